@@ -1,0 +1,162 @@
+/** What the floors above may ask of the packet engine; `Network` (network.ts) is its one implementation. */
+import type { Change, RecordStore } from '../base/record-store.ts';
+import type { NetRecord, Process } from './records.ts';
+import type { TraceEvent } from './trace-event.ts';
+import type { Packet } from './wire/packet.ts';
+
+/** Everything the engine remembers beside records: queue, ARP, FDB, conntrack, sockets, program states, counters, trace length. Opaque plain data. */
+export interface EngineSnapshot {
+  readonly nowNs: number;
+  readonly state: unknown;
+}
+
+export interface RunLimits {
+  /** Stop before the first event later than this (the clock then stands at `untilNs`). Infinity: until nothing is left to do. */
+  readonly untilNs: number;
+  /** Stop after so many engine events. */
+  readonly maxEvents: number;
+  /** Asked after each event; true stops the run. */
+  readonly stop?: () => boolean;
+}
+
+export interface RunResult {
+  readonly events: number;
+  /** Nothing left in the queue but periodic house-keeping. */
+  readonly idle: boolean;
+  /** `maxEvents` was reached. */
+  readonly exhausted: boolean;
+}
+
+/** A conntrack entry as `conntrack -L` shows it. Addresses are text; ICMP uses `icmpId`. */
+export interface ConnectionView {
+  readonly netns: string;
+  readonly protocol: 'tcp' | 'udp' | 'icmp';
+  readonly tcpState?: string;
+  readonly timeoutSeconds: number;
+  readonly original: ConnectionTuple;
+  readonly reply: ConnectionTuple;
+  readonly unreplied: boolean;
+  readonly assured: boolean;
+  readonly mark: number;
+  readonly nat: readonly ('DNAT' | 'SNAT')[];
+  readonly packets: number;
+  readonly bytes: number;
+}
+export interface ConnectionTuple {
+  readonly src: string;
+  readonly dst: string;
+  readonly sport: number;
+  readonly dport: number;
+  readonly icmpType?: number;
+  readonly icmpCode?: number;
+  readonly icmpId?: number;
+}
+
+export interface NeighborView {
+  readonly netns: string;
+  readonly device: string;
+  readonly ip: string;
+  /** Absent while INCOMPLETE or FAILED. */
+  readonly mac?: string;
+  readonly state: 'INCOMPLETE' | 'REACHABLE' | 'STALE' | 'DELAY' | 'PROBE' | 'FAILED' | 'PERMANENT' | 'NOARP';
+}
+
+export interface FdbView {
+  readonly netns: string;
+  readonly device: string;
+  readonly mac: string;
+  readonly master?: string;
+  readonly dst?: string;
+  readonly self: boolean;
+  readonly state: 'permanent' | 'static' | 'dynamic';
+}
+
+export interface SocketView {
+  readonly netns: string;
+  readonly protocol: 'tcp' | 'udp';
+  readonly state: string;
+  readonly localIp: string;
+  readonly localPort: number;
+  readonly remoteIp: string;
+  readonly remotePort: number;
+  readonly process: string;
+}
+
+/** [packets, bytes] of each rule of a chain, and of its policy. */
+export interface ChainCounters {
+  readonly policy: readonly [number, number];
+  readonly rules: readonly (readonly [number, number])[];
+}
+
+/** What a finished or running program looks like from outside. */
+export interface ProcessView {
+  readonly id: string;
+  readonly running: boolean;
+  readonly exitCode?: number;
+}
+
+/** A frame as a tap on a device sees it, for tcpdump and pcap. `direction` as Linux' packet type. */
+export interface TapFrame {
+  readonly timeNs: number;
+  readonly netns: string;
+  readonly device: string;
+  readonly direction: 'in' | 'out' | 'broadcast' | 'multicast' | 'otherhost';
+  readonly packet: Packet;
+}
+
+export interface EngineOptions {
+  readonly seed: number;
+  readonly records: RecordStore<NetRecord>;
+  /** Off: no trace rows at all (for benchmarks and bulk runs). Default on. */
+  readonly trace?: boolean;
+}
+
+export interface Engine {
+  readonly nowNs: number;
+  readonly records: RecordStore<NetRecord>;
+  /** The next event's sequence number = length of the log. */
+  readonly traceLength: number;
+
+  /** Runs queued events in order of (time, insertion). */
+  run(limits: RunLimits): RunResult;
+  /** Moves the clock forward without events in between being skipped: the same as run with `untilNs`. */
+  advanceTo(timeNs: number): void;
+  /** Time of the earliest queued event that somebody waits for (house-keeping excluded), or undefined. */
+  nextEventNs(): number | undefined;
+
+  /** Decodes events [from, to) of the log; `to` is clipped. */
+  events(from: number, to: number): TraceEvent[];
+  /** Sequence number of the first event at or after `timeNs`. */
+  seqAt(timeNs: number): number;
+
+  /** Starts a program now (adds its Process record) and returns its id; `origin` is the shell's. It leaves the record table when it exits. */
+  spawn(process: Omit<Process, 'kind' | 'id' | 'origin'> & { readonly origin?: Process['origin'] }): string;
+  /** Sends a signal; SIGINT lets the program print its summary (ping, tcpdump). */
+  signal(processId: string, signal: 'SIGINT' | 'SIGKILL'): void;
+  /** Bytes typed into a program (curl -d @-, nc). */
+  writeStdin(processId: string, text: string): void;
+  findProcess(processId: string): ProcessView | undefined;
+  /** Called with each piece of program output, and with each exit (stream 'exit', code). One listener: the world. */
+  onOutput: ((processId: string, stream: 'stdout' | 'stderr' | 'exit', text: string, exitCode: number) => void) | undefined;
+
+  neighbors(netns: string): NeighborView[];
+  fdb(netns: string): FdbView[];
+  connections(netns: string): ConnectionView[];
+  sockets(netns: string): SocketView[];
+  /** @throws {Error} when there is no such chain record. */
+  counters(chainId: string): ChainCounters;
+  /** [rxPackets, rxBytes, txPackets, txBytes, rxDropped, txDropped] */
+  deviceCounters(deviceId: string): readonly [number, number, number, number, number, number];
+  /** `ip route get`: the route the kernel would take for a local packet, or the errno it would return. */
+  routeGet(netns: string, destination: string): { readonly device: string; readonly gateway?: string; readonly source: string; readonly local: boolean; readonly text: string } | { readonly error: 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES' | 'EINVAL' };
+  /** conntrack -D / -F: removes entries that the filter accepts; returns how many. */
+  deleteConnections(netns: string, filter: (connection: ConnectionView) => boolean): number;
+  /** `ip neigh flush` / del of a learnt entry; returns how many. */
+  deleteNeighbors(netns: string, filter: (neighbor: NeighborView) => boolean): number;
+
+  snapshot(): EngineSnapshot;
+  /** The record store must have been restored to the same moment first. Trace rows after the snapshot are discarded. */
+  restore(snapshot: EngineSnapshot): void;
+}
+
+export type NetChange = Change<NetRecord>;

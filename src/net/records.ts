@@ -1,0 +1,186 @@
+/** What exists in the network: the narrow set of Linux records that every Kubernetes or cloud object compiles down to. */
+import type { Origin } from '../base/origin.ts';
+
+/** Everything an agent can render. Immutable; ids are paths people can read, e.g. `node01/netns/root/device/cni0`. */
+export type NetRecord = Host | Netns | Device | Route | Chain | Neighbor | FdbEntry | Process;
+
+interface RecordBase {
+  readonly id: string;
+  readonly origin: Origin;
+}
+
+/** A machine with a kernel: a cluster node, the underlay switch, a router, an external host. Id: its name. */
+export interface Host extends RecordBase {
+  readonly kind: 'host';
+  readonly name: string;
+  readonly role: 'node' | 'switch' | 'router' | 'external';
+}
+
+/** A network namespace. Id: `<host>/netns/<name>`; the host's own is `<host>/netns/root`. */
+export interface Netns extends RecordBase {
+  readonly kind: 'netns';
+  readonly hostId: string;
+  /** `root`, or `<pod>.<namespace>` for a pod's sandbox. */
+  readonly name: string;
+  /** What `hostname` prints in it. */
+  readonly hostname: string;
+  /** By full name as `sysctl` prints it, e.g. `net.ipv4.ip_forward`; the kernel's defaults where absent. */
+  readonly sysctls: Readonly<Record<string, number>>;
+  /** Files that programs in this netns read, by absolute path (`/etc/resolv.conf`, `/etc/hosts`): a stand-in for the mount namespace. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** An address on a device. `ip` is dotted text (IPv6 comes with the dual-stack issue #3), `prefixLength` 0..32. */
+export interface DeviceAddress {
+  readonly ip: string;
+  readonly prefixLength: number;
+  /** Absent where `ip addr` shows no `brd`. */
+  readonly broadcast?: string;
+  readonly scope: 'global' | 'link' | 'host';
+}
+
+interface DeviceBase extends RecordBase {
+  readonly kind: 'device';
+  /** The netns it lives in (id). */
+  readonly netns: string;
+  /** At most 15 bytes, as Linux has it. */
+  readonly name: string;
+  /** ifindex, unique within its netns, from 1. */
+  readonly index: number;
+  /** `aa:bb:cc:dd:ee:ff`, lower case. */
+  readonly mac: string;
+  readonly mtuBytes: number;
+  readonly up: boolean;
+  readonly addresses: readonly DeviceAddress[];
+  /** The bridge device (id) it is a port of. */
+  readonly master?: string;
+  /** Port flags while it has a master. */
+  readonly bridgePort?: BridgePort;
+}
+
+/** Linux: net/bridge/br_private.h, struct net_bridge_port flags. */
+export interface BridgePort {
+  readonly hairpin: boolean;
+  readonly isolated: boolean;
+  readonly learning: boolean;
+}
+
+/** Properties of a wire in one direction (what this end sends). */
+export interface Link {
+  readonly latencyNs: number;
+  readonly jitterNs: number;
+  /** 0..1 */
+  readonly lossRatio: number;
+  /** Absent: unlimited. */
+  readonly bandwidthBitsPerSecond?: number;
+}
+
+export interface LoopbackDevice extends DeviceBase {
+  readonly type: 'loopback';
+}
+/** One end of a veth pair; `peer` is the other end's device id. */
+export interface VethDevice extends DeviceBase {
+  readonly type: 'veth';
+  readonly peer: string;
+}
+/** A network card; `peer` is the device id at the other end of its cable, absent when unplugged. */
+export interface EthernetDevice extends DeviceBase {
+  readonly type: 'ethernet';
+  readonly peer?: string;
+  readonly link?: Link;
+}
+export interface BridgeDevice extends DeviceBase {
+  readonly type: 'bridge';
+  readonly ageingSeconds: number;
+}
+/** RFC 7348. `learning: false` is flannel's `nolearning`. */
+export interface VxlanDevice extends DeviceBase {
+  readonly type: 'vxlan';
+  readonly vni: number;
+  readonly localIp: string;
+  /** The device (id) whose address is the tunnel's source. */
+  readonly underlay: string;
+  readonly destinationPort: number;
+  readonly learning: boolean;
+}
+/** Id: `<netns>/device/<name>`. */
+export type Device = LoopbackDevice | VethDevice | EthernetDevice | BridgeDevice | VxlanDevice;
+
+/**
+ * A route of a table. Addresses give the `local` table and broadcast routes by themselves, as in the kernel; the connected routes
+ * of the main table are records (made by `connectedRoutes` in net/device), since people see and delete them.
+ * Id: `<netns>/route/<table>/<destination>` with `/<metric>` where it is not 0.
+ */
+export interface Route extends RecordBase {
+  readonly kind: 'route';
+  readonly netns: string;
+  /** 254 = main. */
+  readonly table: number;
+  /** CIDR text; `0.0.0.0/0` is default. */
+  readonly destination: string;
+  readonly type: 'unicast' | 'blackhole' | 'unreachable' | 'prohibit';
+  readonly gateway?: string;
+  /** Name of the device in the same netns; absent for blackhole and the like. */
+  readonly device?: string;
+  readonly protocol: 'kernel' | 'boot' | 'static' | 'dhcp' | 'bird';
+  readonly scope: 'global' | 'link' | 'host';
+  readonly source?: string;
+  /** 0 = none. */
+  readonly metric: number;
+  readonly onlink: boolean;
+}
+
+/**
+ * One iptables chain. Id: `<netns>/chain/<table>/<name>`. Chains with a `policy` are the built-in ones and are hooked by their name.
+ * `rules` may be shared by reference between many records (a hundred nodes have the same Service chains).
+ */
+export interface Chain extends RecordBase {
+  readonly kind: 'chain';
+  readonly netns: string;
+  readonly table: 'raw' | 'mangle' | 'nat' | 'filter';
+  readonly name: string;
+  readonly policy?: 'ACCEPT' | 'DROP';
+  readonly rules: readonly Rule[];
+}
+
+/** A rule as text: what follows `-A CHAIN` in iptables-save, in any order iptables accepts, e.g. `-d 10.96.0.10/32 -p udp -m udp --dport 53 -j KUBE-SVC-…`. */
+export interface Rule {
+  readonly text: string;
+  /** Where this very rule comes from, when it is more exact than the chain's origin. */
+  readonly origin?: Origin;
+}
+
+/** A neighbour somebody wrote (flannel's are PERMANENT). Learnt ones are run-time state of the engine. Id: `<netns>/neighbor/<device>/<ip>`. */
+export interface Neighbor extends RecordBase {
+  readonly kind: 'neighbor';
+  readonly netns: string;
+  readonly device: string;
+  readonly ip: string;
+  readonly mac: string;
+  readonly state: 'PERMANENT' | 'NOARP';
+}
+
+/** An FDB entry somebody wrote. Learnt ones are run-time state. Id: `<netns>/fdb/<device>/<mac>` with `/<dst>` when there is one. */
+export interface FdbEntry extends RecordBase {
+  readonly kind: 'fdb';
+  readonly netns: string;
+  /** The bridge port, or the VXLAN device. */
+  readonly device: string;
+  readonly mac: string;
+  /** VXLAN: the remote VTEP's underlay address. */
+  readonly dst?: string;
+  readonly state: 'permanent' | 'static';
+}
+
+/**
+ * A program that runs in a netns. `config` is plain data; when it changes, the running program keeps its state and sees the new
+ * configuration at its next event. Id: `<netns>/process/<name>`.
+ */
+export interface Process extends RecordBase {
+  readonly kind: 'process';
+  readonly netns: string;
+  /** A contents-page name in net/app: `http-server`, `dns-server`, `curl` … */
+  readonly app: string;
+  readonly name: string;
+  readonly config: unknown;
+}

@@ -1,0 +1,80 @@
+/** One decoded step of the log: what happened to which packet, where, and what decided it. */
+import type { Origin } from '../base/origin.ts';
+import type { Layer } from './wire/packet.ts';
+
+export type HookName = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';
+export type TableName = 'raw' | 'mangle' | 'nat' | 'filter';
+
+/** A rule as it stood when it matched. `index` counts from 0 within its chain. */
+export interface RuleReference {
+  readonly chainId: string;
+  readonly chain: string;
+  readonly table: TableName;
+  readonly index: number;
+  readonly text: string;
+  readonly origin: Origin;
+}
+
+/** A route as it stood when it won. `text` is what `ip route` prints for it. `recordId` is absent for routes the kernel derives (table local). */
+export interface RouteReference {
+  readonly recordId?: string;
+  readonly text: string;
+  readonly table: number;
+  readonly prefixLength: number;
+  readonly origin: Origin;
+}
+
+/** Kernel's `enum skb_drop_reason` names without the prefix (Linux: include/net/dropreason-core.h); a few of ours end the same way where the kernel has no name. */
+export type DropReason =
+  | 'NO_SOCKET' | 'NETFILTER_DROP' | 'OTHERHOST' | 'IP_INADDRERRORS' | 'IP_INNOROUTES' | 'IP_OUTNOROUTES' | 'IP_RPFILTER' | 'PKT_TOO_BIG'
+  | 'IP_TTL_EXPIRED' | 'NEIGH_FAILED' | 'NEIGH_QUEUEFULL' | 'DEV_READY' | 'BRIDGE_NO_EGRESS_PORT' | 'VXLAN_NO_REMOTE' | 'VXLAN_VNI_NOT_FOUND' | 'TCP_CLOSE' | 'TCP_RESET'
+  | 'TCP_INVALID_SEQUENCE' | 'TCP_OLD_SEQUENCE' | 'UDP_CSUM' | 'FRAG_REASM_TIMEOUT' | 'LINK_LOSS' | 'UNHANDLED_PROTO' | 'IP_FORWARDING_DISABLED' | 'HOP_LIMIT' | 'ICMP_CSUM' | 'NOT_SPECIFIED';
+
+export type Step =
+  /** A socket, the kernel (ARP, ICMP errors) or a process made it. */
+  | { readonly kind: 'created'; readonly by: string; readonly summary: string }
+  /** A device took it in. */
+  | { readonly kind: 'received' }
+  /** The bridge chose ports. `to` has device names; `how`: known FDB entry, flooded, or handed up to the host. */
+  | { readonly kind: 'bridged'; readonly bridge: string; readonly fromPort: string; readonly to: readonly string[]; readonly how: 'fdb' | 'flood' | 'local' }
+  /** A rule matched (`rule`), or a hooked table ended with its policy (`rule` absent). */
+  | { readonly kind: 'matched'; readonly hook: HookName; readonly table: TableName; readonly rule?: RuleReference; readonly verdict: string }
+  /** conntrack rewrote addresses. `how` is what `-j` was, or `un-DNAT`/`un-SNAT` for packets of a known connection. Texts are `ip:port`. */
+  | { readonly kind: 'translated'; readonly how: 'DNAT' | 'SNAT' | 'MASQUERADE' | 'REDIRECT' | 'un-DNAT' | 'un-SNAT'; readonly field: 'source' | 'destination'; readonly before: string; readonly after: string }
+  | { readonly kind: 'routed'; readonly route: RouteReference; readonly decision: 'local' | 'forward' | 'output'; readonly device: string; readonly nextHop?: string; readonly source?: string }
+  /** The next hop's MAC is known. `how`: cache, permanent entry, or an answered ARP request. */
+  | { readonly kind: 'resolved'; readonly ip: string; readonly mac: string; readonly how: 'cache' | 'permanent' | 'arp'; readonly origin?: Origin }
+  /** The packet waits for ARP. */
+  | { readonly kind: 'queued'; readonly ip: string }
+  | { readonly kind: 'encapsulated'; readonly vni: number; readonly localIp: string; readonly remoteIp: string; readonly overheadBytes: number; readonly fdbOrigin?: Origin }
+  | { readonly kind: 'decapsulated'; readonly vni: number }
+  /** A device put it on its wire; `to` is the device id at the other end, if any. */
+  | { readonly kind: 'transmitted'; readonly to?: string }
+  /** It reached its end: a socket, or the kernel itself (ARP, echo, a tunnel, an ICMP error). */
+  | { readonly kind: 'delivered'; readonly to: string; readonly process?: string }
+  /** A process wrote to its terminal. Has no packet (packetId -1). */
+  | { readonly kind: 'printed'; readonly process: string; readonly stream: 'stdout' | 'stderr'; readonly text: string }
+  | { readonly kind: 'dropped'; readonly reason: DropReason; readonly detail: string; readonly rule?: RuleReference; readonly route?: RouteReference; readonly answered?: string };
+
+export type StepKind = Step['kind'];
+
+export interface TraceEvent {
+  /** Counts from 0 over the whole run; equal seeds and inputs give equal numbers. */
+  readonly seq: number;
+  readonly timeNs: number;
+  /** -1 for events without a packet. */
+  readonly packetId: number;
+  /** The log event this packet answers or was made by, -1 if none. */
+  readonly causeSeq: number;
+  readonly hostId: string;
+  /** Netns id. */
+  readonly netns: string;
+  /** Device name within the netns, '' where no device is concerned. */
+  readonly device: string;
+  readonly step: Step;
+  /** The headers right after this step, outermost first. */
+  readonly layers: readonly Layer[];
+  readonly mark: number;
+  /** conntrack state where known. */
+  readonly connectionState?: 'NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID' | 'UNTRACKED';
+}

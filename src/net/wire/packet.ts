@@ -1,0 +1,113 @@
+/** A packet in flight: one mutable object a frame, with the headers as plain fields so that the hot path allocates little. */
+import type { DnsMessage } from './dns-message.ts';
+
+/** An IPv4 address as a signed 32-bit integer (small integers in V8); see net/addr. */
+export type Ip4 = number;
+/** A MAC address as a 48-bit integer. */
+export type Mac = number;
+
+export const ETHERTYPE_IPV4 = 0x0800;
+export const ETHERTYPE_ARP = 0x0806;
+export const IP_PROTO_ICMP = 1;
+export const IP_PROTO_TCP = 6;
+export const IP_PROTO_UDP = 17;
+
+/** RFC 826; `operation` 1 = request, 2 = reply. */
+export interface ArpMessage {
+  readonly operation: 1 | 2;
+  readonly senderMac: Mac;
+  readonly senderIp: Ip4;
+  readonly targetMac: Mac;
+  readonly targetIp: Ip4;
+}
+
+/** RFC 9293 section 3.1; flags as in the header's low byte. Sequence numbers are unsigned 32-bit. */
+export interface TcpHeader {
+  readonly flags: number;
+  readonly seq: number;
+  readonly ack: number;
+  /** As written in the header, before scaling. */
+  readonly window: number;
+  /** Options in order of appearance; the header's length follows from them. */
+  readonly options: TcpOptions;
+}
+export interface TcpOptions {
+  readonly mss?: number;
+  readonly sackPermitted?: boolean;
+  readonly timestamps?: { readonly value: number; readonly echo: number };
+  readonly windowScale?: number;
+}
+export const TCP_FIN = 1;
+export const TCP_SYN = 2;
+export const TCP_RST = 4;
+export const TCP_PSH = 8;
+export const TCP_ACK = 16;
+
+/** RFC 792. For echo `id` and `sequence`; for errors `quoted` is the packet as the sender of the error saw it, cut as RFC 1812 says; `mtu` for frag-needed. */
+export interface IcmpMessage {
+  readonly type: number;
+  readonly code: number;
+  id: number;
+  readonly sequence: number;
+  readonly mtu?: number;
+  quoted?: Packet;
+}
+
+/** Application bytes: their exact length, and their meaning for those who can read it. */
+export interface Payload {
+  /** Length on the wire in bytes. */
+  readonly bytes: number;
+  /** Text protocols: the bytes as text (one code unit a byte for ASCII; UTF-8 counts in `bytes`). */
+  readonly text?: string;
+  readonly dns?: DnsMessage;
+}
+
+/** One frame. Encapsulation makes a new outer packet whose `inner` is this one; the outermost is what a wire carries. */
+export interface Packet {
+  /** Stable over its whole way, also through NAT and encapsulation (an outer packet has its inner one's id). */
+  id: number;
+  /** Sequence number of the log event that made it, -1 if none: a reply points at the delivery it answers. */
+  causeSeq: number;
+  /** skb->mark; survives encapsulation, not the wire. */
+  mark: number;
+
+  ethSrc: Mac;
+  ethDst: Mac;
+  etherType: number;
+  arp: ArpMessage | undefined;
+
+  src: Ip4;
+  dst: Ip4;
+  ttl: number;
+  tos: number;
+  protocol: number;
+  ipId: number;
+  dontFragment: boolean;
+  moreFragments: boolean;
+  /** In bytes. */
+  fragmentOffset: number;
+
+  /** TCP and UDP. */
+  sport: number;
+  dport: number;
+  tcp: TcpHeader | undefined;
+  icmp: IcmpMessage | undefined;
+  payload: Payload | undefined;
+
+  /** This packet is a tunnel's outer one: the network identifier and what it carries. */
+  vni: number;
+  inner: Packet | undefined;
+}
+
+/** A packet as text-friendly layers, outermost first: what the inspector and `--json` show. Addresses are text here. */
+export type Layer =
+  | { readonly protocol: 'ethernet'; readonly src: string; readonly dst: string; readonly etherType: number }
+  | { readonly protocol: 'arp'; readonly operation: 'request' | 'reply'; readonly senderMac: string; readonly senderIp: string; readonly targetMac: string; readonly targetIp: string }
+  | { readonly protocol: 'ipv4'; readonly src: string; readonly dst: string; readonly ttl: number; readonly tos: number; readonly id: number; readonly flags: string; readonly fragmentOffset: number; readonly totalBytes: number; readonly ipProtocol: number }
+  | { readonly protocol: 'udp'; readonly sport: number; readonly dport: number; readonly lengthBytes: number }
+  | { readonly protocol: 'tcp'; readonly sport: number; readonly dport: number; readonly flags: string; readonly seq: number; readonly ack: number; readonly window: number; readonly options: string; readonly payloadBytes: number }
+  | { readonly protocol: 'icmp'; readonly type: number; readonly code: number; readonly text: string; readonly id?: number; readonly sequence?: number; readonly quoted?: readonly Layer[] }
+  | { readonly protocol: 'vxlan'; readonly vni: number }
+  | { readonly protocol: 'dns'; readonly id: number; readonly text: string; readonly response: boolean }
+  | { readonly protocol: 'http'; readonly text: string }
+  | { readonly protocol: 'data'; readonly bytes: number; readonly text?: string };

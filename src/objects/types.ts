@@ -1,0 +1,174 @@
+/** The words of the API machinery: objects, kinds, controllers and agents. Nothing here knows what a network is. */
+import type { Diagnostic, Span } from '../base/diagnostic.ts';
+import type { ObjectKey, Origin } from '../base/origin.ts';
+
+export type { ObjectKey, Origin };
+
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue | undefined };
+
+export interface OwnerReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller?: boolean;
+  readonly blockOwnerDeletion?: boolean;
+}
+
+export interface ObjectMeta {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly generateName?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly generation?: number;
+  /** RFC 3339 in virtual time. */
+  readonly creationTimestamp?: string;
+  readonly deletionTimestamp?: string;
+  readonly deletionGracePeriodSeconds?: number;
+  readonly ownerReferences?: readonly OwnerReference[];
+  readonly finalizers?: readonly string[];
+  readonly managedFields?: readonly JsonValue[];
+}
+
+/** Any API object. Immutable: a change is a new object. Kinds refine `spec` and `status` with their own interfaces. */
+export interface KubeObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: ObjectMeta;
+  readonly spec?: unknown;
+  readonly status?: unknown;
+}
+
+/** Where an object's text stands, so that a rule on screen leads to a line of YAML. */
+export interface ObjectSource {
+  readonly file: string;
+  readonly span: Span;
+  /** The span of a field's value (or key when there is no value), by JSON path such as `spec.ports[0].port`; the nearest parent's where the field is absent. */
+  spanOf(path: string): Span;
+}
+
+/** A structural schema (Kubernetes: apiextensions v1 JSONSchemaProps, the part we need). Property order is the order for completion. */
+export interface Schema {
+  readonly type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: Schema;
+  readonly items?: Schema;
+  readonly required?: readonly string[];
+  readonly enum?: readonly string[];
+  readonly default?: JsonValue;
+  readonly format?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly pattern?: string;
+  readonly nullable?: boolean;
+  readonly 'x-kubernetes-int-or-string'?: boolean;
+  readonly 'x-kubernetes-preserve-unknown-fields'?: boolean;
+  /** Merge key of a list of maps (strategic merge, server-side apply). */
+  readonly 'x-kubernetes-list-map-keys'?: readonly string[];
+  /** Accepted and stored, without effect in the simulation; applying an object that sets it yields a `not-simulated` diagnostic. */
+  readonly notSimulated?: boolean;
+}
+
+/** One cell list per object for `kubectl get`; the API server's Table. */
+export interface TableColumn {
+  readonly name: string;
+  /** 0 = always, 1 = only with -o wide. */
+  readonly priority: 0 | 1;
+}
+
+export interface Kind<T extends KubeObject = KubeObject> {
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** Lower-case plural: `services`. */
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly namespaced: boolean;
+  readonly schema: Schema;
+  /** Fills what the API server fills, beyond schema defaults. Pure. */
+  readonly defaults?: (object: T) => T;
+  /** Semantic validation after the schema's, in field order. `old` on update. Field errors as the API server words them. */
+  readonly validate?: (object: T, old: T | undefined) => readonly FieldError[];
+  readonly columns: readonly TableColumn[];
+  /** Cells in the order of `columns`. */
+  readonly row: (object: T, context: RowContext) => readonly string[];
+  /** For the box on the canvas and the outline. */
+  readonly describe: (object: T) => { readonly title: string; readonly subtitle?: string; readonly badges?: readonly string[] };
+}
+
+export interface RowContext {
+  readonly nowNs: number;
+  readonly view: StoreView;
+  /** Age of a timestamp as kubectl prints it: `20s`, `2m43s`, `5h12m`, `3d`. */
+  age(timestamp: string | undefined): string;
+}
+
+/** Kubernetes: apimachinery/pkg/util/validation/field. `message` is the whole text after the path: `Invalid value: 0: must be between 1 and 65535, inclusive`. */
+export interface FieldError {
+  /** `spec.ports[0].port` */
+  readonly path: string;
+  readonly type: 'Required value' | 'Invalid value' | 'Unsupported value' | 'Forbidden' | 'Duplicate value' | 'Not found' | 'Too long' | 'Too many' | 'Internal error';
+  readonly message: string;
+}
+
+/** Reads only; lists come in order of name within namespace. */
+export interface StoreView {
+  readonly nowNs: number;
+  find<T extends KubeObject = KubeObject>(key: ObjectKey): T | undefined;
+  list<T extends KubeObject = KubeObject>(kind: string, namespace?: string): readonly T[];
+  /** Objects of a kind in a namespace whose labels contain all of these. */
+  select<T extends KubeObject = KubeObject>(kind: string, namespace: string, labels: Readonly<Record<string, string>>): readonly T[];
+  /** Objects of a kind controlled by the object with this uid. */
+  owned<T extends KubeObject = KubeObject>(kind: string, ownerUid: string): readonly T[];
+}
+
+/** What a controller may do. All writes go through the API server, so they are defaulted, validated and versioned. */
+export interface ControllerContext {
+  readonly view: StoreView;
+  readonly nowNs: number;
+  create(object: KubeObject): KubeObject | undefined;
+  /** Writes spec and metadata; no-op when equal. */
+  update(object: KubeObject): KubeObject | undefined;
+  updateStatus(object: KubeObject): KubeObject | undefined;
+  remove(key: ObjectKey): void;
+  event(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, component: string): void;
+  /** Reconcile this key again at `nowNs + delayNs`. */
+  requeueAfter(key: ObjectKey, delayNs: number): void;
+  /** A stable suffix of `length` characters from Kubernetes' alphabet (bcdfghjklmnpqrstvwxz2456789). */
+  randomSuffix(purpose: string, length: number): string;
+}
+
+/** Level-triggered: looks at the state, not at the event. `keysFor` maps a changed object to the keys this controller must look at. */
+export interface Controller {
+  readonly name: string;
+  readonly watches: readonly string[];
+  keysFor(changed: KubeObject, view: StoreView): readonly ObjectKey[];
+  reconcile(key: ObjectKey, context: ControllerContext): void;
+}
+
+/** A pure function from objects to records; the runner diffs against its last rendering. */
+export interface Agent<R> {
+  readonly name: string;
+  readonly watches: readonly string[];
+  /** The keys to render again when this object changed (was added, updated or removed). */
+  keysFor(changed: KubeObject, view: StoreView): readonly string[];
+  /** All keys at present, for the first rendering and for tests. */
+  keys(view: StoreView): readonly string[];
+  /** [] when the key has gone. The runner removes what is no longer rendered. Diagnostics: what the YAML's author should know. */
+  render(key: string, view: StoreView): Rendering<R>;
+}
+
+export interface Rendering<R> {
+  readonly records: readonly R[];
+  readonly diagnostics?: readonly { readonly key: ObjectKey; readonly path?: string; readonly diagnostic: Omit<Diagnostic, 'span'> }[];
+}
+
+export function objectKey(object: { readonly kind: string; readonly metadata: { readonly name: string; readonly namespace?: string } }): ObjectKey {
+  return object.metadata.namespace === undefined || object.metadata.namespace === ''
+    ? `${object.kind}/${object.metadata.name}`
+    : `${object.kind}/${object.metadata.namespace}/${object.metadata.name}`;
+}

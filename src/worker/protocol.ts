@@ -1,0 +1,42 @@
+/** What the page and the worker say to each other, and the client interface that the page sees. */
+import type { Diagnostic } from '../base/diagnostic.ts';
+import type { WorldDocument } from '../world/document.ts';
+import type { CompletionItem, HopView, HoverView, Inspection, LinkTarget, PacketView, WorldUpdate } from '../world/views.ts';
+
+/** Every request is answered with `{ id, ok, value | error }`; world updates come by themselves. All data is structured-cloneable. */
+export interface Requests {
+  /** Starts a world; what ran before is gone. Resolves when the first update was sent. */
+  open(document: WorldDocument): { readonly diagnostics: readonly Diagnostic[] };
+  /** New text of a file (null: removed). Errors leave the last good world running; the text is kept either way. */
+  edit(path: string, text: string | null): { readonly diagnostics: readonly Diagnostic[]; readonly applied: boolean };
+  /** Types a line into a session. Resolves when the session is idle again or an endless program runs. */
+  run(session: string, line: string): { readonly exitCode: number; readonly firstSeq: number; readonly lastSeq: number };
+  interrupt(session: string): null;
+  openSession(session: string, at: { readonly host: string } | { readonly namespace: string; readonly pod: string }): null;
+  closeSession(session: string): null;
+  complete(session: string, line: string, cursor: number): { readonly start: number; readonly candidates: readonly string[] };
+  /** Log events [from, to) with words; at most 5,000 a call. */
+  hops(from: number, to: number): readonly HopView[];
+  /** Packets that have events in [from, to). */
+  packets(from: number, to: number): readonly PacketView[];
+  /** Tables or object as they were right after event `atSeq` (the present when absent or beyond the head). */
+  inspect(target: LinkTarget, atSeq?: number): Inspection | null;
+  yamlComplete(path: string, text: string, offset: number): readonly CompletionItem[];
+  yamlHover(path: string, text: string, offset: number): HoverView | null;
+  /** Object whose text is at this offset of a file, for "cursor in YAML → its box". */
+  objectAt(path: string, offset: number): string | null;
+  /** The document as it is now, for saving and sharing. */
+  document(): WorldDocument;
+  /** Holds or releases virtual time for endless programs (the page is hidden, the reader pressed pause). */
+  hold(held: boolean): null;
+}
+
+export type RequestName = keyof Requests;
+
+export interface PlaygroundClient {
+  call<N extends RequestName>(name: N, ...args: Parameters<Requests[N]>): Promise<ReturnType<Requests[N]>>;
+  subscribe(listener: (update: WorldUpdate) => void): () => void;
+  /** The worker died or does not answer; the client has restarted it from the last document. */
+  onCrash(listener: (message: string) => void): () => void;
+  close(): void;
+}

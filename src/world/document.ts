@@ -1,0 +1,24 @@
+/** All of a playground that is saved or shared; everything else is computed from it. */
+
+/** `path` is a file name without folders, `[A-Za-z0-9._-]{1,64}`. */
+export interface DocumentFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Something a person did at a moment of virtual time; replayed in order it gives the same world. */
+export type DocumentInput =
+  | { readonly kind: 'command'; readonly timeNs: number; readonly session: string; readonly line: string }
+  | { readonly kind: 'interrupt'; readonly timeNs: number; readonly session: string }
+  | { readonly kind: 'edit'; readonly timeNs: number; readonly path: string; readonly text: string | null };
+
+export interface WorldDocument {
+  readonly version: 1;
+  readonly seed: number;
+  readonly title?: string;
+  /** As they were at virtual time 0; edits since are inputs. */
+  readonly files: readonly DocumentFile[];
+  readonly inputs: readonly DocumentInput[];
+  /** Boxes a person has moved: scene id to offset in scene units. */
+  readonly positions: Readonly<Record<string, readonly [number, number]>>;
+}

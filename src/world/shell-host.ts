@@ -1,0 +1,45 @@
+/** The seam between the world and the shell above it: the world drives a shell through `Shell`, the shell acts through `ShellHost`. */
+import type { Diagnostic } from '../base/diagnostic.ts';
+import type { Api } from '../objects/api.ts';
+import type { Engine } from '../net/engine.ts';
+import type { Prng } from '../base/prng.ts';
+import type { DocumentFile } from './document.ts';
+import type { HopView, SessionView } from './views.ts';
+
+/** What a shell can reach of its world. */
+export interface ShellHost {
+  readonly nowNs: number;
+  /** Virtual time as a wall clock: Unix epoch in milliseconds at virtual time 0 (fixed, so that output is deterministic). */
+  readonly epochMs: number;
+  readonly engine: Engine;
+  readonly api: Api;
+  readonly prng: Prng;
+  /** Files a command may read (`kubectl apply -f web.yaml`): the document's, plus those a shell wrote. */
+  readonly files: readonly DocumentFile[];
+  print(session: string, stream: 'stdout' | 'stderr', text: string): void;
+  /** Parses and admits YAML as `kubectl apply -f` does: one outcome per object, in order, in kubectl's words. `fileName` shows in errors. */
+  applyText(fileName: string, text: string, options: { readonly namespace?: string; readonly mode: 'apply' | 'create' | 'delete'; readonly serverSide?: boolean; readonly dryRun?: boolean }): { readonly lines: readonly { readonly stream: 'stdout' | 'stderr'; readonly text: string }[]; readonly exitCode: number; readonly diagnostics: readonly Diagnostic[] };
+  /** Lets controllers and agents finish at this instant. To be called after each write that should be seen by the next command. */
+  settle(): void;
+  /** Hops [from, to) with their words, for the `trace` command. */
+  hops(from: number, to: number): readonly HopView[];
+}
+
+/** A snapshot-able command interpreter with any number of sessions. Its state is plain data. */
+export interface Shell {
+  /** Opens a session on a host's root netns or in a pod. */
+  open(session: string, at: { readonly host: string } | { readonly namespace: string; readonly pod: string; readonly container?: string }): void;
+  close(session: string): void;
+  /** Runs a line; returns at once, leaving the session busy when a program waits for the network. Errors are printed, never thrown. */
+  input(session: string, line: string): void;
+  /** Ctrl-C. */
+  interrupt(session: string): void;
+  /** From the engine: a program this shell started wrote or ended (stream `exit`). */
+  output(processId: string, stream: 'stdout' | 'stderr' | 'exit', text: string, exitCode: number): void;
+  sessions(): readonly SessionView[];
+  /** Exit code of the session's last command (`$?`). */
+  exitCode(session: string): number;
+  complete(session: string, line: string, cursor: number): { readonly start: number; readonly candidates: readonly string[] };
+  snapshot(): unknown;
+  restore(snapshot: unknown): void;
+}

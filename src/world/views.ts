@@ -1,0 +1,210 @@
+/** What a running world shows to those who look at it from another thread: plain, structured-cloneable data. */
+import type { Diagnostic, Span } from '../base/diagnostic.ts';
+import type { ObjectKey } from '../base/origin.ts';
+import type { ChainCounters, ConnectionView, FdbView, NeighborView, SocketView } from '../net/engine.ts';
+import type { TraceEvent } from '../net/trace-event.ts';
+import type { Layer } from '../net/wire/packet.ts';
+
+/** The boxes of the canvas. Lists are in stable order (creation), so that an edit moves nothing else. */
+export interface Topology {
+  readonly hosts: readonly HostView[];
+  readonly netnses: readonly NetnsView[];
+  readonly devices: readonly DeviceView[];
+  readonly services: readonly ServiceView[];
+}
+
+export interface HostView {
+  readonly id: string;
+  readonly name: string;
+  readonly role: 'node' | 'switch' | 'router' | 'external';
+  /** Its main address, '' for a switch. */
+  readonly ip: string;
+  readonly podCidr?: string;
+  /** `172.30.0.0/16` for the underlay switch. */
+  readonly cidr?: string;
+  readonly ready: boolean;
+  readonly objectKey?: ObjectKey;
+}
+
+export interface NetnsView {
+  readonly id: string;
+  readonly hostId: string;
+  readonly type: 'root' | 'pod';
+  /** Pod name; host name for root. */
+  readonly title: string;
+  readonly namespace?: string;
+  readonly ip: string;
+  readonly phase?: string;
+  readonly ready: boolean;
+  readonly containers: readonly { readonly name: string; readonly image: string; readonly role: 'pause' | 'app'; readonly ready: boolean }[];
+  readonly objectKey?: ObjectKey;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface DeviceView {
+  readonly id: string;
+  readonly netns: string;
+  readonly name: string;
+  readonly type: 'loopback' | 'veth' | 'ethernet' | 'bridge' | 'vxlan';
+  readonly mac: string;
+  readonly mtuBytes: number;
+  readonly up: boolean;
+  readonly addresses: readonly string[];
+  readonly master?: string;
+  readonly peer?: string;
+  readonly vni?: number;
+}
+
+export interface ServiceView {
+  readonly objectKey: ObjectKey;
+  readonly name: string;
+  readonly namespace: string;
+  readonly type: string;
+  /** `None` for headless. */
+  readonly clusterIp: string;
+  /** As kubectl prints PORT(S): `80/TCP`. */
+  readonly ports: string;
+  /** netns ids of ready endpoints, '' for those outside the cluster. */
+  readonly endpoints: readonly string[];
+}
+
+/** A word or phrase of an explanation. `link` leads to a box, an object or a line of YAML; never HTML. */
+export interface Phrase {
+  readonly text: string;
+  readonly style?: 'mono' | 'strong' | 'drop';
+  readonly link?: LinkTarget;
+}
+export type LinkTarget =
+  | { readonly kind: 'object'; readonly key: ObjectKey }
+  | { readonly kind: 'netns'; readonly id: string }
+  | { readonly kind: 'device'; readonly id: string }
+  | { readonly kind: 'chain'; readonly id: string; readonly rule?: number };
+
+/** One log event with its words: a row of the timeline, a stop of the animation. */
+export interface HopView {
+  readonly event: TraceEvent;
+  /** Where on the canvas: a device id, or `<netns>#<HOOK>` / `<netns>#route` for the kernel's pills, or the netns id. */
+  readonly place: string;
+  /** The outermost protocol that a reader cares for: DNS, TCP, HTTP, ICMP, ARP, VXLAN … */
+  readonly protocol: string;
+  /** Colour family of that protocol. */
+  readonly family: 'l2' | 'l3' | 'l4' | 'l7' | 'tunnel' | 'drop';
+  readonly source: string;
+  readonly destination: string;
+  /** Frame length in bytes of the outermost layer. */
+  readonly lengthBytes: number;
+  /** Text on the capsule: `SYN :80`, `A? web-service`. */
+  readonly label: string;
+  /** `controlplane cni0` */
+  readonly where: string;
+  /** Few words: `encapsulated by flannel.1`. */
+  readonly title: string;
+  /** Row text: `SYN, DNAT to 10.244.1.4:80`. */
+  readonly summary: string;
+  /** Why, in one to three sentences. */
+  readonly why: readonly Phrase[];
+  /** For a drop: what would fix it. */
+  readonly fix?: readonly Phrase[];
+  /** Layers before this step, to mark what changed; absent when nothing did. */
+  readonly before?: readonly Layer[];
+  /** The line of YAML behind it. */
+  readonly yaml?: { readonly key: ObjectKey; readonly file: string; readonly span: Span };
+  /** Packet's number within the current conversation, hop of hops. */
+  readonly hop: number;
+  readonly hops: number;
+}
+
+/** A packet's whole life, for the animation and the timeline. */
+export interface PacketView {
+  readonly id: number;
+  readonly label: string;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly firstNs: number;
+  readonly lastNs: number;
+  readonly verdict: 'delivered' | 'dropped' | 'in-flight';
+}
+
+export interface TerminalEntry {
+  readonly session: string;
+  readonly timeNs: number;
+  /** Log position: the terminal rewinds with the canvas. */
+  readonly seq: number;
+  readonly kind: 'command' | 'stdout' | 'stderr' | 'prompt';
+  /** Ends with a newline where the program wrote one. For `command`: the line typed, without the prompt. */
+  readonly text: string;
+}
+
+export interface SessionView {
+  readonly id: string;
+  /** `controlplane:~$ `, `~ # ` */
+  readonly prompt: string;
+  /** A foreground command is running. */
+  readonly busy: boolean;
+  /** It ends only by Ctrl-C (ping without -c, tcpdump). */
+  readonly endless: boolean;
+  /** netns id the session is in. */
+  readonly netns: string;
+  readonly title: string;
+}
+
+/** What came since the last update. Absent parts have not changed. */
+export interface WorldUpdate {
+  /** Grows by one; the first after `open` carries everything. */
+  readonly revision: number;
+  readonly nowNs: number;
+  readonly headSeq: number;
+  readonly topology?: Topology;
+  readonly diagnostics?: readonly Diagnostic[];
+  readonly files?: readonly { readonly path: string; readonly text: string }[];
+  /** New terminal entries; `terminalReset` says that earlier ones are void (new world, restore). */
+  readonly terminal?: readonly TerminalEntry[];
+  readonly terminalReset?: boolean;
+  readonly sessions?: readonly SessionView[];
+}
+
+/** Tables of one netns at one moment. */
+export interface NetnsInspection {
+  readonly kind: 'netns';
+  readonly netns: NetnsView;
+  readonly atSeq: number;
+  readonly devices: readonly DeviceView[];
+  /** Lines as `ip route` prints them. */
+  readonly routes: readonly { readonly text: string; readonly id: string; readonly origin: string }[];
+  readonly neighbors: readonly NeighborView[];
+  readonly fdb: readonly FdbView[];
+  readonly connections: readonly ConnectionView[];
+  readonly sockets: readonly SocketView[];
+  readonly chains: readonly { readonly id: string; readonly table: string; readonly name: string; readonly policy?: string; readonly rules: readonly { readonly text: string; readonly origin: string; readonly objectKey?: ObjectKey }[]; readonly counters: ChainCounters }[];
+}
+/** An API object: its kind, live YAML, events and conditions. */
+export interface ObjectInspection {
+  readonly kind: 'object';
+  readonly key: ObjectKey;
+  readonly atSeq: number;
+  readonly yaml: string;
+  readonly title: string;
+  readonly subtitle: string;
+  readonly source?: { readonly file: string; readonly span: Span };
+  /** netns of a pod, so that the inspector can offer its tables. */
+  readonly netns?: string;
+  readonly events: readonly { readonly type: string; readonly reason: string; readonly message: string; readonly age: string }[];
+  readonly conditions: readonly { readonly type: string; readonly status: string; readonly reason: string; readonly message: string }[];
+}
+export type Inspection = NetnsInspection | ObjectInspection;
+
+/** YAML help at a place of a file. Offsets in UTF-16 code units. */
+export interface CompletionItem {
+  readonly label: string;
+  readonly insertText: string;
+  readonly detail: string;
+  readonly documentation: string;
+  readonly startOffset: number;
+  readonly endOffset: number;
+}
+export interface HoverView {
+  readonly startOffset: number;
+  readonly endOffset: number;
+  /** Plain paragraphs, never Markdown from user text. */
+  readonly paragraphs: readonly string[];
+}
