@@ -1,0 +1,64 @@
+/** The seam inside the engine between the kernel (IP and below) and what runs on it (sockets, TCP, programs). Both sides are in `net/`; this file is their contract. */
+import type { Prng } from '../../base/prng.ts';
+import type { NetRecord } from '../records.ts';
+import type { Change } from '../../base/record-store.ts';
+import type { ProcessView, SocketView } from '../engine.ts';
+import type { Ip4, Packet } from '../wire/packet.ts';
+
+/** errno names as Linux has them, for what a socket call can meet here. */
+export type Errno = 'ENETUNREACH' | 'EHOSTUNREACH' | 'ECONNREFUSED' | 'ECONNRESET' | 'ETIMEDOUT' | 'EMSGSIZE' | 'EADDRINUSE' | 'EADDRNOTAVAIL' | 'EACCES' | 'EPERM' | 'EINVAL' | 'EPIPE' | 'ENETDOWN';
+
+/** What the kernel side offers to sockets and programs. */
+export interface Kernel {
+  readonly nowNs: number;
+  /** A named generator that lives as long as the engine (and is part of its snapshot): `ephemeral-port`, `tcp-isn`, `dns-id` … */
+  prng(name: string): Prng;
+  /** A blank packet with a fresh id, as seen by nobody yet. */
+  newPacket(): Packet;
+  /**
+   * Hands a packet made here (addresses, protocol, ports and payload filled in) to the IP layer: route, OUTPUT, POSTROUTING, out.
+   * `by` names the maker for the log (`curl`, `kernel tcp`). Synchronous errors are returned as the socket call would return them.
+   */
+  output(netns: string, packet: Packet, by: string): 'ok' | Errno;
+  /** The source address and path MTU the kernel would choose for a destination (route lookup, before any NAT), or why it cannot. */
+  routeFor(netns: string, dst: Ip4): { readonly source: Ip4; readonly mtuBytes: number; readonly device: string } | Errno;
+  isLocalAddress(netns: string, ip: Ip4): boolean;
+  sysctl(netns: string, name: string): number;
+  /** Fires `Userland.timer(token)` after `delayNs`; `housekeeping` timers do not keep the world awake (keep-alive, TIME_WAIT). Returns an id for `cancelTimer`. */
+  setTimer(delayNs: number, token: TimerToken, housekeeping?: boolean): number;
+  cancelTimer(id: number): void;
+  /** Writes a log row. `delivered`: a packet reached a socket; returns the row's sequence number, to be a reply's `causeSeq`. */
+  traceDelivered(netns: string, packet: Packet, to: string, process: string): number;
+  traceDropped(netns: string, packet: Packet, reason: import('../trace-event.ts').DropReason, detail: string): number;
+  tracePrinted(netns: string, process: string, stream: 'stdout' | 'stderr', text: string): number;
+  /** Answers with an ICMP error from the right address, as icmp_send() would. */
+  sendIcmpError(netns: string, packet: Packet, type: number, code: number): void;
+  /** Registers or removes a tap (tcpdump): every frame that passes this device (`any`: all of the netns) comes to `Userland.tapped`. */
+  setTap(netns: string, device: string, processId: string, on: boolean): void;
+  readonly records: { find(id: string): NetRecord | undefined };
+}
+
+/** Plain data, so that timers survive a snapshot. */
+export type TimerToken =
+  | { readonly kind: 'process'; readonly process: string; readonly tag: string; readonly data?: unknown }
+  | { readonly kind: 'socket'; readonly socket: number; readonly tag: string };
+
+/** What sockets and programs offer to the kernel side. One instance an engine, made by `createUserland(kernel)` in net/socket. */
+export interface Userland {
+  /** A packet for this netns passed INPUT. Takes TCP, UDP and echo replies; false when nobody wants it (the kernel side then answers port-unreachable for UDP; TCP RSTs are made here). */
+  deliver(netns: string, packet: Packet): boolean;
+  /** An ICMP error about a packet that was sent from here; `packet.icmp.quoted` is it. */
+  icmpError(netns: string, packet: Packet): void;
+  tapped(processId: string, frame: import('../engine.ts').TapFrame): void;
+  timer(token: TimerToken): void;
+  /** Process and Netns records came, changed or went (programs start and stop by records). */
+  recordChanged(change: Change<NetRecord>): void;
+  signal(processId: string, signal: 'SIGINT' | 'SIGKILL'): void;
+  writeStdin(processId: string, text: string): void;
+  findProcess(processId: string): ProcessView | undefined;
+  sockets(netns: string): SocketView[];
+  onOutput: ((processId: string, stream: 'stdout' | 'stderr' | 'exit', text: string, exitCode: number) => void) | undefined;
+  /** Plain data, deep enough that running on does not change it. */
+  snapshot(): unknown;
+  restore(snapshot: unknown): void;
+}
