@@ -148,7 +148,12 @@ export interface Engine {
   /** [rxPackets, rxBytes, txPackets, txBytes, rxDropped, txDropped] */
   deviceCounters(deviceId: string): readonly [number, number, number, number, number, number];
   /** `ip route get`: the route the kernel would take for a local packet, or the errno it would return. */
-  routeGet(netns: string, destination: string): { readonly device: string; readonly gateway?: string; readonly source: string; readonly local: boolean; readonly text: string } | { readonly error: 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES' | 'EINVAL' };
+  routeGet(
+    netns: string,
+    destination: string,
+  ):
+    | { readonly device: string; readonly gateway?: string; readonly source: string; readonly local: boolean; readonly text: string }
+    | { readonly error: 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES' | 'EINVAL' };
   /** conntrack -D / -F: removes entries that the filter accepts; returns how many. */
   deleteConnections(netns: string, filter: (connection: ConnectionView) => boolean): number;
   /** `ip neigh flush` / del of a learnt entry; returns how many. */

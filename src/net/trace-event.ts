@@ -26,9 +26,33 @@ export interface RouteReference {
 
 /** Kernel's `enum skb_drop_reason` names without the prefix (Linux: include/net/dropreason-core.h); a few of ours end the same way where the kernel has no name. */
 export type DropReason =
-  | 'NO_SOCKET' | 'NETFILTER_DROP' | 'OTHERHOST' | 'IP_INADDRERRORS' | 'IP_INNOROUTES' | 'IP_OUTNOROUTES' | 'IP_RPFILTER' | 'PKT_TOO_BIG'
-  | 'IP_TTL_EXPIRED' | 'NEIGH_FAILED' | 'NEIGH_QUEUEFULL' | 'DEV_READY' | 'BRIDGE_NO_EGRESS_PORT' | 'VXLAN_NO_REMOTE' | 'VXLAN_VNI_NOT_FOUND' | 'TCP_CLOSE' | 'TCP_RESET'
-  | 'TCP_INVALID_SEQUENCE' | 'TCP_OLD_SEQUENCE' | 'UDP_CSUM' | 'FRAG_REASM_TIMEOUT' | 'LINK_LOSS' | 'UNHANDLED_PROTO' | 'IP_FORWARDING_DISABLED' | 'HOP_LIMIT' | 'ICMP_CSUM' | 'NOT_SPECIFIED';
+  | 'NO_SOCKET'
+  | 'NETFILTER_DROP'
+  | 'OTHERHOST'
+  | 'IP_INADDRERRORS'
+  | 'IP_INNOROUTES'
+  | 'IP_OUTNOROUTES'
+  | 'IP_RPFILTER'
+  | 'PKT_TOO_BIG'
+  | 'IP_TTL_EXPIRED'
+  | 'NEIGH_FAILED'
+  | 'NEIGH_QUEUEFULL'
+  | 'DEV_READY'
+  | 'BRIDGE_NO_EGRESS_PORT'
+  | 'VXLAN_NO_REMOTE'
+  | 'VXLAN_VNI_NOT_FOUND'
+  | 'TCP_CLOSE'
+  | 'TCP_RESET'
+  | 'TCP_INVALID_SEQUENCE'
+  | 'TCP_OLD_SEQUENCE'
+  | 'UDP_CSUM'
+  | 'FRAG_REASM_TIMEOUT'
+  | 'LINK_LOSS'
+  | 'UNHANDLED_PROTO'
+  | 'IP_FORWARDING_DISABLED'
+  | 'HOP_LIMIT'
+  | 'ICMP_CSUM'
+  | 'NOT_SPECIFIED';
 
 export type Step =
   /** A socket, the kernel (ARP, ICMP errors) or a process made it. */
@@ -40,13 +64,33 @@ export type Step =
   /** A rule matched (`rule`), or a hooked table ended with its policy (`rule` absent). */
   | { readonly kind: 'matched'; readonly hook: HookName; readonly table: TableName; readonly rule?: RuleReference; readonly verdict: string }
   /** conntrack rewrote addresses. `how` is what `-j` was, or `un-DNAT`/`un-SNAT` for packets of a known connection. Texts are `ip:port`. */
-  | { readonly kind: 'translated'; readonly how: 'DNAT' | 'SNAT' | 'MASQUERADE' | 'REDIRECT' | 'un-DNAT' | 'un-SNAT'; readonly field: 'source' | 'destination'; readonly before: string; readonly after: string }
-  | { readonly kind: 'routed'; readonly route: RouteReference; readonly decision: 'local' | 'forward' | 'output'; readonly device: string; readonly nextHop?: string; readonly source?: string }
+  | {
+      readonly kind: 'translated';
+      readonly how: 'DNAT' | 'SNAT' | 'MASQUERADE' | 'REDIRECT' | 'un-DNAT' | 'un-SNAT';
+      readonly field: 'source' | 'destination';
+      readonly before: string;
+      readonly after: string;
+    }
+  | {
+      readonly kind: 'routed';
+      readonly route: RouteReference;
+      readonly decision: 'local' | 'forward' | 'output';
+      readonly device: string;
+      readonly nextHop?: string;
+      readonly source?: string;
+    }
   /** The next hop's MAC is known. `how`: cache, permanent entry, or an answered ARP request. */
   | { readonly kind: 'resolved'; readonly ip: string; readonly mac: string; readonly how: 'cache' | 'permanent' | 'arp'; readonly origin?: Origin }
   /** The packet waits for ARP. */
   | { readonly kind: 'queued'; readonly ip: string }
-  | { readonly kind: 'encapsulated'; readonly vni: number; readonly localIp: string; readonly remoteIp: string; readonly overheadBytes: number; readonly fdbOrigin?: Origin }
+  | {
+      readonly kind: 'encapsulated';
+      readonly vni: number;
+      readonly localIp: string;
+      readonly remoteIp: string;
+      readonly overheadBytes: number;
+      readonly fdbOrigin?: Origin;
+    }
   | { readonly kind: 'decapsulated'; readonly vni: number }
   /** A device put it on its wire; `to` is the device id at the other end, if any. */
   | { readonly kind: 'transmitted'; readonly to?: string }
@@ -54,7 +98,14 @@ export type Step =
   | { readonly kind: 'delivered'; readonly to: string; readonly process?: string }
   /** A process wrote to its terminal. Has no packet (packetId -1). */
   | { readonly kind: 'printed'; readonly process: string; readonly stream: 'stdout' | 'stderr'; readonly text: string }
-  | { readonly kind: 'dropped'; readonly reason: DropReason; readonly detail: string; readonly rule?: RuleReference; readonly route?: RouteReference; readonly answered?: string };
+  | {
+      readonly kind: 'dropped';
+      readonly reason: DropReason;
+      readonly detail: string;
+      readonly rule?: RuleReference;
+      readonly route?: RouteReference;
+      readonly answered?: string;
+    };
 
 export type StepKind = Step['kind'];
 

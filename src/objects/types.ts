@@ -111,7 +111,16 @@ export interface RowContext {
 export interface FieldError {
   /** `spec.ports[0].port` */
   readonly path: string;
-  readonly type: 'Required value' | 'Invalid value' | 'Unsupported value' | 'Forbidden' | 'Duplicate value' | 'Not found' | 'Too long' | 'Too many' | 'Internal error';
+  readonly type:
+    | 'Required value'
+    | 'Invalid value'
+    | 'Unsupported value'
+    | 'Forbidden'
+    | 'Duplicate value'
+    | 'Not found'
+    | 'Too long'
+    | 'Too many'
+    | 'Internal error';
   readonly message: string;
 }
 

@@ -1,8 +1,8 @@
 /** The seam between the world and the shell above it: the world drives a shell through `Shell`, the shell acts through `ShellHost`. */
 import type { Diagnostic } from '../base/diagnostic.ts';
-import type { Api } from '../objects/api.ts';
-import type { Engine } from '../net/engine.ts';
 import type { Prng } from '../base/prng.ts';
+import type { Engine } from '../net/engine.ts';
+import type { Api } from '../objects/api.ts';
 import type { DocumentFile } from './document.ts';
 import type { HopView, SessionView } from './views.ts';
 
@@ -18,7 +18,15 @@ export interface ShellHost {
   readonly files: readonly DocumentFile[];
   print(session: string, stream: 'stdout' | 'stderr', text: string): void;
   /** Parses and admits YAML as `kubectl apply -f` does: one outcome per object, in order, in kubectl's words. `fileName` shows in errors. */
-  applyText(fileName: string, text: string, options: { readonly namespace?: string; readonly mode: 'apply' | 'create' | 'delete'; readonly serverSide?: boolean; readonly dryRun?: boolean }): { readonly lines: readonly { readonly stream: 'stdout' | 'stderr'; readonly text: string }[]; readonly exitCode: number; readonly diagnostics: readonly Diagnostic[] };
+  applyText(
+    fileName: string,
+    text: string,
+    options: { readonly namespace?: string; readonly mode: 'apply' | 'create' | 'delete'; readonly serverSide?: boolean; readonly dryRun?: boolean },
+  ): {
+    readonly lines: readonly { readonly stream: 'stdout' | 'stderr'; readonly text: string }[];
+    readonly exitCode: number;
+    readonly diagnostics: readonly Diagnostic[];
+  };
   /** Lets controllers and agents finish at this instant. To be called after each write that should be seen by the next command. */
   settle(): void;
   /** Hops [from, to) with their words, for the `trace` command. */

@@ -175,7 +175,14 @@ export interface NetnsInspection {
   readonly fdb: readonly FdbView[];
   readonly connections: readonly ConnectionView[];
   readonly sockets: readonly SocketView[];
-  readonly chains: readonly { readonly id: string; readonly table: string; readonly name: string; readonly policy?: string; readonly rules: readonly { readonly text: string; readonly origin: string; readonly objectKey?: ObjectKey }[]; readonly counters: ChainCounters }[];
+  readonly chains: readonly {
+    readonly id: string;
+    readonly table: string;
+    readonly name: string;
+    readonly policy?: string;
+    readonly rules: readonly { readonly text: string; readonly origin: string; readonly objectKey?: ObjectKey }[];
+    readonly counters: ChainCounters;
+  }[];
 }
 /** An API object: its kind, live YAML, events and conditions. */
 export interface ObjectInspection {

@@ -1,12 +1,25 @@
 /** The seam inside the engine between the kernel (IP and below) and what runs on it (sockets, TCP, programs). Both sides are in `net/`; this file is their contract. */
 import type { Prng } from '../../base/prng.ts';
-import type { NetRecord } from '../records.ts';
 import type { Change } from '../../base/record-store.ts';
 import type { ProcessView, SocketView } from '../engine.ts';
+import type { NetRecord } from '../records.ts';
 import type { Ip4, Packet } from '../wire/packet.ts';
 
 /** errno names as Linux has them, for what a socket call can meet here. */
-export type Errno = 'ENETUNREACH' | 'EHOSTUNREACH' | 'ECONNREFUSED' | 'ECONNRESET' | 'ETIMEDOUT' | 'EMSGSIZE' | 'EADDRINUSE' | 'EADDRNOTAVAIL' | 'EACCES' | 'EPERM' | 'EINVAL' | 'EPIPE' | 'ENETDOWN';
+export type Errno =
+  | 'ENETUNREACH'
+  | 'EHOSTUNREACH'
+  | 'ECONNREFUSED'
+  | 'ECONNRESET'
+  | 'ETIMEDOUT'
+  | 'EMSGSIZE'
+  | 'EADDRINUSE'
+  | 'EADDRNOTAVAIL'
+  | 'EACCES'
+  | 'EPERM'
+  | 'EINVAL'
+  | 'EPIPE'
+  | 'ENETDOWN';
 
 /** What the kernel side offers to sockets and programs. */
 export interface Kernel {

@@ -102,11 +102,47 @@ export interface Packet {
 /** A packet as text-friendly layers, outermost first: what the inspector and `--json` show. Addresses are text here. */
 export type Layer =
   | { readonly protocol: 'ethernet'; readonly src: string; readonly dst: string; readonly etherType: number }
-  | { readonly protocol: 'arp'; readonly operation: 'request' | 'reply'; readonly senderMac: string; readonly senderIp: string; readonly targetMac: string; readonly targetIp: string }
-  | { readonly protocol: 'ipv4'; readonly src: string; readonly dst: string; readonly ttl: number; readonly tos: number; readonly id: number; readonly flags: string; readonly fragmentOffset: number; readonly totalBytes: number; readonly ipProtocol: number }
+  | {
+      readonly protocol: 'arp';
+      readonly operation: 'request' | 'reply';
+      readonly senderMac: string;
+      readonly senderIp: string;
+      readonly targetMac: string;
+      readonly targetIp: string;
+    }
+  | {
+      readonly protocol: 'ipv4';
+      readonly src: string;
+      readonly dst: string;
+      readonly ttl: number;
+      readonly tos: number;
+      readonly id: number;
+      readonly flags: string;
+      readonly fragmentOffset: number;
+      readonly totalBytes: number;
+      readonly ipProtocol: number;
+    }
   | { readonly protocol: 'udp'; readonly sport: number; readonly dport: number; readonly lengthBytes: number }
-  | { readonly protocol: 'tcp'; readonly sport: number; readonly dport: number; readonly flags: string; readonly seq: number; readonly ack: number; readonly window: number; readonly options: string; readonly payloadBytes: number }
-  | { readonly protocol: 'icmp'; readonly type: number; readonly code: number; readonly text: string; readonly id?: number; readonly sequence?: number; readonly quoted?: readonly Layer[] }
+  | {
+      readonly protocol: 'tcp';
+      readonly sport: number;
+      readonly dport: number;
+      readonly flags: string;
+      readonly seq: number;
+      readonly ack: number;
+      readonly window: number;
+      readonly options: string;
+      readonly payloadBytes: number;
+    }
+  | {
+      readonly protocol: 'icmp';
+      readonly type: number;
+      readonly code: number;
+      readonly text: string;
+      readonly id?: number;
+      readonly sequence?: number;
+      readonly quoted?: readonly Layer[];
+    }
   | { readonly protocol: 'vxlan'; readonly vni: number }
   | { readonly protocol: 'dns'; readonly id: number; readonly text: string; readonly response: boolean }
   | { readonly protocol: 'http'; readonly text: string }
