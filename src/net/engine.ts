@@ -162,6 +162,15 @@ export interface Engine {
   snapshot(): EngineSnapshot;
   /** The record store must have been restored to the same moment first. Trace rows after the snapshot are discarded. */
   restore(snapshot: EngineSnapshot): void;
+  /**
+   * Goes back to a snapshot to look at the past without forgetting the log: running on from here counts events (with the same numbers)
+   * but writes no rows. The record store must have been restored first.
+   */
+  beginReplay(snapshot: EngineSnapshot): void;
+  /** Ends a replay and returns to `head`, a snapshot taken before `beginReplay`; the log is whole, as it was. */
+  endReplay(head: EngineSnapshot): void;
+  /** Packet id of each event in [from, to) (-1 without packet), without decoding them. */
+  packetIds(from: number, to: number): Int32Array;
 }
 
 export type NetChange = Change<NetRecord>;

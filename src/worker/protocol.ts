@@ -1,12 +1,12 @@
 /** What the page and the worker say to each other, and the client interface that the page sees. */
 import type { Diagnostic } from '../base/diagnostic.ts';
-import type { WorldDocument } from '../world/document.ts';
+import type { DocumentFile, WorldDocument } from '../world/document.ts';
 import type { CompletionItem, HopView, HoverView, Inspection, LinkTarget, PacketView, WorldUpdate } from '../world/views.ts';
 
 /** Every request is answered with `{ id, ok, value | error }`; world updates come by themselves. All data is structured-cloneable. */
 export interface Requests {
-  /** Starts a world; what ran before is gone. Resolves when the first update was sent. */
-  open(document: WorldDocument): { readonly diagnostics: readonly Diagnostic[] };
+  /** Starts a world; what ran before is gone. `baseFiles` make the cluster when the document gives none. Resolves when the first update was sent. */
+  open(document: WorldDocument, baseFiles: readonly DocumentFile[]): { readonly diagnostics: readonly Diagnostic[] };
   /** New text of a file (null: removed). Errors leave the last good world running; the text is kept either way. */
   edit(path: string, text: string | null): { readonly diagnostics: readonly Diagnostic[]; readonly applied: boolean };
   /** Types a line into a session. Resolves when the session is idle again or an endless program runs. */
@@ -29,7 +29,21 @@ export interface Requests {
   document(): WorldDocument;
   /** Holds or releases virtual time for endless programs (the page is hidden, the reader pressed pause). */
   hold(held: boolean): null;
+  /** Heartbeat. */
+  ping(): null;
 }
+
+export interface ToWorker {
+  readonly id: number;
+  readonly name: RequestName;
+  readonly args: readonly unknown[];
+}
+
+export type FromWorker =
+  | { readonly type: 'answer'; readonly id: number; readonly ok: true; readonly value: unknown }
+  | { readonly type: 'answer'; readonly id: number; readonly ok: false; readonly error: string }
+  /** `document` is what a restarted worker would be given. */
+  | { readonly type: 'update'; readonly update: WorldUpdate; readonly document: WorldDocument };
 
 export type RequestName = keyof Requests;
 

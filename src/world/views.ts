@@ -109,9 +109,24 @@ export interface HopView {
   readonly before?: readonly Layer[];
   /** The line of YAML behind it. */
   readonly yaml?: { readonly key: ObjectKey; readonly file: string; readonly span: Span };
-  /** Packet's number within the current conversation, hop of hops. */
+  /** Rules that matched at this hop, in order, for "rules that matched". */
+  readonly rules: readonly RuleView[];
+  /** Needed for the network but beside the story (ARP, flooded copies for others); playback may pass it quickly. */
+  readonly background: boolean;
+  /** Hop number within its packet, from 1, and how many hops the packet has so far. */
   readonly hop: number;
   readonly hops: number;
+}
+
+/** `text` is the rule as iptables-save prints it; `outcome` what it did: `→ KUBE-SVC-…`, `DNAT → 10.244.1.4:80`, `ACCEPT`. */
+export interface RuleView {
+  readonly table: string;
+  readonly chain: string;
+  readonly text: string;
+  readonly outcome: string;
+  /** Of a `statistic --mode random` match. */
+  readonly probability?: number;
+  readonly link?: LinkTarget;
 }
 
 /** A packet's whole life, for the animation and the timeline. */

@@ -1,0 +1,175 @@
+/** The page's side of the channel: typed calls, updates, a heartbeat, and a restart from the last document when the worker dies or hangs. */
+import type { DocumentFile, WorldDocument } from '../world/document.ts';
+import type { WorldUpdate } from '../world/views.ts';
+import type { FromWorker, PlaygroundClient, RequestName, Requests, ToWorker } from './protocol.ts';
+
+/** A way to reach a server: a worker, an inline worker, or this very thread. */
+export interface Transport {
+  send(message: ToWorker): void;
+  close(): void;
+}
+export interface TransportEvents {
+  message(message: FromWorker): void;
+  /** The other side is gone for good. */
+  failed(reason: string): void;
+}
+/** May fail by throwing or by calling `failed` later; the client then tries the next transport. */
+export type TransportFactory = (events: TransportEvents) => Transport;
+
+export interface ClientOptions {
+  /** Tried in order until one starts. */
+  readonly transports: readonly TransportFactory[];
+  /** A call of this kind without an answer for so long means that the worker hangs. */
+  readonly hangMs?: number;
+}
+
+interface Pending {
+  readonly message: ToWorker;
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+const HEARTBEAT_MS = 2_000;
+
+class Client implements PlaygroundClient {
+  readonly #options: ClientOptions;
+  readonly #listeners = new Set<(update: WorldUpdate) => void>();
+  readonly #crashListeners = new Set<(message: string) => void>();
+  readonly #pending = new Map<number, Pending>();
+  #transport: Transport | undefined;
+  #transportIndex = 0;
+  #started = false;
+  #nextId = 1;
+  #document: WorldDocument | undefined;
+  #baseFiles: readonly DocumentFile[] = [];
+  #lastHeardMs = 0;
+  #heartbeat: ReturnType<typeof setInterval> | undefined;
+  #closed = false;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#connect();
+    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
+  }
+
+  call<N extends RequestName>(name: N, ...args: Parameters<Requests[N]>): Promise<ReturnType<Requests[N]>> {
+    if (name === 'open') {
+      this.#document = args[0] as WorldDocument;
+      this.#baseFiles = args[1] as readonly DocumentFile[];
+    }
+    return this.#send(name, args) as Promise<ReturnType<Requests[N]>>;
+  }
+
+  subscribe(listener: (update: WorldUpdate) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  onCrash(listener: (message: string) => void): () => void {
+    this.#crashListeners.add(listener);
+    return () => this.#crashListeners.delete(listener);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#heartbeat);
+    this.#transport?.close();
+    this.#rejectAll('the playground was closed');
+  }
+
+  #send(name: RequestName, args: readonly unknown[]): Promise<unknown> {
+    const message: ToWorker = { id: this.#nextId, name, args };
+    this.#nextId += 1;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(message.id, { message, resolve, reject });
+      this.#transport?.send(message);
+    });
+  }
+
+  #connect(): void {
+    const { transports } = this.#options;
+    while (this.#transportIndex < transports.length) {
+      const index = this.#transportIndex;
+      const factory = transports[index] as TransportFactory;
+      try {
+        this.#started = false;
+        this.#lastHeardMs = performance.now();
+        this.#transport = factory({
+          message: (message) => this.#received(message),
+          failed: (reason) => {
+            if (this.#closed || index !== this.#transportIndex) return;
+            if (this.#started) this.#restart(reason);
+            else this.#tryNext();
+          },
+        });
+        return;
+      } catch {
+        this.#transportIndex += 1;
+      }
+    }
+    for (const listener of this.#crashListeners) listener('No worker could be started in this browser.');
+  }
+
+  /** The transport never came up (a sandbox forbids workers): use the next and send again what waits. */
+  #tryNext(): void {
+    this.#transport?.close();
+    this.#transportIndex += 1;
+    this.#connect();
+    for (const { message } of this.#pending.values()) this.#transport?.send(message);
+  }
+
+  #received(message: FromWorker): void {
+    this.#started = true;
+    this.#lastHeardMs = performance.now();
+    if (message.type === 'update') {
+      this.#document = message.document;
+      for (const listener of this.#listeners) listener(message.update);
+      return;
+    }
+    const pending = this.#pending.get(message.id);
+    if (pending === undefined) return;
+    this.#pending.delete(message.id);
+    if (message.ok) pending.resolve(message.value);
+    else pending.reject(new Error(message.error));
+  }
+
+  #beat(): void {
+    if (this.#closed || this.#transport === undefined) return;
+    const hangMs = this.#options.hangMs ?? 10_000;
+    const waiting = this.#pending.size > 0;
+    if (waiting && this.#started && performance.now() - this.#lastHeardMs > hangMs)
+      this.#restart(`The simulation did not answer for ${Math.round(hangMs / 1000)} seconds.`);
+    else if (!waiting) this.#send('ping', []).catch(() => undefined);
+  }
+
+  /** Starts a new worker from the last document that worked; the call that hung is not part of it. */
+  #restart(reason: string): void {
+    this.#transport?.close();
+    this.#rejectAll(reason);
+    this.#connect();
+    if (this.#document !== undefined) this.#send('open', [this.#document, this.#baseFiles]).catch(() => undefined);
+    for (const listener of this.#crashListeners) listener(reason);
+  }
+
+  #rejectAll(reason: string): void {
+    for (const pending of this.#pending.values()) pending.reject(new Error(reason));
+    this.#pending.clear();
+  }
+}
+
+export function createPlaygroundClient(options: ClientOptions): PlaygroundClient {
+  return new Client(options);
+}
+
+/** Wraps a Worker (module or inline) as a transport. */
+export function workerTransport(start: () => Worker): TransportFactory {
+  return (events) => {
+    const worker = start();
+    worker.onmessage = (event: MessageEvent<FromWorker>) => events.message(event.data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      events.failed(event.message || 'The simulation worker stopped.');
+    };
+    return { send: (message) => worker.postMessage(message), close: () => worker.terminate() };
+  };
+}

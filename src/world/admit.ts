@@ -1,0 +1,163 @@
+/** From files to objects: parses every file, names what each document is, and finds what only all files together show (duplicates, missing clusters). */
+import type { Diagnostic, Span } from '../base/diagnostic.ts';
+import { parseYaml, type YamlDocument } from '../base/yaml/index.ts';
+import { type KubeObject, type ObjectSource, objectKey } from '../objects/types.ts';
+import type { DocumentFile } from './document.ts';
+
+/** A document that looks like an API object, with its place in the text. */
+export interface AdmittedObject {
+  readonly key: string;
+  readonly object: KubeObject;
+  readonly source: ObjectSource;
+}
+
+export interface Admission {
+  readonly objects: readonly AdmittedObject[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Bounds for one world: S4 of the security goals. */
+export const MAX_OBJECTS = 10_000;
+export const MAX_FILES = 64;
+
+/** Configuration files have no metadata; in the store they need a name. */
+const unnamedKinds = new Set(['ClusterConfiguration', 'InitConfiguration', 'JoinConfiguration', 'KubeProxyConfiguration', 'KubeletConfiguration', 'Cluster']);
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function diagnostic(code: string, message: string, span: Span, hint?: string): Diagnostic {
+  return { severity: 'error', code, message, span, ...(hint === undefined ? {} : { hint }) };
+}
+
+interface Candidate {
+  readonly value: Record<string, unknown>;
+  readonly prefix: string;
+  readonly document: YamlDocument;
+  readonly file: string;
+}
+
+/** `kind: List` and `kind: PodList` stand for their items. */
+function candidates(document: YamlDocument, file: string): Candidate[] {
+  const { value } = document;
+  if (!isRecord(value)) return [];
+  const isList = typeof value.kind === 'string' && value.kind.endsWith('List') && Array.isArray(value.items);
+  if (!isList) return [{ value, prefix: '', document, file }];
+  return (value.items as unknown[]).flatMap((item, index) => (isRecord(item) ? [{ value: item, prefix: `items[${index}]`, document, file }] : []));
+}
+
+function toObject(
+  candidate: Candidate,
+  defaultNamespace: string,
+  isNamespaced: (apiVersion: string, kind: string) => boolean | undefined,
+): AdmittedObject | Diagnostic {
+  const { value, prefix, document, file } = candidate;
+  const at = (path: string) => document.spanOf(prefix === '' ? path : path === '' ? prefix : `${prefix}.${path}`);
+  if (typeof value.apiVersion !== 'string' || value.apiVersion === '')
+    return diagnostic('missing-api-version', `error validating "${file}": error validating data: apiVersion not set`, at(''));
+  if (typeof value.kind !== 'string' || value.kind === '')
+    return diagnostic('missing-kind', `error validating "${file}": error validating data: kind not set`, at(''));
+  const { apiVersion, kind } = value;
+  const namespaced = isNamespaced(apiVersion, kind);
+  if (namespaced === undefined) {
+    return diagnostic(
+      'unknown-kind',
+      `resource mapping not found for name: "${isRecord(value.metadata) && typeof value.metadata.name === 'string' ? value.metadata.name : ''}" namespace: "${isRecord(value.metadata) && typeof value.metadata.namespace === 'string' ? value.metadata.namespace : ''}" from "${file}": no matches for kind "${kind}" in version "${apiVersion}"`,
+      at('kind'),
+      'ensure CRDs are installed first',
+    );
+  }
+  const given = isRecord(value.metadata) ? value.metadata : {};
+  const name = typeof given.name === 'string' && given.name !== '' ? given.name : unnamedKinds.has(kind) ? 'config' : undefined;
+  if (name === undefined && typeof given.generateName !== 'string')
+    return diagnostic(
+      'missing-name',
+      `error: error when retrieving current configuration of:\nResource: "${apiVersion}, Resource=${kind.toLowerCase()}s"\nName: "", Namespace: "${defaultNamespace}"\nfrom server for: "${file}": resource name may not be empty`,
+      at('metadata'),
+    );
+  const namespace = namespaced ? (typeof given.namespace === 'string' && given.namespace !== '' ? given.namespace : defaultNamespace) : undefined;
+  const object = {
+    ...value,
+    apiVersion,
+    kind,
+    metadata: { ...given, name: name ?? '', ...(namespace === undefined ? {} : { namespace }) },
+  } as unknown as KubeObject;
+  return { key: objectKey(object), object, source: { file, span: at(''), spanOf: at } };
+}
+
+/** Parses files into objects. Every problem becomes a diagnostic at its place; good documents beside a broken one are still returned. */
+export function admitFiles(
+  files: readonly DocumentFile[],
+  isNamespaced: (apiVersion: string, kind: string) => boolean | undefined,
+  defaultNamespace = 'default',
+): Admission {
+  const objects: AdmittedObject[] = [];
+  const diagnostics: Diagnostic[] = [];
+  const seen = new Map<string, AdmittedObject>();
+  for (const file of files.slice(0, MAX_FILES)) {
+    const parsed = parseYaml(file.path, file.text);
+    diagnostics.push(...parsed.diagnostics);
+    for (const document of parsed.documents) {
+      if (document.value === null || document.value === undefined) continue;
+      if (!isRecord(document.value)) {
+        diagnostics.push(
+          diagnostic('not-an-object', `error: error validating "${file.path}": error validating data: invalid object to validate`, document.spanOf('')),
+        );
+        continue;
+      }
+      for (const candidate of candidates(document, file.path)) {
+        const admitted = toObject(candidate, defaultNamespace, isNamespaced);
+        if (!('key' in admitted)) {
+          diagnostics.push(admitted);
+          continue;
+        }
+        const earlier = seen.get(admitted.key);
+        if (earlier !== undefined) {
+          diagnostics.push(
+            diagnostic(
+              'duplicate-object',
+              `${admitted.object.kind} "${admitted.object.metadata.name}" is defined twice; the first one stands in ${earlier.source.file} line ${earlier.source.span.startLine}`,
+              admitted.source.spanOf('metadata.name'),
+            ),
+          );
+          continue;
+        }
+        if (objects.length >= MAX_OBJECTS) {
+          diagnostics.push(diagnostic('too-many-objects', `more than ${MAX_OBJECTS} objects; the rest is left out`, admitted.source.span));
+          return { objects, diagnostics };
+        }
+        seen.set(admitted.key, admitted);
+        objects.push(admitted);
+      }
+    }
+  }
+  return { objects, diagnostics };
+}
+
+/** The order in which a cluster can take them: what others refer to comes first; otherwise as written. */
+const rank: Readonly<Record<string, number>> = {
+  Namespace: 0,
+  ClusterConfiguration: 1,
+  KubeProxyConfiguration: 1,
+  KubeletConfiguration: 1,
+  Cluster: 1,
+  Network: 1,
+  Host: 2,
+  Node: 2,
+  ConfigMap: 3,
+  Secret: 3,
+  ServiceAccount: 3,
+  PriorityClass: 3,
+  Service: 4,
+  DaemonSet: 5,
+};
+export function inApplyOrder(objects: readonly AdmittedObject[]): AdmittedObject[] {
+  return objects
+    .map((one, index) => ({ one, index, rank: rank[one.object.kind] ?? 6 }))
+    .sort((a, b) => a.rank - b.rank || a.index - b.index)
+    .map((entry) => entry.one);
+}
+
+/** True when the files say themselves which machines there are. */
+export function givesCluster(objects: readonly AdmittedObject[]): boolean {
+  return objects.some(({ object }) => object.kind === 'Node' || (object.kind === 'Cluster' && object.apiVersion.startsWith('kind.x-k8s.io/')));
+}

@@ -1,0 +1,137 @@
+/** Texts to the API server and its answers back to texts: `kubectl apply -f` outcomes, and refusals as diagnostics at the line they are about. */
+import type { Diagnostic } from '../base/diagnostic.ts';
+import type { Api, ApiFailure } from '../objects/api.ts';
+import { formatFailure } from '../objects/status.ts';
+import type { Kind, KubeObject, ObjectKey } from '../objects/types.ts';
+import { type AdmittedObject, admitFiles } from './admit.ts';
+
+/** Whether a kind is namespaced; undefined when nobody knows it. */
+export function kindLookup(api: Api): (apiVersion: string, kind: string) => boolean | undefined {
+  return (apiVersion, kind) => findKind(api, apiVersion, kind)?.namespaced;
+}
+
+function findKind(api: Api, apiVersion: string, kind: string): Kind | undefined {
+  return api.kinds.find((one) => one.kind === kind && one.apiVersion === apiVersion);
+}
+
+/** `service/web`, `deployment.apps/web`: how kubectl names an object in its answers. */
+export function resourceName(kind: Kind, name: string): string {
+  const group = kind.apiVersion.includes('/') ? `.${kind.apiVersion.split('/')[0]}` : '';
+  return `${kind.singular}${group}/${name}`;
+}
+
+/** One diagnostic per cause, at the cause's field. */
+export function failureDiagnostics(failure: ApiFailure, admitted: AdmittedObject): Diagnostic[] {
+  if (failure.causes.length === 0)
+    return [{ severity: 'error', code: failure.reason, message: failure.message, span: admitted.source.spanOf('metadata.name') }];
+  return failure.causes.map((cause) => ({
+    severity: 'error',
+    code: cause.type === 'Invalid value' ? 'invalid-value' : failure.reason,
+    message: cause.path === '' ? cause.message : `${cause.path}: ${cause.message}`,
+    span: admitted.source.spanOf(cause.path),
+  }));
+}
+
+interface Finding {
+  readonly key: ObjectKey;
+  readonly path?: string;
+  readonly diagnostic: Omit<Diagnostic, 'span'>;
+}
+
+/** What agents say about objects, and fields that are accepted without effect, with spans where the object stands in a file. */
+export function findingDiagnostics(
+  api: Api & { findings(): readonly Finding[]; notSimulated(object: KubeObject): readonly { readonly path: string }[] },
+  admitted: ReadonlyMap<string, AdmittedObject>,
+): Diagnostic[] {
+  const found: Diagnostic[] = api.findings().map((finding) => {
+    const source = admitted.get(finding.key)?.source;
+    return source === undefined ? { ...finding.diagnostic } : { ...finding.diagnostic, span: source.spanOf(finding.path ?? '') };
+  });
+  for (const one of admitted.values()) {
+    for (const field of api.notSimulated(one.object)) {
+      found.push({
+        severity: 'info',
+        code: 'not-simulated',
+        message: `${field.path} is accepted and stored, but the simulation does not act on it`,
+        span: one.source.spanOf(field.path),
+      });
+    }
+  }
+  return found;
+}
+
+interface ApplyOptions {
+  readonly namespace?: string;
+  readonly mode: 'apply' | 'create' | 'delete';
+  readonly serverSide?: boolean;
+  readonly dryRun?: boolean;
+}
+interface Line {
+  readonly stream: 'stdout' | 'stderr';
+  readonly text: string;
+}
+
+/** What kubectl prints for `-f`: one line an object, errors on stderr, exit code 1 when any failed. */
+export function applyText(
+  api: Api,
+  fileName: string,
+  text: string,
+  options: ApplyOptions,
+): { readonly lines: readonly Line[]; readonly exitCode: number; readonly diagnostics: readonly Diagnostic[] } {
+  const admission = admitFiles([{ path: fileName, text }], kindLookup(api), options.namespace ?? 'default');
+  const lines: Line[] = [];
+  let exitCode = 0;
+  for (const one of admission.objects) {
+    const line = applyOne(api, fileName, one, options);
+    if (line.stream === 'stderr') exitCode = 1;
+    lines.push(line);
+  }
+  const errors = admission.diagnostics.filter((one) => one.severity === 'error');
+  for (const error of errors)
+    lines.push({
+      stream: 'stderr',
+      text: `${/^(?:error|Error)\b/.test(error.message) ? '' : error.code === 'yaml-syntax' ? `error: error parsing ${fileName}: ` : 'error: '}${error.message}\n`,
+    });
+  if (errors.length > 0) exitCode = 1;
+  if (lines.length === 0) {
+    lines.push({ stream: 'stderr', text: 'error: no objects passed to ' + options.mode + '\n' });
+    exitCode = 1;
+  }
+  return { lines, exitCode, diagnostics: admission.diagnostics };
+}
+
+function applyOne(api: Api, fileName: string, one: AdmittedObject, options: ApplyOptions): Line {
+  const kind = findKind(api, one.object.apiVersion, one.object.kind);
+  if (kind === undefined) return { stream: 'stderr', text: `error: no matches for kind "${one.object.kind}" in version "${one.object.apiVersion}"\n` };
+  const given = one.object.metadata.namespace;
+  if (options.namespace !== undefined && kind.namespaced && given !== options.namespace) {
+    return {
+      stream: 'stderr',
+      text: `error: the namespace from the provided object "${given}" does not match the namespace "${options.namespace}". You must pass '--namespace=${given}' to perform this operation.\n`,
+    };
+  }
+  const named = resourceName(kind, one.object.metadata.name);
+  const dry = options.dryRun === true ? ' (dry run)' : '';
+  if (options.mode === 'delete') {
+    if (options.dryRun !== true) {
+      const result = api.remove(one.key);
+      if (!result.ok) return { stream: 'stderr', text: formatFailure(result, { verb: 'deleting', source: fileName }) };
+    }
+    // Since kubectl 1.34 the namespace is told.
+    return { stream: 'stdout', text: `${named.replace('/', ' "')}" deleted${kind.namespaced ? ` from ${given} namespace` : ''}${dry}\n` };
+  }
+  if (options.dryRun === true) {
+    const outcome = options.mode === 'create' || api.view.find(one.key) === undefined ? 'created' : 'configured';
+    return { stream: 'stdout', text: `${named} ${outcome}${dry}\n` };
+  }
+  if (options.mode === 'create') {
+    const result = api.create(one.object);
+    return result.ok
+      ? { stream: 'stdout', text: `${named} created\n` }
+      : { stream: 'stderr', text: formatFailure(result, { verb: 'creating', source: fileName }) };
+  }
+  const result = api.apply(one.object);
+  if (!result.ok)
+    return { stream: 'stderr', text: formatFailure(result, { verb: api.view.find(one.key) === undefined ? 'creating' : 'applying patch', source: fileName }) };
+  return { stream: 'stdout', text: `${named} ${options.serverSide === true ? 'serverside-applied' : result.value.outcome}\n` };
+}

@@ -1,0 +1,118 @@
+/** Answers "what is in this box?": the tables of a netns or the live object behind a key, as they are at this moment. */
+import { formatYaml, type YamlValue } from '../base/yaml/index.ts';
+import type { Chain, Route } from '../net/records.ts';
+import { formatRoute } from '../net/stack/format-route.ts';
+import type { KubeObject } from '../objects/types.ts';
+import type { AdmittedObject } from './admit.ts';
+import { deviceView } from './topology.ts';
+import type { Inspection, LinkTarget, NetnsInspection, ObjectInspection } from './views.ts';
+import type { World } from './world.ts';
+
+type InspectedWorld = Pick<World, 'records' | 'engine' | 'api' | 'topology' | 'headSeq' | 'nowNs'>;
+
+export function inspectWorld(world: InspectedWorld, target: LinkTarget, sourceOf: (key: string) => AdmittedObject | undefined): Inspection | null {
+  switch (target.kind) {
+    case 'netns':
+      return inspectNetns(world, target.id);
+    case 'device':
+    case 'chain': {
+      const at = target.id.indexOf(target.kind === 'device' ? '/device/' : '/chain/');
+      return at < 0 ? null : inspectNetns(world, target.id.slice(0, at));
+    }
+    case 'object':
+      return inspectObject(world, target.key, sourceOf);
+  }
+}
+
+function inspectNetns(world: InspectedWorld, id: string): NetnsInspection | null {
+  const netns = world.topology().netnses.find((one) => one.id === id);
+  if (netns === undefined) return null;
+  const routes: Route[] = [];
+  const chains: Chain[] = [];
+  const devices = [];
+  for (const record of world.records.values()) {
+    if (record.kind === 'route' && record.netns === id) routes.push(record);
+    else if (record.kind === 'chain' && record.netns === id) chains.push(record);
+    else if (record.kind === 'device' && record.netns === id) devices.push(record);
+  }
+  return {
+    kind: 'netns',
+    netns,
+    atSeq: world.headSeq,
+    devices: devices.sort((a, b) => a.index - b.index).map(deviceView),
+    routes: routes.map((route) => ({ id: route.id, text: formatRoute(route), origin: route.origin.component })),
+    neighbors: world.engine.neighbors(id),
+    fdb: world.engine.fdb(id),
+    connections: world.engine.connections(id),
+    sockets: world.engine.sockets(id),
+    chains: chains.map((chain) => ({
+      id: chain.id,
+      table: chain.table,
+      name: chain.name,
+      ...(chain.policy === undefined ? {} : { policy: chain.policy }),
+      rules: chain.rules.map((rule) => {
+        const origin = rule.origin ?? chain.origin;
+        return { text: rule.text, origin: origin.component, ...(origin.objects[0] === undefined ? {} : { objectKey: origin.objects[0] }) };
+      }),
+      counters: world.engine.counters(chain.id),
+    })),
+  };
+}
+
+interface EventLike extends KubeObject {
+  readonly involvedObject?: { readonly kind?: string; readonly name?: string; readonly namespace?: string };
+  readonly type?: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly lastTimestamp?: string;
+}
+interface ConditionLike {
+  readonly type?: string;
+  readonly status?: string;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+/** What kubectl hides as well: book-keeping that no reader asked for. */
+function tidy(object: KubeObject): YamlValue {
+  const { managedFields: _managed, annotations, ...metadata } = object.metadata;
+  const kept = Object.entries(annotations ?? {}).filter(([key]) => key !== 'kubectl.kubernetes.io/last-applied-configuration');
+  return { ...object, metadata: { ...metadata, ...(kept.length === 0 ? {} : { annotations: Object.fromEntries(kept) }) } } as unknown as YamlValue;
+}
+
+function inspectObject(world: InspectedWorld, key: string, sourceOf: (key: string) => AdmittedObject | undefined): ObjectInspection | null {
+  const object = world.api.view.find(key);
+  if (object === undefined) return null;
+  const kind = world.api.kinds.find((one) => one.kind === object.kind && one.apiVersion === object.apiVersion);
+  const described = kind?.describe(object);
+  const admitted = sourceOf(key);
+  const namespace = object.metadata.namespace;
+  const events = world.api.view
+    .list<EventLike>('Event', namespace ?? 'default')
+    .filter((event) => event.involvedObject?.kind === object.kind && event.involvedObject.name === object.metadata.name)
+    .map((event) => ({ type: event.type ?? '', reason: event.reason ?? '', message: event.message ?? '', age: event.lastTimestamp ?? '' }));
+  const status = object.status as { readonly conditions?: readonly ConditionLike[] } | undefined;
+  const netns =
+    object.kind === 'Pod'
+      ? world.topology().netnses.find((one) => one.objectKey === key)?.id
+      : object.kind === 'Node'
+        ? `${object.metadata.name}/netns/root`
+        : undefined;
+  return {
+    kind: 'object',
+    key,
+    atSeq: world.headSeq,
+    yaml: formatYaml(tidy(object)),
+    title: described?.title ?? object.metadata.name,
+    subtitle: described?.subtitle ?? object.kind,
+    events,
+    conditions: (status?.conditions ?? []).map((condition) => ({
+      type: condition.type ?? '',
+      status: condition.status ?? '',
+      reason: condition.reason ?? '',
+      message: condition.message ?? '',
+    })),
+    ...(admitted === undefined ? {} : { source: { file: admitted.source.file, span: admitted.source.span } }),
+    ...(netns === undefined ? {} : { netns }),
+  };
+}

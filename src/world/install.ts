@@ -1,0 +1,41 @@
+/** The composition root: the only place that sees every floor. Wires records, engine and API server together. */
+
+import type { Change } from '../base/record-store.ts';
+import { RecordStore } from '../base/record-store.ts';
+import { agents, controllers, initialObjects, kinds } from '../kube/index.ts';
+import { Network } from '../net/network.ts';
+import type { NetRecord } from '../net/records.ts';
+import { ApiServer } from '../objects/api-server.ts';
+import type { KubeObject } from '../objects/types.ts';
+
+/** 2026-04-04 09:00:00 UTC: the wall clock at virtual time 0, fixed so that output is the same on every run. */
+export const EPOCH_MS = 1_775_293_200_000;
+
+export interface Installation {
+  readonly records: RecordStore<NetRecord>;
+  readonly engine: Network;
+  readonly api: ApiServer<NetRecord>;
+}
+
+export interface InstallOptions {
+  readonly seed: number;
+  readonly trace?: boolean;
+  readonly onObjectChange?: (change: Change<KubeObject>) => void;
+}
+
+export function install(options: InstallOptions): Installation {
+  const records = new RecordStore<NetRecord>();
+  const engine = new Network({ seed: options.seed, records, ...(options.trace === undefined ? {} : { trace: options.trace }) });
+  const api = new ApiServer<NetRecord>({
+    kinds,
+    controllers,
+    agents,
+    records,
+    nowNs: () => engine.nowNs,
+    epochMs: EPOCH_MS,
+    seed: options.seed,
+    ...(options.onObjectChange === undefined ? {} : { onChange: options.onObjectChange }),
+  });
+  for (const object of initialObjects) api.create(object);
+  return { records, engine, api };
+}

@@ -1,0 +1,164 @@
+/** Why a packet died and what would bring it through: one entry per drop reason, in the words of somebody who debugs it. */
+import type { DropReason, TraceEvent } from '../net/trace-event.ts';
+import { address, mono, say, strong, type TellContext, type Words } from './tell-phrases.ts';
+import { faceOf, ruleComment } from './tell-words.ts';
+import type { Phrase } from './views.ts';
+
+type Dropped = Extract<TraceEvent['step'], { kind: 'dropped' }>;
+
+interface Advice {
+  readonly why: (step: Dropped, event: TraceEvent, context: TellContext) => readonly Phrase[];
+  readonly fix?: (step: Dropped, event: TraceEvent, context: TellContext) => readonly Phrase[];
+}
+
+const innermost = (event: TraceEvent) => {
+  for (let i = event.layers.length - 1; i >= 0; i -= 1) {
+    const layer = event.layers[i];
+    if (layer?.protocol === 'ipv4') return layer;
+  }
+  return undefined;
+};
+const destinationOf = (event: TraceEvent) => innermost(event)?.dst ?? '';
+const portOf = (event: TraceEvent) => {
+  for (let i = event.layers.length - 1; i >= 0; i -= 1) {
+    const layer = event.layers[i];
+    if (layer?.protocol === 'tcp' || layer?.protocol === 'udp') return layer.dport;
+  }
+  return undefined;
+};
+
+function whyRule(step: Dropped): readonly Phrase[] {
+  if (step.rule === undefined) return [say('The chain ended and its policy is DROP.')];
+  const comment = ruleComment(step.rule.text);
+  return [
+    say('A rule in '),
+    mono(step.rule.chain),
+    say(' refuses it'),
+    ...(comment === undefined ? [] : [say(': «'), say(comment), say('»')]),
+    say(step.answered === undefined ? '. The sender is told nothing.' : `. The sender is told: ${step.answered}.`),
+  ];
+}
+
+function fixRule(step: Dropped): readonly Phrase[] {
+  if (step.rule !== undefined && /has no (?:local )?endpoints/.test(step.rule.text)) {
+    const service = /--comment "?([^" ]+)/.exec(step.rule.text)?.[1] ?? 'the Service';
+    return [
+      say('Give '),
+      mono(service),
+      say(' a ready endpoint: its selector must equal the labels of running, ready pods ('),
+      mono('kubectl get endpointslices'),
+      say(', '),
+      mono('kubectl get pods --show-labels'),
+      say(').'),
+    ];
+  }
+  if (step.rule !== undefined && /INVALID/.test(step.rule.text))
+    return [say('conntrack never saw the start of this connection here: look for a reply that takes another way than the request.')];
+  return [say('Remove or narrow that rule, or let an earlier one accept the packet.')];
+}
+
+const advice: Readonly<Partial<Record<DropReason, Advice>>> = {
+  NETFILTER_DROP: { why: whyRule, fix: fixRule },
+  NO_SOCKET: {
+    why: (step, event, context) => [
+      say('Nothing listens on port '),
+      mono(String(portOf(event) ?? '')),
+      say(' in '),
+      strong(context.netns(event.netns).title),
+      say(step.answered === undefined ? '.' : `, so the kernel answers: ${step.answered}.`),
+    ],
+    fix: (_step, event) => [
+      say("Compare the Service's "),
+      mono('targetPort'),
+      say(' with the port the container really listens on; here it was '),
+      mono(String(portOf(event) ?? '')),
+      say('.'),
+    ],
+  },
+  OTHERHOST: { why: () => [say("A copy that the bridge flooded: its destination MAC is somebody else's, so this receiver ignores it.")] },
+  IP_INNOROUTES: {
+    why: (_step, event, context) => [strong(context.netns(event.netns).title), say(' has no route to '), ...address(destinationOf(event), context), say('.')],
+    fix: (_step, event) => [
+      say('Put the route back ('),
+      mono('ip route'),
+      say(" shows what is there); the network add-on writes one route for each node's pod range, and "),
+      mono(destinationOf(event)),
+      say(' fits none.'),
+    ],
+  },
+  IP_OUTNOROUTES: {
+    why: (_step, event, context) => [
+      strong(context.netns(event.netns).title),
+      say(' has no route to '),
+      ...address(destinationOf(event), context),
+      say(', not even a default one.'),
+    ],
+    fix: () => [say('Add a route for it, or a default route.')],
+  },
+  IP_INADDRERRORS: { why: (step) => [say(step.detail), say('.')] },
+  IP_RPFILTER: {
+    why: (step) => [say('The reverse path check failed: an answer to this source would leave by another device. '), say(step.detail)],
+    fix: () => [say('Set '), mono('net.ipv4.conf.all.rp_filter'), say(' to 2 (loose), or make the way there and back the same.')],
+  },
+  IP_FORWARDING_DISABLED: {
+    why: (_step, event, context) => [strong(context.netns(event.netns).title), say(' does not forward packets.')],
+    fix: () => [mono('sysctl -w net.ipv4.ip_forward=1')],
+  },
+  PKT_TOO_BIG: {
+    why: (step) => [say("The packet is larger than the device's MTU and must not be fragmented. "), say(step.detail)],
+    fix: () => [say("Give the pods the smaller MTU (VXLAN needs 50 bytes of the underlay's), or let the ICMP answer through.")],
+  },
+  IP_TTL_EXPIRED: {
+    why: (step) => [say('The time to live ran out here'), say(step.answered === undefined ? '.' : `; the sender is told: ${step.answered}.`)],
+    fix: () => [say('Unless somebody traced the route on purpose, two routers send this packet to each other: look at their routes.')],
+  },
+  HOP_LIMIT: {
+    why: (step) => [say('The packet went round without an end; the simulator stopped it. '), say(step.detail)],
+    fix: () => [say('Find the loop in the bridges or routes it crossed.')],
+  },
+  NEIGH_FAILED: {
+    why: (step) => [say('Nobody answered the ARP questions. '), say(step.detail)],
+    fix: (_step, event) => [say('No pod has the address '), mono(destinationOf(event)), say(' any more, or the bridge does not reach it.')],
+  },
+  NEIGH_QUEUEFULL: { why: () => [say('Too many packets were already waiting for the same ARP answer.')] },
+  BRIDGE_NO_EGRESS_PORT: {
+    why: (step) => [say('The bridge may not send a frame out of the port it came in by, and no other port leads there. '), say(step.detail)],
+    fix: () => [say('A pod that calls its own Service needs hairpin mode on its bridge port.')],
+  },
+  VXLAN_NO_REMOTE: {
+    why: (_step, event) => [
+      say('The forwarding table of '),
+      mono(event.device),
+      say(' has no entry for this MAC, so the tunnel does not know which node to send to.'),
+    ],
+    fix: () => [mono('bridge fdb show dev flannel.1'), say(' should list one entry for each other node; flannel writes them.')],
+  },
+  VXLAN_VNI_NOT_FOUND: {
+    why: () => [say('No tunnel device here has this VXLAN network identifier.')],
+    fix: () => [say('Both nodes must use the same VNI in '), mono('net-conf.json'), say('.')],
+  },
+  LINK_LOSS: { why: () => [say('The wire lost it: the link is set to lose a share of its packets.')] },
+  DEV_READY: {
+    why: (step, event) => [mono(event.device), say(' is down or leads nowhere. '), say(step.detail)],
+    fix: (_step, event) => [mono(`ip link set ${event.device} up`)],
+  },
+  TCP_CLOSE: { why: (step) => [say('The connection it belongs to is closed already. '), say(step.detail)] },
+  TCP_RESET: { why: (step) => [say('The peer reset this connection. '), say(step.detail)] },
+};
+
+/** Words for a hop that ends in a drop. */
+export function explainDrop(_events: readonly TraceEvent[], main: TraceEvent, context: TellContext): Words {
+  const step = main.step as Dropped;
+  const face = faceOf(main.layers);
+  const here = context.netns(main.netns);
+  const entry = advice[step.reason];
+  const rejected = step.answered !== undefined;
+  const why = entry?.why(step, main, context) ?? [say(step.detail === '' ? `The kernel dropped it: ${step.reason}.` : `${step.detail}.`)];
+  const fix = entry?.fix?.(step, main, context);
+  return {
+    title: step.reason === 'OTHERHOST' ? `not for ${here.title}` : `${rejected ? 'refused' : 'dropped'} on ${here.title}`,
+    summary: step.reason === 'OTHERHOST' ? 'flooded copy, ignored' : `${face.label} ✕ ${step.reason}${step.rule === undefined ? '' : ` by ${step.rule.chain}`}`,
+    why: [...why, say(' '), { text: step.reason, style: 'drop' }],
+    ...(fix === undefined ? {} : { fix }),
+  };
+}

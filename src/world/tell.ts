@@ -1,0 +1,205 @@
+/** From log to words: groups the events of each packet into hops (one stop at one place) and says for each what happened, why, and what would fix it. */
+import type { Origin } from '../base/origin.ts';
+import type { TraceEvent } from '../net/trace-event.ts';
+import { explain } from './tell-explain.ts';
+import type { TellContext } from './tell-phrases.ts';
+import { faceOf, ruleOption, ruleProbability } from './tell-words.ts';
+import type { HopView, RuleView } from './views.ts';
+
+/** Hops carry numbers within their packet; who asks for a window gives what came before it. */
+export interface PacketPosition {
+  hop: number;
+  hops: number;
+}
+
+/** Which step of a group speaks for it: the greatest number wins, the first among equals. */
+const weight: Readonly<Record<TraceEvent['step']['kind'], number>> = {
+  dropped: 10,
+  delivered: 9,
+  encapsulated: 8,
+  decapsulated: 8,
+  translated: 7,
+  routed: 6,
+  bridged: 5,
+  queued: 4,
+  created: 4,
+  matched: 3,
+  resolved: 2,
+  transmitted: 1,
+  received: 1,
+  printed: 0,
+};
+
+/** The stop on the canvas where an event happens: a device, a kernel pill, or the whole netns. */
+export function placeOf(event: TraceEvent): string {
+  const device = event.device === '' ? event.netns : `${event.netns}/device/${event.device}`;
+  switch (event.step.kind) {
+    case 'matched':
+      return `${event.netns}#${event.step.hook}`;
+    case 'routed':
+      return `${event.netns}#route`;
+    case 'bridged':
+      return `${event.netns}/device/${event.step.bridge}`;
+    case 'created':
+    case 'delivered':
+    case 'printed':
+      return event.netns;
+    case 'dropped':
+      return event.step.rule !== undefined ? `${event.netns}#${hookOfDrop(event)}` : device;
+    default:
+      return device;
+  }
+}
+
+function hookOfDrop(event: TraceEvent): string {
+  const chain = event.step.kind === 'dropped' ? (event.step.rule?.chain ?? '') : '';
+  return /^(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING)$/.test(chain) ? chain : 'FORWARD';
+}
+
+interface Group {
+  readonly place: string;
+  readonly events: TraceEvent[];
+}
+
+/** Groups consecutive events of one packet at one place; `translated` and a drop by a rule stay with the hook that caused them. */
+export function groupHops(events: readonly TraceEvent[]): Group[] {
+  const open = new Map<number, Group>();
+  const groups: Group[] = [];
+  for (const event of events) {
+    if (event.packetId < 0) continue;
+    const current = open.get(event.packetId);
+    let place = placeOf(event);
+    const previous = current?.events[current.events.length - 1];
+    const sameNetns = previous !== undefined && previous.netns === event.netns;
+    if (current !== undefined && sameNetns) {
+      const atHook = current.place.includes('#') && !current.place.endsWith('#route');
+      if (event.step.kind === 'translated' && atHook) place = current.place;
+      if (event.step.kind === 'dropped' && event.step.rule !== undefined && atHook) place = current.place;
+    }
+    if (current !== undefined && current.place === place && sameNetns && !endsGroup(previous)) {
+      current.events.push(event);
+      continue;
+    }
+    const group = { place, events: [event] };
+    open.set(event.packetId, group);
+    groups.push(group);
+  }
+  return groups;
+}
+
+function endsGroup(event: TraceEvent | undefined): boolean {
+  return event?.step.kind === 'delivered' || event?.step.kind === 'dropped';
+}
+
+function leader(events: readonly TraceEvent[]): TraceEvent {
+  let best = events[0] as TraceEvent;
+  for (const event of events) if (weight[event.step.kind] > weight[best.step.kind]) best = event;
+  return best;
+}
+
+function ruleViews(events: readonly TraceEvent[]): RuleView[] {
+  const rules: RuleView[] = [];
+  for (const event of events) {
+    if (event.step.kind !== 'matched' || event.step.rule === undefined) continue;
+    const { rule, verdict } = event.step;
+    const target = ruleOption(rule.text, '-j') ?? ruleOption(rule.text, '-g');
+    const destination = ruleOption(rule.text, '--to-destination');
+    const probability = ruleProbability(rule.text);
+    rules.push({
+      table: rule.table,
+      chain: rule.chain,
+      text: rule.text,
+      outcome:
+        destination !== undefined
+          ? `DNAT → ${destination}`
+          : target !== undefined && target !== verdict && /^[A-Z]+-/.test(target)
+            ? `→ ${target}`
+            : (target ?? verdict),
+      link: { kind: 'chain', id: rule.chainId, rule: rule.index },
+      ...(probability === undefined ? {} : { probability }),
+    });
+  }
+  return rules;
+}
+
+function originOf(event: TraceEvent): Origin | undefined {
+  switch (event.step.kind) {
+    case 'matched':
+      return event.step.rule?.origin;
+    case 'routed':
+      return event.step.route.origin;
+    case 'resolved':
+      return event.step.origin;
+    case 'encapsulated':
+      return event.step.fdbOrigin;
+    case 'dropped':
+      return event.step.rule?.origin ?? event.step.route?.origin;
+    default:
+      return undefined;
+  }
+}
+
+/** The origin that names most: the last matching rule's, since later chains are more specific. */
+function originOfGroup(events: readonly TraceEvent[], main: TraceEvent): Origin | undefined {
+  const own = originOf(main);
+  if (own !== undefined && own.objects.length > 0) return own;
+  for (let i = events.length - 1; i >= 0; i -= 1) {
+    const origin = originOf(events[i] as TraceEvent);
+    if (origin !== undefined && origin.objects.length > 0) return origin;
+  }
+  return own;
+}
+
+const isBackground = (event: TraceEvent) =>
+  event.layers.some((layer) => layer.protocol === 'arp') || (event.step.kind === 'dropped' && event.step.reason === 'OTHERHOST');
+
+/**
+ * Hops of these events in order of their main event. `positions` numbers hops within packets and is advanced; give a fresh Map for a window that
+ * starts at the packet's first event.
+ */
+export function tell(events: readonly TraceEvent[], context: TellContext, positions: Map<number, PacketPosition> = new Map()): HopView[] {
+  const groups = groupHops(events);
+  const seenAfter = new Map<number, Group>();
+  const hops: { view: Omit<HopView, 'hops'>; packet: number }[] = [];
+  for (const group of groups) {
+    const main = leader(group.events);
+    const last = group.events[group.events.length - 1] as TraceEvent;
+    const face = faceOf(last.layers);
+    const where = context.netns(main.netns);
+    const position = positions.get(main.packetId) ?? { hop: 0, hops: 0 };
+    position.hop += 1;
+    position.hops = position.hop;
+    positions.set(main.packetId, position);
+    const before = seenAfter.get(main.packetId);
+    seenAfter.set(main.packetId, group);
+    const beforeLayers = before === undefined ? undefined : (before.events[before.events.length - 1] as TraceEvent).layers;
+    const words = explain(group.events, main, context);
+    const origin = originOfGroup(group.events, main);
+    const yaml = origin === undefined ? undefined : context.sourceOf(origin);
+    const at = group.place.includes('#') ? (group.place.split('#')[1] ?? '') : main.device;
+    hops.push({
+      packet: main.packetId,
+      view: {
+        event: main.layers === last.layers ? main : { ...main, layers: last.layers },
+        place: group.place,
+        protocol: face.protocol,
+        family: main.step.kind === 'dropped' && main.step.reason !== 'OTHERHOST' ? 'drop' : face.family,
+        source: face.source,
+        destination: face.destination,
+        lengthBytes: face.lengthBytes,
+        label: face.label,
+        where: at === '' ? where.title : `${where.title} ${at}`,
+        title: words.title,
+        summary: words.summary,
+        why: words.why,
+        rules: ruleViews(group.events),
+        background: isBackground(main),
+        hop: position.hop,
+        ...(words.fix === undefined ? {} : { fix: words.fix }),
+        ...(beforeLayers === undefined || JSON.stringify(beforeLayers) === JSON.stringify(last.layers) ? {} : { before: beforeLayers }),
+        ...(yaml === undefined ? {} : { yaml }),
+      },
+    });
+  }
+  return hops.map(({ view, packet }) => ({ ...view, hops: positions.get(packet)?.hops ?? view.hop }));
+}

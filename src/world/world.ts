@@ -1,0 +1,537 @@
+/** One running playground: a document, the cluster it describes, the clock, the log, and the way back into the past. */
+import type { Diagnostic } from '../base/diagnostic.ts';
+import { Prng } from '../base/prng.ts';
+import type { RecordSnapshot, RecordStore } from '../base/record-store.ts';
+import type { EngineSnapshot } from '../net/engine.ts';
+import type { Network } from '../net/network.ts';
+import type { NetRecord } from '../net/records.ts';
+import type { ApiServer, ApiSnapshot } from '../objects/api-server.ts';
+import { type AdmittedObject, admitFiles, givesCluster, inApplyOrder } from './admit.ts';
+import { applyText, failureDiagnostics, findingDiagnostics, kindLookup } from './apply.ts';
+import type { DocumentFile, DocumentInput, WorldDocument } from './document.ts';
+import { inspectWorld } from './inspect.ts';
+import { EPOCH_MS, install } from './install.ts';
+import type { Shell, ShellHost } from './shell-host.ts';
+import { type PacketPosition, tell } from './tell.ts';
+import { tellContext } from './tell-context.ts';
+import type { TellContext } from './tell-phrases.ts';
+import { TerminalLog } from './terminal-log.ts';
+import { buildTopology } from './topology.ts';
+import type { CompletionItem, HopView, HoverView, Inspection, LinkTarget, PacketView, SessionView, TerminalEntry, Topology } from './views.ts';
+import { completeAt, hoverAt, objectAtOffset } from './yaml-service.ts';
+
+export interface WorldOptions {
+  readonly document: WorldDocument;
+  /** The cluster to use when the document names no nodes. */
+  readonly baseFiles: readonly DocumentFile[];
+  readonly createShell: (host: ShellHost) => Shell;
+  /** Off: no log (bulk runs and benchmarks). */
+  readonly trace?: boolean;
+}
+
+/** The cluster has been up for a while when the reader comes: ages read like those of a real one. */
+const SETTLED_NS = 15 * 60 * 1e9;
+/** A command may take this much virtual time before the world stops waiting for it (a TCP connect gives up after about 130 s). */
+const MAX_COMMAND_NS = 15 * 60 * 1e9;
+/** After a command its last packets still travel (the closing ACKs). */
+const DRAIN_NS = 1e9;
+const MAX_DRAIN_EVENTS = 200_000;
+const SNAPSHOT_EVERY = 2_000;
+const MAX_SNAPSHOTS = 64;
+const MAX_INPUTS = 5_000;
+
+interface WorldSnapshot {
+  readonly seq: number;
+  readonly api: ApiSnapshot;
+  readonly records: RecordSnapshot<NetRecord>;
+  readonly engine: EngineSnapshot;
+  readonly shell: unknown;
+  readonly shellPrng: number;
+}
+
+/** Kinds and records whose change moves a box. */
+const topologyRecords = new Set(['host', 'netns', 'device']);
+const topologyKinds = new Set(['Pod', 'Node', 'Service', 'EndpointSlice', 'Network', 'Host']);
+
+export class World {
+  readonly records: RecordStore<NetRecord>;
+  readonly engine: Network;
+  readonly api: ApiServer<NetRecord>;
+  readonly #shell: Shell;
+  readonly #options: WorldOptions;
+  readonly #terminal = new TerminalLog();
+  readonly #inputs: DocumentInput[] = [];
+  readonly #texts = new Map<string, string>();
+  readonly #appliedTexts = new Map<string, string>();
+  readonly #snapshots: WorldSnapshot[] = [];
+  readonly #shellPrng: Prng;
+  #admitted: ReadonlyMap<string, AdmittedObject> = new Map();
+  #textDiagnostics: readonly Diagnostic[] = [];
+  #settleDiagnostics: readonly Diagnostic[] = [];
+  #diagnostics: readonly Diagnostic[] | undefined;
+  #topology: Topology | undefined;
+  #tellContext: TellContext | undefined;
+  #replaying = false;
+  #processEnded = false;
+  #commandDeadlineNs = 0;
+
+  /** Grow by one with each change of what they count; observers compare. */
+  topologyVersion = 0;
+  diagnosticsVersion = 0;
+  filesVersion = 0;
+  readonly terminalEpoch = 0;
+
+  static open(options: WorldOptions): World {
+    const world = new World(options);
+    world.#boot();
+    return world;
+  }
+
+  private constructor(options: WorldOptions) {
+    this.#options = options;
+    this.#shellPrng = Prng.fork(options.document.seed, 'shell');
+    const installation = install({
+      seed: options.document.seed,
+      ...(options.trace === undefined ? {} : { trace: options.trace }),
+      onObjectChange: (change) => {
+        const kind = change.after?.kind ?? change.before?.kind ?? '';
+        if (topologyKinds.has(kind)) this.#topologyChanged();
+      },
+    });
+    this.records = installation.records;
+    this.engine = installation.engine;
+    this.api = installation.api;
+    this.records.listen((change) => {
+      if (topologyRecords.has((change.after ?? change.before)?.kind ?? '')) this.#topologyChanged();
+    });
+    this.#shell = options.createShell(this.#shellHost());
+    this.engine.onOutput = (processId, stream, text, exitCode) => {
+      if (stream === 'exit') this.#processEnded = true;
+      this.#shell.output(processId, stream, text, exitCode);
+    };
+  }
+
+  get nowNs(): number {
+    return this.engine.nowNs;
+  }
+
+  /** Length of the log. */
+  get headSeq(): number {
+    return this.engine.traceLength;
+  }
+
+  /** Current texts, the broken ones too. */
+  get files(): readonly DocumentFile[] {
+    return [...this.#texts].map(([path, text]) => ({ path, text }));
+  }
+
+  get diagnostics(): readonly Diagnostic[] {
+    this.#diagnostics ??= [...this.#textDiagnostics, ...findingDiagnostics(this.api, this.#admitted), ...this.#settleDiagnostics];
+    return this.#diagnostics;
+  }
+
+  get hasEndless(): boolean {
+    return this.#shell.sessions().some((session) => session.busy && session.endless);
+  }
+
+  get terminalLength(): number {
+    return this.#terminal.length;
+  }
+
+  terminalFrom(position: number): readonly TerminalEntry[] {
+    return this.#terminal.from(position);
+  }
+
+  sessions(): readonly SessionView[] {
+    return this.#shell.sessions();
+  }
+
+  exitCode(session: string): number {
+    return this.#shell.exitCode(session);
+  }
+
+  complete(session: string, line: string, cursor: number): { readonly start: number; readonly candidates: readonly string[] } {
+    return this.#shell.complete(session, line, cursor);
+  }
+
+  openSession(session: string, at: Parameters<Shell['open']>[1]): void {
+    this.#shell.open(session, at);
+  }
+
+  closeSession(session: string): void {
+    this.#shell.close(session);
+  }
+
+  /** Types a line; then call `pump` until it says `done`. */
+  input(session: string, line: string): void {
+    this.#keep();
+    this.#remember({ kind: 'command', timeNs: this.nowNs, session, line });
+    const prompt = this.#shell.sessions().find((one) => one.id === session)?.prompt ?? '';
+    this.#log(session, 'prompt', prompt);
+    this.#log(session, 'command', line);
+    this.#commandDeadlineNs = this.nowNs + MAX_COMMAND_NS;
+    this.#shell.input(session, line);
+    this.#settleChanges();
+  }
+
+  interrupt(session: string): void {
+    this.#remember({ kind: 'interrupt', timeNs: this.nowNs, session });
+    this.#shell.interrupt(session);
+    this.#settleChanges();
+  }
+
+  /** Runs at most `maxEvents` engine events for the commands that wait; `more`: call again. */
+  pump(maxEvents: number): 'done' | 'more' {
+    let left = maxEvents;
+    while (left > 0 && this.#waiting()) {
+      const due = this.api.nextDueNs;
+      this.#processEnded = false;
+      const result = this.engine.run({
+        untilNs: Math.min(due ?? Number.POSITIVE_INFINITY, this.#commandDeadlineNs),
+        maxEvents: Math.min(left, SNAPSHOT_EVERY),
+        stop: () => this.#processEnded,
+      });
+      left -= Math.max(1, result.events);
+      this.#keepIfFar();
+      if (this.nowNs >= this.#commandDeadlineNs) {
+        this.#giveUp();
+        break;
+      }
+      if (due !== undefined && this.nowNs >= due) this.#settle();
+      else if (result.idle && result.events === 0 && due === undefined) break;
+    }
+    if (left <= 0 && this.#waiting()) return 'more';
+    this.#drain();
+    return 'done';
+  }
+
+  /** Types a line and lets it finish (bounded by `maxEvents`). For callers without a message queue to serve: the CLI and tests. */
+  command(session: string, line: string, maxEvents = 5_000_000): number {
+    this.input(session, line);
+    this.pump(maxEvents);
+    return this.exitCode(session);
+  }
+
+  /** Lets virtual time pass by so many milliseconds, with all that happens in it. */
+  elapse(milliseconds: number): void {
+    this.#advanceTo(this.nowNs + milliseconds * 1e6);
+  }
+
+  /** New text of a file (null: removed). All files together must be right, or nothing is applied and the world runs on as it was. */
+  edit(path: string, text: string | null): { readonly diagnostics: readonly Diagnostic[]; readonly applied: boolean } {
+    if (text === null) this.#texts.delete(path);
+    else this.#texts.set(path, text);
+    this.filesVersion += 1;
+    const timeNs = this.nowNs;
+    const applied = this.#applyFiles(true);
+    if (applied) {
+      this.#remember({ kind: 'edit', timeNs, path, text });
+      this.#keep();
+    }
+    return { diagnostics: this.diagnostics, applied };
+  }
+
+  topology(): Topology {
+    this.#topology ??= buildTopology(this.records, this.api.view);
+    return this.#topology;
+  }
+
+  /** Hops whose events lie in [from, to), with words. Packets that began before `from` are numbered from there. */
+  hops(from: number, to: number): readonly HopView[] {
+    const positions = new Map<number, PacketPosition>();
+    return tell(this.engine.events(Math.max(0, from), to), this.#tell(), positions);
+  }
+
+  /** Packets that have events in [from, to), in order of their first one. */
+  packets(from: number, to: number): readonly PacketView[] {
+    const hops = this.hops(from, to);
+    const packets = new Map<number, PacketView>();
+    for (const hop of hops) {
+      const { packetId, seq, timeNs, step } = hop.event;
+      const verdict = step.kind === 'delivered' ? 'delivered' : step.kind === 'dropped' && step.reason !== 'OTHERHOST' ? 'dropped' : 'in-flight';
+      const known = packets.get(packetId);
+      packets.set(
+        packetId,
+        known === undefined
+          ? { id: packetId, label: hop.label, firstSeq: seq, lastSeq: seq, firstNs: timeNs, lastNs: timeNs, verdict }
+          : { ...known, lastSeq: seq, lastNs: timeNs, verdict: verdict === 'in-flight' ? known.verdict : verdict },
+      );
+    }
+    return [...packets.values()];
+  }
+
+  /** Tables or an object as they were right after event `atSeq`; the present when absent. */
+  inspect(target: LinkTarget, atSeq?: number): Inspection | null {
+    const look = () => inspectWorld(this, target, this.#sourceOf);
+    if (atSeq === undefined || atSeq >= this.headSeq - 1) return look();
+    return this.#inThePast(atSeq, look);
+  }
+
+  yamlComplete(path: string, text: string, offset: number): readonly CompletionItem[] {
+    return completeAt(this.api, path, text, offset);
+  }
+
+  yamlHover(path: string, text: string, offset: number): HoverView | null {
+    return hoverAt(this.api, path, text, offset);
+  }
+
+  objectAt(path: string, offset: number): string | null {
+    return objectAtOffset(this.#admitted.values(), path, offset);
+  }
+
+  /** All that is needed to make this very world again. A text that could not be applied comes last, so that it is not lost. */
+  document(): WorldDocument {
+    const unapplied: DocumentInput[] = [];
+    for (const [path, text] of this.#texts) if (this.#appliedTexts.get(path) !== text) unapplied.push({ kind: 'edit', timeNs: this.nowNs, path, text });
+    return { ...this.#options.document, inputs: [...this.#inputs, ...unapplied] };
+  }
+
+  /** Where an object's text stands: its own, or that of what made it (a Pod's Deployment). */
+  readonly #sourceOf = (key: string): AdmittedObject | undefined => {
+    let current = key;
+    for (let depth = 0; depth < 8; depth += 1) {
+      const admitted = this.#admitted.get(current);
+      if (admitted !== undefined) return admitted;
+      const object = this.api.view.find(current);
+      const owner = object?.metadata.ownerReferences?.find((reference) => reference.controller === true) ?? object?.metadata.ownerReferences?.[0];
+      if (object === undefined || owner === undefined) return undefined;
+      const namespaced = `${owner.kind}/${object.metadata.namespace ?? ''}/${owner.name}`;
+      current = this.api.view.find(namespaced) === undefined ? `${owner.kind}/${owner.name}` : namespaced;
+    }
+    return undefined;
+  };
+
+  #boot(): void {
+    const { document } = this.#options;
+    for (const file of document.files) this.#texts.set(file.path, file.text);
+    this.#applyFiles(false);
+    this.#shell.open('main', { host: this.#defaultHost() });
+    this.#advanceTo(SETTLED_NS);
+    this.#keep();
+    for (const input of document.inputs.slice(0, MAX_INPUTS)) this.#replay(input);
+  }
+
+  #defaultHost(): string {
+    const hosts = this.topology().hosts.filter((host) => host.role === 'node');
+    return (hosts.find((host) => host.id === 'controlplane') ?? hosts[0])?.id ?? 'controlplane';
+  }
+
+  #replay(input: DocumentInput): void {
+    this.#advanceTo(input.timeNs);
+    if (input.kind === 'edit') this.edit(input.path, input.text);
+    else if (input.kind === 'interrupt') this.interrupt(input.session);
+    else {
+      if (!this.#shell.sessions().some((session) => session.id === input.session)) this.#shell.open(input.session, { host: this.#defaultHost() });
+      this.command(input.session, input.line);
+    }
+  }
+
+  #remember(input: DocumentInput): void {
+    if (this.#inputs.length < MAX_INPUTS) this.#inputs.push(input);
+  }
+
+  /** `atomic`: any error leaves everything as it was. Otherwise what can be applied is. */
+  #applyFiles(atomic: boolean): boolean {
+    const lookup = kindLookup(this.api);
+    let admission = admitFiles(this.files, lookup);
+    if (!givesCluster(admission.objects)) {
+      const own = new Set(admission.objects.map((one) => one.key));
+      const base = admitFiles(this.#options.baseFiles, lookup).objects.filter((one) => !own.has(one.key));
+      admission = { objects: [...base, ...admission.objects], diagnostics: admission.diagnostics };
+    }
+    const diagnostics: Diagnostic[] = [...admission.diagnostics];
+    const broken = diagnostics.some((one) => one.severity === 'error');
+    if (!(atomic && broken)) {
+      const before = this.#snapshot();
+      const next = new Map(admission.objects.map((one) => [one.key, one]));
+      for (const one of inApplyOrder(admission.objects)) {
+        const previous = this.#admitted.get(one.key);
+        if (previous !== undefined && JSON.stringify(previous.object) === JSON.stringify(one.object)) continue;
+        const result = this.api.apply(one.object);
+        if (!result.ok) diagnostics.push(...failureDiagnostics(result, one));
+        else for (const warning of result.warnings) diagnostics.push({ severity: 'warning', code: 'api-warning', message: warning, span: one.source.span });
+      }
+      for (const [key] of this.#admitted) if (!next.has(key)) this.api.remove(key);
+      if (!(atomic && diagnostics.some((one) => one.severity === 'error'))) {
+        this.#admitted = next;
+        this.#settle();
+        this.#appliedTexts.clear();
+        for (const [path, text] of this.#texts) this.#appliedTexts.set(path, text);
+        this.#setTextDiagnostics(diagnostics);
+        this.#tellContext = undefined;
+        return true;
+      }
+      this.#restoreState(before);
+    }
+    this.#setTextDiagnostics(diagnostics);
+    return false;
+  }
+
+  #setTextDiagnostics(diagnostics: readonly Diagnostic[]): void {
+    this.#textDiagnostics = diagnostics;
+    this.#diagnostics = undefined;
+    this.diagnosticsVersion += 1;
+  }
+
+  #settle(): void {
+    const { diagnostics } = this.api.settle();
+    this.#settleDiagnostics = diagnostics;
+    this.#diagnostics = undefined;
+    this.diagnosticsVersion += 1;
+  }
+
+  /** Controllers react to what a command wrote. */
+  #settleChanges(): void {
+    this.#settle();
+  }
+
+  #waiting(): boolean {
+    return this.#shell.sessions().some((session) => session.busy && !session.endless);
+  }
+
+  #giveUp(): void {
+    for (const session of this.#shell.sessions()) {
+      if (!session.busy || session.endless) continue;
+      this.#log(session.id, 'stderr', 'kubehop: no end after 15 minutes of virtual time; interrupted\n');
+      this.#shell.interrupt(session.id);
+    }
+  }
+
+  #drain(): void {
+    const until = this.nowNs + DRAIN_NS;
+    for (let i = 0; i < 1_000; i += 1) {
+      const next = this.engine.nextEventNs();
+      if (next === undefined || next > until || this.hasEndless) break;
+      const result = this.engine.run({ untilNs: Math.min(next, until), maxEvents: MAX_DRAIN_EVENTS });
+      if (result.exhausted) break;
+    }
+    this.#keepIfFar();
+  }
+
+  #advanceTo(timeNs: number): void {
+    for (let i = 0; i < 10_000 && this.nowNs < timeNs; i += 1) {
+      const due = this.api.nextDueNs;
+      const until = due === undefined ? timeNs : Math.min(Math.max(due, this.nowNs), timeNs);
+      const result = this.engine.run({ untilNs: until, maxEvents: MAX_DRAIN_EVENTS });
+      if (due !== undefined && this.nowNs >= due) this.#settle();
+      if (result.exhausted) break;
+    }
+    this.#keepIfFar();
+  }
+
+  #tell(): TellContext {
+    this.#tellContext ??= tellContext(this.topology(), (origin) => {
+      for (const key of origin.objects) {
+        const admitted = this.#sourceOf(key);
+        if (admitted !== undefined) return { key, file: admitted.source.file, span: admitted.source.span };
+      }
+      return undefined;
+    });
+    return this.#tellContext;
+  }
+
+  #topologyChanged(): void {
+    this.#topology = undefined;
+    this.#tellContext = undefined;
+    this.topologyVersion += 1;
+  }
+
+  #log(session: string, kind: TerminalEntry['kind'], text: string): void {
+    if (this.#replaying) return;
+    this.#terminal.append({ session, timeNs: this.nowNs, seq: this.headSeq, kind, text });
+  }
+
+  #snapshot(): WorldSnapshot {
+    return {
+      seq: this.headSeq,
+      api: this.api.snapshot(),
+      records: this.records.snapshot(),
+      engine: this.engine.snapshot(),
+      shell: this.#shell.snapshot(),
+      shellPrng: this.#shellPrng.state,
+    };
+  }
+
+  #restoreState(snapshot: WorldSnapshot): void {
+    this.records.restore(snapshot.records);
+    this.api.restore(snapshot.api);
+    this.engine.restore(snapshot.engine);
+    this.#shell.restore(snapshot.shell);
+    this.#shellPrng.state = snapshot.shellPrng;
+  }
+
+  #keep(): void {
+    if (this.#replaying || this.#options.trace === false) return;
+    const last = this.#snapshots[this.#snapshots.length - 1];
+    if (last?.seq === this.headSeq) this.#snapshots.pop();
+    this.#snapshots.push(this.#snapshot());
+    if (this.#snapshots.length > MAX_SNAPSHOTS) this.#thin();
+  }
+
+  #keepIfFar(): void {
+    const last = this.#snapshots[this.#snapshots.length - 1];
+    if (last === undefined || this.headSeq - last.seq >= SNAPSHOT_EVERY) this.#keep();
+  }
+
+  /** Every second snapshot of the older half goes: the past stays reachable, only a little farther from its nearest one. */
+  #thin(): void {
+    const half = this.#snapshots.length / 2;
+    const kept = this.#snapshots.filter((_, index) => index === 0 || index >= half || index % 2 === 0);
+    this.#snapshots.length = 0;
+    this.#snapshots.push(...kept);
+  }
+
+  /** Goes to the nearest snapshot, runs on to the event, looks, and comes back. */
+  #inThePast<T>(atSeq: number, look: () => T): T {
+    let base = this.#snapshots[0];
+    for (const snapshot of this.#snapshots) if (snapshot.seq <= atSeq + 1) base = snapshot;
+    if (base === undefined) return look();
+    const head = this.#snapshot();
+    this.#replaying = true;
+    try {
+      this.records.restore(base.records);
+      this.api.restore(base.api);
+      this.#shell.restore(base.shell);
+      this.#shellPrng.state = base.shellPrng;
+      this.engine.beginReplay(base.engine);
+      for (let i = 0; i < 100_000 && this.headSeq <= atSeq; i += 1) {
+        const due = this.api.nextDueNs;
+        const result = this.engine.run({ untilNs: due ?? Number.POSITIVE_INFINITY, maxEvents: 100_000, stop: () => this.headSeq > atSeq });
+        if (due !== undefined && this.nowNs >= due) this.api.settle();
+        else if (result.idle || result.events === 0) break;
+      }
+      return look();
+    } finally {
+      this.records.restore(head.records);
+      this.api.restore(head.api);
+      this.#shell.restore(head.shell);
+      this.#shellPrng.state = head.shellPrng;
+      this.engine.endReplay(head.engine);
+      this.#replaying = false;
+    }
+  }
+
+  #shellHost(): ShellHost {
+    const world = this;
+    return {
+      get nowNs() {
+        return world.nowNs;
+      },
+      epochMs: EPOCH_MS,
+      get engine() {
+        return world.engine;
+      },
+      get api() {
+        return world.api;
+      },
+      prng: world.#shellPrng,
+      get files() {
+        return world.files;
+      },
+      print: (session, stream, text) => world.#log(session, stream, text),
+      applyText: (fileName, text, options) => applyText(world.api, fileName, text, options),
+      settle: () => world.#settle(),
+      hops: (from, to) => world.hops(from, to),
+    };
+  }
+}
