@@ -94,7 +94,7 @@ export function applyText(
     });
   if (errors.length > 0) exitCode = 1;
   if (lines.length === 0) {
-    lines.push({ stream: 'stderr', text: 'error: no objects passed to ' + options.mode + '\n' });
+    lines.push({ stream: 'stderr', text: `error: no objects passed to ${options.mode}\n` });
     exitCode = 1;
   }
   return { lines, exitCode, diagnostics: admission.diagnostics };

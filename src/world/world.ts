@@ -1,14 +1,14 @@
 /** One running playground: a document, the cluster it describes, the clock, the log, and the way back into the past. */
 import type { Diagnostic } from '../base/diagnostic.ts';
 import { Prng } from '../base/prng.ts';
-import type { RecordSnapshot, RecordStore } from '../base/record-store.ts';
-import type { EngineSnapshot } from '../net/engine.ts';
+import type { RecordStore } from '../base/record-store.ts';
 import type { Network } from '../net/network.ts';
 import type { NetRecord } from '../net/records.ts';
-import type { ApiServer, ApiSnapshot } from '../objects/api-server.ts';
-import { type AdmittedObject, admitFiles, givesCluster, inApplyOrder } from './admit.ts';
-import { applyText, failureDiagnostics, findingDiagnostics, kindLookup } from './apply.ts';
+import type { ApiServer } from '../objects/api-server.ts';
+import type { AdmittedObject } from './admit.ts';
+import { applyText } from './apply.ts';
 import type { DocumentFile, DocumentInput, WorldDocument } from './document.ts';
+import { History, SNAPSHOT_EVERY, type WorldSnapshot } from './history.ts';
 import { inspectWorld } from './inspect.ts';
 import { EPOCH_MS, install } from './install.ts';
 import type { Shell, ShellHost } from './shell-host.ts';
@@ -18,6 +18,7 @@ import type { TellContext } from './tell-phrases.ts';
 import { TerminalLog } from './terminal-log.ts';
 import { buildTopology } from './topology.ts';
 import type { CompletionItem, HopView, HoverView, Inspection, LinkTarget, PacketView, SessionView, TerminalEntry, Topology } from './views.ts';
+import { WorldFiles } from './world-files.ts';
 import { completeAt, hoverAt, objectAtOffset } from './yaml-service.ts';
 
 export interface WorldOptions {
@@ -36,18 +37,7 @@ const MAX_COMMAND_NS = 15 * 60 * 1e9;
 /** After a command its last packets still travel (the closing ACKs). */
 const DRAIN_NS = 1e9;
 const MAX_DRAIN_EVENTS = 200_000;
-const SNAPSHOT_EVERY = 2_000;
-const MAX_SNAPSHOTS = 64;
 const MAX_INPUTS = 5_000;
-
-interface WorldSnapshot {
-  readonly seq: number;
-  readonly api: ApiSnapshot;
-  readonly records: RecordSnapshot<NetRecord>;
-  readonly engine: EngineSnapshot;
-  readonly shell: unknown;
-  readonly shellPrng: number;
-}
 
 /** Kinds and records whose change moves a box. */
 const topologyRecords = new Set(['host', 'netns', 'device']);
@@ -61,14 +51,9 @@ export class World {
   readonly #options: WorldOptions;
   readonly #terminal = new TerminalLog();
   readonly #inputs: DocumentInput[] = [];
-  readonly #texts = new Map<string, string>();
-  readonly #appliedTexts = new Map<string, string>();
-  readonly #snapshots: WorldSnapshot[] = [];
+  readonly #files: WorldFiles;
+  readonly #history = new History();
   readonly #shellPrng: Prng;
-  #admitted: ReadonlyMap<string, AdmittedObject> = new Map();
-  #textDiagnostics: readonly Diagnostic[] = [];
-  #settleDiagnostics: readonly Diagnostic[] = [];
-  #diagnostics: readonly Diagnostic[] | undefined;
   #topology: Topology | undefined;
   #tellContext: TellContext | undefined;
   #replaying = false;
@@ -104,6 +89,7 @@ export class World {
     this.records.listen((change) => {
       if (topologyRecords.has((change.after ?? change.before)?.kind ?? '')) this.#topologyChanged();
     });
+    this.#files = new WorldFiles(this.api, options.document.files, options.baseFiles);
     this.#shell = options.createShell(this.#shellHost());
     this.engine.onOutput = (processId, stream, text, exitCode) => {
       if (stream === 'exit') this.#processEnded = true;
@@ -122,12 +108,11 @@ export class World {
 
   /** Current texts, the broken ones too. */
   get files(): readonly DocumentFile[] {
-    return [...this.#texts].map(([path, text]) => ({ path, text }));
+    return this.#files.files;
   }
 
   get diagnostics(): readonly Diagnostic[] {
-    this.#diagnostics ??= [...this.#textDiagnostics, ...findingDiagnostics(this.api, this.#admitted), ...this.#settleDiagnostics];
-    return this.#diagnostics;
+    return this.#files.diagnostics;
   }
 
   get hasEndless(): boolean {
@@ -171,13 +156,13 @@ export class World {
     this.#log(session, 'command', line);
     this.#commandDeadlineNs = this.nowNs + MAX_COMMAND_NS;
     this.#shell.input(session, line);
-    this.#settleChanges();
+    this.#settle();
   }
 
   interrupt(session: string): void {
     this.#remember({ kind: 'interrupt', timeNs: this.nowNs, session });
     this.#shell.interrupt(session);
-    this.#settleChanges();
+    this.#settle();
   }
 
   /** Runs at most `maxEvents` engine events for the commands that wait; `more`: call again. */
@@ -219,8 +204,7 @@ export class World {
 
   /** New text of a file (null: removed). All files together must be right, or nothing is applied and the world runs on as it was. */
   edit(path: string, text: string | null): { readonly diagnostics: readonly Diagnostic[]; readonly applied: boolean } {
-    if (text === null) this.#texts.delete(path);
-    else this.#texts.set(path, text);
+    this.#files.set(path, text);
     this.filesVersion += 1;
     const timeNs = this.nowNs;
     const applied = this.#applyFiles(true);
@@ -276,13 +260,12 @@ export class World {
   }
 
   objectAt(path: string, offset: number): string | null {
-    return objectAtOffset(this.#admitted.values(), path, offset);
+    return objectAtOffset(this.#files.admitted.values(), path, offset);
   }
 
   /** All that is needed to make this very world again. A text that could not be applied comes last, so that it is not lost. */
   document(): WorldDocument {
-    const unapplied: DocumentInput[] = [];
-    for (const [path, text] of this.#texts) if (this.#appliedTexts.get(path) !== text) unapplied.push({ kind: 'edit', timeNs: this.nowNs, path, text });
+    const unapplied = this.#files.unapplied.map((file): DocumentInput => ({ kind: 'edit', timeNs: this.nowNs, path: file.path, text: file.text }));
     return { ...this.#options.document, inputs: [...this.#inputs, ...unapplied] };
   }
 
@@ -290,7 +273,7 @@ export class World {
   readonly #sourceOf = (key: string): AdmittedObject | undefined => {
     let current = key;
     for (let depth = 0; depth < 8; depth += 1) {
-      const admitted = this.#admitted.get(current);
+      const admitted = this.#files.admitted.get(current);
       if (admitted !== undefined) return admitted;
       const object = this.api.view.find(current);
       const owner = object?.metadata.ownerReferences?.find((reference) => reference.controller === true) ?? object?.metadata.ownerReferences?.[0];
@@ -303,7 +286,6 @@ export class World {
 
   #boot(): void {
     const { document } = this.#options;
-    for (const file of document.files) this.#texts.set(file.path, file.text);
     this.#applyFiles(false);
     this.#shell.open('main', { host: this.#defaultHost() });
     this.#advanceTo(SETTLED_NS);
@@ -332,57 +314,17 @@ export class World {
 
   /** `atomic`: any error leaves everything as it was. Otherwise what can be applied is. */
   #applyFiles(atomic: boolean): boolean {
-    const lookup = kindLookup(this.api);
-    let admission = admitFiles(this.files, lookup);
-    if (!givesCluster(admission.objects)) {
-      const own = new Set(admission.objects.map((one) => one.key));
-      const base = admitFiles(this.#options.baseFiles, lookup).objects.filter((one) => !own.has(one.key));
-      admission = { objects: [...base, ...admission.objects], diagnostics: admission.diagnostics };
-    }
-    const diagnostics: Diagnostic[] = [...admission.diagnostics];
-    const broken = diagnostics.some((one) => one.severity === 'error');
-    if (!(atomic && broken)) {
-      const before = this.#snapshot();
-      const next = new Map(admission.objects.map((one) => [one.key, one]));
-      for (const one of inApplyOrder(admission.objects)) {
-        const previous = this.#admitted.get(one.key);
-        if (previous !== undefined && JSON.stringify(previous.object) === JSON.stringify(one.object)) continue;
-        const result = this.api.apply(one.object);
-        if (!result.ok) diagnostics.push(...failureDiagnostics(result, one));
-        else for (const warning of result.warnings) diagnostics.push({ severity: 'warning', code: 'api-warning', message: warning, span: one.source.span });
-      }
-      for (const [key] of this.#admitted) if (!next.has(key)) this.api.remove(key);
-      if (!(atomic && diagnostics.some((one) => one.severity === 'error'))) {
-        this.#admitted = next;
-        this.#settle();
-        this.#appliedTexts.clear();
-        for (const [path, text] of this.#texts) this.#appliedTexts.set(path, text);
-        this.#setTextDiagnostics(diagnostics);
-        this.#tellContext = undefined;
-        return true;
-      }
-      this.#restoreState(before);
-    }
-    this.#setTextDiagnostics(diagnostics);
-    return false;
-  }
-
-  #setTextDiagnostics(diagnostics: readonly Diagnostic[]): void {
-    this.#textDiagnostics = diagnostics;
-    this.#diagnostics = undefined;
+    const before = this.#snapshot();
+    const applied = this.#files.apply(atomic, () => this.#restoreState(before));
+    if (applied) this.#settle();
     this.diagnosticsVersion += 1;
+    this.#tellContext = undefined;
+    return applied;
   }
 
   #settle(): void {
-    const { diagnostics } = this.api.settle();
-    this.#settleDiagnostics = diagnostics;
-    this.#diagnostics = undefined;
+    this.#files.settled(this.api.settle().diagnostics);
     this.diagnosticsVersion += 1;
-  }
-
-  /** Controllers react to what a command wrote. */
-  #settleChanges(): void {
-    this.#settle();
   }
 
   #waiting(): boolean {
@@ -462,29 +404,17 @@ export class World {
 
   #keep(): void {
     if (this.#replaying || this.#options.trace === false) return;
-    const last = this.#snapshots[this.#snapshots.length - 1];
-    if (last?.seq === this.headSeq) this.#snapshots.pop();
-    this.#snapshots.push(this.#snapshot());
-    if (this.#snapshots.length > MAX_SNAPSHOTS) this.#thin();
+    this.#history.keep(this.#snapshot());
   }
 
   #keepIfFar(): void {
-    const last = this.#snapshots[this.#snapshots.length - 1];
-    if (last === undefined || this.headSeq - last.seq >= SNAPSHOT_EVERY) this.#keep();
-  }
-
-  /** Every second snapshot of the older half goes: the past stays reachable, only a little farther from its nearest one. */
-  #thin(): void {
-    const half = this.#snapshots.length / 2;
-    const kept = this.#snapshots.filter((_, index) => index === 0 || index >= half || index % 2 === 0);
-    this.#snapshots.length = 0;
-    this.#snapshots.push(...kept);
+    const last = this.#history.lastSeq;
+    if (last === undefined || this.headSeq - last >= SNAPSHOT_EVERY) this.#keep();
   }
 
   /** Goes to the nearest snapshot, runs on to the event, looks, and comes back. */
   #inThePast<T>(atSeq: number, look: () => T): T {
-    let base = this.#snapshots[0];
-    for (const snapshot of this.#snapshots) if (snapshot.seq <= atSeq + 1) base = snapshot;
+    const base = this.#history.before(atSeq + 1);
     if (base === undefined) return look();
     const head = this.#snapshot();
     this.#replaying = true;

@@ -86,6 +86,8 @@ export interface Packet {
   moreFragments: boolean;
   /** In bytes. */
   fragmentOffset: number;
+  /** Of a fragment: the bytes behind its IP header; its other fields describe the whole datagram. Absent or 0 when the packet is whole. */
+  fragmentBytes?: number;
 
   /** TCP and UDP. */
   sport: number;

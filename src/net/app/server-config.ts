@@ -1,0 +1,44 @@
+/** Configurations of the simulated servers (`http-server`, `tcp-server`, `udp-echo`) as agents write them into Process records. */
+
+/**
+ * Whose manners an HTTP server has. The pages are simulated: they name the host that answered, since that is what a network playground must show.
+ * Headers, status texts, error pages and access logs follow the real server.
+ * - `nginx`, `httpd`: `Hello from <hostname>` at `/` and `/index.html`, 404 for other paths
+ * - `whoami` (traefik/whoami): the request and the server's addresses as text
+ * - `echo` (hashicorp/http-echo): `text` for every path
+ * - `agnhost` (netexec): `/hostname`, `/clientip`, `/echo?msg=`, `/` answers `NOW: …`
+ * - `python` (python -m http.server): HTTP/1.0, one request a connection
+ * - `generic`: an image that is not known: the host name for every path
+ */
+export type HttpServerKind = 'nginx' | 'httpd' | 'whoami' | 'echo' | 'agnhost' | 'python' | 'generic';
+
+export interface HttpServerConfig {
+  /** 1..65535. */
+  readonly port: number;
+  /** Absent: all addresses. */
+  readonly address?: string;
+  readonly server: HttpServerKind;
+  /** As in the Server header (`1.27.3`), usually the image's tag; a recent one when absent. */
+  readonly version?: string;
+  /** http-echo's `-text`. */
+  readonly text?: string;
+  /** Virtual time 0 as Unix milliseconds. */
+  readonly epochMs?: number;
+}
+
+/** Accepts connections and writes `<hostname>\n` (or `text`); then returns every byte it gets. */
+export interface TcpServerConfig {
+  readonly port: number;
+  readonly address?: string;
+  /** Written when a connection is accepted; '' for a server that waits for its client to speak. Absent: `<hostname>\n`. */
+  readonly greeting?: string;
+  /** False: reads and says nothing (a database that only lets connect). Default true. */
+  readonly echo?: boolean;
+}
+
+/** Answers every datagram: with `text` if set, else with the datagram's own content. */
+export interface UdpEchoConfig {
+  readonly port: number;
+  readonly address?: string;
+  readonly text?: string;
+}

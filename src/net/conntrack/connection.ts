@@ -1,0 +1,86 @@
+/** One entry of the connection tracking table. Linux: include/net/netfilter/nf_conntrack.h */
+import type { Ip4 } from '../wire/packet.ts';
+
+/** Who talks to whom. For ICMP echo `sport` and `dport` both are the identifier, and `icmpType` tells request from reply; it is -1 for everything else. */
+export interface Tuple {
+  src: Ip4;
+  dst: Ip4;
+  sport: number;
+  dport: number;
+  icmpType: number;
+  icmpCode: number;
+}
+
+/** TCP states by their number in the kernel's table. */
+export const TCP_NONE = 0;
+export const TCP_SYN_SENT = 1;
+export const TCP_SYN_RECV = 2;
+export const TCP_ESTABLISHED = 3;
+export const TCP_FIN_WAIT = 4;
+export const TCP_CLOSE_WAIT = 5;
+export const TCP_LAST_ACK = 6;
+export const TCP_TIME_WAIT = 7;
+export const TCP_CLOSE = 8;
+export const TCP_SYN_SENT2 = 9;
+export const TCP_STATE_NAMES = ['NONE', 'SYN_SENT', 'SYN_RECV', 'ESTABLISHED', 'FIN_WAIT', 'CLOSE_WAIT', 'LAST_ACK', 'TIME_WAIT', 'CLOSE', 'SYN_SENT2'] as const;
+
+export class Connection {
+  /** Counts up in each netns: entries are listed in this order. */
+  readonly serial: number;
+  readonly protocol: number;
+  readonly original: Tuple;
+  /** Changed by NAT until the entry is confirmed. */
+  reply: Tuple;
+  confirmed = false;
+  /** Taken out of the table (RST, conntrack -D, a new SYN); packets on their way may still hold it. */
+  dead = false;
+  seenReply = false;
+  assured = false;
+  /** IPS_SRC_NAT, IPS_DST_NAT: the tuples really differ. */
+  sourceNat = false;
+  destinationNat = false;
+  /** IPS_SRC_NAT_DONE, IPS_DST_NAT_DONE: the nat table has been asked for this half. */
+  sourceNatDone = false;
+  destinationNatDone = false;
+  /** What the rule was that bound each half, for the log. */
+  sourceNatBy: 'SNAT' | 'MASQUERADE' | 'none' = 'none';
+  destinationNatBy: 'DNAT' | 'REDIRECT' | 'none' = 'none';
+  mark = 0;
+  expiresNs = 0;
+  tcpState = TCP_NONE;
+  /** Highest sequence number + length that each direction sent (original, reply), and what the other has acknowledged of it; undefined before. */
+  sentEnd: [number, number] = [0, 0];
+  unacknowledged = false;
+  /** UDP: when it counts as a stream (two seconds after its start). */
+  streamAtNs = 0;
+  packets = 0;
+  bytes = 0;
+  /** Next entry in the same hash bucket, by each tuple. */
+  nextOriginal: Connection | undefined = undefined;
+  nextReply: Connection | undefined = undefined;
+
+  constructor(serial: number, protocol: number, original: Tuple, reply: Tuple) {
+    this.serial = serial;
+    this.protocol = protocol;
+    this.original = original;
+    this.reply = reply;
+  }
+}
+
+const ICMP_ANSWER: Readonly<Record<number, number>> = { 8: 0, 0: 8, 13: 14, 14: 13, 15: 16, 16: 15, 17: 18, 18: 17 };
+
+/** The tuple of an answer. */
+export function invert(tuple: Tuple): Tuple {
+  return {
+    src: tuple.dst,
+    dst: tuple.src,
+    sport: tuple.dport,
+    dport: tuple.sport,
+    icmpType: ICMP_ANSWER[tuple.icmpType] ?? tuple.icmpType,
+    icmpCode: tuple.icmpCode,
+  };
+}
+
+/** Only requests may open an ICMP connection (echo, timestamp, information, address mask). */
+export const opensIcmp = (type: number): boolean => type === 8 || type === 13 || type === 15 || type === 17;
+export const isIcmpQuery = (type: number): boolean => ICMP_ANSWER[type] !== undefined;

@@ -1,0 +1,177 @@
+/** The connection tracking table of one netns: both tuples of every entry in one hash. Linux: net/netfilter/nf_conntrack_core.c */
+import { Connection, type Tuple } from './connection.ts';
+
+const FIRST_BUCKETS = 64;
+
+/** A direction of an entry: what a lookup finds. */
+export interface Found {
+  connection: Connection;
+  reply: boolean;
+}
+
+function hash(src: number, dst: number, ports: number, protocol: number): number {
+  let h = Math.imul(src ^ 0x9e3779b9, 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 15) ^ dst, 0xc2b2ae35);
+  h = Math.imul(h ^ (h >>> 13) ^ ports, 0x27d4eb2f);
+  h ^= h >>> 16;
+  return Math.imul(h ^ protocol, 0x165667b1) >>> 0;
+}
+
+const portsOf = (sport: number, dport: number): number => ((sport << 16) ^ dport) | 0;
+
+export class ConnectionTable {
+  #buckets: (Connection | undefined)[] = new Array(FIRST_BUCKETS).fill(undefined);
+  #mask = FIRST_BUCKETS - 1;
+  #size = 0;
+  #serial = 0;
+  /** Reused by `find`, so that a lookup allocates nothing. */
+  readonly #found: Found = { connection: undefined as unknown as Connection, reply: false };
+
+  get size(): number {
+    return this.#size;
+  }
+
+  create(protocol: number, original: Tuple, reply: Tuple): Connection {
+    this.#serial += 1;
+    return new Connection(this.#serial, protocol, original, reply);
+  }
+
+  /** The live entry with this tuple, in either direction. Expired entries are removed on the way. The result is valid until the next call. */
+  find(src: number, dst: number, sport: number, dport: number, protocol: number, icmpType: number, nowNs: number): Found | undefined {
+    const bucket = hash(src, dst, portsOf(sport, dport), protocol) & this.#mask;
+    let entry = this.#buckets[bucket];
+    while (entry !== undefined) {
+      const o = entry.original;
+      const isOriginal = o.src === src && o.dst === dst && o.sport === sport && o.dport === dport && entry.protocol === protocol && o.icmpType === icmpType;
+      const r = entry.reply;
+      const isReply = !isOriginal && r.src === src && r.dst === dst && r.sport === sport && r.dport === dport && entry.protocol === protocol && r.icmpType === icmpType;
+      if (isOriginal || isReply) {
+        if (entry.expiresNs > nowNs) {
+          this.#found.connection = entry;
+          this.#found.reply = isReply;
+          return this.#found;
+        }
+        const next = this.#next(entry, bucket);
+        this.remove(entry);
+        entry = next;
+        continue;
+      }
+      entry = this.#next(entry, bucket);
+    }
+    return undefined;
+  }
+
+  findTuple(tuple: Tuple, protocol: number, nowNs: number): Found | undefined {
+    return this.find(tuple.src, tuple.dst, tuple.sport, tuple.dport, protocol, tuple.icmpType, nowNs);
+  }
+
+  insert(connection: Connection): void {
+    if (this.#size >= this.#buckets.length) this.#grow();
+    this.#link(connection);
+    this.#size += 1;
+    connection.confirmed = true;
+  }
+
+  remove(connection: Connection): void {
+    if (!connection.confirmed || connection.dead) return;
+    const a = this.#bucketOf(connection, connection.original);
+    const b = this.#bucketOf(connection, connection.reply);
+    this.#unlink(connection, a);
+    if (b !== a) this.#unlink(connection, b);
+    connection.nextOriginal = undefined;
+    connection.nextReply = undefined;
+    connection.dead = true;
+    this.#size -= 1;
+  }
+
+  /** All live entries, oldest first. */
+  list(nowNs: number): Connection[] {
+    const seen: Connection[] = [];
+    for (let bucket = 0; bucket < this.#buckets.length; bucket += 1) {
+      for (let e = this.#buckets[bucket]; e !== undefined; e = this.#next(e, bucket)) {
+        if (e.expiresNs > nowNs && this.#bucketOf(e, e.original) === bucket) seen.push(e);
+      }
+    }
+    return seen.sort((x, y) => x.serial - y.serial);
+  }
+
+  /** Takes out what has expired; returns how many were. */
+  collect(nowNs: number): number {
+    const old: Connection[] = [];
+    for (let bucket = 0; bucket < this.#buckets.length; bucket += 1) {
+      for (let e = this.#buckets[bucket]; e !== undefined; e = this.#next(e, bucket)) if (e.expiresNs <= nowNs) old.push(e);
+    }
+    for (const e of old) this.remove(e);
+    return old.length;
+  }
+
+  get serial(): number {
+    return this.#serial;
+  }
+
+  /** Replaces everything, for a restore. */
+  load(serial: number, connections: readonly Connection[]): void {
+    this.#buckets = new Array(FIRST_BUCKETS).fill(undefined);
+    this.#mask = FIRST_BUCKETS - 1;
+    this.#size = 0;
+    this.#serial = serial;
+    for (const c of connections) {
+      c.nextOriginal = undefined;
+      c.nextReply = undefined;
+      this.insert(c);
+    }
+  }
+
+  // An entry is in one or two buckets. In its original tuple's bucket it is chained by `nextOriginal`, else by `nextReply`; where both
+  // tuples fall into one bucket it stands there once.
+  #bucketOf(c: Connection, t: Tuple): number {
+    return hash(t.src, t.dst, portsOf(t.sport, t.dport), c.protocol) & this.#mask;
+  }
+
+  #next(c: Connection, bucket: number): Connection | undefined {
+    return this.#bucketOf(c, c.original) === bucket ? c.nextOriginal : c.nextReply;
+  }
+
+  #link(c: Connection): void {
+    const a = this.#bucketOf(c, c.original);
+    c.nextOriginal = this.#buckets[a];
+    this.#buckets[a] = c;
+    const b = this.#bucketOf(c, c.reply);
+    if (b === a) return;
+    c.nextReply = this.#buckets[b];
+    this.#buckets[b] = c;
+  }
+
+  #unlink(c: Connection, bucket: number): void {
+    let e = this.#buckets[bucket];
+    if (e === c) {
+      this.#buckets[bucket] = this.#next(c, bucket);
+      return;
+    }
+    while (e !== undefined) {
+      const next = this.#next(e, bucket);
+      if (next === c) {
+        const after = this.#next(c, bucket);
+        if (this.#bucketOf(e, e.original) === bucket) e.nextOriginal = after;
+        else e.nextReply = after;
+        return;
+      }
+      e = next;
+    }
+  }
+
+  #grow(): void {
+    const all = new Set<Connection>();
+    for (let bucket = 0; bucket < this.#buckets.length; bucket += 1) {
+      for (let e = this.#buckets[bucket]; e !== undefined; e = this.#next(e, bucket)) all.add(e);
+    }
+    const ordered = [...all].sort((x, y) => x.serial - y.serial);
+    this.#buckets = new Array(this.#buckets.length * 4).fill(undefined);
+    this.#mask = this.#buckets.length - 1;
+    for (const c of ordered) {
+      c.nextOriginal = undefined;
+      c.nextReply = undefined;
+      this.#link(c);
+    }
+  }
+}

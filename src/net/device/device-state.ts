@@ -1,0 +1,97 @@
+/** A device as the engine runs it: its record compiled, and what it has learnt. */
+import { ip4, maskOf } from '../addr/ip4.ts';
+import { mac } from '../addr/mac.ts';
+import type { Device, DeviceAddress } from '../records.ts';
+import type { NetnsState } from '../stack/netns-state.ts';
+import type { NeighborEntry } from '../stack/neighbor.ts';
+import type { Ip4, Mac } from '../wire/packet.ts';
+
+export interface LocalAddress {
+  readonly ip: Ip4;
+  readonly prefixLength: number;
+  readonly mask: Ip4;
+  readonly broadcast: Ip4 | undefined;
+  readonly scope: DeviceAddress['scope'];
+}
+
+/** A MAC a bridge (or a learning tunnel) has seen. */
+export interface LearntMac {
+  readonly port: DeviceState;
+  /** VXLAN: the sender's underlay address. */
+  readonly remote: Ip4;
+  updatedNs: number;
+}
+
+export class DeviceState {
+  readonly id: string;
+  readonly netns: NetnsState;
+  record: Device;
+  name: string;
+  mac: Mac = 0;
+  addresses: readonly LocalAddress[] = [];
+  up = false;
+  mtuBytes = 0;
+  /** The other end of its cable or pair; resolved when devices change. */
+  peer: DeviceState | undefined = undefined;
+  master: DeviceState | undefined = undefined;
+  /** Of a bridge: its ports, the newest first, which is the order the kernel floods in. */
+  ports: readonly DeviceState[] = [];
+  /** Of a bridge: MACs of itself and its ports, and what an operator pinned to a port. */
+  readonly fixedMacs = new Map<Mac, DeviceState>();
+  /** Interned place of its rows in the trace log, and the text of its peer's id. */
+  readonly place: number;
+  peerText = -1;
+  /** The device is not in the record store any more; frames on their way to it are lost. */
+  gone = false;
+
+  // ---- learnt and counted; part of snapshots
+  readonly learnt = new Map<Mac, LearntMac>();
+  readonly neighbors = new Map<Ip4, NeighborEntry>();
+  rxPackets = 0;
+  rxBytes = 0;
+  txPackets = 0;
+  txBytes = 0;
+  rxDropped = 0;
+  txDropped = 0;
+  /** When the last bit of what it has sent leaves it (bandwidth). */
+  busyUntilNs = 0;
+
+  constructor(record: Device, netns: NetnsState, place: number) {
+    this.id = record.id;
+    this.netns = netns;
+    this.place = place;
+    this.record = record;
+    this.name = record.name;
+    this.compile(record);
+  }
+
+  /** Takes a new version of the record; what was learnt stays. */
+  compile(record: Device): void {
+    this.record = record;
+    this.name = record.name;
+    this.mac = mac(record.mac);
+    this.up = record.up;
+    this.mtuBytes = record.mtuBytes;
+    this.addresses = record.addresses.map((a) => ({
+      ip: ip4(a.ip),
+      prefixLength: a.prefixLength,
+      mask: maskOf(a.prefixLength),
+      broadcast: a.broadcast === undefined ? undefined : ip4(a.broadcast),
+      scope: a.scope,
+    }));
+  }
+}
+
+/**
+ * The address of a device that the kernel puts into a packet to `towards`: the first whose prefix contains it, else the first.
+ * Linux: net/ipv4/devinet.c, inet_select_addr
+ */
+export function selectAddress(device: DeviceState, towards: Ip4): Ip4 | undefined {
+  let first: Ip4 | undefined;
+  for (const a of device.addresses) {
+    if (a.scope === 'host') continue;
+    if (((a.ip ^ towards) & a.mask) === 0) return a.ip;
+    first ??= a.ip;
+  }
+  return first;
+}

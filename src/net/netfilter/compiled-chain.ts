@@ -1,0 +1,111 @@
+/** A chain's rules made ready for packets: parsed once for each `rules` array, with an index for long chains. */
+import { maskOf } from '../addr/ip4.ts';
+import type { Rule } from '../records.ts';
+import { type AddressTest, parseRule, type ParsedRule } from './rule.ts';
+
+/** From so many rules on a chain is worth an index. */
+const INDEX_FROM = 9;
+
+/** A rule with its head flattened: what every packet must compare. */
+export class CompiledRule {
+  readonly parsed: ParsedRule;
+  readonly sourceNet: number;
+  readonly sourceMask: number;
+  readonly sourceNegated: boolean;
+  readonly destinationNet: number;
+  readonly destinationMask: number;
+  readonly destinationNegated: boolean;
+  readonly protocol: number;
+  readonly protocolNegated: boolean;
+  /** Device patterns and fragments are rare: one flag keeps them off the fast path. */
+  readonly plain: boolean;
+  readonly matches: ParsedRule['matches'];
+
+  constructor(parsed: ParsedRule) {
+    const net = (test: AddressTest | undefined): number => test?.network ?? 0;
+    const mask = (test: AddressTest | undefined): number => (test === undefined ? 0 : maskOf(test.prefixLength));
+    this.parsed = parsed;
+    this.sourceNet = net(parsed.source);
+    this.sourceMask = mask(parsed.source);
+    this.sourceNegated = parsed.source?.negated ?? false;
+    this.destinationNet = net(parsed.destination);
+    this.destinationMask = mask(parsed.destination);
+    this.destinationNegated = parsed.destination?.negated ?? false;
+    this.protocol = parsed.protocol;
+    this.protocolNegated = parsed.protocolNegated;
+    this.plain = parsed.inDevice === undefined && parsed.outDevice === undefined && parsed.fragment === 0;
+    // A comment never decides anything.
+    this.matches = parsed.matches.filter((m) => m.name !== 'comment');
+  }
+}
+
+const NOTHING = new Int32Array(0);
+
+/**
+ * Which rules of a long chain can match at all, by the packet's destination address or port. Every rule left out would have failed on that very
+ * comparison, so verdict, counters and explanation are those of the linear walk.
+ */
+export class ChainIndex {
+  readonly #byDestination = new Map<number, Int32Array>();
+  readonly #byPort = new Map<number, Int32Array>();
+  readonly #rest: Int32Array;
+
+  constructor(rules: readonly CompiledRule[]) {
+    const byDestination = new Map<number, number[]>();
+    const byPort = new Map<number, number[]>();
+    const rest: number[] = [];
+    rules.forEach((rule, i) => {
+      const port = rule.matches.find((m) => m.destinationPort !== undefined)?.destinationPort;
+      if (rule.destinationMask === -1 && !rule.destinationNegated) push(byDestination, rule.destinationNet, i);
+      else if (port !== undefined && rule.protocol !== 0 && !rule.protocolNegated) push(byPort, portKey(rule.protocol, port), i);
+      else rest.push(i);
+    });
+    for (const [key, list] of byDestination) this.#byDestination.set(key, Int32Array.from(list));
+    for (const [key, list] of byPort) this.#byPort.set(key, Int32Array.from(list));
+    this.#rest = Int32Array.from(rest);
+  }
+
+  /** Fills `into` with the three ascending lists of candidates. */
+  candidates(destination: number, protocol: number, port: number, into: Int32Array[]): void {
+    into[0] = this.#byDestination.get(destination) ?? NOTHING;
+    into[1] = this.#byPort.size === 0 ? NOTHING : (this.#byPort.get(portKey(protocol, port)) ?? NOTHING);
+    into[2] = this.#rest;
+  }
+}
+
+const portKey = (protocol: number, port: number): number => (protocol << 16) | port;
+
+function push(map: Map<number, number[]>, key: number, value: number): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+export interface CompiledRules {
+  readonly rules: readonly CompiledRule[];
+  readonly index: ChainIndex | undefined;
+  readonly usesConntrack: boolean;
+}
+
+const compiled = new WeakMap<readonly Rule[], CompiledRules>();
+
+/**
+ * Compiles once for each array of rules, however many netns share it.
+ * @throws {Error} when a rule cannot be read: agents render only what iptables accepts, and commands check before they put a record.
+ */
+export function compileRules(rules: readonly Rule[]): CompiledRules {
+  const known = compiled.get(rules);
+  if (known !== undefined) return known;
+  const list = rules.map((rule) => {
+    const result = parseRule(rule.text);
+    if ('error' in result) throw new Error(`iptables rule "${rule.text}": ${result.error}`);
+    return new CompiledRule(result.rule);
+  });
+  const value: CompiledRules = {
+    rules: list,
+    index: list.length >= INDEX_FROM ? new ChainIndex(list) : undefined,
+    usesConntrack: list.some((r) => r.parsed.usesConntrack),
+  };
+  compiled.set(rules, value);
+  return value;
+}

@@ -1,0 +1,23 @@
+/** How long a kernel takes for what: believable, constant figures in ns, so that the log's times tell the order and the size of things. */
+
+/** Interrupt, skb, first look at the header. */
+export const RECEIVE_NS = 400;
+export const VETH_NS = 1100;
+export const LOOPBACK_NS = 900;
+export const BRIDGE_NS = 500;
+export const ROUTE_NS = 250;
+export const FORWARD_NS = 300;
+export const NEIGHBOR_NS = 120;
+/** A lookup in the connection table, and making an entry. */
+export const CONNTRACK_NS = 250;
+export const CONNTRACK_NEW_NS = 900;
+/** Each rule that is looked at. */
+export const RULE_NS = 35;
+export const TRANSLATE_NS = 150;
+export const ENCAPSULATE_NS = 1200;
+export const DECAPSULATE_NS = 1000;
+export const LOCAL_DELIVER_NS = 700;
+export const LOCAL_OUTPUT_NS = 600;
+export const ARP_NS = 500;
+/** A cable whose record does not say: two network cards and a switch port. */
+export const WIRE_NS = 20000;

@@ -1,0 +1,173 @@
+/** A network namespace as the engine runs it: its records compiled, and what its kernel remembers. */
+import { mac } from '../addr/mac.ts';
+import { ip4 } from '../addr/ip4.ts';
+import { ConnectionTable } from '../conntrack/table.ts';
+import type { DeviceState } from '../device/device-state.ts';
+import { Ruleset } from '../netfilter/ruleset.ts';
+import type { Origin } from '../../base/origin.ts';
+import type { Chain, FdbEntry, Neighbor, Netns, Route } from '../records.ts';
+import type { Ip4, Mac } from '../wire/packet.ts';
+import { Fib } from './fib.ts';
+import { NeighborEntry, NUD_NOARP, NUD_PERMANENT, setMac } from './neighbor.ts';
+import type { Skb } from './skb.ts';
+import { deviceSysctl, sysctl } from './sysctl.ts';
+
+/** Where a VXLAN device sends a MAC to. */
+export interface TunnelEntry {
+  readonly remote: Ip4;
+  readonly remoteText: string;
+  readonly origin: Origin;
+  traceIndex: number;
+}
+
+/** A path MTU learnt from an ICMP error. */
+export interface PathMtu {
+  readonly mtuBytes: number;
+  readonly expiresNs: number;
+}
+
+/** Pieces of one datagram. */
+export interface Reassembly {
+  readonly key: string;
+  readonly pieces: Skb[];
+  readonly device: DeviceState;
+}
+
+export class NetnsState {
+  readonly id: string;
+  readonly hostId: string;
+  record: Netns;
+  /** Interned place of rows that concern no device. */
+  readonly place: number;
+  readonly devices = new Map<string, DeviceState>();
+  readonly routes = new Map<string, Route>();
+  readonly chains = new Map<string, Chain>();
+  readonly neighborRecords = new Map<string, Neighbor>();
+  readonly fdbRecords = new Map<string, FdbEntry>();
+  gone = false;
+
+  // ---- compiled on demand from the above
+  #fib: Fib | undefined;
+  #ruleset: Ruleset | undefined;
+  #rulesetStale = true;
+  #tunnels: Map<string, Map<Mac, TunnelEntry>> | undefined;
+  forwarding = false;
+  bridgeNetfilter = false;
+  defaultTtl = 64;
+  readonly #deviceSettings = new Map<string, number>();
+
+  // ---- remembered; part of snapshots
+  readonly connections = new ConnectionTable();
+  readonly recent = new Map<string, Map<Ip4, number[]>>();
+  readonly pathMtus = new Map<Ip4, PathMtu>();
+  readonly reassemblies = new Map<string, Reassembly>();
+  nextIpId = 1;
+
+  constructor(record: Netns, place: number) {
+    this.id = record.id;
+    this.hostId = record.hostId;
+    this.record = record;
+    this.place = place;
+    this.compileSettings(record);
+  }
+
+  compileSettings(record: Netns): void {
+    this.record = record;
+    this.forwarding = sysctl(record.sysctls, 'net.ipv4.ip_forward') !== 0;
+    this.bridgeNetfilter = sysctl(record.sysctls, 'net.bridge.bridge-nf-call-iptables') !== 0;
+    this.defaultTtl = sysctl(record.sysctls, 'net.ipv4.ip_default_ttl');
+    this.#deviceSettings.clear();
+  }
+
+  /** 0 off, 1 strict, 2 loose. */
+  reversePathFilter(device: DeviceState): number {
+    return this.#setting(device, 'rp_filter');
+  }
+
+  /** 127.0.0.0/8 may be routed (localhost NodePorts). */
+  routesLocalnet(device: DeviceState): boolean {
+    return this.#setting(device, 'route_localnet') !== 0;
+  }
+
+  #setting(device: DeviceState, leaf: string): number {
+    const key = `${device.name}/${leaf}`;
+    let value = this.#deviceSettings.get(key);
+    if (value === undefined) {
+      value = deviceSysctl(this.record.sysctls, device.name, leaf);
+      this.#deviceSettings.set(key, value);
+    }
+    return value;
+  }
+
+  routingChanged(): void {
+    this.#fib = undefined;
+  }
+
+  chainsChanged(): void {
+    this.#rulesetStale = true;
+  }
+
+  tunnelsChanged(): void {
+    this.#tunnels = undefined;
+  }
+
+  get fib(): Fib {
+    this.#fib ??= new Fib(this.devices.values(), this.routes.values(), (name) => this.deviceByName(name));
+    return this.#fib;
+  }
+
+  /** Undefined while the netns has no chain at all: then no hook costs anything. */
+  get ruleset(): Ruleset | undefined {
+    if (this.#rulesetStale) {
+      this.#rulesetStale = false;
+      this.#ruleset = this.chains.size === 0 ? undefined : new Ruleset(this.chains.values(), this.#ruleset);
+    }
+    return this.#ruleset;
+  }
+
+  /** Static and permanent FDB entries of a VXLAN device. */
+  tunnel(device: DeviceState, destination: Mac): TunnelEntry | undefined {
+    this.#tunnels ??= this.#compileTunnels();
+    return this.#tunnels.get(device.name)?.get(destination);
+  }
+
+  deviceByName(name: string): DeviceState | undefined {
+    return this.devices.get(`${this.id}/device/${name}`);
+  }
+
+  get loopback(): DeviceState | undefined {
+    for (const device of this.devices.values()) if (device.record.type === 'loopback') return device;
+    return undefined;
+  }
+
+  /** Puts a written neighbour into its device's table (again after the device came back). */
+  applyNeighbor(record: Neighbor): void {
+    const device = this.deviceByName(record.device);
+    if (device === undefined) return;
+    const ip = ip4(record.ip);
+    let entry = device.neighbors.get(ip);
+    if (entry === undefined) {
+      entry = new NeighborEntry(device, ip);
+      device.neighbors.set(ip, entry);
+    }
+    setMac(entry, mac(record.mac));
+    entry.state = record.state === 'PERMANENT' ? NUD_PERMANENT : NUD_NOARP;
+    entry.origin = record.origin;
+    entry.traceIndex = -1;
+    entry.timer = -1;
+  }
+
+  #compileTunnels(): Map<string, Map<Mac, TunnelEntry>> {
+    const tunnels = new Map<string, Map<Mac, TunnelEntry>>();
+    for (const record of this.fdbRecords.values()) {
+      if (record.dst === undefined) continue;
+      let table = tunnels.get(record.device);
+      if (table === undefined) {
+        table = new Map();
+        tunnels.set(record.device, table);
+      }
+      table.set(mac(record.mac), { remote: ip4(record.dst), remoteText: record.dst, origin: record.origin, traceIndex: -1 });
+    }
+    return tunnels;
+  }
+}

@@ -1,0 +1,176 @@
+/** Rows of the trace log as events that people and programs read. */
+import { formatIp4 } from '../addr/ip4.ts';
+import { HOOK_NAMES, TABLE_NAMES } from '../netfilter/hook.ts';
+import type { Skb } from '../stack/skb.ts';
+import type { Step, TraceEvent } from '../trace-event.ts';
+import { layersOf } from '../wire/layers.ts';
+import type { Layer } from '../wire/packet.ts';
+import { packetSummary } from '../wire/words.ts';
+
+import {
+  COLUMN_A,
+  COLUMN_B,
+  COLUMN_C,
+  COLUMN_CAUSE,
+  COLUMN_HEADER,
+  COLUMN_KIND,
+  COLUMN_MARK,
+  COLUMN_PACKET,
+  COLUMN_PLACE,
+  ctStateOf,
+  kindOf,
+  type Place,
+  type Reference,
+  ROW_BRIDGED,
+  ROW_CREATED,
+  ROW_DECAPSULATED,
+  ROW_DELIVERED,
+  ROW_DROPPED,
+  ROW_ENCAPSULATED,
+  ROW_MATCHED,
+  ROW_PRINTED,
+  ROW_QUEUED,
+  ROW_RECEIVED,
+  ROW_RESOLVED,
+  ROW_ROUTED,
+  ROW_TRANSLATED,
+  ROW_TRANSMITTED,
+  smallOf,
+  type TraceLog,
+} from './trace-log.ts';
+
+export const TRANSLATIONS = ['DNAT', 'SNAT', 'MASQUERADE', 'REDIRECT', 'un-DNAT', 'un-SNAT'] as const;
+export const DECISIONS = ['local', 'forward', 'output'] as const;
+export const RESOLUTIONS = ['cache', 'permanent', 'arp'] as const;
+/** Bits beside the decision of a `routed` row. */
+export const ROUTED_HAS_NEXT_HOP = 4;
+export const ROUTED_HAS_SOURCE = 8;
+/** Bit beside the translation. */
+export const TRANSLATED_DESTINATION = 8;
+export const TRANSLATED_HAS_PORTS = 16;
+/** `a` of rows without a reference. */
+export const NO_REFERENCE = 0x7fffffff;
+
+const CONNECTION_STATES = [undefined, 'NEW', 'ESTABLISHED', 'RELATED', 'INVALID', 'UNTRACKED'] as const;
+
+type Of<K extends Reference['kind']> = Extract<Reference, { kind: K }>;
+const text = (log: TraceLog, index: number): string => (log.resolve(index) as Of<'text'>).text;
+
+export function decodeEvent(log: TraceLog, seq: number): TraceEvent {
+  const chunk = log.rows.chunkOf(seq);
+  const at = log.rows.offsetOf(seq);
+  const column = (i: number): number => chunk[at + i] as number;
+  const place = log.places[column(COLUMN_PLACE)] as Place;
+  const packetId = column(COLUMN_PACKET);
+  const mark = column(COLUMN_MARK) >>> 0;
+  const header = column(COLUMN_HEADER);
+  const packet = header < 0 ? undefined : log.headers.rebuild(header, packetId, column(COLUMN_CAUSE), mark);
+  const layers: readonly Layer[] = packet === undefined ? [] : layersOf(packet);
+  const state = CONNECTION_STATES[ctStateOf(column(COLUMN_KIND))];
+  return {
+    seq,
+    timeNs: log.times.get(seq),
+    packetId,
+    causeSeq: column(COLUMN_CAUSE),
+    hostId: place.hostId,
+    netns: place.netns,
+    device: place.device,
+    step: decodeStep(log, kindOf(column(COLUMN_KIND)), smallOf(column(COLUMN_KIND)), column(COLUMN_A), column(COLUMN_B), column(COLUMN_C), packet),
+    layers,
+    mark,
+    ...(state === undefined ? {} : { connectionState: state }),
+  };
+}
+
+function decodeStep(log: TraceLog, kind: number, small: number, a: number, b: number, c: number, packet: Skb | undefined): Step {
+  switch (kind) {
+    case ROW_CREATED:
+      return { kind: 'created', by: text(log, a), summary: packet === undefined ? '' : packetSummary(packet) };
+    case ROW_RECEIVED:
+      return { kind: 'received' };
+    case ROW_BRIDGED: {
+      const r = log.resolve(a) as Of<'bridged'>;
+      return { kind: 'bridged', bridge: r.bridge, fromPort: r.fromPort, to: r.to, how: r.how };
+    }
+    case ROW_MATCHED: {
+      const hook = HOOK_NAMES[small & 7] ?? 'PREROUTING';
+      const table = TABLE_NAMES[small >> 3] ?? 'filter';
+      const verdict = text(log, b);
+      return a === NO_REFERENCE ? { kind: 'matched', hook, table, verdict } : { kind: 'matched', hook, table, rule: (log.resolve(a) as Of<'rule'>).rule, verdict };
+    }
+    case ROW_TRANSLATED: {
+      const ports = (small & TRANSLATED_HAS_PORTS) !== 0;
+      const withPort = (ip: number, port: number): string => (ports ? `${formatIp4(ip)}:${port}` : formatIp4(ip));
+      return {
+        kind: 'translated',
+        how: TRANSLATIONS[small & 7] ?? 'DNAT',
+        field: (small & TRANSLATED_DESTINATION) !== 0 ? 'destination' : 'source',
+        before: withPort(a, c >>> 16),
+        after: withPort(b, c & 0xffff),
+      };
+    }
+    case ROW_ROUTED: {
+      const r = log.resolve(a) as Of<'route'>;
+      return {
+        kind: 'routed',
+        route: r.route,
+        decision: DECISIONS[small & 3] ?? 'forward',
+        device: r.device,
+        ...((small & ROUTED_HAS_NEXT_HOP) === 0 ? {} : { nextHop: formatIp4(b) }),
+        ...((small & ROUTED_HAS_SOURCE) === 0 ? {} : { source: formatIp4(c) }),
+      };
+    }
+    case ROW_RESOLVED: {
+      const r = log.resolve(a) as Of<'neighbor'>;
+      return { kind: 'resolved', ip: formatIp4(b), mac: r.mac, how: RESOLUTIONS[small] ?? 'cache', ...(r.origin === undefined ? {} : { origin: r.origin }) };
+    }
+    case ROW_QUEUED:
+      return { kind: 'queued', ip: formatIp4(b) };
+    case ROW_ENCAPSULATED: {
+      const r = log.resolve(a) as Of<'tunnel'>;
+      return {
+        kind: 'encapsulated',
+        vni: r.vni,
+        localIp: r.localIp,
+        remoteIp: r.remoteIp,
+        overheadBytes: r.overheadBytes,
+        ...(r.fdbOrigin === undefined ? {} : { fdbOrigin: r.fdbOrigin }),
+      };
+    }
+    case ROW_DECAPSULATED:
+      return { kind: 'decapsulated', vni: b };
+    case ROW_TRANSMITTED:
+      return a === NO_REFERENCE ? { kind: 'transmitted' } : { kind: 'transmitted', to: text(log, a) };
+    case ROW_DELIVERED:
+      return b === NO_REFERENCE ? { kind: 'delivered', to: text(log, a) } : { kind: 'delivered', to: text(log, a), process: text(log, b) };
+    case ROW_PRINTED: {
+      const r = log.resolve(a) as Of<'printed'>;
+      return { kind: 'printed', process: r.process, stream: r.stream, text: r.text };
+    }
+    case ROW_DROPPED: {
+      const r = log.resolve(a) as Of<'drop'>;
+      return {
+        kind: 'dropped',
+        reason: r.reason,
+        detail: r.detail,
+        ...(r.rule === undefined ? {} : { rule: r.rule }),
+        ...(r.route === undefined ? {} : { route: r.route }),
+        ...(r.answered === undefined ? {} : { answered: r.answered }),
+      };
+    }
+    default:
+      throw new Error(`trace row of unknown kind ${kind}`);
+  }
+}
+
+/** First row at or after a time. Times never go back along the log. */
+export function seqAt(log: TraceLog, timeNs: number): number {
+  let low = 0;
+  let high = log.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (log.times.get(middle) < timeNs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

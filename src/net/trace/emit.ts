@@ -1,0 +1,118 @@
+/** How the layers write rows: one function for each kind of step. */
+import { formatMac } from '../addr/mac.ts';
+import type { DeviceState } from '../device/device-state.ts';
+import type { ChainState } from '../netfilter/ruleset.ts';
+import type { Core } from '../stack/core.ts';
+import type { CompiledRoute } from '../stack/fib.ts';
+import type { NeighborEntry } from '../stack/neighbor.ts';
+import type { NetnsState } from '../stack/netns-state.ts';
+import type { Skb } from '../stack/skb.ts';
+import type { DropReason, RouteReference, RuleReference } from '../trace-event.ts';
+import type { Ip4 } from '../wire/packet.ts';
+import { DECISIONS, NO_REFERENCE, RESOLUTIONS, ROUTED_HAS_NEXT_HOP, ROUTED_HAS_SOURCE, TRANSLATED_DESTINATION, TRANSLATED_HAS_PORTS, TRANSLATIONS } from './decode.ts';
+import {
+  ROW_BRIDGED,
+  ROW_CREATED,
+  ROW_DECAPSULATED,
+  ROW_DELIVERED,
+  ROW_DROPPED,
+  ROW_MATCHED,
+  ROW_QUEUED,
+  ROW_RECEIVED,
+  ROW_RESOLVED,
+  ROW_ROUTED,
+  ROW_TRANSLATED,
+  ROW_TRANSMITTED,
+} from './trace-log.ts';
+
+export function emitCreated(core: Core, netns: NetnsState, packet: Skb, by: string): number {
+  if (!core.log.enabled) return -1;
+  return core.log.add(core.nowNs, ROW_CREATED, 0, netns.place, packet, core.log.text(by), 0, 0);
+}
+
+export function emitReceived(core: Core, device: DeviceState, packet: Skb): void {
+  core.log.add(core.nowNs, ROW_RECEIVED, 0, device.place, packet, 0, 0, 0);
+}
+
+export function emitTransmitted(core: Core, device: DeviceState, packet: Skb): void {
+  if (!core.log.enabled) return;
+  const peer = device.peer;
+  if (peer !== undefined && device.peerText < 0) device.peerText = core.log.text(peer.id);
+  core.log.add(core.nowNs, ROW_TRANSMITTED, 0, device.place, packet, peer === undefined ? NO_REFERENCE : device.peerText, 0, 0);
+}
+
+export function emitBridged(core: Core, bridge: DeviceState, fromPort: string, to: readonly string[], how: 'fdb' | 'flood' | 'local', packet: Skb): void {
+  if (!core.log.enabled) return;
+  const a = core.log.object({ kind: 'bridged', bridge: bridge.name, fromPort, to, how });
+  core.log.add(core.nowNs, ROW_BRIDGED, 0, bridge.place, packet, a, 0, 0);
+}
+
+/** `chain` and `rule` undefined: the base chain's policy. */
+export function emitMatched(core: Core, place: number, hook: number, table: number, chain: ChainState | undefined, rule: number, verdict: string, packet: Skb): void {
+  if (!core.log.enabled) return;
+  core.log.add(core.nowNs, ROW_MATCHED, hook | (table << 3), place, packet, chain === undefined ? NO_REFERENCE : ruleIndex(core, chain, rule), core.log.text(verdict), 0);
+}
+
+function ruleIndex(core: Core, chain: ChainState, rule: number): number {
+  let index = chain.traceIndexes[rule];
+  if (index === undefined) {
+    index = core.log.reference({ kind: 'rule', rule: chain.reference(rule) });
+    chain.traceIndexes[rule] = index;
+  }
+  return index;
+}
+
+export function emitTranslated(
+  core: Core,
+  place: number,
+  how: (typeof TRANSLATIONS)[number],
+  destination: boolean,
+  hasPorts: boolean,
+  before: Ip4,
+  beforePort: number,
+  after: Ip4,
+  afterPort: number,
+  packet: Skb,
+): void {
+  const small = TRANSLATIONS.indexOf(how) | (destination ? TRANSLATED_DESTINATION : 0) | (hasPorts ? TRANSLATED_HAS_PORTS : 0);
+  core.log.add(core.nowNs, ROW_TRANSLATED, small, place, packet, before, after, (beforePort << 16) | afterPort);
+}
+
+export function emitRouted(core: Core, place: number, route: CompiledRoute, decision: (typeof DECISIONS)[number], source: Ip4 | undefined, packet: Skb): void {
+  if (!core.log.enabled) return;
+  if (route.traceIndex < 0) route.traceIndex = core.log.reference({ kind: 'route', route: route.reference, device: route.device?.name ?? '' });
+  const small = DECISIONS.indexOf(decision) | (route.hasGateway ? ROUTED_HAS_NEXT_HOP : 0) | (source === undefined ? 0 : ROUTED_HAS_SOURCE);
+  core.log.add(core.nowNs, ROW_ROUTED, small, place, packet, route.traceIndex, route.gateway, source ?? 0);
+}
+
+export function emitResolved(core: Core, entry: NeighborEntry, how: (typeof RESOLUTIONS)[number], packet: Skb): void {
+  if (!core.log.enabled) return;
+  if (entry.traceIndex < 0) entry.traceIndex = core.log.reference({ kind: 'neighbor', mac: formatMac(entry.mac), origin: entry.origin });
+  core.log.add(core.nowNs, ROW_RESOLVED, RESOLUTIONS.indexOf(how), entry.device.place, packet, entry.traceIndex, entry.ip, 0);
+}
+
+export function emitQueued(core: Core, device: DeviceState, ip: Ip4, packet: Skb): void {
+  core.log.add(core.nowNs, ROW_QUEUED, 0, device.place, packet, 0, ip, 0);
+}
+
+export function emitDecapsulated(core: Core, device: DeviceState, vni: number, packet: Skb): void {
+  core.log.add(core.nowNs, ROW_DECAPSULATED, 0, device.place, packet, 0, vni, 0);
+}
+
+export function emitDelivered(core: Core, place: number, packet: Skb, to: string, process: string | undefined): number {
+  if (!core.log.enabled) return -1;
+  return core.log.add(core.nowNs, ROW_DELIVERED, 0, place, packet, core.log.text(to), process === undefined ? NO_REFERENCE : core.log.text(process), 0);
+}
+
+/** What decided a drop, where something did. */
+export interface DropCause {
+  readonly rule?: RuleReference;
+  readonly route?: RouteReference;
+  readonly answered?: string;
+}
+
+export function emitDropped(core: Core, place: number, packet: Skb, reason: DropReason, detail: string, cause?: DropCause): number {
+  if (!core.log.enabled) return -1;
+  const a = core.log.object({ kind: 'drop', reason, detail, ...cause });
+  return core.log.add(core.nowNs, ROW_DROPPED, 0, place, packet, a, 0, 0);
+}

@@ -1,0 +1,172 @@
+/** A whole frame as bytes, with right lengths and checksums: what a pcap file holds. */
+import { finishChecksum, sumWords } from './checksum.ts';
+import { dnsMessageBytes, encodeDns } from './dns-codec.ts';
+import {
+  ARP_BYTES,
+  datagramBytes,
+  ETHERNET_HEADER_BYTES,
+  frameBytes,
+  ICMP_HEADER_BYTES,
+  ICMP_QUOTE_LIMIT_BYTES,
+  IPV4_HEADER_BYTES,
+  ipBytes,
+  isFragment,
+  TCP_HEADER_BYTES,
+  tcpOptionsBytes,
+  UDP_HEADER_BYTES,
+  VXLAN_HEADER_BYTES,
+} from './lengths.ts';
+import { ETHERTYPE_ARP, type IcmpMessage, IP_PROTO_TCP, IP_PROTO_UDP, type Mac, type Packet, type Payload, type TcpHeader } from './packet.ts';
+import { encodeUtf8 } from './utf8.ts';
+
+/** The Ethernet frame without check sequence; not padded. */
+export function encodeFrame(packet: Packet): Uint8Array {
+  const out = new Uint8Array(frameBytes(packet));
+  putMac(out, 0, packet.ethDst);
+  putMac(out, 6, packet.ethSrc);
+  put16(out, 12, packet.etherType);
+  if (packet.etherType === ETHERTYPE_ARP) putArp(out, ETHERNET_HEADER_BYTES, packet);
+  else out.set(encodeIp(packet), ETHERNET_HEADER_BYTES);
+  return out;
+}
+
+/** The IP packet; for a fragment, its part of the datagram behind the IP header. */
+export function encodeIp(packet: Packet): Uint8Array {
+  const out = new Uint8Array(ipBytes(packet));
+  out[0] = 0x45;
+  out[1] = packet.tos;
+  put16(out, 2, out.length);
+  put16(out, 4, packet.ipId);
+  put16(out, 6, (packet.dontFragment ? 0x4000 : 0) | (packet.moreFragments ? 0x2000 : 0) | (packet.fragmentOffset >> 3));
+  out[8] = packet.ttl;
+  out[9] = packet.protocol;
+  put32(out, 12, packet.src);
+  put32(out, 16, packet.dst);
+  put16(out, 10, finishChecksum(sumWords(out, 0, IPV4_HEADER_BYTES)));
+  const datagram = encodeDatagram(packet);
+  if (isFragment(packet)) out.set(datagram.subarray(packet.fragmentOffset, packet.fragmentOffset + out.length - IPV4_HEADER_BYTES), IPV4_HEADER_BYTES);
+  else out.set(datagram, IPV4_HEADER_BYTES);
+  return out;
+}
+
+/** Transport header and payload, checksummed. */
+export function encodeDatagram(packet: Packet): Uint8Array {
+  const out = new Uint8Array(datagramBytes(packet));
+  if (packet.tcp !== undefined) putTcp(out, packet, packet.tcp);
+  else if (packet.icmp !== undefined) putIcmp(out, packet.icmp, packet.payload);
+  else if (packet.protocol === IP_PROTO_UDP) putUdp(out, packet);
+  else if (packet.payload !== undefined) out.set(payloadBytes(packet.payload), 0);
+  return out;
+}
+
+/** The bytes of a payload; one without a meaning is the pattern 00 01 02 … that ping sends. */
+export function payloadBytes(payload: Payload): Uint8Array {
+  if (payload.dns !== undefined) return encodeDns(payload.dns, dnsMessageBytes(payload.dns) !== payload.bytes);
+  const out = new Uint8Array(payload.bytes);
+  if (payload.text !== undefined) out.set(encodeUtf8(payload.text).subarray(0, payload.bytes));
+  else for (let i = 0; i < out.length; i += 1) out[i] = i & 255;
+  return out;
+}
+
+function putArp(out: Uint8Array, at: number, packet: Packet): void {
+  const arp = packet.arp;
+  if (arp === undefined) return;
+  put16(out, at, 1);
+  put16(out, at + 2, 0x0800);
+  out[at + 4] = 6;
+  out[at + 5] = 4;
+  put16(out, at + 6, arp.operation);
+  putMac(out, at + 8, arp.senderMac);
+  put32(out, at + 14, arp.senderIp);
+  putMac(out, at + 18, arp.targetMac);
+  put32(out, at + ARP_BYTES - 4, arp.targetIp);
+}
+
+function putTcp(out: Uint8Array, packet: Packet, tcp: TcpHeader): void {
+  const optionsBytes = tcpOptionsBytes(tcp.options);
+  put16(out, 0, packet.sport);
+  put16(out, 2, packet.dport);
+  put32(out, 4, tcp.seq);
+  put32(out, 8, tcp.ack);
+  out[12] = ((TCP_HEADER_BYTES + optionsBytes) >> 2) << 4;
+  out[13] = tcp.flags;
+  put16(out, 14, tcp.window);
+  putTcpOptions(out, TCP_HEADER_BYTES, tcp);
+  if (packet.payload !== undefined) out.set(payloadBytes(packet.payload), TCP_HEADER_BYTES + optionsBytes);
+  put16(out, 16, finishChecksum(sumWords(out, 0, out.length, pseudoSum(packet, IP_PROTO_TCP, out.length))));
+}
+
+function putTcpOptions(out: Uint8Array, start: number, tcp: TcpHeader): void {
+  const { mss, sackPermitted, timestamps, windowScale } = tcp.options;
+  let at = start;
+  if (mss !== undefined) {
+    out[at] = 2;
+    out[at + 1] = 4;
+    put16(out, at + 2, mss);
+    at += 4;
+  }
+  if (timestamps !== undefined) {
+    out[at] = sackPermitted === true ? 4 : 1;
+    out[at + 1] = sackPermitted === true ? 2 : 1;
+    out[at + 2] = 8;
+    out[at + 3] = 10;
+    put32(out, at + 4, timestamps.value);
+    put32(out, at + 8, timestamps.echo);
+    at += 12;
+  } else if (sackPermitted === true) {
+    out.set([1, 1, 4, 2], at);
+    at += 4;
+  }
+  if (windowScale !== undefined) out.set([1, 3, 3, windowScale], at);
+}
+
+function putUdp(out: Uint8Array, packet: Packet): void {
+  put16(out, 0, packet.sport);
+  put16(out, 2, packet.dport);
+  put16(out, 4, out.length);
+  if (packet.inner !== undefined) {
+    // RFC 7348 section 5: the I flag, a reserved field, 24 bits of VNI, a reserved byte.
+    out[UDP_HEADER_BYTES] = 0x08;
+    put32(out, UDP_HEADER_BYTES + 4, packet.vni << 8);
+    out.set(encodeFrame(packet.inner), UDP_HEADER_BYTES + VXLAN_HEADER_BYTES);
+  } else if (packet.payload !== undefined) out.set(payloadBytes(packet.payload), UDP_HEADER_BYTES);
+  const checksum = finishChecksum(sumWords(out, 0, out.length, pseudoSum(packet, IP_PROTO_UDP, out.length)));
+  // RFC 768: zero means "none", so a sum of zero is sent as all ones.
+  put16(out, 6, checksum === 0 ? 0xffff : checksum);
+}
+
+function putIcmp(out: Uint8Array, icmp: IcmpMessage, payload: Payload | undefined): void {
+  out[0] = icmp.type;
+  out[1] = icmp.code;
+  if (icmp.type === 5) put32(out, 4, icmp.id);
+  else if (icmp.quoted !== undefined) put16(out, 6, icmp.mtu ?? 0);
+  else {
+    put16(out, 4, icmp.id);
+    put16(out, 6, icmp.sequence);
+  }
+  if (icmp.quoted !== undefined) out.set(encodeIp(icmp.quoted).subarray(0, ICMP_QUOTE_LIMIT_BYTES), ICMP_HEADER_BYTES);
+  else if (payload !== undefined) out.set(payloadBytes(payload), ICMP_HEADER_BYTES);
+  put16(out, 2, finishChecksum(sumWords(out, 0, out.length)));
+}
+
+/** RFC 9293 section 3.1, RFC 768: addresses, protocol and length count too. */
+function pseudoSum(packet: Packet, protocol: number, length: number): number {
+  return (packet.src >>> 16) + (packet.src & 0xffff) + (packet.dst >>> 16) + (packet.dst & 0xffff) + protocol + length;
+}
+
+function put16(out: Uint8Array, at: number, value: number): void {
+  out[at] = (value >> 8) & 255;
+  out[at + 1] = value & 255;
+}
+
+function put32(out: Uint8Array, at: number, value: number): void {
+  out[at] = (value >>> 24) & 255;
+  out[at + 1] = (value >>> 16) & 255;
+  out[at + 2] = (value >>> 8) & 255;
+  out[at + 3] = value & 255;
+}
+
+function putMac(out: Uint8Array, at: number, mac: Mac): void {
+  put16(out, at, Math.floor(mac / 0x100000000));
+  put32(out, at + 2, mac >>> 0);
+}

@@ -1,0 +1,92 @@
+/** A packet's layers as text-friendly data, outermost first: what the trace, the inspector and `--json` show. */
+import { formatIp4 } from '../addr/ip4.ts';
+import { formatMac } from '../addr/mac.ts';
+import { datagramBytes, ipBytes, transportBytes } from './lengths.ts';
+import { ETHERTYPE_ARP, IP_PROTO_UDP, type Layer, type Packet } from './packet.ts';
+import { dnsText, icmpText, startsHttpMessage, tcpFlagsText, tcpOptionsText } from './words.ts';
+
+/** `withEthernet` false: a quoted packet, which begins at its IP header. Fragments after the first end with the IP layer and their data. */
+export function layersOf(packet: Packet, withEthernet = true): Layer[] {
+  const layers: Layer[] = [];
+  pushLayers(layers, packet, withEthernet);
+  return layers;
+}
+
+function pushLayers(layers: Layer[], packet: Packet, withEthernet: boolean): void {
+  if (withEthernet) layers.push({ protocol: 'ethernet', src: formatMac(packet.ethSrc), dst: formatMac(packet.ethDst), etherType: packet.etherType });
+  if (packet.etherType === ETHERTYPE_ARP) {
+    const arp = packet.arp;
+    if (arp === undefined) return;
+    layers.push({
+      protocol: 'arp',
+      operation: arp.operation === 1 ? 'request' : 'reply',
+      senderMac: formatMac(arp.senderMac),
+      senderIp: formatIp4(arp.senderIp),
+      targetMac: formatMac(arp.targetMac),
+      targetIp: formatIp4(arp.targetIp),
+    });
+    return;
+  }
+  layers.push({
+    protocol: 'ipv4',
+    src: formatIp4(packet.src),
+    dst: formatIp4(packet.dst),
+    ttl: packet.ttl,
+    tos: packet.tos,
+    id: packet.ipId,
+    flags: ipFlagsText(packet),
+    fragmentOffset: packet.fragmentOffset,
+    totalBytes: ipBytes(packet),
+    ipProtocol: packet.protocol,
+  });
+  if (packet.fragmentOffset > 0) {
+    layers.push({ protocol: 'data', bytes: transportBytes(packet) });
+    return;
+  }
+  pushTransport(layers, packet);
+}
+
+function pushTransport(layers: Layer[], packet: Packet): void {
+  const { tcp, icmp, payload } = packet;
+  if (tcp !== undefined) {
+    layers.push({
+      protocol: 'tcp',
+      sport: packet.sport,
+      dport: packet.dport,
+      flags: tcpFlagsText(tcp.flags),
+      seq: tcp.seq,
+      ack: tcp.ack,
+      window: tcp.window,
+      options: tcpOptionsText(tcp.options),
+      payloadBytes: payload === undefined ? 0 : payload.bytes,
+    });
+  } else if (icmp !== undefined) {
+    const echo = icmp.type === 0 || icmp.type === 8;
+    layers.push({
+      protocol: 'icmp',
+      type: icmp.type,
+      code: icmp.code,
+      text: `ICMP ${icmpText(icmp)}`,
+      ...(echo ? { id: icmp.id, sequence: icmp.sequence } : {}),
+      ...(icmp.quoted === undefined ? {} : { quoted: layersOf(icmp.quoted, false) }),
+    });
+  } else if (packet.protocol === IP_PROTO_UDP) {
+    layers.push({ protocol: 'udp', sport: packet.sport, dport: packet.dport, lengthBytes: datagramBytes(packet) });
+  }
+  if (packet.inner !== undefined) {
+    layers.push({ protocol: 'vxlan', vni: packet.vni });
+    pushLayers(layers, packet.inner, true);
+    return;
+  }
+  if (payload === undefined || payload.bytes === 0) return;
+  if (payload.dns !== undefined) layers.push({ protocol: 'dns', id: payload.dns.id, text: dnsText(payload.dns, 1), response: payload.dns.response });
+  else if (tcp !== undefined && payload.text !== undefined && startsHttpMessage(payload.text)) layers.push({ protocol: 'http', text: payload.text });
+  else layers.push({ protocol: 'data', bytes: payload.bytes, ...(payload.text === undefined ? {} : { text: payload.text }) });
+}
+
+function ipFlagsText(packet: Packet): string {
+  const parts: string[] = [];
+  if (packet.moreFragments) parts.push('+');
+  if (packet.dontFragment) parts.push('DF');
+  return parts.length === 0 ? 'none' : parts.join(', ');
+}

@@ -1,0 +1,60 @@
+/** How long things are on the wire, exactly: TCP options, datagrams, IP packets, frames. */
+import { ETHERTYPE_ARP, IP_PROTO_UDP, type Packet, type TcpOptions } from './packet.ts';
+
+export const ETHERNET_HEADER_BYTES = 14;
+export const ARP_BYTES = 28;
+export const IPV4_HEADER_BYTES = 20;
+export const UDP_HEADER_BYTES = 8;
+export const TCP_HEADER_BYTES = 20;
+export const ICMP_HEADER_BYTES = 8;
+export const VXLAN_HEADER_BYTES = 8;
+
+/** Linux keeps an ICMP error within 576 bytes in all, so that much of the packet it is about fits (RFC 1812 section 4.3.2.3). */
+export const ICMP_QUOTE_LIMIT_BYTES = 576 - IPV4_HEADER_BYTES - ICMP_HEADER_BYTES;
+
+/** Bytes of the options with the padding Linux writes (net/ipv4/tcp_output.c, tcp_options_write): SACK-permitted shares the timestamps' padding. */
+export function tcpOptionsBytes(options: TcpOptions): number {
+  let bytes = 0;
+  if (options.mss !== undefined) bytes += 4;
+  if (options.timestamps !== undefined) bytes += 12;
+  else if (options.sackPermitted === true) bytes += 4;
+  if (options.windowScale !== undefined) bytes += 4;
+  return bytes;
+}
+
+/** Everything behind the IP header. */
+export function transportBytes(packet: Packet): number {
+  return packet.fragmentBytes !== undefined && packet.fragmentBytes > 0 ? packet.fragmentBytes : datagramBytes(packet);
+}
+
+/** Transport header and payload of the whole datagram, also where the packet is one of its fragments. */
+export function datagramBytes(packet: Packet): number {
+  const payload = packet.payload === undefined ? 0 : packet.payload.bytes;
+  if (packet.tcp !== undefined) return TCP_HEADER_BYTES + tcpOptionsBytes(packet.tcp.options) + payload;
+  if (packet.inner !== undefined) return UDP_HEADER_BYTES + VXLAN_HEADER_BYTES + frameBytes(packet.inner);
+  if (packet.icmp !== undefined) {
+    const quoted = packet.icmp.quoted;
+    return ICMP_HEADER_BYTES + (quoted === undefined ? payload : quotedBytes(quoted));
+  }
+  return packet.protocol === IP_PROTO_UDP ? UDP_HEADER_BYTES + payload : payload;
+}
+
+/** As much of a packet as an ICMP error quotes. */
+export function quotedBytes(quoted: Packet): number {
+  return Math.min(ICMP_QUOTE_LIMIT_BYTES, ipBytes(quoted));
+}
+
+/** IPv4 total length. */
+export function ipBytes(packet: Packet): number {
+  return IPV4_HEADER_BYTES + transportBytes(packet);
+}
+
+/** Ethernet header included, without preamble and check sequence, and without padding to 60 bytes (as virtual devices leave it). */
+export function frameBytes(packet: Packet): number {
+  return ETHERNET_HEADER_BYTES + (packet.etherType === ETHERTYPE_ARP ? ARP_BYTES : ipBytes(packet));
+}
+
+/** Part of a datagram only. */
+export function isFragment(packet: Packet): boolean {
+  return packet.moreFragments || packet.fragmentOffset > 0;
+}

@@ -1,0 +1,48 @@
+/** The moments a world can go back to: snapshots in order of their place in the log, thinned out towards the past. */
+import type { RecordSnapshot } from '../base/record-store.ts';
+import type { EngineSnapshot } from '../net/engine.ts';
+import type { NetRecord } from '../net/records.ts';
+import type { ApiSnapshot } from '../objects/api-server.ts';
+
+/** Everything that changes in a world, at one moment. References where data is immutable, copies where it is not. */
+export interface WorldSnapshot {
+  /** Length of the log then. */
+  readonly seq: number;
+  readonly api: ApiSnapshot;
+  readonly records: RecordSnapshot<NetRecord>;
+  readonly engine: EngineSnapshot;
+  readonly shell: unknown;
+  readonly shellPrng: number;
+}
+
+/** Log events between two snapshots: going back to any event re-runs at most about this many. */
+export const SNAPSHOT_EVERY = 2_000;
+const MAX_SNAPSHOTS = 64;
+
+export class History {
+  #snapshots: WorldSnapshot[] = [];
+
+  get lastSeq(): number | undefined {
+    return this.#snapshots[this.#snapshots.length - 1]?.seq;
+  }
+
+  keep(snapshot: WorldSnapshot): void {
+    // The later one of two at the same place knows what the command between them wrote.
+    if (this.lastSeq === snapshot.seq) this.#snapshots.pop();
+    this.#snapshots.push(snapshot);
+    if (this.#snapshots.length > MAX_SNAPSHOTS) this.#thin();
+  }
+
+  /** The latest snapshot from which event `seq` still lies ahead, or the earliest of all. */
+  before(seq: number): WorldSnapshot | undefined {
+    let found = this.#snapshots[0];
+    for (const snapshot of this.#snapshots) if (snapshot.seq <= seq) found = snapshot;
+    return found;
+  }
+
+  /** Every second snapshot of the older half goes: the past stays reachable, only a little farther from its nearest one. */
+  #thin(): void {
+    const half = this.#snapshots.length / 2;
+    this.#snapshots = this.#snapshots.filter((_, index) => index === 0 || index >= half || index % 2 === 0);
+  }
+}

@@ -1,0 +1,97 @@
+/** The texts of a world and what became of them: which stand applied, which are broken, and what their author should know. */
+import type { Diagnostic } from '../base/diagnostic.ts';
+import type { NetRecord } from '../net/records.ts';
+import type { ApiServer } from '../objects/api-server.ts';
+import { type AdmittedObject, admitFiles, givesCluster, inApplyOrder } from './admit.ts';
+import { failureDiagnostics, findingDiagnostics, kindLookup } from './apply.ts';
+import type { DocumentFile } from './document.ts';
+
+export class WorldFiles {
+  readonly #api: ApiServer<NetRecord>;
+  readonly #baseFiles: readonly DocumentFile[];
+  readonly #texts = new Map<string, string>();
+  /** Texts of the last good world. */
+  #applied: ReadonlyMap<string, string> = new Map();
+  #admitted: ReadonlyMap<string, AdmittedObject> = new Map();
+  #textDiagnostics: readonly Diagnostic[] = [];
+  #settleDiagnostics: readonly Diagnostic[] = [];
+  #diagnostics: readonly Diagnostic[] | undefined;
+
+  constructor(api: ApiServer<NetRecord>, files: readonly DocumentFile[], baseFiles: readonly DocumentFile[]) {
+    this.#api = api;
+    this.#baseFiles = baseFiles;
+    for (const file of files) this.#texts.set(file.path, file.text);
+  }
+
+  /** Current texts, the broken ones too. */
+  get files(): readonly DocumentFile[] {
+    return [...this.#texts].map(([path, text]) => ({ path, text }));
+  }
+
+  /** Texts that were typed but could not be applied. */
+  get unapplied(): readonly DocumentFile[] {
+    return this.files.filter((file) => this.#applied.get(file.path) !== file.text);
+  }
+
+  get admitted(): ReadonlyMap<string, AdmittedObject> {
+    return this.#admitted;
+  }
+
+  get diagnostics(): readonly Diagnostic[] {
+    this.#diagnostics ??= [...this.#textDiagnostics, ...findingDiagnostics(this.#api, this.#admitted), ...this.#settleDiagnostics];
+    return this.#diagnostics;
+  }
+
+  set(path: string, text: string | null): void {
+    if (text === null) this.#texts.delete(path);
+    else this.#texts.set(path, text);
+  }
+
+  /** What controllers and agents complained about when they last settled. */
+  settled(diagnostics: readonly Diagnostic[]): void {
+    this.#settleDiagnostics = diagnostics;
+    this.#diagnostics = undefined;
+  }
+
+  /**
+   * Writes what changed since the last good texts to the API server. `undo` is called when `atomic` and anything is wrong; then false is
+   * returned and the last good texts stay in force. Only objects whose text changed are written, so what `kubectl` did to others stays.
+   */
+  apply(atomic: boolean, undo: () => void): boolean {
+    const lookup = kindLookup(this.#api);
+    const admission = admitFiles(this.files, lookup);
+    const diagnostics: Diagnostic[] = [...admission.diagnostics];
+    const isBroken = () => diagnostics.some((one) => one.severity === 'error');
+    if (atomic && isBroken()) return this.#told(diagnostics, false);
+
+    const objects = givesCluster(admission.objects) ? admission.objects : this.#withBase(admission.objects, lookup);
+    const next = new Map(objects.map((one) => [one.key, one]));
+    for (const one of inApplyOrder(objects)) {
+      const previous = this.#admitted.get(one.key);
+      if (previous !== undefined && JSON.stringify(previous.object) === JSON.stringify(one.object)) continue;
+      const result = this.#api.apply(one.object);
+      if (!result.ok) diagnostics.push(...failureDiagnostics(result, one));
+      else for (const warning of result.warnings) diagnostics.push({ severity: 'warning', code: 'api-warning', message: warning, span: one.source.span });
+    }
+    for (const key of this.#admitted.keys()) if (!next.has(key)) this.#api.remove(key);
+    if (atomic && isBroken()) {
+      undo();
+      return this.#told(diagnostics, false);
+    }
+    this.#admitted = next;
+    this.#applied = new Map(this.#texts);
+    return this.#told(diagnostics, true);
+  }
+
+  /** The files name no machine: the given cluster carries what they describe. */
+  #withBase(objects: readonly AdmittedObject[], lookup: ReturnType<typeof kindLookup>): readonly AdmittedObject[] {
+    const own = new Set(objects.map((one) => one.key));
+    return [...admitFiles(this.#baseFiles, lookup).objects.filter((one) => !own.has(one.key)), ...objects];
+  }
+
+  #told(diagnostics: readonly Diagnostic[], applied: boolean): boolean {
+    this.#textDiagnostics = diagnostics;
+    this.#diagnostics = undefined;
+    return applied;
+  }
+}
