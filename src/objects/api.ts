@@ -8,6 +8,8 @@ export interface ApiFailure {
   readonly reason: 'NotFound' | 'AlreadyExists' | 'Invalid' | 'Conflict' | 'Forbidden' | 'BadRequest' | 'MethodNotAllowed';
   readonly message: string;
   readonly causes: readonly FieldError[];
+  /** The object it is about; kubectl's `The Service "web" is invalid: …` is made of these. */
+  readonly details?: { readonly kind: string; readonly name: string };
 }
 export interface ApiSuccess<T> {
   readonly ok: true;
@@ -16,6 +18,25 @@ export interface ApiSuccess<T> {
   readonly warnings: readonly string[];
 }
 export type ApiResult<T> = ApiSuccess<T> | ApiFailure;
+
+export interface WriteOptions {
+  /** What happens to unknown fields: refused, told as warnings, or dropped in silence. Default `Strict`, as kubectl's. */
+  readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore';
+  /** Do everything but store it (`--dry-run=server`). */
+  readonly dryRun?: boolean;
+}
+
+export interface RemoveOptions {
+  /** `Orphan` leaves dependants without their owner reference. Default `Background`. */
+  readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
+}
+
+/** What an agent says about an object; whoever has the text adds the span. */
+export interface Finding {
+  readonly key: ObjectKey;
+  readonly path?: string;
+  readonly diagnostic: Omit<Diagnostic, 'span'>;
+}
 
 export interface ApplyOutcome {
   readonly object: KubeObject;
@@ -27,14 +48,14 @@ export interface Api {
   readonly kinds: readonly Kind[];
   /** By kind, plural, singular, short name, or `plural.group`, any case; undefined when unknown. */
   findKind(word: string): Kind | undefined;
-  create(object: KubeObject): ApiResult<KubeObject>;
+  create(object: KubeObject, options?: WriteOptions): ApiResult<KubeObject>;
   /** Replaces spec and metadata (`kubectl replace`, edit, scale). */
-  update(object: KubeObject): ApiResult<KubeObject>;
+  update(object: KubeObject, options?: WriteOptions): ApiResult<KubeObject>;
   /** Client-side apply with the last-applied annotation (three-way strategic merge). */
-  apply(object: KubeObject): ApiResult<ApplyOutcome>;
+  apply(object: KubeObject, options?: WriteOptions): ApiResult<ApplyOutcome>;
   /** type as kubectl patch's: strategic | merge | json. */
-  patch(key: ObjectKey, patch: unknown, type: 'strategic' | 'merge' | 'json'): ApiResult<KubeObject>;
-  remove(key: ObjectKey): ApiResult<KubeObject>;
+  patch(key: ObjectKey, patch: unknown, type: 'strategic' | 'merge' | 'json', options?: WriteOptions): ApiResult<KubeObject>;
+  remove(key: ObjectKey, options?: RemoveOptions): ApiResult<KubeObject>;
   /** Runs controllers and agents until nothing changes at this instant. Returns rounds; hitting the bound adds a diagnostic. */
   settle(): { readonly rounds: number; readonly diagnostics: readonly Diagnostic[] };
 }

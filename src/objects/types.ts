@@ -1,6 +1,7 @@
 /** The words of the API machinery: objects, kinds, controllers and agents. Nothing here knows what a network is. */
 import type { Diagnostic, Span } from '../base/diagnostic.ts';
 import type { ObjectKey, Origin } from '../base/origin.ts';
+import type { NameFormat } from './validation/names.ts';
 
 export type { ObjectKey, Origin };
 
@@ -65,6 +66,8 @@ export interface Schema {
   readonly maximum?: number;
   readonly pattern?: string;
   readonly nullable?: boolean;
+  /** Name of the Go struct behind an object schema (`DeploymentSpec`), for the words of type errors; guessed from its place when absent. */
+  readonly goType?: string;
   readonly 'x-kubernetes-int-or-string'?: boolean;
   readonly 'x-kubernetes-preserve-unknown-fields'?: boolean;
   /** Merge key of a list of maps (strategic merge, server-side apply). */
@@ -88,6 +91,10 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly singular: string;
   readonly shortNames: readonly string[];
   readonly namespaced: boolean;
+  /** Form of the name; `dns1123Subdomain` when absent. */
+  readonly nameFormat?: NameFormat;
+  /** Whether `metadata.generation` counts changes of the spec; by default where an object has a spec. */
+  readonly hasGeneration?: boolean;
   readonly schema: Schema;
   /** Fills what the API server fills, beyond schema defaults. Pure. */
   readonly defaults?: (object: T) => T;
@@ -103,6 +110,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
 export interface RowContext {
   readonly nowNs: number;
   readonly view: StoreView;
+  /** `-o wide`: some cells are cut short without it. */
+  readonly wide?: boolean;
   /** Age of a timestamp as kubectl prints it: `20s`, `2m43s`, `5h12m`, `3d`. */
   age(timestamp: string | undefined): string;
 }
@@ -120,7 +129,10 @@ export interface FieldError {
     | 'Not found'
     | 'Too long'
     | 'Too many'
-    | 'Internal error';
+    | 'Internal error'
+    /** Decoding: the field is not in the schema, or its JSON type is another. `message` is the whole sentence. */
+    | 'Unknown field'
+    | 'Wrong type';
   readonly message: string;
 }
 
@@ -139,6 +151,8 @@ export interface StoreView {
 export interface ControllerContext {
   readonly view: StoreView;
   readonly nowNs: number;
+  /** Now as the API server writes times: RFC 3339 with seconds, `2026-04-04T10:00:00Z`. */
+  readonly timestamp: string;
   create(object: KubeObject): KubeObject | undefined;
   /** Writes spec and metadata; no-op when equal. */
   update(object: KubeObject): KubeObject | undefined;
