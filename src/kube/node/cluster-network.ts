@@ -1,0 +1,125 @@
+/** The networks of a cluster as agents need them: the underlay, the addresses of Nodes, and what kubelets write into resolv.conf. */
+import { contains, formatIp4, maskOf, parseCidr, parseIp4 } from '../../net/addr/ip4.ts';
+import type { Link } from '../../net/records.ts';
+import type { ObjectKey, StoreView } from '../../objects/types.ts';
+import { objectKey } from '../../objects/types.ts';
+import { formatCidr, formatIpv4 } from '../addresses.ts';
+import { clusterSettings } from './cluster-config.ts';
+import type { KubeletConfiguration, Network } from './cluster-kinds.ts';
+import type { Node } from './types.ts';
+import { internalIp, isControlPlane, podCidrOf } from './types.ts';
+
+/** The layer-2 network that joins the nodes. */
+export interface Underlay {
+  /** The Network object behind it, where the document has one. */
+  readonly key?: ObjectKey;
+  /** `172.30.0.0/16` */
+  readonly cidr: string;
+  readonly prefixLength: number;
+  /** Address of the router at its edge, the nodes' default gateway: the first of the range. */
+  readonly gateway: string;
+  readonly mtuBytes: number;
+  /** What a host's network card sends through, and what the switch's port sends through; absent: the engine's own wires. */
+  readonly hostLink?: Link;
+  readonly portLink?: Link;
+}
+
+export interface ClusterNode {
+  readonly name: string;
+  readonly key: ObjectKey;
+  /** IPv4 InternalIP; undefined where the Node has none, and it is then not connected. */
+  readonly ip: string | undefined;
+  readonly podCidr: string | undefined;
+  readonly controlPlane: boolean;
+}
+
+const NS_PER_UNIT: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
+const BITS_PER_UNIT: Readonly<Record<string, number>> = { '': 1, k: 1e3, K: 1e3, M: 1e6, G: 1e9, T: 1e12 };
+/** Half of a believable way through one switch. */
+const DEFAULT_LATENCY_NS = 60_000;
+
+/** A duration such as `40us`, `1.5ms`; undefined for anything else. */
+export function parseDurationNs(text: string | undefined): number | undefined {
+  const match = /^([0-9]+(?:\.[0-9]+)?)(ns|us|ms|s)$/.exec(text ?? '');
+  return match === null ? undefined : Math.round(Number(match[1]) * (NS_PER_UNIT[match[2] ?? ''] ?? 1));
+}
+
+/** Bits per second such as `1G`, `100Mbit`; undefined for anything else. */
+export function parseBandwidth(text: string | undefined): number | undefined {
+  const match = /^([0-9]+(?:\.[0-9]+)?)([kKMGT]?)(?:bit|bps|b\/s)?$/.exec(text ?? '');
+  const bits = match === null ? 0 : Number(match[1]) * (BITS_PER_UNIT[match[2] ?? ''] ?? 1);
+  return bits > 0 ? bits : undefined;
+}
+
+export function toClusterNode(node: Node): ClusterNode {
+  const ip = internalIp(node);
+  const podCidr = podCidrOf(node);
+  return {
+    name: node.metadata.name,
+    key: objectKey(node),
+    ip: ip !== undefined && parseIp4(ip) !== undefined ? ip : undefined,
+    podCidr: podCidr !== undefined && parseCidr(podCidr) !== undefined ? podCidr : undefined,
+    controlPlane: isControlPlane(node),
+  };
+}
+
+export function findNode(name: string, view: StoreView): ClusterNode | undefined {
+  const node = view.find<Node>(`Node/${name}`);
+  return node === undefined ? undefined : toClusterNode(node);
+}
+
+export function listNodes(view: StoreView): readonly ClusterNode[] {
+  return view.list<Node>('Node').map(toClusterNode);
+}
+
+/** Without a Network object: the usual range if all nodes fit, else the smallest (at most a /24) that holds them. */
+function guessCidr(view: StoreView): string {
+  const standard = formatCidr(clusterSettings(view).underlayCidr);
+  const range = parseCidr(standard);
+  const ips = listNodes(view).flatMap((node) => (node.ip === undefined ? [] : [parseIp4(node.ip) as number]));
+  if (range === undefined || ips.every((ip) => contains(range.network, range.prefixLength, ip))) return standard;
+  let prefixLength = 24;
+  while (prefixLength > 1 && ips.some((ip) => !contains((ips[0] as number) & maskOf(prefixLength), prefixLength, ip))) prefixLength -= 1;
+  return `${formatIp4((ips[0] as number) & maskOf(prefixLength))}/${prefixLength}`;
+}
+
+/** The way between two machines is two cables: each takes half of the latency, the first all of jitter and loss. */
+function linksOf(spec: Network['spec']): { readonly hostLink?: Link; readonly portLink?: Link } {
+  if (spec?.latency === undefined && spec?.jitter === undefined && spec?.lossPercent === undefined && spec?.bandwidth === undefined) return {};
+  const latencyNs = Math.round((parseDurationNs(spec.latency) ?? DEFAULT_LATENCY_NS) / 2);
+  const bits = parseBandwidth(spec.bandwidth);
+  const bandwidth = bits === undefined ? {} : { bandwidthBitsPerSecond: bits };
+  return {
+    hostLink: { latencyNs, jitterNs: parseDurationNs(spec.jitter) ?? 0, lossRatio: (spec.lossPercent ?? 0) / 100, ...bandwidth },
+    portLink: { latencyNs, jitterNs: 0, lossRatio: 0, ...bandwidth },
+  };
+}
+
+/** @throws {Error} when our own default range is malformed. */
+export function underlayOf(view: StoreView): Underlay {
+  const network = view.list<Network>('Network')[0];
+  const range = parseCidr(network?.spec?.cidr ?? '') ?? parseCidr(guessCidr(view));
+  if (range === undefined) throw new Error('no underlay range');
+  return {
+    ...(network === undefined ? {} : { key: objectKey(network) }),
+    cidr: `${formatIp4(range.network)}/${range.prefixLength}`,
+    prefixLength: range.prefixLength,
+    gateway: formatIp4(range.network + 1),
+    mtuBytes: network?.spec?.mtuBytes ?? 1500,
+    ...linksOf(network?.spec),
+  };
+}
+
+export interface ClusterDns {
+  /** `cluster.local` */
+  readonly domain: string;
+  /** What kubelets write into resolv.conf. */
+  readonly servers: readonly string[];
+}
+
+/** Kubernetes: cmd/kubeadm/app/constants, GetDNSIP: the tenth address of the service range, unless the kubelets say otherwise. */
+export function clusterDns(view: StoreView): ClusterDns {
+  const settings = clusterSettings(view);
+  const servers = view.list<KubeletConfiguration>('KubeletConfiguration')[0]?.clusterDNS;
+  return { domain: settings.dnsDomain, servers: servers !== undefined && servers.length > 0 ? servers : [formatIpv4(settings.serviceCidr.base + 10)] };
+}

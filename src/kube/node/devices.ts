@@ -1,0 +1,72 @@
+/** Short words for the device and route records that every netns of a cluster has. */
+import type { Origin } from '../../base/origin.ts';
+import { formatIp4, ip4, maskOf } from '../../net/addr/ip4.ts';
+import { MAIN_TABLE, routeId } from '../../net/device/connected-routes.ts';
+import type { DeviceAddress, EthernetDevice, Link, LoopbackDevice, Route } from '../../net/records.ts';
+import { macFromName } from './mac.ts';
+import { deviceId } from './record-ids.ts';
+
+export function loopback(netns: string, origin: Origin): LoopbackDevice {
+  return {
+    kind: 'device',
+    id: deviceId(netns, 'lo'),
+    origin,
+    netns,
+    name: 'lo',
+    index: 1,
+    mac: '00:00:00:00:00:00',
+    mtuBytes: 65536,
+    up: true,
+    addresses: [{ ip: '127.0.0.1', prefixLength: 8, scope: 'host' }],
+    type: 'loopback',
+  };
+}
+
+/** A network card whose cable ends at `peer`. */
+export function ethernet(
+  netns: string,
+  name: string,
+  origin: Origin,
+  options: { readonly index: number; readonly mtuBytes: number; readonly addresses?: readonly DeviceAddress[]; readonly peer: string; readonly link?: Link | undefined },
+): EthernetDevice {
+  const id = deviceId(netns, name);
+  return {
+    kind: 'device',
+    id,
+    origin,
+    netns,
+    name,
+    index: options.index,
+    mac: macFromName(id),
+    mtuBytes: options.mtuBytes,
+    up: true,
+    addresses: options.addresses ?? [],
+    type: 'ethernet',
+    peer: options.peer,
+    ...(options.link === undefined ? {} : { link: options.link }),
+  };
+}
+
+/** A global address with the broadcast address of its subnet. */
+export function subnetAddress(ip: string, prefixLength: number): DeviceAddress {
+  return { ip, prefixLength, broadcast: formatIp4(ip4(ip) | ~maskOf(prefixLength)), scope: 'global' };
+}
+
+/** A unicast route of table main through a gateway. */
+export function gatewayRoute(netns: string, destination: string, gateway: string, device: string, origin: Origin, protocol: Route['protocol'] = 'boot', onlink = false): Route {
+  return {
+    kind: 'route',
+    id: routeId(netns, destination),
+    origin,
+    netns,
+    table: MAIN_TABLE,
+    destination,
+    type: 'unicast',
+    gateway,
+    device,
+    protocol,
+    scope: 'global',
+    metric: 0,
+    onlink,
+  };
+}

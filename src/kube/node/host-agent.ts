@@ -1,0 +1,106 @@
+/** A Node as a machine: its kernel, root netns, network card and the servers that every node runs. */
+import type { Origin } from '../../base/origin.ts';
+import { contains, parseCidr, parseIp4 } from '../../net/addr/ip4.ts';
+import type { TcpServerConfig } from '../../net/app/server-config.ts';
+import { connectedRoutes } from '../../net/device/connected-routes.ts';
+import type { NetRecord, Process } from '../../net/records.ts';
+import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
+import { kubeProxyOn } from '../service/kube-proxy-presence.ts';
+import type { ClusterNode, Underlay } from './cluster-network.ts';
+import { findNode, listNodes, underlayOf } from './cluster-network.ts';
+import { ethernet, gatewayRoute, loopback, subnetAddress } from './devices.ts';
+import { DEVICE_INDEX, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
+import { underlayPort } from './underlay-agent.ts';
+
+/** What a node's own programs resolve with; kubelets hand it to pods of dnsPolicy Default. */
+export function nodeResolvConf(underlay: Underlay): string {
+  return `nameserver ${underlay.gateway}\n`;
+}
+
+/** As an installer writes it: localhost, and every node by its name. */
+export function nodeHosts(nodes: readonly ClusterNode[]): string {
+  const lines = ['127.0.0.1 localhost', '', '::1 ip6-localhost ip6-loopback', 'fe00::0 ip6-localnet', 'ff00::0 ip6-mcastprefix', 'ff02::1 ip6-allnodes', 'ff02::2 ip6-allrouters'];
+  for (const node of nodes) if (node.ip !== undefined) lines.push(`${node.ip} ${node.name}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** Ports that answer a TCP handshake and then stay silent: what is said inside TLS is not simulated. */
+function nodeServer(netns: string, name: string, port: number, node: ClusterNode): Process {
+  const config: TcpServerConfig = { port, greeting: '', echo: false };
+  return { kind: 'process', id: processId(netns, name), origin: { component: 'kubelet', objects: [node.key] }, netns, app: 'tcp-server', name, config };
+}
+
+function sysctls(node: string, view: StoreView): Readonly<Record<string, number>> {
+  return {
+    'net.ipv4.ip_forward': 1,
+    'net.bridge.bridge-nf-call-iptables': 1,
+    // Loose, as Ubuntu and systemd set it.
+    'net.ipv4.conf.all.rp_filter': 2,
+    'net.ipv4.conf.default.rp_filter': 2,
+    // Node ports on localhost need it. Kubernetes: pkg/proxy/iptables, NewProxier.
+    ...(kubeProxyOn(node, view)?.config.localhostNodePorts === true ? { 'net.ipv4.conf.all.route_localnet': 1 } : {}),
+  };
+}
+
+/** The records of one machine. A Node without an address is a machine whose cable is not plugged in. */
+function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
+  const node = findNode(name, view);
+  if (node === undefined) return { records: [] };
+  if (name === UNDERLAY_HOST || name === ROUTER_HOST) {
+    const message = `a node cannot be called "${name}": that is the name of a machine between the nodes`;
+    return { records: [], diagnostics: [{ key: node.key, path: 'metadata.name', diagnostic: { severity: 'error', code: 'reserved-name', message } }] };
+  }
+  const underlay = underlayOf(view);
+  const origin: Origin = { component: 'node', objects: [node.key] };
+  const netns = rootNetnsId(name);
+  const records: NetRecord[] = [
+    { kind: 'host', id: name, origin, name, role: 'node' },
+    {
+      kind: 'netns',
+      id: netns,
+      origin,
+      hostId: name,
+      name: 'root',
+      hostname: name,
+      sysctls: sysctls(name, view),
+      files: { '/etc/hosts': nodeHosts(listNodes(view)), '/etc/resolv.conf': nodeResolvConf(underlay), '/etc/hostname': `${name}\n` },
+    },
+    loopback(netns, origin),
+  ];
+  if (node.ip === undefined) {
+    const message = `node "${name}" has no address of type InternalIP in status.addresses: its network card is not connected`;
+    return { records, diagnostics: [{ key: node.key, path: 'status.addresses', diagnostic: { severity: 'warning', code: 'node-without-address', message } }] };
+  }
+  const eth0 = ethernet(netns, 'eth0', origin, {
+    index: DEVICE_INDEX.eth0,
+    mtuBytes: underlay.mtuBytes,
+    addresses: [subnetAddress(node.ip, underlay.prefixLength)],
+    peer: underlayPort(name),
+    link: underlay.hostLink,
+  });
+  records.push(eth0, ...connectedRoutes(eth0), gatewayRoute(netns, '0.0.0.0/0', underlay.gateway, 'eth0', { component: 'systemd-networkd', objects: [node.key] }, 'static'));
+  records.push(nodeServer(netns, 'kubelet', 10250, node));
+  if (node.controlPlane) records.push(nodeServer(netns, 'kube-apiserver', 6443, node));
+  const range = parseCidr(underlay.cidr);
+  if (range !== undefined && !contains(range.network, range.prefixLength, parseIp4(node.ip) as number)) {
+    const message = `node "${name}" has the address ${node.ip}, which is outside the underlay ${underlay.cidr}: no other node can reach it`;
+    return { records, diagnostics: [{ key: node.key, path: 'status.addresses', diagnostic: { severity: 'warning', code: 'node-outside-underlay', message } }] };
+  }
+  return { records };
+}
+
+const names = (view: StoreView) => listNodes(view).map((node) => node.name);
+
+/** Keys are node names. Every node's /etc/hosts names all nodes, so that a Node's change is a change for all. */
+export const hostAgent: Agent<NetRecord> = {
+  name: 'host',
+  watches: ['Node', 'Network', 'Pod', 'ConfigMap', 'KubeProxyConfiguration', 'ClusterConfiguration'],
+  keysFor(changed: KubeObject, view: StoreView): readonly string[] {
+    if (changed.kind !== 'Pod') return changed.kind === 'Node' ? [changed.metadata.name, ...names(view)] : names(view);
+    // Only kube-proxy's own pods change anything here.
+    const pod = changed as KubeObject & { readonly spec?: { readonly nodeName?: string; readonly hostNetwork?: boolean } };
+    return pod.spec?.hostNetwork === true && pod.spec.nodeName !== undefined ? [pod.spec.nodeName] : [];
+  },
+  keys: names,
+  render: renderHost,
+};

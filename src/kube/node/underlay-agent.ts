@@ -1,0 +1,145 @@
+/**
+ * The network between the nodes: one switch with a port for each, and the router at its edge. What lies beyond the router is not modelled: other
+ * addresses are unreachable, and its name server knows no outside name (NXDOMAIN for everything).
+ */
+import type { Origin } from '../../base/origin.ts';
+import { hashText } from '../../base/prng.ts';
+import type { DnsServerConfig } from '../../net/app/dns-server-config.ts';
+import { connectedRoutes, MAIN_TABLE, routeId } from '../../net/device/connected-routes.ts';
+import type { BridgeDevice, NetRecord, Netns, Process } from '../../net/records.ts';
+import type { Agent, Rendering, StoreView } from '../../objects/types.ts';
+import type { Underlay } from './cluster-network.ts';
+import { listNodes, underlayOf } from './cluster-network.ts';
+import { ethernet, loopback, subnetAddress } from './devices.ts';
+import { macFromName } from './mac.ts';
+import { deviceId, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
+
+/** Linux: IFNAMSIZ without its final zero. */
+const MAX_NAME_BYTES = 15;
+
+/** Device id of the switch port that a host's eth0 is plugged into; long names are shortened and keep a hash. */
+export function underlayPort(host: string): string {
+  const plain = `p-${host}`;
+  const name = plain.length <= MAX_NAME_BYTES ? plain : `${plain.slice(0, 7)}${hashText(host).toString(16).padStart(8, '0')}`;
+  return deviceId(rootNetnsId(UNDERLAY_HOST), name);
+}
+
+function netnsOf(host: string, origin: Origin, sysctls: Netns['sysctls'], files: Netns['files']): Netns {
+  return { kind: 'netns', id: rootNetnsId(host), origin, hostId: host, name: 'root', hostname: host, sysctls, files };
+}
+
+function renderSwitch(underlay: Underlay, origin: Origin, view: StoreView): NetRecord[] {
+  const netns = rootNetnsId(UNDERLAY_HOST);
+  const bridgeId = deviceId(netns, 'br0');
+  const br0: BridgeDevice = {
+    kind: 'device',
+    id: bridgeId,
+    origin,
+    netns,
+    name: 'br0',
+    index: 2,
+    mac: macFromName(bridgeId),
+    mtuBytes: underlay.mtuBytes,
+    up: true,
+    addresses: [],
+    type: 'bridge',
+    ageingSeconds: 300,
+  };
+  const hosts = [ROUTER_HOST, ...listNodes(view).flatMap((node) => (node.ip === undefined ? [] : [node.name]))];
+  const ports = hosts.map((host, i) => ({
+    ...ethernet(netns, underlayPort(host).slice(underlayPort(host).lastIndexOf('/') + 1), origin, {
+      index: 3 + i,
+      mtuBytes: underlay.mtuBytes,
+      peer: deviceId(rootNetnsId(host), 'eth0'),
+      link: underlay.portLink,
+    }),
+    master: bridgeId,
+    bridgePort: { hairpin: false, isolated: false, learning: true },
+  }));
+  return [
+    { kind: 'host', id: UNDERLAY_HOST, origin, name: UNDERLAY_HOST, role: 'switch' },
+    // A switch looks at no IP header.
+    netnsOf(UNDERLAY_HOST, origin, { 'net.bridge.bridge-nf-call-iptables': 0, 'net.ipv4.ip_forward': 0 }, {}),
+    loopback(netns, origin),
+    br0,
+    ...ports,
+  ];
+}
+
+/** Answers every question with NXDOMAIN, as a resolver would for names that do not exist. */
+function outsideNames(netns: string, origin: Origin): Process {
+  const config: DnsServerConfig = {
+    listen: { port: 53 },
+    zones: [
+      {
+        origin: '.',
+        ttlSeconds: 86400,
+        soa: { primary: 'a.root-servers.net.', mailbox: 'nstld.verisign-grs.com.', serial: 2026112400, refreshSeconds: 1800, retrySeconds: 900, expireSeconds: 604800, minimumSeconds: 86400 },
+        names: { '.': [] },
+      },
+    ],
+  };
+  return { kind: 'process', id: processId(netns, 'dns'), origin, netns, app: 'dns-server', name: 'dns', config };
+}
+
+function renderRouter(underlay: Underlay, origin: Origin): NetRecord[] {
+  const netns = rootNetnsId(ROUTER_HOST);
+  const eth0 = ethernet(netns, 'eth0', origin, {
+    index: 2,
+    mtuBytes: underlay.mtuBytes,
+    addresses: [subnetAddress(underlay.gateway, underlay.prefixLength)],
+    peer: underlayPort(ROUTER_HOST),
+    link: underlay.hostLink,
+  });
+  return [
+    { kind: 'host', id: ROUTER_HOST, origin, name: ROUTER_HOST, role: 'router' },
+    netnsOf(ROUTER_HOST, origin, { 'net.ipv4.ip_forward': 1 }, { '/etc/hosts': '127.0.0.1 localhost\n', '/etc/resolv.conf': 'nameserver 127.0.0.1\n' }),
+    loopback(netns, origin),
+    eth0,
+    ...connectedRoutes(eth0),
+    {
+      kind: 'route',
+      id: routeId(netns, '0.0.0.0/0'),
+      origin,
+      netns,
+      table: MAIN_TABLE,
+      destination: '0.0.0.0/0',
+      type: 'unreachable',
+      protocol: 'static',
+      scope: 'global',
+      metric: 0,
+      onlink: false,
+    },
+    outsideNames(netns, origin),
+  ];
+}
+
+function renderUnderlay(key: string, view: StoreView): Rendering<NetRecord> {
+  const networks = view.list('Network');
+  if (listNodes(view).length === 0 && networks.length === 0) return { records: [] };
+  const underlay = underlayOf(view);
+  const origin: Origin = { component: 'underlay', objects: underlay.key === undefined ? [] : [underlay.key] };
+  if (key === ROUTER_HOST) {
+    const records = renderRouter(underlay, origin);
+    if (underlay.key === undefined) return { records };
+    const message = `beyond the router ${underlay.gateway} nothing is modelled: other addresses are unreachable and outside names do not exist`;
+    return { records, diagnostics: [{ key: underlay.key, path: 'spec', diagnostic: { severity: 'info', code: 'not-simulated', message } }] };
+  }
+  const diagnostics = networks.slice(1).map((network) => ({
+    key: `Network/${network.metadata.name}`,
+    path: 'spec',
+    diagnostic: { severity: 'warning' as const, code: 'not-simulated', message: `only one Network joins the nodes; "${network.metadata.name}" has no effect` },
+  }));
+  return { records: renderSwitch(underlay, origin, view), diagnostics };
+}
+
+const KEYS = [UNDERLAY_HOST, ROUTER_HOST] as const;
+
+/** Keys: `underlay` and `router`. */
+export const underlayAgent: Agent<NetRecord> = {
+  name: 'underlay',
+  watches: ['Node', 'Network'],
+  keysFor: () => KEYS,
+  keys: () => KEYS,
+  render: renderUnderlay,
+};

@@ -1,0 +1,33 @@
+/** Long hexadecimal names that container runtimes give, derived from what they name so that two runs agree. */
+import { hashText } from '../../base/prng.ts';
+
+const hex8 = (value: number): string => value.toString(16).padStart(8, '0');
+
+/** 64 hexadecimal digits. */
+export function digest64(text: string): string {
+  let result = '';
+  let seed = 0x811c9dc5;
+  for (let i = 0; i < 8; i += 1) {
+    seed = hashText(text, seed ^ (i * 0x9e3779b9));
+    result += hex8(seed);
+  }
+  return result;
+}
+
+export const containerId = (podUid: string, container: string): string => `containerd://${digest64(`container ${podUid} ${container}`)}`;
+export const sandboxId = (podUid: string): string => digest64(`sandbox ${podUid}`);
+
+/** The reference under which containerd knows an image: `docker.io/library/nginx:latest`. */
+export function qualifiedImage(image: string): string {
+  const first = image.split('/')[0] ?? '';
+  const withRegistry = image.includes('/') && (first.includes('.') || first.includes(':') || first === 'localhost');
+  const path = withRegistry ? image : image.includes('/') ? `docker.io/${image}` : `docker.io/library/${image}`;
+  const colon = path.lastIndexOf(':');
+  return path.includes('@') || colon > path.lastIndexOf('/') ? path : `${path}:latest`;
+}
+
+export function imageId(image: string): string {
+  const reference = qualifiedImage(image);
+  if (reference.includes('@')) return reference;
+  return `${reference.slice(0, reference.lastIndexOf(':'))}@sha256:${digest64(`image ${reference}`)}`;
+}

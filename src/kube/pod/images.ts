@@ -1,0 +1,178 @@
+/** What the container images that we know do on the network. An image we do not know listens on its containerPorts and answers with its pod's name. */
+import type { HttpServerConfig, TcpServerConfig, UdpEchoConfig } from '../../net/app/server-config.ts';
+import type { Container } from './types.ts';
+
+/** What a container is, for the agents: a server, a box of tools, or one of the cluster's own components, whose work other agents do. */
+export type ImageRole = 'server' | 'tools' | 'pause' | 'coredns' | 'flannel' | 'kube-proxy' | 'control-plane' | 'unknown';
+
+/** `docker.io/library/nginx:1.27` → repository `nginx`, tag `1.27`. */
+export interface ImageName {
+  /** Without registry, and without Docker Hub's `library/`. */
+  readonly repository: string;
+  readonly tag: string;
+}
+
+/** One program of a container. */
+export interface ContainerProgram {
+  readonly app: 'http-server' | 'tcp-server' | 'udp-echo';
+  /** Told apart where a container has several: `''`, `udp`, `8080`. */
+  readonly suffix: string;
+  readonly config: HttpServerConfig | TcpServerConfig | UdpEchoConfig;
+}
+
+export interface ContainerBehaviour {
+  readonly role: ImageRole;
+  readonly programs: readonly ContainerProgram[];
+  /** What the author should know: the image or its command is not simulated. */
+  readonly note?: string;
+}
+
+export function parseImage(image: string): ImageName {
+  const withoutDigest = image.split('@')[0] ?? '';
+  const slash = withoutDigest.lastIndexOf('/');
+  const colon = withoutDigest.indexOf(':', slash + 1);
+  const path = colon < 0 ? withoutDigest : withoutDigest.slice(0, colon);
+  const parts = path.split('/');
+  const first = parts[0] ?? '';
+  const hasRegistry = parts.length > 1 && (first.includes('.') || first.includes(':') || first === 'localhost');
+  return { repository: (hasRegistry ? parts.slice(1) : parts).join('/').replace(/^library\//, ''), tag: colon < 0 ? 'latest' : withoutDigest.slice(colon + 1) };
+}
+
+type Behave = (container: Container, image: ImageName, words: readonly string[]) => readonly ContainerProgram[];
+interface KnownImage {
+  readonly role: ImageRole;
+  /** Whole repository, or its last part where it is written with a leading slash. */
+  readonly repositories: readonly string[];
+  /** Names by which a command starts this image's own server; any other command is not simulated. */
+  readonly binaries?: readonly string[];
+  readonly behave?: Behave;
+}
+
+const http = (config: HttpServerConfig): ContainerProgram => ({ app: 'http-server', suffix: '', config });
+const silent = (port: number): Behave => () => [{ app: 'tcp-server', suffix: '', config: { port, greeting: '', echo: false } }];
+const versionOf = (tag: string): { readonly version?: string } => {
+  const match = /^v?(\d+\.\d+(?:\.\d+)?)/.exec(tag);
+  return match?.[1] === undefined ? {} : { version: match[1] };
+};
+const portOf = (text: string | undefined): number | undefined => {
+  const port = Number(/(\d+)$/.exec(text ?? '')?.[1] ?? Number.NaN);
+  return Number.isInteger(port) && port > 0 && port < 65536 ? port : undefined;
+};
+/** Value of `--name=value`, `--name value`, or the same with one dash. */
+function flag(words: readonly string[], ...names: readonly string[]): string | undefined {
+  for (let i = 0; i < words.length; i += 1) {
+    const [key, ...value] = (words[i] ?? '').replace(/^--?/, '').split('=');
+    if (!(words[i] ?? '').startsWith('-') || !names.includes(key ?? '')) continue;
+    return value.length > 0 ? value.join('=') : words[i + 1];
+  }
+  return undefined;
+}
+const env = (container: Container, name: string): string | undefined => container.env?.find((one) => one.name === name)?.value;
+
+const agnhost: Behave = (_container, _image, words) => {
+  const at = words.findIndex((word) => ['netexec', 'serve-hostname'].includes(word));
+  if (at < 0) return [];
+  if (words[at] === 'serve-hostname') return [http({ port: portOf(flag(words, 'port')) ?? 9376, server: 'generic' })];
+  const udpPort = portOf(flag(words, 'udp-port')) ?? 8081;
+  return [http({ port: portOf(flag(words, 'http-port')) ?? 8080, server: 'agnhost' }), { app: 'udp-echo', suffix: 'udp', config: { port: udpPort } }];
+};
+
+const python: Behave = (_container, _image, words) => {
+  const at = words.indexOf('http.server');
+  return at < 0 ? [] : [http({ port: portOf(words[at + 1]) ?? 8000, server: 'python' })];
+};
+
+const echoText: Behave = (container, _image, words) => {
+  const text = flag(words, 'text') ?? env(container, 'ECHO_TEXT');
+  return [http({ port: portOf(flag(words, 'listen')) ?? 5678, server: 'echo', ...(text === undefined ? {} : { text }) })];
+};
+
+const KNOWN: readonly KnownImage[] = [
+  { role: 'server', repositories: ['nginx', 'bitnami/nginx'], binaries: ['nginx', 'docker-entrypoint.sh'], behave: (_c, image) => [http({ port: 80, server: 'nginx', ...versionOf(image.tag) })] },
+  { role: 'server', repositories: ['nginxinc/nginx-unprivileged'], binaries: ['nginx'], behave: (_c, image) => [http({ port: 8080, server: 'nginx', ...versionOf(image.tag) })] },
+  { role: 'server', repositories: ['nginxdemos/hello', 'nginxdemos/nginx-hello'], binaries: ['nginx'], behave: (_c, image) => [http({ port: image.repository.endsWith('nginx-hello') ? 8080 : 80, server: 'nginx' })] },
+  { role: 'server', repositories: ['httpd'], binaries: ['httpd', 'httpd-foreground'], behave: (_c, image) => [http({ port: 80, server: 'httpd', ...versionOf(image.tag) })] },
+  {
+    role: 'server',
+    repositories: ['traefik/whoami', 'containous/whoami'],
+    binaries: ['whoami'],
+    behave: (container, _image, words) => [http({ port: portOf(flag(words, 'port') ?? env(container, 'WHOAMI_PORT_NUMBER')) ?? 80, server: 'whoami' })],
+  },
+  { role: 'server', repositories: ['hashicorp/http-echo'], binaries: ['http-echo'], behave: echoText },
+  { role: 'server', repositories: ['/agnhost'], binaries: ['agnhost'], behave: agnhost },
+  { role: 'server', repositories: ['python'], binaries: ['python', 'python3'], behave: python },
+  { role: 'server', repositories: ['kicbase/echo-server', '/echoserver', 'ealen/echo-server', 'google-samples/hello-app'], behave: (container, image) => [http({ port: portOf(env(container, 'PORT')) ?? (image.repository === 'ealen/echo-server' ? 80 : 8080), server: 'generic' })] },
+  { role: 'server', repositories: ['redis', 'bitnami/redis', 'valkey/valkey'], binaries: ['redis-server', 'valkey-server'], behave: silent(6379) },
+  { role: 'server', repositories: ['postgres'], binaries: ['postgres'], behave: silent(5432) },
+  { role: 'server', repositories: ['mysql', 'mariadb'], binaries: ['mysqld', 'mariadbd'], behave: silent(3306) },
+  { role: 'server', repositories: ['mongo'], binaries: ['mongod'], behave: silent(27017) },
+  { role: 'server', repositories: ['memcached'], binaries: ['memcached'], behave: silent(11211) },
+  {
+    role: 'tools',
+    repositories: ['nicolaka/netshoot', 'busybox', 'alpine', 'debian', 'ubuntu', 'curlimages/curl', 'alpine/curl', '/dnsutils', '/jessie-dnsutils', 'praqma/network-multitool', 'wbitt/network-multitool'],
+    // Tool boxes serve only what their command says.
+    binaries: ['python', 'python3'],
+    behave: python,
+  },
+  { role: 'pause', repositories: ['/pause', '/pause-amd64'] },
+  { role: 'coredns', repositories: ['/coredns'] },
+  { role: 'flannel', repositories: ['/flannel'] },
+  { role: 'kube-proxy', repositories: ['/kube-proxy'] },
+  { role: 'control-plane', repositories: ['/kube-apiserver', '/kube-controller-manager', '/kube-scheduler', '/etcd'] },
+];
+
+const exact = new Map<string, KnownImage>();
+const byLastPart = new Map<string, KnownImage>();
+for (const known of KNOWN) {
+  for (const repository of known.repositories) {
+    if (repository.startsWith('/')) byLastPart.set(repository.slice(1), known);
+    else exact.set(repository, known);
+  }
+}
+
+function findKnown(image: ImageName): KnownImage | undefined {
+  return exact.get(image.repository) ?? byLastPart.get(image.repository.slice(image.repository.lastIndexOf('/') + 1));
+}
+
+export function imageRole(image: string): ImageRole {
+  return findKnown(parseImage(image))?.role ?? 'unknown';
+}
+
+/** The words that run: of `sh -c SCRIPT` those of the script. */
+function commandWords(container: Container): readonly string[] {
+  const words = [...(container.command ?? []), ...(container.args ?? [])];
+  const shell = /(^|\/)(ba|da|a)?sh$/.test(words[0] ?? '') && /^-[a-z]*c$/.test(words[1] ?? '');
+  return shell ? (words[2] ?? '').split(/[\s;&|]+/).filter((word) => word !== '') : words;
+}
+
+const baseName = (word: string): string => word.slice(word.lastIndexOf('/') + 1);
+
+/** An image we do not know: every containerPort answers with the pod's name. */
+function generic(container: Container, hostname: string): readonly ContainerProgram[] {
+  return (container.ports ?? []).flatMap((port): ContainerProgram[] => {
+    const suffix = `${port.containerPort}${port.protocol === 'UDP' ? '-udp' : ''}`;
+    if (port.protocol === 'UDP') return [{ app: 'udp-echo', suffix, config: { port: port.containerPort, text: `${hostname}\n` } }];
+    return port.protocol === 'SCTP' ? [] : [{ app: 'http-server', suffix, config: { port: port.containerPort, server: 'generic' } }];
+  });
+}
+
+/** What a container does on the network; `hostname` is its pod's. */
+export function behaviourOf(container: Container, hostname: string): ContainerBehaviour {
+  const text = container.image ?? '';
+  const image = parseImage(text);
+  const known = findKnown(image);
+  if (known === undefined) {
+    const ports = generic(container, hostname);
+    const does = ports.length === 0 ? 'it declares no containerPorts, so it listens nowhere' : "its containerPorts answer with the pod's name";
+    return { role: 'unknown', programs: ports, note: `image "${text}" is not known and is simulated: ${does}` };
+  }
+  if (known.behave === undefined) return { role: known.role, programs: [] };
+  const words = commandWords(container);
+  const overridden = container.command !== undefined && container.command.length > 0;
+  if (overridden && !words.some((word) => known.binaries?.includes(baseName(word)) === true)) {
+    // `sleep` and its like are what people write to keep a container alive: nothing is missing then.
+    const idle = known.role === 'tools' || words.some((word) => ['sleep', 'tail', 'pause'].includes(baseName(word)));
+    return { role: known.role, programs: [], ...(idle ? {} : { note: `command "${words.join(' ')}" is not simulated: the container runs and listens nowhere` }) };
+  }
+  return { role: known.role, programs: known.behave(container, image, words) };
+}

@@ -1,0 +1,168 @@
+/**
+ * The kubelet's object side: starts the pods bound to its node and reports their status. One key is one node, so that a thousand new pods are one
+ * look. Starting and stopping take no virtual time. The network side (netns, veth) is rendered from the status by an agent.
+ */
+import { deepEqual } from '../../base/equal.ts';
+import { defineController } from '../../objects/define.ts';
+import type { ControllerContext, ObjectKey } from '../../objects/types.ts';
+import { type Cidr, parseCidr } from '../addresses.ts';
+import { cniOf, networkNotReadyMessage, runningCni } from '../node/network-ready.ts';
+import { podsOn } from '../node/pods-by-node.ts';
+import { internalIp, type Node, podCidrOf } from '../node/types.ts';
+import type { HostLocalStore } from './host-local-store.ts';
+import { sandboxId } from './identity.ts';
+import { HostLocalAllocator, rangeText } from './ipam.ts';
+import { configErrors, missingVolumes } from './references.ts';
+import { podStatus, type Situation } from './status.ts';
+import { type ContainerStatus, findCondition, isActive, isFinished, namespaceOf, type Pod, type PodStatus } from './types.ts';
+
+const component = 'kubelet';
+
+export const kubelet = defineController({
+  name: 'kubelet',
+  watches: ['Pod', 'Node', 'ConfigMap', 'Secret'],
+  keysFor(changed, view) {
+    if (changed.kind === 'Node') return [`Node/${changed.metadata.name}`];
+    if (changed.kind === 'Pod') {
+      const { nodeName } = (changed as Pod).spec;
+      return nodeName === undefined || nodeName === '' ? [] : [`Node/${nodeName}`];
+    }
+    return view.list('Node').map((node): ObjectKey => `Node/${node.metadata.name}`);
+  },
+  reconcile(key, context) {
+    const node = context.view.find<Node>(key);
+    const hostIp = node === undefined ? undefined : internalIp(node);
+    if (node === undefined || hostIp === undefined) return;
+    const pods = podsOn(context.view, node.metadata.name);
+    const toStart = pods.filter((pod) => isActive(pod) && !isSettled(pod)).sort(startOrder);
+    if (toStart.length === 0) return;
+    // Pods in the node's own network need no CNI; the CNI's daemon is one of them.
+    for (const pod of toStart) if (pod.spec.hostNetwork === true) startHostNetworkPod(pod, node, hostIp, context);
+    const others = toStart.filter((pod) => pod.spec.hostNetwork !== true);
+    if (others.length > 0) startPods(others, pods, node, hostIp, context);
+  },
+});
+
+/** Running, ready and reported for this very version of the spec: nothing to do. The common case, so it must be cheap. */
+function isSettled(pod: Pod): boolean {
+  const { status } = pod;
+  return (
+    status?.phase === 'Running' &&
+    (status.podIP ?? '') !== '' &&
+    status.observedGeneration === (pod.metadata.generation ?? 1) &&
+    findCondition(status.conditions, 'Ready')?.status === 'True'
+  );
+}
+
+/** Critical pods first, then the older ones. */
+function startOrder(a: Pod, b: Pod): number {
+  const byPriority = (b.spec.priority ?? 0) - (a.spec.priority ?? 0);
+  if (byPriority !== 0) return byPriority;
+  const created = (pod: Pod) => pod.metadata.creationTimestamp ?? '';
+  if (created(a) !== created(b)) return created(a) < created(b) ? -1 : 1;
+  return 0;
+}
+
+function startHostNetworkPod(pod: Pod, node: Node, hostIp: string, context: ControllerContext): void {
+  const missing = missingVolumes(context.view, pod);
+  if (missing.length > 0) return report(pod, hostIp, { stage: 'creating' }, context, missing.map((message) => ['FailedMount', message] as const));
+  report(pod, hostIp, { stage: 'started', podIp: hostIp, configErrors: configErrors(context.view, pod), crashes: crashesOf(pod, node) }, context, []);
+}
+
+const noCrashes: ReadonlyMap<string, string> = new Map();
+
+/** flanneld leaves when its node has no pod range. flannel: pkg/subnet/kube/kube.go. */
+function crashesOf(pod: Pod, node: Node): ReadonlyMap<string, string> {
+  if (cniOf(pod) !== 'flannel' || podCidrOf(node) !== undefined) return noCrashes;
+  const message = `Error registering network: failed to acquire lease: node "${node.metadata.name}" pod cidr not assigned`;
+  return new Map(pod.spec.containers.map((container) => [container.name, message]));
+}
+
+function startPods(starting: readonly Pod[], all: readonly Pod[], node: Node, hostIp: string, context: ControllerContext): void {
+  const { view } = context;
+  const nodeName = node.metadata.name;
+  const networkReady = runningCni(view, nodeName) !== undefined;
+  const cidr = parseCidr(podCidrOf(node) ?? '');
+  const store = view.find<HostLocalStore>(`HostLocalStore/${nodeName}`);
+  const allocator = networkReady && cidr !== undefined ? new HostLocalAllocator(cidr, heldAddresses(all), store?.spec?.lastReservedIp) : undefined;
+  for (const pod of starting) {
+    const missing = missingVolumes(view, pod);
+    if (missing.length > 0) {
+      report(pod, hostIp, { stage: 'creating' }, context, missing.map((message) => ['FailedMount', message] as const));
+      continue;
+    }
+    const given = pod.status?.podIP ?? '';
+    if (given === '' && !networkReady) {
+      report(pod, hostIp, { stage: 'creating' }, context, [['NetworkNotReady', `network is not ready: ${networkNotReadyMessage}`]]);
+      continue;
+    }
+    const podIp = given === '' ? allocator?.allocate() : given;
+    if (podIp === undefined) {
+      report(pod, hostIp, { stage: 'creating' }, context, [['FailedCreatePodSandBox', noAddressMessage(pod, cidr)]]);
+      continue;
+    }
+    report(pod, hostIp, { stage: 'started', podIp, configErrors: configErrors(view, pod), crashes: noCrashes }, context, []);
+  }
+  const last = allocator?.lastReserved;
+  if (last !== undefined && last !== store?.spec?.lastReservedIp) remember(node, last, store, context);
+}
+
+/** Ended pods have given their address back, although their status still tells it. */
+function* heldAddresses(pods: readonly Pod[]): Iterable<string> {
+  for (const pod of pods) {
+    const ip = pod.status?.podIP;
+    if (ip !== undefined && pod.spec.hostNetwork !== true && !isFinished(pod)) yield ip;
+  }
+}
+
+/** CNI: plugins/ipam/host-local/backend/allocator/allocator.go, as the kubelet and containerd pass it on. */
+function noAddressMessage(pod: Pod, cidr: Cidr | undefined): string {
+  const reason =
+    cidr === undefined
+      ? 'plugin type="flannel" failed (add): loadFlannelSubnetEnv failed: open /run/flannel/subnet.env: no such file or directory'
+      : `plugin type="flannel" failed (add): failed to delegate add: failed to allocate for range 0: no IP addresses available in range set: ${rangeText(cidr)}`;
+  return `Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "${sandboxId(pod.metadata.uid ?? '')}": ${reason}`;
+}
+
+function remember(node: Node, lastReservedIp: string, store: HostLocalStore | undefined, context: ControllerContext): void {
+  if (store !== undefined) {
+    context.update({ ...store, spec: { lastReservedIp } });
+    return;
+  }
+  context.create({
+    apiVersion: 'kubehop.dev/v1alpha1',
+    kind: 'HostLocalStore',
+    metadata: { name: node.metadata.name, ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: node.metadata.name, uid: node.metadata.uid ?? '' }] },
+    spec: { lastReservedIp },
+  });
+}
+
+/** Writes the status if it says something new, with the events that led there. */
+function report(pod: Pod, hostIp: string, situation: Situation, context: ControllerContext, warnings: readonly (readonly [string, string])[]): void {
+  const status = podStatus(pod, hostIp, situation, context.timestamp);
+  if (deepEqual(status, pod.status)) return;
+  context.updateStatus({ ...pod, status });
+  for (const [reason, message] of warnings) context.event(pod, 'Warning', reason, message, component);
+  if (situation.stage === 'started') tellStarts(pod, status, context);
+}
+
+function tellStarts(pod: Pod, status: PodStatus, context: ControllerContext): void {
+  const before = new Map([...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].map((one) => [one.name, one]));
+  for (const one of [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])]) {
+    if (one.containerID === undefined || (before.get(one.name)?.containerID === one.containerID && before.get(one.name)?.image === one.image)) {
+      const error = one.state?.waiting;
+      if (error?.reason === 'CreateContainerConfigError') context.event(pod, 'Warning', 'Failed', `Error: ${error.message ?? ''}`, component);
+      continue;
+    }
+    const image = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find((container) => container.name === one.name)?.image ?? '';
+    context.event(pod, 'Normal', 'Pulled', `Container image "${image}" already present on machine`, component);
+    context.event(pod, 'Normal', 'Created', `Created container: ${one.name ?? ''}`, component);
+    context.event(pod, 'Normal', 'Started', `Started container ${one.name ?? ''}`, component);
+    if (isBackingOff(one)) {
+      const message = `Back-off restarting failed container ${one.name ?? ''} in pod ${pod.metadata.name}_${namespaceOf(pod)}(${pod.metadata.uid ?? ''})`;
+      context.event(pod, 'Warning', 'BackOff', message, component);
+    }
+  }
+}
+
+const isBackingOff = (status: ContainerStatus): boolean => status.state?.waiting?.reason === 'CrashLoopBackOff';

@@ -1,0 +1,176 @@
+/** kube-proxy in iptables mode: from Services and EndpointSlices to the chains of every node it runs on. */
+import type { Origin } from '../../base/origin.ts';
+import type { Chain, NetRecord, Rule } from '../../net/records.ts';
+import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
+import type { ClusterNode } from '../node/cluster-network.ts';
+import { findNode, listNodes } from '../node/cluster-network.ts';
+import { chainId, rootNetnsId } from '../node/record-ids.ts';
+import type { Pod, PodTemplate } from '../pod/types.ts';
+import { forwardRules, markMasqRules, nodePortJumps, postroutingRules } from './kube-proxy-base-rules.ts';
+import type { ProxyConfig } from './kube-proxy-config.ts';
+import { localDetectorFor } from './kube-proxy-config.ts';
+import type { ProxiedService, ProxiedSlice } from './kube-proxy-model.ts';
+import { SERVICE_NAME_LABEL } from './kube-proxy-model.ts';
+import { EXTERNAL_SERVICES, FORWARD, MARK_MASQ, NODE_PORTS, POSTROUTING, PROXY_CANARY, PROXY_FIREWALL, SERVICES } from './kube-proxy-names.ts';
+import type { KubeProxyPresence } from './kube-proxy-presence.ts';
+import { isProxyPod, isProxyTemplate, KUBEADM_CONFIG_MAP, kubeProxyOn } from './kube-proxy-presence.ts';
+import { LARGE_CLUSTER_ENDPOINTS } from './kube-proxy-service-rules.ts';
+import type { ProxyNode } from './kube-proxy-shared.ts';
+import { countEndpoints, inRange, isLargeCluster, serviceRules, shareList } from './kube-proxy-shared.ts';
+
+const KUBE_PROXY = 'kube-proxy';
+const NO_RULES: readonly Rule[] = [];
+
+interface BaseRules {
+  readonly markMasq: readonly Rule[];
+  readonly postrouting: readonly Rule[];
+  readonly forward: readonly Rule[];
+  readonly allNodePorts: readonly Rule[];
+}
+const baseRules = new WeakMap<ProxyConfig, BaseRules>();
+
+function baseRulesOf(config: ProxyConfig): BaseRules {
+  let rules = baseRules.get(config);
+  if (rules === undefined) {
+    rules = { markMasq: markMasqRules(config), postrouting: postroutingRules(config), forward: forwardRules(config), allNodePorts: nodePortJumps(config, []) };
+    baseRules.set(config, rules);
+  }
+  return rules;
+}
+
+function proxyNode(node: ClusterNode, presence: KubeProxyPresence, view: StoreView): ProxyNode {
+  return { name: node.name, ip: node.ip ?? '', config: presence.config, detector: localDetectorFor(presence.config, node.podCidr), largeCluster: isLargeCluster(view) };
+}
+
+function chain(netns: string, table: Chain['table'], name: string, rules: readonly Rule[], origin: Origin): Chain {
+  return { kind: 'chain', id: chainId(netns, table, name), origin, netns, table, name, rules };
+}
+
+/** The node's addresses inside `nodePortAddresses`. */
+function nodePortRules(node: ClusterNode, config: ProxyConfig): readonly Rule[] {
+  if (config.nodePortAddresses.length === 0) return baseRulesOf(config).allNodePorts;
+  const ips = ['127.0.0.1', ...(node.ip === undefined ? [] : [node.ip])];
+  return nodePortJumps(
+    config,
+    ips.filter((ip) => config.nodePortAddresses.some((range) => (range === 'primary' ? ip === node.ip : inRange(range, ip)))),
+  );
+}
+
+/** The chains that all Services share. Cost: O(Services), their rules are remembered. */
+function renderBase(node: ClusterNode, presence: KubeProxyPresence, view: StoreView): NetRecord[] {
+  const shared = new Map<string, Rule[]>();
+  const proxy = proxyNode(node, presence, view);
+  for (const service of view.list<ProxiedService>('Service')) {
+    for (const port of serviceRules(service, proxy, view)) {
+      for (const one of port.shared) {
+        const key = `${one.table}/${one.chain}`;
+        const list = shared.get(key);
+        if (list === undefined) shared.set(key, [one.rule]);
+        else list.push(one.rule);
+      }
+    }
+  }
+  const netns = rootNetnsId(node.name);
+  const origin: Origin = { component: KUBE_PROXY, objects: presence.objects };
+  const rules = baseRulesOf(presence.config);
+  const sharedRules = (table: Chain['table'], name: string) => shareList(shared.get(`${table}/${name}`) ?? NO_RULES);
+  return [
+    chain(netns, 'mangle', PROXY_CANARY, NO_RULES, origin),
+    chain(netns, 'filter', EXTERNAL_SERVICES, sharedRules('filter', EXTERNAL_SERVICES), origin),
+    chain(netns, 'filter', FORWARD, rules.forward, origin),
+    chain(netns, 'filter', NODE_PORTS, sharedRules('filter', NODE_PORTS), origin),
+    chain(netns, 'filter', PROXY_CANARY, NO_RULES, origin),
+    chain(netns, 'filter', PROXY_FIREWALL, sharedRules('filter', PROXY_FIREWALL), origin),
+    chain(netns, 'filter', SERVICES, sharedRules('filter', SERVICES), origin),
+    chain(netns, 'nat', MARK_MASQ, rules.markMasq, origin),
+    chain(netns, 'nat', NODE_PORTS, sharedRules('nat', NODE_PORTS), origin),
+    chain(netns, 'nat', POSTROUTING, rules.postrouting, origin),
+    chain(netns, 'nat', PROXY_CANARY, NO_RULES, origin),
+    chain(netns, 'nat', SERVICES, shareList([...(shared.get(`nat/${SERVICES}`) ?? NO_RULES), ...nodePortRules(node, presence.config)]), origin),
+  ];
+}
+
+/** The chains of one Service. */
+function renderService(node: ClusterNode, serviceKey: string, presence: KubeProxyPresence, view: StoreView): NetRecord[] {
+  const service = view.find<ProxiedService>(`Service/${serviceKey}`);
+  if (service === undefined) return [];
+  const netns = rootNetnsId(node.name);
+  return serviceRules(service, proxyNode(node, presence, view), view).flatMap((port) => port.chains.map((one) => chain(netns, 'nat', one.name, one.rules, one.origin)));
+}
+
+function configDiagnostics(node: ClusterNode, presence: KubeProxyPresence, view: StoreView): NonNullable<Rendering<NetRecord>['diagnostics']> {
+  // The same on every node, so that it is said once.
+  if (listNodes(view)[0]?.name !== node.name) return [];
+  const found: NonNullable<Rendering<NetRecord>['diagnostics']>[number][] = [];
+  const configObject = presence.objects.at(-1);
+  if (presence.config.mode !== 'iptables' && configObject !== undefined) {
+    const message = `kube-proxy mode "${presence.config.mode}" is not simulated yet: Services are made of iptables rules instead`;
+    found.push({ key: configObject, diagnostic: { severity: 'warning', code: 'not-simulated', message } });
+  }
+  if (presence.assumed) {
+    const message = 'there is no kube-proxy DaemonSet: kube-proxy is taken to run on every node';
+    found.push({ key: node.key, diagnostic: { severity: 'info', code: 'assumed', message } });
+  }
+  if (view.find(KUBEADM_CONFIG_MAP) !== undefined) {
+    const message = 'kube-proxy reads its ConfigMap kube-system/kube-proxy; this document is read by kubeadm at installation and has no effect any more';
+    for (const object of view.list('KubeProxyConfiguration')) {
+      found.push({ key: `${object.kind}/${object.metadata.name}`, diagnostic: { severity: 'info', code: 'no-effect', message } });
+    }
+  }
+  return found;
+}
+
+function render(key: string, view: StoreView): Rendering<NetRecord> {
+  const bar = key.indexOf('|');
+  const node = findNode(bar < 0 ? key : key.slice(0, bar), view);
+  const presence = node === undefined ? undefined : kubeProxyOn(node.name, view);
+  if (node === undefined || presence === undefined) return { records: [] };
+  if (bar >= 0) return { records: renderService(node, key.slice(bar + 1), presence, view) };
+  return { records: renderBase(node, presence, view), diagnostics: configDiagnostics(node, presence, view) };
+}
+
+const serviceName = (service: KubeObject) => `${service.metadata.namespace ?? 'default'}/${service.metadata.name}`;
+const nodeNames = (view: StoreView) => view.list('Node').map((node) => node.metadata.name);
+
+function allKeysOf(node: string, view: StoreView): string[] {
+  return [node, ...view.list('Service').map((service) => `${node}|${serviceName(service)}`)];
+}
+
+const allKeys = (view: StoreView): string[] => nodeNames(view).flatMap((node) => allKeysOf(node, view));
+
+function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
+  switch (changed.kind) {
+    case 'Service':
+      return nodeNames(view).flatMap((node) => [node, `${node}|${serviceName(changed)}`]);
+    case 'EndpointSlice': {
+      const name = changed.metadata.labels?.[SERVICE_NAME_LABEL];
+      if (name === undefined) return [];
+      // One slice may carry the cluster over the threshold where comments go, and then every Service's rules change.
+      const slice = changed as ProxiedSlice;
+      const reach = (slice.endpoints?.length ?? 0) * (slice.ports?.length ?? 0);
+      if (Math.abs(countEndpoints(view) - LARGE_CLUSTER_ENDPOINTS) <= reach) return allKeys(view);
+      return nodeNames(view).flatMap((node) => [node, `${node}|${changed.metadata.namespace ?? 'default'}/${name}`]);
+    }
+    case 'Node':
+      return allKeysOf(changed.metadata.name, view);
+    case 'Pod': {
+      const pod = changed as Pod;
+      return isProxyPod(pod) && pod.spec.nodeName !== undefined ? allKeysOf(pod.spec.nodeName, view) : [];
+    }
+    case 'DaemonSet':
+      return isProxyTemplate((changed as KubeObject & { readonly spec?: { readonly template?: PodTemplate } }).spec?.template) ? allKeys(view) : [];
+    case 'ConfigMap':
+      return (changed as KubeObject & { readonly data?: Readonly<Record<string, string>> }).data?.['config.conf'] === undefined ? [] : allKeys(view);
+    default:
+      return allKeys(view);
+  }
+}
+
+/** Keys: `<node>` for the shared chains, `<node>|<namespace>/<service>` for those of a Service. */
+export const kubeProxyAgent: Agent<NetRecord> = {
+  name: KUBE_PROXY,
+  watches: ['Service', 'EndpointSlice', 'Node', 'Pod', 'DaemonSet', 'ConfigMap', 'KubeProxyConfiguration', 'ClusterConfiguration', 'Cluster'],
+  keysFor,
+  keys: allKeys,
+  render,
+};

@@ -1,0 +1,114 @@
+/** What kube-proxy is told: the parts of its configuration that shape its rules. Kubernetes: pkg/proxy/apis/config, KubeProxyConfiguration. */
+
+/** How kube-proxy tells its own pods' traffic from the outside's. `none`: it cannot, and never masquerades by source. */
+export type LocalDetector = { readonly by: 'cidr'; readonly cidr: string } | { readonly by: 'interface'; readonly name: string; readonly exact: boolean } | { readonly by: 'none' };
+
+export interface ProxyConfig {
+  readonly mode: 'iptables' | 'ipvs' | 'nftables';
+  readonly family: 'IPv4' | 'IPv6';
+  /** `clusterCIDR` and `detectLocalMode`, before they are read for one node. */
+  readonly clusterCidr: string;
+  readonly detectLocalMode: '' | 'ClusterCIDR' | 'NodeCIDR' | 'BridgeInterface' | 'InterfaceNamePrefix';
+  readonly bridgeInterface: string;
+  readonly interfaceNamePrefix: string;
+  readonly masqueradeAll: boolean;
+  /** `0x4000` for the default masqueradeBit 14. */
+  readonly masqueradeMark: string;
+  readonly localhostNodePorts: boolean;
+  /** CIDRs of node addresses that serve node ports; empty: all. */
+  readonly nodePortAddresses: readonly string[];
+  readonly conntrackTcpLiberal: boolean;
+  /** The kernel has the nfnetlink_acct module, and kube-proxy counts with it. */
+  readonly nfacct: boolean;
+  /** iptables knows `--random-fully` (1.6.2 and later). */
+  readonly randomFully: boolean;
+}
+
+/** The defaults on a current node. nfnetlink_acct is not loaded on a stock Ubuntu node; kube-proxy then leaves its counters out. */
+export const DEFAULT_PROXY_CONFIG: ProxyConfig = {
+  mode: 'iptables',
+  family: 'IPv4',
+  clusterCidr: '',
+  detectLocalMode: '',
+  bridgeInterface: '',
+  interfaceNamePrefix: '',
+  masqueradeAll: false,
+  masqueradeMark: '0x4000',
+  localhostNodePorts: true,
+  nodePortAddresses: [],
+  conntrackTcpLiberal: false,
+  nfacct: false,
+  randomFully: true,
+};
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+function modeOf(value: unknown): ProxyConfig['mode'] {
+  return value === 'ipvs' || value === 'nftables' ? value : 'iptables';
+}
+
+function detectLocalModeOf(value: unknown): ProxyConfig['detectLocalMode'] {
+  switch (value) {
+    case 'ClusterCIDR':
+    case 'NodeCIDR':
+    case 'BridgeInterface':
+    case 'InterfaceNamePrefix':
+      return value;
+    default:
+      return '';
+  }
+}
+
+/** Reads a `KubeProxyConfiguration` document; what is absent or of a wrong type keeps its default. */
+export function proxyConfigOf(document: unknown, clusterCidr: string): ProxyConfig {
+  const defaults = { ...DEFAULT_PROXY_CONFIG, clusterCidr };
+  if (!isObject(document)) return defaults;
+  const iptables = isObject(document['iptables']) ? document['iptables'] : {};
+  const conntrack = isObject(document['conntrack']) ? document['conntrack'] : {};
+  const detectLocal = isObject(document['detectLocal']) ? document['detectLocal'] : {};
+  const bit = iptables['masqueradeBit'];
+  const addresses = document['nodePortAddresses'];
+  return {
+    ...defaults,
+    mode: modeOf(document['mode']),
+    clusterCidr: textOf(document['clusterCIDR']) === '' ? clusterCidr : textOf(document['clusterCIDR']),
+    detectLocalMode: detectLocalModeOf(document['detectLocalMode']),
+    bridgeInterface: textOf(detectLocal['bridgeInterface']),
+    interfaceNamePrefix: textOf(detectLocal['interfaceNamePrefix']),
+    masqueradeAll: iptables['masqueradeAll'] === true,
+    masqueradeMark: `0x${(2 ** (typeof bit === 'number' && Number.isInteger(bit) && bit >= 0 && bit < 32 ? bit : 14)).toString(16)}`,
+    localhostNodePorts: iptables['localhostNodePorts'] !== false,
+    nodePortAddresses: Array.isArray(addresses) ? addresses.filter((one): one is string => typeof one === 'string') : [],
+    conntrackTcpLiberal: conntrack['tcpBeLiberal'] === true,
+  };
+}
+
+/**
+ * The detector for one node. ClusterCIDR is the default mode; without a CIDR it cannot work.
+ * Kubernetes: cmd/kube-proxy/app, getLocalDetectors.
+ */
+export function localDetectorFor(config: ProxyConfig, podCidr: string | undefined): LocalDetector {
+  switch (config.detectLocalMode) {
+    case 'NodeCIDR':
+      return podCidr === undefined || podCidr === '' ? { by: 'none' } : { by: 'cidr', cidr: podCidr };
+    case 'BridgeInterface':
+      return config.bridgeInterface === '' ? { by: 'none' } : { by: 'interface', name: config.bridgeInterface, exact: true };
+    case 'InterfaceNamePrefix':
+      return config.interfaceNamePrefix === '' ? { by: 'none' } : { by: 'interface', name: config.interfaceNamePrefix, exact: false };
+    default:
+      return config.clusterCidr === '' ? { by: 'none' } : { by: 'cidr', cidr: config.clusterCidr };
+  }
+}
+
+/** The match arguments for "comes from a pod of ours". */
+export function ifLocal(detector: LocalDetector): string {
+  if (detector.by === 'cidr') return `-s ${detector.cidr}`;
+  return detector.by === 'interface' ? `-i ${detector.name}${detector.exact ? '' : '+'}` : '';
+}
+
+/** … and for "does not". */
+export function ifNotLocal(detector: LocalDetector): string {
+  const match = ifLocal(detector);
+  return match === '' ? '' : `! ${match}`;
+}

@@ -1,0 +1,112 @@
+/** Kubernetes' own expectations of kube-proxy's iptables text, read from ../shared/conformance. */
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { ProxyConfig } from './kube-proxy-config.ts';
+import { DEFAULT_PROXY_CONFIG } from './kube-proxy-config.ts';
+import type { ProxiedService, ProxiedSlice } from './kube-proxy-model.ts';
+import { endpointChainName, probability } from './kube-proxy-names.ts';
+import { inRange } from './kube-proxy-shared.ts';
+import { proxyTables, restoreText } from './testing/restore-text.ts';
+
+interface Case {
+  readonly id: string;
+  readonly config: {
+    readonly mode: string;
+    readonly nodeName: string;
+    readonly nodeIPs: readonly string[];
+    readonly podCIDR: string;
+    readonly localDetector: string;
+    readonly masqueradeAll: boolean;
+    readonly localhostNodePorts: boolean;
+    readonly nodePortAddresses: readonly string[] | null;
+    readonly nfacct?: boolean;
+    readonly conntrackTCPLiberal?: boolean;
+    readonly randomFully?: boolean;
+    readonly ipFamily?: 'IPv4' | 'IPv6';
+  };
+  readonly services: readonly ProxiedService[];
+  readonly endpointSlices: readonly ProxiedSlice[];
+  readonly expectedRules?: string;
+  readonly table?: 'filter' | 'nat';
+  readonly chain?: string;
+  readonly expected?: string;
+  readonly hasRuleWithDestination?: string;
+  readonly expectedPresent?: boolean;
+}
+interface RulesFile {
+  readonly rules: readonly Case[];
+  readonly chains: readonly Case[];
+  readonly misc: { readonly computeProbability: Readonly<Record<string, string>> };
+}
+
+const path = resolve(import.meta.dirname, '../../../../shared/conformance/kubeproxy-rules.json');
+const file: RulesFile = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as RulesFile) : { rules: [], chains: [], misc: { computeProbability: {} } };
+
+function configOf(one: Case): ProxyConfig {
+  return {
+    ...DEFAULT_PROXY_CONFIG,
+    family: one.config.ipFamily ?? 'IPv4',
+    clusterCidr: one.config.localDetector === 'clusterCIDR' ? one.config.podCIDR : '',
+    masqueradeAll: one.config.masqueradeAll,
+    localhostNodePorts: one.config.localhostNodePorts,
+    nodePortAddresses: one.config.nodePortAddresses ?? [],
+    nfacct: one.config.nfacct ?? true,
+    conntrackTcpLiberal: one.config.conntrackTCPLiberal ?? false,
+    // Upstream's fake iptables lacks --random-fully unless the test sets it.
+    randomFully: one.config.randomFully ?? false,
+  };
+}
+
+function nodeIps(one: Case, config: ProxyConfig): string[] {
+  const ofFamily = [...(config.family === 'IPv4' ? ['127.0.0.1'] : ['::1']), ...one.config.nodeIPs.filter((ip) => ip.includes(':') === (config.family === 'IPv6'))];
+  if (config.nodePortAddresses.length === 0) return ofFamily.filter((ip) => ip !== '127.0.0.1' && ip !== '::1');
+  return ofFamily.filter((ip) => config.nodePortAddresses.some((range) => inRange(range, ip)));
+}
+
+/** Chains by name, rules by chain keeping their order: upstream's own normalisation. */
+function normalised(text: string): string[] {
+  const out: string[] = [];
+  for (const table of text.trimEnd().split('COMMIT')) {
+    const lines = table.split('\n').filter((line) => line !== '');
+    if (lines.length === 0) continue;
+    const chains = lines.filter((line) => line.startsWith(':')).sort();
+    const byChain = lines.filter((line) => line.startsWith('-A')).map((line, index) => ({ line, index, chain: line.split(' ')[1] ?? '' }));
+    byChain.sort((a, b) => (a.chain === b.chain ? a.index - b.index : a.chain < b.chain ? -1 : 1));
+    out.push(lines[0] ?? '', ...chains, ...byChain.map((one) => one.line));
+  }
+  return out;
+}
+
+describe.skipIf(!existsSync(path))('kube-proxy as upstream tests it (kubeproxy-rules.json)', () => {
+  for (const one of file.rules.filter((rule) => rule.config.mode === 'iptables')) {
+    it(`${one.id}: the complete text is the same`, () => {
+      const config = configOf(one);
+      const tables = proxyTables(config, { name: one.config.nodeName, ips: nodeIps(one, config) }, one.services, one.endpointSlices);
+      expect(normalised(restoreText(tables))).toEqual(normalised(one.expectedRules ?? 'missing'));
+    });
+  }
+
+  for (const one of file.chains) {
+    it(`${one.id}: chain ${one.chain} is the same`, () => {
+      const config = configOf(one);
+      const tables = proxyTables(config, { name: one.config.nodeName, ips: nodeIps(one, config) }, one.services, one.endpointSlices);
+      const chain = one.chain ?? '';
+      const rules = tables[one.table ?? 'filter'].get(chain) ?? [];
+      if (one.hasRuleWithDestination !== undefined) {
+        expect(rules.some((rule) => rule.text.includes(`-d ${one.hasRuleWithDestination} `))).toBe(one.expectedPresent);
+      } else {
+        expect(rules.map((rule) => `-A ${chain} ${rule.text}\n`).join('')).toBe((one.expected ?? 'missing').replace(/([^\n])$/, '$1\n'));
+      }
+    });
+  }
+
+  it('probabilities have ten decimals', () => {
+    for (const [n, text] of Object.entries(file.misc.computeProbability)) expect(probability(Number(n))).toBe(text);
+    expect(Object.keys(file.misc.computeProbability).length).toBeGreaterThan(5);
+  });
+
+  it('hashes service port, protocol and endpoint into a name', () => {
+    expect(endpointChainName('ns1/svc1:p80', 'tcp', '10.180.0.1:80')).toBe('KUBE-SEP-SXIVWICOYRO3J4NJ');
+  });
+});

@@ -1,0 +1,83 @@
+/** On which nodes kube-proxy runs, and with which configuration. */
+import { parseYaml } from '../../base/yaml/parse-yaml.ts';
+import type { KubeObject, ObjectKey, StoreView } from '../../objects/types.ts';
+import { objectKey } from '../../objects/types.ts';
+import { formatCidr } from '../addresses.ts';
+import { clusterSettings } from '../node/cluster-config.ts';
+import type { KindCluster } from '../node/cluster-kinds.ts';
+import { podsOn } from '../node/pods-by-node.ts';
+import { imageRole } from '../pod/images.ts';
+import type { ConfigMap } from '../pod/mounts.ts';
+import { mountedConfigMap } from '../pod/mounts.ts';
+import type { Pod, PodTemplate } from '../pod/types.ts';
+import { isTerminating } from '../pod/types.ts';
+import type { ProxyConfig } from './kube-proxy-config.ts';
+import { proxyConfigOf } from './kube-proxy-config.ts';
+
+export interface KubeProxyPresence {
+  readonly config: ProxyConfig;
+  /** Its Pod and the object its configuration comes from; empty where it is assumed. */
+  readonly objects: readonly ObjectKey[];
+  /** No object says that kube-proxy runs: it is taken for granted, as in a world that consists of Nodes only. */
+  readonly assumed: boolean;
+}
+
+const CONFIG_KEY = 'config.conf';
+/** Where kubeadm puts the configuration; it stays when the DaemonSet goes. */
+export const KUBEADM_CONFIG_MAP = 'ConfigMap/kube-system/kube-proxy';
+
+export function isProxyTemplate(template: PodTemplate | undefined): boolean {
+  return template?.spec.containers.some((container) => imageRole(container.image ?? '') === 'kube-proxy') === true;
+}
+
+/** kube-proxy lives in the host's network; asking that first spares a look at every other pod's images. */
+export function isProxyPod(pod: Pod): boolean {
+  return pod.spec.hostNetwork === true && isProxyTemplate(pod);
+}
+
+/** Somebody installed it, so that it runs where its pods run and nowhere else. */
+function isInstalled(view: StoreView): boolean {
+  if (view.find(KUBEADM_CONFIG_MAP) !== undefined) return true;
+  return view.list<KubeObject & { readonly spec?: { readonly template?: PodTemplate } }>('DaemonSet').some((set) => isProxyTemplate(set.spec?.template));
+}
+
+/** Stands for "no document" as a key. */
+const NO_DOCUMENT = {};
+/** Read once per object, so that one configuration is one reference and rules made from it can be shared. */
+const configs = new WeakMap<object, { readonly clusterCidr: string; readonly config: ProxyConfig }>();
+
+function rememberedConfig(source: object, clusterCidr: string, document: () => unknown): ProxyConfig {
+  const known = configs.get(source);
+  if (known !== undefined && known.clusterCidr === clusterCidr) return known.config;
+  const config = proxyConfigOf(document(), clusterCidr);
+  configs.set(source, { clusterCidr, config });
+  return config;
+}
+
+const yamlOf = (map: ConfigMap) => parseYaml(objectKey(map), map.data?.[CONFIG_KEY] ?? '').documents[0]?.value;
+
+/** The mounted ConfigMap of this pod, else the document given to kubeadm or kind, else the defaults. */
+function configOf(pod: Pod | undefined, view: StoreView): { readonly config: ProxyConfig; readonly object?: ObjectKey } {
+  const { podCidr } = clusterSettings(view);
+  // kubeadm copies its podSubnet into the configuration.
+  const clusterCidr = podCidr === undefined ? '' : formatCidr(podCidr);
+  const map = pod === undefined ? undefined : mountedConfigMap(pod, CONFIG_KEY, view);
+  if (map !== undefined) return { config: rememberedConfig(map, clusterCidr, () => yamlOf(map)), object: objectKey(map) };
+  const document = view.list('KubeProxyConfiguration')[0];
+  if (document !== undefined) return { config: rememberedConfig(document, clusterCidr, () => document), object: objectKey(document) };
+  const kind = view.list<KindCluster>('Cluster')[0];
+  if (kind !== undefined) return { config: rememberedConfig(kind, clusterCidr, () => ({ mode: kind.networking?.kubeProxyMode })), object: objectKey(kind) };
+  return { config: rememberedConfig(NO_DOCUMENT, clusterCidr, () => undefined) };
+}
+
+/** Undefined where kube-proxy does not run. */
+export function kubeProxyOn(node: string, view: StoreView): KubeProxyPresence | undefined {
+  const pod = podsOn(view, node).find((one) => isProxyPod(one) && one.status?.phase === 'Running' && !isTerminating(one));
+  if (pod !== undefined) {
+    const { config, object } = configOf(pod, view);
+    return { config, objects: object === undefined ? [objectKey(pod)] : [objectKey(pod), object], assumed: false };
+  }
+  if (isInstalled(view) || view.list<KindCluster>('Cluster')[0]?.networking?.kubeProxyMode === 'none') return undefined;
+  const { config, object } = configOf(undefined, view);
+  return { config, objects: object === undefined ? [] : [object], assumed: true };
+}

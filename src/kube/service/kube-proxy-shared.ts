@@ -1,0 +1,92 @@
+/** kube-proxy's rules, made once and shared by reference between nodes: a hundred nodes have the same Service chains. */
+import { contains, parseCidr, parseIp4 } from '../../net/addr/ip4.ts';
+import type { Rule } from '../../net/records.ts';
+import type { StoreView } from '../../objects/types.ts';
+import type { LocalDetector, ProxyConfig } from './kube-proxy-config.ts';
+import type { ProxiedService, ProxiedSlice } from './kube-proxy-model.ts';
+import { SERVICE_NAME_LABEL, servicePorts, usesLocalEndpoints } from './kube-proxy-model.ts';
+import type { PortRules } from './kube-proxy-service-rules.ts';
+import { LARGE_CLUSTER_ENDPOINTS, portRules } from './kube-proxy-service-rules.ts';
+
+export interface ProxyNode {
+  readonly name: string;
+  readonly ip: string;
+  readonly config: ProxyConfig;
+  readonly detector: LocalDetector;
+  readonly largeCluster: boolean;
+}
+
+interface Remembered {
+  readonly slices: readonly ProxiedSlice[];
+  readonly config: ProxyConfig;
+  readonly detectorText: string;
+  readonly largeCluster: boolean;
+  readonly rules: readonly PortRules[];
+}
+
+/** The latest rules of each Service object that are the same on every node. Keyed by immutable objects, so never stale. */
+const remembered = new WeakMap<ProxiedService, Remembered>();
+
+const detectorText = (detector: LocalDetector) => (detector.by === 'cidr' ? detector.cidr : detector.by === 'interface' ? `${detector.name}/${detector.exact}` : '');
+const sameItems = <T>(a: readonly T[], b: readonly T[]) => a.length === b.length && a.every((item, i) => item === b[i]);
+
+/** Is the IPv4 address in the range? False for anything malformed. */
+export function inRange(range: string, ip: string): boolean {
+  const parsed = parseCidr(range);
+  const address = parseIp4(ip);
+  return parsed !== undefined && address !== undefined && contains(parsed.network, parsed.prefixLength, address);
+}
+
+export function slicesOf(service: ProxiedService, view: StoreView): readonly ProxiedSlice[] {
+  return view.select<ProxiedSlice>('EndpointSlice', service.metadata.namespace ?? 'default', { [SERVICE_NAME_LABEL]: service.metadata.name });
+}
+
+/** The rules of all ports of a Service on a node. */
+export function serviceRules(service: ProxiedService, node: ProxyNode, view: StoreView): readonly PortRules[] {
+  const slices = slicesOf(service, view);
+  const known = remembered.get(service);
+  const text = detectorText(node.detector);
+  if (known !== undefined && known.config === node.config && known.largeCluster === node.largeCluster && known.detectorText === text && sameItems(known.slices, slices)) return known.rules;
+  const ports = servicePorts(service, slices, node.config.family);
+  const rules = ports.map((port) =>
+    portRules(port, { config: node.config, detector: node.detector, nodeName: node.name, nodeIp: node.ip, largeCluster: node.largeCluster, contains: inRange }),
+  );
+  // Rules that name this node's own endpoints or address are this node's only.
+  if (!ports.some((port) => usesLocalEndpoints(port) || port.sourceRanges.length > 0)) {
+    remembered.set(service, { slices, config: node.config, detectorText: text, largeCluster: node.largeCluster, rules });
+  }
+  return rules;
+}
+
+/** Counted once per list of slices, which the store replaces when one changes. */
+const counts = new WeakMap<readonly ProxiedSlice[], number>();
+
+/** Endpoints times ports over all slices. Kubernetes: pkg/proxy/iptables, largeClusterEndpointsThreshold. */
+export function countEndpoints(view: StoreView): number {
+  const slices = view.list<ProxiedSlice>('EndpointSlice');
+  const known = counts.get(slices);
+  if (known !== undefined) return known;
+  let count = 0;
+  for (const slice of slices) count += (slice.endpoints?.length ?? 0) * (slice.ports?.length ?? 0);
+  counts.set(slices, count);
+  return count;
+}
+
+export const isLargeCluster = (view: StoreView): boolean => countEndpoints(view) > LARGE_CLUSTER_ENDPOINTS;
+
+/** Lists of rules that were made before, by their first rule. */
+const lists = new WeakMap<Rule, readonly (readonly Rule[])[]>();
+const NONE: readonly Rule[] = [];
+/** Nodes of one cluster have few different lists with the same beginning. */
+const MAX_LISTS = 4;
+
+/** The same reference for lists of the same rules, so that they are compiled once. */
+export function shareList(rules: readonly Rule[]): readonly Rule[] {
+  const first = rules[0];
+  if (first === undefined) return NONE;
+  const known = lists.get(first) ?? [];
+  const same = known.find((list) => sameItems(list, rules));
+  if (same !== undefined) return same;
+  lists.set(first, [rules, ...known].slice(0, MAX_LISTS));
+  return rules;
+}
