@@ -1,0 +1,45 @@
+/** Contents page of what waits inside the shell's state by name: filters, watches and hooks. */
+import type { Filter, Hook, Watch } from './command.ts';
+import { collectFilter, execHook, runHook } from './kubectl/hooks.ts';
+import { getWatch, waitWatch } from './kubectl/watches.ts';
+import { awk } from './text/awk.ts';
+import { grep } from './text/grep.ts';
+import { cat, cut, head, nl, rev, sort, tac, tail, tee, tr, uniq, wc } from './text/lines.ts';
+import { sed } from './text/sed.ts';
+import { xargsFilter } from './text/xargs.ts';
+import { shellInputFilter, timeHook, xargsHook } from './tools/shells.ts';
+import { traceHook } from './tools/trace.ts';
+
+export const filters: Readonly<Record<string, Filter>> = {
+  grep: grep.filter,
+  head: head.filter,
+  tail: tail.filter,
+  wc: wc.filter,
+  sort: sort.filter,
+  uniq: uniq.filter,
+  cut: cut.filter,
+  tr: tr.filter,
+  tee: tee.filter,
+  cat: cat.filter,
+  nl: nl.filter,
+  rev: rev.filter,
+  tac: tac.filter,
+  sed: sed.filter,
+  awk: awk.filter,
+  xargs: xargsFilter,
+  'shell-input': shellInputFilter,
+  'kubectl-collect': collectFilter,
+};
+
+export const watches: Readonly<Record<string, Watch>> = {
+  'kubectl-get': getWatch,
+  'kubectl-wait': waitWatch,
+};
+
+export const hooks: Readonly<Record<string, Hook>> = {
+  time: timeHook,
+  xargs: xargsHook,
+  trace: traceHook,
+  'kubectl-exec': execHook,
+  'kubectl-run': runHook,
+};

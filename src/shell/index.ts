@@ -1,0 +1,12 @@
+/** The shell of a world: terminal sessions with kubectl, ip, iptables, curl and friends. See README.md. */
+import { programs } from '../net/app/index.ts';
+import type { ShellHost } from '../world/shell-host.ts';
+import { commands } from './commands.ts';
+import { ShellSessions, type WatchingShell } from './shell.ts';
+import { withPrograms } from './tools/programs.ts';
+
+export { END_OF_INPUT, type WatchingShell } from './shell.ts';
+
+export function createShell(host: ShellHost): WatchingShell {
+  return new ShellSessions(host, { commands: withPrograms(commands, programs), programs });
+}

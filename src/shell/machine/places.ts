@@ -1,0 +1,88 @@
+/** Where commands run: hosts and containers as places, and the environment a fresh shell finds there. */
+import type { Netns } from '../../net/records.ts';
+import type { KubeObject } from '../../objects/types.ts';
+import type { ShellHost } from '../../world/shell-host.ts';
+import { getProfile, profileOfImage } from '../images.ts';
+import { at, list, text } from '../json.ts';
+import type { Place, Scope } from '../state.ts';
+import type { Flavour } from '../syntax/errors.ts';
+
+export function findNetns(host: ShellHost, id: string): Netns | undefined {
+  const record = host.engine.records.find(id);
+  return record?.kind === 'netns' ? record : undefined;
+}
+
+export function hostPlace(host: ShellHost, hostId: string): Place | undefined {
+  const netns = `${hostId}/netns/root`;
+  const record = findNetns(host, netns);
+  return record === undefined ? undefined : { hostId, netns, hostname: record.hostname, profile: 'host' };
+}
+
+/** The container's place, or undefined while the pod has no netns (not scheduled, not running). */
+export function podPlace(host: ShellHost, pod: KubeObject, container: string): Place | undefined {
+  const node = text(at(pod, 'spec', 'nodeName'));
+  const namespace = pod.metadata.namespace ?? 'default';
+  const hostNetwork = at(pod, 'spec', 'hostNetwork') === true;
+  const netns = hostNetwork ? `${node}/netns/root` : `${node}/netns/${pod.metadata.name}.${namespace}`;
+  const record = findNetns(host, netns);
+  const spec = list(at(pod, 'spec', 'containers')).find((candidate) => text(at(candidate, 'name')) === container);
+  if (record === undefined || spec === undefined) return undefined;
+  const image = text(at(spec, 'image'));
+  return { hostId: node, netns, hostname: hostNetwork ? node : pod.metadata.name, pod: { namespace, name: pod.metadata.name, container, image }, profile: profileOfImage(image).name };
+}
+
+export function shellFlavour(place: Place, program: string): Flavour {
+  return getProfile(place.profile).shells[program] ?? 'dash';
+}
+
+/** The scope of a fresh shell (or of a bare program) at a place. */
+export function scopeFor(host: ShellHost, place: Place, program: string, pid: number): Scope {
+  const profile = getProfile(place.profile);
+  return {
+    cwd: profile.workingDirectory,
+    variables: new Map(environmentOf(host, place)),
+    positional: [program],
+    flavour: shellFlavour(place, program),
+    pid: place.pod === undefined ? 1000 + pid : pid % 1000,
+  };
+}
+
+/** Variables as the kubelet or a login gives them. Kubernetes: pkg/kubelet/envvars. */
+export function environmentOf(host: ShellHost, place: Place): [string, string][] {
+  const profile = getProfile(place.profile);
+  const variables: [string, string][] = [['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin']];
+  if (place.pod === undefined) {
+    variables.push(['HOME', '/root'], ['USER', 'root'], ['SHELL', '/bin/bash'], ['TERM', 'xterm-256color']);
+    return variables;
+  }
+  variables.push(['HOSTNAME', place.hostname], ['HOME', profile.home], ['TERM', 'xterm']);
+  const pod = host.api.view.find(`Pod/${place.pod.namespace}/${place.pod.name}`);
+  const container = list(at(pod, 'spec', 'containers')).find((candidate) => text(at(candidate, 'name')) === place.pod?.container);
+  for (const variable of list(at(container, 'env'))) {
+    const name = text(at(variable, 'name'));
+    const field = text(at(variable, 'valueFrom', 'fieldRef', 'fieldPath'));
+    variables.push([name, field === '' ? text(at(variable, 'value')) : fieldValue(pod, field)]);
+  }
+  const kubernetes = host.api.view.find('Service/default/kubernetes');
+  if (kubernetes !== undefined) {
+    const ip = text(at(kubernetes, 'spec', 'clusterIP'));
+    const port = text(at(list(at(kubernetes, 'spec', 'ports'))[0], 'port')) || '443';
+    variables.push(
+      ['KUBERNETES_SERVICE_HOST', ip],
+      ['KUBERNETES_SERVICE_PORT', port],
+      ['KUBERNETES_SERVICE_PORT_HTTPS', port],
+      ['KUBERNETES_PORT', `tcp://${ip}:${port}`],
+      [`KUBERNETES_PORT_${port}_TCP`, `tcp://${ip}:${port}`],
+      [`KUBERNETES_PORT_${port}_TCP_PROTO`, 'tcp'],
+      [`KUBERNETES_PORT_${port}_TCP_PORT`, port],
+      [`KUBERNETES_PORT_${port}_TCP_ADDR`, ip],
+    );
+  }
+  return variables;
+}
+
+function fieldValue(pod: KubeObject | undefined, path: string): string {
+  const label = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path);
+  if (label !== null) return text(at(pod, 'metadata', label[1] ?? '', label[2] ?? ''));
+  return text(at(pod, ...path.split('.')));
+}

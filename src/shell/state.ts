@@ -1,0 +1,186 @@
+/** Everything a shell remembers, as plain data: sessions, levels, tasks with explicit stacks, pipes, files. A snapshot is a copy of this tree. */
+import type { AndOr, For, Group, If, List, Pipeline, Redirect, Simple, While } from './syntax/ast.ts';
+import type { Flavour } from './syntax/errors.ts';
+
+/** Where a shell or a command runs: a host's root netns, or a container of a pod. */
+export interface Place {
+  readonly hostId: string;
+  /** Netns id. */
+  readonly netns: string;
+  readonly hostname: string;
+  readonly pod?: { readonly namespace: string; readonly name: string; readonly container: string; readonly image: string };
+  /** Contents-page name in images.ts; decides which programs exist. */
+  readonly profile: string;
+}
+
+/** Variables and working directory; shared by the tasks of one shell, copied for subshells. */
+export interface Scope {
+  cwd: string;
+  readonly variables: Map<string, string>;
+  /** `$0`, and `$1` onwards. */
+  readonly positional: readonly string[];
+  readonly flavour: Flavour;
+  /** `$$` */
+  readonly pid: number;
+}
+
+export type Source =
+  | { readonly kind: 'terminal' }
+  | { readonly kind: 'pipe'; readonly pipe: number }
+  | { readonly kind: 'text'; text: string; read: boolean }
+  | { readonly kind: 'null' };
+export type Sink =
+  | { readonly kind: 'terminal'; readonly stream: 'stdout' | 'stderr' }
+  | { readonly kind: 'pipe'; readonly pipe: number }
+  | { readonly kind: 'file'; readonly key: string; readonly path: string }
+  | { readonly kind: 'null' };
+
+export interface Io {
+  readonly stdin: Source;
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+}
+
+export interface Pipe {
+  text: string;
+  /** Nobody will write any more. */
+  closed: boolean;
+  /** Nobody will read any more: the next write is a SIGPIPE. */
+  broken: boolean;
+}
+
+/** What happens when an inner command has ended: the name of a hook in hooks.ts and its plain data. */
+export interface After {
+  readonly hook: string;
+  readonly data: unknown;
+}
+
+export type Frame =
+  | { readonly kind: 'list'; readonly list: List; next: number }
+  | { readonly kind: 'and-or'; readonly node: AndOr; next: number }
+  | { readonly kind: 'pipeline'; readonly node: Pipeline; children: number[]; started: boolean }
+  | { readonly kind: 'simple'; readonly node: Simple; captured: string[]; capture: Capture | undefined }
+  | { readonly kind: 'for'; readonly node: For; captured: string[]; capture: Capture | undefined; values: readonly string[] | undefined; next: number }
+  | { readonly kind: 'while'; readonly node: While; phase: 'start' | 'condition' | 'body'; status: number }
+  | { readonly kind: 'if'; readonly node: If; next: number; waiting: boolean }
+  | { readonly kind: 'redirected'; readonly node: For | While | If | Group; readonly redirects: readonly Redirect[]; captured: string[]; capture: Capture | undefined }
+  /** Puts back what a redirection or another place had replaced; `exit`, `break` and `continue` stop at a boundary. */
+  | { readonly kind: 'restore'; readonly io: Io; readonly place: Place; readonly scope: Scope; readonly boundary: boolean }
+  /** Waits for an engine program. */
+  | { readonly kind: 'program'; readonly processId: string; readonly endless: boolean; exitCode: number | undefined; feeding: boolean }
+  /** Consumes standard input. */
+  | { readonly kind: 'filter'; readonly filter: string; state: unknown }
+  /** Waits until a condition in filters' sister table `watches` says it is done; `timer` is an engine program that ends the wait. */
+  | { readonly kind: 'watch'; readonly watch: string; state: unknown; timer: string | undefined; expired: boolean; readonly endless: boolean }
+  | { readonly kind: 'after'; readonly after: After }
+  /** Waits for an interactive shell that was pushed on the session to be left. */
+  | { readonly kind: 'level'; ended: number | undefined }
+  /** The builtin `read`, while its input has no line yet. */
+  | { readonly kind: 'read'; readonly names: readonly string[] }
+  /** Waits for background tasks. */
+  | { readonly kind: 'wait-tasks'; readonly tasks: readonly number[] }
+  /** Waits for a task, but no longer than an engine timer. */
+  | { readonly kind: 'timeout'; readonly task: number; readonly timer: string; expired: boolean; readonly preserveStatus: boolean };
+
+export interface Capture {
+  readonly task: number;
+  readonly pipe: number;
+}
+
+/** One thread of execution of a shell. */
+export interface Task {
+  readonly id: number;
+  readonly session: string;
+  readonly stack: Frame[];
+  place: Place;
+  scope: Scope;
+  io: Io;
+  /** `$?` */
+  status: number;
+  done: boolean;
+  /** Break (n loops), continue, or leave; unwinds the stack. */
+  unwind: Unwind | undefined;
+  readonly background: boolean;
+  /** `exit` ended it, so its interactive shell ends too. */
+  exited: boolean;
+  /** Pipes this task writes to and must close, and those it reads. */
+  readonly writes: readonly number[];
+  readonly reads: readonly number[];
+}
+export type Unwind =
+  | { readonly kind: 'break' | 'continue'; levels: number }
+  | { readonly kind: 'exit'; readonly status: number }
+  /** At once, without hooks. */
+  | { readonly kind: 'kill'; readonly status: number }
+  /** Ctrl-C: running programs may print their last words first. */
+  | { readonly kind: 'interrupt'; status: number };
+
+/** One interactive shell of a session: the login shell, or one entered with `ssh`, `kubectl exec -it`, `sh`. */
+export interface Level {
+  readonly place: Place;
+  readonly scope: Scope;
+  status: number;
+  /** The foreground task, while one runs. */
+  task: number | undefined;
+  /** The task below that waits for this shell to end. */
+  readonly waiter: number | undefined;
+  /** Printed when it is left, e.g. ssh's `Connection to node01 closed.` */
+  readonly farewell: string;
+}
+
+export interface Session {
+  readonly id: string;
+  readonly levels: Level[];
+  readonly history: string[];
+  /** Earlier lines of a command that is not complete yet (`> `). */
+  pending: string;
+  /** What was typed for a program that reads the terminal. */
+  readonly typed: Pipe;
+  /** The last thing on the terminal ended with a newline. */
+  atLineStart: boolean;
+  exitCode: number;
+}
+
+export interface ShellState {
+  readonly sessions: Map<string, Session>;
+  readonly tasks: Map<number, Task>;
+  readonly pipes: Map<number, Pipe>;
+  /** Engine process id to the task that waits for it. */
+  readonly processes: Map<string, number>;
+  /** Files that commands have written: by place, then by absolute path. */
+  readonly files: Map<string, Map<string, string>>;
+  /** Namespace of the current kubectl context. */
+  namespace: string;
+  nextId: number;
+}
+
+export function newState(): ShellState {
+  return { sessions: new Map(), tasks: new Map(), pipes: new Map(), processes: new Map(), files: new Map(), namespace: 'default', nextId: 1 };
+}
+
+/** A deep copy of plain data with Maps; frozen trees (parsed scripts) and repeated references stay shared within the copy. */
+export function copyState<T>(value: T): T {
+  const seen = new Map<object, object>();
+  const copy = (input: unknown): unknown => {
+    if (typeof input !== 'object' || input === null || Object.isFrozen(input)) return input;
+    const known = seen.get(input);
+    if (known !== undefined) return known;
+    if (input instanceof Map) {
+      const map = new Map<unknown, unknown>();
+      seen.set(input, map);
+      for (const [key, child] of input) map.set(key, copy(child));
+      return map;
+    }
+    if (Array.isArray(input)) {
+      const list: unknown[] = [];
+      seen.set(input, list);
+      for (const child of input) list.push(copy(child));
+      return list;
+    }
+    const object: Record<string, unknown> = {};
+    seen.set(input, object);
+    for (const [key, child] of Object.entries(input)) object[key] = copy(child);
+    return object;
+  };
+  return copy(value) as T;
+}

@@ -1,0 +1,306 @@
+/** The grammar of the shell: a recursive descent over POSIX lists, pipelines, loops and redirections. */
+import { type AndOr, type Assignment, type Command, freezeTree, type List, type Pipeline, type Redirect, type Word, type WordPart } from './ast.ts';
+import type { SyntaxProblem } from './errors.ts';
+import { literalText, MAX_NESTING, reservedText, Scanner, SyntaxFailure } from './scanner.ts';
+
+export type ParseResult =
+  | { readonly ok: true; readonly script: List }
+  /** `incomplete`: more lines could still make it right (an open quote, loop or here-document). */
+  | { readonly ok: false; readonly problem: SyntaxProblem; readonly line: number; readonly incomplete: boolean };
+
+/** A command line may have so many characters (a pasted manifest fits). */
+export const MAX_SCRIPT_CHARACTERS = 300_000;
+
+export function parseScript(text: string): ParseResult {
+  if (text.length > MAX_SCRIPT_CHARACTERS) {
+    return { ok: false, problem: { kind: 'unsupported', what: `a command line of more than ${MAX_SCRIPT_CHARACTERS} characters` }, line: 1, incomplete: false };
+  }
+  const scanner = new Scanner(text);
+  scanner.parseNested = (inner) => parseList(inner, [')']);
+  try {
+    const script = parseList(scanner, []);
+    if (!scanner.atEnd()) scanner.fail({ kind: 'unexpected', token: operatorAt(scanner) });
+    if (scanner.hereDocuments.length > 0) scanner.fail({ kind: 'end', expecting: scanner.hereDocuments[0]?.delimiter ?? '' });
+    return { ok: true, script: freezeTree(script) };
+  } catch (error) {
+    if (!(error instanceof SyntaxFailure)) throw error;
+    const incomplete = error.problem.kind === 'unterminated' || error.problem.kind === 'end';
+    return { ok: false, problem: error.problem, line: error.line, incomplete };
+  }
+}
+
+const CLOSERS = new Set(['do', 'done', 'then', 'elif', 'else', 'fi', '}', 'esac']);
+
+function operatorAt(scanner: Scanner): string {
+  for (const operator of [';;', '&&', '||', '<<<', '<<', '>>', '>&', '|', '&', ';', '<', '>', '(', ')']) if (scanner.startsWith(operator)) return operator;
+  if (scanner.peek() === '\n') return 'newline';
+  return scanner.atWord() ? (literalText(peekWord(scanner)) ?? scanner.peek()) : scanner.peek();
+}
+
+function peekWord(scanner: Scanner): Word {
+  const position = scanner.position;
+  const word = scanner.readWord();
+  scanner.position = position;
+  return word;
+}
+
+/** The reserved word that stands here, without taking it. */
+function reservedAt(scanner: Scanner): string | undefined {
+  const match = /^(?:[a-z]+|[{}!])(?=[\s;|&()<>]|$)/.exec(scanner.text.slice(scanner.position, scanner.position + 12));
+  return match?.[0];
+}
+
+function skipSeparators(scanner: Scanner): void {
+  for (;;) {
+    scanner.skipBlanks();
+    if (scanner.peek() !== '\n') return;
+    scanner.takeNewline();
+  }
+}
+
+/** Reads commands up to the end or one of the closing words (left in place). */
+function parseList(scanner: Scanner, closers: readonly string[]): List {
+  const items: AndOr[] = [];
+  for (;;) {
+    skipSeparators(scanner);
+    if (scanner.atEnd() || scanner.peek() === ')') break;
+    const reserved = reservedAt(scanner);
+    if (reserved !== undefined && CLOSERS.has(reserved)) {
+      if (closers.includes(reserved)) break;
+      scanner.fail({ kind: 'unexpected', token: reserved });
+    }
+    const item = parseAndOr(scanner);
+    scanner.skipBlanks();
+    let background = false;
+    if (scanner.startsWith(';;')) scanner.fail({ kind: 'unexpected', token: ';;' });
+    if (scanner.peek() === ';') scanner.position += 1;
+    else if (scanner.peek() === '&' && scanner.peek(1) !== '&') {
+      background = true;
+      scanner.position += 1;
+    } else if (scanner.peek() === '\n') scanner.takeNewline();
+    else if (!scanner.atEnd() && scanner.peek() !== ')') scanner.fail({ kind: 'unexpected', token: operatorAt(scanner) });
+    items.push({ ...item, background });
+  }
+  return { kind: 'list', items };
+}
+
+function parseAndOr(scanner: Scanner): AndOr {
+  const first = parsePipeline(scanner);
+  const rest: { operator: '&&' | '||'; pipeline: Pipeline }[] = [];
+  for (;;) {
+    scanner.skipBlanks();
+    const operator = scanner.startsWith('&&') ? '&&' : scanner.startsWith('||') ? '||' : undefined;
+    if (operator === undefined) return { kind: 'and-or', first, rest, background: false };
+    scanner.position += 2;
+    skipSeparators(scanner);
+    rest.push({ operator, pipeline: parsePipeline(scanner) });
+  }
+}
+
+function parsePipeline(scanner: Scanner): Pipeline {
+  scanner.skipBlanks();
+  let negated = false;
+  while (reservedAt(scanner) === '!') {
+    negated = !negated;
+    scanner.position += 1;
+    scanner.skipBlanks();
+  }
+  const commands = [parseCommand(scanner)];
+  for (;;) {
+    scanner.skipBlanks();
+    if (scanner.peek() !== '|' || scanner.peek(1) === '|') return { kind: 'pipeline', negated, commands };
+    scanner.position += scanner.peek(1) === '&' ? 2 : 1;
+    skipSeparators(scanner);
+    commands.push(parseCommand(scanner));
+  }
+}
+
+function expectReserved(scanner: Scanner, word: string): void {
+  skipSeparators(scanner);
+  if (scanner.atEnd()) scanner.fail({ kind: 'end', expecting: word });
+  if (reservedAt(scanner) !== word) scanner.fail({ kind: 'unexpected', token: operatorAt(scanner), expecting: word });
+  scanner.position += word.length;
+}
+
+function nest<T>(scanner: Scanner, parse: () => T): T {
+  scanner.depth += 1;
+  if (scanner.depth > MAX_NESTING) scanner.fail({ kind: 'unsupported', what: `nesting deeper than ${MAX_NESTING} levels` });
+  const value = parse();
+  scanner.depth -= 1;
+  return value;
+}
+
+function parseBody(scanner: Scanner, closers: readonly string[]): List {
+  const list = parseList(scanner, closers);
+  if (scanner.atEnd()) scanner.fail({ kind: 'end', expecting: closers[closers.length - 1] ?? '' });
+  if (list.items.length === 0) scanner.fail({ kind: 'unexpected', token: operatorAt(scanner) });
+  return list;
+}
+
+function parseCommand(scanner: Scanner): Command {
+  scanner.skipBlanks();
+  if (scanner.atEnd()) scanner.fail({ kind: 'end' });
+  if (scanner.peek() === '(') {
+    return nest(scanner, () => {
+      scanner.position += 1;
+      const body = parseList(scanner, []);
+      skipSeparators(scanner);
+      if (scanner.peek() !== ')') scanner.fail({ kind: 'end', expecting: ')' });
+      if (body.items.length === 0) scanner.fail({ kind: 'unexpected', token: ')' });
+      scanner.position += 1;
+      return { kind: 'group', subshell: true, body, redirects: parseRedirects(scanner) };
+    });
+  }
+  if (!scanner.atWord() && !isRedirectAt(scanner)) scanner.fail({ kind: 'unexpected', token: operatorAt(scanner) });
+  switch (reservedAt(scanner)) {
+    case '{':
+      return nest(scanner, () => {
+        scanner.position += 1;
+        const body = parseBody(scanner, ['}']);
+        scanner.position += 1;
+        return { kind: 'group', subshell: false, body, redirects: parseRedirects(scanner) };
+      });
+    case 'for':
+      return nest(scanner, () => parseFor(scanner));
+    case 'while':
+    case 'until':
+      return nest(scanner, () => {
+        const until = reservedAt(scanner) === 'until';
+        scanner.position += 5;
+        const condition = parseBody(scanner, ['do']);
+        expectReserved(scanner, 'do');
+        const body = parseBody(scanner, ['done']);
+        expectReserved(scanner, 'done');
+        return { kind: 'while', until, condition, body, redirects: parseRedirects(scanner) };
+      });
+    case 'if':
+      return nest(scanner, () => parseIf(scanner));
+    case 'case':
+    case 'select':
+    case 'function':
+      return scanner.fail({ kind: 'unsupported', what: `\`${reservedAt(scanner)}'` });
+    default:
+      return parseSimple(scanner);
+  }
+}
+
+function parseFor(scanner: Scanner): Command {
+  scanner.position += 3;
+  scanner.skipBlanks();
+  if (scanner.atEnd()) scanner.fail({ kind: 'end' });
+  const name = scanner.atWord() ? reservedText(scanner.readWord()) : undefined;
+  if (name === undefined || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) scanner.fail({ kind: 'unexpected', token: name ?? operatorAt(scanner) });
+  skipSeparators(scanner);
+  const words: Word[] = [];
+  if (reservedAt(scanner) === 'in') {
+    scanner.position += 2;
+    for (;;) {
+      scanner.skipBlanks();
+      if (!scanner.atWord()) break;
+      words.push(scanner.readWord());
+    }
+  }
+  scanner.skipBlanks();
+  if (scanner.peek() === ';') scanner.position += 1;
+  expectReserved(scanner, 'do');
+  const body = parseBody(scanner, ['done']);
+  expectReserved(scanner, 'done');
+  return { kind: 'for', name, words, body, redirects: parseRedirects(scanner) };
+}
+
+function parseIf(scanner: Scanner): Command {
+  scanner.position += 2;
+  const branches: { condition: List; body: List }[] = [];
+  for (;;) {
+    const condition = parseBody(scanner, ['then']);
+    expectReserved(scanner, 'then');
+    branches.push({ condition, body: parseBody(scanner, ['elif', 'else', 'fi']) });
+    skipSeparators(scanner);
+    if (reservedAt(scanner) !== 'elif') break;
+    scanner.position += 4;
+  }
+  let otherwise: List | undefined;
+  if (reservedAt(scanner) === 'else') {
+    scanner.position += 4;
+    otherwise = parseBody(scanner, ['fi']);
+  }
+  expectReserved(scanner, 'fi');
+  return { kind: 'if', branches, otherwise, redirects: parseRedirects(scanner) };
+}
+
+function isRedirectAt(scanner: Scanner): boolean {
+  return /^(?:[0-2]?(?:<|>)|&>)/.test(scanner.text.slice(scanner.position, scanner.position + 3));
+}
+
+function parseRedirects(scanner: Scanner): Redirect[] {
+  const redirects: Redirect[] = [];
+  for (;;) {
+    scanner.skipBlanks();
+    if (!isRedirectAt(scanner)) return redirects;
+    parseRedirect(scanner, redirects);
+  }
+}
+
+function parseRedirect(scanner: Scanner, into: Redirect[]): void {
+  let descriptor: number | 'both' | undefined;
+  if (scanner.startsWith('&>')) {
+    descriptor = 'both';
+    scanner.position += 1;
+  } else if (/[0-2]/.test(scanner.peek())) {
+    descriptor = Number(scanner.peek());
+    scanner.position += 1;
+  }
+  const operator = (['<<<', '<<', '>>', '>&', '>|', '<', '>'] as const).find((candidate) => scanner.startsWith(candidate)) ?? '>';
+  scanner.position += operator.length;
+  const stripTabs = operator === '<<' && scanner.peek() === '-';
+  if (stripTabs) scanner.position += 1;
+  scanner.skipBlanks();
+  if (!scanner.atWord()) scanner.fail(scanner.atEnd() ? { kind: 'unexpected', token: 'newline' } : { kind: 'unexpected', token: operatorAt(scanner) });
+  const target = scanner.readWord();
+  const fd = descriptor ?? (operator.startsWith('<') ? 0 : 1);
+  if (operator !== '<<') {
+    into.push({ descriptor: fd, operator: operator === '>|' ? '>' : operator, target });
+    return;
+  }
+  const at = into.length;
+  into.push({ descriptor: fd, operator, target });
+  scanner.hereDocuments.push({
+    delimiter: literalText(target) ?? scanner.text.slice(target.start, target.end),
+    quoted: target.parts.some((part) => part.kind === 'text' && part.quoted),
+    stripTabs,
+    fill: (word) => {
+      into[at] = { descriptor: fd, operator, target: word };
+    },
+  });
+}
+
+function parseSimple(scanner: Scanner): Command {
+  const assignments: Assignment[] = [];
+  const words: Word[] = [];
+  const redirects: Redirect[] = [];
+  for (;;) {
+    scanner.skipBlanks();
+    if (isRedirectAt(scanner)) {
+      parseRedirect(scanner, redirects);
+      continue;
+    }
+    if (!scanner.atWord()) break;
+    const word = scanner.readWord();
+    const assignment = words.length === 0 ? asAssignment(word) : undefined;
+    if (assignment === undefined) words.push(word);
+    else assignments.push(assignment);
+  }
+  if (scanner.peek() === '(' && words.length === 1 && assignments.length === 0) {
+    scanner.fail(/^\(\s*\)/.test(scanner.text.slice(scanner.position)) ? { kind: 'unsupported', what: 'a function definition' } : { kind: 'unexpected', token: '(' });
+  }
+  return { kind: 'simple', assignments, words, redirects };
+}
+
+function asAssignment(word: Word): Assignment | undefined {
+  const first = word.parts[0];
+  if (first?.kind !== 'text' || first.quoted) return undefined;
+  const match = /^([A-Za-z_][A-Za-z0-9_]*)=/.exec(first.text);
+  if (match?.[1] === undefined) return undefined;
+  const head: WordPart = { kind: 'text', text: first.text.slice(match[0].length), quoted: false };
+  return { name: match[1], value: { parts: [head, ...word.parts.slice(1)], start: word.start + match[0].length, end: word.end } };
+}

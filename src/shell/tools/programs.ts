@@ -1,0 +1,48 @@
+/** The programs of the packet engine as terminal commands: curl, dig, ping, tcpdump and the others. */
+import { type Command, defineCommand, type Program } from '../command.ts';
+
+const summaries: Readonly<Record<string, string>> = {
+  curl: 'an HTTP request: curl [-v] http://web-service',
+  wget: 'an HTTP request: wget -qO- http://web-service',
+  ping: 'ICMP echo (-c N)',
+  nslookup: 'a DNS question as BIND’s tool asks it',
+  'busybox-nslookup': 'a DNS question as busybox asks it',
+  dig: 'a DNS question (+short, +search, @server)',
+  host: 'a DNS question',
+  getent: 'names as the C library resolves them',
+  tcpdump: 'packets at a device: tcpdump -i any -nn tcp port 80',
+  nc: 'connects to a port: nc -zv HOST PORT',
+  traceroute: 'the routers on the way (-n)',
+  sleep: 'waits: sleep SECONDS',
+};
+
+/** Programs read no terminal of their own; `kubectl exec` and loops reach them through the command table. */
+export function programCommand(name: string, program: Program): Command {
+  return defineCommand({
+    name,
+    summary: summaries[name] ?? 'a network program',
+    group: name === 'sleep' ? 'shell' : 'network',
+    run: ({ argv, place, outTty, out, err }) => {
+      const parsed = program.parse(argv, { tty: outTty, image: place.pod?.image ?? place.profile });
+      if (!parsed.ok) {
+        if (parsed.stdout !== undefined) out(parsed.stdout);
+        err(parsed.stderr);
+        return parsed.exitCode;
+      }
+      return { kind: 'program', app: program.app, name, config: parsed.config, endless: program.endless(parsed.config) };
+    },
+    complete: (_words, current, { host }) => (/^-/.test(current) ? [] : targetsFor(name, current, host)),
+  });
+}
+
+function targetsFor(name: string, current: string, host: { readonly api: { readonly view: { list(kind: string): readonly { readonly metadata: { readonly name: string } }[] } } }): string[] {
+  if (name === 'sleep' || name === 'tcpdump') return [];
+  const services = host.api.view.list('Service').map((service) => service.metadata.name);
+  return [...services, ...services.map((service) => `http://${service}`)].filter((candidate) => candidate.startsWith(current) && (current.startsWith('http') || !candidate.includes('/')));
+}
+
+export function withPrograms(commands: ReadonlyMap<string, Command>, programs: ReadonlyMap<string, Program>): ReadonlyMap<string, Command> {
+  const all = new Map(commands);
+  for (const [name, program] of programs) if (!all.has(name)) all.set(name, programCommand(name, program));
+  return all;
+}

@@ -1,0 +1,209 @@
+/** sh, bash, ssh, nsenter, busybox, clear, history, help, watch: commands that run others or speak about the shell. */
+import { type Command, defineCommand, type Filter, type Hook, type Invocation, type Outcome } from '../command.ts';
+import { getProfile } from '../images.ts';
+import { shellFlavour } from '../machine/places.ts';
+import { resolvePath } from '../paths.ts';
+import type { Place } from '../state.ts';
+import { formatSyntaxProblem } from '../syntax/errors.ts';
+import { parseScript } from '../syntax/parser.ts';
+
+/** `sh -c TEXT`, `sh FILE`, or an interactive shell. */
+export function runShell(invocation: Invocation, program: string, argv: readonly string[], place: Place): Outcome {
+  const words = argv.filter((word, index) => !(word === '-i' || word === '-l' || word === '-e' || word === '--login' || word === '-x') || argv.slice(0, index).includes('-c'));
+  const flavour = shellFlavour(place, program);
+  if (words[0] === '-c' || words[0] === '-ec' || words[0] === '-lc' || words[0] === '-xc') {
+    const text = words[1];
+    if (text === undefined) {
+      invocation.err(flavour === 'bash' ? `${program}: -c: option requires an argument\n` : `${program}: -c requires an argument\n`);
+      return 2;
+    }
+    return runText(invocation, text, place, [words[2] ?? program, ...words.slice(3)], program);
+  }
+  const file = words[0];
+  if (file !== undefined && !file.startsWith('-')) {
+    const text = invocation.shell.readFile(invocation.place, resolvePath(invocation.cwd, file));
+    if (text === undefined) {
+      invocation.err(flavour === 'bash' ? `${program}: ${file}: No such file or directory\n` : `${program}: 0: cannot open ${file}: No such file\n`);
+      return flavour === 'bash' ? 127 : 2;
+    }
+    return runText(invocation, text, place, words, program);
+  }
+  return { kind: 'shell', program, place, farewell: '', login: place !== invocation.place };
+}
+
+function runText(invocation: Invocation, text: string, place: Place, positional: readonly string[], program: string): Outcome {
+  const parsed = parseScript(text);
+  if (!parsed.ok) {
+    invocation.err(formatSyntaxProblem(parsed.problem, shellFlavour(place, program), parsed.line));
+    return 2;
+  }
+  return { kind: 'script', script: parsed.script, positional: [program, ...positional.slice(1)], subshell: true, ...(place === invocation.place ? {} : { place }) };
+}
+
+function defineShell(name: string): Command {
+  return defineCommand({ name, summary: 'a shell (-c TEXT, FILE, or interactive)', group: 'shell', run: (invocation) => runShell(invocation, name, invocation.argv, invocation.place) });
+}
+export const shellPrograms: readonly Command[] = ['sh', 'bash', 'ash', 'dash', 'zsh'].map(defineShell);
+
+/** A shell whose standard input is a pipe or file: the script is read whole, then run. */
+export const shellInputFilter: Filter = {
+  data: (state: { text: string }, text: string) => {
+    state.text += text;
+    return undefined;
+  },
+  end: (state: { text: string; place: Place; program: string }, io) => {
+    const invocation = io.invocation();
+    return runText(invocation, state.text, state.place, [state.program], state.program);
+  },
+};
+
+export const ssh = defineCommand({
+  name: 'ssh',
+  summary: 'a shell on another node: ssh node01 [COMMAND]',
+  group: 'network',
+  run: (invocation) => {
+    const { argv, host, shell, err } = invocation;
+    const words = [...argv];
+    while (words[0]?.startsWith('-') === true) {
+      const option = words.shift() ?? '';
+      if (/^-[olpi]$/.test(option)) words.shift();
+    }
+    const target = words.shift();
+    if (target === undefined) {
+      err('usage: ssh [-46AaCfGgKkMNnqsTtVvXxYy] destination [command [argument ...]]\n');
+      return 255;
+    }
+    const name = target.includes('@') ? (target.split('@')[1] ?? '') : target;
+    const place = shell.hostPlace(name) ?? findHostByAddress(invocation, name);
+    if (place === undefined) {
+      err(`ssh: Could not resolve hostname ${name}: Name or service not known\n`);
+      return 255;
+    }
+    const record = host.engine.records.find(place.hostId);
+    if (record?.kind === 'host' && record.role !== 'node' && record.role !== 'external') {
+      err(`ssh: connect to host ${name} port 22: Connection refused\n`);
+      return 255;
+    }
+    if (words.length > 0) return runText(invocation, words.join(' '), place, ['bash'], 'bash');
+    return { kind: 'shell', program: 'bash', place, farewell: `logout\nConnection to ${name} closed.\n`, login: true };
+  },
+  complete: (_words, current, { host }) => {
+    const names: string[] = [];
+    for (const record of host.engine.records.values()) if (record.kind === 'host' && record.role === 'node') names.push(record.name);
+    return names.filter((name) => name.startsWith(current));
+  },
+});
+
+function findHostByAddress(invocation: Invocation, ip: string): Place | undefined {
+  for (const record of invocation.host.engine.records.values()) {
+    if (record.kind === 'device' && record.addresses.some((address) => address.ip === ip) && record.netns.endsWith('/netns/root')) return invocation.shell.hostPlace(record.netns.slice(0, -'/netns/root'.length));
+  }
+  return undefined;
+}
+
+export const busybox = defineCommand({
+  name: 'busybox',
+  summary: 'runs busybox’ own version of a tool: busybox nslookup NAME',
+  group: 'shell',
+  run: ({ argv, shell, err, out }) => {
+    const applet = argv[0];
+    if (applet === undefined) {
+      out('BusyBox v1.37.0 (2024-09-26 21:31:42 UTC) multi-call binary.\n');
+      return 0;
+    }
+    const own = shell.commands.has(`busybox-${applet}`) ? `busybox-${applet}` : applet;
+    if (!shell.commands.has(own)) {
+      err(`${applet}: applet not found\n`);
+      return 127;
+    }
+    return { kind: 'call', argv: [own, ...argv.slice(1)] };
+  },
+});
+
+export const clear = defineCommand({
+  name: 'clear',
+  summary: 'clears the terminal',
+  group: 'shell',
+  run: ({ out }) => {
+    out('\u001b[H\u001b[2J');
+    return 0;
+  },
+});
+export const history = defineCommand({
+  name: 'history',
+  summary: 'the lines typed in this session',
+  group: 'shell',
+  run: ({ session, out }) => {
+    for (const [index, line] of session.history.entries()) out(`${String(index + 1).padStart(5)}  ${line}\n`);
+    return 0;
+  },
+});
+
+const groupTitles = { kubernetes: 'Kubernetes', network: 'Network', text: 'Text', shell: 'Shell' } as const;
+
+export const help = defineCommand({
+  name: 'help',
+  summary: 'this list',
+  group: 'shell',
+  run: ({ shell, place, out }) => {
+    out(`Commands on ${place.hostname}. All of it is simulated: packets cross the world on the canvas, nothing leaves this page.\n`);
+    for (const group of ['kubernetes', 'network', 'text', 'shell'] as const) {
+      const commands = [...shell.commands.values()].filter((command) => command.group === group && !command.name.startsWith('busybox-') && shell.hasProgram(place, command.name));
+      if (commands.length === 0) continue;
+      out(`\n${groupTitles[group]}\n`);
+      for (const command of commands.sort((a, b) => (a.name < b.name ? -1 : 1))) out(`  ${command.name.padEnd(14)} ${command.summary}\n`);
+    }
+    out('\nAlso: pipes, && || ; &, > >> 2>&1 <<EOF, $(…), $VAR, for, while, if, Ctrl-C, Tab. Not modelled: IPv6, files beyond those that matter for the network.\n');
+    return 0;
+  },
+});
+
+export const watchCommand = defineCommand({
+  name: 'watch',
+  summary: 'repeats a command (-n SECONDS) until Ctrl-C',
+  group: 'shell',
+  run: ({ argv, err }) => {
+    const words = [...argv];
+    let seconds = '2';
+    while (words[0]?.startsWith('-') === true) {
+      const option = words.shift() ?? '';
+      if (option === '-n') seconds = words.shift() ?? '2';
+      else if (option.startsWith('-n')) seconds = option.slice(2);
+    }
+    if (words.length === 0 || !/^\d+(?:\.\d+)?$/.test(seconds)) {
+      err(words.length === 0 ? 'Usage:\n watch [options] command\n' : `watch: failed to parse argument: '${seconds}'\n`);
+      return 1;
+    }
+    const parsed = parseScript(`while true; do ${words.join(' ')}; sleep ${Math.max(0.1, Number(seconds))}; done`);
+    if (!parsed.ok) {
+      err(formatSyntaxProblem(parsed.problem, 'bash', parsed.line));
+      return 1;
+    }
+    return { kind: 'script', script: parsed.script, subshell: true };
+  },
+});
+
+export const which = defineCommand({
+  name: 'which',
+  summary: 'where a command is',
+  group: 'shell',
+  run: ({ argv, shell, place, out }) => {
+    let status = 0;
+    for (const name of argv) {
+      if (shell.hasProgram(place, name)) out(`${getProfile(place.profile).busybox ? '/bin' : '/usr/bin'}/${name}\n`);
+      else status = 1;
+    }
+    return status;
+  },
+});
+
+/** `time`: real time is virtual time; there is no CPU time to measure. */
+export const timeHook: Hook = (data: { startNs: number }, status, io) => {
+  const seconds = (io.invocation().host.nowNs - data.startNs) / 1e9;
+  const format = (value: number): string => `${Math.floor(value / 60)}m${(value % 60).toFixed(3)}s`;
+  io.err(`\nreal\t${format(seconds)}\nuser\t${format(0)}\nsys\t${format(0)}\n`);
+  return status;
+};
+
+/** xargs answers 123 when a command failed. */
+export const xargsHook: Hook = (_data: unknown, status) => (status === 0 ? 0 : status === 127 || status === 126 ? status : 123);

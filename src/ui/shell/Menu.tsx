@@ -1,0 +1,85 @@
+/** A button that opens a list of actions: arrows move, Escape and a click elsewhere close it. */
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
+import styles from './Menu.module.css';
+
+export interface MenuItem {
+  readonly label: string;
+  readonly detail?: string;
+  readonly disabled?: boolean;
+  readonly onPick: () => void;
+}
+
+export interface MenuProps {
+  readonly label: string;
+  readonly items: readonly MenuItem[];
+  readonly children: ReactNode;
+  readonly className?: string | undefined;
+  /** The list's edge that lines up with the button's. */
+  readonly align?: 'start' | 'end';
+  /** Above the button (at the foot of the window). */
+  readonly up?: boolean;
+}
+
+export function Menu({ label, items, children, className, align = 'start', up = false }: MenuProps) {
+  const [open, setOpen] = useState(false);
+  const root = useRef<HTMLDivElement>(null);
+  const list = useRef<HTMLDivElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
+  const id = useId();
+
+  useEffect(() => {
+    if (!open) return;
+    list.current?.querySelector<HTMLButtonElement>('button:not(:disabled)')?.focus();
+    const outside = (event: PointerEvent) => {
+      if (event.target instanceof Node && !(root.current?.contains(event.target) ?? false)) setOpen(false);
+    };
+    document.addEventListener('pointerdown', outside);
+    return () => document.removeEventListener('pointerdown', outside);
+  }, [open]);
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (!open) return;
+    event.stopPropagation();
+    if (event.key === 'Escape') {
+      setOpen(false);
+      button.current?.focus();
+      return;
+    }
+    const steps: Readonly<Record<string, number>> = { ArrowDown: 1, ArrowUp: -1 };
+    const step = steps[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    const buttons = [...(list.current?.querySelectorAll<HTMLButtonElement>('button:not(:disabled)') ?? [])];
+    const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
+    buttons[(at + step + buttons.length) % buttons.length]?.focus();
+  };
+
+  return (
+    <div className={styles.menu} ref={root} onKeyDown={onKeyDown} role="presentation">
+      <button ref={button} type="button" className={className} aria-label={label} title={label} aria-haspopup="menu" aria-expanded={open} aria-controls={open ? id : undefined} onClick={() => setOpen(!open)}>
+        {children}
+      </button>
+      {open ? (
+        <div id={id} role="menu" aria-label={label} ref={list} className={[styles.list, align === 'end' ? styles.end : '', up ? styles.up : ''].join(' ')}>
+          {items.map((item) => (
+            <button
+              key={`${item.label} ${item.detail ?? ''}`}
+              type="button"
+              role="menuitem"
+              className={styles.item}
+              disabled={item.disabled === true}
+              onClick={() => {
+                setOpen(false);
+                button.current?.focus();
+                item.onPick();
+              }}
+            >
+              <span>{item.label}</span>
+              {item.detail === undefined ? null : <span className={styles.detail}>{item.detail}</span>}
+            </button>
+          ))}
+        </div>
+      ) : null}
+    </div>
+  );
+}

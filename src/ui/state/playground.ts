@@ -1,0 +1,372 @@
+/** The page's model: one worker client, one document, their stores, and everything a person can do to them. */
+import type { PlaygroundClient } from '../../worker/protocol.ts';
+import type { DocumentFile, WorldDocument } from '../../world/document.ts';
+import type { Inspection, LinkTarget, WorldUpdate } from '../../world/views.ts';
+import { Autosave } from './autosave.ts';
+import { isFileName, MAX_FILE_LENGTH, MAX_FILES } from './check-document.ts';
+import { createDocument, type DocumentStore, withText } from './document.ts';
+import { claimDocument, type DocumentLock } from './document-lock.ts';
+import type { SavedWork } from './document-store.ts';
+import { articleFiles } from './examples.ts';
+import { applyUpdate, createMirror, emptyMirror, type MirrorStore } from './mirror.ts';
+import { type LoadOptions, Playback } from './playback.ts';
+import { RunQueue } from './run-queue.ts';
+import { createSession, type Preferences, type Run, type SessionStore } from './session.ts';
+import type { Opening } from './start.ts';
+import type { Storage } from './storage.ts';
+
+export interface PlaygroundOptions {
+  readonly client: PlaygroundClient;
+  readonly storage: Storage;
+  readonly preferences: Preferences;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number;
+  /** Called once a shared document has become the reader's own: the address no longer names it. */
+  readonly onOwned: () => void;
+}
+
+/** Typing pauses this long before the world is asked to follow. */
+const APPLY_DELAY_MS = 250;
+/** Sessions whose commands are not shown as runs (a lesson's checks). */
+export const HIDDEN_SESSION = 'lesson-check';
+export const FIRST_COMMAND = 'kubectl exec client -- curl -s web-service';
+const MAX_RUNS = 50;
+/** Between two additions to the packets of a program that does not end. */
+const LIVE_DELAY_MS = 500;
+const MAX_LIVE_EVENTS = 5_000;
+/** After the last update, before the worker is asked for the document (for autosave). */
+const DOCUMENT_DELAY_MS = 200;
+
+export class Playground {
+  readonly client: PlaygroundClient;
+  readonly storage: Storage;
+  readonly document: DocumentStore = createDocument();
+  readonly mirror: MirrorStore = createMirror();
+  readonly session: SessionStore;
+  readonly playback: Playback;
+  readonly #options: PlaygroundOptions;
+  readonly #queue: RunQueue;
+  /** The worker's document as it was after its last update. */
+  #worldDocument: WorldDocument | undefined;
+  #autosave: Autosave | undefined;
+  #lock: DocumentLock | undefined;
+  #applyTimers = new Map<string, ReturnType<typeof setTimeout>>();
+  #liveRun: Run | undefined;
+  #nonce = 0;
+  #openings = 0;
+  #liveTimer: ReturnType<typeof setTimeout> | undefined;
+  #documentTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: PlaygroundOptions) {
+    this.#options = options;
+    this.client = options.client;
+    this.storage = options.storage;
+    this.session = createSession(options.preferences);
+    this.playback = new Playback(options.client);
+    this.#queue = new RunQueue((session, line, byReader) => this.#run(session, line, byReader));
+    this.client.subscribe((update) => this.#updated(update));
+    this.client.onCrash((message) => {
+      this.notify(`The simulation stopped and was started again from your document. (${message})`, 'problem');
+    });
+  }
+
+  /** Opens a world in place of the one that runs; resolves when it runs and, for the first minute, its packets are on their way. */
+  async open(opening: Opening): Promise<void> {
+    this.#openings += 1;
+    const number = this.#openings;
+    await this.#autosave?.flush();
+    this.#autosave?.stop();
+    this.#lock?.release();
+    for (const timer of this.#applyTimers.values()) clearTimeout(timer);
+    this.#applyTimers.clear();
+    this.#liveRun = undefined;
+    this.playback.pause();
+    this.mirror.setState(emptyMirror);
+    this.document.setState({
+      id: opening.id,
+      title: opening.document.title ?? 'untitled',
+      origin: opening.origin,
+      texts: opening.texts,
+      positions: opening.document.positions,
+      applying: 'applied',
+    });
+    this.session.setState((session) => ({
+      openFile: preferredFile(opening),
+      selection: opening.moment.selection,
+      inspecting: opening.moment.selection === undefined ? 'hop' : 'selection',
+      lens: opening.moment.lens ?? session.lens,
+      terminalSession: 'main',
+      runs: [],
+      run: undefined,
+      save: { kind: 'idle' },
+      writable: true,
+      ...(opening.lesson === undefined ? {} : { mode: 'learn' as const, lesson: opening.lesson.id, lessonStep: opening.lesson.step - 1 }),
+    }));
+    this.#autosave = new Autosave({
+      storage: this.storage,
+      documentId: opening.id,
+      revision: opening.revision,
+      collect: () => this.work(),
+      now: this.#options.now,
+      onState: (save) => this.session.setState({ save }),
+    });
+    if (opening.origin === 'own') this.#claim(opening.id);
+    this.#worldDocument = opening.document;
+    try {
+      await this.client.call('open', opening.document, articleFiles);
+    } catch (error) {
+      this.mirror.setState({ status: 'failed', problem: firstLine(error) });
+      return;
+    }
+    if (number !== this.#openings) return;
+    for (const file of opening.texts) {
+      if (opening.document.files.find((one) => one.path === file.path)?.text !== file.text) this.#apply(file.path);
+    }
+    if (opening.firstMinute) await this.#queue.add('main', FIRST_COMMAND, false);
+    else await this.#showHistory(opening.moment.seq);
+  }
+
+  /** What autosave writes, and what "download my work" gives. Undefined while nothing is open. */
+  work(): SavedWork | undefined {
+    const { id, texts } = this.document.getState();
+    const document = this.currentDocument();
+    return id === '' || document === undefined ? undefined : { document, texts };
+  }
+
+  /** The document with its present title and positions, as the worker last told it. */
+  currentDocument(): WorldDocument | undefined {
+    const { title, positions } = this.document.getState();
+    return this.#worldDocument === undefined ? undefined : { ...this.#worldDocument, title, positions };
+  }
+
+  /** The document with every text as it stands in the editor. */
+  async exactDocument(): Promise<WorldDocument> {
+    for (const path of this.#applyTimers.keys()) await this.#apply(path);
+    this.#worldDocument = await this.client.call('document');
+    return this.currentDocument() as WorldDocument;
+  }
+
+  /** Types a line into a session; lines of one session wait for each other. */
+  run(session: string, line: string): Promise<number> {
+    return this.#queue.add(session, line, session !== HIDDEN_SESSION);
+  }
+
+  async interrupt(session: string): Promise<void> {
+    this.#queue.clear(session);
+    await this.client.call('interrupt', session);
+  }
+
+  /** New text of a file (null: removed). Refuses, with a sentence, what would freeze the page; the caller keeps what was typed. */
+  setText(path: string, text: string | null): string | undefined {
+    if (text !== null && text.length > MAX_FILE_LENGTH)
+      return `This file would have ${Math.round(text.length / 1024).toLocaleString('en')} kB; at most ${MAX_FILE_LENGTH / 1024} kB are read. It is not applied.`;
+    this.document.setState((document) => ({ texts: withText(document.texts, path, text), applying: 'pending' }));
+    clearTimeout(this.#applyTimers.get(path));
+    this.#applyTimers.set(
+      path,
+      setTimeout(() => void this.#apply(path), text === null ? 0 : APPLY_DELAY_MS),
+    );
+    this.#changed();
+    return undefined;
+  }
+
+  /** A sentence when the name cannot be taken. */
+  addFile(path: string, text = ''): string | undefined {
+    const { texts } = this.document.getState();
+    if (texts.length >= MAX_FILES) return `A world has at most ${MAX_FILES} files.`;
+    const refused = fileNameProblem(path, texts);
+    if (refused !== undefined) return refused;
+    const problem = this.setText(path, text);
+    if (problem === undefined) this.session.setState({ openFile: path });
+    return problem;
+  }
+
+  renameFile(from: string, to: string): string | undefined {
+    if (from === to) return undefined;
+    const { texts } = this.document.getState();
+    const problem = fileNameProblem(to, texts);
+    if (problem !== undefined) return problem;
+    this.document.setState({ texts: texts.map((file) => (file.path === from ? { path: to, text: file.text } : file)), applying: 'pending' });
+    if (this.session.getState().openFile === from) this.session.setState({ openFile: to });
+    // The new one first: both together are refused, and then nothing in the cluster was ever gone.
+    void this.#apply(to);
+    void this.#apply(from);
+    return undefined;
+  }
+
+  removeFile(path: string): void {
+    this.setText(path, null);
+    if (this.session.getState().openFile === path) this.session.setState({ openFile: this.document.getState().texts[0]?.path ?? '' });
+  }
+
+  rename(title: string): void {
+    this.document.setState({ title: title.trim().slice(0, 120) || 'untitled' });
+    this.#changed();
+  }
+
+  moveBox(id: string, offset: readonly [number, number]): void {
+    this.document.setState((document) => ({ positions: { ...document.positions, [id]: offset } }));
+    this.#changed();
+  }
+
+  /** Shows a box, object or chain; `reveal` also brings its YAML into the editor. */
+  select(target: LinkTarget | undefined, reveal = true): void {
+    this.session.setState({ selection: target, inspecting: target === undefined ? 'hop' : 'selection' });
+    if (target !== undefined && reveal) void this.#revealSource(target);
+  }
+
+  revealPlace(file: string, startOffset: number, endOffset: number): void {
+    if (!this.document.getState().texts.some((one) => one.path === file)) return;
+    this.#nonce += 1;
+    this.session.setState({ openFile: file, reveal: { file, startOffset, endOffset, nonce: this.#nonce } });
+  }
+
+  /** Loads a command's packets; by default the playhead stands before the first. */
+  async showRun(run: Run, options: LoadOptions = {}): Promise<void> {
+    this.session.setState({ run, inspecting: 'hop' });
+    await this.playback.load(run.fromSeq, run.toSeq, options);
+  }
+
+  notify(text: string, tone: 'info' | 'problem' = 'info'): void {
+    this.#nonce += 1;
+    const notice = { id: this.#nonce, text, tone };
+    this.session.setState((session) => ({ notices: [...session.notices, notice].slice(-4) }));
+  }
+
+  dismiss(id: number): void {
+    this.session.setState((session) => ({ notices: session.notices.filter((notice) => notice.id !== id) }));
+  }
+
+  takeOver(): void {
+    this.#lock?.takeOver();
+  }
+
+  /** Saves now: the page is about to be hidden or closed. */
+  flush(): Promise<void> {
+    return this.#autosave?.flush() ?? Promise.resolve();
+  }
+
+  async savePreferences(): Promise<void> {
+    const { theme, shortcuts, background, panelSizes } = this.session.getState();
+    try {
+      await this.storage.set('preferences', { theme, shortcuts, background, panelSizes } satisfies Preferences);
+    } catch {
+      // Preferences are a convenience; the document's own failure is what the banner is for.
+    }
+  }
+
+  #updated(update: WorldUpdate): void {
+    this.mirror.setState((mirror) => applyUpdate(mirror, update));
+    this.#documentTimer ??= setTimeout(() => void this.#askDocument(), DOCUMENT_DELAY_MS);
+    if (this.#liveRun !== undefined && update.headSeq > this.#liveRun.toSeq) this.#liveTimer ??= setTimeout(() => this.#extendLiveRun(), LIVE_DELAY_MS);
+  }
+
+  /** While ping or tcpdump runs its packets are added to what can be played; the last ones only, when there are many. */
+  #extendLiveRun(): void {
+    this.#liveTimer = undefined;
+    const live = this.#liveRun;
+    if (live === undefined) return;
+    const { headSeq, sessions } = this.mirror.getState();
+    const run: Run = { ...live, fromSeq: Math.max(live.fromSeq, headSeq - MAX_LIVE_EVENTS), toSeq: headSeq };
+    this.#liveRun = sessions.some((session) => session.id === live.session && session.busy) ? run : undefined;
+    this.session.setState((state) => ({ runs: state.runs.map((one) => (one === live ? run : one)), ...(state.run === live ? { run } : {}) }));
+    if (this.session.getState().run !== run) return;
+    const { index, hopCount } = this.playback.getSnapshot();
+    // Who has seen all so far sees the new ones at once; who looks at an earlier hop stays there.
+    void this.playback.load(run.fromSeq, run.toSeq, { at: hopCount === 0 ? 'start' : 'keep', ...(index >= hopCount - 1 ? { play: true } : {}) });
+  }
+
+  async #askDocument(): Promise<void> {
+    this.#documentTimer = undefined;
+    const number = this.#openings;
+    const document = await this.client.call('document').catch(() => undefined);
+    if (document !== undefined && number === this.#openings) this.#worldDocument = document;
+  }
+
+  async #run(session: string, line: string, byReader: boolean): Promise<number> {
+    const { exitCode, firstSeq, lastSeq } = await this.client.call('run', session, line);
+    if (line.trim() === '') return exitCode;
+    if (byReader) this.#changed();
+    const view = this.mirror.getState().sessions.find((one) => one.id === session);
+    const endless = view?.busy === true && view.endless;
+    const run: Run = { label: line.trim(), session, fromSeq: firstSeq, toSeq: lastSeq };
+    if (endless) this.#liveRun = run;
+    if (session === HIDDEN_SESSION || (lastSeq <= firstSeq && !endless)) return exitCode;
+    this.session.setState((state) => ({ runs: [...state.runs, run].slice(-MAX_RUNS) }));
+    if (lastSeq > firstSeq) await this.showRun(run, { play: true });
+    return exitCode;
+  }
+
+  /** After a reload or a link: the last command's packets, at the moment asked for or at their end, paused. */
+  async #showHistory(seq: number | undefined): Promise<void> {
+    const { terminal, headSeq } = this.mirror.getState();
+    const commands = terminal.filter((entry) => entry.kind === 'command' && entry.session !== HIDDEN_SESSION && entry.text.trim() !== '');
+    const runs = commands
+      .map((entry, index): Run => ({ label: entry.text.trim(), session: entry.session, fromSeq: entry.seq, toSeq: commands[index + 1]?.seq ?? headSeq }))
+      .filter((run) => run.toSeq > run.fromSeq);
+    this.session.setState({ runs: runs.slice(-MAX_RUNS) });
+    const run = (seq === undefined ? undefined : runs.find((one) => seq >= one.fromSeq && seq < one.toSeq)) ?? runs.at(-1);
+    if (run === undefined) return;
+    await this.showRun(run, { at: 'end' });
+    if (seq !== undefined) this.playback.seekToSeq(seq);
+  }
+
+  async #apply(path: string): Promise<void> {
+    clearTimeout(this.#applyTimers.get(path));
+    this.#applyTimers.delete(path);
+    const text = this.document.getState().texts.find((file) => file.path === path)?.text ?? null;
+    try {
+      const { applied } = await this.client.call('edit', path, text);
+      if (this.#applyTimers.size === 0) this.document.setState({ applying: applied ? 'applied' : 'refused' });
+    } catch (error) {
+      this.document.setState({ applying: 'refused' });
+      this.notify(`The change was not applied: ${firstLine(error)}`, 'problem');
+    }
+    this.#changed();
+  }
+
+  #changed(): void {
+    const { id, origin } = this.document.getState();
+    if (id === '') return;
+    if (origin === 'shared') {
+      this.document.setState({ origin: 'own' });
+      this.#options.onOwned();
+      this.#claim(id);
+    }
+    this.#autosave?.changed();
+  }
+
+  #claim(id: string): void {
+    this.#lock?.release();
+    this.#lock = claimDocument(id, (writable) => {
+      if (this.document.getState().id !== id) return;
+      const before = this.session.getState().writable;
+      if (before && !writable) void this.#autosave?.flush();
+      if (this.#autosave !== undefined) this.#autosave.writable = writable;
+      this.session.setState({ writable });
+    });
+  }
+
+  async #revealSource(target: LinkTarget): Promise<void> {
+    const { topology } = this.mirror.getState();
+    const key = target.kind === 'object' ? target.key : topology.netnses.find((netns) => netns.id === target.id)?.objectKey;
+    if (key === undefined) return;
+    const inspection: Inspection | null = await this.client.call('inspect', { kind: 'object', key }).catch(() => null);
+    if (inspection?.kind !== 'object' || inspection.source === undefined || this.session.getState().selection !== target) return;
+    const { file, span } = inspection.source;
+    this.revealPlace(file, span.startOffset, span.endOffset);
+  }
+}
+
+function fileNameProblem(path: string, texts: readonly DocumentFile[]): string | undefined {
+  if (!isFileName(path)) return 'A file name has letters, digits, dots, dashes and underscores, at most 64.';
+  return texts.some((file) => file.path === path) ? `There is a file ${path} already.` : undefined;
+}
+
+const firstLine = (error: unknown): string => (error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error));
+
+/** The file to begin with: what the reader most likely changes first. */
+function preferredFile(opening: Opening): string {
+  const names = opening.texts.map((file) => file.path);
+  return names.find((name) => name.startsWith('web')) ?? names[0] ?? '';
+}

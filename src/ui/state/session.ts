@@ -1,0 +1,115 @@
+/** The state of this tab: what is shown and selected. Some of it (theme, sizes) is remembered as preferences; none of it is part of a document. */
+import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { LinkTarget } from '../../world/views.ts';
+import type { Lens } from '../canvas/contract.ts';
+import type { SaveState } from './autosave.ts';
+
+export type Mode = 'learn' | 'play' | 'present';
+export type ThemeChoice = 'system' | 'light' | 'dark';
+export type PaneName = 'canvas' | 'editor' | 'terminal' | 'timeline' | 'inspector';
+export type DialogName = 'share' | 'embed' | 'palette' | 'keys' | 'documents';
+
+/** Commands whose packets can be played: a span of the log and what was typed. */
+export interface Run {
+  readonly label: string;
+  readonly session: string;
+  readonly fromSeq: number;
+  readonly toSeq: number;
+}
+
+/** A place in a file to show; `nonce` makes the same place twice two requests. */
+export interface Reveal {
+  readonly file: string;
+  readonly startOffset: number;
+  readonly endOffset: number;
+  readonly nonce: number;
+}
+
+export interface Preferences {
+  readonly theme: ThemeChoice;
+  readonly shortcuts: boolean;
+  /** ARP and flooded copies in the timeline. */
+  readonly background: boolean;
+  readonly panelSizes: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
+export interface Session extends Preferences {
+  readonly mode: Mode;
+  readonly lens: Lens;
+  readonly selection: LinkTarget | undefined;
+  /** What the inspector shows: the hop at the playhead, or the selected box. */
+  readonly inspecting: 'hop' | 'selection';
+  readonly openFile: string;
+  readonly terminalSession: string;
+  readonly reveal: Reveal | undefined;
+  readonly filter: string;
+  readonly dialog: DialogName | undefined;
+  /** The pane shown where there is room for one only. */
+  readonly pane: PaneName;
+  readonly runs: readonly Run[];
+  readonly run: Run | undefined;
+  readonly save: SaveState;
+  /** False: another tab has this document. */
+  readonly writable: boolean;
+  readonly lesson: string | undefined;
+  readonly lessonStep: number;
+  /** Sentences for the reader, the newest last. */
+  readonly notices: readonly Notice[];
+}
+
+export interface Notice {
+  readonly id: number;
+  readonly text: string;
+  readonly tone: 'info' | 'problem';
+}
+
+export const defaultPreferences: Preferences = { theme: 'system', shortcuts: true, background: false, panelSizes: {} };
+
+export type SessionStore = StoreApi<Session>;
+
+export const createSession = (preferences: Preferences): SessionStore =>
+  createStore<Session>(() => ({
+    ...preferences,
+    mode: 'play',
+    lens: 'wires',
+    selection: undefined,
+    inspecting: 'hop',
+    openFile: '',
+    terminalSession: 'main',
+    reveal: undefined,
+    filter: '',
+    dialog: undefined,
+    pane: 'canvas',
+    runs: [],
+    run: undefined,
+    save: { kind: 'idle' },
+    writable: true,
+    lesson: undefined,
+    lessonStep: 0,
+    notices: [],
+  }));
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function readSizes(value: unknown): Preferences['panelSizes'] {
+  if (!isRecord(value)) return {};
+  const sizes: Record<string, Record<string, number>> = {};
+  for (const group of ['columns', 'middle', 'bottom']) {
+    const entry = value[group];
+    if (!isRecord(entry)) continue;
+    const numbers = Object.entries(entry).filter((pair): pair is [string, number] => typeof pair[1] === 'number' && Number.isFinite(pair[1]) && /^[a-z]{1,20}$/.test(pair[0]));
+    sizes[group] = Object.fromEntries(numbers);
+  }
+  return sizes;
+}
+
+/** What storage has, field by field; anything odd becomes the default. */
+export function readPreferences(value: unknown): Preferences {
+  if (!isRecord(value)) return defaultPreferences;
+  return {
+    theme: value.theme === 'light' || value.theme === 'dark' ? value.theme : 'system',
+    shortcuts: value.shortcuts !== false,
+    background: value.background === true,
+    panelSizes: readSizes(value.panelSizes),
+  };
+}

@@ -1,0 +1,71 @@
+/** Times and rows of the timeline as text. */
+import type { HopView } from '../../world/views.ts';
+
+/** A unit fit for a whole run: its length decides, so that a column of times lines up. */
+export interface TimeUnit {
+  readonly name: 'µs' | 'ms' | 's';
+  readonly ns: number;
+}
+
+export function unitFor(spanNs: number): TimeUnit {
+  if (spanNs < 2_000_000) return { name: 'µs', ns: 1_000 };
+  if (spanNs < 2_000_000_000) return { name: 'ms', ns: 1_000_000 };
+  return { name: 's', ns: 1_000_000_000 };
+}
+
+/** Three significant places above one unit, one decimal in µs. */
+export function formatTime(ns: number, unit: TimeUnit): string {
+  const value = ns / unit.ns;
+  return unit.name === 'µs' ? value.toFixed(1) : value.toFixed(value < 10 ? 3 : value < 100 ? 2 : 1);
+}
+
+/** What the filter looks at: the columns, as written. */
+function rowText(hop: HopView): string {
+  return `${hop.where} ${hop.source} ${hop.destination} ${hop.protocol} ${hop.label} ${hop.title} ${hop.summary}`.toLowerCase();
+}
+
+export interface RowFilter {
+  /** Words, all of which must occur; `proto:dns` looks only at the protocol, `packet:3` only at the packet's number, `-word` must not occur. */
+  readonly text: string;
+  readonly background: boolean;
+}
+
+/** Numbers packets of a run from 1 in order of appearance. */
+export function packetNumbers(hops: readonly HopView[]): ReadonlyMap<number, number> {
+  const numbers = new Map<number, number>();
+  for (const { event } of hops) if (event.packetId >= 0 && !numbers.has(event.packetId)) numbers.set(event.packetId, numbers.size + 1);
+  return numbers;
+}
+
+/** Indices of the hops to show, in order. */
+export function filterHops(hops: readonly HopView[], filter: RowFilter, numbers: ReadonlyMap<number, number>): readonly number[] {
+  const words = filter.text.toLowerCase().split(/\s+/).filter(Boolean);
+  const indices: number[] = [];
+  hops.forEach((hop, index) => {
+    if (hop.background && !filter.background) return;
+    if (words.length > 0) {
+      const text = rowText(hop);
+      const fits = (word: string): boolean => {
+        if (word.startsWith('-') && word.length > 1) return !fits(word.slice(1));
+        if (word.startsWith('proto:')) return hop.protocol.toLowerCase() === word.slice(6);
+        if (word.startsWith('packet:')) return String(numbers.get(hop.event.packetId)) === word.slice(7);
+        return text.includes(word);
+      };
+      if (!words.every(fits)) return;
+    }
+    indices.push(index);
+  });
+  return indices;
+}
+
+/** The place in `indices` (ascending) of the last one at or before `index`; -1 before the first. */
+export function rowAt(indices: readonly number[], index: number): number {
+  let low = 0;
+  let high = indices.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((indices[middle] ?? 0) <= index) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
