@@ -100,6 +100,11 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly defaults?: (object: T) => T;
   /** Semantic validation after the schema's, in field order. `old` on update. Field errors as the API server words them. */
   readonly validate?: (object: T, old: T | undefined) => readonly FieldError[];
+  /**
+   * What needs other objects (Kubernetes: registry and admission plugins): allocations, quotas, defaults taken from elsewhere. Runs after `validate`
+   * found nothing, on create and on every change of spec or metadata. Pure. Returns the same reference when there is nothing to fill.
+   */
+  readonly admit?: (object: T, old: T | undefined, view: StoreView) => { readonly object: T; readonly errors: readonly FieldError[] };
   readonly columns: readonly TableColumn[];
   /** Cells in the order of `columns`. */
   readonly row: (object: T, context: RowContext) => readonly string[];

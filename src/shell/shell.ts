@@ -335,8 +335,8 @@ function promptOf(level: Level): string {
 
 /** bash's `!!` and `!prefix`, for a whole line only; undefined when there is no such event. */
 function expandHistory(session: Session, line: string): string | undefined {
-  const match = /^\s*(?:(sudo)\s+)?!(!|[A-Za-z][\w-]*)\s*$/.exec(line);
-  if (match === null) return line.replace(/^\s*sudo\s+(?=\S)/, '');
-  const word = match[2] ?? '!';
+  const match = /^\s*!(!|[A-Za-z][\w-]*)\s*$/.exec(line);
+  if (match === null) return line;
+  const word = match[1] ?? '!';
   return word === '!' ? session.history.at(-1) : session.history.findLast((entry) => entry.startsWith(word));
 }

@@ -42,12 +42,11 @@ interface PendingKey {
 }
 
 /**
- * `source` is the document's text, `base` its offset in the file: all offsets in nodes and problems are the file's.
+ * `source` is the document's text: all offsets in nodes and problems are its own.
  * Returns undefined for a document without content. When there are problems the tree is not to be used.
  */
 export function buildNodes(
   source: string,
-  base: number,
   events: readonly Event[],
   limits: BuildLimits,
 ): { readonly root: YamlNode | undefined; readonly problems: readonly BuildProblem[] } {
@@ -101,7 +100,7 @@ export function buildNodes(
   const asKey = (node: YamlNode): PendingKey => {
     const place = { start: node.start, end: node.end, merge: false };
     if (node.kind !== 'scalar') {
-      problem('yaml-syntax', `invalid map key: ${source.slice(node.start - base, Math.min(node.end, node.start + 60) - base)}`, node.start, node.end);
+      problem('yaml-syntax', `invalid map key: ${goValue(node.value)}`, node.start, node.end);
       return { ...place, text: undefined };
     }
     if (node.value === null) {
@@ -149,8 +148,8 @@ export function buildNodes(
     if (anchor !== '') anchors.set(anchor, 'open');
     stack.push({
       kind,
-      start: base + start,
-      end: base + start,
+      start: start,
+      end: start,
       flow,
       anchor,
       size: 1,
@@ -164,7 +163,7 @@ export function buildNodes(
   };
 
   const close = (frame: Frame): void => {
-    const place = { start: frame.start, end: frame.flow ? closingBracket(source, frame.end - base) + base : frame.end, size: frame.size, height: frame.height };
+    const place = { start: frame.start, end: frame.flow ? closingBracket(source, frame.end) : frame.end, size: frame.size, height: frame.height };
     const node: YamlNode =
       frame.kind === 'sequence'
         ? { kind: 'sequence', items: frame.items, value: frame.items.map((one) => one.value), ...place }
@@ -175,17 +174,17 @@ export function buildNodes(
 
   const scalar = (event: ScalarEvent): void => {
     const frame = stack.at(-1);
-    const before = frame === undefined ? base : (frame.key?.end ?? frame.end);
+    const before = frame === undefined ? 0 : (frame.key?.end ?? frame.end);
     const isEmpty = event.valueStart < 0;
     const quoted = event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED;
-    const start = isEmpty ? before : base + event.valueStart - (quoted ? 1 : 0);
-    let end = isEmpty ? before : base + event.valueEnd + (quoted ? 1 : 0);
-    while (!quoted && end > start && (source[end - base - 1] === '\n' || source[end - base - 1] === '\r')) end -= 1;
+    const start = isEmpty ? before : event.valueStart - (quoted ? 1 : 0);
+    let end = isEmpty ? before : event.valueEnd + (quoted ? 1 : 0);
+    while (!quoted && end > start && (source[end - 1] === '\n' || source[end - 1] === '\r')) end -= 1;
     const tag = event.tagStart < 0 ? '' : source.slice(event.tagStart, event.tagEnd);
     const text = getScalarValue(source, event);
     const plain = tag === '' && event.style === SCALAR_STYLE.PLAIN;
     const value = plain ? resolvePlainScalar(text) : taggedValue(tag, text, event.style === SCALAR_STYLE.PLAIN);
-    if (value === undefined) problem('yaml-syntax', `cannot decode ${tag} ${JSON.stringify(text)}`, start, end);
+    if (value === undefined) problem('yaml-syntax', `cannot decode !!str \`${text}\` as a ${tag}`, start, end);
     if (typeof value === 'number' && !Number.isFinite(value)) {
       problem('yaml-syntax', `json: unsupported value: ${Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf'}`, start, end);
     }
@@ -199,11 +198,11 @@ export function buildNodes(
     const target = anchors.get(name);
     if (target === undefined || target === 'open') {
       const message = target === undefined ? `unknown anchor '${name}' referenced` : `anchor '${name}' value contains itself`;
-      problem('yaml-syntax', message, base + start - 1, base + end);
+      problem('yaml-syntax', message, start - 1, end);
       stopped = true;
       return;
     }
-    add({ ...target, start: base + start - 1, end: base + end });
+    add({ ...target, start: start - 1, end: end });
   };
 
   for (const event of events) {
@@ -232,6 +231,17 @@ export function buildNodes(
     }
   }
   return { root, problems };
+}
+
+/** A value as Go's %#v prints it, which is how goyaml names a key that is a mapping or a list. */
+function goValue(value: YamlValue | undefined): string {
+  if (value === null || value === undefined) return 'interface {}(nil)';
+  if (typeof value !== 'object') return JSON.stringify(value);
+  const parts = Array.isArray(value)
+    ? value.map(goValue)
+    : Object.entries(value).map(([key, inner]) => `${JSON.stringify(key)}:${goValue(inner as YamlValue)}`);
+  const text = `${Array.isArray(value) ? '[]interface {}' : 'map[interface {}]interface {}'}{${parts.join(', ')}}`;
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 function objectOf(entries: MappingNode['entries']): YamlValue {

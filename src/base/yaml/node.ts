@@ -3,7 +3,7 @@
 export type YamlValue = null | boolean | number | string | readonly YamlValue[] | { readonly [key: string]: YamlValue | undefined };
 
 interface NodeBase {
-  /** Offsets in the file; `end` is exclusive. An empty value stands right after its key (start = end). */
+  /** Offsets in the document's source; `end` is exclusive. An empty value stands right after its key (start = end). */
   readonly start: number;
   readonly end: number;
   readonly value: YamlValue;
@@ -88,21 +88,21 @@ export function joinPath(parent: string, key: string): string {
   return parent === '' ? key : `${parent}.${key}`;
 }
 
-/** The deepest place at an offset. `onKey`: the offset is on a key, `path` names that entry. */
-export function pathAt(root: YamlNode, offset: number): { readonly path: string; readonly onKey: boolean } {
+/** The deepest place at an offset of the file. `onKey`: the offset is on a key, `path` names that entry. `at` turns offsets of nodes into the file's. */
+export function pathAt(root: YamlNode, offset: number, at: (nodeOffset: number) => number): { readonly path: string; readonly onKey: boolean } {
   let node = root;
   let path = '';
   for (;;) {
     if (node.kind === 'mapping') {
       const own = node.entries.filter((one) => !one.merged);
-      const onKey = own.find((one) => offset >= one.keyStart && offset <= one.keyEnd);
+      const onKey = own.find((one) => offset >= at(one.keyStart) && offset <= at(one.keyEnd));
       if (onKey !== undefined) return { path: joinPath(path, onKey.key), onKey: true };
-      const inside = own.find((one) => offset > one.keyEnd && offset <= Math.max(one.node.end, one.keyEnd) && one.node.start > one.keyEnd - 1);
+      const inside = own.find((one) => offset > at(one.keyEnd) && offset <= at(Math.max(one.node.end, one.keyEnd)) && one.node.start >= one.keyEnd);
       if (inside === undefined) return { path, onKey: false };
       path = joinPath(path, inside.key);
       node = inside.node;
     } else if (node.kind === 'sequence') {
-      const index = node.items.findIndex((one) => offset >= one.start && offset <= one.end);
+      const index = node.items.findIndex((one) => offset >= at(one.start) && offset <= at(one.end));
       const item = node.items[index];
       if (item === undefined) return { path, onKey: false };
       path = `${path}[${index}]`;

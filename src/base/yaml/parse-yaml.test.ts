@@ -62,6 +62,15 @@ describe('parseYaml', () => {
     expect(document.spanOf('spec.ports')).toMatchObject({ startLine: 6, startColumn: 12, endLine: 6, endColumn: 28 });
   });
 
+  it('takes brackets and quotes that stand at the column of their key, as kubectl does', () => {
+    const text = 'x:\n  command: [\n    "sh", # a [comment\n  ]\n  text: "one\ntwo"\n  block: |\n    [ not flow\n  last: {\na: 1\n  }\n';
+    expect(values(text)).toEqual([{ x: { command: ['sh'], text: 'one two', block: '[ not flow\n', last: { a: 1 } } }]);
+    const document = parseYaml('a.yaml', text).documents[0]!;
+    const span = document.spanOf('x.last.a');
+    expect([text.slice(span.startOffset, span.endOffset), span.startLine, span.startColumn]).toEqual(['1', 10, 4]);
+    expect(document.pathAt(text.indexOf('a: 1'))).toEqual({ path: 'x.last.a', onKey: true });
+  });
+
   it('does not let one broken document hide the others', () => {
     const text = 'a: 1\n---\nb: [1\nc: 2\n---\n# only a comment\n---\nd: 4\n';
     expect(values(text)).toEqual([{ a: 1 }, { d: 4 }]);
@@ -100,7 +109,11 @@ describe('parseYaml', () => {
   });
 
   it('says what a template is', () => {
-    expect(parseYaml('a.yaml', 'a: {{ .Values.x }}\n').diagnostics[0]).toMatchObject({ code: 'yaml-syntax', hint: expect.stringContaining('helm template') });
+    expect(parseYaml('a.yaml', 'a: {{ .Values.x }}\n').diagnostics[0]).toMatchObject({
+      code: 'yaml-syntax',
+      message: 'error converting YAML to JSON: yaml: invalid map key: map[interface {}]interface {}{".Values.x":interface {}(nil)}',
+      hint: expect.stringContaining('helm template'),
+    });
   });
 
   it.each(['__proto__', 'constructor', 'prototype'])('refuses the key %s with its place', (key) => {

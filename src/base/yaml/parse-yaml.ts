@@ -1,7 +1,8 @@
 /** Parses a file of YAML documents as kubectl understands them: values, places and diagnostics; never throws. */
-import { parseEvents, YAMLException } from 'js-yaml';
+import { EVENT_ID, type Event, parseEvents, YAMLException } from 'js-yaml';
 import type { Diagnostic, Span } from '../diagnostic.ts';
 import { type BuildProblem, buildNodes } from './build-nodes.ts';
+import { indentFlowLines } from './flow-scan.ts';
 import { LineIndex } from './lines.ts';
 import { findNode, pathAt, type YamlNode, type YamlValue } from './node.ts';
 import { splitDocuments } from './split-documents.ts';
@@ -34,7 +35,6 @@ export interface YamlDocument {
   keySpanOf(path: string): Span;
   has(path: string): boolean;
   pathAt(offset: number): { readonly path: string; readonly onKey: boolean };
-  readonly root: YamlNode;
 }
 
 export interface ParsedYaml {
@@ -42,15 +42,28 @@ export interface ParsedYaml {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** The text of one document and where it stands in its file. */
+interface Source {
+  readonly text: string;
+  /** An offset of `text` as one of the file. */
+  toFile(offset: number): number;
+}
+
 class ParsedDocument implements YamlDocument {
   readonly index: number;
-  readonly root: YamlNode;
+  readonly #root: YamlNode;
   readonly #lines: LineIndex;
+  readonly #source: Source;
 
-  constructor(index: number, root: YamlNode, lines: LineIndex) {
+  constructor(index: number, root: YamlNode, lines: LineIndex, source: Source) {
     this.index = index;
-    this.root = root;
+    this.#root = root;
     this.#lines = lines;
+    this.#source = source;
+  }
+
+  #span(start: number, end: number): Span {
+    return this.#lines.span(this.#source.toFile(start), this.#source.toFile(end));
   }
 
   get file(): string {
@@ -58,52 +71,52 @@ class ParsedDocument implements YamlDocument {
   }
 
   get value(): YamlValue {
-    return this.root.value;
+    return this.#root.value;
   }
 
   get span(): Span {
-    return this.#lines.span(this.root.start, this.root.end);
+    return this.#span(this.#root.start, this.#root.end);
   }
 
   spanOf(path: string): Span {
-    const { node, entry, exact } = findNode(this.root, path);
-    if (entry !== undefined && (!exact || node.end <= node.start)) return this.#lines.span(entry.keyStart, entry.keyEnd);
+    const { node, entry, exact } = findNode(this.#root, path);
+    if (entry !== undefined && (!exact || node.end <= node.start)) return this.#span(entry.keyStart, entry.keyEnd);
     if (!exact && entry === undefined && node.kind === 'mapping') {
       // A field missing from the top: point at `kind: …`, a short line everybody knows, not at the whole document.
       const kind = node.entries.find((one) => one.key === 'kind') ?? node.entries[0];
-      if (kind !== undefined) return this.#lines.span(kind.keyStart, Math.max(kind.keyEnd, kind.node.kind === 'scalar' ? kind.node.end : kind.keyEnd));
+      if (kind !== undefined) return this.#span(kind.keyStart, Math.max(kind.keyEnd, kind.node.kind === 'scalar' ? kind.node.end : kind.keyEnd));
     }
-    return this.#lines.span(node.start, node.end);
+    return this.#span(node.start, node.end);
   }
 
   keySpanOf(path: string): Span {
-    const { entry, exact } = findNode(this.root, path);
-    return exact && entry !== undefined && !path.endsWith(']') ? this.#lines.span(entry.keyStart, entry.keyEnd) : this.spanOf(path);
+    const { entry, exact } = findNode(this.#root, path);
+    return exact && entry !== undefined && !path.endsWith(']') ? this.#span(entry.keyStart, entry.keyEnd) : this.spanOf(path);
   }
 
   has(path: string): boolean {
-    return findNode(this.root, path).exact;
+    return findNode(this.#root, path).exact;
   }
 
   pathAt(offset: number): { readonly path: string; readonly onKey: boolean } {
-    return pathAt(this.root, offset);
+    return pathAt(this.#root, offset, (at) => this.#source.toFile(at));
   }
 }
 
 const prefix = 'error converting YAML to JSON: ';
 
-function syntaxDiagnostic(lines: LineIndex, text: string, base: number, source: string, error: unknown): Diagnostic {
+function syntaxDiagnostic(lines: LineIndex, text: string, source: Source, error: unknown): Diagnostic {
   const reason = error instanceof YAMLException ? error.reason : error instanceof Error ? error.message : String(error);
   const position = error instanceof YAMLException ? (error.mark?.position ?? 0) : 0;
-  const at = Math.min(base + position, text.length);
+  const base = source.toFile(0);
+  const at = Math.min(source.toFile(position), text.length);
   // A place at the very end shows nothing: step back to the last character that can be marked.
   const start = at > base && (at === text.length || text[at] === '\n') ? at - 1 : at;
   const span = lines.span(start, Math.max(start + 1, endOfWord(text, at)));
-  const isLimit = reason.startsWith('nesting exceeded');
   return {
     severity: 'error',
-    code: isLimit ? 'yaml-limit' : 'yaml-syntax',
-    message: `${prefix}yaml: line ${span.startLine}: ${goYamlWords(reason, source, position)}`,
+    code: reason.startsWith('nesting exceeded') ? 'yaml-limit' : 'yaml-syntax',
+    message: `${prefix}yaml: line ${span.startLine}: ${goYamlWords(reason, source.text, position)}`,
     span,
     hint: reason,
   };
@@ -115,14 +128,18 @@ function endOfWord(text: string, from: number): number {
   return end;
 }
 
-function problemDiagnostic(lines: LineIndex, problem: BuildProblem): Diagnostic {
-  const span = lines.span(problem.startOffset, Math.max(problem.endOffset, problem.startOffset + 1));
+/** goyaml tells these without a line. */
+const withoutLine = /^(?:document contains|unknown anchor|anchor |invalid map key|cannot decode|map merge)/;
+
+function problemDiagnostic(lines: LineIndex, problem: BuildProblem, source: Source): Diagnostic {
+  const start = source.toFile(problem.startOffset);
+  const span = lines.span(start, Math.max(source.toFile(problem.endOffset), start + 1));
   const { code, message } = problem;
   let text = `${prefix}yaml: line ${span.startLine}: ${message}`;
   if (code === 'duplicate-key') text = `${prefix}yaml: unmarshal errors:\n  line ${span.startLine}: ${message}`;
   else if (message.startsWith('json:')) text = prefix + message;
-  else if (message.startsWith('document contains') || message.startsWith('unknown anchor') || message.startsWith('anchor ')) text = `${prefix}yaml: ${message}`;
-  return message.startsWith('invalid map key: {')
+  else if (withoutLine.test(message)) text = `${prefix}yaml: ${message}`;
+  return message.startsWith('invalid map key: map[')
     ? { severity: 'error', code, message: text, span, hint: 'Looks like a template: render it first (helm template), then paste the result.' }
     : { severity: 'error', code, message: text, span };
 }
@@ -151,25 +168,46 @@ export function parseYaml(file: string, text: string, limits: YamlLimits = defau
       diagnostics.push(limitDiagnostic(lines, `too many documents: only the first ${limits.maxDocuments} are read`, chunk.startOffset, chunk.startOffset + 3));
       break;
     }
-    try {
-      const events = parseEvents(source, { maxDepth: limits.maxDepth });
-      let aliases = 0;
-      for (const event of events) if (event.type === 5) aliases += 1;
-      if (aliases > limits.maxAliases) {
-        diagnostics.push(limitDiagnostic(lines, `${prefix}yaml: document contains excessive aliasing`, chunk.startOffset, chunk.startOffset + 3));
-        continue;
-      }
-      if (events.length > limits.maxNodes) {
-        diagnostics.push(limitDiagnostic(lines, `document is too large: more than ${limits.maxNodes} values`, chunk.startOffset, chunk.startOffset + 3));
-        continue;
-      }
-      const { root, problems } = buildNodes(source, chunk.startOffset, events, limits);
-      for (const problem of problems) diagnostics.push(problemDiagnostic(lines, problem));
-      const isEmpty = root === undefined || (root.kind === 'scalar' && root.value === null);
-      if (problems.length === 0 && !isEmpty) documents.push(new ParsedDocument(documents.length, root, lines));
-    } catch (error) {
-      diagnostics.push(syntaxDiagnostic(lines, text, chunk.startOffset, source, error));
+    const startOffset = chunk.startOffset;
+    const plain: Source = { text: source, toFile: (offset) => startOffset + offset };
+    const parsed = parseSource(plain, limits);
+    if ('error' in parsed) {
+      diagnostics.push(syntaxDiagnostic(lines, text, plain, parsed.error));
+      continue;
     }
+    const tooMuch = excess(parsed.events, limits);
+    if (tooMuch !== undefined) {
+      diagnostics.push(limitDiagnostic(lines, tooMuch, startOffset, startOffset + 3));
+      continue;
+    }
+    const { root, problems } = buildNodes(parsed.source.text, parsed.events, limits);
+    for (const problem of problems) diagnostics.push(problemDiagnostic(lines, problem, parsed.source));
+    const isEmpty = root === undefined || (root.kind === 'scalar' && root.value === null);
+    if (problems.length === 0 && !isEmpty) documents.push(new ParsedDocument(documents.length, root, lines, parsed.source));
   }
   return { documents, diagnostics };
+}
+
+/** Second try for brackets and quotes that stand further left than YAML 1.2 allows and kubectl does not mind. */
+function parseSource(source: Source, limits: YamlLimits): { readonly events: readonly Event[]; readonly source: Source } | { readonly error: unknown } {
+  try {
+    return { events: parseEvents(source.text, { maxDepth: limits.maxDepth }), source };
+  } catch (error) {
+    const indented = error instanceof YAMLException && error.reason === 'deficient indentation' ? indentFlowLines(source.text) : undefined;
+    if (indented === undefined) return { error };
+    try {
+      const events = parseEvents(indented.text, { maxDepth: limits.maxDepth });
+      return { events, source: { text: indented.text, toFile: (offset) => source.toFile(indented.toOld(offset)) } };
+    } catch {
+      // The first error is nearer to the mistake.
+      return { error };
+    }
+  }
+}
+
+function excess(events: readonly Event[], limits: YamlLimits): string | undefined {
+  let aliases = 0;
+  for (const event of events) if (event.type === EVENT_ID.ALIAS) aliases += 1;
+  if (aliases > limits.maxAliases) return `${prefix}yaml: document contains excessive aliasing`;
+  return events.length > limits.maxNodes ? `document is too large: more than ${limits.maxNodes} values` : undefined;
 }

@@ -1,5 +1,7 @@
 /** js-yaml's reasons in the words of the YAML library that kubectl uses (goyaml.v2: scannerc.go, parserc.go). */
 
+import { scanFlow } from './flow-scan.ts';
+
 const exact: readonly (readonly [string, string])[] = [
   ['tab characters must not be used in indentation', 'found character that cannot start any token'],
   ['unexpected end of the document within a', 'found unexpected document indicator'],
@@ -22,7 +24,7 @@ const exact: readonly (readonly [string, string])[] = [
 export function goYamlWords(reason: string, text: string, offset: number): string {
   const next = text[offset] ?? '';
   const before = text.slice(0, offset).trimEnd();
-  const context = openContext(text, offset);
+  const context = scanFlow(text, offset);
   const runsOut = /^(?:unexpected end of the stream|deficient indentation)/.test(reason);
   if (runsOut && (context === '"' || context === "'")) return 'found unexpected end of stream';
   if (/^(?:unexpected end of the stream within a flow|missed comma between flow|deficient indentation)/.test(reason) && context !== '') {
@@ -39,25 +41,6 @@ export function goYamlWords(reason: string, text: string, offset: number): strin
   }
   for (const [start, words] of exact) if (reason.startsWith(start)) return words;
   return 'did not find expected node content';
-}
-
-/** The bracket or quote that is open before `offset`, '' where there is none. */
-function openContext(text: string, offset: number): string {
-  const open: string[] = [];
-  for (let i = 0; i < offset; i += 1) {
-    const char = text[i] ?? '';
-    const top = open.at(-1);
-    if (top === '"' || top === "'") {
-      if (char === '\\' && top === '"') i += 1;
-      else if (char === top) open.pop();
-    } else if (char === '#' && /\s/.test(text[i - 1] ?? '\n')) {
-      const newline = text.indexOf('\n', i);
-      i = newline === -1 ? offset : newline;
-    } else if ((char === '"' || char === "'") && /[\s[{,:]/.test(text[i - 1] ?? '\n')) open.push(char);
-    else if ((char === '[' || char === '{') && (top !== undefined || /[\s[{,:]/.test(text[i - 1] ?? '\n'))) open.push(char);
-    else if ((char === ']' || char === '}') && top !== undefined) open.pop();
-  }
-  return open.at(-1) ?? '';
 }
 
 /** Whether the last list of a text stands deeper than the key that holds it. */

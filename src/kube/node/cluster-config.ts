@@ -4,6 +4,8 @@ import { type Cidr, parseCidr } from '../addresses.ts';
 import type { ClusterConfiguration, ExtraArgs, KindCluster, KubeletConfiguration, Network } from './cluster-kinds.ts';
 
 export interface ClusterSettings {
+  /** Somebody wrote down how the cluster was set up; otherwise all this is assumed. */
+  readonly declared: boolean;
   /** Undefined: nodes get no pod range unless their YAML gives one (kubeadm without podSubnet). */
   readonly podCidr: Cidr | undefined;
   readonly nodeCidrMaskSize: number;
@@ -59,6 +61,7 @@ export function clusterSettings(view: StoreView): ClusterSettings {
   const version = kubeadm?.kubernetesVersion ?? /:(v\d+\.\d+\.\d+)/.exec(kind?.nodes?.[0]?.image ?? '')?.[1] ?? defaultVersion;
   const fallbackServices = kind === undefined ? defaultServiceCidr : '10.96.0.0/16';
   return {
+    declared: described || kind !== undefined,
     podCidr,
     nodeCidrMaskSize: Number.isInteger(maskSize) && maskSize >= 1 && maskSize <= 30 ? maskSize : 24,
     serviceCidr:

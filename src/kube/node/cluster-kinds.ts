@@ -41,9 +41,8 @@ export type ExtraArgs = Readonly<Record<string, string>> | readonly { readonly n
 
 const component = (what: string): Schema => open(struct(what, { extraArgs: { description: 'Flags of the program.', 'x-kubernetes-preserve-unknown-fields': true } }));
 
-const clusterConfiguration = (apiVersion: string): Kind =>
-  defineKind<ClusterConfiguration>({
-    apiVersion,
+const clusterConfiguration = defineKind<ClusterConfiguration>({
+    apiVersion: 'kubeadm.k8s.io/v1beta4',
     kind: 'ClusterConfiguration',
     plural: 'clusterconfigurations',
     singular: 'clusterconfiguration',
@@ -295,8 +294,7 @@ const host = defineKind<Host>({
 });
 
 export const clusterKinds: readonly Kind[] = [
-  clusterConfiguration('kubeadm.k8s.io/v1beta4'),
-  clusterConfiguration('kubeadm.k8s.io/v1beta3'),
+  clusterConfiguration,
   kubeProxyConfiguration,
   kubeletConfiguration,
   kindCluster,

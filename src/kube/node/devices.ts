@@ -1,10 +1,10 @@
 /** Short words for the device and route records that every netns of a cluster has. */
 import type { Origin } from '../../base/origin.ts';
 import { formatIp4, ip4, maskOf } from '../../net/addr/ip4.ts';
-import { MAIN_TABLE, routeId } from '../../net/device/connected-routes.ts';
-import type { DeviceAddress, EthernetDevice, Link, LoopbackDevice, Route } from '../../net/records.ts';
+import { connectedRoutes } from '../../net/device/connected-routes.ts';
+import type { Device, DeviceAddress, EthernetDevice, Link, LoopbackDevice, Route } from '../../net/records.ts';
 import { macFromName } from './mac.ts';
-import { deviceId } from './record-ids.ts';
+import { deviceId, MAIN_TABLE, routeId } from './record-ids.ts';
 
 export function loopback(netns: string, origin: Origin): LoopbackDevice {
   return {
@@ -50,6 +50,11 @@ export function ethernet(
 /** A global address with the broadcast address of its subnet. */
 export function subnetAddress(ip: string, prefixLength: number): DeviceAddress {
   return { ip, prefixLength, broadcast: formatIp4(ip4(ip) | ~maskOf(prefixLength)), scope: 'global' };
+}
+
+/** The routes that the kernel makes of a device's addresses, with the objects the device is there for. */
+export function kernelRoutes(device: Device): Route[] {
+  return connectedRoutes(device, { component: 'kernel', objects: device.origin.objects });
 }
 
 /** A unicast route of table main through a gateway. */

@@ -2,13 +2,12 @@
 import type { Origin } from '../../base/origin.ts';
 import { contains, parseCidr, parseIp4 } from '../../net/addr/ip4.ts';
 import type { TcpServerConfig } from '../../net/app/server-config.ts';
-import { connectedRoutes } from '../../net/device/connected-routes.ts';
 import type { NetRecord, Process } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
 import { kubeProxyOn } from '../service/kube-proxy-presence.ts';
 import type { ClusterNode, Underlay } from './cluster-network.ts';
 import { findNode, listNodes, underlayOf } from './cluster-network.ts';
-import { ethernet, gatewayRoute, loopback, subnetAddress } from './devices.ts';
+import { ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
 import { DEVICE_INDEX, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
 import { underlayPort } from './underlay-agent.ts';
 
@@ -78,7 +77,7 @@ function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
     peer: underlayPort(name),
     link: underlay.hostLink,
   });
-  records.push(eth0, ...connectedRoutes(eth0), gatewayRoute(netns, '0.0.0.0/0', underlay.gateway, 'eth0', { component: 'systemd-networkd', objects: [node.key] }, 'static'));
+  records.push(eth0, ...kernelRoutes(eth0), gatewayRoute(netns, '0.0.0.0/0', underlay.gateway, 'eth0', { component: 'systemd-networkd', objects: [node.key] }, 'static'));
   records.push(nodeServer(netns, 'kubelet', 10250, node));
   if (node.controlPlane) records.push(nodeServer(netns, 'kube-apiserver', 6443, node));
   const range = parseCidr(underlay.cidr);

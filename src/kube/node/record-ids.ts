@@ -9,6 +9,11 @@ export const neighborId = (netns: string, device: string, ip: string): string =>
 export const fdbId = (netns: string, device: string, mac: string, dst: string): string => `${netns}/fdb/${device}/${mac}/${dst}`;
 export const processId = (netns: string, process: string): string => `${netns}/process/${process}`;
 
+/** Table main. */
+export const MAIN_TABLE = 254;
+/** Of a route of table main without metric. */
+export const routeId = (netns: string, destination: string): string => `${netns}/route/${MAIN_TABLE}/${destination}`;
+
 /** Host name of the switch that joins the nodes, and of the router at its edge. */
 export const UNDERLAY_HOST = 'underlay';
 export const ROUTER_HOST = 'router';

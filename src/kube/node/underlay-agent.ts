@@ -5,14 +5,13 @@
 import type { Origin } from '../../base/origin.ts';
 import { hashText } from '../../base/prng.ts';
 import type { DnsServerConfig } from '../../net/app/dns-server-config.ts';
-import { connectedRoutes, MAIN_TABLE, routeId } from '../../net/device/connected-routes.ts';
 import type { BridgeDevice, NetRecord, Netns, Process } from '../../net/records.ts';
 import type { Agent, Rendering, StoreView } from '../../objects/types.ts';
 import type { Underlay } from './cluster-network.ts';
 import { listNodes, underlayOf } from './cluster-network.ts';
-import { ethernet, loopback, subnetAddress } from './devices.ts';
+import { ethernet, kernelRoutes, loopback, subnetAddress } from './devices.ts';
 import { macFromName } from './mac.ts';
-import { deviceId, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
+import { deviceId, MAIN_TABLE, processId, ROUTER_HOST, rootNetnsId, routeId, UNDERLAY_HOST } from './record-ids.ts';
 
 /** Linux: IFNAMSIZ without its final zero. */
 const MAX_NAME_BYTES = 15;
@@ -96,7 +95,7 @@ function renderRouter(underlay: Underlay, origin: Origin): NetRecord[] {
     netnsOf(ROUTER_HOST, origin, { 'net.ipv4.ip_forward': 1 }, { '/etc/hosts': '127.0.0.1 localhost\n', '/etc/resolv.conf': 'nameserver 127.0.0.1\n' }),
     loopback(netns, origin),
     eth0,
-    ...connectedRoutes(eth0),
+    ...kernelRoutes(eth0),
     {
       kind: 'route',
       id: routeId(netns, '0.0.0.0/0'),

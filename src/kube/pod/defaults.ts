@@ -85,6 +85,8 @@ function mapSame<T>(items: readonly T[], change: (item: T) => T): readonly T[] {
 
 /** The same reference when nothing was missing. `forPod` also copies limits to requests, which the server does for pods only. */
 export function podSpecDefaults(spec: PodSpec, forPod: boolean): PodSpec {
+  // Missing containers are told by validation, which runs later.
+  if (spec.containers === undefined) return spec;
   const hostNetwork = spec.hostNetwork === true;
   const containers = mapSame(spec.containers, (container) => containerDefaults(container, hostNetwork, forPod));
   const initContainers = spec.initContainers && mapSame(spec.initContainers, (container) => containerDefaults(container, hostNetwork, forPod));
@@ -112,6 +114,7 @@ const lostNodeTolerations: readonly Toleration[] = [
 
 /** Kubernetes: plugin/pkg/admission/{defaulttolerationseconds,priority,serviceaccount}. */
 export function podDefaults(pod: Pod): Pod {
+  if (pod.spec?.containers === undefined) return pod;
   const filled = podSpecDefaults(pod.spec, true);
   const tolerations = filled.tolerations ?? [];
   const missing = lostNodeTolerations.filter((wanted) => !tolerations.some((one) => (one.key === wanted.key || one.key === undefined) && (one.effect ?? 'NoExecute') === 'NoExecute'));

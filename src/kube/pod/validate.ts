@@ -152,8 +152,9 @@ const updateWords =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
 
 export function validatePod(pod: Pod, old: Pod | undefined): readonly FieldError[] {
+  if (old !== undefined && old.spec === pod.spec) return [];
   const errors = validatePodSpec('spec', pod.spec);
-  if (old === undefined || old.spec === pod.spec) return errors;
+  if (old === undefined) return errors;
   const oldTolerations = old.spec.tolerations ?? [];
   const tolerations = pod.spec.tolerations ?? [];
   if (oldTolerations.some((one) => !tolerations.some((other) => deepEqual(one, other)))) {

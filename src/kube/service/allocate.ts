@@ -14,7 +14,7 @@ interface Admission {
 
 export function admitService(service: Service, old: Service | undefined, view: StoreView): Admission {
   const settings = clusterSettings(view);
-  const addressed = admitClusterIp(releaseClusterIp(service, old), old, view, settings.serviceCidr);
+  const addressed = admitClusterIp(releaseClusterIp(service, old), old, view, settings.serviceCidr, settings.declared);
   if (addressed.errors.length > 0) return addressed;
   return admitNodePorts(addressed.object, old, view, settings.nodePorts);
 }
@@ -29,7 +29,7 @@ function releaseClusterIp(service: Service, old: Service | undefined): Service {
 
 const isSame = (a: Service, b: Service): boolean => a.metadata.name === b.metadata.name && namespaceOf(a) === namespaceOf(b);
 
-function admitClusterIp(service: Service, old: Service | undefined, view: StoreView, range: Cidr): Admission {
+function admitClusterIp(service: Service, old: Service | undefined, view: StoreView, range: Cidr, declared: boolean): Admission {
   const { spec } = service;
   const wanted = spec.clusterIPs?.[0] ?? '';
   if (!needsClusterIp(service) || wanted === 'None') return { object: service, errors: [] };
@@ -41,9 +41,8 @@ function admitClusterIp(service: Service, old: Service | undefined, view: StoreV
     const address = parseIpv4(wanted);
     // IPv6 addresses are stored and not simulated: there is no range to check them against.
     if (address === undefined) return { object: service, errors: [] };
-    // An object with a UID comes from a dump of a real cluster, whose range may be another one: what it says is kept.
-    const dumped = old === undefined && service.metadata.annotations?.['kubehop.dev/from-dump'] === 'true';
-    if (!dumped && !isAllocatable(range, address)) {
+    // Without a cluster configuration (a dump of a real cluster) the range is not known: what the text says is kept.
+    if (declared && !isAllocatable(range, address)) {
       return refuse(`failed to allocate IP ${wanted}: the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${formatCidr(range)}`);
     }
     return used.has(wanted) ? refuse(`failed to allocate IP ${wanted}: provided IP is already allocated`) : { object: service, errors: [] };
@@ -83,14 +82,15 @@ const isNodePort = (port: ServicePort): boolean => (port.nodePort ?? 0) !== 0;
 
 function admitNodePorts(service: Service, old: Service | undefined, view: StoreView, range: { readonly first: number; readonly last: number }): Admission {
   const ports = service.spec.ports ?? [];
-  const withHealth = admitHealthCheckPort(service);
-  if (!usesNodePorts(service) || (service.spec.type === 'LoadBalancer' && service.spec.allocateLoadBalancerNodePorts === false && !ports.some(isNodePort))) {
-    return { object: withHealth, errors: [] };
-  }
-  if (ports.every((port, index) => isNodePort(port) && old?.spec.ports?.[index]?.nodePort === port.nodePort)) return { object: withHealth, errors: [] };
+  const wantsHealthPort = service.spec.type === 'LoadBalancer' && service.spec.externalTrafficPolicy === 'Local' && (service.spec.healthCheckNodePort ?? 0) === 0;
+  const skipsPorts = service.spec.type === 'LoadBalancer' && service.spec.allocateLoadBalancerNodePorts === false && !ports.some(isNodePort);
+  const complete = ports.every((port, index) => isNodePort(port) && old?.spec.ports?.[index]?.nodePort === port.nodePort);
+  if (!usesNodePorts(service) || ((skipsPorts || complete) && !wantsHealthPort)) return { object: service, errors: [] };
   const used = new Set<string>();
   for (const other of view.list<Service>('Service')) {
-    if (!isSame(other, service)) for (const port of other.spec.ports ?? []) if (isNodePort(port)) used.add(`${port.protocol ?? 'TCP'}/${port.nodePort}`);
+    if (isSame(other, service)) continue;
+    for (const port of other.spec.ports ?? []) if (isNodePort(port)) used.add(`${port.protocol ?? 'TCP'}/${port.nodePort}`);
+    if (other.spec.healthCheckNodePort !== undefined) used.add(`TCP/${other.spec.healthCheckNodePort}`);
   }
   const errors: FieldError[] = [];
   ports.forEach((port, index) => {
@@ -105,7 +105,7 @@ function admitNodePorts(service: Service, old: Service | undefined, view: StoreV
   for (const port of ports) if (isNodePort(port)) used.add(`${port.protocol ?? 'TCP'}/${port.nodePort}`);
   const filled: ServicePort[] = [];
   for (const [index, port] of ports.entries()) {
-    if (isNodePort(port)) {
+    if (isNodePort(port) || skipsPorts) {
       filled.push(port);
       continue;
     }
@@ -122,14 +122,9 @@ function admitNodePorts(service: Service, old: Service | undefined, view: StoreV
     used.add(`${port.protocol ?? 'TCP'}/${nodePort}`);
     filled.push({ ...port, nodePort });
   }
-  return { object: { ...withHealth, spec: { ...withHealth.spec, ports: filled } }, errors: [] };
-}
-
-function admitHealthCheckPort(service: Service): Service {
-  const { spec } = service;
-  if (spec.type !== 'LoadBalancer' || spec.externalTrafficPolicy !== 'Local' || (spec.healthCheckNodePort ?? 0) !== 0) return service;
-  const healthCheckNodePort = 30000 + (hashText(`${namespaceOf(service)}/${service.metadata.name}/health`) % 2768);
-  return { ...service, spec: { ...spec, healthCheckNodePort } };
+  const name = `${namespaceOf(service)}/${service.metadata.name}/health-check`;
+  const healthPort = wantsHealthPort ? (old?.spec.healthCheckNodePort ?? chooseNodePort(range, used, 'TCP', name)) : undefined;
+  return { object: { ...service, spec: { ...service.spec, ports: filled, ...(healthPort === undefined ? {} : { healthCheckNodePort: healthPort }) } }, errors: [] };
 }
 
 /** The lower band (here 86 ports) is for people; the rest is drawn first. Kubernetes: portallocator/allocator.go, calculateRangeOffset. */

@@ -9,7 +9,7 @@ import type { Pod, PodTemplate } from '../pod/types.ts';
 import { forwardRules, markMasqRules, nodePortJumps, postroutingRules } from './kube-proxy-base-rules.ts';
 import type { ProxyConfig } from './kube-proxy-config.ts';
 import { localDetectorFor } from './kube-proxy-config.ts';
-import type { ProxiedService, ProxiedSlice } from './kube-proxy-model.ts';
+import type { EndpointSlice, Service } from './types.ts';
 import { SERVICE_NAME_LABEL } from './kube-proxy-model.ts';
 import { EXTERNAL_SERVICES, FORWARD, MARK_MASQ, NODE_PORTS, POSTROUTING, PROXY_CANARY, PROXY_FIREWALL, SERVICES } from './kube-proxy-names.ts';
 import type { KubeProxyPresence } from './kube-proxy-presence.ts';
@@ -60,7 +60,7 @@ function nodePortRules(node: ClusterNode, config: ProxyConfig): readonly Rule[] 
 function renderBase(node: ClusterNode, presence: KubeProxyPresence, view: StoreView): NetRecord[] {
   const shared = new Map<string, Rule[]>();
   const proxy = proxyNode(node, presence, view);
-  for (const service of view.list<ProxiedService>('Service')) {
+  for (const service of view.list<Service>('Service')) {
     for (const port of serviceRules(service, proxy, view)) {
       for (const one of port.shared) {
         const key = `${one.table}/${one.chain}`;
@@ -92,7 +92,7 @@ function renderBase(node: ClusterNode, presence: KubeProxyPresence, view: StoreV
 
 /** The chains of one Service. */
 function renderService(node: ClusterNode, serviceKey: string, presence: KubeProxyPresence, view: StoreView): NetRecord[] {
-  const service = view.find<ProxiedService>(`Service/${serviceKey}`);
+  const service = view.find<Service>(`Service/${serviceKey}`);
   if (service === undefined) return [];
   const netns = rootNetnsId(node.name);
   return serviceRules(service, proxyNode(node, presence, view), view).flatMap((port) => port.chains.map((one) => chain(netns, 'nat', one.name, one.rules, one.origin)));
@@ -146,7 +146,7 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
       const name = changed.metadata.labels?.[SERVICE_NAME_LABEL];
       if (name === undefined) return [];
       // One slice may carry the cluster over the threshold where comments go, and then every Service's rules change.
-      const slice = changed as ProxiedSlice;
+      const slice = changed as EndpointSlice;
       const reach = (slice.endpoints?.length ?? 0) * (slice.ports?.length ?? 0);
       if (Math.abs(countEndpoints(view) - LARGE_CLUSTER_ENDPOINTS) <= reach) return allKeys(view);
       return nodeNames(view).flatMap((node) => [node, `${node}|${changed.metadata.namespace ?? 'default'}/${name}`]);

@@ -1,13 +1,14 @@
-/** Kubernetes' own expectations of kube-proxy's iptables text, read from ../shared/conformance. */
+/** Kubernetes' own expectations of kube-proxy's iptables rules, as text and as flows, read from ../shared/conformance. */
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ProxyConfig } from './kube-proxy-config.ts';
 import { DEFAULT_PROXY_CONFIG } from './kube-proxy-config.ts';
-import type { ProxiedService, ProxiedSlice } from './kube-proxy-model.ts';
+import type { EndpointSlice, Service } from './types.ts';
 import { endpointChainName, probability } from './kube-proxy-names.ts';
 import { inRange } from './kube-proxy-shared.ts';
 import { proxyTables, restoreText } from './testing/restore-text.ts';
+import { RuleTracer } from './testing/trace-rules.ts';
 
 interface Case {
   readonly id: string;
@@ -25,8 +26,8 @@ interface Case {
     readonly randomFully?: boolean;
     readonly ipFamily?: 'IPv4' | 'IPv6';
   };
-  readonly services: readonly ProxiedService[];
-  readonly endpointSlices: readonly ProxiedSlice[];
+  readonly services: readonly Service[];
+  readonly endpointSlices: readonly EndpointSlice[];
   readonly expectedRules?: string;
   readonly table?: 'filter' | 'nat';
   readonly chain?: string;
@@ -40,8 +41,22 @@ interface RulesFile {
   readonly misc: { readonly computeProbability: Readonly<Record<string, string>> };
 }
 
+interface Flow {
+  readonly name: string;
+  readonly sourceIP: string;
+  readonly protocol: string;
+  readonly destIP: string;
+  readonly destPort: number;
+  readonly masq: boolean;
+  readonly verdict: string;
+  readonly dests?: readonly string[];
+}
+
 const path = resolve(import.meta.dirname, '../../../../shared/conformance/kubeproxy-rules.json');
 const file: RulesFile = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as RulesFile) : { rules: [], chains: [], misc: { computeProbability: {} } };
+
+const flowsPath = resolve(import.meta.dirname, '../../../../shared/conformance/kubeproxy-flows.json');
+const flows = existsSync(flowsPath) ? (JSON.parse(readFileSync(flowsPath, 'utf8')) as { readonly cases: readonly (Case & { readonly flows: readonly Flow[] })[] }).cases : [];
 
 function configOf(one: Case): ProxyConfig {
   return {
@@ -61,7 +76,9 @@ function configOf(one: Case): ProxyConfig {
 function nodeIps(one: Case, config: ProxyConfig): string[] {
   const ofFamily = [...(config.family === 'IPv4' ? ['127.0.0.1'] : ['::1']), ...one.config.nodeIPs.filter((ip) => ip.includes(':') === (config.family === 'IPv6'))];
   if (config.nodePortAddresses.length === 0) return ofFamily.filter((ip) => ip !== '127.0.0.1' && ip !== '::1');
-  return ofFamily.filter((ip) => config.nodePortAddresses.some((range) => inRange(range, ip)));
+  // The IPv6 ranges of these tests end at a group.
+  const inside = (range: string, ip: string) => (range.includes(':') ? ip.startsWith(range.slice(0, range.indexOf('::') + 2)) : inRange(range, ip));
+  return ofFamily.filter((ip) => config.nodePortAddresses.some((range) => inside(range, ip)));
 }
 
 /** Chains by name, rules by chain keeping their order: upstream's own normalisation. */
@@ -109,4 +126,22 @@ describe.skipIf(!existsSync(path))('kube-proxy as upstream tests it (kubeproxy-r
   it('hashes service port, protocol and endpoint into a name', () => {
     expect(endpointChainName('ns1/svc1:p80', 'tcp', '10.180.0.1:80')).toBe('KUBE-SEP-SXIVWICOYRO3J4NJ');
   });
+});
+
+describe.skipIf(flows.length === 0)('kube-proxy flows as upstream traces them (kubeproxy-flows.json)', () => {
+  for (const one of flows.filter((flow) => flow.config.mode === 'iptables')) {
+    it(one.id, () => {
+      const config = configOf(one);
+      const tables = proxyTables(config, { name: one.config.nodeName, ips: nodeIps(one, config) }, one.services, one.endpointSlices);
+      const tracer = new RuleTracer(tables, one.config.nodeIPs);
+      for (const flow of one.flows) {
+        const packet = { source: flow.sourceIP, destination: flow.destIP, protocol: (flow.protocol || 'TCP').toLowerCase(), port: flow.destPort };
+        const outcomes = tracer.trace(packet);
+        expect([...new Set(outcomes.map((outcome) => outcome.verdict))], flow.name).toEqual([flow.verdict]);
+        const reached = [...new Set(outcomes.flatMap((outcome) => (outcome.destination === undefined ? [] : [outcome.destination])))].sort();
+        expect(reached, flow.name).toEqual([...(flow.dests ?? [])].sort());
+        for (const outcome of outcomes) expect(outcome.masquerade, flow.name).toBe(flow.masq);
+      }
+    });
+  }
 });

@@ -1,37 +1,8 @@
 /** Services and EndpointSlices as kube-proxy sees them, the same for every mode: one entry per service port, with its endpoints. */
 import { formatIp4, parseIp4 } from '../../net/addr/ip4.ts';
-import type { KubeObject, ObjectKey } from '../../objects/types.ts';
+import type { ObjectKey } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
-
-/** The parts of a Service that a proxy reads. */
-export interface ProxiedService extends KubeObject {
-  readonly spec?: {
-    readonly type?: string;
-    readonly clusterIP?: string;
-    readonly clusterIPs?: readonly string[];
-    readonly ports?: readonly { readonly name?: string; readonly port: number; readonly protocol?: string; readonly nodePort?: number }[];
-    readonly externalIPs?: readonly string[];
-    readonly loadBalancerSourceRanges?: readonly string[];
-    readonly sessionAffinity?: string;
-    readonly sessionAffinityConfig?: { readonly clientIP?: { readonly timeoutSeconds?: number } };
-    readonly externalTrafficPolicy?: string;
-    readonly internalTrafficPolicy?: string;
-    readonly healthCheckNodePort?: number;
-  };
-  readonly status?: { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string; readonly ipMode?: string }[] } };
-}
-
-/** The parts of an EndpointSlice that a proxy reads. */
-export interface ProxiedSlice extends KubeObject {
-  readonly addressType?: string;
-  readonly endpoints?: readonly {
-    readonly addresses: readonly string[];
-    readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean; readonly terminating?: boolean };
-    readonly nodeName?: string;
-    readonly targetRef?: { readonly kind?: string; readonly name?: string; readonly namespace?: string };
-  }[];
-  readonly ports?: readonly { readonly name?: string; readonly port?: number; readonly protocol?: string }[];
-}
+import type { EndpointSlice, Service } from './types.ts';
 
 export interface ServicePort {
   readonly service: ObjectKey;
@@ -94,12 +65,12 @@ function rangeOf(text: string, family: Family): string | undefined {
 const defined = <T>(value: T | undefined): value is T => value !== undefined;
 
 /** Kubernetes: pkg/proxy/util, ShouldSkipService; headless Services and ExternalName have no address to capture. */
-function skipped(service: ProxiedService): boolean {
+function skipped(service: Service): boolean {
   const ip = service.spec?.clusterIP;
   return ip === undefined || ip === '' || ip === 'None' || service.spec?.type === 'ExternalName' || service.metadata.labels?.[FOREIGN_PROXY_LABEL] !== undefined;
 }
 
-function endpointsOf(slices: readonly ProxiedSlice[], family: Family, portName: string, protocol: string): Endpoint[] {
+function endpointsOf(slices: readonly EndpointSlice[], family: Family, portName: string, protocol: string): Endpoint[] {
   const found = new Map<string, Endpoint>();
   for (const slice of slices) {
     if (slice.addressType !== family || slice.metadata.labels?.[HEADLESS_LABEL] !== undefined) continue;
@@ -128,9 +99,9 @@ function endpointsOf(slices: readonly ProxiedSlice[], family: Family, portName: 
 }
 
 /** All ports of a Service in the family, in the order of the Service; none where a proxy leaves it alone. Kubernetes: pkg/proxy, newBaseServiceInfo. */
-export function servicePorts(service: ProxiedService, slices: readonly ProxiedSlice[], family: Family): ServicePort[] {
+export function servicePorts(service: Service, slices: readonly EndpointSlice[], family: Family): ServicePort[] {
   const spec = service.spec;
-  if (spec === undefined || skipped(service)) return [];
+  if (skipped(service)) return [];
   const clusterIp = [...(spec.clusterIPs ?? []), spec.clusterIP ?? ''].map((ip) => addressOf(ip, family)).find(defined);
   if (clusterIp === undefined) return [];
   const externalIps = (spec.externalIPs ?? []).map((ip) => addressOf(ip, family)).filter(defined);

@@ -3,7 +3,7 @@ import { contains, parseCidr, parseIp4 } from '../../net/addr/ip4.ts';
 import type { Rule } from '../../net/records.ts';
 import type { StoreView } from '../../objects/types.ts';
 import type { LocalDetector, ProxyConfig } from './kube-proxy-config.ts';
-import type { ProxiedService, ProxiedSlice } from './kube-proxy-model.ts';
+import type { EndpointSlice, Service } from './types.ts';
 import { SERVICE_NAME_LABEL, servicePorts, usesLocalEndpoints } from './kube-proxy-model.ts';
 import type { PortRules } from './kube-proxy-service-rules.ts';
 import { LARGE_CLUSTER_ENDPOINTS, portRules } from './kube-proxy-service-rules.ts';
@@ -17,7 +17,7 @@ export interface ProxyNode {
 }
 
 interface Remembered {
-  readonly slices: readonly ProxiedSlice[];
+  readonly slices: readonly EndpointSlice[];
   readonly config: ProxyConfig;
   readonly detectorText: string;
   readonly largeCluster: boolean;
@@ -25,7 +25,7 @@ interface Remembered {
 }
 
 /** The latest rules of each Service object that are the same on every node. Keyed by immutable objects, so never stale. */
-const remembered = new WeakMap<ProxiedService, Remembered>();
+const remembered = new WeakMap<Service, Remembered>();
 
 const detectorText = (detector: LocalDetector) => (detector.by === 'cidr' ? detector.cidr : detector.by === 'interface' ? `${detector.name}/${detector.exact}` : '');
 const sameItems = <T>(a: readonly T[], b: readonly T[]) => a.length === b.length && a.every((item, i) => item === b[i]);
@@ -37,12 +37,12 @@ export function inRange(range: string, ip: string): boolean {
   return parsed !== undefined && address !== undefined && contains(parsed.network, parsed.prefixLength, address);
 }
 
-export function slicesOf(service: ProxiedService, view: StoreView): readonly ProxiedSlice[] {
-  return view.select<ProxiedSlice>('EndpointSlice', service.metadata.namespace ?? 'default', { [SERVICE_NAME_LABEL]: service.metadata.name });
+export function slicesOf(service: Service, view: StoreView): readonly EndpointSlice[] {
+  return view.select<EndpointSlice>('EndpointSlice', service.metadata.namespace ?? 'default', { [SERVICE_NAME_LABEL]: service.metadata.name });
 }
 
 /** The rules of all ports of a Service on a node. */
-export function serviceRules(service: ProxiedService, node: ProxyNode, view: StoreView): readonly PortRules[] {
+export function serviceRules(service: Service, node: ProxyNode, view: StoreView): readonly PortRules[] {
   const slices = slicesOf(service, view);
   const known = remembered.get(service);
   const text = detectorText(node.detector);
@@ -59,11 +59,11 @@ export function serviceRules(service: ProxiedService, node: ProxyNode, view: Sto
 }
 
 /** Counted once per list of slices, which the store replaces when one changes. */
-const counts = new WeakMap<readonly ProxiedSlice[], number>();
+const counts = new WeakMap<readonly EndpointSlice[], number>();
 
 /** Endpoints times ports over all slices. Kubernetes: pkg/proxy/iptables, largeClusterEndpointsThreshold. */
 export function countEndpoints(view: StoreView): number {
-  const slices = view.list<ProxiedSlice>('EndpointSlice');
+  const slices = view.list<EndpointSlice>('EndpointSlice');
   const known = counts.get(slices);
   if (known !== undefined) return known;
   let count = 0;

@@ -67,6 +67,8 @@ const schema = kindSchema(
 /** Kubernetes: pkg/apis/core/v1/defaults.go, SetDefaults_Service; pkg/registry/core/service, normalizeClusterIPs and defaultOnRead. */
 function defaults(service: Service): Service {
   const { spec } = service;
+  // A missing spec is told by the schema's rules, which run later.
+  if (spec === undefined) return service;
   const filled: { -readonly [K in keyof ServiceSpec]?: ServiceSpec[K] } = {};
   const type = spec.type ?? 'ClusterIP';
   if (spec.sessionAffinity === 'ClientIP' && spec.sessionAffinityConfig?.clientIP?.timeoutSeconds === undefined) filled.sessionAffinityConfig = { clientIP: { timeoutSeconds: 10800 } };

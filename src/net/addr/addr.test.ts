@@ -38,10 +38,15 @@ describe('prefixes', () => {
 
   it('contain exactly the addresses with the same network bits', () => {
     fc.assert(
-      fc.property(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), fc.integer({ min: 0, max: 32 }), fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), (a, length, b) => {
-        const network = a & maskOf(length);
-        return contains(network, length, b) === ((b & maskOf(length)) === network) && cidr(formatCidr(network, length)).network === network;
-      }),
+      fc.property(
+        fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+        fc.integer({ min: 0, max: 32 }),
+        fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+        (a, length, b) => {
+          const network = a & maskOf(length);
+          return contains(network, length, b) === ((b & maskOf(length)) === network) && cidr(formatCidr(network, length)).network === network;
+        },
+      ),
     );
   });
 

@@ -77,7 +77,8 @@ export function reopens(connection: Connection, flags: number, reply: boolean): 
 export function advanceTcp(connection: Connection, next: number, tcp: TcpHeader, payloadBytes: number, reply: boolean, nowNs: number): void {
   const before = connection.tcpState;
   connection.tcpState = next;
-  if (!connection.assured && connection.seenReply && (before === TCP_SYN_RECV || before === TCP_ESTABLISHED) && next === TCP_ESTABLISHED) connection.assured = true;
+  if (!connection.assured && connection.seenReply && (before === TCP_SYN_RECV || before === TCP_ESTABLISHED) && next === TCP_ESTABLISHED)
+    connection.assured = true;
   const own = reply ? 1 : 0;
   if (payloadBytes > 0) {
     connection.sentEnd[own] = (tcp.seq + payloadBytes) >>> 0;

@@ -2,8 +2,8 @@
 import { ip4, maskOf } from '../addr/ip4.ts';
 import { mac } from '../addr/mac.ts';
 import type { Device, DeviceAddress } from '../records.ts';
-import type { NetnsState } from '../stack/netns-state.ts';
 import type { NeighborEntry } from '../stack/neighbor.ts';
+import type { NetnsState } from '../stack/netns-state.ts';
 import type { Ip4, Mac } from '../wire/packet.ts';
 
 export interface LocalAddress {
@@ -41,6 +41,8 @@ export class DeviceState {
   /** Interned place of its rows in the trace log, and the text of its peer's id. */
   readonly place: number;
   peerText = -1;
+  /** Interned references of "bridged from here to that port" (undefined: to the host itself). */
+  readonly bridgedTo = new Map<DeviceState | undefined, number>();
   /** The device is not in the record store any more; frames on their way to it are lost. */
   gone = false;
 
@@ -55,6 +57,10 @@ export class DeviceState {
   txDropped = 0;
   /** When the last bit of what it has sent leaves it (bandwidth). */
   busyUntilNs = 0;
+  /** When the last frame it sent arrives. */
+  lastArrivalNs = 0;
+  /** How many tcpdumps listen on this very device. */
+  promiscuous = 0;
 
   constructor(record: Device, netns: NetnsState, place: number) {
     this.id = record.id;
@@ -63,6 +69,11 @@ export class DeviceState {
     this.record = record;
     this.name = record.name;
     this.compile(record);
+  }
+
+  /** Of a bridge: how long a MAC is kept without a frame from it. */
+  get ageingNs(): number {
+    return this.record.type === 'bridge' ? this.record.ageingSeconds * 1e9 : 0;
   }
 
   /** Takes a new version of the record; what was learnt stays. */

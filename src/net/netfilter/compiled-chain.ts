@@ -1,7 +1,7 @@
 /** A chain's rules made ready for packets: parsed once for each `rules` array, with an index for long chains. */
 import { maskOf } from '../addr/ip4.ts';
 import type { Rule } from '../records.ts';
-import { type AddressTest, parseRule, type ParsedRule } from './rule.ts';
+import { type AddressTest, type ParsedRule, parseRule } from './rule.ts';
 
 /** From so many rules on a chain is worth an index. */
 const INDEX_FROM = 9;

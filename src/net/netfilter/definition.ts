@@ -40,13 +40,13 @@ export interface RuleContext {
   recent(list: string): Map<Ip4, number[]>;
   /** The reverse path of the packet leads out by its device (strict) or exists at all (loose). */
   reversePath(loose: boolean): boolean;
-  /** Binds the connection: addresses and ports in host order, `min` 0 = unspecified. False: no free tuple, drop. */
-  nat(binding: NatBinding): boolean;
+  /** Binds the connection to new addresses and ports; 0 = leave. */
+  nat(binding: NatBinding): void;
   /** The address MASQUERADE takes: of the device the packet leaves by, towards its next hop. Undefined: it has none. */
   masqueradeAddress(): Ip4 | undefined;
   /** The address of the device the packet came in by (REDIRECT). */
   incomingAddress(): Ip4 | undefined;
-  /** Answers as REJECT says; the packet is dropped by the caller. */
+  /** How the drop that follows is to be answered. */
   reject(how: RejectWith): void;
   /** A line in the kernel log. */
   log(prefix: string): void;

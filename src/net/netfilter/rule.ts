@@ -339,4 +339,3 @@ export function listRule(rule: ParsedRule): {
     extra: extra.join(' '),
   };
 }
-

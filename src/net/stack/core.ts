@@ -1,12 +1,15 @@
 /** What every part of the kernel side may touch: the clock, the queue, the log, and the seams where one layer calls another. */
 import type { Prng } from '../../base/prng.ts';
 import type { DeviceState } from '../device/device-state.ts';
+import type { HookRunner } from '../netfilter/run-hook.ts';
+import type { DropCause } from '../trace/emit.ts';
 import type { TraceLog } from '../trace/trace-log.ts';
+import type { DropReason } from '../trace-event.ts';
 import type { Ip4 } from '../wire/packet.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { NetnsState } from './netns-state.ts';
 import type { Skb } from './skb.ts';
-import type { Errno, Userland } from './userland.ts';
+import type { Userland } from './userland.ts';
 
 /** An ICMP error to be sent about a packet. */
 export interface IcmpErrorKind {
@@ -22,39 +25,36 @@ export interface IcmpErrorKind {
 export interface Layers {
   /** The device sends the frame: its tap sees it go out. */
   transmit(device: DeviceState, packet: Skb): void;
-  /** The device takes the frame in: its tap sees it, then its master, ARP or IP get it. */
+  /** The device takes the frame in: its tap sees it, then its bridge, ARP or IP get it. */
   receive(device: DeviceState, packet: Skb): void;
-  /** A packet made here, with its source address filled in (0: the route's). */
-  outputLocal(netns: NetnsState, packet: Skb, by: string): 'ok' | Errno;
-  /** Behind the routing decision: POSTROUTING, fragments, neighbour, out. */
-  output(netns: NetnsState, packet: Skb, device: DeviceState, nextHop: Ip4, inDevice: DeviceState | undefined): void;
-  /** The neighbour is known or asked for; then the frame leaves. */
-  resolveAndTransmit(netns: NetnsState, packet: Skb, device: DeviceState, nextHop: Ip4): void;
-  /** icmp_send(): answers `packet`, which this netns took in by `inDevice` or made itself. Returns a sentence for the drop, undefined when nothing was sent. */
-  icmpError(netns: NetnsState, packet: Skb, inDevice: DeviceState | undefined, error: IcmpErrorKind): string | undefined;
-  /** A RST for a TCP segment (REJECT --reject-with tcp-reset). */
-  tcpReset(netns: NetnsState, packet: Skb, inDevice: DeviceState | undefined): string | undefined;
-  /** A frame that br_netfilter let go on its way over the bridge. */
-  bridgeForward(port: DeviceState, packet: Skb): void;
-  /** ARP or IP, behind the tap. */
-  deliverUp(device: DeviceState, packet: Skb): void;
-  /** UDP for a tunnel of this netns; false when there is none. */
-  tunnelReceive(netns: NetnsState, packet: Skb): boolean;
+  /** Routes, OUTPUT, POSTROUTING, out; for packets made here whose addresses are filled in. */
+  localOut(netns: NetnsState, packet: Skb): LocalOutResult;
+  /** The next hop's MAC is known or asked for; then the frame leaves by `device`. */
+  resolve(device: DeviceState, packet: Skb, nextHop: Ip4): void;
+  /** Drops a packet and says so to its sender, as icmp_send() would. */
+  dropWithError(netns: NetnsState, packet: Skb, place: number, reason: DropReason, detail: string, error: IcmpErrorKind, cause?: DropCause): void;
+  /** Drops a TCP segment and answers with a RST. */
+  dropWithReset(netns: NetnsState, packet: Skb, place: number, detail: string, cause?: DropCause): void;
+  /** UDP for a tunnel of this netns; false when it has none on that port. */
+  tunnelReceive(netns: NetnsState, outer: Skb): boolean;
 }
+
+export type LocalOutResult = 'ok' | 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES' | 'EINVAL' | 'EPERM' | 'EMSGSIZE' | 'EADDRNOTAVAIL';
 
 export interface Core {
   nowNs: number;
   readonly seed: number;
   readonly queue: EventQueue;
   readonly log: TraceLog;
+  readonly hooks: HookRunner;
   readonly userland: Userland;
   readonly layers: Layers;
   readonly netns: ReadonlyMap<string, NetnsState>;
   readonly devices: ReadonlyMap<string, DeviceState>;
   prng(name: string): Prng;
   newSkb(): Skb;
+  /** Shows the frame to whoever taps the device. */
   tap(device: DeviceState, packet: Skb, outgoing: boolean): void;
-  /** Counts nested transmissions, so that a tunnel through itself ends. */
+  /** How many tunnels are being entered at this moment, one inside the other. */
   depth: number;
 }
-

@@ -1,10 +1,11 @@
 /** A network namespace as the engine runs it: its records compiled, and what its kernel remembers. */
-import { mac } from '../addr/mac.ts';
+
+import type { Origin } from '../../base/origin.ts';
 import { ip4 } from '../addr/ip4.ts';
+import { mac } from '../addr/mac.ts';
 import { ConnectionTable } from '../conntrack/table.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import { Ruleset } from '../netfilter/ruleset.ts';
-import type { Origin } from '../../base/origin.ts';
 import type { Chain, FdbEntry, Neighbor, Netns, Route } from '../records.ts';
 import type { Ip4, Mac } from '../wire/packet.ts';
 import { Fib } from './fib.ts';
@@ -50,7 +51,7 @@ export class NetnsState {
   #fib: Fib | undefined;
   #ruleset: Ruleset | undefined;
   #rulesetStale = true;
-  #tunnels: Map<string, Map<Mac, TunnelEntry>> | undefined;
+  #tunnels: Map<string, Map<Mac, TunnelEntry[]>> | undefined;
   forwarding = false;
   bridgeNetfilter = false;
   defaultTtl = 64;
@@ -125,8 +126,8 @@ export class NetnsState {
     return this.#ruleset;
   }
 
-  /** Static and permanent FDB entries of a VXLAN device. */
-  tunnel(device: DeviceState, destination: Mac): TunnelEntry | undefined {
+  /** Static and permanent FDB entries of a VXLAN device; several only for the all-zero MAC (unknown destinations). */
+  tunnel(device: DeviceState, destination: Mac): readonly TunnelEntry[] | undefined {
     this.#tunnels ??= this.#compileTunnels();
     return this.#tunnels.get(device.name)?.get(destination);
   }
@@ -157,8 +158,8 @@ export class NetnsState {
     entry.timer = -1;
   }
 
-  #compileTunnels(): Map<string, Map<Mac, TunnelEntry>> {
-    const tunnels = new Map<string, Map<Mac, TunnelEntry>>();
+  #compileTunnels(): Map<string, Map<Mac, TunnelEntry[]>> {
+    const tunnels = new Map<string, Map<Mac, TunnelEntry[]>>();
     for (const record of this.fdbRecords.values()) {
       if (record.dst === undefined) continue;
       let table = tunnels.get(record.device);
@@ -166,7 +167,11 @@ export class NetnsState {
         table = new Map();
         tunnels.set(record.device, table);
       }
-      table.set(mac(record.mac), { remote: ip4(record.dst), remoteText: record.dst, origin: record.origin, traceIndex: -1 });
+      const address = mac(record.mac);
+      const entry: TunnelEntry = { remote: ip4(record.dst), remoteText: record.dst, origin: record.origin, traceIndex: -1 };
+      const same = table.get(address);
+      if (same === undefined) table.set(address, [entry]);
+      else same.push(entry);
     }
     return tunnels;
   }

@@ -96,7 +96,9 @@ function decodeStep(log: TraceLog, kind: number, small: number, a: number, b: nu
       const hook = HOOK_NAMES[small & 7] ?? 'PREROUTING';
       const table = TABLE_NAMES[small >> 3] ?? 'filter';
       const verdict = text(log, b);
-      return a === NO_REFERENCE ? { kind: 'matched', hook, table, verdict } : { kind: 'matched', hook, table, rule: (log.resolve(a) as Of<'rule'>).rule, verdict };
+      return a === NO_REFERENCE
+        ? { kind: 'matched', hook, table, verdict }
+        : { kind: 'matched', hook, table, rule: (log.resolve(a) as Of<'rule'>).rule, verdict };
     }
     case ROW_TRANSLATED: {
       const ports = (small & TRANSLATED_HAS_PORTS) !== 0;
@@ -166,7 +168,7 @@ function decodeStep(log: TraceLog, kind: number, small: number, a: number, b: nu
 /** First row at or after a time. Times never go back along the log. */
 export function seqAt(log: TraceLog, timeNs: number): number {
   let low = 0;
-  let high = log.length;
+  let high = log.rows.length;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (log.times.get(middle) < timeNs) low = middle + 1;

@@ -9,7 +9,16 @@ import type { NetnsState } from '../stack/netns-state.ts';
 import type { Skb } from '../stack/skb.ts';
 import type { DropReason, RouteReference, RuleReference } from '../trace-event.ts';
 import type { Ip4 } from '../wire/packet.ts';
-import { DECISIONS, NO_REFERENCE, RESOLUTIONS, ROUTED_HAS_NEXT_HOP, ROUTED_HAS_SOURCE, TRANSLATED_DESTINATION, TRANSLATED_HAS_PORTS, TRANSLATIONS } from './decode.ts';
+import {
+  DECISIONS,
+  NO_REFERENCE,
+  RESOLUTIONS,
+  ROUTED_HAS_NEXT_HOP,
+  ROUTED_HAS_SOURCE,
+  TRANSLATED_DESTINATION,
+  TRANSLATED_HAS_PORTS,
+  TRANSLATIONS,
+} from './decode.ts';
 import {
   ROW_BRIDGED,
   ROW_CREATED,
@@ -26,7 +35,7 @@ import {
 } from './trace-log.ts';
 
 export function emitCreated(core: Core, netns: NetnsState, packet: Skb, by: string): number {
-  if (!core.log.enabled) return -1;
+  if (!core.log.enabled) return core.log.skip();
   return core.log.add(core.nowNs, ROW_CREATED, 0, netns.place, packet, core.log.text(by), 0, 0);
 }
 
@@ -35,22 +44,69 @@ export function emitReceived(core: Core, device: DeviceState, packet: Skb): void
 }
 
 export function emitTransmitted(core: Core, device: DeviceState, packet: Skb): void {
-  if (!core.log.enabled) return;
+  if (!core.log.enabled) {
+    core.log.skip();
+    return;
+  }
   const peer = device.peer;
   if (peer !== undefined && device.peerText < 0) device.peerText = core.log.text(peer.id);
   core.log.add(core.nowNs, ROW_TRANSMITTED, 0, device.place, packet, peer === undefined ? NO_REFERENCE : device.peerText, 0, 0);
 }
 
-export function emitBridged(core: Core, bridge: DeviceState, fromPort: string, to: readonly string[], how: 'fdb' | 'flood' | 'local', packet: Skb): void {
-  if (!core.log.enabled) return;
-  const a = core.log.object({ kind: 'bridged', bridge: bridge.name, fromPort, to, how });
-  core.log.add(core.nowNs, ROW_BRIDGED, 0, bridge.place, packet, a, 0, 0);
+/** The FDB knew the port, or (`to` undefined) the frame goes up to the host. */
+export function emitBridged(core: Core, bridge: DeviceState, from: DeviceState, to: DeviceState | undefined, packet: Skb): void {
+  if (!core.log.enabled) {
+    core.log.skip();
+    return;
+  }
+  let index = from.bridgedTo.get(to);
+  if (index === undefined) {
+    index = core.log.reference({
+      kind: 'bridged',
+      bridge: bridge.name,
+      fromPort: from.name,
+      to: [(to ?? bridge).name],
+      how: to === undefined ? 'local' : 'fdb',
+    });
+    from.bridgedTo.set(to, index);
+  }
+  core.log.add(core.nowNs, ROW_BRIDGED, 0, bridge.place, packet, index, 0, 0);
+}
+
+export function emitFlooded(core: Core, bridge: DeviceState, from: DeviceState, to: readonly string[], packet: Skb): void {
+  if (!core.log.enabled) {
+    core.log.skip();
+    return;
+  }
+  const index = core.log.object({ kind: 'bridged', bridge: bridge.name, fromPort: from.name, to, how: 'flood' });
+  core.log.add(core.nowNs, ROW_BRIDGED, 0, bridge.place, packet, index, 0, 0);
 }
 
 /** `chain` and `rule` undefined: the base chain's policy. */
-export function emitMatched(core: Core, place: number, hook: number, table: number, chain: ChainState | undefined, rule: number, verdict: string, packet: Skb): void {
-  if (!core.log.enabled) return;
-  core.log.add(core.nowNs, ROW_MATCHED, hook | (table << 3), place, packet, chain === undefined ? NO_REFERENCE : ruleIndex(core, chain, rule), core.log.text(verdict), 0);
+export function emitMatched(
+  core: Core,
+  place: number,
+  hook: number,
+  table: number,
+  chain: ChainState | undefined,
+  rule: number,
+  verdict: string,
+  packet: Skb,
+): void {
+  if (!core.log.enabled) {
+    core.log.skip();
+    return;
+  }
+  core.log.add(
+    core.nowNs,
+    ROW_MATCHED,
+    hook | (table << 3),
+    place,
+    packet,
+    chain === undefined ? NO_REFERENCE : ruleIndex(core, chain, rule),
+    core.log.text(verdict),
+    0,
+  );
 }
 
 function ruleIndex(core: Core, chain: ChainState, rule: number): number {
@@ -79,14 +135,20 @@ export function emitTranslated(
 }
 
 export function emitRouted(core: Core, place: number, route: CompiledRoute, decision: (typeof DECISIONS)[number], source: Ip4 | undefined, packet: Skb): void {
-  if (!core.log.enabled) return;
+  if (!core.log.enabled) {
+    core.log.skip();
+    return;
+  }
   if (route.traceIndex < 0) route.traceIndex = core.log.reference({ kind: 'route', route: route.reference, device: route.device?.name ?? '' });
   const small = DECISIONS.indexOf(decision) | (route.hasGateway ? ROUTED_HAS_NEXT_HOP : 0) | (source === undefined ? 0 : ROUTED_HAS_SOURCE);
   core.log.add(core.nowNs, ROW_ROUTED, small, place, packet, route.traceIndex, route.gateway, source ?? 0);
 }
 
 export function emitResolved(core: Core, entry: NeighborEntry, how: (typeof RESOLUTIONS)[number], packet: Skb): void {
-  if (!core.log.enabled) return;
+  if (!core.log.enabled) {
+    core.log.skip();
+    return;
+  }
   if (entry.traceIndex < 0) entry.traceIndex = core.log.reference({ kind: 'neighbor', mac: formatMac(entry.mac), origin: entry.origin });
   core.log.add(core.nowNs, ROW_RESOLVED, RESOLUTIONS.indexOf(how), entry.device.place, packet, entry.traceIndex, entry.ip, 0);
 }
@@ -100,7 +162,7 @@ export function emitDecapsulated(core: Core, device: DeviceState, vni: number, p
 }
 
 export function emitDelivered(core: Core, place: number, packet: Skb, to: string, process: string | undefined): number {
-  if (!core.log.enabled) return -1;
+  if (!core.log.enabled) return core.log.skip();
   return core.log.add(core.nowNs, ROW_DELIVERED, 0, place, packet, core.log.text(to), process === undefined ? NO_REFERENCE : core.log.text(process), 0);
 }
 
@@ -112,7 +174,7 @@ export interface DropCause {
 }
 
 export function emitDropped(core: Core, place: number, packet: Skb, reason: DropReason, detail: string, cause?: DropCause): number {
-  if (!core.log.enabled) return -1;
+  if (!core.log.enabled) return core.log.skip();
   const a = core.log.object({ kind: 'drop', reason, detail, ...cause });
   return core.log.add(core.nowNs, ROW_DROPPED, 0, place, packet, a, 0, 0);
 }

@@ -19,8 +19,22 @@ export type Reference =
   | { readonly kind: 'route'; readonly route: RouteReference; readonly device: string }
   | { readonly kind: 'neighbor'; readonly mac: string; readonly origin: import('../../base/origin.ts').Origin | undefined }
   | { readonly kind: 'bridged'; readonly bridge: string; readonly fromPort: string; readonly to: readonly string[]; readonly how: 'fdb' | 'flood' | 'local' }
-  | { readonly kind: 'tunnel'; readonly vni: number; readonly localIp: string; readonly remoteIp: string; readonly overheadBytes: number; readonly fdbOrigin: import('../../base/origin.ts').Origin | undefined }
-  | { readonly kind: 'drop'; readonly reason: DropReason; readonly detail: string; readonly rule?: RuleReference; readonly route?: RouteReference; readonly answered?: string }
+  | {
+      readonly kind: 'tunnel';
+      readonly vni: number;
+      readonly localIp: string;
+      readonly remoteIp: string;
+      readonly overheadBytes: number;
+      readonly fdbOrigin: import('../../base/origin.ts').Origin | undefined;
+    }
+  | {
+      readonly kind: 'drop';
+      readonly reason: DropReason;
+      readonly detail: string;
+      readonly rule?: RuleReference;
+      readonly route?: RouteReference;
+      readonly answered?: string;
+    }
   | { readonly kind: 'printed'; readonly process: string; readonly stream: 'stdout' | 'stderr'; readonly text: string };
 
 export const ROW_CREATED = 1;
@@ -70,13 +84,35 @@ export class TraceLog {
   /** One row's own objects; truncated with it. */
   readonly objects: Reference[] = [];
   readonly #texts = new Map<string, number>();
+  #replayAt = -1;
+  #wasEnabled = true;
 
   constructor(enabled: boolean) {
     this.enabled = enabled;
   }
 
+  /** Sequence number of the next row; while the past is replayed, of the row that would be next. */
   get length(): number {
-    return this.rows.length;
+    return this.#replayAt >= 0 ? this.#replayAt : this.rows.length;
+  }
+
+  /** From here on rows are counted but not written, beginning with number `seq`; `enabled` is off meanwhile. */
+  beginReplay(seq: number): void {
+    this.#wasEnabled = this.enabled;
+    this.enabled = false;
+    this.#replayAt = this.#wasEnabled ? seq : -1;
+  }
+
+  endReplay(): void {
+    this.enabled = this.#wasEnabled;
+    this.#replayAt = -1;
+  }
+
+  /** The row that is not written now: its number while the past is replayed, -1 with the trace off. */
+  skip(): number {
+    if (this.#replayAt < 0) return -1;
+    this.#replayAt += 1;
+    return this.#replayAt - 1;
   }
 
   place(hostId: string, netns: string, device: string): number {
@@ -111,7 +147,7 @@ export class TraceLog {
 
   /** Writes a row and returns its sequence number; -1 with the trace off. */
   add(timeNs: number, kind: number, small: number, place: number, packet: Skb | undefined, a: number, b: number, c: number): number {
-    if (!this.enabled) return -1;
+    if (!this.enabled) return this.skip();
     const header = packet === undefined ? -1 : this.headers.rowFor(packet);
     const seq = this.rows.add();
     const chunk = this.rows.chunkOf(seq);

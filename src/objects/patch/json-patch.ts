@@ -24,7 +24,8 @@ export function jsonPatch(live: unknown, patch: unknown): JsonPatchResult {
 }
 
 function tokens(pointer: unknown): string[] {
-  if (typeof pointer !== 'string' || (pointer !== '' && !pointer.startsWith('/'))) throw new PatchError(`jsonpatch: invalid pointer ${JSON.stringify(pointer ?? null)}`);
+  if (typeof pointer !== 'string' || (pointer !== '' && !pointer.startsWith('/')))
+    throw new PatchError(`jsonpatch: invalid pointer ${JSON.stringify(pointer ?? null)}`);
   return pointer
     .split('/')
     .slice(1)
@@ -50,7 +51,13 @@ function apply(document: unknown, operation: Fields): unknown {
     case 'move': {
       const from = tokens(operation.from);
       const value = read(document, from);
-      return change(change(document, from, 'remove', operation, () => undefined), path, 'add', operation, () => value);
+      return change(
+        change(document, from, 'remove', operation, () => undefined),
+        path,
+        'add',
+        operation,
+        () => value,
+      );
     }
     default:
       throw new PatchError(`Unexpected kind: ${String(operation.op ?? 'unknown')}`);

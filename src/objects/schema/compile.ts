@@ -127,7 +127,12 @@ function compile(schema: Schema, struct: string, depth: number): CompiledSchema 
     goType: goType ?? 'interface {}',
     hasDefaults: below.some((one) => one.hasDefaults || one.schema.default !== undefined),
     hasRules:
-      schema.enum !== undefined || schema.minimum !== undefined || schema.maximum !== undefined || schema.pattern !== undefined || (schema.required?.length ?? 0) > 0 || below.some((one) => one.hasRules),
+      schema.enum !== undefined ||
+      schema.minimum !== undefined ||
+      schema.maximum !== undefined ||
+      schema.pattern !== undefined ||
+      (schema.required?.length ?? 0) > 0 ||
+      below.some((one) => one.hasRules),
     hasNotSimulated: schema.notSimulated === true || below.some((one) => one.hasNotSimulated),
   };
 }

@@ -41,7 +41,7 @@ class Decoder {
   #wrongType(found: string, compiled: CompiledSchema): undefined {
     if (this.wrongTypes.length >= maxErrors) return undefined;
     // Go names fields only: neither indexes nor keys of maps.
-    const fields = this.#path.filter((part) => typeof part === 'string' && !part.startsWith("[")).join('.');
+    const fields = this.#path.filter((part) => typeof part === 'string' && !part.startsWith('[')).join('.');
     const where = fields === '' ? 'Go value' : `Go struct field ${this.#struct}.${fields}`;
     this.wrongTypes.push({ path: this.#pathText(), type: 'Wrong type', message: `json: cannot unmarshal ${found} into ${where} of type ${compiled.goType}` });
     return undefined;
@@ -60,7 +60,9 @@ class Decoder {
       case 'int32':
       case 'int64':
         if (typeof value !== 'number') return this.#wrongType(jsonTypeOf(value), compiled);
-        return Number.isInteger(value) && Math.abs(value) <= (compiled.accepts === 'int32' ? 2_147_483_647 : 2 ** 63) ? value : this.#wrongType(`number ${value}`, compiled);
+        return Number.isInteger(value) && Math.abs(value) <= (compiled.accepts === 'int32' ? 2_147_483_647 : 2 ** 63)
+          ? value
+          : this.#wrongType(`number ${value}`, compiled);
       case 'quantity':
         if (typeof value === 'number') return String(value);
         return typeof value === 'string' ? value : this.#wrongType(jsonTypeOf(value), compiled);

@@ -37,7 +37,11 @@ export const objectMetaSchema: Schema = {
       },
     },
     finalizers: { type: 'array', description: 'Words that must be taken away before the object goes.', items: { type: 'string' } },
-    managedFields: { type: 'array', description: 'Who manages which field; kept by the server.', items: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+    managedFields: {
+      type: 'array',
+      description: 'Who manages which field; kept by the server.',
+      items: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+    },
     selfLink: text('Obsolete.'),
   },
 };

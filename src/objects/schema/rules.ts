@@ -28,7 +28,8 @@ export function checkRules(compiled: CompiledSchema, value: unknown, path = ''):
   if (typeof value === 'string') {
     if (schema.enum !== undefined && value !== '' && !schema.enum.includes(value)) return [unsupported(path, value, schema.enum)];
     // A user's text meets only our own patterns, and those are written to be linear.
-    if (schema.pattern !== undefined && value.length <= 4096 && !patternOf(compiled, schema.pattern).test(value)) return [invalid(path, value, `should match '${schema.pattern}'`)];
+    if (schema.pattern !== undefined && value.length <= 4096 && !patternOf(compiled, schema.pattern).test(value))
+      return [invalid(path, value, `should match '${schema.pattern}'`)];
     return [];
   }
   if (typeof value === 'number') return checkNumber(schema, value, path);
@@ -49,6 +50,20 @@ export function checkRules(compiled: CompiledSchema, value: unknown, path = ''):
   return errors;
 }
 
+/** `checkRules` of a whole object; members that are the very same as in the stored one were checked before. */
+export function checkChangedRules(
+  compiled: CompiledSchema,
+  object: Readonly<Record<string, unknown>>,
+  old: Readonly<Record<string, unknown>> | undefined,
+): readonly FieldError[] {
+  if (old === undefined) return checkRules(compiled, object);
+  const errors: FieldError[] = [];
+  for (const name of compiled.schema.required ?? []) if (object[name] === undefined || object[name] === '') errors.push(required(name));
+  for (const [name, property] of compiled.properties)
+    if (property.hasRules && object[name] !== old[name]) errors.push(...checkRules(property, object[name], name));
+  return errors;
+}
+
 /** Paths of set fields whose schema says `notSimulated`, with the field's description. */
 export function findNotSimulated(compiled: CompiledSchema, value: unknown, path = ''): readonly { readonly path: string; readonly description: string }[] {
   if (!compiled.hasNotSimulated || value === undefined || value === null) return [];
@@ -59,7 +74,9 @@ export function findNotSimulated(compiled: CompiledSchema, value: unknown, path 
     return items === undefined ? [] : value.flatMap((item, index) => findNotSimulated(items, item, `${path}[${index}]`));
   }
   const record = value as Readonly<Record<string, unknown>>;
-  const found = [...compiled.properties].flatMap(([name, property]) => (Object.hasOwn(record, name) ? findNotSimulated(property, record[name], child(path, name)) : []));
+  const found = [...compiled.properties].flatMap(([name, property]) =>
+    Object.hasOwn(record, name) ? findNotSimulated(property, record[name], child(path, name)) : [],
+  );
   const { values } = compiled;
   return values === undefined ? found : [...found, ...Object.keys(record).flatMap((key) => findNotSimulated(values, record[key], `${path}[${key}]`))];
 }

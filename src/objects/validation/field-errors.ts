@@ -15,7 +15,11 @@ export const invalid = (path: string, value: unknown, detail: string): FieldErro
 });
 export const duplicate = (path: string, value: unknown): FieldError => ({ path, type: 'Duplicate value', message: `Duplicate value: ${formatValue(value)}` });
 export const notFound = (path: string, value: unknown): FieldError => ({ path, type: 'Not found', message: `Not found: ${formatValue(value)}` });
-export const tooLong = (path: string, maxBytes: number): FieldError => ({ path, type: 'Too long', message: `Too long: may not be more than ${maxBytes} bytes` });
+export const tooLong = (path: string, maxBytes: number): FieldError => ({
+  path,
+  type: 'Too long',
+  message: `Too long: may not be more than ${maxBytes} bytes`,
+});
 export const tooMany = (path: string, actual: number, maximum: number): FieldError => ({
   path,
   type: 'Too many',
@@ -28,4 +32,5 @@ export const unsupported = (path: string, value: unknown, supported: readonly st
 });
 
 /** Empty when the value is as it was. */
-export const immutable = (path: string, value: unknown, old: unknown): FieldError[] => (deepEqual(value, old) ? [] : [invalid(path, value, 'field is immutable')]);
+export const immutable = (path: string, value: unknown, old: unknown): FieldError[] =>
+  deepEqual(value, old) ? [] : [invalid(path, value, 'field is immutable')];

@@ -54,7 +54,8 @@ export function validateMetadata(kind: Kind, metadata: ObjectMeta, old: ObjectMe
   if (metadata.annotations !== old?.annotations) errors.push(...validateAnnotations(metadata.annotations, 'metadata.annotations'));
   (metadata.ownerReferences ?? []).forEach((owner, index) => {
     const path = `metadata.ownerReferences[${index}]`;
-    if (owner.apiVersion === undefined || owner.apiVersion === '') errors.push(invalid(`${path}.apiVersion`, owner.apiVersion ?? '', 'version must not be empty'));
+    if (owner.apiVersion === undefined || owner.apiVersion === '')
+      errors.push(invalid(`${path}.apiVersion`, owner.apiVersion ?? '', 'version must not be empty'));
     if (owner.kind === undefined || owner.kind === '') errors.push(invalid(`${path}.kind`, '', 'must not be empty'));
     if (owner.name === undefined || owner.name === '') errors.push(invalid(`${path}.name`, '', 'must not be empty'));
     if (owner.uid === undefined || owner.uid === '') errors.push(invalid(`${path}.uid`, '', 'must not be empty'));
@@ -62,7 +63,11 @@ export function validateMetadata(kind: Kind, metadata: ObjectMeta, old: ObjectMe
   const controllers = (metadata.ownerReferences ?? []).filter((owner) => owner.controller === true);
   if (controllers.length > 1) {
     errors.push(
-      invalid('metadata.ownerReferences', metadata.ownerReferences, `Only one reference can have Controller set to true. Found "true" in references for ${controllers[0]?.kind}/${controllers[0]?.name} and ${controllers[1]?.kind}/${controllers[1]?.name}`),
+      invalid(
+        'metadata.ownerReferences',
+        metadata.ownerReferences,
+        `Only one reference can have Controller set to true. Found "true" in references for ${controllers[0]?.kind}/${controllers[0]?.name} and ${controllers[1]?.kind}/${controllers[1]?.name}`,
+      ),
     );
   }
   (metadata.finalizers ?? []).forEach((finalizer, index) => {

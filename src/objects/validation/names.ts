@@ -36,9 +36,7 @@ export const labelValueErrors = (value: string): readonly string[] => check(valu
 export function qualifiedNameErrors(value: string): readonly string[] {
   const parts = value.split('/');
   if (parts.length > 2) {
-    return [
-      `a qualified name ${qualifiedNameWords} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
-    ];
+    return [`a qualified name ${qualifiedNameWords} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
   }
   const errors: string[] = [];
   const [prefix, name] = parts.length === 2 ? [parts[0] ?? '', parts[1] ?? ''] : [undefined, value];

@@ -2,6 +2,7 @@
 import type { ShellHost } from '../../world/shell-host.ts';
 import type { Command, FilterIo, Invocation, Outcome, ShellServices } from '../command.ts';
 import { filters, hooks, watches } from '../hooks.ts';
+import { getProfile } from '../images.ts';
 import { resolvePath } from '../paths.ts';
 import type { Capture, Frame, Io, Place, Scope, Session, ShellState, Sink, Task } from '../state.ts';
 import type { Command as CommandNode, List, Redirect, Simple, Word } from '../syntax/ast.ts';
@@ -641,7 +642,9 @@ export class Machine {
       return;
     }
     const name = typed.includes('/') ? (/^(?:\/usr)?(?:\/local)?\/s?bin\/([^/]+)$/.exec(typed)?.[1] ?? typed) : typed;
-    const command = this.services.hasProgram(task.place, name) ? this.services.commands.get(name) : undefined;
+    const applet = `busybox-${name}`;
+    const chosen = getProfile(task.place.profile).busybox && this.services.commands.has(applet) ? applet : name;
+    const command = this.services.hasProgram(task.place, name) ? this.services.commands.get(chosen) : undefined;
     if (command === undefined) {
       this.#notFound(task, typed, missing);
       return;

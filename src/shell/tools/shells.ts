@@ -120,6 +120,13 @@ export const busybox = defineCommand({
   },
 });
 
+export const sudo = defineCommand({
+  name: 'sudo',
+  summary: 'runs a command as root (everybody is root here)',
+  group: 'shell',
+  run: ({ argv }) => (argv.length === 0 ? 1 : { kind: 'call', argv }),
+});
+
 export const clear = defineCommand({
   name: 'clear',
   summary: 'clears the terminal',

@@ -3,13 +3,19 @@ import type { Item, Place, Point, Rect, TileGrid, Wire } from './scene.ts';
 
 export interface Draft {
   readonly items: Item[];
+  readonly itemById: Map<string, Item>;
   readonly wires: Wire[];
   readonly tiles: TileGrid[];
   readonly places: Map<string, Place>;
   readonly itemByIp: Map<string, string>;
 }
 
-export const newDraft = (): Draft => ({ items: [], wires: [], tiles: [], places: new Map(), itemByIp: new Map() });
+export const newDraft = (): Draft => ({ items: [], itemById: new Map(), wires: [], tiles: [], places: new Map(), itemByIp: new Map() });
+
+export const addItem = (draft: Draft, item: Item): void => {
+  draft.items.push(item);
+  draft.itemById.set(item.id, item);
+};
 
 export const addPlace = (draft: Draft, place: Place): void => {
   draft.places.set(place.id, place);

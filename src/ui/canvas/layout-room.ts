@@ -1,7 +1,7 @@
 /** Lays out one node as a room: pods above their bridge, the kernel's hooks below it, devices at the edge; linear in its pods and devices. */
 import type { DeviceView, HostView, NetnsView } from '../../world/views.ts';
-import { addPlace, type Draft, type Frame, pointAt, rectAt } from './draft.ts';
-import { columnX, type Metrics, roomWidth, tileWidth } from './metrics.ts';
+import { addItem, addPlace, type Draft, type Frame, pointAt, rectAt } from './draft.ts';
+import { chipWidth, chipX, columnX, type Metrics, roomWidth, tileWidth } from './metrics.ts';
 import type { PodItem, Point, Tone } from './scene.ts';
 
 export interface RoomInput {
@@ -40,7 +40,7 @@ export const rowsNeeded = (input: RoomInput, m: Metrics): number => {
   return Math.floor(highest / (input.tiles ? m.tileColumns : m.columns)) + 1;
 };
 
-export const chipRowsNeeded = (input: RoomInput, m: Metrics): number => Math.max(1, Math.ceil(chipsOf(input, mainBridge(input.rootDevices)).length / m.columns));
+export const chipRowsNeeded = (input: RoomInput, m: Metrics): number => Math.max(1, Math.ceil(chipsOf(input, mainBridge(input.rootDevices)).length / m.chipColumns));
 
 /** Y of the parts above the room's bottom edge, for a number of chip rows. */
 function levels(m: Metrics, chipRows: number) {
@@ -57,6 +57,10 @@ export function roomHeight(m: Metrics, rows: number, chipRows: number, tiles: bo
   const pods = tiles ? rows * m.tileH + (rows - 1) * m.tileGap : rows * m.podH + (rows - 1) * m.rowGap;
   return -podBottom + pods + m.headerH;
 }
+
+/** Centres of the hooks where packets come in and leave, from the kernel's left and right edge. */
+const PRE_X = 50;
+const POST_X = 53;
 
 /** Centres of the kernel's stops, from the room's left edge, and their widths. */
 function pillsOf(m: Metrics): readonly { readonly hook: string; readonly title: string; readonly short: string; readonly x: number; readonly w: number; readonly row: 1 | 2 }[] {
@@ -75,13 +79,13 @@ function pillsOf(m: Metrics): readonly { readonly hook: string; readonly title: 
     ];
   }
   return [
-    { hook: 'PREROUTING', title: 'PREROUTING', short: 'PRE', x: left + 50, w: 84, row: 1 },
-    { hook: 'route', title: 'route', short: 'route', x: left + 135, w: 52, row: 1 },
-    { hook: 'FORWARD', title: 'FORWARD', short: 'FWD', x: left + 209, w: 64, row: 1 },
-    { hook: 'POSTROUTING', title: 'POSTROUTING', short: 'POST', x: left + width - 53, w: 90, row: 1 },
-    { hook: 'INPUT', title: 'INPUT', short: 'IN', x: left + 108, w: 54, row: 2 },
-    { hook: '', title: 'process', short: 'proc', x: left + 172, w: 60, row: 2 },
-    { hook: 'OUTPUT', title: 'OUTPUT', short: 'OUT', x: left + 236, w: 54, row: 2 },
+    { hook: 'PREROUTING', title: 'PREROUTING', short: 'PRE', x: left + PRE_X, w: 84, row: 1 },
+    { hook: 'route', title: 'route', short: 'route', x: left + 140, w: 52, row: 1 },
+    { hook: 'FORWARD', title: 'FORWARD', short: 'FWD', x: left + 219, w: 64, row: 1 },
+    { hook: 'POSTROUTING', title: 'POSTROUTING', short: 'POST', x: left + width - POST_X, w: 90, row: 1 },
+    { hook: 'INPUT', title: 'INPUT', short: 'IN', x: left + 140, w: 52, row: 2 },
+    { hook: '', title: 'process', short: 'proc', x: left + 207, w: 60, row: 2 },
+    { hook: 'OUTPUT', title: 'OUTPUT', short: 'OUT', x: left + 274, w: 54, row: 2 },
   ];
 }
 
@@ -95,7 +99,7 @@ export function layoutRoom(draft: Draft, input: RoomInput, m: Metrics, frame: Fr
   const height = roomHeight(m, rows, chipRows, input.tiles);
   const y = levels(m, chipRows);
   const rootId = root?.id ?? `${host.id}/netns/root`;
-  draft.items.push({
+  addItem(draft, {
     kind: 'room',
     id: host.id,
     rect: rectAt(frame, 0, -height, width, height),
@@ -106,6 +110,8 @@ export function layoutRoom(draft: Draft, input: RoomInput, m: Metrics, frame: Fr
     ip: host.ip,
     ready: host.ready,
     podCount: input.pods.length + input.folded,
+    folded: input.folded,
+    objectKey: host.objectKey,
     flipped: frame.flip,
   });
   if (host.ip !== '') draft.itemByIp.set(host.ip, host.id);
@@ -123,6 +129,9 @@ export function layoutRoom(draft: Draft, input: RoomInput, m: Metrics, frame: Fr
 }
 
 type Levels = ReturnType<typeof levels>;
+/** Offset of a resting packet, `dy` downwards in an upright room. */
+const aside = (frame: Frame, dy: number): Point => ({ x: 0, y: frame.flip ? -dy : dy });
+
 const hubId = (rootId: string) => `${rootId}#kernel`;
 
 function layoutKernel(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, y: Levels, rootId: string): void {
@@ -131,7 +140,7 @@ function layoutKernel(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, 
   const kernel = rectAt(frame, m.pad, y.kernelTop, width - 2 * m.pad, m.kernelH);
   const id = hubId(rootId);
   const target = { kind: 'netns', id: rootId } as const;
-  draft.items.push({ kind: 'kernel', id, rect: kernel, parent: host.id, target, spoken: `Kernel of ${host.name}: netfilter and routing`, strip: m.strip, flipped: frame.flip });
+  addItem(draft, { kind: 'kernel', id, rect: kernel, parent: host.id, target, spoken: `Kernel of ${host.name}: netfilter and routing`, strip: m.strip, flipped: frame.flip });
   const pillH = m.strip ? 10 : 25;
   const rowY = (row: 1 | 2) => (m.strip ? y.kernelTop + m.kernelH / 2 - pillH / 2 : y.kernelTop + (row === 1 ? 24 : 61));
   const gapY = m.strip ? y.kernelTop + m.kernelH / 2 : y.kernelTop + 24 + pillH + 6;
@@ -153,8 +162,9 @@ function layoutKernel(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, 
     // The chains of a hook are several tables'; PREROUTING has no filter table.
     const chain = pill.hook === 'PREROUTING' || pill.hook === 'POSTROUTING' ? ({ kind: 'chain', id: `${rootId}/chain/nat/${pill.hook}` } as const) : link;
     const spoken = pill.hook === '' ? `Programs on ${host.name} itself` : pill.hook === 'route' ? `Routing tables of ${host.name}` : `netfilter hook ${pill.hook} on ${host.name}`;
-    draft.items.push({ kind: 'pill', id: itemId, rect, parent: id, target: chain, spoken, title: pill.title, short: pill.short, dot: m.strip });
-    addPlace(draft, { id: placeId, point, item: itemId, side: pill.row === 1 ? 'hook' : 'local', up: { to: id, from: point, via: [], at: point } });
+    addItem(draft, { kind: 'pill', id: itemId, rect, parent: id, target: chain, spoken, title: pill.title, short: pill.short, dot: m.strip });
+    const rest = m.strip ? {} : { rest: aside(frame, (pill.row === 1 ? -1 : 1) * (pillH / 2 + 13)) };
+    addPlace(draft, { id: placeId, point, item: itemId, ...rest, side: pill.row === 1 ? 'hook' : 'local', up: { to: id, from: point, via: [], at: point } });
   }
   if (m.strip) return;
   const byHook = new Map(pills.map((pill) => [pill.hook, pill]));
@@ -178,10 +188,10 @@ function layoutKernel(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, 
   inner('a', [[right('PREROUTING'), mid(1)], [left('route'), mid(1)]]);
   inner('b', [[right('route'), mid(1)], [left('FORWARD'), mid(1)]]);
   inner('c', [[right('FORWARD'), mid(1)], [left('POSTROUTING'), mid(1)]]);
-  inner('d', [[get('route').x, rowY(1) + pillH], [get('route').x, gapY], [get('INPUT').x + 8, gapY], [get('INPUT').x + 8, rowY(2)]]);
+  inner('d', [[get('route').x, rowY(1) + pillH], [get('INPUT').x, rowY(2)]]);
   inner('e', [[right('INPUT'), mid(2)], [left(''), mid(2)]]);
   inner('f', [[right(''), mid(2)], [left('OUTPUT'), mid(2)]]);
-  inner('g', [[right('OUTPUT'), mid(2)], [get('POSTROUTING').x - 18, mid(2)], [get('POSTROUTING').x - 18, rowY(1) + pillH]]);
+  inner('g', [[right('OUTPUT'), mid(2)], [get('POSTROUTING').x + 8, mid(2)], [get('POSTROUTING').x + 8, rowY(1) + pillH]]);
 }
 
 function layoutBridge(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, y: Levels, bridge: DeviceView, rootId: string): void {
@@ -189,7 +199,7 @@ function layoutBridge(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, 
   const width = roomWidth(m);
   const rect = rectAt(frame, m.pad, y.barTop, width - 2 * m.pad, m.barH);
   const middle = pointAt(frame, width / 2, y.barTop + m.barH / 2);
-  draft.items.push({
+  addItem(draft, {
     kind: 'bar',
     id: bridge.id,
     rect,
@@ -205,11 +215,12 @@ function layoutBridge(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, 
     id: bridge.id,
     point: middle,
     item: bridge.id,
+    ...(m.strip ? {} : { rest: aside(frame, -(m.barH / 2 + 12)) }),
     side: 'bar',
     bar: { x0: rect.x + inset, x1: rect.x + rect.w - inset, trunkX: rect.x },
     up: { to: hubId(rootId), from: middle, via: [], at: middle },
   });
-  const ends = m.strip ? [0.47, 0.91].map((part) => m.pad + (width - 2 * m.pad) * part) : [m.pad + 50, width - m.pad - 53];
+  const ends = m.strip ? [0.47, 0.91].map((part) => m.pad + (width - 2 * m.pad) * part) : [m.pad + PRE_X, width - m.pad - POST_X];
   ends.forEach((x, index) => {
     draft.wires.push({
       id: `${bridge.id}/kernel${index}`,
@@ -229,14 +240,15 @@ function layoutBridge(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, 
 function layoutChips(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, y: Levels, bridge: DeviceView | undefined, rootId: string): void {
   const { host } = input;
   chipsOf(input, bridge).forEach((device, index) => {
-    const column = index % m.columns;
-    const row = Math.floor(index / m.columns);
-    const x = columnX(m, column);
+    const column = index % m.chipColumns;
+    const row = Math.floor(index / m.chipColumns);
+    const x = chipX(m, column);
+    const w = chipWidth(m);
     const top = y.chipTop - row * (m.chipH + 8);
     const tone = toneOf(device);
-    const rect = rectAt(frame, x, top, m.cellW, m.chipH);
+    const rect = rectAt(frame, x, top, w, m.chipH);
     const point = { x: rect.x + rect.w / 2, y: rect.y + rect.h / 2 };
-    draft.items.push({
+    addItem(draft, {
       kind: 'chip',
       id: device.id,
       rect,
@@ -248,13 +260,13 @@ function layoutChips(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, y
       up: device.up,
       small: false,
     });
-    addPlace(draft, { id: device.id, point, item: device.id, side: 'chip', up: { to: hubId(rootId), from: point, via: [], at: point } });
+    addPlace(draft, { id: device.id, point, item: device.id, rest: aside(frame, m.chipH / 2 + 14), side: 'chip', up: { to: hubId(rootId), from: point, via: [], at: point } });
     if (row > 0) return;
     draft.wires.push({
       id: `${device.id}/kernel`,
       kind: 'inner',
       tone: device.type === 'ethernet' ? 'l2' : tone,
-      points: [pointAt(frame, x + m.cellW / 2, top), pointAt(frame, x + m.cellW / 2, y.kernelBottom)],
+      points: [pointAt(frame, x + w / 2, top), pointAt(frame, x + w / 2, y.kernelBottom)],
       curve: false,
       from: device.id,
       to: hubId(rootId),
@@ -269,13 +281,18 @@ const spokenPod = (view: NetnsView, host: HostView): string =>
   `Pod ${view.title} in namespace ${view.namespace ?? 'default'}, ${view.ip === '' ? 'no address' : view.ip}, ${view.ready ? 'ready' : (view.phase ?? 'not ready')}, on ${host.name}`;
 
 /** Places of a pod's netns: its programs, its own kernel (all hooks in one), and loopback. */
-function podPlaces(draft: Draft, pod: RoomInput['pods'][number], item: string, programs: Point, stack: Point, eth: { readonly id: string } | undefined): void {
+function podPlaces(draft: Draft, frame: Frame, pod: RoomInput['pods'][number] & { readonly tile: boolean }, item: string, programs: Point, stack: Point, eth: { readonly id: string } | undefined): void {
   const netns = pod.view.id;
-  addPlace(draft, { id: netns, point: programs, item, up: { to: `${netns}#*`, from: programs, via: [], at: stack } });
+  const rect = draft.itemById.get(item)?.rect;
+  const flip = rect !== undefined && frame.flip;
+  const edge = rect === undefined || pod.tile ? undefined : { x: rect.x + rect.w / 2, y: flip ? rect.y + rect.h + 7 : rect.y - 7 };
+  const rest = (point: Point) => (edge === undefined ? {} : { rest: { x: edge.x - point.x, y: edge.y - point.y } });
+  addPlace(draft, { id: netns, point: programs, item, ...rest(programs), up: { to: `${netns}#*`, from: programs, via: [], at: stack } });
   addPlace(draft, {
     id: `${netns}#*`,
     point: stack,
     item,
+    ...rest(stack),
     ...(eth === undefined ? {} : { up: { to: eth.id, from: stack, via: [], at: draft.places.get(eth.id)?.point ?? stack } }),
   });
   for (const device of pod.devices) if (!draft.places.has(device.id)) addPlace(draft, { id: device.id, point: device.type === 'loopback' ? programs : stack, item, up: { to: `${netns}#*`, from: programs, via: [], at: stack } });
@@ -305,14 +322,14 @@ function layoutPods(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, y:
       size: m.strip ? 'small' : 'card',
       flipped: frame.flip,
     };
-    draft.items.push(item);
+    addItem(draft, item);
     const eth = uplinkOf(pod.devices);
     const middle = x + m.cellW / 2;
     const chipTop = bottom - m.podChipH / 2;
     if (eth !== undefined) {
       const rect = rectAt(frame, middle - m.podChipW / 2, chipTop, m.podChipW, m.podChipH);
       const chip = { x: rect.x + rect.w / 2, y: rect.y + rect.h / 2 };
-      draft.items.push({
+      addItem(draft, {
         kind: 'chip',
         id: eth.id,
         rect,
@@ -367,9 +384,9 @@ function layoutPods(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, y:
         });
       }
     }
-    const programs = pointAt(frame, x + (m.strip ? m.cellW / 2 : 31), m.strip ? bottom - m.podH + 14 : bottom - (frame.flip ? 48 : 17));
-    const stack = pointAt(frame, middle, bottom - (m.strip ? 12 : 16));
-    podPlaces(draft, pod, view.id, programs, stack, eth);
+    const programs = pointAt(frame, x + (m.strip ? m.cellW / 2 : 28), m.strip ? bottom - m.podH + 14 : bottom - (frame.flip ? 54 : 18));
+    const stack = pointAt(frame, middle, bottom - (m.strip ? 12 : 18));
+    podPlaces(draft, frame, { ...pod, tile: false }, view.id, programs, stack, eth);
   }
 }
 
@@ -398,7 +415,7 @@ function layoutTiles(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, y
       size: 'tile',
       flipped: frame.flip,
     };
-    draft.items.push(item);
+    addItem(draft, item);
     grid[pod.slot] = item;
     const eth = uplinkOf(pod.devices);
     const point = pointAt(frame, x + w / 2, bottom - m.tileH / 2);
@@ -417,7 +434,7 @@ function layoutTiles(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, y
         addPlace(draft, { id: peer.id, point: end, item: to, up: { to, from: end, via: [], at: pointAt(frame, gutter, y.barTop + m.barH / 2) } });
       }
     }
-    podPlaces(draft, pod, view.id, point, point, eth);
+    podPlaces(draft, frame, { ...pod, tile: true }, view.id, point, point, eth);
   }
   const first = rectAt(frame, m.pad, y.podBottom - m.tileH, w, m.tileH);
   draft.tiles.push({

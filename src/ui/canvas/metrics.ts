@@ -6,6 +6,7 @@ export interface Metrics {
   readonly cellW: number;
   readonly cellGap: number;
   readonly podH: number;
+  readonly chipColumns: number;
   /** Between rows of pods: eth0 chip, wire and air. */
   readonly rowGap: number;
   readonly podChipW: number;
@@ -34,10 +35,11 @@ export interface Metrics {
 
 export const fullMetrics: Metrics = {
   pad: 12,
-  columns: 3,
-  cellW: 108,
-  cellGap: 10,
-  podH: 62,
+  columns: 4,
+  cellW: 86,
+  cellGap: 8,
+  podH: 64,
+  chipColumns: 3,
   rowGap: 28,
   podChipW: 44,
   podChipH: 18,
@@ -48,8 +50,8 @@ export const fullMetrics: Metrics = {
   kernelH: 96,
   chipH: 28,
   headerH: 38,
-  roomGap: 28,
-  tunnelH: 66,
+  roomGap: 24,
+  tunnelH: 62,
   underlayH: 32,
   serviceH: 42,
   serviceGap: 30,
@@ -62,10 +64,11 @@ export const fullMetrics: Metrics = {
 
 export const compactMetrics: Metrics = {
   pad: 10,
-  columns: 3,
-  cellW: 100,
-  cellGap: 10,
+  columns: 4,
+  cellW: 76,
+  cellGap: 8,
   podH: 42,
+  chipColumns: 3,
   rowGap: 24,
   podChipW: 10,
   podChipH: 8,
@@ -75,13 +78,13 @@ export const compactMetrics: Metrics = {
   strip: true,
   kernelH: 24,
   chipH: 24,
-  headerH: 28,
-  roomGap: 20,
-  tunnelH: 44,
+  headerH: 34,
+  roomGap: 16,
+  tunnelH: 46,
   underlayH: 26,
   serviceH: 36,
   serviceGap: 18,
-  outsideW: 132,
+  outsideW: 136,
   outsideH: 26,
   tileColumns: 6,
   tileH: 22,
@@ -94,3 +97,10 @@ export const roomWidth = (m: Metrics): number => m.pad * 2 + m.columns * m.cellW
 export const columnX = (m: Metrics, column: number): number => m.pad + column * (m.cellW + m.cellGap);
 
 export const tileWidth = (m: Metrics): number => (roomWidth(m) - 2 * m.pad - (m.tileColumns - 1) * m.tileGap) / m.tileColumns;
+
+const CHIP_GAP = 10;
+
+/** Devices stand in wider columns than pods. */
+export const chipWidth = (m: Metrics): number => (roomWidth(m) - 2 * m.pad - (m.chipColumns - 1) * CHIP_GAP) / m.chipColumns;
+
+export const chipX = (m: Metrics, column: number): number => m.pad + column * (chipWidth(m) + CHIP_GAP);

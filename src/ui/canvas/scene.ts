@@ -34,6 +34,10 @@ export interface RoomItem extends ItemBase {
   readonly ip: string;
   readonly ready: boolean;
   readonly podCount: number;
+  /** Pods that are not drawn. */
+  readonly folded: number;
+  /** Of its Node object. */
+  readonly objectKey: string | undefined;
   /** Upside down: pods at the bottom, uplink at the top. */
   readonly flipped: boolean;
 }
@@ -90,8 +94,8 @@ export interface FoldItem extends ItemBase {
 
 export type Item = RoomItem | PodItem | BarItem | ChipItem | KernelItem | PillItem | ServiceItem | OutsideItem | FoldItem;
 
-/** `veth`, `inner` (within a kernel), `uplink` are wires packets travel on; `tunnel` and `service` are virtual. */
-export type WireKind = 'veth' | 'inner' | 'uplink' | 'tunnel' | 'service';
+/** `veth`, `inner` (within a kernel), `uplink` are wires packets travel on; `tunnel` and `service-line` are virtual. */
+export type WireKind = 'veth' | 'inner' | 'uplink' | 'tunnel' | 'service-line';
 
 export interface Wire {
   readonly id: string;
@@ -116,6 +120,8 @@ export interface Place {
   readonly point: Point;
   /** The item that lights up. */
   readonly item: string;
+  /** From the point to where a resting packet is drawn, so that it does not hide the words of what it is at. */
+  readonly rest?: Point;
   /** Packets stop anywhere along it; segments of one bar in several rows are joined at `trunkX`. */
   readonly bar?: { readonly x0: number; readonly x1: number; readonly trunkX: number };
   /** The inside of a kernel: its members are joined by elbows along these two lines. */

@@ -19,3 +19,16 @@ export function tinyName(name: string): string {
   const generated = /-([a-z0-9]{5})$/.exec(name);
   return generated?.[1] ?? name.slice(0, 6);
 }
+
+/**
+ * The parts of a pod's name worth showing: its workload's name, at most `limit` characters, and the suffix that tells it from its siblings. One part for a
+ * pod without a workload.
+ */
+export function podName(name: string, limit: number): readonly string[] {
+  const generated = /^(.+?)-(?:[a-z0-9]{8,10}-)?([a-z0-9]{5})$/.exec(name);
+  if (generated === null) return [shortName(name, limit)];
+  return [shortName(generated[1] ?? '', limit), generated[2] ?? ''];
+}
+
+/** An address that is too long loses its beginning, which all pods share. */
+export const shortAddress = (ip: string, limit: number): string => (ip.length <= limit ? ip : `…${ip.slice(ip.length - limit + 1)}`);

@@ -1,26 +1,29 @@
-/** How long a viewer's eye needs for each hop: what decides gets time, what is beside the story passes quickly, idle virtual time is shortened. */
+/** How long a viewer's eye needs for each hop: what decides gets time, what was seen before or is beside the story passes quickly, idle virtual time is shortened. */
 import type { StepKind } from '../../net/trace-event.ts';
 import type { HopView } from '../../world/views.ts';
 
-/** Milliseconds of viewer time at speed 1 for arriving at a hop of this kind. */
-const baseMs: Readonly<Record<StepKind, number>> = {
-  created: 520,
-  received: 230,
-  bridged: 420,
-  matched: 520,
-  translated: 1150,
-  routed: 560,
-  resolved: 300,
-  queued: 420,
-  encapsulated: 1150,
-  decapsulated: 760,
-  transmitted: 260,
-  delivered: 820,
-  printed: 300,
+/** Milliseconds of viewer time at speed 1 that a packet rests where this happened, before it moves on. */
+const restMs: Readonly<Record<StepKind, number>> = {
+  created: 420,
+  received: 70,
+  bridged: 240,
+  matched: 320,
+  translated: 1100,
+  routed: 420,
+  resolved: 160,
+  queued: 300,
+  encapsulated: 1100,
+  decapsulated: 600,
+  transmitted: 70,
+  delivered: 560,
+  printed: 0,
   dropped: 1600,
 };
 
+const FLIGHT_MS = 320;
 const BACKGROUND_FACTOR = 0.28;
+/** The same thing at the same place once more. */
+const SEEN_FACTOR = 0.45;
 /** Idle virtual time (a retransmission timer, `sleep`) is shown as a pause of at most this. */
 const MAX_GAP_MS = 900;
 
@@ -29,6 +32,9 @@ function gapMs(ns: number): number {
   const ms = ns / 1e6;
   return ms <= 1 ? 0 : Math.min(MAX_GAP_MS, 140 + 150 * Math.log10(ms));
 }
+
+/** A packet's life is over here. */
+export const isEnd = (hop: HopView): boolean => hop.event.step.kind === 'delivered' || hop.event.step.kind === 'dropped';
 
 /** For each hop the index of the same packet's next hop, -1 at its end. Typed, since it is read every frame. */
 export function nextHops(hops: readonly HopView[]): Int32Array {
@@ -43,28 +49,39 @@ export function nextHops(hops: readonly HopView[]): Int32Array {
   return next;
 }
 
-/** A packet's life is over here. */
-export const isEnd = (hop: HopView) => hop.event.step.kind === 'delivered' || hop.event.step.kind === 'dropped';
+export interface EyeTimes {
+  /** `times[i]` is the viewer time in ms from hop i-1 to hop i, above 0. */
+  readonly times: Float64Array;
+  /** `rests[i]` is the part (0..1) of the time from hop i-1 to hop i in which the packet of hop i-1 still rests. */
+  readonly rests: Float64Array;
+}
 
 /**
- * `times[i]` is the viewer time in ms from hop i-1 to hop i. Where several packets are on their way at once their hops share the time, so that a
- * hundred packets do not take a hundred times as long as one.
+ * Where several packets are on their way at once their hops share the time, so that a hundred packets do not take a hundred times as long as one.
  */
-export function eyeTimes(hops: readonly HopView[], next: Int32Array = nextHops(hops)): Float64Array {
+export function eyeTimes(hops: readonly HopView[], next: Int32Array = nextHops(hops)): EyeTimes {
   const times = new Float64Array(hops.length);
+  const rests = new Float64Array(hops.length);
   const change = new Int32Array(hops.length + 1);
   next.forEach((to, from) => {
     if (to < 0 || hops[from]?.event.step.kind === 'queued') return;
     change[from + 1] = (change[from + 1] as number) + 1;
     change[to + 1] = (change[to + 1] as number) - 1;
   });
+  const seen = new Set<string>();
   let inFlight = 0;
+  let rest = 0;
   hops.forEach((hop, index) => {
     inFlight += change[index] as number;
     const before = hops[index - 1];
     const gap = before === undefined ? 0 : gapMs(hop.event.timeNs - before.event.timeNs);
-    const own = baseMs[hop.event.step.kind] * (hop.background ? BACKGROUND_FACTOR : 1);
-    times[index] = (own + gap) / Math.max(1, inFlight);
+    const flight = FLIGHT_MS * (hop.background ? BACKGROUND_FACTOR : 1);
+    const share = Math.max(1, inFlight);
+    times[index] = (rest + gap + flight) / share;
+    rests[index] = (rest + gap) / (rest + gap + flight);
+    const key = `${hop.place}|${hop.title}`;
+    rest = restMs[hop.event.step.kind] * (hop.background ? BACKGROUND_FACTOR : seen.has(key) ? SEEN_FACTOR : 1);
+    seen.add(key);
   });
-  return times;
+  return { times, rests };
 }

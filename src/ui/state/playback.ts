@@ -2,7 +2,7 @@
 import type { HopView } from '../../world/views.ts';
 import type { PlaygroundClient } from '../../worker/protocol.ts';
 import type { PlaybackSource } from '../canvas/contract.ts';
-import { eyeTimes, nextHops } from './eye-time.ts';
+import { eyeTimes } from './eye-time.ts';
 
 /** What React shows of the playhead. The same object until something in it changes. */
 export interface PlaybackSnapshot {
@@ -66,6 +66,7 @@ export class Playback implements PlaybackSource {
   readonly #coarseListeners = new Set<() => void>();
   #hops: readonly HopView[] = [];
   #times: Float64Array = new Float64Array(0);
+  #rests: Float64Array = new Float64Array(0);
   #starts: Float64Array = new Float64Array(0);
   #from = 0;
   #to = 0;
@@ -176,8 +177,9 @@ export class Playback implements PlaybackSource {
   setHops(hops: readonly HopView[], options: LoadOptions = {}): void {
     const seq = this.hop?.event.seq;
     this.#hops = hops;
-    const next = nextHops(hops);
-    this.#times = eyeTimes(hops, next);
+    const { times, rests } = eyeTimes(hops);
+    this.#times = times;
+    this.#rests = rests;
     this.#starts = new Float64Array(hops.length);
     let sum = 0;
     for (let i = 0; i < hops.length; i += 1) {
@@ -301,7 +303,9 @@ export class Playback implements PlaybackSource {
   #moveTo(wanted: number, glide: boolean): void {
     const to = this.#clamp(wanted);
     this.#update({ playing: false });
-    const from = this.#position.index + this.#position.fraction;
+    const { index, fraction } = this.#position;
+    const rest = this.#rests[index + 1] ?? 0;
+    const from = index + (rest >= 1 ? 0 : Math.max(0, (fraction - rest) / (1 - rest)));
     if (!glide || this.#reducedMotion() || Math.abs(to - from) > 2) {
       this.#stand(to);
       return;
@@ -356,7 +360,9 @@ export class Playback implements PlaybackSource {
     }
     const at = glide.from + (glide.to - glide.from) * part;
     const index = Math.floor(at);
-    this.#position = { index, fraction: at - index };
+    // A glide shows movement only: the rest at the start of each way is left out.
+    const rest = this.#rests[index + 1] ?? 0;
+    this.#position = { index, fraction: rest + (1 - rest) * (at - index) };
   }
 
   #advance(passedMs: number): void {

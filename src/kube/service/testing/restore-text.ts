@@ -3,7 +3,7 @@ import type { Rule } from '../../../net/records.ts';
 import { FILTER_CHAINS, forwardRules, localnetRules, markMasqRules, nodePortJumps, postroutingRules } from '../kube-proxy-base-rules.ts';
 import type { ProxyConfig } from '../kube-proxy-config.ts';
 import { localDetectorFor } from '../kube-proxy-config.ts';
-import type { ProxiedService, ProxiedSlice } from '../kube-proxy-model.ts';
+import type { EndpointSlice, Service } from '../types.ts';
 import { SERVICE_NAME_LABEL, servicePorts } from '../kube-proxy-model.ts';
 import { FORWARD, KUBELET_FIREWALL, MARK_MASQ, NODE_PORTS, POSTROUTING, SERVICES } from '../kube-proxy-names.ts';
 import { portRules } from '../kube-proxy-service-rules.ts';
@@ -17,8 +17,8 @@ export interface Tables {
 export function proxyTables(
   config: ProxyConfig,
   node: { readonly name: string; readonly ips: readonly string[] },
-  services: readonly ProxiedService[],
-  slices: readonly ProxiedSlice[],
+  services: readonly Service[],
+  slices: readonly EndpointSlice[],
 ): Tables {
   const tables: Tables = { filter: new Map(FILTER_CHAINS.map((name) => [name, []])), nat: new Map() };
   for (const name of [NODE_PORTS, SERVICES]) tables.nat.set(name, []);

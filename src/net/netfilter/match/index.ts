@@ -13,7 +13,22 @@ import { recent } from './recent.ts';
 import { rpfilter } from './rpfilter.ts';
 import { statistic } from './statistic.ts';
 
-export const MATCHES: readonly MatchDefinition[] = [addrtype, comment, conntrack, icmp, limit, mark, multiport, physdev, recent, rpfilter, state, statistic, tcp, udp];
+export const MATCHES: readonly MatchDefinition[] = [
+  addrtype,
+  comment,
+  conntrack,
+  icmp,
+  limit,
+  mark,
+  multiport,
+  physdev,
+  recent,
+  rpfilter,
+  state,
+  statistic,
+  tcp,
+  udp,
+];
 
 const byName = new Map(MATCHES.map((m) => [m.name, m]));
 

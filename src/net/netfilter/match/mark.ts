@@ -17,7 +17,7 @@ export const mark = defineMatch({
       name: 'mark',
       text: option('mark', negated, printed),
       listing: `mark match ${negated ? '! ' : ''}${printed}`,
-      test: ({ skb }) => (((skb.mark & mask) >>> 0) === value) !== negated,
+      test: ({ skb }) => ((skb.mark & mask) >>> 0 === value) !== negated,
     };
   },
 });

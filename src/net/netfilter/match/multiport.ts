@@ -16,7 +16,7 @@ export const multiport = defineMatch({
     { name: 'ports', values: 1, invertible: true },
   ],
   build(given, head) {
-    if (head.protocolNegated || !WITH_PORTS.has(head.protocol)) return { error: 'multiport needs `-p tcp\', `-p udp\', `-p udplite\', `-p sctp\' or `-p dccp\'' };
+    if (head.protocolNegated || !WITH_PORTS.has(head.protocol)) return { error: "multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'" };
     const kind = KINDS.find((k) => given.has(k));
     if (kind === undefined) return { error: 'multiport expection an option' };
     const wanted = given.get(kind);

@@ -26,7 +26,7 @@ export const recent = defineMatch({
   ],
   build(given) {
     const action = (['set', 'rcheck', 'update', 'remove'] as const).find((a) => given.has(a));
-    if (action === undefined) return { error: 'recent: you must specify one of `--set\', `--rcheck\' `--update\' or `--remove\'' };
+    if (action === undefined) return { error: "recent: you must specify one of `--set', `--rcheck' `--update' or `--remove'" };
     const negated = given.get(action)?.negated === true;
     const list = given.get('name')?.values[0] ?? 'DEFAULT';
     const seconds = parseUnsigned(given.get('seconds')?.values[0] ?? '0', 0xffffffff);

@@ -5,7 +5,8 @@ import { ACCEPT, DROP, defineTarget, type GivenOptions, type NatBinding, type Ru
 import { INPUT, OUTPUT, POSTROUTING, PREROUTING } from '../hook.ts';
 import { parsePort } from '../text.ts';
 
-const portsAllowed = (head: RuleHead): boolean => !head.protocolNegated && (head.protocol === IP_PROTO_TCP || head.protocol === IP_PROTO_UDP || head.protocol === 132);
+const portsAllowed = (head: RuleHead): boolean =>
+  !head.protocolNegated && (head.protocol === IP_PROTO_TCP || head.protocol === IP_PROTO_UDP || head.protocol === 132);
 
 interface Range {
   readonly minIp: number;
@@ -70,14 +71,25 @@ export const dnat = defineTarget({
     if (text === undefined) return { error: 'DNAT: option "--to-destination" must be specified' };
     const range = parseRange(text, head);
     if ('error' in range) return range;
-    const binding: NatBinding = { how: 'DNAT', minIp: range.minIp, maxIp: range.maxIp, minPort: range.minPort, maxPort: range.maxPort, randomFully: false, random: given.has('random') };
+    const binding: NatBinding = {
+      how: 'DNAT',
+      minIp: range.minIp,
+      maxIp: range.maxIp,
+      minPort: range.minPort,
+      maxPort: range.maxPort,
+      randomFully: false,
+      random: given.has('random'),
+    };
     const extra = flags(given, ['random', 'persistent']);
     return {
       name: 'DNAT',
       text: `--to-destination ${range.text}${extra}`,
       listing: `to:${range.text}${extra.replaceAll('--', '')}`,
       usesConntrack: true,
-      run: (context) => (context.nat(binding) ? ACCEPT : DROP),
+      run(context) {
+        context.nat(binding);
+        return ACCEPT;
+      },
     };
   },
 });
@@ -112,7 +124,10 @@ export const snat = defineTarget({
       text: `--to-source ${range.text}${extra}`,
       listing: `to:${range.text}${extra.replaceAll('--', '')}`,
       usesConntrack: true,
-      run: (context) => (context.nat(binding) ? ACCEPT : DROP),
+      run(context) {
+        context.nat(binding);
+        return ACCEPT;
+      },
     };
   },
 });
@@ -150,7 +165,8 @@ export const masquerade = defineTarget({
       run(context) {
         const ip = context.masqueradeAddress();
         if (ip === undefined) return DROP;
-        return context.nat({ how: 'MASQUERADE', minIp: ip, maxIp: ip, minPort, maxPort, randomFully, random }) ? ACCEPT : DROP;
+        context.nat({ how: 'MASQUERADE', minIp: ip, maxIp: ip, minPort, maxPort, randomFully, random });
+        return ACCEPT;
       },
     };
   },
@@ -180,7 +196,8 @@ export const redirect = defineTarget({
       run(context) {
         const ip = context.hook === OUTPUT ? LOCALHOST : context.incomingAddress();
         if (ip === undefined) return DROP;
-        return context.nat({ how: 'REDIRECT', minIp: ip, maxIp: ip, minPort, maxPort, randomFully: false, random }) ? ACCEPT : DROP;
+        context.nat({ how: 'REDIRECT', minIp: ip, maxIp: ip, minPort, maxPort, randomFully: false, random });
+        return ACCEPT;
       },
     };
   },

@@ -1,5 +1,5 @@
 /** -j CT --notrack (and its old name NOTRACK): no connection tracking for this packet. Linux: net/netfilter/xt_CT.c */
-import { CONTINUE, defineTarget, type BuiltTarget } from '../definition.ts';
+import { type BuiltTarget, CONTINUE, defineTarget } from '../definition.ts';
 import { OUTPUT, PREROUTING } from '../hook.ts';
 
 const built: BuiltTarget = {

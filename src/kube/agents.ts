@@ -1,0 +1,12 @@
+/** The agents, in the order in which a machine comes up: hosts and wires, sandboxes, what the CNI, kube-proxy and CoreDNS write. */
+import type { NetRecord } from '../net/records.ts';
+import type { Agent } from '../objects/types.ts';
+import { cniAgent } from './cni/cni-agent.ts';
+import { coreDnsAgent } from './dns/coredns-agent.ts';
+import { builtInChainsAgent } from './node/built-in-chains-agent.ts';
+import { hostAgent } from './node/host-agent.ts';
+import { underlayAgent } from './node/underlay-agent.ts';
+import { sandboxAgent } from './pod/sandbox-agent.ts';
+import { kubeProxyAgent } from './service/kube-proxy-agent.ts';
+
+export const agents: readonly Agent<NetRecord>[] = [hostAgent, underlayAgent, cniAgent, builtInChainsAgent, sandboxAgent, kubeProxyAgent, coreDnsAgent];

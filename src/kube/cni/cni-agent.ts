@@ -1,0 +1,52 @@
+/** The CNI's part of a node: what its daemon writes, and the bridge once there are pods. */
+import type { NetRecord } from '../../net/records.ts';
+import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
+import { findNode } from '../node/cluster-network.ts';
+import { podsOn } from '../node/pods-by-node.ts';
+import { hasSandbox } from '../pod/running.ts';
+import type { Pod } from '../pod/types.ts';
+import { isDaemon } from './daemons.ts';
+import { cniOf, cnis } from './index.ts';
+
+const nodeNames = (view: StoreView) => view.list('Node').map((node) => node.metadata.name);
+const bridgeKey = (node: string) => `${node}|bridge`;
+const bothKeys = (view: StoreView) => nodeNames(view).flatMap((node) => [node, bridgeKey(node)]);
+
+function render(key: string, view: StoreView): Rendering<NetRecord> {
+  const bar = key.indexOf('|');
+  const node = findNode(bar < 0 ? key : key.slice(0, bar), view);
+  if (node === undefined || node.ip === undefined) return { records: [] };
+  const { cni, site, running } = cniOf(node, view);
+  if (bar < 0) return running ? cni.renderNode(site) : { records: [] };
+  return { records: podsOn(view, node.name).some(hasSandbox) ? cni.renderPodNetwork(site) : [] };
+}
+
+/** A ConfigMap that some CNI reads. */
+export function isCniConfig(changed: KubeObject): boolean {
+  const data = (changed as KubeObject & { readonly data?: Readonly<Record<string, string>> }).data;
+  return data !== undefined && cnis.some((cni) => cni.configKeys.some((key) => Object.hasOwn(data, key)));
+}
+
+export function isCniDaemon(pod: Pod): boolean {
+  return cnis.some((cni) => cni.role !== undefined && isDaemon(pod, cni.role));
+}
+
+function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
+  if (changed.kind === 'Pod') {
+    const pod = changed as Pod;
+    // A daemon that comes or goes gives or takes a lease, which all other nodes have a route for.
+    if (isCniDaemon(pod)) return bothKeys(view);
+    return pod.spec.nodeName === undefined || pod.spec.hostNetwork === true ? [] : [bridgeKey(pod.spec.nodeName)];
+  }
+  if (changed.kind === 'ConfigMap') return isCniConfig(changed) ? bothKeys(view) : [];
+  return changed.kind === 'Node' ? [changed.metadata.name, bridgeKey(changed.metadata.name), ...bothKeys(view)] : bothKeys(view);
+}
+
+/** Keys: `<node>` for the daemon's records, `<node>|bridge` for the bridge. */
+export const cniAgent: Agent<NetRecord> = {
+  name: 'cni',
+  watches: ['Node', 'Pod', 'ConfigMap', 'Network'],
+  keysFor,
+  keys: bothKeys,
+  render,
+};

@@ -1,0 +1,43 @@
+/** What a CNI is here: the records its daemon writes on a node, and those its plugin adds for each pod. */
+import type { NetRecord } from '../../net/records.ts';
+import type { Rendering, StoreView } from '../../objects/types.ts';
+import type { ClusterNode } from '../node/cluster-network.ts';
+import type { ImageRole } from '../pod/images.ts';
+import type { Pod } from '../pod/types.ts';
+import type { BuiltInJump } from '../service/kube-proxy-base-rules.ts';
+
+/** A node as a CNI sees it. */
+export interface CniSite {
+  readonly node: ClusterNode;
+  /** The CNI's own pod on this node, or on any other where it has left this one; undefined where no CNI is installed. */
+  readonly daemon: Pod | undefined;
+  readonly view: StoreView;
+}
+
+/** A pod with an address, on a node with a range for pods. */
+export interface PodSite {
+  readonly pod: Pod;
+  /** id of the sandbox's netns. */
+  readonly netns: string;
+  readonly ip: string;
+}
+
+export interface Cni {
+  readonly name: string;
+  /** Whose pods are its daemon; undefined for the one that needs none. */
+  readonly role?: ImageRole;
+  /** ConfigMap keys that its pods read: a change of one renders again what depends on it. */
+  readonly configKeys: readonly string[];
+  /** What the daemon writes while it runs on the node. */
+  renderNode(site: CniSite): Rendering<NetRecord>;
+  /** Jumps that the daemon appends to built-in chains. */
+  jumps(site: CniSite): readonly BuiltInJump[];
+  /** What stands on the node as soon as one pod is attached: the bridge. */
+  renderPodNetwork(site: CniSite): readonly NetRecord[];
+  /** Both ends of the pod's wire, its addresses and routes. */
+  attach(site: CniSite, pod: PodSite): readonly NetRecord[];
+}
+
+export function defineCni(cni: Cni): Cni {
+  return cni;
+}

@@ -1,0 +1,120 @@
+/** flannel's configuration: net-conf.json, and what its CNI plugin is told in cni-conf.json. flannel: pkg/subnet/config.go, pkg/backend. */
+import type { Cidr } from '../../net/addr/ip4.ts';
+import { formatCidr, parseCidr } from '../../net/addr/ip4.ts';
+import type { JsonObject } from './go-json.ts';
+import { fieldOf, goTypeName, isJsonObject, parseGoJson } from './go-json.ts';
+
+export interface FlannelConfig {
+  readonly network: Cidr;
+  readonly networkText: string;
+  readonly backend: VxlanBackend | { readonly type: 'host-gw' };
+  /** `EnableNFTables`: accepted and not simulated. */
+  readonly nftables: boolean;
+}
+
+export interface VxlanBackend {
+  readonly type: 'vxlan';
+  readonly vni: number;
+  readonly port: number;
+  /** Of the underlay, from which 50 bytes are taken; undefined: the network card's. */
+  readonly mtuBytes: number | undefined;
+  readonly learning: boolean;
+  readonly directRouting: boolean;
+}
+
+/** `failure`: the line flanneld logs before it exits. `unsupported`: flannel would run, and we do not simulate it. */
+export type FlannelParse =
+  | { readonly ok: true; readonly config: FlannelConfig }
+  | { readonly ok: false; readonly failure: string }
+  | { readonly ok: false; readonly unsupported: string };
+
+/** Backends that flannel has and we have not. */
+const OTHER_BACKENDS = new Set(['udp', 'wireguard', 'ipip', 'ipsec', 'extension', 'alloc', 'tencent-vpc', 'ali-vpc']);
+const DEFAULT_PORT = 8472;
+
+class Mismatch extends Error {}
+
+/** @throws {Mismatch} in Go's words when the field has another type. */
+function numberField(object: JsonObject, name: string, fallback: number): number {
+  const value = fieldOf(object, name);
+  if (value === undefined || value === null) return fallback;
+  if (typeof value !== 'number') throw new Mismatch(`json: cannot unmarshal ${goTypeName(value)} into Go struct field .${name} of type int`);
+  if (!Number.isInteger(value)) throw new Mismatch(`json: cannot unmarshal number ${value} into Go struct field .${name} of type int`);
+  return value;
+}
+
+/** @throws {Mismatch} like `numberField`. */
+function flagField(object: JsonObject, name: string): boolean {
+  const value = fieldOf(object, name);
+  if (value === undefined || value === null) return false;
+  if (typeof value !== 'boolean') throw new Mismatch(`json: cannot unmarshal ${goTypeName(value)} into Go struct field .${name} of type bool`);
+  return value;
+}
+
+function parseBackend(backend: JsonObject | undefined): FlannelConfig['backend'] | { readonly failure: string } | { readonly unsupported: string } {
+  const type = backend === undefined ? 'udp' : (fieldOf(backend, 'Type') ?? '');
+  if (type === 'host-gw') return { type };
+  if (type === 'vxlan' && backend !== undefined) {
+    const mtu = numberField(backend, 'MTU', 0);
+    const port = numberField(backend, 'Port', 0);
+    return {
+      type,
+      vni: numberField(backend, 'VNI', 1),
+      port: port === 0 ? DEFAULT_PORT : port,
+      mtuBytes: mtu === 0 ? undefined : mtu,
+      learning: flagField(backend, 'Learning'),
+      directRouting: flagField(backend, 'DirectRouting'),
+    };
+  }
+  if (typeof type === 'string' && OTHER_BACKENDS.has(type)) return { unsupported: `flannel's backend "${type}" is not simulated yet: pods of different nodes cannot reach each other` };
+  return { failure: `Error fetching backend: unknown backend type: ${String(type)}` };
+}
+
+const refused = (words: string): FlannelParse => ({ ok: false, failure: `Failed to create SubnetManager: error parsing subnet config: ${words}` });
+
+/** Reads net-conf.json as flanneld with --kube-subnet-mgr does. */
+export function parseNetConf(text: string): FlannelParse {
+  const json = parseGoJson(text);
+  if (!json.ok) return refused(json.message);
+  if (!isJsonObject(json.value)) return refused(`json: cannot unmarshal ${goTypeName(json.value)} into Go value of type subnet.Config`);
+  const networkText = fieldOf(json.value, 'Network');
+  if (networkText !== undefined && typeof networkText !== 'string') return refused('Failed to parse IP4Net: invalid CIDR address');
+  const network = parseCidr(networkText ?? '');
+  if (networkText !== undefined && (network === undefined || !networkText.includes('/'))) return refused(`invalid CIDR address: ${networkText}`);
+  const backend = fieldOf(json.value, 'Backend');
+  if (backend !== undefined && backend !== null && !isJsonObject(backend)) {
+    return refused(`error decoding Backend property of config: json: cannot unmarshal ${goTypeName(backend)} into Go value of type struct { Type string }`);
+  }
+  try {
+    const found = parseBackend(isJsonObject(backend) ? backend : undefined);
+    if ('failure' in found) return { ok: false, failure: found.failure };
+    if ('unsupported' in found) return { ok: false, unsupported: found.unsupported };
+    if (network === undefined) return { ok: false, failure: 'Error registering network: failed to acquire lease: please define a correct Network parameter in the flannel config' };
+    if (found.type === 'vxlan' && (found.vni < 1 || found.vni > 0xffffff || found.port < 1 || found.port > 65535)) {
+      return { ok: false, failure: `Error registering network: failed to create vxlan device flannel.${found.vni}: numerical result out of range` };
+    }
+    const nftables = flagField(json.value, 'EnableNFTables');
+    return { ok: true, config: { network, networkText: formatCidr(network.network, network.prefixLength), backend: found, nftables } };
+  } catch (error) {
+    if (error instanceof Mismatch) return { ok: false, failure: `Error registering network: error decoding VXLAN backend config: ${error.message}` };
+    throw error;
+  }
+}
+
+/** What the flannel CNI plugin hands on to the bridge plugin. */
+export interface Delegate {
+  readonly hairpin: boolean;
+  readonly defaultGateway: boolean;
+}
+
+/** Reads the `delegate` of the flannel entry in cni-conf.json; upstream's values where it cannot be read. */
+export function parseDelegate(text: string | undefined): Delegate {
+  const upstream: Delegate = { hairpin: true, defaultGateway: true };
+  const json = text === undefined ? undefined : parseGoJson(text);
+  if (json?.ok !== true || !isJsonObject(json.value)) return upstream;
+  const plugins = fieldOf(json.value, 'plugins');
+  const plugin = Array.isArray(plugins) ? (plugins as readonly unknown[]).find((one) => isJsonObject(one) && fieldOf(one, 'type') === 'flannel') : undefined;
+  const delegate = isJsonObject(plugin) ? fieldOf(plugin, 'delegate') : undefined;
+  if (!isJsonObject(delegate)) return { hairpin: false, defaultGateway: false };
+  return { hairpin: fieldOf(delegate, 'hairpinMode') === true, defaultGateway: fieldOf(delegate, 'isDefaultGateway') === true };
+}

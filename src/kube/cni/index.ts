@@ -1,0 +1,30 @@
+/** The CNIs we know, and which one a node has. */
+import type { StoreView } from '../../objects/types.ts';
+import type { ClusterNode } from '../node/cluster-network.ts';
+import type { Cni, CniSite } from './cni.ts';
+import { daemonsOf } from './daemons.ts';
+import { flannel } from './flannel.ts';
+import { plainBridge } from './plain-bridge.ts';
+
+export const cnis: readonly Cni[] = [flannel];
+
+export interface NodeCni {
+  readonly cni: Cni;
+  readonly site: CniSite;
+  /** Its daemon runs on this very node. */
+  readonly running: boolean;
+}
+
+/** The CNI whose daemon runs on the node; else one that runs elsewhere, whose plugin has been left here; else a plain bridge. */
+export function cniOf(node: ClusterNode, view: StoreView): NodeCni {
+  let elsewhere: NodeCni | undefined;
+  for (const cni of cnis) {
+    if (cni.role === undefined) continue;
+    const daemons = daemonsOf(cni.role, view);
+    const own = daemons.get(node.name);
+    if (own !== undefined) return { cni, site: { node, daemon: own, view }, running: true };
+    const [other] = daemons.values();
+    if (other !== undefined) elsewhere ??= { cni, site: { node, daemon: other, view }, running: false };
+  }
+  return elsewhere ?? { cni: plainBridge, site: { node, daemon: undefined, view }, running: false };
+}

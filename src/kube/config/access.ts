@@ -1,0 +1,184 @@
+/** Kinds about identity and rights. They are stored so that manifests apply as they are; rights are not part of the simulation. */
+import { defineKind } from '../../objects/define.ts';
+import type { Kind, KubeObject, RowContext, Schema, TableColumn } from '../../objects/types.ts';
+import { required } from '../field-errors.ts';
+import { anything, anythings, flag, integer, kindSchema, list, struct, text, texts } from '../schema.ts';
+
+const nameAndAge: readonly TableColumn[] = [
+  { name: 'NAME', priority: 0 },
+  { name: 'AGE', priority: 0 },
+];
+const nameAndAgeRow = (object: KubeObject, context: RowContext): readonly string[] => [object.metadata.name, context.age(object.metadata.creationTimestamp)];
+/** Roles print when they were made rather than how old they are. */
+const createdAt: readonly TableColumn[] = [
+  { name: 'NAME', priority: 0 },
+  { name: 'CREATED AT', priority: 0 },
+];
+const createdAtRow = (object: KubeObject): readonly string[] => [object.metadata.name, object.metadata.creationTimestamp ?? '<unknown>'];
+const titled = (object: KubeObject) => ({ title: object.metadata.name });
+
+export const serviceAccount = defineKind({
+  apiVersion: 'v1',
+  kind: 'ServiceAccount',
+  plural: 'serviceaccounts',
+  singular: 'serviceaccount',
+  shortNames: ['sa'],
+  namespaced: true,
+  hasGeneration: false,
+  schema: kindSchema('The identity of the programs in pods.', {
+    secrets: anythings('Secrets it may use.'),
+    imagePullSecrets: anythings('Secrets for pulling images.'),
+    automountServiceAccountToken: flag('Whether pods get a token.'),
+  }),
+  columns: nameAndAge,
+  row: nameAndAgeRow,
+  describe: titled,
+});
+
+const rules = list(
+  'What is allowed.',
+  struct(
+    'A rule.',
+    {
+      apiGroups: texts('API groups.'),
+      resources: texts('Resources.'),
+      verbs: texts('Verbs.'),
+      resourceNames: texts('Names.'),
+      nonResourceURLs: texts('Paths.'),
+    },
+    ['verbs'],
+  ),
+);
+const roleRef = struct('The role.', { apiGroup: text('API group.'), kind: text('Role or ClusterRole.'), name: text('Name.') }, ['kind', 'name']);
+const subjects = list(
+  'Who gets it.',
+  struct('A subject.', { kind: text('ServiceAccount, User or Group.'), apiGroup: text('API group.'), name: text('Name.'), namespace: text('Namespace.') }, ['kind', 'name']),
+);
+
+interface Binding extends KubeObject {
+  readonly roleRef?: { readonly kind?: string; readonly name?: string };
+  readonly subjects?: readonly { readonly kind?: string; readonly name?: string; readonly namespace?: string }[];
+}
+
+function role(kind: string, namespaced: boolean): Kind {
+  return defineKind({
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind,
+    plural: `${kind.toLowerCase()}s`,
+    singular: kind.toLowerCase(),
+    shortNames: [],
+    namespaced,
+    nameFormat: 'pathSegment',
+    schema: kindSchema('A set of rights.', { rules, aggregationRule: anything('Roles it is made of.') }),
+    columns: createdAt,
+    row: createdAtRow,
+    describe: titled,
+  });
+}
+
+function binding(kind: string, namespaced: boolean): Kind {
+  return defineKind<Binding>({
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind,
+    plural: `${kind.toLowerCase()}s`,
+    singular: kind.toLowerCase(),
+    shortNames: [],
+    namespaced,
+    nameFormat: 'pathSegment',
+    schema: kindSchema('Gives a role to somebody.', { roleRef, subjects }, ['roleRef']),
+    validate: (object) => (object.roleRef?.name === '' ? [required('roleRef.name')] : []),
+    columns: [
+      { name: 'NAME', priority: 0 },
+      { name: 'ROLE', priority: 0 },
+      { name: 'AGE', priority: 0 },
+    ],
+    row: (object, context) => [object.metadata.name, `${object.roleRef?.kind ?? ''}/${object.roleRef?.name ?? ''}`, context.age(object.metadata.creationTimestamp)],
+    describe: titled,
+  });
+}
+
+/** A kind that is stored without a look inside. */
+function stored(options: {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly shortNames?: readonly string[];
+  readonly namespaced: boolean;
+  readonly description: string;
+  readonly properties: Readonly<Record<string, Schema>>;
+}): Kind {
+  return defineKind({
+    apiVersion: options.apiVersion,
+    kind: options.kind,
+    plural: options.plural,
+    singular: options.kind.toLowerCase(),
+    shortNames: options.shortNames ?? [],
+    namespaced: options.namespaced,
+    schema: kindSchema(options.description, options.properties),
+    columns: nameAndAge,
+    row: nameAndAgeRow,
+    describe: titled,
+  });
+}
+
+interface Lease extends KubeObject {
+  readonly spec?: { readonly holderIdentity?: string };
+}
+const lease = defineKind<Lease>({
+  apiVersion: 'coordination.k8s.io/v1',
+  kind: 'Lease',
+  plural: 'leases',
+  singular: 'lease',
+  shortNames: [],
+  namespaced: true,
+  hasGeneration: false,
+  schema: kindSchema('Who is in charge of something, and how long.', {
+    spec: struct('The lease.', {
+      holderIdentity: text('Who holds it.'),
+      leaseDurationSeconds: integer('How long it holds.'),
+      acquireTime: text('Since when.'),
+      renewTime: text('Renewed when.'),
+      leaseTransitions: integer('How often it changed hands.'),
+      strategy: text('How the holder is chosen.'),
+      preferredHolder: text('Who should hold it.'),
+    }),
+  }),
+  columns: [
+    { name: 'NAME', priority: 0 },
+    { name: 'HOLDER', priority: 0 },
+    { name: 'AGE', priority: 0 },
+  ],
+  row: (object, context) => [object.metadata.name, object.spec?.holderIdentity ?? '', context.age(object.metadata.creationTimestamp)],
+  describe: titled,
+});
+
+export const accessKinds: readonly Kind[] = [
+  serviceAccount,
+  role('ClusterRole', false),
+  binding('ClusterRoleBinding', false),
+  role('Role', true),
+  binding('RoleBinding', true),
+  lease,
+  stored({
+    apiVersion: 'scheduling.k8s.io/v1',
+    kind: 'PriorityClass',
+    plural: 'priorityclasses',
+    shortNames: ['pc'],
+    namespaced: false,
+    description: 'A name for the importance of pods.',
+    properties: {
+      value: integer('The importance.'),
+      globalDefault: flag('For pods that name no class.'),
+      description: text('What it is for.'),
+      preemptionPolicy: text('Whether less important pods may be evicted.'),
+    },
+  }),
+  stored({
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingWebhookConfiguration',
+    plural: 'validatingwebhookconfigurations',
+    namespaced: false,
+    description: 'Asks a Service before objects are stored. Stored only.',
+    properties: { webhooks: anythings('Webhooks.') },
+  }),
+];

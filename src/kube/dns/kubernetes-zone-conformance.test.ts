@@ -1,0 +1,80 @@
+/** CoreDNS' own expectations and the Kubernetes DNS specification's examples, read from ../shared/conformance. */
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../objects/types.ts';
+import { objectView } from '../node/testing/object-view.ts';
+import type { KubernetesPlugin } from './coredns-config.ts';
+import { kubernetesZones } from './kubernetes-zone.ts';
+import { lookUp } from './testing/lookup.ts';
+
+interface Answer {
+  readonly name: string;
+  readonly type: string;
+  readonly rdata: string;
+}
+interface Case {
+  readonly id: string;
+  readonly fixture?: string;
+  readonly objects?: readonly KubeObject[];
+  readonly config?: { readonly zones: readonly string[]; readonly podMode: KubernetesPlugin['pods']; readonly ignoreEmptyService: boolean; readonly synced: boolean; readonly exposedNamespaces?: readonly string[] };
+  readonly query: { readonly name: string; readonly type: string };
+  readonly rcode: string;
+  readonly answer: readonly Answer[];
+  readonly authority?: readonly Answer[];
+  readonly upstream?: Readonly<Record<string, string>> | null;
+}
+
+function read<T>(name: string, absent: T): T {
+  const path = resolve(import.meta.dirname, '../../../../shared/conformance', name);
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as T) : absent;
+}
+const coredns = read<{ fixtures: Record<string, KubeObject[]>; cases: Case[] }>('coredns.json', { fixtures: {}, cases: [] });
+const specification = read<{ cases: Case[] }>('dns-spec.json', { cases: [] });
+
+function pluginOf(one: Case): KubernetesPlugin {
+  const namespaces = one.config?.exposedNamespaces;
+  return {
+    zones: one.config?.zones ?? ['cluster.local.', 'in-addr.arpa.', 'ip6.arpa.'],
+    pods: one.config?.podMode ?? 'disabled',
+    ttlSeconds: 5,
+    fallthrough: [],
+    ignoreEmptyService: one.config?.ignoreEmptyService ?? false,
+    endpointPodNames: false,
+    noEndpoints: false,
+    ...(namespaces === undefined ? {} : { namespaces }),
+  };
+}
+
+const lines = (answers: readonly Answer[], soaDataWords: number) =>
+  answers.map((answer) => `${answer.name.toLowerCase()} ${answer.type} ${answer.type === 'SOA' ? answer.rdata.split(' ').slice(0, soaDataWords).join(' ').toLowerCase() : answer.rdata.toLowerCase()}`).sort();
+
+/** Case of the question is the server's business, `_zone` names are opt-in, and an unsynced cache does not exist here. */
+const judged = coredns.cases.filter((one) => !one.id.startsWith('TestServeDNSZonal') && one.config?.synced !== false);
+
+describe.skipIf(coredns.cases.length === 0)("CoreDNS' kubernetes plugin (coredns.json)", () => {
+  for (const one of judged) {
+    it(`${one.id}: ${one.query.name} ${one.query.type}`, () => {
+      const zones = kubernetesZones(pluginOf(one), ['10.0.0.10'], objectView(coredns.fixtures[one.fixture ?? ''] ?? []));
+      const found = lookUp(zones, one.query.name, one.query.type, { 'ext.interwebs.test.': '1.2.3.4' });
+      expect(found.rcode).toBe(one.rcode);
+      const answers = found.answers.map((answer) => ({ ...answer, rdata: answer.data }));
+      expect(lines(answers, 2)).toEqual(lines(one.answer, 2));
+      if (one.authority?.[0]?.type === 'SOA') expect(found.zone).toBe(one.authority[0].name.toLowerCase());
+    });
+  }
+});
+
+describe.skipIf(specification.cases.length === 0)('the Kubernetes DNS specification (dns-spec.json)', () => {
+  for (const one of specification.cases) {
+    it(`${one.id}: ${one.query.name} ${one.query.type}`, () => {
+      const zones = kubernetesZones(pluginOf(one), [], objectView(one.objects ?? []));
+      const outside = Object.fromEntries(Object.entries(one.upstream ?? {}).map(([question, ip]) => [question.split(' ')[0], ip]));
+      const found = lookUp(zones, one.query.name, one.query.type, outside);
+      expect(found.rcode).toBe(one.rcode);
+      // The specification leaves priority and weight open.
+      const open = (text: string) => text.replace(/(SRV) \S+ \S+/g, '$1 * *');
+      expect(lines(found.answers.map((answer) => ({ ...answer, rdata: answer.data })), 2).map(open)).toEqual(lines(one.answer, 2).map(open));
+    });
+  }
+});

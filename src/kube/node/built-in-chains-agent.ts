@@ -1,0 +1,84 @@
+/** The built-in iptables chains of a node with everybody's jumps in them, and the chains that the kubelet itself writes. */
+import type { Origin } from '../../base/origin.ts';
+import type { Chain, NetRecord, Rule } from '../../net/records.ts';
+import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
+import { isCniConfig, isCniDaemon } from '../cni/cni-agent.ts';
+import { cniOf } from '../cni/index.ts';
+import type { Pod } from '../pod/types.ts';
+import { KUBE_PROXY_JUMPS, LOCALNET_RULE } from '../service/kube-proxy-base-rules.ts';
+import { KUBELET_FIREWALL } from '../service/kube-proxy-names.ts';
+import { isProxyPod, kubeProxyOn } from '../service/kube-proxy-presence.ts';
+import { findNode, listNodes } from './cluster-network.ts';
+import { chainId, rootNetnsId } from './record-ids.ts';
+
+/** Built-in chains by table, in the order of iptables-save. Linux: net/ipv4/netfilter/iptable_*.c. */
+const BUILT_IN = {
+  mangle: ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'],
+  filter: ['INPUT', 'FORWARD', 'OUTPUT'],
+  nat: ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'],
+} as const;
+const KUBELET_CANARY = 'KUBE-KUBELET-CANARY';
+const IPTABLES_HINT = 'KUBE-IPTABLES-HINT';
+const NO_RULES: readonly Rule[] = [];
+const FIREWALL_RULES: readonly Rule[] = [{ text: LOCALNET_RULE }];
+
+/**
+ * kubelet comes first, kube-proxy inserts its jumps at the head one after the other, the CNI appends.
+ * Kubernetes: pkg/kubelet/kubelet_network_linux.go; pkg/proxy/iptables/proxier.go.
+ */
+function jumpsInto(table: keyof typeof BUILT_IN, chain: string, origins: { readonly kubelet: Origin; readonly proxy: Origin | undefined; readonly cni: Origin }, cniJumps: ReturnType<ReturnType<typeof cniOf>['cni']['jumps']>): readonly Rule[] {
+  const rules: Rule[] = [];
+  if (table === 'filter' && (chain === 'INPUT' || chain === 'OUTPUT')) rules.push({ text: `-j ${KUBELET_FIREWALL}`, origin: origins.kubelet });
+  if (origins.proxy !== undefined) {
+    for (const jump of KUBE_PROXY_JUMPS) if (jump.table === table && jump.from === chain) rules.unshift({ text: jump.text, origin: origins.proxy });
+  }
+  for (const jump of cniJumps) if (jump.table === table && jump.from === chain) rules.push({ text: jump.text, origin: origins.cni });
+  return rules.length === 0 ? NO_RULES : rules;
+}
+
+function render(name: string, view: StoreView): Rendering<NetRecord> {
+  const node = findNode(name, view);
+  if (node === undefined) return { records: [] };
+  const netns = rootNetnsId(name);
+  const kernel: Origin = { component: 'kernel', objects: [node.key] };
+  const kubelet: Origin = { component: 'kubelet', objects: [node.key] };
+  const presence = kubeProxyOn(name, view);
+  const proxy: Origin | undefined = presence === undefined ? undefined : { component: 'kube-proxy', objects: presence.objects };
+  const { cni, site, running } = cniOf(node, view);
+  const cniJumps = running ? cni.jumps(site) : [];
+  const cniOrigin: Origin = { component: cni.name, objects: [node.key] };
+  const records: Chain[] = [];
+  for (const table of ['mangle', 'filter', 'nat'] as const) {
+    for (const chain of BUILT_IN[table]) {
+      const rules = jumpsInto(table, chain, { kubelet, proxy, cni: cniOrigin }, cniJumps);
+      records.push({ kind: 'chain', id: chainId(netns, table, chain), origin: kernel, netns, table, name: chain, policy: 'ACCEPT', rules });
+    }
+    // Empty chains by which the kubelet notices that somebody has flushed the table.
+    for (const chain of table === 'mangle' ? [IPTABLES_HINT, KUBELET_CANARY] : [KUBELET_CANARY]) {
+      records.push({ kind: 'chain', id: chainId(netns, table, chain), origin: kubelet, netns, table, name: chain, rules: NO_RULES });
+    }
+  }
+  records.push({ kind: 'chain', id: chainId(netns, 'filter', KUBELET_FIREWALL), origin: kubelet, netns, table: 'filter', name: KUBELET_FIREWALL, rules: FIREWALL_RULES });
+  return { records };
+}
+
+const names = (view: StoreView) => listNodes(view).map((node) => node.name);
+
+function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
+  if (changed.kind === 'Node') return [changed.metadata.name];
+  if (changed.kind === 'Pod') {
+    const pod = changed as Pod;
+    return pod.spec.nodeName !== undefined && (isProxyPod(pod) || isCniDaemon(pod)) ? [pod.spec.nodeName] : [];
+  }
+  if (changed.kind === 'ConfigMap' && !isCniConfig(changed) && !changed.metadata.name.includes('kube-proxy')) return [];
+  return names(view);
+}
+
+/** Keys are node names. */
+export const builtInChainsAgent: Agent<NetRecord> = {
+  name: 'built-in-chains',
+  watches: ['Node', 'Pod', 'ConfigMap', 'DaemonSet', 'KubeProxyConfiguration', 'Cluster'],
+  keysFor,
+  keys: names,
+  render,
+};

@@ -1,0 +1,151 @@
+/**
+ * What node agents and cloud controllers fill into a Node: address, labels, capacity, conditions, and the taints that follow from them.
+ * Kubernetes: pkg/kubelet/nodestatus, pkg/controller/nodelifecycle. Of the not-ready taints only NoSchedule is set: evicting running pods after five
+ * minutes is not modelled.
+ */
+import { deepEqual } from '../../base/equal.ts';
+import { defineController } from '../../objects/define.ts';
+import type { ControllerContext, ObjectKey, StoreView } from '../../objects/types.ts';
+import { contains, formatIpv4 } from '../addresses.ts';
+import { type Condition, findCondition, type Pod } from '../pod/types.ts';
+import { type ClusterSettings, clusterSettings, settingsKinds } from './cluster-config.ts';
+import { networkNotReadyMessage, runningCni } from './network-ready.ts';
+import { internalIp, isControlPlane, type Node, type NodeAddress, type NodeSystemInfo, type Taint } from './types.ts';
+
+const notReadyTaint = 'node.kubernetes.io/not-ready';
+const unschedulableTaint = 'node.kubernetes.io/unschedulable';
+
+export const nodeController = defineController({
+  name: 'node-controller',
+  watches: ['Node', 'Pod', ...settingsKinds],
+  keysFor(changed, view) {
+    if (changed.kind === 'Node') return [`Node/${changed.metadata.name}`];
+    if (changed.kind === 'Pod') {
+      // Only pods in the node's own network can be a CNI's daemon.
+      const { nodeName, hostNetwork } = (changed as Pod).spec;
+      return hostNetwork === true && nodeName !== undefined && nodeName !== '' ? [`Node/${nodeName}`] : [];
+    }
+    return view.list('Node').map((node): ObjectKey => `Node/${node.metadata.name}`);
+  },
+  reconcile(key, context) {
+    const node = context.view.find<Node>(key);
+    if (node === undefined) return;
+    const settings = clusterSettings(context.view);
+    const ready = runningCni(context.view, node.metadata.name) !== undefined;
+    const status = statusOf(node, settings, ready, context);
+    if (!deepEqual(status, node.status)) {
+      context.updateStatus({ ...node, status });
+      tellReadiness(node, ready, context);
+    }
+    const current = context.view.find<Node>(key) ?? node;
+    const labels = labelsOf(current);
+    const taints = taintsOf(current, ready);
+    if (deepEqual(labels, current.metadata.labels) && deepEqual(taints, current.spec?.taints ?? [])) return;
+    const { taints: _old, ...spec } = current.spec ?? {};
+    context.update({ ...current, metadata: { ...current.metadata, labels }, spec: { ...spec, ...(taints.length === 0 ? {} : { taints }) } });
+  },
+});
+
+function tellReadiness(node: Node, ready: boolean, context: ControllerContext): void {
+  const before = findCondition(node.status?.conditions, 'Ready')?.status;
+  if (before === (ready ? 'True' : 'False')) return;
+  if (ready) context.event(node, 'Normal', 'NodeReady', `Node ${node.metadata.name} status is now: NodeReady`, 'kubelet');
+  else if (before === 'True') context.event(node, 'Normal', 'NodeNotReady', `Node ${node.metadata.name} status is now: NodeNotReady`, 'kubelet');
+}
+
+function statusOf(node: Node, settings: ClusterSettings, ready: boolean, context: ControllerContext): Node['status'] {
+  const given = node.status ?? {};
+  const capacity = given.capacity ?? given.allocatable ?? { cpu: '2', 'ephemeral-storage': '20145724Ki', 'hugepages-2Mi': '0', memory: '4015548Ki', pods: `${settings.maxPods}` };
+  return {
+    ...given,
+    addresses: addressesOf(node, settings, context.view),
+    capacity,
+    allocatable: given.allocatable ?? capacity,
+    nodeInfo: { ...systemInfo(settings), ...given.nodeInfo },
+    conditions: conditionsOf(node, ready, context.timestamp),
+  };
+}
+
+/** What a node says about itself when its YAML does not: an Ubuntu machine set up by kubeadm. */
+const systemInfo = (settings: ClusterSettings): NodeSystemInfo => ({
+  architecture: 'amd64',
+  containerRuntimeVersion: 'containerd://2.1.4',
+  kernelVersion: '6.8.0-85-generic',
+  kubeProxyVersion: '',
+  kubeletVersion: settings.version,
+  operatingSystem: 'linux',
+  osImage: 'Ubuntu 24.04.3 LTS',
+});
+
+function addressesOf(node: Node, settings: ClusterSettings, view: StoreView): readonly NodeAddress[] {
+  const given = node.status?.addresses ?? [];
+  const address = internalIp(node) ?? chooseAddress(settings, view);
+  const withIp: readonly NodeAddress[] = internalIp(node) !== undefined || address === undefined ? given : [{ type: 'InternalIP', address }, ...given];
+  return withIp.some((one) => one.type === 'Hostname') ? withIp : [...withIp, { type: 'Hostname', address: node.metadata.name }];
+}
+
+/**
+ * A free address of the underlay for a node whose YAML gives none. In a range with room for it each node gets its own third byte
+ * (172.30.1.2, 172.30.2.2, …), as machines of one lab often have; otherwise the next free one after the router's.
+ */
+function chooseAddress(settings: ClusterSettings, view: StoreView): string | undefined {
+  const range = settings.underlayCidr;
+  const used = new Set(view.list<Node>('Node').map(internalIp));
+  const wide = range.prefixLength <= 16;
+  for (let i = 1; i < 1024; i += 1) {
+    const address = wide ? range.base + i * 256 + 2 : range.base + 1 + i;
+    if (!contains(range, address) || address >= range.base + range.size - 1) return undefined;
+    if (!used.has(formatIpv4(address))) return formatIpv4(address);
+  }
+  return undefined;
+}
+
+function conditionsOf(node: Node, ready: boolean, now: string): readonly Condition[] {
+  const wanted: readonly Pick<Condition, 'type' | 'status' | 'reason' | 'message'>[] = [
+    { type: 'MemoryPressure', status: 'False', reason: 'KubeletHasSufficientMemory', message: 'kubelet has sufficient memory available' },
+    { type: 'DiskPressure', status: 'False', reason: 'KubeletHasNoDiskPressure', message: 'kubelet has no disk pressure' },
+    { type: 'PIDPressure', status: 'False', reason: 'KubeletHasSufficientPID', message: 'kubelet has sufficient PID available' },
+    ready
+      ? { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
+      : { type: 'Ready', status: 'False', reason: 'KubeletNotReady', message: networkNotReadyMessage },
+  ];
+  const own = wanted.map((condition): Condition => {
+    const before = findCondition(node.status?.conditions, condition.type);
+    const same = before?.status === condition.status;
+    return {
+      type: condition.type,
+      status: condition.status,
+      lastHeartbeatTime: same ? (before.lastHeartbeatTime ?? now) : now,
+      lastTransitionTime: same ? (before.lastTransitionTime ?? now) : now,
+      reason: condition.reason ?? '',
+      message: condition.message ?? '',
+    };
+  });
+  const types = new Set(own.map((condition) => condition.type));
+  return [...(node.status?.conditions ?? []).filter((condition) => !types.has(condition.type)), ...own];
+}
+
+/** Labels every kubelet sets. */
+function labelsOf(node: Node): Readonly<Record<string, string>> {
+  return {
+    'beta.kubernetes.io/arch': 'amd64',
+    'beta.kubernetes.io/os': 'linux',
+    'kubernetes.io/arch': 'amd64',
+    'kubernetes.io/hostname': node.metadata.name,
+    'kubernetes.io/os': 'linux',
+    ...(isControlPlane(node) ? { 'node.kubernetes.io/exclude-from-external-load-balancers': '' } : {}),
+    ...node.metadata.labels,
+  };
+}
+
+function taintsOf(node: Node, ready: boolean): readonly Taint[] {
+  const others = (node.spec?.taints ?? []).filter((taint) => !(taint.effect === 'NoSchedule' && (taint.key === notReadyTaint || taint.key === unschedulableTaint)) && !isStaleEviction(taint, ready));
+  return [
+    ...others,
+    ...(ready ? [] : [{ key: notReadyTaint, effect: 'NoSchedule' }]),
+    ...(node.spec?.unschedulable === true ? [{ key: unschedulableTaint, effect: 'NoSchedule' }] : []),
+  ];
+}
+
+/** A dump may carry the NoExecute form of a trouble that is over. */
+const isStaleEviction = (taint: Taint, ready: boolean): boolean => ready && taint.key === notReadyTaint && taint.effect === 'NoExecute';

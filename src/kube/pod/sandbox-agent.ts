@@ -1,0 +1,122 @@
+/** A pod on its node: the sandbox's netns with its wire and files, and the programs of its containers. */
+import type { Origin } from '../../base/origin.ts';
+import type { NetRecord, Netns, Process } from '../../net/records.ts';
+import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
+import { objectKey } from '../../objects/types.ts';
+import { isCniConfig, isCniDaemon } from '../cni/cni-agent.ts';
+import { cniOf } from '../cni/index.ts';
+import type { ClusterNode } from '../node/cluster-network.ts';
+import { clusterDns, findNode, underlayOf } from '../node/cluster-network.ts';
+import { loopback } from '../node/devices.ts';
+import { nodeResolvConf } from '../node/host-agent.ts';
+import { podsOn } from '../node/pods-by-node.ts';
+import { podNetnsId, processId, rootNetnsId } from '../node/record-ids.ts';
+import { behaviourOf } from './images.ts';
+import { hostnameOf, podHosts, podResolvConf } from './pod-files.ts';
+import { hasSandbox, isContainerRunning } from './running.ts';
+import type { Pod } from './types.ts';
+import { isFinished, namespaceOf } from './types.ts';
+
+type Finding = NonNullable<Rendering<NetRecord>['diagnostics']>[number];
+
+/** The netns a pod's programs run in, or undefined while it is not placed. */
+export function netnsOfPod(pod: Pod): string | undefined {
+  const { nodeName, hostNetwork } = pod.spec;
+  if (nodeName === undefined || nodeName === '') return undefined;
+  return hostNetwork === true ? rootNetnsId(nodeName) : podNetnsId(nodeName, pod.metadata.name, namespaceOf(pod));
+}
+
+/** Name of a container's process: the container's, preceded by its pod's where all share the host's netns. */
+export function processNameOf(pod: Pod, container: string): string {
+  return pod.spec.hostNetwork === true ? `${pod.metadata.name}.${namespaceOf(pod)}.${container}` : container;
+}
+
+/** A new netns copies the host's IPv4 settings. Linux: net/ipv4/devinet.c, devinet_init_net. */
+const SANDBOX_SYSCTLS: Netns['sysctls'] = { 'net.ipv4.ip_forward': 1, 'net.ipv4.conf.all.rp_filter': 2, 'net.ipv4.conf.default.rp_filter': 2 };
+
+function renderSandbox(pod: Pod, ip: string, node: ClusterNode, view: StoreView): NetRecord[] {
+  const netns = podNetnsId(node.name, pod.metadata.name, namespaceOf(pod));
+  const origin: Origin = { component: 'kubelet', objects: [objectKey(pod), node.key] };
+  const dns = clusterDns(view);
+  const hostname = hostnameOf(pod);
+  const { cni, site } = cniOf(node, view);
+  return [
+    {
+      kind: 'netns',
+      id: netns,
+      origin,
+      hostId: node.name,
+      name: `${pod.metadata.name}.${namespaceOf(pod)}`,
+      hostname,
+      sysctls: SANDBOX_SYSCTLS,
+      files: {
+        '/etc/hosts': podHosts(pod, ip, dns.domain),
+        '/etc/resolv.conf': podResolvConf(pod, { ...dns, nodeResolvConf: nodeResolvConf(underlayOf(view)) }),
+        '/etc/hostname': `${hostname}\n`,
+      },
+    },
+    loopback(netns, origin),
+    ...cni.attach(site, { pod, netns, ip }),
+  ];
+}
+
+/** Programs of running containers. CoreDNS' are written by its own agent, since they need the cluster's names. */
+function renderPrograms(pod: Pod, netns: string, findings: Finding[]): Process[] {
+  const key = objectKey(pod);
+  const origin: Origin = { component: 'kubelet', objects: [key] };
+  const processes: Process[] = [];
+  pod.spec.containers.forEach((container, index) => {
+    if (!isContainerRunning(pod, container.name)) return;
+    const behaviour = behaviourOf(container, hostnameOf(pod));
+    for (const program of behaviour.programs) {
+      const name = `${processNameOf(pod, container.name)}${program.suffix === '' || behaviour.programs.length === 1 ? '' : `-${program.suffix}`}`;
+      processes.push({ kind: 'process', id: processId(netns, name), origin, netns, app: program.app, name, config: program.config });
+    }
+    if (behaviour.note !== undefined) {
+      const path = `spec.containers[${index}].image`;
+      findings.push({ key, path, diagnostic: { severity: 'info', code: 'simulated-image', message: behaviour.note } });
+    }
+  });
+  return processes;
+}
+
+function render(key: string, view: StoreView): Rendering<NetRecord> {
+  const pod = view.find<Pod>(key);
+  const netns = pod === undefined ? undefined : netnsOfPod(pod);
+  if (pod === undefined || netns === undefined || isFinished(pod)) return { records: [] };
+  const node = findNode(pod.spec.nodeName ?? '', view);
+  if (node === undefined) return { records: [] };
+  const diagnostics: Finding[] = [];
+  const ip = pod.status?.podIP ?? '';
+  if (hasSandbox(pod)) {
+    const records = [...renderSandbox(pod, ip, node, view), ...renderPrograms(pod, netns, diagnostics)];
+    return { records, diagnostics };
+  }
+  if (pod.spec.hostNetwork !== true) return { records: [] };
+  if (pod.spec.dnsPolicy === 'ClusterFirstWithHostNet') {
+    const message = "the pod shares its node's files here: programs resolve with the node's resolv.conf, not with the cluster's DNS";
+    diagnostics.push({ key, path: 'spec.dnsPolicy', diagnostic: { severity: 'info', code: 'not-simulated', message } });
+  }
+  return { records: renderPrograms(pod, netns, diagnostics), diagnostics };
+}
+
+const allKeys = (view: StoreView) => view.list<Pod>('Pod').map(objectKey);
+
+function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
+  if (changed.kind === 'Pod') {
+    const pod = changed as Pod;
+    const key = objectKey(pod);
+    return isCniDaemon(pod) && pod.spec.nodeName !== undefined ? [key, ...podsOn(view, pod.spec.nodeName).map(objectKey)] : [key];
+  }
+  if (changed.kind === 'Node') return podsOn(view, changed.metadata.name).map(objectKey);
+  return changed.kind !== 'ConfigMap' || isCniConfig(changed) ? allKeys(view) : [];
+}
+
+/** Keys are pods' keys. */
+export const sandboxAgent: Agent<NetRecord> = {
+  name: 'sandbox',
+  watches: ['Pod', 'Node', 'ConfigMap', 'Network', 'ClusterConfiguration', 'KubeletConfiguration', 'Cluster'],
+  keysFor,
+  keys: allKeys,
+  render,
+};

@@ -1,0 +1,143 @@
+/**
+ * kube-scheduler: gives each waiting pod a node. All waiting pods are one key, so that what is known of the nodes is gathered once per look and kept
+ * up to date while the queue is worked through; nothing is remembered between looks. Preemption is not modelled.
+ */
+import { deepEqual } from '../../../base/equal.ts';
+import { defineController } from '../../../objects/define.ts';
+import type { ControllerContext, KubeObject, ObjectKey, StoreView } from '../../../objects/types.ts';
+import { type LabelSelector, matchesLabels } from '../../label-selector.ts';
+import type { Service } from '../../service/types.ts';
+import { type Condition, findCondition, isFinished, isTerminating, namespaceOf, type Pod, type PodStatus, type TopologySpreadConstraint } from '../types.ts';
+import { qosClass } from '../status.ts';
+import { refuse, type Refusal, unschedulableMessage } from './filters.ts';
+import { type NodeState, nodeStates, occupy } from './node-state.ts';
+import { PodCounter } from './pod-counter.ts';
+import { chooseNode } from './scores.ts';
+import { affinityCheck, allStandingRules, spreadCheck, standingRulesOf, type StandingRule } from './topology.ts';
+
+const component = 'default-scheduler';
+const queue: ObjectKey = 'Pod/*';
+
+export const scheduler = defineController({
+  name: 'kube-scheduler',
+  watches: ['Pod', 'Node'],
+  keysFor(changed) {
+    if (changed.kind === 'Node') return [queue];
+    const pod = changed as Pod;
+    // A bound pod matters when it makes room; a waiting one whenever it changes.
+    const isBound = (pod.spec.nodeName ?? '') !== '';
+    return !isBound || isTerminating(pod) || isFinished(pod) || pod.status?.phase !== 'Running' ? [queue] : [];
+  },
+  reconcile(_key, context) {
+    const waiting = context.view.list<Pod>('Pod').filter(isWaiting);
+    if (waiting.length === 0) return;
+    const round = new Round(context);
+    for (const pod of waiting.sort(queueOrder)) round.schedule(pod);
+  },
+});
+
+const isWaiting = (pod: Pod): boolean =>
+  (pod.spec.nodeName ?? '') === '' && !isTerminating(pod) && !isFinished(pod) && (pod.spec.schedulerName ?? component) === component;
+
+/** Kubernetes: plugins/queuesort: more important first, then who waits longer. */
+function queueOrder(a: Pod, b: Pod): number {
+  const byPriority = (b.spec.priority ?? 0) - (a.spec.priority ?? 0);
+  if (byPriority !== 0) return byPriority;
+  const [left, right] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];
+  return left === right ? 0 : left < right ? -1 : 1;
+}
+
+/** One walk through the queue. */
+class Round {
+  readonly #context: ControllerContext;
+  readonly #states: readonly NodeState[];
+  readonly #counter: PodCounter;
+  readonly #standing: StandingRule[];
+  readonly #defaultSelectors = new Map<string, LabelSelector | undefined>();
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+    this.#states = nodeStates(context.view);
+    this.#counter = new PodCounter(context.view);
+    this.#standing = allStandingRules(context.view, this.#states, this.#counter);
+  }
+
+  schedule(pod: Pod): void {
+    if ((pod.spec.schedulingGates ?? []).length > 0) {
+      this.#report(pod, 'SchedulingGated', 'Scheduling is blocked due to non-empty scheduling gates');
+      return;
+    }
+    const spread = spreadCheck(pod, this.#states, this.#counter);
+    const affinity = affinityCheck(pod, this.#states, this.#counter, this.#standing);
+    const refusals: Refusal[] = [];
+    const candidates: NodeState[] = [];
+    for (const state of this.#states) {
+      const refusal = refuse(pod, state, spread, affinity);
+      if (refusal === undefined) candidates.push(state);
+      else refusals.push(refusal);
+    }
+    const chosen = chooseNode(pod, candidates, this.#states, this.#softConstraints(pod, candidates.length), this.#counter);
+    if (chosen === undefined) this.#refuse(pod, unschedulableMessage(refusals));
+    else this.#bind(pod, chosen);
+  }
+
+  #bind(pod: Pod, state: NodeState): void {
+    const nodeName = state.node.metadata.name;
+    const bound = this.#context.update({ ...pod, spec: { ...pod.spec, nodeName } }) as Pod | undefined;
+    if (bound === undefined) return;
+    occupy(state, bound);
+    this.#counter.placed(bound, nodeName);
+    this.#standing.push(...standingRulesOf(bound, state.node, this.#counter));
+    this.#context.event(bound, 'Normal', 'Scheduled', `Successfully assigned ${namespaceOf(pod)}/${pod.metadata.name} to ${nodeName}`, component);
+  }
+
+  #refuse(pod: Pod, message: string): void {
+    if (this.#report(pod, 'Unschedulable', message)) this.#context.event(pod, 'Warning', 'FailedScheduling', message, component);
+  }
+
+  /** Whether it said something new. */
+  #report(pod: Pod, reason: string, message: string): boolean {
+    const before = findCondition(pod.status?.conditions, 'PodScheduled');
+    if (before?.reason === reason && before.message === message) return false;
+    const now = this.#context.timestamp;
+    const condition: Condition = { type: 'PodScheduled', status: 'False', lastProbeTime: null, lastTransitionTime: before?.status === 'False' ? (before.lastTransitionTime ?? now) : now, reason, message };
+    const others = (pod.status?.conditions ?? []).filter((one) => one.type !== 'PodScheduled');
+    const status: PodStatus = { ...pod.status, phase: 'Pending', qosClass: pod.status?.qosClass ?? qosClass(pod), conditions: [...others, condition] };
+    if (!deepEqual(status, pod.status)) this.#context.updateStatus({ ...pod, status });
+    return true;
+  }
+
+  /** Its own ScheduleAnyway constraints, or the cluster's default ones for pods that belong to a Service or a controller. */
+  #softConstraints(pod: Pod, candidates: number): readonly TopologySpreadConstraint[] {
+    const own = pod.spec.topologySpreadConstraints ?? [];
+    if (own.length > 0) return own.filter((one) => one.whenUnsatisfiable === 'ScheduleAnyway');
+    if (candidates <= 1) return [];
+    const owner = pod.metadata.ownerReferences?.find((one) => one.controller === true);
+    const id = `${namespaceOf(pod)} ${owner?.uid ?? JSON.stringify(pod.metadata.labels ?? {})}`;
+    if (!this.#defaultSelectors.has(id)) this.#defaultSelectors.set(id, defaultSelector(pod, this.#context.view));
+    const labelSelector = this.#defaultSelectors.get(id);
+    if (labelSelector === undefined) return [];
+    return [
+      { topologyKey: 'kubernetes.io/hostname', maxSkew: 3, whenUnsatisfiable: 'ScheduleAnyway', labelSelector },
+      { topologyKey: 'topology.kubernetes.io/zone', maxSkew: 5, whenUnsatisfiable: 'ScheduleAnyway', labelSelector },
+    ];
+  }
+}
+
+type WithSelector = KubeObject & { readonly spec?: { readonly selector?: LabelSelector } };
+
+/** All labels by which Services and the controller know the pod. Kubernetes: plugins/helper/spread.go, DefaultSelector. */
+function defaultSelector(pod: Pod, view: StoreView): LabelSelector | undefined {
+  const matchLabels: Record<string, string> = {};
+  for (const service of view.list<Service>('Service', namespaceOf(pod))) {
+    const { selector } = service.spec;
+    if (selector !== undefined && Object.keys(selector).length > 0 && matchesLabels(selector, pod.metadata.labels)) Object.assign(matchLabels, selector);
+  }
+  const owner = pod.metadata.ownerReferences?.find((one) => one.controller === true);
+  const controller = owner?.kind === 'ReplicaSet' || owner?.kind === 'StatefulSet' ? view.find<WithSelector>(`${owner.kind}/${namespaceOf(pod)}/${owner.name}`) : undefined;
+  const selector = controller?.spec?.selector;
+  Object.assign(matchLabels, selector?.matchLabels);
+  const matchExpressions = selector?.matchExpressions ?? [];
+  if (Object.keys(matchLabels).length === 0 && matchExpressions.length === 0) return undefined;
+  return { matchLabels, ...(matchExpressions.length === 0 ? {} : { matchExpressions }) };
+}

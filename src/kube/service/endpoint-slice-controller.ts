@@ -1,0 +1,127 @@
+/** Keeps the EndpointSlices of each Service with a selector. Kubernetes: pkg/controller/endpointslice. */
+import { deepEqual } from '../../base/equal.ts';
+import { defineController } from '../../objects/define.ts';
+import { objectKey } from '../../objects/types.ts';
+import type { ControllerContext, KubeObject, ObjectKey, StoreView } from '../../objects/types.ts';
+import { matchesLabels } from '../label-selector.ts';
+import { namespaceOf, type Pod } from '../pod/types.ts';
+import { byAddress, type EndpointGroup, endpointGroups, formatPortsKey } from './endpoints-of.ts';
+import { type Endpoint, type EndpointSlice, headlessLabel, isHeadless, managedByLabel, type Service, serviceNameLabel, serviceType } from './types.ts';
+
+const manager = 'endpointslice-controller.k8s.io';
+const maxEndpointsPerSlice = 100;
+
+/** Services whose selector matches an object's labels, as keys. */
+export function servicesSelecting(changed: KubeObject, view: StoreView): readonly ObjectKey[] {
+  const keys: ObjectKey[] = [];
+  for (const service of view.list<Service>('Service', namespaceOf(changed))) {
+    const { selector } = service.spec;
+    if (selector !== undefined && matchesLabels(selector, changed.metadata.labels) && Object.keys(selector).length > 0) keys.push(objectKey(service));
+  }
+  return keys;
+}
+
+/** The Service that a slice belongs to. */
+const serviceKeyOf = (slice: KubeObject): readonly ObjectKey[] => {
+  const name = slice.metadata.labels?.[serviceNameLabel];
+  return name === undefined || slice.metadata.labels?.[managedByLabel] !== manager ? [] : [`Service/${namespaceOf(slice)}/${name}`];
+};
+
+export const endpointSliceController = defineController({
+  name: 'endpointslice-controller',
+  watches: ['Service', 'Pod', 'EndpointSlice', 'Node'],
+  keysFor(changed, view) {
+    switch (changed.kind) {
+      case 'Service':
+        return [objectKey(changed)];
+      case 'Pod':
+        return (changed as Pod).status?.podIP === undefined ? [] : servicesSelecting(changed, view);
+      case 'EndpointSlice':
+        return serviceKeyOf(changed);
+      default:
+        // A node's zone stands in its endpoints.
+        return view.list('Service').map(objectKey);
+    }
+  },
+  reconcile(key, context) {
+    const service = context.view.find<Service>(key);
+    // Slices of a Service that has gone are collected through their owner.
+    if (service === undefined || serviceType(service) === 'ExternalName') return;
+    if (service.spec.selector === undefined || Object.keys(service.spec.selector).length === 0) return;
+    reconcileSlices(service, context);
+  },
+});
+
+function reconcileSlices(service: Service, context: ControllerContext): void {
+  const existing = context.view
+    .select<EndpointSlice>('EndpointSlice', namespaceOf(service), { [serviceNameLabel]: service.metadata.name, [managedByLabel]: manager })
+    .filter((slice) => slice.metadata.deletionTimestamp === undefined);
+  const groups = endpointGroups(service, context.view);
+  // Without any endpoint one empty slice remains, so that consumers can tell "none" from "not looked yet".
+  const wanted: readonly EndpointGroup[] = groups.length > 0 ? groups : [{ portsKey: '', ports: [], endpoints: [] }];
+  const free = new Set(existing);
+  for (const group of wanted) {
+    const own = existing.filter((slice) => free.has(slice) && formatPortsKey(slice.ports ?? []) === group.portsKey);
+    // An empty or differently numbered slice is used again before a new one is made.
+    if (own.length === 0 && wanted.length === 1 && existing[0] !== undefined) own.push(existing[0]);
+    for (const slice of own) free.delete(slice);
+    fill(service, group, own, context);
+  }
+  for (const slice of free) context.remove(objectKey(slice));
+}
+
+const identity = (endpoint: Endpoint): string => endpoint.targetRef?.uid ?? endpoint.addresses[0] ?? '';
+
+/** Endpoints stay in the slice they are in; new ones go where there is room, then into new slices. */
+function fill(service: Service, group: EndpointGroup, slices: readonly EndpointSlice[], context: ControllerContext): void {
+  const unplaced = new Map(group.endpoints.map((endpoint) => [identity(endpoint), endpoint]));
+  const contents = slices.map((slice) => {
+    const kept: Endpoint[] = [];
+    for (const endpoint of slice.endpoints ?? []) {
+      const current = unplaced.get(identity(endpoint));
+      if (current === undefined || kept.length >= maxEndpointsPerSlice) continue;
+      unplaced.delete(identity(endpoint));
+      kept.push(current);
+    }
+    return kept;
+  });
+  const rest = [...unplaced.values()];
+  let next = 0;
+  for (const content of contents) {
+    while (content.length < maxEndpointsPerSlice && next < rest.length) content.push(rest[next++] as Endpoint);
+  }
+  slices.forEach((slice, index) => {
+    const content = (contents[index] ?? []).sort(byAddress);
+    if (content.length === 0 && (index > 0 || group.endpoints.length > 0)) context.remove(objectKey(slice));
+    else write(service, slice, group, content, context);
+  });
+  if (slices.length === 0 && group.endpoints.length === 0) write(service, undefined, group, [], context);
+  for (; next < rest.length; next += maxEndpointsPerSlice) write(service, undefined, group, rest.slice(next, next + maxEndpointsPerSlice), context);
+}
+
+function write(service: Service, slice: EndpointSlice | undefined, group: EndpointGroup, endpoints: readonly Endpoint[], context: ControllerContext): void {
+  const { [serviceNameLabel]: _name, [managedByLabel]: _manager, [headlessLabel]: _headless, ...inherited } = service.metadata.labels ?? {};
+  const labels = { ...inherited, [managedByLabel]: manager, [serviceNameLabel]: service.metadata.name, ...(isHeadless(service) ? { [headlessLabel]: '' } : {}) };
+  // As the API shows it: null rather than an empty list.
+  const content = { endpoints: endpoints.length === 0 ? null : endpoints, ports: endpoints.length === 0 && group.ports.length === 0 ? null : group.ports };
+  if (slice === undefined) {
+    context.create({
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: {
+        name: '',
+        generateName: `${service.metadata.name}-`,
+        namespace: namespaceOf(service),
+        labels,
+        ownerReferences: [
+          { apiVersion: 'v1', kind: 'Service', name: service.metadata.name, uid: service.metadata.uid ?? '', controller: true, blockOwnerDeletion: true },
+        ],
+      },
+      addressType: 'IPv4',
+      ...content,
+    } as KubeObject);
+    return;
+  }
+  if (deepEqual(slice.endpoints ?? [], content.endpoints ?? []) && deepEqual(slice.ports ?? [], content.ports ?? []) && deepEqual(slice.metadata.labels, labels)) return;
+  context.update({ ...slice, metadata: { ...slice.metadata, labels }, ...content } as KubeObject);
+}

@@ -1,0 +1,87 @@
+/** Which endpoints a Service has: from its selector and the pods, as a pure function. Kubernetes: staging/src/k8s.io/endpointslice/{reconciler,utils}.go. */
+import type { StoreView } from '../../objects/types.ts';
+import { parseIpv4 } from '../addresses.ts';
+import type { Node } from '../node/types.ts';
+import { type Container, isFinished, isReady, isTerminating, namespaceOf, type Pod } from '../pod/types.ts';
+import type { Endpoint, EndpointPort, Service, ServicePort } from './types.ts';
+
+/** Endpoints whose pods resolve the Service's ports to the same numbers; they share slices. */
+export interface EndpointGroup {
+  /** Equal texts, equal ports. */
+  readonly portsKey: string;
+  readonly ports: readonly EndpointPort[];
+  /** In order of address. */
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** Ports of ordinary containers and of sidecars, which are init containers that keep running. */
+function findPort(pod: Pod, port: ServicePort): number | undefined {
+  const target = port.targetPort ?? port.port;
+  if (typeof target === 'number') return target;
+  const sidecars = (pod.spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always');
+  for (const container of [...pod.spec.containers, ...sidecars] satisfies Container[]) {
+    const found = container.ports?.find((one) => one.name === target && (one.protocol ?? 'TCP') === (port.protocol ?? 'TCP'));
+    if (found !== undefined) return found.containerPort;
+  }
+  return undefined;
+}
+
+export function endpointPorts(service: Service, pod: Pod): readonly EndpointPort[] {
+  const ports: EndpointPort[] = [];
+  for (const port of service.spec.ports ?? []) {
+    const number = findPort(pod, port);
+    // A pod without a port of that name still is an endpoint, only not for this port.
+    if (number === undefined) continue;
+    ports.push({ name: port.name ?? '', port: number, protocol: port.protocol ?? 'TCP', ...(port.appProtocol === undefined ? {} : { appProtocol: port.appProtocol }) });
+  }
+  return ports;
+}
+
+const hasNamedTarget = (service: Service): boolean => (service.spec.ports ?? []).some((port) => typeof port.targetPort === 'string');
+
+export function endpointOf(service: Service, pod: Pod, view: StoreView): Endpoint {
+  const terminating = isTerminating(pod);
+  const serving = isReady(pod) || service.spec.publishNotReadyAddresses === true;
+  const ready = service.spec.publishNotReadyAddresses === true || (serving && !terminating);
+  const nodeName = pod.spec.nodeName ?? '';
+  const zone = view.find<Node>(`Node/${nodeName}`)?.metadata.labels?.['topology.kubernetes.io/zone'];
+  const { hostname, subdomain } = pod.spec;
+  return {
+    addresses: [pod.status?.podIP ?? ''],
+    conditions: { ready, serving, terminating },
+    ...(hostname !== undefined && hostname !== '' && subdomain === service.metadata.name ? { hostname } : {}),
+    nodeName,
+    targetRef: { kind: 'Pod', name: pod.metadata.name, namespace: namespaceOf(pod), uid: pod.metadata.uid ?? '' },
+    ...(zone === undefined ? {} : { zone }),
+  };
+}
+
+/** Kubernetes: ShouldPodBeInEndpoints. */
+const servesEndpoints = (pod: Pod): boolean => (pod.status?.podIP ?? '') !== '' && !isFinished(pod);
+
+export function endpointGroups(service: Service, view: StoreView): readonly EndpointGroup[] {
+  const { selector } = service.spec;
+  if (selector === undefined || Object.keys(selector).length === 0) return [];
+  const pods = view.select<Pod>('Pod', namespaceOf(service), selector).filter(servesEndpoints);
+  const sameForAll = hasNamedTarget(service) ? undefined : endpointPorts(service, pods[0] ?? emptyPod);
+  const groups = new Map<string, { readonly ports: readonly EndpointPort[]; readonly endpoints: Endpoint[] }>();
+  for (const pod of pods) {
+    const ports = sameForAll ?? endpointPorts(service, pod);
+    const portsKey = sameForAll === undefined ? formatPortsKey(ports) : '';
+    const group = groups.get(portsKey);
+    if (group === undefined) groups.set(portsKey, { ports, endpoints: [endpointOf(service, pod, view)] });
+    else group.endpoints.push(endpointOf(service, pod, view));
+  }
+  return [...groups.values()].map((group) => ({ portsKey: formatPortsKey(group.ports), ports: group.ports, endpoints: group.endpoints.sort(byAddress) }));
+}
+
+const emptyPod: Pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: '' }, spec: { containers: [] } };
+
+export const formatPortsKey = (ports: readonly EndpointPort[]): string =>
+  ports
+    .map((port) => `${port.name ?? ''}/${port.port ?? ''}/${port.protocol ?? 'TCP'}/${port.appProtocol ?? ''}`)
+    .sort()
+    .join(' ');
+
+const numeric = (endpoint: Endpoint): number => parseIpv4(endpoint.addresses[0] ?? '') ?? 0;
+export const byAddress = (a: Endpoint, b: Endpoint): number => numeric(a) - numeric(b) || ((a.addresses[0] ?? '') < (b.addresses[0] ?? '') ? -1 : 1);

@@ -1,0 +1,129 @@
+/** What controllers that make pods do alike: find their own, adopt and release, and decide who goes first. */
+import { parseRfc3339 } from '../../base/time.ts';
+import type { ControllerContext, KubeObject, OwnerReference, StoreView } from '../../objects/types.ts';
+import { isEmptySelector, type LabelSelector, matchesSelector, selectObjects } from '../label-selector.ts';
+import { findCondition, isActive, isReady, isTerminating, namespaceOf, type Pod, type PodTemplate } from '../pod/types.ts';
+
+export const controllerOf = (object: KubeObject): OwnerReference | undefined => object.metadata.ownerReferences?.find((owner) => owner.controller === true);
+
+export const ownerReference = (owner: KubeObject): OwnerReference => ({
+  apiVersion: owner.apiVersion,
+  kind: owner.kind,
+  name: owner.metadata.name,
+  uid: owner.metadata.uid ?? '',
+  controller: true,
+  blockOwnerDeletion: true,
+});
+
+/**
+ * The objects an owner controls: those it has, minus those whose labels no longer match (released), plus orphans that match (adopted).
+ * Kubernetes: pkg/controller/controller_ref_manager.go.
+ */
+export function claim<T extends KubeObject>(kind: string, owner: KubeObject, selector: LabelSelector, context: ControllerContext): readonly T[] {
+  const { view } = context;
+  const claimed: T[] = [];
+  let changed = false;
+  for (const object of view.owned<T>(kind, owner.metadata.uid ?? '')) {
+    if (matchesSelector(selector, object.metadata.labels)) {
+      claimed.push(object);
+      continue;
+    }
+    const owners = (object.metadata.ownerReferences ?? []).filter((one) => one.uid !== owner.metadata.uid);
+    context.update({ ...object, metadata: { ...object.metadata, ownerReferences: owners } });
+    changed = true;
+  }
+  if (isTerminating(owner) || isEmptySelector(selector)) return claimed;
+  // Counting first is cheap: only when more match than are owned there can be orphans.
+  const matching = selectObjects<T>(view, kind, namespaceOf(owner), selector);
+  if (!changed && matching.length === claimed.length) return claimed;
+  for (const object of matching) {
+    if (controllerOf(object) !== undefined || isTerminating(object)) continue;
+    const adopted = context.update({ ...object, metadata: { ...object.metadata, ownerReferences: [...(object.metadata.ownerReferences ?? []), ownerReference(owner)] } });
+    if (adopted !== undefined) claimed.push(adopted as T);
+  }
+  return claimed;
+}
+
+/** Keys of the controller of a changed object, or, when it has none, of those whose selector would adopt it. */
+export function ownersOf(kind: string, changed: KubeObject, view: StoreView): readonly string[] {
+  const owner = controllerOf(changed);
+  if (owner !== undefined) return owner.kind === kind ? [`${kind}/${namespaceOf(changed)}/${owner.name}`] : [];
+  return view
+    .list<KubeObject & { readonly spec: { readonly selector: LabelSelector } }>(kind, namespaceOf(changed))
+    .filter((one) => !isEmptySelector(one.spec.selector) && matchesSelector(one.spec.selector, changed.metadata.labels))
+    .map((one) => `${kind}/${namespaceOf(changed)}/${one.metadata.name}`);
+}
+
+export function podFromTemplate(owner: KubeObject, template: PodTemplate, metadata: { readonly name?: string; readonly generateName?: string; readonly labels?: Readonly<Record<string, string>> }): Pod {
+  const { annotations } = template.metadata ?? {};
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: metadata.name ?? '',
+      ...(metadata.generateName === undefined ? {} : { generateName: metadata.generateName }),
+      namespace: namespaceOf(owner),
+      labels: { ...template.metadata?.labels, ...metadata.labels },
+      ...(annotations === undefined ? {} : { annotations }),
+      ownerReferences: [ownerReference(owner)],
+    },
+    spec: template.spec,
+  };
+}
+
+const phaseRank: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 };
+
+const deletionCost = (pod: Pod): number => {
+  const text = pod.metadata.annotations?.['controller.kubernetes.io/pod-deletion-cost'] ?? '0';
+  return /^-?\d{1,10}$/.test(text) ? Number(text) : 0;
+};
+const restarts = (pod: Pod): number => (pod.status?.containerStatuses ?? []).reduce((sum, status) => sum + (status.restartCount ?? 0), 0);
+
+/** Ages that differ by less than a power of two count as equal. Kubernetes: controller_utils.go, criteria of ActivePodsWithRanks. */
+function compareTimes(a: string | undefined, b: string | undefined, nowSeconds: number): number {
+  const bucket = (time: string | undefined): number => {
+    if (time === undefined) return -1;
+    const age = nowSeconds - (parseRfc3339(time) ?? 0) / 1000;
+    return age <= 0 ? 0 : Math.floor(Math.log2(age + 1)) + 1;
+  };
+  return bucket(a) - bucket(b);
+}
+
+/**
+ * Sorts pods so that those to be deleted first stand first.
+ *
+ * @param crowd how many related pods run on a node: of two pods the one on the fuller node goes first
+ * @param now RFC 3339
+ */
+export function deletionOrder(pods: readonly Pod[], crowd: ReadonlyMap<string, number>, now: string): readonly Pod[] {
+  const nowSeconds = (parseRfc3339(now) ?? 0) / 1000;
+  const bound = (pod: Pod): number => ((pod.spec.nodeName ?? '') === '' ? 0 : 1);
+  return [...pods].sort((a, b) => {
+    // Not assigned before assigned; pending before unknown before running; not ready before ready.
+    if (bound(a) !== bound(b)) return bound(a) - bound(b);
+    const phases = (phaseRank[a.status?.phase ?? 'Pending'] ?? 0) - (phaseRank[b.status?.phase ?? 'Pending'] ?? 0);
+    if (phases !== 0) return phases;
+    if (isReady(a) !== isReady(b)) return isReady(a) ? 1 : -1;
+    if (deletionCost(a) !== deletionCost(b)) return deletionCost(a) - deletionCost(b);
+    const crowds = (crowd.get(b.spec.nodeName ?? '') ?? 0) - (crowd.get(a.spec.nodeName ?? '') ?? 0);
+    if (crowds !== 0) return crowds;
+    // Ready for a shorter time first, more restarts first, younger first.
+    const readySince = (pod: Pod) => findCondition(pod.status?.conditions, 'Ready')?.lastTransitionTime;
+    const readyTimes = isReady(a) ? compareTimes(readySince(a), readySince(b), nowSeconds) : 0;
+    if (readyTimes !== 0) return readyTimes;
+    if (restarts(a) !== restarts(b)) return restarts(b) - restarts(a);
+    const ages = compareTimes(a.metadata.creationTimestamp, b.metadata.creationTimestamp, nowSeconds);
+    if (ages !== 0) return ages;
+    return a.metadata.name < b.metadata.name ? 1 : -1;
+  });
+}
+
+/** How many active pods of these stand on each node. */
+export function crowdOf(pods: readonly Pod[]): ReadonlyMap<string, number> {
+  const crowd = new Map<string, number>();
+  for (const pod of pods) {
+    const { nodeName } = pod.spec;
+    if (isActive(pod) && nodeName !== undefined && nodeName !== '') crowd.set(nodeName, (crowd.get(nodeName) ?? 0) + 1);
+  }
+  return crowd;
+}

@@ -1,0 +1,163 @@
+/** What a program is: a plain-data state machine that sees events and acts through a context. One file a program, one line in index.ts. */
+import type { Prng } from '../../base/prng.ts';
+import type { TapFrame } from '../engine.ts';
+import type { Errno } from '../stack/userland.ts';
+import type { Ip4, Payload } from '../wire/packet.ts';
+
+/** A socket of the running process. */
+export type SocketId = number;
+
+export interface Endpoint {
+  readonly ip: Ip4;
+  readonly port: number;
+}
+
+/** How a datagram or echo request is sent where it differs from the socket's defaults (TTL 64, don't fragment as the kernel chooses). */
+export interface SendOptions {
+  readonly ttl?: number;
+  readonly dontFragment?: boolean;
+}
+
+export type AppEvent =
+  /** UDP. */
+  | { readonly kind: 'datagram'; readonly socket: SocketId; readonly payload: Payload; readonly from: Endpoint; readonly ttl: number }
+  /** A pending error of a UDP or echo socket; `icmp` is the message behind it. */
+  | { readonly kind: 'socket-error'; readonly socket: SocketId; readonly errno: Errno; readonly icmp?: IcmpReport }
+  /** TCP: a connection that a listening socket took. */
+  | { readonly kind: 'accepted'; readonly socket: SocketId; readonly listener: SocketId; readonly from: Endpoint }
+  | { readonly kind: 'connected'; readonly socket: SocketId }
+  | { readonly kind: 'connect-failed'; readonly socket: SocketId; readonly errno: Errno }
+  | { readonly kind: 'data'; readonly socket: SocketId; readonly payload: Payload }
+  /** The peer sent FIN: reading returns 0. */
+  | { readonly kind: 'peer-closed'; readonly socket: SocketId }
+  /** The connection is gone: reset, or timed out. The socket no longer exists. */
+  | { readonly kind: 'aborted'; readonly socket: SocketId; readonly errno: Errno }
+  | { readonly kind: 'echo-reply'; readonly socket: SocketId; readonly sequence: number; readonly from: Ip4; readonly ttl: number; readonly bytes: number }
+  | { readonly kind: 'timer'; readonly tag: string; readonly data: unknown }
+  | { readonly kind: 'frame'; readonly frame: TapFrame }
+  | { readonly kind: 'signal'; readonly signal: 'SIGINT' }
+  | { readonly kind: 'stdin'; readonly text: string };
+
+export interface IcmpReport {
+  readonly from: Ip4;
+  readonly type: number;
+  readonly code: number;
+  readonly mtu?: number;
+  /** Destination and, for UDP, ports of the packet the error is about; `sequence` of an echo request. */
+  readonly quoted: { readonly dst: Ip4; readonly sport: number; readonly dport: number; readonly sequence: number; readonly ttl: number };
+}
+
+/** A program's hands. Everything takes effect at once in virtual time; results come as events. */
+export interface AppContext {
+  readonly nowNs: number;
+  readonly processId: string;
+  /** The process' name, as `ps` shows it. */
+  readonly name: string;
+  readonly netns: string;
+  readonly hostname: string;
+
+  /** A file of the netns (`/etc/resolv.conf`). */
+  file(path: string): string | undefined;
+  prng(name: string): Prng;
+  out(text: string): void;
+  err(text: string): void;
+  /** Ends the process: its sockets are closed, nothing more is called. */
+  exit(code: number): void;
+
+  /** Comes back as a `timer` event. House-keeping timers do not keep the world awake. */
+  setTimer(delayNs: number, tag: string, data?: unknown, housekeeping?: boolean): number;
+  cancelTimer(id: number): void;
+
+  /** `ip` 0: any address; `port` 0: an ephemeral one. */
+  udpBind(ip: Ip4, port: number): SocketId | Errno;
+  /** A UDP socket that talks to one peer and hears only from it. */
+  udpConnect(to: Endpoint): SocketId | Errno;
+  /** `to` is for unconnected sockets. */
+  udpSend(socket: SocketId, payload: Payload, to?: Endpoint, options?: SendOptions): 'ok' | Errno;
+
+  tcpListen(ip: Ip4, port: number, backlog: number): SocketId | Errno;
+  /** `connected` or `connect-failed` follows. */
+  tcpConnect(to: Endpoint): SocketId | Errno;
+  /** Queues bytes; they leave as window and congestion allow. Nothing happens on a socket that is gone. */
+  tcpSend(socket: SocketId, payload: Payload): void;
+  /** UDP, echo: gone. TCP: FIN after what is queued. */
+  close(socket: SocketId): void;
+  /** TCP: RST. */
+  abort(socket: SocketId): void;
+  localEndpoint(socket: SocketId): Endpoint;
+  remoteEndpoint(socket: SocketId): Endpoint;
+
+  /** A ping socket; `id` as ping takes it from its process id. */
+  echoOpen(id: number): SocketId | Errno;
+  echoSend(socket: SocketId, to: Ip4, sequence: number, bytes: number, options?: SendOptions): 'ok' | Errno;
+
+  /** Starts or stops seeing the frames of a device (`any`: all of the netns). */
+  tap(device: string, on: boolean): void;
+  /** ifindex of a device here, or undefined if there is none. */
+  deviceIndex(device: string): number | undefined;
+  /** The source address and path MTU for a destination. */
+  routeFor(to: Ip4): { readonly source: Ip4; readonly mtuBytes: number } | Errno;
+  isLocalAddress(ip: Ip4): boolean;
+}
+
+/** `State` is plain data that is replaced, never changed, unless `copy` says how to copy it. */
+export interface AppDefinition<State, Config> {
+  readonly name: string;
+  readonly start: (context: AppContext, config: Config) => State;
+  readonly handle: (context: AppContext, state: State, event: AppEvent, config: Config) => State;
+  /** For states that are changed in place: a copy that running on does not change. */
+  readonly copy?: (state: State) => State;
+}
+
+/** A program with its types forgotten, as the process table runs it. */
+export interface App {
+  readonly name: string;
+  readonly start: (context: AppContext, config: unknown) => unknown;
+  readonly handle: (context: AppContext, state: unknown, event: AppEvent, config: unknown) => unknown;
+  readonly copy: ((state: unknown) => unknown) | undefined;
+}
+
+/** The one place where a program's own types are forgotten: its state comes back from the table it was put into, its config was written for it. */
+export function defineApp<State, Config>(definition: AppDefinition<State, Config>): App {
+  const { copy } = definition;
+  return {
+    name: definition.name,
+    start: (context, config) => definition.start(context, config as Config),
+    handle: (context, state, event, config) => definition.handle(context, state as State, event, config as Config),
+    copy: copy === undefined ? undefined : (state) => copy(state as State),
+  };
+}
+
+/** What a terminal knows when it starts a program. */
+export interface ProgramEnvironment {
+  /** Standard output is a terminal. */
+  readonly tty: boolean;
+  /** The container image or `host`: some tools differ by image (busybox). */
+  readonly image: string;
+  /** Virtual time 0 as Unix milliseconds, for programs that print a clock. */
+  readonly epochMs?: number;
+}
+
+export type ParseResult<Config> =
+  | { readonly ok: true; readonly config: Config }
+  /** Printed as it is; the program does not start. `--version` and `--help` come this way too, with text on stdout. */
+  | { readonly ok: false; readonly stdout?: string; readonly stderr: string; readonly exitCode: number };
+
+/** A command line's way to a running program. */
+export interface Program {
+  /** Name of the app that runs it. */
+  readonly app: string;
+  readonly parse: (argv: readonly string[], environment: ProgramEnvironment) => ParseResult<unknown>;
+  /** Runs until it is interrupted. */
+  readonly endless: (config: unknown) => boolean;
+}
+
+export function defineProgram<Config>(program: {
+  readonly app: string;
+  readonly parse: (argv: readonly string[], environment: ProgramEnvironment) => ParseResult<Config>;
+  readonly endless?: (config: Config) => boolean;
+}): Program {
+  const { endless } = program;
+  return { app: program.app, parse: program.parse, endless: (config) => endless?.(config as Config) ?? false };
+}
+

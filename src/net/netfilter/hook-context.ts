@@ -1,0 +1,130 @@
+/** One visit of a packet to a hook: what rules may ask and do there. Reused from visit to visit. */
+import type { Prng } from '../../base/prng.ts';
+import { isLimitedBroadcast, isMulticast, isZeroNet } from '../addr/ip4.ts';
+import type { Connection } from '../conntrack/connection.ts';
+import { bind, changesSource } from '../conntrack/nat.ts';
+import { type DeviceState, selectAddress } from '../device/device-state.ts';
+import type { Core } from '../stack/core.ts';
+import { RTN_BLACKHOLE, RTN_BROADCAST, RTN_LOCAL, RTN_PROHIBIT, RTN_UNREACHABLE } from '../stack/fib.ts';
+import type { NetnsState } from '../stack/netns-state.ts';
+import { CT_UNTRACKED, type Skb } from '../stack/skb.ts';
+import type { Ip4 } from '../wire/packet.ts';
+import type { AddressType, NatBinding, RejectWith, RuleContext } from './definition.ts';
+import { type Hook, PREROUTING } from './hook.ts';
+import type { ChainState } from './ruleset.ts';
+import type { DropVerdict } from './walk.ts';
+
+export class HookContext implements RuleContext {
+  skb: Skb = undefined as unknown as Skb;
+  hook: Hook = PREROUTING;
+  inDevice = '';
+  outDevice = '';
+  physIn = '';
+  physOut = '';
+  place = 0;
+  /** Where the packet goes next, for MASQUERADE. */
+  nextHop: Ip4 = 0;
+  table = 0;
+  chain: ChainState = undefined as unknown as ChainState;
+  rule = 0;
+  dropped: DropVerdict | undefined = undefined;
+  answer: RejectWith | undefined = undefined;
+  /** Tests walk long chains without their index. */
+  linear = false;
+  #netns: NetnsState = undefined as unknown as NetnsState;
+  #in: DeviceState | undefined = undefined;
+  #out: DeviceState | undefined = undefined;
+  #prng: Prng | undefined = undefined;
+  readonly #core: Core;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  enter(netns: NetnsState, hook: Hook, skb: Skb, inDevice: DeviceState | undefined, outDevice: DeviceState | undefined, nextHop: Ip4): void {
+    this.#netns = netns;
+    this.#in = inDevice;
+    this.#out = outDevice;
+    this.#prng = undefined;
+    this.skb = skb;
+    this.hook = hook;
+    this.inDevice = inDevice?.name ?? '';
+    this.outDevice = outDevice?.name ?? '';
+    this.physIn = skb.physIn?.name ?? '';
+    this.physOut = skb.physOut?.name ?? '';
+    this.nextHop = nextHop;
+    this.place = (inDevice ?? outDevice)?.place ?? netns.place;
+  }
+
+  get nowNs(): number {
+    return this.#core.nowNs;
+  }
+
+  addressType(ip: Ip4, device: string | undefined): AddressType {
+    if (isZeroNet(ip) || isLimitedBroadcast(ip)) return 'BROADCAST';
+    if (isMulticast(ip)) return 'MULTICAST';
+    const route = this.#netns.fib.find(ip);
+    if (route === undefined) return 'UNICAST';
+    if (route.type === RTN_LOCAL) return device === undefined || route.device?.name === device ? 'LOCAL' : 'UNICAST';
+    if (route.type === RTN_BROADCAST) return 'BROADCAST';
+    if (route.type === RTN_BLACKHOLE) return 'BLACKHOLE';
+    if (route.type === RTN_UNREACHABLE) return 'UNREACHABLE';
+    return route.type === RTN_PROHIBIT ? 'PROHIBIT' : 'UNICAST';
+  }
+
+  uint32(): number {
+    this.#prng ??= this.#core.prng(`${this.#netns.id} netfilter`);
+    return this.#prng.uint32();
+  }
+
+  memory(): number[] {
+    let numbers = this.chain.memory.get(this.rule);
+    if (numbers === undefined) {
+      numbers = [];
+      this.chain.memory.set(this.rule, numbers);
+    }
+    return numbers;
+  }
+
+  recent(list: string): Map<Ip4, number[]> {
+    let addresses = this.#netns.recent.get(list);
+    if (addresses === undefined) {
+      addresses = new Map();
+      this.#netns.recent.set(list, addresses);
+    }
+    return addresses;
+  }
+
+  reversePath(loose: boolean): boolean {
+    const fib = this.#netns.fib;
+    const source = this.skb.src;
+    const device = this.#in;
+    if (device === undefined || device.record.type === 'loopback') return true;
+    return loose ? fib.find(source) !== undefined : fib.find(source)?.device === device;
+  }
+
+  nat(binding: NatBinding): void {
+    bind(this.#core, this.#netns, this.skb.connection as Connection, changesSource(this.hook), binding);
+  }
+
+  masqueradeAddress(): Ip4 | undefined {
+    return this.#out === undefined ? undefined : selectAddress(this.#out, this.nextHop);
+  }
+
+  incomingAddress(): Ip4 | undefined {
+    return this.#in === undefined ? undefined : selectAddress(this.#in, this.skb.src);
+  }
+
+  reject(how: RejectWith): void {
+    this.answer = how;
+  }
+
+  log(_prefix: string): void {
+    // The line would go to the kernel's ring buffer; the matched row of the trace says as much.
+  }
+
+  untrack(): void {
+    this.skb.ctState = CT_UNTRACKED;
+    this.skb.connection = undefined;
+  }
+}

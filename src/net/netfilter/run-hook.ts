@@ -1,0 +1,107 @@
+/** A packet's visit to one of the five hooks: connection tracking, the tables in their order, NAT, and the confirmation at the end. Linux: net/netfilter/core.c and the priorities of enum nf_ip_hook_priorities */
+import { bind, changesDestination, changesSource, isBound, translate } from '../conntrack/nat.ts';
+import { confirm, trackIn } from '../conntrack/track.ts';
+import type { DeviceState } from '../device/device-state.ts';
+import type { Core } from '../stack/core.ts';
+import type { NetnsState } from '../stack/netns-state.ts';
+import { CT_NEW, CT_RELATED, CT_UNTRACKED, type Skb } from '../stack/skb.ts';
+import { emitDropped } from '../trace/emit.ts';
+import type { Ip4 } from '../wire/packet.ts';
+import { DROP, type RejectWith } from './definition.ts';
+import { FORWARD, HOOK_NAMES, type Hook, INPUT, OUTPUT, PREROUTING, TABLE_NAMES } from './hook.ts';
+import { HookContext } from './hook-context.ts';
+import type { Ruleset } from './ruleset.ts';
+import { walkBaseChain } from './walk.ts';
+
+const RAW = 0;
+const MANGLE = 1;
+const NAT = 2;
+const FILTER = 3;
+
+/** ICMP codes of each way to reject, of type 3. */
+const REJECT_CODES: Readonly<Record<Exclude<RejectWith, 'tcp-reset'>, number>> = {
+  'icmp-net-unreachable': 0,
+  'icmp-host-unreachable': 1,
+  'icmp-proto-unreachable': 2,
+  'icmp-port-unreachable': 3,
+  'icmp-net-prohibited': 9,
+  'icmp-host-prohibited': 10,
+  'icmp-admin-prohibited': 13,
+};
+
+/** Contexts by nesting: an ICMP error sent from within a hook runs hooks of its own. */
+export class HookRunner {
+  readonly #core: Core;
+  readonly #contexts: HookContext[] = [];
+  #depth = 0;
+  /** Walk long chains rule by rule; for the test that both ways agree. */
+  linear = false;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** True: the packet goes on (perhaps rewritten). False: it was dropped, and the log says by what. */
+  run(netns: NetnsState, hook: Hook, packet: Skb, inDevice: DeviceState | undefined, outDevice: DeviceState | undefined, nextHop: Ip4): boolean {
+    const ruleset = netns.ruleset;
+    if (ruleset === undefined) return true;
+    let context = this.#contexts[this.#depth];
+    if (context === undefined) {
+      context = new HookContext(this.#core);
+      this.#contexts[this.#depth] = context;
+    }
+    this.#depth += 1;
+    context.linear = this.linear;
+    context.enter(netns, hook, packet, inDevice, outDevice, nextHop);
+    const goesOn = this.#visit(netns, ruleset, hook, packet, context);
+    this.#depth -= 1;
+    return goesOn;
+  }
+
+  #visit(netns: NetnsState, ruleset: Ruleset, hook: Hook, packet: Skb, context: HookContext): boolean {
+    const core = this.#core;
+    if (hook === PREROUTING || hook === OUTPUT) {
+      if (!this.#walk(netns, ruleset, RAW, context)) return false;
+      if (ruleset.conntrack && !trackIn(core, netns, packet)) return false;
+    }
+    if (!this.#walk(netns, ruleset, MANGLE, context)) return false;
+    if (changesDestination(hook) && !this.#nat(netns, ruleset, packet, hook, context)) return false;
+    if (hook === INPUT || hook === FORWARD || hook === OUTPUT) {
+      if (!this.#walk(netns, ruleset, FILTER, context)) return false;
+    }
+    if (changesSource(hook)) {
+      if (!this.#nat(netns, ruleset, packet, hook, context)) return false;
+      if (ruleset.conntrack && !confirm(core, netns, packet)) return false;
+    }
+    return true;
+  }
+
+  /** nf_nat_inet_fn(): the nat chains are walked by the first packet only; what they bound is applied to every packet. */
+  #nat(netns: NetnsState, ruleset: Ruleset, packet: Skb, hook: Hook, context: HookContext): boolean {
+    const connection = packet.connection;
+    if (connection === undefined || !ruleset.nat || packet.ctState === CT_UNTRACKED) return true;
+    const source = changesSource(hook);
+    const first = packet.ctState === CT_NEW || (packet.ctState === CT_RELATED && packet.icmp === undefined && packet.tcp === undefined);
+    if (first && !isBound(connection, source)) {
+      if (!this.#walk(netns, ruleset, NAT, context)) return false;
+      if (!isBound(connection, source)) bind(this.#core, netns, connection, source, undefined);
+    }
+    translate(this.#core, context.place, packet, hook);
+    return true;
+  }
+
+  #walk(netns: NetnsState, ruleset: Ruleset, table: number, context: HookContext): boolean {
+    const verdict = walkBaseChain(this.#core, netns, ruleset, table, context);
+    if (verdict !== DROP) return true;
+    const dropped = context.dropped;
+    const where = `${TABLE_NAMES[table]} ${HOOK_NAMES[context.hook]}`;
+    const detail = dropped?.rule === undefined ? `${dropped?.target ?? 'policy'} of ${where}` : `${dropped.target} in ${dropped.rule.chain} (${where})`;
+    const rule = dropped?.rule;
+    const cause = rule === undefined ? {} : { rule };
+    const answer = dropped?.answer;
+    if (answer === undefined) emitDropped(this.#core, context.place, context.skb, 'NETFILTER_DROP', detail, cause);
+    else if (answer === 'tcp-reset') this.#core.layers.dropWithReset(netns, context.skb, context.place, detail, cause);
+    else this.#core.layers.dropWithError(netns, context.skb, context.place, 'NETFILTER_DROP', detail, { type: 3, code: REJECT_CODES[answer] }, cause);
+    return false;
+  }
+}

@@ -1,0 +1,411 @@
+/** The packet engine: hosts, netns and devices compiled from records, one queue, one clock, one log. */
+import { hashText, Prng } from '../base/prng.ts';
+import type { Change, RecordStore } from '../base/record-store.ts';
+import type { DeviceState } from './device/device-state.ts';
+import { arrive, receive, transmit } from './device/transmit.ts';
+import { vxlanReceive } from './device/vxlan.ts';
+import type {
+  ChainCounters,
+  ConnectionView,
+  Engine,
+  EngineOptions,
+  EngineSnapshot,
+  FdbView,
+  NeighborView,
+  ProcessView,
+  RunLimits,
+  RunResult,
+  SocketView,
+  TapFrame,
+} from './engine.ts';
+import { connectionView, fdbViews, isWritten, neighborEntries, neighborView, type RouteGetResult, routeGet } from './engine-views.ts';
+import { HookRunner } from './netfilter/run-hook.ts';
+import type { NetRecord, Process } from './records.ts';
+import { loadState, type SavedState, saveState } from './snapshot.ts';
+import { createUserland } from './socket/userland.ts';
+import { neighborTimer, resolve } from './stack/arp.ts';
+import type { Core, Layers } from './stack/core.ts';
+import { EVENT_FRAME, EVENT_NEIGHBOR, EVENT_REASSEMBLY, EVENT_TIMER, EventQueue } from './stack/event-queue.ts';
+import { giveUp } from './stack/fragment.ts';
+import { dropWithError, dropWithReset } from './stack/icmp.ts';
+import { localOut } from './stack/ip-output.ts';
+import { createKernel } from './stack/kernel.ts';
+import type { NeighborEntry } from './stack/neighbor.ts';
+import type { NetnsState } from './stack/netns-state.ts';
+import { applyChanges } from './stack/record-sync.ts';
+import { Skb } from './stack/skb.ts';
+import { TapTable } from './stack/taps.ts';
+import type { Kernel, TimerToken, Userland } from './stack/userland.ts';
+import { decodeEvent, seqAt } from './trace/decode.ts';
+import { framesOf } from './trace/frames.ts';
+import { COLUMN_PACKET, TraceLog } from './trace/trace-log.ts';
+import type { TraceEvent } from './trace-event.ts';
+
+/** Events that one call of `advanceTo` may take: a storm ends here, and the clock stands where it got to. */
+const ADVANCE_LIMIT = 20_000_000;
+
+interface EngineState {
+  readonly saved: SavedState;
+  readonly userland: unknown;
+  readonly prngs: readonly (readonly [string, number])[];
+  readonly nextPacketId: number;
+  readonly nextProcess: number;
+  readonly taps: unknown;
+}
+
+export class Network implements Engine {
+  readonly records: RecordStore<NetRecord>;
+  onOutput: Engine['onOutput'] = undefined;
+  readonly #netns = new Map<string, NetnsState>();
+  readonly #devices = new Map<string, DeviceState>();
+  readonly #core: Core;
+  readonly #userland: Userland;
+  readonly #taps = new TapTable();
+  readonly #prngs = new Map<string, Prng>();
+  /** Record changes since the last event, one a record. */
+  readonly #pending = new Map<string, Change<NetRecord>>();
+  #nextPacketId = 1;
+  #nextProcess = 1;
+
+  /** `userland` stands in for sockets and programs in tests of the kernel side. */
+  constructor(options: EngineOptions, userland: (kernel: Kernel) => Userland = createUserland) {
+    this.records = options.records;
+    this.#core = this.#createCore(options.seed, new TraceLog(options.trace !== false));
+    this.#userland = userland(createKernel(this.#core, options.records, this.#taps));
+    this.#userland.onOutput = (processId, stream, text, exitCode) => this.#output(processId, stream, text, exitCode);
+    for (const record of options.records.values()) this.#note({ id: record.id, after: record });
+    options.records.listen((change) => this.#note(change));
+    this.#settle();
+  }
+
+  #createCore(seed: number, log: TraceLog): Core {
+    const self = this;
+    const layers: Layers = {
+      transmit: (device, packet) => transmit(core, device, packet),
+      receive: (device, packet) => receive(core, device, packet),
+      localOut: (netns, packet) => localOut(core, netns, packet),
+      resolve: (device, packet, nextHop) => resolve(core, device, packet, nextHop),
+      dropWithError: (netns, packet, place, reason, detail, error, cause) => dropWithError(core, netns, packet, place, reason, detail, error, cause),
+      dropWithReset: (netns, packet, place, detail, cause) => dropWithReset(core, netns, packet, place, detail, cause),
+      tunnelReceive: (netns, outer) => vxlanReceive(core, netns, outer),
+    };
+    const core: Core = {
+      nowNs: 0,
+      seed,
+      queue: new EventQueue(),
+      log,
+      get hooks() {
+        return hooks;
+      },
+      get userland() {
+        return self.#userland;
+      },
+      layers,
+      netns: this.#netns,
+      devices: this.#devices,
+      prng: (name) => this.#prng(name),
+      newSkb: () => new Skb(this.#nextPacketId++),
+      tap: (device, packet, outgoing) => {
+        if (this.#taps.size > 0) this.#taps.show(this.#userland, core.nowNs, device, packet, outgoing);
+      },
+      depth: 0,
+    };
+    const hooks = new HookRunner(core);
+    return core;
+  }
+
+  get nowNs(): number {
+    return this.#core.nowNs;
+  }
+
+  get traceLength(): number {
+    return this.#core.log.length;
+  }
+
+  run(limits: RunLimits): RunResult {
+    const { queue } = this.#core;
+    let events = 0;
+    let exhausted = false;
+    for (;;) {
+      if (this.#pending.size > 0) this.#settle();
+      if (limits.untilNs === Number.POSITIVE_INFINITY && queue.awake === 0) break;
+      const next = queue.peekNs();
+      if (next > limits.untilNs || next === Number.POSITIVE_INFINITY) {
+        if (limits.untilNs !== Number.POSITIVE_INFINITY) this.#core.nowNs = Math.max(this.#core.nowNs, limits.untilNs);
+        break;
+      }
+      if (events >= limits.maxEvents) {
+        exhausted = true;
+        break;
+      }
+      this.#step();
+      events += 1;
+      if (limits.stop?.() === true) break;
+    }
+    if (this.#pending.size > 0) this.#settle();
+    return { events, idle: queue.awake === 0, exhausted };
+  }
+
+  /** Takes the earliest event. Work that took longer than the next event's time makes that one late: the clock never goes back. */
+  #step(): void {
+    const core = this.#core;
+    const { queue } = core;
+    queue.pop();
+    const { kind, a, b, seq } = queue;
+    if (queue.timeNs > core.nowNs) core.nowNs = queue.timeNs;
+    switch (kind) {
+      case EVENT_FRAME:
+        arrive(core, b as DeviceState, a as Skb);
+        return;
+      case EVENT_TIMER:
+        this.#userland.timer(a as TimerToken);
+        return;
+      case EVENT_NEIGHBOR:
+        neighborTimer(core, a as NeighborEntry, seq);
+        return;
+      case EVENT_REASSEMBLY: {
+        const netns = this.#netns.get(a as string);
+        if (netns !== undefined) giveUp(core, netns, b as string);
+      }
+    }
+  }
+
+  advanceTo(timeNs: number): void {
+    this.run({ untilNs: timeNs, maxEvents: ADVANCE_LIMIT });
+  }
+
+  nextEventNs(): number | undefined {
+    this.#settle();
+    const next = this.#core.queue.nextAwakeNs();
+    return next === undefined ? undefined : Math.max(next, this.#core.nowNs);
+  }
+
+  events(from: number, to: number): TraceEvent[] {
+    const end = Math.min(to, this.#core.log.rows.length);
+    const events: TraceEvent[] = [];
+    for (let seq = Math.max(0, from); seq < end; seq += 1) events.push(decodeEvent(this.#core.log, seq));
+    return events;
+  }
+
+  seqAt(timeNs: number): number {
+    return seqAt(this.#core.log, timeNs);
+  }
+
+  /** The frames a capture on one device holds, from the log: for pcap files. */
+  frames(deviceId: string, from = 0, to = Number.POSITIVE_INFINITY): TapFrame[] {
+    const device = this.#devices.get(deviceId);
+    return device === undefined ? [] : framesOf(this.#core.log, device, from, Math.min(to, this.#core.log.rows.length));
+  }
+
+  spawn(process: Omit<Process, 'kind' | 'id' | 'origin'> & { readonly origin?: Process['origin'] }): string {
+    let id = `${process.netns}/process/${process.name}`;
+    // A second program of the same name gets a number, as it would get another pid.
+    while (this.records.has(id) || this.#userland.findProcess(id)?.running === true) {
+      this.#nextProcess += 1;
+      id = `${process.netns}/process/${process.name}-${this.#nextProcess}`;
+    }
+    this.#settle();
+    this.records.put({
+      kind: 'process',
+      id,
+      origin: process.origin ?? { component: 'user', objects: [] },
+      netns: process.netns,
+      app: process.app,
+      name: id.slice(process.netns.length + '/process/'.length),
+      config: process.config,
+    });
+    this.#settle();
+    return id;
+  }
+
+  signal(processId: string, signal: 'SIGINT' | 'SIGKILL'): void {
+    this.#settle();
+    this.#userland.signal(processId, signal);
+    this.#settle();
+  }
+
+  writeStdin(processId: string, text: string): void {
+    this.#settle();
+    this.#userland.writeStdin(processId, text);
+    this.#settle();
+  }
+
+  findProcess(processId: string): ProcessView | undefined {
+    this.#settle();
+    return this.#userland.findProcess(processId);
+  }
+
+  neighbors(netns: string): NeighborView[] {
+    const state = this.#find(netns);
+    return state === undefined ? [] : neighborEntries(state).map((e) => neighborView(state, e, this.nowNs));
+  }
+
+  fdb(netns: string): FdbView[] {
+    const state = this.#find(netns);
+    return state === undefined ? [] : fdbViews(state, this.nowNs);
+  }
+
+  connections(netns: string): ConnectionView[] {
+    const state = this.#find(netns);
+    if (state === undefined) return [];
+    return state.connections.list(this.nowNs).flatMap((c) => connectionView(state, c, this.nowNs) ?? []);
+  }
+
+  sockets(netns: string): SocketView[] {
+    this.#settle();
+    return this.#userland.sockets(netns);
+  }
+
+  counters(chainId: string): ChainCounters {
+    this.#settle();
+    const record = this.records.get(chainId);
+    if (record.kind !== 'chain') throw new Error(`${chainId} is no chain`);
+    const chain = this.#netns.get(record.netns)?.ruleset?.chains.get(chainId);
+    return {
+      policy: [chain?.policyPackets ?? 0, chain?.policyBytes ?? 0],
+      rules: record.rules.map((_, i) => [chain?.counters?.[2 * i] ?? 0, chain?.counters?.[2 * i + 1] ?? 0] as const),
+    };
+  }
+
+  deviceCounters(deviceId: string): readonly [number, number, number, number, number, number] {
+    this.#settle();
+    const d = this.#devices.get(deviceId);
+    return d === undefined ? [0, 0, 0, 0, 0, 0] : [d.rxPackets, d.rxBytes, d.txPackets, d.txBytes, d.rxDropped, d.txDropped];
+  }
+
+  routeGet(netns: string, destination: string): RouteGetResult {
+    const state = this.#find(netns);
+    return state === undefined ? { error: 'ENETUNREACH' } : routeGet(state, destination, this.nowNs);
+  }
+
+  deleteConnections(netns: string, filter: (connection: ConnectionView) => boolean): number {
+    const state = this.#find(netns);
+    let deleted = 0;
+    for (const c of state?.connections.list(this.nowNs) ?? []) {
+      const view = state === undefined ? undefined : connectionView(state, c, this.nowNs);
+      if (view === undefined || !filter(view)) continue;
+      state?.connections.remove(c);
+      deleted += 1;
+    }
+    return deleted;
+  }
+
+  deleteNeighbors(netns: string, filter: (neighbor: NeighborView) => boolean): number {
+    const state = this.#find(netns);
+    if (state === undefined) return 0;
+    let deleted = 0;
+    for (const entry of neighborEntries(state)) {
+      if (isWritten(entry) || entry.queue.length > 0 || !filter(neighborView(state, entry, this.nowNs))) continue;
+      entry.timer = -1;
+      entry.device.neighbors.delete(entry.ip);
+      deleted += 1;
+    }
+    return deleted;
+  }
+
+  snapshot(): EngineSnapshot {
+    this.#settle();
+    const state: EngineState = {
+      saved: saveState(this.#core),
+      userland: this.#userland.snapshot(),
+      prngs: [...this.#prngs].map(([name, prng]) => [name, prng.state] as const),
+      nextPacketId: this.#nextPacketId,
+      nextProcess: this.#nextProcess,
+      taps: this.#taps.save(),
+    };
+    return { nowNs: this.nowNs, state };
+  }
+
+  restore(snapshot: EngineSnapshot): void {
+    const state = snapshot.state as EngineState;
+    this.#core.log.truncate(state.saved.trace);
+    this.#load(snapshot.nowNs, state);
+  }
+
+  beginReplay(snapshot: EngineSnapshot): void {
+    const state = snapshot.state as EngineState;
+    this.#core.log.beginReplay(state.saved.trace.rows);
+    this.#load(snapshot.nowNs, state);
+  }
+
+  endReplay(head: EngineSnapshot): void {
+    this.#core.log.endReplay();
+    this.#load(head.nowNs, head.state as EngineState);
+  }
+
+  #load(nowNs: number, state: EngineState): void {
+    // Programs are not started or stopped by the records that came back: the userland's own snapshot has them as they were.
+    this.#settleNetwork();
+    this.#core.nowNs = nowNs;
+    loadState(this.#core, state.saved);
+    this.#prngs.clear();
+    for (const [name, value] of state.prngs) this.#prng(name).state = value;
+    this.#nextPacketId = state.nextPacketId;
+    this.#nextProcess = state.nextProcess;
+    this.#taps.load(state.taps);
+    this.#userland.restore(state.userland);
+  }
+
+  packetIds(from: number, to: number): Int32Array {
+    const { rows } = this.#core.log;
+    const start = Math.max(0, from);
+    const end = Math.max(start, Math.min(to, rows.length));
+    const ids = new Int32Array(end - start);
+    for (let seq = start; seq < end; seq += 1) ids[seq - start] = rows.chunkOf(seq)[rows.offsetOf(seq) + COLUMN_PACKET] as number;
+    return ids;
+  }
+
+  #prng(name: string): Prng {
+    let prng = this.#prngs.get(name);
+    if (prng === undefined) {
+      prng = Prng.fork(hashText(String(this.#core.seed)), name);
+      this.#prngs.set(name, prng);
+    }
+    return prng;
+  }
+
+  #find(netns: string): NetnsState | undefined {
+    this.#settle();
+    return this.#netns.get(netns);
+  }
+
+  #note(change: Change<NetRecord>): void {
+    const earlier = this.#pending.get(change.id);
+    if (earlier === undefined) {
+      this.#pending.set(change.id, change);
+      return;
+    }
+    // Put and taken away again before anybody looked: nothing happened.
+    this.#pending.delete(change.id);
+    if (earlier.before === undefined && change.after === undefined) return;
+    this.#pending.set(change.id, {
+      id: change.id,
+      ...(earlier.before === undefined ? {} : { before: earlier.before }),
+      ...(change.after === undefined ? {} : { after: change.after }),
+    });
+  }
+
+  #settleNetwork(): Change<NetRecord>[] {
+    if (this.#pending.size === 0) return [];
+    const changes = [...this.#pending.values()];
+    this.#pending.clear();
+    applyChanges(this.#core, { netns: this.#netns, devices: this.#devices }, changes);
+    return changes;
+  }
+
+  /** Brings the running state up to the records; programs start and stop here. */
+  #settle(): void {
+    // A program that starts may write records in turn; each round is bounded by what exists.
+    for (let round = 0; this.#pending.size > 0 && round < 100; round += 1) {
+      for (const change of this.#settleNetwork()) {
+        const kind = (change.after ?? change.before)?.kind;
+        if (kind === 'process' || kind === 'netns') this.#userland.recordChanged(change);
+      }
+    }
+  }
+
+  #output(processId: string, stream: 'stdout' | 'stderr' | 'exit', text: string, exitCode: number): void {
+    if (stream === 'exit') this.records.remove(processId);
+    this.onOutput?.(processId, stream, text, exitCode);
+  }
+}

@@ -1,0 +1,261 @@
+/** Everything the engine remembers beside records, as plain data that stays valid while the engine runs on. */
+import { Connection, type Tuple } from './conntrack/connection.ts';
+import type { DeviceState } from './device/device-state.ts';
+import type { Core } from './stack/core.ts';
+import { EVENT_FRAME, EVENT_NEIGHBOR } from './stack/event-queue.ts';
+import { NeighborEntry } from './stack/neighbor.ts';
+import type { NetnsState, PathMtu } from './stack/netns-state.ts';
+import { cloneSkb, type Skb } from './stack/skb.ts';
+import type { TraceMark } from './trace/trace-log.ts';
+
+/** A packet with its references as ids. */
+interface SavedSkb {
+  readonly skb: Skb;
+  readonly netns: string;
+  /** Serial of its connection in the table of `netns`, or the connection itself where it is not in the table. */
+  readonly connection: number | Connection | undefined;
+  readonly physIn: string | undefined;
+  readonly physOut: string | undefined;
+}
+
+interface SavedNeighbor {
+  readonly fields: Omit<NeighborEntry, 'device' | 'queue'>;
+  readonly queue: readonly SavedSkb[];
+}
+
+interface SavedDevice {
+  readonly counters: readonly number[];
+  readonly busyUntilNs: number;
+  readonly lastArrivalNs: number;
+  readonly promiscuous: number;
+  readonly learnt: readonly (readonly [mac: number, port: string, remote: number, updatedNs: number])[];
+  readonly neighbors: readonly SavedNeighbor[];
+}
+
+interface SavedChain {
+  readonly counters: Float64Array | undefined;
+  readonly policy: readonly [number, number];
+  readonly memory: readonly (readonly [number, readonly number[]])[];
+}
+
+interface SavedNetns {
+  readonly serial: number;
+  readonly connections: readonly Connection[];
+  readonly recent: readonly (readonly [string, readonly (readonly [number, readonly number[]])[]])[];
+  readonly pathMtus: readonly (readonly [number, PathMtu])[];
+  readonly reassemblies: readonly { readonly key: string; readonly device: string; readonly pieces: readonly SavedSkb[] }[];
+  readonly nextIpId: number;
+  readonly chains: readonly (readonly [string, SavedChain])[];
+}
+
+type SavedReference =
+  | { readonly kind: 'frame'; readonly packet: SavedSkb; readonly device: string }
+  | { readonly kind: 'neighbor'; readonly device: string; readonly ip: number }
+  | { readonly kind: 'data'; readonly a: unknown; readonly b: unknown };
+
+interface SavedEvent {
+  readonly timeNs: number;
+  readonly seq: number;
+  readonly eventKind: number;
+  readonly housekeeping: boolean;
+  readonly reference: SavedReference;
+}
+
+export interface SavedState {
+  readonly nextSeq: number;
+  readonly events: readonly SavedEvent[];
+  readonly netns: readonly (readonly [string, SavedNetns])[];
+  readonly devices: readonly (readonly [string, SavedDevice])[];
+  readonly trace: TraceMark;
+}
+
+function saveSkb(skb: Skb, netns: string): SavedSkb {
+  const copy = cloneSkb(skb);
+  const connection = skb.connection;
+  copy.connection = undefined;
+  copy.physIn = undefined;
+  copy.physOut = undefined;
+  return {
+    skb: copy,
+    netns,
+    connection: connection === undefined ? undefined : connection.confirmed && !connection.dead ? connection.serial : copyConnection(connection),
+    physIn: skb.physIn?.id,
+    physOut: skb.physOut?.id,
+  };
+}
+
+function copyConnection(from: Connection): Connection {
+  const copyTuple = (t: Tuple): Tuple => ({ ...t });
+  const to = new Connection(from.serial, from.protocol, copyTuple(from.original), copyTuple(from.reply));
+  to.confirmed = from.confirmed;
+  to.dead = from.dead;
+  to.seenReply = from.seenReply;
+  to.assured = from.assured;
+  to.sourceNat = from.sourceNat;
+  to.destinationNat = from.destinationNat;
+  to.sourceNatDone = from.sourceNatDone;
+  to.destinationNatDone = from.destinationNatDone;
+  to.sourceNatBy = from.sourceNatBy;
+  to.destinationNatBy = from.destinationNatBy;
+  to.mark = from.mark;
+  to.expiresNs = from.expiresNs;
+  to.tcpState = from.tcpState;
+  to.sentEnd = [from.sentEnd[0], from.sentEnd[1]];
+  to.unacknowledged = from.unacknowledged;
+  to.streamAtNs = from.streamAtNs;
+  to.packets = from.packets;
+  to.bytes = from.bytes;
+  return to;
+}
+
+function saveDevice(device: DeviceState): SavedDevice {
+  return {
+    counters: [device.rxPackets, device.rxBytes, device.txPackets, device.txBytes, device.rxDropped, device.txDropped],
+    busyUntilNs: device.busyUntilNs,
+    lastArrivalNs: device.lastArrivalNs,
+    promiscuous: device.promiscuous,
+    learnt: [...device.learnt].map(([mac, l]) => [mac, l.port.id, l.remote, l.updatedNs] as const),
+    neighbors: [...device.neighbors.values()].map((entry) => {
+      const { device: _device, queue, ...fields } = entry;
+      return { fields, queue: queue.map((q) => saveSkb(q, device.netns.id)) };
+    }),
+  };
+}
+
+function saveNetns(netns: NetnsState, nowNs: number): SavedNetns {
+  return {
+    serial: netns.connections.serial,
+    connections: netns.connections.list(nowNs).map(copyConnection),
+    recent: [...netns.recent].map(([list, addresses]) => [list, [...addresses].map(([ip, stamps]) => [ip, [...stamps]] as const)] as const),
+    pathMtus: [...netns.pathMtus],
+    reassemblies: [...netns.reassemblies.values()].map((r) => ({ key: r.key, device: r.device.id, pieces: r.pieces.map((p) => saveSkb(p, netns.id)) })),
+    nextIpId: netns.nextIpId,
+    chains: [...(netns.ruleset?.chains.values() ?? [])]
+      .filter((c) => c.counters !== undefined || c.policyPackets > 0 || c.memory.size > 0)
+      .map(
+        (c) =>
+          [
+            c.record.id,
+            { counters: c.counters?.slice(), policy: [c.policyPackets, c.policyBytes], memory: [...c.memory].map(([r, n]) => [r, [...n]] as const) },
+          ] as const,
+      ),
+  };
+}
+
+export function saveState(core: Core): SavedState {
+  const { nextSeq, events } = core.queue.list();
+  return {
+    nextSeq,
+    events: events.map((e) => ({ timeNs: e.timeNs, seq: e.seq, eventKind: e.kind, housekeeping: e.housekeeping, reference: saveReference(e.kind, e.a, e.b) })),
+    netns: [...core.netns].map(([id, netns]) => [id, saveNetns(netns, core.nowNs)] as const),
+    devices: [...core.devices].map(([id, device]) => [id, saveDevice(device)] as const),
+    trace: core.log.mark(),
+  };
+}
+
+function saveReference(kind: number, a: unknown, b: unknown): SavedReference {
+  if (kind === EVENT_FRAME) {
+    const device = b as DeviceState;
+    return { kind: 'frame', packet: saveSkb(a as Skb, device.netns.id), device: device.id };
+  }
+  if (kind === EVENT_NEIGHBOR) {
+    const entry = a as NeighborEntry;
+    return { kind: 'neighbor', device: entry.device.id, ip: entry.ip };
+  }
+  return { kind: 'data', a, b };
+}
+
+/** Puts a saved state back; the records must be those of the same moment already. What belonged to things that no longer exist is left out. */
+export function loadState(core: Core, saved: SavedState): void {
+  const bySerial = new Map<string, Map<number, Connection>>();
+  for (const netns of core.netns.values()) clearNetns(netns);
+  for (const device of core.devices.values()) clearDevice(device);
+  for (const [id, s] of saved.netns) {
+    const netns = core.netns.get(id);
+    if (netns === undefined) continue;
+    const connections = s.connections.map(copyConnection);
+    bySerial.set(id, new Map(connections.map((c) => [c.serial, c])));
+    for (const c of connections) c.confirmed = false;
+    netns.connections.load(s.serial, connections);
+    for (const [list, addresses] of s.recent) netns.recent.set(list, new Map(addresses.map(([ip, stamps]) => [ip, [...stamps]])));
+    for (const [ip, mtu] of s.pathMtus) netns.pathMtus.set(ip, mtu);
+    netns.nextIpId = s.nextIpId;
+    for (const [chainId, c] of s.chains) {
+      const chain = netns.ruleset?.chains.get(chainId);
+      if (chain === undefined) continue;
+      chain.counters = c.counters?.slice();
+      chain.policyPackets = c.policy[0];
+      chain.policyBytes = c.policy[1];
+      for (const [rule, numbers] of c.memory) chain.memory.set(rule, [...numbers]);
+    }
+  }
+  const loadSkb = (s: SavedSkb): Skb => {
+    const skb = cloneSkb(s.skb);
+    skb.connection =
+      typeof s.connection === 'number' ? bySerial.get(s.netns)?.get(s.connection) : s.connection === undefined ? undefined : copyConnection(s.connection);
+    skb.physIn = s.physIn === undefined ? undefined : core.devices.get(s.physIn);
+    skb.physOut = s.physOut === undefined ? undefined : core.devices.get(s.physOut);
+    return skb;
+  };
+  for (const [id, s] of saved.netns) {
+    const netns = core.netns.get(id);
+    for (const r of s.reassemblies) {
+      const device = core.devices.get(r.device);
+      if (netns !== undefined && device !== undefined) netns.reassemblies.set(r.key, { key: r.key, device, pieces: r.pieces.map(loadSkb) });
+    }
+  }
+  for (const [id, s] of saved.devices) {
+    const device = core.devices.get(id);
+    if (device !== undefined) loadDevice(core, device, s, loadSkb);
+  }
+  core.queue.load(
+    saved.nextSeq,
+    saved.events.flatMap((e) => {
+      const r = e.reference;
+      const base = { timeNs: e.timeNs, seq: e.seq, kind: e.eventKind, housekeeping: e.housekeeping };
+      if (r.kind === 'data') return [{ ...base, a: r.a, b: r.b }];
+      const device = core.devices.get(r.device);
+      if (device === undefined) return [];
+      if (r.kind === 'frame') return [{ ...base, a: loadSkb(r.packet), b: device }];
+      const entry = device.neighbors.get(r.ip);
+      return entry === undefined ? [] : [{ ...base, a: entry, b: undefined }];
+    }),
+  );
+}
+
+function clearNetns(netns: NetnsState): void {
+  netns.recent.clear();
+  netns.pathMtus.clear();
+  netns.reassemblies.clear();
+  netns.connections.load(0, []);
+  netns.nextIpId = 1;
+  for (const chain of netns.ruleset?.chains.values() ?? []) {
+    chain.counters = undefined;
+    chain.policyPackets = 0;
+    chain.policyBytes = 0;
+    chain.memory.clear();
+  }
+}
+
+function clearDevice(device: DeviceState): void {
+  device.learnt.clear();
+  device.neighbors.clear();
+}
+
+function loadDevice(core: Core, device: DeviceState, saved: SavedDevice, loadSkb: (s: SavedSkb) => Skb): void {
+  const [rxPackets, rxBytes, txPackets, txBytes, rxDropped, txDropped] = saved.counters as [number, number, number, number, number, number];
+  Object.assign(device, { rxPackets, rxBytes, txPackets, txBytes, rxDropped, txDropped });
+  device.busyUntilNs = saved.busyUntilNs;
+  device.lastArrivalNs = saved.lastArrivalNs;
+  device.promiscuous = saved.promiscuous;
+  for (const [mac, portId, remote, updatedNs] of saved.learnt) {
+    const port = core.devices.get(portId);
+    if (port !== undefined) device.learnt.set(mac, { port, remote, updatedNs });
+  }
+  for (const s of saved.neighbors) {
+    const entry = new NeighborEntry(device, s.fields.ip);
+    Object.assign(entry, s.fields);
+    entry.queue = s.queue.map(loadSkb);
+    device.neighbors.set(entry.ip, entry);
+  }
+}

@@ -1,0 +1,178 @@
+/** The hands of one running program: what an app's context does, in terms of sockets, kernel and records. */
+import type { Prng } from '../../base/prng.ts';
+import type { AppContext, Endpoint, SendOptions, SocketId } from '../app/definition.ts';
+import type { Netns } from '../records.ts';
+import type { Errno } from '../stack/userland.ts';
+import type { Ip4, Payload } from '../wire/packet.ts';
+import type { SocketLayer } from './layer.ts';
+import type { Socket } from './sockets.ts';
+import { tcpAbort, tcpClose, tcpConnect, tcpListen, tcpSend } from './tcp-open.ts';
+import { echoOpen, echoSend, type Owner, udpBind, udpConnect, udpSend } from './udp.ts';
+
+/** What the runtime lends to a context. */
+export interface ProcessHost {
+  readonly layer: SocketLayer;
+  print(processId: string, stream: 'stdout' | 'stderr', text: string): void;
+  requestExit(processId: string, code: number): void;
+}
+
+const NOWHERE: Endpoint = { ip: 0, port: 0 };
+
+export class ProcessContext implements AppContext {
+  readonly processId: string;
+  readonly name: string;
+  readonly netns: string;
+  readonly #host: ProcessHost;
+  readonly #owner: Owner;
+  readonly #taps = new Set<string>();
+
+  constructor(host: ProcessHost, processId: string, name: string, netns: string) {
+    this.#host = host;
+    this.processId = processId;
+    this.name = name;
+    this.netns = netns;
+    this.#owner = { netns, processId, name };
+  }
+
+  get nowNs(): number {
+    return this.#host.layer.kernel.nowNs;
+  }
+
+  get hostname(): string {
+    return this.#netnsRecord()?.hostname ?? '';
+  }
+
+  file(path: string): string | undefined {
+    const files = this.#netnsRecord()?.files;
+    return files !== undefined && Object.hasOwn(files, path) ? files[path] : undefined;
+  }
+
+  prng(name: string): Prng {
+    return this.#host.layer.kernel.prng(name);
+  }
+
+  out(text: string): void {
+    if (text !== '') this.#host.print(this.processId, 'stdout', text);
+  }
+
+  err(text: string): void {
+    if (text !== '') this.#host.print(this.processId, 'stderr', text);
+  }
+
+  exit(code: number): void {
+    this.#host.requestExit(this.processId, code);
+  }
+
+  setTimer(delayNs: number, tag: string, data?: unknown, housekeeping = false): number {
+    return this.#host.layer.kernel.setTimer(Math.max(0, Math.round(delayNs)), { kind: 'process', process: this.processId, tag, data }, housekeeping);
+  }
+
+  cancelTimer(id: number): void {
+    this.#host.layer.kernel.cancelTimer(id);
+  }
+
+  udpBind(ip: Ip4, port: number): SocketId | Errno {
+    return idOf(udpBind(this.#host.layer, this.#owner, ip, port));
+  }
+
+  udpConnect(to: Endpoint): SocketId | Errno {
+    return idOf(udpConnect(this.#host.layer, this.#owner, to));
+  }
+
+  udpSend(id: SocketId, payload: Payload, to?: Endpoint, options?: SendOptions): 'ok' | Errno {
+    const socket = this.#find(id);
+    return socket?.protocol === 'udp' ? udpSend(this.#host.layer, socket, payload, to, options) : 'EINVAL';
+  }
+
+  tcpListen(ip: Ip4, port: number, backlog: number): SocketId | Errno {
+    return idOf(tcpListen(this.#host.layer, this.#owner, ip, port, backlog));
+  }
+
+  tcpConnect(to: Endpoint): SocketId | Errno {
+    return idOf(tcpConnect(this.#host.layer, this.#owner, to));
+  }
+
+  tcpSend(id: SocketId, payload: Payload): void {
+    const socket = this.#find(id);
+    if (socket?.protocol === 'tcp') tcpSend(this.#host.layer, socket, payload);
+  }
+
+  close(id: SocketId): void {
+    const socket = this.#find(id);
+    if (socket !== undefined) closeSocket(this.#host.layer, socket);
+  }
+
+  abort(id: SocketId): void {
+    const socket = this.#find(id);
+    if (socket?.protocol === 'tcp') tcpAbort(this.#host.layer, socket);
+    else if (socket !== undefined) closeSocket(this.#host.layer, socket);
+  }
+
+  localEndpoint(id: SocketId): Endpoint {
+    const socket = this.#find(id);
+    return socket === undefined ? NOWHERE : { ip: socket.localIp, port: socket.localPort };
+  }
+
+  remoteEndpoint(id: SocketId): Endpoint {
+    const socket = this.#find(id);
+    return socket === undefined ? NOWHERE : { ip: socket.remoteIp, port: socket.remotePort };
+  }
+
+  echoOpen(id: number): SocketId | Errno {
+    return idOf(echoOpen(this.#host.layer, this.#owner, id));
+  }
+
+  echoSend(id: SocketId, to: Ip4, sequence: number, bytes: number, options?: SendOptions): 'ok' | Errno {
+    const socket = this.#find(id);
+    return socket?.protocol === 'icmp' ? echoSend(this.#host.layer, socket, to, sequence, bytes, options) : 'EINVAL';
+  }
+
+  tap(device: string, on: boolean): void {
+    if (on === this.#taps.has(device)) return;
+    if (on) this.#taps.add(device);
+    else this.#taps.delete(device);
+    this.#host.layer.kernel.setTap(this.netns, device, this.processId, on);
+  }
+
+  deviceIndex(device: string): number | undefined {
+    const record = this.#host.layer.kernel.records.find(`${this.netns}/device/${device}`);
+    return record?.kind === 'device' ? record.index : undefined;
+  }
+
+  routeFor(to: Ip4): { readonly source: Ip4; readonly mtuBytes: number } | Errno {
+    return this.#host.layer.kernel.routeFor(this.netns, to);
+  }
+
+  isLocalAddress(ip: Ip4): boolean {
+    return this.#host.layer.kernel.isLocalAddress(this.netns, ip);
+  }
+
+  /** Devices that are tapped, for the end of the process and for snapshots. */
+  get taps(): readonly string[] {
+    return [...this.#taps];
+  }
+
+  /** After a restore, when the kernel's taps are back already. */
+  adoptTaps(devices: readonly string[]): void {
+    this.#taps.clear();
+    for (const device of devices) this.#taps.add(device);
+  }
+
+  #find(id: SocketId): Socket | undefined {
+    const socket = this.#host.layer.table.find(id);
+    return socket !== undefined && socket.processId === this.processId ? socket : undefined;
+  }
+
+  #netnsRecord(): Netns | undefined {
+    const record = this.#host.layer.kernel.records.find(this.netns);
+    return record?.kind === 'netns' ? record : undefined;
+  }
+}
+
+const idOf = (result: Socket | Errno): SocketId | Errno => (typeof result === 'string' ? result : result.id);
+
+/** What the end of a process does to what it held. */
+export function closeSocket(layer: SocketLayer, socket: Socket): void {
+  if (socket.protocol === 'tcp') tcpClose(layer, socket);
+  else layer.table.remove(socket);
+}

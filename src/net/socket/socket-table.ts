@@ -1,0 +1,229 @@
+/** All sockets of one engine and the indexes to find them by address and port; keys are small integers. */
+import type { Ip4 } from '../wire/packet.ts';
+import { copySocket, type EchoSocket, type Socket, type TcpSocket, type UdpSocket } from './sockets.ts';
+
+/** One netns' sockets. Buckets hold few entries: those that share ports. */
+interface NetnsSockets {
+  /** Connections by both ports. */
+  readonly connections: Map<number, TcpSocket[]>;
+  readonly listeners: Map<number, TcpSocket[]>;
+  readonly udp: Map<number, UdpSocket[]>;
+  readonly echo: Map<number, EchoSocket>;
+}
+
+const pairKey = (localPort: number, remotePort: number): number => (localPort << 16) | remotePort;
+
+export class SocketTable {
+  #sockets = new Map<number, Socket>();
+  #netns = new Map<string, NetnsSockets>();
+  /** Ids of the sockets that each process holds. */
+  #owned = new Map<string, Set<number>>();
+  #nextId = 1;
+  /** TIME-WAIT and orphaned FIN-WAIT-2, in order of their end; an entry counts only while the socket still has that very end. */
+  #expiring: Expiry[] = [];
+  #expired = 0;
+
+  nextId(): number {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    return id;
+  }
+
+  find(id: number): Socket | undefined {
+    return this.#sockets.get(id);
+  }
+
+  values(): IterableIterator<Socket> {
+    return this.#sockets.values();
+  }
+
+  add(socket: Socket): void {
+    this.#sockets.set(socket.id, socket);
+    if (socket.processId !== '') {
+      const owned = this.#owned.get(socket.processId);
+      if (owned === undefined) this.#owned.set(socket.processId, new Set([socket.id]));
+      else owned.add(socket.id);
+    }
+    this.#index(socket);
+  }
+
+  /** The process lets go of it; the socket may live on for a while. */
+  disown(socket: Socket): void {
+    const owned = this.#owned.get(socket.processId);
+    if (owned !== undefined) {
+      owned.delete(socket.id);
+      if (owned.size === 0) this.#owned.delete(socket.processId);
+    }
+    socket.processId = '';
+  }
+
+  ownedBy(processId: string): Socket[] {
+    const sockets: Socket[] = [];
+    for (const id of this.#owned.get(processId) ?? []) {
+      const socket = this.#sockets.get(id);
+      if (socket !== undefined) sockets.push(socket);
+    }
+    return sockets;
+  }
+
+  remove(socket: Socket): void {
+    if (!this.#sockets.delete(socket.id)) return;
+    this.#owned.get(socket.processId)?.delete(socket.id);
+    const netns = this.#netns.get(socket.netns);
+    if (netns === undefined) return;
+    if (socket.protocol === 'udp') removeFrom(netns.udp, socket.localPort, socket);
+    else if (socket.protocol === 'icmp') netns.echo.delete(socket.localPort);
+    else {
+      if (socket.backlog > 0) removeFrom(netns.listeners, socket.localPort, socket);
+      else removeFrom(netns.connections, pairKey(socket.localPort, socket.remotePort), socket);
+    }
+  }
+
+  /** Everything of a netns that is gone, without a word to anybody. */
+  dropNetns(netnsId: string): Socket[] {
+    const gone = [...this.#sockets.values()].filter((socket) => socket.netns === netnsId);
+    for (const socket of gone) {
+      this.#sockets.delete(socket.id);
+      this.#owned.get(socket.processId)?.delete(socket.id);
+    }
+    this.#netns.delete(netnsId);
+    return gone;
+  }
+
+  findConnection(netnsId: string, localIp: Ip4, localPort: number, remoteIp: Ip4, remotePort: number): TcpSocket | undefined {
+    const bucket = this.#netns.get(netnsId)?.connections.get(pairKey(localPort, remotePort));
+    if (bucket === undefined) return undefined;
+    for (const socket of bucket) if (socket.remoteIp === remoteIp && socket.localIp === localIp) return socket;
+    return undefined;
+  }
+
+  /** A socket bound to the very address wins over one bound to all. */
+  findListener(netnsId: string, localIp: Ip4, localPort: number): TcpSocket | undefined {
+    return bestBound(this.#netns.get(netnsId)?.listeners.get(localPort), localIp);
+  }
+
+  /** Linux: net/ipv4/udp.c, compute_score: connected sockets hear only from their peer and come first. */
+  findUdp(netnsId: string, localIp: Ip4, localPort: number, remoteIp: Ip4, remotePort: number): UdpSocket | undefined {
+    const bucket = this.#netns.get(netnsId)?.udp.get(localPort);
+    if (bucket === undefined) return undefined;
+    let best: UdpSocket | undefined;
+    let bestScore = -1;
+    for (const socket of bucket) {
+      if (socket.localIp !== 0 && socket.localIp !== localIp) continue;
+      if (socket.connected && (socket.remoteIp !== remoteIp || socket.remotePort !== remotePort)) continue;
+      const score = (socket.localIp !== 0 ? 1 : 0) + (socket.connected ? 2 : 0);
+      if (score > bestScore) {
+        best = socket;
+        bestScore = score;
+      }
+    }
+    return best;
+  }
+
+  findEcho(netnsId: string, id: number): EchoSocket | undefined {
+    return this.#netns.get(netnsId)?.echo.get(id);
+  }
+
+  /** Whether binding is refused with EADDRINUSE. */
+  isUdpBound(netnsId: string, ip: Ip4, port: number): boolean {
+    const bucket = this.#netns.get(netnsId)?.udp.get(port) ?? [];
+    return bucket.some((socket) => socket.localIp === ip || socket.localIp === 0 || ip === 0);
+  }
+
+  /** Servers set SO_REUSEADDR: connections that remain of a former server do not hinder them, another listener does. */
+  isListening(netnsId: string, ip: Ip4, port: number): boolean {
+    const bucket = this.#netns.get(netnsId)?.listeners.get(port) ?? [];
+    return bucket.some((socket) => socket.localIp === ip || socket.localIp === 0 || ip === 0);
+  }
+
+  hasListener(netnsId: string, port: number): boolean {
+    return this.#netns.get(netnsId)?.listeners.has(port) ?? false;
+  }
+
+  hasEcho(netnsId: string, id: number): boolean {
+    return this.#netns.get(netnsId)?.echo.has(id) ?? false;
+  }
+
+  /** The socket will end at `socket.expiresNs`; ends come in order, since all waits are equally long. */
+  expireLater(socket: TcpSocket): void {
+    this.#expiring.push({ socket: socket.id, atNs: socket.expiresNs });
+  }
+
+  /** Removes what has ended by `nowNs`. */
+  expire(nowNs: number): void {
+    while (this.#expired < this.#expiring.length) {
+      const entry = this.#expiring[this.#expired] as Expiry;
+      if (entry.atNs > nowNs) break;
+      const socket = this.#sockets.get(entry.socket);
+      if (socket !== undefined && socket.protocol === 'tcp' && socket.expiresNs === entry.atNs) this.remove(socket);
+      this.#expired += 1;
+    }
+    if (this.#expired > 1024 && this.#expired * 2 > this.#expiring.length) {
+      this.#expiring = this.#expiring.slice(this.#expired);
+      this.#expired = 0;
+    }
+  }
+
+  snapshot(): SocketTableSnapshot {
+    return { nextId: this.#nextId, expiring: this.#expiring.slice(this.#expired), sockets: [...this.#sockets.values()].map(copySocket) };
+  }
+
+  restore(snapshot: SocketTableSnapshot): void {
+    this.#nextId = snapshot.nextId;
+    this.#expiring = snapshot.expiring.slice();
+    this.#expired = 0;
+    this.#sockets = new Map();
+    this.#netns = new Map();
+    this.#owned = new Map();
+    for (const socket of snapshot.sockets) this.add(copySocket(socket));
+  }
+
+  #index(socket: Socket): void {
+    let netns = this.#netns.get(socket.netns);
+    if (netns === undefined) {
+      netns = { connections: new Map(), listeners: new Map(), udp: new Map(), echo: new Map() };
+      this.#netns.set(socket.netns, netns);
+    }
+    if (socket.protocol === 'udp') addTo(netns.udp, socket.localPort, socket);
+    else if (socket.protocol === 'icmp') netns.echo.set(socket.localPort, socket);
+    else {
+      if (socket.backlog > 0) addTo(netns.listeners, socket.localPort, socket);
+      else addTo(netns.connections, pairKey(socket.localPort, socket.remotePort), socket);
+    }
+  }
+}
+
+interface Expiry {
+  readonly socket: number;
+  readonly atNs: number;
+}
+
+export interface SocketTableSnapshot {
+  readonly nextId: number;
+  readonly expiring: readonly Expiry[];
+  readonly sockets: readonly Socket[];
+}
+
+function bestBound<S extends { readonly localIp: Ip4 }>(bucket: readonly S[] | undefined, localIp: Ip4): S | undefined {
+  let wildcard: S | undefined;
+  for (const socket of bucket ?? []) {
+    if (socket.localIp === localIp) return socket;
+    if (socket.localIp === 0) wildcard ??= socket;
+  }
+  return wildcard;
+}
+
+function addTo<S>(map: Map<number, S[]>, key: number, socket: S): void {
+  const bucket = map.get(key);
+  if (bucket === undefined) map.set(key, [socket]);
+  else bucket.push(socket);
+}
+
+function removeFrom<S>(map: Map<number, S[]>, key: number, socket: S): void {
+  const bucket = map.get(key);
+  if (bucket === undefined) return;
+  const at = bucket.indexOf(socket);
+  if (at < 0) return;
+  if (bucket.length === 1) map.delete(key);
+  else bucket.splice(at, 1);
+}

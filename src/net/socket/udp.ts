@@ -1,0 +1,162 @@
+/** UDP and ping sockets: bind, send, deliver, and the errors that come back by ICMP. Linux: net/ipv4/udp.c, net/ipv4/ping.c. */
+import type { Endpoint, IcmpReport, SendOptions } from '../app/definition.ts';
+import type { Errno } from '../stack/userland.ts';
+import { IP_PROTO_ICMP, IP_PROTO_UDP, type Ip4, type Packet, type Payload } from '../wire/packet.ts';
+import { endpointText, ephemeralUdpPort, icmpErrno, outgoing, type SocketLayer } from './layer.ts';
+import type { EchoSocket, UdpSocket } from './sockets.ts';
+
+const MAX_DATAGRAM_BYTES = 65507;
+const NO_PAYLOAD: Payload = { bytes: 0 };
+
+export interface Owner {
+  readonly netns: string;
+  readonly processId: string;
+  readonly name: string;
+}
+
+export function udpBind(layer: SocketLayer, owner: Owner, ip: Ip4, port: number): UdpSocket | Errno {
+  if (ip !== 0 && !layer.kernel.isLocalAddress(owner.netns, ip)) return 'EADDRNOTAVAIL';
+  const chosen = port === 0 ? ephemeralUdpPort(layer, owner.netns, ip) : port;
+  if (chosen === undefined) return 'EADDRINUSE';
+  if (port !== 0 && layer.table.isUdpBound(owner.netns, ip, port)) return 'EADDRINUSE';
+  return addUdp(layer, owner, ip, chosen, 0, 0);
+}
+
+/** A socket whose source address is the route's and whose peer is fixed. */
+export function udpConnect(layer: SocketLayer, owner: Owner, to: Endpoint): UdpSocket | Errno {
+  const route = layer.kernel.routeFor(owner.netns, to.ip);
+  if (typeof route === 'string') return route;
+  const port = ephemeralUdpPort(layer, owner.netns, route.source);
+  return port === undefined ? 'EADDRINUSE' : addUdp(layer, owner, route.source, port, to.ip, to.port);
+}
+
+function addUdp(layer: SocketLayer, owner: Owner, localIp: Ip4, localPort: number, remoteIp: Ip4, remotePort: number): UdpSocket {
+  const socket: UdpSocket = {
+    protocol: 'udp',
+    id: layer.table.nextId(),
+    netns: owner.netns,
+    processId: owner.processId,
+    processName: owner.name,
+    localIp,
+    localPort,
+    remoteIp,
+    remotePort,
+    connected: remotePort !== 0,
+    label: `udp ${endpointText(localIp, localPort)}`,
+  };
+  layer.table.add(socket);
+  return socket;
+}
+
+export function udpSend(layer: SocketLayer, socket: UdpSocket, payload: Payload, to: Endpoint | undefined, options: SendOptions | undefined): 'ok' | Errno {
+  const ip = to === undefined ? socket.remoteIp : to.ip;
+  const port = to === undefined ? socket.remotePort : to.port;
+  if (port === 0) return 'EINVAL';
+  if (payload.bytes > MAX_DATAGRAM_BYTES) return 'EMSGSIZE';
+  let source = socket.localIp;
+  if (source === 0) {
+    const route = layer.kernel.routeFor(socket.netns, ip);
+    if (typeof route === 'string') return route;
+    source = route.source;
+  }
+  const packet = outgoing(layer, source, ip, IP_PROTO_UDP);
+  packet.sport = socket.localPort;
+  packet.dport = port;
+  packet.payload = payload;
+  packet.ttl = options?.ttl ?? 64;
+  packet.dontFragment = options?.dontFragment ?? true;
+  packet.ipId = layer.kernel.prng('ip-id').below(65536);
+  return layer.kernel.output(socket.netns, packet, socket.processName);
+}
+
+/** False when no socket wants it. */
+export function udpDeliver(layer: SocketLayer, netns: string, packet: Packet): boolean {
+  const socket = layer.table.findUdp(netns, packet.dst, packet.dport, packet.src, packet.sport);
+  if (socket === undefined) return false;
+  layer.causeSeq = layer.kernel.traceDelivered(netns, packet, socket.label, socket.processName);
+  layer.notify(socket.processId, {
+    kind: 'datagram',
+    socket: socket.id,
+    payload: packet.payload ?? NO_PAYLOAD,
+    from: { ip: packet.src, port: packet.sport },
+    ttl: packet.ttl,
+  });
+  return true;
+}
+
+/** The error belongs to whoever sent the quoted datagram; an unconnected socket hears of it too, since programs that care ask for it (IP_RECVERR). */
+export function udpError(layer: SocketLayer, netns: string, error: Packet, quoted: Packet): void {
+  const socket = layer.table.findUdp(netns, quoted.src, quoted.sport, quoted.dst, quoted.dport);
+  const icmp = error.icmp;
+  if (socket === undefined || icmp === undefined) return;
+  layer.notify(socket.processId, { kind: 'socket-error', socket: socket.id, errno: icmpErrno(icmp.type, icmp.code).errno, icmp: reportOf(error, quoted) });
+}
+
+export function reportOf(error: Packet, quoted: Packet): IcmpReport {
+  const icmp = error.icmp;
+  const report = {
+    from: error.src,
+    type: icmp?.type ?? 0,
+    code: icmp?.code ?? 0,
+    quoted: { dst: quoted.dst, sport: quoted.sport, dport: quoted.dport, sequence: quoted.icmp?.sequence ?? 0, ttl: quoted.ttl },
+  };
+  return icmp?.mtu === undefined ? report : { ...report, mtu: icmp.mtu };
+}
+
+export function echoOpen(layer: SocketLayer, owner: Owner, id: number): EchoSocket | Errno {
+  if (layer.table.hasEcho(owner.netns, id)) return 'EADDRINUSE';
+  const socket: EchoSocket = {
+    protocol: 'icmp',
+    id: layer.table.nextId(),
+    netns: owner.netns,
+    processId: owner.processId,
+    processName: owner.name,
+    localIp: 0,
+    localPort: id,
+    remoteIp: 0,
+    remotePort: 0,
+    label: `ping id ${id}`,
+  };
+  layer.table.add(socket);
+  return socket;
+}
+
+export function echoSend(layer: SocketLayer, socket: EchoSocket, to: Ip4, sequence: number, bytes: number, options: SendOptions | undefined): 'ok' | Errno {
+  const route = layer.kernel.routeFor(socket.netns, to);
+  if (typeof route === 'string') return route;
+  const packet = outgoing(layer, route.source, to, IP_PROTO_ICMP);
+  packet.icmp = { type: 8, code: 0, id: socket.localPort, sequence };
+  packet.payload = { bytes };
+  packet.ttl = options?.ttl ?? 64;
+  packet.dontFragment = options?.dontFragment ?? true;
+  packet.ipId = layer.kernel.prng('ip-id').below(65536);
+  return layer.kernel.output(socket.netns, packet, socket.processName);
+}
+
+/** Echo replies only. */
+export function echoDeliver(layer: SocketLayer, netns: string, packet: Packet): boolean {
+  const icmp = packet.icmp;
+  if (icmp === undefined || icmp.type !== 0) return false;
+  const socket = layer.table.findEcho(netns, icmp.id);
+  if (socket === undefined) return false;
+  layer.causeSeq = layer.kernel.traceDelivered(netns, packet, socket.label, socket.processName);
+  layer.notify(socket.processId, {
+    kind: 'echo-reply',
+    socket: socket.id,
+    sequence: icmp.sequence,
+    from: packet.src,
+    ttl: packet.ttl,
+    bytes: (packet.payload?.bytes ?? 0) + 8,
+  });
+  return true;
+}
+
+export function echoError(layer: SocketLayer, netns: string, error: Packet, quoted: Packet): void {
+  const icmp = error.icmp;
+  const echo = quoted.icmp;
+  if (icmp === undefined || echo === undefined || echo.type !== 8) return;
+  const socket = layer.table.findEcho(netns, echo.id);
+  if (socket === undefined) return;
+  layer.notify(socket.processId, { kind: 'socket-error', socket: socket.id, errno: icmpErrno(icmp.type, icmp.code).errno, icmp: reportOf(error, quoted) });
+}
+

@@ -1,0 +1,150 @@
+/** ICMP: echo replies, errors that arrive, and errors that are sent. Linux: net/ipv4/icmp.c */
+import { formatIp4, isLimitedBroadcast, isMulticast } from '../addr/ip4.ts';
+import { attach } from '../conntrack/track.ts';
+import type { DeviceState } from '../device/device-state.ts';
+import { type DropCause, emitCreated, emitDelivered, emitDropped } from '../trace/emit.ts';
+import type { DropReason } from '../trace-event.ts';
+import { ETHERTYPE_IPV4, type IcmpMessage, IP_PROTO_ICMP, IP_PROTO_TCP, type Packet, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/packet.ts';
+import { icmpText } from '../wire/words.ts';
+import type { Core, IcmpErrorKind } from './core.ts';
+import { RTN_BROADCAST, RTN_LOCAL } from './fib.ts';
+import type { NetnsState } from './netns-state.ts';
+import { routeOutput } from './routing.ts';
+import { cloneSkb, PACKET_HOST, type Skb, scrub } from './skb.ts';
+
+const ECHO_REQUEST = 8;
+const ECHO_REPLY = 0;
+const UNREACHABLE = 3;
+const FRAGMENTATION_NEEDED = 4;
+/** Precedence of internetwork control, which errors carry. */
+const ERROR_TOS = 0xc0;
+const PMTU_EXPIRES_NS = 600e9;
+/** net.ipv4.route.min_pmtu */
+const MIN_PMTU = 552;
+const MIN_MTU = 68;
+
+const isError = (type: number): boolean => type === 3 || type === 4 || type === 5 || type === 11 || type === 12;
+
+/** An ICMP message for this host, behind INPUT. */
+export function receiveIcmp(core: Core, netns: NetnsState, device: DeviceState, packet: Skb): void {
+  const icmp = packet.icmp;
+  if (icmp === undefined) {
+    emitDropped(core, device.place, packet, 'ICMP_CSUM', 'no ICMP message in it');
+    return;
+  }
+  if (icmp.type === ECHO_REQUEST) {
+    if (packet.packetType !== PACKET_HOST || netns.record.sysctls['net.ipv4.icmp_echo_ignore_all'] === 1) {
+      emitDropped(core, device.place, packet, 'NOT_SPECIFIED', 'echo request ignored');
+      return;
+    }
+    const seq = emitDelivered(core, device.place, packet, 'kernel: ICMP echo', undefined);
+    const reply = core.newSkb();
+    reply.causeSeq = seq;
+    reply.src = packet.dst;
+    reply.dst = packet.src;
+    reply.ttl = netns.defaultTtl;
+    reply.tos = packet.tos;
+    reply.protocol = IP_PROTO_ICMP;
+    reply.icmp = { type: ECHO_REPLY, code: 0, id: icmp.id, sequence: icmp.sequence };
+    reply.payload = packet.payload;
+    emitCreated(core, netns, reply, 'kernel: ICMP echo');
+    core.layers.localOut(netns, reply);
+    return;
+  }
+  if (isError(icmp.type)) {
+    emitDelivered(core, device.place, packet, 'kernel: ICMP', undefined);
+    if (icmp.type === UNREACHABLE && icmp.code === FRAGMENTATION_NEEDED && icmp.quoted !== undefined) learnPathMtu(core, netns, icmp.quoted, icmp.mtu ?? 0);
+    core.userland.icmpError(netns.id, packet);
+    return;
+  }
+  if (core.userland.deliver(netns.id, packet)) return;
+  emitDropped(core, device.place, packet, 'NO_SOCKET', `nobody waits for this ICMP ${icmpText(icmp)}`);
+}
+
+function learnPathMtu(core: Core, netns: NetnsState, quoted: Packet, mtu: number): void {
+  if (mtu < MIN_MTU || !netns.fib.isLocal(quoted.src)) return;
+  netns.pathMtus.set(quoted.dst, { mtuBytes: Math.max(mtu, MIN_PMTU), expiresNs: core.nowNs + PMTU_EXPIRES_NS });
+}
+
+/** The error that would be sent about a packet, with its source chosen; undefined when RFC 1122 or the routes forbid it. */
+function planError(core: Core, netns: NetnsState, packet: Skb, error: IcmpErrorKind): Skb | undefined {
+  if (packet.etherType !== ETHERTYPE_IPV4 || packet.packetType !== PACKET_HOST || packet.fragmentOffset > 0 || packet.src === 0) return undefined;
+  if (isMulticast(packet.dst) || isLimitedBroadcast(packet.dst)) return undefined;
+  if (packet.icmp !== undefined && isError(packet.icmp.type)) return undefined;
+  const destination = netns.fib.find(packet.dst);
+  if (destination?.type === RTN_BROADCAST) return undefined;
+  const back = routeOutput(netns, packet.src);
+  if (back.kind === 'error') return undefined;
+  // What was addressed to this host answers from that address; a router answers from the address its route back would use.
+  const source = destination?.type === RTN_LOCAL ? packet.dst : back.route.source;
+  if (source === undefined) return undefined;
+  const answer = core.newSkb();
+  answer.src = source;
+  answer.dst = packet.src;
+  answer.ttl = netns.defaultTtl;
+  answer.tos = (packet.tos & 0x1e) | ERROR_TOS;
+  answer.protocol = IP_PROTO_ICMP;
+  const quoted = cloneSkb(packet);
+  scrub(quoted);
+  const message: IcmpMessage = { type: error.type, code: error.code, id: 0, sequence: 0, quoted, ...(error.mtu === undefined ? {} : { mtu: error.mtu }) };
+  answer.icmp = message;
+  attach(answer, packet);
+  return answer;
+}
+
+/** Drops a packet and, where that is allowed, sends the error to its sender. The drop's row says so; the error's cause is that row. */
+export function dropWithError(
+  core: Core,
+  netns: NetnsState,
+  packet: Skb,
+  place: number,
+  reason: DropReason,
+  detail: string,
+  error: IcmpErrorKind,
+  cause?: DropCause,
+): void {
+  const answer = planError(core, netns, packet, error);
+  if (answer === undefined) {
+    emitDropped(core, place, packet, reason, detail, cause);
+    return;
+  }
+  const words = `ICMP ${icmpText(answer.icmp as IcmpMessage)} from ${formatIp4(answer.src)}`;
+  answer.causeSeq = emitDropped(core, place, packet, reason, detail, { ...cause, answered: words });
+  emitCreated(core, netns, answer, 'kernel: ICMP');
+  core.layers.localOut(netns, answer);
+}
+
+/** An error about a packet whose end the caller has logged already. */
+export function sendError(core: Core, netns: NetnsState, packet: Skb, error: IcmpErrorKind, causeSeq: number): void {
+  const answer = planError(core, netns, packet, error);
+  if (answer === undefined) return;
+  answer.causeSeq = causeSeq;
+  emitCreated(core, netns, answer, 'kernel: ICMP');
+  core.layers.localOut(netns, answer);
+}
+
+/** REJECT --reject-with tcp-reset. Linux: net/ipv4/netfilter/nf_reject_ipv4.c, nf_send_reset */
+export function dropWithReset(core: Core, netns: NetnsState, packet: Skb, place: number, detail: string, cause?: DropCause): void {
+  const tcp = packet.tcp;
+  if (tcp === undefined || (tcp.flags & TCP_RST) !== 0 || packet.fragmentOffset > 0 || packet.protocol !== IP_PROTO_TCP) {
+    emitDropped(core, place, packet, 'NETFILTER_DROP', detail, cause);
+    return;
+  }
+  const answer = core.newSkb();
+  answer.src = packet.dst;
+  answer.dst = packet.src;
+  answer.sport = packet.dport;
+  answer.dport = packet.sport;
+  answer.ttl = netns.defaultTtl;
+  answer.dontFragment = true;
+  answer.protocol = IP_PROTO_TCP;
+  const acknowledges = (tcp.flags & TCP_ACK) !== 0;
+  const length = (packet.payload?.bytes ?? 0) + ((tcp.flags & TCP_SYN) !== 0 ? 1 : 0) + ((tcp.flags & TCP_FIN) !== 0 ? 1 : 0);
+  answer.tcp = acknowledges
+    ? { flags: TCP_RST, seq: tcp.ack, ack: 0, window: 0, options: {} }
+    : { flags: TCP_RST | TCP_ACK, seq: 0, ack: (tcp.seq + length) >>> 0, window: 0, options: {} };
+  attach(answer, packet);
+  answer.causeSeq = emitDropped(core, place, packet, 'NETFILTER_DROP', detail, { ...cause, answered: 'TCP RST' });
+  emitCreated(core, netns, answer, 'kernel: REJECT');
+  core.layers.localOut(netns, answer);
+}

@@ -1,0 +1,125 @@
+/** IPv4 on its way in: PREROUTING, the routing decision, then up to this host or on to the next. Linux: net/ipv4/ip_input.c, ip_forward.c */
+import { formatIp4, isMulticast } from '../addr/ip4.ts';
+import type { DeviceState } from '../device/device-state.ts';
+import { FORWARD, INPUT, PREROUTING } from '../netfilter/hook.ts';
+import { emitDropped, emitRouted } from '../trace/emit.ts';
+import { ipBytes } from '../wire/lengths.ts';
+import { IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP } from '../wire/packet.ts';
+import type { Core } from './core.ts';
+import { FORWARD_NS, LOCAL_DELIVER_NS, RECEIVE_NS, ROUTE_NS } from './costs.ts';
+import type { CompiledRoute } from './fib.ts';
+import { isFragment, reassemble } from './fragment.ts';
+import { receiveIcmp } from './icmp.ts';
+import { output } from './ip-output.ts';
+import type { NetnsState } from './netns-state.ts';
+import { routeInput } from './routing.ts';
+import { PACKET_HOST, PACKET_OTHERHOST, type Skb } from './skb.ts';
+
+/** ip_rcv(): a frame with an IP packet in it, behind the device's tap. */
+export function receiveIp(core: Core, device: DeviceState, arrived: Skb): void {
+  const netns = device.netns;
+  core.nowNs += RECEIVE_NS;
+  let packet = arrived;
+  if (packet.packetType === PACKET_OTHERHOST) {
+    emitDropped(core, device.place, packet, 'OTHERHOST', 'the frame is for another MAC address');
+    return;
+  }
+  if (packet.preroutingDone) {
+    // br_netfilter has run PREROUTING on the bridge; what it knew of ports ends here.
+    packet.preroutingDone = false;
+    packet.physIn = undefined;
+  } else {
+    if (isFragment(packet) && netns.ruleset?.conntrack === true) {
+      const whole = reassemble(core, netns, device, packet);
+      if (whole === undefined) return;
+      packet = whole;
+    }
+    if (!core.hooks.run(netns, PREROUTING, packet, device, undefined, 0)) return;
+  }
+  // What comes over lo was routed when it went out.
+  if (device.record.type === 'loopback') {
+    deliverLocal(core, netns, device, packet);
+    return;
+  }
+  core.nowNs += ROUTE_NS;
+  const decision = routeInput(netns, device, packet.src, packet.dst);
+  switch (decision.kind) {
+    case 'local':
+      if (decision.route !== undefined) emitRouted(core, device.place, decision.route, 'local', undefined, packet);
+      deliverLocal(core, netns, device, packet);
+      return;
+    case 'forward':
+      forward(core, netns, device, packet, decision.route, decision.device);
+      return;
+    case 'drop':
+      emitDropped(core, device.place, packet, decision.reason, decision.detail, routeCause(decision.route));
+      return;
+    case 'unreachable':
+      if (decision.code === undefined) emitDropped(core, device.place, packet, decision.reason, decision.detail, routeCause(decision.route));
+      else
+        core.layers.dropWithError(netns, packet, device.place, decision.reason, decision.detail, { type: 3, code: decision.code }, routeCause(decision.route));
+  }
+}
+
+const routeCause = (route: CompiledRoute | undefined): { route?: CompiledRoute['reference'] } => (route === undefined ? {} : { route: route.reference });
+
+/** ip_forward(): the TTL and the MTU are looked at before FORWARD's rules, and the TTL is taken down before them. */
+function forward(core: Core, netns: NetnsState, inDevice: DeviceState, packet: Skb, route: CompiledRoute, device: DeviceState): void {
+  core.nowNs += FORWARD_NS;
+  emitRouted(core, inDevice.place, route, 'forward', undefined, packet);
+  if (packet.packetType !== PACKET_HOST) {
+    emitDropped(core, inDevice.place, packet, 'OTHERHOST', 'a broadcast frame is not forwarded');
+    return;
+  }
+  if (packet.ttl <= 1) {
+    core.layers.dropWithError(netns, packet, inDevice.place, 'IP_TTL_EXPIRED', `TTL ${packet.ttl}`, { type: 11, code: 0 });
+    return;
+  }
+  const bytes = ipBytes(packet);
+  const biggest = packet.fragMaxBytes > 0 ? packet.fragMaxBytes : bytes;
+  if (biggest > device.mtuBytes && packet.dontFragment) {
+    const detail = `${bytes} bytes, MTU of ${device.name} is ${device.mtuBytes}, and DF is set`;
+    core.layers.dropWithError(netns, packet, inDevice.place, 'PKT_TOO_BIG', detail, { type: 3, code: 4, mtu: device.mtuBytes });
+    return;
+  }
+  packet.ttl -= 1;
+  packet.headerRow = -1;
+  if (!core.hooks.run(netns, FORWARD, packet, inDevice, device, 0)) return;
+  output(core, netns, packet, device, route.hasGateway ? route.gateway : packet.dst, inDevice);
+}
+
+/** ip_local_deliver(): whole datagrams pass INPUT and go to their protocol. */
+function deliverLocal(core: Core, netns: NetnsState, device: DeviceState, arrived: Skb): void {
+  let packet = arrived;
+  if (isFragment(packet)) {
+    const whole = reassemble(core, netns, device, packet);
+    if (whole === undefined) return;
+    packet = whole;
+  }
+  if (!core.hooks.run(netns, INPUT, packet, device, undefined, 0)) return;
+  packet.fragMaxBytes = 0;
+  core.nowNs += LOCAL_DELIVER_NS;
+  switch (packet.protocol) {
+    case IP_PROTO_ICMP:
+      receiveIcmp(core, netns, device, packet);
+      return;
+    case IP_PROTO_UDP:
+      if (core.layers.tunnelReceive(netns, packet)) return;
+      if (core.userland.deliver(netns.id, packet)) return;
+      if (packet.packetType !== PACKET_HOST || isMulticast(packet.dst)) {
+        emitDropped(core, device.place, packet, 'NO_SOCKET', `nobody listens on UDP port ${packet.dport}`);
+        return;
+      }
+      core.layers.dropWithError(netns, packet, device.place, 'NO_SOCKET', `nobody listens on UDP ${formatIp4(packet.dst)}:${packet.dport}`, {
+        type: 3,
+        code: 3,
+      });
+      return;
+    case IP_PROTO_TCP:
+      if (!core.userland.deliver(netns.id, packet))
+        emitDropped(core, device.place, packet, 'NO_SOCKET', `no socket for TCP ${formatIp4(packet.dst)}:${packet.dport}`);
+      return;
+    default:
+      core.layers.dropWithError(netns, packet, device.place, 'UNHANDLED_PROTO', `IP protocol ${packet.protocol}`, { type: 3, code: 2 });
+  }
+}

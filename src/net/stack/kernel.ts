@@ -1,0 +1,96 @@
+/** What the kernel side offers to sockets and programs: the engine's half of the seam in userland.ts. */
+import type { RecordStore } from '../../base/record-store.ts';
+import type { NetRecord } from '../records.ts';
+import { emitCreated, emitDelivered, emitDropped } from '../trace/emit.ts';
+import { ROW_PRINTED } from '../trace/trace-log.ts';
+import { ipBytes } from '../wire/lengths.ts';
+import type { Ip4, Packet } from '../wire/packet.ts';
+import { stillQueued } from './arp.ts';
+import type { Core } from './core.ts';
+import { EVENT_TIMER } from './event-queue.ts';
+import { sendError } from './icmp.ts';
+import type { NetnsState } from './netns-state.ts';
+import { pathMtu, routeOutput } from './routing.ts';
+import { CT_NONE, PACKET_HOST, Skb } from './skb.ts';
+import { sysctl } from './sysctl.ts';
+import type { TapTable } from './taps.ts';
+import type { Errno, Kernel } from './userland.ts';
+
+export function createKernel(core: Core, records: RecordStore<NetRecord>, taps: TapTable): Kernel {
+  const placeOf = (netns: string): number => core.netns.get(netns)?.place ?? 0;
+  return {
+    get nowNs() {
+      return core.nowNs;
+    },
+    records,
+    prng: (name) => core.prng(name),
+    newPacket: () => core.newSkb(),
+    output: (netns, packet, by) => {
+      const state = core.netns.get(netns);
+      return state === undefined ? 'ENETDOWN' : output(core, state, packet, by);
+    },
+    routeFor: (netns, dst) => {
+      const state = core.netns.get(netns);
+      return state === undefined ? 'ENETDOWN' : routeFor(core, state, dst);
+    },
+    isLocalAddress: (netns, ip) => core.netns.get(netns)?.fib.isLocal(ip) ?? false,
+    sysctl: (netns, name) => sysctl(core.netns.get(netns)?.record.sysctls ?? {}, name),
+    setTimer: (delayNs, token, housekeeping) => core.queue.push(core.nowNs + Math.max(0, delayNs), EVENT_TIMER, token, undefined, housekeeping === true, true),
+    cancelTimer: (id) => core.queue.cancel(id),
+    traceDelivered: (netns, packet, to, process) => emitDelivered(core, placeOf(netns), adopt(packet), to, process === '' ? undefined : process),
+    traceDropped: (netns, packet, reason, detail) => emitDropped(core, placeOf(netns), adopt(packet), reason, detail),
+    tracePrinted: (netns, process, stream, text) => {
+      if (!core.log.enabled) return core.log.skip();
+      return core.log.add(core.nowNs, ROW_PRINTED, 0, placeOf(netns), undefined, core.log.object({ kind: 'printed', process, stream, text }), 0, 0);
+    },
+    sendIcmpError: (netns, packet, type, code) => {
+      const state = core.netns.get(netns);
+      if (state !== undefined) sendError(core, state, adopt(packet), { type, code }, core.log.length - 1);
+    },
+    setTap: (netns, device, processId, on) => {
+      taps.set(netns, device, processId, on);
+      // tcpdump on a device makes it promiscuous; on `any` it does not.
+      const state = device === 'any' ? undefined : core.netns.get(netns)?.deviceByName(device);
+      if (state !== undefined) state.promiscuous = Math.max(0, state.promiscuous + (on ? 1 : -1));
+    },
+  };
+}
+
+/** The engine's own kind of packet: what `newPacket` made, or a copy of something else that looks like one. */
+function adopt(packet: Packet): Skb {
+  return packet instanceof Skb ? packet : Object.assign(new Skb(packet.id), packet);
+}
+
+function output(core: Core, netns: NetnsState, given: Packet, by: string): 'ok' | Errno {
+  const packet = adopt(given);
+  const route = routeOutput(netns, packet.dst);
+  if (route.kind === 'error') return route.errno;
+  if (packet.dontFragment && ipBytes(packet) > pathMtu(netns, route.device, packet.dst, core.nowNs)) return 'EMSGSIZE';
+  if (packet.tcp !== undefined && !route.local && stillQueued(route.device, route.nextHop, packet)) return 'ok';
+  packet.headerRow = -1;
+  packet.contentRow = -1;
+  packet.packetType = PACKET_HOST;
+  packet.connection = undefined;
+  packet.ctState = CT_NONE;
+  packet.ctReply = false;
+  if (packet.flowHash === 0 && packet.icmp === undefined) packet.flowHash = socketHash(core.seed, netns, packet);
+  if (packet.src === 0 && route.route.source !== undefined) packet.src = route.route.source;
+  emitCreated(core, netns, packet, by);
+  return core.layers.localOut(netns, packet);
+}
+
+/** sk_txhash: one number a socket, which tunnels make their source port of. It is the sender's own, so the two directions differ. */
+function socketHash(seed: number, netns: NetnsState, packet: Skb): number {
+  let h = Math.imul(packet.src ^ netns.place, 0x9e3779b1) ^ packet.dst ^ seed;
+  h = Math.imul(h ^ (h >>> 15) ^ (packet.sport << 16) ^ packet.dport, 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13) ^ packet.protocol, 0xc2b2ae35);
+  return ((h ^ (h >>> 16)) >>> 0) | 1;
+}
+
+function routeFor(core: Core, netns: NetnsState, dst: Ip4): { readonly source: Ip4; readonly mtuBytes: number; readonly device: string } | Errno {
+  const route = routeOutput(netns, dst);
+  if (route.kind === 'error') return route.errno;
+  const source = route.route.source;
+  if (source === undefined) return 'EADDRNOTAVAIL';
+  return { source, mtuBytes: pathMtu(netns, route.device, dst, core.nowNs), device: route.device.name };
+}

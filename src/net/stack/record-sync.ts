@@ -1,0 +1,202 @@
+/** Records into running state: what came, changed or went between two events, applied in an order that does not depend on who wrote first. */
+import type { Change } from '../../base/record-store.ts';
+import { ip4 } from '../addr/ip4.ts';
+import { mac } from '../addr/mac.ts';
+import { DeviceState } from '../device/device-state.ts';
+import type { Chain, Device, FdbEntry, Neighbor, Netns, NetRecord, Route } from '../records.ts';
+import type { Core } from './core.ts';
+import { NUD_FAILED } from './neighbor.ts';
+import { NetnsState } from './netns-state.ts';
+
+/** Everything the engine runs, by record id. */
+export interface RunningState {
+  readonly netns: Map<string, NetnsState>;
+  readonly devices: Map<string, DeviceState>;
+}
+
+type Kind = NetRecord['kind'];
+const ORDER: readonly Kind[] = ['host', 'netns', 'device', 'route', 'chain', 'neighbor', 'fdb', 'process'];
+
+const kindOf = (change: Change<NetRecord>): Kind => (change.after ?? change.before)?.kind ?? 'host';
+
+/** Applies changes (one a record). Removals go from the last kind to the first, additions the other way, so that nobody ever sees a device without its netns. */
+export function applyChanges(core: Core, state: RunningState, changes: readonly Change<NetRecord>[]): void {
+  const sorted = [...changes].sort((a, b) => ORDER.indexOf(kindOf(a)) - ORDER.indexOf(kindOf(b)));
+  let devicesChanged = false;
+  for (let i = sorted.length - 1; i >= 0; i -= 1) {
+    const change = sorted[i] as Change<NetRecord>;
+    if (change.after === undefined && change.before !== undefined) devicesChanged = remove(state, change.before) || devicesChanged;
+  }
+  for (const change of sorted) if (change.after !== undefined) devicesChanged = put(core, state, change.after, change.before) || devicesChanged;
+  if (devicesChanged) connect(state, sorted);
+}
+
+function remove(state: RunningState, record: NetRecord): boolean {
+  if (record.kind === 'host' || record.kind === 'process') return false;
+  if (record.kind === 'netns') {
+    const netns = state.netns.get(record.id);
+    if (netns !== undefined) netns.gone = true;
+    state.netns.delete(record.id);
+    return false;
+  }
+  const netns = state.netns.get(record.netns);
+  switch (record.kind) {
+    case 'device': {
+      const device = state.devices.get(record.id);
+      if (device !== undefined) device.gone = true;
+      state.devices.delete(record.id);
+      netns?.devices.delete(record.id);
+      netns?.routingChanged();
+      return true;
+    }
+    case 'route':
+      netns?.routes.delete(record.id);
+      netns?.routingChanged();
+      return false;
+    case 'chain':
+      netns?.chains.delete(record.id);
+      netns?.chainsChanged();
+      return false;
+    case 'neighbor': {
+      netns?.neighborRecords.delete(record.id);
+      netns?.deviceByName(record.device)?.neighbors.delete(ip4(record.ip));
+      return false;
+    }
+    case 'fdb':
+      netns?.fdbRecords.delete(record.id);
+      netns?.tunnelsChanged();
+      return true;
+  }
+}
+
+function put(core: Core, state: RunningState, record: NetRecord, before: NetRecord | undefined): boolean {
+  switch (record.kind) {
+    case 'netns':
+      putNetns(core, state, record);
+      return false;
+    case 'device':
+      putDevice(core, state, record);
+      return true;
+    case 'route':
+      return putRoute(state, record);
+    case 'chain':
+      return putChain(state, record);
+    case 'neighbor':
+      return putNeighbor(state, record, before);
+    case 'fdb':
+      return putFdb(state, record);
+    default:
+      return false;
+  }
+}
+
+function putNetns(core: Core, state: RunningState, record: Netns): void {
+  const known = state.netns.get(record.id);
+  if (known !== undefined) known.compileSettings(record);
+  else state.netns.set(record.id, new NetnsState(record, core.log.place(record.hostId, record.id, '')));
+}
+
+/** @throws {Error} when a record names a netns that has none: our own mistake, never the user's. */
+function netnsOf(state: RunningState, record: { readonly id: string; readonly netns: string }): NetnsState {
+  const netns = state.netns.get(record.netns);
+  if (netns === undefined) throw new Error(`record ${record.id} is in netns ${record.netns}, which does not exist`);
+  return netns;
+}
+
+function putDevice(core: Core, state: RunningState, record: Device): void {
+  const netns = netnsOf(state, record);
+  netns.routingChanged();
+  const known = state.devices.get(record.id);
+  if (known !== undefined && known.record.type === record.type) {
+    const wasUp = known.up;
+    known.compile(record);
+    if (wasUp && !record.up) forgetNeighbors(netns, known);
+    return;
+  }
+  if (known !== undefined) known.gone = true;
+  const device = new DeviceState(record, netns, core.log.place(netns.hostId, netns.id, record.name));
+  state.devices.set(record.id, device);
+  netns.devices.set(record.id, device);
+  for (const neighbor of netns.neighborRecords.values()) if (neighbor.device === record.name) netns.applyNeighbor(neighbor);
+}
+
+/** neigh_ifdown(): a device that goes down forgets whom it knew. */
+function forgetNeighbors(netns: NetnsState, device: DeviceState): void {
+  for (const entry of device.neighbors.values()) {
+    entry.timer = -1;
+    entry.state = NUD_FAILED;
+  }
+  device.neighbors.clear();
+  for (const neighbor of netns.neighborRecords.values()) if (neighbor.device === device.name) netns.applyNeighbor(neighbor);
+}
+
+function putRoute(state: RunningState, record: Route): boolean {
+  const netns = netnsOf(state, record);
+  netns.routes.set(record.id, record);
+  netns.routingChanged();
+  return false;
+}
+
+function putChain(state: RunningState, record: Chain): boolean {
+  const netns = netnsOf(state, record);
+  netns.chains.set(record.id, record);
+  netns.chainsChanged();
+  return false;
+}
+
+function putNeighbor(state: RunningState, record: Neighbor, before: NetRecord | undefined): boolean {
+  const netns = netnsOf(state, record);
+  if (before?.kind === 'neighbor' && (before.ip !== record.ip || before.device !== record.device))
+    netns.deviceByName(before.device)?.neighbors.delete(ip4(before.ip));
+  netns.neighborRecords.set(record.id, record);
+  netns.applyNeighbor(record);
+  return false;
+}
+
+function putFdb(state: RunningState, record: FdbEntry): boolean {
+  const netns = netnsOf(state, record);
+  netns.fdbRecords.set(record.id, record);
+  netns.tunnelsChanged();
+  return true;
+}
+
+/** Cables, masters and ports anew, for the netns that changed and those at the other end of their cables. */
+function connect(state: RunningState, changes: readonly Change<NetRecord>[]): void {
+  const touched = new Set<NetnsState>();
+  for (const change of changes) {
+    for (const record of [change.before, change.after]) {
+      if (record?.kind !== 'device' && record?.kind !== 'fdb') continue;
+      const netns = state.netns.get(record.netns);
+      if (netns !== undefined) touched.add(netns);
+      const peer = record.kind === 'device' && 'peer' in record && record.peer !== undefined ? state.devices.get(record.peer) : undefined;
+      if (peer !== undefined && !peer.gone) touched.add(peer.netns);
+    }
+  }
+  for (const netns of touched) connectNetns(state, netns);
+}
+
+function connectNetns(state: RunningState, netns: NetnsState): void {
+  for (const device of netns.devices.values()) {
+    const record = device.record;
+    const peerId = 'peer' in record ? record.peer : undefined;
+    const peer = peerId === undefined ? undefined : state.devices.get(peerId);
+    if (peer !== device.peer) device.peerText = -1;
+    device.peer = peer;
+    device.master = record.master === undefined ? undefined : state.devices.get(record.master);
+  }
+  for (const device of netns.devices.values()) {
+    if (device.record.type !== 'bridge') continue;
+    const ports = [...netns.devices.values()].filter((p) => p.master === device).sort((a, b) => b.record.index - a.record.index);
+    device.ports = ports;
+    device.fixedMacs.clear();
+    device.fixedMacs.set(device.mac, device);
+    for (const port of ports) device.fixedMacs.set(port.mac, device);
+    for (const [learntMac, entry] of device.learnt) if (entry.port.gone || entry.port.master !== device) device.learnt.delete(learntMac);
+  }
+  for (const record of netns.fdbRecords.values()) {
+    if (record.dst !== undefined) continue;
+    const port = netns.deviceByName(record.device);
+    const bridge = port?.master;
+    if (port !== undefined && bridge !== undefined) bridge.fixedMacs.set(mac(record.mac), port);
+  }
+}

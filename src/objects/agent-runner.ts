@@ -1,0 +1,148 @@
+/** Keeps what each agent last rendered for each key and puts or removes only the difference. */
+import { CowMap } from '../base/cow-map.ts';
+import { deepEqual } from '../base/equal.ts';
+import type { Change, Identified, RecordStore } from '../base/record-store.ts';
+import type { Finding } from './api.ts';
+import type { Agent, KubeObject, ObjectKey, StoreView } from './types.ts';
+
+interface Rendered {
+  readonly records: ReadonlyMap<string, Identified>;
+  readonly findings: readonly Finding[];
+}
+
+export interface AgentSnapshot {
+  readonly rendered: ReadonlyMap<string, Rendered>;
+  readonly owners: ReadonlyMap<string, number>;
+  readonly dirty: readonly (readonly string[])[];
+  readonly started: boolean;
+}
+
+const noRecords: ReadonlyMap<string, Identified> = new Map();
+const nothing: Rendered = { records: noRecords, findings: [] };
+
+export class AgentRunner<R extends Identified> {
+  readonly #agents: readonly Agent<R>[];
+  readonly #byKind = new Map<string, number[]>();
+  readonly #view: StoreView;
+  readonly #records: RecordStore<R> | undefined;
+  /** `index key` to the last rendering; keys with nothing to show are left out. */
+  readonly #rendered = new CowMap<string, Rendered>();
+  /** How many keys render a record id. */
+  readonly #owners = new CowMap<string, number>();
+  readonly #pending = new Map<ObjectKey, Change<KubeObject>>();
+  readonly #dirty: Set<string>[];
+  #started = false;
+
+  constructor(agents: readonly Agent<R>[], view: StoreView, records: RecordStore<R> | undefined) {
+    this.#agents = agents;
+    this.#view = view;
+    this.#records = records;
+    this.#dirty = agents.map(() => new Set<string>());
+    agents.forEach((agent, index) => {
+      for (const kind of agent.watches) {
+        const known = this.#byKind.get(kind);
+        if (known === undefined) this.#byKind.set(kind, [index]);
+        else known.push(index);
+      }
+    });
+  }
+
+  changed(change: Change<KubeObject>): void {
+    if (!this.#byKind.has((change.after ?? change.before)?.kind ?? '')) return;
+    const earlier = this.#pending.get(change.id);
+    const before = earlier === undefined ? change.before : earlier.before;
+    const { after } = change;
+    this.#pending.set(change.id, { id: change.id, ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) });
+  }
+
+  /** Renders every key that may have changed; all removals are done before all puts, and a record that moves between keys is only put. */
+  run(): void {
+    this.#distribute();
+    const puts = new Map<string, R>();
+    const removals = new Set<string>();
+    this.#agents.forEach((agent, index) => {
+      const dirty = this.#dirty[index];
+      if (dirty === undefined || dirty.size === 0) return;
+      this.#dirty[index] = new Set();
+      for (const key of dirty) this.#render(agent, index, key, puts, removals);
+    });
+    if (this.#records === undefined) return;
+    for (const id of removals) if (!puts.has(id)) this.#records.remove(id);
+    for (const record of puts.values()) {
+      // A record that moved from one key to another is there already, with the same content.
+      if (!deepEqual(this.#records.find(record.id), record)) this.#records.put(record);
+    }
+  }
+
+  findings(): readonly Finding[] {
+    return [...this.#rendered.values()].flatMap((one) => one.findings);
+  }
+
+  snapshot(): AgentSnapshot {
+    // Changes that are not yet keys would need the objects of their moment; a world takes snapshots when it has settled.
+    this.#distribute();
+    return { rendered: this.#rendered.snapshot(), owners: this.#owners.snapshot(), dirty: this.#dirty.map((keys) => [...keys]), started: this.#started };
+  }
+
+  restore(snapshot: AgentSnapshot): void {
+    this.#rendered.restore(snapshot.rendered);
+    this.#owners.restore(snapshot.owners);
+    this.#pending.clear();
+    this.#agents.forEach((_, index) => {
+      this.#dirty[index] = new Set(snapshot.dirty[index] ?? []);
+    });
+    this.#started = snapshot.started;
+  }
+
+  #distribute(): void {
+    if (!this.#started) {
+      this.#started = true;
+      this.#agents.forEach((agent, index) => {
+        for (const key of agent.keys(this.#view)) this.#dirty[index]?.add(key);
+      });
+    }
+    for (const { before, after } of this.#pending.values()) {
+      for (const index of this.#byKind.get((after ?? before)?.kind ?? '') ?? []) {
+        const agent = this.#agents[index];
+        const dirty = this.#dirty[index];
+        if (agent === undefined || dirty === undefined) continue;
+        if (after !== undefined) for (const key of agent.keysFor(after, this.#view)) dirty.add(key);
+        if (before !== undefined) for (const key of agent.keysFor(before, this.#view)) dirty.add(key);
+      }
+    }
+    this.#pending.clear();
+  }
+
+  #render(agent: Agent<R>, index: number, key: string, puts: Map<string, R>, removals: Set<string>): void {
+    const id = `${index} ${key}`;
+    const old = this.#rendered.get(id) ?? nothing;
+    const rendering = agent.render(key, this.#view);
+    const records = new Map<string, R>();
+    for (const record of rendering.records) {
+      const before = old.records.get(record.id) as R | undefined;
+      if (before !== undefined && deepEqual(before, record)) {
+        records.set(record.id, before);
+        continue;
+      }
+      const isFirst = before === undefined && !records.has(record.id);
+      records.set(record.id, record);
+      if (isFirst) this.#owners.set(record.id, (this.#owners.get(record.id) ?? 0) + 1);
+      puts.set(record.id, record);
+      removals.delete(record.id);
+    }
+    for (const gone of old.records.keys()) {
+      if (records.has(gone)) continue;
+      const owners = (this.#owners.get(gone) ?? 1) - 1;
+      if (owners > 0) {
+        this.#owners.set(gone, owners);
+        continue;
+      }
+      this.#owners.delete(gone);
+      puts.delete(gone);
+      removals.add(gone);
+    }
+    const findings: readonly Finding[] = rendering.diagnostics ?? [];
+    if (records.size === 0 && findings.length === 0) this.#rendered.delete(id);
+    else this.#rendered.set(id, { records, findings });
+  }
+}

@@ -1,0 +1,249 @@
+/** The API server: every write of a user, a controller or a program goes through here, and nothing else changes an object. */
+import type { Diagnostic } from '../base/diagnostic.ts';
+import type { Change, Identified, RecordStore } from '../base/record-store.ts';
+import { formatRfc3339 } from '../base/time.ts';
+import { nameOf } from './admission.ts';
+import { AgentRunner, type AgentSnapshot } from './agent-runner.ts';
+import type { Api, ApiResult, ApplyOutcome, Finding, RemoveOptions, WriteOptions } from './api.ts';
+import { stableSuffix } from './identity.ts';
+import { type KindInfo, KindRegistry } from './kind-registry.ts';
+import { immortalNamespaces, orphan } from './lifecycle.ts';
+import { jsonPatch } from './patch/json-patch.ts';
+import { mergePatch } from './patch/merge-patch.ts';
+import { strategicMerge } from './patch/strategic.ts';
+import { type Fields, findForbiddenKey, isFields } from './patch/values.ts';
+import { ControllerRuntime, type RuntimeSnapshot } from './runtime.ts';
+import { findNotSimulated } from './schema/rules.ts';
+import { badRequest, forbidden, noMatch, notFound } from './status.ts';
+import { ObjectStore, type StoreSnapshot } from './store/object-store.ts';
+import type { Agent, Controller, ControllerContext, Kind, KubeObject, ObjectKey, StoreView } from './types.ts';
+import { type Write, Writer, type WriterSnapshot } from './writer.ts';
+
+export interface ApiServerOptions<R extends Identified> {
+  readonly kinds: readonly Kind[];
+  readonly controllers: readonly Controller[];
+  readonly agents?: readonly Agent<R>[];
+  /** Where agents' renderings go. */
+  readonly records?: RecordStore<R>;
+  readonly nowNs: () => number;
+  /** Unix epoch in milliseconds at virtual time 0. */
+  readonly epochMs: number;
+  readonly seed: number;
+  /** Called after each change of an object; not on `restore`. */
+  readonly onChange?: (change: Change<KubeObject>) => void;
+}
+
+/** References only; valid for the server that made it. */
+export interface ApiSnapshot {
+  readonly objects: StoreSnapshot;
+  readonly runtime: RuntimeSnapshot;
+  readonly agents: AgentSnapshot;
+  readonly writer: WriterSnapshot;
+}
+
+const byUser: Write = { validation: 'Strict', dryRun: false, part: 'main', force: false };
+const byController: Write = { validation: 'Strict', dryRun: false, part: 'main', force: true };
+const writeOf = (options: WriteOptions): Write => ({ ...byUser, validation: options.fieldValidation ?? 'Strict', dryRun: options.dryRun === true });
+/** Diagnostics of refused writes that one `settle` tells. */
+const maxRefusals = 20;
+
+export class ApiServer<R extends Identified = Identified> implements Api {
+  readonly view: StoreView;
+  readonly #store = new ObjectStore();
+  readonly #registry: KindRegistry;
+  readonly #writer: Writer;
+  readonly #runtime: ControllerRuntime;
+  readonly #agents: AgentRunner<R>;
+  readonly #nowNs: () => number;
+  readonly #epochMs: number;
+  readonly #seed: number;
+  #refusals: Diagnostic[] = [];
+
+  constructor(options: ApiServerOptions<R>) {
+    this.#registry = new KindRegistry(options.kinds);
+    this.#nowNs = options.nowNs;
+    this.#epochMs = options.epochMs;
+    this.#seed = options.seed;
+    this.view = viewOf(this.#store, options.nowNs);
+    this.#writer = new Writer(this.#store, this.#registry, this.view, options.seed, () => this.timestamp);
+    this.#runtime = new ControllerRuntime(options.controllers, this.view, (controller, requeueAfter) => this.#contextOf(controller, requeueAfter));
+    this.#agents = new AgentRunner(options.agents ?? [], this.view, options.records);
+    this.#store.listen((change) => {
+      this.#runtime.changed(change);
+      this.#agents.changed(change);
+      options.onChange?.(change);
+    });
+  }
+
+  get kinds(): readonly Kind[] {
+    return this.#registry.kinds;
+  }
+
+  /** Now, RFC 3339 with seconds. */
+  get timestamp(): string {
+    return formatRfc3339(this.#epochMs + this.#nowNs() / 1e6);
+  }
+
+  get nextDueNs(): number | undefined {
+    return this.#runtime.nextDueNs;
+  }
+
+  findKind(word: string): Kind | undefined {
+    return this.#registry.findKind(word);
+  }
+
+  findings(): readonly Finding[] {
+    return this.#agents.findings();
+  }
+
+  /** Set fields that are stored without effect in the simulation. */
+  notSimulated(object: KubeObject): readonly { readonly path: string; readonly description: string }[] {
+    const info = this.#registry.infoFor(object.apiVersion, object.kind);
+    return info === undefined ? [] : findNotSimulated(info.schema, object);
+  }
+
+  create(object: KubeObject, options: WriteOptions = {}): ApiResult<KubeObject> {
+    return this.#safely(object, (info) => this.#writer.create(info, object, writeOf(options)));
+  }
+
+  update(object: KubeObject, options: WriteOptions = {}): ApiResult<KubeObject> {
+    return this.#safely(object, (info) => this.#writer.update(info, object, writeOf(options)));
+  }
+
+  /** Writes the status and nothing else. */
+  updateStatus(object: KubeObject): ApiResult<KubeObject> {
+    return this.#safely(object, (info) => this.#writer.update(info, object, { ...byUser, part: 'status' }));
+  }
+
+  apply(object: KubeObject, options: WriteOptions = {}): ApiResult<ApplyOutcome> {
+    return this.#safely(object, (info) => this.#writer.apply(info, object, writeOf(options)));
+  }
+
+  patch(key: ObjectKey, patch: unknown, type: 'strategic' | 'merge' | 'json', options: WriteOptions = {}): ApiResult<KubeObject> {
+    const live = this.#store.find(key);
+    const info = this.#registry.info(key.slice(0, key.indexOf('/')));
+    if (info === undefined) return noMatch(key.slice(0, key.indexOf('/')), '');
+    const { kind } = info;
+    const name = key.slice(key.lastIndexOf('/') + 1);
+    if (live === undefined) return notFound(kind, name);
+    const badKey = findForbiddenKey(patch);
+    if (badKey !== undefined) return badRequest(`key ${JSON.stringify(badKey)} is not allowed`, kind, name);
+    const fields = live as unknown as Fields;
+    let patched: unknown;
+    if (type === 'json') {
+      const result = jsonPatch(fields, patch);
+      if (!result.ok) return badRequest(result.message, kind, name);
+      patched = result.value;
+    } else {
+      if (!isFields(patch))
+        return badRequest(
+          `error decoding patch: json: cannot unmarshal ${Array.isArray(patch) ? 'array' : typeof patch} into Go value of type map[string]interface {}`,
+          kind,
+          name,
+        );
+      patched = type === 'merge' ? mergePatch(fields, patch) : strategicMerge(info.schema, fields, patch);
+    }
+    if (!isFields(patched)) return badRequest(`cannot restore struct from: ${typeof patched}`, kind, name);
+    return this.#writer.update(info, patched as unknown as KubeObject, writeOf(options), live);
+  }
+
+  remove(key: ObjectKey, options: RemoveOptions = {}): ApiResult<KubeObject> {
+    const info = this.#registry.info(key.slice(0, key.indexOf('/')));
+    if (info === undefined) return noMatch(key.slice(0, key.indexOf('/')), '');
+    const name = key.slice(key.lastIndexOf('/') + 1);
+    const object = this.#store.find(key);
+    if (object === undefined) return notFound(info.kind, name);
+    if (object.kind === 'Namespace' && immortalNamespaces.has(name)) return forbidden(info.kind, name, 'this namespace may not be deleted');
+    if (options.propagationPolicy === 'Orphan' && object.metadata.uid !== undefined) orphan(this.#store, object.metadata.uid);
+    this.#writer.removeObject(object);
+    return { ok: true, value: object, warnings: [] };
+  }
+
+  settle(): { readonly rounds: number; readonly diagnostics: readonly Diagnostic[] } {
+    this.#refusals = [];
+    const { rounds, diagnostics } = this.#runtime.settle(this.#nowNs(), () => this.#writer.cleanUp());
+    this.#agents.run();
+    return { rounds, diagnostics: [...this.#refusals, ...diagnostics] };
+  }
+
+  snapshot(): ApiSnapshot {
+    return {
+      objects: this.#store.snapshot(),
+      runtime: this.#runtime.snapshot(),
+      agents: this.#agents.snapshot(),
+      writer: this.#writer.snapshot(),
+    };
+  }
+
+  restore(snapshot: ApiSnapshot): void {
+    this.#store.restore(snapshot.objects);
+    this.#runtime.restore(snapshot.runtime);
+    this.#agents.restore(snapshot.agents);
+    this.#writer.restore(snapshot.writer);
+  }
+
+  /** Refuses what could reach a prototype and what nobody knows before anything looks inside. */
+  #safely<T>(object: KubeObject, write: (info: KindInfo) => ApiResult<T>): ApiResult<T> {
+    const { apiVersion, kind } = object;
+    const info = this.#registry.infoFor(apiVersion, kind);
+    if (info === undefined) return noMatch(String(kind), String(apiVersion));
+    const key = findForbiddenKey(object);
+    if (key !== undefined) return badRequest(`key ${JSON.stringify(key)} is not allowed`, info.kind, nameOf(object));
+    return write(info);
+  }
+
+  #contextOf(controller: Controller, requeueAfter: ControllerContext['requeueAfter']): ControllerContext {
+    const server = this;
+    const told = (result: ApiResult<KubeObject>): KubeObject | undefined => {
+      if (result.ok) return result.value;
+      if (server.#refusals.length < maxRefusals) {
+        const message = `${controller.name}: ${result.message}`;
+        if (!server.#refusals.some((one) => one.message === message)) server.#refusals.push({ severity: 'warning', code: 'controller-write', message });
+      }
+      return undefined;
+    };
+    const write = (object: KubeObject, how: (info: KindInfo) => ApiResult<KubeObject>): KubeObject | undefined => {
+      const info = server.#registry.infoFor(object.apiVersion, object.kind);
+      return told(info === undefined ? noMatch(object.kind, object.apiVersion) : how(info));
+    };
+    return {
+      view: server.view,
+      get nowNs() {
+        return server.#nowNs();
+      },
+      get timestamp() {
+        return server.timestamp;
+      },
+      create: (object) => write(object, (info) => server.#writer.create(info, object, byController)),
+      update: (object) => write(object, (info) => server.#writer.update(info, object, byController)),
+      updateStatus: (object) => write(object, (info) => server.#writer.update(info, object, { ...byController, part: 'status' })),
+      remove(key) {
+        const object = server.#store.find(key);
+        if (object !== undefined) server.#writer.removeObject(object);
+      },
+      event: (about, type, reason, message, component) => server.#writer.event(about, { type, reason, message, component }),
+      requeueAfter,
+      randomSuffix: (purpose, length) => stableSuffix(server.#seed, purpose, length),
+    };
+  }
+}
+
+function viewOf(store: ObjectStore, nowNs: () => number): StoreView {
+  return {
+    get nowNs() {
+      return nowNs();
+    },
+    find<T extends KubeObject>(key: ObjectKey) {
+      return store.find(key) as T | undefined;
+    },
+    list<T extends KubeObject>(kind: string, namespace?: string) {
+      return store.list(kind, namespace) as readonly T[];
+    },
+    select<T extends KubeObject>(kind: string, namespace: string, labels: Readonly<Record<string, string>>) {
+      return store.select(kind, namespace, labels) as readonly T[];
+    },
+    owned<T extends KubeObject>(kind: string, ownerUid: string) {
+      return store.owned(kind, ownerUid) as readonly T[];
+    },
+  };
+}

@@ -1,0 +1,58 @@
+/** Events about objects, repeated ones counted together. Kubernetes: client-go/tools/record. */
+import { stableHex } from './identity.ts';
+import type { KubeObject } from './types.ts';
+
+export interface EventObject extends KubeObject {
+  readonly involvedObject: {
+    readonly apiVersion: string;
+    readonly kind: string;
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid?: string;
+    readonly resourceVersion?: string;
+  };
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+  readonly source: { readonly component: string; readonly host?: string };
+  readonly firstTimestamp: string;
+  readonly lastTimestamp: string;
+  readonly count: number;
+}
+
+/** Key of the Event that these words about this object are counted in. */
+export function eventName(about: KubeObject, type: string, reason: string, message: string, component: string): string {
+  return `${about.metadata.name}.${stableHex([about.kind, about.metadata.uid, type, reason, message, component].join('\n'))}`;
+}
+
+/** The next version of an event: a new one, or the known one counted up. Identity and resource version are the server's business. */
+export function nextEvent(
+  known: EventObject | undefined,
+  name: string,
+  about: KubeObject,
+  words: { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly message: string; readonly component: string },
+  timestamp: string,
+): EventObject {
+  if (known !== undefined) return { ...known, count: known.count + 1, lastTimestamp: timestamp };
+  const { namespace, uid, resourceVersion } = about.metadata;
+  return {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name, namespace: namespace ?? 'default' },
+    involvedObject: {
+      apiVersion: about.apiVersion,
+      kind: about.kind,
+      name: about.metadata.name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    },
+    type: words.type,
+    reason: words.reason,
+    message: words.message,
+    source: { component: words.component },
+    firstTimestamp: timestamp,
+    lastTimestamp: timestamp,
+    count: 1,
+  };
+}

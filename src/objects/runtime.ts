@@ -1,0 +1,158 @@
+/** Runs controllers to a fixpoint: one queue of keys, level-triggered, in rounds. */
+import { CowMap } from '../base/cow-map.ts';
+import type { Diagnostic } from '../base/diagnostic.ts';
+import type { Change } from '../base/record-store.ts';
+import type { Controller, ControllerContext, KubeObject, ObjectKey, StoreView } from './types.ts';
+
+/** A fixpoint of a thousand-pod rollout takes under a hundred rounds; more than this is two controllers that undo each other. */
+const maxRounds = 1_000;
+const maxReconciles = 500_000;
+
+interface Item {
+  readonly controller: number;
+  readonly key: ObjectKey;
+}
+
+export interface RuntimeSnapshot {
+  readonly timers: ReadonlyMap<string, number>;
+  readonly queue: readonly Item[];
+  readonly pending: readonly Change<KubeObject>[];
+}
+
+export class ControllerRuntime {
+  readonly #controllers: readonly Controller[];
+  readonly #byKind = new Map<string, number[]>();
+  readonly #contexts: readonly ControllerContext[];
+  readonly #view: StoreView;
+  #queue: Item[] = [];
+  readonly #queued = new Set<string>();
+  /** Changes whose keys are not yet queued, joined by object: the first `before`, the last `after`. */
+  readonly #pending = new Map<ObjectKey, Change<KubeObject>>();
+  /** `index key` of a controller to the virtual time it asked for. */
+  readonly #timers = new CowMap<string, number>();
+
+  constructor(
+    controllers: readonly Controller[],
+    view: StoreView,
+    contextOf: (controller: Controller, requeueAfter: ControllerContext['requeueAfter']) => ControllerContext,
+  ) {
+    this.#controllers = controllers;
+    this.#view = view;
+    this.#contexts = controllers.map((controller, index) => contextOf(controller, (key, delayNs) => this.#requeueAfter(index, key, delayNs)));
+    controllers.forEach((controller, index) => {
+      for (const kind of controller.watches) {
+        const known = this.#byKind.get(kind);
+        if (known === undefined) this.#byKind.set(kind, [index]);
+        else known.push(index);
+      }
+    });
+  }
+
+  changed(change: Change<KubeObject>): void {
+    const kind = (change.after ?? change.before)?.kind ?? '';
+    if (!this.#byKind.has(kind)) return;
+    const earlier = this.#pending.get(change.id);
+    if (earlier === undefined) {
+      this.#pending.set(change.id, change);
+      return;
+    }
+    const { before } = earlier;
+    const { after } = change;
+    this.#pending.set(change.id, { id: change.id, ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) });
+  }
+
+  /** Earliest time somebody asked to be called again. */
+  get nextDueNs(): number | undefined {
+    let next: number | undefined;
+    for (const due of this.#timers.values()) if (next === undefined || due < next) next = due;
+    return next;
+  }
+
+  /** `beforeRound` may change objects too (garbage collection); it says whether it did. */
+  settle(nowNs: number, beforeRound: () => boolean): { readonly rounds: number; readonly diagnostics: readonly Diagnostic[] } {
+    this.#fireTimers(nowNs);
+    let rounds = 0;
+    let reconciles = 0;
+    for (;;) {
+      const cleaned = beforeRound();
+      this.#distribute();
+      if (this.#queue.length === 0) {
+        if (cleaned) continue;
+        return { rounds, diagnostics: [] };
+      }
+      if (rounds >= maxRounds || reconciles >= maxReconciles) return { rounds, diagnostics: [this.#giveUp(rounds)] };
+      rounds += 1;
+      const batch = this.#queue;
+      this.#queue = [];
+      this.#queued.clear();
+      reconciles += batch.length;
+      for (const { controller, key } of batch) {
+        const context = this.#contexts[controller];
+        if (context !== undefined) this.#controllers[controller]?.reconcile(key, context);
+      }
+    }
+  }
+
+  snapshot(): RuntimeSnapshot {
+    return { timers: this.#timers.snapshot(), queue: this.#queue.slice(), pending: [...this.#pending.values()] };
+  }
+
+  restore(snapshot: RuntimeSnapshot): void {
+    this.#timers.restore(snapshot.timers);
+    this.#queue = snapshot.queue.slice();
+    this.#queued.clear();
+    for (const { controller, key } of this.#queue) this.#queued.add(`${controller} ${key}`);
+    this.#pending.clear();
+    for (const change of snapshot.pending) this.#pending.set(change.id, change);
+  }
+
+  #enqueue(controller: number, key: ObjectKey): void {
+    const id = `${controller} ${key}`;
+    if (this.#queued.has(id)) return;
+    this.#queued.add(id);
+    this.#queue.push({ controller, key });
+  }
+
+  #distribute(): void {
+    for (const { before, after } of this.#pending.values()) {
+      for (const index of this.#byKind.get((after ?? before)?.kind ?? '') ?? []) {
+        const controller = this.#controllers[index];
+        if (controller === undefined) continue;
+        if (after !== undefined) for (const key of controller.keysFor(after, this.#view)) this.#enqueue(index, key);
+        if (before !== undefined) for (const key of controller.keysFor(before, this.#view)) this.#enqueue(index, key);
+      }
+    }
+    this.#pending.clear();
+  }
+
+  #requeueAfter(controller: number, key: ObjectKey, delayNs: number): void {
+    const id = `${controller} ${key}`;
+    const dueNs = this.#view.nowNs + Math.max(0, delayNs);
+    const known = this.#timers.get(id);
+    if (known === undefined || dueNs < known) this.#timers.set(id, dueNs);
+  }
+
+  #fireTimers(nowNs: number): void {
+    const due = [...this.#timers.entries()].filter(([, dueNs]) => dueNs <= nowNs).sort((a, b) => a[1] - b[1]);
+    for (const [id] of due) {
+      this.#timers.delete(id);
+      const space = id.indexOf(' ');
+      this.#enqueue(Number(id.slice(0, space)), id.slice(space + 1));
+    }
+  }
+
+  /** Drops what is queued, so that the world can go on, and names who would not come to rest. */
+  #giveUp(rounds: number): Diagnostic {
+    const hot = new Map<string, string[]>();
+    for (const { controller, key } of this.#queue) {
+      const name = this.#controllers[controller]?.name ?? '';
+      const keys = hot.get(name);
+      if (keys === undefined) hot.set(name, [key]);
+      else keys.push(key);
+    }
+    this.#queue = [];
+    this.#queued.clear();
+    const names = [...hot].map(([name, keys]) => `${name} (${keys.slice(0, 3).join(', ')}${keys.length > 3 ? ` and ${keys.length - 3} more` : ''})`);
+    return { severity: 'error', code: 'not-settled', message: `controllers did not come to rest within ${rounds} rounds: ${names.join('; ')}` };
+  }
+}

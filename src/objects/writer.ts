@@ -1,0 +1,275 @@
+/** Writes objects: identity, versions, namespaces, deletion. Every change of the store is made here. */
+import { CowMap } from '../base/cow-map.ts';
+import { admit, type FieldValidation, nameOf } from './admission.ts';
+import type { ApiFailure, ApiResult, ApplyOutcome } from './api.ts';
+import { type EventObject, eventName, nextEvent } from './events.ts';
+import { stableSuffix, stableUid } from './identity.ts';
+import type { KindInfo, KindRegistry } from './kind-registry.ts';
+import { collectGarbage, emptyNamespace } from './lifecycle.ts';
+import { lastAppliedOf, missingAnnotationWarning, withLastApplied, withoutServerFields } from './patch/last-applied.ts';
+import { threeWayMerge } from './patch/three-way.ts';
+import { type Fields, isFields } from './patch/values.ts';
+import { alreadyExists, badRequest, conflict, forbidden, notFound } from './status.ts';
+import type { ObjectStore } from './store/object-store.ts';
+import { type Kind, type KubeObject, type ObjectMeta, objectKey, type StoreView } from './types.ts';
+
+export interface Write {
+  readonly validation: FieldValidation;
+  readonly dryRun: boolean;
+  /** Writes status instead of everything else. */
+  readonly part: 'main' | 'status';
+  /** A controller's: the resource version is not compared. */
+  readonly force: boolean;
+}
+
+/** Kubernetes: a generated name that is taken is tried again this often. */
+const maxNameAttempts = 8;
+
+export interface WriterSnapshot {
+  readonly revision: number;
+  readonly counters: ReadonlyMap<string, number>;
+  readonly garbage: readonly string[];
+}
+
+export class Writer {
+  readonly #store: ObjectStore;
+  readonly #registry: KindRegistry;
+  readonly #view: StoreView;
+  readonly #seed: number;
+  readonly #timestamp: () => string;
+  /** The last resource version given. */
+  #revision = 0;
+  /** Times a key was removed, and generated names so far: what makes the next uid or suffix another one. */
+  readonly #counters = new CowMap<string, number>();
+  /** Uids of owners that have gone, whose dependants are to be looked at. */
+  #garbage: string[] = [];
+
+  /** `timestamp` gives now as RFC 3339. */
+  constructor(store: ObjectStore, registry: KindRegistry, view: StoreView, seed: number, timestamp: () => string) {
+    this.#store = store;
+    this.#registry = registry;
+    this.#view = view;
+    this.#seed = seed;
+    this.#timestamp = timestamp;
+  }
+
+  snapshot(): WriterSnapshot {
+    return { revision: this.#revision, counters: this.#counters.snapshot(), garbage: this.#garbage.slice() };
+  }
+
+  restore(snapshot: WriterSnapshot): void {
+    this.#revision = snapshot.revision;
+    this.#counters.restore(snapshot.counters);
+    this.#garbage = snapshot.garbage.slice();
+  }
+
+  create(info: KindInfo, given: KubeObject, write: Write): ApiResult<KubeObject> {
+    const { kind } = info;
+    const admitted = admit(info, given, undefined, (object) => this.#prepareNew(info, object), write.validation, this.#view);
+    if (!admitted.ok) return admitted;
+    const { object, warnings } = admitted;
+    const key = objectKey(object);
+    const { name, namespace } = object.metadata;
+    if (this.#store.find(key) !== undefined) return alreadyExists(kind, name);
+    const refusal = namespace === undefined ? undefined : this.#namespaceRefusal(kind, name, namespace);
+    if (refusal !== undefined) return refusal;
+    const times = this.#counters.get(`uid ${key}`) ?? 0;
+    const metadata: ObjectMeta = {
+      ...object.metadata,
+      uid: object.metadata.uid ?? stableUid(this.#seed, `${key} ${times}`),
+      creationTimestamp: this.#timestamp(),
+      resourceVersion: String(this.#revision + 1),
+      ...(hasGeneration(kind, object) ? { generation: 1 } : {}),
+    };
+    const stored: KubeObject = { ...object, metadata };
+    if (!write.dryRun) {
+      this.#revision += 1;
+      this.#store.put(stored);
+    }
+    return { ok: true, value: stored, warnings };
+  }
+
+  update(info: KindInfo, given: KubeObject, write: Write, expected?: KubeObject): ApiResult<KubeObject> {
+    const { kind } = info;
+    const name = nameOf(given);
+    const old =
+      expected ??
+      this.#store.find(
+        objectKey({ ...given, metadata: { ...given.metadata, ...(kind.namespaced ? { namespace: given.metadata?.namespace ?? 'default' } : {}) } }),
+      );
+    if (old === undefined) return notFound(kind, name);
+    const { resourceVersion } = old.metadata;
+    const wanted = given.metadata?.resourceVersion;
+    if (!write.force && wanted !== undefined && wanted !== resourceVersion) {
+      return conflict(kind, name, 'the object has been modified; please apply your changes to the latest version and try again');
+    }
+    const whole: KubeObject = write.part === 'status' ? { ...old, status: given.status } : withStatusOf(given, old);
+    if (expected !== undefined && (given.kind !== old.kind || given.apiVersion !== old.apiVersion)) {
+      return badRequest(
+        `the API version in the data (${String(given.apiVersion)}) does not match the expected API version (${old.apiVersion})`,
+        kind,
+        old.metadata.name,
+      );
+    }
+    const admitted = admit(info, whole, old, (object) => prepareOld(object, old), write.validation, this.#view);
+    if (!admitted.ok) return admitted;
+    if (!admitted.changed) return { ok: true, value: old, warnings: admitted.warnings };
+    const { object } = admitted;
+    const isNewSpec = write.part === 'main' && hasGeneration(kind, object) && changedBesideMetadata(object, old);
+    const stored: KubeObject = {
+      ...object,
+      metadata: { ...object.metadata, resourceVersion: String(this.#revision + 1), ...(isNewSpec ? { generation: (old.metadata.generation ?? 0) + 1 } : {}) },
+    };
+    if (!write.dryRun) {
+      this.#revision += 1;
+      const { deletionTimestamp, finalizers = [] } = stored.metadata;
+      if (deletionTimestamp !== undefined && finalizers.length === 0 && stored.kind !== 'Namespace') this.#erase(old);
+      else this.#store.put(stored);
+    }
+    return { ok: true, value: stored, warnings: admitted.warnings };
+  }
+
+  apply(info: KindInfo, given: KubeObject, write: Write): ApiResult<ApplyOutcome> {
+    if (!isFields(given.metadata))
+      return badRequest(
+        `${info.kind.kind} in version ${JSON.stringify(info.version)} cannot be handled as a ${info.kind.kind}: metadata is not an object`,
+        info.kind,
+      );
+    const named = this.#prepareNamespace(info.kind, given);
+    const live = this.#store.find(objectKey(named));
+    const annotated = withLastApplied(named);
+    if (live === undefined) {
+      const created = this.create(info, annotated, write);
+      return created.ok ? { ok: true, value: { object: created.value, outcome: 'created' }, warnings: created.warnings } : created;
+    }
+    const original = lastAppliedOf(live);
+    const merged = threeWayMerge(info.schema, original ?? {}, withoutServerFields(annotated), live as unknown as Fields);
+    const updated = this.update(info, merged as unknown as KubeObject, { ...write, force: true }, live);
+    if (!updated.ok) return updated;
+    const warnings = original === undefined ? [missingAnnotationWarning(info.kind, live.metadata.name), ...updated.warnings] : updated.warnings;
+    return { ok: true, value: { object: updated.value, outcome: updated.value === live ? 'unchanged' : 'configured' }, warnings };
+  }
+
+  #prepareNamespace(kind: Kind, object: KubeObject): KubeObject {
+    const { namespace, ...metadata } = object.metadata;
+    if (!kind.namespaced) return namespace === undefined ? object : { ...object, metadata };
+    return namespace === undefined || namespace === '' ? { ...object, metadata: { ...object.metadata, namespace: 'default' } } : object;
+  }
+
+  #prepareNew(info: KindInfo, given: KubeObject): KubeObject {
+    const { resourceVersion: _, generation: __, deletionTimestamp: ___, deletionGracePeriodSeconds: ____, ...metadata } = given.metadata;
+    const object = this.#prepareNamespace(info.kind, { ...given, metadata });
+    const { name, generateName, namespace } = object.metadata;
+    if ((name !== undefined && name !== '') || generateName === undefined || generateName === '') return object;
+    const purpose = `${info.kind.kind}/${namespace ?? ''}/${generateName}`;
+    for (let attempt = 0; attempt < maxNameAttempts; attempt += 1) {
+      const count = this.#counters.get(`name ${purpose}`) ?? 0;
+      this.#counters.set(`name ${purpose}`, count + 1);
+      const generated = { ...object, metadata: { ...object.metadata, name: generateName.slice(0, 58) + stableSuffix(this.#seed, `${purpose} ${count}`, 5) } };
+      if (this.#store.find(objectKey(generated)) === undefined) return generated;
+    }
+    return object;
+  }
+
+  #namespaceRefusal(kind: Kind, name: string, namespace: string): ApiFailure | undefined {
+    const namespaceKind = this.#registry.info('Namespace')?.kind;
+    if (namespaceKind === undefined) return undefined;
+    const object = this.#store.find(`Namespace/${namespace}`);
+    if (object === undefined) return notFound(namespaceKind, namespace);
+    if (object.metadata.deletionTimestamp === undefined) return undefined;
+    return forbidden(kind, name, `unable to create new content in namespace ${namespace} because it is being terminated`);
+  }
+
+  /** Deletes, or marks for deletion where finalizers or the content of a namespace must go first. */
+  removeObject(object: KubeObject): void {
+    const isHeld = (object.metadata.finalizers ?? []).length > 0 || object.kind === 'Namespace';
+    if (!isHeld) {
+      this.#erase(object);
+      return;
+    }
+    if (object.metadata.deletionTimestamp !== undefined) return;
+    this.#revision += 1;
+    const metadata: ObjectMeta = {
+      ...object.metadata,
+      deletionTimestamp: this.#timestamp(),
+      deletionGracePeriodSeconds: 0,
+      resourceVersion: String(this.#revision),
+    };
+    this.#store.put(
+      object.kind === 'Namespace'
+        ? { ...object, metadata, status: { ...(object.status as object | undefined), phase: 'Terminating' } }
+        : { ...object, metadata },
+    );
+  }
+
+  #erase(object: KubeObject): void {
+    const key = objectKey(object);
+    this.#revision += 1;
+    this.#counters.set(`uid ${key}`, (this.#counters.get(`uid ${key}`) ?? 0) + 1);
+    this.#store.remove(key);
+    if (object.metadata.uid !== undefined) this.#garbage.push(object.metadata.uid);
+  }
+
+  /** Before each round: dependants of what has gone, and namespaces that are going. */
+  cleanUp(): boolean {
+    let cleaned = false;
+    const garbage = this.#garbage;
+    this.#garbage = [];
+    for (const uid of garbage) {
+      if (this.#store.dependants(uid).length === 0) continue;
+      cleaned = true;
+      collectGarbage(this.#store, uid, (object) => this.removeObject(object));
+    }
+    for (const namespace of this.#store.list('Namespace')) {
+      if (namespace.metadata.deletionTimestamp === undefined) continue;
+      if (!emptyNamespace(this.#store, this.#registry, namespace.metadata.name, (object) => this.removeObject(object))) continue;
+      if ((namespace.metadata.finalizers ?? []).length > 0) continue;
+      this.#erase(namespace);
+      cleaned = true;
+    }
+    return cleaned;
+  }
+
+  event(about: KubeObject, words: Parameters<typeof nextEvent>[3]): void {
+    const namespace = about.metadata.namespace ?? 'default';
+    if (this.#registry.info('Namespace') !== undefined && this.#store.find(`Namespace/${namespace}`)?.metadata.deletionTimestamp !== undefined) return;
+    const name = eventName(about, words.type, words.reason, words.message, words.component);
+    const known = this.#store.find(`Event/${namespace}/${name}`) as EventObject | undefined;
+    const timestamp = this.#timestamp();
+    const event = nextEvent(known, name, about, words, timestamp);
+    this.#revision += 1;
+    const identity = known === undefined ? { uid: stableUid(this.#seed, `Event/${namespace}/${name}`), creationTimestamp: timestamp } : {};
+    this.#store.put({ ...event, metadata: { ...event.metadata, ...identity, resourceVersion: String(this.#revision) } });
+  }
+}
+
+const hasGeneration = (kind: Kind, object: KubeObject): boolean => kind.hasGeneration ?? object.spec !== undefined;
+
+function changedBesideMetadata(object: KubeObject, old: KubeObject): boolean {
+  const now = object as unknown as Fields;
+  const before = old as unknown as Fields;
+  return Object.keys({ ...now, ...before }).some((key) => key !== 'metadata' && key !== 'status' && now[key] !== before[key]);
+}
+
+/** A write of the main part keeps the stored status. */
+function withStatusOf(given: KubeObject, old: KubeObject): KubeObject {
+  if (given.status === old.status) return given;
+  const { status: _, ...rest } = given;
+  return old.status === undefined ? rest : { ...rest, status: old.status };
+}
+
+/** What a writer cannot change is taken from the stored object. */
+function prepareOld(object: KubeObject, old: KubeObject): KubeObject {
+  if (object.metadata === old.metadata) return object;
+  const { uid, creationTimestamp, resourceVersion, generation, deletionTimestamp, deletionGracePeriodSeconds, namespace } = old.metadata;
+  const kept: Record<string, unknown> = { creationTimestamp, resourceVersion, generation, deletionTimestamp, deletionGracePeriodSeconds };
+  const metadata: Record<string, unknown> = { ...object.metadata };
+  for (const key of Object.keys(kept)) {
+    if (kept[key] === undefined) delete metadata[key];
+    else metadata[key] = kept[key];
+  }
+  if (metadata.uid === undefined && uid !== undefined) metadata.uid = uid;
+  if (namespace === undefined) delete metadata.namespace;
+  else if (metadata.namespace === undefined) metadata.namespace = namespace;
+  return { ...object, metadata: metadata as unknown as ObjectMeta };
+}

@@ -1,0 +1,61 @@
+/** Ages and times as kubectl prints them, by the virtual clock. Kubernetes: apimachinery/pkg/util/duration */
+import type { RowContext } from '../../objects/types.ts';
+import type { ShellHost } from '../../world/shell-host.ts';
+
+/** `20s`, `2m43s`, `5h12m`, `3d`. */
+export function humanDuration(totalSeconds: number): string {
+  const seconds = Math.trunc(totalSeconds);
+  if (seconds < -1) return '<invalid>';
+  if (seconds < 0) return '0s';
+  if (seconds < 120) return `${seconds}s`;
+  const minutes = Math.trunc(seconds / 60);
+  if (minutes < 10) return seconds % 60 === 0 ? `${minutes}m` : `${minutes}m${seconds % 60}s`;
+  if (minutes < 180) return `${minutes}m`;
+  const hours = Math.trunc(minutes / 60);
+  if (hours < 8) return minutes % 60 === 0 ? `${hours}h` : `${hours}h${minutes % 60}m`;
+  if (hours < 48) return `${hours}h`;
+  const days = Math.trunc(hours / 24);
+  if (hours < 192) return hours % 24 === 0 ? `${days}d` : `${days}d${hours % 24}h`;
+  if (hours < 24 * 365 * 2) return `${days}d`;
+  const years = Math.trunc(hours / 24 / 365);
+  if (hours < 24 * 365 * 8) return days % 365 === 0 ? `${years}y` : `${years}y${days % 365}d`;
+  return `${years}y`;
+}
+
+export function virtualMs(host: ShellHost): number {
+  return host.epochMs + host.nowNs / 1e6;
+}
+
+/** Seconds since an RFC 3339 time, undefined when it is none. */
+export function secondsSince(host: ShellHost, timestamp: string | undefined): number | undefined {
+  const then = timestamp === undefined ? Number.NaN : Date.parse(timestamp);
+  // Times have whole seconds; the clock is cut the same way, so that an age is never negative.
+  return Number.isNaN(then) ? undefined : Math.floor(virtualMs(host) / 1000) - Math.floor(then / 1000);
+}
+
+export function ageOf(host: ShellHost, timestamp: string | undefined): string {
+  const seconds = secondsSince(host, timestamp);
+  return seconds === undefined ? '<unknown>' : humanDuration(seconds);
+}
+
+export function rowContext(host: ShellHost): RowContext {
+  return { nowNs: host.nowNs, view: host.api.view, age: (timestamp) => ageOf(host, timestamp) };
+}
+
+const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** RFC 1123 with a numeric zone: `Sun, 22 Nov 2026 20:00:00 +0000`. */
+export function rfc1123(timestamp: string): string {
+  const ms = Date.parse(timestamp);
+  if (Number.isNaN(ms)) return timestamp;
+  const date = new Date(ms);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  return `${WEEKDAYS[date.getUTCDay()]}, ${two(date.getUTCDate())} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()} ${date.toISOString().slice(11, 19)} +0000`;
+}
+
+/** Go's `2026-11-22 20:00:00 +0000 UTC`. */
+export function goTime(timestamp: string): string {
+  const ms = Date.parse(timestamp);
+  return Number.isNaN(ms) ? timestamp : `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} +0000 UTC`;
+}

@@ -1,0 +1,206 @@
+/** What every kubectl verb needs: namespace, resource arguments, the server's failures in kubectl's words. */
+import type { ApiFailure, ApiResult } from '../../objects/api.ts';
+import type { Kind, KubeObject, ObjectKey } from '../../objects/types.ts';
+import type { Invocation, Outcome } from '../command.ts';
+import { type Flag, KubectlError, type ParsedFlags } from './flags.ts';
+
+/** One call of kubectl. */
+export interface Kubectl {
+  readonly invocation: Invocation;
+  readonly flags: ParsedFlags;
+  readonly verb: string;
+  readonly namespace: string;
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+}
+
+export interface Verb {
+  readonly name: string;
+  readonly summary: string;
+  readonly flags: readonly Flag[];
+  readonly run: (kubectl: Kubectl) => Outcome;
+  /** What may follow: resource kinds and names are offered for `resources`, names of one kind for a kind's name. */
+  readonly completes?: 'resources' | 'pods' | 'files' | 'nodes';
+}
+
+export function defineVerb(verb: Verb): Verb {
+  return verb;
+}
+
+export function groupOf(apiVersion: string): string {
+  return apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
+}
+
+/** `deployment.apps`, `pod`: how kubectl names what it has changed. */
+export function qualifiedName(kind: Pick<Kind, 'kind' | 'apiVersion'>): string {
+  const group = groupOf(kind.apiVersion);
+  return group === '' ? kind.kind.toLowerCase() : `${kind.kind.toLowerCase()}.${group}`;
+}
+
+/** `deployments.apps`, `pods`: how the server names a resource. */
+export function qualifiedPlural(kind: Pick<Kind, 'plural' | 'apiVersion'>): string {
+  const group = groupOf(kind.apiVersion);
+  return group === '' ? kind.plural : `${kind.plural}.${group}`;
+}
+
+/** kubectl's text for a failure, with a newline. Kubernetes: kubectl/pkg/cmd/util/helpers.go */
+export function failureText(failure: ApiFailure): string {
+  if (failure.reason === 'Invalid') {
+    const match = /^(\S+) "([^"]*)" is invalid: /.exec(failure.message);
+    if (match !== null) {
+      const kind = (match[1] ?? '').split('.')[0] ?? '';
+      const causes = failure.causes.map((cause) => `${cause.path}: ${cause.message}`);
+      const list = causes.length > 1 ? `\n${causes.map((cause) => `* ${cause}`).join('\n')}` : (causes[0] ?? failure.message.slice(match[0].length));
+      return `The ${kind} "${match[2]}" is invalid: ${list}\n`;
+    }
+    return `The request is invalid: ${failure.message}\n`;
+  }
+  return `Error from server (${failure.reason}): ${failure.message}\n`;
+}
+
+/** The value, or kubectl's error. */
+export function expectOk<T>(result: ApiResult<T>): T {
+  if (result.ok) return result.value;
+  throw new KubectlError(failureText(result).trimEnd());
+}
+
+export function findKind(kubectl: Kubectl, word: string): Kind {
+  const kind = kubectl.invocation.host.api.findKind(word);
+  if (kind === undefined) throw new KubectlError(`error: the server doesn't have a resource type "${word}"`);
+  return kind;
+}
+
+export function keyOf(kind: Pick<Kind, 'kind' | 'namespaced'>, namespace: string, name: string): ObjectKey {
+  return kind.namespaced ? `${kind.kind}/${namespace}/${name}` : `${kind.kind}/${name}`;
+}
+
+export interface ResourceRequest {
+  readonly kind: Kind;
+  /** Absent: all of the kind. */
+  readonly name: string | undefined;
+}
+
+const ALL_KINDS = ['pods', 'services', 'daemonsets', 'deployments', 'replicasets', 'statefulsets', 'jobs', 'cronjobs'];
+
+/** `pods`, `pod web-1 web-2`, `pods,svc`, `deploy/web svc/web`, `all`. Kubernetes: cli-runtime/pkg/resource/builder.go */
+export function readResources(kubectl: Kubectl, args: readonly string[]): { readonly requests: readonly ResourceRequest[]; readonly single: boolean } {
+  if (args.some((word) => word.includes('/'))) {
+    const requests = args.map((word): ResourceRequest => {
+      if (!word.includes('/')) throw new KubectlError("error: there is no need to specify a resource type as a separate argument when passing arguments in resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource resource/<resource_name>'");
+      const [resource = '', name = '', more] = word.split('/');
+      if (more !== undefined || resource === '' || name === '') throw new KubectlError('error: arguments in resource/name form must have a single resource and name');
+      return { kind: findKind(kubectl, resource), name };
+    });
+    return { requests, single: requests.length === 1 };
+  }
+  const words = (args[0] ?? '').split(',').filter((word) => word !== '');
+  const { api } = kubectl.invocation.host;
+  const kinds = words.flatMap((word) => (word === 'all' ? ALL_KINDS.flatMap((name) => api.findKind(name) ?? []) : [findKind(kubectl, word)]));
+  const names = args.slice(1);
+  if (names.length === 0) return { requests: kinds.map((kind) => ({ kind, name: undefined })), single: false };
+  return { requests: kinds.flatMap((kind) => names.map((name): ResourceRequest => ({ kind, name }))), single: names.length === 1 && kinds.length === 1 };
+}
+
+export function notFoundText(kind: Kind, name: string): string {
+  return `Error from server (NotFound): ${qualifiedPlural(kind)} "${name}" not found`;
+}
+
+/** @throws {KubectlError} NotFound */
+export function getObject(kubectl: Kubectl, kind: Kind, name: string): KubeObject {
+  const { view } = kubectl.invocation.host.api;
+  const found = view.find(keyOf(kind, kubectl.namespace, name));
+  if (found === undefined) throw new KubectlError(notFoundText(kind, name));
+  return found;
+}
+
+/** Objects a verb acts on: named ones, those of a selector, or all with --all. Missing ones are told and make the exit code 1. */
+export function selectObjects(kubectl: Kubectl, args: readonly string[]): { readonly objects: readonly (readonly [Kind, KubeObject])[]; readonly failed: boolean } {
+  const { flags } = kubectl;
+  const selector = flags.get('selector');
+  const { requests } = readResources(kubectl, args);
+  const objects: (readonly [Kind, KubeObject])[] = [];
+  let failed = false;
+  for (const { kind, name } of requests) {
+    if (name === undefined) {
+      const test = parseSelector(selector);
+      for (const object of listObjects(kubectl, kind)) if (test(object.metadata.labels ?? {})) objects.push([kind, object]);
+      continue;
+    }
+    if (selector !== '') throw new KubectlError('error: name cannot be provided when a selector is specified');
+    const found = kubectl.invocation.host.api.view.find(keyOf(kind, kubectl.namespace, name));
+    if (found === undefined) {
+      kubectl.err(`${notFoundText(kind, name)}\n`);
+      failed = true;
+    } else objects.push([kind, found]);
+  }
+  return { objects, failed };
+}
+
+/** All objects of a kind in the namespace of the call (or in all with -A). */
+export function listObjects(kubectl: Kubectl, kind: Kind): readonly KubeObject[] {
+  const { view } = kubectl.invocation.host.api;
+  const everywhere = !kind.namespaced || kubectl.flags.bool('all-namespaces');
+  return everywhere ? view.list(kind.kind) : view.list(kind.kind, kubectl.namespace);
+}
+
+/** Label selectors as kubectl takes them. @throws {KubectlError} in the API machinery's words. */
+export function parseSelector(text: string): (labels: Readonly<Record<string, string>>) => boolean {
+  const tests: ((labels: Readonly<Record<string, string>>) => boolean)[] = [];
+  const key = '[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?';
+  const value = '[A-Za-z0-9_.-]*';
+  let rest = text.trim();
+  const valueOf = (labels: Readonly<Record<string, string>>, name: string): string | undefined => (Object.hasOwn(labels, name) ? labels[name] : undefined);
+  while (rest !== '') {
+    const sets = new RegExp(`^(${key})\\s+(in|notin)\\s+\\(([^)]*)\\)\\s*(,|$)`).exec(rest);
+    const equals = new RegExp(`^(${key})\\s*(==|=|!=)\\s*(${value})\\s*(,|$)`).exec(rest);
+    const exists = new RegExp(`^(!?)\\s*(${key})\\s*(,|$)`).exec(rest);
+    const match = sets ?? equals ?? exists;
+    if (match === null) throw new KubectlError(`error: unable to parse requirement: found '${rest.split(',')[0]}', expected: identifier`);
+    if (sets !== null) {
+      const [, name = '', operator, inside = ''] = sets;
+      const allowed = inside.split(',').map((word) => word.trim());
+      tests.push((labels) => {
+        const found = valueOf(labels, name);
+        return operator === 'in' ? found !== undefined && allowed.includes(found) : found === undefined || !allowed.includes(found);
+      });
+    } else if (equals !== null) {
+      const [, name = '', operator, wanted] = equals;
+      tests.push((labels) => (valueOf(labels, name) === wanted) === (operator !== '!='));
+    } else {
+      const [, negated, name = ''] = exists ?? [];
+      tests.push((labels) => (valueOf(labels, name) !== undefined) === (negated === ''));
+    }
+    const consumed = match[0];
+    rest = rest.slice(consumed.length).trim();
+    if (consumed.endsWith(',') && rest === '') throw new KubectlError("error: unable to parse requirement: found '', expected: identifier after ','");
+  }
+  return (labels) => tests.every((test) => test(labels));
+}
+
+/** ` (dry run)` or nothing. */
+export function dryRunSuffix(flags: ParsedFlags): string {
+  const mode = flags.get('dry-run');
+  return mode === 'client' ? ' (dry run)' : mode === 'server' ? ' (server dry run)' : '';
+}
+
+export const dryRunFlag: Flag = { name: 'dry-run', type: 'optional', bare: 'unchanged' };
+export const outputFlag: Flag = { name: 'output', short: 'o', type: 'string' };
+export const selectorFlag: Flag = { name: 'selector', short: 'l', type: 'string' };
+export const filenameFlag: Flag = { name: 'filename', short: 'f', type: 'list' };
+export const allNamespacesFlag: Flag = { name: 'all-namespaces', short: 'A', type: 'bool' };
+
+/** @throws {KubectlError} for a bad --dry-run. */
+export function checkDryRun(flags: ParsedFlags): boolean {
+  const mode = flags.get('dry-run');
+  if (!flags.has('dry-run') || mode === 'none' || mode === 'false') return false;
+  if (mode === 'client' || mode === 'server') return true;
+  if (mode === 'unchanged') throw new KubectlError('error: --dry-run without a value is deprecated and is not taken here; use --dry-run=client');
+  throw new KubectlError(`error: Invalid dry-run value (${mode}). Must be "none", "server", or "client".`);
+}
+
+export const MUST_PROVIDE = `error: You must provide one or more resources by argument or filename.
+Example resource specifications include:
+   '-f rsrc.yaml'
+   '--filename=rsrc.json'
+   '<resource> <name>'
+   '<resource>'`;

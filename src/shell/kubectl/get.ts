@@ -1,0 +1,241 @@
+/** kubectl get: tables as the server gives them, and every other output. */
+import type { Kind, KubeObject } from '../../objects/types.ts';
+import type { Outcome } from '../command.ts';
+import { formatTable } from '../table.ts';
+import { ageOf, rowContext } from './age.ts';
+import { allNamespacesFlag, defineVerb, type Kubectl, keyOf, listObjects, notFoundText, outputFlag, parseSelector, qualifiedName, readResources, selectorFlag } from './client.ts';
+import { filesOf } from './apply.ts';
+import { KubectlError } from './flags.ts';
+import { evaluatePath, JsonPathError, parseRelaxedPath } from './jsonpath.ts';
+import { formatObjects, parseOutput } from './output.ts';
+import type { GetWatchState } from './watches.ts';
+
+export interface TableOptions {
+  readonly wide: boolean;
+  readonly headers: boolean;
+  readonly namespaces: boolean;
+  readonly showLabels: boolean;
+  readonly labelColumns: readonly string[];
+  /** `pod/` before names, when several kinds are listed. */
+  readonly prefixed: boolean;
+  readonly showKind: boolean;
+}
+
+/** Header and cells of objects of one kind. */
+export function tableRows(kubectl: Pick<Kubectl, 'invocation'>, kind: Kind, objects: readonly KubeObject[], options: TableOptions): { readonly header: readonly string[]; readonly rows: readonly (readonly string[])[] } {
+  const { host } = kubectl.invocation;
+  const context = rowContext(host);
+  const visible = kind.columns.map((column, index) => [column, index] as const).filter(([column]) => column.priority === 0 || options.wide);
+  const namespaces = options.namespaces && kind.namespaced;
+  const header = [
+    ...(namespaces ? ['NAMESPACE'] : []),
+    ...visible.map(([column]) => column.name.toUpperCase()),
+    ...options.labelColumns.map((label) => label.slice(label.lastIndexOf('/') + 1).toUpperCase()),
+    ...(options.showLabels ? ['LABELS'] : []),
+  ];
+  const prefix = options.prefixed || options.showKind ? `${qualifiedName(kind)}/` : '';
+  const rows = objects.map((object) => {
+    const cells = kind.row(object, context);
+    const labels = object.metadata.labels ?? {};
+    const shown = visible.map(([column, index]) => (column.name.toUpperCase() === 'NAME' ? prefix : '') + (cells[index] ?? ''));
+    const labelText = Object.keys(labels)
+      .sort()
+      .map((key) => `${key}=${labels[key]}`)
+      .join(',');
+    return [
+      ...(namespaces ? [object.metadata.namespace ?? ''] : []),
+      ...shown,
+      ...options.labelColumns.map((label) => (Object.hasOwn(labels, label) ? (labels[label] ?? '') : '')),
+      ...(options.showLabels ? [labelText === '' ? '<none>' : labelText] : []),
+    ];
+  });
+  return { header, rows };
+}
+
+const FIELD_SELECTORS: Readonly<Record<string, readonly string[]>> = {
+  Pod: ['spec.nodeName', 'spec.restartPolicy', 'spec.schedulerName', 'spec.serviceAccountName', 'spec.hostNetwork', 'status.phase', 'status.podIP', 'status.nominatedNodeName'],
+  Node: ['spec.unschedulable'],
+  Namespace: ['status.phase'],
+  Secret: ['type'],
+  Service: ['spec.clusterIP', 'spec.type'],
+  Event: ['involvedObject.kind', 'involvedObject.name', 'involvedObject.namespace', 'involvedObject.uid', 'reason', 'reportingComponent', 'source', 'type'],
+  ReplicaSet: ['status.replicas'],
+};
+
+/** `status.phase=Running,metadata.name!=x`. @throws {KubectlError} for a field that the server has no index for. */
+export function parseFieldSelector(kind: Kind, text: string): (object: KubeObject) => boolean {
+  const tests = text
+    .split(',')
+    .filter((part) => part !== '')
+    .map((part) => {
+      const match = /^([^=!]+)(==|=|!=)(.*)$/.exec(part);
+      if (match === null) throw new KubectlError(`error: invalid field selector: ${part}`);
+      const [, path = '', operator, wanted] = match;
+      if (path !== 'metadata.name' && path !== 'metadata.namespace' && !(FIELD_SELECTORS[kind.kind] ?? []).includes(path)) {
+        throw new KubectlError(`Error from server (BadRequest): Unable to find "${kind.apiVersion.includes('/') ? kind.apiVersion : `/${kind.apiVersion}`}, Resource=${kind.plural}" that match label selector "", field selector "${text}": field label not supported: ${path}`);
+      }
+      return (object: KubeObject): boolean => {
+        let value: unknown = object;
+        for (const key of path.split('.')) value = typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? (value as Readonly<Record<string, unknown>>)[key] : undefined;
+        return (String(value ?? (path === 'spec.unschedulable' ? 'false' : '')) === wanted) === (operator !== '!=');
+      };
+    });
+  return (object) => tests.every((test) => test(object));
+}
+
+function sortObjects(objects: readonly KubeObject[], path: string): readonly KubeObject[] {
+  if (path === '') return objects;
+  const node = parsePath(path);
+  const valueOf = (object: KubeObject): unknown => (node?.kind === 'path' ? evaluatePath(node.steps, object, false)[0] : undefined);
+  const keyed = objects.map((object) => [valueOf(object), object] as const);
+  if (objects.length > 0 && keyed.every(([value]) => value === undefined)) throw new KubectlError(`error: couldn't find any field with path "${path.startsWith('{') ? path : `{${path}}`}" in the list of objects`);
+  const compare = (a: unknown, b: unknown): number => (a === undefined ? (b === undefined ? 0 : -1) : b === undefined ? 1 : typeof a === 'number' && typeof b === 'number' ? a - b : String(a) < String(b) ? -1 : String(a) > String(b) ? 1 : 0);
+  return keyed.toSorted(([a], [b]) => compare(a, b)).map(([, object]) => object);
+}
+
+function parsePath(path: string): ReturnType<typeof parseRelaxedPath>[number] | undefined {
+  try {
+    return parseRelaxedPath(path)[0];
+  } catch (error) {
+    if (error instanceof JsonPathError) throw new KubectlError(`error: error parsing jsonpath: ${error.message}`);
+    throw error;
+  }
+}
+
+export const get = defineVerb({
+  name: 'get',
+  summary: 'lists objects',
+  completes: 'resources',
+  flags: [
+    outputFlag,
+    selectorFlag,
+    allNamespacesFlag,
+    { name: 'filename', short: 'f', type: 'list' },
+    { name: 'field-selector', type: 'string' },
+    { name: 'label-columns', short: 'L', type: 'list' },
+    { name: 'show-labels', type: 'bool' },
+    { name: 'show-kind', type: 'bool' },
+    { name: 'no-headers', type: 'bool' },
+    { name: 'sort-by', type: 'string' },
+    { name: 'watch', short: 'w', type: 'bool' },
+    { name: 'watch-only', type: 'bool' },
+    { name: 'ignore-not-found', type: 'bool' },
+    { name: 'show-managed-fields', type: 'bool' },
+    { name: 'chunk-size', type: 'int' },
+    { name: 'server-print', type: 'bool' },
+    { name: 'raw', type: 'string' },
+  ],
+  run: (kubectl) => runGet(kubectl),
+});
+
+function requestsOf(kubectl: Kubectl): ReturnType<typeof readResources> {
+  const { flags } = kubectl;
+  if (flags.has('filename')) {
+    const named = filesOf(kubectl, flags.all('filename'));
+    return readResources(kubectl, named.map(({ kind, name }) => `${kind}/${name}`));
+  }
+  if (flags.args.length === 0) {
+    kubectl.err('You must specify the type of resource to get. Use "kubectl api-resources" for a complete list of supported resources.\n\n');
+    throw new KubectlError('error: Required resource not specified.\nUse "kubectl explain <resource>" for a detailed description of that resource (e.g. kubectl explain pods).\nSee \'kubectl get -h\' for help and examples');
+  }
+  return readResources(kubectl, flags.args);
+}
+
+function runGet(kubectl: Kubectl): Outcome {
+  const { flags, invocation } = kubectl;
+  if (flags.has('raw')) throw new KubectlError('error: --raw is not part of this simulated kubectl');
+  const { requests, single } = requestsOf(kubectl);
+  const format = parseOutput(flags.get('output'), flags.bool('no-headers'));
+  const named = requests.some((request) => request.name !== undefined);
+  if (named && flags.has('selector')) throw new KubectlError('error: name cannot be provided when a selector is specified');
+  if (named && flags.bool('all-namespaces')) throw new KubectlError('error: a resource cannot be retrieved by name across all namespaces');
+  const selector = parseSelector(flags.get('selector'));
+  const groups: { readonly kind: Kind; readonly objects: KubeObject[] }[] = [];
+  const errors: string[] = [];
+  for (const { kind, name } of requests) {
+    let group = groups.find((candidate) => candidate.kind === kind);
+    if (group === undefined) {
+      group = { kind, objects: [] };
+      groups.push(group);
+    }
+    if (name === undefined) {
+      const fields = parseFieldSelector(kind, flags.get('field-selector'));
+      group.objects.push(...listObjects(kubectl, kind).filter((object) => selector(object.metadata.labels ?? {}) && fields(object)));
+      continue;
+    }
+    const found = invocation.host.api.view.find(keyOf(kind, kubectl.namespace, name));
+    if (found !== undefined) group.objects.push(found);
+    else if (!flags.bool('ignore-not-found')) errors.push(namespaceMissing(kubectl, kind) ?? notFoundText(kind, name));
+  }
+  const sorted = groups.map(({ kind, objects }) => ({ kind, objects: sortObjects(objects, flags.get('sort-by')) }));
+  if (flags.bool('watch') || flags.bool('watch-only')) return watchTable(kubectl, sorted, single, format.kind === 'table' && format.wide);
+  if (format.kind === 'table') printTables(kubectl, sorted, format.wide, errors);
+  else {
+    const objects = sorted.flatMap((group) => group.objects.map((object) => [group.kind, object] as const));
+    if (!(single && objects.length === 0) && !(format.kind !== 'name' && errors.length > 0 && objects.length === 0)) kubectl.out(formatObjects(format, objects, single));
+  }
+  for (const error of errors) kubectl.err(`${error}\n`);
+  return errors.length > 0 ? 1 : 0;
+}
+
+/** A named object in a namespace that is not there: the server names the namespace first. */
+function namespaceMissing(kubectl: Kubectl, kind: Kind): string | undefined {
+  if (!kind.namespaced || kubectl.invocation.host.api.view.find(`Namespace/${kubectl.namespace}`) !== undefined) return undefined;
+  return `Error from server (NotFound): namespaces "${kubectl.namespace}" not found`;
+}
+
+function tableOptions(kubectl: Kubectl, wide: boolean, prefixed: boolean): TableOptions {
+  const { flags } = kubectl;
+  return {
+    wide,
+    headers: !flags.bool('no-headers'),
+    namespaces: flags.bool('all-namespaces'),
+    showLabels: flags.bool('show-labels'),
+    labelColumns: flags.all('label-columns').flatMap((value) => value.split(',')),
+    prefixed,
+    showKind: flags.bool('show-kind'),
+  };
+}
+
+function printTables(kubectl: Kubectl, groups: readonly { readonly kind: Kind; readonly objects: readonly KubeObject[] }[], wide: boolean, errors: readonly string[]): void {
+  const filled = groups.filter((group) => group.objects.length > 0);
+  if (filled.length === 0) {
+    if (errors.length === 0 && !kubectl.flags.bool('ignore-not-found')) {
+      const everywhere = kubectl.flags.bool('all-namespaces') || groups.every((group) => !group.kind.namespaced);
+      kubectl.err(everywhere ? 'No resources found\n' : `No resources found in ${kubectl.namespace} namespace.\n`);
+    }
+    return;
+  }
+  const options = tableOptions(kubectl, wide, groups.length > 1);
+  for (const [index, { kind, objects }] of filled.entries()) {
+    const { header, rows } = tableRows(kubectl, kind, objects, options);
+    if (index > 0) kubectl.out('\n');
+    kubectl.out(formatTable(options.headers ? [header, ...rows] : rows));
+  }
+}
+
+function watchTable(kubectl: Kubectl, groups: readonly { readonly kind: Kind; readonly objects: readonly KubeObject[] }[], single: boolean, wide: boolean): Outcome {
+  const group = groups[0];
+  if (groups.length !== 1 || group === undefined) throw new KubectlError('error: you may only specify a single resource type');
+  const options = tableOptions(kubectl, wide, false);
+  const { header, rows } = tableRows(kubectl, group.kind, group.objects, options);
+  const widths = header.map((cell, column) => Math.max(6, ...[cell, ...rows.map((row) => row[column] ?? '')].map((text) => text.length + 3)));
+  const state: GetWatchState = {
+    kind: group.kind.kind,
+    namespace: group.kind.namespaced && !kubectl.flags.bool('all-namespaces') ? kubectl.namespace : '',
+    name: single ? (group.objects[0]?.metadata.name ?? '') : '',
+    selector: kubectl.flags.get('selector'),
+    options,
+    widths,
+    headerPrinted: rows.length > 0,
+    seen: new Map(group.objects.map((object) => [`${object.metadata.namespace ?? ''}/${object.metadata.name}`, object.metadata.resourceVersion ?? ''])),
+  };
+  if (rows.length > 0 && !kubectl.flags.bool('watch-only')) kubectl.out(formatTable(options.headers ? [header, ...rows] : rows));
+  return { kind: 'watch', watch: 'kubectl-get', state, timeoutSeconds: Number.POSITIVE_INFINITY };
+}
+
+/** Events in order of time, as `kubectl events` and describe show them. */
+export function eventAge(kubectl: Pick<Kubectl, 'invocation'>, event: KubeObject): string {
+  const raw = event as unknown as { readonly lastTimestamp?: string; readonly eventTime?: string };
+  return ageOf(kubectl.invocation.host, raw.lastTimestamp ?? raw.eventTime ?? event.metadata.creationTimestamp);
+}

@@ -1,0 +1,122 @@
+/** What -o can be: tables, yaml, json, name, jsonpath, custom-columns. */
+import { formatYaml } from '../../base/yaml/format-yaml.ts';
+import type { Kind, KubeObject } from '../../objects/types.ts';
+import { formatTable } from '../table.ts';
+import { qualifiedName } from './client.ts';
+import { KubectlError } from './flags.ts';
+import { JsonPathError, parseJsonPath, parseRelaxedPath, renderJsonPath, evaluatePath, sortKeys, valueText } from './jsonpath.ts';
+
+export type OutputFormat =
+  | { readonly kind: 'table'; readonly wide: boolean }
+  | { readonly kind: 'yaml' | 'json' | 'name' }
+  | { readonly kind: 'jsonpath'; readonly template: string }
+  | { readonly kind: 'custom-columns'; readonly columns: readonly { readonly header: string; readonly path: string }[]; readonly headers: boolean };
+
+const ALLOWED = 'custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,wide,yaml';
+
+/** @throws {KubectlError} for an unknown format. */
+export function parseOutput(text: string, noHeaders: boolean): OutputFormat {
+  const equals = text.indexOf('=');
+  const name = equals < 0 ? text : text.slice(0, equals);
+  const argument = equals < 0 ? undefined : text.slice(equals + 1);
+  switch (name) {
+    case '':
+      return { kind: 'table', wide: false };
+    case 'wide':
+      return { kind: 'table', wide: true };
+    case 'yaml':
+    case 'json':
+    case 'name':
+      return { kind: name };
+    case 'jsonpath':
+      if (argument === undefined) throw new KubectlError('error: template format specified but no template given');
+      return { kind: 'jsonpath', template: argument };
+    case 'custom-columns': {
+      if (argument === undefined || argument === '') throw new KubectlError('error: custom-columns format specified but no custom columns given');
+      const columns = argument.split(',').map((part) => {
+        const colon = part.indexOf(':');
+        if (colon < 0) throw new KubectlError(`error: unexpected custom-columns spec: ${part}, expected <header>:<json-path-expr>`);
+        return { header: part.slice(0, colon), path: part.slice(colon + 1) };
+      });
+      return { kind: 'custom-columns', columns, headers: !noHeaders };
+    }
+    case 'go-template':
+    case 'template':
+      throw new KubectlError(`error: -o ${name} is not part of this simulated kubectl; use jsonpath, custom-columns, json or yaml`);
+    default:
+      throw new KubectlError(`error: unable to match a printer suitable for the output format "${text}", allowed formats are: ${ALLOWED}`);
+  }
+}
+
+/** As kubectl prints an object: without managedFields. */
+export function visibleObject(object: KubeObject): KubeObject {
+  if (object.metadata.managedFields === undefined) return object;
+  const { managedFields: _managedFields, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
+/** Go's JSON: sorted keys, four spaces, HTML escaped. */
+export function formatJson(value: unknown): string {
+  return `${JSON.stringify(sortKeys(value), undefined, 4).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`)}\n`;
+}
+
+/** Plain JSON without absent fields, as formatYaml takes it. */
+function plain(value: unknown): Parameters<typeof formatYaml>[0] {
+  return sortKeys(value) as Parameters<typeof formatYaml>[0];
+}
+
+/** Text of objects in a format other than a table. `single`: one object was asked for by name. */
+export function formatObjects(format: Exclude<OutputFormat, { kind: 'table' }>, objects: readonly (readonly [Pick<Kind, 'kind' | 'apiVersion'>, KubeObject])[], single: boolean): string {
+  const visible = objects.map(([, object]) => visibleObject(object));
+  const whole = single ? visible[0] : { apiVersion: 'v1', items: visible, kind: 'List', metadata: { resourceVersion: '' } };
+  switch (format.kind) {
+    case 'yaml':
+      return formatYaml(plain(whole));
+    case 'json':
+      return formatJson(whole);
+    case 'name':
+      return objects.map(([kind, object]) => `${qualifiedName(kind)}/${object.metadata.name}\n`).join('');
+    case 'jsonpath':
+      return renderTemplate(format.template, whole);
+    case 'custom-columns': {
+      const rows = visible.map((object) =>
+        format.columns.map((column) => {
+          const node = parseTemplate(() => parseRelaxedPath(column.path))[0];
+          const values = node?.kind === 'path' ? evaluatePath(node.steps, object, false) : [];
+          return values.length === 0 ? '<none>' : values.map(valueText).join(',');
+        }),
+      );
+      return formatTable([...(format.headers ? [format.columns.map((column) => column.header)] : []), ...rows]);
+    }
+  }
+}
+
+function parseTemplate<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof JsonPathError) throw new KubectlError(`error: error parsing jsonpath: ${error.message}`);
+    throw error;
+  }
+}
+
+function renderTemplate(template: string, value: unknown): string {
+  // kubectl also takes a bare path without braces.
+  const text = template.includes('{') ? template : `{${template}}`;
+  const nodes = parseTemplateFor(text);
+  try {
+    return renderJsonPath(nodes, value, false);
+  } catch (error) {
+    if (error instanceof JsonPathError) throw new KubectlError(`error: error executing jsonpath "${template}": Error executing template: ${error.message}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t${template}`);
+    throw error;
+  }
+}
+
+function parseTemplateFor(template: string): ReturnType<typeof parseJsonPath> {
+  try {
+    return parseJsonPath(template);
+  } catch (error) {
+    if (error instanceof JsonPathError) throw new KubectlError(`error: error parsing jsonpath ${template}, ${error.message}`);
+    throw error;
+  }
+}

@@ -1,0 +1,128 @@
+/** ip: addr, link, route, neigh, rule, netns of iproute2. */
+import { defineCommand, type Invocation, type Outcome } from '../command.ts';
+import { ipAddress } from './ip-address.ts';
+import { ipLink, type IpOptions } from './ip-link.ts';
+import { ipNeigh } from './ip-neigh.ts';
+import { ipRoute } from './ip-route.ts';
+import { cniNetnsName, podNetnsOf } from './net-view.ts';
+
+const USAGE = `Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }
+       ip [ -force ] -batch filename
+where  OBJECT := { address | link | neigh | netns | route | rule }
+       OPTIONS := { -d[etails] | -s[tatistics] | -br[ief] | -4 | -o[neline] }
+`;
+
+const OBJECTS = ['address', 'link', 'route', 'neighbour', 'neighbor', 'rule', 'netns'] as const;
+
+export const ip = defineCommand({
+  name: 'ip',
+  summary: 'addresses, links, routes, neighbours: ip addr, ip -d link, ip route, ip neigh',
+  group: 'network',
+  run: (invocation) => {
+    const words = [...invocation.argv];
+    const options: { -readonly [K in keyof IpOptions]: IpOptions[K] } = { brief: false, details: false, statistics: false, oneLine: false, family: undefined };
+    while (words[0]?.startsWith('-') === true) {
+      const option = words.shift() ?? '';
+      const name = option.replace(/^--?/, '');
+      if (name === 'n' || name === 'netns') {
+        const target = words.shift() ?? '';
+        return inNetns(invocation, target, ['ip', ...words]);
+      }
+      if (['br', 'brief'].includes(name)) options.brief = true;
+      else if (name !== '' && 'details'.startsWith(name)) options.details = true;
+      else if (name !== '' && ('statistics'.startsWith(name) || 'stats'.startsWith(name))) options.statistics = true;
+      else if (name !== '' && 'oneline'.startsWith(name)) options.oneLine = true;
+      else if (name === '4') options.family = 4;
+      else if (name === '6') options.family = 6;
+      else if (name === 'V' || name === 'Version') {
+        invocation.out('ip utility, iproute2-6.1.0, libbpf 1.3.0\n');
+        return 0;
+      } else if (!(name.startsWith('c') && 'color'.startsWith(name.split('=')[0] ?? ''))) {
+        invocation.err(`Option "${option}" is unknown, try "ip -help".\n`);
+        return 255;
+      }
+    }
+    const word = words.shift();
+    const object = word === undefined ? undefined : OBJECTS.find((candidate) => candidate.startsWith(word));
+    if (word === undefined || word === 'help') {
+      invocation.err(USAGE);
+      return word === undefined ? 255 : 255;
+    }
+    switch (object) {
+      case 'address':
+        return ipAddress(invocation, options, words);
+      case 'link':
+        return ipLink(invocation, options, words);
+      case 'route':
+        return ipRoute(invocation, options, words);
+      case 'neighbour':
+      case 'neighbor':
+        return ipNeigh(invocation, words);
+      case 'rule':
+        return ipRule(invocation, words);
+      case 'netns':
+        return ipNetns(invocation, words);
+      default:
+        invocation.err(`Object "${word}" is unknown, try "ip help".\n`);
+        return 1;
+    }
+  },
+  complete: (words, current) => {
+    const offered =
+      words.length === 1
+        ? ['addr', 'link', 'route', 'neigh', 'rule', 'netns', '-d', '-s', '-br']
+        : words.includes('route')
+          ? ['show', 'get', 'add', 'del', 'replace', 'default', 'via', 'dev']
+          : words.includes('link')
+            ? ['show', 'set', 'up', 'down', 'mtu', 'dev']
+            : ['show', 'add', 'del', 'dev', 'flush'];
+    return offered.filter((candidate) => candidate.startsWith(current));
+  },
+});
+
+function ipRule({ out, err }: Invocation, words: readonly string[]): number {
+  if (words[0] !== undefined && !'show'.startsWith(words[0]) && !'list'.startsWith(words[0])) {
+    err(`ip rule ${words[0]}: policy routing is not modelled yet; every netns has the kernel's three rules\n`);
+    return 2;
+  }
+  out('0:\tfrom all lookup local\n32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n');
+  return 0;
+}
+
+function ipNetns(invocation: Invocation, words: readonly string[]): Outcome {
+  const { host, place, out, err } = invocation;
+  const action = words[0] ?? 'list';
+  if (['list', 'ls', 'show'].includes(action)) {
+    if (place.pod === undefined) for (const [index, netns] of podNetnsOf(host, place.hostId).entries()) out(`${cniNetnsName(netns)} (id: ${index})\n`);
+    return 0;
+  }
+  if (action === 'exec') {
+    const target = words[1];
+    if (target === undefined) {
+      err('No netns name specified\n');
+      return 1;
+    }
+    return inNetns(invocation, target, words.slice(2));
+  }
+  if (action === 'identify') {
+    out(place.netns.endsWith('/netns/root') ? '\n' : `${cniNetnsName(place.netns)}\n`);
+    return 0;
+  }
+  err(`ip netns ${action}: only list, exec and identify are simulated; netns come from pods\n`);
+  return 2;
+}
+
+/** A host's program inside a pod's netns: host's file system, pod's network. */
+export function inNetns(invocation: Invocation, name: string, argv: readonly string[]): Outcome {
+  const { host, place, err } = invocation;
+  const netns = podNetnsOf(host, place.hostId).find((candidate) => cniNetnsName(candidate) === name || candidate === `${place.hostId}/netns/${name}`);
+  if (netns === undefined || place.pod !== undefined) {
+    err(`Cannot open network namespace "${name}": No such file or directory\n`);
+    return 255;
+  }
+  if (argv.length === 0) {
+    err('No command specified\n');
+    return 255;
+  }
+  return { kind: 'call', argv, place: { ...place, netns } };
+}

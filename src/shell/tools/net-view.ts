@@ -1,0 +1,95 @@
+/** What the host tools print from: the devices, routes and names of one netns, in the order the kernel lists them. */
+import type { Device, Route } from '../../net/records.ts';
+import type { ShellHost } from '../../world/shell-host.ts';
+
+/** In order of ifindex. */
+export function devicesOf(host: ShellHost, netns: string): Device[] {
+  const devices: Device[] = [];
+  for (const record of host.engine.records.values()) if (record.kind === 'device' && record.netns === netns) devices.push(record);
+  return devices.sort((a, b) => a.index - b.index);
+}
+
+export function findDevice(host: ShellHost, netns: string, name: string): Device | undefined {
+  const record = host.engine.records.find(`${netns}/device/${name}`);
+  return record?.kind === 'device' ? record : undefined;
+}
+
+export function deviceById(host: ShellHost, id: string): Device | undefined {
+  const record = host.engine.records.find(id);
+  return record?.kind === 'device' ? record : undefined;
+}
+
+function addressNumber(cidr: string): number {
+  const [ip = ''] = cidr.split('/');
+  return ip.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+}
+
+/** As the kernel walks its tree: default first, then by address, longer prefixes before shorter, then by metric. */
+export function routesOf(host: ShellHost, netns: string, table: number): Route[] {
+  const routes: Route[] = [];
+  for (const record of host.engine.records.values()) if (record.kind === 'route' && record.netns === netns && record.table === table) routes.push(record);
+  const prefix = (route: Route): number => Number(route.destination.split('/')[1] ?? 32);
+  return routes.sort((a, b) => addressNumber(a.destination) - addressNumber(b.destination) || (prefix(a) === 0 ? -1 : prefix(b) === 0 ? 1 : prefix(b) - prefix(a)) || a.metric - b.metric);
+}
+
+/** A line of `ip route`, with iproute2's space at the end. */
+export function formatRoute(route: Route): string {
+  const destination = route.destination === '0.0.0.0/0' ? 'default' : route.destination.endsWith('/32') ? route.destination.slice(0, -3) : route.destination;
+  const words = [route.type === 'unicast' ? destination : `${route.type} ${destination}`];
+  if (route.gateway !== undefined) words.push(`via ${route.gateway}`);
+  if (route.device !== undefined) words.push(`dev ${route.device}`);
+  if (route.protocol !== 'boot') words.push(`proto ${route.protocol}`);
+  if (route.scope !== 'global' && route.type === 'unicast') words.push(`scope ${route.scope}`);
+  if (route.source !== undefined) words.push(`src ${route.source}`);
+  if (route.metric !== 0) words.push(`metric ${route.metric}`);
+  if (route.onlink) words.push('onlink');
+  return `${words.join(' ')} `;
+}
+
+/** What connects a veth to its other end: `@if5`, and where that is. */
+export function peerSuffix(host: ShellHost, device: Device): { readonly name: string; readonly peerNetns: string } | undefined {
+  if (device.type !== 'veth') return undefined;
+  const peer = deviceById(host, device.peer);
+  if (peer === undefined) return undefined;
+  return peer.netns === device.netns ? { name: `@${peer.name}`, peerNetns: peer.netns } : { name: `@if${peer.index}`, peerNetns: peer.netns };
+}
+
+/** `/var/run/netns` name the CNI runtime gives a pod's netns: a stable id from its name. */
+export function cniNetnsName(netns: string): string {
+  let a = 0x811c9dc5;
+  const digits: string[] = [];
+  for (let round = 0; round < 4; round += 1) {
+    for (const c of `${round}${netns}`) a = Math.imul(a ^ c.charCodeAt(0), 0x01000193) >>> 0;
+    digits.push(a.toString(16).padStart(8, '0'));
+  }
+  const hex = digits.join('');
+  return `cni-${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
+}
+
+/** Pods' netns of a host, in the order in which they were made. */
+export function podNetnsOf(host: ShellHost, hostId: string): string[] {
+  const found: string[] = [];
+  for (const record of host.engine.records.values()) if (record.kind === 'netns' && record.hostId === hostId && record.name !== 'root') found.push(record.id);
+  return found;
+}
+
+/** Number under which this netns knows another (link-netnsid): the host is 0 for pods, pods count from 0 for the host. */
+export function netnsNumber(host: ShellHost, hostId: string, seenFrom: string, other: string): number {
+  if (!seenFrom.endsWith('/netns/root')) return 0;
+  return Math.max(0, podNetnsOf(host, hostId).indexOf(other));
+}
+
+export function isIp4(text: string): boolean {
+  return /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)$/.test(text);
+}
+
+/** `10.0.0.0/8` with host bits cleared; undefined when it is no prefix. Bare addresses are /32, `default` is everything. */
+export function normalCidr(text: string): string | undefined {
+  if (text === 'default' || text === 'any' || text === 'all') return '0.0.0.0/0';
+  const [ip = '', length, more] = text.split('/');
+  if (!isIp4(ip) || more !== undefined || (length !== undefined && !/^\d{1,2}$/.test(length)) || Number(length ?? 32) > 32) return undefined;
+  const bits = Number(length ?? 32);
+  const value = addressNumber(ip);
+  const network = bits === 0 ? 0 : Math.floor(value / 2 ** (32 - bits)) * 2 ** (32 - bits);
+  return `${[24, 16, 8, 0].map((shift) => Math.floor(network / 2 ** shift) % 256).join('.')}/${bits}`;
+}

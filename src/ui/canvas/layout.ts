@@ -1,0 +1,137 @@
+/** From topology to scene: rooms side by side above their underlay, Services above, tunnels below. Pure, deterministic, linear; slots keep boxes where they were. */
+import type { DeviceView, NetnsView, Topology } from '../../world/views.ts';
+import { type Draft, type Frame, newDraft } from './draft.ts';
+import { layoutOutside } from './layout-outside.ts';
+import { chipRowsNeeded, layoutRoom, type RoomInput, roomHeight, rowsNeeded } from './layout-room.ts';
+import { layoutServices } from './layout-services.ts';
+import { layoutTunnels } from './layout-tunnels.ts';
+import { compactMetrics, fullMetrics, type Metrics, roomWidth } from './metrics.ts';
+import type { Plan, RowPlan } from './plan.ts';
+import { type Item, type Scene, unite } from './scene.ts';
+import { assignSlots, type Slots } from './slots.ts';
+
+export interface LayoutOptions {
+  readonly density: 'full' | 'compact';
+  /** Column: two nodes stand above each other, the lower one upside down, for tall screens. Ignored with another number of nodes. */
+  readonly direction: 'row' | 'column';
+  readonly slots?: Slots;
+  /** Boxes a person has moved, by item id. */
+  readonly positions?: Readonly<Record<string, readonly [number, number]>>;
+  /** Only these pods (netns ids) are drawn; the rooms say how many more there are. */
+  readonly show?: ReadonlySet<string>;
+  /** Only these Services (object keys) are drawn. */
+  readonly showServices?: ReadonlySet<string>;
+}
+
+/** More nodes than this stand in several rows. */
+const MAX_IN_ROW = 4;
+
+function groupBy<T>(items: readonly T[], key: (item: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const k = key(item);
+    const group = groups.get(k);
+    if (group === undefined) groups.set(k, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+/** Shown pods only: their slots close up, in order, so that a small picture has no holes. */
+function closeUp(pods: readonly { readonly view: NetnsView; readonly slot: number; readonly devices: readonly DeviceView[] }[]): RoomInput['pods'] {
+  return [...pods].sort((a, b) => a.slot - b.slot).map((pod, slot) => ({ ...pod, slot }));
+}
+
+function roomInputs(topology: Topology, slots: Slots, show: ReadonlySet<string> | undefined): RoomInput[] {
+  const netnses = groupBy(topology.netnses, (netns) => netns.hostId);
+  const devices = groupBy(topology.devices, (device) => device.netns);
+  return topology.hosts
+    .filter((host) => host.role === 'node')
+    .map((host) => {
+      const own = netnses.get(host.id) ?? [];
+      const root = own.find((netns) => netns.type === 'root');
+      const all = own
+        .filter((netns) => netns.type === 'pod')
+        .map((view) => ({ view, slot: slots.pods.get(view.id) ?? 0, devices: devices.get(view.id) ?? [] }));
+      const pods = show === undefined ? all : closeUp(all.filter((pod) => show.has(pod.view.id)));
+      return { host, root, rootDevices: root === undefined ? [] : (devices.get(root.id) ?? []), pods, folded: all.length - pods.length, tiles: show === undefined && slots.tiles };
+    });
+}
+
+function makePlan(inputs: readonly RoomInput[], m: Metrics, options: LayoutOptions, tunnels: number): Plan {
+  const direction = options.direction === 'column' && inputs.length === 2 ? 'column' : 'row';
+  const perRow = direction === 'column' ? 1 : inputs.length <= MAX_IN_ROW ? Math.max(1, inputs.length) : Math.ceil(Math.sqrt(2.2 * inputs.length));
+  const zoneH = direction === 'column' ? 34 : m.tunnelH + (tunnels > 2 ? 16 : 0);
+  const positions = options.positions ?? {};
+  const offset = (id: string): readonly [number, number] => (Object.hasOwn(positions, id) ? (positions[id] ?? [0, 0]) : [0, 0]);
+  const groups: RoomInput[][] = [];
+  for (let i = 0; i < inputs.length; i += perRow) groups.push(inputs.slice(i, i + perRow));
+  const frames = new Map<string, Frame>();
+  const rowPlans: RowPlan[] = [];
+  // From the last row upwards, so that a growing room pushes only what is above it.
+  let bottomY = 0;
+  for (const group of [...groups].reverse()) {
+    const rows = group.reduce((most, input) => Math.max(most, rowsNeeded(input, m)), 1);
+    const chipRows = group.reduce((most, input) => Math.max(most, chipRowsNeeded(input, m)), 1);
+    const height = group.reduce((most, input) => Math.max(most, roomHeight(m, rows, chipRows, input.tiles)), 0);
+    rowPlans.unshift({ inputs: group, rows, chipRows, height, bottomY });
+    bottomY -= height + zoneH + m.underlayH + 40;
+  }
+  if (direction === 'column') {
+    // The first node above the underlay, the second hangs below it.
+    const [upper, lower] = rowPlans.map((row) => ({ ...row, bottomY: 0 })) as [RowPlan, RowPlan];
+    rowPlans[0] = upper;
+    rowPlans[1] = lower;
+    const lowerTop = zoneH + m.underlayH + zoneH + m.outsideH;
+    place(frames, upper, { ...offsetFrame(upper, 0, offset), dy: 0 + offset(upper.inputs[0]?.host.id ?? '')[1], flip: false });
+    place(frames, lower, { ...offsetFrame(lower, 0, offset), dy: lowerTop + offset(lower.inputs[0]?.host.id ?? '')[1], flip: true });
+  } else {
+    for (const row of rowPlans) {
+      row.inputs.forEach((input, index) => {
+        const [dx, dy] = offset(input.host.id);
+        frames.set(input.host.id, { dx: index * (roomWidth(m) + m.roomGap) + dx, dy: row.bottomY + dy, flip: false });
+      });
+    }
+  }
+  return { m, direction, perRow, rowPlans, frames, offset, zoneH };
+}
+
+function offsetFrame(row: RowPlan, x: number, offset: Plan['offset']): { readonly dx: number } {
+  return { dx: x + offset(row.inputs[0]?.host.id ?? '')[0] };
+}
+
+function place(frames: Map<string, Frame>, row: RowPlan, frame: Frame): void {
+  const id = row.inputs[0]?.host.id;
+  if (id !== undefined) frames.set(id, frame);
+}
+
+const depth: Readonly<Record<Item['kind'], number>> = { room: 0, kernel: 1, bar: 2, pod: 2, pill: 3, chip: 4, service: 5, outside: 5, fold: 5 };
+
+/** O(hosts + pods + devices + services + endpoints). */
+export function buildScene(topology: Topology, options: LayoutOptions): Scene {
+  const m = options.density === 'full' ? fullMetrics : compactMetrics;
+  const slots = options.slots ?? assignSlots(topology);
+  const inputs = roomInputs(topology, slots, options.show);
+  const draft: Draft = newDraft();
+  const plan = makePlan(inputs, m, options, inputs.length);
+  for (const row of plan.rowPlans) {
+    for (const input of row.inputs) layoutRoom(draft, input, m, plan.frames.get(input.host.id) as Frame, row.rows, row.chipRows);
+  }
+  layoutOutside(draft, topology, plan);
+  layoutTunnels(draft, topology, plan);
+  const services = options.showServices;
+  layoutServices(draft, services === undefined ? topology.services : topology.services.filter((service) => services.has(service.objectKey)), plan, slots, services !== undefined);
+  const items = draft.items.map((item, index) => ({ item, index })).sort((a, b) => depth[a.item.kind] - depth[b.item.kind] || a.index - b.index).map((one) => one.item);
+  const rects = items.filter((item) => item.parent === undefined).map((item) => item.rect);
+  return {
+    density: options.density,
+    direction: plan.direction,
+    bounds: unite(rects),
+    items,
+    wires: draft.wires,
+    tiles: draft.tiles,
+    itemById: new Map(items.map((item) => [item.id, item])),
+    places: draft.places,
+    itemByIp: draft.itemByIp,
+  };
+}

@@ -1,0 +1,331 @@
+/** Everything that moves: one canvas over the scene with packets, the way of the current one, what lights up, selection and focus. Knows no React. */
+import type { HopView } from '../../world/views.ts';
+import type { Palette } from '../theme/palette.ts';
+import { type Capsule, capsuleOf, innerLayers, isTunnelled } from './capsule.ts';
+import type { PlaybackSource } from './contract.ts';
+import { Journey, type Traveller } from './journey.ts';
+import { pathData } from './paint.ts';
+import type { Item, Rect, Scene } from './scene.ts';
+import { SpriteAtlas } from './sprites.ts';
+import { drawTiles } from './tiles.ts';
+
+/** How scene units become pixels: `zoom`, then `x` and `y` in CSS pixels; the canvas' size in CSS pixels and device pixels per CSS pixel. */
+export interface View {
+  readonly x: number;
+  readonly y: number;
+  readonly zoom: number;
+  readonly width: number;
+  readonly height: number;
+  readonly ratio: number;
+}
+
+export interface Marks {
+  /** Item ids. */
+  readonly selected: string | undefined;
+  readonly focused: string | undefined;
+  readonly hovered: string | undefined;
+}
+
+/** Above this many packets only the current one has letters. */
+const MAX_LABELLED = 1_000;
+const MIN_CAPSULE_SCALE = 1;
+const MAX_CAPSULE_SCALE = 1.5;
+
+interface Life {
+  readonly first: number;
+  /** Hop index to the drawn way that leads to it. */
+  readonly ways: ReadonlyMap<number, Path2D>;
+  readonly ends: readonly string[];
+}
+
+const noMarks: Marks = { selected: undefined, focused: undefined, hovered: undefined };
+
+function roundness(item: Item): number {
+  switch (item.kind) {
+    case 'room':
+      return 16;
+    case 'pill':
+    case 'service':
+    case 'fold':
+      return item.rect.h / 2;
+    case 'chip':
+      return item.small ? 6 : 8;
+    default:
+      return item.kind === 'pod' && item.size === 'tile' ? 3 : 10;
+  }
+}
+
+export class Overlay {
+  readonly #canvas: HTMLCanvasElement;
+  readonly #context: CanvasRenderingContext2D;
+  #playback: PlaybackSource;
+  #scene: Scene | undefined;
+  #journey: Journey | undefined;
+  #palette: Palette;
+  #monoFont: string;
+  #view: View = { x: 0, y: 0, zoom: 1, width: 0, height: 0, ratio: 1 };
+  #marks: Marks = noMarks;
+  #atlas: SpriteAtlas | undefined;
+  #atlasScale = 0;
+  #capsules: (Capsule | undefined)[] = [];
+  #life: Life | undefined;
+  #ending: { readonly hop: number; readonly service: string; readonly pod: string } | undefined;
+
+  constructor(canvas: HTMLCanvasElement, playback: PlaybackSource, palette: Palette, monoFont: string) {
+    const context = canvas.getContext('2d');
+    if (context === null) throw new Error('this browser draws no canvas');
+    this.#canvas = canvas;
+    this.#context = context;
+    this.#playback = playback;
+    this.#palette = palette;
+    this.#monoFont = monoFont;
+  }
+
+  setScene(scene: Scene): void {
+    this.#scene = scene;
+    this.#journey = undefined;
+    this.#life = undefined;
+  }
+
+  setPlayback(playback: PlaybackSource): void {
+    this.#playback = playback;
+    this.#journey = undefined;
+  }
+
+  setPalette(palette: Palette, monoFont: string): void {
+    this.#palette = palette;
+    this.#monoFont = monoFont;
+    this.#atlas = undefined;
+  }
+
+  setMarks(marks: Marks): void {
+    this.#marks = marks;
+  }
+
+  setView(view: View): void {
+    const w = Math.round(view.width * view.ratio);
+    const h = Math.round(view.height * view.ratio);
+    if (this.#canvas.width !== w || this.#canvas.height !== h) {
+      this.#canvas.width = w;
+      this.#canvas.height = h;
+    }
+    this.#view = view;
+  }
+
+  /** The journey of the hops that are loaded now. */
+  journey(): Journey | undefined {
+    const scene = this.#scene;
+    if (scene === undefined) return undefined;
+    const hops = this.#playback.hops();
+    if (this.#journey === undefined || this.#journey.hops !== hops) {
+      this.#journey = new Journey(scene, hops);
+      this.#capsules = new Array(hops.length).fill(undefined);
+      this.#life = undefined;
+      this.#ending = undefined;
+    }
+    return this.#journey;
+  }
+
+  /** Draws one frame. */
+  draw(): void {
+    const { width, height, ratio, zoom, x, y } = this.#view;
+    const context = this.#context;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, width * ratio, height * ratio);
+    const scene = this.#scene;
+    const journey = this.journey();
+    if (scene === undefined || journey === undefined || width === 0) return;
+    if (scene.tiles.length > 0) drawTiles(context, scene, this.#view, this.#palette, this.#monoFont);
+    context.setTransform(ratio * zoom, 0, 0, ratio * zoom, ratio * x, ratio * y);
+    const position = this.#playback.position();
+    this.#drawStory(context, journey, position);
+    this.#drawMarks(context, scene);
+    this.#drawPackets(context, journey, position);
+  }
+
+  #capsule(index: number): Capsule {
+    const known = this.#capsules[index];
+    if (known !== undefined) return known;
+    const made = capsuleOf(this.#playback.hops()[index] as HopView);
+    this.#capsules[index] = made;
+    return made;
+  }
+
+  #lifeOf(journey: Journey, index: number): Life {
+    if (this.#life?.ways.has(index) === true || this.#life?.first === index) return this.#life;
+    const life = journey.lifeOf(index);
+    const ways = new Map<number, Path2D>();
+    for (const hop of life) {
+      const track = journey.track(hop);
+      if (track !== undefined) ways.set(hop, new Path2D(pathData(track.points, false)));
+    }
+    const hops = this.#playback.hops();
+    const ends = [life[0], life[life.length - 1]].flatMap((hop) => {
+      const layers = hop === undefined ? [] : innerLayers(hops[hop]?.event.layers ?? []);
+      return layers.flatMap((layer) => (layer.protocol === 'ipv4' ? [layer.src, layer.dst] : []));
+    });
+    const items = [...new Set(ends.map((ip) => journey.scene.itemByIp.get(ip)).filter((id) => id !== undefined))];
+    this.#life = { first: life[0] ?? index, ways, ends: items };
+    return this.#life;
+  }
+
+  /** The current packet's way, its ends, the box where it is, and the tunnel or Service it makes use of. */
+  #drawStory(context: CanvasRenderingContext2D, journey: Journey, position: { readonly index: number; readonly fraction: number }): void {
+    const hops = this.#playback.hops();
+    const index = Math.max(0, Math.min(position.index, hops.length - 1));
+    const hop = hops[index];
+    if (hop === undefined || (position.index < 0 && position.fraction === 0)) return;
+    const tone = this.#palette[this.#capsule(index).tone];
+    const life = this.#lifeOf(journey, index);
+    const thin = 1 / Math.max(0.5, this.#view.zoom);
+    for (const id of life.ends) {
+      const item = journey.scene.itemById.get(id);
+      if (item !== undefined && item.kind === 'pod') this.#ring(context, item, this.#palette.l3, 2 * thin, 0);
+    }
+    context.strokeStyle = tone;
+    context.lineCap = 'round';
+    for (const [step, way] of life.ways) {
+      const past = step <= index;
+      context.globalAlpha = past ? 0.2 : 0.4;
+      context.lineWidth = past ? 4 * thin : 1.3 * thin;
+      context.setLineDash(past ? [] : [0.1, 5 * thin]);
+      context.stroke(way);
+    }
+    context.setLineDash([]);
+    const next = journey.nextOf(index);
+    const moving = position.fraction > 0 && next >= 0 ? life.ways.get(next) : life.ways.get(index);
+    if (moving !== undefined) {
+      context.globalAlpha = 0.55;
+      context.lineWidth = 4.5 * thin;
+      context.stroke(moving);
+    }
+    context.globalAlpha = 1;
+    if (isTunnelled(hop)) this.#drawTunnel(context, journey.scene, hop);
+    if (hop.event.step.kind === 'translated') this.#drawService(context, journey, index, hop);
+    const item = journey.scene.itemById.get(journey.itemOf(index) ?? '');
+    if (item !== undefined && item.kind !== 'room') {
+      context.globalAlpha = 0.16;
+      context.fillStyle = tone;
+      this.#path(context, item.rect, roundness(item), 0);
+      context.fill();
+      context.globalAlpha = 1;
+      this.#ring(context, item, tone, 2.2 * thin, 0);
+      const kind = hop.event.step.kind;
+      if ((kind === 'created' || kind === 'delivered') && position.index >= 0) this.#pulse(context, item, tone, position.fraction, thin);
+    }
+  }
+
+  #pulse(context: CanvasRenderingContext2D, item: Item, colour: string, part: number, thin: number): void {
+    const t = Math.min(1, part * 1.6);
+    if (t <= 0 || t >= 1) return;
+    context.globalAlpha = 0.6 * (1 - t);
+    this.#ring(context, item, colour, 2.4 * thin, 3 + 9 * t);
+    context.globalAlpha = 1;
+  }
+
+  /** Only the tube between the two ends of this frame, where the scene draws it as one. */
+  #drawTunnel(context: CanvasRenderingContext2D, scene: Scene, hop: HopView): void {
+    const outer = hop.event.layers.find((layer) => layer.protocol === 'ipv4');
+    const hosts = outer?.protocol === 'ipv4' ? [scene.itemByIp.get(outer.src), scene.itemByIp.get(outer.dst)] : [];
+    context.strokeStyle = this.#palette.tun;
+    context.lineCap = 'butt';
+    for (const wire of scene.wires) {
+      if (wire.kind !== 'tunnel') continue;
+      const joined = hosts.every((host) => host !== undefined && (wire.from.startsWith(`${host}/`) || wire.to.startsWith(`${host}/`)));
+      const stub = wire.from === wire.to && hosts.some((host) => host !== undefined && wire.from.startsWith(`${host}/`));
+      if (!joined && !stub) continue;
+      context.globalAlpha = 0.2;
+      context.lineWidth = 20;
+      context.stroke(new Path2D(pathData(wire.points, wire.curve)));
+    }
+    context.lineCap = 'round';
+    context.globalAlpha = 1;
+  }
+
+  /** A DNAT makes a Service's address a pod's: the Service and the chosen line light up. */
+  #drawService(context: CanvasRenderingContext2D, journey: Journey, index: number, hop: HopView): void {
+    const { scene } = journey;
+    if (this.#ending?.hop !== index) {
+      const step = hop.event.step;
+      const before = step.kind === 'translated' ? (step.before.split(':')[0] ?? '') : '';
+      const after = step.kind === 'translated' ? (step.after.split(':')[0] ?? '') : '';
+      const service = scene.items.find((item) => item.kind === 'service' && (item.clusterIp === before || item.clusterIp === after));
+      this.#ending = { hop: index, service: service?.id ?? '', pod: scene.itemByIp.get(after) ?? scene.itemByIp.get(before) ?? '' };
+    }
+    const service = scene.itemById.get(this.#ending.service);
+    if (service === undefined) return;
+    this.#ring(context, service, this.#palette.l4, 2.4, 0);
+    for (const wire of scene.wires) {
+      if (wire.kind !== 'service-line' || wire.from !== service.id || wire.to !== this.#ending.pod) continue;
+      context.strokeStyle = this.#palette.l4;
+      context.lineWidth = 2.4;
+      context.setLineDash([3, 5]);
+      context.stroke(new Path2D(pathData(wire.points, wire.curve)));
+      context.setLineDash([]);
+    }
+  }
+
+  #path(context: CanvasRenderingContext2D, rect: Rect, radius: number, grow: number): void {
+    context.beginPath();
+    context.roundRect(rect.x - grow, rect.y - grow, rect.w + 2 * grow, rect.h + 2 * grow, radius + grow);
+  }
+
+  #ring(context: CanvasRenderingContext2D, item: Item, colour: string, width: number, grow: number): void {
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    this.#path(context, item.rect, roundness(item), grow);
+    context.stroke();
+  }
+
+  #drawMarks(context: CanvasRenderingContext2D, scene: Scene): void {
+    const { selected, focused, hovered } = this.#marks;
+    const thin = 1 / Math.max(0.25, this.#view.zoom);
+    const item = (id: string | undefined) => (id === undefined ? undefined : scene.itemById.get(id));
+    const under = item(hovered);
+    if (under !== undefined && hovered !== selected) {
+      context.globalAlpha = 0.5;
+      this.#ring(context, under, this.#palette.mute, 1.4 * thin, 2 * thin);
+      context.globalAlpha = 1;
+    }
+    const chosen = item(selected);
+    if (chosen !== undefined) this.#ring(context, chosen, this.#palette.sel, 2 * thin, 3 * thin);
+    const focus = item(focused);
+    if (focus !== undefined) {
+      context.setLineDash([4 * thin, 3 * thin]);
+      this.#ring(context, focus, this.#palette.focus, 2 * thin, 6 * thin);
+      context.setLineDash([]);
+    }
+  }
+
+  #drawPackets(context: CanvasRenderingContext2D, journey: Journey, position: { readonly index: number; readonly fraction: number }): void {
+    const { ratio, zoom, x, y, width, height } = this.#view;
+    const grown = Math.max(MIN_CAPSULE_SCALE, Math.min(MAX_CAPSULE_SCALE, zoom));
+    const scale = Math.round(grown * 4) / 4;
+    if (this.#atlas === undefined || this.#atlasScale !== scale * ratio) {
+      this.#atlas = new SpriteAtlas(this.#palette, this.#monoFont, scale * ratio);
+      this.#atlasScale = scale * ratio;
+    }
+    const atlas = this.#atlas;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    let drawn = 0;
+    journey.travellers(position, (one: Traveller) => {
+      const px = one.x * zoom + x;
+      const py = one.y * zoom + y;
+      if (px < -200 || py < -60 || px > width + 200 || py > height + 60) return;
+      drawn += 1;
+      const capsule = this.#capsule(one.hop);
+      context.globalAlpha = one.alpha;
+      if (drawn > MAX_LABELLED) {
+        context.fillStyle = this.#palette[capsule.tone];
+        context.fillRect((px - 4) * ratio, (py - 2) * ratio, 8 * ratio, 4 * ratio);
+        return;
+      }
+      const sprite = atlas.get(capsule);
+      // Whole device pixels keep letters sharp while they move.
+      const dx = Math.round((px - sprite.anchorX * scale) * ratio);
+      const dy = Math.round((py - sprite.anchorY * scale) * ratio);
+      context.drawImage(sprite.image, dx, dy);
+    });
+    context.globalAlpha = 1;
+  }
+}

@@ -1,0 +1,25 @@
+/** What the parts of the layout agree on: which rooms stand in which row, and where. */
+import type { Frame } from './draft.ts';
+import type { RoomInput } from './layout-room.ts';
+import type { Metrics } from './metrics.ts';
+
+/** A row of rooms: its lower edge and the height of its roofs. */
+export interface RowPlan {
+  readonly inputs: readonly RoomInput[];
+  readonly rows: number;
+  readonly chipRows: number;
+  readonly height: number;
+  readonly bottomY: number;
+}
+
+export interface Plan {
+  readonly m: Metrics;
+  readonly direction: 'row' | 'column';
+  readonly perRow: number;
+  readonly rowPlans: readonly RowPlan[];
+  /** Where each node's room stands. */
+  readonly frames: ReadonlyMap<string, Frame>;
+  readonly offset: (id: string) => readonly [number, number];
+  /** Height of the zone between rooms and underlay. */
+  readonly zoneH: number;
+}

@@ -1,0 +1,108 @@
+/** The files as tabs: pick, add, rename, remove. */
+import { type KeyboardEvent, useState } from 'react';
+import { Icon } from '../shell/Icon.tsx';
+import { Menu } from '../shell/Menu.tsx';
+import { useDocument, useMirror, usePlayground, useSession } from '../state/context.ts';
+import styles from './Editor.module.css';
+
+/** A field for a name, in place of a tab. */
+function NameField({ initial, onDone }: { readonly initial: string; readonly onDone: (name: string | undefined) => string | undefined }) {
+  const [name, setName] = useState(initial);
+  const [problem, setProblem] = useState<string | undefined>(undefined);
+  const finish = (value: string | undefined) => setProblem(onDone(value));
+  return (
+    <span className={styles.naming}>
+      <input
+        // The reader has just asked for it.
+        ref={(element) => element?.focus()}
+        value={name}
+        aria-label="File name"
+        aria-invalid={problem !== undefined}
+        maxLength={64}
+        spellCheck={false}
+        onChange={(event) => {
+          setName(event.target.value);
+          setProblem(undefined);
+        }}
+        onKeyDown={(event: KeyboardEvent) => {
+          event.stopPropagation();
+          if (event.key === 'Enter') finish(name);
+          if (event.key === 'Escape') finish(undefined);
+        }}
+        onBlur={() => {
+          if (problem === undefined) finish(name === initial ? undefined : name);
+          else finish(undefined);
+        }}
+      />
+      {problem === undefined ? null : (
+        <span role="alert" className={styles.nameProblem}>
+          {problem}
+        </span>
+      )}
+    </span>
+  );
+}
+
+export function FileTabs() {
+  const playground = usePlayground();
+  const texts = useDocument((document) => document.texts);
+  const open = useSession((session) => session.openFile);
+  const writable = useSession((session) => session.writable);
+  const diagnostics = useMirror((mirror) => mirror.diagnostics);
+  const [naming, setNaming] = useState<{ readonly from: string | undefined } | undefined>(undefined);
+  const worst = (path: string) => {
+    const own = diagnostics.filter((diagnostic) => diagnostic.span?.file === path);
+    if (own.some((diagnostic) => diagnostic.severity === 'error')) return 'error';
+    return own.some((diagnostic) => diagnostic.severity === 'warning') ? 'warning' : undefined;
+  };
+  const newName = () => {
+    let number = 1;
+    while (texts.some((file) => file.path === `file-${number}.yaml`)) number += 1;
+    return `file-${number}.yaml`;
+  };
+  const done = (name: string | undefined) => {
+    const from = naming?.from;
+    const problem = name === undefined ? undefined : from === undefined ? playground.addFile(name) : playground.renameFile(from, name);
+    if (problem === undefined) setNaming(undefined);
+    return problem;
+  };
+  return (
+    <div className={styles.tabBar}>
+      <div className={styles.tabs} role="tablist" aria-label="Files">
+        {texts.map((file) =>
+          naming !== undefined && naming.from === file.path ? (
+            <NameField key={file.path} initial={file.path} onDone={done} />
+          ) : (
+            <button
+              key={file.path}
+              type="button"
+              role="tab"
+              aria-selected={file.path === open}
+              className={file.path === open ? styles.tabOn : styles.tab}
+              onClick={() => playground.session.setState({ openFile: file.path })}
+              onDoubleClick={() => {
+                if (writable) setNaming({ from: file.path });
+              }}
+            >
+              {file.path}
+              {worst(file.path) === undefined ? null : <span className={styles.mark} data-severity={worst(file.path)} role="img" aria-label={worst(file.path) === 'error' ? 'has errors' : 'has warnings'} />}
+            </button>
+          ),
+        )}
+        {naming !== undefined && naming.from === undefined ? <NameField initial={newName()} onDone={done} /> : null}
+      </div>
+      <Menu
+        label="Files"
+        className={styles.tabMenu}
+        align="end"
+        items={[
+          { label: 'New file …', disabled: !writable, onPick: () => setNaming({ from: undefined }) },
+          { label: 'Rename …', detail: open, disabled: !writable || open === '', onPick: () => setNaming({ from: open }) },
+          { label: 'Remove', detail: open, disabled: !writable || open === '', onPick: () => playground.removeFile(open) },
+        ]}
+      >
+        <Icon name="more" size={16} />
+      </Menu>
+    </div>
+  );
+}

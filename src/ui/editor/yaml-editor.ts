@@ -1,0 +1,255 @@
+/** A thin wrapper over Monaco: one model a file, our diagnostics as squiggles, completion and hover asked from the world. Loaded only when somebody edits. */
+import * as monaco from 'monaco-editor/editor';
+import 'monaco-editor/features/bracketMatching/register';
+import 'monaco-editor/features/caretOperations/register';
+import 'monaco-editor/features/clipboard/register';
+import 'monaco-editor/features/codicon/register';
+import 'monaco-editor/features/comment/register';
+import 'monaco-editor/features/contextmenu/register';
+import 'monaco-editor/features/cursorUndo/register';
+import 'monaco-editor/features/find/register';
+import 'monaco-editor/features/folding/register';
+import 'monaco-editor/features/gotoError/register';
+import 'monaco-editor/features/hover/register';
+import 'monaco-editor/features/indentation/register';
+import 'monaco-editor/features/linesOperations/register';
+import 'monaco-editor/features/multicursor/register';
+import 'monaco-editor/features/readOnlyMessage/register';
+import 'monaco-editor/features/smartSelect/register';
+import 'monaco-editor/features/snippet/register';
+import 'monaco-editor/features/suggest/register';
+import 'monaco-editor/features/toggleTabFocusMode/register';
+import 'monaco-editor/features/tokenization/register';
+import 'monaco-editor/features/wordHighlighter/register';
+import 'monaco-editor/features/wordOperations/register';
+import 'monaco-editor/languages/definitions/yaml/register';
+import editorWorkerUrl from 'monaco-editor/editor/editor.worker?worker&url';
+import type { Diagnostic } from '../../base/diagnostic.ts';
+import type { CompletionItem, HoverView } from '../../world/views.ts';
+import { createScriptAddress } from '../trusted-types.ts';
+import { editorThemes } from './editor-theme.ts';
+
+export interface YamlEditorOptions {
+  readonly host: HTMLElement;
+  readonly dark: boolean;
+  readonly readOnly: boolean;
+  /** The reader changed a text. */
+  onChange(path: string, text: string): void;
+  /** The reader moved the cursor (not we). */
+  onCursor(path: string, offset: number): void;
+  complete(path: string, text: string, offset: number): Promise<readonly CompletionItem[]>;
+  hover(path: string, text: string, offset: number): Promise<HoverView | null>;
+}
+
+const MAX_MARKERS = 200;
+const severities = { error: monaco.MarkerSeverity.Error, warning: monaco.MarkerSeverity.Warning, info: monaco.MarkerSeverity.Info } as const;
+
+/** Monaco reads its worker from a global, once a page. */
+function provideWorker(): void {
+  const scope = globalThis as { MonacoEnvironment?: monaco.Environment };
+  if (scope.MonacoEnvironment !== undefined) return;
+  const address = createScriptAddress('kubehop-monaco');
+  scope.MonacoEnvironment = { getWorker: () => new Worker(address(editorWorkerUrl), { type: 'module', name: 'monaco' }) };
+}
+
+const uriOf = (path: string) => monaco.Uri.from({ scheme: 'inmemory', authority: 'kubehop', path: `/${path}` });
+const pathOf = (model: monaco.editor.ITextModel) => model.uri.path.slice(1);
+
+export class YamlEditor {
+  readonly #options: YamlEditorOptions;
+  readonly #editor: monaco.editor.IStandaloneCodeEditor;
+  readonly #views = new Map<string, monaco.editor.ICodeEditorViewState | null>();
+  readonly #disposables: monaco.IDisposable[] = [];
+  /** While we write ourselves, changes are not the reader's. */
+  #writing = false;
+
+  constructor(options: YamlEditorOptions) {
+    this.#options = options;
+    provideWorker();
+    for (const [name, theme] of Object.entries(editorThemes)) monaco.editor.defineTheme(name, theme);
+    this.#editor = monaco.editor.create(options.host, {
+      theme: options.dark ? 'kubehop-dark' : 'kubehop-light',
+      readOnly: options.readOnly,
+      model: null,
+      automaticLayout: true,
+      fontFamily: getComputedStyle(document.documentElement).getPropertyValue('--font-mono') || 'monospace',
+      fontSize: 12,
+      lineHeight: 19,
+      minimap: { enabled: false },
+      lineNumbers: 'on',
+      lineNumbersMinChars: 3,
+      lineDecorationsWidth: 8,
+      glyphMargin: false,
+      folding: true,
+      showFoldingControls: 'mouseover',
+      scrollBeyondLastLine: false,
+      renderLineHighlight: 'line',
+      overviewRulerLanes: 2,
+      overviewRulerBorder: false,
+      hideCursorInOverviewRuler: true,
+      padding: { top: 8, bottom: 8 },
+      scrollbar: { verticalScrollbarSize: 10, horizontalScrollbarSize: 10, alwaysConsumeMouseWheel: false },
+      fixedOverflowWidgets: true,
+      tabSize: 2,
+      insertSpaces: true,
+      detectIndentation: false,
+      quickSuggestions: { other: true, strings: true, comments: false },
+      wordBasedSuggestions: 'off',
+      accessibilitySupport: 'auto',
+      ariaLabel: 'YAML editor. Control M (on a Mac: Control Shift M) lets Tab leave the editor.',
+      stickyScroll: { enabled: false },
+      dropIntoEditor: { enabled: false },
+      unicodeHighlight: { ambiguousCharacters: false },
+    });
+    this.#listen();
+  }
+
+  #listen(): void {
+    const { onChange, onCursor, complete, hover } = this.#options;
+    this.#disposables.push(
+      this.#editor.onDidChangeModelContent(() => {
+        const model = this.#editor.getModel();
+        if (model !== null && !this.#writing) onChange(pathOf(model), model.getValue());
+      }),
+      this.#editor.onDidChangeCursorPosition((event) => {
+        const model = this.#editor.getModel();
+        if (model === null || this.#writing || event.source === 'api' || !this.#editor.hasTextFocus()) return;
+        onCursor(pathOf(model), model.getOffsetAt(event.position));
+      }),
+      monaco.languages.registerCompletionItemProvider('yaml', {
+        triggerCharacters: [' ', ':', '-'],
+        provideCompletionItems: async (model, position) => {
+          const items = await complete(pathOf(model), model.getValue(), model.getOffsetAt(position));
+          return { suggestions: items.map((item, index) => suggestion(model, item, index)) };
+        },
+      }),
+      monaco.languages.registerHoverProvider('yaml', {
+        provideHover: async (model, position) => {
+          const view = await hover(pathOf(model), model.getValue(), model.getOffsetAt(position));
+          if (view === null) return null;
+          return { range: rangeOf(model, view.startOffset, view.endOffset), contents: view.paragraphs.map((text) => ({ value: plainMarkdown(text), isTrusted: false, supportHtml: false })) };
+        },
+      }),
+    );
+  }
+
+  /** Shows a file; each keeps its own undo history, folding and place. */
+  show(path: string, text: string): void {
+    const before = this.#editor.getModel();
+    if (before !== null && pathOf(before) !== path) this.#views.set(pathOf(before), this.#editor.saveViewState());
+    const model = this.#modelOf(path, text);
+    if (before === model) return;
+    this.#write(() => this.#editor.setModel(model));
+    const view = this.#views.get(path);
+    if (view !== undefined && view !== null) this.#editor.restoreViewState(view);
+  }
+
+  /** A text that was changed elsewhere; the same text is no change. */
+  setText(path: string, text: string): void {
+    const model = this.#modelOf(path, text);
+    if (model.getValue() === text) return;
+    this.#write(() => model.pushEditOperations([], [{ range: model.getFullModelRange(), text }], () => null));
+  }
+
+  /** Forgets the files that are no longer there. */
+  keepOnly(paths: readonly string[]): void {
+    for (const model of monaco.editor.getModels()) if (!paths.includes(pathOf(model)) && model !== this.#editor.getModel()) model.dispose();
+  }
+
+  setDiagnostics(diagnostics: readonly Diagnostic[]): void {
+    for (const model of monaco.editor.getModels()) {
+      const own = diagnostics.filter((diagnostic) => diagnostic.span?.file === pathOf(model)).slice(0, MAX_MARKERS);
+      monaco.editor.setModelMarkers(
+        model,
+        'kubehop',
+        own.map(({ severity, message, hint, span, code }) => ({
+          severity: severities[severity],
+          message: hint === undefined ? message : `${message}\n${hint}`,
+          code,
+          startLineNumber: span?.startLine ?? 1,
+          startColumn: span?.startColumn ?? 1,
+          endLineNumber: span?.endLine ?? 1,
+          endColumn: Math.max(span?.endColumn ?? 2, (span?.startColumn ?? 1) + 1),
+        })),
+      );
+    }
+  }
+
+  reveal(startOffset: number, endOffset: number): void {
+    const model = this.#editor.getModel();
+    if (model === null) return;
+    const range = rangeOf(model, startOffset, endOffset);
+    this.#write(() => {
+      this.#editor.setPosition(range.getStartPosition(), 'api');
+      this.#editor.revealRangeNearTop(range, monaco.editor.ScrollType.Smooth);
+    });
+    const marks = this.#editor.createDecorationsCollection([{ range, options: { isWholeLine: true, className: 'kubehop-revealed' } }]);
+    setTimeout(() => marks.clear(), 1_600);
+  }
+
+  setDark(dark: boolean): void {
+    monaco.editor.setTheme(dark ? 'kubehop-dark' : 'kubehop-light');
+  }
+
+  setReadOnly(readOnly: boolean): void {
+    this.#editor.updateOptions({ readOnly });
+  }
+
+  focus(): void {
+    this.#editor.focus();
+  }
+
+  /** Where the mouse was when Monaco came: the cursor goes there. */
+  placeCursor(line: number, column: number): void {
+    this.#editor.setPosition({ lineNumber: line, column }, 'api');
+    this.#editor.focus();
+  }
+
+  scrollTo(topPx: number): void {
+    this.#editor.setScrollTop(topPx);
+  }
+
+  dispose(): void {
+    for (const disposable of this.#disposables) disposable.dispose();
+    this.#editor.dispose();
+    for (const model of monaco.editor.getModels()) model.dispose();
+  }
+
+  #modelOf(path: string, text: string): monaco.editor.ITextModel {
+    const known = monaco.editor.getModel(uriOf(path));
+    if (known !== null) return known;
+    const model = monaco.editor.createModel(text, 'yaml', uriOf(path));
+    model.setEOL(monaco.editor.EndOfLineSequence.LF);
+    return model;
+  }
+
+  #write(task: () => void): void {
+    this.#writing = true;
+    try {
+      task();
+    } finally {
+      this.#writing = false;
+    }
+  }
+}
+
+function rangeOf(model: monaco.editor.ITextModel, startOffset: number, endOffset: number): monaco.Range {
+  return monaco.Range.fromPositions(model.getPositionAt(startOffset), model.getPositionAt(endOffset));
+}
+
+function suggestion(model: monaco.editor.ITextModel, item: CompletionItem, index: number): monaco.languages.CompletionItem {
+  return {
+    label: item.label,
+    insertText: item.insertText,
+    detail: item.detail,
+    documentation: item.documentation,
+    kind: monaco.languages.CompletionItemKind.Property,
+    // As ordered by the world: simulated and required fields first.
+    sortText: String(index).padStart(5, '0'),
+    range: rangeOf(model, item.startOffset, item.endOffset),
+    insertTextRules: monaco.languages.CompletionItemInsertTextRule.KeepWhitespace,
+  };
+}
+
+/** Monaco's hovers are Markdown; our paragraphs are plain, so every sign that means something there is escaped. */
+const plainMarkdown = (text: string): string => text.replace(/[\\`*_{}[\]()#+\-.!|<>~&]/g, '\\$&');

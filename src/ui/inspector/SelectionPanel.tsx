@@ -1,0 +1,98 @@
+/** The selected box or object: its tables at the playhead's moment, or its live YAML, conditions and events. */
+import { useMemo } from 'react';
+import type { LinkTarget, ObjectInspection } from '../../world/views.ts';
+import { StaticText } from '../editor/StaticText.tsx';
+import { useCurrentHop, usePlayground, useSession } from '../state/context.ts';
+import styles from './Inspector.module.css';
+import { NetnsTables } from './NetnsTables.tsx';
+import { useInspection } from './use-inspection.ts';
+
+function ObjectPanel({ inspection, atSeq }: { readonly inspection: ObjectInspection; readonly atSeq: number | undefined }) {
+  const playground = usePlayground();
+  const { source, netns } = inspection;
+  return (
+    <>
+      <p className={styles.over}>{inspection.key}</p>
+      <h2 className={styles.title}>{inspection.title}</h2>
+      <p className={styles.where}>{inspection.subtitle}</p>
+      <div className={styles.actions}>
+        {source === undefined ? (
+          <span className={styles.origin}>No text of yours: a controller made it.</span>
+        ) : (
+          <button type="button" className={styles.yaml} onClick={() => playground.revealPlace(source.file, source.span.startOffset, source.span.endOffset)}>
+            {source.file}:{source.span.startLine}
+          </button>
+        )}
+      </div>
+      {inspection.conditions.length === 0 ? null : (
+        <>
+          <h3 className={styles.heading}>Conditions</h3>
+          <ul className={styles.conditions}>
+            {inspection.conditions.map((condition) => (
+              <li key={condition.type} data-status={condition.status}>
+                <strong>{condition.type}</strong> {condition.status}
+                {condition.reason === '' ? '' : ` · ${condition.reason}`}
+                {condition.message === '' ? '' : `: ${condition.message}`}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      {inspection.events.length === 0 ? null : (
+        <>
+          <h3 className={styles.heading}>Events</h3>
+          <ul className={styles.conditions}>
+            {inspection.events.slice(-30).map((event, index) => (
+              <li key={`${index}`} data-status={event.type === 'Warning' ? 'False' : 'True'}>
+                <strong>{event.reason}</strong> {event.message}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      {netns === undefined ? null : <NetnsOf id={netns} atSeq={atSeq} />}
+      <details className={styles.live}>
+        <summary>Live object</summary>
+        <StaticText text={inspection.yaml} />
+      </details>
+    </>
+  );
+}
+
+function NetnsOf({ id, atSeq }: { readonly id: string; readonly atSeq: number | undefined }) {
+  const target = useMemo((): LinkTarget => ({ kind: 'netns', id }), [id]);
+  const state = useInspection(target, atSeq);
+  return state?.inspection?.kind === 'netns' ? <NetnsTables inspection={state.inspection} target={undefined} /> : null;
+}
+
+export function SelectionPanel() {
+  const target = useSession((session) => session.selection);
+  const { hops, index } = useCurrentHop();
+  // At the end of the last run this is the present.
+  const run = useSession((session) => session.run);
+  const runs = useSession((session) => session.runs);
+  const inPast = index >= 0 && (index < hops.length - 1 || run !== runs[runs.length - 1]);
+  const atSeq = inPast ? hops[index]?.event.seq : undefined;
+  const state = useInspection(target, atSeq);
+  if (target === undefined) return <p className={styles.empty}>Click a box on the canvas, or an address in the terminal.</p>;
+  if (state === undefined) return <p className={styles.empty}>Looking …</p>;
+  const { inspection } = state;
+  if (inspection === null) return <p className={styles.empty}>It does not exist {inPast ? 'at this moment of the log' : 'any more'}.</p>;
+  if (inspection.kind === 'object') return <ObjectPanel inspection={inspection} atSeq={atSeq} />;
+  const { netns } = inspection;
+  return (
+    <>
+      <p className={styles.over}>
+        {netns.type === 'pod' ? 'POD NETNS' : 'HOST NETNS'}
+        {inPast ? ' · as it was at the playhead' : ''}
+      </p>
+      <h2 className={styles.title}>{target.kind === 'device' ? `${netns.title} · ${target.id.split('/').at(-1)}` : netns.title}</h2>
+      <p className={styles.where}>
+        {netns.ip}
+        {netns.namespace === undefined ? '' : ` · namespace ${netns.namespace}`}
+        {netns.phase === undefined ? '' : ` · ${netns.phase}`}
+      </p>
+      <NetnsTables inspection={inspection} target={target} />
+    </>
+  );
+}

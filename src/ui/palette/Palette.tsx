@@ -1,0 +1,83 @@
+/** Ctrl K: type a few letters, choose with the arrows, Enter does it. */
+import { useEffect, useMemo, useRef, useState } from 'react';
+import type { LessonEntry } from '../learn/catalogue.ts';
+import { Dialog } from '../shell/Dialog.tsx';
+import { useMirror, usePlayground } from '../state/context.ts';
+import { choose, type PaletteItem, paletteItems } from './items.ts';
+import styles from './Palette.module.css';
+
+const MAX_SHOWN = 40;
+
+export function Palette({ onClose }: { readonly onClose: () => void }) {
+  const playground = usePlayground();
+  const topology = useMirror((mirror) => mirror.topology);
+  const [lessons, setLessons] = useState<readonly LessonEntry[]>([]);
+  useEffect(() => {
+    let alive = true;
+    // Lessons come with the Learn pane's code; the palette works without them.
+    import('../learn/catalogue.ts')
+      .then(({ loadCatalogue }) => loadCatalogue())
+      .then(
+        (catalogue) => {
+          if (alive) setLessons(catalogue);
+        },
+        () => undefined,
+      );
+    return () => {
+      alive = false;
+    };
+  }, []);
+  const items = useMemo(() => paletteItems(topology, lessons), [topology, lessons]);
+  const [letters, setLetters] = useState('');
+  const [at, setAt] = useState(0);
+  const list = useRef<HTMLDivElement>(null);
+  const shown = choose(items, letters, MAX_SHOWN);
+  const active = Math.min(at, shown.length - 1);
+  const act = (item: PaletteItem | undefined) => {
+    if (item === undefined) return;
+    onClose();
+    item.act(playground);
+  };
+  const move = (to: number) => {
+    setAt(to);
+    list.current?.children[to]?.scrollIntoView({ block: 'nearest' });
+  };
+  return (
+    <Dialog title="Go to anything, run anything" onClose={onClose} bare>
+      <input
+        className={styles.input}
+        role="combobox"
+        aria-expanded="true"
+        aria-controls="palette-list"
+        aria-activedescendant={shown[active] === undefined ? undefined : `palette-${active}`}
+        aria-label="Search boxes, commands, switches and lessons"
+        placeholder="A pod, a Service, a command, a lesson …"
+        value={letters}
+        maxLength={400}
+        spellCheck={false}
+        autoComplete="off"
+        onChange={(event) => {
+          setLetters(event.target.value);
+          setAt(0);
+        }}
+        onKeyDown={(event) => {
+          if (event.key === 'ArrowDown') move(Math.min(shown.length - 1, active + 1));
+          else if (event.key === 'ArrowUp') move(Math.max(0, active - 1));
+          else if (event.key === 'Enter') act(shown[active]);
+          else return;
+          event.preventDefault();
+        }}
+      />
+      <div className={styles.list} id="palette-list" role="listbox" aria-label="Found" ref={list} tabIndex={-1}>
+        {shown.map((item, index) => (
+          <button key={item.id} id={`palette-${index}`} type="button" role="option" tabIndex={-1} aria-selected={index === active} className={styles.item} onPointerMove={() => setAt(index)} onClick={() => act(item)}>
+            <span className={styles.group}>{item.group}</span>
+            <span className={styles.label}>{item.label}</span>
+            <span className={styles.detail}>{item.detail}</span>
+          </button>
+        ))}
+        {shown.length === 0 ? <p className={styles.none}>Nothing has these letters.</p> : null}
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,126 @@
+/** What the palette can do: boxes to go to, commands to run, switches, lessons; and how typed letters choose among them. */
+import type { Topology } from '../../world/views.ts';
+import type { LessonEntry } from '../learn/catalogue.ts';
+import { exampleOpening } from '../state/start.ts';
+import type { Playground } from '../state/playground.ts';
+
+export interface PaletteItem {
+  readonly id: string;
+  readonly group: 'Go to' | 'Run' | 'Show' | 'Learn' | 'Document';
+  readonly label: string;
+  readonly detail: string;
+  act(playground: Playground): void;
+}
+
+const commands: readonly string[] = [
+  'kubectl exec client -- curl -s web-service',
+  'kubectl get pods -A -o wide',
+  'kubectl describe service web-service',
+  'kubectl exec client -- nslookup web-service',
+  'kubectl scale deployment web --replicas=0',
+  'kubectl scale deployment web --replicas=3',
+  'iptables-save',
+  'ip route',
+  'bridge fdb show',
+  'conntrack -L',
+];
+
+function boxes(topology: Topology): PaletteItem[] {
+  return [
+    ...topology.netnses.map((netns): PaletteItem => ({
+      id: netns.id,
+      group: 'Go to',
+      label: netns.title,
+      detail: netns.type === 'pod' ? `pod · ${netns.ip}` : `host · ${netns.ip}`,
+      act: (playground) => playground.select({ kind: 'netns', id: netns.id }),
+    })),
+    ...topology.services.map((service): PaletteItem => ({
+      id: service.objectKey,
+      group: 'Go to',
+      label: service.name,
+      detail: `Service · ${service.clusterIp}`,
+      act: (playground) => playground.select({ kind: 'object', key: service.objectKey }),
+    })),
+    ...topology.devices
+      .filter((device) => device.type === 'bridge' || device.type === 'vxlan')
+      .map((device): PaletteItem => ({
+        id: device.id,
+        group: 'Go to',
+        label: device.name,
+        detail: `${device.type} · ${device.netns.split('/')[0]}`,
+        act: (playground) => playground.select({ kind: 'device', id: device.id }),
+      })),
+  ];
+}
+
+const switches: readonly PaletteItem[] = [
+  ...(['wires', 'services', 'policy'] as const).map((lens): PaletteItem => ({ id: `lens-${lens}`, group: 'Show', label: `Lens: ${lens}`, detail: '', act: ({ session }) => session.setState({ lens }) })),
+  ...(['light', 'dark', 'system'] as const).map((theme): PaletteItem => ({
+    id: `theme-${theme}`,
+    group: 'Show',
+    label: `Theme: ${theme}`,
+    detail: '',
+    act: (playground) => {
+      playground.session.setState({ theme });
+      void playground.savePreferences();
+    },
+  })),
+  { id: 'share', group: 'Document', label: 'Share …', detail: 'a link with everything in it', act: ({ session }) => session.setState({ dialog: 'share' }) },
+  { id: 'embed', group: 'Document', label: 'Embed …', detail: 'for a page of yours', act: ({ session }) => session.setState({ dialog: 'embed' }) },
+  { id: 'documents', group: 'Document', label: 'Documents …', detail: 'open, rename, download', act: ({ session }) => session.setState({ dialog: 'documents' }) },
+  { id: 'keys', group: 'Show', label: 'Keys …', detail: '?', act: ({ session }) => session.setState({ dialog: 'keys' }) },
+  {
+    id: 'article',
+    group: 'Document',
+    label: 'New: the article’s cluster',
+    detail: '',
+    act: (playground) => {
+      const opening = exampleOpening('article', () => crypto.randomUUID());
+      if (opening !== undefined) void playground.open(opening);
+    },
+  },
+];
+
+export function paletteItems(topology: Topology, lessons: readonly LessonEntry[]): readonly PaletteItem[] {
+  return [
+    ...boxes(topology),
+    ...commands.map((line): PaletteItem => ({ id: `run-${line}`, group: 'Run', label: line, detail: '', act: (playground) => void playground.run('main', line) })),
+    ...switches,
+    ...lessons.map((lesson): PaletteItem => ({
+      id: `lesson-${lesson.id}`,
+      group: 'Learn',
+      label: lesson.title,
+      detail: 'lesson',
+      act: ({ session }) => session.setState({ mode: 'learn', lesson: lesson.id, lessonStep: 0, pane: 'canvas' }),
+    })),
+  ];
+}
+
+/** How well the letters fit: the start of the label, the start of a word, anywhere, or in order with gaps. 0: not at all. */
+export function fitOf(item: Pick<PaletteItem, 'label' | 'detail'>, letters: string): number {
+  const wanted = letters.toLowerCase().trim();
+  if (wanted === '') return 1;
+  const label = item.label.toLowerCase();
+  const all = `${label} ${item.detail.toLowerCase()}`;
+  if (label.startsWith(wanted)) return 5;
+  if (all.includes(` ${wanted}`) || all.includes(`-${wanted}`)) return 4;
+  if (all.includes(wanted)) return 3;
+  let at = 0;
+  for (const letter of all) if (letter === wanted[at]) at += 1;
+  return at === wanted.length ? 1 : 0;
+}
+
+/** The best first; equals stay in their order. What fits nothing can still be run as a command line. */
+export function choose(items: readonly PaletteItem[], letters: string, limit: number): readonly PaletteItem[] {
+  const fits = items
+    .map((item, index) => ({ item, index, fit: fitOf(item, letters) }))
+    .filter((one) => one.fit > 0)
+    .sort((a, b) => b.fit - a.fit || a.index - b.index)
+    .map((one) => one.item);
+  const line = letters.trim();
+  const own: PaletteItem[] =
+    line.length > 2 && !items.some((item) => item.label === line)
+      ? [{ id: 'run-typed', group: 'Run', label: line, detail: 'run in the terminal', act: (playground) => void playground.run('main', line) }]
+      : [];
+  return line.includes(' ') ? [...own, ...fits].slice(0, limit) : [...fits.slice(0, limit - own.length), ...own];
+}

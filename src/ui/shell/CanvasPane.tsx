@@ -1,0 +1,23 @@
+/** The canvas with its one line of words. */
+import { useCallback } from 'react';
+import type { LinkTarget } from '../../world/views.ts';
+import { Canvas } from '../canvas/Canvas.tsx';
+import { useDocument, useMirror, usePlayground, useSession } from '../state/context.ts';
+import { NowLine } from './NowLine.tsx';
+import styles from './Shell.module.css';
+
+export function CanvasPane() {
+  const playground = usePlayground();
+  const topology = useMirror((mirror) => mirror.topology);
+  const lens = useSession((session) => session.lens);
+  const selection = useSession((session) => session.selection);
+  const positions = useDocument((document) => document.positions);
+  const onSelect = useCallback((target: LinkTarget | undefined) => playground.select(target), [playground]);
+  const onMove = useCallback((id: string, offset: readonly [number, number]) => playground.moveBox(id, offset), [playground]);
+  return (
+    <section className={styles.canvas} aria-label="Canvas">
+      <Canvas topology={topology} lens={lens} playback={playground.playback} positions={positions} selection={selection} embedded={false} onSelect={onSelect} onMove={onMove} />
+      <NowLine />
+    </section>
+  );
+}

@@ -1,0 +1,59 @@
+/** The one line that says what is happening, in words, and says it to screen readers at most once a second. */
+import { useEffect, useRef, useState } from 'react';
+import { useCurrentHop, useMirror, usePlaybackSnapshot, useSession } from '../state/context.ts';
+import styles from './Shell.module.css';
+
+const SPEAK_EVERY_MS = 1_100;
+
+/** The newest text, changed at most once in `everyMs`. */
+function useSlowly(text: string, everyMs: number): string {
+  const [spoken, setSpoken] = useState(text);
+  const last = useRef(0);
+  useEffect(() => {
+    const wait = Math.max(0, last.current + everyMs - performance.now());
+    const timer = setTimeout(() => {
+      last.current = performance.now();
+      setSpoken(text);
+    }, wait);
+    return () => clearTimeout(timer);
+  }, [text, everyMs]);
+  return spoken;
+}
+
+export function NowLine() {
+  const status = useMirror((mirror) => mirror.status);
+  const run = useSession((session) => session.run);
+  const { hop, hops, index } = useCurrentHop();
+  const { playing, loading } = usePlaybackSnapshot();
+  const drop = hop?.family === 'drop';
+  const sentence =
+    status === 'starting'
+      ? 'Starting the cluster …'
+      : loading
+        ? 'Reading the log …'
+        : hop === undefined
+          ? run === undefined
+            ? 'Nothing is on its way. Type a command in the terminal, or change a line of YAML.'
+            : `${run.label}: its first packet is about to leave. Space plays.`
+          : `${hop.where}: ${hop.title}`;
+  const spoken = useSlowly(sentence, SPEAK_EVERY_MS);
+  return (
+    <div className={styles.now} data-drop={drop} data-testid="now-line">
+      {hop === undefined ? null : (
+        <span className={styles.nowLabel} data-family={hop.family}>
+          {drop ? '✕ ' : ''}
+          {hop.label === '' ? hop.protocol : hop.label}
+        </span>
+      )}
+      <span className={styles.nowText}>{sentence}</span>
+      {hop === undefined || playing ? null : (
+        <span className={styles.nowCount}>
+          {index + 1} / {hops.length}
+        </span>
+      )}
+      <span className="visually-hidden" aria-live="polite">
+        {spoken}
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,96 @@
+/** The keys of the page and what they do; the help lists exactly these. */
+import type { Playground } from '../state/playground.ts';
+import { speeds } from '../timeline/Transport.tsx';
+
+export interface Shortcut {
+  /** As the reader sees it. */
+  readonly keys: string;
+  readonly says: string;
+  /** Also while typing and when shortcuts are switched off. */
+  readonly always?: boolean;
+  fits(event: KeyboardEvent): boolean;
+  act(playground: Playground): void;
+}
+
+const plain = (key: string) => (event: KeyboardEvent) => !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey && event.key.toLowerCase() === key;
+const focus = (id: string) => requestAnimationFrame(() => document.getElementById(id)?.focus());
+
+function changeSpeed(playground: Playground, step: number): void {
+  const { speed } = playground.playback.getSnapshot();
+  const at = speeds.findIndex((one) => one >= speed);
+  playground.playback.setSpeed(speeds[Math.min(speeds.length - 1, Math.max(0, (at < 0 ? speeds.length - 1 : at) + step))] ?? 1);
+}
+
+export const shortcuts: readonly Shortcut[] = [
+  { keys: 'Space', says: 'Play or pause', fits: plain(' '), act: ({ playback }) => playback.toggle() },
+  { keys: '→', says: 'One hop forward', fits: plain('arrowright'), act: ({ playback }) => playback.step(1) },
+  { keys: '←', says: 'One hop back', fits: plain('arrowleft'), act: ({ playback }) => playback.step(-1) },
+  { keys: 'Shift →', says: 'Next packet', fits: (event) => event.shiftKey && event.key === 'ArrowRight', act: ({ playback }) => playback.stepPacket(1) },
+  { keys: 'Shift ←', says: 'Packet before', fits: (event) => event.shiftKey && event.key === 'ArrowLeft', act: ({ playback }) => playback.stepPacket(-1) },
+  { keys: 'Home', says: 'First hop', fits: plain('home'), act: ({ playback }) => playback.seek(0) },
+  { keys: 'End', says: 'Last hop', fits: plain('end'), act: ({ playback }) => playback.seek(playback.getSnapshot().hopCount - 1) },
+  { keys: ',', says: 'Slower', fits: plain(','), act: (playground) => changeSpeed(playground, -1) },
+  { keys: '.', says: 'Faster', fits: plain('.'), act: (playground) => changeSpeed(playground, 1) },
+  {
+    keys: 'T',
+    says: 'Terminal',
+    fits: plain('t'),
+    act: (playground) => {
+      playground.session.setState({ pane: 'terminal' });
+      focus('terminal-input');
+    },
+  },
+  {
+    keys: 'E',
+    says: 'Editor',
+    fits: plain('e'),
+    act: (playground) => {
+      playground.session.setState({ pane: 'editor', mode: 'play' });
+      focus('editor-body');
+    },
+  },
+  {
+    keys: '/',
+    says: 'Filter the hops',
+    fits: plain('/'),
+    act: (playground) => {
+      playground.session.setState({ pane: 'timeline' });
+      focus('timeline-filter');
+    },
+  },
+  { keys: '?', says: 'These keys', fits: (event) => event.key === '?' && !event.ctrlKey && !event.metaKey, act: (playground) => playground.session.setState({ dialog: 'keys' }) },
+  {
+    keys: 'Ctrl K or ⌘ K',
+    says: 'Go to anything, run anything',
+    always: true,
+    fits: (event) => (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === 'k',
+    act: (playground) => playground.session.setState({ dialog: 'palette' }),
+  },
+];
+
+/** True where a key belongs to what has the focus: fields, menus, and keys that a button itself takes. */
+export function isTaken(event: KeyboardEvent): boolean {
+  const { target } = event;
+  if (!(target instanceof HTMLElement)) return false;
+  if (target.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) return true;
+  if (event.key === ' ' || event.key === 'Enter') return target.closest('button, a, summary, [role="tab"], [role="option"]') !== null;
+  return target.closest('[role="menu"], dialog') !== null;
+}
+
+/** Listens until the returned function is called. */
+export function listenForShortcuts(playground: Playground): () => void {
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.defaultPrevented || event.isComposing) return;
+    const { dialog, shortcuts: on, mode } = playground.session.getState();
+    if (dialog !== undefined) return;
+    const shortcut = shortcuts.find((one) => one.fits(event));
+    if (shortcut === undefined) return;
+    // The presenter has keys of its own for the arrows and the space bar.
+    if (mode === 'present' && shortcut.always !== true) return;
+    if (shortcut.always !== true && (!on || isTaken(event))) return;
+    event.preventDefault();
+    shortcut.act(playground);
+  };
+  window.addEventListener('keydown', onKeyDown);
+  return () => window.removeEventListener('keydown', onKeyDown);
+}
