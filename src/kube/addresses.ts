@@ -16,7 +16,8 @@ export function parseIpv4(text: string): number | undefined {
   return address;
 }
 
-export const formatIpv4 = (address: number): string => `${Math.floor(address / 16777216) % 256}.${Math.floor(address / 65536) % 256}.${Math.floor(address / 256) % 256}.${address % 256}`;
+export const formatIpv4 = (address: number): string =>
+  `${Math.floor(address / 16777216) % 256}.${Math.floor(address / 65536) % 256}.${Math.floor(address / 256) % 256}.${address % 256}`;
 
 const ipv6Pattern = /^[0-9a-fA-F:]+(?::\d{1,3}(?:\.\d{1,3}){3})?(?:%[\w.-]+)?$/;
 
@@ -62,12 +63,52 @@ export function parseCidr(text: string): Cidr | undefined {
   return { base: address - (address % size), prefixLength, size };
 }
 
-export const isCidr = (text: string): boolean => {
-  if (parseCidr(text) !== undefined) return true;
-  const slash = text.indexOf('/');
-  return slash > 0 && isIpv6(text.slice(0, slash)) && /^\d{1,3}$/.test(text.slice(slash + 1)) && Number(text.slice(slash + 1)) <= 128;
-};
+export const isCidr = (text: string): boolean => parseAnyCidr(text) !== undefined;
 
 export const formatCidr = (cidr: Cidr): string => `${formatIpv4(cidr.base)}/${cidr.prefixLength}`;
 export const contains = (cidr: Cidr, address: number): boolean => address >= cidr.base && address < cidr.base + cidr.size;
 export const overlaps = (a: Cidr, b: Cidr): boolean => a.base < b.base + b.size && b.base < a.base + a.size;
+
+/** A range of either family: its first address, and how many of its bits are fixed. */
+interface AnyCidr {
+  readonly bits: 32 | 128;
+  readonly base: bigint;
+  readonly prefixLength: number;
+}
+
+function parseIpv6(text: string): bigint | undefined {
+  if (!isIpv6(text)) return undefined;
+  const groupsOf = (half: string): readonly string[] =>
+    half === ''
+      ? []
+      : half.split(':').flatMap((group) => {
+          const embedded = parseIpv4(group);
+          return embedded === undefined ? [group] : [Math.floor(embedded / 65536).toString(16), (embedded % 65536).toString(16)];
+        });
+  const [head = '', tail] = text.split('::');
+  const left = groupsOf(head);
+  const right = tail === undefined ? [] : groupsOf(tail);
+  const middle = Array.from({ length: 8 - left.length - right.length }, () => '0');
+  return [...left, ...middle, ...right].reduce((address, group) => address * 65536n + BigInt(`0x${group}`), 0n);
+}
+
+function parseAnyCidr(text: string): AnyCidr | undefined {
+  const [address = '', length = '', ...rest] = text.split('/');
+  if (rest.length > 0 || !/^\d{1,3}$/.test(length)) return undefined;
+  const ip4 = parseIpv4(address);
+  const bits = ip4 === undefined ? 128 : 32;
+  const value = ip4 === undefined ? parseIpv6(address) : BigInt(ip4);
+  const prefixLength = Number(length);
+  if (value === undefined || prefixLength > bits) return undefined;
+  const free = BigInt(bits - prefixLength);
+  return { bits, base: (value >> free) << free, prefixLength };
+}
+
+/** Whether the one range lies inside the other and is smaller. */
+export function isStrictSubset(inner: string, outer: string): boolean {
+  const small = parseAnyCidr(inner);
+  const large = parseAnyCidr(outer);
+  if (small === undefined || large === undefined || small.bits !== large.bits || small.prefixLength <= large.prefixLength) return false;
+  const free = BigInt(large.bits - large.prefixLength);
+  return small.base >> free === large.base >> free;
+}

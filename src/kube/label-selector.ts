@@ -76,7 +76,10 @@ export const isEmptySelector = (selector: LabelSelector): boolean =>
 /** As kubectl prints it: `app=web,tier in (a,b),!canary`; `<none>` when there is nothing to match. */
 export function formatSelector(selector: LabelSelector | undefined): string {
   if (selector === undefined || isEmptySelector(selector)) return '<none>';
-  const parts: { readonly key: string; readonly text: string }[] = Object.entries(selector.matchLabels ?? none).map(([key, value]) => ({ key, text: `${key}=${value}` }));
+  const parts: { readonly key: string; readonly text: string }[] = Object.entries(selector.matchLabels ?? none).map(([key, value]) => ({
+    key,
+    text: `${key}=${value}`,
+  }));
   for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
     const set = `(${[...values].sort().join(',')})`;
     const word = operator === 'In' ? `${key} in ${set}` : operator === 'NotIn' ? `${key} notin ${set}` : operator === 'Exists' ? key : `!${key}`;

@@ -6,7 +6,8 @@ export { dns1035LabelErrors, dnsLabelErrors, dnsSubdomainErrors, labelValueError
 const wildcardWords =
   "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used for validation is '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 
-export const wildcardDnsErrors = (value: string): readonly string[] => (value.startsWith('*.') && dnsSubdomainErrors(value.slice(2)).length === 0 ? [] : [wildcardWords]);
+export const wildcardDnsErrors = (value: string): readonly string[] =>
+  value.startsWith('*.') && dnsSubdomainErrors(value.slice(2)).length === 0 ? [] : [wildcardWords];
 
 /** Kubernetes: IsEnvVarName in its relaxed form, the default since 1.34: printable ASCII without `=`. */
 export const envNameErrors = (value: string): readonly string[] =>

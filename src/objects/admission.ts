@@ -4,7 +4,7 @@ import type { ApiFailure } from './api.ts';
 import type { KindInfo } from './kind-registry.ts';
 import { decodeObject } from './schema/decode.ts';
 import { applyDefaults } from './schema/defaults.ts';
-import { checkChangedRules } from './schema/rules.ts';
+import { checkRules } from './schema/rules.ts';
 import { badRequest, invalidObject } from './status.ts';
 import type { FieldError, KubeObject, StoreView } from './types.ts';
 import { validateMetadata } from './validation/metadata.ts';
@@ -29,8 +29,7 @@ export function admit(
   view: StoreView,
 ): Admitted {
   const { kind } = info;
-  const fresh = old === undefined ? (given as Record<string, unknown>) : changedParts(given as Record<string, unknown>, old);
-  const decoded = decodeObject(info.schema, fresh);
+  const decoded = decodeObject(info.schema, given, old);
   const name = nameOf(given);
   const wrong = `${kind.kind} in version ${JSON.stringify(info.version)} cannot be handled as a ${kind.kind}: `;
   if (decoded.wrongTypes.length > 0) return badRequest(wrong + (decoded.wrongTypes[0]?.message ?? ''), kind, name, decoded.wrongTypes);
@@ -39,11 +38,9 @@ export function admit(
     return badRequest(`${wrong}strict decoding error: ${unknown.join(', ')}`, kind, name, decoded.unknownFields);
   const warnings = validation === 'Warn' ? unknown : [];
 
-  const whole = (
-    old === undefined ? decoded.value : recompose(given as Record<string, unknown>, fresh, decoded.value as Record<string, unknown>)
-  ) as KubeObject;
+  const whole = decoded.value as KubeObject;
   const prepared = prepare(whole.metadata === undefined ? { ...whole, metadata: { name: '' } } : whole);
-  let object = applyDefaults(info.schema, prepared) as KubeObject;
+  let object = applyDefaults(info.schema, prepared, old) as KubeObject;
   if (kind.defaults !== undefined) object = kind.defaults(object);
   object = old === undefined ? object : shareWith(object, old);
   if (old !== undefined && object === old) return { ok: true, object: old, changed: false, warnings };
@@ -61,32 +58,13 @@ export function admit(
 
 function check(info: KindInfo, object: KubeObject, old: KubeObject | undefined): readonly FieldError[] {
   const errors: FieldError[] = validateMetadata(info.kind, object.metadata, old?.metadata);
-  const rules = checkChangedRules(info.schema, object as unknown as Record<string, unknown>, old as unknown as Record<string, unknown> | undefined);
+  const rules = checkRules(info.schema, object, old);
   const isIncomplete = rules.some((one) => one.type === 'Required value');
   const own = isIncomplete || info.kind.validate === undefined ? [] : info.kind.validate(object, old);
   const told = new Set(own.map((one) => one.path));
   for (const one of rules) if (!told.has(one.path)) errors.push(one);
   errors.push(...own);
   return errors;
-}
-
-/** Top-level members that are not the very same as in the stored object. */
-function changedParts(object: Record<string, unknown>, old: KubeObject): Record<string, unknown> {
-  if (typeof object !== 'object' || object === null) return object;
-  const before = old as unknown as Record<string, unknown>;
-  const parts: Record<string, unknown> = {};
-  for (const key of Object.keys(object)) if (object[key] !== before[key]) parts[key] = object[key];
-  return parts;
-}
-
-/** The given object with its fresh parts as they were decoded; what decoding dropped (nulls, unknown fields) is gone. */
-function recompose(given: Record<string, unknown>, fresh: Record<string, unknown>, decoded: Record<string, unknown>): Record<string, unknown> {
-  const whole: Record<string, unknown> = {};
-  for (const key of Object.keys(given)) {
-    const value = Object.hasOwn(fresh, key) ? decoded[key] : given[key];
-    if (value !== undefined) whole[key] = value;
-  }
-  return whole;
 }
 
 /** The same content with as many references of `old` as possible; `old` itself when all is equal (its resource version does not count). */

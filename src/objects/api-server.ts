@@ -161,6 +161,7 @@ export class ApiServer<R extends Identified = Identified> implements Api {
 
   settle(): { readonly rounds: number; readonly diagnostics: readonly Diagnostic[] } {
     this.#refusals = [];
+    this.#writer.expireEvents(this.#epochMs + this.#nowNs() / 1e6);
     const { rounds, diagnostics } = this.#runtime.settle(this.#nowNs(), () => this.#writer.cleanUp());
     this.#agents.run();
     return { rounds, diagnostics: [...this.#refusals, ...diagnostics] };

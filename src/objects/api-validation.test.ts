@@ -71,7 +71,9 @@ describe.skipIf(!isThere)("Kubernetes' own validation cases (skipped where ../sh
         wrong.push(`${one.id}\n    wanted ${one.expectedErrors.map(firstText).join(' | ')}\n    got    ${errors.join(' | ')}`);
       }
     }
-    const table = [...report].map(([kind, line]) => `${kind}: ${line.passed} passed (${line.strict} with every word), ${line.failed} failed, ${line.unsupported} not supported`);
+    const table = [...report].map(
+      ([kind, line]) => `${kind}: ${line.passed} passed (${line.strict} with every word), ${line.failed} failed, ${line.unsupported} not supported`,
+    );
     process.stdout.write(`api-validation\n${table.map((line) => `  ${line}\n`).join('')}${wrong.map((line) => `  ${line}\n`).join('')}`);
     expect(wrong).toEqual([]);
   });

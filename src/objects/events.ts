@@ -1,4 +1,5 @@
 /** Events about objects, repeated ones counted together. Kubernetes: client-go/tools/record. */
+import { parseRfc3339 } from '../base/time.ts';
 import { stableHex } from './identity.ts';
 import type { KubeObject } from './types.ts';
 
@@ -55,4 +56,22 @@ export function nextEvent(
     lastTimestamp: timestamp,
     count: 1,
   };
+}
+
+/** Kubernetes: kube-apiserver --event-ttl. */
+const lifetimeMs = 3_600_000;
+/** More than a rollout of a thousand pods tells; a real server has no such bound. */
+export const maxEvents = 10_000;
+
+/** Events that have had their time, and the oldest beyond `maxEvents`. */
+export function staleEvents(events: readonly EventObject[], nowMs: number): readonly EventObject[] {
+  const lastMs = (event: EventObject): number => parseRfc3339(event.lastTimestamp) ?? 0;
+  const old = events.filter((event) => nowMs - lastMs(event) > lifetimeMs);
+  const excess = events.length - old.length - maxEvents;
+  if (excess <= 0) return old;
+  const gone = new Set(old);
+  const byAge = events
+    .filter((event) => !gone.has(event))
+    .sort((a, b) => lastMs(a) - lastMs(b) || Number(a.metadata.resourceVersion) - Number(b.metadata.resourceVersion));
+  return [...old, ...byAge.slice(0, excess)];
 }

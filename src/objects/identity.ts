@@ -12,7 +12,8 @@ export function stableSuffix(seed: number, purpose: string, length: number): str
   return text;
 }
 
-const hex = (value: number, digits: number): string => (value >>> 0).toString(16).padStart(8, '0').slice(-digits);
+/** The last `digits` hexadecimal digits, 1 to 8. */
+const hex = (value: number, digits: number): string => ((value >>> 0) + 0x1_0000_0000).toString(16).slice(9 - digits);
 
 /** A version 4 UUID in form (RFC 9562). */
 export function stableUid(seed: number, purpose: string): string {
@@ -23,3 +24,7 @@ export function stableUid(seed: number, purpose: string): string {
 
 /** 16 hexadecimal digits for a text, as in the names of Events. */
 export const stableHex = (text: string): string => hex(hashText(text), 8) + hex(hashText(text, 0x9747b28c), 8);
+
+/** A UUID made of the 16 digits of `stableHex`: for Events, of which there are many. */
+export const uidOfHex = (digits: string): string =>
+  `${digits.slice(0, 8)}-${digits.slice(8, 12)}-4${digits.slice(12, 15)}-8${digits.slice(1, 4)}-${digits.slice(4)}`;

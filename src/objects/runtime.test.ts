@@ -156,6 +156,31 @@ describe('settle', () => {
   });
 });
 
+describe('events', () => {
+  it('are forgotten an hour after they were last told', () => {
+    const { api, clock } = testServer([setController, nodeController]);
+    api.create(setText('web', 2));
+    api.settle();
+    expect(api.view.list('Event')).toHaveLength(2);
+    clock.nowNs = 3600e9;
+    api.settle();
+    expect(api.view.list('Event')).toHaveLength(2);
+    clock.nowNs = 3661e9;
+    api.settle();
+    expect(api.view.list('Event')).toEqual([]);
+  });
+
+  it('never grow beyond ten thousand, and the newest stay', () => {
+    const { api } = testServer([setController, nodeController]);
+    api.create(setText('web', 10_100));
+    api.settle();
+    api.settle();
+    const events = api.view.list('Event');
+    expect(events).toHaveLength(10_000);
+    expect(Math.min(...events.map((one) => Number(one.metadata.resourceVersion)))).toBeGreaterThan(200);
+  });
+});
+
 describe('the agent runner', () => {
   it('puts only what differs and keeps the identity of the rest', () => {
     const records = new RecordStore<Line>();

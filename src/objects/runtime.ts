@@ -82,7 +82,8 @@ export class ControllerRuntime {
       }
       if (rounds >= maxRounds || reconciles >= maxReconciles) return { rounds, diagnostics: [this.#giveUp(rounds)] };
       rounds += 1;
-      const batch = this.#queue;
+      // In the controllers' declared order, keys as they came: a set makes its pods before the scheduler looks.
+      const batch = this.#queue.sort((a, b) => a.controller - b.controller);
       this.#queue = [];
       this.#queued.clear();
       reconciles += batch.length;

@@ -66,7 +66,7 @@ export interface Schema {
   readonly maximum?: number;
   readonly pattern?: string;
   readonly nullable?: boolean;
-  /** Name of the Go struct behind an object schema (`DeploymentSpec`), for the words of type errors; guessed from its place when absent. */
+  /** The Go struct behind an object schema (`DeploymentSpec`), or the Go type of a scalar (`types.UID`), for the words of type errors; told from its place when absent. */
   readonly goType?: string;
   readonly 'x-kubernetes-int-or-string'?: boolean;
   readonly 'x-kubernetes-preserve-unknown-fields'?: boolean;

@@ -2,8 +2,8 @@
 import { CowMap } from '../base/cow-map.ts';
 import { admit, type FieldValidation, nameOf } from './admission.ts';
 import type { ApiFailure, ApiResult, ApplyOutcome } from './api.ts';
-import { type EventObject, eventName, nextEvent } from './events.ts';
-import { stableSuffix, stableUid } from './identity.ts';
+import { type EventObject, eventName, maxEvents, nextEvent, staleEvents } from './events.ts';
+import { stableSuffix, stableUid, uidOfHex } from './identity.ts';
 import type { KindInfo, KindRegistry } from './kind-registry.ts';
 import { collectGarbage, emptyNamespace } from './lifecycle.ts';
 import { lastAppliedOf, missingAnnotationWarning, withLastApplied, withoutServerFields } from './patch/last-applied.ts';
@@ -29,6 +29,7 @@ export interface WriterSnapshot {
   readonly revision: number;
   readonly counters: ReadonlyMap<string, number>;
   readonly garbage: readonly string[];
+  readonly eventMinute: number;
 }
 
 export class Writer {
@@ -43,6 +44,8 @@ export class Writer {
   readonly #counters = new CowMap<string, number>();
   /** Uids of owners that have gone, whose dependants are to be looked at. */
   #garbage: string[] = [];
+  /** The virtual minute in which events were last looked through. */
+  #eventMinute = -1;
 
   /** `timestamp` gives now as RFC 3339. */
   constructor(store: ObjectStore, registry: KindRegistry, view: StoreView, seed: number, timestamp: () => string) {
@@ -54,13 +57,14 @@ export class Writer {
   }
 
   snapshot(): WriterSnapshot {
-    return { revision: this.#revision, counters: this.#counters.snapshot(), garbage: this.#garbage.slice() };
+    return { revision: this.#revision, counters: this.#counters.snapshot(), garbage: this.#garbage.slice(), eventMinute: this.#eventMinute };
   }
 
   restore(snapshot: WriterSnapshot): void {
     this.#revision = snapshot.revision;
     this.#counters.restore(snapshot.counters);
     this.#garbage = snapshot.garbage.slice();
+    this.#eventMinute = snapshot.eventMinute;
   }
 
   create(info: KindInfo, given: KubeObject, write: Write): ApiResult<KubeObject> {
@@ -171,6 +175,15 @@ export class Writer {
     return object;
   }
 
+  /** Forgets events by age, looked at once a virtual minute, and by number. */
+  expireEvents(nowMs: number): void {
+    const minute = Math.floor(nowMs / 60_000);
+    const events = this.#store.list('Event') as readonly EventObject[];
+    if (events.length === 0 || (minute === this.#eventMinute && events.length <= maxEvents)) return;
+    this.#eventMinute = minute;
+    for (const event of staleEvents(events, nowMs)) this.#store.remove(objectKey(event));
+  }
+
   #namespaceRefusal(kind: Kind, name: string, namespace: string): ApiFailure | undefined {
     const namespaceKind = this.#registry.info('Namespace')?.kind;
     if (namespaceKind === undefined) return undefined;
@@ -238,7 +251,7 @@ export class Writer {
     const timestamp = this.#timestamp();
     const event = nextEvent(known, name, about, words, timestamp);
     this.#revision += 1;
-    const identity = known === undefined ? { uid: stableUid(this.#seed, `Event/${namespace}/${name}`), creationTimestamp: timestamp } : {};
+    const identity = known === undefined ? { uid: uidOfHex(name.slice(-16)), creationTimestamp: timestamp } : {};
     this.#store.put({ ...event, metadata: { ...event.metadata, ...identity, resourceVersion: String(this.#revision) } });
   }
 }

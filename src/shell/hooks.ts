@@ -1,6 +1,8 @@
 /** Contents page of what waits inside the shell's state by name: filters, watches and hooks. */
 import type { Filter, Hook, Watch } from './command.ts';
-import { collectFilter, execHook, runHook } from './kubectl/hooks.ts';
+import { collectInput } from './kubectl/apply.ts';
+import { execHook } from './kubectl/exec.ts';
+import { runHook } from './kubectl/run.ts';
 import { getWatch, waitWatch } from './kubectl/watches.ts';
 import { awk } from './text/awk.ts';
 import { grep } from './text/grep.ts';
@@ -28,7 +30,7 @@ export const filters: Readonly<Record<string, Filter>> = {
   awk: awk.filter,
   xargs: xargsFilter,
   'shell-input': shellInputFilter,
-  'kubectl-collect': collectFilter,
+  'kubectl-collect': collectInput,
 };
 
 export const watches: Readonly<Record<string, Watch>> = {

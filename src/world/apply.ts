@@ -20,14 +20,17 @@ export function resourceName(kind: Kind, name: string): string {
   return `${kind.singular}${group}/${name}`;
 }
 
+const codes: Readonly<Record<string, string>> = { 'Invalid value': 'invalid-value', 'Unknown field': 'unknown-field', 'Wrong type': 'wrong-type' };
+
 /** One diagnostic per cause, at the cause's field. */
 export function failureDiagnostics(failure: ApiFailure, admitted: AdmittedObject): Diagnostic[] {
   if (failure.causes.length === 0)
     return [{ severity: 'error', code: failure.reason, message: failure.message, span: admitted.source.spanOf('metadata.name') }];
   return failure.causes.map((cause) => ({
     severity: 'error',
-    code: cause.type === 'Invalid value' ? 'invalid-value' : failure.reason,
-    message: cause.path === '' ? cause.message : `${cause.path}: ${cause.message}`,
+    code: codes[cause.type] ?? failure.reason,
+    // Decoding errors are whole sentences that name their field; validation's follow its path.
+    message: cause.path === '' || cause.type === 'Unknown field' || cause.type === 'Wrong type' ? cause.message : `${cause.path}: ${cause.message}`,
     span: admitted.source.spanOf(cause.path),
   }));
 }
@@ -60,6 +63,8 @@ export function findingDiagnostics(
   return found;
 }
 
+const yamlCodes = new Set(['yaml-syntax', 'duplicate-key', 'forbidden-key', 'yaml-limit']);
+
 interface ApplyOptions {
   readonly namespace?: string;
   readonly mode: 'apply' | 'create' | 'delete';
@@ -90,7 +95,7 @@ export function applyText(
   for (const error of errors)
     lines.push({
       stream: 'stderr',
-      text: `${/^(?:error|Error)\b/.test(error.message) ? '' : error.code === 'yaml-syntax' ? `error: error parsing ${fileName}: ` : 'error: '}${error.message}\n`,
+      text: `${/^(?:error: |Error from server)/.test(error.message) ? '' : yamlCodes.has(error.code) ? `error: error parsing ${fileName}: ` : 'error: '}${error.message}\n`,
     });
   if (errors.length > 0) exitCode = 1;
   if (lines.length === 0) {

@@ -314,8 +314,10 @@ export class World {
 
   /** `atomic`: any error leaves everything as it was. Otherwise what can be applied is. */
   #applyFiles(atomic: boolean): boolean {
-    const before = this.#snapshot();
-    const applied = this.#files.apply(atomic, () => this.#restoreState(before));
+    const before = atomic ? this.#snapshot() : undefined;
+    const applied = this.#files.apply(atomic, () => {
+      if (before !== undefined) this.#restoreState(before);
+    });
     if (applied) this.#settle();
     this.diagnosticsVersion += 1;
     this.#tellContext = undefined;
@@ -375,7 +377,8 @@ export class World {
   #topologyChanged(): void {
     this.#topology = undefined;
     this.#tellContext = undefined;
-    this.topologyVersion += 1;
+    // A look at the past comes back to where it was: nobody needs to hear of it.
+    if (!this.#replaying) this.topologyVersion += 1;
   }
 
   #log(session: string, kind: TerminalEntry['kind'], text: string): void {
@@ -400,6 +403,7 @@ export class World {
     this.engine.restore(snapshot.engine);
     this.#shell.restore(snapshot.shell);
     this.#shellPrng.state = snapshot.shellPrng;
+    this.#topologyChanged();
   }
 
   #keep(): void {
@@ -424,6 +428,7 @@ export class World {
       this.#shell.restore(base.shell);
       this.#shellPrng.state = base.shellPrng;
       this.engine.beginReplay(base.engine);
+      this.#topologyChanged();
       for (let i = 0; i < 100_000 && this.headSeq <= atSeq; i += 1) {
         const due = this.api.nextDueNs;
         const result = this.engine.run({ untilNs: due ?? Number.POSITIVE_INFINITY, maxEvents: 100_000, stop: () => this.headSeq > atSeq });
@@ -437,6 +442,7 @@ export class World {
       this.#shell.restore(head.shell);
       this.#shellPrng.state = head.shellPrng;
       this.engine.endReplay(head.engine);
+      this.#topologyChanged();
       this.#replaying = false;
     }
   }

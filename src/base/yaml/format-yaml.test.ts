@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { compareKeys, formatYaml } from './format-yaml.ts';
+import { formatYaml } from './format-yaml.ts';
+import { compareKeys } from './key-order.ts';
 
 describe('formatYaml prints as kubectl get -o yaml', () => {
   it('sorts keys and keeps lists at the column of their key', () => {

@@ -1,143 +1,13 @@
 /** Prints values as `kubectl get -o yaml` does: sigs.k8s.io/yaml's emitter (goyaml.v2: emitterc.go, encode.go, sorter.go). */
+import { compareKeys } from './key-order.ts';
 import type { YamlValue } from './node.ts';
 import { needsQuotes } from './scalar.ts';
+import { analyzeScalar, escapeOf } from './scalar-style.ts';
 
 /** Lines are folded at the first space after this column. */
 const bestWidth = 80;
 /** Longer keys are written as `? key`. */
 const maxSimpleKey = 128;
-
-const isDigit = (code: number): boolean => code >= 48 && code <= 57;
-const isLetter = (char: string): boolean => /\p{L}/u.test(char);
-
-/** goyaml's order of keys: letters after other characters, runs of digits by their number. */
-export function compareKeys(a: string, b: string): number {
-  const left = [...a];
-  const right = [...b];
-  for (let i = 0; i < left.length && i < right.length; i += 1) {
-    const l = left[i] ?? '';
-    const r = right[i] ?? '';
-    if (l === r) continue;
-    const leftLetter = isLetter(l);
-    const rightLetter = isLetter(r);
-    if (leftLetter && rightLetter) return l < r ? -1 : 1;
-    if (leftLetter || rightLetter) return rightLetter ? -1 : 1;
-    let leftNumber = 0;
-    let rightNumber = 0;
-    if (l === '0' || r === '0') {
-      for (let j = i - 1; j >= 0 && isDigit(left[j]?.charCodeAt(0) ?? 0); j -= 1) {
-        if (left[j] !== '0') {
-          leftNumber = 1;
-          rightNumber = 1;
-          break;
-        }
-      }
-    }
-    let leftEnd = i;
-    while (leftEnd < left.length && isDigit(left[leftEnd]?.charCodeAt(0) ?? 0)) leftNumber = leftNumber * 10 + Number(left[leftEnd++]);
-    let rightEnd = i;
-    while (rightEnd < right.length && isDigit(right[rightEnd]?.charCodeAt(0) ?? 0)) rightNumber = rightNumber * 10 + Number(right[rightEnd++]);
-    if (leftNumber !== rightNumber) return leftNumber < rightNumber ? -1 : 1;
-    if (leftEnd !== rightEnd) return leftEnd < rightEnd ? -1 : 1;
-    return l < r ? -1 : 1;
-  }
-  return left.length - right.length;
-}
-
-interface ScalarTraits {
-  readonly multiline: boolean;
-  readonly plainAllowed: boolean;
-  readonly singleAllowed: boolean;
-  readonly blockAllowed: boolean;
-}
-
-const isBreak = (code: number): boolean => code === 10 || code === 13 || code === 0x85 || code === 0x2028 || code === 0x2029;
-
-/** What libyaml's emitter calls printable: no tab, no control character, nothing beyond the basic plane. */
-function isPrintable(code: number): boolean {
-  if (code === 10) return true;
-  if (code < 0x20 || (code > 0x7e && code < 0xa0)) return false;
-  return code <= 0xd7ff || (code >= 0xe000 && code <= 0xfffd && code !== 0xfeff);
-}
-
-/** yaml_emitter_analyze_scalar, for block context. */
-function analyze(text: string): ScalarTraits {
-  let indicators = text.startsWith('---') || text.startsWith('...');
-  let special = false;
-  let lineBreaks = false;
-  let leading = false;
-  let trailingSpace = false;
-  let trailingBreak = false;
-  let breakSpace = false;
-  let spaceBreak = false;
-  let previousSpace = false;
-  let previousBreak = false;
-  let afterBlank = true;
-  for (let i = 0; i < text.length; i += 1) {
-    const code = text.charCodeAt(i);
-    const next = text.charCodeAt(i + 1);
-    const beforeBlank = Number.isNaN(next) || next === 32 || next === 9 || isBreak(next);
-    const char = text[i] ?? '';
-    if (i === 0) {
-      if ('#,[]{}&*!|>\'"%@`'.includes(char)) indicators = true;
-      else if ('?:-'.includes(char) && beforeBlank) indicators = true;
-    } else if (char === ':' && beforeBlank) indicators = true;
-    else if (char === '#' && afterBlank) indicators = true;
-    if (!isPrintable(code)) special = true;
-    if (code === 32) {
-      if (i === 0) leading = true;
-      if (i === text.length - 1) trailingSpace = true;
-      if (previousBreak) breakSpace = true;
-      previousSpace = true;
-      previousBreak = false;
-    } else if (isBreak(code)) {
-      lineBreaks = true;
-      if (i === 0) leading = true;
-      if (i === text.length - 1) trailingBreak = true;
-      if (previousSpace) spaceBreak = true;
-      previousSpace = false;
-      previousBreak = true;
-    } else {
-      previousSpace = false;
-      previousBreak = false;
-    }
-    afterBlank = code === 32 || code === 9 || isBreak(code);
-  }
-  const ragged = spaceBreak || special;
-  return {
-    multiline: lineBreaks,
-    plainAllowed: !indicators && !leading && !trailingSpace && !trailingBreak && !breakSpace && !ragged && !lineBreaks,
-    singleAllowed: !breakSpace && !ragged,
-    blockAllowed: !trailingSpace && !ragged,
-  };
-}
-
-const escapes = new Map<number, string>([
-  [0x00, '0'],
-  [0x07, 'a'],
-  [0x08, 'b'],
-  [0x09, 't'],
-  [0x0a, 'n'],
-  [0x0b, 'v'],
-  [0x0c, 'f'],
-  [0x0d, 'r'],
-  [0x1b, 'e'],
-  [0x22, '"'],
-  [0x5c, '\\'],
-  [0x85, 'N'],
-  [0xa0, '_'],
-  [0x2028, 'L'],
-  [0x2029, 'P'],
-]);
-
-function escapeOf(code: number): string | undefined {
-  const short = escapes.get(code);
-  if (short !== undefined && code !== 0xa0) return `\\${short}`;
-  if (isPrintable(code)) return undefined;
-  const digits = code.toString(16).toUpperCase();
-  if (code <= 0xff) return `\\x${digits.padStart(2, '0')}`;
-  return code <= 0xffff ? `\\u${digits.padStart(4, '0')}` : `\\U${digits.padStart(8, '0')}`;
-}
 
 class Emitter {
   readonly #parts: string[] = [];
@@ -243,7 +113,7 @@ class Emitter {
   }
 
   string(text: string, indent: number, isKey: boolean): void {
-    const traits = analyze(text);
+    const traits = analyzeScalar(text);
     const mustQuote = needsQuotes(text) || (isKey && text === '<<');
     if (text.includes('\n') && traits.blockAllowed && !isKey) this.literal(text, indent);
     else if (text.includes('\n') || mustQuote) this.doubleQuoted(text, indent, isKey);

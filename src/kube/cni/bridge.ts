@@ -3,6 +3,7 @@ import type { Origin } from '../../base/origin.ts';
 import { hashText } from '../../base/prng.ts';
 import { contains, formatIp4, ip4, parseCidr } from '../../net/addr/ip4.ts';
 import type { BridgeDevice, NetRecord, VethDevice } from '../../net/records.ts';
+import type { Ip4 } from '../../net/wire/packet.ts';
 import { objectKey } from '../../objects/types.ts';
 import { gatewayRoute, kernelRoutes, subnetAddress } from '../node/devices.ts';
 import { macFromName } from '../node/mac.ts';
@@ -22,33 +23,43 @@ export interface BridgeOptions {
   readonly origin: Origin;
 }
 
+/** The options with everything worked out that is the same for all pods of the node. */
+export interface Bridge extends BridgeOptions {
+  readonly netns: string;
+  readonly id: string;
+  readonly network: Ip4;
+  readonly prefixLength: number;
+  readonly gateway: string;
+}
+
 const BRIDGE = 'cni0';
 /** Linux: IFNAMSIZ leaves 11 characters after `veth`; the plugin uses 8. */
-const vethName = (pod: PodSite): string => `veth${hashText(pod.pod.metadata.uid ?? pod.netns).toString(16).padStart(8, '0')}`;
+const vethName = (pod: PodSite): string =>
+  `veth${hashText(pod.pod.metadata.uid ?? pod.netns)
+    .toString(16)
+    .padStart(8, '0')}`;
 
-const gatewayOf = (podCidr: string): string | undefined => {
-  const range = parseCidr(podCidr);
-  return range === undefined || range.prefixLength > 30 ? undefined : formatIp4(range.network + 1);
-};
+/** Undefined where the node has no range that holds a bridge and a pod. */
+export function makeBridge(options: BridgeOptions): Bridge | undefined {
+  const range = parseCidr(options.podCidr);
+  if (range === undefined || range.prefixLength > 30) return undefined;
+  const netns = rootNetnsId(options.nodeName);
+  return { ...options, netns, id: deviceId(netns, BRIDGE), network: range.network, prefixLength: range.prefixLength, gateway: formatIp4(range.network + 1) };
+}
 
 /** The bridge and the node's route to its pods. */
-export function renderBridge(options: BridgeOptions): NetRecord[] {
-  const range = parseCidr(options.podCidr);
-  const gateway = gatewayOf(options.podCidr);
-  if (range === undefined || gateway === undefined) return [];
-  const netns = rootNetnsId(options.nodeName);
-  const id = deviceId(netns, BRIDGE);
+export function renderBridge(bridge: Bridge): NetRecord[] {
   const cni0: BridgeDevice = {
     kind: 'device',
-    id,
-    origin: options.origin,
-    netns,
+    id: bridge.id,
+    origin: bridge.origin,
+    netns: bridge.netns,
     name: BRIDGE,
     index: DEVICE_INDEX.cni0,
-    mac: macFromName(id),
-    mtuBytes: options.mtuBytes,
+    mac: macFromName(bridge.id),
+    mtuBytes: bridge.mtuBytes,
     up: true,
-    addresses: [subnetAddress(gateway, range.prefixLength)],
+    addresses: [subnetAddress(bridge.gateway, bridge.prefixLength)],
     type: 'bridge',
     ageingSeconds: 300,
   };
@@ -56,51 +67,51 @@ export function renderBridge(options: BridgeOptions): NetRecord[] {
 }
 
 /** Unique on the node while pod addresses are: the devices every node has come first, then one per address of the range. */
-function vethIndex(ip: string, podCidr: string): number {
-  const range = parseCidr(podCidr);
+function vethIndex(ip: string, bridge: Bridge): number {
   const address = ip4(ip);
-  const offset = range !== undefined && contains(range.network, range.prefixLength, address) ? address - range.network : 0x10000 + (address >>> 0) % 0x10000;
-  return DEVICE_INDEX.cni0 + offset;
+  const inRange = contains(bridge.network, bridge.prefixLength, address);
+  return DEVICE_INDEX.cni0 + (inRange ? address - bridge.network : 0x1000000 + (address & 0xffffff));
 }
 
 /** The veth pair and the routes in the pod. */
-export function attachToBridge(site: PodSite, options: BridgeOptions): NetRecord[] {
-  const range = parseCidr(options.podCidr);
-  const gateway = gatewayOf(options.podCidr);
-  if (range === undefined || gateway === undefined) return [];
-  const host = rootNetnsId(options.nodeName);
+export function attachToBridge(site: PodSite, bridge: Bridge): NetRecord[] {
   const hostName = vethName(site);
-  const hostId = deviceId(host, hostName);
+  const hostId = deviceId(bridge.netns, hostName);
   const podId = deviceId(site.netns, 'eth0');
-  const origin: Origin = { component: 'cni-bridge', objects: [objectKey(site.pod), ...options.origin.objects] };
-  const common = { kind: 'device', origin, mtuBytes: options.mtuBytes, up: true, type: 'veth' } as const;
+  const origin: Origin = { component: 'cni-bridge', objects: [objectKey(site.pod), ...bridge.origin.objects] };
   const eth0: VethDevice = {
-    ...common,
+    kind: 'device',
     id: podId,
+    origin,
     netns: site.netns,
     name: 'eth0',
     index: 2,
     mac: macFromName(podId),
-    addresses: [subnetAddress(site.ip, range.prefixLength)],
+    mtuBytes: bridge.mtuBytes,
+    up: true,
+    addresses: [subnetAddress(site.ip, bridge.prefixLength)],
+    type: 'veth',
     peer: hostId,
   };
   const veth: VethDevice = {
-    ...common,
+    kind: 'device',
     id: hostId,
-    netns: host,
+    origin,
+    netns: bridge.netns,
     name: hostName,
-    index: vethIndex(site.ip, options.podCidr),
+    index: vethIndex(site.ip, bridge),
     mac: macFromName(hostId),
+    mtuBytes: bridge.mtuBytes,
+    up: true,
     addresses: [],
-    master: deviceId(host, BRIDGE),
-    bridgePort: { hairpin: options.hairpin, isolated: false, learning: true },
+    master: bridge.id,
+    bridgePort: { hairpin: bridge.hairpin, isolated: false, learning: true },
+    type: 'veth',
     peer: podId,
   };
-  return [
-    eth0,
-    veth,
-    ...(options.defaultGateway ? [gatewayRoute(site.netns, '0.0.0.0/0', gateway, 'eth0', origin)] : []),
-    ...(options.clusterCidr === undefined ? [] : [gatewayRoute(site.netns, options.clusterCidr, gateway, 'eth0', origin)]),
-    ...kernelRoutes(eth0),
-  ];
+  const records: NetRecord[] = [eth0, veth];
+  if (bridge.defaultGateway) records.push(gatewayRoute(site.netns, '0.0.0.0/0', bridge.gateway, 'eth0', origin));
+  if (bridge.clusterCidr !== undefined) records.push(gatewayRoute(site.netns, bridge.clusterCidr, bridge.gateway, 'eth0', origin));
+  records.push(...kernelRoutes(eth0));
+  return records;
 }

@@ -1,7 +1,7 @@
 /** The CNI's part of a node: what its daemon writes, and the bridge once there are pods. */
 import type { NetRecord } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
-import { findNode } from '../node/cluster-network.ts';
+import { findNode, NETWORK_KINDS } from '../node/cluster-network.ts';
 import { podsOn } from '../node/pods-by-node.ts';
 import { hasSandbox } from '../pod/running.ts';
 import type { Pod } from '../pod/types.ts';
@@ -16,8 +16,13 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   const bar = key.indexOf('|');
   const node = findNode(bar < 0 ? key : key.slice(0, bar), view);
   if (node === undefined || node.ip === undefined) return { records: [] };
-  const { cni, site, running } = cniOf(node, view);
-  if (bar < 0) return running ? cni.renderNode(site) : { records: [] };
+  const { cni, site, running, own } = cniOf(node, view);
+  if (bar < 0) {
+    if (!own) return { records: [] };
+    const rendering = cni.renderNode(site);
+    // A daemon that crashes writes nothing, and still says why.
+    return running ? rendering : { ...rendering, records: [] };
+  }
   return { records: podsOn(view, node.name).some(hasSandbox) ? cni.renderPodNetwork(site) : [] };
 }
 
@@ -45,7 +50,7 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
 /** Keys: `<node>` for the daemon's records, `<node>|bridge` for the bridge. */
 export const cniAgent: Agent<NetRecord> = {
   name: 'cni',
-  watches: ['Node', 'Pod', 'ConfigMap', 'Network'],
+  watches: ['Pod', 'ConfigMap', ...NETWORK_KINDS],
   keysFor,
   keys: bothKeys,
   render,

@@ -1,39 +1,41 @@
 /** Where the daemons of CNIs run, found once per state of the store. */
 import type { StoreView } from '../../objects/types.ts';
+import { perState } from '../node/per-state.ts';
 import { podsByNode } from '../node/pods-by-node.ts';
 import { imageRole } from '../pod/images.ts';
 import { isContainerRunning } from '../pod/running.ts';
 import type { Pod } from '../pod/types.ts';
-import { isTerminating } from '../pod/types.ts';
+import { isFinished, isTerminating } from '../pod/types.ts';
 
-/** The pods of one daemon by node name, in the store's order. */
-type Daemons = ReadonlyMap<string, Pod>;
+export interface Daemon {
+  readonly pod: Pod;
+  /** False while it crashes: it has no part in the network then, and something to say. */
+  readonly running: boolean;
+}
 
-/** Keyed by the store's own index, which is replaced whenever a Pod changes. */
-const indexes = new WeakMap<ReadonlyMap<string, readonly Pod[]>, Map<string, Daemons>>();
+/** Daemons of one role by node name, in the store's order. */
+type Daemons = ReadonlyMap<string, Daemon>;
+
+/** By role, filled when asked for. */
+const daemonsByRole = perState(['Pod'], () => new Map<string, Daemons>());
 
 /** The pod is this daemon's, whatever its state. */
 export function isDaemon(pod: Pod, role: string): boolean {
   return pod.spec.hostNetwork === true && pod.spec.containers.some((container) => imageRole(container.image ?? '') === role);
 }
 
-function runs(pod: Pod, role: string): boolean {
-  return isDaemon(pod, role) && !isTerminating(pod) && pod.spec.containers.some((container) => imageRole(container.image ?? '') === role && isContainerRunning(pod, container.name));
-}
+const isRunning = (pod: Pod, role: string) =>
+  pod.spec.containers.some((container) => imageRole(container.image ?? '') === role && isContainerRunning(pod, container.name));
 
-/** Running daemons of a role (`flannel`). */
+/** One daemon a node; where there are two (an update), the one that runs. */
 export function daemonsOf(role: string, view: StoreView): Daemons {
-  const groups = podsByNode(view);
-  let byRole = indexes.get(groups);
-  if (byRole === undefined) {
-    byRole = new Map();
-    indexes.set(groups, byRole);
-  }
+  const byRole = daemonsByRole(view);
   let daemons = byRole.get(role);
   if (daemons === undefined) {
-    const found = new Map<string, Pod>();
-    for (const [node, pods] of groups) {
-      const daemon = pods.find((pod) => runs(pod, role));
+    const found = new Map<string, Daemon>();
+    for (const [node, pods] of podsByNode(view)) {
+      const own = pods.filter((pod) => isDaemon(pod, role) && !isTerminating(pod) && !isFinished(pod)).map((pod) => ({ pod, running: isRunning(pod, role) }));
+      const daemon = own.find((one) => one.running) ?? own[0];
       if (daemon !== undefined) found.set(node, daemon);
     }
     daemons = found;
@@ -44,5 +46,5 @@ export function daemonsOf(role: string, view: StoreView): Daemons {
 
 /** Names of the nodes on which a daemon runs. */
 export function daemonNodes(role: string, view: StoreView): readonly string[] {
-  return [...daemonsOf(role, view).keys()].sort();
+  return [...daemonsOf(role, view)].flatMap(([node, daemon]) => (daemon.running ? [node] : [])).sort();
 }

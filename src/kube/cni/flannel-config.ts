@@ -66,7 +66,8 @@ function parseBackend(backend: JsonObject | undefined): FlannelConfig['backend']
       directRouting: flagField(backend, 'DirectRouting'),
     };
   }
-  if (typeof type === 'string' && OTHER_BACKENDS.has(type)) return { unsupported: `flannel's backend "${type}" is not simulated yet: pods of different nodes cannot reach each other` };
+  if (typeof type === 'string' && OTHER_BACKENDS.has(type))
+    return { unsupported: `flannel's backend "${type}" is not simulated yet: pods of different nodes cannot reach each other` };
   return { failure: `Error fetching backend: unknown backend type: ${String(type)}` };
 }
 
@@ -89,7 +90,8 @@ export function parseNetConf(text: string): FlannelParse {
     const found = parseBackend(isJsonObject(backend) ? backend : undefined);
     if ('failure' in found) return { ok: false, failure: found.failure };
     if ('unsupported' in found) return { ok: false, unsupported: found.unsupported };
-    if (network === undefined) return { ok: false, failure: 'Error registering network: failed to acquire lease: please define a correct Network parameter in the flannel config' };
+    if (network === undefined)
+      return { ok: false, failure: 'Error registering network: failed to acquire lease: please define a correct Network parameter in the flannel config' };
     if (found.type === 'vxlan' && (found.vni < 1 || found.vni > 0xffffff || found.port < 1 || found.port > 65535)) {
       return { ok: false, failure: `Error registering network: failed to create vxlan device flannel.${found.vni}: numerical result out of range` };
     }

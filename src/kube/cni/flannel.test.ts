@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../objects/types.ts';
+import type { ClusterNode } from '../node/cluster-network.ts';
+import { findNode } from '../node/cluster-network.ts';
 import { objectView } from '../node/testing/object-view.ts';
 import { diagnosticsOf, flannelOn, netConf, node, pod, renderAll } from '../node/testing/small-cluster.ts';
+import type { Pod } from '../pod/types.ts';
 import { cniAgent } from './cni-agent.ts';
+import { flannelFailure } from './flannel.ts';
 
 const nodes = [node('controlplane', '172.30.1.2', '10.244.0.0/24'), node('node01', '172.30.2.2', '10.244.1.0/24')];
 const both = [
@@ -18,11 +22,24 @@ describe('flannel with VXLAN', () => {
   const records = renderAll(cniAgent, world(netConf({ Type: 'vxlan' })));
 
   it('gives each node a tunnel end with the network address of its range, 50 bytes smaller than the wire', () => {
-    expect(device(records, 'flannel.1')).toMatchObject({ type: 'vxlan', vni: 1, destinationPort: 8472, mtuBytes: 1450, learning: false, localIp: '172.30.2.2', addresses: [{ ip: '10.244.1.0', prefixLength: 32 }] });
+    expect(device(records, 'flannel.1')).toMatchObject({
+      type: 'vxlan',
+      vni: 1,
+      destinationPort: 8472,
+      mtuBytes: 1450,
+      learning: false,
+      localIp: '172.30.2.2',
+      addresses: [{ ip: '10.244.1.0', prefixLength: 32 }],
+    });
   });
 
   it('tells each node the way to the others by route, neighbor and FDB entry', () => {
-    expect(route(records, '10.244.0.0/24')).toMatchObject({ gateway: '10.244.0.0', device: 'flannel.1', onlink: true, origin: { component: 'flannel', objects: ['Node/controlplane', 'ConfigMap/kube-flannel/kube-flannel-cfg', 'Pod/kube-flannel/flannel-node01'] } });
+    expect(route(records, '10.244.0.0/24')).toMatchObject({
+      gateway: '10.244.0.0',
+      device: 'flannel.1',
+      onlink: true,
+      origin: { component: 'flannel', objects: ['Node/controlplane', 'ConfigMap/kube-flannel/kube-flannel-cfg', 'Pod/kube-flannel/flannel-node01'] },
+    });
     const mac = (records.get('controlplane/netns/root/device/flannel.1') as { mac: string }).mac;
     expect(records.get('node01/netns/root/neighbor/flannel.1/10.244.0.0')).toMatchObject({ mac, state: 'PERMANENT' });
     expect(records.get(`node01/netns/root/fdb/flannel.1/${mac}/172.30.1.2`)).toMatchObject({ dst: '172.30.1.2', state: 'permanent' });
@@ -58,7 +75,9 @@ describe('flannel with host-gw', () => {
 
 describe('flannel', () => {
   it('keeps traffic inside the pod network from being masqueraded, in the order of flanneld', () => {
-    const chain = renderAll(cniAgent, world(netConf({ Type: 'vxlan' }))).get('node01/netns/root/chain/nat/FLANNEL-POSTRTG') as { rules: readonly { text: string }[] };
+    const chain = renderAll(cniAgent, world(netConf({ Type: 'vxlan' }))).get('node01/netns/root/chain/nat/FLANNEL-POSTRTG') as {
+      rules: readonly { text: string }[];
+    };
     expect(chain.rules.map((rule) => rule.text)).toEqual([
       '-m mark --mark 0x4000/0x4000 -m comment --comment "flanneld masq" -j RETURN',
       '-s 10.244.1.0/24 -d 10.244.0.0/16 -m comment --comment "flanneld masq" -j RETURN',
@@ -87,5 +106,23 @@ describe('flannel', () => {
       'Node/controlplane spec.podCIDR: Error registering network: failed to acquire lease: subnet "10.10.0.0/16" specified in the flannel net config doesn\'t contain "10.244.0.0/24" PodCIDR of the "controlplane" node',
     );
     expect([...renderAll(cniAgent, wrong).values()].some((record) => record.kind === 'chain')).toBe(false);
+  });
+
+  it('that crashes takes its routes with it and goes on saying why', () => {
+    const crashing = flannelOn(both, netConf({ Type: 'vxlam' })).map((object) =>
+      object.kind === 'Pod'
+        ? {
+            ...object,
+            status: { ...(object.status as object), containerStatuses: [{ name: 'kube-flannel', state: { waiting: { reason: 'CrashLoopBackOff' } } }] },
+          }
+        : object,
+    );
+    const view = objectView([...nodes, ...crashing, web]);
+    expect([...renderAll(cniAgent, view).values()].map((record) => record.id)).toEqual([
+      'node01/netns/root/device/cni0',
+      'node01/netns/root/route/254/10.244.1.0/24',
+    ]);
+    expect(diagnosticsOf(cniAgent, view)[0]).toContain('unknown backend type: vxlam');
+    expect(flannelFailure(crashing[1] as Pod, findNode('controlplane', view) as ClusterNode, view)).toBe('Error fetching backend: unknown backend type: vxlam');
   });
 });

@@ -2,7 +2,7 @@
 import type { Origin } from '../../base/origin.ts';
 import { contains, ip4, parseCidr } from '../../net/addr/ip4.ts';
 import type { Chain, NetRecord, Route, VxlanDevice } from '../../net/records.ts';
-import type { ObjectKey, Rendering } from '../../objects/types.ts';
+import type { ObjectKey, Rendering, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import type { ClusterNode } from '../node/cluster-network.ts';
 import { findNode, underlayOf } from '../node/cluster-network.ts';
@@ -11,8 +11,9 @@ import { macFromName } from '../node/mac.ts';
 import { chainId, DEVICE_INDEX, deviceId, fdbId, neighborId, rootNetnsId } from '../node/record-ids.ts';
 import type { ConfigMap } from '../pod/mounts.ts';
 import { mountedConfigMap } from '../pod/mounts.ts';
-import type { BridgeOptions } from './bridge.ts';
-import { attachToBridge, renderBridge } from './bridge.ts';
+import type { Pod } from '../pod/types.ts';
+import type { Bridge, BridgeOptions } from './bridge.ts';
+import { attachToBridge, makeBridge, renderBridge } from './bridge.ts';
 import type { CniSite } from './cni.ts';
 import { defineCni } from './cni.ts';
 import { daemonNodes } from './daemons.ts';
@@ -57,8 +58,14 @@ function filesOf(site: CniSite): FlannelFiles {
 function leaseOf(node: ClusterNode, config: FlannelConfig): Lease | { readonly failure: string } {
   if (node.podCidr === undefined || node.ip === undefined) return { failure: `node "${node.name}" pod cidr not assigned` };
   const range = parseCidr(node.podCidr);
-  if (range === undefined || range.prefixLength < config.network.prefixLength || !contains(config.network.network, config.network.prefixLength, range.network)) {
-    return { failure: `subnet "${config.networkText}" specified in the flannel net config doesn't contain "${node.podCidr}" PodCIDR of the "${node.name}" node` };
+  if (
+    range === undefined ||
+    range.prefixLength < config.network.prefixLength ||
+    !contains(config.network.network, config.network.prefixLength, range.network)
+  ) {
+    return {
+      failure: `subnet "${config.networkText}" specified in the flannel net config doesn't contain "${node.podCidr}" PodCIDR of the "${node.name}" node`,
+    };
   }
   return { node, ip: node.ip, podCidr: node.podCidr };
 }
@@ -132,7 +139,9 @@ function renderHostGateway(site: CniSite, own: Lease, others: readonly Lease[], 
   const underlay = parseCidr(underlayOf(site.view).cidr);
   return others
     .filter((other) => underlay !== undefined && contains(underlay.network, underlay.prefixLength, ip4(other.ip)))
-    .map((other) => gatewayRoute(rootNetnsId(own.node.name), other.podCidr, other.ip, 'eth0', { component: NAME, objects: [other.node.key, ...origin.objects] }));
+    .map((other) =>
+      gatewayRoute(rootNetnsId(own.node.name), other.podCidr, other.ip, 'eth0', { component: NAME, objects: [other.node.key, ...origin.objects] }),
+    );
 }
 
 const masq = '-m comment --comment "flanneld masq"';
@@ -164,12 +173,26 @@ function hasFlag(site: CniSite, name: string, fallback: boolean): boolean {
 
 function renderChains(site: CniSite, config: FlannelConfig, own: Lease, origin: Origin): Chain[] {
   const netns = rootNetnsId(own.node.name);
-  const chain = (table: Chain['table'], name: string, rules: Chain['rules']): Chain => ({ kind: 'chain', id: chainId(netns, table, name), origin, netns, table, name, rules });
+  const chain = (table: Chain['table'], name: string, rules: Chain['rules']): Chain => ({
+    kind: 'chain',
+    id: chainId(netns, table, name),
+    origin,
+    netns,
+    table,
+    name,
+    rules,
+  });
   const network = config.networkText;
   return [
     ...(hasFlag(site, 'ip-masq', false) ? [chain('nat', 'FLANNEL-POSTRTG', masqueradeRules(network, own.podCidr))] : []),
     ...(hasFlag(site, 'iptables-forward-rules', true)
-      ? [chain('filter', 'FLANNEL-FWD', [`-s ${network} ${forward} -j ACCEPT`, `-d ${network} ${forward} -j ACCEPT`].map((text) => ({ text })))]
+      ? [
+          chain(
+            'filter',
+            'FLANNEL-FWD',
+            [`-s ${network} ${forward} -j ACCEPT`, `-d ${network} ${forward} -j ACCEPT`].map((text) => ({ text })),
+          ),
+        ]
       : []),
   ];
 }
@@ -178,6 +201,16 @@ function complaint(key: ObjectKey, message: string, code: string, path?: string)
   const severity = code === 'not-simulated' ? 'warning' : 'error';
   return { records: [], diagnostics: [{ key, ...(path === undefined ? {} : { path }), diagnostic: { severity, code, message } }] };
 }
+
+/** What flanneld of this pod logs before it exits, or undefined where it runs. */
+export function flannelFailure(pod: Pod, node: ClusterNode, view: StoreView): string | undefined {
+  const { netConf } = filesOf({ node, daemon: pod, view });
+  if (!netConf.ok) return 'failure' in netConf ? netConf.failure : undefined;
+  const lease = leaseOf(node, netConf.config);
+  return 'failure' in lease ? leaseFailure(lease.failure) : undefined;
+}
+
+const leaseFailure = (words: string) => `Error registering network: failed to acquire lease: ${words}`;
 
 /** Configuration and lease of the node, or what is said instead. */
 function joined(site: CniSite): { readonly config: FlannelConfig; readonly lease: Lease; readonly origin: Origin } | Rendering<NetRecord> {
@@ -189,8 +222,20 @@ function joined(site: CniSite): { readonly config: FlannelConfig; readonly lease
   const path = map === undefined ? 'spec.volumes' : `data["${NET_CONF}"]`;
   if (!netConf.ok) return 'failure' in netConf ? complaint(key, netConf.failure, 'flannel', path) : complaint(key, netConf.unsupported, 'not-simulated', path);
   const lease = leaseOf(site.node, netConf.config);
-  if ('failure' in lease) return complaint(site.node.key, `Error registering network: failed to acquire lease: ${lease.failure}`, 'flannel', 'spec.podCIDR');
+  if ('failure' in lease) return complaint(site.node.key, leaseFailure(lease.failure), 'flannel', 'spec.podCIDR');
   return { config: netConf.config, lease, origin: { component: NAME, objects: [key, objectKey(daemon)] } };
+}
+
+/** One bridge a site, which is one object for all pods of a node. */
+const bridges = new WeakMap<CniSite, { readonly bridge: Bridge | undefined }>();
+
+function bridgeOf(site: CniSite): Bridge | undefined {
+  let known = bridges.get(site);
+  if (known === undefined) {
+    known = { bridge: makeBridge(bridgeOptions(site)) };
+    bridges.set(site, known);
+  }
+  return known.bridge;
 }
 
 function bridgeOptions(site: CniSite): BridgeOptions {
@@ -222,7 +267,12 @@ export const flannel = defineCni({
     ];
     if (!config.nftables) return { records };
     const message = 'EnableNFTables is not simulated: flannel writes its iptables rules instead';
-    return { records, diagnostics: [{ key: origin.objects[0] ?? lease.node.key, path: `data["${NET_CONF}"]`, diagnostic: { severity: 'warning', code: 'not-simulated', message } }] };
+    return {
+      records,
+      diagnostics: [
+        { key: origin.objects[0] ?? lease.node.key, path: `data["${NET_CONF}"]`, diagnostic: { severity: 'warning', code: 'not-simulated', message } },
+      ],
+    };
   },
   jumps(site) {
     const found = joined(site);
@@ -232,6 +282,12 @@ export const flannel = defineCni({
       ...(hasFlag(site, 'ip-masq', false) ? [{ table: 'nat', from: 'POSTROUTING', text: `${masq} -j FLANNEL-POSTRTG` } as const] : []),
     ];
   },
-  renderPodNetwork: (site) => renderBridge(bridgeOptions(site)),
-  attach: (site, pod) => attachToBridge(pod, bridgeOptions(site)),
+  renderPodNetwork(site) {
+    const bridge = bridgeOf(site);
+    return bridge === undefined ? [] : renderBridge(bridge);
+  },
+  attach(site, pod) {
+    const bridge = bridgeOf(site);
+    return bridge === undefined ? [] : attachToBridge(pod, bridge);
+  },
 });

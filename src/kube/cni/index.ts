@@ -13,18 +13,20 @@ export interface NodeCni {
   readonly site: CniSite;
   /** Its daemon runs on this very node. */
   readonly running: boolean;
+  /** There is a daemon of its own here, running or crashing. */
+  readonly own: boolean;
 }
 
-/** The CNI whose daemon runs on the node; else one that runs elsewhere, whose plugin has been left here; else a plain bridge. */
+/** The CNI whose daemon is on the node; else one of another node, whose plugin has been left here; else a plain bridge. */
 export function cniOf(node: ClusterNode, view: StoreView): NodeCni {
   let elsewhere: NodeCni | undefined;
   for (const cni of cnis) {
     if (cni.role === undefined) continue;
     const daemons = daemonsOf(cni.role, view);
     const own = daemons.get(node.name);
-    if (own !== undefined) return { cni, site: { node, daemon: own, view }, running: true };
+    if (own !== undefined) return { cni, site: { node, daemon: own.pod, view }, running: own.running, own: true };
     const [other] = daemons.values();
-    if (other !== undefined) elsewhere ??= { cni, site: { node, daemon: other, view }, running: false };
+    if (other !== undefined) elsewhere ??= { cni, site: { node, daemon: other.pod, view }, running: false, own: false };
   }
-  return elsewhere ?? { cni: plainBridge, site: { node, daemon: undefined, view }, running: false };
+  return elsewhere ?? { cni: plainBridge, site: { node, daemon: undefined, view }, running: false, own: false };
 }

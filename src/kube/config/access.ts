@@ -52,7 +52,10 @@ const rules = list(
 const roleRef = struct('The role.', { apiGroup: text('API group.'), kind: text('Role or ClusterRole.'), name: text('Name.') }, ['kind', 'name']);
 const subjects = list(
   'Who gets it.',
-  struct('A subject.', { kind: text('ServiceAccount, User or Group.'), apiGroup: text('API group.'), name: text('Name.'), namespace: text('Namespace.') }, ['kind', 'name']),
+  struct('A subject.', { kind: text('ServiceAccount, User or Group.'), apiGroup: text('API group.'), name: text('Name.'), namespace: text('Namespace.') }, [
+    'kind',
+    'name',
+  ]),
 );
 
 interface Binding extends KubeObject {
@@ -92,7 +95,11 @@ function binding(kind: string, namespaced: boolean): Kind {
       { name: 'ROLE', priority: 0 },
       { name: 'AGE', priority: 0 },
     ],
-    row: (object, context) => [object.metadata.name, `${object.roleRef?.kind ?? ''}/${object.roleRef?.name ?? ''}`, context.age(object.metadata.creationTimestamp)],
+    row: (object, context) => [
+      object.metadata.name,
+      `${object.roleRef?.kind ?? ''}/${object.roleRef?.name ?? ''}`,
+      context.age(object.metadata.creationTimestamp),
+    ],
     describe: titled,
   });
 }

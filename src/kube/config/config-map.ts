@@ -105,7 +105,8 @@ export const secret = defineKind<Secret>({
   },
   validate: (object, old) => {
     const errors = [...keyErrors('data', object.data), ...frozen(object, old)];
-    if (object.type === 'kubernetes.io/tls') for (const key of ['tls.crt', 'tls.key']) if (object.data?.[key] === undefined) errors.push(required(`data[${key}]`));
+    if (object.type === 'kubernetes.io/tls')
+      for (const key of ['tls.crt', 'tls.key']) if (object.data?.[key] === undefined) errors.push(required(`data[${key}]`));
     return errors;
   },
   columns: [
@@ -114,6 +115,11 @@ export const secret = defineKind<Secret>({
     { name: 'DATA', priority: 0 },
     { name: 'AGE', priority: 0 },
   ],
-  row: (object, context) => [object.metadata.name, object.type ?? 'Opaque', `${Object.keys(object.data ?? {}).length}`, context.age(object.metadata.creationTimestamp)],
+  row: (object, context) => [
+    object.metadata.name,
+    object.type ?? 'Opaque',
+    `${Object.keys(object.data ?? {}).length}`,
+    context.age(object.metadata.creationTimestamp),
+  ],
   describe: (object) => ({ title: object.metadata.name, subtitle: object.type ?? 'Opaque' }),
 });

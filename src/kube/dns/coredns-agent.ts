@@ -6,8 +6,9 @@ import type { DnsServerConfig, DnsZone } from '../../net/app/dns-server-config.t
 import type { NetRecord, Process } from '../../net/records.ts';
 import type { Agent, KubeObject, ObjectKey, Rendering, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
-import { clusterDns, underlayOf } from '../node/cluster-network.ts';
+import { clusterDns, NETWORK_KINDS, underlayOf } from '../node/cluster-network.ts';
 import { nodeResolvConf } from '../node/host-agent.ts';
+import { perState } from '../node/per-state.ts';
 import { processId } from '../node/record-ids.ts';
 import { imageRole, parseImage } from '../pod/images.ts';
 import type { ConfigMap } from '../pod/mounts.ts';
@@ -54,7 +55,9 @@ function ownServiceIps(pod: Pod, view: StoreView): readonly string[] {
       const selector = Object.entries(service.spec.selector ?? {});
       return selector.length > 0 && selector.every(([key, value]) => labels[key] === value);
     })
-    .flatMap((service) => (service.spec.clusterIP === undefined || service.spec.clusterIP === 'None' || service.spec.clusterIP === '' ? [] : [service.spec.clusterIP]));
+    .flatMap((service) =>
+      service.spec.clusterIP === undefined || service.spec.clusterIP === 'None' || service.spec.clusterIP === '' ? [] : [service.spec.clusterIP],
+    );
 }
 
 /** Addresses behind `forward`: a file stands for the name servers of the pod's resolv.conf. */
@@ -79,7 +82,15 @@ function hostsZone(hosts: NonNullable<CoreDnsServer['hosts']>): DnsZone {
       names[name] = known;
     }
   }
-  const soa = { primary: 'ns.dns.', mailbox: 'hostmaster.', serial: 1, refreshSeconds: 7200, retrySeconds: 1800, expireSeconds: 86400, minimumSeconds: hosts.ttlSeconds };
+  const soa = {
+    primary: 'ns.dns.',
+    mailbox: 'hostmaster.',
+    serial: 1,
+    refreshSeconds: 7200,
+    retrySeconds: 1800,
+    expireSeconds: 86400,
+    minimumSeconds: hosts.ttlSeconds,
+  };
   return { origin: '.', ttlSeconds: hosts.ttlSeconds, soa, names, fallthrough: hosts.fallthrough };
 }
 
@@ -111,11 +122,21 @@ function serverConfig(port: number, servers: readonly CoreDnsServer[], pod: Pod,
 function limits(map: ConfigMap, config: CoreDnsConfig): Finding[] {
   const key = objectKey(map);
   const path = `data.${COREFILE}`;
-  const findings = config.notSimulated.map(({ name, line }): Finding => ({ key, path, diagnostic: { severity: 'warning', code: 'not-simulated', message: `/etc/coredns/Corefile:${line}: plugin "${name}" is not simulated` } }));
+  const findings = config.notSimulated.map(
+    ({ name, line }): Finding => ({
+      key,
+      path,
+      diagnostic: { severity: 'warning', code: 'not-simulated', message: `/etc/coredns/Corefile:${line}: plugin "${name}" is not simulated` },
+    }),
+  );
   for (const server of config.servers) {
     if (server.forward === undefined || (server.forward.from === '.' && server.zones.includes('.'))) continue;
     const zone = server.forward.from === '.' ? (server.zones[0] ?? '.') : server.forward.from;
-    findings.push({ key, path, diagnostic: { severity: 'warning', code: 'not-simulated', message: `forwarding only ${zone} is not simulated: its names are answered like any other` } });
+    findings.push({
+      key,
+      path,
+      diagnostic: { severity: 'warning', code: 'not-simulated', message: `forwarding only ${zone} is not simulated: its names are answered like any other` },
+    });
   }
   return findings;
 }
@@ -132,7 +153,10 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   }
   const config = configOf(map);
   if (config.problem !== undefined) {
-    return { records: [], diagnostics: [{ key: objectKey(map), path: `data.${COREFILE}`, diagnostic: { severity: 'error', code: 'coredns', message: config.problem.message } }] };
+    return {
+      records: [],
+      diagnostics: [{ key: objectKey(map), path: `data.${COREFILE}`, diagnostic: { severity: 'error', code: 'coredns', message: config.problem.message } }],
+    };
   }
   const running = (hasSandbox(pod) || pod.spec.hostNetwork === true) && isContainerRunning(pod, container.name);
   if (!running) return { records: [] };
@@ -148,17 +172,7 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
 }
 
 const isCoreDns = (pod: Pod) => coreDnsContainer(pod) !== undefined;
-/** All CoreDNS pods, found once per state of the store. */
-const found = new WeakMap<readonly Pod[], readonly string[]>();
-function allKeys(view: StoreView): readonly string[] {
-  const pods = view.list<Pod>('Pod');
-  let keys = found.get(pods);
-  if (keys === undefined) {
-    keys = pods.filter(isCoreDns).map(objectKey);
-    found.set(pods, keys);
-  }
-  return keys;
-}
+const allKeys = perState(['Pod'], (view): readonly string[] => view.list<Pod>('Pod').filter(isCoreDns).map(objectKey));
 
 function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
   if (changed.kind === 'ConfigMap') {
@@ -181,7 +195,7 @@ function verifiesPods(view: StoreView): boolean {
 /** Keys are the keys of CoreDNS pods. */
 export const coreDnsAgent: Agent<NetRecord> = {
   name: 'coredns',
-  watches: ['Service', 'EndpointSlice', 'Namespace', 'Pod', 'ConfigMap', 'Network', 'ClusterConfiguration', 'KubeletConfiguration'],
+  watches: ['Service', 'EndpointSlice', 'Namespace', 'Pod', 'ConfigMap', ...NETWORK_KINDS],
   keysFor,
   keys: allKeys,
   render,

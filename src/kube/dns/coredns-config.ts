@@ -29,7 +29,11 @@ export interface CoreDnsServer {
   readonly errors: boolean;
   readonly loop: boolean;
   /** Inline entries of the `hosts` plugin. */
-  readonly hosts?: { readonly entries: readonly { readonly ip: string; readonly names: readonly string[] }[]; readonly fallthrough: boolean; readonly ttlSeconds: number };
+  readonly hosts?: {
+    readonly entries: readonly { readonly ip: string; readonly names: readonly string[] }[];
+    readonly fallthrough: boolean;
+    readonly ttlSeconds: number;
+  };
 }
 
 export interface CoreDnsConfig {
@@ -41,7 +45,34 @@ export interface CoreDnsConfig {
 }
 
 /** Without effect on answers: nothing is lost by leaving them out. */
-const SILENT = new Set(['errors', 'log', 'health', 'ready', 'prometheus', 'loop', 'reload', 'loadbalance', 'cache', 'forward', 'kubernetes', 'hosts', 'debug', 'pprof', 'cancel', 'metadata', 'root', 'minimal', 'any', 'bufsize', 'multisocket', 'timeouts', 'nsid', 'trace', 'dnstap', 'local']);
+const SILENT = new Set([
+  'errors',
+  'log',
+  'health',
+  'ready',
+  'prometheus',
+  'loop',
+  'reload',
+  'loadbalance',
+  'cache',
+  'forward',
+  'kubernetes',
+  'hosts',
+  'debug',
+  'pprof',
+  'cancel',
+  'metadata',
+  'root',
+  'minimal',
+  'any',
+  'bufsize',
+  'multisocket',
+  'timeouts',
+  'nsid',
+  'trace',
+  'dnstap',
+  'local',
+]);
 const FILE = '/etc/coredns/Corefile';
 
 class Complaint extends Error {
@@ -80,14 +111,23 @@ function readTtl(line: Directive, plugin: string): number {
 /** CoreDNS: plugin/kubernetes/setup.go, ParseStanza. */
 function readKubernetes(directive: Directive, blockZones: readonly string[]): KubernetesPlugin {
   const zones = directive.args.length > 0 ? directive.args.map((arg) => absoluteZone(arg.text)) : blockZones;
-  let plugin: KubernetesPlugin = { zones, pods: 'disabled', ttlSeconds: 5, fallthrough: [], ignoreEmptyService: false, endpointPodNames: false, noEndpoints: false };
+  let plugin: KubernetesPlugin = {
+    zones,
+    pods: 'disabled',
+    ttlSeconds: 5,
+    fallthrough: [],
+    ignoreEmptyService: false,
+    endpointPodNames: false,
+    noEndpoints: false,
+  };
   for (const line of directive.block) {
     const args = line.args.map((arg) => arg.text);
     switch (line.name) {
       case 'pods': {
         const [mode] = args;
         if (args.length !== 1) throw wrongArguments('kubernetes', line);
-        if (mode !== 'disabled' && mode !== 'insecure' && mode !== 'verified') throw new Complaint('kubernetes', `wrong value for pods: ${mode},  must be one of: disabled, verified, insecure`, line.line);
+        if (mode !== 'disabled' && mode !== 'insecure' && mode !== 'verified')
+          throw new Complaint('kubernetes', `wrong value for pods: ${mode},  must be one of: disabled, verified, insecure`, line.line);
         plugin = { ...plugin, pods: mode };
         break;
       }
@@ -211,7 +251,9 @@ function doubled(servers: readonly CoreDnsServer[]): string | undefined {
 export function readCorefile(text: string): CoreDnsConfig {
   const parsed: ParsedCorefile = parseCorefile(FILE, text);
   if (parsed.problem !== undefined) return { servers: [], problem: parsed.problem, notSimulated: [] };
-  const notSimulated = parsed.blocks.flatMap((block) => block.directives.filter((directive) => !SILENT.has(directive.name)).map(({ name, line }) => ({ name, line })));
+  const notSimulated = parsed.blocks.flatMap((block) =>
+    block.directives.filter((directive) => !SILENT.has(directive.name)).map(({ name, line }) => ({ name, line })),
+  );
   try {
     const servers = parsed.blocks.flatMap(readBlock);
     const twice = doubled(servers);

@@ -55,12 +55,22 @@ describe('a Corefile', () => {
   });
 
   it('that is wrong is refused with file, line and the words of CoreDNS', () => {
-    expect(problem('.:53 {\n    errors\n    kubernetezz cluster.local\n}\n')).toBe("/etc/coredns/Corefile:3 - Error during parsing: Unknown directive 'kubernetezz'");
+    expect(problem('.:53 {\n    errors\n    kubernetezz cluster.local\n}\n')).toBe(
+      "/etc/coredns/Corefile:3 - Error during parsing: Unknown directive 'kubernetezz'",
+    );
     expect(problem('.:53 {\n    errors\n')).toBe("/etc/coredns/Corefile:2 - Syntax error: Unexpected token 'errors', expecting '}'");
-    expect(problem('.:53 {\n  forward .\n}\n')).toBe("plugin/forward: /etc/coredns/Corefile:2 - Error during parsing: Wrong argument count or unexpected line ending after '.'");
-    expect(problem('.:53 {\n  forward . dns.example\n}\n')).toBe('plugin/forward: /etc/coredns/Corefile:2 - Error during parsing: not an IP address or file: "dns.example"');
-    expect(problem('.:53 {\n  kubernetes {\n    pod insecure\n  }\n}\n')).toBe("plugin/kubernetes: /etc/coredns/Corefile:3 - Error during parsing: unknown property 'pod'");
-    expect(problem('.:53 {\n  kubernetes {\n    ttl 9999\n  }\n}\n')).toBe('plugin/kubernetes: /etc/coredns/Corefile:3 - Error during parsing: ttl must be in range [0, 3600]: 9999');
+    expect(problem('.:53 {\n  forward .\n}\n')).toBe(
+      "plugin/forward: /etc/coredns/Corefile:2 - Error during parsing: Wrong argument count or unexpected line ending after '.'",
+    );
+    expect(problem('.:53 {\n  forward . dns.example\n}\n')).toBe(
+      'plugin/forward: /etc/coredns/Corefile:2 - Error during parsing: not an IP address or file: "dns.example"',
+    );
+    expect(problem('.:53 {\n  kubernetes {\n    pod insecure\n  }\n}\n')).toBe(
+      "plugin/kubernetes: /etc/coredns/Corefile:3 - Error during parsing: unknown property 'pod'",
+    );
+    expect(problem('.:53 {\n  kubernetes {\n    ttl 9999\n  }\n}\n')).toBe(
+      'plugin/kubernetes: /etc/coredns/Corefile:3 - Error during parsing: ttl must be in range [0, 3600]: 9999',
+    );
     expect(problem('.:53 {\n}\n.:53 {\n}\n')).toBe('cannot serve dns://.:53 - it is already defined');
   });
 

@@ -17,7 +17,13 @@ interface Case {
   readonly id: string;
   readonly fixture?: string;
   readonly objects?: readonly KubeObject[];
-  readonly config?: { readonly zones: readonly string[]; readonly podMode: KubernetesPlugin['pods']; readonly ignoreEmptyService: boolean; readonly synced: boolean; readonly exposedNamespaces?: readonly string[] };
+  readonly config?: {
+    readonly zones: readonly string[];
+    readonly podMode: KubernetesPlugin['pods'];
+    readonly ignoreEmptyService: boolean;
+    readonly synced: boolean;
+    readonly exposedNamespaces?: readonly string[];
+  };
   readonly query: { readonly name: string; readonly type: string };
   readonly rcode: string;
   readonly answer: readonly Answer[];
@@ -47,7 +53,12 @@ function pluginOf(one: Case): KubernetesPlugin {
 }
 
 const lines = (answers: readonly Answer[], soaDataWords: number) =>
-  answers.map((answer) => `${answer.name.toLowerCase()} ${answer.type} ${answer.type === 'SOA' ? answer.rdata.split(' ').slice(0, soaDataWords).join(' ').toLowerCase() : answer.rdata.toLowerCase()}`).sort();
+  answers
+    .map(
+      (answer) =>
+        `${answer.name.toLowerCase()} ${answer.type} ${answer.type === 'SOA' ? answer.rdata.split(' ').slice(0, soaDataWords).join(' ').toLowerCase() : answer.rdata.toLowerCase()}`,
+    )
+    .sort();
 
 /** Case of the question is the server's business, `_zone` names are opt-in, and an unsynced cache does not exist here. */
 const judged = coredns.cases.filter((one) => !one.id.startsWith('TestServeDNSZonal') && one.config?.synced !== false);
@@ -74,7 +85,12 @@ describe.skipIf(specification.cases.length === 0)('the Kubernetes DNS specificat
       expect(found.rcode).toBe(one.rcode);
       // The specification leaves priority and weight open.
       const open = (text: string) => text.replace(/(SRV) \S+ \S+/g, '$1 * *');
-      expect(lines(found.answers.map((answer) => ({ ...answer, rdata: answer.data })), 2).map(open)).toEqual(lines(one.answer, 2).map(open));
+      expect(
+        lines(
+          found.answers.map((answer) => ({ ...answer, rdata: answer.data })),
+          2,
+        ).map(open),
+      ).toEqual(lines(one.answer, 2).map(open));
     });
   }
 });

@@ -152,7 +152,8 @@ function soaOf(origin: string, ttlSeconds: number): DnsSoa {
   };
 }
 
-export const isReverseZone = (origin: string): boolean => origin === 'in-addr.arpa.' || origin === 'ip6.arpa.' || origin.endsWith('.in-addr.arpa.') || origin.endsWith('.ip6.arpa.');
+export const isReverseZone = (origin: string): boolean =>
+  origin === 'in-addr.arpa.' || origin === 'ip6.arpa.' || origin.endsWith('.in-addr.arpa.') || origin.endsWith('.ip6.arpa.');
 
 const NODATA: readonly DnsZoneRecord[] = [];
 type Names = Record<string, readonly DnsZoneRecord[]>;
@@ -163,7 +164,14 @@ function add(names: Names, name: string, records: readonly DnsZoneRecord[]): voi
   names[name] = known === undefined || known.length === 0 ? records : uniqueRecords([...known, ...records]);
 }
 
-function forwardNames(origin: string, plugin: KubernetesPlugin, services: readonly Service[], namespaces: readonly string[], nsAddresses: readonly string[], view: StoreView): Names {
+function forwardNames(
+  origin: string,
+  plugin: KubernetesPlugin,
+  services: readonly Service[],
+  namespaces: readonly string[],
+  nsAddresses: readonly string[],
+  view: StoreView,
+): Names {
   const names: Names = {
     [origin]: [{ type: 'NS', data: `ns.dns.${origin}` }],
     [`dns-version.${origin}`]: [{ type: 'TXT', data: SCHEMA_VERSION }],
@@ -189,12 +197,14 @@ function reverseNames(origin: string, primary: string, plugin: KubernetesPlugin,
   const names: Names = { [origin]: NODATA };
   const belongs = (name: string) => name.endsWith(`.${origin}`);
   for (const service of services) {
-    for (const [reverse, target] of serviceNames(service, view, primary, plugin).reverseOfService) if (belongs(reverse) && names[reverse] === undefined) names[reverse] = [{ type: 'PTR', data: target }];
+    for (const [reverse, target] of serviceNames(service, view, primary, plugin).reverseOfService)
+      if (belongs(reverse) && names[reverse] === undefined) names[reverse] = [{ type: 'PTR', data: target }];
   }
   // Endpoints only where no Service has the address.
   const taken = new Set(Object.keys(names));
   for (const service of services) {
-    for (const [reverse, target] of serviceNames(service, view, primary, plugin).reverse) if (belongs(reverse) && !taken.has(reverse)) add(names, reverse, [{ type: 'PTR', data: target }]);
+    for (const [reverse, target] of serviceNames(service, view, primary, plugin).reverse)
+      if (belongs(reverse) && !taken.has(reverse)) add(names, reverse, [{ type: 'PTR', data: target }]);
   }
   return names;
 }
@@ -220,7 +230,15 @@ export function kubernetesZones(plugin: KubernetesPlugin, nsAddresses: readonly 
   const known = compiled.get(all);
   const addresses = nsAddresses.join(' ');
   const samePods = known !== undefined && (known.pods === pods || (known.pods.length === 0 && pods.length === 0));
-  if (known !== undefined && samePods && known.plugin === plugin && known.slices === slices && known.namespaces === namespaceList && known.nsAddresses === addresses) return known.zones;
+  if (
+    known !== undefined &&
+    samePods &&
+    known.plugin === plugin &&
+    known.slices === slices &&
+    known.namespaces === namespaceList &&
+    known.nsAddresses === addresses
+  )
+    return known.zones;
   const exposed = (namespace: string) => plugin.namespaces === undefined || plugin.namespaces.includes(namespace);
   const namespaces = namespaceList.map((namespace) => namespace.metadata.name).filter(exposed);
   const exposedNames = new Set(namespaces);

@@ -7,8 +7,8 @@ import { cniOf } from '../cni/index.ts';
 import type { Pod } from '../pod/types.ts';
 import { KUBE_PROXY_JUMPS, LOCALNET_RULE } from '../service/kube-proxy-base-rules.ts';
 import { KUBELET_FIREWALL } from '../service/kube-proxy-names.ts';
-import { isProxyPod, kubeProxyOn } from '../service/kube-proxy-presence.ts';
-import { findNode, listNodes } from './cluster-network.ts';
+import { isProxyConfig, isProxyPod, kubeProxyOn } from '../service/kube-proxy-presence.ts';
+import { findNode, listNodes, NETWORK_KINDS } from './cluster-network.ts';
 import { chainId, rootNetnsId } from './record-ids.ts';
 
 /** Built-in chains by table, in the order of iptables-save. Linux: net/ipv4/netfilter/iptable_*.c. */
@@ -26,7 +26,12 @@ const FIREWALL_RULES: readonly Rule[] = [{ text: LOCALNET_RULE }];
  * kubelet comes first, kube-proxy inserts its jumps at the head one after the other, the CNI appends.
  * Kubernetes: pkg/kubelet/kubelet_network_linux.go; pkg/proxy/iptables/proxier.go.
  */
-function jumpsInto(table: keyof typeof BUILT_IN, chain: string, origins: { readonly kubelet: Origin; readonly proxy: Origin | undefined; readonly cni: Origin }, cniJumps: ReturnType<ReturnType<typeof cniOf>['cni']['jumps']>): readonly Rule[] {
+function jumpsInto(
+  table: keyof typeof BUILT_IN,
+  chain: string,
+  origins: { readonly kubelet: Origin; readonly proxy: Origin | undefined; readonly cni: Origin },
+  cniJumps: ReturnType<ReturnType<typeof cniOf>['cni']['jumps']>,
+): readonly Rule[] {
   const rules: Rule[] = [];
   if (table === 'filter' && (chain === 'INPUT' || chain === 'OUTPUT')) rules.push({ text: `-j ${KUBELET_FIREWALL}`, origin: origins.kubelet });
   if (origins.proxy !== undefined) {
@@ -58,7 +63,15 @@ function render(name: string, view: StoreView): Rendering<NetRecord> {
       records.push({ kind: 'chain', id: chainId(netns, table, chain), origin: kubelet, netns, table, name: chain, rules: NO_RULES });
     }
   }
-  records.push({ kind: 'chain', id: chainId(netns, 'filter', KUBELET_FIREWALL), origin: kubelet, netns, table: 'filter', name: KUBELET_FIREWALL, rules: FIREWALL_RULES });
+  records.push({
+    kind: 'chain',
+    id: chainId(netns, 'filter', KUBELET_FIREWALL),
+    origin: kubelet,
+    netns,
+    table: 'filter',
+    name: KUBELET_FIREWALL,
+    rules: FIREWALL_RULES,
+  });
   return { records };
 }
 
@@ -70,14 +83,14 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
     const pod = changed as Pod;
     return pod.spec.nodeName !== undefined && (isProxyPod(pod) || isCniDaemon(pod)) ? [pod.spec.nodeName] : [];
   }
-  if (changed.kind === 'ConfigMap' && !isCniConfig(changed) && !changed.metadata.name.includes('kube-proxy')) return [];
+  if (changed.kind === 'ConfigMap' && !isCniConfig(changed) && !isProxyConfig(changed)) return [];
   return names(view);
 }
 
 /** Keys are node names. */
 export const builtInChainsAgent: Agent<NetRecord> = {
   name: 'built-in-chains',
-  watches: ['Node', 'Pod', 'ConfigMap', 'DaemonSet', 'KubeProxyConfiguration', 'Cluster'],
+  watches: ['Pod', 'ConfigMap', 'DaemonSet', 'KubeProxyConfiguration', ...NETWORK_KINDS],
   keysFor,
   keys: names,
   render,

@@ -56,7 +56,9 @@ export function clusterSettings(view: StoreView): ClusterSettings {
     kind?.networking?.podSubnet,
     described ? undefined : defaultPodCidr,
   );
-  const maskSize = Number(argument(kubeadm?.controllerManager?.extraArgs, 'node-cidr-mask-size') ?? argument(kubeadm?.controllerManager?.extraArgs, 'node-cidr-mask-size-ipv4') ?? 24);
+  const maskSize = Number(
+    argument(kubeadm?.controllerManager?.extraArgs, 'node-cidr-mask-size') ?? argument(kubeadm?.controllerManager?.extraArgs, 'node-cidr-mask-size-ipv4') ?? 24,
+  );
   const ports = /^(\d{1,5})-(\d{1,5})$/.exec(argument(kubeadm?.apiServer?.extraArgs, 'service-node-port-range') ?? '');
   const version = kubeadm?.kubernetesVersion ?? /:(v\d+\.\d+\.\d+)/.exec(kind?.nodes?.[0]?.image ?? '')?.[1] ?? defaultVersion;
   const fallbackServices = kind === undefined ? defaultServiceCidr : '10.96.0.0/16';
@@ -65,8 +67,12 @@ export function clusterSettings(view: StoreView): ClusterSettings {
     podCidr,
     nodeCidrMaskSize: Number.isInteger(maskSize) && maskSize >= 1 && maskSize <= 30 ? maskSize : 24,
     serviceCidr:
-      readCidr(argument(kubeadm?.apiServer?.extraArgs, 'service-cluster-ip-range'), kubeadm?.networking?.serviceSubnet, kind?.networking?.serviceSubnet, fallbackServices) ??
-      getCidr(defaultServiceCidr),
+      readCidr(
+        argument(kubeadm?.apiServer?.extraArgs, 'service-cluster-ip-range'),
+        kubeadm?.networking?.serviceSubnet,
+        kind?.networking?.serviceSubnet,
+        fallbackServices,
+      ) ?? getCidr(defaultServiceCidr),
     nodePorts: ports === null ? { first: 30000, last: 32767 } : { first: Number(ports[1]), last: Number(ports[2]) },
     dnsDomain: kubelet?.clusterDomain || kubeadm?.networking?.dnsDomain || 'cluster.local',
     version: /^v?\d+\.\d+/.test(version) ? `v${version.replace(/^v/, '')}` : defaultVersion,

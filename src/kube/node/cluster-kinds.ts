@@ -39,43 +39,47 @@ export interface ClusterConfiguration extends KubeObject {
 /** v1beta3 writes a map, v1beta4 a list. */
 export type ExtraArgs = Readonly<Record<string, string>> | readonly { readonly name: string; readonly value: string }[];
 
-const component = (what: string): Schema => open(struct(what, { extraArgs: { description: 'Flags of the program.', 'x-kubernetes-preserve-unknown-fields': true } }));
+const component = (what: string): Schema =>
+  open(struct(what, { extraArgs: { description: 'Flags of the program.', 'x-kubernetes-preserve-unknown-fields': true } }));
 
 const clusterConfiguration = defineKind<ClusterConfiguration>({
-    apiVersion: 'kubeadm.k8s.io/v1beta4',
-    kind: 'ClusterConfiguration',
-    plural: 'clusterconfigurations',
-    singular: 'clusterconfiguration',
-    shortNames: [],
-    namespaced: false,
-    hasGeneration: false,
-    schema: open(
-      kindSchema("kubeadm's description of a cluster.", {
-        clusterName: text('Name of the cluster.'),
-        kubernetesVersion: text('Version of Kubernetes.'),
-        controlPlaneEndpoint: text('Address of the API server that all nodes use.'),
-        networking: struct('Address ranges and the DNS domain.', {
-          podSubnet: text('Range from which each node gets its pod range, such as 10.244.0.0/16.'),
-          serviceSubnet: text('Range of ClusterIPs; 10.96.0.0/12 when absent.'),
-          dnsDomain: text('DNS domain of the cluster; cluster.local when absent.'),
-        }),
-        apiServer: component('Flags of kube-apiserver; service-cluster-ip-range and service-node-port-range count.'),
-        controllerManager: component('Flags of kube-controller-manager; cluster-cidr and node-cidr-mask-size count.'),
-        scheduler: component('Flags of kube-scheduler.'),
-        etcd: anything('Where the state is kept.'),
-        dns: anything('The DNS add-on.'),
-        proxy: anything('The kube-proxy add-on.'),
-        imageRepository: text('Registry of the images.'),
-        certificatesDir: text('Directory of the certificates.'),
-        featureGates: anything('Feature gates.'),
+  apiVersion: 'kubeadm.k8s.io/v1beta4',
+  kind: 'ClusterConfiguration',
+  plural: 'clusterconfigurations',
+  singular: 'clusterconfiguration',
+  shortNames: [],
+  namespaced: false,
+  hasGeneration: false,
+  schema: open(
+    kindSchema("kubeadm's description of a cluster.", {
+      clusterName: text('Name of the cluster.'),
+      kubernetesVersion: text('Version of Kubernetes.'),
+      controlPlaneEndpoint: text('Address of the API server that all nodes use.'),
+      networking: struct('Address ranges and the DNS domain.', {
+        podSubnet: text('Range from which each node gets its pod range, such as 10.244.0.0/16.'),
+        serviceSubnet: text('Range of ClusterIPs; 10.96.0.0/12 when absent.'),
+        dnsDomain: text('DNS domain of the cluster; cluster.local when absent.'),
       }),
-    ),
-    defaults: named('kubeadm-config'),
-    validate: (object) => [...cidrErrors('networking.podSubnet', object.networking?.podSubnet), ...cidrErrors('networking.serviceSubnet', object.networking?.serviceSubnet)],
-    columns: nameColumns,
-    row: nameRow,
-    describe: (object) => ({ title: object.metadata.name, subtitle: object.networking?.podSubnet ?? '' }),
-  });
+      apiServer: component('Flags of kube-apiserver; service-cluster-ip-range and service-node-port-range count.'),
+      controllerManager: component('Flags of kube-controller-manager; cluster-cidr and node-cidr-mask-size count.'),
+      scheduler: component('Flags of kube-scheduler.'),
+      etcd: anything('Where the state is kept.'),
+      dns: anything('The DNS add-on.'),
+      proxy: anything('The kube-proxy add-on.'),
+      imageRepository: text('Registry of the images.'),
+      certificatesDir: text('Directory of the certificates.'),
+      featureGates: anything('Feature gates.'),
+    }),
+  ),
+  defaults: named('kubeadm-config'),
+  validate: (object) => [
+    ...cidrErrors('networking.podSubnet', object.networking?.podSubnet),
+    ...cidrErrors('networking.serviceSubnet', object.networking?.serviceSubnet),
+  ],
+  columns: nameColumns,
+  row: nameRow,
+  describe: (object) => ({ title: object.metadata.name, subtitle: object.networking?.podSubnet ?? '' }),
+});
 
 export interface KubeProxyConfiguration extends KubeObject {
   readonly mode?: string;
@@ -98,7 +102,12 @@ const kubeProxyConfiguration = defineKind<KubeProxyConfiguration>({
     kindSchema('How kube-proxy turns Services into rules.', {
       mode: choice('Which kind of rules; iptables when empty.', ['', 'iptables', 'ipvs', 'nftables', 'kernelspace']),
       clusterCIDR: text('Range of pod addresses; traffic from elsewhere to a ClusterIP is masqueraded.'),
-      detectLocalMode: choice('How kube-proxy knows that traffic comes from a pod of this node.', ['ClusterCIDR', 'NodeCIDR', 'BridgeInterface', 'InterfaceNamePrefix']),
+      detectLocalMode: choice('How kube-proxy knows that traffic comes from a pod of this node.', [
+        'ClusterCIDR',
+        'NodeCIDR',
+        'BridgeInterface',
+        'InterfaceNamePrefix',
+      ]),
       detectLocal: anything('Names for the local modes that need one.'),
       bindAddress: text('Address to listen on.'),
       nodePortAddresses: texts('Addresses on which NodePorts answer.'),
@@ -150,7 +159,9 @@ const kubeletConfiguration = defineKind<KubeletConfiguration>({
   ),
   defaults: named('kubelet-config'),
   validate: (object) =>
-    (object.clusterDNS ?? []).flatMap((address, index) => (isIp(address) ? [] : [invalid(`clusterDNS[${index}]`, address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')])),
+    (object.clusterDNS ?? []).flatMap((address, index) =>
+      isIp(address) ? [] : [invalid(`clusterDNS[${index}]`, address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')],
+    ),
   columns: nameColumns,
   row: nameRow,
   describe: (object) => ({ title: object.metadata.name }),
@@ -215,7 +226,10 @@ const kindCluster = defineKind<KindCluster>({
     containerdConfigPatches: { description: 'Changes to the containerd configuration.', 'x-kubernetes-preserve-unknown-fields': true },
   }),
   defaults: (object) => named<KindCluster>(object.name ?? 'kind')(object),
-  validate: (object) => [...cidrErrors('networking.podSubnet', object.networking?.podSubnet), ...cidrErrors('networking.serviceSubnet', object.networking?.serviceSubnet)],
+  validate: (object) => [
+    ...cidrErrors('networking.podSubnet', object.networking?.podSubnet),
+    ...cidrErrors('networking.serviceSubnet', object.networking?.serviceSubnet),
+  ],
   columns: nameColumns,
   row: nameRow,
   describe: (object) => ({ title: object.metadata.name, subtitle: `${object.nodes?.length ?? 1} nodes` }),
@@ -223,7 +237,14 @@ const kindCluster = defineKind<KindCluster>({
 
 /** The underlay between the nodes. Times in nanoseconds where we compute, in text (`200us`, `1ms`) where people write. */
 export interface Network extends KubeObject {
-  readonly spec?: { readonly cidr?: string; readonly mtuBytes?: number; readonly latency?: string; readonly jitter?: string; readonly lossPercent?: number; readonly bandwidth?: string };
+  readonly spec?: {
+    readonly cidr?: string;
+    readonly mtuBytes?: number;
+    readonly latency?: string;
+    readonly jitter?: string;
+    readonly lossPercent?: number;
+    readonly bandwidth?: string;
+  };
 }
 
 const durationPattern = /^\d+(\.\d+)?(ns|us|ms|s)$/;
@@ -258,7 +279,12 @@ const network = defineKind<Network>({
     { name: 'MTU', priority: 0 },
     { name: 'AGE', priority: 0 },
   ],
-  row: (object, context) => [object.metadata.name, object.spec?.cidr ?? '<none>', `${object.spec?.mtuBytes ?? 1500}`, context.age(object.metadata.creationTimestamp)],
+  row: (object, context) => [
+    object.metadata.name,
+    object.spec?.cidr ?? '<none>',
+    `${object.spec?.mtuBytes ?? 1500}`,
+    context.age(object.metadata.creationTimestamp),
+  ],
   describe: (object) => ({ title: object.metadata.name, subtitle: object.spec?.cidr ?? '' }),
 });
 
@@ -283,7 +309,9 @@ const host = defineKind<Host>({
     ),
   }),
   validate: (object) =>
-    object.spec?.address === undefined || isIp(object.spec.address) ? [] : [invalid('spec.address', object.spec.address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')],
+    object.spec?.address === undefined || isIp(object.spec.address)
+      ? []
+      : [invalid('spec.address', object.spec.address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')],
   columns: [
     { name: 'NAME', priority: 0 },
     { name: 'ADDRESS', priority: 0 },
@@ -293,11 +321,7 @@ const host = defineKind<Host>({
   describe: (object) => ({ title: object.metadata.name, subtitle: object.spec?.address ?? '' }),
 });
 
-export const clusterKinds: readonly Kind[] = [
-  clusterConfiguration,
-  kubeProxyConfiguration,
-  kubeletConfiguration,
-  kindCluster,
-  network,
-  host,
-];
+export const clusterKinds: readonly Kind[] = [clusterConfiguration, kubeProxyConfiguration, kubeletConfiguration, kindCluster, network, host];
+
+/** Kinds to apply before all others, whatever the order of the text: ranges must be known before addresses are given out. */
+export const configurationKinds: readonly string[] = clusterKinds.map((kind) => kind.kind);

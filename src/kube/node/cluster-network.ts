@@ -6,6 +6,7 @@ import { objectKey } from '../../objects/types.ts';
 import { formatCidr, formatIpv4 } from '../addresses.ts';
 import { clusterSettings } from './cluster-config.ts';
 import type { KubeletConfiguration, Network } from './cluster-kinds.ts';
+import { perState } from './per-state.ts';
 import type { Node } from './types.ts';
 import { internalIp, isControlPlane, podCidrOf } from './types.ts';
 
@@ -51,7 +52,7 @@ export function parseBandwidth(text: string | undefined): number | undefined {
   return bits > 0 ? bits : undefined;
 }
 
-export function toClusterNode(node: Node): ClusterNode {
+function toClusterNode(node: Node): ClusterNode {
   const ip = internalIp(node);
   const podCidr = podCidrOf(node);
   return {
@@ -63,13 +64,14 @@ export function toClusterNode(node: Node): ClusterNode {
   };
 }
 
+const nodesByName = perState(['Node'], (view) => new Map(view.list<Node>('Node').map((node) => [node.metadata.name, toClusterNode(node)])));
+
 export function findNode(name: string, view: StoreView): ClusterNode | undefined {
-  const node = view.find<Node>(`Node/${name}`);
-  return node === undefined ? undefined : toClusterNode(node);
+  return nodesByName(view).get(name);
 }
 
 export function listNodes(view: StoreView): readonly ClusterNode[] {
-  return view.list<Node>('Node').map(toClusterNode);
+  return [...nodesByName(view).values()];
 }
 
 /** Without a Network object: the usual range if all nodes fit, else the smallest (at most a /24) that holds them. */
@@ -95,8 +97,11 @@ function linksOf(spec: Network['spec']): { readonly hostLink?: Link; readonly po
   };
 }
 
+/** Kinds whose objects change what the functions of this file answer. */
+export const NETWORK_KINDS = ['Node', 'Network', 'ClusterConfiguration', 'Cluster', 'KubeletConfiguration'] as const;
+
 /** @throws {Error} when our own default range is malformed. */
-export function underlayOf(view: StoreView): Underlay {
+export const underlayOf = perState(NETWORK_KINDS, (view): Underlay => {
   const network = view.list<Network>('Network')[0];
   const range = parseCidr(network?.spec?.cidr ?? '') ?? parseCidr(guessCidr(view));
   if (range === undefined) throw new Error('no underlay range');
@@ -108,7 +113,7 @@ export function underlayOf(view: StoreView): Underlay {
     mtuBytes: network?.spec?.mtuBytes ?? 1500,
     ...linksOf(network?.spec),
   };
-}
+});
 
 export interface ClusterDns {
   /** `cluster.local` */
@@ -118,8 +123,8 @@ export interface ClusterDns {
 }
 
 /** Kubernetes: cmd/kubeadm/app/constants, GetDNSIP: the tenth address of the service range, unless the kubelets say otherwise. */
-export function clusterDns(view: StoreView): ClusterDns {
+export const clusterDns = perState(NETWORK_KINDS, (view): ClusterDns => {
   const settings = clusterSettings(view);
   const servers = view.list<KubeletConfiguration>('KubeletConfiguration')[0]?.clusterDNS;
   return { domain: settings.dnsDomain, servers: servers !== undefined && servers.length > 0 ? servers : [formatIpv4(settings.serviceCidr.base + 10)] };
-}
+});

@@ -27,7 +27,13 @@ export function ethernet(
   netns: string,
   name: string,
   origin: Origin,
-  options: { readonly index: number; readonly mtuBytes: number; readonly addresses?: readonly DeviceAddress[]; readonly peer: string; readonly link?: Link | undefined },
+  options: {
+    readonly index: number;
+    readonly mtuBytes: number;
+    readonly addresses?: readonly DeviceAddress[];
+    readonly peer: string;
+    readonly link?: Link | undefined;
+  },
 ): EthernetDevice {
   const id = deviceId(netns, name);
   return {
@@ -58,7 +64,15 @@ export function kernelRoutes(device: Device): Route[] {
 }
 
 /** A unicast route of table main through a gateway. */
-export function gatewayRoute(netns: string, destination: string, gateway: string, device: string, origin: Origin, protocol: Route['protocol'] = 'boot', onlink = false): Route {
+export function gatewayRoute(
+  netns: string,
+  destination: string,
+  gateway: string,
+  device: string,
+  origin: Origin,
+  protocol: Route['protocol'] = 'boot',
+  onlink = false,
+): Route {
   return {
     kind: 'route',
     id: routeId(netns, destination),

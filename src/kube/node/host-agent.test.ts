@@ -5,14 +5,22 @@ import { objectView } from './testing/object-view.ts';
 import { diagnosticsOf, node, renderAll } from './testing/small-cluster.ts';
 import { underlayAgent, underlayPort } from './underlay-agent.ts';
 
-const nodes = [node('controlplane', '172.30.1.2', '10.244.0.0/24', { 'node-role.kubernetes.io/control-plane': '' }), node('node01', '172.30.2.2', '10.244.1.0/24')];
+const nodes = [
+  node('controlplane', '172.30.1.2', '10.244.0.0/24', { 'node-role.kubernetes.io/control-plane': '' }),
+  node('node01', '172.30.2.2', '10.244.1.0/24'),
+];
 const network = (spec: object): KubeObject => ({ apiVersion: 'kubehop.dev/v1alpha1', kind: 'Network', metadata: { name: 'underlay' }, spec });
 
 describe('a Node', () => {
   const records = renderAll(hostAgent, objectView(nodes));
 
   it('is a host whose card is plugged into the switch between the nodes', () => {
-    expect(records.get('node01/netns/root/device/eth0')).toMatchObject({ index: 2, mtuBytes: 1500, addresses: [{ ip: '172.30.2.2', prefixLength: 16, broadcast: '172.30.255.255' }], peer: 'underlay/netns/root/device/p-node01' });
+    expect(records.get('node01/netns/root/device/eth0')).toMatchObject({
+      index: 2,
+      mtuBytes: 1500,
+      addresses: [{ ip: '172.30.2.2', prefixLength: 16, broadcast: '172.30.255.255' }],
+      peer: 'underlay/netns/root/device/p-node01',
+    });
     expect(records.get('node01/netns/root/route/254/0.0.0.0/0')).toMatchObject({ gateway: '172.30.0.1', device: 'eth0', protocol: 'static' });
     expect(records.get('node01/netns/root/route/254/172.30.0.0/16')).toMatchObject({ source: '172.30.2.2', scope: 'link', protocol: 'kernel' });
   });
@@ -32,7 +40,9 @@ describe('a Node', () => {
   it('without an address, outside the underlay, or with the name of a machine between says so', () => {
     const lost = { ...(nodes[1] as KubeObject), status: {} };
     expect(diagnosticsOf(hostAgent, objectView([lost]))[0]).toContain('has no address of type InternalIP');
-    expect(diagnosticsOf(hostAgent, objectView([node('a', '10.0.0.5', '10.244.0.0/24'), network({ cidr: '172.30.0.0/16' })]))[0]).toContain('outside the underlay 172.30.0.0/16');
+    expect(diagnosticsOf(hostAgent, objectView([node('a', '10.0.0.5', '10.244.0.0/24'), network({ cidr: '172.30.0.0/16' })]))[0]).toContain(
+      'outside the underlay 172.30.0.0/16',
+    );
     expect(diagnosticsOf(hostAgent, objectView([node('router', '172.30.1.2', '10.244.0.0/24')]))[0]).toContain('cannot be called "router"');
   });
 });
@@ -57,7 +67,10 @@ describe('the underlay', () => {
 
   it('splits latency over the two cables between machines and loses packets once', () => {
     const view = objectView([...nodes, network({ cidr: '172.30.0.0/16', mtuBytes: 1400, latency: '5ms', lossPercent: 10, bandwidth: '1G' })]);
-    expect(renderAll(hostAgent, view).get('node01/netns/root/device/eth0')).toMatchObject({ mtuBytes: 1400, link: { latencyNs: 2_500_000, lossRatio: 0.1, bandwidthBitsPerSecond: 1e9 } });
+    expect(renderAll(hostAgent, view).get('node01/netns/root/device/eth0')).toMatchObject({
+      mtuBytes: 1400,
+      link: { latencyNs: 2_500_000, lossRatio: 0.1, bandwidthBitsPerSecond: 1e9 },
+    });
     expect(renderAll(underlayAgent, view).get(underlayPort('node01'))).toMatchObject({ link: { latencyNs: 2_500_000, lossRatio: 0 } });
   });
 

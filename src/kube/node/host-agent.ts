@@ -4,9 +4,9 @@ import { contains, parseCidr, parseIp4 } from '../../net/addr/ip4.ts';
 import type { TcpServerConfig } from '../../net/app/server-config.ts';
 import type { NetRecord, Process } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
-import { kubeProxyOn } from '../service/kube-proxy-presence.ts';
+import { isProxyConfig, kubeProxyOn } from '../service/kube-proxy-presence.ts';
 import type { ClusterNode, Underlay } from './cluster-network.ts';
-import { findNode, listNodes, underlayOf } from './cluster-network.ts';
+import { findNode, listNodes, NETWORK_KINDS, underlayOf } from './cluster-network.ts';
 import { ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
 import { DEVICE_INDEX, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
 import { underlayPort } from './underlay-agent.ts';
@@ -18,7 +18,15 @@ export function nodeResolvConf(underlay: Underlay): string {
 
 /** As an installer writes it: localhost, and every node by its name. */
 export function nodeHosts(nodes: readonly ClusterNode[]): string {
-  const lines = ['127.0.0.1 localhost', '', '::1 ip6-localhost ip6-loopback', 'fe00::0 ip6-localnet', 'ff00::0 ip6-mcastprefix', 'ff02::1 ip6-allnodes', 'ff02::2 ip6-allrouters'];
+  const lines = [
+    '127.0.0.1 localhost',
+    '',
+    '::1 ip6-localhost ip6-loopback',
+    'fe00::0 ip6-localnet',
+    'ff00::0 ip6-mcastprefix',
+    'ff02::1 ip6-allnodes',
+    'ff02::2 ip6-allrouters',
+  ];
   for (const node of nodes) if (node.ip !== undefined) lines.push(`${node.ip} ${node.name}`);
   return `${lines.join('\n')}\n`;
 }
@@ -77,7 +85,11 @@ function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
     peer: underlayPort(name),
     link: underlay.hostLink,
   });
-  records.push(eth0, ...kernelRoutes(eth0), gatewayRoute(netns, '0.0.0.0/0', underlay.gateway, 'eth0', { component: 'systemd-networkd', objects: [node.key] }, 'static'));
+  records.push(
+    eth0,
+    ...kernelRoutes(eth0),
+    gatewayRoute(netns, '0.0.0.0/0', underlay.gateway, 'eth0', { component: 'systemd-networkd', objects: [node.key] }, 'static'),
+  );
   records.push(nodeServer(netns, 'kubelet', 10250, node));
   if (node.controlPlane) records.push(nodeServer(netns, 'kube-apiserver', 6443, node));
   const range = parseCidr(underlay.cidr);
@@ -93,9 +105,11 @@ const names = (view: StoreView) => listNodes(view).map((node) => node.name);
 /** Keys are node names. Every node's /etc/hosts names all nodes, so that a Node's change is a change for all. */
 export const hostAgent: Agent<NetRecord> = {
   name: 'host',
-  watches: ['Node', 'Network', 'Pod', 'ConfigMap', 'KubeProxyConfiguration', 'ClusterConfiguration'],
+  watches: ['Pod', 'ConfigMap', 'DaemonSet', 'KubeProxyConfiguration', ...NETWORK_KINDS],
   keysFor(changed: KubeObject, view: StoreView): readonly string[] {
-    if (changed.kind !== 'Pod') return changed.kind === 'Node' ? [changed.metadata.name, ...names(view)] : names(view);
+    if (changed.kind === 'Node') return [changed.metadata.name, ...names(view)];
+    if (changed.kind === 'ConfigMap') return isProxyConfig(changed) ? names(view) : [];
+    if (changed.kind !== 'Pod') return names(view);
     // Only kube-proxy's own pods change anything here.
     const pod = changed as KubeObject & { readonly spec?: { readonly nodeName?: string; readonly hostNetwork?: boolean } };
     return pod.spec?.hostNetwork === true && pod.spec.nodeName !== undefined ? [pod.spec.nodeName] : [];

@@ -17,7 +17,7 @@ export const kindClusterController = defineController({
       const role = wanted.role ?? 'control-plane';
       const count = (counts.get(role) ?? 0) + 1;
       counts.set(role, count);
-      const name = `${cluster.metadata.name}-${role}${count === 1 ? '' : count}`;
+      const name = `${cluster.name ?? 'kind'}-${role}${count === 1 ? '' : count}`;
       if (context.view.find(`Node/${name}`) !== undefined) continue;
       const controlPlane = role === 'control-plane';
       // A cluster of one node runs pods on its control plane.

@@ -9,42 +9,40 @@ import type { ControllerContext, ObjectKey, StoreView } from '../../objects/type
 import { contains, formatIpv4 } from '../addresses.ts';
 import { type Condition, findCondition, type Pod } from '../pod/types.ts';
 import { type ClusterSettings, clusterSettings, settingsKinds } from './cluster-config.ts';
-import { networkNotReadyMessage, runningCni } from './network-ready.ts';
+import { isNetworkReady, networkNotReadyMessage } from './network-ready.ts';
 import { internalIp, isControlPlane, type Node, type NodeAddress, type NodeSystemInfo, type Taint } from './types.ts';
 
 const notReadyTaint = 'node.kubernetes.io/not-ready';
 const unschedulableTaint = 'node.kubernetes.io/unschedulable';
 
+/** One look serves all nodes, so that those which become ready at the same moment do so before the scheduler chooses among them. */
+const allNodes: ObjectKey = 'Node/*';
+
 export const nodeController = defineController({
   name: 'node-controller',
   watches: ['Node', 'Pod', ...settingsKinds],
-  keysFor(changed, view) {
-    if (changed.kind === 'Node') return [`Node/${changed.metadata.name}`];
-    if (changed.kind === 'Pod') {
-      // Only pods in the node's own network can be a CNI's daemon.
-      const { nodeName, hostNetwork } = (changed as Pod).spec;
-      return hostNetwork === true && nodeName !== undefined && nodeName !== '' ? [`Node/${nodeName}`] : [];
-    }
-    return view.list('Node').map((node): ObjectKey => `Node/${node.metadata.name}`);
-  },
-  reconcile(key, context) {
-    const node = context.view.find<Node>(key);
-    if (node === undefined) return;
+  // Of pods only those in the node's own network can be a CNI's daemon.
+  keysFor: (changed) => (changed.kind === 'Pod' && (changed as Pod).spec.hostNetwork !== true ? [] : [allNodes]),
+  reconcile(_key, context) {
     const settings = clusterSettings(context.view);
-    const ready = runningCni(context.view, node.metadata.name) !== undefined;
-    const status = statusOf(node, settings, ready, context);
-    if (!deepEqual(status, node.status)) {
-      context.updateStatus({ ...node, status });
-      tellReadiness(node, ready, context);
-    }
-    const current = context.view.find<Node>(key) ?? node;
-    const labels = labelsOf(current);
-    const taints = taintsOf(current, ready);
-    if (deepEqual(labels, current.metadata.labels) && deepEqual(taints, current.spec?.taints ?? [])) return;
-    const { taints: _old, ...spec } = current.spec ?? {};
-    context.update({ ...current, metadata: { ...current.metadata, labels }, spec: { ...spec, ...(taints.length === 0 ? {} : { taints }) } });
+    for (const node of context.view.list<Node>('Node')) if (node.metadata.deletionTimestamp === undefined) tend(node, settings, context);
   },
 });
+
+function tend(node: Node, settings: ClusterSettings, context: ControllerContext): void {
+  const ready = isNetworkReady(context.view, node.metadata.name);
+  const status = statusOf(node, settings, ready, context);
+  let current = node;
+  if (!deepEqual(status, node.status)) {
+    current = (context.updateStatus({ ...node, status }) as Node | undefined) ?? node;
+    tellReadiness(node, ready, context);
+  }
+  const labels = labelsOf(current);
+  const taints = taintsOf(current, ready);
+  if (deepEqual(labels, current.metadata.labels) && deepEqual(taints, current.spec?.taints ?? [])) return;
+  const { taints: _old, ...spec } = current.spec ?? {};
+  context.update({ ...current, metadata: { ...current.metadata, labels }, spec: { ...spec, ...(taints.length === 0 ? {} : { taints }) } });
+}
 
 function tellReadiness(node: Node, ready: boolean, context: ControllerContext): void {
   const before = findCondition(node.status?.conditions, 'Ready')?.status;
@@ -55,7 +53,8 @@ function tellReadiness(node: Node, ready: boolean, context: ControllerContext): 
 
 function statusOf(node: Node, settings: ClusterSettings, ready: boolean, context: ControllerContext): Node['status'] {
   const given = node.status ?? {};
-  const capacity = given.capacity ?? given.allocatable ?? { cpu: '2', 'ephemeral-storage': '20145724Ki', 'hugepages-2Mi': '0', memory: '4015548Ki', pods: `${settings.maxPods}` };
+  const capacity = given.capacity ??
+    given.allocatable ?? { cpu: '2', 'ephemeral-storage': '20145724Ki', 'hugepages-2Mi': '0', memory: '4015548Ki', pods: `${settings.maxPods}` };
   return {
     ...given,
     addresses: addressesOf(node, settings, context.view),
@@ -139,7 +138,9 @@ function labelsOf(node: Node): Readonly<Record<string, string>> {
 }
 
 function taintsOf(node: Node, ready: boolean): readonly Taint[] {
-  const others = (node.spec?.taints ?? []).filter((taint) => !(taint.effect === 'NoSchedule' && (taint.key === notReadyTaint || taint.key === unschedulableTaint)) && !isStaleEviction(taint, ready));
+  const others = (node.spec?.taints ?? []).filter(
+    (taint) => !(taint.effect === 'NoSchedule' && (taint.key === notReadyTaint || taint.key === unschedulableTaint)) && !isStaleEviction(taint, ready),
+  );
   return [
     ...others,
     ...(ready ? [] : [{ key: notReadyTaint, effect: 'NoSchedule' }]),

@@ -34,10 +34,11 @@ const schema = kindSchema('A machine of the cluster: a host with a root network 
     ...struct('What the kubelet reports. Addresses and capacity given here are kept.', {
       addresses: list(
         'Addresses of the machine.',
-        struct('An address.', { type: choice('What kind of address.', ['ExternalDNS', 'ExternalIP', 'Hostname', 'InternalDNS', 'InternalIP']), address: text('The address.') }, [
-          'type',
-          'address',
-        ]),
+        struct(
+          'An address.',
+          { type: choice('What kind of address.', ['ExternalDNS', 'ExternalIP', 'Hostname', 'InternalDNS', 'InternalIP']), address: text('The address.') },
+          ['type', 'address'],
+        ),
         ['type'],
       ),
       capacity: mapOf('All resources of the machine.', quantity('Amount.')),
@@ -56,7 +57,8 @@ function validate(node: Node, old: Node | undefined): readonly FieldError[] {
     const at = `spec.taints[${index}]`;
     errors.push(...invalidEach(`${at}.key`, taint.key, qualifiedNameErrors(taint.key)));
     const identity = `${taint.key}:${taint.effect}`;
-    if (keys.has(identity)) errors.push({ path: at, type: 'Duplicate value', message: `Duplicate value: ${JSON.stringify(taint)}: taints must be unique by key and effect pair` });
+    if (keys.has(identity))
+      errors.push({ path: at, type: 'Duplicate value', message: `Duplicate value: ${JSON.stringify(taint)}: taints must be unique by key and effect pair` });
     keys.add(identity);
   });
   const cidrs = node.spec?.podCIDRs ?? (node.spec?.podCIDR === undefined ? [] : [node.spec.podCIDR]);

@@ -5,10 +5,10 @@
 import type { Origin } from '../../base/origin.ts';
 import { hashText } from '../../base/prng.ts';
 import type { DnsServerConfig } from '../../net/app/dns-server-config.ts';
-import type { BridgeDevice, NetRecord, Netns, Process } from '../../net/records.ts';
+import type { BridgeDevice, Netns, NetRecord, Process } from '../../net/records.ts';
 import type { Agent, Rendering, StoreView } from '../../objects/types.ts';
 import type { Underlay } from './cluster-network.ts';
-import { listNodes, underlayOf } from './cluster-network.ts';
+import { listNodes, NETWORK_KINDS, underlayOf } from './cluster-network.ts';
 import { ethernet, kernelRoutes, loopback, subnetAddress } from './devices.ts';
 import { macFromName } from './mac.ts';
 import { deviceId, MAIN_TABLE, processId, ROUTER_HOST, rootNetnsId, routeId, UNDERLAY_HOST } from './record-ids.ts';
@@ -73,7 +73,15 @@ function outsideNames(netns: string, origin: Origin): Process {
       {
         origin: '.',
         ttlSeconds: 86400,
-        soa: { primary: 'a.root-servers.net.', mailbox: 'nstld.verisign-grs.com.', serial: 2026112400, refreshSeconds: 1800, retrySeconds: 900, expireSeconds: 604800, minimumSeconds: 86400 },
+        soa: {
+          primary: 'a.root-servers.net.',
+          mailbox: 'nstld.verisign-grs.com.',
+          serial: 2026112400,
+          refreshSeconds: 1800,
+          retrySeconds: 900,
+          expireSeconds: 604800,
+          minimumSeconds: 86400,
+        },
         names: { '.': [] },
       },
     ],
@@ -137,7 +145,7 @@ const KEYS = [UNDERLAY_HOST, ROUTER_HOST] as const;
 /** Keys: `underlay` and `router`. */
 export const underlayAgent: Agent<NetRecord> = {
   name: 'underlay',
-  watches: ['Node', 'Network'],
+  watches: NETWORK_KINDS,
   keysFor: () => KEYS,
   keys: () => KEYS,
   render: renderUnderlay,

@@ -1,12 +1,30 @@
 /** Containers that end by themselves: what a look at image and command tells without running them. */
-import { imageName } from '../node/network-ready.ts';
+import { parseImage } from './images.ts';
 import type { Container } from './types.ts';
 
 /** Images whose entry point is a shell or an interpreter: without a terminal it reads end-of-file and leaves. */
 const shellImages = /(^|\/)(busybox|alpine|ubuntu|debian|centos|fedora|bash|python|node|netshoot|dnsutils|curl|amazonlinux|rockylinux)$/;
 const shells: ReadonlySet<string> = new Set(['sh', 'bash', 'ash', 'zsh', '/bin/sh', '/bin/bash', '/bin/ash', '/bin/zsh']);
 /** Programs that do their work and end with 0. */
-const shortPrograms: ReadonlySet<string> = new Set(['true', 'echo', 'date', 'env', 'printenv', 'ls', 'cat', 'hostname', 'id', 'pwd', 'uname', 'whoami', 'touch', 'mkdir', 'cp', 'chmod', 'chown']);
+const shortPrograms: ReadonlySet<string> = new Set([
+  'true',
+  'echo',
+  'date',
+  'env',
+  'printenv',
+  'ls',
+  'cat',
+  'hostname',
+  'id',
+  'pwd',
+  'uname',
+  'whoami',
+  'touch',
+  'mkdir',
+  'cp',
+  'chmod',
+  'chown',
+]);
 
 const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
@@ -15,7 +33,7 @@ export function exitCodeOf(container: Container): number | undefined {
   const words = [...(container.command ?? []), ...(container.args ?? [])];
   const interactive = container.stdin === true && container.tty === true;
   const first = words[0];
-  if (first === undefined) return shellImages.test(imageName(container.image ?? '')) && !interactive ? 0 : undefined;
+  if (first === undefined) return shellImages.test(parseImage(container.image ?? '').repository) && !interactive ? 0 : undefined;
   if (shells.has(first)) {
     if (words.length === 1) return interactive || container.stdin === true ? undefined : 0;
     return words[1] === '-c' && words.length === 3 ? scriptExitCode(words[2] ?? '') : undefined;

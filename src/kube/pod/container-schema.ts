@@ -20,9 +20,11 @@ export const probeSchema = (description: string): Schema =>
       scheme: withDefault(choice('Scheme.', ['HTTP', 'HTTPS']), 'HTTP'),
       httpHeaders: list('Headers to send.', struct('A header.', { name: text('Name.'), value: text('Value.') }, ['name', 'value'])),
     }),
-    tcpSocket: struct('Succeeds when a connection opens.', { port: intOrString('Number or name of the port.'), host: text('Host to connect to; the pod IP when absent.') }, [
-      'port',
-    ]),
+    tcpSocket: struct(
+      'Succeeds when a connection opens.',
+      { port: intOrString('Number or name of the port.'), host: text('Host to connect to; the pod IP when absent.') },
+      ['port'],
+    ),
     exec: struct('Succeeds when this command ends with exit code 0.', { command: texts('The command.') }),
     grpc: struct('Asks a gRPC health service.', { port: integer('Port.'), service: text('Service name.') }, ['port']),
     initialDelaySeconds: integer('Seconds before the first probe.'),
@@ -54,7 +56,11 @@ const envSchema: Schema = struct(
     valueFrom: struct('Where the value comes from.', {
       configMapKeyRef: keyReference('ConfigMap'),
       secretKeyRef: keyReference('Secret'),
-      fieldRef: struct('A field of the pod.', { apiVersion: withDefault(text('API version of the path.'), 'v1'), fieldPath: text('Path, such as status.podIP.') }, ['fieldPath']),
+      fieldRef: struct(
+        'A field of the pod.',
+        { apiVersion: withDefault(text('API version of the path.'), 'v1'), fieldPath: text('Path, such as status.podIP.') },
+        ['fieldPath'],
+      ),
       resourceFieldRef: anything('A resource limit or request of the container.'),
       fileKeyRef: anything('A key of a file in a volume.'),
     }),

@@ -1,4 +1,5 @@
 /** What the API server fills into pods and pod templates beyond constants. Kubernetes: pkg/apis/core/v1/defaults.go. */
+import { qosClass } from './qos.ts';
 import type { Container, ContainerPort, Pod, PodSpec, Probe, Toleration, Volume } from './types.ts';
 
 /** `latest` when the image names neither tag nor digest. */
@@ -10,7 +11,10 @@ export function imageTag(image: string): string {
 }
 
 function probeDefaults(probe: Probe | undefined): Probe | undefined {
-  if (probe === undefined || (probe.timeoutSeconds !== undefined && probe.periodSeconds !== undefined && probe.successThreshold !== undefined && probe.failureThreshold !== undefined)) {
+  if (
+    probe === undefined ||
+    (probe.timeoutSeconds !== undefined && probe.periodSeconds !== undefined && probe.successThreshold !== undefined && probe.failureThreshold !== undefined)
+  ) {
     return probe;
   }
   return {
@@ -112,26 +116,29 @@ const lostNodeTolerations: readonly Toleration[] = [
   { key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 },
 ];
 
-/** Kubernetes: plugin/pkg/admission/{defaulttolerationseconds,priority,serviceaccount}. */
+/** Kubernetes: plugin/pkg/admission/{defaulttolerationseconds,priority,serviceaccount}; pkg/registry/core/pod/strategy.go for the first status. */
 export function podDefaults(pod: Pod): Pod {
   if (pod.spec?.containers === undefined) return pod;
   const filled = podSpecDefaults(pod.spec, true);
-  const tolerations = filled.tolerations ?? [];
-  const missing = lostNodeTolerations.filter((wanted) => !tolerations.some((one) => (one.key === wanted.key || one.key === undefined) && (one.effect ?? 'NoExecute') === 'NoExecute'));
-  const priority = filled.priority ?? systemPriorities[filled.priorityClassName ?? ''] ?? 0;
-  if (missing.length === 0 && filled.priority === priority && filled.serviceAccountName !== undefined && filled.preemptionPolicy !== undefined) {
-    return filled === pod.spec ? pod : { ...pod, spec: filled };
-  }
-  const account = filled.serviceAccountName ?? 'default';
+  const spec = admissionDefaults(filled);
+  if (spec === pod.spec && pod.status !== undefined) return pod;
+  return { ...pod, spec, status: pod.status ?? { phase: 'Pending', qosClass: qosClass({ ...pod, spec }) } };
+}
+
+function admissionDefaults(spec: PodSpec): PodSpec {
+  const tolerations = spec.tolerations ?? [];
+  const missing = lostNodeTolerations.filter(
+    (wanted) => !tolerations.some((one) => (one.key === wanted.key || one.key === undefined) && (one.effect ?? 'NoExecute') === 'NoExecute'),
+  );
+  const priority = spec.priority ?? systemPriorities[spec.priorityClassName ?? ''] ?? 0;
+  if (missing.length === 0 && spec.priority === priority && spec.serviceAccountName !== undefined && spec.preemptionPolicy !== undefined) return spec;
+  const account = spec.serviceAccountName ?? 'default';
   return {
-    ...pod,
-    spec: {
-      ...filled,
-      serviceAccountName: account,
-      serviceAccount: account,
-      priority,
-      preemptionPolicy: filled.preemptionPolicy ?? 'PreemptLowerPriority',
-      ...(missing.length === 0 ? {} : { tolerations: [...tolerations, ...missing] }),
-    },
+    ...spec,
+    serviceAccountName: account,
+    serviceAccount: account,
+    priority,
+    preemptionPolicy: spec.preemptionPolicy ?? 'PreemptLowerPriority',
+    ...(missing.length === 0 ? {} : { tolerations: [...tolerations, ...missing] }),
   };
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { behaviourOf, imageRole, parseImage } from './images.ts';
 
-const ports = (image: string, extra: object = {}) => behaviourOf({ name: 'c', image, ...extra }, 'pod-1').programs.map((program) => `${program.app}:${program.config.port}`);
+const ports = (image: string, extra: object = {}) =>
+  behaviourOf({ name: 'c', image, ...extra }, 'pod-1').programs.map((program) => `${program.app}:${program.config.port}`);
 
 describe('images', () => {
   it('are the same with and without registry, library, tag and digest', () => {
@@ -23,12 +24,17 @@ describe('images', () => {
   it('with another command do not serve', () => {
     expect(ports('nginx', { command: ['sleep', '3600'] })).toEqual([]);
     expect(ports('nginx', { command: ['sh', '-c', "nginx -g 'daemon off;'"] })).toEqual(['http-server:80']);
-    expect(behaviourOf({ name: 'c', image: 'nginx', command: ['/opt/thing'] }, 'p').note).toBe('command "/opt/thing" is not simulated: the container runs and listens nowhere');
+    expect(behaviourOf({ name: 'c', image: 'nginx', command: ['/opt/thing'] }, 'p').note).toBe(
+      'command "/opt/thing" is not simulated: the container runs and listens nowhere',
+    );
     expect(behaviourOf({ name: 'c', image: 'busybox', command: ['sh', '-c', 'while true; do sleep 1; done'] }, 'p').note).toBeUndefined();
   });
 
   it('that are not known answer on their containerPorts and say that they are simulated', () => {
-    const behaviour = behaviourOf({ name: 'c', image: 'example.com/shop/api:3', ports: [{ containerPort: 8080 }, { containerPort: 53, protocol: 'UDP' }] }, 'api-1');
+    const behaviour = behaviourOf(
+      { name: 'c', image: 'example.com/shop/api:3', ports: [{ containerPort: 8080 }, { containerPort: 53, protocol: 'UDP' }] },
+      'api-1',
+    );
     expect(behaviour.programs.map((program) => [program.app, program.suffix, program.config.port])).toEqual([
       ['http-server', '8080', 8080],
       ['udp-echo', '53-udp', 53],

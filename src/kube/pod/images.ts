@@ -49,7 +49,9 @@ interface KnownImage {
 }
 
 const http = (config: HttpServerConfig): ContainerProgram => ({ app: 'http-server', suffix: '', config });
-const silent = (port: number): Behave => () => [{ app: 'tcp-server', suffix: '', config: { port, greeting: '', echo: false } }];
+const silent =
+  (port: number): Behave =>
+  () => [{ app: 'tcp-server', suffix: '', config: { port, greeting: '', echo: false } }];
 const versionOf = (tag: string): { readonly version?: string } => {
   const match = /^v?(\d+\.\d+(?:\.\d+)?)/.exec(tag);
   return match?.[1] === undefined ? {} : { version: match[1] };
@@ -88,10 +90,30 @@ const echoText: Behave = (container, _image, words) => {
 };
 
 const KNOWN: readonly KnownImage[] = [
-  { role: 'server', repositories: ['nginx', 'bitnami/nginx'], binaries: ['nginx', 'docker-entrypoint.sh'], behave: (_c, image) => [http({ port: 80, server: 'nginx', ...versionOf(image.tag) })] },
-  { role: 'server', repositories: ['nginxinc/nginx-unprivileged'], binaries: ['nginx'], behave: (_c, image) => [http({ port: 8080, server: 'nginx', ...versionOf(image.tag) })] },
-  { role: 'server', repositories: ['nginxdemos/hello', 'nginxdemos/nginx-hello'], binaries: ['nginx'], behave: (_c, image) => [http({ port: image.repository.endsWith('nginx-hello') ? 8080 : 80, server: 'nginx' })] },
-  { role: 'server', repositories: ['httpd'], binaries: ['httpd', 'httpd-foreground'], behave: (_c, image) => [http({ port: 80, server: 'httpd', ...versionOf(image.tag) })] },
+  {
+    role: 'server',
+    repositories: ['nginx', 'bitnami/nginx'],
+    binaries: ['nginx', 'docker-entrypoint.sh'],
+    behave: (_c, image) => [http({ port: 80, server: 'nginx', ...versionOf(image.tag) })],
+  },
+  {
+    role: 'server',
+    repositories: ['nginxinc/nginx-unprivileged'],
+    binaries: ['nginx'],
+    behave: (_c, image) => [http({ port: 8080, server: 'nginx', ...versionOf(image.tag) })],
+  },
+  {
+    role: 'server',
+    repositories: ['nginxdemos/hello', 'nginxdemos/nginx-hello'],
+    binaries: ['nginx'],
+    behave: (_c, image) => [http({ port: image.repository.endsWith('nginx-hello') ? 8080 : 80, server: 'nginx' })],
+  },
+  {
+    role: 'server',
+    repositories: ['httpd'],
+    binaries: ['httpd', 'httpd-foreground'],
+    behave: (_c, image) => [http({ port: 80, server: 'httpd', ...versionOf(image.tag) })],
+  },
   {
     role: 'server',
     repositories: ['traefik/whoami', 'containous/whoami'],
@@ -101,7 +123,11 @@ const KNOWN: readonly KnownImage[] = [
   { role: 'server', repositories: ['hashicorp/http-echo'], binaries: ['http-echo'], behave: echoText },
   { role: 'server', repositories: ['/agnhost'], binaries: ['agnhost'], behave: agnhost },
   { role: 'server', repositories: ['python'], binaries: ['python', 'python3'], behave: python },
-  { role: 'server', repositories: ['kicbase/echo-server', '/echoserver', 'ealen/echo-server', 'google-samples/hello-app'], behave: (container, image) => [http({ port: portOf(env(container, 'PORT')) ?? (image.repository === 'ealen/echo-server' ? 80 : 8080), server: 'generic' })] },
+  {
+    role: 'server',
+    repositories: ['kicbase/echo-server', '/echoserver', 'ealen/echo-server', 'google-samples/hello-app'],
+    behave: (container, image) => [http({ port: portOf(env(container, 'PORT')) ?? (image.repository === 'ealen/echo-server' ? 80 : 8080), server: 'generic' })],
+  },
   { role: 'server', repositories: ['redis', 'bitnami/redis', 'valkey/valkey'], binaries: ['redis-server', 'valkey-server'], behave: silent(6379) },
   { role: 'server', repositories: ['postgres'], binaries: ['postgres'], behave: silent(5432) },
   { role: 'server', repositories: ['mysql', 'mariadb'], binaries: ['mysqld', 'mariadbd'], behave: silent(3306) },
@@ -109,7 +135,19 @@ const KNOWN: readonly KnownImage[] = [
   { role: 'server', repositories: ['memcached'], binaries: ['memcached'], behave: silent(11211) },
   {
     role: 'tools',
-    repositories: ['nicolaka/netshoot', 'busybox', 'alpine', 'debian', 'ubuntu', 'curlimages/curl', 'alpine/curl', '/dnsutils', '/jessie-dnsutils', 'praqma/network-multitool', 'wbitt/network-multitool'],
+    repositories: [
+      'nicolaka/netshoot',
+      'busybox',
+      'alpine',
+      'debian',
+      'ubuntu',
+      'curlimages/curl',
+      'alpine/curl',
+      '/dnsutils',
+      '/jessie-dnsutils',
+      'praqma/network-multitool',
+      'wbitt/network-multitool',
+    ],
     // Tool boxes serve only what their command says.
     binaries: ['python', 'python3'],
     behave: python,
@@ -134,8 +172,18 @@ function findKnown(image: ImageName): KnownImage | undefined {
   return exact.get(image.repository) ?? byLastPart.get(image.repository.slice(image.repository.lastIndexOf('/') + 1));
 }
 
+/** Asked for every pod at every change; few different images are in use. */
+const roles = new Map<string, ImageRole>();
+const MAX_ROLES = 500;
+
 export function imageRole(image: string): ImageRole {
-  return findKnown(parseImage(image))?.role ?? 'unknown';
+  let role = roles.get(image);
+  if (role === undefined) {
+    role = findKnown(parseImage(image))?.role ?? 'unknown';
+    if (roles.size >= MAX_ROLES) roles.clear();
+    roles.set(image, role);
+  }
+  return role;
 }
 
 /** The words that run: of `sh -c SCRIPT` those of the script. */
@@ -156,8 +204,20 @@ function generic(container: Container, hostname: string): readonly ContainerProg
   });
 }
 
+/** Containers of one template are one object in all its pods. */
+const remembered = new WeakMap<Container, ContainerBehaviour>();
+
 /** What a container does on the network; `hostname` is its pod's. */
 export function behaviourOf(container: Container, hostname: string): ContainerBehaviour {
+  const known = remembered.get(container);
+  if (known !== undefined) return known;
+  const behaviour = readBehaviour(container, hostname);
+  // Only a generic server's answer names its pod.
+  if (behaviour.role !== 'unknown') remembered.set(container, behaviour);
+  return behaviour;
+}
+
+function readBehaviour(container: Container, hostname: string): ContainerBehaviour {
   const text = container.image ?? '';
   const image = parseImage(text);
   const known = findKnown(image);
@@ -172,7 +232,11 @@ export function behaviourOf(container: Container, hostname: string): ContainerBe
   if (overridden && !words.some((word) => known.binaries?.includes(baseName(word)) === true)) {
     // `sleep` and its like are what people write to keep a container alive: nothing is missing then.
     const idle = known.role === 'tools' || words.some((word) => ['sleep', 'tail', 'pause'].includes(baseName(word)));
-    return { role: known.role, programs: [], ...(idle ? {} : { note: `command "${words.join(' ')}" is not simulated: the container runs and listens nowhere` }) };
+    return {
+      role: known.role,
+      programs: [],
+      ...(idle ? {} : { note: `command "${words.join(' ')}" is not simulated: the container runs and listens nowhere` }),
+    };
   }
   return { role: known.role, programs: known.behave(container, image, words) };
 }

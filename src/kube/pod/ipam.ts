@@ -29,7 +29,8 @@ export class HostLocalAllocator {
   allocate(): string | undefined {
     const count = this.#last - this.#first + 1;
     if (count <= 0) return undefined;
-    let candidate = this.#lastReserved === undefined || this.#lastReserved >= this.#last || this.#lastReserved < this.#first ? this.#first : this.#lastReserved + 1;
+    let candidate =
+      this.#lastReserved === undefined || this.#lastReserved >= this.#last || this.#lastReserved < this.#first ? this.#first : this.#lastReserved + 1;
     for (let tries = 0; tries < count; tries += 1) {
       if (!this.#used.has(candidate)) {
         this.#used.add(candidate);

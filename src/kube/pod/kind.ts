@@ -14,10 +14,18 @@ export const pod = defineKind<Pod>({
   singular: 'pod',
   shortNames: ['po'],
   namespaced: true,
-  schema: kindSchema('Containers that run together on one node and share one network namespace.', { spec: podSpecSchema, status: anything('What the kubelet reports.') }, ['spec']),
+  schema: kindSchema(
+    'Containers that run together on one node and share one network namespace.',
+    { spec: podSpecSchema, status: anything('What the kubelet reports.') },
+    ['spec'],
+  ),
   defaults: podDefaults,
   validate: validatePod,
   columns: podColumns,
   row: podRow,
-  describe: (object) => ({ title: object.metadata.name, subtitle: object.status?.podIP ?? summarizePod(object).reason, badges: object.spec.hostNetwork === true ? ['hostNetwork'] : [] }),
+  describe: (object) => ({
+    title: object.metadata.name,
+    subtitle: object.status?.podIP ?? summarizePod(object).reason,
+    badges: object.spec.hostNetwork === true ? ['hostNetwork'] : [],
+  }),
 });

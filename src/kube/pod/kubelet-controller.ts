@@ -4,13 +4,17 @@
  */
 import { deepEqual } from '../../base/equal.ts';
 import { defineController } from '../../objects/define.ts';
-import type { ControllerContext, ObjectKey } from '../../objects/types.ts';
+import type { ControllerContext, ObjectKey, StoreView } from '../../objects/types.ts';
 import { type Cidr, parseCidr } from '../addresses.ts';
-import { cniOf, networkNotReadyMessage, runningCni } from '../node/network-ready.ts';
+import { isDaemon } from '../cni/daemons.ts';
+import { flannelFailure } from '../cni/flannel.ts';
+import { findNode } from '../node/cluster-network.ts';
+import { isNetworkReady, networkNotReadyMessage } from '../node/network-ready.ts';
 import { podsOn } from '../node/pods-by-node.ts';
-import { internalIp, type Node, podCidrOf } from '../node/types.ts';
+import { internalIp, isNodeReady, type Node, podCidrOf } from '../node/types.ts';
 import type { HostLocalStore } from './host-local-store.ts';
 import { sandboxId } from './identity.ts';
+import { imageRole } from './images.ts';
 import { HostLocalAllocator, rangeText } from './ipam.ts';
 import { configErrors, missingVolumes } from './references.ts';
 import { podStatus, type Situation } from './status.ts';
@@ -65,30 +69,43 @@ function startOrder(a: Pod, b: Pod): number {
 
 function startHostNetworkPod(pod: Pod, node: Node, hostIp: string, context: ControllerContext): void {
   const missing = missingVolumes(context.view, pod);
-  if (missing.length > 0) return report(pod, hostIp, { stage: 'creating' }, context, missing.map((message) => ['FailedMount', message] as const));
-  report(pod, hostIp, { stage: 'started', podIp: hostIp, configErrors: configErrors(context.view, pod), crashes: crashesOf(pod, node) }, context, []);
+  const { view } = context;
+  const situation: Situation =
+    missing.length > 0
+      ? { stage: 'creating' }
+      : { stage: 'started', podIp: hostIp, configErrors: configErrors(view, pod), crashes: crashesOf(pod, node, view) };
+  const warnings = missing.map((message) => ['FailedMount', message] as const);
+  report(pod, hostIp, situation, context, warnings);
 }
 
 const noCrashes: ReadonlyMap<string, string> = new Map();
 
-/** flanneld leaves when its node has no pod range. flannel: pkg/subnet/kube/kube.go. */
-function crashesOf(pod: Pod, node: Node): ReadonlyMap<string, string> {
-  if (cniOf(pod) !== 'flannel' || podCidrOf(node) !== undefined) return noCrashes;
-  const message = `Error registering network: failed to acquire lease: node "${node.metadata.name}" pod cidr not assigned`;
-  return new Map(pod.spec.containers.map((container) => [container.name, message]));
+/** flanneld ends when it cannot read its configuration or gets no lease. */
+function crashesOf(pod: Pod, node: Node, view: StoreView): ReadonlyMap<string, string> {
+  const clusterNode = isDaemon(pod, 'flannel') ? findNode(node.metadata.name, view) : undefined;
+  const failure = clusterNode === undefined ? undefined : flannelFailure(pod, clusterNode, view);
+  if (failure === undefined) return noCrashes;
+  return new Map(pod.spec.containers.filter((container) => imageRole(container.image ?? '') === 'flannel').map((container) => [container.name, failure]));
 }
 
 function startPods(starting: readonly Pod[], all: readonly Pod[], node: Node, hostIp: string, context: ControllerContext): void {
   const { view } = context;
   const nodeName = node.metadata.name;
-  const networkReady = runningCni(view, nodeName) !== undefined;
+  // The node must have told so: then what waited for it, more important pods among them, is placed before addresses are given out.
+  const networkReady = isNodeReady(node) && isNetworkReady(view, nodeName);
   const cidr = parseCidr(podCidrOf(node) ?? '');
   const store = view.find<HostLocalStore>(`HostLocalStore/${nodeName}`);
   const allocator = networkReady && cidr !== undefined ? new HostLocalAllocator(cidr, heldAddresses(all), store?.spec?.lastReservedIp) : undefined;
   for (const pod of starting) {
     const missing = missingVolumes(view, pod);
     if (missing.length > 0) {
-      report(pod, hostIp, { stage: 'creating' }, context, missing.map((message) => ['FailedMount', message] as const));
+      report(
+        pod,
+        hostIp,
+        { stage: 'creating' },
+        context,
+        missing.map((message) => ['FailedMount', message] as const),
+      );
       continue;
     }
     const given = pod.status?.podIP ?? '';

@@ -3,7 +3,10 @@ import { matchesLabels } from '../label-selector.ts';
 import type { Node } from '../node/types.ts';
 import type { NodeSelectorTerm, PodSpec } from './types.ts';
 
-function meets(labels: Readonly<Record<string, string>>, requirement: { readonly key: string; readonly operator: string; readonly values?: readonly string[] }): boolean {
+function meets(
+  labels: Readonly<Record<string, string>>,
+  requirement: { readonly key: string; readonly operator: string; readonly values?: readonly string[] },
+): boolean {
   const value = Object.hasOwn(labels, requirement.key) ? labels[requirement.key] : undefined;
   const values = requirement.values ?? [];
   switch (requirement.operator) {
@@ -43,6 +46,7 @@ export function fitsNode(spec: PodSpec, node: Node): boolean {
 /** Sum of the weights of the wishes that the node fulfils. */
 export function preferenceWeight(spec: PodSpec, node: Node): number {
   let weight = 0;
-  for (const wish of spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []) if (matchesTerm(wish.preference, node)) weight += wish.weight;
+  for (const wish of spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [])
+    if (matchesTerm(wish.preference, node)) weight += wish.weight;
   return weight;
 }

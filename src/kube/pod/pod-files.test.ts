@@ -3,11 +3,18 @@ import { hostnameOf, podHosts, podResolvConf } from './pod-files.ts';
 import type { Pod, PodSpec } from './types.ts';
 
 const dns = { domain: 'cluster.local', servers: ['10.96.0.10'], nodeResolvConf: 'search corp.example\nnameserver 172.30.0.1\noptions edns0\n' };
-const pod = (spec: Partial<PodSpec>, namespace = 'shop'): Pod => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web-1', namespace }, spec: { containers: [], ...spec } });
+const pod = (spec: Partial<PodSpec>, namespace = 'shop'): Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'web-1', namespace },
+  spec: { containers: [], ...spec },
+});
 
 describe("a pod's resolv.conf", () => {
   it('searches its own namespace first and asks the cluster', () => {
-    expect(podResolvConf(pod({}), dns)).toBe('search shop.svc.cluster.local svc.cluster.local cluster.local corp.example\nnameserver 10.96.0.10\noptions ndots:5\n');
+    expect(podResolvConf(pod({}), dns)).toBe(
+      'search shop.svc.cluster.local svc.cluster.local cluster.local corp.example\nnameserver 10.96.0.10\noptions ndots:5\n',
+    );
   });
 
   it("is the node's with dnsPolicy Default, and for ClusterFirst in the host's network", () => {
@@ -34,7 +41,11 @@ describe("a pod's hosts file", () => {
   });
 
   it('names the whole name under a subdomain, and aliases', () => {
-    const text = podHosts(pod({ hostname: 'db', subdomain: 'data', hostAliases: [{ ip: '10.1.2.3', hostnames: ['foo.local', 'bar.local'] }] }), '10.244.1.3', 'cluster.local');
+    const text = podHosts(
+      pod({ hostname: 'db', subdomain: 'data', hostAliases: [{ ip: '10.1.2.3', hostnames: ['foo.local', 'bar.local'] }] }),
+      '10.244.1.3',
+      'cluster.local',
+    );
     expect(text).toContain('10.244.1.3\tdb.data.shop.svc.cluster.local\tdb\n\n# Entries added by HostAliases.\n10.1.2.3\tfoo.local\tbar.local\n');
   });
 });

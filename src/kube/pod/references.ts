@@ -11,14 +11,20 @@ interface Data extends KubeObject {
 /** Every namespace has it on a real cluster; certificates are not modelled, so nobody is made to wait for it. */
 const rootCa = 'kube-root-ca.crt';
 
-const find = (view: StoreView, kind: 'ConfigMap' | 'Secret', namespace: string, name: string): Data | undefined => view.find<Data>(`${kind}/${namespace}/${name}`);
+const find = (view: StoreView, kind: 'ConfigMap' | 'Secret', namespace: string, name: string): Data | undefined =>
+  view.find<Data>(`${kind}/${namespace}/${name}`);
 
 /** The kubelet's FailedMount sentences, one per volume that cannot be mounted. */
 export function missingVolumes(view: StoreView, pod: Pod): readonly string[] {
   const missing: string[] = [];
   for (const volume of pod.spec.volumes ?? []) {
     const configMap = volume.configMap?.name;
-    if (configMap !== undefined && configMap !== rootCa && volume.configMap?.optional !== true && find(view, 'ConfigMap', namespaceOf(pod), configMap) === undefined) {
+    if (
+      configMap !== undefined &&
+      configMap !== rootCa &&
+      volume.configMap?.optional !== true &&
+      find(view, 'ConfigMap', namespaceOf(pod), configMap) === undefined
+    ) {
       missing.push(`MountVolume.SetUp failed for volume "${volume.name}" : configmap "${configMap}" not found`);
     }
     const secret = volume.secret?.secretName;
@@ -48,7 +54,8 @@ function environmentError(view: StoreView, namespace: string, container: Contain
       ['ConfigMap', 'configmap', source.configMapRef],
       ['Secret', 'secret', source.secretRef],
     ] as const) {
-      if (reference !== undefined && reference.optional !== true && find(view, kind, namespace, reference.name) === undefined) return `${word} "${reference.name}" not found`;
+      if (reference !== undefined && reference.optional !== true && find(view, kind, namespace, reference.name) === undefined)
+        return `${word} "${reference.name}" not found`;
     }
   }
   for (const { valueFrom } of container.env ?? []) {

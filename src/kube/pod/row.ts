@@ -21,7 +21,10 @@ interface Restarts {
 const noRestarts: Restarts = { count: 0, last: undefined };
 const addRestarts = (sum: Restarts, status: ContainerStatus): Restarts => {
   const finished = status.lastState?.terminated?.finishedAt;
-  return { count: sum.count + (status.restartCount ?? 0), last: finished !== undefined && (sum.last === undefined || finished > sum.last) ? finished : sum.last };
+  return {
+    count: sum.count + (status.restartCount ?? 0),
+    last: finished !== undefined && (sum.last === undefined || finished > sum.last) ? finished : sum.last,
+  };
 };
 
 const exitWord = (state: { readonly reason?: string; readonly signal?: number; readonly exitCode?: number }): string =>

@@ -18,18 +18,32 @@ describe('a pod', () => {
 
   it('has a netns of its own with the files that the kubelet writes', () => {
     const sandbox = records.get(netns) as Netns;
-    expect(sandbox).toMatchObject({ hostId: 'node01', name: 'web-1.default', hostname: 'web-1', origin: { component: 'kubelet', objects: ['Pod/default/web-1', 'Node/node01'] } });
-    expect(sandbox.files['/etc/resolv.conf']).toBe('search default.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n');
+    expect(sandbox).toMatchObject({
+      hostId: 'node01',
+      name: 'web-1.default',
+      hostname: 'web-1',
+      origin: { component: 'kubelet', objects: ['Pod/default/web-1', 'Node/node01'] },
+    });
+    expect(sandbox.files['/etc/resolv.conf']).toBe(
+      'search default.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n',
+    );
   });
 
   it('is wired to the bridge by a veth pair in hairpin mode', () => {
     expect(eth0).toMatchObject({ index: 2, mtuBytes: 1450, addresses: [{ ip: '10.244.1.3', prefixLength: 24, broadcast: '10.244.1.255', scope: 'global' }] });
-    expect(veth).toMatchObject({ netns: 'node01/netns/root', peer: eth0.id, master: 'node01/netns/root/device/cni0', bridgePort: { hairpin: true, isolated: false, learning: true } });
+    expect(veth).toMatchObject({
+      netns: 'node01/netns/root',
+      peer: eth0.id,
+      master: 'node01/netns/root/device/cni0',
+      bridgePort: { hairpin: true, isolated: false, learning: true },
+    });
     expect(veth.name).toMatch(/^veth[0-9a-f]{8}$/);
   });
 
   it('reaches everything through the bridge', () => {
-    const routes = [...records.values()].filter((record) => record.kind === 'route' && record.netns === netns).map((route) => (route.kind === 'route' ? `${route.destination} via ${route.gateway ?? '-'} ${route.protocol}` : ''));
+    const routes = [...records.values()]
+      .filter((record) => record.kind === 'route' && record.netns === netns)
+      .map((route) => (route.kind === 'route' ? `${route.destination} via ${route.gateway ?? '-'} ${route.protocol}` : ''));
     expect(routes).toEqual(['0.0.0.0/0 via 10.244.1.1 boot', '10.244.0.0/16 via 10.244.1.1 boot', '10.244.1.0/24 via - kernel']);
   });
 
@@ -40,7 +54,9 @@ describe('a pod', () => {
   it('has a device number that no other device of the node has', () => {
     const pods = Array.from({ length: 200 }, (_, i) => pod(`p-${i}`, 'default', 'node01', `10.244.1.${i + 2}`, nginx));
     const view = objectView([...base, ...pods]);
-    const devices = [...renderAll(sandboxAgent, view).values(), ...renderAll(cniAgent, view).values()].filter((record) => record.kind === 'device' && record.netns === 'node01/netns/root');
+    const devices = [...renderAll(sandboxAgent, view).values(), ...renderAll(cniAgent, view).values()].filter(
+      (record) => record.kind === 'device' && record.netns === 'node01/netns/root',
+    );
     const indexes = devices.map((device) => (device.kind === 'device' ? device.index : 0));
     expect(new Set(indexes).size).toBe(202);
   });
@@ -67,6 +83,8 @@ describe('a pod that', () => {
 
   it('has an unknown image says that it is simulated', () => {
     const one = pod('api', 'default', 'node01', '10.244.1.9', { containers: [{ name: 'c', image: 'example.com/api', ports: [{ containerPort: 8080 }] }] });
-    expect(diagnosticsOf(sandboxAgent, objectView([...base, one]))).toEqual(['Pod/default/api spec.containers[0].image: image "example.com/api" is not known and is simulated: its containerPorts answer with the pod\'s name']);
+    expect(diagnosticsOf(sandboxAgent, objectView([...base, one]))).toEqual([
+      'Pod/default/api spec.containers[0].image: image "example.com/api" is not known and is simulated: its containerPorts answer with the pod\'s name',
+    ]);
   });
 });

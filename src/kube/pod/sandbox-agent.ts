@@ -1,17 +1,20 @@
 /** A pod on its node: the sandbox's netns with its wire and files, and the programs of its containers. */
 import type { Origin } from '../../base/origin.ts';
-import type { NetRecord, Netns, Process } from '../../net/records.ts';
+import type { Netns, NetRecord, Process } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { isCniConfig, isCniDaemon } from '../cni/cni-agent.ts';
+import type { NodeCni } from '../cni/index.ts';
 import { cniOf } from '../cni/index.ts';
 import type { ClusterNode } from '../node/cluster-network.ts';
-import { clusterDns, findNode, underlayOf } from '../node/cluster-network.ts';
+import { clusterDns, findNode, NETWORK_KINDS, underlayOf } from '../node/cluster-network.ts';
 import { loopback } from '../node/devices.ts';
 import { nodeResolvConf } from '../node/host-agent.ts';
+import { perState } from '../node/per-state.ts';
 import { podsOn } from '../node/pods-by-node.ts';
 import { podNetnsId, processId, rootNetnsId } from '../node/record-ids.ts';
 import { behaviourOf } from './images.ts';
+import type { DnsSettings } from './pod-files.ts';
 import { hostnameOf, podHosts, podResolvConf } from './pod-files.ts';
 import { hasSandbox, isContainerRunning } from './running.ts';
 import type { Pod } from './types.ts';
@@ -34,12 +37,44 @@ export function processNameOf(pod: Pod, container: string): string {
 /** A new netns copies the host's IPv4 settings. Linux: net/ipv4/devinet.c, devinet_init_net. */
 const SANDBOX_SYSCTLS: Netns['sysctls'] = { 'net.ipv4.ip_forward': 1, 'net.ipv4.conf.all.rp_filter': 2, 'net.ipv4.conf.default.rp_filter': 2 };
 
-function renderSandbox(pod: Pod, ip: string, node: ClusterNode, view: StoreView): NetRecord[] {
+/** What the sandboxes of a node have in common. */
+interface Surroundings {
+  readonly node: ClusterNode;
+  readonly cni: NodeCni;
+  readonly dns: DnsSettings;
+  /** By namespace: resolv.conf of pods that ask for nothing special. */
+  readonly resolvConfs: Map<string, string>;
+}
+/** By node name, filled when asked for. */
+const surroundings = perState(['Pod', 'ConfigMap', ...NETWORK_KINDS], () => new Map<string, Surroundings>());
+
+function surroundingsOf(node: ClusterNode, view: StoreView): Surroundings {
+  const known = surroundings(view);
+  let found = known.get(node.name);
+  if (found === undefined) {
+    const dns = { ...clusterDns(view), nodeResolvConf: nodeResolvConf(underlayOf(view)) };
+    found = { node, cni: cniOf(node, view), dns, resolvConfs: new Map() };
+    known.set(node.name, found);
+  }
+  return found;
+}
+
+function resolvConfOf(pod: Pod, { dns, resolvConfs }: Surroundings): string {
+  if (pod.spec.dnsConfig !== undefined || (pod.spec.dnsPolicy ?? 'ClusterFirst') !== 'ClusterFirst') return podResolvConf(pod, dns);
+  const namespace = namespaceOf(pod);
+  let text = resolvConfs.get(namespace);
+  if (text === undefined) {
+    text = podResolvConf(pod, dns);
+    resolvConfs.set(namespace, text);
+  }
+  return text;
+}
+
+function renderSandbox(pod: Pod, ip: string, around: Surroundings): NetRecord[] {
+  const { node, dns, cni } = around;
   const netns = podNetnsId(node.name, pod.metadata.name, namespaceOf(pod));
   const origin: Origin = { component: 'kubelet', objects: [objectKey(pod), node.key] };
-  const dns = clusterDns(view);
   const hostname = hostnameOf(pod);
-  const { cni, site } = cniOf(node, view);
   return [
     {
       kind: 'netns',
@@ -49,14 +84,10 @@ function renderSandbox(pod: Pod, ip: string, node: ClusterNode, view: StoreView)
       name: `${pod.metadata.name}.${namespaceOf(pod)}`,
       hostname,
       sysctls: SANDBOX_SYSCTLS,
-      files: {
-        '/etc/hosts': podHosts(pod, ip, dns.domain),
-        '/etc/resolv.conf': podResolvConf(pod, { ...dns, nodeResolvConf: nodeResolvConf(underlayOf(view)) }),
-        '/etc/hostname': `${hostname}\n`,
-      },
+      files: { '/etc/hosts': podHosts(pod, ip, dns.domain), '/etc/resolv.conf': resolvConfOf(pod, around), '/etc/hostname': `${hostname}\n` },
     },
     loopback(netns, origin),
-    ...cni.attach(site, { pod, netns, ip }),
+    ...cni.cni.attach(cni.site, { pod, netns, ip }),
   ];
 }
 
@@ -89,7 +120,7 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   const diagnostics: Finding[] = [];
   const ip = pod.status?.podIP ?? '';
   if (hasSandbox(pod)) {
-    const records = [...renderSandbox(pod, ip, node, view), ...renderPrograms(pod, netns, diagnostics)];
+    const records = [...renderSandbox(pod, ip, surroundingsOf(node, view)), ...renderPrograms(pod, netns, diagnostics)];
     return { records, diagnostics };
   }
   if (pod.spec.hostNetwork !== true) return { records: [] };
@@ -115,7 +146,7 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
 /** Keys are pods' keys. */
 export const sandboxAgent: Agent<NetRecord> = {
   name: 'sandbox',
-  watches: ['Pod', 'Node', 'ConfigMap', 'Network', 'ClusterConfiguration', 'KubeletConfiguration', 'Cluster'],
+  watches: ['Pod', 'ConfigMap', ...NETWORK_KINDS],
   keysFor,
   keys: allKeys,
   render,

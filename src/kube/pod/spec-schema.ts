@@ -2,7 +2,23 @@
 import { objectMetaSchema } from '../../objects/schema/object-meta.ts';
 import type { Schema } from '../../objects/types.ts';
 import { labelSelectorSchema } from '../label-selector.ts';
-import { anything, anythings, choice, flag, integer, list, longInteger, mapOf, notSimulated, quantity, struct, text, textMap, texts, withDefault } from '../schema.ts';
+import {
+  anything,
+  anythings,
+  choice,
+  flag,
+  integer,
+  list,
+  longInteger,
+  mapOf,
+  notSimulated,
+  quantity,
+  struct,
+  text,
+  textMap,
+  texts,
+  withDefault,
+} from '../schema.ts';
 import { containerSchema, resourcesSchema } from './container-schema.ts';
 
 const nodeRequirement: Schema = struct(
@@ -35,13 +51,18 @@ const podAffinity = (description: string): Schema =>
     requiredDuringSchedulingIgnoredDuringExecution: list('Must hold.', podTerm),
     preferredDuringSchedulingIgnoredDuringExecution: list(
       'Should hold.',
-      struct('A wish with its weight.', { weight: integer('1 to 100.', { minimum: 1, maximum: 100 }), podAffinityTerm: podTerm }, ['weight', 'podAffinityTerm']),
+      struct('A wish with its weight.', { weight: integer('1 to 100.', { minimum: 1, maximum: 100 }), podAffinityTerm: podTerm }, [
+        'weight',
+        'podAffinityTerm',
+      ]),
     ),
   });
 
 const affinity: Schema = struct('Where the pod wants to run.', {
   nodeAffinity: struct('By labels of the node.', {
-    requiredDuringSchedulingIgnoredDuringExecution: struct('Must hold: one of the terms.', { nodeSelectorTerms: list('Terms.', nodeTerm) }, ['nodeSelectorTerms']),
+    requiredDuringSchedulingIgnoredDuringExecution: struct('Must hold: one of the terms.', { nodeSelectorTerms: list('Terms.', nodeTerm) }, [
+      'nodeSelectorTerms',
+    ]),
     preferredDuringSchedulingIgnoredDuringExecution: list(
       'Should hold.',
       struct('A wish with its weight.', { weight: integer('1 to 100.', { minimum: 1, maximum: 100 }), preference: nodeTerm }, ['weight', 'preference']),
@@ -59,13 +80,19 @@ const volume: Schema = struct(
       name: text('Name of the ConfigMap.'),
       defaultMode: integer('File mode.'),
       optional: flag('The pod starts even when it is missing.'),
-      items: list('Keys to show, and as which files.', struct('A key.', { key: text('Key.'), path: text('File.'), mode: integer('File mode.') }, ['key', 'path'])),
+      items: list(
+        'Keys to show, and as which files.',
+        struct('A key.', { key: text('Key.'), path: text('File.'), mode: integer('File mode.') }, ['key', 'path']),
+      ),
     }),
     secret: struct('Files from a Secret.', {
       secretName: text('Name of the Secret.'),
       defaultMode: integer('File mode.'),
       optional: flag('The pod starts even when it is missing.'),
-      items: list('Keys to show, and as which files.', struct('A key.', { key: text('Key.'), path: text('File.'), mode: integer('File mode.') }, ['key', 'path'])),
+      items: list(
+        'Keys to show, and as which files.',
+        struct('A key.', { key: text('Key.'), path: text('File.'), mode: integer('File mode.') }, ['key', 'path']),
+      ),
     }),
     emptyDir: anything('An empty directory that lives as long as the pod.'),
     hostPath: anything('A path of the node.'),
@@ -139,11 +166,7 @@ const specFields: Readonly<Record<string, Schema>> = {
   subdomain: text('With hostname and a headless Service of this name: hostname.subdomain.namespace.svc in DNS.'),
   setHostnameAsFQDN: flag('Host name is the full DNS name.'),
   hostnameOverride: text('Host name inside the pod, without DNS.'),
-  hostAliases: list(
-    'Lines for /etc/hosts.',
-    struct('A line.', { ip: text('Address.'), hostnames: texts('Names.') }, ['ip']),
-    ['ip'],
-  ),
+  hostAliases: list('Lines for /etc/hosts.', struct('A line.', { ip: text('Address.'), hostnames: texts('Names.') }, ['ip']), ['ip']),
   dnsPolicy: withDefault(choice('How /etc/resolv.conf is written.', ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None']), 'ClusterFirst'),
   dnsConfig: struct('Additions to /etc/resolv.conf.', {
     nameservers: texts('Name servers.'),
@@ -161,7 +184,10 @@ const specFields: Readonly<Record<string, Schema>> = {
   priorityClassName: text('Importance by name: system-node-critical, system-cluster-critical or a PriorityClass.'),
   priority: integer('Importance as a number, filled from the class.'),
   preemptionPolicy: text('Whether less important pods may be evicted for this one.'),
-  readinessGates: list('Conditions that must be True for the pod to be ready.', struct('A gate.', { conditionType: text('Type of the condition.') }, ['conditionType'])),
+  readinessGates: list(
+    'Conditions that must be True for the pod to be ready.',
+    struct('A gate.', { conditionType: text('Type of the condition.') }, ['conditionType']),
+  ),
   volumes: list('Volumes.', volume, ['name']),
   imagePullSecrets: list('Secrets for pulling images.', struct('A Secret.', { name: text('Name.') }), ['name']),
   enableServiceLinks: flag('Tells Services by environment variables.', { default: true }),
@@ -176,7 +202,9 @@ const specFields: Readonly<Record<string, Schema>> = {
   os: struct('Operating system.', { name: text('linux or windows.') }, ['name']),
   workloadRef: anything('The workload that schedules the pod.'),
   securityContext: {
-    ...struct('Rights of the pod. Stored; rights are not part of the simulation.', { sysctls: notSimulated(anythings('Kernel settings of the network namespace.')) }),
+    ...struct('Rights of the pod. Stored; rights are not part of the simulation.', {
+      sysctls: notSimulated(anythings('Kernel settings of the network namespace.')),
+    }),
     'x-kubernetes-preserve-unknown-fields': true,
     default: {},
   },

@@ -1,34 +1,14 @@
 /** The status a kubelet reports for a pod, as a pure function of the pod and its situation. Kubernetes: pkg/kubelet/kubelet_pods.go. */
 import { exitCodeOf } from './container-exit.ts';
 import { containerId, imageId, qualifiedImage } from './identity.ts';
+import { qosClass } from './qos.ts';
 import { type Condition, type Container, type ContainerState, type ContainerStatus, findCondition, namespaceOf, type Pod, type PodStatus } from './types.ts';
-import { wholeUnits } from './quantity.ts';
 
 export type Situation =
   /** The sandbox does not exist yet: no network, no address, or a volume is missing. */
   | { readonly stage: 'creating' }
-  /** `configErrors`: containers that cannot be created, with the kubelet's reason; `crashes`: programs known to fail on what they found. */
-  | {
-      readonly stage: 'started';
-      readonly podIp: string;
-      readonly configErrors: ReadonlyMap<string, string>;
-      readonly crashes: ReadonlyMap<string, string>;
-    };
-
-/** Kubernetes: pkg/apis/core/v1/helper/qos. */
-export function qosClass(pod: Pod): string {
-  let guaranteed = true;
-  let any = false;
-  for (const { resources } of [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]) {
-    for (const name of ['cpu', 'memory']) {
-      const request = resources?.requests?.[name];
-      const limit = resources?.limits?.[name];
-      if (wholeUnits(request) > 0 || wholeUnits(limit) > 0) any = true;
-      if (limit === undefined || (request !== undefined && request !== limit)) guaranteed = false;
-    }
-  }
-  return !any ? 'BestEffort' : guaranteed ? 'Guaranteed' : 'Burstable';
-}
+  /** `configErrors`: containers that cannot be created, with the kubelet's reason; `crashes`: those whose program ends with an error, with its last words. */
+  | { readonly stage: 'started'; readonly podIp: string; readonly configErrors: ReadonlyMap<string, string>; readonly crashes: ReadonlyMap<string, string> };
 
 interface Outcome {
   readonly status: ContainerStatus;
@@ -118,8 +98,15 @@ export function podStatus(pod: Pod, hostIp: string, situation: Situation, now: s
     return {
       ...base,
       phase: 'Pending',
-      conditions: conditions(pod, now, { sandbox: false, initialized: initContainers.length === 0, unready: pod.spec.containers.map((one) => one.name), completed: false }),
-      ...(initContainers.length === 0 ? {} : { initContainerStatuses: initContainers.map((one) => statusOf(pod, one, { waiting: { reason: 'PodInitializing' } }, {})) }),
+      conditions: conditions(pod, now, {
+        sandbox: false,
+        initialized: initContainers.length === 0,
+        unready: pod.spec.containers.map((one) => one.name),
+        completed: false,
+      }),
+      ...(initContainers.length === 0
+        ? {}
+        : { initContainerStatuses: initContainers.map((one) => statusOf(pod, one, { waiting: { reason: 'PodInitializing' } }, {})) }),
       containerStatuses: pod.spec.containers.map((one) => statusOf(pod, one, { waiting }, {})),
     };
   }
@@ -132,7 +119,9 @@ export function podStatus(pod: Pod, hostIp: string, situation: Situation, now: s
       ...addresses,
       phase: pod.spec.restartPolicy === 'Never' ? 'Failed' : 'Pending',
       conditions: conditions(pod, now, { sandbox: true, initialized: false, unready: pod.spec.containers.map((one) => one.name), completed: false }),
-      initContainerStatuses: initStatuses.map((status, index) => (index <= failedInit ? status : statusOf(pod, initContainers[index] as Container, { waiting: { reason: 'PodInitializing' } }, {}))),
+      initContainerStatuses: initStatuses.map((status, index) =>
+        index <= failedInit ? status : statusOf(pod, initContainers[index] as Container, { waiting: { reason: 'PodInitializing' } }, {}),
+      ),
       containerStatuses: pod.spec.containers.map((one) => statusOf(pod, one, { waiting: { reason: 'PodInitializing' } }, {})),
     };
   }
@@ -180,7 +169,10 @@ function conditions(
         ? { reason: 'PodCompleted' }
         : facts.initialized
           ? {}
-          : { reason: 'ContainersNotInitialized', message: `containers with incomplete status: [${(pod.spec.initContainers ?? []).map((one) => one.name).join(' ')}]` },
+          : {
+              reason: 'ContainersNotInitialized',
+              message: `containers with incomplete status: [${(pod.spec.initContainers ?? []).map((one) => one.name).join(' ')}]`,
+            },
     ),
     condition(pod, now, 'Ready', facts.unready.length === 0 && gates.length === 0, ready),
     condition(pod, now, 'ContainersReady', facts.unready.length === 0, containers),

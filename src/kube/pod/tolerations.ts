@@ -12,6 +12,10 @@ export function tolerates(tolerations: readonly Toleration[] | undefined, taint:
 }
 
 /** The first taint of these effects that is not tolerated. */
-export function untolerated(taints: readonly Taint[] | undefined, tolerations: readonly Toleration[] | undefined, effects: readonly string[]): Taint | undefined {
+export function untolerated(
+  taints: readonly Taint[] | undefined,
+  tolerations: readonly Toleration[] | undefined,
+  effects: readonly string[],
+): Taint | undefined {
   return taints?.find((taint) => effects.includes(taint.effect) && !tolerates(tolerations, taint));
 }

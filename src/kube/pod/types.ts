@@ -78,7 +78,12 @@ export interface Toleration {
 }
 export interface Volume {
   readonly name: string;
-  readonly configMap?: { readonly name?: string; readonly optional?: boolean; readonly defaultMode?: number; readonly items?: readonly { readonly key: string; readonly path: string }[] };
+  readonly configMap?: {
+    readonly name?: string;
+    readonly optional?: boolean;
+    readonly defaultMode?: number;
+    readonly items?: readonly { readonly key: string; readonly path: string }[];
+  };
   readonly secret?: { readonly secretName?: string; readonly optional?: boolean; readonly defaultMode?: number };
   readonly [source: string]: unknown;
 }

@@ -90,14 +90,16 @@ function validateContainer(path: string, container: Container, seen: Set<string>
     else errors.push(...portRange(`${at}.containerPort`, port.containerPort));
     if (port.hostPort !== undefined && port.hostPort !== 0) {
       errors.push(...portRange(`${at}.hostPort`, port.hostPort));
-      if (hostNetwork && port.hostPort !== port.containerPort) errors.push(invalid(`${at}.hostPort`, port.hostPort, 'must match `containerPort` when `hostNetwork` is true'));
+      if (hostNetwork && port.hostPort !== port.containerPort)
+        errors.push(invalid(`${at}.hostPort`, port.hostPort, 'must match `containerPort` when `hostNetwork` is true'));
     }
   });
   (container.env ?? []).forEach((variable, index) => {
     const at = `${path}.env[${index}]`;
     if (variable.name === '') errors.push(required(`${at}.name`));
     else errors.push(...invalidEach(`${at}.name`, variable.name, envNameErrors(variable.name)));
-    if (variable.valueFrom !== undefined && (variable.value ?? '') !== '') errors.push(invalid(`${at}.valueFrom`, '', 'may not be specified when `value` is not empty'));
+    if (variable.valueFrom !== undefined && (variable.value ?? '') !== '')
+      errors.push(invalid(`${at}.valueFrom`, '', 'may not be specified when `value` is not empty'));
   });
   const mountPaths = new Set<string>();
   (container.volumeMounts ?? []).forEach((mount, index) => {
@@ -130,7 +132,8 @@ function validateResources(path: string, container: Container): FieldError[] {
     if (limit === undefined) continue;
     const wanted = parseQuantity(amount);
     const most = parseQuantity(limit);
-    if (wanted !== undefined && most !== undefined && wanted > most) errors.push(invalid(`${path}.requests`, amount, `must be less than or equal to ${name} limit of ${limit}`));
+    if (wanted !== undefined && most !== undefined && wanted > most)
+      errors.push(invalid(`${path}.requests`, amount, `must be less than or equal to ${name} limit of ${limit}`));
   }
   return errors;
 }
@@ -140,11 +143,13 @@ function validateToleration(path: string, toleration: Toleration): FieldError[] 
   const key = toleration.key ?? '';
   if (key !== '') errors.push(...invalidEach(`${path}.key`, key, qualifiedNameErrors(key)));
   const operator = toleration.operator ?? 'Equal';
-  if (key === '' && operator !== 'Exists') errors.push(invalid(`${path}.operator`, operator, 'operator must be Exists when `key` is empty, which means "match all values and all keys"'));
+  if (key === '' && operator !== 'Exists')
+    errors.push(invalid(`${path}.operator`, operator, 'operator must be Exists when `key` is empty, which means "match all values and all keys"'));
   if (toleration.tolerationSeconds !== undefined && toleration.effect !== 'NoExecute') {
     errors.push(invalid(`${path}.effect`, toleration.effect ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set"));
   }
-  if (operator === 'Exists' && (toleration.value ?? '') !== '') errors.push(invalid(`${path}.operator`, toleration.value, 'value must be empty when `operator` is \'Exists\''));
+  if (operator === 'Exists' && (toleration.value ?? '') !== '')
+    errors.push(invalid(`${path}.operator`, toleration.value, "value must be empty when `operator` is 'Exists'"));
   return errors;
 }
 
@@ -152,7 +157,7 @@ const updateWords =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
 
 export function validatePod(pod: Pod, old: Pod | undefined): readonly FieldError[] {
-  if (old !== undefined && old.spec === pod.spec) return [];
+  if (old !== undefined && (old.spec === pod.spec || isOnlyBound(pod.spec, old.spec))) return [];
   const errors = validatePodSpec('spec', pod.spec);
   if (old === undefined) return errors;
   const oldTolerations = old.spec.tolerations ?? [];
@@ -164,11 +169,24 @@ export function validatePod(pod: Pod, old: Pod | undefined): readonly FieldError
   return errors;
 }
 
+/** The scheduler has written the node and nothing else: the most frequent change, and all else was checked before. */
+function isOnlyBound(spec: PodSpec, old: PodSpec): boolean {
+  if ((old.nodeName ?? '') !== '' || spec.nodeName === undefined || dnsSubdomainErrors(spec.nodeName).length > 0) return false;
+  const now = spec as unknown as Readonly<Record<string, unknown>>;
+  const before = old as unknown as Readonly<Record<string, unknown>>;
+  for (const field in now) if (field !== 'nodeName' && now[field] !== before[field]) return false;
+  for (const field in before) if (field !== 'nodeName' && now[field] === undefined && before[field] !== undefined) return false;
+  return true;
+}
+
 /** The spec with all that may change taken from `base`; binding a pod to its node (once) and lifting gates go through other doors in Kubernetes. */
 function frozenPart(spec: PodSpec, base: PodSpec): PodSpec {
   const withoutImages = (containers: readonly Container[] | undefined) => containers?.map((container) => ({ ...container, image: '', imagePullPolicy: '' }));
   const bound = (base.nodeName ?? '') === '' ? base.nodeName : spec.nodeName;
-  const { nodeName, tolerations, schedulingGates, terminationGracePeriodSeconds, initContainers, ...rest } = { ...spec, containers: withoutImages(spec.containers) ?? [] };
+  const { nodeName, tolerations, schedulingGates, terminationGracePeriodSeconds, initContainers, ...rest } = {
+    ...spec,
+    containers: withoutImages(spec.containers) ?? [],
+  };
   const init = withoutImages(initContainers);
   return { ...rest, ...(bound === undefined ? {} : { nodeName: bound }), ...(init === undefined ? {} : { initContainers: init }) };
 }

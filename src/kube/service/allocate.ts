@@ -49,7 +49,10 @@ function admitClusterIp(service: Service, old: Service | undefined, view: StoreV
   }
   const address = chooseAddress(range, used, `${namespaceOf(service)}/${service.metadata.name}`);
   if (address === undefined) {
-    return { object: service, errors: [{ path: 'spec.clusterIPs', type: 'Internal error', message: 'Internal error: failed to allocate a serviceIP: range is full' }] };
+    return {
+      object: service,
+      errors: [{ path: 'spec.clusterIPs', type: 'Internal error', message: 'Internal error: failed to allocate a serviceIP: range is full' }],
+    };
   }
   return { object: { ...service, spec: { ...spec, clusterIP: address, clusterIPs: [address] } }, errors: [] };
 }
@@ -82,7 +85,8 @@ const isNodePort = (port: ServicePort): boolean => (port.nodePort ?? 0) !== 0;
 
 function admitNodePorts(service: Service, old: Service | undefined, view: StoreView, range: { readonly first: number; readonly last: number }): Admission {
   const ports = service.spec.ports ?? [];
-  const wantsHealthPort = service.spec.type === 'LoadBalancer' && service.spec.externalTrafficPolicy === 'Local' && (service.spec.healthCheckNodePort ?? 0) === 0;
+  const wantsHealthPort =
+    service.spec.type === 'LoadBalancer' && service.spec.externalTrafficPolicy === 'Local' && (service.spec.healthCheckNodePort ?? 0) === 0;
   const skipsPorts = service.spec.type === 'LoadBalancer' && service.spec.allocateLoadBalancerNodePorts === false && !ports.some(isNodePort);
   const complete = ports.every((port, index) => isNodePort(port) && old?.spec.ports?.[index]?.nodePort === port.nodePort);
   if (!usesNodePorts(service) || ((skipsPorts || complete) && !wantsHealthPort)) return { object: service, errors: [] };
@@ -117,18 +121,29 @@ function admitNodePorts(service: Service, old: Service | undefined, view: StoreV
         ? kept
         : (sibling ?? chooseNodePort(range, used, port.protocol ?? 'TCP', `${namespaceOf(service)}/${service.metadata.name}/${port.name ?? index}`));
     if (nodePort === undefined) {
-      return { object: service, errors: [{ path: `spec.ports[${index}].nodePort`, type: 'Internal error', message: 'Internal error: failed to allocate a nodePort: range is full' }] };
+      return {
+        object: service,
+        errors: [{ path: `spec.ports[${index}].nodePort`, type: 'Internal error', message: 'Internal error: failed to allocate a nodePort: range is full' }],
+      };
     }
     used.add(`${port.protocol ?? 'TCP'}/${nodePort}`);
     filled.push({ ...port, nodePort });
   }
   const name = `${namespaceOf(service)}/${service.metadata.name}/health-check`;
   const healthPort = wantsHealthPort ? (old?.spec.healthCheckNodePort ?? chooseNodePort(range, used, 'TCP', name)) : undefined;
-  return { object: { ...service, spec: { ...service.spec, ports: filled, ...(healthPort === undefined ? {} : { healthCheckNodePort: healthPort }) } }, errors: [] };
+  return {
+    object: { ...service, spec: { ...service.spec, ports: filled, ...(healthPort === undefined ? {} : { healthCheckNodePort: healthPort }) } },
+    errors: [],
+  };
 }
 
 /** The lower band (here 86 ports) is for people; the rest is drawn first. Kubernetes: portallocator/allocator.go, calculateRangeOffset. */
-export function chooseNodePort(range: { readonly first: number; readonly last: number }, used: ReadonlySet<string>, protocol: string, name: string): number | undefined {
+export function chooseNodePort(
+  range: { readonly first: number; readonly last: number },
+  used: ReadonlySet<string>,
+  protocol: string,
+  name: string,
+): number | undefined {
   const size = range.last - range.first + 1;
   if (size <= 0) return undefined;
   const offset = size < 16 ? 0 : Math.min(Math.max(16, Math.floor(size / 32)), 128);

@@ -1,11 +1,11 @@
 /** Keeps the EndpointSlices of each Service with a selector. Kubernetes: pkg/controller/endpointslice. */
 import { deepEqual } from '../../base/equal.ts';
 import { defineController } from '../../objects/define.ts';
-import { objectKey } from '../../objects/types.ts';
 import type { ControllerContext, KubeObject, ObjectKey, StoreView } from '../../objects/types.ts';
+import { objectKey } from '../../objects/types.ts';
 import { matchesLabels } from '../label-selector.ts';
 import { namespaceOf, type Pod } from '../pod/types.ts';
-import { byAddress, type EndpointGroup, endpointGroups, formatPortsKey } from './endpoints-of.ts';
+import { type EndpointGroup, endpointGroups, formatPortsKey, sortByAddress } from './endpoints-of.ts';
 import { type Endpoint, type EndpointSlice, headlessLabel, isHeadless, managedByLabel, type Service, serviceNameLabel, serviceType } from './types.ts';
 
 const manager = 'endpointslice-controller.k8s.io';
@@ -91,7 +91,7 @@ function fill(service: Service, group: EndpointGroup, slices: readonly EndpointS
     while (content.length < maxEndpointsPerSlice && next < rest.length) content.push(rest[next++] as Endpoint);
   }
   slices.forEach((slice, index) => {
-    const content = (contents[index] ?? []).sort(byAddress);
+    const content = sortByAddress(contents[index] ?? []);
     if (content.length === 0 && (index > 0 || group.endpoints.length > 0)) context.remove(objectKey(slice));
     else write(service, slice, group, content, context);
   });
@@ -101,7 +101,12 @@ function fill(service: Service, group: EndpointGroup, slices: readonly EndpointS
 
 function write(service: Service, slice: EndpointSlice | undefined, group: EndpointGroup, endpoints: readonly Endpoint[], context: ControllerContext): void {
   const { [serviceNameLabel]: _name, [managedByLabel]: _manager, [headlessLabel]: _headless, ...inherited } = service.metadata.labels ?? {};
-  const labels = { ...inherited, [managedByLabel]: manager, [serviceNameLabel]: service.metadata.name, ...(isHeadless(service) ? { [headlessLabel]: '' } : {}) };
+  const labels = {
+    ...inherited,
+    [managedByLabel]: manager,
+    [serviceNameLabel]: service.metadata.name,
+    ...(isHeadless(service) ? { [headlessLabel]: '' } : {}),
+  };
   // As the API shows it: null rather than an empty list.
   const content = { endpoints: endpoints.length === 0 ? null : endpoints, ports: endpoints.length === 0 && group.ports.length === 0 ? null : group.ports };
   if (slice === undefined) {
@@ -122,6 +127,11 @@ function write(service: Service, slice: EndpointSlice | undefined, group: Endpoi
     } as KubeObject);
     return;
   }
-  if (deepEqual(slice.endpoints ?? [], content.endpoints ?? []) && deepEqual(slice.ports ?? [], content.ports ?? []) && deepEqual(slice.metadata.labels, labels)) return;
+  if (
+    deepEqual(slice.endpoints ?? [], content.endpoints ?? []) &&
+    deepEqual(slice.ports ?? [], content.ports ?? []) &&
+    deepEqual(slice.metadata.labels, labels)
+  )
+    return;
   context.update({ ...slice, metadata: { ...slice.metadata, labels }, ...content } as KubeObject);
 }

@@ -4,7 +4,7 @@ import type { FieldError } from '../../objects/types.ts';
 import { isIp, isIpv6, parseIpv4 } from '../addresses.ts';
 import { immutable, invalid, portRange, required, tooMany } from '../field-errors.ts';
 import { anything, choice, flag, integer, kindSchema, list, struct, text, texts } from '../schema.ts';
-import type { EndpointPort, EndpointSlice, Endpoints, EndpointSubset } from './types.ts';
+import type { EndpointPort, EndpointSlice, EndpointSubset, Endpoints } from './types.ts';
 
 const targetRef = struct('The object behind the address.', {
   apiVersion: text('API version.'),
@@ -124,7 +124,8 @@ function validateEndpoints(endpoints: Endpoints): readonly FieldError[] {
       ['notReadyAddresses', notReady],
     ] as const) {
       addresses.forEach((address, position) => {
-        if (!isIp(address.ip)) errors.push(invalid(`${at}.${field}[${position}].ip`, address.ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'));
+        if (!isIp(address.ip))
+          errors.push(invalid(`${at}.${field}[${position}].ip`, address.ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'));
       });
     }
     (subset.ports ?? []).forEach((one, position) => {
@@ -142,7 +143,8 @@ export function formatEndpoints(subsets: readonly EndpointSubset[] | undefined):
   for (const subset of subsets ?? []) {
     const addresses = subset.addresses ?? [];
     const ports = subset.ports ?? [];
-    const rows = ports.length === 0 ? addresses.map((address) => address.ip) : ports.flatMap((one) => addresses.map((address) => hostPort(address.ip, one.port ?? 0)));
+    const rows =
+      ports.length === 0 ? addresses.map((address) => address.ip) : ports.flatMap((one) => addresses.map((address) => hostPort(address.ip, one.port ?? 0)));
     for (const row of rows) {
       count += 1;
       if (parts.length < 3) parts.push(row);
@@ -153,7 +155,9 @@ export function formatEndpoints(subsets: readonly EndpointSubset[] | undefined):
 }
 const hostPort = (ip: string, number: number): string => (ip.includes(':') ? `[${ip}]:${number}` : `${ip}:${number}`);
 
-const address = struct('An address.', { ip: text('IP address.'), hostname: text('Name in DNS.'), nodeName: text('Node.'), targetRef }, ['ip'], { goType: 'EndpointAddress' });
+const address = struct('An address.', { ip: text('IP address.'), hostname: text('Name in DNS.'), nodeName: text('Node.'), targetRef }, ['ip'], {
+  goType: 'EndpointAddress',
+});
 
 export const endpoints = defineKind<Endpoints>({
   apiVersion: 'v1',
@@ -165,9 +169,14 @@ export const endpoints = defineKind<Endpoints>({
   schema: kindSchema('The older form of EndpointSlices: all addresses of the Service of the same name in one object.', {
     subsets: list(
       'Addresses that share ports.',
-      struct('A subset.', { addresses: list('Ready addresses.', address), notReadyAddresses: list('Addresses that are not ready.', address), ports: list('Ports.', port) }, [], {
-        goType: 'EndpointSubset',
-      }),
+      struct(
+        'A subset.',
+        { addresses: list('Ready addresses.', address), notReadyAddresses: list('Addresses that are not ready.', address), ports: list('Ports.', port) },
+        [],
+        {
+          goType: 'EndpointSubset',
+        },
+      ),
     ),
   }),
   validate: validateEndpoints,

@@ -1,17 +1,17 @@
 /** Keeps the older Endpoints objects, and mirrors those that people write into EndpointSlices. Kubernetes: pkg/controller/{endpoint,endpointslicemirroring}. */
 import { deepEqual } from '../../base/equal.ts';
 import { defineController } from '../../objects/define.ts';
-import { objectKey } from '../../objects/types.ts';
 import type { ControllerContext, KubeObject } from '../../objects/types.ts';
+import { objectKey } from '../../objects/types.ts';
 import { namespaceOf, type Pod } from '../pod/types.ts';
 import { servicesSelecting } from './endpoint-slice-controller.ts';
 import { endpointGroups } from './endpoints-of.ts';
 import {
   type Endpoint,
   type EndpointAddress,
-  type Endpoints,
   type EndpointSlice,
   type EndpointSubset,
+  type Endpoints,
   headlessLabel,
   isHeadless,
   managedByLabel,
@@ -57,7 +57,11 @@ export const endpointsController = defineController({
         ports: group.ports.map(({ name, ...port }) => (name === undefined || name === '' ? port : { name, ...port })),
       });
     }
-    const labels = { ...service.metadata.labels, 'endpoints.kubernetes.io/managed-by': endpointsManagedBy, ...(isHeadless(service) ? { [headlessLabel]: '' } : {}) };
+    const labels = {
+      ...service.metadata.labels,
+      'endpoints.kubernetes.io/managed-by': endpointsManagedBy,
+      ...(isHeadless(service) ? { [headlessLabel]: '' } : {}),
+    };
     if (existing === undefined) {
       context.create({
         apiVersion: 'v1',
@@ -120,7 +124,10 @@ function mirror(endpoints: Endpoints, subset: EndpointSubset, slice: EndpointSli
     ...(address.targetRef === undefined ? {} : { targetRef: address.targetRef }),
   });
   const content = {
-    endpoints: [...(subset.addresses ?? []).map((address) => toEndpoint(address, true)), ...(subset.notReadyAddresses ?? []).map((address) => toEndpoint(address, false))],
+    endpoints: [
+      ...(subset.addresses ?? []).map((address) => toEndpoint(address, true)),
+      ...(subset.notReadyAddresses ?? []).map((address) => toEndpoint(address, false)),
+    ],
     ports: (subset.ports ?? []).map((port) => ({ name: port.name ?? '', port: port.port ?? 0, protocol: port.protocol ?? 'TCP' })),
   };
   if (slice === undefined) {

@@ -32,7 +32,12 @@ export function endpointPorts(service: Service, pod: Pod): readonly EndpointPort
     const number = findPort(pod, port);
     // A pod without a port of that name still is an endpoint, only not for this port.
     if (number === undefined) continue;
-    ports.push({ name: port.name ?? '', port: number, protocol: port.protocol ?? 'TCP', ...(port.appProtocol === undefined ? {} : { appProtocol: port.appProtocol }) });
+    ports.push({
+      name: port.name ?? '',
+      port: number,
+      protocol: port.protocol ?? 'TCP',
+      ...(port.appProtocol === undefined ? {} : { appProtocol: port.appProtocol }),
+    });
   }
   return ports;
 }
@@ -72,7 +77,7 @@ export function endpointGroups(service: Service, view: StoreView): readonly Endp
     if (group === undefined) groups.set(portsKey, { ports, endpoints: [endpointOf(service, pod, view)] });
     else group.endpoints.push(endpointOf(service, pod, view));
   }
-  return [...groups.values()].map((group) => ({ portsKey: formatPortsKey(group.ports), ports: group.ports, endpoints: group.endpoints.sort(byAddress) }));
+  return [...groups.values()].map((group) => ({ portsKey: formatPortsKey(group.ports), ports: group.ports, endpoints: sortByAddress(group.endpoints) }));
 }
 
 const emptyPod: Pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: '' }, spec: { containers: [] } };
@@ -83,5 +88,9 @@ export const formatPortsKey = (ports: readonly EndpointPort[]): string =>
     .sort()
     .join(' ');
 
-const numeric = (endpoint: Endpoint): number => parseIpv4(endpoint.addresses[0] ?? '') ?? 0;
-export const byAddress = (a: Endpoint, b: Endpoint): number => numeric(a) - numeric(b) || ((a.addresses[0] ?? '') < (b.addresses[0] ?? '') ? -1 : 1);
+/** In order of address, IPv4 by number. */
+export function sortByAddress(endpoints: readonly Endpoint[]): Endpoint[] {
+  const keyed = endpoints.map((endpoint) => ({ endpoint, text: endpoint.addresses[0] ?? '', number: parseIpv4(endpoint.addresses[0] ?? '') ?? 0 }));
+  keyed.sort((a, b) => a.number - b.number || (a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
+  return keyed.map((one) => one.endpoint);
+}

@@ -22,8 +22,15 @@ const slice = (name: string, endpoints: readonly (readonly [ip: string, node: st
     endpoints: endpoints.map(([ip, nodeName]) => ({ addresses: [ip], nodeName, targetRef: { kind: 'Pod', name: `pod-${ip}`, namespace: 'default' } })),
     ports: [{ name: '', port: 8080, protocol: 'TCP' }],
   }) as KubeObject;
-const web = [service('web', '10.97.0.1'), slice('web', [['10.244.1.3', 'b'], ['10.244.0.9', 'a']])];
-const chain = (records: ReadonlyMap<string, unknown>, host: string, table: string, name: string) => records.get(`${host}/netns/root/chain/${table}/${name}`) as Chain | undefined;
+const web = [
+  service('web', '10.97.0.1'),
+  slice('web', [
+    ['10.244.1.3', 'b'],
+    ['10.244.0.9', 'a'],
+  ]),
+];
+const chain = (records: ReadonlyMap<string, unknown>, host: string, table: string, name: string) =>
+  records.get(`${host}/netns/root/chain/${table}/${name}`) as Chain | undefined;
 
 describe('kube-proxy', () => {
   it('shares the rules of a Service between nodes', () => {
@@ -49,19 +56,30 @@ describe('kube-proxy', () => {
 
   it('keeps same-node endpoints apart where the traffic policy is Local', () => {
     const records = renderAll(kubeProxyAgent, objectView([...nodes, service('web', '10.97.0.1', { internalTrafficPolicy: 'Local' }), web[1] as KubeObject]));
-    const local = (host: string) => [...records.values()].filter((record): record is Chain => record.kind === 'chain' && record.netns === `${host}/netns/root` && record.name.startsWith('KUBE-SVL-'));
+    const local = (host: string) =>
+      [...records.values()].filter(
+        (record): record is Chain => record.kind === 'chain' && record.netns === `${host}/netns/root` && record.name.startsWith('KUBE-SVL-'),
+      );
     expect(local('a')[0]?.rules.at(-1)?.text).toContain('"default/web -> 10.244.0.9:8080"');
     expect(local('b')[0]?.rules.at(-1)?.text).toContain('"default/web -> 10.244.1.3:8080"');
   });
 
   it('refuses a Service without endpoints', () => {
     const records = renderAll(kubeProxyAgent, objectView([...nodes, service('web', '10.97.0.1')]));
-    expect(chain(records, 'a', 'filter', 'KUBE-SERVICES')?.rules.map((rule) => rule.text)).toEqual(['-m comment --comment "default/web has no endpoints" -m tcp -p tcp -d 10.97.0.1 --dport 80 -j REJECT']);
+    expect(chain(records, 'a', 'filter', 'KUBE-SERVICES')?.rules.map((rule) => rule.text)).toEqual([
+      '-m comment --comment "default/web has no endpoints" -m tcp -p tcp -d 10.97.0.1 --dport 80 -j REJECT',
+    ]);
     expect(chain(records, 'a', 'nat', 'KUBE-SERVICES')?.rules.length).toBe(1);
   });
 
   it('leaves comments out of endpoint rules in clusters of more than 1,000 endpoints', () => {
-    const many = Array.from({ length: 11 }, (_, i) => ({ ...slice('web', Array.from({ length: 100 }, (_each, j) => [`10.244.${i}.${j + 2}`, 'a'] as const)), metadata: { name: `web-${i}`, namespace: 'default', labels: { 'kubernetes.io/service-name': 'web' } } }));
+    const many = Array.from({ length: 11 }, (_, i) => ({
+      ...slice(
+        'web',
+        Array.from({ length: 100 }, (_each, j) => [`10.244.${i}.${j + 2}`, 'a'] as const),
+      ),
+      metadata: { name: `web-${i}`, namespace: 'default', labels: { 'kubernetes.io/service-name': 'web' } },
+    }));
     const records = renderAll(kubeProxyAgent, objectView([...nodes, web[0] as KubeObject, ...many]));
     const endpoint = [...records.values()].find((record) => record.kind === 'chain' && record.name.startsWith('KUBE-SEP-')) as Chain;
     expect(endpoint.rules.map((rule) => rule.text).join('\n')).not.toContain('comment');
@@ -69,7 +87,12 @@ describe('kube-proxy', () => {
 });
 
 describe('where kube-proxy runs', () => {
-  const proxy = (host: string) => pod(`kube-proxy-${host}`, 'kube-system', host, '172.30.0.9', { hostNetwork: true, containers: [{ name: 'kube-proxy', image: 'registry.k8s.io/kube-proxy:v1.34.2' }], volumes: [{ name: 'c', configMap: { name: 'kube-proxy' } }] });
+  const proxy = (host: string) =>
+    pod(`kube-proxy-${host}`, 'kube-system', host, '172.30.0.9', {
+      hostNetwork: true,
+      containers: [{ name: 'kube-proxy', image: 'registry.k8s.io/kube-proxy:v1.34.2' }],
+      volumes: [{ name: 'c', configMap: { name: 'kube-proxy' } }],
+    });
   const config = (text: string) => configMap('kube-proxy', 'kube-system', { 'config.conf': text });
 
   it('is where its pods run, when it is installed', () => {
@@ -77,7 +100,8 @@ describe('where kube-proxy runs', () => {
     const records = renderAll(kubeProxyAgent, view);
     expect(chain(records, 'a', 'nat', 'KUBE-SERVICES')).toBeUndefined();
     expect(chain(records, 'b', 'nat', 'KUBE-SERVICES')).toBeDefined();
-    const sysctls = (host: string) => (renderAll(hostAgent, view).get(`${host}/netns/root`) as { sysctls: Record<string, number> }).sysctls['net.ipv4.conf.all.route_localnet'];
+    const sysctls = (host: string) =>
+      (renderAll(hostAgent, view).get(`${host}/netns/root`) as { sysctls: Record<string, number> }).sysctls['net.ipv4.conf.all.route_localnet'];
     expect([sysctls('a'), sysctls('b')]).toEqual([undefined, 1]);
   });
 

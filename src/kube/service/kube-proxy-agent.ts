@@ -2,21 +2,23 @@
 import type { Origin } from '../../base/origin.ts';
 import type { Chain, NetRecord, Rule } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
+import { settingsKinds } from '../node/cluster-config.ts';
 import type { ClusterNode } from '../node/cluster-network.ts';
 import { findNode, listNodes } from '../node/cluster-network.ts';
+import { perState } from '../node/per-state.ts';
 import { chainId, rootNetnsId } from '../node/record-ids.ts';
 import type { Pod, PodTemplate } from '../pod/types.ts';
 import { forwardRules, markMasqRules, nodePortJumps, postroutingRules } from './kube-proxy-base-rules.ts';
 import type { ProxyConfig } from './kube-proxy-config.ts';
 import { localDetectorFor } from './kube-proxy-config.ts';
-import type { EndpointSlice, Service } from './types.ts';
 import { SERVICE_NAME_LABEL } from './kube-proxy-model.ts';
 import { EXTERNAL_SERVICES, FORWARD, MARK_MASQ, NODE_PORTS, POSTROUTING, PROXY_CANARY, PROXY_FIREWALL, SERVICES } from './kube-proxy-names.ts';
 import type { KubeProxyPresence } from './kube-proxy-presence.ts';
-import { isProxyPod, isProxyTemplate, KUBEADM_CONFIG_MAP, kubeProxyOn } from './kube-proxy-presence.ts';
+import { isProxyConfig, isProxyPod, isProxyTemplate, KUBEADM_CONFIG_MAP, kubeProxyOn } from './kube-proxy-presence.ts';
 import { LARGE_CLUSTER_ENDPOINTS } from './kube-proxy-service-rules.ts';
 import type { ProxyNode } from './kube-proxy-shared.ts';
 import { countEndpoints, inRange, isLargeCluster, serviceRules, shareList } from './kube-proxy-shared.ts';
+import type { EndpointSlice, Service } from './types.ts';
 
 const KUBE_PROXY = 'kube-proxy';
 const NO_RULES: readonly Rule[] = [];
@@ -38,8 +40,31 @@ function baseRulesOf(config: ProxyConfig): BaseRules {
   return rules;
 }
 
-function proxyNode(node: ClusterNode, presence: KubeProxyPresence, view: StoreView): ProxyNode {
-  return { name: node.name, ip: node.ip ?? '', config: presence.config, detector: localDetectorFor(presence.config, node.podCidr), largeCluster: isLargeCluster(view) };
+/** A node with its kube-proxy, as rules are made for it. */
+interface Site {
+  readonly node: ClusterNode;
+  readonly presence: KubeProxyPresence;
+  readonly proxy: ProxyNode;
+}
+
+function siteOf(name: string, view: StoreView): Site | undefined {
+  const node = findNode(name, view);
+  const presence = node === undefined ? undefined : kubeProxyOn(name, view);
+  if (node === undefined || presence === undefined) return undefined;
+  const { config } = presence;
+  return { node, presence, proxy: { name, ip: node.ip ?? '', config, detector: localDetectorFor(config, node.podCidr), largeCluster: isLargeCluster(view) } };
+}
+
+/** By node name, filled when asked for. */
+const sites = perState(
+  ['EndpointSlice', 'Node', 'Pod', 'ConfigMap', 'DaemonSet', 'KubeProxyConfiguration', ...settingsKinds],
+  () => new Map<string, Site | undefined>(),
+);
+
+function findSite(name: string, view: StoreView): Site | undefined {
+  const known = sites(view);
+  if (!known.has(name)) known.set(name, siteOf(name, view));
+  return known.get(name);
 }
 
 function chain(netns: string, table: Chain['table'], name: string, rules: readonly Rule[], origin: Origin): Chain {
@@ -57,9 +82,8 @@ function nodePortRules(node: ClusterNode, config: ProxyConfig): readonly Rule[] 
 }
 
 /** The chains that all Services share. Cost: O(Services), their rules are remembered. */
-function renderBase(node: ClusterNode, presence: KubeProxyPresence, view: StoreView): NetRecord[] {
+function renderBase({ node, presence, proxy }: Site, view: StoreView): NetRecord[] {
   const shared = new Map<string, Rule[]>();
-  const proxy = proxyNode(node, presence, view);
   for (const service of view.list<Service>('Service')) {
     for (const port of serviceRules(service, proxy, view)) {
       for (const one of port.shared) {
@@ -91,14 +115,14 @@ function renderBase(node: ClusterNode, presence: KubeProxyPresence, view: StoreV
 }
 
 /** The chains of one Service. */
-function renderService(node: ClusterNode, serviceKey: string, presence: KubeProxyPresence, view: StoreView): NetRecord[] {
+function renderService({ node, proxy }: Site, serviceKey: string, view: StoreView): NetRecord[] {
   const service = view.find<Service>(`Service/${serviceKey}`);
   if (service === undefined) return [];
   const netns = rootNetnsId(node.name);
-  return serviceRules(service, proxyNode(node, presence, view), view).flatMap((port) => port.chains.map((one) => chain(netns, 'nat', one.name, one.rules, one.origin)));
+  return serviceRules(service, proxy, view).flatMap((port) => port.chains.map((one) => chain(netns, 'nat', one.name, one.rules, one.origin)));
 }
 
-function configDiagnostics(node: ClusterNode, presence: KubeProxyPresence, view: StoreView): NonNullable<Rendering<NetRecord>['diagnostics']> {
+function configDiagnostics({ node, presence }: Site, view: StoreView): NonNullable<Rendering<NetRecord>['diagnostics']> {
   // The same on every node, so that it is said once.
   if (listNodes(view)[0]?.name !== node.name) return [];
   const found: NonNullable<Rendering<NetRecord>['diagnostics']>[number][] = [];
@@ -122,11 +146,10 @@ function configDiagnostics(node: ClusterNode, presence: KubeProxyPresence, view:
 
 function render(key: string, view: StoreView): Rendering<NetRecord> {
   const bar = key.indexOf('|');
-  const node = findNode(bar < 0 ? key : key.slice(0, bar), view);
-  const presence = node === undefined ? undefined : kubeProxyOn(node.name, view);
-  if (node === undefined || presence === undefined) return { records: [] };
-  if (bar >= 0) return { records: renderService(node, key.slice(bar + 1), presence, view) };
-  return { records: renderBase(node, presence, view), diagnostics: configDiagnostics(node, presence, view) };
+  const site = findSite(bar < 0 ? key : key.slice(0, bar), view);
+  if (site === undefined) return { records: [] };
+  if (bar >= 0) return { records: renderService(site, key.slice(bar + 1), view) };
+  return { records: renderBase(site, view), diagnostics: configDiagnostics(site, view) };
 }
 
 const serviceName = (service: KubeObject) => `${service.metadata.namespace ?? 'default'}/${service.metadata.name}`;
@@ -160,7 +183,7 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
     case 'DaemonSet':
       return isProxyTemplate((changed as KubeObject & { readonly spec?: { readonly template?: PodTemplate } }).spec?.template) ? allKeys(view) : [];
     case 'ConfigMap':
-      return (changed as KubeObject & { readonly data?: Readonly<Record<string, string>> }).data?.['config.conf'] === undefined ? [] : allKeys(view);
+      return isProxyConfig(changed) ? allKeys(view) : [];
     default:
       return allKeys(view);
   }
@@ -169,7 +192,7 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
 /** Keys: `<node>` for the shared chains, `<node>|<namespace>/<service>` for those of a Service. */
 export const kubeProxyAgent: Agent<NetRecord> = {
   name: KUBE_PROXY,
-  watches: ['Service', 'EndpointSlice', 'Node', 'Pod', 'DaemonSet', 'ConfigMap', 'KubeProxyConfiguration', 'ClusterConfiguration', 'Cluster'],
+  watches: ['Service', 'EndpointSlice', 'Node', 'Pod', 'DaemonSet', 'ConfigMap', 'KubeProxyConfiguration', ...settingsKinds],
   keysFor,
   keys: allKeys,
   render,

@@ -2,16 +2,7 @@
 import type { Origin } from '../../base/origin.ts';
 import type { Rule } from '../../net/records.ts';
 import type { ProxyConfig } from './kube-proxy-config.ts';
-import {
-  EXTERNAL_SERVICES,
-  FORWARD,
-  KUBELET_FIREWALL,
-  MARK_MASQ,
-  NODE_PORTS,
-  POSTROUTING,
-  PROXY_FIREWALL,
-  SERVICES,
-} from './kube-proxy-names.ts';
+import { EXTERNAL_SERVICES, FORWARD, KUBELET_FIREWALL, MARK_MASQ, NODE_PORTS, POSTROUTING, PROXY_FIREWALL, SERVICES } from './kube-proxy-names.ts';
 
 export const KUBE_PROXY: Origin = { component: 'kube-proxy', objects: [] };
 const rules = (texts: readonly string[]): readonly Rule[] => texts.map((text) => ({ text }));

@@ -1,7 +1,10 @@
 /** What kube-proxy is told: the parts of its configuration that shape its rules. Kubernetes: pkg/proxy/apis/config, KubeProxyConfiguration. */
 
 /** How kube-proxy tells its own pods' traffic from the outside's. `none`: it cannot, and never masquerades by source. */
-export type LocalDetector = { readonly by: 'cidr'; readonly cidr: string } | { readonly by: 'interface'; readonly name: string; readonly exact: boolean } | { readonly by: 'none' };
+export type LocalDetector =
+  | { readonly by: 'cidr'; readonly cidr: string }
+  | { readonly by: 'interface'; readonly name: string; readonly exact: boolean }
+  | { readonly by: 'none' };
 
 export interface ProxyConfig {
   readonly mode: 'iptables' | 'ipvs' | 'nftables';
@@ -64,23 +67,23 @@ function detectLocalModeOf(value: unknown): ProxyConfig['detectLocalMode'] {
 export function proxyConfigOf(document: unknown, clusterCidr: string): ProxyConfig {
   const defaults = { ...DEFAULT_PROXY_CONFIG, clusterCidr };
   if (!isObject(document)) return defaults;
-  const iptables = isObject(document['iptables']) ? document['iptables'] : {};
-  const conntrack = isObject(document['conntrack']) ? document['conntrack'] : {};
-  const detectLocal = isObject(document['detectLocal']) ? document['detectLocal'] : {};
-  const bit = iptables['masqueradeBit'];
-  const addresses = document['nodePortAddresses'];
+  const iptables = isObject(document.iptables) ? document.iptables : {};
+  const conntrack = isObject(document.conntrack) ? document.conntrack : {};
+  const detectLocal = isObject(document.detectLocal) ? document.detectLocal : {};
+  const bit = iptables.masqueradeBit;
+  const addresses = document.nodePortAddresses;
   return {
     ...defaults,
-    mode: modeOf(document['mode']),
-    clusterCidr: textOf(document['clusterCIDR']) === '' ? clusterCidr : textOf(document['clusterCIDR']),
-    detectLocalMode: detectLocalModeOf(document['detectLocalMode']),
-    bridgeInterface: textOf(detectLocal['bridgeInterface']),
-    interfaceNamePrefix: textOf(detectLocal['interfaceNamePrefix']),
-    masqueradeAll: iptables['masqueradeAll'] === true,
+    mode: modeOf(document.mode),
+    clusterCidr: textOf(document.clusterCIDR) === '' ? clusterCidr : textOf(document.clusterCIDR),
+    detectLocalMode: detectLocalModeOf(document.detectLocalMode),
+    bridgeInterface: textOf(detectLocal.bridgeInterface),
+    interfaceNamePrefix: textOf(detectLocal.interfaceNamePrefix),
+    masqueradeAll: iptables.masqueradeAll === true,
     masqueradeMark: `0x${(2 ** (typeof bit === 'number' && Number.isInteger(bit) && bit >= 0 && bit < 32 ? bit : 14)).toString(16)}`,
-    localhostNodePorts: iptables['localhostNodePorts'] !== false,
+    localhostNodePorts: iptables.localhostNodePorts !== false,
     nodePortAddresses: Array.isArray(addresses) ? addresses.filter((one): one is string => typeof one === 'string') : [],
-    conntrackTcpLiberal: conntrack['tcpBeLiberal'] === true,
+    conntrackTcpLiberal: conntrack.tcpBeLiberal === true,
   };
 }
 

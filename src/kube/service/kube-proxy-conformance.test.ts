@@ -4,11 +4,11 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ProxyConfig } from './kube-proxy-config.ts';
 import { DEFAULT_PROXY_CONFIG } from './kube-proxy-config.ts';
-import type { EndpointSlice, Service } from './types.ts';
 import { endpointChainName, probability } from './kube-proxy-names.ts';
 import { inRange } from './kube-proxy-shared.ts';
 import { proxyTables, restoreText } from './testing/restore-text.ts';
 import { RuleTracer } from './testing/trace-rules.ts';
+import type { EndpointSlice, Service } from './types.ts';
 
 interface Case {
   readonly id: string;
@@ -56,7 +56,9 @@ const path = resolve(import.meta.dirname, '../../../../shared/conformance/kubepr
 const file: RulesFile = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as RulesFile) : { rules: [], chains: [], misc: { computeProbability: {} } };
 
 const flowsPath = resolve(import.meta.dirname, '../../../../shared/conformance/kubeproxy-flows.json');
-const flows = existsSync(flowsPath) ? (JSON.parse(readFileSync(flowsPath, 'utf8')) as { readonly cases: readonly (Case & { readonly flows: readonly Flow[] })[] }).cases : [];
+const flows = existsSync(flowsPath)
+  ? (JSON.parse(readFileSync(flowsPath, 'utf8')) as { readonly cases: readonly (Case & { readonly flows: readonly Flow[] })[] }).cases
+  : [];
 
 function configOf(one: Case): ProxyConfig {
   return {
@@ -74,7 +76,10 @@ function configOf(one: Case): ProxyConfig {
 }
 
 function nodeIps(one: Case, config: ProxyConfig): string[] {
-  const ofFamily = [...(config.family === 'IPv4' ? ['127.0.0.1'] : ['::1']), ...one.config.nodeIPs.filter((ip) => ip.includes(':') === (config.family === 'IPv6'))];
+  const ofFamily = [
+    ...(config.family === 'IPv4' ? ['127.0.0.1'] : ['::1']),
+    ...one.config.nodeIPs.filter((ip) => ip.includes(':') === (config.family === 'IPv6')),
+  ];
   if (config.nodePortAddresses.length === 0) return ofFamily.filter((ip) => ip !== '127.0.0.1' && ip !== '::1');
   // The IPv6 ranges of these tests end at a group.
   const inside = (range: string, ip: string) => (range.includes(':') ? ip.startsWith(range.slice(0, range.indexOf('::') + 2)) : inRange(range, ip));

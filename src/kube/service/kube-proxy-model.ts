@@ -50,8 +50,14 @@ const SOURCE_RANGES_ANNOTATION = 'service.beta.kubernetes.io/load-balancer-sourc
 /** An address of the family in its usual form; leading zeros are dropped as Go's ParseIPSloppy does. */
 function addressOf(text: string, family: Family): string | undefined {
   if (family === 'IPv6') return text.includes(':') ? text.toLowerCase() : undefined;
+  if (parseIp4(text) !== undefined) return text;
   if (!/^[0-9]+(\.[0-9]+){3}$/.test(text)) return undefined;
-  const value = parseIp4(text.split('.').map((part) => String(Number(part))).join('.'));
+  const value = parseIp4(
+    text
+      .split('.')
+      .map((part) => String(Number(part)))
+      .join('.'),
+  );
   return value === undefined ? undefined : formatIp4(value);
 }
 
@@ -67,7 +73,9 @@ const defined = <T>(value: T | undefined): value is T => value !== undefined;
 /** Kubernetes: pkg/proxy/util, ShouldSkipService; headless Services and ExternalName have no address to capture. */
 function skipped(service: Service): boolean {
   const ip = service.spec?.clusterIP;
-  return ip === undefined || ip === '' || ip === 'None' || service.spec?.type === 'ExternalName' || service.metadata.labels?.[FOREIGN_PROXY_LABEL] !== undefined;
+  return (
+    ip === undefined || ip === '' || ip === 'None' || service.spec?.type === 'ExternalName' || service.metadata.labels?.[FOREIGN_PROXY_LABEL] !== undefined
+  );
 }
 
 function endpointsOf(slices: readonly EndpointSlice[], family: Family, portName: string, protocol: string): Endpoint[] {

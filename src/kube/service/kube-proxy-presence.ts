@@ -3,8 +3,9 @@ import { parseYaml } from '../../base/yaml/parse-yaml.ts';
 import type { KubeObject, ObjectKey, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { formatCidr } from '../addresses.ts';
-import { clusterSettings } from '../node/cluster-config.ts';
+import { clusterSettings, settingsKinds } from '../node/cluster-config.ts';
 import type { KindCluster } from '../node/cluster-kinds.ts';
+import { perState } from '../node/per-state.ts';
 import { podsOn } from '../node/pods-by-node.ts';
 import { imageRole } from '../pod/images.ts';
 import type { ConfigMap } from '../pod/mounts.ts';
@@ -33,6 +34,11 @@ export function isProxyTemplate(template: PodTemplate | undefined): boolean {
 /** kube-proxy lives in the host's network; asking that first spares a look at every other pod's images. */
 export function isProxyPod(pod: Pod): boolean {
   return pod.spec.hostNetwork === true && isProxyTemplate(pod);
+}
+
+/** A ConfigMap that a kube-proxy may read. */
+export function isProxyConfig(changed: KubeObject): boolean {
+  return (changed as ConfigMap).data?.[CONFIG_KEY] !== undefined || objectKey(changed) === KUBEADM_CONFIG_MAP;
 }
 
 /** Somebody installed it, so that it runs where its pods run and nowhere else. */
@@ -70,8 +76,7 @@ function configOf(pod: Pod | undefined, view: StoreView): { readonly config: Pro
   return { config: rememberedConfig(NO_DOCUMENT, clusterCidr, () => undefined) };
 }
 
-/** Undefined where kube-proxy does not run. */
-export function kubeProxyOn(node: string, view: StoreView): KubeProxyPresence | undefined {
+function presenceOn(node: string, view: StoreView): KubeProxyPresence | undefined {
   const pod = podsOn(view, node).find((one) => isProxyPod(one) && one.status?.phase === 'Running' && !isTerminating(one));
   if (pod !== undefined) {
     const { config, object } = configOf(pod, view);
@@ -80,4 +85,17 @@ export function kubeProxyOn(node: string, view: StoreView): KubeProxyPresence | 
   if (isInstalled(view) || view.list<KindCluster>('Cluster')[0]?.networking?.kubeProxyMode === 'none') return undefined;
   const { config, object } = configOf(undefined, view);
   return { config, objects: object === undefined ? [] : [object], assumed: true };
+}
+
+/** By node name, filled when asked for. */
+const presences = perState(
+  ['Pod', 'ConfigMap', 'DaemonSet', 'KubeProxyConfiguration', ...settingsKinds],
+  () => new Map<string, KubeProxyPresence | undefined>(),
+);
+
+/** Undefined where kube-proxy does not run. */
+export function kubeProxyOn(node: string, view: StoreView): KubeProxyPresence | undefined {
+  const known = presences(view);
+  if (!known.has(node)) known.set(node, presenceOn(node, view));
+  return known.get(node);
 }

@@ -5,7 +5,7 @@ import type { LocalDetector, ProxyConfig } from './kube-proxy-config.ts';
 import { ifLocal, ifNotLocal } from './kube-proxy-config.ts';
 import type { Endpoint, ServicePort } from './kube-proxy-model.ts';
 import { chooseEndpoints } from './kube-proxy-model.ts';
-import { EXTERNAL_SERVICES, MARK_MASQ, NODE_PORTS, PROXY_FIREWALL, SERVICES, endpointChainName, probability, serviceChainNames } from './kube-proxy-names.ts';
+import { EXTERNAL_SERVICES, endpointChainName, MARK_MASQ, NODE_PORTS, PROXY_FIREWALL, probability, SERVICES, serviceChainNames } from './kube-proxy-names.ts';
 
 type TableName = 'nat' | 'filter';
 
@@ -13,8 +13,19 @@ type TableName = 'nat' | 'filter';
 export interface PortRules {
   readonly shared: readonly { readonly table: TableName; readonly chain: string; readonly rule: Rule }[];
   /** nat chains in the order kube-proxy declares them. */
-  readonly chains: readonly { readonly name: string; readonly rules: readonly Rule[]; readonly origin: Origin }[];
+  readonly chains: readonly PortChain[];
 }
+
+export interface PortChain {
+  readonly name: string;
+  readonly rules: readonly Rule[];
+  readonly origin: Origin;
+}
+
+/** Chains of endpoints that were written before for the same Service, configuration and cluster size, by `endpointKey`: most endpoints outlive a change. */
+export type EndpointChains = Map<string, PortChain>;
+
+const endpointKey = (port: ServicePort, endpoint: Endpoint): string => `${port.name} ${port.protocol} ${endpoint.address} ${endpoint.pod ?? ''}`;
 
 export interface PortRulesOptions {
   readonly config: ProxyConfig;
@@ -23,11 +34,17 @@ export interface PortRulesOptions {
   readonly nodeIp: string;
   /** More than 1,000 endpoints in the cluster: comments of endpoint rules are left out. */
   readonly largeCluster: boolean;
+  /** What may be used again, and what this call has used or made. */
+  readonly known: ReadonlyMap<string, PortChain>;
+  readonly used: EndpointChains;
   /** Is an address of the family inside a source range? */
   readonly contains: (range: string, ip: string) => boolean;
 }
 
 export const LARGE_CLUSTER_ENDPOINTS = 1000;
+
+/** The hash behind a name is taken once. */
+type EndpointChainName = (endpoint: Endpoint) => string;
 
 /** A comment is quoted only where it holds a space, as kube-proxy writes it. */
 const comment = (text: string) => `-m comment --comment ${text.includes(' ') ? `"${text}"` : text}`;
@@ -75,8 +92,14 @@ class PortRuleWriter {
   }
 }
 
-function writeBalancing(writer: PortRuleWriter, port: ServicePort, chain: string, endpoints: readonly Endpoint[], largeCluster: boolean): void {
-  const sep = (endpoint: Endpoint) => endpointChainName(port.name, port.protocol, endpoint.address);
+function writeBalancing(
+  writer: PortRuleWriter,
+  port: ServicePort,
+  chain: string,
+  endpoints: readonly Endpoint[],
+  sep: EndpointChainName,
+  largeCluster: boolean,
+): void {
   const words = (endpoint: Endpoint) => (largeCluster ? '' : comment(`${port.name} -> ${endpoint.address}`));
   if (port.affinitySeconds > 0) {
     for (const endpoint of endpoints) {
@@ -91,14 +114,29 @@ function writeBalancing(writer: PortRuleWriter, port: ServicePort, chain: string
   });
 }
 
-function writeEndpoint(writer: PortRuleWriter, port: ServicePort, endpoint: Endpoint, largeCluster: boolean): void {
-  const chain = endpointChainName(port.name, port.protocol, endpoint.address);
+function writeEndpoint(port: ServicePort, endpoint: Endpoint, largeCluster: boolean): PortChain {
+  const name = endpointChainName(port.name, port.protocol, endpoint.address);
   const words = largeCluster ? '' : comment(port.name);
-  const affinity = port.affinitySeconds > 0 ? `-m recent --name ${chain} --set` : '';
-  writer.declare(chain, endpoint.pod);
-  // A client that is chosen as its own server must not see itself as the sender.
-  writer.own(chain, endpoint.pod, words, `-s ${endpoint.ip}`, `-j ${MARK_MASQ}`);
-  writer.own(chain, endpoint.pod, words, affinity, `-m ${port.protocol} -p ${port.protocol}`, `-j DNAT --to-destination ${endpoint.address}`);
+  const affinity = port.affinitySeconds > 0 ? `-m recent --name ${name} --set` : '';
+  const origin: Origin = { component: 'kube-proxy', objects: endpoint.pod === undefined ? [port.service] : [port.service, endpoint.pod] };
+  const rules = [
+    // A client that is chosen as its own server must not see itself as the sender.
+    join(words, `-s ${endpoint.ip}`, `-j ${MARK_MASQ}`),
+    join(words, affinity, `-m ${port.protocol} -p ${port.protocol}`, `-j DNAT --to-destination ${endpoint.address}`),
+  ];
+  return { name, rules: rules.map((text) => ({ text, origin })), origin };
+}
+
+/** The chains of the endpoints that this node may choose: those known from before, and new ones. */
+function endpointChainsOf(port: ServicePort, endpoints: readonly Endpoint[], options: PortRulesOptions): ReadonlyMap<Endpoint, PortChain> {
+  const chains = new Map<Endpoint, PortChain>();
+  for (const endpoint of endpoints) {
+    const key = endpointKey(port, endpoint);
+    const chain = options.known.get(key) ?? writeEndpoint(port, endpoint, options.largeCluster);
+    options.used.set(key, chain);
+    chains.set(endpoint, chain);
+  }
+  return chains;
 }
 
 function writeExternal(writer: PortRuleWriter, port: ServicePort, options: PortRulesOptions, chain: string, clusterChain: string, policyChain: string): void {
@@ -133,6 +171,8 @@ export function portRules(port: ServicePort, options: PortRulesOptions): PortRul
   const { cluster, local, reachable, any } = chooseEndpoints(port, options.nodeName);
   const names = serviceChainNames(port.name, port.protocol);
   const writer = new PortRuleWriter(port.service);
+  const endpointChains = endpointChainsOf(port, reachable, options);
+  const sep: EndpointChainName = (endpoint) => endpointChains.get(endpoint)?.name ?? '';
 
   const hasInternal = any && !(port.internalLocal && local.length === 0);
   const hasExternal = any && !(port.externalLocal && local.length === 0);
@@ -185,8 +225,7 @@ export function portRules(port: ServicePort, options: PortRulesOptions): PortRul
   }
   if (usesExternal) writeExternal(writer, port, options, names.external, names.cluster, hasExternal ? externalPolicyChain : '');
   if (usesFirewall) writeFirewall(writer, port, options, names.firewall, names.external);
-  if (cluster.length > 0) writeBalancing(writer, port, names.cluster, cluster, largeCluster);
-  if (local.length > 0) writeBalancing(writer, port, names.local, local, largeCluster);
-  for (const endpoint of reachable) writeEndpoint(writer, port, endpoint, largeCluster);
-  return { shared: writer.shared, chains: [...writer.chains.values()] };
+  if (cluster.length > 0) writeBalancing(writer, port, names.cluster, cluster, sep, largeCluster);
+  if (local.length > 0) writeBalancing(writer, port, names.local, local, sep, largeCluster);
+  return { shared: writer.shared, chains: [...writer.chains.values(), ...endpointChains.values()] };
 }

@@ -77,7 +77,7 @@ function compress(state: Uint32Array, block: Uint8Array, offset: number): void {
 /** The 32 bytes of the digest of a text's UTF-8. */
 export function sha256(text: string): Uint8Array {
   const message = utf8Bytes(text);
-  const padded = new Uint8Array(((message.length + 8) >> 6 << 6) + 64);
+  const padded = new Uint8Array((((message.length + 8) >> 6) << 6) + 64);
   padded.set(message);
   padded[message.length] = 0x80;
   const view = new DataView(padded.buffer);

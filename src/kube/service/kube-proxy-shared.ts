@@ -2,11 +2,12 @@
 import { contains, parseCidr, parseIp4 } from '../../net/addr/ip4.ts';
 import type { Rule } from '../../net/records.ts';
 import type { StoreView } from '../../objects/types.ts';
+import { perState } from '../node/per-state.ts';
 import type { LocalDetector, ProxyConfig } from './kube-proxy-config.ts';
-import type { EndpointSlice, Service } from './types.ts';
 import { SERVICE_NAME_LABEL, servicePorts, usesLocalEndpoints } from './kube-proxy-model.ts';
-import type { PortRules } from './kube-proxy-service-rules.ts';
+import type { EndpointChains, PortRules } from './kube-proxy-service-rules.ts';
 import { LARGE_CLUSTER_ENDPOINTS, portRules } from './kube-proxy-service-rules.ts';
+import type { EndpointSlice, Service } from './types.ts';
 
 export interface ProxyNode {
   readonly name: string;
@@ -21,13 +22,15 @@ interface Remembered {
   readonly config: ProxyConfig;
   readonly detectorText: string;
   readonly largeCluster: boolean;
+  readonly endpointChains: EndpointChains;
   readonly rules: readonly PortRules[];
 }
 
 /** The latest rules of each Service object that are the same on every node. Keyed by immutable objects, so never stale. */
 const remembered = new WeakMap<Service, Remembered>();
 
-const detectorText = (detector: LocalDetector) => (detector.by === 'cidr' ? detector.cidr : detector.by === 'interface' ? `${detector.name}/${detector.exact}` : '');
+const detectorText = (detector: LocalDetector) =>
+  detector.by === 'cidr' ? detector.cidr : detector.by === 'interface' ? `${detector.name}/${detector.exact}` : '';
 const sameItems = <T>(a: readonly T[], b: readonly T[]) => a.length === b.length && a.every((item, i) => item === b[i]);
 
 /** Is the IPv4 address in the range? False for anything malformed. */
@@ -41,36 +44,42 @@ export function slicesOf(service: Service, view: StoreView): readonly EndpointSl
   return view.select<EndpointSlice>('EndpointSlice', service.metadata.namespace ?? 'default', { [SERVICE_NAME_LABEL]: service.metadata.name });
 }
 
+const NO_CHAINS: EndpointChains = new Map();
+
 /** The rules of all ports of a Service on a node. */
 export function serviceRules(service: Service, node: ProxyNode, view: StoreView): readonly PortRules[] {
+  const { config, detector, largeCluster } = node;
   const slices = slicesOf(service, view);
+  const text = detectorText(detector);
   const known = remembered.get(service);
-  const text = detectorText(node.detector);
-  if (known !== undefined && known.config === node.config && known.largeCluster === node.largeCluster && known.detectorText === text && sameItems(known.slices, slices)) return known.rules;
-  const ports = servicePorts(service, slices, node.config.family);
-  const rules = ports.map((port) =>
-    portRules(port, { config: node.config, detector: node.detector, nodeName: node.name, nodeIp: node.ip, largeCluster: node.largeCluster, contains: inRange }),
-  );
+  const comparable = known !== undefined && known.config === config && known.largeCluster === largeCluster && known.detectorText === text;
+  if (comparable && sameItems(known.slices, slices)) return known.rules;
+  const ports = servicePorts(service, slices, config.family);
+  const endpointChains: EndpointChains = new Map();
+  const options = {
+    config,
+    detector,
+    nodeName: node.name,
+    nodeIp: node.ip,
+    largeCluster,
+    known: comparable ? known.endpointChains : NO_CHAINS,
+    used: endpointChains,
+    contains: inRange,
+  };
+  const rules = ports.map((port) => portRules(port, options));
   // Rules that name this node's own endpoints or address are this node's only.
   if (!ports.some((port) => usesLocalEndpoints(port) || port.sourceRanges.length > 0)) {
-    remembered.set(service, { slices, config: node.config, detectorText: text, largeCluster: node.largeCluster, rules });
+    remembered.set(service, { slices, config, detectorText: text, largeCluster, endpointChains, rules });
   }
   return rules;
 }
 
-/** Counted once per list of slices, which the store replaces when one changes. */
-const counts = new WeakMap<readonly EndpointSlice[], number>();
-
 /** Endpoints times ports over all slices. Kubernetes: pkg/proxy/iptables, largeClusterEndpointsThreshold. */
-export function countEndpoints(view: StoreView): number {
-  const slices = view.list<EndpointSlice>('EndpointSlice');
-  const known = counts.get(slices);
-  if (known !== undefined) return known;
+export const countEndpoints = perState(['EndpointSlice'], (view): number => {
   let count = 0;
-  for (const slice of slices) count += (slice.endpoints?.length ?? 0) * (slice.ports?.length ?? 0);
-  counts.set(slices, count);
+  for (const slice of view.list<EndpointSlice>('EndpointSlice')) count += (slice.endpoints?.length ?? 0) * (slice.ports?.length ?? 0);
   return count;
-}
+});
 
 export const isLargeCluster = (view: StoreView): boolean => countEndpoints(view) > LARGE_CLUSTER_ENDPOINTS;
 

@@ -5,7 +5,7 @@ import type { ControllerContext, KubeObject } from '../../objects/types.ts';
 import { formatIpv4 } from '../addresses.ts';
 import { clusterSettings, settingsKinds } from '../node/cluster-config.ts';
 import { internalIp, isControlPlane, type Node } from '../node/types.ts';
-import { type Endpoints, type EndpointSlice, type Service, serviceNameLabel } from './types.ts';
+import { type EndpointSlice, type Endpoints, type Service, serviceNameLabel } from './types.ts';
 
 const key = 'Service/default/kubernetes';
 /** The port on which kubeadm's API server listens. */

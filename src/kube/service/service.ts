@@ -1,7 +1,7 @@
 /** The kind Service: schema, defaults and the row of `kubectl get services`. */
 import { defineKind } from '../../objects/define.ts';
 import { formatLabels } from '../label-selector.ts';
-import { choice, flag, integer, intOrString, kindSchema, list, notSimulated, struct, text, textMap, texts, withDefault, anything } from '../schema.ts';
+import { anything, choice, flag, integer, intOrString, kindSchema, list, notSimulated, struct, text, textMap, texts, withDefault } from '../schema.ts';
 import { admitService } from './allocate.ts';
 import { type Service, type ServicePort, type ServiceSpec, usesNodePorts } from './types.ts';
 import { validateService } from './validate.ts';
@@ -55,7 +55,15 @@ const schema = kindSchema(
     status: {
       ...struct('What a load balancer reports.', {
         loadBalancer: struct('Its addresses.', {
-          ingress: list('Addresses.', struct('An address.', { ip: text('IP address.'), hostname: text('Name.'), ipMode: text('VIP or Proxy.'), ports: list('Ports.', anything('A port.')) })),
+          ingress: list(
+            'Addresses.',
+            struct('An address.', {
+              ip: text('IP address.'),
+              hostname: text('Name.'),
+              ipMode: text('VIP or Proxy.'),
+              ports: list('Ports.', anything('A port.')),
+            }),
+          ),
         }),
         conditions: list('Conditions.', anything('A condition.')),
       }),
@@ -71,7 +79,8 @@ function defaults(service: Service): Service {
   if (spec === undefined) return service;
   const filled: { -readonly [K in keyof ServiceSpec]?: ServiceSpec[K] } = {};
   const type = spec.type ?? 'ClusterIP';
-  if (spec.sessionAffinity === 'ClientIP' && spec.sessionAffinityConfig?.clientIP?.timeoutSeconds === undefined) filled.sessionAffinityConfig = { clientIP: { timeoutSeconds: 10800 } };
+  if (spec.sessionAffinity === 'ClientIP' && spec.sessionAffinityConfig?.clientIP?.timeoutSeconds === undefined)
+    filled.sessionAffinityConfig = { clientIP: { timeoutSeconds: 10800 } };
   const ports = portDefaults(spec.ports);
   if (ports !== spec.ports && ports !== undefined) filled.ports = ports;
   const outside = usesNodePorts(service) || (spec.externalIPs ?? []).length > 0;

@@ -42,7 +42,8 @@ export function validateService(service: Service, old: Service | undefined): rea
     errors.push(forbidden('spec.allocateLoadBalancerNodePorts', "may only be used when `type` is 'LoadBalancer'"));
   }
   if (type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts === undefined) errors.push(required('spec.allocateLoadBalancerNodePorts'));
-  if (type !== 'LoadBalancer' && spec.loadBalancerClass !== undefined) errors.push(forbidden('spec.loadBalancerClass', "may only be used when `type` is 'LoadBalancer'"));
+  if (type !== 'LoadBalancer' && spec.loadBalancerClass !== undefined)
+    errors.push(forbidden('spec.loadBalancerClass', "may only be used when `type` is 'LoadBalancer'"));
   errors.push(...trafficPolicyErrors(service));
   if (old !== undefined) errors.push(...updateErrors(service, old));
   return errors;
@@ -106,7 +107,8 @@ function clusterIpErrors(service: Service): FieldError[] {
   const { spec } = service;
   if (!needsClusterIp(service)) return errors;
   const ips = spec.clusterIPs ?? [];
-  if (ips.length > 0 && spec.clusterIP !== undefined && spec.clusterIP !== ips[0]) errors.push(invalid('spec.clusterIPs[0]', ips, 'first value must match `clusterIP`'));
+  if (ips.length > 0 && spec.clusterIP !== undefined && spec.clusterIP !== ips[0])
+    errors.push(invalid('spec.clusterIPs[0]', ips, 'first value must match `clusterIP`'));
   if (ips.length > 2) errors.push(invalid('spec.clusterIPs', ips, 'may only hold up to 2 values'));
   ips.forEach((address, index) => {
     if (address === 'None') {
@@ -138,11 +140,15 @@ function trafficPolicyErrors(service: Service): FieldError[] {
   const outside = usesNodePorts(service) || ((spec.type ?? 'ClusterIP') === 'ClusterIP' && (spec.externalIPs ?? []).length > 0);
   const external = spec.externalTrafficPolicy;
   if (external !== undefined && !outside) errors.push(invalid('spec.externalTrafficPolicy', external, 'may only be set for externally-accessible services'));
-  else if (external !== undefined && external !== 'Cluster' && external !== 'Local') errors.push(unsupported('spec.externalTrafficPolicy', external, ['Cluster', 'Local']));
+  else if (external !== undefined && external !== 'Cluster' && external !== 'Local')
+    errors.push(unsupported('spec.externalTrafficPolicy', external, ['Cluster', 'Local']));
   if ((spec.healthCheckNodePort ?? 0) !== 0 && !(spec.type === 'LoadBalancer' && external === 'Local')) {
-    errors.push(invalid('spec.healthCheckNodePort', spec.healthCheckNodePort, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"));
+    errors.push(
+      invalid('spec.healthCheckNodePort', spec.healthCheckNodePort, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"),
+    );
   }
-  if (spec.internalTrafficPolicy !== undefined && spec.type === 'ExternalName') errors.push(forbidden('spec.internalTrafficPolicy', 'may not be set for ExternalName services'));
+  if (spec.internalTrafficPolicy !== undefined && spec.type === 'ExternalName')
+    errors.push(forbidden('spec.internalTrafficPolicy', 'may not be set for ExternalName services'));
   return errors;
 }
 

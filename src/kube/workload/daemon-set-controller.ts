@@ -46,7 +46,9 @@ const daemonTolerations = (hostNetwork: boolean): readonly Toleration[] => [
 
 function withDaemonTolerations(spec: PodSpec): PodSpec {
   const own = spec.tolerations ?? [];
-  const extra = daemonTolerations(spec.hostNetwork === true).filter((one) => !own.some((other) => other.key === one.key && other.effect === one.effect && other.operator === one.operator));
+  const extra = daemonTolerations(spec.hostNetwork === true).filter(
+    (one) => !own.some((other) => other.key === one.key && other.effect === one.effect && other.operator === one.operator),
+  );
   return { ...spec, tolerations: [...own, ...extra] };
 }
 

@@ -52,7 +52,10 @@ function step(deployment: Deployment, sets: readonly ReplicaSet[], context: Cont
   const budget = budgetOf(deployment);
   const existing = sets.find((set) => sameTemplate(set.spec.template, deployment.spec.template));
   const old = sets.filter((set) => set !== existing);
-  const scaled = sets.some((set) => wantedOf(set) > 0 && set.metadata.annotations?.[desiredAnnotation] !== undefined && set.metadata.annotations[desiredAnnotation] !== `${budget.replicas}`);
+  const scaled = sets.some(
+    (set) =>
+      wantedOf(set) > 0 && set.metadata.annotations?.[desiredAnnotation] !== undefined && set.metadata.annotations[desiredAnnotation] !== `${budget.replicas}`,
+  );
   if (deployment.spec.paused === true || scaled) {
     scale(deployment, budget, existing, old, context);
     return;
@@ -110,7 +113,13 @@ function resize(deployment: Deployment, budget: Budget, set: ReplicaSet, size: n
   const annotations = { ...set.metadata.annotations, [desiredAnnotation]: `${budget.replicas}`, [maxAnnotation]: `${budget.replicas + budget.maxSurge}` };
   context.update({ ...set, metadata: { ...set.metadata, annotations }, spec: { ...set.spec, replicas: size } } as ReplicaSet);
   if (size === before) return;
-  context.event(deployment, 'Normal', 'ScalingReplicaSet', `Scaled ${size > before ? 'up' : 'down'} replica set ${set.metadata.name} from ${before} to ${size}`, component);
+  context.event(
+    deployment,
+    'Normal',
+    'ScalingReplicaSet',
+    `Scaled ${size > before ? 'up' : 'down'} replica set ${set.metadata.name} from ${before} to ${size}`,
+    component,
+  );
 }
 
 function nextRevision(old: readonly ReplicaSet[]): number {

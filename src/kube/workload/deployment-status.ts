@@ -35,7 +35,8 @@ function progress(deployment: Deployment, status: Status, newSet: ReplicaSet | u
   const what = newSet === undefined ? `Deployment "${deployment.metadata.name}"` : `ReplicaSet "${newSet.metadata.name}"`;
   if (isComplete(deployment, status)) return set(before, now, 'Progressing', 'True', 'NewReplicaSetAvailable', `${what} has successfully progressed.`);
   const old = findCondition(before, 'Progressing');
-  if (old === undefined && newSet !== undefined) return set(before, now, 'Progressing', 'True', 'NewReplicaSetCreated', `Created new replica set "${newSet.metadata.name}"`);
+  if (old === undefined && newSet !== undefined)
+    return set(before, now, 'Progressing', 'True', 'NewReplicaSetCreated', `Created new replica set "${newSet.metadata.name}"`);
   return set(before, now, 'Progressing', 'True', 'ReplicaSetUpdated', `${what} is progressing.`);
 }
 

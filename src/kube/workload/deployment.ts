@@ -65,7 +65,10 @@ function validate(deployment: Deployment, old: Deployment | undefined): readonly
   if (spec.strategy?.type === 'Recreate' && rolling !== undefined) {
     errors.push({ path: 'spec.strategy.rollingUpdate', type: 'Forbidden', message: "Forbidden: may not be specified when strategy `type` is 'Recreate'" });
   } else if (rolling !== undefined) {
-    errors.push(...validateIntOrPercent('spec.strategy.rollingUpdate.maxUnavailable', rolling.maxUnavailable), ...validateIntOrPercent('spec.strategy.rollingUpdate.maxSurge', rolling.maxSurge));
+    errors.push(
+      ...validateIntOrPercent('spec.strategy.rollingUpdate.maxUnavailable', rolling.maxUnavailable),
+      ...validateIntOrPercent('spec.strategy.rollingUpdate.maxSurge', rolling.maxSurge),
+    );
     if (resolveIntOrPercent(rolling.maxUnavailable, 100, false) === 0 && resolveIntOrPercent(rolling.maxSurge, 100, false) === 0) {
       errors.push(invalid('spec.strategy.rollingUpdate.maxUnavailable', rolling.maxUnavailable, 'may not be 0 when `maxSurge` is 0'));
     }

@@ -38,9 +38,14 @@ export const replicaSet = defineKind<ReplicaSet>({
   schema: kindSchema(
     'Keeps a number of equal pods running. Usually made by a Deployment.',
     {
-      spec: struct('What is wanted.', { replicas: integer('How many pods.', { default: 1 }), minReadySeconds, ...selectorAndTemplate }, ['selector', 'template'], {
-        goType: 'ReplicaSetSpec',
-      }),
+      spec: struct(
+        'What is wanted.',
+        { replicas: integer('How many pods.', { default: 1 }), minReadySeconds, ...selectorAndTemplate },
+        ['selector', 'template'],
+        {
+          goType: 'ReplicaSetSpec',
+        },
+      ),
       status,
     },
     ['spec'],
@@ -100,7 +105,8 @@ export const daemonSet = defineKind<DaemonSet>({
     if (object.spec === undefined) return object;
     const filled = withTemplateDefaults(object);
     const { updateStrategy } = filled.spec;
-    if (updateStrategy?.type === 'OnDelete' || (updateStrategy?.type !== undefined && updateStrategy.rollingUpdate?.maxUnavailable !== undefined)) return filled;
+    if (updateStrategy?.type === 'OnDelete' || (updateStrategy?.type !== undefined && updateStrategy.rollingUpdate?.maxUnavailable !== undefined))
+      return filled;
     const rollingUpdate = { maxSurge: 0, maxUnavailable: 1, ...updateStrategy?.rollingUpdate };
     return { ...filled, spec: { ...filled.spec, updateStrategy: { type: 'RollingUpdate', ...updateStrategy, rollingUpdate } } };
   },
@@ -156,7 +162,10 @@ export const statefulSet = defineKind<StatefulSet>({
           podManagementPolicy: choice('OrderedReady: one after the other. Parallel: all at once.', ['OrderedReady', 'Parallel'], { default: 'OrderedReady' }),
           updateStrategy: struct('How pods are replaced.', {
             type: choice('How.', ['OnDelete', 'RollingUpdate']),
-            rollingUpdate: struct('How far.', { partition: integer('Pods with smaller numbers keep the old template.'), maxUnavailable: { description: 'How many at once.', 'x-kubernetes-int-or-string': true } }),
+            rollingUpdate: struct('How far.', {
+              partition: integer('Pods with smaller numbers keep the old template.'),
+              maxUnavailable: { description: 'How many at once.', 'x-kubernetes-int-or-string': true },
+            }),
           }),
           ordinals: struct('How pods are numbered.', { start: integer('First number.', { minimum: 0 }) }),
           minReadySeconds,
@@ -175,7 +184,10 @@ export const statefulSet = defineKind<StatefulSet>({
     if (object.spec === undefined) return object;
     const filled = withTemplateDefaults(object);
     if (filled.spec.updateStrategy?.type !== undefined) return filled;
-    return { ...filled, spec: { ...filled.spec, updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0, ...filled.spec.updateStrategy?.rollingUpdate } } } };
+    return {
+      ...filled,
+      spec: { ...filled.spec, updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0, ...filled.spec.updateStrategy?.rollingUpdate } } },
+    };
   },
   validate: (object, old) => [...validateReplicas(object.spec.replicas), ...validateTemplate(object.spec, old?.spec, 'statefulset')],
   columns: [
@@ -250,7 +262,12 @@ export const job = defineKind<Job>({
     if (podSpec === object.spec.template.spec && object.spec.parallelism !== undefined && completions === object.spec.completions) return object;
     return {
       ...object,
-      spec: { ...object.spec, parallelism: object.spec.parallelism ?? 1, ...(completions === undefined ? {} : { completions }), template: { ...object.spec.template, spec: podSpec } },
+      spec: {
+        ...object.spec,
+        parallelism: object.spec.parallelism ?? 1,
+        ...(completions === undefined ? {} : { completions }),
+        template: { ...object.spec.template, spec: podSpec },
+      },
     };
   },
   validate: (object) => {

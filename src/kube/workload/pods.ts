@@ -38,7 +38,10 @@ export function claim<T extends KubeObject>(kind: string, owner: KubeObject, sel
   if (!changed && matching.length === claimed.length) return claimed;
   for (const object of matching) {
     if (controllerOf(object) !== undefined || isTerminating(object)) continue;
-    const adopted = context.update({ ...object, metadata: { ...object.metadata, ownerReferences: [...(object.metadata.ownerReferences ?? []), ownerReference(owner)] } });
+    const adopted = context.update({
+      ...object,
+      metadata: { ...object.metadata, ownerReferences: [...(object.metadata.ownerReferences ?? []), ownerReference(owner)] },
+    });
     if (adopted !== undefined) claimed.push(adopted as T);
   }
   return claimed;
@@ -54,7 +57,11 @@ export function ownersOf(kind: string, changed: KubeObject, view: StoreView): re
     .map((one) => `${kind}/${namespaceOf(changed)}/${one.metadata.name}`);
 }
 
-export function podFromTemplate(owner: KubeObject, template: PodTemplate, metadata: { readonly name?: string; readonly generateName?: string; readonly labels?: Readonly<Record<string, string>> }): Pod {
+export function podFromTemplate(
+  owner: KubeObject,
+  template: PodTemplate,
+  metadata: { readonly name?: string; readonly generateName?: string; readonly labels?: Readonly<Record<string, string>> },
+): Pod {
   const { annotations } = template.metadata ?? {};
   return {
     apiVersion: 'v1',

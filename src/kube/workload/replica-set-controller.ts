@@ -51,7 +51,9 @@ function podsToDelete(set: ReplicaSet, active: readonly Pod[], count: number, co
   const related =
     owner === undefined
       ? active
-      : context.view.owned<ReplicaSet>('ReplicaSet', owner.uid).flatMap((sibling) => (sibling.metadata.uid === set.metadata.uid ? active : context.view.owned<Pod>('Pod', sibling.metadata.uid ?? '')));
+      : context.view
+          .owned<ReplicaSet>('ReplicaSet', owner.uid)
+          .flatMap((sibling) => (sibling.metadata.uid === set.metadata.uid ? active : context.view.owned<Pod>('Pod', sibling.metadata.uid ?? '')));
   return deletionOrder(active, crowdOf(related), context.timestamp).slice(0, Math.min(count, burstReplicas));
 }
 

@@ -78,7 +78,9 @@ export function scaleProportionally(budget: Budget, sets: readonly ReplicaSet[],
   const toAdd = allowed - totalWanted(sets);
   const created = (set: ReplicaSet): string => set.metadata.creationTimestamp ?? '';
   const bySize = [...sets].sort(
-    (a, b) => wantedOf(b) - wantedOf(a) || (toAdd > 0 ? (created(a) < created(b) ? 1 : created(a) > created(b) ? -1 : 0) : created(a) < created(b) ? -1 : created(a) > created(b) ? 1 : 0),
+    (a, b) =>
+      wantedOf(b) - wantedOf(a) ||
+      (toAdd > 0 ? (created(a) < created(b) ? 1 : created(a) > created(b) ? -1 : 0) : created(a) < created(b) ? -1 : created(a) > created(b) ? 1 : 0),
   );
   const sizes = new Map<ReplicaSet, number>();
   let added = 0;

@@ -69,7 +69,11 @@ function createPod(set: StatefulSet, revision: string, ordinal: number, context:
   const name = `${set.metadata.name}-${ordinal}`;
   const labels = { 'apps.kubernetes.io/pod-index': `${ordinal}`, [revisionLabel]: revision, 'statefulset.kubernetes.io/pod-name': name };
   // With the headless Service these make the pod's own DNS name.
-  const spec = { ...set.spec.template.spec, hostname: name, ...(set.spec.serviceName === undefined || set.spec.serviceName === '' ? {} : { subdomain: set.spec.serviceName }) };
+  const spec = {
+    ...set.spec.template.spec,
+    hostname: name,
+    ...(set.spec.serviceName === undefined || set.spec.serviceName === '' ? {} : { subdomain: set.spec.serviceName }),
+  };
   const pod = context.create(podFromTemplate(set, { ...set.spec.template, spec }, { name, labels }));
   if (pod !== undefined) context.event(set, 'Normal', 'SuccessfulCreate', `create Pod ${name} in StatefulSet ${set.metadata.name} successful`, component);
 }

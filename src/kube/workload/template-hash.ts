@@ -30,4 +30,5 @@ export function safeEncode(text: string): string {
 }
 
 /** Up to ten characters. The real number comes from the memory layout of Go structs; ours has the same form and, like it, depends on the template alone. */
-export const templateHash = (template: PodTemplate, collisionCount = 0): string => safeEncode(`${fnv1a(`${canonical(template)}${collisionCount === 0 ? '' : collisionCount}`)}`);
+export const templateHash = (template: PodTemplate, collisionCount = 0): string =>
+  safeEncode(`${fnv1a(`${canonical(template)}${collisionCount === 0 ? '' : collisionCount}`)}`);

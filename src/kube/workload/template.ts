@@ -2,7 +2,7 @@
 import type { FieldError, Schema } from '../../objects/types.ts';
 import { validateLabels } from '../../objects/validation/metadata.ts';
 import { formatValue, invalid, notNegative, required } from '../field-errors.ts';
-import { isEmptySelector, labelSelectorSchema, type LabelSelector, matchesSelector, validateSelector } from '../label-selector.ts';
+import { isEmptySelector, type LabelSelector, labelSelectorSchema, matchesSelector, validateSelector } from '../label-selector.ts';
 import { podSpecDefaults } from '../pod/defaults.ts';
 import { podTemplateSchema } from '../pod/spec-schema.ts';
 import type { PodTemplate } from '../pod/types.ts';
@@ -50,7 +50,11 @@ export function validateTemplate(spec: TemplateSpec, old: TemplateSpec | undefin
   errors.push(...validatePodSpec('spec.template.spec', spec.template.spec));
   const policy = spec.template.spec.restartPolicy;
   if (policy === 'Never' || policy === 'OnFailure') {
-    errors.push({ path: 'spec.template.spec.restartPolicy', type: 'Unsupported value', message: `Unsupported value: ${formatValue(policy)}: supported values: "Always"` });
+    errors.push({
+      path: 'spec.template.spec.restartPolicy',
+      type: 'Unsupported value',
+      message: `Unsupported value: ${formatValue(policy)}: supported values: "Always"`,
+    });
   }
   return errors;
 }
@@ -73,7 +77,15 @@ export function resolveIntOrPercent(value: number | string | undefined, total: n
 export function validateIntOrPercent(path: string, value: number | string | undefined): FieldError[] {
   if (value === undefined) return [];
   if (typeof value === 'number') return notNegative(path, value);
-  return /^\d{1,9}%$/.test(value) ? [] : [invalid(path, value, "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')")];
+  return /^\d{1,9}%$/.test(value)
+    ? []
+    : [
+        invalid(
+          path,
+          value,
+          "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
+        ),
+      ];
 }
 
 export const containerNames = (template: PodTemplate): string => template.spec.containers.map((container) => container.name).join(',');

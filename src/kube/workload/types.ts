@@ -93,7 +93,13 @@ export interface Job extends KubeObject {
     readonly selector?: LabelSelector;
     readonly template: PodTemplate;
   };
-  readonly status?: { readonly succeeded?: number; readonly active?: number; readonly startTime?: string; readonly completionTime?: string; readonly conditions?: readonly Condition[] };
+  readonly status?: {
+    readonly succeeded?: number;
+    readonly active?: number;
+    readonly startTime?: string;
+    readonly completionTime?: string;
+    readonly conditions?: readonly Condition[];
+  };
 }
 
 export const hashLabel = 'pod-template-hash';

@@ -9,6 +9,8 @@ export interface DnsServerConfig {
   readonly forward?: { readonly upstreams: readonly string[] };
   /** The `cache` plugin's upper bound for answers from upstream; absent or 0: nothing is kept. */
   readonly cacheSeconds?: number;
+  /** Answers from the zones as a resolver would (RA set, AA not): for an upstream beyond the cluster. CoreDNS itself: absent. */
+  readonly recursive?: boolean;
   /** The `log` plugin: one line on stdout per query. */
   readonly log?: boolean;
   /** The `errors` plugin: one line on stdout per failure of an upstream. */
@@ -17,7 +19,7 @@ export interface DnsServerConfig {
   readonly banner?: readonly string[];
   /** Virtual time 0 as Unix milliseconds, for log lines that carry a date. */
   readonly epochMs?: number;
-  /** The `loop` plugin found its own query: the process prints this to stdout and exits 1 at start. */
+  /** The server cannot run (the `loop` plugin heard its own question): it prints this on stdout and exits 1. */
   readonly fatal?: string;
 }
 

@@ -2,6 +2,7 @@
 import { Connection, type Tuple } from './connection.ts';
 
 const FIRST_BUCKETS = 64;
+const FIRST_SWEEP = 4096;
 
 /** A direction of an entry: what a lookup finds. */
 export interface Found {
@@ -24,6 +25,7 @@ export class ConnectionTable {
   #mask = FIRST_BUCKETS - 1;
   #size = 0;
   #serial = 0;
+  #sweepAt = FIRST_SWEEP;
   /** Reused by `find`, so that a lookup allocates nothing. */
   readonly #found: Found = { connection: undefined as unknown as Connection, reply: false };
 
@@ -104,6 +106,13 @@ export class ConnectionTable {
     }
     for (const e of old) this.remove(e);
     return old.length;
+  }
+
+  /** Sweeps when the table is twice as large as it was after the last sweep, so that what has expired costs a constant share. */
+  sweepIfGrown(nowNs: number): void {
+    if (this.#size < this.#sweepAt) return;
+    this.collect(nowNs);
+    this.#sweepAt = Math.max(FIRST_SWEEP, 2 * this.#size);
   }
 
   get serial(): number {

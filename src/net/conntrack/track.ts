@@ -3,7 +3,6 @@ import type { Core } from '../stack/core.ts';
 import { CONNTRACK_NEW_NS, CONNTRACK_NS } from '../stack/costs.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
 import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_NONE, CT_RELATED, CT_UNTRACKED, type Skb } from '../stack/skb.ts';
-import { sysctl } from '../stack/sysctl.ts';
 import { emitDropped } from '../trace/emit.ts';
 import { ipBytes } from '../wire/lengths.ts';
 import { IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP, type Packet, TCP_RST } from '../wire/packet.ts';
@@ -11,10 +10,7 @@ import { type Connection, invert, isIcmpQuery, opensIcmp, TCP_ESTABLISHED, type 
 import { advanceTcp, firstTcpState, IGNORE, INVALID, nextTcpState, reopens } from './tcp.ts';
 
 const NS = 1e9;
-const ICMP_SECONDS = 30;
 const UDP_STREAM_AFTER_NS = 2 * NS;
-/** Sweep out expired entries when the table has grown by so many. */
-const SWEEP_EVERY = 4096;
 
 /** ICMP messages about another packet: unreachable, source quench, redirect, time exceeded, parameter problem. */
 const isIcmpError = (type: number): boolean => type === 3 || type === 4 || type === 5 || type === 11 || type === 12;
@@ -72,9 +68,8 @@ function trackNew(core: Core, netns: NetnsState, packet: Skb): boolean {
     return true;
   }
   const table = netns.connections;
-  if (table.size > 0 && table.size % SWEEP_EVERY === 0) table.collect(core.nowNs);
-  const limit = sysctl(netns.record.sysctls, 'net.netfilter.nf_conntrack_max');
-  if (table.size >= limit && table.collect(core.nowNs) === 0) {
+  table.sweepIfGrown(core.nowNs);
+  if (table.size >= netns.maxConnections && table.collect(core.nowNs) === 0) {
     emitDropped(core, netns.place, packet, 'NETFILTER_DROP', 'nf_conntrack: table full, dropping packet');
     return false;
   }
@@ -105,8 +100,8 @@ function follow(netns: NetnsState, packet: Skb, connection: Connection, nowNs: n
       if (!connection.seenReply && next === TCP_ESTABLISHED) connection.expiresNs = Math.min(connection.expiresNs, nowNs + 300 * NS);
     }
   } else if (packet.protocol === IP_PROTO_UDP) followUdp(netns, connection, nowNs);
-  else if (packet.protocol === IP_PROTO_ICMP) connection.expiresNs = nowNs + ICMP_SECONDS * NS;
-  else connection.expiresNs = nowNs + sysctl(netns.record.sysctls, 'net.netfilter.nf_conntrack_generic_timeout') * NS;
+  else if (packet.protocol === IP_PROTO_ICMP) connection.expiresNs = nowNs + netns.icmpTimeoutNs;
+  else connection.expiresNs = nowNs + netns.genericTimeoutNs;
   if (reply) connection.seenReply = true;
   connection.packets += 1;
   connection.bytes += ipBytes(packet);
@@ -114,15 +109,14 @@ function follow(netns: NetnsState, packet: Skb, connection: Connection, nowNs: n
 }
 
 function followUdp(netns: NetnsState, connection: Connection, nowNs: number): void {
-  const settings = netns.record.sysctls;
-  let seconds = sysctl(settings, 'net.netfilter.nf_conntrack_udp_timeout');
+  let timeoutNs = netns.udpTimeoutNs;
   if (connection.streamAtNs === 0) connection.streamAtNs = nowNs + UDP_STREAM_AFTER_NS;
   // It is a stream once it was answered and still talks after two seconds.
   if (connection.seenReply && nowNs > connection.streamAtNs) {
-    seconds = sysctl(settings, 'net.netfilter.nf_conntrack_udp_timeout_stream');
+    timeoutNs = netns.udpStreamTimeoutNs;
     connection.assured = true;
   }
-  connection.expiresNs = nowNs + seconds * NS;
+  connection.expiresNs = nowNs + timeoutNs;
 }
 
 /** An ICMP error belongs to the connection of the packet it quotes (RELATED), if that packet could have come from where the error goes. */

@@ -1,7 +1,7 @@
 /** A device as the engine runs it: its record compiled, and what it has learnt. */
 import { ip4, maskOf } from '../addr/ip4.ts';
 import { mac } from '../addr/mac.ts';
-import type { Device, DeviceAddress } from '../records.ts';
+import type { Device, DeviceAddress, Netns } from '../records.ts';
 import type { NeighborEntry } from '../stack/neighbor.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
 import type { Ip4, Mac } from '../wire/packet.ts';
@@ -45,6 +45,11 @@ export class DeviceState {
   readonly bridgedTo = new Map<DeviceState | undefined, number>();
   /** The device is not in the record store any more; frames on their way to it are lost. */
   gone = false;
+
+  /** Version of the netns' record that the next two were read from. */
+  settingsOf: Netns | undefined = undefined;
+  reversePathFilter = 0;
+  routesLocalnet = false;
 
   // ---- learnt and counted; part of snapshots
   readonly learnt = new Map<Mac, LearntMac>();

@@ -104,7 +104,7 @@ function symmetricHash(seed: number, packet: Packet): number {
 /** vxlan_rcv(): a UDP datagram for a tunnel of this netns. True when some tunnel device owns the port, whatever becomes of the packet. */
 export function vxlanReceive(core: Core, netns: NetnsState, outer: Skb): boolean {
   let owner: DeviceState | undefined;
-  for (const device of netns.devices.values()) {
+  for (const device of netns.tunnelDevices) {
     const record = device.record;
     if (record.type !== 'vxlan' || record.destinationPort !== outer.dport || !device.up) continue;
     owner = device;

@@ -48,7 +48,8 @@ const NOTHING = new Int32Array(0);
 export class ChainIndex {
   readonly #byDestination = new Map<number, Int32Array>();
   readonly #byPort = new Map<number, Int32Array>();
-  readonly #rest: Int32Array;
+  /** Rules that say nothing exact: every packet may match them. */
+  readonly rest: Int32Array;
 
   constructor(rules: readonly CompiledRule[]) {
     const byDestination = new Map<number, number[]>();
@@ -62,14 +63,16 @@ export class ChainIndex {
     });
     for (const [key, list] of byDestination) this.#byDestination.set(key, Int32Array.from(list));
     for (const [key, list] of byPort) this.#byPort.set(key, Int32Array.from(list));
-    this.#rest = Int32Array.from(rest);
+    this.rest = Int32Array.from(rest);
   }
 
-  /** Fills `into` with the three ascending lists of candidates. */
-  candidates(destination: number, protocol: number, port: number, into: Int32Array[]): void {
-    into[0] = this.#byDestination.get(destination) ?? NOTHING;
-    into[1] = this.#byPort.size === 0 ? NOTHING : (this.#byPort.get(portKey(protocol, port)) ?? NOTHING);
-    into[2] = this.#rest;
+  /** Ascending indexes, like the other two lists. */
+  byDestination(destination: number): Int32Array {
+    return this.#byDestination.get(destination) ?? NOTHING;
+  }
+
+  byPort(protocol: number, port: number): Int32Array {
+    return this.#byPort.size === 0 ? NOTHING : (this.#byPort.get(portKey(protocol, port)) ?? NOTHING);
   }
 }
 
@@ -84,7 +87,6 @@ function push(map: Map<number, number[]>, key: number, value: number): void {
 export interface CompiledRules {
   readonly rules: readonly CompiledRule[];
   readonly index: ChainIndex | undefined;
-  readonly usesConntrack: boolean;
 }
 
 const compiled = new WeakMap<readonly Rule[], CompiledRules>();
@@ -104,7 +106,6 @@ export function compileRules(rules: readonly Rule[]): CompiledRules {
   const value: CompiledRules = {
     rules: list,
     index: list.length >= INDEX_FROM ? new ChainIndex(list) : undefined,
-    usesConntrack: list.some((r) => r.parsed.usesConntrack),
   };
   compiled.set(rules, value);
   return value;

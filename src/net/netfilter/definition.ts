@@ -89,8 +89,6 @@ export interface BuiltMatch {
   readonly text: string;
   /** As `iptables -L` prints it in the last column. */
   readonly listing: string;
-  /** Loads connection tracking into the netns. */
-  readonly usesConntrack?: boolean;
   /** A single destination port that must be equal, for the dispatch table of long chains. */
   readonly destinationPort?: number;
   test(context: RuleContext): boolean;
@@ -100,7 +98,8 @@ export interface BuiltTarget {
   readonly name: string;
   readonly text: string;
   readonly listing: string;
-  readonly usesConntrack?: boolean;
+  /** The packet always goes on to the next rule. */
+  readonly continues?: boolean;
   run(context: RuleContext): Verdict;
 }
 

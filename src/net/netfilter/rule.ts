@@ -35,7 +35,6 @@ export interface ParsedRule {
   readonly fragment: -1 | 0 | 1;
   readonly matches: readonly BuiltMatch[];
   readonly end: RuleEnd;
-  readonly usesConntrack: boolean;
 }
 
 export type RuleResult = { readonly rule: ParsedRule } | RuleError;
@@ -263,7 +262,6 @@ export function parseRuleWords(words: readonly string[]): RuleResult {
   } else if (reader.jump !== undefined) {
     end = { kind: reader.goto ? 'goto' : 'jump', chain: reader.jump };
   }
-  const usesConntrack = matches.some((m) => m.usesConntrack === true) || (end.kind === 'target' && end.target.usesConntrack === true);
   const any = (test: AddressTest | undefined): boolean => test === undefined || (test.prefixLength === 0 && !test.negated);
   return {
     rule: {
@@ -276,7 +274,6 @@ export function parseRuleWords(words: readonly string[]): RuleResult {
       fragment: reader.fragment,
       matches,
       end,
-      usesConntrack,
     },
   };
 }

@@ -1,12 +1,13 @@
 /** The chains of one netns as packets meet them, with their counters and the memory of their rules. */
 import type { Chain } from '../records.ts';
-import type { RuleReference, TableName } from '../trace-event.ts';
+import type { HookName, RuleReference, TableName } from '../trace-event.ts';
 import { type CompiledRules, compileRules } from './compiled-chain.ts';
 import { HOOK_NAMES, TABLE_NAMES } from './hook.ts';
 
 export class ChainState {
   readonly record: Chain;
-  readonly compiled: CompiledRules;
+  /** Compiled when the first packet comes by: most chains of a large cluster never see one. */
+  #compiled: CompiledRules | undefined;
   /** Chains that rules jump to, by rule; looked up once. */
   readonly targets: (ChainState | undefined)[] = [];
   /** [packets, bytes] of each rule one after the other; made when the first rule matches. */
@@ -20,13 +21,25 @@ export class ChainState {
 
   constructor(record: Chain) {
     this.record = record;
-    this.compiled = compileRules(record.rules);
+  }
+
+  get compiled(): CompiledRules {
+    this.#compiled ??= compileRules(this.record.rules);
+    return this.#compiled;
   }
 
   count(rule: number, bytes: number): void {
-    this.counters ??= new Float64Array(2 * this.compiled.rules.length);
+    this.counters ??= new Float64Array(2 * this.record.rules.length);
     this.counters[2 * rule] = (this.counters[2 * rule] as number) + 1;
     this.counters[2 * rule + 1] = (this.counters[2 * rule + 1] as number) + bytes;
+  }
+
+  /** What a match of this rule means: `jump X`, `goto X`, the target's name, or CONTINUE for targets that let the packet go on. */
+  verdict(rule: number): string {
+    const end = this.compiled.rules[rule]?.parsed.end;
+    if (end === undefined || end.kind === 'none') return 'CONTINUE';
+    if (end.kind !== 'target') return `${end.kind} ${end.chain}`;
+    return end.target.continues === true ? 'CONTINUE' : end.target.name;
   }
 
   reference(rule: number): RuleReference {
@@ -42,6 +55,9 @@ export class ChainState {
   }
 }
 
+/** Matches and targets that load connection tracking into a netns. */
+const ASKS_FOR_CONNTRACK = /(^|\s)(-m|--match) (conntrack|state)(\s|$)|-j (CT|NOTRACK)(\s|$)/;
+
 export class Ruleset {
   readonly chains = new Map<string, ChainState>();
   /** Base chains by table (TABLE_NAMES) and hook; undefined where there is none. */
@@ -52,7 +68,7 @@ export class Ruleset {
 
   /** `before` gives its counters and memory to chains whose rules are the very same array. */
   constructor(records: Iterable<Chain>, before: Ruleset | undefined) {
-    let conntrack = false;
+    const hooked: (ChainState | undefined)[][] = TABLE_NAMES.map(() => HOOK_NAMES.map(() => undefined));
     let nat = false;
     for (const record of records) {
       const old = before?.chains.get(record.id);
@@ -67,19 +83,17 @@ export class Ruleset {
       }
       this.chains.set(record.id, chain);
       if (record.table === 'nat') nat = true;
-      if (chain.compiled.usesConntrack) conntrack = true;
+      if (record.policy === undefined) continue;
+      const hook = HOOK_NAMES.indexOf(record.name as HookName);
+      const row = hooked[TABLE_NAMES.indexOf(record.table)];
+      if (hook >= 0 && row !== undefined) row[hook] = chain;
     }
-    this.conntrack = conntrack || nat;
     this.nat = nat;
-    this.hooked = TABLE_NAMES.map((table) => HOOK_NAMES.map((hook) => this.#base(table, hook)));
+    this.conntrack = nat || [...this.chains.values()].some((c) => c.record.rules.some((r) => ASKS_FOR_CONNTRACK.test(r.text)));
+    this.hooked = hooked;
   }
 
   find(table: TableName, name: string, netns: string): ChainState | undefined {
     return this.chains.get(`${netns}/chain/${table}/${name}`);
-  }
-
-  #base(table: TableName, name: string): ChainState | undefined {
-    for (const chain of this.chains.values()) if (chain.record.table === table && chain.record.name === name && chain.record.policy !== undefined) return chain;
-    return undefined;
   }
 }

@@ -2,7 +2,7 @@
 import type { Core } from '../stack/core.ts';
 import { RULE_NS } from '../stack/costs.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
-import { emitMatched } from '../trace/emit.ts';
+import { emitMatched, emitPolicy } from '../trace/emit.ts';
 import type { RuleReference } from '../trace-event.ts';
 import { ipBytes } from '../wire/lengths.ts';
 import type { CompiledRule } from './compiled-chain.ts';
@@ -41,7 +41,7 @@ export function walkBaseChain(core: Core, netns: NetnsState, ruleset: Ruleset, t
   base.policyPackets += 1;
   base.policyBytes += ipBytes(context.skb);
   const policy = base.record.policy ?? 'ACCEPT';
-  emitMatched(core, context.place, context.hook, table, undefined, 0, policy, context.skb);
+  emitPolicy(core, context.place, context.hook, table, policy, context.skb);
   if (policy === 'ACCEPT') return ACCEPT;
   context.dropped = { rule: undefined, target: 'policy', answer: undefined };
   return DROP;
@@ -61,9 +61,9 @@ function walk(core: Core, netns: NetnsState, ruleset: Ruleset, chain: ChainState
     return CONTINUE;
   }
   const skb = context.skb;
-  const lists: Int32Array[] = [];
-  index.candidates(skb.dst, skb.protocol, skb.dport, lists);
-  const [a, b, c] = lists as [Int32Array, Int32Array, Int32Array];
+  const a = index.byDestination(skb.dst);
+  const b = index.byPort(skb.protocol, skb.dport);
+  const c = index.rest;
   let ia = 0;
   let ib = 0;
   let ic = 0;
@@ -95,11 +95,11 @@ function step(core: Core, netns: NetnsState, ruleset: Ruleset, chain: ChainState
   chain.count(i, ipBytes(skb));
   const end = rule.parsed.end;
   if (end.kind === 'none') {
-    emitMatched(core, context.place, context.hook, context.table, chain, i, 'CONTINUE', skb);
+    emitMatched(core, context.place, context.hook, context.table, chain, i, skb);
     return CONTINUE;
   }
   if (end.kind === 'target') return runTarget(core, chain, i, end.target.name, end.target.run, context);
-  emitMatched(core, context.place, context.hook, context.table, chain, i, `${end.kind} ${end.chain}`, skb);
+  emitMatched(core, context.place, context.hook, context.table, chain, i, skb);
   let target = chain.targets[i];
   if (target === undefined) {
     target = ruleset.find(TABLE_NAMES[context.table] ?? 'filter', end.chain, netns.id);
@@ -113,10 +113,9 @@ function step(core: Core, netns: NetnsState, ruleset: Ruleset, chain: ChainState
 }
 
 function runTarget(core: Core, chain: ChainState, i: number, name: string, run: (context: HookContext) => Verdict, context: HookContext): Verdict {
-  const skb = context.skb;
   context.answer = undefined;
   // The row shows the rule before what it causes (an answer, a translation), like the kernel's own trace.
-  emitMatched(core, context.place, context.hook, context.table, chain, i, name === 'MARK' || name === 'LOG' || name === 'CT' ? 'CONTINUE' : name, skb);
+  emitMatched(core, context.place, context.hook, context.table, chain, i, context.skb);
   const verdict = run(context);
   if (verdict === DROP) context.dropped = { rule: chain.reference(i), target: name, answer: context.answer };
   return verdict;

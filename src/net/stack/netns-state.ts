@@ -55,7 +55,13 @@ export class NetnsState {
   forwarding = false;
   bridgeNetfilter = false;
   defaultTtl = 64;
-  readonly #deviceSettings = new Map<string, number>();
+  udpTimeoutNs = 0;
+  udpStreamTimeoutNs = 0;
+  icmpTimeoutNs = 0;
+  genericTimeoutNs = 0;
+  maxConnections = 0;
+  #tunnelDevices: readonly DeviceState[] | undefined;
+  #loopback: DeviceState | undefined;
 
   // ---- remembered; part of snapshots
   readonly connections = new ConnectionTable();
@@ -77,31 +83,37 @@ export class NetnsState {
     this.forwarding = sysctl(record.sysctls, 'net.ipv4.ip_forward') !== 0;
     this.bridgeNetfilter = sysctl(record.sysctls, 'net.bridge.bridge-nf-call-iptables') !== 0;
     this.defaultTtl = sysctl(record.sysctls, 'net.ipv4.ip_default_ttl');
-    this.#deviceSettings.clear();
+    const seconds = (leaf: string): number => sysctl(record.sysctls, `net.netfilter.nf_conntrack_${leaf}`) * 1e9;
+    this.udpTimeoutNs = seconds('udp_timeout');
+    this.udpStreamTimeoutNs = seconds('udp_timeout_stream');
+    this.icmpTimeoutNs = seconds('icmp_timeout');
+    this.genericTimeoutNs = seconds('generic_timeout');
+    this.maxConnections = sysctl(record.sysctls, 'net.netfilter.nf_conntrack_max');
   }
 
-  /** 0 off, 1 strict, 2 loose. */
+  /** rp_filter of a device: 0 off, 1 strict, 2 loose. */
   reversePathFilter(device: DeviceState): number {
-    return this.#setting(device, 'rp_filter');
+    if (device.settingsOf !== this.record) this.#readSettings(device);
+    return device.reversePathFilter;
   }
 
-  /** 127.0.0.0/8 may be routed (localhost NodePorts). */
+  /** 127.0.0.0/8 may be routed by this device (localhost NodePorts). */
   routesLocalnet(device: DeviceState): boolean {
-    return this.#setting(device, 'route_localnet') !== 0;
+    if (device.settingsOf !== this.record) this.#readSettings(device);
+    return device.routesLocalnet;
   }
 
-  #setting(device: DeviceState, leaf: string): number {
-    const key = `${device.name}/${leaf}`;
-    let value = this.#deviceSettings.get(key);
-    if (value === undefined) {
-      value = deviceSysctl(this.record.sysctls, device.name, leaf);
-      this.#deviceSettings.set(key, value);
-    }
-    return value;
+  #readSettings(device: DeviceState): void {
+    device.settingsOf = this.record;
+    device.reversePathFilter = deviceSysctl(this.record.sysctls, device.name, 'rp_filter');
+    device.routesLocalnet = deviceSysctl(this.record.sysctls, device.name, 'route_localnet') !== 0;
   }
 
+  /** Devices, addresses or routes are not what they were. */
   routingChanged(): void {
     this.#fib = undefined;
+    this.#tunnelDevices = undefined;
+    this.#loopback = undefined;
   }
 
   chainsChanged(): void {
@@ -137,8 +149,14 @@ export class NetnsState {
   }
 
   get loopback(): DeviceState | undefined {
-    for (const device of this.devices.values()) if (device.record.type === 'loopback') return device;
-    return undefined;
+    if (this.#loopback === undefined) for (const device of this.devices.values()) if (device.record.type === 'loopback') this.#loopback = device;
+    return this.#loopback;
+  }
+
+  /** Devices that take UDP from the wire. */
+  get tunnelDevices(): readonly DeviceState[] {
+    this.#tunnelDevices ??= [...this.devices.values()].filter((d) => d.record.type === 'vxlan');
+    return this.#tunnelDevices;
   }
 
   /** Puts a written neighbour into its device's table (again after the device came back). */

@@ -63,7 +63,13 @@ export function putKubeRules(b: WorldBuilder, netns: string, options: RuleOption
   b.chain(netns, 'nat', 'INPUT', [], 'ACCEPT');
   b.chain(netns, 'nat', 'OUTPUT', [portals], 'ACCEPT');
   const flannel = options.flannel !== false;
-  b.chain(netns, 'nat', 'POSTROUTING', [`${says('kubernetes postrouting rules')} -j KUBE-POSTROUTING`, ...(flannel ? [`${says('flanneld masq')} -j FLANNEL-POSTRTG`] : [])], 'ACCEPT');
+  b.chain(
+    netns,
+    'nat',
+    'POSTROUTING',
+    [`${says('kubernetes postrouting rules')} -j KUBE-POSTROUTING`, ...(flannel ? [`${says('flanneld masq')} -j FLANNEL-POSTRTG`] : [])],
+    'ACCEPT',
+  );
   b.chain(netns, 'nat', 'KUBE-SERVICES', services);
   b.chain(netns, 'nat', 'KUBE-NODEPORTS', nodePorts);
   b.chain(netns, 'nat', 'KUBE-MARK-MASQ', ['-j MARK --set-xmark 0x4000/0x4000']);

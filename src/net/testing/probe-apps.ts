@@ -15,9 +15,13 @@ const REPLY_BYTES = 212;
 
 const text = (value: string): { bytes: number; text: string } => ({ bytes: value.length, text: value });
 
+interface Wanted {
+  readonly received: number;
+  /** PUT: how much will come. */
+  readonly expected: number;
+}
 interface ServerState {
-  /** Bytes to send back, and bytes got so far, by connection. */
-  readonly got: ReadonlyMap<SocketId, number>;
+  readonly connections: ReadonlyMap<SocketId, Wanted>;
 }
 
 const answer = (context: AppContext, config: ServerConfig, from: { ip: Ip4; port: number }, local: string, received: number): string =>
@@ -28,7 +32,7 @@ export const probeServer: App = defineApp<ServerState, ServerConfig>({
   start(context, config) {
     for (const port of config.tcp) context.tcpListen(0, port, 16);
     for (const port of config.udp) context.udpBind(0, port);
-    return { got: new Map() };
+    return { connections: new Map() };
   },
   handle(context, state, event, config) {
     if (event.kind === 'datagram') {
@@ -37,19 +41,19 @@ export const probeServer: App = defineApp<ServerState, ServerConfig>({
       return state;
     }
     if (event.kind === 'data') {
-      const got = new Map(state.got);
+      const connections = new Map(state.connections);
       const words = (event.payload.text ?? '').split(' ');
-      const received = (got.get(event.socket) ?? 0) + event.payload.bytes;
-      got.set(event.socket, received);
+      const before = connections.get(event.socket);
+      const expected = before?.expected ?? (words[0] === 'PUT' ? Number(words[1]) : 0);
+      const received = (before?.received ?? 0) + event.payload.bytes;
+      connections.set(event.socket, { received, expected });
+      if (received < expected) return { connections };
+      connections.delete(event.socket);
       const local = context.localEndpoint(event.socket);
-      const localText = `${formatIp4(local.ip)}:${local.port}`;
-      const expected = words[0] === 'PUT' ? Number(words[1]) : 0;
-      if (expected > 0 && received < expected) return { got };
-      const reply = answer(context, config, context.remoteEndpoint(event.socket), localText, received);
+      const reply = answer(context, config, context.remoteEndpoint(event.socket), `${formatIp4(local.ip)}:${local.port}`, received);
       const pad = words[0] === 'GET' ? Number(words[1]) : 0;
       context.tcpSend(event.socket, text(reply.padEnd(Math.max(reply.length, pad))));
-      got.set(event.socket, 0);
-      return { got };
+      return { connections };
     }
     if (event.kind === 'peer-closed') context.close(event.socket);
     return state;
@@ -155,13 +159,18 @@ export const probeClient: App = defineApp<ClientState, ClientConfig>({
         return finish(context, state, { status: 'ok', from: formatIp4(event.from), ttl: event.ttl });
       case 'socket-error': {
         const outcome = fromIcmp(event.errno, event.icmp);
-        if (config.proto === 'icmp' && event.icmp !== undefined) return finish(context, state, { ...outcome, status: event.icmp.type === 11 ? 'ttl-exceeded' : outcome.status });
+        if (config.proto === 'icmp' && event.icmp !== undefined)
+          return finish(context, state, { ...outcome, status: event.icmp.type === 11 ? 'ttl-exceeded' : outcome.status });
         if (state.sent < config.sends) return send(context, state, config);
         return finish(context, state, outcome);
       }
       case 'timer':
         if (event.tag === 'leave') context.exit(0);
-        else if (state.waiting) return finish(context, state, { status: 'timeout' });
+        else if (state.waiting && config.keep) {
+          // The recorder keeps the socket open.
+          tell(context, { status: 'timeout' });
+          return { ...state, waiting: false };
+        } else if (state.waiting) return finish(context, state, { status: 'timeout' });
         return state;
       default:
         return state;
@@ -176,7 +185,10 @@ function request(context: AppContext, socket: SocketId, config: ClientConfig): v
 }
 
 function send(context: AppContext, state: ClientState, config: ClientConfig): ClientState {
-  const options = { ...(config.ttl === undefined ? {} : { ttl: config.ttl }), ...(config.dontFragment === undefined ? {} : { dontFragment: config.dontFragment }) };
+  const options = {
+    ...(config.ttl === undefined ? {} : { ttl: config.ttl }),
+    ...(config.dontFragment === undefined ? {} : { dontFragment: config.dontFragment }),
+  };
   const result =
     config.proto === 'udp'
       ? context.udpSend(state.socket, text('x'.repeat(config.bytes)), undefined, options)

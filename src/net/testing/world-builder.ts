@@ -10,7 +10,9 @@ import type { Device, DeviceAddress, NetRecord, Rule } from '../records.ts';
 const ORIGIN: Origin = { component: 'test', objects: [] };
 
 /** A device's fields that differ from kind to kind, with what all have left out. */
-type DeviceFields<D> = D extends Device ? Omit<D, 'kind' | 'id' | 'origin' | 'netns' | 'name' | 'index' | 'mac' | 'up' | 'addresses' | 'mtuBytes'> & Partial<Pick<D, 'mac' | 'up' | 'mtuBytes'>> : never;
+type DeviceFields<D> = D extends Device
+  ? Omit<D, 'kind' | 'id' | 'origin' | 'netns' | 'name' | 'index' | 'mac' | 'up' | 'addresses' | 'mtuBytes'> & Partial<Pick<D, 'mac' | 'up' | 'mtuBytes'>>
+  : never;
 
 /** `10.244.0.1/24`, or `10.244.0.0/32`. */
 function addressOf(text: string, scope: DeviceAddress['scope'] = 'global'): DeviceAddress {
@@ -99,11 +101,26 @@ export class WorldBuilder {
   }
 
   /** Two devices joined by a cable (`ethernet`) or as a veth pair. Options apply to the second end. */
-  cable(type: 'veth' | 'ethernet', a: { readonly netns: string; readonly name: string }, b: { readonly netns: string; readonly name: string }, ends: CableEnds = {}): void {
+  cable(
+    type: 'veth' | 'ethernet',
+    a: { readonly netns: string; readonly name: string },
+    b: { readonly netns: string; readonly name: string },
+    ends: CableEnds = {},
+  ): void {
     const idA = `${a.netns}/device/${a.name}`;
     const idB = `${b.netns}/device/${b.name}`;
-    this.device(a.netns, a.name, { type, peer: idB, ...(ends.mtuA === undefined ? {} : { mtuBytes: ends.mtuA }), ...master(ends.masterA, ends.hairpinA) } as DeviceFields<Device>, ends.addressesA ?? []);
-    this.device(b.netns, b.name, { type, peer: idA, ...(ends.mtuB === undefined ? {} : { mtuBytes: ends.mtuB }), ...master(ends.masterB, ends.hairpinB) } as DeviceFields<Device>, ends.addressesB ?? []);
+    this.device(
+      a.netns,
+      a.name,
+      { type, peer: idB, ...(ends.mtuA === undefined ? {} : { mtuBytes: ends.mtuA }), ...master(ends.masterA, ends.hairpinA) } as DeviceFields<Device>,
+      ends.addressesA ?? [],
+    );
+    this.device(
+      b.netns,
+      b.name,
+      { type, peer: idA, ...(ends.mtuB === undefined ? {} : { mtuBytes: ends.mtuB }), ...master(ends.masterB, ends.hairpinB) } as DeviceFields<Device>,
+      ends.addressesB ?? [],
+    );
   }
 }
 
@@ -164,18 +181,32 @@ export function addFlannel(b: WorldBuilder, options: FlannelOptions): void {
       'net.ipv4.ip_forward': 1,
       'net.bridge.bridge-nf-call-iptables': options.bridgeNetfilter === false ? 0 : 1,
     });
-    b.cable('ethernet', { netns: switchNetns, name: `p-${node.name}` }, { netns, name: 'eth0' }, {
-      masterA: sw0,
-      addressesB: [`${node.ip}/${options.underlayPrefix ?? 24}`],
-      ...(node.mtu === undefined ? {} : { mtuB: node.mtu }),
-    });
+    b.cable(
+      'ethernet',
+      { netns: switchNetns, name: `p-${node.name}` },
+      { netns, name: 'eth0' },
+      {
+        masterA: sw0,
+        addressesB: [`${node.ip}/${options.underlayPrefix ?? 24}`],
+        ...(node.mtu === undefined ? {} : { mtuB: node.mtu }),
+      },
+    );
     if (options.gateway !== undefined) b.route(netns, '0.0.0.0/0', { gateway: options.gateway, device: 'eth0' });
     b.device(netns, 'cni0', { type: 'bridge', ageingSeconds: 300, mtuBytes: podMtu }, [`${bridgeIp(node.podCidr)}/24`]);
     if (mode === 'vxlan') {
       b.device(
         netns,
         'flannel.1',
-        { type: 'vxlan', vni: 1, localIp: node.ip, underlay: `${netns}/device/eth0`, destinationPort: 8472, learning: false, mtuBytes: options.vxlanMtu ?? 1450, mac: flannelMac(node.name) },
+        {
+          type: 'vxlan',
+          vni: 1,
+          localIp: node.ip,
+          underlay: `${netns}/device/eth0`,
+          destinationPort: 8472,
+          learning: false,
+          mtuBytes: options.vxlanMtu ?? 1450,
+          mac: flannelMac(node.name),
+        },
         [`${baseOf(node.podCidr)}/32`],
       );
     }
@@ -200,13 +231,18 @@ export function addPod(b: WorldBuilder, node: string, name: string, ip: string, 
   const root = `${node}/netns/root`;
   const netns = b.netns(node, `${name}.default`, name);
   const mtu = options.mtu ?? 1450;
-  b.cable('veth', { netns: root, name: vethName(name) }, { netns, name: 'eth0' }, {
-    masterA: `${root}/device/cni0`,
-    hairpinA: options.hairpin !== false,
-    addressesB: [`${ip}/24`],
-    mtuA: mtu,
-    mtuB: mtu,
-  });
+  b.cable(
+    'veth',
+    { netns: root, name: vethName(name) },
+    { netns, name: 'eth0' },
+    {
+      masterA: `${root}/device/cni0`,
+      hairpinA: options.hairpin !== false,
+      addressesB: [`${ip}/24`],
+      mtuA: mtu,
+      mtuB: mtu,
+    },
+  );
   b.route(netns, '0.0.0.0/0', { gateway: formatIp4(cidr(`${ip}/24`).network + 1), device: 'eth0' });
   return netns;
 }

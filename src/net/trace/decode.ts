@@ -95,10 +95,9 @@ function decodeStep(log: TraceLog, kind: number, small: number, a: number, b: nu
     case ROW_MATCHED: {
       const hook = HOOK_NAMES[small & 7] ?? 'PREROUTING';
       const table = TABLE_NAMES[small >> 3] ?? 'filter';
-      const verdict = text(log, b);
-      return a === NO_REFERENCE
-        ? { kind: 'matched', hook, table, verdict }
-        : { kind: 'matched', hook, table, rule: (log.resolve(a) as Of<'rule'>).rule, verdict };
+      if (a === NO_REFERENCE) return { kind: 'matched', hook, table, verdict: text(log, b) };
+      const r = log.resolve(a) as Of<'rule'>;
+      return { kind: 'matched', hook, table, rule: r.rule, verdict: r.verdict };
     }
     case ROW_TRANSLATED: {
       const ports = (small & TRANSLATED_HAS_PORTS) !== 0;

@@ -82,40 +82,27 @@ export function emitFlooded(core: Core, bridge: DeviceState, from: DeviceState, 
   core.log.add(core.nowNs, ROW_BRIDGED, 0, bridge.place, packet, index, 0, 0);
 }
 
-/** `chain` and `rule` undefined: the base chain's policy. */
-export function emitMatched(
-  core: Core,
-  place: number,
-  hook: number,
-  table: number,
-  chain: ChainState | undefined,
-  rule: number,
-  verdict: string,
-  packet: Skb,
-): void {
+/** A rule matched. */
+export function emitMatched(core: Core, place: number, hook: number, table: number, chain: ChainState, rule: number, packet: Skb): void {
   if (!core.log.enabled) {
     core.log.skip();
     return;
   }
-  core.log.add(
-    core.nowNs,
-    ROW_MATCHED,
-    hook | (table << 3),
-    place,
-    packet,
-    chain === undefined ? NO_REFERENCE : ruleIndex(core, chain, rule),
-    core.log.text(verdict),
-    0,
-  );
-}
-
-function ruleIndex(core: Core, chain: ChainState, rule: number): number {
   let index = chain.traceIndexes[rule];
   if (index === undefined) {
-    index = core.log.reference({ kind: 'rule', rule: chain.reference(rule) });
+    index = core.log.reference({ kind: 'rule', rule: chain.reference(rule), verdict: chain.verdict(rule) });
     chain.traceIndexes[rule] = index;
   }
-  return index;
+  core.log.add(core.nowNs, ROW_MATCHED, hook | (table << 3), place, packet, index, 0, 0);
+}
+
+/** A base chain ended with its policy. */
+export function emitPolicy(core: Core, place: number, hook: number, table: number, policy: string, packet: Skb): void {
+  if (!core.log.enabled) {
+    core.log.skip();
+    return;
+  }
+  core.log.add(core.nowNs, ROW_MATCHED, hook | (table << 3), place, packet, NO_REFERENCE, core.log.text(policy), 0);
 }
 
 export function emitTranslated(

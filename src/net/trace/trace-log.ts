@@ -15,7 +15,7 @@ export interface Place {
 /** Things rows point at: immutable, kept for ever, so that an old row reads right after its rule is gone. */
 export type Reference =
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'rule'; readonly rule: RuleReference }
+  | { readonly kind: 'rule'; readonly rule: RuleReference; readonly verdict: string }
   | { readonly kind: 'route'; readonly route: RouteReference; readonly device: string }
   | { readonly kind: 'neighbor'; readonly mac: string; readonly origin: import('../../base/origin.ts').Origin | undefined }
   | { readonly kind: 'bridged'; readonly bridge: string; readonly fromPort: string; readonly to: readonly string[]; readonly how: 'fdb' | 'flood' | 'local' }

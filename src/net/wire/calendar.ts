@@ -16,8 +16,8 @@ export interface CalendarTime {
 export const WEEKDAYS: readonly string[] = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 export const MONTHS: readonly string[] = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** Virtual time 0 where nobody says otherwise: Thu, 15 Jan 2026 09:00:00 UTC. */
-export const DEFAULT_EPOCH_MS = 1_768_467_600_000;
+/** Virtual time 0 where nobody says otherwise: Sat, 4 Apr 2026 09:00:00 UTC. */
+export const DEFAULT_EPOCH_MS = 1_775_293_200_000;
 
 /** Proleptic Gregorian calendar; the year counted from March makes the leap day the last one. */
 export function calendarTime(unixMs: number): CalendarTime {

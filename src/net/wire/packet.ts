@@ -70,6 +70,8 @@ export interface Packet {
   causeSeq: number;
   /** skb->mark; survives encapsulation, not the wire. */
   mark: number;
+  /** skb->hash as its socket gave it (sk_txhash, drawn anew at each retransmission timeout): what a tunnel makes its source port of. 0 or absent: of the addresses. */
+  flowHash?: number;
 
   ethSrc: Mac;
   ethDst: Mac;

@@ -1,5 +1,6 @@
 /** Schemas prepared for speed: maps instead of records, names of Go types resolved, subtrees without defaults or rules marked. */
 import type { Kind, Schema } from '../types.ts';
+import { goStructName } from './go-names.ts';
 import { objectMetaSchema } from './object-meta.ts';
 
 export interface CompiledSchema {
@@ -18,59 +19,9 @@ export interface CompiledSchema {
   readonly hasDefaults: boolean;
   readonly hasRules: boolean;
   readonly hasNotSimulated: boolean;
-}
-
-const structOf: Readonly<Record<string, string>> = {
-  metadata: 'ObjectMeta',
-  template: 'PodTemplateSpec',
-  selector: 'LabelSelector',
-  podSelector: 'LabelSelector',
-  namespaceSelector: 'LabelSelector',
-  containers: 'Container',
-  initContainers: 'Container',
-  ephemeralContainers: 'EphemeralContainer',
-  env: 'EnvVar',
-  envFrom: 'EnvFromSource',
-  valueFrom: 'EnvVarSource',
-  fieldRef: 'ObjectFieldSelector',
-  configMapKeyRef: 'ConfigMapKeySelector',
-  secretKeyRef: 'SecretKeySelector',
-  volumes: 'Volume',
-  volumeMounts: 'VolumeMount',
-  resources: 'ResourceRequirements',
-  readinessProbe: 'Probe',
-  livenessProbe: 'Probe',
-  startupProbe: 'Probe',
-  httpGet: 'HTTPGetAction',
-  tcpSocket: 'TCPSocketAction',
-  exec: 'ExecAction',
-  grpc: 'GRPCAction',
-  tolerations: 'Toleration',
-  taints: 'Taint',
-  conditions: 'Condition',
-  matchExpressions: 'LabelSelectorRequirement',
-  ownerReferences: 'OwnerReference',
-  strategy: 'DeploymentStrategy',
-  updateStrategy: 'UpdateStrategy',
-  addresses: 'NodeAddress',
-  dnsConfig: 'PodDNSConfig',
-  hostAliases: 'HostAlias',
-  topologySpreadConstraints: 'TopologySpreadConstraint',
-  endpoints: 'Endpoint',
-};
-
-/** The struct a property holds, guessed from its name and that of the struct around it, as Kubernetes' own types are named. */
-function guessStruct(parent: string, property: string): string {
-  if (property === 'spec') return parent === 'PodTemplateSpec' ? 'PodSpec' : `${parent}Spec`;
-  if (property === 'status') return `${parent}Status`;
-  if (property === 'ports') {
-    if (parent === 'Container') return 'ContainerPort';
-    return parent === 'EndpointSlice' ? 'EndpointPort' : `${parent.replace(/Spec$/, '')}Port`;
-  }
-  const known = structOf[property];
-  if (known !== undefined) return known;
-  const singular = property.endsWith('s') && !property.endsWith('ss') ? property.slice(0, -1) : property;
-  return singular.charAt(0).toUpperCase() + singular.slice(1);
+  /** The properties that have a default or hold some, and those that have rules: most have neither. */
+  readonly defaulted: readonly (readonly [string, CompiledSchema])[];
+  readonly ruled: readonly (readonly [string, CompiledSchema])[];
 }
 
 function acceptsOf(schema: Schema): CompiledSchema['accepts'] {
@@ -96,19 +47,33 @@ const goScalars: Readonly<Partial<Record<CompiledSchema['accepts'], string>>> = 
   int64: 'int64',
   number: 'float64',
   boolean: 'bool',
-  intOrString: 'intstr.IntOrString',
+  // IntOrString reads what is no string as an int32, and its error says so.
+  intOrString: 'int32',
   any: 'interface {}',
 };
 
 /** Deeper schemas are refused: ours are trees of a few levels. */
 const maxSchemaDepth = 60;
 
+/** Many kinds share one pod template, and every world shares the kinds: a schema is compiled once for each Go struct it is read as. */
+const compiled = new WeakMap<Schema, Map<string, CompiledSchema>>();
+
 function compile(schema: Schema, struct: string, depth: number): CompiledSchema {
+  const known = compiled.get(schema)?.get(struct);
+  if (known !== undefined) return known;
+  const fresh = compileAnew(schema, struct, depth);
+  const byStruct = compiled.get(schema) ?? new Map<string, CompiledSchema>();
+  byStruct.set(struct, fresh);
+  compiled.set(schema, byStruct);
+  return fresh;
+}
+
+function compileAnew(schema: Schema, struct: string, depth: number): CompiledSchema {
   if (depth > maxSchemaDepth) throw new Error(`schema is deeper than ${maxSchemaDepth} levels at ${struct}`);
   const own = schema.goType ?? struct;
   const accepts = acceptsOf(schema);
   const properties = new Map<string, CompiledSchema>();
-  for (const [name, property] of Object.entries(schema.properties ?? {})) properties.set(name, compile(property, guessStruct(own, name), depth + 1));
+  for (const [name, property] of Object.entries(schema.properties ?? {})) properties.set(name, compile(property, goStructName(own, name), depth + 1));
   const values = schema.additionalProperties === undefined ? undefined : compile(schema.additionalProperties, own, depth + 1);
   const items = schema.items === undefined ? undefined : compile(schema.items, own, depth + 1);
   const below = [...properties.values(), ...(values === undefined ? [] : [values]), ...(items === undefined ? [] : [items])];
@@ -124,7 +89,7 @@ function compile(schema: Schema, struct: string, depth: number): CompiledSchema 
     values,
     items,
     struct: own,
-    goType: goType ?? 'interface {}',
+    goType: schema.goType !== undefined && accepts !== 'object' ? schema.goType : (goType ?? 'interface {}'),
     hasDefaults: below.some((one) => one.hasDefaults || one.schema.default !== undefined),
     hasRules:
       schema.enum !== undefined ||
@@ -133,12 +98,20 @@ function compile(schema: Schema, struct: string, depth: number): CompiledSchema 
       schema.pattern !== undefined ||
       (schema.required?.length ?? 0) > 0 ||
       below.some((one) => one.hasRules),
+    defaulted: [...properties].filter(([, one]) => one.hasDefaults || one.schema.default !== undefined),
+    ruled: [...properties].filter(([, one]) => one.hasRules),
     hasNotSimulated: schema.notSimulated === true || below.some((one) => one.hasNotSimulated),
   };
 }
 
+const compiledKinds = new WeakMap<Kind, CompiledSchema>();
+
 /** A kind's schema; `apiVersion`, `kind` and `metadata` are added where the kind leaves them out. */
 export function compileKind(kind: Kind): CompiledSchema {
+  const known = compiledKinds.get(kind);
+  if (known !== undefined) return known;
   const properties = { apiVersion: { type: 'string' }, kind: { type: 'string' }, metadata: objectMetaSchema, ...kind.schema.properties } as const;
-  return compile({ ...kind.schema, type: 'object', properties }, kind.kind, 0);
+  const fresh = compile({ ...kind.schema, type: 'object', properties }, kind.kind, 0);
+  compiledKinds.set(kind, fresh);
+  return fresh;
 }

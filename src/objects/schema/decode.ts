@@ -1,9 +1,10 @@
 /** Decodes plain values by a schema as the API server decodes JSON into Go structs (sigs.k8s.io/json, encoding/json). */
 import type { FieldError } from '../types.ts';
 import type { CompiledSchema } from './compile.ts';
+import { canonicalQuantity } from './quantity.ts';
 
 export interface Decoded {
-  /** The same reference where nothing had to change: nulls are dropped, numbers in quantities become text. */
+  /** The same reference where nothing had to change: nulls are dropped, quantities get their one spelling. */
   readonly value: unknown;
   /** In the order of the text. `path` is ours, with indexes; `message` is the server's sentence. */
   readonly wrongTypes: readonly FieldError[];
@@ -47,7 +48,8 @@ class Decoder {
     return undefined;
   }
 
-  decode(compiled: CompiledSchema, value: unknown): unknown {
+  decode(compiled: CompiledSchema, value: unknown, old: unknown): unknown {
+    if (value === old) return value;
     switch (compiled.accepts) {
       case 'any':
         return value;
@@ -64,27 +66,34 @@ class Decoder {
           ? value
           : this.#wrongType(`number ${value}`, compiled);
       case 'quantity':
-        if (typeof value === 'number') return String(value);
-        return typeof value === 'string' ? value : this.#wrongType(jsonTypeOf(value), compiled);
+        return this.#decodeQuantity(value);
       case 'intOrString':
         return typeof value === 'string' || (typeof value === 'number' && Number.isInteger(value)) ? value : this.#wrongType(jsonTypeOf(value), compiled);
       case 'array':
-        return Array.isArray(value) ? this.#decodeList(compiled, value) : this.#wrongType(jsonTypeOf(value), compiled);
+        return Array.isArray(value) ? this.#decodeList(compiled, value, old) : this.#wrongType(jsonTypeOf(value), compiled);
       case 'map':
-        return isRecord(value) ? this.#decodeMap(compiled, value) : this.#wrongType(jsonTypeOf(value), compiled);
+        return isRecord(value) ? this.#decodeMap(compiled, value, old) : this.#wrongType(jsonTypeOf(value), compiled);
       case 'object':
-        return isRecord(value) ? this.#decodeObject(compiled, value) : this.#wrongType(jsonTypeOf(value), compiled);
+        return isRecord(value) ? this.#decodeObject(compiled, value, old) : this.#wrongType(jsonTypeOf(value), compiled);
     }
   }
 
-  #decodeList(compiled: CompiledSchema, list: readonly unknown[]): unknown {
+  #decodeQuantity(value: unknown): unknown {
+    const result = canonicalQuantity(typeof value === 'string' || typeof value === 'number' ? String(value) : '?');
+    if (result.ok) return result.text === value ? value : result.text;
+    if (this.wrongTypes.length < maxErrors) this.wrongTypes.push({ path: this.#pathText(), type: 'Wrong type', message: result.message });
+    return undefined;
+  }
+
+  #decodeList(compiled: CompiledSchema, list: readonly unknown[], old: unknown): unknown {
+    const stored = Array.isArray(old) ? old : [];
     const items = compiled.items;
     if (items === undefined) return list;
     let result: unknown[] | undefined;
     for (let i = 0; i < list.length; i += 1) {
       const before = list[i];
       this.#path.push(i);
-      const after = before === null || before === undefined ? zeroOf(items) : this.decode(items, before);
+      const after = before === null || before === undefined ? zeroOf(items) : this.decode(items, before, stored[i]);
       this.#path.pop();
       if (result !== undefined) result.push(after);
       else if (after !== before) result = [...list.slice(0, i), after];
@@ -92,14 +101,15 @@ class Decoder {
     return result ?? list;
   }
 
-  #decodeMap(compiled: CompiledSchema, map: Readonly<Record<string, unknown>>): unknown {
+  #decodeMap(compiled: CompiledSchema, map: Readonly<Record<string, unknown>>, old: unknown): unknown {
+    const stored = isRecord(old) ? old : undefined;
     const values = compiled.values;
     if (values === undefined) return map;
     let changed: Record<string, unknown> | undefined;
     for (const key of Object.keys(map)) {
       const before = map[key];
       this.#path.push(`[${key}]`);
-      const after = before === null ? zeroOf(values) : before === undefined ? undefined : this.decode(values, before);
+      const after = before === null ? zeroOf(values) : before === undefined ? undefined : this.decode(values, before, stored?.[key]);
       this.#path.pop();
       if (after !== before) {
         changed ??= { ...map };
@@ -109,19 +119,20 @@ class Decoder {
     return changed ?? map;
   }
 
-  #decodeObject(compiled: CompiledSchema, object: Readonly<Record<string, unknown>>): unknown {
+  #decodeObject(compiled: CompiledSchema, object: Readonly<Record<string, unknown>>, old: unknown): unknown {
+    const stored = isRecord(old) ? old : undefined;
     let changed: Record<string, unknown> | undefined;
     const outer = this.#struct;
     this.#struct = compiled.struct;
     for (const key of Object.keys(object)) {
       const before = object[key];
-      if (before === undefined) continue;
+      if (before === undefined || (stored !== undefined && before === stored[key])) continue;
       const property = compiled.properties.get(key);
       let after: unknown = before;
       if (before === null) after = property === undefined && compiled.open ? null : undefined;
       else if (property !== undefined) {
         this.#path.push(key);
-        after = this.decode(property, before);
+        after = this.decode(property, before, stored?.[key]);
         this.#path.pop();
       }
       if (property === undefined && !compiled.open) {
@@ -147,8 +158,9 @@ class Decoder {
 function zeroOf(compiled: CompiledSchema): unknown {
   switch (compiled.accepts) {
     case 'string':
-    case 'quantity':
       return '';
+    case 'quantity':
+      return '0';
     case 'int32':
     case 'int64':
     case 'number':
@@ -165,8 +177,9 @@ function zeroOf(compiled: CompiledSchema): unknown {
   }
 }
 
-export function decodeObject(compiled: CompiledSchema, value: unknown): Decoded {
+/** What is the very same in `old`, a stored object, was decoded before and is not looked at. */
+export function decodeObject(compiled: CompiledSchema, value: unknown, old?: unknown): Decoded {
   const decoder = new Decoder(compiled.struct);
-  const decoded = decoder.decode(compiled, value);
+  const decoded = decoder.decode(compiled, value, old);
   return { value: decoded, wrongTypes: decoder.wrongTypes, unknownFields: decoder.unknownFields };
 }

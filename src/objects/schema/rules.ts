@@ -1,4 +1,5 @@
 /** The rules a schema itself states: required, enum, bounds, pattern; and the fields it says are not simulated. */
+import { isFields } from '../patch/values.ts';
 import type { FieldError } from '../types.ts';
 import { invalid, required, unsupported } from '../validation/field-errors.ts';
 import type { CompiledSchema } from './compile.ts';
@@ -21,9 +22,11 @@ function checkNumber({ minimum, maximum }: CompiledSchema['schema'], value: numb
 
 const child = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
 
-/** Errors in the schema's order. An empty required string counts as missing, as it does to Go. */
-export function checkRules(compiled: CompiledSchema, value: unknown, path = ''): readonly FieldError[] {
-  if (!compiled.hasRules || value === undefined || value === null) return [];
+const noErrors: readonly FieldError[] = [];
+
+/** Errors in the schema's order. An empty required string counts as missing, as it does to Go. What is the very same in `old` was checked before. */
+export function checkRules(compiled: CompiledSchema, value: unknown, old?: unknown, path = ''): readonly FieldError[] {
+  if (!compiled.hasRules || value === old || value === undefined || value === null) return noErrors;
   const { schema } = compiled;
   if (typeof value === 'string') {
     if (schema.enum !== undefined && value !== '' && !schema.enum.includes(value)) return [unsupported(path, value, schema.enum)];
@@ -37,30 +40,19 @@ export function checkRules(compiled: CompiledSchema, value: unknown, path = ''):
   const errors: FieldError[] = [];
   if (Array.isArray(value)) {
     const items = compiled.items;
-    if (items?.hasRules === true) for (let i = 0; i < value.length; i += 1) errors.push(...checkRules(items, value[i], `${path}[${i}]`));
+    const before = Array.isArray(old) ? old : [];
+    if (items?.hasRules === true) for (let i = 0; i < value.length; i += 1) errors.push(...checkRules(items, value[i], before[i], `${path}[${i}]`));
     return errors;
   }
   const record = value as Readonly<Record<string, unknown>>;
+  const known = isFields(old) ? old : undefined;
   for (const name of schema.required ?? []) if (record[name] === undefined || record[name] === '') errors.push(required(child(path, name)));
-  for (const [name, property] of compiled.properties) {
+  for (const [name, property] of compiled.ruled) {
     const inner = record[name];
-    if (inner !== undefined && property.hasRules) errors.push(...checkRules(property, inner, child(path, name)));
+    if (inner !== undefined) errors.push(...checkRules(property, inner, known?.[name], child(path, name)));
   }
-  if (compiled.values?.hasRules === true) for (const key of Object.keys(record)) errors.push(...checkRules(compiled.values, record[key], `${path}[${key}]`));
-  return errors;
-}
-
-/** `checkRules` of a whole object; members that are the very same as in the stored one were checked before. */
-export function checkChangedRules(
-  compiled: CompiledSchema,
-  object: Readonly<Record<string, unknown>>,
-  old: Readonly<Record<string, unknown>> | undefined,
-): readonly FieldError[] {
-  if (old === undefined) return checkRules(compiled, object);
-  const errors: FieldError[] = [];
-  for (const name of compiled.schema.required ?? []) if (object[name] === undefined || object[name] === '') errors.push(required(name));
-  for (const [name, property] of compiled.properties)
-    if (property.hasRules && object[name] !== old[name]) errors.push(...checkRules(property, object[name], name));
+  if (compiled.values?.hasRules === true)
+    for (const key of Object.keys(record)) errors.push(...checkRules(compiled.values, record[key], known?.[key], `${path}[${key}]`));
   return errors;
 }
 

@@ -63,4 +63,5 @@ export function capsuleOf(hop: HopView): Capsule {
 }
 
 /** Two capsules with equal keys look the same. */
-export const capsuleKey = (capsule: Capsule): string => `${capsule.tone}${capsule.tunnelled ? 't' : ''}${capsule.reply ? 'r' : ''}${capsule.dropped ? 'd' : ''}|${capsule.label}`;
+export const capsuleKey = (capsule: Capsule): string =>
+  `${capsule.tone}${capsule.tunnelled ? 't' : ''}${capsule.reply ? 'r' : ''}${capsule.dropped ? 'd' : ''}|${capsule.label}`;

@@ -78,7 +78,10 @@ const sameTarget = (a: LinkTarget, b: LinkTarget): boolean =>
 /** The item that a selection or a link means. */
 export function itemOfTarget(scene: Scene, target: LinkTarget): Item | undefined {
   if (target.kind === 'object') {
-    return scene.itemById.get(target.key) ?? scene.items.find((item) => (item.kind === 'room' && item.objectKey === target.key) || (item.target !== undefined && sameTarget(item.target, target)));
+    return (
+      scene.itemById.get(target.key) ??
+      scene.items.find((item) => (item.kind === 'room' && item.objectKey === target.key) || (item.target !== undefined && sameTarget(item.target, target)))
+    );
   }
   if (target.kind === 'chain') {
     const [netns = '', rest = ''] = target.id.split('/chain/');

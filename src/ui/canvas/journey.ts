@@ -2,7 +2,7 @@
 import type { HopView } from '../../world/views.ts';
 import { eyeTimes, isEnd, nextHops } from '../state/eye-time.ts';
 import { findPlace, type Point, type Scene } from './scene.ts';
-import { type Track, pointOn, trackOf, wayBetween } from './ways.ts';
+import { pointOn, type Track, trackOf, wayBetween } from './ways.ts';
 
 /** A packet at a moment. Reused between frames. */
 export interface Traveller {

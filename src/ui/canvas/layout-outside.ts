@@ -1,8 +1,8 @@
 /** What stands outside the nodes: the underlay switch as a bar (a comb when nodes stand in rows), routers and external hosts beside it, and the cables. */
 import type { DeviceView, HostView, Topology } from '../../world/views.ts';
 import { addItem, addPlace, type Draft } from './draft.ts';
-import type { Plan } from './plan.ts';
 import { chipWidth, roomWidth } from './metrics.ts';
+import type { Plan } from './plan.ts';
 import type { Point, Rect, Wire } from './scene.ts';
 
 interface Bar {
@@ -17,7 +17,16 @@ const middleY = (rect: Rect) => rect.y + rect.h / 2;
 const clamp = (value: number, low: number, high: number) => Math.max(low, Math.min(high, value));
 
 function widthOfRooms(plan: Plan): number {
-  const count = plan.direction === 'column' ? 1 : Math.max(1, Math.min(plan.perRow, plan.rowPlans.reduce((most, row) => Math.max(most, row.inputs.length), 0)));
+  const count =
+    plan.direction === 'column'
+      ? 1
+      : Math.max(
+          1,
+          Math.min(
+            plan.perRow,
+            plan.rowPlans.reduce((most, row) => Math.max(most, row.inputs.length), 0),
+          ),
+        );
   return count * roomWidth(plan.m) + (count - 1) * plan.m.roomGap;
 }
 
@@ -54,7 +63,12 @@ function layoutBar(draft: Draft, plan: Plan, host: HostView, index: number, widt
     });
   });
   const last = segments[segments.length - 1] as Rect;
-  const place = { point: { x: last.x + last.w / 2, y: middleY(last) }, item: bridge, rest: { x: 0, y: -(m.underlayH / 2 + 13) }, bar: { x0: last.x + 10, x1: last.x + last.w - 10, trunkX } };
+  const place = {
+    point: { x: last.x + last.w / 2, y: middleY(last) },
+    item: bridge,
+    rest: { x: 0, y: -(m.underlayH / 2 + 13) },
+    bar: { x0: last.x + 10, x1: last.x + last.w - 10, trunkX },
+  };
   addPlace(draft, { id: bridge, ...place });
   addPlace(draft, { id: rootId, ...place });
   addPlace(draft, { id: `${rootId}#*`, ...place });
@@ -73,7 +87,18 @@ function layoutBar(draft: Draft, plan: Plan, host: HostView, index: number, widt
 }
 
 function cable(id: string, from: string, to: string, spoken: string, device: string | undefined, points: readonly Point[]): Wire {
-  return { id, kind: 'uplink', tone: 'l2', points, curve: false, from, to, room: undefined, target: device === undefined ? undefined : { kind: 'device', id: device }, spoken };
+  return {
+    id,
+    kind: 'uplink',
+    tone: 'l2',
+    points,
+    curve: false,
+    from,
+    to,
+    room: undefined,
+    target: device === undefined ? undefined : { kind: 'device', id: device },
+    spoken,
+  };
 }
 
 /** The cable of a node's card down to the bar, with an elbow where the room was moved beside it. */
@@ -81,14 +106,26 @@ function nodeCable(draft: Draft, plan: Plan, bar: Bar, port: DeviceView, card: D
   const start = draft.places.get(card.id);
   const chip = draft.itemById.get(card.id);
   if (start === undefined || chip === undefined) return;
-  const row = plan.direction === 'column' ? 0 : Math.max(0, plan.rowPlans.findIndex((one) => one.inputs.some((input) => input.host.id === hostOf(card.netns))));
+  const row =
+    plan.direction === 'column'
+      ? 0
+      : Math.max(
+          0,
+          plan.rowPlans.findIndex((one) => one.inputs.some((input) => input.host.id === hostOf(card.netns))),
+        );
   const segment = bar.segments[Math.min(row, bar.segments.length - 1)] as Rect;
   const below = start.point.y > middleY(segment);
   const chipEdge = { x: start.point.x, y: below ? chip.rect.y : chip.rect.y + chip.rect.h };
   const endX = clamp(start.point.x, segment.x + 14, segment.x + segment.w - 14);
   const end = { x: endX, y: below ? segment.y + segment.h : segment.y };
   const bendY = end.y + (below ? 14 : -14);
-  const via = endX === start.point.x ? [] : [{ x: start.point.x, y: bendY }, { x: endX, y: bendY }];
+  const via =
+    endX === start.point.x
+      ? []
+      : [
+          { x: start.point.x, y: bendY },
+          { x: endX, y: bendY },
+        ];
   draft.places.set(card.id, { ...start, up: { to: port.id, from: start.point, via: [chipEdge, ...via], at: end } });
   // Seen from the kernel's inside the card is the way out.
   const hub = draft.places.get(`${card.netns}#kernel`);
@@ -116,7 +153,15 @@ function boxRect(plan: Plan, bars: readonly Bar[], index: number, offset: readon
   return { x: base.x + base.w + 24 + offset[0], y: y + offset[1], w: m.outsideW, h: m.outsideH };
 }
 
-function layoutBox(draft: Draft, plan: Plan, bars: readonly Bar[], host: HostView, index: number, devices: readonly DeviceView[], portOf: (card: DeviceView) => { readonly bar: Bar; readonly port: DeviceView } | undefined): void {
+function layoutBox(
+  draft: Draft,
+  plan: Plan,
+  bars: readonly Bar[],
+  host: HostView,
+  index: number,
+  devices: readonly DeviceView[],
+  portOf: (card: DeviceView) => { readonly bar: Bar; readonly port: DeviceView } | undefined,
+): void {
   const rect = boxRect(plan, bars, index, plan.offset(host.id));
   const rootId = `${host.id}/netns/root`;
   const note = host.role === 'router' ? 'beyond it: not modelled' : '';
@@ -141,8 +186,16 @@ function layoutBox(draft: Draft, plan: Plan, bars: readonly Bar[], host: HostVie
     const segment = bar.segments[bar.segments.length - 1] as Rect;
     const column = plan.direction === 'column';
     const edge = column ? { x: middle.x, y: rect.y } : { x: rect.x, y: middle.y };
-    const end = column ? { x: clamp(middle.x, segment.x + 14, segment.x + segment.w - 14), y: segment.y + segment.h } : { x: segment.x + segment.w, y: middleY(segment) };
-    const via = column || edge.y === end.y ? [] : [{ x: edge.x - 12, y: edge.y }, { x: edge.x - 12, y: end.y }];
+    const end = column
+      ? { x: clamp(middle.x, segment.x + 14, segment.x + segment.w - 14), y: segment.y + segment.h }
+      : { x: segment.x + segment.w, y: middleY(segment) };
+    const via =
+      column || edge.y === end.y
+        ? []
+        : [
+            { x: edge.x - 12, y: edge.y },
+            { x: edge.x - 12, y: end.y },
+          ];
     addPlace(draft, { id: card.id, point: edge, item: host.id, up: { to: port.id, from: edge, via, at: end } });
     portPlace(draft, bar, port, end, { x: clamp(end.x, segment.x + 10, segment.x + segment.w - 10), y: middleY(segment) });
     draft.wires.push(cable(`${card.id}|${port.id}`, host.id, bar.bridge, `cable ${card.name} of ${host.name}`, card.id, [edge, ...via, end]));
@@ -170,7 +223,15 @@ export function layoutOutside(draft: Draft, topology: Topology, plan: Plan): voi
   });
   const portOf = (card: DeviceView) => ports.get(card.id);
   boxes.forEach((host, index) => {
-    layoutBox(draft, plan, bars, host, index, (devicesOf.get(host.id) ?? []).filter((device) => device.type !== 'loopback'), portOf);
+    layoutBox(
+      draft,
+      plan,
+      bars,
+      host,
+      index,
+      (devicesOf.get(host.id) ?? []).filter((device) => device.type !== 'loopback'),
+      portOf,
+    );
   });
   for (const row of plan.rowPlans) {
     for (const input of row.inputs) {

@@ -19,9 +19,14 @@ const toneOf = (device: DeviceView): Tone => (device.type === 'vxlan' ? 'tun' : 
 /** Devices of the root netns that are drawn as chips: all but loopback, the pods' ends of veth pairs, and the bridge drawn as a bar. */
 function chipsOf(input: RoomInput, bridge: DeviceView | undefined): DeviceView[] {
   const podPeers = new Set(input.pods.flatMap((pod) => pod.devices.map((device) => device.peer ?? '')));
-  const shown = input.rootDevices.filter((device) => device.type !== 'loopback' && device !== bridge && device.master === undefined && !podPeers.has(device.id));
+  const shown = input.rootDevices.filter(
+    (device) => device.type !== 'loopback' && device !== bridge && device.master === undefined && !podPeers.has(device.id),
+  );
   const rank = (device: DeviceView) => (device.type === 'ethernet' ? 0 : device.type === 'vxlan' ? 1 : 2);
-  return shown.map((device, index) => ({ device, index })).sort((a, b) => rank(a.device) - rank(b.device) || a.index - b.index).map((one) => one.device);
+  return shown
+    .map((device, index) => ({ device, index }))
+    .sort((a, b) => rank(a.device) - rank(b.device) || a.index - b.index)
+    .map((one) => one.device);
 }
 
 /** The bridge with most ports is the bar; the first of equals. */
@@ -40,7 +45,8 @@ export const rowsNeeded = (input: RoomInput, m: Metrics): number => {
   return Math.floor(highest / (input.tiles ? m.tileColumns : m.columns)) + 1;
 };
 
-export const chipRowsNeeded = (input: RoomInput, m: Metrics): number => Math.max(1, Math.ceil(chipsOf(input, mainBridge(input.rootDevices)).length / m.chipColumns));
+export const chipRowsNeeded = (input: RoomInput, m: Metrics): number =>
+  Math.max(1, Math.ceil(chipsOf(input, mainBridge(input.rootDevices)).length / m.chipColumns));
 
 /** Y of the parts above the room's bottom edge, for a number of chip rows. */
 function levels(m: Metrics, chipRows: number) {
@@ -63,7 +69,9 @@ const PRE_X = 50;
 const POST_X = 53;
 
 /** Centres of the kernel's stops, from the room's left edge, and their widths. */
-function pillsOf(m: Metrics): readonly { readonly hook: string; readonly title: string; readonly short: string; readonly x: number; readonly w: number; readonly row: 1 | 2 }[] {
+function pillsOf(
+  m: Metrics,
+): readonly { readonly hook: string; readonly title: string; readonly short: string; readonly x: number; readonly w: number; readonly row: 1 | 2 }[] {
   const left = m.pad;
   const width = roomWidth(m) - 2 * m.pad;
   if (m.strip) {
@@ -140,7 +148,16 @@ function layoutKernel(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, 
   const kernel = rectAt(frame, m.pad, y.kernelTop, width - 2 * m.pad, m.kernelH);
   const id = hubId(rootId);
   const target = { kind: 'netns', id: rootId } as const;
-  addItem(draft, { kind: 'kernel', id, rect: kernel, parent: host.id, target, spoken: `Kernel of ${host.name}: netfilter and routing`, strip: m.strip, flipped: frame.flip });
+  addItem(draft, {
+    kind: 'kernel',
+    id,
+    rect: kernel,
+    parent: host.id,
+    target,
+    spoken: `Kernel of ${host.name}: netfilter and routing`,
+    strip: m.strip,
+    flipped: frame.flip,
+  });
   const pillH = m.strip ? 10 : 25;
   const rowY = (row: 1 | 2) => (m.strip ? y.kernelTop + m.kernelH / 2 - pillH / 2 : y.kernelTop + (row === 1 ? 24 : 61));
   const gapY = m.strip ? y.kernelTop + m.kernelH / 2 : y.kernelTop + 24 + pillH + 6;
@@ -161,7 +178,12 @@ function layoutKernel(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, 
     const link = pill.hook === '' || pill.hook === 'route' ? target : ({ kind: 'chain', id: `${rootId}/chain/filter/${pill.hook}` } as const);
     // The chains of a hook are several tables'; PREROUTING has no filter table.
     const chain = pill.hook === 'PREROUTING' || pill.hook === 'POSTROUTING' ? ({ kind: 'chain', id: `${rootId}/chain/nat/${pill.hook}` } as const) : link;
-    const spoken = pill.hook === '' ? `Programs on ${host.name} itself` : pill.hook === 'route' ? `Routing tables of ${host.name}` : `netfilter hook ${pill.hook} on ${host.name}`;
+    const spoken =
+      pill.hook === ''
+        ? `Programs on ${host.name} itself`
+        : pill.hook === 'route'
+          ? `Routing tables of ${host.name}`
+          : `netfilter hook ${pill.hook} on ${host.name}`;
     addItem(draft, { kind: 'pill', id: itemId, rect, parent: id, target: chain, spoken, title: pill.title, short: pill.short, dot: m.strip });
     const rest = m.strip ? {} : { rest: aside(frame, (pill.row === 1 ? -1 : 1) * (pillH / 2 + 13)) };
     addPlace(draft, { id: placeId, point, item: itemId, ...rest, side: pill.row === 1 ? 'hook' : 'local', up: { to: id, from: point, via: [], at: point } });
@@ -185,13 +207,35 @@ function layoutKernel(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, 
     });
   const right = (hook: string) => get(hook).x + get(hook).w / 2;
   const left = (hook: string) => get(hook).x - get(hook).w / 2;
-  inner('a', [[right('PREROUTING'), mid(1)], [left('route'), mid(1)]]);
-  inner('b', [[right('route'), mid(1)], [left('FORWARD'), mid(1)]]);
-  inner('c', [[right('FORWARD'), mid(1)], [left('POSTROUTING'), mid(1)]]);
-  inner('d', [[get('route').x, rowY(1) + pillH], [get('INPUT').x, rowY(2)]]);
-  inner('e', [[right('INPUT'), mid(2)], [left(''), mid(2)]]);
-  inner('f', [[right(''), mid(2)], [left('OUTPUT'), mid(2)]]);
-  inner('g', [[right('OUTPUT'), mid(2)], [get('POSTROUTING').x + 8, mid(2)], [get('POSTROUTING').x + 8, rowY(1) + pillH]]);
+  inner('a', [
+    [right('PREROUTING'), mid(1)],
+    [left('route'), mid(1)],
+  ]);
+  inner('b', [
+    [right('route'), mid(1)],
+    [left('FORWARD'), mid(1)],
+  ]);
+  inner('c', [
+    [right('FORWARD'), mid(1)],
+    [left('POSTROUTING'), mid(1)],
+  ]);
+  inner('d', [
+    [get('route').x, rowY(1) + pillH],
+    [get('INPUT').x, rowY(2)],
+  ]);
+  inner('e', [
+    [right('INPUT'), mid(2)],
+    [left(''), mid(2)],
+  ]);
+  inner('f', [
+    [right(''), mid(2)],
+    [left('OUTPUT'), mid(2)],
+  ]);
+  inner('g', [
+    [right('OUTPUT'), mid(2)],
+    [get('POSTROUTING').x + 8, mid(2)],
+    [get('POSTROUTING').x + 8, rowY(1) + pillH],
+  ]);
 }
 
 function layoutBridge(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, y: Levels, bridge: DeviceView, rootId: string): void {
@@ -260,7 +304,14 @@ function layoutChips(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, y
       up: device.up,
       small: false,
     });
-    addPlace(draft, { id: device.id, point, item: device.id, rest: aside(frame, m.chipH / 2 + 14), side: 'chip', up: { to: hubId(rootId), from: point, via: [], at: point } });
+    addPlace(draft, {
+      id: device.id,
+      point,
+      item: device.id,
+      rest: aside(frame, m.chipH / 2 + 14),
+      side: 'chip',
+      up: { to: hubId(rootId), from: point, via: [], at: point },
+    });
     if (row > 0) return;
     draft.wires.push({
       id: `${device.id}/kernel`,
@@ -281,7 +332,15 @@ const spokenPod = (view: NetnsView, host: HostView): string =>
   `Pod ${view.title} in namespace ${view.namespace ?? 'default'}, ${view.ip === '' ? 'no address' : view.ip}, ${view.ready ? 'ready' : (view.phase ?? 'not ready')}, on ${host.name}`;
 
 /** Places of a pod's netns: its programs, its own kernel (all hooks in one), and loopback. */
-function podPlaces(draft: Draft, frame: Frame, pod: RoomInput['pods'][number] & { readonly tile: boolean }, item: string, programs: Point, stack: Point, eth: { readonly id: string } | undefined): void {
+function podPlaces(
+  draft: Draft,
+  frame: Frame,
+  pod: RoomInput['pods'][number] & { readonly tile: boolean },
+  item: string,
+  programs: Point,
+  stack: Point,
+  eth: { readonly id: string } | undefined,
+): void {
   const netns = pod.view.id;
   const rect = draft.itemById.get(item)?.rect;
   const flip = rect !== undefined && frame.flip;
@@ -295,7 +354,14 @@ function podPlaces(draft: Draft, frame: Frame, pod: RoomInput['pods'][number] & 
     ...rest(stack),
     ...(eth === undefined ? {} : { up: { to: eth.id, from: stack, via: [], at: draft.places.get(eth.id)?.point ?? stack } }),
   });
-  for (const device of pod.devices) if (!draft.places.has(device.id)) addPlace(draft, { id: device.id, point: device.type === 'loopback' ? programs : stack, item, up: { to: `${netns}#*`, from: programs, via: [], at: stack } });
+  for (const device of pod.devices)
+    if (!draft.places.has(device.id))
+      addPlace(draft, {
+        id: device.id,
+        point: device.type === 'loopback' ? programs : stack,
+        item,
+        up: { to: `${netns}#*`, from: programs, via: [], at: stack },
+      });
   if (pod.view.ip !== '') draft.itemByIp.set(pod.view.ip, item);
 }
 
@@ -368,7 +434,13 @@ function layoutPods(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, y:
       if (peer !== undefined) {
         const onBar = pointAt(frame, wireX, y.barTop + m.barH / 2);
         const bridged = bridge !== undefined && peer.master === bridge.id;
-        addPlace(draft, { id: peer.id, point: end, item: bridged ? bridge.id : hubId(rootId), up: { to: bridged ? bridge.id : hubId(rootId), from: end, via: [], at: onBar }, ...(bridged ? {} : { side: 'chip' as const }) });
+        addPlace(draft, {
+          id: peer.id,
+          point: end,
+          item: bridged ? bridge.id : hubId(rootId),
+          up: { to: bridged ? bridge.id : hubId(rootId), from: end, via: [], at: onBar },
+          ...(bridged ? {} : { side: 'chip' as const }),
+        });
         draft.wires.push({
           id: `${eth.id}|${peer.id}`,
           kind: 'veth',
@@ -380,12 +452,20 @@ function layoutPods(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, y:
           room: host.id,
           target: { kind: 'device', id: peer.id },
           spoken: `veth pair ${eth.name} of ${view.title} – ${peer.name} on ${host.name}`,
-          ...(row === 0 && !m.strip ? { label: { text: 'veth', at: pointAt(frame, middle + 6, y.podBottom + m.podChipH / 2 + (y.barTop - y.podBottom - m.podChipH / 2) / 2 + (frame.flip ? -4 : 4)), anchor: 'start' as const } } : {}),
+          ...(row === 0 && !m.strip
+            ? {
+                label: {
+                  text: 'veth',
+                  at: pointAt(frame, middle + 6, y.podBottom + m.podChipH / 2 + (y.barTop - y.podBottom - m.podChipH / 2) / 2 + (frame.flip ? -4 : 4)),
+                  anchor: 'start' as const,
+                },
+              }
+            : {}),
         });
       }
     }
     const programs = pointAt(frame, x + (m.strip ? m.cellW / 2 : 28), m.strip ? bottom - m.podH + 14 : bottom - (frame.flip ? 54 : 18));
-    const stack = pointAt(frame, middle, bottom - (m.strip ? 12 : 18));
+    const stack = pointAt(frame, middle, bottom - (m.strip ? 12 : frame.flip ? 54 : 18));
     podPlaces(draft, frame, { ...pod, tile: false }, view.id, programs, stack, eth);
   }
 }

@@ -1,8 +1,8 @@
 /** Services as a virtual layer: ovals above (below an upside-down room) with lines to their ready endpoints; they exist only as rules. */
 import type { ServiceView } from '../../world/views.ts';
 import { addItem, type Draft } from './draft.ts';
-import type { Plan } from './plan.ts';
 import { roomWidth } from './metrics.ts';
+import type { Plan } from './plan.ts';
 import type { Point, Rect } from './scene.ts';
 import type { Slots } from './slots.ts';
 
@@ -73,7 +73,15 @@ export function layoutServices(draft: Draft, services: readonly ServiceView[], p
   if (folded > 0) {
     const roof = (topRow?.bottomY ?? 0) - (topRow?.height ?? 0);
     const rect = { x: inTopRow * (width + m.roomGap), y: roof - m.serviceGap - m.serviceH, w: 120, h: m.serviceH };
-    addItem(draft, { kind: 'fold', id: 'services/more', rect, parent: undefined, target: undefined, spoken: `${folded} more Services`, title: `+${folded} Services` });
+    addItem(draft, {
+      kind: 'fold',
+      id: 'services/more',
+      rect,
+      parent: undefined,
+      target: undefined,
+      spoken: `${folded} more Services`,
+      title: `+${folded} Services`,
+    });
   }
 }
 

@@ -89,10 +89,17 @@ function bands(draft: Draft, plan: Plan, ends: readonly End[], vni: number, text
   for (const end of ends) {
     const x = end.rect.x + end.rect.w / 2;
     draft.wires.push(
-      tube(`${end.device.id}~${vni}`, end.device.id, end.device.id, vni, [
-        { x, y: end.rect.y + end.rect.h },
-        { x, y: bandY(end.row) },
-      ], false),
+      tube(
+        `${end.device.id}~${vni}`,
+        end.device.id,
+        end.device.id,
+        vni,
+        [
+          { x, y: end.rect.y + end.rect.h },
+          { x, y: bandY(end.row) },
+        ],
+        false,
+      ),
     );
   }
   for (const row of rows) {
@@ -101,14 +108,34 @@ function bands(draft: Draft, plan: Plan, ends: readonly End[], vni: number, text
     const y = bandY(row);
     const left = rows.length > 1 ? trunkX : (inRow[0] as End).rect.x + first.rect.w / 2;
     const label = row === rows[0] ? { text, at: { x: (inRow[0] as End).rect.x + first.rect.w / 2 + 24, y }, anchor: 'start' as const } : undefined;
-    draft.wires.push(tube(`vxlan${vni}/row${row}`, first.device.id, first.device.id, vni, [{ x: left, y }, { x: last.rect.x + last.rect.w / 2, y }], false, label));
+    draft.wires.push(
+      tube(
+        `vxlan${vni}/row${row}`,
+        first.device.id,
+        first.device.id,
+        vni,
+        [
+          { x: left, y },
+          { x: last.rect.x + last.rect.w / 2, y },
+        ],
+        false,
+        label,
+      ),
+    );
   }
   if (rows.length > 1) {
     draft.wires.push(
-      tube(`vxlan${vni}/trunk`, first.device.id, first.device.id, vni, [
-        { x: trunkX, y: bandY(rows[0] as number) },
-        { x: trunkX, y: bandY(rows[rows.length - 1] as number) },
-      ], false),
+      tube(
+        `vxlan${vni}/trunk`,
+        first.device.id,
+        first.device.id,
+        vni,
+        [
+          { x: trunkX, y: bandY(rows[0] as number) },
+          { x: trunkX, y: bandY(rows[rows.length - 1] as number) },
+        ],
+        false,
+      ),
     );
   }
 }

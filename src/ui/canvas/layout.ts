@@ -1,5 +1,5 @@
 /** From topology to scene: rooms side by side above their underlay, Services above, tunnels below. Pure, deterministic, linear; slots keep boxes where they were. */
-import type { DeviceView, NetnsView, Topology } from '../../world/views.ts';
+import type { Topology } from '../../world/views.ts';
 import { type Draft, type Frame, newDraft } from './draft.ts';
 import { layoutOutside } from './layout-outside.ts';
 import { chipRowsNeeded, layoutRoom, type RoomInput, roomHeight, rowsNeeded } from './layout-room.ts';
@@ -17,7 +17,7 @@ export interface LayoutOptions {
   readonly slots?: Slots;
   /** Boxes a person has moved, by item id. */
   readonly positions?: Readonly<Record<string, readonly [number, number]>>;
-  /** Only these pods (netns ids) are drawn; the rooms say how many more there are. */
+  /** Where a node's pods do not fit into one row only these (netns ids) are sure to be drawn; the room says how many more there are. */
   readonly show?: ReadonlySet<string>;
   /** Only these Services (object keys) are drawn. */
   readonly showServices?: ReadonlySet<string>;
@@ -37,12 +37,17 @@ function groupBy<T>(items: readonly T[], key: (item: T) => string): ReadonlyMap<
   return groups;
 }
 
-/** Shown pods only: their slots close up, in order, so that a small picture has no holes. */
-function closeUp(pods: readonly { readonly view: NetnsView; readonly slot: number; readonly devices: readonly DeviceView[] }[]): RoomInput['pods'] {
-  return [...pods].sort((a, b) => a.slot - b.slot).map((pod, slot) => ({ ...pod, slot }));
+type Pods = RoomInput['pods'];
+
+/** Those to show, and others until a row is full; slots close up, so that a small picture has no holes. */
+function aRow(all: Pods, show: ReadonlySet<string>, columns: number): Pods {
+  const wanted = all.filter((pod) => show.has(pod.view.id));
+  const others = all.filter((pod) => !show.has(pod.view.id)).sort((a, b) => a.slot - b.slot);
+  const chosen = [...wanted, ...others.slice(0, Math.max(0, columns - wanted.length))];
+  return chosen.sort((a, b) => a.slot - b.slot).map((pod, slot) => ({ ...pod, slot }));
 }
 
-function roomInputs(topology: Topology, slots: Slots, show: ReadonlySet<string> | undefined): RoomInput[] {
+function roomInputs(topology: Topology, slots: Slots, show: ReadonlySet<string> | undefined, m: Metrics): RoomInput[] {
   const netnses = groupBy(topology.netnses, (netns) => netns.hostId);
   const devices = groupBy(topology.devices, (device) => device.netns);
   return topology.hosts
@@ -53,8 +58,15 @@ function roomInputs(topology: Topology, slots: Slots, show: ReadonlySet<string> 
       const all = own
         .filter((netns) => netns.type === 'pod')
         .map((view) => ({ view, slot: slots.pods.get(view.id) ?? 0, devices: devices.get(view.id) ?? [] }));
-      const pods = show === undefined ? all : closeUp(all.filter((pod) => show.has(pod.view.id)));
-      return { host, root, rootDevices: root === undefined ? [] : (devices.get(root.id) ?? []), pods, folded: all.length - pods.length, tiles: show === undefined && slots.tiles };
+      const pods = show === undefined ? all : aRow(all, show, m.columns);
+      return {
+        host,
+        root,
+        rootDevices: root === undefined ? [] : (devices.get(root.id) ?? []),
+        pods,
+        folded: all.length - pods.length,
+        tiles: show === undefined && slots.tiles,
+      };
     });
 }
 
@@ -111,7 +123,7 @@ const depth: Readonly<Record<Item['kind'], number>> = { room: 0, kernel: 1, bar:
 export function buildScene(topology: Topology, options: LayoutOptions): Scene {
   const m = options.density === 'full' ? fullMetrics : compactMetrics;
   const slots = options.slots ?? assignSlots(topology);
-  const inputs = roomInputs(topology, slots, options.show);
+  const inputs = roomInputs(topology, slots, options.show, m);
   const draft: Draft = newDraft();
   const plan = makePlan(inputs, m, options, inputs.length);
   for (const row of plan.rowPlans) {
@@ -120,8 +132,17 @@ export function buildScene(topology: Topology, options: LayoutOptions): Scene {
   layoutOutside(draft, topology, plan);
   layoutTunnels(draft, topology, plan);
   const services = options.showServices;
-  layoutServices(draft, services === undefined ? topology.services : topology.services.filter((service) => services.has(service.objectKey)), plan, slots, services !== undefined);
-  const items = draft.items.map((item, index) => ({ item, index })).sort((a, b) => depth[a.item.kind] - depth[b.item.kind] || a.index - b.index).map((one) => one.item);
+  layoutServices(
+    draft,
+    services === undefined ? topology.services : topology.services.filter((service) => services.has(service.objectKey)),
+    plan,
+    slots,
+    services !== undefined,
+  );
+  const items = draft.items
+    .map((item, index) => ({ item, index }))
+    .sort((a, b) => depth[a.item.kind] - depth[b.item.kind] || a.index - b.index)
+    .map((one) => one.item);
   const rects = items.filter((item) => item.parent === undefined).map((item) => item.rect);
   return {
     density: options.density,

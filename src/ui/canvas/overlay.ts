@@ -19,11 +19,19 @@ export interface View {
   readonly ratio: number;
 }
 
+/** CSS font families. */
+export interface Fonts {
+  readonly sans: string;
+  readonly mono: string;
+}
+
 export interface Marks {
   /** Item ids. */
   readonly selected: string | undefined;
   readonly focused: string | undefined;
   readonly hovered: string | undefined;
+  /** Items that the selected or hovered one may reach (the Policy lens). */
+  readonly reach?: readonly string[];
 }
 
 /** Above this many packets only the current one has letters. */
@@ -36,6 +44,8 @@ interface Life {
   /** Hop index to the drawn way that leads to it. */
   readonly ways: ReadonlyMap<number, Path2D>;
   readonly ends: readonly string[];
+  /** All but the boxes and words on the way: lines drawn within it seem to pass behind them. */
+  readonly behind: Path2D;
 }
 
 const noMarks: Marks = { selected: undefined, focused: undefined, hovered: undefined };
@@ -62,7 +72,7 @@ export class Overlay {
   #scene: Scene | undefined;
   #journey: Journey | undefined;
   #palette: Palette;
-  #monoFont: string;
+  #fonts: Fonts;
   #view: View = { x: 0, y: 0, zoom: 1, width: 0, height: 0, ratio: 1 };
   #marks: Marks = noMarks;
   #atlas: SpriteAtlas | undefined;
@@ -71,14 +81,14 @@ export class Overlay {
   #life: Life | undefined;
   #ending: { readonly hop: number; readonly service: string; readonly pod: string } | undefined;
 
-  constructor(canvas: HTMLCanvasElement, playback: PlaybackSource, palette: Palette, monoFont: string) {
+  constructor(canvas: HTMLCanvasElement, playback: PlaybackSource, palette: Palette, fonts: Fonts) {
     const context = canvas.getContext('2d');
     if (context === null) throw new Error('this browser draws no canvas');
     this.#canvas = canvas;
     this.#context = context;
     this.#playback = playback;
     this.#palette = palette;
-    this.#monoFont = monoFont;
+    this.#fonts = fonts;
   }
 
   setScene(scene: Scene): void {
@@ -92,9 +102,9 @@ export class Overlay {
     this.#journey = undefined;
   }
 
-  setPalette(palette: Palette, monoFont: string): void {
+  setPalette(palette: Palette, fonts: Fonts): void {
     this.#palette = palette;
-    this.#monoFont = monoFont;
+    this.#fonts = fonts;
     this.#atlas = undefined;
   }
 
@@ -135,7 +145,7 @@ export class Overlay {
     const scene = this.#scene;
     const journey = this.journey();
     if (scene === undefined || journey === undefined || width === 0) return;
-    if (scene.tiles.length > 0) drawTiles(context, scene, this.#view, this.#palette, this.#monoFont);
+    if (scene.tiles.length > 0) drawTiles(context, scene, this.#view, this.#palette, this.#fonts.mono, this.#fonts.sans);
     context.setTransform(ratio * zoom, 0, 0, ratio * zoom, ratio * x, ratio * y);
     const position = this.#playback.position();
     this.#drawStory(context, journey, position);
@@ -165,8 +175,36 @@ export class Overlay {
       return layers.flatMap((layer) => (layer.protocol === 'ipv4' ? [layer.src, layer.dst] : []));
     });
     const items = [...new Set(ends.map((ip) => journey.scene.itemByIp.get(ip)).filter((id) => id !== undefined))];
-    this.#life = { first: life[0] ?? index, ways, ends: items };
+    this.#life = { first: life[0] ?? index, ways, ends: items, behind: this.#behind(journey, life, items) };
     return this.#life;
+  }
+
+  #behind(journey: Journey, life: readonly number[], ends: readonly string[]): Path2D {
+    const { scene } = journey;
+    const touched = new Set<string>(ends);
+    for (const hop of life) {
+      for (
+        let item = scene.itemById.get(journey.itemOf(hop) ?? '');
+        item !== undefined;
+        item = item.parent === undefined ? undefined : scene.itemById.get(item.parent)
+      )
+        touched.add(item.id);
+    }
+    const path = new Path2D();
+    const { x, y, w, h } = scene.bounds;
+    path.rect(x - w - 5_000, y - h - 5_000, w * 3 + 10_000, h * 3 + 10_000);
+    for (const item of scene.items) {
+      if (item.kind === 'bar' && touched.has(item.id)) {
+        const letters = Math.max(1, 1 / this.#view.zoom);
+        const title = item.title.length * 7.4 * letters + 14;
+        const detail = item.detail.length * 6.5 * letters + 14;
+        path.rect(item.rect.x, item.rect.y, title, item.rect.h);
+        if (item.detail !== '') path.rect(item.rect.x + item.rect.w - detail, item.rect.y, detail, item.rect.h);
+      } else if ((item.kind === 'chip' || (item.kind === 'pill' && !item.dot)) && item.parent !== undefined && touched.has(item.parent)) {
+        path.roundRect(item.rect.x, item.rect.y, item.rect.w, item.rect.h, roundness(item));
+      }
+    }
+    return path;
   }
 
   /** The current packet's way, its ends, the box where it is, and the tunnel or Service it makes use of. */
@@ -178,6 +216,8 @@ export class Overlay {
     const tone = this.#palette[this.#capsule(index).tone];
     const life = this.#lifeOf(journey, index);
     const thin = 1 / Math.max(0.5, this.#view.zoom);
+    context.save();
+    context.clip(life.behind, 'evenodd');
     for (const id of life.ends) {
       const item = journey.scene.itemById.get(id);
       if (item !== undefined && item.kind === 'pod') this.#ring(context, item, this.#palette.l3, 2 * thin, 0);
@@ -199,6 +239,7 @@ export class Overlay {
       context.lineWidth = 4.5 * thin;
       context.stroke(moving);
     }
+    context.restore();
     context.globalAlpha = 1;
     if (isTunnelled(hop)) this.#drawTunnel(context, journey.scene, hop);
     if (hop.event.step.kind === 'translated') this.#drawService(context, journey, index, hop);
@@ -287,6 +328,7 @@ export class Overlay {
       this.#ring(context, under, this.#palette.mute, 1.4 * thin, 2 * thin);
       context.globalAlpha = 1;
     }
+    this.#drawReach(context, scene, item(hovered) ?? item(selected));
     const chosen = item(selected);
     if (chosen !== undefined) this.#ring(context, chosen, this.#palette.sel, 2 * thin, 3 * thin);
     const focus = item(focused);
@@ -297,12 +339,35 @@ export class Overlay {
     }
   }
 
+  #drawReach(context: CanvasRenderingContext2D, scene: Scene, from: Item | undefined): void {
+    if (from === undefined || this.#marks.reach === undefined) return;
+    const a = { x: from.rect.x + from.rect.w / 2, y: from.rect.y + from.rect.h / 2 };
+    context.strokeStyle = this.#palette.l7;
+    context.fillStyle = this.#palette.l7;
+    context.lineWidth = 1.6 / Math.max(0.5, this.#view.zoom);
+    for (const id of this.#marks.reach) {
+      const to = scene.itemById.get(id);
+      if (to === undefined || to === from) continue;
+      const b = { x: to.rect.x + to.rect.w / 2, y: to.rect.y + to.rect.h / 2 };
+      const lift = Math.min(90, 20 + Math.abs(b.x - a.x) * 0.14);
+      context.globalAlpha = 0.7;
+      context.beginPath();
+      context.moveTo(a.x, a.y);
+      context.quadraticCurveTo((a.x + b.x) / 2, Math.min(a.y, b.y) - lift, b.x, b.y);
+      context.stroke();
+      context.globalAlpha = 1;
+      context.beginPath();
+      context.arc(b.x, b.y, 3.5, 0, Math.PI * 2);
+      context.fill();
+    }
+  }
+
   #drawPackets(context: CanvasRenderingContext2D, journey: Journey, position: { readonly index: number; readonly fraction: number }): void {
     const { ratio, zoom, x, y, width, height } = this.#view;
     const grown = Math.max(MIN_CAPSULE_SCALE, Math.min(MAX_CAPSULE_SCALE, zoom));
     const scale = Math.round(grown * 4) / 4;
     if (this.#atlas === undefined || this.#atlasScale !== scale * ratio) {
-      this.#atlas = new SpriteAtlas(this.#palette, this.#monoFont, scale * ratio);
+      this.#atlas = new SpriteAtlas(this.#palette, this.#fonts.mono, scale * ratio);
       this.#atlasScale = scale * ratio;
     }
     const atlas = this.#atlas;
@@ -320,7 +385,7 @@ export class Overlay {
         context.fillRect((px - 4) * ratio, (py - 2) * ratio, 8 * ratio, 4 * ratio);
         return;
       }
-      const sprite = atlas.get(capsule);
+      const sprite = atlas.get(capsule, capsule.dropped && px + capsule.w * scale > width);
       // Whole device pixels keep letters sharp while they move.
       const dx = Math.round((px - sprite.anchorX * scale) * ratio);
       const dy = Math.round((py - sprite.anchorY * scale) * ratio);

@@ -10,7 +10,19 @@ function capsuleShapes(journey: Journey, index: number, at: Point): Shape[] {
   if (hop === undefined) return [];
   const capsule = capsuleOf(hop);
   const { w, h, label, tone } = capsule;
-  const letters = (x: number, anchor: 'start' | 'middle', fill: 'on-fill' | typeof tone): Shape => ({ type: 'text', x, y: at.y, text: label, size: 10.5, weight: 700, mono: true, fill, anchor, lod: 'nmlf', centred: true });
+  const letters = (x: number, anchor: 'start' | 'middle', fill: 'on-fill' | typeof tone): Shape => ({
+    type: 'text',
+    x,
+    y: at.y,
+    text: label,
+    size: 10.5,
+    weight: 700,
+    mono: true,
+    fill,
+    anchor,
+    lod: 'nmlf',
+    centred: true,
+  });
   if (capsule.dropped) {
     return [
       { type: 'circle', x: at.x, y: at.y, r: 15, fill: 'drop' },
@@ -25,7 +37,13 @@ function capsuleShapes(journey: Journey, index: number, at: Point): Shape[] {
     { type: 'rect', x: left, y: at.y - 10, w: innerW, h: 20, r: 10, fill, stroke: tone, width: 1.8 },
     letters(left + innerW / 2 + (capsule.reply ? 7 : 0), 'middle', capsule.reply ? 'on-fill' : tone),
   ];
-  if (capsule.reply) inside.push({ type: 'path', d: `M${left + 14} ${at.y + 3}h-5l2.5 -2.5M${left + 9} ${at.y + 3}l2.5 2.5M${left + 14} ${at.y + 3}v-5`, stroke: 'on-fill', width: 1.4 });
+  if (capsule.reply)
+    inside.push({
+      type: 'path',
+      d: `M${left + 14} ${at.y + 3}h-5l2.5 -2.5M${left + 9} ${at.y + 3}l2.5 2.5M${left + 14} ${at.y + 3}v-5`,
+      stroke: 'on-fill',
+      width: 1.4,
+    });
   if (!capsule.tunnelled) return inside;
   return [
     { type: 'rect', x: at.x - w / 2, y: at.y - h / 2, w, h, r: h / 2, fill: 'tun' },
@@ -45,10 +63,18 @@ export function paintMoment(journey: Journey, index: number): Shape[] {
     const track = journey.track(step);
     if (track === undefined) continue;
     const past = step <= index;
-    shapes.push({ type: 'path', d: pathData(track.points, false), stroke: tone, width: past ? 3 : 1.4, opacity: past ? 0.28 : 0.4, ...(past ? {} : { dash: '1 6' }) });
+    shapes.push({
+      type: 'path',
+      d: pathData(track.points, false),
+      stroke: tone,
+      width: past ? 3 : 1.4,
+      opacity: past ? 0.28 : 0.4,
+      ...(past ? {} : { dash: '1 6' }),
+    });
   }
   if (isTunnelled(hop)) {
-    for (const wire of journey.scene.wires) if (wire.kind === 'tunnel') shapes.push({ type: 'path', d: pathData(wire.points, wire.curve), stroke: 'tun', width: 20, opacity: 0.16 });
+    for (const wire of journey.scene.wires)
+      if (wire.kind === 'tunnel') shapes.push({ type: 'path', d: pathData(wire.points, wire.curve), stroke: 'tun', width: 20, opacity: 0.16 });
   }
   const item = journey.scene.itemById.get(journey.itemOf(index) ?? '');
   if (item !== undefined && item.kind !== 'room') {

@@ -1,7 +1,8 @@
 /** What each box and wire looks like, as shapes in scene units; the one place where the visual language is drawn. */
-import { podName, shortAddress, shortName, tinyName } from './short-name.ts';
+
 import type { BarItem, ChipItem, FoldItem, Item, KernelItem, OutsideItem, PillItem, PodItem, Point, RoomItem, ServiceItem, Wire } from './scene.ts';
 import type { Lod, Paint, Shape, Token } from './shape.ts';
+import { podName, shortAddress, shortName, tinyName } from './short-name.ts';
 
 interface TextStyle {
   readonly size?: number;
@@ -12,6 +13,7 @@ interface TextStyle {
   readonly lod?: Lod;
   readonly halo?: Token;
   readonly centred?: boolean;
+  readonly fit?: number;
 }
 
 const text = (x: number, y: number, words: string, style: TextStyle = {}): Shape => ({
@@ -27,6 +29,7 @@ const text = (x: number, y: number, words: string, style: TextStyle = {}): Shape
   ...(style.anchor === undefined ? {} : { anchor: style.anchor }),
   ...(style.halo === undefined ? {} : { halo: style.halo }),
   ...(style.centred === undefined ? {} : { centred: style.centred }),
+  ...(style.fit === undefined ? {} : { fit: style.fit }),
 });
 
 const group = (children: readonly Shape[], cls?: string): Shape => ({ type: 'group', children, ...(cls === undefined ? {} : { cls }) });
@@ -72,9 +75,15 @@ function pod(item: PodItem): Shape {
   if (item.size === 'small') {
     return group([
       box,
-      text(x + w / 2, top + 15, name.join('-').length <= 10 ? name.join('-') : (name[0] ?? ''), { size: 11.5, weight: 600, anchor: 'middle', lod: 'n' }),
-      text(x + w / 2, top + 21, name[0] ?? '', { size: 10.5, weight: 600, anchor: 'middle', lod: 'm' }),
-      text(x + w / 2, top + 28.5, shortAddress(address, 11), { mono: true, fill: 'mute', anchor: 'middle' }),
+      text(x + w / 2, top + 15, name.join('-').length <= 10 ? name.join('-') : (name[0] ?? ''), {
+        size: 11.5,
+        weight: 600,
+        anchor: 'middle',
+        lod: 'n',
+        fit: w - 8,
+      }),
+      text(x + w / 2, top + 21, name[0] ?? '', { size: 10.5, weight: 600, anchor: 'middle', lod: 'm', fit: w - 8 }),
+      text(x + w / 2, top + 28.5, shortAddress(address, 11), { mono: true, fill: 'mute', anchor: 'middle', fit: w - 8 }),
     ]);
   }
   const running = view.phase === 'Running' || view.phase === undefined;
@@ -87,9 +96,9 @@ function pod(item: PodItem): Shape {
   const fits = name.join('-').length <= 10;
   return group([
     box,
-    text(x + 9, top + 18, fits ? name.join('-') : (name[0] ?? ''), { size: 11.5, weight: 600 }),
-    text(x + 9, top + 24, name[0] ?? '', { size: 10.5, weight: 600, lod: 'm' }),
-    text(x + 9, top + 33, shortAddress(address, 11), { mono: true, fill: 'mute' }),
+    text(x + 9, top + 18, fits ? name.join('-') : (name[0] ?? ''), { size: 11.5, weight: 600, fit: w - 16 }),
+    text(x + 9, top + 24, name[0] ?? '', { size: 10.5, weight: 600, lod: 'm', fit: w - 16 }),
+    text(x + 9, top + 33, shortAddress(address, 11), { mono: true, fill: 'mute', fit: w - 16 }),
     ...dots,
     ...(fits || apps.length > 1 ? [] : [text(x + w - 8, dotY, name[1] ?? '', { mono: true, fill: 'mute', anchor: 'end', centred: true })]),
   ]);
@@ -144,8 +153,8 @@ function pill(item: PillItem): Shape {
   const local = item.title === 'process';
   return group([
     { type: 'rect', x, y, w, h, r: h / 2, fill: local ? 'panel' : 'soft', stroke: 'line', ...(local ? { dash: '3 3' } : {}) },
-    text(middle.x, middle.y, item.title, { mono: true, anchor: 'middle', centred: true }),
-    text(middle.x, middle.y, item.short, { mono: true, anchor: 'middle', centred: true, lod: 'm' }),
+    text(middle.x, middle.y, item.title, { mono: true, anchor: 'middle', centred: true, fit: w - 10 }),
+    text(middle.x, middle.y, item.short, { mono: true, anchor: 'middle', centred: true, lod: 'm', fit: w - 8 }),
   ]);
 }
 
@@ -171,8 +180,8 @@ function outside(item: OutsideItem): Shape {
     { type: 'rect', x, y, w, h, r: 10, fill: 'panel', stroke: 'line', width: 1.3 },
     text(x + 12, line, shortName(item.title, 9), { size: 12, weight: 600 }),
     text(x + 12, y + h / 2, shortName(item.title, 9), { size: 11, weight: 600, centred: true, lod: 'm' }),
-    text(x + w - 12, line, item.ip, { mono: true, fill: 'mute', anchor: 'end' }),
-    ...(two ? [text(x + 12, y + 34, item.note, { fill: 'mute' })] : []),
+    text(x + w - 12, line, item.ip, { mono: true, fill: 'mute', anchor: 'end', fit: w - 76 }),
+    ...(two ? [text(x + 12, y + 34, item.note, { fill: 'mute', fit: w - 24 })] : []),
   ]);
 }
 
@@ -240,10 +249,7 @@ function wireLabel(wire: Wire, { text: words, at, anchor }: NonNullable<Wire['la
   if (wire.kind !== 'tunnel') return [text(at.x, at.y, words, { mono: true, fill: 'mute', anchor })];
   const w = words.length * 6.4 + 14;
   const x = anchor === 'middle' ? at.x - w / 2 : at.x - 7;
-  return [
-    { type: 'rect', x, y: at.y - 9, w, h: 18, r: 9, fill: 'bg' },
-    text(at.x, at.y, words, { mono: true, fill: 'tun', anchor, centred: true }),
-  ];
+  return [{ type: 'rect', x, y: at.y - 9, w, h: 18, r: 9, fill: 'bg' }, text(at.x, at.y, words, { mono: true, fill: 'tun', anchor, centred: true })];
 }
 
 export function paintWire(wire: Wire): Shape {
@@ -252,11 +258,7 @@ export function paintWire(wire: Wire): Shape {
   switch (wire.kind) {
     case 'tunnel':
       return group(
-        [
-          { type: 'path', d, stroke: 'tun', width: 20, opacity: 0.15 },
-          { type: 'path', d, stroke: 'tun', width: 1.4, opacity: 0.8 },
-          ...label,
-        ],
+        [{ type: 'path', d, stroke: 'tun', width: 20, opacity: 0.15 }, { type: 'path', d, stroke: 'tun', width: 1.4, opacity: 0.8 }, ...label],
         'tunnel',
       );
     case 'service-line':

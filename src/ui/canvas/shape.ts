@@ -24,7 +24,15 @@ export type Shape =
       readonly dash?: string;
       readonly opacity?: number;
     }
-  | { readonly type: 'circle'; readonly x: number; readonly y: number; readonly r: number; readonly fill?: Paint; readonly stroke?: Paint; readonly width?: number }
+  | {
+      readonly type: 'circle';
+      readonly x: number;
+      readonly y: number;
+      readonly r: number;
+      readonly fill?: Paint;
+      readonly stroke?: Paint;
+      readonly width?: number;
+    }
   | {
       readonly type: 'path';
       readonly d: string;
@@ -50,6 +58,8 @@ export type Shape =
       readonly halo?: Token;
       /** Middle of the line box instead of baseline: text that grows with distance stays centred. */
       readonly centred?: boolean;
+      /** Scene units it may take: where the face at hand is wider, letters are squeezed. */
+      readonly fit?: number;
     }
   /** `cls` marks groups that a lens dims or shows. */
   | { readonly type: 'group'; readonly id?: string; readonly cls?: string; readonly title?: string; readonly children: readonly Shape[] };
@@ -75,7 +85,8 @@ export interface Inks {
 
 /** For pages: tokens are CSS variables, letters grow by `--k`, and CSS hides what is too small. */
 export const cssInks: Inks = {
-  colour: (paint) => (typeof paint === 'string' ? `var(--${paint})` : `color-mix(in srgb, var(--${paint.token}) ${Math.round(paint.part * 100)}%, var(--${paint.over}))`),
+  colour: (paint) =>
+    typeof paint === 'string' ? `var(--${paint})` : `color-mix(in srgb, var(--${paint.token}) ${Math.round(paint.part * 100)}%, var(--${paint.over}))`,
   fontSize: (size) => `calc(${size}px * var(--k, 1))`,
   sans: 'var(--font-sans)',
   mono: 'var(--font-mono)',
@@ -85,7 +96,10 @@ export const cssInks: Inks = {
 
 const round = (value: number) => String(Math.round(value * 100) / 100);
 
-function strokes(shape: { readonly fill?: Paint; readonly stroke?: Paint; readonly width?: number; readonly dash?: string; readonly opacity?: number }, inks: Inks): Record<string, string> {
+function strokes(
+  shape: { readonly fill?: Paint; readonly stroke?: Paint; readonly width?: number; readonly dash?: string; readonly opacity?: number },
+  inks: Inks,
+): Record<string, string> {
   return {
     fill: shape.fill === undefined ? 'none' : inks.colour(shape.fill),
     ...(shape.stroke === undefined ? {} : { stroke: inks.colour(shape.stroke), 'stroke-width': round(shape.width ?? 1.2) }),
@@ -119,6 +133,7 @@ export function toElement(shape: Shape, inks: Inks): ElementSpec | undefined {
           'font-family': shape.mono === true ? inks.mono : inks.sans,
           'font-size': inks.fontSize(shape.size),
           fill: inks.colour(shape.fill),
+          ...(inks.classes && shape.fit !== undefined ? { 'data-fit': round(shape.fit) } : {}),
           ...(shape.centred === true ? { 'dominant-baseline': 'central' } : {}),
           ...(shape.halo === undefined ? {} : { stroke: inks.colour(shape.halo), 'stroke-width': '4', 'stroke-linejoin': 'round', 'paint-order': 'stroke' }),
           ...(inks.classes && shape.lod !== 'nmlf' ? { class: [...shape.lod].map((letter) => `lod-${letter}`).join(' ') } : {}),

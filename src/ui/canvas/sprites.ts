@@ -54,7 +54,8 @@ function drawInner(context: CanvasRenderingContext2D, capsule: Capsule, palette:
   context.stroke();
 }
 
-function drawDropped(context: CanvasRenderingContext2D, capsule: Capsule, palette: Palette, font: string): void {
+function drawDropped(context: CanvasRenderingContext2D, capsule: Capsule, palette: Palette, font: string, mirrored: boolean): void {
+  const x = mirrored ? -22 : 22;
   context.beginPath();
   context.arc(0, 0, 15, 0, Math.PI * 2);
   context.fillStyle = palette.drop;
@@ -69,14 +70,14 @@ function drawDropped(context: CanvasRenderingContext2D, capsule: Capsule, palett
   context.lineTo(-6, 6);
   context.stroke();
   context.font = `700 11px ${font}`;
-  context.textAlign = 'left';
+  context.textAlign = mirrored ? 'right' : 'left';
   context.textBaseline = 'middle';
   context.lineWidth = 4;
   context.lineJoin = 'round';
   context.strokeStyle = palette.bg;
-  context.strokeText(capsule.label, 22, 0.5);
+  context.strokeText(capsule.label, x, 0.5);
   context.fillStyle = palette.drop;
-  context.fillText(capsule.label, 22, 0.5);
+  context.fillText(capsule.label, x, 0.5);
 }
 
 export class SpriteAtlas {
@@ -92,20 +93,21 @@ export class SpriteAtlas {
     this.#scale = scale;
   }
 
-  get(capsule: Capsule): Sprite {
-    const key = capsuleKey(capsule);
+  /** `mirrored`: a dropped packet's words stand at its left, for the right edge of the picture. */
+  get(capsule: Capsule, mirrored = false): Sprite {
+    const key = mirrored ? `m${capsuleKey(capsule)}` : capsuleKey(capsule);
     const found = this.#sprites.get(key);
     if (found !== undefined) return found;
     if (this.#sprites.size >= MAX_SPRITES) {
       const oldest = this.#sprites.keys().next().value;
       if (oldest !== undefined) this.#sprites.delete(oldest);
     }
-    const made = this.#draw(capsule);
+    const made = this.#draw(capsule, mirrored);
     this.#sprites.set(key, made);
     return made;
   }
 
-  #draw(capsule: Capsule): Sprite {
+  #draw(capsule: Capsule, mirrored: boolean): Sprite {
     const image = document.createElement('canvas');
     const context = image.getContext('2d') as CanvasRenderingContext2D;
     context.font = `700 ${FONT_PX}px ${this.#font}`;
@@ -113,13 +115,13 @@ export class SpriteAtlas {
     const letters = context.measureText(capsule.label).width;
     const inner = letters + (capsule.reply ? 14 : 0) + 20;
     const w = capsule.dropped ? 30 + 10 + letters * 1.06 : capsule.tunnelled ? inner + 30 : inner;
-    const left = capsule.dropped ? 15 : w / 2;
+    const left = capsule.dropped ? (mirrored ? w - 15 : 15) : w / 2;
     image.width = Math.ceil((w + 2 * MARGIN) * this.#scale);
     image.height = Math.ceil((capsule.h + 2 * MARGIN) * this.#scale);
     context.scale(this.#scale, this.#scale);
     context.translate(left + MARGIN, capsule.h / 2 + MARGIN);
     if (capsule.dropped) {
-      drawDropped(context, capsule, this.#palette, this.#font);
+      drawDropped(context, capsule, this.#palette, this.#font, mirrored);
     } else {
       context.shadowColor = 'rgba(0, 0, 0, 0.28)';
       context.shadowBlur = 6 * this.#scale;

@@ -5,8 +5,8 @@ import type { Lens } from './contract.ts';
 import { Journey } from './journey.ts';
 import { buildScene, type LayoutOptions } from './layout.ts';
 import { lensOpacity } from './lens.ts';
-import { paintMoment } from './paint-moment.ts';
 import { paintAll } from './paint.ts';
+import { paintMoment } from './paint-moment.ts';
 import type { Scene } from './scene.ts';
 import { cssInks, type ElementSpec, type Inks, toElement } from './shape.ts';
 
@@ -56,7 +56,8 @@ const faded = (element: ElementSpec | undefined, opacity: number): ElementSpec |
 /** The SVG of a scene that is laid out already. */
 export function sceneSvg(scene: Scene, options: SvgOptions = {}): string {
   const theme = options.theme ?? 'light';
-  const inks: Inks = options.variables === true ? { ...cssInks, fontSize: (size) => `${size}px`, shows: (lod) => lod.includes('n'), classes: false } : fileInks(theme);
+  const inks: Inks =
+    options.variables === true ? { ...cssInks, fontSize: (size) => `${size}px`, shows: (lod) => lod.includes('n'), classes: false } : fileInks(theme);
   const margin = options.margin ?? 24;
   const { bounds } = scene;
   const moment = options.hops === undefined || options.index === undefined ? [] : paintMoment(new Journey(scene, options.hops), options.index);

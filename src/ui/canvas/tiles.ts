@@ -1,8 +1,9 @@
 /** Draws pods as tiles on a canvas, for worlds with more pods than boxes can be: one path for all grounds, letters only where they can be read. */
 import type { Palette } from '../theme/palette.ts';
+import { LOW_ZOOM } from './lod.ts';
 import type { View } from './overlay.ts';
-import { tinyName } from './short-name.ts';
 import type { Rect, Scene, TileGrid } from './scene.ts';
+import { shortName, tinyName } from './short-name.ts';
 
 /** Letters are drawn on tiles that are at least this wide on screen, in px. */
 const LETTER_WIDTH = 44;
@@ -20,7 +21,7 @@ function boundsOf(grid: TileGrid): Rect {
 }
 
 /** Draws into a context whose transform is the identity in device pixels. */
-export function drawTiles(context: CanvasRenderingContext2D, scene: Scene, view: View, palette: Palette, monoFont: string): void {
+export function drawTiles(context: CanvasRenderingContext2D, scene: Scene, view: View, palette: Palette, monoFont: string, sansFont: string): void {
   context.setTransform(view.ratio * view.zoom, 0, 0, view.ratio * view.zoom, view.ratio * view.x, view.ratio * view.y);
   const grids = scene.tiles.filter((grid) => visible(view, boundsOf(grid)));
   const lettered = (scene.tiles[0]?.w ?? 0) * view.zoom >= LETTER_WIDTH;
@@ -32,7 +33,6 @@ export function drawTiles(context: CanvasRenderingContext2D, scene: Scene, view:
       if (pod === undefined) continue;
       const { x, y, w, h } = pod.rect;
       (pod.view.ready ? ready : unready).rect(x, y, w, h);
-      if (!pod.view.ready) unready.rect(x, y, w, h);
     }
   }
   context.fillStyle = palette.panel;
@@ -55,7 +55,10 @@ export function drawTiles(context: CanvasRenderingContext2D, scene: Scene, view:
     }
   }
   context.globalAlpha = 1;
-  if (!lettered) return;
+  if (!lettered) {
+    drawTitles(context, scene, grids, view, palette, sansFont);
+    return;
+  }
   const size = Math.max(10.5, 10.5 / view.zoom);
   context.font = `500 ${size}px ${monoFont}`;
   context.textAlign = 'center';
@@ -67,5 +70,27 @@ export function drawTiles(context: CanvasRenderingContext2D, scene: Scene, view:
       letters += 1;
       context.fillText(tinyName(pod.view.title), pod.rect.x + pod.rect.w / 2 + 1, pod.rect.y + pod.rect.h / 2 + 0.5);
     }
+  }
+}
+
+/** From afar: the nodes' names over their pods. */
+function drawTitles(context: CanvasRenderingContext2D, scene: Scene, grids: readonly TileGrid[], view: View, palette: Palette, sansFont: string): void {
+  if (view.zoom >= LOW_ZOOM) return;
+  const size = 11.5 / view.zoom;
+  context.font = `700 ${size}px ${sansFont}`;
+  context.textAlign = 'center';
+  context.textBaseline = 'middle';
+  for (const grid of grids) {
+    const room = scene.itemById.get(grid.room);
+    if (room?.kind !== 'room') continue;
+    const name = shortName(room.title, Math.max(3, Math.floor(room.rect.w / (size * 0.62))));
+    const at = { x: room.rect.x + room.rect.w / 2, y: room.rect.y + room.rect.h * 0.42 };
+    const w = context.measureText(name).width + size;
+    context.fillStyle = palette.room;
+    context.beginPath();
+    context.roundRect(at.x - w / 2, at.y - size * 0.85, w, size * 1.7, size * 0.6);
+    context.fill();
+    context.fillStyle = palette.ink;
+    context.fillText(name, at.x, at.y);
   }
 }

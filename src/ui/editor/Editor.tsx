@@ -1,6 +1,9 @@
 /** The editor pane: coloured text at once, Monaco when somebody reaches for it, a plain text field where fingers type. */
 import { useCallback, useEffect, useRef, useState } from 'react';
+import { ScrollRegion } from '../shell/ScrollRegion.tsx';
+import { MAX_FILE_LENGTH } from '../state/check-document.ts';
 import { useDocument, useMirror, usePlayground, useSession } from '../state/context.ts';
+import { useEvent } from '../state/use-event.ts';
 import { useDark, useMedia } from '../state/use-media.ts';
 import styles from './Editor.module.css';
 import { FileTabs } from './FileTabs.tsx';
@@ -10,26 +13,34 @@ import type { YamlEditor } from './yaml-editor.ts';
 
 export const EDITOR_BODY = 'editor-body';
 const CURSOR_DELAY_MS = 150;
-const MAX_PASTE = 256 * 1024;
 
-function useRefusedPaste(body: React.RefObject<HTMLDivElement | null>): void {
+/** Refuses what would freeze the page before any editor sees it. */
+function useRefusedPaste(body: React.RefObject<HTMLElement | null>): void {
   const playground = usePlayground();
-  useEffect(() => {
-    const element = body.current;
-    if (element === null) return;
-    const onPaste = (event: ClipboardEvent) => {
+  useEvent(
+    body,
+    'paste',
+    (event) => {
       const length = event.clipboardData?.getData('text/plain').length ?? 0;
-      if (length <= MAX_PASTE) return;
+      if (length <= MAX_FILE_LENGTH) return;
       event.preventDefault();
       event.stopPropagation();
-      playground.notify(`What you pasted has ${Math.round(length / 1024).toLocaleString('en')} kB; a file has at most ${MAX_PASTE / 1024} kB. It was not pasted, and your text is as it was.`, 'problem');
-    };
-    element.addEventListener('paste', onPaste, true);
-    return () => element.removeEventListener('paste', onPaste, true);
-  }, [body, playground]);
+      playground.notify(
+        `What you pasted has ${Math.round(length / 1024).toLocaleString('en')} kB; a file has at most ${MAX_FILE_LENGTH / 1024} kB. It was not pasted, and your text is as it was.`,
+        'problem',
+      );
+    },
+    true,
+  );
 }
 
-function MonacoHost({ onReady }: { readonly onReady: () => void }) {
+function MonacoHost({
+  onReady,
+  hadFocus,
+}: {
+  readonly onReady: () => void /** The reader was in the text that Monaco takes the place of. */;
+  readonly hadFocus: () => boolean;
+}) {
   const playground = usePlayground();
   const host = useRef<HTMLDivElement>(null);
   const editor = useRef<YamlEditor | undefined>(undefined);
@@ -40,7 +51,7 @@ function MonacoHost({ onReady }: { readonly onReady: () => void }) {
   const texts = useDocument((document) => document.texts);
   const diagnostics = useMirror((mirror) => mirror.diagnostics);
   const dark = useDark();
-  const initial = useRef({ dark, readOnly: !writable, onReady });
+  const initial = useRef({ dark, readOnly: !writable, onReady, hadFocus });
 
   useEffect(() => {
     const element = host.current;
@@ -74,6 +85,7 @@ function MonacoHost({ onReady }: { readonly onReady: () => void }) {
           hover: (path, text, offset) => client.call('yamlHover', path, text, offset).catch(() => null),
         });
         setReady(true);
+        initial.current.onReady();
       },
       () => playground.notify('The editor could not be loaded; the text can still be read. Reload the page to try again.', 'problem'),
     );
@@ -96,7 +108,6 @@ function MonacoHost({ onReady }: { readonly onReady: () => void }) {
   useEffect(() => {
     if (!ready) return;
     editor.current?.setDiagnostics(diagnostics);
-    initial.current.onReady();
   }, [ready, diagnostics]);
 
   useEffect(() => {
@@ -112,16 +123,13 @@ function MonacoHost({ onReady }: { readonly onReady: () => void }) {
   }, [ready, writable]);
 
   useEffect(() => {
-    if (!ready) return;
     // Whoever clicked or tabbed into the text before Monaco came is now in Monaco.
-    if (document.activeElement?.id === EDITOR_BODY) editor.current?.focus();
-    const focus = () => editor.current?.focus();
-    const element = host.current;
-    element?.addEventListener('kubehop-focus', focus);
-    return () => element?.removeEventListener('kubehop-focus', focus);
+    if (ready && initial.current.hadFocus()) editor.current?.focus();
   }, [ready]);
+  // The E key and the palette focus the frame; the text inside is what they mean.
+  useEvent(host, 'focus', () => editor.current?.focus());
 
-  return <div className={styles.monaco} ref={host} data-ready={ready} />;
+  return <div className={styles.monaco} ref={host} id={ready ? EDITOR_BODY : undefined} tabIndex={-1} data-ready={ready} />;
 }
 
 function PlainField() {
@@ -131,7 +139,8 @@ function PlainField() {
   const text = useDocument((document) => document.texts.find((file) => file.path === openFile)?.text ?? '');
   return (
     <textarea
-      className={styles.plain}
+      id={EDITOR_BODY}
+      className={styles.field}
       aria-label={`YAML of ${openFile}`}
       value={text}
       readOnly={!writable}
@@ -150,38 +159,40 @@ function PlainField() {
 
 export function Editor() {
   const body = useRef<HTMLDivElement>(null);
+  const clicked = useRef(false);
   const openFile = useSession((session) => session.openFile);
   const text = useDocument((document) => document.texts.find((file) => file.path === openFile)?.text ?? '');
   const coarse = useMedia('(pointer: coarse)');
   const [wanted, setWanted] = useState(false);
   const [ready, setReady] = useState(false);
-  useRefusedPaste(body);
-  const want = useCallback(() => setWanted(true), []);
   const onReady = useCallback(() => setReady(true), []);
+  const hadFocus = useCallback(() => clicked.current || (body.current?.contains(document.activeElement) ?? false), []);
+  useRefusedPaste(body);
+  // Monaco is a megabyte and half a second of work: it comes when somebody reaches for the text.
+  useEvent(body, 'pointerenter', () => setWanted(true));
+  useEvent(body, 'focusin', () => setWanted(true));
+  useEvent(body, 'pointerdown', () => {
+    setWanted(true);
+    clicked.current = true;
+  });
+  // Letters typed here are text, not keys of the page; Ctrl K stays the palette's.
+  useEvent(body, 'keydown', (event) => {
+    const palette = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k';
+    if (!palette && ready) event.stopPropagation();
+  });
 
   return (
     <section className={styles.editor} aria-label="Editor">
       <FileTabs />
-      <div
-        className={styles.body}
-        id={EDITOR_BODY}
-        ref={body}
-        tabIndex={ready || coarse ? -1 : 0}
-        role="group"
-        aria-label={`YAML of ${openFile}`}
-        onPointerEnter={want}
-        onPointerDown={want}
-        onFocus={(event) => {
-          want();
-          // The E key and the palette focus the frame; the text inside is what they mean.
-          if (event.target === body.current) body.current.querySelector('[data-ready="true"]')?.dispatchEvent(new CustomEvent('kubehop-focus'));
-        }}
-        onKeyDown={(event) => {
-          if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== 'k') event.stopPropagation();
-        }}
-      >
-        {coarse ? <PlainField /> : ready ? null : <StaticText text={text} />}
-        {!coarse && wanted ? <MonacoHost onReady={onReady} /> : null}
+      <div className={styles.body} ref={body}>
+        {coarse ? (
+          <PlainField />
+        ) : ready ? null : (
+          <ScrollRegion className={styles.reading} id={EDITOR_BODY} label={`YAML of ${openFile}`}>
+            <StaticText text={text} />
+          </ScrollRegion>
+        )}
+        {!coarse && wanted ? <MonacoHost onReady={onReady} hadFocus={hadFocus} /> : null}
       </div>
       <Status />
     </section>

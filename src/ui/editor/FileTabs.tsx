@@ -1,5 +1,5 @@
 /** The files as tabs: pick, add, rename, remove. */
-import { type KeyboardEvent, useState } from 'react';
+import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import { Icon } from '../shell/Icon.tsx';
 import { Menu } from '../shell/Menu.tsx';
 import { useDocument, useMirror, usePlayground, useSession } from '../state/context.ts';
@@ -49,6 +49,10 @@ export function FileTabs() {
   const open = useSession((session) => session.openFile);
   const writable = useSession((session) => session.writable);
   const diagnostics = useMirror((mirror) => mirror.diagnostics);
+  const bar = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (open !== '') bar.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [open]);
   const [naming, setNaming] = useState<{ readonly from: string | undefined } | undefined>(undefined);
   const worst = (path: string) => {
     const own = diagnostics.filter((diagnostic) => diagnostic.span?.file === path);
@@ -68,7 +72,7 @@ export function FileTabs() {
   };
   return (
     <div className={styles.tabBar}>
-      <div className={styles.tabs} role="tablist" aria-label="Files">
+      <div className={styles.tabs} role="tablist" aria-label="Files" ref={bar}>
         {texts.map((file) =>
           naming !== undefined && naming.from === file.path ? (
             <NameField key={file.path} initial={file.path} onDone={done} />
@@ -85,7 +89,14 @@ export function FileTabs() {
               }}
             >
               {file.path}
-              {worst(file.path) === undefined ? null : <span className={styles.mark} data-severity={worst(file.path)} role="img" aria-label={worst(file.path) === 'error' ? 'has errors' : 'has warnings'} />}
+              {worst(file.path) === undefined ? null : (
+                <span
+                  className={styles.mark}
+                  data-severity={worst(file.path)}
+                  role="img"
+                  aria-label={worst(file.path) === 'error' ? 'has errors' : 'has warnings'}
+                />
+              )}
             </button>
           ),
         )}

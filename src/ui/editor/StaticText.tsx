@@ -1,7 +1,8 @@
 /** The file's text before Monaco is there: coloured, numbered, selectable, and looking the same. */
 import { memo } from 'react';
-import { highlightLine } from './highlight.ts';
+import { withKeys } from '../shell/with-keys.ts';
 import styles from './Editor.module.css';
+import { highlightLine } from './highlight.ts';
 
 /** More lines than this are shown by Monaco only. */
 const MAX_LINES = 1_500;
@@ -10,12 +11,11 @@ export const StaticText = memo(function StaticText({ text }: { readonly text: st
   const lines = text.split('\n');
   return (
     <pre className={styles.static}>
-      {lines.slice(0, MAX_LINES).map((line, index) => (
-        // Lines have no identity of their own.
-        <span key={`${index}`} className={styles.staticLine}>
-          {highlightLine(line).map((token, at) => (
-            <span key={`${at}`} className={styles[token.kind]}>
-              {token.text}
+      {withKeys(lines.slice(0, MAX_LINES), (line) => line).map(({ key, item }) => (
+        <span key={key} className={styles.staticLine}>
+          {withKeys(highlightLine(item), (token) => token.text).map((token) => (
+            <span key={token.key} className={styles[token.item.kind]}>
+              {token.item.text}
             </span>
           ))}
           {'\n'}

@@ -1,6 +1,7 @@
 /** What became of the text: applied, or which errors keep the last good world running; and the list of them. */
 import { useState } from 'react';
 import type { Diagnostic } from '../../base/diagnostic.ts';
+import { withKeys } from '../shell/with-keys.ts';
 import { useDocument, useMirror, usePlayground, useSession } from '../state/context.ts';
 import styles from './Editor.module.css';
 
@@ -59,9 +60,11 @@ export function Status() {
     <div className={styles.status}>
       {shown && ordered.length > 0 ? (
         <ul className={styles.problems} aria-label="Problems">
-          {ordered.slice(0, MAX_LISTED).map((diagnostic, index) => (
-            <Problem key={`${index}:${diagnostic.code}:${diagnostic.span?.file ?? ''}:${diagnostic.span?.startOffset ?? 0}`} diagnostic={diagnostic} />
-          ))}
+          {withKeys(ordered.slice(0, MAX_LISTED), (diagnostic) => `${diagnostic.code} ${diagnostic.span?.file ?? ''} ${diagnostic.message}`).map(
+            ({ key, item }) => (
+              <Problem key={key} diagnostic={item} />
+            ),
+          )}
           {ordered.length > MAX_LISTED ? <li className={styles.more}>… and {ordered.length - MAX_LISTED} more</li> : null}
         </ul>
       ) : null}

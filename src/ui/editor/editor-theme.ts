@@ -23,7 +23,8 @@ function themeOf(palette: Palette): editor.IStandaloneThemeData {
     rules: [
       { token: '', foreground: bare(palette.ink) },
       { token: 'type', foreground: bare(palette.key) },
-      { token: 'string', foreground: bare(palette.text) },
+      // Monaco's own themes colour `string.yaml`; ours must be as exact to win.
+      { token: 'string.yaml', foreground: bare(palette.text) },
       { token: 'number', foreground: bare(palette.number) },
       { token: 'keyword', foreground: bare(palette.number) },
       { token: 'comment', foreground: bare(palette.mute), fontStyle: 'italic' },

@@ -20,7 +20,6 @@ import 'monaco-editor/features/snippet/register';
 import 'monaco-editor/features/suggest/register';
 import 'monaco-editor/features/toggleTabFocusMode/register';
 import 'monaco-editor/features/tokenization/register';
-import 'monaco-editor/features/wordHighlighter/register';
 import 'monaco-editor/features/wordOperations/register';
 import 'monaco-editor/languages/definitions/yaml/register';
 import editorWorkerUrl from 'monaco-editor/editor/editor.worker?worker&url';
@@ -98,6 +97,8 @@ export class YamlEditor {
       accessibilitySupport: 'auto',
       ariaLabel: 'YAML editor. Control M (on a Mac: Control Shift M) lets Tab leave the editor.',
       stickyScroll: { enabled: false },
+      occurrencesHighlight: 'off',
+      selectionHighlight: false,
       dropIntoEditor: { enabled: false },
       unicodeHighlight: { ambiguousCharacters: false },
     });
@@ -127,7 +128,10 @@ export class YamlEditor {
         provideHover: async (model, position) => {
           const view = await hover(pathOf(model), model.getValue(), model.getOffsetAt(position));
           if (view === null) return null;
-          return { range: rangeOf(model, view.startOffset, view.endOffset), contents: view.paragraphs.map((text) => ({ value: plainMarkdown(text), isTrusted: false, supportHtml: false })) };
+          return {
+            range: rangeOf(model, view.startOffset, view.endOffset),
+            contents: view.paragraphs.map((text) => ({ value: plainMarkdown(text), isTrusted: false, supportHtml: false })),
+          };
         },
       }),
     );

@@ -1,6 +1,7 @@
 /** The hop at the playhead: what happened, why, the packet's layers, the rules and the route that decided, and the line of YAML behind it. */
 import { useMemo } from 'react';
 import type { HopView, RuleView } from '../../world/views.ts';
+import { withKeys } from '../shell/with-keys.ts';
 import { useCurrentHop, usePlayground } from '../state/context.ts';
 import { formatTime, packetNumbers, unitFor } from '../timeline/format.ts';
 import styles from './Inspector.module.css';
@@ -29,7 +30,7 @@ function Rules({ rules, current }: { readonly rules: readonly RuleView[]; readon
     <>
       <h3 className={styles.heading}>Rules that matched</h3>
       <ol className={styles.rules}>
-        {rules.map((rule, index) => {
+        {withKeys(rules, (rule) => `${rule.chain} ${rule.text}`).map(({ key, item: rule }) => {
           const { link } = rule;
           const line = (
             <>
@@ -38,7 +39,7 @@ function Rules({ rules, current }: { readonly rules: readonly RuleView[]; readon
             </>
           );
           return (
-            <li key={`${index}:${rule.text}`} className={current.includes(rule) ? undefined : styles.earlier}>
+            <li key={key} className={current.includes(rule) ? undefined : styles.earlier}>
               {link === undefined ? (
                 <span title={rule.text}>{line}</span>
               ) : (

@@ -1,6 +1,7 @@
 /** The packet as boxes in boxes, outermost first; old values are struck through beside the new. */
 import { useMemo } from 'react';
 import type { Layer } from '../../net/wire/packet.ts';
+import { withKeys } from '../shell/with-keys.ts';
 import { useMirror } from '../state/context.ts';
 import { buildCake, type CakeBox, type CakeValue } from './cake.ts';
 import styles from './Inspector.module.css';
@@ -22,7 +23,7 @@ function Value({ value, arrow }: { readonly value: CakeValue; readonly arrow?: b
 
 function Box({ box }: { readonly box: CakeBox }) {
   return (
-    <div className={styles.layer} data-family={box.family} role="group" aria-label={box.title}>
+    <section className={styles.layer} data-family={box.family} aria-label={box.title}>
       <div className={styles.layerTitle}>
         {box.title}
         {box.added ? <span className={styles.added}>added</span> : null}
@@ -35,15 +36,15 @@ function Box({ box }: { readonly box: CakeBox }) {
       )}
       {box.details.length === 0 ? null : (
         <div className={styles.details}>
-          {box.details.map((detail, index) => (
-            <Value key={`${index}:${detail.text}`} value={detail} />
+          {withKeys(box.details, (detail) => detail.text).map(({ key, item }) => (
+            <Value key={key} value={item} />
           ))}
         </div>
       )}
       {box.children.map((child) => (
         <Box key={child.key} box={child} />
       ))}
-    </div>
+    </section>
   );
 }
 
@@ -51,7 +52,11 @@ export function LayerCake({ layers, before }: { readonly layers: readonly Layer[
   const topology = useMirror((mirror) => mirror.topology);
   const names = useMemo(() => {
     const titles = new Map(topology.netnses.map((netns) => [netns.id, netns.title]));
-    return new Map(topology.devices.filter((device) => device.mac !== '00:00:00:00:00:00').map((device) => [device.mac, `${titles.get(device.netns) ?? device.netns}/${device.name}`]));
+    return new Map(
+      topology.devices
+        .filter((device) => device.mac !== '00:00:00:00:00:00')
+        .map((device) => [device.mac, `${titles.get(device.netns) ?? device.netns}/${device.name}`]),
+    );
   }, [topology]);
   const cake = useMemo(() => buildCake(layers, before, (mac) => names.get(mac)), [layers, before, names]);
   return (

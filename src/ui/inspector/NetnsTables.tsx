@@ -1,12 +1,13 @@
 /** The tables of one netns at one moment: what `ip`, `bridge`, `conntrack`, `ss` and `iptables` would show there. */
 import { type ReactNode, useState } from 'react';
 import type { LinkTarget, NetnsInspection } from '../../world/views.ts';
+import { withKeys } from '../shell/with-keys.ts';
 import styles from './Inspector.module.css';
 
 type TableName = 'devices' | 'routes' | 'neighbors' | 'fdb' | 'connections' | 'sockets' | 'iptables';
 const MAX_ROWS = 400;
 
-function Table({ head, rows, empty }: { readonly head: readonly string[]; readonly rows: readonly (readonly ReactNode[])[]; readonly empty: string }) {
+function Table({ head, rows, empty }: { readonly head: readonly string[]; readonly rows: readonly (readonly (string | number)[])[]; readonly empty: string }) {
   if (rows.length === 0) return <p className={styles.none}>{empty}</p>;
   return (
     <div className={styles.tableScroll}>
@@ -21,10 +22,10 @@ function Table({ head, rows, empty }: { readonly head: readonly string[]; readon
           </tr>
         </thead>
         <tbody>
-          {rows.slice(0, MAX_ROWS).map((row, index) => (
-            <tr key={`${index}`}>
-              {row.map((cell, at) => (
-                <td key={`${at}`}>{cell}</td>
+          {withKeys(rows.slice(0, MAX_ROWS), (row) => row.join('|')).map(({ key, item }) => (
+            <tr key={key}>
+              {head.map((name, at) => (
+                <td key={name}>{item[at]}</td>
               ))}
             </tr>
           ))}
@@ -36,7 +37,8 @@ function Table({ head, rows, empty }: { readonly head: readonly string[]; readon
 }
 
 const shortDevice = (id: string) => id.split('/').at(-1) ?? id;
-const tuple = (t: NetnsInspection['connections'][number]['original']) => (t.icmpId === undefined ? `${t.src}:${t.sport} → ${t.dst}:${t.dport}` : `${t.src} → ${t.dst} id ${t.icmpId}`);
+const tuple = (t: NetnsInspection['connections'][number]['original']) =>
+  t.icmpId === undefined ? `${t.src}:${t.sport} → ${t.dst}:${t.dport}` : `${t.src} → ${t.dst} id ${t.icmpId}`;
 
 function Iptables({ inspection, rule }: { readonly inspection: NetnsInspection; readonly rule: LinkTarget | undefined }) {
   const wanted = rule?.kind === 'chain' ? rule : undefined;
@@ -44,14 +46,27 @@ function Iptables({ inspection, rule }: { readonly inspection: NetnsInspection; 
   const letters = filter.toLowerCase();
   const chains = inspection.chains.filter(
     (chain) =>
-      (wanted === undefined || letters !== '' || chain.id === wanted.id) && (letters === '' || chain.name.toLowerCase().includes(letters) || chain.rules.some((one) => one.text.toLowerCase().includes(letters))),
+      (wanted === undefined || letters !== '' || chain.id === wanted.id) &&
+      (letters === '' || chain.name.toLowerCase().includes(letters) || chain.rules.some((one) => one.text.toLowerCase().includes(letters))),
   );
   return (
     <>
-      <input className={styles.chainFilter} type="search" aria-label="Filter chains" placeholder="Filter: KUBE-SVC, 10.96.0.10, MASQUERADE" value={filter} onChange={(event) => setFilter(event.target.value)} onKeyDown={(event) => event.stopPropagation()} />
+      <input
+        className={styles.chainFilter}
+        type="search"
+        aria-label="Filter chains"
+        placeholder="Filter: KUBE-SVC, 10.96.0.10, MASQUERADE"
+        value={filter}
+        onChange={(event) => setFilter(event.target.value)}
+        onKeyDown={(event) => event.stopPropagation()}
+      />
       {chains.length === 0 ? <p className={styles.none}>No chain fits.</p> : null}
       {chains.slice(0, 80).map((chain) => (
-        <details key={`${chain.id}:${wanted?.id === chain.id}`} className={styles.chainBox} open={wanted?.id === chain.id || letters !== '' || chain.policy !== undefined}>
+        <details
+          key={`${chain.id}:${wanted?.id === chain.id}`}
+          className={styles.chainBox}
+          open={wanted?.id === chain.id || letters !== '' || chain.policy !== undefined}
+        >
           <summary>
             <span className={styles.chainTable}>{chain.table}</span> {chain.name}
             {chain.policy === undefined ? null : (
@@ -63,10 +78,10 @@ function Iptables({ inspection, rule }: { readonly inspection: NetnsInspection; 
             <span className={styles.count}> {chain.rules.length}</span>
           </summary>
           <ol className={styles.chainRules}>
-            {chain.rules.map((one, index) => {
+            {withKeys(chain.rules, (rule) => rule.text).map(({ key, item: one, index }) => {
               const [packets, bytes] = chain.counters.rules[index] ?? [0, 0];
               return (
-                <li key={`${index}`} data-wanted={wanted?.id === chain.id && wanted.rule === index} data-hit={packets > 0}>
+                <li key={key} data-wanted={wanted?.id === chain.id && wanted.rule === index} data-hit={packets > 0}>
                   <span className={styles.counter}>
                     [{packets}:{bytes}]
                   </span>{' '}
@@ -98,7 +113,13 @@ function content(name: TableName, inspection: NetnsInspection, target: LinkTarge
         />
       );
     case 'routes':
-      return <Table head={['ip route', 'written by']} empty="No route: nothing leaves from here." rows={inspection.routes.map((route) => [route.text, route.origin])} />;
+      return (
+        <Table
+          head={['ip route', 'written by']}
+          empty="No route: nothing leaves from here."
+          rows={inspection.routes.map((route) => [route.text, route.origin])}
+        />
+      );
     case 'neighbors':
       return (
         <Table
@@ -112,7 +133,12 @@ function content(name: TableName, inspection: NetnsInspection, target: LinkTarge
         <Table
           head={['hardware address', 'port', 'to', 'state']}
           empty="No forwarding entry."
-          rows={inspection.fdb.map((entry) => [entry.mac, shortDevice(entry.device), entry.dst ?? (entry.master === undefined ? 'self' : `master ${shortDevice(entry.master)}`), entry.state])}
+          rows={inspection.fdb.map((entry) => [
+            entry.mac,
+            shortDevice(entry.device),
+            entry.dst ?? (entry.master === undefined ? 'self' : `master ${shortDevice(entry.master)}`),
+            entry.state,
+          ])}
         />
       );
     case 'connections':
@@ -180,7 +206,14 @@ export function NetnsTables({ inspection, target }: { readonly inspection: Netns
       ) : null}
       <div className={styles.tableTabs} role="tablist" aria-label="Tables">
         {tables.map(([name, label, count]) => (
-          <button key={name} type="button" role="tab" aria-selected={shown === name} className={shown === name ? styles.tableTabOn : styles.tableTab} onClick={() => setChosen(name)}>
+          <button
+            key={name}
+            type="button"
+            role="tab"
+            aria-selected={shown === name}
+            className={shown === name ? styles.tableTabOn : styles.tableTab}
+            onClick={() => setChosen(name)}
+          >
             {label} <span className={styles.count}>{count}</span>
           </button>
         ))}

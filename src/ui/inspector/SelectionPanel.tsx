@@ -2,6 +2,7 @@
 import { useMemo } from 'react';
 import type { LinkTarget, ObjectInspection } from '../../world/views.ts';
 import { StaticText } from '../editor/StaticText.tsx';
+import { withKeys } from '../shell/with-keys.ts';
 import { useCurrentHop, usePlayground, useSession } from '../state/context.ts';
 import styles from './Inspector.module.css';
 import { NetnsTables } from './NetnsTables.tsx';
@@ -42,8 +43,8 @@ function ObjectPanel({ inspection, atSeq }: { readonly inspection: ObjectInspect
         <>
           <h3 className={styles.heading}>Events</h3>
           <ul className={styles.conditions}>
-            {inspection.events.slice(-30).map((event, index) => (
-              <li key={`${index}`} data-status={event.type === 'Warning' ? 'False' : 'True'}>
+            {withKeys(inspection.events.slice(-30), (event) => `${event.reason} ${event.message}`).map(({ key, item: event }) => (
+              <li key={key} data-status={event.type === 'Warning' ? 'False' : 'True'}>
                 <strong>{event.reason}</strong> {event.message}
               </li>
             ))}

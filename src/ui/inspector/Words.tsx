@@ -1,14 +1,14 @@
 /** Phrases of an explanation, with their links; texts only, never HTML. */
 import type { LinkTarget, Phrase } from '../../world/views.ts';
+import { withKeys } from '../shell/with-keys.ts';
 import { usePlayground } from '../state/context.ts';
 import styles from './Inspector.module.css';
 
 export function Words({ phrases }: { readonly phrases: readonly Phrase[] }) {
   const playground = usePlayground();
   const pick = (link: LinkTarget) => playground.select(link);
-  return phrases.map((phrase, index) => {
+  return withKeys(phrases, (phrase) => phrase.text).map(({ key, item: phrase }) => {
     const className = phrase.style === undefined ? undefined : styles[phrase.style];
-    const key = `${index}:${phrase.text}`;
     const { link } = phrase;
     if (link === undefined) {
       return (

@@ -3,7 +3,18 @@ import type { Layer } from '../../net/wire/packet.ts';
 import { buildCake, type CakeBox } from './cake.ts';
 
 const ethernet: Layer = { protocol: 'ethernet', src: 'aa:00:00:00:00:01', dst: 'aa:00:00:00:00:02', etherType: 0x0800 };
-const ip = (dst: string, ttl: number): Layer => ({ protocol: 'ipv4', src: '10.244.0.3', dst, ttl, tos: 0, id: 1, flags: 'DF', fragmentOffset: 0, totalBytes: 60, ipProtocol: 6 });
+const ip = (dst: string, ttl: number): Layer => ({
+  protocol: 'ipv4',
+  src: '10.244.0.3',
+  dst,
+  ttl,
+  tos: 0,
+  id: 1,
+  flags: 'DF',
+  fragmentOffset: 0,
+  totalBytes: 60,
+  ipProtocol: 6,
+});
 const tcp: Layer = { protocol: 'tcp', sport: 41822, dport: 80, flags: 'SYN', seq: 1, ack: 0, window: 64860, options: 'mss 1410', payloadBytes: 0 };
 const outer: readonly Layer[] = [
   { ...ethernet, src: 'bb:00:00:00:00:01', dst: 'bb:00:00:00:00:02' },

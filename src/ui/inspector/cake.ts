@@ -33,7 +33,7 @@ const value = (text: string | number, before?: string | number): CakeValue =>
   before === undefined || String(before) === String(text) ? { text: String(text) } : { text: String(text), before: String(before) };
 
 const hex = (number: number) => `0x${number.toString(16).padStart(4, '0')}`;
-const etherTypes: Readonly<Record<number, string>> = { 0x0800: 'IPv4', 0x0806: 'ARP', 0x86dd: 'IPv6' };
+const etherTypes: Readonly<Record<number, string>> = { 2048: 'IPv4', 2054: 'ARP', 34525: 'IPv6' };
 
 type Content = Omit<CakeBox, 'key' | 'added' | 'children'>;
 
@@ -90,7 +90,13 @@ function contentOf(layer: Layer, before: Layer | undefined, nameMac: NameMac): C
       return tcp(layer, before as Of<'tcp'> | undefined);
     case 'udp': {
       const old = before as Of<'udp'> | undefined;
-      return { family: 'l4', title: 'UDP', from: value(layer.sport, old?.sport), to: value(layer.dport, old?.dport), details: [value(`${layer.lengthBytes} bytes`)] };
+      return {
+        family: 'l4',
+        title: 'UDP',
+        from: value(layer.sport, old?.sport),
+        to: value(layer.dport, old?.dport),
+        details: [value(`${layer.lengthBytes} bytes`)],
+      };
     }
     case 'arp':
       return {
@@ -102,7 +108,11 @@ function contentOf(layer: Layer, before: Layer | undefined, nameMac: NameMac): C
       return {
         family: 'l3',
         title: 'ICMP',
-        details: [value(layer.text), ...(layer.id === undefined ? [] : [value(`id ${layer.id}`)]), ...(layer.sequence === undefined ? [] : [value(`seq ${layer.sequence}`)])],
+        details: [
+          value(layer.text),
+          ...(layer.id === undefined ? [] : [value(`id ${layer.id}`)]),
+          ...(layer.sequence === undefined ? [] : [value(`seq ${layer.sequence}`)]),
+        ],
       };
     case 'vxlan':
       return { family: 'tunnel', title: `VXLAN vni ${layer.vni}`, details: [] };
@@ -116,7 +126,10 @@ function contentOf(layer: Layer, before: Layer | undefined, nameMac: NameMac): C
 }
 
 /** Partners the layers of before and after from the inside out: encapsulation works at the outer end. */
-function partners(layers: readonly Layer[], before: readonly Layer[] | undefined): { readonly old: readonly (Layer | undefined)[]; readonly removed: readonly Layer[] } {
+function partners(
+  layers: readonly Layer[],
+  before: readonly Layer[] | undefined,
+): { readonly old: readonly (Layer | undefined)[]; readonly removed: readonly Layer[] } {
   if (before === undefined) return { old: layers.map(() => undefined), removed: [] };
   const old: (Layer | undefined)[] = layers.map(() => undefined);
   let at = before.length - 1;

@@ -1,5 +1,6 @@
 /** Learn: the catalogue of lessons, or a lesson's step beside the living cluster. */
 import { useEffect, useRef, useState } from 'react';
+import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { usePlayground } from '../state/context.ts';
 import { type LessonEntry, loadCatalogue } from './catalogue.ts';
 import styles from './Learn.module.css';
@@ -39,7 +40,12 @@ function Catalogue() {
       {entries?.map((entry) => {
         const step = reached.get(entry.id) ?? 0;
         return (
-          <button key={entry.id} type="button" className={styles.card} onClick={() => session.setState({ lesson: entry.id, lessonStep: step >= entry.steps - 1 ? 0 : step })}>
+          <button
+            key={entry.id}
+            type="button"
+            className={styles.card}
+            onClick={() => session.setState({ lesson: entry.id, lessonStep: step >= entry.steps - 1 ? 0 : step })}
+          >
             <strong>{entry.title}</strong>
             <span className={styles.meta}>
               {entry.level} · {entry.minutes} minutes · {entry.steps} steps{step > 0 ? ` · you were at ${step + 1}` : ''}
@@ -57,7 +63,7 @@ export function Learn() {
   const { lesson, step, index } = player;
   const { session } = usePlayground();
   const chosen = session.getState().lesson !== undefined;
-  const top = useRef<HTMLDivElement>(null);
+  const top = useRef<HTMLElement>(null);
   useEffect(() => {
     if (index >= 0) top.current?.scrollTo(0, 0);
   }, [index]);
@@ -75,7 +81,7 @@ export function Learn() {
   const last = index === lesson.steps.length - 1;
   return (
     <section className={styles.lesson} aria-label={`Lesson: ${lesson.title}`}>
-      <div className={styles.scroll} ref={top} tabIndex={0} role="group" aria-label={step.title}>
+      <ScrollRegion className={styles.scroll} ref={top} label={step.title}>
         <p className={styles.over}>
           {lesson.title} · {index + 1} of {lesson.steps.length}
         </p>
@@ -89,13 +95,17 @@ export function Learn() {
           </div>
         ) : null}
         <StepBlocks player={player} />
-      </div>
+      </ScrollRegion>
       <nav className={styles.steps} aria-label="Steps">
         <button type="button" onClick={index === 0 ? player.close : () => player.go(index - 1)}>
           {index === 0 ? 'All lessons' : 'Back'}
         </button>
         <progress className={styles.progress} aria-label="Progress" max={lesson.steps.length} value={index + 1} />
-        <button type="button" className={styles.primary} onClick={last ? () => session.setState({ mode: 'play', lesson: undefined, lessonStep: 0 }) : () => player.go(index + 1)}>
+        <button
+          type="button"
+          className={styles.primary}
+          onClick={last ? () => session.setState({ mode: 'play', lesson: undefined, lessonStep: 0 }) : () => player.go(index + 1)}
+        >
           {last ? 'Done: play' : 'Next'}
         </button>
       </nav>

@@ -1,6 +1,8 @@
 /** Markdown as React elements, by an allow-list; raw HTML is shown as the text it is, and links lead only to http(s). */
 import { lexer, type Token, type Tokens } from 'marked';
 import { type ReactNode, useMemo } from 'react';
+import { ScrollRegion } from '../shell/ScrollRegion.tsx';
+import { withKeys } from '../shell/with-keys.ts';
 import styles from './Learn.module.css';
 
 /** Deeper nesting is shown as text. */
@@ -16,11 +18,11 @@ function safeHref(href: string): string | undefined {
 }
 
 /** marked escapes in the text of some tokens what it would write as HTML; elements need the letters themselves. */
-const unescape = (text: string) => text.replace(/&(lt|gt|quot|#39|amp);/g, (_, name: string) => ({ lt: '<', gt: '>', quot: '"', '#39': "'", amp: '&' })[name] ?? '');
+const asWritten = (text: string) =>
+  text.replace(/&(lt|gt|quot|#39|amp);/g, (_, name: string) => ({ lt: '<', gt: '>', quot: '"', '#39': "'", amp: '&' })[name] ?? '');
 
 function all(tokens: readonly Token[] | undefined, depth: number): ReactNode {
-  // Tokens of a text have no identity but their place.
-  return tokens?.map((token, index) => <Element key={`${index}:${token.type}`} token={token} depth={depth} />);
+  return tokens === undefined ? null : withKeys(tokens, (token) => token.type).map(({ key, item }) => <Element key={key} token={item} depth={depth} />);
 }
 
 function Element({ token, depth }: { readonly token: Token; readonly depth: number }): ReactNode {
@@ -40,13 +42,13 @@ function Element({ token, depth }: { readonly token: Token; readonly depth: numb
       return <hr />;
     case 'code':
       return (
-        <pre className={styles.code} tabIndex={0}>
+        <ScrollRegion className={styles.code} label="Example">
           <code>{(token as Tokens.Code).text}</code>
-        </pre>
+        </ScrollRegion>
       );
     case 'list': {
       const list = token as Tokens.List;
-      const items = list.items.map((item, index) => <li key={`${index}`}>{all(item.tokens, depth + 1)}</li>);
+      const items = withKeys(list.items, (item) => item.raw).map(({ key, item }) => <li key={key}>{all(item.tokens, depth + 1)}</li>);
       return list.ordered ? <ol start={typeof list.start === 'number' ? list.start : 1}>{items}</ol> : <ul>{items}</ul>;
     }
     case 'table': {
@@ -56,16 +58,18 @@ function Element({ token, depth }: { readonly token: Token; readonly depth: numb
           <table>
             <thead>
               <tr>
-                {table.header.map((cell, index) => (
-                  <th key={`${index}`}>{all(cell.tokens, depth + 1)}</th>
+                {withKeys(table.header, (cell) => cell.text).map(({ key, item }) => (
+                  <th key={key} scope="col">
+                    {all(item.tokens, depth + 1)}
+                  </th>
                 ))}
               </tr>
             </thead>
             <tbody>
-              {table.rows.map((row, index) => (
-                <tr key={`${index}`}>
-                  {row.map((cell, at) => (
-                    <td key={`${at}`}>{all(cell.tokens, depth + 1)}</td>
+              {withKeys(table.rows, (row) => row.map((cell) => cell.text).join('|')).map(({ key, item }) => (
+                <tr key={key}>
+                  {withKeys(item, (cell) => cell.text).map((cell) => (
+                    <td key={cell.key}>{all(cell.item.tokens, depth + 1)}</td>
                   ))}
                 </tr>
               ))}
@@ -81,7 +85,7 @@ function Element({ token, depth }: { readonly token: Token; readonly depth: numb
     case 'del':
       return <del>{inner()}</del>;
     case 'codespan':
-      return <code>{unescape((token as Tokens.Codespan).text)}</code>;
+      return <code className={styles.word}>{asWritten((token as Tokens.Codespan).text)}</code>;
     case 'br':
       return <br />;
     case 'link': {
@@ -97,7 +101,7 @@ function Element({ token, depth }: { readonly token: Token; readonly depth: numb
     case 'escape':
     case 'text': {
       const text = token as Tokens.Text;
-      return text.tokens === undefined ? unescape(text.text) : inner();
+      return text.tokens === undefined ? asWritten(text.text) : inner();
     }
     default:
       // HTML, images and whatever Markdown learns later: as written.

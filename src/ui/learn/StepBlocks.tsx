@@ -1,12 +1,21 @@
 /** The blocks of a step: text, a prediction before a run, the run, checks and hints. The same in Learn and in Present. */
-import type { LessonBlock } from './lesson.ts';
+
 import styles from './Learn.module.css';
+import type { LessonBlock } from './lesson.ts';
 import { Markdown } from './Markdown.tsx';
 import type { LessonPlayer } from './use-lesson.ts';
 
 type BlockOf<K extends LessonBlock['kind']> = Extract<LessonBlock, { kind: K }>;
 
-function Predict({ block, chosen, onChoose }: { readonly block: BlockOf<'predict'>; readonly chosen: number | undefined; readonly onChoose: (choice: number) => void }) {
+function Predict({
+  block,
+  chosen,
+  onChoose,
+}: {
+  readonly block: BlockOf<'predict'>;
+  readonly chosen: number | undefined;
+  readonly onChoose: (choice: number) => void;
+}) {
   return (
     <fieldset className={styles.predict}>
       <legend>
@@ -34,9 +43,11 @@ function Predict({ block, chosen, onChoose }: { readonly block: BlockOf<'predict
 function Run({ block, done, busy, onRun }: { readonly block: BlockOf<'run'>; readonly done: boolean; readonly busy: boolean; readonly onRun: () => void }) {
   return (
     <div className={styles.run}>
-      <pre tabIndex={0}>
+      <pre className={styles.commands}>
         {block.lines.map((line) => (
-          <code key={line}>{line}</code>
+          <code key={line} className={styles.line}>
+            {line}
+          </code>
         ))}
       </pre>
       <button type="button" className={styles.primary} disabled={busy} onClick={onRun}>
@@ -57,7 +68,9 @@ function Check({ block, player, index }: { readonly block: BlockOf<'check'>; rea
           return (
             <li key={check.says} data-state={result === undefined ? 'open' : result.passed ? 'passed' : 'failed'}>
               {check.says}
-              {result !== undefined && !result.passed ? <pre tabIndex={0}>{`$ ${check.run}\n${result.output === '' ? '(no output)' : result.output.slice(0, 1_000)}`}</pre> : null}
+              {result !== undefined && !result.passed ? (
+                <pre className={styles.output}>{`$ ${check.run}\n${result.output === '' ? '(no output)' : result.output.slice(0, 1_000)}`}</pre>
+              ) : null}
             </li>
           );
         })}
@@ -72,7 +85,7 @@ function Check({ block, player, index }: { readonly block: BlockOf<'check'>; rea
 
 export function StepBlocks({ player }: { readonly player: LessonPlayer }) {
   const { step, index } = player;
-  return step?.blocks.map((block, at) => {
+  const one = (block: LessonBlock, at: number) => {
     const key = `${index}.${at}`;
     switch (block.kind) {
       case 'text':
@@ -91,5 +104,6 @@ export function StepBlocks({ player }: { readonly player: LessonPlayer }) {
           </details>
         );
     }
-  });
+  };
+  return step?.blocks.map(one);
 }

@@ -1,5 +1,5 @@
 /** The lessons of `src/content/lessons`, each loaded when somebody asks for it. */
-import { parseLesson, type ParsedLesson } from './parse-lesson.ts';
+import { type ParsedLesson, parseLesson } from './parse-lesson.ts';
 
 export interface LessonEntry {
   readonly id: string;
@@ -26,6 +26,8 @@ export async function loadCatalogue(): Promise<readonly (LessonEntry & { readonl
   const parsed = await Promise.all(lessonIds.map(loadLesson));
   return parsed.flatMap((one) => {
     const lesson = one?.lesson;
-    return lesson === undefined ? [] : [{ id: lesson.id, title: lesson.title, level: lesson.level, minutes: lesson.minutes, goals: lesson.goals, steps: lesson.steps.length }];
+    return lesson === undefined
+      ? []
+      : [{ id: lesson.id, title: lesson.title, level: lesson.level, minutes: lesson.minutes, goals: lesson.goals, steps: lesson.steps.length }];
   });
 }

@@ -28,8 +28,18 @@ export interface LessonStep {
 export type LessonBlock =
   | { readonly kind: 'text'; readonly markdown: string }
   | { readonly kind: 'run'; readonly lines: readonly string[] }
-  | { readonly kind: 'predict'; readonly question: string; readonly choices: readonly string[]; /** Index from 0. */ readonly answer: number; readonly because: string }
-  | { readonly kind: 'check'; readonly checks: readonly LessonCheck[]; /** What solves it, for the test that solves every lesson. */ readonly solution: readonly Solution[] }
+  | {
+      readonly kind: 'predict';
+      readonly question: string;
+      readonly choices: readonly string[] /** Index from 0. */;
+      readonly answer: number;
+      readonly because: string;
+    }
+  | {
+      readonly kind: 'check';
+      readonly checks: readonly LessonCheck[] /** What solves it, for the test that solves every lesson. */;
+      readonly solution: readonly Solution[];
+    }
   | { readonly kind: 'hint'; readonly markdown: string };
 
 /** A command on the first host, and what must be true of its end. Behaviour, so that any valid way passes. */

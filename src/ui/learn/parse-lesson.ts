@@ -88,7 +88,7 @@ function readSteps(parser: LessonParser, lines: readonly string[], from: number)
     const number = i + 1;
     const mark = /^(`{3,}|~{3,})\s*([A-Za-z]*)\s*$/.exec(line);
     if (fence !== undefined) {
-      if (mark !== null && mark[1]?.startsWith(fence.mark) && mark[2] === '') {
+      if (mark?.[1]?.startsWith(fence.mark) && mark[2] === '') {
         if (fence.ours) {
           const step = steps[steps.length - 1];
           const fields = parser.fields({ startLine: fence.line + 1, text: fence.lines.join('\n') });
@@ -158,5 +158,7 @@ export function parseLesson(file: string, text: string): ParsedLesson {
   };
   if (lesson.id !== '' && !/^[a-z0-9-]{1,64}$/.test(lesson.id)) fields.wrong('id', 'an id has small letters, digits and dashes');
   fields.rest();
-  return parser.diagnostics.some((diagnostic) => diagnostic.severity === 'error') ? { diagnostics: parser.diagnostics } : { lesson, diagnostics: parser.diagnostics };
+  return parser.diagnostics.some((diagnostic) => diagnostic.severity === 'error')
+    ? { diagnostics: parser.diagnostics }
+    : { lesson, diagnostics: parser.diagnostics };
 }

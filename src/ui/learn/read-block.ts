@@ -146,15 +146,23 @@ function readCheck(fields: Fields): LessonCheck {
   const exitText = fields.has('exit') ? fields.texts('exit')[0] : undefined;
   const exit = exitText === 'nonzero' ? 'nonzero' : exitText === undefined ? undefined : Number(exitText);
   if (typeof exit === 'number' && !Number.isInteger(exit)) fields.wrong('exit', 'exit is a number or nonzero');
-  const check: LessonCheck = { says: fields.text('says', true) ?? '', run: fields.text('run', true) ?? '', exit, contains: fields.texts('contains'), lacks: fields.texts('lacks') };
-  if (check.exit === undefined && check.contains.length === 0 && check.lacks.length === 0) fields.wrong('run', 'a check says what must be true: exit, contains or lacks');
+  const check: LessonCheck = {
+    says: fields.text('says', true) ?? '',
+    run: fields.text('run', true) ?? '',
+    exit,
+    contains: fields.texts('contains'),
+    lacks: fields.texts('lacks'),
+  };
+  if (check.exit === undefined && check.contains.length === 0 && check.lacks.length === 0)
+    fields.wrong('run', 'a check says what must be true: exit, contains or lacks');
   fields.rest();
   return check;
 }
 
 function readSolution(fields: Fields): Solution {
   const run = fields.text('run');
-  const solution: Solution = run === undefined ? { file: fields.text('file', true) ?? '', find: fields.text('find', true) ?? '', replace: fields.text('replace', true) ?? '' } : { run };
+  const solution: Solution =
+    run === undefined ? { file: fields.text('file', true) ?? '', find: fields.text('find', true) ?? '', replace: fields.text('replace', true) ?? '' } : { run };
   fields.rest();
   return solution;
 }

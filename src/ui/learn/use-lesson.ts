@@ -114,7 +114,8 @@ export function useLesson(): LessonPlayer {
       (parsed) => {
         if (!alive) return;
         setLesson(parsed?.lesson);
-        if (parsed?.lesson === undefined) setProblem(parsed === undefined ? `There is no lesson “${id}”.` : (parsed.diagnostics[0]?.message ?? 'It cannot be read.'));
+        if (parsed?.lesson === undefined)
+          setProblem(parsed === undefined ? `There is no lesson “${id}”.` : (parsed.diagnostics[0]?.message ?? 'It cannot be read.'));
       },
       () => {
         if (alive) setProblem('The lesson could not be loaded.');
@@ -162,7 +163,11 @@ export function useLesson(): LessonPlayer {
 
   const texts = playground.document.getState().texts;
   const wanted = lesson === undefined ? undefined : findExample(lesson.world);
-  const otherWorld = wanted !== undefined && index === 0 && keepWorld && (texts.length !== wanted.files.length || wanted.files.some((file) => !texts.some((one) => one.path === file.path && one.text === file.text)));
+  const otherWorld =
+    wanted !== undefined &&
+    index === 0 &&
+    keepWorld &&
+    (texts.length !== wanted.files.length || wanted.files.some((file) => !texts.some((one) => one.path === file.path && one.text === file.text)));
 
   return {
     lesson,

@@ -70,7 +70,17 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
       />
       <div className={styles.list} id="palette-list" role="listbox" aria-label="Found" ref={list} tabIndex={-1}>
         {shown.map((item, index) => (
-          <button key={item.id} id={`palette-${index}`} type="button" role="option" tabIndex={-1} aria-selected={index === active} className={styles.item} onPointerMove={() => setAt(index)} onClick={() => act(item)}>
+          <button
+            key={item.id}
+            id={`palette-${index}`}
+            type="button"
+            role="option"
+            tabIndex={-1}
+            aria-selected={index === active}
+            className={styles.item}
+            onPointerMove={() => setAt(index)}
+            onClick={() => act(item)}
+          >
             <span className={styles.group}>{item.group}</span>
             <span className={styles.label}>{item.label}</span>
             <span className={styles.detail}>{item.detail}</span>

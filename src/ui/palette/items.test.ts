@@ -5,7 +5,17 @@ import { choose, fitOf, paletteItems } from './items.ts';
 const items = paletteItems(
   {
     ...emptyMirror.topology,
-    services: [{ objectKey: 'Service/default/web-service', name: 'web-service', namespace: 'default', type: 'ClusterIP', clusterIp: '10.97.253.216', ports: '80/TCP', endpoints: [] }],
+    services: [
+      {
+        objectKey: 'Service/default/web-service',
+        name: 'web-service',
+        namespace: 'default',
+        type: 'ClusterIP',
+        clusterIp: '10.97.253.216',
+        ports: '80/TCP',
+        endpoints: [],
+      },
+    ],
   },
   [{ id: 'way', title: 'A packet’s way', level: 'first steps', minutes: 10 }],
 );

@@ -1,8 +1,8 @@
 /** What the palette can do: boxes to go to, commands to run, switches, lessons; and how typed letters choose among them. */
 import type { Topology } from '../../world/views.ts';
 import type { LessonEntry } from '../learn/catalogue.ts';
-import { exampleOpening } from '../state/start.ts';
 import type { Playground } from '../state/playground.ts';
+import { exampleOpening } from '../state/start.ts';
 
 export interface PaletteItem {
   readonly id: string;
@@ -27,47 +27,63 @@ const commands: readonly string[] = [
 
 function boxes(topology: Topology): PaletteItem[] {
   return [
-    ...topology.netnses.map((netns): PaletteItem => ({
-      id: netns.id,
-      group: 'Go to',
-      label: netns.title,
-      detail: netns.type === 'pod' ? `pod · ${netns.ip}` : `host · ${netns.ip}`,
-      act: (playground) => playground.select({ kind: 'netns', id: netns.id }),
-    })),
-    ...topology.services.map((service): PaletteItem => ({
-      id: service.objectKey,
-      group: 'Go to',
-      label: service.name,
-      detail: `Service · ${service.clusterIp}`,
-      act: (playground) => playground.select({ kind: 'object', key: service.objectKey }),
-    })),
+    ...topology.netnses.map(
+      (netns): PaletteItem => ({
+        id: netns.id,
+        group: 'Go to',
+        label: netns.title,
+        detail: netns.type === 'pod' ? `pod · ${netns.ip}` : `host · ${netns.ip}`,
+        act: (playground) => playground.select({ kind: 'netns', id: netns.id }),
+      }),
+    ),
+    ...topology.services.map(
+      (service): PaletteItem => ({
+        id: service.objectKey,
+        group: 'Go to',
+        label: service.name,
+        detail: `Service · ${service.clusterIp}`,
+        act: (playground) => playground.select({ kind: 'object', key: service.objectKey }),
+      }),
+    ),
     ...topology.devices
       .filter((device) => device.type === 'bridge' || device.type === 'vxlan')
-      .map((device): PaletteItem => ({
-        id: device.id,
-        group: 'Go to',
-        label: device.name,
-        detail: `${device.type} · ${device.netns.split('/')[0]}`,
-        act: (playground) => playground.select({ kind: 'device', id: device.id }),
-      })),
+      .map(
+        (device): PaletteItem => ({
+          id: device.id,
+          group: 'Go to',
+          label: device.name,
+          detail: `${device.type} · ${device.netns.split('/')[0]}`,
+          act: (playground) => playground.select({ kind: 'device', id: device.id }),
+        }),
+      ),
   ];
 }
 
 const switches: readonly PaletteItem[] = [
-  ...(['wires', 'services', 'policy'] as const).map((lens): PaletteItem => ({ id: `lens-${lens}`, group: 'Show', label: `Lens: ${lens}`, detail: '', act: ({ session }) => session.setState({ lens }) })),
-  ...(['light', 'dark', 'system'] as const).map((theme): PaletteItem => ({
-    id: `theme-${theme}`,
-    group: 'Show',
-    label: `Theme: ${theme}`,
-    detail: '',
-    act: (playground) => {
-      playground.session.setState({ theme });
-      void playground.savePreferences();
-    },
-  })),
+  ...(['wires', 'services', 'policy'] as const).map(
+    (lens): PaletteItem => ({ id: `lens-${lens}`, group: 'Show', label: `Lens: ${lens}`, detail: '', act: ({ session }) => session.setState({ lens }) }),
+  ),
+  ...(['light', 'dark', 'system'] as const).map(
+    (theme): PaletteItem => ({
+      id: `theme-${theme}`,
+      group: 'Show',
+      label: `Theme: ${theme}`,
+      detail: '',
+      act: (playground) => {
+        playground.session.setState({ theme });
+        void playground.savePreferences();
+      },
+    }),
+  ),
   { id: 'share', group: 'Document', label: 'Share …', detail: 'a link with everything in it', act: ({ session }) => session.setState({ dialog: 'share' }) },
   { id: 'embed', group: 'Document', label: 'Embed …', detail: 'for a page of yours', act: ({ session }) => session.setState({ dialog: 'embed' }) },
-  { id: 'documents', group: 'Document', label: 'Documents …', detail: 'open, rename, download', act: ({ session }) => session.setState({ dialog: 'documents' }) },
+  {
+    id: 'documents',
+    group: 'Document',
+    label: 'Documents …',
+    detail: 'open, rename, download',
+    act: ({ session }) => session.setState({ dialog: 'documents' }),
+  },
   { id: 'keys', group: 'Show', label: 'Keys …', detail: '?', act: ({ session }) => session.setState({ dialog: 'keys' }) },
   {
     id: 'article',
@@ -84,15 +100,19 @@ const switches: readonly PaletteItem[] = [
 export function paletteItems(topology: Topology, lessons: readonly LessonEntry[]): readonly PaletteItem[] {
   return [
     ...boxes(topology),
-    ...commands.map((line): PaletteItem => ({ id: `run-${line}`, group: 'Run', label: line, detail: '', act: (playground) => void playground.run('main', line) })),
+    ...commands.map(
+      (line): PaletteItem => ({ id: `run-${line}`, group: 'Run', label: line, detail: '', act: (playground) => void playground.run('main', line) }),
+    ),
     ...switches,
-    ...lessons.map((lesson): PaletteItem => ({
-      id: `lesson-${lesson.id}`,
-      group: 'Learn',
-      label: lesson.title,
-      detail: 'lesson',
-      act: ({ session }) => session.setState({ mode: 'learn', lesson: lesson.id, lessonStep: 0, pane: 'canvas' }),
-    })),
+    ...lessons.map(
+      (lesson): PaletteItem => ({
+        id: `lesson-${lesson.id}`,
+        group: 'Learn',
+        label: lesson.title,
+        detail: 'lesson',
+        act: ({ session }) => session.setState({ mode: 'learn', lesson: lesson.id, lessonStep: 0, pane: 'canvas' }),
+      }),
+    ),
   ];
 }
 

@@ -7,6 +7,7 @@ import { StepBlocks } from '../learn/StepBlocks.tsx';
 import { type LessonPlayer, useLesson } from '../learn/use-lesson.ts';
 import { CanvasPane } from '../shell/CanvasPane.tsx';
 import { Pane } from '../shell/Pane.tsx';
+import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { usePlayground, useSession } from '../state/context.ts';
 import { useNarrow } from '../state/use-media.ts';
 import { Scrubber } from '../timeline/Scrubber.tsx';
@@ -56,7 +57,10 @@ function advance(player: LessonPlayer): void {
   if (step === undefined || player.busy) return;
   for (const [at, block] of step.blocks.entries()) {
     const key = `${index}.${at}`;
-    if (block.kind === 'predict' && !player.predictions.has(key)) return player.predict(at, block.answer);
+    if (block.kind === 'predict' && !player.predictions.has(key)) {
+      player.predict(at, block.answer);
+      return;
+    }
     if (block.kind === 'run' && !player.ran.has(key)) {
       void player.run(at, block.lines);
       return;
@@ -126,11 +130,11 @@ export function Present() {
         </button>
       ) : null}
       <div className={styles.stage}>
-        <section className={styles.text} aria-label="Slide" tabIndex={0}>
+        <ScrollRegion className={styles.text} label="Slide">
           <p className={styles.over}>{lesson?.title ?? player.problem ?? 'Opening …'}</p>
           <h1>{step?.title ?? ''}</h1>
           <StepBlocks player={player} />
-        </section>
+        </ScrollRegion>
         <div className={styles.canvas}>
           <Pane name="canvas">
             <CanvasPane />
@@ -145,7 +149,16 @@ export function Present() {
       {notesWindow.body === undefined
         ? null
         : createPortal(
-            <div style={{ font: '22px/1.5 system-ui, sans-serif', padding: 28, background: '#0d1117', color: '#e6e9ef', minHeight: '100vh', boxSizing: 'border-box' }}>
+            <div
+              style={{
+                font: '22px/1.5 system-ui, sans-serif',
+                padding: 28,
+                background: '#0d1117',
+                color: '#e6e9ef',
+                minHeight: '100vh',
+                boxSizing: 'border-box',
+              }}
+            >
               <Notes player={player} />
             </div>,
             notesWindow.body,

@@ -14,16 +14,52 @@ export function EmbedDialog({ onClose }: { readonly onClose: () => void }) {
   const lens = useSession((session) => session.lens);
   const { index } = usePlaybackSnapshot();
   const shared = useFragment(false);
-  const [options, setOptions] = useState<EmbedOptions>({ theme: 'auto', lens, controls: 'full', autoplay: false, loop: false, step: undefined, caption: '', heightPx: 420 });
+  const [options, setOptions] = useState<EmbedOptions>({
+    theme: 'auto',
+    lens,
+    controls: 'full',
+    autoplay: false,
+    loop: false,
+    step: undefined,
+    caption: '',
+    heightPx: 420,
+  });
   const change = (part: Partial<EmbedOptions>) => setOptions((before) => ({ ...before, ...part }));
   const address = shared === undefined ? '' : embedAddress(pageAddress(location.href), shared.fragment, options);
   return (
     <Dialog title="Embed" onClose={onClose} wide>
       <div className={styles.embed}>
         <div className={styles.options}>
-          <Segmented label="Theme" value={options.theme} options={[['auto', 'Auto'], ['light', 'Light'], ['dark', 'Dark']]} onChange={(theme) => change({ theme })} />
-          <Segmented<Lens> label="Lens" value={options.lens} options={[['wires', 'Wires'], ['services', 'Services'], ['policy', 'Policy']]} onChange={(next) => change({ lens: next })} />
-          <Segmented label="Controls" value={options.controls} options={[['full', 'Full'], ['min', 'Few'], ['none', 'None']]} onChange={(controls) => change({ controls })} />
+          <Segmented
+            label="Theme"
+            value={options.theme}
+            options={[
+              ['auto', 'Auto'],
+              ['light', 'Light'],
+              ['dark', 'Dark'],
+            ]}
+            onChange={(theme) => change({ theme })}
+          />
+          <Segmented<Lens>
+            label="Lens"
+            value={options.lens}
+            options={[
+              ['wires', 'Wires'],
+              ['services', 'Services'],
+              ['policy', 'Policy'],
+            ]}
+            onChange={(next) => change({ lens: next })}
+          />
+          <Segmented
+            label="Controls"
+            value={options.controls}
+            options={[
+              ['full', 'Full'],
+              ['min', 'Few'],
+              ['none', 'None'],
+            ]}
+            onChange={(controls) => change({ controls })}
+          />
           <label className={styles.option}>
             <input type="checkbox" checked={options.autoplay} onChange={(event) => change({ autoplay: event.target.checked })} />
             Plays by itself when in view
@@ -33,7 +69,12 @@ export function EmbedDialog({ onClose }: { readonly onClose: () => void }) {
             Again and again
           </label>
           <label className={styles.option}>
-            <input type="checkbox" checked={options.step !== undefined} disabled={index < 0} onChange={(event) => change({ step: event.target.checked ? index + 1 : undefined })} />
+            <input
+              type="checkbox"
+              checked={options.step !== undefined}
+              disabled={index < 0}
+              onChange={(event) => change({ step: event.target.checked ? index + 1 : undefined })}
+            />
             Stands at this hop{index < 0 ? '' : ` (${index + 1})`}
           </label>
           <label className={styles.field}>
@@ -42,11 +83,20 @@ export function EmbedDialog({ onClose }: { readonly onClose: () => void }) {
           </label>
           <label className={styles.field}>
             Height, px
-            <input type="number" min={200} max={1200} step={20} value={options.heightPx} onChange={(event) => change({ heightPx: Math.min(1200, Math.max(200, Number(event.target.value) || 420)) })} />
+            <input
+              type="number"
+              min={200}
+              max={1200}
+              step={20}
+              value={options.heightPx}
+              onChange={(event) => change({ heightPx: Math.min(1200, Math.max(200, Number(event.target.value) || 420)) })}
+            />
           </label>
         </div>
         <div className={styles.preview}>
-          {address === '' ? null : <iframe key={address} src={address} title={`Preview: ${title}`} sandbox="allow-scripts allow-popups allow-popups-to-escape-sandbox" />}
+          {address === '' ? null : (
+            <iframe key={address} src={address} title={`Preview: ${title}`} sandbox="allow-scripts allow-popups allow-popups-to-escape-sandbox" />
+          )}
         </div>
       </div>
       <CopyField label="HTML" text={address === '' ? '' : embedSnippet(address, `Kubehop: ${title}`, options.heightPx)} rows={4} />

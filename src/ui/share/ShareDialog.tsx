@@ -16,12 +16,16 @@ export function ShareDialog({ onClose }: { readonly onClose: () => void }) {
   const link = shared === undefined ? '' : `${pageAddress(location.href)}${shared.fragment}`;
   return (
     <Dialog title="Share" onClose={onClose}>
-      <p className={styles.lead}>The link itself holds everything: files, what was typed, and where you stand. Nothing is uploaded; whoever opens it gets a copy.</p>
+      <p className={styles.lead}>
+        The link itself holds everything: files, what was typed, and where you stand. Nothing is uploaded; whoever opens it gets a copy.
+      </p>
       <CopyField label="Link" text={link} rows={3} />
       <CopyField label="Markdown" text={link === '' ? '' : `[${escapeMarkdown(title)}](${link})`} />
       <p className={styles.length} data-testid="link-length">
         {link.length.toLocaleString('en')} characters.{' '}
-        {link.length > COMFORTABLE_LENGTH ? 'Some chat programs cut links above 2,000; a cut link says so when it is opened. Or download the file under Documents.' : ''}
+        {link.length > COMFORTABLE_LENGTH
+          ? 'Some chat programs cut links above 2,000; a cut link says so when it is opened. Or download the file under Documents.'
+          : ''}
         {shared?.folded === true ? ' The history of your edits was folded into the files to keep it short.' : ''}
       </p>
       <label className={styles.option}>

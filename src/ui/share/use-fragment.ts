@@ -11,7 +11,9 @@ export function useFragment(withMoment: boolean): SharedFragment | undefined {
     let alive = true;
     const { lens, selection } = playground.session.getState();
     const { hop } = playground.playback;
-    const moment = withMoment ? { ...(hop === undefined ? {} : { seq: hop.event.seq }), ...(lens === 'wires' ? {} : { lens }), ...(selection === undefined ? {} : { selection }) } : {};
+    const moment = withMoment
+      ? { ...(hop === undefined ? {} : { seq: hop.event.seq }), ...(lens === 'wires' ? {} : { lens }), ...(selection === undefined ? {} : { selection }) }
+      : {};
     playground.exactDocument().then(
       (document) => {
         if (alive) setShared(fragmentOf(document, moment));

@@ -1,7 +1,7 @@
 /** What the reader must know: nothing is saved, another tab writes, the simulation stopped; and passing notices. */
 import { useEffect } from 'react';
-import { exampleOpening } from '../state/start.ts';
 import { useMirror, usePlayground, useSession } from '../state/context.ts';
+import { exampleOpening } from '../state/start.ts';
 import { downloadWork } from './download.ts';
 import { Icon } from './Icon.tsx';
 import styles from './Shell.module.css';

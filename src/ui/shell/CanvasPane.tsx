@@ -6,7 +6,8 @@ import { useDocument, useMirror, usePlayground, useSession } from '../state/cont
 import { NowLine } from './NowLine.tsx';
 import styles from './Shell.module.css';
 
-export function CanvasPane() {
+/** `quiet`: the line of words is shown elsewhere. */
+export function CanvasPane({ quiet = false }: { readonly quiet?: boolean }) {
   const playground = usePlayground();
   const topology = useMirror((mirror) => mirror.topology);
   const lens = useSession((session) => session.lens);
@@ -16,8 +17,17 @@ export function CanvasPane() {
   const onMove = useCallback((id: string, offset: readonly [number, number]) => playground.moveBox(id, offset), [playground]);
   return (
     <section className={styles.canvas} aria-label="Canvas">
-      <Canvas topology={topology} lens={lens} playback={playground.playback} positions={positions} selection={selection} embedded={false} onSelect={onSelect} onMove={onMove} />
-      <NowLine />
+      <Canvas
+        topology={topology}
+        lens={lens}
+        playback={playground.playback}
+        positions={positions}
+        selection={selection}
+        embedded={false}
+        onSelect={onSelect}
+        onMove={onMove}
+      />
+      {quiet ? null : <NowLine />}
     </section>
   );
 }

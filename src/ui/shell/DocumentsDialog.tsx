@@ -42,7 +42,9 @@ export function DocumentsDialog({ onClose }: { readonly onClose: () => void }) {
     }
     if (value === undefined) {
       // Not ours: YAML becomes a world of its own.
-      await playground.open(openingOf(newId(), { version: 1, seed: 1, title: file.name.slice(0, 60), files: [{ path: 'world.yaml', text }], inputs: [], positions: {} }, 'shared'));
+      await playground.open(
+        openingOf(newId(), { version: 1, seed: 1, title: file.name.slice(0, 60), files: [{ path: 'world.yaml', text }], inputs: [], positions: {} }, 'shared'),
+      );
       onClose();
       return;
     }
@@ -118,10 +120,18 @@ export function DocumentsDialog({ onClose }: { readonly onClose: () => void }) {
               }}
             >
               <span>{entry.title}</span>
-              <span className={styles.when}>{entry.id === id ? 'open · ' : ''}{dateOf(entry.savedAtMs)}</span>
+              <span className={styles.when}>
+                {entry.id === id ? 'open · ' : ''}
+                {dateOf(entry.savedAtMs)}
+              </span>
             </button>
             {entry.id === id ? null : (
-              <button type="button" className={styles.remove} aria-label={`Delete ${entry.title}`} onClick={() => void removeDocument(storage, entry.id).then(refresh)}>
+              <button
+                type="button"
+                className={styles.remove}
+                aria-label={`Delete ${entry.title}`}
+                onClick={() => void removeDocument(storage, entry.id).then(refresh)}
+              >
                 Delete
               </button>
             )}

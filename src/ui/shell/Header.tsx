@@ -49,7 +49,13 @@ export function Header({ narrow }: { readonly narrow: boolean }) {
         />
       )}
       <span className={styles.grow} />
-      <button type="button" className={styles.button} aria-label="Command palette" title="Go to anything, run anything" onClick={() => session.setState({ dialog: 'palette' })}>
+      <button
+        type="button"
+        className={styles.button}
+        aria-label="Command palette"
+        title="Go to anything, run anything"
+        onClick={() => session.setState({ dialog: 'palette' })}
+      >
         {narrow ? <Icon name="search" size={15} /> : mac ? '⌘K' : 'Ctrl K'}
       </button>
       <button type="button" className={styles.button} onClick={() => session.setState({ dialog: 'share' })}>
@@ -60,18 +66,20 @@ export function Header({ narrow }: { readonly narrow: boolean }) {
           Embed
         </button>
       )}
-      <button
-        type="button"
-        className={styles.button}
-        aria-label={`Theme: ${theme}`}
-        title={`Theme: ${theme}`}
-        onClick={() => {
-          session.setState({ theme: nextTheme[theme] });
-          void playground.savePreferences();
-        }}
-      >
-        <Icon name="theme" size={15} />
-      </button>
+      {narrow ? null : (
+        <button
+          type="button"
+          className={styles.button}
+          aria-label={`Theme: ${theme}`}
+          title={`Theme: ${theme}`}
+          onClick={() => {
+            session.setState({ theme: nextTheme[theme] });
+            void playground.savePreferences();
+          }}
+        >
+          <Icon name="theme" size={15} />
+        </button>
+      )}
     </header>
   );
 }

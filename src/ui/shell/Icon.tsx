@@ -15,11 +15,11 @@ const paths = {
   cross: 'M6 6l8 8M14 6l-8 8',
   theme: 'M10 3a7 7 0 1 0 0 14zM10 3a7 7 0 0 1 0 14',
   search: 'M9 4a5 5 0 1 0 0 10A5 5 0 0 0 9 4zM13 13l4 4',
-  wires: 'M4 5h5v5H4zM11 11h5v4h-5zM6.5 10v3H11',
+  wires: 'M3 4h6v5H3zM11 11h6v5h-6zM6 9v4.5h5',
   text: 'M4 5h12M4 9h8M4 13h10M4 17h6',
   terminal: 'M4 6l4 4-4 4M10 14.5h6',
   list: 'M4 5h12M4 10h12M4 15h12',
-  info: 'M10 9v5M10 6h.01',
+  info: 'M10 3a7 7 0 1 0 0 14a7 7 0 0 0 0-14zM10 9.5v4M10 6.6h.01',
   external: 'M8 5H5v10h10v-3M11 4h5v5M16 4l-7 7',
 } as const;
 
@@ -28,7 +28,18 @@ export type IconName = keyof typeof paths;
 export function Icon({ name, size = 18 }: { readonly name: IconName; readonly size?: number }) {
   const width = name === 'pause' || name === 'more' ? 2.8 : 1.7;
   return (
-    <svg width={size} height={size} viewBox="0 0 20 20" fill="none" stroke="currentColor" strokeWidth={width} strokeLinecap="round" strokeLinejoin="round" aria-hidden="true" focusable="false">
+    <svg
+      width={size}
+      height={size}
+      viewBox="0 0 20 20"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth={width}
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden="true"
+      focusable="false"
+    >
       {name === 'theme' ? <path d="M10 3a7 7 0 0 1 0 14z" fill="currentColor" stroke="none" /> : null}
       <path d={paths[name]} />
     </svg>

@@ -21,7 +21,10 @@ export function KeysDialog({ onClose }: { readonly onClose: () => void }) {
           ))}
         </tbody>
       </table>
-      <p className={styles.note}>In the terminal: ↑ ↓ history, Tab completes, Ctrl R searches, Ctrl C interrupts, Ctrl L clears; Escape, then Tab, leaves. In the editor: Ctrl M lets Tab leave.</p>
+      <p className={styles.note}>
+        In the terminal: ↑ ↓ history, Tab completes, Ctrl R searches, Ctrl C interrupts, Ctrl L clears; Escape, then Tab, leaves. In the editor: Ctrl M lets Tab
+        leave.
+      </p>
       <label className={styles.switch}>
         <input
           type="checkbox"

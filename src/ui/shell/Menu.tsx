@@ -1,5 +1,6 @@
 /** A button that opens a list of actions: arrows move, Escape and a click elsewhere close it. */
-import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
+import { type ReactNode, useEffect, useId, useRef, useState } from 'react';
+import { useEvent } from '../state/use-event.ts';
 import styles from './Menu.module.css';
 
 export interface MenuItem {
@@ -37,7 +38,7 @@ export function Menu({ label, items, children, className, align = 'start', up = 
     return () => document.removeEventListener('pointerdown', outside);
   }, [open]);
 
-  const onKeyDown = (event: KeyboardEvent) => {
+  useEvent(root, 'keydown', (event) => {
     if (!open) return;
     event.stopPropagation();
     if (event.key === 'Escape') {
@@ -52,11 +53,21 @@ export function Menu({ label, items, children, className, align = 'start', up = 
     const buttons = [...(list.current?.querySelectorAll<HTMLButtonElement>('button:not(:disabled)') ?? [])];
     const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
     buttons[(at + step + buttons.length) % buttons.length]?.focus();
-  };
+  });
 
   return (
-    <div className={styles.menu} ref={root} onKeyDown={onKeyDown} role="presentation">
-      <button ref={button} type="button" className={className} aria-label={label} title={label} aria-haspopup="menu" aria-expanded={open} aria-controls={open ? id : undefined} onClick={() => setOpen(!open)}>
+    <div className={styles.menu} ref={root}>
+      <button
+        ref={button}
+        type="button"
+        className={className}
+        aria-label={label}
+        title={label}
+        aria-haspopup="menu"
+        aria-expanded={open}
+        aria-controls={open ? id : undefined}
+        onClick={() => setOpen(!open)}
+      >
         {children}
       </button>
       {open ? (

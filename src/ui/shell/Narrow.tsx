@@ -6,8 +6,8 @@ import { usePlayground, useSession } from '../state/context.ts';
 import type { PaneName } from '../state/session.ts';
 import { Terminal } from '../terminal/Terminal.tsx';
 import { Scrubber } from '../timeline/Scrubber.tsx';
-import { Timeline } from '../timeline/Timeline.tsx';
 import timeline from '../timeline/Timeline.module.css';
+import { Timeline } from '../timeline/Timeline.tsx';
 import { Transport } from '../timeline/Transport.tsx';
 import { CanvasPane } from './CanvasPane.tsx';
 import { Icon, type IconName } from './Icon.tsx';
@@ -29,11 +29,11 @@ export function Narrow({ lesson }: { readonly lesson: ReactNode | undefined }) {
   const shown: Readonly<Record<PaneName, () => ReactNode>> = {
     canvas: () =>
       lesson === undefined ? (
-        <CanvasPane />
+        <CanvasPane quiet />
       ) : (
         <div className={styles.stack}>
           <div className={styles.stackCanvas}>
-            <CanvasPane />
+            <CanvasPane quiet />
           </div>
           <div className={styles.stackLesson}>{lesson}</div>
         </div>
@@ -52,7 +52,7 @@ export function Narrow({ lesson }: { readonly lesson: ReactNode | undefined }) {
       </main>
       {pane === 'canvas' || pane === 'inspector' ? (
         <div className={styles.narrowControls}>
-          {pane === 'inspector' ? <NowLine /> : null}
+          <NowLine />
           <div className={timeline.controls}>
             <Transport />
             <Scrubber />

@@ -10,12 +10,19 @@ export interface SegmentedProps<T extends string> {
 
 export function Segmented<T extends string>({ label, options, value, onChange }: SegmentedProps<T>) {
   return (
-    <div className={styles.segmented} role="group" aria-label={label}>
+    <fieldset className={styles.segmented}>
+      <legend className="visually-hidden">{label}</legend>
       {options.map(([name, text]) => (
-        <button key={name} type="button" aria-pressed={name === value} className={name === value ? styles.segmentOn : styles.segment} onClick={() => onChange(name)}>
+        <button
+          key={name}
+          type="button"
+          aria-pressed={name === value}
+          className={name === value ? styles.segmentOn : styles.segment}
+          onClick={() => onChange(name)}
+        >
           {text}
         </button>
       ))}
-    </div>
+    </fieldset>
   );
 }

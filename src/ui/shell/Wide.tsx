@@ -1,6 +1,6 @@
 /** The layout of a desktop: editor or lesson, canvas, inspector; below them timeline and terminal. All borders can be dragged, and the side panes closed. */
-import type { ReactNode } from 'react';
-import { Group, type Layout, Panel, Separator } from 'react-resizable-panels';
+import { type ReactNode, useEffect, useRef } from 'react';
+import { Group, type Layout, Panel, Separator, usePanelRef } from 'react-resizable-panels';
 import { Editor } from '../editor/Editor.tsx';
 import { Inspector } from '../inspector/Inspector.tsx';
 import { usePlayground } from '../state/context.ts';
@@ -24,15 +24,36 @@ function useSizes(group: string, panels: readonly string[]) {
   };
 }
 
+/** Text to be read needs more room than YAML; what the reader had in Play comes back with Play. */
+const LESSON_WIDTH = 400;
+
+function useLeftWidth(learning: boolean) {
+  const panel = usePanelRef();
+  const playWidth = useRef<number | undefined>(undefined);
+  useEffect(() => {
+    const width = panel.current?.getSize().inPixels;
+    if (width === undefined) return;
+    if (learning && width < LESSON_WIDTH) {
+      playWidth.current = width;
+      panel.current?.resize(LESSON_WIDTH);
+    } else if (!learning && playWidth.current !== undefined) {
+      panel.current?.resize(playWidth.current);
+      playWidth.current = undefined;
+    }
+  }, [panel, learning]);
+  return panel;
+}
+
 export function Wide({ lesson }: { readonly lesson: ReactNode | undefined }) {
   const rows = useSizes('columns', ['upper', 'lower']);
   const middle = useSizes('middle', ['left', 'canvas', 'right']);
   const bottom = useSizes('bottom', ['timeline', 'terminal']);
+  const left = useLeftWidth(lesson !== undefined);
   return (
     <Group orientation="vertical" className={styles.grow} {...rows}>
       <Panel id="upper" minSize="30%">
         <Group orientation="horizontal" {...middle}>
-          <Panel id="left" defaultSize={lesson === undefined ? 300 : 380} minSize={180} collapsible groupResizeBehavior="preserve-pixel-size">
+          <Panel id="left" panelRef={left} defaultSize={300} minSize={180} collapsible groupResizeBehavior="preserve-pixel-size">
             <Pane name={lesson === undefined ? 'editor' : 'lesson'}>{lesson ?? <Editor />}</Pane>
           </Panel>
           <Separator className={styles.columnSeparator} aria-label="Width of the left pane" />

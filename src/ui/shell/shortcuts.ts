@@ -12,7 +12,8 @@ export interface Shortcut {
   act(playground: Playground): void;
 }
 
-const plain = (key: string) => (event: KeyboardEvent) => !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey && event.key.toLowerCase() === key;
+const plain = (key: string) => (event: KeyboardEvent) =>
+  !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey && event.key.toLowerCase() === key;
 const focus = (id: string) => requestAnimationFrame(() => document.getElementById(id)?.focus());
 
 function changeSpeed(playground: Playground, step: number): void {
@@ -58,7 +59,12 @@ export const shortcuts: readonly Shortcut[] = [
       focus('timeline-filter');
     },
   },
-  { keys: '?', says: 'These keys', fits: (event) => event.key === '?' && !event.ctrlKey && !event.metaKey, act: (playground) => playground.session.setState({ dialog: 'keys' }) },
+  {
+    keys: '?',
+    says: 'These keys',
+    fits: (event) => event.key === '?' && !event.ctrlKey && !event.metaKey,
+    act: (playground) => playground.session.setState({ dialog: 'keys' }),
+  },
   {
     keys: 'Ctrl K or ⌘ K',
     says: 'Go to anything, run anything',

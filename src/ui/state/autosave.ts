@@ -82,7 +82,11 @@ export class Autosave {
       onState(
         storage.persistent
           ? { kind: 'saved', atMs: now() }
-          : { kind: 'failed', reason: 'memory', message: 'This browser gives the page no storage: your work is gone when you close it. Download it, or copy a share link.' },
+          : {
+              kind: 'failed',
+              reason: 'memory',
+              message: 'This browser gives the page no storage: your work is gone when you close it. Download it, or copy a share link.',
+            },
       );
     } catch (error) {
       this.#dirty = true;

@@ -27,7 +27,8 @@ function checkInput(value: unknown): DocumentInput | undefined {
   const { timeNs, session, path, text, line } = value;
   if (value.kind === 'command' && isText(session, 64) && isText(line, 64 * 1024)) return { kind: 'command', timeNs, session, line };
   if (value.kind === 'interrupt' && isText(session, 64)) return { kind: 'interrupt', timeNs, session };
-  if (value.kind === 'edit' && isText(path, 64) && isFileName(path) && (text === null || isText(text, MAX_FILE_LENGTH))) return { kind: 'edit', timeNs, path, text };
+  if (value.kind === 'edit' && isText(path, 64) && isFileName(path) && (text === null || isText(text, MAX_FILE_LENGTH)))
+    return { kind: 'edit', timeNs, path, text };
   return undefined;
 }
 
@@ -46,7 +47,8 @@ function checkPositions(value: unknown): Record<string, readonly [number, number
 /** All fields, none assumed; what is not ours is left behind. A version above ours is refused in words. */
 export function checkDocument(value: unknown): Checked<WorldDocument> {
   if (!isObject(value)) return { ok: false, problem: 'it is not a document' };
-  if (typeof value.version === 'number' && value.version > 1) return { ok: false, problem: `it was made by a newer version (document version ${value.version})` };
+  if (typeof value.version === 'number' && value.version > 1)
+    return { ok: false, problem: `it was made by a newer version (document version ${value.version})` };
   if (value.version !== 1) return { ok: false, problem: 'it has no known version' };
   if (typeof value.seed !== 'number' || !Number.isFinite(value.seed)) return { ok: false, problem: 'its seed is not a number' };
   if (!Array.isArray(value.files) || value.files.length > MAX_FILES) return { ok: false, problem: `it has no list of at most ${MAX_FILES} files` };

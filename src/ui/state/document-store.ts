@@ -124,7 +124,8 @@ export async function listDocuments(storage: Storage): Promise<readonly Document
   const list = await storage.get('documents');
   if (!Array.isArray(list)) return [];
   return list.filter(
-    (entry): entry is DocumentEntry => isRecord(entry) && typeof entry.id === 'string' && typeof entry.title === 'string' && typeof entry.savedAtMs === 'number',
+    (entry): entry is DocumentEntry =>
+      isRecord(entry) && typeof entry.id === 'string' && typeof entry.title === 'string' && typeof entry.savedAtMs === 'number',
   );
 }
 

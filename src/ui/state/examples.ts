@@ -1,7 +1,15 @@
-/** The built-in worlds of `src/content/examples`: a folder each, its YAML files in order of name. */
+/** The built-in worlds of `src/content/examples`: a folder each, with what a reader changes first in front, and the rest in order of name. */
 import type { DocumentFile, WorldDocument } from '../../world/document.ts';
 
 const texts = import.meta.glob<string>('../../content/examples/*/*.yaml', { query: '?raw', import: 'default', eager: true });
+
+/** What people come to change stands before what makes the cluster run. */
+const front: readonly string[] = ['web.yaml', 'client.yaml'];
+
+function byInterest(a: DocumentFile, b: DocumentFile): number {
+  const place = (path: string) => (front.includes(path) ? front.indexOf(path) : front.length);
+  return place(a.path) - place(b.path) || (a.path < b.path ? -1 : 1);
+}
 
 function readExamples(): ReadonlyMap<string, readonly DocumentFile[]> {
   const examples = new Map<string, DocumentFile[]>();
@@ -12,6 +20,7 @@ function readExamples(): ReadonlyMap<string, readonly DocumentFile[]> {
     files.push({ path, text: texts[key] ?? '' });
     examples.set(example, files);
   }
+  for (const files of examples.values()) files.sort(byInterest);
   return examples;
 }
 

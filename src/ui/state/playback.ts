@@ -1,6 +1,7 @@
 /** The playhead: loads hops, turns wall time into viewer time, plays, steps and seeks; read by the canvas every frame and by React only on coarse changes. */
-import type { HopView } from '../../world/views.ts';
+
 import type { PlaygroundClient } from '../../worker/protocol.ts';
+import type { HopView } from '../../world/views.ts';
 import type { PlaybackSource } from '../canvas/contract.ts';
 import { eyeTimes } from './eye-time.ts';
 
@@ -227,7 +228,10 @@ export class Playback implements PlaybackSource {
     const from = this.#snapshot.index;
     for (let i = from + direction; i >= 0 && i < this.#hops.length; i += direction) {
       const hop = this.#hops[i] as HopView;
-      if (hop.hop === 1 && !hop.background) return this.#moveTo(i, false);
+      if (hop.hop === 1 && !hop.background) {
+        this.#moveTo(i, false);
+        return;
+      }
     }
     this.#moveTo(direction === 1 ? this.#hops.length - 1 : -1, false);
   }
@@ -368,7 +372,10 @@ export class Playback implements PlaybackSource {
   #advance(passedMs: number): void {
     const last = this.#hops.length - 1;
     let { index, fraction } = this.#position;
-    if (index >= last) return this.#atEnd(passedMs);
+    if (index >= last) {
+      this.#atEnd(passedMs);
+      return;
+    }
     let leftMs = passedMs * this.#snapshot.speed;
     if (this.#reducedMotion()) {
       this.#waitMs += leftMs;

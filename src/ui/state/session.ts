@@ -97,7 +97,9 @@ function readSizes(value: unknown): Preferences['panelSizes'] {
   for (const group of ['columns', 'middle', 'bottom']) {
     const entry = value[group];
     if (!isRecord(entry)) continue;
-    const numbers = Object.entries(entry).filter((pair): pair is [string, number] => typeof pair[1] === 'number' && Number.isFinite(pair[1]) && /^[a-z]{1,20}$/.test(pair[0]));
+    const numbers = Object.entries(entry).filter(
+      (pair): pair is [string, number] => typeof pair[1] === 'number' && Number.isFinite(pair[1]) && /^[a-z]{1,20}$/.test(pair[0]),
+    );
     sizes[group] = Object.fromEntries(numbers);
   }
   return sizes;

@@ -76,10 +76,21 @@ describe('a share link', () => {
 
   it('survives any text in files and titles', () => {
     fc.assert(
-      fc.property(fc.array(fc.string({ unit: 'grapheme', maxLength: 300 }), { maxLength: 5 }), fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }), (texts, title) => {
-        const document: WorldDocument = { version: 1, seed: 1, title, files: texts.map((text, index) => ({ path: `f${index}.yaml`, text })), inputs: [], positions: {} };
-        expect(decodeShare(encodeShare(document, {}, base), base)).toEqual({ kind: 'document', document, moment: {} });
-      }),
+      fc.property(
+        fc.array(fc.string({ unit: 'grapheme', maxLength: 300 }), { maxLength: 5 }),
+        fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }),
+        (texts, title) => {
+          const document: WorldDocument = {
+            version: 1,
+            seed: 1,
+            title,
+            files: texts.map((text, index) => ({ path: `f${index}.yaml`, text })),
+            inputs: [],
+            positions: {},
+          };
+          expect(decodeShare(encodeShare(document, {}, base), base)).toEqual({ kind: 'document', document, moment: {} });
+        },
+      ),
       { numRuns: 60 },
     );
   });

@@ -113,11 +113,13 @@ function decodeDocument(value: string, base: readonly DocumentFile[]): ShareTarg
   const dot = value.indexOf('.');
   const version = dot < 0 ? '' : value.slice(0, dot);
   if (!/^[0-9]{1,4}$/.test(version)) return altered;
-  if (version !== '1') return broken(`This link was made by a newer version of Kubehop (link version ${version}). Reload the page, or ask for a link of version 1.`);
+  if (version !== '1')
+    return broken(`This link was made by a newer version of Kubehop (link version ${version}). Reload the page, or ask for a link of version 1.`);
   const packed = fromBase64Url(value.slice(dot + 1));
   if (packed === undefined) return altered;
   const unpacked = unpack(packed, MAX_PLAIN_BYTES);
-  if ('problem' in unpacked) return unpacked.problem === 'damaged' ? altered : broken('This link unfolds to more than 256 kB, which no world of ours does. Nothing was loaded.');
+  if ('problem' in unpacked)
+    return unpacked.problem === 'damaged' ? altered : broken('This link unfolds to more than 256 kB, which no world of ours does. Nothing was loaded.');
   const end = unpacked.text.indexOf('\n');
   let header: unknown;
   try {
@@ -136,14 +138,20 @@ function decodeDocument(value: string, base: readonly DocumentFile[]): ShareTarg
 /** Reads the fragment of an address, with or without its `#`. Never throws, and never gives a default in place of what cannot be read. */
 export function decodeShare(fragment: string, base: readonly DocumentFile[] = articleFiles): ShareTarget {
   const text = fragment.startsWith('#') ? fragment.slice(1) : fragment;
-  if (text.length > MAX_LINK_LENGTH) return broken(`This link is longer than ${MAX_LINK_LENGTH / 1024} kB, which no link of ours is. Nothing was loaded from it.`);
+  if (text.length > MAX_LINK_LENGTH)
+    return broken(`This link is longer than ${MAX_LINK_LENGTH / 1024} kB, which no link of ours is. Nothing was loaded from it.`);
   if (text.startsWith('w=')) return decodeDocument(text.slice(2), base);
   const parameters = new URLSearchParams(text);
   const example = parameters.get('x');
   if (example !== null) {
     const lesson = parameters.get('lesson');
     const step = Number(parameters.get('step') ?? Number.NaN);
-    return { kind: 'example', name: example.slice(0, 64), ...(lesson === null ? {} : { lesson: lesson.slice(0, 64) }), ...(Number.isInteger(step) && step > 0 ? { step } : {}) };
+    return {
+      kind: 'example',
+      name: example.slice(0, 64),
+      ...(lesson === null ? {} : { lesson: lesson.slice(0, 64) }),
+      ...(Number.isInteger(step) && step > 0 ? { step } : {}),
+    };
   }
   const address = parameters.get('u');
   if (address !== null) {

@@ -43,7 +43,15 @@ export async function ownOpening(storage: Storage, newId: NewId, id?: string): P
   const wanted = id ?? (await listDocuments(storage))[0]?.id;
   const saved = wanted === undefined ? undefined : await loadDocument(storage, wanted);
   if (wanted !== undefined && saved !== undefined) {
-    return { id: wanted, origin: 'own', document: saved.document, texts: saved.texts, revision: saved.revision, moment: {}, firstMinute: saved.document.inputs.length === 0 };
+    return {
+      id: wanted,
+      origin: 'own',
+      document: saved.document,
+      texts: saved.texts,
+      revision: saved.revision,
+      moment: {},
+      firstMinute: saved.document.inputs.length === 0,
+    };
   }
   const fresh = findExample('article') ?? { version: 1, seed: 1, files: [], inputs: [], positions: {} };
   return openingOf(newId(), fresh, 'own');
@@ -79,7 +87,9 @@ export async function fetchWorld(url: string, newId: NewId): Promise<Opening> {
     if (!response.ok) throw new Error(`it answered ${response.status}`);
     text = await readCapped(response);
   } catch (error) {
-    throw new Error(`${new URL(url).host} did not give the file: ${error instanceof Error ? error.message : 'unknown reason'}. (The server must allow other sites to read it.)`);
+    throw new Error(
+      `${new URL(url).host} did not give the file: ${error instanceof Error ? error.message : 'unknown reason'}. (The server must allow other sites to read it.)`,
+    );
   }
   return openingOf(newId(), { version: 1, seed: 1, title: new URL(url).host, files: [{ path: 'world.yaml', text }], inputs: [], positions: {} }, 'shared');
 }

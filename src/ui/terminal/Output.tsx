@@ -1,6 +1,7 @@
 /** The lines of a session, in chunks that are drawn again only when something in them changes; lines still to come are muted. */
 import { memo } from 'react';
 import type { LinkTarget } from '../../world/views.ts';
+import { withKeys } from '../shell/with-keys.ts';
 import { type LinkIndex, linkLine } from './links.ts';
 import type { Line, Piece } from './screen.ts';
 import styles from './Terminal.module.css';
@@ -15,17 +16,26 @@ interface ChunkProps {
   readonly onLink: (target: LinkTarget) => void;
 }
 
-function PieceText({ piece, links, muted, onLink }: { readonly piece: Piece; readonly links: LinkIndex; readonly muted: boolean; readonly onLink: (target: LinkTarget) => void }) {
+function PieceText({
+  piece,
+  links,
+  muted,
+  onLink,
+}: {
+  readonly piece: Piece;
+  readonly links: LinkIndex;
+  readonly muted: boolean;
+  readonly onLink: (target: LinkTarget) => void;
+}) {
   const className = [styles[piece.kind], muted ? styles.later : ''].join(' ');
   if (piece.kind === 'prompt') return <span className={className}>{piece.text}</span>;
   return (
     <span className={className}>
-      {linkLine(piece.text, links).map((segment, index) => {
+      {withKeys(linkLine(piece.text, links), (segment) => segment.text).map(({ key, item: segment }) => {
         const { link } = segment;
         if (link === undefined) return segment.text;
         return (
-          // The pieces of a line never move.
-          <button key={`${index}:${segment.text}`} type="button" tabIndex={-1} className={styles.link} title="Show on the canvas" onClick={() => onLink(link)}>
+          <button key={key} type="button" tabIndex={-1} className={styles.link} title="Show on the canvas" onClick={() => onLink(link)}>
             {segment.text}
           </button>
         );
@@ -40,7 +50,11 @@ const Chunk = memo(
       <div className={styles.chunk}>
         {lines.map((line) => (
           <div key={line.number} className={styles.line}>
-            {line.pieces.length === 0 ? '\u200b' : line.pieces.map((piece, index) => <PieceText key={`${index}:${piece.kind}`} piece={piece} links={links} muted={piece.seq > playheadSeq + 1} onLink={onLink} />)}
+            {line.pieces.length === 0
+              ? '\u200b'
+              : withKeys(line.pieces, (piece) => piece.kind).map(({ key, item: piece }) => (
+                  <PieceText key={key} piece={piece} links={links} muted={piece.seq > playheadSeq + 1} onLink={onLink} />
+                ))}
           </div>
         ))}
       </div>

@@ -5,6 +5,7 @@ import { Icon } from '../shell/Icon.tsx';
 import { Menu, type MenuItem } from '../shell/Menu.tsx';
 import { useCurrentHop, useMirror, usePlayground, useSession } from '../state/context.ts';
 import { HIDDEN_SESSION } from '../state/playground.ts';
+import { useEvent } from '../state/use-event.ts';
 import { History } from './history.ts';
 import { buildLinkIndex } from './links.ts';
 import { Output } from './Output.tsx';
@@ -43,7 +44,11 @@ function NewSession() {
     ...topology.hosts.filter((host) => host.role === 'node').map((host) => ({ label: host.name, detail: 'ssh', onPick: () => open({ host: host.id }) })),
     ...topology.netnses
       .filter((netns) => netns.type === 'pod' && netns.ready)
-      .map((netns) => ({ label: netns.title, detail: netns.namespace ?? 'default', onPick: () => open({ namespace: netns.namespace ?? 'default', pod: netns.title }) })),
+      .map((netns) => ({
+        label: netns.title,
+        detail: netns.namespace ?? 'default',
+        onPick: () => open({ namespace: netns.namespace ?? 'default', pod: netns.title }),
+      })),
   ];
   return (
     <Menu label="New shell" items={items.slice(0, MAX_MENU)} className={styles.add} up>
@@ -84,9 +89,11 @@ export function Terminal() {
     if (element !== null && atEnd.current && lines.length > 0) element.scrollTop = element.scrollHeight;
   }, [lines]);
 
-  const focusInput = () => {
-    if ((window.getSelection()?.toString() ?? '') === '') document.getElementById(TERMINAL_INPUT)?.focus();
-  };
+  // A click anywhere means the line to type in, unless text is being selected.
+  useEvent(scroller, 'click', (event) => {
+    const onButton = event.target instanceof Element && event.target.closest('button') !== null;
+    if (!onButton && (window.getSelection()?.toString() ?? '') === '') document.getElementById(TERMINAL_INPUT)?.focus();
+  });
 
   return (
     <section className={styles.terminal} aria-label="Terminal">
@@ -106,7 +113,12 @@ export function Terminal() {
               {one.busy ? <span className={styles.busy} title="a program is running" /> : null}
             </button>
             {one.id === 'main' ? null : (
-              <button type="button" className={styles.closeTab} aria-label={`Close ${one.title}`} onClick={() => void playground.client.call('closeSession', one.id)}>
+              <button
+                type="button"
+                className={styles.closeTab}
+                aria-label={`Close ${one.title}`}
+                onClick={() => void playground.client.call('closeSession', one.id)}
+              >
                 <Icon name="close" size={11} />
               </button>
             )}
@@ -121,14 +133,24 @@ export function Terminal() {
           const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
           atEnd.current = scrollHeight - scrollTop - clientHeight < 24;
         }}
-        onClick={focusInput}
-        onKeyDown={undefined}
-        role="presentation"
       >
         <div role="log" aria-label={`Output of ${session?.title ?? 'the terminal'}`} aria-live="polite">
           <Output lines={lines} links={links} playheadSeq={playheadSeq} onLink={onLink} />
         </div>
-        {session === undefined ? <div className={styles.line}>starting …</div> : <Prompt key={id} session={session} history={shown.history} inputId={TERMINAL_INPUT} onClear={() => { shown.screen.clear(); redraw(); }} />}
+        {session === undefined ? (
+          <div className={styles.line}>starting …</div>
+        ) : (
+          <Prompt
+            key={id}
+            session={session}
+            history={shown.history}
+            inputId={TERMINAL_INPUT}
+            onClear={() => {
+              shown.screen.clear();
+              redraw();
+            }}
+          />
+        )}
       </div>
     </section>
   );

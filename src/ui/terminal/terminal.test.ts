@@ -71,10 +71,30 @@ const topology: Topology = {
   hosts: [{ id: 'node01', name: 'node01', role: 'node', ip: '172.30.2.2', ready: true }],
   netnses: [
     { id: 'node01/netns/root', hostId: 'node01', type: 'root', title: 'node01', ip: '172.30.2.2', ready: true, containers: [], labels: {} },
-    { id: 'node01/netns/web-1.default', hostId: 'node01', type: 'pod', title: 'web-1', namespace: 'default', ip: '10.244.1.3', ready: true, containers: [], labels: {} },
+    {
+      id: 'node01/netns/web-1.default',
+      hostId: 'node01',
+      type: 'pod',
+      title: 'web-1',
+      namespace: 'default',
+      ip: '10.244.1.3',
+      ready: true,
+      containers: [],
+      labels: {},
+    },
   ],
   devices: [],
-  services: [{ objectKey: 'Service/default/web-service', name: 'web-service', namespace: 'default', type: 'ClusterIP', clusterIp: '10.97.253.216', ports: '80/TCP', endpoints: [] }],
+  services: [
+    {
+      objectKey: 'Service/default/web-service',
+      name: 'web-service',
+      namespace: 'default',
+      type: 'ClusterIP',
+      clusterIp: '10.97.253.216',
+      ports: '80/TCP',
+      endpoints: [],
+    },
+  ],
 };
 const index = buildLinkIndex(topology);
 

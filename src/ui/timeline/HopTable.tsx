@@ -1,7 +1,9 @@
 /** The hops as rows, as a packet sniffer lists them: only the rows in view are in the page. */
 import { memo, useEffect, useMemo, useRef, useState } from 'react';
 import type { HopView } from '../../world/views.ts';
+import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { useCurrentHop, usePlayground, useSession } from '../state/context.ts';
+import { useEvent } from '../state/use-event.ts';
 import { filterHops, formatTime, packetNumbers, rowAt, type TimeUnit, unitFor } from './format.ts';
 import styles from './Timeline.module.css';
 
@@ -17,42 +19,32 @@ interface RowProps {
   readonly unit: TimeUnit;
   readonly current: boolean;
   readonly later: boolean;
-  readonly onPick: (index: number) => void;
 }
 
-const Row = memo(function Row({ hop, index, row, number, startNs, unit, current, later, onPick }: RowProps) {
-  const classes = [styles.row, current ? styles.current : '', later ? styles.later : '', hop.background ? styles.background : ''].join(' ');
+const Row = memo(function Row({ hop, index, row, number, startNs, unit, current, later }: RowProps) {
+  const classes = [current ? styles.current : '', later ? styles.later : '', hop.background ? styles.background : ''].filter(Boolean).join(' ');
+  const drop = hop.family === 'drop';
   return (
-    <div
-      role="row"
-      className={classes}
-      aria-rowindex={row + 2}
-      aria-selected={current}
-      data-index={index}
-      data-family={hop.family}
-      style={{ transform: `translateY(${row * ROW_HEIGHT}px)` }}
-      onClick={() => onPick(index)}
-      onKeyDown={undefined}
-      tabIndex={-1}
-    >
-      <span role="gridcell">{number ?? ''}</span>
-      <span role="gridcell">{formatTime(hop.event.timeNs - startNs, unit)}</span>
-      <span role="gridcell">{hop.where}</span>
-      <span role="gridcell">{hop.source}</span>
-      <span role="gridcell">{hop.destination}</span>
-      <span role="gridcell" className={styles.protocol} data-family={hop.family}>
+    <tr className={classes} aria-rowindex={row + 2} aria-current={current ? 'true' : undefined} data-index={index} data-family={hop.family}>
+      <td>{number ?? ''}</td>
+      <td>{formatTime(hop.event.timeNs - startNs, unit)}</td>
+      <td>{hop.where}</td>
+      <td>{hop.source}</td>
+      <td>{hop.destination}</td>
+      <td className={styles.protocol} data-family={hop.family}>
         {hop.protocol}
-      </span>
-      <span role="gridcell">{hop.lengthBytes > 0 ? hop.lengthBytes : ''}</span>
-      <span role="gridcell" className={hop.family === 'drop' ? styles.dropped : undefined}>
-        {hop.family === 'drop' ? '✕ ' : ''}
+      </td>
+      <td>{hop.lengthBytes > 0 ? hop.lengthBytes : ''}</td>
+      <td className={drop ? styles.dropped : undefined}>
+        {drop ? '✕ ' : ''}
         {hop.summary}
-      </span>
-    </div>
+      </td>
+    </tr>
   );
 });
 
 const columns: readonly string[] = ['#', 'time', 'where', 'source', 'destination', 'proto', 'len', 'what happened'];
+const rowSteps: Readonly<Record<string, number>> = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 };
 
 export function HopTable() {
   const { playback, session } = usePlayground();
@@ -62,8 +54,13 @@ export function HopTable() {
   const numbers = useMemo(() => packetNumbers(hops), [hops]);
   const indices = useMemo(() => filterHops(hops, { text, background }, numbers), [hops, text, background, numbers]);
   const current = rowAt(indices, index);
-  const scroller = useRef<HTMLDivElement>(null);
+  const scroller = useRef<HTMLElement>(null);
   const [view, setView] = useState({ top: 0, height: 200 });
+
+  const pick = (at: number) => {
+    playback.seek(at);
+    session.setState({ inspecting: 'hop' });
+  };
 
   useEffect(() => {
     const element = scroller.current;
@@ -78,6 +75,20 @@ export function HopTable() {
     };
   }, []);
 
+  // One listener for all rows; the keyboard's way to a row are the arrow keys of the region.
+  useEvent(scroller, 'click', (event) => {
+    const row = event.target instanceof Element ? event.target.closest('tr[data-index]') : null;
+    if (row !== null) pick(Number(row.getAttribute('data-index')));
+  });
+  useEvent(scroller, 'keydown', (event) => {
+    const rows = rowSteps[event.key];
+    if (rows === undefined || event.target !== scroller.current) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = indices[Math.min(indices.length - 1, Math.max(0, current + rows))];
+    if (next !== undefined) pick(next);
+  });
+
   useEffect(() => {
     const element = scroller.current;
     if (element === null || current < 0) return;
@@ -87,71 +98,54 @@ export function HopTable() {
     else if (top > element.scrollTop + room) element.scrollTop = top - room + ROW_HEIGHT * 2;
   }, [current]);
 
-  const pick = useMemo(
-    () => (at: number) => {
-      playback.pause();
-      playback.seek(at);
-      session.setState({ inspecting: 'hop' });
-    },
-    [playback, session],
-  );
-  const move = (rows: number) => {
-    const next = indices[Math.min(indices.length - 1, Math.max(0, current + rows))];
-    if (next !== undefined) pick(next);
-  };
-
   const startNs = hops[0]?.event.timeNs ?? 0;
   const unit = unitFor((hops[hops.length - 1]?.event.timeNs ?? 0) - startNs);
-  const from = Math.max(0, Math.floor(view.top / ROW_HEIGHT) - OVERSCAN);
+  const from = Math.min(indices.length, Math.max(0, Math.floor(view.top / ROW_HEIGHT) - OVERSCAN));
   const to = Math.min(indices.length, Math.ceil((view.top + view.height) / ROW_HEIGHT) + OVERSCAN);
   return (
-    <div
-      className={styles.table}
-      ref={scroller}
-      role="grid"
-      aria-label="Hops"
-      aria-rowcount={indices.length + 1}
-      aria-readonly="true"
-      tabIndex={0}
-      onKeyDown={(event) => {
-        const steps: Readonly<Record<string, number>> = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 };
-        const rows = steps[event.key];
-        if (rows === undefined) return;
-        event.preventDefault();
-        event.stopPropagation();
-        move(rows);
-      }}
-    >
-      <div className={styles.headings} role="row" aria-rowindex={1}>
-        {columns.map((name) => (
-          <span role="columnheader" key={name}>
-            {name === 'time' ? `time ${unit.name}` : name}
-          </span>
-        ))}
-      </div>
-      <div role="rowgroup" className={styles.rows} style={{ height: indices.length * ROW_HEIGHT }}>
-        {indices.slice(from, to).map((at, offset) => {
-          const hop = hops[at];
-          if (hop === undefined) return null;
-          return (
-            <Row
-              key={hop.event.seq}
-              hop={hop}
-              index={at}
-              row={from + offset}
-              number={numbers.get(hop.event.packetId)}
-              startNs={startNs}
-              unit={unit}
-              current={from + offset === current}
-              later={at > index}
-              onPick={pick}
-            />
-          );
-        })}
-      </div>
+    <ScrollRegion className={styles.table} ref={scroller} label="Hops: arrow keys move the playhead">
+      <table aria-rowcount={indices.length + 1}>
+        <colgroup>
+          {columns.map((name) => (
+            <col key={name} data-column={name} />
+          ))}
+        </colgroup>
+        <thead>
+          <tr aria-rowindex={1}>
+            {columns.map((name) => (
+              <th key={name} scope="col">
+                {name === 'time' ? `time ${unit.name}` : name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {from > 0 ? <tr style={{ height: from * ROW_HEIGHT }} /> : null}
+          {indices.slice(from, to).map((at, offset) => {
+            const hop = hops[at];
+            if (hop === undefined) return null;
+            return (
+              <Row
+                key={hop.event.seq}
+                hop={hop}
+                index={at}
+                row={from + offset}
+                number={numbers.get(hop.event.packetId)}
+                startNs={startNs}
+                unit={unit}
+                current={from + offset === current}
+                later={at > index}
+              />
+            );
+          })}
+          {to < indices.length ? <tr style={{ height: (indices.length - to) * ROW_HEIGHT }} /> : null}
+        </tbody>
+      </table>
       {indices.length === 0 ? (
-        <p className={styles.empty}>{hops.length === 0 ? 'No packets yet. Type a command in the terminal: kubectl exec client -- curl -s web-service' : 'No hop fits this filter.'}</p>
+        <p className={styles.empty}>
+          {hops.length === 0 ? 'No packets yet. Type a command in the terminal: kubectl exec client -- curl -s web-service' : 'No hop fits this filter.'}
+        </p>
       ) : null}
-    </div>
+    </ScrollRegion>
   );
 }

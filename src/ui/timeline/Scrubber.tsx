@@ -10,7 +10,15 @@ const colours: Readonly<Record<HopView['family'], string>> = { l2: '--l2', l3: '
 const WIDTH = 1000;
 
 /** One path a family, however many hops there are. Ticks nearer than a pixel are drawn once. `timeOf` gives a tick's place in viewer time. */
-const Ticks = memo(function Ticks({ hops, timeOf, durationMs }: { readonly hops: readonly HopView[]; readonly timeOf: (index: number) => number; readonly durationMs: number }) {
+const Ticks = memo(function Ticks({
+  hops,
+  timeOf,
+  durationMs,
+}: {
+  readonly hops: readonly HopView[];
+  readonly timeOf: (index: number) => number;
+  readonly durationMs: number;
+}) {
   const drawn = new Map<string, number>();
   const lines = new Map<string, string>();
   hops.forEach((hop, index) => {
@@ -23,7 +31,9 @@ const Ticks = memo(function Ticks({ hops, timeOf, durationMs }: { readonly hops:
     <svg className={styles.ticks} viewBox={`0 0 ${WIDTH} 14`} preserveAspectRatio="none" aria-hidden="true">
       {families.map((family) => {
         const path = lines.get(family);
-        return path === undefined ? null : <path key={family} d={path} stroke={`var(${colours[family]})`} strokeWidth="2" vectorEffect="non-scaling-stroke" fill="none" />;
+        return path === undefined ? null : (
+          <path key={family} d={path} stroke={`var(${colours[family]})`} strokeWidth="2" vectorEffect="non-scaling-stroke" fill="none" />
+        );
       })}
     </svg>
   );

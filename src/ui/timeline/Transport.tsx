@@ -1,11 +1,24 @@
 /** The buttons that move the playhead, and the speed. */
-import { usePlaybackSnapshot, usePlayground } from '../state/context.ts';
+
 import { Icon, type IconName } from '../shell/Icon.tsx';
+import { usePlaybackSnapshot, usePlayground } from '../state/context.ts';
 import styles from './Timeline.module.css';
 
 export const speeds: readonly number[] = [0.1, 0.25, 0.5, 1, 2, 4];
 
-function TransportButton({ icon, label, keys, disabled, onClick }: { readonly icon: IconName; readonly label: string; readonly keys: string; readonly disabled: boolean; readonly onClick: () => void }) {
+function TransportButton({
+  icon,
+  label,
+  keys,
+  disabled,
+  onClick,
+}: {
+  readonly icon: IconName;
+  readonly label: string;
+  readonly keys: string;
+  readonly disabled: boolean;
+  readonly onClick: () => void;
+}) {
   return (
     <button type="button" className={styles.transport} aria-label={label} title={`${label} (${keys})`} disabled={disabled} onClick={onClick}>
       <Icon name={icon} />
@@ -24,7 +37,13 @@ export function Transport() {
       <TransportButton icon={playing ? 'pause' : 'play'} label={playing ? 'Pause' : 'Play'} keys="Space" disabled={empty} onClick={() => playback.toggle()} />
       <TransportButton icon="forward" label="Step forward" keys="→" disabled={empty || index >= hopCount - 1} onClick={() => playback.step(1)} />
       <TransportButton icon="last" label="Last hop" keys="End" disabled={empty} onClick={() => playback.seek(hopCount - 1)} />
-      <select className={styles.speed} aria-label="Speed" title="Speed (, and .)" value={speed} onChange={(event) => playback.setSpeed(Number(event.target.value))}>
+      <select
+        className={styles.speed}
+        aria-label="Speed"
+        title="Speed (, and .)"
+        value={speed}
+        onChange={(event) => playback.setSpeed(Number(event.target.value))}
+      >
         {(speeds.includes(speed) ? speeds : [...speeds, speed].sort((a, b) => a - b)).map((one) => (
           <option key={one} value={one}>
             {one}×

@@ -3,7 +3,18 @@ import type { HopView } from '../../world/views.ts';
 import { filterHops, formatTime, packetNumbers, rowAt, unitFor } from './format.ts';
 
 const hop = (packetId: number, protocol: string, summary: string, background = false): HopView => ({
-  event: { seq: 0, timeNs: 0, packetId, causeSeq: -1, hostId: 'node01', netns: 'node01/netns/root', device: 'cni0', step: { kind: 'received' }, layers: [], mark: 0 },
+  event: {
+    seq: 0,
+    timeNs: 0,
+    packetId,
+    causeSeq: -1,
+    hostId: 'node01',
+    netns: 'node01/netns/root',
+    device: 'cni0',
+    step: { kind: 'received' },
+    layers: [],
+    mark: 0,
+  },
   place: 'node01/netns/root/device/cni0',
   protocol,
   family: 'l4',

@@ -16,7 +16,9 @@ function podAddress(zone: DnsZone, name: string): readonly DnsZoneRecord[] | und
 
 export function lookUp(zones: readonly DnsZone[], name: string, type: string, outside: Readonly<Record<string, string>> = {}): Lookup {
   const asked = name.toLowerCase();
-  const zone = zones.filter((one) => asked === one.origin || one.origin === '.' || asked.endsWith(`.${one.origin}`)).sort((a, b) => b.origin.length - a.origin.length)[0];
+  const zone = zones
+    .filter((one) => asked === one.origin || one.origin === '.' || asked.endsWith(`.${one.origin}`))
+    .sort((a, b) => b.origin.length - a.origin.length)[0];
   if (zone === undefined) return { rcode: 'REFUSED', zone: '', answers: [] };
   if (asked === zone.origin && type === 'SOA') {
     const { soa } = zone;
@@ -24,7 +26,9 @@ export function lookUp(zones: readonly DnsZone[], name: string, type: string, ou
   }
   const records = zone.names[asked] ?? podAddress(zone, asked);
   if (records === undefined) return { rcode: 'NXDOMAIN', zone: zone.origin, answers: [] };
-  const own = records.filter((record) => record.type === type || record.type === 'CNAME').map((record) => ({ name: asked, type: record.type as string, data: record.data }));
+  const own = records
+    .filter((record) => record.type === type || record.type === 'CNAME')
+    .map((record) => ({ name: asked, type: record.type as string, data: record.data }));
   const alias = type === 'CNAME' ? undefined : own.find((record) => record.type === 'CNAME');
   if (alias === undefined) return { rcode: 'NOERROR', zone: zone.origin, answers: own };
   const known = outside[alias.data];

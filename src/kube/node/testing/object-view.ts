@@ -14,7 +14,8 @@ export function objectView(objects: readonly KubeObject[]): ObjectView {
     nowNs: 0,
     find: <T extends KubeObject>(key: string) => store.find(key) as T | undefined,
     list: <T extends KubeObject>(kind: string, namespace?: string) => store.list(kind, namespace) as readonly T[],
-    select: <T extends KubeObject>(kind: string, namespace: string, labels: Readonly<Record<string, string>>) => store.select(kind, namespace, labels) as readonly T[],
+    select: <T extends KubeObject>(kind: string, namespace: string, labels: Readonly<Record<string, string>>) =>
+      store.select(kind, namespace, labels) as readonly T[],
     owned: <T extends KubeObject>(kind: string, uid: string) => store.owned(kind, uid) as readonly T[],
     put: (object) => store.put(object),
     remove: (key) => store.remove(key),

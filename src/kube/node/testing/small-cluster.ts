@@ -1,21 +1,39 @@
 /** Objects of a small cluster as controllers would have left them, for tests of agents. */
-import type { KubeObject, StoreView } from '../../../objects/types.ts';
+
 import type { NetRecord } from '../../../net/records.ts';
-import type { Agent } from '../../../objects/types.ts';
+import type { Agent, KubeObject, StoreView } from '../../../objects/types.ts';
 import type { Pod, PodSpec } from '../../pod/types.ts';
 
 export function node(name: string, ip: string, podCidr: string, labels: Readonly<Record<string, string>> = {}): KubeObject {
-  return { apiVersion: 'v1', kind: 'Node', metadata: { name, labels }, spec: { podCIDR: podCidr }, status: { addresses: [{ type: 'InternalIP', address: ip }] } };
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name, labels },
+    spec: { podCIDR: podCidr },
+    status: { addresses: [{ type: 'InternalIP', address: ip }] },
+  };
 }
 
 /** A pod whose containers all run. */
-export function pod(name: string, namespace: string, nodeName: string, ip: string, spec: Partial<PodSpec> & Pick<PodSpec, 'containers'>, labels: Readonly<Record<string, string>> = {}): Pod {
+export function pod(
+  name: string,
+  namespace: string,
+  nodeName: string,
+  ip: string,
+  spec: Partial<PodSpec> & Pick<PodSpec, 'containers'>,
+  labels: Readonly<Record<string, string>> = {},
+): Pod {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name, namespace, uid: `uid-${name}`, labels },
     spec: { ...spec, nodeName },
-    status: { phase: 'Running', podIP: ip, hostIP: ip, containerStatuses: spec.containers.map((container) => ({ name: container.name, ready: true, state: { running: {} } })) },
+    status: {
+      phase: 'Running',
+      podIP: ip,
+      hostIP: ip,
+      containerStatuses: spec.containers.map((container) => ({ name: container.name, ready: true, state: { running: {} } })),
+    },
   };
 }
 
@@ -32,7 +50,10 @@ export function flannelOn(nodes: readonly (readonly [name: string, ip: string])[
     containers: [{ name: 'kube-flannel', image: 'ghcr.io/flannel-io/flannel:v0.27.4', args: ['--ip-masq', '--kube-subnet-mgr'] }],
     volumes: [{ name: 'cfg', configMap: { name: 'kube-flannel-cfg' } }],
   };
-  return [configMap('kube-flannel-cfg', 'kube-flannel', { 'net-conf.json': conf }), ...nodes.map(([name, ip]) => pod(`flannel-${name}`, 'kube-flannel', name, ip, spec))];
+  return [
+    configMap('kube-flannel-cfg', 'kube-flannel', { 'net-conf.json': conf }),
+    ...nodes.map(([name, ip]) => pod(`flannel-${name}`, 'kube-flannel', name, ip, spec)),
+  ];
 }
 
 /** All that an agent renders of a view, by id. */
@@ -41,5 +62,9 @@ export function renderAll(agent: Agent<NetRecord>, view: StoreView): ReadonlyMap
 }
 
 export function diagnosticsOf(agent: Agent<NetRecord>, view: StoreView): string[] {
-  return agent.keys(view).flatMap((key) => (agent.render(key, view).diagnostics ?? []).map((one) => `${one.key}${one.path === undefined ? '' : ` ${one.path}`}: ${one.diagnostic.message}`));
+  return agent
+    .keys(view)
+    .flatMap((key) =>
+      (agent.render(key, view).diagnostics ?? []).map((one) => `${one.key}${one.path === undefined ? '' : ` ${one.path}`}: ${one.diagnostic.message}`),
+    );
 }

@@ -18,7 +18,8 @@ const hopeless = (reason: string): Refusal => ({ reasons: [reason], resolvable: 
 export function refuse(pod: Pod, state: NodeState, spread: NodeCheck | undefined, affinity: NodeCheck | undefined): Refusal | undefined {
   const { node } = state;
   const { tolerations } = pod.spec;
-  if (node.spec?.unschedulable === true && !tolerates(tolerations, { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' })) return hopeless('node(s) were unschedulable');
+  if (node.spec?.unschedulable === true && !tolerates(tolerations, { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }))
+    return hopeless('node(s) were unschedulable');
   // A node that has never reported carries the not-ready taint from its registration on.
   const registered = node.status?.conditions !== undefined || isNodeReady(node);
   const taint = registered

@@ -1,7 +1,7 @@
 /** What the scheduler knows of each node while it works through its queue: made anew for each look, kept up to date as pods are placed. */
 import type { StoreView } from '../../../objects/types.ts';
-import type { Node } from '../../node/types.ts';
 import { podsByNode } from '../../node/pods-by-node.ts';
+import type { Node } from '../../node/types.ts';
 import { milliUnits, wholeUnits } from '../quantity.ts';
 import { type Container, isFinished, type Pod } from '../types.ts';
 

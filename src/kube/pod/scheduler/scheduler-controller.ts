@@ -7,13 +7,13 @@ import { defineController } from '../../../objects/define.ts';
 import type { ControllerContext, KubeObject, ObjectKey, StoreView } from '../../../objects/types.ts';
 import { type LabelSelector, matchesLabels } from '../../label-selector.ts';
 import type { Service } from '../../service/types.ts';
+import { qosClass } from '../qos.ts';
 import { type Condition, findCondition, isFinished, isTerminating, namespaceOf, type Pod, type PodStatus, type TopologySpreadConstraint } from '../types.ts';
-import { qosClass } from '../status.ts';
-import { refuse, type Refusal, unschedulableMessage } from './filters.ts';
+import { type Refusal, refuse, unschedulableMessage } from './filters.ts';
 import { type NodeState, nodeStates, occupy } from './node-state.ts';
 import { PodCounter } from './pod-counter.ts';
 import { chooseNode } from './scores.ts';
-import { affinityCheck, allStandingRules, spreadCheck, standingRulesOf, type StandingRule } from './topology.ts';
+import { affinityCheck, allStandingRules, type StandingRule, spreadCheck, standingRulesOf } from './topology.ts';
 
 const component = 'default-scheduler';
 const queue: ObjectKey = 'Pod/*';
@@ -100,7 +100,14 @@ class Round {
     const before = findCondition(pod.status?.conditions, 'PodScheduled');
     if (before?.reason === reason && before.message === message) return false;
     const now = this.#context.timestamp;
-    const condition: Condition = { type: 'PodScheduled', status: 'False', lastProbeTime: null, lastTransitionTime: before?.status === 'False' ? (before.lastTransitionTime ?? now) : now, reason, message };
+    const condition: Condition = {
+      type: 'PodScheduled',
+      status: 'False',
+      lastProbeTime: null,
+      lastTransitionTime: before?.status === 'False' ? (before.lastTransitionTime ?? now) : now,
+      reason,
+      message,
+    };
     const others = (pod.status?.conditions ?? []).filter((one) => one.type !== 'PodScheduled');
     const status: PodStatus = { ...pod.status, phase: 'Pending', qosClass: pod.status?.qosClass ?? qosClass(pod), conditions: [...others, condition] };
     if (!deepEqual(status, pod.status)) this.#context.updateStatus({ ...pod, status });
@@ -134,7 +141,8 @@ function defaultSelector(pod: Pod, view: StoreView): LabelSelector | undefined {
     if (selector !== undefined && Object.keys(selector).length > 0 && matchesLabels(selector, pod.metadata.labels)) Object.assign(matchLabels, selector);
   }
   const owner = pod.metadata.ownerReferences?.find((one) => one.controller === true);
-  const controller = owner?.kind === 'ReplicaSet' || owner?.kind === 'StatefulSet' ? view.find<WithSelector>(`${owner.kind}/${namespaceOf(pod)}/${owner.name}`) : undefined;
+  const controller =
+    owner?.kind === 'ReplicaSet' || owner?.kind === 'StatefulSet' ? view.find<WithSelector>(`${owner.kind}/${namespaceOf(pod)}/${owner.name}`) : undefined;
   const selector = controller?.spec?.selector;
   Object.assign(matchLabels, selector?.matchLabels);
   const matchExpressions = selector?.matchExpressions ?? [];

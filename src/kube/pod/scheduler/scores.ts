@@ -12,9 +12,12 @@ const best = 100;
 /** 0..100, more free is better: the mean of cpu and memory. */
 function leastAllocated(pod: Pod, state: NodeState): number {
   const { nonZeroCpu, nonZeroMemory } = requestsOf(pod);
-  const share = (wanted: number, allocatable: number): number => (allocatable === 0 || wanted > allocatable ? 0 : Math.floor(((allocatable - wanted) * best) / allocatable));
+  const share = (wanted: number, allocatable: number): number =>
+    allocatable === 0 || wanted > allocatable ? 0 : Math.floor(((allocatable - wanted) * best) / allocatable);
   return Math.floor(
-    (share(state.nonZeroCpu + nonZeroCpu, state.allocatable.get('cpu') ?? 0) + share(state.nonZeroMemory + nonZeroMemory, state.allocatable.get('memory') ?? 0)) / 2,
+    (share(state.nonZeroCpu + nonZeroCpu, state.allocatable.get('cpu') ?? 0) +
+      share(state.nonZeroMemory + nonZeroMemory, state.allocatable.get('memory') ?? 0)) /
+      2,
   );
 }
 
@@ -54,7 +57,13 @@ export function chooseNode(
       totals[index] = (totals[index] ?? 0) + weight * score;
     });
   };
-  add(candidates.map((state) => (state.node.spec?.taints ?? []).filter((taint) => taint.effect === 'PreferNoSchedule' && !tolerates(pod.spec.tolerations, taint)).length), weights.taints, true);
+  add(
+    candidates.map(
+      (state) => (state.node.spec?.taints ?? []).filter((taint) => taint.effect === 'PreferNoSchedule' && !tolerates(pod.spec.tolerations, taint)).length,
+    ),
+    weights.taints,
+    true,
+  );
   if (pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution !== undefined) {
     add(
       candidates.map((state) => preferenceWeight(pod.spec, state.node)),

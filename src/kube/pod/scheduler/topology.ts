@@ -47,7 +47,8 @@ export function allStandingRules(view: StoreView, states: readonly NodeState[], 
   return rules;
 }
 
-const isMet = (term: PodAffinityTerm, pod: Pod, namespaces: readonly string[]): boolean => namespaces.includes(namespaceOf(pod)) && matchesSelector(term.labelSelector, pod.metadata.labels);
+const isMet = (term: PodAffinityTerm, pod: Pod, namespaces: readonly string[]): boolean =>
+  namespaces.includes(namespaceOf(pod)) && matchesSelector(term.labelSelector, pod.metadata.labels);
 
 /** A check of one node; undefined when it fits, else the scheduler's reason. */
 export type NodeCheck = (state: NodeState) => string | undefined;
@@ -89,7 +90,11 @@ export function affinityScore(pod: Pod, states: readonly NodeState[], counter: P
   const wishes = [...near.map((wish) => ({ wish, sign: 1 })), ...far.map((wish) => ({ wish, sign: -1 }))].map(({ wish, sign }) => ({
     key: wish.podAffinityTerm.topologyKey,
     weight: sign * wish.weight,
-    places: perPlace(states, wish.podAffinityTerm.topologyKey, counter.perNode(counter.namespacesOf(wish.podAffinityTerm, pod), wish.podAffinityTerm.labelSelector ?? {})),
+    places: perPlace(
+      states,
+      wish.podAffinityTerm.topologyKey,
+      counter.perNode(counter.namespacesOf(wish.podAffinityTerm, pod), wish.podAffinityTerm.labelSelector ?? {}),
+    ),
   }));
   return ({ node }) => wishes.reduce((sum, wish) => sum + wish.weight * (wish.places.get(placeOf(node, wish.key) ?? '') ?? 0), 0);
 }
@@ -114,10 +119,16 @@ export function spreadCheck(pod: Pod, states: readonly NodeState[], counter: Pod
   };
 }
 
-const countOf = (constraint: TopologySpreadConstraint, pod: Pod, counter: PodCounter): ReadonlyMap<string, number> => counter.perNode([namespaceOf(pod)], constraint.labelSelector ?? {});
+const countOf = (constraint: TopologySpreadConstraint, pod: Pod, counter: PodCounter): ReadonlyMap<string, number> =>
+  counter.perNode([namespaceOf(pod)], constraint.labelSelector ?? {});
 
 /** The fewer matching pods in a node's place, the better; smaller numbers are better. Kubernetes: ScheduleAnyway constraints, or the default ones. */
-export function spreadCost(pod: Pod, constraints: readonly TopologySpreadConstraint[], states: readonly NodeState[], counter: PodCounter): ((state: NodeState) => number) | undefined {
+export function spreadCost(
+  pod: Pod,
+  constraints: readonly TopologySpreadConstraint[],
+  states: readonly NodeState[],
+  counter: PodCounter,
+): ((state: NodeState) => number) | undefined {
   if (constraints.length === 0) return undefined;
   const rules = constraints.map((constraint) => {
     const places = perPlace(states, constraint.topologyKey, countOf(constraint, pod, counter));

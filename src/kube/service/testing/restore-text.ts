@@ -3,11 +3,11 @@ import type { Rule } from '../../../net/records.ts';
 import { FILTER_CHAINS, forwardRules, localnetRules, markMasqRules, nodePortJumps, postroutingRules } from '../kube-proxy-base-rules.ts';
 import type { ProxyConfig } from '../kube-proxy-config.ts';
 import { localDetectorFor } from '../kube-proxy-config.ts';
-import type { EndpointSlice, Service } from '../types.ts';
 import { SERVICE_NAME_LABEL, servicePorts } from '../kube-proxy-model.ts';
 import { FORWARD, KUBELET_FIREWALL, MARK_MASQ, NODE_PORTS, POSTROUTING, SERVICES } from '../kube-proxy-names.ts';
 import { portRules } from '../kube-proxy-service-rules.ts';
 import { inRange } from '../kube-proxy-shared.ts';
+import type { EndpointSlice, Service } from '../types.ts';
 
 export interface Tables {
   readonly filter: Map<string, Rule[]>;
@@ -26,9 +26,20 @@ export function proxyTables(
   tables.nat.set(POSTROUTING, [...postroutingRules(config)]);
   tables.filter.set(FORWARD, [...forwardRules(config)]);
   tables.filter.set(KUBELET_FIREWALL, [...localnetRules(config)]);
-  const options = { config, detector: localDetectorFor(config, undefined), nodeName: node.name, nodeIp: node.ips[0] ?? '', largeCluster: false, contains: inRange };
+  const options = {
+    config,
+    detector: localDetectorFor(config, undefined),
+    nodeName: node.name,
+    nodeIp: node.ips[0] ?? '',
+    largeCluster: false,
+    known: new Map(),
+    used: new Map(),
+    contains: inRange,
+  };
   for (const service of services) {
-    const own = slices.filter((slice) => slice.metadata.namespace === service.metadata.namespace && slice.metadata.labels?.[SERVICE_NAME_LABEL] === service.metadata.name);
+    const own = slices.filter(
+      (slice) => slice.metadata.namespace === service.metadata.namespace && slice.metadata.labels?.[SERVICE_NAME_LABEL] === service.metadata.name,
+    );
     for (const port of servicePorts(service, own, config.family)) {
       const rules = portRules(port, options);
       for (const { table, chain, rule } of rules.shared) tables[table].get(chain)?.push(rule);

@@ -24,7 +24,8 @@ interface Walking {
 type End = { readonly end: 'DNAT' | 'REJECT' | 'DROP' | 'ACCEPT' | 'RETURN' | 'FELL'; readonly to?: string; readonly at: Walking };
 
 const MAX_STEPS = 100_000;
-const covers = (range: string, ip: string) => (ip.includes(':') ? range.replace(/\/\d+$/, '') === ip || (range === 'fd00:10::/64' && ip.startsWith('fd00:10:')) : inRange(range, ip));
+const covers = (range: string, ip: string) =>
+  ip.includes(':') ? range.replace(/\/\d+$/, '') === ip || (range === 'fd00:10::/64' && ip.startsWith('fd00:10:')) : inRange(range, ip);
 
 export class RuleTracer {
   readonly #tables: Tables;

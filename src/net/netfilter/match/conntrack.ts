@@ -66,7 +66,6 @@ function build(name: string, optionName: string, allowed: number, listing: strin
     name,
     text: option(optionName, negated, printed),
     listing: `${negated ? '! ' : ''}${listing} ${printed}`,
-    usesConntrack: true,
     test: ({ skb }) => ((bitsOf(skb) & bits) !== 0) !== negated,
   };
 }

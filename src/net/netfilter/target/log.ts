@@ -26,6 +26,7 @@ export const log = defineTarget({
     });
     return {
       name: 'LOG',
+      continues: true,
       text: words.join(' '),
       listing: `LOG flags ${bits} level ${level}${prefix === '' ? '' : ` prefix "${prefix}"`}`,
       run(context) {

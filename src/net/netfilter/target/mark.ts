@@ -29,6 +29,7 @@ export const mark = defineTarget({
     const printed = `${formatHex(value)}/${formatHex(mask)}`;
     return {
       name: 'MARK',
+      continues: true,
       text: `--set-xmark ${printed}`,
       listing: listing(value, mask),
       run({ skb }) {

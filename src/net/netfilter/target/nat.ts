@@ -85,7 +85,6 @@ export const dnat = defineTarget({
       name: 'DNAT',
       text: `--to-destination ${range.text}${extra}`,
       listing: `to:${range.text}${extra.replaceAll('--', '')}`,
-      usesConntrack: true,
       run(context) {
         context.nat(binding);
         return ACCEPT;
@@ -123,7 +122,6 @@ export const snat = defineTarget({
       name: 'SNAT',
       text: `--to-source ${range.text}${extra}`,
       listing: `to:${range.text}${extra.replaceAll('--', '')}`,
-      usesConntrack: true,
       run(context) {
         context.nat(binding);
         return ACCEPT;
@@ -161,7 +159,6 @@ export const masquerade = defineTarget({
       name: 'MASQUERADE',
       text: `${to}${extra}`.trim(),
       listing: `${minPort === 0 ? '' : ` masq ports: ${formatPorts(minPort, maxPort)}`}${extra.replaceAll('--', '')}`.trim(),
-      usesConntrack: true,
       run(context) {
         const ip = context.masqueradeAddress();
         if (ip === undefined) return DROP;
@@ -192,7 +189,6 @@ export const redirect = defineTarget({
       name: 'REDIRECT',
       text: `${minPort === 0 ? '' : `--to-ports ${formatPorts(minPort, maxPort)}`}${extra}`.trim(),
       listing: `${minPort === 0 ? '' : `redir ports ${formatPorts(minPort, maxPort)}`}${extra.replaceAll('--', '')}`.trim(),
-      usesConntrack: true,
       run(context) {
         const ip = context.hook === OUTPUT ? LOCALHOST : context.incomingAddress();
         if (ip === undefined) return DROP;

@@ -4,9 +4,9 @@ import { OUTPUT, PREROUTING } from '../hook.ts';
 
 const built: BuiltTarget = {
   name: 'CT',
+  continues: true,
   text: '--notrack',
   listing: 'NOTRACK',
-  usesConntrack: true,
   run(context) {
     context.untrack();
     return CONTINUE;

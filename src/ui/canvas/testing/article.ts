@@ -82,9 +82,20 @@ const service = (name: string, namespace: string, clusterIp: string, ports: stri
 /** Nodes on one underlay with a router; Services as given. */
 export function makeTopology(nodes: readonly NodeSpec[], services: readonly ServiceView[] = []): Topology {
   const hosts: HostView[] = [{ id: 'underlay', name: 'underlay', role: 'switch', ip: '', cidr: '172.30.0.0/16', ready: true }];
-  const netnses: NetnsView[] = [{ id: 'underlay/netns/root', hostId: 'underlay', type: 'root', title: 'underlay', ip: '', ready: true, containers: [], labels: {} }];
+  const netnses: NetnsView[] = [
+    { id: 'underlay/netns/root', hostId: 'underlay', type: 'root', title: 'underlay', ip: '', ready: true, containers: [], labels: {} },
+  ];
   const devices: DeviceView[] = [
-    { id: 'underlay/netns/root/device/br0', netns: 'underlay/netns/root', name: 'br0', type: 'bridge', mac: '02:00:00:00:00:01', mtuBytes: 1500, up: true, addresses: [] },
+    {
+      id: 'underlay/netns/root/device/br0',
+      netns: 'underlay/netns/root',
+      name: 'br0',
+      type: 'bridge',
+      mac: '02:00:00:00:00:01',
+      mtuBytes: 1500,
+      up: true,
+      addresses: [],
+    },
   ];
   const port = (host: string) =>
     devices.push({
@@ -127,7 +138,10 @@ export const webPods = ['web-64c966cf88-n66tm', 'web-64c966cf88-4x8xq', 'web-64c
 
 /** The default world, with as many web pods as wanted. */
 export function articleTopology(replicas = 3): Topology {
-  const names = [...webPods, ...Array.from({ length: Math.max(0, replicas - 3) }, (_, i) => `web-64c966cf88-zz${String(i).padStart(3, '0')}`)].slice(0, replicas);
+  const names = [...webPods, ...Array.from({ length: Math.max(0, replicas - 3) }, (_, i) => `web-64c966cf88-zz${String(i).padStart(3, '0')}`)].slice(
+    0,
+    replicas,
+  );
   const dns = { namespace: 'kube-system', app: 'coredns' };
   return makeTopology(
     [
@@ -194,7 +208,18 @@ export function hopsOf(one: Conversation): HopView[] {
     const layers = stop.layers ?? [];
     const dropped = stop.step.kind === 'dropped';
     return {
-      event: { seq: unique, timeNs: one.startNs + index * 1800, packetId: one.id, causeSeq: -1, hostId: netns.split('/')[0] ?? '', netns, device: '', step: stop.step, layers, mark: 0 },
+      event: {
+        seq: unique,
+        timeNs: one.startNs + index * 1800,
+        packetId: one.id,
+        causeSeq: -1,
+        hostId: netns.split('/')[0] ?? '',
+        netns,
+        device: '',
+        step: stop.step,
+        layers,
+        mark: 0,
+      },
       place: stop.place,
       protocol: one.protocol,
       family: dropped ? 'drop' : layers.some((layer) => layer.protocol === 'vxlan') ? 'tunnel' : one.family,
@@ -225,7 +250,18 @@ const tcp = (flags: string, reply: boolean): Layer => ({
   options: '',
   payloadBytes: 0,
 });
-const ip = (src: string, dst: string): Layer => ({ protocol: 'ipv4', src, dst, ttl: 63, tos: 0, id: 1, flags: 'DF', fragmentOffset: 0, totalBytes: 60, ipProtocol: 6 });
+const ip = (src: string, dst: string): Layer => ({
+  protocol: 'ipv4',
+  src,
+  dst,
+  ttl: 63,
+  tos: 0,
+  id: 1,
+  flags: 'DF',
+  fragmentOffset: 0,
+  totalBytes: 60,
+  ipProtocol: 6,
+});
 const outer: readonly Layer[] = [
   { protocol: 'ethernet', src: '02:00:00:00:00:01', dst: '02:00:00:00:00:02', etherType: 2048 },
   ip('172.30.1.2', '172.30.2.2'),
@@ -237,7 +273,17 @@ const rootOf = (host: string) => `${host}/netns/root`;
 const dev = (netns: string, name: string) => `${netns}/device/${name}`;
 
 /** From a pod on one node to a pod on the other, through the overlay. `drop` ends it at the far node's FORWARD hook. */
-export function crossing(from: string, fromHost: string, fromVeth: string, to: string, toHost: string, toVeth: string, layers: readonly Layer[], nat: Step | undefined, drop = false): Stop[] {
+export function crossing(
+  from: string,
+  fromHost: string,
+  fromVeth: string,
+  to: string,
+  toHost: string,
+  toVeth: string,
+  layers: readonly Layer[],
+  nat: Step | undefined,
+  drop = false,
+): Stop[] {
   const a = rootOf(fromHost);
   const b = rootOf(toHost);
   const wrapped = [...outer, ...layers];
@@ -246,15 +292,35 @@ export function crossing(from: string, fromHost: string, fromVeth: string, to: s
     { place: `${from}#route`, step: route('default via 10.244.0.1 dev eth0'), title: 'routed to eth0', layers },
     { place: dev(from, 'eth0'), step: { kind: 'transmitted' }, title: 'through the veth pair', layers },
     { place: dev(a, fromVeth), step: { kind: 'received' }, title: 'out of the veth pair', layers },
-    { place: dev(a, 'cni0'), step: { kind: 'bridged', bridge: 'cni0', fromPort: fromVeth, to: ['cni0'], how: 'local' }, title: 'handed up by the bridge', layers },
-    { place: `${a}#PREROUTING`, step: nat ?? { kind: 'matched', hook: 'PREROUTING', table: 'nat', verdict: 'ACCEPT' }, title: nat === undefined ? 'PREROUTING lets it pass' : 'DNAT to 10.244.1.4:80', layers },
+    {
+      place: dev(a, 'cni0'),
+      step: { kind: 'bridged', bridge: 'cni0', fromPort: fromVeth, to: ['cni0'], how: 'local' },
+      title: 'handed up by the bridge',
+      layers,
+    },
+    {
+      place: `${a}#PREROUTING`,
+      step: nat ?? { kind: 'matched', hook: 'PREROUTING', table: 'nat', verdict: 'ACCEPT' },
+      title: nat === undefined ? 'PREROUTING lets it pass' : 'DNAT to 10.244.1.4:80',
+      layers,
+    },
     { place: `${a}#route`, step: route('10.244.1.0/24 via 10.244.1.0 dev flannel.1'), title: 'routed to flannel.1', layers },
     { place: `${a}#FORWARD`, step: { kind: 'matched', hook: 'FORWARD', table: 'filter', verdict: 'ACCEPT' }, title: 'forward allowed', layers },
     { place: `${a}#POSTROUTING`, step: { kind: 'matched', hook: 'POSTROUTING', table: 'nat', verdict: 'ACCEPT' }, title: 'no masquerade', layers },
-    { place: dev(a, 'flannel.1'), step: { kind: 'encapsulated', vni: 1, localIp: '172.30.1.2', remoteIp: '172.30.2.2', overheadBytes: 50 }, title: 'encapsulated by flannel.1', layers: wrapped },
+    {
+      place: dev(a, 'flannel.1'),
+      step: { kind: 'encapsulated', vni: 1, localIp: '172.30.1.2', remoteIp: '172.30.2.2', overheadBytes: 50 },
+      title: 'encapsulated by flannel.1',
+      layers: wrapped,
+    },
     { place: dev(a, 'eth0'), step: { kind: 'transmitted' }, title: 'out of eth0', layers: wrapped },
     { place: dev('underlay/netns/root', `p-${fromHost}`), step: { kind: 'received' }, title: 'into the underlay', layers: wrapped },
-    { place: dev('underlay/netns/root', 'br0'), step: { kind: 'bridged', bridge: 'br0', fromPort: `p-${fromHost}`, to: [`p-${toHost}`], how: 'fdb' }, title: 'switched', layers: wrapped },
+    {
+      place: dev('underlay/netns/root', 'br0'),
+      step: { kind: 'bridged', bridge: 'br0', fromPort: `p-${fromHost}`, to: [`p-${toHost}`], how: 'fdb' },
+      title: 'switched',
+      layers: wrapped,
+    },
     { place: dev('underlay/netns/root', `p-${toHost}`), step: { kind: 'transmitted' }, title: 'out of the underlay', layers: wrapped },
     { place: dev(b, 'eth0'), step: { kind: 'received' }, title: 'into eth0', layers: wrapped },
     { place: `${b}#INPUT`, step: { kind: 'matched', hook: 'INPUT', table: 'filter', verdict: 'ACCEPT' }, title: 'for this host', layers: wrapped },
@@ -262,7 +328,11 @@ export function crossing(from: string, fromHost: string, fromVeth: string, to: s
     { place: `${b}#PREROUTING`, step: { kind: 'matched', hook: 'PREROUTING', table: 'nat', verdict: 'ACCEPT' }, title: 'PREROUTING lets it pass', layers },
     { place: `${b}#route`, step: route('10.244.1.0/24 dev cni0'), title: 'routed to cni0', layers },
   ];
-  if (drop) return [...stops, { place: `${b}#FORWARD`, step: { kind: 'dropped', reason: 'NETFILTER_DROP', detail: 'a rule of FORWARD' }, title: 'dropped in FORWARD', layers }];
+  if (drop)
+    return [
+      ...stops,
+      { place: `${b}#FORWARD`, step: { kind: 'dropped', reason: 'NETFILTER_DROP', detail: 'a rule of FORWARD' }, title: 'dropped in FORWARD', layers },
+    ];
   return [
     ...stops,
     { place: `${b}#FORWARD`, step: { kind: 'matched', hook: 'FORWARD', table: 'filter', verdict: 'ACCEPT' }, title: 'forward allowed', layers },
@@ -287,7 +357,14 @@ export function curlHops(): HopView[] {
   const there = (id: number, label: string, flags: string, family: HopView['family'], startNs: number, nat?: Step) =>
     hopsOf({ id, label, protocol: 'TCP', family, startNs, stops: crossing(client, 'controlplane', clientVeth, web, 'node01', webVeth, request(flags), nat) });
   const back = (id: number, label: string, flags: string, family: HopView['family'], startNs: number) =>
-    hopsOf({ id, label, protocol: 'TCP', family, startNs, stops: crossing(web, 'node01', webVeth, client, 'controlplane', clientVeth, answer(flags), undefined) });
+    hopsOf({
+      id,
+      label,
+      protocol: 'TCP',
+      family,
+      startNs,
+      stops: crossing(web, 'node01', webVeth, client, 'controlplane', clientVeth, answer(flags), undefined),
+    });
   return [
     ...there(1, 'SYN :80', 'S', 'l4', 30_000, dnat),
     ...back(2, 'SYN-ACK', 'S.', 'l4', 90_000),
@@ -299,14 +376,24 @@ export function curlHops(): HopView[] {
 
 export function dropHops(): HopView[] {
   const layers = [ip('10.244.0.3', '10.244.1.4'), tcp('S', false)];
-  return hopsOf({ id: 9, label: 'SYN :5432', protocol: 'TCP', family: 'l4', startNs: 0, stops: crossing(client, 'controlplane', clientVeth, web, 'node01', webVeth, layers, undefined, true) });
+  return hopsOf({
+    id: 9,
+    label: 'SYN :5432',
+    protocol: 'TCP',
+    family: 'l4',
+    startNs: 0,
+    stops: crossing(client, 'controlplane', clientVeth, web, 'node01', webVeth, layers, undefined, true),
+  });
 }
 
 /** Many packets on their way at once, their hops interleaved. */
 export function crowdHops(packets: number): HopView[] {
   const lives = Array.from({ length: packets }, (_, id) => {
     const layers = [ip('10.244.0.3', '10.244.1.4'), tcp(id % 2 === 0 ? 'P.' : '.', id % 3 === 0)];
-    const stops = id % 2 === 0 ? crossing(client, 'controlplane', clientVeth, web, 'node01', webVeth, layers, undefined) : crossing(web, 'node01', webVeth, client, 'controlplane', clientVeth, layers, undefined);
+    const stops =
+      id % 2 === 0
+        ? crossing(client, 'controlplane', clientVeth, web, 'node01', webVeth, layers, undefined)
+        : crossing(web, 'node01', webVeth, client, 'controlplane', clientVeth, layers, undefined);
     return hopsOf({ id: 1000 + id, label: `data ${id}`, protocol: 'TCP', family: id % 3 === 0 ? 'l7' : 'l4', startNs: 0, stops });
   });
   const hops: HopView[] = [];

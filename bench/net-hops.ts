@@ -1,0 +1,102 @@
+/** How fast the engine moves packets: hops (a frame into or out of a device) per CPU second, trace off and on, few and many Services; memory a trace row. */
+
+import { Network } from '../src/net/network.ts';
+import { fakeUserland } from '../src/net/testing/fake-userland.ts';
+import { putKubeRules, type ServicePort } from '../src/net/testing/kube-rules.ts';
+import { addFlannel, addPod, WorldBuilder } from '../src/net/testing/world-builder.ts';
+import { report } from './harness.ts';
+
+interface Setup {
+  readonly network: Network;
+  send(flow: number, port: number): void;
+}
+
+const CLUSTER = '10.244.0.0/16';
+
+function setUp(trace: boolean, services: number): Setup {
+  const b = new WorldBuilder();
+  const nodes = [
+    { name: 'node1', ip: '172.30.1.2', podCidr: '10.244.0.0/24' },
+    { name: 'node2', ip: '172.30.1.3', podCidr: '10.244.1.0/24' },
+  ];
+  addFlannel(b, { nodes, gateway: '172.30.1.1' });
+  const client = addPod(b, 'node1', 'client', '10.244.0.5');
+  addPod(b, 'node2', 'web', '10.244.1.6');
+  const list: ServicePort[] = [];
+  for (let i = 0; i < services; i += 1) {
+    list.push({ name: `default/s${i}`, clusterIp: `10.96.${(i >> 8) & 255}.${i & 255}`, port: 80, protocol: 'udp', endpoints: ['10.244.1.6:8080'] });
+  }
+  for (const node of nodes) putKubeRules(b, `${node.name}/netns/root`, { clusterCidr: CLUSTER, podCidr: node.podCidr, services: list });
+  const { create, hands } = fakeUserland({ deaf: true });
+  const network = new Network({ seed: 1, records: b.records, trace }, create);
+  return { network, send: (flow, port) => hands().sendUdp(client, `10.96.${((services - 1) >> 8) & 255}.${(services - 1) & 255}`, 80, 20_000 + flow, port) };
+}
+
+const hopsOf = (network: Network): number => {
+  let hops = 0;
+  for (const r of network.records.values()) {
+    if (r.kind !== 'device') continue;
+    const [rx, , tx] = network.deviceCounters(r.id);
+    hops += rx + tx;
+  }
+  return hops;
+};
+
+interface Measured {
+  readonly hopsPerSecond: number;
+  readonly packetsPerSecond: number;
+  readonly bytesPerRow: number;
+}
+
+/** CPU time of ten thousand UDP datagrams from a pod to a Service whose endpoint is on the other node. */
+function measure(trace: boolean, services: number, newConnections: boolean): Measured {
+  const { network, send } = setUp(trace, services);
+  const batch = (from: number, count: number): void => {
+    for (let i = 0; i < count; i += 1) {
+      send(newConnections ? (from + i) % 40_000 : i % 16, 9);
+      network.run({ untilNs: Number.POSITIVE_INFINITY, maxEvents: 10_000 });
+    }
+  };
+  batch(0, WARM_UP);
+  const hopsBefore = hopsOf(network);
+  const rowsBefore = network.traceLength;
+  globalThis.gc?.();
+  const heapBefore = process.memoryUsage();
+  const started = process.cpuUsage();
+  batch(WARM_UP, PACKETS);
+  const used = process.cpuUsage(started);
+  const seconds = (used.user + used.system) / 1e6;
+  const hops = hopsOf(network) - hopsBefore;
+  const rows = network.traceLength - rowsBefore;
+  globalThis.gc?.();
+  const heap = process.memoryUsage();
+  const grown = heap.heapUsed + heap.arrayBuffers - heapBefore.heapUsed - heapBefore.arrayBuffers;
+  return { hopsPerSecond: hops / seconds, packetsPerSecond: PACKETS / seconds, bytesPerRow: rows === 0 ? 0 : grown / rows };
+}
+
+const WARM_UP = 4000;
+const PACKETS = 12_000;
+const RUNS = 3;
+
+function best(trace: boolean, services: number, newConnections: boolean): Measured {
+  let found: Measured | undefined;
+  for (let i = 0; i < RUNS; i += 1) {
+    const one = measure(trace, services, newConnections);
+    if (found === undefined || one.hopsPerSecond > found.hopsPerSecond) found = one;
+  }
+  return found as Measured;
+}
+
+const off = best(false, 10, false);
+const on = best(true, 10, false);
+const fresh = best(false, 10, true);
+const many = best(false, 10_000, false);
+const manyFresh = best(false, 10_000, true);
+report([
+  { name: 'hops per second, trace off', value: off.hopsPerSecond, unit: 'per second', goal: 1.5e6 },
+  { name: 'hops per second, trace on', value: on.hopsPerSecond, unit: 'per second', goal: 1e6 },
+  { name: 'bytes a trace row', value: on.bytesPerRow, unit: 'bytes', goal: 64 },
+  { name: 'hops per second, new connections', value: fresh.hopsPerSecond, unit: 'per second' },
+  { name: 'hops per second, 10,000 Services, established', value: many.hopsPerSecond, unit: 'per second', goal: off.hopsPerSecond / 1.2 },
+  { name: 'hops per second, 10,000 Services, new connections', value: manyFresh.hopsPerSecond, unit: 'per second', goal: fresh.hopsPerSecond / 4 },
+]);

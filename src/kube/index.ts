@@ -1,0 +1,77 @@
+/** The contents page of kube/: everything Kubernetes that a world is made of. To add a kind or a controller, write its file and one line here. */
+import type { Controller, Kind } from '../objects/types.ts';
+import { accessKinds } from './config/access.ts';
+import { configMap, secret } from './config/config-map.ts';
+import { event } from './config/event.ts';
+import { serviceAccountController } from './config/service-account-controller.ts';
+import { ingress, ingressClass } from './ingress/ingress.ts';
+import { clusterKinds } from './node/cluster-kinds.ts';
+import { kindClusterController } from './node/kind-cluster-controller.ts';
+import { namespace } from './node/namespace.ts';
+import { node } from './node/node.ts';
+import { nodeController } from './node/node-controller.ts';
+import { nodeIpamController } from './node/node-ipam-controller.ts';
+import { hostLocalStore } from './pod/host-local-store.ts';
+import { pod } from './pod/kind.ts';
+import { kubelet } from './pod/kubelet-controller.ts';
+import { podGcController } from './pod/pod-gc-controller.ts';
+import { scheduler } from './pod/scheduler/scheduler-controller.ts';
+import { networkPolicy } from './policy/network-policy.ts';
+import { endpointSlice, endpoints } from './service/endpoint-slice.ts';
+import { endpointSliceController } from './service/endpoint-slice-controller.ts';
+import { endpointSliceMirroringController, endpointsController } from './service/endpoints-controller.ts';
+import { kubernetesServiceController } from './service/kubernetes-service-controller.ts';
+import { service } from './service/service.ts';
+import { daemonSetController } from './workload/daemon-set-controller.ts';
+import { deployment } from './workload/deployment.ts';
+import { deploymentController } from './workload/deployment-controller.ts';
+import { daemonSet, job, replicaSet, statefulSet } from './workload/other-kinds.ts';
+import { replicaSetController } from './workload/replica-set-controller.ts';
+import { statefulSetController } from './workload/stateful-set-controller.ts';
+
+export { agents } from './agents.ts';
+export { configurationKinds } from './node/cluster-kinds.ts';
+export { initialObjects } from './node/namespace.ts';
+
+/** In the order of `kubectl api-resources`: the core group first. */
+export const kinds: readonly Kind[] = [
+  configMap,
+  endpoints,
+  event,
+  namespace,
+  node,
+  pod,
+  secret,
+  service,
+  daemonSet,
+  deployment,
+  replicaSet,
+  statefulSet,
+  job,
+  endpointSlice,
+  ingressClass,
+  ingress,
+  networkPolicy,
+  ...accessKinds,
+  ...clusterKinds,
+  hostLocalStore,
+];
+
+/** In the order in which a cluster comes up; within one round they run in this order. */
+export const controllers: readonly Controller[] = [
+  kindClusterController,
+  serviceAccountController,
+  nodeIpamController,
+  nodeController,
+  kubernetesServiceController,
+  podGcController,
+  deploymentController,
+  replicaSetController,
+  statefulSetController,
+  daemonSetController,
+  scheduler,
+  kubelet,
+  endpointSliceController,
+  endpointsController,
+  endpointSliceMirroringController,
+];

@@ -1,0 +1,170 @@
+/** curl's command line, with curl 7.88.1's words for what is wrong with it. */
+import { parseIp4 } from '../addr/ip4.ts';
+import { parseOptions, parseSeconds } from './cli-options.ts';
+import type { ParseResult, ProgramEnvironment } from './definition.ts';
+
+export interface CurlUrl {
+  /** As it was typed, with the scheme that was guessed. */
+  readonly text: string;
+  readonly scheme: string;
+  readonly host: string;
+  readonly port: number;
+  /** Path and query. */
+  readonly target: string;
+}
+
+export interface CurlConfig {
+  readonly urls: readonly CurlUrl[];
+  readonly silent: boolean;
+  readonly showError: boolean;
+  readonly verbose: boolean;
+  readonly includeHead: boolean;
+  readonly headOnly: boolean;
+  readonly method?: string;
+  readonly headers: readonly string[];
+  readonly data?: string;
+  readonly userAgent: string;
+  readonly maxTimeSeconds: number;
+  readonly connectTimeoutSeconds: number;
+  readonly followRedirects: boolean;
+  readonly failOnError: boolean;
+  readonly writeOut?: string;
+  /** The body goes nowhere (`-o /dev/null`). */
+  readonly discardBody: boolean;
+  /** `--resolve host:port:address`. */
+  readonly resolve: readonly { readonly host: string; readonly port: number; readonly address: string }[];
+  readonly tty: boolean;
+}
+
+export const CURL_VERSION = '7.88.1';
+const TRY = "curl: try 'curl --help' or 'curl --manual' for more information\n";
+
+const SPEC = {
+  flags: 'sSviIOkLfgN46#',
+  values: 'mowXHdAuTe',
+  longFlags: ['silent', 'show-error', 'verbose', 'include', 'head', 'insecure', 'location', 'fail', 'globoff', 'no-buffer', 'ipv4', 'ipv6', 'http1.1', 'no-progress-meter', 'compressed', 'version', 'help', 'remote-name', 'progress-bar', 'no-keepalive'],
+  longValues: ['max-time', 'connect-timeout', 'output', 'write-out', 'request', 'header', 'data', 'data-raw', 'data-ascii', 'data-binary', 'user-agent', 'url', 'resolve', 'retry', 'interface', 'noproxy'],
+} as const;
+
+const fail = (message: string, exitCode = 2): ParseResult<never> => ({ ok: false, stderr: message, exitCode });
+
+export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvironment): ParseResult<CurlConfig> {
+  const parsed = parseOptions(argv, SPEC);
+  if ('problem' in parsed) {
+    const missing = parsed.problem === 'missing-value' || parsed.problem === 'missing-long-value';
+    const name = 'letter' in parsed ? `-${parsed.letter}` : `--${parsed.name}`;
+    return fail(`curl: option ${name}: ${missing ? 'requires parameter' : 'is unknown'}\n${TRY}`);
+  }
+  const urls: string[] = [...parsed.operands];
+  const headers: string[] = [];
+  const data: string[] = [];
+  const resolve: { host: string; port: number; address: string }[] = [];
+  const given = new Map<string, string>();
+  for (const { name, value } of parsed.options) {
+    const long = LONG_NAMES[name] ?? name;
+    if (long === 'header') headers.push(value);
+    else if (long.startsWith('data')) data.push(value);
+    else if (long === 'url') urls.push(value);
+    else if (long === 'resolve') {
+      const match = /^\+?([^:]+):(\d{1,5}):(.+)$/.exec(value);
+      if (match === null) return fail(`curl: (49) Couldn't parse CURLOPT_RESOLVE entry '${value}'\n`, 49);
+      resolve.push({ host: match[1] as string, port: Number(match[2]), address: match[3] as string });
+    } else given.set(long, value);
+  }
+  if (given.has('version')) return { ok: false, stdout: `curl ${CURL_VERSION} (simulated) libcurl/${CURL_VERSION}\nProtocols: http\nFeatures: none\n`, stderr: '', exitCode: 0 };
+  if (given.has('help')) return { ok: false, stdout: HELP, stderr: '', exitCode: 0 };
+  if (urls.length === 0) return fail(`curl: no URL specified!\n${TRY}`);
+  for (const option of ['max-time', 'connect-timeout']) {
+    const value = given.get(option);
+    if (value !== undefined && parseSeconds(value) === undefined) return fail(`curl: option ${option === 'max-time' ? '-m' : '--connect-timeout'}: expected a proper numerical parameter\n${TRY}`);
+  }
+  const output = given.get('output');
+  if ((output !== undefined && output !== '-' && output !== '/dev/null') || given.has('remote-name')) {
+    return fail(`curl: (23) Kubehop's programs keep no files of their own: print the body (no -o, or -o /dev/null) and let the shell redirect it with >\n`, 23);
+  }
+  if (given.has('upload-file') || given.has('user')) return fail(`curl: ${given.has('user') ? '-u' : '-T'} is not simulated in Kubehop\n`);
+  const parsedUrls: CurlUrl[] = [];
+  for (const text of urls) {
+    const url = parseUrl(text);
+    if (typeof url === 'string') return fail(given.has('silent') && !given.has('show-error') ? '' : url, url.startsWith('curl: (1)') ? 1 : url.startsWith('curl: (35)') ? 35 : 3);
+    parsedUrls.push(url);
+  }
+  const method = given.get('request');
+  const writeOut = given.get('write-out');
+  return {
+    ok: true,
+    config: {
+      urls: parsedUrls,
+      silent: given.has('silent'),
+      showError: given.has('show-error'),
+      verbose: given.has('verbose'),
+      includeHead: given.has('include') || given.has('head'),
+      headOnly: given.has('head'),
+      ...(method === undefined ? {} : { method }),
+      headers,
+      ...(data.length === 0 ? {} : { data: data.join('&') }),
+      userAgent: given.get('user-agent') ?? `curl/${CURL_VERSION}`,
+      maxTimeSeconds: parseSeconds(given.get('max-time') ?? '0') ?? 0,
+      connectTimeoutSeconds: parseSeconds(given.get('connect-timeout') ?? '0') ?? 0,
+      followRedirects: given.has('location'),
+      failOnError: given.has('fail'),
+      ...(writeOut === undefined ? {} : { writeOut }),
+      discardBody: output === '/dev/null',
+      resolve,
+      tty: environment.tty && output === undefined,
+    },
+  };
+}
+
+const LONG_NAMES: Readonly<Record<string, string>> = {
+  s: 'silent',
+  S: 'show-error',
+  v: 'verbose',
+  i: 'include',
+  I: 'head',
+  O: 'remote-name',
+  L: 'location',
+  f: 'fail',
+  m: 'max-time',
+  o: 'output',
+  w: 'write-out',
+  X: 'request',
+  H: 'header',
+  d: 'data',
+  A: 'user-agent',
+  T: 'upload-file',
+  u: 'user',
+};
+
+const HELP = `Usage: curl [options...] <url>
+ -d, --data <data>          HTTP POST data
+ -f, --fail                 Fail fast with no output on HTTP errors
+ -h, --help <category>      Get help for commands
+ -i, --include              Include protocol response headers in the output
+ -o, --output <file>        Write to file instead of stdout
+ -s, --silent               Silent mode
+ -A, --user-agent <name>    Send User-Agent <name> to server
+ -v, --verbose              Make the operation more talkative
+ -V, --version              Show version number and quit
+`;
+
+/** The URL, or the whole line curl prints about it. */
+export function parseUrl(text: string): CurlUrl | string {
+  const match = /^(?:([A-Za-z][A-Za-z0-9+.-]*):\/\/)?([^/?#]*)([^#]*)/.exec(text);
+  const scheme = (match?.[1] ?? 'http').toLowerCase();
+  const authority = (match?.[2] ?? '').replace(/^.*@/, '');
+  if (scheme === 'https') return 'curl: (35) TLS is not simulated in Kubehop: use http://\n';
+  if (scheme !== 'http') return `curl: (1) Protocol "${scheme}" not supported or disabled in libcurl\n`;
+  const colon = authority.lastIndexOf(':');
+  const host = colon < 0 ? authority : authority.slice(0, colon);
+  const portText = colon < 0 ? '' : authority.slice(colon + 1);
+  const port = portText === '' ? 80 : Number(portText);
+  if (!/^\d*$/.test(portText) || port > 65535) return 'curl: (3) URL using bad/illegal format or missing URL\n';
+  if (host === '' || host.length > 255 || /[\s<>"\\^`{|}[\]]/.test(host) || (/^[\d.]+$/.test(host) && host.split('.').length === 4 && parseIp4(host) === undefined)) {
+    return 'curl: (3) URL using bad/illegal format or missing URL\n';
+  }
+  const rest = match?.[3] ?? '';
+  const target = rest === '' ? '/' : rest.startsWith('?') ? `/${rest}` : rest;
+  if (/\s/.test(target)) return 'curl: (3) URL using bad/illegal format or missing URL\n';
+  return { text, scheme, host, port, target };
+}

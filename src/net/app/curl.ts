@@ -1,0 +1,385 @@
+/** curl 7.88.1, HTTP only: resolve, connect, ask, read, print, with its words and exit codes. TLS, HTTP/2 and proxies are not simulated. */
+import { formatIp4, parseIp4 } from '../addr/ip4.ts';
+import type { Errno } from '../stack/userland.ts';
+import type { Ip4 } from '../wire/packet.ts';
+import { utf8Length } from '../wire/utf8.ts';
+import { type CurlConfig, type CurlUrl, parseCurlArgs, parseUrl } from './curl-args.ts';
+import { curlErrorText, finalMeter, METER_HEAD, METER_ZERO, writeOutText } from './curl-text.ts';
+import { type AppContext, type AppEvent, defineApp, defineProgram, type SocketId } from './definition.ts';
+import { bodyLength, type HttpHeader, headerValue, parseStatusLine, readHead, textPayload } from './http-message.ts';
+import { handleResolving, RESOLVER_TIMER, type Resolving, startResolving, stopResolving } from './resolver.ts';
+
+const MAX_REDIRECTS = 50;
+/** Connecting without a limit of its own ends after so long. */
+const DEFAULT_CONNECT_SECONDS = 300;
+
+/** Times in ns since the transfer began, as `-w` reports them; -1 not reached. */
+export interface CurlTimes {
+  readonly startNs: number;
+  readonly resolvedNs: number;
+  readonly connectedNs: number;
+  readonly firstByteNs: number;
+}
+
+export interface CurlTransfer {
+  readonly url: CurlUrl;
+  readonly method: string;
+  readonly redirects: number;
+  readonly times: CurlTimes;
+  readonly code: number;
+  readonly version: string;
+  readonly headers: readonly HttpHeader[];
+  readonly headBytes: number;
+  readonly bodyBytes: number;
+  readonly localIp: Ip4;
+  readonly localPort: number;
+  readonly remoteIp: Ip4;
+}
+
+interface State {
+  readonly index: number;
+  readonly phase: 'resolving' | 'connecting' | 'head' | 'body' | 'done';
+  readonly transfer: CurlTransfer;
+  readonly resolving: Resolving | undefined;
+  /** Still to be tried when connecting fails. */
+  readonly addresses: readonly Ip4[];
+  readonly socket: SocketId;
+  /** A kept connection of an earlier transfer. */
+  readonly kept: { readonly socket: SocketId; readonly host: string; readonly port: number; readonly ip: Ip4 } | undefined;
+  /** Connections since the start, which -v numbers from 0. */
+  readonly connection: number;
+  readonly buffer: string;
+  /** Body bytes still to come; chunked and until-close as in the head. */
+  readonly remaining: number | 'chunked' | 'until-close';
+  readonly timers: readonly number[];
+  readonly exitCode: number;
+}
+
+export const curl = defineApp<State, CurlConfig>({
+  name: 'curl',
+  start: (context, config) => begin(context, config, firstState(config)),
+  handle: (context, state, event, config) => {
+    if (state.phase === 'done') return state;
+    if (event.kind === 'signal') {
+      context.exit(130);
+      return { ...state, phase: 'done' };
+    }
+    if (event.kind === 'timer' && event.tag !== RESOLVER_TIMER) return timedOut(context, config, state, event.tag);
+    switch (state.phase) {
+      case 'resolving':
+        return whileResolving(context, config, state, event);
+      case 'connecting':
+        return whileConnecting(context, config, state, event);
+      default:
+        return whileReading(context, config, state, event);
+    }
+  },
+});
+
+export const curlProgram = defineProgram({ app: 'curl', parse: parseCurlArgs });
+
+const NO_TIMES: CurlTimes = { startNs: 0, resolvedNs: -1, connectedNs: -1, firstByteNs: -1 };
+
+function newTransfer(config: CurlConfig, url: CurlUrl, redirects: number): CurlTransfer {
+  const method = config.method ?? (config.headOnly ? 'HEAD' : config.data === undefined ? 'GET' : 'POST');
+  return { url, method, redirects, times: NO_TIMES, code: 0, version: '0', headers: [], headBytes: 0, bodyBytes: 0, localIp: 0, localPort: 0, remoteIp: 0 };
+}
+
+function firstState(config: CurlConfig): State {
+  const url = config.urls[0] as CurlUrl;
+  return {
+    index: 0,
+    phase: 'resolving',
+    transfer: newTransfer(config, url, 0),
+    resolving: undefined,
+    addresses: [],
+    socket: -1,
+    kept: undefined,
+    connection: 0,
+    buffer: '',
+    remaining: 0,
+    timers: [],
+    exitCode: 0,
+  };
+}
+
+const info = (context: AppContext, config: CurlConfig, text: string): void => {
+  if (config.verbose) context.err(`* ${text}\n`);
+};
+const showsMeter = (config: CurlConfig): boolean => !config.silent && !config.tty;
+
+function begin(context: AppContext, config: CurlConfig, before: State): State {
+  const startNs = before.transfer.redirects > 0 ? before.transfer.times.startNs : context.nowNs;
+  const transfer = { ...before.transfer, times: { ...NO_TIMES, startNs } };
+  if (showsMeter(config) && transfer.redirects === 0) context.err(METER_HEAD + METER_ZERO);
+  const timers: number[] = [];
+  // libcurl's timers fire a millisecond late, and its messages say so.
+  if (config.maxTimeSeconds > 0 && transfer.redirects === 0) timers.push(context.setTimer(config.maxTimeSeconds * 1e9 + 1e6, 'max-time'));
+  const connectSeconds = config.connectTimeoutSeconds > 0 ? config.connectTimeoutSeconds : DEFAULT_CONNECT_SECONDS;
+  timers.push(context.setTimer(connectSeconds * 1e9 + 1e6, 'connect-timeout'));
+  const state: State = { ...before, phase: 'resolving', transfer, timers: transfer.redirects > 0 ? [...before.timers, ...timers] : timers };
+  const { host, port } = transfer.url;
+  const { kept } = state;
+  if (kept !== undefined && kept.host === host && kept.port === port) {
+    info(context, config, `Re-using existing connection! (#${state.connection - 1}) with host ${host}`);
+    const reused = { ...state, socket: kept.socket, kept: undefined, transfer: { ...transfer, remoteIp: kept.ip, times: { ...transfer.times, resolvedNs: context.nowNs, connectedNs: context.nowNs } } };
+    return sendRequest(context, config, reused);
+  }
+  if (kept !== undefined) context.close(kept.socket);
+  const fresh = { ...state, kept: undefined };
+  const entry = config.resolve.find((one) => one.host === host && one.port === port);
+  const fixed = entry === undefined ? undefined : parseIp4(entry.address);
+  if (fixed !== undefined) return connectNext(context, config, resolvedAt(context, { ...fresh, addresses: [fixed] }));
+  return afterResolving(context, config, { ...fresh, resolving: startResolving(context, host) });
+}
+
+function resolvedAt(context: AppContext, state: State): State {
+  return { ...state, transfer: { ...state.transfer, times: { ...state.transfer.times, resolvedNs: context.nowNs } } };
+}
+
+function whileResolving(context: AppContext, config: CurlConfig, state: State, event: AppEvent): State {
+  if (state.resolving === undefined) return state;
+  const resolving = handleResolving(context, state.resolving, event);
+  return resolving === state.resolving ? state : afterResolving(context, config, { ...state, resolving });
+}
+
+function afterResolving(context: AppContext, config: CurlConfig, state: State): State {
+  const result = state.resolving?.result;
+  if (result === undefined) return state;
+  if (!result.ok) {
+    const text = `Could not resolve host: ${state.transfer.url.host}`;
+    info(context, config, text);
+    return failed(context, config, state, 6, text, true);
+  }
+  return connectNext(context, config, resolvedAt(context, { ...state, resolving: undefined, addresses: result.addresses }));
+}
+
+function connectNext(context: AppContext, config: CurlConfig, state: State): State {
+  const [ip, ...rest] = state.addresses;
+  const { url } = state.transfer;
+  if (ip === undefined) return connectGaveUp(context, config, state, 'ECONNREFUSED');
+  info(context, config, `  Trying ${formatIp4(ip)}:${url.port}...`);
+  const trying: State = { ...state, phase: 'connecting', addresses: rest, transfer: { ...state.transfer, remoteIp: ip } };
+  const socket = context.tcpConnect({ ip, port: url.port });
+  if (typeof socket === 'number') return { ...trying, socket };
+  info(context, config, `Immediate connect fail for ${formatIp4(ip)}: ${ERRNO_TEXTS[socket] ?? socket}`);
+  return rest.length > 0 ? connectNext(context, config, trying) : connectGaveUp(context, config, trying, socket);
+}
+
+const ERRNO_TEXTS: Partial<Record<Errno, string>> = {
+  ECONNREFUSED: 'Connection refused',
+  EHOSTUNREACH: 'No route to host',
+  ENETUNREACH: 'Network is unreachable',
+  ETIMEDOUT: 'Connection timed out',
+  EACCES: 'Permission denied',
+  EPERM: 'Operation not permitted',
+  EADDRNOTAVAIL: 'Cannot assign requested address',
+  ENETDOWN: 'Network is down',
+  EINVAL: 'Invalid argument',
+  ECONNRESET: 'Connection reset by peer',
+};
+
+function whileConnecting(context: AppContext, config: CurlConfig, state: State, event: AppEvent): State {
+  if (!('socket' in event) || event.socket !== state.socket) return state;
+  const { url, remoteIp } = state.transfer;
+  if (event.kind === 'connect-failed' || event.kind === 'aborted') {
+    info(context, config, `connect to ${formatIp4(remoteIp)} port ${url.port} failed: ${ERRNO_TEXTS[event.errno] ?? event.errno}`);
+    return state.addresses.length > 0 ? connectNext(context, config, state) : connectGaveUp(context, config, state, event.errno);
+  }
+  if (event.kind !== 'connected') return state;
+  info(context, config, `Connected to ${url.host} (${formatIp4(remoteIp)}) port ${url.port} (#${state.connection})`);
+  const local = context.localEndpoint(state.socket);
+  const transfer = { ...state.transfer, localIp: local.ip, localPort: local.port, times: { ...state.transfer.times, connectedNs: context.nowNs } };
+  return sendRequest(context, config, { ...state, transfer, connection: state.connection + 1 });
+}
+
+function connectGaveUp(context: AppContext, config: CurlConfig, state: State, errno: Errno): State {
+  const { url, times } = state.transfer;
+  const text = `Failed to connect to ${url.host} port ${url.port} after ${Math.floor((context.nowNs - times.startNs) / 1e6)} ms: Couldn't connect to server`;
+  info(context, config, text);
+  return failed(context, config, { ...state, socket: -1 }, errno === 'ETIMEDOUT' ? 28 : 7, text, true);
+}
+
+function sendRequest(context: AppContext, config: CurlConfig, state: State): State {
+  const connectTimer = state.timers[state.timers.length - 1];
+  if (connectTimer !== undefined) context.cancelTimer(connectTimer);
+  const { url, method } = state.transfer;
+  const host = url.port === 80 ? url.host : `${url.host}:${url.port}`;
+  const own: [string, string][] = [
+    ['Host', host],
+    ['User-Agent', config.userAgent],
+    ['Accept', '*/*'],
+  ];
+  if (config.data !== undefined) own.push(['Content-Length', String(utf8Length(config.data))], ['Content-Type', 'application/x-www-form-urlencoded']);
+  const given = config.headers.map((line) => ({ line, name: (line.split(/[:;]/)[0] ?? '').toLowerCase() }));
+  const lines = own.flatMap(([name, value]) => {
+    const replacement = given.find((one) => one.name === name.toLowerCase());
+    if (replacement === undefined) return [`${name}: ${value}`];
+    // `-H 'Accept:'` removes the header.
+    return name === 'Host' && !/^[^:]+:\s*$/.test(replacement.line) ? [replacement.line] : [];
+  });
+  for (const one of given) if (one.name !== 'host' && !/^[^:;]+:\s*$/.test(one.line)) lines.push(one.line.replace(/;$/, ':'));
+  const head = `${method} ${url.target} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`;
+  context.tcpSend(state.socket, textPayload(head + (config.data ?? '')));
+  if (config.verbose) {
+    context.err(`${head.slice(0, -2).split('\r\n').slice(0, -1).map((line) => `> ${line}`).join('\n')}\n> \n`);
+    if (config.data !== undefined && !config.tty) context.err(`} [${utf8Length(config.data)} bytes data]\n`);
+  }
+  return { ...state, phase: 'head', buffer: '', timers: state.timers.slice(0, -1) };
+}
+
+function whileReading(context: AppContext, config: CurlConfig, state: State, event: AppEvent): State {
+  if (!('socket' in event) || event.socket !== state.socket) return state;
+  if (event.kind === 'data') {
+    const times = state.transfer.times.firstByteNs >= 0 ? state.transfer.times : { ...state.transfer.times, firstByteNs: context.nowNs };
+    const text = event.payload.text ?? '';
+    const counted = { ...state, transfer: { ...state.transfer, times } };
+    return counted.phase === 'head' ? readResponseHead(context, config, { ...counted, buffer: counted.buffer + text }) : readBody(context, config, counted, text);
+  }
+  if (event.kind === 'peer-closed') return peerClosed(context, config, state);
+  if (event.kind === 'aborted') {
+    const text = `Recv failure: ${ERRNO_TEXTS[event.errno] ?? 'Connection reset by peer'}`;
+    info(context, config, text);
+    return failed(context, config, { ...state, socket: -1 }, 56, text, true);
+  }
+  return state;
+}
+
+function readResponseHead(context: AppContext, config: CurlConfig, state: State): State {
+  const read = readHead(state.buffer);
+  if (read === 'incomplete') return state;
+  const status = read === 'malformed' ? undefined : parseStatusLine(read.head.startLine);
+  if (read === 'malformed' || status === undefined) {
+    const text = 'Received HTTP/0.9 when not allowed';
+    info(context, config, text);
+    return failed(context, config, state, 1, text, true);
+  }
+  const { head, rest } = read;
+  const headText = state.buffer.slice(0, state.buffer.length - rest.length);
+  if (status.version === 'HTTP/1.0') info(context, config, 'HTTP 1.0, assume close after body');
+  if (config.verbose) context.err(`${headText.split('\r\n').slice(0, -1).map((line) => `< ${line}`).join('\n')}\n`);
+  const remaining = bodyLength(head.headers, status.code, state.transfer.method);
+  const transfer = { ...state.transfer, code: status.code, version: status.version, headers: head.headers, headBytes: state.transfer.headBytes + utf8Length(headText) };
+  if (config.failOnError && status.code >= 400) {
+    const text = `The requested URL returned error: ${status.code}`;
+    info(context, config, text);
+    return failed(context, config, { ...state, transfer }, 22, text, true);
+  }
+  if (config.includeHead && !config.discardBody) context.out(headText);
+  const inBody: State = { ...state, phase: 'body', transfer, remaining, buffer: '' };
+  return remaining === 0 ? complete(context, config, inBody) : readBody(context, config, inBody, rest);
+}
+
+function readBody(context: AppContext, config: CurlConfig, state: State, text: string): State {
+  if (text === '') return state;
+  if (config.verbose && !config.tty) context.err(`{ [${utf8Length(text)} bytes data]\n`);
+  if (state.remaining === 'chunked') return readChunks(context, config, { ...state, buffer: state.buffer + text });
+  const bytes = utf8Length(text);
+  const counted: State = { ...state, transfer: { ...state.transfer, bodyBytes: state.transfer.bodyBytes + bytes } };
+  print(context, config, state, text);
+  if (state.remaining === 'until-close') return counted;
+  const left = state.remaining - bytes;
+  return left <= 0 ? complete(context, config, { ...counted, remaining: 0 }) : { ...counted, remaining: left };
+}
+
+function readChunks(context: AppContext, config: CurlConfig, before: State): State {
+  let state = before;
+  // Each round takes a whole chunk from the buffer.
+  for (let round = 0; round < 10_000; round += 1) {
+    const end = state.buffer.indexOf('\r\n');
+    const size = end < 0 ? Number.NaN : Number.parseInt(state.buffer.slice(0, end), 16);
+    if (Number.isNaN(size) || state.buffer.length < end + 4 + size) return state;
+    const chunk = state.buffer.slice(end + 2, end + 2 + size);
+    state = { ...state, buffer: state.buffer.slice(end + 4 + size), transfer: { ...state.transfer, bodyBytes: state.transfer.bodyBytes + size } };
+    if (size === 0) return complete(context, config, { ...state, remaining: 0 });
+    print(context, config, state, chunk);
+  }
+  return state;
+}
+
+function print(context: AppContext, config: CurlConfig, state: State, text: string): void {
+  const redirected = config.followRedirects && isRedirect(state.transfer);
+  if (!config.discardBody && !redirected) context.out(text);
+}
+
+const isRedirect = (transfer: CurlTransfer): boolean => transfer.code >= 300 && transfer.code < 400 && headerValue(transfer.headers, 'Location') !== undefined;
+
+function peerClosed(context: AppContext, config: CurlConfig, state: State): State {
+  if (state.phase === 'head') {
+    const text = 'Empty reply from server';
+    info(context, config, text);
+    return failed(context, config, state, 52, text, true);
+  }
+  if (state.remaining === 'until-close') return complete(context, config, { ...state, remaining: 0 });
+  const left = typeof state.remaining === 'number' ? state.remaining : 0;
+  const text = state.remaining === 'chunked' ? 'transfer closed with outstanding read data remaining' : `transfer closed with ${left} bytes remaining to read`;
+  info(context, config, text);
+  return failed(context, config, state, 18, text, true);
+}
+
+function complete(context: AppContext, config: CurlConfig, state: State): State {
+  const { transfer } = state;
+  const ends = transfer.version === 'HTTP/1.0' || headerValue(transfer.headers, 'Connection')?.toLowerCase() === 'close';
+  let kept: State['kept'];
+  if (ends) {
+    info(context, config, `Closing connection ${state.connection - 1}`);
+    context.close(state.socket);
+  } else {
+    info(context, config, `Connection #${state.connection - 1} to host ${transfer.url.host} left intact`);
+    kept = { socket: state.socket, host: transfer.url.host, port: transfer.url.port, ip: transfer.remoteIp };
+  }
+  const location = config.followRedirects && isRedirect(transfer) ? headerValue(transfer.headers, 'Location') : undefined;
+  const settled: State = { ...state, kept, socket: -1 };
+  if (location !== undefined && transfer.redirects < MAX_REDIRECTS) {
+    const next = parseUrl(absoluteUrl(transfer.url, location));
+    if (typeof next !== 'string') {
+      info(context, config, `Issue another request to this URL: '${next.text}'`);
+      return begin(context, config, { ...settled, transfer: { ...newTransfer(config, next, transfer.redirects + 1), times: transfer.times } });
+    }
+  }
+  return finishTransfer(context, config, settled, 0, '');
+}
+
+function absoluteUrl(base: CurlUrl, location: string): string {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(location)) return location;
+  const host = base.port === 80 ? base.host : `${base.host}:${base.port}`;
+  return location.startsWith('/') ? `http://${host}${location}` : `http://${host}${base.target.replace(/[^/]*$/, '')}${location}`;
+}
+
+function timedOut(context: AppContext, config: CurlConfig, state: State, tag: string): State {
+  const connecting = state.phase === 'resolving' || state.phase === 'connecting';
+  if (tag === 'connect-timeout' && !connecting) return state;
+  const ms = Math.floor((context.nowNs - state.transfer.times.startNs) / 1e6);
+  const { bodyBytes } = state.transfer;
+  const text =
+    state.phase === 'resolving'
+      ? `Resolving timed out after ${ms} milliseconds`
+      : connecting
+        ? `Connection timed out after ${ms} milliseconds`
+        : typeof state.remaining === 'number' && state.phase === 'body'
+          ? `Operation timed out after ${ms} milliseconds with ${bodyBytes} out of ${bodyBytes + state.remaining} bytes received`
+          : `Operation timed out after ${ms} milliseconds with ${bodyBytes} bytes received`;
+  info(context, config, text);
+  if (state.resolving !== undefined) stopResolving(context, state.resolving);
+  return failed(context, config, state, 28, text, true);
+}
+
+function failed(context: AppContext, config: CurlConfig, state: State, code: number, text: string, closing: boolean): State {
+  if (closing) info(context, config, `Closing connection ${Math.max(0, state.connection - (state.phase === 'head' || state.phase === 'body' ? 1 : 0))}`);
+  if (state.socket >= 0) context.close(state.socket);
+  return finishTransfer(context, config, { ...state, socket: -1, resolving: undefined, kept: undefined }, code, text);
+}
+
+function finishTransfer(context: AppContext, config: CurlConfig, state: State, code: number, error: string): State {
+  for (const timer of state.timers) context.cancelTimer(timer);
+  const { transfer } = state;
+  if (showsMeter(config)) context.err(finalMeter(transfer, context.nowNs, code));
+  if (code !== 0 && (!config.silent || config.showError)) context.err(curlErrorText(code, error));
+  if (config.writeOut !== undefined) context.out(writeOutText(config.writeOut, transfer, { nowNs: context.nowNs, exitCode: code, error, connections: state.connection }));
+  const next = config.urls[state.index + 1];
+  if (next === undefined) {
+    context.exit(code);
+    return { ...state, phase: 'done', timers: [], exitCode: code };
+  }
+  return begin(context, config, { ...state, index: state.index + 1, timers: [], transfer: newTransfer(config, next, 0), exitCode: code, buffer: '', remaining: 0 });
+}

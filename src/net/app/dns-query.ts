@@ -1,0 +1,84 @@
+/** Building DNS questions and reading answers, for resolvers and dig. */
+import type { Prng } from '../../base/prng.ts';
+import { formatIp4, parseIp4 } from '../addr/ip4.ts';
+import { dnsMessageBytes, isWireName } from '../wire/dns-codec.ts';
+import type { DnsMessage, DnsRcode, DnsResourceRecord, DnsType } from '../wire/dns-message.ts';
+import type { Ip4, Payload } from '../wire/packet.ts';
+
+export const DNS_PORT = 53;
+
+export function dnsQuestion(id: number, name: string, type: DnsType, recursionDesired = true): DnsMessage {
+  return {
+    id,
+    response: false,
+    authoritative: false,
+    truncated: false,
+    recursionDesired,
+    recursionAvailable: false,
+    rcode: 'NOERROR',
+    question: { name, type },
+    answers: [],
+    authorities: [],
+    additionals: [],
+  };
+}
+
+export function dnsAnswer(
+  query: DnsMessage,
+  rcode: DnsRcode,
+  fields: {
+    readonly authoritative?: boolean;
+    readonly recursionAvailable?: boolean;
+    readonly answers?: readonly DnsResourceRecord[];
+    readonly authorities?: readonly DnsResourceRecord[];
+    readonly additionals?: readonly DnsResourceRecord[];
+  },
+): DnsMessage {
+  return {
+    id: query.id,
+    response: true,
+    authoritative: fields.authoritative ?? false,
+    truncated: false,
+    recursionDesired: query.recursionDesired,
+    recursionAvailable: fields.recursionAvailable ?? false,
+    rcode,
+    question: query.question,
+    answers: fields.answers ?? [],
+    authorities: fields.authorities ?? [],
+    additionals: fields.additionals ?? [],
+  };
+}
+
+export function dnsPayload(message: DnsMessage): Payload {
+  return { bytes: dnsMessageBytes(message), dns: message };
+}
+
+export const newDnsId = (prng: Prng): number => prng.below(65536);
+
+/** Whether it can be asked at all. */
+export const isAskable = (name: string): boolean => isWireName(name) && !/[\s"\\]/.test(name);
+
+/** Addresses at the end of the CNAME chain that starts at the question, in the order of the answer; `canonical` is the chain's last name. */
+export function addressesOf(message: DnsMessage): { readonly addresses: readonly Ip4[]; readonly canonical: string; readonly aliases: readonly string[] } {
+  let canonical = message.question.name;
+  const aliases: string[] = [];
+  for (let step = 0; step < 16; step += 1) {
+    const at = canonical.toLowerCase();
+    const next = message.answers.find((record) => record.type === 'CNAME' && record.name.toLowerCase() === at);
+    if (next === undefined) break;
+    aliases.push(canonical);
+    canonical = next.data;
+  }
+  const owner = canonical.toLowerCase();
+  const addresses: Ip4[] = [];
+  for (const record of message.answers) {
+    const ip = record.type === 'A' && record.name.toLowerCase() === owner ? parseIp4(record.data) : undefined;
+    if (ip !== undefined) addresses.push(ip);
+  }
+  return { addresses, canonical, aliases };
+}
+
+/** `4.3.2.1.in-addr.arpa.` */
+export function reverseName(ip: Ip4): string {
+  return `${formatIp4(ip).split('.').reverse().join('.')}.in-addr.arpa.`;
+}

@@ -1,0 +1,92 @@
+/** Reading HTTP/1.1 messages out of a stream of text (RFC 9112), and writing their heads. */
+import { utf8Length } from '../wire/utf8.ts';
+
+export interface HttpHeader {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface HttpHead {
+  /** `GET / HTTP/1.1` or `HTTP/1.1 200 OK`. */
+  readonly startLine: string;
+  readonly headers: readonly HttpHeader[];
+}
+
+/** A head may have so many characters; more is refused as servers do (431, 400). */
+export const MAX_HEAD_CHARACTERS = 16_384;
+
+/** The head at the start of `text` and what follows it, `'incomplete'`, or `'malformed'`. */
+export function readHead(text: string): { readonly head: HttpHead; readonly rest: string } | 'incomplete' | 'malformed' {
+  const end = text.indexOf('\r\n\r\n');
+  if (end < 0) return text.length > MAX_HEAD_CHARACTERS ? 'malformed' : 'incomplete';
+  const [startLine, ...lines] = text.slice(0, end).split('\r\n');
+  const headers: HttpHeader[] = [];
+  for (const line of lines) {
+    const colon = line.indexOf(':');
+    if (colon <= 0) return 'malformed';
+    headers.push({ name: line.slice(0, colon), value: line.slice(colon + 1).trim() });
+  }
+  return { head: { startLine: startLine ?? '', headers }, rest: text.slice(end + 4) };
+}
+
+export function headerValue(headers: readonly HttpHeader[], name: string): string | undefined {
+  const wanted = name.toLowerCase();
+  return headers.find((header) => header.name.toLowerCase() === wanted)?.value;
+}
+
+export function formatHead(startLine: string, headers: readonly HttpHeader[]): string {
+  let text = `${startLine}\r\n`;
+  for (const header of headers) text += `${header.name}: ${header.value}\r\n`;
+  return `${text}\r\n`;
+}
+
+export interface RequestLine {
+  readonly method: string;
+  readonly target: string;
+  readonly version: string;
+}
+
+export function parseRequestLine(line: string): RequestLine | undefined {
+  const match = /^([A-Za-z-]{1,32}) (\S{1,8000}) (HTTP\/1\.[01])$/.exec(line);
+  return match === null ? undefined : { method: match[1] as string, target: match[2] as string, version: match[3] as string };
+}
+
+export interface StatusLine {
+  readonly version: string;
+  readonly code: number;
+  readonly reason: string;
+}
+
+export function parseStatusLine(line: string): StatusLine | undefined {
+  const match = /^(HTTP\/1\.[01]) (\d{3})(?: (.*))?$/.exec(line);
+  return match === null ? undefined : { version: match[1] as string, code: Number(match[2]), reason: match[3] ?? '' };
+}
+
+/** How a response's body ends (RFC 9112 section 6.3). */
+export function bodyLength(headers: readonly HttpHeader[], code: number, method: string): number | 'chunked' | 'until-close' {
+  if (method === 'HEAD' || code === 204 || code === 304 || code < 200) return 0;
+  if (/\bchunked\b/i.test(headerValue(headers, 'Transfer-Encoding') ?? '')) return 'chunked';
+  const length = headerValue(headers, 'Content-Length');
+  return length !== undefined && /^\d{1,12}$/.test(length) ? Number(length) : 'until-close';
+}
+
+export const textPayload = (text: string): { readonly bytes: number; readonly text: string } => ({ bytes: utf8Length(text), text });
+
+export const REASONS: Readonly<Record<number, string>> = {
+  200: 'OK',
+  201: 'Created',
+  204: 'No Content',
+  301: 'Moved Permanently',
+  302: 'Found',
+  304: 'Not Modified',
+  400: 'Bad Request',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  413: 'Request Entity Too Large',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+};

@@ -1,0 +1,224 @@
+/** What the simulated web servers say: bodies, headers and log lines of each family. The pages name the host that answered. */
+import { formatIp4 } from '../addr/ip4.ts';
+import { calendarTime, formatClock, formatDay, formatHttpDate, formatLogDate } from '../wire/calendar.ts';
+import { utf8Length } from '../wire/utf8.ts';
+import type { Endpoint } from './definition.ts';
+import { type HttpHeader, headerValue, REASONS, type RequestLine } from './http-message.ts';
+import type { HttpServerConfig } from './server-config.ts';
+
+export interface HttpRequest extends RequestLine {
+  readonly headers: readonly HttpHeader[];
+  readonly body: string;
+  readonly client: Endpoint;
+  /** The address the request came to. */
+  readonly server: Endpoint;
+}
+
+export interface HttpResponse {
+  readonly version: string;
+  readonly code: number;
+  readonly reason: string;
+  readonly headers: readonly HttpHeader[];
+  readonly body: string;
+  /** The server closes behind it. */
+  readonly close: boolean;
+}
+
+export interface Served {
+  readonly response: HttpResponse;
+  /** Access log lines as `kubectl logs` shows them. */
+  readonly log: { readonly stream: 'stdout' | 'stderr'; readonly text: string };
+}
+
+export interface ServerFacts {
+  readonly config: HttpServerConfig;
+  readonly hostname: string;
+  /** Unix milliseconds. */
+  readonly nowMs: number;
+  /** Milliseconds of Unix time at which the server started. */
+  readonly startedMs: number;
+}
+
+export function serve(request: HttpRequest, facts: ServerFacts): Served {
+  switch (facts.config.server) {
+    case 'nginx':
+      return serveFile(request, facts, nginxError, (body) => [
+        { name: 'Server', value: `nginx/${facts.config.version ?? '1.29.3'}` },
+        { name: 'Date', value: formatHttpDate(facts.nowMs) },
+        { name: 'Content-Type', value: 'text/html' },
+        { name: 'Content-Length', value: String(utf8Length(body)) },
+      ]);
+    case 'httpd':
+      return serveFile(request, facts, httpdError, (body) => [
+        { name: 'Date', value: formatHttpDate(facts.nowMs) },
+        { name: 'Server', value: `Apache/${facts.config.version ?? '2.4.65'} (Unix)` },
+        { name: 'Content-Length', value: String(utf8Length(body)) },
+        { name: 'Content-Type', value: 'text/html' },
+      ]);
+    case 'whoami':
+      return servePlain(request, facts, whoamiBody(request, facts), [], '');
+    case 'echo':
+      return servePlain(
+        request,
+        facts,
+        `${facts.config.text ?? 'hello-world'}\n`,
+        [
+          { name: 'X-App-Name', value: 'http-echo' },
+          { name: 'X-App-Version', value: facts.config.version ?? '1.0.0' },
+        ],
+        echoLog(request, facts),
+      );
+    case 'agnhost':
+      return servePlain(request, facts, agnhostBody(request, facts), [], agnhostLog(request, facts));
+    case 'python':
+      return servePython(request, facts);
+    case 'generic':
+      return servePlain(request, facts, `${facts.hostname}\n`, [], '');
+  }
+}
+
+const pathOf = (target: string): string => target.replace(/[?#].*$/, '');
+
+function keepAlive(request: HttpRequest): boolean {
+  const connection = headerValue(request.headers, 'Connection')?.toLowerCase();
+  return request.version === 'HTTP/1.1' ? connection !== 'close' : connection === 'keep-alive';
+}
+
+/** nginx and Apache: one page, everything else is not there. */
+function serveFile(request: HttpRequest, facts: ServerFacts, errorPage: (code: number, request: HttpRequest, facts: ServerFacts) => string, head: (body: string) => HttpHeader[]): Served {
+  const path = pathOf(request.target);
+  const found = path === '/' || path === '/index.html';
+  const code = !found ? 404 : request.method === 'GET' || request.method === 'HEAD' ? 200 : 405;
+  const body = code === 200 ? `Hello from ${facts.hostname}\n` : errorPage(code, request, facts);
+  const close = !keepAlive(request);
+  const headers = [...head(body), ...(facts.config.server === 'nginx' ? [{ name: 'Connection', value: close ? 'close' : 'keep-alive' }] : close ? [{ name: 'Connection', value: 'close' }] : [])];
+  if (code === 200 && facts.config.server === 'nginx') {
+    headers.splice(4, 0, { name: 'Last-Modified', value: formatHttpDate(facts.startedMs) });
+    headers.push({ name: 'ETag', value: `"${Math.floor(facts.startedMs / 1000).toString(16)}-${utf8Length(body).toString(16)}"` }, { name: 'Accept-Ranges', value: 'bytes' });
+  }
+  const response = { version: 'HTTP/1.1', code, reason: reasonOf(code, facts), headers, body: request.method === 'HEAD' ? '' : body, close };
+  const sent = request.method === 'HEAD' ? 0 : utf8Length(body);
+  const line = `${formatIp4(request.client.ip)} - - [${formatLogDate(facts.nowMs)}] "${request.method} ${request.target} ${request.version}" ${code} ${sent}`;
+  if (facts.config.server === 'httpd') return { response, log: { stream: 'stdout', text: `${line}\n` } };
+  const agent = headerValue(request.headers, 'User-Agent') ?? '-';
+  const referer = headerValue(request.headers, 'Referer') ?? '-';
+  return { response, log: { stream: 'stdout', text: `${line} "${referer}" "${agent}" "${headerValue(request.headers, 'X-Forwarded-For') ?? '-'}"\n` } };
+}
+
+const reasonOf = (code: number, facts: ServerFacts): string => (code === 405 && facts.config.server === 'nginx' ? 'Not Allowed' : (REASONS[code] ?? ''));
+
+function nginxError(code: number, _request: HttpRequest, facts: ServerFacts): string {
+  const title = `${code} ${reasonOf(code, facts)}`;
+  return `<html>\r\n<head><title>${title}</title></head>\r\n<body>\r\n<center><h1>${title}</h1></center>\r\n<hr><center>nginx/${facts.config.version ?? '1.29.3'}</center>\r\n</body>\r\n</html>\r\n`;
+}
+
+function httpdError(code: number, request: HttpRequest): string {
+  const title = `${code} ${REASONS[code] ?? ''}`;
+  const sentence = code === 404 ? 'The requested URL was not found on this server.' : `The requested method ${escapeHtml(request.method)} is not allowed for this URL.`;
+  return `<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">\n<html><head>\n<title>${title}</title>\n</head><body>\n<h1>${REASONS[code] ?? ''}</h1>\n<p>${sentence}</p>\n</body></html>\n`;
+}
+
+const escapeHtml = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+
+/** Go's net/http and what is built on it. */
+function servePlain(request: HttpRequest, facts: ServerFacts, body: string, extra: readonly HttpHeader[], log: string): Served {
+  const close = !keepAlive(request);
+  const headers: HttpHeader[] = [
+    ...extra,
+    { name: 'Date', value: formatHttpDate(facts.nowMs) },
+    { name: 'Content-Length', value: String(utf8Length(body)) },
+    { name: 'Content-Type', value: 'text/plain; charset=utf-8' },
+    ...(close ? [{ name: 'Connection', value: 'close' }] : []),
+  ];
+  return { response: { version: 'HTTP/1.1', code: 200, reason: 'OK', headers, body: request.method === 'HEAD' ? '' : body, close }, log: { stream: 'stdout', text: log } };
+}
+
+function whoamiBody(request: HttpRequest, facts: ServerFacts): string {
+  const lines = [
+    `Hostname: ${facts.hostname}`,
+    'IP: 127.0.0.1',
+    `IP: ${formatIp4(request.server.ip)}`,
+    `RemoteAddr: ${formatIp4(request.client.ip)}:${request.client.port}`,
+    `${request.method} ${request.target} ${request.version}`,
+    `Host: ${headerValue(request.headers, 'Host') ?? ''}`,
+    ...request.headers
+      .filter((header) => header.name.toLowerCase() !== 'host')
+      .map((header) => `${header.name}: ${header.value}`)
+      .sort(),
+  ];
+  return `${lines.join('\n')}\n\n`;
+}
+
+function agnhostBody(request: HttpRequest, facts: ServerFacts): string {
+  const path = pathOf(request.target);
+  const query = new Map(
+    request.target
+      .slice(path.length + 1)
+      .split('&')
+      .map((pair) => {
+        const [key, ...value] = pair.split('=');
+        return [key ?? '', decodeQuery(value.join('='))];
+      }),
+  );
+  switch (path.toLowerCase()) {
+    case '/hostname':
+      return facts.hostname;
+    case '/clientip':
+      return `${formatIp4(request.client.ip)}:${request.client.port}`;
+    case '/echo':
+      return query.get('msg') ?? '';
+    case '/healthz':
+      return '';
+    default: {
+      const now = calendarTime(facts.nowMs);
+      return `NOW: ${formatDay(now)} ${formatClock(now)}.${String(now.millisecond).padStart(3, '0')}000000 +0000 UTC`;
+    }
+  }
+}
+
+function decodeQuery(text: string): string {
+  const spaced = text.replaceAll('+', ' ');
+  // A broken escape stays as it is.
+  return /%(?![0-9A-Fa-f]{2})/.test(spaced) ? spaced : spaced.replace(/%([0-7][0-9A-Fa-f])/g, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+function echoLog(request: HttpRequest, facts: ServerFacts): string {
+  const now = calendarTime(facts.nowMs);
+  const body = utf8Length(`${facts.config.text ?? 'hello-world'}\n`);
+  return `${formatDay(now).replaceAll('-', '/')} ${formatClock(now)} ${headerValue(request.headers, 'Host') ?? ''} ${formatIp4(request.client.ip)}:${request.client.port} "${request.method} ${request.target} ${request.version}" 200 ${body} "${headerValue(request.headers, 'User-Agent') ?? ''}" 0s\n`;
+}
+
+function agnhostLog(request: HttpRequest, facts: ServerFacts): string {
+  const now = calendarTime(facts.nowMs);
+  const stamp = `${String(now.month).padStart(2, '0')}${String(now.day).padStart(2, '0')} ${formatClock(now)}.${String(now.millisecond).padStart(3, '0')}000`;
+  return `I${stamp}       1 log.go:245] ${request.method} ${pathOf(request.target)}\n`;
+}
+
+/** python -m http.server: HTTP/1.0, one request a connection, head and body written separately. */
+function servePython(request: HttpRequest, facts: ServerFacts): Served {
+  const path = pathOf(request.target);
+  const code = request.method !== 'GET' && request.method !== 'HEAD' ? 501 : path === '/' || path === '/index.html' ? 200 : 404;
+  const reason = code === 200 ? 'OK' : code === 404 ? 'File not found' : `Unsupported method ('${request.method}')`;
+  const body = code === 200 ? `Hello from ${facts.hostname}\n` : pythonError(code, reason);
+  const headers: HttpHeader[] = [
+    { name: 'Server', value: `SimpleHTTP/0.6 Python/${facts.config.version ?? '3.13.1'}` },
+    { name: 'Date', value: formatHttpDate(facts.nowMs) },
+    ...(code === 200 ? [] : [{ name: 'Connection', value: 'close' }]),
+    { name: code === 200 ? 'Content-type' : 'Content-Type', value: code === 200 ? 'text/html' : 'text/html;charset=utf-8' },
+    { name: 'Content-Length', value: String(utf8Length(body)) },
+  ];
+  const line = `${formatIp4(request.client.ip)} - - [${formatLogDate(facts.nowMs).replace(/^(\d\d)\/(\w{3})\/(\d{4}):([\d:]+) .*$/, '$1/$2/$3 $4')}]`;
+  const failed = code === 200 ? '' : `${line} code ${code}, message ${reason}\n`;
+  return {
+    response: { version: 'HTTP/1.0', code, reason, headers, body: request.method === 'HEAD' ? '' : body, close: true },
+    log: { stream: 'stderr', text: `${failed}${line} "${request.method} ${request.target} ${request.version}" ${code} -\n` },
+  };
+}
+
+function pythonError(code: number, message: string): string {
+  const explanation = code === 404 ? 'Nothing matches the given URI.' : 'Server does not support this operation.';
+  return (
+    '<!DOCTYPE HTML>\n<html lang="en">\n    <head>\n        <meta charset="utf-8">\n        <title>Error response</title>\n    </head>\n    <body>\n        <h1>Error response</h1>\n' +
+    `        <p>Error code: ${code}</p>\n        <p>Message: ${escapeHtml(message)}.</p>\n        <p>Error code explanation: ${code} - ${explanation}</p>\n    </body>\n</html>\n`
+  );
+}

@@ -1,0 +1,138 @@
+/** A web server with the manners of its image: accepts, reads requests, answers, logs, keeps alive. */
+import { parseIp4 } from '../addr/ip4.ts';
+import { DEFAULT_EPOCH_MS } from '../wire/calendar.ts';
+import { type AppContext, defineApp, type SocketId } from './definition.ts';
+import { formatHead, type HttpHead, headerValue, parseRequestLine, readHead, textPayload } from './http-message.ts';
+import { type HttpRequest, serve } from './http-pages.ts';
+import type { HttpServerConfig } from './server-config.ts';
+
+/** nginx' client_max_body_size; what is larger is refused. */
+const MAX_BODY_CHARACTERS = 1_048_576;
+const BACKLOG = 511;
+/** keepalive_timeout 65s, closed without anybody waiting for it. */
+const KEEPALIVE_NS = 65_000_000_000;
+
+interface Connection {
+  readonly buffer: string;
+  /** A request's head whose body is not complete yet. */
+  readonly head: HttpHead | undefined;
+  readonly timer: number;
+}
+
+/** Changed in place. */
+interface State {
+  readonly startedNs: number;
+  readonly connections: Map<SocketId, Connection>;
+}
+
+const EMPTY: Connection = { buffer: '', head: undefined, timer: -1 };
+
+export const httpServer = defineApp<State, HttpServerConfig>({
+  name: 'http-server',
+  start: (context, config) => {
+    const ip = config.address === undefined ? 0 : (parseIp4(config.address) ?? 0);
+    const socket = context.tcpListen(ip, config.port, BACKLOG);
+    if (typeof socket === 'string') {
+      context.err(bindError(config, socket));
+      context.exit(1);
+    }
+    return { startedNs: context.nowNs, connections: new Map() };
+  },
+  handle: (context, state, event, config) => {
+    const { connections } = state;
+    switch (event.kind) {
+      case 'accepted':
+        connections.set(event.socket, EMPTY);
+        break;
+      case 'data': {
+        const connection = connections.get(event.socket);
+        if (connection !== undefined) receive(context, state, event.socket, connection, event.payload.text ?? '', config);
+        break;
+      }
+      case 'peer-closed':
+        drop(context, state, event.socket);
+        break;
+      case 'aborted':
+        forget(context, state, event.socket);
+        break;
+      case 'timer':
+        drop(context, state, event.data as SocketId);
+        break;
+    }
+    return state;
+  },
+  copy: (state) => ({ startedNs: state.startedNs, connections: new Map(state.connections) }),
+});
+
+function bindError(config: HttpServerConfig, errno: string): string {
+  const reason = errno === 'EADDRINUSE' ? '98: Address already in use' : '99: Cannot assign requested address';
+  const address = `${config.address ?? '0.0.0.0'}:${config.port}`;
+  return config.server === 'nginx' ? `nginx: [emerg] bind() to ${address} failed (${reason})\n` : `listen tcp ${address}: bind: ${reason.slice(4).toLowerCase()}\n`;
+}
+
+function forget(context: AppContext, state: State, socket: SocketId): void {
+  const connection = state.connections.get(socket);
+  if (connection === undefined) return;
+  if (connection.timer >= 0) context.cancelTimer(connection.timer);
+  state.connections.delete(socket);
+}
+
+function drop(context: AppContext, state: State, socket: SocketId): void {
+  forget(context, state, socket);
+  context.close(socket);
+}
+
+function receive(context: AppContext, state: State, socket: SocketId, before: Connection, text: string, config: HttpServerConfig): void {
+  if (before.timer >= 0) context.cancelTimer(before.timer);
+  let buffer = before.buffer + text;
+  let head = before.head;
+  // A client may have sent several requests at once; each takes at least four characters from the buffer.
+  while (true) {
+    if (head === undefined) {
+      const read = readHead(buffer);
+      if (read === 'incomplete') break;
+      if (read === 'malformed') return refuse(context, state, socket, config);
+      head = read.head;
+      buffer = read.rest;
+    }
+    const length = Number(headerValue(head.headers, 'Content-Length') ?? 0);
+    if (!Number.isInteger(length) || length < 0 || length > MAX_BODY_CHARACTERS) return refuse(context, state, socket, config);
+    if (buffer.length < length) break;
+    const request = requestOf(context, socket, head, buffer.slice(0, length));
+    if (request === undefined) return refuse(context, state, socket, config);
+    buffer = buffer.slice(length);
+    head = undefined;
+    if (answer(context, state, socket, request, config)) return;
+  }
+  const timer = context.setTimer(KEEPALIVE_NS, 'keep-alive', socket, true);
+  state.connections.set(socket, { buffer, head, timer });
+}
+
+function requestOf(context: AppContext, socket: SocketId, head: HttpHead, body: string): HttpRequest | undefined {
+  const line = parseRequestLine(head.startLine);
+  if (line === undefined) return undefined;
+  return { ...line, headers: head.headers, body, client: context.remoteEndpoint(socket), server: context.localEndpoint(socket) };
+}
+
+/** True when the connection is closed behind the answer. */
+function answer(context: AppContext, state: State, socket: SocketId, request: HttpRequest, config: HttpServerConfig): boolean {
+  const epochMs = config.epochMs ?? DEFAULT_EPOCH_MS;
+  const facts = { config, hostname: context.hostname, nowMs: epochMs + Math.floor(context.nowNs / 1e6), startedMs: epochMs + Math.floor(state.startedNs / 1e6) };
+  const { response, log } = serve(request, facts);
+  const head = formatHead(`${response.version} ${response.code} ${response.reason}`, response.headers);
+  if (config.server === 'python') {
+    // Its head and body are two writes, so two segments.
+    context.tcpSend(socket, textPayload(head));
+    if (response.body !== '') context.tcpSend(socket, textPayload(response.body));
+  } else context.tcpSend(socket, textPayload(head + response.body));
+  if (log.stream === 'stdout') context.out(log.text);
+  else context.err(log.text);
+  if (response.close) drop(context, state, socket);
+  return response.close;
+}
+
+function refuse(context: AppContext, state: State, socket: SocketId, config: HttpServerConfig): void {
+  const server = config.server === 'nginx' ? `Server: nginx/${config.version ?? '1.29.3'}\r\n` : '';
+  context.tcpSend(socket, textPayload(`HTTP/1.1 400 Bad Request\r\n${server}Content-Length: 0\r\nConnection: close\r\n\r\n`));
+  drop(context, state, socket);
+}

@@ -1,0 +1,82 @@
+/** /etc/resolv.conf and /etc/hosts as programs read them (resolv.conf(5), hosts(5)). */
+import { parseIp4 } from '../addr/ip4.ts';
+import type { Ip4 } from '../wire/packet.ts';
+import type { AppContext } from './definition.ts';
+
+export interface ResolvConf {
+  /** At most three, in order. */
+  readonly nameservers: readonly Ip4[];
+  readonly search: readonly string[];
+  readonly ndots: number;
+  readonly timeoutSeconds: number;
+  readonly attempts: number;
+}
+
+const MAX_NAMESERVERS = 3;
+const LOCALHOST = 0x7f000001;
+
+export function readResolvConf(context: Pick<AppContext, 'file'>): ResolvConf {
+  const nameservers: Ip4[] = [];
+  let search: readonly string[] = [];
+  let ndots = 1;
+  let timeoutSeconds = 5;
+  let attempts = 2;
+  for (const line of (context.file('/etc/resolv.conf') ?? '').split('\n')) {
+    const [keyword, ...values] = line.trim().split(/\s+/);
+    if (keyword === 'nameserver') {
+      const ip = parseIp4(values[0] ?? '');
+      if (ip !== undefined && nameservers.length < MAX_NAMESERVERS) nameservers.push(ip);
+    } else if (keyword === 'search') search = values;
+    else if (keyword === 'domain') search = values.slice(0, 1);
+    else if (keyword === 'options') {
+      for (const option of values) {
+        const [name, value] = option.split(':');
+        const number = Number(value);
+        if (!Number.isInteger(number) || number < 0) continue;
+        if (name === 'ndots') ndots = Math.min(number, 15);
+        else if (name === 'timeout') timeoutSeconds = Math.min(Math.max(1, number), 30);
+        else if (name === 'attempts') attempts = Math.min(Math.max(1, number), 5);
+      }
+    }
+  }
+  return { nameservers: nameservers.length === 0 ? [LOCALHOST] : nameservers, search, ndots, timeoutSeconds, attempts };
+}
+
+/** The absolute names to try for a name as typed, in order (glibc: resolv/res_query.c, res_nsearch). */
+export function searchNames(name: string, conf: Pick<ResolvConf, 'search' | 'ndots'>): readonly string[] {
+  if (name.endsWith('.')) return [name];
+  const dots = name.split('.').length - 1;
+  const asIs = `${name}.`;
+  const searched = conf.search.map((domain) => (domain === '.' ? asIs : `${name}.${domain.replace(/\.$/, '')}.`));
+  return dots >= conf.ndots ? [asIs, ...searched] : [...searched, asIs];
+}
+
+/** Addresses of a name in /etc/hosts; `localhost` is there even without a line. */
+export function hostsAddresses(context: Pick<AppContext, 'file'>, name: string): { readonly addresses: readonly Ip4[]; readonly canonical: string } | undefined {
+  const wanted = name.toLowerCase().replace(/\.$/, '');
+  const addresses: Ip4[] = [];
+  let canonical: string | undefined;
+  for (const { ip, names } of hostsLines(context)) {
+    if (!names.some((one) => one.toLowerCase() === wanted)) continue;
+    addresses.push(ip);
+    canonical ??= names[0];
+  }
+  if (addresses.length === 0 && wanted === 'localhost') return { addresses: [LOCALHOST], canonical: 'localhost' };
+  return addresses.length === 0 ? undefined : { addresses, canonical: canonical ?? name };
+}
+
+/** The first name of an address in /etc/hosts. */
+export function hostsName(context: Pick<AppContext, 'file'>, ip: Ip4): { readonly canonical: string; readonly aliases: readonly string[] } | undefined {
+  const line = hostsLines(context).find((one) => one.ip === ip);
+  return line === undefined ? undefined : { canonical: line.names[0] ?? '', aliases: line.names.slice(1) };
+}
+
+function hostsLines(context: Pick<AppContext, 'file'>): { readonly ip: Ip4; readonly names: readonly string[] }[] {
+  const lines: { ip: Ip4; names: string[] }[] = [];
+  for (const line of (context.file('/etc/hosts') ?? '').split('\n')) {
+    const [address, ...names] = line.replace(/#.*$/, '').trim().split(/\s+/);
+    const ip = parseIp4(address ?? '');
+    if (ip !== undefined && names.length > 0) lines.push({ ip, names });
+  }
+  return lines;
+}

@@ -1,0 +1,359 @@
+/** The canvas: rooms, boxes and wires in React Flow, everything that moves on one canvas above it, exact to its viewport. */
+import { Background, Handle, type NodeProps, type OnNodeDrag, Position, ReactFlow, ReactFlowProvider, useReactFlow, useStore } from '@xyflow/react';
+import '@xyflow/react/dist/base.css';
+import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { readPalette, watchPalette } from '../theme/theme.ts';
+import { CanvasControls } from './CanvasControls.tsx';
+import styles from './canvas.module.css';
+import { chooseScene, fitView, type Margins, MIN_ZOOM, type Shape, type Size } from './choose-layout.ts';
+import type { CanvasProps } from './contract.ts';
+import { fitTexts } from './fit-texts.ts';
+import { type FlowNode, flowOf, type GripNode, isMovable, itemIdOfGrip, type SceneNode, type WireEdge } from './flow.ts';
+import { hitTest, itemOfTarget } from './hit-test.ts';
+import { lodAt } from './lod.ts';
+import { Outline } from './Outline.tsx';
+import { Overlay } from './overlay.ts';
+import { PolicyPanel } from './PolicyPanel.tsx';
+import { policyPicture, reachOf } from './policy.ts';
+import { PaintedShapes } from './Shapes.tsx';
+import type { Item, Scene } from './scene.ts';
+import { assignSlots, noSlots, type Slots } from './slots.ts';
+
+/** Below there is room for the line that says what happens. */
+const margins: Margins = { top: 18, right: 18, bottom: 58, left: 18 };
+const MAX_ZOOM = 3;
+const MAX_OFFSET = 20_000;
+const FIT_MS = 220;
+
+const SceneBox = memo(function SceneBox({ data }: NodeProps<SceneNode>) {
+  const { x, y, w, h } = data.rect;
+  return (
+    <div className={styles.node}>
+      <Handle type="source" position={Position.Bottom} isConnectable={false} className={styles.handle} />
+      <Handle type="target" position={Position.Top} isConnectable={false} className={styles.handle} />
+      <svg width={w} height={h} viewBox={`${x} ${y} ${w} ${h}`} aria-hidden="true">
+        <PaintedShapes painted={data.painted} />
+      </svg>
+    </div>
+  );
+});
+
+const Grip = memo(function Grip(_: NodeProps<GripNode>) {
+  return <div className={styles.grip} />;
+});
+
+const WirePath = memo(function WirePath({ data }: { readonly data?: WireEdge['data'] }) {
+  return <PaintedShapes painted={data?.painted ?? []} />;
+});
+
+const nodeTypes = { scene: SceneBox, grip: Grip };
+const edgeTypes = { wire: WirePath };
+
+const clampOffset = (value: number) => Math.max(-MAX_OFFSET, Math.min(MAX_OFFSET, Math.round(value)));
+const reducedMotion = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
+
+function useSize(element: React.RefObject<HTMLElement | null>): Size {
+  const [size, setSize] = useState<Size>({ width: 0, height: 0 });
+  useLayoutEffect(() => {
+    const target = element.current;
+    if (target === null) return;
+    const measure = () =>
+      setSize((before) =>
+        before.width === target.clientWidth && before.height === target.clientHeight ? before : { width: target.clientWidth, height: target.clientHeight },
+      );
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(target);
+    return () => observer.disconnect();
+  }, [element]);
+  return size;
+}
+
+/** The scene for what is shown; slots and shape are remembered, so that an edit moves nothing else. */
+function useScene(topology: CanvasProps['topology'], positions: CanvasProps['positions'], size: Size): Scene {
+  const slots = useRef<Slots>(noSlots);
+  const shape = useRef<Shape | undefined>(undefined);
+  const slotsNow = useMemo(() => {
+    slots.current = assignSlots(topology, slots.current);
+    return slots.current;
+  }, [topology]);
+  return useMemo(() => {
+    const chosen = chooseScene(
+      topology,
+      { slots: slotsNow, positions },
+      size.width === 0 ? { width: 900, height: 640 } : size,
+      margins,
+      size.width === 0 ? undefined : shape.current,
+    );
+    if (size.width > 0) shape.current = chosen.shape;
+    return chosen.scene;
+  }, [topology, slotsNow, positions, size]);
+}
+
+/** Hands React Flow's viewport to the overlay in the very commit that moves the boxes. */
+function OverlaySync({
+  overlay,
+  size,
+  drawing,
+}: {
+  readonly overlay: Overlay | undefined;
+  readonly size: Size;
+  readonly drawing: React.RefObject<HTMLDivElement | null>;
+}) {
+  const transform = useStore((state) => state.transform);
+  useLayoutEffect(() => {
+    const [x, y, zoom] = transform;
+    const element = drawing.current;
+    if (element !== null) {
+      const lod = lodAt(zoom);
+      if (element.dataset.lod !== lod.name) element.dataset.lod = lod.name;
+      if (element.style.getPropertyValue('--k') !== String(lod.k)) {
+        element.style.setProperty('--k', String(lod.k));
+        fitTexts(element);
+      }
+    }
+    overlay?.setView({ x, y, zoom, width: size.width, height: size.height, ratio: Math.min(3, devicePixelRatio || 1) });
+    overlay?.draw();
+  }, [transform, overlay, size, drawing]);
+  return null;
+}
+
+function CanvasInside({ topology, lens, playback, positions, selection, embedded, onSelect, onMove }: CanvasProps) {
+  const frame = useRef<HTMLDivElement>(null);
+  const drawing = useRef<HTMLDivElement>(null);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const tip = useRef<HTMLDivElement>(null);
+  const flow = useReactFlow();
+  const size = useSize(frame);
+  const [drag, setDrag] = useState<{ readonly id: string; readonly offset: readonly [number, number] } | undefined>(undefined);
+  const dragStart = useRef<{ x: number; y: number; offset: readonly [number, number] } | undefined>(undefined);
+  const placed = useMemo(() => (drag === undefined ? positions : { ...positions, [drag.id]: drag.offset }), [positions, drag]);
+  const scene = useScene(topology, placed, size);
+  const { nodes, edges } = useMemo(() => flowOf(scene), [scene]);
+  const [overlay, setOverlay] = useState<Overlay | undefined>(undefined);
+  const [focused, setFocused] = useState<string | undefined>(undefined);
+  const hovered = useRef<string | undefined>(undefined);
+  const movedByHand = useRef(false);
+  const selected = useMemo(() => (selection === undefined ? undefined : itemOfTarget(scene, selection)), [scene, selection]);
+
+  useEffect(() => {
+    const element = canvas.current;
+    if (element === null) return;
+    const fonts = () => {
+      const style = getComputedStyle(element);
+      return { mono: style.getPropertyValue('--font-mono') || 'monospace', sans: style.getPropertyValue('--font-sans') || 'sans-serif' };
+    };
+    const made = new Overlay(element, playback, readPalette(element), fonts());
+    setOverlay(made);
+    const repaint = () => {
+      made.setPalette(readPalette(element), fonts());
+      made.draw();
+    };
+    const stopWatching = watchPalette(repaint);
+    const stopPlayback = playback.subscribe(() => made.draw());
+    // Labels are drawn with the real face as soon as it is there.
+    void document.fonts?.ready.then(() => {
+      repaint();
+      if (drawing.current !== null) fitTexts(drawing.current);
+    });
+    return () => {
+      stopWatching();
+      stopPlayback();
+      setOverlay(undefined);
+    };
+  }, [playback]);
+
+  useLayoutEffect(() => {
+    overlay?.setScene(scene);
+    overlay?.draw();
+    if (drawing.current !== null) fitTexts(drawing.current);
+  }, [overlay, scene]);
+
+  const policy = useMemo(() => (lens === 'policy' ? policyPicture(topology) : undefined), [lens, topology]);
+  const mark = useCallback(() => {
+    const from = hovered.current ?? selected?.id;
+    overlay?.setMarks({
+      selected: selected?.id,
+      focused,
+      hovered: hovered.current,
+      ...(policy === undefined || from === undefined ? {} : { reach: reachOf(policy, from) }),
+    });
+    overlay?.draw();
+  }, [overlay, selected, focused, policy]);
+  useLayoutEffect(mark, [mark]);
+
+  const fitAll = useCallback(
+    (animate: boolean) => {
+      if (size.width === 0) return;
+      movedByHand.current = false;
+      const view = fitView(scene.bounds, size, margins);
+      void flow.setViewport(view, animate && !reducedMotion() ? { duration: FIT_MS } : {});
+    },
+    [flow, scene.bounds, size],
+  );
+  const fitted = useRef(false);
+  // Follow growth and resizing until a person has chosen a view of their own.
+  useLayoutEffect(() => {
+    if (movedByHand.current || drag !== undefined || size.width === 0) return;
+    fitAll(fitted.current);
+    fitted.current = true;
+  }, [fitAll, drag, size.width]);
+
+  const show = useCallback(
+    (item: Item | undefined) => {
+      if (item === undefined || size.width === 0) return;
+      const { x, y, zoom } = flow.getViewport();
+      const left = item.rect.x * zoom + x;
+      const top = item.rect.y * zoom + y;
+      const right = left + item.rect.w * zoom;
+      const bottom = top + item.rect.h * zoom;
+      const dx = left < 8 ? 16 - left : right > size.width - 8 ? size.width - 16 - right : 0;
+      const dy = top < 8 ? 16 - top : bottom > size.height - 8 ? size.height - 16 - bottom : 0;
+      if (dx === 0 && dy === 0) return;
+      movedByHand.current = true;
+      void flow.setViewport({ x: x + dx, y: y + dy, zoom }, reducedMotion() ? {} : { duration: FIT_MS });
+    },
+    [flow, size],
+  );
+  const onFocus = useCallback(
+    (id: string | undefined) => {
+      setFocused(id);
+      if (id !== undefined) show(scene.itemById.get(id));
+    },
+    [scene, show],
+  );
+
+  const hitAt = useCallback(
+    (event: { readonly clientX: number; readonly clientY: number }) =>
+      hitTest(scene, flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }), flow.getZoom()),
+    [scene, flow],
+  );
+  const onClick = useCallback(
+    (event: React.MouseEvent) => {
+      const hit = hitAt(event);
+      onSelect(hit === undefined ? undefined : hit.kind === 'item' ? hit.item.target : hit.wire.target);
+    },
+    [hitAt, onSelect],
+  );
+  const onPointerMove = useCallback(
+    (event: React.PointerEvent) => {
+      const element = tip.current;
+      const area = frame.current;
+      if (element === null || area === null || event.pointerType === 'touch') return;
+      const hit = event.buttons === 0 ? hitAt(event) : undefined;
+      const id = hit?.kind === 'item' && hit.item.kind !== 'room' ? hit.item.id : undefined;
+      const words = hit === undefined ? '' : hit.kind === 'wire' ? hit.wire.spoken : hit.item.kind === 'room' ? '' : hit.item.spoken;
+      element.hidden = words === '';
+      if (words !== '') {
+        if (element.textContent !== words) element.textContent = words;
+        const box = area.getBoundingClientRect();
+        const left = Math.min(event.clientX - box.left + 14, box.width - element.offsetWidth - 8);
+        const above = event.clientY - box.top + 20 + element.offsetHeight > box.height;
+        element.style.transform = `translate(${Math.max(8, left)}px, ${event.clientY - box.top + (above ? -element.offsetHeight - 10 : 18)}px)`;
+      }
+      if (hovered.current === id) return;
+      hovered.current = id;
+      mark();
+    },
+    [hitAt, mark],
+  );
+  const onPointerLeave = useCallback(() => {
+    if (tip.current !== null) tip.current.hidden = true;
+    hovered.current = undefined;
+    mark();
+  }, [mark]);
+
+  const nudge = useCallback(
+    (item: Item, dx: number, dy: number) => {
+      if (!isMovable(item)) return;
+      const [x, y] = positions[item.id] ?? [0, 0];
+      onMove(item.id, [clampOffset(x + dx), clampOffset(y + dy)]);
+    },
+    [positions, onMove],
+  );
+  const putBack = useCallback((item: Item) => onMove(item.id, [0, 0]), [onMove]);
+
+  const onNodeDragStart: OnNodeDrag<FlowNode> = useCallback(
+    (_, node) => {
+      const id = itemIdOfGrip(node.id);
+      dragStart.current = { x: node.position.x, y: node.position.y, offset: positions[id] ?? [0, 0] };
+    },
+    [positions],
+  );
+  const onNodeDrag: OnNodeDrag<FlowNode> = useCallback((_, node) => {
+    const start = dragStart.current;
+    if (start === undefined) return;
+    setDrag({
+      id: itemIdOfGrip(node.id),
+      offset: [clampOffset(start.offset[0] + node.position.x - start.x), clampOffset(start.offset[1] + node.position.y - start.y)],
+    });
+  }, []);
+  const onNodeDragStop = useCallback(() => {
+    dragStart.current = undefined;
+    if (drag !== undefined) onMove(drag.id, drag.offset);
+    movedByHand.current = true;
+    setDrag(undefined);
+  }, [drag, onMove]);
+
+  return (
+    <div ref={frame} className={styles.canvas} data-testid="canvas" onPointerMove={onPointerMove} onPointerLeave={onPointerLeave}>
+      <Outline scene={scene} focused={focused} selected={selected?.id} onFocus={onFocus} onSelect={onSelect} onNudge={nudge} />
+      <div ref={drawing} className={styles.drawing} data-lens={lens} data-lod="near" aria-hidden="true">
+        <ReactFlow<FlowNode, WireEdge>
+          nodes={nodes}
+          edges={edges}
+          nodeTypes={nodeTypes}
+          edgeTypes={edgeTypes}
+          onPaneClick={onClick}
+          onNodeClick={onClick}
+          onNodeDragStart={onNodeDragStart}
+          onNodeDrag={onNodeDrag}
+          onNodeDragStop={onNodeDragStop}
+          onMoveStart={(event) => {
+            if (event !== null) movedByHand.current = true;
+          }}
+          minZoom={MIN_ZOOM}
+          maxZoom={MAX_ZOOM}
+          nodesConnectable={false}
+          nodesFocusable={false}
+          edgesFocusable={false}
+          elementsSelectable={false}
+          disableKeyboardA11y
+          selectNodesOnDrag={false}
+          selectionKeyCode={null}
+          multiSelectionKeyCode={null}
+          deleteKeyCode={null}
+          zoomOnDoubleClick={false}
+          zoomOnScroll={!embedded}
+          preventScrolling={!embedded}
+          nodeDragThreshold={4}
+          proOptions={{ hideAttribution: true }}
+        >
+          <Background gap={24} size={1.6} color="var(--line)" />
+          <OverlaySync overlay={overlay} size={size} drawing={drawing} />
+        </ReactFlow>
+      </div>
+      <canvas ref={canvas} className={styles.overlay} />
+      {policy === undefined ? null : <PolicyPanel picture={policy} />}
+      <CanvasControls
+        movable={selected !== undefined && isMovable(selected) ? selected : undefined}
+        onZoom={(factor) => {
+          movedByHand.current = true;
+          void (factor > 1 ? flow.zoomIn({ duration: reducedMotion() ? 0 : FIT_MS }) : flow.zoomOut({ duration: reducedMotion() ? 0 : FIT_MS }));
+        }}
+        onFit={() => fitAll(true)}
+        onNudge={nudge}
+        onPutBack={putBack}
+      />
+      <div ref={tip} className={styles.tip} role="presentation" hidden />
+    </div>
+  );
+}
+
+export function Canvas(props: CanvasProps) {
+  return (
+    <ReactFlowProvider>
+      <CanvasInside {...props} />
+    </ReactFlowProvider>
+  );
+}

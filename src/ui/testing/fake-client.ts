@@ -1,0 +1,118 @@
+/** A PlaygroundClient without a world, for work on the page: fixed boxes and hops, a terminal that answers, files that are kept. */
+
+import type { PlaygroundClient, RequestName, Requests } from '../../worker/protocol.ts';
+import type { WorldDocument } from '../../world/document.ts';
+import type { HopView, Inspection, LinkTarget, SessionView, TerminalEntry, Topology, WorldUpdate } from '../../world/views.ts';
+
+export interface FakeWorld {
+  readonly topology: Topology;
+  /** What each command's packets do. */
+  readonly hops: readonly HopView[];
+  /** Output of a command. */
+  output(line: string): string;
+  inspect(target: LinkTarget): Inspection | null;
+}
+
+export interface FakeClient extends PlaygroundClient {
+  /** Names of the calls so far, in order. */
+  readonly calls: readonly RequestName[];
+  send(update: Partial<WorldUpdate>): void;
+}
+
+const main: SessionView = { id: 'main', prompt: 'controlplane:~$ ', busy: false, endless: false, netns: 'controlplane/netns/root', title: 'controlplane' };
+
+export function createFakeClient(world: FakeWorld): FakeClient {
+  const listeners = new Set<(update: WorldUpdate) => void>();
+  const calls: RequestName[] = [];
+  let document: WorldDocument = { version: 1, seed: 1, files: [], inputs: [], positions: {} };
+  let sessions: readonly SessionView[] = [main];
+  let log: HopView[] = [];
+  let revision = 0;
+  const send = (update: Partial<WorldUpdate>) => {
+    revision += 1;
+    for (const listener of listeners) listener({ revision, nowNs: revision, headSeq: log.length, ...update });
+  };
+  const entry = (session: string, kind: TerminalEntry['kind'], text: string, seq: number): TerminalEntry => ({ session, timeNs: 0, seq, kind, text });
+  const handlers: { readonly [N in RequestName]: (...args: Parameters<Requests[N]>) => ReturnType<Requests[N]> } = {
+    open: (next) => {
+      document = next;
+      log = [];
+      sessions = [main];
+      send({ topology: world.topology, diagnostics: [], files: next.files, sessions, terminalReset: true });
+      return { diagnostics: [] };
+    },
+    edit: (path, text) => {
+      document = { ...document, inputs: [...document.inputs, { kind: 'edit', timeNs: revision, path, text }] };
+      const broken = text?.includes('BROKEN') === true;
+      const at = Math.max(0, text?.indexOf('BROKEN') ?? 0);
+      const line = (text ?? '').slice(0, at).split('\n').length;
+      const span = { file: path, startOffset: at, endOffset: at + 6, startLine: line, startColumn: 1, endLine: line, endColumn: 7 };
+      send({
+        diagnostics: broken
+          ? [
+              {
+                severity: 'error',
+                code: 'invalid-value',
+                message: 'Service "web-service" is invalid: spec.ports[0].port: Invalid value: "BROKEN": must be an integer',
+                span,
+              },
+            ]
+          : [],
+      });
+      return { diagnostics: [], applied: !broken };
+    },
+    run: (session, line) => {
+      const firstSeq = log.length;
+      const added = /curl|ping|nslookup/.test(line)
+        ? world.hops.map((hop, index): HopView => ({ ...hop, event: { ...hop.event, seq: firstSeq + index } }))
+        : [];
+      log = [...log, ...added];
+      document = { ...document, inputs: [...document.inputs, { kind: 'command', timeNs: revision, session, line }] };
+      const prompt = sessions.find((one) => one.id === session)?.prompt ?? '';
+      send({
+        terminal: [
+          entry(session, 'prompt', prompt, firstSeq),
+          entry(session, 'command', line, firstSeq),
+          entry(session, 'stdout', world.output(line), log.length),
+        ],
+      });
+      return { exitCode: 0, firstSeq, lastSeq: log.length };
+    },
+    interrupt: () => null,
+    openSession: (id, at) => {
+      const title = 'host' in at ? at.host : at.pod;
+      sessions = [...sessions, { ...main, id, title, prompt: `${title}:~$ ` }];
+      send({ sessions });
+      return null;
+    },
+    closeSession: (id) => {
+      sessions = sessions.filter((one) => one.id !== id);
+      send({ sessions });
+      return null;
+    },
+    complete: (_session, line, cursor) => ({ start: line.lastIndexOf(' ', cursor - 1) + 1, candidates: ['pods', 'podtemplates'] }),
+    hops: (from, to) => log.slice(from, to),
+    packets: () => [],
+    inspect: (target) => world.inspect(target),
+    yamlComplete: () => [],
+    yamlHover: () => null,
+    objectAt: () => null,
+    document: () => document,
+    hold: () => null,
+    ping: () => null,
+  };
+  return {
+    calls,
+    send,
+    call: (name, ...args) => {
+      calls.push(name);
+      return Promise.resolve().then(() => (handlers[name] as (...given: typeof args) => ReturnType<Requests[typeof name]>)(...args));
+    },
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    onCrash: () => () => undefined,
+    close: () => listeners.clear(),
+  };
+}
