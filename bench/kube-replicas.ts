@@ -11,7 +11,7 @@ const article = ['web', 'client', 'cluster', 'coredns', 'flannel', 'kube-proxy']
 const flannel = readFileSync('src/content/examples/article/flannel.yaml', 'utf8');
 const nodes = [1, 2, 3].map(
   (number) =>
-    `apiVersion: v1\nkind: Node\nmetadata: {name: node0${number}}\nspec: {podCIDR: 10.${243 + number}.0.0/20}\nstatus: {allocatable: {cpu: "64", memory: 256Gi, pods: "1000"}}`,
+    `apiVersion: v1\nkind: Node\nmetadata: {name: node0${number}}\nspec: {podCIDR: 10.244.${16 * (number - 1)}.0/20}\nstatus: {allocatable: {cpu: "64", memory: 256Gi, pods: "1000"}}`,
 );
 const web = (replicas: number): string => `apiVersion: apps/v1
 kind: Deployment

@@ -1,10 +1,9 @@
-/** The embed's entry: one classic script that is the page, and, started again in a worker, the simulation; where no worker starts it is both. */
+/** The embed's entry: a small classic script that draws; the simulation is fetched by a worker once the frame is seen. Runs without an origin, too. */
 import './ui/embed/embed.css';
+import worldAddress from './embed-world.ts?worker&url';
 import { startEmbed } from './ui/embed/embed-page.ts';
-import { createPlaygroundClient, workerTransport } from './worker/client.ts';
-import { mainThreadTransport } from './worker/main-thread.ts';
-import type { FromWorker, ToWorker } from './worker/protocol.ts';
-import { PlaygroundServer } from './worker/server.ts';
+import { createPlaygroundClient, type TransportFactory, workerTransport } from './worker/client.ts';
+import type { ToWorker } from './worker/protocol.ts';
 
 const POLICY = 'kubehop-embed';
 
@@ -12,36 +11,56 @@ interface TrustedTypes {
   createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): unknown };
 }
 
-/** A frame without an origin may start workers from blobs only; the blob fetches this very script again, from the cache. */
-function startWorker(script: string): Worker {
-  const source = `const url=${JSON.stringify(script)};importScripts(self.trustedTypes?trustedTypes.createPolicy(${JSON.stringify(POLICY)},{createScriptURL:u=>u}).createScriptURL(url):url)`;
-  const blob = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+/** Addresses under `require-trusted-types-for 'script'`: our own script, and the blob that fetches it. */
+function trusting(allowed: (url: string) => boolean): (url: string) => string {
   const { trustedTypes } = globalThis as { readonly trustedTypes?: TrustedTypes };
-  const address =
-    trustedTypes === undefined
-      ? blob
-      : (trustedTypes.createPolicy(POLICY, { createScriptURL: (url) => (url === blob ? url : '') }).createScriptURL(blob) as string);
-  return new Worker(address, { name: 'kubehop' });
+  if (trustedTypes === undefined) return (url) => url;
+  const policy = trustedTypes.createPolicy(POLICY, { createScriptURL: (url) => (allowed(url) ? url : '') });
+  return (url) => policy.createScriptURL(url) as string;
 }
 
-function serve(): void {
-  const scope = globalThis as unknown as { postMessage(message: FromWorker): void; onmessage: ((event: MessageEvent<ToWorker>) => void) | null };
-  const server = new PlaygroundServer({
-    post: (message) => scope.postMessage(message),
-    now: () => performance.now(),
-    later: (task, delayMs) => setTimeout(task, delayMs) as unknown as number,
-    cancel: (handle) => clearTimeout(handle),
-  });
-  scope.onmessage = (event) => {
-    void server.receive(event.data);
+const world = new URL(worldAddress, document.currentScript instanceof HTMLScriptElement ? document.currentScript.src : location.href).href;
+const trusted = trusting((url) => url === world || url.startsWith('blob:'));
+
+/** A frame without an origin may start workers from blobs only; the blob fetches the simulation, which needs no CORS that way. */
+function startWorker(): Worker {
+  const source = `const u=${JSON.stringify(world)};importScripts(self.trustedTypes?trustedTypes.createPolicy(${JSON.stringify(POLICY)},{createScriptURL:x=>x}).createScriptURL(u):u)`;
+  const blob = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+  return new Worker(trusted(blob), { name: 'kubehop' });
+}
+
+/** Where no worker starts the same script runs on this thread. */
+const onThisThread: TransportFactory = (events) => {
+  const waiting: ToWorker[] = [];
+  let send = (message: ToWorker): void => {
+    waiting.push(message);
   };
-}
+  let close = (): void => undefined;
+  let closed = false;
+  const script = document.createElement('script');
+  script.src = trusted(world);
+  script.onload = () => {
+    const { kubehopMainThread } = globalThis as { readonly kubehopMainThread?: TransportFactory };
+    if (closed) return;
+    if (kubehopMainThread === undefined) {
+      events.failed('The simulation could not be started.');
+      return;
+    }
+    const transport = kubehopMainThread(events);
+    send = (message) => transport.send(message);
+    close = () => transport.close();
+    for (const message of waiting.splice(0)) transport.send(message);
+  };
+  script.onerror = () => events.failed('The simulation could not be loaded.');
+  document.head.append(script);
+  return {
+    send: (message) => send(message),
+    close: () => {
+      closed = true;
+      close();
+    },
+  };
+};
 
-if (typeof document === 'undefined') {
-  serve();
-} else {
-  const root = document.getElementById('root');
-  const script = document.currentScript instanceof HTMLScriptElement ? document.currentScript.src : '';
-  const transports = [...(script === '' ? [] : [workerTransport(() => startWorker(script))]), mainThreadTransport];
-  if (root !== null) void startEmbed(root, () => createPlaygroundClient({ transports }));
-}
+const root = document.getElementById('root');
+if (root !== null) void startEmbed(root, () => createPlaygroundClient({ transports: [workerTransport(startWorker), onThisThread] }));

@@ -1,9 +1,8 @@
 /** The packet engine: hosts, netns and devices compiled from records, one queue, one clock, one log. */
-import { hashText, Prng } from '../base/prng.ts';
 import type { Change, RecordStore } from '../base/record-store.ts';
+import { createCore } from './create-core.ts';
 import type { DeviceState } from './device/device-state.ts';
-import { arrive, receive, transmit } from './device/transmit.ts';
-import { vxlanReceive } from './device/vxlan.ts';
+import { arrive } from './device/transmit.ts';
 import type {
   ChainCounters,
   ConnectionView,
@@ -19,19 +18,18 @@ import type {
   TapFrame,
 } from './engine.ts';
 import { connectionView, fdbViews, isWritten, neighborEntries, neighborView, type RouteGetResult, routeGet } from './engine-views.ts';
-import { HookRunner } from './netfilter/run-hook.ts';
 import type { NetRecord, Process } from './records.ts';
 import { loadState, type SavedState, saveState } from './snapshot.ts';
 import { createUserland } from './socket/userland.ts';
-import { neighborTimer, resolve } from './stack/arp.ts';
-import type { Core, Layers } from './stack/core.ts';
-import { EVENT_FRAME, EVENT_NEIGHBOR, EVENT_REASSEMBLY, EVENT_TIMER, EventQueue } from './stack/event-queue.ts';
+import { forget, neighborTimer } from './stack/arp.ts';
+import type { Core } from './stack/core.ts';
+import { EVENT_FRAME, EVENT_NEIGHBOR, EVENT_REASSEMBLY, EVENT_TIMER } from './stack/event-queue.ts';
 import { giveUp } from './stack/fragment.ts';
-import { dropWithError, dropWithReset } from './stack/icmp.ts';
-import { localOut } from './stack/ip-output.ts';
 import { createKernel } from './stack/kernel.ts';
 import type { NeighborEntry } from './stack/neighbor.ts';
 import type { NetnsState } from './stack/netns-state.ts';
+import { PendingRecords } from './stack/pending-records.ts';
+import { PrngBank } from './stack/prng-bank.ts';
 import { applyChanges } from './stack/record-sync.ts';
 import { Skb } from './stack/skb.ts';
 import { TapTable } from './stack/taps.ts';
@@ -43,6 +41,11 @@ import type { TraceEvent } from './trace-event.ts';
 
 /** Events that one call of `advanceTo` may take: a storm ends here, and the clock stands where it got to. */
 const ADVANCE_LIMIT = 20_000_000;
+
+export interface NetworkOptions extends EngineOptions {
+  /** Walk long iptables chains rule by rule instead of by their index: slow, and the same in every result. */
+  readonly linearChains?: boolean;
+}
 
 interface EngineState {
   readonly saved: SavedState;
@@ -61,57 +64,31 @@ export class Network implements Engine {
   readonly #core: Core;
   readonly #userland: Userland;
   readonly #taps = new TapTable();
-  readonly #prngs = new Map<string, Prng>();
-  /** Record changes since the last event, one a record. */
-  readonly #pending = new Map<string, Change<NetRecord>>();
+  readonly #prngs: PrngBank;
+  readonly #pending = new PendingRecords();
   #nextPacketId = 1;
   #nextProcess = 1;
 
   /** `userland` stands in for sockets and programs in tests of the kernel side. */
-  constructor(options: EngineOptions, userland: (kernel: Kernel) => Userland = createUserland) {
+  constructor(options: NetworkOptions, userland: (kernel: Kernel) => Userland = createUserland) {
     this.records = options.records;
-    this.#core = this.#createCore(options.seed, new TraceLog(options.trace !== false));
-    this.#userland = userland(createKernel(this.#core, options.records, this.#taps));
-    this.#userland.onOutput = (processId, stream, text, exitCode) => this.#output(processId, stream, text, exitCode);
-    for (const record of options.records.values()) this.#note({ id: record.id, after: record });
-    options.records.listen((change) => this.#note(change));
-    this.#settle();
-  }
-
-  #createCore(seed: number, log: TraceLog): Core {
-    const self = this;
-    const layers: Layers = {
-      transmit: (device, packet) => transmit(core, device, packet),
-      receive: (device, packet) => receive(core, device, packet),
-      localOut: (netns, packet) => localOut(core, netns, packet),
-      resolve: (device, packet, nextHop) => resolve(core, device, packet, nextHop),
-      dropWithError: (netns, packet, place, reason, detail, error, cause) => dropWithError(core, netns, packet, place, reason, detail, error, cause),
-      dropWithReset: (netns, packet, place, detail, cause) => dropWithReset(core, netns, packet, place, detail, cause),
-      tunnelReceive: (netns, outer) => vxlanReceive(core, netns, outer),
-    };
-    const core: Core = {
-      nowNs: 0,
-      seed,
-      queue: new EventQueue(),
-      log,
-      get hooks() {
-        return hooks;
-      },
-      get userland() {
-        return self.#userland;
-      },
-      layers,
+    this.#prngs = new PrngBank(options.seed);
+    this.#core = createCore({
+      seed: options.seed,
+      log: new TraceLog(options.trace !== false),
       netns: this.#netns,
       devices: this.#devices,
-      prng: (name) => this.#prng(name),
+      taps: this.#taps,
+      prng: (name) => this.#prngs.get(name),
       newSkb: () => new Skb(this.#nextPacketId++),
-      tap: (device, packet, outgoing) => {
-        if (this.#taps.size > 0) this.#taps.show(this.#userland, core.nowNs, device, packet, outgoing);
-      },
-      depth: 0,
-    };
-    const hooks = new HookRunner(core);
-    return core;
+      userland: () => this.#userland,
+    });
+    this.#core.hooks.linear = options.linearChains === true;
+    this.#userland = userland(createKernel(this.#core, options.records, this.#taps));
+    this.#userland.onOutput = (processId, stream, text, exitCode) => this.#output(processId, stream, text, exitCode);
+    for (const record of options.records.values()) this.#pending.note({ id: record.id, after: record });
+    options.records.listen((change) => this.#pending.note(change));
+    this.#settle();
   }
 
   get nowNs(): number {
@@ -296,8 +273,7 @@ export class Network implements Engine {
     let deleted = 0;
     for (const entry of neighborEntries(state)) {
       if (isWritten(entry) || entry.queue.length > 0 || !filter(neighborView(state, entry, this.nowNs))) continue;
-      entry.timer = -1;
-      entry.device.neighbors.delete(entry.ip);
+      forget(this.#core, entry);
       deleted += 1;
     }
     return deleted;
@@ -308,7 +284,7 @@ export class Network implements Engine {
     const state: EngineState = {
       saved: saveState(this.#core),
       userland: this.#userland.snapshot(),
-      prngs: [...this.#prngs].map(([name, prng]) => [name, prng.state] as const),
+      prngs: this.#prngs.save(),
       nextPacketId: this.#nextPacketId,
       nextProcess: this.#nextProcess,
       taps: this.#taps.save(),
@@ -338,8 +314,7 @@ export class Network implements Engine {
     this.#settleNetwork();
     this.#core.nowNs = nowNs;
     loadState(this.#core, state.saved);
-    this.#prngs.clear();
-    for (const [name, value] of state.prngs) this.#prng(name).state = value;
+    this.#prngs.load(state.prngs);
     this.#nextPacketId = state.nextPacketId;
     this.#nextProcess = state.nextProcess;
     this.#taps.load(state.taps);
@@ -355,40 +330,14 @@ export class Network implements Engine {
     return ids;
   }
 
-  #prng(name: string): Prng {
-    let prng = this.#prngs.get(name);
-    if (prng === undefined) {
-      prng = Prng.fork(hashText(String(this.#core.seed)), name);
-      this.#prngs.set(name, prng);
-    }
-    return prng;
-  }
-
   #find(netns: string): NetnsState | undefined {
     this.#settle();
     return this.#netns.get(netns);
   }
 
-  #note(change: Change<NetRecord>): void {
-    const earlier = this.#pending.get(change.id);
-    if (earlier === undefined) {
-      this.#pending.set(change.id, change);
-      return;
-    }
-    // Put and taken away again before anybody looked: nothing happened.
-    this.#pending.delete(change.id);
-    if (earlier.before === undefined && change.after === undefined) return;
-    this.#pending.set(change.id, {
-      id: change.id,
-      ...(earlier.before === undefined ? {} : { before: earlier.before }),
-      ...(change.after === undefined ? {} : { after: change.after }),
-    });
-  }
-
   #settleNetwork(): Change<NetRecord>[] {
     if (this.#pending.size === 0) return [];
-    const changes = [...this.#pending.values()];
-    this.#pending.clear();
+    const changes = this.#pending.take();
     applyChanges(this.#core, { netns: this.#netns, devices: this.#devices }, changes);
     return changes;
   }

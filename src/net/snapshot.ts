@@ -4,7 +4,7 @@ import type { DeviceState } from './device/device-state.ts';
 import type { Core } from './stack/core.ts';
 import { EVENT_FRAME, EVENT_NEIGHBOR } from './stack/event-queue.ts';
 import { NeighborEntry } from './stack/neighbor.ts';
-import type { NetnsState, PathMtu } from './stack/netns-state.ts';
+import type { Confirmation, NetnsState, PathMtu } from './stack/netns-state.ts';
 import { cloneSkb, type Skb } from './stack/skb.ts';
 import type { TraceMark } from './trace/trace-log.ts';
 
@@ -43,6 +43,7 @@ interface SavedNetns {
   readonly connections: readonly Connection[];
   readonly recent: readonly (readonly [string, readonly (readonly [number, readonly number[]])[]])[];
   readonly pathMtus: readonly (readonly [number, PathMtu])[];
+  readonly confirmations: readonly (readonly [number, Confirmation])[];
   readonly reassemblies: readonly { readonly key: string; readonly device: string; readonly pieces: readonly SavedSkb[] }[];
   readonly nextIpId: number;
   readonly chains: readonly (readonly [string, SavedChain])[];
@@ -128,6 +129,7 @@ function saveNetns(netns: NetnsState, nowNs: number): SavedNetns {
     connections: netns.connections.list(nowNs).map(copyConnection),
     recent: [...netns.recent].map(([list, addresses]) => [list, [...addresses].map(([ip, stamps]) => [ip, [...stamps]] as const)] as const),
     pathMtus: [...netns.pathMtus],
+    confirmations: [...netns.confirmations],
     reassemblies: [...netns.reassemblies.values()].map((r) => ({ key: r.key, device: r.device.id, pieces: r.pieces.map((p) => saveSkb(p, netns.id)) })),
     nextIpId: netns.nextIpId,
     chains: [...(netns.ruleset?.chains.values() ?? [])]
@@ -179,6 +181,7 @@ export function loadState(core: Core, saved: SavedState): void {
     netns.connections.load(s.serial, connections);
     for (const [list, addresses] of s.recent) netns.recent.set(list, new Map(addresses.map(([ip, stamps]) => [ip, [...stamps]])));
     for (const [ip, mtu] of s.pathMtus) netns.pathMtus.set(ip, mtu);
+    for (const [ip, c] of s.confirmations) netns.confirmations.set(ip, c);
     netns.nextIpId = s.nextIpId;
     for (const [chainId, c] of s.chains) {
       const chain = netns.ruleset?.chains.get(chainId);
@@ -226,6 +229,7 @@ export function loadState(core: Core, saved: SavedState): void {
 function clearNetns(netns: NetnsState): void {
   netns.recent.clear();
   netns.pathMtus.clear();
+  netns.confirmations.clear();
   netns.reassemblies.clear();
   netns.connections.load(0, []);
   netns.nextIpId = 1;

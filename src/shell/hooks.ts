@@ -4,7 +4,9 @@ import { collectInput } from './kubectl/apply.ts';
 import { execHook } from './kubectl/exec.ts';
 import { runHook } from './kubectl/run.ts';
 import { getWatch, waitWatch } from './kubectl/watches.ts';
+import { logsWatch } from './kubectl/logs.ts';
 import { awk } from './text/awk.ts';
+import { base64 } from './text/base64.ts';
 import { grep } from './text/grep.ts';
 import { cat, cut, head, nl, rev, sort, tac, tail, tee, tr, uniq, wc } from './text/lines.ts';
 import { sed } from './text/sed.ts';
@@ -28,6 +30,7 @@ export const filters: Readonly<Record<string, Filter>> = {
   tac: tac.filter,
   sed: sed.filter,
   awk: awk.filter,
+  base64: base64.filter,
   xargs: xargsFilter,
   'shell-input': shellInputFilter,
   'kubectl-collect': collectInput,
@@ -36,6 +39,7 @@ export const filters: Readonly<Record<string, Filter>> = {
 export const watches: Readonly<Record<string, Watch>> = {
   'kubectl-get': getWatch,
   'kubectl-wait': waitWatch,
+  'kubectl-logs': logsWatch,
 };
 
 export const hooks: Readonly<Record<string, Hook>> = {

@@ -4,10 +4,7 @@ import './theme/tokens.css';
 import './shell/base.css';
 import { lazy, Suspense, useEffect } from 'react';
 import { Palette } from './palette/Palette.tsx';
-import { EmbedDialog } from './share/EmbedDialog.tsx';
-import { ShareDialog } from './share/ShareDialog.tsx';
 import { Banners, Notices } from './shell/Banners.tsx';
-import { DocumentsDialog } from './shell/DocumentsDialog.tsx';
 import { Header } from './shell/Header.tsx';
 import { KeysDialog } from './shell/KeysDialog.tsx';
 import { Narrow } from './shell/Narrow.tsx';
@@ -15,11 +12,14 @@ import { Pane } from './shell/Pane.tsx';
 import styles from './shell/Shell.module.css';
 import { listenForShortcuts } from './shell/shortcuts.ts';
 import { Wide } from './shell/Wide.tsx';
-import { PlaygroundContext, usePlayground, useSession } from './state/context.ts';
+import { PlaygroundContext, useDocument, usePlayground, useSession } from './state/context.ts';
 import type { Playground } from './state/playground.ts';
 import { useNarrow } from './state/use-media.ts';
 
 const Learn = lazy(() => import('./learn/Learn.tsx').then((module) => ({ default: module.Learn })));
+const ShareDialog = lazy(() => import('./share/ShareDialog.tsx').then((module) => ({ default: module.ShareDialog })));
+const EmbedDialog = lazy(() => import('./share/EmbedDialog.tsx').then((module) => ({ default: module.EmbedDialog })));
+const DocumentsDialog = lazy(() => import('./shell/DocumentsDialog.tsx').then((module) => ({ default: module.DocumentsDialog })));
 const Present = lazy(() => import('./present/Present.tsx').then((module) => ({ default: module.Present })));
 
 function Dialogs() {
@@ -88,6 +88,10 @@ function useTheme(): void {
 function Frame() {
   const playground = usePlayground();
   useTheme();
+  const title = useDocument((state) => state.title);
+  useEffect(() => {
+    document.title = title === '' ? 'Kubehop' : `${title} · Kubehop`;
+  }, [title]);
   useEffect(() => listenForShortcuts(playground), [playground]);
   useEffect(() => {
     const save = () => void playground.flush();
@@ -106,7 +110,9 @@ function Frame() {
   return (
     <div className={styles.app}>
       <Layout />
-      <Dialogs />
+      <Suspense fallback={null}>
+        <Dialogs />
+      </Suspense>
       <Notices />
     </div>
   );
@@ -115,7 +121,9 @@ function Frame() {
 export function App({ playground }: { readonly playground: Playground }) {
   return (
     <PlaygroundContext value={playground}>
-      <Frame />
+      <Pane name="page">
+        <Frame />
+      </Pane>
     </PlaygroundContext>
   );
 }

@@ -48,6 +48,10 @@ export interface Shell {
   /** Exit code of the session's last command (`$?`). */
   exitCode(session: string): number;
   complete(session: string, line: string, cursor: number): { readonly start: number; readonly candidates: readonly string[] };
+  /** Objects may have changed: `kubectl get -w` and `kubectl wait` look again. */
+  poll(): void;
+  /** 1 in the login shell, more inside `ssh` or `kubectl exec -it`; 0 for an unknown session. */
+  depth(session: string): number;
   snapshot(): unknown;
   restore(snapshot: unknown): void;
 }

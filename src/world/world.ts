@@ -57,6 +57,7 @@ export class World {
   #topology: Topology | undefined;
   #tellContext: TellContext | undefined;
   #replaying = false;
+  #inShell = false;
   #processEnded = false;
   #commandDeadlineNs = 0;
 
@@ -141,6 +142,11 @@ export class World {
 
   openSession(session: string, at: Parameters<Shell['open']>[1]): void {
     this.#shell.open(session, at);
+  }
+
+  /** How many shells deep a session is; 0 once it has ended. */
+  depth(session: string): number {
+    return this.#shell.depth(session);
   }
 
   closeSession(session: string): void {
@@ -327,6 +333,7 @@ export class World {
   #settle(): void {
     this.#files.settled(this.api.settle().diagnostics);
     this.diagnosticsVersion += 1;
+    if (!this.#inShell) this.#shell.poll();
   }
 
   #waiting(): boolean {
@@ -466,7 +473,13 @@ export class World {
       },
       print: (session, stream, text) => world.#log(session, stream, text),
       applyText: (fileName, text, options) => applyText(world.api, fileName, text, options),
-      settle: () => world.#settle(),
+      settle: () => {
+        // The shell is in the middle of a command: it must not be entered again.
+        const outer = world.#inShell;
+        world.#inShell = true;
+        world.#settle();
+        world.#inShell = outer;
+      },
       hops: (from, to) => world.hops(from, to),
     };
   }

@@ -1,14 +1,9 @@
-/** Kinds about identity and rights. They are stored so that manifests apply as they are; rights are not part of the simulation. */
+/** Kinds that are stored so that manifests apply as they are: identity and rights (which are not part of the simulation), leases, priorities and webhooks. */
 import { defineKind } from '../../objects/define.ts';
-import type { Kind, KubeObject, RowContext, Schema, TableColumn } from '../../objects/types.ts';
+import type { Kind, KubeObject, TableColumn } from '../../objects/types.ts';
 import { required } from '../field-errors.ts';
-import { anything, anythings, flag, integer, kindSchema, list, struct, text, texts } from '../schema.ts';
+import { anything, anythings, flag, integer, kindSchema, list, notSimulated, struct, text, texts } from '../schema.ts';
 
-const nameAndAge: readonly TableColumn[] = [
-  { name: 'NAME', priority: 0 },
-  { name: 'AGE', priority: 0 },
-];
-const nameAndAgeRow = (object: KubeObject, context: RowContext): readonly string[] => [object.metadata.name, context.age(object.metadata.creationTimestamp)];
 /** Roles print when they were made rather than how old they are. */
 const createdAt: readonly TableColumn[] = [
   { name: 'NAME', priority: 0 },
@@ -17,7 +12,11 @@ const createdAt: readonly TableColumn[] = [
 const createdAtRow = (object: KubeObject): readonly string[] => [object.metadata.name, object.metadata.creationTimestamp ?? '<unknown>'];
 const titled = (object: KubeObject) => ({ title: object.metadata.name });
 
-export const serviceAccount = defineKind({
+interface ServiceAccount extends KubeObject {
+  readonly secrets?: readonly unknown[];
+}
+
+export const serviceAccount = defineKind<ServiceAccount>({
   apiVersion: 'v1',
   kind: 'ServiceAccount',
   plural: 'serviceaccounts',
@@ -30,8 +29,12 @@ export const serviceAccount = defineKind({
     imagePullSecrets: anythings('Secrets for pulling images.'),
     automountServiceAccountToken: flag('Whether pods get a token.'),
   }),
-  columns: nameAndAge,
-  row: nameAndAgeRow,
+  columns: [
+    { name: 'NAME', priority: 0 },
+    { name: 'SECRETS', priority: 0 },
+    { name: 'AGE', priority: 0 },
+  ],
+  row: (object, context) => [object.metadata.name, `${(object.secrets ?? []).length}`, context.age(object.metadata.creationTimestamp)],
   describe: titled,
 });
 
@@ -62,6 +65,12 @@ interface Binding extends KubeObject {
   readonly roleRef?: { readonly kind?: string; readonly name?: string };
   readonly subjects?: readonly { readonly kind?: string; readonly name?: string; readonly namespace?: string }[];
 }
+
+const subjectNames = (binding: Binding, kind: string): string =>
+  (binding.subjects ?? [])
+    .filter((subject) => subject.kind === kind)
+    .map((subject) => (kind === 'ServiceAccount' ? `${subject.namespace ?? ''}/${subject.name ?? ''}` : (subject.name ?? '')))
+    .join(', ');
 
 function role(kind: string, namespaced: boolean): Kind {
   return defineKind({
@@ -94,36 +103,18 @@ function binding(kind: string, namespaced: boolean): Kind {
       { name: 'NAME', priority: 0 },
       { name: 'ROLE', priority: 0 },
       { name: 'AGE', priority: 0 },
+      { name: 'USERS', priority: 1 },
+      { name: 'GROUPS', priority: 1 },
+      { name: 'SERVICEACCOUNTS', priority: 1 },
     ],
     row: (object, context) => [
       object.metadata.name,
       `${object.roleRef?.kind ?? ''}/${object.roleRef?.name ?? ''}`,
       context.age(object.metadata.creationTimestamp),
+      subjectNames(object, 'User'),
+      subjectNames(object, 'Group'),
+      subjectNames(object, 'ServiceAccount'),
     ],
-    describe: titled,
-  });
-}
-
-/** A kind that is stored without a look inside. */
-function stored(options: {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly plural: string;
-  readonly shortNames?: readonly string[];
-  readonly namespaced: boolean;
-  readonly description: string;
-  readonly properties: Readonly<Record<string, Schema>>;
-}): Kind {
-  return defineKind({
-    apiVersion: options.apiVersion,
-    kind: options.kind,
-    plural: options.plural,
-    singular: options.kind.toLowerCase(),
-    shortNames: options.shortNames ?? [],
-    namespaced: options.namespaced,
-    schema: kindSchema(options.description, options.properties),
-    columns: nameAndAge,
-    row: nameAndAgeRow,
     describe: titled,
   });
 }
@@ -159,6 +150,65 @@ const lease = defineKind<Lease>({
   describe: titled,
 });
 
+export interface PriorityClass extends KubeObject {
+  readonly value?: number;
+  readonly globalDefault?: boolean;
+  readonly preemptionPolicy?: string;
+}
+const priorityClass = defineKind<PriorityClass>({
+  apiVersion: 'scheduling.k8s.io/v1',
+  kind: 'PriorityClass',
+  plural: 'priorityclasses',
+  singular: 'priorityclass',
+  shortNames: ['pc'],
+  namespaced: false,
+  schema: kindSchema(
+    'A name for the importance of pods. The scheduler places more important pods first.',
+    {
+      value: integer('The importance.'),
+      globalDefault: flag('For pods that name no class.'),
+      description: text('What it is for.'),
+      preemptionPolicy: text('Whether less important pods may be evicted. Here nobody is.', { default: 'PreemptLowerPriority' }),
+    },
+    ['value'],
+  ),
+  columns: [
+    { name: 'NAME', priority: 0 },
+    { name: 'VALUE', priority: 0 },
+    { name: 'GLOBAL-DEFAULT', priority: 0 },
+    { name: 'AGE', priority: 0 },
+    { name: 'PREEMPTIONPOLICY', priority: 0 },
+  ],
+  row: (object, context) => [
+    object.metadata.name,
+    `${object.value ?? 0}`,
+    `${object.globalDefault === true}`,
+    context.age(object.metadata.creationTimestamp),
+    object.preemptionPolicy ?? '',
+  ],
+  describe: (object) => ({ title: object.metadata.name, subtitle: `${object.value ?? 0}` }),
+});
+
+interface WebhookConfiguration extends KubeObject {
+  readonly webhooks?: readonly unknown[];
+}
+const webhookConfiguration = defineKind<WebhookConfiguration>({
+  apiVersion: 'admissionregistration.k8s.io/v1',
+  kind: 'ValidatingWebhookConfiguration',
+  plural: 'validatingwebhookconfigurations',
+  singular: 'validatingwebhookconfiguration',
+  shortNames: [],
+  namespaced: false,
+  schema: kindSchema('Asks a Service before objects are stored.', { webhooks: notSimulated(anythings('Webhooks.')) }),
+  columns: [
+    { name: 'NAME', priority: 0 },
+    { name: 'WEBHOOKS', priority: 0 },
+    { name: 'AGE', priority: 0 },
+  ],
+  row: (object, context) => [object.metadata.name, `${(object.webhooks ?? []).length}`, context.age(object.metadata.creationTimestamp)],
+  describe: titled,
+});
+
 export const accessKinds: readonly Kind[] = [
   serviceAccount,
   role('ClusterRole', false),
@@ -166,26 +216,6 @@ export const accessKinds: readonly Kind[] = [
   role('Role', true),
   binding('RoleBinding', true),
   lease,
-  stored({
-    apiVersion: 'scheduling.k8s.io/v1',
-    kind: 'PriorityClass',
-    plural: 'priorityclasses',
-    shortNames: ['pc'],
-    namespaced: false,
-    description: 'A name for the importance of pods.',
-    properties: {
-      value: integer('The importance.'),
-      globalDefault: flag('For pods that name no class.'),
-      description: text('What it is for.'),
-      preemptionPolicy: text('Whether less important pods may be evicted.'),
-    },
-  }),
-  stored({
-    apiVersion: 'admissionregistration.k8s.io/v1',
-    kind: 'ValidatingWebhookConfiguration',
-    plural: 'validatingwebhookconfigurations',
-    namespaced: false,
-    description: 'Asks a Service before objects are stored. Stored only.',
-    properties: { webhooks: anythings('Webhooks.') },
-  }),
+  priorityClass,
+  webhookConfiguration,
 ];

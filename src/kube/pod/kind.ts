@@ -1,11 +1,21 @@
 /** The kind Pod. */
 import { defineKind } from '../../objects/define.ts';
+import type { StoreView } from '../../objects/types.ts';
+import type { PriorityClass } from '../config/access.ts';
 import { anything, kindSchema } from '../schema.ts';
 import { podDefaults } from './defaults.ts';
 import { podColumns, podRow, summarizePod } from './row.ts';
 import { podSpecSchema } from './spec-schema.ts';
 import type { Pod } from './types.ts';
 import { validatePod } from './validate.ts';
+
+/** The importance that the pod's PriorityClass says. A class that does not exist counts for nothing: dumps of clusters seldom hold it. */
+function withClassPriority(object: Pod, view: StoreView): Pod {
+  const { priorityClassName } = object.spec;
+  if (priorityClassName === undefined || priorityClassName === '') return object;
+  const value = view.find<PriorityClass>(`PriorityClass/${priorityClassName}`)?.value;
+  return value === undefined || value === object.spec.priority ? object : { ...object, spec: { ...object.spec, priority: value } };
+}
 
 export const pod = defineKind<Pod>({
   apiVersion: 'v1',
@@ -21,6 +31,7 @@ export const pod = defineKind<Pod>({
   ),
   defaults: podDefaults,
   validate: validatePod,
+  admit: (object, old, view) => ({ object: old === undefined ? withClassPriority(object, view) : object, errors: [] }),
   columns: podColumns,
   row: podRow,
   describe: (object) => ({

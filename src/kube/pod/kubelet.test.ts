@@ -22,7 +22,7 @@ describe('a pod on a node with a network', () => {
       ['ContainersReady', 'True'],
       ['PodScheduled', 'True'],
     ]);
-    expect(cluster.events('Pod', 'web').sort()).toEqual([
+    expect([...cluster.events('Pod', 'web')].sort()).toEqual([
       'Created: Created container: web',
       'Pulled: Container image "nginx" already present on machine',
       'Scheduled: Successfully assigned default/web to n1',

@@ -5,6 +5,7 @@ import { type Cidr, contains, formatCidr, formatIpv4, parseIpv4 } from '../addre
 import { invalid } from '../field-errors.ts';
 import { clusterSettings } from '../node/cluster-config.ts';
 import { namespaceOf } from '../pod/types.ts';
+import { normalizeService } from './normalize.ts';
 import { needsClusterIp, type Service, type ServicePort, usesNodePorts } from './types.ts';
 
 interface Admission {
@@ -12,7 +13,8 @@ interface Admission {
   readonly errors: readonly FieldError[];
 }
 
-export function admitService(service: Service, old: Service | undefined, view: StoreView): Admission {
+export function admitService(given: Service, old: Service | undefined, view: StoreView): Admission {
+  const service = normalizeService(given, old);
   const settings = clusterSettings(view);
   const addressed = admitClusterIp(releaseClusterIp(service, old), old, view, settings.serviceCidr, settings.declared);
   if (addressed.errors.length > 0) return addressed;

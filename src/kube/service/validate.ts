@@ -4,12 +4,14 @@ import { isCidr, isIp } from '../addresses.ts';
 import { duplicate, forbidden, invalid, invalidEach, portRange, required, unsupported } from '../field-errors.ts';
 import { validateSelector } from '../label-selector.ts';
 import { dnsLabelErrors, dnsSubdomainErrors, portNameErrors } from '../names.ts';
+import { normalizeService } from './normalize.ts';
 import { needsClusterIp, type Service, type ServicePort, usesNodePorts } from './types.ts';
 
 const ipWords = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 const cidrWords = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
 
-export function validateService(service: Service, old: Service | undefined): readonly FieldError[] {
+export function validateService(given: Service, old: Service | undefined): readonly FieldError[] {
+  const service = normalizeService(given, old);
   const { spec } = service;
   const type = spec.type ?? 'ClusterIP';
   const errors: FieldError[] = [];
@@ -147,8 +149,6 @@ function trafficPolicyErrors(service: Service): FieldError[] {
       invalid('spec.healthCheckNodePort', spec.healthCheckNodePort, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"),
     );
   }
-  if (spec.internalTrafficPolicy !== undefined && spec.type === 'ExternalName')
-    errors.push(forbidden('spec.internalTrafficPolicy', 'may not be set for ExternalName services'));
   return errors;
 }
 

@@ -65,7 +65,8 @@ export function handleBindQuery(context: AppContext, query: BindQuery, event: Ap
 function received(context: AppContext, query: BindQuery, message: DnsMessage, bytes: number): BindQuery {
   const { servers } = query;
   const from = servers.ips[query.server] ?? 0;
-  const complaint = message.rcode === 'SERVFAIL' ? 'SERVFAIL reply' : servers.checkRecursion && servers.recurse && !message.recursionAvailable ? 'recursion not available' : '';
+  const complaint =
+    message.rcode === 'SERVFAIL' ? 'SERVFAIL reply' : servers.checkRecursion && servers.recurse && !message.recursionAvailable ? 'recursion not available' : '';
   const milliseconds = Math.floor((context.nowNs - query.sentNs) / 1e6);
   const closed = close(context, query);
   if (complaint !== '' && (servers.checkRecursion || query.server + 1 < servers.ips.length)) {
@@ -90,7 +91,17 @@ function send(context: AppContext, query: BindQuery): BindQuery {
   const sent = typeof socket === 'number' ? context.udpSend(socket, dnsPayload(dnsQuestion(query.id, query.name, query.type, servers.recurse))) : socket;
   if (typeof socket === 'string' || sent !== 'ok') {
     if (typeof socket === 'number') context.close(socket);
-    return again(context, query, sent === 'ENETUNREACH' ? 'network unreachable' : sent === 'EHOSTUNREACH' ? 'host unreachable' : sent === 'EPERM' ? 'operation not permitted' : 'unexpected error');
+    return again(
+      context,
+      query,
+      sent === 'ENETUNREACH'
+        ? 'network unreachable'
+        : sent === 'EHOSTUNREACH'
+          ? 'host unreachable'
+          : sent === 'EPERM'
+            ? 'operation not permitted'
+            : 'unexpected error',
+    );
   }
   const timer = context.setTimer(servers.timeoutSeconds * 1e9, BIND_TIMER);
   return { ...query, socket, timer, sentNs: context.nowNs };

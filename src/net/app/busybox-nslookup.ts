@@ -41,11 +41,25 @@ export const busyboxNslookup = defineApp<State, BusyboxNslookupConfig>({
   start: (context, config) => {
     const conf = readResolvConf(context);
     const address = parseIp4(config.name);
-    const names = address !== undefined ? [reverseName(address)] : config.name.includes('.') || conf.search.length === 0 ? [withDot(config.name)] : conf.search.map((domain) => withDot(`${config.name}.${domain}`));
+    const names =
+      address !== undefined
+        ? [reverseName(address)]
+        : config.name.includes('.') || conf.search.length === 0
+          ? [withDot(config.name)]
+          : conf.search.map((domain) => withDot(`${config.name}.${domain}`));
     const types: readonly DnsType[] = config.types.length > 0 ? config.types : address !== undefined ? ['PTR'] : ['A', 'AAAA'];
     const chance = context.prng('dns-id');
     const questions = types.flatMap((type) => names.filter(isAskable).map((name) => ({ id: newDnsId(chance), name, type })));
-    const state: State = { server: 0, questions, answers: questions.map(() => undefined), socket: -1, attempt: 0, timer: -1, resolving: undefined, done: false };
+    const state: State = {
+      server: 0,
+      questions,
+      answers: questions.map(() => undefined),
+      socket: -1,
+      attempt: 0,
+      timer: -1,
+      resolving: undefined,
+      done: false,
+    };
     if (questions.length === 0) {
       context.err(`nslookup: invalid name '${config.name}'\n`);
       return finish(context, state, 1);

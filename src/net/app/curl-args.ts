@@ -42,8 +42,46 @@ const TRY = "curl: try 'curl --help' or 'curl --manual' for more information\n";
 const SPEC = {
   flags: 'sSviIOkLfgN46#',
   values: 'mowXHdAuTe',
-  longFlags: ['silent', 'show-error', 'verbose', 'include', 'head', 'insecure', 'location', 'fail', 'globoff', 'no-buffer', 'ipv4', 'ipv6', 'http1.1', 'no-progress-meter', 'compressed', 'version', 'help', 'remote-name', 'progress-bar', 'no-keepalive'],
-  longValues: ['max-time', 'connect-timeout', 'output', 'write-out', 'request', 'header', 'data', 'data-raw', 'data-ascii', 'data-binary', 'user-agent', 'url', 'resolve', 'retry', 'interface', 'noproxy'],
+  longFlags: [
+    'silent',
+    'show-error',
+    'verbose',
+    'include',
+    'head',
+    'insecure',
+    'location',
+    'fail',
+    'globoff',
+    'no-buffer',
+    'ipv4',
+    'ipv6',
+    'http1.1',
+    'no-progress-meter',
+    'compressed',
+    'version',
+    'help',
+    'remote-name',
+    'progress-bar',
+    'no-keepalive',
+  ],
+  longValues: [
+    'max-time',
+    'connect-timeout',
+    'output',
+    'write-out',
+    'request',
+    'header',
+    'data',
+    'data-raw',
+    'data-ascii',
+    'data-binary',
+    'user-agent',
+    'url',
+    'resolve',
+    'retry',
+    'interface',
+    'noproxy',
+  ],
 } as const;
 
 const fail = (message: string, exitCode = 2): ParseResult<never> => ({ ok: false, stderr: message, exitCode });
@@ -71,12 +109,14 @@ export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvir
       resolve.push({ host: match[1] as string, port: Number(match[2]), address: match[3] as string });
     } else given.set(long, value);
   }
-  if (given.has('version')) return { ok: false, stdout: `curl ${CURL_VERSION} (simulated) libcurl/${CURL_VERSION}\nProtocols: http\nFeatures: none\n`, stderr: '', exitCode: 0 };
+  if (given.has('version'))
+    return { ok: false, stdout: `curl ${CURL_VERSION} (simulated) libcurl/${CURL_VERSION}\nProtocols: http\nFeatures: none\n`, stderr: '', exitCode: 0 };
   if (given.has('help')) return { ok: false, stdout: HELP, stderr: '', exitCode: 0 };
   if (urls.length === 0) return fail(`curl: no URL specified!\n${TRY}`);
   for (const option of ['max-time', 'connect-timeout']) {
     const value = given.get(option);
-    if (value !== undefined && parseSeconds(value) === undefined) return fail(`curl: option ${option === 'max-time' ? '-m' : '--connect-timeout'}: expected a proper numerical parameter\n${TRY}`);
+    if (value !== undefined && parseSeconds(value) === undefined)
+      return fail(`curl: option ${option === 'max-time' ? '-m' : '--connect-timeout'}: expected a proper numerical parameter\n${TRY}`);
   }
   const output = given.get('output');
   if ((output !== undefined && output !== '-' && output !== '/dev/null') || given.has('remote-name')) {
@@ -86,7 +126,8 @@ export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvir
   const parsedUrls: CurlUrl[] = [];
   for (const text of urls) {
     const url = parseUrl(text);
-    if (typeof url === 'string') return fail(given.has('silent') && !given.has('show-error') ? '' : url, url.startsWith('curl: (1)') ? 1 : url.startsWith('curl: (35)') ? 35 : 3);
+    if (typeof url === 'string')
+      return fail(given.has('silent') && !given.has('show-error') ? '' : url, url.startsWith('curl: (1)') ? 1 : url.startsWith('curl: (35)') ? 35 : 3);
     parsedUrls.push(url);
   }
   const method = given.get('request');
@@ -160,7 +201,12 @@ export function parseUrl(text: string): CurlUrl | string {
   const portText = colon < 0 ? '' : authority.slice(colon + 1);
   const port = portText === '' ? 80 : Number(portText);
   if (!/^\d*$/.test(portText) || port > 65535) return 'curl: (3) URL using bad/illegal format or missing URL\n';
-  if (host === '' || host.length > 255 || /[\s<>"\\^`{|}[\]]/.test(host) || (/^[\d.]+$/.test(host) && host.split('.').length === 4 && parseIp4(host) === undefined)) {
+  if (
+    host === '' ||
+    host.length > 255 ||
+    /[\s<>"\\^`{|}[\]]/.test(host) ||
+    (/^[\d.]+$/.test(host) && host.split('.').length === 4 && parseIp4(host) === undefined)
+  ) {
     return 'curl: (3) URL using bad/illegal format or missing URL\n';
   }
   const rest = match?.[3] ?? '';

@@ -105,7 +105,9 @@ function variable(name: string, transfer: CurlTransfer, facts: WriteOutFacts): s
     case 'url':
       return transfer.url.text;
     case 'url_effective':
-      return /:\/\//.test(transfer.url.text) ? `${transfer.url.text.replace(/^([^/]+:\/\/[^/?]+)$/, '$1/')}` : `http://${transfer.url.text.replace(/^([^/?]+)$/, '$1/')}`;
+      return /:\/\//.test(transfer.url.text)
+        ? `${transfer.url.text.replace(/^([^/]+:\/\/[^/?]+)$/, '$1/')}`
+        : `http://${transfer.url.text.replace(/^([^/?]+)$/, '$1/')}`;
     case 'exitcode':
       return String(facts.exitCode);
     case 'errormsg':

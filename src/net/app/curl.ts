@@ -122,7 +122,12 @@ function begin(context: AppContext, config: CurlConfig, before: State): State {
   const { kept } = state;
   if (kept !== undefined && kept.host === host && kept.port === port) {
     info(context, config, `Re-using existing connection! (#${state.connection - 1}) with host ${host}`);
-    const reused = { ...state, socket: kept.socket, kept: undefined, transfer: { ...transfer, remoteIp: kept.ip, times: { ...transfer.times, resolvedNs: context.nowNs, connectedNs: context.nowNs } } };
+    const reused = {
+      ...state,
+      socket: kept.socket,
+      kept: undefined,
+      transfer: { ...transfer, remoteIp: kept.ip, times: { ...transfer.times, resolvedNs: context.nowNs, connectedNs: context.nowNs } },
+    };
     return sendRequest(context, config, reused);
   }
   if (kept !== undefined) context.close(kept.socket);
@@ -222,7 +227,14 @@ function sendRequest(context: AppContext, config: CurlConfig, state: State): Sta
   const head = `${method} ${url.target} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`;
   context.tcpSend(state.socket, textPayload(head + (config.data ?? '')));
   if (config.verbose) {
-    context.err(`${head.slice(0, -2).split('\r\n').slice(0, -1).map((line) => `> ${line}`).join('\n')}\n> \n`);
+    context.err(
+      `${head
+        .slice(0, -2)
+        .split('\r\n')
+        .slice(0, -1)
+        .map((line) => `> ${line}`)
+        .join('\n')}\n> \n`,
+    );
     if (config.data !== undefined && !config.tty) context.err(`} [${utf8Length(config.data)} bytes data]\n`);
   }
   return { ...state, phase: 'head', buffer: '', timers: state.timers.slice(0, -1) };
@@ -234,7 +246,9 @@ function whileReading(context: AppContext, config: CurlConfig, state: State, eve
     const times = state.transfer.times.firstByteNs >= 0 ? state.transfer.times : { ...state.transfer.times, firstByteNs: context.nowNs };
     const text = event.payload.text ?? '';
     const counted = { ...state, transfer: { ...state.transfer, times } };
-    return counted.phase === 'head' ? readResponseHead(context, config, { ...counted, buffer: counted.buffer + text }) : readBody(context, config, counted, text);
+    return counted.phase === 'head'
+      ? readResponseHead(context, config, { ...counted, buffer: counted.buffer + text })
+      : readBody(context, config, counted, text);
   }
   if (event.kind === 'peer-closed') return peerClosed(context, config, state);
   if (event.kind === 'aborted') {
@@ -257,9 +271,22 @@ function readResponseHead(context: AppContext, config: CurlConfig, state: State)
   const { head, rest } = read;
   const headText = state.buffer.slice(0, state.buffer.length - rest.length);
   if (status.version === 'HTTP/1.0') info(context, config, 'HTTP 1.0, assume close after body');
-  if (config.verbose) context.err(`${headText.split('\r\n').slice(0, -1).map((line) => `< ${line}`).join('\n')}\n`);
+  if (config.verbose)
+    context.err(
+      `${headText
+        .split('\r\n')
+        .slice(0, -1)
+        .map((line) => `< ${line}`)
+        .join('\n')}\n`,
+    );
   const remaining = bodyLength(head.headers, status.code, state.transfer.method);
-  const transfer = { ...state.transfer, code: status.code, version: status.version, headers: head.headers, headBytes: state.transfer.headBytes + utf8Length(headText) };
+  const transfer = {
+    ...state.transfer,
+    code: status.code,
+    version: status.version,
+    headers: head.headers,
+    headBytes: state.transfer.headBytes + utf8Length(headText),
+  };
   if (config.failOnError && status.code >= 400) {
     const text = `The requested URL returned error: ${status.code}`;
     info(context, config, text);
@@ -375,11 +402,20 @@ function finishTransfer(context: AppContext, config: CurlConfig, state: State, c
   const { transfer } = state;
   if (showsMeter(config)) context.err(finalMeter(transfer, context.nowNs, code));
   if (code !== 0 && (!config.silent || config.showError)) context.err(curlErrorText(code, error));
-  if (config.writeOut !== undefined) context.out(writeOutText(config.writeOut, transfer, { nowNs: context.nowNs, exitCode: code, error, connections: state.connection }));
+  if (config.writeOut !== undefined)
+    context.out(writeOutText(config.writeOut, transfer, { nowNs: context.nowNs, exitCode: code, error, connections: state.connection }));
   const next = config.urls[state.index + 1];
   if (next === undefined) {
     context.exit(code);
     return { ...state, phase: 'done', timers: [], exitCode: code };
   }
-  return begin(context, config, { ...state, index: state.index + 1, timers: [], transfer: newTransfer(config, next, 0), exitCode: code, buffer: '', remaining: 0 });
+  return begin(context, config, {
+    ...state,
+    index: state.index + 1,
+    timers: [],
+    transfer: newTransfer(config, next, 0),
+    exitCode: code,
+    buffer: '',
+    remaining: 0,
+  });
 }

@@ -160,4 +160,3 @@ export function defineProgram<Config>(program: {
   const { endless } = program;
   return { app: program.app, parse: program.parse, endless: (config) => endless?.(config as Config) ?? false };
 }
-

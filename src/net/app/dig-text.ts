@@ -46,7 +46,13 @@ function questionLine(message: DnsMessage): string {
 }
 
 function headerText(message: DnsMessage): string {
-  const flags = ['qr', message.authoritative ? 'aa' : '', message.truncated ? 'tc' : '', message.recursionDesired ? 'rd' : '', message.recursionAvailable ? 'ra' : ''];
+  const flags = [
+    'qr',
+    message.authoritative ? 'aa' : '',
+    message.truncated ? 'tc' : '',
+    message.recursionDesired ? 'rd' : '',
+    message.recursionAvailable ? 'ra' : '',
+  ];
   let text = ';; Got answer:\n';
   if (/(^|\.)local\.$/i.test(message.question.name)) {
     text += ';; WARNING: .local is reserved for Multicast DNS\n;; You are currently testing what happens when an mDNS query is leaked to DNS\n';

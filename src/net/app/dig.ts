@@ -6,7 +6,7 @@ import type { DnsType } from '../wire/dns-message.ts';
 import { type BindQuery, type BindServers, handleBindQuery, startBindQuery } from './bind-query.ts';
 import { parseInteger } from './cli-options.ts';
 import { type AppContext, defineApp, defineProgram, type ParseResult, type ProgramEnvironment } from './definition.ts';
-import { bannerText, type DigSections, DIG_VERSION, replyText } from './dig-text.ts';
+import { bannerText, DIG_VERSION, type DigSections, replyText } from './dig-text.ts';
 import { DNS_PORT, isAskable, reverseName } from './dns-query.ts';
 import { readResolvConf, searchNames } from './resolv-conf.ts';
 import { handleResolving, type Resolving, startResolving } from './resolver.ts';
@@ -41,7 +41,14 @@ export const dig = defineApp<State, DigConfig>({
     const conf = readResolvConf(context);
     const named = config.server === undefined ? undefined : parseIp4(config.server);
     const ips = config.server === undefined ? conf.nameservers : named === undefined ? [] : [named];
-    const servers: BindServers = { ips, port: config.port, timeoutSeconds: config.timeoutSeconds, tries: config.tries, recurse: config.recurse, checkRecursion: false };
+    const servers: BindServers = {
+      ips,
+      port: config.port,
+      timeoutSeconds: config.timeoutSeconds,
+      tries: config.tries,
+      recurse: config.recurse,
+      checkRecursion: false,
+    };
     const state: State = { servers, question: 0, candidates: [], candidate: 0, query: undefined, resolving: undefined, done: false };
     if (config.server !== undefined && named === undefined) return withServer(context, config, { ...state, resolving: startResolving(context, config.server) });
     return askQuestion(context, config, state);
@@ -150,8 +157,14 @@ export function parseDigArgs(argv: readonly string[], environment: ProgramEnviro
       else if (key === 'tries') tries = parseInteger(value ?? '', 1, 10) ?? 3;
       else if (key === 'retry') tries = (parseInteger(value ?? '', 0, 9) ?? 2) + 1;
       else if (/^(tcp|vc|trace|dnssec|nssearch|https|tls)$/.test(key) && !off) return bad(`dig: +${key} is not simulated in Kubehop\n`);
-      else if (!/^(edns|cookie|adflag|cdflag|dnssec|tcp|vc|idnin|idnout|qr|multiline|ttlid|crypto|keepopen|rrcomments|besteffort|ignore|fail|showsearch|identify|nsid|expire|bufsize|badcookie|trace)$/.test(key)) {
-        return bad(`Invalid option: ${word}\nUsage:  dig [@global-server] [domain] [q-type] [q-class] {q-opt}\n            {global-d-opt} host [@local-server] {local-d-opt}\n            [ host [@local-server] {local-d-opt} [...]]\n\nUse "dig -h" (or "dig -h | more") for complete list of options\n`);
+      else if (
+        !/^(edns|cookie|adflag|cdflag|dnssec|tcp|vc|idnin|idnout|qr|multiline|ttlid|crypto|keepopen|rrcomments|besteffort|ignore|fail|showsearch|identify|nsid|expire|bufsize|badcookie|trace)$/.test(
+          key,
+        )
+      ) {
+        return bad(
+          `Invalid option: ${word}\nUsage:  dig [@global-server] [domain] [q-type] [q-class] {q-opt}\n            {global-d-opt} host [@local-server] {local-d-opt}\n            [ host [@local-server] {local-d-opt} [...]]\n\nUse "dig -h" (or "dig -h | more") for complete list of options\n`,
+        );
       }
     } else if (word === '-x') {
       const ip = parseIp4(argv[i + 1] ?? '');
@@ -173,7 +186,8 @@ export function parseDigArgs(argv: readonly string[], environment: ProgramEnviro
     else if (parseDnsType(word) !== undefined && (word === word.toUpperCase() || names.length > 0)) type = parseDnsType(word);
     else if (word.toUpperCase() !== 'IN') names.push({ name: word });
   }
-  const questions = names.length === 0 ? [{ name: '.', type: type ?? ('NS' as const) }] : names.map((one) => ({ name: one.name, type: one.type ?? type ?? ('A' as const) }));
+  const questions =
+    names.length === 0 ? [{ name: '.', type: type ?? ('NS' as const) }] : names.map((one) => ({ name: one.name, type: one.type ?? type ?? ('A' as const) }));
   return {
     ok: true,
     config: {

@@ -89,10 +89,24 @@ function receiveQuery(context: AppContext, state: State, event: Extract<AppEvent
   }
   if (config.forward === undefined || config.forward.upstreams.length === 0 || state.inFlight.size >= MAX_IN_FLIGHT) {
     const rcode = config.forward === undefined && prefix.length === 0 ? 'REFUSED' : prefix.length > 0 ? 'NOERROR' : 'SERVFAIL';
-    reply(context, state, query, event.payload.bytes, from, dnsAnswer(query, rcode, { authoritative: prefix.length > 0, answers: prefix }), context.nowNs, config);
+    reply(
+      context,
+      state,
+      query,
+      event.payload.bytes,
+      from,
+      dnsAnswer(query, rcode, { authoritative: prefix.length > 0, answers: prefix }),
+      context.nowNs,
+      config,
+    );
     return;
   }
-  forward(context, state, { query, client: from, bytes: event.payload.bytes, startedNs: context.nowNs, prefix, asked, id: 0, upstream: 0, socket: -1, timer: -1 }, config);
+  forward(
+    context,
+    state,
+    { query, client: from, bytes: event.payload.bytes, startedNs: context.nowNs, prefix, asked, id: 0, upstream: 0, socket: -1, timer: -1 },
+    config,
+  );
 }
 
 /** Asks upstream number `job.upstream`, or the next that can be asked. */
@@ -162,7 +176,13 @@ function fail(context: AppContext, state: State, job: InFlight, text: string, co
 }
 
 function withPrefix(query: DnsMessage, answer: DnsMessage, prefix: readonly DnsResourceRecord[]): DnsMessage {
-  return { ...answer, id: query.id, question: query.question, authoritative: answer.authoritative || prefix.length > 0, answers: [...prefix, ...answer.answers] };
+  return {
+    ...answer,
+    id: query.id,
+    question: query.question,
+    authoritative: answer.authoritative || prefix.length > 0,
+    answers: [...prefix, ...answer.answers],
+  };
 }
 
 function reply(
@@ -178,7 +198,13 @@ function reply(
   const payload = fitDatagram(message);
   context.udpSend(state.socket, payload, to);
   if (config.log !== true) return;
-  const flags = ['qr', message.authoritative ? 'aa' : '', payload.dns?.truncated ? 'tc' : '', message.recursionDesired ? 'rd' : '', message.recursionAvailable ? 'ra' : ''];
+  const flags = [
+    'qr',
+    message.authoritative ? 'aa' : '',
+    payload.dns?.truncated ? 'tc' : '',
+    message.recursionDesired ? 'rd' : '',
+    message.recursionAvailable ? 'ra' : '',
+  ];
   const { name, type } = query.question;
   const seconds = ((context.nowNs - startedNs) / 1e9).toFixed(9);
   context.out(
@@ -198,7 +224,8 @@ function fromCache(context: AppContext, state: State, asked: string, query: DnsM
     state.cache.delete(key);
     return undefined;
   }
-  const aged = (records: readonly DnsResourceRecord[]) => records.map((record) => ({ ...record, ttlSeconds: Math.max(0, Math.min(record.ttlSeconds, hit.ttlSeconds) - ageSeconds) }));
+  const aged = (records: readonly DnsResourceRecord[]) =>
+    records.map((record) => ({ ...record, ttlSeconds: Math.max(0, Math.min(record.ttlSeconds, hit.ttlSeconds) - ageSeconds) }));
   return { ...hit.message, answers: aged(hit.message.answers), authorities: aged(hit.message.authorities), additionals: aged(hit.message.additionals) };
 }
 
@@ -212,4 +239,3 @@ function store(context: AppContext, state: State, job: InFlight, answer: DnsMess
   const oldest = state.cache.size > MAX_CACHED ? state.cache.keys().next().value : undefined;
   if (oldest !== undefined) state.cache.delete(oldest);
 }
-

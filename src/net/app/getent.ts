@@ -42,10 +42,11 @@ function advance(context: AppContext, config: GetentConfig, state: State): State
   const result = state.resolving?.result;
   if (result === undefined) return state;
   if (result.ok) {
-    const lines =
-      config.database === 'hosts'
-        ? result.addresses.map((ip) => `${formatIp4(ip).padEnd(15)} ${result.canonical}\n`)
-        : result.addresses.flatMap((ip, i) => ['STREAM', 'DGRAM ', 'RAW   '].map((type, k) => `${formatIp4(ip).padEnd(15)} ${type}${i === 0 && k === 0 ? ` ${result.canonical}` : type.includes(' ') ? '' : ' '}\n`));
+    const lines = result.addresses.flatMap((ip, i) => {
+      const address = formatIp4(ip).padEnd(15);
+      if (config.database === 'hosts') return [`${address} ${result.canonical}\n`];
+      return [`${address} STREAM ${i === 0 ? result.canonical : ''}\n`, `${address} DGRAM  \n`, `${address} RAW    \n`];
+    });
     context.out(lines.join(''));
   }
   context.exit(result.ok ? 0 : 2);
@@ -54,7 +55,8 @@ function advance(context: AppContext, config: GetentConfig, state: State): State
 
 export function parseGetentArgs(argv: readonly string[]): ParseResult<GetentConfig> {
   const [database, name] = argv;
-  if (database === undefined) return { ok: false, stderr: "getent: wrong number of arguments\nTry `getent --help' or `getent --usage' for more information.\n", exitCode: 1 };
+  if (database === undefined)
+    return { ok: false, stderr: "getent: wrong number of arguments\nTry `getent --help' or `getent --usage' for more information.\n", exitCode: 1 };
   if (database !== 'hosts' && database !== 'ahosts' && database !== 'ahostsv4') {
     return { ok: false, stderr: `Unknown database: ${database}\nTry \`getent --help' or \`getent --usage' for more information.\n`, exitCode: 1 };
   }

@@ -123,7 +123,15 @@ export function parseHostArgs(argv: readonly string[]): ParseResult<HostConfig> 
   const type = typeText === undefined ? undefined : parseDnsType(typeText);
   if (typeText !== undefined && type === undefined) return { ok: false, stderr: `host: invalid type: ${typeText}\n`, exitCode: 1 };
   const timeoutSeconds = Number(optionValue(parsed, 'W') ?? 5);
-  return { ok: true, config: { name, ...(type === undefined ? {} : { type }), ...(server === undefined ? {} : { server }), timeoutSeconds: timeoutSeconds >= 1 && timeoutSeconds <= 60 ? timeoutSeconds : 5 } };
+  return {
+    ok: true,
+    config: {
+      name,
+      ...(type === undefined ? {} : { type }),
+      ...(server === undefined ? {} : { server }),
+      timeoutSeconds: timeoutSeconds >= 1 && timeoutSeconds <= 60 ? timeoutSeconds : 5,
+    },
+  };
 }
 
 export const hostProgram = defineProgram({ app: 'host', parse: (argv) => parseHostArgs(argv) });

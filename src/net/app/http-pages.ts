@@ -85,16 +85,31 @@ function keepAlive(request: HttpRequest): boolean {
 }
 
 /** nginx and Apache: one page, everything else is not there. */
-function serveFile(request: HttpRequest, facts: ServerFacts, errorPage: (code: number, request: HttpRequest, facts: ServerFacts) => string, head: (body: string) => HttpHeader[]): Served {
+function serveFile(
+  request: HttpRequest,
+  facts: ServerFacts,
+  errorPage: (code: number, request: HttpRequest, facts: ServerFacts) => string,
+  head: (body: string) => HttpHeader[],
+): Served {
   const path = pathOf(request.target);
   const found = path === '/' || path === '/index.html';
   const code = !found ? 404 : request.method === 'GET' || request.method === 'HEAD' ? 200 : 405;
   const body = code === 200 ? `Hello from ${facts.hostname}\n` : errorPage(code, request, facts);
   const close = !keepAlive(request);
-  const headers = [...head(body), ...(facts.config.server === 'nginx' ? [{ name: 'Connection', value: close ? 'close' : 'keep-alive' }] : close ? [{ name: 'Connection', value: 'close' }] : [])];
+  const headers = [
+    ...head(body),
+    ...(facts.config.server === 'nginx'
+      ? [{ name: 'Connection', value: close ? 'close' : 'keep-alive' }]
+      : close
+        ? [{ name: 'Connection', value: 'close' }]
+        : []),
+  ];
   if (code === 200 && facts.config.server === 'nginx') {
     headers.splice(4, 0, { name: 'Last-Modified', value: formatHttpDate(facts.startedMs) });
-    headers.push({ name: 'ETag', value: `"${Math.floor(facts.startedMs / 1000).toString(16)}-${utf8Length(body).toString(16)}"` }, { name: 'Accept-Ranges', value: 'bytes' });
+    headers.push(
+      { name: 'ETag', value: `"${Math.floor(facts.startedMs / 1000).toString(16)}-${utf8Length(body).toString(16)}"` },
+      { name: 'Accept-Ranges', value: 'bytes' },
+    );
   }
   const response = { version: 'HTTP/1.1', code, reason: reasonOf(code, facts), headers, body: request.method === 'HEAD' ? '' : body, close };
   const sent = request.method === 'HEAD' ? 0 : utf8Length(body);
@@ -114,7 +129,8 @@ function nginxError(code: number, _request: HttpRequest, facts: ServerFacts): st
 
 function httpdError(code: number, request: HttpRequest): string {
   const title = `${code} ${REASONS[code] ?? ''}`;
-  const sentence = code === 404 ? 'The requested URL was not found on this server.' : `The requested method ${escapeHtml(request.method)} is not allowed for this URL.`;
+  const sentence =
+    code === 404 ? 'The requested URL was not found on this server.' : `The requested method ${escapeHtml(request.method)} is not allowed for this URL.`;
   return `<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">\n<html><head>\n<title>${title}</title>\n</head><body>\n<h1>${REASONS[code] ?? ''}</h1>\n<p>${sentence}</p>\n</body></html>\n`;
 }
 
@@ -130,7 +146,10 @@ function servePlain(request: HttpRequest, facts: ServerFacts, body: string, extr
     { name: 'Content-Type', value: 'text/plain; charset=utf-8' },
     ...(close ? [{ name: 'Connection', value: 'close' }] : []),
   ];
-  return { response: { version: 'HTTP/1.1', code: 200, reason: 'OK', headers, body: request.method === 'HEAD' ? '' : body, close }, log: { stream: 'stdout', text: log } };
+  return {
+    response: { version: 'HTTP/1.1', code: 200, reason: 'OK', headers, body: request.method === 'HEAD' ? '' : body, close },
+    log: { stream: 'stdout', text: log },
+  };
 }
 
 function whoamiBody(request: HttpRequest, facts: ServerFacts): string {
@@ -179,7 +198,9 @@ function agnhostBody(request: HttpRequest, facts: ServerFacts): string {
 function decodeQuery(text: string): string {
   const spaced = text.replaceAll('+', ' ');
   // A broken escape stays as it is.
-  return /%(?![0-9A-Fa-f]{2})/.test(spaced) ? spaced : spaced.replace(/%([0-7][0-9A-Fa-f])/g, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return /%(?![0-9A-Fa-f]{2})/.test(spaced)
+    ? spaced
+    : spaced.replace(/%([0-7][0-9A-Fa-f])/g, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
 function echoLog(request: HttpRequest, facts: ServerFacts): string {

@@ -67,7 +67,9 @@ export const httpServer = defineApp<State, HttpServerConfig>({
 function bindError(config: HttpServerConfig, errno: string): string {
   const reason = errno === 'EADDRINUSE' ? '98: Address already in use' : '99: Cannot assign requested address';
   const address = `${config.address ?? '0.0.0.0'}:${config.port}`;
-  return config.server === 'nginx' ? `nginx: [emerg] bind() to ${address} failed (${reason})\n` : `listen tcp ${address}: bind: ${reason.slice(4).toLowerCase()}\n`;
+  return config.server === 'nginx'
+    ? `nginx: [emerg] bind() to ${address} failed (${reason})\n`
+    : `listen tcp ${address}: bind: ${reason.slice(4).toLowerCase()}\n`;
 }
 
 function forget(context: AppContext, state: State, socket: SocketId): void {
@@ -91,15 +93,24 @@ function receive(context: AppContext, state: State, socket: SocketId, before: Co
     if (head === undefined) {
       const read = readHead(buffer);
       if (read === 'incomplete') break;
-      if (read === 'malformed') return refuse(context, state, socket, config);
+      if (read === 'malformed') {
+        refuse(context, state, socket, config);
+        return;
+      }
       head = read.head;
       buffer = read.rest;
     }
     const length = Number(headerValue(head.headers, 'Content-Length') ?? 0);
-    if (!Number.isInteger(length) || length < 0 || length > MAX_BODY_CHARACTERS) return refuse(context, state, socket, config);
+    if (!Number.isInteger(length) || length < 0 || length > MAX_BODY_CHARACTERS) {
+      refuse(context, state, socket, config);
+      return;
+    }
     if (buffer.length < length) break;
     const request = requestOf(context, socket, head, buffer.slice(0, length));
-    if (request === undefined) return refuse(context, state, socket, config);
+    if (request === undefined) {
+      refuse(context, state, socket, config);
+      return;
+    }
     buffer = buffer.slice(length);
     head = undefined;
     if (answer(context, state, socket, request, config)) return;
@@ -117,7 +128,12 @@ function requestOf(context: AppContext, socket: SocketId, head: HttpHead, body: 
 /** True when the connection is closed behind the answer. */
 function answer(context: AppContext, state: State, socket: SocketId, request: HttpRequest, config: HttpServerConfig): boolean {
   const epochMs = config.epochMs ?? DEFAULT_EPOCH_MS;
-  const facts = { config, hostname: context.hostname, nowMs: epochMs + Math.floor(context.nowNs / 1e6), startedMs: epochMs + Math.floor(state.startedNs / 1e6) };
+  const facts = {
+    config,
+    hostname: context.hostname,
+    nowMs: epochMs + Math.floor(context.nowNs / 1e6),
+    startedMs: epochMs + Math.floor(state.startedNs / 1e6),
+  };
   const { response, log } = serve(request, facts);
   const head = formatHead(`${response.version} ${response.code} ${response.reason}`, response.headers);
   if (config.server === 'python') {

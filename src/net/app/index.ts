@@ -1,10 +1,58 @@
 /** The contents page of programs: what can run on a simulated host, and the command lines that start it. */
+import { busyboxNslookup, busyboxNslookupProgram } from './busybox-nslookup.ts';
+import { curl, curlProgram } from './curl.ts';
 import type { App, Program } from './definition.ts';
+import { dig, digProgram } from './dig.ts';
+import { dnsServer } from './dns-server.ts';
+import { getent, getentProgram } from './getent.ts';
+import { host, hostProgram } from './host.ts';
+import { httpServer } from './http-server.ts';
+import { nc, ncProgram } from './nc.ts';
+import { nslookup, nslookupProgram } from './nslookup.ts';
+import { busyboxPingProgram, ping, pingProgram } from './ping.ts';
+import { sleep, sleepProgram } from './sleep.ts';
+import { tcpServer, udpEcho } from './small-servers.ts';
+import { tcpdump, tcpdumpProgram } from './tcpdump.ts';
+import { busyboxTracerouteProgram, traceroute, tracerouteProgram } from './traceroute.ts';
+import { busyboxWgetProgram, wget, wgetProgram } from './wget.ts';
 
-const all: readonly App[] = [];
+const all: readonly App[] = [
+  busyboxNslookup,
+  curl,
+  dig,
+  dnsServer,
+  getent,
+  host,
+  httpServer,
+  nc,
+  nslookup,
+  ping,
+  sleep,
+  tcpServer,
+  tcpdump,
+  traceroute,
+  udpEcho,
+  wget,
+];
 
 /** By name, as Process records say it. */
 export const apps: ReadonlyMap<string, App> = new Map(all.map((app) => [app.name, app]));
 
-/** By the command's name. */
-export const programs: ReadonlyMap<string, Program> = new Map();
+/** By the command's name. `busybox-…` is what an image with busybox alone calls by the plain name. */
+export const programs: ReadonlyMap<string, Program> = new Map([
+  ['busybox-nslookup', busyboxNslookupProgram],
+  ['busybox-ping', busyboxPingProgram],
+  ['busybox-traceroute', busyboxTracerouteProgram],
+  ['busybox-wget', busyboxWgetProgram],
+  ['curl', curlProgram],
+  ['dig', digProgram],
+  ['getent', getentProgram],
+  ['host', hostProgram],
+  ['nc', ncProgram],
+  ['nslookup', nslookupProgram],
+  ['ping', pingProgram],
+  ['sleep', sleepProgram],
+  ['tcpdump', tcpdumpProgram],
+  ['traceroute', tracerouteProgram],
+  ['wget', wgetProgram],
+]);

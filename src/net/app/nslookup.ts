@@ -6,7 +6,7 @@ import type { Ip4 } from '../wire/packet.ts';
 import { type BindQuery, type BindServers, handleBindQuery, startBindQuery } from './bind-query.ts';
 import { parseInteger } from './cli-options.ts';
 import { type AppContext, defineApp, defineProgram, type ParseResult } from './definition.ts';
-import { DNS_PORT, isAskable, reverseName } from './dns-query.ts';
+import { addressesOf, DNS_PORT, isAskable, reverseName } from './dns-query.ts';
 import { readResolvConf, searchNames } from './resolv-conf.ts';
 import { handleResolving, type Resolving, startResolving } from './resolver.ts';
 
@@ -42,8 +42,19 @@ export const nslookup = defineApp<State, NslookupConfig>({
     const ips: readonly Ip4[] = config.server === undefined ? conf.nameservers : named === undefined ? [] : [named];
     const servers: BindServers = { ips, port: config.port, timeoutSeconds: config.timeoutSeconds, tries: config.tries, recurse: true, checkRecursion: true };
     const address = parseIp4(config.name);
-    const candidates = address !== undefined && config.type === undefined ? [reverseName(address)] : (config.search ? searchNames(config.name, conf) : [absolute(config.name)]).filter(isAskable);
-    const state: State = { servers, serverName: config.server ?? formatIp4(ips[0] ?? 0), candidates, candidate: 0, query: undefined, resolving: undefined, done: false };
+    const candidates =
+      address !== undefined && config.type === undefined
+        ? [reverseName(address)]
+        : (config.search ? searchNames(config.name, conf) : [absolute(config.name)]).filter(isAskable);
+    const state: State = {
+      servers,
+      serverName: config.server ?? formatIp4(ips[0] ?? 0),
+      candidates,
+      candidate: 0,
+      query: undefined,
+      resolving: undefined,
+      done: false,
+    };
     if (config.server !== undefined && named === undefined) return withServer(context, config, { ...state, resolving: startResolving(context, config.server) });
     return ask(context, config, state, firstType(config));
   },
@@ -94,7 +105,8 @@ function advance(context: AppContext, config: NslookupConfig, state: State): Sta
   }
   if (query.answer === undefined) return state;
   const { message, from } = query.answer;
-  if (message.rcode === 'NXDOMAIN' && state.candidate + 1 < state.candidates.length) return ask(context, config, { ...state, candidate: state.candidate + 1 }, query.type);
+  if (message.rcode === 'NXDOMAIN' && state.candidate + 1 < state.candidates.length)
+    return ask(context, config, { ...state, candidate: state.candidate + 1 }, query.type);
   const asked = config.type !== undefined;
   if (asked || query.type === 'A') {
     const server = config.server === undefined ? formatIp4(from) : state.serverName;
@@ -107,8 +119,9 @@ function advance(context: AppContext, config: NslookupConfig, state: State): Sta
   if (!message.authoritative && (asked || query.type === 'A')) context.out('Non-authoritative answer:\n');
   context.out(answerText(message));
   if (!asked && query.type === 'A') {
-    // The answer's own name is asked for the other kind of address, without the search list.
-    return advance(context, config, { ...state, candidates: [query.name], candidate: 0, query: startBindQuery(context, state.servers, query.name, 'AAAA') });
+    // The name at the end of the answer is asked for the other kind of address, without the search list.
+    const { canonical } = addressesOf(message);
+    return advance(context, config, { ...state, candidates: [canonical], candidate: 0, query: startBindQuery(context, state.servers, canonical, 'AAAA') });
   }
   if (message.answers.length === 0 && query.type !== 'AAAA') context.out(`*** Can't find ${withoutDot(config.name)}: No answer\n`);
   if (!message.authoritative && query.type !== 'AAAA') context.out('\nAuthoritative answers can be found from:\n');
@@ -174,11 +187,16 @@ export function parseNslookupArgs(argv: readonly string[]): ParseResult<Nslookup
     else if (name === 'timeout') timeoutSeconds = parseInteger(value, 1, 60) ?? 5;
     else if (name === 'retry') tries = (parseInteger(value, 0, 10) ?? 2) + 1;
     else if (name === 'nosearch' || name === 'nosea') search = false;
-    else if (!/^(debug|d2|nodebug|nod2|search|sea|recurse|rec|fail|nofail|class|cl)$/.test(name)) return { ok: false, stdout: `*** Invalid option: ${key}\n`, stderr: '', exitCode: 1 };
+    else if (!/^(debug|d2|nodebug|nod2|search|sea|recurse|rec|fail|nofail|class|cl)$/.test(name))
+      return { ok: false, stdout: `*** Invalid option: ${key}\n`, stderr: '', exitCode: 1 };
   }
   const [name, server] = operands;
-  if (name === undefined || name === '-') return { ok: false, stderr: 'nslookup: the interactive mode is not simulated in Kubehop: nslookup NAME [SERVER]\n', exitCode: 1 };
-  return { ok: true, config: { name, ...(type === undefined ? {} : { type }), ...(server === undefined ? {} : { server }), port, timeoutSeconds, tries, search } };
+  if (name === undefined || name === '-')
+    return { ok: false, stderr: 'nslookup: the interactive mode is not simulated in Kubehop: nslookup NAME [SERVER]\n', exitCode: 1 };
+  return {
+    ok: true,
+    config: { name, ...(type === undefined ? {} : { type }), ...(server === undefined ? {} : { server }), port, timeoutSeconds, tries, search },
+  };
 }
 
 export const nslookupProgram = defineProgram({ app: 'nslookup', parse: (argv) => parseNslookupArgs(argv) });

@@ -52,7 +52,10 @@ export function searchNames(name: string, conf: Pick<ResolvConf, 'search' | 'ndo
 }
 
 /** Addresses of a name in /etc/hosts; `localhost` is there even without a line. */
-export function hostsAddresses(context: Pick<AppContext, 'file'>, name: string): { readonly addresses: readonly Ip4[]; readonly canonical: string } | undefined {
+export function hostsAddresses(
+  context: Pick<AppContext, 'file'>,
+  name: string,
+): { readonly addresses: readonly Ip4[]; readonly canonical: string } | undefined {
   const wanted = name.toLowerCase().replace(/\.$/, '');
   const addresses: Ip4[] = [];
   let canonical: string | undefined;

@@ -4,12 +4,14 @@ import type { DnsMessage, DnsType } from '../wire/dns-message.ts';
 import type { Ip4 } from '../wire/packet.ts';
 import type { AppContext, AppEvent, SocketId } from './definition.ts';
 import { addressesOf, DNS_PORT, dnsPayload, dnsQuestion, isAskable, newDnsId } from './dns-query.ts';
-import { hostsAddresses, readResolvConf, type ResolvConf, searchNames } from './resolv-conf.ts';
+import { hostsAddresses, type ResolvConf, readResolvConf, searchNames } from './resolv-conf.ts';
 
 /** EAI_NONAME, EAI_AGAIN, EAI_NODATA. */
 export type ResolveError = 'not-found' | 'try-again' | 'no-data';
 
-export type ResolveResult = { readonly ok: true; readonly addresses: readonly Ip4[]; readonly canonical: string } | { readonly ok: false; readonly error: ResolveError };
+export type ResolveResult =
+  | { readonly ok: true; readonly addresses: readonly Ip4[]; readonly canonical: string }
+  | { readonly ok: false; readonly error: ResolveError };
 
 /** Plain data; `result` is set when it is over. */
 export interface Resolving {
@@ -95,7 +97,8 @@ function ask(context: AppContext, state: Resolving): Resolving {
     if (sent !== 'ok') return nextServer(context, { ...state, socket });
   }
   // glibc: resolv/res_send.c, a server further down the list gets a share of a longer time.
-  const seconds = state.server === 0 ? state.conf.timeoutSeconds : Math.max(1, Math.floor((state.conf.timeoutSeconds * 2 ** state.server) / state.conf.nameservers.length));
+  const seconds =
+    state.server === 0 ? state.conf.timeoutSeconds : Math.max(1, Math.floor((state.conf.timeoutSeconds * 2 ** state.server) / state.conf.nameservers.length));
   const timer = context.setTimer(seconds * 1e9, RESOLVER_TIMER);
   return { ...state, socket, timer, ids, answers: TYPES.map(() => undefined) };
 }

@@ -3,13 +3,14 @@ import { parseSeconds } from './cli-options.ts';
 import { defineApp, defineProgram, type ParseResult } from './definition.ts';
 
 export interface SleepConfig {
+  /** -1: for ever. */
   readonly seconds: number;
 }
 
 export const sleep = defineApp<null, SleepConfig>({
   name: 'sleep',
   start: (context, config) => {
-    if (config.seconds !== Number.POSITIVE_INFINITY) context.setTimer(config.seconds * 1e9, 'wake');
+    if (config.seconds >= 0) context.setTimer(config.seconds * 1e9, 'wake');
     return null;
   },
   handle: (context, state, event) => {
@@ -24,9 +25,10 @@ const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86400
 export function parseSleepArgs(argv: readonly string[]): ParseResult<SleepConfig> {
   if (argv.length === 0) return { ok: false, stderr: "sleep: missing operand\nTry 'sleep --help' for more information.\n", exitCode: 1 };
   let seconds = 0;
+  let forever = false;
   for (const word of argv) {
     if (word === 'infinity' || word === 'inf') {
-      seconds = Number.POSITIVE_INFINITY;
+      forever = true;
       continue;
     }
     const unit = UNITS[word.slice(-1)];
@@ -34,11 +36,11 @@ export function parseSleepArgs(argv: readonly string[]): ParseResult<SleepConfig
     if (value === undefined) return { ok: false, stderr: `sleep: invalid time interval '${word}'\nTry 'sleep --help' for more information.\n`, exitCode: 1 };
     seconds += value * (unit ?? 1);
   }
-  return { ok: true, config: { seconds } };
+  return { ok: true, config: { seconds: forever ? -1 : seconds } };
 }
 
 export const sleepProgram = defineProgram({
   app: 'sleep',
   parse: (argv) => parseSleepArgs(argv),
-  endless: (config: SleepConfig) => config.seconds === Number.POSITIVE_INFINITY,
+  endless: (config: SleepConfig) => config.seconds < 0,
 });

@@ -13,6 +13,8 @@ export interface RunningProcess {
   /** `starting` until its first timer fires; `stopping` when its record is gone and its sockets are still to be closed. */
   phase: 'starting' | 'running' | 'stopping';
   state: unknown;
+  /** Typed before the program had started. */
+  typedAhead: string;
   readonly context: ProcessContext;
   /** Set by exit(); the process ends when its handler returns. */
   exitCode: number | undefined;
@@ -58,6 +60,7 @@ export class ProcessTable {
       record: process.record,
       phase: process.phase,
       taps: process.context.taps,
+      typedAhead: process.typedAhead,
       state: process.app.copy === undefined || process.phase === 'starting' ? process.state : process.app.copy(process.state),
     }));
     return { running, ended: [...this.#ended] };
@@ -67,10 +70,11 @@ export class ProcessTable {
   restore(snapshot: ProcessTableSnapshot, revive: (record: Process) => RunningProcess | undefined): void {
     this.#running = new Map();
     this.#ended = new Map(snapshot.ended);
-    for (const { record, phase, taps, state } of snapshot.running) {
+    for (const { record, phase, taps, typedAhead, state } of snapshot.running) {
       const process = revive(record);
       if (process === undefined) continue;
       process.phase = phase;
+      process.typedAhead = typedAhead;
       process.context.adoptTaps(taps);
       process.state = process.app.copy === undefined || phase === 'starting' ? state : process.app.copy(state);
       this.#running.set(process.id, process);
@@ -79,7 +83,8 @@ export class ProcessTable {
 }
 
 export interface ProcessTableSnapshot {
-  readonly running: readonly { readonly record: Process; readonly phase: RunningProcess['phase']; readonly taps: readonly string[]; readonly state: unknown }[];
+  readonly running: readonly { readonly record: Process; readonly phase: RunningProcess['phase']; readonly taps: readonly string[];
+    readonly typedAhead: string; readonly state: unknown }[];
   readonly ended: readonly (readonly [string, number])[];
 }
 

@@ -5,7 +5,21 @@ import { endpointText, icmpErrno, type SocketLayer } from './layer.ts';
 import { seqAdd, seqAfter, seqBefore, seqDistance } from './sequence.ts';
 import type { Segment, TcpSocket } from './sockets.ts';
 import { destroy, establish, expireSoon, fail, newTcpSocket, openSending } from './tcp-open.ts';
-import { answerWithReset, armRetransmit, initialWindow, MAX_RTO_NS, MIN_RTO_NS, push, retransmitFirst, sendAck, sendBareReset, sendSyn, splitPayload, stopTimer, updateSendMss } from './tcp-output.ts';
+import {
+  answerWithReset,
+  armRetransmit,
+  initialWindow,
+  MAX_RTO_NS,
+  MIN_RTO_NS,
+  push,
+  retransmitFirst,
+  sendAck,
+  sendBareReset,
+  sendSyn,
+  splitPayload,
+  stopTimer,
+  updateSendMss,
+} from './tcp-output.ts';
 
 /** Segments that came too early, per socket; more are dropped and come again. */
 const MAX_EARLY = 256;
@@ -48,12 +62,19 @@ function drop(layer: SocketLayer, socket: TcpSocket, packet: Packet, reason: Dro
 }
 
 function listenArrives(layer: SocketLayer, listener: TcpSocket, packet: Packet, tcp: TcpHeader): void {
-  if ((tcp.flags & TCP_RST) !== 0) return drop(layer, listener, packet, 'TCP_RESET', 'a RST to a listening socket means nothing');
+  if ((tcp.flags & TCP_RST) !== 0) {
+    drop(layer, listener, packet, 'TCP_RESET', 'a RST to a listening socket means nothing');
+    return;
+  }
   if ((tcp.flags & TCP_ACK) !== 0 || (tcp.flags & TCP_SYN) === 0) {
     drop(layer, listener, packet, 'TCP_INVALID_SEQUENCE', 'the listening socket knows no such connection; answered with RST');
-    return answerWithReset(layer, listener.netns, packet);
+    answerWithReset(layer, listener.netns, packet);
+    return;
   }
-  if (listener.halfOpen >= MAX_HALF_OPEN) return drop(layer, listener, packet, 'NOT_SPECIFIED', 'too many half-open connections');
+  if (listener.halfOpen >= MAX_HALF_OPEN) {
+    drop(layer, listener, packet, 'NOT_SPECIFIED', 'too many half-open connections');
+    return;
+  }
   accept(layer, listener, packet);
   const owner = { netns: listener.netns, processId: listener.processId, name: listener.processName };
   const socket = newTcpSocket(layer, owner, { ip: packet.dst, port: packet.dport }, { ip: packet.src, port: packet.sport });
@@ -87,12 +108,21 @@ function takeSynOptions(socket: TcpSocket, tcp: TcpHeader): void {
 }
 
 function segmentArrives(layer: SocketLayer, socket: TcpSocket, packet: Packet, tcp: TcpHeader): void {
-  if (socket.state === 'SYN-SENT') return synSentArrives(layer, socket, packet, tcp);
+  if (socket.state === 'SYN-SENT') {
+    synSentArrives(layer, socket, packet, tcp);
+    return;
+  }
   const payload = packet.payload;
   const length = payload === undefined ? 0 : payload.bytes;
   if (!acceptable(socket, tcp, length)) {
     const old = seqBefore(tcp.seq, socket.rcvNxt);
-    drop(layer, socket, packet, old ? 'TCP_OLD_SEQUENCE' : 'TCP_INVALID_SEQUENCE', old ? 'a segment that was here before' : 'a sequence number outside the window');
+    drop(
+      layer,
+      socket,
+      packet,
+      old ? 'TCP_OLD_SEQUENCE' : 'TCP_INVALID_SEQUENCE',
+      old ? 'a segment that was here before' : 'a sequence number outside the window',
+    );
     if ((tcp.flags & TCP_RST) !== 0) return;
     if (socket.state === 'SYN-RECV') sendSyn(layer, socket);
     else sendAck(layer, socket);
@@ -101,14 +131,22 @@ function segmentArrives(layer: SocketLayer, socket: TcpSocket, packet: Packet, t
   if ((tcp.flags & TCP_RST) !== 0) {
     accept(layer, socket, packet);
     // RFC 5961: only the exact sequence number resets, others are challenged.
-    if (tcp.seq !== socket.rcvNxt) return sendAck(layer, socket);
-    return fail(layer, socket, socket.state === 'CLOSE-WAIT' ? 'EPIPE' : 'ECONNRESET');
+    if (tcp.seq !== socket.rcvNxt) {
+      sendAck(layer, socket);
+      return;
+    }
+    fail(layer, socket, socket.state === 'CLOSE-WAIT' ? 'EPIPE' : 'ECONNRESET');
+    return;
   }
   if ((tcp.flags & TCP_SYN) !== 0) {
     drop(layer, socket, packet, 'TCP_INVALID_SEQUENCE', 'a SYN inside a connection is answered with a challenge ACK (RFC 5961)');
-    return sendAck(layer, socket);
+    sendAck(layer, socket);
+    return;
   }
-  if ((tcp.flags & TCP_ACK) === 0) return drop(layer, socket, packet, 'TCP_INVALID_SEQUENCE', 'a segment without ACK');
+  if ((tcp.flags & TCP_ACK) === 0) {
+    drop(layer, socket, packet, 'TCP_INVALID_SEQUENCE', 'a segment without ACK');
+    return;
+  }
   accept(layer, socket, packet);
   if (socket.timestamps && tcp.options.timestamps !== undefined && !seqAfter(tcp.seq, socket.rcvNxt)) socket.timestampRecent = tcp.options.timestamps.value;
   if (socket.state === 'SYN-RECV' && !finishHandshake(layer, socket, packet, tcp)) return;
@@ -125,14 +163,22 @@ function synSentArrives(layer: SocketLayer, socket: TcpSocket, packet: Packet, t
   const isAck = (tcp.flags & TCP_ACK) !== 0;
   if (isAck && tcp.ack !== socket.sndNxt) {
     drop(layer, socket, packet, 'TCP_INVALID_SEQUENCE', 'it acknowledges what was never sent');
-    return answerWithReset(layer, socket.netns, packet);
+    answerWithReset(layer, socket.netns, packet);
+    return;
   }
   if ((tcp.flags & TCP_RST) !== 0) {
-    if (!isAck) return drop(layer, socket, packet, 'TCP_INVALID_SEQUENCE', 'a RST that acknowledges nothing');
+    if (!isAck) {
+      drop(layer, socket, packet, 'TCP_INVALID_SEQUENCE', 'a RST that acknowledges nothing');
+      return;
+    }
     accept(layer, socket, packet);
-    return fail(layer, socket, 'ECONNREFUSED');
+    fail(layer, socket, 'ECONNREFUSED');
+    return;
   }
-  if ((tcp.flags & TCP_SYN) === 0 || !isAck) return drop(layer, socket, packet, 'TCP_INVALID_SEQUENCE', 'only a SYN-ACK is of use here (simultaneous open is not modelled)');
+  if ((tcp.flags & TCP_SYN) === 0 || !isAck) {
+    drop(layer, socket, packet, 'TCP_INVALID_SEQUENCE', 'only a SYN-ACK is of use here (simultaneous open is not modelled)');
+    return;
+  }
   accept(layer, socket, packet);
   socket.sndUna = tcp.ack;
   takeSynOptions(socket, tcp);
@@ -263,7 +309,8 @@ function receiveData(layer: SocketLayer, socket: TcpSocket, tcp: TcpHeader, payl
     return;
   }
   if (seqAfter(tcp.seq, socket.rcvNxt)) {
-    if (socket.early.length < MAX_EARLY) socket.early.push({ seq: tcp.seq, payload, fin, push: false, length: length + (fin ? 1 : 0), sentNs: 0, retransmitted: false });
+    if (socket.early.length < MAX_EARLY)
+      socket.early.push({ seq: tcp.seq, payload, fin, push: false, length: length + (fin ? 1 : 0), sentNs: 0, retransmitted: false });
     sendAck(layer, socket);
     return;
   }

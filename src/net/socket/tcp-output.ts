@@ -166,7 +166,14 @@ function resegment(segment: Segment, mss: number): Segment[] {
   let left: Payload | undefined = segment.payload;
   while (left !== undefined) {
     const { first, rest }: { first: Payload; rest: Payload | undefined } = splitPayload(left, mss);
-    pieces.push({ ...segment, seq, payload: first, fin: rest === undefined && segment.fin, push: rest === undefined && segment.push, length: first.bytes + (rest === undefined && segment.fin ? 1 : 0) });
+    pieces.push({
+      ...segment,
+      seq,
+      payload: first,
+      fin: rest === undefined && segment.fin,
+      push: rest === undefined && segment.push,
+      length: first.bytes + (rest === undefined && segment.fin ? 1 : 0),
+    });
     seq = seqAdd(seq, first.bytes);
     left = rest;
   }

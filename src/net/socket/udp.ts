@@ -159,4 +159,3 @@ export function echoError(layer: SocketLayer, netns: string, error: Packet, quot
   if (socket === undefined) return;
   layer.notify(socket.processId, { kind: 'socket-error', socket: socket.id, errno: icmpErrno(icmp.type, icmp.code).errno, icmp: reportOf(error, quoted) });
 }
-

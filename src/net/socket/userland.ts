@@ -134,6 +134,8 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
   }
 
   writeStdin(processId: string, text: string): void {
+    const process = this.#processes.find(processId);
+    if (process?.phase === 'starting') process.typedAhead += text;
     this.#enter(processId, { kind: 'stdin', text });
   }
 
@@ -276,7 +278,7 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
     const app = this.#apps.get(record.app);
     if (app === undefined) return undefined;
     const context = new ProcessContext(this, record.id, record.name, record.netns);
-    return { id: record.id, record, app, phase: 'starting', state: undefined, context, exitCode: undefined };
+    return { id: record.id, record, app, phase: 'starting', state: undefined, typedAhead: '', context, exitCode: undefined };
   }
 
   /** By a timer of no delay, so that records may change at any moment, also while a snapshot is being put back. */
@@ -306,6 +308,8 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
       process.phase = 'running';
       process.state = process.app.start(process.context, process.record.config);
       if (process.exitCode !== undefined) this.#finish(process);
+      else if (process.typedAhead !== '') this.notify(process.id, { kind: 'stdin', text: process.typedAhead });
+      process.typedAhead = '';
     }
     this.#settle();
   }

@@ -1,5 +1,5 @@
 /** Neighbours: asking for MAC addresses, answering, waiting, and giving up. Linux: net/ipv4/arp.c, net/core/neighbour.c */
-import { formatIp4, isLimitedBroadcast } from '../addr/ip4.ts';
+import { formatIp4, isLimitedBroadcast, isLoopback } from '../addr/ip4.ts';
 import { BROADCAST_MAC } from '../addr/mac.ts';
 import { type DeviceState, selectAddress } from '../device/device-state.ts';
 import { emitCreated, emitDelivered, emitDropped, emitQueued, emitResolved } from '../trace/emit.ts';
@@ -51,7 +51,7 @@ export function resolve(core: Core, device: DeviceState, packet: Skb, nextHop: I
   const now = core.nowNs;
   let entry = device.neighbors.get(nextHop);
   if (entry === undefined) {
-    if (device.neighbors.size >= TABLE_LIMIT) forgetOldest(device);
+    if (device.neighbors.size >= TABLE_LIMIT) forgetOldest(core, device);
     entry = new NeighborEntry(device, nextHop);
     entry.state = NUD_FAILED;
     device.neighbors.set(nextHop, entry);
@@ -128,12 +128,19 @@ function sendArp(core: Core, device: DeviceState, arp: ArpMessage, destination: 
 }
 
 function setTimer(core: Core, entry: NeighborEntry, delayNs: number, housekeeping: boolean): void {
-  entry.timer = core.queue.push(core.nowNs + delayNs, EVENT_NEIGHBOR, entry, undefined, housekeeping);
+  stopTimer(core, entry);
+  entry.timer = core.queue.push(core.nowNs + delayNs, EVENT_NEIGHBOR, entry, undefined, housekeeping, true);
+}
+
+/** Nobody waits for this neighbour any more. */
+export function stopTimer(core: Core, entry: NeighborEntry): void {
+  if (entry.timer >= 0) core.queue.cancel(entry.timer);
+  entry.timer = -1;
 }
 
 /** A neighbour's timer fired. `seq` is the event's: an older one than the entry's newest means nothing. */
 export function neighborTimer(core: Core, entry: NeighborEntry, seq: number): void {
-  if (entry.timer !== seq || entry.device.gone || entry.device.neighbors.get(entry.ip) !== entry) return;
+  if (entry.timer !== seq || entry.device.gone) return;
   entry.timer = -1;
   switch (entry.state) {
     case NUD_INCOMPLETE:
@@ -179,7 +186,7 @@ export function receiveArp(core: Core, device: DeviceState, packet: Skb): void {
   }
   core.nowNs += ARP_NS;
   const netns = device.netns;
-  if (arp.operation === 1 && netns.fib.isLocal(arp.targetIp)) {
+  if (arp.operation === 1 && netns.fib.isLocal(arp.targetIp) && (!isLoopback(arp.targetIp) || netns.routesLocalnet(device))) {
     const seq = emitDelivered(core, device.place, packet, 'kernel: ARP', undefined);
     // 0.0.0.0 asks whether an address is free; it teaches nothing.
     if (arp.senderIp !== 0) learn(core, device, arp.senderIp, arp.senderMac, NUD_STALE, true);
@@ -200,7 +207,7 @@ export function receiveArp(core: Core, device: DeviceState, packet: Skb): void {
 function learn(core: Core, device: DeviceState, ip: Ip4, mac: Mac, state: number, override: boolean): void {
   let entry = device.neighbors.get(ip);
   if (entry === undefined) {
-    if (device.neighbors.size >= TABLE_LIMIT) forgetOldest(device);
+    if (device.neighbors.size >= TABLE_LIMIT) forgetOldest(core, device);
     entry = new NeighborEntry(device, ip);
     entry.state = NUD_FAILED;
     device.neighbors.set(ip, entry);
@@ -226,9 +233,13 @@ function update(core: Core, entry: NeighborEntry, mac: Mac, state: number, overr
   entry.state = next;
   if (next === NUD_REACHABLE || (next === NUD_STALE && !wasValid)) {
     entry.probes = 0;
-    entry.timer = -1;
+    stopTimer(core, entry);
   }
-  if (wasValid || entry.queue.length === 0) return;
+  if (!wasValid) release(core, entry, 'arp');
+}
+
+/** The MAC is known now: what waited for it goes. */
+function release(core: Core, entry: NeighborEntry, how: 'arp' | 'permanent'): void {
   const waiting = entry.queue;
   entry.queue = [];
   for (const packet of waiting) {
@@ -236,18 +247,36 @@ function update(core: Core, entry: NeighborEntry, mac: Mac, state: number, overr
       entry.state = NUD_DELAY;
       setTimer(core, entry, DELAY_PROBE_NS, true);
     }
-    send(core, entry, packet, 'arp');
+    send(core, entry, packet, how);
   }
 }
 
+/** Somebody wrote the neighbour down (`ip neigh add`): nobody needs to ask any more. */
+export function settled(core: Core, entry: NeighborEntry): void {
+  stopTimer(core, entry);
+  release(core, entry, 'permanent');
+}
+
 /** Makes room: the entry that was not used for longest and is neither written nor waited for. */
-function forgetOldest(device: DeviceState): void {
+function forgetOldest(core: Core, device: DeviceState): void {
   let oldest: NeighborEntry | undefined;
   for (const entry of device.neighbors.values()) {
     if (entry.origin !== undefined || entry.queue.length > 0 || isConnected(entry.state)) continue;
     if (oldest === undefined || entry.usedNs < oldest.usedNs) oldest = entry;
   }
-  if (oldest !== undefined) device.neighbors.delete(oldest.ip);
+  if (oldest === undefined) return;
+  stopTimer(core, oldest);
+  device.neighbors.delete(oldest.ip);
+}
+
+/** Forgets a neighbour; what waited for it is lost with its device. */
+export function forget(core: Core, entry: NeighborEntry): void {
+  stopTimer(core, entry);
+  const waiting = entry.queue;
+  entry.queue = [];
+  for (const packet of waiting)
+    emitDropped(core, entry.device.place, packet, 'NEIGH_FAILED', `${entry.device.name} went away while the packet waited for ${formatIp4(entry.ip)}`);
+  entry.device.neighbors.delete(entry.ip);
 }
 
 /** A packet like this one still waits for ARP here: TCP does not queue a second copy of a segment (skb_still_in_host_queue). */

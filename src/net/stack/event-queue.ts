@@ -139,7 +139,7 @@ export class EventQueue {
     this.#a.length = 0;
     this.#b.length = 0;
     this.#cancellable.clear();
-    for (const e of events) this.#insert(e.timeNs, e.seq, e.kind, e.a, e.b, e.housekeeping, e.kind === EVENT_TIMER);
+    for (const e of events) this.#insert(e.timeNs, e.seq, e.kind, e.a, e.b, e.housekeeping, e.kind === EVENT_TIMER || e.kind === EVENT_NEIGHBOR);
     this.#nextSeq = nextSeq;
   }
 

@@ -4,7 +4,7 @@ import type { DeviceState } from '../device/device-state.ts';
 import { FORWARD, INPUT, PREROUTING } from '../netfilter/hook.ts';
 import { emitDropped, emitRouted } from '../trace/emit.ts';
 import { ipBytes } from '../wire/lengths.ts';
-import { IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP } from '../wire/packet.ts';
+import { IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP, TCP_ACK } from '../wire/packet.ts';
 import type { Core } from './core.ts';
 import { FORWARD_NS, LOCAL_DELIVER_NS, RECEIVE_NS, ROUTE_NS } from './costs.ts';
 import type { CompiledRoute } from './fib.ts';
@@ -14,6 +14,9 @@ import { output } from './ip-output.ts';
 import type { NetnsState } from './netns-state.ts';
 import { routeInput } from './routing.ts';
 import { PACKET_HOST, PACKET_OTHERHOST, type Skb } from './skb.ts';
+
+/** Peers whose progress is remembered at once. */
+const MAX_CONFIRMATIONS = 1024;
 
 /** ip_rcv(): a frame with an IP packet in it, behind the device's tap. */
 export function receiveIp(core: Core, device: DeviceState, arrived: Skb): void {
@@ -116,10 +119,19 @@ function deliverLocal(core: Core, netns: NetnsState, device: DeviceState, arrive
       });
       return;
     case IP_PROTO_TCP:
+      noteProgress(netns, packet);
       if (!core.userland.deliver(netns.id, packet))
         emitDropped(core, device.place, packet, 'NO_SOCKET', `no socket for TCP ${formatIp4(packet.dst)}:${packet.dport}`);
       return;
     default:
       core.layers.dropWithError(netns, packet, device.place, 'UNHANDLED_PROTO', `IP protocol ${packet.protocol}`, { type: 3, code: 2 });
   }
+}
+
+/** tcp_ack() with forward progress: the next segment to this peer confirms its neighbour (sk_dst_confirm), which then need not be asked again. */
+function noteProgress(netns: NetnsState, packet: Skb): void {
+  const tcp = packet.tcp;
+  if (tcp === undefined || (tcp.flags & TCP_ACK) === 0 || netns.confirmations.get(packet.src)?.ack === tcp.ack) return;
+  if (netns.confirmations.size >= MAX_CONFIRMATIONS) netns.confirmations.clear();
+  netns.confirmations.set(packet.src, { ack: tcp.ack, pending: true });
 }

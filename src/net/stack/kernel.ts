@@ -1,5 +1,6 @@
 /** What the kernel side offers to sockets and programs: the engine's half of the seam in userland.ts. */
 import type { RecordStore } from '../../base/record-store.ts';
+import type { DeviceState } from '../device/device-state.ts';
 import type { NetRecord } from '../records.ts';
 import { emitCreated, emitDelivered, emitDropped } from '../trace/emit.ts';
 import { ROW_PRINTED } from '../trace/trace-log.ts';
@@ -75,8 +76,18 @@ function output(core: Core, netns: NetnsState, given: Packet, by: string): 'ok' 
   packet.ctReply = false;
   if (packet.flowHash === 0 && packet.icmp === undefined) packet.flowHash = socketHash(core.seed, netns, packet);
   if (packet.src === 0 && route.route.source !== undefined) packet.src = route.route.source;
+  if (packet.tcp !== undefined) confirmNeighbor(core, netns, packet.dst, route.device, route.nextHop);
   emitCreated(core, netns, packet, by);
   return core.layers.localOut(netns, packet);
+}
+
+/** Of a peer that has acknowledged something new the neighbour on the way is known to be there (sock_confirm_neigh). */
+function confirmNeighbor(core: Core, netns: NetnsState, peer: Ip4, device: DeviceState, nextHop: Ip4): void {
+  const progress = netns.confirmations.get(peer);
+  if (progress?.pending !== true) return;
+  netns.confirmations.set(peer, { ack: progress.ack, pending: false });
+  const entry = device.neighbors.get(nextHop);
+  if (entry !== undefined) entry.confirmedNs = core.nowNs;
 }
 
 /** sk_txhash: one number a socket, which tunnels make their source port of. It is the sender's own, so the two directions differ. */

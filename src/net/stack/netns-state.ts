@@ -27,6 +27,12 @@ export interface PathMtu {
   readonly expiresNs: number;
 }
 
+/** What TCP has learnt of a peer since it last sent to it: an acknowledgement that moved on proves that the way there works. */
+export interface Confirmation {
+  readonly ack: number;
+  readonly pending: boolean;
+}
+
 /** Pieces of one datagram. */
 export interface Reassembly {
   readonly key: string;
@@ -67,6 +73,7 @@ export class NetnsState {
   readonly connections = new ConnectionTable();
   readonly recent = new Map<string, Map<Ip4, number[]>>();
   readonly pathMtus = new Map<Ip4, PathMtu>();
+  readonly confirmations = new Map<Ip4, Confirmation>();
   readonly reassemblies = new Map<string, Reassembly>();
   nextIpId = 1;
 
@@ -160,9 +167,9 @@ export class NetnsState {
   }
 
   /** Puts a written neighbour into its device's table (again after the device came back). */
-  applyNeighbor(record: Neighbor): void {
+  applyNeighbor(record: Neighbor): NeighborEntry | undefined {
     const device = this.deviceByName(record.device);
-    if (device === undefined) return;
+    if (device === undefined) return undefined;
     const ip = ip4(record.ip);
     let entry = device.neighbors.get(ip);
     if (entry === undefined) {
@@ -173,7 +180,7 @@ export class NetnsState {
     entry.state = record.state === 'PERMANENT' ? NUD_PERMANENT : NUD_NOARP;
     entry.origin = record.origin;
     entry.traceIndex = -1;
-    entry.timer = -1;
+    return entry;
   }
 
   #compileTunnels(): Map<string, Map<Mac, TunnelEntry[]>> {

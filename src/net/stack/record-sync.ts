@@ -4,8 +4,8 @@ import { ip4 } from '../addr/ip4.ts';
 import { mac } from '../addr/mac.ts';
 import { DeviceState } from '../device/device-state.ts';
 import type { Chain, Device, FdbEntry, Neighbor, Netns, NetRecord, Route } from '../records.ts';
+import { forget, settled } from './arp.ts';
 import type { Core } from './core.ts';
-import { NUD_FAILED } from './neighbor.ts';
 import { NetnsState } from './netns-state.ts';
 
 /** Everything the engine runs, by record id. */
@@ -25,13 +25,13 @@ export function applyChanges(core: Core, state: RunningState, changes: readonly 
   let devicesChanged = false;
   for (let i = sorted.length - 1; i >= 0; i -= 1) {
     const change = sorted[i] as Change<NetRecord>;
-    if (change.after === undefined && change.before !== undefined) devicesChanged = remove(state, change.before) || devicesChanged;
+    if (change.after === undefined && change.before !== undefined) devicesChanged = remove(core, state, change.before) || devicesChanged;
   }
   for (const change of sorted) if (change.after !== undefined) devicesChanged = put(core, state, change.after, change.before) || devicesChanged;
   if (devicesChanged) connect(state, sorted);
 }
 
-function remove(state: RunningState, record: NetRecord): boolean {
+function remove(core: Core, state: RunningState, record: NetRecord): boolean {
   if (record.kind === 'host' || record.kind === 'process') return false;
   if (record.kind === 'netns') {
     const netns = state.netns.get(record.id);
@@ -43,7 +43,10 @@ function remove(state: RunningState, record: NetRecord): boolean {
   switch (record.kind) {
     case 'device': {
       const device = state.devices.get(record.id);
-      if (device !== undefined) device.gone = true;
+      if (device !== undefined) {
+        device.gone = true;
+        for (const entry of [...device.neighbors.values()]) forget(core, entry);
+      }
       state.devices.delete(record.id);
       netns?.devices.delete(record.id);
       netns?.routingChanged();
@@ -59,7 +62,8 @@ function remove(state: RunningState, record: NetRecord): boolean {
       return false;
     case 'neighbor': {
       netns?.neighborRecords.delete(record.id);
-      netns?.deviceByName(record.device)?.neighbors.delete(ip4(record.ip));
+      const entry = netns?.deviceByName(record.device)?.neighbors.get(ip4(record.ip));
+      if (entry !== undefined) forget(core, entry);
       return false;
     }
     case 'fdb':
@@ -82,7 +86,7 @@ function put(core: Core, state: RunningState, record: NetRecord, before: NetReco
     case 'chain':
       return putChain(state, record);
     case 'neighbor':
-      return putNeighbor(state, record, before);
+      return putNeighbor(core, state, record, before);
     case 'fdb':
       return putFdb(state, record);
     default:
@@ -110,10 +114,13 @@ function putDevice(core: Core, state: RunningState, record: Device): void {
   if (known !== undefined && known.record.type === record.type) {
     const wasUp = known.up;
     known.compile(record);
-    if (wasUp && !record.up) forgetNeighbors(netns, known);
+    if (wasUp && !record.up) forgetNeighbors(core, netns, known);
     return;
   }
-  if (known !== undefined) known.gone = true;
+  if (known !== undefined) {
+    known.gone = true;
+    for (const entry of [...known.neighbors.values()]) forget(core, entry);
+  }
   const device = new DeviceState(record, netns, core.log.place(netns.hostId, netns.id, record.name));
   state.devices.set(record.id, device);
   netns.devices.set(record.id, device);
@@ -121,12 +128,8 @@ function putDevice(core: Core, state: RunningState, record: Device): void {
 }
 
 /** neigh_ifdown(): a device that goes down forgets whom it knew. */
-function forgetNeighbors(netns: NetnsState, device: DeviceState): void {
-  for (const entry of device.neighbors.values()) {
-    entry.timer = -1;
-    entry.state = NUD_FAILED;
-  }
-  device.neighbors.clear();
+function forgetNeighbors(core: Core, netns: NetnsState, device: DeviceState): void {
+  for (const entry of [...device.neighbors.values()]) forget(core, entry);
   for (const neighbor of netns.neighborRecords.values()) if (neighbor.device === device.name) netns.applyNeighbor(neighbor);
 }
 
@@ -144,12 +147,15 @@ function putChain(state: RunningState, record: Chain): boolean {
   return false;
 }
 
-function putNeighbor(state: RunningState, record: Neighbor, before: NetRecord | undefined): boolean {
+function putNeighbor(core: Core, state: RunningState, record: Neighbor, before: NetRecord | undefined): boolean {
   const netns = netnsOf(state, record);
-  if (before?.kind === 'neighbor' && (before.ip !== record.ip || before.device !== record.device))
-    netns.deviceByName(before.device)?.neighbors.delete(ip4(before.ip));
+  if (before?.kind === 'neighbor' && (before.ip !== record.ip || before.device !== record.device)) {
+    const old = netns.deviceByName(before.device)?.neighbors.get(ip4(before.ip));
+    if (old !== undefined) forget(core, old);
+  }
   netns.neighborRecords.set(record.id, record);
-  netns.applyNeighbor(record);
+  const entry = netns.applyNeighbor(record);
+  if (entry !== undefined) settled(core, entry);
   return false;
 }
 

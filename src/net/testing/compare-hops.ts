@@ -224,6 +224,36 @@ function compareFields(symbols: Symbols, where: string, expected: unknown, actua
   if (!symbols.same(expected, actual)) into.push({ where, expected, actual });
 }
 
+export interface RecordedArp {
+  readonly ns: string;
+  readonly if: string;
+  readonly dir: string;
+  readonly eth: { readonly src: string; readonly dst: string };
+  readonly arp: { readonly op: string; readonly spa: string; readonly tpa: string };
+}
+
+/** Level 5: the same ARP frames at the same devices, whatever their order (several are in flight at once). */
+export function compareArp(recorded: readonly RecordedArp[], events: readonly TraceEvent[], names: Names): Difference[] {
+  const device = (name: string): string => (name.startsWith('veth') ? 'veth' : name);
+  const expected = recorded.map((r) => `${r.ns} ${device(r.if)} ${r.dir} ${r.eth.src}>${r.eth.dst} ${r.arp.op} ${r.arp.spa}>${r.arp.tpa}`);
+  const actual = events.flatMap((e) => {
+    const arp = layer(e.layers, 'arp');
+    const eth = layer(e.layers, 'ethernet');
+    const { kind } = e.step;
+    if (arp === undefined || eth === undefined || (kind !== 'received' && kind !== 'transmitted')) return [];
+    const ns = names.traceName(e.netns);
+    const to = names.macName(eth.dst);
+    if (kind === 'received' && e.device === 'eth0' && to !== 'broadcast' && to !== `${ns}/eth0`) return [];
+    return [`${ns} ${device(e.device)} ${kind === 'received' ? 'in' : 'out'} ${names.macName(eth.src)}>${to} ${arp.operation} ${arp.senderIp}>${arp.targetIp}`];
+  });
+  const count = (lines: readonly string[]): Map<string, number> => lines.reduce((m, l) => m.set(l, (m.get(l) ?? 0) + 1), new Map<string, number>());
+  const wanted = count(expected);
+  const got = count(actual);
+  return [...new Set([...wanted.keys(), ...got.keys()])]
+    .filter((l) => wanted.get(l) !== got.get(l))
+    .map((l) => ({ where: `ARP ${l}`, expected: wanted.get(l) ?? 0, actual: got.get(l) ?? 0 }));
+}
+
 function connectionText(c: ConnectionView): { readonly head: string; readonly orig: string; readonly reply: string } {
   const end = (t: ConnectionView['original']): string =>
     c.protocol === 'icmp' ? `${t.src} > ${t.dst} icmp type=${t.icmpType} id=${t.icmpId}` : `${t.src}:${t.sport} > ${t.dst}:${t.dport}`;

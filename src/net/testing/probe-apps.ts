@@ -140,7 +140,7 @@ export const probeClient: App = defineApp<ClientState, ClientConfig>({
         if (config.keep) return { ...state, got: '', waiting: false };
         context.close(state.socket);
         // Lets the other side close as well.
-        context.setTimer(200e6, 'leave');
+        context.setTimer(20e6, 'leave');
         return { ...state, got: '', waiting: false };
       }
       case 'stdin': {

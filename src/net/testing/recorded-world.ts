@@ -7,99 +7,11 @@ import { Network } from '../network.ts';
 import { createUserland } from '../socket/userland.ts';
 import type { Kernel } from '../stack/userland.ts';
 import { type Packet, TCP_FIN, TCP_SYN, type TcpHeader } from '../wire/packet.ts';
-import { compareConnections, compareHops, type Difference, type RecordedConnection, type RecordedPacket, Symbols } from './compare-hops.ts';
+import { compareArp, compareConnections, compareHops, type Difference, type RecordedPacket, Symbols } from './compare-hops.ts';
 import { putKubeRules, type ServicePort } from './kube-rules.ts';
 import { type ClientConfig, type Outcome, probeClient, probeServer } from './probe-apps.ts';
+import type { RecordedPod, RecordedResult, RecordedStep, RecordedTrace, RecordedWorld, StepReport } from './recorded-types.ts';
 import { addFlannel, addPod, type FlannelNode, removePod, WorldBuilder } from './world-builder.ts';
-
-interface RecordedPod {
-  readonly name: string;
-  readonly node: string;
-  readonly ip: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly tcp?: readonly number[];
-  readonly udp?: readonly number[];
-}
-interface RecordedService {
-  readonly name: string;
-  readonly namespace: string;
-  readonly clusterIP: string;
-  readonly selector: Readonly<Record<string, string>>;
-  readonly ports: readonly {
-    readonly port: number;
-    readonly targetPort: number;
-    readonly protocol: string;
-    readonly nodePort?: number;
-    readonly name?: string;
-  }[];
-  readonly endpoints?: readonly { readonly ip: string }[];
-}
-interface RecordedPolicy {
-  readonly name: string;
-  readonly podSelector: { readonly matchLabels: Readonly<Record<string, string>> };
-  readonly ingress: readonly {
-    readonly from: readonly { readonly podSelector: { readonly matchLabels: Readonly<Record<string, string>> } }[];
-    readonly ports: readonly { readonly protocol: string; readonly port: number }[];
-  }[];
-}
-interface RecordedStep {
-  readonly type?: string;
-  readonly name?: string;
-  readonly from?: string;
-  readonly to?: string;
-  readonly proto?: 'tcp' | 'udp' | 'icmp';
-  readonly src?: string;
-  readonly ttl?: number;
-  readonly size?: number;
-  readonly sends?: number;
-  readonly pmtudisc?: number;
-  readonly put?: number;
-  readonly get?: number;
-  readonly timeout?: number;
-  readonly keep?: string;
-  readonly reuse?: string;
-  readonly pods?: Readonly<Record<string, { readonly labels: Readonly<Record<string, string>> }>>;
-  readonly pod?: string;
-}
-export interface RecordedWorld {
-  readonly id: string;
-  readonly cluster: {
-    readonly cni: { readonly mode: 'vxlan' | 'host-gw'; readonly mtu?: number; readonly vxlanMtu?: number };
-    readonly nodes: readonly { readonly name: string; readonly ip?: string; readonly podCIDR?: string }[];
-    readonly pods: readonly RecordedPod[];
-    readonly services: readonly RecordedService[];
-    readonly policies?: readonly RecordedPolicy[];
-    readonly externals: readonly { readonly name: string; readonly ip: string; readonly tcp?: readonly number[]; readonly udp?: readonly number[] }[];
-  };
-  readonly steps: readonly RecordedStep[];
-}
-interface RecordedResult {
-  readonly status: string;
-  readonly server?: string;
-  readonly server_saw?: string;
-  readonly received?: number;
-  readonly from?: string;
-  readonly ttl?: number;
-  readonly icmp_error?: { readonly from?: string };
-}
-export interface RecordedTrace {
-  readonly id: string;
-  readonly steps: readonly {
-    readonly type: string;
-    readonly name?: string;
-    readonly result?: RecordedResult;
-    readonly packets?: readonly RecordedPacket[];
-    readonly conntrack?: Readonly<Record<string, readonly RecordedConnection[]>>;
-  }[];
-}
-
-/** One step's verdict, by level: 1 result, 2 hops, 3 connections. */
-export interface StepReport {
-  readonly step: string;
-  readonly result: readonly Difference[];
-  readonly hops: readonly Difference[];
-  readonly connections: readonly Difference[];
-}
 
 const APPS: ReadonlyMap<string, App> = new Map([
   ['probe-server', probeServer],
@@ -110,7 +22,7 @@ const ROUTER = '172.30.1.1';
 /** The recorder waits for less than a first retransmission. */
 const DEFAULT_TIMEOUT_SECONDS = 0.9;
 /** Time for the last packets of a step (FIN and its answers) to arrive. */
-const SETTLE_NS = 0.4e9;
+const SETTLE_NS = 0.06e9;
 const NODE_PREFIX = '172.30.1.';
 
 /** What the recorder's clients ask of their sockets and this engine's programs have no call for: a source address and a TTL for TCP. */
@@ -346,16 +258,14 @@ export class RecordedWorldRun {
     const late = (p: RecordedPacket): boolean => p.label.startsWith('ICMP') && quotedTargets(p).some((ip) => ip !== target && this.#called.has(ip));
     const packets = (recorded.packets ?? []).filter((p) => !late(p));
     this.#called.add(target);
-    const hops = compareHops(symbols, packets, events, {
-      traceName: (netns) => this.traceName(netns),
-      macName: (mac) => this.#macName(mac),
-    });
+    const names = { traceName: (netns: string) => this.traceName(netns), macName: (mac: string) => this.#macName(mac) };
+    const hops = compareHops(symbols, packets, events, names);
     const connections: Difference[] = [];
     for (const [node, expected] of Object.entries(recorded.conntrack ?? {})) {
       const actual = network.connections(`${node}/netns/root`);
       connections.push(...compareConnections(symbols, node, expected, actual, (c) => before.get(node)?.has(keyOf(c)) === true));
     }
-    return { step: step.name ?? '', result, hops, connections };
+    return { step: step.name ?? '', result, hops, connections, arp: compareArp(recorded.arp ?? [], events, names) };
   }
 
   #connectionKeys(node: string): ReadonlySet<string> {

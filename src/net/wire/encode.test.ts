@@ -75,19 +75,35 @@ const base = fc.record({
 
 /** Ports on which a payload has a meaning of its own are left to the cases that mean it. */
 const port = u16.filter((value) => value !== 53 && value !== 4789 && value !== 8472);
-const tcpPacket = fc.tuple(base, port, port, u32, u32, u16, fc.integer({ min: 0, max: 31 }), options, payload).map(([fields, sport, dport, seq, ack, window, flags, opts, data]): Packet => {
-  return { ...blankPacket(), ...fields, protocol: 6, sport, dport, tcp: { flags, seq, ack, window, options: opts }, payload: data };
-});
-const udpPacket = fc.tuple(base, port, port, payload).map(([fields, sport, dport, data]): Packet => ({ ...blankPacket(), ...fields, protocol: 17, sport, dport, payload: data }));
-const dnsPacket = fc
-  .tuple(base, port, dns)
-  .map(([fields, sport, message]): Packet => ({ ...blankPacket(), ...fields, protocol: 17, sport, dport: 53, payload: { bytes: dnsMessageBytes(message), dns: message } }));
+const tcpPacket = fc
+  .tuple(base, port, port, u32, u32, u16, fc.integer({ min: 0, max: 31 }), options, payload)
+  .map(([fields, sport, dport, seq, ack, window, flags, opts, data]): Packet => {
+    return { ...blankPacket(), ...fields, protocol: 6, sport, dport, tcp: { flags, seq, ack, window, options: opts }, payload: data };
+  });
+const udpPacket = fc
+  .tuple(base, port, port, payload)
+  .map(([fields, sport, dport, data]): Packet => ({ ...blankPacket(), ...fields, protocol: 17, sport, dport, payload: data }));
+const dnsPacket = fc.tuple(base, port, dns).map(
+  ([fields, sport, message]): Packet => ({
+    ...blankPacket(),
+    ...fields,
+    protocol: 17,
+    sport,
+    dport: 53,
+    payload: { bytes: dnsMessageBytes(message), dns: message },
+  }),
+);
 const echoPacket = fc
   .tuple(base, fc.constantFrom(0, 8), u16, u16, payload)
   .map(([fields, type, id, sequence, data]): Packet => ({ ...blankPacket(), ...fields, protocol: 1, icmp: { type, code: 0, id, sequence }, payload: data }));
 const errorPacket = fc.tuple(base, tcpPacket, fc.constantFrom([3, 3], [3, 1], [11, 0], [3, 4])).map(([fields, quoted, [type, code]]): Packet => {
   const mtu = type === 3 && code === 4 ? { mtu: 1450 } : {};
-  return { ...blankPacket(), ...fields, protocol: 1, icmp: { type: type as number, code: code as number, id: 0, sequence: 0, ...mtu, quoted: { ...quoted, ethSrc: 0, ethDst: 0 } } };
+  return {
+    ...blankPacket(),
+    ...fields,
+    protocol: 1,
+    icmp: { type: type as number, code: code as number, id: 0, sequence: 0, ...mtu, quoted: { ...quoted, ethSrc: 0, ethDst: 0 } },
+  };
 });
 const arpPacket = fc
   .tuple(base, fc.constantFrom(1 as const, 2 as const), mac, i32, mac, i32)
@@ -216,6 +232,7 @@ describe('UTF-8', () => {
   });
 
   it('refuses overlong and broken sequences', () => {
-    for (const bytes of [[0xc0, 0x80], [0xe0, 0x80, 0x80], [0xed, 0xa0, 0x80], [0xff], [0xe2, 0x82]]) expect(decodeUtf8(Uint8Array.from(bytes))).toBeUndefined();
+    for (const bytes of [[0xc0, 0x80], [0xe0, 0x80, 0x80], [0xed, 0xa0, 0x80], [0xff], [0xe2, 0x82]])
+      expect(decodeUtf8(Uint8Array.from(bytes))).toBeUndefined();
   });
 });

@@ -19,7 +19,12 @@ const tcp = (flags = 2): Packet => ({
 });
 const dns: Packet = { ...blankPacket(), src: ip4('10.244.0.3'), dst: ip4('10.96.0.10'), protocol: 17, sport: 50000, dport: 53, payload: { bytes: 40 } };
 const icmp: Packet = { ...blankPacket(), src: ip4('10.244.0.3'), dst: ip4('10.244.1.4'), protocol: 1, icmp: { type: 8, code: 0, id: 1, sequence: 1 } };
-const arp: Packet = { ...blankPacket(), etherType: 0x0806, ethDst: 0xffffffffffff, arp: { operation: 1, senderMac: 1, senderIp: ip4('10.244.0.3'), targetMac: 0, targetIp: ip4('10.244.0.1') } };
+const arp: Packet = {
+  ...blankPacket(),
+  etherType: 0x0806,
+  ethDst: 0xffffffffffff,
+  arp: { operation: 1, senderMac: 1, senderIp: ip4('10.244.0.3'), targetMac: 0, targetIp: ip4('10.244.0.1') },
+};
 const packets = { tcp: tcp(), dns, icmp, arp };
 
 function passing(text: string): string {
@@ -84,13 +89,43 @@ describe('a capture filter', () => {
   });
 
   it('is parsed or refused, whatever the text', () => {
-    const word = fc.constantFrom('tcp', 'udp', 'and', 'or', 'not', '(', ')', 'host', '10.0.0.1', 'port', '80', 'src', 'dst', '[', ']', '&', '!=', '13', 'net', '!', 'len', '<', 'broadcast');
+    const word = fc.constantFrom(
+      'tcp',
+      'udp',
+      'and',
+      'or',
+      'not',
+      '(',
+      ')',
+      'host',
+      '10.0.0.1',
+      'port',
+      '80',
+      'src',
+      'dst',
+      '[',
+      ']',
+      '&',
+      '!=',
+      '13',
+      'net',
+      '!',
+      'len',
+      '<',
+      'broadcast',
+    );
     fc.assert(
-      fc.property(fc.oneof(fc.array(word, { maxLength: 14 }).map((words) => words.join(' ')), fc.string({ maxLength: 40 })), (text) => {
-        const result = parseFilter(text);
-        if (result.ok) for (const packet of Object.values(packets)) expect(typeof matchesFilter(result.filter, packet)).toBe('boolean');
-        else expect(result.message).not.toBe('');
-      }),
+      fc.property(
+        fc.oneof(
+          fc.array(word, { maxLength: 14 }).map((words) => words.join(' ')),
+          fc.string({ maxLength: 40 }),
+        ),
+        (text) => {
+          const result = parseFilter(text);
+          if (result.ok) for (const packet of Object.values(packets)) expect(typeof matchesFilter(result.filter, packet)).toBe('boolean');
+          else expect(result.message).not.toBe('');
+        },
+      ),
       { numRuns: 300 },
     );
   });

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { ip4 } from '../addr/ip4.ts';
 import { mac } from '../addr/mac.ts';
 import { decodeFrame } from './decode.ts';
-import type { DnsMessage } from './dns-message.ts';
 import { dnsMessageBytes } from './dns-codec.ts';
+import type { DnsMessage } from './dns-message.ts';
 import { blankPacket } from './new-packet.ts';
 import type { Packet, TcpOptions } from './packet.ts';
 import { newTcpdumpState, type TcpdumpFrame, type TcpdumpOptions, tcpdumpLines } from './tcpdump.ts';
@@ -66,7 +66,9 @@ describe('tcpdump', () => {
     expect(line(tcp({ flags: 24, seq: 101, ack: 0, text: 'GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n' }))).toBe(
       'IP 10.244.1.2.40230 > 10.244.1.3.8080: Flags [P.], seq 1:35, ack 1, win 64240, length 34: HTTP: GET /nothing HTTP/1.1\n',
     );
-    expect(line(tcp({ ...back, flags: 24, seq: 0, ack: 135, text: 'HTTP/1.0 404 File not found\r\n\r\n' }))).toContain('seq 1:32, ack 35, win 64240, length 31: HTTP: HTTP/1.0 404 File not found\n');
+    expect(line(tcp({ ...back, flags: 24, seq: 0, ack: 135, text: 'HTTP/1.0 404 File not found\r\n\r\n' }))).toContain(
+      'seq 1:32, ack 35, win 64240, length 31: HTTP: HTTP/1.0 404 File not found\n',
+    );
     expect(line(tcp({ ...back, flags: 24, seq: 31, ack: 135, text: '<!DOCTYPE HTML>' }))).toContain('length 15: HTTP\n');
     expect(line(tcp({ flags: 17, seq: 135, ack: 46 }))).toContain('Flags [F.], seq 35, ack 47');
   });
@@ -90,7 +92,9 @@ describe('tcpdump', () => {
     packet.arp = { operation: 1, senderMac: packet.ethSrc, senderIp: ip4('10.244.1.2'), targetMac: 0, targetIp: ip4('10.244.1.3') };
     const plain = { ...NN, time: 'none' } as const;
     expect(tcpdumpLines(at(packet), plain, newTcpdumpState())).toBe('ARP, Request who-has 10.244.1.3 tell 10.244.1.2, length 28\n');
-    expect(tcpdumpLines(at(packet), { ...plain, verbosity: 1 }, newTcpdumpState())).toBe('ARP, Ethernet (len 6), IPv4 (len 4), Request who-has 10.244.1.3 tell 10.244.1.2, length 28\n');
+    expect(tcpdumpLines(at(packet), { ...plain, verbosity: 1 }, newTcpdumpState())).toBe(
+      'ARP, Ethernet (len 6), IPv4 (len 4), Request who-has 10.244.1.3 tell 10.244.1.2, length 28\n',
+    );
     expect(tcpdumpLines(at(packet), { ...plain, link: true }, newTcpdumpState())).toBe(
       'ee:72:24:82:82:5b > ff:ff:ff:ff:ff:ff, ethertype ARP (0x0806), length 42: Request who-has 10.244.1.3 tell 10.244.1.2, length 28\n',
     );
@@ -113,7 +117,9 @@ describe('tcpdump', () => {
     packet.ipId = 25296;
     packet.protocol = 1;
     packet.icmp = { type: 3, code: 3, id: 0, sequence: 0, quoted: inner };
-    expect(tcpdumpLines(at(packet), { ...NN, time: 'none' }, newTcpdumpState())).toBe('IP 10.244.1.3 > 10.244.1.2: ICMP 10.244.1.3 udp port 33434 unreachable, length 68\n');
+    expect(tcpdumpLines(at(packet), { ...NN, time: 'none' }, newTcpdumpState())).toBe(
+      'IP 10.244.1.3 > 10.244.1.2: ICMP 10.244.1.3 udp port 33434 unreachable, length 68\n',
+    );
     expect(tcpdumpLines(at(packet), { ...NN, time: 'none', verbosity: 1 }, newTcpdumpState())).toBe(
       'IP (tos 0xc0, ttl 64, id 25296, offset 0, flags [none], proto ICMP (1), length 88)\n    10.244.1.3 > 10.244.1.2: ICMP 10.244.1.3 udp port 33434 unreachable, length 68\n' +
         '\tIP (tos 0x0, ttl 1, id 4585, offset 0, flags [none], proto UDP (17), length 60)\n    10.244.1.2.41666 > 10.244.1.3.33434: UDP, length 32\n',
@@ -154,7 +160,9 @@ describe('tcpdump', () => {
     };
     expect(line(answer, 0)).toContain(': 57138*- 1/0/0 A 10.96.0.1 (106)\n');
     expect(line(answer, 1)).toContain(': 57138*- 1/0/0 kubernetes.default.svc.cluster.local. [30s] A 10.96.0.1 (106)\n');
-    expect(line(answer, 2)).toContain(': [udp sum ok] 57138*- q: A? kubernetes.default.svc.cluster.local. 1/0/0 kubernetes.default.svc.cluster.local. [30s] A 10.96.0.1 (106)\n');
+    expect(line(answer, 2)).toContain(
+      ': [udp sum ok] 57138*- q: A? kubernetes.default.svc.cluster.local. 1/0/0 kubernetes.default.svc.cluster.local. [30s] A 10.96.0.1 (106)\n',
+    );
     const none: DnsMessage = {
       ...answer,
       rcode: 'NXDOMAIN',
@@ -229,7 +237,12 @@ describe.skipIf(!present)("the real tcpdump's text for a real capture (skipped w
     }
     expect(frames).toBeGreaterThan(150);
     // Text and file come from two captures of one session: clocks differ by a microsecond here and there, and packets in flight at once may swap.
-    const lines = (all: string) => all.split('\n').filter((line) => line !== '' && !/IP6|IGMP|igmp/.test(line)).map((line) => line.replace(/^\d\d:\d\d:\d\d\.\d{6} /, '')).sort();
+    const lines = (all: string) =>
+      all
+        .split('\n')
+        .filter((line) => line !== '' && !/IP6|IGMP|igmp/.test(line))
+        .map((line) => line.replace(/^\d\d:\d\d:\d\d\.\d{6} /, ''))
+        .sort();
     expect(lines(text)).toEqual(lines(expected));
   });
 });

@@ -5,7 +5,7 @@ import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useStat
 import { readPalette, watchPalette } from '../theme/theme.ts';
 import { CanvasControls } from './CanvasControls.tsx';
 import styles from './canvas.module.css';
-import { chooseScene, fitView, type Margins, MIN_ZOOM, type Shape, type Size } from './choose-layout.ts';
+import { fitView, type Margins, MIN_ZOOM, type Size } from './choose-layout.ts';
 import type { CanvasProps } from './contract.ts';
 import { fitTexts } from './fit-texts.ts';
 import { type FlowNode, flowOf, type GripNode, isMovable, itemIdOfGrip, type SceneNode, type WireEdge } from './flow.ts';
@@ -16,8 +16,8 @@ import { Overlay } from './overlay.ts';
 import { PolicyPanel } from './PolicyPanel.tsx';
 import { policyPicture, reachOf } from './policy.ts';
 import { PaintedShapes } from './Shapes.tsx';
-import type { Item, Scene } from './scene.ts';
-import { assignSlots, noSlots, type Slots } from './slots.ts';
+import type { Item } from './scene.ts';
+import { useScene, useSize } from './use-scene.ts';
 
 /** Below there is room for the line that says what happens. */
 const margins: Margins = { top: 18, right: 18, bottom: 58, left: 18 };
@@ -51,44 +51,6 @@ const edgeTypes = { wire: WirePath };
 
 const clampOffset = (value: number) => Math.max(-MAX_OFFSET, Math.min(MAX_OFFSET, Math.round(value)));
 const reducedMotion = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
-
-function useSize(element: React.RefObject<HTMLElement | null>): Size {
-  const [size, setSize] = useState<Size>({ width: 0, height: 0 });
-  useLayoutEffect(() => {
-    const target = element.current;
-    if (target === null) return;
-    const measure = () =>
-      setSize((before) =>
-        before.width === target.clientWidth && before.height === target.clientHeight ? before : { width: target.clientWidth, height: target.clientHeight },
-      );
-    measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(target);
-    return () => observer.disconnect();
-  }, [element]);
-  return size;
-}
-
-/** The scene for what is shown; slots and shape are remembered, so that an edit moves nothing else. */
-function useScene(topology: CanvasProps['topology'], positions: CanvasProps['positions'], size: Size): Scene {
-  const slots = useRef<Slots>(noSlots);
-  const shape = useRef<Shape | undefined>(undefined);
-  const slotsNow = useMemo(() => {
-    slots.current = assignSlots(topology, slots.current);
-    return slots.current;
-  }, [topology]);
-  return useMemo(() => {
-    const chosen = chooseScene(
-      topology,
-      { slots: slotsNow, positions },
-      size.width === 0 ? { width: 900, height: 640 } : size,
-      margins,
-      size.width === 0 ? undefined : shape.current,
-    );
-    if (size.width > 0) shape.current = chosen.shape;
-    return chosen.scene;
-  }, [topology, slotsNow, positions, size]);
-}
 
 /** Hands React Flow's viewport to the overlay in the very commit that moves the boxes. */
 function OverlaySync({
@@ -128,7 +90,7 @@ function CanvasInside({ topology, lens, playback, positions, selection, embedded
   const [drag, setDrag] = useState<{ readonly id: string; readonly offset: readonly [number, number] } | undefined>(undefined);
   const dragStart = useRef<{ x: number; y: number; offset: readonly [number, number] } | undefined>(undefined);
   const placed = useMemo(() => (drag === undefined ? positions : { ...positions, [drag.id]: drag.offset }), [positions, drag]);
-  const scene = useScene(topology, placed, size);
+  const scene = useScene(topology, placed, size, margins);
   const { nodes, edges } = useMemo(() => flowOf(scene), [scene]);
   const [overlay, setOverlay] = useState<Overlay | undefined>(undefined);
   const [focused, setFocused] = useState<string | undefined>(undefined);
@@ -151,12 +113,14 @@ function CanvasInside({ topology, lens, playback, positions, selection, embedded
     };
     const stopWatching = watchPalette(repaint);
     const stopPlayback = playback.subscribe(() => made.draw());
-    // Labels are drawn with the real face as soon as it is there.
-    void document.fonts?.ready.then(() => {
+    // Letters are drawn and measured anew with the real face as soon as it is there.
+    const onFonts = () => {
       repaint();
       if (drawing.current !== null) fitTexts(drawing.current);
-    });
+    };
+    document.fonts?.addEventListener('loadingdone', onFonts);
     return () => {
+      document.fonts?.removeEventListener('loadingdone', onFonts);
       stopWatching();
       stopPlayback();
       setOverlay(undefined);

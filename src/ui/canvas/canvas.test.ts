@@ -53,7 +53,8 @@ describe('pointing at the scene', () => {
   it('finds the topmost box, a wire near the pointer, and the room below all', () => {
     for (const item of scene.items) {
       const hit = hitTest(scene, centre(item.rect));
-      if (item.kind === 'pill' || item.kind === 'bar' || item.kind === 'chip' || item.kind === 'service') expect(hit?.kind === 'item' && hit.item.id).toBe(item.id);
+      if (item.kind === 'pill' || item.kind === 'bar' || item.kind === 'chip' || item.kind === 'service')
+        expect(hit?.kind === 'item' && hit.item.id).toBe(item.id);
     }
     const veth = scene.wires.find((wire) => wire.kind === 'veth');
     const [a, b] = veth?.points ?? [];
@@ -130,7 +131,12 @@ describe('React Flow', () => {
   });
 
   it('gets few nodes for a large cluster: pods are tiles', () => {
-    const topology = makeTopology(Array.from({ length: 50 }, (_, host) => ({ name: `n${host}`, pods: Array.from({ length: 60 }, (__, i) => ({ name: `p${i}`, ip: '10.244.0.2', app: 'x' })) })));
+    const topology = makeTopology(
+      Array.from({ length: 50 }, (_, host) => ({
+        name: `n${host}`,
+        pods: Array.from({ length: 60 }, (__, i) => ({ name: `p${i}`, ip: '10.244.0.2', app: 'x' })),
+      })),
+    );
     const large = buildScene(topology, { density: 'full', direction: 'row', slots: assignSlots(topology) });
     expect(flowOf(large).nodes.length).toBeLessThan(300);
   });
@@ -165,7 +171,15 @@ describe('the Policy lens', () => {
     expect(picture.sentence).toContain('flannel does not enforce NetworkPolicy');
     expect(picture.open).toBe(30);
     expect(picture.pairs).toBe(30);
-    const topology = makeTopology([{ name: 'n0', pods: [{ name: 'a', ip: '10.244.0.2', app: 'x' }, { name: 'b', ip: '', app: 'x' }] }]);
+    const topology = makeTopology([
+      {
+        name: 'n0',
+        pods: [
+          { name: 'a', ip: '10.244.0.2', app: 'x' },
+          { name: 'b', ip: '', app: 'x' },
+        ],
+      },
+    ]);
     const partial = policyPicture(topology);
     expect(partial.open).toBe(0);
     expect(partial.sentence).toContain('1 pod has no address yet');

@@ -1,6 +1,6 @@
 /** Packets on the scene: for each hop where its packet stands and the way it came, and who is on the way at a moment. Computed when asked for. */
 import type { HopView } from '../../world/views.ts';
-import { eyeTimes, isEnd, nextHops } from '../state/eye-time.ts';
+import { eyeTimes, isEnd, nextHops, onWires } from '../state/eye-time.ts';
 import { findPlace, type Point, type Scene } from './scene.ts';
 import { pointOn, type Track, trackOf, wayBetween } from './ways.ts';
 
@@ -17,6 +17,14 @@ export interface Traveller {
   alpha: number;
 }
 
+/** Where the playhead is, in hops and in virtual time; `moving` is the part of the present interval's flight. */
+interface Moment {
+  readonly now: number;
+  readonly index: number;
+  readonly moving: number;
+  readonly timeNs: number;
+}
+
 /** Hops after its end during which a packet stays visible: a delivery vanishes soon, a drop stays for a while. */
 const DELIVERED_FADE = 1;
 const DROPPED_FADE = 6;
@@ -31,6 +39,7 @@ export class Journey {
   readonly #next: Int32Array;
   readonly #previous: Int32Array;
   readonly #rests: Float64Array;
+  readonly #together: Uint8Array;
   readonly #anchors: (Point | null | undefined)[];
   readonly #tracks: (Track | null | undefined)[];
   /** Packet id to its last hop at or before `#activeAt`, for packets that are to be drawn. */
@@ -46,6 +55,7 @@ export class Journey {
       if (to >= 0) this.#previous[to] = from;
     });
     this.#rests = eyeTimes(hops, this.#next).rests;
+    this.#together = onWires(hops, this.#next);
     this.#anchors = new Array(hops.length).fill(undefined);
     this.#tracks = new Array(hops.length).fill(undefined);
   }
@@ -142,23 +152,31 @@ export class Journey {
   travellers(position: { readonly index: number; readonly fraction: number }, draw: (traveller: Traveller) => void): void {
     const index = Math.min(position.index, this.hops.length - 1);
     this.#follow(index);
-    const now = index + position.fraction;
+    const moment = this.#momentAt(index, position.fraction);
     const one: Traveller = { hop: 0, to: -1, x: 0, y: 0, angle: 0, alpha: 1 };
-    const front = position.fraction > 0 ? this.hops[index + 1]?.event.packetId : this.hops[index]?.event.packetId;
+    const front = moment.moving > 0 ? this.hops[index + 1]?.event.packetId : this.hops[index]?.event.packetId;
     let last = -1;
     for (const [packet, hop] of this.#active) {
       const to = this.#next[hop] as number;
-      if (to < 0 && now - hop >= this.#fade(hop)) {
+      if (to < 0 && moment.now - hop >= this.#fade(hop)) {
         this.#active.delete(packet);
         continue;
       }
       if (packet === front) last = hop;
-      else this.#show(one, hop, to, now, draw);
+      else this.#show(one, hop, to, moment, draw);
     }
-    if (last >= 0) this.#show(one, last, this.#next[last] as number, now, draw);
+    if (last >= 0) this.#show(one, last, this.#next[last] as number, moment, draw);
   }
 
-  #show(one: Traveller, hop: number, to: number, now: number, draw: (traveller: Traveller) => void): void {
+  #momentAt(index: number, fraction: number): Moment {
+    const rest = this.#rests[index + 1] ?? 0;
+    const moving = rest >= 1 ? 0 : Math.max(0, (fraction - rest) / (1 - rest));
+    const before = this.hops[index]?.event.timeNs ?? 0;
+    const after = this.hops[index + 1]?.event.timeNs ?? before;
+    return { now: index + fraction, index, moving, timeNs: before + (after - before) * moving };
+  }
+
+  #show(one: Traveller, hop: number, to: number, moment: Moment, draw: (traveller: Traveller) => void): void {
     const anchor = this.anchor(hop);
     if (anchor === undefined) return;
     one.hop = hop;
@@ -166,12 +184,12 @@ export class Journey {
     one.x = anchor.x;
     one.y = anchor.y;
     one.angle = 0;
-    one.alpha = to >= 0 || !isEnd(this.hops[hop] as HopView) ? 1 : Math.max(0, 1 - (now - hop) / this.#fade(hop));
+    one.alpha = to >= 0 || !isEnd(this.hops[hop] as HopView) ? 1 : Math.max(0, 1 - (moment.now - hop) / this.#fade(hop));
     const rest = this.rest(hop);
     let away = 0;
     if (to >= 0) {
       const track = this.track(to);
-      away = ease(this.#part(hop, to, now));
+      away = ease(this.#part(hop, to, moment));
       if (track !== undefined && away > 0) pointOn(track, away, one);
       if (away === 0) one.to = -1;
     }
@@ -181,9 +199,16 @@ export class Journey {
     draw(one);
   }
 
-  /** How far on its way (0..1): between two neighbouring hops it first rests; a packet that waits for ARP leaves when the last moment has come. */
-  #part(hop: number, to: number, now: number): number {
-    const start = to - hop === 1 || this.hops[hop]?.event.step.kind === 'queued' ? to - 1 + (this.#rests[to] as number) : hop;
-    return Math.max(0, Math.min(1, (now - start) / Math.max(1e-6, to - start)));
+  /**
+   * How far on its way (0..1). While virtual time passes all that are on a wire move together, each as its own time on the wire says; what takes no time,
+   * and what waits for ARP, moves when its turn has come.
+   */
+  #part(hop: number, to: number, moment: Moment): number {
+    if (this.#together[hop] === 1) {
+      const start = this.hops[hop]?.event.timeNs ?? 0;
+      const end = this.hops[to]?.event.timeNs ?? start;
+      return Math.max(0, Math.min(1, (moment.timeNs - start) / (end - start)));
+    }
+    return to === moment.index + 1 ? moment.moving : 0;
   }
 }

@@ -74,8 +74,9 @@ function bows(draft: Draft, plan: Plan, ends: readonly End[], vni: number, text:
     ends.slice(i + 1).forEach((b, distance) => {
       const bowDepth = depth + distance * 22;
       const middle = (a.rect.x + b.rect.x + a.rect.w) / 2;
-      // On the tube itself, as on a map.
-      const y = (a.rect.y + b.rect.y) / 2 + a.rect.h + bowDepth * 0.75;
+      // On the tube itself, as on a map: the curve's own middle.
+      const [startY, endY] = [a.rect.y + a.rect.h, b.rect.y + b.rect.h];
+      const y = (startY + endY) / 8 + 0.75 * (Math.max(startY, endY) + bowDepth);
       draft.wires.push(bow(a, b, vni, bowDepth, i === 0 && distance === 0 ? { text, at: { x: middle, y }, anchor: 'middle' } : undefined));
     });
   });

@@ -6,7 +6,10 @@ import { assignSlots, noSlots } from './slots.ts';
 import { articleTopology, makeTopology, type NodeSpec, podId } from './testing/article.ts';
 
 const nodesOf = (counts: readonly number[]): NodeSpec[] =>
-  counts.map((pods, host) => ({ name: `n${host}`, pods: Array.from({ length: pods }, (_, i) => ({ name: `p${i}`, ip: `10.244.${host}.${i + 2}`, app: 'nginx' })) }));
+  counts.map((pods, host) => ({
+    name: `n${host}`,
+    pods: Array.from({ length: pods }, (_, i) => ({ name: `p${i}`, ip: `10.244.${host}.${i + 2}`, app: 'nginx' })),
+  }));
 
 const counts = fc.array(fc.integer({ min: 0, max: 30 }), { minLength: 1, maxLength: 9 });
 const density = fc.constantFrom<'full' | 'compact'>('full', 'compact');

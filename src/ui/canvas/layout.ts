@@ -2,11 +2,12 @@
 import type { Topology } from '../../world/views.ts';
 import { type Draft, type Frame, newDraft } from './draft.ts';
 import { layoutOutside } from './layout-outside.ts';
-import { chipRowsNeeded, layoutRoom, type RoomInput, roomHeight, rowsNeeded } from './layout-room.ts';
+import { layoutRoom } from './layout-room.ts';
 import { layoutServices } from './layout-services.ts';
 import { layoutTunnels } from './layout-tunnels.ts';
 import { compactMetrics, fullMetrics, type Metrics, roomWidth } from './metrics.ts';
 import type { Plan, RowPlan } from './plan.ts';
+import { chipRowsNeeded, type RoomInput, roomHeight, rowsNeeded } from './room-plan.ts';
 import { type Item, type Scene, unite } from './scene.ts';
 import { assignSlots, type Slots } from './slots.ts';
 
@@ -72,7 +73,12 @@ function roomInputs(topology: Topology, slots: Slots, show: ReadonlySet<string> 
 
 function makePlan(inputs: readonly RoomInput[], m: Metrics, options: LayoutOptions, tunnels: number): Plan {
   const direction = options.direction === 'column' && inputs.length === 2 ? 'column' : 'row';
-  const perRow = direction === 'column' ? 1 : inputs.length <= MAX_IN_ROW ? Math.max(1, inputs.length) : Math.ceil(Math.sqrt(2.2 * inputs.length));
+  const perRow =
+    direction === 'column'
+      ? 1
+      : inputs.length <= MAX_IN_ROW
+        ? Math.max(1, inputs.length)
+        : Math.ceil(Math.sqrt((inputs.some((input) => input.tiles) ? 3.2 : 2.2) * inputs.length));
   const zoneH = direction === 'column' ? 34 : m.tunnelH + (tunnels > 2 ? 16 : 0);
   const positions = options.positions ?? {};
   const offset = (id: string): readonly [number, number] => (Object.hasOwn(positions, id) ? (positions[id] ?? [0, 0]) : [0, 0]);

@@ -40,7 +40,6 @@ const MIN_CAPSULE_SCALE = 1;
 const MAX_CAPSULE_SCALE = 1.5;
 
 interface Life {
-  readonly first: number;
   /** Hop index to the drawn way that leads to it. */
   readonly ways: ReadonlyMap<number, Path2D>;
   readonly ends: readonly string[];
@@ -78,7 +77,8 @@ export class Overlay {
   #atlas: SpriteAtlas | undefined;
   #atlasScale = 0;
   #capsules: (Capsule | undefined)[] = [];
-  #life: Life | undefined;
+  /** By hop index: all hops of a packet share one. */
+  #lives: (Life | undefined)[] = [];
   #ending: { readonly hop: number; readonly service: string; readonly pod: string } | undefined;
 
   constructor(canvas: HTMLCanvasElement, playback: PlaybackSource, palette: Palette, fonts: Fonts) {
@@ -94,7 +94,6 @@ export class Overlay {
   setScene(scene: Scene): void {
     this.#scene = scene;
     this.#journey = undefined;
-    this.#life = undefined;
   }
 
   setPlayback(playback: PlaybackSource): void {
@@ -130,7 +129,7 @@ export class Overlay {
     if (this.#journey === undefined || this.#journey.hops !== hops) {
       this.#journey = new Journey(scene, hops);
       this.#capsules = new Array(hops.length).fill(undefined);
-      this.#life = undefined;
+      this.#lives = new Array(hops.length).fill(undefined);
       this.#ending = undefined;
     }
     return this.#journey;
@@ -162,7 +161,8 @@ export class Overlay {
   }
 
   #lifeOf(journey: Journey, index: number): Life {
-    if (this.#life?.ways.has(index) === true || this.#life?.first === index) return this.#life;
+    const known = this.#lives[index];
+    if (known !== undefined) return known;
     const life = journey.lifeOf(index);
     const ways = new Map<number, Path2D>();
     for (const hop of life) {
@@ -175,8 +175,9 @@ export class Overlay {
       return layers.flatMap((layer) => (layer.protocol === 'ipv4' ? [layer.src, layer.dst] : []));
     });
     const items = [...new Set(ends.map((ip) => journey.scene.itemByIp.get(ip)).filter((id) => id !== undefined))];
-    this.#life = { first: life[0] ?? index, ways, ends: items, behind: this.#behind(journey, life, items) };
-    return this.#life;
+    const made: Life = { ways, ends: items, behind: this.#behind(journey, life, items) };
+    for (const hop of life) this.#lives[hop] = made;
+    return made;
   }
 
   #behind(journey: Journey, life: readonly number[], ends: readonly string[]): Path2D {

@@ -48,7 +48,7 @@ function roomHead(item: RoomItem): Shape {
   return group([
     text(x + 15, headY, shortName(item.title, 22), { size: 14, weight: 700, lod: 'nm', halo: 'room' }),
     text(x + 15, headY + 2, shortName(item.title, 16), { size: 12, weight: 700, lod: 'l', halo: 'room' }),
-    text(x + w / 2, y + h / 2, shortName(item.title, 14), { size: 11, weight: 700, lod: 'f', anchor: 'middle', centred: true }),
+    text(x + w / 2, y + h * 0.42, shortName(item.title, 14), { size: 11, weight: 700, lod: 'f', anchor: 'middle', centred: true, fit: w - 8 }),
     text(x + w - 15, headY, state, { mono: true, size: 11, fill: item.ready ? 'mute' : 'drop', anchor: 'end', lod: 'nm', halo: 'room' }),
   ]);
 }

@@ -1,7 +1,7 @@
 /** What the parts of the layout agree on: which rooms stand in which row, and where. */
 import type { Frame } from './draft.ts';
-import type { RoomInput } from './layout-room.ts';
 import type { Metrics } from './metrics.ts';
+import type { RoomInput } from './room-plan.ts';
 
 /** A row of rooms: its lower edge and the height of its roofs. */
 export interface RowPlan {

@@ -31,7 +31,16 @@ function elementsOf(xml: string): string[] {
   return names;
 }
 
-const hostile = ['<script>alert(1)</script>', '"><img src=x onerror=alert(1)>', "' onload='alert(1)", '</text></svg><script>1</script>', '&lt;b&gt;', ']]>', '\u0000\u0008\ufffe', 'x\u202Ey'];
+const hostile = [
+  '<script>alert(1)</script>',
+  '"><img src=x onerror=alert(1)>',
+  "' onload='alert(1)",
+  '</text></svg><script>1</script>',
+  '&lt;b&gt;',
+  ']]>',
+  '\u0000\u0008\ufffe',
+  'x\u202Ey',
+];
 
 describe('the SVG of a cluster', () => {
   it('is well-formed and made of shapes and words only', () => {
@@ -98,9 +107,11 @@ describe('the colours', () => {
     };
     for (const palette of Object.values(palettes)) {
       for (const ink of ['ink', 'mute', 'l2', 'l3', 'l4', 'l7', 'tun', 'drop'] as const) {
-        for (const ground of ['bg', 'panel', 'room'] as const) expect(contrast(palette[ink], palette[ground]), `${ink} on ${ground}`).toBeGreaterThanOrEqual(4.5);
+        for (const ground of ['bg', 'panel', 'room'] as const)
+          expect(contrast(palette[ink], palette[ground]), `${ink} on ${ground}`).toBeGreaterThanOrEqual(4.5);
       }
-      for (const ground of ['l3', 'l4', 'l7', 'tun', 'drop'] as const) expect(contrast(palette['on-fill'], palette[ground]), `on-fill on ${ground}`).toBeGreaterThanOrEqual(4.5);
+      for (const ground of ['l3', 'l4', 'l7', 'tun', 'drop'] as const)
+        expect(contrast(palette['on-fill'], palette[ground]), `on-fill on ${ground}`).toBeGreaterThanOrEqual(4.5);
     }
   });
 });

@@ -67,7 +67,7 @@ function MonacoHost({
           dark: initial.current.dark,
           readOnly: initial.current.readOnly,
           onChange: (path, text) => {
-            const problem = playground.setText(path, text);
+            const problem = playground.edits.setText(path, text);
             if (problem !== undefined) playground.notify(problem, 'problem');
           },
           onCursor: (path, offset) => {
@@ -149,7 +149,7 @@ function PlainField() {
       autoCorrect="off"
       wrap="off"
       onChange={(event) => {
-        const problem = playground.setText(openFile, event.target.value);
+        const problem = playground.edits.setText(openFile, event.target.value);
         if (problem !== undefined) playground.notify(problem, 'problem');
       }}
       onKeyDown={(event) => event.stopPropagation()}

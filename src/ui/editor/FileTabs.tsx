@@ -66,7 +66,7 @@ export function FileTabs() {
   };
   const done = (name: string | undefined) => {
     const from = naming?.from;
-    const problem = name === undefined ? undefined : from === undefined ? playground.addFile(name) : playground.renameFile(from, name);
+    const problem = name === undefined ? undefined : from === undefined ? playground.edits.addFile(name) : playground.edits.renameFile(from, name);
     if (problem === undefined) setNaming(undefined);
     return problem;
   };
@@ -109,7 +109,7 @@ export function FileTabs() {
         items={[
           { label: 'New file …', disabled: !writable, onPick: () => setNaming({ from: undefined }) },
           { label: 'Rename …', detail: open, disabled: !writable || open === '', onPick: () => setNaming({ from: open }) },
-          { label: 'Remove', detail: open, disabled: !writable || open === '', onPick: () => playground.removeFile(open) },
+          { label: 'Remove', detail: open, disabled: !writable || open === '', onPick: () => playground.edits.removeFile(open) },
         ]}
       >
         <Icon name="more" size={16} />

@@ -22,7 +22,9 @@ describe('the parameters of an embed', () => {
   });
 
   it('are read in any case, the first of a name wins, unknown ones are ignored', () => {
-    expect(parseEmbedParameters('?THEME=Dark&lens=services&step=4&speed=0.5&autoplay=1&loop=1&controls=min&caption=A%20%3Cb%3E&focus=pod/client&theme=light&x=y')).toMatchObject({
+    expect(
+      parseEmbedParameters('?THEME=Dark&lens=services&step=4&speed=0.5&autoplay=1&loop=1&controls=min&caption=A%20%3Cb%3E&focus=pod/client&theme=light&x=y'),
+    ).toMatchObject({
       theme: 'dark',
       lens: 'services',
       step: 4,
@@ -36,7 +38,14 @@ describe('the parameters of an embed', () => {
   });
 
   it('become the default where they are odd', () => {
-    expect(parseEmbedParameters('?theme=pink&step=-3&speed=abc&controls=all&view=yaml&autoplay=yes')).toMatchObject({ theme: 'auto', step: undefined, speed: 1, controls: 'full', view: 'graph', autoplay: false });
+    expect(parseEmbedParameters('?theme=pink&step=-3&speed=abc&controls=all&view=yaml&autoplay=yes')).toMatchObject({
+      theme: 'auto',
+      step: undefined,
+      speed: 1,
+      controls: 'full',
+      view: 'graph',
+      autoplay: false,
+    });
     expect(parseEmbedParameters('?speed=99').speed).toBe(4);
     expect(parseEmbedParameters(`?caption=${'x'.repeat(9_000)}`).caption.length).toBeLessThanOrEqual(200);
   });

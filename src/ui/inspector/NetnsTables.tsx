@@ -1,6 +1,7 @@
 /** The tables of one netns at one moment: what `ip`, `bridge`, `conntrack`, `ss` and `iptables` would show there. */
 import { type ReactNode, useState } from 'react';
 import type { LinkTarget, NetnsInspection } from '../../world/views.ts';
+import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { withKeys } from '../shell/with-keys.ts';
 import styles from './Inspector.module.css';
 
@@ -10,7 +11,7 @@ const MAX_ROWS = 400;
 function Table({ head, rows, empty }: { readonly head: readonly string[]; readonly rows: readonly (readonly (string | number)[])[]; readonly empty: string }) {
   if (rows.length === 0) return <p className={styles.none}>{empty}</p>;
   return (
-    <div className={styles.tableScroll}>
+    <ScrollRegion className={styles.tableScroll} label={head[0] ?? 'Table'}>
       <table className={styles.tableText}>
         <thead>
           <tr>
@@ -32,7 +33,7 @@ function Table({ head, rows, empty }: { readonly head: readonly string[]; readon
         </tbody>
       </table>
       {rows.length > MAX_ROWS ? <p className={styles.none}>… and {rows.length - MAX_ROWS} more</p> : null}
-    </div>
+    </ScrollRegion>
   );
 }
 

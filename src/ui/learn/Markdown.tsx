@@ -54,7 +54,7 @@ function Element({ token, depth }: { readonly token: Token; readonly depth: numb
     case 'table': {
       const table = token as Tokens.Table;
       return (
-        <div className={styles.tableScroll}>
+        <ScrollRegion className={styles.tableScroll} label="Table">
           <table>
             <thead>
               <tr>
@@ -75,7 +75,7 @@ function Element({ token, depth }: { readonly token: Token; readonly depth: numb
               ))}
             </tbody>
           </table>
-        </div>
+        </ScrollRegion>
       );
     }
     case 'strong':

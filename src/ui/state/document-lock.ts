@@ -8,7 +8,7 @@ export interface DocumentLock {
 
 /** `onChange(true)` when this tab may write. Without Web Locks every tab may, and the revision check alone guards. */
 export function claimDocument(documentId: string, onChange: (writable: boolean) => void): DocumentLock {
-  if (!('locks' in navigator)) {
+  if (typeof navigator === 'undefined' || !('locks' in navigator)) {
     onChange(true);
     return { takeOver: () => undefined, release: () => undefined };
   }

@@ -49,6 +49,15 @@ export function nextHops(hops: readonly HopView[]): Int32Array {
   return next;
 }
 
+/** 1 for hops after which the packet travels while virtual time passes and others' hops happen: it moves all the while, not only when its turn has come. */
+export function onWires(hops: readonly HopView[], next: Int32Array): Uint8Array {
+  return Uint8Array.from(next, (to, from) => {
+    const hop = hops[from];
+    const then = hops[to];
+    return hop !== undefined && then !== undefined && to - from > 1 && hop.event.step.kind !== 'queued' && then.event.timeNs > hop.event.timeNs ? 1 : 0;
+  });
+}
+
 export interface EyeTimes {
   /** `times[i]` is the viewer time in ms from hop i-1 to hop i, above 0. */
   readonly times: Float64Array;
@@ -63,8 +72,9 @@ export function eyeTimes(hops: readonly HopView[], next: Int32Array = nextHops(h
   const times = new Float64Array(hops.length);
   const rests = new Float64Array(hops.length);
   const change = new Int32Array(hops.length + 1);
-  next.forEach((to, from) => {
-    if (to < 0 || hops[from]?.event.step.kind === 'queued') return;
+  onWires(hops, next).forEach((together, from) => {
+    const to = next[from] as number;
+    if (together === 0) return;
     change[from + 1] = (change[from + 1] as number) + 1;
     change[to + 1] = (change[to + 1] as number) - 1;
   });

@@ -1,12 +1,12 @@
 /** The page's model: one worker client, one document, their stores, and everything a person can do to them. */
 import type { PlaygroundClient } from '../../worker/protocol.ts';
-import type { DocumentFile, WorldDocument } from '../../world/document.ts';
+import type { WorldDocument } from '../../world/document.ts';
 import type { Inspection, LinkTarget, WorldUpdate } from '../../world/views.ts';
 import { Autosave } from './autosave.ts';
-import { isFileName, MAX_FILE_LENGTH, MAX_FILES } from './check-document.ts';
-import { createDocument, type DocumentStore, withText } from './document.ts';
+import { createDocument, type DocumentStore } from './document.ts';
 import { claimDocument, type DocumentLock } from './document-lock.ts';
 import type { SavedWork } from './document-store.ts';
+import { Edits } from './edits.ts';
 import { articleFiles } from './examples.ts';
 import { applyUpdate, createMirror, emptyMirror, type MirrorStore } from './mirror.ts';
 import { type LoadOptions, Playback } from './playback.ts';
@@ -25,8 +25,6 @@ export interface PlaygroundOptions {
   readonly onOwned: () => void;
 }
 
-/** Typing pauses this long before the world is asked to follow. */
-const APPLY_DELAY_MS = 250;
 /** Sessions whose commands are not shown as runs (a lesson's checks). */
 export const HIDDEN_SESSION = 'lesson-check';
 export const FIRST_COMMAND = 'kubectl exec client -- curl -s web-service';
@@ -44,16 +42,17 @@ export class Playground {
   readonly mirror: MirrorStore = createMirror();
   readonly session: SessionStore;
   readonly playback: Playback;
+  readonly edits: Edits;
   readonly #options: PlaygroundOptions;
   readonly #queue: RunQueue;
   /** The worker's document as it was after its last update. */
   #worldDocument: WorldDocument | undefined;
   #autosave: Autosave | undefined;
   #lock: DocumentLock | undefined;
-  #applyTimers = new Map<string, ReturnType<typeof setTimeout>>();
   #liveRun: Run | undefined;
   #nonce = 0;
   #openings = 0;
+  #held = false;
   #liveTimer: ReturnType<typeof setTimeout> | undefined;
   #documentTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -63,9 +62,18 @@ export class Playground {
     this.storage = options.storage;
     this.session = createSession(options.preferences);
     this.playback = new Playback(options.client);
+    this.edits = new Edits({
+      client: options.client,
+      document: this.document,
+      session: this.session,
+      onChange: () => this.#changed(),
+      onProblem: (message) => this.notify(message, 'problem'),
+    });
     this.#queue = new RunQueue((session, line, byReader) => this.#run(session, line, byReader));
     this.client.subscribe((update) => this.#updated(update));
+    this.playback.subscribeCoarse(() => this.#holdWhilePaused());
     this.client.onCrash((message) => {
+      if (this.mirror.getState().status === 'starting') this.mirror.setState({ status: 'failed', problem: message });
       this.notify(`The simulation stopped and was started again from your document. (${message})`, 'problem');
     });
   }
@@ -77,8 +85,7 @@ export class Playground {
     await this.#autosave?.flush();
     this.#autosave?.stop();
     this.#lock?.release();
-    for (const timer of this.#applyTimers.values()) clearTimeout(timer);
-    this.#applyTimers.clear();
+    this.edits.forget();
     this.#liveRun = undefined;
     this.playback.pause();
     this.mirror.setState(emptyMirror);
@@ -120,7 +127,7 @@ export class Playground {
     }
     if (number !== this.#openings) return;
     for (const file of opening.texts) {
-      if (opening.document.files.find((one) => one.path === file.path)?.text !== file.text) this.#apply(file.path);
+      if (opening.document.files.find((one) => one.path === file.path)?.text !== file.text) void this.edits.apply(file.path);
     }
     if (opening.firstMinute) await this.#queue.add('main', FIRST_COMMAND, false);
     else await this.#showHistory(opening.moment.seq);
@@ -141,7 +148,7 @@ export class Playground {
 
   /** The document with every text as it stands in the editor. */
   async exactDocument(): Promise<WorldDocument> {
-    for (const path of this.#applyTimers.keys()) await this.#apply(path);
+    await this.edits.applyAll();
     this.#worldDocument = await this.client.call('document');
     return this.currentDocument() as WorldDocument;
   }
@@ -154,49 +161,6 @@ export class Playground {
   async interrupt(session: string): Promise<void> {
     this.#queue.clear(session);
     await this.client.call('interrupt', session);
-  }
-
-  /** New text of a file (null: removed). Refuses, with a sentence, what would freeze the page; the caller keeps what was typed. */
-  setText(path: string, text: string | null): string | undefined {
-    if (text !== null && text.length > MAX_FILE_LENGTH)
-      return `This file would have ${Math.round(text.length / 1024).toLocaleString('en')} kB; at most ${MAX_FILE_LENGTH / 1024} kB are read. It is not applied.`;
-    this.document.setState((document) => ({ texts: withText(document.texts, path, text), applying: 'pending' }));
-    clearTimeout(this.#applyTimers.get(path));
-    this.#applyTimers.set(
-      path,
-      setTimeout(() => void this.#apply(path), text === null ? 0 : APPLY_DELAY_MS),
-    );
-    this.#changed();
-    return undefined;
-  }
-
-  /** A sentence when the name cannot be taken. */
-  addFile(path: string, text = ''): string | undefined {
-    const { texts } = this.document.getState();
-    if (texts.length >= MAX_FILES) return `A world has at most ${MAX_FILES} files.`;
-    const refused = fileNameProblem(path, texts);
-    if (refused !== undefined) return refused;
-    const problem = this.setText(path, text);
-    if (problem === undefined) this.session.setState({ openFile: path });
-    return problem;
-  }
-
-  renameFile(from: string, to: string): string | undefined {
-    if (from === to) return undefined;
-    const { texts } = this.document.getState();
-    const problem = fileNameProblem(to, texts);
-    if (problem !== undefined) return problem;
-    this.document.setState({ texts: texts.map((file) => (file.path === from ? { path: to, text: file.text } : file)), applying: 'pending' });
-    if (this.session.getState().openFile === from) this.session.setState({ openFile: to });
-    // The new one first: both together are refused, and then nothing in the cluster was ever gone.
-    void this.#apply(to);
-    void this.#apply(from);
-    return undefined;
-  }
-
-  removeFile(path: string): void {
-    this.setText(path, null);
-    if (this.session.getState().openFile === path) this.session.setState({ openFile: this.document.getState().texts[0]?.path ?? '' });
   }
 
   rename(title: string): void {
@@ -276,6 +240,15 @@ export class Playground {
     void this.playback.load(run.fromSeq, run.toSeq, { at: hopCount === 0 ? 'start' : 'keep', ...(index >= hopCount - 1 ? { play: true } : {}) });
   }
 
+  /** Who pauses the packets of a ping or a tcpdump wants time to stand still; who has seen all so far waits for more. */
+  #holdWhilePaused(): void {
+    const { playing, index, hopCount } = this.playback.getSnapshot();
+    const held = this.#liveRun !== undefined && this.session.getState().run === this.#liveRun && !playing && index < hopCount - 1;
+    if (held === this.#held) return;
+    this.#held = held;
+    void this.client.call('hold', held).catch(() => undefined);
+  }
+
   async #askDocument(): Promise<void> {
     this.#documentTimer = undefined;
     const number = this.#openings;
@@ -311,20 +284,6 @@ export class Playground {
     if (seq !== undefined) this.playback.seekToSeq(seq);
   }
 
-  async #apply(path: string): Promise<void> {
-    clearTimeout(this.#applyTimers.get(path));
-    this.#applyTimers.delete(path);
-    const text = this.document.getState().texts.find((file) => file.path === path)?.text ?? null;
-    try {
-      const { applied } = await this.client.call('edit', path, text);
-      if (this.#applyTimers.size === 0) this.document.setState({ applying: applied ? 'applied' : 'refused' });
-    } catch (error) {
-      this.document.setState({ applying: 'refused' });
-      this.notify(`The change was not applied: ${firstLine(error)}`, 'problem');
-    }
-    this.#changed();
-  }
-
   #changed(): void {
     const { id, origin } = this.document.getState();
     if (id === '') return;
@@ -356,11 +315,6 @@ export class Playground {
     const { file, span } = inspection.source;
     this.revealPlace(file, span.startOffset, span.endOffset);
   }
-}
-
-function fileNameProblem(path: string, texts: readonly DocumentFile[]): string | undefined {
-  if (!isFileName(path)) return 'A file name has letters, digits, dots, dashes and underscores, at most 64.';
-  return texts.some((file) => file.path === path) ? `There is a file ${path} already.` : undefined;
 }
 
 const firstLine = (error: unknown): string => (error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error));

@@ -97,33 +97,36 @@ export function Terminal() {
 
   return (
     <section className={styles.terminal} aria-label="Terminal">
-      <div className={styles.tabs} role="tablist" aria-label="Shells">
-        {sessions.map((one) => (
-          <span key={one.id} className={one.id === id ? styles.tabOn : styles.tab}>
+      <div className={styles.bar}>
+        <div className={styles.tabs} role="tablist" aria-label="Shells">
+          {sessions.map((one) => (
             <button
+              key={one.id}
               type="button"
               role="tab"
               aria-selected={one.id === id}
+              className={one.id === id ? styles.tabOn : styles.tab}
               onClick={() => {
                 atEnd.current = true;
                 playground.session.setState({ terminalSession: one.id });
               }}
             >
               {one.title}
-              {one.busy ? <span className={styles.busy} title="a program is running" /> : null}
+              {one.busy ? <span className={styles.busy} role="img" aria-label="a program is running" /> : null}
             </button>
-            {one.id === 'main' ? null : (
-              <button
-                type="button"
-                className={styles.closeTab}
-                aria-label={`Close ${one.title}`}
-                onClick={() => void playground.client.call('closeSession', one.id)}
-              >
-                <Icon name="close" size={11} />
-              </button>
-            )}
-          </span>
-        ))}
+          ))}
+        </div>
+        {id === 'main' ? null : (
+          <button
+            type="button"
+            className={styles.add}
+            aria-label={`Close ${session?.title ?? ''}`}
+            title="Close this shell"
+            onClick={() => void playground.client.call('closeSession', id)}
+          >
+            <Icon name="close" size={12} />
+          </button>
+        )}
         <NewSession />
       </div>
       <div

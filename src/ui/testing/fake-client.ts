@@ -39,6 +39,8 @@ export function createFakeClient(world: FakeWorld): FakeClient {
       log = [];
       sessions = [main];
       send({ topology: world.topology, diagnostics: [], files: next.files, sessions, terminalReset: true });
+      for (const input of next.inputs) if (input.kind === 'command') handlers.run(input.session, input.line);
+      document = next;
       return { diagnostics: [] };
     },
     edit: (path, text) => {

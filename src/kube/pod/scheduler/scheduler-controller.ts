@@ -5,6 +5,7 @@
 import { deepEqual } from '../../../base/equal.ts';
 import { defineController } from '../../../objects/define.ts';
 import type { ControllerContext, KubeObject, ObjectKey, StoreView } from '../../../objects/types.ts';
+import { objectKey } from '../../../objects/types.ts';
 import { type LabelSelector, matchesLabels } from '../../label-selector.ts';
 import type { Service } from '../../service/types.ts';
 import { qosClass } from '../qos.ts';
@@ -21,12 +22,12 @@ const queue: ObjectKey = 'Pod/*';
 export const scheduler = defineController({
   name: 'kube-scheduler',
   watches: ['Pod', 'Node'],
-  keysFor(changed) {
+  keysFor(changed, view) {
     if (changed.kind === 'Node') return [queue];
     const pod = changed as Pod;
-    // A bound pod matters when it makes room; a waiting one whenever it changes.
-    const isBound = (pod.spec.nodeName ?? '') !== '';
-    return !isBound || isTerminating(pod) || isFinished(pod) || pod.status?.phase !== 'Running' ? [queue] : [];
+    // A waiting pod matters whenever it changes; a bound one when it makes room: it has ended or gone.
+    if ((pod.spec.nodeName ?? '') === '' || isFinished(pod)) return [queue];
+    return view.find(objectKey(pod)) === undefined ? [queue] : [];
   },
   reconcile(_key, context) {
     const waiting = context.view.list<Pod>('Pod').filter(isWaiting);

@@ -1,7 +1,7 @@
-/** A page for looking at the canvas without a world: `?story=curl|drop|crowd&replicas=3&nodes=2&pods=0&lens=wires&step=5&play=1`. */
+/** A page for looking at the canvas without a world: `?story=curl|drop|crowd&replicas=3&nodes=2&pods=0&lens=wires&step=5&play=1`; `data=<address>` reads `{ topology, hops }` as JSON. */
 import { useState } from 'react';
 import { createRoot } from 'react-dom/client';
-import type { LinkTarget } from '../../../world/views.ts';
+import type { HopView, LinkTarget, Topology } from '../../../world/views.ts';
 import { Playback } from '../../state/playback.ts';
 import '../../theme/fonts.css';
 import '../../theme/tokens.css';
@@ -15,8 +15,12 @@ const story = query.get('story') ?? 'curl';
 const nodes = number('nodes', 2);
 const pods = number('pods', 0);
 
+const data = query.get('data');
+const recorded: { readonly topology: Topology; readonly hops: readonly HopView[] } | undefined = data === null ? undefined : await (await fetch(data)).json();
+
 const topology =
-  pods === 0
+  recorded?.topology ??
+  (pods === 0
     ? articleTopology(number('replicas', 3))
     : makeTopology(
         Array.from({ length: nodes }, (_, host) => ({
@@ -30,7 +34,7 @@ const topology =
         })),
       );
 const playback = new Playback();
-playback.setHops(story === 'drop' ? dropHops() : story === 'crowd' ? crowdHops(number('packets', 200)) : curlHops());
+playback.setHops(recorded?.hops ?? (story === 'drop' ? dropHops() : story === 'crowd' ? crowdHops(number('packets', 200)) : curlHops()));
 playback.seek(number('step', 0) - 1);
 if (query.get('play') === '1') playback.play();
 Object.assign(globalThis, { playback });

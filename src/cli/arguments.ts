@@ -1,0 +1,92 @@
+/** The command line of `bin/kubehop`: options in any order, errors in the words and exit codes of ordinary Unix tools. */
+
+export interface CliOptions {
+  readonly verb: 'run' | 'trace' | 'pcap';
+  /** `-f`, in order: a file, a folder, or `-`. */
+  readonly files: readonly string[];
+  /** `-c`, in order. */
+  readonly commands: readonly string[];
+  /** `--on`: a host, or `pod/NAME` (`NAMESPACE/NAME`). */
+  readonly on?: string;
+  readonly seed: number;
+  readonly json: boolean;
+  /** trace: `pod/client`, a host. */
+  readonly from?: string;
+  /** trace: a URL or host:port. */
+  readonly to?: string;
+  /** pcap: `node01:flannel.1`, `any`. */
+  readonly interfaces: readonly string[];
+  readonly output?: string;
+}
+
+export type ParsedArguments =
+  | { readonly kind: 'options'; readonly options: CliOptions }
+  | { readonly kind: 'text'; readonly stream: 'stdout' | 'stderr'; readonly text: string; readonly exitCode: number };
+
+export const USAGE = `usage:
+  kubehop [-f FILE|DIR|-]... [-c COMMAND]... [--on HOST|pod/NAME] [--seed N] [--json]
+      apply the files, let the cluster settle, run commands in its shell (a prompt without -c)
+  kubehop trace [-f FILE]... --from pod/client --to http://web-service [--json]
+      one request, hop by hop, with the reason for each
+  kubehop pcap [-f FILE]... -c COMMAND... [--on HOST|pod/NAME] -i HOST:DEVICE... -o FILE.pcapng
+      what tcpdump would have written on those devices (-i any: all)
+
+Without files the article's two-node flannel cluster runs. The exit code is that of the last command.
+`;
+
+const withValue: Readonly<Record<string, 'files' | 'commands' | 'on' | 'seed' | 'from' | 'to' | 'interfaces' | 'output'>> = {
+  '-f': 'files',
+  '--filename': 'files',
+  '-c': 'commands',
+  '--command': 'commands',
+  '--on': 'on',
+  '--seed': 'seed',
+  '--from': 'from',
+  '--to': 'to',
+  '-i': 'interfaces',
+  '-o': 'output',
+};
+
+const problem = (text: string): ParsedArguments => ({ kind: 'text', stream: 'stderr', text: `kubehop: ${text}\nTry 'kubehop --help'.\n`, exitCode: 2 });
+
+export function parseArguments(argv: readonly string[]): ParsedArguments {
+  const verb = argv[0] === 'trace' || argv[0] === 'pcap' ? argv[0] : 'run';
+  const lists = { files: [] as string[], commands: [] as string[], interfaces: [] as string[] };
+  const single: { on?: string; seed?: string; from?: string; to?: string; output?: string } = {};
+  let json = false;
+  for (let i = verb === 'run' ? 0 : 1; i < argv.length; i += 1) {
+    const word = argv[i] as string;
+    if (word === '-h' || word === '--help' || word === 'help') return { kind: 'text', stream: 'stdout', text: USAGE, exitCode: 0 };
+    if (word === '--json') {
+      json = true;
+      continue;
+    }
+    const [name, attached] =
+      word.startsWith('--') && word.includes('=') ? [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)] : [word, undefined];
+    const option = withValue[name];
+    if (option === undefined) return problem(word.startsWith('-') ? `unknown option: ${word}` : `unknown command: ${word}`);
+    const value = attached ?? argv[i + 1];
+    if (value === undefined) return problem(`option ${name} needs a value`);
+    if (attached === undefined) i += 1;
+    if (option === 'files' || option === 'commands' || option === 'interfaces') lists[option].push(value);
+    else single[option] = value;
+  }
+  const seed = single.seed === undefined ? 1 : Number(single.seed);
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) return problem(`--seed takes a whole number from 0 to 4294967295, not ${single.seed}`);
+  if (verb === 'trace' && (single.from === undefined || single.to === undefined)) return problem('trace needs --from and --to');
+  if (verb === 'pcap' && (lists.commands.length === 0 || lists.interfaces.length === 0 || single.output === undefined))
+    return problem('pcap needs -c, -i and -o');
+  return {
+    kind: 'options',
+    options: {
+      verb,
+      ...lists,
+      seed,
+      json,
+      ...(single.on === undefined ? {} : { on: single.on }),
+      ...(single.from === undefined ? {} : { from: single.from }),
+      ...(single.to === undefined ? {} : { to: single.to }),
+      ...(single.output === undefined ? {} : { output: single.output }),
+    },
+  };
+}

@@ -1,0 +1,149 @@
+/** `bin/kubehop`: the same world and shell as in the browser, in Node. */
+import { writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { createShell } from '../shell/index.ts';
+import { capture } from '../world/capture.ts';
+import { World } from '../world/world.ts';
+import { type CliOptions, parseArguments } from './arguments.ts';
+import { articleFiles, loadFiles } from './load.ts';
+import { CliSession, hopJson, type Streams } from './session.ts';
+
+const streams: Streams = {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+};
+
+/** @throws {Error} with a sentence for people. */
+function openWorld(options: CliOptions, packageRoot: string): World {
+  const base = articleFiles(packageRoot);
+  const files = options.files.length === 0 ? base : loadFiles(options.files);
+  const world = World.open({ document: { version: 1, seed: options.seed, files, inputs: [], positions: {} }, baseFiles: base, createShell });
+  let errors = 0;
+  for (const one of world.diagnostics) {
+    if (one.severity === 'info') continue;
+    if (one.severity === 'error') errors += 1;
+    const place = one.span === undefined ? '' : `${one.span.file}:${one.span.startLine}:${one.span.startColumn}: `;
+    streams.err(`${place}${one.severity}: ${one.message}${one.hint === undefined ? '' : ` (${one.hint})`}\n`);
+  }
+  if (errors > 0) throw new Error(`${errors} error${errors === 1 ? '' : 's'} in the files; nothing was run`);
+  return world;
+}
+
+/** Opens a session where `--on` says: a host, `pod/NAME`, `NAMESPACE/NAME`. */
+function openSession(world: World, on: string | undefined): CliSession {
+  if (on === undefined) return new CliSession(world, 'main', streams);
+  if (world.topology().hosts.some((host) => host.id === on)) world.openSession('on', { host: on });
+  else {
+    const [first, second] = on.includes('/') ? (on.split('/') as [string, string]) : ['pod', on];
+    const namespace = first === 'pod' ? 'default' : first;
+    if (!world.topology().netnses.some((netns) => netns.type === 'pod' && netns.title === second && netns.namespace === namespace))
+      throw new Error(`there is no host or running pod "${on}"`);
+    world.openSession('on', { namespace, pod: second });
+  }
+  return new CliSession(world, 'on', streams);
+}
+
+let interrupts = 0;
+function interrupted(): boolean {
+  const was = interrupts > 0;
+  interrupts = 0;
+  return was;
+}
+
+async function runCommands(session: CliSession, commands: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  for (const command of commands) exitCode = await session.run(command, interrupted);
+  return exitCode;
+}
+
+async function interactive(session: CliSession): Promise<number> {
+  const prompt = () => session.world.sessions().find((one) => one.id === session.id)?.prompt ?? '$ ';
+  const reader = createInterface({
+    input: process.stdin,
+    output: process.stdout,
+    completer: (line: string): [string[], string] => {
+      const found = session.world.complete(session.id, line, line.length);
+      return [[...found.candidates], line.slice(found.start)];
+    },
+  });
+  reader.on('SIGINT', () => {
+    interrupts += 1;
+    reader.write(null, { ctrl: true, name: 'u' });
+    process.stdout.write(`^C\n${prompt()}`);
+  });
+  let exitCode = 0;
+  reader.setPrompt(prompt());
+  reader.prompt();
+  for await (const line of reader) {
+    exitCode = await session.run(line, interrupted);
+    if (session.world.depth(session.id) === 0) break;
+    reader.setPrompt(prompt());
+    reader.prompt();
+  }
+  reader.close();
+  return exitCode;
+}
+
+/** The command that makes the request of `trace --from … --to …`. */
+function requestLine(from: string, to: string): { readonly on: string; readonly line: string } {
+  const url = /^[a-z]+:\/\//.test(to) ? to : `http://${to}`;
+  if (!/^https?:\/\/[^\s'"\\]+$/.test(url)) throw new Error(`--to takes an http URL or host:port, not ${to}`);
+  return { on: from, line: `curl -sS -m 10 '${url}'` };
+}
+
+async function trace(world: World, options: CliOptions): Promise<number> {
+  const { on, line } = requestLine(options.from ?? '', options.to ?? '');
+  const session = openSession(world, on);
+  if (!options.json) return session.run(`trace ${line}`, interrupted);
+  const from = world.headSeq;
+  const silent = new CliSession(world, session.id, { out: () => undefined, err: streams.err });
+  const exitCode = await silent.run(line, interrupted);
+  for (const hop of world.hops(from, world.headSeq)) streams.out(`${hopJson(hop)}\n`);
+  return exitCode;
+}
+
+async function pcap(world: World, options: CliOptions): Promise<number> {
+  const session = openSession(world, options.on);
+  const from = world.headSeq;
+  const exitCode = await runCommands(session, options.commands);
+  const result = capture(world, options.interfaces, from, world.headSeq);
+  if (!result.ok) throw new Error(result.message);
+  writeFileSync(options.output ?? '', result.bytes);
+  streams.err(`${result.packets} packets captured\n`);
+  return exitCode;
+}
+
+/** Runs the command line; resolves with the exit code. */
+export async function main(argv: readonly string[], packageRoot: string): Promise<number> {
+  const parsed = parseArguments(argv);
+  if (parsed.kind === 'text') {
+    streams[parsed.stream === 'stdout' ? 'out' : 'err'](parsed.text);
+    return parsed.exitCode;
+  }
+  const { options } = parsed;
+  process.on('SIGINT', () => {
+    interrupts += 1;
+    // The first one is the program's; whoever means it twice gets out.
+    if (interrupts > 2) process.exit(130);
+  });
+  try {
+    const world = openWorld(options, packageRoot);
+    if (options.verb === 'trace') return await trace(world, options);
+    if (options.verb === 'pcap') return await pcap(world, options);
+    const session = openSession(world, options.on);
+    if (options.commands.length > 0) {
+      const from = world.headSeq;
+      const exitCode = await runCommands(session, options.commands);
+      if (options.json) for (const hop of world.hops(from, world.headSeq)) streams.out(`${hopJson(hop)}\n`);
+      return exitCode;
+    }
+    if (process.stdin.isTTY) return await interactive(session);
+    if (options.files.includes('-')) return 0;
+    let exitCode = 0;
+    for await (const line of createInterface({ input: process.stdin })) exitCode = await session.run(line, interrupted);
+    return exitCode;
+  } catch (error) {
+    streams.err(`kubehop: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  }
+}

@@ -1,0 +1,257 @@
+/** nc (OpenBSD's, as Debian and netshoot have it): tries ports with -z, talks over a connection, listens with -l. */
+import { formatIp4 } from '../addr/ip4.ts';
+import type { Errno } from '../stack/userland.ts';
+import type { Ip4 } from '../wire/packet.ts';
+import { serviceName, servicePort } from '../wire/tcpdump.ts';
+import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
+import { type AppContext, type AppEvent, defineApp, defineProgram, type Endpoint, type ParseResult, type SocketId } from './definition.ts';
+import { textPayload } from './http-message.ts';
+import { handleResolving, type Resolving, startResolving } from './resolver.ts';
+
+export interface NcConfig {
+  readonly host: string;
+  /** One, or all of a range in turn. */
+  readonly ports: readonly number[];
+  readonly zero: boolean;
+  readonly verbose: boolean;
+  readonly udp: boolean;
+  readonly listen: boolean;
+  readonly keepOpen: boolean;
+  /** 0: as long as it takes. */
+  readonly waitSeconds: number;
+}
+
+interface State {
+  readonly phase: 'resolving' | 'connecting' | 'probing' | 'talking' | 'listening' | 'done';
+  readonly resolving: Resolving | undefined;
+  readonly ip: Ip4;
+  readonly at: number;
+  readonly socket: SocketId;
+  readonly listener: SocketId;
+  readonly peer: Endpoint | undefined;
+  readonly timer: number;
+  /** Typed before there was somebody to send it to. */
+  readonly typed: string;
+  readonly succeeded: boolean;
+}
+
+/** -z over UDP: a byte now and then, and no news is good news. */
+const UDP_PROBE_NS = 1_000_000_000;
+const UDP_PROBES = 3;
+
+export const nc = defineApp<State, NcConfig>({
+  name: 'nc',
+  start: (context, config) => {
+    const state: State = {
+      phase: 'resolving',
+      resolving: undefined,
+      ip: 0,
+      at: 0,
+      socket: -1,
+      listener: -1,
+      peer: undefined,
+      timer: -1,
+      typed: '',
+      succeeded: false,
+    };
+    if (config.listen) return listen(context, config, state);
+    return resolved(context, config, { ...state, resolving: startResolving(context, config.host) });
+  },
+  handle: (context, state, event, config) => {
+    if (state.phase === 'done') return state;
+    if (event.kind === 'signal') return finish(context, state, 130);
+    if (event.kind === 'stdin') return typed(context, config, state, event.text);
+    switch (state.phase) {
+      case 'resolving': {
+        const resolving = state.resolving === undefined ? undefined : handleResolving(context, state.resolving, event);
+        return resolving === undefined || resolving === state.resolving ? state : resolved(context, config, { ...state, resolving });
+      }
+      case 'connecting':
+        return whileConnecting(context, config, state, event);
+      case 'probing':
+        return whileProbing(context, config, state, event);
+      default:
+        return whileTalking(context, config, state, event);
+    }
+  },
+});
+
+function finish(context: AppContext, state: State, code: number): State {
+  context.exit(code);
+  return { ...state, phase: 'done' };
+}
+
+function listen(context: AppContext, config: NcConfig, state: State): State {
+  const port = config.ports[0] ?? 0;
+  const socket = config.udp ? context.udpBind(0, port) : context.tcpListen(0, port, 1);
+  if (typeof socket === 'string') {
+    context.err('nc: Address already in use\n');
+    return finish(context, state, 1);
+  }
+  if (config.verbose) context.err(config.udp ? `Bound on 0.0.0.0 ${port}\n` : `Listening on 0.0.0.0 ${port}\n`);
+  return { ...state, phase: 'listening', listener: socket, socket: config.udp ? socket : -1 };
+}
+
+function resolved(context: AppContext, config: NcConfig, state: State): State {
+  const result = state.resolving?.result;
+  if (result === undefined) return state;
+  if (!result.ok) {
+    const words = result.error === 'try-again' ? 'Temporary failure in name resolution' : 'Name or service not known';
+    context.err(`nc: getaddrinfo for host "${config.host}" port ${config.ports[0]}: ${words}\n`);
+    return finish(context, state, 1);
+  }
+  return connect(context, config, { ...state, resolving: undefined, ip: result.addresses[0] as Ip4 });
+}
+
+function connect(context: AppContext, config: NcConfig, state: State): State {
+  const port = config.ports[state.at];
+  if (port === undefined) return finish(context, state, state.succeeded ? 0 : 1);
+  const to = { ip: state.ip, port };
+  const socket = config.udp ? context.udpConnect(to) : context.tcpConnect(to);
+  if (typeof socket === 'string') return refused(context, config, state, socket);
+  if (config.udp) return startUdp(context, config, { ...state, socket });
+  const timer = config.waitSeconds > 0 ? context.setTimer(config.waitSeconds * 1e9, 'wait') : -1;
+  return { ...state, phase: 'connecting', socket, timer };
+}
+
+function startUdp(context: AppContext, config: NcConfig, state: State): State {
+  if (!config.zero && !config.verbose) return flush(context, { ...state, phase: 'talking' });
+  context.udpSend(state.socket, textPayload('X'));
+  return { ...state, phase: 'probing', timer: context.setTimer(UDP_PROBE_NS, 'probe', 1) };
+}
+
+const ERRORS: Partial<Record<Errno, string>> = {
+  ECONNREFUSED: 'Connection refused',
+  EHOSTUNREACH: 'No route to host',
+  ENETUNREACH: 'Network is unreachable',
+  ETIMEDOUT: 'Connection timed out',
+  EPERM: 'Operation not permitted',
+  EACCES: 'Permission denied',
+  ECONNRESET: 'Connection reset by peer',
+};
+
+const shownHost = (config: NcConfig, state: State): string => (config.host === formatIp4(state.ip) ? config.host : `${config.host} (${formatIp4(state.ip)})`);
+
+function refused(context: AppContext, config: NcConfig, state: State, errno: Errno): State {
+  if (config.verbose)
+    context.err(
+      `nc: connect to ${shownHost(config, state)} port ${config.ports[state.at]} (${config.udp ? 'udp' : 'tcp'}) failed: ${ERRORS[errno] ?? errno}\n`,
+    );
+  return connect(context, config, { ...clearTimer(context, state), socket: -1, at: state.at + 1 });
+}
+
+function clearTimer(context: AppContext, state: State): State {
+  if (state.timer >= 0) context.cancelTimer(state.timer);
+  return { ...state, timer: -1 };
+}
+
+function whileConnecting(context: AppContext, config: NcConfig, state: State, event: AppEvent): State {
+  if (event.kind === 'timer') {
+    if (config.verbose) context.err(`nc: connect to ${shownHost(config, state)} port ${config.ports[state.at]} (tcp) timed out: Operation now in progress\n`);
+    context.close(state.socket);
+    return connect(context, config, { ...state, timer: -1, socket: -1, at: state.at + 1 });
+  }
+  if (!('socket' in event) || event.socket !== state.socket) return state;
+  if (event.kind === 'connect-failed' || event.kind === 'aborted') return refused(context, config, state, event.errno);
+  return event.kind === 'connected' ? succeeded(context, config, clearTimer(context, state)) : state;
+}
+
+function succeeded(context: AppContext, config: NcConfig, state: State): State {
+  const port = config.ports[state.at] ?? 0;
+  const protocol = config.udp ? 'udp' : 'tcp';
+  if (config.verbose) context.err(`Connection to ${shownHost(config, state)} ${port} port [${protocol}/${serviceName(port, protocol) ?? '*'}] succeeded!\n`);
+  if (!config.zero) return flush(context, { ...state, phase: 'talking', succeeded: true });
+  context.close(state.socket);
+  return connect(context, config, { ...state, socket: -1, at: state.at + 1, succeeded: true });
+}
+
+function whileProbing(context: AppContext, config: NcConfig, state: State, event: AppEvent): State {
+  if (event.kind === 'socket-error' && event.socket === state.socket && event.errno === 'ECONNREFUSED') {
+    context.close(state.socket);
+    return connect(context, config, { ...clearTimer(context, state), socket: -1, at: state.at + 1 });
+  }
+  if (event.kind !== 'timer') return state;
+  const sent = event.data as number;
+  if (sent >= UDP_PROBES) return succeeded(context, config, { ...state, timer: -1 });
+  context.udpSend(state.socket, textPayload('X'));
+  return { ...state, timer: context.setTimer(UDP_PROBE_NS, 'probe', sent + 1) };
+}
+
+function whileTalking(context: AppContext, config: NcConfig, state: State, event: AppEvent): State {
+  switch (event.kind) {
+    case 'accepted':
+      if (state.socket >= 0 && !config.keepOpen) {
+        context.close(event.socket);
+        return state;
+      }
+      if (config.verbose) context.err(`Connection received on ${formatIp4(event.from.ip)} ${event.from.port}\n`);
+      return flush(context, { ...state, socket: event.socket });
+    case 'data':
+      context.out(event.payload.text ?? '');
+      return state;
+    case 'datagram':
+      context.out(event.payload.text ?? '');
+      return state.peer === undefined && config.listen ? flush(context, { ...state, peer: event.from }) : state;
+    case 'peer-closed':
+      context.close(event.socket);
+      return config.keepOpen ? { ...state, socket: -1 } : finish(context, state, 0);
+    case 'aborted':
+      if (config.verbose) context.err(`nc: read: ${ERRORS[event.errno] ?? event.errno}\n`);
+      return config.keepOpen ? { ...state, socket: -1 } : finish(context, state, 1);
+    case 'socket-error':
+      return event.errno === 'ECONNREFUSED' && !config.listen ? finish(context, state, 1) : state;
+    default:
+      return state;
+  }
+}
+
+function typed(context: AppContext, config: NcConfig, state: State, text: string): State {
+  const more = { ...state, typed: state.typed + text };
+  const ready = state.phase === 'talking' || (state.phase === 'listening' && (config.udp ? state.peer !== undefined : state.socket >= 0));
+  return ready ? flush(context, more) : more;
+}
+
+function flush(context: AppContext, state: State): State {
+  if (state.typed === '') return state;
+  const payload = textPayload(state.typed);
+  context.tcpSend(state.socket, payload);
+  context.udpSend(state.socket, payload, state.peer);
+  return { ...state, typed: '' };
+}
+
+export function parseNcArgs(argv: readonly string[]): ParseResult<NcConfig> {
+  const parsed = parseOptions(argv, { flags: 'zvul4nkNd', values: 'wpqs' });
+  const usage = 'usage: nc [-46klNnuvz] [-p source_port] [-w timeout] [destination] [port]\n';
+  const bad = (stderr: string): ParseResult<NcConfig> => ({ ok: false, stderr, exitCode: 1 });
+  if ('problem' in parsed) return bad(optionProblemText('nc', parsed) + usage);
+  const listen = hasOption(parsed, 'l');
+  const portOption = optionValue(parsed, 'p');
+  const operands = listen ? parsed.operands.slice(-1) : parsed.operands;
+  const host = listen ? '0.0.0.0' : operands[0];
+  const portText = listen ? (operands[0] ?? portOption) : operands[1];
+  if (host === undefined || portText === undefined) return bad(host === undefined ? usage : 'nc: missing port number\n');
+  const [lowText = '', highText = lowText] = portText.split('-');
+  const low = parseInteger(lowText, 1, 65535) ?? servicePort(lowText);
+  const high = parseInteger(highText, 1, 65535) ?? servicePort(highText);
+  if (low === undefined || high === undefined)
+    return bad(/^\d+$/.test(portText) ? `nc: port number too large: ${portText}\n` : `nc: port number invalid: ${portText}\n`);
+  const waitText = optionValue(parsed, 'w') ?? '0';
+  const waitSeconds = parseSeconds(waitText);
+  if (waitSeconds === undefined) return bad(`nc: timeout invalid: ${waitText}\n`);
+  const ports = Array.from({ length: Math.min(1024, Math.abs(high - low) + 1) }, (_gone, i) => Math.min(low, high) + i);
+  return {
+    ok: true,
+    config: {
+      host,
+      ports,
+      zero: hasOption(parsed, 'z'),
+      verbose: hasOption(parsed, 'v'),
+      udp: hasOption(parsed, 'u'),
+      listen,
+      keepOpen: hasOption(parsed, 'k'),
+      waitSeconds,
+    },
+  };
+}
+
+export const ncProgram = defineProgram({ app: 'nc', parse: (argv) => parseNcArgs(argv), endless: (config: NcConfig) => config.listen || !config.zero });

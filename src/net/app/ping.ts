@@ -1,0 +1,381 @@
+/** ping of iputils and of busybox: echo requests, replies, errors from the way, the summary. */
+import { formatIp4 } from '../addr/ip4.ts';
+import type { Ip4 } from '../wire/packet.ts';
+import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
+import {
+  type AppContext,
+  type AppEvent,
+  defineApp,
+  defineProgram,
+  type IcmpReport,
+  type ParseResult,
+  type ProgramEnvironment,
+  type SocketId,
+} from './definition.ts';
+import { handleResolving, type Resolving, startResolving, stopResolving } from './resolver.ts';
+
+export interface PingConfig {
+  readonly style: 'iputils' | 'busybox';
+  readonly destination: string;
+  /** 0: until interrupted. */
+  readonly count: number;
+  readonly intervalSeconds: number;
+  /** Waiting for the last replies. */
+  readonly replySeconds: number;
+  /** 0: no limit. */
+  readonly deadlineSeconds: number;
+  readonly dataBytes: number;
+  readonly ttl: number;
+  readonly discovery: 'do' | 'want' | 'dont';
+  readonly quiet: boolean;
+  readonly reportMissing: boolean;
+}
+
+interface State {
+  readonly resolving: Resolving | undefined;
+  readonly ip: Ip4;
+  readonly socket: SocketId;
+  readonly startedNs: number;
+  readonly lastNs: number;
+  readonly transmitted: number;
+  readonly received: number;
+  readonly duplicates: number;
+  readonly errors: number;
+  /** The name in the first and the last lines. */
+  readonly shown: string;
+  /** Send times by sequence number; only those that are still waited for. Changed in place. */
+  readonly waiting: Map<number, number>;
+  readonly minNs: number;
+  readonly maxNs: number;
+  readonly sumNs: number;
+  readonly sumSquares: number;
+  /** Most requests that were under way at once. */
+  readonly pipe: number;
+  readonly timer: number;
+  readonly phase: 'resolving' | 'sending' | 'lingering' | 'done';
+}
+
+/** Requests that are remembered as unanswered; older ones are forgotten. */
+const MAX_WAITING = 4096;
+
+const START: Omit<State, 'waiting'> = {
+  resolving: undefined,
+  shown: '',
+  ip: 0,
+  socket: -1,
+  startedNs: 0,
+  lastNs: 0,
+  transmitted: 0,
+  received: 0,
+  duplicates: 0,
+  errors: 0,
+  minNs: Number.MAX_SAFE_INTEGER,
+  maxNs: 0,
+  sumNs: 0,
+  sumSquares: 0,
+  pipe: 0,
+  timer: -1,
+  phase: 'resolving',
+};
+
+export const ping = defineApp<State, PingConfig>({
+  name: 'ping',
+  start: (context, config) => resolved(context, config, { ...START, waiting: new Map(), resolving: startResolving(context, config.destination) }),
+  handle: (context, state, event, config) => {
+    if (state.phase === 'done') return state;
+    if (event.kind === 'signal') {
+      if (state.phase !== 'resolving') return summary(context, config, state);
+      if (state.resolving !== undefined) stopResolving(context, state.resolving);
+      context.exit(130);
+      return { ...state, phase: 'done' };
+    }
+    if (state.phase === 'resolving' && state.resolving !== undefined) {
+      const resolving = handleResolving(context, state.resolving, event);
+      return resolving === state.resolving ? state : resolved(context, config, { ...state, resolving });
+    }
+    return whileRunning(context, config, state, event);
+  },
+  copy: (state) => ({ ...state, waiting: new Map(state.waiting) }),
+});
+
+function fails(context: AppContext, state: State, text: string, code: number): State {
+  context.err(text);
+  context.exit(code);
+  return { ...state, phase: 'done' };
+}
+
+function resolved(context: AppContext, config: PingConfig, state: State): State {
+  const result = state.resolving?.result;
+  if (result === undefined) return state;
+  if (!result.ok) {
+    if (config.style === 'busybox') return fails(context, state, `ping: bad address '${config.destination}'\n`, 1);
+    const words = {
+      'not-found': 'Name or service not known',
+      'try-again': 'Temporary failure in name resolution',
+      'no-data': 'No address associated with hostname',
+    }[result.error];
+    return fails(context, state, `ping: ${config.destination}: ${words}\n`, 2);
+  }
+  const ip = result.addresses[0] as Ip4;
+  const route = context.routeFor(ip);
+  if (typeof route === 'string' && config.style === 'iputils') {
+    const words =
+      route === 'ENETUNREACH'
+        ? 'Network is unreachable'
+        : route === 'EHOSTUNREACH'
+          ? 'No route to host'
+          : route === 'EACCES'
+            ? 'Permission denied'
+            : 'Invalid argument';
+    return fails(context, state, `ping: connect: ${words}\n`, 2);
+  }
+  const socket = context.echoOpen(context.prng('ping-id').below(65535) + 1);
+  if (typeof socket === 'string') return fails(context, state, 'ping: socket: Address already in use\n', 2);
+  const shown = config.style === 'busybox' ? config.destination : result.canonical;
+  const whole = config.dataBytes + 28;
+  context.out(
+    config.style === 'busybox'
+      ? `PING ${shown} (${formatIp4(ip)}): ${config.dataBytes} data bytes\n`
+      : `PING ${shown} (${formatIp4(ip)}) ${config.dataBytes}(${whole}) bytes of data.\n`,
+  );
+  if (config.deadlineSeconds > 0) context.setTimer(config.deadlineSeconds * 1e9, 'deadline');
+  return sendNext(context, config, { ...state, resolving: undefined, shown, ip, socket, startedNs: context.nowNs, lastNs: context.nowNs, phase: 'sending' });
+}
+
+function sendNext(context: AppContext, config: PingConfig, before: State): State {
+  const sequence = before.transmitted + 1;
+  const wire = sequence & 0xffff;
+  const { waiting } = before;
+  waiting.set(wire, context.nowNs);
+  const oldest = waiting.size > MAX_WAITING ? waiting.keys().next().value : undefined;
+  if (oldest !== undefined) waiting.delete(oldest);
+  let state: State = { ...before, transmitted: sequence, lastNs: context.nowNs, timer: -1, pipe: Math.max(before.pipe, waiting.size) };
+  const options = { ttl: config.ttl, dontFragment: config.discovery !== 'dont' };
+  let sent = context.echoSend(state.socket, state.ip, wire, config.dataBytes, options);
+  // IP_PMTUDISC_WANT: what does not fit is fragmented here, in the kernel.
+  if (sent === 'EMSGSIZE' && config.discovery === 'want')
+    sent = context.echoSend(state.socket, state.ip, wire, config.dataBytes, { ...options, dontFragment: false });
+  if (sent !== 'ok') state = sendFailed(context, config, state, wire, sent);
+  if (state.phase === 'done') return state;
+  if (config.count > 0 && sequence >= config.count) return linger(context, config, state);
+  return { ...state, timer: context.setTimer(config.intervalSeconds * 1e9, 'send') };
+}
+
+function sendFailed(context: AppContext, config: PingConfig, state: State, wire: number, errno: string): State {
+  state.waiting.delete(wire);
+  if (config.style === 'busybox') {
+    const words = errno === 'ENETUNREACH' ? 'Network unreachable' : errno === 'EMSGSIZE' ? 'Message too large' : 'Operation not permitted';
+    return fails(context, state, `ping: sendto: ${words}\n`, 1);
+  }
+  if (errno === 'EMSGSIZE') {
+    const route = context.routeFor(state.ip);
+    context.err(`ping: local error: message too long, mtu=${typeof route === 'string' ? 0 : route.mtuBytes}\n`);
+    return { ...state, errors: state.errors + 1 };
+  }
+  context.err(`ping: sendmsg: ${errno === 'EPERM' ? 'Operation not permitted' : errno === 'ENETUNREACH' ? 'Network is unreachable' : 'No route to host'}\n`);
+  return state;
+}
+
+/** Everything is sent: wait for what is still under way. */
+function linger(context: AppContext, config: PingConfig, state: State): State {
+  if (state.received + state.errors >= state.transmitted) return summary(context, config, state);
+  // Twice the longest round trip once there was one, otherwise -W (iputils: ping_common.c, schedule_exit).
+  const waitNs =
+    state.received > 0 && config.style === 'iputils' ? Math.max(2 * state.maxNs, Math.max(config.intervalSeconds, 1) * 1e9) : config.replySeconds * 1e9;
+  return { ...state, phase: 'lingering', timer: context.setTimer(waitNs, 'linger') };
+}
+
+function whileRunning(context: AppContext, config: PingConfig, state: State, event: AppEvent): State {
+  switch (event.kind) {
+    case 'timer':
+      if (event.tag === 'send') return sendNext(context, config, reportMissing(context, config, state));
+      if (event.tag === 'linger' || event.tag === 'deadline') return summary(context, config, state);
+      return state;
+    case 'echo-reply':
+      return event.socket === state.socket ? reply(context, config, state, event) : state;
+    case 'socket-error':
+      return event.socket === state.socket && event.icmp !== undefined ? wayError(context, config, state, event.icmp) : state;
+    default:
+      return state;
+  }
+}
+
+function reportMissing(context: AppContext, config: PingConfig, state: State): State {
+  const wire = state.transmitted & 0xffff;
+  if (config.reportMissing && state.waiting.has(wire)) context.out(`no answer yet for icmp_seq=${wire}\n`);
+  return state;
+}
+
+function reply(context: AppContext, config: PingConfig, state: State, event: Extract<AppEvent, { kind: 'echo-reply' }>): State {
+  const sentNs = state.waiting.get(event.sequence);
+  const duplicate = sentNs === undefined;
+  const tripNs = context.nowNs - (sentNs ?? context.nowNs);
+  if (!config.quiet) {
+    const from = formatIp4(event.from);
+    const mark = duplicate ? ' (DUP!)' : '';
+    context.out(
+      config.style === 'busybox'
+        ? `${event.bytes} bytes from ${from}: seq=${event.sequence - 1} ttl=${event.ttl} time=${(tripNs / 1e6).toFixed(3)} ms${mark}\n`
+        : `${event.bytes} bytes from ${from}: icmp_seq=${event.sequence} ttl=${event.ttl} time=${tripText(tripNs)} ms${mark}\n`,
+    );
+  }
+  if (duplicate) return { ...state, duplicates: state.duplicates + 1 };
+  state.waiting.delete(event.sequence);
+  const counted: State = {
+    ...state,
+    received: state.received + 1,
+    lastNs: context.nowNs,
+    minNs: Math.min(state.minNs, tripNs),
+    maxNs: Math.max(state.maxNs, tripNs),
+    sumNs: state.sumNs + tripNs,
+    sumSquares: state.sumSquares + tripNs * tripNs,
+  };
+  return doneEarly(context, config, counted);
+}
+
+function doneEarly(context: AppContext, config: PingConfig, state: State): State {
+  if (state.phase !== 'lingering' || state.received + state.errors < state.transmitted) return state;
+  return summary(context, config, state);
+}
+
+/** Three digits in milliseconds below one, fewer above (iputils: gather_statistics). */
+function tripText(ns: number): string {
+  const us = Math.floor(ns / 1000);
+  if (us >= 100_000) return String(Math.floor((us + 500) / 1000));
+  if (us >= 10_000) return `${Math.floor((us + 50) / 1000)}.${Math.floor(((us + 50) % 1000) / 100)}`;
+  if (us >= 1000) return `${Math.floor((us + 5) / 1000)}.${String(Math.floor(((us + 5) % 1000) / 10)).padStart(2, '0')}`;
+  return `0.${String(us).padStart(3, '0')}`;
+}
+
+function wayError(context: AppContext, config: PingConfig, state: State, icmp: IcmpReport): State {
+  const wire = icmp.quoted.sequence;
+  if (!state.waiting.has(wire)) return state;
+  // busybox says nothing about errors and goes on waiting.
+  if (config.style === 'busybox') return state;
+  state.waiting.delete(wire);
+  if (!config.quiet) context.out(`From ${formatIp4(icmp.from)} icmp_seq=${wire} ${errorWords(icmp)}\n`);
+  return doneEarly(context, config, { ...state, errors: state.errors + 1, lastNs: context.nowNs });
+}
+
+function errorWords(icmp: IcmpReport): string {
+  if (icmp.type === 11) return icmp.code === 0 ? 'Time to live exceeded' : 'Frag reassembly time exceeded';
+  const words = [
+    'Destination Net Unreachable',
+    'Destination Host Unreachable',
+    'Destination Protocol Unreachable',
+    'Destination Port Unreachable',
+    `Frag needed and DF set (mtu = ${icmp.mtu ?? 0})`,
+    'Source Route Failed',
+    'Destination Net Unknown',
+    'Destination Host Unknown',
+    'Source Host Isolated',
+    'Destination Net Prohibited',
+    'Destination Host Prohibited',
+    'Destination Net Unreachable for Type of Service',
+    'Destination Host Unreachable for Type of Service',
+    'Packet filtered',
+    'Precedence Violation',
+    'Precedence Cutoff',
+  ];
+  return words[icmp.code] ?? `Dest Unreachable, Bad Code: ${icmp.code}`;
+}
+
+function summary(context: AppContext, config: PingConfig, state: State): State {
+  if (state.timer >= 0) context.cancelTimer(state.timer);
+  context.out(config.style === 'busybox' ? busyboxSummary(config, state) : iputilsSummary(state));
+  const enough = config.count > 0 && config.deadlineSeconds > 0 ? state.received >= config.count : state.received > 0;
+  context.exit(enough ? 0 : 1);
+  return { ...state, phase: 'done' };
+}
+
+function iputilsSummary(state: State): string {
+  const { transmitted, received, errors, duplicates } = state;
+  const loss = transmitted === 0 ? 0 : ((transmitted - received) * 100) / transmitted;
+  let text = `\n--- ${state.shown} ping statistics ---\n${transmitted} packets transmitted, ${received} received`;
+  if (duplicates > 0) text += `, +${duplicates} duplicates`;
+  if (errors > 0) text += `, +${errors} errors`;
+  text += `, ${percent(loss)}% packet loss, time ${Math.floor((state.lastNs - state.startedNs) / 1e6)}ms\n`;
+  if (received > 0) {
+    const mean = state.sumNs / received;
+    const deviation = Math.sqrt(Math.max(0, state.sumSquares / received - mean * mean));
+    text += `rtt min/avg/max/mdev = ${[state.minNs, mean, state.maxNs, deviation].map((ns) => (Math.floor(ns / 1000) / 1000).toFixed(3)).join('/')} ms`;
+    text += state.pipe > 1 ? `, pipe ${state.pipe}\n` : '\n';
+  } else text += state.pipe > 1 ? `pipe ${state.pipe}\n\n` : '\n';
+  return text;
+}
+
+/** `%g`: up to six significant digits, no trailing zeros. */
+const percent = (value: number): string => String(Number(value.toPrecision(6)));
+
+function busyboxSummary(config: PingConfig, state: State): string {
+  const { transmitted, received } = state;
+  const loss = transmitted === 0 ? 0 : Math.floor(((transmitted - received) * 100) / transmitted);
+  let text = `\n--- ${config.destination} ping statistics ---\n${transmitted} packets transmitted, ${received} packets received, ${loss}% packet loss\n`;
+  if (received > 0) text += `round-trip min/avg/max = ${[state.minNs, state.sumNs / received, state.maxNs].map((ns) => (ns / 1e6).toFixed(3)).join('/')} ms\n`;
+  return text;
+}
+
+const USAGE =
+  '\nUsage\n  ping [options] <destination>\n\nOptions:\n  <destination>      DNS name or IP address\n  -c <count>         stop after <count> replies\n  -i <interval>      seconds between sending each packet\n  -M <pmtud opt>     define path MTU discovery: <do|dont|want>\n  -n                 no reverse DNS name resolution\n  -O                 report outstanding replies\n  -q                 quiet output\n  -s <size>          use <size> as number of data bytes to be sent\n  -t <ttl>           define time to live\n  -w <deadline>      reply wait <deadline> in seconds\n  -W <timeout>       time to wait for response\n';
+
+export function parsePingArgs(argv: readonly string[], style: 'iputils' | 'busybox'): ParseResult<PingConfig> {
+  const parsed = parseOptions(argv, { flags: '4nqOvDAUb', values: 'ciWwsMtI' });
+  const bad = (stderr: string, exitCode = 1): ParseResult<PingConfig> => ({ ok: false, stderr, exitCode });
+  if ('problem' in parsed) return bad(optionProblemText('ping', parsed) + USAGE, style === 'busybox' ? 1 : 2);
+  const destination = parsed.operands[0];
+  if (destination === undefined) return bad(style === 'busybox' ? optionUsageBusybox : `ping: usage error: Destination address required\n`);
+  const numberOf = (letter: string, fallback: number, min: number, max: number): number | string => {
+    const text = optionValue(parsed, letter);
+    if (text === undefined) return fallback;
+    return (
+      parseInteger(text, min, max) ??
+      (parseInteger(text, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER) === undefined
+        ? `ping: invalid argument: '${text}'\n`
+        : `ping: invalid argument: '${text}': out of range: ${min} <= value <= ${max}\n`)
+    );
+  };
+  const count = numberOf('c', 0, 1, 9_223_372_036);
+  const dataBytes = numberOf('s', 56, 0, 65_507);
+  const ttl = numberOf('t', 64, 1, 255);
+  for (const value of [count, dataBytes, ttl]) if (typeof value === 'string') return bad(value);
+  const intervalText = optionValue(parsed, 'i') ?? '1';
+  const interval = parseSeconds(intervalText);
+  if (interval === undefined) return bad(`ping: bad timing interval: ${intervalText}\n`);
+  if (interval < 0.002) return bad(`ping: cannot flood, minimal interval allowed for user is 2ms\n`, 2);
+  const reply = parseSeconds(optionValue(parsed, 'W') ?? '10');
+  const deadline = parseSeconds(optionValue(parsed, 'w') ?? '0');
+  if (reply === undefined || deadline === undefined) return bad(`ping: bad linger time: ${optionValue(parsed, 'W') ?? optionValue(parsed, 'w') ?? ''}\n`);
+  const discovery = optionValue(parsed, 'M') ?? 'want';
+  if (discovery !== 'do' && discovery !== 'dont' && discovery !== 'want') return bad(`ping: invalid -M argument: ${discovery}\n`);
+  return {
+    ok: true,
+    config: {
+      style,
+      destination,
+      count: count as number,
+      intervalSeconds: interval,
+      replySeconds: reply > 0 ? reply : 10,
+      deadlineSeconds: deadline,
+      dataBytes: dataBytes as number,
+      ttl: ttl as number,
+      discovery,
+      quiet: hasOption(parsed, 'q'),
+      reportMissing: hasOption(parsed, 'O'),
+    },
+  };
+}
+
+const optionUsageBusybox = 'Usage: ping [OPTIONS] HOST\n\nSend ICMP ECHO_REQUESTs to HOST\n';
+
+export const isBusybox = (environment: ProgramEnvironment): boolean => /(^|\/)(busybox|alpine)(:|$)|^busybox$|^alpine/.test(environment.image);
+
+export const pingProgram = defineProgram({
+  app: 'ping',
+  parse: (argv, environment) => parsePingArgs(argv, isBusybox(environment) ? 'busybox' : 'iputils'),
+  endless: (config: PingConfig) => config.count === 0 && config.deadlineSeconds === 0,
+});
+export const busyboxPingProgram = defineProgram({
+  app: 'ping',
+  parse: (argv) => parsePingArgs(argv, 'busybox'),
+  endless: (config: PingConfig) => config.count === 0 && config.deadlineSeconds === 0,
+});

@@ -1,0 +1,211 @@
+/** traceroute by UDP: Linux' own, sixteen probes at a time, and busybox', one after the other. */
+import { formatIp4 } from '../addr/ip4.ts';
+import type { Ip4 } from '../wire/packet.ts';
+import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
+import { type AppContext, defineApp, defineProgram, type IcmpReport, type ParseResult, type SocketId } from './definition.ts';
+import { isBusybox } from './ping.ts';
+import { handleResolving, type Resolving, startResolving } from './resolver.ts';
+
+export interface TracerouteConfig {
+  readonly style: 'linux' | 'busybox';
+  readonly destination: string;
+  readonly numeric: boolean;
+  readonly queries: number;
+  readonly waitSeconds: number;
+  readonly firstHop: number;
+  readonly maxHops: number;
+  readonly packetBytes: number;
+}
+
+interface Probe {
+  readonly socket: SocketId;
+  readonly sentNs: number;
+  readonly timer: number;
+  readonly answer: { readonly from: Ip4; readonly tripNs: number; readonly final: boolean; readonly mark: string } | undefined;
+  readonly lost: boolean;
+}
+
+/** `probes[i]` is number i % queries of hop firstHop + floor(i / queries). */
+interface State {
+  readonly resolving: Resolving | undefined;
+  readonly ip: Ip4;
+  readonly probes: readonly Probe[];
+  readonly printed: number;
+  /** Last probe index of the hop that ended it, once known. */
+  readonly end: number;
+  readonly phase: 'resolving' | 'probing' | 'done';
+}
+
+const FIRST_PORT = 33434;
+const AT_ONCE = 16;
+
+export const traceroute = defineApp<State, TracerouteConfig>({
+  name: 'traceroute',
+  start: (context, config) => {
+    const state: State = { resolving: startResolving(context, config.destination), ip: 0, probes: [], printed: 0, end: -1, phase: 'resolving' };
+    return resolved(context, config, state);
+  },
+  handle: (context, state, event, config) => {
+    if (state.phase === 'done') return state;
+    if (event.kind === 'signal') return finish(context, state, 130);
+    if (state.phase === 'resolving' && state.resolving !== undefined) {
+      const resolving = handleResolving(context, state.resolving, event);
+      return resolving === state.resolving ? state : resolved(context, config, { ...state, resolving });
+    }
+    if (event.kind === 'timer' && event.tag === 'lost') return settle(context, config, state, event.data as number, undefined);
+    if (event.kind === 'socket-error' && event.icmp !== undefined) {
+      const index = state.probes.findIndex((probe) => probe.socket === event.socket);
+      return index < 0 ? state : settle(context, config, state, index, event.icmp);
+    }
+    return state;
+  },
+});
+
+function finish(context: AppContext, state: State, code: number): State {
+  context.exit(code);
+  return { ...state, phase: 'done' };
+}
+
+function resolved(context: AppContext, config: TracerouteConfig, state: State): State {
+  const result = state.resolving?.result;
+  if (result === undefined) return state;
+  if (!result.ok) {
+    const words = result.error === 'try-again' ? 'Temporary failure in name resolution' : 'Name or service not known';
+    context.err(
+      config.style === 'busybox'
+        ? `traceroute: bad address '${config.destination}'\n`
+        : `${config.destination}: ${words}\nCannot handle "host" cmdline arg \`${config.destination}' on position 1 (argc 1)\n`,
+    );
+    return finish(context, state, config.style === 'busybox' ? 1 : 2);
+  }
+  const ip = result.addresses[0] as Ip4;
+  context.out(`traceroute to ${config.destination} (${formatIp4(ip)}), ${config.maxHops} hops max, ${config.packetBytes} byte packets\n`);
+  return advance(context, config, { ...state, resolving: undefined, ip, phase: 'probing' });
+}
+
+/** Sends what may be under way, prints what is known in order, ends behind the last hop. */
+function advance(context: AppContext, config: TracerouteConfig, before: State): State {
+  let state = before;
+  const total = (config.maxHops - config.firstHop + 1) * config.queries;
+  const limit = config.style === 'busybox' ? 1 : AT_ONCE;
+  // At most one round a probe.
+  for (let i = state.probes.length; i < total; i += 1) {
+    const open = state.probes.filter((probe) => probe.answer === undefined && !probe.lost).length;
+    if (open >= limit || (state.end >= 0 && i > state.end)) break;
+    const sent = sendProbe(context, config, state, i);
+    if (sent === undefined) return finish(context, state, 1);
+    state = { ...state, probes: [...state.probes, sent] };
+  }
+  state = printReady(context, config, state);
+  const last = state.end >= 0 ? state.end : total - 1;
+  return state.printed > last ? finish(context, state, 0) : state;
+}
+
+function sendProbe(context: AppContext, config: TracerouteConfig, state: State, index: number): Probe | undefined {
+  const socket = context.udpConnect({ ip: state.ip, port: FIRST_PORT + index });
+  const bytes = Math.max(0, config.packetBytes - 28);
+  const ttl = config.firstHop + Math.floor(index / config.queries);
+  const sent = typeof socket === 'number' ? context.udpSend(socket, { bytes }, undefined, { ttl, dontFragment: false }) : socket;
+  if (typeof socket === 'string' || sent !== 'ok') {
+    const words = sent === 'ENETUNREACH' ? 'Network is unreachable' : sent === 'EPERM' ? 'Operation not permitted' : 'No route to host';
+    context.err(config.style === 'busybox' ? `traceroute: sendto: ${words}\n` : `${index === 0 ? 'connect' : 'send'}: ${words}\n`);
+    return undefined;
+  }
+  const timer = context.setTimer(config.waitSeconds * 1e9, 'lost', index);
+  return { socket, sentNs: context.nowNs, timer, answer: undefined, lost: false };
+}
+
+function settle(context: AppContext, config: TracerouteConfig, state: State, index: number, icmp: IcmpReport | undefined): State {
+  const probe = state.probes[index];
+  if (probe === undefined || probe.answer !== undefined || probe.lost) return state;
+  context.cancelTimer(probe.timer);
+  context.close(probe.socket);
+  const final = icmp !== undefined && icmp.type === 3;
+  const answer = icmp === undefined ? undefined : { from: icmp.from, tripNs: context.nowNs - probe.sentNs, final, mark: markOf(icmp) };
+  const probes = state.probes.map((one, i) => (i === index ? { ...probe, answer, lost: icmp === undefined } : one));
+  const hopEnd = (Math.floor(index / config.queries) + 1) * config.queries - 1;
+  const end = final ? (state.end < 0 ? hopEnd : Math.min(state.end, hopEnd)) : state.end;
+  return advance(context, config, { ...state, probes, end });
+}
+
+function markOf(icmp: IcmpReport): string {
+  if (icmp.type !== 3) return '';
+  switch (icmp.code) {
+    case 3:
+      return '';
+    case 0:
+      return ' !N';
+    case 1:
+      return ' !H';
+    case 2:
+      return ' !P';
+    case 4:
+      return ` !F-${icmp.mtu ?? 0}`;
+    case 9:
+    case 10:
+    case 13:
+      return ' !X';
+    default:
+      return ` !<${icmp.code}>`;
+  }
+}
+
+function printReady(context: AppContext, config: TracerouteConfig, before: State): State {
+  let { printed } = before;
+  const { probes, end } = before;
+  for (; printed < probes.length && (end < 0 || printed <= end); printed += 1) {
+    const probe = probes[printed] as Probe;
+    if (probe.answer === undefined && !probe.lost) break;
+    const inHop = printed % config.queries;
+    const hop = config.firstHop + Math.floor(printed / config.queries);
+    let text = inHop === 0 ? String(hop).padStart(2) : '';
+    if (probe.answer === undefined) text += inHop === 0 || config.style === 'busybox' ? '  *' : ' *';
+    else {
+      const previous = inHop === 0 ? undefined : lastAnswer(probes, printed, inHop);
+      const ms = (probe.answer.tripNs / 1e6).toFixed(3);
+      if (previous !== probe.answer.from) {
+        const address = formatIp4(probe.answer.from);
+        text += `${inHop === 0 || previous === undefined || config.style === 'busybox' ? '  ' : ' '}${config.numeric ? address : `${address} (${address})`}`;
+      }
+      text += `  ${ms} ms${probe.answer.mark}`;
+    }
+    context.out(inHop === config.queries - 1 ? `${text}\n` : text);
+  }
+  return { ...before, printed };
+}
+
+function lastAnswer(probes: readonly Probe[], index: number, inHop: number): Ip4 | undefined {
+  for (let i = index - 1; i >= index - inHop; i -= 1) {
+    const from = probes[i]?.answer?.from;
+    if (from !== undefined) return from;
+  }
+  return undefined;
+}
+
+export function parseTracerouteArgs(argv: readonly string[], style: 'linux' | 'busybox'): ParseResult<TracerouteConfig> {
+  const parsed = parseOptions(argv, { flags: '4nUrvFIT', values: 'qwmfsipN' });
+  if ('problem' in parsed) return { ok: false, stderr: optionProblemText('traceroute', parsed), exitCode: 2 };
+  for (const letter of ['I', 'T'])
+    if (hasOption(parsed, letter)) return { ok: false, stderr: `traceroute: -${letter} is not simulated in Kubehop (UDP probes are)\n`, exitCode: 2 };
+  const destination = parsed.operands[0];
+  if (destination === undefined)
+    return { ok: false, stderr: 'Usage:\n  traceroute [ -4n ] [ -f first_ttl ] [ -m max_ttl ] [ -q nqueries ] [ -w wait ] host [ packetlen ]\n', exitCode: 2 };
+  const queries = parseInteger(optionValue(parsed, 'q') ?? '3', 1, 10);
+  const maxHops = parseInteger(optionValue(parsed, 'm') ?? '30', 1, 255);
+  const firstHop = parseInteger(optionValue(parsed, 'f') ?? '1', 1, 255);
+  const waitSeconds = parseSeconds(optionValue(parsed, 'w') ?? (style === 'busybox' ? '3' : '5'));
+  const packetBytes = parseInteger(parsed.operands[1] ?? (style === 'busybox' ? '46' : '60'), 28, 65000);
+  if (queries === undefined) return { ok: false, stderr: 'no more than 10 probes per hop\n', exitCode: 2 };
+  if (maxHops === undefined) return { ok: false, stderr: 'max hops cannot be more than 255\n', exitCode: 2 };
+  if (firstHop === undefined || firstHop > maxHops) return { ok: false, stderr: 'first hop out of range\n', exitCode: 2 };
+  if (waitSeconds === undefined || waitSeconds <= 0)
+    return { ok: false, stderr: `bad wait specifications \`${optionValue(parsed, 'w') ?? ''}' used\n`, exitCode: 2 };
+  if (packetBytes === undefined) return { ok: false, stderr: `too big packetlen ${parsed.operands[1] ?? ''} specified\n`, exitCode: 2 };
+  return { ok: true, config: { style, destination, numeric: hasOption(parsed, 'n'), queries, waitSeconds, firstHop, maxHops, packetBytes } };
+}
+
+export const tracerouteProgram = defineProgram({
+  app: 'traceroute',
+  parse: (argv, environment) => parseTracerouteArgs(argv, isBusybox(environment) ? 'busybox' : 'linux'),
+});
+export const busyboxTracerouteProgram = defineProgram({ app: 'traceroute', parse: (argv) => parseTracerouteArgs(argv, 'busybox') });

@@ -1,0 +1,250 @@
+/** wget, GNU's and busybox', as far as `wget -qO- URL`, `--spider` and their messages go. */
+import { formatIp4 } from '../addr/ip4.ts';
+import { calendarTime, DEFAULT_EPOCH_MS, formatClock, formatDay } from '../wire/calendar.ts';
+import { utf8Length } from '../wire/utf8.ts';
+import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
+import { parseUrl } from './curl-args.ts';
+import { type AppContext, defineApp, defineProgram, type ParseResult, type ProgramEnvironment } from './definition.ts';
+import { type Fetching, handleFetching, startFetching, stopFetching } from './http-fetch.ts';
+import { headerValue, parseStatusLine } from './http-message.ts';
+import { isBusybox } from './ping.ts';
+
+export interface WgetConfig {
+  readonly style: 'gnu' | 'busybox';
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  readonly target: string;
+  readonly quiet: boolean;
+  readonly spider: boolean;
+  /** `-O /dev/null`. */
+  readonly discard: boolean;
+  readonly serverResponse: boolean;
+  readonly timeoutSeconds: number;
+  readonly tries: number;
+  readonly epochMs: number;
+}
+
+interface State {
+  readonly fetching: Fetching;
+  readonly timer: number;
+  readonly tried: number;
+  readonly done: boolean;
+}
+
+const GNU_VERSION = '1.21.3';
+
+export const wget = defineApp<State, WgetConfig>({
+  name: 'wget',
+  start: (context, config) => attempt(context, config, 0),
+  handle: (context, state, event, config) => {
+    if (state.done) return state;
+    if (event.kind === 'signal') {
+      stopFetching(context, state.fetching);
+      context.exit(130);
+      return { ...state, done: true };
+    }
+    if (event.kind === 'timer' && event.tag === 'timeout') return timedOut(context, config, state);
+    if (event.kind === 'timer' && event.tag === 'retry') return attempt(context, config, state.tried);
+    const fetching = handleFetching(context, state.fetching, event);
+    return fetching === state.fetching ? state : progress(context, config, { ...state, fetching }, state.fetching.phase);
+  },
+});
+
+function attempt(context: AppContext, config: WgetConfig, tried: number): State {
+  say(
+    context,
+    config,
+    config.style === 'gnu' ? `--${stamp(context, config)}--${tried > 0 ? `  (try:${String(tried + 1).padStart(2)})` : ''}  ${config.url}\n` : '',
+  );
+  if (config.style === 'gnu' && !/^[\d.]+$/.test(config.host)) say(context, config, `Resolving ${config.host} (${config.host})... `);
+  const hostHeader = config.port === 80 ? config.host : `${config.host}:${config.port}`;
+  const method = config.spider && config.style === 'gnu' ? 'HEAD' : 'GET';
+  const request =
+    config.style === 'gnu'
+      ? `${method} ${config.target} HTTP/1.1\r\nHost: ${hostHeader}\r\nUser-Agent: Wget/${GNU_VERSION}\r\nAccept: */*\r\nAccept-Encoding: identity\r\nConnection: Keep-Alive\r\n\r\n`
+      : `${method} ${config.target} HTTP/1.1\r\nHost: ${hostHeader}\r\nUser-Agent: Wget\r\nConnection: close\r\n\r\n`;
+  const fetching = startFetching(context, { host: config.host, port: config.port, method, request });
+  const timer = config.timeoutSeconds > 0 ? context.setTimer(config.timeoutSeconds * 1e9, 'timeout') : -1;
+  return progress(context, config, { fetching, timer, tried: tried + 1, done: false }, 'resolving');
+}
+
+const say = (context: AppContext, config: WgetConfig, text: string): void => {
+  if (!config.quiet) context.err(text);
+};
+
+function stamp(context: AppContext, config: WgetConfig): string {
+  const time = calendarTime(config.epochMs + Math.floor(context.nowNs / 1e6));
+  return `${formatDay(time)} ${formatClock(time)}`;
+}
+
+/** Says what has happened since `before`. */
+function progress(context: AppContext, config: WgetConfig, state: State, before: Fetching['phase']): State {
+  const { fetching } = state;
+  const { phase } = fetching;
+  const address = formatIp4(fetching.ip);
+  if (before === 'resolving' && fetching.ip !== 0) {
+    const named = !/^[\d.]+$/.test(config.host);
+    if (config.style === 'gnu')
+      say(context, config, `${named ? `${address}\n` : ''}Connecting to ${named ? `${config.host} (${config.host})|${address}|` : address}:${config.port}... `);
+    else say(context, config, `Connecting to ${config.host} (${address}:${config.port})\n`);
+  }
+  if (phase === 'failed') return failed(context, config, state);
+  if (phase === 'requested' && before === 'connecting' && config.style === 'gnu') say(context, config, 'connected.\nHTTP request sent, awaiting response... ');
+  return phase === 'complete' ? finished(context, config, state) : state;
+}
+
+function finished(context: AppContext, config: WgetConfig, state: State): State {
+  const { fetching } = state;
+  const status = parseStatusLine(fetching.statusLine);
+  const bytes = utf8Length(fetching.body);
+  if (config.style === 'busybox') {
+    if (config.serverResponse) context.err(`  ${fetching.statusLine}\n${fetching.headers.map((header) => `  ${header.name}: ${header.value}\n`).join('')}`);
+    if (fetching.code >= 400) return end(context, state, `wget: server returned error: ${fetching.statusLine}\n`, 1);
+    if (config.spider) return end(context, state, config.quiet ? '' : 'remote file exists\n', 0);
+    say(context, config, config.discard ? "saving to '/dev/null'\n" : 'writing to stdout\n');
+    if (!config.discard) context.out(fetching.body);
+    const meter = `${(config.discard ? 'null' : '-').padEnd(20)} 100% |********************************| ${String(bytes).padStart(5)}  0:00:00 ETA\n`;
+    return end(context, state, config.quiet ? '' : `${meter}${config.discard ? "'/dev/null' saved\n" : 'written to stdout\n'}`, 0);
+  }
+  const line = `${fetching.code} ${status?.reason ?? ''}\n`;
+  if (config.serverResponse)
+    say(context, config, `\n  ${fetching.statusLine}\n${fetching.headers.map((header) => `  ${header.name}: ${header.value}\n`).join('')}`);
+  else say(context, config, line);
+  if (fetching.code >= 400) return end(context, state, config.quiet ? '' : `${stamp(context, config)} ERROR ${fetching.code}: ${status?.reason ?? ''}.\n\n`, 8);
+  const type = headerValue(fetching.headers, 'Content-Type');
+  const length = headerValue(fetching.headers, 'Content-Length') ?? 'unspecified';
+  say(context, config, `Length: ${length}${type === undefined ? '' : ` [${type.replace(/;.*$/, '')}]`}\n`);
+  if (config.spider) return end(context, state, config.quiet ? '' : 'Remote file exists.\n\n', 0);
+  const target = config.discard ? '/dev/null' : 'STDOUT';
+  say(context, config, `Saving to: ‘${target}’\n\n`);
+  if (!config.discard) context.out(fetching.body);
+  say(
+    context,
+    config,
+    `\n${(config.discard ? '/dev/null' : '-').padEnd(20)}100%[===================>] ${String(bytes).padStart(7)}  --.-KB/s    in 0s      \n\n`,
+  );
+  const verdict = config.discard ? `‘/dev/null’ saved` : 'written to stdout';
+  return end(context, state, config.quiet ? '' : `${stamp(context, config)} (${speed(bytes)}) - ${verdict} [${bytes}/${bytes}]\n\n`, 0);
+}
+
+/** Nothing takes measurable time here, so the speed is what a millisecond gives. */
+function speed(bytes: number): string {
+  const rate = bytes * 1000;
+  return rate >= 1_048_576 ? `${(rate / 1_048_576).toFixed(2)} MB/s` : `${(rate / 1024).toFixed(1)} KB/s`;
+}
+
+const ERRORS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'Connection refused',
+  EHOSTUNREACH: 'No route to host',
+  ENETUNREACH: 'Network is unreachable',
+  ETIMEDOUT: 'Connection timed out',
+  ECONNRESET: 'Connection reset by peer',
+  EPERM: 'Operation not permitted',
+};
+
+function failed(context: AppContext, config: WgetConfig, state: State): State {
+  const { failure, ip } = state.fetching;
+  if (failure?.kind === 'resolve') {
+    if (config.style === 'busybox') return end(context, state, `wget: bad address '${config.host}'\n`, 1);
+    const words = failure.again ? 'Temporary failure in name resolution' : 'Name or service not known';
+    say(context, config, `failed: ${words}.\n`);
+    return end(context, state, `wget: unable to resolve host address ‘${config.host}’\n`, 4);
+  }
+  if (failure?.kind === 'connect') {
+    const words = ERRORS[failure.errno] ?? failure.errno;
+    if (config.style === 'busybox') return end(context, state, `wget: can't connect to remote host (${formatIp4(ip)}): ${words}\n`, 1);
+    say(context, config, `failed: ${words}.\n`);
+    // Refused is final; the others are tried again.
+    return failure.errno === 'ECONNREFUSED' || state.tried >= config.tries ? end(context, state, '', 4) : retry(context, config, state);
+  }
+  if (config.style === 'busybox') return end(context, state, 'wget: error getting response\n', 1);
+  say(context, config, failure?.kind === 'read' ? `Read error (${ERRORS[failure.errno] ?? failure.errno}) in headers.\n` : 'No data received.\n');
+  return state.tried >= config.tries ? end(context, state, 'Giving up.\n\n', 4) : retry(context, config, state);
+}
+
+function retry(context: AppContext, config: WgetConfig, state: State): State {
+  say(context, config, 'Retrying.\n\n');
+  if (state.timer >= 0) context.cancelTimer(state.timer);
+  context.setTimer(state.tried * 1e9, 'retry');
+  return { ...state, timer: -1 };
+}
+
+function timedOut(context: AppContext, config: WgetConfig, state: State): State {
+  stopFetching(context, state.fetching);
+  if (config.style === 'busybox') return end(context, state, 'wget: download timed out\n', 1);
+  say(context, config, state.fetching.phase === 'connecting' ? 'failed: Connection timed out.\n' : 'Read error (Connection timed out) in headers.\n');
+  return state.tried >= config.tries
+    ? end(context, state, state.fetching.phase === 'connecting' ? '' : 'Giving up.\n\n', 4)
+    : retry(context, config, { ...state, timer: -1 });
+}
+
+function end(context: AppContext, state: State, words: string, code: number): State {
+  if (state.timer >= 0) context.cancelTimer(state.timer);
+  context.err(words);
+  context.exit(code);
+  return { ...state, done: true };
+}
+
+export function parseWgetArgs(argv: readonly string[], environment: ProgramEnvironment, style: 'gnu' | 'busybox'): ParseResult<WgetConfig> {
+  // -qO- and -O - both name standard output.
+  const parsed = parseOptions(argv, {
+    flags: 'qSc4v',
+    values: 'OTtU',
+    longFlags: ['spider', 'quiet', 'no-verbose', 'server-response', 'no-check-certificate'],
+    longValues: ['output-document', 'timeout', 'tries', 'header'],
+  });
+  const bad = (stderr: string, exitCode = style === 'busybox' ? 1 : 2): ParseResult<WgetConfig> => ({ ok: false, stderr, exitCode });
+  if ('problem' in parsed)
+    return bad(
+      `${optionProblemText('wget', parsed)}${style === 'gnu' ? "Usage: wget [OPTION]... [URL]...\n\nTry `wget --help' for more options.\n" : 'Usage: wget [-cqS] [--spider] [-O FILE] [-T SEC] URL...\n'}`,
+    );
+  const [text] = parsed.operands;
+  if (text === undefined)
+    return bad(
+      style === 'gnu'
+        ? "wget: missing URL\nUsage: wget [OPTION]... [URL]...\n\nTry `wget --help' for more options.\n"
+        : 'Usage: wget [-cqS] [--spider] [-O FILE] [-T SEC] URL...\n',
+      1,
+    );
+  const url = parseUrl(text);
+  if (typeof url === 'string')
+    return bad(
+      url.includes('TLS')
+        ? 'wget: TLS is not simulated in Kubehop: use http://\n'
+        : style === 'gnu'
+          ? `${text}: Invalid URL.\n`
+          : `wget: not an http or ftp url: ${text}\n`,
+      1,
+    );
+  const output = optionValue(parsed, 'O', 'output-document');
+  const spider = hasOption(parsed, 'spider');
+  if (!spider && output !== '-' && output !== '/dev/null')
+    return bad("wget: Kubehop's programs keep no files of their own: use -O- and let the shell redirect it with >\n", 1);
+  const timeoutSeconds = parseSeconds(optionValue(parsed, 'T', 'timeout') ?? '900');
+  if (timeoutSeconds === undefined) return bad(`wget: --timeout: Invalid time period ‘${optionValue(parsed, 'T', 'timeout') ?? ''}’\n`);
+  const tries = parseInteger(optionValue(parsed, 't', 'tries') ?? '20', 0, 1000) ?? 20;
+  return {
+    ok: true,
+    config: {
+      style,
+      url: /^[a-z]+:\/\//i.test(text) ? text.replace(/^(http:\/\/[^/]+)$/i, '$1/') : `http://${text.replace(/^([^/]+)$/, '$1/')}`,
+      host: url.host,
+      port: url.port,
+      target: url.target,
+      quiet: hasOption(parsed, 'q', 'quiet'),
+      spider,
+      discard: output === '/dev/null',
+      serverResponse: hasOption(parsed, 'S', 'server-response'),
+      timeoutSeconds,
+      tries: tries === 0 ? 1000 : tries,
+      epochMs: environment.epochMs ?? DEFAULT_EPOCH_MS,
+    },
+  };
+}
+
+export const wgetProgram = defineProgram({
+  app: 'wget',
+  parse: (argv, environment) => parseWgetArgs(argv, environment, isBusybox(environment) || /curlimages|netshoot/.test(environment.image) ? 'busybox' : 'gnu'),
+});
+export const busyboxWgetProgram = defineProgram({ app: 'wget', parse: (argv, environment) => parseWgetArgs(argv, environment, 'busybox') });

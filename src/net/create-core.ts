@@ -1,0 +1,63 @@
+/** Puts the layers of the kernel side together: the one place that knows all of them. */
+import type { Prng } from '../base/prng.ts';
+import type { DeviceState } from './device/device-state.ts';
+import { receive, transmit } from './device/transmit.ts';
+import { vxlanReceive } from './device/vxlan.ts';
+import { HookRunner } from './netfilter/run-hook.ts';
+import { resolve } from './stack/arp.ts';
+import type { Core, Layers } from './stack/core.ts';
+import { EventQueue } from './stack/event-queue.ts';
+import { dropWithError, dropWithReset } from './stack/icmp.ts';
+import { localOut } from './stack/ip-output.ts';
+import type { NetnsState } from './stack/netns-state.ts';
+import type { Skb } from './stack/skb.ts';
+import type { TapTable } from './stack/taps.ts';
+import type { Userland } from './stack/userland.ts';
+import type { TraceLog } from './trace/trace-log.ts';
+
+export interface CoreParts {
+  readonly seed: number;
+  readonly log: TraceLog;
+  readonly netns: ReadonlyMap<string, NetnsState>;
+  readonly devices: ReadonlyMap<string, DeviceState>;
+  readonly taps: TapTable;
+  prng(name: string): Prng;
+  newSkb(): Skb;
+  /** Comes into being after the core, which it is made with. */
+  userland(): Userland;
+}
+
+export function createCore(parts: CoreParts): Core {
+  const layers: Layers = {
+    transmit: (device, packet) => transmit(core, device, packet),
+    receive: (device, packet) => receive(core, device, packet),
+    localOut: (netns, packet) => localOut(core, netns, packet),
+    resolve: (device, packet, nextHop) => resolve(core, device, packet, nextHop),
+    dropWithError: (netns, packet, place, reason, detail, error, cause) => dropWithError(core, netns, packet, place, reason, detail, error, cause),
+    dropWithReset: (netns, packet, place, detail, cause) => dropWithReset(core, netns, packet, place, detail, cause),
+    tunnelReceive: (netns, outer) => vxlanReceive(core, netns, outer),
+  };
+  const core: Core = {
+    nowNs: 0,
+    seed: parts.seed,
+    queue: new EventQueue(),
+    log: parts.log,
+    get hooks() {
+      return hooks;
+    },
+    get userland() {
+      return parts.userland();
+    },
+    layers,
+    netns: parts.netns,
+    devices: parts.devices,
+    prng: (name) => parts.prng(name),
+    newSkb: () => parts.newSkb(),
+    tap: (device, packet, outgoing) => {
+      if (parts.taps.size > 0) parts.taps.show(parts.userland(), core.nowNs, device, packet, outgoing);
+    },
+    depth: 0,
+  };
+  const hooks = new HookRunner(core);
+  return core;
+}

@@ -1,0 +1,128 @@
+/** Parts that many descriptions share: labels, annotations, selectors, endpoints, events. Kubernetes: kubectl/pkg/describe/describe.go */
+import type { KubeObject } from '../../../objects/types.ts';
+import type { ShellHost } from '../../../world/shell-host.ts';
+import { at, list, number, pairs, text } from '../../json.ts';
+import { ageOf, rfc1123 } from '../age.ts';
+import type { PrefixWriter } from './writer.ts';
+
+export interface DescribeContext {
+  readonly host: ShellHost;
+  /** Events about the object, oldest first; undefined with --show-events=false. */
+  readonly events: readonly KubeObject[] | undefined;
+}
+
+const MAX_ANNOTATION = 140;
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** `Title:  a=b` and one more per line below. */
+export function labels(writer: PrefixWriter, title: string, value: unknown): void {
+  const entries = pairs(value);
+  writer.write(0, `${title}:\t`);
+  if (entries.length === 0) writer.write(0, '<none>\n');
+  for (const [index, [key, label]] of entries.entries()) writer.write(0, `${index === 0 ? '' : '\t'}${key}=${label}\n`);
+}
+
+export function annotations(writer: PrefixWriter, title: string, value: unknown): void {
+  const entries = pairs(value).filter(([key]) => key !== LAST_APPLIED);
+  writer.write(0, `${title}:\t`);
+  if (entries.length === 0) writer.write(0, '<none>\n');
+  const shorten = (line: string): string => (line.length > MAX_ANNOTATION - 2 ? `${line.slice(0, MAX_ANNOTATION - 2)}...` : line);
+  for (const [index, [key, raw]] of entries.entries()) {
+    const indent = index === 0 ? '' : '\t';
+    const content = raw.replace(/\n$/, '');
+    if (content.length + key.length + 2 > MAX_ANNOTATION || content.includes('\n')) {
+      writer.write(0, `${indent}${key}:\n`);
+      for (const line of content.split('\n')) writer.write(0, `\t  ${shorten(line)}\n`);
+    } else writer.write(0, `${indent}${key}: ${content}\n`);
+  }
+}
+
+/** `a=b,c=d`, `<none>` when empty. */
+export function formatLabels(value: unknown): string {
+  const entries = pairs(value);
+  return entries.length === 0 ? '<none>' : entries.map(([key, label]) => `${key}=${label}`).join(',');
+}
+
+/** A LabelSelector in one line, in order of key. */
+export function formatSelector(selector: unknown): string {
+  const parts: (readonly [string, string])[] = pairs(at(selector, 'matchLabels')).map(([key, label]) => [key, `${key}=${label}`] as const);
+  for (const expression of list(at(selector, 'matchExpressions'))) {
+    const key = text(at(expression, 'key'));
+    const values = list(at(expression, 'values')).map(text).sort().join(',');
+    const operator = text(at(expression, 'operator'));
+    parts.push([key, operator === 'In' ? `${key} in (${values})` : operator === 'NotIn' ? `${key} notin (${values})` : operator === 'Exists' ? key : `!${key}`]);
+  }
+  parts.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return parts.length === 0 ? '<none>' : parts.map(([, part]) => part).join(',');
+}
+
+/** `ReplicaSet/web-64c966cf88`, '' when nothing controls it. */
+export function controllerOf(object: KubeObject): string {
+  const owner = object.metadata.ownerReferences?.find((reference) => reference.controller === true);
+  return owner === undefined ? '' : `${owner.kind}/${owner.name}`;
+}
+
+export function slicesOf(host: ShellHost, namespace: string, service: string): readonly KubeObject[] {
+  return host.api.view.select('EndpointSlice', namespace, { 'kubernetes.io/service-name': service });
+}
+
+/** Ready endpoints of the port with this name, three of them and a count of the rest. */
+export function formatEndpoints(slices: readonly KubeObject[], portName: string): string {
+  if (slices.length === 0) return '<none>';
+  const shown: string[] = [];
+  let count = 0;
+  for (const slice of slices) {
+    const ports = list(at(slice, 'ports'));
+    const wanted = ports.length === 0 ? [undefined] : ports.filter((port) => text(at(port, 'name')) === portName);
+    for (const port of wanted) {
+      for (const endpoint of list(at(slice, 'endpoints'))) {
+        if (at(endpoint, 'conditions', 'ready') === false) continue;
+        const address = text(list(at(endpoint, 'addresses'))[0]);
+        count += 1;
+        if (shown.length < 3) shown.push(port === undefined ? address : `${address.includes(':') ? `[${address}]` : address}:${text(at(port, 'port'))}`);
+      }
+    }
+  }
+  return count > 3 ? `${shown.join(',')} + ${count - 3} more...` : shown.join(',');
+}
+
+export function timeOr(value: unknown, otherwise = ''): string {
+  const timestamp = text(value);
+  return timestamp === '' ? otherwise : rfc1123(timestamp);
+}
+
+function eventTime(event: KubeObject): string {
+  return text(at(event, 'lastTimestamp')) || text(at(event, 'eventTime')) || (event.metadata.creationTimestamp ?? '');
+}
+
+export function sortEvents(events: readonly KubeObject[]): readonly KubeObject[] {
+  return events.toSorted((a, b) => (eventTime(a) < eventTime(b) ? -1 : eventTime(a) > eventTime(b) ? 1 : 0));
+}
+
+export function describeEvents(writer: PrefixWriter, context: DescribeContext): void {
+  if (context.events === undefined) return;
+  if (context.events.length === 0) {
+    writer.write(0, 'Events:\t<none>\n');
+    return;
+  }
+  writer.write(0, 'Events:\n  Type\tReason\tAge\tFrom\tMessage\n');
+  writer.write(1, '----\t------\t----\t----\t-------\n');
+  for (const event of sortEvents(context.events)) {
+    const first = ageOf(context.host, text(at(event, 'firstTimestamp')) || text(at(event, 'eventTime')) || event.metadata.creationTimestamp);
+    const count = number(at(event, 'count'), 1);
+    const interval = count > 1 ? `${ageOf(context.host, eventTime(event))} (x${count} over ${first})` : first;
+    const source = text(at(event, 'source', 'component')) || text(at(event, 'reportingComponent'));
+    writer.write(1, `${text(at(event, 'type'))}\t${text(at(event, 'reason'))}\t${interval}\t${source}\t${text(at(event, 'message')).trim()}\n`);
+  }
+}
+
+/** Name, and namespace where there is one. */
+export function heading(writer: PrefixWriter, object: KubeObject): void {
+  writer.write(0, `Name:\t${object.metadata.name}\n`);
+  if (object.metadata.namespace !== undefined) writer.write(0, `Namespace:\t${object.metadata.namespace}\n`);
+}
+
+export function metadata(writer: PrefixWriter, object: KubeObject): void {
+  labels(writer, 'Labels', object.metadata.labels);
+  annotations(writer, 'Annotations', object.metadata.annotations);
+}

@@ -1,0 +1,46 @@
+/** Contents page of `kubectl describe`: one describer a kind. */
+import type { KubeObject } from '../../../objects/types.ts';
+import type { ShellHost } from '../../../world/shell-host.ts';
+import { at, text } from '../../json.ts';
+import { describeConfigMap, describeGeneric, describeIpAddress, describeNamespace, describeNode, describeSecret, describeServiceAccount, describeServiceCidr } from './cluster.ts';
+import type { DescribeContext } from './common.ts';
+import { describePod } from './pod.ts';
+import { describeEndpoints, describeEndpointSlice, describeIngress, describeIngressClass, describeNetworkPolicy, describeService } from './service.ts';
+import { describeDaemonSet, describeDeployment, describeReplicaSet, describeStatefulSet } from './workload.ts';
+import { PrefixWriter, renderTabs } from './writer.ts';
+
+type Describer = (writer: PrefixWriter, object: KubeObject, context: DescribeContext) => void;
+
+const describers: ReadonlyMap<string, Describer> = new Map<string, Describer>([
+  ['Pod', describePod],
+  ['Service', describeService],
+  ['Node', describeNode],
+  ['Deployment', describeDeployment],
+  ['ReplicaSet', describeReplicaSet],
+  ['DaemonSet', describeDaemonSet],
+  ['StatefulSet', describeStatefulSet],
+  ['EndpointSlice', describeEndpointSlice],
+  ['Endpoints', describeEndpoints],
+  ['ConfigMap', describeConfigMap],
+  ['Secret', describeSecret],
+  ['Namespace', describeNamespace],
+  ['NetworkPolicy', describeNetworkPolicy],
+  ['Ingress', describeIngress],
+  ['IngressClass', describeIngressClass],
+  ['ServiceAccount', describeServiceAccount],
+  ['ServiceCIDR', describeServiceCidr],
+  ['IPAddress', describeIpAddress],
+]);
+
+/** The whole text of one object. */
+export function describeObject(host: ShellHost, object: KubeObject, showEvents: boolean): string {
+  const writer = new PrefixWriter();
+  const describe = describers.get(object.kind) ?? describeGeneric;
+  describe(writer, object, { host, events: showEvents ? eventsAbout(host, object) : undefined });
+  return renderTabs(writer.text);
+}
+
+function eventsAbout(host: ShellHost, object: KubeObject): readonly KubeObject[] {
+  const namespace = object.metadata.namespace ?? 'default';
+  return host.api.view.list('Event', namespace).filter((event) => text(at(event, 'involvedObject', 'kind')) === object.kind && text(at(event, 'involvedObject', 'name')) === object.metadata.name);
+}

@@ -1,0 +1,98 @@
+/** kubectl: its verbs, and what happens before and after each. */
+import { type Command, defineCommand, type Invocation, type Outcome } from '../command.ts';
+import { apply, diff, replace } from './apply.ts';
+import { annotate, deleteVerb, edit, label, patch, scale, set } from './change.ts';
+import type { Kubectl, Verb } from './client.ts';
+import { completeKubectl } from './complete.ts';
+import { create } from './create.ts';
+import { describe } from './describe.ts';
+import { exec } from './exec.ts';
+import { expose } from './expose.ts';
+import { globalFlags, KubectlError, parseFlags } from './flags.ts';
+import { get } from './get.ts';
+import { apiResources, apiVersions, attach, auth, autoscale, clusterInfo, config, cp, debug, events, explain, portForward, proxy, top, version, wait } from './info.ts';
+import { logs } from './logs.ts';
+import { cordon, drain, taint, uncordon } from './nodes.ts';
+import { rollout } from './rollout.ts';
+import { run } from './run.ts';
+
+const verbs: readonly Verb[] = [
+  create, expose, run, set, explain, get, edit, deleteVerb, rollout, scale, autoscale, cordon, uncordon, drain, taint, describe, logs, attach, exec, portForward, proxy, cp, auth, debug, events, diff, apply, patch, replace, wait, label, annotate, apiResources, apiVersions, config, version, clusterInfo, top,
+];
+
+const verbsByName: ReadonlyMap<string, Verb> = new Map(verbs.map((verb) => [verb.name, verb]));
+
+export const kubectl: Command = defineCommand({
+  name: 'kubectl',
+  summary: 'the Kubernetes command line: get, describe, apply, exec, logs, expose, scale …',
+  group: 'kubernetes',
+  run: (invocation) => runKubectl(invocation, invocation.argv),
+  complete: (words, current, invocation) => completeKubectl(verbs, words, current, invocation),
+});
+
+function runKubectl(invocation: Invocation, argv: readonly string[]): Outcome {
+  try {
+    // Global flags may stand before the verb.
+    const at = verbPosition(argv);
+    const name = argv[at];
+    if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+      invocation.out(overview());
+      return 0;
+    }
+    if (name.startsWith('-')) {
+      parseFlags('', argv, []);
+      throw new KubectlError(`error: unknown flag: ${name}\nSee 'kubectl --help' for usage.`);
+    }
+    const verb = verbsByName.get(name);
+    if (verb === undefined) throw new KubectlError(unknownCommand(name));
+    const flags = parseFlags(verb.name, [...argv.slice(0, at), ...argv.slice(at + 1)], verb.flags);
+    if (flags.bool('help')) {
+      invocation.out(usage(verb));
+      return 0;
+    }
+    const namespace = flags.get('namespace') === '' ? invocation.shell.state.namespace : flags.get('namespace');
+    const call: Kubectl = { invocation, flags, verb: verb.name, namespace, out: invocation.out, err: invocation.err };
+    return verb.run(call);
+  } catch (error) {
+    if (!(error instanceof KubectlError)) throw error;
+    invocation.err(`${error.message}\n`);
+    return error.exitCode;
+  }
+}
+
+function verbPosition(argv: readonly string[]): number {
+  for (let i = 0; i < argv.length; i += 1) {
+    const word = argv[i] ?? '';
+    if (!word.startsWith('-')) return i;
+    const flag = globalFlags.find((candidate) => `--${candidate.name}` === word || `-${candidate.short}` === word);
+    if (flag === undefined && !word.includes('=') && !/^-[ns]./.test(word)) return i;
+    if (flag !== undefined && flag.type !== 'bool') i += 1;
+    else if (flag?.name === 'help') return i;
+  }
+  return argv.length;
+}
+
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+function unknownCommand(name: string): string {
+  const near = verbs.map((verb) => verb.name).filter((candidate) => distance(name.slice(0, 40), candidate) <= 2 || candidate.startsWith(name.toLowerCase()));
+  const hint = near.length === 0 ? '' : `\n\nDid you mean this?\n${near.sort().map((candidate) => `\t${candidate}\n`).join('')}`;
+  return `error: unknown command "${name}" for "kubectl"${hint}`.trimEnd();
+}
+
+function overview(): string {
+  return `kubectl controls the Kubernetes cluster manager (simulated here).\n\nCommands:\n${verbs.map((verb) => `  ${verb.name.padEnd(16)}${verb.summary}\n`).join('')}\nUse "kubectl <command> --help" for the flags of a command.\n`;
+}
+
+function usage(verb: Verb): string {
+  const flagLines = [...verb.flags, ...globalFlags.slice(0, 1)].map((flag) => `    ${flag.short === undefined ? '    ' : `-${flag.short}, `}--${flag.name}${flag.type === 'bool' ? '' : '=…'}\n`).join('');
+  return `kubectl ${verb.name}: ${verb.summary}\n\nOptions:\n${flagLines}`;
+}

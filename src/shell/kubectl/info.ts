@@ -1,0 +1,299 @@
+/** api-resources, version, cluster-info, config, explain, top, events, wait and the verbs that need what is not simulated. */
+import type { KubeObject, Schema } from '../../objects/types.ts';
+import type { Outcome } from '../command.ts';
+import { at, list, number, text } from '../json.ts';
+import { formatTable } from '../table.ts';
+import { formatYaml } from '../../base/yaml/format-yaml.ts';
+import { allNamespacesFlag, defineVerb, filenameFlag, findKind, groupOf, type Kubectl, keyOf, MUST_PROVIDE, outputFlag, qualifiedName, readResources, selectObjects, selectorFlag } from './client.ts';
+import { KubectlError } from './flags.ts';
+import { formatObjects, parseOutput } from './output.ts';
+import { parseDuration } from './logs.ts';
+import { ageOf } from './age.ts';
+import type { WaitCondition, WaitState } from './watches.ts';
+import { conditionHolds } from './watches.ts';
+
+/** The version that nodes and kubectl agree on. */
+export const KUBERNETES_VERSION = 'v1.34.2';
+
+export const apiResources = defineVerb({
+  name: 'api-resources',
+  summary: 'the kinds this cluster knows',
+  flags: [outputFlag, { name: 'namespaced', type: 'bool' }, { name: 'api-group', type: 'string' }, { name: 'no-headers', type: 'bool' }, { name: 'verbs', type: 'list' }, { name: 'sort-by', type: 'string' }],
+  run: (kubectl) => {
+    const { flags } = kubectl;
+    const kinds = kubectl.invocation.host.api.kinds
+      .filter((kind) => !flags.has('namespaced') || kind.namespaced === flags.bool('namespaced'))
+      .filter((kind) => !flags.has('api-group') || groupOf(kind.apiVersion) === flags.get('api-group'))
+      .toSorted((a, b) => {
+        const [x, y] = [`${groupOf(a.apiVersion)}/${a.plural}`, `${groupOf(b.apiVersion)}/${b.plural}`];
+        return x < y ? -1 : x > y ? 1 : 0;
+      });
+    if (flags.get('output') === 'name') {
+      for (const kind of kinds) kubectl.out(`${kind.plural}${groupOf(kind.apiVersion) === '' ? '' : `.${groupOf(kind.apiVersion)}`}\n`);
+      return 0;
+    }
+    const rows = kinds.map((kind) => [kind.plural, kind.shortNames.join(','), kind.apiVersion, String(kind.namespaced), kind.kind]);
+    kubectl.out(formatTable(flags.bool('no-headers') ? rows : [['NAME', 'SHORTNAMES', 'APIVERSION', 'NAMESPACED', 'KIND'], ...rows]));
+    return 0;
+  },
+});
+
+export const apiVersions = defineVerb({
+  name: 'api-versions',
+  summary: 'the API versions this cluster knows',
+  flags: [],
+  run: (kubectl) => {
+    for (const version of [...new Set(kubectl.invocation.host.api.kinds.map((kind) => kind.apiVersion))].sort()) kubectl.out(`${version}\n`);
+    return 0;
+  },
+});
+
+export const version = defineVerb({
+  name: 'version',
+  summary: 'versions of kubectl and the API server',
+  flags: [outputFlag, { name: 'client', type: 'bool' }, { name: 'short', type: 'bool' }],
+  run: (kubectl) => {
+    kubectl.out(`Client Version: ${KUBERNETES_VERSION}\nKustomize Version: v5.7.1\n`);
+    if (!kubectl.flags.bool('client')) kubectl.out(`Server Version: ${KUBERNETES_VERSION}\n`);
+    return 0;
+  },
+});
+
+export function controlPlaneIp(kubectl: Kubectl): string {
+  const nodes = kubectl.invocation.host.api.view.list('Node');
+  const node = nodes.find((candidate) => Object.hasOwn(candidate.metadata.labels ?? {}, 'node-role.kubernetes.io/control-plane')) ?? nodes[0];
+  return text(at(list(at(node, 'status', 'addresses')).find((address) => text(at(address, 'type')) === 'InternalIP'), 'address'));
+}
+
+export const clusterInfo = defineVerb({
+  name: 'cluster-info',
+  summary: 'where the control plane is',
+  flags: [],
+  run: (kubectl) => {
+    const url = `https://${controlPlaneIp(kubectl)}:6443`;
+    kubectl.out(`Kubernetes control plane is running at ${url}\n`);
+    if (kubectl.invocation.host.api.view.find('Service/kube-system/kube-dns') !== undefined) kubectl.out(`CoreDNS is running at ${url}/api/v1/namespaces/kube-system/services/kube-dns:dns/proxy\n`);
+    kubectl.out("\nTo further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.\n");
+    return 0;
+  },
+});
+
+const CONTEXT = 'kubernetes-admin@kubernetes';
+
+export const config = defineVerb({
+  name: 'config',
+  summary: 'config current-context|get-contexts|view|set-context --current --namespace=NS',
+  flags: [outputFlag, { name: 'current', type: 'bool' }, { name: 'minify', type: 'bool' }, { name: 'raw', type: 'bool' }, { name: 'no-headers', type: 'bool' }],
+  run: (kubectl) => {
+    const { flags, invocation } = kubectl;
+    const { state } = invocation.shell;
+    const [subcommand, name] = flags.args;
+    switch (subcommand) {
+      case 'current-context':
+        kubectl.out(`${CONTEXT}\n`);
+        return 0;
+      case 'get-contexts': {
+        if (flags.get('output') === 'name') {
+          kubectl.out(`${CONTEXT}\n`);
+          return 0;
+        }
+        const row = ['*', CONTEXT, 'kubernetes', 'kubernetes-admin', state.namespace === 'default' ? '' : state.namespace];
+        kubectl.out(formatTable(flags.bool('no-headers') ? [row] : [['CURRENT', 'NAME', 'CLUSTER', 'AUTHINFO', 'NAMESPACE'], row]));
+        return 0;
+      }
+      case 'get-clusters':
+        kubectl.out('NAME\nkubernetes\n');
+        return 0;
+      case 'use-context':
+        if (name !== CONTEXT) throw new KubectlError(`error: no context exists with the name: "${name ?? ''}"`);
+        kubectl.out(`Switched to context "${CONTEXT}".\n`);
+        return 0;
+      case 'set-context':
+        if (!flags.bool('current') && name !== CONTEXT) throw new KubectlError(name === undefined ? 'error: you must specify a non-empty context name or --current' : `error: only the context "${CONTEXT}" exists here`);
+        if (flags.has('namespace')) state.namespace = flags.get('namespace') === '' ? 'default' : flags.get('namespace');
+        kubectl.out(`Context "${CONTEXT}" modified.\n`);
+        return 0;
+      case 'view': {
+        const view = {
+          apiVersion: 'v1',
+          clusters: [{ cluster: { 'certificate-authority-data': 'DATA+OMITTED', server: `https://${controlPlaneIp(kubectl)}:6443` }, name: 'kubernetes' }],
+          contexts: [{ context: { cluster: 'kubernetes', ...(state.namespace === 'default' ? {} : { namespace: state.namespace }), user: 'kubernetes-admin' }, name: CONTEXT }],
+          'current-context': CONTEXT,
+          kind: 'Config',
+          users: [{ name: 'kubernetes-admin', user: { 'client-certificate-data': 'DATA+OMITTED', 'client-key-data': 'DATA+OMITTED' } }],
+        };
+        const format = parseOutput(flags.get('output') || 'yaml', false);
+        if (format.kind === 'yaml') kubectl.out(formatYaml(view));
+        else if (format.kind !== 'table') kubectl.out(formatObjects(format, [[{ kind: 'Config', apiVersion: 'v1' }, { ...view, metadata: { name: '' } } as KubeObject]], true));
+        return 0;
+      }
+      default:
+        throw new KubectlError(`error: unknown command "config ${subcommand ?? ''}"\nSee 'kubectl config -h' for help and examples`);
+    }
+  },
+});
+
+function schemaType(schema: Schema | undefined): string {
+  if (schema === undefined) return '<Object>';
+  if (schema['x-kubernetes-int-or-string'] === true) return '<IntOrString>';
+  if (schema.type === 'array') return `<[]${schemaType(schema.items).slice(1)}`;
+  if (schema.additionalProperties !== undefined) return `<map[string]${schemaType(schema.additionalProperties).slice(1)}`;
+  return { object: '<Object>', string: '<string>', integer: '<integer>', number: '<number>', boolean: '<boolean>' }[schema.type ?? 'object'];
+}
+
+function schemaWithin(schema: Schema): Schema {
+  return schema.items ?? (schema.properties === undefined ? (schema.additionalProperties ?? schema) : schema);
+}
+
+export const explain = defineVerb({
+  name: 'explain',
+  summary: 'fields of a kind: explain service.spec.ports',
+  completes: 'resources',
+  flags: [{ name: 'recursive', type: 'bool' }, { name: 'api-version', type: 'string' }, outputFlag],
+  run: (kubectl) => {
+    const word = kubectl.flags.args[0];
+    if (word === undefined) throw new KubectlError('error: You must specify the type of resource to explain. Use "kubectl api-resources" for a complete list of supported resources.');
+    const [resource = '', ...path] = word.replaceAll('/', '.').split('.');
+    const kind = findKind(kubectl, resource);
+    let schema: Schema = kind.schema;
+    let before = schema;
+    for (const field of path) {
+      const next = schemaWithin(schema).properties?.[field];
+      if (next === undefined) throw new KubectlError(`error: field "${field}" does not exist`);
+      before = schema;
+      schema = next;
+    }
+    const field = path.at(-1);
+    const group = groupOf(kind.apiVersion);
+    kubectl.out(`${group === '' ? '' : `GROUP:      ${group}\n`}KIND:       ${kind.kind}\nVERSION:    ${kind.apiVersion.split('/').at(-1)}\n\n`);
+    const required = (owner: Schema, name: string): string => (schemaWithin(owner).required?.includes(name) === true ? ' -required-' : '');
+    if (field !== undefined) kubectl.out(`FIELD: ${field} ${schemaType(schema)}${required(before, field)}\n\n`);
+    kubectl.out(`DESCRIPTION:\n    ${schema.description ?? '<empty>'}${schema.notSimulated === true ? '\n    (accepted and stored; without effect in this simulation)' : ''}\n    \n`);
+    const { properties } = schemaWithin(schema);
+    if (properties !== undefined) {
+      kubectl.out('FIELDS:\n');
+      printFields(kubectl, schemaWithin(schema), 1, kubectl.flags.bool('recursive'));
+    }
+    kubectl.out('\n');
+    return 0;
+  },
+});
+
+function printFields(kubectl: Kubectl, schema: Schema, depth: number, recursive: boolean): void {
+  if (depth > 12) return;
+  const indent = '  '.repeat(depth);
+  for (const name of Object.keys(schema.properties ?? {}).sort()) {
+    const property = schema.properties?.[name];
+    if (property === undefined) continue;
+    kubectl.out(`${indent}${name}\t${schemaType(property)}${schema.required?.includes(name) === true ? ' -required-' : ''}\n`);
+    if (recursive) printFields(kubectl, schemaWithin(property), depth + 1, true);
+    else kubectl.out(`${indent}  ${property.description ?? '<no description>'}${property.notSimulated === true ? ' (not simulated)' : ''}\n\n`);
+  }
+}
+
+/** When an event was last seen: `5m` or `10s (x3 over 2m)`. */
+export function eventWhen(kubectl: Pick<Kubectl, 'invocation'>, event: KubeObject): string {
+  const { host } = kubectl.invocation;
+  const last = text(at(event, 'lastTimestamp')) || text(at(event, 'eventTime')) || event.metadata.creationTimestamp;
+  const first = text(at(event, 'firstTimestamp')) || event.metadata.creationTimestamp;
+  const count = number(at(event, 'count'), 1);
+  return count > 1 ? `${ageOf(host, last)} (x${count} over ${ageOf(host, first)})` : ageOf(host, first);
+}
+
+export const events = defineVerb({
+  name: 'events',
+  summary: 'what controllers reported (--for pod/NAME, -A)',
+  flags: [allNamespacesFlag, outputFlag, { name: 'for', type: 'string' }, { name: 'types', type: 'list' }, { name: 'watch', short: 'w', type: 'bool' }, { name: 'no-headers', type: 'bool' }],
+  run: (kubectl) => {
+    const { flags, invocation } = kubectl;
+    const everywhere = flags.bool('all-namespaces');
+    const { view } = invocation.host.api;
+    let found = (everywhere ? view.list('Event') : view.list('Event', kubectl.namespace)).filter((event) => flags.all('types').length === 0 || flags.all('types').flatMap((types) => types.split(',')).includes(text(at(event, 'type'))));
+    if (flags.has('for')) {
+      const { requests } = readResources(kubectl, [flags.get('for')]);
+      found = found.filter((event) => requests.some(({ kind, name }) => text(at(event, 'involvedObject', 'kind')) === kind.kind && text(at(event, 'involvedObject', 'name')) === name));
+    }
+    if (found.length === 0) {
+      kubectl.err(everywhere ? 'No events found.\n' : `No events found in ${kubectl.namespace} namespace.\n`);
+      return 0;
+    }
+    const time = (event: KubeObject): string => text(at(event, 'lastTimestamp')) || (event.metadata.creationTimestamp ?? '');
+    const rows = found
+      .toSorted((a, b) => (time(a) < time(b) ? -1 : time(a) > time(b) ? 1 : 0))
+      .map((event) => [
+        ...(everywhere ? [event.metadata.namespace ?? ''] : []),
+        eventWhen(kubectl, event),
+        text(at(event, 'type')),
+        text(at(event, 'reason')),
+        `${text(at(event, 'involvedObject', 'kind'))}/${text(at(event, 'involvedObject', 'name'))}`,
+        text(at(event, 'message')).trim(),
+      ]);
+    const header = [...(everywhere ? ['NAMESPACE'] : []), 'LAST SEEN', 'TYPE', 'REASON', 'OBJECT', 'MESSAGE'];
+    kubectl.out(formatTable(flags.bool('no-headers') ? rows : [header, ...rows]));
+    return 0;
+  },
+});
+
+function parseCondition(value: string): WaitCondition {
+  if (value === 'delete' || value === 'create') return { kind: value };
+  const condition = /^condition=([^=]+)(?:=(.+))?$/.exec(value);
+  if (condition !== null) return { kind: 'condition', type: condition[1] ?? '', value: condition[2] ?? 'true' };
+  const path = /^jsonpath=\{?\.?([^}=]+)\}?(?:=(.*))?$/.exec(value.replace(/['"]/g, ''));
+  if (path !== null) return { kind: 'jsonpath', path: (path[1] ?? '').split('.'), value: path[2] };
+  throw new KubectlError(`error: unrecognized condition: "${value}"`);
+}
+
+export const wait = defineVerb({
+  name: 'wait',
+  summary: 'waits for a condition (--for=condition=Ready pod/NAME --timeout=30s)',
+  completes: 'resources',
+  flags: [filenameFlag, selectorFlag, allNamespacesFlag, outputFlag, { name: 'for', type: 'string' }, { name: 'timeout', type: 'string' }, { name: 'all', type: 'bool' }],
+  run: (kubectl): Outcome => {
+    const { flags, invocation } = kubectl;
+    if (flags.args.length === 0) throw new KubectlError(MUST_PROVIDE);
+    if (!flags.has('for')) throw new KubectlError('error: unrecognized condition: ""');
+    const condition = parseCondition(flags.get('for'));
+    const timeout = flags.has('timeout') ? parseDuration(flags.get('timeout').replace(/^-/, '')) : 30;
+    if (timeout === undefined) throw new KubectlError(`error: invalid argument "${flags.get('timeout')}" for "--timeout" flag: time: invalid duration "${flags.get('timeout')}"`);
+    let waiting: { key: string; title: string }[];
+    if (condition.kind === 'create' || condition.kind === 'delete') {
+      const { requests } = readResources(kubectl, flags.args);
+      waiting = requests.flatMap(({ kind, name }) => (name === undefined ? [] : [{ key: keyOf(kind, kubectl.namespace, name), title: `${qualifiedName(kind)}/${name}` }]));
+      const missing = waiting.find((entry) => condition.kind === 'delete' && invocation.host.api.view.find(entry.key) === undefined);
+      if (missing !== undefined) return 0;
+    } else {
+      const { objects, failed } = selectObjects(kubectl, flags.args);
+      if (failed) return 1;
+      if (objects.length === 0) throw new KubectlError('error: no matching resources found');
+      waiting = objects.map(([kind, object]) => ({ key: keyOf(kind, object.metadata.namespace ?? '', object.metadata.name), title: `${qualifiedName(kind)}/${object.metadata.name}` }));
+    }
+    const state: WaitState = { waiting, condition, lastLine: '' };
+    // What holds already needs no clock.
+    for (const entry of [...waiting]) {
+      if (!conditionHolds(invocation.host.api.view.find(entry.key), condition)) continue;
+      kubectl.out(`${entry.title} ${condition.kind === 'delete' ? 'deleted' : 'condition met'}\n`);
+      waiting.splice(waiting.indexOf(entry), 1);
+    }
+    return waiting.length === 0 ? 0 : { kind: 'watch', watch: 'kubectl-wait', state, timeoutSeconds: timeout };
+  },
+});
+
+/** Verbs people try that need what this simulation has not. */
+function defineMissing(name: string, sentence: string) {
+  return defineVerb({
+    name,
+    summary: 'not simulated',
+    flags: [{ name: 'address', type: 'string' }, { name: 'image', type: 'string' }, { name: 'stdin', short: 'i', type: 'bool' }, { name: 'tty', short: 't', type: 'bool' }, { name: 'container', short: 'c', type: 'string' }, allNamespacesFlag, filenameFlag, selectorFlag],
+    run: () => {
+      throw new KubectlError(`error: ${sentence}`);
+    },
+  });
+}
+export const top = defineMissing('top', 'Metrics API not available');
+export const portForward = defineMissing('port-forward', 'kubectl port-forward is not part of this simulated kubectl: nothing outside the cluster could connect to it');
+export const attach = defineMissing('attach', 'kubectl attach is not part of this simulated kubectl; use kubectl exec -it POD -- sh');
+export const debug = defineMissing('debug', 'kubectl debug is not part of this simulated kubectl; use kubectl run -it --image=nicolaka/netshoot');
+export const proxy = defineMissing('proxy', 'kubectl proxy is not part of this simulated kubectl');
+export const autoscale = defineMissing('autoscale', 'autoscaling is not modelled; use kubectl scale');
+export const cp = defineMissing('cp', 'kubectl cp is not part of this simulated kubectl');
+export const auth = defineMissing('auth', 'RBAC is not enforced in this simulation; everything is allowed');

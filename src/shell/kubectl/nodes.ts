@@ -1,0 +1,151 @@
+/** cordon, uncordon, drain, taint: verbs on nodes. */
+import type { KubeObject } from '../../objects/types.ts';
+import type { Outcome } from '../command.ts';
+import { at, list, text } from '../json.ts';
+import { defineVerb, dryRunFlag, expectOk, findKind, getObject, type Kubectl, keyOf, MUST_PROVIDE, selectorFlag } from './client.ts';
+import { KubectlError } from './flags.ts';
+
+function nodesOf(kubectl: Kubectl, args: readonly string[]): readonly KubeObject[] {
+  const kind = findKind(kubectl, 'nodes');
+  if (args.length === 0) throw new KubectlError(`error: USAGE: ${kubectl.verb} NODE [flags]\nSee 'kubectl ${kubectl.verb} -h' for help and examples`);
+  return args.map((name) => getObject(kubectl, kind, name.replace(/^nodes?\//, '')));
+}
+
+function setUnschedulable(kubectl: Kubectl, node: KubeObject, value: boolean): void {
+  const { name } = node.metadata;
+  const done = value ? 'cordoned' : 'uncordoned';
+  if ((at(node, 'spec', 'unschedulable') === true) === value) {
+    kubectl.out(`node/${name} already ${done}\n`);
+    return;
+  }
+  expectOk(kubectl.invocation.host.api.patch(`Node/${name}`, { spec: { unschedulable: value ? true : null } }, 'merge'));
+  kubectl.out(`node/${name} ${done}\n`);
+}
+
+export const cordon = defineVerb({
+  name: 'cordon',
+  summary: 'no new pods on a node',
+  completes: 'nodes',
+  flags: [dryRunFlag, selectorFlag],
+  run: (kubectl) => {
+    for (const node of nodesOf(kubectl, kubectl.flags.args)) setUnschedulable(kubectl, node, true);
+    kubectl.invocation.host.settle();
+    return 0;
+  },
+});
+export const uncordon = defineVerb({
+  name: 'uncordon',
+  summary: 'pods may come to a node again',
+  completes: 'nodes',
+  flags: [dryRunFlag, selectorFlag],
+  run: (kubectl) => {
+    for (const node of nodesOf(kubectl, kubectl.flags.args)) setUnschedulable(kubectl, node, false);
+    kubectl.invocation.host.settle();
+    return 0;
+  },
+});
+
+const ownerKind = (pod: KubeObject): string => pod.metadata.ownerReferences?.find((owner) => owner.controller === true)?.kind ?? '';
+
+export const drain = defineVerb({
+  name: 'drain',
+  summary: 'moves the pods of a node away (--ignore-daemonsets, --force)',
+  completes: 'nodes',
+  flags: [
+    dryRunFlag, selectorFlag,
+    { name: 'ignore-daemonsets', type: 'bool' },
+    { name: 'force', type: 'bool' },
+    { name: 'delete-emptydir-data', type: 'bool' },
+    { name: 'grace-period', type: 'int' },
+    { name: 'timeout', type: 'string' },
+    { name: 'disable-eviction', type: 'bool' },
+    { name: 'pod-selector', type: 'string' },
+  ],
+  run: (kubectl) => {
+    const { flags, invocation } = kubectl;
+    let status = 0;
+    for (const node of nodesOf(kubectl, flags.args)) {
+      setUnschedulable(kubectl, node, true);
+      const { name } = node.metadata;
+      const pods = invocation.host.api.view.list('Pod').filter((pod) => text(at(pod, 'spec', 'nodeName')) === name);
+      const daemons = pods.filter((pod) => ownerKind(pod) === 'DaemonSet');
+      const bare = pods.filter((pod) => ownerKind(pod) === '');
+      const title = (pod: KubeObject): string => `${pod.metadata.namespace ?? ''}/${pod.metadata.name}`;
+      const problems: string[] = [];
+      if (daemons.length > 0 && !flags.bool('ignore-daemonsets')) problems.push(`cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore): ${daemons.map(title).join(', ')}`);
+      if (bare.length > 0 && !flags.bool('force')) problems.push(`cannot delete Pods that declare no controller (use --force to override): ${bare.map(title).join(', ')}`);
+      const local = pods.filter((pod) => !daemons.includes(pod) && list(at(pod, 'spec', 'volumes')).some((volume) => at(volume, 'emptyDir') !== undefined));
+      if (local.length > 0 && !flags.bool('delete-emptydir-data')) problems.push(`cannot delete Pods with local storage (use --delete-emptydir-data to override): ${local.map(title).join(', ')}`);
+      if (problems.length > 0) {
+        kubectl.err(`error: unable to drain node "${name}" due to error: [${problems.join(', ')}], continuing command...\nThere are pending nodes to be drained:\n ${name}\n${problems.join('\n')}\n`);
+        status = 1;
+        continue;
+      }
+      if (daemons.length > 0) kubectl.err(`Warning: ignoring DaemonSet-managed Pods: ${daemons.map(title).join(', ')}\n`);
+      if (bare.length > 0) kubectl.err(`Warning: deleting Pods that declare no controller: ${bare.map(title).join(', ')}\n`);
+      const evicted = pods.filter((pod) => !daemons.includes(pod));
+      for (const pod of evicted) kubectl.out(`evicting pod ${title(pod)}\n`);
+      for (const pod of evicted) {
+        expectOk(invocation.host.api.remove(`Pod/${title(pod)}`));
+        kubectl.out(`pod/${pod.metadata.name} evicted\n`);
+      }
+      kubectl.out(`node/${name} drained\n`);
+    }
+    invocation.host.settle();
+    return status;
+  },
+});
+
+interface Taint {
+  readonly key: string;
+  readonly value: string;
+  readonly effect: string;
+  readonly remove: boolean;
+}
+
+function parseTaint(word: string): Taint {
+  const remove = word.endsWith('-');
+  const match = /^([^=:]+)(?:=([^:]*))?(?::(.*))?$/.exec(remove ? word.slice(0, -1) : word);
+  if (match === null) throw new KubectlError(`error: invalid taint spec: ${word}`);
+  const [, key = '', value = '', effect = ''] = match;
+  if (!remove && effect === '') throw new KubectlError(`error: at least one taint update is required`);
+  if (effect !== '' && !['NoSchedule', 'PreferNoSchedule', 'NoExecute'].includes(effect)) throw new KubectlError(`error: invalid taint effect: ${effect}, unsupported taint effect`);
+  return { key, value, effect, remove };
+}
+
+export const taint = defineVerb({
+  name: 'taint',
+  summary: 'taint nodes NODE KEY=VALUE:EFFECT (KEY:EFFECT- removes)',
+  completes: 'nodes',
+  flags: [dryRunFlag, selectorFlag, { name: 'overwrite', type: 'bool' }, { name: 'all', type: 'bool' }],
+  run: (kubectl): Outcome => {
+    const { flags, invocation } = kubectl;
+    const [resource, ...args] = flags.args;
+    if (resource === undefined) throw new KubectlError(MUST_PROVIDE);
+    if (findKind(kubectl, resource).kind !== 'Node') throw new KubectlError(`error: invalid resource type ${resource}, only node(s) is supported`);
+    const names = args.filter((word) => !/[=:]/.test(word) && !word.endsWith('-'));
+    const taints = args.filter((word) => !names.includes(word)).map(parseTaint);
+    if (taints.length === 0) throw new KubectlError('error: at least one taint update is required');
+    const nodes = flags.bool('all') ? invocation.host.api.view.list('Node') : nodesOf(kubectl, names);
+    for (const node of nodes) {
+      let current = list(at(node, 'spec', 'taints')).map((entry) => ({ key: text(at(entry, 'key')), value: text(at(entry, 'value')), effect: text(at(entry, 'effect')) }));
+      let done = 'tainted';
+      for (const change of taints) {
+        const same = (entry: { readonly key: string; readonly effect: string }): boolean => entry.key === change.key && (change.effect === '' || entry.effect === change.effect);
+        if (change.remove) {
+          if (!current.some(same)) throw new KubectlError(`error: taint "${change.key}${change.effect === '' ? '' : `:${change.effect}`}" not found`);
+          current = current.filter((entry) => !same(entry));
+          done = 'untainted';
+          continue;
+        }
+        if (current.some(same) && !flags.bool('overwrite')) throw new KubectlError(`error: node ${node.metadata.name} already has ${change.key} taint(s) with same effect(s) and --overwrite is false`);
+        current = [...current.filter((entry) => !same(entry)), { key: change.key, value: change.value, effect: change.effect }];
+      }
+      const written = current.map((entry) => ({ key: entry.key, ...(entry.value === '' ? {} : { value: entry.value }), effect: entry.effect }));
+      expectOk(invocation.host.api.patch(keyOf({ kind: 'Node', namespaced: false }, '', node.metadata.name), { spec: { taints: written.length === 0 ? null : written } }, 'merge'));
+      kubectl.out(`node/${node.metadata.name} ${done}\n`);
+    }
+    invocation.host.settle();
+    return 0;
+  },
+});
