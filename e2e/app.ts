@@ -2,6 +2,8 @@
 import { expect, type Locator, type Page } from '@playwright/test';
 
 export const CURL = 'kubectl exec client -- curl -s web-service';
+/** What the simulated nginx answers. */
+export const ANSWER = /Hello from web-\S+/;
 
 export interface Place {
   /** From 1; 0 before the first hop. */

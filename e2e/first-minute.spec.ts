@@ -9,7 +9,7 @@ test('the page opens on a running cluster, plays its first curl by itself and sa
   await expect(app.box(/^Service web-service .*10\.97\.253\.216, 80\/TCP, 3 ready endpoints/)).toBeAttached();
 
   await expect(app.output).toContainText(CURL);
-  await expect(app.output).toContainText('Welcome to nginx!');
+  await expect(app.output).toContainText(ANSWER);
   await expect(app.nowLine).toContainText(/client|controlplane/);
 
   const before = await app.place();

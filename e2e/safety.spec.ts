@@ -155,7 +155,7 @@ test('where no worker starts the app runs on the page’s own thread', async ({ 
     });
   });
   await app.openPaused();
-  await expect(app.output).toContainText('Welcome to nginx!');
+  await expect(app.output).toContainText(ANSWER);
   expect(await app.run('kubectl get nodes')).toMatch(/node01\s+Ready/);
 });
 

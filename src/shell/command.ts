@@ -45,7 +45,7 @@ export interface Program {
   readonly app: string;
   parse(
     argv: readonly string[],
-    env: { readonly tty: boolean; readonly image: string },
+    env: { readonly tty: boolean; readonly image: string; readonly epochMs?: number },
   ): { readonly ok: true; readonly config: unknown } | { readonly ok: false; readonly stdout?: string; readonly stderr: string; readonly exitCode: number };
   endless(config: unknown): boolean;
 }

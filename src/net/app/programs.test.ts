@@ -51,7 +51,7 @@ describe('curl', () => {
     expect(closed).toEqual({
       stdout: '',
       stderr:
-        '*   Trying 10.244.1.3:9999...\n* connect to 10.244.1.3 port 9999 failed: Connection refused\n* Failed to connect to 10.244.1.3 port 9999 after 0 ms: Couldn\'t connect to server\n* Closing connection 0\n',
+        "*   Trying 10.244.1.3:9999...\n* connect to 10.244.1.3 port 9999 failed: Connection refused\n* Failed to connect to 10.244.1.3 port 9999 after 0 ms: Couldn't connect to server\n* Closing connection 0\n",
       exitCode: 7,
     });
     expect(run(CLIENT, 'curl http://10.96.0.99')).toEqual({
@@ -81,7 +81,9 @@ describe('curl', () => {
 
   it('shows heads, status codes and 404 pages', () => {
     expect(run(CLIENT, 'curl -sI web-service').stdout).toMatch(/^HTTP\/1\.1 200 OK\r\nServer: nginx/);
-    expect(run(CLIENT, "curl -s -o /dev/null -w '%{http_code} %{remote_ip} %{size_download}\\n' http://web-service/nope").stdout).toBe('404 10.97.253.216 153\n');
+    expect(run(CLIENT, "curl -s -o /dev/null -w '%{http_code} %{remote_ip} %{size_download}\\n' http://web-service/nope").stdout).toBe(
+      '404 10.97.253.216 153\n',
+    );
     expect(run(CLIENT, 'curl -sf http://web-service/nope')).toEqual({ stdout: '', stderr: '', exitCode: 22 });
     expect(run(CLIENT, 'curl -s http://web-service/nope').stdout).toContain('<center><h1>404 Not Found</h1></center>\r\n');
   });
@@ -99,7 +101,7 @@ describe('curl', () => {
   });
 
   it.each([
-    ['curl', 'curl: no URL specified!\ncurl: try \'curl --help\' or \'curl --manual\' for more information\n', 2],
+    ['curl', "curl: no URL specified!\ncurl: try 'curl --help' or 'curl --manual' for more information\n", 2],
     ['curl --foo x', "curl: option --foo: is unknown\ncurl: try 'curl --help' or 'curl --manual' for more information\n", 2],
     ['curl -m', "curl: option -m: requires parameter\ncurl: try 'curl --help' or 'curl --manual' for more information\n", 2],
     ['curl ftp://web', 'curl: (1) Protocol "ftp" not supported or disabled in libcurl\n', 1],
@@ -154,7 +156,12 @@ describe('dig', () => {
   it('prints the whole reply', () => {
     const { stdout, exitCode } = run(CLIENT, 'dig web-service.default.svc.cluster.local');
     expect(exitCode).toBe(0);
-    expect(stdout.replace(/id: \d+/, 'id: 1').replace(/time: \d+/, 'time: 0').replace(/WHEN: .*/, 'WHEN: …')).toBe(
+    expect(
+      stdout
+        .replace(/id: \d+/, 'id: 1')
+        .replace(/time: \d+/, 'time: 0')
+        .replace(/WHEN: .*/, 'WHEN: …'),
+    ).toBe(
       '\n; <<>> DiG 9.18.49-1~deb12u3-Debian <<>> web-service.default.svc.cluster.local\n;; global options: +cmd\n;; Got answer:\n;; WARNING: .local is reserved for Multicast DNS\n;; You are currently testing what happens when an mDNS query is leaked to DNS\n;; ->>HEADER<<- opcode: QUERY, status: NOERROR, id: 1\n;; flags: qr aa rd; QUERY: 1, ANSWER: 1, AUTHORITY: 0, ADDITIONAL: 0\n;; WARNING: recursion requested but not available\n\n;; QUESTION SECTION:\n;web-service.default.svc.cluster.local. IN A\n\n;; ANSWER SECTION:\nweb-service.default.svc.cluster.local. 30 IN A\t10.97.253.216\n\n;; Query time: 0 msec\n;; SERVER: 10.96.0.10#53(10.96.0.10) (UDP)\n;; WHEN: …\n;; MSG SIZE  rcvd: 108\n\n',
     );
   });
@@ -162,7 +169,10 @@ describe('dig', () => {
   it.each([
     ['dig +short db.default.svc.cluster.local', '10.244.1.3\n10.244.1.4\n10.244.1.5\n'],
     ['dig web-service +search +short', '10.97.253.216\n'],
-    ['dig SRV _http._tcp.web-service.default.svc.cluster.local +noall +answer', '_http._tcp.web-service.default.svc.cluster.local. 30 IN SRV 0 100 80 web-service.default.svc.cluster.local.\n'],
+    [
+      'dig SRV _http._tcp.web-service.default.svc.cluster.local +noall +answer',
+      '_http._tcp.web-service.default.svc.cluster.local. 30 IN SRV 0 100 80 web-service.default.svc.cluster.local.\n',
+    ],
     ['dig -x 10.97.253.216 +short', 'web-service.default.svc.cluster.local.\n'],
     ['dig +short 10-244-1-9.default.pod.cluster.local', '10.244.1.9\n'],
     ['dig +short 10-244-1-9.nowhere.pod.cluster.local', ''],
@@ -174,7 +184,9 @@ describe('dig', () => {
   it('tells NXDOMAIN from a name without such records', () => {
     const none = run(CLIENT, 'dig nope.default.svc.cluster.local').stdout;
     expect(none).toContain('status: NXDOMAIN');
-    expect(none).toContain(';; AUTHORITY SECTION:\ncluster.local.\t\t30\tIN\tSOA\tns.dns.cluster.local. hostmaster.cluster.local. 1775293200 7200 1800 86400 30\n');
+    expect(none).toContain(
+      ';; AUTHORITY SECTION:\ncluster.local.\t\t30\tIN\tSOA\tns.dns.cluster.local. hostmaster.cluster.local. 1775293200 7200 1800 86400 30\n',
+    );
     const noData = run(CLIENT, 'dig AAAA web-service.default.svc.cluster.local').stdout;
     expect(noData).toContain('status: NOERROR');
     expect(noData).toContain('ANSWER: 0, AUTHORITY: 1');
@@ -196,7 +208,12 @@ describe('host and getent', () => {
 });
 
 describe('CoreDNS', () => {
-  const upstream = { ...DNS, forward: undefined, recursive: true, zones: [{ ...DNS.zones[0], origin: '.', names: { '.': [], 'example.com.': [{ type: 'A', data: '203.0.113.7' }] } }] };
+  const upstream = {
+    ...DNS,
+    forward: undefined,
+    recursive: true,
+    zones: [{ ...DNS.zones[0], origin: '.', names: { '.': [], 'example.com.': [{ type: 'A', data: '203.0.113.7' }] } }],
+  };
 
   it('asks upstream for other names, keeps the answer for a while, and then says recursion is available', () => {
     const w = appWorld();
@@ -245,7 +262,7 @@ describe('ping', () => {
   });
 
   it('shows an error from the way, and exits 1', () => {
-    const ran = run(CLIENT, 'ping -c 1 -W 1 10.244.9.9');
+    const ran = run(CLIENT, 'ping -c 1 -W 1 10.97.253.216');
     expect(ran.exitCode).toBe(1);
     expect(ran.stdout).toContain('From 172.30.0.1 icmp_seq=1 Destination Net Unreachable\n');
     expect(ran.stdout).toContain('1 packets transmitted, 0 received, +1 errors, 100% packet loss, time 0ms\n\n');
@@ -253,13 +270,14 @@ describe('ping', () => {
 
   it('knows that 1500 bytes do not fit flannel', () => {
     expect(run(CLIENT, 'ping -c1 -s 1472 -M do 10.244.1.3')).toEqual({
-      stdout: 'PING 10.244.1.3 (10.244.1.3) 1472(1500) bytes of data.\n\n--- 10.244.1.3 ping statistics ---\n1 packets transmitted, 0 received, +1 errors, 100% packet loss, time 0ms\n\n',
+      stdout:
+        'PING 10.244.1.3 (10.244.1.3) 1472(1500) bytes of data.\n\n--- 10.244.1.3 ping statistics ---\n1 packets transmitted, 0 received, +1 errors, 100% packet loss, time 0ms\n\n',
       stderr: 'ping: local error: message too long, mtu=1450\n',
       exitCode: 1,
     });
   });
 
-  it('has busybox\' manners in busybox', () => {
+  it("has busybox' manners in busybox", () => {
     expect(run(CLIENT, 'ping -c 1 10.244.1.3', { image: 'busybox:1.36' }).stdout).toMatch(
       /^PING 10\.244\.1\.3 \(10\.244\.1\.3\): 56 data bytes\n64 bytes from 10\.244\.1\.3: seq=0 ttl=62 time=0\.\d{3} ms\n\n--- 10\.244\.1\.3 ping statistics ---\n1 packets transmitted, 1 packets received, 0% packet loss\nround-trip/,
     );
@@ -284,8 +302,16 @@ describe('traceroute', () => {
 
 describe('nc', () => {
   it('tells whether a port is open', () => {
-    expect(run(CLIENT, 'nc -zv web-service 80')).toEqual({ stdout: '', stderr: 'Connection to web-service (10.97.253.216) 80 port [tcp/http] succeeded!\n', exitCode: 0 });
-    expect(run(CLIENT, 'nc -zv 10.244.1.3 9999')).toEqual({ stdout: '', stderr: 'nc: connect to 10.244.1.3 port 9999 (tcp) failed: Connection refused\n', exitCode: 1 });
+    expect(run(CLIENT, 'nc -zv web-service 80')).toEqual({
+      stdout: '',
+      stderr: 'Connection to web-service (10.97.253.216) 80 port [tcp/http] succeeded!\n',
+      exitCode: 0,
+    });
+    expect(run(CLIENT, 'nc -zv 10.244.1.3 9999')).toEqual({
+      stdout: '',
+      stderr: 'nc: connect to 10.244.1.3 port 9999 (tcp) failed: Connection refused\n',
+      exitCode: 1,
+    });
     expect(run(CLIENT, 'nc -zvu -w 1 10.96.0.10 53').stderr).toBe('Connection to 10.96.0.10 53 port [udp/domain] succeeded!\n');
     expect(run(CLIENT, 'nc -zv -w 2 10.244.1.77 80').stderr).toBe('nc: connect to 10.244.1.77 port 80 (tcp) timed out: Operation now in progress\n');
   });
@@ -317,10 +343,16 @@ describe('nc', () => {
 describe('wget', () => {
   it('prints the page with -qO-', () => {
     expect(run(CLIENT, 'wget -qO- http://web-service', { image: 'busybox' })).toMatchObject({ stderr: '', exitCode: 0 });
-    expect(run(CLIENT, 'wget -O- http://web-service', { image: 'busybox' }).stderr).toMatch(/^Connecting to web-service \(10\.97\.253\.216:80\)\nwriting to stdout\n- {20}100% \|\*{32}\| {4}17 {2}0:00:00 ETA\nwritten to stdout\n$/);
+    expect(run(CLIENT, 'wget -O- http://web-service', { image: 'busybox' }).stderr).toMatch(
+      /^Connecting to web-service \(10\.97\.253\.216:80\)\nwriting to stdout\n- {20}100% \|\*{32}\| {4}17 {2}0:00:00 ETA\nwritten to stdout\n$/,
+    );
     expect(run(CLIENT, 'wget -O- http://nope', { image: 'busybox' })).toEqual({ stdout: '', stderr: "wget: bad address 'nope'\n", exitCode: 1 });
-    expect(run(CLIENT, 'wget -O- http://10.244.1.3:81', { image: 'busybox' }).stderr).toContain("wget: can't connect to remote host (10.244.1.3): Connection refused\n");
-    expect(run(CLIENT, 'wget -O- http://web-service/nope', { image: 'debian' }).stderr).toMatch(/HTTP request sent, awaiting response\.\.\. 404 Not Found\n.* ERROR 404: Not Found\.\n\n$/);
+    expect(run(CLIENT, 'wget -O- http://10.244.1.3:81', { image: 'busybox' }).stderr).toContain(
+      "wget: can't connect to remote host (10.244.1.3): Connection refused\n",
+    );
+    expect(run(CLIENT, 'wget -O- http://web-service/nope', { image: 'debian' }).stderr).toMatch(
+      /HTTP request sent, awaiting response\.\.\. 404 Not Found\n.* ERROR 404: Not Found\.\n\n$/,
+    );
   });
 });
 
@@ -333,8 +365,21 @@ describe('tcpdump', () => {
     w.network.signal(id, 'SIGINT');
     const { stdout, stderr, exitCode } = w.output(id);
     expect(exitCode).toBe(0);
-    expect(stderr).toBe('tcpdump: listening on flannel.1, link-type EN10MB (Ethernet), snapshot length 262144 bytes\n\n10 packets captured\n10 packets received by filter\n0 packets dropped by kernel\n');
-    expect(stdout.match(/Flags \[\S+\]/g)).toEqual(['Flags [S]', 'Flags [S.]', 'Flags [.]', 'Flags [P.]', 'Flags [.]', 'Flags [P.]', 'Flags [.]', 'Flags [F.]', 'Flags [F.]', 'Flags [.]']);
+    expect(stderr).toBe(
+      'tcpdump: listening on flannel.1, link-type EN10MB (Ethernet), snapshot length 262144 bytes\n\n10 packets captured\n10 packets received by filter\n0 packets dropped by kernel\n',
+    );
+    expect(stdout.match(/Flags \[\S+\]/g)).toEqual([
+      'Flags [S]',
+      'Flags [S.]',
+      'Flags [.]',
+      'Flags [P.]',
+      'Flags [.]',
+      'Flags [P.]',
+      'Flags [.]',
+      'Flags [F.]',
+      'Flags [F.]',
+      'Flags [.]',
+    ]);
     expect(stdout).toContain('mss 1410,sackOK,TS val ');
     expect(stdout).toContain('\tGET / HTTP/1.1\n\tHost: web-service\n');
   });
@@ -347,7 +392,9 @@ describe('tcpdump', () => {
     expect(exitCode).toBe(0);
     expect(stdout.split('\n')).toHaveLength(3);
     expect(stdout).toMatch(/^09:00:00\.\d{6} veth\w+ P {3}IP 10\.244\.0\.3 > 10\.244\.1\.3: ICMP echo request, id \d+, seq 1, length 64\n/);
-    expect(stderr).toContain('tcpdump: data link type LINUX_SLL2\ntcpdump: verbose output suppressed, use -v[v]... for full protocol decode\nlistening on any, link-type LINUX_SLL2 (Linux cooked v2), snapshot length 262144 bytes\n');
+    expect(stderr).toContain(
+      'tcpdump: data link type LINUX_SLL2\ntcpdump: verbose output suppressed, use -v[v]... for full protocol decode\nlistening on any, link-type LINUX_SLL2 (Linux cooked v2), snapshot length 262144 bytes\n',
+    );
     expect(stderr).toContain('2 packets captured\n2 packets received by filter\n0 packets dropped by kernel\n');
   });
 
@@ -368,15 +415,23 @@ describe('web servers', () => {
 
   it('have the manners of their images', () => {
     expect(page({ server: 'echo', text: 'hi' }).stdout).toBe('hi\n');
-    expect(page({ server: 'httpd' }, 'curl -si http://10.244.1.3:8080/').stdout).toMatch(/^HTTP\/1\.1 200 OK\r\nDate: .*\r\nServer: Apache\/2\.4\.65 \(Unix\)\r\n[\s\S]*\r\n\r\nHello from web-1\n$/);
-    expect(page({ server: 'whoami' }).stdout).toMatch(/^Hostname: web-1\nIP: 127\.0\.0\.1\nIP: 10\.244\.1\.3\nRemoteAddr: 10\.244\.0\.3:\d+\nGET \/ HTTP\/1\.1\nHost: 10\.244\.1\.3:8080\nAccept: \*\/\*\nUser-Agent: curl\/7\.88\.1\n\n$/);
+    expect(page({ server: 'httpd' }, 'curl -si http://10.244.1.3:8080/').stdout).toMatch(
+      /^HTTP\/1\.1 200 OK\r\nDate: .*\r\nServer: Apache\/2\.4\.65 \(Unix\)\r\n[\s\S]*\r\n\r\nHello from web-1\n$/,
+    );
+    expect(page({ server: 'whoami' }).stdout).toMatch(
+      /^Hostname: web-1\nIP: 127\.0\.0\.1\nIP: 10\.244\.1\.3\nRemoteAddr: 10\.244\.0\.3:\d+\nGET \/ HTTP\/1\.1\nHost: 10\.244\.1\.3:8080\nAccept: \*\/\*\nUser-Agent: curl\/7\.88\.1\n\n$/,
+    );
     expect(page({ server: 'agnhost' }, 'curl -s http://10.244.1.3:8080/clientip').stdout).toMatch(/^10\.244\.0\.3:\d+$/);
     expect(page({ server: 'generic' }).stdout).toBe('web-1\n');
   });
 
   it('write their access logs', () => {
-    expect(page({ server: 'nginx' }).log.stdout).toMatch(/^10\.244\.0\.3 - - \[04\/Apr\/2026:09:00:00 \+0000\] "GET \/ HTTP\/1\.1" 200 17 "-" "curl\/7\.88\.1" "-"\n$/);
-    expect(page({ server: 'python' }, 'curl -s http://10.244.1.3:8080/x').log.stderr).toMatch(/code 404, message File not found\n.*"GET \/x HTTP\/1\.1" 404 -\n$/);
+    expect(page({ server: 'nginx' }).log.stdout).toMatch(
+      /^10\.244\.0\.3 - - \[04\/Apr\/2026:09:00:00 \+0000\] "GET \/ HTTP\/1\.1" 200 17 "-" "curl\/7\.88\.1" "-"\n$/,
+    );
+    expect(page({ server: 'python' }, 'curl -s http://10.244.1.3:8080/x').log.stderr).toMatch(
+      /code 404, message File not found\n.*"GET \/x HTTP\/1\.1" 404 -\n$/,
+    );
   });
 
   it('of Python speak HTTP/1.0 and close', () => {
@@ -387,7 +442,10 @@ describe('web servers', () => {
     const w = appWorld();
     w.network.spawn({ netns: 'node01/netns/web-1.default', app: 'http-server', name: 'second', config: { port: 80, server: 'nginx' } });
     w.idle();
-    expect(w.output('node01/netns/web-1.default/process/second')).toMatchObject({ stderr: 'nginx: [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)\n', exitCode: 1 });
+    expect(w.output('node01/netns/web-1.default/process/second')).toMatchObject({
+      stderr: 'nginx: [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)\n',
+      exitCode: 1,
+    });
   });
 });
 

@@ -83,8 +83,13 @@ export class ProcessTable {
 }
 
 export interface ProcessTableSnapshot {
-  readonly running: readonly { readonly record: Process; readonly phase: RunningProcess['phase']; readonly taps: readonly string[];
-    readonly typedAhead: string; readonly state: unknown }[];
+  readonly running: readonly {
+    readonly record: Process;
+    readonly phase: RunningProcess['phase'];
+    readonly taps: readonly string[];
+    readonly typedAhead: string;
+    readonly state: unknown;
+  }[];
   readonly ended: readonly (readonly [string, number])[];
 }
 

@@ -97,13 +97,14 @@ export function parseSed(script: string): { readonly commands: readonly SedComma
     if (at >= script.length) return { commands };
     const from = address();
     if (from === 'bad') return fail('unterminated address regex');
-    let to: Address | undefined | 'bad';
+    let to: Address | undefined;
     skip(' ');
     if (from !== undefined && script[at] === ',') {
       at += 1;
       skip(' ');
-      to = address();
-      if (to === 'bad' || to === undefined) return fail('unexpected `,\'');
+      const end = address();
+      if (end === 'bad' || end === undefined) return fail('unexpected `,\'');
+      to = end;
     }
     skip(' ');
     const negated = script[at] === '!';

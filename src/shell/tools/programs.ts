@@ -22,8 +22,8 @@ export function programCommand(name: string, program: Program): Command {
     name,
     summary: summaries[name] ?? 'a network program',
     group: name === 'sleep' ? 'shell' : 'network',
-    run: ({ argv, place, outTty, out, err }) => {
-      const parsed = program.parse(argv, { tty: outTty, image: place.pod?.image ?? place.profile });
+    run: ({ argv, place, outTty, host, out, err }) => {
+      const parsed = program.parse(argv, { tty: outTty, image: place.pod?.image ?? place.profile, epochMs: host.epochMs });
       if (!parsed.ok) {
         if (parsed.stdout !== undefined) out(parsed.stdout);
         err(parsed.stderr);

@@ -50,7 +50,12 @@ function innerTone(hop: HopView): Tone {
   return inner.some((layer) => layer.protocol === 'ipv4') ? 'l3' : 'l2';
 }
 
-export const shortLabel = (label: string): string => (label.length <= MAX_LABEL ? label : `${label.slice(0, MAX_LABEL - 1)}…`);
+/** What fits into a capsule: of a name that is asked for only its first part, the search domain is told elsewhere. */
+export function shortLabel(label: string): string {
+  const question = /^([A-Z]+\? [^.\s]+)\../.exec(label);
+  const words = question === null ? label : `${question[1]}…`;
+  return words.length <= MAX_LABEL ? words : `${words.slice(0, MAX_LABEL - 1)}…`;
+}
 
 export function capsuleOf(hop: HopView): Capsule {
   const dropped = hop.event.step.kind === 'dropped' && hop.family === 'drop';

@@ -36,6 +36,8 @@ export interface Marks {
 
 /** Above this many packets only the current one has letters. */
 const MAX_LABELLED = 1_000;
+/** Above this many packets nobody reads them one by one. */
+const MAX_STACKED = 24;
 const MIN_CAPSULE_SCALE = 1;
 const MAX_CAPSULE_SCALE = 1.5;
 
@@ -45,6 +47,14 @@ interface Life {
   readonly ends: readonly string[];
   /** All but the boxes and words on the way: lines drawn within it seem to pass behind them. */
   readonly behind: Path2D;
+}
+
+/** A packet's point on screen. */
+interface Seat {
+  x: number;
+  y: number;
+  hop: number;
+  alpha: number;
 }
 
 const noMarks: Marks = { selected: undefined, focused: undefined, hovered: undefined };
@@ -77,6 +87,8 @@ export class Overlay {
   #atlas: SpriteAtlas | undefined;
   #atlasScale = 0;
   #capsules: (Capsule | undefined)[] = [];
+  /** Reused between frames. */
+  readonly #seats: Seat[] = [];
   /** By hop index: all hops of a packet share one. */
   #lives: (Life | undefined)[] = [];
   #ending: { readonly hop: number; readonly service: string; readonly pod: string } | undefined;
@@ -363,6 +375,17 @@ export class Overlay {
     }
   }
 
+  /** Packets at one place stand above each other; the current one, drawn last, keeps its place. */
+  #stack(count: number, scale: number): void {
+    for (let i = count - 2; i >= 0; i -= 1) {
+      const seat = this.#seats[i] as Seat;
+      for (let j = count - 1; j > i; j -= 1) {
+        const other = this.#seats[j] as Seat;
+        if (Math.abs(seat.x - other.x) < 34 * scale && Math.abs(seat.y - other.y) < 16 * scale) seat.y = other.y - 23 * scale;
+      }
+    }
+  }
+
   #drawPackets(context: CanvasRenderingContext2D, journey: Journey, position: { readonly index: number; readonly fraction: number }): void {
     const { ratio, zoom, x, y, width, height } = this.#view;
     const grown = Math.max(MIN_CAPSULE_SCALE, Math.min(MAX_CAPSULE_SCALE, zoom));
@@ -373,25 +396,34 @@ export class Overlay {
     }
     const atlas = this.#atlas;
     context.setTransform(1, 0, 0, 1, 0, 0);
-    let drawn = 0;
+    let count = 0;
     journey.travellers(position, (one: Traveller) => {
       const px = one.x * zoom + x;
       const py = one.y * zoom + y;
       if (px < -200 || py < -60 || px > width + 200 || py > height + 60) return;
-      drawn += 1;
-      const capsule = this.#capsule(one.hop);
-      context.globalAlpha = one.alpha;
-      if (drawn > MAX_LABELLED) {
-        context.fillStyle = this.#palette[capsule.tone];
-        context.fillRect((px - 4) * ratio, (py - 2) * ratio, 8 * ratio, 4 * ratio);
-        return;
-      }
-      const sprite = atlas.get(capsule, capsule.dropped && px + capsule.w * scale > width);
-      // Whole device pixels keep letters sharp while they move.
-      const dx = Math.round((px - sprite.anchorX * scale) * ratio);
-      const dy = Math.round((py - sprite.anchorY * scale) * ratio);
-      context.drawImage(sprite.image, dx, dy);
+      const seat = this.#seats[count] ?? { x: 0, y: 0, hop: 0, alpha: 1 };
+      this.#seats[count] = seat;
+      count += 1;
+      seat.x = px;
+      seat.y = py;
+      seat.hop = one.hop;
+      seat.alpha = one.alpha;
     });
+    if (count <= MAX_STACKED) this.#stack(count, scale);
+    for (let i = 0; i < count; i += 1) {
+      const seat = this.#seats[i] as Seat;
+      const capsule = this.#capsule(seat.hop);
+      context.globalAlpha = seat.alpha;
+      if (count > MAX_LABELLED && i < count - 1) {
+        context.fillStyle = this.#palette[capsule.tone];
+        context.fillRect((seat.x - 4) * ratio, (seat.y - 2) * ratio, 8 * ratio, 4 * ratio);
+        continue;
+      }
+      const sprite = atlas.get(capsule, capsule.dropped && seat.x + capsule.w * scale > width);
+      // Words stay in the picture, and on whole device pixels they are sharp while they move.
+      const inside = capsule.dropped ? seat.x : Math.max(sprite.anchorX * scale - 4, Math.min(width - (sprite.w - sprite.anchorX) * scale + 4, seat.x));
+      context.drawImage(sprite.image, Math.round((inside - sprite.anchorX * scale) * ratio), Math.round((seat.y - sprite.anchorY * scale) * ratio));
+    }
     context.globalAlpha = 1;
   }
 }

@@ -11,13 +11,14 @@ import { Pane } from './Pane.tsx';
 import styles from './Shell.module.css';
 
 /** The stored sizes of a group, if they name exactly its panels. */
-function useSizes(group: string, panels: readonly string[]) {
+function useSizes(group: string, panels: readonly string[], remember = true) {
   const playground = usePlayground();
   const stored = playground.session.getState().panelSizes[group];
   const fits = stored !== undefined && panels.every((panel) => typeof stored[panel] === 'number') && Object.keys(stored).length === panels.length;
   return {
     ...(fits ? { defaultLayout: { ...stored } } : {}),
     onLayoutChanged: (layout: Layout) => {
+      if (!remember) return;
       playground.session.setState((session) => ({ panelSizes: { ...session.panelSizes, [group]: { ...layout } } }));
       void playground.savePreferences();
     },
@@ -46,7 +47,7 @@ function useLeftWidth(learning: boolean) {
 
 export function Wide({ lesson }: { readonly lesson: ReactNode | undefined }) {
   const rows = useSizes('columns', ['upper', 'lower']);
-  const middle = useSizes('middle', ['left', 'canvas', 'right']);
+  const middle = useSizes('middle', ['left', 'canvas', 'right'], lesson === undefined);
   const bottom = useSizes('bottom', ['timeline', 'terminal']);
   const left = useLeftWidth(lesson !== undefined);
   return (

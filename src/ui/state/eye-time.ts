@@ -4,26 +4,28 @@ import type { HopView } from '../../world/views.ts';
 
 /** Milliseconds of viewer time at speed 1 that a packet rests where this happened, before it moves on. */
 const restMs: Readonly<Record<StepKind, number>> = {
-  created: 420,
-  received: 70,
-  bridged: 240,
-  matched: 320,
-  translated: 1100,
-  routed: 420,
-  resolved: 160,
-  queued: 300,
-  encapsulated: 1100,
-  decapsulated: 600,
-  transmitted: 70,
-  delivered: 560,
+  created: 380,
+  received: 30,
+  bridged: 160,
+  matched: 160,
+  translated: 1000,
+  routed: 300,
+  resolved: 80,
+  queued: 200,
+  encapsulated: 1000,
+  decapsulated: 500,
+  transmitted: 30,
+  delivered: 480,
   printed: 0,
   dropped: 1600,
 };
 
-const FLIGHT_MS = 320;
+/** Milliseconds of its way to the next stop. */
+const FLIGHT_MS = 210;
 const BACKGROUND_FACTOR = 0.28;
-/** The same thing at the same place once more. */
-const SEEN_FACTOR = 0.45;
+/** The same thing at the same place once more: it is known, and passes. */
+const SEEN_REST = 0.22;
+const SEEN_FLIGHT = 0.55;
 /** Idle virtual time (a retransmission timer, `sleep`) is shown as a pause of at most this. */
 const MAX_GAP_MS = 900;
 
@@ -85,13 +87,14 @@ export function eyeTimes(hops: readonly HopView[], next: Int32Array = nextHops(h
     inFlight += change[index] as number;
     const before = hops[index - 1];
     const gap = before === undefined ? 0 : gapMs(hop.event.timeNs - before.event.timeNs);
-    const flight = FLIGHT_MS * (hop.background ? BACKGROUND_FACTOR : 1);
+    const key = `${hop.place}|${hop.event.step.kind}|${hop.protocol}`;
+    const known = seen.has(key);
+    seen.add(key);
+    const flight = FLIGHT_MS * (hop.background ? BACKGROUND_FACTOR : known ? SEEN_FLIGHT : 1);
     const share = Math.max(1, inFlight);
     times[index] = (rest + gap + flight) / share;
     rests[index] = (rest + gap) / (rest + gap + flight);
-    const key = `${hop.place}|${hop.title}`;
-    rest = restMs[hop.event.step.kind] * (hop.background ? BACKGROUND_FACTOR : seen.has(key) ? SEEN_FACTOR : 1);
-    seen.add(key);
+    rest = restMs[hop.event.step.kind] * (hop.background ? BACKGROUND_FACTOR : known ? SEEN_REST : 1);
   });
   return { times, rests };
 }

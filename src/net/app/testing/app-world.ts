@@ -1,6 +1,7 @@
 /** The article's cluster in small for tests of programs: two flannel nodes, two DNS servers, three web servers, a client with its resolv.conf. */
-import type { Netns } from '../../records.ts';
+
 import { Network } from '../../network.ts';
+import type { Netns } from '../../records.ts';
 import { putKubeRules, type ServicePort } from '../../testing/kube-rules.ts';
 import { addFlannel, addPod, WorldBuilder } from '../../testing/world-builder.ts';
 import type { ProgramEnvironment } from '../definition.ts';
@@ -43,7 +44,15 @@ export const DNS: DnsServerConfig = {
     {
       origin: 'in-addr.arpa.',
       ttlSeconds: 30,
-      soa: { primary: 'ns.dns.cluster.local.', mailbox: 'hostmaster.cluster.local.', serial: 1, refreshSeconds: 1, retrySeconds: 1, expireSeconds: 1, minimumSeconds: 30 },
+      soa: {
+        primary: 'ns.dns.cluster.local.',
+        mailbox: 'hostmaster.cluster.local.',
+        serial: 1,
+        refreshSeconds: 1,
+        retrySeconds: 1,
+        expireSeconds: 1,
+        minimumSeconds: 30,
+      },
       names: { '216.253.97.10.in-addr.arpa.': [{ type: 'PTR', data: 'web-service.default.svc.cluster.local.' }] },
       fallthrough: true,
     },
@@ -71,7 +80,9 @@ export interface AppWorld {
   idle(): void;
 }
 
-export function appWorld(options: { readonly seed?: number; readonly dns?: DnsServerConfig; readonly services?: readonly ServicePort[]; readonly trace?: boolean } = {}): AppWorld {
+export function appWorld(
+  options: { readonly seed?: number; readonly dns?: DnsServerConfig; readonly services?: readonly ServicePort[]; readonly trace?: boolean } = {},
+): AppWorld {
   const b = new WorldBuilder();
   const nodes = [
     { name: 'controlplane', ip: '172.30.1.2', podCidr: '10.244.0.0/24' },
@@ -79,7 +90,12 @@ export function appWorld(options: { readonly seed?: number; readonly dns?: DnsSe
   ];
   addFlannel(b, { nodes, gateway: '172.30.0.1', underlayPrefix: 16 });
   const router = b.host('router', { 'net.ipv4.ip_forward': 1 }, 'router');
-  b.cable('ethernet', { netns: 'underlay/netns/root', name: 'p-router' }, { netns: router, name: 'eth0' }, { masterA: 'underlay/netns/root/device/sw0', addressesB: ['172.30.0.1/16'] });
+  b.cable(
+    'ethernet',
+    { netns: 'underlay/netns/root', name: 'p-router' },
+    { netns: router, name: 'eth0' },
+    { masterA: 'underlay/netns/root/device/sw0', addressesB: ['172.30.0.1/16'] },
+  );
   addPod(b, 'controlplane', 'coredns1', '10.244.0.2');
   addPod(b, 'controlplane', 'client', '10.244.0.3');
   addPod(b, 'node01', 'coredns2', '10.244.1.2');
@@ -103,9 +119,15 @@ export function appWorld(options: { readonly seed?: number; readonly dns?: DnsSe
     else ran[stream] += text;
   };
   const dns = options.dns ?? DNS;
-  for (const netns of ['controlplane/netns/coredns1.default', 'node01/netns/coredns2.default']) network.spawn({ netns, app: 'dns-server', name: 'coredns', config: dns });
+  for (const netns of ['controlplane/netns/coredns1.default', 'node01/netns/coredns2.default'])
+    network.spawn({ netns, app: 'dns-server', name: 'coredns', config: dns });
   WEBS.forEach((_ip, i) => {
-    network.spawn({ netns: `node01/netns/web-${i + 1}.default`, app: 'http-server', name: 'nginx', config: { port: 80, server: 'nginx', version: '1.29.3', epochMs: EPOCH_MS } });
+    network.spawn({
+      netns: `node01/netns/web-${i + 1}.default`,
+      app: 'http-server',
+      name: 'nginx',
+      config: { port: 80, server: 'nginx', version: '1.29.3', epochMs: EPOCH_MS },
+    });
   });
   const idle = (): void => {
     network.run({ untilNs: Number.POSITIVE_INFINITY, maxEvents: 1_000_000 });

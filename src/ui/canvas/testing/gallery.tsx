@@ -32,7 +32,7 @@ const topology =
             ready: i % 17 !== 5,
           })),
         })),
-      );
+      ));
 const playback = new Playback();
 playback.setHops(recorded?.hops ?? (story === 'drop' ? dropHops() : story === 'crowd' ? crowdHops(number('packets', 200)) : curlHops()));
 playback.seek(number('step', 0) - 1);
