@@ -1,5 +1,5 @@
 /** Nothing typed is lost: not by a reload, a crash, a second tab, or a browser that stores nothing. */
-import { App, CURL } from './app.ts';
+import { ANSWER, App, CURL } from './app.ts';
 import { articleFile, expect, test } from './fixtures.ts';
 
 const four = articleFile('web.yaml').replace('replicas: 3', 'replicas: 4');

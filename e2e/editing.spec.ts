@@ -1,5 +1,5 @@
 /** Editing YAML: what is right is applied within a second, what is wrong is said at its line while the last good world runs on. */
-import { CURL } from './app.ts';
+import { ANSWER, CURL } from './app.ts';
 import { articleFile, expect, test } from './fixtures.ts';
 
 const web = articleFile('web.yaml');

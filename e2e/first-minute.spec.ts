@@ -1,5 +1,5 @@
 /** The first minute: a packet is on its way before anybody has read a manual. */
-import { CURL } from './app.ts';
+import { ANSWER, CURL } from './app.ts';
 import { expect, test } from './fixtures.ts';
 
 test('the page opens on a running cluster, plays its first curl by itself and says what happens', async ({ app, page }) => {
@@ -101,7 +101,7 @@ test('the palette finds a pod and runs a command', async ({ app, page }) => {
   await page.keyboard.press('ControlOrMeta+k');
   const field = page.getByRole('combobox', { name: /^Search boxes/ });
   await field.fill('client');
-  await expect(page.getByRole('option', { selected: true })).toContainText('client');
+  await expect(page.getByRole('listbox', { name: 'Found' }).getByRole('option', { selected: true })).toContainText('client');
   await page.keyboard.press('Enter');
   await expect(app.inspector.getByRole('heading', { name: 'client' })).toBeVisible();
 

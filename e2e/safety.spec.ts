@@ -1,5 +1,5 @@
 /** Whatever a world, a link or a command's output contains is text: nothing of it runs, and nothing leaves the page. */
-import { App } from './app.ts';
+import { ANSWER, App } from './app.ts';
 import { articleFile, expect, test } from './fixtures.ts';
 
 const payloads = [

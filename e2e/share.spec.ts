@@ -1,5 +1,5 @@
 /** Share links: a whole world in an address, and never something else in its place. */
-import { App, CURL } from './app.ts';
+import { ANSWER, App, CURL } from './app.ts';
 import { articleFile, expect, test } from './fixtures.ts';
 
 const shareLink = async (app: App): Promise<string> => {

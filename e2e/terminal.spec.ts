@@ -1,5 +1,5 @@
 /** The terminal: the article's commands, several shells at once, and the keys that a shell has. */
-import { CURL } from './app.ts';
+import { ANSWER, CURL } from './app.ts';
 import { expect, test } from './fixtures.ts';
 
 test('kubectl prints what kubectl prints', async ({ app }) => {

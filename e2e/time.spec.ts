@@ -1,5 +1,5 @@
 /** Time travel: tables, terminal and canvas all show the moment at the playhead. */
-import { CURL } from './app.ts';
+import { ANSWER, CURL } from './app.ts';
 import { expect, test } from './fixtures.ts';
 
 test('the connection table is empty before the curl and full after it', async ({ app, page }) => {
@@ -22,7 +22,7 @@ test('the connection table is empty before the curl and full after it', async ({
 
 test('the scrubber moves everything, the terminal too', async ({ app }) => {
   await app.openPaused();
-  const answer = app.output.getByText('Welcome to nginx!').first();
+  const answer = app.output.getByText(ANSWER).first();
   const colour = () =>
     answer.evaluate(
       (element) => `${getComputedStyle(element).color} ${getComputedStyle(element).opacity} ${getComputedStyle(element.parentElement as Element).opacity}`,

@@ -121,6 +121,8 @@ export async function main(argv: readonly string[], packageRoot: string): Promis
     return parsed.exitCode;
   }
   const { options } = parsed;
+  // `kubehop … | head`: the reader has seen enough.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   process.on('SIGINT', () => {
     interrupts += 1;
     // The first one is the program's; whoever means it twice gets out.

@@ -69,7 +69,14 @@ export type Outcome =
       readonly missing?: { readonly text: string; readonly exitCode: number };
     }
   /** Runs a parsed script, perhaps elsewhere. */
-  | { readonly kind: 'script'; readonly script: List; readonly place?: Place; readonly positional?: readonly string[]; readonly subshell: boolean; readonly after?: After }
+  | {
+      readonly kind: 'script';
+      readonly script: List;
+      readonly place?: Place;
+      readonly positional?: readonly string[];
+      readonly subshell: boolean;
+      readonly after?: After;
+    }
   /** Enters an interactive shell. */
   | { readonly kind: 'shell'; readonly program: string; readonly place: Place; readonly farewell: string; readonly login: boolean; readonly after?: After }
   /** Waits until the watch is over or the time has passed (seconds; Infinity: only Ctrl-C ends it). */

@@ -2,11 +2,11 @@
 import type { Command } from './command.ts';
 import { kubectl } from './kubectl/index.ts';
 import { awk } from './text/awk.ts';
+import { base64 } from './text/base64.ts';
 import { grep } from './text/grep.ts';
 import { cat, cut, head, nl, rev, sort, tac, tail, tee, tr, uniq, wc } from './text/lines.ts';
 import { sed } from './text/sed.ts';
 import { basename, bracket, dirname, doubleBracket, echo, falseCommand, printf, seq, testCommand, trueCommand } from './text/words.ts';
-import { base64 } from './text/base64.ts';
 import { xargs } from './text/xargs.ts';
 import { bridge } from './tools/bridge.ts';
 import { conntrack } from './tools/conntrack.ts';
@@ -22,11 +22,71 @@ import { trace } from './tools/trace.ts';
 const list: readonly Command[] = [
   kubectl,
   crictl,
-  ip, bridge, iptables, iptablesSave, conntrack, ss, netstat, sysctl, arp, route, ifconfig, nsenter, ssh, hostname, trace,
-  grep.command, sed.command, awk.command, head.command, tail.command, wc.command, sort.command, uniq.command, cut.command, tr.command, cat.command, tee.command, tac.command, rev.command, nl.command, xargs, base64.command,
-  echo, printf, seq, basename, dirname, trueCommand, falseCommand, testCommand, bracket, doubleBracket,
+  ip,
+  bridge,
+  iptables,
+  iptablesSave,
+  conntrack,
+  ss,
+  netstat,
+  sysctl,
+  arp,
+  route,
+  ifconfig,
+  nsenter,
+  ssh,
+  hostname,
+  trace,
+  grep.command,
+  sed.command,
+  awk.command,
+  head.command,
+  tail.command,
+  wc.command,
+  sort.command,
+  uniq.command,
+  cut.command,
+  tr.command,
+  cat.command,
+  tee.command,
+  tac.command,
+  rev.command,
+  nl.command,
+  xargs,
+  base64.command,
+  echo,
+  printf,
+  seq,
+  basename,
+  dirname,
+  trueCommand,
+  falseCommand,
+  testCommand,
+  bracket,
+  doubleBracket,
   ...shellPrograms,
-  busybox, clear, help, history, sudo, watchCommand, which, ps, cp, date, env, id, ls, mkdir, mv, nproc, printenv, pwd, rm, touch, uname, whoami,
+  busybox,
+  clear,
+  help,
+  history,
+  sudo,
+  watchCommand,
+  which,
+  ps,
+  cp,
+  date,
+  env,
+  id,
+  ls,
+  mkdir,
+  mv,
+  nproc,
+  printenv,
+  pwd,
+  rm,
+  touch,
+  uname,
+  whoami,
 ];
 
 export const commands: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]));

@@ -4,7 +4,6 @@ import { hasProgram } from './has-program.ts';
 import { resolvePath } from './paths.ts';
 import type { Scope } from './state.ts';
 
-
 export interface CompletionContext {
   readonly commands: ReadonlyMap<string, Command>;
   readonly builtins: ReadonlySet<string>;
@@ -31,7 +30,11 @@ export function completeLine(line: string, cursor: number, context: CompletionCo
   const words = before.slice(from).trimStart().split(/\s+/);
   const current = words.pop() ?? '';
   const start = cursor - current.length;
-  while (words.length > 0 && (/^[A-Za-z_]\w*=/.test(words[0] ?? '') || ['do', 'then', 'else', 'time', 'trace', 'watch', 'sudo', '!', '{'].includes(words[0] ?? ''))) words.shift();
+  while (
+    words.length > 0 &&
+    (/^[A-Za-z_]\w*=/.test(words[0] ?? '') || ['do', 'then', 'else', 'time', 'trace', 'watch', 'sudo', '!', '{'].includes(words[0] ?? ''))
+  )
+    words.shift();
   const candidates = words.length === 0 ? commandNames(current, context) : argumentsFor(words, current, context);
   return { start, candidates: [...new Set(candidates)].sort().slice(0, MAX_CANDIDATES) };
 }

@@ -2,8 +2,8 @@
 import type { ShellHost } from '../world/shell-host.ts';
 import { getProfile } from './images.ts';
 import { at, list, pairs, text } from './json.ts';
-import { fileKey } from './machine/machine.ts';
-import { findNetns } from './machine/places.ts';
+
+import { fileKey, findNetns } from './machine/places.ts';
 import { parentOf, resolvePath } from './paths.ts';
 import type { Place, ShellState } from './state.ts';
 
@@ -44,7 +44,13 @@ export class ShellFiles {
   }
 
   #isDirectory(place: Place, path: string): boolean {
-    return path === '/' || path === '/tmp' || path === '/root' || path === getProfile(place.profile).home || this.paths(place).some((other) => other.startsWith(`${path}/`));
+    return (
+      path === '/' ||
+      path === '/tmp' ||
+      path === '/root' ||
+      path === getProfile(place.profile).home ||
+      this.paths(place).some((other) => other.startsWith(`${path}/`))
+    );
   }
 
   #put(place: Place, path: string, content: string): string | undefined {

@@ -2,9 +2,9 @@
 import type { Filter, Hook, Watch } from './command.ts';
 import { collectInput } from './kubectl/apply.ts';
 import { execHook } from './kubectl/exec.ts';
+import { logsWatch } from './kubectl/logs.ts';
 import { runHook } from './kubectl/run.ts';
 import { getWatch, waitWatch } from './kubectl/watches.ts';
-import { logsWatch } from './kubectl/logs.ts';
 import { awk } from './text/awk.ts';
 import { base64 } from './text/base64.ts';
 import { grep } from './text/grep.ts';

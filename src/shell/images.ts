@@ -38,9 +38,36 @@ const profiles: readonly Profile[] = [
     busybox: false,
     os: { id: 'ubuntu', name: 'Ubuntu', version: '24.04.3 LTS (Noble Numbat)' },
   },
-  { name: 'netshoot', shells: { bash: 'bash', sh: 'ash', zsh: 'bash' }, home: '/root', workingDirectory: '/root', user: 'root', programs: netshoot(), busybox: false, os: alpine },
-  { name: 'busybox', shells: { sh: 'ash', ash: 'ash' }, home: '/root', workingDirectory: '/', user: 'root', programs: set(coreutils, busyboxApplets), busybox: true, os: alpine },
-  { name: 'alpine', shells: { sh: 'ash', ash: 'ash' }, home: '/root', workingDirectory: '/', user: 'root', programs: set(coreutils, busyboxApplets), busybox: true, os: alpine },
+  {
+    name: 'netshoot',
+    shells: { bash: 'bash', sh: 'ash', zsh: 'bash' },
+    home: '/root',
+    workingDirectory: '/root',
+    user: 'root',
+    programs: netshoot(),
+    busybox: false,
+    os: alpine,
+  },
+  {
+    name: 'busybox',
+    shells: { sh: 'ash', ash: 'ash' },
+    home: '/root',
+    workingDirectory: '/',
+    user: 'root',
+    programs: set(coreutils, busyboxApplets),
+    busybox: true,
+    os: alpine,
+  },
+  {
+    name: 'alpine',
+    shells: { sh: 'ash', ash: 'ash' },
+    home: '/root',
+    workingDirectory: '/',
+    user: 'root',
+    programs: set(coreutils, busyboxApplets),
+    busybox: true,
+    os: alpine,
+  },
   {
     name: 'alpine-curl',
     shells: { sh: 'ash', ash: 'ash' },
@@ -61,8 +88,26 @@ const profiles: readonly Profile[] = [
     busybox: true,
     os: alpine,
   },
-  { name: 'nginx', shells: { bash: 'bash', sh: 'dash' }, home: '/root', workingDirectory: '/', user: 'root', programs: set(coreutils, ['curl', 'nginx']), busybox: false, os: debian },
-  { name: 'httpd', shells: { bash: 'bash', sh: 'dash' }, home: '/root', workingDirectory: '/usr/local/apache2', user: 'root', programs: set(coreutils), busybox: false, os: debian },
+  {
+    name: 'nginx',
+    shells: { bash: 'bash', sh: 'dash' },
+    home: '/root',
+    workingDirectory: '/',
+    user: 'root',
+    programs: set(coreutils, ['curl', 'nginx']),
+    busybox: false,
+    os: debian,
+  },
+  {
+    name: 'httpd',
+    shells: { bash: 'bash', sh: 'dash' },
+    home: '/root',
+    workingDirectory: '/usr/local/apache2',
+    user: 'root',
+    programs: set(coreutils),
+    busybox: false,
+    os: debian,
+  },
   {
     name: 'dnsutils',
     shells: { bash: 'bash', sh: 'dash' },
@@ -83,7 +128,16 @@ const profiles: readonly Profile[] = [
     busybox: true,
     os: alpine,
   },
-  { name: 'python', shells: { bash: 'bash', sh: 'dash' }, home: '/root', workingDirectory: '/', user: 'root', programs: set(coreutils, list('curl wget ps')), busybox: false, os: debian },
+  {
+    name: 'python',
+    shells: { bash: 'bash', sh: 'dash' },
+    home: '/root',
+    workingDirectory: '/',
+    user: 'root',
+    programs: set(coreutils, list('curl wget ps')),
+    busybox: false,
+    os: debian,
+  },
   {
     name: 'flannel',
     shells: { sh: 'ash', ash: 'ash' },
@@ -104,7 +158,16 @@ const profiles: readonly Profile[] = [
     busybox: false,
     os: debian,
   },
-  { name: 'debian', shells: { bash: 'bash', sh: 'dash' }, home: '/root', workingDirectory: '/', user: 'root', programs: set(coreutils), busybox: false, os: debian },
+  {
+    name: 'debian',
+    shells: { bash: 'bash', sh: 'dash' },
+    home: '/root',
+    workingDirectory: '/',
+    user: 'root',
+    programs: set(coreutils),
+    busybox: false,
+    os: debian,
+  },
   { name: 'none', shells: {}, home: '/', workingDirectory: '/', user: 'root', programs: set(), busybox: false, os: debian },
 ];
 
@@ -143,7 +206,8 @@ export function profileOfImage(image: string): Profile {
   const repository = colon > withoutDigest.lastIndexOf('/') ? withoutDigest.slice(0, colon) : withoutDigest;
   const tag = colon > withoutDigest.lastIndexOf('/') ? withoutDigest.slice(colon + 1) : '';
   const found = byRepository.find(([pattern]) => pattern.test(repository))?.[1] ?? 'debian';
-  if (/alpine/.test(tag) && found !== 'none') return getProfile(found === 'nginx' || found === 'python' ? 'alpine-curl' : found === 'debian' || found === 'httpd' ? 'alpine' : found);
+  if (/alpine/.test(tag) && found !== 'none')
+    return getProfile(found === 'nginx' || found === 'python' ? 'alpine-curl' : found === 'debian' || found === 'httpd' ? 'alpine' : found);
   return getProfile(found);
 }
 

@@ -8,11 +8,11 @@ import { ShellFiles } from './files.ts';
 import { hasProgram } from './has-program.ts';
 import { getProfile } from './images.ts';
 import { at, list, text } from './json.ts';
-import { Machine, startScript } from './machine/machine.ts';
-import { hostPlace, podPlace, scopeFor } from './machine/places.ts';
 import { specialBuiltins } from './machine/builtins.ts';
+import { Machine } from './machine/machine.ts';
+import { hostPlace, podPlace, scopeFor } from './machine/places.ts';
 import { terminalIo } from './machine/streams.ts';
-import { isEndless, treeOf } from './machine/tasks.ts';
+import { isEndless, startScript, treeOf } from './machine/tasks.ts';
 import { copyState, type Level, newState, type Place, type Session, type ShellState } from './state.ts';
 import { formatSyntaxProblem } from './syntax/errors.ts';
 import { parseScript } from './syntax/parser.ts';
@@ -75,7 +75,11 @@ export class ShellSessions implements WatchingShell {
     const place = 'host' in where ? hostPlace(this.#host, where.host) : this.#podPlace(where.namespace, where.pod, where.container);
     if (place === undefined || this.#state.sessions.size >= MAX_SESSIONS) {
       const what = 'host' in where ? `host ${where.host}` : `pod ${where.namespace}/${where.pod}`;
-      this.#host.print(id, 'stderr', place === undefined ? `kubehop: there is no running ${what}\n` : `kubehop: more than ${MAX_SESSIONS} terminals are not opened\n`);
+      this.#host.print(
+        id,
+        'stderr',
+        place === undefined ? `kubehop: there is no running ${what}\n` : `kubehop: more than ${MAX_SESSIONS} terminals are not opened\n`,
+      );
       return;
     }
     const shells = Object.keys(getProfile(place.profile).shells);

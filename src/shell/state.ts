@@ -63,7 +63,13 @@ export type Frame =
   | { readonly kind: 'for'; readonly node: For; captured: string[]; capture: Capture | undefined; values: readonly string[] | undefined; next: number }
   | { readonly kind: 'while'; readonly node: While; phase: 'start' | 'condition' | 'body'; status: number }
   | { readonly kind: 'if'; readonly node: If; next: number; waiting: boolean }
-  | { readonly kind: 'redirected'; readonly node: For | While | If | Group; readonly redirects: readonly Redirect[]; captured: string[]; capture: Capture | undefined }
+  | {
+      readonly kind: 'redirected';
+      readonly node: For | While | If | Group;
+      readonly redirects: readonly Redirect[];
+      captured: string[];
+      capture: Capture | undefined;
+    }
   /** Puts back what a redirection or another place had replaced; `exit`, `break` and `continue` stop at a boundary. */
   | { readonly kind: 'restore'; readonly io: Io; readonly place: Place; readonly scope: Scope; readonly boundary: boolean }
   /** Waits for an engine program. */

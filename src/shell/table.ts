@@ -16,6 +16,9 @@ export function formatTable(rows: readonly (readonly string[])[], minimum = 6, p
     }
   }
   return rows
-    .map((row) => `${row.map((cell, column) => (column < row.length - 1 ? cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - width(cell))) : cell)).join('')}\n`)
+    .map(
+      (row) =>
+        `${row.map((cell, column) => (column < row.length - 1 ? cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - width(cell))) : cell)).join('')}\n`,
+    )
     .join('');
 }

@@ -242,7 +242,8 @@ function whyTranslated(events: readonly TraceEvent[], event: TraceEvent, context
 type Routed = Extract<TraceEvent['step'], { kind: 'routed' }>;
 
 function whyRouted(event: TraceEvent, step: Routed, context: TellContext): Phrase[] {
-  const ip = innerIp(event);
+  // Routing looks at the outermost header only, also when a packet travels inside.
+  const ip = outerIp(event);
   const here = context.netns(event.netns);
   if (step.decision === 'local') return [mono(ip?.dst ?? ''), say(' is an address of '), strong(here.title), say(' itself, so the packet goes up to INPUT.')];
   return [

@@ -30,6 +30,8 @@ const weight: Readonly<Record<TraceEvent['step']['kind'], number>> = {
   printed: 0,
 };
 
+const NO_MAC = '00:00:00:00:00:00';
+
 /** The stop on the canvas where an event happens: a device, a kernel pill, or the whole netns. */
 export function placeOf(event: TraceEvent): string {
   const device = event.device === '' ? event.netns : `${event.netns}/device/${event.device}`;
@@ -61,22 +63,52 @@ interface Group {
   readonly events: TraceEvent[];
 }
 
-/** Groups consecutive events of one packet at one place; `translated` and a drop by a rule stay with the hook that caused them. */
+/** What a packet has been through in the netns where it is now; decides at which hook conntrack rewrote it. */
+interface Passage {
+  readonly netns: string;
+  madeHere: boolean;
+  forHere: boolean;
+}
+
+/**
+ * The hook at which conntrack rewrites a packet of a known connection, where no rule is asked: destinations at the first hook, sources at the last
+ * (Linux: net/netfilter/nf_nat_core.c, nf_nat_packet).
+ */
+function hookOfTranslation(event: TraceEvent, passage: Passage): string {
+  const destination = event.step.kind === 'translated' && event.step.field === 'destination';
+  if (destination) return passage.madeHere ? 'OUTPUT' : 'PREROUTING';
+  return passage.forHere ? 'INPUT' : 'POSTROUTING';
+}
+
+function passageOf(passages: Map<number, Passage>, event: TraceEvent): Passage {
+  const known = passages.get(event.packetId);
+  const passage = known !== undefined && known.netns === event.netns ? known : { netns: event.netns, madeHere: event.step.kind === 'created', forHere: false };
+  passages.set(event.packetId, passage);
+  if (event.step.kind === 'routed') passage.forHere = event.step.decision === 'local';
+  // The outer packet of a tunnel is this host's own.
+  if (event.step.kind === 'encapsulated') passage.madeHere = true;
+  if (event.step.kind === 'decapsulated') passage.madeHere = false;
+  return passage;
+}
+
+function placeInPassage(event: TraceEvent, passage: Passage, current: Group | undefined): string {
+  const atHook = current?.place.startsWith(`${event.netns}#`) === true && !current.place.endsWith('#route');
+  if (event.step.kind === 'translated') return `${event.netns}#${hookOfTranslation(event, passage)}`;
+  if (event.step.kind === 'dropped' && event.step.rule !== undefined && atHook) return current.place;
+  return placeOf(event);
+}
+
+/** Groups consecutive events of one packet at one place. */
 export function groupHops(events: readonly TraceEvent[]): Group[] {
   const open = new Map<number, Group>();
+  const passages = new Map<number, Passage>();
   const groups: Group[] = [];
   for (const event of events) {
     if (event.packetId < 0) continue;
     const current = open.get(event.packetId);
-    let place = placeOf(event);
+    const place = placeInPassage(event, passageOf(passages, event), current);
     const previous = current?.events[current.events.length - 1];
-    const sameNetns = previous !== undefined && previous.netns === event.netns;
-    if (current !== undefined && sameNetns) {
-      const atHook = current.place.includes('#') && !current.place.endsWith('#route');
-      if (event.step.kind === 'translated' && atHook) place = current.place;
-      if (event.step.kind === 'dropped' && event.step.rule !== undefined && atHook) place = current.place;
-    }
-    if (current !== undefined && current.place === place && sameNetns && !endsGroup(previous)) {
+    if (current !== undefined && current.place === place && !endsGroup(previous)) {
       current.events.push(event);
       continue;
     }
@@ -150,6 +182,13 @@ function originOfGroup(events: readonly TraceEvent[], main: TraceEvent): Origin 
   return own;
 }
 
+/** Before the next hop's MAC is known a frame has no Ethernet header to show; on the loopback device zeros are what is really there. */
+function shownLayers(event: TraceEvent): TraceEvent['layers'] {
+  const first = event.layers[0];
+  if (first?.protocol !== 'ethernet' || event.device === 'lo') return event.layers;
+  return first.src === NO_MAC && first.dst === NO_MAC ? event.layers.slice(1) : event.layers;
+}
+
 const isBackground = (event: TraceEvent) =>
   event.layers.some((layer) => layer.protocol === 'arp') || (event.step.kind === 'dropped' && event.step.reason === 'OTHERHOST');
 
@@ -172,15 +211,16 @@ export function tell(events: readonly TraceEvent[], context: TellContext, positi
     positions.set(main.packetId, position);
     const before = seenAfter.get(main.packetId);
     seenAfter.set(main.packetId, group);
-    const beforeLayers = before === undefined ? undefined : (before.events[before.events.length - 1] as TraceEvent).layers;
+    const layers = shownLayers(last);
+    const beforeLayers = before === undefined ? undefined : shownLayers(before.events[before.events.length - 1] as TraceEvent);
     const words = explain(group.events, main, context);
     const origin = originOfGroup(group.events, main);
     const yaml = origin === undefined ? undefined : context.sourceOf(origin);
-    const at = group.place.includes('#') ? (group.place.split('#')[1] ?? '') : main.device;
+    const at = group.place.includes('#') ? (group.place.split('#')[1] ?? '') : (group.place.split('/device/')[1] ?? '');
     hops.push({
       packet: main.packetId,
       view: {
-        event: main.layers === last.layers ? main : { ...main, layers: last.layers },
+        event: main.layers === layers ? main : { ...main, layers },
         place: group.place,
         protocol: face.protocol,
         family: main.step.kind === 'dropped' && main.step.reason !== 'OTHERHOST' ? 'drop' : face.family,
@@ -196,7 +236,7 @@ export function tell(events: readonly TraceEvent[], context: TellContext, positi
         background: isBackground(main),
         hop: position.hop,
         ...(words.fix === undefined ? {} : { fix: words.fix }),
-        ...(beforeLayers === undefined || JSON.stringify(beforeLayers) === JSON.stringify(last.layers) ? {} : { before: beforeLayers }),
+        ...(beforeLayers === undefined || JSON.stringify(beforeLayers) === JSON.stringify(layers) ? {} : { before: beforeLayers }),
         ...(yaml === undefined ? {} : { yaml }),
       },
     });

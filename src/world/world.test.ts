@@ -94,7 +94,7 @@ describe('editing', () => {
   it('grows two pods when replicas becomes 5', () => {
     const world = openArticle();
     const text = articleFiles().find((file) => file.path === 'web.yaml')?.text ?? '';
-    const result = world.edit('web.yaml', text.replace(/replicas: 3/, 'replicas: 5'));
+    const result = world.edit('web.yaml', text.replace(/^ {2}replicas: 3$/m, 'replicas: 5'));
     expect(result.applied).toBe(true);
     expect(world.topology().netnses.filter((netns) => netns.title.startsWith('web-'))).toHaveLength(5);
   });
@@ -103,11 +103,11 @@ describe('editing', () => {
     const world = openArticle();
     const text = articleFiles().find((file) => file.path === 'web.yaml')?.text ?? '';
     const cases: readonly (readonly [string, RegExp])[] = [
-      [text.replace('replicas: 3', 'replicas: three'), /cannot unmarshal|Invalid value/],
-      [text.replace('replicas: 3', 'replica: 3'), /unknown field "spec\.replica"/],
+      [text.replace(/^ {2}replicas: 3$/m, '  replicas: three'), /cannot unmarshal|Invalid value/],
+      [text.replace(/^ {2}replicas: 3$/m, '  replica: 3'), /unknown field "spec\.replica"/],
       [text.replace(/kind: Service/, 'kind: Sevice'), /no matches for kind "Sevice"/],
       [text.replace(/kind: Deployment/, 'kind: [Deployment'), /yaml|flow|expected/i],
-      [text.replace(/port: 80\b/, 'port: 99999'), /must be between 1 and 65535/],
+      [text.replace(/ {4}- protocol: TCP\n {6}port: 80\b/, '    - protocol: TCP\n      port: 99999'), /must be between 1 and 65535/],
       [`${text}\n---\n${text}`, /defined twice/],
     ];
     for (const [broken, words] of cases) {

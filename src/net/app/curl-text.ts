@@ -1,7 +1,22 @@
 /** What curl prints beside the body: the progress meter, error lines, and -w's variables. */
 import { formatIp4 } from '../addr/ip4.ts';
-import type { CurlTransfer } from './curl.ts';
+import type { Errno } from '../stack/userland.ts';
+import type { CurlTransfer } from './curl-state.ts';
 import { headerValue } from './http-message.ts';
+
+/** strerror() of what a socket can meet. */
+export const ERRNO_TEXTS: Partial<Record<Errno, string>> = {
+  ECONNREFUSED: 'Connection refused',
+  EHOSTUNREACH: 'No route to host',
+  ENETUNREACH: 'Network is unreachable',
+  ETIMEDOUT: 'Connection timed out',
+  EACCES: 'Permission denied',
+  EPERM: 'Operation not permitted',
+  EADDRNOTAVAIL: 'Cannot assign requested address',
+  ENETDOWN: 'Network is down',
+  EINVAL: 'Invalid argument',
+  ECONNRESET: 'Connection reset by peer',
+};
 
 export const METER_HEAD =
   '  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\n                                 Dload  Upload   Total   Spent    Left  Speed\n';

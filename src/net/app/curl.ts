@@ -13,49 +13,7 @@ const MAX_REDIRECTS = 50;
 /** Connecting without a limit of its own ends after so long. */
 const DEFAULT_CONNECT_SECONDS = 300;
 
-/** Times in ns since the transfer began, as `-w` reports them; -1 not reached. */
-export interface CurlTimes {
-  readonly startNs: number;
-  readonly resolvedNs: number;
-  readonly connectedNs: number;
-  readonly firstByteNs: number;
-}
-
-export interface CurlTransfer {
-  readonly url: CurlUrl;
-  readonly method: string;
-  readonly redirects: number;
-  readonly times: CurlTimes;
-  readonly code: number;
-  readonly version: string;
-  readonly headers: readonly HttpHeader[];
-  readonly headBytes: number;
-  readonly bodyBytes: number;
-  readonly localIp: Ip4;
-  readonly localPort: number;
-  readonly remoteIp: Ip4;
-}
-
-interface State {
-  readonly index: number;
-  readonly phase: 'resolving' | 'connecting' | 'head' | 'body' | 'done';
-  readonly transfer: CurlTransfer;
-  readonly resolving: Resolving | undefined;
-  /** Still to be tried when connecting fails. */
-  readonly addresses: readonly Ip4[];
-  readonly socket: SocketId;
-  /** A kept connection of an earlier transfer. */
-  readonly kept: { readonly socket: SocketId; readonly host: string; readonly port: number; readonly ip: Ip4 } | undefined;
-  /** Connections since the start, which -v numbers from 0. */
-  readonly connection: number;
-  readonly buffer: string;
-  /** Body bytes still to come; chunked and until-close as in the head. */
-  readonly remaining: number | 'chunked' | 'until-close';
-  readonly timers: readonly number[];
-  readonly exitCode: number;
-}
-
-export const curl = defineApp<State, CurlConfig>({
+export const curl = defineApp<CurlState, CurlConfig>({
   name: 'curl',
   start: (context, config) => begin(context, config, firstState(config)),
   handle: (context, state, event, config) => {
@@ -78,37 +36,12 @@ export const curl = defineApp<State, CurlConfig>({
 
 export const curlProgram = defineProgram({ app: 'curl', parse: parseCurlArgs });
 
-const NO_TIMES: CurlTimes = { startNs: 0, resolvedNs: -1, connectedNs: -1, firstByteNs: -1 };
-
-function newTransfer(config: CurlConfig, url: CurlUrl, redirects: number): CurlTransfer {
-  const method = config.method ?? (config.headOnly ? 'HEAD' : config.data === undefined ? 'GET' : 'POST');
-  return { url, method, redirects, times: NO_TIMES, code: 0, version: '0', headers: [], headBytes: 0, bodyBytes: 0, localIp: 0, localPort: 0, remoteIp: 0 };
-}
-
-function firstState(config: CurlConfig): State {
-  const url = config.urls[0] as CurlUrl;
-  return {
-    index: 0,
-    phase: 'resolving',
-    transfer: newTransfer(config, url, 0),
-    resolving: undefined,
-    addresses: [],
-    socket: -1,
-    kept: undefined,
-    connection: 0,
-    buffer: '',
-    remaining: 0,
-    timers: [],
-    exitCode: 0,
-  };
-}
-
 const info = (context: AppContext, config: CurlConfig, text: string): void => {
   if (config.verbose) context.err(`* ${text}\n`);
 };
 const showsMeter = (config: CurlConfig): boolean => !config.silent && !config.tty;
 
-function begin(context: AppContext, config: CurlConfig, before: State): State {
+function begin(context: AppContext, config: CurlConfig, before: CurlState): CurlState {
   const startNs = before.transfer.redirects > 0 ? before.transfer.times.startNs : context.nowNs;
   const transfer = { ...before.transfer, times: { ...NO_TIMES, startNs } };
   if (showsMeter(config) && transfer.redirects === 0) context.err(METER_HEAD + METER_ZERO);
@@ -117,7 +50,7 @@ function begin(context: AppContext, config: CurlConfig, before: State): State {
   if (config.maxTimeSeconds > 0 && transfer.redirects === 0) timers.push(context.setTimer(config.maxTimeSeconds * 1e9 + 1e6, 'max-time'));
   const connectSeconds = config.connectTimeoutSeconds > 0 ? config.connectTimeoutSeconds : DEFAULT_CONNECT_SECONDS;
   timers.push(context.setTimer(connectSeconds * 1e9 + 1e6, 'connect-timeout'));
-  const state: State = { ...before, phase: 'resolving', transfer, timers: transfer.redirects > 0 ? [...before.timers, ...timers] : timers };
+  const state: CurlState = { ...before, phase: 'resolving', transfer, timers: transfer.redirects > 0 ? [...before.timers, ...timers] : timers };
   const { host, port } = transfer.url;
   const { kept } = state;
   if (kept !== undefined && kept.host === host && kept.port === port) {
@@ -138,17 +71,17 @@ function begin(context: AppContext, config: CurlConfig, before: State): State {
   return afterResolving(context, config, { ...fresh, resolving: startResolving(context, host) });
 }
 
-function resolvedAt(context: AppContext, state: State): State {
+function resolvedAt(context: AppContext, state: CurlState): CurlState {
   return { ...state, transfer: { ...state.transfer, times: { ...state.transfer.times, resolvedNs: context.nowNs } } };
 }
 
-function whileResolving(context: AppContext, config: CurlConfig, state: State, event: AppEvent): State {
+function whileResolving(context: AppContext, config: CurlConfig, state: CurlState, event: AppEvent): CurlState {
   if (state.resolving === undefined) return state;
   const resolving = handleResolving(context, state.resolving, event);
   return resolving === state.resolving ? state : afterResolving(context, config, { ...state, resolving });
 }
 
-function afterResolving(context: AppContext, config: CurlConfig, state: State): State {
+function afterResolving(context: AppContext, config: CurlConfig, state: CurlState): CurlState {
   const result = state.resolving?.result;
   if (result === undefined) return state;
   if (!result.ok) {
@@ -159,32 +92,19 @@ function afterResolving(context: AppContext, config: CurlConfig, state: State): 
   return connectNext(context, config, resolvedAt(context, { ...state, resolving: undefined, addresses: result.addresses }));
 }
 
-function connectNext(context: AppContext, config: CurlConfig, state: State): State {
+function connectNext(context: AppContext, config: CurlConfig, state: CurlState): CurlState {
   const [ip, ...rest] = state.addresses;
   const { url } = state.transfer;
   if (ip === undefined) return connectGaveUp(context, config, state, 'ECONNREFUSED');
   info(context, config, `  Trying ${formatIp4(ip)}:${url.port}...`);
-  const trying: State = { ...state, phase: 'connecting', addresses: rest, transfer: { ...state.transfer, remoteIp: ip } };
+  const trying: CurlState = { ...state, phase: 'connecting', addresses: rest, transfer: { ...state.transfer, remoteIp: ip } };
   const socket = context.tcpConnect({ ip, port: url.port });
   if (typeof socket === 'number') return { ...trying, socket };
   info(context, config, `Immediate connect fail for ${formatIp4(ip)}: ${ERRNO_TEXTS[socket] ?? socket}`);
   return rest.length > 0 ? connectNext(context, config, trying) : connectGaveUp(context, config, trying, socket);
 }
 
-const ERRNO_TEXTS: Partial<Record<Errno, string>> = {
-  ECONNREFUSED: 'Connection refused',
-  EHOSTUNREACH: 'No route to host',
-  ENETUNREACH: 'Network is unreachable',
-  ETIMEDOUT: 'Connection timed out',
-  EACCES: 'Permission denied',
-  EPERM: 'Operation not permitted',
-  EADDRNOTAVAIL: 'Cannot assign requested address',
-  ENETDOWN: 'Network is down',
-  EINVAL: 'Invalid argument',
-  ECONNRESET: 'Connection reset by peer',
-};
-
-function whileConnecting(context: AppContext, config: CurlConfig, state: State, event: AppEvent): State {
+function whileConnecting(context: AppContext, config: CurlConfig, state: CurlState, event: AppEvent): CurlState {
   if (!('socket' in event) || event.socket !== state.socket) return state;
   const { url, remoteIp } = state.transfer;
   if (event.kind === 'connect-failed' || event.kind === 'aborted') {
@@ -198,33 +118,18 @@ function whileConnecting(context: AppContext, config: CurlConfig, state: State, 
   return sendRequest(context, config, { ...state, transfer, connection: state.connection + 1 });
 }
 
-function connectGaveUp(context: AppContext, config: CurlConfig, state: State, errno: Errno): State {
+function connectGaveUp(context: AppContext, config: CurlConfig, state: CurlState, errno: Errno): CurlState {
   const { url, times } = state.transfer;
   const text = `Failed to connect to ${url.host} port ${url.port} after ${Math.floor((context.nowNs - times.startNs) / 1e6)} ms: Couldn't connect to server`;
   info(context, config, text);
   return failed(context, config, { ...state, socket: -1 }, errno === 'ETIMEDOUT' ? 28 : 7, text, true);
 }
 
-function sendRequest(context: AppContext, config: CurlConfig, state: State): State {
+function sendRequest(context: AppContext, config: CurlConfig, state: CurlState): CurlState {
   const connectTimer = state.timers[state.timers.length - 1];
   if (connectTimer !== undefined) context.cancelTimer(connectTimer);
   const { url, method } = state.transfer;
-  const host = url.port === 80 ? url.host : `${url.host}:${url.port}`;
-  const own: [string, string][] = [
-    ['Host', host],
-    ['User-Agent', config.userAgent],
-    ['Accept', '*/*'],
-  ];
-  if (config.data !== undefined) own.push(['Content-Length', String(utf8Length(config.data))], ['Content-Type', 'application/x-www-form-urlencoded']);
-  const given = config.headers.map((line) => ({ line, name: (line.split(/[:;]/)[0] ?? '').toLowerCase() }));
-  const lines = own.flatMap(([name, value]) => {
-    const replacement = given.find((one) => one.name === name.toLowerCase());
-    if (replacement === undefined) return [`${name}: ${value}`];
-    // `-H 'Accept:'` removes the header.
-    return name === 'Host' && !/^[^:]+:\s*$/.test(replacement.line) ? [replacement.line] : [];
-  });
-  for (const one of given) if (one.name !== 'host' && !/^[^:;]+:\s*$/.test(one.line)) lines.push(one.line.replace(/;$/, ':'));
-  const head = `${method} ${url.target} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`;
+  const head = requestHead(config, url, method);
   context.tcpSend(state.socket, textPayload(head + (config.data ?? '')));
   if (config.verbose) {
     context.err(
@@ -240,7 +145,7 @@ function sendRequest(context: AppContext, config: CurlConfig, state: State): Sta
   return { ...state, phase: 'head', buffer: '', timers: state.timers.slice(0, -1) };
 }
 
-function whileReading(context: AppContext, config: CurlConfig, state: State, event: AppEvent): State {
+function whileReading(context: AppContext, config: CurlConfig, state: CurlState, event: AppEvent): CurlState {
   if (!('socket' in event) || event.socket !== state.socket) return state;
   if (event.kind === 'data') {
     const times = state.transfer.times.firstByteNs >= 0 ? state.transfer.times : { ...state.transfer.times, firstByteNs: context.nowNs };
@@ -259,7 +164,7 @@ function whileReading(context: AppContext, config: CurlConfig, state: State, eve
   return state;
 }
 
-function readResponseHead(context: AppContext, config: CurlConfig, state: State): State {
+function readResponseHead(context: AppContext, config: CurlConfig, state: CurlState): CurlState {
   const read = readHead(state.buffer);
   if (read === 'incomplete') return state;
   const status = read === 'malformed' ? undefined : parseStatusLine(read.head.startLine);
@@ -293,23 +198,23 @@ function readResponseHead(context: AppContext, config: CurlConfig, state: State)
     return failed(context, config, { ...state, transfer }, 22, text, true);
   }
   if (config.includeHead && !config.discardBody) context.out(headText);
-  const inBody: State = { ...state, phase: 'body', transfer, remaining, buffer: '' };
+  const inBody: CurlState = { ...state, phase: 'body', transfer, remaining, buffer: '' };
   return remaining === 0 ? complete(context, config, inBody) : readBody(context, config, inBody, rest);
 }
 
-function readBody(context: AppContext, config: CurlConfig, state: State, text: string): State {
+function readBody(context: AppContext, config: CurlConfig, state: CurlState, text: string): CurlState {
   if (text === '') return state;
   if (config.verbose && !config.tty) context.err(`{ [${utf8Length(text)} bytes data]\n`);
   if (state.remaining === 'chunked') return readChunks(context, config, { ...state, buffer: state.buffer + text });
   const bytes = utf8Length(text);
-  const counted: State = { ...state, transfer: { ...state.transfer, bodyBytes: state.transfer.bodyBytes + bytes } };
+  const counted: CurlState = { ...state, transfer: { ...state.transfer, bodyBytes: state.transfer.bodyBytes + bytes } };
   print(context, config, state, text);
   if (state.remaining === 'until-close') return counted;
   const left = state.remaining - bytes;
   return left <= 0 ? complete(context, config, { ...counted, remaining: 0 }) : { ...counted, remaining: left };
 }
 
-function readChunks(context: AppContext, config: CurlConfig, before: State): State {
+function readChunks(context: AppContext, config: CurlConfig, before: CurlState): CurlState {
   let state = before;
   // Each round takes a whole chunk from the buffer.
   for (let round = 0; round < 10_000; round += 1) {
@@ -324,14 +229,14 @@ function readChunks(context: AppContext, config: CurlConfig, before: State): Sta
   return state;
 }
 
-function print(context: AppContext, config: CurlConfig, state: State, text: string): void {
+function print(context: AppContext, config: CurlConfig, state: CurlState, text: string): void {
   const redirected = config.followRedirects && isRedirect(state.transfer);
   if (!config.discardBody && !redirected) context.out(text);
 }
 
 const isRedirect = (transfer: CurlTransfer): boolean => transfer.code >= 300 && transfer.code < 400 && headerValue(transfer.headers, 'Location') !== undefined;
 
-function peerClosed(context: AppContext, config: CurlConfig, state: State): State {
+function peerClosed(context: AppContext, config: CurlConfig, state: CurlState): CurlState {
   if (state.phase === 'head') {
     const text = 'Empty reply from server';
     info(context, config, text);
@@ -344,10 +249,10 @@ function peerClosed(context: AppContext, config: CurlConfig, state: State): Stat
   return failed(context, config, state, 18, text, true);
 }
 
-function complete(context: AppContext, config: CurlConfig, state: State): State {
+function complete(context: AppContext, config: CurlConfig, state: CurlState): CurlState {
   const { transfer } = state;
   const ends = transfer.version === 'HTTP/1.0' || headerValue(transfer.headers, 'Connection')?.toLowerCase() === 'close';
-  let kept: State['kept'];
+  let kept: CurlState['kept'];
   if (ends) {
     info(context, config, `Closing connection ${state.connection - 1}`);
     context.close(state.socket);
@@ -356,7 +261,7 @@ function complete(context: AppContext, config: CurlConfig, state: State): State 
     kept = { socket: state.socket, host: transfer.url.host, port: transfer.url.port, ip: transfer.remoteIp };
   }
   const location = config.followRedirects && isRedirect(transfer) ? headerValue(transfer.headers, 'Location') : undefined;
-  const settled: State = { ...state, kept, socket: -1 };
+  const settled: CurlState = { ...state, kept, socket: -1 };
   if (location !== undefined && transfer.redirects < MAX_REDIRECTS) {
     const next = parseUrl(absoluteUrl(transfer.url, location));
     if (typeof next !== 'string') {
@@ -367,13 +272,7 @@ function complete(context: AppContext, config: CurlConfig, state: State): State 
   return finishTransfer(context, config, settled, 0, '');
 }
 
-function absoluteUrl(base: CurlUrl, location: string): string {
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(location)) return location;
-  const host = base.port === 80 ? base.host : `${base.host}:${base.port}`;
-  return location.startsWith('/') ? `http://${host}${location}` : `http://${host}${base.target.replace(/[^/]*$/, '')}${location}`;
-}
-
-function timedOut(context: AppContext, config: CurlConfig, state: State, tag: string): State {
+function timedOut(context: AppContext, config: CurlConfig, state: CurlState, tag: string): CurlState {
   const connecting = state.phase === 'resolving' || state.phase === 'connecting';
   if (tag === 'connect-timeout' && !connecting) return state;
   const ms = Math.floor((context.nowNs - state.transfer.times.startNs) / 1e6);
@@ -391,13 +290,13 @@ function timedOut(context: AppContext, config: CurlConfig, state: State, tag: st
   return failed(context, config, state, 28, text, true);
 }
 
-function failed(context: AppContext, config: CurlConfig, state: State, code: number, text: string, closing: boolean): State {
+function failed(context: AppContext, config: CurlConfig, state: CurlState, code: number, text: string, closing: boolean): CurlState {
   if (closing) info(context, config, `Closing connection ${Math.max(0, state.connection - (state.phase === 'head' || state.phase === 'body' ? 1 : 0))}`);
   if (state.socket >= 0) context.close(state.socket);
   return finishTransfer(context, config, { ...state, socket: -1, resolving: undefined, kept: undefined }, code, text);
 }
 
-function finishTransfer(context: AppContext, config: CurlConfig, state: State, code: number, error: string): State {
+function finishTransfer(context: AppContext, config: CurlConfig, state: CurlState, code: number, error: string): CurlState {
   for (const timer of state.timers) context.cancelTimer(timer);
   const { transfer } = state;
   if (showsMeter(config)) context.err(finalMeter(transfer, context.nowNs, code));

@@ -56,7 +56,10 @@ export function dnsPayload(message: DnsMessage): Payload {
 export const newDnsId = (prng: Prng): number => prng.below(65536);
 
 /** Whether it can be asked at all. */
-export const isAskable = (name: string): boolean => isWireName(name) && !/[\s"\\]/.test(name);
+export const isAskable = (name: string): boolean => PLAIN_NAME.test(name) || (isWireName(name) && !/[\s"\\]/.test(name));
+
+/** What nearly every name looks like: short labels of ordinary characters. */
+const PLAIN_NAME = /^(?:[\w-]{1,30}\.){1,8}$/;
 
 /** Addresses at the end of the CNAME chain that starts at the question, in the order of the answer; `canonical` is the chain's last name. */
 export function addressesOf(message: DnsMessage): { readonly addresses: readonly Ip4[]; readonly canonical: string; readonly aliases: readonly string[] } {

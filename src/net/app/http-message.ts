@@ -19,19 +19,25 @@ export const MAX_HEAD_CHARACTERS = 16_384;
 export function readHead(text: string): { readonly head: HttpHead; readonly rest: string } | 'incomplete' | 'malformed' {
   const end = text.indexOf('\r\n\r\n');
   if (end < 0) return text.length > MAX_HEAD_CHARACTERS ? 'malformed' : 'incomplete';
-  const [startLine, ...lines] = text.slice(0, end).split('\r\n');
   const headers: HttpHeader[] = [];
-  for (const line of lines) {
-    const colon = line.indexOf(':');
-    if (colon <= 0) return 'malformed';
-    headers.push({ name: line.slice(0, colon), value: line.slice(colon + 1).trim() });
+  let lineEnd = text.indexOf('\r\n');
+  const startLine = text.slice(0, lineEnd);
+  while (lineEnd < end) {
+    const from = lineEnd + 2;
+    lineEnd = text.indexOf('\r\n', from);
+    const colon = text.indexOf(':', from);
+    if (colon <= from || colon > lineEnd) return 'malformed';
+    headers.push({ name: text.slice(from, colon), value: text.slice(colon + 1, lineEnd).trim() });
   }
-  return { head: { startLine: startLine ?? '', headers }, rest: text.slice(end + 4) };
+  return { head: { startLine, headers }, rest: text.slice(end + 4) };
 }
 
 export function headerValue(headers: readonly HttpHeader[], name: string): string | undefined {
   const wanted = name.toLowerCase();
-  return headers.find((header) => header.name.toLowerCase() === wanted)?.value;
+  for (const header of headers) {
+    if (header.name.length === name.length && (header.name === name || header.name.toLowerCase() === wanted)) return header.value;
+  }
+  return undefined;
 }
 
 export function formatHead(startLine: string, headers: readonly HttpHeader[]): string {

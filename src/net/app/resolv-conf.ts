@@ -16,12 +16,16 @@ const MAX_NAMESERVERS = 3;
 const LOCALHOST = 0x7f000001;
 
 export function readResolvConf(context: Pick<AppContext, 'file'>): ResolvConf {
+  return parseResolvConf(context.file('/etc/resolv.conf') ?? '');
+}
+
+export function parseResolvConf(text: string): ResolvConf {
   const nameservers: Ip4[] = [];
   let search: readonly string[] = [];
   let ndots = 1;
   let timeoutSeconds = 5;
   let attempts = 2;
-  for (const line of (context.file('/etc/resolv.conf') ?? '').split('\n')) {
+  for (const line of text.split('\n')) {
     const [keyword, ...values] = line.trim().split(/\s+/);
     if (keyword === 'nameserver') {
       const ip = parseIp4(values[0] ?? '');
@@ -57,6 +61,9 @@ export function hostsAddresses(
   name: string,
 ): { readonly addresses: readonly Ip4[]; readonly canonical: string } | undefined {
   const wanted = name.toLowerCase().replace(/\.$/, '');
+  // Most names are not in the file at all, which a search for the text tells faster than reading its lines.
+  const file = context.file('/etc/hosts') ?? '';
+  if (!file.toLowerCase().includes(wanted)) return wanted === 'localhost' ? { addresses: [LOCALHOST], canonical: 'localhost' } : undefined;
   const addresses: Ip4[] = [];
   let canonical: string | undefined;
   for (const { ip, names } of hostsLines(context)) {

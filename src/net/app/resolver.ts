@@ -57,9 +57,8 @@ export function startResolving(context: AppContext, name: string): Resolving {
   const local = hostsAddresses(context, name);
   if (local !== undefined) return { ...base, result: { ok: true, addresses: local.addresses, canonical: local.canonical } };
   const conf = readResolvConf(context);
-  const candidates = searchNames(name, conf).filter(isAskable);
-  if (candidates.length === 0) return { ...base, result: { ok: false, error: 'not-found' } };
-  return ask(context, { ...base, conf, candidates });
+  if (!isAskable(name.endsWith('.') ? name : `${name}.`)) return { ...base, result: { ok: false, error: 'not-found' } };
+  return ask(context, { ...base, conf, candidates: searchNames(name, conf) });
 }
 
 /** Gives up, closing what is open. */
@@ -86,6 +85,8 @@ function ask(context: AppContext, state: Resolving): Resolving {
   const server = state.conf.nameservers[state.server];
   const name = state.candidates[state.candidate];
   if (server === undefined || name === undefined) return finish(context, state, { ok: false, error: 'try-again' });
+  // With a suffix it may have grown too long.
+  if (!isAskable(name)) return nextCandidate(context, state);
   const socket = state.socket >= 0 ? state.socket : context.udpConnect({ ip: server, port: DNS_PORT });
   if (typeof socket === 'string') return nextServer(context, { ...state, socket: -1 });
   const chance = context.prng('dns-id');

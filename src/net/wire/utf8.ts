@@ -1,7 +1,11 @@
 /** UTF-8 without a platform's TextEncoder: how many bytes a text has, the bytes, and back. */
 
+const ASCII = /^[\x00-\x7f]*$/;
+
 /** Length in bytes; lone surrogates count as U+FFFD. */
 export function utf8Length(text: string): number {
+  // Almost every text is ASCII, and the regular expression sees that many characters at a time.
+  if (ASCII.test(text)) return text.length;
   let bytes = text.length;
   for (let i = 0; i < text.length; i += 1) {
     const code = text.charCodeAt(i);

@@ -20,20 +20,25 @@ export interface CollectState {
 /** Text of the named files; `-` is standard input and comes as undefined. @throws {KubectlError} */
 export function readFiles(kubectl: Kubectl, names: readonly string[]): readonly { readonly name: string; readonly text: string | undefined }[] {
   const { shell, place, cwd } = kubectl.invocation;
-  return names.flatMap((value) => value.split(',')).flatMap((name): { readonly name: string; readonly text: string | undefined }[] => {
-    if (name === '-') return [{ name: 'STDIN', text: undefined }];
-    if (/^https?:\/\//.test(name)) throw new KubectlError(`error: unable to read URL "${name}": nothing leaves this page, so manifests cannot be fetched; paste the YAML into a file and apply that`);
-    const path = resolvePath(cwd, name);
-    const content = shell.readFile(place, path);
-    if (content !== undefined) return [{ name, text: content }];
-    const inside = shell.filePaths(place).filter((other) => other.startsWith(path === '/' ? '/' : `${path}/`) && !other.slice(path.length + 1).includes('/'));
-    const manifests = inside.filter((other) => /\.(?:ya?ml|json)$/.test(other));
-    if (inside.length > 0) {
-      if (manifests.length === 0) throw new KubectlError(`error: error reading [${name}]: recognized file extensions are [.json .yaml .yml]`);
-      return manifests.map((other) => ({ name: `${name.replace(/\/$/, '')}/${other.slice(path.length + 1)}`, text: shell.readFile(place, other) ?? '' }));
-    }
-    throw new KubectlError(`error: the path "${name}" does not exist`);
-  });
+  return names
+    .flatMap((value) => value.split(','))
+    .flatMap((name): { readonly name: string; readonly text: string | undefined }[] => {
+      if (name === '-') return [{ name: 'STDIN', text: undefined }];
+      if (/^https?:\/\//.test(name))
+        throw new KubectlError(
+          `error: unable to read URL "${name}": nothing leaves this page, so manifests cannot be fetched; paste the YAML into a file and apply that`,
+        );
+      const path = resolvePath(cwd, name);
+      const content = shell.readFile(place, path);
+      if (content !== undefined) return [{ name, text: content }];
+      const inside = shell.filePaths(place).filter((other) => other.startsWith(path === '/' ? '/' : `${path}/`) && !other.slice(path.length + 1).includes('/'));
+      const manifests = inside.filter((other) => /\.(?:ya?ml|json)$/.test(other));
+      if (inside.length > 0) {
+        if (manifests.length === 0) throw new KubectlError(`error: error reading [${name}]: recognized file extensions are [.json .yaml .yml]`);
+        return manifests.map((other) => ({ name: `${name.replace(/\/$/, '')}/${other.slice(path.length + 1)}`, text: shell.readFile(place, other) ?? '' }));
+      }
+      throw new KubectlError(`error: the path "${name}" does not exist`);
+    });
 }
 
 /** Kind and name of every object in files, for `get -f`. */
@@ -97,7 +102,14 @@ export const collectInput: Filter = {
   },
 };
 
-const fileFlags = [filenameFlag, { name: 'kustomize', short: 'k', type: 'string' }, { name: 'recursive', short: 'R', type: 'bool' }, dryRunFlag, outputFlag, { name: 'validate', type: 'optional', bare: 'strict' }] as const;
+const fileFlags = [
+  filenameFlag,
+  { name: 'kustomize', short: 'k', type: 'string' },
+  { name: 'recursive', short: 'R', type: 'bool' },
+  dryRunFlag,
+  outputFlag,
+  { name: 'validate', type: 'optional', bare: 'strict' },
+] as const;
 
 export const apply = defineVerb({
   name: 'apply',

@@ -5,7 +5,21 @@ import type { Outcome } from '../command.ts';
 import { at, list, number, text } from '../json.ts';
 import { applyFiles, filesOf } from './apply.ts';
 import {
-  allNamespacesFlag, checkDryRun, defineVerb, dryRunFlag, dryRunSuffix, expectOk, failureText, filenameFlag, type Kubectl, keyOf, MUST_PROVIDE, outputFlag, qualifiedName, selectObjects, selectorFlag,
+  allNamespacesFlag,
+  checkDryRun,
+  defineVerb,
+  dryRunFlag,
+  dryRunSuffix,
+  expectOk,
+  failureText,
+  filenameFlag,
+  type Kubectl,
+  keyOf,
+  MUST_PROVIDE,
+  outputFlag,
+  qualifiedName,
+  selectObjects,
+  selectorFlag,
 } from './client.ts';
 import { KubectlError } from './flags.ts';
 
@@ -14,7 +28,11 @@ export const deleteVerb = defineVerb({
   summary: 'removes objects',
   completes: 'resources',
   flags: [
-    filenameFlag, selectorFlag, allNamespacesFlag, dryRunFlag, outputFlag,
+    filenameFlag,
+    selectorFlag,
+    allNamespacesFlag,
+    dryRunFlag,
+    outputFlag,
     { name: 'all', type: 'bool' },
     { name: 'force', type: 'bool' },
     { name: 'grace-period', type: 'int' },
@@ -35,7 +53,10 @@ export const deleteVerb = defineVerb({
     if (named && flags.bool('all')) throw new KubectlError('error: name cannot be provided when a selector is specified');
     const { objects, failed } = selectQuietly(kubectl);
     if (objects.length === 0 && !named) kubectl.out('No resources found\n');
-    if (flags.bool('force')) kubectl.err('Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. The resource may continue to run on the cluster indefinitely.\n');
+    if (flags.bool('force'))
+      kubectl.err(
+        'Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. The resource may continue to run on the cluster indefinitely.\n',
+      );
     const dryRun = checkDryRun(flags);
     let status = failed ? 1 : 0;
     for (const [kind, object] of objects) {
@@ -47,7 +68,11 @@ export const deleteVerb = defineVerb({
         continue;
       }
       const where = kind.namespaced ? ` from ${namespace} namespace` : '';
-      kubectl.out(flags.get('output') === 'name' ? `${qualifiedName(kind)}/${object.metadata.name}\n` : `${qualifiedName(kind)} "${object.metadata.name}" ${flags.bool('force') ? 'force deleted' : 'deleted'}${where}${dryRunSuffix(flags)}\n`);
+      kubectl.out(
+        flags.get('output') === 'name'
+          ? `${qualifiedName(kind)}/${object.metadata.name}\n`
+          : `${qualifiedName(kind)} "${object.metadata.name}" ${flags.bool('force') ? 'force deleted' : 'deleted'}${where}${dryRunSuffix(flags)}\n`,
+      );
     }
     invocation.host.settle();
     return status;
@@ -72,7 +97,10 @@ export const scale = defineVerb({
   summary: 'sets the number of replicas (--replicas=N)',
   completes: 'resources',
   flags: [
-    filenameFlag, selectorFlag, dryRunFlag, outputFlag,
+    filenameFlag,
+    selectorFlag,
+    dryRunFlag,
+    outputFlag,
     { name: 'replicas', type: 'int' },
     { name: 'current-replicas', type: 'int' },
     { name: 'resource-version', type: 'string' },
@@ -114,7 +142,11 @@ function defineMetadataVerb(name: 'label' | 'annotate', field: 'labels' | 'annot
     summary,
     completes: 'resources',
     flags: [
-      filenameFlag, selectorFlag, dryRunFlag, outputFlag, allNamespacesFlag,
+      filenameFlag,
+      selectorFlag,
+      dryRunFlag,
+      outputFlag,
+      allNamespacesFlag,
       { name: 'overwrite', type: 'bool' },
       { name: 'all', type: 'bool' },
       { name: 'list', type: 'bool' },
@@ -126,7 +158,8 @@ function defineMetadataVerb(name: 'label' | 'annotate', field: 'labels' | 'annot
       const resources = flags.args.filter((word) => !isChange(word));
       const changes = flags.args.filter(isChange);
       if (resources.length === 0 && !flags.has('filename')) throw new KubectlError(MUST_PROVIDE);
-      if (changes.length === 0 && !flags.bool('list')) throw new KubectlError(`error: at least one ${field === 'labels' ? 'label' : 'annotation'} update is required`);
+      if (changes.length === 0 && !flags.bool('list'))
+        throw new KubectlError(`error: at least one ${field === 'labels' ? 'label' : 'annotation'} update is required`);
       if (resources.length === 1 && !(resources[0] ?? '').includes('/') && !flags.bool('all') && !flags.has('selector') && !flags.has('filename')) {
         throw new KubectlError('error: resource(s) were provided, but no name was specified');
       }
@@ -146,7 +179,8 @@ function defineMetadataVerb(name: 'label' | 'annotate', field: 'labels' | 'annot
           const key = equals < 0 ? change.slice(0, -1) : change.slice(0, equals);
           const value = equals < 0 ? null : change.slice(equals + 1);
           if (value === null && !Object.hasOwn(before, key)) kubectl.out(`${field === 'labels' ? 'label' : 'annotation'} "${key}" not found.\n`);
-          if (value !== null && Object.hasOwn(before, key) && before[key] !== value && !flags.bool('overwrite')) conflict = `'${key}' already has a value (${before[key]}), and --overwrite is false`;
+          if (value !== null && Object.hasOwn(before, key) && before[key] !== value && !flags.bool('overwrite'))
+            conflict = `'${key}' already has a value (${before[key]}), and --overwrite is false`;
           Object.defineProperty(patch, key, { value, enumerable: true, configurable: true, writable: true });
         }
         if (conflict !== undefined) {
@@ -154,7 +188,9 @@ function defineMetadataVerb(name: 'label' | 'annotate', field: 'labels' | 'annot
           status = 1;
           continue;
         }
-        const result = dryRun ? undefined : invocation.host.api.patch(keyOf(kind, object.metadata.namespace ?? '', object.metadata.name), { metadata: { [field]: patch } }, 'merge');
+        const result = dryRun
+          ? undefined
+          : invocation.host.api.patch(keyOf(kind, object.metadata.namespace ?? '', object.metadata.name), { metadata: { [field]: patch } }, 'merge');
         if (result !== undefined && !result.ok) {
           kubectl.err(failureText(result));
           status = 1;
@@ -162,7 +198,9 @@ function defineMetadataVerb(name: 'label' | 'annotate', field: 'labels' | 'annot
         }
         const same = Object.entries(patch).every(([key, value]) => (value === null ? !Object.hasOwn(before, key) : before[key] === value));
         const onlyRemovals = Object.values(patch).every((value) => value === null);
-        kubectl.out(`${qualifiedName(kind)}/${object.metadata.name} ${field === 'labels' ? (same ? 'not labeled' : onlyRemovals ? 'unlabeled' : done) : done}${dryRunSuffix(flags)}\n`);
+        kubectl.out(
+          `${qualifiedName(kind)}/${object.metadata.name} ${field === 'labels' ? (same ? 'not labeled' : onlyRemovals ? 'unlabeled' : done) : done}${dryRunSuffix(flags)}\n`,
+        );
       }
       invocation.host.settle();
       return status;
@@ -176,21 +214,33 @@ export const patch = defineVerb({
   name: 'patch',
   summary: 'changes fields (-p JSON-OR-YAML, --type=strategic|merge|json)',
   completes: 'resources',
-  flags: [filenameFlag, dryRunFlag, outputFlag, { name: 'patch', short: 'p', type: 'string' }, { name: 'type', type: 'string' }, { name: 'patch-file', type: 'string' }, { name: 'subresource', type: 'string' }],
+  flags: [
+    filenameFlag,
+    dryRunFlag,
+    outputFlag,
+    { name: 'patch', short: 'p', type: 'string' },
+    { name: 'type', type: 'string' },
+    { name: 'patch-file', type: 'string' },
+    { name: 'subresource', type: 'string' },
+  ],
   run: (kubectl) => {
     const { flags, invocation } = kubectl;
     const type = flags.get('type') || 'strategic';
-    if (type !== 'strategic' && type !== 'merge' && type !== 'json') throw new KubectlError(`error: --type must be one of [json merge strategic], not "${type}"`);
+    if (type !== 'strategic' && type !== 'merge' && type !== 'json')
+      throw new KubectlError(`error: --type must be one of [json merge strategic], not "${type}"`);
     const content = flags.has('patch-file') ? invocation.shell.readFile(invocation.place, flags.get('patch-file')) : flags.get('patch');
     if (content === undefined || content === '') throw new KubectlError('error: must specify --patch or --patch-file containing the contents of the patch');
     const parsed = parseYaml('patch', content);
     const problem = parsed.diagnostics.find((diagnostic) => diagnostic.severity === 'error');
-    if (problem !== undefined || parsed.documents.length !== 1) throw new KubectlError(`error: unable to parse "${content}": ${problem?.message ?? 'expected one document'}`);
+    if (problem !== undefined || parsed.documents.length !== 1)
+      throw new KubectlError(`error: unable to parse "${content}": ${problem?.message ?? 'expected one document'}`);
     const { objects, failed } = targets(kubectl, flags.args);
     if (objects.length === 0 && !failed) throw new KubectlError(MUST_PROVIDE);
     let status = failed ? 1 : 0;
     for (const [kind, object] of objects) {
-      const result = checkDryRun(flags) ? undefined : invocation.host.api.patch(keyOf(kind, object.metadata.namespace ?? '', object.metadata.name), parsed.documents[0]?.value, type);
+      const result = checkDryRun(flags)
+        ? undefined
+        : invocation.host.api.patch(keyOf(kind, object.metadata.namespace ?? '', object.metadata.name), parsed.documents[0]?.value, type);
       if (result !== undefined && !result.ok) {
         kubectl.err(failureText(result));
         status = 1;
@@ -218,13 +268,23 @@ export const set = defineVerb({
   name: 'set',
   summary: 'set image deployment/NAME CONTAINER=IMAGE; set env, set selector',
   completes: 'resources',
-  flags: [filenameFlag, dryRunFlag, outputFlag, selectorFlag, { name: 'all', type: 'bool' }, { name: 'containers', short: 'c', type: 'string' }, { name: 'list', type: 'bool' }],
+  flags: [
+    filenameFlag,
+    dryRunFlag,
+    outputFlag,
+    selectorFlag,
+    { name: 'all', type: 'bool' },
+    { name: 'containers', short: 'c', type: 'string' },
+    { name: 'list', type: 'bool' },
+  ],
   run: (kubectl) => {
     const [subcommand, ...args] = kubectl.flags.args;
     if (subcommand === 'image') return setImage(kubectl, args);
     if (subcommand === 'selector') return setSelector(kubectl, args);
     if (subcommand === 'env') return setEnvironment(kubectl, args);
-    throw new KubectlError(`error: ${subcommand === undefined ? 'a subcommand is needed' : `unknown command "${subcommand}"`} (image, env and selector are part of this simulated kubectl)\nSee 'kubectl set -h' for help and examples`);
+    throw new KubectlError(
+      `error: ${subcommand === undefined ? 'a subcommand is needed' : `unknown command "${subcommand}"`} (image, env and selector are part of this simulated kubectl)\nSee 'kubectl set -h' for help and examples`,
+    );
   },
 });
 
@@ -267,7 +327,10 @@ function setImage(kubectl: Kubectl, args: readonly string[]): Outcome {
 
 function setEnvironment(kubectl: Kubectl, args: readonly string[]): Outcome {
   const changes = args.filter((word) => word.includes('=') || /^\w+-$/.test(word));
-  const { objects, failed } = targets(kubectl, args.filter((word) => !changes.includes(word)));
+  const { objects, failed } = targets(
+    kubectl,
+    args.filter((word) => !changes.includes(word)),
+  );
   for (const [kind, object] of objects) {
     if (kubectl.flags.bool('list')) {
       for (const container of workloadContainers(object).containers) {
@@ -278,7 +341,11 @@ function setEnvironment(kubectl: Kubectl, args: readonly string[]): Outcome {
     }
     const containers = workloadContainers(object).containers.map((container) => ({
       name: text(at(container, 'name')),
-      env: changes.map((change) => (change.includes('=') ? { name: change.slice(0, change.indexOf('=')), value: change.slice(change.indexOf('=') + 1) } : { $patch: 'delete', name: change.slice(0, -1) })),
+      env: changes.map((change) =>
+        change.includes('=')
+          ? { name: change.slice(0, change.indexOf('=')), value: change.slice(change.indexOf('=') + 1) }
+          : { $patch: 'delete', name: change.slice(0, -1) },
+      ),
     }));
     patchContainers(kubectl, kind, object, containers);
     kubectl.out(`${qualifiedName(kind)}/${object.metadata.name} env updated\n`);
@@ -289,7 +356,10 @@ function setEnvironment(kubectl: Kubectl, args: readonly string[]): Outcome {
 
 function setSelector(kubectl: Kubectl, args: readonly string[]): Outcome {
   const selectorText = args.find((word) => word.includes('='));
-  const { objects, failed } = targets(kubectl, args.filter((word) => word !== selectorText));
+  const { objects, failed } = targets(
+    kubectl,
+    args.filter((word) => word !== selectorText),
+  );
   if (selectorText === undefined) throw new KubectlError('error: selector is required');
   const selector = Object.fromEntries(selectorText.split(',').map((pair) => [pair.split('=')[0] ?? '', pair.split('=')[1] ?? '']));
   for (const [kind, object] of objects) {

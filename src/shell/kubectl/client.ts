@@ -86,9 +86,13 @@ const ALL_KINDS = ['pods', 'services', 'daemonsets', 'deployments', 'replicasets
 export function readResources(kubectl: Kubectl, args: readonly string[]): { readonly requests: readonly ResourceRequest[]; readonly single: boolean } {
   if (args.some((word) => word.includes('/'))) {
     const requests = args.map((word): ResourceRequest => {
-      if (!word.includes('/')) throw new KubectlError("error: there is no need to specify a resource type as a separate argument when passing arguments in resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource resource/<resource_name>'");
+      if (!word.includes('/'))
+        throw new KubectlError(
+          "error: there is no need to specify a resource type as a separate argument when passing arguments in resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource resource/<resource_name>'",
+        );
       const [resource = '', name = '', more] = word.split('/');
-      if (more !== undefined || resource === '' || name === '') throw new KubectlError('error: arguments in resource/name form must have a single resource and name');
+      if (more !== undefined || resource === '' || name === '')
+        throw new KubectlError('error: arguments in resource/name form must have a single resource and name');
       return { kind: findKind(kubectl, resource), name };
     });
     return { requests, single: requests.length === 1 };
@@ -114,7 +118,10 @@ export function getObject(kubectl: Kubectl, kind: Kind, name: string): KubeObjec
 }
 
 /** Objects a verb acts on: named ones, those of a selector, or all with --all. Missing ones are told and make the exit code 1. */
-export function selectObjects(kubectl: Kubectl, args: readonly string[]): { readonly objects: readonly (readonly [Kind, KubeObject])[]; readonly failed: boolean } {
+export function selectObjects(
+  kubectl: Kubectl,
+  args: readonly string[],
+): { readonly objects: readonly (readonly [Kind, KubeObject])[]; readonly failed: boolean } {
   const { flags } = kubectl;
   const selector = flags.get('selector');
   const { requests } = readResources(kubectl, args);
@@ -149,7 +156,7 @@ export function parseSelector(text: string): (labels: Readonly<Record<string, st
   const key = '[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?';
   const value = '[A-Za-z0-9_.-]*';
   let rest = text.trim();
-  const valueOf = (labels: Readonly<Record<string, string>>, name: string): string | undefined => (Object.hasOwn(labels, name) ? labels[name] : undefined);
+  const labelValue = (labels: Readonly<Record<string, string>>, name: string): string | undefined => (Object.hasOwn(labels, name) ? labels[name] : undefined);
   while (rest !== '') {
     const sets = new RegExp(`^(${key})\\s+(in|notin)\\s+\\(([^)]*)\\)\\s*(,|$)`).exec(rest);
     const equals = new RegExp(`^(${key})\\s*(==|=|!=)\\s*(${value})\\s*(,|$)`).exec(rest);
@@ -160,15 +167,15 @@ export function parseSelector(text: string): (labels: Readonly<Record<string, st
       const [, name = '', operator, inside = ''] = sets;
       const allowed = inside.split(',').map((word) => word.trim());
       tests.push((labels) => {
-        const found = valueOf(labels, name);
+        const found = labelValue(labels, name);
         return operator === 'in' ? found !== undefined && allowed.includes(found) : found === undefined || !allowed.includes(found);
       });
     } else if (equals !== null) {
       const [, name = '', operator, wanted] = equals;
-      tests.push((labels) => (valueOf(labels, name) === wanted) === (operator !== '!='));
+      tests.push((labels) => (labelValue(labels, name) === wanted) === (operator !== '!='));
     } else {
       const [, negated, name = ''] = exists ?? [];
-      tests.push((labels) => (valueOf(labels, name) !== undefined) === (negated === ''));
+      tests.push((labels) => (labelValue(labels, name) !== undefined) === (negated === ''));
     }
     const consumed = match[0];
     rest = rest.slice(consumed.length).trim();

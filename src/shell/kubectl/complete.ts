@@ -30,15 +30,22 @@ export function completeKubectl(verbs: readonly Verb[], words: readonly string[]
     case 'nodes':
       return starting([...(verb.name === 'taint' && plain.length === 1 ? ['nodes'] : []), ...names('nodes')]);
     case 'resources': {
-      const subcommands: Readonly<Record<string, readonly string[]>> = { rollout: ['status', 'history', 'undo', 'restart', 'pause', 'resume'], set: ['image', 'env', 'selector'] };
+      const subcommands: Readonly<Record<string, readonly string[]>> = {
+        rollout: ['status', 'history', 'undo', 'restart', 'pause', 'resume'],
+        set: ['image', 'env', 'selector'],
+      };
       const own = subcommands[verb.name];
       if (own !== undefined && plain.length === 1) return starting(own);
       const rest = own === undefined ? plain.slice(1) : plain.slice(2);
       const slash = current.indexOf('/');
       if (slash > 0) return starting(names(current.slice(0, slash)).map((name) => `${current.slice(0, slash)}/${name}`));
-      return starting(rest.length === 0 ? [...kinds.map((kind) => kind.plural), ...(verb.name === 'get' || verb.name === 'delete' ? ['all'] : [])] : names(rest[0] ?? ''));
+      return starting(
+        rest.length === 0 ? [...kinds.map((kind) => kind.plural), ...(verb.name === 'get' || verb.name === 'delete' ? ['all'] : [])] : names(rest[0] ?? ''),
+      );
     }
     default:
-      return verb.name === 'create' && plain.length === 1 ? starting(['deployment', 'namespace', 'service', 'configmap', 'secret', 'serviceaccount', 'ingress']) : [];
+      return verb.name === 'create' && plain.length === 1
+        ? starting(['deployment', 'namespace', 'service', 'configmap', 'secret', 'serviceaccount', 'ingress'])
+        : [];
   }
 }

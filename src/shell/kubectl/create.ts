@@ -9,8 +9,33 @@ import { KubectlError } from './flags.ts';
 import { containerNameOf, parsePortSpec } from './generators.ts';
 import { formatObjects, parseOutput } from './output.ts';
 
-const SUBCOMMANDS = ['clusterrole', 'clusterrolebinding', 'configmap', 'cronjob', 'deployment', 'ingress', 'job', 'namespace', 'poddisruptionbudget', 'priorityclass', 'quota', 'role', 'rolebinding', 'secret', 'service', 'serviceaccount', 'token'];
-const ALIASES: Readonly<Record<string, string>> = { deploy: 'deployment', ns: 'namespace', cm: 'configmap', svc: 'service', sa: 'serviceaccount', ing: 'ingress' };
+const SUBCOMMANDS = [
+  'clusterrole',
+  'clusterrolebinding',
+  'configmap',
+  'cronjob',
+  'deployment',
+  'ingress',
+  'job',
+  'namespace',
+  'poddisruptionbudget',
+  'priorityclass',
+  'quota',
+  'role',
+  'rolebinding',
+  'secret',
+  'service',
+  'serviceaccount',
+  'token',
+];
+const ALIASES: Readonly<Record<string, string>> = {
+  deploy: 'deployment',
+  ns: 'namespace',
+  cm: 'configmap',
+  svc: 'service',
+  sa: 'serviceaccount',
+  ing: 'ingress',
+};
 
 export const create = defineVerb({
   name: 'create',
@@ -44,7 +69,8 @@ export const create = defineVerb({
     const word = flags.args[0];
     if (word === undefined) throw new KubectlError('Error: must specify one of -f and -k');
     const subcommand = ALIASES[word] ?? word;
-    if (!SUBCOMMANDS.includes(subcommand)) throw new KubectlError(`error: Unexpected args: [${flags.args.join(' ')}]\nSee 'kubectl create -h' for help and examples`);
+    if (!SUBCOMMANDS.includes(subcommand))
+      throw new KubectlError(`error: Unexpected args: [${flags.args.join(' ')}]\nSee 'kubectl create -h' for help and examples`);
     return createByFlags(kubectl, subcommand, flags.args.slice(1));
   },
 });
@@ -62,21 +88,41 @@ function createByFlags(kubectl: Kubectl, subcommand: string, args: readonly stri
       return store(kubectl, deployment(kubectl, need(args, 0, 'deployment')), 'failed to create deployment');
     case 'service': {
       const type = args[0];
-      if (type === undefined) throw new KubectlError("error: must specify one of clusterip, nodeport, loadbalancer, externalname\nSee 'kubectl create service -h' for help and examples");
-      const titles: Readonly<Record<string, string>> = { clusterip: 'ClusterIP', nodeport: 'NodePort', loadbalancer: 'LoadBalancer', externalname: 'ExternalName' };
+      if (type === undefined)
+        throw new KubectlError(
+          "error: must specify one of clusterip, nodeport, loadbalancer, externalname\nSee 'kubectl create service -h' for help and examples",
+        );
+      const titles: Readonly<Record<string, string>> = {
+        clusterip: 'ClusterIP',
+        nodeport: 'NodePort',
+        loadbalancer: 'LoadBalancer',
+        externalname: 'ExternalName',
+      };
       const title = titles[type];
       if (title === undefined) throw new KubectlError(`error: unknown command "${type}"\nSee 'kubectl create service -h' for help and examples`);
       return store(kubectl, service(kubectl, title, need(args, 1, `service ${type}`)), `failed to create ${title} service`);
     }
     case 'configmap':
-      return store(kubectl, { apiVersion: 'v1', kind: 'ConfigMap', metadata: meta(kubectl, need(args, 0, 'configmap')), data: literals(kubectl) } as KubeObject, 'failed to create configmap');
+      return store(
+        kubectl,
+        { apiVersion: 'v1', kind: 'ConfigMap', metadata: meta(kubectl, need(args, 0, 'configmap')), data: literals(kubectl) } as KubeObject,
+        'failed to create configmap',
+      );
     case 'secret': {
       if (args[0] !== 'generic') throw new KubectlError(`error: only \`kubectl create secret generic\` is part of this simulated kubectl`);
       const data = Object.fromEntries(Object.entries(literals(kubectl)).map(([key, value]) => [key, encodeBase64(value)]));
-      return store(kubectl, { apiVersion: 'v1', kind: 'Secret', metadata: meta(kubectl, need(args, 1, 'secret generic')), type: 'Opaque', data } as KubeObject, 'failed to create secret');
+      return store(
+        kubectl,
+        { apiVersion: 'v1', kind: 'Secret', metadata: meta(kubectl, need(args, 1, 'secret generic')), type: 'Opaque', data } as KubeObject,
+        'failed to create secret',
+      );
     }
     case 'serviceaccount':
-      return store(kubectl, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: meta(kubectl, need(args, 0, 'serviceaccount')) }, 'failed to create serviceaccount');
+      return store(
+        kubectl,
+        { apiVersion: 'v1', kind: 'ServiceAccount', metadata: meta(kubectl, need(args, 0, 'serviceaccount')) },
+        'failed to create serviceaccount',
+      );
     case 'ingress':
       return store(kubectl, ingress(kubectl, need(args, 0, 'ingress')), 'failed to create ingress');
     default:
@@ -105,7 +151,12 @@ function deployment(kubectl: Kubectl, name: string): KubeObject {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: meta(kubectl, name, labels),
-    spec: { replicas: flags.has('replicas') ? Number(flags.get('replicas')) : 1, selector: { matchLabels: labels }, strategy: {}, template: { metadata: { labels }, spec: { containers } } },
+    spec: {
+      replicas: flags.has('replicas') ? Number(flags.get('replicas')) : 1,
+      selector: { matchLabels: labels },
+      strategy: {},
+      template: { metadata: { labels }, spec: { containers } },
+    },
     status: {},
   };
 }
@@ -115,9 +166,18 @@ function service(kubectl: Kubectl, type: string, name: string): KubeObject {
   const labels = { app: name };
   if (type === 'ExternalName') {
     if (!flags.has('external-name')) throw new KubectlError('error: required flag(s) "external-name" not set');
-    return { apiVersion: 'v1', kind: 'Service', metadata: meta(kubectl, name, labels), spec: { type, externalName: flags.get('external-name'), selector: labels }, status: { loadBalancer: {} } };
+    return {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: meta(kubectl, name, labels),
+      spec: { type, externalName: flags.get('external-name'), selector: labels },
+      status: { loadBalancer: {} },
+    };
   }
-  const ports = flags.all('tcp').flatMap((value) => value.split(',')).map(parsePortSpec);
+  const ports = flags
+    .all('tcp')
+    .flatMap((value) => value.split(','))
+    .map(parsePortSpec);
   const headless = flags.get('clusterip') === 'None';
   if (ports.length === 0 && !headless) throw new KubectlError('error: at least one tcp port specifier must be provided');
   const nodePort = flags.has('node-port') ? { nodePort: Number(flags.get('node-port')) } : {};
@@ -125,7 +185,12 @@ function service(kubectl: Kubectl, type: string, name: string): KubeObject {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: meta(kubectl, name, labels),
-    spec: { ...(flags.has('clusterip') ? { clusterIP: flags.get('clusterip') } : {}), ports: ports.map((port) => ({ ...port, ...nodePort })), selector: labels, type },
+    spec: {
+      ...(flags.has('clusterip') ? { clusterIP: flags.get('clusterip') } : {}),
+      ports: ports.map((port) => ({ ...port, ...nodePort })),
+      selector: labels,
+      type,
+    },
     status: { loadBalancer: {} },
   };
 }
@@ -134,7 +199,8 @@ function ingress(kubectl: Kubectl, name: string): KubeObject {
   const { flags } = kubectl;
   const rules = flags.all('rule').map((rule) => {
     const match = /^([^/=]*)(\/[^=]*)=([^:,]+):([^,]+)(?:,.*)?$/.exec(rule);
-    if (match === null) throw new KubectlError(`error: unable to parse rule ${rule}: rules should be in format host/path=servicename:portname/portnumber[,tls=secretname]`);
+    if (match === null)
+      throw new KubectlError(`error: unable to parse rule ${rule}: rules should be in format host/path=servicename:portname/portnumber[,tls=secretname]`);
     const [, host = '', path = '', serviceName = '', port = ''] = match;
     const prefix = path.endsWith('*');
     return {
@@ -150,7 +216,10 @@ function ingress(kubectl: Kubectl, name: string): KubeObject {
       },
     };
   });
-  if (rules.length === 0 && !flags.has('default-backend')) throw new KubectlError('error: not enough information provided: every ingress has to either specify a default-backend (which catches all traffic) or a list of rules (which catch specific paths)');
+  if (rules.length === 0 && !flags.has('default-backend'))
+    throw new KubectlError(
+      'error: not enough information provided: every ingress has to either specify a default-backend (which catches all traffic) or a list of rules (which catch specific paths)',
+    );
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'Ingress',
@@ -207,4 +276,3 @@ function withoutNamespace(object: KubeObject): KubeObject {
   const { namespace: _namespace, ...metadata } = object.metadata;
   return { ...object, metadata };
 }
-

@@ -1,7 +1,18 @@
 /** kubectl describe: the long text about objects. */
 import type { Kind, KubeObject } from '../../objects/types.ts';
 import { filesOf } from './apply.ts';
-import { allNamespacesFlag, defineVerb, filenameFlag, type Kubectl, keyOf, listObjects, notFoundText, parseSelector, readResources, selectorFlag } from './client.ts';
+import {
+  allNamespacesFlag,
+  defineVerb,
+  filenameFlag,
+  type Kubectl,
+  keyOf,
+  listObjects,
+  notFoundText,
+  parseSelector,
+  readResources,
+  selectorFlag,
+} from './client.ts';
 import { describeObject } from './describe/index.ts';
 import { KubectlError } from './flags.ts';
 
@@ -13,7 +24,10 @@ export const describe = defineVerb({
   run: (kubectl) => {
     const { flags, invocation } = kubectl;
     const args = flags.has('filename') ? filesOf(kubectl, flags.all('filename')).map(({ kind, name }) => `${kind}/${name}`) : flags.args;
-    if (args.length === 0) throw new KubectlError('error: You must specify the type of resource to describe. Use "kubectl api-resources" for a complete list of supported resources.');
+    if (args.length === 0)
+      throw new KubectlError(
+        'error: You must specify the type of resource to describe. Use "kubectl api-resources" for a complete list of supported resources.',
+      );
     const { requests } = readResources(kubectl, args);
     const found: KubeObject[] = [];
     const errors: string[] = [];
@@ -29,7 +43,8 @@ export const describe = defineVerb({
     }
     const showEvents = !flags.has('show-events') || flags.bool('show-events');
     kubectl.out(found.map((object) => describeObject(invocation.host, object, showEvents)).join('\n\n'));
-    if (found.length === 0 && errors.length === 0) kubectl.err(flags.bool('all-namespaces') ? 'No resources found\n' : `No resources found in ${kubectl.namespace} namespace.\n`);
+    if (found.length === 0 && errors.length === 0)
+      kubectl.err(flags.bool('all-namespaces') ? 'No resources found\n' : `No resources found in ${kubectl.namespace} namespace.\n`);
     for (const error of errors) kubectl.err(`${error}\n`);
     return errors.length > 0 ? 1 : 0;
   },

@@ -23,10 +23,17 @@ export const exec = defineVerb({
   run: (kubectl) => {
     const { flags } = kubectl;
     const target = flags.args[0];
-    if (target === undefined || flags.beforeDash === 0) throw new KubectlError("error: pod, type/name or --filename must be specified\nSee 'kubectl exec -h' for help and examples");
+    if (target === undefined || flags.beforeDash === 0)
+      throw new KubectlError("error: pod, type/name or --filename must be specified\nSee 'kubectl exec -h' for help and examples");
     const command = flags.args.slice(1);
-    if (!flags.hasDash && command.length > 0) throw new KubectlError("error: exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead\nSee 'kubectl exec -h' for help and examples");
-    if (flags.hasDash && flags.beforeDash > 1) throw new KubectlError("error: exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead\nSee 'kubectl exec -h' for help and examples");
+    if (!flags.hasDash && command.length > 0)
+      throw new KubectlError(
+        "error: exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead\nSee 'kubectl exec -h' for help and examples",
+      );
+    if (flags.hasDash && flags.beforeDash > 1)
+      throw new KubectlError(
+        "error: exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead\nSee 'kubectl exec -h' for help and examples",
+      );
     if (command.length === 0) throw new KubectlError('error: you must specify at least one command for the container');
     const pod = findPod(kubectl, target);
     const container = chooseContainer(kubectl, pod, flags.get('container'));
@@ -41,7 +48,9 @@ export function enterContainer(kubectl: Kubectl, pod: KubeObject, container: str
   const place = problem === undefined ? podPlace(invocation.host, pod, container) : undefined;
   if (problem !== undefined || place === undefined) {
     const text = problem ?? `unable to upgrade connection: container not found ("${container}")`;
-    throw new KubectlError(text.startsWith('unable') ? `error: ${text}` : text.startsWith('cannot exec') ? `error: ${text}` : `Error from server (BadRequest): ${text}`);
+    throw new KubectlError(
+      text.startsWith('unable') ? `error: ${text}` : text.startsWith('cannot exec') ? `error: ${text}` : `Error from server (BadRequest): ${text}`,
+    );
   }
   if (flags.bool('tty') && !invocation.inTty) kubectl.err('Unable to use a TTY - input is not a terminal or the right kind of file\n');
   const program = command[0] ?? '';

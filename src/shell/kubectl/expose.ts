@@ -34,7 +34,8 @@ export const expose = defineVerb({
     if (named.length === 0) throw new KubectlError('error: resource(s) were provided, but no name was specified');
     let status = 0;
     for (const { kind, name } of named) {
-      if (!['Deployment', 'ReplicaSet', 'Pod', 'Service', 'ReplicationController'].includes(kind.kind)) throw new KubectlError(`error: cannot expose a ${kind.kind}.${kind.apiVersion.split('/')[0]}`);
+      if (!['Deployment', 'ReplicaSet', 'Pod', 'Service', 'ReplicationController'].includes(kind.kind))
+        throw new KubectlError(`error: cannot expose a ${kind.kind}.${kind.apiVersion.split('/')[0]}`);
       const object = getObject(kubectl, kind, name ?? '');
       const service = buildService(kubectl, object);
       status = Math.max(status, Number(store(kubectl, service, undefined, 'exposed')));
@@ -46,11 +47,19 @@ export const expose = defineVerb({
 function selectorOf(kubectl: Kubectl, object: KubeObject): Record<string, string> {
   const given = kubectl.flags.get('selector');
   if (given !== '') return parsePairs([given]);
-  if (list(at(object, 'spec', 'selector', 'matchExpressions')).length > 0) throw new KubectlError("error: couldn't convert expressions - \"matchExpressions\" to map-based selector format");
-  const source = object.kind === 'Pod' ? object.metadata.labels : object.kind === 'Service' ? at(object, 'spec', 'selector') : at(object, 'spec', 'selector', 'matchLabels');
+  if (list(at(object, 'spec', 'selector', 'matchExpressions')).length > 0)
+    throw new KubectlError('error: couldn\'t convert expressions - "matchExpressions" to map-based selector format');
+  const source =
+    object.kind === 'Pod' ? object.metadata.labels : object.kind === 'Service' ? at(object, 'spec', 'selector') : at(object, 'spec', 'selector', 'matchLabels');
   const selector = Object.fromEntries(pairs(source));
   if (Object.keys(selector).length === 0) {
-    throw new KubectlError(object.kind === 'Pod' ? 'error: the pod has no labels and cannot be exposed' : object.kind === 'Service' ? 'error: the service has no pod selector set' : 'error: invalid deployment: no selectors, therefore cannot be exposed');
+    throw new KubectlError(
+      object.kind === 'Pod'
+        ? 'error: the pod has no labels and cannot be exposed'
+        : object.kind === 'Service'
+          ? 'error: the service has no pod selector set'
+          : 'error: invalid deployment: no selectors, therefore cannot be exposed',
+    );
   }
   return selector;
 }
@@ -64,9 +73,12 @@ interface ExposedPort {
 
 /** Ports of the exposed thing, when --port does not say them. */
 function portsOf(object: KubeObject): readonly ExposedPort[] {
-  if (object.kind === 'Service') return list(at(object, 'spec', 'ports')).map((port) => ({ port: number(at(port, 'port')), protocol: text(at(port, 'protocol')) || 'TCP' }));
+  if (object.kind === 'Service')
+    return list(at(object, 'spec', 'ports')).map((port) => ({ port: number(at(port, 'port')), protocol: text(at(port, 'protocol')) || 'TCP' }));
   const containers = list(at(object, 'spec', 'template', 'spec', 'containers') ?? at(object, 'spec', 'containers'));
-  return containers.flatMap((container) => list(at(container, 'ports')).map((port) => ({ port: number(at(port, 'containerPort')), protocol: text(at(port, 'protocol')) || 'TCP' })));
+  return containers.flatMap((container) =>
+    list(at(container, 'ports')).map((port) => ({ port: number(at(port, 'containerPort')), protocol: text(at(port, 'protocol')) || 'TCP' })),
+  );
 }
 
 function buildService(kubectl: Kubectl, object: KubeObject): KubeObject {
@@ -75,11 +87,15 @@ function buildService(kubectl: Kubectl, object: KubeObject): KubeObject {
   const own = portsOf(object);
   const protocol = flags.get('protocol');
   const given = flags.get('port') === '' ? [] : flags.get('port').split(',');
-  if (given.length === 0 && own.length === 0) throw new KubectlError("error: couldn't find port via --port flag or introspection\nSee 'kubectl expose -h' for help and examples");
-  const ports: ExposedPort[] = given.length === 0 ? own.map((port) => ({ ...port })) : given.map((word) => {
-    if (!/^\d+$/.test(word)) throw new KubectlError(`error: strconv.Atoi: parsing "${word}": invalid syntax`);
-    return { port: Number(word), protocol: protocol === '' ? (own.find((port) => port.port === Number(word))?.protocol ?? 'TCP') : protocol };
-  });
+  if (given.length === 0 && own.length === 0)
+    throw new KubectlError("error: couldn't find port via --port flag or introspection\nSee 'kubectl expose -h' for help and examples");
+  const ports: ExposedPort[] =
+    given.length === 0
+      ? own.map((port) => ({ ...port }))
+      : given.map((word) => {
+          if (!/^\d+$/.test(word)) throw new KubectlError(`error: strconv.Atoi: parsing "${word}": invalid syntax`);
+          return { port: Number(word), protocol: protocol === '' ? (own.find((port) => port.port === Number(word))?.protocol ?? 'TCP') : protocol };
+        });
   const target = flags.get('target-port');
   const finished = ports.map((port, index) => ({
     ...(ports.length > 1 ? { name: `port-${index + 1}` } : {}),
@@ -89,7 +105,9 @@ function buildService(kubectl: Kubectl, object: KubeObject): KubeObject {
   }));
   const type = flags.get('type');
   if (type !== '' && !['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'].includes(type)) {
-    throw new KubectlError(`The Service "${flags.get('name') || object.metadata.name}" is invalid: spec.type: Unsupported value: "${type}": supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"`);
+    throw new KubectlError(
+      `The Service "${flags.get('name') || object.metadata.name}" is invalid: spec.type: Unsupported value: "${type}": supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"`,
+    );
   }
   const labels = flags.get('labels') === '' ? object.metadata.labels : parsePairs([flags.get('labels')]);
   return {

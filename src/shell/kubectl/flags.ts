@@ -56,10 +56,14 @@ export function parseFlags(verb: string, words: readonly string[], own: readonly
   };
   const add = (flag: Flag, value: string): void => {
     if (flag.type === 'bool' && !/^(?:1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/.test(value)) {
-      fail(`invalid argument "${value}" for "${flag.short === undefined ? '' : `-${flag.short}, `}--${flag.name}" flag: strconv.ParseBool: parsing "${value}": invalid syntax`);
+      fail(
+        `invalid argument "${value}" for "${flag.short === undefined ? '' : `-${flag.short}, `}--${flag.name}" flag: strconv.ParseBool: parsing "${value}": invalid syntax`,
+      );
     }
     if (flag.type === 'int' && !/^-?\d+$/.test(value)) {
-      fail(`invalid argument "${value}" for "${flag.short === undefined ? '' : `-${flag.short}, `}--${flag.name}" flag: strconv.ParseInt: parsing "${value}": invalid syntax`);
+      fail(
+        `invalid argument "${value}" for "${flag.short === undefined ? '' : `-${flag.short}, `}--${flag.name}" flag: strconv.ParseInt: parsing "${value}": invalid syntax`,
+      );
     }
     const list = values.get(flag.name) ?? [];
     list.push(value);

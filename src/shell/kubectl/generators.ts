@@ -27,6 +27,9 @@ export function parsePortSpec(text: string): { readonly name: string; readonly p
 export function containerNameOf(image: string): string {
   const withoutDigest = image.split('@')[0] ?? '';
   const last = withoutDigest.slice(withoutDigest.lastIndexOf('/') + 1).split(':')[0] ?? '';
-  const safe = last.toLowerCase().replace(/[^a-z0-9-]/g, '-').replace(/^-+|-+$/g, '');
+  const safe = last
+    .toLowerCase()
+    .replace(/[^a-z0-9-]/g, '-')
+    .replace(/^-+|-+$/g, '');
   return safe === '' ? 'container' : safe;
 }

@@ -3,8 +3,20 @@ import type { Kind, KubeObject } from '../../objects/types.ts';
 import type { Outcome } from '../command.ts';
 import { formatTable } from '../table.ts';
 import { ageOf, rowContext } from './age.ts';
-import { allNamespacesFlag, defineVerb, type Kubectl, keyOf, listObjects, notFoundText, outputFlag, parseSelector, qualifiedName, readResources, selectorFlag } from './client.ts';
 import { filesOf } from './apply.ts';
+import {
+  allNamespacesFlag,
+  defineVerb,
+  type Kubectl,
+  keyOf,
+  listObjects,
+  notFoundText,
+  outputFlag,
+  parseSelector,
+  qualifiedName,
+  readResources,
+  selectorFlag,
+} from './client.ts';
 import { KubectlError } from './flags.ts';
 import { evaluatePath, JsonPathError, parseRelaxedPath } from './jsonpath.ts';
 import { formatObjects, parseOutput } from './output.ts';
@@ -22,7 +34,12 @@ export interface TableOptions {
 }
 
 /** Header and cells of objects of one kind. */
-export function tableRows(kubectl: Pick<Kubectl, 'invocation'>, kind: Kind, objects: readonly KubeObject[], options: TableOptions): { readonly header: readonly string[]; readonly rows: readonly (readonly string[])[] } {
+export function tableRows(
+  kubectl: Pick<Kubectl, 'invocation'>,
+  kind: Kind,
+  objects: readonly KubeObject[],
+  options: TableOptions,
+): { readonly header: readonly string[]; readonly rows: readonly (readonly string[])[] } {
   const { host } = kubectl.invocation;
   const context = rowContext(host);
   const visible = kind.columns.map((column, index) => [column, index] as const).filter(([column]) => column.priority === 0 || options.wide);
@@ -53,7 +70,16 @@ export function tableRows(kubectl: Pick<Kubectl, 'invocation'>, kind: Kind, obje
 }
 
 const FIELD_SELECTORS: Readonly<Record<string, readonly string[]>> = {
-  Pod: ['spec.nodeName', 'spec.restartPolicy', 'spec.schedulerName', 'spec.serviceAccountName', 'spec.hostNetwork', 'status.phase', 'status.podIP', 'status.nominatedNodeName'],
+  Pod: [
+    'spec.nodeName',
+    'spec.restartPolicy',
+    'spec.schedulerName',
+    'spec.serviceAccountName',
+    'spec.hostNetwork',
+    'status.phase',
+    'status.podIP',
+    'status.nominatedNodeName',
+  ],
   Node: ['spec.unschedulable'],
   Namespace: ['status.phase'],
   Secret: ['type'],
@@ -72,11 +98,14 @@ export function parseFieldSelector(kind: Kind, text: string): (object: KubeObjec
       if (match === null) throw new KubectlError(`error: invalid field selector: ${part}`);
       const [, path = '', operator, wanted] = match;
       if (path !== 'metadata.name' && path !== 'metadata.namespace' && !(FIELD_SELECTORS[kind.kind] ?? []).includes(path)) {
-        throw new KubectlError(`Error from server (BadRequest): Unable to find "${kind.apiVersion.includes('/') ? kind.apiVersion : `/${kind.apiVersion}`}, Resource=${kind.plural}" that match label selector "", field selector "${text}": field label not supported: ${path}`);
+        throw new KubectlError(
+          `Error from server (BadRequest): Unable to find "${kind.apiVersion.includes('/') ? kind.apiVersion : `/${kind.apiVersion}`}, Resource=${kind.plural}" that match label selector "", field selector "${text}": field label not supported: ${path}`,
+        );
       }
       return (object: KubeObject): boolean => {
         let value: unknown = object;
-        for (const key of path.split('.')) value = typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? (value as Readonly<Record<string, unknown>>)[key] : undefined;
+        for (const key of path.split('.'))
+          value = typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? (value as Readonly<Record<string, unknown>>)[key] : undefined;
         return (String(value ?? (path === 'spec.unschedulable' ? 'false' : '')) === wanted) === (operator !== '!=');
       };
     });
@@ -86,10 +115,24 @@ export function parseFieldSelector(kind: Kind, text: string): (object: KubeObjec
 function sortObjects(objects: readonly KubeObject[], path: string): readonly KubeObject[] {
   if (path === '') return objects;
   const node = parsePath(path);
-  const valueOf = (object: KubeObject): unknown => (node?.kind === 'path' ? evaluatePath(node.steps, object, false)[0] : undefined);
-  const keyed = objects.map((object) => [valueOf(object), object] as const);
-  if (objects.length > 0 && keyed.every(([value]) => value === undefined)) throw new KubectlError(`error: couldn't find any field with path "${path.startsWith('{') ? path : `{${path}}`}" in the list of objects`);
-  const compare = (a: unknown, b: unknown): number => (a === undefined ? (b === undefined ? 0 : -1) : b === undefined ? 1 : typeof a === 'number' && typeof b === 'number' ? a - b : String(a) < String(b) ? -1 : String(a) > String(b) ? 1 : 0);
+  const sortValue = (object: KubeObject): unknown => (node?.kind === 'path' ? evaluatePath(node.steps, object, false)[0] : undefined);
+  const keyed = objects.map((object) => [sortValue(object), object] as const);
+  if (objects.length > 0 && keyed.every(([value]) => value === undefined))
+    throw new KubectlError(`error: couldn't find any field with path "${path.startsWith('{') ? path : `{${path}}`}" in the list of objects`);
+  const compare = (a: unknown, b: unknown): number =>
+    a === undefined
+      ? b === undefined
+        ? 0
+        : -1
+      : b === undefined
+        ? 1
+        : typeof a === 'number' && typeof b === 'number'
+          ? a - b
+          : String(a) < String(b)
+            ? -1
+            : String(a) > String(b)
+              ? 1
+              : 0;
   return keyed.toSorted(([a], [b]) => compare(a, b)).map(([, object]) => object);
 }
 
@@ -132,11 +175,16 @@ function requestsOf(kubectl: Kubectl): ReturnType<typeof readResources> {
   const { flags } = kubectl;
   if (flags.has('filename')) {
     const named = filesOf(kubectl, flags.all('filename'));
-    return readResources(kubectl, named.map(({ kind, name }) => `${kind}/${name}`));
+    return readResources(
+      kubectl,
+      named.map(({ kind, name }) => `${kind}/${name}`),
+    );
   }
   if (flags.args.length === 0) {
     kubectl.err('You must specify the type of resource to get. Use "kubectl api-resources" for a complete list of supported resources.\n\n');
-    throw new KubectlError('error: Required resource not specified.\nUse "kubectl explain <resource>" for a detailed description of that resource (e.g. kubectl explain pods).\nSee \'kubectl get -h\' for help and examples');
+    throw new KubectlError(
+      'error: Required resource not specified.\nUse "kubectl explain <resource>" for a detailed description of that resource (e.g. kubectl explain pods).\nSee \'kubectl get -h\' for help and examples',
+    );
   }
   return readResources(kubectl, flags.args);
 }
@@ -172,7 +220,8 @@ function runGet(kubectl: Kubectl): Outcome {
   if (format.kind === 'table') printTables(kubectl, sorted, format.wide, errors);
   else {
     const objects = sorted.flatMap((group) => group.objects.map((object) => [group.kind, object] as const));
-    if (!(single && objects.length === 0) && !(format.kind !== 'name' && errors.length > 0 && objects.length === 0)) kubectl.out(formatObjects(format, objects, single));
+    if (!(single && objects.length === 0) && !(format.kind !== 'name' && errors.length > 0 && objects.length === 0))
+      kubectl.out(formatObjects(format, objects, single));
   }
   for (const error of errors) kubectl.err(`${error}\n`);
   return errors.length > 0 ? 1 : 0;
@@ -197,7 +246,12 @@ function tableOptions(kubectl: Kubectl, wide: boolean, prefixed: boolean): Table
   };
 }
 
-function printTables(kubectl: Kubectl, groups: readonly { readonly kind: Kind; readonly objects: readonly KubeObject[] }[], wide: boolean, errors: readonly string[]): void {
+function printTables(
+  kubectl: Kubectl,
+  groups: readonly { readonly kind: Kind; readonly objects: readonly KubeObject[] }[],
+  wide: boolean,
+  errors: readonly string[],
+): void {
   const filled = groups.filter((group) => group.objects.length > 0);
   if (filled.length === 0) {
     if (errors.length === 0 && !kubectl.flags.bool('ignore-not-found')) {
@@ -214,7 +268,12 @@ function printTables(kubectl: Kubectl, groups: readonly { readonly kind: Kind; r
   }
 }
 
-function watchTable(kubectl: Kubectl, groups: readonly { readonly kind: Kind; readonly objects: readonly KubeObject[] }[], single: boolean, wide: boolean): Outcome {
+function watchTable(
+  kubectl: Kubectl,
+  groups: readonly { readonly kind: Kind; readonly objects: readonly KubeObject[] }[],
+  single: boolean,
+  wide: boolean,
+): Outcome {
   const group = groups[0];
   if (groups.length !== 1 || group === undefined) throw new KubectlError('error: you may only specify a single resource type');
   const options = tableOptions(kubectl, wide, false);

@@ -10,14 +10,68 @@ import { exec } from './exec.ts';
 import { expose } from './expose.ts';
 import { globalFlags, KubectlError, parseFlags } from './flags.ts';
 import { get } from './get.ts';
-import { apiResources, apiVersions, attach, auth, autoscale, clusterInfo, config, cp, debug, events, explain, portForward, proxy, top, version, wait } from './info.ts';
+import {
+  apiResources,
+  apiVersions,
+  attach,
+  auth,
+  autoscale,
+  clusterInfo,
+  config,
+  cp,
+  debug,
+  events,
+  explain,
+  portForward,
+  proxy,
+  top,
+  version,
+  wait,
+} from './info.ts';
 import { logs } from './logs.ts';
 import { cordon, drain, taint, uncordon } from './nodes.ts';
 import { rollout } from './rollout.ts';
 import { run } from './run.ts';
 
 const verbs: readonly Verb[] = [
-  create, expose, run, set, explain, get, edit, deleteVerb, rollout, scale, autoscale, cordon, uncordon, drain, taint, describe, logs, attach, exec, portForward, proxy, cp, auth, debug, events, diff, apply, patch, replace, wait, label, annotate, apiResources, apiVersions, config, version, clusterInfo, top,
+  create,
+  expose,
+  run,
+  set,
+  explain,
+  get,
+  edit,
+  deleteVerb,
+  rollout,
+  scale,
+  autoscale,
+  cordon,
+  uncordon,
+  drain,
+  taint,
+  describe,
+  logs,
+  attach,
+  exec,
+  portForward,
+  proxy,
+  cp,
+  auth,
+  debug,
+  events,
+  diff,
+  apply,
+  patch,
+  replace,
+  wait,
+  label,
+  annotate,
+  apiResources,
+  apiVersions,
+  config,
+  version,
+  clusterInfo,
+  top,
 ];
 
 const verbsByName: ReadonlyMap<string, Verb> = new Map(verbs.map((verb) => [verb.name, verb]));
@@ -84,7 +138,13 @@ function distance(a: string, b: string): number {
 
 function unknownCommand(name: string): string {
   const near = verbs.map((verb) => verb.name).filter((candidate) => distance(name.slice(0, 40), candidate) <= 2 || candidate.startsWith(name.toLowerCase()));
-  const hint = near.length === 0 ? '' : `\n\nDid you mean this?\n${near.sort().map((candidate) => `\t${candidate}\n`).join('')}`;
+  const hint =
+    near.length === 0
+      ? ''
+      : `\n\nDid you mean this?\n${near
+          .sort()
+          .map((candidate) => `\t${candidate}\n`)
+          .join('')}`;
   return `error: unknown command "${name}" for "kubectl"${hint}`.trimEnd();
 }
 
@@ -93,6 +153,8 @@ function overview(): string {
 }
 
 function usage(verb: Verb): string {
-  const flagLines = [...verb.flags, ...globalFlags.slice(0, 1)].map((flag) => `    ${flag.short === undefined ? '    ' : `-${flag.short}, `}--${flag.name}${flag.type === 'bool' ? '' : '=…'}\n`).join('');
+  const flagLines = [...verb.flags, ...globalFlags.slice(0, 1)]
+    .map((flag) => `    ${flag.short === undefined ? '    ' : `-${flag.short}, `}--${flag.name}${flag.type === 'bool' ? '' : '=…'}\n`)
+    .join('');
   return `kubectl ${verb.name}: ${verb.summary}\n\nOptions:\n${flagLines}`;
 }

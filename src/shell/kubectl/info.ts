@@ -1,27 +1,55 @@
 /** api-resources, version, cluster-info, config, explain, top, events, wait and the verbs that need what is not simulated. */
+
+import { formatYaml } from '../../base/yaml/format-yaml.ts';
 import type { KubeObject, Schema } from '../../objects/types.ts';
 import type { Outcome } from '../command.ts';
 import { at, list, number, text } from '../json.ts';
 import { formatTable } from '../table.ts';
-import { formatYaml } from '../../base/yaml/format-yaml.ts';
-import { allNamespacesFlag, defineVerb, filenameFlag, findKind, groupOf, type Kubectl, keyOf, MUST_PROVIDE, outputFlag, qualifiedName, readResources, selectObjects, selectorFlag } from './client.ts';
-import { KubectlError } from './flags.ts';
-import { formatObjects, parseOutput } from './output.ts';
-import { parseDuration } from './logs.ts';
 import { ageOf } from './age.ts';
+import {
+  allNamespacesFlag,
+  defineVerb,
+  filenameFlag,
+  findKind,
+  groupOf,
+  type Kubectl,
+  keyOf,
+  MUST_PROVIDE,
+  outputFlag,
+  qualifiedName,
+  readResources,
+  selectObjects,
+  selectorFlag,
+} from './client.ts';
+import { KubectlError } from './flags.ts';
+import { parseDuration } from './logs.ts';
+import { formatObjects, parseOutput } from './output.ts';
 import type { WaitCondition, WaitState } from './watches.ts';
 import { conditionHolds } from './watches.ts';
 
 /** The version that nodes and kubectl agree on. */
 export const KUBERNETES_VERSION = 'v1.34.2';
 
+/** Configuration files of kubeadm and friends are read as objects here, but no API server serves them. */
+function isServed(apiVersion: string): boolean {
+  return !/^(?:kubeadm\.k8s\.io|kind\.x-k8s\.io|kubelet\.config\.k8s\.io|kubeproxy\.config\.k8s\.io)\//.test(apiVersion);
+}
+
 export const apiResources = defineVerb({
   name: 'api-resources',
   summary: 'the kinds this cluster knows',
-  flags: [outputFlag, { name: 'namespaced', type: 'bool' }, { name: 'api-group', type: 'string' }, { name: 'no-headers', type: 'bool' }, { name: 'verbs', type: 'list' }, { name: 'sort-by', type: 'string' }],
+  flags: [
+    outputFlag,
+    { name: 'namespaced', type: 'bool' },
+    { name: 'api-group', type: 'string' },
+    { name: 'no-headers', type: 'bool' },
+    { name: 'verbs', type: 'list' },
+    { name: 'sort-by', type: 'string' },
+  ],
   run: (kubectl) => {
     const { flags } = kubectl;
     const kinds = kubectl.invocation.host.api.kinds
+      .filter((kind) => isServed(kind.apiVersion))
       .filter((kind) => !flags.has('namespaced') || kind.namespaced === flags.bool('namespaced'))
       .filter((kind) => !flags.has('api-group') || groupOf(kind.apiVersion) === flags.get('api-group'))
       .toSorted((a, b) => {
@@ -43,7 +71,7 @@ export const apiVersions = defineVerb({
   summary: 'the API versions this cluster knows',
   flags: [],
   run: (kubectl) => {
-    for (const version of [...new Set(kubectl.invocation.host.api.kinds.map((kind) => kind.apiVersion))].sort()) kubectl.out(`${version}\n`);
+    for (const version of [...new Set(kubectl.invocation.host.api.kinds.map((kind) => kind.apiVersion).filter(isServed))].sort()) kubectl.out(`${version}\n`);
     return 0;
   },
 });
@@ -62,7 +90,12 @@ export const version = defineVerb({
 export function controlPlaneIp(kubectl: Kubectl): string {
   const nodes = kubectl.invocation.host.api.view.list('Node');
   const node = nodes.find((candidate) => Object.hasOwn(candidate.metadata.labels ?? {}, 'node-role.kubernetes.io/control-plane')) ?? nodes[0];
-  return text(at(list(at(node, 'status', 'addresses')).find((address) => text(at(address, 'type')) === 'InternalIP'), 'address'));
+  return text(
+    at(
+      list(at(node, 'status', 'addresses')).find((address) => text(at(address, 'type')) === 'InternalIP'),
+      'address',
+    ),
+  );
 }
 
 export const clusterInfo = defineVerb({
@@ -72,7 +105,8 @@ export const clusterInfo = defineVerb({
   run: (kubectl) => {
     const url = `https://${controlPlaneIp(kubectl)}:6443`;
     kubectl.out(`Kubernetes control plane is running at ${url}\n`);
-    if (kubectl.invocation.host.api.view.find('Service/kube-system/kube-dns') !== undefined) kubectl.out(`CoreDNS is running at ${url}/api/v1/namespaces/kube-system/services/kube-dns:dns/proxy\n`);
+    if (kubectl.invocation.host.api.view.find('Service/kube-system/kube-dns') !== undefined)
+      kubectl.out(`CoreDNS is running at ${url}/api/v1/namespaces/kube-system/services/kube-dns:dns/proxy\n`);
     kubectl.out("\nTo further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.\n");
     return 0;
   },
@@ -109,7 +143,10 @@ export const config = defineVerb({
         kubectl.out(`Switched to context "${CONTEXT}".\n`);
         return 0;
       case 'set-context':
-        if (!flags.bool('current') && name !== CONTEXT) throw new KubectlError(name === undefined ? 'error: you must specify a non-empty context name or --current' : `error: only the context "${CONTEXT}" exists here`);
+        if (!flags.bool('current') && name !== CONTEXT)
+          throw new KubectlError(
+            name === undefined ? 'error: you must specify a non-empty context name or --current' : `error: only the context "${CONTEXT}" exists here`,
+          );
         if (flags.has('namespace')) state.namespace = flags.get('namespace') === '' ? 'default' : flags.get('namespace');
         kubectl.out(`Context "${CONTEXT}" modified.\n`);
         return 0;
@@ -117,14 +154,20 @@ export const config = defineVerb({
         const view = {
           apiVersion: 'v1',
           clusters: [{ cluster: { 'certificate-authority-data': 'DATA+OMITTED', server: `https://${controlPlaneIp(kubectl)}:6443` }, name: 'kubernetes' }],
-          contexts: [{ context: { cluster: 'kubernetes', ...(state.namespace === 'default' ? {} : { namespace: state.namespace }), user: 'kubernetes-admin' }, name: CONTEXT }],
+          contexts: [
+            {
+              context: { cluster: 'kubernetes', ...(state.namespace === 'default' ? {} : { namespace: state.namespace }), user: 'kubernetes-admin' },
+              name: CONTEXT,
+            },
+          ],
           'current-context': CONTEXT,
           kind: 'Config',
           users: [{ name: 'kubernetes-admin', user: { 'client-certificate-data': 'DATA+OMITTED', 'client-key-data': 'DATA+OMITTED' } }],
         };
         const format = parseOutput(flags.get('output') || 'yaml', false);
         if (format.kind === 'yaml') kubectl.out(formatYaml(view));
-        else if (format.kind !== 'table') kubectl.out(formatObjects(format, [[{ kind: 'Config', apiVersion: 'v1' }, { ...view, metadata: { name: '' } } as KubeObject]], true));
+        else if (format.kind !== 'table')
+          kubectl.out(formatObjects(format, [[{ kind: 'Config', apiVersion: 'v1' }, { ...view, metadata: { name: '' } } as KubeObject]], true));
         return 0;
       }
       default:
@@ -152,7 +195,10 @@ export const explain = defineVerb({
   flags: [{ name: 'recursive', type: 'bool' }, { name: 'api-version', type: 'string' }, outputFlag],
   run: (kubectl) => {
     const word = kubectl.flags.args[0];
-    if (word === undefined) throw new KubectlError('error: You must specify the type of resource to explain. Use "kubectl api-resources" for a complete list of supported resources.');
+    if (word === undefined)
+      throw new KubectlError(
+        'error: You must specify the type of resource to explain. Use "kubectl api-resources" for a complete list of supported resources.',
+      );
     const [resource = '', ...path] = word.replaceAll('/', '.').split('.');
     const kind = findKind(kubectl, resource);
     let schema: Schema = kind.schema;
@@ -168,7 +214,9 @@ export const explain = defineVerb({
     kubectl.out(`${group === '' ? '' : `GROUP:      ${group}\n`}KIND:       ${kind.kind}\nVERSION:    ${kind.apiVersion.split('/').at(-1)}\n\n`);
     const required = (owner: Schema, name: string): string => (schemaWithin(owner).required?.includes(name) === true ? ' -required-' : '');
     if (field !== undefined) kubectl.out(`FIELD: ${field} ${schemaType(schema)}${required(before, field)}\n\n`);
-    kubectl.out(`DESCRIPTION:\n    ${schema.description ?? '<empty>'}${schema.notSimulated === true ? '\n    (accepted and stored; without effect in this simulation)' : ''}\n    \n`);
+    kubectl.out(
+      `DESCRIPTION:\n    ${schema.description ?? '<empty>'}${schema.notSimulated === true ? '\n    (accepted and stored; without effect in this simulation)' : ''}\n    \n`,
+    );
     const { properties } = schemaWithin(schema);
     if (properties !== undefined) {
       kubectl.out('FIELDS:\n');
@@ -203,15 +251,31 @@ export function eventWhen(kubectl: Pick<Kubectl, 'invocation'>, event: KubeObjec
 export const events = defineVerb({
   name: 'events',
   summary: 'what controllers reported (--for pod/NAME, -A)',
-  flags: [allNamespacesFlag, outputFlag, { name: 'for', type: 'string' }, { name: 'types', type: 'list' }, { name: 'watch', short: 'w', type: 'bool' }, { name: 'no-headers', type: 'bool' }],
+  flags: [
+    allNamespacesFlag,
+    outputFlag,
+    { name: 'for', type: 'string' },
+    { name: 'types', type: 'list' },
+    { name: 'watch', short: 'w', type: 'bool' },
+    { name: 'no-headers', type: 'bool' },
+  ],
   run: (kubectl) => {
     const { flags, invocation } = kubectl;
     const everywhere = flags.bool('all-namespaces');
     const { view } = invocation.host.api;
-    let found = (everywhere ? view.list('Event') : view.list('Event', kubectl.namespace)).filter((event) => flags.all('types').length === 0 || flags.all('types').flatMap((types) => types.split(',')).includes(text(at(event, 'type'))));
+    let found = (everywhere ? view.list('Event') : view.list('Event', kubectl.namespace)).filter(
+      (event) =>
+        flags.all('types').length === 0 ||
+        flags
+          .all('types')
+          .flatMap((types) => types.split(','))
+          .includes(text(at(event, 'type'))),
+    );
     if (flags.has('for')) {
       const { requests } = readResources(kubectl, [flags.get('for')]);
-      found = found.filter((event) => requests.some(({ kind, name }) => text(at(event, 'involvedObject', 'kind')) === kind.kind && text(at(event, 'involvedObject', 'name')) === name));
+      found = found.filter((event) =>
+        requests.some(({ kind, name }) => text(at(event, 'involvedObject', 'kind')) === kind.kind && text(at(event, 'involvedObject', 'name')) === name),
+      );
     }
     if (found.length === 0) {
       kubectl.err(everywhere ? 'No events found.\n' : `No events found in ${kubectl.namespace} namespace.\n`);
@@ -247,25 +311,39 @@ export const wait = defineVerb({
   name: 'wait',
   summary: 'waits for a condition (--for=condition=Ready pod/NAME --timeout=30s)',
   completes: 'resources',
-  flags: [filenameFlag, selectorFlag, allNamespacesFlag, outputFlag, { name: 'for', type: 'string' }, { name: 'timeout', type: 'string' }, { name: 'all', type: 'bool' }],
+  flags: [
+    filenameFlag,
+    selectorFlag,
+    allNamespacesFlag,
+    outputFlag,
+    { name: 'for', type: 'string' },
+    { name: 'timeout', type: 'string' },
+    { name: 'all', type: 'bool' },
+  ],
   run: (kubectl): Outcome => {
     const { flags, invocation } = kubectl;
     if (flags.args.length === 0) throw new KubectlError(MUST_PROVIDE);
     if (!flags.has('for')) throw new KubectlError('error: unrecognized condition: ""');
     const condition = parseCondition(flags.get('for'));
     const timeout = flags.has('timeout') ? parseDuration(flags.get('timeout').replace(/^-/, '')) : 30;
-    if (timeout === undefined) throw new KubectlError(`error: invalid argument "${flags.get('timeout')}" for "--timeout" flag: time: invalid duration "${flags.get('timeout')}"`);
+    if (timeout === undefined)
+      throw new KubectlError(`error: invalid argument "${flags.get('timeout')}" for "--timeout" flag: time: invalid duration "${flags.get('timeout')}"`);
     let waiting: { key: string; title: string }[];
     if (condition.kind === 'create' || condition.kind === 'delete') {
       const { requests } = readResources(kubectl, flags.args);
-      waiting = requests.flatMap(({ kind, name }) => (name === undefined ? [] : [{ key: keyOf(kind, kubectl.namespace, name), title: `${qualifiedName(kind)}/${name}` }]));
+      waiting = requests.flatMap(({ kind, name }) =>
+        name === undefined ? [] : [{ key: keyOf(kind, kubectl.namespace, name), title: `${qualifiedName(kind)}/${name}` }],
+      );
       const missing = waiting.find((entry) => condition.kind === 'delete' && invocation.host.api.view.find(entry.key) === undefined);
       if (missing !== undefined) return 0;
     } else {
       const { objects, failed } = selectObjects(kubectl, flags.args);
       if (failed) return 1;
       if (objects.length === 0) throw new KubectlError('error: no matching resources found');
-      waiting = objects.map(([kind, object]) => ({ key: keyOf(kind, object.metadata.namespace ?? '', object.metadata.name), title: `${qualifiedName(kind)}/${object.metadata.name}` }));
+      waiting = objects.map(([kind, object]) => ({
+        key: keyOf(kind, object.metadata.namespace ?? '', object.metadata.name),
+        title: `${qualifiedName(kind)}/${object.metadata.name}`,
+      }));
     }
     const state: WaitState = { waiting, condition, lastLine: '' };
     // What holds already needs no clock.
@@ -283,14 +361,26 @@ function defineMissing(name: string, sentence: string) {
   return defineVerb({
     name,
     summary: 'not simulated',
-    flags: [{ name: 'address', type: 'string' }, { name: 'image', type: 'string' }, { name: 'stdin', short: 'i', type: 'bool' }, { name: 'tty', short: 't', type: 'bool' }, { name: 'container', short: 'c', type: 'string' }, allNamespacesFlag, filenameFlag, selectorFlag],
+    flags: [
+      { name: 'address', type: 'string' },
+      { name: 'image', type: 'string' },
+      { name: 'stdin', short: 'i', type: 'bool' },
+      { name: 'tty', short: 't', type: 'bool' },
+      { name: 'container', short: 'c', type: 'string' },
+      allNamespacesFlag,
+      filenameFlag,
+      selectorFlag,
+    ],
     run: () => {
       throw new KubectlError(`error: ${sentence}`);
     },
   });
 }
 export const top = defineMissing('top', 'Metrics API not available');
-export const portForward = defineMissing('port-forward', 'kubectl port-forward is not part of this simulated kubectl: nothing outside the cluster could connect to it');
+export const portForward = defineMissing(
+  'port-forward',
+  'kubectl port-forward is not part of this simulated kubectl: nothing outside the cluster could connect to it',
+);
 export const attach = defineMissing('attach', 'kubectl attach is not part of this simulated kubectl; use kubectl exec -it POD -- sh');
 export const debug = defineMissing('debug', 'kubectl debug is not part of this simulated kubectl; use kubectl run -it --image=nicolaka/netshoot');
 export const proxy = defineMissing('proxy', 'kubectl proxy is not part of this simulated kubectl');

@@ -10,7 +10,12 @@ type Step =
   | { readonly kind: 'wildcard' }
   | { readonly kind: 'slice'; readonly from: number | undefined; readonly to: number | undefined; readonly step: number; readonly single: boolean }
   | { readonly kind: 'union'; readonly indexes: readonly number[] }
-  | { readonly kind: 'filter'; readonly left: readonly Step[]; readonly operator: string; readonly right: readonly Step[] | string | number | boolean | undefined }
+  | {
+      readonly kind: 'filter';
+      readonly left: readonly Step[];
+      readonly operator: string;
+      readonly right: readonly Step[] | string | number | boolean | undefined;
+    }
   | { readonly kind: 'recursive' };
 
 /** The message is jsonpath's own, without kubectl's prefix. */
@@ -26,7 +31,7 @@ export function parseJsonPath(template: string): readonly JsonPathNode[] {
     while (at < template.length) {
       const open = template.indexOf('{', at);
       const text = template.slice(at, open < 0 ? undefined : open);
-      if (text !== '') found.push({ kind: 'text', text: unescape(text) });
+      if (text !== '') found.push({ kind: 'text', text: unescapeText(text) });
       if (open < 0) {
         at = template.length;
         break;
@@ -46,7 +51,7 @@ export function parseJsonPath(template: string): readonly JsonPathNode[] {
         const body = nodes();
         if (depth !== wanted) throw new JsonPathError('unterminated range');
         found.push({ kind: 'range', steps, body });
-      } else if (/^["']/.test(inner)) found.push({ kind: 'text', text: unescape(inner.slice(1, -1)) });
+      } else if (/^["']/.test(inner)) found.push({ kind: 'text', text: unescapeText(inner.slice(1, -1)) });
       else found.push({ kind: 'path', steps: parseSteps(inner) });
     }
     return found;
@@ -67,7 +72,7 @@ function closingBrace(template: string, open: number): number {
   throw new JsonPathError('unclosed action');
 }
 
-function unescape(text: string): string {
+function unescapeText(text: string): string {
   return text.replace(/\\(.)/g, (_, c: string) => ({ n: '\n', t: '\t', r: '\r' })[c] ?? c);
 }
 
@@ -133,7 +138,13 @@ function parseBracket(inner: string): Step {
   if (/^-?\d+$/.test(inner)) return { kind: 'slice', from: Number(inner), to: undefined, step: 1, single: true };
   const slice = /^(-?\d*):(-?\d*)(?::(\d+))?$/.exec(inner);
   if (slice !== null) {
-    return { kind: 'slice', from: slice[1] === '' ? undefined : Number(slice[1]), to: slice[2] === '' ? undefined : Number(slice[2]), step: Number(slice[3] ?? 1) || 1, single: false };
+    return {
+      kind: 'slice',
+      from: slice[1] === '' ? undefined : Number(slice[1]),
+      to: slice[2] === '' ? undefined : Number(slice[2]),
+      step: Number(slice[3] ?? 1) || 1,
+      single: false,
+    };
   }
   if (/^-?\d+(?:\s*,\s*-?\d+)+$/.test(inner)) return { kind: 'union', indexes: inner.split(',').map(Number) };
   throw new JsonPathError(`invalid array index ${inner}`);
@@ -194,7 +205,13 @@ function applyStep(step: Exclude<Step, { kind: 'recursive' }>, value: unknown, s
       if (strict && value !== undefined && value !== null) throw new JsonPathError(`${step.name} is not found`);
       return [];
     case 'wildcard':
-      return Array.isArray(value) ? value : isRecord(value) ? Object.keys(value).sort().map((key) => value[key]) : [];
+      return Array.isArray(value)
+        ? value
+        : isRecord(value)
+          ? Object.keys(value)
+              .sort()
+              .map((key) => value[key])
+          : [];
     case 'slice': {
       if (!Array.isArray(value)) {
         if (strict && value !== undefined) throw new JsonPathError(`${goKind(value)} is not array or slice`);
@@ -225,7 +242,8 @@ function passes(step: Extract<Step, { kind: 'filter' }>, item: unknown): boolean
   const value = left[0];
   if (step.operator === '==') return value === right;
   if (step.operator === '!=') return value !== right;
-  if (typeof value !== typeof right || (typeof value !== 'number' && typeof value !== 'string') || (typeof right !== 'number' && typeof right !== 'string')) return false;
+  if (typeof value !== typeof right || (typeof value !== 'number' && typeof value !== 'string') || (typeof right !== 'number' && typeof right !== 'string'))
+    return false;
   return step.operator === '<' ? value < right : step.operator === '>' ? value > right : step.operator === '<=' ? value <= right : value >= right;
 }
 

@@ -1,9 +1,9 @@
 /** kubectl logs: what the programs of a container have printed, read from the world's log. */
 import type { KubeObject } from '../../objects/types.ts';
+import type { ShellHost } from '../../world/shell-host.ts';
 import type { Outcome, Watch } from '../command.ts';
 import { at, text } from '../json.ts';
 import { podPlace } from '../machine/places.ts';
-import type { ShellHost } from '../../world/shell-host.ts';
 import { virtualMs } from './age.ts';
 import { defineVerb, findKind, type Kubectl, parseSelector, selectorFlag } from './client.ts';
 import { KubectlError } from './flags.ts';
@@ -77,7 +77,10 @@ function podsFor(kubectl: Kubectl): readonly KubeObject[] {
     return invocation.host.api.view.list('Pod', kubectl.namespace).filter((pod) => matches(pod.metadata.labels ?? {}));
   }
   const word = flags.args[0];
-  if (word === undefined) throw new KubectlError("error: expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command\nSee 'kubectl logs -h' for help and examples");
+  if (word === undefined)
+    throw new KubectlError(
+      "error: expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command\nSee 'kubectl logs -h' for help and examples",
+    );
   findKind(kubectl, 'pods');
   return [findPod(kubectl, word)];
 }
@@ -98,12 +101,20 @@ function runLogs(kubectl: Kubectl): Outcome {
     const chosen = flags.bool('all-containers') ? names : [chooseContainer(kubectl, pod, wanted)];
     for (const container of chosen) {
       const place = podPlace(host, pod, container);
-      if (flags.bool('previous')) throw new KubectlError(`Error from server (BadRequest): previous terminated container "${container}" in pod "${pod.metadata.name}" not found`);
+      if (flags.bool('previous'))
+        throw new KubectlError(`Error from server (BadRequest): previous terminated container "${container}" in pod "${pod.metadata.name}" not found`);
       if (place === undefined) {
-        const reason = text(at(pod, 'spec', 'nodeName')) === '' ? `pod ${pod.metadata.name} does not have a host assigned` : `container "${container}" in pod "${pod.metadata.name}" is waiting to start: ContainerCreating`;
+        const reason =
+          text(at(pod, 'spec', 'nodeName')) === ''
+            ? `pod ${pod.metadata.name} does not have a host assigned`
+            : `container "${container}" in pod "${pod.metadata.name}" is waiting to start: ContainerCreating`;
         throw new KubectlError(`Error from server (BadRequest): ${reason}`);
       }
-      sources.push({ netns: place.netns, prefix: flags.bool('prefix') ? `[pod/${pod.metadata.name}/${container}] ` : '', container: names.length > 1 ? container : '' });
+      sources.push({
+        netns: place.netns,
+        prefix: flags.bool('prefix') ? `[pod/${pod.metadata.name}/${container}] ` : '',
+        container: names.length > 1 ? container : '',
+      });
     }
   }
   const timestamps = flags.bool('timestamps');
@@ -124,7 +135,10 @@ function runLogs(kubectl: Kubectl): Outcome {
 function sinceNs(kubectl: Kubectl): number {
   const { host } = kubectl.invocation;
   const duration = parseDuration(kubectl.flags.get('since'));
-  if (kubectl.flags.has('since') && duration === undefined) throw new KubectlError(`error: invalid argument "${kubectl.flags.get('since')}" for "--since" flag: time: invalid duration "${kubectl.flags.get('since')}"`);
+  if (kubectl.flags.has('since') && duration === undefined)
+    throw new KubectlError(
+      `error: invalid argument "${kubectl.flags.get('since')}" for "--since" flag: time: invalid duration "${kubectl.flags.get('since')}"`,
+    );
   if (duration !== undefined) return host.nowNs - duration * 1e9;
   const from = Date.parse(kubectl.flags.get('since-time'));
   return Number.isNaN(from) ? 0 : (from - virtualMs(host)) * 1e6 + host.nowNs;
@@ -144,7 +158,8 @@ export const logsWatch: Watch = {
   look: (state: LogsWatchState, io) => {
     const { host } = io.invocation();
     const end = host.engine.traceLength;
-    for (const source of state.sources) for (const line of linesOf(host, source.netns, source.container, state.next, end)) io.out(source.prefix + formatLine(host, line, state.timestamps));
+    for (const source of state.sources)
+      for (const line of linesOf(host, source.netns, source.container, state.next, end)) io.out(source.prefix + formatLine(host, line, state.timestamps));
     state.next = end;
     return undefined;
   },

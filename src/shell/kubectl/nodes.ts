@@ -52,7 +52,8 @@ export const drain = defineVerb({
   summary: 'moves the pods of a node away (--ignore-daemonsets, --force)',
   completes: 'nodes',
   flags: [
-    dryRunFlag, selectorFlag,
+    dryRunFlag,
+    selectorFlag,
     { name: 'ignore-daemonsets', type: 'bool' },
     { name: 'force', type: 'bool' },
     { name: 'delete-emptydir-data', type: 'bool' },
@@ -72,12 +73,17 @@ export const drain = defineVerb({
       const bare = pods.filter((pod) => ownerKind(pod) === '');
       const title = (pod: KubeObject): string => `${pod.metadata.namespace ?? ''}/${pod.metadata.name}`;
       const problems: string[] = [];
-      if (daemons.length > 0 && !flags.bool('ignore-daemonsets')) problems.push(`cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore): ${daemons.map(title).join(', ')}`);
-      if (bare.length > 0 && !flags.bool('force')) problems.push(`cannot delete Pods that declare no controller (use --force to override): ${bare.map(title).join(', ')}`);
+      if (daemons.length > 0 && !flags.bool('ignore-daemonsets'))
+        problems.push(`cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore): ${daemons.map(title).join(', ')}`);
+      if (bare.length > 0 && !flags.bool('force'))
+        problems.push(`cannot delete Pods that declare no controller (use --force to override): ${bare.map(title).join(', ')}`);
       const local = pods.filter((pod) => !daemons.includes(pod) && list(at(pod, 'spec', 'volumes')).some((volume) => at(volume, 'emptyDir') !== undefined));
-      if (local.length > 0 && !flags.bool('delete-emptydir-data')) problems.push(`cannot delete Pods with local storage (use --delete-emptydir-data to override): ${local.map(title).join(', ')}`);
+      if (local.length > 0 && !flags.bool('delete-emptydir-data'))
+        problems.push(`cannot delete Pods with local storage (use --delete-emptydir-data to override): ${local.map(title).join(', ')}`);
       if (problems.length > 0) {
-        kubectl.err(`error: unable to drain node "${name}" due to error: [${problems.join(', ')}], continuing command...\nThere are pending nodes to be drained:\n ${name}\n${problems.join('\n')}\n`);
+        kubectl.err(
+          `error: unable to drain node "${name}" due to error: [${problems.join(', ')}], continuing command...\nThere are pending nodes to be drained:\n ${name}\n${problems.join('\n')}\n`,
+        );
         status = 1;
         continue;
       }
@@ -109,7 +115,8 @@ function parseTaint(word: string): Taint {
   if (match === null) throw new KubectlError(`error: invalid taint spec: ${word}`);
   const [, key = '', value = '', effect = ''] = match;
   if (!remove && effect === '') throw new KubectlError(`error: at least one taint update is required`);
-  if (effect !== '' && !['NoSchedule', 'PreferNoSchedule', 'NoExecute'].includes(effect)) throw new KubectlError(`error: invalid taint effect: ${effect}, unsupported taint effect`);
+  if (effect !== '' && !['NoSchedule', 'PreferNoSchedule', 'NoExecute'].includes(effect))
+    throw new KubectlError(`error: invalid taint effect: ${effect}, unsupported taint effect`);
   return { key, value, effect, remove };
 }
 
@@ -128,21 +135,33 @@ export const taint = defineVerb({
     if (taints.length === 0) throw new KubectlError('error: at least one taint update is required');
     const nodes = flags.bool('all') ? invocation.host.api.view.list('Node') : nodesOf(kubectl, names);
     for (const node of nodes) {
-      let current = list(at(node, 'spec', 'taints')).map((entry) => ({ key: text(at(entry, 'key')), value: text(at(entry, 'value')), effect: text(at(entry, 'effect')) }));
+      let current = list(at(node, 'spec', 'taints')).map((entry) => ({
+        key: text(at(entry, 'key')),
+        value: text(at(entry, 'value')),
+        effect: text(at(entry, 'effect')),
+      }));
       let done = 'tainted';
       for (const change of taints) {
-        const same = (entry: { readonly key: string; readonly effect: string }): boolean => entry.key === change.key && (change.effect === '' || entry.effect === change.effect);
+        const same = (entry: { readonly key: string; readonly effect: string }): boolean =>
+          entry.key === change.key && (change.effect === '' || entry.effect === change.effect);
         if (change.remove) {
           if (!current.some(same)) throw new KubectlError(`error: taint "${change.key}${change.effect === '' ? '' : `:${change.effect}`}" not found`);
           current = current.filter((entry) => !same(entry));
           done = 'untainted';
           continue;
         }
-        if (current.some(same) && !flags.bool('overwrite')) throw new KubectlError(`error: node ${node.metadata.name} already has ${change.key} taint(s) with same effect(s) and --overwrite is false`);
+        if (current.some(same) && !flags.bool('overwrite'))
+          throw new KubectlError(`error: node ${node.metadata.name} already has ${change.key} taint(s) with same effect(s) and --overwrite is false`);
         current = [...current.filter((entry) => !same(entry)), { key: change.key, value: change.value, effect: change.effect }];
       }
       const written = current.map((entry) => ({ key: entry.key, ...(entry.value === '' ? {} : { value: entry.value }), effect: entry.effect }));
-      expectOk(invocation.host.api.patch(keyOf({ kind: 'Node', namespaced: false }, '', node.metadata.name), { spec: { taints: written.length === 0 ? null : written } }, 'merge'));
+      expectOk(
+        invocation.host.api.patch(
+          keyOf({ kind: 'Node', namespaced: false }, '', node.metadata.name),
+          { spec: { taints: written.length === 0 ? null : written } },
+          'merge',
+        ),
+      );
       kubectl.out(`node/${node.metadata.name} ${done}\n`);
     }
     invocation.host.settle();

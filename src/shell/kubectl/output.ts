@@ -4,7 +4,7 @@ import type { Kind, KubeObject } from '../../objects/types.ts';
 import { formatTable } from '../table.ts';
 import { qualifiedName } from './client.ts';
 import { KubectlError } from './flags.ts';
-import { JsonPathError, parseJsonPath, parseRelaxedPath, renderJsonPath, evaluatePath, sortKeys, valueText } from './jsonpath.ts';
+import { evaluatePath, JsonPathError, parseJsonPath, parseRelaxedPath, renderJsonPath, sortKeys, valueText } from './jsonpath.ts';
 
 export type OutputFormat =
   | { readonly kind: 'table'; readonly wide: boolean }
@@ -12,7 +12,8 @@ export type OutputFormat =
   | { readonly kind: 'jsonpath'; readonly template: string }
   | { readonly kind: 'custom-columns'; readonly columns: readonly { readonly header: string; readonly path: string }[]; readonly headers: boolean };
 
-const ALLOWED = 'custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,wide,yaml';
+const ALLOWED =
+  'custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,wide,yaml';
 
 /** @throws {KubectlError} for an unknown format. */
 export function parseOutput(text: string, noHeaders: boolean): OutputFormat {
@@ -66,7 +67,11 @@ function plain(value: unknown): Parameters<typeof formatYaml>[0] {
 }
 
 /** Text of objects in a format other than a table. `single`: one object was asked for by name. */
-export function formatObjects(format: Exclude<OutputFormat, { kind: 'table' }>, objects: readonly (readonly [Pick<Kind, 'kind' | 'apiVersion'>, KubeObject])[], single: boolean): string {
+export function formatObjects(
+  format: Exclude<OutputFormat, { kind: 'table' }>,
+  objects: readonly (readonly [Pick<Kind, 'kind' | 'apiVersion'>, KubeObject])[],
+  single: boolean,
+): string {
   const visible = objects.map(([, object]) => visibleObject(object));
   const whole = single ? visible[0] : { apiVersion: 'v1', items: visible, kind: 'List', metadata: { resourceVersion: '' } };
   switch (format.kind) {
@@ -107,7 +112,10 @@ function renderTemplate(template: string, value: unknown): string {
   try {
     return renderJsonPath(nodes, value, false);
   } catch (error) {
-    if (error instanceof JsonPathError) throw new KubectlError(`error: error executing jsonpath "${template}": Error executing template: ${error.message}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t${template}`);
+    if (error instanceof JsonPathError)
+      throw new KubectlError(
+        `error: error executing jsonpath "${template}": Error executing template: ${error.message}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t${template}`,
+      );
     throw error;
   }
 }

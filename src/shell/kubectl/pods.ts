@@ -59,4 +59,3 @@ export function containerProblem(pod: KubeObject, container: string): string | u
 export function restartsOf(pod: KubeObject): number {
   return list(at(pod, 'status', 'containerStatuses')).reduce<number>((sum, status) => sum + number(at(status, 'restartCount')), 0);
 }
-

@@ -40,7 +40,8 @@ function buildPod(kubectl: Kubectl, name: string): KubeObject {
   const { flags } = kubectl;
   const command = flags.args.slice(1);
   const restart = flags.get('restart') || 'Always';
-  if (!['Always', 'OnFailure', 'Never'].includes(restart)) throw new KubectlError(`error: invalid restart policy: ${restart}\nSee 'kubectl run -h' for help and examples`);
+  if (!['Always', 'OnFailure', 'Never'].includes(restart))
+    throw new KubectlError(`error: invalid restart policy: ${restart}\nSee 'kubectl run -h' for help and examples`);
   const labels = flags.has('labels') ? parsePairs(flags.all('labels')) : { run: name };
   const environment = flags.all('env').map((entry) => {
     const equals = entry.indexOf('=');
@@ -125,9 +126,21 @@ function attachTo(kubectl: Kubectl, name: string): Outcome {
   const words = flags.args.slice(1);
   const shells = Object.keys(getProfile(profileOfImage(flags.get('image')).name).shells);
   const command = words.length > 0 ? words : shells.slice(0, 1);
-  const after = { hook: 'kubectl-run', data: { key, remove: flags.bool('rm'), namespace: kubectl.namespace, name, restart: flags.get('restart') || 'Always', interactive: flags.bool('stdin') && flags.bool('tty') } };
+  const after = {
+    hook: 'kubectl-run',
+    data: {
+      key,
+      remove: flags.bool('rm'),
+      namespace: kubectl.namespace,
+      name,
+      restart: flags.get('restart') || 'Always',
+      interactive: flags.bool('stdin') && flags.bool('tty'),
+    },
+  };
   if (flags.bool('stdin') && flags.bool('tty') && invocation.inTty) {
-    kubectl.err('All commands and output from this session will be recorded in container logs, including credentials and sensitive information passed through the command prompt.\n');
+    kubectl.err(
+      'All commands and output from this session will be recorded in container logs, including credentials and sensitive information passed through the command prompt.\n',
+    );
     kubectl.err("If you don't see a command prompt, try pressing enter.\n");
   }
   if (command.length === 0) throw new KubectlError(`error: the image ${flags.get('image')} has no shell to attach to`);

@@ -68,7 +68,10 @@ export function conditionHolds(object: KubeObject | undefined, condition: WaitCo
     case 'create':
       return true;
     case 'condition':
-      return list(at(object, 'status', 'conditions')).some((entry) => text(at(entry, 'type')).toLowerCase() === condition.type.toLowerCase() && text(at(entry, 'status')).toLowerCase() === condition.value.toLowerCase());
+      return list(at(object, 'status', 'conditions')).some(
+        (entry) =>
+          text(at(entry, 'type')).toLowerCase() === condition.type.toLowerCase() && text(at(entry, 'status')).toLowerCase() === condition.value.toLowerCase(),
+      );
     case 'jsonpath': {
       const value = text(at(object, ...condition.path));
       return condition.value === undefined ? value !== '' : value === condition.value;
@@ -104,7 +107,12 @@ export const waitWatch: Watch = {
     }
     if (state.waiting.length === 0) return 0;
     if (!expired) return undefined;
-    for (const entry of state.waiting) io.err(state.condition.kind === 'rollout' ? 'error: timed out waiting for the condition\n' : `error: timed out waiting for the condition on ${entry.title.replace(/^([^/.]+)(?:\.[^/]*)?\//, (_, kind: string) => `${plural(kind)}/`)}\n`);
+    for (const entry of state.waiting)
+      io.err(
+        state.condition.kind === 'rollout'
+          ? 'error: timed out waiting for the condition\n'
+          : `error: timed out waiting for the condition on ${entry.title.replace(/^([^/.]+)(?:\.[^/]*)?\//, (_, kind: string) => `${plural(kind)}/`)}\n`,
+      );
     return 1;
   },
 };

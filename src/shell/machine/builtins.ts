@@ -7,7 +7,31 @@ import type { Machine } from './machine.ts';
 import { readSource } from './streams.ts';
 
 export const specialBuiltins: ReadonlySet<string> = new Set([
-  ':', 'cd', 'exit', 'logout', 'break', 'continue', 'export', 'unset', 'set', 'eval', 'exec', 'shift', 'read', 'wait', 'jobs', 'kill', 'timeout', 'command', 'time', '.', 'source', 'local', 'alias', 'umask', 'trap',
+  ':',
+  'cd',
+  'exit',
+  'logout',
+  'break',
+  'continue',
+  'export',
+  'unset',
+  'set',
+  'eval',
+  'exec',
+  'shift',
+  'read',
+  'wait',
+  'jobs',
+  'kill',
+  'timeout',
+  'command',
+  'time',
+  '.',
+  'source',
+  'local',
+  'alias',
+  'umask',
+  'trap',
 ]);
 
 /** Runs the builtin on the task: sets its status, scope or stack. */
@@ -97,7 +121,14 @@ function changeDirectory(machine: Machine, task: Task, argument: string | undefi
   const paths = machine.services.filePaths(task.place);
   const isDirectory = target === '/' || target === home || target === '/tmp' || target === '/root' || paths.some((path) => path.startsWith(`${target}/`));
   if (!isDirectory) {
-    machine.complain(task, paths.includes(target) ? `cd: ${argument}: Not a directory` : task.scope.flavour === 'bash' ? `cd: ${argument}: No such file or directory` : `cd: can't cd to ${argument}: No such file or directory`);
+    machine.complain(
+      task,
+      paths.includes(target)
+        ? `cd: ${argument}: Not a directory`
+        : task.scope.flavour === 'bash'
+          ? `cd: ${argument}: No such file or directory`
+          : `cd: can't cd to ${argument}: No such file or directory`,
+    );
     task.status = task.scope.flavour === 'bash' ? 1 : 2;
     return;
   }
@@ -207,7 +238,13 @@ function runTimeout(machine: Machine, task: Task, argv: readonly string[]): void
   const match = /^(\d+(?:\.\d+)?)([smhd]?)$/.exec(duration ?? '');
   const command = argv.slice(index + 1);
   if (match === null || command.length === 0) {
-    machine.write(task, task.io.stderr, duration === undefined || command.length === 0 ? "timeout: missing operand\nTry 'timeout --help' for more information.\n" : `timeout: invalid time interval '${duration}'\nTry 'timeout --help' for more information.\n`);
+    machine.write(
+      task,
+      task.io.stderr,
+      duration === undefined || command.length === 0
+        ? "timeout: missing operand\nTry 'timeout --help' for more information.\n"
+        : `timeout: invalid time interval '${duration}'\nTry 'timeout --help' for more information.\n`,
+    );
     task.status = 125;
     return;
   }

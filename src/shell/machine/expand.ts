@@ -85,8 +85,9 @@ export class Expander {
           if (value === undefined) throw new ExpansionFailure(`${part.expression.trim()}: arithmetic syntax error`);
           return [{ text: String(value), quoted: part.quoted }];
         }
-        case 'variable':
-          if (part.operator === '' && (part.name === '@' || part.name === '*')) return [{ text: this.#context.scope.positional.slice(1).join(' '), quoted: part.quoted }];
+        default:
+          if (part.operator === '' && (part.name === '@' || part.name === '*'))
+            return [{ text: this.#context.scope.positional.slice(1).join(' '), quoted: part.quoted }];
           return this.#variablePieces(part);
       }
     });

@@ -28,7 +28,13 @@ export function podPlace(host: ShellHost, pod: KubeObject, container: string): P
   const spec = list(at(pod, 'spec', 'containers')).find((candidate) => text(at(candidate, 'name')) === container);
   if (record === undefined || spec === undefined) return undefined;
   const image = text(at(spec, 'image'));
-  return { hostId: node, netns, hostname: hostNetwork ? node : pod.metadata.name, pod: { namespace, name: pod.metadata.name, container, image }, profile: profileOfImage(image).name };
+  return {
+    hostId: node,
+    netns,
+    hostname: hostNetwork ? node : pod.metadata.name,
+    pod: { namespace, name: pod.metadata.name, container, image },
+    profile: profileOfImage(image).name,
+  };
 }
 
 export function shellFlavour(place: Place, program: string): Flavour {
@@ -85,4 +91,9 @@ function fieldValue(pod: KubeObject | undefined, path: string): string {
   const label = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path);
   if (label !== null) return text(at(pod, 'metadata', label[1] ?? '', label[2] ?? ''));
   return text(at(pod, ...path.split('.')));
+}
+
+/** Under which key a place's own files are kept: its mount namespace. */
+export function fileKey(place: Place): string {
+  return place.pod === undefined ? place.netns : `${place.netns}#${place.pod.container}`;
 }

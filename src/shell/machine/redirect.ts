@@ -11,7 +11,13 @@ export interface RedirectFiles {
 }
 
 /** New streams, or what the shell says about the redirection that failed (without its own prefix). */
-export function applyRedirects(io: Io, redirects: readonly Redirect[], expander: Expander, place: Place, files: RedirectFiles): { readonly io: Io } | { readonly error: string } {
+export function applyRedirects(
+  io: Io,
+  redirects: readonly Redirect[],
+  expander: Expander,
+  place: Place,
+  files: RedirectFiles,
+): { readonly io: Io } | { readonly error: string } {
   let { stdin, stdout, stderr } = io;
   for (const redirect of redirects) {
     const target = expander.text(redirect.target);

@@ -1,13 +1,25 @@
 /** Makes, finds and ends tasks in the shell's state. */
-import type { Io, Place, Scope, ShellState, Task } from '../state.ts';
+import type { Io, Place, Scope, Session, ShellState, Task } from '../state.ts';
+import type { List } from '../syntax/ast.ts';
 import { closePipes } from './streams.ts';
+
+/** A frame's step: `ran` when something changed, `blocked` when it waits. */
+export type Progress = 'ran' | 'blocked';
 
 /** So many tasks may exist at once, over all sessions; `&` in a loop is refused beyond. */
 export const MAX_TASKS = 500;
 
 export function newTask(
   state: ShellState,
-  of: { readonly session: string; readonly place: Place; readonly scope: Scope; readonly io: Io; readonly background?: boolean; readonly writes?: readonly number[]; readonly reads?: readonly number[] },
+  of: {
+    readonly session: string;
+    readonly place: Place;
+    readonly scope: Scope;
+    readonly io: Io;
+    readonly background?: boolean;
+    readonly writes?: readonly number[];
+    readonly reads?: readonly number[];
+  },
 ): Task {
   const id = state.nextId;
   state.nextId += 1;
@@ -72,4 +84,12 @@ export function isEndless(state: ShellState, root: Task): boolean {
       return part?.kind === 'text' && (part.text === 'true' || part.text === ':');
     }),
   );
+}
+
+/** Starts a script on a fresh task. */
+export function startScript(state: ShellState, session: Session, script: List, place: Place, scope: Scope, io: Io, status: number): Task {
+  const task = newTask(state, { session: session.id, place, scope, io });
+  task.status = status;
+  task.stack.push({ kind: 'list', list: script, next: 0 });
+  return task;
 }

@@ -291,7 +291,9 @@ function parseSimple(scanner: Scanner): Command {
     else assignments.push(assignment);
   }
   if (scanner.peek() === '(' && words.length === 1 && assignments.length === 0) {
-    scanner.fail(/^\(\s*\)/.test(scanner.text.slice(scanner.position)) ? { kind: 'unsupported', what: 'a function definition' } : { kind: 'unexpected', token: '(' });
+    scanner.fail(
+      /^\(\s*\)/.test(scanner.text.slice(scanner.position)) ? { kind: 'unsupported', what: 'a function definition' } : { kind: 'unexpected', token: '(' },
+    );
   }
   return { kind: 'simple', assignments, words, redirects };
 }

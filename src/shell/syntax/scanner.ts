@@ -199,7 +199,10 @@ export class Scanner {
     let word: Word | undefined;
     if (!length && this.peek() !== '}') {
       const found = ([':-', ':=', ':+', '%%', '##', '-', '=', '+', '%', '#'] as const).find((candidate) => this.startsWith(candidate));
-      if (found === undefined) return bad();
+      if (found === undefined) {
+        bad();
+        return;
+      }
       operator = found === '#' ? '#prefix' : found === '##' ? '##prefix' : found;
       this.position += found.length;
       const inner: WordPart[] = [];

@@ -13,7 +13,10 @@ type Expression =
   | { readonly kind: 'binary'; readonly operator: string; readonly left: Expression; readonly right: Expression }
   | { readonly kind: 'not'; readonly value: Expression }
   | { readonly kind: 'call'; readonly name: 'length' | 'toupper' | 'tolower' | 'substr'; readonly values: readonly Expression[] };
-type Statement = { readonly kind: 'print'; readonly values: readonly Expression[] } | { readonly kind: 'expression'; readonly value: Expression } | { readonly kind: 'next' | 'exit' };
+type Statement =
+  | { readonly kind: 'print'; readonly values: readonly Expression[] }
+  | { readonly kind: 'expression'; readonly value: Expression }
+  | { readonly kind: 'next' | 'exit' };
 interface Rule {
   readonly when: 'BEGIN' | 'END' | 'line';
   readonly pattern: Expression | undefined;
@@ -32,7 +35,10 @@ interface State {
 class AwkError extends Error {}
 
 function parseAwk(program: string): readonly Rule[] {
-  const tokens: string[] = program.match(/\s*(?:"(?:\\.|[^"\\])*"|\/(?:\\.|[^/\\\n])+\/(?=\s*(?:[{})&|;,]|$))|[A-Za-z_]\w*|\d+(?:\.\d+)?|==|!=|<=|>=|&&|\|\||!~|\+=|-=|\+\+|--|[^\s])|\n/g)?.map((token) => (token === '\n' ? '\n' : token.trim())) ?? [];
+  const tokens: string[] =
+    program
+      .match(/\s*(?:"(?:\\.|[^"\\])*"|\/(?:\\.|[^/\\\n])+\/(?=\s*(?:[{})&|;,]|$))|[A-Za-z_]\w*|\d+(?:\.\d+)?|==|!=|<=|>=|&&|\|\||!~|\+=|-=|\+\+|--|[^\s])|\n/g)
+      ?.map((token) => (token === '\n' ? '\n' : token.trim())) ?? [];
   if (tokens.length > 500) throw new AwkError('program too long');
   let at = 0;
   const peek = (): string => tokens[at] ?? '';
@@ -95,7 +101,8 @@ function parseAwk(program: string): readonly Rule[] {
     }
     if (/^[A-Za-z_]\w*$/.test(token)) {
       if (peek() === '(' || peek() === '[') throw new AwkError(`\`${token}${peek()}' is not part of this simulated awk`);
-      if (peek() === '++' || peek() === '--') return { kind: 'assign', name: token, operator: take() === '++' ? '+=' : '-=', value: { kind: 'number', value: 1 } };
+      if (peek() === '++' || peek() === '--')
+        return { kind: 'assign', name: token, operator: take() === '++' ? '+=' : '-=', value: { kind: 'number', value: 1 } };
       return { kind: 'variable', name: token };
     }
     throw new AwkError(`syntax error near \`${token === '' ? 'end of program' : token}'`);
@@ -251,7 +258,15 @@ function format(value: string | number): string {
 function takeLine(state: State, text: string, io: FilterIo): void {
   state.number += 1;
   const separator = String(state.variables.get('FS') ?? state.separator);
-  const fields = separator === ' ' ? text.trim().split(/[ \t]+/).filter((field) => field !== '') : separator.length === 1 ? text.split(separator) : splitByRegex(text, separator);
+  const fields =
+    separator === ' '
+      ? text
+          .trim()
+          .split(/[ \t]+/)
+          .filter((field) => field !== '')
+      : separator.length === 1
+        ? text.split(separator)
+        : splitByRegex(text, separator);
   runRules(state, 'line', { text, fields }, io);
 }
 
@@ -278,12 +293,12 @@ export const awk = defineTextTool<State>({
     let separator = ' ';
     const variables = new Map<string, string | number>();
     const rest: string[] = [];
-    for (let i = 0; i < argv.length; i += 1) {
-      const word = argv[i] ?? '';
+    const queue = [...argv];
+    for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
       if (rest.length > 0 || !word.startsWith('-') || word === '-') rest.push(word);
-      else if (word.startsWith('-F')) separator = (word.length > 2 ? word.slice(2) : (argv[(i += 1)] ?? ' ')).replaceAll('\\t', '\t');
+      else if (word.startsWith('-F')) separator = (word.length > 2 ? word.slice(2) : (queue.shift() ?? ' ')).replaceAll('\\t', '\t');
       else if (word === '-v') {
-        const [name = '', ...value] = (argv[(i += 1)] ?? '').split('=');
+        const [name = '', ...value] = (queue.shift() ?? '').split('=');
         variables.set(name, value.join('='));
       } else return { error: `awk: not an option: ${word}\n`, exitCode: 2 };
     }

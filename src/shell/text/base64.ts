@@ -16,7 +16,8 @@ export const base64 = defineTextTool<{ decode: boolean; wrap: number; text: stri
         if (word.length === 2) i += 1;
         if (!/^\d+$/.test(value)) return { error: `base64: invalid wrap size: '${value}'\n`, exitCode: 1 };
         state.wrap = Number(value);
-      } else if (word.startsWith('-') && word !== '-') return { error: `base64: invalid option -- '${word.slice(1)}'\nTry 'base64 --help' for more information.\n`, exitCode: 1 };
+      } else if (word.startsWith('-') && word !== '-')
+        return { error: `base64: invalid option -- '${word.slice(1)}'\nTry 'base64 --help' for more information.\n`, exitCode: 1 };
       else files.push(word);
     }
     return { state, files };

@@ -54,7 +54,8 @@ function findMatch(state: State, line: string, from: number): { start: number; e
       const match = regex.find(line, at);
       if (match === undefined) break;
       const fits =
-        (!state.word || (!/\w/.test(line[match.start - 1] ?? ' ') && !/\w/.test(line[match.end] ?? ' '))) && (!state.wholeLine || (match.start === 0 && match.end === line.length));
+        (!state.word || (!/\w/.test(line[match.start - 1] ?? ' ') && !/\w/.test(line[match.end] ?? ' '))) &&
+        (!state.wholeLine || (match.start === 0 && match.end === line.length));
       if (fits) {
         if (best === undefined || match.start < best.start || (match.start === best.start && match.end > best.end)) best = match;
         break;
@@ -132,15 +133,28 @@ export const grep = defineTextTool<State>({
     const flags = new Set<string>();
     const rest: string[] = [];
     const numbers = { A: 'after', B: 'before', m: 'maximum' } as const;
-    const usage = 'Usage: grep [OPTION]... PATTERNS [FILE]...\nTry \'grep --help\' for more information.\n';
-    for (let i = 0; i < argv.length; i += 1) {
-      const word = argv[i] ?? '';
+    const usage = "Usage: grep [OPTION]... PATTERNS [FILE]...\nTry 'grep --help' for more information.\n";
+    const queue = [...argv];
+    for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
       if (word === '--') {
-        rest.push(...argv.slice(i + 1));
+        rest.push(...queue);
         break;
       }
       if (word.startsWith('--')) {
-        const long = { '--color': '', '--color=auto': '', '--color=never': '', '--color=always': '', '--line-buffered': '', '--ignore-case': 'i', '--invert-match': 'v', '--count': 'c', '--only-matching': 'o', '--quiet': 'q', '--extended-regexp': 'E', '--fixed-strings': 'F' }[word];
+        const long = {
+          '--color': '',
+          '--color=auto': '',
+          '--color=never': '',
+          '--color=always': '',
+          '--line-buffered': '',
+          '--ignore-case': 'i',
+          '--invert-match': 'v',
+          '--count': 'c',
+          '--only-matching': 'o',
+          '--quiet': 'q',
+          '--extended-regexp': 'E',
+          '--fixed-strings': 'F',
+        }[word];
         if (long === undefined) return { error: `grep: unrecognized option '${word}'\n${usage}`, exitCode: 2 };
         if (long !== '') flags.add(long);
         continue;
@@ -157,10 +171,11 @@ export const grep = defineTextTool<State>({
       for (let j = 1; j < word.length; j += 1) {
         const letter = word[j] ?? '';
         if ('ABCme'.includes(letter)) {
-          const value = word.slice(j + 1) !== '' ? word.slice(j + 1) : argv[(i += 1)];
+          const value = word.slice(j + 1) !== '' ? word.slice(j + 1) : queue.shift();
           if (value === undefined) return { error: `grep: option requires an argument -- '${letter}'\n${usage}`, exitCode: 2 };
           if (letter === 'e') state.patterns.push(value);
-          else if (!/^\d+$/.test(value)) return { error: letter === 'm' ? `grep: invalid max count\n` : `grep: ${value}: invalid context length argument\n`, exitCode: 2 };
+          else if (!/^\d+$/.test(value))
+            return { error: letter === 'm' ? `grep: invalid max count\n` : `grep: ${value}: invalid context length argument\n`, exitCode: 2 };
           else if (letter === 'C') {
             state.before = Number(value);
             state.after = Number(value);

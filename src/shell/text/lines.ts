@@ -78,9 +78,17 @@ export const wc = defineTextTool<{ show: string; name: string; counts: Counts; a
   name: 'wc',
   summary: 'counts lines, words, bytes (-l -w -c -m)',
   parse: (argv) => {
-    const parsed = parseShort('wc', argv.map((word) => word.replace(/^--lines$/, '-l').replace(/^--words$/, '-w')), 'lwcm', '');
+    const parsed = parseShort(
+      'wc',
+      argv.map((word) => word.replace(/^--lines$/, '-l').replace(/^--words$/, '-w')),
+      'lwcm',
+      '',
+    );
     if ('error' in parsed) return parsed;
-    return { state: { show: [...parsed.options.keys()].join('') || 'lwc', name: '', counts: { lines: 0, words: 0, bytes: 0 }, all: [], inWord: false }, files: parsed.rest };
+    return {
+      state: { show: [...parsed.options.keys()].join('') || 'lwc', name: '', counts: { lines: 0, words: 0, bytes: 0 }, all: [], inWord: false },
+      files: parsed.rest,
+    };
   },
   file: (state, name) => {
     if (state.name !== '') state.all.push({ name: state.name, counts: state.counts });
@@ -111,10 +119,11 @@ export const wc = defineTextTool<{ show: string; name: string; counts: Counts; a
       all.push({ name: 'total', counts: total });
     }
     const columns = (['l', 'w', 'c'] as const).filter((letter) => state.show.includes(letter) || (letter === 'c' && state.show.includes('m')));
-    const valueOf = (counts: Counts, letter: 'l' | 'w' | 'c'): number => (letter === 'l' ? counts.lines : letter === 'w' ? counts.words : counts.bytes);
+    const countOf = (counts: Counts, letter: 'l' | 'w' | 'c'): number => (letter === 'l' ? counts.lines : letter === 'w' ? counts.words : counts.bytes);
     const largest = Math.max(...all.map(({ counts }) => counts.bytes));
     const width = state.name === '' ? (columns.length === 1 ? 1 : 7) : columns.length === 1 && all.length === 1 ? 1 : String(largest).length;
-    for (const { name, counts } of all) io.out(`${columns.map((letter) => String(valueOf(counts, letter)).padStart(width)).join(' ')}${name === '' ? '' : ` ${name}`}\n`);
+    for (const { name, counts } of all)
+      io.out(`${columns.map((letter) => String(countOf(counts, letter)).padStart(width)).join(' ')}${name === '' ? '' : ` ${name}`}\n`);
     return 0;
   },
 });
@@ -164,7 +173,9 @@ export const uniq = defineTextTool<{ flags: string; previous: string | undefined
   summary: 'joins equal neighbouring lines (-c -d -u -i)',
   parse: (argv) => {
     const parsed = parseShort('uniq', argv, 'cdui', '');
-    return 'error' in parsed ? parsed : { state: { flags: [...parsed.options.keys()].join(''), previous: undefined, count: 0, partial: '' }, files: parsed.rest };
+    return 'error' in parsed
+      ? parsed
+      : { state: { flags: [...parsed.options.keys()].join(''), previous: undefined, count: 0, partial: '' }, files: parsed.rest };
   },
   data: (state, text, io) => {
     for (const line of takeLines(state, text)) takeUniq(state, line, io.out);
@@ -197,9 +208,11 @@ export const cut = defineTextTool<{ by: 'f' | 'c'; ranges: readonly (readonly [n
     if ('error' in parsed) return parsed;
     const by = parsed.options.has('f') ? 'f' : 'c';
     const spec = parsed.options.get(by) ?? parsed.options.get('b');
-    if (spec === undefined) return { error: "cut: you must specify a list of bytes, characters, or fields\nTry 'cut --help' for more information.\n", exitCode: 1 };
+    if (spec === undefined)
+      return { error: "cut: you must specify a list of bytes, characters, or fields\nTry 'cut --help' for more information.\n", exitCode: 1 };
     const ranges = spec.split(',').map((part) => /^(\d*)(-?)(\d*)$/.exec(part));
-    if (ranges.some((match) => match === null || (match[1] === '' && match[3] === ''))) return { error: `cut: invalid field value '${spec}'\nTry 'cut --help' for more information.\n`, exitCode: 1 };
+    if (ranges.some((match) => match === null || (match[1] === '' && match[3] === '')))
+      return { error: `cut: invalid field value '${spec}'\nTry 'cut --help' for more information.\n`, exitCode: 1 };
     const separator = parsed.options.get('d') ?? '\t';
     if ([...separator].length !== 1) return { error: "cut: the delimiter must be a single character\nTry 'cut --help' for more information.\n", exitCode: 1 };
     return {
@@ -227,7 +240,11 @@ export const cut = defineTextTool<{ by: 'f' | 'c'; ranges: readonly (readonly [n
   },
 });
 
-function cutLine(state: { by: 'f' | 'c'; ranges: readonly (readonly [number, number])[]; separator: string; only: boolean }, line: string, out: (text: string) => void): void {
+function cutLine(
+  state: { by: 'f' | 'c'; ranges: readonly (readonly [number, number])[]; separator: string; only: boolean },
+  line: string,
+  out: (text: string) => void,
+): void {
   if (state.by === 'f' && !line.includes(state.separator)) {
     if (!state.only) out(`${line}\n`);
     return;
@@ -247,7 +264,10 @@ export const tr = defineTextTool<{ from: string; to: string; flags: string; last
     const flags = [...parsed.options.keys()].join('');
     if (from === undefined) return { error: "tr: missing operand\nTry 'tr --help' for more information.\n", exitCode: 1 };
     if (to === undefined && !flags.includes('d') && !flags.includes('s')) {
-      return { error: `tr: missing operand after '${from}'\nTwo strings must be given when translating.\nTry 'tr --help' for more information.\n`, exitCode: 1 };
+      return {
+        error: `tr: missing operand after '${from}'\nTwo strings must be given when translating.\nTry 'tr --help' for more information.\n`,
+        exitCode: 1,
+      };
     }
     return { state: { from: trSet(from), to: trSet(to ?? ''), flags, last: '' }, files: [] };
   },
@@ -259,7 +279,8 @@ export const tr = defineTextTool<{ from: string; to: string; flags: string; last
       const inSet = index >= 0 !== complement;
       if (state.flags.includes('d') && inSet) continue;
       let mapped = c;
-      if (inSet && state.to !== '' && !state.flags.includes('d')) mapped = complement ? (state.to.at(-1) ?? c) : (state.to[Math.min(index, state.to.length - 1)] ?? c);
+      if (inSet && state.to !== '' && !state.flags.includes('d'))
+        mapped = complement ? (state.to.at(-1) ?? c) : (state.to[Math.min(index, state.to.length - 1)] ?? c);
       if (state.flags.includes('s') && mapped === state.last && (state.to === '' ? inSet : state.to.includes(mapped))) continue;
       out += mapped;
       state.last = mapped;

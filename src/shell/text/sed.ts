@@ -103,7 +103,7 @@ export function parseSed(script: string): { readonly commands: readonly SedComma
       at += 1;
       skip(' ');
       const end = address();
-      if (end === 'bad' || end === undefined) return fail('unexpected `,\'');
+      if (end === 'bad' || end === undefined) return fail("unexpected `,'");
       to = end;
     }
     skip(' ');
@@ -199,7 +199,8 @@ function runLine(state: State, original: string, last: boolean, io: FilterIo): v
     if (command.name === 'd') return;
     if (command.name === 'p') io.out(`${line}\n`);
     else if (command.name === '=') io.out(`${state.number}\n`);
-    else if (command.name === 'y') line = [...line].map((c) => (command.pattern.includes(c) ? ([...command.replacement][[...command.pattern].indexOf(c)] ?? c) : c)).join('');
+    else if (command.name === 'y')
+      line = [...line].map((c) => (command.pattern.includes(c) ? ([...command.replacement][[...command.pattern].indexOf(c)] ?? c) : c)).join('');
     else if (command.name === 'q') {
       state.done = true;
       break;
@@ -220,16 +221,17 @@ export const sed = defineTextTool<State>({
     const rest: string[] = [];
     let quiet = false;
     let syntax: 'basic' | 'extended' = 'basic';
-    for (let i = 0; i < argv.length; i += 1) {
-      const word = argv[i] ?? '';
+    const queue = [...argv];
+    for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
       if (word === '-n' || word === '--quiet') quiet = true;
       else if (word === '-E' || word === '-r') syntax = 'extended';
       else if (word === '-ne' || word === '-nE') {
         quiet = true;
-        if (word === '-ne') scripts.push(argv[(i += 1)] ?? '');
+        if (word === '-ne') scripts.push(queue.shift() ?? '');
         else syntax = 'extended';
-      } else if (word === '-e') scripts.push(argv[(i += 1)] ?? '');
-      else if (word === '-i' || word.startsWith('-i.')) return { error: 'sed: -i: editing in place is not part of this simulated sed; write to another file\n', exitCode: 1 };
+      } else if (word === '-e') scripts.push(queue.shift() ?? '');
+      else if (word === '-i' || word.startsWith('-i.'))
+        return { error: 'sed: -i: editing in place is not part of this simulated sed; write to another file\n', exitCode: 1 };
       else if (word.startsWith('-') && word !== '-') return { error: `sed: invalid option -- '${word.slice(1)}'\n`, exitCode: 1 };
       else rest.push(word);
     }
@@ -243,7 +245,8 @@ export const sed = defineTextTool<State>({
     for (const command of parsed.commands) {
       for (const pattern of [command.name === 's' ? command.pattern : undefined, command.from?.pattern, command.to?.pattern]) {
         const regex = pattern === undefined ? undefined : compileRegex(pattern, { syntax, ignoreCase: false });
-        if (regex !== undefined && 'error' in regex) return { error: `sed: -e expression #1, char ${scripts.join('\n').length}: ${regex.error}\n`, exitCode: 1 };
+        if (regex !== undefined && 'error' in regex)
+          return { error: `sed: -e expression #1, char ${scripts.join('\n').length}: ${regex.error}\n`, exitCode: 1 };
       }
     }
     return { state: { commands: parsed.commands, quiet, syntax, active: [], partial: '', held: undefined, number: 0, done: false }, files: rest };

@@ -35,7 +35,8 @@ export function defineTextTool<S>(tool: TextTool<S>): { readonly command: Comman
         invocation.err(parsed.error);
         return parsed.exitCode;
       }
-      if (parsed.files.length === 0 || (parsed.files.length === 1 && parsed.files[0] === '-')) return { kind: 'filter', filter: tool.name, state: parsed.state };
+      if (parsed.files.length === 0 || (parsed.files.length === 1 && parsed.files[0] === '-'))
+        return { kind: 'filter', filter: tool.name, state: parsed.state };
       const io: FilterIo = { out: invocation.out, err: invocation.err, invocation: () => invocation };
       let status = 0;
       for (const name of parsed.files) {
@@ -43,7 +44,11 @@ export function defineTextTool<S>(tool: TextTool<S>): { readonly command: Comman
         const text = invocation.shell.readFile(invocation.place, path);
         if (text === undefined) {
           const isDirectory = path === '/' || invocation.shell.filePaths(invocation.place).some((other) => other.startsWith(`${path}/`));
-          invocation.err(isDirectory ? `${tool.name}: ${tool.name === 'cat' || tool.name === 'grep' ? '' : 'error reading '}${tool.name === 'cat' || tool.name === 'grep' ? name : `'${name}'`}: Is a directory\n` : `${tool.name}: ${notFound(tool.name, name)}: No such file or directory\n`);
+          invocation.err(
+            isDirectory
+              ? `${tool.name}: ${tool.name === 'cat' || tool.name === 'grep' ? '' : 'error reading '}${tool.name === 'cat' || tool.name === 'grep' ? name : `'${name}'`}: Is a directory\n`
+              : `${tool.name}: ${notFound(tool.name, name)}: No such file or directory\n`,
+          );
           status = tool.missingStatus ?? 1;
           continue;
         }
@@ -59,7 +64,13 @@ export function defineTextTool<S>(tool: TextTool<S>): { readonly command: Comman
 }
 
 function notFound(tool: string, name: string): string {
-  return tool === 'head' || tool === 'tail' ? `cannot open '${name}' for reading` : tool === 'sort' ? `cannot read: ${name}` : tool === 'sed' ? `can't read ${name}` : name;
+  return tool === 'head' || tool === 'tail'
+    ? `cannot open '${name}' for reading`
+    : tool === 'sort'
+      ? `cannot read: ${name}`
+      : tool === 'sed'
+        ? `can't read ${name}`
+        : name;
 }
 
 /** Whole lines of what came so far, without their newlines; the rest waits in `partial`. */
@@ -100,7 +111,11 @@ export function parseShort(
       if (valued.includes(letter)) {
         const attached = word.slice(j + 1);
         const value = attached !== '' ? attached : argv[i + 1];
-        if (value === undefined) return { error: `${tool}: option requires an argument -- '${letter}'\nTry '${tool} --help' for more information.\n`, exitCode: tool === 'grep' ? 2 : 1 };
+        if (value === undefined)
+          return {
+            error: `${tool}: option requires an argument -- '${letter}'\nTry '${tool} --help' for more information.\n`,
+            exitCode: tool === 'grep' ? 2 : 1,
+          };
         if (attached === '') i += 1;
         options.set(letter, value);
         break;

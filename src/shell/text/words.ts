@@ -4,7 +4,7 @@ import { resolvePath } from '../paths.ts';
 
 const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', '\\': '\\', a: '\u0007', b: '\b', f: '\f', v: '\v', e: '\u001b', '"': '"' };
 
-function unescape(text: string): string {
+function unescapeText(text: string): string {
   return text.replace(/\\(x[0-9A-Fa-f]{1,2}|0?[0-7]{1,3}|.)/g, (whole, code: string) => {
     if (code.startsWith('x') && code.length > 1) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
     if (/^[0-7]+$/.test(code)) return String.fromCharCode(Number.parseInt(code, 8) & 255);
@@ -26,7 +26,7 @@ export const echo = defineCommand({
       if (flags.includes('e')) interpret = true;
     }
     const text = words.join(' ');
-    out((interpret ? unescape(text) : text) + (newline ? '\n' : ''));
+    out((interpret ? unescapeText(text) : text) + (newline ? '\n' : ''));
     return 0;
   },
 });
@@ -47,7 +47,7 @@ export const printf = defineCommand({
     let status = 0;
     do {
       const before = at;
-      text += unescape(format).replace(/%(-?0?\d*)(?:\.(\d+))?([sdiuxXcfb%])/g, (_, width: string, precision: string | undefined, kind: string) => {
+      text += unescapeText(format).replace(/%(-?0?\d*)(?:\.(\d+))?([sdiuxXcfb%])/g, (_, width: string, precision: string | undefined, kind: string) => {
         if (kind === '%') return '%';
         const value = values[at] ?? '';
         at += 1;
@@ -58,9 +58,16 @@ export const printf = defineCommand({
             err(`printf: ${value}: invalid number\n`);
             status = 1;
           }
-          piece = kind === 'x' ? Math.trunc(number || 0).toString(16) : kind === 'X' ? Math.trunc(number || 0).toString(16).toUpperCase() : String(Math.trunc(number || 0));
+          piece =
+            kind === 'x'
+              ? Math.trunc(number || 0).toString(16)
+              : kind === 'X'
+                ? Math.trunc(number || 0)
+                    .toString(16)
+                    .toUpperCase()
+                : String(Math.trunc(number || 0));
         } else if (kind === 'f') piece = (Number(value) || 0).toFixed(precision === undefined ? 6 : Math.min(20, Number(precision)));
-        else if (kind === 'b') piece = unescape(value);
+        else if (kind === 'b') piece = unescapeText(value);
         else if (kind === 'c') piece = value.slice(0, 1);
         else if (precision !== undefined) piece = value.slice(0, Number(precision));
         const size = Math.min(1000, Math.abs(Number(width)) || 0);
@@ -84,7 +91,11 @@ export const seq = defineCommand({
     const numbers = words.map(Number);
     const bad = words.find((_, index) => Number.isNaN(numbers[index]));
     if (bad !== undefined || words.length === 0 || words.length > 3) {
-      err(bad !== undefined ? `seq: invalid floating point argument: '${bad}'\nTry 'seq --help' for more information.\n` : "seq: missing operand\nTry 'seq --help' for more information.\n");
+      err(
+        bad !== undefined
+          ? `seq: invalid floating point argument: '${bad}'\nTry 'seq --help' for more information.\n`
+          : "seq: missing operand\nTry 'seq --help' for more information.\n",
+      );
       return 1;
     }
     const first = words.length > 1 ? (numbers[0] ?? 1) : 1;
@@ -147,7 +158,17 @@ function evaluateTest(words: readonly string[], fileAt: FileTest, textOf: (path:
   if (Object.hasOwn(numeric, b)) {
     for (const word of [a, c]) if (!/^\s*-?\d+\s*$/.test(word)) throw new TestError(`${word}: integer expression expected`);
     const difference = Number(a) - Number(c);
-    return b === '-eq' ? difference === 0 : b === '-ne' ? difference !== 0 : b === '-lt' ? difference < 0 : b === '-le' ? difference <= 0 : b === '-gt' ? difference > 0 : difference >= 0;
+    return b === '-eq'
+      ? difference === 0
+      : b === '-ne'
+        ? difference !== 0
+        : b === '-lt'
+          ? difference < 0
+          : b === '-le'
+            ? difference <= 0
+            : b === '-gt'
+              ? difference > 0
+              : difference >= 0;
   }
   if (b === '=' || b === '==') return a === c;
   if (b === '!=') return a !== c;

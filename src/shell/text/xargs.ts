@@ -23,11 +23,11 @@ export const xargs = defineCommand({
     let replace = '';
     let maximum = 0;
     let skipEmpty = false;
-    let at = 0;
-    for (; argv[at]?.startsWith('-') === true; at += 1) {
-      const word = argv[at] ?? '';
-      if (word.startsWith('-I')) replace = word.length > 2 ? word.slice(2) : (argv[(at += 1)] ?? '{}');
-      else if (word.startsWith('-n')) maximum = Number(word.length > 2 ? word.slice(2) : argv[(at += 1)]);
+    const queue = [...argv];
+    while (queue[0]?.startsWith('-') === true) {
+      const word = queue.shift() ?? '';
+      if (word.startsWith('-I')) replace = word.length > 2 ? word.slice(2) : (queue.shift() ?? '{}');
+      else if (word.startsWith('-n')) maximum = Number(word.length > 2 ? word.slice(2) : queue.shift());
       else if (word === '-r' || word === '--no-run-if-empty') skipEmpty = true;
       else {
         err(`xargs: invalid option -- '${word.replace(/^-+/, '')}'\nTry 'xargs --help' for more information.\n`);
@@ -35,10 +35,10 @@ export const xargs = defineCommand({
       }
     }
     if (Number.isNaN(maximum) || maximum < 0) {
-      err(`xargs: invalid number "${argv[at - 1] ?? ''}" for -n option\n`);
+      err(`xargs: invalid number "${maximum}" for -n option\n`);
       return 1;
     }
-    const command = argv.slice(at);
+    const command = queue;
     const state: State = { command: command.length === 0 ? ['echo'] : command, replace, maximum, skipEmpty, text: '' };
     return { kind: 'filter', filter: 'xargs', state };
   },
@@ -54,7 +54,11 @@ export const xargsFilter: Filter = {
     const runs: (readonly string[])[] = [];
     if (state.replace !== '') for (const line of lines) runs.push(state.command.map((word) => word.replaceAll(state.replace, line.trim())));
     else {
-      const words = lines.join(' ').trim().split(/\s+/).filter((word) => word !== '');
+      const words = lines
+        .join(' ')
+        .trim()
+        .split(/\s+/)
+        .filter((word) => word !== '');
       const size = state.maximum > 0 ? state.maximum : 1000;
       for (let i = 0; i < words.length; i += size) runs.push([...state.command, ...words.slice(i, i + size)]);
       if (words.length === 0 && !state.skipEmpty) runs.push(state.command);

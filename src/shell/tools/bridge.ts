@@ -29,10 +29,15 @@ export const bridge = defineCommand({
       invocation.err(`bridge ${object}: not modelled\n`);
       return 1;
     }
-    invocation.err(object === '' || object === 'help' ? 'Usage: bridge [ OPTIONS ] OBJECT { COMMAND | help }\nwhere  OBJECT := { link | fdb }\n' : `Object "${object}" is unknown, try "bridge help".\n`);
+    invocation.err(
+      object === '' || object === 'help'
+        ? 'Usage: bridge [ OPTIONS ] OBJECT { COMMAND | help }\nwhere  OBJECT := { link | fdb }\n'
+        : `Object "${object}" is unknown, try "bridge help".\n`,
+    );
     return 255;
   },
-  complete: (words, current) => (words.length === 1 ? ['fdb', 'link'] : ['show', 'dev', 'br', 'add', 'del']).filter((candidate) => candidate.startsWith(current)),
+  complete: (words, current) =>
+    (words.length === 1 ? ['fdb', 'link'] : ['show', 'dev', 'br', 'add', 'del']).filter((candidate) => candidate.startsWith(current)),
 });
 
 function fdbLine(entry: FdbView, showDevice: boolean): string {
@@ -90,7 +95,9 @@ function fdb(invocation: Invocation, words: readonly string[], _statistics: bool
   }
   const prefix = `${place.netns}/fdb/${deviceName}/${mac}`;
   const id = dst === undefined ? prefix : `${prefix}/${dst}`;
-  const existing = [...host.engine.records.values()].filter((record) => record.kind === 'fdb' && (record.id === id || (dst === undefined && record.id.startsWith(`${prefix}/`))));
+  const existing = [...host.engine.records.values()].filter(
+    (record) => record.kind === 'fdb' && (record.id === id || (dst === undefined && record.id.startsWith(`${prefix}/`))),
+  );
   if (action === 'del') {
     if (existing.length === 0) {
       err('RTNETLINK answers: No such file or directory\n');
@@ -128,8 +135,13 @@ function link(invocation: Invocation, words: readonly string[], details: boolean
     const title = device.type === 'veth' ? deviceTitle(invocation, device) : device.name;
     const port = device.bridgePort;
     const onOff = (value: boolean | undefined): string => (value === true ? 'on' : 'off');
-    out(`${device.index}: ${title}: <${deviceFlags(invocation, device)}> mtu ${device.mtuBytes} master ${master} state ${device.up ? 'forwarding' : 'disabled'} priority 32 cost 2 \n`);
-    if (details) out(`    hairpin ${onOff(port?.hairpin)} guard off root_block off fastleave off learning ${onOff(port?.learning)} flood on mcast_flood on bcast_flood on mcast_to_unicast off neigh_suppress off vlan_tunnel off isolated ${onOff(port?.isolated)} \n`);
+    out(
+      `${device.index}: ${title}: <${deviceFlags(invocation, device)}> mtu ${device.mtuBytes} master ${master} state ${device.up ? 'forwarding' : 'disabled'} priority 32 cost 2 \n`,
+    );
+    if (details)
+      out(
+        `    hairpin ${onOff(port?.hairpin)} guard off root_block off fastleave off learning ${onOff(port?.learning)} flood on mcast_flood on bcast_flood on mcast_to_unicast off neigh_suppress off vlan_tunnel off isolated ${onOff(port?.isolated)} \n`,
+      );
   }
   return 0;
 }

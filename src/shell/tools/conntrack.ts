@@ -7,7 +7,9 @@ const VERSION = 'conntrack v1.4.7 (conntrack-tools)';
 
 function tupleText(tuple: ConnectionTuple, protocol: ConnectionView['protocol']): string {
   const ends = `src=${tuple.src} dst=${tuple.dst}`;
-  return protocol === 'icmp' ? `${ends} type=${tuple.icmpType ?? 8} code=${tuple.icmpCode ?? 0} id=${tuple.icmpId ?? 0}` : `${ends} sport=${tuple.sport} dport=${tuple.dport}`;
+  return protocol === 'icmp'
+    ? `${ends} type=${tuple.icmpType ?? 8} code=${tuple.icmpCode ?? 0} id=${tuple.icmpId ?? 0}`
+    : `${ends} sport=${tuple.sport} dport=${tuple.dport}`;
 }
 
 export function formatConnection(connection: ConnectionView): string {
@@ -24,8 +26,31 @@ interface Filters {
 
 /** Long options and their short forms that take a value. */
 const VALUED: Readonly<Record<string, string>> = {
-  '-p': 'p', '--proto': 'p', '-s': 's', '--src': 's', '--orig-src': 's', '-d': 'd', '--dst': 'd', '--orig-dst': 'd', '-r': 'r', '--reply-src': 'r', '-q': 'q', '--reply-dst': 'q',
-  '--sport': 'sport', '--orig-port-src': 'sport', '--dport': 'dport', '--orig-port-dst': 'dport', '--state': 'state', '-m': 'mark', '--mark': 'mark', '-f': 'f', '--family': 'f', '-o': 'o', '--output': 'o', '-u': 'status', '--status': 'status',
+  '-p': 'p',
+  '--proto': 'p',
+  '-s': 's',
+  '--src': 's',
+  '--orig-src': 's',
+  '-d': 'd',
+  '--dst': 'd',
+  '--orig-dst': 'd',
+  '-r': 'r',
+  '--reply-src': 'r',
+  '-q': 'q',
+  '--reply-dst': 'q',
+  '--sport': 'sport',
+  '--orig-port-src': 'sport',
+  '--dport': 'dport',
+  '--orig-port-dst': 'dport',
+  '--state': 'state',
+  '-m': 'mark',
+  '--mark': 'mark',
+  '-f': 'f',
+  '--family': 'f',
+  '-o': 'o',
+  '--output': 'o',
+  '-u': 'status',
+  '--status': 'status',
 };
 
 function addFilter(filters: Filters, name: string, value: string): void {
@@ -79,7 +104,9 @@ export const conntrack = defineCommand({
       const [option = '', attached] = word.startsWith('--') ? word.split('=') : [word];
       const valued = VALUED[option];
       if (['-L', '--dump', '-D', '--delete', '-F', '--flush', '-C', '--count', '-S', '--stats', '-E', '--event'].includes(option)) {
-        action = option.startsWith('--') ? ({ '--dump': 'L', '--delete': 'D', '--flush': 'F', '--count': 'C', '--stats': 'S', '--event': 'E' }[option] ?? '') : option.slice(1);
+        action = option.startsWith('--')
+          ? ({ '--dump': 'L', '--delete': 'D', '--flush': 'F', '--count': 'C', '--stats': 'S', '--event': 'E' }[option] ?? '')
+          : option.slice(1);
         if (words[0] === 'conntrack') words.shift();
       } else if (option === '-n' || option === '--src-nat') filters.tests.push((connection) => connection.nat.includes('SNAT'));
       else if (option === '-g' || option === '--dst-nat') filters.tests.push((connection) => connection.nat.includes('DNAT'));
@@ -87,7 +114,9 @@ export const conntrack = defineCommand({
       else if (valued !== undefined) {
         const value = attached ?? words.shift();
         if (value === undefined) {
-          err(`conntrack: option requires an argument -- '${option.replace(/^-+/, '')}'\n${VERSION}: Missing argument\nTry \`conntrack -h' or 'conntrack --help' for more information.\n`);
+          err(
+            `conntrack: option requires an argument -- '${option.replace(/^-+/, '')}'\n${VERSION}: Missing argument\nTry \`conntrack -h' or 'conntrack --help' for more information.\n`,
+          );
           return 2;
         }
         addFilter(filters, valued, value);

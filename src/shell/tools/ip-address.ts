@@ -2,7 +2,7 @@
 import { connectedRoutes } from '../../net/device/connected-routes.ts';
 import type { Device, DeviceAddress } from '../../net/records.ts';
 import type { Invocation } from '../command.ts';
-import { deviceState, deviceTitle, etherLine, headLine, type IpOptions, detailText, selectDevices, statisticsText } from './ip-link.ts';
+import { detailText, deviceState, deviceTitle, etherLine, headLine, type IpOptions, selectDevices, statisticsText } from './ip-link.ts';
 import { findDevice, isIp4 } from './net-view.ts';
 
 export function addressText(address: DeviceAddress): string {
@@ -15,7 +15,8 @@ function broadcastText(address: DeviceAddress): string {
 
 export function ipAddress(invocation: Invocation, options: IpOptions, words: readonly string[]): number {
   const action = words[0] ?? 'show';
-  if (action === 'add' || action === 'a' || action === 'replace' || action === 'del' || action === 'delete') return changeAddress(invocation, action === 'del' || action === 'delete' ? 'del' : 'add', words.slice(1));
+  if (action === 'add' || action === 'a' || action === 'replace' || action === 'del' || action === 'delete')
+    return changeAddress(invocation, action === 'del' || action === 'delete' ? 'del' : 'add', words.slice(1));
   if (action === 'flush') return flushAddresses(invocation, words.slice(1));
   const devices = selectDevices(invocation, words);
   if (devices === undefined) return 1;
@@ -23,17 +24,24 @@ export function ipAddress(invocation: Invocation, options: IpOptions, words: rea
     const addresses = options.family === 6 ? [] : device.addresses;
     if (options.family !== undefined && addresses.length === 0) continue;
     if (options.brief) {
-      invocation.out(`${deviceTitle(invocation, device).padEnd(16)} ${deviceState(invocation, device).padEnd(14)} ${addresses.map((address) => `${addressText(address)} `).join('')}\n`);
+      invocation.out(
+        `${deviceTitle(invocation, device).padEnd(16)} ${deviceState(invocation, device).padEnd(14)} ${addresses.map((address) => `${addressText(address)} `).join('')}\n`,
+      );
       continue;
     }
     if (options.oneLine) {
-      for (const address of addresses) invocation.out(`${device.index}: ${device.name}    inet ${addressText(address)}${broadcastText(address)} scope ${address.scope} ${device.name}\\       valid_lft forever preferred_lft forever\n`);
+      for (const address of addresses)
+        invocation.out(
+          `${device.index}: ${device.name}    inet ${addressText(address)}${broadcastText(address)} scope ${address.scope} ${device.name}\\       valid_lft forever preferred_lft forever\n`,
+        );
       continue;
     }
     const family = options.family === undefined ? `${etherLine(invocation, device)}${options.details ? detailText(invocation, device) : ''}\n` : '';
     invocation.out(`${headLine(invocation, device, false)}\n${family}`);
     for (const address of addresses) {
-      invocation.out(`    inet ${addressText(address)}${broadcastText(address)} scope ${address.scope} ${device.name}\n       valid_lft forever preferred_lft forever\n`);
+      invocation.out(
+        `    inet ${addressText(address)}${broadcastText(address)} scope ${address.scope} ${device.name}\n       valid_lft forever preferred_lft forever\n`,
+      );
     }
     if (options.statistics) invocation.out(statisticsText(invocation, device));
   }
@@ -57,12 +65,17 @@ function changeAddress(invocation: Invocation, action: 'add' | 'del', words: rea
     return name === undefined ? 255 : 1;
   }
   const prefixLength = Number(lengthText);
-  const present = device.addresses.some((address) => address.ip === ipText && (address.prefixLength === prefixLength || (action === 'del' && !text.includes('/'))));
+  const present = device.addresses.some(
+    (address) => address.ip === ipText && (address.prefixLength === prefixLength || (action === 'del' && !text.includes('/'))),
+  );
   if (present === (action === 'add')) {
     err(action === 'add' ? 'Error: ipv4: Address already assigned.\n' : 'Error: ipv4: Address not found.\n');
     return 2;
   }
-  const addresses = action === 'add' ? [...device.addresses, { ip: ipText, prefixLength, scope: 'global' as const }] : device.addresses.filter((address) => address.ip !== ipText);
+  const addresses =
+    action === 'add'
+      ? [...device.addresses, { ip: ipText, prefixLength, scope: 'global' as const }]
+      : device.addresses.filter((address) => address.ip !== ipText);
   replaceAddresses(invocation, device, addresses);
   return 0;
 }
@@ -87,7 +100,9 @@ function replaceAddresses({ host, place }: Invocation, device: Device, addresses
   host.engine.records.put(next);
   for (const route of after) if (!host.engine.records.has(route.id)) host.engine.records.put(route);
   if (addresses.length === 0) {
-    const stale = [...host.engine.records.values()].filter((record) => record.kind === 'route' && record.netns === place.netns && record.device === device.name && record.gateway !== undefined);
+    const stale = [...host.engine.records.values()].filter(
+      (record) => record.kind === 'route' && record.netns === place.netns && record.device === device.name && record.gateway !== undefined,
+    );
     for (const route of stale) host.engine.records.remove(route.id);
   }
   host.settle();

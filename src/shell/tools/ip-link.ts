@@ -66,7 +66,8 @@ export function etherLine(invocation: Invocation, device: Device): string {
 /** What `-d` adds behind the link line. */
 export function detailText(invocation: Invocation, device: Device): string {
   const common = (minimum: number, maximum: number): string => ` promiscuity 0  allmulti 0 minmtu ${minimum} maxmtu ${maximum} `;
-  const queues = 'addrgenmode eui64 numtxqueues 1 numrxqueues 1 gso_max_size 65536 gso_max_segs 65535 tso_max_size 524280 tso_max_segs 65535 gro_max_size 65536 ';
+  const queues =
+    'addrgenmode eui64 numtxqueues 1 numrxqueues 1 gso_max_size 65536 gso_max_segs 65535 tso_max_size 524280 tso_max_segs 65535 gro_max_size 65536 ';
   const bridgePort =
     device.master === undefined
       ? ''
@@ -91,7 +92,8 @@ const onOff = (value: boolean | undefined): string => (value === true ? 'on' : '
 
 export function statisticsText(invocation: Invocation, device: Device): string {
   const [rxPackets, rxBytes, txPackets, txBytes, rxDropped, txDropped] = invocation.host.engine.deviceCounters(device.id);
-  const row = (bytes: number, packets: number, dropped: number): string => `    ${String(bytes).padEnd(10)} ${String(packets).padStart(7)} ${'0'.padStart(6)} ${String(dropped).padStart(7)} ${'0'.padStart(6)} ${'0'.padStart(6)} `;
+  const row = (bytes: number, packets: number, dropped: number): string =>
+    `    ${String(bytes).padEnd(10)} ${String(packets).padStart(7)} ${'0'.padStart(6)} ${String(dropped).padStart(7)} ${'0'.padStart(6)} ${'0'.padStart(6)} `;
   return `    RX:  bytes packets errors dropped  missed   mcast           \n${row(rxBytes, rxPackets, rxDropped)}\n    TX:  bytes packets errors dropped carrier collsns           \n${row(txBytes, txPackets, txDropped)}\n`;
 }
 
@@ -132,7 +134,9 @@ export function ipLink(invocation: Invocation, options: IpOptions, words: readon
   if (devices === undefined) return 1;
   for (const device of devices) {
     if (options.brief) {
-      invocation.out(`${deviceTitle(invocation, device).padEnd(16)} ${deviceState(invocation, device).padEnd(14)} ${device.mac} <${deviceFlags(invocation, device)}> \n`);
+      invocation.out(
+        `${deviceTitle(invocation, device).padEnd(16)} ${deviceState(invocation, device).padEnd(14)} ${device.mac} <${deviceFlags(invocation, device)}> \n`,
+      );
       continue;
     }
     const lines = `${headLine(invocation, device, true)}${options.oneLine ? '\\' : '\n'}${etherLine(invocation, device)}${options.details ? detailText(invocation, device) : ''}\n`;
@@ -184,7 +188,6 @@ function setLink(invocation: Invocation, words: readonly string[]): number {
       }
       next = { ...next, master: bridge.id, bridgePort: { hairpin: false, isolated: false, learning: true } };
     } else if (word === 'type' || word === 'bridge_slave') {
-      continue;
     } else if (word === 'hairpin' || word === 'learning' || word === 'isolated') {
       const value = rest.shift() === 'on';
       if (next.bridgePort !== undefined) next = { ...next, bridgePort: { ...next.bridgePort, [word]: value } };
@@ -196,7 +199,9 @@ function setLink(invocation: Invocation, words: readonly string[]): number {
   host.engine.records.put({ ...next, origin: { component: 'user', objects: next.origin.objects } });
   if (!next.up && device.up) {
     // The kernel forgets the main table's routes through a device that goes down. Linux: net/ipv4/fib_frontend.c, fib_disable_ip
-    const routes = [...host.engine.records.values()].filter((record) => record.kind === 'route' && record.netns === place.netns && record.device === device.name);
+    const routes = [...host.engine.records.values()].filter(
+      (record) => record.kind === 'route' && record.netns === place.netns && record.device === device.name,
+    );
     for (const route of routes) host.engine.records.remove(route.id);
   } else if (next.up && !device.up) restoreConnected(invocation, next);
   host.settle();

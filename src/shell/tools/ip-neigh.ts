@@ -1,6 +1,7 @@
 /** ip neigh and arp: who has which MAC, written and learnt. */
-import type { Neighbor } from '../../net/records.ts';
+
 import type { NeighborView } from '../../net/engine.ts';
+import type { Neighbor } from '../../net/records.ts';
 import { defineCommand, type Invocation } from '../command.ts';
 import { devicesOf, findDevice, isIp4 } from './net-view.ts';
 
@@ -35,7 +36,9 @@ export function ipNeigh(invocation: Invocation, words: readonly string[]): numbe
         if (deviceName !== undefined && neighbor.device !== deviceName) continue;
         if (wanted !== undefined && neighbor.ip !== wanted) continue;
         if (state !== undefined && neighbor.state !== state) continue;
-        out(`${neighbor.ip} ${deviceName === undefined ? `dev ${neighbor.device} ` : ''}${neighbor.mac === undefined ? '' : `lladdr ${neighbor.mac} `}${neighbor.state} \n`);
+        out(
+          `${neighbor.ip} ${deviceName === undefined ? `dev ${neighbor.device} ` : ''}${neighbor.mac === undefined ? '' : `lladdr ${neighbor.mac} `}${neighbor.state} \n`,
+        );
       }
       return 0;
     }
@@ -58,7 +61,13 @@ export function ipNeigh(invocation: Invocation, words: readonly string[]): numbe
   }
 }
 
-function changeNeighbor(invocation: Invocation, action: 'add' | 'replace' | 'del', words: readonly string[], device: string | undefined, mac: string | undefined): number {
+function changeNeighbor(
+  invocation: Invocation,
+  action: 'add' | 'replace' | 'del',
+  words: readonly string[],
+  device: string | undefined,
+  mac: string | undefined,
+): number {
   const { host, place, err } = invocation;
   const ip = words.find((candidate) => isIp4(candidate));
   if (ip === undefined || device === undefined) {
@@ -85,7 +94,16 @@ function changeNeighbor(invocation: Invocation, action: 'add' | 'replace' | 'del
     err('RTNETLINK answers: File exists\n');
     return 2;
   }
-  const record: Neighbor = { kind: 'neighbor', id, origin: { component: 'user', objects: [] }, netns: place.netns, device, ip, mac: mac.toLowerCase(), state: 'PERMANENT' };
+  const record: Neighbor = {
+    kind: 'neighbor',
+    id,
+    origin: { component: 'user', objects: [] },
+    netns: place.netns,
+    device,
+    ip,
+    mac: mac.toLowerCase(),
+    state: 'PERMANENT',
+  };
   host.engine.records.put(record);
   host.settle();
   return 0;
@@ -101,7 +119,9 @@ export const arp = defineCommand({
     invocation.out('Address                  HWtype  HWaddress           Flags Mask            Iface\n');
     for (const { ip, mac, state, device } of rows) {
       const flags = mac === undefined ? '' : state === 'PERMANENT' ? 'CM' : 'C';
-      invocation.out(`${ip.padEnd(24)} ${mac === undefined ? '        (incomplete)       ' : `ether   ${mac}   `}${mac === undefined ? '' : flags.padEnd(22)}${mac === undefined ? ''.padEnd(15) : ''}${device}\n`);
+      invocation.out(
+        `${ip.padEnd(24)} ${mac === undefined ? '        (incomplete)       ' : `ether   ${mac}   `}${mac === undefined ? '' : flags.padEnd(22)}${mac === undefined ? ''.padEnd(15) : ''}${device}\n`,
+      );
     }
     return 0;
   },

@@ -83,7 +83,10 @@ function readRoute(invocation: Invocation, words: readonly string[]): RouteWords
       return undefined;
     }
   }
-  if ((read.metric !== undefined && !Number.isInteger(read.metric)) || (read.protocol !== undefined && !['kernel', 'boot', 'static', 'dhcp', 'bird'].includes(read.protocol))) {
+  if (
+    (read.metric !== undefined && !Number.isInteger(read.metric)) ||
+    (read.protocol !== undefined && !['kernel', 'boot', 'static', 'dhcp', 'bird'].includes(read.protocol))
+  ) {
     err('Error: argument is wrong: "metric" or "proto" value is invalid\n');
     return undefined;
   }
@@ -141,12 +144,19 @@ function routeGet(invocation: Invocation, words: readonly string[]): number {
   const destination = target.split('/')[0] ?? '';
   const found = host.engine.routeGet(place.netns, destination);
   if ('error' in found) {
-    const words: Readonly<Record<string, string>> = { ENETUNREACH: 'Network is unreachable', EHOSTUNREACH: 'No route to host', EACCES: 'Permission denied', EINVAL: 'Invalid argument' };
+    const words: Readonly<Record<string, string>> = {
+      ENETUNREACH: 'Network is unreachable',
+      EHOSTUNREACH: 'No route to host',
+      EACCES: 'Permission denied',
+      EINVAL: 'Invalid argument',
+    };
     err(`RTNETLINK answers: ${words[found.error] ?? found.error}\n`);
     return 2;
   }
   const via = found.gateway === undefined ? '' : `via ${found.gateway} `;
-  out(`${found.local ? 'local ' : ''}${destination} ${via}dev ${found.local ? 'lo' : found.device} src ${found.source} uid 0 \n    cache ${found.local ? '<local> ' : ''}\n`);
+  out(
+    `${found.local ? 'local ' : ''}${destination} ${via}dev ${found.local ? 'lo' : found.device} src ${found.source} uid 0 \n    cache ${found.local ? '<local> ' : ''}\n`,
+  );
   return 0;
 }
 
@@ -243,7 +253,10 @@ function flushRoutes(invocation: Invocation, words: readonly string[]): number {
   const read = readRoute(invocation, words);
   if (read === undefined) return 1;
   const doomed = routesOf(host, place.netns, read.table === 0 ? TABLE_MAIN : read.table).filter(
-    (route) => (read.destination === undefined || route.destination === read.destination) && (read.device === undefined || route.device === read.device) && (read.protocol === undefined || route.protocol === read.protocol),
+    (route) =>
+      (read.destination === undefined || route.destination === read.destination) &&
+      (read.device === undefined || route.device === read.device) &&
+      (read.protocol === undefined || route.protocol === read.protocol),
   );
   for (const route of doomed) host.engine.records.remove(route.id);
   host.settle();

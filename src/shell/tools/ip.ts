@@ -1,7 +1,7 @@
 /** ip: addr, link, route, neigh, rule, netns of iproute2. */
 import { defineCommand, type Invocation, type Outcome } from '../command.ts';
 import { ipAddress } from './ip-address.ts';
-import { ipLink, type IpOptions } from './ip-link.ts';
+import { type IpOptions, ipLink } from './ip-link.ts';
 import { ipNeigh } from './ip-neigh.ts';
 import { ipRoute } from './ip-route.ts';
 import { cniNetnsName, podNetnsOf } from './net-view.ts';

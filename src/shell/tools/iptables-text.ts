@@ -76,10 +76,19 @@ export interface ListOptions {
 
 const PROTOCOL_NAMES: Readonly<Record<string, string>> = { '0': 'all', '1': 'icmp', '6': 'tcp', '17': 'udp', '132': 'sctp' };
 
-export function formatChain(host: ShellHost, chain: Chain, references: number, options: ListOptions, list: (rule: ParsedRule) => ReturnType<typeof import('../../net/netfilter/rule.ts').listRule>): string {
+export function formatChain(
+  host: ShellHost,
+  chain: Chain,
+  references: number,
+  options: ListOptions,
+  list: (rule: ParsedRule) => ReturnType<typeof import('../../net/netfilter/rule.ts').listRule>,
+): string {
   const counters = countersOf(host, chain);
   const amount = (value: number): string => (options.exact ? String(value).padStart(8) : short(value));
-  const policy = chain.policy === undefined ? `${references} references` : `policy ${chain.policy}${options.verbose ? ` ${String(short(counters.policy[0])).trim()} packets, ${short(counters.policy[1]).trim()} bytes` : ''}`;
+  const policy =
+    chain.policy === undefined
+      ? `${references} references`
+      : `policy ${chain.policy}${options.verbose ? ` ${String(short(counters.policy[0])).trim()} packets, ${short(counters.policy[1]).trim()} bytes` : ''}`;
   const number = options.lineNumbers ? 'num  ' : '';
   let text = `Chain ${chain.name} (${policy})\n`;
   text += options.verbose

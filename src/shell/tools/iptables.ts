@@ -42,7 +42,8 @@ class IptablesError extends Error {
     this.exitCode = exitCode;
   }
 }
-const usageError = (text: string): IptablesError => new IptablesError(`${VERSION}: ${text}\nTry \`iptables -h' or 'iptables --help' for more information.\n`, 2);
+const usageError = (text: string): IptablesError =>
+  new IptablesError(`${VERSION}: ${text}\nTry \`iptables -h' or 'iptables --help' for more information.\n`, 2);
 const refused = (text: string): IptablesError => new IptablesError(`iptables: ${text}\n`, 1);
 
 interface Request {
@@ -59,12 +60,47 @@ interface Request {
 }
 
 const ACTIONS: Readonly<Record<string, string>> = {
-  '-A': 'A', '--append': 'A', '-I': 'I', '--insert': 'I', '-D': 'D', '--delete': 'D', '-R': 'R', '--replace': 'R', '-C': 'C', '--check': 'C',
-  '-L': 'L', '--list': 'L', '-S': 'S', '--list-rules': 'S', '-F': 'F', '--flush': 'F', '-N': 'N', '--new-chain': 'N', '-X': 'X', '--delete-chain': 'X', '-P': 'P', '--policy': 'P', '-E': 'E', '--rename-chain': 'E', '-Z': 'Z', '--zero': 'Z',
+  '-A': 'A',
+  '--append': 'A',
+  '-I': 'I',
+  '--insert': 'I',
+  '-D': 'D',
+  '--delete': 'D',
+  '-R': 'R',
+  '--replace': 'R',
+  '-C': 'C',
+  '--check': 'C',
+  '-L': 'L',
+  '--list': 'L',
+  '-S': 'S',
+  '--list-rules': 'S',
+  '-F': 'F',
+  '--flush': 'F',
+  '-N': 'N',
+  '--new-chain': 'N',
+  '-X': 'X',
+  '--delete-chain': 'X',
+  '-P': 'P',
+  '--policy': 'P',
+  '-E': 'E',
+  '--rename-chain': 'E',
+  '-Z': 'Z',
+  '--zero': 'Z',
 };
 
 function read(argv: readonly string[]): Request {
-  const request: Request = { table: 'filter', action: '', chain: undefined, argument: undefined, number: undefined, numeric: false, verbose: false, exact: false, lineNumbers: false, rule: [] };
+  const request: Request = {
+    table: 'filter',
+    action: '',
+    chain: undefined,
+    argument: undefined,
+    number: undefined,
+    numeric: false,
+    verbose: false,
+    exact: false,
+    lineNumbers: false,
+    rule: [],
+  };
   const words = splitFlags(argv);
   for (let word = words.shift(); word !== undefined; word = words.shift()) {
     const next = (): string | undefined => (words[0] !== undefined && !words[0].startsWith('-') && words[0] !== '!' ? words.shift() : undefined);
@@ -72,7 +108,11 @@ function read(argv: readonly string[]): Request {
     if (word === '-t' || word === '--table') {
       const name = words.shift() ?? '';
       const table = TABLES.find((candidate) => candidate === name);
-      if (table === undefined) throw new IptablesError(`${VERSION}: can't initialize iptables table \`${name}': Table does not exist (do you need to insmod?)\nPerhaps iptables or your kernel needs to be upgraded.\n`, 3);
+      if (table === undefined)
+        throw new IptablesError(
+          `${VERSION}: can't initialize iptables table \`${name}': Table does not exist (do you need to insmod?)\nPerhaps iptables or your kernel needs to be upgraded.\n`,
+          3,
+        );
       request.table = table;
     } else if (action !== undefined && request.action === '') {
       request.action = action;
@@ -95,7 +135,11 @@ function read(argv: readonly string[]): Request {
 
 /** `-nvL` is three options; rule options such as `-p` stand alone. */
 function splitFlags(argv: readonly string[]): string[] {
-  return argv.flatMap((word) => (/^-[nvxLSFZVwXh]{2,}$/.test(word) ? [...word.slice(1)].sort((a, b) => ('nvxw'.includes(a) ? 0 : 1) - ('nvxw'.includes(b) ? 0 : 1)).map((letter) => `-${letter}`) : [word]));
+  return argv.flatMap((word) =>
+    /^-[nvxLSFZVwXh]{2,}$/.test(word)
+      ? [...word.slice(1)].sort((a, b) => ('nvxw'.includes(a) ? 0 : 1) - ('nvxw'.includes(b) ? 0 : 1)).map((letter) => `-${letter}`)
+      : [word],
+  );
 }
 
 export const iptables = defineCommand({
@@ -114,7 +158,9 @@ export const iptables = defineCommand({
   complete: (words, current, { host, place }) => {
     const table = TABLES.find((candidate) => words.includes(candidate)) ?? 'filter';
     const chains = chainsOf(host, place.netns, table).map((chain) => chain.name);
-    return [...(words.at(-1) === '-t' ? TABLES : current.startsWith('-') ? ['-t', '-L', '-n', '-v', '-S', '-A', '-D', '-I', '-F', '--line-numbers'] : chains)].filter((candidate) => candidate.startsWith(current));
+    return [
+      ...(words.at(-1) === '-t' ? TABLES : current.startsWith('-') ? ['-t', '-L', '-n', '-v', '-S', '-A', '-D', '-I', '-F', '--line-numbers'] : chains),
+    ].filter((candidate) => candidate.startsWith(current));
   },
 });
 
@@ -127,7 +173,9 @@ function runRequest(invocation: Invocation, request: Request): number {
       out(`${VERSION}\n`);
       return 0;
     case 'h':
-      out('Usage: iptables -[ACD] chain rule-specification [options]\n       iptables -I chain [rulenum] rule-specification [options]\n       iptables -D chain rulenum [options]\n       iptables -[LSF] [chain] [options]\n       iptables -[NX] chain\n       iptables -P chain target [options]\n');
+      out(
+        'Usage: iptables -[ACD] chain rule-specification [options]\n       iptables -I chain [rulenum] rule-specification [options]\n       iptables -D chain rulenum [options]\n       iptables -[LSF] [chain] [options]\n       iptables -[NX] chain\n       iptables -P chain target [options]\n',
+      );
       return 0;
     case 'L':
       return listChains(invocation, request);
@@ -154,7 +202,16 @@ function selectChains({ host, place }: Invocation, request: Request): readonly C
 }
 
 function emptyChain(netns: string, table: TableName, name: string, policy: 'ACCEPT' | undefined): Chain {
-  return { kind: 'chain', id: `${netns}/chain/${table}/${name}`, origin: { component: 'user', objects: [] }, netns, table, name, rules: [], ...(policy === undefined ? {} : { policy }) };
+  return {
+    kind: 'chain',
+    id: `${netns}/chain/${table}/${name}`,
+    origin: { component: 'user', objects: [] },
+    netns,
+    table,
+    name,
+    rules: [],
+    ...(policy === undefined ? {} : { policy }),
+  };
 }
 
 function listChains(invocation: Invocation, request: Request): number {
@@ -170,7 +227,9 @@ function listChains(invocation: Invocation, request: Request): number {
     if (index > 0) out('\n');
     if (!host.engine.records.has(chain.id)) {
       out(`Chain ${chain.name} (policy ACCEPT${request.verbose ? ' 0 packets, 0 bytes' : ''})\n`);
-      const columns = request.verbose ? ' pkts bytes target     prot opt in     out     source               destination         ' : 'target     prot opt source               destination         ';
+      const columns = request.verbose
+        ? ' pkts bytes target     prot opt in     out     source               destination         '
+        : 'target     prot opt source               destination         ';
       out(`${request.lineNumbers ? 'num  ' : ''}${columns}\n`);
       continue;
     }
@@ -223,7 +282,7 @@ function editChains(invocation: Invocation, request: Request): void {
   if (chain === undefined) throw refused('No chain/target/match by that name.');
   if (request.action === 'P') {
     if (chain.policy === undefined) throw refused('Bad built-in chain name.');
-    if (request.argument !== 'ACCEPT' && request.argument !== 'DROP') throw refused('Bad policy name. Run `dmesg\' for more information.');
+    if (request.argument !== 'ACCEPT' && request.argument !== 'DROP') throw refused("Bad policy name. Run `dmesg' for more information.");
     records.put({ ...chain, policy: request.argument });
     return;
   }
@@ -254,7 +313,9 @@ function deleteChains(invocation: Invocation, request: Request): void {
   const { host } = invocation;
   const all = selectChains(invocation, request).filter((chain) => chain.policy === undefined);
   if (request.chain !== undefined && all.length === 0) throw refused('Built-in chains cannot be deleted.');
-  const used = new Set(chainsOf(host, invocation.place.netns, request.table).flatMap((chain) => chain.rules.map((rule) => /(?:^|\s)-[jg]\s+(\S+)/.exec(rule.text)?.[1] ?? '')));
+  const used = new Set(
+    chainsOf(host, invocation.place.netns, request.table).flatMap((chain) => chain.rules.map((rule) => /(?:^|\s)-[jg]\s+(\S+)/.exec(rule.text)?.[1] ?? '')),
+  );
   for (const chain of all) {
     if (chain.rules.length > 0) throw refused('Directory not empty.');
     if (used.has(chain.name)) throw refused('Too many links.');

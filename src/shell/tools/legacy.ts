@@ -4,8 +4,8 @@ import { defineCommand, type Invocation } from '../command.ts';
 import { at, list, text } from '../json.ts';
 import { findNetns, podPlace } from '../machine/places.ts';
 import { formatTable } from '../table.ts';
-import { deviceFlags } from './ip-link.ts';
 import { inNetns } from './ip.ts';
+import { deviceFlags } from './ip-link.ts';
 import { devicesOf, routesOf } from './net-view.ts';
 
 export const sysctl = defineCommand({
@@ -72,7 +72,9 @@ export const route = defineCommand({
     for (const entry of routesOf(host, place.netns, 254)) {
       const [destination = '', length = '32'] = entry.destination.split('/');
       const flags = entry.type === 'unicast' ? `U${entry.gateway === undefined ? '' : 'G'}${length === '32' ? 'H' : ''}` : '!';
-      out(`${destination.padEnd(15)} ${(entry.gateway ?? '0.0.0.0').padEnd(15)} ${maskText(Number(length)).padEnd(15)} ${flags.padEnd(5)} ${String(entry.metric).padEnd(6)} 0        0 ${entry.device ?? '*'}\n`);
+      out(
+        `${destination.padEnd(15)} ${(entry.gateway ?? '0.0.0.0').padEnd(15)} ${maskText(Number(length)).padEnd(15)} ${flags.padEnd(5)} ${String(entry.metric).padEnd(6)} 0        0 ${entry.device ?? '*'}\n`,
+      );
     }
     return 0;
   },
@@ -91,15 +93,26 @@ export const ifconfig = defineCommand({
       return 1;
     }
     for (const device of devices) {
-      const flags = deviceFlags(invocation, device).replace(',LOWER_UP', device.type === 'loopback' ? ',RUNNING' : ',RUNNING').replace('NO-CARRIER,', '');
-      const bits = (device.up ? 1 : 0) | (flags.includes('BROADCAST') ? 2 : 0) | (flags.includes('LOOPBACK') ? 8 : 0) | (flags.includes('RUNNING') ? 64 : 0) | (flags.includes('MULTICAST') ? 4096 : 0);
+      const flags = deviceFlags(invocation, device)
+        .replace(',LOWER_UP', device.type === 'loopback' ? ',RUNNING' : ',RUNNING')
+        .replace('NO-CARRIER,', '');
+      const bits =
+        (device.up ? 1 : 0) |
+        (flags.includes('BROADCAST') ? 2 : 0) |
+        (flags.includes('LOOPBACK') ? 8 : 0) |
+        (flags.includes('RUNNING') ? 64 : 0) |
+        (flags.includes('MULTICAST') ? 4096 : 0);
       const [rxPackets, rxBytes, txPackets, txBytes, rxDropped, txDropped] = host.engine.deviceCounters(device.id);
       out(`${device.name}: flags=${bits}<${flags}>  mtu ${device.mtuBytes}\n`);
       for (const address of device.addresses.slice(0, 1)) {
-        out(`        inet ${address.ip}  netmask ${maskText(address.prefixLength)}${device.type === 'loopback' ? '' : `  broadcast ${address.broadcast ?? '0.0.0.0'}`}\n`);
+        out(
+          `        inet ${address.ip}  netmask ${maskText(address.prefixLength)}${device.type === 'loopback' ? '' : `  broadcast ${address.broadcast ?? '0.0.0.0'}`}\n`,
+        );
       }
       out(device.type === 'loopback' ? '        loop  txqueuelen 1000  (Local Loopback)\n' : `        ether ${device.mac}  txqueuelen 1000  (Ethernet)\n`);
-      out(`        RX packets ${rxPackets}  bytes ${rxBytes} (${rxBytes}.0 B)\n        RX errors 0  dropped ${rxDropped}  overruns 0  frame 0\n        TX packets ${txPackets}  bytes ${txBytes} (${txBytes}.0 B)\n        TX errors 0  dropped ${txDropped} overruns 0  carrier 0  collisions 0\n\n`);
+      out(
+        `        RX packets ${rxPackets}  bytes ${rxBytes} (${rxBytes}.0 B)\n        RX errors 0  dropped ${rxDropped}  overruns 0  frame 0\n        TX packets ${txPackets}  bytes ${txBytes} (${txBytes}.0 B)\n        TX errors 0  dropped ${txDropped} overruns 0  carrier 0  collisions 0\n\n`,
+      );
     }
     return 0;
   },
@@ -111,7 +124,8 @@ export const ps = defineCommand({
   group: 'shell',
   run: ({ host, place, out }) => {
     const names: string[] = [];
-    for (const record of host.engine.records.values()) if (record.kind === 'process' && record.netns === place.netns && record.app !== 'sleep') names.push(record.name);
+    for (const record of host.engine.records.values())
+      if (record.kind === 'process' && record.netns === place.netns && record.app !== 'sleep') names.push(record.name);
     out('    PID TTY          TIME CMD\n');
     for (const [index, name] of [...names, 'sh', 'ps'].entries()) out(`${String(index + 1).padStart(7)} ?        00:00:00 ${name}\n`);
     return 0;
@@ -148,14 +162,45 @@ export const crictl = defineCommand({
   run: (invocation) => {
     const { argv, host, place, out, err } = invocation;
     const action = argv[0] ?? '';
-    const pods = host.api.view.list('Pod').filter((pod) => text(at(pod, 'spec', 'nodeName')) === place.hostId && podPlace(host, pod, text(at(list(at(pod, 'spec', 'containers'))[0], 'name'))) !== undefined);
+    const pods = host.api.view
+      .list('Pod')
+      .filter(
+        (pod) =>
+          text(at(pod, 'spec', 'nodeName')) === place.hostId && podPlace(host, pod, text(at(list(at(pod, 'spec', 'containers'))[0], 'name'))) !== undefined,
+      );
     if (action === 'pods') {
-      out(formatTable([['POD ID', 'CREATED', 'STATE', 'NAME', 'NAMESPACE', 'ATTEMPT', 'RUNTIME'], ...pods.map((pod) => [shortId(pod.metadata.uid ?? ''), age(invocation, pod.metadata.creationTimestamp), 'Ready', pod.metadata.name, pod.metadata.namespace ?? '', '0', '(default)'])], 0, 3));
+      out(
+        formatTable(
+          [
+            ['POD ID', 'CREATED', 'STATE', 'NAME', 'NAMESPACE', 'ATTEMPT', 'RUNTIME'],
+            ...pods.map((pod) => [
+              shortId(pod.metadata.uid ?? ''),
+              age(invocation, pod.metadata.creationTimestamp),
+              'Ready',
+              pod.metadata.name,
+              pod.metadata.namespace ?? '',
+              '0',
+              '(default)',
+            ]),
+          ],
+          0,
+          3,
+        ),
+      );
       return 0;
     }
     if (action === 'ps') {
       const rows = pods.flatMap((pod) =>
-        list(at(pod, 'spec', 'containers')).map((container) => [shortId(`${pod.metadata.uid ?? ''}${text(at(container, 'name'))}`), text(at(container, 'image')), age(invocation, pod.metadata.creationTimestamp), 'Running', text(at(container, 'name')), '0', shortId(pod.metadata.uid ?? ''), pod.metadata.name]),
+        list(at(pod, 'spec', 'containers')).map((container) => [
+          shortId(`${pod.metadata.uid ?? ''}${text(at(container, 'name'))}`),
+          text(at(container, 'image')),
+          age(invocation, pod.metadata.creationTimestamp),
+          'Running',
+          text(at(container, 'name')),
+          '0',
+          shortId(pod.metadata.uid ?? ''),
+          pod.metadata.name,
+        ]),
       );
       out(formatTable([['CONTAINER', 'IMAGE', 'CREATED', 'STATE', 'NAME', 'ATTEMPT', 'POD ID', 'POD'], ...rows], 0, 3));
       return 0;

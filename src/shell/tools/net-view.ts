@@ -29,7 +29,12 @@ export function routesOf(host: ShellHost, netns: string, table: number): Route[]
   const routes: Route[] = [];
   for (const record of host.engine.records.values()) if (record.kind === 'route' && record.netns === netns && record.table === table) routes.push(record);
   const prefix = (route: Route): number => Number(route.destination.split('/')[1] ?? 32);
-  return routes.sort((a, b) => addressNumber(a.destination) - addressNumber(b.destination) || (prefix(a) === 0 ? -1 : prefix(b) === 0 ? 1 : prefix(b) - prefix(a)) || a.metric - b.metric);
+  return routes.sort(
+    (a, b) =>
+      addressNumber(a.destination) - addressNumber(b.destination) ||
+      (prefix(a) === 0 ? -1 : prefix(b) === 0 ? 1 : prefix(b) - prefix(a)) ||
+      a.metric - b.metric,
+  );
 }
 
 /** A line of `ip route`, with iproute2's space at the end. */

@@ -35,10 +35,16 @@ export function programCommand(name: string, program: Program): Command {
   });
 }
 
-function targetsFor(name: string, current: string, host: { readonly api: { readonly view: { list(kind: string): readonly { readonly metadata: { readonly name: string } }[] } } }): string[] {
+function targetsFor(
+  name: string,
+  current: string,
+  host: { readonly api: { readonly view: { list(kind: string): readonly { readonly metadata: { readonly name: string } }[] } } },
+): string[] {
   if (name === 'sleep' || name === 'tcpdump') return [];
   const services = host.api.view.list('Service').map((service) => service.metadata.name);
-  return [...services, ...services.map((service) => `http://${service}`)].filter((candidate) => candidate.startsWith(current) && (current.startsWith('http') || !candidate.includes('/')));
+  return [...services, ...services.map((service) => `http://${service}`)].filter(
+    (candidate) => candidate.startsWith(current) && (current.startsWith('http') || !candidate.includes('/')),
+  );
 }
 
 export function withPrograms(commands: ReadonlyMap<string, Command>, programs: ReadonlyMap<string, Program>): ReadonlyMap<string, Command> {

@@ -9,7 +9,9 @@ import { parseScript } from '../syntax/parser.ts';
 
 /** `sh -c TEXT`, `sh FILE`, or an interactive shell. */
 export function runShell(invocation: Invocation, program: string, argv: readonly string[], place: Place): Outcome {
-  const words = argv.filter((word, index) => !(word === '-i' || word === '-l' || word === '-e' || word === '--login' || word === '-x') || argv.slice(0, index).includes('-c'));
+  const words = argv.filter(
+    (word, index) => !(word === '-i' || word === '-l' || word === '-e' || word === '--login' || word === '-x') || argv.slice(0, index).includes('-c'),
+  );
   const flavour = shellFlavour(place, program);
   if (words[0] === '-c' || words[0] === '-ec' || words[0] === '-lc' || words[0] === '-xc') {
     const text = words[1];
@@ -37,11 +39,22 @@ function runText(invocation: Invocation, text: string, place: Place, positional:
     invocation.err(formatSyntaxProblem(parsed.problem, shellFlavour(place, program), parsed.line));
     return 2;
   }
-  return { kind: 'script', script: parsed.script, positional: [program, ...positional.slice(1)], subshell: true, ...(place === invocation.place ? {} : { place }) };
+  return {
+    kind: 'script',
+    script: parsed.script,
+    positional: [program, ...positional.slice(1)],
+    subshell: true,
+    ...(place === invocation.place ? {} : { place }),
+  };
 }
 
 function defineShell(name: string): Command {
-  return defineCommand({ name, summary: 'a shell (-c TEXT, FILE, or interactive)', group: 'shell', run: (invocation) => runShell(invocation, name, invocation.argv, invocation.place) });
+  return defineCommand({
+    name,
+    summary: 'a shell (-c TEXT, FILE, or interactive)',
+    group: 'shell',
+    run: (invocation) => runShell(invocation, name, invocation.argv, invocation.place),
+  });
 }
 export const shellPrograms: readonly Command[] = ['sh', 'bash', 'ash', 'dash', 'zsh'].map(defineShell);
 
@@ -96,7 +109,8 @@ export const ssh = defineCommand({
 
 function findHostByAddress(invocation: Invocation, ip: string): Place | undefined {
   for (const record of invocation.host.engine.records.values()) {
-    if (record.kind === 'device' && record.addresses.some((address) => address.ip === ip) && record.netns.endsWith('/netns/root')) return invocation.shell.hostPlace(record.netns.slice(0, -'/netns/root'.length));
+    if (record.kind === 'device' && record.addresses.some((address) => address.ip === ip) && record.netns.endsWith('/netns/root'))
+      return invocation.shell.hostPlace(record.netns.slice(0, -'/netns/root'.length));
   }
   return undefined;
 }
@@ -155,12 +169,16 @@ export const help = defineCommand({
   run: ({ shell, place, out }) => {
     out(`Commands on ${place.hostname}. All of it is simulated: packets cross the world on the canvas, nothing leaves this page.\n`);
     for (const group of ['kubernetes', 'network', 'text', 'shell'] as const) {
-      const commands = [...shell.commands.values()].filter((command) => command.group === group && !command.name.startsWith('busybox-') && shell.hasProgram(place, command.name));
+      const commands = [...shell.commands.values()].filter(
+        (command) => command.group === group && !command.name.startsWith('busybox-') && shell.hasProgram(place, command.name),
+      );
       if (commands.length === 0) continue;
       out(`\n${groupTitles[group]}\n`);
       for (const command of commands.sort((a, b) => (a.name < b.name ? -1 : 1))) out(`  ${command.name.padEnd(14)} ${command.summary}\n`);
     }
-    out('\nAlso: pipes, && || ; &, > >> 2>&1 <<EOF, $(…), $VAR, for, while, if, Ctrl-C, Tab. Not modelled: IPv6, files beyond those that matter for the network.\n');
+    out(
+      '\nAlso: pipes, && || ; &, > >> 2>&1 <<EOF, $(…), $VAR, for, while, if, Ctrl-C, Tab. Not modelled: IPv6, files beyond those that matter for the network.\n',
+    );
     return 0;
   },
 });

@@ -29,7 +29,18 @@ function select({ host, place }: Invocation, options: SelectOptions): SocketView
 
 /** ss names states in its own way. */
 const SS_STATES: Readonly<Record<string, string>> = {
-  LISTEN: 'LISTEN', ESTABLISHED: 'ESTAB', SYN_SENT: 'SYN-SENT', SYN_RECV: 'SYN-RECV', FIN_WAIT1: 'FIN-WAIT-1', FIN_WAIT2: 'FIN-WAIT-2', TIME_WAIT: 'TIME-WAIT', CLOSE_WAIT: 'CLOSE-WAIT', LAST_ACK: 'LAST-ACK', CLOSING: 'CLOSING', CLOSED: 'UNCONN', UNCONN: 'UNCONN',
+  LISTEN: 'LISTEN',
+  ESTABLISHED: 'ESTAB',
+  SYN_SENT: 'SYN-SENT',
+  SYN_RECV: 'SYN-RECV',
+  FIN_WAIT1: 'FIN-WAIT-1',
+  FIN_WAIT2: 'FIN-WAIT-2',
+  TIME_WAIT: 'TIME-WAIT',
+  CLOSE_WAIT: 'CLOSE-WAIT',
+  LAST_ACK: 'LAST-ACK',
+  CLOSING: 'CLOSING',
+  CLOSED: 'UNCONN',
+  UNCONN: 'UNCONN',
 };
 
 /** The program's name: the last part of its process id. */
@@ -50,7 +61,9 @@ export const ss = defineCommand({
   run: (invocation) => {
     const flags = new Set<string>();
     for (const word of invocation.argv) {
-      const long = { '--tcp': 't', '--udp': 'u', '--listening': 'l', '--numeric': 'n', '--all': 'a', '--processes': 'p', '--no-header': 'H', '--ipv4': '4' }[word];
+      const long = { '--tcp': 't', '--udp': 'u', '--listening': 'l', '--numeric': 'n', '--all': 'a', '--processes': 'p', '--no-header': 'H', '--ipv4': '4' }[
+        word
+      ];
       if (long !== undefined) flags.add(long);
       else if (/^-[tulnapHe46oix]+$/.test(word)) for (const letter of word.slice(1)) flags.add(letter);
       else if (word.startsWith('-')) {
@@ -65,7 +78,12 @@ export const ss = defineCommand({
     const numeric = flags.has('n');
     const both = flags.has('t') === flags.has('u');
     const rows = sockets.map((socket) => {
-      const state = socket.protocol === 'udp' ? (socket.remotePort === 0 ? 'UNCONN' : 'ESTAB') : (SS_STATES[socket.state.replaceAll('-', '_').toUpperCase()] ?? socket.state);
+      const state =
+        socket.protocol === 'udp'
+          ? socket.remotePort === 0
+            ? 'UNCONN'
+            : 'ESTAB'
+          : (SS_STATES[socket.state.replaceAll('-', '_').toUpperCase()] ?? socket.state);
       const local = endpoint(socket.localIp, socket.localPort, numeric);
       const remote = endpoint(socket.remoteIp, socket.remotePort, numeric);
       return {
@@ -105,15 +123,24 @@ export const netstat = defineCommand({
   summary: 'sockets (-t -u -l -n -a -p), routes (-r)',
   group: 'network',
   run: (invocation) => {
-    const flags = new Set(invocation.argv.filter((word) => word.startsWith('-')).join('').replaceAll('-', ''));
+    const flags = new Set(
+      invocation.argv
+        .filter((word) => word.startsWith('-'))
+        .join('')
+        .replaceAll('-', ''),
+    );
     if (flags.has('r')) return { kind: 'call', argv: ['route', '-n'] };
     const sockets = select(invocation, { tcp: flags.has('t'), udp: flags.has('u'), listening: flags.has('l'), all: flags.has('a') });
     const title = flags.has('l') ? '(only servers)' : flags.has('a') ? '(servers and established)' : '(w/o servers)';
-    invocation.out(`Active Internet connections ${title}\nProto Recv-Q Send-Q Local Address           Foreign Address         State       ${flags.has('p') ? 'PID/Program name    ' : ''}\n`);
+    invocation.out(
+      `Active Internet connections ${title}\nProto Recv-Q Send-Q Local Address           Foreign Address         State       ${flags.has('p') ? 'PID/Program name    ' : ''}\n`,
+    );
     for (const socket of sockets) {
       const state = socket.protocol === 'udp' ? '' : socket.state.replaceAll('-', '_').toUpperCase();
       const program = flags.has('p') ? `${pidOf(socket)}/${programOf(socket)}`.padEnd(20) : '';
-      invocation.out(`${socket.protocol.padEnd(5)} ${'0'.padStart(6)} ${'0'.padStart(6)} ${endpoint(socket.localIp, socket.localPort, true).padEnd(23)} ${endpoint(socket.remoteIp, socket.remotePort, true).padEnd(23)} ${state.padEnd(11)} ${program}\n`);
+      invocation.out(
+        `${socket.protocol.padEnd(5)} ${'0'.padStart(6)} ${'0'.padStart(6)} ${endpoint(socket.localIp, socket.localPort, true).padEnd(23)} ${endpoint(socket.remoteIp, socket.remotePort, true).padEnd(23)} ${state.padEnd(11)} ${program}\n`,
+      );
     }
     return 0;
   },

@@ -1,19 +1,34 @@
 /** hostname, uname, id, date, env, ls and other small tools that look at the machine they run on. */
 import { defineCommand, type Invocation } from '../command.ts';
 import { getProfile } from '../images.ts';
+import { at, text } from '../json.ts';
 import { resolvePath } from '../paths.ts';
 
-/** The kernel that `uname` and `kubectl describe node` agree on. */
-export const KERNEL_RELEASE = '6.8.0-88-generic';
+/** What `uname` says on a machine that is no Node. */
+const KERNEL_RELEASE = '6.8.0-88-generic';
 
 const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** Virtual time in parts, UTC. */
-export function clockParts(epochMs: number): { readonly weekday: string; readonly month: string; readonly day: number; readonly year: number; readonly time: string; readonly iso: string } {
+export function clockParts(epochMs: number): {
+  readonly weekday: string;
+  readonly month: string;
+  readonly day: number;
+  readonly year: number;
+  readonly time: string;
+  readonly iso: string;
+} {
   const date = new Date(epochMs);
   const iso = date.toISOString();
-  return { weekday: weekdays[date.getUTCDay()] ?? '', month: months[date.getUTCMonth()] ?? '', day: date.getUTCDate(), year: date.getUTCFullYear(), time: iso.slice(11, 19), iso };
+  return {
+    weekday: weekdays[date.getUTCDay()] ?? '',
+    month: months[date.getUTCMonth()] ?? '',
+    day: date.getUTCDate(),
+    year: date.getUTCFullYear(),
+    time: iso.slice(11, 19),
+    iso,
+  };
 }
 
 export function nowMs(invocation: Pick<Invocation, 'host'>): number {
@@ -39,8 +54,23 @@ export const date = defineCommand({
       return 0;
     }
     const values: Readonly<Record<string, string>> = {
-      Y: String(year), m: iso.slice(5, 7), d: iso.slice(8, 10), H: iso.slice(11, 13), M: iso.slice(14, 16), S: iso.slice(17, 19), T: time, F: iso.slice(0, 10),
-      s: String(Math.floor(ms / 1000)), N: String(Math.floor(invocation.host.nowNs % 1e9)).padStart(9, '0'), a: weekday, b: month, Z: 'UTC', z: '+0000', e: String(day).padStart(2), '%': '%', n: '\n',
+      Y: String(year),
+      m: iso.slice(5, 7),
+      d: iso.slice(8, 10),
+      H: iso.slice(11, 13),
+      M: iso.slice(14, 16),
+      S: iso.slice(17, 19),
+      T: time,
+      F: iso.slice(0, 10),
+      s: String(Math.floor(ms / 1000)),
+      N: String(Math.floor(invocation.host.nowNs % 1e9)).padStart(9, '0'),
+      a: weekday,
+      b: month,
+      Z: 'UTC',
+      z: '+0000',
+      e: String(day).padStart(2),
+      '%': '%',
+      n: '\n',
     };
     invocation.out(`${format.slice(1).replace(/%([A-Za-z%])/g, (whole, letter: string) => values[letter] ?? whole)}\n`);
     return 0;
@@ -60,7 +90,8 @@ export const hostname = defineCommand({
     if (option === '-i' || option === '-I') {
       const addresses: string[] = [];
       for (const record of host.engine.records.values()) {
-        if (record.kind === 'device' && record.netns === place.netns && record.type !== 'loopback') addresses.push(...record.addresses.map((address) => address.ip));
+        if (record.kind === 'device' && record.netns === place.netns && record.type !== 'loopback')
+          addresses.push(...record.addresses.map((address) => address.ip));
       }
       out(option === '-i' ? `${addresses[0] ?? '127.0.1.1'}\n` : `${addresses.join(' ')} \n`);
       return 0;
@@ -74,8 +105,16 @@ export const uname = defineCommand({
   name: 'uname',
   summary: 'kernel and machine (-a -r -s -n -m)',
   group: 'shell',
-  run: ({ argv, place, out }) => {
-    const parts: Readonly<Record<string, string>> = { s: 'Linux', n: place.hostname, r: KERNEL_RELEASE, v: '#89-Ubuntu SMP PREEMPT_DYNAMIC Sat Oct 11 01:02:46 UTC 2025', m: 'x86_64', o: 'GNU/Linux' };
+  run: ({ argv, place, host, out }) => {
+    const release = text(at(host.api.view.find(`Node/${place.hostId}`), 'status', 'nodeInfo', 'kernelVersion'));
+    const parts: Readonly<Record<string, string>> = {
+      s: 'Linux',
+      n: place.hostname,
+      r: release === '' ? KERNEL_RELEASE : release,
+      v: '#89-Ubuntu SMP PREEMPT_DYNAMIC Sat Oct 11 01:02:46 UTC 2025',
+      m: 'x86_64',
+      o: 'GNU/Linux',
+    };
     const flags = argv.join('').replaceAll('-', '') || 's';
     const wanted = flags.includes('a') ? 'snrvmmmo' : [...'snrvmpio'].filter((letter) => flags.includes(letter)).join('');
     out(`${[...wanted].map((letter) => parts[letter] ?? 'x86_64').join(' ')}\n`);
@@ -170,7 +209,9 @@ export const ls = defineCommand({
       const path = resolvePath(cwd, operand);
       const isFile = shell.readFile(place, path) !== undefined;
       const under = path === '/' ? '/' : `${path}/`;
-      const names = isFile ? [operand] : [...new Set(all.filter((other) => other.startsWith(under)).map((other) => other.slice(under.length).split('/')[0] ?? ''))].sort();
+      const names = isFile
+        ? [operand]
+        : [...new Set(all.filter((other) => other.startsWith(under)).map((other) => other.slice(under.length).split('/')[0] ?? ''))].sort();
       const known = isFile || names.length > 0 || path === '/' || path === '/tmp' || path === getProfile(place.profile).home;
       if (!known) {
         err(getProfile(place.profile).busybox ? `ls: ${operand}: No such file or directory\n` : `ls: cannot access '${operand}': No such file or directory\n`);
@@ -184,7 +225,9 @@ export const ls = defineCommand({
         if (!isFile) out(`total ${visible.length * 4}\n`);
         for (const name of visible) {
           const text = shell.readFile(place, isFile ? path : resolvePath(path, name));
-          out(`${text === undefined ? 'drwxr-xr-x 2' : '-rw-r--r-- 1'} root root ${String(text?.length ?? 4096).padStart(6)} ${month} ${String(day).padStart(2)} ${time.slice(0, 5)} ${name}\n`);
+          out(
+            `${text === undefined ? 'drwxr-xr-x 2' : '-rw-r--r-- 1'} root root ${String(text?.length ?? 4096).padStart(6)} ${month} ${String(day).padStart(2)} ${time.slice(0, 5)} ${name}\n`,
+          );
         }
       } else if (visible.length > 0) out(invocation.outTty && !flags.includes('1') ? `${visible.join('  ')}\n` : visible.map((name) => `${name}\n`).join(''));
     }
@@ -245,7 +288,11 @@ function defineCopy(name: 'cp' | 'mv') {
       const operands = argv.filter((word) => !word.startsWith('-'));
       const [from, to] = operands;
       if (from === undefined || to === undefined) {
-        err(from === undefined ? `${name}: missing file operand\nTry '${name} --help' for more information.\n` : `${name}: missing destination file operand after '${from}'\nTry '${name} --help' for more information.\n`);
+        err(
+          from === undefined
+            ? `${name}: missing file operand\nTry '${name} --help' for more information.\n`
+            : `${name}: missing destination file operand after '${from}'\nTry '${name} --help' for more information.\n`,
+        );
         return 1;
       }
       const source = resolvePath(cwd, from);

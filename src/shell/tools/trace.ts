@@ -1,6 +1,7 @@
 /** trace COMMAND: runs a command and tells every hop of every packet it caused. */
-import { defineCommand, type Hook } from '../command.ts';
+
 import type { HopView, Phrase } from '../../world/views.ts';
+import { defineCommand, type Hook } from '../command.ts';
 import { formatTable } from '../table.ts';
 
 interface TraceData {
@@ -23,7 +24,11 @@ export const trace = defineCommand({
       const value = option === '-o' ? words.shift() : option.startsWith('-o') ? option.slice(2).replace(/^=/, '') : undefined;
       if (value === 'json') json = true;
       else if (value !== 'table') {
-        err(value === undefined ? `trace: unknown option ${option}\nUsage: trace [-o json] COMMAND [ARGUMENT]...\n` : `trace: unknown output format "${value}" (table or json)\n`);
+        err(
+          value === undefined
+            ? `trace: unknown option ${option}\nUsage: trace [-o json] COMMAND [ARGUMENT]...\n`
+            : `trace: unknown output format "${value}" (table or json)\n`,
+        );
         return 2;
       }
     }

@@ -84,7 +84,7 @@ export function layoutKernel(draft: Draft, input: RoomInput, m: Metrics, frame: 
           ? `Routing tables of ${host.name}`
           : `netfilter hook ${pill.hook} on ${host.name}`;
     addItem(draft, { kind: 'pill', id: itemId, rect, parent: id, target: chain, spoken, title: pill.title, short: pill.short, dot: m.strip });
-    const rest = m.strip ? {} : { rest: aside(frame, (pill.row === 1 ? -1 : 1) * (pillH / 2 + 13)) };
+    const rest = { rest: aside(frame, m.strip ? -20 : (pill.row === 1 ? -1 : 1) * (pillH / 2 + 13)) };
     addPlace(draft, { id: placeId, point, item: itemId, ...rest, side: pill.row === 1 ? 'hook' : 'local', up: { to: id, from: point, via: [], at: point } });
   }
   if (m.strip) return;

@@ -2,7 +2,7 @@
 import type { DeviceView, HostView, NetnsView } from '../../world/views.ts';
 import { addItem, addPlace, type Draft, type Frame, pointAt, rectAt } from './draft.ts';
 import { columnX, type Metrics, tileWidth } from './metrics.ts';
-import { hubId, type Levels, type RoomInput, rowsNeeded, spokenDevice } from './room-plan.ts';
+import { aside, hubId, type Levels, type RoomInput, rowsNeeded, spokenDevice } from './room-plan.ts';
 import type { PodItem, Point } from './scene.ts';
 
 const spokenPod = (view: NetnsView, host: HostView): string =>
@@ -106,6 +106,7 @@ export function layoutPods(draft: Draft, input: RoomInput, m: Metrics, frame: Fr
         id: eth.id,
         point: chip,
         item: eth.id,
+        rest: aside(frame, m.strip ? 15 : 20),
         ...(peer === undefined ? {} : { up: { to: peer.id, from: chip, via: points.slice(1, -1), at: end } }),
       });
       if (peer !== undefined) {

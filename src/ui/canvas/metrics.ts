@@ -84,7 +84,7 @@ export const compactMetrics: Metrics = {
   underlayH: 26,
   serviceH: 36,
   serviceGap: 18,
-  outsideW: 136,
+  outsideW: 148,
   outsideH: 26,
   tileColumns: 6,
   tileH: 22,

@@ -73,8 +73,14 @@ export function Status() {
           {word}
         </span>
         {ordered.length > 0 ? (
-          <button type="button" className={styles.toggleProblems} aria-expanded={shown} onClick={() => setOpen(!shown)}>
-            {warnings.length > 0 ? countOf(warnings.length, 'warning') : errors.length > 0 ? 'problems' : countOf(ordered.length, 'note')} {shown ? '▾' : '▴'}
+          <button
+            type="button"
+            className={styles.toggleProblems}
+            aria-expanded={shown}
+            aria-label={`Problems: ${ordered.length}`}
+            onClick={() => setOpen(!shown)}
+          >
+            {warnings.length > 0 ? countOf(warnings.length, 'warning') : errors.length > 0 ? '' : countOf(ordered.length, 'note')} {shown ? '▾' : '▴'}
           </button>
         ) : null}
       </div>

@@ -149,7 +149,7 @@ export class Bar {
     hops.forEach((hop, index) => {
       const x = Math.round((this.#playback.timeOf(index) / Math.max(1, this.#playback.durationMs)) * TRACK);
       // Only what changes a packet or ends it: a tick for each hop would be a wall.
-      if (hop.background || !told.has(hop.event.step.kind) || x - (last.get(hop.family) ?? -99) < 5) return;
+      if (hop.background || !told.has(hop.event.step.kind) || x - (last.get(hop.family) ?? -99) < 8) return;
       last.set(hop.family, x);
       paths.set(hop.family, `${paths.get(hop.family) ?? ''}M${x} ${hop.family === 'drop' ? 0 : 2}v${hop.family === 'drop' ? 14 : 10}`);
     });

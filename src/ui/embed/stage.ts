@@ -3,11 +3,12 @@ import type { Topology } from '../../world/views.ts';
 import { chooseScene, fitView, type Margins, type Shape } from '../canvas/choose-layout.ts';
 import type { Lens, PlaybackSource } from '../canvas/contract.ts';
 import { fitTexts } from '../canvas/fit-texts.ts';
+import { linkedItems } from '../canvas/hit-test.ts';
 import { lensOpacity } from '../canvas/lens.ts';
 import { lodAt } from '../canvas/lod.ts';
 import { Overlay } from '../canvas/overlay.ts';
 import { paintAll } from '../canvas/paint.ts';
-import type { Scene } from '../canvas/scene.ts';
+import { type Item, type Scene, unite } from '../canvas/scene.ts';
 import { cssInks, toElement } from '../canvas/shape.ts';
 import { assignSlots } from '../canvas/slots.ts';
 import { readPalette, watchPalette } from '../theme/theme.ts';
@@ -29,6 +30,16 @@ export interface StageOptions {
   readonly lens: Lens;
   readonly focus: string;
   readonly positions: Readonly<Record<string, readonly [number, number]>>;
+}
+
+function roomOf(scene: Scene, item: Item): Item {
+  let at = item;
+  while (at.parent !== undefined) {
+    const parent = scene.itemById.get(at.parent);
+    if (parent === undefined) break;
+    at = parent;
+  }
+  return at;
 }
 
 export class Stage {
@@ -117,10 +128,10 @@ export class Stage {
     this.#view = fitView(scene.bounds, size, margins);
     const focus = findFocus(scene, this.#options.focus);
     if (focus !== undefined) {
-      let room = focus;
-      while (room.parent !== undefined) room = scene.itemById.get(room.parent) ?? room;
-      const around = { x: room.rect.x - 20, y: room.rect.y - 20, w: room.rect.w + 40, h: room.rect.h + 40 };
-      this.#view = fitView(around, size, margins);
+      // A box is seen in its room, a Service together with the rooms of its endpoints.
+      const rooms = [focus, ...(focus.kind === 'service' ? linkedItems(scene, focus.id) : [])].map((item) => roomOf(scene, item));
+      const { x, y, w, h } = unite(rooms.map((room) => room.rect));
+      this.#view = fitView({ x: x - 16, y: y - 16, w: w + 32, h: h + 32 }, size, margins);
       this.#overlay.setMarks({ selected: focus.id, focused: undefined, hovered: undefined });
     }
     this.#apply();

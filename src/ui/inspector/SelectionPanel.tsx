@@ -1,7 +1,8 @@
 /** The selected box or object: its tables at the playhead's moment, or its live YAML, conditions and events. */
-import { useMemo } from 'react';
+import { useMemo, useState } from 'react';
 import type { LinkTarget, ObjectInspection } from '../../world/views.ts';
 import { StaticText } from '../editor/StaticText.tsx';
+import { Segmented } from '../shell/Segmented.tsx';
 import { withKeys } from '../shell/with-keys.ts';
 import { useCurrentHop, usePlayground, useSession } from '../state/context.ts';
 import styles from './Inspector.module.css';
@@ -66,27 +67,59 @@ function NetnsOf({ id, atSeq }: { readonly id: string; readonly atSeq: number | 
   return state?.inspection?.kind === 'netns' ? <NetnsTables inspection={state.inspection} target={undefined} /> : null;
 }
 
+function When({ past, onChange }: { readonly past: boolean; readonly onChange: (past: boolean) => void }) {
+  return (
+    <div className={styles.when}>
+      <Segmented
+        label="Moment"
+        value={past ? 'playhead' : 'now'}
+        options={[
+          ['playhead', 'At the playhead'],
+          ['now', 'Now'],
+        ]}
+        onChange={(value) => onChange(value === 'playhead')}
+      />
+    </div>
+  );
+}
+
 export function SelectionPanel() {
   const target = useSession((session) => session.selection);
   const { hops, index } = useCurrentHop();
-  // At the end of the last run this is the present.
   const run = useSession((session) => session.run);
   const runs = useSession((session) => session.runs);
+  // Tables are looked at to follow a packet; objects to see what an edit has made of them.
+  const [chosen, setChosen] = useState<boolean | undefined>(undefined);
+  // At the end of the last run the playhead is the present.
   const inPast = index >= 0 && (index < hops.length - 1 || run !== runs[runs.length - 1]);
-  const atSeq = inPast ? hops[index]?.event.seq : undefined;
+  const past = inPast && (chosen ?? target?.kind !== 'object');
+  const atSeq = past ? hops[index]?.event.seq : undefined;
   const state = useInspection(target, atSeq);
   if (target === undefined) return <p className={styles.empty}>Click a box on the canvas, or an address in the terminal.</p>;
+  const when = inPast ? <When past={past} onChange={setChosen} /> : null;
   if (state === undefined) return <p className={styles.empty}>Looking …</p>;
   const { inspection } = state;
-  if (inspection === null) return <p className={styles.empty}>It does not exist {inPast ? 'at this moment of the log' : 'any more'}.</p>;
-  if (inspection.kind === 'object') return <ObjectPanel inspection={inspection} atSeq={atSeq} />;
+  if (inspection === null) {
+    return (
+      <>
+        {when}
+        <p className={styles.empty}>It does not exist {past ? 'at this moment of the log' : 'any more'}.</p>
+      </>
+    );
+  }
+  if (inspection.kind === 'object') {
+    return (
+      <>
+        {when}
+        <ObjectPanel inspection={inspection} atSeq={atSeq} />
+      </>
+    );
+  }
   const { netns } = inspection;
   return (
     <>
-      <p className={styles.over}>
-        {netns.type === 'pod' ? 'POD NETNS' : 'HOST NETNS'}
-        {inPast ? ' · as it was at the playhead' : ''}
-      </p>
+      {when}
+      <p className={styles.over}>{netns.type === 'pod' ? 'POD NETNS' : 'HOST NETNS'}</p>
       <h2 className={styles.title}>{target.kind === 'device' ? `${netns.title} · ${target.id.split('/').at(-1)}` : netns.title}</h2>
       <p className={styles.where}>
         {netns.ip}

@@ -17,11 +17,11 @@ export interface MenuProps {
   readonly className?: string | undefined;
   /** The list's edge that lines up with the button's. */
   readonly align?: 'start' | 'end';
-  /** Above the button (at the foot of the window). */
-  readonly up?: boolean;
 }
 
-export function Menu({ label, items, children, className, align = 'start', up = false }: MenuProps) {
+const GAP_PX = 4;
+
+export function Menu({ label, items, children, className, align = 'start' }: MenuProps) {
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
@@ -29,14 +29,23 @@ export function Menu({ label, items, children, className, align = 'start', up = 
   const id = useId();
 
   useEffect(() => {
-    if (!open) return;
-    list.current?.querySelector<HTMLButtonElement>('button:not(:disabled)')?.focus();
+    const element = list.current;
+    const place = button.current?.getBoundingClientRect();
+    if (!open || element === null || place === undefined) return;
+    // In the top layer nothing clips it; there, it must be told where its button is.
+    element.showPopover();
+    const { width, height } = element.getBoundingClientRect();
+    const left = align === 'end' ? place.right - width : place.left;
+    const top = place.bottom + GAP_PX + height > window.innerHeight ? place.top - GAP_PX - height : place.bottom + GAP_PX;
+    element.style.left = `${Math.max(GAP_PX, Math.min(left, window.innerWidth - width - GAP_PX))}px`;
+    element.style.top = `${Math.max(GAP_PX, top)}px`;
+    element.querySelector<HTMLButtonElement>('button:not(:disabled)')?.focus();
     const outside = (event: PointerEvent) => {
       if (event.target instanceof Node && !(root.current?.contains(event.target) ?? false)) setOpen(false);
     };
     document.addEventListener('pointerdown', outside);
     return () => document.removeEventListener('pointerdown', outside);
-  }, [open]);
+  }, [open, align]);
 
   useEvent(root, 'keydown', (event) => {
     if (!open) return;
@@ -71,7 +80,7 @@ export function Menu({ label, items, children, className, align = 'start', up = 
         {children}
       </button>
       {open ? (
-        <div id={id} role="menu" aria-label={label} ref={list} className={[styles.list, align === 'end' ? styles.end : '', up ? styles.up : ''].join(' ')}>
+        <div id={id} role="menu" aria-label={label} ref={list} popover="manual" className={styles.list}>
           {items.map((item) => (
             <button
               key={`${item.label} ${item.detail ?? ''}`}

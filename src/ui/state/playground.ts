@@ -32,6 +32,8 @@ const MAX_RUNS = 50;
 /** Between two additions to the packets of a program that does not end. */
 const LIVE_DELAY_MS = 500;
 const MAX_LIVE_EVENTS = 5_000;
+/** A longer span surely has more than ARP in it. */
+const MAX_BACKGROUND_EVENTS = 200;
 /** After the last update, before the worker is asked for the document (for autosave). */
 const DOCUMENT_DELAY_MS = 200;
 
@@ -225,6 +227,13 @@ export class Playground {
     if (this.#liveRun !== undefined && update.headSeq > this.#liveRun.toSeq) this.#liveTimer ??= setTimeout(() => this.#extendLiveRun(), LIVE_DELAY_MS);
   }
 
+  /** False for a command during which only neighbours were asked for again (ARP): nobody wants to watch that in place of a curl. */
+  async #tellsStory(run: Run): Promise<boolean> {
+    if (run.toSeq - run.fromSeq > MAX_BACKGROUND_EVENTS) return true;
+    const hops = await this.client.call('hops', run.fromSeq, run.toSeq).catch(() => []);
+    return hops.some((hop) => !hop.background);
+  }
+
   /** While ping or tcpdump runs its packets are added to what can be played; the last ones only, when there are many. */
   #extendLiveRun(): void {
     this.#liveTimer = undefined;
@@ -265,6 +274,7 @@ export class Playground {
     const run: Run = { label: line.trim(), session, fromSeq: firstSeq, toSeq: lastSeq };
     if (endless) this.#liveRun = run;
     if (session === HIDDEN_SESSION || (lastSeq <= firstSeq && !endless)) return exitCode;
+    if (!endless && !(await this.#tellsStory(run))) return exitCode;
     this.session.setState((state) => ({ runs: [...state.runs, run].slice(-MAX_RUNS) }));
     if (lastSeq > firstSeq) await this.showRun(run, { play: true });
     return exitCode;
@@ -277,8 +287,10 @@ export class Playground {
     const runs = commands
       .map((entry, index): Run => ({ label: entry.text.trim(), session: entry.session, fromSeq: entry.seq, toSeq: commands[index + 1]?.seq ?? headSeq }))
       .filter((run) => run.toSeq > run.fromSeq);
-    this.session.setState({ runs: runs.slice(-MAX_RUNS) });
-    const run = (seq === undefined ? undefined : runs.find((one) => seq >= one.fromSeq && seq < one.toSeq)) ?? runs.at(-1);
+    const shown: Run[] = [];
+    for (const one of runs.slice(-MAX_RUNS)) if (await this.#tellsStory(one)) shown.push(one);
+    this.session.setState({ runs: shown });
+    const run = (seq === undefined ? undefined : shown.find((one) => seq >= one.fromSeq && seq < one.toSeq)) ?? shown.at(-1);
     if (run === undefined) return;
     await this.showRun(run, { at: 'end' });
     if (seq !== undefined) this.playback.seekToSeq(seq);

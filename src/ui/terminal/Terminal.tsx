@@ -51,7 +51,7 @@ function NewSession() {
       })),
   ];
   return (
-    <Menu label="New shell" items={items.slice(0, MAX_MENU)} className={styles.add} up>
+    <Menu label="New shell" items={items.slice(0, MAX_MENU)} className={styles.add}>
       <Icon name="plus" size={14} />
     </Menu>
   );

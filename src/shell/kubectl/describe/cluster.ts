@@ -10,24 +10,38 @@ const ROLE = 'node-role.kubernetes.io/';
 
 export function describeNode(writer: PrefixWriter, node: KubeObject, context: DescribeContext): void {
   const { name } = node.metadata;
-  const roles = Object.keys(node.metadata.labels ?? {}).filter((label) => label.startsWith(ROLE)).map((label) => label.slice(ROLE.length)).sort();
+  const roles = Object.keys(node.metadata.labels ?? {})
+    .filter((label) => label.startsWith(ROLE))
+    .map((label) => label.slice(ROLE.length))
+    .sort();
   writer.write(0, `Name:\t${name}\nRoles:\t${roles.join(',') || '<none>'}\n`);
   metadata(writer, node);
   writer.write(0, `CreationTimestamp:\t${timeOr(node.metadata.creationTimestamp, '<unset>')}\n`);
-  const taints = list(at(node, 'spec', 'taints')).map((taint) => `${text(at(taint, 'key'))}${text(at(taint, 'value')) === '' ? '' : `=${text(at(taint, 'value'))}`}:${text(at(taint, 'effect'))}`);
+  const taints = list(at(node, 'spec', 'taints')).map(
+    (taint) => `${text(at(taint, 'key'))}${text(at(taint, 'value')) === '' ? '' : `=${text(at(taint, 'value'))}`}:${text(at(taint, 'effect'))}`,
+  );
   writer.write(0, `Taints:\t${taints.length === 0 ? '<none>' : taints.join('\n\t')}\n`);
   writer.write(0, `Unschedulable:\t${at(node, 'spec', 'unschedulable') === true}\n`);
   describeLease(writer, context.host.api.view.find(`Lease/kube-node-lease/${name}`), name);
   const conditions = list(at(node, 'status', 'conditions'));
   if (conditions.length > 0) {
-    writer.write(0, 'Conditions:\n  Type\tStatus\tLastHeartbeatTime\tLastTransitionTime\tReason\tMessage\n  ----\t------\t-----------------\t------------------\t------\t-------\n');
+    writer.write(
+      0,
+      'Conditions:\n  Type\tStatus\tLastHeartbeatTime\tLastTransitionTime\tReason\tMessage\n  ----\t------\t-----------------\t------------------\t------\t-------\n',
+    );
     for (const condition of conditions) {
-      writer.write(1, `${text(at(condition, 'type'))} \t${text(at(condition, 'status'))} \t${timeOr(at(condition, 'lastHeartbeatTime'))} \t${timeOr(at(condition, 'lastTransitionTime'))} \t${text(at(condition, 'reason'))} \t${text(at(condition, 'message'))}\n`);
+      writer.write(
+        1,
+        `${text(at(condition, 'type'))} \t${text(at(condition, 'status'))} \t${timeOr(at(condition, 'lastHeartbeatTime'))} \t${timeOr(at(condition, 'lastTransitionTime'))} \t${text(at(condition, 'reason'))} \t${text(at(condition, 'message'))}\n`,
+      );
     }
   }
   writer.write(0, 'Addresses:\n');
   for (const address of list(at(node, 'status', 'addresses'))) writer.write(1, `${text(at(address, 'type'))}:\t${text(at(address, 'address'))}\n`);
-  for (const [title, field] of [['Capacity', 'capacity'], ['Allocatable', 'allocatable']] as const) {
+  for (const [title, field] of [
+    ['Capacity', 'capacity'],
+    ['Allocatable', 'allocatable'],
+  ] as const) {
     const entries = pairs(at(node, 'status', field));
     if (entries.length === 0) continue;
     writer.write(0, `${title}:\n`);
@@ -36,12 +50,24 @@ export function describeNode(writer: PrefixWriter, node: KubeObject, context: De
   const info = (field: string): string => text(at(node, 'status', 'nodeInfo', field));
   writer.write(0, 'System Info:\n');
   for (const [title, field] of [
-    ['Machine ID', 'machineID'], ['System UUID', 'systemUUID'], ['Boot ID', 'bootID'], ['Kernel Version', 'kernelVersion'], ['OS Image', 'osImage'], ['Operating System', 'operatingSystem'], ['Architecture', 'architecture'], ['Container Runtime Version', 'containerRuntimeVersion'], ['Kubelet Version', 'kubeletVersion'], ['Kube-Proxy Version', 'kubeProxyVersion'],
+    ['Machine ID', 'machineID'],
+    ['System UUID', 'systemUUID'],
+    ['Boot ID', 'bootID'],
+    ['Kernel Version', 'kernelVersion'],
+    ['OS Image', 'osImage'],
+    ['Operating System', 'operatingSystem'],
+    ['Architecture', 'architecture'],
+    ['Container Runtime Version', 'containerRuntimeVersion'],
+    ['Kubelet Version', 'kubeletVersion'],
+    ['Kube-Proxy Version', 'kubeProxyVersion'],
   ] as const) {
+    if (field === 'kubeProxyVersion' && info(field) === '') continue;
     writer.write(1, `${title}:\t${info(field)}\n`);
   }
   const podCidr = text(at(node, 'spec', 'podCIDR'));
-  const podCidrs = list(at(node, 'spec', 'podCIDRs')).map(text).join(',');
+  const podCidrs = list(at(node, 'spec', 'podCIDRs'))
+    .map(text)
+    .join(',');
   if (podCidr !== '') writer.write(0, `PodCIDR:\t${podCidr}\n`);
   if (podCidrs !== '') writer.write(0, `PodCIDRs:\t${podCidrs}\n`);
   describeNodePods(writer, node, context);
@@ -58,18 +84,27 @@ function describeLease(writer: PrefixWriter, lease: KubeObject | undefined, name
 const RESOURCES = ['cpu', 'memory', 'ephemeral-storage'] as const;
 
 function describeNodePods(writer: PrefixWriter, node: KubeObject, context: DescribeContext): void {
-  const pods = context.host.api.view.list('Pod').filter((pod) => text(at(pod, 'spec', 'nodeName')) === node.metadata.name && !['Succeeded', 'Failed'].includes(text(at(pod, 'status', 'phase'))));
+  const pods = context.host.api.view
+    .list('Pod')
+    .filter((pod) => text(at(pod, 'spec', 'nodeName')) === node.metadata.name && !['Succeeded', 'Failed'].includes(text(at(pod, 'status', 'phase'))));
   const allocatable = (resource: string): number => parseQuantity(text(at(node, 'status', 'allocatable', resource)));
-  const amount = (pod: KubeObject, side: 'requests' | 'limits', resource: string): number => list(at(pod, 'spec', 'containers')).reduce<number>((sum, container) => sum + parseQuantity(text(at(container, 'resources', side, resource))), 0);
-  const percent = (value: number, resource: string): string => `${formatAmount(value, resource)} (${allocatable(resource) === 0 ? 0 : Math.floor((value / allocatable(resource)) * 100)}%)`;
+  const amount = (pod: KubeObject, side: 'requests' | 'limits', resource: string): number =>
+    list(at(pod, 'spec', 'containers')).reduce<number>((sum, container) => sum + parseQuantity(text(at(container, 'resources', side, resource))), 0);
+  const percent = (value: number, resource: string): string =>
+    `${formatAmount(value, resource)} (${allocatable(resource) === 0 ? 0 : Math.floor((value / allocatable(resource)) * 100)}%)`;
   writer.write(0, `Non-terminated Pods:\t(${pods.length} in total)\n`);
   writer.write(1, 'Namespace\tName\t\tCPU Requests\tCPU Limits\tMemory Requests\tMemory Limits\tAge\n');
   writer.write(1, '---------\t----\t\t------------\t----------\t---------------\t-------------\t---\n');
   for (const pod of pods) {
-    const cells = (['cpu', 'memory'] as const).flatMap((resource) => (['requests', 'limits'] as const).map((side) => percent(amount(pod, side, resource), resource)));
+    const cells = (['cpu', 'memory'] as const).flatMap((resource) =>
+      (['requests', 'limits'] as const).map((side) => percent(amount(pod, side, resource), resource)),
+    );
     writer.write(1, `${pod.metadata.namespace ?? ''}\t${pod.metadata.name}\t\t${cells.join('\t')}\t${ageOf(context.host, pod.metadata.creationTimestamp)}\n`);
   }
-  writer.write(0, 'Allocated resources:\n  (Total limits may be over 100 percent, i.e., overcommitted.)\n  Resource\tRequests\tLimits\n  --------\t--------\t------\n');
+  writer.write(
+    0,
+    'Allocated resources:\n  (Total limits may be over 100 percent, i.e., overcommitted.)\n  Resource\tRequests\tLimits\n  --------\t--------\t------\n',
+  );
   for (const resource of RESOURCES) {
     const total = (side: 'requests' | 'limits'): number => pods.reduce((sum, pod) => sum + amount(pod, side, resource), 0);
     writer.write(1, `${resource}\t${percent(total('requests'), resource)}\t${percent(total('limits'), resource)}\n`);
@@ -83,7 +118,11 @@ export function describeNamespace(writer: PrefixWriter, namespace: KubeObject): 
   const conditions = list(at(namespace, 'status', 'conditions'));
   if (conditions.length > 0) {
     writer.write(0, 'Conditions:\n  Type\tStatus\tLastTransitionTime\tReason\tMessage\n  ----\t------\t------------------\t------\t-------\n');
-    for (const condition of conditions) writer.write(1, `${text(at(condition, 'type'))} \t${text(at(condition, 'status'))} \t${timeOr(at(condition, 'lastTransitionTime'))} \t${text(at(condition, 'reason'))} \t${text(at(condition, 'message'))}\n`);
+    for (const condition of conditions)
+      writer.write(
+        1,
+        `${text(at(condition, 'type'))} \t${text(at(condition, 'status'))} \t${timeOr(at(condition, 'lastTransitionTime'))} \t${text(at(condition, 'reason'))} \t${text(at(condition, 'message'))}\n`,
+      );
   }
   writer.write(0, '\nNo resource quota.\n\nNo LimitRange resource.\n');
 }
@@ -121,11 +160,20 @@ export function describeServiceAccount(writer: PrefixWriter, account: KubeObject
 export function describeServiceCidr(writer: PrefixWriter, object: KubeObject, context: DescribeContext): void {
   heading(writer, object);
   metadata(writer, object);
-  writer.write(0, `CIDRs:\t${list(at(object, 'spec', 'cidrs')).map(text).join(', ')}\n`);
+  writer.write(
+    0,
+    `CIDRs:\t${list(at(object, 'spec', 'cidrs'))
+      .map(text)
+      .join(', ')}\n`,
+  );
   const conditions = list(at(object, 'status', 'conditions'));
   if (conditions.length > 0) {
     writer.write(0, 'Status:\nConditions:\n  Type\tStatus\tLastTransitionTime\tReason\tMessage\n  ----\t------\t------------------\t------\t-------\n');
-    for (const condition of conditions) writer.write(1, `${text(at(condition, 'type'))}\t${text(at(condition, 'status'))}\t${timeOr(at(condition, 'lastTransitionTime'))}\t${text(at(condition, 'reason'))}\t${text(at(condition, 'message'))}\n`);
+    for (const condition of conditions)
+      writer.write(
+        1,
+        `${text(at(condition, 'type'))}\t${text(at(condition, 'status'))}\t${timeOr(at(condition, 'lastTransitionTime'))}\t${text(at(condition, 'reason'))}\t${text(at(condition, 'message'))}\n`,
+      );
   }
   describeEvents(writer, context);
 }
@@ -135,7 +183,13 @@ export function describeIpAddress(writer: PrefixWriter, object: KubeObject, cont
   metadata(writer, object);
   const parent = at(object, 'spec', 'parentRef');
   writer.write(0, 'Parent Reference:\n');
-  for (const [title, field] of [['Group', 'group'], ['Resource', 'resource'], ['Namespace', 'namespace'], ['Name', 'name']] as const) writer.write(1, `${title}:\t${text(at(parent, field))}\n`);
+  for (const [title, field] of [
+    ['Group', 'group'],
+    ['Resource', 'resource'],
+    ['Namespace', 'namespace'],
+    ['Name', 'name'],
+  ] as const)
+    writer.write(1, `${title}:\t${text(at(parent, field))}\n`);
   describeEvents(writer, context);
 }
 
@@ -167,4 +221,3 @@ function fields(writer: PrefixWriter, value: unknown, level: number): void {
     } else if (child !== undefined) writer.write(level, `${title}:\t${text(child)}\n`);
   }
 }
-

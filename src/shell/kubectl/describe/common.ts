@@ -50,7 +50,10 @@ export function formatSelector(selector: unknown): string {
     const key = text(at(expression, 'key'));
     const values = list(at(expression, 'values')).map(text).sort().join(',');
     const operator = text(at(expression, 'operator'));
-    parts.push([key, operator === 'In' ? `${key} in (${values})` : operator === 'NotIn' ? `${key} notin (${values})` : operator === 'Exists' ? key : `!${key}`]);
+    parts.push([
+      key,
+      operator === 'In' ? `${key} in (${values})` : operator === 'NotIn' ? `${key} notin (${values})` : operator === 'Exists' ? key : `!${key}`,
+    ]);
   }
   parts.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   return parts.length === 0 ? '<none>' : parts.map(([, part]) => part).join(',');

@@ -23,7 +23,11 @@ export function describeContainers(writer: PrefixWriter, title: string, containe
       writer.write(2, `Restart Count:\t${number(at(status, 'restartCount'))}\n`);
     }
     resources(writer, at(container, 'resources'));
-    for (const [probeTitle, field] of [['Liveness', 'livenessProbe'], ['Readiness', 'readinessProbe'], ['Startup', 'startupProbe']] as const) {
+    for (const [probeTitle, field] of [
+      ['Liveness', 'livenessProbe'],
+      ['Readiness', 'readinessProbe'],
+      ['Startup', 'startupProbe'],
+    ] as const) {
       const probe = at(container, field);
       if (probe !== undefined) writer.write(2, `${probeTitle}:\t${formatProbe(probe)}\n`);
     }
@@ -60,7 +64,11 @@ function describeState(writer: PrefixWriter, title: string, state: unknown): voi
   }
   if (terminated !== undefined) {
     writer.write(2, `${title}:\tTerminated\n`);
-    for (const [field, label] of [['reason', 'Reason'], ['message', 'Message']] as const) if (text(at(terminated, field)) !== '') writer.write(3, `${label}:\t${text(at(terminated, field))}\n`);
+    for (const [field, label] of [
+      ['reason', 'Reason'],
+      ['message', 'Message'],
+    ] as const)
+      if (text(at(terminated, field)) !== '') writer.write(3, `${label}:\t${text(at(terminated, field))}\n`);
     writer.write(3, `Exit Code:\t${number(at(terminated, 'exitCode'))}\n`);
     if (number(at(terminated, 'signal')) > 0) writer.write(3, `Signal:\t${number(at(terminated, 'signal'))}\n`);
     writer.write(3, `Started:\t${timeOr(at(terminated, 'startedAt'), 'Mon, 01 Jan 0001 00:00:00 +0000')}\n`);
@@ -73,7 +81,10 @@ function describeState(writer: PrefixWriter, title: string, state: unknown): voi
 }
 
 function resources(writer: PrefixWriter, value: unknown): void {
-  for (const [field, title] of [['limits', 'Limits'], ['requests', 'Requests']] as const) {
+  for (const [field, title] of [
+    ['limits', 'Limits'],
+    ['requests', 'Requests'],
+  ] as const) {
     const entries = pairs(at(value, field));
     if (entries.length === 0) continue;
     writer.write(2, `${title}:\n`);
@@ -86,7 +97,8 @@ export function formatProbe(probe: unknown): string {
   const command = at(probe, 'exec', 'command');
   if (command !== undefined) return `exec [${list(command).map(text).join(' ')}] ${attributes}`;
   const http = at(probe, 'httpGet');
-  if (http !== undefined) return `http-get ${(text(at(http, 'scheme')) || 'HTTP').toLowerCase()}://${text(at(http, 'host'))}:${text(at(http, 'port'))}${text(at(http, 'path')) || ''} ${attributes}`;
+  if (http !== undefined)
+    return `http-get ${(text(at(http, 'scheme')) || 'HTTP').toLowerCase()}://${text(at(http, 'host'))}:${text(at(http, 'port'))}${text(at(http, 'path')) || ''} ${attributes}`;
   const tcp = at(probe, 'tcpSocket');
   if (tcp !== undefined) return `tcp-socket ${text(at(tcp, 'host'))}:${text(at(tcp, 'port'))} ${attributes}`;
   const grpc = at(probe, 'grpc');
@@ -101,7 +113,10 @@ function environment(writer: PrefixWriter, container: unknown): void {
     const isMap = at(source, 'configMapRef') !== undefined;
     const reference = at(source, isMap ? 'configMapRef' : 'secretRef');
     const prefix = text(at(source, 'prefix'));
-    writer.write(3, `${text(at(reference, 'name'))}\t${isMap ? 'ConfigMap' : 'Secret'}${prefix === '' ? '' : ` with prefix '${prefix}'`}\tOptional: ${at(reference, 'optional') === true}\n`);
+    writer.write(
+      3,
+      `${text(at(reference, 'name'))}\t${isMap ? 'ConfigMap' : 'Secret'}${prefix === '' ? '' : ` with prefix '${prefix}'`}\tOptional: ${at(reference, 'optional') === true}\n`,
+    );
   }
   const variables = list(at(container, 'env'));
   writer.write(2, `Environment:${variables.length === 0 ? '\t<none>' : ''}\n`);
@@ -113,8 +128,16 @@ function environment(writer: PrefixWriter, container: unknown): void {
     const map = at(variable, 'valueFrom', 'configMapKeyRef');
     if (field !== undefined) writer.write(3, `${name}:\t (${text(at(field, 'apiVersion')) || 'v1'}:${text(at(field, 'fieldPath'))})\n`);
     else if (resource !== undefined) writer.write(3, `${name}:\t (${text(at(resource, 'resource'))})\n`);
-    else if (secret !== undefined) writer.write(3, `${name}:\t<set to the key '${text(at(secret, 'key'))}' in secret '${text(at(secret, 'name'))}'>\tOptional: ${at(secret, 'optional') === true}\n`);
-    else if (map !== undefined) writer.write(3, `${name}:\t<set to the key '${text(at(map, 'key'))}' of config map '${text(at(map, 'name'))}'>\tOptional: ${at(map, 'optional') === true}\n`);
+    else if (secret !== undefined)
+      writer.write(
+        3,
+        `${name}:\t<set to the key '${text(at(secret, 'key'))}' in secret '${text(at(secret, 'name'))}'>\tOptional: ${at(secret, 'optional') === true}\n`,
+      );
+    else if (map !== undefined)
+      writer.write(
+        3,
+        `${name}:\t<set to the key '${text(at(map, 'key'))}' of config map '${text(at(map, 'name'))}'>\tOptional: ${at(map, 'optional') === true}\n`,
+      );
     else for (const [index, line] of text(at(variable, 'value')).split('\n').entries()) writer.write(3, index === 0 ? `${name}:\t${line}\n` : `\t${line}\n`);
   }
 }
@@ -130,7 +153,8 @@ function mounts(writer: PrefixWriter, container: unknown): void {
   const devices = list(at(container, 'volumeDevices'));
   if (devices.length === 0) return;
   writer.write(2, 'Devices:\n');
-  for (const device of devices.toSorted((a, b) => (text(at(a, 'devicePath')) < text(at(b, 'devicePath')) ? -1 : 1))) writer.write(3, `${text(at(device, 'devicePath'))} from ${text(at(device, 'name'))}\n`);
+  for (const device of devices.toSorted((a, b) => (text(at(a, 'devicePath')) < text(at(b, 'devicePath')) ? -1 : 1)))
+    writer.write(3, `${text(at(device, 'devicePath'))} from ${text(at(device, 'name'))}\n`);
 }
 
 export function describeVolumes(writer: PrefixWriter, volumes: readonly unknown[], space: string): void {
@@ -148,15 +172,28 @@ export function describeVolumes(writer: PrefixWriter, volumes: readonly unknown[
 function volumeLines(volume: unknown): readonly string[] {
   const optional = (value: unknown): string => String(at(value, 'optional') === true);
   const hostPath = at(volume, 'hostPath');
-  if (hostPath !== undefined) return ['Type:\tHostPath (bare host directory volume)', `Path:\t${text(at(hostPath, 'path'))}`, `HostPathType:\t${text(at(hostPath, 'type'))}`];
+  if (hostPath !== undefined)
+    return ['Type:\tHostPath (bare host directory volume)', `Path:\t${text(at(hostPath, 'path'))}`, `HostPathType:\t${text(at(hostPath, 'type'))}`];
   const emptyDir = at(volume, 'emptyDir');
-  if (emptyDir !== undefined) return ["Type:\tEmptyDir (a temporary directory that shares a pod's lifetime)", `Medium:\t${text(at(emptyDir, 'medium'))}`, `SizeLimit:\t${text(at(emptyDir, 'sizeLimit')) || '<unset>'}`];
+  if (emptyDir !== undefined)
+    return [
+      "Type:\tEmptyDir (a temporary directory that shares a pod's lifetime)",
+      `Medium:\t${text(at(emptyDir, 'medium'))}`,
+      `SizeLimit:\t${text(at(emptyDir, 'sizeLimit')) || '<unset>'}`,
+    ];
   const configMap = at(volume, 'configMap');
-  if (configMap !== undefined) return ['Type:\tConfigMap (a volume populated by a ConfigMap)', `Name:\t${text(at(configMap, 'name'))}`, `Optional:\t${optional(configMap)}`];
+  if (configMap !== undefined)
+    return ['Type:\tConfigMap (a volume populated by a ConfigMap)', `Name:\t${text(at(configMap, 'name'))}`, `Optional:\t${optional(configMap)}`];
   const secret = at(volume, 'secret');
-  if (secret !== undefined) return ['Type:\tSecret (a volume populated by a Secret)', `SecretName:\t${text(at(secret, 'secretName'))}`, `Optional:\t${optional(secret)}`];
+  if (secret !== undefined)
+    return ['Type:\tSecret (a volume populated by a Secret)', `SecretName:\t${text(at(secret, 'secretName'))}`, `Optional:\t${optional(secret)}`];
   const claim = at(volume, 'persistentVolumeClaim');
-  if (claim !== undefined) return ['Type:\tPersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)', `ClaimName:\t${text(at(claim, 'claimName'))}`, `ReadOnly:\t${at(claim, 'readOnly') === true}`];
+  if (claim !== undefined)
+    return [
+      'Type:\tPersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)',
+      `ClaimName:\t${text(at(claim, 'claimName'))}`,
+      `ReadOnly:\t${at(claim, 'readOnly') === true}`,
+    ];
   const projected = at(volume, 'projected');
   if (projected === undefined) return ['<unknown>'];
   return [

@@ -2,10 +2,19 @@
 import type { KubeObject } from '../../../objects/types.ts';
 import type { ShellHost } from '../../../world/shell-host.ts';
 import { at, text } from '../../json.ts';
-import { describeConfigMap, describeGeneric, describeIpAddress, describeNamespace, describeNode, describeSecret, describeServiceAccount, describeServiceCidr } from './cluster.ts';
+import {
+  describeConfigMap,
+  describeGeneric,
+  describeIpAddress,
+  describeNamespace,
+  describeNode,
+  describeSecret,
+  describeServiceAccount,
+  describeServiceCidr,
+} from './cluster.ts';
 import type { DescribeContext } from './common.ts';
 import { describePod } from './pod.ts';
-import { describeEndpoints, describeEndpointSlice, describeIngress, describeIngressClass, describeNetworkPolicy, describeService } from './service.ts';
+import { describeEndpointSlice, describeEndpoints, describeIngress, describeIngressClass, describeNetworkPolicy, describeService } from './service.ts';
 import { describeDaemonSet, describeDeployment, describeReplicaSet, describeStatefulSet } from './workload.ts';
 import { PrefixWriter, renderTabs } from './writer.ts';
 
@@ -42,5 +51,7 @@ export function describeObject(host: ShellHost, object: KubeObject, showEvents: 
 
 function eventsAbout(host: ShellHost, object: KubeObject): readonly KubeObject[] {
   const namespace = object.metadata.namespace ?? 'default';
-  return host.api.view.list('Event', namespace).filter((event) => text(at(event, 'involvedObject', 'kind')) === object.kind && text(at(event, 'involvedObject', 'name')) === object.metadata.name);
+  return host.api.view
+    .list('Event', namespace)
+    .filter((event) => text(at(event, 'involvedObject', 'kind')) === object.kind && text(at(event, 'involvedObject', 'name')) === object.metadata.name);
 }

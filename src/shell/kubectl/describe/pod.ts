@@ -2,7 +2,7 @@
 import type { KubeObject } from '../../../objects/types.ts';
 import { at, list, number, text } from '../../json.ts';
 import { ageOf } from '../age.ts';
-import { type DescribeContext, describeEvents, controllerOf, heading, labels, metadata, timeOr } from './common.ts';
+import { controllerOf, type DescribeContext, describeEvents, heading, labels, metadata, timeOr } from './common.ts';
 import { describeContainers, describeVolumes, tolerations } from './containers.ts';
 import type { PrefixWriter } from './writer.ts';
 
@@ -67,6 +67,9 @@ function spreadConstraints(writer: PrefixWriter, constraints: readonly unknown[]
   if (constraints.length === 0) return;
   writer.write(0, 'Topology Spread Constraints:\t');
   for (const [index, constraint] of constraints.entries()) {
-    writer.write(0, `${index === 0 ? '' : '\t'}${text(at(constraint, 'topologyKey'))}:${text(at(constraint, 'whenUnsatisfiable'))} when max skew ${number(at(constraint, 'maxSkew'))} is exceeded\n`);
+    writer.write(
+      0,
+      `${index === 0 ? '' : '\t'}${text(at(constraint, 'topologyKey'))}:${text(at(constraint, 'whenUnsatisfiable'))} when max skew ${number(at(constraint, 'maxSkew'))} is exceeded\n`,
+    );
   }
 }

@@ -2,7 +2,18 @@
 import type { KubeObject } from '../../../objects/types.ts';
 import { at, list, number, text } from '../../json.ts';
 import { goTime } from '../age.ts';
-import { annotations, type DescribeContext, describeEvents, formatEndpoints, formatLabels, formatSelector, heading, labels, metadata, slicesOf } from './common.ts';
+import {
+  annotations,
+  type DescribeContext,
+  describeEvents,
+  formatEndpoints,
+  formatLabels,
+  formatSelector,
+  heading,
+  labels,
+  metadata,
+  slicesOf,
+} from './common.ts';
 import type { PrefixWriter } from './writer.ts';
 
 export function describeService(writer: PrefixWriter, service: KubeObject, context: DescribeContext): void {
@@ -23,7 +34,9 @@ export function describeService(writer: PrefixWriter, service: KubeObject, conte
   optional('External IPs', joined(spec('externalIPs')));
   optional('Desired LoadBalancer IP', text(spec('loadBalancerIP')));
   optional('External Name', text(spec('externalName')));
-  const ingress = list(at(service, 'status', 'loadBalancer', 'ingress')).map((entry) => (text(at(entry, 'ip')) || text(at(entry, 'hostname'))) + (text(at(entry, 'ipMode')) === '' ? '' : ` (${text(at(entry, 'ipMode'))})`));
+  const ingress = list(at(service, 'status', 'loadBalancer', 'ingress')).map(
+    (entry) => (text(at(entry, 'ip')) || text(at(entry, 'hostname'))) + (text(at(entry, 'ipMode')) === '' ? '' : ` (${text(at(entry, 'ipMode'))})`),
+  );
   optional('LoadBalancer Ingress', ingress.join(', '));
   const slices = slicesOf(context.host, service.metadata.namespace ?? '', service.metadata.name);
   for (const port of list(spec('ports'))) {
@@ -49,7 +62,8 @@ export function describeEndpointSlice(writer: PrefixWriter, slice: KubeObject, c
   writer.write(0, `AddressType:\t${text(at(slice, 'addressType'))}\n`);
   const ports = list(at(slice, 'ports'));
   writer.write(0, ports.length === 0 ? 'Ports: <unset>\n' : 'Ports:\n  Name\tPort\tProtocol\n  ----\t----\t--------\n');
-  for (const port of ports) writer.write(1, `${text(at(port, 'name')) || '<unset>'}\t${text(at(port, 'port')) || '<unset>'}\t${text(at(port, 'protocol')) || 'TCP'}\n`);
+  for (const port of ports)
+    writer.write(1, `${text(at(port, 'name')) || '<unset>'}\t${text(at(port, 'port')) || '<unset>'}\t${text(at(port, 'protocol')) || 'TCP'}\n`);
   const endpoints = list(at(slice, 'endpoints'));
   writer.write(0, endpoints.length === 0 ? 'Endpoints: <none>\n' : 'Endpoints:\n');
   for (const endpoint of endpoints) {
@@ -82,7 +96,8 @@ export function describeEndpoints(writer: PrefixWriter, endpoints: KubeObject, c
       writer.write(1, 'Ports:\n');
       writer.write(2, 'Name\tPort\tProtocol\n');
       writer.write(2, '----\t----\t--------\n');
-      for (const port of ports) writer.write(2, `${text(at(port, 'name')) || '<unset>'}\t${number(at(port, 'port'))}\t${text(at(port, 'protocol')) || 'TCP'}\n`);
+      for (const port of ports)
+        writer.write(2, `${text(at(port, 'name')) || '<unset>'}\t${number(at(port, 'port'))}\t${text(at(port, 'protocol')) || 'TCP'}\n`);
     }
     writer.write(0, '\n');
   }
@@ -91,14 +106,17 @@ export function describeEndpoints(writer: PrefixWriter, endpoints: KubeObject, c
 
 function backendText(context: DescribeContext, namespace: string, backend: unknown): string {
   const resource = at(backend, 'resource');
-  if (resource !== undefined) return `APIGroup: ${text(at(resource, 'apiGroup')) || '<none>'}, Kind: ${text(at(resource, 'kind'))}, Name: ${text(at(resource, 'name'))}`;
+  if (resource !== undefined)
+    return `APIGroup: ${text(at(resource, 'apiGroup')) || '<none>'}, Kind: ${text(at(resource, 'kind'))}, Name: ${text(at(resource, 'name'))}`;
   const name = text(at(backend, 'service', 'name'));
   const portNumber = text(at(backend, 'service', 'port', 'number'));
   const portName = text(at(backend, 'service', 'port', 'name'));
   const title = `${name}:${portNumber || portName}`;
   const service = context.host.api.view.find(`Service/${namespace}/${name}`);
   if (service === undefined) return `${title} (<error: services "${name}" not found>)`;
-  const port = list(at(service, 'spec', 'ports')).find((candidate) => text(at(candidate, 'port')) === portNumber || (portName !== '' && text(at(candidate, 'name')) === portName));
+  const port = list(at(service, 'spec', 'ports')).find(
+    (candidate) => text(at(candidate, 'port')) === portNumber || (portName !== '' && text(at(candidate, 'name')) === portName),
+  );
   return `${title} (${formatEndpoints(slicesOf(context.host, namespace, name), text(at(port, 'name')))})`;
 }
 
@@ -125,7 +143,8 @@ export function describeIngress(writer: PrefixWriter, ingress: KubeObject, conte
     if (at(rule, 'http') === undefined) continue;
     count += 1;
     writer.write(1, `${text(at(rule, 'host')) || '*'}\t\n`);
-    for (const path of list(at(rule, 'http', 'paths'))) writer.write(2, `\t${text(at(path, 'path'))} \t${backendText(context, namespace, at(path, 'backend'))}\n`);
+    for (const path of list(at(rule, 'http', 'paths')))
+      writer.write(2, `\t${text(at(path, 'path'))} \t${backendText(context, namespace, at(path, 'backend'))}\n`);
   }
   if (count === 0) writer.write(1, `*\t*\t${backend === undefined ? '<default>' : backendText(context, namespace, backend)}\n`);
   annotations(writer, 'Annotations', ingress.metadata.annotations);
@@ -173,7 +192,12 @@ function policyRules(writer: PrefixWriter, rules: readonly unknown[], side: 'ing
     for (const port of ports) {
       const protocol = text(at(port, 'protocol')) || 'TCP';
       const end = at(port, 'endPort');
-      writer.write(2, end === undefined ? `To Port: ${text(at(port, 'port')) || '<any>'}/${protocol}\n` : `To Port Range: ${text(at(port, 'port'))}-${text(end)}/${protocol}\n`);
+      writer.write(
+        2,
+        end === undefined
+          ? `To Port: ${text(at(port, 'port')) || '<any>'}/${protocol}\n`
+          : `To Port Range: ${text(at(port, 'port'))}-${text(end)}/${protocol}\n`,
+      );
     }
     const word = side === 'ingress' ? 'From' : 'To';
     const peers = list(at(rule, side === 'ingress' ? 'from' : 'to'));

@@ -30,11 +30,15 @@ export function describeDeployment(writer: PrefixWriter, deployment: KubeObject,
   writer.write(0, `CreationTimestamp:\t${timeOr(deployment.metadata.creationTimestamp, '<unset>')}\n`);
   metadata(writer, deployment);
   writer.write(0, `Selector:\t${formatSelector(at(deployment, 'spec', 'selector'))}\n`);
-  writer.write(0, `Replicas:\t${number(at(deployment, 'spec', 'replicas'), 1)} desired | ${status('updatedReplicas')} updated | ${status('replicas')} total | ${status('availableReplicas')} available | ${status('unavailableReplicas')} unavailable\n`);
+  writer.write(
+    0,
+    `Replicas:\t${number(at(deployment, 'spec', 'replicas'), 1)} desired | ${status('updatedReplicas')} updated | ${status('replicas')} total | ${status('availableReplicas')} available | ${status('unavailableReplicas')} unavailable\n`,
+  );
   writer.write(0, `StrategyType:\t${text(at(deployment, 'spec', 'strategy', 'type'))}\n`);
   writer.write(0, `MinReadySeconds:\t${number(at(deployment, 'spec', 'minReadySeconds'))}\n`);
   const rolling = at(deployment, 'spec', 'strategy', 'rollingUpdate');
-  if (rolling !== undefined) writer.write(0, `RollingUpdateStrategy:\t${text(at(rolling, 'maxUnavailable'))} max unavailable, ${text(at(rolling, 'maxSurge'))} max surge\n`);
+  if (rolling !== undefined)
+    writer.write(0, `RollingUpdateStrategy:\t${text(at(rolling, 'maxUnavailable'))} max unavailable, ${text(at(rolling, 'maxSurge'))} max surge\n`);
   describeTemplate(writer, 0, at(deployment, 'spec', 'template'));
   conditions(writer, deployment);
   const sets = context.host.api.view.owned('ReplicaSet', deployment.metadata.uid ?? '');

@@ -27,7 +27,8 @@ export function renderTabs(text: string, minimum = 0, padding = 2): string {
     for (let i = from; i < to; i += 1) {
       const cells = lines[i]?.cells ?? [];
       let line = '';
-      for (const [column, cell] of cells.entries()) line += column < widths.length && column < cells.length - 1 ? cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - width(cell))) : cell;
+      for (const [column, cell] of cells.entries())
+        line += column < widths.length && column < cells.length - 1 ? cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - width(cell))) : cell;
       out.push(line);
     }
   };

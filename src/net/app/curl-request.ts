@@ -1,0 +1,37 @@
+/** What curl sends, and where a redirect leads. */
+import { utf8Length } from '../wire/utf8.ts';
+import type { CurlConfig, CurlUrl } from './curl-args.ts';
+
+/** The whole head of a request. */
+export function requestHead(config: CurlConfig, url: CurlUrl, method: string): string {
+  const host = url.port === 80 ? url.host : `${url.host}:${url.port}`;
+  const lines = config.headers.length === 0 && config.data === undefined ? plainHeaders(config, host) : requestHeaders(config, host);
+  return `${method} ${url.target} HTTP/1.1\r\n${lines}\r\n`;
+}
+
+const plainHeaders = (config: CurlConfig, host: string): string => `Host: ${host}\r\nUser-Agent: ${config.userAgent}\r\nAccept: */*\r\n`;
+
+/** Curl's own headers, replaced or removed (`-H 'Accept:'`) by those that were given. */
+function requestHeaders(config: CurlConfig, host: string): string {
+  const own: [string, string][] = [
+    ['Host', host],
+    ['User-Agent', config.userAgent],
+    ['Accept', '*/*'],
+  ];
+  if (config.data !== undefined) own.push(['Content-Length', String(utf8Length(config.data))], ['Content-Type', 'application/x-www-form-urlencoded']);
+  const given = config.headers.map((line) => ({ line, name: (line.split(/[:;]/)[0] ?? '').toLowerCase() }));
+  const lines = own.flatMap(([name, value]) => {
+    const replacement = given.find((one) => one.name === name.toLowerCase());
+    if (replacement === undefined) return [`${name}: ${value}`];
+    return name === 'Host' && !/^[^:]+:\s*$/.test(replacement.line) ? [replacement.line] : [];
+  });
+  for (const one of given) if (one.name !== 'host' && !/^[^:;]+:\s*$/.test(one.line)) lines.push(one.line.replace(/;$/, ':'));
+  return lines.map((line) => `${line}\r\n`).join('');
+}
+
+export function absoluteUrl(base: CurlUrl, location: string): string {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(location)) return location;
+  const host = base.port === 80 ? base.host : `${base.host}:${base.port}`;
+  return location.startsWith('/') ? `http://${host}${location}` : `http://${host}${base.target.replace(/[^/]*$/, '')}${location}`;
+}
+

@@ -1,0 +1,70 @@
+/** One step of a task: what stands on top of its stack decides. */
+import { hooks } from '../hooks.ts';
+import type { Task } from '../state.ts';
+import { stepRead } from './builtins.ts';
+import { stepAndOr, stepFor, stepIf, stepList, stepPipeline, stepRedirected, stepWhile } from './control.ts';
+import type { Machine } from './machine.ts';
+import { stepSimple } from './simple.ts';
+import { finishTask, type Progress } from './tasks.ts';
+import { unwindTask } from './unwind.ts';
+import { stepFilter, stepProgram, stepTimeout, stepWatch } from './waits.ts';
+
+export function stepTask(machine: Machine, task: Task): Progress {
+  if (task.unwind !== undefined) return unwindTask(machine, task);
+  const frame = task.stack.at(-1);
+  if (frame === undefined) {
+    finishTask(machine.state, task);
+    return 'ran';
+  }
+  switch (frame.kind) {
+    case 'list':
+      return stepList(machine, task, frame);
+    case 'and-or':
+      return stepAndOr(machine, task, frame);
+    case 'pipeline':
+      return stepPipeline(machine, task, frame);
+    case 'simple':
+      return stepSimple(machine, task, frame);
+    case 'for':
+      return stepFor(machine, task, frame);
+    case 'while':
+      return stepWhile(machine, task, frame);
+    case 'if':
+      return stepIf(machine, task, frame);
+    case 'redirected':
+      return stepRedirected(machine, task, frame);
+    case 'restore':
+      task.stack.pop();
+      task.io = frame.io;
+      task.place = frame.place;
+      task.scope = frame.scope;
+      return 'ran';
+    case 'program':
+      return stepProgram(machine, task, frame);
+    case 'filter':
+      return stepFilter(machine, task, frame);
+    case 'watch':
+      return stepWatch(machine, task, frame);
+    case 'read':
+      return stepRead(machine, task, frame.names);
+    case 'after':
+      task.stack.pop();
+      task.status = hooks[frame.after.hook]?.(frame.after.data as never, task.status, machine.filterIo(task)) ?? task.status;
+      return 'ran';
+    case 'level':
+      if (frame.ended === undefined) return 'blocked';
+      task.stack.pop();
+      task.status = frame.ended;
+      return 'ran';
+    case 'wait-tasks': {
+      if (frame.tasks.some((id) => machine.state.tasks.get(id)?.done === false)) return 'blocked';
+      task.stack.pop();
+      const last = machine.state.tasks.get(frame.tasks.at(-1) ?? -1);
+      task.status = last?.status ?? 0;
+      for (const id of frame.tasks) machine.state.tasks.delete(id);
+      return 'ran';
+    }
+    case 'timeout':
+      return stepTimeout(machine, task, frame);
+  }
+}

@@ -1,0 +1,75 @@
+/** Leaves frames early: `exit`, `break`, `continue`, Ctrl-C and SIGPIPE. */
+import { hooks } from '../hooks.ts';
+import type { Frame, Task } from '../state.ts';
+import type { Machine } from './machine.ts';
+import { finishTask, type Progress, treeOf } from './tasks.ts';
+
+export function unwindTask(machine: Machine, task: Task): Progress {
+  const { unwind } = task;
+  if (unwind === undefined) return 'blocked';
+  if (unwind.kind === 'kill') {
+    machine.kill(task, unwind.status);
+    return 'ran';
+  }
+  const frame = task.stack.at(-1);
+  if (frame === undefined) {
+    task.status = unwind.kind === 'exit' || unwind.kind === 'interrupt' ? unwind.status : task.status;
+    task.exited = unwind.kind === 'exit';
+    task.unwind = undefined;
+    finishTask(machine.state, task);
+    return 'ran';
+  }
+  if (unwind.kind === 'interrupt') {
+    if (frame.kind === 'program') {
+      if (frame.exitCode === undefined) return 'blocked';
+      unwind.status = frame.exitCode;
+    } else if (treeOf(machine.state, task).some((child) => child !== task && !child.done)) {
+      return 'blocked';
+    } else if (frame.kind === 'after') {
+      task.status = unwind.status;
+      task.status = hooks[frame.after.hook]?.(frame.after.data as never, task.status, machine.filterIo(task)) ?? task.status;
+      unwind.status = task.status;
+    } else if (frame.kind === 'list' || frame.kind === 'for' || frame.kind === 'while') {
+      if (frame.kind !== 'list' || frame.next < frame.list.items.length) unwind.status = 130;
+    }
+  } else if ((frame.kind === 'for' || frame.kind === 'while') && unwind.kind !== 'exit') {
+    unwind.levels -= 1;
+    if (unwind.levels === 0) {
+      task.unwind = undefined;
+      if (unwind.kind === 'break') task.stack.pop();
+      else if (frame.kind === 'while') frame.phase = 'start';
+      return 'ran';
+    }
+  }
+  task.stack.pop();
+  forgetChildren(machine, frame);
+  if (frame.kind === 'restore') {
+    task.io = frame.io;
+    task.place = frame.place;
+    task.scope = frame.scope;
+    if (frame.boundary && unwind.kind !== 'interrupt') {
+      if (unwind.kind === 'exit') task.status = unwind.status;
+      task.unwind = undefined;
+    }
+  }
+  if (frame.kind === 'watch' && frame.timer !== undefined && !frame.expired) machine.endProcess(frame.timer);
+  return 'ran';
+}
+
+function forgetChildren(machine: Machine, frame: Frame): void {
+  const ids =
+    frame.kind === 'pipeline'
+      ? frame.children
+      : frame.kind === 'timeout'
+        ? [frame.task]
+        : 'capture' in frame && frame.capture !== undefined
+          ? [frame.capture.task]
+          : [];
+  for (const id of ids) {
+    const child = machine.state.tasks.get(id);
+    if (child !== undefined && !child.done) machine.kill(child, 130);
+    for (const pipe of [...(child?.writes ?? []), ...(child?.reads ?? [])]) machine.state.pipes.delete(pipe);
+    machine.state.tasks.delete(id);
+  }
+  if ('capture' in frame && frame.capture !== undefined) machine.state.pipes.delete(frame.capture.pipe);
+}
