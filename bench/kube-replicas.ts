@@ -1,66 +1,86 @@
-/** The control plane alone (no agents, no network): boot of the article's cluster, and Deployments of 10, 100 and 1,000 replicas until all are Ready. */
-import { readFileSync } from 'node:fs';
-import { isReady } from '../src/kube/pod/types.ts';
+/** Deployments of 10 to 5,000 replicas until all are Ready, on three nodes: the control plane alone, and the whole world with every record in the kernels' tables. Memory a pod. */
+import { isReady, type Pod } from '../src/kube/pod/types.ts';
 import { TestCluster } from '../src/kube/testing/cluster.ts';
 import { cpuMilliseconds, type Figure, report } from './harness.ts';
+import { bigCluster, bigClusterFiles, webFile } from './support/worlds.ts';
 
-const article = ['web', 'client', 'cluster', 'coredns', 'flannel', 'kube-proxy']
-  .map((name) => readFileSync(`src/content/examples/article/${name}.yaml`, 'utf8'))
-  .join('\n---\n');
-
-const flannel = readFileSync('src/content/examples/article/flannel.yaml', 'utf8');
-const nodes = [1, 2, 3].map(
-  (number) =>
-    `apiVersion: v1\nkind: Node\nmetadata: {name: node0${number}}\nspec: {podCIDR: 10.244.${16 * (number - 1)}.0/20}\nstatus: {allocatable: {cpu: "64", memory: 256Gi, pods: "1000"}}`,
-);
-const web = (replicas: number): string => `apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  replicas: ${replicas}
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec: {containers: [{name: nginx, image: nginx, ports: [{containerPort: 80}]}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec: {selector: {app: web}, ports: [{port: 80}]}`;
-
-const threeNodes = (): TestCluster => new TestCluster().apply([...nodes, flannel].join('\n---\n'));
-
-function ready(cluster: TestCluster, replicas: number): void {
-  const count = cluster.pods().filter(isReady).length;
+function ready(pods: readonly Pod[], replicas: number): void {
+  const count = pods.filter(isReady).length;
   if (count !== replicas) throw new Error(`${count} of ${replicas} pods are ready`);
 }
 
-const parsed = new TestCluster().parse(article);
-const figures: Figure[] = [
-  {
-    name: 'boot of the article, control plane only',
-    value: cpuMilliseconds(9, () => {
-      const cluster = new TestCluster();
-      for (const object of parsed) cluster.must(cluster.api.apply(object));
-      cluster.settle();
-    }),
-    unit: 'ms',
-    goal: 30,
-  },
+const GOALS: readonly (readonly [replicas: number, goalMs: number, runs: number])[] = [
+  [10, 10, 15],
+  [100, 50, 9],
+  [1000, 500, 5],
+  [5000, 3000, 3],
 ];
-for (const [replicas, goal] of [
-  [10, 10],
-  [100, 50],
-  [1000, 500],
-] as const) {
-  const value = cpuMilliseconds<TestCluster>(
-    5,
-    (cluster) => {
-      cluster.apply(web(replicas));
-      ready(cluster, replicas);
-    },
-    threeNodes,
-  );
-  figures.push({ name: `${replicas} replicas Ready on 3 nodes, control plane only`, value, unit: 'ms', goal });
+const BYTES_A_POD = 12 * 1024;
+const clusterText = bigClusterFiles.map((file) => file.text).join('\n---\n');
+
+const heap = (): number => {
+  globalThis.gc?.();
+  globalThis.gc?.();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+};
+
+/** Memory that `apply` leaves behind, a pod. The returned thing is kept alive until it is weighed. */
+function bytesAPod<T>(replicas: number, prepare: () => T, apply: (prepared: T) => void): number {
+  const prepared = prepare();
+  const before = heap();
+  apply(prepared);
+  const grown = heap() - before;
+  if (prepared === undefined) throw new Error('nothing to weigh');
+  return grown / replicas;
 }
+
+const figures: Figure[] = [];
+for (const [replicas, goal, runs] of GOALS) {
+  const { text } = webFile(replicas);
+  const value = cpuMilliseconds<TestCluster>(
+    runs,
+    (cluster) => {
+      cluster.apply(text);
+      ready(cluster.pods(), replicas);
+    },
+    () => new TestCluster().apply(clusterText),
+  );
+  figures.push({ name: `${replicas} replicas Ready, control plane only`, value, unit: 'ms', goal });
+}
+for (const [replicas, goal, runs] of GOALS) {
+  const { path, text } = webFile(replicas);
+  const value = cpuMilliseconds(
+    runs,
+    (world) => {
+      if (!world.edit(path, text).applied) throw new Error(world.diagnostics.map((one) => one.message).join('; '));
+      ready(world.api.view.list<Pod>('Pod', 'default'), replicas);
+    },
+    () => bigCluster(),
+  );
+  figures.push({ name: `${replicas} replicas Ready, whole world`, value, unit: 'ms', goal });
+}
+const thousand = webFile(1000);
+figures.push(
+  {
+    name: 'memory a pod, control plane only',
+    value: bytesAPod(
+      1000,
+      () => new TestCluster().apply(clusterText),
+      (cluster) => cluster.apply(thousand.text),
+    ),
+    unit: 'bytes',
+    goal: BYTES_A_POD,
+  },
+  {
+    name: 'memory a pod, whole world',
+    value: bytesAPod(
+      1000,
+      () => bigCluster(),
+      (world) => world.edit(thousand.path, thousand.text),
+    ),
+    unit: 'bytes',
+    goal: BYTES_A_POD,
+  },
+);
 report(figures);

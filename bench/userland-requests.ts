@@ -1,6 +1,7 @@
 /** How many Service requests a CPU second carries: DNS question and answer, TCP, HTTP, all packets of all hops, with programs started and ended. Run: npm run bench. */
-import { appWorld, CLIENT } from '../src/net/app/testing/app-world.ts';
+
 import { programs } from '../src/net/app/index.ts';
+import { appWorld, CLIENT } from '../src/net/app/testing/app-world.ts';
 
 const REQUESTS = 5000;
 /** Until V8 has compiled what is hot. */
@@ -50,5 +51,7 @@ for (const [name, trace, line] of [
   ['curl by address, trace off', false, ['-s', 'http://10.97.253.216']],
 ] as const) {
   const { perSecond, events, okay } = measure(trace, line);
-  console.log(`${name}: ${Math.round(perSecond)} requests a CPU second (${okay}/${REQUESTS} ok, ${events.toFixed(0)} log events each; ${(base / perSecond).toFixed(0)} look-ups' time)`);
+  console.log(
+    `${name}: ${Math.round(perSecond)} requests a CPU second (${okay}/${REQUESTS} ok, ${events.toFixed(0)} log events each; ${(base / perSecond).toFixed(0)} look-ups' time)`,
+  );
 }

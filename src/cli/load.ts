@@ -44,6 +44,14 @@ export function loadFiles(paths: readonly string[]): DocumentFile[] {
   return files;
 }
 
+/** Files of the article that are applications, not the cluster they run on. */
+const applications = new Set(['web.yaml', 'client.yaml']);
+
+/** What makes the article's cluster run: for files that name no nodes of their own. */
+export function clusterFiles(packageRoot: string): DocumentFile[] {
+  return articleFiles(packageRoot).filter((file) => !applications.has(file.path));
+}
+
 /** The article's cluster, in the order in which the page shows its files. `packageRoot` is the folder of package.json. */
 export function articleFiles(packageRoot: string): DocumentFile[] {
   const folder = join(packageRoot, 'src', 'content', 'examples', 'article');

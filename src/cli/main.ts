@@ -1,12 +1,12 @@
 /** `bin/kubehop`: the same world and shell as in the browser, in Node. */
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { createShell } from '../shell/index.ts';
+import { createShell, hopJson } from '../shell/index.ts';
 import { capture } from '../world/capture.ts';
 import { World } from '../world/world.ts';
 import { type CliOptions, parseArguments } from './arguments.ts';
-import { articleFiles, loadFiles } from './load.ts';
-import { CliSession, hopJson, type Streams } from './session.ts';
+import { articleFiles, clusterFiles, loadFiles } from './load.ts';
+import { CliSession, type Streams } from './session.ts';
 
 const streams: Streams = {
   out: (text) => process.stdout.write(text),
@@ -15,9 +15,12 @@ const streams: Streams = {
 
 /** @throws {Error} with a sentence for people. */
 function openWorld(options: CliOptions, packageRoot: string): World {
-  const base = articleFiles(packageRoot);
-  const files = options.files.length === 0 ? base : loadFiles(options.files);
-  const world = World.open({ document: { version: 1, seed: options.seed, files, inputs: [], positions: {} }, baseFiles: base, createShell });
+  const files = options.files.length === 0 ? articleFiles(packageRoot) : loadFiles(options.files);
+  const world = World.open({
+    document: { version: 1, seed: options.seed, files, inputs: [], positions: {} },
+    baseFiles: clusterFiles(packageRoot),
+    createShell,
+  });
   let errors = 0;
   for (const one of world.diagnostics) {
     if (one.severity === 'info') continue;

@@ -1,5 +1,4 @@
 /** Runs lines in a world and passes on what its terminal prints: stdout to stdout, stderr to stderr, nothing else. */
-import type { HopView } from '../world/views.ts';
 import type { World } from '../world/world.ts';
 
 export interface Streams {
@@ -51,23 +50,4 @@ export class CliSession {
   #busy(): boolean {
     return this.world.sessions().some((session) => session.id === this.id && session.busy);
   }
-}
-
-/** One hop as a line of JSON: `trace --json`. */
-export function hopJson(hop: HopView): string {
-  const { event } = hop;
-  const rule = hop.rules[hop.rules.length - 1];
-  return JSON.stringify({
-    seq: event.seq,
-    timeNs: event.timeNs,
-    packet: event.packetId,
-    host: event.hostId,
-    netns: event.netns,
-    device: event.device,
-    step: event.step.kind,
-    layers: event.layers,
-    ...(rule === undefined ? {} : { rule: { table: rule.table, chain: rule.chain, text: rule.text } }),
-    ...(hop.yaml === undefined ? {} : { origin: { object: hop.yaml.key, file: hop.yaml.file, line: hop.yaml.span.startLine } }),
-    text: `${hop.title}: ${hop.why.map((phrase) => phrase.text).join('')}`,
-  });
 }

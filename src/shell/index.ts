@@ -6,6 +6,7 @@ import { ShellSessions, type WatchingShell } from './shell.ts';
 import { withPrograms } from './tools/programs.ts';
 
 export { END_OF_INPUT, type WatchingShell } from './shell.ts';
+export { hopJson } from './tools/hop-json.ts';
 
 export function createShell(host: ShellHost): WatchingShell {
   return new ShellSessions(host, { commands: withPrograms(commands, programs), programs });

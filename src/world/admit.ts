@@ -133,7 +133,7 @@ export function admitFiles(
   return { objects, diagnostics };
 }
 
-/** The order in which a cluster can take them: what others refer to comes first; otherwise as written. */
+/** Within a stage, what others refer to comes first. */
 const rank: Readonly<Record<string, number>> = {
   Namespace: 0,
   ClusterConfiguration: 1,
@@ -150,10 +150,14 @@ const rank: Readonly<Record<string, number>> = {
   Service: 4,
   DaemonSet: 5,
 };
+/** Cluster-scoped objects and what runs in the system's namespaces (`kube-system`, `kube-flannel`): the cluster itself, as against applications on it. */
+export const isSystem = ({ metadata }: KubeObject) => metadata.namespace === undefined || metadata.namespace.startsWith('kube-');
+
+/** The order in which a cluster can take them: the system before applications, what others refer to first; otherwise as written. */
 export function inApplyOrder(objects: readonly AdmittedObject[]): AdmittedObject[] {
   return objects
-    .map((one, index) => ({ one, index, rank: rank[one.object.kind] ?? 6 }))
-    .sort((a, b) => a.rank - b.rank || a.index - b.index)
+    .map((one, index) => ({ one, index, stage: isSystem(one.object) ? 0 : 1, rank: rank[one.object.kind] ?? 6 }))
+    .sort((a, b) => a.stage - b.stage || a.rank - b.rank || a.index - b.index)
     .map((entry) => entry.one);
 }
 

@@ -2,7 +2,7 @@
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { NetRecord } from '../net/records.ts';
 import type { ApiServer } from '../objects/api-server.ts';
-import { type AdmittedObject, admitFiles, givesCluster, inApplyOrder } from './admit.ts';
+import { type AdmittedObject, admitFiles, givesCluster, inApplyOrder, isSystem } from './admit.ts';
 import { failureDiagnostics, findingDiagnostics, kindLookup } from './apply.ts';
 import type { DocumentFile } from './document.ts';
 
@@ -57,7 +57,7 @@ export class WorldFiles {
    * Writes what changed since the last good texts to the API server. `undo` is called when `atomic` and anything is wrong; then false is
    * returned and the last good texts stay in force. Only objects whose text changed are written, so what `kubectl` did to others stays.
    */
-  apply(atomic: boolean, undo: () => void): boolean {
+  apply(atomic: boolean, undo: () => void, settle: () => void): boolean {
     const lookup = kindLookup(this.#api);
     const admission = admitFiles(this.files, lookup);
     const diagnostics: Diagnostic[] = [...admission.diagnostics];
@@ -66,7 +66,13 @@ export class WorldFiles {
 
     const objects = givesCluster(admission.objects) ? admission.objects : this.#withBase(admission.objects, lookup);
     const next = new Map(objects.map((one) => [one.key, one]));
+    let systemRuns = this.#admitted.size > 0;
     for (const one of inApplyOrder(objects)) {
+      // At first the cluster itself comes up, as it does before anybody can apply applications to it.
+      if (!systemRuns && !isSystem(one.object)) {
+        settle();
+        systemRuns = true;
+      }
       const previous = this.#admitted.get(one.key);
       if (previous !== undefined && JSON.stringify(previous.object) === JSON.stringify(one.object)) continue;
       const result = this.#api.apply(one.object);

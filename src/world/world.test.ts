@@ -94,7 +94,8 @@ describe('editing', () => {
   it('grows two pods when replicas becomes 5', () => {
     const world = openArticle();
     const text = articleFiles().find((file) => file.path === 'web.yaml')?.text ?? '';
-    const result = world.edit('web.yaml', text.replace(/^ {2}replicas: 3$/m, 'replicas: 5'));
+    const result = world.edit('web.yaml', text.replace(/^ {2}replicas: 3$/m, '  replicas: 5'));
+    expect(result.diagnostics.filter((one) => one.severity === 'error')).toEqual([]);
     expect(result.applied).toBe(true);
     expect(world.topology().netnses.filter((netns) => netns.title.startsWith('web-'))).toHaveLength(5);
   });

@@ -321,9 +321,10 @@ export class World {
   /** `atomic`: any error leaves everything as it was. Otherwise what can be applied is. */
   #applyFiles(atomic: boolean): boolean {
     const before = atomic ? this.#snapshot() : undefined;
-    const applied = this.#files.apply(atomic, () => {
+    const undo = () => {
       if (before !== undefined) this.#restoreState(before);
-    });
+    };
+    const applied = this.#files.apply(atomic, undo, () => this.#settle());
     if (applied) this.#settle();
     this.diagnosticsVersion += 1;
     this.#tellContext = undefined;

@@ -34,4 +34,3 @@ export function absoluteUrl(base: CurlUrl, location: string): string {
   const host = base.port === 80 ? base.host : `${base.host}:${base.port}`;
   return location.startsWith('/') ? `http://${host}${location}` : `http://${host}${base.target.replace(/[^/]*$/, '')}${location}`;
 }
-

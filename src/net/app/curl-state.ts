@@ -71,4 +71,3 @@ export function firstState(config: CurlConfig): CurlState {
     exitCode: 0,
   };
 }
-

@@ -1,13 +1,14 @@
 /** curl 7.88.1, HTTP only: resolve, connect, ask, read, print, with its words and exit codes. TLS, HTTP/2 and proxies are not simulated. */
 import { formatIp4, parseIp4 } from '../addr/ip4.ts';
 import type { Errno } from '../stack/userland.ts';
-import type { Ip4 } from '../wire/packet.ts';
 import { utf8Length } from '../wire/utf8.ts';
-import { type CurlConfig, type CurlUrl, parseCurlArgs, parseUrl } from './curl-args.ts';
-import { curlErrorText, finalMeter, METER_HEAD, METER_ZERO, writeOutText } from './curl-text.ts';
-import { type AppContext, type AppEvent, defineApp, defineProgram, type SocketId } from './definition.ts';
-import { bodyLength, type HttpHeader, headerValue, parseStatusLine, readHead, textPayload } from './http-message.ts';
-import { handleResolving, RESOLVER_TIMER, type Resolving, startResolving, stopResolving } from './resolver.ts';
+import { type CurlConfig, parseCurlArgs, parseUrl } from './curl-args.ts';
+import { absoluteUrl, requestHead } from './curl-request.ts';
+import { type CurlState, type CurlTransfer, firstState, NO_TIMES, newTransfer } from './curl-state.ts';
+import { curlErrorText, ERRNO_TEXTS, finalMeter, METER_HEAD, METER_ZERO, writeOutText } from './curl-text.ts';
+import { type AppContext, type AppEvent, defineApp, defineProgram } from './definition.ts';
+import { bodyLength, headerValue, parseStatusLine, readHead, textPayload } from './http-message.ts';
+import { handleResolving, RESOLVER_TIMER, startResolving, stopResolving } from './resolver.ts';
 
 const MAX_REDIRECTS = 50;
 /** Connecting without a limit of its own ends after so long. */

@@ -17,8 +17,6 @@ export interface DnsServerConfig {
   readonly errors?: boolean;
   /** Printed on stdout when the server starts, one line each (`.:53`, `CoreDNS-1.12.1`, …). */
   readonly banner?: readonly string[];
-  /** Virtual time 0 as Unix milliseconds, for log lines that carry a date. */
-  readonly epochMs?: number;
   /** The server cannot run (the `loop` plugin heard its own question): it prints this on stdout and exits 1. */
   readonly fatal?: string;
 }

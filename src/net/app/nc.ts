@@ -206,7 +206,8 @@ function whileTalking(context: AppContext, config: NcConfig, state: State, event
 }
 
 function typed(context: AppContext, config: NcConfig, state: State, text: string): State {
-  const more = { ...state, typed: state.typed + text };
+  // End of input (Ctrl-D) leaves the connection open, as without -N.
+  const more = { ...state, typed: state.typed + text.replaceAll('\u0004', '') };
   const ready = state.phase === 'talking' || (state.phase === 'listening' && (config.udp ? state.peer !== undefined : state.socket >= 0));
   return ready ? flush(context, more) : more;
 }

@@ -72,4 +72,3 @@ export function parsePingArgs(argv: readonly string[], style: 'iputils' | 'busyb
 const optionUsageBusybox = 'Usage: ping [OPTIONS] HOST\n\nSend ICMP ECHO_REQUESTs to HOST\n';
 
 export const isBusybox = (environment: ProgramEnvironment): boolean => /(^|\/)(busybox|alpine)(:|$)|^busybox$|^alpine/.test(environment.image);
-

@@ -1,17 +1,8 @@
 /** ping of iputils and of busybox: echo requests, replies, errors from the way, the summary. */
 import { formatIp4 } from '../addr/ip4.ts';
 import type { Ip4 } from '../wire/packet.ts';
-import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
-import {
-  type AppContext,
-  type AppEvent,
-  defineApp,
-  defineProgram,
-  type IcmpReport,
-  type ParseResult,
-  type ProgramEnvironment,
-  type SocketId,
-} from './definition.ts';
+import { type AppContext, type AppEvent, defineApp, defineProgram, type IcmpReport, type SocketId } from './definition.ts';
+import { isBusybox, type PingConfig, parsePingArgs } from './ping-args.ts';
 import { handleResolving, type Resolving, startResolving, stopResolving } from './resolver.ts';
 
 interface State {

@@ -3,10 +3,11 @@
 import type { TapFrame } from '../engine.ts';
 import { DEFAULT_EPOCH_MS } from '../wire/calendar.ts';
 import { encodeFrame } from '../wire/encode.ts';
+import type { Filter } from '../wire/filter-tree.ts';
 import { asciiDump, hexdump } from '../wire/hexdump.ts';
 import { ETHERNET_HEADER_BYTES } from '../wire/lengths.ts';
 import { copyTcpdumpState, newTcpdumpState, type TcpdumpOptions, type TcpdumpState, tcpdumpLines } from '../wire/tcpdump.ts';
-import { type Filter, parseFilter } from '../wire/tcpdump-filter.ts';
+import { parseFilter } from '../wire/tcpdump-filter.ts';
 import { matchesFilter } from '../wire/tcpdump-match.ts';
 import { countOption, hasOption, optionProblemText, optionValue, parseInteger, parseOptions } from './cli-options.ts';
 import { type AppContext, defineApp, defineProgram, type ParseResult, type ProgramEnvironment } from './definition.ts';

@@ -3,7 +3,7 @@ import { formatIp4 } from '../addr/ip4.ts';
 import type { Ip4 } from '../wire/packet.ts';
 import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
 import { type AppContext, defineApp, defineProgram, type IcmpReport, type ParseResult, type SocketId } from './definition.ts';
-import { isBusybox } from './ping.ts';
+import { isBusybox } from './ping-args.ts';
 import { handleResolving, type Resolving, startResolving } from './resolver.ts';
 
 export interface TracerouteConfig {

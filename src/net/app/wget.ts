@@ -7,7 +7,7 @@ import { parseUrl } from './curl-args.ts';
 import { type AppContext, defineApp, defineProgram, type ParseResult, type ProgramEnvironment } from './definition.ts';
 import { type Fetching, handleFetching, startFetching, stopFetching } from './http-fetch.ts';
 import { headerValue, parseStatusLine } from './http-message.ts';
-import { isBusybox } from './ping.ts';
+import { isBusybox } from './ping-args.ts';
 
 export interface WgetConfig {
   readonly style: 'gnu' | 'busybox';

@@ -4,20 +4,18 @@ import { type Packet, type Payload, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, type Tcp
 import { endpointText, icmpErrno, type SocketLayer } from './layer.ts';
 import { seqAdd, seqAfter, seqBefore, seqDistance } from './sequence.ts';
 import type { Segment, TcpSocket } from './sockets.ts';
-import { destroy, establish, expireSoon, fail, newTcpSocket, openSending } from './tcp-open.ts';
+import { acknowledged, measureRtt, timeWait } from './tcp-ack.ts';
+import { destroy, establish, fail, newTcpSocket, openSending } from './tcp-open.ts';
 import {
   answerWithReset,
   armRetransmit,
   initialWindow,
-  MAX_RTO_NS,
-  MIN_RTO_NS,
   push,
   retransmitFirst,
   sendAck,
   sendBareReset,
   sendSyn,
   splitPayload,
-  stopTimer,
   updateSendMss,
 } from './tcp-output.ts';
 

@@ -20,4 +20,3 @@ export type Arithmetic =
   | { readonly length: true }
   | { readonly load: FilterProtocol; readonly at: Arithmetic; readonly bytes: 1 | 2 | 4 }
   | { readonly operator: string; readonly left: Arithmetic; readonly right: Arithmetic };
-

@@ -1,6 +1,7 @@
 /** Capture filters as tcpdump takes them (pcap-filter(7)): text to a plain tree, with libpcap's words for errors. */
 import { contains, maskOf, parseIp4 } from '../addr/ip4.ts';
 import { parseMac } from '../addr/mac.ts';
+import type { Arithmetic, Direction, Filter, FilterProtocol, Relation } from './filter-tree.ts';
 import { servicePort } from './tcpdump.ts';
 
 export type FilterResult = { readonly ok: true; readonly filter: Filter | undefined } | { readonly ok: false; readonly message: string };

@@ -2,9 +2,9 @@
 import { contains } from '../addr/ip4.ts';
 import { isGroupMac } from '../addr/mac.ts';
 import { encodeFrame } from './encode.ts';
+import type { Arithmetic, Direction, Filter, FilterProtocol, Relation } from './filter-tree.ts';
 import { ETHERNET_HEADER_BYTES, frameBytes, IPV4_HEADER_BYTES } from './lengths.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP, type Packet } from './packet.ts';
-import type { Arithmetic, Direction, Filter, FilterProtocol, Relation } from './tcpdump-filter.ts';
 
 const BROADCAST = 0xffffffffffff;
 

@@ -23,7 +23,7 @@ interface State {
   readonly syntax: 'basic' | 'extended';
   readonly active: boolean[];
   partial: string;
-  /** One line is held back, so that `$` can be known. */
+  /** One line is held back where `$` must be known. */
   held: string | undefined;
   number: number;
   done: boolean;
@@ -213,6 +213,10 @@ function runLine(state: State, original: string, last: boolean, io: FilterIo): v
   if (!state.quiet) io.out(`${line}\n`);
 }
 
+function usesLast(state: State): boolean {
+  return state.commands.some((command) => command.from?.last === true || command.to?.last === true);
+}
+
 export const sed = defineTextTool<State>({
   name: 'sed',
   summary: 'edits lines (s///, d, p, q, y///; -n -E -e)',
@@ -253,9 +257,13 @@ export const sed = defineTextTool<State>({
   },
   data: (state, text, io) => {
     for (const line of takeLines(state, text)) {
-      if (state.held !== undefined && !state.done) runLine(state, state.held, false, io);
+      // Only `$` needs to know whether more lines come; without it a live pipe must not lag behind.
+      if (!usesLast(state)) runLine(state, line, false, io);
+      else {
+        if (state.held !== undefined) runLine(state, state.held, false, io);
+        state.held = line;
+      }
       if (state.done) return 0;
-      state.held = line;
     }
     return undefined;
   },

@@ -3,6 +3,7 @@
 import type { HopView, Phrase } from '../../world/views.ts';
 import { defineCommand, type Hook } from '../command.ts';
 import { formatTable } from '../table.ts';
+import { hopJson } from './hop-json.ts';
 
 interface TraceData {
   readonly from: number;
@@ -46,7 +47,7 @@ export const traceHook: Hook = (data: TraceData, status, io) => {
   const to = host.engine.traceLength;
   const hops = host.hops(data.from, Math.min(to, data.from + MAX_ROWS));
   if (data.json) {
-    for (const hop of hops) io.out(`${JSON.stringify(hopJson(hop))}\n`);
+    for (const hop of hops) io.out(`${hopJson(hop)}\n`);
     return status;
   }
   const shown = hops.filter((hop) => hop.event.packetId >= 0);
@@ -92,25 +93,4 @@ function verdict(hops: readonly HopView[], status: number): string {
     return `verdict: dropped at ${first.where}: ${first.event.step.reason}${first.event.step.detail === '' ? '' : ` (${first.event.step.detail})`}; ${count}, exit code ${status}${fix}`;
   }
   return `verdict: delivered; ${count}, exit code ${status}`;
-}
-
-/** A line of JSON Lines: stable keys for other programs. */
-function hopJson(hop: HopView): unknown {
-  const { event } = hop;
-  const { step } = event;
-  const rule = 'rule' in step ? step.rule : undefined;
-  const origin = rule?.origin ?? ('route' in step ? step.route?.origin : undefined);
-  return {
-    seq: event.seq,
-    timeNs: event.timeNs,
-    packet: event.packetId,
-    host: event.hostId,
-    netns: event.netns,
-    device: event.device,
-    step,
-    layers: event.layers,
-    rule: rule === undefined ? null : { table: rule.table, chain: rule.chain, number: rule.index + 1, text: rule.text },
-    origin: origin ?? null,
-    text: `${hop.where}: ${hop.summary}`,
-  };
 }

@@ -130,7 +130,8 @@ export class Journey {
   }
 
   #fade(hop: number): number {
-    return this.hops[hop]?.event.step.kind === 'dropped' ? DROPPED_FADE : DELIVERED_FADE;
+    // A flooded copy that nobody wanted is no drop of the story.
+    return this.hops[hop]?.family === 'drop' ? DROPPED_FADE : DELIVERED_FADE;
   }
 
   /** Moves the set of packets to be drawn to this playhead: one hop costs a constant, a jump costs a scan. */

@@ -1,9 +1,10 @@
 /** Everything that moves: one canvas over the scene with packets, the way of the current one, what lights up, selection and focus. Knows no React. */
 import type { HopView } from '../../world/views.ts';
 import type { Palette } from '../theme/palette.ts';
-import { type Capsule, capsuleOf, innerLayers, isTunnelled } from './capsule.ts';
+import { type Capsule, capsuleOf, isTunnelled } from './capsule.ts';
 import type { PlaybackSource } from './contract.ts';
 import { Journey, type Traveller } from './journey.ts';
+import { type Life, lifeAt, roundness } from './packet-life.ts';
 import { pathData } from './paint.ts';
 import type { Item, Rect, Scene } from './scene.ts';
 import { SpriteAtlas } from './sprites.ts';
@@ -41,14 +42,6 @@ const MAX_STACKED = 24;
 const MIN_CAPSULE_SCALE = 1;
 const MAX_CAPSULE_SCALE = 1.5;
 
-interface Life {
-  /** Hop index to the drawn way that leads to it. */
-  readonly ways: ReadonlyMap<number, Path2D>;
-  readonly ends: readonly string[];
-  /** All but the boxes and words on the way: lines drawn within it seem to pass behind them. */
-  readonly behind: Path2D;
-}
-
 /** A packet's point on screen. */
 interface Seat {
   x: number;
@@ -58,21 +51,6 @@ interface Seat {
 }
 
 const noMarks: Marks = { selected: undefined, focused: undefined, hovered: undefined };
-
-function roundness(item: Item): number {
-  switch (item.kind) {
-    case 'room':
-      return 16;
-    case 'pill':
-    case 'service':
-    case 'fold':
-      return item.rect.h / 2;
-    case 'chip':
-      return item.small ? 6 : 8;
-    default:
-      return item.kind === 'pod' && item.size === 'tile' ? 3 : 10;
-  }
-}
 
 export class Overlay {
   readonly #canvas: HTMLCanvasElement;
@@ -175,49 +153,9 @@ export class Overlay {
   #lifeOf(journey: Journey, index: number): Life {
     const known = this.#lives[index];
     if (known !== undefined) return known;
-    const life = journey.lifeOf(index);
-    const ways = new Map<number, Path2D>();
-    for (const hop of life) {
-      const track = journey.track(hop);
-      if (track !== undefined) ways.set(hop, new Path2D(pathData(track.points, false)));
-    }
-    const hops = this.#playback.hops();
-    const ends = [life[0], life[life.length - 1]].flatMap((hop) => {
-      const layers = hop === undefined ? [] : innerLayers(hops[hop]?.event.layers ?? []);
-      return layers.flatMap((layer) => (layer.protocol === 'ipv4' ? [layer.src, layer.dst] : []));
-    });
-    const items = [...new Set(ends.map((ip) => journey.scene.itemByIp.get(ip)).filter((id) => id !== undefined))];
-    const made: Life = { ways, ends: items, behind: this.#behind(journey, life, items) };
-    for (const hop of life) this.#lives[hop] = made;
+    const made = lifeAt(journey, index, this.#view.zoom);
+    for (const hop of made.hops) this.#lives[hop] = made;
     return made;
-  }
-
-  #behind(journey: Journey, life: readonly number[], ends: readonly string[]): Path2D {
-    const { scene } = journey;
-    const touched = new Set<string>(ends);
-    for (const hop of life) {
-      for (
-        let item = scene.itemById.get(journey.itemOf(hop) ?? '');
-        item !== undefined;
-        item = item.parent === undefined ? undefined : scene.itemById.get(item.parent)
-      )
-        touched.add(item.id);
-    }
-    const path = new Path2D();
-    const { x, y, w, h } = scene.bounds;
-    path.rect(x - w - 5_000, y - h - 5_000, w * 3 + 10_000, h * 3 + 10_000);
-    for (const item of scene.items) {
-      if (item.kind === 'bar' && touched.has(item.id)) {
-        const letters = Math.max(1, 1 / this.#view.zoom);
-        const title = item.title.length * 7.4 * letters + 14;
-        const detail = item.detail.length * 6.5 * letters + 14;
-        path.rect(item.rect.x, item.rect.y, title, item.rect.h);
-        if (item.detail !== '') path.rect(item.rect.x + item.rect.w - detail, item.rect.y, detail, item.rect.h);
-      } else if ((item.kind === 'chip' || (item.kind === 'pill' && !item.dot)) && item.parent !== undefined && touched.has(item.parent)) {
-        path.roundRect(item.rect.x, item.rect.y, item.rect.w, item.rect.h, roundness(item));
-      }
-    }
-    return path;
   }
 
   /** The current packet's way, its ends, the box where it is, and the tunnel or Service it makes use of. */

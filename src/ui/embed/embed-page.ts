@@ -3,7 +3,7 @@ import type { PlaygroundClient } from '../../worker/protocol.ts';
 import type { WorldDocument } from '../../world/document.ts';
 import type { TerminalEntry, Topology } from '../../world/views.ts';
 import { policyPicture } from '../canvas/policy.ts';
-import { articleFiles, findExample } from '../state/examples.ts';
+import { clusterFiles, findExample } from '../state/examples.ts';
 import { Playback } from '../state/playback.ts';
 import { decodeShare } from '../state/share-link.ts';
 import { applyTheme } from '../theme/theme.ts';
@@ -105,7 +105,7 @@ async function openWorld(client: PlaygroundClient, document: WorldDocument, seq:
     if (update.terminalReset === true) terminal = [];
     terminal = [...terminal, ...(update.terminal ?? [])].slice(-MAX_TERMINAL);
   });
-  await client.call('open', document, articleFiles);
+  await client.call('open', document, clusterFiles);
   if (document.inputs.length === 0) await client.call('run', SESSION, FIRST_COMMAND);
   // Endless programs of the document do not run on: the picture is of a moment.
   await client.call('hold', true);
@@ -145,6 +145,8 @@ export async function startEmbed(root: HTMLElement, createClient: () => Playgrou
   const parameters = parseEmbedParameters(location.search);
   applyTheme(parameters.theme === 'auto' ? 'system' : parameters.theme);
   const wanted = wantedWorld(location.hash);
+  // The page may bring a picture of the built-in world's beginning; another world must not start with it.
+  if (!/^#?(?:$|x=article)/.test(location.hash)) root.querySelector('.first')?.remove();
   if (wanted.kind === 'words') {
     say(root, wanted.message);
     return;
@@ -163,6 +165,7 @@ export async function startEmbed(root: HTMLElement, createClient: () => Playgrou
     const bar = new Bar(playback, parameters, playgroundUrl(), touched);
     const caption = parameters.caption !== '' ? parameters.caption : parameters.lens === 'policy' ? policyPicture(topology).sentence : '';
     root.replaceChildren(
+      element('h1', { class: 'hidden' }, 'A Kubernetes network, packet by packet'),
       stage.root,
       ...(caption === '' ? [] : [element('p', { class: 'caption' }, caption)]),
       ...(parameters.controls === 'none' ? [] : [bar.root]),

@@ -29,6 +29,9 @@ const examples = readExamples();
 /** The files of the default world; a share link names them instead of repeating them. */
 export const articleFiles: readonly DocumentFile[] = examples.get('article') ?? [];
 
+/** What makes the article's cluster run, without the applications on it: for documents that name no nodes of their own. */
+export const clusterFiles: readonly DocumentFile[] = articleFiles.filter((file) => !front.includes(file.path));
+
 export const exampleNames: readonly string[] = [...examples.keys()];
 
 export function findExample(name: string): WorldDocument | undefined {

@@ -139,3 +139,33 @@ describe('commands', () => {
     expect(playground.session.getState()).toMatchObject({ lens: 'services', run: { label: 'curl a' } });
   });
 });
+
+describe('a program that does not end', () => {
+  it('shows its packets as they come, and ARP alone is no news', async () => {
+    const playground = createPlayground();
+    await playground.open({ ...openingOf('d', document, 'own'), firstMinute: false });
+    await playground.run('main', 'ping 10.244.1.4');
+    expect(playground.session.getState().run).toBeUndefined();
+    client.happen(
+      curlHops()
+        .slice(0, 3)
+        .map((hop) => ({ ...hop, background: true })),
+    );
+    await vi.advanceTimersByTimeAsync(600);
+    expect(playground.session.getState().run).toBeUndefined();
+    client.happen(curlHops().slice(0, 5));
+    await vi.advanceTimersByTimeAsync(600);
+    expect(playground.session.getState().run).toMatchObject({ label: 'ping 10.244.1.4', fromSeq: 0, toSeq: 8 });
+    expect(playground.playback.playing).toBe(true);
+    // Paused in the middle: time stands still, until the reader goes on.
+    playground.playback.seek(2);
+    expect(client.calls.at(-1)).toBe('hold');
+    client.happen(curlHops().slice(5, 9));
+    await vi.advanceTimersByTimeAsync(600);
+    expect(playground.playback.hops()).toHaveLength(12);
+    expect(playground.playback.getSnapshot().index).toBe(2);
+    await playground.interrupt('main');
+    await vi.advanceTimersByTimeAsync(600);
+    expect(playground.session.getState().runs).toHaveLength(1);
+  });
+});

@@ -7,7 +7,7 @@ import { createDocument, type DocumentStore } from './document.ts';
 import { claimDocument, type DocumentLock } from './document-lock.ts';
 import type { SavedWork } from './document-store.ts';
 import { Edits } from './edits.ts';
-import { articleFiles } from './examples.ts';
+import { clusterFiles } from './examples.ts';
 import { applyUpdate, createMirror, emptyMirror, type MirrorStore } from './mirror.ts';
 import { type LoadOptions, Playback } from './playback.ts';
 import { RunQueue } from './run-queue.ts';
@@ -122,7 +122,7 @@ export class Playground {
     if (opening.origin === 'own') this.#claim(opening.id);
     this.#worldDocument = opening.document;
     try {
-      await this.client.call('open', opening.document, articleFiles);
+      await this.client.call('open', opening.document, clusterFiles);
     } catch (error) {
       this.mirror.setState({ status: 'failed', problem: firstLine(error) });
       return;
@@ -224,7 +224,7 @@ export class Playground {
   #updated(update: WorldUpdate): void {
     this.mirror.setState((mirror) => applyUpdate(mirror, update));
     this.#documentTimer ??= setTimeout(() => void this.#askDocument(), DOCUMENT_DELAY_MS);
-    if (this.#liveRun !== undefined && update.headSeq > this.#liveRun.toSeq) this.#liveTimer ??= setTimeout(() => this.#extendLiveRun(), LIVE_DELAY_MS);
+    if (this.#liveRun !== undefined && update.headSeq > this.#liveRun.toSeq) this.#liveTimer ??= setTimeout(() => void this.#extendLiveRun(), LIVE_DELAY_MS);
   }
 
   /** False for a command during which only neighbours were asked for again (ARP): nobody wants to watch that in place of a curl. */
@@ -235,18 +235,24 @@ export class Playground {
   }
 
   /** While ping or tcpdump runs its packets are added to what can be played; the last ones only, when there are many. */
-  #extendLiveRun(): void {
+  async #extendLiveRun(): Promise<void> {
     this.#liveTimer = undefined;
     const live = this.#liveRun;
     if (live === undefined) return;
     const { headSeq, sessions } = this.mirror.getState();
     const run: Run = { ...live, fromSeq: Math.max(live.fromSeq, headSeq - MAX_LIVE_EVENTS), toSeq: headSeq };
+    const first = live.toSeq === live.fromSeq;
+    if (first && !(await this.#tellsStory(run))) return;
+    if (this.#liveRun !== live) return;
     this.#liveRun = sessions.some((session) => session.id === live.session && session.busy) ? run : undefined;
+    const newest = this.session.getState().runs.at(-1) === live;
     this.session.setState((state) => ({ runs: state.runs.map((one) => (one === live ? run : one)), ...(state.run === live ? { run } : {}) }));
-    if (this.session.getState().run !== run) return;
+    // The first packets of a ping are shown by themselves; those that a tcpdump sees belong to the command that made them.
+    if (first && newest) await this.showRun(run, { play: true });
+    if (first || this.session.getState().run !== run) return;
     const { index, hopCount } = this.playback.getSnapshot();
     // Who has seen all so far sees the new ones at once; who looks at an earlier hop stays there.
-    void this.playback.load(run.fromSeq, run.toSeq, { at: hopCount === 0 ? 'start' : 'keep', ...(index >= hopCount - 1 ? { play: true } : {}) });
+    await this.playback.load(run.fromSeq, run.toSeq, { at: 'keep', ...(index >= hopCount - 1 ? { play: true } : {}) });
   }
 
   /** Who pauses the packets of a ping or a tcpdump wants time to stand still; who has seen all so far waits for more. */

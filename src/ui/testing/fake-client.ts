@@ -17,6 +17,8 @@ export interface FakeClient extends PlaygroundClient {
   /** Names of the calls so far, in order. */
   readonly calls: readonly RequestName[];
   send(update: Partial<WorldUpdate>): void;
+  /** Packets of a program that runs on. */
+  happen(hops: readonly HopView[]): void;
 }
 
 const main: SessionView = { id: 'main', prompt: 'controlplane:~$ ', busy: false, endless: false, netns: 'controlplane/netns/root', title: 'controlplane' };
@@ -65,13 +67,14 @@ export function createFakeClient(world: FakeWorld): FakeClient {
     },
     run: (session, line) => {
       const firstSeq = log.length;
-      const added = /curl|ping|nslookup/.test(line)
-        ? world.hops.map((hop, index): HopView => ({ ...hop, event: { ...hop.event, seq: firstSeq + index } }))
-        : [];
+      const endless = line.startsWith('ping');
+      sessions = sessions.map((one) => (one.id === session ? { ...one, busy: endless, endless } : one));
+      const added = /curl|nslookup/.test(line) ? world.hops.map((hop, index): HopView => ({ ...hop, event: { ...hop.event, seq: firstSeq + index } })) : [];
       log = [...log, ...added];
       document = { ...document, inputs: [...document.inputs, { kind: 'command', timeNs: revision, session, line }] };
       const prompt = sessions.find((one) => one.id === session)?.prompt ?? '';
       send({
+        sessions,
         terminal: [
           entry(session, 'prompt', prompt, firstSeq),
           entry(session, 'command', line, firstSeq),
@@ -80,7 +83,11 @@ export function createFakeClient(world: FakeWorld): FakeClient {
       });
       return { exitCode: 0, firstSeq, lastSeq: log.length };
     },
-    interrupt: () => null,
+    interrupt: (session) => {
+      sessions = sessions.map((one) => (one.id === session ? { ...one, busy: false, endless: false } : one));
+      send({ sessions });
+      return null;
+    },
     openSession: (id, at) => {
       const title = 'host' in at ? at.host : at.pod;
       sessions = [...sessions, { ...main, id, title, prompt: `${title}:~$ ` }];
@@ -106,6 +113,10 @@ export function createFakeClient(world: FakeWorld): FakeClient {
   return {
     calls,
     send,
+    happen: (hops) => {
+      log = [...log, ...hops.map((hop, index): HopView => ({ ...hop, event: { ...hop.event, seq: log.length + index } }))];
+      send({});
+    },
     call: (name, ...args) => {
       calls.push(name);
       return Promise.resolve().then(() => (handlers[name] as (...given: typeof args) => ReturnType<Requests[typeof name]>)(...args));

@@ -35,10 +35,7 @@ const Row = memo(function Row({ hop, index, row, number, startNs, unit, current,
         {hop.protocol}
       </td>
       <td>{hop.lengthBytes > 0 ? hop.lengthBytes : ''}</td>
-      <td className={drop ? styles.dropped : undefined}>
-        {drop ? '✕ ' : ''}
-        {hop.summary}
-      </td>
+      <td className={drop ? styles.dropped : undefined}>{hop.summary}</td>
     </tr>
   );
 });

@@ -27,7 +27,7 @@ export interface OpenOptions {
 export function openArticle(options: OpenOptions = {}): World {
   return World.open({
     document: { version: 1, seed: options.seed ?? 1, files: options.files ?? articleFiles(), inputs: options.inputs ?? [], positions: {} },
-    baseFiles: articleFiles(),
+    baseFiles: articleFiles().filter((file) => file.path !== 'web.yaml' && file.path !== 'client.yaml'),
     createShell,
     ...(options.trace === undefined ? {} : { trace: options.trace }),
   });
