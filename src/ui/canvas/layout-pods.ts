@@ -116,6 +116,7 @@ export function layoutPods(draft: Draft, input: RoomInput, m: Metrics, frame: Fr
           id: peer.id,
           point: end,
           item: bridged ? bridge.id : hubId(rootId),
+          rest: aside(frame, -13),
           up: { to: bridged ? bridge.id : hubId(rootId), from: end, via: [], at: onBar },
           ...(bridged ? {} : { side: 'chip' as const }),
         });
