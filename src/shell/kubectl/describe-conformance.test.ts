@@ -36,18 +36,35 @@ function withTimes<T>(value: T): T {
   const text = JSON.stringify(value)
     .replace(/<now-(\d+)([smhdy])>/g, (_all, amount: string, unit: string) => new Date(nowMs - Number(amount) * (seconds[unit] ?? 0) * 1000).toISOString())
     .replaceAll('$TIME', '2021-01-01T00:00:00Z')
+    .replaceAll('"lastTerminationState"', '"lastState"')
     .replaceAll('"OpExists"', '"Exists"')
     .replaceAll('"OpEqual"', '"Equal"');
   return JSON.parse(text) as T;
 }
 
-/** The describer sees a fake clientset: objects as they are, found by name whatever their namespace. */
+/** The cases say `$TIME` for every time; those of events are put back from the ages that the expected lines show. */
+function eventWithTimes(event: KubeObject, line: string): KubeObject {
+  const [, last, lastUnit, count, first, firstUnit] = /\s(\d+)([sm])(?: \(x(\d+) over (\d+)([sm])\))?\s/.exec(line) ?? [];
+  const ago = (amount: string | undefined, unit: string | undefined): string =>
+    new Date(nowMs - Number(amount) * (seconds[unit ?? 's'] ?? 1) * 1000).toISOString();
+  const raw = event as KubeObject & { readonly eventTime?: string; readonly firstTimestamp?: string; readonly series?: { readonly count: number } };
+  const start = count === undefined ? ago(last, lastUnit) : ago(first, firstUnit);
+  return {
+    ...event,
+    ...(raw.firstTimestamp === undefined ? { eventTime: start } : { firstTimestamp: start }),
+    ...(raw.series === undefined ? {} : { series: { count: raw.series.count, lastObservedTime: ago(last, lastUnit) } }),
+  } as KubeObject;
+}
+
+/** The describer sees a fake clientset: objects as they are. */
 function outcome(one: Case): 'passed' | string {
   const world = new FakeWorld();
+  const lines = (one.contains ?? []).filter((part) => part.startsWith('Normal '));
+  let event = 0;
   const objects = withTimes(one.objects).map((object) => {
-    const event = object as KubeObject & { readonly involvedObject?: { readonly name?: string; readonly namespace?: string; readonly kind?: string } };
-    // Events of the cases name only what they are about.
-    return object.kind === 'Event' ? ({ ...event, metadata: { ...event.metadata, namespace: event.metadata.namespace ?? 'foo' }, involvedObject: { kind: 'Deployment', name: 'bar', ...event.involvedObject } } as KubeObject) : object;
+    if (object.kind !== 'Event') return object;
+    event += 1;
+    return eventWithTimes(object, lines[event - 1] ?? '');
   });
   world.objects = objects;
   const first = objects[0];
@@ -60,7 +77,9 @@ function outcome(one: Case): 'passed' | string {
     return missing.length === 0 ? 'passed' : `missing ${JSON.stringify(missing)} in\n${text}`;
   }
   const container = (first.spec as { readonly containers: readonly unknown[] }).containers[0];
-  return formatPorts(container, 'containerPort') === one.expectedPortText && formatPorts(container, 'hostPort') === one.expectedHostPortText ? 'passed' : 'other ports';
+  return formatPorts(container, 'containerPort') === one.expectedPortText && formatPorts(container, 'hostPort') === one.expectedHostPortText
+    ? 'passed'
+    : 'other ports';
 }
 
 describe.skipIf(!isThere)('kubectl describe, as kubectl tests it itself', () => {
@@ -70,7 +89,9 @@ describe.skipIf(!isThere)('kubectl describe, as kubectl tests it itself', () => 
   it('prints what kubectl prints', () => {
     const failed = results.filter(({ result }) => result !== 'passed' && result !== 'not usable');
     const passed = results.filter(({ result }) => result === 'passed').length;
-    process.stdout.write(`kubectl describe: ${passed} passed, ${failed.length} failed, ${results.length - passed - failed.length} not usable of ${results.length}\n`);
+    process.stdout.write(
+      `kubectl describe: ${passed} passed, ${failed.length} failed, ${results.length - passed - failed.length} not usable of ${results.length}\n`,
+    );
     expect(failed).toEqual([]);
   });
 });

@@ -33,7 +33,8 @@ describe('the parser', () => {
     for (const line of ['echo "a', "echo 'a", 'for i in 1; do', 'if true; then', 'cat <<EOF', 'echo $(date', 'a &&', 'a |']) {
       expect(parseScript(line), line).toMatchObject({ ok: false, incomplete: true });
     }
-    for (const line of ['| a', 'echo )', 'done', ';;', 'for 1 in a; do b; done', 'a > ; b']) expect(parseScript(line), line).toMatchObject({ ok: false, incomplete: false });
+    for (const line of ['| a', 'echo )', 'done', ';;', 'for 1 in a; do b; done', 'a > ; b'])
+      expect(parseScript(line), line).toMatchObject({ ok: false, incomplete: false });
   });
 
   it('words its errors as dash, bash and busybox ash do', () => {
@@ -57,7 +58,37 @@ describe('the parser', () => {
   });
 
   it('never throws, whatever is typed', () => {
-    const piece = fc.constantFrom('a', ' ', '"', "'", '`', '$', '$(', ')', '((', '))', '{', '}', '${', '|', '&', ';', '<', '<<', '>', '\n', '\\', '#', 'for', ' do ', ' done', 'if ', '!', '=', '*');
+    const piece = fc.constantFrom(
+      'a',
+      ' ',
+      '"',
+      "'",
+      '`',
+      '$',
+      '$(',
+      ')',
+      '((',
+      '))',
+      '{',
+      '}',
+      '${',
+      '|',
+      '&',
+      ';',
+      '<',
+      '<<',
+      '>',
+      '\n',
+      '\\',
+      '#',
+      'for',
+      ' do ',
+      ' done',
+      'if ',
+      '!',
+      '=',
+      '*',
+    );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
         const parsed = parseScript(pieces.join(''));

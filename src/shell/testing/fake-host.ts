@@ -54,7 +54,16 @@ export class FakeWorld {
   constructor() {
     for (const name of ['controlplane', 'node01']) {
       this.records.put({ kind: 'host', id: name, origin, name, role: 'node' });
-      this.records.put({ kind: 'netns', id: `${name}/netns/root`, origin, hostId: name, name: 'root', hostname: name, sysctls: { 'net.ipv4.ip_forward': 1 }, files: {} });
+      this.records.put({
+        kind: 'netns',
+        id: `${name}/netns/root`,
+        origin,
+        hostId: name,
+        name: 'root',
+        hostname: name,
+        sysctls: { 'net.ipv4.ip_forward': 1 },
+        files: {},
+      });
     }
     this.host = this.#host();
     this.shell = new ShellSessions(this.host, { commands: withPrograms(commands, fakePrograms), programs: fakePrograms });
@@ -67,7 +76,8 @@ export class FakeWorld {
       get: (_target, name) => {
         if (name === 'records') return world.records;
         if (name === 'nowNs') return world.nowNs;
-        if (name === 'spawn') return (process: { readonly netns: string; readonly app: string; readonly name: string; readonly config: unknown }) => world.#spawn(process);
+        if (name === 'spawn')
+          return (process: { readonly netns: string; readonly app: string; readonly name: string; readonly config: unknown }) => world.#spawn(process);
         if (name === 'signal') return (id: string, signal: string) => world.#signal(id, signal);
         if (name === 'findProcess') return (id: string) => (world.#processes.has(id) ? { id, running: true } : undefined);
         if (name === 'writeStdin') return () => undefined;

@@ -94,12 +94,21 @@ export function timeOr(value: unknown, otherwise = ''): string {
   return timestamp === '' ? otherwise : rfc1123(timestamp);
 }
 
-function eventTime(event: KubeObject): string {
-  return text(at(event, 'lastTimestamp')) || text(at(event, 'eventTime')) || (event.metadata.creationTimestamp ?? '');
+/** Core and events.k8s.io forms of an event have these under different names. */
+function eventTimes(event: KubeObject): { readonly first: string; readonly last: string; readonly count: number; readonly source: string } {
+  const created = event.metadata.creationTimestamp ?? '';
+  const first = text(at(event, 'firstTimestamp')) || text(at(event, 'eventTime')) || created;
+  return {
+    first,
+    last: text(at(event, 'series', 'lastObservedTime')) || text(at(event, 'lastTimestamp')) || first,
+    count: number(at(event, 'series', 'count'), number(at(event, 'count'), 1)),
+    source: text(at(event, 'source', 'component')) || text(at(event, 'reportingComponent')) || text(at(event, 'reportingController')),
+  };
 }
 
 export function sortEvents(events: readonly KubeObject[]): readonly KubeObject[] {
-  return events.toSorted((a, b) => (eventTime(a) < eventTime(b) ? -1 : eventTime(a) > eventTime(b) ? 1 : 0));
+  const keyed = events.map((event) => [eventTimes(event).last, event] as const);
+  return keyed.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, event]) => event);
 }
 
 export function describeEvents(writer: PrefixWriter, context: DescribeContext): void {
@@ -111,10 +120,8 @@ export function describeEvents(writer: PrefixWriter, context: DescribeContext): 
   writer.write(0, 'Events:\n  Type\tReason\tAge\tFrom\tMessage\n');
   writer.write(1, '----\t------\t----\t----\t-------\n');
   for (const event of sortEvents(context.events)) {
-    const first = ageOf(context.host, text(at(event, 'firstTimestamp')) || text(at(event, 'eventTime')) || event.metadata.creationTimestamp);
-    const count = number(at(event, 'count'), 1);
-    const interval = count > 1 ? `${ageOf(context.host, eventTime(event))} (x${count} over ${first})` : first;
-    const source = text(at(event, 'source', 'component')) || text(at(event, 'reportingComponent'));
+    const { first, last, count, source } = eventTimes(event);
+    const interval = count > 1 ? `${ageOf(context.host, last)} (x${count} over ${ageOf(context.host, first)})` : ageOf(context.host, first);
     writer.write(1, `${text(at(event, 'type'))}\t${text(at(event, 'reason'))}\t${interval}\t${source}\t${text(at(event, 'message')).trim()}\n`);
   }
 }
