@@ -2,13 +2,14 @@ import { resolve } from 'node:path';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 
-/** The embed: one classic script without imports, its worker and styles inlined, so that it runs in `<iframe sandbox="allow-scripts">` without CORS headers. */
+/** The embed: one classic script without imports that draws and, for worlds of its readers' own, fetches the simulation as a second one, so that it runs in `<iframe sandbox="allow-scripts">` without CORS headers. */
 export default defineConfig({
   base: './',
   plugins: [react()],
   publicDir: false,
   define: { 'process.env.NODE_ENV': '"production"' },
-  worker: { format: 'iife' },
+  // A stable name: an embed that a reader's cache holds must find its simulation after the next deployment.
+  worker: { format: 'iife', rolldownOptions: { output: { entryFileNames: 'world.js' } } },
   css: { transformer: 'lightningcss' },
   build: {
     target: 'es2022',

@@ -1,5 +1,5 @@
 /** Prints the gzipped weight of what loads before interaction: the app without Monaco, and the embed. `--check` fails over the budgets. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 /** kB gzipped (1 kB = 1,000 bytes). */
-const budgets = { app: 240, worker: 240, embed: 150 };
+const budgets = { app: 240, worker: 330, embed: 150 };
 
 const gzipped = (path) => gzipSync(readFileSync(path), { level: 9 }).length;
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;
@@ -38,19 +38,19 @@ const app = appFiles.reduce((sum, name) => sum + gzipped(join(dist, name)), 0);
 const worker = readdirSync(join(dist, 'assets'))
   .filter((name) => /^(?:world|worker|simulation)[-.].*\.js$/.test(name))
   .reduce((sum, name) => sum + gzipped(join(dist, 'assets', name)), 0);
-const embed = readdirSync(join(dist, 'embed', 'v1'))
-  .filter((name) => statSync(join(dist, 'embed', 'v1', name)).isFile() && /\.(?:js|css|html)$/.test(name))
-  .reduce((sum, name) => sum + gzipped(join(dist, 'embed', 'v1', name)), 0);
+const embedFile = (name) => gzipped(join(dist, 'embed', 'v1', name));
+const embed = embedFile('index.html') + embedFile('embed.js') + embedFile('embed.css');
 
 const rows = [
   ['app, first load without Monaco', app, budgets.app],
-  ['simulation worker', worker, budgets.worker],
-  ['embed (page, script with inlined worker, styles)', embed, budgets.embed],
+  ['simulation, in the app (worker, after the first paint)', worker, budgets.worker],
+  ['embed of the built-in world: page with story, script, styles', embed, budgets.embed],
+  ['simulation, in embeds of worlds of their own (world.js)', embedFile('world.js'), budgets.worker],
 ];
 let over = false;
 for (const [name, bytes, budget] of rows) {
   const bad = bytes > budget * 1000;
   over ||= bad;
-  console.log(`${name.padEnd(50)} ${kilobytes(bytes).padStart(10)}  budget ${budget} kB${bad ? '  OVER' : ''}`);
+  console.log(`${name.padEnd(62)} ${kilobytes(bytes).padStart(10)}  budget ${budget} kB${bad ? '  OVER' : ''}`);
 }
 if (process.argv.includes('--check') && over) process.exit(1);

@@ -41,7 +41,7 @@ export function completeLine(line: string, cursor: number, context: CompletionCo
 
 function commandNames(current: string, context: CompletionContext): string[] {
   const { place } = context.invocation;
-  const names = [...context.commands.keys()].filter((name) => hasProgram(context.commands, place, name));
+  const names = [...context.commands.keys()].filter((name) => !name.startsWith('busybox-') && hasProgram(context.commands, place, name));
   return [...names, ...context.builtins].filter((name) => /^[a-z]/.test(name) && name.startsWith(current));
 }
 

@@ -6,7 +6,7 @@ import type { Place } from './state.ts';
 export function hasProgram(commands: ReadonlyMap<string, Command>, place: Place, name: string): boolean {
   if (!commands.has(name)) return false;
   const profile = getProfile(place.profile);
-  if (profile.programs === 'all') return !name.startsWith('busybox-');
+  if (profile.programs === 'all') return true;
   if (name === 'kubectl' || name === 'ssh') return false;
   if (alwaysThere.has(name)) return true;
   if (name.startsWith('busybox-')) return profile.programs.has('busybox');

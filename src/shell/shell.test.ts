@@ -6,11 +6,11 @@ import { FakeWorld } from './testing/fake-host.ts';
 describe('a command line', () => {
   it('expands variables, substitutions, arithmetic and quotes', () => {
     const world = new FakeWorld();
-    expect(world.run('X=web; echo $X-1 "$X  2" \'$X\' ${X}s ${Y:-none} $((2 + 3 * 4))')).toBe('web-1 web  2 $X webs none 14\n');
+    expect(world.run(`X=web; echo $X-1 "$X  2" '$X' \${X}s \${Y:-none} $((2 + 3 * 4))`)).toBe('web-1 web  2 $X webs none 14\n');
     expect(world.run('echo $(echo a; echo b) `hostname`')).toBe('a b controlplane\n');
     expect(world.run('echo "$(printf \'a\\nb\\n\')"')).toBe('a\nb\n');
     expect(world.run('A="x y"; for w in $A; do echo [$w]; done; echo "[$A]"')).toBe('[x]\n[y]\n[x y]\n');
-    expect(world.run('F=web-1.yaml; echo ${F%.yaml} ${F#web-} ${#F}')).toBe('web-1 1.yaml 10\n');
+    expect(world.run(`F=web-1.yaml; echo \${F%.yaml} \${F#web-} \${#F}`)).toBe('web-1 1.yaml 10\n');
     expect(world.run('echo ""; echo $EMPTY | wc -l')).toBe('\n1\n');
   });
 

@@ -59,7 +59,7 @@ function hookOfDrop(event: TraceEvent): string {
 }
 
 interface Group {
-  readonly place: string;
+  place: string;
   readonly events: TraceEvent[];
 }
 
@@ -98,6 +98,14 @@ function placeInPassage(event: TraceEvent, passage: Passage, current: Group | un
   return placeOf(event);
 }
 
+/** In by one port, out by the one port that the table names: to the eye that is one stop, the bridge. */
+function crossesBridge(current: Group, event: TraceEvent): boolean {
+  const last = current.events[current.events.length - 1] as TraceEvent;
+  if (last.netns !== event.netns) return false;
+  if (event.step.kind === 'bridged') return current.events.length === 1 && last.step.kind === 'received' && last.device === event.step.fromPort;
+  return event.step.kind === 'transmitted' && last.step.kind === 'bridged' && last.step.to.length === 1 && last.step.to[0] === event.device;
+}
+
 /** Groups consecutive events of one packet at one place. */
 export function groupHops(events: readonly TraceEvent[]): Group[] {
   const open = new Map<number, Group>();
@@ -108,7 +116,8 @@ export function groupHops(events: readonly TraceEvent[]): Group[] {
     const current = open.get(event.packetId);
     const place = placeInPassage(event, passageOf(passages, event), current);
     const previous = current?.events[current.events.length - 1];
-    if (current !== undefined && current.place === place && !endsGroup(previous)) {
+    if (current !== undefined && !endsGroup(previous) && (current.place === place || crossesBridge(current, event))) {
+      if (event.step.kind === 'bridged') current.place = place;
       current.events.push(event);
       continue;
     }

@@ -103,6 +103,8 @@ function runLogs(kubectl: Kubectl): Outcome {
       const place = podPlace(host, pod, container);
       if (flags.bool('previous'))
         throw new KubectlError(`Error from server (BadRequest): previous terminated container "${container}" in pod "${pod.metadata.name}" not found`);
+      // What a finished container printed went with its sandbox.
+      if (place === undefined && ['Succeeded', 'Failed'].includes(text(at(pod, 'status', 'phase')))) continue;
       if (place === undefined) {
         const reason =
           text(at(pod, 'spec', 'nodeName')) === ''

@@ -3,6 +3,7 @@ import type { KubeObject } from '../../objects/types.ts';
 import type { Hook, Outcome } from '../command.ts';
 import { getProfile, profileOfImage } from '../images.ts';
 import { at, text } from '../json.ts';
+import type { Place } from '../state.ts';
 import { checkDryRun, defineVerb, dryRunFlag, dryRunSuffix, expectOk, type Kubectl, keyOf, outputFlag } from './client.ts';
 import { enterContainer } from './exec.ts';
 import { KubectlError } from './flags.ts';
@@ -120,7 +121,8 @@ function attachTo(kubectl: Kubectl, name: string): Outcome {
   const key = keyOf({ kind: 'Pod', namespaced: true }, kubectl.namespace, name);
   const pod = invocation.host.api.view.find(key);
   const phase = text(at(pod, 'status', 'phase'));
-  if (pod === undefined || phase !== 'Running') {
+  const finished = phase === 'Succeeded' || phase === 'Failed';
+  if (pod === undefined || (phase !== 'Running' && !finished)) {
     throw new KubectlError(`error: timed out waiting for the condition (the pod is ${phase === '' ? 'gone' : phase}; see kubectl describe pod ${name})`);
   }
   const words = flags.args.slice(1);
@@ -144,7 +146,21 @@ function attachTo(kubectl: Kubectl, name: string): Outcome {
     kubectl.err("If you don't see a command prompt, try pressing enter.\n");
   }
   if (command.length === 0) throw new KubectlError(`error: the image ${flags.get('image')} has no shell to attach to`);
+  // A program that ended at once has left no sandbox behind, but what it printed is still to be shown.
+  if (finished) return { kind: 'call', argv: command, place: bygonePlace(kubectl, pod, name), after };
   return enterContainer(kubectl, pod, name, command, after);
+}
+
+function bygonePlace(kubectl: Kubectl, pod: KubeObject, name: string): Place {
+  const hostId = text(at(pod, 'spec', 'nodeName'));
+  const image = kubectl.flags.get('image');
+  return {
+    hostId,
+    netns: `${hostId}/netns/${name}.${kubectl.namespace}`,
+    hostname: name,
+    pod: { namespace: kubectl.namespace, name, container: name, image },
+    profile: profileOfImage(image).name,
+  };
 }
 
 interface RunData {

@@ -19,7 +19,7 @@ describe('the parser', () => {
       'if a; then b; elif c; then d; else e; fi',
       '{ a; b; } | (c; d)',
       'X=1 Y="a b" env > /tmp/x 2>/dev/null',
-      'echo `date` $(echo $(hostname)) $((1 + 2 * 3)) ${X:-default} # comment',
+      `echo \`date\` $(echo $(hostname)) $((1 + 2 * 3)) \${X:-default} # comment`,
       '! grep -q x file',
       'cat <<EOF | grep a\nabc\n$HOME\nEOF\necho done',
       'cat <<< word',
@@ -47,7 +47,7 @@ describe('the parser', () => {
     expect(problem('while true; do a', 'dash')).toBe('sh: 1: Syntax error: end of file unexpected (expecting "done")\n');
     expect(problem('while true; do a', 'bash')).toBe('bash: syntax error: unexpected end of file\n');
     expect(problem('done', 'bash')).toBe("bash: syntax error near unexpected token `done'\n");
-    expect(problem('echo ${x!y}', 'bash')).toBe('bash: ${x!y}: bad substitution\n');
+    expect(problem(`echo \${x!y}`, 'bash')).toBe(`bash: \${x!y}: bad substitution\n`);
   });
 
   it('refuses what it does not have with a sentence, and nests only so deep', () => {
@@ -71,7 +71,7 @@ describe('the parser', () => {
       '))',
       '{',
       '}',
-      '${',
+      `\${`,
       '|',
       '&',
       ';',

@@ -93,7 +93,7 @@ const onOff = (value: boolean | undefined): string => (value === true ? 'on' : '
 export function statisticsText(invocation: Invocation, device: Device): string {
   const [rxPackets, rxBytes, txPackets, txBytes, rxDropped, txDropped] = invocation.host.engine.deviceCounters(device.id);
   const row = (bytes: number, packets: number, dropped: number): string =>
-    `    ${String(bytes).padEnd(10)} ${String(packets).padStart(7)} ${'0'.padStart(6)} ${String(dropped).padStart(7)} ${'0'.padStart(6)} ${'0'.padStart(6)} `;
+    `${String(bytes).padStart(14)} ${String(packets).padStart(7)} ${'0'.padStart(6)} ${String(dropped).padStart(7)} ${'0'.padStart(7)} ${'0'.padStart(7)} `;
   return `    RX:  bytes packets errors dropped  missed   mcast           \n${row(rxBytes, rxPackets, rxDropped)}\n    TX:  bytes packets errors dropped carrier collsns           \n${row(txBytes, txPackets, txDropped)}\n`;
 }
 

@@ -1,5 +1,6 @@
 /** The editor pane: coloured text at once, Monaco when somebody reaches for it, a plain text field where fingers type. */
 import { useCallback, useEffect, useRef, useState } from 'react';
+import { EDITOR_BODY } from '../shell/focus-targets.ts';
 import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { MAX_FILE_LENGTH } from '../state/check-document.ts';
 import { useDocument, useMirror, usePlayground, useSession } from '../state/context.ts';
@@ -11,7 +12,6 @@ import { StaticText } from './StaticText.tsx';
 import { Status } from './Status.tsx';
 import type { YamlEditor } from './yaml-editor.ts';
 
-export const EDITOR_BODY = 'editor-body';
 const CURSOR_DELAY_MS = 150;
 
 /** Refuses what would freeze the page before any editor sees it. */
@@ -69,6 +69,7 @@ function MonacoHost({
           onChange: (path, text) => {
             const problem = playground.edits.setText(path, text);
             if (problem !== undefined) playground.notify(problem, 'problem');
+            return problem === undefined;
           },
           onCursor: (path, offset) => {
             clearTimeout(cursorTimer);
@@ -98,12 +99,14 @@ function MonacoHost({
   }, [playground]);
 
   useEffect(() => {
-    const file = texts.find((one) => one.path === openFile);
-    if (!ready || file === undefined) return;
-    editor.current?.show(file.path, file.text);
-    for (const one of texts) editor.current?.setText(one.path, one.text);
-    editor.current?.keepOnly(texts.map((one) => one.path));
-  }, [ready, openFile, texts]);
+    if (!ready || texts.length === 0) return;
+    // The store, not what this render saw of it: the reader may have typed on since.
+    const current = playground.document.getState().texts;
+    const file = current.find((one) => one.path === openFile);
+    if (file !== undefined) editor.current?.show(file.path, file.text);
+    for (const one of current) editor.current?.setText(one.path, one.text);
+    editor.current?.keepOnly(current.map((one) => one.path));
+  }, [playground, ready, openFile, texts]);
 
   useEffect(() => {
     if (!ready) return;

@@ -32,8 +32,8 @@ export interface YamlEditorOptions {
   readonly host: HTMLElement;
   readonly dark: boolean;
   readonly readOnly: boolean;
-  /** The reader changed a text. */
-  onChange(path: string, text: string): void;
+  /** The reader changed a text. False: it was refused, and what stands in the editor is kept there. */
+  onChange(path: string, text: string): boolean;
   /** The reader moved the cursor (not we). */
   onCursor(path: string, offset: number): void;
   complete(path: string, text: string, offset: number): Promise<readonly CompletionItem[]>;
@@ -59,6 +59,8 @@ export class YamlEditor {
   readonly #editor: monaco.editor.IStandaloneCodeEditor;
   readonly #views = new Map<string, monaco.editor.ICodeEditorViewState | null>();
   readonly #disposables: monaco.IDisposable[] = [];
+  /** Files whose text was refused: only here does it exist. */
+  readonly #refused = new Set<string>();
   /** While we write ourselves, changes are not the reader's. */
   #writing = false;
 
@@ -110,12 +112,19 @@ export class YamlEditor {
     this.#disposables.push(
       this.#editor.onDidChangeModelContent(() => {
         const model = this.#editor.getModel();
-        if (model !== null && !this.#writing) onChange(pathOf(model), model.getValue());
+        if (model === null || this.#writing) return;
+        if (onChange(pathOf(model), model.getValue())) this.#refused.delete(pathOf(model));
+        else this.#refused.add(pathOf(model));
       }),
       this.#editor.onDidChangeCursorPosition((event) => {
         const model = this.#editor.getModel();
         if (model === null || this.#writing || event.source === 'api' || !this.#editor.hasTextFocus()) return;
         onCursor(pathOf(model), model.getOffsetAt(event.position));
+      }),
+      // The list of problems opens below the text: the line being typed stays in view.
+      this.#editor.onDidLayoutChange(() => {
+        const position = this.#editor.getPosition();
+        if (position !== null && this.#editor.hasTextFocus()) this.#editor.revealPosition(position, monaco.editor.ScrollType.Immediate);
       }),
       monaco.languages.registerCompletionItemProvider('yaml', {
         triggerCharacters: [' ', ':', '-'],
@@ -151,7 +160,7 @@ export class YamlEditor {
   /** A text that was changed elsewhere; the same text is no change. */
   setText(path: string, text: string): void {
     const model = this.#modelOf(path, text);
-    if (model.getValue() === text) return;
+    if (this.#refused.has(path) || model.getValue() === text) return;
     this.#write(() => model.pushEditOperations([], [{ range: model.getFullModelRange(), text }], () => null));
   }
 
@@ -201,16 +210,6 @@ export class YamlEditor {
 
   focus(): void {
     this.#editor.focus();
-  }
-
-  /** Where the mouse was when Monaco came: the cursor goes there. */
-  placeCursor(line: number, column: number): void {
-    this.#editor.setPosition({ lineNumber: line, column }, 'api');
-    this.#editor.focus();
-  }
-
-  scrollTo(topPx: number): void {
-    this.#editor.setScrollTop(topPx);
   }
 
   dispose(): void {

@@ -11,15 +11,14 @@ import { Bar } from './bar.ts';
 import { element } from './dom.ts';
 import { type EmbedParameters, parseEmbedParameters } from './parameters.ts';
 import { Stage } from './stage.ts';
-import { boxesOf, findSpan, type Span } from './story.ts';
+import { boxesOf, FIRST_COMMAND, findSpan, readStory, type Story } from './story.ts';
 
-/** What a built-in world does when its link asks for nothing. */
-const FIRST_COMMAND = 'kubectl exec client -- curl -s web-service';
 const SESSION = 'main';
 const MAX_TERMINAL = 5_000;
 
 type Wanted =
-  | { readonly kind: 'world'; readonly document: WorldDocument; readonly seq: number | undefined }
+  /** `told`: the page may bring this world's story along, computed by the build. */
+  | { readonly kind: 'world'; readonly document: WorldDocument; readonly seq: number | undefined; readonly told: boolean }
   | { readonly kind: 'words'; readonly message: string };
 
 /** The world that the fragment names; the article's when it names none. */
@@ -27,12 +26,14 @@ function wantedWorld(fragment: string): Wanted {
   const target = decodeShare(fragment);
   switch (target.kind) {
     case 'document':
-      return { kind: 'world', document: target.document, seq: target.moment.seq };
+      return { kind: 'world', document: target.document, seq: target.moment.seq, told: false };
     case 'none':
     case 'example': {
       const name = target.kind === 'none' ? 'article' : target.name;
       const document = findExample(name);
-      return document === undefined ? { kind: 'words', message: `There is no built-in world named “${name}”.` } : { kind: 'world', document, seq: undefined };
+      return document === undefined
+        ? { kind: 'words', message: `There is no built-in world named “${name}”.` }
+        : { kind: 'world', document, seq: undefined, told: name === 'article' };
     }
     case 'url':
       return {
@@ -90,12 +91,8 @@ class Attention {
   }
 }
 
-interface Opened {
-  readonly topology: Topology;
-  readonly span: Span | undefined;
-}
-
-async function openWorld(client: PlaygroundClient, document: WorldDocument, seq: number | undefined): Promise<Opened> {
+/** Runs the world and takes from its log what one command sent. */
+async function runWorld(client: PlaygroundClient, document: WorldDocument, seq: number | undefined): Promise<Story> {
   let topology: Topology | undefined;
   let terminal: TerminalEntry[] = [];
   let headSeq = 0;
@@ -110,7 +107,10 @@ async function openWorld(client: PlaygroundClient, document: WorldDocument, seq:
   // Endless programs of the document do not run on: the picture is of a moment.
   await client.call('hold', true);
   if (topology === undefined) throw new Error('the simulation told nothing about its boxes');
-  return { topology, span: findSpan(terminal, headSeq, seq) };
+  const span = findSpan(terminal, headSeq, seq);
+  const loader = new Playback(client);
+  if (span !== undefined) await loader.load(span.from, span.to);
+  return { label: span?.label ?? '', topology, hops: loader.hops() };
 }
 
 function say(root: HTMLElement, message: string): void {
@@ -140,6 +140,11 @@ function listenToKeys(playback: Playback, onTouched: () => void): void {
   });
 }
 
+function watched(client: PlaygroundClient, root: HTMLElement): PlaygroundClient {
+  client.onCrash((message) => say(root, `The simulation stopped. (${message})`));
+  return client;
+}
+
 /** Starts the embed in `root`. `createClient` is called only when there is a world to open. */
 export async function startEmbed(root: HTMLElement, createClient: () => PlaygroundClient): Promise<void> {
   const parameters = parseEmbedParameters(location.search);
@@ -151,12 +156,12 @@ export async function startEmbed(root: HTMLElement, createClient: () => Playgrou
     say(root, wanted.message);
     return;
   }
-  const client = createClient();
-  client.onCrash((message) => say(root, `The simulation stopped. (${message})`));
   try {
-    const { topology, span } = await openWorld(client, wanted.document, wanted.seq);
-    const playback = new Playback(client);
-    if (span !== undefined) await playback.load(span.from, span.to);
+    const story =
+      (wanted.told ? readStory(document.getElementById('story')) : undefined) ?? (await runWorld(watched(createClient(), root), wanted.document, wanted.seq));
+    const { topology, label } = story;
+    const playback = new Playback();
+    playback.setHops(story.hops);
     const attention = new Attention(root, playback);
     const touched = () => attention.touched();
     playback.setSpeed(parameters.speed);
@@ -172,7 +177,7 @@ export async function startEmbed(root: HTMLElement, createClient: () => Playgrou
     );
     stage.show(topology, boxesOf(topology, playback.hops()));
     standAt(playback, parameters, wanted.seq);
-    bar.setIdle(span === undefined ? 'Nothing is on its way in this world.' : `${span.label}: ${playback.hops().length} hops. Play shows them.`);
+    bar.setIdle(story.hops.length === 0 ? 'Nothing is on its way in this world.' : `${label}: ${story.hops.length} hops. Play shows them.`);
     if (parameters.controls === 'none') {
       stage.root.addEventListener('click', () => {
         playback.toggle();

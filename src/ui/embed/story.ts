@@ -3,6 +3,22 @@ import type { HopView, TerminalEntry, Topology } from '../../world/views.ts';
 import { innerLayers } from '../canvas/capsule.ts';
 import type { Item, Scene } from '../canvas/scene.ts';
 
+/** What a built-in world does when its link asks for nothing. */
+export const FIRST_COMMAND = 'kubectl exec client -- curl -s web-service';
+
+/** All that an embed draws: the boxes, and the hops of one command. */
+export interface Story {
+  readonly label: string;
+  readonly topology: Topology;
+  readonly hops: readonly HopView[];
+}
+
+/** The story that the build put into the page (scripts/embed-story.ts): the same engine ran the same world, only earlier. */
+export function readStory(element: Element | null): Story | undefined {
+  const text = element?.textContent ?? '';
+  return text === '' ? undefined : (JSON.parse(text) as Story);
+}
+
 /** A span of the log and what was typed for it. */
 export interface Span {
   readonly label: string;

@@ -1,6 +1,7 @@
 /** The keys of the page and what they do; the help lists exactly these. */
 import type { Playground } from '../state/playground.ts';
 import { speeds } from '../timeline/Transport.tsx';
+import { EDITOR_BODY, TERMINAL_INPUT, TIMELINE_FILTER } from './focus-targets.ts';
 
 export interface Shortcut {
   /** As the reader sees it. */
@@ -14,7 +15,12 @@ export interface Shortcut {
 
 const plain = (key: string) => (event: KeyboardEvent) =>
   !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey && event.key.toLowerCase() === key;
-const focus = (id: string) => requestAnimationFrame(() => document.getElementById(id)?.focus());
+/** At once where it is there, so that the next key already belongs to it; else when its pane is drawn. */
+function focus(id: string): void {
+  const element = document.getElementById(id);
+  if (element !== null) element.focus();
+  else requestAnimationFrame(() => document.getElementById(id)?.focus());
+}
 
 function changeSpeed(playground: Playground, step: number): void {
   const { speed } = playground.playback.getSnapshot();
@@ -38,7 +44,7 @@ export const shortcuts: readonly Shortcut[] = [
     fits: plain('t'),
     act: (playground) => {
       playground.session.setState({ pane: 'terminal' });
-      focus('terminal-input');
+      focus(TERMINAL_INPUT);
     },
   },
   {
@@ -47,7 +53,7 @@ export const shortcuts: readonly Shortcut[] = [
     fits: plain('e'),
     act: (playground) => {
       playground.session.setState({ pane: 'editor', mode: 'play' });
-      focus('editor-body');
+      focus(EDITOR_BODY);
     },
   },
   {
@@ -56,7 +62,7 @@ export const shortcuts: readonly Shortcut[] = [
     fits: plain('/'),
     act: (playground) => {
       playground.session.setState({ pane: 'timeline' });
-      focus('timeline-filter');
+      focus(TIMELINE_FILTER);
     },
   },
   {

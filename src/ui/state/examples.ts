@@ -32,8 +32,6 @@ export const articleFiles: readonly DocumentFile[] = examples.get('article') ?? 
 /** What makes the article's cluster run, without the applications on it: for documents that name no nodes of their own. */
 export const clusterFiles: readonly DocumentFile[] = articleFiles.filter((file) => !front.includes(file.path));
 
-export const exampleNames: readonly string[] = [...examples.keys()];
-
 export function findExample(name: string): WorldDocument | undefined {
   const files = examples.get(name);
   if (files === undefined) return undefined;

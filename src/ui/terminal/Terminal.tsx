@@ -1,6 +1,7 @@
 /** Tabs of shells on hosts and in pods, each a log of lines and a line to type in. It rewinds with the canvas. */
 import { useCallback, useLayoutEffect, useMemo, useReducer, useRef } from 'react';
 import type { LinkTarget } from '../../world/views.ts';
+import { TERMINAL_INPUT } from '../shell/focus-targets.ts';
 import { Icon } from '../shell/Icon.tsx';
 import { Menu, type MenuItem } from '../shell/Menu.tsx';
 import { useCurrentHop, useMirror, usePlayground, useSession } from '../state/context.ts';
@@ -13,7 +14,6 @@ import { Prompt } from './Prompt.tsx';
 import { Screen } from './screen.ts';
 import styles from './Terminal.module.css';
 
-export const TERMINAL_INPUT = 'terminal-input';
 const MAX_MENU = 40;
 
 /** The log position up to which things have happened for who looks at the playhead; Infinity in the present. */

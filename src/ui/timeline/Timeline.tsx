@@ -1,4 +1,5 @@
 /** Transport, track and the list of hops of the run that is being looked at. */
+import { TIMELINE_FILTER } from '../shell/focus-targets.ts';
 import { usePlayground, useSession } from '../state/context.ts';
 import { HopTable } from './HopTable.tsx';
 import { Scrubber } from './Scrubber.tsx';
@@ -43,7 +44,7 @@ export function Timeline() {
         <input
           className={styles.filter}
           type="search"
-          id="timeline-filter"
+          id={TIMELINE_FILTER}
           aria-label="Filter hops"
           placeholder="Filter: dns, 10.244.1.4, proto:tcp, packet:3, -arp"
           value={filter}
