@@ -32,10 +32,10 @@ for (const theme of ['light', 'dark'] as const) {
       await page.keyboard.press('Enter');
       await app.inspector.getByRole('tab', { name: /^iptables/ }).click();
       await expectNoViolations(page, 'a node’s iptables');
-      await app.paste('web.yaml', articleFile('web.yaml').replace('replicas: 3', 'replicas: many'));
+      await app.paste('web.yaml', articleFile('web.yaml').replace('  replicas: 3', '  replicas: many'));
       await expect(app.status).toHaveText(/error/);
       await expectNoViolations(page, 'the editor with an error');
-      await app.paste('web.yaml', articleFile('web.yaml').replace('replicas: 3', 'replicas: 0'));
+      await app.paste('web.yaml', articleFile('web.yaml').replace('  replicas: 3', '  replicas: 0'));
       await expect(app.status).toHaveText('applied');
       await app.run(CURL);
       await app.seekRow('', /✕/);

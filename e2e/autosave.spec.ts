@@ -2,7 +2,7 @@
 import { ANSWER, App, CURL } from './app.ts';
 import { articleFile, expect, test } from './fixtures.ts';
 
-const four = articleFile('web.yaml').replace('replicas: 3', 'replicas: 4');
+const four = articleFile('web.yaml').replace('  replicas: 3', '  replicas: 4');
 
 test('an edit and a command are there again after a reload', async ({ app, page }) => {
   await app.openPaused();

@@ -135,7 +135,7 @@ test('hostile file names are refused in words', async ({ app, page }) => {
 test('the whole site works from a deeper path', async ({ page, site }) => {
   const app = new App(page, site.deepUrl);
   await app.openPaused();
-  await app.paste('web.yaml', articleFile('web.yaml').replace('replicas: 3', 'replicas: 4'));
+  await app.paste('web.yaml', articleFile('web.yaml').replace('  replicas: 3', '  replicas: 4'));
   await expect(app.status).toHaveText('applied');
   expect(await app.run('kubectl get deployment web')).toMatch(/web\s+4\/4/);
   await page.getByRole('button', { name: 'Learn' }).click();

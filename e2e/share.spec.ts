@@ -13,7 +13,7 @@ const shareLink = async (app: App): Promise<string> => {
 
 test('a link opens the same world at the same moment in another browser', async ({ app, browser, watch, page }) => {
   await app.openPaused();
-  await app.paste('web.yaml', articleFile('web.yaml').replace('replicas: 3', 'replicas: 5'));
+  await app.paste('web.yaml', articleFile('web.yaml').replace('  replicas: 3', '  replicas: 5'));
   await expect(app.status).toHaveText('applied');
   await app.run('kubectl scale deployment web --replicas=4');
   await app.run(CURL);
@@ -70,7 +70,7 @@ test('a shared world never replaces the reader’s own', async ({ app, page }) =
   await page.getByTitle('Documents').click();
   await page.getByRole('button', { name: /New: the article/ }).click();
   await app.ready();
-  await app.paste('web.yaml', articleFile('web.yaml').replace('replicas: 3', 'replicas: 2'));
+  await app.paste('web.yaml', articleFile('web.yaml').replace('  replicas: 3', '  replicas: 2'));
   await expect(app.status).toHaveText('applied');
   await app.run('echo my-own-work');
   await expect(page.getByTitle('saving')).toBeHidden();

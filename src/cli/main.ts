@@ -1,7 +1,7 @@
 /** `bin/kubehop`: the same world and shell as in the browser, in Node. */
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { createShell, hopJson } from '../shell/index.ts';
+import { createShell, END_OF_INPUT, hopJson } from '../shell/index.ts';
 import { capture } from '../world/capture.ts';
 import { World } from '../world/world.ts';
 import { type CliOptions, parseArguments } from './arguments.ts';
@@ -55,7 +55,11 @@ function interrupted(): boolean {
 
 async function runCommands(session: CliSession, commands: readonly string[]): Promise<number> {
   let exitCode = 0;
-  for (const command of commands) exitCode = await session.run(command, interrupted);
+  for (const command of commands) {
+    exitCode = await session.run(command, interrupted);
+    // A command line given whole has no next line: an open quote is an error, not a question.
+    if (session.world.sessions().some((one) => one.id === session.id && one.prompt === '> ')) exitCode = await session.run(END_OF_INPUT, interrupted);
+  }
   return exitCode;
 }
 

@@ -169,6 +169,7 @@ export class ShellSessions implements WatchingShell {
     session.typed.text = '';
     session.typed.closed = false;
     session.atLineStart = true;
+    this.#machine.newBudget();
     level.task = startScript(this.#state, session, parsed.script, place, scope, terminalIo, level.status).id;
     this.#run();
   }

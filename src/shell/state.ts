@@ -158,10 +158,21 @@ export interface ShellState {
   /** Namespace of the current kubectl context. */
   namespace: string;
   nextId: number;
+  /** What tasks have done at this instant of virtual time, so that a loop without a pause is noticed. */
+  readonly budget: { atNs: number; steps: number; characters: number };
 }
 
 export function newState(): ShellState {
-  return { sessions: new Map(), tasks: new Map(), pipes: new Map(), processes: new Map(), files: new Map(), namespace: 'default', nextId: 1 };
+  return {
+    sessions: new Map(),
+    tasks: new Map(),
+    pipes: new Map(),
+    processes: new Map(),
+    files: new Map(),
+    namespace: 'default',
+    nextId: 1,
+    budget: { atNs: 0, steps: 0, characters: 0 },
+  };
 }
 
 /** A deep copy of plain data with Maps; frozen trees (parsed scripts) and repeated references stay shared within the copy. */

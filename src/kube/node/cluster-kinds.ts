@@ -4,6 +4,7 @@ import type { FieldError, Kind, KubeObject, RowContext, Schema } from '../../obj
 import { isCidr, isIp } from '../addresses.ts';
 import { invalid, required } from '../field-errors.ts';
 import { anything, anythings, choice, decimal, flag, integer, kindSchema, list, notSimulated, struct, text, textMap, texts } from '../schema.ts';
+import { networkingErrors } from './kubeadm-networking.ts';
 import type { Taint } from './types.ts';
 
 const nameColumns = [
@@ -42,6 +43,17 @@ export type ExtraArgs = Readonly<Record<string, string>> | readonly { readonly n
 const component = (what: string): Schema =>
   open(struct(what, { extraArgs: { description: 'Flags of the program.', 'x-kubernetes-preserve-unknown-fields': true } }));
 
+/** kube-controller-manager's `node-cidr-mask-size`, 24 by default. */
+function nodeMaskSize(object: ClusterConfiguration): number {
+  const args = object.controllerManager?.extraArgs;
+  const names = ['node-cidr-mask-size-ipv4', 'node-cidr-mask-size'];
+  const given = Array.isArray(args)
+    ? (args as readonly { readonly name: string; readonly value: string }[]).find((one) => names.includes(one.name))?.value
+    : names.map((name) => (args as Readonly<Record<string, string>> | undefined)?.[name]).find((value) => value !== undefined);
+  const size = Number(given ?? 24);
+  return Number.isInteger(size) ? size : 24;
+}
+
 const clusterConfiguration = defineKind<ClusterConfiguration>({
   apiVersion: 'kubeadm.k8s.io/v1beta4',
   kind: 'ClusterConfiguration',
@@ -72,10 +84,8 @@ const clusterConfiguration = defineKind<ClusterConfiguration>({
     }),
   ),
   defaults: named('kubeadm-config'),
-  validate: (object) => [
-    ...cidrErrors('networking.podSubnet', object.networking?.podSubnet),
-    ...cidrErrors('networking.serviceSubnet', object.networking?.serviceSubnet),
-  ],
+  validate: (object) =>
+    networkingErrors({ podSubnet: object.networking?.podSubnet, serviceSubnet: object.networking?.serviceSubnet, nodeMaskSize: nodeMaskSize(object) }),
   columns: nameColumns,
   row: nameRow,
   describe: (object) => ({ title: object.metadata.name, subtitle: object.networking?.podSubnet ?? '' }),

@@ -10,8 +10,12 @@ import { stepTask } from './step.ts';
 import { writeSink } from './streams.ts';
 import { copyScope, finishTask, newTask, treeOf } from './tasks.ts';
 
-/** Steps at one instant of virtual time; an endless loop without a pause is stopped there. */
+/** Steps of tasks at one instant of virtual time; an endless loop without a pause is stopped there. */
 const MAX_STEPS = 200_000;
+/** A command of this kind counts as so many steps, since it does much more than `echo`. */
+const STEPS_OF_COMMAND: Readonly<Record<Command['group'], number>> = { kubernetes: 100, network: 100, text: 5, shell: 5 };
+/** Characters on the terminal at one instant. */
+const MAX_CHARACTERS = 4_000_000;
 
 export class Machine {
   readonly state: ShellState;
@@ -35,18 +39,19 @@ export class Machine {
       return;
     }
     this.#driving = true;
-    let steps = 0;
+    const { budget } = this.state;
+    if (budget.atNs !== this.host.nowNs) this.newBudget();
     let progress = true;
     while (progress || this.#again) {
       progress = false;
       this.#again = false;
       for (const task of [...this.state.tasks.values()]) {
-        while (!task.done && steps < MAX_STEPS && stepTask(this, task) === 'ran') {
+        while (!task.done && budget.steps < MAX_STEPS && budget.characters < MAX_CHARACTERS && stepTask(this, task) === 'ran') {
           progress = true;
-          steps += 1;
+          budget.steps += 1;
         }
       }
-      if (steps >= MAX_STEPS) {
+      if (budget.steps >= MAX_STEPS || budget.characters >= MAX_CHARACTERS) {
         this.#stopRunaways();
         break;
       }
@@ -54,12 +59,18 @@ export class Machine {
     this.#driving = false;
   }
 
+  /** A new instant, or a new line that was typed: what a loop may do starts again from nothing. */
+  newBudget(): void {
+    Object.assign(this.state.budget, { atNs: this.host.nowNs, steps: 0, characters: 0 });
+  }
+
   #stopRunaways(): void {
     for (const task of [...this.state.tasks.values()]) {
       if (task.done || task.stack.some((frame) => frame.kind === 'program' || frame.kind === 'level' || frame.kind === 'watch')) continue;
-      this.write(task, task.io.stderr, `kubehop: stopped after ${MAX_STEPS} steps in which no time passed (add a \`sleep\` to the loop)\n`);
+      this.write(task, task.io.stderr, `kubehop: stopped: too much was done in which no time passed (add a \`sleep\` to the loop)\n`);
       this.kill(task, 130);
     }
+    this.newBudget();
   }
 
   /** Ends a task and everything under it at once. */
@@ -98,6 +109,7 @@ export class Machine {
   }
 
   write(task: Task, sink: Sink, text: string): void {
+    if (sink.kind === 'terminal') this.state.budget.characters += text.length;
     if (writeSink(this.state, this.host, task.session, sink, text)) return;
     if (task.unwind === undefined) task.unwind = { kind: 'kill', status: 141 };
   }
@@ -175,6 +187,7 @@ export class Machine {
       this.#notFound(task, typed, missing);
       return;
     }
+    this.state.budget.steps += STEPS_OF_COMMAND[command.group];
     this.outcome(task, command.run(this.invocation(task, name, rest, environment)), environment);
   }
 
