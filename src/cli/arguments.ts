@@ -1,7 +1,7 @@
 /** The command line of `bin/kubehop`: options in any order, errors in the words and exit codes of ordinary Unix tools. */
 
 export interface CliOptions {
-  readonly verb: 'run' | 'trace' | 'pcap';
+  readonly verb: 'run' | 'trace' | 'pcap' | 'export-netns';
   /** `-f`, in order: a file, a folder, or `-`. */
   readonly files: readonly string[];
   /** `-c`, in order. */
@@ -30,6 +30,8 @@ export const USAGE = `usage:
       one request, hop by hop, with the reason for each
   kubehop pcap [-f FILE]... -c COMMAND... [--on HOST|pod/NAME] -i HOST:DEVICE... -o FILE.pcapng
       what tcpdump would have written on those devices (-i any: all)
+  kubehop export netns [-f FILE]... [-c COMMAND]... > cluster.sh
+      a bash script that builds this cluster from network namespaces of a real Linux kernel
 
 Without files the article's two-node flannel cluster runs. The exit code is that of the last command.
 `;
@@ -50,11 +52,15 @@ const withValue: Readonly<Record<string, 'files' | 'commands' | 'on' | 'seed' | 
 const problem = (text: string): ParsedArguments => ({ kind: 'text', stream: 'stderr', text: `kubehop: ${text}\nTry 'kubehop --help'.\n`, exitCode: 2 });
 
 export function parseArguments(argv: readonly string[]): ParsedArguments {
-  const verb = argv[0] === 'trace' || argv[0] === 'pcap' ? argv[0] : 'run';
+  const verb = argv[0] === 'trace' || argv[0] === 'pcap' ? argv[0] : argv[0] === 'export' ? 'export-netns' : 'run';
+  if (verb === 'export-netns' && argv[1] !== 'netns') {
+    if (argv[1] === '-h' || argv[1] === '--help') return { kind: 'text', stream: 'stdout', text: USAGE, exitCode: 0 };
+    return problem(argv[1] === undefined ? 'export needs a format: netns' : `unknown export format: ${argv[1]}`);
+  }
   const lists = { files: [] as string[], commands: [] as string[], interfaces: [] as string[] };
   const single: { on?: string; seed?: string; from?: string; to?: string; output?: string } = {};
   let json = false;
-  for (let i = verb === 'run' ? 0 : 1; i < argv.length; i += 1) {
+  for (let i = verb === 'run' ? 0 : verb === 'export-netns' ? 2 : 1; i < argv.length; i += 1) {
     const word = argv[i] as string;
     if (word === '-h' || word === '--help' || word === 'help') return { kind: 'text', stream: 'stdout', text: USAGE, exitCode: 0 };
     if (word === '--json') {

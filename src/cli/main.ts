@@ -3,6 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { createShell, END_OF_INPUT, hopJson } from '../shell/index.ts';
 import { capture } from '../world/capture.ts';
+import { exportNetns } from '../world/export-netns.ts';
+import { probesFor } from '../world/export-netns-probes.ts';
 import { World } from '../world/world.ts';
 import { type CliOptions, parseArguments } from './arguments.ts';
 import { articleFiles, clusterFiles, loadFiles } from './load.ts';
@@ -120,6 +122,19 @@ async function pcap(world: World, options: CliOptions): Promise<number> {
   return exitCode;
 }
 
+/** Commands come first, so that the script builds what they made (`kubectl scale …`); what they print goes to stderr. */
+async function exportScript(world: World, options: CliOptions): Promise<number> {
+  if (options.commands.length > 0) {
+    const { id } = openSession(world, options.on);
+    const session = new CliSession(world, id, { out: streams.err, err: streams.err });
+    const exitCode = await runCommands(session, options.commands);
+    if (exitCode !== 0) return exitCode;
+  }
+  const probes = probesFor(world);
+  streams.out(exportNetns(world.records.values(), probes));
+  return 0;
+}
+
 /** Runs the command line; resolves with the exit code. */
 export async function main(argv: readonly string[], packageRoot: string): Promise<number> {
   const parsed = parseArguments(argv);
@@ -139,6 +154,7 @@ export async function main(argv: readonly string[], packageRoot: string): Promis
     const world = openWorld(options, packageRoot);
     if (options.verb === 'trace') return await trace(world, options);
     if (options.verb === 'pcap') return await pcap(world, options);
+    if (options.verb === 'export-netns') return await exportScript(world, options);
     const session = openSession(world, options.on);
     if (options.commands.length > 0) {
       const from = world.headSeq;

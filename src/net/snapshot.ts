@@ -98,6 +98,7 @@ function copyConnection(from: Connection): Connection {
   to.destinationNatDone = from.destinationNatDone;
   to.sourceNatBy = from.sourceNatBy;
   to.destinationNatBy = from.destinationNatBy;
+  to.clash = from.clash;
   to.mark = from.mark;
   to.expiresNs = from.expiresNs;
   to.tcpState = from.tcpState;

@@ -48,7 +48,7 @@ function candidates(document: YamlDocument, file: string): Candidate[] {
 function toObject(
   candidate: Candidate,
   defaultNamespace: string,
-  isNamespaced: (apiVersion: string, kind: string) => boolean | undefined,
+  isNamespaced: Lookup,
 ): AdmittedObject | Diagnostic {
   const { value, prefix, document, file } = candidate;
   const at = (path: string) => document.spanOf(prefix === '' ? path : path === '' ? prefix : `${prefix}.${path}`);
@@ -84,50 +84,81 @@ function toObject(
   return { key: objectKey(object), object, source: { file, span: at(''), spanOf: at } };
 }
 
+type Lookup = (apiVersion: string, kind: string) => boolean | undefined;
+
+/** What one file holds, in order: objects, and what is wrong with the rest. */
+type FileReading = readonly (AdmittedObject | Diagnostic)[];
+
+const isAdmitted = (entry: AdmittedObject | Diagnostic): entry is AdmittedObject => 'key' in entry;
+
+function readFile(file: DocumentFile, isNamespaced: Lookup, defaultNamespace: string): FileReading {
+  const parsed = parseYaml(file.path, file.text);
+  const entries: (AdmittedObject | Diagnostic)[] = [...parsed.diagnostics];
+  for (const document of parsed.documents) {
+    if (document.value === null || document.value === undefined) continue;
+    if (isRecord(document.value)) for (const candidate of candidates(document, file.path)) entries.push(toObject(candidate, defaultNamespace, isNamespaced));
+    else
+      entries.push(
+        diagnostic('not-an-object', `error: error validating "${file.path}": error validating data: invalid object to validate`, document.spanOf('')),
+      );
+  }
+  return entries;
+}
+
+/** Remembers what it read: an edit of one file costs one file, and objects of the others are the very same as before. */
+export class FileReader {
+  readonly #isNamespaced: Lookup;
+  readonly #readings = new Map<string, { readonly text: string; readonly reading: FileReading }>();
+
+  constructor(isNamespaced: Lookup) {
+    this.#isNamespaced = isNamespaced;
+  }
+
+  admit(files: readonly DocumentFile[]): Admission {
+    const paths = new Set(files.map((file) => file.path));
+    for (const path of this.#readings.keys()) if (!paths.has(path)) this.#readings.delete(path);
+    return join(files, (file) => {
+      const known = this.#readings.get(file.path);
+      if (known?.text === file.text) return known.reading;
+      const reading = readFile(file, this.#isNamespaced, 'default');
+      this.#readings.set(file.path, { text: file.text, reading });
+      return reading;
+    });
+  }
+}
+
 /** Parses files into objects. Every problem becomes a diagnostic at its place; good documents beside a broken one are still returned. */
-export function admitFiles(
-  files: readonly DocumentFile[],
-  isNamespaced: (apiVersion: string, kind: string) => boolean | undefined,
-  defaultNamespace = 'default',
-): Admission {
+export function admitFiles(files: readonly DocumentFile[], isNamespaced: Lookup, defaultNamespace = 'default'): Admission {
+  return join(files, (file) => readFile(file, isNamespaced, defaultNamespace));
+}
+
+function join(files: readonly DocumentFile[], read: (file: DocumentFile) => FileReading): Admission {
   const objects: AdmittedObject[] = [];
   const diagnostics: Diagnostic[] = [];
   const seen = new Map<string, AdmittedObject>();
   for (const file of files.slice(0, MAX_FILES)) {
-    const parsed = parseYaml(file.path, file.text);
-    diagnostics.push(...parsed.diagnostics);
-    for (const document of parsed.documents) {
-      if (document.value === null || document.value === undefined) continue;
-      if (!isRecord(document.value)) {
+    for (const entry of read(file)) {
+      if (!isAdmitted(entry)) {
+        diagnostics.push(entry);
+        continue;
+      }
+      const earlier = seen.get(entry.key);
+      if (earlier !== undefined) {
         diagnostics.push(
-          diagnostic('not-an-object', `error: error validating "${file.path}": error validating data: invalid object to validate`, document.spanOf('')),
+          diagnostic(
+            'duplicate-object',
+            `${entry.object.kind} "${entry.object.metadata.name}" is defined twice; the first one stands in ${earlier.source.file} line ${earlier.source.span.startLine}`,
+            entry.source.spanOf('metadata.name'),
+          ),
         );
         continue;
       }
-      for (const candidate of candidates(document, file.path)) {
-        const admitted = toObject(candidate, defaultNamespace, isNamespaced);
-        if (!('key' in admitted)) {
-          diagnostics.push(admitted);
-          continue;
-        }
-        const earlier = seen.get(admitted.key);
-        if (earlier !== undefined) {
-          diagnostics.push(
-            diagnostic(
-              'duplicate-object',
-              `${admitted.object.kind} "${admitted.object.metadata.name}" is defined twice; the first one stands in ${earlier.source.file} line ${earlier.source.span.startLine}`,
-              admitted.source.spanOf('metadata.name'),
-            ),
-          );
-          continue;
-        }
-        if (objects.length >= MAX_OBJECTS) {
-          diagnostics.push(diagnostic('too-many-objects', `more than ${MAX_OBJECTS} objects; the rest is left out`, admitted.source.span));
-          return { objects, diagnostics };
-        }
-        seen.set(admitted.key, admitted);
-        objects.push(admitted);
+      if (objects.length >= MAX_OBJECTS) {
+        diagnostics.push(diagnostic('too-many-objects', `more than ${MAX_OBJECTS} objects; the rest is left out`, entry.source.span));
+        return { objects, diagnostics };
       }
+      seen.set(entry.key, entry);
+      objects.push(entry);
     }
   }
   return { objects, diagnostics };

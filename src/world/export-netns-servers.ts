@@ -77,7 +77,7 @@ export const SERVER_PROGRAM = `import json, os, selectors, socket, struct, sys
 
 servers = json.load(open(sys.argv[1]))
 ready = selectors.DefaultSelector()
-for server in servers:
+for server in servers + [dict(one, kind="dns-tcp") for one in servers if one["kind"] == "dns"]:
     datagrams = server["kind"] in ("udp", "dns")
     listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -109,10 +109,7 @@ def dns_answer(server, query):
 def datagram(listener, server):
     data, sender = listener.recvfrom(65535)
     if server["kind"] == "dns":
-        try:
-            data = dns_answer(server, data)
-        except (IndexError, struct.error):
-            return
+        data = dns_answer(server, data)
     elif server["text"] is not None:
         data = server["text"].encode()
     listener.sendto(data, sender)
@@ -128,6 +125,12 @@ def stream(connection, server, state):
         while b"\\r\\n\\r\\n" in state["got"]:
             state["got"] = state["got"].split(b"\\r\\n\\r\\n", 1)[1]
             connection.sendall(server["answer"].encode())
+    elif server["kind"] == "dns-tcp":
+        state["got"] = (state["got"] + data)[-65536:]
+        while len(state["got"]) >= 2 and len(state["got"]) >= 2 + (size := struct.unpack(">H", state["got"][:2])[0]):
+            answer = dns_answer(server, state["got"][2 : 2 + size])
+            state["got"] = state["got"][2 + size :]
+            connection.sendall(struct.pack(">H", len(answer)) + answer)
     elif server["echo"]:
         connection.sendall(data)
 
@@ -148,7 +151,7 @@ while True:
                 ready.register(connection, selectors.EVENT_READ, ("stream", server, {"got": b""}))
             else:
                 stream(key.fileobj, server, key.data[2])
-        except OSError:
+        except (OSError, IndexError, struct.error):
             if role == "stream":
                 ready.unregister(key.fileobj)
                 key.fileobj.close()

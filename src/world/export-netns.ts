@@ -1,5 +1,5 @@
 /** `kubehop export netns`: the cluster of a world, from its records, as one bash script that builds it from network namespaces of a real Linux kernel. */
-import { deviceSysctl, sysctl } from '../net/stack/sysctl.ts';
+import { sysctl } from '../net/stack/sysctl.ts';
 import { formatIptablesSave } from '../net/netfilter/save.ts';
 import type { Chain, Device, EthernetDevice, FdbEntry, NetRecord, Netns, Neighbor, Process, Route, VethDevice } from '../net/records.ts';
 import { type ExportedServer, exportedServer, PROBE_PROGRAM, SERVER_PROGRAM } from './export-netns-servers.ts';
@@ -56,7 +56,7 @@ export function exportNetns(records: Iterable<NetRecord>, probes: readonly Expor
     hereDocument('cat > "$DIR/server.py"', SERVER_PROGRAM),
     hereDocument('cat > "$DIR/probe.py"', PROBE_PROGRAM),
     ...parts.netnses.map((netns) => startServers(netns, parts.processes)),
-    'wait\n',
+    'for server in "${SERVERS[@]}"; do wait "$server" || { cat "$DIR"/*.log >&2; false; }; done\n',
     footer(probes),
   ].join('');
 }
@@ -127,6 +127,7 @@ modprobe -qa br_netfilter vxlan veth nf_conntrack 2>/dev/null || true
 down
 trap 'note "Building failed; removing what was made."; down' ERR
 mkdir -p "$DIR"
+SERVERS=()
 `;
 }
 
@@ -148,8 +149,8 @@ function createNetns(netns: Netns): string {
   for (const [path, content] of Object.entries(netns.files)) {
     // `ip netns exec` puts what is in /etc/netns/NAME over /etc.
     if (!/^\/etc\/[\w.-]+$/.test(path)) continue;
-    text += `mkdir -p "/etc/netns/$PREFIX${name}"\n`;
-    text += hereDocument(`cat > "/etc/netns/$PREFIX${name}/${word(path.slice('/etc/'.length))}"`, content);
+    text += `mkdir -p "/etc/netns/\${PREFIX}${name}"\n`;
+    text += hereDocument(`cat > "/etc/netns/\${PREFIX}${name}/${word(path.slice('/etc/'.length))}"`, content);
   }
   return text;
 }
@@ -172,7 +173,7 @@ function wires(devices: readonly Device[]): string[] {
     done.add(device.id);
     const peer = device.peer === undefined ? undefined : byId.get(device.peer);
     if (peer === undefined) {
-      lines.push(`ip -n "$PREFIX${exportedNetnsName(device.netns)}" link add ${word(device.name)} address ${word(device.mac)} mtu ${device.mtuBytes} type dummy\n`);
+      lines.push(`ip -n "\${PREFIX}${exportedNetnsName(device.netns)}" link add ${word(device.name)} address ${word(device.mac)} mtu ${device.mtuBytes} type dummy\n`);
       continue;
     }
     done.add(peer.id);
@@ -195,9 +196,9 @@ function configureNetns(netns: Netns, parts: Parts): string {
     ...inside(parts.neighbors).map((one) => `neigh replace ${word(one.ip)} lladdr ${word(one.mac)} dev ${word(one.device)} nud ${one.state.toLowerCase()}`),
   ];
   let text = section(`${name}: devices, addresses, routes`);
-  if (lines.length > 0) text += hereDocument(`ip -n "$PREFIX${name}" -batch -`, lines.join('\n'));
+  if (lines.length > 0) text += hereDocument(`ip -n "\${PREFIX}${name}" -batch -`, lines.join('\n'));
   const fdb = inside(parts.fdb).map((one) => fdbLine(one));
-  if (fdb.length > 0) text += hereDocument(`bridge -n "$PREFIX${name}" -batch -`, fdb.join('\n'));
+  if (fdb.length > 0) text += hereDocument(`bridge -n "\${PREFIX}${name}" -batch -`, fdb.join('\n'));
   const settings = deviceSettings(netns, devices);
   if (settings !== '') text += hereDocument(`in_netns ${name} bash -e`, settings);
   for (const device of devices) {
@@ -286,17 +287,17 @@ function deviceSettings(netns: Netns, devices: readonly Device[]): string {
 function shape(netns: string, device: string, link: NonNullable<EthernetDevice['link']>): string {
   const words = [`delay ${Math.round(link.latencyNs / 1000)}us ${Math.round(link.jitterNs / 1000)}us`, `loss ${(link.lossRatio * 100).toFixed(4)}%`];
   if (link.bandwidthBitsPerSecond !== undefined) words.push(`rate ${Math.round(link.bandwidthBitsPerSecond)}bit`);
-  const command = `tc -n "$PREFIX${netns}" qdisc replace dev ${word(device)} root netem ${words.join(' ')}`;
+  const command = `tc -n "\${PREFIX}${netns}" qdisc replace dev ${word(device)} root netem ${words.join(' ')}`;
   return `${command} || note "${netns} ${word(device)}: this kernel has no netem; the cable is a perfect one."\n`;
 }
 
 function startServers(netns: Netns, processes: readonly Process[]): string {
-  const servers = processes.filter((one) => one.netns === netns.id).flatMap((one): ExportedServer[] => exportedServer(one, netns.hostname) ?? []);
+  const servers = processes.filter((one) => one.netns === netns.id).map((one) => exportedServer(one, netns.hostname)).filter((one): one is ExportedServer => one !== undefined);
   if (servers.length === 0) return '';
   const name = exportedNetnsName(netns.id);
   return (
     hereDocument(`cat > "$DIR/${name}.json"`, JSON.stringify(servers)) +
-    `in_netns ${name} python3 "$DIR/server.py" "$DIR/${name}.json" </dev/null >"$DIR/${name}.log" 2>&1 &\n`
+    `in_netns ${name} python3 "$DIR/server.py" "$DIR/${name}.json" </dev/null >"$DIR/${name}.log" 2>&1 &\nSERVERS+=($!)\n`
   );
 }
 

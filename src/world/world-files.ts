@@ -2,13 +2,15 @@
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { NetRecord } from '../net/records.ts';
 import type { ApiServer } from '../objects/api-server.ts';
-import { type AdmittedObject, admitFiles, givesCluster, inApplyOrder, isSystem } from './admit.ts';
+import { type AdmittedObject, FileReader, givesCluster, inApplyOrder, isSystem } from './admit.ts';
 import { failureDiagnostics, findingDiagnostics, kindLookup } from './apply.ts';
 import type { DocumentFile } from './document.ts';
 
 export class WorldFiles {
   readonly #api: ApiServer<NetRecord>;
   readonly #baseFiles: readonly DocumentFile[];
+  readonly #reader: FileReader;
+  readonly #baseReader: FileReader;
   readonly #texts = new Map<string, string>();
   /** Texts of the last good world. */
   #applied: ReadonlyMap<string, string> = new Map();
@@ -19,6 +21,8 @@ export class WorldFiles {
 
   constructor(api: ApiServer<NetRecord>, files: readonly DocumentFile[], baseFiles: readonly DocumentFile[]) {
     this.#api = api;
+    this.#reader = new FileReader(kindLookup(api));
+    this.#baseReader = new FileReader(kindLookup(api));
     this.#baseFiles = baseFiles;
     for (const file of files) this.#texts.set(file.path, file.text);
   }
@@ -58,13 +62,12 @@ export class WorldFiles {
    * returned and the last good texts stay in force. Only objects whose text changed are written, so what `kubectl` did to others stays.
    */
   apply(atomic: boolean, undo: () => void, settle: () => void): boolean {
-    const lookup = kindLookup(this.#api);
-    const admission = admitFiles(this.files, lookup);
+    const admission = this.#reader.admit(this.files);
     const diagnostics: Diagnostic[] = [...admission.diagnostics];
     const isBroken = () => diagnostics.some((one) => one.severity === 'error');
     if (atomic && isBroken()) return this.#told(diagnostics, false);
 
-    const objects = givesCluster(admission.objects) ? admission.objects : this.#withBase(admission.objects, lookup);
+    const objects = givesCluster(admission.objects) ? admission.objects : this.#withBase(admission.objects);
     const next = new Map(objects.map((one) => [one.key, one]));
     let systemRuns = this.#admitted.size > 0;
     for (const one of inApplyOrder(objects)) {
@@ -74,7 +77,7 @@ export class WorldFiles {
         systemRuns = true;
       }
       const previous = this.#admitted.get(one.key);
-      if (previous !== undefined && JSON.stringify(previous.object) === JSON.stringify(one.object)) continue;
+      if (previous !== undefined && (previous.object === one.object || JSON.stringify(previous.object) === JSON.stringify(one.object))) continue;
       const result = this.#api.apply(one.object);
       if (!result.ok) diagnostics.push(...failureDiagnostics(result, one));
       else for (const warning of result.warnings) diagnostics.push({ severity: 'warning', code: 'api-warning', message: warning, span: one.source.span });
@@ -90,9 +93,9 @@ export class WorldFiles {
   }
 
   /** The files name no machine: the given cluster carries what they describe. */
-  #withBase(objects: readonly AdmittedObject[], lookup: ReturnType<typeof kindLookup>): readonly AdmittedObject[] {
+  #withBase(objects: readonly AdmittedObject[]): readonly AdmittedObject[] {
     const own = new Set(objects.map((one) => one.key));
-    return [...admitFiles(this.#baseFiles, lookup).objects.filter((one) => !own.has(one.key)), ...objects];
+    return [...this.#baseReader.admit(this.#baseFiles).objects.filter((one) => !own.has(one.key)), ...objects];
   }
 
   #told(diagnostics: readonly Diagnostic[], applied: boolean): boolean {

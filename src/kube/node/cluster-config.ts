@@ -2,6 +2,7 @@
 import type { StoreView } from '../../objects/types.ts';
 import { type Cidr, parseCidr } from '../addresses.ts';
 import type { ClusterConfiguration, ExtraArgs, KindCluster, KubeletConfiguration, Network } from './cluster-kinds.ts';
+import { perState } from './per-state.ts';
 
 export interface ClusterSettings {
   /** Somebody wrote down how the cluster was set up; otherwise all this is assumed. */
@@ -24,7 +25,7 @@ const defaultUnderlayCidr = '172.30.0.0/16';
 const defaultVersion = 'v1.34.2';
 
 /** Kinds whose objects change what `clusterSettings` answers. */
-export const settingsKinds: readonly string[] = ['ClusterConfiguration', 'Cluster', 'KubeletConfiguration', 'Network'];
+export const settingsKinds: readonly [string, ...string[]] = ['ClusterConfiguration', 'Cluster', 'KubeletConfiguration', 'Network'];
 
 function argument(args: ExtraArgs | undefined, name: string): string | undefined {
   if (args === undefined) return undefined;
@@ -44,7 +45,7 @@ const readCidr = (...candidates: readonly (string | undefined)[]): Cidr | undefi
   return undefined;
 };
 
-export function clusterSettings(view: StoreView): ClusterSettings {
+export const clusterSettings = perState(settingsKinds, (view: StoreView): ClusterSettings => {
   const kubeadm = view.list<ClusterConfiguration>('ClusterConfiguration')[0];
   const kind = view.list<KindCluster>('Cluster')[0];
   const kubelet = view.list<KubeletConfiguration>('KubeletConfiguration')[0];
@@ -79,7 +80,7 @@ export function clusterSettings(view: StoreView): ClusterSettings {
     maxPods: kubelet?.maxPods ?? 110,
     underlayCidr: readCidr(network?.spec?.cidr, defaultUnderlayCidr) ?? getCidr(defaultUnderlayCidr),
   };
-}
+});
 
 function getCidr(text: string): Cidr {
   const cidr = parseCidr(text);

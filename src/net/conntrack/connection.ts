@@ -56,6 +56,8 @@ export class Connection {
   /** What the rule was that bound each half, for the log. */
   sourceNatBy: 'SNAT' | 'MASQUERADE' | 'none' = 'none';
   destinationNatBy: 'DNAT' | 'REDIRECT' | 'none' = 'none';
+  /** IPS_NAT_CLASH: the later of two entries of one UDP flow with different translations; only answers find it, and it goes within a second. */
+  clash = false;
   mark = 0;
   expiresNs = 0;
   tcpState = TCP_NONE;
@@ -95,3 +97,6 @@ export function invert(tuple: Tuple): Tuple {
 /** Only requests may open an ICMP connection (echo, timestamp, information, address mask). */
 export const opensIcmp = (type: number): boolean => type === 8 || type === 13 || type === 15 || type === 17;
 export const isIcmpQuery = (type: number): boolean => ICMP_ANSWER[type] !== undefined;
+
+export const sameTuple = (a: Tuple, b: Tuple): boolean =>
+  a.src === b.src && a.dst === b.dst && a.sport === b.sport && a.dport === b.dport && a.icmpType === b.icmpType;

@@ -7,7 +7,7 @@ import type { NetnsState } from '../stack/netns-state.ts';
 import { CT_RELATED, cloneSkb, Skb } from '../stack/skb.ts';
 import { emitTranslated } from '../trace/emit.ts';
 import { type IcmpMessage, IP_PROTO_ICMP, type Ip4, type Packet } from '../wire/packet.ts';
-import { type Connection, invert, type Tuple } from './connection.ts';
+import { type Connection, invert, sameTuple, type Tuple } from './connection.ts';
 import { usesPorts } from './track.ts';
 
 /** How often another port is tried before the packet is given up (NF_NAT_MAX_ATTEMPTS). */
@@ -20,10 +20,13 @@ export const changesDestination = (hook: Hook): boolean => hook === PREROUTING |
 /** The nat table has had its say about this half of the connection. */
 export const isBound = (connection: Connection, source: boolean): boolean => (source ? connection.sourceNatDone : connection.destinationNatDone);
 
-/** Some other connection already answers to this tuple's answers. */
+/**
+ * Some other connection already answers to this tuple's answers. An entry with the very same original tuple does not count: it is the same flow,
+ * whose first packets were on their way together, and `confirm` lets the later one join (nf_conntrack_tuple_taken()).
+ */
 function isUsed(netns: NetnsState, tuple: Tuple, connection: Connection, nowNs: number): boolean {
   const found = netns.connections.findTuple(invert(tuple), connection.protocol, nowNs);
-  return found !== undefined && found.connection !== connection;
+  return found !== undefined && found.connection !== connection && !sameTuple(found.connection.original, connection.original);
 }
 
 /**

@@ -44,7 +44,8 @@ export class ConnectionTable {
     let entry = this.#buckets[bucket];
     while (entry !== undefined) {
       const o = entry.original;
-      const isOriginal = o.src === src && o.dst === dst && o.sport === sport && o.dport === dport && entry.protocol === protocol && o.icmpType === icmpType;
+      const isOriginal =
+        !entry.clash && o.src === src && o.dst === dst && o.sport === sport && o.dport === dport && entry.protocol === protocol && o.icmpType === icmpType;
       const r = entry.reply;
       const isReply =
         !isOriginal && r.src === src && r.dst === dst && r.sport === sport && r.dport === dport && entry.protocol === protocol && r.icmpType === icmpType;

@@ -6,7 +6,7 @@ import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_NONE, CT_RELATED, CT_UNTRACKED, 
 import { emitDropped } from '../trace/emit.ts';
 import { ipBytes } from '../wire/lengths.ts';
 import { IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP, type Packet, TCP_RST } from '../wire/packet.ts';
-import { type Connection, invert, isIcmpQuery, opensIcmp, TCP_ESTABLISHED, type Tuple } from './connection.ts';
+import { type Connection, invert, isIcmpQuery, opensIcmp, sameTuple, TCP_ESTABLISHED, type Tuple } from './connection.ts';
 import { advanceTcp, firstTcpState, IGNORE, INVALID, nextTcpState, reopens } from './tcp.ts';
 
 const NS = 1e9;
@@ -109,6 +109,7 @@ function follow(netns: NetnsState, packet: Skb, connection: Connection, nowNs: n
 }
 
 function followUdp(netns: NetnsState, connection: Connection, nowNs: number): void {
+  if (connection.clash) return;
   let timeoutNs = netns.udpTimeoutNs;
   if (connection.streamAtNs === 0) connection.streamAtNs = nowNs + UDP_STREAM_AFTER_NS;
   // It is a stream once it was answered and still talks after two seconds.
@@ -149,27 +150,33 @@ export function confirm(core: Core, netns: NetnsState, packet: Skb): boolean {
   const connection = packet.connection;
   if (connection === undefined || connection.confirmed || packet.ctReply || packet.ctState === CT_NONE) return true;
   const table = netns.connections;
-  const now = core.nowNs;
-  const one = table.findTuple(connection.original, connection.protocol, now);
-  if (one !== undefined) {
-    // Two first packets of one flow were on their way at once: the second joins the entry of the first if they agree.
-    const winner = one.connection;
-    if (!one.reply && sameTuple(winner.reply, connection.reply)) {
-      packet.connection = winner;
-      return true;
-    }
-    emitDropped(core, netns.place, packet, 'NETFILTER_DROP', 'conntrack: clash with an entry confirmed meanwhile (insert_failed)');
-    return false;
-  }
-  if (table.findTuple(connection.reply, connection.protocol, now) !== undefined) {
-    emitDropped(core, netns.place, packet, 'NETFILTER_DROP', 'conntrack: clash with an entry confirmed meanwhile (insert_failed)');
-    return false;
-  }
+  const first = table.findTuple(connection.original, connection.protocol, core.nowNs);
+  if (first !== undefined) return resolveClash(core, netns, packet, connection, first.connection, first.reply);
+  if (table.findTuple(connection.reply, connection.protocol, core.nowNs) !== undefined) return dropClash(core, netns, packet);
   table.insert(connection);
   return true;
 }
 
-const sameTuple = (a: Tuple, b: Tuple): boolean =>
-  a.src === b.src && a.dst === b.dst && a.sport === b.sport && a.dport === b.dport && a.icmpType === b.icmpType;
+/**
+ * Two first packets of one flow were on their way at once (a resolver's A and AAAA, while ARP was asked). The later one joins the entry of the
+ * earlier if their translations agree; a UDP one may live beside it for a second, so that its answer finds back (nf_ct_resolve_clash(), since Linux 5.7).
+ */
+function resolveClash(core: Core, netns: NetnsState, packet: Skb, loser: Connection, winner: Connection, winnerReplies: boolean): boolean {
+  if (!winnerReplies && sameTuple(winner.reply, loser.reply)) {
+    packet.connection = winner;
+    return true;
+  }
+  const answered = netns.connections.findTuple(loser.reply, loser.protocol, core.nowNs) !== undefined;
+  if (loser.protocol !== IP_PROTO_UDP || winnerReplies || answered) return dropClash(core, netns, packet);
+  loser.clash = true;
+  loser.expiresNs = core.nowNs + NS;
+  netns.connections.insert(loser);
+  return true;
+}
+
+function dropClash(core: Core, netns: NetnsState, packet: Skb): boolean {
+  emitDropped(core, netns.place, packet, 'NETFILTER_DROP', 'conntrack: clash with an entry confirmed meanwhile (insert_failed)');
+  return false;
+}
 
 export const usesPorts = (protocol: number): boolean => protocol === IP_PROTO_TCP || protocol === IP_PROTO_UDP;

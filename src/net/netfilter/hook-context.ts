@@ -5,7 +5,7 @@ import type { Connection } from '../conntrack/connection.ts';
 import { bind, changesSource } from '../conntrack/nat.ts';
 import { type DeviceState, selectAddress } from '../device/device-state.ts';
 import type { Core } from '../stack/core.ts';
-import { RTN_BLACKHOLE, RTN_BROADCAST, RTN_LOCAL, RTN_PROHIBIT, RTN_UNREACHABLE } from '../stack/fib.ts';
+import { firstElsewhere, RTN_BLACKHOLE, RTN_BROADCAST, RTN_LOCAL, RTN_PROHIBIT, RTN_UNREACHABLE } from '../stack/fib.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
 import { CT_UNTRACKED, type Skb } from '../stack/skb.ts';
 import type { Ip4 } from '../wire/packet.ts';
@@ -108,7 +108,8 @@ export class HookContext implements RuleContext {
   }
 
   masqueradeAddress(): Ip4 | undefined {
-    return this.#out === undefined ? undefined : selectAddress(this.#out, this.nextHop);
+    // lo has no address that may leave this host: what goes to an address of its own is masqueraded as another device's.
+    return this.#out === undefined ? undefined : (selectAddress(this.#out, this.nextHop) ?? firstElsewhere(this.#netns.devices.values(), this.#out));
   }
 
   incomingAddress(): Ip4 | undefined {

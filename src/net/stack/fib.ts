@@ -155,7 +155,7 @@ export class Fib {
 }
 
 /** A device without addresses borrows one from another device of the netns. */
-function firstElsewhere(all: readonly DeviceState[], not: DeviceState): Ip4 | undefined {
+export function firstElsewhere(all: Iterable<DeviceState>, not: DeviceState): Ip4 | undefined {
   for (const device of all) {
     if (device === not || !device.up) continue;
     for (const a of device.addresses) if (a.scope === 'global') return a.ip;

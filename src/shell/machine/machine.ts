@@ -1,6 +1,6 @@
 /** Runs shell scripts step by step on explicit stacks, so that a session in the middle of a loop is still plain data. */
 import type { ShellHost } from '../../world/shell-host.ts';
-import type { FilterIo, Invocation, Outcome, ShellServices } from '../command.ts';
+import type { Command, FilterIo, Invocation, Outcome, ShellServices } from '../command.ts';
 import { getProfile } from '../images.ts';
 import { resolvePath } from '../paths.ts';
 import type { Session, ShellState, Sink, Task } from '../state.ts';
