@@ -83,6 +83,11 @@ export class App {
     return parsePlace(await this.playhead.getAttribute('aria-valuetext'));
   }
 
+  /** The line under the canvas, without what is kept for screen readers. */
+  async words(): Promise<string> {
+    return (await this.nowLine.locator('span:not([aria-live])').allTextContents()).join(' ');
+  }
+
   button(name: string | RegExp): Locator {
     return this.timeline.getByRole('button', { name, exact: true });
   }

@@ -73,7 +73,7 @@ const mistakes = [
   {
     name: 'a missing field',
     text: web.replace('      - name: nginx\n          image: nginx', '      - name: nginx'),
-    part: '- name: nginx',
+    part: '      containers:',
     says: 'spec.template.spec.containers[0].image: Required value',
   },
   {

@@ -12,6 +12,8 @@ export { expect } from '@playwright/test';
 const root = join(import.meta.dirname, '..');
 const SUB_PATH = '/docs/tools/kubehop/';
 const FIRST_PORT = 4300;
+/** A button that is not there after so long will not come. */
+const ACTION_TIMEOUT_MS = 15_000;
 
 /** The text of a file of the article's cluster, as the reader finds it in the editor. */
 export const articleFile = (name: string): string => readFileSync(join(root, 'src', 'content', 'examples', 'article', name), 'utf8');
@@ -144,6 +146,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   },
 
   app: async ({ page, site }, use) => {
+    page.setDefaultTimeout(ACTION_TIMEOUT_MS);
     await use(new App(page, site.url));
   },
 });

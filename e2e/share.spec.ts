@@ -19,7 +19,7 @@ test('a link opens the same world at the same moment in another browser', async 
   await app.run(CURL);
   await app.seekRow('proto:tcp', /DNAT/);
   const columns = "kubectl get pods -A -o wide | awk '{print $1, $2, $4, $7, $8}'";
-  const before = { place: await app.place(), text: await app.text(), words: await app.nowLine.textContent() };
+  const before = { place: await app.place(), text: await app.text(), words: await app.words() };
   const link = await shareLink(app);
   expect(link.length, 'a comfortable link').toBeLessThan(2_000);
   const pods = await app.run(columns);
@@ -32,7 +32,7 @@ test('a link opens the same world at the same moment in another browser', async 
   await copy.ready();
   await expect.poll(() => copy.place()).toEqual(before.place);
   expect(await copy.text()).toBe(before.text);
-  await expect(copy.nowLine).toHaveText(before.words ?? '');
+  expect(await copy.words()).toBe(before.words);
   await expect(copy.button('Play'), 'a shared world waits for its reader').toBeVisible();
   expect(await copy.run(columns)).toBe(pods);
   await expect(copy.editor.getByText('replicas: 5').first()).toBeVisible();

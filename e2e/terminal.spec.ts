@@ -90,6 +90,7 @@ test('arrows bring back earlier lines, Ctrl-R searches them, Tab completes, Ctrl
   await app.prompt.fill('kubectl descr');
   await app.prompt.press('Tab');
   await expect(app.prompt).toHaveValue('kubectl describe ');
+  await expect.poll(() => app.prompt.evaluate((field: HTMLInputElement) => field.selectionStart)).toBe('kubectl describe '.length);
   await page.keyboard.type('service web-s');
   await app.prompt.press('Tab');
   await expect(app.prompt).toHaveValue('kubectl describe service web-service ');

@@ -10,7 +10,7 @@ test('the connection table is empty before the curl and full after it', async ({
   const table = app.inspector.getByRole('tab', { name: /^Conntrack/ });
   await table.click();
   await expect(table).toHaveText('Conntrack 0');
-  await expect(app.inspector.getByText('as it was at the playhead')).toBeVisible();
+  await expect(app.inspector.getByRole('button', { name: 'At the playhead' })).toHaveAttribute('aria-pressed', 'true');
 
   await app.button('Last hop').click();
   await expect(table).not.toHaveText('Conntrack 0');
@@ -70,7 +70,7 @@ test('the same world gives the same log, however often it is loaded', async ({ a
   const read = async () => {
     await app.button('Last hop').click();
     await expect.poll(async () => (await app.place()).hop).toBeGreaterThan(1);
-    return { place: await app.place(), text: await app.text(), words: await app.nowLine.textContent() };
+    return { place: await app.place(), text: await app.text(), words: await app.words() };
   };
   const once = await read();
   await page.goto(`${app.url}?again#x=article`);

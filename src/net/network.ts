@@ -34,7 +34,7 @@ import { applyChanges } from './stack/record-sync.ts';
 import { Skb } from './stack/skb.ts';
 import { TapTable } from './stack/taps.ts';
 import type { Kernel, TimerToken, Userland } from './stack/userland.ts';
-import { decodeEvent, seqAt } from './trace/decode.ts';
+import { decodeEvent, type LayerCache, seqAt } from './trace/decode.ts';
 import { framesOf } from './trace/frames.ts';
 import { COLUMN_PACKET, TraceLog } from './trace/trace-log.ts';
 import type { TraceEvent } from './trace-event.ts';
@@ -160,7 +160,8 @@ export class Network implements Engine {
   events(from: number, to: number): TraceEvent[] {
     const end = Math.min(to, this.#core.log.rows.length);
     const events: TraceEvent[] = [];
-    for (let seq = Math.max(0, from); seq < end; seq += 1) events.push(decodeEvent(this.#core.log, seq));
+    const layers: LayerCache = new Map();
+    for (let seq = Math.max(0, from); seq < end; seq += 1) events.push(decodeEvent(this.#core.log, seq, layers));
     return events;
   }
 

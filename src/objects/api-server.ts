@@ -58,6 +58,8 @@ export class ApiServer<R extends Identified = Identified> implements Api {
   readonly #epochMs: number;
   readonly #seed: number;
   #refusals: Diagnostic[] = [];
+  #timestampNs = Number.NaN;
+  #timestamp = '';
 
   constructor(options: ApiServerOptions<R>) {
     this.#registry = new KindRegistry(options.kinds);
@@ -81,7 +83,13 @@ export class ApiServer<R extends Identified = Identified> implements Api {
 
   /** Now, RFC 3339 with seconds. */
   get timestamp(): string {
-    return formatRfc3339(this.#epochMs + this.#nowNs() / 1e6);
+    const nowNs = this.#nowNs();
+    // Thousands of objects are written at one moment: they share the text.
+    if (nowNs !== this.#timestampNs) {
+      this.#timestampNs = nowNs;
+      this.#timestamp = formatRfc3339(this.#epochMs + nowNs / 1e6);
+    }
+    return this.#timestamp;
   }
 
   get nextDueNs(): number | undefined {

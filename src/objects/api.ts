@@ -51,6 +51,8 @@ export interface Api {
   create(object: KubeObject, options?: WriteOptions): ApiResult<KubeObject>;
   /** Replaces spec and metadata (`kubectl replace`, edit, scale). */
   update(object: KubeObject, options?: WriteOptions): ApiResult<KubeObject>;
+  /** Writes the status and nothing else: what a kubelet or controller reports. */
+  updateStatus(object: KubeObject): ApiResult<KubeObject>;
   /** Client-side apply with the last-applied annotation (three-way strategic merge). */
   apply(object: KubeObject, options?: WriteOptions): ApiResult<ApplyOutcome>;
   /** type as kubectl patch's: strategic | merge | json. */

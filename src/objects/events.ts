@@ -26,28 +26,33 @@ export function eventName(about: KubeObject, type: string, reason: string, messa
   return `${about.metadata.name}.${stableHex([about.kind, about.metadata.uid, type, reason, message, component].join('\n'))}`;
 }
 
-/** The next version of an event: a new one, or the known one counted up. Identity and resource version are the server's business. */
-export function nextEvent(
-  known: EventObject | undefined,
-  name: string,
-  about: KubeObject,
-  words: { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly message: string; readonly component: string },
-  timestamp: string,
-): EventObject {
-  if (known !== undefined) return { ...known, count: known.count + 1, lastTimestamp: timestamp };
-  const { namespace, uid, resourceVersion } = about.metadata;
+interface EventWords {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+  readonly component: string;
+}
+
+/** A new event. `uid` and `resourceVersion` are the server's business. */
+export function newEvent(name: string, about: KubeObject, words: EventWords, timestamp: string, uid: string, resourceVersion: string): EventObject {
+  const { apiVersion, kind, metadata } = about;
+  const { namespace, uid: aboutUid, resourceVersion: version } = metadata;
   return {
     apiVersion: 'v1',
     kind: 'Event',
-    metadata: { name, namespace: namespace ?? 'default' },
-    involvedObject: {
-      apiVersion: about.apiVersion,
-      kind: about.kind,
-      name: about.metadata.name,
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(uid === undefined ? {} : { uid }),
-      ...(resourceVersion === undefined ? {} : { resourceVersion }),
-    },
+    metadata: { name, namespace: namespace ?? 'default', uid, creationTimestamp: timestamp, resourceVersion },
+    // Nearly always all is there: one literal is smaller than what spreads make.
+    involvedObject:
+      namespace !== undefined && aboutUid !== undefined && version !== undefined
+        ? { apiVersion, kind, name: metadata.name, namespace, uid: aboutUid, resourceVersion: version }
+        : {
+            apiVersion,
+            kind,
+            name: metadata.name,
+            ...(namespace === undefined ? {} : { namespace }),
+            ...(aboutUid === undefined ? {} : { uid: aboutUid }),
+            ...(version === undefined ? {} : { resourceVersion: version }),
+          },
     type: words.type,
     reason: words.reason,
     message: words.message,
@@ -57,6 +62,14 @@ export function nextEvent(
     count: 1,
   };
 }
+
+/** The same words about the same object once more. */
+export const countedEvent = (known: EventObject, timestamp: string, resourceVersion: string): EventObject => ({
+  ...known,
+  metadata: { ...known.metadata, resourceVersion },
+  count: known.count + 1,
+  lastTimestamp: timestamp,
+});
 
 /** Kubernetes: kube-apiserver --event-ttl. */
 const lifetimeMs = 3_600_000;

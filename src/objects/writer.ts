@@ -2,7 +2,7 @@
 import { CowMap } from '../base/cow-map.ts';
 import { admit, type FieldValidation, nameOf } from './admission.ts';
 import type { ApiFailure, ApiResult, ApplyOutcome } from './api.ts';
-import { type EventObject, eventName, maxEvents, nextEvent, staleEvents } from './events.ts';
+import { countedEvent, type EventObject, eventName, maxEvents, newEvent, staleEvents } from './events.ts';
 import { stableSuffix, stableUid, uidOfHex } from './identity.ts';
 import type { KindInfo, KindRegistry } from './kind-registry.ts';
 import { collectGarbage, emptyNamespace } from './lifecycle.ts';
@@ -243,16 +243,19 @@ export class Writer {
     return cleaned;
   }
 
-  event(about: KubeObject, words: Parameters<typeof nextEvent>[3]): void {
+  event(about: KubeObject, words: Parameters<typeof newEvent>[2]): void {
     const namespace = about.metadata.namespace ?? 'default';
     if (this.#registry.info('Namespace') !== undefined && this.#store.find(`Namespace/${namespace}`)?.metadata.deletionTimestamp !== undefined) return;
     const name = eventName(about, words.type, words.reason, words.message, words.component);
     const known = this.#store.find(`Event/${namespace}/${name}`) as EventObject | undefined;
     const timestamp = this.#timestamp();
-    const event = nextEvent(known, name, about, words, timestamp);
     this.#revision += 1;
-    const identity = known === undefined ? { uid: uidOfHex(name.slice(-16)), creationTimestamp: timestamp } : {};
-    this.#store.put({ ...event, metadata: { ...event.metadata, ...identity, resourceVersion: String(this.#revision) } });
+    const resourceVersion = String(this.#revision);
+    this.#store.put(
+      known === undefined
+        ? newEvent(name, about, words, timestamp, uidOfHex(name.slice(-16)), resourceVersion)
+        : countedEvent(known, timestamp, resourceVersion),
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-/** The worker's side of the channel: answers requests on one world, lets virtual time follow the wall clock while an endless program runs, and sends what changed. */
+/** The worker's side of the channel: answers requests on one world, lets virtual time follow the wall clock while something goes on, and sends what changed. */
 
 import { createShell } from '../shell/index.ts';
 import type { WorldDocument } from '../world/document.ts';
@@ -124,14 +124,19 @@ export class PlaygroundServer {
     if (!this.#held) this.#world.elapse(elapsedMs);
   }
 
+  /** Something goes on without anybody typing: an endless program, a job in the background. */
+  #moves(): boolean {
+    return this.#world !== undefined && (this.#world.hasEndless || this.#world.hasPending);
+  }
+
   #pace(): void {
-    const wanted = this.#world?.hasEndless === true && !this.#held;
+    const wanted = this.#moves() && !this.#held;
     if (wanted && this.#tick === undefined) {
       const step = () => {
         this.#tick = this.#environment.later(step, TICK_MS);
         this.#catchUp();
         this.#sendUpdate();
-        if (this.#world?.hasEndless !== true || this.#held) this.#pace();
+        if (!this.#moves() || this.#held) this.#pace();
       };
       this.#tick = this.#environment.later(step, TICK_MS);
     } else if (!wanted && this.#tick !== undefined) {

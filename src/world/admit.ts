@@ -45,11 +45,7 @@ function candidates(document: YamlDocument, file: string): Candidate[] {
   return (value.items as unknown[]).flatMap((item, index) => (isRecord(item) ? [{ value: item, prefix: `items[${index}]`, document, file }] : []));
 }
 
-function toObject(
-  candidate: Candidate,
-  defaultNamespace: string,
-  isNamespaced: Lookup,
-): AdmittedObject | Diagnostic {
+function toObject(candidate: Candidate, defaultNamespace: string, isNamespaced: Lookup): AdmittedObject | Diagnostic {
   const { value, prefix, document, file } = candidate;
   const at = (path: string) => document.spanOf(prefix === '' ? path : path === '' ? prefix : `${prefix}.${path}`);
   if (typeof value.apiVersion !== 'string' || value.apiVersion === '')

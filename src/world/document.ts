@@ -6,10 +6,15 @@ export interface DocumentFile {
   readonly text: string;
 }
 
+/** Where a terminal is: a host's own netns, or a pod. */
+export type SessionPlace = { readonly host: string } | { readonly namespace: string; readonly pod: string };
+
 /** Something a person did at a moment of virtual time; replayed in order it gives the same world. */
 export type DocumentInput =
   | { readonly kind: 'command'; readonly timeNs: number; readonly session: string; readonly line: string }
   | { readonly kind: 'interrupt'; readonly timeNs: number; readonly session: string }
+  /** Another terminal was opened there. */
+  | { readonly kind: 'session'; readonly timeNs: number; readonly session: string; readonly at: SessionPlace }
   | { readonly kind: 'edit'; readonly timeNs: number; readonly path: string; readonly text: string | null };
 
 export interface WorldDocument {

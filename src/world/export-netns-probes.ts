@@ -1,7 +1,7 @@
 /** Questions for an exported cluster, with the simulation's own answers: every Service port, every kind of path between pods and nodes, names. */
 import { programs } from '../net/app/index.ts';
-import { exportedServer } from './export-netns-servers.ts';
 import type { ExportProbe } from './export-netns.ts';
+import { exportedServer } from './export-netns-servers.ts';
 import type { NetnsView } from './views.ts';
 import type { World } from './world.ts';
 
@@ -57,7 +57,8 @@ function portsOf(world: World, netns: NetnsView): number[] {
 
 function answer(world: World, question: Question): boolean {
   const { kind, target, port } = question;
-  const line = kind === 'tcp' ? ['nc', '-z', '-w', '2', target, String(port)] : kind === 'ping' ? ['ping', '-c', '1', '-W', '2', target] : ['getent', 'hosts', target];
+  const line =
+    kind === 'tcp' ? ['nc', '-z', '-w', '2', target, String(port)] : kind === 'ping' ? ['ping', '-c', '1', '-W', '2', target] : ['getent', 'hosts', target];
   const program = programs.get(line[0] as string);
   const parsed = program?.parse(line.slice(1), { tty: false, image: 'host' });
   if (program === undefined || parsed?.ok !== true) return false;

@@ -1,7 +1,8 @@
 /** `kubehop export netns`: the cluster of a world, from its records, as one bash script that builds it from network namespaces of a real Linux kernel. */
-import { sysctl } from '../net/stack/sysctl.ts';
+
 import { formatIptablesSave } from '../net/netfilter/save.ts';
-import type { Chain, Device, EthernetDevice, FdbEntry, NetRecord, Netns, Neighbor, Process, Route, VethDevice } from '../net/records.ts';
+import type { Chain, Device, EthernetDevice, FdbEntry, Neighbor, Netns, NetRecord, Process, Route, VethDevice } from '../net/records.ts';
+import { sysctl } from '../net/stack/sysctl.ts';
 import { type ExportedServer, exportedServer, PROBE_PROGRAM, SERVER_PROGRAM } from './export-netns-servers.ts';
 import { exportedNetnsName, hereDocument, sysctlPath, word } from './export-netns-text.ts';
 
@@ -173,7 +174,9 @@ function wires(devices: readonly Device[]): string[] {
     done.add(device.id);
     const peer = device.peer === undefined ? undefined : byId.get(device.peer);
     if (peer === undefined) {
-      lines.push(`ip -n "\${PREFIX}${exportedNetnsName(device.netns)}" link add ${word(device.name)} address ${word(device.mac)} mtu ${device.mtuBytes} type dummy\n`);
+      lines.push(
+        `ip -n "\${PREFIX}${exportedNetnsName(device.netns)}" link add ${word(device.name)} address ${word(device.mac)} mtu ${device.mtuBytes} type dummy\n`,
+      );
       continue;
     }
     done.add(peer.id);
@@ -292,7 +295,10 @@ function shape(netns: string, device: string, link: NonNullable<EthernetDevice['
 }
 
 function startServers(netns: Netns, processes: readonly Process[]): string {
-  const servers = processes.filter((one) => one.netns === netns.id).map((one) => exportedServer(one, netns.hostname)).filter((one): one is ExportedServer => one !== undefined);
+  const servers = processes
+    .filter((one) => one.netns === netns.id)
+    .map((one) => exportedServer(one, netns.hostname))
+    .filter((one): one is ExportedServer => one !== undefined);
   if (servers.length === 0) return '';
   const name = exportedNetnsName(netns.id);
   return (
@@ -302,7 +308,9 @@ function startServers(netns: Netns, processes: readonly Process[]): string {
 }
 
 function footer(probes: readonly ExportProbe[]): string {
-  const rows = probes.map((one) => [exportedNetnsName(one.from), one.kind, one.target, one.port ?? '-', one.expected, one.about.replaceAll(/[^\w .:()@/-]/g, ' ')].join('\t'));
+  const rows = probes.map((one) =>
+    [exportedNetnsName(one.from), one.kind, one.target, one.port ?? '-', one.expected, one.about.replaceAll(/[^\w .:()@/-]/g, ' ')].join('\t'),
+  );
   return `
 trap - ERR
 note "Built: \${#NAMES[@]} namespaces, named $PREFIX… (ip netns list). Next: bash $0 --check"

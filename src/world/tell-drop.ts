@@ -28,6 +28,8 @@ const portOf = (event: TraceEvent) => {
 };
 
 function whyRule(step: Dropped): readonly Phrase[] {
+  // conntrack drops without a rule: a full table, a clash of entries.
+  if (step.detail.includes('conntrack')) return [say(`${step.detail.replace(/^(?:nf_)?conntrack: /, 'conntrack dropped it: ')}.`)];
   if (step.rule === undefined) return [say('The chain ended and its policy is DROP.')];
   const comment = ruleComment(step.rule.text);
   return [
@@ -40,6 +42,8 @@ function whyRule(step: Dropped): readonly Phrase[] {
 }
 
 function fixRule(step: Dropped): readonly Phrase[] {
+  if (step.detail.includes('table full')) return [mono('sysctl -w net.netfilter.nf_conntrack_max=…'), say(' makes room for more connections.')];
+  if (step.detail.includes('clash')) return [say('Two flows wanted the same addresses and ports at one moment; the next try takes another port.')];
   if (step.rule !== undefined && /has no (?:local )?endpoints/.test(step.rule.text)) {
     const service = /--comment "?([^" ]+)/.exec(step.rule.text)?.[1] ?? 'the Service';
     return [

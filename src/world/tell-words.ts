@@ -60,7 +60,9 @@ function dnsLabel(dns: Extract<Layer, { protocol: 'dns' }>): string {
   if (!dns.response) {
     const at = words.findIndex((word) => word.endsWith('?'));
     const name = (words[at + 1] ?? '').replace(/\.$/, '');
-    return shorten(`${words[at] ?? '?'} ${name}`, 22);
+    // The name as people typed it says more than the middle of a search domain.
+    const shown = name.replace(/\.svc\.[a-z0-9.-]+$/, '').replace(/\.default$/, '');
+    return shorten(`${words[at] ?? '?'} ${shown}${shown === name ? '' : '…'}`, 26);
   }
   if (/NXDOMAIN|NXDomain/i.test(dns.text)) return 'NXDOMAIN';
   if (/SERVFAIL|ServFail/i.test(dns.text)) return 'SERVFAIL';

@@ -1,4 +1,5 @@
 /** From log to words: groups the events of each packet into hops (one stop at one place) and says for each what happened, why, and what would fix it. */
+import { deepEqual } from '../base/equal.ts';
 import type { Origin } from '../base/origin.ts';
 import type { TraceEvent } from '../net/trace-event.ts';
 import { explain } from './tell-explain.ts';
@@ -207,48 +208,50 @@ const isBackground = (event: TraceEvent) =>
  */
 export function tell(events: readonly TraceEvent[], context: TellContext, positions: Map<number, PacketPosition> = new Map()): HopView[] {
   const groups = groupHops(events);
-  const seenAfter = new Map<number, Group>();
-  const hops: { view: Omit<HopView, 'hops'>; packet: number }[] = [];
-  for (const group of groups) {
+  const numbers = groups.map(({ events: [first] }) => {
+    const packet = (first as TraceEvent).packetId;
+    const position = positions.get(packet) ?? { hop: 0, hops: 0 };
+    position.hop += 1;
+    position.hops = position.hop;
+    positions.set(packet, position);
+    return position.hop;
+  });
+  const seen = new Map<number, TraceEvent['layers']>();
+  const hops = groups.map((group, index): HopView => {
     const main = leader(group.events);
     const last = group.events[group.events.length - 1] as TraceEvent;
     const face = faceOf(last.layers);
     const where = context.netns(main.netns);
-    const position = positions.get(main.packetId) ?? { hop: 0, hops: 0 };
-    position.hop += 1;
-    position.hops = position.hop;
-    positions.set(main.packetId, position);
-    const before = seenAfter.get(main.packetId);
-    seenAfter.set(main.packetId, group);
     const layers = shownLayers(last);
-    const beforeLayers = before === undefined ? undefined : shownLayers(before.events[before.events.length - 1] as TraceEvent);
+    const before = seen.get(main.packetId);
+    seen.set(main.packetId, layers);
     const words = explain(group.events, main, context);
     const origin = originOfGroup(group.events, main);
     const yaml = origin === undefined ? undefined : context.sourceOf(origin);
     const at = group.place.includes('#') ? (group.place.split('#')[1] ?? '') : (group.place.split('/device/')[1] ?? '');
-    hops.push({
-      packet: main.packetId,
-      view: {
-        event: main.layers === layers ? main : { ...main, layers },
-        place: group.place,
-        protocol: face.protocol,
-        family: main.step.kind === 'dropped' && main.step.reason !== 'OTHERHOST' ? 'drop' : face.family,
-        source: face.source,
-        destination: face.destination,
-        lengthBytes: face.lengthBytes,
-        label: face.label,
-        where: at === '' ? where.title : `${where.title} ${at}`,
-        title: words.title,
-        summary: words.summary,
-        why: words.why,
-        rules: ruleViews(group.events),
-        background: isBackground(main),
-        hop: position.hop,
-        ...(words.fix === undefined ? {} : { fix: words.fix }),
-        ...(beforeLayers === undefined || JSON.stringify(beforeLayers) === JSON.stringify(layers) ? {} : { before: beforeLayers }),
-        ...(yaml === undefined ? {} : { yaml }),
-      },
-    });
-  }
-  return hops.map(({ view, packet }) => ({ ...view, hops: positions.get(packet)?.hops ?? view.hop }));
+    const hop = numbers[index] as number;
+    return {
+      event: main.layers === layers ? main : { ...main, layers },
+      place: group.place,
+      protocol: face.protocol,
+      family: main.step.kind === 'dropped' && main.step.reason !== 'OTHERHOST' ? 'drop' : face.family,
+      source: face.source,
+      destination: face.destination,
+      lengthBytes: face.lengthBytes,
+      label: face.label,
+      where: at === '' ? where.title : `${where.title} ${at}`,
+      title: words.title,
+      summary: words.summary,
+      why: words.why,
+      rules: ruleViews(group.events),
+      background: isBackground(main),
+      hop,
+      hops: positions.get(main.packetId)?.hops ?? hop,
+      ...(words.fix === undefined ? {} : { fix: words.fix }),
+      ...(before === undefined || deepEqual(before, layers) ? {} : { before }),
+      ...(yaml === undefined ? {} : { yaml }),
+    };
+  });
+  // In order of the log: a stop that began earlier may have its telling event after another packet's.
+  return hops.sort((a, b) => a.event.seq - b.event.seq);
 }

@@ -7,7 +7,7 @@ import type { NetRecord } from '../net/records.ts';
 import type { ApiServer } from '../objects/api-server.ts';
 import type { AdmittedObject } from './admit.ts';
 import { applyText } from './apply.ts';
-import type { DocumentFile, DocumentInput, WorldDocument } from './document.ts';
+import type { DocumentFile, DocumentInput, SessionPlace, WorldDocument } from './document.ts';
 import { History, SNAPSHOT_EVERY, type WorldSnapshot } from './history.ts';
 import { inspectWorld } from './inspect.ts';
 import { EPOCH_MS, install } from './install.ts';
@@ -120,6 +120,11 @@ export class World {
     return this.#shell.sessions().some((session) => session.busy && session.endless);
   }
 
+  /** Somebody waits for a later moment: a job in the background, a timer, a packet on its way. */
+  get hasPending(): boolean {
+    return this.engine.nextEventNs() !== undefined;
+  }
+
   get terminalLength(): number {
     return this.#terminal.length;
   }
@@ -140,7 +145,8 @@ export class World {
     return this.#shell.complete(session, line, cursor);
   }
 
-  openSession(session: string, at: Parameters<Shell['open']>[1]): void {
+  openSession(session: string, at: SessionPlace): void {
+    this.#remember({ kind: 'session', timeNs: this.nowNs, session, at });
     this.#shell.open(session, at);
   }
 
@@ -308,6 +314,7 @@ export class World {
     this.#advanceTo(input.timeNs);
     if (input.kind === 'edit') this.edit(input.path, input.text);
     else if (input.kind === 'interrupt') this.interrupt(input.session);
+    else if (input.kind === 'session') this.openSession(input.session, input.at);
     else {
       if (!this.#shell.sessions().some((session) => session.id === input.session)) this.#shell.open(input.session, { host: this.#defaultHost() });
       this.command(input.session, input.line);

@@ -45,7 +45,10 @@ function run(pod: Pod, container: Container, situation: Extract<Situation, { sta
   // A changed image is a new container; any other running one is left alone.
   const restarts = (before?.restartCount ?? 0) + (before?.state?.running !== undefined && !sameImage ? 1 : 0);
   const crash = situation.crashes.get(container.name);
-  const exitCode = crash === undefined ? exitCodeOf(container) : 1;
+  const policy = pod.spec.restartPolicy ?? 'Always';
+  // What has ended under a policy that does not start it again stays ended.
+  const ended = sameImage && policy !== 'Always' ? before?.state?.terminated?.exitCode : undefined;
+  const exitCode = crash === undefined ? (exitCodeOf(container) ?? ended) : 1;
   if (exitCode === undefined) {
     const startedAt = sameImage ? (before?.state?.running?.startedAt ?? now) : now;
     return { status: statusOf(pod, container, { running: { startedAt } }, { ready: true, started: true, restartCount: restarts }), ended: undefined };
@@ -58,7 +61,6 @@ function run(pod: Pod, container: Container, situation: Extract<Situation, { sta
     startedAt: endedAt,
     finishedAt: endedAt,
   };
-  const policy = pod.spec.restartPolicy ?? 'Always';
   if (policy === 'Never' || (policy === 'OnFailure' && exitCode === 0)) return { status: statusOf(pod, container, { terminated }, {}), ended: exitCode };
   // Started again at once, ended again, and now held back for ten seconds.
   const waiting = {

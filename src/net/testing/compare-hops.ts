@@ -177,6 +177,11 @@ function hopOf(event: TraceEvent, names: Names): Record<string, unknown> {
   return hop;
 }
 
+/** Captured frames, said as events, in the form of a recording. */
+export function recordedPackets(events: readonly TraceEvent[], names: Names): RecordedPacket[] {
+  return packetsOf(events, names).map((packet) => ({ label: packet.label, hops: packet.events.map((event) => hopOf(event, names)) }));
+}
+
 /** Level 2: the first packet of every label, hop by hop. */
 export function compareHops(symbols: Symbols, recorded: readonly RecordedPacket[], events: readonly TraceEvent[], names: Names): Difference[] {
   const differences: Difference[] = [];

@@ -56,7 +56,12 @@ const CONNECTION_STATES = [undefined, 'NEW', 'ESTABLISHED', 'RELATED', 'INVALID'
 type Of<K extends Reference['kind']> = Extract<Reference, { kind: K }>;
 const text = (log: TraceLog, index: number): string => (log.resolve(index) as Of<'text'>).text;
 
-export function decodeEvent(log: TraceLog, seq: number): TraceEvent {
+/** Layers by row of the header table: a packet that is not changed shows the very same layers from event to event, decoded once. */
+export type LayerCache = Map<number, readonly Layer[]>;
+
+const noLayers: readonly Layer[] = [];
+
+export function decodeEvent(log: TraceLog, seq: number, cache: LayerCache): TraceEvent {
   const chunk = log.rows.chunkOf(seq);
   const at = log.rows.offsetOf(seq);
   const column = (i: number): number => chunk[at + i] as number;
@@ -64,8 +69,14 @@ export function decodeEvent(log: TraceLog, seq: number): TraceEvent {
   const packetId = column(COLUMN_PACKET);
   const mark = column(COLUMN_MARK) >>> 0;
   const header = column(COLUMN_HEADER);
-  const packet = header < 0 ? undefined : log.headers.rebuild(header, packetId, column(COLUMN_CAUSE), mark);
-  const layers: readonly Layer[] = packet === undefined ? [] : layersOf(packet);
+  const kind = kindOf(column(COLUMN_KIND));
+  let layers = header < 0 ? noLayers : cache.get(header);
+  const packet =
+    layers !== undefined && kind !== ROW_CREATED ? undefined : header < 0 ? undefined : log.headers.rebuild(header, packetId, column(COLUMN_CAUSE), mark);
+  if (layers === undefined) {
+    layers = packet === undefined ? noLayers : layersOf(packet);
+    cache.set(header, layers);
+  }
   const state = CONNECTION_STATES[ctStateOf(column(COLUMN_KIND))];
   return {
     seq,
@@ -75,7 +86,7 @@ export function decodeEvent(log: TraceLog, seq: number): TraceEvent {
     hostId: place.hostId,
     netns: place.netns,
     device: place.device,
-    step: decodeStep(log, kindOf(column(COLUMN_KIND)), smallOf(column(COLUMN_KIND)), column(COLUMN_A), column(COLUMN_B), column(COLUMN_C), packet),
+    step: decodeStep(log, kind, smallOf(column(COLUMN_KIND)), column(COLUMN_A), column(COLUMN_B), column(COLUMN_C), packet),
     layers,
     mark,
     ...(state === undefined ? {} : { connectionState: state }),

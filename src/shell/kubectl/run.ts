@@ -1,8 +1,10 @@
 /** kubectl run: makes a pod, and with -it enters its shell. */
+import { formatRfc3339 } from '../../base/time.ts';
 import type { KubeObject } from '../../objects/types.ts';
+import type { ShellHost } from '../../world/shell-host.ts';
 import type { Hook, Outcome } from '../command.ts';
 import { getProfile, profileOfImage } from '../images.ts';
-import { at, text } from '../json.ts';
+import { at, list, text } from '../json.ts';
 import type { Place } from '../state.ts';
 import { checkDryRun, defineVerb, dryRunFlag, dryRunSuffix, expectOk, type Kubectl, keyOf, outputFlag } from './client.ts';
 import { enterContainer } from './exec.ts';
@@ -172,6 +174,22 @@ interface RunData {
   readonly interactive: boolean;
 }
 
+/** The container's program has left: kubelet reports it, and the pod completes. */
+function endContainer(host: ShellHost, data: RunData, exitCode: number): void {
+  const pod = host.api.view.find(data.key);
+  const started = at(list(at(pod, 'status', 'containerStatuses'))[0], 'state', 'running', 'startedAt');
+  if (pod === undefined || started === undefined) return;
+  const finishedAt = formatRfc3339(host.epochMs + host.nowNs / 1e6);
+  const containerStatuses = list(at(pod, 'status', 'containerStatuses')).map((one) => ({
+    ...(one as object),
+    ready: false,
+    started: false,
+    state: { terminated: { exitCode, reason: exitCode === 0 ? 'Completed' : 'Error', startedAt: started, finishedAt } },
+  }));
+  host.api.updateStatus({ ...pod, status: { ...(pod.status as object), containerStatuses } });
+  host.settle();
+}
+
 /** The session has ended: the pod goes with --rm, completes with --restart=Never, restarts otherwise. */
 export const runHook: Hook = (data: RunData, status, io) => {
   const { host } = io.invocation();
@@ -180,6 +198,7 @@ export const runHook: Hook = (data: RunData, status, io) => {
     host.settle();
     io.out(removed.ok ? `pod "${data.name}" deleted from ${data.namespace} namespace\n` : '');
   } else if (data.interactive) {
+    if (data.restart === 'Never') endContainer(host, data, status);
     const attach = `Session ended, resume using 'kubectl attach ${data.name} -c ${data.name} -i -t' command when the pod is running\n`;
     if (data.restart !== 'Never') io.err(attach);
   }

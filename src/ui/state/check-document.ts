@@ -1,5 +1,5 @@
 /** Checks that unknown data is a document, at the door: shapes, lengths, file names, and no key that could reach a prototype. */
-import type { DocumentFile, DocumentInput, WorldDocument } from '../../world/document.ts';
+import type { DocumentFile, DocumentInput, SessionPlace, WorldDocument } from '../../world/document.ts';
 
 export const MAX_FILES = 64;
 export const MAX_INPUTS = 5_000;
@@ -22,11 +22,21 @@ function checkFile(value: unknown): DocumentFile | undefined {
   return { path: value.path, text: value.text };
 }
 
+function checkPlace(value: unknown): SessionPlace | undefined {
+  if (!isObject(value)) return undefined;
+  if (isText(value.host, 253)) return { host: value.host };
+  return isText(value.namespace, 63) && isText(value.pod, 253) ? { namespace: value.namespace, pod: value.pod } : undefined;
+}
+
 function checkInput(value: unknown): DocumentInput | undefined {
   if (!isObject(value) || !isTime(value.timeNs)) return undefined;
   const { timeNs, session, path, text, line } = value;
   if (value.kind === 'command' && isText(session, 64) && isText(line, 64 * 1024)) return { kind: 'command', timeNs, session, line };
   if (value.kind === 'interrupt' && isText(session, 64)) return { kind: 'interrupt', timeNs, session };
+  if (value.kind === 'session' && isText(session, 64)) {
+    const at = checkPlace(value.at);
+    return at === undefined ? undefined : { kind: 'session', timeNs, session, at };
+  }
   if (value.kind === 'edit' && isText(path, 64) && isFileName(path) && (text === null || isText(text, MAX_FILE_LENGTH)))
     return { kind: 'edit', timeNs, path, text };
   return undefined;

@@ -1,0 +1,122 @@
+/** The channel between page and worker: calls are answered, updates carry only what changed, an endless program follows the wall clock, a hung worker is replaced. */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { articleFiles } from '../world/testing/article.ts';
+import type { WorldUpdate } from '../world/views.ts';
+import { createPlaygroundClient, type TransportFactory } from './client.ts';
+import { mainThreadTransport } from './main-thread.ts';
+import type { ToWorker } from './protocol.ts';
+
+const document = { version: 1, seed: 1, files: articleFiles(), inputs: [], positions: {} } as const;
+const base = articleFiles().filter((file) => file.path !== 'web.yaml' && file.path !== 'client.yaml');
+
+async function opened() {
+  const client = createPlaygroundClient({ transports: [mainThreadTransport] });
+  const updates: WorldUpdate[] = [];
+  client.subscribe((update) => updates.push(update));
+  await client.call('open', document, base);
+  return { client, updates };
+}
+
+const said = (updates: readonly WorldUpdate[], session = 'main') =>
+  updates
+    .flatMap((update) => update.terminal ?? [])
+    .filter((entry) => entry.session === session && entry.kind === 'stdout')
+    .map((entry) => entry.text)
+    .join('');
+
+describe('a playground behind the channel', () => {
+  it('sends everything once after open, then only what changed', async () => {
+    const { client, updates } = await opened();
+    expect(updates[0]).toMatchObject({ revision: 1, terminalReset: true });
+    expect(updates[0]?.topology?.netnses.length).toBeGreaterThan(5);
+    await client.call('run', 'main', 'kubectl exec client -- curl -s web-service');
+    expect(said(updates)).toMatch(/^Hello from web-/);
+    expect(updates.slice(1).every((update) => update.topology === undefined && update.files === undefined)).toBe(true);
+    await client.call('edit', 'web.yaml', document.files[0]?.text.replace(/^ {2}replicas: 3$/m, '  replicas: 4') ?? '');
+    expect(updates.at(-1)?.topology?.netnses.filter((netns) => netns.title.startsWith('web-'))).toHaveLength(4);
+    client.close();
+  });
+
+  it('answers a mistake of ours with an error and lives on', async () => {
+    const client = createPlaygroundClient({ transports: [mainThreadTransport] });
+    await expect(client.call('document')).rejects.toThrow('no world is open');
+    await client.call('open', document, base);
+    expect((await client.call('document')).files).toHaveLength(document.files.length);
+    client.close();
+  });
+
+  it('lets an endless program run with the wall clock until Ctrl-C, and not while it is held', async () => {
+    const { client, updates } = await opened();
+    await client.call('run', 'main', 'kubectl exec client -- ping 10.244.1.3');
+    await vi.waitFor(() => expect(said(updates).match(/icmp_seq/g)?.length ?? 0).toBeGreaterThanOrEqual(2), { timeout: 6_000 });
+    await client.call('hold', true);
+    const heard = said(updates).length;
+    await new Promise((resolve) => setTimeout(resolve, 1_300));
+    expect(said(updates).length).toBe(heard);
+    await client.call('interrupt', 'main');
+    expect(said(updates)).toMatch(/packets transmitted/);
+    client.close();
+  });
+
+  it('remembers where a second terminal was opened', async () => {
+    const { client } = await opened();
+    await client.call('openSession', 't2', { host: 'node01' });
+    await client.call('run', 't2', 'hostname');
+    const saved = await client.call('document');
+    const again = createPlaygroundClient({ transports: [mainThreadTransport] });
+    const updates: WorldUpdate[] = [];
+    again.subscribe((update) => updates.push(update));
+    await again.call('open', saved, base);
+    expect(said(updates, 't2')).toBe('node01\n');
+    client.close();
+    again.close();
+  });
+});
+
+describe('a client whose worker fails', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('uses the next transport when the first never starts, and sends again what waits', async () => {
+    const broken: TransportFactory = (events) => {
+      queueMicrotask(() => events.failed('workers are forbidden here'));
+      return { send: () => undefined, close: () => undefined };
+    };
+    const client = createPlaygroundClient({ transports: [broken, mainThreadTransport] });
+    await expect(client.call('open', document, base)).resolves.toMatchObject({ diagnostics: expect.anything() });
+    client.close();
+  });
+
+  it('replaces a worker that hangs and opens the last document that worked', async () => {
+    const starts: ToWorker[][] = [];
+    const hanging: TransportFactory = (events) => {
+      const heard: ToWorker[] = [];
+      starts.push(heard);
+      return {
+        send: (message) => {
+          heard.push(message);
+          // Everything but `run` is answered; `run` never ends.
+          if (message.name !== 'run') queueMicrotask(() => events.message({ type: 'answer', id: message.id, ok: true, value: null }));
+        },
+        close: () => undefined,
+      };
+    };
+    const client = createPlaygroundClient({ transports: [hanging], hangMs: 5_000 });
+    const crashes: string[] = [];
+    client.onCrash((message) => crashes.push(message));
+    await client.call('open', document, base);
+    const lost = client.call('run', 'main', 'while true; do true; done');
+    const failed = expect(lost).rejects.toThrow(/did not answer/);
+    vi.advanceTimersByTime(9_000);
+    await failed;
+    expect(crashes).toHaveLength(1);
+    expect(starts).toHaveLength(2);
+    expect(starts[1]?.map((message) => message.name)).toContain('open');
+    expect(starts[1]?.map((message) => message.name)).not.toContain('run');
+    client.close();
+  });
+});

@@ -1,0 +1,144 @@
+/** The real kernel's side of the comparison: builds the exported cluster, makes requests in it, reads its tables. Linux, root and some tools. */
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface, type Interface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseIptablesRestore } from '../../net/netfilter/save.ts';
+import { exportedNetnsName } from '../export-netns-text.ts';
+import type { CapturedFrame } from './parity-compare.ts';
+
+const AGENT = join(dirname(fileURLToPath(import.meta.url)), 'parity-agent.py');
+const TOOLS = ['ip', 'bridge', 'iptables', 'iptables-restore', 'iptables-save', 'conntrack', 'python3', 'unshare', 'bash'];
+
+/** All that the cluster needs, tried in a namespace that is gone afterwards. */
+const TRIAL = `set -e
+ip link add b type bridge && ip link add v type vxlan id 1 dstport 8472 && ip link add a type veth peer name c
+ip link set a gso_max_segs 1 && ip link set b up && test -e /proc/sys/net/bridge/bridge-nf-call-iptables
+iptables -t nat -A POSTROUTING -m comment --comment x -m statistic --mode random --probability 0.5 -j MASQUERADE --random-fully
+iptables -A FORWARD -m conntrack --ctstate INVALID -m mark --mark 0x4000/0x4000 -j REJECT
+conntrack -L`;
+
+/** Why this machine cannot be the judge, or undefined when it can. */
+export function whyNot(): string | undefined {
+  if (process.platform !== 'linux') return 'this is not Linux';
+  if (process.getuid?.() !== 0) return 'it needs root';
+  const missing = TOOLS.filter((tool) => spawnSync('sh', ['-c', `command -v ${tool}`], { stdio: 'ignore' }).status !== 0);
+  if (missing.length > 0) return `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not installed`;
+  const trial = spawnSync('unshare', ['-n', 'sh', '-c', TRIAL], { encoding: 'utf8', timeout: 20_000 });
+  if (trial.status !== 0) return `this kernel cannot build it (${trial.stderr.trim().split('\n').at(-1) ?? 'no message'})`;
+  return undefined;
+}
+
+export interface KernelRequest {
+  readonly netns: string;
+  readonly proto: 'tcp' | 'udp' | 'icmp';
+  readonly ip: string;
+  readonly port: number;
+  readonly payload: Uint8Array;
+  readonly expect: number;
+  readonly ttl: number;
+  readonly size: number;
+  readonly timeout: number;
+}
+
+export class KernelCluster {
+  readonly #prefix = `kubehop-test-${process.pid}-`;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'kubehop-parity-'));
+  readonly #netnses: readonly string[];
+  readonly #ids: ReadonlyMap<string, string>;
+  #agent: ChildProcess | undefined;
+  #lines: AsyncIterator<string> | undefined;
+  #reader: Interface | undefined;
+
+  constructor(netnsIds: readonly string[]) {
+    this.#netnses = netnsIds;
+    this.#ids = new Map(netnsIds.map((id) => [this.#name(id), id]));
+  }
+
+  #name(netnsId: string): string {
+    return `${this.#prefix}${exportedNetnsName(netnsId)}`;
+  }
+
+  #script(...argv: readonly string[]): string {
+    return execFileSync('bash', [join(this.#folder, 'cluster.sh'), ...argv], {
+      encoding: 'utf8',
+      env: { ...process.env, KUBEHOP_PREFIX: this.#prefix },
+      timeout: 60_000,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  }
+
+  async build(script: string): Promise<void> {
+    writeFileSync(join(this.#folder, 'cluster.sh'), script);
+    this.#script();
+    const agent = spawn('python3', [AGENT, JSON.stringify(this.#netnses.map((id) => this.#name(id)))], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#agent = agent;
+    this.#reader = createInterface({ input: agent.stdout });
+    this.#lines = this.#reader[Symbol.asyncIterator]();
+    await this.#line();
+  }
+
+  /** Ends in a table without differences, or throws with the table. */
+  check(): string {
+    return this.#script('--check');
+  }
+
+  async #line(): Promise<string> {
+    const line = await this.#lines?.next();
+    if (line === undefined || line.done === true) throw new Error('the agent has ended');
+    return line.value;
+  }
+
+  async request(one: KernelRequest): Promise<{ readonly result: string; readonly frames: readonly CapturedFrame[] }> {
+    this.#agent?.stdin?.write(`${JSON.stringify({ ...one, netns: this.#name(one.netns), payload: Buffer.from(one.payload).toString('hex') })}\n`);
+    const line = await this.#line();
+    // Nanoseconds since 1970 are more than a number holds exactly.
+    const answer = JSON.parse(line.replace(/"(in|out)", (\d+), /g, '"$1", "$2", ')) as {
+      readonly result: string;
+      readonly frames: readonly (readonly [string, string, 'in' | 'out', string, string])[];
+    };
+    const frames = answer.frames.map(([netns, device, direction, time, hex]) => ({
+      netns: this.#ids.get(netns) ?? netns,
+      device,
+      direction,
+      timeNs: BigInt(time),
+      bytes: new Uint8Array(Buffer.from(hex, 'hex')),
+    }));
+    return { result: answer.result, frames };
+  }
+
+  run(netnsId: string, ...command: readonly string[]): string {
+    const [program = '', ...argv] = command;
+    return execFileSync('ip', ['netns', 'exec', this.#name(netnsId), program, ...argv], { encoding: 'utf8', timeout: 10_000, stdio: ['ignore', 'pipe', 'ignore'] });
+  }
+
+  forget(neighbors: boolean, nodes: readonly string[]): void {
+    if (neighbors) for (const id of this.#netnses) this.run(id, 'ip', 'neigh', 'flush', 'all');
+    for (const id of nodes) this.run(id, 'conntrack', '-F');
+  }
+
+  /** Packets by `table chain index`. */
+  counters(netnsId: string): Map<string, number> {
+    const counts = new Map<string, number>();
+    const parsed = parseIptablesRestore(this.run(netnsId, 'iptables-save', '-c'));
+    if ('error' in parsed) throw new Error(parsed.error.message);
+    for (const table of parsed.tables) {
+      const seen = new Map<string, number>();
+      for (const rule of table.rules) {
+        const index = (seen.get(rule.chain) ?? 0) + 1;
+        seen.set(rule.chain, index);
+        counts.set(`${table.table} ${rule.chain} ${index}`, rule.counters?.[0] ?? 0);
+      }
+    }
+    return counts;
+  }
+
+  down(): void {
+    this.#reader?.close();
+    this.#agent?.kill();
+    this.#script('--down');
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
