@@ -10,9 +10,9 @@ function ready(pods: readonly Pod[], replicas: number): void {
 }
 
 const GOALS: readonly (readonly [replicas: number, goalMs: number, runs: number])[] = [
-  [10, 10, 15],
-  [100, 50, 9],
-  [1000, 500, 5],
+  [10, 10, 61],
+  [100, 50, 21],
+  [1000, 500, 7],
   [5000, 3000, 3],
 ];
 const BYTES_A_POD = 12 * 1024;

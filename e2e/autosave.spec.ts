@@ -12,7 +12,7 @@ test('an edit and a command are there again after a reload', async ({ app, page 
   await expect(page.getByTitle('saving')).toBeHidden();
   await page.reload();
   await app.ready();
-  await expect(app.editor.getByText('replicas: 4').first()).toBeVisible();
+  expect(await app.fileText('web.yaml')).toBe(four);
   await expect(app.output).toContainText('still-here');
   expect(await app.run('kubectl get deployment web')).toMatch(/web\s+4\/4/);
 });
@@ -35,7 +35,7 @@ test('typing and leaving at once loses nothing', async ({ app, page }) => {
   await page.goto('about:blank');
   await page.goto(app.url);
   await app.ready();
-  await expect(app.editor.getByText('replicas: 4').first()).toBeVisible();
+  expect(await app.fileText('web.yaml')).toBe(four);
 });
 
 test('a crash of the simulation is said, the world comes back and the text is kept', async ({ app, page, watch }) => {
@@ -94,7 +94,7 @@ test('a browser that stores nothing: a banner, a download, and a playground that
     .getByLabel('Open a file …')
     .setInputFiles({ name: 'mine.kubehop.json', mimeType: 'application/json', buffer: await import('node:fs').then((fs) => fs.readFileSync(file)) });
   await app.ready();
-  await expect(app.editor.getByText('replicas: 4').first()).toBeVisible();
+  expect(await app.fileText('web.yaml')).toBe(four);
 });
 
 test('full storage is said at once', async ({ app, page }) => {

@@ -3,12 +3,12 @@ import type { FrameLocator, Page } from '@playwright/test';
 import { App } from './app.ts';
 import { expect, type HostSite, type Site, test } from './fixtures.ts';
 
-const hostPage = (src: string, sandbox: string | undefined = 'allow-scripts') => `<!doctype html><html lang="en"><title>A blog</title>
+const hostPage = (src: string, sandbox: string | null = 'allow-scripts') => `<!doctype html><html lang="en"><title>A blog</title>
 <body style="margin:0"><h1>A post</h1><p style="height:120px">Words.</p>
-<iframe id="embed" title="Kubehop" src="${src.replace(/&/g, '&amp;')}" ${sandbox === undefined ? '' : `sandbox="${sandbox}"`} width="900" height="520" style="border:0"></iframe>
+<iframe id="embed" title="Kubehop" src="${src.replace(/&/g, '&amp;')}" ${sandbox === null ? '' : `sandbox="${sandbox}"`} width="900" height="520" style="border:0"></iframe>
 <p style="height:3000px">More words.</p></body></html>`;
 
-async function openHost(page: Page, host: HostSite, src: string, sandbox?: string): Promise<FrameLocator> {
+async function openHost(page: Page, host: HostSite, src: string, sandbox: string | null = 'allow-scripts'): Promise<FrameLocator> {
   await page.goto(host.serve(hostPage(src, sandbox)));
   return page.frameLocator('#embed');
 }
@@ -113,7 +113,7 @@ test('a damaged link is told in words, not replaced by a default', async ({ page
 });
 
 test('it also works on a deeper path, without a sandbox, and where no worker starts', async ({ page, context, site, host }) => {
-  const plain = await openHost(page, host, `${site.deepUrl}embed/v1/?step=3#x=article`, '');
+  const plain = await openHost(page, host, `${site.deepUrl}embed/v1/?step=3#x=article`, null);
   await expect(plain.getByText(/^Hop 3 of \d+/)).toBeVisible();
 
   await context.addInitScript(() => {

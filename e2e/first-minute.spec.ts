@@ -109,6 +109,14 @@ test('the palette finds a pod and runs a command', async ({ app, page }) => {
   await field.fill('kubectl get nodes');
   await page.keyboard.press('Enter');
   await expect(app.output).toContainText(/controlplane\s+Ready\s+control-plane/);
+
+  await app.edit('web.yaml');
+  await page.keyboard.press('ControlOrMeta+k');
+  await expect(field, 'from within the editor too').toBeVisible();
+  await page.keyboard.press('Escape');
+  await app.prompt.focus();
+  await page.keyboard.press('ControlOrMeta+k');
+  await expect(field, 'and from the terminal').toBeVisible();
 });
 
 test('the light and the dark theme are chosen by a button and kept', async ({ app, page }) => {

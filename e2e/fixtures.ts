@@ -62,7 +62,9 @@ export class Watch {
       });
     });
     context.on('console', (message) => {
-      if (message.type() === 'error') this.#seen.push(`console: ${message.text()} (${message.location().url})`);
+      // A browser asks for the icon of a page that names none; a page in a frame needs none.
+      if (message.type() === 'error' && !message.location().url.endsWith('/favicon.ico'))
+        this.#seen.push(`console: ${message.text()} (${message.location().url})`);
     });
     context.on('weberror', (event) => {
       this.#seen.push(`uncaught: ${event.error().stack ?? event.error().message}`);

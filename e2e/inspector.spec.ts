@@ -50,12 +50,12 @@ test('the route that decided is the one that ip route shows', async ({ app }) =>
   await app.openPaused();
   await app.seekRow('proto:tcp', /controlplane route .* 10\.244\.1\.[345]:80/);
   await expect(app.inspector.getByRole('heading', { name: 'Route that decided' })).toBeVisible();
-  await expect(app.inspector.getByText('10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink')).toBeVisible();
+  await expect(app.inspector.getByText('10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink').last()).toBeVisible();
 });
 
 test('an encapsulated packet is a frame within a datagram', async ({ app }) => {
   await app.openPaused();
-  await app.seekRow('', /encapsulated/i);
+  await app.seekRow('encapsulated', /encapsulated/i);
   const outer = app.inspector.getByRole('region', { name: 'Outer IPv4 · UDP 8472 · VXLAN vni 1' });
   await expect(outer.getByRole('region', { name: 'Ethernet' }).getByRole('region', { name: 'IPv4' })).toBeVisible();
   await expect(app.inspector.getByText('added').first()).toBeVisible();
@@ -78,7 +78,7 @@ test('a deleted route: the packet’s death is drawn and explained', async ({ ap
   await app.openPaused();
   expect(await app.run('ip route del 10.244.1.0/24')).toBe('');
   await app.run('kubectl exec client -- curl -s -m 3 10.244.1.3');
-  await app.seekRow('', /✕/);
+  await app.seekRow('✕', /✕/);
   await expect(app.nowLine).toContainText('✕');
   await expect(app.inspector.getByRole('heading', { level: 2 })).toContainText('✕');
   await expect(app.inspector.getByText('What would fix it:')).toBeVisible();
@@ -90,7 +90,7 @@ test('a Service without pods: refused at once by the rule that says so', async (
   await expect(app.box(/^Service web-service .* 0 ready endpoints/)).toBeAttached();
   await app.run(CURL.replace('-s', '-sS'));
   expect(await app.text()).toMatch(/Failed to connect to web-service port 80.*|Connection refused/);
-  await app.seekRow('', /✕/);
+  await app.seekRow('✕', /✕/);
   await expect(app.inspector.getByText(/has no endpoints/).first()).toBeVisible();
   await expect(app.inspector.getByText('What would fix it:')).toBeVisible();
 });
@@ -101,7 +101,7 @@ test('a wrong targetPort: the pod’s kernel refuses, and the inspector says tha
   await expect(app.status).toHaveText('applied');
   await app.run(CURL.replace('-s', '-sS'));
   expect(await app.text()).toMatch(/curl: \(7\) Failed to connect to web-service port 80/);
-  await app.seekRow('', /✕/);
+  await app.seekRow('✕', /✕/);
   await expect(app.inspector.getByText(/8080/).first()).toBeVisible();
   await expect(app.inspector.getByText('What would fix it:')).toBeVisible();
 });

@@ -35,7 +35,7 @@ test('a link opens the same world at the same moment in another browser', async 
   expect(await copy.words()).toBe(before.words);
   await expect(copy.button('Play'), 'a shared world waits for its reader').toBeVisible();
   expect(await copy.run(columns)).toBe(pods);
-  await expect(copy.editor.getByText('replicas: 5').first()).toBeVisible();
+  await expect(copy.editor.getByText('replicas: 5').first(), 'the editor has the edited text').toBeVisible();
   await other.close();
   expect(page.url(), 'sharing leaves the reader’s address alone').toBe(app.url);
 });

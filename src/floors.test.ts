@@ -150,7 +150,9 @@ describe('the floors', () => {
   });
 
   it('never turn text into HTML', () => {
-    const violations = production.filter((file) => /dangerouslySetInnerHTML|\.innerHTML|\.outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function\(/.test(withoutComments(file.text)));
+    const violations = production.filter((file) =>
+      /dangerouslySetInnerHTML|\.innerHTML|\.outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function\(/.test(withoutComments(file.text)),
+    );
     expect(violations.map((file) => file.path)).toEqual([]);
   });
 

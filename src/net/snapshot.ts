@@ -145,13 +145,36 @@ function saveNetns(netns: NetnsState, nowNs: number): SavedNetns {
   };
 }
 
+/** As `clearNetns` leaves it: of a thousand pods most have sent nothing yet. Only a netns without chains is looked at, since those count. */
+const isFresh = (netns: NetnsState): boolean =>
+  netns.chains.size === 0 &&
+  netns.nextIpId === 1 &&
+  netns.connections.serial === 0 &&
+  netns.connections.size === 0 &&
+  netns.recent.size === 0 &&
+  netns.pathMtus.size === 0 &&
+  netns.confirmations.size === 0 &&
+  netns.reassemblies.size === 0;
+
+/** As `clearDevice` leaves it. */
+const isUntouched = (device: DeviceState): boolean =>
+  device.rxPackets === 0 &&
+  device.txPackets === 0 &&
+  device.rxDropped === 0 &&
+  device.txDropped === 0 &&
+  device.busyUntilNs === 0 &&
+  device.lastArrivalNs === 0 &&
+  device.promiscuous === 0 &&
+  device.learnt.size === 0 &&
+  device.neighbors.size === 0;
+
 export function saveState(core: Core): SavedState {
   const { nextSeq, events } = core.queue.list();
   return {
     nextSeq,
     events: events.map((e) => ({ timeNs: e.timeNs, seq: e.seq, eventKind: e.kind, housekeeping: e.housekeeping, reference: saveReference(e.kind, e.a, e.b) })),
-    netns: [...core.netns].map(([id, netns]) => [id, saveNetns(netns, core.nowNs)] as const),
-    devices: [...core.devices].map(([id, device]) => [id, saveDevice(device)] as const),
+    netns: [...core.netns].flatMap(([id, netns]) => (isFresh(netns) ? [] : [[id, saveNetns(netns, core.nowNs)] as const])),
+    devices: [...core.devices].flatMap(([id, device]) => (isUntouched(device) ? [] : [[id, saveDevice(device)] as const])),
     trace: core.log.mark(),
   };
 }
@@ -245,6 +268,7 @@ function clearNetns(netns: NetnsState): void {
 function clearDevice(device: DeviceState): void {
   device.learnt.clear();
   device.neighbors.clear();
+  Object.assign(device, { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, rxDropped: 0, txDropped: 0, busyUntilNs: 0, lastArrivalNs: 0, promiscuous: 0 });
 }
 
 function loadDevice(core: Core, device: DeviceState, saved: SavedDevice, loadSkb: (s: SavedSkb) => Skb): void {

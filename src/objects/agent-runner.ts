@@ -6,7 +6,8 @@ import type { Finding } from './api.ts';
 import type { Agent, KubeObject, ObjectKey, StoreView } from './types.ts';
 
 interface Rendered {
-  readonly records: ReadonlyMap<string, Identified>;
+  /** One version of each record, in the order rendered. */
+  readonly records: readonly Identified[];
   readonly findings: readonly Finding[];
 }
 
@@ -17,8 +18,23 @@ export interface AgentSnapshot {
   readonly started: boolean;
 }
 
-const noRecords: ReadonlyMap<string, Identified> = new Map();
-const nothing: Rendered = { records: noRecords, findings: [] };
+const nothing: Rendered = { records: [], findings: [] };
+/** Up to here a look through the list beats a map made for one look. */
+const shortList = 12;
+
+/** Finds records of a rendering by id. */
+function finder(records: readonly Identified[]): (id: string) => Identified | undefined {
+  if (records.length <= shortList) return (id) => records.find((record) => record.id === id);
+  const byId = new Map(records.map((record) => [record.id, record]));
+  return (id) => byId.get(id);
+}
+
+/** Of records with the same id the last one counts, at the place of the first. */
+function withoutRepeats<R extends Identified>(records: readonly R[]): readonly R[] {
+  const byId = new Map<string, R>();
+  for (const record of records) byId.set(record.id, record);
+  return byId.size === records.length ? records : [...byId.values()];
+}
 
 export class AgentRunner<R extends Identified> {
   readonly #agents: readonly Agent<R>[];
@@ -117,21 +133,19 @@ export class AgentRunner<R extends Identified> {
     const id = `${index} ${key}`;
     const old = this.#rendered.get(id) ?? nothing;
     const rendering = agent.render(key, this.#view);
-    const records = new Map<string, R>();
-    for (const record of rendering.records) {
-      const before = old.records.get(record.id) as R | undefined;
-      if (before !== undefined && deepEqual(before, record)) {
-        records.set(record.id, before);
-        continue;
-      }
-      const isFirst = before === undefined && !records.has(record.id);
-      records.set(record.id, record);
-      if (isFirst) this.#owners.set(record.id, (this.#owners.get(record.id) ?? 0) + 1);
+    const records = withoutRepeats(rendering.records);
+    const before = finder(old.records);
+    const now = finder(records);
+    const kept = records.map((record): Identified => {
+      const known = before(record.id);
+      if (known !== undefined && deepEqual(known, record)) return known;
+      if (known === undefined) this.#owners.set(record.id, (this.#owners.get(record.id) ?? 0) + 1);
       puts.set(record.id, record);
       removals.delete(record.id);
-    }
-    for (const gone of old.records.keys()) {
-      if (records.has(gone)) continue;
+      return record;
+    });
+    for (const { id: gone } of old.records) {
+      if (now(gone) !== undefined) continue;
       const owners = (this.#owners.get(gone) ?? 1) - 1;
       if (owners > 0) {
         this.#owners.set(gone, owners);
@@ -142,7 +156,7 @@ export class AgentRunner<R extends Identified> {
       removals.add(gone);
     }
     const findings: readonly Finding[] = rendering.diagnostics ?? [];
-    if (records.size === 0 && findings.length === 0) this.#rendered.delete(id);
-    else this.#rendered.set(id, { records, findings });
+    if (kept.length === 0 && findings.length === 0) this.#rendered.delete(id);
+    else this.#rendered.set(id, { records: kept, findings });
   }
 }

@@ -101,8 +101,8 @@ def dns_answer(server, query):
     flags = 0x8400 | (struct.unpack(">H", query[2:4])[0] & 0x0100) | (3 if found is None else 0)
     head = query[:2] + struct.pack(">HHHHH", flags, 1, len(answers), 0, 1 if extra else 0)
     question = query[12 : at + 5]
-    # kubedns' CoreDNS writes the owner name as a pointer to the question.
-    records = b"".join(struct.pack(">HHHIH", 0xC00C, 1, 1, server["ttlSeconds"], 4) + socket.inet_aton(ip) for ip in answers)
+    # CoreDNS compresses names only where the answer would not fit otherwise.
+    records = b"".join(query[12 : at + 1] + struct.pack(">HHIH", 1, 1, server["ttlSeconds"], 4) + socket.inet_aton(ip) for ip in answers)
     return head + question + records + extra
 
 
@@ -157,19 +157,19 @@ while True:
                 key.fileobj.close()
 `;
 
-/** `tcp IP PORT`, `ping IP`, `name NAME`: prints one word, `yes` or `no`. */
-export const PROBE_PROGRAM = `import os, select, socket, struct, sys
+/** Reads questions, one a line (`kind target port expected about`, with tabs between), asks them all at once, prints a table; exits 1 when an answer differs. */
+export const PROBE_PROGRAM = `import concurrent.futures, select, socket, struct, sys
 
-kind, target = sys.argv[1], sys.argv[2]
-
-
-def tcp():
-    socket.create_connection((target, int(sys.argv[3])), timeout=2).close()
+questions = [line.rstrip("\\n").split("\\t") for line in sys.stdin if line.strip()]
 
 
-def ping():
+def tcp(number, target, port):
+    socket.create_connection((target, int(port)), timeout=2).close()
+
+
+def ping(number, target, port):
     raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
-    ident = os.getpid() & 0xFFFF
+    ident = 4000 + number
     body = struct.pack(">BBHHH", 8, 0, 0, ident, 1) + bytes(56)
     total = sum(struct.unpack(">%dH" % (len(body) // 2), body))
     total = (total >> 16) + (total & 0xFFFF)
@@ -178,18 +178,28 @@ def ping():
         reply = raw.recv(2048)[20:]
         if reply[0] == 0 and struct.unpack(">H", reply[4:6])[0] == ident:
             return
-        if reply[0] in (3, 11):
-            break
     raise OSError("no answer")
 
 
-def name():
+def name(number, target, port):
     socket.getaddrinfo(target, None, socket.AF_INET)
 
 
-try:
-    {"tcp": tcp, "ping": ping, "name": name}[kind]()
-    print("yes")
-except OSError:
-    print("no")
+def ask(number):
+    kind, target, port = questions[number][:3]
+    try:
+        {"tcp": tcp, "ping": ping, "name": name}[kind](number, target, port)
+        return "yes"
+    except OSError:
+        return "no"
+
+
+with concurrent.futures.ThreadPoolExecutor(16) as pool:
+    answers = list(pool.map(ask, range(len(questions))))
+differs = False
+for (kind, target, port, expected, about), answer in zip(questions, answers):
+    differs = differs or answer != expected
+    where = kind + " " + target + ("" if port == "-" else ":" + port)
+    print("%-30s %-50s %-7s %-11s %s" % (sys.argv[1], where, answer, expected, about if answer == expected else about + "  <- differs"))
+sys.exit(1 if differs else 0)
 `;

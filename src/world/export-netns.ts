@@ -57,7 +57,7 @@ export function exportNetns(records: Iterable<NetRecord>, probes: readonly Expor
     hereDocument('cat > "$DIR/server.py"', SERVER_PROGRAM),
     hereDocument('cat > "$DIR/probe.py"', PROBE_PROGRAM),
     ...parts.netnses.map((netns) => startServers(netns, parts.processes)),
-    'for server in "${SERVERS[@]}"; do wait "$server" || { cat "$DIR"/*.log >&2; false; }; done\n',
+    `for server in "\${SERVERS[@]}"; do wait "$server" || { cat "$DIR"/*.log >&2; false; }; done\n`,
     footer(probes),
   ].join('');
 }
@@ -308,9 +308,13 @@ function startServers(netns: Netns, processes: readonly Process[]): string {
 }
 
 function footer(probes: readonly ExportProbe[]): string {
-  const rows = probes.map((one) =>
-    [exportedNetnsName(one.from), one.kind, one.target, one.port ?? '-', one.expected, one.about.replaceAll(/[^\w .:()@/-]/g, ' ')].join('\t'),
-  );
+  const asking = [...new Set(probes.map((one) => one.from))];
+  const questions = asking.map((from) => {
+    const rows = probes
+      .filter((one) => one.from === from)
+      .map((one) => [one.kind, word(one.target), one.port ?? '-', one.expected, one.about.replaceAll(/[^\w .:()@/-]/g, ' ')].join('\t'));
+    return hereDocument(`ask ${exportedNetnsName(from)}`, rows.join('\n'));
+  });
   return `
 trap - ERR
 note "Built: \${#NAMES[@]} namespaces, named $PREFIX… (ip netns list). Next: bash $0 --check"
@@ -319,18 +323,11 @@ fi
 
 # ---- --check
 [ -e "$DIR/probe.py" ] || { note "It is not built yet: run this script without options first."; exit 1; }
-printf '%-42s %-34s %-7s %-11s %s\\n' FROM TO KERNEL SIMULATION ''
-differences=0
-while IFS=$'\\t' read -r from kind target port expected about; do
-  [ -n "$from" ] || continue
-  answer=$(in_netns "$from" python3 "$DIR/probe.py" "$kind" "$target" "$port" </dev/null)
-  mark=''
-  [ "$answer" = "$expected" ] || { mark='<- differs'; differences=$((differences + 1)); }
-  where="$kind $target"
-  [ "$port" = - ] || where="$where:$port"
-  printf '%-42s %-34s %-7s %-11s %s\\n' "$from" "$where" "$answer" "$expected" "$about $mark"
-${hereDocument('done', rows.join('\n')).replace(/\n$/, '')}
-echo "$differences differences"
-[ "$differences" = 0 ]
+verdict=0
+ask() { in_netns "$1" python3 "$DIR/probe.py" "$1" || verdict=1; }
+printf '%-30s %-50s %-7s %-11s %s\\n' FROM TO KERNEL SIMULATION ''
+${questions.join('')}
+if [ "$verdict" = 0 ]; then echo "No differences."; else echo "The kernel and the simulation differ."; fi
+exit "$verdict"
 `;
 }

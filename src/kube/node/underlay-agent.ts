@@ -69,6 +69,7 @@ function renderSwitch(underlay: Underlay, origin: Origin, view: StoreView): NetR
 function outsideNames(netns: string, origin: Origin): Process {
   const config: DnsServerConfig = {
     listen: { port: 53 },
+    recursive: true,
     zones: [
       {
         origin: '.',

@@ -1,17 +1,17 @@
 /** Long hexadecimal names that container runtimes give, derived from what they name so that two runs agree. */
+import { hex8 } from '../../base/hex.ts';
 import { hashText } from '../../base/prng.ts';
-
-const hex8 = (value: number): string => value.toString(16).padStart(8, '0');
 
 /** 64 hexadecimal digits. */
 export function digest64(text: string): string {
-  let result = '';
+  // Joined, the text is one piece; added up it would stay a chain of pieces, for each of thousands of containers.
+  const parts: string[] = [];
   let seed = 0x811c9dc5;
   for (let i = 0; i < 8; i += 1) {
     seed = hashText(text, seed ^ (i * 0x9e3779b9));
-    result += hex8(seed);
+    parts.push(hex8(seed));
   }
-  return result;
+  return parts.join('');
 }
 
 export const containerId = (podUid: string, container: string): string => `containerd://${digest64(`container ${podUid} ${container}`)}`;

@@ -44,12 +44,32 @@ export function endpointPorts(service: Service, pod: Pod): readonly EndpointPort
 
 const hasNamedTarget = (service: Service): boolean => (service.spec.ports ?? []).some((port) => typeof port.targetPort === 'string');
 
+/** What an endpoint was made of, beside its pod. */
+interface Made {
+  readonly publishNotReady: boolean;
+  readonly subdomain: string;
+  readonly zone: string | undefined;
+  readonly endpoint: Endpoint;
+}
+/** The latest endpoint of each Pod object: while nothing it is made of changes it is the very same one, and nobody downstream compares its content. */
+const latest = new WeakMap<Pod, Made>();
+
 export function endpointOf(service: Service, pod: Pod, view: StoreView): Endpoint {
+  const publishNotReady = service.spec.publishNotReadyAddresses === true;
+  const zone = view.find<Node>(`Node/${pod.spec.nodeName ?? ''}`)?.metadata.labels?.['topology.kubernetes.io/zone'];
+  const subdomain = pod.spec.subdomain === service.metadata.name ? service.metadata.name : '';
+  const known = latest.get(pod);
+  if (known !== undefined && known.publishNotReady === publishNotReady && known.subdomain === subdomain && known.zone === zone) return known.endpoint;
+  const endpoint = makeEndpoint(service, pod, zone);
+  latest.set(pod, { publishNotReady, subdomain, zone, endpoint });
+  return endpoint;
+}
+
+function makeEndpoint(service: Service, pod: Pod, zone: string | undefined): Endpoint {
   const terminating = isTerminating(pod);
   const serving = isReady(pod) || service.spec.publishNotReadyAddresses === true;
   const ready = service.spec.publishNotReadyAddresses === true || (serving && !terminating);
   const nodeName = pod.spec.nodeName ?? '';
-  const zone = view.find<Node>(`Node/${nodeName}`)?.metadata.labels?.['topology.kubernetes.io/zone'];
   const { hostname, subdomain } = pod.spec;
   return {
     addresses: [pod.status?.podIP ?? ''],
@@ -64,9 +84,27 @@ export function endpointOf(service: Service, pod: Pod, view: StoreView): Endpoin
 /** Kubernetes: ShouldPodBeInEndpoints. */
 const servesEndpoints = (pod: Pod): boolean => (pod.status?.podIP ?? '') !== '' && !isFinished(pod);
 
+interface Grouped {
+  readonly pods: readonly Pod[];
+  readonly nodes: readonly unknown[];
+  readonly groups: readonly EndpointGroup[];
+}
+/** The latest groups of each Service object; two controllers ask for them, one after the other. Valid for those very lists. */
+const grouped = new WeakMap<Service, Grouped>();
+
 export function endpointGroups(service: Service, view: StoreView): readonly EndpointGroup[] {
   const { selector } = service.spec;
   if (selector === undefined || Object.keys(selector).length === 0) return [];
+  const pods = view.list<Pod>('Pod', namespaceOf(service));
+  const nodes = view.list('Node');
+  const known = grouped.get(service);
+  if (known !== undefined && known.pods === pods && known.nodes === nodes) return known.groups;
+  const groups = groupEndpoints(service, selector, view);
+  grouped.set(service, { pods, nodes, groups });
+  return groups;
+}
+
+function groupEndpoints(service: Service, selector: Readonly<Record<string, string>>, view: StoreView): readonly EndpointGroup[] {
   const pods = view.select<Pod>('Pod', namespaceOf(service), selector).filter(servesEndpoints);
   const sameForAll = hasNamedTarget(service) ? undefined : endpointPorts(service, pods[0] ?? emptyPod);
   const groups = new Map<string, { readonly ports: readonly EndpointPort[]; readonly endpoints: Endpoint[] }>();

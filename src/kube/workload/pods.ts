@@ -2,7 +2,7 @@
 import { parseRfc3339 } from '../../base/time.ts';
 import type { ControllerContext, KubeObject, OwnerReference, StoreView } from '../../objects/types.ts';
 import { isEmptySelector, type LabelSelector, matchesSelector, selectObjects } from '../label-selector.ts';
-import { findCondition, isActive, isReady, isTerminating, namespaceOf, type Pod, type PodTemplate } from '../pod/types.ts';
+import { findCondition, isActive, isTerminating, namespaceOf, type Pod, type PodTemplate } from '../pod/types.ts';
 
 export const controllerOf = (object: KubeObject): OwnerReference | undefined => object.metadata.ownerReferences?.find((owner) => owner.controller === true);
 
@@ -87,13 +87,10 @@ const deletionCost = (pod: Pod): number => {
 const restarts = (pod: Pod): number => (pod.status?.containerStatuses ?? []).reduce((sum, status) => sum + (status.restartCount ?? 0), 0);
 
 /** Ages that differ by less than a power of two count as equal. Kubernetes: controller_utils.go, criteria of ActivePodsWithRanks. */
-function compareTimes(a: string | undefined, b: string | undefined, nowSeconds: number): number {
-  const bucket = (time: string | undefined): number => {
-    if (time === undefined) return -1;
-    const age = nowSeconds - (parseRfc3339(time) ?? 0) / 1000;
-    return age <= 0 ? 0 : Math.floor(Math.log2(age + 1)) + 1;
-  };
-  return bucket(a) - bucket(b);
+function ageBucket(time: string | undefined, nowSeconds: number): number {
+  if (time === undefined) return -1;
+  const age = nowSeconds - (parseRfc3339(time) ?? 0) / 1000;
+  return age <= 0 ? 0 : Math.floor(Math.log2(age + 1)) + 1;
 }
 
 /**
@@ -104,25 +101,43 @@ function compareTimes(a: string | undefined, b: string | undefined, nowSeconds: 
  */
 export function deletionOrder(pods: readonly Pod[], crowd: ReadonlyMap<string, number>, now: string): readonly Pod[] {
   const nowSeconds = (parseRfc3339(now) ?? 0) / 1000;
-  const bound = (pod: Pod): number => ((pod.spec.nodeName ?? '') === '' ? 0 : 1);
-  return [...pods].sort((a, b) => {
-    // Not assigned before assigned; pending before unknown before running; not ready before ready.
-    if (bound(a) !== bound(b)) return bound(a) - bound(b);
-    const phases = (phaseRank[a.status?.phase ?? 'Pending'] ?? 0) - (phaseRank[b.status?.phase ?? 'Pending'] ?? 0);
-    if (phases !== 0) return phases;
-    if (isReady(a) !== isReady(b)) return isReady(a) ? 1 : -1;
-    if (deletionCost(a) !== deletionCost(b)) return deletionCost(a) - deletionCost(b);
-    const crowds = (crowd.get(b.spec.nodeName ?? '') ?? 0) - (crowd.get(a.spec.nodeName ?? '') ?? 0);
-    if (crowds !== 0) return crowds;
-    // Ready for a shorter time first, more restarts first, younger first.
-    const readySince = (pod: Pod) => findCondition(pod.status?.conditions, 'Ready')?.lastTransitionTime;
-    const readyTimes = isReady(a) ? compareTimes(readySince(a), readySince(b), nowSeconds) : 0;
-    if (readyTimes !== 0) return readyTimes;
-    if (restarts(a) !== restarts(b)) return restarts(b) - restarts(a);
-    const ages = compareTimes(a.metadata.creationTimestamp, b.metadata.creationTimestamp, nowSeconds);
-    if (ages !== 0) return ages;
-    return a.metadata.name < b.metadata.name ? 1 : -1;
+  // Pods of one rollout share their times.
+  const buckets = new Map<string | undefined, number>();
+  const bucketOf = (time: string | undefined): number => {
+    const bucket = buckets.get(time) ?? ageBucket(time, nowSeconds);
+    buckets.set(time, bucket);
+    return bucket;
+  };
+  const judged = pods.map((pod) => {
+    const ready = findCondition(pod.status?.conditions, 'Ready');
+    const node = pod.spec.nodeName ?? '';
+    return {
+      pod,
+      bound: node === '' ? 0 : 1,
+      phase: phaseRank[pod.status?.phase ?? 'Pending'] ?? 0,
+      ready: ready?.status === 'True' ? 1 : 0,
+      cost: deletionCost(pod),
+      crowd: crowd.get(node) ?? 0,
+      readyFor: ready?.status === 'True' ? bucketOf(ready.lastTransitionTime) : 0,
+      restarts: restarts(pod),
+      age: bucketOf(pod.metadata.creationTimestamp),
+    };
   });
+  // Not assigned before assigned; pending before unknown before running; not ready before ready; ready for a shorter time first, more restarts first,
+  // younger first.
+  judged.sort(
+    (a, b) =>
+      a.bound - b.bound ||
+      a.phase - b.phase ||
+      a.ready - b.ready ||
+      a.cost - b.cost ||
+      b.crowd - a.crowd ||
+      a.readyFor - b.readyFor ||
+      b.restarts - a.restarts ||
+      a.age - b.age ||
+      (a.pod.metadata.name < b.pod.metadata.name ? 1 : -1),
+  );
+  return judged.map(({ pod }) => pod);
 }
 
 /** How many active pods of these stand on each node. */

@@ -12,9 +12,14 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** How a datagram or echo request is sent where it differs from the socket's defaults (TTL 64, don't fragment as the kernel chooses). */
+/** How a datagram or echo request is sent where it differs from the socket's defaults. */
 export interface SendOptions {
+  /** 64 if absent. */
   readonly ttl?: number;
+  /**
+   * IP_MTU_DISCOVER: true is IP_PMTUDISC_DO (EMSGSIZE for what is larger than the path's MTU), false IP_PMTUDISC_DONT. Absent is IP_PMTUDISC_WANT: what fits
+   * goes whole and must not be cut, what does not is cut here.
+   */
   readonly dontFragment?: boolean;
 }
 

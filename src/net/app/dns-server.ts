@@ -2,6 +2,7 @@
 import { formatIp4, parseIp4 } from '../addr/ip4.ts';
 import { dnsMessageBytes } from '../wire/dns-codec.ts';
 import type { DnsMessage, DnsResourceRecord } from '../wire/dns-message.ts';
+import type { Payload } from '../wire/packet.ts';
 import { type AppContext, type AppEvent, defineApp, type Endpoint, type SocketId } from './definition.ts';
 import { DNS_PORT, dnsAnswer, dnsQuestion, newDnsId } from './dns-query.ts';
 import type { DnsServerConfig } from './dns-server-config.ts';
@@ -39,7 +40,22 @@ interface State {
   readonly socket: SocketId;
   readonly inFlight: Map<SocketId, InFlight>;
   readonly cache: Map<string, Cached>;
+  readonly answered: Answered;
 }
+
+/** What the zones said to questions before: only to look nothing up twice, so it goes with the configuration and is no part of a snapshot. */
+interface Answered {
+  config: DnsServerConfig | undefined;
+  readonly payloads: Map<string, Payload>;
+}
+const MAX_ANSWERED = 1000;
+
+const newState = (socket: SocketId): State => ({
+  socket,
+  inFlight: new Map(),
+  cache: new Map(),
+  answered: { config: undefined, payloads: new Map() },
+});
 
 export const dnsServer = defineApp<State, DnsServerConfig>({
   name: 'dns-server',
@@ -48,7 +64,7 @@ export const dnsServer = defineApp<State, DnsServerConfig>({
     if (config.fatal !== undefined) {
       context.out(`${config.fatal}\n`);
       context.exit(1);
-      return { socket: -1, inFlight: new Map(), cache: new Map() };
+      return newState(-1);
     }
     const ip = config.listen.address === undefined ? 0 : (parseIp4(config.listen.address) ?? 0);
     const socket = context.udpBind(ip, config.listen.port);
@@ -58,7 +74,7 @@ export const dnsServer = defineApp<State, DnsServerConfig>({
       context.out(`Listen: listen ${protocol} ${config.listen.address ?? ''}:${config.listen.port}: bind: address already in use\n`);
       context.exit(1);
     }
-    return { socket: typeof socket === 'string' ? -1 : socket, inFlight: new Map(), cache: new Map() };
+    return newState(typeof socket === 'string' ? -1 : socket);
   },
   handle: (context, state, event, config) => {
     if (event.kind === 'datagram' && event.socket === state.socket) receiveQuery(context, state, event, config);
@@ -68,16 +84,25 @@ export const dnsServer = defineApp<State, DnsServerConfig>({
     else if (event.kind === 'peer-closed') context.close(event.socket);
     return state;
   },
-  copy: (state) => ({ socket: state.socket, inFlight: new Map(state.inFlight), cache: new Map(state.cache) }),
+  copy: (state) => ({ ...newState(state.socket), inFlight: new Map(state.inFlight), cache: new Map(state.cache) }),
 });
 
 function receiveQuery(context: AppContext, state: State, event: Extract<AppEvent, { kind: 'datagram' }>, config: DnsServerConfig): void {
   const query = event.payload.dns;
   if (query === undefined || query.response) return;
   const { from } = event;
+  const known = answeredBefore(state.answered, config, query);
+  if (known !== undefined) {
+    send(context, state, query, event.payload.bytes, from, known, context.nowNs, config);
+    return;
+  }
   const outcome = lookUp(config, query);
   if (outcome.kind === 'answer') {
-    reply(context, state, query, event.payload.bytes, from, outcome.message, context.nowNs, config);
+    const payload = fitDatagram(outcome.message);
+    const { payloads } = state.answered;
+    if (payloads.size >= MAX_ANSWERED) payloads.clear();
+    payloads.set(answeredKey(query), payload);
+    send(context, state, query, event.payload.bytes, from, payload, context.nowNs, config);
     return;
   }
   const asked = outcome.kind === 'chase' ? outcome.target : query.question.name;
@@ -107,6 +132,20 @@ function receiveQuery(context: AppContext, state: State, event: Extract<AppEvent
     { query, client: from, bytes: event.payload.bytes, startedNs: context.nowNs, prefix, asked, id: 0, upstream: 0, socket: -1, timer: -1 },
     config,
   );
+}
+
+/** Names keep the case they were asked in, so it is part of the key. */
+const answeredKey = (query: DnsMessage): string => `${query.question.type} ${query.question.name}`;
+
+function answeredBefore(answered: Answered, config: DnsServerConfig, query: DnsMessage): Payload | undefined {
+  if (answered.config !== config) {
+    answered.payloads.clear();
+    answered.config = config;
+    return undefined;
+  }
+  const payload = answered.payloads.get(answeredKey(query));
+  if (payload?.dns === undefined) return undefined;
+  return { bytes: payload.bytes, dns: { ...payload.dns, id: query.id, recursionDesired: query.recursionDesired, question: query.question } };
 }
 
 /** Asks upstream number `job.upstream`, or the next that can be asked. */
@@ -195,13 +234,26 @@ function reply(
   startedNs: number,
   config: DnsServerConfig,
 ): void {
-  const payload = fitDatagram(message);
+  send(context, state, query, queryBytes, to, fitDatagram(message), startedNs, config);
+}
+
+function send(
+  context: AppContext,
+  state: State,
+  query: DnsMessage,
+  queryBytes: number,
+  to: Endpoint,
+  payload: Payload,
+  startedNs: number,
+  config: DnsServerConfig,
+): void {
   context.udpSend(state.socket, payload, to);
-  if (config.log !== true) return;
+  const message = payload.dns;
+  if (config.log !== true || message === undefined) return;
   const flags = [
     'qr',
     message.authoritative ? 'aa' : '',
-    payload.dns?.truncated ? 'tc' : '',
+    message.truncated ? 'tc' : '',
     message.recursionDesired ? 'rd' : '',
     message.recursionAvailable ? 'ra' : '',
   ];

@@ -46,6 +46,9 @@ export function formatHead(startLine: string, headers: readonly HttpHeader[]): s
   return `${text}\r\n`;
 }
 
+const MAX_METHOD_CHARACTERS = 32;
+const MAX_TARGET_CHARACTERS = 8000;
+
 export interface RequestLine {
   readonly method: string;
   readonly target: string;
@@ -53,8 +56,14 @@ export interface RequestLine {
 }
 
 export function parseRequestLine(line: string): RequestLine | undefined {
-  const match = /^([A-Za-z-]{1,32}) (\S{1,8000}) (HTTP\/1\.[01])$/.exec(line);
-  return match === null ? undefined : { method: match[1] as string, target: match[2] as string, version: match[3] as string };
+  const first = line.indexOf(' ');
+  const last = line.lastIndexOf(' ');
+  if (first < 1 || first > MAX_METHOD_CHARACTERS || last - first < 2 || last - first > MAX_TARGET_CHARACTERS) return undefined;
+  const method = line.slice(0, first);
+  const target = line.slice(first + 1, last);
+  const version = line.slice(last + 1);
+  if ((method !== 'GET' && !/^[A-Za-z-]+$/.test(method)) || (target !== '/' && /\s/.test(target))) return undefined;
+  return version === 'HTTP/1.1' || version === 'HTTP/1.0' ? { method, target, version } : undefined;
 }
 
 export interface StatusLine {

@@ -1,4 +1,4 @@
-/** nc (OpenBSD's, as Debian and netshoot have it): tries ports with -z, talks over a connection, listens with -l. */
+/** nc (OpenBSD's, as Debian and netshoot have it, and busybox'): tries ports with -z, talks over a connection, listens with -l. */
 import { formatIp4 } from '../addr/ip4.ts';
 import type { Errno } from '../stack/userland.ts';
 import type { Ip4 } from '../wire/packet.ts';
@@ -6,6 +6,7 @@ import { serviceName, servicePort } from '../wire/tcpdump.ts';
 import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
 import { type AppContext, type AppEvent, defineApp, defineProgram, type Endpoint, type ParseResult, type SocketId } from './definition.ts';
 import { textPayload } from './http-message.ts';
+import { isBusybox } from './ping-args.ts';
 import { handleResolving, type Resolving, startResolving } from './resolver.ts';
 
 export interface NcConfig {
@@ -19,6 +20,7 @@ export interface NcConfig {
   readonly keepOpen: boolean;
   /** 0: as long as it takes. */
   readonly waitSeconds: number;
+  readonly style: 'openbsd' | 'busybox';
 }
 
 interface State {
@@ -96,6 +98,10 @@ function resolved(context: AppContext, config: NcConfig, state: State): State {
   const result = state.resolving?.result;
   if (result === undefined) return state;
   if (!result.ok) {
+    if (config.style === 'busybox') {
+      context.err(`nc: bad address '${config.host}'\n`);
+      return finish(context, state, 1);
+    }
     const words = result.error === 'try-again' ? 'Temporary failure in name resolution' : 'Name or service not known';
     context.err(`nc: getaddrinfo for host "${config.host}" port ${config.ports[0]}: ${words}\n`);
     return finish(context, state, 1);
@@ -132,8 +138,13 @@ const ERRORS: Partial<Record<Errno, string>> = {
 
 const shownHost = (config: NcConfig, state: State): string => (config.host === formatIp4(state.ip) ? config.host : `${config.host} (${formatIp4(state.ip)})`);
 
+const busyboxEndpoint = (config: NcConfig, state: State): string => `${config.host} (${formatIp4(state.ip)}:${config.ports[state.at] ?? 0})`;
+
 function refused(context: AppContext, config: NcConfig, state: State, errno: Errno): State {
-  if (config.verbose)
+  if (config.style === 'busybox') {
+    // With one -v a refusal is no news (busybox: networking/nc_bloaty.c).
+    if (config.verbose && errno !== 'ECONNREFUSED') context.err(`nc: ${busyboxEndpoint(config, state)}: ${ERRORS[errno] ?? errno}\n`);
+  } else if (config.verbose)
     context.err(
       `nc: connect to ${shownHost(config, state)} port ${config.ports[state.at]} (${config.udp ? 'udp' : 'tcp'}) failed: ${ERRORS[errno] ?? errno}\n`,
     );
@@ -147,8 +158,9 @@ function clearTimer(context: AppContext, state: State): State {
 
 function whileConnecting(context: AppContext, config: NcConfig, state: State, event: AppEvent): State {
   if (event.kind === 'timer') {
-    if (config.verbose) context.err(`nc: connect to ${shownHost(config, state)} port ${config.ports[state.at]} (tcp) timed out: Operation now in progress\n`);
     context.close(state.socket);
+    if (config.style === 'busybox') return refused(context, config, { ...state, timer: -1 }, 'ETIMEDOUT');
+    if (config.verbose) context.err(`nc: connect to ${shownHost(config, state)} port ${config.ports[state.at]} (tcp) timed out: Operation now in progress\n`);
     return connect(context, config, { ...state, timer: -1, socket: -1, at: state.at + 1 });
   }
   if (!('socket' in event) || event.socket !== state.socket) return state;
@@ -159,7 +171,12 @@ function whileConnecting(context: AppContext, config: NcConfig, state: State, ev
 function succeeded(context: AppContext, config: NcConfig, state: State): State {
   const port = config.ports[state.at] ?? 0;
   const protocol = config.udp ? 'udp' : 'tcp';
-  if (config.verbose) context.err(`Connection to ${shownHost(config, state)} ${port} port [${protocol}/${serviceName(port, protocol) ?? '*'}] succeeded!\n`);
+  if (config.verbose)
+    context.err(
+      config.style === 'busybox'
+        ? `${busyboxEndpoint(config, state)} open\n`
+        : `Connection to ${shownHost(config, state)} ${port} port [${protocol}/${serviceName(port, protocol) ?? '*'}] succeeded!\n`,
+    );
   if (!config.zero) return flush(context, { ...state, phase: 'talking', succeeded: true });
   context.close(state.socket);
   return connect(context, config, { ...state, socket: -1, at: state.at + 1, succeeded: true });
@@ -220,7 +237,7 @@ function flush(context: AppContext, state: State): State {
   return { ...state, typed: '' };
 }
 
-export function parseNcArgs(argv: readonly string[]): ParseResult<NcConfig> {
+export function parseNcArgs(argv: readonly string[], style: NcConfig['style'] = 'openbsd'): ParseResult<NcConfig> {
   const parsed = parseOptions(argv, { flags: 'zvul4nkNd', values: 'wpqs' });
   const usage = 'usage: nc [-46klNnuvz] [-p source_port] [-w timeout] [destination] [port]\n';
   const bad = (stderr: string): ParseResult<NcConfig> => ({ ok: false, stderr, exitCode: 1 });
@@ -251,8 +268,13 @@ export function parseNcArgs(argv: readonly string[]): ParseResult<NcConfig> {
       listen,
       keepOpen: hasOption(parsed, 'k'),
       waitSeconds,
+      style,
     },
   };
 }
 
-export const ncProgram = defineProgram({ app: 'nc', parse: (argv) => parseNcArgs(argv), endless: (config: NcConfig) => config.listen || !config.zero });
+export const ncProgram = defineProgram({
+  app: 'nc',
+  parse: (argv, environment) => parseNcArgs(argv, isBusybox(environment) ? 'busybox' : 'openbsd'),
+  endless: (config: NcConfig) => config.listen || !config.zero,
+});

@@ -124,11 +124,8 @@ function sendNext(context: AppContext, config: PingConfig, before: State): State
   const oldest = waiting.size > MAX_WAITING ? waiting.keys().next().value : undefined;
   if (oldest !== undefined) waiting.delete(oldest);
   let state: State = { ...before, transmitted: sequence, lastNs: context.nowNs, timer: -1, pipe: Math.max(before.pipe, waiting.size) };
-  const options = { ttl: config.ttl, dontFragment: config.discovery !== 'dont' };
-  let sent = context.echoSend(state.socket, state.ip, wire, config.dataBytes, options);
-  // IP_PMTUDISC_WANT: what does not fit is fragmented here, in the kernel.
-  if (sent === 'EMSGSIZE' && config.discovery === 'want')
-    sent = context.echoSend(state.socket, state.ip, wire, config.dataBytes, { ...options, dontFragment: false });
+  const options = config.discovery === 'want' ? { ttl: config.ttl } : { ttl: config.ttl, dontFragment: config.discovery === 'do' };
+  const sent = context.echoSend(state.socket, state.ip, wire, config.dataBytes, options);
   if (sent !== 'ok') state = sendFailed(context, config, state, wire, sent);
   if (state.phase === 'done') return state;
   if (config.count > 0 && sequence >= config.count) return linger(context, config, state);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_EPOCH_MS } from '../wire/calendar.ts';
 import type { HttpServerConfig } from './server-config.ts';
-import { type AppWorld, appWorld, CLIENT, CONTROLPLANE, DNS, EPOCH_MS, NODE01 } from './testing/app-world.ts';
+import { type AppWorld, appWorld, CLIENT, CONTROLPLANE, DNS, EPOCH_MS, NODE01, WEBS } from './testing/app-world.ts';
 
 const world = appWorld();
 const run: AppWorld['run'] = (netns, line, options) => world.run(netns, line, options);
@@ -242,6 +242,22 @@ describe('CoreDNS', () => {
     );
   });
 
+  it('answers the next question by what its zones say then', () => {
+    const w = appWorld();
+    const ask = (name: string) => w.run(CLIENT, `dig +noall +answer ${name} @10.244.0.2`).stdout;
+    expect(ask('db.default.svc.cluster.local').match(/10\.244\.1\.\d/g)).toEqual(WEBS);
+    expect(ask('db.default.svc.cluster.local').match(/10\.244\.1\.\d/g)).toEqual(WEBS);
+    // The case of the question stays, also when the name was asked before.
+    expect(ask('DB.default.svc.cluster.local')).toMatch(/^DB\.default\.svc\.cluster\.local\. 30\t?/);
+    const [zone, ...others] = DNS.zones;
+    if (zone === undefined) throw new Error('no zone');
+    const names = { ...zone.names, 'db.default.svc.cluster.local.': [{ type: 'A' as const, data: '10.244.1.9' }] };
+    const record = w.b.records.get('controlplane/netns/coredns1.default/process/coredns');
+    if (record.kind !== 'process') throw new Error('no process');
+    w.b.records.put({ ...record, config: { ...DNS, zones: [{ ...zone, names }, ...others] } });
+    expect(ask('db.default.svc.cluster.local').match(/10\.244\.1\.\d/g)).toEqual(['10.244.1.9']);
+  });
+
   it('refuses what is in no zone when it may not forward', () => {
     const { forward: _gone, ...closed } = DNS;
     expect(appWorld({ dns: closed }).run(CLIENT, 'dig example.com').stdout).toContain('status: REFUSED');
@@ -314,6 +330,15 @@ describe('nc', () => {
     });
     expect(run(CLIENT, 'nc -zvu -w 1 10.96.0.10 53').stderr).toBe('Connection to 10.96.0.10 53 port [udp/domain] succeeded!\n');
     expect(run(CLIENT, 'nc -zv -w 2 10.244.1.77 80').stderr).toBe('nc: connect to 10.244.1.77 port 80 (tcp) timed out: Operation now in progress\n');
+  });
+
+  it('speaks busybox in a busybox image', () => {
+    const busybox = { image: 'busybox:1.36' };
+    expect(run(CLIENT, 'nc -zv web-service 80', busybox)).toEqual({ stdout: '', stderr: 'web-service (10.97.253.216:80) open\n', exitCode: 0 });
+    // With one -v a refusal is told by the exit code alone.
+    expect(run(CLIENT, 'nc -zv 10.244.1.3 9999', busybox)).toEqual({ stdout: '', stderr: '', exitCode: 1 });
+    expect(run(CLIENT, 'nc -zv -w 2 10.244.1.78 80', busybox).stderr).toBe('nc: 10.244.1.78 (10.244.1.78:80): Connection timed out\n');
+    expect(run(CLIENT, 'nc -zv nope 80', busybox).stderr).toBe("nc: bad address 'nope'\n");
   });
 
   it('talks HTTP by hand', () => {

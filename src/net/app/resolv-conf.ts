@@ -26,7 +26,8 @@ export function parseResolvConf(text: string): ResolvConf {
   let timeoutSeconds = 5;
   let attempts = 2;
   for (const line of text.split('\n')) {
-    const [keyword, ...values] = line.trim().split(/\s+/);
+    if (line === '') continue;
+    const [keyword, ...values] = words(line);
     if (keyword === 'nameserver') {
       const ip = parseIp4(values[0] ?? '');
       if (ip !== undefined && nameservers.length < MAX_NAMESERVERS) nameservers.push(ip);
@@ -44,6 +45,12 @@ export function parseResolvConf(text: string): ResolvConf {
     }
   }
   return { nameservers: nameservers.length === 0 ? [LOCALHOST] : nameservers, search, ndots, timeoutSeconds, attempts };
+}
+
+/** Most lines have single spaces, for which no regular expression is needed. */
+function words(line: string): string[] {
+  const plain = line.split(' ');
+  return line.includes('\t') || line.includes('\r') || plain.includes('') ? line.trim().split(/\s+/) : plain;
 }
 
 /** The absolute names to try for a name as typed, in order (glibc: resolv/res_query.c, res_nsearch). */

@@ -2,6 +2,7 @@
 import { ip4, maskOf } from '../addr/ip4.ts';
 import { mac } from '../addr/mac.ts';
 import type { Device, DeviceAddress, Netns } from '../records.ts';
+import { LazyMap } from '../stack/lazy-map.ts';
 import type { NeighborEntry } from '../stack/neighbor.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
 import type { Ip4, Mac } from '../wire/packet.ts';
@@ -37,12 +38,12 @@ export class DeviceState {
   /** Of a bridge: its ports, the newest first, which is the order the kernel floods in. */
   ports: readonly DeviceState[] = [];
   /** Of a bridge: MACs of itself and its ports, and what an operator pinned to a port. */
-  readonly fixedMacs = new Map<Mac, DeviceState>();
+  readonly fixedMacs = new LazyMap<Mac, DeviceState>();
   /** Interned place of its rows in the trace log, and the text of its peer's id. */
   readonly place: number;
   peerText = -1;
   /** Interned references of "bridged from here to that port" (undefined: to the host itself). */
-  readonly bridgedTo = new Map<DeviceState | undefined, number>();
+  readonly bridgedTo = new LazyMap<DeviceState | undefined, number>();
   /** The device is not in the record store any more; frames on their way to it are lost. */
   gone = false;
 
@@ -52,8 +53,8 @@ export class DeviceState {
   routesLocalnet = false;
 
   // ---- learnt and counted; part of snapshots
-  readonly learnt = new Map<Mac, LearntMac>();
-  readonly neighbors = new Map<Ip4, NeighborEntry>();
+  readonly learnt = new LazyMap<Mac, LearntMac>();
+  readonly neighbors = new LazyMap<Ip4, NeighborEntry>();
   rxPackets = 0;
   rxBytes = 0;
   txPackets = 0;

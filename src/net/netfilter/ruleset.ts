@@ -1,5 +1,6 @@
 /** The chains of one netns as packets meet them, with their counters and the memory of their rules. */
 import type { Chain } from '../records.ts';
+import { LazyMap } from '../stack/lazy-map.ts';
 import type { HookName, RuleReference, TableName } from '../trace-event.ts';
 import { type CompiledRules, compileRules } from './compiled-chain.ts';
 import { HOOK_NAMES, TABLE_NAMES } from './hook.ts';
@@ -15,7 +16,7 @@ export class ChainState {
   policyPackets = 0;
   policyBytes = 0;
   /** Numbers that limit and nth keep, by rule. */
-  readonly memory = new Map<number, number[]>();
+  readonly memory = new LazyMap<number, number[]>();
   /** Interned references of rules in the trace log, made on demand. */
   readonly traceIndexes: number[] = [];
 

@@ -11,7 +11,7 @@ export interface SocketLayer {
   readonly table: SocketTable;
   /** Puts an event into the process' queue; it is handled when the current packet or call is done. */
   notify(processId: string, event: AppEvent): void;
-  /** Sends an acknowledgement when the process has had its chance to answer, unless the answer carried it. */
+  /** Starts the delayed acknowledgement's timer when the process has had its chance to answer, unless the answer carried it. */
   acknowledgeLater(socket: TcpSocket): void;
   /** Sequence number of the log row that what happens now answers, -1 if none. */
   causeSeq: number;
@@ -44,6 +44,11 @@ export function ephemeralUdpPort(layer: SocketLayer, netns: string, ip: Ip4): nu
     if (!layer.table.isUdpBound(netns, ip, port)) return port;
   }
   return undefined;
+}
+
+/** A hash for the packets of one socket, never 0 (Linux: include/net/sock.h, net_tx_rndhash). */
+export function drawFlowHash(layer: SocketLayer): number {
+  return layer.kernel.prng('tx-hash').uint32() || 1;
 }
 
 /** A packet that leaves here, with what every one has. */

@@ -88,7 +88,24 @@ export interface TcpSocket extends SocketBase {
   finSent: boolean;
   peerFinished: boolean;
   early: Segment[];
+  /** Something has come that was not acknowledged yet (inet_csk_ack_scheduled). */
   ackPending: boolean;
+  /** RCV.WUP: rcvNxt as the peer last heard of it. */
+  rcvWup: number;
+  /** How large the peer's segments seem to be, and the size of the last one that did not look like the end of a write. */
+  rcvMss: number;
+  lastSegmentBytes: number;
+  /** Segments not yet acknowledged that looked like the end of a write: 0, 1, or 2 for more. */
+  smallUnread: number;
+  /** How many acknowledgements still go out at once. */
+  quickAcks: number;
+  /** A conversation: answers carry the acknowledgements. */
+  pingPong: boolean;
+  /** The delayed acknowledgement's wait (0 before the first data), its end and its timer (-1 none). */
+  atoNs: number;
+  ackDueNs: number;
+  ackTimer: number;
+  lastReceivedNs: number;
 
   smoothedRttNs: number;
   rttVarianceNs: number;
@@ -100,11 +117,15 @@ export interface TcpSocket extends SocketBase {
   expiresNs: number;
   softError: Errno | undefined;
   ipId: number;
+  /** sk_txhash: every packet of the socket has it; another one is drawn when a retransmission timer runs out. */
+  txHash: number;
 }
 
 export interface UdpSocket extends SocketBase {
   readonly protocol: 'udp';
   connected: boolean;
+  /** sk_txhash of a connected socket; 0 otherwise, when tunnels look at the addresses. */
+  txHash: number;
 }
 
 export interface EchoSocket extends SocketBase {

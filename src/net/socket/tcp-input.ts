@@ -1,10 +1,12 @@
 /** TCP's receiving half: the state machine of RFC 9293 section 3.10.7 as Linux walks it (net/ipv4/tcp_input.c, net/ipv4/tcp_minisocks.c). */
 import type { DropReason } from '../trace-event.ts';
-import { type Packet, type Payload, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, type TcpHeader } from '../wire/packet.ts';
+import { type Packet, type Payload, TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, type TcpHeader } from '../wire/packet.ts';
 import { endpointText, icmpErrno, type SocketLayer } from './layer.ts';
 import { seqAdd, seqAfter, seqBefore, seqDistance } from './sequence.ts';
 import type { Segment, TcpSocket } from './sockets.ts';
 import { acknowledged, measureRtt, timeWait } from './tcp-ack.ts';
+import { dataReceived, enterQuickAckMode } from './tcp-ack-mode.ts';
+import { acknowledgeIfDue } from './tcp-delayed-ack.ts';
 import { destroy, establish, fail, newTcpSocket, openSending } from './tcp-open.ts';
 import {
   answerWithReset,
@@ -123,7 +125,10 @@ function segmentArrives(layer: SocketLayer, socket: TcpSocket, packet: Packet, t
     );
     if ((tcp.flags & TCP_RST) !== 0) return;
     if (socket.state === 'SYN-RECV') sendSyn(layer, socket);
-    else sendAck(layer, socket);
+    else {
+      if (old && length > 0) enterQuickAckMode(socket);
+      sendAck(layer, socket);
+    }
     return;
   }
   if ((tcp.flags & TCP_RST) !== 0) {
@@ -228,11 +233,15 @@ function receiveData(layer: SocketLayer, socket: TcpSocket, tcp: TcpHeader, payl
     sendAck(layer, socket);
     return;
   }
+  const gap = socket.early.length > 0;
+  // A FIN to somebody who has closed already is acknowledged at once, any other rides on the answer.
+  const closing = socket.state !== 'ESTAB';
   takeSegment(layer, socket, tcp.seq, payload, fin);
-  drainEarly(layer, socket);
-  // Linux acknowledges at once while a connection is young (quick ACK); FIN alone may ride on the answer.
-  if (length > 0) sendAck(layer, socket);
-  else layer.acknowledgeLater(socket);
+  if (gap) drainEarly(layer, socket);
+  if (length > 0) dataReceived(layer, socket, length, (tcp.flags & TCP_PSH) !== 0);
+  socket.ackPending = true;
+  if (socket.peerFinished && closing) sendAck(layer, socket);
+  else acknowledgeIfDue(layer, socket, gap && socket.early.length === 0);
 }
 
 /** In order, perhaps overlapping what is there already. */
@@ -249,6 +258,7 @@ function takeSegment(layer: SocketLayer, socket: TcpSocket, seq: number, payload
   socket.rcvNxt = seqAdd(socket.rcvNxt, 1);
   if (socket.state === 'ESTAB') {
     socket.state = 'CLOSE-WAIT';
+    socket.pingPong = true;
     layer.notify(socket.processId, { kind: 'peer-closed', socket: socket.id });
   } else if (socket.state === 'FIN-WAIT-1') socket.state = 'CLOSING';
   else {

@@ -2,8 +2,9 @@
 import type { Endpoint } from '../app/definition.ts';
 import type { Errno } from '../stack/userland.ts';
 import type { Ip4, Payload } from '../wire/packet.ts';
-import { endpointText, ephemeralTcpPort, type SocketLayer } from './layer.ts';
+import { drawFlowHash, endpointText, ephemeralTcpPort, type SocketLayer } from './layer.ts';
 import type { TcpSocket } from './sockets.ts';
+import { initializeReceiveMss, stopAckTimer } from './tcp-ack-mode.ts';
 import { armRetransmit, initialWindow, MAX_RTO_NS, push, sendReset, sendSyn, stopTimer, updateSendMss, WINDOW_SCALE } from './tcp-output.ts';
 import type { Owner } from './udp.ts';
 
@@ -59,6 +60,16 @@ export function newTcpSocket(layer: SocketLayer, owner: Owner, local: Endpoint, 
     peerFinished: false,
     early: [],
     ackPending: false,
+    rcvWup: 0,
+    rcvMss: DEFAULT_MSS,
+    lastSegmentBytes: 0,
+    smallUnread: 0,
+    quickAcks: 0,
+    pingPong: false,
+    atoNs: 0,
+    ackDueNs: 0,
+    ackTimer: -1,
+    lastReceivedNs: 0,
     smoothedRttNs: 0,
     rttVarianceNs: 0,
     rtoNs: INITIAL_RTO_NS,
@@ -67,6 +78,7 @@ export function newTcpSocket(layer: SocketLayer, owner: Owner, local: Endpoint, 
     expiresNs: -1,
     softError: undefined,
     ipId: 0,
+    txHash: drawFlowHash(layer),
   };
 }
 
@@ -115,6 +127,8 @@ export function establish(layer: SocketLayer, socket: TcpSocket): void {
   socket.retries = 0;
   stopTimer(layer, socket);
   updateSendMss(socket);
+  initializeReceiveMss(socket);
+  socket.lastReceivedNs = layer.kernel.nowNs;
   socket.cwndBytes = INITIAL_CWND_SEGMENTS * socket.sendMss;
 }
 
@@ -157,6 +171,7 @@ export function tcpAbort(layer: SocketLayer, socket: TcpSocket): void {
 /** Gone, without a word on the wire. */
 export function destroy(layer: SocketLayer, socket: TcpSocket): void {
   stopTimer(layer, socket);
+  stopAckTimer(layer, socket);
   if (socket.state === 'SYN-RECV') {
     const listener = layer.table.find(socket.listener);
     if (listener !== undefined && listener.protocol === 'tcp') listener.halfOpen -= 1;
@@ -202,6 +217,8 @@ export function retransmitTimeout(layer: SocketLayer, socket: TcpSocket, resendF
   }
   socket.retries += 1;
   if (!synSent || socket.retries > SYN_LINEAR_TIMEOUTS) socket.rtoNs = Math.min(MAX_RTO_NS, socket.rtoNs * 2);
+  // Linux: net/core/sock.c, sk_rethink_txhash: perhaps another way through the network works.
+  if (synSent || synReceived || socket.unacked.length > 0) socket.txHash = drawFlowHash(layer);
   armRetransmit(layer, socket);
   if (synSent || synReceived) {
     sendSyn(layer, socket);

@@ -4,6 +4,7 @@ import { utf8Length, utf8Prefix } from '../wire/utf8.ts';
 import { outgoing, type SocketLayer } from './layer.ts';
 import { seqAdd, seqDistance } from './sequence.ts';
 import type { Segment, TcpSocket } from './sockets.ts';
+import { acknowledgementSent, dataSent } from './tcp-ack-mode.ts';
 
 const MAKER = 'kernel tcp';
 /** 6.x kernels have tcp_rmem[2] = 32 MB, hence this scale; net/ipv4/tcp_output.c, tcp_select_initial_window. */
@@ -71,7 +72,9 @@ export function transmit(layer: SocketLayer, socket: TcpSocket, flags: number, s
     window: (flags & TCP_RST) !== 0 ? 0 : windowField(socket, syn),
     options: (flags & TCP_RST) !== 0 ? NO_OPTIONS : optionsFor(layer, socket, syn),
   };
-  if ((flags & TCP_ACK) !== 0) socket.ackPending = false;
+  packet.flowHash = socket.txHash;
+  if ((flags & TCP_ACK) !== 0) acknowledgementSent(layer, socket);
+  if (payload !== undefined) dataSent(layer, socket);
   layer.kernel.output(socket.netns, packet, MAKER);
 }
 

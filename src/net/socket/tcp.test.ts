@@ -285,14 +285,19 @@ describe('a UDP socket', () => {
       return state;
     },
   });
-  const ask = defineApp<null, { readonly port: number; readonly bytes?: number; readonly connected: boolean }>({
+  const ask = defineApp<null, { readonly port: number; readonly bytes?: number; readonly connected: boolean; readonly dontFragment?: boolean }>({
     name: 'ask',
     start: (context, config) => {
       const to = { ip: ip4('10.0.0.2'), port: config.port };
       const socket = config.connected ? context.udpConnect(to) : context.udpBind(0, 0);
       if (typeof socket === 'number')
         context.out(
-          `${context.udpSend(socket, { bytes: config.bytes ?? 3, ...(config.bytes === undefined ? { text: 'abc' } : {}) }, config.connected ? undefined : to)} `,
+          `${context.udpSend(
+            socket,
+            { bytes: config.bytes ?? 3, ...(config.bytes === undefined ? { text: 'abc' } : {}) },
+            config.connected ? undefined : to,
+            config.dontFragment === undefined ? {} : { dontFragment: config.dontFragment },
+          )} `,
         );
       return null;
     },
@@ -322,8 +327,25 @@ describe('a UDP socket', () => {
 
   it('is told that a datagram with DF does not fit', () => {
     const hosts = twoHosts([ask]);
-    hosts.start(A, 'ask', { port: 5353, connected: true, bytes: 2000 });
+    hosts.start(A, 'ask', { port: 5353, connected: true, bytes: 2000, dontFragment: true });
     hosts.run(1);
     expect(hosts.out.get(id(A, 'ask'))).toBe('EMSGSIZE ');
+  });
+
+  it('sends whole and with DF what fits, and cuts without DF what does not', () => {
+    const sent = (bytes: number) => {
+      const hosts = twoHosts([echo, ask]);
+      hosts.start(B, 'echo');
+      hosts.run(0.001);
+      hosts.start(A, 'ask', { port: 5353, connected: true, bytes });
+      hosts.run(1);
+      const wire = hosts.network.events(0, hosts.network.traceLength).flatMap((event) => {
+        const ip = event.hostId === 'a' && event.step.kind === 'transmitted' ? event.layers.find((layer) => layer.protocol === 'ipv4') : undefined;
+        return ip === undefined ? [] : [`${ip.totalBytes} ${ip.flags}`];
+      });
+      return [...wire, hosts.out.get(id(A, 'ask'))];
+    };
+    expect(sent(1472)).toEqual(['1500 DF', 'ok 1472 ttl 64']);
+    expect(sent(1473)).toEqual(['1500 +', '21 none', 'ok 1473 ttl 64']);
   });
 });

@@ -2,7 +2,7 @@
 import type { Endpoint, IcmpReport, SendOptions } from '../app/definition.ts';
 import type { Errno } from '../stack/userland.ts';
 import { IP_PROTO_ICMP, IP_PROTO_UDP, type Ip4, type Packet, type Payload } from '../wire/packet.ts';
-import { endpointText, ephemeralUdpPort, icmpErrno, outgoing, type SocketLayer } from './layer.ts';
+import { drawFlowHash, endpointText, ephemeralUdpPort, icmpErrno, outgoing, type SocketLayer } from './layer.ts';
 import type { EchoSocket, UdpSocket } from './sockets.ts';
 
 const MAX_DATAGRAM_BYTES = 65507;
@@ -42,6 +42,7 @@ function addUdp(layer: SocketLayer, owner: Owner, localIp: Ip4, localPort: numbe
     remoteIp,
     remotePort,
     connected: remotePort !== 0,
+    txHash: remotePort === 0 ? 0 : drawFlowHash(layer),
     label: `udp ${endpointText(localIp, localPort)}`,
   };
   layer.table.add(socket);
@@ -63,9 +64,18 @@ export function udpSend(layer: SocketLayer, socket: UdpSocket, payload: Payload,
   packet.sport = socket.localPort;
   packet.dport = port;
   packet.payload = payload;
+  packet.flowHash = socket.txHash;
   packet.ttl = options?.ttl ?? 64;
+  return sendDiscovering(layer, socket, packet, options);
+}
+
+/** Linux: net/ipv4/ip_output.c, ip_dont_fragment. */
+function sendDiscovering(layer: SocketLayer, socket: UdpSocket | EchoSocket, packet: Packet, options: SendOptions | undefined): 'ok' | Errno {
   packet.dontFragment = options?.dontFragment ?? true;
   packet.ipId = layer.kernel.prng('ip-id').below(65536);
+  const sent = layer.kernel.output(socket.netns, packet, socket.processName);
+  if (sent !== 'EMSGSIZE' || options?.dontFragment !== undefined) return sent;
+  packet.dontFragment = false;
   return layer.kernel.output(socket.netns, packet, socket.processName);
 }
 
@@ -128,9 +138,7 @@ export function echoSend(layer: SocketLayer, socket: EchoSocket, to: Ip4, sequen
   packet.icmp = { type: 8, code: 0, id: socket.localPort, sequence };
   packet.payload = { bytes };
   packet.ttl = options?.ttl ?? 64;
-  packet.dontFragment = options?.dontFragment ?? true;
-  packet.ipId = layer.kernel.prng('ip-id').below(65536);
-  return layer.kernel.output(socket.netns, packet, socket.processName);
+  return sendDiscovering(layer, socket, packet, options);
 }
 
 /** Echo replies only. */

@@ -12,9 +12,11 @@ import { closeSocket, ProcessContext, type ProcessHost } from './process-context
 import { type PendingEvent, ProcessTable, type ProcessTableSnapshot, type RunningProcess } from './process-table.ts';
 import { SocketTable, type SocketTableSnapshot } from './socket-table.ts';
 import type { TcpSocket } from './sockets.ts';
+import { stopAckTimer } from './tcp-ack-mode.ts';
+import { ackTimeout, startAckTimer } from './tcp-delayed-ack.ts';
 import { tcpDeliver, tcpError } from './tcp-input.ts';
 import { retransmitTimeout } from './tcp-open.ts';
-import { retransmitFirst, sendAck } from './tcp-output.ts';
+import { retransmitFirst } from './tcp-output.ts';
 import { echoDeliver, echoError, udpDeliver, udpError } from './udp.ts';
 
 /** Events and packets that one entry from the kernel may lead to before it is taken for an endless loop. */
@@ -97,9 +99,11 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
       return;
     }
     const socket = this.table.find(token.socket);
-    if (socket?.protocol !== 'tcp' || socket.timer < 0) return;
+    const delayedAck = token.tag === 'delayed-ack';
+    if (socket?.protocol !== 'tcp' || (delayedAck ? socket.ackTimer : socket.timer) < 0) return;
     this.#busy = true;
-    retransmitTimeout(this, socket, retransmitFirst);
+    if (delayedAck) ackTimeout(this, socket);
+    else retransmitTimeout(this, socket, retransmitFirst);
     this.#settle();
   }
 
@@ -186,7 +190,6 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
   }
 
   acknowledgeLater(socket: TcpSocket): void {
-    socket.ackPending = true;
     this.#acknowledge.push(socket);
   }
 
@@ -252,7 +255,7 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
       } else if (this.#acknowledge.length > 0) {
         const sockets = this.#acknowledge;
         this.#acknowledge = [];
-        for (const socket of sockets) if (socket.ackPending && socket.state !== 'CLOSED') sendAck(this, socket);
+        for (const socket of sockets) startAckTimer(this, socket);
       } else {
         const next = this.#inbox.shift();
         if (next === undefined) break;
@@ -333,6 +336,7 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
       if (socket.protocol !== 'tcp') continue;
       if (socket.timer >= 0) this.kernel.cancelTimer(socket.timer);
       socket.timer = -1;
+      stopAckTimer(this, socket);
       socket.state = 'CLOSED';
     }
     for (const process of [...this.#processes.values()]) if (process.record.netns === netns) this.#processes.remove(process.id);

@@ -9,6 +9,7 @@ import { Ruleset } from '../netfilter/ruleset.ts';
 import type { Chain, FdbEntry, Neighbor, Netns, Route } from '../records.ts';
 import type { Ip4, Mac } from '../wire/packet.ts';
 import { Fib } from './fib.ts';
+import { LazyMap } from './lazy-map.ts';
 import { NeighborEntry, NUD_NOARP, NUD_PERMANENT, setMac } from './neighbor.ts';
 import type { Skb } from './skb.ts';
 import { deviceSysctl, sysctl } from './sysctl.ts';
@@ -48,9 +49,9 @@ export class NetnsState {
   readonly place: number;
   readonly devices = new Map<string, DeviceState>();
   readonly routes = new Map<string, Route>();
-  readonly chains = new Map<string, Chain>();
-  readonly neighborRecords = new Map<string, Neighbor>();
-  readonly fdbRecords = new Map<string, FdbEntry>();
+  readonly chains = new LazyMap<string, Chain>();
+  readonly neighborRecords = new LazyMap<string, Neighbor>();
+  readonly fdbRecords = new LazyMap<string, FdbEntry>();
   gone = false;
 
   // ---- compiled on demand from the above
@@ -71,10 +72,10 @@ export class NetnsState {
 
   // ---- remembered; part of snapshots
   readonly connections = new ConnectionTable();
-  readonly recent = new Map<string, Map<Ip4, number[]>>();
-  readonly pathMtus = new Map<Ip4, PathMtu>();
-  readonly confirmations = new Map<Ip4, Confirmation>();
-  readonly reassemblies = new Map<string, Reassembly>();
+  readonly recent = new LazyMap<string, Map<Ip4, number[]>>();
+  readonly pathMtus = new LazyMap<Ip4, PathMtu>();
+  readonly confirmations = new LazyMap<Ip4, Confirmation>();
+  readonly reassemblies = new LazyMap<string, Reassembly>();
   nextIpId = 1;
 
   constructor(record: Netns, place: number) {

@@ -1,12 +1,10 @@
 /** Worlds recorded on a real kernel (facts/traces): builds them from records, replays their steps, and says where the engine differs. */
-import { hashText } from '../../base/prng.ts';
 import { formatIp4, ip4, parseIp4 } from '../addr/ip4.ts';
 import type { App } from '../app/definition.ts';
 import type { ConnectionView } from '../engine.ts';
 import { Network } from '../network.ts';
 import { createUserland } from '../socket/userland.ts';
 import type { Kernel } from '../stack/userland.ts';
-import { type Packet, TCP_FIN, TCP_SYN, type TcpHeader } from '../wire/packet.ts';
 import { compareArp, compareConnections, compareHops, type Difference, type RecordedPacket, Symbols } from './compare-hops.ts';
 import { putKubeRules, type ServicePort } from './kube-rules.ts';
 import { type ClientConfig, type Outcome, probeClient, probeServer } from './probe-apps.ts';
@@ -41,7 +39,6 @@ export class RecordedWorldRun {
   readonly #overrides: Overrides = { netns: '', ttl: undefined, source: undefined };
   readonly #outcomes = new Map<string, string[]>();
   readonly #kept = new Map<string, string>();
-  readonly #flows = new Map<string, { end: number; draws: number }>();
   /** Addresses that earlier steps called: errors about those packets may come late. */
   readonly #called = new Set<string>();
   readonly #macNames = new Map<string, string>();
@@ -174,7 +171,6 @@ export class RecordedWorldRun {
     return Object.assign(wrapped, {
       output: (netns: string, packet: Parameters<Kernel['output']>[1], by: string) => {
         if (netns === this.#overrides.netns && packet.tcp !== undefined && this.#overrides.ttl !== undefined) packet.ttl = this.#overrides.ttl;
-        if (packet.tcp !== undefined && (packet.flowHash ?? 0) === 0) packet.flowHash = this.#flowHash(netns, packet);
         return output(netns, packet, by);
       },
       routeFor: (netns: string, dst: number) => {
@@ -183,18 +179,6 @@ export class RecordedWorldRun {
         return { ...route, source: ip4(this.#overrides.source) };
       },
     });
-  }
-
-  /** sk_txhash: a socket draws another one when its retransmission timer fires, and a tunnel's source port changes with it. */
-  #flowHash(netns: string, packet: Packet): number {
-    const key = `${netns} ${packet.src}:${packet.sport} ${packet.dst}:${packet.dport}`;
-    const tcp = packet.tcp as TcpHeader;
-    const length = (packet.payload?.bytes ?? 0) + ((tcp.flags & (TCP_SYN | TCP_FIN)) !== 0 ? 1 : 0);
-    const flow = this.#flows.get(key) ?? { end: tcp.seq, draws: 0 };
-    if (length > 0 && ((tcp.seq - flow.end) | 0) < 0) flow.draws += 1;
-    else flow.end = (tcp.seq + length) >>> 0;
-    this.#flows.set(key, flow);
-    return hashText(`${key} ${flow.draws}`) | 1;
   }
 
   /** `pod:client` and the like; the netns' id here. */
@@ -293,7 +277,7 @@ export class RecordedWorldRun {
         sends: step.sends ?? 1,
         ttl: step.ttl,
         // IP_PMTUDISC_DO; without it the kernel cuts what is larger than the path's MTU.
-        dontFragment: step.pmtudisc === 2 ? true : step.size !== undefined && step.size > 1422 ? false : undefined,
+        dontFragment: step.pmtudisc === 2 ? true : undefined,
         put: step.put ?? 0,
         get: step.get ?? 0,
         timeoutNs: timeoutSeconds * 1e9,

@@ -9,11 +9,8 @@ const present = existsSync(FOLDER);
 const names = present ? readdirSync(FOLDER).flatMap((f) => (f.endsWith('.world.json') ? [f.slice(0, -'.world.json'.length)] : [])) : [];
 const read = (name: string): unknown => JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8'));
 
-/** Two places where TCP's timing decides, not the kernel side. */
+/** Where timing decides, not the kernel side. */
 const pending: readonly { readonly world: string; readonly level: number; readonly step: string; readonly where: string }[] = [
-  // The recorded server answers a second request with data that carries the ACK (delayed acknowledgements once a connection is interactive); ours
-  // acknowledges every request at once, so that the first bare ACK is another one.
-  { world: '45-tcp-keeps-endpoint', level: 2, step: 'same connection', where: 'TCP ACK' },
   // The recorded client's fourth SYN came some milliseconds after ARP had given up (both timers are rounded up by the kernel's timer wheel) and
   // began a second round of requests; ours comes before.
   { world: '41-unused-pod-ip', level: 5, step: 'other node', where: 'ARP' },

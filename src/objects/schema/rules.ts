@@ -6,54 +6,87 @@ import type { CompiledSchema } from './compile.ts';
 
 const patterns = new WeakMap<CompiledSchema, RegExp>();
 
+const noNames: readonly string[] = [];
+const child = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
+
 function patternOf(compiled: CompiledSchema, pattern: string): RegExp {
   const known = patterns.get(compiled) ?? new RegExp(pattern);
   patterns.set(compiled, known);
   return known;
 }
 
-function checkNumber({ minimum, maximum }: CompiledSchema['schema'], value: number, path: string): FieldError[] {
-  const isLow = minimum !== undefined && value < minimum;
-  const isHigh = maximum !== undefined && value > maximum;
-  if (!isLow && !isHigh) return [];
-  if (minimum !== undefined && maximum !== undefined) return [invalid(path, value, `must be between ${minimum} and ${maximum}, inclusive`)];
-  return [invalid(path, value, isLow ? `must be greater than or equal to ${minimum}` : `must be less than or equal to ${maximum}`)];
+/** A place in an object: names of fields, `[key]` of maps, indexes of lists. Becomes text only when there is something to tell. */
+type Place = (string | number)[];
+
+function pathOf(place: Place): string {
+  let path = '';
+  for (const part of place) path += typeof part === 'number' ? `[${part}]` : part.startsWith('[') || path === '' ? part : `.${part}`;
+  return path;
 }
 
-const child = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
+function checkNumber({ minimum, maximum }: CompiledSchema['schema'], value: number, place: Place, errors: FieldError[]): void {
+  const isLow = minimum !== undefined && value < minimum;
+  const isHigh = maximum !== undefined && value > maximum;
+  if (!isLow && !isHigh) return;
+  const words =
+    minimum !== undefined && maximum !== undefined
+      ? `must be between ${minimum} and ${maximum}, inclusive`
+      : isLow
+        ? `must be greater than or equal to ${minimum}`
+        : `must be less than or equal to ${maximum}`;
+  errors.push(invalid(pathOf(place), value, words));
+}
+
+function checkText(compiled: CompiledSchema, value: string, place: Place, errors: FieldError[]): void {
+  const { enum: allowed, pattern } = compiled.schema;
+  if (allowed !== undefined && value !== '' && !allowed.includes(value)) errors.push(unsupported(pathOf(place), value, allowed));
+  // A user's text meets only our own patterns, and those are written to be linear.
+  else if (pattern !== undefined && value.length <= 4096 && !patternOf(compiled, pattern).test(value))
+    errors.push(invalid(pathOf(place), value, `should match '${pattern}'`));
+}
 
 const noErrors: readonly FieldError[] = [];
 
 /** Errors in the schema's order. An empty required string counts as missing, as it does to Go. What is the very same in `old` was checked before. */
-export function checkRules(compiled: CompiledSchema, value: unknown, old?: unknown, path = ''): readonly FieldError[] {
-  if (!compiled.hasRules || value === old || value === undefined || value === null) return noErrors;
-  const { schema } = compiled;
-  if (typeof value === 'string') {
-    if (schema.enum !== undefined && value !== '' && !schema.enum.includes(value)) return [unsupported(path, value, schema.enum)];
-    // A user's text meets only our own patterns, and those are written to be linear.
-    if (schema.pattern !== undefined && value.length <= 4096 && !patternOf(compiled, schema.pattern).test(value))
-      return [invalid(path, value, `should match '${schema.pattern}'`)];
-    return [];
-  }
-  if (typeof value === 'number') return checkNumber(schema, value, path);
-  if (typeof value !== 'object') return [];
+export function checkRules(compiled: CompiledSchema, value: unknown, old?: unknown): readonly FieldError[] {
+  if (!compiled.hasRules || value === old) return noErrors;
   const errors: FieldError[] = [];
+  collect(compiled, value, old, [], errors);
+  return errors;
+}
+
+function collect(compiled: CompiledSchema, value: unknown, old: unknown, place: Place, errors: FieldError[]): void {
+  if (!compiled.hasRules || value === old || value === undefined || value === null) return;
+  const { schema } = compiled;
+  if (typeof value === 'string') checkText(compiled, value, place, errors);
+  else if (typeof value === 'number') checkNumber(schema, value, place, errors);
+  if (typeof value !== 'object') return;
   if (Array.isArray(value)) {
     const items = compiled.items;
-    const before = Array.isArray(old) ? old : [];
-    if (items?.hasRules === true) for (let i = 0; i < value.length; i += 1) errors.push(...checkRules(items, value[i], before[i], `${path}[${i}]`));
-    return errors;
+    const before: readonly unknown[] = Array.isArray(old) ? old : [];
+    if (items?.hasRules !== true) return;
+    for (let i = 0; i < value.length; i += 1) {
+      place.push(i);
+      collect(items, value[i], before[i], place, errors);
+      place.pop();
+    }
+    return;
   }
   const record = value as Readonly<Record<string, unknown>>;
   const known = isFields(old) ? old : undefined;
-  for (const name of schema.required ?? []) if (record[name] === undefined || record[name] === '') errors.push(required(child(path, name)));
-  for (const [name, property] of compiled.ruled) {
-    const inner = record[name];
-    if (inner !== undefined) errors.push(...checkRules(property, inner, known?.[name], child(path, name)));
-  }
-  if (compiled.values?.hasRules === true)
-    for (const key of Object.keys(record)) errors.push(...checkRules(compiled.values, record[key], known?.[key], `${path}[${key}]`));
-  return errors;
+  const into = (part: string, property: CompiledSchema, inner: unknown, before: unknown): void => {
+    place.push(part);
+    collect(property, inner, before, place, errors);
+    place.pop();
+  };
+  for (const name of schema.required ?? noNames)
+    if (record[name] === undefined || record[name] === '') {
+      place.push(name);
+      errors.push(required(pathOf(place)));
+      place.pop();
+    }
+  for (const [name, property] of compiled.ruled) if (record[name] !== undefined) into(name, property, record[name], known?.[name]);
+  if (compiled.values?.hasRules === true) for (const key of Object.keys(record)) into(`[${key}]`, compiled.values, record[key], known?.[key]);
 }
 
 /** Paths of set fields whose schema says `notSimulated`, with the field's description. */

@@ -1,7 +1,7 @@
 """Inside an exported cluster: watches every interface of every namespace, makes one request at a time, says what passed.
 
 Started with a JSON list of namespace names (below /run/netns). Reads one JSON request a line, writes one JSON answer a line:
-{"netns", "proto": "tcp"|"udp"|"icmp", "ip", "port", "payload" (hex), "expect" (bytes of answer), "ttl", "size", "timeout" (seconds)}
+{"netns", "proto": "tcp"|"udp"|"icmp", "ip", "port", "payload" (hex), "expect" (bytes of answer), "ttl", "size", "dontFragment", "timeout" (seconds)}
 -> {"result": "ok"|"timeout"|errno name|"icmp TYPE/CODE", "frames": [[namespace, interface, "in"|"out", nanoseconds, hex], ...]}
 """
 
@@ -19,6 +19,9 @@ CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 3
 SO_TIMESTAMPNS = 35
 IP_TTL = 2
+IP_MTU_DISCOVER = 10
+IP_PMTUDISC_WANT = 1
+IP_PMTUDISC_DO = 2
 PACKET_OUTGOING = 4
 SETTLE_SECONDS = 0.08
 MAX_FRAMES = 20000
@@ -82,6 +85,7 @@ def udp(request):
 def icmp(request):
     raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
     raw.setsockopt(socket.IPPROTO_IP, IP_TTL, request["ttl"])
+    raw.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO if request["dontFragment"] else IP_PMTUDISC_WANT)
     ident = (os.getpid() & 0x7FFF) + 1
     body = struct.pack(">BBHHH", 8, 0, 0, ident, 1) + bytes(request["size"])
     total = sum(struct.unpack(">%dH" % (len(body) // 2), body[: len(body) // 2 * 2])) + (body[-1] << 8 if len(body) % 2 else 0)

@@ -4,6 +4,7 @@ import type { ChainCounters, ConnectionView } from '../../net/engine.ts';
 import { Network } from '../../net/network.ts';
 import type { TraceEvent } from '../../net/trace-event.ts';
 import { payloadBytes } from '../../net/wire/encode.ts';
+import { IP_PROTO_TCP, IP_PROTO_UDP } from '../../net/wire/packet.ts';
 import { exportedNetnsName } from '../export-netns-text.ts';
 import type { World } from '../world.ts';
 import type { ParityFlow } from './parity-flows.ts';
@@ -43,10 +44,6 @@ export class ParityEngine {
     const address = device?.kind === 'device' ? device.addresses[0]?.ip : undefined;
     if (address === undefined) throw new Error(`no address for ${pod}`);
     return address;
-  }
-
-  nodes(): string[] {
-    return [...this.#world.records.values()].flatMap((one) => (one.kind === 'host' && one.role === 'node' ? [`${one.id}/netns/root`] : []));
   }
 
   netnses(): string[] {
@@ -110,16 +107,26 @@ export class ParityEngine {
     const succeeded = network.findProcess(id)?.exitCode === 0;
     network.advanceTo(network.nowNs + SETTLE_NS);
     const events = network.events(from, network.traceLength);
-    const frames = [...network.frames(`${netns}/device/eth0`, from), ...network.frames(`${netns}/device/lo`, from), ...this.#bridgeFrames(netns, from)];
-    const sent = frames.filter(
-      (one) => one.direction === 'out' && one.packet.protocol === (flow.kernel.proto === 'tcp' ? 6 : 17) && one.packet.payload !== undefined,
-    );
-    const first = sent[0]?.packet.payload;
-    return { succeeded, output, events, payload: first === undefined ? new Uint8Array() : payloadBytes(first), answerBytes: answerBytes(events, flow) };
+    return { succeeded, output, events, payload: this.#sent(netns, flow, from), answerBytes: answerBytes(events, flow) };
   }
 
-  #bridgeFrames(netns: string, from: number) {
-    return ['cni0', 'flannel.1'].flatMap((name) => this.network.frames(`${netns}/device/${name}`, from));
+  /** What the client sent, each TCP segment once; of UDP the first datagram. */
+  #sent(netns: string, flow: ParityFlow, from: number): Uint8Array {
+    const segments = new Map<number, Uint8Array>();
+    let port: number | undefined;
+    for (const device of ['eth0', 'lo', 'cni0', 'flannel.1']) {
+      for (const { direction, packet } of this.network.frames(`${netns}/device/${device}`, from)) {
+        const wanted = packet.protocol === (flow.kernel.proto === 'tcp' ? IP_PROTO_TCP : IP_PROTO_UDP) && packet.inner === undefined;
+        if (direction !== 'out' || !wanted || packet.payload === undefined) continue;
+        // Who speaks first is the client; a server in the same namespace answers by the same devices.
+        port ??= packet.sport;
+        if (packet.sport !== port) continue;
+        const key = packet.tcp?.seq ?? 0;
+        if (!segments.has(key)) segments.set(key, payloadBytes(packet.payload));
+      }
+      if (segments.size > 0) break;
+    }
+    return new Uint8Array([...segments.values()].flatMap((bytes) => [...bytes]));
   }
 }
 

@@ -22,14 +22,23 @@ conntrack -L`;
 
 /** Why this machine cannot be the judge, or undefined when it can. */
 export function whyNot(): string | undefined {
+  if (process.env.KUBEHOP_PARITY === 'off') return 'KUBEHOP_PARITY is off';
   if (process.platform !== 'linux') return 'this is not Linux';
   if (process.getuid?.() !== 0) return 'it needs root';
   const missing = TOOLS.filter((tool) => spawnSync('sh', ['-c', `command -v ${tool}`], { stdio: 'ignore' }).status !== 0);
   if (missing.length > 0) return `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not installed`;
+  const version = spawnSync('iptables', ['--version'], { encoding: 'utf8' }).stdout ?? '';
+  if (!version.includes('nf_tables')) return `iptables is not the nf_tables variant (${version.trim()})`;
   const trial = spawnSync('unshare', ['-n', 'sh', '-c', TRIAL], { encoding: 'utf8', timeout: 20_000 });
   if (trial.status !== 0) return `this kernel cannot build it (${trial.stderr.trim().split('\n').at(-1) ?? 'no message'})`;
   return undefined;
 }
+
+/** Packets by `table chain index`. */
+export type Counters = ReadonlyMap<string, number>;
+
+/** Between the outputs of several commands. */
+const END = '---- end of output';
 
 export interface KernelRequest {
   readonly netns: string;
@@ -40,6 +49,7 @@ export interface KernelRequest {
   readonly expect: number;
   readonly ttl: number;
   readonly size: number;
+  readonly dontFragment: boolean;
   readonly timeout: number;
 }
 
@@ -73,6 +83,8 @@ export class KernelCluster {
   async build(script: string): Promise<void> {
     writeFileSync(join(this.#folder, 'cluster.sh'), script);
     this.#script();
+    // A router's errors to one address are limited to about one a second, which the simulation does not do.
+    for (const id of this.#netnses) this.run(id, 'sh', '-c', 'echo 0 > /proc/sys/net/ipv4/icmp_ratelimit');
     const agent = spawn('python3', [AGENT, JSON.stringify(this.#netnses.map((id) => this.#name(id)))], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#agent = agent;
     this.#reader = createInterface({ input: agent.stdout });
@@ -111,28 +123,33 @@ export class KernelCluster {
 
   run(netnsId: string, ...command: readonly string[]): string {
     const [program = '', ...argv] = command;
-    return execFileSync('ip', ['netns', 'exec', this.#name(netnsId), program, ...argv], { encoding: 'utf8', timeout: 10_000, stdio: ['ignore', 'pipe', 'ignore'] });
+    return execFileSync('ip', ['netns', 'exec', this.#name(netnsId), program, ...argv], {
+      encoding: 'utf8',
+      timeout: 10_000,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
   }
 
-  forget(neighbors: boolean, nodes: readonly string[]): void {
-    if (neighbors) for (const id of this.#netnses) this.run(id, 'ip', 'neigh', 'flush', 'all');
-    for (const id of nodes) this.run(id, 'conntrack', '-F');
+  /** Forgets connections, and with `neighbors` what ARP has taught; then reads the counters. One process for all, since each costs more than its work. */
+  start(neighbors: boolean, nodes: readonly string[]): Counters[] {
+    const flush = neighbors ? this.#netnses.map((id) => `ip -n '${this.#name(id)}' neigh flush all\n`).join('') : '';
+    const forget = nodes.map((id) => `ip netns exec '${this.#name(id)}' conntrack -F\n`).join('');
+    const output = this.#shell(`{\n${flush}${forget}} >/dev/null 2>&1\n${this.#inNodes(nodes, ['iptables-save -c'])}`);
+    return nodes.map((_, i) => countersOf(output[i] ?? ''));
   }
 
-  /** Packets by `table chain index`. */
-  counters(netnsId: string): Map<string, number> {
-    const counts = new Map<string, number>();
-    const parsed = parseIptablesRestore(this.run(netnsId, 'iptables-save', '-c'));
-    if ('error' in parsed) throw new Error(parsed.error.message);
-    for (const table of parsed.tables) {
-      const seen = new Map<string, number>();
-      for (const rule of table.rules) {
-        const index = (seen.get(rule.chain) ?? 0) + 1;
-        seen.set(rule.chain, index);
-        counts.set(`${table.table} ${rule.chain} ${index}`, rule.counters?.[0] ?? 0);
-      }
-    }
-    return counts;
+  /** Counters and lines of `conntrack -L` of each node. */
+  read(nodes: readonly string[]): { readonly counters: Counters; readonly connections: readonly string[] }[] {
+    const output = this.#shell(this.#inNodes(nodes, ['iptables-save -c', 'conntrack -L 2>/dev/null']));
+    return nodes.map((_, i) => ({ counters: countersOf(output[2 * i] ?? ''), connections: (output[2 * i + 1] ?? '').split('\n') }));
+  }
+
+  #inNodes(nodes: readonly string[], commands: readonly string[]): string {
+    return nodes.flatMap((id) => commands.map((command) => `ip netns exec '${this.#name(id)}' ${command}; echo '${END}'\n`)).join('');
+  }
+
+  #shell(script: string): string[] {
+    return execFileSync('sh', ['-c', script], { encoding: 'utf8', timeout: 20_000 }).split(`${END}\n`);
   }
 
   down(): void {
@@ -141,4 +158,19 @@ export class KernelCluster {
     this.#script('--down');
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+function countersOf(text: string): Counters {
+  const counts = new Map<string, number>();
+  const parsed = parseIptablesRestore(text);
+  if ('error' in parsed) throw new Error(parsed.error.message);
+  for (const table of parsed.tables) {
+    const seen = new Map<string, number>();
+    for (const rule of table.rules) {
+      const index = (seen.get(rule.chain) ?? 0) + 1;
+      seen.set(rule.chain, index);
+      counts.set(`${table.table} ${rule.chain} ${index}`, rule.counters?.[0] ?? 0);
+    }
+  }
+  return counts;
 }

@@ -40,13 +40,12 @@ const remembered = new WeakMap<object, Requests>();
  */
 export function requestsOf(pod: Pod): Requests {
   const { spec } = pod;
-  const known = remembered.get(spec);
-  if (known !== undefined) return known;
   const init = spec.initContainers ?? [];
   const asksNothing = (container: Container) => Object.keys(container.resources?.requests ?? {}).length === 0;
-  let result: Requests;
-  if (spec.containers.length === 1 && spec.containers.every(asksNothing) && init.length === 0 && spec.overhead === undefined) result = nothing;
-  else result = sumRequests(pod);
+  if (spec.containers.length === 1 && spec.containers.every(asksNothing) && init.length === 0 && spec.overhead === undefined) return nothing;
+  const known = remembered.get(spec);
+  if (known !== undefined) return known;
+  const result = sumRequests(pod);
   remembered.set(spec, result);
   return result;
 }
