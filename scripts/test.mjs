@@ -1,4 +1,4 @@
-/** The whole test run, step by step: lint, types, unit (with floors, determinism and, where the machine allows it, kernel parity), build, end-to-end, weights. `--quick` stops before the build. */
+/** The whole test run, step by step: lint, types, unit (with floors, determinism and, where the machine allows it, kernel parity), build, end-to-end, weights. `--quick` leaves out kernel parity (a minute of real packets) and stops before the build. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';

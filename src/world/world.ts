@@ -7,6 +7,7 @@ import type { NetRecord } from '../net/records.ts';
 import type { ApiServer } from '../objects/api-server.ts';
 import type { AdmittedObject } from './admit.ts';
 import { applyText } from './apply.ts';
+import { Clock, type Clockwork } from './clock.ts';
 import type { DocumentFile, DocumentInput, SessionPlace, WorldDocument } from './document.ts';
 import { History, SNAPSHOT_EVERY, type WorldSnapshot } from './history.ts';
 import { inspectWorld } from './inspect.ts';
@@ -32,12 +33,13 @@ export interface WorldOptions {
 
 /** The cluster has been up for a while when the reader comes: ages read like those of a real one. */
 const SETTLED_NS = 15 * 60 * 1e9;
-/** A command may take this much virtual time before the world stops waiting for it (a TCP connect gives up after about 130 s). */
-const MAX_COMMAND_NS = 15 * 60 * 1e9;
-/** After a command its last packets still travel (the closing ACKs). */
-const DRAIN_NS = 1e9;
-const MAX_DRAIN_EVENTS = 200_000;
 const MAX_INPUTS = 5_000;
+
+const historyFull: Diagnostic = {
+  severity: 'warning',
+  code: 'history-full',
+  message: `More than ${MAX_INPUTS} commands and edits: later ones are not part of links and of what is saved. Open the files as a new document.`,
+};
 
 /** Kinds and records whose change moves a box. */
 const topologyRecords = new Set(['host', 'netns', 'device']);
@@ -53,13 +55,12 @@ export class World {
   readonly #inputs: DocumentInput[] = [];
   readonly #files: WorldFiles;
   readonly #history = new History();
+  readonly #clock: Clock;
   readonly #shellPrng: Prng;
   #topology: Topology | undefined;
   #tellContext: TellContext | undefined;
   #replaying = false;
   #inShell = false;
-  #processEnded = false;
-  #commandDeadlineNs = 0;
 
   /** Grow by one with each change of what they count; observers compare. */
   topologyVersion = 0;
@@ -92,8 +93,9 @@ export class World {
     });
     this.#files = new WorldFiles(this.api, options.document.files, options.baseFiles);
     this.#shell = options.createShell(this.#shellHost());
+    this.#clock = new Clock(this.#clockwork());
     this.engine.onOutput = (processId, stream, text, exitCode) => {
-      if (stream === 'exit') this.#processEnded = true;
+      if (stream === 'exit') this.#clock.interrupt();
       this.#shell.output(processId, stream, text, exitCode);
     };
   }
@@ -113,7 +115,7 @@ export class World {
   }
 
   get diagnostics(): readonly Diagnostic[] {
-    return this.#files.diagnostics;
+    return this.#inputs.length < MAX_INPUTS ? this.#files.diagnostics : [...this.#files.diagnostics, historyFull];
   }
 
   get hasEndless(): boolean {
@@ -166,7 +168,7 @@ export class World {
     const prompt = this.#shell.sessions().find((one) => one.id === session)?.prompt ?? '';
     this.#log(session, 'prompt', prompt);
     this.#log(session, 'command', line);
-    this.#commandDeadlineNs = this.nowNs + MAX_COMMAND_NS;
+    this.#clock.commandStarted();
     this.#shell.input(session, line);
     this.#settle();
   }
@@ -179,27 +181,7 @@ export class World {
 
   /** Runs at most `maxEvents` engine events for the commands that wait; `more`: call again. */
   pump(maxEvents: number): 'done' | 'more' {
-    let left = maxEvents;
-    while (left > 0 && this.#waiting()) {
-      const due = this.api.nextDueNs;
-      this.#processEnded = false;
-      const result = this.engine.run({
-        untilNs: Math.min(due ?? Number.POSITIVE_INFINITY, this.#commandDeadlineNs),
-        maxEvents: Math.min(left, SNAPSHOT_EVERY),
-        stop: () => this.#processEnded,
-      });
-      left -= Math.max(1, result.events);
-      this.#keepIfFar();
-      if (this.nowNs >= this.#commandDeadlineNs) {
-        this.#giveUp();
-        break;
-      }
-      if (due !== undefined && this.nowNs >= due) this.#settle();
-      else if (result.idle && result.events === 0 && due === undefined) break;
-    }
-    if (left <= 0 && this.#waiting()) return 'more';
-    this.#drain();
-    return 'done';
+    return this.#clock.pump(maxEvents);
   }
 
   /** Types a line and lets it finish (bounded by `maxEvents`). For callers without a message queue to serve: the CLI and tests. */
@@ -211,7 +193,7 @@ export class World {
 
   /** Lets virtual time pass by so many milliseconds, with all that happens in it. */
   elapse(milliseconds: number): void {
-    this.#advanceTo(this.nowNs + milliseconds * 1e6);
+    this.#clock.advanceTo(this.nowNs + milliseconds * 1e6);
   }
 
   /** New text of a file (null: removed). All files together must be right, or nothing is applied and the world runs on as it was. */
@@ -300,7 +282,7 @@ export class World {
     const { document } = this.#options;
     this.#applyFiles(false);
     this.#shell.open('main', { host: this.#defaultHost() });
-    this.#advanceTo(SETTLED_NS);
+    this.#clock.advanceTo(SETTLED_NS);
     this.#keep();
     for (const input of document.inputs.slice(0, MAX_INPUTS)) this.#replay(input);
   }
@@ -311,7 +293,7 @@ export class World {
   }
 
   #replay(input: DocumentInput): void {
-    this.#advanceTo(input.timeNs);
+    this.#clock.advanceTo(input.timeNs);
     if (input.kind === 'edit') this.edit(input.path, input.text);
     else if (input.kind === 'interrupt') this.interrupt(input.session);
     else if (input.kind === 'session') this.openSession(input.session, input.at);
@@ -322,7 +304,9 @@ export class World {
   }
 
   #remember(input: DocumentInput): void {
-    if (this.#inputs.length < MAX_INPUTS) this.#inputs.push(input);
+    if (this.#inputs.length >= MAX_INPUTS) return;
+    this.#inputs.push(input);
+    if (this.#inputs.length === MAX_INPUTS) this.diagnosticsVersion += 1;
   }
 
   /** `atomic`: any error leaves everything as it was. Otherwise what can be applied is. */
@@ -344,38 +328,12 @@ export class World {
     if (!this.#inShell) this.#shell.poll();
   }
 
-  #waiting(): boolean {
-    return this.#shell.sessions().some((session) => session.busy && !session.endless);
-  }
-
   #giveUp(): void {
     for (const session of this.#shell.sessions()) {
       if (!session.busy || session.endless) continue;
       this.#log(session.id, 'stderr', 'kubehop: no end after 15 minutes of virtual time; interrupted\n');
       this.#shell.interrupt(session.id);
     }
-  }
-
-  #drain(): void {
-    const until = this.nowNs + DRAIN_NS;
-    for (let i = 0; i < 1_000; i += 1) {
-      const next = this.engine.nextEventNs();
-      if (next === undefined || next > until || this.hasEndless) break;
-      const result = this.engine.run({ untilNs: Math.min(next, until), maxEvents: MAX_DRAIN_EVENTS });
-      if (result.exhausted) break;
-    }
-    this.#keepIfFar();
-  }
-
-  #advanceTo(timeNs: number): void {
-    for (let i = 0; i < 10_000 && this.nowNs < timeNs; i += 1) {
-      const due = this.api.nextDueNs;
-      const until = due === undefined ? timeNs : Math.min(Math.max(due, this.nowNs), timeNs);
-      const result = this.engine.run({ untilNs: until, maxEvents: MAX_DRAIN_EVENTS });
-      if (due !== undefined && this.nowNs >= due) this.#settle();
-      if (result.exhausted) break;
-    }
-    this.#keepIfFar();
   }
 
   #tell(): TellContext {
@@ -444,12 +402,7 @@ export class World {
       this.#shellPrng.state = base.shellPrng;
       this.engine.beginReplay(base.engine);
       this.#topologyChanged();
-      for (let i = 0; i < 100_000 && this.headSeq <= atSeq; i += 1) {
-        const due = this.api.nextDueNs;
-        const result = this.engine.run({ untilNs: due ?? Number.POSITIVE_INFINITY, maxEvents: 100_000, stop: () => this.headSeq > atSeq });
-        if (due !== undefined && this.nowNs >= due) this.api.settle();
-        else if (result.idle || result.events === 0) break;
-      }
+      this.#clock.runUntil(() => this.headSeq > atSeq);
       return look();
     } finally {
       this.records.restore(head.records);
@@ -460,6 +413,31 @@ export class World {
       this.#topologyChanged();
       this.#replaying = false;
     }
+  }
+
+  #clockwork(): Clockwork {
+    const world = this;
+    return {
+      get nowNs() {
+        return world.nowNs;
+      },
+      get nextDueNs() {
+        return world.api.nextDueNs;
+      },
+      get nextEventNs() {
+        return world.engine.nextEventNs();
+      },
+      get waiting() {
+        return world.#shell.sessions().some((session) => session.busy && !session.endless);
+      },
+      get endless() {
+        return world.hasEndless;
+      },
+      run: (limits) => world.engine.run(limits),
+      settle: () => world.#settle(),
+      moved: () => world.#keepIfFar(),
+      giveUp: () => world.#giveUp(),
+    };
   }
 
   #shellHost(): ShellHost {

@@ -95,6 +95,7 @@ function serveFile(
   const found = path === '/' || path === '/index.html';
   const code = !found ? 404 : request.method === 'GET' || request.method === 'HEAD' ? 200 : 405;
   const body = code === 200 ? `Hello from ${facts.hostname}\n` : errorPage(code, request, facts);
+  const bodyBytes = utf8Length(body);
   const close = !keepAlive(request);
   const headers = [
     ...head(body),
@@ -107,12 +108,12 @@ function serveFile(
   if (code === 200 && facts.config.server === 'nginx') {
     headers.splice(4, 0, { name: 'Last-Modified', value: formatHttpDate(facts.startedMs) });
     headers.push(
-      { name: 'ETag', value: `"${Math.floor(facts.startedMs / 1000).toString(16)}-${utf8Length(body).toString(16)}"` },
+      { name: 'ETag', value: `"${Math.floor(facts.startedMs / 1000).toString(16)}-${bodyBytes.toString(16)}"` },
       { name: 'Accept-Ranges', value: 'bytes' },
     );
   }
   const response = { version: 'HTTP/1.1', code, reason: reasonOf(code, facts), headers, body: request.method === 'HEAD' ? '' : body, close };
-  const sent = request.method === 'HEAD' ? 0 : utf8Length(body);
+  const sent = request.method === 'HEAD' ? 0 : bodyBytes;
   const line = `${formatIp4(request.client.ip)} - - [${formatLogDate(facts.nowMs)}] "${request.method} ${request.target} ${request.version}" ${code} ${sent}`;
   if (facts.config.server === 'httpd') return { response, log: { stream: 'stdout', text: `${line}\n` } };
   const agent = headerValue(request.headers, 'User-Agent') ?? '-';

@@ -122,7 +122,8 @@ function receive(context: AppContext, state: State, socket: SocketId, before: Co
 function requestOf(context: AppContext, socket: SocketId, head: HttpHead, body: string): HttpRequest | undefined {
   const line = parseRequestLine(head.startLine);
   if (line === undefined) return undefined;
-  return { ...line, headers: head.headers, body, client: context.remoteEndpoint(socket), server: context.localEndpoint(socket) };
+  const { method, target, version } = line;
+  return { method, target, version, headers: head.headers, body, client: context.remoteEndpoint(socket), server: context.localEndpoint(socket) };
 }
 
 /** True when the connection is closed behind the answer. */

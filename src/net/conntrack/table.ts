@@ -2,6 +2,8 @@
 import { Connection, type Tuple } from './connection.ts';
 
 const FIRST_BUCKETS = 64;
+/** The buckets of every table that holds nothing yet; never written to. */
+const UNUSED: (Connection | undefined)[] = [undefined];
 const FIRST_SWEEP = 4096;
 
 /** A direction of an entry: what a lookup finds. */
@@ -21,8 +23,8 @@ function hash(src: number, dst: number, ports: number, protocol: number): number
 const portsOf = (sport: number, dport: number): number => ((sport << 16) ^ dport) | 0;
 
 export class ConnectionTable {
-  #buckets: (Connection | undefined)[] = new Array(FIRST_BUCKETS).fill(undefined);
-  #mask = FIRST_BUCKETS - 1;
+  #buckets = UNUSED;
+  #mask = 0;
   #size = 0;
   #serial = 0;
   #sweepAt = FIRST_SWEEP;
@@ -70,7 +72,7 @@ export class ConnectionTable {
   }
 
   insert(connection: Connection): void {
-    if (this.#size >= this.#buckets.length) this.#grow();
+    if (this.#size >= this.#mask) this.#grow();
     this.#link(connection);
     this.#size += 1;
     connection.confirmed = true;
@@ -122,8 +124,8 @@ export class ConnectionTable {
 
   /** Replaces everything, for a restore. */
   load(serial: number, connections: readonly Connection[]): void {
-    this.#buckets = new Array(FIRST_BUCKETS).fill(undefined);
-    this.#mask = FIRST_BUCKETS - 1;
+    this.#buckets = UNUSED;
+    this.#mask = 0;
     this.#size = 0;
     this.#serial = serial;
     for (const c of connections) {
@@ -177,7 +179,7 @@ export class ConnectionTable {
       for (let e = this.#buckets[bucket]; e !== undefined; e = this.#next(e, bucket)) all.add(e);
     }
     const ordered = [...all].sort((x, y) => x.serial - y.serial);
-    this.#buckets = new Array(this.#buckets.length * 4).fill(undefined);
+    this.#buckets = new Array(Math.max(FIRST_BUCKETS, this.#buckets.length * 4)).fill(undefined);
     this.#mask = this.#buckets.length - 1;
     for (const c of ordered) {
       c.nextOriginal = undefined;

@@ -62,6 +62,11 @@ export class ParityEngine {
     return names;
   }
 
+  setSysctl(netns: string, name: string, value: number): void {
+    const record = this.#world.records.find(netns);
+    if (record?.kind === 'netns') this.#world.records.put({ ...record, sysctls: { ...record.sysctls, [name]: value } });
+  }
+
   forget(neighbors: boolean): void {
     for (const netns of this.netnses()) {
       if (neighbors) this.network.deleteNeighbors(netns, (one) => one.state !== 'PERMANENT' && one.state !== 'NOARP');

@@ -113,6 +113,8 @@ export interface ParityFlow {
   readonly once?: boolean;
   /** The server returns what it got, which dig takes for no answer: only what is on the wires is compared. */
   readonly anyResult?: boolean;
+  /** Of both nodes, while it runs. */
+  readonly sysctl?: { readonly name: string; readonly value: number; readonly normal: number };
   /** Refused inside the client's own kernel: nothing is ever on a wire. */
   readonly silent?: boolean;
 }
@@ -160,6 +162,10 @@ const dns = (name: string, from: string, ip: string, port = 53): ParityFlow => (
   kernel: { proto: 'udp', ip, port },
   ...(port === 53 ? {} : { once: true }),
 });
+
+const withSysctl =
+  (title: string, sysctl: NonNullable<ParityFlow['sysctl']>) =>
+  (flow: ParityFlow): ParityFlow => ({ ...flow, name: `${title}: ${flow.name}`, sysctl });
 
 export const FLOWS: readonly ParityFlow[] = [
   http('pod to pod on the same node', 'client', 'LOCAL'),
@@ -228,4 +234,14 @@ export const FLOWS: readonly ParityFlow[] = [
   ping('ping to a ClusterIP', 'client', '10.97.253.216'),
   ping('ping to an unused pod address on another node', 'client', '10.244.1.200', { seconds: 4 }),
   ping('ping to an unused pod address on the same node', 'client', '10.244.0.200', { seconds: 4 }),
+  ...[
+    http('pod to ClusterIP, endpoint on the same node', 'client', '10.96.50.1'),
+    http('hairpin', 'web', '10.97.253.216'),
+    http('pod to ClusterIP, endpoint on another node', 'client', '10.97.253.216'),
+  ].map(withSysctl('bridge-nf-call-iptables 0', { name: 'net.bridge.bridge-nf-call-iptables', value: 0, normal: 1 })),
+  ...[
+    http('pod to pod on the same node', 'client', 'LOCAL'),
+    http('pod to ClusterIP, endpoint on the same node', 'client', '10.96.50.1'),
+    http('pod to pod on another node', 'client', 'WEB'),
+  ].map(withSysctl('ip_forward 0', { name: 'net.ipv4.ip_forward', value: 0, normal: 1 })),
 ];

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseIptablesRestore } from '../../net/netfilter/save.ts';
-import { exportedNetnsName } from '../export-netns-text.ts';
+import { exportedNetnsName, sysctlPath } from '../export-netns-text.ts';
 import type { CapturedFrame } from './parity-compare.ts';
 
 const AGENT = join(dirname(fileURLToPath(import.meta.url)), 'parity-agent.py');
@@ -84,7 +84,7 @@ export class KernelCluster {
     writeFileSync(join(this.#folder, 'cluster.sh'), script);
     this.#script();
     // A router's errors to one address are limited to about one a second, which the simulation does not do.
-    for (const id of this.#netnses) this.run(id, 'sh', '-c', 'echo 0 > /proc/sys/net/ipv4/icmp_ratelimit');
+    for (const id of this.#netnses) this.setSysctl(id, 'net.ipv4.icmp_ratelimit', 0);
     const agent = spawn('python3', [AGENT, JSON.stringify(this.#netnses.map((id) => this.#name(id)))], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#agent = agent;
     this.#reader = createInterface({ input: agent.stdout });
@@ -128,6 +128,10 @@ export class KernelCluster {
       timeout: 10_000,
       stdio: ['ignore', 'pipe', 'ignore'],
     });
+  }
+
+  setSysctl(netnsId: string, name: string, value: number): void {
+    this.run(netnsId, 'sh', '-c', `echo ${value} > /proc/sys/${sysctlPath(name)}`);
   }
 
   /** Forgets connections, and with `neighbors` what ARP has taught; then reads the counters. One process for all, since each costs more than its work. */
