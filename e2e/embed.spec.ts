@@ -112,7 +112,13 @@ test('a damaged link is told in words, not replaced by a default', async ({ page
   }
 });
 
-test('it also works on a deeper path, without a sandbox, and where no worker starts', async ({ page, context, site, host }) => {
+test('it also works on a deeper path, without a sandbox, and, with a world of its own, where no worker starts', async ({ app, page, context, site, host }) => {
+  await app.openPaused();
+  await app.run('kubectl exec client -- ping -c 1 10.244.1.4');
+  await page.getByRole('button', { name: 'Share', exact: true }).click();
+  const link = page.getByRole('dialog').getByRole('textbox', { name: 'Link' });
+  await expect(link).toHaveValue(/#w=1\./);
+  const world = new URL(await link.inputValue()).hash;
   const plain = await openHost(page, host, `${site.deepUrl}embed/v1/?step=3#x=article`, null);
   await expect(plain.getByText(/^Hop 3 of \d+/)).toBeVisible();
 
@@ -125,8 +131,10 @@ test('it also works on a deeper path, without a sandbox, and where no worker sta
       },
     });
   });
-  const alone = await openHost(page, host, embedUrl(site, '?step=3'));
+  const alone = await openHost(page, host, embedUrl(site, '?step=3', world));
   await expect(alone.getByText(/^Hop 3 of \d+/)).toBeVisible();
+  await alone.getByRole('button', { name: 'Step forward' }).click();
+  await expect(alone.getByText(/^Hop 4 of \d+/)).toBeVisible();
 });
 
 test('it is led by the keyboard', async ({ page, site }) => {

@@ -7,6 +7,16 @@ import { TCP_ACK, TCP_SYN } from './wire/packet.ts';
 /** Any ephemeral number. */
 const anyPort = (lines: readonly string[]): string[] => lines.map((l) => l.replace(/:([0-9]{5})\b/g, ':*'));
 
+describe('a service of the node itself', () => {
+  it('is masqueraded over lo as an address of another device, since lo has none that may leave', () => {
+    const self = { ...SERVICE, name: 'default/self', clusterIp: '10.96.0.30', endpoints: ['172.30.1.2:8080'] };
+    const w = twoNodes({ services: [self] });
+    w.hands.sendUdp(NODE1, '10.96.0.30', 80, 40000, 10);
+    w.settle();
+    expect(anyPort(w.heard())).toEqual([`${NODE1}: udp 172.30.1.2:* > 172.30.1.2:8080 ttl 64`]);
+  });
+});
+
 describe('a service on the same node', () => {
   it('is bridged, not routed: with TTL 1 it still works, and to another node it dies', () => {
     const remote = { ...SERVICE, name: 'default/remote', clusterIp: '10.96.0.21', endpoints: ['10.244.1.6:8080'] };

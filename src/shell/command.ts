@@ -57,7 +57,7 @@ export type Outcome =
   | { readonly kind: 'program'; readonly app: string; readonly name: string; readonly config: unknown; readonly endless: boolean; readonly after?: After }
   /** Reads standard input through a filter. */
   | { readonly kind: 'filter'; readonly filter: string; readonly state: unknown; readonly input?: string }
-  /** Runs a command, perhaps elsewhere. `stdoutToStderr` keeps standard output free for the hook. */
+  /** Runs a command, perhaps elsewhere. `stdoutToStderr` keeps standard output free for the hook; `withoutTerminal`: what it writes to is a pipe, though the words end on the screen (kubectl exec without -t). */
   | {
       readonly kind: 'call';
       readonly argv: readonly string[];
@@ -65,6 +65,7 @@ export type Outcome =
       readonly environment?: ReadonlyMap<string, string>;
       readonly after?: After;
       readonly stdoutToStderr?: boolean;
+      readonly withoutTerminal?: boolean;
       /** Program lookup failed: what to say, and the exit code. Absent: the shell's own words. */
       readonly missing?: { readonly text: string; readonly exitCode: number };
     }

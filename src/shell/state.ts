@@ -39,6 +39,8 @@ export interface Io {
   readonly stdin: Source;
   readonly stdout: Sink;
   readonly stderr: Sink;
+  /** `kubectl exec` without -t: the program is given pipes, not a terminal. */
+  readonly withoutTerminal?: boolean;
 }
 
 export interface Pipe {

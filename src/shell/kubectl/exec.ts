@@ -66,6 +66,7 @@ export function enterContainer(kubectl: Kubectl, pod: KubeObject, container: str
     argv: command,
     place,
     after,
+    withoutTerminal: !flags.bool('tty'),
     missing: {
       text: `OCI runtime exec failed: exec failed: unable to start container process: exec: "${program}": ${program.startsWith('/') ? `stat ${program}: no such file or directory` : 'executable file not found in $PATH'}: unknown\n`,
       exitCode: program.startsWith('/') ? 127 : 126,

@@ -158,7 +158,7 @@ export class Machine {
       cwd: task.scope.cwd,
       environment,
       session: this.state.sessions.get(task.session) as Session,
-      outTty: task.io.stdout.kind === 'terminal',
+      outTty: task.io.stdout.kind === 'terminal' && task.io.withoutTerminal !== true,
       inTty: task.io.stdin.kind === 'terminal' && !task.background,
       host: this.host,
       shell: this.services,
@@ -227,6 +227,7 @@ export class Machine {
         const place = outcome.place ?? task.place;
         task.stack.push({ kind: 'restore', io: task.io, place: task.place, scope: task.scope, boundary: true });
         if (outcome.stdoutToStderr === true) task.io = { ...task.io, stdout: task.io.stderr };
+        if (outcome.withoutTerminal === true) task.io = { ...task.io, withoutTerminal: true };
         if (outcome.place !== undefined) task.scope = scopeFor(this.host, place, 'sh', task.id);
         task.place = place;
         this.invoke(task, outcome.argv, outcome.environment ?? (outcome.place === undefined ? environment : task.scope.variables), outcome.missing);

@@ -1,6 +1,7 @@
-"""Inside an exported cluster: watches every interface of every namespace, makes one request at a time, says what passed.
+"""Builds an exported cluster, watches every interface of every namespace in it, makes one request at a time, says what passed.
 
-Started with a JSON list of namespace names (below /run/netns). Reads one JSON request a line, writes one JSON answer a line:
+Arguments: a JSON list of namespace names (below /run/netns), and the folder of cluster.sh. When standard input ends - also because
+whoever started this was killed - the cluster and the folder are removed. Prints "ready" when it stands. Reads one JSON request a line, writes one JSON answer a line:
 {"netns", "proto": "tcp"|"udp"|"icmp", "ip", "port", "payload" (hex), "expect" (bytes of answer), "ttl", "size", "dontFragment", "timeout" (seconds)}
 -> {"result": "ok"|"timeout"|errno name|"icmp TYPE/CODE", "frames": [[namespace, interface, "in"|"out", nanoseconds, hex], ...]}
 """
@@ -10,8 +11,10 @@ import errno
 import json
 import os
 import select
+import shutil
 import socket
 import struct
+import subprocess
 import sys
 import time
 
@@ -122,9 +125,9 @@ def call(request):
     return result
 
 
-def main():
+def serve(names):
     own = os.open("/proc/self/ns/net", os.O_RDONLY)
-    taps = [(name, open_tap(name)) for name in json.loads(sys.argv[1])]
+    taps = [(name, open_tap(name)) for name in names]
     libc.setns(own, CLONE_NEWNET)
     print("ready", flush=True)
     for line in sys.stdin:
@@ -135,6 +138,22 @@ def main():
         time.sleep(SETTLE_SECONDS)
         frames = [frame for name, tap in taps for frame in drain(name, tap)]
         print(json.dumps({"result": result, "frames": frames}), flush=True)
+
+
+def main():
+    folder = sys.argv[2]
+    script = os.path.join(folder, "cluster.sh")
+    try:
+        built = subprocess.run(["bash", script], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if built.returncode == 0:
+            serve(json.loads(sys.argv[1]))
+        else:
+            print(json.dumps("cluster.sh failed: " + built.stderr), flush=True)
+    except BrokenPipeError:
+        pass
+    finally:
+        subprocess.run(["bash", script, "--down"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 main()

@@ -109,8 +109,8 @@ export interface ParityFlow {
     readonly dontFragment?: boolean;
   };
   readonly seconds?: number;
-  /** Not repeated with what the first run taught the neighbour tables. */
-  readonly once?: boolean;
+  /** Repeated with what the first run taught the neighbour tables. */
+  readonly warm?: boolean;
   /** The server returns what it got, which dig takes for no answer: only what is on the wires is compared. */
   readonly anyResult?: boolean;
   /** Of both nodes, while it runs. */
@@ -152,7 +152,6 @@ function ping(name: string, from: string, ip: string, options: PingOptions = {})
     command: `ping -c 1 -W ${seconds} -t ${ttl} -s ${size} -M ${fragments ? 'want' : 'do'} ${ip}`.split(' '),
     kernel: { proto: 'icmp', ip, port: 0, ttl, size, dontFragment: !fragments },
     ...(options.seconds === undefined ? {} : { seconds }),
-    ...(Object.keys(options).length === 0 ? {} : { once: true }),
   };
 }
 const dns = (name: string, from: string, ip: string, port = 53): ParityFlow => ({
@@ -160,22 +159,22 @@ const dns = (name: string, from: string, ip: string, port = 53): ParityFlow => (
   from,
   command: ['dig', '+tries=1', '+time=1', '-p', String(port), `@${ip}`, 'web-service.default.svc.cluster.local'],
   kernel: { proto: 'udp', ip, port },
-  ...(port === 53 ? {} : { once: true }),
 });
 
+const alsoWarm = (flow: ParityFlow): ParityFlow => ({ ...flow, warm: true });
 const withSysctl =
   (title: string, sysctl: NonNullable<ParityFlow['sysctl']>) =>
   (flow: ParityFlow): ParityFlow => ({ ...flow, name: `${title}: ${flow.name}`, sysctl });
 
 export const FLOWS: readonly ParityFlow[] = [
-  http('pod to pod on the same node', 'client', 'LOCAL'),
-  http('pod to pod on another node', 'client', 'WEB'),
-  http('pod to ClusterIP, endpoint on another node', 'client', '10.97.253.216'),
-  http('pod to ClusterIP, endpoint on the same node', 'client', '10.96.50.1'),
-  http('hairpin: a pod to its own Service', 'web', '10.97.253.216'),
-  http('node to ClusterIP, endpoint on another node', 'controlplane', '10.97.253.216'),
-  http('node to ClusterIP, endpoint on the same node', 'node01', '10.97.253.216'),
-  connect('node to a Service of the node itself', 'controlplane', '10.96.0.1', 443),
+  alsoWarm(http('pod to pod on the same node', 'client', 'LOCAL')),
+  alsoWarm(http('pod to pod on another node', 'client', 'WEB')),
+  alsoWarm(http('pod to ClusterIP, endpoint on another node', 'client', '10.97.253.216')),
+  alsoWarm(http('pod to ClusterIP, endpoint on the same node', 'client', '10.96.50.1')),
+  alsoWarm(http('hairpin: a pod to its own Service', 'web', '10.97.253.216')),
+  alsoWarm(http('node to ClusterIP, endpoint on another node', 'controlplane', '10.97.253.216')),
+  alsoWarm(http('node to ClusterIP, endpoint on the same node', 'node01', '10.97.253.216')),
+  alsoWarm(connect('node to a Service of the node itself', 'controlplane', '10.96.0.1', 443)),
   connect('pod to a Service of its node', 'client', '10.96.0.1', 443),
   connect('pod to a Service of the other node', 'web', '10.96.0.1', 443),
   large('large request, pod to ClusterIP, endpoint on another node', 'client', '10.97.253.216'),
@@ -185,10 +184,10 @@ export const FLOWS: readonly ParityFlow[] = [
   http('pod to a port where nobody listens', 'client', 'WEB', 81),
   http('pod to the other node’s NodePort', 'client', '172.30.2.2', 30080),
   http('node to its own NodePort, endpoint on another node', 'controlplane', '172.30.1.2', 30080),
-  http('router to a NodePort, endpoint on another node', 'router', '172.30.1.2', 30080),
+  alsoWarm(http('router to a NodePort, endpoint on another node', 'router', '172.30.1.2', 30080)),
   http('router to a NodePort, endpoint on that node', 'router', '172.30.2.2', 30080),
   ping('ping to a pod on the same node', 'client', 'LOCAL'),
-  ping('ping to a pod on another node', 'client', 'WEB'),
+  alsoWarm(ping('ping to a pod on another node', 'client', 'WEB')),
   ping('ping from a pod to the other node', 'client', '172.30.2.2'),
   ping('ping from a pod to the router', 'client', '172.30.0.1'),
   ping('ping with TTL 1', 'client', 'WEB', { ttl: 1 }),
@@ -209,7 +208,7 @@ export const FLOWS: readonly ParityFlow[] = [
   http('node to a NodePort by localhost', 'controlplane', '127.0.0.1', 30080),
   http('pod to its own node’s NodePort', 'client', '172.30.1.2', 30080),
   http('pod to a Service port that the Service does not have', 'client', '10.97.253.216', 81),
-  dns('DNS to the Service', 'client', '10.96.0.10'),
+  alsoWarm(dns('DNS to the Service', 'client', '10.96.0.10')),
   dns('DNS to the Service, from the other node’s pod', 'web', '10.96.0.10'),
   ping('ping in fragments on the same node', 'client', 'LOCAL', { size: 3000, fragments: true }),
   ping('ping in fragments to another node', 'client', 'WEB', { size: 3000, fragments: true }),
@@ -219,7 +218,7 @@ export const FLOWS: readonly ParityFlow[] = [
   http('router to a NodePort with policy Local, endpoint on that node', 'router', '172.30.2.2', 30081),
   http('pod to a NodePort with policy Local, endpoint on another node', 'client', '172.30.1.2', 30081),
   http('node to its own NodePort with policy Local, endpoint on another node', 'controlplane', '172.30.1.2', 30081),
-  http('pod to a Service with session affinity', 'client', '10.96.50.5'),
+  alsoWarm(http('pod to a Service with session affinity', 'client', '10.96.50.5')),
   http('pod to a Service with internal policy Local, endpoint on another node', 'client', '10.96.50.6'),
   http('pod to a Service with internal policy Local, endpoint on its node', 'web', '10.96.50.6'),
   connect('pod to a Service of a pod in its node’s network', 'client', '10.96.50.7', 80),

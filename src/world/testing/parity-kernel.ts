@@ -1,6 +1,6 @@
 /** The real kernel's side of the comparison: builds the exported cluster, makes requests in it, reads its tables. Linux, root and some tools. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
@@ -80,16 +80,21 @@ export class KernelCluster {
     });
   }
 
+  /** The agent builds the cluster and removes it when this process ends, however it ends. */
   async build(script: string): Promise<void> {
     writeFileSync(join(this.#folder, 'cluster.sh'), script);
-    this.#script();
-    // A router's errors to one address are limited to about one a second, which the simulation does not do.
-    for (const id of this.#netnses) this.setSysctl(id, 'net.ipv4.icmp_ratelimit', 0);
-    const agent = spawn('python3', [AGENT, JSON.stringify(this.#netnses.map((id) => this.#name(id)))], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const agent = spawn('python3', [AGENT, JSON.stringify(this.#netnses.map((id) => this.#name(id))), this.#folder], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, KUBEHOP_PREFIX: this.#prefix },
+      detached: true,
+    });
     this.#agent = agent;
     this.#reader = createInterface({ input: agent.stdout });
     this.#lines = this.#reader[Symbol.asyncIterator]();
-    await this.#line();
+    const line = await this.#line();
+    if (line !== 'ready') throw new Error(line);
+    // A router's errors to one address are limited to about one a second, which the simulation does not do.
+    for (const id of this.#netnses) this.setSysctl(id, 'net.ipv4.icmp_ratelimit', 0);
   }
 
   /** Ends in a table without differences, or throws with the table. */
@@ -156,11 +161,13 @@ export class KernelCluster {
     return execFileSync('sh', ['-c', script], { encoding: 'utf8', timeout: 20_000 }).split(`${END}\n`);
   }
 
-  down(): void {
+  async down(): Promise<void> {
+    const agent = this.#agent;
+    if (agent === undefined) return;
+    const ended = new Promise((resolve) => agent.once('exit', resolve));
+    agent.stdin?.end();
+    if (agent.exitCode === null) await ended;
     this.#reader?.close();
-    this.#agent?.kill();
-    this.#script('--down');
-    rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 
