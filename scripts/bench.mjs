@@ -58,7 +58,7 @@ function ratio(figure) {
   if (figure.unit === 'ms') return (figure.value / figure.baselineMs).toFixed(3);
   if (figure.unit === 'ns') return (figure.value / 1e6 / figure.baselineMs).toExponential(2);
   // Work done per second against the baseline's ten million lookups per (its) time.
-  if (figure.unit === 'per second') return (figure.value / (1e7 / (figure.baselineMs / 1000))).toFixed(4);
+  if (figure.unit === 'per second') return (figure.value / (1e7 / (figure.baselineMs / 1000))).toPrecision(3);
   return '–';
 }
 

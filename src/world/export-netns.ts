@@ -215,8 +215,8 @@ function configureNetns(netns: Netns, parts: Parts): string {
 
 function addDevice(device: Device): string[] {
   const base = `link add ${word(device.name)} address ${word(device.mac)} mtu ${Math.trunc(device.mtuBytes)}`;
-  // The kernel counts in hundredths of a second.
-  if (device.type === 'bridge') return [`${base} type bridge ageing_time ${Math.trunc(device.ageingSeconds * 100)}`];
+  // The kernel counts in hundredths of a second. Without snooping, as in the simulation, a bridge joins no group and sends no IGMP.
+  if (device.type === 'bridge') return [`${base} type bridge ageing_time ${Math.trunc(device.ageingSeconds * 100)} mcast_snooping 0`];
   if (device.type !== 'vxlan') return [];
   const underlay = device.underlay.slice(device.underlay.lastIndexOf('/') + 1);
   const tunnel = `id ${Math.trunc(device.vni)} local ${word(device.localIp)} dev ${word(underlay)} dstport ${Math.trunc(device.destinationPort)}`;

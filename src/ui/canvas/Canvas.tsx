@@ -276,6 +276,8 @@ function CanvasInside({ topology, lens, playback, positions, selection, embedded
           onMoveStart={(event) => {
             if (event !== null) movedByHand.current = true;
           }}
+          panActivationKeyCode={null}
+          zoomActivationKeyCode={null}
           minZoom={MIN_ZOOM}
           maxZoom={MAX_ZOOM}
           nodesConnectable={false}

@@ -74,9 +74,11 @@ function MonacoHost({
           onCursor: (path, offset) => {
             clearTimeout(cursorTimer);
             cursorTimer = setTimeout(() => {
+              const before = playground.session.getState().selection;
               client.call('objectAt', path, offset).then(
                 (key) => {
-                  if (key !== null) playground.select({ kind: 'object', key }, false);
+                  // Something else may have been picked while the answer was on its way.
+                  if (key !== null && playground.session.getState().selection === before) playground.select({ kind: 'object', key }, false);
                 },
                 () => undefined,
               );

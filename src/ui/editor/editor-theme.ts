@@ -36,6 +36,7 @@ function themeOf(palette: Palette): editor.IStandaloneThemeData {
       'editor.foreground': palette.ink,
       'editorLineNumber.foreground': palette.mute,
       'editorLineNumber.activeForeground': palette.ink,
+      'editorLineNumber.dimmedForeground': palette.mute,
       'editor.lineHighlightBackground': palette.soft,
       'editor.lineHighlightBorder': '#00000000',
       'editorError.foreground': palette.drop,

@@ -115,7 +115,7 @@ async function runWorld(client: PlaygroundClient, document: WorldDocument, seq: 
 
 function say(root: HTMLElement, message: string): void {
   const link = element('a', { class: 'open', href: playgroundUrl(), target: '_blank', rel: 'noopener noreferrer' }, 'Open Kubehop ↗');
-  root.replaceChildren(element('div', { class: 'words', role: 'alert' }, element('p', {}, message), link));
+  root.replaceChildren(element('div', { class: 'words', role: 'alert' }, element('h1', { class: 'hidden' }, 'Kubehop'), element('p', {}, message), link));
 }
 
 function standAt(playback: Playback, parameters: EmbedParameters, seq: number | undefined): void {

@@ -91,9 +91,9 @@ export function SelectionPanel() {
   // Tables are looked at to follow a packet; objects to see what an edit has made of them.
   const [chosen, setChosen] = useState<boolean | undefined>(undefined);
   // At the end of the last run the playhead is the present.
-  const inPast = index >= 0 && (index < hops.length - 1 || run !== runs[runs.length - 1]);
+  const inPast = hops.length > 0 && (index < hops.length - 1 || run !== runs[runs.length - 1]);
   const past = inPast && (chosen ?? target?.kind !== 'object');
-  const atSeq = past ? hops[index]?.event.seq : undefined;
+  const atSeq = !past ? undefined : index < 0 ? (hops[0]?.event.seq ?? 1) - 1 : hops[index]?.event.seq;
   const state = useInspection(target, atSeq);
   if (target === undefined) return <p className={styles.empty}>Click a box on the canvas, or an address in the terminal.</p>;
   const when = inPast ? <When past={past} onChange={setChosen} /> : null;

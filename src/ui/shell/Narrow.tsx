@@ -51,13 +51,13 @@ export function Narrow({ lesson }: { readonly lesson: ReactNode | undefined }) {
         </Pane>
       </main>
       {pane === 'canvas' || pane === 'inspector' ? (
-        <div className={styles.narrowControls}>
+        <section className={styles.narrowControls} aria-label="Play controls">
           <NowLine />
           <div className={timeline.controls}>
             <Transport />
             <Scrubber />
           </div>
-        </div>
+        </section>
       ) : null}
       <nav className={styles.tabBar} aria-label="Panes">
         {tabs.map(([name, label, icon]) => (

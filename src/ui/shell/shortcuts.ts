@@ -103,6 +103,17 @@ export function listenForShortcuts(playground: Playground): () => void {
     event.preventDefault();
     shortcut.act(playground);
   };
+  const always = (event: KeyboardEvent) => {
+    const shortcut = shortcuts.find((one) => one.always === true && one.fits(event));
+    if (shortcut === undefined || playground.session.getState().dialog !== undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    shortcut.act(playground);
+  };
+  window.addEventListener('keydown', always, true);
   window.addEventListener('keydown', onKeyDown);
-  return () => window.removeEventListener('keydown', onKeyDown);
+  return () => {
+    window.removeEventListener('keydown', always, true);
+    window.removeEventListener('keydown', onKeyDown);
+  };
 }

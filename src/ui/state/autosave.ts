@@ -1,5 +1,6 @@
 /** Saves the current work within a second of each change, one write at a time, and at once when the page is about to go. */
 import { type SavedWork, saveDocument } from './document-store.ts';
+import { findSynchronousStorage, packParachute } from './parachute.ts';
 import { isQuotaError, type Storage } from './storage.ts';
 
 export type SaveState =
@@ -49,6 +50,14 @@ export class Autosave {
     this.#timer ??= setTimeout(() => void this.flush(), DELAY_MS);
   }
 
+  /** The page is going: what is not written yet goes where a write cannot be cut off. */
+  packUnsaved(): void {
+    if (!this.#writable || (!this.#dirty && this.#writing === undefined)) return;
+    const { documentId, collect, now } = this.#options;
+    const work = collect();
+    if (work !== undefined) packParachute(findSynchronousStorage(), documentId, work, this.#revision + 1, now());
+  }
+
   /** Writes what is not written yet. Never rejects: failures are a state. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
@@ -79,6 +88,7 @@ export class Autosave {
         return;
       }
       this.#revision = written;
+      if (this.#dirty && storage.persistent) return;
       onState(
         storage.persistent
           ? { kind: 'saved', atMs: now() }

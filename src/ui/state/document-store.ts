@@ -15,7 +15,7 @@ export interface SavedVersion extends SavedWork {
   readonly savedAtMs: number;
 }
 
-interface Slot {
+export interface Slot {
   readonly revision: number;
   readonly savedAtMs: number;
   readonly crc: number;
@@ -40,7 +40,8 @@ const FOLD_ABOVE_LENGTH = 1_000_000;
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
 
-function readSlot(value: unknown): SavedVersion | undefined {
+/** Reads what `sealWork` made; undefined when it is not whole. */
+export function unsealWork(value: unknown): SavedVersion | undefined {
   if (!isRecord(value) || typeof value.json !== 'string' || typeof value.revision !== 'number' || value.crc !== crcOfText(value.json)) return undefined;
   let work: unknown;
   try {
@@ -60,6 +61,13 @@ function readSlot(value: unknown): SavedVersion | undefined {
   };
 }
 
+/** A version as it is stored, with a checksum. */
+export function sealWork(work: SavedWork, revision: number, nowMs: number): Slot {
+  const full = JSON.stringify(work);
+  const json = full.length > FOLD_ABOVE_LENGTH ? JSON.stringify({ ...work, document: foldEdits(work.document) }) : full;
+  return { revision, savedAtMs: nowMs, crc: crcOfText(json), json };
+}
+
 function readHead(value: unknown): Head | undefined {
   if (!isRecord(value) || (value.slot !== 0 && value.slot !== 1) || typeof value.revision !== 'number') return undefined;
   return { slot: value.slot, revision: value.revision };
@@ -70,7 +78,7 @@ const key = (id: string, part: string) => `document/${id}/${part}`;
 /** The newest version that can be read: the pointer's slot, else the other one. */
 export async function loadDocument(storage: Storage, id: string): Promise<SavedVersion | undefined> {
   const head = readHead(await storage.get(key(id, 'head')));
-  const slots = [readSlot(await storage.get(key(id, 'slot0'))), readSlot(await storage.get(key(id, 'slot1')))];
+  const slots = [unsealWork(await storage.get(key(id, 'slot0'))), unsealWork(await storage.get(key(id, 'slot1')))];
   const pointed = head === undefined ? undefined : slots[head.slot];
   if (pointed !== undefined) return pointed;
   return slots.filter((slot) => slot !== undefined).sort((a, b) => b.revision - a.revision)[0];
@@ -83,12 +91,10 @@ export async function loadDocument(storage: Storage, id: string): Promise<SavedV
 export async function saveDocument(storage: Storage, id: string, work: SavedWork, revision: number, nowMs: number): Promise<number | undefined> {
   const head = readHead(await storage.get(key(id, 'head')));
   if (head !== undefined && head.revision >= revision) return undefined;
-  const full = JSON.stringify(work);
-  const json = full.length > FOLD_ABOVE_LENGTH ? JSON.stringify({ ...work, document: foldEdits(work.document) }) : full;
-  const slot: Slot = { revision, savedAtMs: nowMs, crc: crcOfText(json), json };
+  const slot = sealWork(work, revision, nowMs);
   const target: 0 | 1 = head?.slot === 0 ? 1 : 0;
   await storage.set(key(id, `slot${target}`), slot);
-  if (readSlot(await storage.get(key(id, `slot${target}`)))?.revision !== revision) throw new Error('what was written could not be read back');
+  if (unsealWork(await storage.get(key(id, `slot${target}`)))?.revision !== revision) throw new Error('what was written could not be read back');
   await storage.set(key(id, 'head'), { slot: target, revision } satisfies Head);
   await writeJournal(storage, id, slot);
   await writeIndex(storage, { id, title: work.document.title ?? 'untitled', savedAtMs: nowMs });
@@ -109,7 +115,7 @@ export async function loadJournal(storage: Storage, id: string): Promise<readonl
   const journal = await storage.get(key(id, 'journal'));
   if (!Array.isArray(journal)) return [];
   return journal
-    .map(readSlot)
+    .map(unsealWork)
     .filter((version) => version !== undefined)
     .reverse();
 }

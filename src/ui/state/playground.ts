@@ -209,6 +209,7 @@ export class Playground {
 
   /** Saves now: the page is about to be hidden or closed. */
   flush(): Promise<void> {
+    this.#autosave?.packUnsaved();
     return this.#autosave?.flush() ?? Promise.resolve();
   }
 

@@ -1,7 +1,9 @@
 /** Decides which world a visit opens: the one its link names, else the reader's last own one, else the article's cluster. */
 import type { DocumentFile, WorldDocument } from '../../world/document.ts';
+import { foldEdits } from './check-document.ts';
 import { listDocuments, loadDocument } from './document-store.ts';
 import { findExample } from './examples.ts';
+import { findSynchronousStorage, openParachute } from './parachute.ts';
 import { decodeShare, type ShareMoment } from './share-link.ts';
 import type { Storage } from './storage.ts';
 
@@ -30,7 +32,7 @@ export type Start =
 export type NewId = () => string;
 
 export function openingOf(id: string, document: WorldDocument, origin: 'own' | 'shared'): Opening {
-  return { id, origin, document, texts: document.files, revision: 0, moment: {}, firstMinute: document.inputs.length === 0 };
+  return { id, origin, document, texts: foldEdits(document).files, revision: 0, moment: {}, firstMinute: document.inputs.length === 0 };
 }
 
 export function exampleOpening(name: string, newId: NewId): Opening | undefined {
@@ -40,8 +42,12 @@ export function exampleOpening(name: string, newId: NewId): Opening | undefined 
 
 /** The reader's last saved document, or a fresh one of the article's cluster. */
 export async function ownOpening(storage: Storage, newId: NewId, id?: string): Promise<Opening> {
-  const wanted = id ?? (await listDocuments(storage))[0]?.id;
-  const saved = wanted === undefined ? undefined : await loadDocument(storage, wanted);
+  const rescued = id === undefined ? openParachute(findSynchronousStorage()) : undefined;
+  const wanted = id ?? rescued?.id ?? (await listDocuments(storage))[0]?.id;
+  const stored = wanted === undefined ? undefined : await loadDocument(storage, wanted);
+  // What the page before could only throw into the parachute is the newer version, unless another tab has saved since.
+  const newer = rescued !== undefined && rescued.savedAtMs >= (stored?.savedAtMs ?? 0);
+  const saved = newer ? { ...rescued, revision: stored?.revision ?? 0 } : stored;
   if (wanted !== undefined && saved !== undefined) {
     return {
       id: wanted,

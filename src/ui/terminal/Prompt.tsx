@@ -1,5 +1,6 @@
 /** The line being typed: history, completion, search, Ctrl-C and Ctrl-L as a shell has them. */
 import { type ClipboardEvent, type KeyboardEvent, useRef, useState } from 'react';
+import { flushSync } from 'react-dom';
 import type { SessionView } from '../../world/views.ts';
 import { usePlayground } from '../state/context.ts';
 import { completeLine, type History } from './history.ts';
@@ -40,8 +41,9 @@ export function Prompt({ session, history, onClear, inputId }: PromptProps) {
     if (answer === undefined || element.value !== line) return;
     const next = completeLine(line, cursor, answer.start, answer.candidates);
     setCandidates(answer.candidates.length > 1 && next.line === line ? answer.candidates : []);
-    setValue(next.line);
-    requestAnimationFrame(() => element.setSelectionRange(next.cursor, next.cursor));
+    // At once: whoever types on must not find the caret elsewhere a frame later.
+    flushSync(() => setValue(next.line));
+    element.setSelectionRange(next.cursor, next.cursor);
   };
 
   const onControl = (event: KeyboardEvent<HTMLInputElement>): boolean => {

@@ -139,22 +139,18 @@ export class KernelCluster {
     this.run(netnsId, 'sh', '-c', `echo ${value} > /proc/sys/${sysctlPath(name)}`);
   }
 
-  /** Forgets connections, and with `neighbors` what ARP has taught; then reads the counters. One process for all, since each costs more than its work. */
-  start(neighbors: boolean, nodes: readonly string[]): Counters[] {
+  /** Forgets connections, and with `neighbors` what ARP has taught. One process for all, since each costs more than its work. */
+  forget(neighbors: boolean, nodes: readonly string[]): void {
     const flush = neighbors ? this.#netnses.map((id) => `ip -n '${this.#name(id)}' neigh flush all\n`).join('') : '';
     const forget = nodes.map((id) => `ip netns exec '${this.#name(id)}' conntrack -F\n`).join('');
-    const output = this.#shell(`{\n${flush}${forget}} >/dev/null 2>&1\n${this.#inNodes(nodes, ['iptables-save -c'])}`);
-    return nodes.map((_, i) => countersOf(output[i] ?? ''));
+    this.#shell(`{\n${flush}${forget}} >/dev/null 2>&1`);
   }
 
   /** Counters and lines of `conntrack -L` of each node. */
   read(nodes: readonly string[]): { readonly counters: Counters; readonly connections: readonly string[] }[] {
-    const output = this.#shell(this.#inNodes(nodes, ['iptables-save -c', 'conntrack -L 2>/dev/null']));
+    const tables = `sh -c 'iptables-save -c; echo "${END}"; conntrack -L 2>/dev/null; echo "${END}"'`;
+    const output = this.#shell(nodes.map((id) => `ip netns exec '${this.#name(id)}' ${tables}\n`).join(''));
     return nodes.map((_, i) => ({ counters: countersOf(output[2 * i] ?? ''), connections: (output[2 * i + 1] ?? '').split('\n') }));
-  }
-
-  #inNodes(nodes: readonly string[], commands: readonly string[]): string {
-    return nodes.flatMap((id) => commands.map((command) => `ip netns exec '${this.#name(id)}' ${command}; echo '${END}'\n`)).join('');
   }
 
   #shell(script: string): string[] {

@@ -12,7 +12,7 @@ import { openArticle } from './article.ts';
 import { arpOf, eventsOf, Symbolizer } from './parity-compare.ts';
 import { ParityEngine } from './parity-engine.ts';
 import { FLOWS, type ParityFlow, parityFiles } from './parity-flows.ts';
-import { KernelCluster, whyNot } from './parity-kernel.ts';
+import { type Counters, KernelCluster, whyNot } from './parity-kernel.ts';
 
 const reason = whyNot();
 if (reason !== undefined) process.stderr.write(`kubehop: the comparison with this machine's own kernel is skipped: ${reason}.\n`);
@@ -77,10 +77,14 @@ describe.skipIf(reason !== undefined)('the article’s cluster, built on this ma
     expect(trimmed(kernel.run(netns, 'ip', 'route'))).toEqual(trimmed(ours.join('')));
   });
 
+  /** As the last run left them. */
+  let counters: readonly Counters[] | undefined;
+
   const compare = async (flow: ParityFlow, cold: boolean): Promise<unknown[]> => {
     const nodes = NODES;
     engine.forget(cold);
-    const before = { ours: nodes.map((one) => engine.counters(one)), theirs: kernel.start(cold, nodes) };
+    kernel.forget(cold, nodes);
+    const before = { ours: nodes.map((one) => engine.counters(one)), theirs: counters ?? kernel.read(nodes).map((one) => one.counters) };
     const ours = engine.run(flow, flow.command.map(words));
     const request = {
       ...flow.kernel,
@@ -117,13 +121,14 @@ describe.skipIf(reason !== undefined)('the article’s cluster, built on this ma
     // Once as itself and once inside a tunnel.
     const slack = 2 * Math.abs(acknowledgements(events, names) - acknowledgements(ours.events, names));
     const after = kernel.read(nodes);
+    counters = after.map((one) => one.counters);
     nodes.forEach((node, i) => {
       const recorded = (after[i]?.connections ?? []).flatMap((line) => symbolizer.connection(line) ?? []);
       differences.push(...compareConnections(symbols, exportedNetnsName(node), recorded, engine.connections(node), () => false));
-      const counters = engine.counters(node);
+      const ourCounters = engine.counters(node);
       for (const [rule, packets] of after[i]?.counters ?? []) {
         const expected = packets - (before.theirs[i]?.get(rule) ?? 0);
-        const actual = (counters.get(rule) ?? 0) - (before.ours[i]?.get(rule) ?? 0);
+        const actual = (ourCounters.get(rule) ?? 0) - (before.ours[i]?.get(rule) ?? 0);
         if (Math.abs(expected - actual) > slack) differences.push({ where: `${exportedNetnsName(node)} counter of ${rule}`, expected, actual });
       }
     });
