@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { cpuMs } from '../../base/testing/cpu.ts';
 import { validateAnnotations, validateLabels } from './metadata.ts';
 import { dns1035LabelErrors, dnsLabelErrors, dnsSubdomainErrors, labelValueErrors, pathSegmentErrors, portNameErrors, qualifiedNameErrors } from './names.ts';
 
@@ -30,9 +31,10 @@ describe('names', () => {
   });
 
   it('end in time for a hostile text', () => {
-    const start = performance.now();
-    for (const check of [dnsLabelErrors, dnsSubdomainErrors, labelValueErrors, qualifiedNameErrors, portNameErrors]) check(`${'a-'.repeat(100_000)}!`);
-    expect(performance.now() - start).toBeLessThan(200);
+    const took = cpuMs(() => {
+      for (const check of [dnsLabelErrors, dnsSubdomainErrors, labelValueErrors, qualifiedNameErrors, portNameErrors]) check(`${'a-'.repeat(100_000)}!`);
+    });
+    expect(took).toBeLessThan(200);
   });
 });
 
