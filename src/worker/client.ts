@@ -65,6 +65,10 @@ class Client implements PlaygroundClient {
     return () => this.#listeners.delete(listener);
   }
 
+  lastDocument(): WorldDocument | undefined {
+    return this.#document;
+  }
+
   onCrash(listener: (message: string) => void): () => void {
     this.#crashListeners.add(listener);
     return () => this.#crashListeners.delete(listener);

@@ -50,6 +50,8 @@ export type RequestName = keyof Requests;
 export interface PlaygroundClient {
   call<N extends RequestName>(name: N, ...args: Parameters<Requests[N]>): Promise<ReturnType<Requests[N]>>;
   subscribe(listener: (update: WorldUpdate) => void): () => void;
+  /** The document as the last update told it (what was given to `open` before the first): there at once, for a page that is going away. */
+  lastDocument(): WorldDocument | undefined;
   /** The worker died or does not answer; the client has restarted it from the last document. */
   onCrash(listener: (message: string) => void): () => void;
   close(): void;

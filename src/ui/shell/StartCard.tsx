@@ -38,13 +38,13 @@ export function StartCard({ start, playground, onOpen }: StartCardProps) {
         <div className={styles.card} role="alert">
           {start.kind === 'broken' ? (
             <>
-              <h2>This link does not open</h2>
+              <h1>This link does not open</h1>
               <p>{start.message}</p>
               <div className={styles.cardActions}>{others}</div>
             </>
           ) : (
             <>
-              <h2>Load a world from another site?</h2>
+              <h1>Load a world from another site?</h1>
               <p>
                 The link asks this page to read YAML from
                 <br />

@@ -34,8 +34,6 @@ const LIVE_DELAY_MS = 500;
 const MAX_LIVE_EVENTS = 5_000;
 /** A longer span surely has more than ARP in it. */
 const MAX_BACKGROUND_EVENTS = 200;
-/** After the last update, before the worker is asked for the document (for autosave). */
-const DOCUMENT_DELAY_MS = 200;
 
 export class Playground {
   readonly client: PlaygroundClient;
@@ -56,7 +54,7 @@ export class Playground {
   #openings = 0;
   #held = false;
   #liveTimer: ReturnType<typeof setTimeout> | undefined;
-  #documentTimer: ReturnType<typeof setTimeout> | undefined;
+  #switching = false;
 
   constructor(options: PlaygroundOptions) {
     this.#options = options;
@@ -121,13 +119,17 @@ export class Playground {
     });
     if (opening.origin === 'own') this.#claim(opening.id);
     this.#worldDocument = opening.document;
+    this.#switching = true;
     try {
       await this.client.call('open', opening.document, clusterFiles);
     } catch (error) {
+      this.#switching = false;
       this.mirror.setState({ status: 'failed', problem: firstLine(error) });
       return;
     }
     if (number !== this.#openings) return;
+    this.#switching = false;
+    this.#worldDocument = this.client.lastDocument() ?? opening.document;
     for (const file of opening.texts) {
       if (opening.document.files.find((one) => one.path === file.path)?.text !== file.text) void this.edits.apply(file.path);
     }
@@ -224,7 +226,8 @@ export class Playground {
 
   #updated(update: WorldUpdate): void {
     this.mirror.setState((mirror) => applyUpdate(mirror, update));
-    this.#documentTimer ??= setTimeout(() => void this.#askDocument(), DOCUMENT_DELAY_MS);
+    // While another world is being opened a late word of the old one may still arrive.
+    if (!this.#switching) this.#worldDocument = this.client.lastDocument() ?? this.#worldDocument;
     if (this.#liveRun !== undefined && update.headSeq > this.#liveRun.toSeq) this.#liveTimer ??= setTimeout(() => void this.#extendLiveRun(), LIVE_DELAY_MS);
   }
 
@@ -263,13 +266,6 @@ export class Playground {
     if (held === this.#held) return;
     this.#held = held;
     void this.client.call('hold', held).catch(() => undefined);
-  }
-
-  async #askDocument(): Promise<void> {
-    this.#documentTimer = undefined;
-    const number = this.#openings;
-    const document = await this.client.call('document').catch(() => undefined);
-    if (document !== undefined && number === this.#openings) this.#worldDocument = document;
   }
 
   async #run(session: string, line: string, byReader: boolean): Promise<number> {

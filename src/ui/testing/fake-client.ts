@@ -125,6 +125,7 @@ export function createFakeClient(world: FakeWorld): FakeClient {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    lastDocument: () => document,
     onCrash: () => () => undefined,
     close: () => listeners.clear(),
   };

@@ -34,6 +34,7 @@ export function fakeClient(hops: readonly HopView[], replicas = 3): PlaygroundCl
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    lastDocument: () => undefined,
     onCrash: () => () => undefined,
     close: () => undefined,
   };
