@@ -30,8 +30,7 @@ const deterministicFloors = ['base', 'net', 'objects', 'kube', 'oci', 'world', '
 /** Each has its reason: a wall clock or a scheduler would make two runs differ. */
 const forbiddenWords: readonly (readonly [RegExp, string])[] = [
   [/\bMath\.random\b/, 'Math.random'],
-  [/\bnew Date\(\s*\)/, 'new Date() without a time'],
-  [/\bDate\.now\b/, 'Date.now'],
+  [/\bnew Date\b|\bDate\.(?:now|parse|UTC)\b/, 'Date'],
   [/\b(?:setTimeout|setInterval|queueMicrotask|requestAnimationFrame)\s*\(/, 'a timer'],
   [/\bperformance\.now\b/, 'performance.now'],
   [/\basync\s+(?:function\b|\()|\bawait\s|\bnew Promise\b/, 'asynchrony'],

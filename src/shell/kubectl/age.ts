@@ -1,4 +1,6 @@
 /** Ages and times as kubectl prints them, by the virtual clock. Kubernetes: apimachinery/pkg/util/duration */
+import { formatRfc3339, parseRfc3339 } from '../../base/time.ts';
+import { formatHttpDate } from '../../net/wire/calendar.ts';
 import type { RowContext } from '../../objects/types.ts';
 import type { ShellHost } from '../../world/shell-host.ts';
 
@@ -28,9 +30,9 @@ export function virtualMs(host: ShellHost): number {
 
 /** Seconds since an RFC 3339 time, undefined when it is none. */
 export function secondsSince(host: ShellHost, timestamp: string | undefined): number | undefined {
-  const then = timestamp === undefined ? Number.NaN : Date.parse(timestamp);
+  const then = timestamp === undefined ? undefined : parseRfc3339(timestamp);
   // Times have whole seconds; the clock is cut the same way, so that an age is never negative.
-  return Number.isNaN(then) ? undefined : Math.floor(virtualMs(host) / 1000) - Math.floor(then / 1000);
+  return then === undefined ? undefined : Math.floor(virtualMs(host) / 1000) - Math.floor(then / 1000);
 }
 
 export function ageOf(host: ShellHost, timestamp: string | undefined): string {
@@ -42,20 +44,14 @@ export function rowContext(host: ShellHost): RowContext {
   return { nowNs: host.nowNs, view: host.api.view, age: (timestamp) => ageOf(host, timestamp) };
 }
 
-const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-
 /** RFC 1123 with a numeric zone: `Sun, 22 Nov 2026 20:00:00 +0000`. */
 export function rfc1123(timestamp: string): string {
-  const ms = Date.parse(timestamp);
-  if (Number.isNaN(ms)) return timestamp;
-  const date = new Date(ms);
-  const two = (value: number): string => String(value).padStart(2, '0');
-  return `${WEEKDAYS[date.getUTCDay()]}, ${two(date.getUTCDate())} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()} ${date.toISOString().slice(11, 19)} +0000`;
+  const ms = parseRfc3339(timestamp);
+  return ms === undefined ? timestamp : formatHttpDate(ms).replace(/GMT$/, '+0000');
 }
 
 /** Go's `2026-11-22 20:00:00 +0000 UTC`. */
 export function goTime(timestamp: string): string {
-  const ms = Date.parse(timestamp);
-  return Number.isNaN(ms) ? timestamp : `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} +0000 UTC`;
+  const ms = parseRfc3339(timestamp);
+  return ms === undefined ? timestamp : `${formatRfc3339(ms).slice(0, 19).replace('T', ' ')} +0000 UTC`;
 }

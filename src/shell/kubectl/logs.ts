@@ -1,4 +1,5 @@
 /** kubectl logs: what the programs of a container have printed, read from the world's log. */
+import { formatRfc3339, parseRfc3339 } from '../../base/time.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import type { ShellHost } from '../../world/shell-host.ts';
 import type { Outcome, Watch } from '../command.ts';
@@ -43,7 +44,7 @@ function linesOf(host: ShellHost, netns: string, container: string, from: number
 function formatLine(host: ShellHost, line: LogLine, timestamps: boolean): string {
   if (!timestamps) return line.text;
   const ms = host.epochMs + line.timeNs / 1e6;
-  return `${new Date(Math.floor(ms)).toISOString().slice(0, 19)}.${String(line.timeNs % 1_000_000_000).padStart(9, '0')}Z ${line.text}`;
+  return `${formatRfc3339(ms).slice(0, 19)}.${String(line.timeNs % 1_000_000_000).padStart(9, '0')}Z ${line.text}`;
 }
 
 export const logs = defineVerb({
@@ -142,8 +143,8 @@ function sinceNs(kubectl: Kubectl): number {
       `error: invalid argument "${kubectl.flags.get('since')}" for "--since" flag: time: invalid duration "${kubectl.flags.get('since')}"`,
     );
   if (duration !== undefined) return host.nowNs - duration * 1e9;
-  const from = Date.parse(kubectl.flags.get('since-time'));
-  return Number.isNaN(from) ? 0 : (from - virtualMs(host)) * 1e6 + host.nowNs;
+  const from = parseRfc3339(kubectl.flags.get('since-time'));
+  return from === undefined ? 0 : (from - virtualMs(host)) * 1e6 + host.nowNs;
 }
 
 /** Go durations such as `1m30s` in seconds; undefined when it is none. */

@@ -1,4 +1,5 @@
 /** kubectl rollout: status, history, undo, restart, pause, resume. */
+import { formatRfc3339 } from '../../base/time.ts';
 import type { Kind, KubeObject } from '../../objects/types.ts';
 import type { Outcome } from '../command.ts';
 import { at } from '../json.ts';
@@ -83,7 +84,7 @@ function act(kubectl: Kubectl, subcommand: string, kind: Kind, object: KubeObjec
       };
     }
     case 'restart': {
-      const time = new Date(Math.floor(invocation.host.epochMs + invocation.host.nowNs / 1e6)).toISOString().replace(/\.\d+Z$/, 'Z');
+      const time = formatRfc3339(invocation.host.epochMs + invocation.host.nowNs / 1e6);
       expectOk(
         invocation.host.api.patch(key, { spec: { template: { metadata: { annotations: { 'kubectl.kubernetes.io/restartedAt': time } } } } }, 'strategic'),
       );

@@ -1,4 +1,5 @@
 /** sysctl, route, ifconfig, ps, nsenter, crictl: older or smaller tools over the same records. */
+import { parseRfc3339 } from '../../base/time.ts';
 import type { Netns } from '../../net/records.ts';
 import { defineCommand, type Invocation } from '../command.ts';
 import { at, list, text } from '../json.ts';
@@ -221,8 +222,9 @@ function shortId(seed: string): string {
 }
 
 function age({ host }: Invocation, timestamp: string | undefined): string {
-  if (timestamp === undefined) return 'unknown';
-  const seconds = Math.max(0, Math.floor((host.epochMs + host.nowNs / 1e6 - Date.parse(timestamp)) / 1000));
+  const then = timestamp === undefined ? undefined : parseRfc3339(timestamp);
+  if (then === undefined) return 'unknown';
+  const seconds = Math.max(0, Math.floor((host.epochMs + host.nowNs / 1e6 - then) / 1000));
   const [value, unit] = seconds < 60 ? [seconds, 'second'] : seconds < 3600 ? [Math.floor(seconds / 60), 'minute'] : [Math.floor(seconds / 3600), 'hour'];
   return seconds < 1 ? 'Less than a second ago' : `${value} ${unit}${value === 1 ? '' : 's'} ago`;
 }

@@ -1,4 +1,6 @@
 /** hostname, uname, id, date, env, ls and other small tools that look at the machine they run on. */
+import { formatRfc3339 } from '../../base/time.ts';
+import { calendarTime, formatClock, MONTHS, WEEKDAYS } from '../../net/wire/calendar.ts';
 import { defineCommand, type Invocation } from '../command.ts';
 import { getProfile } from '../images.ts';
 import { at, text } from '../json.ts';
@@ -6,9 +8,6 @@ import { resolvePath } from '../paths.ts';
 
 /** What `uname` says on a machine that is no Node. */
 const KERNEL_RELEASE = '6.8.0-88-generic';
-
-const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
-const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** Virtual time in parts, UTC. */
 export function clockParts(epochMs: number): {
@@ -19,15 +18,14 @@ export function clockParts(epochMs: number): {
   readonly time: string;
   readonly iso: string;
 } {
-  const date = new Date(epochMs);
-  const iso = date.toISOString();
+  const date = calendarTime(epochMs);
   return {
-    weekday: weekdays[date.getUTCDay()] ?? '',
-    month: months[date.getUTCMonth()] ?? '',
-    day: date.getUTCDate(),
-    year: date.getUTCFullYear(),
-    time: iso.slice(11, 19),
-    iso,
+    weekday: WEEKDAYS[date.weekday] ?? '',
+    month: MONTHS[date.month - 1] ?? '',
+    day: date.day,
+    year: date.year,
+    time: formatClock(date),
+    iso: formatRfc3339(epochMs),
   };
 }
 
