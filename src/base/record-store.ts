@@ -9,6 +9,8 @@ export interface Change<R> {
   readonly id: string;
   readonly before?: R;
   readonly after?: R;
+  /** The command line that did it, where a person did. */
+  readonly by?: string;
 }
 
 export type RecordSnapshot<R> = ReadonlyMap<string, R>;
@@ -18,6 +20,7 @@ export class RecordStore<R extends Identified> {
   #records = new Map<string, R>();
   #shared = false;
   #version = 0;
+  #by: string | undefined = undefined;
   readonly #listeners = new Set<(change: Change<R>) => void>();
 
   /** Grows by one with each change; equal versions of one store mean equal content. */
@@ -67,6 +70,17 @@ export class RecordStore<R extends Identified> {
     this.#changed({ id, before });
   }
 
+  /** Changes made while `act` runs carry `by`: a person's command line, or nothing for what agents do in between. */
+  attribute<T>(by: string | undefined, act: () => T): T {
+    const outer = this.#by;
+    this.#by = by;
+    try {
+      return act();
+    } finally {
+      this.#by = outer;
+    }
+  }
+
   /** Calls `listener` after each change; returns the function that stops it. */
   listen(listener: (change: Change<R>) => void): () => void {
     this.#listeners.add(listener);
@@ -101,6 +115,7 @@ export class RecordStore<R extends Identified> {
 
   #changed(change: Change<R>): void {
     this.#version += 1;
-    for (const listener of this.#listeners) listener(change);
+    const told = this.#by === undefined ? change : { ...change, by: this.#by };
+    for (const listener of this.#listeners) listener(told);
   }
 }

@@ -35,6 +35,7 @@ import { Skb } from './stack/skb.ts';
 import { TapTable } from './stack/taps.ts';
 import type { Kernel, TimerToken, Userland } from './stack/userland.ts';
 import { decodeEvent, type LayerCache, seqAt } from './trace/decode.ts';
+import { emitChanged } from './trace/emit.ts';
 import { framesOf } from './trace/frames.ts';
 import { COLUMN_PACKET, TraceLog } from './trace/trace-log.ts';
 import type { TraceEvent } from './trace-event.ts';
@@ -54,6 +55,7 @@ interface EngineState {
   readonly nextPacketId: number;
   readonly nextProcess: number;
   readonly taps: unknown;
+  readonly changesLogged: boolean;
 }
 
 export class Network implements Engine {
@@ -68,6 +70,7 @@ export class Network implements Engine {
   readonly #pending = new PendingRecords();
   #nextPacketId = 1;
   #nextProcess = 1;
+  #changesLogged = false;
 
   /** `userland` stands in for sockets and programs in tests of the kernel side. */
   constructor(options: NetworkOptions, userland: (kernel: Kernel) => Userland = createUserland) {
@@ -89,6 +92,12 @@ export class Network implements Engine {
     for (const record of options.records.values()) this.#pending.note({ id: record.id, after: record });
     options.records.listen((change) => this.#pending.note(change));
     this.#settle();
+  }
+
+  /** From here on changes of records are events of the log. A world comes into being without: its first rendering is where the story starts. */
+  logChanges(): void {
+    this.#settle();
+    this.#changesLogged = true;
   }
 
   get nowNs(): number {
@@ -289,6 +298,7 @@ export class Network implements Engine {
       nextPacketId: this.#nextPacketId,
       nextProcess: this.#nextProcess,
       taps: this.#taps.save(),
+      changesLogged: this.#changesLogged,
     };
     return { nowNs: this.nowNs, state };
   }
@@ -319,6 +329,7 @@ export class Network implements Engine {
     this.#nextPacketId = state.nextPacketId;
     this.#nextProcess = state.nextProcess;
     this.#taps.load(state.taps);
+    this.#changesLogged = state.changesLogged;
     this.#userland.restore(state.userland);
   }
 
@@ -348,10 +359,20 @@ export class Network implements Engine {
     // A program that starts may write records in turn; each round is bounded by what exists.
     for (let round = 0; this.#pending.size > 0 && round < 100; round += 1) {
       for (const change of this.#settleNetwork()) {
+        if (this.#changesLogged) this.#logChange(change);
         const kind = (change.after ?? change.before)?.kind;
         if (kind === 'process' || kind === 'netns') this.#userland.recordChanged(change);
       }
     }
+  }
+
+  /** Programs have rows of their own; a host is no event. */
+  #logChange(change: Change<NetRecord>): void {
+    const record = change.after ?? change.before;
+    if (record === undefined || record.kind === 'process' || record.kind === 'host') return;
+    const netns = record.kind === 'netns' ? record.id : record.netns;
+    const place = this.#netns.get(netns)?.place;
+    if (place !== undefined) emitChanged(this.#core, place, change);
   }
 
   #output(processId: string, stream: 'stdout' | 'stderr' | 'exit', text: string, exitCode: number): void {

@@ -2,7 +2,7 @@
 import type { Origin } from '../base/origin.ts';
 
 /** Everything an agent can render. Immutable; ids are paths people can read, e.g. `node01/netns/root/device/cni0`. */
-export type NetRecord = Host | Netns | Device | Route | Chain | Neighbor | FdbEntry | Process;
+export type NetRecord = Host | Netns | Device | Route | RoutingRule | Chain | Neighbor | ProxyNeighbor | FdbEntry | Process;
 
 interface RecordBase {
   readonly id: string;
@@ -106,28 +106,78 @@ export interface VxlanDevice extends DeviceBase {
 /** Id: `<netns>/device/<name>`. */
 export type Device = LoopbackDevice | VethDevice | EthernetDevice | BridgeDevice | VxlanDevice;
 
+/** One way of a multipath route (`nexthop via … dev … weight …`). */
+export interface NextHop {
+  readonly gateway?: string;
+  /** Name of the device in the same netns. */
+  readonly device: string;
+  /** 1..256; flows are spread in this proportion. */
+  readonly weight: number;
+  readonly onlink: boolean;
+}
+
 /**
  * A route of a table. Addresses give the `local` table and broadcast routes by themselves, as in the kernel; the connected routes
  * of the main table are records (made by `connectedRoutes` in net/device), since people see and delete them.
- * Id: `<netns>/route/<table>/<destination>` with `/<metric>` where it is not 0.
+ * Id: `<netns>/route/<table>/<destination>` with `/<metric>` where it is not 0, and `#<n>` for a second one of the same key (`ip route append`).
  */
 export interface Route extends RecordBase {
   readonly kind: 'route';
   readonly netns: string;
   /** 254 = main. */
   readonly table: number;
-  /** CIDR text; `0.0.0.0/0` is default. */
+  /** CIDR text; `0.0.0.0/0` or `::/0` is default. */
   readonly destination: string;
-  readonly type: 'unicast' | 'blackhole' | 'unreachable' | 'prohibit';
+  readonly type: 'unicast' | 'local' | 'broadcast' | 'blackhole' | 'unreachable' | 'prohibit' | 'throw';
   readonly gateway?: string;
   /** Name of the device in the same netns; absent for blackhole and the like. */
   readonly device?: string;
-  readonly protocol: 'kernel' | 'boot' | 'static' | 'dhcp' | 'bird';
-  readonly scope: 'global' | 'link' | 'host';
+  /** Several ways instead of `gateway` and `device`. */
+  readonly nextHops?: readonly NextHop[];
+  /** A name of /etc/iproute2/rt_protos, or a number. */
+  readonly protocol: string;
+  readonly scope: 'global' | 'site' | 'link' | 'host';
   readonly source?: string;
   /** 0 = none. */
   readonly metric: number;
   readonly onlink: boolean;
+  /** `mtu` of the route; with `mtuLocked` path MTU discovery may not lower it. */
+  readonly mtuBytes?: number;
+  readonly mtuLocked?: boolean;
+}
+
+/**
+ * A rule of routing policy (`ip rule`). The kernel's own three (0 local, 32766 main, 32767 default) exist without records; a record with `absent` takes
+ * away the one of its priority. Id: `<netns>/rule/<family>/<priority>`, with `#<n>` for a further one of the same priority.
+ */
+export interface RoutingRule extends RecordBase {
+  readonly kind: 'rule';
+  readonly netns: string;
+  readonly family: 4 | 6;
+  /** Lower comes first. */
+  readonly priority: number;
+  /** CIDR texts; absent is `all`. */
+  readonly from?: string;
+  readonly to?: string;
+  /** `not`: the rule applies to what does not match. */
+  readonly not?: boolean;
+  readonly iif?: string;
+  readonly oif?: string;
+  readonly mark?: number;
+  /** 0xffffffff if absent. */
+  readonly mask?: number;
+  readonly ipProtocol?: number;
+  readonly sourcePorts?: readonly [first: number, last: number];
+  readonly destinationPorts?: readonly [first: number, last: number];
+  readonly action: 'lookup' | 'goto' | 'nop' | 'blackhole' | 'unreachable' | 'prohibit' | 'absent';
+  /** Of `lookup`. */
+  readonly table?: number;
+  /** Of `goto`: the priority that is looked for. */
+  readonly target?: number;
+  /** Routes of the table with a prefix of at most this length do not count. */
+  readonly suppressPrefixLength?: number;
+  /** As for routes; absent is what `ip rule add` gives (boot, not printed). */
+  readonly protocol?: string;
 }
 
 /**
@@ -158,6 +208,14 @@ export interface Neighbor extends RecordBase {
   readonly ip: string;
   readonly mac: string;
   readonly state: 'PERMANENT' | 'NOARP';
+}
+
+/** An address that a device answers ARP for on others' behalf (`ip neigh add proxy`). Id: `<netns>/proxy-neighbor/<device>/<ip>`. */
+export interface ProxyNeighbor extends RecordBase {
+  readonly kind: 'proxy-neighbor';
+  readonly netns: string;
+  readonly device: string;
+  readonly ip: string;
 }
 
 /** An FDB entry somebody wrote. Learnt ones are run-time state. Id: `<netns>/fdb/<device>/<mac>` with `/<dst>` when there is one. */

@@ -1,5 +1,6 @@
 /** One decoded step of the log: what happened to which packet, where, and what decided it. */
 import type { Origin } from '../base/origin.ts';
+import type { NetRecord } from './records.ts';
 import type { Layer } from './wire/packet.ts';
 
 export type HookName = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';
@@ -98,6 +99,21 @@ export type Step =
   | { readonly kind: 'delivered'; readonly to: string; readonly process?: string }
   /** A process wrote to its terminal. Has no packet (packetId -1). */
   | { readonly kind: 'printed'; readonly process: string; readonly stream: 'stdout' | 'stderr'; readonly text: string }
+  /**
+   * Somebody added, changed or removed a record. Has no packet (packetId -1). `by` is `user` or the agent's name, `command` the line a person typed.
+   * `before` and `after` are what the tool that shows such records prints of them, only what differs; absent where there was or is nothing.
+   */
+  | {
+      readonly kind: 'changed';
+      readonly by: string;
+      readonly command?: string;
+      readonly record: NetRecord['kind'];
+      readonly recordId: string;
+      readonly before?: string;
+      readonly after?: string;
+      /** Who had written what was replaced or removed. */
+      readonly replaced?: string;
+    }
   | {
       readonly kind: 'dropped';
       readonly reason: DropReason;

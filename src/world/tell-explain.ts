@@ -80,6 +80,9 @@ export function explain(events: readonly TraceEvent[], main: TraceEvent, context
       return { title: `delivered to ${step.process ?? step.to}`, summary: `${face.label} delivered to ${here.title}`, why: whyDelivered(main, step, context) };
     case 'printed':
       return { title: `${step.process} prints`, summary: step.text.trimEnd(), why: [mono(step.text.trimEnd())] };
+    case 'changed':
+      // Has no packet: told by tell-change.ts.
+      return { title: step.record, summary: step.recordId, why: [] };
     case 'dropped':
       return explainDrop(events, main, context);
   }

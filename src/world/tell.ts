@@ -2,6 +2,7 @@
 import { deepEqual } from '../base/equal.ts';
 import type { Origin } from '../base/origin.ts';
 import type { TraceEvent } from '../net/trace-event.ts';
+import { tellChange } from './tell-change.ts';
 import { explain } from './tell-explain.ts';
 import type { TellContext } from './tell-phrases.ts';
 import { faceOf, ruleOption, ruleProbability } from './tell-words.ts';
@@ -29,6 +30,7 @@ const weight: Readonly<Record<TraceEvent['step']['kind'], number>> = {
   transmitted: 1,
   received: 1,
   printed: 0,
+  changed: 0,
 };
 
 const NO_MAC = '00:00:00:00:00:00';
@@ -252,6 +254,7 @@ export function tell(events: readonly TraceEvent[], context: TellContext, positi
       ...(yaml === undefined ? {} : { yaml }),
     };
   });
+  for (const event of events) if (event.step.kind === 'changed') hops.push(tellChange(event, event.step, context));
   // In order of the log: a stop that began earlier may have its telling event after another packet's.
   return hops.sort((a, b) => a.event.seq - b.event.seq);
 }

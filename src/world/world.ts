@@ -226,6 +226,7 @@ export class World {
     const packets = new Map<number, PacketView>();
     for (const hop of hops) {
       const { packetId, seq, timeNs, step } = hop.event;
+      if (packetId < 0) continue;
       const verdict = step.kind === 'delivered' ? 'delivered' : step.kind === 'dropped' && step.reason !== 'OTHERHOST' ? 'dropped' : 'in-flight';
       const known = packets.get(packetId);
       packets.set(
@@ -283,6 +284,7 @@ export class World {
     this.#applyFiles(false);
     this.#shell.open('main', { host: this.#defaultHost() });
     this.#clock.advanceTo(SETTLED_NS);
+    this.engine.logChanges();
     this.#keep();
     for (const input of document.inputs.slice(0, MAX_INPUTS)) this.#replay(input);
   }
@@ -323,7 +325,8 @@ export class World {
   }
 
   #settle(): void {
-    this.#files.settled(this.api.settle().diagnostics);
+    // What controllers and agents do now they do, also in the middle of a person's command.
+    this.records.attribute(undefined, () => this.#files.settled(this.api.settle().diagnostics));
     this.diagnosticsVersion += 1;
     if (!this.#inShell) this.#shell.poll();
   }

@@ -13,9 +13,20 @@ export const RTN_BROADCAST = 3;
 export const RTN_BLACKHOLE = 4;
 export const RTN_UNREACHABLE = 5;
 export const RTN_PROHIBIT = 6;
+export const RTN_THROW = 7;
 
 export const TABLE_MAIN = 254;
 export const TABLE_LOCAL = 255;
+
+const TYPES: Readonly<Record<Route['type'], number>> = {
+  unicast: RTN_UNICAST,
+  local: RTN_LOCAL,
+  broadcast: RTN_BROADCAST,
+  blackhole: RTN_BLACKHOLE,
+  unreachable: RTN_UNREACHABLE,
+  prohibit: RTN_PROHIBIT,
+  throw: RTN_THROW,
+};
 
 const KERNEL: Origin = { component: 'kernel', objects: [] };
 
@@ -136,7 +147,7 @@ export class Fib {
     const { network, prefixLength } = cidr(record.destination);
     const gateway = record.gateway === undefined ? 0 : ip4(record.gateway);
     const hasGateway = record.gateway !== undefined;
-    const type = { unicast: RTN_UNICAST, blackhole: RTN_BLACKHOLE, unreachable: RTN_UNREACHABLE, prohibit: RTN_PROHIBIT }[record.type];
+    const type = TYPES[record.type];
     let source = record.source === undefined ? undefined : ip4(record.source);
     if (source === undefined && device !== undefined) source = selectAddress(device, hasGateway ? gateway : network) ?? firstElsewhere(all, device);
     this.#main.add(network, {

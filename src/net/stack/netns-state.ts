@@ -6,7 +6,7 @@ import { mac } from '../addr/mac.ts';
 import { ConnectionTable } from '../conntrack/table.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import { Ruleset } from '../netfilter/ruleset.ts';
-import type { Chain, FdbEntry, Neighbor, Netns, Route } from '../records.ts';
+import type { Chain, FdbEntry, Neighbor, Netns, ProxyNeighbor, Route, RoutingRule } from '../records.ts';
 import type { Ip4, Mac } from '../wire/packet.ts';
 import { Fib } from './fib.ts';
 import { LazyMap } from './lazy-map.ts';
@@ -49,6 +49,8 @@ export class NetnsState {
   readonly place: number;
   readonly devices = new Map<string, DeviceState>();
   readonly routes = new Map<string, Route>();
+  readonly rules = new LazyMap<string, RoutingRule>();
+  readonly proxyNeighbors = new LazyMap<string, ProxyNeighbor>();
   readonly chains = new LazyMap<string, Chain>();
   readonly neighborRecords = new LazyMap<string, Neighbor>();
   readonly fdbRecords = new LazyMap<string, FdbEntry>();

@@ -21,6 +21,7 @@ export class PendingRecords {
       id: change.id,
       ...(earlier.before === undefined ? {} : { before: earlier.before }),
       ...(change.after === undefined ? {} : { after: change.after }),
+      ...(change.by === undefined ? {} : { by: change.by }),
     });
   }
 

@@ -3,7 +3,7 @@ import type { Change } from '../../base/record-store.ts';
 import { ip4 } from '../addr/ip4.ts';
 import { mac } from '../addr/mac.ts';
 import { DeviceState } from '../device/device-state.ts';
-import type { Chain, Device, FdbEntry, Neighbor, Netns, NetRecord, Route } from '../records.ts';
+import type { Chain, Device, FdbEntry, Neighbor, Netns, NetRecord, Route, RoutingRule } from '../records.ts';
 import { forget, settled } from './arp.ts';
 import type { Core } from './core.ts';
 import { NetnsState } from './netns-state.ts';
@@ -15,7 +15,7 @@ export interface RunningState {
 }
 
 type Kind = NetRecord['kind'];
-const ORDER: readonly Kind[] = ['host', 'netns', 'device', 'route', 'chain', 'neighbor', 'fdb', 'process'];
+const ORDER: readonly Kind[] = ['host', 'netns', 'device', 'route', 'rule', 'chain', 'neighbor', 'proxy-neighbor', 'fdb', 'process'];
 
 const kindOf = (change: Change<NetRecord>): Kind => (change.after ?? change.before)?.kind ?? 'host';
 
@@ -56,6 +56,13 @@ function remove(core: Core, state: RunningState, record: NetRecord): boolean {
       netns?.routes.delete(record.id);
       netns?.routingChanged();
       return false;
+    case 'rule':
+      netns?.rules.delete(record.id);
+      netns?.routingChanged();
+      return false;
+    case 'proxy-neighbor':
+      netns?.proxyNeighbors.delete(record.id);
+      return false;
     case 'chain':
       netns?.chains.delete(record.id);
       netns?.chainsChanged();
@@ -83,6 +90,11 @@ function put(core: Core, state: RunningState, record: NetRecord, before: NetReco
       return true;
     case 'route':
       return putRoute(state, record);
+    case 'rule':
+      return putRule(state, record);
+    case 'proxy-neighbor':
+      netnsOf(state, record).proxyNeighbors.set(record.id, record);
+      return false;
     case 'chain':
       return putChain(state, record);
     case 'neighbor':
@@ -136,6 +148,13 @@ function forgetNeighbors(core: Core, netns: NetnsState, device: DeviceState): vo
 function putRoute(state: RunningState, record: Route): boolean {
   const netns = netnsOf(state, record);
   netns.routes.set(record.id, record);
+  netns.routingChanged();
+  return false;
+}
+
+function putRule(state: RunningState, record: RoutingRule): boolean {
+  const netns = netnsOf(state, record);
+  netns.rules.set(record.id, record);
   netns.routingChanged();
   return false;
 }

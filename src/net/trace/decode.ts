@@ -6,7 +6,7 @@ import type { Step, TraceEvent } from '../trace-event.ts';
 import { layersOf } from '../wire/layers.ts';
 import type { Layer } from '../wire/packet.ts';
 import { packetSummary } from '../wire/words.ts';
-
+import { changeStep } from './change-words.ts';
 import {
   COLUMN_A,
   COLUMN_B,
@@ -22,6 +22,7 @@ import {
   type Place,
   type Reference,
   ROW_BRIDGED,
+  ROW_CHANGED,
   ROW_CREATED,
   ROW_DECAPSULATED,
   ROW_DELIVERED,
@@ -158,6 +159,10 @@ function decodeStep(log: TraceLog, kind: number, small: number, a: number, b: nu
     case ROW_PRINTED: {
       const r = log.resolve(a) as Of<'printed'>;
       return { kind: 'printed', process: r.process, stream: r.stream, text: r.text };
+    }
+    case ROW_CHANGED: {
+      const r = log.resolve(a) as Of<'changed'>;
+      return changeStep(r.command, r.before, r.after);
     }
     case ROW_DROPPED: {
       const r = log.resolve(a) as Of<'drop'>;

@@ -1,7 +1,9 @@
 /** How the layers write rows: one function for each kind of step. */
+import type { Change } from '../../base/record-store.ts';
 import { formatMac } from '../addr/mac.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import type { ChainState } from '../netfilter/ruleset.ts';
+import type { NetRecord } from '../records.ts';
 import type { Core } from '../stack/core.ts';
 import type { CompiledRoute } from '../stack/fib.ts';
 import type { NeighborEntry } from '../stack/neighbor.ts';
@@ -21,6 +23,7 @@ import {
 } from './decode.ts';
 import {
   ROW_BRIDGED,
+  ROW_CHANGED,
   ROW_CREATED,
   ROW_DECAPSULATED,
   ROW_DELIVERED,
@@ -164,4 +167,14 @@ export function emitDropped(core: Core, place: number, packet: Skb, reason: Drop
   if (!core.log.enabled) return core.log.skip();
   const a = core.log.object({ kind: 'drop', reason, detail, ...cause });
   return core.log.add(core.nowNs, ROW_DROPPED, 0, place, packet, a, 0, 0);
+}
+
+/** A record was added, changed or removed, in the netns with this place. */
+export function emitChanged(core: Core, place: number, change: Change<NetRecord>): void {
+  if (!core.log.enabled) {
+    core.log.skip();
+    return;
+  }
+  const a = core.log.object({ kind: 'changed', command: change.by, before: change.before, after: change.after });
+  core.log.add(core.nowNs, ROW_CHANGED, 0, place, undefined, a, 0, 0);
 }

@@ -1,4 +1,5 @@
 /** The log of all that happened, as typed rows that are decoded only when somebody looks. */
+import type { NetRecord } from '../records.ts';
 import type { CtState, Skb } from '../stack/skb.ts';
 import type { DropReason, RouteReference, RuleReference } from '../trace-event.ts';
 import { HeaderTable } from './header-table.ts';
@@ -35,7 +36,8 @@ export type Reference =
       readonly route?: RouteReference;
       readonly answered?: string;
     }
-  | { readonly kind: 'printed'; readonly process: string; readonly stream: 'stdout' | 'stderr'; readonly text: string };
+  | { readonly kind: 'printed'; readonly process: string; readonly stream: 'stdout' | 'stderr'; readonly text: string }
+  | { readonly kind: 'changed'; readonly command: string | undefined; readonly before: NetRecord | undefined; readonly after: NetRecord | undefined };
 
 export const ROW_CREATED = 1;
 export const ROW_RECEIVED = 2;
@@ -51,6 +53,7 @@ export const ROW_TRANSMITTED = 11;
 export const ROW_DELIVERED = 12;
 export const ROW_PRINTED = 13;
 export const ROW_DROPPED = 14;
+export const ROW_CHANGED = 15;
 
 // Columns of a row; the time is a float64 beside them: 44 bytes a row.
 export const COLUMN_PACKET = 0;

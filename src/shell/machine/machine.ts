@@ -188,7 +188,9 @@ export class Machine {
       return;
     }
     this.state.budget.steps += STEPS_OF_COMMAND[command.group];
-    this.outcome(task, command.run(this.invocation(task, name, rest, environment)), environment);
+    const invocation = this.invocation(task, name, rest, environment);
+    const outcome = this.host.engine.records.attribute(argv.join(' '), () => command.run(invocation));
+    this.outcome(task, outcome, environment);
   }
 
   #notFound(task: Task, typed: string, missing: { readonly text: string; readonly exitCode: number } | undefined): void {

@@ -17,6 +17,7 @@ const restMs: Readonly<Record<StepKind, number>> = {
   transmitted: 30,
   delivered: 480,
   printed: 0,
+  changed: 300,
   dropped: 1600,
 };
 
@@ -35,8 +36,10 @@ function gapMs(ns: number): number {
   return ms <= 1 ? 0 : Math.min(MAX_GAP_MS, 140 + 150 * Math.log10(ms));
 }
 
-/** A packet's life is over here. */
-export const isEnd = (hop: HopView): boolean => hop.event.step.kind === 'delivered' || hop.event.step.kind === 'dropped';
+const ends: ReadonlySet<StepKind> = new Set<StepKind>(['delivered', 'dropped', 'changed']);
+
+/** A packet's life is over here; a change of a record has none. */
+export const isEnd = (hop: HopView): boolean => ends.has(hop.event.step.kind);
 
 /** For each hop the index of the same packet's next hop, -1 at its end. Typed, since it is read every frame. */
 export function nextHops(hops: readonly HopView[]): Int32Array {

@@ -1,0 +1,86 @@
+/** What a change of a record was, in the words of the tool that shows such records: only what differs. */
+import type { Chain, Device, Netns, NetRecord } from '../records.ts';
+import { formatRoute } from '../stack/format-route.ts';
+import type { Step } from '../trace-event.ts';
+
+/** Lines of a chain or settings of a netns that one change shows. */
+const MAX_LINES = 8;
+const MAX_COMMAND = 400;
+
+/** The step that a row of the log decodes to. */
+export function changeStep(command: string | undefined, before: NetRecord | undefined, after: NetRecord | undefined): Step {
+  const record = (after ?? before) as NetRecord;
+  const [old, now] = differences(before, after);
+  const replaced = before?.origin.component;
+  return {
+    kind: 'changed',
+    by: command === undefined ? record.origin.component : 'user',
+    record: record.kind,
+    recordId: record.id,
+    ...(command === undefined ? {} : { command: command.length > MAX_COMMAND ? `${command.slice(0, MAX_COMMAND)}…` : command }),
+    ...(old === '' ? {} : { before: old }),
+    ...(now === '' ? {} : { after: now }),
+    ...(replaced === undefined ? {} : { replaced }),
+  };
+}
+
+/** Lines that only one of the two has; order and repeats count, as in a chain. */
+function differences(before: NetRecord | undefined, after: NetRecord | undefined): readonly [string, string] {
+  const old = before === undefined ? [] : linesOf(before);
+  const now = after === undefined ? [] : linesOf(after);
+  let start = 0;
+  while (start < old.length && start < now.length && old[start] === now[start]) start += 1;
+  let end = 0;
+  while (end < old.length - start && end < now.length - start && old[old.length - 1 - end] === now[now.length - 1 - end]) end += 1;
+  return [joined(old.slice(start, old.length - end)), joined(now.slice(start, now.length - end))];
+}
+
+function joined(lines: readonly string[]): string {
+  if (lines.length <= MAX_LINES) return lines.join('\n');
+  return `${lines.slice(0, MAX_LINES).join('\n')}\n… and ${lines.length - MAX_LINES} more`;
+}
+
+/** A record as lines: one a route, a neighbour; as many as there are rules, addresses, settings. */
+export function linesOf(record: NetRecord): readonly string[] {
+  switch (record.kind) {
+    case 'route':
+      return [formatRoute(record)];
+    case 'neighbor':
+      return [`${record.ip} dev ${record.device} lladdr ${record.mac} ${record.state}`];
+    case 'fdb':
+      return [`${record.mac} dev ${record.device}${record.dst === undefined ? '' : ` dst ${record.dst}`} ${record.state}`];
+    case 'chain':
+      return chainLines(record);
+    case 'device':
+      return deviceLines(record);
+    case 'netns':
+      return netnsLines(record);
+    default:
+      return [record.id];
+  }
+}
+
+function chainLines(chain: Chain): string[] {
+  const lines = [chain.policy === undefined ? `:${chain.name} -` : `:${chain.name} ${chain.policy}`];
+  for (const rule of chain.rules) lines.push(`-A ${chain.name} ${rule.text}`);
+  return lines;
+}
+
+function deviceLines(device: Device): string[] {
+  const lines = [
+    `${device.name}: ${device.type} ${device.up ? 'up' : 'down'}`,
+    `${device.name}: mtu ${device.mtuBytes}`,
+    `${device.name}: link/ether ${device.mac}`,
+    ...(device.master === undefined ? [] : [`${device.name}: master ${device.master.slice(device.master.lastIndexOf('/') + 1)}`]),
+    ...device.addresses.map((a) => `${device.name}: inet ${a.ip}/${a.prefixLength}${a.broadcast === undefined ? '' : ` brd ${a.broadcast}`} scope ${a.scope}`),
+  ];
+  return lines;
+}
+
+function netnsLines(netns: Netns): string[] {
+  const lines = Object.entries(netns.sysctls)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name} = ${value}`);
+  for (const [path, text] of Object.entries(netns.files)) lines.push(`${path}: ${text.length} bytes`);
+  return lines;
+}
