@@ -1,5 +1,5 @@
 /** What people see of the engine's memory: neighbours, FDB, connections, routes, as the real tools show them. */
-import { formatIp4, parseIp4 } from './addr/ip4.ts';
+import { compareIp, formatIp, parseIp } from './addr/ip.ts';
 import { formatMac } from './addr/mac.ts';
 import { type Connection, TCP_STATE_NAMES, type Tuple } from './conntrack/connection.ts';
 import type { ConnectionTuple, ConnectionView, FdbView, NeighborView } from './engine.ts';
@@ -15,7 +15,7 @@ export function neighborView(netns: NetnsState, entry: NeighborEntry, nowNs: num
   return {
     netns: netns.id,
     device: entry.device.name,
-    ip: formatIp4(entry.ip),
+    ip: formatIp(entry.ip),
     ...(isValid(state) ? { mac: formatMac(entry.mac) } : {}),
     state: NUD_NAMES[state] as NeighborView['state'],
   };
@@ -24,7 +24,7 @@ export function neighborView(netns: NetnsState, entry: NeighborEntry, nowNs: num
 /** All neighbours of a netns, device by device, in order of their addresses. */
 export function neighborEntries(netns: NetnsState): NeighborEntry[] {
   const entries: NeighborEntry[] = [];
-  for (const device of netns.devices.values()) entries.push(...[...device.neighbors.values()].sort((a, b) => (a.ip >>> 0) - (b.ip >>> 0)));
+  for (const device of netns.devices.values()) entries.push(...[...device.neighbors.values()].sort((a, b) => compareIp(a.ip, b.ip)));
   return entries;
 }
 
@@ -55,14 +55,14 @@ export function fdbViews(netns: NetnsState, nowNs: number): FdbView[] {
   for (const device of netns.devices.values()) {
     if (device.record.type !== 'vxlan') continue;
     for (const [mac, l] of device.learnt) {
-      views.push({ netns: netns.id, device: device.name, mac: formatMac(mac), dst: formatIp4(l.remote), self: true, state: 'dynamic' });
+      views.push({ netns: netns.id, device: device.name, mac: formatMac(mac), dst: formatIp(l.remote), self: true, state: 'dynamic' });
     }
   }
   return views;
 }
 
 function tupleView(tuple: Tuple, protocol: number): ConnectionTuple {
-  const ends = { src: formatIp4(tuple.src), dst: formatIp4(tuple.dst), sport: tuple.sport, dport: tuple.dport };
+  const ends = { src: formatIp(tuple.src), dst: formatIp(tuple.dst), sport: tuple.sport, dport: tuple.dport };
   return protocol === IP_PROTO_ICMP ? { ...ends, icmpType: tuple.icmpType, icmpCode: tuple.icmpCode, icmpId: tuple.sport } : ends;
 }
 
@@ -97,7 +97,7 @@ export type RouteGetResult =
 
 /** `ip route get`, with its two lines. */
 export function routeGet(netns: NetnsState, destination: string, nowNs: number): RouteGetResult {
-  const ip = parseIp4(destination);
+  const ip = parseIp(destination);
   if (ip === undefined) return { error: 'EINVAL' };
   const route = routeOutput(netns, ip);
   if (route.kind === 'error') return { error: route.errno };
@@ -106,9 +106,9 @@ export function routeGet(netns: NetnsState, destination: string, nowNs: number):
   const words: string[] = [];
   if (route.local) words.push('local');
   words.push(destination);
-  const gateway = route.route.hasGateway ? formatIp4(route.route.gateway) : undefined;
+  const gateway = route.route.hasGateway ? formatIp(route.route.gateway) : undefined;
   if (gateway !== undefined) words.push('via', gateway);
-  words.push('dev', route.device.name, 'src', formatIp4(source), 'uid', '0');
+  words.push('dev', route.device.name, 'src', formatIp(source), 'uid', '0');
   const learnt = netns.pathMtus.get(ip);
   const cache = ['    cache'];
   if (route.local) cache.push('<local>');
@@ -118,7 +118,7 @@ export function routeGet(netns: NetnsState, destination: string, nowNs: number):
   return {
     device: route.device.name,
     ...(gateway === undefined ? {} : { gateway }),
-    source: formatIp4(source),
+    source: formatIp(source),
     local: route.local,
     text: `${words.join(' ')} \n${cache.join(' ')} `,
   };

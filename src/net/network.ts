@@ -247,7 +247,7 @@ export class Network implements Engine {
     this.#settle();
     const record = this.records.get(chainId);
     if (record.kind !== 'chain') throw new Error(`${chainId} is no chain`);
-    const chain = this.#netns.get(record.netns)?.ruleset?.chains.get(chainId);
+    const chain = this.#netns.get(record.netns)?.chainState(chainId);
     return {
       policy: [chain?.policyPackets ?? 0, chain?.policyBytes ?? 0],
       rules: record.rules.map((_, i) => [chain?.counters?.[2 * i] ?? 0, chain?.counters?.[2 * i + 1] ?? 0] as const),

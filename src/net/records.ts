@@ -30,11 +30,11 @@ export interface Netns extends RecordBase {
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** An address on a device. `ip` is dotted text (IPv6 comes with the dual-stack issue #3), `prefixLength` 0..32. */
+/** An address on a device. `ip` is dotted text, `prefixLength` 0..32, or IPv6 text as RFC 5952 writes it and 0..128. */
 export interface DeviceAddress {
   readonly ip: string;
   readonly prefixLength: number;
-  /** Absent where `ip addr` shows no `brd`. */
+  /** Absent where `ip addr` shows no `brd`; IPv6 has none. */
   readonly broadcast?: string;
   readonly scope: 'global' | 'link' | 'host';
 }
@@ -126,7 +126,7 @@ export interface Route extends RecordBase {
   readonly netns: string;
   /** 254 = main. */
   readonly table: number;
-  /** CIDR text; `0.0.0.0/0` or `::/0` is default. */
+  /** CIDR text of either family; `0.0.0.0/0` and `::/0` are default. */
   readonly destination: string;
   readonly type: 'unicast' | 'local' | 'broadcast' | 'blackhole' | 'unreachable' | 'prohibit' | 'throw';
   readonly gateway?: string;
@@ -181,12 +181,14 @@ export interface RoutingRule extends RecordBase {
 }
 
 /**
- * One iptables chain. Id: `<netns>/chain/<table>/<name>`. Chains with a `policy` are the built-in ones and are hooked by their name.
+ * One iptables chain, or one of ip6tables (`family`). Id: `<netns>/chain/<table>/<name>`, of ip6tables `<netns>/chain6/<table>/<name>`. Chains with a `policy` are the built-in ones and are hooked by their name.
  * `rules` may be shared by reference between many records (a hundred nodes have the same Service chains).
  */
 export interface Chain extends RecordBase {
   readonly kind: 'chain';
   readonly netns: string;
+  /** Absent: ipv4. */
+  readonly family?: 'ipv4' | 'ipv6';
   readonly table: 'raw' | 'mangle' | 'nat' | 'filter';
   readonly name: string;
   readonly policy?: 'ACCEPT' | 'DROP';

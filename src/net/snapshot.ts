@@ -7,6 +7,7 @@ import { NeighborEntry } from './stack/neighbor.ts';
 import type { Confirmation, NetnsState, PathMtu } from './stack/netns-state.ts';
 import { cloneSkb, type Skb } from './stack/skb.ts';
 import type { TraceMark } from './trace/trace-log.ts';
+import type { Ip } from './wire/packet.ts';
 
 /** A packet with its references as ids. */
 interface SavedSkb {
@@ -28,7 +29,7 @@ interface SavedDevice {
   readonly busyUntilNs: number;
   readonly lastArrivalNs: number;
   readonly promiscuous: number;
-  readonly learnt: readonly (readonly [mac: number, port: string, remote: number, updatedNs: number])[];
+  readonly learnt: readonly (readonly [mac: number, port: string, remote: Ip, updatedNs: number])[];
   readonly neighbors: readonly SavedNeighbor[];
 }
 
@@ -41,9 +42,9 @@ interface SavedChain {
 interface SavedNetns {
   readonly serial: number;
   readonly connections: readonly Connection[];
-  readonly recent: readonly (readonly [string, readonly (readonly [number, readonly number[]])[]])[];
-  readonly pathMtus: readonly (readonly [number, PathMtu])[];
-  readonly confirmations: readonly (readonly [number, Confirmation])[];
+  readonly recent: readonly (readonly [string, readonly (readonly [Ip, readonly number[]])[]])[];
+  readonly pathMtus: readonly (readonly [Ip, PathMtu])[];
+  readonly confirmations: readonly (readonly [Ip, Confirmation])[];
   readonly reassemblies: readonly { readonly key: string; readonly device: string; readonly pieces: readonly SavedSkb[] }[];
   readonly nextIpId: number;
   readonly chains: readonly (readonly [string, SavedChain])[];
@@ -51,7 +52,7 @@ interface SavedNetns {
 
 type SavedReference =
   | { readonly kind: 'frame'; readonly packet: SavedSkb; readonly device: string }
-  | { readonly kind: 'neighbor'; readonly device: string; readonly ip: number }
+  | { readonly kind: 'neighbor'; readonly device: string; readonly ip: Ip }
   | { readonly kind: 'data'; readonly a: unknown; readonly b: unknown };
 
 interface SavedEvent {
@@ -133,7 +134,7 @@ function saveNetns(netns: NetnsState, nowNs: number): SavedNetns {
     confirmations: [...netns.confirmations],
     reassemblies: [...netns.reassemblies.values()].map((r) => ({ key: r.key, device: r.device.id, pieces: r.pieces.map((p) => saveSkb(p, netns.id)) })),
     nextIpId: netns.nextIpId,
-    chains: [...(netns.ruleset?.chains.values() ?? [])]
+    chains: [...netns.chainStates()]
       .filter((c) => c.counters !== undefined || c.policyPackets > 0 || c.memory.size > 0)
       .map(
         (c) =>
@@ -208,7 +209,7 @@ export function loadState(core: Core, saved: SavedState): void {
     for (const [ip, c] of s.confirmations) netns.confirmations.set(ip, c);
     netns.nextIpId = s.nextIpId;
     for (const [chainId, c] of s.chains) {
-      const chain = netns.ruleset?.chains.get(chainId);
+      const chain = netns.chainState(chainId);
       if (chain === undefined) continue;
       chain.counters = c.counters?.slice();
       chain.policyPackets = c.policy[0];
@@ -257,7 +258,7 @@ function clearNetns(netns: NetnsState): void {
   netns.reassemblies.clear();
   netns.connections.load(0, []);
   netns.nextIpId = 1;
-  for (const chain of netns.ruleset?.chains.values() ?? []) {
+  for (const chain of netns.chainStates()) {
     chain.counters = undefined;
     chain.policyPackets = 0;
     chain.policyBytes = 0;

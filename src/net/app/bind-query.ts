@@ -1,12 +1,12 @@
 /** One question asked as BIND's tools ask it: three tries of five seconds, complaints on the way, then the next server. BIND: bin/dig/dighost.c. */
-import { formatIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
 import type { DnsMessage, DnsType } from '../wire/dns-message.ts';
-import type { Ip4 } from '../wire/packet.ts';
+import type { Ip } from '../wire/packet.ts';
 import type { AppContext, AppEvent, SocketId } from './definition.ts';
 import { dnsPayload, dnsQuestion, newDnsId } from './dns-query.ts';
 
 export interface BindServers {
-  readonly ips: readonly Ip4[];
+  readonly ips: readonly Ip[];
   readonly port: number;
   readonly timeoutSeconds: number;
   readonly tries: number;
@@ -26,7 +26,7 @@ export interface BindQuery {
   readonly timer: number;
   readonly id: number;
   readonly sentNs: number;
-  readonly answer: { readonly message: DnsMessage; readonly bytes: number; readonly from: Ip4; readonly milliseconds: number } | undefined;
+  readonly answer: { readonly message: DnsMessage; readonly bytes: number; readonly from: Ip; readonly milliseconds: number } | undefined;
   readonly failed: boolean;
 }
 
@@ -71,7 +71,7 @@ function received(context: AppContext, query: BindQuery, message: DnsMessage, by
   const closed = close(context, query);
   if (complaint !== '' && (servers.checkRecursion || query.server + 1 < servers.ips.length)) {
     const next = query.server + 1 < servers.ips.length;
-    context.out(`;; Got ${complaint} from ${formatIp4(from)}${next ? ', trying next server' : ''}\n`);
+    context.out(`;; Got ${complaint} from ${formatIp(from)}${next ? ', trying next server' : ''}\n`);
     if (next) return send(context, { ...closed, server: query.server + 1, triesLeft: servers.tries });
   }
   return { ...closed, answer: { message, bytes, from, milliseconds } };
@@ -109,7 +109,7 @@ function send(context: AppContext, query: BindQuery): BindQuery {
 
 function again(context: AppContext, query: BindQuery, why: string): BindQuery {
   const { servers } = query;
-  context.out(`;; communications error to ${formatIp4(servers.ips[query.server] ?? 0)}#${servers.port}: ${why}\n`);
+  context.out(`;; communications error to ${formatIp(servers.ips[query.server] ?? 0)}#${servers.port}: ${why}\n`);
   const closed = close(context, query);
   if (query.triesLeft > 1) return send(context, { ...closed, triesLeft: query.triesLeft - 1 });
   if (query.server + 1 < servers.ips.length) return send(context, { ...closed, server: query.server + 1, triesLeft: servers.tries });

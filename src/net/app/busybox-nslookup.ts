@@ -1,8 +1,9 @@
 /** nslookup of busybox: every suffix for A and AAAA at once, printed in order, NXDOMAIN of the others included. busybox: networking/nslookup.c. */
-import { formatIp4, parseIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
+import { parseIp4 } from '../addr/ip4.ts';
 import { parseDnsType } from '../wire/dns-codec.ts';
 import type { DnsMessage, DnsResourceRecord, DnsType } from '../wire/dns-message.ts';
-import type { Ip4 } from '../wire/packet.ts';
+import type { Ip } from '../wire/packet.ts';
 import { optionProblemText, parseOptions } from './cli-options.ts';
 import { type AppContext, defineApp, defineProgram, type ParseResult, type SocketId } from './definition.ts';
 import { DNS_PORT, dnsPayload, dnsQuestion, isAskable, newDnsId, reverseName } from './dns-query.ts';
@@ -22,7 +23,7 @@ interface Question {
 }
 
 interface State {
-  readonly server: Ip4;
+  readonly server: Ip;
   readonly questions: readonly Question[];
   readonly answers: readonly (DnsMessage | undefined)[];
   readonly socket: SocketId;
@@ -116,7 +117,7 @@ function retry(context: AppContext, state: State): State {
 }
 
 function print(context: AppContext, state: State): State {
-  let text = `Server:\t\t${formatIp4(state.server)}\nAddress:\t${formatIp4(state.server)}:${DNS_PORT}\n\n`;
+  let text = `Server:\t\t${formatIp(state.server)}\nAddress:\t${formatIp(state.server)}:${DNS_PORT}\n\n`;
   let failed = false;
   state.questions.forEach((question, i) => {
     const answer = state.answers[i];

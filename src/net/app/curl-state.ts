@@ -1,5 +1,5 @@
 /** What curl remembers of a transfer, as plain data. */
-import type { Ip4 } from '../wire/packet.ts';
+import type { Ip } from '../wire/packet.ts';
 import type { CurlConfig, CurlUrl } from './curl-args.ts';
 import type { SocketId } from './definition.ts';
 import type { HttpHeader } from './http-message.ts';
@@ -23,9 +23,9 @@ export interface CurlTransfer {
   readonly headers: readonly HttpHeader[];
   readonly headBytes: number;
   readonly bodyBytes: number;
-  readonly localIp: Ip4;
+  readonly localIp: Ip;
   readonly localPort: number;
-  readonly remoteIp: Ip4;
+  readonly remoteIp: Ip;
 }
 
 export interface CurlState {
@@ -34,10 +34,10 @@ export interface CurlState {
   readonly transfer: CurlTransfer;
   readonly resolving: Resolving | undefined;
   /** Still to be tried when connecting fails. */
-  readonly addresses: readonly Ip4[];
+  readonly addresses: readonly Ip[];
   readonly socket: SocketId;
   /** A kept connection of an earlier transfer. */
-  readonly kept: { readonly socket: SocketId; readonly host: string; readonly port: number; readonly ip: Ip4 } | undefined;
+  readonly kept: { readonly socket: SocketId; readonly host: string; readonly port: number; readonly ip: Ip } | undefined;
   /** Connections since the start, which -v numbers from 0. */
   readonly connection: number;
   readonly buffer: string;

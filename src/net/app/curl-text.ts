@@ -1,5 +1,5 @@
 /** What curl prints beside the body: the progress meter, error lines, and -w's variables. */
-import { formatIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
 import type { Errno } from '../stack/userland.ts';
 import type { CurlTransfer } from './curl-state.ts';
 import { headerValue } from './http-message.ts';
@@ -92,11 +92,11 @@ function variable(name: string, transfer: CurlTransfer, facts: WriteOutFacts): s
     case 'time_total':
       return seconds(facts.nowNs);
     case 'remote_ip':
-      return transfer.remoteIp === 0 ? '' : formatIp4(transfer.remoteIp);
+      return transfer.remoteIp === 0 ? '' : formatIp(transfer.remoteIp);
     case 'remote_port':
       return transfer.times.connectedNs < 0 ? '0' : String(transfer.url.port);
     case 'local_ip':
-      return transfer.localIp === 0 ? '' : formatIp4(transfer.localIp);
+      return transfer.localIp === 0 ? '' : formatIp(transfer.localIp);
     case 'local_port':
       return String(transfer.localPort);
     case 'size_download':

@@ -1,5 +1,6 @@
 /** curl 7.88.1, HTTP only: resolve, connect, ask, read, print, with its words and exit codes. TLS, HTTP/2 and proxies are not simulated. */
-import { formatIp4, parseIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
+import { parseIp4 } from '../addr/ip4.ts';
 import type { Errno } from '../stack/userland.ts';
 import { utf8Length } from '../wire/utf8.ts';
 import { type CurlConfig, parseCurlArgs, parseUrl } from './curl-args.ts';
@@ -97,11 +98,11 @@ function connectNext(context: AppContext, config: CurlConfig, state: CurlState):
   const [ip, ...rest] = state.addresses;
   const { url } = state.transfer;
   if (ip === undefined) return connectGaveUp(context, config, state, 'ECONNREFUSED');
-  info(context, config, `  Trying ${formatIp4(ip)}:${url.port}...`);
+  info(context, config, `  Trying ${formatIp(ip)}:${url.port}...`);
   const trying: CurlState = { ...state, phase: 'connecting', addresses: rest, transfer: { ...state.transfer, remoteIp: ip } };
   const socket = context.tcpConnect({ ip, port: url.port });
   if (typeof socket === 'number') return { ...trying, socket };
-  info(context, config, `Immediate connect fail for ${formatIp4(ip)}: ${ERRNO_TEXTS[socket] ?? socket}`);
+  info(context, config, `Immediate connect fail for ${formatIp(ip)}: ${ERRNO_TEXTS[socket] ?? socket}`);
   return rest.length > 0 ? connectNext(context, config, trying) : connectGaveUp(context, config, trying, socket);
 }
 
@@ -109,11 +110,11 @@ function whileConnecting(context: AppContext, config: CurlConfig, state: CurlSta
   if (!('socket' in event) || event.socket !== state.socket) return state;
   const { url, remoteIp } = state.transfer;
   if (event.kind === 'connect-failed' || event.kind === 'aborted') {
-    info(context, config, `connect to ${formatIp4(remoteIp)} port ${url.port} failed: ${ERRNO_TEXTS[event.errno] ?? event.errno}`);
+    info(context, config, `connect to ${formatIp(remoteIp)} port ${url.port} failed: ${ERRNO_TEXTS[event.errno] ?? event.errno}`);
     return state.addresses.length > 0 ? connectNext(context, config, state) : connectGaveUp(context, config, state, event.errno);
   }
   if (event.kind !== 'connected') return state;
-  info(context, config, `Connected to ${url.host} (${formatIp4(remoteIp)}) port ${url.port} (#${state.connection})`);
+  info(context, config, `Connected to ${url.host} (${formatIp(remoteIp)}) port ${url.port} (#${state.connection})`);
   const local = context.localEndpoint(state.socket);
   const transfer = { ...state.transfer, localIp: local.ip, localPort: local.port, times: { ...state.transfer.times, connectedNs: context.nowNs } };
   return sendRequest(context, config, { ...state, transfer, connection: state.connection + 1 });

@@ -2,13 +2,13 @@
 import type { Prng } from '../../base/prng.ts';
 import type { TapFrame } from '../engine.ts';
 import type { Errno } from '../stack/userland.ts';
-import type { Ip4, Payload } from '../wire/packet.ts';
+import type { Ip, Payload } from '../wire/packet.ts';
 
 /** A socket of the running process. */
 export type SocketId = number;
 
 export interface Endpoint {
-  readonly ip: Ip4;
+  readonly ip: Ip;
   readonly port: number;
 }
 
@@ -37,19 +37,19 @@ export type AppEvent =
   | { readonly kind: 'peer-closed'; readonly socket: SocketId }
   /** The connection is gone: reset, or timed out. The socket no longer exists. */
   | { readonly kind: 'aborted'; readonly socket: SocketId; readonly errno: Errno }
-  | { readonly kind: 'echo-reply'; readonly socket: SocketId; readonly sequence: number; readonly from: Ip4; readonly ttl: number; readonly bytes: number }
+  | { readonly kind: 'echo-reply'; readonly socket: SocketId; readonly sequence: number; readonly from: Ip; readonly ttl: number; readonly bytes: number }
   | { readonly kind: 'timer'; readonly tag: string; readonly data: unknown }
   | { readonly kind: 'frame'; readonly frame: TapFrame }
   | { readonly kind: 'signal'; readonly signal: 'SIGINT' }
   | { readonly kind: 'stdin'; readonly text: string };
 
 export interface IcmpReport {
-  readonly from: Ip4;
+  readonly from: Ip;
   readonly type: number;
   readonly code: number;
   readonly mtu?: number;
   /** Destination and, for UDP, ports of the packet the error is about; `sequence` of an echo request. */
-  readonly quoted: { readonly dst: Ip4; readonly sport: number; readonly dport: number; readonly sequence: number; readonly ttl: number };
+  readonly quoted: { readonly dst: Ip; readonly sport: number; readonly dport: number; readonly sequence: number; readonly ttl: number };
 }
 
 /** A program's hands. Everything takes effect at once in virtual time; results come as events. */
@@ -74,13 +74,13 @@ export interface AppContext {
   cancelTimer(id: number): void;
 
   /** `ip` 0: any address; `port` 0: an ephemeral one. */
-  udpBind(ip: Ip4, port: number): SocketId | Errno;
+  udpBind(ip: Ip, port: number): SocketId | Errno;
   /** A UDP socket that talks to one peer and hears only from it. */
   udpConnect(to: Endpoint): SocketId | Errno;
   /** `to` is for unconnected sockets. */
   udpSend(socket: SocketId, payload: Payload, to?: Endpoint, options?: SendOptions): 'ok' | Errno;
 
-  tcpListen(ip: Ip4, port: number, backlog: number): SocketId | Errno;
+  tcpListen(ip: Ip, port: number, backlog: number): SocketId | Errno;
   /** `connected` or `connect-failed` follows. */
   tcpConnect(to: Endpoint): SocketId | Errno;
   /** Queues bytes; they leave as window and congestion allow. Nothing happens on a socket that is gone. */
@@ -94,15 +94,15 @@ export interface AppContext {
 
   /** A ping socket; `id` as ping takes it from its process id. */
   echoOpen(id: number): SocketId | Errno;
-  echoSend(socket: SocketId, to: Ip4, sequence: number, bytes: number, options?: SendOptions): 'ok' | Errno;
+  echoSend(socket: SocketId, to: Ip, sequence: number, bytes: number, options?: SendOptions): 'ok' | Errno;
 
   /** Starts or stops seeing the frames of a device (`any`: all of the netns). */
   tap(device: string, on: boolean): void;
   /** ifindex of a device here, or undefined if there is none. */
   deviceIndex(device: string): number | undefined;
   /** The source address and path MTU for a destination. */
-  routeFor(to: Ip4): { readonly source: Ip4; readonly mtuBytes: number } | Errno;
-  isLocalAddress(ip: Ip4): boolean;
+  routeFor(to: Ip): { readonly source: Ip; readonly mtuBytes: number } | Errno;
+  isLocalAddress(ip: Ip): boolean;
 }
 
 /** `State` is plain data that is replaced, never changed, unless `copy` says how to copy it. */

@@ -1,5 +1,6 @@
 /** dig as of BIND 9.18: one or more questions, without EDNS (which is not modelled), over UDP. */
-import { formatIp4, parseIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
+import { parseIp4 } from '../addr/ip4.ts';
 import { DEFAULT_EPOCH_MS } from '../wire/calendar.ts';
 import { parseDnsType } from '../wire/dns-codec.ts';
 import type { DnsType } from '../wire/dns-message.ts';
@@ -107,7 +108,7 @@ function advance(context: AppContext, config: DigConfig, state: State): State {
   if (config.short) context.out(message.answers.map((record) => `${record.data}\n`).join(''));
   else {
     const unixMs = config.epochMs + Math.floor(context.nowNs / 1e6);
-    context.out(banner + replyText(message, config.sections, { milliseconds, server: formatIp4(from), port: config.port, unixMs, bytes }));
+    context.out(banner + replyText(message, config.sections, { milliseconds, server: formatIp(from), port: config.port, unixMs, bytes }));
   }
   return askQuestion(context, config, { ...state, query: undefined, question: state.question + 1 });
 }

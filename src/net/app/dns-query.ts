@@ -1,9 +1,10 @@
 /** Building DNS questions and reading answers, for resolvers and dig. */
 import type { Prng } from '../../base/prng.ts';
-import { formatIp4, parseIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
+import { parseIp4 } from '../addr/ip4.ts';
 import { dnsMessageBytes, isWireName } from '../wire/dns-codec.ts';
 import type { DnsMessage, DnsRcode, DnsResourceRecord, DnsType } from '../wire/dns-message.ts';
-import type { Ip4, Payload } from '../wire/packet.ts';
+import type { Ip, Payload } from '../wire/packet.ts';
 
 export const DNS_PORT = 53;
 
@@ -62,7 +63,7 @@ export const isAskable = (name: string): boolean => PLAIN_NAME.test(name) || (is
 const PLAIN_NAME = /^(?:[\w-]{1,30}\.){1,8}$/;
 
 /** Addresses at the end of the CNAME chain that starts at the question, in the order of the answer; `canonical` is the chain's last name. */
-export function addressesOf(message: DnsMessage): { readonly addresses: readonly Ip4[]; readonly canonical: string; readonly aliases: readonly string[] } {
+export function addressesOf(message: DnsMessage): { readonly addresses: readonly Ip[]; readonly canonical: string; readonly aliases: readonly string[] } {
   let canonical = message.question.name;
   const aliases: string[] = [];
   for (let step = 0; step < 16; step += 1) {
@@ -73,7 +74,7 @@ export function addressesOf(message: DnsMessage): { readonly addresses: readonly
     canonical = next.data;
   }
   const owner = canonical.toLowerCase();
-  const addresses: Ip4[] = [];
+  const addresses: Ip[] = [];
   for (const record of message.answers) {
     const ip = record.type === 'A' && record.name.toLowerCase() === owner ? parseIp4(record.data) : undefined;
     if (ip !== undefined) addresses.push(ip);
@@ -82,6 +83,6 @@ export function addressesOf(message: DnsMessage): { readonly addresses: readonly
 }
 
 /** `4.3.2.1.in-addr.arpa.` */
-export function reverseName(ip: Ip4): string {
-  return `${formatIp4(ip).split('.').reverse().join('.')}.in-addr.arpa.`;
+export function reverseName(ip: Ip): string {
+  return `${formatIp(ip).split('.').reverse().join('.')}.in-addr.arpa.`;
 }

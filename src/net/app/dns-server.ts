@@ -1,5 +1,6 @@
 /** CoreDNS: zones first, then the cache, then upstream by a query of its own. CoreDNS: plugin/{kubernetes,cache,forward,errors,log}. */
-import { formatIp4, parseIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
+import { parseIp4 } from '../addr/ip4.ts';
 import { dnsMessageBytes } from '../wire/dns-codec.ts';
 import type { DnsMessage, DnsResourceRecord } from '../wire/dns-message.ts';
 import type { Payload } from '../wire/packet.ts';
@@ -191,7 +192,7 @@ function upstreamFailed(context: AppContext, state: State, socket: SocketId, why
   if (job === undefined) return;
   const local = context.localEndpoint(socket);
   const remote = context.remoteEndpoint(socket);
-  const ends = `read udp ${formatIp4(local.ip)}:${local.port}->${formatIp4(remote.ip)}:${remote.port}`;
+  const ends = `read udp ${formatIp(local.ip)}:${local.port}->${formatIp(remote.ip)}:${remote.port}`;
   const text = why === 'timeout' ? `${ends}: i/o timeout` : `${ends}: read: connection refused`;
   release(context, state, job);
   const upstreams = config.forward?.upstreams.length ?? 0;
@@ -260,7 +261,7 @@ function send(
   const { name, type } = query.question;
   const seconds = ((context.nowNs - startedNs) / 1e9).toFixed(9);
   context.out(
-    `[INFO] ${formatIp4(to.ip)}:${to.port} - ${query.id} "${type} IN ${name} udp ${queryBytes} false 512" ${message.rcode} ${flags.filter((flag) => flag !== '').join(',')} ${payload.bytes} ${seconds}s\n`,
+    `[INFO] ${formatIp(to.ip)}:${to.port} - ${query.id} "${type} IN ${name} udp ${queryBytes} false 512" ${message.rcode} ${flags.filter((flag) => flag !== '').join(',')} ${payload.bytes} ${seconds}s\n`,
   );
 }
 

@@ -1,5 +1,6 @@
 /** `getent hosts` and `getent ahosts`: names as the C library resolves them. */
-import { formatIp4, parseIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
+import { parseIp4 } from '../addr/ip4.ts';
 import { type AppContext, defineApp, defineProgram, type ParseResult } from './definition.ts';
 import { hostsName } from './resolv-conf.ts';
 import { handleResolving, type Resolving, startResolving } from './resolver.ts';
@@ -21,7 +22,7 @@ export const getent = defineApp<State, GetentConfig>({
     const line = address === undefined ? undefined : hostsName(context, address);
     if (address !== undefined && config.database === 'hosts') {
       // Reverse lookups by DNS are not simulated here; the hosts file is.
-      if (line !== undefined) context.out(`${formatIp4(address).padEnd(15)} ${[line.canonical, ...line.aliases].join(' ')}\n`);
+      if (line !== undefined) context.out(`${formatIp(address).padEnd(15)} ${[line.canonical, ...line.aliases].join(' ')}\n`);
       context.exit(line === undefined ? 2 : 0);
       return { resolving: undefined, done: true };
     }
@@ -43,7 +44,7 @@ function advance(context: AppContext, config: GetentConfig, state: State): State
   if (result === undefined) return state;
   if (result.ok) {
     const lines = result.addresses.flatMap((ip, i) => {
-      const address = formatIp4(ip).padEnd(15);
+      const address = formatIp(ip).padEnd(15);
       if (config.database === 'hosts') return [`${address} ${result.canonical}\n`];
       return [`${address} STREAM ${i === 0 ? result.canonical : ''}\n`, `${address} DGRAM  \n`, `${address} RAW    \n`];
     });

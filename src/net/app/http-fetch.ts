@@ -1,6 +1,6 @@
 /** One HTTP GET as a piece of another program (wget): resolve, connect, ask, collect. */
 import type { Errno } from '../stack/userland.ts';
-import type { Ip4 } from '../wire/packet.ts';
+import type { Ip } from '../wire/packet.ts';
 import { utf8Length } from '../wire/utf8.ts';
 import type { AppContext, AppEvent, SocketId } from './definition.ts';
 import { bodyLength, type HttpHeader, parseStatusLine, readHead, textPayload } from './http-message.ts';
@@ -14,7 +14,7 @@ export interface Fetching {
   readonly request: string;
   readonly method: string;
   readonly resolving: Resolving | undefined;
-  readonly ip: Ip4;
+  readonly ip: Ip;
   readonly socket: SocketId;
   readonly code: number;
   readonly statusLine: string;

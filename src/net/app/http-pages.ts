@@ -1,5 +1,5 @@
 /** What the simulated web servers say: bodies, headers and log lines of each family. The pages name the host that answered. */
-import { formatIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
 import { calendarTime, formatClock, formatDay, formatHttpDate, formatLogDate } from '../wire/calendar.ts';
 import { utf8Length } from '../wire/utf8.ts';
 import type { Endpoint } from './definition.ts';
@@ -114,7 +114,7 @@ function serveFile(
   }
   const response = { version: 'HTTP/1.1', code, reason: reasonOf(code, facts), headers, body: request.method === 'HEAD' ? '' : body, close };
   const sent = request.method === 'HEAD' ? 0 : bodyBytes;
-  const line = `${formatIp4(request.client.ip)} - - [${formatLogDate(facts.nowMs)}] "${request.method} ${request.target} ${request.version}" ${code} ${sent}`;
+  const line = `${formatIp(request.client.ip)} - - [${formatLogDate(facts.nowMs)}] "${request.method} ${request.target} ${request.version}" ${code} ${sent}`;
   if (facts.config.server === 'httpd') return { response, log: { stream: 'stdout', text: `${line}\n` } };
   const agent = headerValue(request.headers, 'User-Agent') ?? '-';
   const referer = headerValue(request.headers, 'Referer') ?? '-';
@@ -157,8 +157,8 @@ function whoamiBody(request: HttpRequest, facts: ServerFacts): string {
   const lines = [
     `Hostname: ${facts.hostname}`,
     'IP: 127.0.0.1',
-    `IP: ${formatIp4(request.server.ip)}`,
-    `RemoteAddr: ${formatIp4(request.client.ip)}:${request.client.port}`,
+    `IP: ${formatIp(request.server.ip)}`,
+    `RemoteAddr: ${formatIp(request.client.ip)}:${request.client.port}`,
     `${request.method} ${request.target} ${request.version}`,
     `Host: ${headerValue(request.headers, 'Host') ?? ''}`,
     ...request.headers
@@ -184,7 +184,7 @@ function agnhostBody(request: HttpRequest, facts: ServerFacts): string {
     case '/hostname':
       return facts.hostname;
     case '/clientip':
-      return `${formatIp4(request.client.ip)}:${request.client.port}`;
+      return `${formatIp(request.client.ip)}:${request.client.port}`;
     case '/echo':
       return query.get('msg') ?? '';
     case '/healthz':
@@ -207,7 +207,7 @@ function decodeQuery(text: string): string {
 function echoLog(request: HttpRequest, facts: ServerFacts): string {
   const now = calendarTime(facts.nowMs);
   const body = utf8Length(`${facts.config.text ?? 'hello-world'}\n`);
-  return `${formatDay(now).replaceAll('-', '/')} ${formatClock(now)} ${headerValue(request.headers, 'Host') ?? ''} ${formatIp4(request.client.ip)}:${request.client.port} "${request.method} ${request.target} ${request.version}" 200 ${body} "${headerValue(request.headers, 'User-Agent') ?? ''}" 0s\n`;
+  return `${formatDay(now).replaceAll('-', '/')} ${formatClock(now)} ${headerValue(request.headers, 'Host') ?? ''} ${formatIp(request.client.ip)}:${request.client.port} "${request.method} ${request.target} ${request.version}" 200 ${body} "${headerValue(request.headers, 'User-Agent') ?? ''}" 0s\n`;
 }
 
 function agnhostLog(request: HttpRequest, facts: ServerFacts): string {
@@ -229,7 +229,7 @@ function servePython(request: HttpRequest, facts: ServerFacts): Served {
     { name: code === 200 ? 'Content-type' : 'Content-Type', value: code === 200 ? 'text/html' : 'text/html;charset=utf-8' },
     { name: 'Content-Length', value: String(utf8Length(body)) },
   ];
-  const line = `${formatIp4(request.client.ip)} - - [${formatLogDate(facts.nowMs).replace(/^(\d\d)\/(\w{3})\/(\d{4}):([\d:]+) .*$/, '$1/$2/$3 $4')}]`;
+  const line = `${formatIp(request.client.ip)} - - [${formatLogDate(facts.nowMs).replace(/^(\d\d)\/(\w{3})\/(\d{4}):([\d:]+) .*$/, '$1/$2/$3 $4')}]`;
   const failed = code === 200 ? '' : `${line} code ${code}, message ${reason}\n`;
   return {
     response: { version: 'HTTP/1.0', code, reason, headers, body: request.method === 'HEAD' ? '' : body, close: true },

@@ -1,7 +1,7 @@
 /** nc (OpenBSD's, as Debian and netshoot have it, and busybox'): tries ports with -z, talks over a connection, listens with -l. */
-import { formatIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
 import type { Errno } from '../stack/userland.ts';
-import type { Ip4 } from '../wire/packet.ts';
+import type { Ip } from '../wire/packet.ts';
 import { serviceName, servicePort } from '../wire/tcpdump.ts';
 import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
 import { type AppContext, type AppEvent, defineApp, defineProgram, type Endpoint, type ParseResult, type SocketId } from './definition.ts';
@@ -26,7 +26,7 @@ export interface NcConfig {
 interface State {
   readonly phase: 'resolving' | 'connecting' | 'probing' | 'talking' | 'listening' | 'done';
   readonly resolving: Resolving | undefined;
-  readonly ip: Ip4;
+  readonly ip: Ip;
   readonly at: number;
   readonly socket: SocketId;
   readonly listener: SocketId;
@@ -106,7 +106,7 @@ function resolved(context: AppContext, config: NcConfig, state: State): State {
     context.err(`nc: getaddrinfo for host "${config.host}" port ${config.ports[0]}: ${words}\n`);
     return finish(context, state, 1);
   }
-  return connect(context, config, { ...state, resolving: undefined, ip: result.addresses[0] as Ip4 });
+  return connect(context, config, { ...state, resolving: undefined, ip: result.addresses[0] as Ip });
 }
 
 function connect(context: AppContext, config: NcConfig, state: State): State {
@@ -136,9 +136,9 @@ const ERRORS: Partial<Record<Errno, string>> = {
   ECONNRESET: 'Connection reset by peer',
 };
 
-const shownHost = (config: NcConfig, state: State): string => (config.host === formatIp4(state.ip) ? config.host : `${config.host} (${formatIp4(state.ip)})`);
+const shownHost = (config: NcConfig, state: State): string => (config.host === formatIp(state.ip) ? config.host : `${config.host} (${formatIp(state.ip)})`);
 
-const busyboxEndpoint = (config: NcConfig, state: State): string => `${config.host} (${formatIp4(state.ip)}:${config.ports[state.at] ?? 0})`;
+const busyboxEndpoint = (config: NcConfig, state: State): string => `${config.host} (${formatIp(state.ip)}:${config.ports[state.at] ?? 0})`;
 
 function refused(context: AppContext, config: NcConfig, state: State, errno: Errno): State {
   if (config.style === 'busybox') {
@@ -201,7 +201,7 @@ function whileTalking(context: AppContext, config: NcConfig, state: State, event
         context.close(event.socket);
         return state;
       }
-      if (config.verbose) context.err(`Connection received on ${formatIp4(event.from.ip)} ${event.from.port}\n`);
+      if (config.verbose) context.err(`Connection received on ${formatIp(event.from.ip)} ${event.from.port}\n`);
       return flush(context, { ...state, socket: event.socket });
     case 'data':
       context.out(event.payload.text ?? '');

@@ -1,8 +1,9 @@
 /** nslookup as BIND 9.18 has it (netshoot, dnsutils, Debian): A then AAAA, the search list until the first name that exists. BIND: bin/dig/nslookup.c. */
-import { formatIp4, parseIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
+import { parseIp4 } from '../addr/ip4.ts';
 import { parseDnsType } from '../wire/dns-codec.ts';
 import type { DnsMessage, DnsResourceRecord, DnsType } from '../wire/dns-message.ts';
-import type { Ip4 } from '../wire/packet.ts';
+import type { Ip } from '../wire/packet.ts';
 import { type BindQuery, type BindServers, handleBindQuery, startBindQuery } from './bind-query.ts';
 import { parseInteger } from './cli-options.ts';
 import { type AppContext, defineApp, defineProgram, type ParseResult } from './definition.ts';
@@ -39,7 +40,7 @@ export const nslookup = defineApp<State, NslookupConfig>({
   start: (context, config) => {
     const conf = readResolvConf(context);
     const named = config.server === undefined ? undefined : parseIp4(config.server);
-    const ips: readonly Ip4[] = config.server === undefined ? conf.nameservers : named === undefined ? [] : [named];
+    const ips: readonly Ip[] = config.server === undefined ? conf.nameservers : named === undefined ? [] : [named];
     const servers: BindServers = { ips, port: config.port, timeoutSeconds: config.timeoutSeconds, tries: config.tries, recurse: true, checkRecursion: true };
     const address = parseIp4(config.name);
     const candidates =
@@ -48,7 +49,7 @@ export const nslookup = defineApp<State, NslookupConfig>({
         : (config.search ? searchNames(config.name, conf) : [absolute(config.name)]).filter(isAskable);
     const state: State = {
       servers,
-      serverName: config.server ?? formatIp4(ips[0] ?? 0),
+      serverName: config.server ?? formatIp(ips[0] ?? 0),
       candidates,
       candidate: 0,
       query: undefined,
@@ -109,8 +110,8 @@ function advance(context: AppContext, config: NslookupConfig, state: State): Sta
     return ask(context, config, { ...state, candidate: state.candidate + 1 }, query.type);
   const asked = config.type !== undefined;
   if (asked || query.type === 'A') {
-    const server = config.server === undefined ? formatIp4(from) : state.serverName;
-    context.out(`Server:\t\t${server}\nAddress:\t${formatIp4(from)}#${config.port}\n\n`);
+    const server = config.server === undefined ? formatIp(from) : state.serverName;
+    context.out(`Server:\t\t${server}\nAddress:\t${formatIp(from)}#${config.port}\n\n`);
   }
   if (message.rcode !== 'NOERROR') {
     context.out(`** server can't find ${withoutDot(query.name)}: ${message.rcode}\n\n`);

@@ -1,13 +1,13 @@
 /** ping of iputils and of busybox: echo requests, replies, errors from the way, the summary. */
-import { formatIp4 } from '../addr/ip4.ts';
-import type { Ip4 } from '../wire/packet.ts';
+import { formatIp } from '../addr/ip.ts';
+import type { Ip } from '../wire/packet.ts';
 import { type AppContext, type AppEvent, defineApp, defineProgram, type IcmpReport, type SocketId } from './definition.ts';
 import { isBusybox, type PingConfig, parsePingArgs } from './ping-args.ts';
 import { handleResolving, type Resolving, startResolving, stopResolving } from './resolver.ts';
 
 interface State {
   readonly resolving: Resolving | undefined;
-  readonly ip: Ip4;
+  readonly ip: Ip;
   readonly socket: SocketId;
   readonly startedNs: number;
   readonly lastNs: number;
@@ -90,7 +90,7 @@ function resolved(context: AppContext, config: PingConfig, state: State): State 
     }[result.error];
     return fails(context, state, `ping: ${config.destination}: ${words}\n`, 2);
   }
-  const ip = result.addresses[0] as Ip4;
+  const ip = result.addresses[0] as Ip;
   const route = context.routeFor(ip);
   if (typeof route === 'string' && config.style === 'iputils') {
     const words =
@@ -109,8 +109,8 @@ function resolved(context: AppContext, config: PingConfig, state: State): State 
   const whole = config.dataBytes + 28;
   context.out(
     config.style === 'busybox'
-      ? `PING ${shown} (${formatIp4(ip)}): ${config.dataBytes} data bytes\n`
-      : `PING ${shown} (${formatIp4(ip)}) ${config.dataBytes}(${whole}) bytes of data.\n`,
+      ? `PING ${shown} (${formatIp(ip)}): ${config.dataBytes} data bytes\n`
+      : `PING ${shown} (${formatIp(ip)}) ${config.dataBytes}(${whole}) bytes of data.\n`,
   );
   if (config.deadlineSeconds > 0) context.setTimer(config.deadlineSeconds * 1e9, 'deadline');
   return sendNext(context, config, { ...state, resolving: undefined, shown, ip, socket, startedNs: context.nowNs, lastNs: context.nowNs, phase: 'sending' });
@@ -182,7 +182,7 @@ function reply(context: AppContext, config: PingConfig, state: State, event: Ext
   const duplicate = sentNs === undefined;
   const tripNs = context.nowNs - (sentNs ?? context.nowNs);
   if (!config.quiet) {
-    const from = formatIp4(event.from);
+    const from = formatIp(event.from);
     const mark = duplicate ? ' (DUP!)' : '';
     context.out(
       config.style === 'busybox'
@@ -224,7 +224,7 @@ function wayError(context: AppContext, config: PingConfig, state: State, icmp: I
   // busybox says nothing about errors and goes on waiting.
   if (config.style === 'busybox') return state;
   state.waiting.delete(wire);
-  if (!config.quiet) context.out(`From ${formatIp4(icmp.from)} icmp_seq=${wire} ${errorWords(icmp)}\n`);
+  if (!config.quiet) context.out(`From ${formatIp(icmp.from)} icmp_seq=${wire} ${errorWords(icmp)}\n`);
   return doneEarly(context, config, { ...state, errors: state.errors + 1, lastNs: context.nowNs });
 }
 

@@ -1,11 +1,11 @@
 /** /etc/resolv.conf and /etc/hosts as programs read them (resolv.conf(5), hosts(5)). */
 import { parseIp4 } from '../addr/ip4.ts';
-import type { Ip4 } from '../wire/packet.ts';
+import type { Ip } from '../wire/packet.ts';
 import type { AppContext } from './definition.ts';
 
 export interface ResolvConf {
   /** At most three, in order. */
-  readonly nameservers: readonly Ip4[];
+  readonly nameservers: readonly Ip[];
   readonly search: readonly string[];
   readonly ndots: number;
   readonly timeoutSeconds: number;
@@ -20,7 +20,7 @@ export function readResolvConf(context: Pick<AppContext, 'file'>): ResolvConf {
 }
 
 export function parseResolvConf(text: string): ResolvConf {
-  const nameservers: Ip4[] = [];
+  const nameservers: Ip[] = [];
   let search: readonly string[] = [];
   let ndots = 1;
   let timeoutSeconds = 5;
@@ -63,15 +63,12 @@ export function searchNames(name: string, conf: Pick<ResolvConf, 'search' | 'ndo
 }
 
 /** Addresses of a name in /etc/hosts; `localhost` is there even without a line. */
-export function hostsAddresses(
-  context: Pick<AppContext, 'file'>,
-  name: string,
-): { readonly addresses: readonly Ip4[]; readonly canonical: string } | undefined {
+export function hostsAddresses(context: Pick<AppContext, 'file'>, name: string): { readonly addresses: readonly Ip[]; readonly canonical: string } | undefined {
   const wanted = name.toLowerCase().replace(/\.$/, '');
   // Most names are not in the file at all, which a search for the text tells faster than reading its lines.
   const file = context.file('/etc/hosts') ?? '';
   if (!file.toLowerCase().includes(wanted)) return wanted === 'localhost' ? { addresses: [LOCALHOST], canonical: 'localhost' } : undefined;
-  const addresses: Ip4[] = [];
+  const addresses: Ip[] = [];
   let canonical: string | undefined;
   for (const { ip, names } of hostsLines(context)) {
     if (!names.some((one) => one.toLowerCase() === wanted)) continue;
@@ -83,13 +80,13 @@ export function hostsAddresses(
 }
 
 /** The first name of an address in /etc/hosts. */
-export function hostsName(context: Pick<AppContext, 'file'>, ip: Ip4): { readonly canonical: string; readonly aliases: readonly string[] } | undefined {
+export function hostsName(context: Pick<AppContext, 'file'>, ip: Ip): { readonly canonical: string; readonly aliases: readonly string[] } | undefined {
   const line = hostsLines(context).find((one) => one.ip === ip);
   return line === undefined ? undefined : { canonical: line.names[0] ?? '', aliases: line.names.slice(1) };
 }
 
-function hostsLines(context: Pick<AppContext, 'file'>): { readonly ip: Ip4; readonly names: readonly string[] }[] {
-  const lines: { ip: Ip4; names: string[] }[] = [];
+function hostsLines(context: Pick<AppContext, 'file'>): { readonly ip: Ip; readonly names: readonly string[] }[] {
+  const lines: { ip: Ip; names: string[] }[] = [];
   for (const line of (context.file('/etc/hosts') ?? '').split('\n')) {
     const [address, ...names] = line.replace(/#.*$/, '').trim().split(/\s+/);
     const ip = parseIp4(address ?? '');

@@ -1,7 +1,7 @@
 /** The stub resolver that programs link (glibc's getaddrinfo): hosts file, search list, A and AAAA at once from one socket, time-outs, the next server. */
 import { parseIp4 } from '../addr/ip4.ts';
 import type { DnsMessage, DnsType } from '../wire/dns-message.ts';
-import type { Ip4 } from '../wire/packet.ts';
+import type { Ip } from '../wire/packet.ts';
 import type { AppContext, AppEvent, SocketId } from './definition.ts';
 import { addressesOf, DNS_PORT, dnsPayload, dnsQuestion, isAskable, newDnsId } from './dns-query.ts';
 import { hostsAddresses, type ResolvConf, readResolvConf, searchNames } from './resolv-conf.ts';
@@ -10,7 +10,7 @@ import { hostsAddresses, type ResolvConf, readResolvConf, searchNames } from './
 export type ResolveError = 'not-found' | 'try-again' | 'no-data';
 
 export type ResolveResult =
-  | { readonly ok: true; readonly addresses: readonly Ip4[]; readonly canonical: string }
+  | { readonly ok: true; readonly addresses: readonly Ip[]; readonly canonical: string }
   | { readonly ok: false; readonly error: ResolveError };
 
 /** Plain data; `result` is set when it is over. */

@@ -1,6 +1,6 @@
 /** traceroute by UDP: Linux' own, sixteen probes at a time, and busybox', one after the other. */
-import { formatIp4 } from '../addr/ip4.ts';
-import type { Ip4 } from '../wire/packet.ts';
+import { formatIp } from '../addr/ip.ts';
+import type { Ip } from '../wire/packet.ts';
 import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
 import { type AppContext, defineApp, defineProgram, type IcmpReport, type ParseResult, type SocketId } from './definition.ts';
 import { isBusybox } from './ping-args.ts';
@@ -21,14 +21,14 @@ interface Probe {
   readonly socket: SocketId;
   readonly sentNs: number;
   readonly timer: number;
-  readonly answer: { readonly from: Ip4; readonly tripNs: number; readonly final: boolean; readonly mark: string } | undefined;
+  readonly answer: { readonly from: Ip; readonly tripNs: number; readonly final: boolean; readonly mark: string } | undefined;
   readonly lost: boolean;
 }
 
 /** `probes[i]` is number i % queries of hop firstHop + floor(i / queries). */
 interface State {
   readonly resolving: Resolving | undefined;
-  readonly ip: Ip4;
+  readonly ip: Ip;
   readonly probes: readonly Probe[];
   readonly printed: number;
   /** Last probe index of the hop that ended it, once known. */
@@ -78,8 +78,8 @@ function resolved(context: AppContext, config: TracerouteConfig, state: State): 
     );
     return finish(context, state, config.style === 'busybox' ? 1 : 2);
   }
-  const ip = result.addresses[0] as Ip4;
-  context.out(`traceroute to ${config.destination} (${formatIp4(ip)}), ${config.maxHops} hops max, ${config.packetBytes} byte packets\n`);
+  const ip = result.addresses[0] as Ip;
+  context.out(`traceroute to ${config.destination} (${formatIp(ip)}), ${config.maxHops} hops max, ${config.packetBytes} byte packets\n`);
   return advance(context, config, { ...state, resolving: undefined, ip, phase: 'probing' });
 }
 
@@ -164,7 +164,7 @@ function printReady(context: AppContext, config: TracerouteConfig, before: State
       const previous = inHop === 0 ? undefined : lastAnswer(probes, printed, inHop);
       const ms = (probe.answer.tripNs / 1e6).toFixed(3);
       if (previous !== probe.answer.from) {
-        const address = formatIp4(probe.answer.from);
+        const address = formatIp(probe.answer.from);
         text += `${inHop === 0 || previous === undefined || config.style === 'busybox' ? '  ' : ' '}${config.numeric ? address : `${address} (${address})`}`;
       }
       text += `  ${ms} ms${probe.answer.mark}`;
@@ -174,7 +174,7 @@ function printReady(context: AppContext, config: TracerouteConfig, before: State
   return { ...before, printed };
 }
 
-function lastAnswer(probes: readonly Probe[], index: number, inHop: number): Ip4 | undefined {
+function lastAnswer(probes: readonly Probe[], index: number, inHop: number): Ip | undefined {
   for (let i = index - 1; i >= index - inHop; i -= 1) {
     const from = probes[i]?.answer?.from;
     if (from !== undefined) return from;

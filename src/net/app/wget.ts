@@ -1,5 +1,5 @@
 /** wget, GNU's and busybox', as far as `wget -qO- URL`, `--spider` and their messages go. */
-import { formatIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
 import { calendarTime, DEFAULT_EPOCH_MS, formatClock, formatDay } from '../wire/calendar.ts';
 import { utf8Length } from '../wire/utf8.ts';
 import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
@@ -82,7 +82,7 @@ function stamp(context: AppContext, config: WgetConfig): string {
 function progress(context: AppContext, config: WgetConfig, state: State, before: Fetching['phase']): State {
   const { fetching } = state;
   const { phase } = fetching;
-  const address = formatIp4(fetching.ip);
+  const address = formatIp(fetching.ip);
   if (before === 'resolving' && fetching.ip !== 0) {
     const named = !/^[\d.]+$/.test(config.host);
     if (config.style === 'gnu')
@@ -153,7 +153,7 @@ function failed(context: AppContext, config: WgetConfig, state: State): State {
   }
   if (failure?.kind === 'connect') {
     const words = ERRORS[failure.errno] ?? failure.errno;
-    if (config.style === 'busybox') return end(context, state, `wget: can't connect to remote host (${formatIp4(ip)}): ${words}\n`, 1);
+    if (config.style === 'busybox') return end(context, state, `wget: can't connect to remote host (${formatIp(ip)}): ${words}\n`, 1);
     say(context, config, `failed: ${words}.\n`);
     // Refused is final; the others are tried again.
     return failure.errno === 'ECONNREFUSED' || state.tried >= config.tries ? end(context, state, '', 4) : retry(context, config, state);

@@ -1,10 +1,10 @@
 /** One entry of the connection tracking table. Linux: include/net/netfilter/nf_conntrack.h */
-import type { Ip4 } from '../wire/packet.ts';
+import type { Ip } from '../wire/packet.ts';
 
 /** Who talks to whom. For ICMP echo `sport` and `dport` both are the identifier, and `icmpType` tells request from reply; it is -1 for everything else. */
 export interface Tuple {
-  src: Ip4;
-  dst: Ip4;
+  src: Ip;
+  dst: Ip;
   sport: number;
   dport: number;
   icmpType: number;

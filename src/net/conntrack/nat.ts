@@ -1,4 +1,5 @@
 /** Binding connections to other addresses and ports, and rewriting their packets. Linux: net/netfilter/nf_nat_core.c, nf_nat_proto.c */
+import { ipHash } from '../addr/ip.ts';
 import type { NatBinding } from '../netfilter/definition.ts';
 import { type Hook, INPUT, OUTPUT, POSTROUTING, PREROUTING } from '../netfilter/hook.ts';
 import type { Core } from '../stack/core.ts';
@@ -6,7 +7,7 @@ import { TRANSLATE_NS } from '../stack/costs.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
 import { CT_RELATED, cloneSkb, Skb } from '../stack/skb.ts';
 import { emitTranslated } from '../trace/emit.ts';
-import { type IcmpMessage, IP_PROTO_ICMP, type Ip4, type Packet } from '../wire/packet.ts';
+import { type IcmpMessage, IP_PROTO_ICMP, type Ip, type Packet } from '../wire/packet.ts';
 import { type Connection, invert, sameTuple, type Tuple } from './connection.ts';
 import { usesPorts } from './track.ts';
 
@@ -68,10 +69,14 @@ export function bind(core: Core, netns: NetnsState, connection: Connection, sour
 }
 
 /** One address of the range, always the same for the same two ends (find_best_ips_proto). */
-function chooseIp(binding: NatBinding, tuple: Tuple): Ip4 {
+function chooseIp(binding: NatBinding, tuple: Tuple): Ip {
   if (binding.minIp === binding.maxIp) return binding.minIp;
+  const hash = Math.imul(ipHash(tuple.src) ^ Math.imul(ipHash(tuple.dst), 0x9e3779b9), 0x85ebca6b) >>> 0;
+  if (typeof binding.minIp === 'bigint' || typeof binding.maxIp === 'bigint') {
+    const first = BigInt(binding.minIp);
+    return first + (BigInt(hash) % (BigInt(binding.maxIp) - first + 1n));
+  }
   const size = (binding.maxIp >>> 0) - (binding.minIp >>> 0) + 1;
-  const hash = Math.imul(tuple.src ^ Math.imul(tuple.dst, 0x9e3779b9), 0x85ebca6b) >>> 0;
   return ((binding.minIp >>> 0) + (hash % size)) | 0;
 }
 

@@ -1,4 +1,6 @@
 /** The connection tracking table of one netns: both tuples of every entry in one hash. Linux: net/netfilter/nf_conntrack_core.c */
+import { ipHash } from '../addr/ip.ts';
+import type { Ip } from '../wire/packet.ts';
 import { Connection, type Tuple } from './connection.ts';
 
 const FIRST_BUCKETS = 64;
@@ -12,9 +14,9 @@ export interface Found {
   reply: boolean;
 }
 
-function hash(src: number, dst: number, ports: number, protocol: number): number {
-  let h = Math.imul(src ^ 0x9e3779b9, 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 15) ^ dst, 0xc2b2ae35);
+function hash(src: Ip, dst: Ip, ports: number, protocol: number): number {
+  let h = Math.imul(ipHash(src) ^ 0x9e3779b9, 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 15) ^ ipHash(dst), 0xc2b2ae35);
   h = Math.imul(h ^ (h >>> 13) ^ ports, 0x27d4eb2f);
   h ^= h >>> 16;
   return Math.imul(h ^ protocol, 0x165667b1) >>> 0;
@@ -41,7 +43,7 @@ export class ConnectionTable {
   }
 
   /** The live entry with this tuple, in either direction. Expired entries are removed on the way. The result is valid until the next call. */
-  find(src: number, dst: number, sport: number, dport: number, protocol: number, icmpType: number, nowNs: number): Found | undefined {
+  find(src: Ip, dst: Ip, sport: number, dport: number, protocol: number, icmpType: number, nowNs: number): Found | undefined {
     const bucket = hash(src, dst, portsOf(sport, dport), protocol) & this.#mask;
     let entry = this.#buckets[bucket];
     while (entry !== undefined) {

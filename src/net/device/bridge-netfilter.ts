@@ -14,7 +14,7 @@ import type { DeviceState } from './device-state.ts';
 export function bridgePrerouting(core: Core, port: DeviceState, bridge: DeviceState, arrived: Skb): Skb | undefined {
   const netns = bridge.netns;
   let packet = arrived;
-  if (isFragment(packet) && netns.ruleset?.conntrack === true) {
+  if (isFragment(packet) && netns.rulesetFor(packet.dst)?.conntrack === true) {
     const whole = reassemble(core, netns, port, packet);
     if (whole === undefined) return undefined;
     packet = whole;

@@ -1,17 +1,16 @@
 /** A device as the engine runs it: its record compiled, and what it has learnt. */
-import { ip4, maskOf } from '../addr/ip4.ts';
+import { inPrefix, ipOf, sameFamily } from '../addr/ip.ts';
 import { mac } from '../addr/mac.ts';
 import type { Device, DeviceAddress, Netns } from '../records.ts';
 import { LazyMap } from '../stack/lazy-map.ts';
 import type { NeighborEntry } from '../stack/neighbor.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
-import type { Ip4, Mac } from '../wire/packet.ts';
+import type { Ip, Mac } from '../wire/packet.ts';
 
 export interface LocalAddress {
-  readonly ip: Ip4;
+  readonly ip: Ip;
   readonly prefixLength: number;
-  readonly mask: Ip4;
-  readonly broadcast: Ip4 | undefined;
+  readonly broadcast: Ip | undefined;
   readonly scope: DeviceAddress['scope'];
 }
 
@@ -19,7 +18,7 @@ export interface LocalAddress {
 export interface LearntMac {
   readonly port: DeviceState;
   /** VXLAN: the sender's underlay address. */
-  readonly remote: Ip4;
+  readonly remote: Ip;
   updatedNs: number;
 }
 
@@ -54,7 +53,7 @@ export class DeviceState {
 
   // ---- learnt and counted; part of snapshots
   readonly learnt = new LazyMap<Mac, LearntMac>();
-  readonly neighbors = new LazyMap<Ip4, NeighborEntry>();
+  readonly neighbors = new LazyMap<Ip, NeighborEntry>();
   rxPackets = 0;
   rxBytes = 0;
   txPackets = 0;
@@ -90,10 +89,9 @@ export class DeviceState {
     this.up = record.up;
     this.mtuBytes = record.mtuBytes;
     this.addresses = record.addresses.map((a) => ({
-      ip: ip4(a.ip),
+      ip: ipOf(a.ip),
       prefixLength: a.prefixLength,
-      mask: maskOf(a.prefixLength),
-      broadcast: a.broadcast === undefined ? undefined : ip4(a.broadcast),
+      broadcast: a.broadcast === undefined ? undefined : ipOf(a.broadcast),
       scope: a.scope,
     }));
   }
@@ -103,11 +101,12 @@ export class DeviceState {
  * The address of a device that the kernel puts into a packet to `towards`: the first whose prefix contains it, else the first.
  * Linux: net/ipv4/devinet.c, inet_select_addr
  */
-export function selectAddress(device: DeviceState, towards: Ip4): Ip4 | undefined {
-  let first: Ip4 | undefined;
+export function selectAddress(device: DeviceState, towards: Ip): Ip | undefined {
+  let first: Ip | undefined;
   for (const a of device.addresses) {
     if (a.scope === 'host') continue;
-    if (((a.ip ^ towards) & a.mask) === 0) return a.ip;
+    if (!sameFamily(a.ip, towards)) continue;
+    if (inPrefix(a.ip, a.prefixLength, towards)) return a.ip;
     first ??= a.ip;
   }
   return first;

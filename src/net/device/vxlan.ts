@@ -1,6 +1,6 @@
 /** A VXLAN tunnel device: Ethernet frames in UDP (RFC 7348). Linux: drivers/net/vxlan/vxlan_core.c */
 import { hashText } from '../../base/prng.ts';
-import { formatIp4, ip4 } from '../addr/ip4.ts';
+import { compareIp, formatIp, ipOf } from '../addr/ip.ts';
 import { BROADCAST_MAC, isGroupMac, ZERO_MAC } from '../addr/mac.ts';
 import type { Core } from '../stack/core.ts';
 import { DECAPSULATE_NS, ENCAPSULATE_NS } from '../stack/costs.ts';
@@ -35,7 +35,7 @@ export function vxlanTransmit(core: Core, device: DeviceState, packet: Skb): voi
   if (entries === undefined && learnt !== undefined && core.nowNs <= learnt.updatedNs + DEFAULT_AGEING_NS) {
     encapsulate(core, device, packet, {
       remote: learnt.remote,
-      remoteText: formatIp4(learnt.remote),
+      remoteText: formatIp(learnt.remote),
       origin: { component: 'kernel', objects: [] },
       traceIndex: -1,
     });
@@ -59,7 +59,7 @@ function encapsulate(core: Core, device: DeviceState, packet: Skb, to: TunnelEnt
   // The mark belongs to the skb, not to the packet: it is still there for the outer one.
   outer.mark = packet.mark;
   outer.protocol = IP_PROTO_UDP;
-  outer.src = ip4(record.localIp);
+  outer.src = ipOf(record.localIp);
   outer.dst = to.remote;
   outer.ttl = OUTER_TTL;
   outer.sport = sourcePort(core, packet);
@@ -94,7 +94,7 @@ function sourcePort(core: Core, packet: Skb): number {
 
 /** The flow dissector orders the two ends, so that both directions of a flow give one hash. */
 function symmetricHash(seed: number, packet: Packet): number {
-  const swap = packet.src >>> 0 > packet.dst >>> 0;
+  const swap = compareIp(packet.src, packet.dst) > 0;
   const low = swap ? packet.dst : packet.src;
   const high = swap ? packet.src : packet.dst;
   const ports = packet.sport > packet.dport ? `${packet.dport} ${packet.sport}` : `${packet.sport} ${packet.dport}`;

@@ -1,14 +1,45 @@
 /** A chain's rules made ready for packets: parsed once for each `rules` array, with an index for long chains. */
+import { bitsOf } from '../addr/ip.ts';
 import { maskOf } from '../addr/ip4.ts';
+import { maskOf6 } from '../addr/ip6.ts';
 import type { Rule } from '../records.ts';
+import type { Skb } from '../stack/skb.ts';
+import type { Ip } from '../wire/packet.ts';
+import type { Family } from './definition.ts';
 import { type AddressTest, type ParsedRule, parseRule } from './rule.ts';
 
 /** From so many rules on a chain is worth an index. */
 const INDEX_FROM = 9;
 
+interface Masked6 {
+  readonly net: bigint;
+  readonly mask: bigint;
+  readonly negated: boolean;
+}
+
+function mask6(test: AddressTest | undefined): Masked6 | undefined {
+  return typeof test?.network === 'bigint' ? { net: test.network, mask: maskOf6(test.prefixLength), negated: test.negated } : undefined;
+}
+
+const matches6 = (test: Masked6 | undefined, ip: Ip): boolean =>
+  test === undefined || (typeof ip === 'bigint' && (ip & test.mask) === test.net) !== test.negated;
+
+/** The addresses of a packet are those that the rule's head asks for. */
+export function addressesMatch(rule: CompiledRule, packet: Skb): boolean {
+  if (rule.six !== undefined) return matches6(rule.six.source, packet.src) && matches6(rule.six.destination, packet.dst);
+  const source = packet.src as number;
+  const destination = packet.dst as number;
+  return (
+    (((source ^ rule.sourceNet) & rule.sourceMask) === 0) !== rule.sourceNegated &&
+    (((destination ^ rule.destinationNet) & rule.destinationMask) === 0) !== rule.destinationNegated
+  );
+}
+
 /** A rule with its head flattened: what every packet must compare. */
 export class CompiledRule {
   readonly parsed: ParsedRule;
+  /** A rule of ip6tables: its addresses; then the int32 fields say nothing. */
+  readonly six: { readonly source: Masked6 | undefined; readonly destination: Masked6 | undefined } | undefined;
   readonly sourceNet: number;
   readonly sourceMask: number;
   readonly sourceNegated: boolean;
@@ -22,9 +53,10 @@ export class CompiledRule {
   readonly matches: ParsedRule['matches'];
 
   constructor(parsed: ParsedRule) {
-    const net = (test: AddressTest | undefined): number => test?.network ?? 0;
-    const mask = (test: AddressTest | undefined): number => (test === undefined ? 0 : maskOf(test.prefixLength));
+    const net = (test: AddressTest | undefined): number => (typeof test?.network === 'number' ? test.network : 0);
+    const mask = (test: AddressTest | undefined): number => (typeof test?.network === 'number' ? maskOf(test.prefixLength) : 0);
     this.parsed = parsed;
+    this.six = parsed.family === 'ipv6' ? { source: mask6(parsed.source), destination: mask6(parsed.destination) } : undefined;
     this.sourceNet = net(parsed.source);
     this.sourceMask = mask(parsed.source);
     this.sourceNegated = parsed.source?.negated ?? false;
@@ -46,18 +78,20 @@ const NOTHING = new Int32Array(0);
  * comparison, so verdict, counters and explanation are those of the linear walk.
  */
 export class ChainIndex {
-  readonly #byDestination = new Map<number, Int32Array>();
+  readonly #byDestination = new Map<Ip, Int32Array>();
   readonly #byPort = new Map<number, Int32Array>();
   /** Rules that say nothing exact: every packet may match them. */
   readonly rest: Int32Array;
 
   constructor(rules: readonly CompiledRule[]) {
-    const byDestination = new Map<number, number[]>();
+    const byDestination = new Map<Ip, number[]>();
     const byPort = new Map<number, number[]>();
     const rest: number[] = [];
     rules.forEach((rule, i) => {
       const port = rule.matches.find((m) => m.destinationPort !== undefined)?.destinationPort;
-      if (rule.destinationMask === -1 && !rule.destinationNegated) push(byDestination, rule.destinationNet, i);
+      const { destination } = rule.parsed;
+      if (destination !== undefined && destination.prefixLength === bitsOf(destination.network) && !destination.negated)
+        push(byDestination, destination.network, i);
       else if (port !== undefined && rule.protocol !== 0 && !rule.protocolNegated) push(byPort, portKey(rule.protocol, port), i);
       else rest.push(i);
     });
@@ -67,7 +101,7 @@ export class ChainIndex {
   }
 
   /** Ascending indexes, like the other two lists. */
-  byDestination(destination: number): Int32Array {
+  byDestination(destination: Ip): Int32Array {
     return this.#byDestination.get(destination) ?? NOTHING;
   }
 
@@ -78,7 +112,7 @@ export class ChainIndex {
 
 const portKey = (protocol: number, port: number): number => (protocol << 16) | port;
 
-function push(map: Map<number, number[]>, key: number, value: number): void {
+function push<K>(map: Map<K, number[]>, key: K, value: number): void {
   const list = map.get(key);
   if (list === undefined) map.set(key, [value]);
   else list.push(value);
@@ -89,24 +123,25 @@ export interface CompiledRules {
   readonly index: ChainIndex | undefined;
 }
 
-const compiled = new WeakMap<readonly Rule[], CompiledRules>();
+/** By family: the same array may be read as either. */
+const compiled = { ipv4: new WeakMap<readonly Rule[], CompiledRules>(), ipv6: new WeakMap<readonly Rule[], CompiledRules>() };
 
 /**
  * Compiles once for each array of rules, however many netns share it.
  * @throws {Error} when a rule cannot be read: agents render only what iptables accepts, and commands check before they put a record.
  */
-export function compileRules(rules: readonly Rule[]): CompiledRules {
-  const known = compiled.get(rules);
+export function compileRules(rules: readonly Rule[], family: Family = 'ipv4'): CompiledRules {
+  const known = compiled[family].get(rules);
   if (known !== undefined) return known;
   const list = rules.map((rule) => {
-    const result = parseRule(rule.text);
-    if ('error' in result) throw new Error(`iptables rule "${rule.text}": ${result.error}`);
+    const result = parseRule(rule.text, family);
+    if ('error' in result) throw new Error(`${family === 'ipv6' ? 'ip6tables' : 'iptables'} rule "${rule.text}": ${result.error}`);
     return new CompiledRule(result.rule);
   });
   const value: CompiledRules = {
     rules: list,
     index: list.length >= INDEX_FROM ? new ChainIndex(list) : undefined,
   };
-  compiled.set(rules, value);
+  compiled[family].set(rules, value);
   return value;
 }

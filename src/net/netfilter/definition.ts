@@ -1,7 +1,7 @@
 /** What one match or one target of iptables is: its options, how they are checked and printed, and what it does to a packet. */
 import type { Skb } from '../stack/skb.ts';
 import type { TableName } from '../trace-event.ts';
-import type { Ip4 } from '../wire/packet.ts';
+import type { Ip } from '../wire/packet.ts';
 import type { Hook } from './hook.ts';
 
 /** `--name VALUE`. `invertible` options may stand behind a `!`; `values` counts what follows (tcp-flags has two). */
@@ -31,21 +31,21 @@ export interface RuleContext {
   readonly physOut: string;
   readonly nowNs: number;
   /** RTN_* of an address by this netns' tables; with `device` only addresses of that device are local. */
-  addressType(ip: Ip4, device: string | undefined): AddressType;
+  addressType(ip: Ip, device: string | undefined): AddressType;
   /** Chance of this kernel. */
   uint32(): number;
   /** Numbers this very rule keeps between packets (limit, nth); part of a snapshot. */
   memory(): number[];
   /** Times of packets by address of a `recent` list of this netns, in ns; part of a snapshot. */
-  recent(list: string): Map<Ip4, number[]>;
+  recent(list: string): Map<Ip, number[]>;
   /** The reverse path of the packet leads out by its device (strict) or exists at all (loose). */
   reversePath(loose: boolean): boolean;
   /** Binds the connection to new addresses and ports; 0 = leave. */
   nat(binding: NatBinding): void;
   /** The address MASQUERADE takes: of the device the packet leaves by, towards its next hop. Undefined: it has none. */
-  masqueradeAddress(): Ip4 | undefined;
+  masqueradeAddress(): Ip | undefined;
   /** The address of the device the packet came in by (REDIRECT). */
-  incomingAddress(): Ip4 | undefined;
+  incomingAddress(): Ip | undefined;
   /** How the drop that follows is to be answered. */
   reject(how: RejectWith): void;
   /** A line in the kernel log. */
@@ -67,14 +67,18 @@ export type RejectWith =
 
 export interface NatBinding {
   readonly how: 'DNAT' | 'SNAT' | 'MASQUERADE' | 'REDIRECT';
-  readonly minIp: Ip4;
-  readonly maxIp: Ip4;
+  /** The number 0: the address stays, for either family. */
+  readonly minIp: Ip;
+  readonly maxIp: Ip;
   readonly minPort: number;
   readonly maxPort: number;
   /** --random-fully: always pick another source port. */
   readonly randomFully: boolean;
   readonly random: boolean;
 }
+
+/** Whose packets a table sees: those of iptables or those of ip6tables. */
+export type Family = 'ipv4' | 'ipv6';
 
 export const CONTINUE = 0;
 export const ACCEPT = 1;
@@ -105,6 +109,7 @@ export interface BuiltTarget {
 
 /** What the rest of the rule says that an extension may depend on. */
 export interface RuleHead {
+  readonly family: Family;
   /** 0 = any. */
   readonly protocol: number;
   readonly protocolNegated: boolean;

@@ -1,6 +1,7 @@
 /** One visit of a packet to a hook: what rules may ask and do there. Reused from visit to visit. */
 import type { Prng } from '../../base/prng.ts';
-import { isLimitedBroadcast, isMulticast, isZeroNet } from '../addr/ip4.ts';
+import { isBroadcastIp, isMulticastIp } from '../addr/ip.ts';
+import { isZeroNet } from '../addr/ip4.ts';
 import type { Connection } from '../conntrack/connection.ts';
 import { bind, changesSource } from '../conntrack/nat.ts';
 import { type DeviceState, selectAddress } from '../device/device-state.ts';
@@ -8,7 +9,7 @@ import type { Core } from '../stack/core.ts';
 import { firstElsewhere, RTN_BLACKHOLE, RTN_BROADCAST, RTN_LOCAL, RTN_PROHIBIT, RTN_UNREACHABLE } from '../stack/fib.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
 import { CT_UNTRACKED, type Skb } from '../stack/skb.ts';
-import type { Ip4 } from '../wire/packet.ts';
+import type { Ip } from '../wire/packet.ts';
 import type { AddressType, NatBinding, RejectWith, RuleContext } from './definition.ts';
 import { type Hook, PREROUTING } from './hook.ts';
 import type { ChainState } from './ruleset.ts';
@@ -23,7 +24,7 @@ export class HookContext implements RuleContext {
   physOut = '';
   place = 0;
   /** Where the packet goes next, for MASQUERADE. */
-  nextHop: Ip4 = 0;
+  nextHop: Ip = 0;
   table = 0;
   chain: ChainState = undefined as unknown as ChainState;
   rule = 0;
@@ -41,7 +42,7 @@ export class HookContext implements RuleContext {
     this.#core = core;
   }
 
-  enter(netns: NetnsState, hook: Hook, skb: Skb, inDevice: DeviceState | undefined, outDevice: DeviceState | undefined, nextHop: Ip4): void {
+  enter(netns: NetnsState, hook: Hook, skb: Skb, inDevice: DeviceState | undefined, outDevice: DeviceState | undefined, nextHop: Ip): void {
     this.#netns = netns;
     this.#in = inDevice;
     this.#out = outDevice;
@@ -60,9 +61,10 @@ export class HookContext implements RuleContext {
     return this.#core.nowNs;
   }
 
-  addressType(ip: Ip4, device: string | undefined): AddressType {
-    if (isZeroNet(ip) || isLimitedBroadcast(ip)) return 'BROADCAST';
-    if (isMulticast(ip)) return 'MULTICAST';
+  addressType(ip: Ip, device: string | undefined): AddressType {
+    if (ip === 0n) return 'UNSPEC';
+    if ((typeof ip === 'number' && isZeroNet(ip)) || isBroadcastIp(ip)) return 'BROADCAST';
+    if (isMulticastIp(ip)) return 'MULTICAST';
     const route = this.#netns.fib.find(ip);
     if (route === undefined) return 'UNICAST';
     if (route.type === RTN_LOCAL) return device === undefined || route.device?.name === device ? 'LOCAL' : 'UNICAST';
@@ -86,7 +88,7 @@ export class HookContext implements RuleContext {
     return numbers;
   }
 
-  recent(list: string): Map<Ip4, number[]> {
+  recent(list: string): Map<Ip, number[]> {
     let addresses = this.#netns.recent.get(list);
     if (addresses === undefined) {
       addresses = new Map();
@@ -107,12 +109,14 @@ export class HookContext implements RuleContext {
     bind(this.#core, this.#netns, this.skb.connection as Connection, changesSource(this.hook), binding);
   }
 
-  masqueradeAddress(): Ip4 | undefined {
+  masqueradeAddress(): Ip | undefined {
     // lo has no address that may leave this host: what goes to an address of its own is masqueraded as another device's.
-    return this.#out === undefined ? undefined : (selectAddress(this.#out, this.nextHop) ?? firstElsewhere(this.#netns.devices.values(), this.#out));
+    return this.#out === undefined
+      ? undefined
+      : (selectAddress(this.#out, this.nextHop) ?? firstElsewhere(this.#netns.devices.values(), this.#out, this.nextHop));
   }
 
-  incomingAddress(): Ip4 | undefined {
+  incomingAddress(): Ip | undefined {
     return this.#in === undefined ? undefined : selectAddress(this.#in, this.skb.src);
   }
 

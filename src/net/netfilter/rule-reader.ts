@@ -1,6 +1,8 @@
 /** Reads the words of a rule one after the other, as iptables' own option parser does. */
+import { bitsOf, networkOf, parseIp } from '../addr/ip.ts';
 import { maskOf, parseIp4 } from '../addr/ip4.ts';
-import type { GivenOption, MatchDefinition, OptionDefinition, TargetDefinition } from './definition.ts';
+import { maskOf6, parseIp6 } from '../addr/ip6.ts';
+import type { Family, GivenOption, MatchDefinition, OptionDefinition, TargetDefinition } from './definition.ts';
 import { findMatch } from './match/index.ts';
 import type { AddressTest, NameTest } from './rule.ts';
 import { findTarget } from './target/index.ts';
@@ -65,9 +67,11 @@ export class RuleReader {
   goto = false;
   #at = 0;
   readonly #words: readonly string[];
+  readonly #family: Family;
 
-  constructor(words: readonly string[]) {
+  constructor(words: readonly string[], family: Family) {
     this.#words = words;
+    this.#family = family;
   }
 
   read(): string | undefined {
@@ -146,7 +150,7 @@ export class RuleReader {
     switch (head) {
       case 's':
       case 'd': {
-        const test = parseAddress(value, negated);
+        const test = parseAddress(value, negated, this.#family);
         if (typeof test === 'string') return test;
         if ((head === 's' ? this.source : this.destination) !== undefined) return `multiple ${word} flags not allowed`;
         if (head === 's') this.source = test;
@@ -188,18 +192,34 @@ export class RuleReader {
 }
 
 /** `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `10.0.0.1`; host bits are cleared, as iptables does. */
-function parseAddress(text: string, negated: boolean): AddressTest | string {
+function parseAddress(text: string, negated: boolean, family: Family): AddressTest | string {
   if (text.includes(',')) return `one rule with several addresses ("${text}") is not simulated: write one rule for each`;
   const slash = text.indexOf('/');
-  const address = parseIp4(slash < 0 ? text : text.slice(0, slash));
-  if (address === undefined) return `host/network \`${slash < 0 ? text : text.slice(0, slash)}' not found`;
-  let prefixLength = 32;
+  const address = parseIp(slash < 0 ? text : text.slice(0, slash));
+  if (address === undefined || (typeof address === 'bigint') !== (family === 'ipv6'))
+    return `host/network \`${slash < 0 ? text : text.slice(0, slash)}' not found`;
+  let prefixLength: number = bitsOf(address);
   if (slash >= 0) {
     const lengthText = text.slice(slash + 1);
-    const mask = parseIp4(lengthText);
-    const length = mask === undefined ? parseUnsigned(lengthText, 32) : Math.clz32(~mask);
-    if (length === undefined || (mask !== undefined && maskOf(length) !== mask)) return `invalid mask \`${lengthText}' specified`;
+    const length =
+      family === 'ipv6' ? (lengthOfMask6(lengthText) ?? parseUnsigned(lengthText, 128)) : (lengthOfMask(lengthText) ?? parseUnsigned(lengthText, 32));
+    if (length === undefined) return `invalid mask \`${lengthText}' specified`;
     prefixLength = length;
   }
-  return { network: address & maskOf(prefixLength), prefixLength, negated };
+  return { network: networkOf(address, prefixLength), prefixLength, negated };
+}
+
+/** The prefix length of a netmask in dotted form; undefined for anything else, also for a mask with holes. */
+function lengthOfMask(text: string): number | undefined {
+  const mask = parseIp4(text);
+  if (mask === undefined) return undefined;
+  const length = Math.clz32(~mask);
+  return maskOf(length) === mask ? length : undefined;
+}
+
+function lengthOfMask6(text: string): number | undefined {
+  const mask = parseIp6(text);
+  if (mask === undefined) return undefined;
+  for (let length = 0; length <= 128; length += 1) if (maskOf6(length) === mask) return length;
+  return undefined;
 }

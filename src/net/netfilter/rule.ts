@@ -1,12 +1,12 @@
 /** One iptables rule: read from its text, checked, and printed as iptables-save does. */
-import { formatCidr, formatIp4 } from '../addr/ip4.ts';
-import type { Ip4 } from '../wire/packet.ts';
-import type { BuiltMatch, BuiltTarget, RuleError, RuleHead } from './definition.ts';
+import { bitsOf, formatIp, formatPrefix } from '../addr/ip.ts';
+import type { Ip } from '../wire/packet.ts';
+import type { BuiltMatch, BuiltTarget, Family, RuleError, RuleHead } from './definition.ts';
 import { PROTOCOLS, RuleReader } from './rule-reader.ts';
 import { splitArguments } from './text.ts';
 
 export interface AddressTest {
-  readonly network: Ip4;
+  readonly network: Ip;
   readonly prefixLength: number;
   readonly negated: boolean;
 }
@@ -23,6 +23,7 @@ export type RuleEnd =
 
 /** Immutable; shared by all netns whose chains have this rule. */
 export interface ParsedRule {
+  readonly family: Family;
   readonly source?: AddressTest;
   readonly destination?: AddressTest;
   readonly inDevice?: NameTest;
@@ -41,12 +42,12 @@ export type RuleResult = { readonly rule: ParsedRule } | RuleError;
 const MAX_WORDS = 400;
 
 /** Reads the words of a rule as they stand on a command line behind `-A CHAIN`. */
-export function parseRuleWords(words: readonly string[]): RuleResult {
+export function parseRuleWords(words: readonly string[], family: Family = 'ipv4'): RuleResult {
   if (words.length > MAX_WORDS) return { error: 'too many arguments' };
-  const reader = new RuleReader(words);
+  const reader = new RuleReader(words, family);
   const error = reader.read();
   if (error !== undefined) return { error };
-  const head: RuleHead = { protocol: reader.protocol, protocolNegated: reader.protocolNegated };
+  const head: RuleHead = { family, protocol: reader.protocol, protocolNegated: reader.protocolNegated };
   const matches: BuiltMatch[] = [];
   for (const { definition, given } of reader.matches) {
     if (definition.protocol !== undefined && (head.protocol !== definition.protocol || head.protocolNegated)) {
@@ -67,6 +68,7 @@ export function parseRuleWords(words: readonly string[]): RuleResult {
   const any = (test: AddressTest | undefined): boolean => test === undefined || (test.prefixLength === 0 && !test.negated);
   return {
     rule: {
+      family,
       ...(any(reader.source) ? {} : { source: reader.source as AddressTest }),
       ...(any(reader.destination) ? {} : { destination: reader.destination as AddressTest }),
       ...(reader.inDevice === undefined ? {} : { inDevice: reader.inDevice }),
@@ -81,9 +83,9 @@ export function parseRuleWords(words: readonly string[]): RuleResult {
 }
 
 /** Reads a rule's text (what follows `-A CHAIN` in iptables-save, in any order iptables accepts). The error is iptables' own sentence. */
-export function parseRule(text: string): RuleResult {
+export function parseRule(text: string, family: Family = 'ipv4'): RuleResult {
   const words = splitArguments(text);
-  return words === undefined ? { error: `unterminated quotes in \`${text}'` } : parseRuleWords(words);
+  return words === undefined ? { error: `unterminated quotes in \`${text}'` } : parseRuleWords(words, family);
 }
 
 const bang = (negated: boolean): string => (negated ? '! ' : '');
@@ -91,8 +93,9 @@ const bang = (negated: boolean): string => (negated ? '! ' : '');
 /** The rule as iptables-save prints it behind `-A CHAIN `: canonical order, quoting and numbers. */
 export function formatRule(rule: ParsedRule): string {
   const words: string[] = [];
-  if (rule.source !== undefined) words.push(`${bang(rule.source.negated)}-s ${formatCidr(rule.source.network, rule.source.prefixLength)}`);
-  if (rule.destination !== undefined) words.push(`${bang(rule.destination.negated)}-d ${formatCidr(rule.destination.network, rule.destination.prefixLength)}`);
+  if (rule.source !== undefined) words.push(`${bang(rule.source.negated)}-s ${formatPrefix(rule.source.network, rule.source.prefixLength)}`);
+  if (rule.destination !== undefined)
+    words.push(`${bang(rule.destination.negated)}-d ${formatPrefix(rule.destination.network, rule.destination.prefixLength)}`);
   if (rule.inDevice !== undefined) words.push(`${bang(rule.inDevice.negated)}-i ${rule.inDevice.name}`);
   if (rule.outDevice !== undefined) words.push(`${bang(rule.outDevice.negated)}-o ${rule.outDevice.name}`);
   if (rule.protocol !== 0) words.push(`${bang(rule.protocolNegated)}-p ${formatProtocol(rule.protocol)}`);
@@ -120,8 +123,8 @@ export function listRule(rule: ParsedRule): {
   readonly extra: string;
 } {
   const address = (test: AddressTest | undefined): string => {
-    if (test === undefined) return '0.0.0.0/0';
-    return `${test.negated ? '!' : ''}${formatIp4(test.network)}${test.prefixLength === 32 ? '' : `/${test.prefixLength}`}`;
+    if (test === undefined) return rule.family === 'ipv6' ? '::/0' : '0.0.0.0/0';
+    return `${test.negated ? '!' : ''}${formatIp(test.network)}${test.prefixLength === bitsOf(test.network) ? '' : `/${test.prefixLength}`}`;
   };
   const device = (test: NameTest | undefined): string => (test === undefined ? '*' : `${test.negated ? '!' : ''}${test.name}`);
   const extra = rule.matches.map((m) => m.listing);

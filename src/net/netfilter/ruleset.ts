@@ -1,8 +1,9 @@
-/** The chains of one netns as packets meet them, with their counters and the memory of their rules. */
+/** The chains of one netns and one family as packets meet them, with their counters and the memory of their rules. */
 import type { Chain } from '../records.ts';
 import { LazyMap } from '../stack/lazy-map.ts';
 import type { HookName, RuleReference, TableName } from '../trace-event.ts';
 import { type CompiledRules, compileRules } from './compiled-chain.ts';
+import type { Family } from './definition.ts';
 import { HOOK_NAMES, TABLE_NAMES } from './hook.ts';
 
 export class ChainState {
@@ -25,7 +26,7 @@ export class ChainState {
   }
 
   get compiled(): CompiledRules {
-    this.#compiled ??= compileRules(this.record.rules);
+    this.#compiled ??= compileRules(this.record.rules, this.record.family ?? 'ipv4');
     return this.#compiled;
   }
 
@@ -66,9 +67,12 @@ export class Ruleset {
   /** The netns tracks connections: it has a nat table, or some rule asks for it. */
   readonly conntrack: boolean;
   readonly nat: boolean;
+  /** How ids of this family's chains go on behind the netns. */
+  readonly #folder: string;
 
   /** `before` gives its counters and memory to chains whose rules are the very same array. */
-  constructor(records: Iterable<Chain>, before: Ruleset | undefined) {
+  constructor(records: Iterable<Chain>, before: Ruleset | undefined, family: Family = 'ipv4') {
+    this.#folder = family === 'ipv6' ? 'chain6' : 'chain';
     const hooked: (ChainState | undefined)[][] = TABLE_NAMES.map(() => HOOK_NAMES.map(() => undefined));
     let nat = false;
     for (const record of records) {
@@ -95,6 +99,6 @@ export class Ruleset {
   }
 
   find(table: TableName, name: string, netns: string): ChainState | undefined {
-    return this.chains.get(`${netns}/chain/${table}/${name}`);
+    return this.chains.get(`${netns}/${this.#folder}/${table}/${name}`);
   }
 }

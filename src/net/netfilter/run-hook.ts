@@ -6,7 +6,7 @@ import type { Core } from '../stack/core.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
 import { CT_NEW, CT_RELATED, CT_UNTRACKED, type Skb } from '../stack/skb.ts';
 import { emitDropped } from '../trace/emit.ts';
-import type { Ip4 } from '../wire/packet.ts';
+import type { Ip } from '../wire/packet.ts';
 import { DROP, type RejectWith } from './definition.ts';
 import { FORWARD, HOOK_NAMES, type Hook, INPUT, OUTPUT, PREROUTING, TABLE_NAMES } from './hook.ts';
 import { HookContext } from './hook-context.ts';
@@ -42,8 +42,8 @@ export class HookRunner {
   }
 
   /** True: the packet goes on (perhaps rewritten). False: it was dropped, and the log says by what. */
-  run(netns: NetnsState, hook: Hook, packet: Skb, inDevice: DeviceState | undefined, outDevice: DeviceState | undefined, nextHop: Ip4): boolean {
-    const ruleset = netns.ruleset;
+  run(netns: NetnsState, hook: Hook, packet: Skb, inDevice: DeviceState | undefined, outDevice: DeviceState | undefined, nextHop: Ip): boolean {
+    const ruleset = typeof packet.dst === 'bigint' ? netns.ruleset6 : netns.ruleset;
     if (ruleset === undefined) return true;
     let context = this.#contexts[this.#depth];
     if (context === undefined) {

@@ -5,7 +5,7 @@ import type { NetnsState } from '../stack/netns-state.ts';
 import { emitMatched, emitPolicy } from '../trace/emit.ts';
 import type { RuleReference } from '../trace-event.ts';
 import { ipBytes } from '../wire/lengths.ts';
-import type { CompiledRule } from './compiled-chain.ts';
+import { addressesMatch, type CompiledRule } from './compiled-chain.ts';
 import { ACCEPT, CONTINUE, DROP, RETURN, type RejectWith, type Verdict } from './definition.ts';
 import { TABLE_NAMES } from './hook.ts';
 import type { HookContext } from './hook-context.ts';
@@ -85,8 +85,7 @@ function walk(core: Core, netns: NetnsState, ruleset: Ruleset, chain: ChainState
 function step(core: Core, netns: NetnsState, ruleset: Ruleset, chain: ChainState, rule: CompiledRule, i: number, context: HookContext, depth: number): Verdict {
   core.nowNs += RULE_NS;
   const skb = context.skb;
-  if ((((skb.src ^ rule.sourceNet) & rule.sourceMask) === 0) === rule.sourceNegated) return CONTINUE;
-  if ((((skb.dst ^ rule.destinationNet) & rule.destinationMask) === 0) === rule.destinationNegated) return CONTINUE;
+  if (!addressesMatch(rule, skb)) return CONTINUE;
   if (rule.protocol !== 0 && (skb.protocol === rule.protocol) === rule.protocolNegated) return CONTINUE;
   if (!rule.plain && !restMatches(rule.parsed, context)) return CONTINUE;
   context.chain = chain;

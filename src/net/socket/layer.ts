@@ -1,8 +1,8 @@
 /** What TCP, UDP and ping share: the kernel below, the table of sockets, and the way to tell a process. */
-import { formatIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
 import type { AppEvent } from '../app/definition.ts';
 import type { Errno, Kernel } from '../stack/userland.ts';
-import type { Ip4, Packet } from '../wire/packet.ts';
+import type { Ip, Packet } from '../wire/packet.ts';
 import type { SocketTable } from './socket-table.ts';
 import type { TcpSocket } from './sockets.ts';
 
@@ -25,7 +25,7 @@ const EPHEMERAL_COUNT = 60999 - FIRST_EPHEMERAL + 1;
  * connect() walks even ports from a random place first, then odd ones, and takes the first whose four-tuple is free (Linux: net/ipv4/inet_hashtables.c,
  * __inet_hash_connect). Undefined when all are taken.
  */
-export function ephemeralTcpPort(layer: SocketLayer, netns: string, localIp: Ip4, remoteIp: Ip4, remotePort: number): number | undefined {
+export function ephemeralTcpPort(layer: SocketLayer, netns: string, localIp: Ip, remoteIp: Ip, remotePort: number): number | undefined {
   const offset = layer.kernel.prng('ephemeral-port').below(EPHEMERAL_COUNT) & ~1;
   for (const parity of [0, 1]) {
     for (let i = 0; i < EPHEMERAL_COUNT; i += 2) {
@@ -37,7 +37,7 @@ export function ephemeralTcpPort(layer: SocketLayer, netns: string, localIp: Ip4
   return undefined;
 }
 
-export function ephemeralUdpPort(layer: SocketLayer, netns: string, ip: Ip4): number | undefined {
+export function ephemeralUdpPort(layer: SocketLayer, netns: string, ip: Ip): number | undefined {
   const offset = layer.kernel.prng('ephemeral-port').below(EPHEMERAL_COUNT);
   for (let i = 0; i < EPHEMERAL_COUNT; i += 1) {
     const port = FIRST_EPHEMERAL + ((offset + i) % EPHEMERAL_COUNT);
@@ -52,7 +52,7 @@ export function drawFlowHash(layer: SocketLayer): number {
 }
 
 /** A packet that leaves here, with what every one has. */
-export function outgoing(layer: SocketLayer, src: Ip4, dst: Ip4, protocol: number): Packet {
+export function outgoing(layer: SocketLayer, src: Ip, dst: Ip, protocol: number): Packet {
   const packet = layer.kernel.newPacket();
   packet.causeSeq = layer.causeSeq;
   packet.src = src;
@@ -62,8 +62,8 @@ export function outgoing(layer: SocketLayer, src: Ip4, dst: Ip4, protocol: numbe
   return packet;
 }
 
-export function endpointText(ip: Ip4, port: number): string {
-  return `${ip === 0 ? '0.0.0.0' : formatIp4(ip)}:${port}`;
+export function endpointText(ip: Ip, port: number): string {
+  return `${ip === 0 ? '0.0.0.0' : formatIp(ip)}:${port}`;
 }
 
 /** What an ICMP error means to a socket, and whether it ends a connected UDP socket's call (Linux: net/ipv4/icmp.c, icmp_err_convert). */

@@ -3,7 +3,7 @@ import type { Prng } from '../../base/prng.ts';
 import type { AppContext, Endpoint, SendOptions, SocketId } from '../app/definition.ts';
 import type { Netns } from '../records.ts';
 import type { Errno } from '../stack/userland.ts';
-import type { Ip4, Payload } from '../wire/packet.ts';
+import type { Ip, Payload } from '../wire/packet.ts';
 import type { SocketLayer } from './layer.ts';
 import type { Socket } from './sockets.ts';
 import { tcpAbort, tcpClose, tcpConnect, tcpListen, tcpSend } from './tcp-open.ts';
@@ -71,7 +71,7 @@ export class ProcessContext implements AppContext {
     this.#host.layer.kernel.cancelTimer(id);
   }
 
-  udpBind(ip: Ip4, port: number): SocketId | Errno {
+  udpBind(ip: Ip, port: number): SocketId | Errno {
     return idOf(udpBind(this.#host.layer, this.#owner, ip, port));
   }
 
@@ -84,7 +84,7 @@ export class ProcessContext implements AppContext {
     return socket?.protocol === 'udp' ? udpSend(this.#host.layer, socket, payload, to, options) : 'EINVAL';
   }
 
-  tcpListen(ip: Ip4, port: number, backlog: number): SocketId | Errno {
+  tcpListen(ip: Ip, port: number, backlog: number): SocketId | Errno {
     return idOf(tcpListen(this.#host.layer, this.#owner, ip, port, backlog));
   }
 
@@ -122,7 +122,7 @@ export class ProcessContext implements AppContext {
     return idOf(echoOpen(this.#host.layer, this.#owner, id));
   }
 
-  echoSend(id: SocketId, to: Ip4, sequence: number, bytes: number, options?: SendOptions): 'ok' | Errno {
+  echoSend(id: SocketId, to: Ip, sequence: number, bytes: number, options?: SendOptions): 'ok' | Errno {
     const socket = this.#find(id);
     return socket?.protocol === 'icmp' ? echoSend(this.#host.layer, socket, to, sequence, bytes, options) : 'EINVAL';
   }
@@ -139,11 +139,11 @@ export class ProcessContext implements AppContext {
     return record?.kind === 'device' ? record.index : undefined;
   }
 
-  routeFor(to: Ip4): { readonly source: Ip4; readonly mtuBytes: number } | Errno {
+  routeFor(to: Ip): { readonly source: Ip; readonly mtuBytes: number } | Errno {
     return this.#host.layer.kernel.routeFor(this.netns, to);
   }
 
-  isLocalAddress(ip: Ip4): boolean {
+  isLocalAddress(ip: Ip): boolean {
     return this.#host.layer.kernel.isLocalAddress(this.netns, ip);
   }
 

@@ -1,5 +1,5 @@
 /** All sockets of one engine and the indexes to find them by address and port; keys are small integers. */
-import type { Ip4 } from '../wire/packet.ts';
+import type { Ip } from '../wire/packet.ts';
 import { copySocket, type EchoSocket, type Socket, type TcpSocket, type UdpSocket } from './sockets.ts';
 
 /** One netns' sockets. Buckets hold few entries: those that share ports. */
@@ -90,7 +90,7 @@ export class SocketTable {
     return gone;
   }
 
-  findConnection(netnsId: string, localIp: Ip4, localPort: number, remoteIp: Ip4, remotePort: number): TcpSocket | undefined {
+  findConnection(netnsId: string, localIp: Ip, localPort: number, remoteIp: Ip, remotePort: number): TcpSocket | undefined {
     const bucket = this.#netns.get(netnsId)?.connections.get(pairKey(localPort, remotePort));
     if (bucket === undefined) return undefined;
     for (const socket of bucket) if (socket.remoteIp === remoteIp && socket.localIp === localIp) return socket;
@@ -98,12 +98,12 @@ export class SocketTable {
   }
 
   /** A socket bound to the very address wins over one bound to all. */
-  findListener(netnsId: string, localIp: Ip4, localPort: number): TcpSocket | undefined {
+  findListener(netnsId: string, localIp: Ip, localPort: number): TcpSocket | undefined {
     return bestBound(this.#netns.get(netnsId)?.listeners.get(localPort), localIp);
   }
 
   /** Linux: net/ipv4/udp.c, compute_score: connected sockets hear only from their peer and come first. */
-  findUdp(netnsId: string, localIp: Ip4, localPort: number, remoteIp: Ip4, remotePort: number): UdpSocket | undefined {
+  findUdp(netnsId: string, localIp: Ip, localPort: number, remoteIp: Ip, remotePort: number): UdpSocket | undefined {
     const bucket = this.#netns.get(netnsId)?.udp.get(localPort);
     if (bucket === undefined) return undefined;
     let best: UdpSocket | undefined;
@@ -125,13 +125,13 @@ export class SocketTable {
   }
 
   /** Whether binding is refused with EADDRINUSE. */
-  isUdpBound(netnsId: string, ip: Ip4, port: number): boolean {
+  isUdpBound(netnsId: string, ip: Ip, port: number): boolean {
     const bucket = this.#netns.get(netnsId)?.udp.get(port) ?? [];
     return bucket.some((socket) => socket.localIp === ip || socket.localIp === 0 || ip === 0);
   }
 
   /** Servers set SO_REUSEADDR: connections that remain of a former server do not hinder them, another listener does. */
-  isListening(netnsId: string, ip: Ip4, port: number): boolean {
+  isListening(netnsId: string, ip: Ip, port: number): boolean {
     const bucket = this.#netns.get(netnsId)?.listeners.get(port) ?? [];
     return bucket.some((socket) => socket.localIp === ip || socket.localIp === 0 || ip === 0);
   }
@@ -204,7 +204,7 @@ export interface SocketTableSnapshot {
   readonly sockets: readonly Socket[];
 }
 
-function bestBound<S extends { readonly localIp: Ip4 }>(bucket: readonly S[] | undefined, localIp: Ip4): S | undefined {
+function bestBound<S extends { readonly localIp: Ip }>(bucket: readonly S[] | undefined, localIp: Ip): S | undefined {
   let wildcard: S | undefined;
   for (const socket of bucket ?? []) {
     if (socket.localIp === localIp) return socket;

@@ -1,6 +1,6 @@
 /** Endpoints of TCP, UDP and ping as the socket layer keeps them: flat records, changed in place, copied for snapshots. */
 import type { Errno } from '../stack/userland.ts';
-import type { Ip4, Payload } from '../wire/packet.ts';
+import type { Ip, Payload } from '../wire/packet.ts';
 
 /** As `ss` names them. */
 export type TcpState =
@@ -23,9 +23,9 @@ interface SocketBase {
   processId: string;
   /** Its name, for the log. */
   processName: string;
-  localIp: Ip4;
+  localIp: Ip;
   localPort: number;
-  remoteIp: Ip4;
+  remoteIp: Ip;
   remotePort: number;
   /** What the log says it is: `tcp 10.244.1.3:80`. */
   label: string;

@@ -1,7 +1,7 @@
 /** TCP from above: listen, connect, close, abort, and the end of a connection. Linux: net/ipv4/tcp.c, net/ipv4/tcp_ipv4.c. */
 import type { Endpoint } from '../app/definition.ts';
 import type { Errno } from '../stack/userland.ts';
-import type { Ip4, Payload } from '../wire/packet.ts';
+import type { Ip, Payload } from '../wire/packet.ts';
 import { drawFlowHash, endpointText, ephemeralTcpPort, type SocketLayer } from './layer.ts';
 import type { TcpSocket } from './sockets.ts';
 import { initializeReceiveMss, stopAckTimer } from './tcp-ack-mode.ts';
@@ -82,7 +82,7 @@ export function newTcpSocket(layer: SocketLayer, owner: Owner, local: Endpoint, 
   };
 }
 
-export function tcpListen(layer: SocketLayer, owner: Owner, ip: Ip4, port: number, backlog: number): TcpSocket | Errno {
+export function tcpListen(layer: SocketLayer, owner: Owner, ip: Ip, port: number, backlog: number): TcpSocket | Errno {
   if (ip !== 0 && !layer.kernel.isLocalAddress(owner.netns, ip)) return 'EADDRNOTAVAIL';
   if (layer.table.isListening(owner.netns, ip, port)) return 'EADDRINUSE';
   const socket = newTcpSocket(layer, owner, { ip, port }, { ip: 0, port: 0 });

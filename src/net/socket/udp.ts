@@ -1,7 +1,7 @@
 /** UDP and ping sockets: bind, send, deliver, and the errors that come back by ICMP. Linux: net/ipv4/udp.c, net/ipv4/ping.c. */
 import type { Endpoint, IcmpReport, SendOptions } from '../app/definition.ts';
 import type { Errno } from '../stack/userland.ts';
-import { IP_PROTO_ICMP, IP_PROTO_UDP, type Ip4, type Packet, type Payload } from '../wire/packet.ts';
+import { IP_PROTO_ICMP, IP_PROTO_UDP, type Ip, type Packet, type Payload } from '../wire/packet.ts';
 import { drawFlowHash, endpointText, ephemeralUdpPort, icmpErrno, outgoing, type SocketLayer } from './layer.ts';
 import type { EchoSocket, UdpSocket } from './sockets.ts';
 
@@ -14,7 +14,7 @@ export interface Owner {
   readonly name: string;
 }
 
-export function udpBind(layer: SocketLayer, owner: Owner, ip: Ip4, port: number): UdpSocket | Errno {
+export function udpBind(layer: SocketLayer, owner: Owner, ip: Ip, port: number): UdpSocket | Errno {
   if (ip !== 0 && !layer.kernel.isLocalAddress(owner.netns, ip)) return 'EADDRNOTAVAIL';
   const chosen = port === 0 ? ephemeralUdpPort(layer, owner.netns, ip) : port;
   if (chosen === undefined) return 'EADDRINUSE';
@@ -30,7 +30,7 @@ export function udpConnect(layer: SocketLayer, owner: Owner, to: Endpoint): UdpS
   return port === undefined ? 'EADDRINUSE' : addUdp(layer, owner, route.source, port, to.ip, to.port);
 }
 
-function addUdp(layer: SocketLayer, owner: Owner, localIp: Ip4, localPort: number, remoteIp: Ip4, remotePort: number): UdpSocket {
+function addUdp(layer: SocketLayer, owner: Owner, localIp: Ip, localPort: number, remoteIp: Ip, remotePort: number): UdpSocket {
   const socket: UdpSocket = {
     protocol: 'udp',
     id: layer.table.nextId(),
@@ -131,7 +131,7 @@ export function echoOpen(layer: SocketLayer, owner: Owner, id: number): EchoSock
   return socket;
 }
 
-export function echoSend(layer: SocketLayer, socket: EchoSocket, to: Ip4, sequence: number, bytes: number, options: SendOptions | undefined): 'ok' | Errno {
+export function echoSend(layer: SocketLayer, socket: EchoSocket, to: Ip, sequence: number, bytes: number, options: SendOptions | undefined): 'ok' | Errno {
   const route = layer.kernel.routeFor(socket.netns, to);
   if (typeof route === 'string') return route;
   const packet = outgoing(layer, route.source, to, IP_PROTO_ICMP);

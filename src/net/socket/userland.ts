@@ -1,6 +1,6 @@
 /** Everything that runs on the simulated kernels: sockets and programs behind the kernel's seam (net/stack/userland.ts). */
 import type { Change } from '../../base/record-store.ts';
-import { formatIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
 import type { App, AppEvent } from '../app/definition.ts';
 import { apps } from '../app/index.ts';
 import type { ProcessView, SocketView, TapFrame } from '../engine.ts';
@@ -158,9 +158,9 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
         netns,
         protocol: socket.protocol,
         state: socket.protocol === 'tcp' ? socket.state : socket.connected ? 'ESTAB' : 'UNCONN',
-        localIp: formatIp4(socket.localIp),
+        localIp: formatIp(socket.localIp),
         localPort: socket.localPort,
-        remoteIp: formatIp4(socket.remoteIp),
+        remoteIp: formatIp(socket.remoteIp),
         remotePort: socket.remotePort,
         process: socket.processId === '' ? '' : socket.processName,
       });

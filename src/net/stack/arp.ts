@@ -1,9 +1,10 @@
 /** Neighbours: asking for MAC addresses, answering, waiting, and giving up. Linux: net/ipv4/arp.c, net/core/neighbour.c */
-import { formatIp4, isLimitedBroadcast, isLoopback } from '../addr/ip4.ts';
+import { formatIp, isBroadcastIp } from '../addr/ip.ts';
+import { isLoopback } from '../addr/ip4.ts';
 import { BROADCAST_MAC } from '../addr/mac.ts';
 import { type DeviceState, selectAddress } from '../device/device-state.ts';
 import { emitCreated, emitDelivered, emitDropped, emitQueued, emitResolved } from '../trace/emit.ts';
-import { type ArpMessage, ETHERTYPE_ARP, type Ip4, type Mac } from '../wire/packet.ts';
+import { type ArpMessage, ETHERTYPE_ARP, type Ip, type Mac } from '../wire/packet.ts';
 import type { Core } from './core.ts';
 import { ARP_NS, NEIGHBOR_NS } from './costs.ts';
 import { EVENT_NEIGHBOR } from './event-queue.ts';
@@ -34,7 +35,7 @@ const QUEUE_LIMIT = 101;
 const TABLE_LIMIT = 1024;
 
 /** ip_finish_output2(): finds the next hop's MAC, or asks for it while the packet waits. */
-export function resolve(core: Core, device: DeviceState, packet: Skb, nextHop: Ip4): void {
+export function resolve(core: Core, device: DeviceState, packet: Skb, nextHop: Ip): void {
   if (device.record.type === 'loopback') {
     packet.ethSrc = 0;
     packet.ethDst = 0;
@@ -42,7 +43,7 @@ export function resolve(core: Core, device: DeviceState, packet: Skb, nextHop: I
     core.layers.transmit(device, packet);
     return;
   }
-  if (isLimitedBroadcast(nextHop) || device.addresses.some((a) => a.broadcast === nextHop)) {
+  if (isBroadcastIp(nextHop) || device.addresses.some((a) => a.broadcast === nextHop)) {
     address(device, packet, BROADCAST_MAC);
     core.layers.transmit(device, packet);
     return;
@@ -96,7 +97,7 @@ function address(device: DeviceState, packet: Skb, destination: Mac): void {
 function wait(core: Core, entry: NeighborEntry, packet: Skb): void {
   if (entry.queue.length >= QUEUE_LIMIT) {
     const oldest = entry.queue.shift() as Skb;
-    emitDropped(core, entry.device.place, oldest, 'NEIGH_QUEUEFULL', `${QUEUE_LIMIT} packets wait for ${formatIp4(entry.ip)} already`);
+    emitDropped(core, entry.device.place, oldest, 'NEIGH_QUEUEFULL', `${QUEUE_LIMIT} packets wait for ${formatIp(entry.ip)} already`);
   }
   entry.queue.push(packet);
   emitQueued(core, entry.device, entry.ip, packet);
@@ -109,7 +110,7 @@ function solicit(core: Core, entry: NeighborEntry, about: Skb | undefined): void
   const { device } = entry;
   // arp_announce 0: the waiting packet's own source if it is ours, else an address of the device in the target's subnet.
   const own = about !== undefined && device.netns.fib.isLocal(about.src) ? about.src : selectAddress(device, entry.ip);
-  if (own === undefined) return;
+  if (typeof own !== 'number' || typeof entry.ip !== 'number') return;
   const probing = entry.state === NUD_PROBE;
   const arp: ArpMessage = { operation: 1, senderMac: device.mac, senderIp: own, targetMac: 0, targetIp: entry.ip };
   sendArp(core, device, arp, probing ? entry.mac : BROADCAST_MAC, about === undefined ? -1 : core.log.length - 1);
@@ -172,7 +173,7 @@ function fail(core: Core, entry: NeighborEntry): void {
   const waiting = entry.queue;
   entry.queue = [];
   for (const packet of waiting) {
-    const detail = `no answer to ${TRIES} ARP requests for ${formatIp4(entry.ip)} on ${entry.device.name}`;
+    const detail = `no answer to ${TRIES} ARP requests for ${formatIp(entry.ip)} on ${entry.device.name}`;
     core.layers.dropWithError(entry.device.netns, packet, entry.device.place, 'NEIGH_FAILED', detail, { type: 3, code: 1 });
   }
 }
@@ -200,11 +201,11 @@ export function receiveArp(core: Core, device: DeviceState, packet: Skb): void {
     if (known !== undefined) update(core, known, arp.senderMac, NUD_REACHABLE, core.nowNs > known.updatedNs + LOCK_NS);
     return;
   }
-  emitDropped(core, device.place, packet, 'OTHERHOST', `ARP: ${formatIp4(arp.targetIp)} is not an address of this host`);
+  emitDropped(core, device.place, packet, 'OTHERHOST', `ARP: ${formatIp(arp.targetIp)} is not an address of this host`);
   if (known !== undefined) update(core, known, arp.senderMac, NUD_STALE, core.nowNs > known.updatedNs + LOCK_NS);
 }
 
-function learn(core: Core, device: DeviceState, ip: Ip4, mac: Mac, state: number, override: boolean): void {
+function learn(core: Core, device: DeviceState, ip: Ip, mac: Mac, state: number, override: boolean): void {
   let entry = device.neighbors.get(ip);
   if (entry === undefined) {
     if (device.neighbors.size >= TABLE_LIMIT) forgetOldest(core, device);
@@ -275,12 +276,12 @@ export function forget(core: Core, entry: NeighborEntry): void {
   const waiting = entry.queue;
   entry.queue = [];
   for (const packet of waiting)
-    emitDropped(core, entry.device.place, packet, 'NEIGH_FAILED', `${entry.device.name} went away while the packet waited for ${formatIp4(entry.ip)}`);
+    emitDropped(core, entry.device.place, packet, 'NEIGH_FAILED', `${entry.device.name} went away while the packet waited for ${formatIp(entry.ip)}`);
   entry.device.neighbors.delete(entry.ip);
 }
 
 /** A packet like this one still waits for ARP here: TCP does not queue a second copy of a segment (skb_still_in_host_queue). */
-export function stillQueued(device: DeviceState, nextHop: Ip4, packet: Skb): boolean {
+export function stillQueued(device: DeviceState, nextHop: Ip, packet: Skb): boolean {
   const entry = device.neighbors.get(nextHop);
   if (entry === undefined || entry.state !== NUD_INCOMPLETE || packet.tcp === undefined) return false;
   return entry.queue.some(

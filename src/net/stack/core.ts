@@ -5,7 +5,7 @@ import type { HookRunner } from '../netfilter/run-hook.ts';
 import type { DropCause } from '../trace/emit.ts';
 import type { TraceLog } from '../trace/trace-log.ts';
 import type { DropReason } from '../trace-event.ts';
-import type { Ip4 } from '../wire/packet.ts';
+import type { Ip } from '../wire/packet.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { NetnsState } from './netns-state.ts';
 import type { Skb } from './skb.ts';
@@ -30,7 +30,7 @@ export interface Layers {
   /** Routes, OUTPUT, POSTROUTING, out; for packets made here whose addresses are filled in. */
   localOut(netns: NetnsState, packet: Skb): LocalOutResult;
   /** The next hop's MAC is known or asked for; then the frame leaves by `device`. */
-  resolve(device: DeviceState, packet: Skb, nextHop: Ip4): void;
+  resolve(device: DeviceState, packet: Skb, nextHop: Ip): void;
   /** Drops a packet and says so to its sender, as icmp_send() would. */
   dropWithError(netns: NetnsState, packet: Skb, place: number, reason: DropReason, detail: string, error: IcmpErrorKind, cause?: DropCause): void;
   /** Drops a TCP segment and answers with a RST. */

@@ -1,10 +1,11 @@
-/** The routing tables of one netns, compiled: a Map for each prefix length with int32 keys, longest first. Linux: net/ipv4/fib_trie.c, fib_semantics.c */
+/** The routing tables of one netns, compiled: of each family a Map for each prefix length, longest first. Linux: net/ipv4/fib_trie.c, fib_semantics.c */
 import type { Origin } from '../../base/origin.ts';
-import { cidr, formatIp4, ip4, maskOf } from '../addr/ip4.ts';
+import { bitsOf, formatIp, ipOf, networkOf, prefixOf, sameFamily } from '../addr/ip.ts';
+import { maskOf } from '../addr/ip4.ts';
 import { type DeviceState, selectAddress } from '../device/device-state.ts';
 import type { Route } from '../records.ts';
 import type { RouteReference } from '../trace-event.ts';
-import type { Ip4 } from '../wire/packet.ts';
+import type { Ip } from '../wire/packet.ts';
 import { formatRoute } from './format-route.ts';
 
 export const RTN_UNICAST = 1;
@@ -37,20 +38,20 @@ export interface CompiledRoute {
   readonly metric: number;
   /** Absent for blackhole and the like. */
   readonly device: DeviceState | undefined;
-  readonly gateway: Ip4;
+  readonly gateway: Ip;
   readonly hasGateway: boolean;
   /** The source address it gives to local packets; undefined when the netns has none to give. */
-  readonly source: Ip4 | undefined;
+  readonly source: Ip | undefined;
   readonly reference: RouteReference;
   /** Index of the interned reference in the trace log, -1 before its first use. */
   traceIndex: number;
 }
 
 class Table {
-  readonly #byLength: (Map<Ip4, CompiledRoute[]> | undefined)[] = new Array(33).fill(undefined);
+  readonly #byLength: (Map<Ip, CompiledRoute[]> | undefined)[] = [];
   #lengths: number[] = [];
 
-  add(network: Ip4, route: CompiledRoute): void {
+  add(network: Ip, route: CompiledRoute): void {
     let map = this.#byLength[route.prefixLength];
     if (map === undefined) {
       map = new Map();
@@ -65,9 +66,9 @@ class Table {
     }
   }
 
-  find(ip: Ip4, onDevice: DeviceState | undefined): CompiledRoute | undefined {
+  find(ip: Ip, onDevice: DeviceState | undefined): CompiledRoute | undefined {
     for (const length of this.#lengths) {
-      const routes = (this.#byLength[length] as Map<Ip4, CompiledRoute[]>).get(ip & maskOf(length));
+      const routes = (this.#byLength[length] as Map<Ip, CompiledRoute[]>).get(networkOf(ip, length));
       if (routes === undefined) continue;
       if (onDevice === undefined) return routes[0];
       for (const route of routes) if (route.device === undefined || route.device === onDevice) return route;
@@ -77,9 +78,9 @@ class Table {
 }
 
 export class Fib {
-  readonly #local = new Table();
-  readonly #main = new Table();
-  readonly #addresses = new Map<Ip4, DeviceState>();
+  readonly #four = { local: new Table(), main: new Table() };
+  readonly #six = { local: new Table(), main: new Table() };
+  readonly #addresses = new Map<Ip, DeviceState>();
 
   constructor(devices: Iterable<DeviceState>, routes: Iterable<Route>, deviceByName: (name: string) => DeviceState | undefined) {
     const all = [...devices];
@@ -88,21 +89,27 @@ export class Fib {
   }
 
   /** Tables local, then main, as `ip rule` has them by default. */
-  find(ip: Ip4): CompiledRoute | undefined {
-    return this.#local.find(ip, undefined) ?? this.#main.find(ip, undefined);
+  find(ip: Ip): CompiledRoute | undefined {
+    const { local, main } = this.#of(ip);
+    return local.find(ip, undefined) ?? main.find(ip, undefined);
   }
 
   /** Only routes out of one device. */
-  findOn(ip: Ip4, device: DeviceState): CompiledRoute | undefined {
-    return this.#local.find(ip, device) ?? this.#main.find(ip, device);
+  findOn(ip: Ip, device: DeviceState): CompiledRoute | undefined {
+    const { local, main } = this.#of(ip);
+    return local.find(ip, device) ?? main.find(ip, device);
   }
 
-  isLocal(ip: Ip4): boolean {
-    return this.#local.find(ip, undefined)?.type === RTN_LOCAL;
+  isLocal(ip: Ip): boolean {
+    return this.#of(ip).local.find(ip, undefined)?.type === RTN_LOCAL;
+  }
+
+  #of(ip: Ip): { readonly local: Table; readonly main: Table } {
+    return typeof ip === 'bigint' ? this.#six : this.#four;
   }
 
   /** The device that has this very address. */
-  deviceOf(ip: Ip4): DeviceState | undefined {
+  deviceOf(ip: Ip): DeviceState | undefined {
     return this.#addresses.get(ip);
   }
 
@@ -110,18 +117,20 @@ export class Fib {
     for (const address of device.addresses) {
       if (!this.#addresses.has(address.ip)) this.#addresses.set(address.ip, device);
       const loopback = device.record.type === 'loopback';
-      this.#derive(RTN_LOCAL, address.ip, 32, device, address.ip);
-      if (loopback && address.prefixLength < 32) this.#derive(RTN_LOCAL, address.ip & address.mask, address.prefixLength, device, address.ip);
+      this.#derive(RTN_LOCAL, address.ip, bitsOf(address.ip), device, address.ip);
+      if (typeof address.ip === 'bigint') continue;
+      const mask = maskOf(address.prefixLength);
+      if (loopback && address.prefixLength < 32) this.#derive(RTN_LOCAL, address.ip & mask, address.prefixLength, device, address.ip);
       if (address.broadcast !== undefined) this.#derive(RTN_BROADCAST, address.broadcast, 32, device, address.ip);
-      if (loopback && address.prefixLength < 31) this.#derive(RTN_BROADCAST, address.ip | ~address.mask, 32, device, address.ip);
+      if (loopback && address.prefixLength < 31) this.#derive(RTN_BROADCAST, address.ip | ~mask, 32, device, address.ip);
     }
   }
 
-  #derive(type: number, network: Ip4, prefixLength: number, device: DeviceState, source: Ip4): void {
+  #derive(type: number, network: Ip, prefixLength: number, device: DeviceState, source: Ip): void {
     const word = type === RTN_LOCAL ? 'local' : 'broadcast';
-    const destination = prefixLength === 32 ? formatIp4(network) : `${formatIp4(network)}/${prefixLength}`;
+    const destination = prefixLength === bitsOf(network) ? formatIp(network) : `${formatIp(network)}/${prefixLength}`;
     const scope = type === RTN_LOCAL ? 'host' : 'link';
-    this.#local.add(network, {
+    this.#of(network).local.add(network, {
       type,
       table: TABLE_LOCAL,
       prefixLength,
@@ -131,7 +140,10 @@ export class Fib {
       hasGateway: false,
       source,
       reference: {
-        text: `${word} ${destination} dev ${device.name} table local proto kernel scope ${scope} src ${formatIp4(source)}`,
+        text:
+          typeof network === 'bigint'
+            ? `${word} ${destination} dev ${device.name} table local proto kernel metric 0 pref medium`
+            : `${word} ${destination} dev ${device.name} table local proto kernel scope ${scope} src ${formatIp(source)}`,
         table: TABLE_LOCAL,
         prefixLength,
         origin: KERNEL,
@@ -144,13 +156,13 @@ export class Fib {
     const device = record.device === undefined ? undefined : deviceByName(record.device);
     // A route of a device that is down (or gone) is not in the kernel's table.
     if (record.type === 'unicast' && (device === undefined || !device.up)) return;
-    const { network, prefixLength } = cidr(record.destination);
-    const gateway = record.gateway === undefined ? 0 : ip4(record.gateway);
+    const { network, prefixLength } = prefixOf(record.destination);
+    const gateway = record.gateway === undefined ? 0 : ipOf(record.gateway);
     const hasGateway = record.gateway !== undefined;
     const type = TYPES[record.type];
-    let source = record.source === undefined ? undefined : ip4(record.source);
-    if (source === undefined && device !== undefined) source = selectAddress(device, hasGateway ? gateway : network) ?? firstElsewhere(all, device);
-    this.#main.add(network, {
+    let source = record.source === undefined ? undefined : ipOf(record.source);
+    if (source === undefined && device !== undefined) source = selectAddress(device, hasGateway ? gateway : network) ?? firstElsewhere(all, device, network);
+    this.#of(network).main.add(network, {
       type,
       table: record.table,
       prefixLength,
@@ -166,10 +178,10 @@ export class Fib {
 }
 
 /** A device without addresses borrows one from another device of the netns. */
-export function firstElsewhere(all: Iterable<DeviceState>, not: DeviceState): Ip4 | undefined {
+export function firstElsewhere(all: Iterable<DeviceState>, not: DeviceState, family: Ip): Ip | undefined {
   for (const device of all) {
     if (device === not || !device.up) continue;
-    for (const a of device.addresses) if (a.scope === 'global') return a.ip;
+    for (const a of device.addresses) if (a.scope === 'global' && sameFamily(a.ip, family)) return a.ip;
   }
   return undefined;
 }

@@ -1,5 +1,5 @@
 /** ICMP: echo replies, errors that arrive, and errors that are sent. Linux: net/ipv4/icmp.c */
-import { formatIp4, isLimitedBroadcast, isMulticast } from '../addr/ip4.ts';
+import { formatIp, isBroadcastIp, isMulticastIp } from '../addr/ip.ts';
 import { attach } from '../conntrack/track.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import { type DropCause, emitCreated, emitDelivered, emitDropped } from '../trace/emit.ts';
@@ -69,7 +69,7 @@ function learnPathMtu(core: Core, netns: NetnsState, quoted: Packet, mtu: number
 /** The error that would be sent about a packet, with its source chosen; undefined when RFC 1122 or the routes forbid it. */
 function planError(core: Core, netns: NetnsState, packet: Skb, error: IcmpErrorKind): Skb | undefined {
   if (packet.etherType !== ETHERTYPE_IPV4 || packet.packetType !== PACKET_HOST || packet.fragmentOffset > 0 || packet.src === 0) return undefined;
-  if (isMulticast(packet.dst) || isLimitedBroadcast(packet.dst)) return undefined;
+  if (isMulticastIp(packet.dst) || isBroadcastIp(packet.dst)) return undefined;
   if (packet.icmp !== undefined && isError(packet.icmp.type)) return undefined;
   const destination = netns.fib.find(packet.dst);
   if (destination?.type === RTN_BROADCAST) return undefined;
@@ -108,7 +108,7 @@ export function dropWithError(
     emitDropped(core, place, packet, reason, detail, cause);
     return;
   }
-  const words = `ICMP ${icmpText(answer.icmp as IcmpMessage)} from ${formatIp4(answer.src)}`;
+  const words = `ICMP ${icmpText(answer.icmp as IcmpMessage)} from ${formatIp(answer.src)}`;
   answer.causeSeq = emitDropped(core, place, packet, reason, detail, { ...cause, answered: words });
   emitCreated(core, netns, answer, 'kernel: ICMP');
   core.layers.localOut(netns, answer);

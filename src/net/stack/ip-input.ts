@@ -1,5 +1,5 @@
 /** IPv4 on its way in: PREROUTING, the routing decision, then up to this host or on to the next. Linux: net/ipv4/ip_input.c, ip_forward.c */
-import { formatIp4, isMulticast } from '../addr/ip4.ts';
+import { formatIp, isMulticastIp } from '../addr/ip.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import { FORWARD, INPUT, PREROUTING } from '../netfilter/hook.ts';
 import { emitDropped, emitRouted } from '../trace/emit.ts';
@@ -32,7 +32,7 @@ export function receiveIp(core: Core, device: DeviceState, arrived: Skb): void {
     packet.preroutingDone = false;
     packet.physIn = undefined;
   } else {
-    if (isFragment(packet) && netns.ruleset?.conntrack === true) {
+    if (isFragment(packet) && netns.rulesetFor(packet.dst)?.conntrack === true) {
       const whole = reassemble(core, netns, device, packet);
       if (whole === undefined) return;
       packet = whole;
@@ -109,11 +109,11 @@ function deliverLocal(core: Core, netns: NetnsState, device: DeviceState, arrive
     case IP_PROTO_UDP:
       if (core.layers.tunnelReceive(netns, packet)) return;
       if (core.userland.deliver(netns.id, packet)) return;
-      if (packet.packetType !== PACKET_HOST || isMulticast(packet.dst)) {
+      if (packet.packetType !== PACKET_HOST || isMulticastIp(packet.dst)) {
         emitDropped(core, device.place, packet, 'NO_SOCKET', `nobody listens on UDP port ${packet.dport}`);
         return;
       }
-      core.layers.dropWithError(netns, packet, device.place, 'NO_SOCKET', `nobody listens on UDP ${formatIp4(packet.dst)}:${packet.dport}`, {
+      core.layers.dropWithError(netns, packet, device.place, 'NO_SOCKET', `nobody listens on UDP ${formatIp(packet.dst)}:${packet.dport}`, {
         type: 3,
         code: 3,
       });
@@ -121,7 +121,7 @@ function deliverLocal(core: Core, netns: NetnsState, device: DeviceState, arrive
     case IP_PROTO_TCP:
       noteProgress(netns, packet);
       if (!core.userland.deliver(netns.id, packet))
-        emitDropped(core, device.place, packet, 'NO_SOCKET', `no socket for TCP ${formatIp4(packet.dst)}:${packet.dport}`);
+        emitDropped(core, device.place, packet, 'NO_SOCKET', `no socket for TCP ${formatIp(packet.dst)}:${packet.dport}`);
       return;
     default:
       core.layers.dropWithError(netns, packet, device.place, 'UNHANDLED_PROTO', `IP protocol ${packet.protocol}`, { type: 3, code: 2 });

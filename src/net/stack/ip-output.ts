@@ -3,7 +3,7 @@ import type { DeviceState } from '../device/device-state.ts';
 import { OUTPUT, POSTROUTING } from '../netfilter/hook.ts';
 import { emitDropped, emitRouted } from '../trace/emit.ts';
 import { ipBytes } from '../wire/lengths.ts';
-import type { Ip4 } from '../wire/packet.ts';
+import { ETHERTYPE_IPV6, type Ip } from '../wire/packet.ts';
 import type { Core, LocalOutResult } from './core.ts';
 import { LOCAL_OUTPUT_NS, ROUTE_NS } from './costs.ts';
 import { cut } from './fragment.ts';
@@ -13,6 +13,7 @@ import type { Skb } from './skb.ts';
 
 /** ip_local_out(): the source may be 0, then the route gives it. A change of destination in OUTPUT (DNAT) routes again, with the source kept. */
 export function localOut(core: Core, netns: NetnsState, packet: Skb): LocalOutResult {
+  if (typeof packet.dst === 'bigint') packet.etherType = ETHERTYPE_IPV6;
   core.nowNs += LOCAL_OUTPUT_NS;
   let route = routeOutput(netns, packet.dst);
   if (route.kind === 'error') {
@@ -49,7 +50,7 @@ export function localOut(core: Core, netns: NetnsState, packet: Skb): LocalOutRe
 }
 
 /** ip_output(): behind the routing decision. `inDevice` is where a forwarded packet came in. */
-export function output(core: Core, netns: NetnsState, packet: Skb, device: DeviceState, nextHop: Ip4, inDevice: DeviceState | undefined): LocalOutResult {
+export function output(core: Core, netns: NetnsState, packet: Skb, device: DeviceState, nextHop: Ip, inDevice: DeviceState | undefined): LocalOutResult {
   if (!core.hooks.run(netns, POSTROUTING, packet, inDevice, device, nextHop)) return 'EPERM';
   const bytes = ipBytes(packet);
   const limit = inDevice === undefined ? pathMtu(netns, device, packet.dst, core.nowNs) : device.mtuBytes;

@@ -1,11 +1,12 @@
 /** What the kernel side offers to sockets and programs: the engine's half of the seam in userland.ts. */
 import type { RecordStore } from '../../base/record-store.ts';
+import { ipHash } from '../addr/ip.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import type { NetRecord } from '../records.ts';
 import { emitCreated, emitDelivered, emitDropped } from '../trace/emit.ts';
 import { ROW_PRINTED } from '../trace/trace-log.ts';
 import { ipBytes } from '../wire/lengths.ts';
-import type { Ip4, Packet } from '../wire/packet.ts';
+import type { Ip, Packet } from '../wire/packet.ts';
 import { stillQueued } from './arp.ts';
 import type { Core } from './core.ts';
 import { EVENT_TIMER } from './event-queue.ts';
@@ -82,7 +83,7 @@ function output(core: Core, netns: NetnsState, given: Packet, by: string): 'ok' 
 }
 
 /** Of a peer that has acknowledged something new the neighbour on the way is known to be there (sock_confirm_neigh). */
-function confirmNeighbor(core: Core, netns: NetnsState, peer: Ip4, device: DeviceState, nextHop: Ip4): void {
+function confirmNeighbor(core: Core, netns: NetnsState, peer: Ip, device: DeviceState, nextHop: Ip): void {
   const progress = netns.confirmations.get(peer);
   if (progress?.pending !== true) return;
   netns.confirmations.set(peer, { ack: progress.ack, pending: false });
@@ -92,13 +93,13 @@ function confirmNeighbor(core: Core, netns: NetnsState, peer: Ip4, device: Devic
 
 /** sk_txhash: one number a socket, which tunnels make their source port of. It is the sender's own, so the two directions differ. */
 function socketHash(seed: number, netns: NetnsState, packet: Skb): number {
-  let h = Math.imul(packet.src ^ netns.place, 0x9e3779b1) ^ packet.dst ^ seed;
+  let h = Math.imul(ipHash(packet.src) ^ netns.place, 0x9e3779b1) ^ ipHash(packet.dst) ^ seed;
   h = Math.imul(h ^ (h >>> 15) ^ (packet.sport << 16) ^ packet.dport, 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13) ^ packet.protocol, 0xc2b2ae35);
   return ((h ^ (h >>> 16)) >>> 0) | 1;
 }
 
-function routeFor(core: Core, netns: NetnsState, dst: Ip4): { readonly source: Ip4; readonly mtuBytes: number; readonly device: string } | Errno {
+function routeFor(core: Core, netns: NetnsState, dst: Ip): { readonly source: Ip; readonly mtuBytes: number; readonly device: string } | Errno {
   const route = routeOutput(netns, dst);
   if (route.kind === 'error') return route.errno;
   const source = route.route.source;

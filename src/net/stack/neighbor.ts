@@ -1,7 +1,7 @@
 /** What a kernel knows of a neighbour's MAC address, and since when. Linux: net/core/neighbour.c */
 import type { Origin } from '../../base/origin.ts';
 import type { DeviceState } from '../device/device-state.ts';
-import type { Ip4, Mac } from '../wire/packet.ts';
+import type { Ip, Mac } from '../wire/packet.ts';
 import type { Skb } from './skb.ts';
 
 export const NUD_INCOMPLETE = 1;
@@ -25,7 +25,7 @@ export const LOCK_NS = NS;
 
 export class NeighborEntry {
   readonly device: DeviceState;
-  readonly ip: Ip4;
+  readonly ip: Ip;
   mac: Mac = 0;
   state = NUD_INCOMPLETE;
   /** Tries since the last answer. */
@@ -44,7 +44,7 @@ export class NeighborEntry {
   /** Interned reference in the trace log for its present MAC. */
   traceIndex = -1;
 
-  constructor(device: DeviceState, ip: Ip4) {
+  constructor(device: DeviceState, ip: Ip) {
     this.device = device;
     this.ip = ip;
   }

@@ -1,13 +1,14 @@
 /** A network namespace as the engine runs it: its records compiled, and what its kernel remembers. */
 
 import type { Origin } from '../../base/origin.ts';
-import { ip4 } from '../addr/ip4.ts';
+import { ipOf } from '../addr/ip.ts';
 import { mac } from '../addr/mac.ts';
 import { ConnectionTable } from '../conntrack/table.ts';
 import type { DeviceState } from '../device/device-state.ts';
-import { Ruleset } from '../netfilter/ruleset.ts';
+import type { Family } from '../netfilter/definition.ts';
+import { type ChainState, Ruleset } from '../netfilter/ruleset.ts';
 import type { Chain, FdbEntry, Neighbor, Netns, ProxyNeighbor, Route, RoutingRule } from '../records.ts';
-import type { Ip4, Mac } from '../wire/packet.ts';
+import type { Ip, Mac } from '../wire/packet.ts';
 import { Fib } from './fib.ts';
 import { LazyMap } from './lazy-map.ts';
 import { NeighborEntry, NUD_NOARP, NUD_PERMANENT, setMac } from './neighbor.ts';
@@ -16,7 +17,7 @@ import { deviceSysctl, sysctl } from './sysctl.ts';
 
 /** Where a VXLAN device sends a MAC to. */
 export interface TunnelEntry {
-  readonly remote: Ip4;
+  readonly remote: Ip;
   readonly remoteText: string;
   readonly origin: Origin;
   traceIndex: number;
@@ -59,6 +60,7 @@ export class NetnsState {
   // ---- compiled on demand from the above
   #fib: Fib | undefined;
   #ruleset: Ruleset | undefined;
+  #ruleset6: Ruleset | undefined;
   #rulesetStale = true;
   #tunnels: Map<string, Map<Mac, TunnelEntry[]>> | undefined;
   forwarding = false;
@@ -74,9 +76,9 @@ export class NetnsState {
 
   // ---- remembered; part of snapshots
   readonly connections = new ConnectionTable();
-  readonly recent = new LazyMap<string, Map<Ip4, number[]>>();
-  readonly pathMtus = new LazyMap<Ip4, PathMtu>();
-  readonly confirmations = new LazyMap<Ip4, Confirmation>();
+  readonly recent = new LazyMap<string, Map<Ip, number[]>>();
+  readonly pathMtus = new LazyMap<Ip, PathMtu>();
+  readonly confirmations = new LazyMap<Ip, Confirmation>();
   readonly reassemblies = new LazyMap<string, Reassembly>();
   nextIpId = 1;
 
@@ -139,13 +141,39 @@ export class NetnsState {
     return this.#fib;
   }
 
-  /** Undefined while the netns has no chain at all: then no hook costs anything. */
+  /** What IPv4 packets meet; undefined while the netns has no such chain at all: then no hook costs anything. */
   get ruleset(): Ruleset | undefined {
-    if (this.#rulesetStale) {
-      this.#rulesetStale = false;
-      this.#ruleset = this.chains.size === 0 ? undefined : new Ruleset(this.chains.values(), this.#ruleset);
-    }
+    if (this.#rulesetStale) this.#compileRulesets();
     return this.#ruleset;
+  }
+
+  /** What IPv6 packets meet. */
+  get ruleset6(): Ruleset | undefined {
+    if (this.#rulesetStale) this.#compileRulesets();
+    return this.#ruleset6;
+  }
+
+  rulesetFor(ip: Ip): Ruleset | undefined {
+    return typeof ip === 'bigint' ? this.ruleset6 : this.ruleset;
+  }
+
+  #compileRulesets(): void {
+    this.#rulesetStale = false;
+    const compile = (family: Family, before: Ruleset | undefined): Ruleset | undefined => {
+      const chains = [...this.chains.values()].filter((c) => (c.family ?? 'ipv4') === family);
+      return chains.length === 0 ? undefined : new Ruleset(chains, before, family);
+    };
+    this.#ruleset = compile('ipv4', this.#ruleset);
+    this.#ruleset6 = compile('ipv6', this.#ruleset6);
+  }
+
+  /** The running chain of a record, of either family. */
+  chainState(id: string): ChainState | undefined {
+    return this.ruleset?.chains.get(id) ?? this.ruleset6?.chains.get(id);
+  }
+
+  chainStates(): ChainState[] {
+    return [...(this.ruleset?.chains.values() ?? []), ...(this.ruleset6?.chains.values() ?? [])];
   }
 
   /** Static and permanent FDB entries of a VXLAN device; several only for the all-zero MAC (unknown destinations). */
@@ -173,7 +201,7 @@ export class NetnsState {
   applyNeighbor(record: Neighbor): NeighborEntry | undefined {
     const device = this.deviceByName(record.device);
     if (device === undefined) return undefined;
-    const ip = ip4(record.ip);
+    const ip = ipOf(record.ip);
     let entry = device.neighbors.get(ip);
     if (entry === undefined) {
       entry = new NeighborEntry(device, ip);
@@ -196,7 +224,7 @@ export class NetnsState {
         tunnels.set(record.device, table);
       }
       const address = mac(record.mac);
-      const entry: TunnelEntry = { remote: ip4(record.dst), remoteText: record.dst, origin: record.origin, traceIndex: -1 };
+      const entry: TunnelEntry = { remote: ipOf(record.dst), remoteText: record.dst, origin: record.origin, traceIndex: -1 };
       const same = table.get(address);
       if (same === undefined) table.set(address, [entry]);
       else same.push(entry);

@@ -1,6 +1,6 @@
 /** Records into running state: what came, changed or went between two events, applied in an order that does not depend on who wrote first. */
 import type { Change } from '../../base/record-store.ts';
-import { ip4 } from '../addr/ip4.ts';
+import { ipOf } from '../addr/ip.ts';
 import { mac } from '../addr/mac.ts';
 import { DeviceState } from '../device/device-state.ts';
 import type { Chain, Device, FdbEntry, Neighbor, Netns, NetRecord, Route, RoutingRule } from '../records.ts';
@@ -69,7 +69,7 @@ function remove(core: Core, state: RunningState, record: NetRecord): boolean {
       return false;
     case 'neighbor': {
       netns?.neighborRecords.delete(record.id);
-      const entry = netns?.deviceByName(record.device)?.neighbors.get(ip4(record.ip));
+      const entry = netns?.deviceByName(record.device)?.neighbors.get(ipOf(record.ip));
       if (entry !== undefined) forget(core, entry);
       return false;
     }
@@ -169,7 +169,7 @@ function putChain(state: RunningState, record: Chain): boolean {
 function putNeighbor(core: Core, state: RunningState, record: Neighbor, before: NetRecord | undefined): boolean {
   const netns = netnsOf(state, record);
   if (before?.kind === 'neighbor' && (before.ip !== record.ip || before.device !== record.device)) {
-    const old = netns.deviceByName(before.device)?.neighbors.get(ip4(before.ip));
+    const old = netns.deviceByName(before.device)?.neighbors.get(ipOf(before.ip));
     if (old !== undefined) forget(core, old);
   }
   netns.neighborRecords.set(record.id, record);

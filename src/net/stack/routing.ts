@@ -2,7 +2,7 @@
 import { isLimitedBroadcast, isLoopback, isMulticast, isZeroNet } from '../addr/ip4.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import type { DropReason } from '../trace-event.ts';
-import type { Ip4 } from '../wire/packet.ts';
+import type { Ip, Ip4 } from '../wire/packet.ts';
 import { type CompiledRoute, RTN_BLACKHOLE, RTN_BROADCAST, RTN_LOCAL, RTN_PROHIBIT, RTN_UNICAST, RTN_UNREACHABLE } from './fib.ts';
 import type { NetnsState } from './netns-state.ts';
 
@@ -43,7 +43,8 @@ function invalidSource(netns: NetnsState, device: DeviceState, src: Ip4): InputR
 }
 
 /** ip_route_input(): for a packet that came in by `device`. */
-export function routeInput(netns: NetnsState, device: DeviceState, src: Ip4, dst: Ip4): InputRoute {
+export function routeInput(netns: NetnsState, device: DeviceState, src: Ip, dst: Ip): InputRoute {
+  if (typeof src === 'bigint' || typeof dst === 'bigint') return routeInput6(netns, device, src, dst);
   if (isLimitedBroadcast(dst)) return { kind: 'local', route: undefined };
   if (isZeroNet(dst)) return { kind: 'drop', reason: 'IP_INADDRERRORS', detail: 'martian destination', route: undefined };
   if (isLoopback(dst) && !netns.routesLocalnet(device)) {
@@ -54,6 +55,17 @@ export function routeInput(netns: NetnsState, device: DeviceState, src: Ip4, dst
   if (invalid !== undefined) return invalid;
   const route = netns.fib.find(dst);
   if (route !== undefined && (route.type === RTN_LOCAL || route.type === RTN_BROADCAST)) return { kind: 'local', route };
+  return onwards(netns, route);
+}
+
+/** ip6_route_input(): no reverse path filter, no martians but what the header's checks have dropped already. */
+function routeInput6(netns: NetnsState, _device: DeviceState, _src: Ip, dst: Ip): InputRoute {
+  const route = netns.fib.find(dst);
+  if (route !== undefined && route.type === RTN_LOCAL) return { kind: 'local', route };
+  return onwards(netns, route);
+}
+
+function onwards(netns: NetnsState, route: CompiledRoute | undefined): InputRoute {
   if (!netns.forwarding) return { kind: 'unreachable', reason: 'IP_FORWARDING_DISABLED', detail: 'net.ipv4.ip_forward = 0', code: undefined, route };
   if (route === undefined) return { kind: 'unreachable', reason: 'IP_INNOROUTES', detail: 'no route to the destination', code: 0, route };
   if (route.type === RTN_BLACKHOLE) return { kind: 'drop', reason: 'IP_INNOROUTES', detail: 'blackhole route', route };
@@ -63,13 +75,13 @@ export function routeInput(netns: NetnsState, device: DeviceState, src: Ip4, dst
 }
 
 export type OutputRoute =
-  | { readonly kind: 'ok'; readonly route: CompiledRoute; readonly device: DeviceState; readonly nextHop: Ip4; readonly local: boolean }
+  | { readonly kind: 'ok'; readonly route: CompiledRoute; readonly device: DeviceState; readonly nextHop: Ip; readonly local: boolean }
   | { readonly kind: 'error'; readonly errno: 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES' | 'EINVAL' };
 
 const NO_ROUTE: OutputRoute = { kind: 'error', errno: 'ENETUNREACH' };
 
 /** ip_route_output(): for a packet made here. What is addressed to this host goes by lo. */
-export function routeOutput(netns: NetnsState, dst: Ip4): OutputRoute {
+export function routeOutput(netns: NetnsState, dst: Ip): OutputRoute {
   const route = netns.fib.find(dst);
   if (route === undefined) return NO_ROUTE;
   switch (route.type) {
@@ -89,7 +101,7 @@ export function routeOutput(netns: NetnsState, dst: Ip4): OutputRoute {
 }
 
 /** The path MTU a local packet may have: of the device, or what an ICMP error has taught. */
-export function pathMtu(netns: NetnsState, device: DeviceState, dst: Ip4, nowNs: number): number {
+export function pathMtu(netns: NetnsState, device: DeviceState, dst: Ip, nowNs: number): number {
   const learnt = netns.pathMtus.get(dst);
   if (learnt === undefined) return device.mtuBytes;
   if (learnt.expiresNs <= nowNs) {

@@ -1,7 +1,7 @@
 /** A packet inside a kernel: the frame of net/wire plus what Linux keeps beside it in `struct sk_buff`. */
 import type { Connection } from '../conntrack/connection.ts';
 import type { DeviceState } from '../device/device-state.ts';
-import type { ArpMessage, IcmpMessage, Ip4, Mac, Packet, Payload, TcpHeader } from '../wire/packet.ts';
+import type { ArpMessage, IcmpMessage, Ip, Mac, Packet, Payload, TcpHeader } from '../wire/packet.ts';
 
 /** Linux: include/uapi/linux/if_packet.h, how the frame was addressed relative to the device that took it in. */
 export const PACKET_HOST = 0;
@@ -27,10 +27,11 @@ export class Skb implements Packet {
   ethDst: Mac = 0;
   etherType = 0x0800;
   arp: ArpMessage | undefined = undefined;
-  src: Ip4 = 0;
-  dst: Ip4 = 0;
+  src: Ip = 0;
+  dst: Ip = 0;
   ttl = 64;
   tos = 0;
+  flowLabel = 0;
   protocol = 0;
   ipId = 0;
   dontFragment = false;
@@ -85,6 +86,7 @@ export function cloneSkb(from: Skb): Skb {
   to.dst = from.dst;
   to.ttl = from.ttl;
   to.tos = from.tos;
+  to.flowLabel = from.flowLabel;
   to.protocol = from.protocol;
   to.ipId = from.ipId;
   to.dontFragment = from.dontFragment;

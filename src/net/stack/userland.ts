@@ -3,7 +3,7 @@ import type { Prng } from '../../base/prng.ts';
 import type { Change } from '../../base/record-store.ts';
 import type { ProcessView, SocketView } from '../engine.ts';
 import type { NetRecord } from '../records.ts';
-import type { Ip4, Packet } from '../wire/packet.ts';
+import type { Ip, Packet } from '../wire/packet.ts';
 
 /** errno names as Linux has them, for what a socket call can meet here. */
 export type Errno =
@@ -34,8 +34,8 @@ export interface Kernel {
    */
   output(netns: string, packet: Packet, by: string): 'ok' | Errno;
   /** The source address and path MTU the kernel would choose for a destination (route lookup, before any NAT), or why it cannot. */
-  routeFor(netns: string, dst: Ip4): { readonly source: Ip4; readonly mtuBytes: number; readonly device: string } | Errno;
-  isLocalAddress(netns: string, ip: Ip4): boolean;
+  routeFor(netns: string, dst: Ip): { readonly source: Ip; readonly mtuBytes: number; readonly device: string } | Errno;
+  isLocalAddress(netns: string, ip: Ip): boolean;
   sysctl(netns: string, name: string): number;
   /** Fires `Userland.timer(token)` after `delayNs`; `housekeeping` timers do not keep the world awake (keep-alive, TIME_WAIT). Returns an id for `cancelTimer`. */
   setTimer(delayNs: number, token: TimerToken, housekeeping?: boolean): number;

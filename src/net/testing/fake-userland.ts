@@ -1,5 +1,6 @@
 /** A userland without sockets, for tests of the kernel side: it takes every packet, writes down what came, and sends what a test tells it to. */
-import { formatIp4, ip4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
+import { ip4 } from '../addr/ip4.ts';
 import type { Errno, Kernel, TimerToken, Userland } from '../stack/userland.ts';
 import { IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP, type Packet, TCP_SYN } from '../wire/packet.ts';
 
@@ -67,7 +68,7 @@ class FakeUserland implements Userland, FakeHands {
     const ports = word !== 'icmp';
     this.#hear(
       () =>
-        `${netns}: ${word} ${formatIp4(packet.src)}${ports ? `:${packet.sport}` : ''} > ${formatIp4(packet.dst)}${ports ? `:${packet.dport}` : ''} ttl ${packet.ttl}`,
+        `${netns}: ${word} ${formatIp(packet.src)}${ports ? `:${packet.sport}` : ''} > ${formatIp(packet.dst)}${ports ? `:${packet.dport}` : ''} ttl ${packet.ttl}`,
     );
     return true;
   }
@@ -77,7 +78,7 @@ class FakeUserland implements Userland, FakeHands {
     const about = icmp?.quoted;
     this.#hear(
       () =>
-        `${netns}: icmp error ${icmp?.type}/${icmp?.code} from ${formatIp4(packet.src)} about ${about === undefined ? '?' : `${formatIp4(about.src)}:${about.sport} > ${formatIp4(about.dst)}:${about.dport}`}${icmp?.mtu === undefined ? '' : ` mtu ${icmp.mtu}`}`,
+        `${netns}: icmp error ${icmp?.type}/${icmp?.code} from ${formatIp(packet.src)} about ${about === undefined ? '?' : `${formatIp(about.src)}:${about.sport} > ${formatIp(about.dst)}:${about.dport}`}${icmp?.mtu === undefined ? '' : ` mtu ${icmp.mtu}`}`,
     );
   }
 

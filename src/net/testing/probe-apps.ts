@@ -1,8 +1,8 @@
 /** Programs of the recorded worlds: a TCP and UDP server that says who called, and clients that write down how a call ended. */
-import { formatIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
 import { type App, type AppContext, defineApp, type IcmpReport, type SocketId } from '../app/definition.ts';
 import type { Errno } from '../stack/userland.ts';
-import type { Ip4 } from '../wire/packet.ts';
+import type { Ip } from '../wire/packet.ts';
 
 export interface ServerConfig {
   readonly name: string;
@@ -24,8 +24,8 @@ interface ServerState {
   readonly connections: ReadonlyMap<SocketId, Wanted>;
 }
 
-const answer = (context: AppContext, config: ServerConfig, from: { ip: Ip4; port: number }, local: string, received: number): string =>
-  JSON.stringify({ server: config.name, saw: `${formatIp4(from.ip)}:${from.port}`, local, received, at: context.netns });
+const answer = (context: AppContext, config: ServerConfig, from: { ip: Ip; port: number }, local: string, received: number): string =>
+  JSON.stringify({ server: config.name, saw: `${formatIp(from.ip)}:${from.port}`, local, received, at: context.netns });
 
 export const probeServer: App = defineApp<ServerState, ServerConfig>({
   name: 'probe-server',
@@ -50,7 +50,7 @@ export const probeServer: App = defineApp<ServerState, ServerConfig>({
       if (received < expected) return { connections };
       connections.delete(event.socket);
       const local = context.localEndpoint(event.socket);
-      const reply = answer(context, config, context.remoteEndpoint(event.socket), `${formatIp4(local.ip)}:${local.port}`, received);
+      const reply = answer(context, config, context.remoteEndpoint(event.socket), `${formatIp(local.ip)}:${local.port}`, received);
       const pad = words[0] === 'GET' ? Number(words[1]) : 0;
       context.tcpSend(event.socket, text(reply.padEnd(Math.max(reply.length, pad))));
       return { connections };
@@ -62,7 +62,7 @@ export const probeServer: App = defineApp<ServerState, ServerConfig>({
 
 export interface ClientConfig {
   readonly proto: 'tcp' | 'udp' | 'icmp';
-  readonly ip: Ip4;
+  readonly ip: Ip;
   readonly port: number;
   readonly bytes: number;
   readonly sends: number;
@@ -108,7 +108,7 @@ function tell(context: AppContext, outcome: Outcome): void {
 }
 
 function fromIcmp(errno: Errno, icmp: IcmpReport | undefined): Outcome {
-  return { status: statusOf(errno), ...(icmp === undefined ? {} : { from: formatIp4(icmp.from) }) };
+  return { status: statusOf(errno), ...(icmp === undefined ? {} : { from: formatIp(icmp.from) }) };
 }
 
 export const probeClient: App = defineApp<ClientState, ClientConfig>({
@@ -156,7 +156,7 @@ export const probeClient: App = defineApp<ClientState, ClientConfig>({
         return finish(context, state, { status: 'ok', server, saw, received });
       }
       case 'echo-reply':
-        return finish(context, state, { status: 'ok', from: formatIp4(event.from), ttl: event.ttl });
+        return finish(context, state, { status: 'ok', from: formatIp(event.from), ttl: event.ttl });
       case 'socket-error': {
         const outcome = fromIcmp(event.errno, event.icmp);
         if (config.proto === 'icmp' && event.icmp !== undefined)

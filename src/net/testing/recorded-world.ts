@@ -1,5 +1,6 @@
 /** Worlds recorded on a real kernel (facts/traces): builds them from records, replays their steps, and says where the engine differs. */
-import { formatIp4, ip4, parseIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
+import { ip4, parseIp4 } from '../addr/ip4.ts';
 import type { App } from '../app/definition.ts';
 import type { ConnectionView } from '../engine.ts';
 import { Network } from '../network.ts';
@@ -238,7 +239,7 @@ export class RecordedWorldRun {
     const events = network.events(fromSeq, network.traceLength);
     const symbols = new Symbols();
     const result = compareResult(symbols, recorded.result, outcome);
-    const target = formatIp4(this.#target(step.to as string).ip);
+    const target = formatIp(this.#target(step.to as string).ip);
     const late = (p: RecordedPacket): boolean => p.label.startsWith('ICMP') && quotedTargets(p).some((ip) => ip !== target && this.#called.has(ip));
     const packets = (recorded.packets ?? []).filter((p) => !late(p));
     this.#called.add(target);

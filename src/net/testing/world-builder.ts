@@ -2,7 +2,8 @@
 import type { Origin } from '../../base/origin.ts';
 import { hashText } from '../../base/prng.ts';
 import { RecordStore } from '../../base/record-store.ts';
-import { cidr, formatIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
+import { cidr } from '../addr/ip4.ts';
 import { formatMac } from '../addr/mac.ts';
 import { connectedRoutes } from '../device/connected-routes.ts';
 import type { Device, DeviceAddress, NetRecord, Rule } from '../records.ts';
@@ -17,7 +18,7 @@ type DeviceFields<D> = D extends Device
 /** `10.244.0.1/24`, or `10.244.0.0/32`. */
 function addressOf(text: string, scope: DeviceAddress['scope'] = 'global'): DeviceAddress {
   const { address, prefixLength } = cidr(text);
-  return { ip: formatIp4(address), prefixLength, scope };
+  return { ip: formatIp(address), prefixLength, scope };
 }
 
 export class WorldBuilder {
@@ -167,8 +168,8 @@ export interface FlannelOptions {
 }
 
 const flannelMac = (node: string): string => macFor(`${node} flannel.1`);
-const baseOf = (podCidr: string): string => formatIp4(cidr(podCidr).network);
-const bridgeIp = (podCidr: string): string => formatIp4(cidr(podCidr).network + 1);
+const baseOf = (podCidr: string): string => formatIp(cidr(podCidr).network);
+const bridgeIp = (podCidr: string): string => formatIp(cidr(podCidr).network + 1);
 
 /** An underlay switch `underlay` (bridge sw0), the nodes on it, and what flannel and its CNI plugin set up on each. */
 export function addFlannel(b: WorldBuilder, options: FlannelOptions): void {
@@ -243,7 +244,7 @@ export function addPod(b: WorldBuilder, node: string, name: string, ip: string, 
       mtuB: mtu,
     },
   );
-  b.route(netns, '0.0.0.0/0', { gateway: formatIp4(cidr(`${ip}/24`).network + 1), device: 'eth0' });
+  b.route(netns, '0.0.0.0/0', { gateway: formatIp(cidr(`${ip}/24`).network + 1), device: 'eth0' });
   return netns;
 }
 

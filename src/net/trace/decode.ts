@@ -1,5 +1,5 @@
 /** Rows of the trace log as events that people and programs read. */
-import { formatIp4 } from '../addr/ip4.ts';
+import { formatEndpoint, formatIp } from '../addr/ip.ts';
 import { HOOK_NAMES, TABLE_NAMES } from '../netfilter/hook.ts';
 import type { Skb } from '../stack/skb.ts';
 import type { Step, TraceEvent } from '../trace-event.ts';
@@ -46,9 +46,13 @@ export const RESOLUTIONS = ['cache', 'permanent', 'arp'] as const;
 /** Bits beside the decision of a `routed` row. */
 export const ROUTED_HAS_NEXT_HOP = 4;
 export const ROUTED_HAS_SOURCE = 8;
+export const ROUTED_IPV6 = 16;
 /** Bit beside the translation. */
 export const TRANSLATED_DESTINATION = 8;
 export const TRANSLATED_HAS_PORTS = 16;
+export const TRANSLATED_IPV6 = 32;
+/** Bit beside the resolution, and alone in a `queued` row. */
+export const RESOLVED_IPV6 = 16;
 /** `a` of rows without a reference. */
 export const NO_REFERENCE = 0x7fffffff;
 
@@ -113,7 +117,10 @@ function decodeStep(log: TraceLog, kind: number, small: number, a: number, b: nu
     }
     case ROW_TRANSLATED: {
       const ports = (small & TRANSLATED_HAS_PORTS) !== 0;
-      const withPort = (ip: number, port: number): string => (ports ? `${formatIp4(ip)}:${port}` : formatIp4(ip));
+      const withPort = (column: number, port: number): string => {
+        const ip = log.addressOf(column, (small & TRANSLATED_IPV6) !== 0);
+        return ports ? formatEndpoint(ip, port) : formatIp(ip);
+      };
       return {
         kind: 'translated',
         how: TRANSLATIONS[small & 7] ?? 'DNAT',
@@ -129,16 +136,22 @@ function decodeStep(log: TraceLog, kind: number, small: number, a: number, b: nu
         route: r.route,
         decision: DECISIONS[small & 3] ?? 'forward',
         device: r.device,
-        ...((small & ROUTED_HAS_NEXT_HOP) === 0 ? {} : { nextHop: formatIp4(b) }),
-        ...((small & ROUTED_HAS_SOURCE) === 0 ? {} : { source: formatIp4(c) }),
+        ...((small & ROUTED_HAS_NEXT_HOP) === 0 ? {} : { nextHop: formatIp(log.addressOf(b, (small & ROUTED_IPV6) !== 0)) }),
+        ...((small & ROUTED_HAS_SOURCE) === 0 ? {} : { source: formatIp(log.addressOf(c, (small & ROUTED_IPV6) !== 0)) }),
       };
     }
     case ROW_RESOLVED: {
       const r = log.resolve(a) as Of<'neighbor'>;
-      return { kind: 'resolved', ip: formatIp4(b), mac: r.mac, how: RESOLUTIONS[small] ?? 'cache', ...(r.origin === undefined ? {} : { origin: r.origin }) };
+      return {
+        kind: 'resolved',
+        ip: formatIp(log.addressOf(b, (small & RESOLVED_IPV6) !== 0)),
+        mac: r.mac,
+        how: RESOLUTIONS[small & 15] ?? 'cache',
+        ...(r.origin === undefined ? {} : { origin: r.origin }),
+      };
     }
     case ROW_QUEUED:
-      return { kind: 'queued', ip: formatIp4(b) };
+      return { kind: 'queued', ip: formatIp(log.addressOf(b, (small & RESOLVED_IPV6) !== 0)) };
     case ROW_ENCAPSULATED: {
       const r = log.resolve(a) as Of<'tunnel'>;
       return {

@@ -10,15 +10,18 @@ import type { NeighborEntry } from '../stack/neighbor.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
 import type { Skb } from '../stack/skb.ts';
 import type { DropReason, RouteReference, RuleReference } from '../trace-event.ts';
-import type { Ip4 } from '../wire/packet.ts';
+import type { Ip } from '../wire/packet.ts';
 import {
   DECISIONS,
   NO_REFERENCE,
   RESOLUTIONS,
+  RESOLVED_IPV6,
   ROUTED_HAS_NEXT_HOP,
   ROUTED_HAS_SOURCE,
+  ROUTED_IPV6,
   TRANSLATED_DESTINATION,
   TRANSLATED_HAS_PORTS,
+  TRANSLATED_IPV6,
   TRANSLATIONS,
 } from './decode.ts';
 import {
@@ -114,24 +117,32 @@ export function emitTranslated(
   how: (typeof TRANSLATIONS)[number],
   destination: boolean,
   hasPorts: boolean,
-  before: Ip4,
+  before: Ip,
   beforePort: number,
-  after: Ip4,
+  after: Ip,
   afterPort: number,
   packet: Skb,
 ): void {
-  const small = TRANSLATIONS.indexOf(how) | (destination ? TRANSLATED_DESTINATION : 0) | (hasPorts ? TRANSLATED_HAS_PORTS : 0);
-  core.log.add(core.nowNs, ROW_TRANSLATED, small, place, packet, before, after, (beforePort << 16) | afterPort);
+  const small =
+    TRANSLATIONS.indexOf(how) |
+    (destination ? TRANSLATED_DESTINATION : 0) |
+    (hasPorts ? TRANSLATED_HAS_PORTS : 0) |
+    (typeof after === 'bigint' ? TRANSLATED_IPV6 : 0);
+  core.log.add(core.nowNs, ROW_TRANSLATED, small, place, packet, core.log.address(before), core.log.address(after), (beforePort << 16) | afterPort);
 }
 
-export function emitRouted(core: Core, place: number, route: CompiledRoute, decision: (typeof DECISIONS)[number], source: Ip4 | undefined, packet: Skb): void {
+export function emitRouted(core: Core, place: number, route: CompiledRoute, decision: (typeof DECISIONS)[number], source: Ip | undefined, packet: Skb): void {
   if (!core.log.enabled) {
     core.log.skip();
     return;
   }
   if (route.traceIndex < 0) route.traceIndex = core.log.reference({ kind: 'route', route: route.reference, device: route.device?.name ?? '' });
-  const small = DECISIONS.indexOf(decision) | (route.hasGateway ? ROUTED_HAS_NEXT_HOP : 0) | (source === undefined ? 0 : ROUTED_HAS_SOURCE);
-  core.log.add(core.nowNs, ROW_ROUTED, small, place, packet, route.traceIndex, route.gateway, source ?? 0);
+  const small =
+    DECISIONS.indexOf(decision) |
+    (route.hasGateway ? ROUTED_HAS_NEXT_HOP : 0) |
+    (source === undefined ? 0 : ROUTED_HAS_SOURCE) |
+    (typeof packet.dst === 'bigint' ? ROUTED_IPV6 : 0);
+  core.log.add(core.nowNs, ROW_ROUTED, small, place, packet, route.traceIndex, core.log.address(route.gateway), core.log.address(source ?? 0));
 }
 
 export function emitResolved(core: Core, entry: NeighborEntry, how: (typeof RESOLUTIONS)[number], packet: Skb): void {
@@ -140,11 +151,20 @@ export function emitResolved(core: Core, entry: NeighborEntry, how: (typeof RESO
     return;
   }
   if (entry.traceIndex < 0) entry.traceIndex = core.log.reference({ kind: 'neighbor', mac: formatMac(entry.mac), origin: entry.origin });
-  core.log.add(core.nowNs, ROW_RESOLVED, RESOLUTIONS.indexOf(how), entry.device.place, packet, entry.traceIndex, entry.ip, 0);
+  core.log.add(
+    core.nowNs,
+    ROW_RESOLVED,
+    RESOLUTIONS.indexOf(how) | (typeof entry.ip === 'bigint' ? RESOLVED_IPV6 : 0),
+    entry.device.place,
+    packet,
+    entry.traceIndex,
+    core.log.address(entry.ip),
+    0,
+  );
 }
 
-export function emitQueued(core: Core, device: DeviceState, ip: Ip4, packet: Skb): void {
-  core.log.add(core.nowNs, ROW_QUEUED, 0, device.place, packet, 0, ip, 0);
+export function emitQueued(core: Core, device: DeviceState, ip: Ip, packet: Skb): void {
+  core.log.add(core.nowNs, ROW_QUEUED, typeof ip === 'bigint' ? RESOLVED_IPV6 : 0, device.place, packet, 0, core.log.address(ip), 0);
 }
 
 export function emitDecapsulated(core: Core, device: DeviceState, vni: number, packet: Skb): void {

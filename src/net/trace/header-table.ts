@@ -1,6 +1,6 @@
 /** What packets looked like: one typed row for each header that was written, and the immutable contents by reference. */
 import { Skb } from '../stack/skb.ts';
-import type { ArpMessage, IcmpMessage, Payload, TcpHeader } from '../wire/packet.ts';
+import { type ArpMessage, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, type IcmpMessage, type Ip, type Payload, type TcpHeader } from '../wire/packet.ts';
 import { IntRows } from './rows.ts';
 
 /** What does not change on a packet's way but as a whole. */
@@ -11,13 +11,22 @@ interface Content {
   readonly payload: Payload | undefined;
 }
 
+/** What an IPv6 header has that does not fit into the columns; rows of equal headers share one. */
+interface Header6 {
+  readonly src: Ip;
+  readonly dst: Ip;
+  readonly flowLabel: number;
+  readonly ipId: number;
+}
+
 // Columns.
 const ETH_SRC_LOW = 0;
 const ETH_DST_LOW = 1;
 const ETH_HIGH = 2;
+/** IPv4: the address; IPv6: index of the Header6. */
 const SRC = 3;
 const DST = 4;
-/** etherType (ARP or not) 1 bit, DF, MF, protocol 8, tos 8, ttl 8. */
+/** etherType (ARP, IPv6 or neither) 2 bits, DF, MF, protocol 8, tos 8, ttl 8. */
 const IP_BITS = 5;
 /** ipId 16, fragment offset in 8-byte units 16. */
 const FRAGMENT = 6;
@@ -31,17 +40,24 @@ const STRIDE = 12;
 const BIT_ARP = 1 << 24;
 const BIT_DF = 1 << 25;
 const BIT_MF = 1 << 26;
+const BIT_IPV6 = 1 << 27;
 const TWO_32 = 4294967296;
+/** How far back an equal IPv6 header is looked for. */
+const LOOK_BACK = 4;
 
 export class HeaderTable {
   readonly #rows = new IntRows(STRIDE);
   readonly #contents: Content[] = [];
+  readonly #headers6: Header6[] = [];
 
   get length(): number {
     return this.#rows.length;
   }
   get contentLength(): number {
     return this.#contents.length;
+  }
+  get length6(): number {
+    return this.#headers6.length;
   }
 
   /** The row that shows this packet as it is now; a new one only if a header was written since the last. */
@@ -60,13 +76,19 @@ export class HeaderTable {
     chunk[at + ETH_SRC_LOW] = packet.ethSrc - srcHigh * TWO_32;
     chunk[at + ETH_DST_LOW] = packet.ethDst - dstHigh * TWO_32;
     chunk[at + ETH_HIGH] = (srcHigh << 16) | dstHigh;
-    chunk[at + SRC] = packet.src;
-    chunk[at + DST] = packet.dst;
+    if (typeof packet.src === 'number' && typeof packet.dst === 'number') {
+      chunk[at + SRC] = packet.src;
+      chunk[at + DST] = packet.dst;
+    } else {
+      chunk[at + SRC] = this.#header6(packet);
+      chunk[at + DST] = 0;
+    }
     chunk[at + IP_BITS] =
       packet.ttl |
       (packet.tos << 8) |
       (packet.protocol << 16) |
-      (packet.etherType === 0x0806 ? BIT_ARP : 0) |
+      (packet.etherType === ETHERTYPE_ARP ? BIT_ARP : 0) |
+      (packet.etherType === ETHERTYPE_IPV6 ? BIT_IPV6 : 0) |
       (packet.dontFragment ? BIT_DF : 0) |
       (packet.moreFragments ? BIT_MF : 0);
     chunk[at + FRAGMENT] = (packet.ipId << 16) | (packet.fragmentOffset >> 3);
@@ -91,15 +113,23 @@ export class HeaderTable {
     packet.ethSrc = (high >>> 16) * TWO_32 + (column(ETH_SRC_LOW) >>> 0);
     packet.ethDst = (high & 0xffff) * TWO_32 + (column(ETH_DST_LOW) >>> 0);
     const bits = column(IP_BITS);
-    packet.etherType = (bits & BIT_ARP) !== 0 ? 0x0806 : 0x0800;
+    packet.etherType = (bits & BIT_ARP) !== 0 ? ETHERTYPE_ARP : (bits & BIT_IPV6) !== 0 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
     packet.ttl = bits & 255;
     packet.tos = (bits >>> 8) & 255;
     packet.protocol = (bits >>> 16) & 255;
     packet.dontFragment = (bits & BIT_DF) !== 0;
     packet.moreFragments = (bits & BIT_MF) !== 0;
-    packet.src = column(SRC);
-    packet.dst = column(DST);
     packet.ipId = column(FRAGMENT) >>> 16;
+    if ((bits & BIT_IPV6) !== 0) {
+      const six = this.#headers6[column(SRC)] as Header6;
+      packet.src = six.src;
+      packet.dst = six.dst;
+      packet.flowLabel = six.flowLabel;
+      packet.ipId = six.ipId;
+    } else {
+      packet.src = column(SRC);
+      packet.dst = column(DST);
+    }
     packet.fragmentOffset = (column(FRAGMENT) & 0xffff) << 3;
     packet.fragmentBytes = column(FRAGMENT_BYTES);
     packet.sport = column(PORTS) >>> 16;
@@ -115,7 +145,18 @@ export class HeaderTable {
     return packet;
   }
 
-  truncate(length: number, contentLength: number): void {
+  #header6(packet: Skb): number {
+    const { src, dst, flowLabel, ipId } = packet;
+    const last = this.#headers6.length - 1;
+    for (let i = last; i >= 0 && i > last - LOOK_BACK; i -= 1) {
+      const h = this.#headers6[i] as Header6;
+      if (h.dst === dst && h.src === src && h.flowLabel === flowLabel && h.ipId === ipId) return i;
+    }
+    return this.#headers6.push({ src, dst, flowLabel, ipId }) - 1;
+  }
+
+  truncate(length: number, contentLength: number, length6: number): void {
+    this.#headers6.length = length6;
     this.#rows.truncate(length);
     this.#contents.length = contentLength;
   }

@@ -2,6 +2,7 @@
 import type { NetRecord } from '../records.ts';
 import type { CtState, Skb } from '../stack/skb.ts';
 import type { DropReason, RouteReference, RuleReference } from '../trace-event.ts';
+import type { Ip } from '../wire/packet.ts';
 import { HeaderTable } from './header-table.ts';
 import { FloatRows, IntRows } from './rows.ts';
 
@@ -73,6 +74,7 @@ export interface TraceMark {
   readonly rows: number;
   readonly headers: number;
   readonly contents: number;
+  readonly headers6: number;
   readonly objects: number;
 }
 
@@ -87,6 +89,9 @@ export class TraceLog {
   /** One row's own objects; truncated with it. */
   readonly objects: Reference[] = [];
   readonly #texts = new Map<string, number>();
+  /** IPv6 addresses that rows point at: interned, never forgotten. */
+  readonly #addresses: bigint[] = [];
+  readonly #addressIndexes = new Map<bigint, number>();
   #replayAt = -1;
   #wasEnabled = true;
 
@@ -138,6 +143,22 @@ export class TraceLog {
     return index;
   }
 
+  /** An address as a row's column holds it: an IPv4 one itself, an IPv6 one by index; the row's small number says which (`addressOf`). */
+  address(ip: Ip): number {
+    if (typeof ip === 'number') return ip;
+    let index = this.#addressIndexes.get(ip);
+    if (index === undefined) {
+      index = this.#addresses.length;
+      this.#addresses.push(ip);
+      this.#addressIndexes.set(ip, index);
+    }
+    return index;
+  }
+
+  addressOf(column: number, six: boolean): Ip {
+    return six ? (this.#addresses[column] ?? 0n) : column;
+  }
+
   /** Stores an object for one row only; returns its index as a negative number, to tell it from `references`. */
   object(reference: Reference): number {
     this.objects.push(reference);
@@ -176,13 +197,19 @@ export class TraceLog {
   }
 
   mark(): TraceMark {
-    return { rows: this.rows.length, headers: this.headers.length, contents: this.headers.contentLength, objects: this.objects.length };
+    return {
+      rows: this.rows.length,
+      headers: this.headers.length,
+      contents: this.headers.contentLength,
+      headers6: this.headers.length6,
+      objects: this.objects.length,
+    };
   }
 
   truncate(mark: TraceMark): void {
     this.rows.truncate(mark.rows);
     this.times.truncate(mark.rows);
-    this.headers.truncate(mark.headers, mark.contents);
+    this.headers.truncate(mark.headers, mark.contents, mark.headers6);
     this.objects.length = mark.objects;
   }
 }

@@ -1,7 +1,9 @@
 /** DNS messages to bytes and back (RFC 1035 section 4), with name compression, and their exact lengths without building them. */
-import { formatIp4, ip4 } from '../addr/ip4.ts';
+
+import { formatIp } from '../addr/ip.ts';
+import { ip4 } from '../addr/ip4.ts';
+import { formatIp6, ip6FromBytes, ip6ToBytes, parseIp6 } from '../addr/ip6.ts';
 import type { DnsMessage, DnsQuestion, DnsRcode, DnsResourceRecord, DnsType } from './dns-message.ts';
-import { formatIp6, parseIp6 } from './ip6-text.ts';
 import { decodeUtf8, encodeUtf8, utf8Length } from './utf8.ts';
 
 const TYPE_NUMBERS: Readonly<Record<DnsType, number>> = { A: 1, NS: 2, CNAME: 5, SOA: 6, PTR: 12, MX: 15, TXT: 16, AAAA: 28, SRV: 33, ANY: 255 };
@@ -118,7 +120,8 @@ function writeRdata(writer: Writer, record: DnsResourceRecord): void {
       writer.u32(ip4(record.data) >>> 0);
       return;
     case 'AAAA': {
-      const bytes = parseIp6(record.data);
+      const address = parseIp6(record.data);
+      const bytes = address === undefined ? undefined : ip6ToBytes(address);
       if (bytes === undefined) throw new Error(`not an IPv6 address: ${JSON.stringify(record.data)}`);
       writer.bytes.push(...bytes);
       return;
@@ -247,9 +250,9 @@ function readRecord(reader: Reader): DnsResourceRecord | undefined {
 function readRdata(reader: Reader, type: DnsType, end: number): string {
   switch (type) {
     case 'A':
-      return formatIp4(reader.u32() | 0);
+      return formatIp(reader.u32() | 0);
     case 'AAAA':
-      return formatIp6(reader.take(16));
+      return formatIp6(ip6FromBytes(reader.take(16)));
     case 'NS':
     case 'CNAME':
     case 'PTR':

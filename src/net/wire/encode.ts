@@ -1,4 +1,5 @@
 /** A whole frame as bytes, with right lengths and checksums: what a pcap file holds. */
+import { ip6ToBytes } from '../addr/ip6.ts';
 import { finishChecksum, sumWords } from './checksum.ts';
 import { dnsMessageBytes, encodeDns } from './dns-codec.ts';
 import {
@@ -9,14 +10,27 @@ import {
   ICMP_HEADER_BYTES,
   ICMP_QUOTE_LIMIT_BYTES,
   IPV4_HEADER_BYTES,
+  IPV6_HEADER_BYTES,
   ipBytes,
+  ipHeaderBytes,
   isFragment,
   TCP_HEADER_BYTES,
   tcpOptionsBytes,
   UDP_HEADER_BYTES,
   VXLAN_HEADER_BYTES,
 } from './lengths.ts';
-import { ETHERTYPE_ARP, type IcmpMessage, IP_PROTO_TCP, IP_PROTO_UDP, type Mac, type Packet, type Payload, type TcpHeader } from './packet.ts';
+import {
+  ETHERTYPE_ARP,
+  type IcmpMessage,
+  IP_PROTO_FRAGMENT6,
+  IP_PROTO_TCP,
+  IP_PROTO_UDP,
+  type Ip,
+  type Mac,
+  type Packet,
+  type Payload,
+  type TcpHeader,
+} from './packet.ts';
 import { encodeUtf8 } from './utf8.ts';
 
 /** The Ethernet frame without check sequence; not padded. */
@@ -32,6 +46,7 @@ export function encodeFrame(packet: Packet): Uint8Array {
 
 /** The IP packet; for a fragment, its part of the datagram behind the IP header. */
 export function encodeIp(packet: Packet): Uint8Array {
+  if (typeof packet.src === 'bigint' || typeof packet.dst === 'bigint') return encodeIp6(packet);
   const out = new Uint8Array(ipBytes(packet));
   out[0] = 0x45;
   out[1] = packet.tos;
@@ -46,6 +61,29 @@ export function encodeIp(packet: Packet): Uint8Array {
   const datagram = encodeDatagram(packet);
   if (isFragment(packet)) out.set(datagram.subarray(packet.fragmentOffset, packet.fragmentOffset + out.length - IPV4_HEADER_BYTES), IPV4_HEADER_BYTES);
   else out.set(datagram, IPV4_HEADER_BYTES);
+  return out;
+}
+
+/** RFC 8200 section 3 and, for a fragment, 4.5. */
+function encodeIp6(packet: Packet): Uint8Array {
+  const out = new Uint8Array(ipBytes(packet));
+  const fragment = isFragment(packet);
+  put32(out, 0, 0x60000000 | (packet.tos << 20) | ((packet.flowLabel ?? 0) & 0xfffff));
+  put16(out, 4, out.length - IPV6_HEADER_BYTES);
+  out[6] = fragment ? IP_PROTO_FRAGMENT6 : packet.protocol;
+  out[7] = packet.ttl;
+  out.set(ip6ToBytes(BigInt(packet.src)), 8);
+  out.set(ip6ToBytes(BigInt(packet.dst)), 24);
+  const datagram = encodeDatagram(packet);
+  if (!fragment) {
+    out.set(datagram, IPV6_HEADER_BYTES);
+    return out;
+  }
+  out[IPV6_HEADER_BYTES] = packet.protocol;
+  put16(out, IPV6_HEADER_BYTES + 2, packet.fragmentOffset | (packet.moreFragments ? 1 : 0));
+  put32(out, IPV6_HEADER_BYTES + 4, packet.ipId);
+  const at = ipHeaderBytes(packet);
+  out.set(datagram.subarray(packet.fragmentOffset, packet.fragmentOffset + out.length - at), at);
   return out;
 }
 
@@ -151,7 +189,12 @@ function putIcmp(out: Uint8Array, icmp: IcmpMessage, payload: Payload | undefine
 
 /** RFC 9293 section 3.1, RFC 768: addresses, protocol and length count too. */
 function pseudoSum(packet: Packet, protocol: number, length: number): number {
-  return (packet.src >>> 16) + (packet.src & 0xffff) + (packet.dst >>> 16) + (packet.dst & 0xffff) + protocol + length;
+  return addressSum(packet.src) + addressSum(packet.dst) + protocol + length;
+}
+
+function addressSum(ip: Ip): number {
+  if (typeof ip === 'bigint') return sumWords(ip6ToBytes(ip), 0, 16);
+  return (ip >>> 16) + (ip & 0xffff);
 }
 
 function put16(out: Uint8Array, at: number, value: number): void {

@@ -1,5 +1,5 @@
 /** A packet's layers as text-friendly data, outermost first: what the trace, the inspector and `--json` show. */
-import { formatIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
 import { formatMac } from '../addr/mac.ts';
 import { datagramBytes, ipBytes, transportBytes } from './lengths.ts';
 import { ETHERTYPE_ARP, IP_PROTO_UDP, type Layer, type Packet } from './packet.ts';
@@ -21,16 +21,16 @@ function pushLayers(layers: Layer[], packet: Packet, withEthernet: boolean): voi
       protocol: 'arp',
       operation: arp.operation === 1 ? 'request' : 'reply',
       senderMac: formatMac(arp.senderMac),
-      senderIp: formatIp4(arp.senderIp),
+      senderIp: formatIp(arp.senderIp),
       targetMac: formatMac(arp.targetMac),
-      targetIp: formatIp4(arp.targetIp),
+      targetIp: formatIp(arp.targetIp),
     });
     return;
   }
   layers.push({
     protocol: 'ipv4',
-    src: formatIp4(packet.src),
-    dst: formatIp4(packet.dst),
+    src: formatIp(packet.src),
+    dst: formatIp(packet.dst),
     ttl: packet.ttl,
     tos: packet.tos,
     id: packet.ipId,

@@ -4,6 +4,8 @@ import { ETHERTYPE_ARP, IP_PROTO_UDP, type Packet, type TcpOptions } from './pac
 export const ETHERNET_HEADER_BYTES = 14;
 export const ARP_BYTES = 28;
 export const IPV4_HEADER_BYTES = 20;
+export const IPV6_HEADER_BYTES = 40;
+export const FRAGMENT6_HEADER_BYTES = 8;
 export const UDP_HEADER_BYTES = 8;
 export const TCP_HEADER_BYTES = 20;
 export const ICMP_HEADER_BYTES = 8;
@@ -11,6 +13,8 @@ export const VXLAN_HEADER_BYTES = 8;
 
 /** Linux keeps an ICMP error within 576 bytes in all, so that much of the packet it is about fits (RFC 1812 section 4.3.2.3). */
 export const ICMP_QUOTE_LIMIT_BYTES = 576 - IPV4_HEADER_BYTES - ICMP_HEADER_BYTES;
+/** An ICMPv6 error with its IPv6 header fits the smallest MTU (RFC 4443 section 2.4). */
+export const ICMP6_QUOTE_LIMIT_BYTES = 1280 - IPV6_HEADER_BYTES - ICMP_HEADER_BYTES;
 
 /** Bytes of the options with the padding Linux writes (net/ipv4/tcp_output.c, tcp_options_write): SACK-permitted shares the timestamps' padding. */
 export function tcpOptionsBytes(options: TcpOptions): number {
@@ -41,12 +45,18 @@ export function datagramBytes(packet: Packet): number {
 
 /** As much of a packet as an ICMP error quotes. */
 export function quotedBytes(quoted: Packet): number {
-  return Math.min(ICMP_QUOTE_LIMIT_BYTES, ipBytes(quoted));
+  return Math.min(typeof quoted.dst === 'bigint' ? ICMP6_QUOTE_LIMIT_BYTES : ICMP_QUOTE_LIMIT_BYTES, ipBytes(quoted));
 }
 
-/** IPv4 total length. */
+/** The IP header, with IPv6's fragment header where there is one. */
+export function ipHeaderBytes(packet: Packet): number {
+  if (typeof packet.dst === 'number') return IPV4_HEADER_BYTES;
+  return isFragment(packet) ? IPV6_HEADER_BYTES + FRAGMENT6_HEADER_BYTES : IPV6_HEADER_BYTES;
+}
+
+/** IPv4's total length; IPv6's payload length and its header. */
 export function ipBytes(packet: Packet): number {
-  return IPV4_HEADER_BYTES + transportBytes(packet);
+  return ipHeaderBytes(packet) + transportBytes(packet);
 }
 
 /** Ethernet header included, without preamble and check sequence, and without padding to 60 bytes (as virtual devices leave it). */

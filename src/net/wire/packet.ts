@@ -3,14 +3,21 @@ import type { DnsMessage } from './dns-message.ts';
 
 /** An IPv4 address as a signed 32-bit integer (small integers in V8); see net/addr. */
 export type Ip4 = number;
+/** An IPv6 address as a 128-bit integer. */
+export type Ip6 = bigint;
+/** An address of either family; `typeof` tells which. The two never are equal, and Map keys just work. */
+export type Ip = Ip4 | Ip6;
 /** A MAC address as a 48-bit integer. */
 export type Mac = number;
 
 export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_ARP = 0x0806;
+export const ETHERTYPE_IPV6 = 0x86dd;
 export const IP_PROTO_ICMP = 1;
 export const IP_PROTO_TCP = 6;
 export const IP_PROTO_UDP = 17;
+export const IP_PROTO_FRAGMENT6 = 44;
+export const IP_PROTO_ICMP6 = 58;
 
 /** RFC 826; `operation` 1 = request, 2 = reply. */
 export interface ArpMessage {
@@ -78,11 +85,18 @@ export interface Packet {
   etherType: number;
   arp: ArpMessage | undefined;
 
-  src: Ip4;
-  dst: Ip4;
+  /** Both of one family. The number 0 as source means: not chosen yet, for a packet of either family; `::` is 0n. */
+  src: Ip;
+  dst: Ip;
+  /** IPv6: the hop limit. */
   ttl: number;
+  /** IPv6: the traffic class. */
   tos: number;
+  /** IPv6: 20 bits, 0 or absent for none. */
+  flowLabel?: number;
+  /** Of what follows the IP header (and, IPv6, its fragment header). */
   protocol: number;
+  /** 16 bits; IPv6: 32 bits, on the wire only in a fragment header. */
   ipId: number;
   dontFragment: boolean;
   moreFragments: boolean;

@@ -1,4 +1,5 @@
 /** Does a frame pass a capture filter? As libpcap's programs decide: by the outermost headers only. */
+import { inPrefix, isMulticastIp } from '../addr/ip.ts';
 import { contains } from '../addr/ip4.ts';
 import { isGroupMac } from '../addr/mac.ts';
 import { encodeFrame } from './encode.ts';
@@ -33,7 +34,7 @@ function matches(filter: Filter, packet: Packet): boolean {
       return either(filter.direction, packet.ethSrc === filter.mac, packet.ethDst === filter.mac);
     case 'group':
       if (filter.protocol === 'ip' && filter.broadcast) return packet.etherType === ETHERTYPE_IPV4 && (packet.dst === -1 || packet.dst === 0);
-      if (filter.protocol === 'ip') return packet.etherType === ETHERTYPE_IPV4 && packet.dst >>> 28 === 14;
+      if (filter.protocol === 'ip') return packet.etherType === ETHERTYPE_IPV4 && isMulticastIp(packet.dst);
       return filter.broadcast ? packet.ethDst === BROADCAST : isGroupMac(packet.ethDst);
     case 'compare':
       return matchesComparison(filter, packet);
@@ -72,7 +73,7 @@ function matchesNet(filter: Extract<Filter, { op: 'net' }>, packet: Packet): boo
   if (packet.arp !== undefined) {
     return either(filter.direction, contains(network, prefixLength, packet.arp.senderIp), contains(network, prefixLength, packet.arp.targetIp));
   }
-  return either(filter.direction, contains(network, prefixLength, packet.src), contains(network, prefixLength, packet.dst));
+  return either(filter.direction, inPrefix(network, prefixLength, packet.src), inPrefix(network, prefixLength, packet.dst));
 }
 
 function matchesPort(filter: Extract<Filter, { op: 'port' }>, packet: Packet): boolean {

@@ -1,5 +1,5 @@
 /** The line (or lines) tcpdump 4.99 prints for a frame. Sequence numbers become relative through a state that the caller keeps. */
-import { formatIp4 } from '../addr/ip4.ts';
+import { compareIp, formatIp } from '../addr/ip.ts';
 import { formatMac } from '../addr/mac.ts';
 import { calendarTime, formatClock, formatDay } from './calendar.ts';
 import { encodeDatagram } from './encode.ts';
@@ -9,7 +9,7 @@ import {
   IP_PROTO_ICMP,
   IP_PROTO_TCP,
   IP_PROTO_UDP,
-  type Ip4,
+  type Ip,
   type Packet,
   TCP_ACK,
   TCP_FIN,
@@ -37,7 +37,7 @@ export interface TcpdumpOptions {
   /** Virtual time 0 as Unix milliseconds. */
   readonly epochMs: number;
   /** Without -n: a name for an address, if there is one. */
-  readonly nameOf?: (ip: Ip4) => string | undefined;
+  readonly nameOf?: (ip: Ip) => string | undefined;
 }
 
 export interface TcpdumpFrame {
@@ -199,7 +199,7 @@ function tcpText(packet: Packet, tcp: TcpHeader, options: TcpdumpOptions, state:
 
 /** One entry serves both directions, as in tcpdump: the side with the smaller port comes first. */
 function relativeNumbers(packet: Packet, tcp: TcpHeader, state: TcpdumpState): { seq: number; ack: number } {
-  const reversed = packet.sport > packet.dport || (packet.sport === packet.dport && packet.src >>> 0 > packet.dst >>> 0);
+  const reversed = packet.sport > packet.dport || (packet.sport === packet.dport && compareIp(packet.src, packet.dst) > 0);
   const key = reversed ? `${packet.dst}:${packet.dport}>${packet.src}:${packet.sport}` : `${packet.src}:${packet.sport}>${packet.dst}:${packet.dport}`;
   const flow = state.flows.get(key);
   if (flow === undefined || (tcp.flags & TCP_SYN) !== 0) {
@@ -236,9 +236,9 @@ function textLine(prefix: string, text: string, start: number): { out: string; n
   return { out: `${prefix}${text.slice(start)} [|http]`, next: 0 };
 }
 
-function hostNames(options: TcpdumpOptions): (ip: Ip4) => string {
+function hostNames(options: TcpdumpOptions): (ip: Ip) => string {
   const nameOf = options.nameOf;
-  return options.numeric || nameOf === undefined ? formatIp4 : (ip) => nameOf(ip) ?? formatIp4(ip);
+  return options.numeric || nameOf === undefined ? formatIp : (ip) => nameOf(ip) ?? formatIp(ip);
 }
 
 /** The names of /etc/services that a cluster's packets meet. */

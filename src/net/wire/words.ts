@@ -1,7 +1,7 @@
 /** How tcpdump words the parts of a packet that need no context: TCP flags and options, ICMP messages, DNS messages, HTTP. Linux: tcpdump print-tcp.c, print-icmp.c, print-domain.c. */
-import { formatIp4 } from '../addr/ip4.ts';
+import { formatIp } from '../addr/ip.ts';
 import type { DnsMessage, DnsResourceRecord } from './dns-message.ts';
-import { type IcmpMessage, IP_PROTO_TCP, IP_PROTO_UDP, type Packet, TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, type TcpOptions } from './packet.ts';
+import { type IcmpMessage, IP_PROTO_TCP, IP_PROTO_UDP, type Ip, type Packet, TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, type TcpOptions } from './packet.ts';
 
 /** `S`, `S.`, `P.`, `F.`, `.`, `R.` in tcpdump's order; `none` without flags. */
 export function tcpFlagsText(flags: number): string {
@@ -51,7 +51,7 @@ const REDIRECT: readonly string[] = ['redirect % to net', 'redirect % to host', 
 /** What follows `ICMP ` up to the length: `echo request, id 1, seq 1`, `10.0.0.1 udp port 53 unreachable`. `portName` and `address` as the reader wants them. */
 export function icmpText(
   icmp: IcmpMessage,
-  address: (ip: number) => string = formatIp4,
+  address: (ip: Ip) => string = formatIp,
   portName: (port: number, protocol: 'tcp' | 'udp') => string = String,
 ): string {
   if (icmp.type === 8) return `echo request, id ${icmp.id}, seq ${icmp.sequence}`;
@@ -197,11 +197,11 @@ export const isHttpPort = (port: number): boolean => port === 80 || port === 808
 export function packetSummary(packet: Packet): string {
   if (packet.arp !== undefined) {
     return packet.arp.operation === 1
-      ? `ARP who-has ${formatIp4(packet.arp.targetIp)} tell ${formatIp4(packet.arp.senderIp)}`
-      : `ARP ${formatIp4(packet.arp.senderIp)} is-at`;
+      ? `ARP who-has ${formatIp(packet.arp.targetIp)} tell ${formatIp(packet.arp.senderIp)}`
+      : `ARP ${formatIp(packet.arp.senderIp)} is-at`;
   }
-  const from = formatIp4(packet.src);
-  const to = formatIp4(packet.dst);
+  const from = formatIp(packet.src);
+  const to = formatIp(packet.dst);
   if (packet.tcp !== undefined) return `TCP ${from}:${packet.sport} > ${to}:${packet.dport} [${tcpFlagsText(packet.tcp.flags)}]`;
   if (packet.icmp !== undefined) return `ICMP ${from} > ${to} ${icmpText(packet.icmp)}`;
   if (packet.inner !== undefined) return `VXLAN ${packet.vni} ${from} > ${to}`;

@@ -21,7 +21,8 @@ export const VERSION = 'iptables v1.8.9 (nf_tables)';
 /** Built-in chains in hook order, then the others by name. */
 export function chainsOf(host: ShellHost, netns: string, table: TableName): Chain[] {
   const chains: Chain[] = [];
-  for (const record of host.engine.records.values()) if (record.kind === 'chain' && record.netns === netns && record.table === table) chains.push(record);
+  for (const record of host.engine.records.values())
+    if (record.kind === 'chain' && record.netns === netns && record.table === table && record.family !== 'ipv6') chains.push(record);
   const rank = (chain: Chain): number => (chain.policy === undefined ? 100 : BUILTIN[table].indexOf(chain.name));
   return chains.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }

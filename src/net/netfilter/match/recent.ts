@@ -1,5 +1,7 @@
 /** -m recent: a list of addresses and when they were seen; kube-proxy's session affinity. Linux: net/netfilter/xt_recent.c */
-import { formatIp4, parseIp4 } from '../../addr/ip4.ts';
+import { formatIp } from '../../addr/ip.ts';
+import { parseIp4 } from '../../addr/ip4.ts';
+import type { Ip } from '../../wire/packet.ts';
 import { defineMatch } from '../definition.ts';
 import { parseUnsigned } from '../text.ts';
 
@@ -40,21 +42,22 @@ export const recent = defineMatch({
     if (seconds !== 0) words.push(`--seconds ${seconds}`);
     if (reap) words.push('--reap');
     if (hits !== 0) words.push(`--hitcount ${hits}`);
-    words.push(`--name ${list}`, `--mask ${formatIp4(mask)}`, bySource ? '--rsource' : '--rdest');
+    words.push(`--name ${list}`, `--mask ${formatIp(mask)}`, bySource ? '--rsource' : '--rdest');
     const verb = { set: 'SET', rcheck: 'CHECK', update: 'UPDATE', remove: 'REMOVE' }[action];
     return {
       name: 'recent',
       text: words.join(' '),
-      listing: `${negated ? '! ' : ''}recent: ${verb}${seconds === 0 ? '' : ` seconds: ${seconds}`}${reap ? ' reap' : ''}${hits === 0 ? '' : ` hit_count: ${hits}`} name: ${list} side: ${bySource ? 'source' : 'dest'} mask: ${formatIp4(mask)}`,
+      listing: `${negated ? '! ' : ''}recent: ${verb}${seconds === 0 ? '' : ` seconds: ${seconds}`}${reap ? ' reap' : ''}${hits === 0 ? '' : ` hit_count: ${hits}`} name: ${list} side: ${bySource ? 'source' : 'dest'} mask: ${formatIp(mask)}`,
       test(context) {
         const addresses = context.recent(list);
-        const address = (bySource ? context.skb.src : context.skb.dst) & mask;
+        const whole = bySource ? context.skb.src : context.skb.dst;
+        const address = typeof whole === 'bigint' ? whole : whole & mask;
         let stamps = addresses.get(address);
         const found = stamps !== undefined;
         let result = negated;
         if (action === 'set') {
           if (stamps === undefined) {
-            if (addresses.size >= ADDRESSES) addresses.delete(addresses.keys().next().value as number);
+            if (addresses.size >= ADDRESSES) addresses.delete(addresses.keys().next().value as Ip);
             stamps = [];
             addresses.set(address, stamps);
           }

@@ -1,5 +1,6 @@
 /** -j DNAT, SNAT, MASQUERADE, REDIRECT: bind a connection to other addresses. Linux: net/netfilter/xt_nat.c, xt_MASQUERADE.c, xt_REDIRECT.c */
-import { formatIp4, parseIp4 } from '../../addr/ip4.ts';
+import { formatIp } from '../../addr/ip.ts';
+import { parseIp4 } from '../../addr/ip4.ts';
 import { IP_PROTO_TCP, IP_PROTO_UDP } from '../../wire/packet.ts';
 import { ACCEPT, DROP, defineTarget, type GivenOptions, type NatBinding, type RuleError, type RuleHead } from '../definition.ts';
 import { INPUT, OUTPUT, POSTROUTING, PREROUTING } from '../hook.ts';
@@ -47,7 +48,7 @@ function parseRange(text: string, head: RuleHead): Range | RuleError {
     minIp = low;
     maxIp = high;
   }
-  const ips = ipText === '' ? '' : minIp === maxIp ? formatIp4(minIp) : `${formatIp4(minIp)}-${formatIp4(maxIp)}`;
+  const ips = ipText === '' ? '' : minIp === maxIp ? formatIp(minIp) : `${formatIp(minIp)}-${formatIp(maxIp)}`;
   return { minIp, maxIp, minPort, maxPort, text: minPort === 0 ? ips : `${ips}:${formatPorts(minPort, maxPort)}` };
 }
 
