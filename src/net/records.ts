@@ -56,13 +56,62 @@ interface DeviceBase extends RecordBase {
   readonly master?: string;
   /** Port flags while it has a master. */
   readonly bridgePort?: BridgePort;
+  /** `txqueuelen`; absent: 1000. */
+  readonly txQueueLength?: number;
+  /** `ip link set promisc on`. */
+  readonly promiscuous?: boolean;
+  /** `tc qdisc … root` that somebody wrote; absent: the kernel's default, which delays and drops nothing. */
+  readonly qdisc?: Qdisc;
 }
+
+/** Linux: net/sched/sch_netem.c. Ratios 0..1; correlations 0..1 with the previous decision. */
+export interface NetemQdisc {
+  readonly kind: 'netem';
+  /** Major number of its handle; 0x8001 is the first the kernel gives by itself. */
+  readonly handle: number;
+  /** Packets it holds at most. */
+  readonly limitPackets: number;
+  readonly delayNs: number;
+  readonly jitterNs: number;
+  readonly delayCorrelation: number;
+  readonly lossRatio: number;
+  readonly lossCorrelation: number;
+  readonly duplicateRatio: number;
+  readonly duplicateCorrelation: number;
+  readonly corruptRatio: number;
+  readonly corruptCorrelation: number;
+  readonly reorderRatio: number;
+  readonly reorderCorrelation: number;
+  /** Every so manieth packet may overtake; 0 without reordering. */
+  readonly reorderGap: number;
+  /** 0: unlimited. */
+  readonly rateBitsPerSecond: number;
+}
+
+/** Linux: net/sched/sch_tbf.c, a token bucket. */
+export interface TbfQdisc {
+  readonly kind: 'tbf';
+  readonly handle: number;
+  readonly rateBitsPerSecond: number;
+  readonly burstBytes: number;
+  /** Bytes it holds at most. */
+  readonly limitBytes: number;
+}
+
+export type Qdisc = NetemQdisc | TbfQdisc;
 
 /** Linux: net/bridge/br_private.h, struct net_bridge_port flags. */
 export interface BridgePort {
   readonly hairpin: boolean;
   readonly isolated: boolean;
   readonly learning: boolean;
+  /** Unknown unicast goes out of it; absent: yes. */
+  readonly flood?: boolean;
+  /** Multicast and broadcast likewise; absent: yes. */
+  readonly multicastFlood?: boolean;
+  readonly broadcastFlood?: boolean;
+  /** ARP questions are answered by the bridge from its host's neighbour table where it can; absent: no. */
+  readonly neighborSuppress?: boolean;
 }
 
 /** Properties of a wire in one direction (what this end sends). */
@@ -74,6 +123,9 @@ export interface Link {
   /** Absent: unlimited. */
   readonly bandwidthBitsPerSecond?: number;
 }
+
+/** A tunnel's TOS and the like: a number, or that of what it carries. */
+export type OrInherit = number | 'inherit';
 
 export interface LoopbackDevice extends DeviceBase {
   readonly type: 'loopback';
@@ -92,19 +144,107 @@ export interface EthernetDevice extends DeviceBase {
 export interface BridgeDevice extends DeviceBase {
   readonly type: 'bridge';
   readonly ageingSeconds: number;
+  /** Made by hand: its MAC is the lowest of its ports' until somebody sets one, its MTU the smallest of theirs likewise. */
+  readonly followsPorts?: { readonly mac: boolean; readonly mtu: boolean };
 }
 /** RFC 7348. `learning: false` is flannel's `nolearning`. */
 export interface VxlanDevice extends DeviceBase {
   readonly type: 'vxlan';
   readonly vni: number;
   readonly localIp: string;
-  /** The device (id) whose address is the tunnel's source. */
+  /** The device (id) whose address is the tunnel's source; '' where none was named. */
   readonly underlay: string;
   readonly destinationPort: number;
   readonly learning: boolean;
+  /** Where unknown MACs go (`remote`); an FDB entry for the all-zero MAC says the same. */
+  readonly remoteIp?: string;
+  /** Range of source ports, the high end excluded; absent: the ephemeral range. */
+  readonly sourcePorts?: { readonly low: number; readonly high: number };
+  /** Absent: the host's default TTL. */
+  readonly ttl?: OrInherit;
+  /** Absent: 0. */
+  readonly tos?: OrInherit;
+  /** DF of the outer packet; absent: never set. */
+  readonly dontFragment?: 'set' | 'inherit';
+  /** How long a learnt MAC is kept; absent: 300. */
+  readonly ageingSeconds?: number;
+  readonly udpChecksum?: boolean;
+  readonly l2miss?: boolean;
+  readonly l3miss?: boolean;
+}
+/** RFC 8926. One remote a device, as `ip link add … type geneve remote …` makes it. */
+export interface GeneveDevice extends DeviceBase {
+  readonly type: 'geneve';
+  readonly vni: number;
+  readonly remoteIp: string;
+  readonly destinationPort: number;
+  readonly ttl?: OrInherit;
+  readonly tos?: OrInherit;
+  readonly dontFragment?: 'set' | 'inherit';
+}
+/** 802.1Q on another device of the netns. */
+export interface VlanDevice extends DeviceBase {
+  readonly type: 'vlan';
+  /** The device (id) below. */
+  readonly lower: string;
+  /** 1..4094 */
+  readonly vlanId: number;
+}
+/** RFC 2003. Without a remote the route's gateway says where to (Calico's tunl0); without a local address the route gives one. */
+export interface IpipDevice extends DeviceBase {
+  readonly type: 'ipip';
+  readonly remoteIp?: string;
+  readonly localIp?: string;
+  /** Device (id) its packets leave by, where one is named. */
+  readonly underlay?: string;
+  /** 'inherit': of the packet inside. */
+  readonly ttl: OrInherit;
+  readonly tos: OrInherit;
+  /** DF is set on every outer packet; else it is the inner one's. */
+  readonly pathMtuDiscovery: boolean;
+}
+/** WireGuard. Keys are names: equal texts fit each other, nothing is computed. */
+export interface WireguardDevice extends DeviceBase {
+  readonly type: 'wireguard';
+  /** 0: nobody can call it first. */
+  readonly listenPort: number;
+  readonly publicKey: string;
+  readonly mark?: number;
+  readonly peers: readonly WireguardPeer[];
+}
+export interface WireguardPeer {
+  readonly publicKey: string;
+  /** `ip:port`; absent: known once the peer has called. */
+  readonly endpoint?: string;
+  /** CIDR texts: what is sent to this peer, and the only sources it may send from. */
+  readonly allowedIps: readonly string[];
+  /** Absent: none. */
+  readonly keepaliveSeconds?: number;
+}
+/** Takes everything and keeps nothing. */
+export interface DummyDevice extends DeviceBase {
+  readonly type: 'dummy';
+}
+/** Frames (tap) or packets (tun) for a program. `reader`: process id of the program that holds it open. */
+export interface TunDevice extends DeviceBase {
+  readonly type: 'tun';
+  readonly mode: 'tun' | 'tap';
+  readonly reader?: string;
 }
 /** Id: `<netns>/device/<name>`. */
-export type Device = LoopbackDevice | VethDevice | EthernetDevice | BridgeDevice | VxlanDevice;
+export type Device =
+  | LoopbackDevice
+  | VethDevice
+  | EthernetDevice
+  | BridgeDevice
+  | VxlanDevice
+  | GeneveDevice
+  | VlanDevice
+  | IpipDevice
+  | WireguardDevice
+  | DummyDevice
+  | TunDevice;
+export type DeviceType = Device['type'];
 
 /** One way of a multipath route (`nexthop via … dev … weight …`). */
 export interface NextHop {
@@ -229,6 +369,9 @@ export interface FdbEntry extends RecordBase {
   readonly mac: string;
   /** VXLAN: the remote VTEP's underlay address. */
   readonly dst?: string;
+  /** VXLAN: another UDP port or VNI than the device's. */
+  readonly port?: number;
+  readonly vni?: number;
   readonly state: 'permanent' | 'static';
 }
 

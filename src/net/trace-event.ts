@@ -1,7 +1,7 @@
 /** One decoded step of the log: what happened to which packet, where, and what decided it. */
 import type { Origin } from '../base/origin.ts';
 import type { NetRecord } from './records.ts';
-import type { Layer } from './wire/packet.ts';
+import type { Layer, TunnelName } from './wire/packet.ts';
 
 export type HookName = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';
 export type TableName = 'raw' | 'mangle' | 'nat' | 'filter';
@@ -42,6 +42,14 @@ export type DropReason =
   | 'BRIDGE_NO_EGRESS_PORT'
   | 'VXLAN_NO_REMOTE'
   | 'VXLAN_VNI_NOT_FOUND'
+  | 'GENEVE_VNI_NOT_FOUND'
+  | 'TUNNEL_NO_ROUTE'
+  | 'TUNNEL_NO_SESSION'
+  | 'TUNNEL_SOURCE_REFUSED'
+  | 'QDISC_DROP'
+  | 'IP_CSUM'
+  | 'TCP_CSUM'
+  | 'VLAN_NO_DEVICE'
   | 'TCP_CLOSE'
   | 'TCP_RESET'
   | 'TCP_INVALID_SEQUENCE'
@@ -86,13 +94,15 @@ export type Step =
   | { readonly kind: 'queued'; readonly ip: string }
   | {
       readonly kind: 'encapsulated';
+      readonly protocol: TunnelName;
+      /** 0 where the protocol has none. */
       readonly vni: number;
       readonly localIp: string;
       readonly remoteIp: string;
       readonly overheadBytes: number;
       readonly fdbOrigin?: Origin;
     }
-  | { readonly kind: 'decapsulated'; readonly vni: number }
+  | { readonly kind: 'decapsulated'; readonly protocol: TunnelName; readonly vni: number }
   /** A device put it on its wire; `to` is the device id at the other end, if any. */
   | { readonly kind: 'transmitted'; readonly to?: string }
   /** It reached its end: a socket, or the kernel itself (ARP, echo, a tunnel, an ICMP error). */

@@ -141,6 +141,38 @@ const advice: Readonly<Partial<Record<DropReason, Advice>>> = {
     why: () => [say('No tunnel device here has this VXLAN network identifier.')],
     fix: () => [say('Both nodes must use the same VNI in '), mono('net-conf.json'), say('.')],
   },
+  GENEVE_VNI_NOT_FOUND: {
+    why: () => [say('No Geneve device here has this network identifier and this remote address.')],
+    fix: () => [say('Both ends must use the same VNI, and each must name the other as its remote ('), mono('ip -d link'), say(').')],
+  },
+  TUNNEL_NO_ROUTE: {
+    why: (step, event) => [mono(event.device), say(' does not know where this packet belongs. '), say(step.detail)],
+    fix: () => [
+      say(
+        'WireGuard: no peer has the destination among its allowed IPs, or its endpoint is not known yet. IPIP: the route needs a gateway, or the device a remote address.',
+      ),
+    ],
+  },
+  TUNNEL_NO_SESSION: {
+    why: (step, event) => [mono(event.device), say(' has no key for it. '), say(step.detail)],
+    fix: () => [say('The handshake must succeed first: public keys, endpoints and UDP ports of both ends must fit.')],
+  },
+  TUNNEL_SOURCE_REFUSED: {
+    why: (step) => [say('What was inside claims an address that this peer may not use. '), say(step.detail)],
+    fix: () => [say('Add the address to the allowed IPs of that peer.')],
+  },
+  QDISC_DROP: {
+    why: (step, event) => [say('The queueing discipline of '), mono(event.device), say(' dropped it before it left. '), say(step.detail)],
+    fix: (_step, event) => [mono(`tc -s qdisc show dev ${event.device}`), say(' shows what is set there and how often it dropped.')],
+  },
+  VLAN_NO_DEVICE: {
+    why: (step, event) => [say('The frame carries a VLAN tag that nothing on '), mono(event.device), say(' takes. '), say(step.detail)],
+    fix: (_step, event) => [mono(`ip link add link ${event.device} name ${event.device}.N type vlan id N`), say(' would take frames of VLAN N.')],
+  },
+  IP_CSUM: { why: (step) => [say('The header checksum is wrong. '), say(step.detail)] },
+  TCP_CSUM: { why: (step) => [say('The checksum is wrong. '), say(step.detail)] },
+  UDP_CSUM: { why: (step) => [say('The checksum is wrong. '), say(step.detail)] },
+  ICMP_CSUM: { why: (step) => [say('The checksum is wrong. '), say(step.detail)] },
   LINK_LOSS: { why: () => [say('The wire lost it: the link is set to lose a share of its packets.')] },
   DEV_READY: {
     why: (step, event) => [mono(event.device), say(' is down or leads nowhere. '), say(step.detail)],

@@ -2,7 +2,7 @@
 import type { TraceEvent } from '../net/trace-event.ts';
 import { explainDrop } from './tell-drop.ts';
 import { address, mono, say, strong, type TellContext, type Words } from './tell-phrases.ts';
-import { faceOf, ruleComment, ruleProbability } from './tell-words.ts';
+import { faceOf, ruleComment, ruleProbability, tunnelWord } from './tell-words.ts';
 import type { Phrase } from './views.ts';
 
 function innerIp(event: TraceEvent): { src: string; dst: string; ttl: number } | undefined {
@@ -67,14 +67,8 @@ export function explain(events: readonly TraceEvent[], main: TraceEvent, context
     case 'decapsulated':
       return {
         title: `unwrapped by ${main.device}`,
-        summary: `VXLAN header removed, vni ${step.vni}`,
-        why: [
-          say('UDP port 8472 with VNI '),
-          mono(String(step.vni)),
-          say(' belongs to '),
-          mono(main.device),
-          say('. The outer Ethernet, IP, UDP and VXLAN headers come off; the frame inside goes on as if it had arrived on that device.'),
-        ],
+        summary: `${tunnelWord(step.protocol)} header removed${step.vni === 0 ? '' : `, vni ${step.vni}`}`,
+        why: whyDecapsulated(main, step),
       };
     case 'delivered':
       return { title: `delivered to ${step.process ?? step.to}`, summary: `${face.label} delivered to ${here.title}`, why: whyDelivered(main, step, context) };
@@ -271,6 +265,30 @@ function whyEncapsulated(
   context: TellContext,
 ): Phrase[] {
   const resolved = events.find((one) => one.step.kind === 'resolved');
+  if (step.protocol === 'ipip')
+    return [
+      mono(event.device),
+      say(' puts a second IP header before the packet, for '),
+      ...address(step.remoteIp, context),
+      say(`: +${step.overheadBytes} bytes.`),
+    ];
+  if (step.protocol === 'wireguard') {
+    return [
+      say('The destination is one of the allowed IPs of the peer at '),
+      ...address(step.remoteIp, context),
+      say('. '),
+      mono(event.device),
+      say(` encrypts the packet and wraps it into UDP: +${step.overheadBytes} bytes. Nobody on the wire can read what is inside.`),
+    ];
+  }
+  if (step.protocol === 'geneve') {
+    return [
+      mono(event.device),
+      say(' leads to one place, '),
+      ...address(step.remoteIp, context),
+      say(`: the whole frame is wrapped into UDP (Geneve, vni ${step.vni}): +${step.overheadBytes} bytes.`),
+    ];
+  }
   return [
     ...(resolved?.step.kind === 'resolved' ? [say('The neighbour table maps '), mono(resolved.step.ip), say(' to '), mono(resolved.step.mac), say('. ')] : []),
     say('The forwarding table of '),
@@ -278,6 +296,30 @@ function whyEncapsulated(
     say(' says that this MAC lives behind '),
     ...address(step.remoteIp, context),
     say(`, so the whole frame is wrapped into UDP (vni ${step.vni}): +${step.overheadBytes} bytes.`),
+  ];
+}
+
+function whyDecapsulated(event: TraceEvent, step: Extract<TraceEvent['step'], { kind: 'decapsulated' }>): Phrase[] {
+  const inside = 'goes on as if it had arrived on that device.';
+  if (step.protocol === 'ipip')
+    return [
+      say('IP protocol 4 between these two addresses belongs to '),
+      mono(event.device),
+      say(`. The outer IP header comes off; the packet inside ${inside}`),
+    ];
+  if (step.protocol === 'wireguard') {
+    return [
+      mono(event.device),
+      say(` has a session for this receiver index: the data is decrypted, its source address is one of the peer's allowed IPs, and the packet ${inside}`),
+    ];
+  }
+  const word = tunnelWord(step.protocol);
+  return [
+    say('This UDP port with VNI '),
+    mono(String(step.vni)),
+    say(' belongs to '),
+    mono(event.device),
+    say(`. The outer Ethernet, IP, UDP and ${word} headers come off; the frame inside ${inside}`),
   ];
 }
 

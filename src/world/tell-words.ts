@@ -40,17 +40,30 @@ export function httpStartLine(text: string): string {
   return line.replace(/^HTTP\/\d(?:\.\d)?\s+/, '').replace(/\s+HTTP\/\d(?:\.\d)?$/, '');
 }
 
+/** A header behind which another packet begins. */
+export function isTunnelLayer(layer: Layer | undefined): boolean {
+  return layer?.protocol === 'vxlan' || layer?.protocol === 'geneve' || layer?.protocol === 'ipip' || (layer?.protocol === 'wireguard' && layer.sealed);
+}
+
+const TUNNEL_WORDS: Readonly<Record<string, string>> = { vxlan: 'VXLAN', geneve: 'Geneve', ipip: 'IPIP', wireguard: 'WireGuard' };
+
+/** How people write a tunnel protocol's name. */
+export const tunnelWord = (protocol: string): string => TUNNEL_WORDS[protocol] ?? protocol;
+
 function innermostStart(layers: readonly Layer[]): number {
-  for (let i = layers.length - 1; i >= 0; i -= 1) if (layers[i]?.protocol === 'vxlan') return i + 1;
+  for (let i = layers.length - 1; i >= 0; i -= 1) if (isTunnelLayer(layers[i])) return i + 1;
   return 0;
 }
 
 /** Length of the outermost frame in bytes, Ethernet header included, FCS not. */
 export function frameBytes(layers: readonly Layer[]): number {
   const ethernet = layers[0]?.protocol === 'ethernet' ? 14 : 0;
-  const second = layers[ethernet === 0 ? 0 : 1];
-  if (second?.protocol === 'ipv4') return ethernet + second.totalBytes;
-  if (second?.protocol === 'arp') return ethernet + 28;
+  let at = ethernet === 0 ? 0 : 1;
+  let tags = 0;
+  for (; layers[at]?.protocol === 'vlan'; at += 1) tags += 4;
+  const second = layers[at];
+  if (second?.protocol === 'ipv4') return ethernet + tags + second.totalBytes;
+  if (second?.protocol === 'arp') return ethernet + tags + 28;
   return ethernet;
 }
 
@@ -83,6 +96,8 @@ function innerFace(layers: readonly Layer[], from: number): Pick<Face, 'protocol
   }
   const icmp = find(layers, 'icmp', from);
   if (icmp !== undefined) return { protocol: 'ICMP', family: 'l3', label: shorten(icmp.text.replace(/^ICMP\s+/, '').split(',')[0] ?? 'ICMP', 24) };
+  const wireguard = find(layers, 'wireguard', from);
+  if (wireguard !== undefined) return { protocol: 'WireGuard', family: 'tunnel', label: shorten(wireguard.text.split(',')[0] ?? 'WireGuard', 24) };
   const udp = find(layers, 'udp', from);
   if (udp !== undefined) return { protocol: 'UDP', family: 'l4', label: `UDP :${udp.dport}` };
   const arp = find(layers, 'arp', from);
@@ -111,7 +126,7 @@ export function faceOf(layers: readonly Layer[]): Face {
   const { source, destination } = endpoints(layers);
   const tunnelled = innerFrom > 0;
   return {
-    protocol: tunnelled ? 'VXLAN' : inner.protocol,
+    protocol: tunnelled ? tunnelWord(layers[innerFrom - 1]?.protocol ?? '') : inner.protocol,
     family: tunnelled ? 'tunnel' : inner.family,
     source,
     destination,

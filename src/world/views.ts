@@ -2,6 +2,7 @@
 import type { Diagnostic, Span } from '../base/diagnostic.ts';
 import type { ObjectKey } from '../base/origin.ts';
 import type { ChainCounters, ConnectionView, FdbView, NeighborView, SocketView } from '../net/engine.ts';
+import type { DeviceType } from '../net/records.ts';
 import type { TraceEvent } from '../net/trace-event.ts';
 import type { Layer } from '../net/wire/packet.ts';
 
@@ -45,7 +46,7 @@ export interface DeviceView {
   readonly id: string;
   readonly netns: string;
   readonly name: string;
-  readonly type: 'loopback' | 'veth' | 'ethernet' | 'bridge' | 'vxlan';
+  readonly type: DeviceType;
   readonly mac: string;
   readonly mtuBytes: number;
   readonly up: boolean;

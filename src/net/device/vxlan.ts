@@ -8,7 +8,7 @@ import type { NetnsState, TunnelEntry } from '../stack/netns-state.ts';
 import { cloneSkb, PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST, type Skb, scrub } from '../stack/skb.ts';
 import { emitDecapsulated, emitDropped } from '../trace/emit.ts';
 import { ROW_ENCAPSULATED } from '../trace/trace-log.ts';
-import { IP_PROTO_UDP, type Packet } from '../wire/packet.ts';
+import { IP_PROTO_UDP, type Packet, TUNNEL_VXLAN } from '../wire/packet.ts';
 import type { DeviceState } from './device-state.ts';
 
 /** Outer Ethernet is the wire's own; IP, UDP, VXLAN and the inner Ethernet header are added. */
@@ -71,6 +71,7 @@ function encapsulate(core: Core, device: DeviceState, packet: Skb, to: TunnelEnt
     if (to.traceIndex < 0) {
       to.traceIndex = core.log.reference({
         kind: 'tunnel',
+        protocol: 'vxlan',
         vni: record.vni,
         localIp: record.localIp,
         remoteIp: to.remoteText,
@@ -130,7 +131,7 @@ export function vxlanReceive(core: Core, netns: NetnsState, outer: Skb): boolean
   if (inner.ethDst === owner.mac) inner.packetType = PACKET_HOST;
   else if (inner.ethDst === BROADCAST_MAC) inner.packetType = PACKET_BROADCAST;
   else inner.packetType = isGroupMac(inner.ethDst) ? PACKET_MULTICAST : PACKET_OTHERHOST;
-  emitDecapsulated(core, owner, outer.vni, inner);
+  emitDecapsulated(core, owner, TUNNEL_VXLAN, outer.vni, inner);
   core.layers.receive(owner, inner);
   return true;
 }

@@ -1,7 +1,7 @@
 /** A packet inside a kernel: the frame of net/wire plus what Linux keeps beside it in `struct sk_buff`. */
 import type { Connection } from '../conntrack/connection.ts';
 import type { DeviceState } from '../device/device-state.ts';
-import type { ArpMessage, IcmpMessage, Ip, Mac, Packet, Payload, TcpHeader } from '../wire/packet.ts';
+import type { ArpMessage, IcmpMessage, Ip, Mac, Packet, Payload, TcpHeader, Tunnel } from '../wire/packet.ts';
 
 /** Linux: include/uapi/linux/if_packet.h, how the frame was addressed relative to the device that took it in. */
 export const PACKET_HOST = 0;
@@ -19,6 +19,9 @@ export const CT_INVALID = 4;
 export const CT_UNTRACKED = 5;
 export type CtState = 0 | 1 | 2 | 3 | 4 | 5;
 
+/** Copies that one frame may become in bridges altogether; no network of switches that works needs so many. */
+export const BRIDGE_BUDGET = 65536;
+
 export class Skb implements Packet {
   id: number;
   causeSeq = -1;
@@ -26,6 +29,8 @@ export class Skb implements Packet {
   ethSrc: Mac = 0;
   ethDst: Mac = 0;
   etherType = 0x0800;
+  vlan = 0;
+  raw = false;
   arp: ArpMessage | undefined = undefined;
   src: Ip = 0;
   dst: Ip = 0;
@@ -44,6 +49,7 @@ export class Skb implements Packet {
   payload: Payload | undefined = undefined;
   vni = 0;
   inner: Skb | undefined = undefined;
+  tunnel: Tunnel = 0;
 
   // ---- beside the frame
   /** Row of the trace log's header table that still shows this frame, -1 when a header was written since. */
@@ -63,6 +69,12 @@ export class Skb implements Packet {
   preroutingDone = false;
   /** DNAT on a bridge turned it back to a port of the same bridge, and its new MAC had to be asked for. */
   bridgedDnat = false;
+  /** Bridges and floods that may still carry it: a ring of bridges without spanning tree must end. Shared out among the copies of a flood. */
+  bridgeBudget = BRIDGE_BUDGET;
+  /** Where a device without link-layer addresses sends it: the route's next hop (skb_dst). */
+  nextHop: Ip = 0;
+  /** Byte of the IP packet that was damaged on the way, -1 for none: whoever checks that part's checksum throws it away. */
+  corruptByte = -1;
   /** Largest fragment this datagram was put together from, 0 if it came whole (IPCB frag_max_size). */
   fragMaxBytes = 0;
   /** Length of transport header and payload when this is a fragment (its other fields describe the whole datagram's header). */
@@ -81,6 +93,8 @@ export function cloneSkb(from: Skb): Skb {
   to.ethSrc = from.ethSrc;
   to.ethDst = from.ethDst;
   to.etherType = from.etherType;
+  to.vlan = from.vlan;
+  to.raw = from.raw;
   to.arp = from.arp;
   to.src = from.src;
   to.dst = from.dst;
@@ -99,6 +113,7 @@ export function cloneSkb(from: Skb): Skb {
   to.payload = from.payload;
   to.vni = from.vni;
   to.inner = from.inner === undefined ? undefined : cloneSkb(from.inner);
+  to.tunnel = from.tunnel;
   to.headerRow = from.headerRow;
   to.contentRow = from.contentRow;
   to.packetType = from.packetType;
@@ -110,6 +125,9 @@ export function cloneSkb(from: Skb): Skb {
   to.physOut = from.physOut;
   to.preroutingDone = from.preroutingDone;
   to.bridgedDnat = from.bridgedDnat;
+  to.bridgeBudget = from.bridgeBudget;
+  to.nextHop = from.nextHop;
+  to.corruptByte = from.corruptByte;
   to.fragMaxBytes = from.fragMaxBytes;
   to.fragmentBytes = from.fragmentBytes;
   return to;

@@ -4,7 +4,7 @@ import { HOOK_NAMES, TABLE_NAMES } from '../netfilter/hook.ts';
 import type { Skb } from '../stack/skb.ts';
 import type { Step, TraceEvent } from '../trace-event.ts';
 import { layersOf } from '../wire/layers.ts';
-import type { Layer } from '../wire/packet.ts';
+import { type Layer, TUNNEL_NAMES, type Tunnel } from '../wire/packet.ts';
 import { packetSummary } from '../wire/words.ts';
 import { changeStep } from './change-words.ts';
 import {
@@ -156,6 +156,7 @@ function decodeStep(log: TraceLog, kind: number, small: number, a: number, b: nu
       const r = log.resolve(a) as Of<'tunnel'>;
       return {
         kind: 'encapsulated',
+        protocol: r.protocol,
         vni: r.vni,
         localIp: r.localIp,
         remoteIp: r.remoteIp,
@@ -164,7 +165,7 @@ function decodeStep(log: TraceLog, kind: number, small: number, a: number, b: nu
       };
     }
     case ROW_DECAPSULATED:
-      return { kind: 'decapsulated', vni: b };
+      return { kind: 'decapsulated', protocol: TUNNEL_NAMES[small as Tunnel], vni: b };
     case ROW_TRANSMITTED:
       return a === NO_REFERENCE ? { kind: 'transmitted' } : { kind: 'transmitted', to: text(log, a) };
     case ROW_DELIVERED:

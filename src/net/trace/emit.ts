@@ -10,7 +10,7 @@ import type { NeighborEntry } from '../stack/neighbor.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
 import type { Skb } from '../stack/skb.ts';
 import type { DropReason, RouteReference, RuleReference } from '../trace-event.ts';
-import type { Ip } from '../wire/packet.ts';
+import type { Ip, Tunnel } from '../wire/packet.ts';
 import {
   DECISIONS,
   NO_REFERENCE,
@@ -167,8 +167,8 @@ export function emitQueued(core: Core, device: DeviceState, ip: Ip, packet: Skb)
   core.log.add(core.nowNs, ROW_QUEUED, typeof ip === 'bigint' ? RESOLVED_IPV6 : 0, device.place, packet, 0, core.log.address(ip), 0);
 }
 
-export function emitDecapsulated(core: Core, device: DeviceState, vni: number, packet: Skb): void {
-  core.log.add(core.nowNs, ROW_DECAPSULATED, 0, device.place, packet, 0, vni, 0);
+export function emitDecapsulated(core: Core, device: DeviceState, tunnel: Tunnel, vni: number, packet: Skb): void {
+  core.log.add(core.nowNs, ROW_DECAPSULATED, tunnel, device.place, packet, 0, vni, 0);
 }
 
 export function emitDelivered(core: Core, place: number, packet: Skb, to: string, process: string | undefined): number {

@@ -1,6 +1,16 @@
 /** What packets looked like: one typed row for each header that was written, and the immutable contents by reference. */
 import { Skb } from '../stack/skb.ts';
-import { type ArpMessage, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, type IcmpMessage, type Ip, type Payload, type TcpHeader } from '../wire/packet.ts';
+import {
+  type ArpMessage,
+  ETHERTYPE_ARP,
+  ETHERTYPE_IPV4,
+  ETHERTYPE_IPV6,
+  type IcmpMessage,
+  type Ip,
+  type Payload,
+  type TcpHeader,
+  type Tunnel,
+} from '../wire/packet.ts';
 import { IntRows } from './rows.ts';
 
 /** What does not change on a packet's way but as a whole. */
@@ -33,14 +43,20 @@ const FRAGMENT = 6;
 const FRAGMENT_BYTES = 7;
 const PORTS = 8;
 const CONTENT = 9;
-const VNI = 10;
+/** vni 24 bits, tunnel kind 4, without Ethernet header 1. */
+const TUNNEL = 10;
 const INNER = 11;
-const STRIDE = 12;
+const VLAN = 12;
+const STRIDE = 13;
 
 const BIT_ARP = 1 << 24;
 const BIT_DF = 1 << 25;
 const BIT_MF = 1 << 26;
 const BIT_IPV6 = 1 << 27;
+const VNI_MASK = 0xffffff;
+const TUNNEL_SHIFT = 24;
+const TUNNEL_MASK = 0xf;
+const BIT_RAW = 1 << 28;
 const TWO_32 = 4294967296;
 /** How far back an equal IPv6 header is looked for. */
 const LOOK_BACK = 4;
@@ -95,8 +111,9 @@ export class HeaderTable {
     chunk[at + FRAGMENT_BYTES] = packet.fragmentBytes;
     chunk[at + PORTS] = (packet.sport << 16) | packet.dport;
     chunk[at + CONTENT] = packet.contentRow;
-    chunk[at + VNI] = packet.vni;
+    chunk[at + TUNNEL] = packet.vni | (packet.tunnel << TUNNEL_SHIFT) | (packet.raw ? BIT_RAW : 0);
     chunk[at + INNER] = inner;
+    chunk[at + VLAN] = packet.vlan;
     packet.headerRow = row;
     return row;
   }
@@ -139,7 +156,11 @@ export class HeaderTable {
     packet.tcp = content.tcp;
     packet.icmp = content.icmp;
     packet.payload = content.payload;
-    packet.vni = column(VNI);
+    const tunnel = column(TUNNEL);
+    packet.vni = tunnel & VNI_MASK;
+    packet.tunnel = ((tunnel >>> TUNNEL_SHIFT) & TUNNEL_MASK) as Tunnel;
+    packet.raw = (tunnel & BIT_RAW) !== 0;
+    packet.vlan = column(VLAN) >>> 0;
     const inner = column(INNER);
     if (inner >= 0) packet.inner = this.rebuild(inner, id, causeSeq, mark);
     return packet;

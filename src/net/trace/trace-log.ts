@@ -2,7 +2,7 @@
 import type { NetRecord } from '../records.ts';
 import type { CtState, Skb } from '../stack/skb.ts';
 import type { DropReason, RouteReference, RuleReference } from '../trace-event.ts';
-import type { Ip } from '../wire/packet.ts';
+import type { Ip, TunnelName } from '../wire/packet.ts';
 import { HeaderTable } from './header-table.ts';
 import { FloatRows, IntRows } from './rows.ts';
 
@@ -23,6 +23,7 @@ export type Reference =
   | { readonly kind: 'bridged'; readonly bridge: string; readonly fromPort: string; readonly to: readonly string[]; readonly how: 'fdb' | 'flood' | 'local' }
   | {
       readonly kind: 'tunnel';
+      readonly protocol: TunnelName;
       readonly vni: number;
       readonly localIp: string;
       readonly remoteIp: string;

@@ -1,13 +1,39 @@
-/** Bytes back to a packet: Ethernet, ARP, IPv4, TCP, UDP, ICMP, VXLAN, DNS; the inverse of encode.ts for frames that it can make. */
+/** Bytes back to a packet: Ethernet with VLAN tags, ARP, IPv4, TCP, UDP, ICMP, VXLAN, Geneve, IP in IP, DNS; the inverse of encode.ts for frames that it can make. */
 import { finishChecksum, sumWords } from './checksum.ts';
 import { decodeDns } from './dns-codec.ts';
-import { ETHERNET_HEADER_BYTES, ICMP_HEADER_BYTES, IPV4_HEADER_BYTES, TCP_HEADER_BYTES, UDP_HEADER_BYTES, VXLAN_HEADER_BYTES } from './lengths.ts';
+import {
+  ETHERNET_HEADER_BYTES,
+  GENEVE_HEADER_BYTES,
+  ICMP_HEADER_BYTES,
+  IPV4_HEADER_BYTES,
+  TCP_HEADER_BYTES,
+  UDP_HEADER_BYTES,
+  VXLAN_HEADER_BYTES,
+} from './lengths.ts';
 import { blankPacket } from './new-packet.ts';
-import { ETHERTYPE_ARP, ETHERTYPE_IPV4, IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP, type Mac, type Packet, type Payload, type TcpOptions } from './packet.ts';
+import {
+  ETHERTYPE_ARP,
+  ETHERTYPE_IPV4,
+  ETHERTYPE_VLAN,
+  IP_PROTO_ICMP,
+  IP_PROTO_IPIP,
+  IP_PROTO_TCP,
+  IP_PROTO_UDP,
+  type Mac,
+  type Packet,
+  type Payload,
+  type TcpOptions,
+  TUNNEL_GENEVE,
+  TUNNEL_IPIP,
+} from './packet.ts';
 import { decodeUtf8 } from './utf8.ts';
+import { decodeWireguard, WIREGUARD_PORT } from './wireguard-message.ts';
 
 /** UDP ports on which the payload is a VXLAN frame: IANA's and the one Linux and flannel use. */
 export const VXLAN_PORTS: readonly number[] = [4789, 8472];
+/** RFC 8926 section 3.3 */
+export const GENEVE_PORT = 6081;
+const TRANSPARENT_ETHERNET = 0x6558;
 const DNS_PORT = 53;
 /** VXLAN in VXLAN in VXLAN … must end. */
 const MAX_DEPTH = 4;
@@ -17,13 +43,26 @@ export function decodeFrame(bytes: Uint8Array): Packet | undefined {
   return decodeEthernet(bytes, 0);
 }
 
+/** A packet of a capture without link-layer header (LINKTYPE_RAW). */
+export function decodeRaw(bytes: Uint8Array): Packet | undefined {
+  const packet = blankPacket();
+  packet.raw = true;
+  return decodeIp(bytes, packet, 0, false) ? packet : undefined;
+}
+
 function decodeEthernet(bytes: Uint8Array, depth: number): Packet | undefined {
   if (bytes.length < ETHERNET_HEADER_BYTES) return undefined;
   const packet = blankPacket();
   packet.ethDst = mac(bytes, 0);
   packet.ethSrc = mac(bytes, 6);
   packet.etherType = u16(bytes, 12);
-  const rest = bytes.subarray(ETHERNET_HEADER_BYTES);
+  let rest = bytes.subarray(ETHERNET_HEADER_BYTES);
+  for (let tag = 0; tag < 2 && packet.etherType === ETHERTYPE_VLAN; tag += 1) {
+    if (rest.length < 4) return undefined;
+    packet.vlan = (packet.vlan ?? 0) + u16(rest, 0) * (tag === 0 ? 1 : 65536);
+    packet.etherType = u16(rest, 2);
+    rest = rest.subarray(4);
+  }
   if (packet.etherType === ETHERTYPE_ARP) return decodeArp(rest, packet) ? packet : undefined;
   if (packet.etherType === ETHERTYPE_IPV4) return decodeIp(rest, packet, depth, false) ? packet : undefined;
   return undefined;
@@ -63,6 +102,15 @@ function decodeIp(bytes: Uint8Array, packet: Packet, depth: number, quoted: bool
   if (packet.protocol === IP_PROTO_TCP) return decodeTcp(body, bodyBytes, packet);
   if (packet.protocol === IP_PROTO_UDP) return decodeUdp(body, packet, depth);
   if (packet.protocol === IP_PROTO_ICMP) return decodeIcmp(body, bodyBytes, packet, depth);
+  if (packet.protocol === IP_PROTO_IPIP && depth < MAX_DEPTH) {
+    const inner = blankPacket();
+    inner.raw = true;
+    if (decodeIp(body, inner, depth + 1, quoted)) {
+      packet.inner = inner;
+      packet.tunnel = TUNNEL_IPIP;
+      return true;
+    }
+  }
   packet.payload = payloadOf(body, bodyBytes);
   return true;
 }
@@ -126,6 +174,27 @@ function decodeUdp(body: Uint8Array, packet: Packet, depth: number): boolean {
       packet.inner = inner;
       return true;
     }
+  }
+  if (
+    packet.dport === GENEVE_PORT &&
+    depth < MAX_DEPTH &&
+    data.length > GENEVE_HEADER_BYTES &&
+    data[0] === 0 &&
+    data[1] === 0 &&
+    u16(data, 2) === TRANSPARENT_ETHERNET
+  ) {
+    const inner = decodeEthernet(data.subarray(GENEVE_HEADER_BYTES), depth + 1);
+    if (inner !== undefined) {
+      packet.vni = u32(data, 4) >>> 8;
+      packet.inner = inner;
+      packet.tunnel = TUNNEL_GENEVE;
+      return true;
+    }
+  }
+  const wireguard = packet.sport === WIREGUARD_PORT || packet.dport === WIREGUARD_PORT ? decodeWireguard(data) : undefined;
+  if (wireguard !== undefined) {
+    packet.payload = { bytes: data.length, wireguard };
+    return true;
   }
   const dns = packet.sport === DNS_PORT || packet.dport === DNS_PORT ? decodeDns(data) : undefined;
   packet.payload = dns === undefined ? payloadOf(data, length - UDP_HEADER_BYTES) : { bytes: data.length, dns };

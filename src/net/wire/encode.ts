@@ -5,7 +5,6 @@ import { dnsMessageBytes, encodeDns } from './dns-codec.ts';
 import {
   ARP_BYTES,
   datagramBytes,
-  ETHERNET_HEADER_BYTES,
   frameBytes,
   ICMP_HEADER_BYTES,
   ICMP_QUOTE_LIMIT_BYTES,
@@ -14,6 +13,7 @@ import {
   ipBytes,
   ipHeaderBytes,
   isFragment,
+  linkBytes,
   TCP_HEADER_BYTES,
   tcpOptionsBytes,
   UDP_HEADER_BYTES,
@@ -21,6 +21,7 @@ import {
 } from './lengths.ts';
 import {
   ETHERTYPE_ARP,
+  ETHERTYPE_VLAN,
   type IcmpMessage,
   IP_PROTO_FRAGMENT6,
   IP_PROTO_TCP,
@@ -30,18 +31,36 @@ import {
   type Packet,
   type Payload,
   type TcpHeader,
+  TUNNEL_GENEVE,
+  TUNNEL_IPIP,
+  TUNNEL_WIREGUARD,
 } from './packet.ts';
 import { encodeUtf8 } from './utf8.ts';
+import { encodeWireguard } from './wireguard-message.ts';
 
-/** The Ethernet frame without check sequence; not padded. */
+/** The Ethernet frame without check sequence, not padded; the bare IP packet where the device has no Ethernet header. */
 export function encodeFrame(packet: Packet): Uint8Array {
   const out = new Uint8Array(frameBytes(packet));
-  putMac(out, 0, packet.ethDst);
-  putMac(out, 6, packet.ethSrc);
-  put16(out, 12, packet.etherType);
-  if (packet.etherType === ETHERTYPE_ARP) putArp(out, ETHERNET_HEADER_BYTES, packet);
-  else out.set(encodeIp(packet), ETHERNET_HEADER_BYTES);
+  const at = linkBytes(packet);
+  if (at > 0) {
+    putMac(out, 0, packet.ethDst);
+    putMac(out, 6, packet.ethSrc);
+    putTags(out, packet.vlan ?? 0);
+    put16(out, at - 2, packet.etherType);
+  }
+  if (packet.etherType === ETHERTYPE_ARP) putArp(out, at, packet);
+  else out.set(encodeIp(packet), at);
   return out;
+}
+
+/** IEEE 802.1Q section 9.6: each tag is its EtherType and 16 bits, the outermost first. */
+function putTags(out: Uint8Array, vlan: number): void {
+  let at = 12;
+  for (let tags = vlan; tags !== 0; tags >>>= 16) {
+    put16(out, at, ETHERTYPE_VLAN);
+    put16(out, at + 2, tags & 0xffff);
+    at += 4;
+  }
 }
 
 /** The IP packet; for a fragment, its part of the datagram behind the IP header. */
@@ -92,6 +111,7 @@ export function encodeDatagram(packet: Packet): Uint8Array {
   const out = new Uint8Array(datagramBytes(packet));
   if (packet.tcp !== undefined) putTcp(out, packet, packet.tcp);
   else if (packet.icmp !== undefined) putIcmp(out, packet.icmp, packet.payload);
+  else if (packet.inner !== undefined && packet.tunnel === TUNNEL_IPIP) out.set(encodeIp(packet.inner), 0);
   else if (packet.protocol === IP_PROTO_UDP) putUdp(out, packet);
   else if (packet.payload !== undefined) out.set(payloadBytes(packet.payload), 0);
   return out;
@@ -100,6 +120,7 @@ export function encodeDatagram(packet: Packet): Uint8Array {
 /** The bytes of a payload; one without a meaning is the pattern 00 01 02 … that ping sends. */
 export function payloadBytes(payload: Payload): Uint8Array {
   if (payload.dns !== undefined) return encodeDns(payload.dns, dnsMessageBytes(payload.dns) !== payload.bytes);
+  if (payload.wireguard !== undefined) return encodeWireguard(payload.wireguard, payload.bytes);
   const out = new Uint8Array(payload.bytes);
   if (payload.text !== undefined) out.set(encodeUtf8(payload.text).subarray(0, payload.bytes));
   else for (let i = 0; i < out.length; i += 1) out[i] = i & 255;
@@ -162,9 +183,11 @@ function putUdp(out: Uint8Array, packet: Packet): void {
   put16(out, 0, packet.sport);
   put16(out, 2, packet.dport);
   put16(out, 4, out.length);
-  if (packet.inner !== undefined) {
+  if (packet.inner !== undefined && packet.tunnel !== TUNNEL_WIREGUARD) {
     // RFC 7348 section 5: the I flag, a reserved field, 24 bits of VNI, a reserved byte.
-    out[UDP_HEADER_BYTES] = 0x08;
+    // RFC 8926 section 3.4: version and no options, no flags, Trans Ether Bridging, 24 bits of VNI, a reserved byte.
+    if (packet.tunnel === TUNNEL_GENEVE) put16(out, UDP_HEADER_BYTES + 2, 0x6558);
+    else out[UDP_HEADER_BYTES] = 0x08;
     put32(out, UDP_HEADER_BYTES + 4, packet.vni << 8);
     out.set(encodeFrame(packet.inner), UDP_HEADER_BYTES + VXLAN_HEADER_BYTES);
   } else if (packet.payload !== undefined) out.set(payloadBytes(packet.payload), UDP_HEADER_BYTES);

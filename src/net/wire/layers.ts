@@ -2,7 +2,8 @@
 import { formatIp } from '../addr/ip.ts';
 import { formatMac } from '../addr/mac.ts';
 import { datagramBytes, ipBytes, transportBytes } from './lengths.ts';
-import { ETHERTYPE_ARP, IP_PROTO_UDP, type Layer, type Packet } from './packet.ts';
+import { ETHERTYPE_ARP, ETHERTYPE_VLAN, IP_PROTO_UDP, type Layer, type Packet, TUNNEL_IPIP, TUNNEL_NAMES, TUNNEL_VXLAN, TUNNEL_WIREGUARD } from './packet.ts';
+import { wireguardText } from './wireguard-message.ts';
 import { dnsText, icmpText, startsHttpMessage, tcpFlagsText, tcpOptionsText } from './words.ts';
 
 /** `withEthernet` false: a quoted packet, which begins at its IP header. Fragments after the first end with the IP layer and their data. */
@@ -13,7 +14,12 @@ export function layersOf(packet: Packet, withEthernet = true): Layer[] {
 }
 
 function pushLayers(layers: Layer[], packet: Packet, withEthernet: boolean): void {
-  if (withEthernet) layers.push({ protocol: 'ethernet', src: formatMac(packet.ethSrc), dst: formatMac(packet.ethDst), etherType: packet.etherType });
+  if (withEthernet && packet.raw !== true) {
+    const vlan = packet.vlan ?? 0;
+    const etherType = vlan === 0 ? packet.etherType : ETHERTYPE_VLAN;
+    layers.push({ protocol: 'ethernet', src: formatMac(packet.ethSrc), dst: formatMac(packet.ethDst), etherType });
+    for (let tags = vlan; tags !== 0; tags >>>= 16) layers.push({ protocol: 'vlan', id: tags & 0xfff, priority: (tags >>> 13) & 7 });
+  }
   if (packet.etherType === ETHERTYPE_ARP) {
     const arp = packet.arp;
     if (arp === undefined) return;
@@ -73,11 +79,18 @@ function pushTransport(layers: Layer[], packet: Packet): void {
   } else if (packet.protocol === IP_PROTO_UDP) {
     layers.push({ protocol: 'udp', sport: packet.sport, dport: packet.dport, lengthBytes: datagramBytes(packet) });
   }
+  const wireguard = payload?.wireguard;
+  if (wireguard !== undefined && payload !== undefined) {
+    layers.push({ protocol: 'wireguard', text: wireguardText(wireguard, payload.bytes), bytes: payload.bytes, sealed: packet.inner !== undefined });
+  }
   if (packet.inner !== undefined) {
-    layers.push({ protocol: 'vxlan', vni: packet.vni });
+    const tunnel = packet.tunnel ?? TUNNEL_VXLAN;
+    if (tunnel === TUNNEL_IPIP) layers.push({ protocol: 'ipip' });
+    else if (tunnel !== TUNNEL_WIREGUARD) layers.push({ protocol: TUNNEL_NAMES[tunnel], vni: packet.vni });
     pushLayers(layers, packet.inner, true);
     return;
   }
+  if (wireguard !== undefined) return;
   if (payload === undefined || payload.bytes === 0) return;
   if (payload.dns !== undefined) layers.push({ protocol: 'dns', id: payload.dns.id, text: dnsText(payload.dns, 1), response: payload.dns.response });
   else if (tcp !== undefined && payload.text !== undefined && startsHttpMessage(payload.text)) layers.push({ protocol: 'http', text: payload.text });

@@ -1,5 +1,5 @@
 /** How long things are on the wire, exactly: TCP options, datagrams, IP packets, frames. */
-import { ETHERTYPE_ARP, IP_PROTO_UDP, type Packet, type TcpOptions } from './packet.ts';
+import { ETHERTYPE_ARP, IP_PROTO_UDP, type Packet, type TcpOptions, TUNNEL_IPIP, TUNNEL_WIREGUARD } from './packet.ts';
 
 export const ETHERNET_HEADER_BYTES = 14;
 export const ARP_BYTES = 28;
@@ -10,6 +10,11 @@ export const UDP_HEADER_BYTES = 8;
 export const TCP_HEADER_BYTES = 20;
 export const ICMP_HEADER_BYTES = 8;
 export const VXLAN_HEADER_BYTES = 8;
+/** Without options, which Linux sends only where something asks for them. */
+export const GENEVE_HEADER_BYTES = 8;
+/** Type, receiver index, counter, and behind the data its authentication tag. */
+export const WIREGUARD_DATA_BYTES = 32;
+export const VLAN_TAG_BYTES = 4;
 
 /** Linux keeps an ICMP error within 576 bytes in all, so that much of the packet it is about fits (RFC 1812 section 4.3.2.3). */
 export const ICMP_QUOTE_LIMIT_BYTES = 576 - IPV4_HEADER_BYTES - ICMP_HEADER_BYTES;
@@ -35,7 +40,11 @@ export function transportBytes(packet: Packet): number {
 export function datagramBytes(packet: Packet): number {
   const payload = packet.payload === undefined ? 0 : packet.payload.bytes;
   if (packet.tcp !== undefined) return TCP_HEADER_BYTES + tcpOptionsBytes(packet.tcp.options) + payload;
-  if (packet.inner !== undefined) return UDP_HEADER_BYTES + VXLAN_HEADER_BYTES + frameBytes(packet.inner);
+  if (packet.inner !== undefined && packet.tunnel !== TUNNEL_WIREGUARD) {
+    if (packet.tunnel === TUNNEL_IPIP) return ipBytes(packet.inner);
+    // VXLAN and Geneve have headers of one length.
+    return UDP_HEADER_BYTES + VXLAN_HEADER_BYTES + frameBytes(packet.inner);
+  }
   if (packet.icmp !== undefined) {
     const quoted = packet.icmp.quoted;
     return ICMP_HEADER_BYTES + (quoted === undefined ? payload : quotedBytes(quoted));
@@ -59,9 +68,21 @@ export function ipBytes(packet: Packet): number {
   return ipHeaderBytes(packet) + transportBytes(packet);
 }
 
+/** Of all tags of a frame. */
+export function vlanBytes(packet: Packet): number {
+  const { vlan } = packet;
+  if (vlan === undefined || vlan === 0) return 0;
+  return vlan > 0xffff ? 2 * VLAN_TAG_BYTES : VLAN_TAG_BYTES;
+}
+
+/** What stands before the IP or ARP packet: nothing on a device without link-layer addresses. */
+export function linkBytes(packet: Packet): number {
+  return packet.raw === true ? 0 : ETHERNET_HEADER_BYTES + vlanBytes(packet);
+}
+
 /** Ethernet header included, without preamble and check sequence, and without padding to 60 bytes (as virtual devices leave it). */
 export function frameBytes(packet: Packet): number {
-  return ETHERNET_HEADER_BYTES + (packet.etherType === ETHERTYPE_ARP ? ARP_BYTES : ipBytes(packet));
+  return linkBytes(packet) + (packet.etherType === ETHERTYPE_ARP ? ARP_BYTES : ipBytes(packet));
 }
 
 /** Part of a datagram only. */

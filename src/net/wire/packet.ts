@@ -13,11 +13,24 @@ export type Mac = number;
 export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_ARP = 0x0806;
 export const ETHERTYPE_IPV6 = 0x86dd;
+/** 802.1Q: a tag of two bytes and the real EtherType follow. */
+export const ETHERTYPE_VLAN = 0x8100;
 export const IP_PROTO_ICMP = 1;
+/** RFC 2003: IPv4 in IP. */
+export const IP_PROTO_IPIP = 4;
 export const IP_PROTO_TCP = 6;
 export const IP_PROTO_UDP = 17;
 export const IP_PROTO_FRAGMENT6 = 44;
 export const IP_PROTO_ICMP6 = 58;
+
+/** What stands between an outer packet and its `inner`: RFC 7348, RFC 8926, RFC 2003, WireGuard. */
+export const TUNNEL_VXLAN = 0;
+export const TUNNEL_GENEVE = 1;
+export const TUNNEL_IPIP = 2;
+export const TUNNEL_WIREGUARD = 3;
+export type Tunnel = 0 | 1 | 2 | 3;
+export const TUNNEL_NAMES = ['vxlan', 'geneve', 'ipip', 'wireguard'] as const;
+export type TunnelName = (typeof TUNNEL_NAMES)[number];
 
 /** RFC 826; `operation` 1 = request, 2 = reply. */
 export interface ArpMessage {
@@ -67,6 +80,18 @@ export interface Payload {
   /** Text protocols: the bytes as text (one code unit a byte for ASCII; UTF-8 counts in `bytes`). */
   readonly text?: string;
   readonly dns?: DnsMessage;
+  readonly wireguard?: WireguardMessage;
+}
+
+/** What of a WireGuard message is not encrypted (WireGuard protocol, section 5.4); type 1 initiation, 2 response, 4 transport data. Indexes and counter count as on the wire. */
+export interface WireguardMessage {
+  readonly type: 1 | 2 | 4;
+  /** Of handshake messages: the index the sender chose for this session. */
+  readonly sender: number;
+  /** The index the receiver chose; 0 in an initiation. */
+  readonly receiver: number;
+  /** Of transport data. */
+  readonly counter: number;
 }
 
 /** One frame. Encapsulation makes a new outer packet whose `inner` is this one; the outermost is what a wire carries. */
@@ -83,6 +108,10 @@ export interface Packet {
   ethSrc: Mac;
   ethDst: Mac;
   etherType: number;
+  /** 802.1Q tags: the outermost one's 16 bits of control information in the low half, one more inside it in the high half. 0 or absent: untagged. */
+  vlan?: number;
+  /** There is no Ethernet header: a packet on a device without one (tun, ipip, wireguard). */
+  raw?: boolean;
   arp: ArpMessage | undefined;
 
   /** Both of one family. The number 0 as source means: not chosen yet, for a packet of either family; `::` is 0n. */
@@ -112,9 +141,11 @@ export interface Packet {
   icmp: IcmpMessage | undefined;
   payload: Payload | undefined;
 
-  /** This packet is a tunnel's outer one: the network identifier and what it carries. */
+  /** This packet is a tunnel's outer one: the network identifier and what it carries. Inside WireGuard nobody on the wire sees it: `payload` is what stands there. */
   vni: number;
   inner: Packet | undefined;
+  /** What carries `inner`; absent: VXLAN. */
+  tunnel?: Tunnel;
 }
 
 /** A packet as text-friendly layers, outermost first: what the inspector and `--json` show. Addresses are text here. */
@@ -161,7 +192,13 @@ export type Layer =
       readonly sequence?: number;
       readonly quoted?: readonly Layer[];
     }
+  | { readonly protocol: 'vlan'; readonly id: number; readonly priority: number }
   | { readonly protocol: 'vxlan'; readonly vni: number }
+  | { readonly protocol: 'geneve'; readonly vni: number }
+  /** The IP packet inside follows. */
+  | { readonly protocol: 'ipip' }
+  /** `sealed`: what follows is inside, for us to see and for nobody on the wire. */
+  | { readonly protocol: 'wireguard'; readonly text: string; readonly bytes: number; readonly sealed: boolean }
   | { readonly protocol: 'dns'; readonly id: number; readonly text: string; readonly response: boolean }
   | { readonly protocol: 'http'; readonly text: string }
   | { readonly protocol: 'data'; readonly bytes: number; readonly text?: string };

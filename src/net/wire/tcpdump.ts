@@ -6,7 +6,9 @@ import { encodeDatagram } from './encode.ts';
 import { datagramBytes, frameBytes, ICMP_QUOTE_LIMIT_BYTES, ipBytes, isFragment, tcpOptionsBytes, transportBytes } from './lengths.ts';
 import {
   ETHERTYPE_ARP,
+  ETHERTYPE_VLAN,
   IP_PROTO_ICMP,
+  IP_PROTO_IPIP,
   IP_PROTO_TCP,
   IP_PROTO_UDP,
   type Ip,
@@ -16,6 +18,9 @@ import {
   TCP_RST,
   TCP_SYN,
   type TcpHeader,
+  TUNNEL_GENEVE,
+  TUNNEL_IPIP,
+  TUNNEL_WIREGUARD,
 } from './packet.ts';
 import { dnsText, icmpText, isHttpPort, startsHttpMessage, tcpFlagsText, tcpOptionsText } from './words.ts';
 
@@ -91,12 +96,29 @@ function cookedText(frame: TcpdumpFrame, options: TcpdumpOptions, state: Tcpdump
 }
 
 function ethernetText(packet: Packet, options: TcpdumpOptions, state: TcpdumpState): string {
-  const type = options.quiet === true ? protocolName(packet.etherType) : `ethertype ${etherTypeText(packet.etherType)}`;
-  const link = options.link ? `${formatMac(packet.ethSrc)} > ${formatMac(packet.ethDst)}, ${type}, length ${frameBytes(packet)}: ` : '';
+  // DLT_RAW: the packet begins with its IP header, and -e has little to show.
+  if (packet.raw === true) return `${options.link ? 'ip: ' : ''}${networkText(packet, options, state)}`;
+  const vlan = packet.vlan ?? 0;
+  const etherType = vlan === 0 ? packet.etherType : ETHERTYPE_VLAN;
+  const type = options.quiet === true ? protocolName(etherType) : `ethertype ${etherTypeText(etherType)}`;
+  const link = options.link
+    ? `${formatMac(packet.ethSrc)} > ${formatMac(packet.ethDst)}, ${type}, length ${frameBytes(packet)}: ${tagsText(vlan, packet.etherType, options.quiet === true)}`
+    : '';
   return link + networkText(packet, options, state);
 }
 
-const protocolName = (etherType: number) => (etherType === ETHERTYPE_ARP ? 'ARP' : 'IPv4');
+/** tcpdump print-ether.c, ether_print: each tag, then the type that follows it. */
+function tagsText(vlan: number, etherType: number, quiet: boolean): string {
+  let text = '';
+  for (let tags = vlan; tags !== 0; tags >>>= 16) {
+    const next = tags > 0xffff ? ETHERTYPE_VLAN : etherType;
+    const dropEligible = (tags & 0x1000) !== 0 ? ', DEI' : '';
+    text += `vlan ${tags & 0xfff}, p ${(tags >>> 13) & 7}${dropEligible}, ${quiet ? protocolName(next) : `ethertype ${etherTypeText(next)}`}, `;
+  }
+  return text;
+}
+
+const protocolName = (etherType: number) => (etherType === ETHERTYPE_ARP ? 'ARP' : etherType === ETHERTYPE_VLAN ? '802.1Q' : 'IPv4');
 const etherTypeText = (etherType: number) => `${protocolName(etherType)} (0x${etherType.toString(16).padStart(4, '0')})`;
 
 function networkText(packet: Packet, options: TcpdumpOptions, state: TcpdumpState): string {
@@ -116,7 +138,7 @@ function arpText(packet: Packet, options: TcpdumpOptions): string {
   return `${head}Reply ${name(arp.senderIp)} is-at ${formatMac(arp.senderMac)}, length 28`;
 }
 
-const PROTOCOLS: Readonly<Record<number, string>> = { [IP_PROTO_ICMP]: 'ICMP', [IP_PROTO_TCP]: 'TCP', [IP_PROTO_UDP]: 'UDP' };
+const PROTOCOLS: Readonly<Record<number, string>> = { [IP_PROTO_ICMP]: 'ICMP', [IP_PROTO_IPIP]: 'IPIP', [IP_PROTO_TCP]: 'TCP', [IP_PROTO_UDP]: 'UDP' };
 
 /** `available`: bytes that are there; fewer than the packet's length inside an ICMP error. */
 function ipText(packet: Packet, options: TcpdumpOptions, state: TcpdumpState, available: number): string {
@@ -132,6 +154,8 @@ function ipText(packet: Packet, options: TcpdumpOptions, state: TcpdumpState, av
   if (packet.fragmentOffset > 0) return `${text}${name(packet.src)} > ${name(packet.dst)}: ${protocolWord(packet.protocol, options)}`;
   if (packet.tcp !== undefined) return text + tcpText(packet, packet.tcp, options, state);
   if (packet.icmp !== undefined) return `${text}${name(packet.src)} > ${name(packet.dst)}: ${icmpLine(packet, options, state)}`;
+  if (packet.inner !== undefined && packet.tunnel === TUNNEL_IPIP)
+    return `${text}${name(packet.src)} > ${name(packet.dst)}: ${networkText(packet.inner, options, state)}`;
   if (packet.protocol === IP_PROTO_UDP) return text + udpText(packet, options, state);
   return `${text}${name(packet.src)} > ${name(packet.dst)}: ${protocolWord(packet.protocol, options)} ${transportBytes(packet)}`;
 }
@@ -147,7 +171,11 @@ function udpText(packet: Packet, options: TcpdumpOptions, state: TcpdumpState): 
   const { payload, inner } = packet;
   if (options.quiet === true) return `${text}UDP, length ${datagramBytes(packet) - 8}`;
   if (options.verbosity > 1 && !isFragment(packet)) text += '[udp sum ok] ';
-  if (inner !== undefined) {
+  if (inner !== undefined && packet.tunnel === TUNNEL_GENEVE) {
+    const head = `Geneve, Flags [none], vni 0x${packet.vni.toString(16)}${options.link ? ', proto TEB (0x6558)' : ''}`;
+    return `${text}${head}${options.verbosity > 0 ? '\n\t' : ': '}${ethernetText(inner, options, state)}`;
+  }
+  if (inner !== undefined && packet.tunnel !== TUNNEL_WIREGUARD) {
     const head = packet.dport === 4789 ? `VXLAN, flags [I] (0x08), vni ${packet.vni}` : `OTV, flags [I] (0x08), overlay 0, instance ${packet.vni}`;
     return `${text}${head}\n${ethernetText(inner, options, state)}`;
   }

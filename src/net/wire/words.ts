@@ -1,7 +1,22 @@
 /** How tcpdump words the parts of a packet that need no context: TCP flags and options, ICMP messages, DNS messages, HTTP. Linux: tcpdump print-tcp.c, print-icmp.c, print-domain.c. */
 import { formatIp } from '../addr/ip.ts';
 import type { DnsMessage, DnsResourceRecord } from './dns-message.ts';
-import { type IcmpMessage, IP_PROTO_TCP, IP_PROTO_UDP, type Ip, type Packet, TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, type TcpOptions } from './packet.ts';
+import {
+  type IcmpMessage,
+  IP_PROTO_TCP,
+  IP_PROTO_UDP,
+  type Ip,
+  type Packet,
+  TCP_ACK,
+  TCP_FIN,
+  TCP_PSH,
+  TCP_RST,
+  TCP_SYN,
+  type TcpOptions,
+  TUNNEL_GENEVE,
+  TUNNEL_IPIP,
+} from './packet.ts';
+import { wireguardText } from './wireguard-message.ts';
 
 /** `S`, `S.`, `P.`, `F.`, `.`, `R.` in tcpdump's order; `none` without flags. */
 export function tcpFlagsText(flags: number): string {
@@ -204,7 +219,11 @@ export function packetSummary(packet: Packet): string {
   const to = formatIp(packet.dst);
   if (packet.tcp !== undefined) return `TCP ${from}:${packet.sport} > ${to}:${packet.dport} [${tcpFlagsText(packet.tcp.flags)}]`;
   if (packet.icmp !== undefined) return `ICMP ${from} > ${to} ${icmpText(packet.icmp)}`;
-  if (packet.inner !== undefined) return `VXLAN ${packet.vni} ${from} > ${to}`;
+  if (packet.payload?.wireguard !== undefined) return `WireGuard ${from} > ${to} ${wireguardText(packet.payload.wireguard, packet.payload.bytes)}`;
+  if (packet.inner !== undefined) {
+    if (packet.tunnel === TUNNEL_IPIP) return `IPIP ${from} > ${to}`;
+    return `${packet.tunnel === TUNNEL_GENEVE ? 'Geneve' : 'VXLAN'} ${packet.vni} ${from} > ${to}`;
+  }
   if (packet.payload?.dns !== undefined) return `DNS ${from}:${packet.sport} > ${to}:${packet.dport} ${dnsText(packet.payload.dns)}`;
   return `UDP ${from}:${packet.sport} > ${to}:${packet.dport}`;
 }

@@ -83,7 +83,7 @@ export function detailText(invocation: Invocation, device: Device): string {
       const underlay = deviceById(invocation.host, device.underlay)?.name ?? '?';
       return `${common(68, 65535)}\n    vxlan id ${device.vni} local ${device.localIp} dev ${underlay} srcport 0 0 dstport ${device.destinationPort} ${device.learning ? '' : 'nolearning '}ttl auto ageing 300 udpcsum noudp6zerocsumtx noudp6zerocsumrx ${queues}`;
     }
-    case 'ethernet':
+    default:
       return `${common(68, 65535)}${bridgePort}${queues}`;
   }
 }

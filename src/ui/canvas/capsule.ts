@@ -6,7 +6,7 @@ import type { Tone } from './scene.ts';
 export interface Capsule {
   readonly label: string;
   readonly tone: Tone;
-  /** In a VXLAN frame. */
+  /** In a tunnel's packet. */
   readonly tunnelled: boolean;
   /** An answer: filled, with a bent arrow; a question is outlined. */
   readonly reply: boolean;
@@ -20,13 +20,16 @@ export interface Capsule {
 const LETTER = 6.35;
 const MAX_LABEL = 24;
 
-export const isTunnelled = (hop: HopView): boolean => hop.event.layers.some((layer) => layer.protocol === 'vxlan');
+const isTunnelHeader = (layer: Layer): boolean =>
+  layer.protocol === 'vxlan' || layer.protocol === 'geneve' || layer.protocol === 'ipip' || (layer.protocol === 'wireguard' && layer.sealed);
+
+export const isTunnelled = (hop: HopView): boolean => hop.event.layers.some(isTunnelHeader);
 
 /** Layers of the packet that was sent, without what carries it through a tunnel. */
 export function innerLayers(layers: readonly Layer[]): readonly Layer[] {
   let from = 0;
   layers.forEach((layer, index) => {
-    if (layer.protocol === 'vxlan') from = index + 1;
+    if (isTunnelHeader(layer)) from = index + 1;
   });
   return layers.slice(from);
 }

@@ -114,8 +114,20 @@ function contentOf(layer: Layer, before: Layer | undefined, nameMac: NameMac): C
           ...(layer.sequence === undefined ? [] : [value(`seq ${layer.sequence}`)]),
         ],
       };
+    case 'vlan':
+      return { family: 'l2', title: `VLAN ${layer.id}`, details: [value(`priority ${layer.priority}`)] };
     case 'vxlan':
       return { family: 'tunnel', title: `VXLAN vni ${layer.vni}`, details: [] };
+    case 'geneve':
+      return { family: 'tunnel', title: `Geneve vni ${layer.vni}`, details: [] };
+    case 'ipip':
+      return { family: 'tunnel', title: 'IP in IP', details: [] };
+    case 'wireguard':
+      return {
+        family: 'tunnel',
+        title: 'WireGuard',
+        details: [value(layer.text), value(`${layer.bytes} bytes`), ...(layer.sealed ? [value('encrypted: what is inside is on no wire')] : [])],
+      };
     case 'dns':
       return { family: 'l7', title: layer.response ? 'DNS answer' : 'DNS question', details: [value(layer.text), value(`id ${layer.id}`)] };
     case 'http':
@@ -141,8 +153,11 @@ function partners(
   return { old, removed: before.slice(0, at + 1) };
 }
 
-/** The index of the VXLAN header, or -1. The outer Ethernet, IPv4 and UDP stand before it. */
-const tunnelAt = (layers: readonly Layer[]) => layers.findIndex((layer) => layer.protocol === 'vxlan');
+/** The index of the outermost tunnel header with something behind it, or -1. The outer Ethernet, IPv4 and (not for IP in IP) UDP stand before it. */
+const tunnelAt = (layers: readonly Layer[]) =>
+  layers.findIndex(
+    (layer) => layer.protocol === 'vxlan' || layer.protocol === 'geneve' || layer.protocol === 'ipip' || (layer.protocol === 'wireguard' && layer.sealed),
+  );
 
 export function buildCake(layers: readonly Layer[], before: readonly Layer[] | undefined, nameMac: NameMac): Cake {
   const { old, removed } = partners(layers, before);
@@ -161,15 +176,15 @@ export function buildCake(layers: readonly Layer[], before: readonly Layer[] | u
   });
   const ip = layers[outerIp];
   const udp = layers[outerIp + 1];
-  const vxlan = layers[tunnel] as Of<'vxlan'>;
+  const header = contentOf(layers[tunnel] as Layer, undefined, nameMac);
   const content = ip?.protocol === 'ipv4' ? ipv4(ip, old[outerIp] as Of<'ipv4'> | undefined) : undefined;
   boxes.push({
     key: 'tunnel',
     family: 'tunnel',
-    title: `Outer IPv4${udp?.protocol === 'udp' ? ` · UDP ${udp.dport}` : ''} · VXLAN vni ${vxlan.vni}`,
+    title: `Outer IPv4${udp?.protocol === 'udp' ? ` · UDP ${udp.dport}` : ''} · ${header.title}`,
     ...(content?.from === undefined ? {} : { from: content.from }),
     ...(content?.to === undefined ? {} : { to: content.to }),
-    details: [...(content?.details ?? []), ...(udp?.protocol === 'udp' ? [value(`source port ${udp.sport}`)] : [])],
+    details: [...(content?.details ?? []), ...header.details, ...(udp?.protocol === 'udp' ? [value(`source port ${udp.sport}`)] : [])],
     added: isAdded(tunnel),
     children: nest(tunnel + 1),
   });

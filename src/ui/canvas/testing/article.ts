@@ -309,7 +309,7 @@ export function crossing(
     { place: `${a}#POSTROUTING`, step: { kind: 'matched', hook: 'POSTROUTING', table: 'nat', verdict: 'ACCEPT' }, title: 'no masquerade', layers },
     {
       place: dev(a, 'flannel.1'),
-      step: { kind: 'encapsulated', vni: 1, localIp: '172.30.1.2', remoteIp: '172.30.2.2', overheadBytes: 50 },
+      step: { kind: 'encapsulated', protocol: 'vxlan', vni: 1, localIp: '172.30.1.2', remoteIp: '172.30.2.2', overheadBytes: 50 },
       title: 'encapsulated by flannel.1',
       layers: wrapped,
     },
@@ -324,7 +324,7 @@ export function crossing(
     { place: dev('underlay/netns/root', `p-${toHost}`), step: { kind: 'transmitted' }, title: 'out of the underlay', layers: wrapped },
     { place: dev(b, 'eth0'), step: { kind: 'received' }, title: 'into eth0', layers: wrapped },
     { place: `${b}#INPUT`, step: { kind: 'matched', hook: 'INPUT', table: 'filter', verdict: 'ACCEPT' }, title: 'for this host', layers: wrapped },
-    { place: dev(b, 'flannel.1'), step: { kind: 'decapsulated', vni: 1 }, title: 'unwrapped by flannel.1', layers },
+    { place: dev(b, 'flannel.1'), step: { kind: 'decapsulated', protocol: 'vxlan', vni: 1 }, title: 'unwrapped by flannel.1', layers },
     { place: `${b}#PREROUTING`, step: { kind: 'matched', hook: 'PREROUTING', table: 'nat', verdict: 'ACCEPT' }, title: 'PREROUTING lets it pass', layers },
     { place: `${b}#route`, step: route('10.244.1.0/24 dev cni0'), title: 'routed to cni0', layers },
   ];
