@@ -1,5 +1,7 @@
 /** Why a packet died and what would bring it through: one entry per drop reason, in the words of somebody who debugs it. */
+
 import type { DropReason, TraceEvent } from '../net/trace-event.ts';
+import { isIpLayer } from '../net/wire/packet.ts';
 import { address, mono, say, strong, type TellContext, type Words } from './tell-phrases.ts';
 import { faceOf, ruleComment } from './tell-words.ts';
 import type { Phrase } from './views.ts';
@@ -14,7 +16,7 @@ interface Advice {
 const innermost = (event: TraceEvent) => {
   for (let i = event.layers.length - 1; i >= 0; i -= 1) {
     const layer = event.layers[i];
-    if (layer?.protocol === 'ipv4') return layer;
+    if (isIpLayer(layer)) return layer;
   }
   return undefined;
 };

@@ -1,5 +1,7 @@
 /** Why a hop happened: title, row text, a reason in one to three sentences, and for a drop what would fix it. Facts come from the event alone. */
+
 import type { TraceEvent } from '../net/trace-event.ts';
+import { isIpLayer } from '../net/wire/packet.ts';
 import { explainDrop } from './tell-drop.ts';
 import { address, mono, say, strong, type TellContext, type Words } from './tell-phrases.ts';
 import { faceOf, ruleComment, ruleProbability, tunnelWord } from './tell-words.ts';
@@ -8,12 +10,12 @@ import type { Phrase } from './views.ts';
 function innerIp(event: TraceEvent): { src: string; dst: string; ttl: number } | undefined {
   for (let i = event.layers.length - 1; i >= 0; i -= 1) {
     const layer = event.layers[i];
-    if (layer?.protocol === 'ipv4') return layer;
+    if (isIpLayer(layer)) return layer;
   }
   return undefined;
 }
 
-const outerIp = (event: TraceEvent) => event.layers.find((layer) => layer.protocol === 'ipv4');
+const outerIp = (event: TraceEvent) => event.layers.find(isIpLayer);
 
 /** Words for one hop: `events` are all of its steps, `main` the telling one. */
 export function explain(events: readonly TraceEvent[], main: TraceEvent, context: TellContext): Words {

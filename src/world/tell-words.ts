@@ -1,5 +1,5 @@
 /** Small words for telling a packet's way: labels for capsules, addresses, protocol families; pure functions of decoded layers. */
-import type { Layer } from '../net/wire/packet.ts';
+import { isIpLayer, type Layer } from '../net/wire/packet.ts';
 import type { HopView } from './views.ts';
 
 type Family = HopView['family'];
@@ -62,7 +62,7 @@ export function frameBytes(layers: readonly Layer[]): number {
   let tags = 0;
   for (; layers[at]?.protocol === 'vlan'; at += 1) tags += 4;
   const second = layers[at];
-  if (second?.protocol === 'ipv4') return ethernet + tags + second.totalBytes;
+  if (isIpLayer(second)) return ethernet + tags + second.totalBytes;
   if (second?.protocol === 'arp') return ethernet + tags + 28;
   return ethernet;
 }
@@ -84,6 +84,16 @@ function dnsLabel(dns: Extract<Layer, { protocol: 'dns' }>): string {
   return a >= 0 ? shorten(`${words[a]} ${(words[a + 1] ?? '').replace(/,$/, '')}`, 22) : 'no such record';
 }
 
+/** `neighbor solicitation, who has X` → `who has X?`; anything else by its first words. */
+function icmp6Label(text: string): string {
+  const words = text.replace(/^ICMP6,\s+/, '');
+  const asked = /^neighbor solicitation, who has (.+)$/.exec(words);
+  if (asked !== null) return `who has ${asked[1]}?`;
+  const told = /^neighbor advertisement, tgt is (.+)$/.exec(words);
+  if (told !== null) return `${told[1]} is at …`;
+  return shorten(words.split(',')[0] ?? 'ICMPv6', 24);
+}
+
 function innerFace(layers: readonly Layer[], from: number): Pick<Face, 'protocol' | 'family' | 'label'> {
   const dns = find(layers, 'dns', from);
   if (dns !== undefined) return { protocol: 'DNS', family: 'l7', label: dnsLabel(dns) };
@@ -98,6 +108,8 @@ function innerFace(layers: readonly Layer[], from: number): Pick<Face, 'protocol
   if (icmp !== undefined) return { protocol: 'ICMP', family: 'l3', label: shorten(icmp.text.replace(/^ICMP\s+/, '').split(',')[0] ?? 'ICMP', 24) };
   const wireguard = find(layers, 'wireguard', from);
   if (wireguard !== undefined) return { protocol: 'WireGuard', family: 'tunnel', label: shorten(wireguard.text.split(',')[0] ?? 'WireGuard', 24) };
+  const icmp6 = find(layers, 'icmp6', from);
+  if (icmp6 !== undefined) return { protocol: 'ICMPv6', family: 'l3', label: icmp6Label(icmp6.text) };
   const udp = find(layers, 'udp', from);
   if (udp !== undefined) return { protocol: 'UDP', family: 'l4', label: `UDP :${udp.dport}` };
   const arp = find(layers, 'arp', from);
@@ -108,14 +120,15 @@ function innerFace(layers: readonly Layer[], from: number): Pick<Face, 'protocol
 function endpoints(layers: readonly Layer[]): { source: string; destination: string } {
   const arp = find(layers, 'arp');
   if (arp !== undefined) return { source: arp.senderIp, destination: arp.targetIp };
-  const ip = find(layers, 'ipv4');
+  const ip = layers.find(isIpLayer);
   if (ip === undefined) {
     const ethernet = find(layers, 'ethernet');
     return { source: ethernet?.src ?? '', destination: ethernet?.dst ?? '' };
   }
   const at = layers.indexOf(ip);
   const next = layers[at + 1];
-  if (next?.protocol === 'tcp' || next?.protocol === 'udp') return { source: `${ip.src}:${next.sport}`, destination: `${ip.dst}:${next.dport}` };
+  const end = (address: string, port: number): string => (ip.protocol === 'ipv6' ? `[${address}]:${port}` : `${address}:${port}`);
+  if (next?.protocol === 'tcp' || next?.protocol === 'udp') return { source: end(ip.src, next.sport), destination: end(ip.dst, next.dport) };
   return { source: ip.src, destination: ip.dst };
 }
 

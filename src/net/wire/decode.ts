@@ -1,11 +1,15 @@
-/** Bytes back to a packet: Ethernet with VLAN tags, ARP, IPv4, TCP, UDP, ICMP, VXLAN, Geneve, IP in IP, DNS; the inverse of encode.ts for frames that it can make. */
+/** Bytes back to a packet: Ethernet with VLAN tags, ARP, IPv4, IPv6, TCP, UDP, ICMP, VXLAN, Geneve, IP in IP, DNS; the inverse of encode.ts for frames that it can make. */
+import { ip6FromBytes } from '../addr/ip6.ts';
 import { finishChecksum, sumWords } from './checksum.ts';
 import { decodeDns } from './dns-codec.ts';
+import { decodeNeighborMessage, ICMP6_PARAMETER, ICMP6_TOO_BIG, isIcmp6Error, isNeighborDiscovery } from './icmp6.ts';
 import {
   ETHERNET_HEADER_BYTES,
+  FRAGMENT6_HEADER_BYTES,
   GENEVE_HEADER_BYTES,
   ICMP_HEADER_BYTES,
   IPV4_HEADER_BYTES,
+  IPV6_HEADER_BYTES,
   TCP_HEADER_BYTES,
   UDP_HEADER_BYTES,
   VXLAN_HEADER_BYTES,
@@ -14,8 +18,11 @@ import { blankPacket } from './new-packet.ts';
 import {
   ETHERTYPE_ARP,
   ETHERTYPE_IPV4,
+  ETHERTYPE_IPV6,
   ETHERTYPE_VLAN,
+  IP_PROTO_FRAGMENT6,
   IP_PROTO_ICMP,
+  IP_PROTO_ICMP6,
   IP_PROTO_IPIP,
   IP_PROTO_TCP,
   IP_PROTO_UDP,
@@ -47,7 +54,8 @@ export function decodeFrame(bytes: Uint8Array): Packet | undefined {
 export function decodeRaw(bytes: Uint8Array): Packet | undefined {
   const packet = blankPacket();
   packet.raw = true;
-  return decodeIp(bytes, packet, 0, false) ? packet : undefined;
+  const decode = (bytes[0] ?? 0) >> 4 === 6 ? decodeIp6 : decodeIp;
+  return decode(bytes, packet, 0, false) ? packet : undefined;
 }
 
 function decodeEthernet(bytes: Uint8Array, depth: number): Packet | undefined {
@@ -65,6 +73,7 @@ function decodeEthernet(bytes: Uint8Array, depth: number): Packet | undefined {
   }
   if (packet.etherType === ETHERTYPE_ARP) return decodeArp(rest, packet) ? packet : undefined;
   if (packet.etherType === ETHERTYPE_IPV4) return decodeIp(rest, packet, depth, false) ? packet : undefined;
+  if (packet.etherType === ETHERTYPE_IPV6) return decodeIp6(rest, packet, depth, false) ? packet : undefined;
   return undefined;
 }
 
@@ -112,6 +121,67 @@ function decodeIp(bytes: Uint8Array, packet: Packet, depth: number, quoted: bool
     }
   }
   packet.payload = payloadOf(body, bodyBytes);
+  return true;
+}
+
+/** RFC 8200: the header and, at most, a fragment header; other extension headers cannot be represented. */
+function decodeIp6(bytes: Uint8Array, packet: Packet, depth: number, quoted: boolean): boolean {
+  if (bytes.length < IPV6_HEADER_BYTES || (bytes[0] as number) >> 4 !== 6) return false;
+  const word = u32(bytes, 0);
+  const payloadBytes = u16(bytes, 4);
+  if (IPV6_HEADER_BYTES + payloadBytes > bytes.length && !quoted) return false;
+  packet.etherType = ETHERTYPE_IPV6;
+  packet.tos = (word >>> 20) & 255;
+  packet.flowLabel = word & 0xfffff;
+  packet.protocol = bytes[6] as number;
+  packet.ttl = bytes[7] as number;
+  packet.src = ip6FromBytes(bytes, 8);
+  packet.dst = ip6FromBytes(bytes, 24);
+  let body = bytes.subarray(IPV6_HEADER_BYTES, Math.min(bytes.length, IPV6_HEADER_BYTES + payloadBytes));
+  let bodyBytes = payloadBytes;
+  if (packet.protocol === IP_PROTO_FRAGMENT6) {
+    if (body.length < FRAGMENT6_HEADER_BYTES) return false;
+    const offset = u16(body, 2);
+    packet.protocol = body[0] as number;
+    packet.moreFragments = (offset & 1) !== 0;
+    packet.fragmentOffset = offset & 0xfff8;
+    packet.ipId = u32(body, 4);
+    body = body.subarray(FRAGMENT6_HEADER_BYTES);
+    bodyBytes -= FRAGMENT6_HEADER_BYTES;
+    // A fragment header on a packet that is whole (RFC 6946) cannot be represented.
+    if (!packet.moreFragments && packet.fragmentOffset === 0) return false;
+    packet.fragmentBytes = bodyBytes;
+    if (packet.fragmentOffset > 0) return true;
+  }
+  if (packet.protocol === IP_PROTO_TCP) return decodeTcp(body, bodyBytes, packet);
+  if (packet.protocol === IP_PROTO_UDP) return decodeUdp(body, packet, depth);
+  if (packet.protocol === IP_PROTO_ICMP6) return decodeIcmp6(body, bodyBytes, packet, depth);
+  packet.payload = payloadOf(body, bodyBytes);
+  return true;
+}
+
+function decodeIcmp6(body: Uint8Array, bodyBytes: number, packet: Packet, depth: number): boolean {
+  if (body.length < ICMP_HEADER_BYTES) return false;
+  const type = body[0] as number;
+  const code = body[1] as number;
+  if (isNeighborDiscovery(type)) {
+    const neighbor = decodeNeighborMessage(body.subarray(0, bodyBytes));
+    if (neighbor === undefined) return false;
+    packet.icmp = { type, code, id: 0, sequence: 0, neighbor };
+    return true;
+  }
+  const rest = body.subarray(ICMP_HEADER_BYTES);
+  if (isIcmp6Error(type) && depth < MAX_DEPTH) {
+    const quoted = blankPacket();
+    if (decodeIp6(rest, quoted, MAX_DEPTH, true)) {
+      const value = u32(body, 4);
+      const more = type === ICMP6_TOO_BIG ? { mtu: value } : type === ICMP6_PARAMETER ? { pointer: value } : {};
+      packet.icmp = { type, code, id: 0, sequence: 0, ...more, quoted };
+      return true;
+    }
+  }
+  packet.icmp = { type, code, id: u16(body, 4), sequence: u16(body, 6) };
+  packet.payload = payloadOf(rest, bodyBytes - ICMP_HEADER_BYTES);
   return true;
 }
 

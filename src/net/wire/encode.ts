@@ -2,12 +2,14 @@
 import { ip6ToBytes } from '../addr/ip6.ts';
 import { finishChecksum, sumWords } from './checksum.ts';
 import { dnsMessageBytes, encodeDns } from './dns-codec.ts';
+import { putNeighborMessage } from './icmp6.ts';
 import {
   ARP_BYTES,
   datagramBytes,
   frameBytes,
   ICMP_HEADER_BYTES,
   ICMP_QUOTE_LIMIT_BYTES,
+  ICMP6_QUOTE_LIMIT_BYTES,
   IPV4_HEADER_BYTES,
   IPV6_HEADER_BYTES,
   ipBytes,
@@ -24,6 +26,7 @@ import {
   ETHERTYPE_VLAN,
   type IcmpMessage,
   IP_PROTO_FRAGMENT6,
+  IP_PROTO_ICMP6,
   IP_PROTO_TCP,
   IP_PROTO_UDP,
   type Ip,
@@ -110,7 +113,7 @@ function encodeIp6(packet: Packet): Uint8Array {
 export function encodeDatagram(packet: Packet): Uint8Array {
   const out = new Uint8Array(datagramBytes(packet));
   if (packet.tcp !== undefined) putTcp(out, packet, packet.tcp);
-  else if (packet.icmp !== undefined) putIcmp(out, packet.icmp, packet.payload);
+  else if (packet.icmp !== undefined) putIcmp(out, packet, packet.icmp);
   else if (packet.inner !== undefined && packet.tunnel === TUNNEL_IPIP) out.set(encodeIp(packet.inner), 0);
   else if (packet.protocol === IP_PROTO_UDP) putUdp(out, packet);
   else if (packet.payload !== undefined) out.set(payloadBytes(packet.payload), 0);
@@ -196,7 +199,12 @@ function putUdp(out: Uint8Array, packet: Packet): void {
   put16(out, 6, checksum === 0 ? 0xffff : checksum);
 }
 
-function putIcmp(out: Uint8Array, icmp: IcmpMessage, payload: Payload | undefined): void {
+function putIcmp(out: Uint8Array, packet: Packet, icmp: IcmpMessage): void {
+  if (packet.protocol === IP_PROTO_ICMP6) {
+    putIcmp6(out, packet, icmp);
+    return;
+  }
+  const { payload } = packet;
   out[0] = icmp.type;
   out[1] = icmp.code;
   if (icmp.type === 5) put32(out, 4, icmp.id);
@@ -208,6 +216,22 @@ function putIcmp(out: Uint8Array, icmp: IcmpMessage, payload: Payload | undefine
   if (icmp.quoted !== undefined) out.set(encodeIp(icmp.quoted).subarray(0, ICMP_QUOTE_LIMIT_BYTES), ICMP_HEADER_BYTES);
   else if (payload !== undefined) out.set(payloadBytes(payload), ICMP_HEADER_BYTES);
   put16(out, 2, finishChecksum(sumWords(out, 0, out.length)));
+}
+
+/** RFC 4443 section 2.3: the checksum counts the addresses too. */
+function putIcmp6(out: Uint8Array, packet: Packet, icmp: IcmpMessage): void {
+  out[0] = icmp.type;
+  out[1] = icmp.code;
+  if (icmp.neighbor !== undefined) putNeighborMessage(out, icmp.type, icmp.neighbor);
+  else if (icmp.quoted !== undefined) {
+    put32(out, 4, icmp.mtu ?? icmp.pointer ?? 0);
+    out.set(encodeIp(icmp.quoted).subarray(0, ICMP6_QUOTE_LIMIT_BYTES), ICMP_HEADER_BYTES);
+  } else {
+    put16(out, 4, icmp.id);
+    put16(out, 6, icmp.sequence);
+    if (packet.payload !== undefined) out.set(payloadBytes(packet.payload), ICMP_HEADER_BYTES);
+  }
+  put16(out, 2, finishChecksum(sumWords(out, 0, out.length, pseudoSum(packet, IP_PROTO_ICMP6, out.length))));
 }
 
 /** RFC 9293 section 3.1, RFC 768: addresses, protocol and length count too. */

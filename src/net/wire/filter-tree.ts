@@ -1,5 +1,7 @@
 /** A capture filter as a tree of plain data, so that a running tcpdump is a snapshot. */
 
+import type { Ip } from './packet.ts';
+
 export type Direction = 'src' | 'dst' | 'either' | 'both';
 export type FilterProtocol = 'ip' | 'arp' | 'tcp' | 'udp' | 'icmp' | 'ether' | 'ip6' | 'icmp6';
 
@@ -8,7 +10,7 @@ export type Filter =
   | { readonly op: 'not'; readonly of: Filter }
   | { readonly op: 'protocol'; readonly protocol: FilterProtocol }
   | { readonly op: 'ip-protocol'; readonly number: number }
-  | { readonly op: 'net'; readonly network: number; readonly prefixLength: number; readonly direction: Direction; readonly protocol?: FilterProtocol }
+  | { readonly op: 'net'; readonly network: Ip; readonly prefixLength: number; readonly direction: Direction; readonly protocol?: FilterProtocol }
   | { readonly op: 'port'; readonly low: number; readonly high: number; readonly direction: Direction; readonly protocol?: FilterProtocol }
   | { readonly op: 'mac'; readonly mac: number; readonly direction: Direction }
   | { readonly op: 'group'; readonly protocol: FilterProtocol; readonly broadcast: boolean }

@@ -1,8 +1,20 @@
 /** A packet's layers as text-friendly data, outermost first: what the trace, the inspector and `--json` show. */
 import { formatIp } from '../addr/ip.ts';
 import { formatMac } from '../addr/mac.ts';
-import { datagramBytes, ipBytes, transportBytes } from './lengths.ts';
-import { ETHERTYPE_ARP, ETHERTYPE_VLAN, IP_PROTO_UDP, type Layer, type Packet, TUNNEL_IPIP, TUNNEL_NAMES, TUNNEL_VXLAN, TUNNEL_WIREGUARD } from './packet.ts';
+import { icmp6Text, isEcho } from './icmp6.ts';
+import { datagramBytes, ipBytes, isFragment, transportBytes } from './lengths.ts';
+import {
+  ETHERTYPE_ARP,
+  ETHERTYPE_VLAN,
+  IP_PROTO_ICMP6,
+  IP_PROTO_UDP,
+  type Layer,
+  type Packet,
+  TUNNEL_IPIP,
+  TUNNEL_NAMES,
+  TUNNEL_VXLAN,
+  TUNNEL_WIREGUARD,
+} from './packet.ts';
 import { wireguardText } from './wireguard-message.ts';
 import { dnsText, icmpText, startsHttpMessage, tcpFlagsText, tcpOptionsText } from './words.ts';
 
@@ -31,6 +43,22 @@ function pushLayers(layers: Layer[], packet: Packet, withEthernet: boolean): voi
       targetMac: formatMac(arp.targetMac),
       targetIp: formatIp(arp.targetIp),
     });
+    return;
+  }
+  if (typeof packet.dst === 'bigint') {
+    layers.push({
+      protocol: 'ipv6',
+      src: formatIp(packet.src),
+      dst: formatIp(packet.dst),
+      ttl: packet.ttl,
+      tos: packet.tos,
+      flowLabel: packet.flowLabel ?? 0,
+      ...(isFragment(packet) ? { fragment: { id: packet.ipId, offset: packet.fragmentOffset, more: packet.moreFragments } } : {}),
+      totalBytes: ipBytes(packet),
+      ipProtocol: packet.protocol,
+    });
+    if (packet.fragmentOffset > 0) layers.push({ protocol: 'data', bytes: transportBytes(packet) });
+    else pushTransport(layers, packet);
     return;
   }
   layers.push({
@@ -67,12 +95,13 @@ function pushTransport(layers: Layer[], packet: Packet): void {
       payloadBytes: payload === undefined ? 0 : payload.bytes,
     });
   } else if (icmp !== undefined) {
-    const echo = icmp.type === 0 || icmp.type === 8;
+    const echo = isEcho(packet);
+    const six = packet.protocol === IP_PROTO_ICMP6;
     layers.push({
-      protocol: 'icmp',
+      protocol: six ? 'icmp6' : 'icmp',
       type: icmp.type,
       code: icmp.code,
-      text: `ICMP ${icmpText(icmp)}`,
+      text: six ? `ICMP6, ${icmp6Text(icmp)}` : `ICMP ${icmpText(icmp)}`,
       ...(echo ? { id: icmp.id, sequence: icmp.sequence } : {}),
       ...(icmp.quoted === undefined ? {} : { quoted: layersOf(icmp.quoted, false) }),
     });

@@ -1,4 +1,5 @@
 /** How long things are on the wire, exactly: TCP options, datagrams, IP packets, frames. */
+import { neighborBodyBytes } from './icmp6.ts';
 import { ETHERTYPE_ARP, IP_PROTO_UDP, type Packet, type TcpOptions, TUNNEL_IPIP, TUNNEL_WIREGUARD } from './packet.ts';
 
 export const ETHERNET_HEADER_BYTES = 14;
@@ -46,7 +47,8 @@ export function datagramBytes(packet: Packet): number {
     return UDP_HEADER_BYTES + VXLAN_HEADER_BYTES + frameBytes(packet.inner);
   }
   if (packet.icmp !== undefined) {
-    const quoted = packet.icmp.quoted;
+    const { quoted, neighbor } = packet.icmp;
+    if (neighbor !== undefined) return ICMP_HEADER_BYTES + neighborBodyBytes(packet.icmp.type, neighbor);
     return ICMP_HEADER_BYTES + (quoted === undefined ? payload : quotedBytes(quoted));
   }
   return packet.protocol === IP_PROTO_UDP ? UDP_HEADER_BYTES + payload : payload;

@@ -63,7 +63,7 @@ export const TCP_RST = 4;
 export const TCP_PSH = 8;
 export const TCP_ACK = 16;
 
-/** RFC 792. For echo `id` and `sequence`; for errors `quoted` is the packet as the sender of the error saw it, cut as RFC 1812 says; `mtu` for frag-needed. */
+/** RFC 792 and RFC 4443; the packet's protocol says which. For echo `id` and `sequence`; for errors `quoted` is the packet as the sender of the error saw it, cut as RFC 1812 says; `mtu` for frag-needed. */
 export interface IcmpMessage {
   readonly type: number;
   readonly code: number;
@@ -71,6 +71,40 @@ export interface IcmpMessage {
   readonly sequence: number;
   readonly mtu?: number;
   quoted?: Packet;
+  /** ICMPv6 parameter problem: the offending byte of the quoted packet. */
+  readonly pointer?: number;
+  /** ICMPv6 neighbour discovery. */
+  readonly neighbor?: NeighborMessage;
+}
+
+/** RFC 4861 sections 4.1 to 4.4: the fields of solicitations and advertisements with the options that Linux sends. */
+export interface NeighborMessage {
+  /** Whose MAC is asked for or told; not in router messages. */
+  readonly target?: Ip6;
+  /** Flags of an advertisement. */
+  readonly fromRouter?: boolean;
+  readonly solicited?: boolean;
+  readonly override?: boolean;
+  readonly sourceMac?: Mac;
+  readonly targetMac?: Mac;
+  readonly router?: RouterAdvertisement;
+}
+export interface RouterAdvertisement {
+  readonly hopLimit: number;
+  readonly managed: boolean;
+  readonly other: boolean;
+  readonly lifetimeSeconds: number;
+  readonly reachableMs: number;
+  readonly retransMs: number;
+  readonly mtuBytes?: number;
+  readonly prefixes: readonly {
+    readonly network: Ip6;
+    readonly prefixLength: number;
+    readonly onLink: boolean;
+    readonly autonomous: boolean;
+    readonly validSeconds: number;
+    readonly preferredSeconds: number;
+  }[];
 }
 
 /** Application bytes: their exact length, and their meaning for those who can read it. */
@@ -171,6 +205,22 @@ export type Layer =
       readonly totalBytes: number;
       readonly ipProtocol: number;
     }
+  | {
+      readonly protocol: 'ipv6';
+      readonly src: string;
+      readonly dst: string;
+      /** The hop limit. */
+      readonly ttl: number;
+      /** The traffic class. */
+      readonly tos: number;
+      readonly flowLabel: number;
+      /** Of a fragment header, where there is one. */
+      readonly fragment?: { readonly id: number; readonly offset: number; readonly more: boolean };
+      /** Header included. */
+      readonly totalBytes: number;
+      /** Of what follows the IP headers. */
+      readonly ipProtocol: number;
+    }
   | { readonly protocol: 'udp'; readonly sport: number; readonly dport: number; readonly lengthBytes: number }
   | {
       readonly protocol: 'tcp';
@@ -193,6 +243,15 @@ export type Layer =
       readonly quoted?: readonly Layer[];
     }
   | { readonly protocol: 'vlan'; readonly id: number; readonly priority: number }
+  | {
+      readonly protocol: 'icmp6';
+      readonly type: number;
+      readonly code: number;
+      readonly text: string;
+      readonly id?: number;
+      readonly sequence?: number;
+      readonly quoted?: readonly Layer[];
+    }
   | { readonly protocol: 'vxlan'; readonly vni: number }
   | { readonly protocol: 'geneve'; readonly vni: number }
   /** The IP packet inside follows. */
@@ -202,3 +261,6 @@ export type Layer =
   | { readonly protocol: 'dns'; readonly id: number; readonly text: string; readonly response: boolean }
   | { readonly protocol: 'http'; readonly text: string }
   | { readonly protocol: 'data'; readonly bytes: number; readonly text?: string };
+
+export type IpLayer = Extract<Layer, { protocol: 'ipv4' | 'ipv6' }>;
+export const isIpLayer = (layer: Layer | undefined): layer is IpLayer => layer?.protocol === 'ipv4' || layer?.protocol === 'ipv6';

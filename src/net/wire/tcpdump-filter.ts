@@ -1,7 +1,9 @@
 /** Capture filters as tcpdump takes them (pcap-filter(7)): text to a plain tree, with libpcap's words for errors. */
+import { bitsOf, parseIp, parseIpPrefix } from '../addr/ip.ts';
 import { contains, maskOf, parseIp4 } from '../addr/ip4.ts';
 import { parseMac } from '../addr/mac.ts';
 import type { Arithmetic, Direction, Filter, FilterProtocol, Relation } from './filter-tree.ts';
+import type { Ip } from './packet.ts';
 import { servicePort } from './tcpdump.ts';
 
 export type FilterResult = { readonly ok: true; readonly filter: Filter | undefined } | { readonly ok: false; readonly message: string };
@@ -26,7 +28,7 @@ const WORDS: ReadonlySet<string> = new Set([
   'multicast',
   'len',
 ]);
-const IP_PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, ipip: 4, gre: 47, sctp: 132 };
+const IP_PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, 'ipv6-icmp': 58, icmp6: 58, ipip: 4, gre: 47, sctp: 132 };
 
 /** Named constants of the tcp and icmp headers. */
 const CONSTANTS: ReadonlyMap<string, number> = new Map([
@@ -71,7 +73,7 @@ export function parseFilter(text: string): FilterResult {
 
 function tokens(text: string): string[] {
   const out: string[] = [];
-  const pattern = /\s+|&&|\|\||<<|>>|[<>!=]=|[()[\]!=<>&|+\-*/%^:]|\\?[A-Za-z0-9_.:/-]+|./gy;
+  const pattern = /\s+|&&|\|\||<<|>>|[<>!=]=|::[0-9A-Fa-f:.]*(?:\/\d+)?|[()[\]!=<>&|+\-*/%^:]|\\?[A-Za-z0-9_.:/-]+|./gy;
   let brackets = 0;
   for (const match of text.matchAll(pattern)) {
     const token = match[0];
@@ -160,7 +162,7 @@ class Parser {
       return { op: 'compare', relation: token === 'less' ? '<=' : '>=', left: { length: true }, right: { value } };
     }
     if (!WORDS.has(token)) {
-      if (!mayInherit || this.#last === undefined || token === '' || !/^[A-Za-z0-9\\]/.test(token)) syntaxError();
+      if (!mayInherit || this.#last === undefined || token === '' || !/^[A-Za-z0-9\\:]/.test(token)) syntaxError();
       return this.#identifier(this.#last as Qualifier);
     }
     const protocol = PROTOCOLS.has(token) ? (this.#next() as FilterProtocol) : undefined;
@@ -171,7 +173,7 @@ class Parser {
     const type = word === 'host' || word === 'net' || word === 'port' || word === 'portrange' || word === 'proto' ? word : undefined;
     if (type !== undefined) this.#at += 1;
     const follows = this.#peek();
-    const hasIdentifier = follows !== '' && !WORDS.has(follows) && /^[A-Za-z0-9\\]/.test(follows);
+    const hasIdentifier = follows !== '' && !WORDS.has(follows) && /^[A-Za-z0-9\\:]/.test(follows);
     if (type === undefined && direction === undefined) {
       if (protocol === undefined) return syntaxError();
       if (hasIdentifier && protocol !== 'ether') {
@@ -203,7 +205,8 @@ class Parser {
     const text = this.#next();
     const scope = protocol === undefined ? {} : { protocol };
     if (type === 'port' || type === 'portrange') {
-      if (protocol !== undefined && protocol !== 'tcp' && protocol !== 'udp' && protocol !== 'ip') throw new FilterError(`illegal qualifier of '${type}'`);
+      if (protocol !== undefined && protocol !== 'tcp' && protocol !== 'udp' && protocol !== 'ip' && protocol !== 'ip6')
+        throw new FilterError(`illegal qualifier of '${type}'`);
       const [low, high] = type === 'port' ? [text, text] : this.#range(text);
       return { op: 'port', low: portNumber(low), high: portNumber(high), direction, ...scope };
     }
@@ -217,7 +220,7 @@ class Parser {
     const mac = parseMac(text);
     if (mac !== undefined && protocol === 'ether') return { op: 'mac', mac, direction };
     if (protocol === 'ether') throw new FilterError('only ethernet/FDDI/token ring/802.11/ATM LANE/Fibre Channel supports link-level host name');
-    return type === 'net' ? this.#net(text, direction, scope) : { op: 'net', network: hostAddress(text), prefixLength: 32, direction, ...scope };
+    return type === 'net' ? this.#net(text, direction, scope) : hostFilter(text, direction, scope);
   }
 
   #range(text: string): readonly [string, string] {
@@ -227,6 +230,12 @@ class Parser {
   }
 
   #net(text: string, direction: Direction, scope: { readonly protocol?: FilterProtocol }): Filter {
+    if (text.includes(':')) {
+      const prefix = parseIpPrefix(text);
+      if (prefix === undefined) throw new FilterError(`unknown network '${text}'`);
+      if (prefix.address !== prefix.network) throw new FilterError(`non-network bits set in "${text}"`);
+      return { op: 'net', network: prefix.network, prefixLength: prefix.prefixLength, direction, ...scope };
+    }
     const slash = text.indexOf('/');
     const base = slash < 0 ? text : text.slice(0, slash);
     const parts = base.split('.');
@@ -312,6 +321,11 @@ function impliedPrefix(parts: readonly string[]): number {
   return used * 8;
 }
 
+function hostFilter(text: string, direction: Direction, scope: { readonly protocol?: FilterProtocol }): Filter {
+  const network = hostAddress(text);
+  return { op: 'net', network, prefixLength: bitsOf(network), direction, ...scope };
+}
+
 function portNumber(text: string): number {
   const named = servicePort(text);
   if (named !== undefined) return named;
@@ -321,8 +335,8 @@ function portNumber(text: string): number {
   return port;
 }
 
-function hostAddress(text: string): number {
-  const ip = parseIp4(text);
+function hostAddress(text: string): Ip {
+  const ip = parseIp(text);
   if (ip === undefined) throw new FilterError(`unknown host '${text}'`);
   return ip;
 }

@@ -1,11 +1,10 @@
 /** Does a frame pass a capture filter? As libpcap's programs decide: by the outermost headers only. */
 import { inPrefix, isMulticastIp } from '../addr/ip.ts';
-import { contains } from '../addr/ip4.ts';
 import { isGroupMac } from '../addr/mac.ts';
 import { encodeFrame } from './encode.ts';
 import type { Arithmetic, Direction, Filter, FilterProtocol, Relation } from './filter-tree.ts';
-import { ETHERNET_HEADER_BYTES, frameBytes, IPV4_HEADER_BYTES } from './lengths.ts';
-import { ETHERTYPE_ARP, ETHERTYPE_IPV4, IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP, type Packet } from './packet.ts';
+import { ETHERNET_HEADER_BYTES, frameBytes, ipHeaderBytes } from './lengths.ts';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, IP_PROTO_ICMP, IP_PROTO_ICMP6, IP_PROTO_TCP, IP_PROTO_UDP, type Packet } from './packet.ts';
 
 const BROADCAST = 0xffffffffffff;
 
@@ -25,7 +24,7 @@ function matches(filter: Filter, packet: Packet): boolean {
     case 'protocol':
       return isProtocol(filter.protocol, packet);
     case 'ip-protocol':
-      return packet.etherType === ETHERTYPE_IPV4 && packet.protocol === filter.number;
+      return isIp(packet) && packet.protocol === filter.number;
     case 'net':
       return matchesNet(filter, packet);
     case 'port':
@@ -35,6 +34,7 @@ function matches(filter: Filter, packet: Packet): boolean {
     case 'group':
       if (filter.protocol === 'ip' && filter.broadcast) return packet.etherType === ETHERTYPE_IPV4 && (packet.dst === -1 || packet.dst === 0);
       if (filter.protocol === 'ip') return packet.etherType === ETHERTYPE_IPV4 && isMulticastIp(packet.dst);
+      if (filter.protocol === 'ip6') return packet.etherType === ETHERTYPE_IPV6 && isMulticastIp(packet.dst);
       return filter.broadcast ? packet.ethDst === BROADCAST : isGroupMac(packet.ethDst);
     case 'compare':
       return matchesComparison(filter, packet);
@@ -50,16 +50,19 @@ function isProtocol(protocol: FilterProtocol, packet: Packet): boolean {
     case 'arp':
       return packet.etherType === ETHERTYPE_ARP;
     case 'tcp':
-      return packet.etherType === ETHERTYPE_IPV4 && packet.protocol === IP_PROTO_TCP;
+      return isIp(packet) && packet.protocol === IP_PROTO_TCP;
     case 'udp':
-      return packet.etherType === ETHERTYPE_IPV4 && packet.protocol === IP_PROTO_UDP;
+      return isIp(packet) && packet.protocol === IP_PROTO_UDP;
     case 'icmp':
       return packet.etherType === ETHERTYPE_IPV4 && packet.protocol === IP_PROTO_ICMP;
     case 'ip6':
+      return packet.etherType === ETHERTYPE_IPV6;
     case 'icmp6':
-      return false;
+      return packet.etherType === ETHERTYPE_IPV6 && packet.protocol === IP_PROTO_ICMP6;
   }
 }
+
+const isIp = (packet: Packet): boolean => packet.etherType === ETHERTYPE_IPV4 || packet.etherType === ETHERTYPE_IPV6;
 
 function either(direction: Direction, source: boolean, destination: boolean): boolean {
   if (direction === 'src') return source;
@@ -71,13 +74,13 @@ function matchesNet(filter: Extract<Filter, { op: 'net' }>, packet: Packet): boo
   if (filter.protocol !== undefined && !isProtocol(filter.protocol, packet)) return false;
   const { network, prefixLength } = filter;
   if (packet.arp !== undefined) {
-    return either(filter.direction, contains(network, prefixLength, packet.arp.senderIp), contains(network, prefixLength, packet.arp.targetIp));
+    return either(filter.direction, inPrefix(network, prefixLength, packet.arp.senderIp), inPrefix(network, prefixLength, packet.arp.targetIp));
   }
   return either(filter.direction, inPrefix(network, prefixLength, packet.src), inPrefix(network, prefixLength, packet.dst));
 }
 
 function matchesPort(filter: Extract<Filter, { op: 'port' }>, packet: Packet): boolean {
-  if (packet.etherType !== ETHERTYPE_IPV4 || packet.fragmentOffset > 0) return false;
+  if (!isIp(packet) || packet.fragmentOffset > 0) return false;
   if (packet.protocol !== IP_PROTO_TCP && packet.protocol !== IP_PROTO_UDP) return false;
   if (filter.protocol !== undefined && !isProtocol(filter.protocol, packet)) return false;
   const { low, high } = filter;
@@ -154,6 +157,9 @@ function apply(operator: string, left: number, right: number): number | undefine
 function baseOf(protocol: FilterProtocol, packet: Packet): number | undefined {
   if (protocol === 'ether') return 0;
   if (!isProtocol(protocol, packet)) return undefined;
-  if (protocol === 'ip' || protocol === 'arp') return ETHERNET_HEADER_BYTES;
-  return packet.fragmentOffset > 0 ? undefined : ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES;
+  if (protocol === 'ip' || protocol === 'ip6' || protocol === 'arp') return ETHERNET_HEADER_BYTES;
+  if (packet.fragmentOffset > 0) return undefined;
+  // pcap looks for tcp[…] and udp[…] behind an IPv4 header only.
+  if (packet.etherType === ETHERTYPE_IPV6 && protocol !== 'icmp6') return undefined;
+  return ETHERNET_HEADER_BYTES + ipHeaderBytes(packet);
 }

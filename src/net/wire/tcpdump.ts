@@ -1,18 +1,23 @@
 /** The line (or lines) tcpdump 4.99 prints for a frame. Sequence numbers become relative through a state that the caller keeps. */
-import { compareIp, formatIp } from '../addr/ip.ts';
+import { compareIp, formatIp, formatPrefix } from '../addr/ip.ts';
 import { formatMac } from '../addr/mac.ts';
 import { calendarTime, formatClock, formatDay } from './calendar.ts';
 import { encodeDatagram } from './encode.ts';
-import { datagramBytes, frameBytes, ICMP_QUOTE_LIMIT_BYTES, ipBytes, isFragment, tcpOptionsBytes, transportBytes } from './lengths.ts';
+import { icmp6Text, ND_NEIGHBOR_ADVERTISEMENT } from './icmp6.ts';
+import { datagramBytes, frameBytes, ICMP_QUOTE_LIMIT_BYTES, IPV6_HEADER_BYTES, ipBytes, isFragment, tcpOptionsBytes, transportBytes } from './lengths.ts';
 import {
   ETHERTYPE_ARP,
+  ETHERTYPE_IPV6,
   ETHERTYPE_VLAN,
+  IP_PROTO_FRAGMENT6,
   IP_PROTO_ICMP,
+  IP_PROTO_ICMP6,
   IP_PROTO_IPIP,
   IP_PROTO_TCP,
   IP_PROTO_UDP,
   type Ip,
   type Packet,
+  type RouterAdvertisement,
   TCP_ACK,
   TCP_FIN,
   TCP_RST,
@@ -118,11 +123,13 @@ function tagsText(vlan: number, etherType: number, quiet: boolean): string {
   return text;
 }
 
-const protocolName = (etherType: number) => (etherType === ETHERTYPE_ARP ? 'ARP' : etherType === ETHERTYPE_VLAN ? '802.1Q' : 'IPv4');
+const protocolName = (etherType: number) =>
+  etherType === ETHERTYPE_ARP ? 'ARP' : etherType === ETHERTYPE_IPV6 ? 'IPv6' : etherType === ETHERTYPE_VLAN ? '802.1Q' : 'IPv4';
 const etherTypeText = (etherType: number) => `${protocolName(etherType)} (0x${etherType.toString(16).padStart(4, '0')})`;
 
 function networkText(packet: Packet, options: TcpdumpOptions, state: TcpdumpState): string {
   if (packet.etherType === ETHERTYPE_ARP) return arpText(packet, options);
+  if (packet.etherType === ETHERTYPE_IPV6) return ip6Text(packet, options, state);
   return ipText(packet, options, state, ipBytes(packet));
 }
 
@@ -160,6 +167,83 @@ function ipText(packet: Packet, options: TcpdumpOptions, state: TcpdumpState, av
   return `${text}${name(packet.src)} > ${name(packet.dst)}: ${protocolWord(packet.protocol, options)} ${transportBytes(packet)}`;
 }
 
+const NEXT_HEADERS: Readonly<Record<number, string>> = {
+  [IP_PROTO_ICMP6]: 'ICMPv6',
+  [IP_PROTO_TCP]: 'TCP',
+  [IP_PROTO_UDP]: 'UDP',
+  [IP_PROTO_FRAGMENT6]: 'Fragment',
+};
+
+/** print-ip6.c and print-frag6.c */
+function ip6Text(packet: Packet, options: TcpdumpOptions, state: TcpdumpState): string {
+  const name = hostNames(options);
+  const fragment = isFragment(packet);
+  let text = options.link ? '' : 'IP6 ';
+  if (options.verbosity > 0) {
+    const next = fragment ? IP_PROTO_FRAGMENT6 : packet.protocol;
+    if (packet.tos !== 0) text += `(class 0x${packet.tos.toString(16).padStart(2, '0')}, `;
+    else text += '(';
+    if ((packet.flowLabel ?? 0) !== 0) text += `flowlabel 0x${(packet.flowLabel ?? 0).toString(16).padStart(5, '0')}, `;
+    text += `hlim ${packet.ttl}, next-header ${NEXT_HEADERS[next] ?? 'unknown'} (${next}) payload length: ${ipBytes(packet) - IPV6_HEADER_BYTES}) `;
+  }
+  const ends = `${name(packet.src)} > ${name(packet.dst)}: `;
+  if (fragment) {
+    const id = options.verbosity > 0 ? `0x${packet.ipId.toString(16).padStart(8, '0')}:` : '';
+    text += `${ends}frag (${id}${packet.fragmentOffset}|${transportBytes(packet)})`;
+    if (packet.fragmentOffset > 0) return text;
+    // The ports stand in front of the addresses' places where they would, the fragment's words before them.
+    if (packet.tcp !== undefined) return `${text} ${withoutHosts(tcpText(packet, packet.tcp, options, state), packet, options)}`;
+    if (packet.icmp !== undefined) return `${text} ${icmp6Line(packet, options)}`;
+    if (packet.protocol === IP_PROTO_UDP) return `${text} ${withoutHosts(udpText(packet, options, state), packet, options)}`;
+    return text;
+  }
+  if (packet.tcp !== undefined) return text + tcpText(packet, packet.tcp, options, state);
+  if (packet.icmp !== undefined) return text + ends + icmp6Line(packet, options);
+  if (packet.protocol === IP_PROTO_UDP) return text + udpText(packet, options, state);
+  return `${text}${ends}ip-proto-${packet.protocol} ${transportBytes(packet)}`;
+}
+
+/** Behind a fragment header tcpdump writes the ports alone: `40000 > 53: …`. */
+function withoutHosts(text: string, packet: Packet, options: TcpdumpOptions): string {
+  const name = hostNames(options);
+  return text.replace(`${name(packet.src)}.`, '').replace(` > ${name(packet.dst)}.`, ' > ');
+}
+
+/** print-icmp6.c: with -v the length of neighbour discovery stands behind the type and its options below. */
+function icmp6Line(packet: Packet, options: TcpdumpOptions): string {
+  const icmp = packet.icmp;
+  if (icmp === undefined) return '';
+  const words = icmp6Text(icmp, hostNames(options), (port, protocol) => portText(port, protocol, options));
+  const length = transportBytes(packet);
+  if (options.verbosity === 0) return `ICMP6, ${words}, length ${length}`;
+  const head = isFragment(packet) ? '' : '[icmp6 sum ok] ';
+  const { neighbor } = icmp;
+  if (neighbor === undefined) return `${head}ICMP6, ${words}`;
+  const comma = words.indexOf(', ');
+  const type = comma < 0 ? words : words.slice(0, comma);
+  const flags = [neighbor.fromRouter === true ? 'router' : '', neighbor.solicited === true ? 'solicited' : '', neighbor.override === true ? 'override' : '']
+    .filter((flag) => flag !== '')
+    .join(', ');
+  let text = `${head}ICMP6, ${type}, length ${length}${comma < 0 ? '' : words.slice(comma)}`;
+  if (icmp.type === ND_NEIGHBOR_ADVERTISEMENT) text += `, Flags [${flags || 'none'}]`;
+  if (neighbor.router !== undefined) text += routerText(neighbor.router);
+  if (neighbor.sourceMac !== undefined) text += `\n\t  source link-address option (1), length 8 (1): ${formatMac(neighbor.sourceMac)}`;
+  if (neighbor.targetMac !== undefined) text += `\n\t  destination link-address option (2), length 8 (1): ${formatMac(neighbor.targetMac)}`;
+  if (neighbor.router?.mtuBytes !== undefined) text += `\n\t  mtu option (5), length 8 (1):  ${neighbor.router.mtuBytes}`;
+  for (const prefix of neighbor.router?.prefixes ?? []) {
+    const bits = [prefix.onLink ? 'onlink' : '', prefix.autonomous ? 'auto' : ''].filter((flag) => flag !== '').join(', ') || 'none';
+    text += `\n\t  prefix info option (3), length 32 (4): ${formatPrefix(prefix.network, prefix.prefixLength)}, Flags [${bits}], valid time ${lifetime(prefix.validSeconds)}, pref. time ${lifetime(prefix.preferredSeconds)}`;
+  }
+  return text;
+}
+
+const lifetime = (seconds: number): string => (seconds === 0xffffffff ? 'infinity' : `${seconds}s`);
+
+function routerText(router: RouterAdvertisement): string {
+  const flags = [router.managed ? 'managed' : '', router.other ? 'other stateful' : ''].filter((flag) => flag !== '').join(', ') || 'none';
+  return `\n\thop limit ${router.hopLimit}, Flags [${flags}], pref medium, router lifetime ${router.lifetimeSeconds}s, reachable time ${router.reachableMs}ms, retrans timer ${router.retransMs}ms`;
+}
+
 function protocolWord(protocol: number, options: TcpdumpOptions): string {
   const known = options.numeric ? undefined : PROTOCOLS[protocol]?.toLowerCase();
   return known ?? `ip-proto-${protocol}`;
@@ -170,7 +254,7 @@ function udpText(packet: Packet, options: TcpdumpOptions, state: TcpdumpState): 
   let text = `${name(packet.src)}.${portText(packet.sport, 'udp', options)} > ${name(packet.dst)}.${portText(packet.dport, 'udp', options)}: `;
   const { payload, inner } = packet;
   if (options.quiet === true) return `${text}UDP, length ${datagramBytes(packet) - 8}`;
-  if (options.verbosity > 1 && !isFragment(packet)) text += '[udp sum ok] ';
+  if (options.verbosity > (typeof packet.dst === 'bigint' ? 0 : 1) && !isFragment(packet)) text += '[udp sum ok] ';
   if (inner !== undefined && packet.tunnel === TUNNEL_GENEVE) {
     const head = `Geneve, Flags [none], vni 0x${packet.vni.toString(16)}${options.link ? ', proto TEB (0x6558)' : ''}`;
     return `${text}${head}${options.verbosity > 0 ? '\n\t' : ': '}${ethernetText(inner, options, state)}`;

@@ -1,8 +1,10 @@
 /** How tcpdump words the parts of a packet that need no context: TCP flags and options, ICMP messages, DNS messages, HTTP. Linux: tcpdump print-tcp.c, print-icmp.c, print-domain.c. */
-import { formatIp } from '../addr/ip.ts';
+import { formatEndpoint, formatIp } from '../addr/ip.ts';
 import type { DnsMessage, DnsResourceRecord } from './dns-message.ts';
+import { icmp6Text } from './icmp6.ts';
 import {
   type IcmpMessage,
+  IP_PROTO_ICMP6,
   IP_PROTO_TCP,
   IP_PROTO_UDP,
   type Ip,
@@ -217,13 +219,15 @@ export function packetSummary(packet: Packet): string {
   }
   const from = formatIp(packet.src);
   const to = formatIp(packet.dst);
-  if (packet.tcp !== undefined) return `TCP ${from}:${packet.sport} > ${to}:${packet.dport} [${tcpFlagsText(packet.tcp.flags)}]`;
+  const ends = `${formatEndpoint(packet.src, packet.sport)} > ${formatEndpoint(packet.dst, packet.dport)}`;
+  if (packet.tcp !== undefined) return `TCP ${ends} [${tcpFlagsText(packet.tcp.flags)}]`;
+  if (packet.icmp !== undefined && packet.protocol === IP_PROTO_ICMP6) return `ICMPv6 ${from} > ${to} ${icmp6Text(packet.icmp)}`;
   if (packet.icmp !== undefined) return `ICMP ${from} > ${to} ${icmpText(packet.icmp)}`;
   if (packet.payload?.wireguard !== undefined) return `WireGuard ${from} > ${to} ${wireguardText(packet.payload.wireguard, packet.payload.bytes)}`;
   if (packet.inner !== undefined) {
     if (packet.tunnel === TUNNEL_IPIP) return `IPIP ${from} > ${to}`;
     return `${packet.tunnel === TUNNEL_GENEVE ? 'Geneve' : 'VXLAN'} ${packet.vni} ${from} > ${to}`;
   }
-  if (packet.payload?.dns !== undefined) return `DNS ${from}:${packet.sport} > ${to}:${packet.dport} ${dnsText(packet.payload.dns)}`;
-  return `UDP ${from}:${packet.sport} > ${to}:${packet.dport}`;
+  if (packet.payload?.dns !== undefined) return `DNS ${ends} ${dnsText(packet.payload.dns)}`;
+  return `UDP ${ends}`;
 }

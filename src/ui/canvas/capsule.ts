@@ -1,5 +1,5 @@
 /** What a packet looks like: a capsule with its label; in a tunnel a capsule in a capsule; a dropped one a cross in a circle. Pure, for canvas and SVG alike. */
-import type { Layer } from '../../net/wire/packet.ts';
+import { isIpLayer, type Layer } from '../../net/wire/packet.ts';
 import type { HopView } from '../../world/views.ts';
 import type { Tone } from './scene.ts';
 
@@ -50,7 +50,7 @@ function innerTone(hop: HopView): Tone {
   const inner = innerLayers(hop.event.layers);
   if (inner.some((layer) => layer.protocol === 'dns' || layer.protocol === 'http')) return 'l7';
   if (inner.some((layer) => layer.protocol === 'tcp' || layer.protocol === 'udp')) return 'l4';
-  return inner.some((layer) => layer.protocol === 'ipv4') ? 'l3' : 'l2';
+  return inner.some(isIpLayer) ? 'l3' : 'l2';
 }
 
 /** What fits into a capsule: of a name that is asked for only its first part, the search domain is told elsewhere. */

@@ -1,4 +1,5 @@
 /** Everything that moves: one canvas over the scene with packets, the way of the current one, what lights up, selection and focus. Knows no React. */
+import { isIpLayer } from '../../net/wire/packet.ts';
 import type { HopView } from '../../world/views.ts';
 import type { Palette } from '../theme/palette.ts';
 import { type Capsule, capsuleOf, isTunnelled } from './capsule.ts';
@@ -217,8 +218,8 @@ export class Overlay {
 
   /** Only the tube between the two ends of this frame, where the scene draws it as one. */
   #drawTunnel(context: CanvasRenderingContext2D, scene: Scene, hop: HopView): void {
-    const outer = hop.event.layers.find((layer) => layer.protocol === 'ipv4');
-    const hosts = outer?.protocol === 'ipv4' ? [scene.itemByIp.get(outer.src), scene.itemByIp.get(outer.dst)] : [];
+    const outer = hop.event.layers.find(isIpLayer);
+    const hosts = outer !== undefined ? [scene.itemByIp.get(outer.src), scene.itemByIp.get(outer.dst)] : [];
     context.strokeStyle = this.#palette.tun;
     context.lineCap = 'butt';
     for (const wire of scene.wires) {

@@ -1,4 +1,5 @@
 /** A packet's whole way as paths for the canvas: made once for each packet, drawn every frame while it is the current one. */
+import { isIpLayer } from '../../net/wire/packet.ts';
 import { innerLayers } from './capsule.ts';
 import type { Journey } from './journey.ts';
 import { pathData } from './paint.ts';
@@ -40,7 +41,7 @@ export function lifeAt(journey: Journey, index: number, zoom: number): Life {
   }
   const addresses = [hops[0], hops[hops.length - 1]].flatMap((hop) => {
     const layers = hop === undefined ? [] : innerLayers(journey.hops[hop]?.event.layers ?? []);
-    return layers.flatMap((layer) => (layer.protocol === 'ipv4' ? [layer.src, layer.dst] : []));
+    return layers.flatMap((layer) => (isIpLayer(layer) ? [layer.src, layer.dst] : []));
   });
   const ends = [...new Set(addresses.map((ip) => journey.scene.itemByIp.get(ip)).filter((id) => id !== undefined))];
   return { hops, ways, ends, behind: pathBehind(journey, hops, ends, zoom) };

@@ -1,4 +1,5 @@
 /** What an embed tells: the packets of one command of its world, and the boxes that they touch. */
+import { isIpLayer } from '../../net/wire/packet.ts';
 import type { HopView, TerminalEntry, Topology } from '../../world/views.ts';
 import { innerLayers } from '../canvas/capsule.ts';
 import type { Item, Scene } from '../canvas/scene.ts';
@@ -50,7 +51,7 @@ export function boxesOf(topology: Topology, hops: readonly HopView[]): StoryBoxe
     if (hop.background) continue;
     places.add(hop.event.netns);
     for (const layer of innerLayers(hop.event.layers)) {
-      if (layer.protocol !== 'ipv4') continue;
+      if (!isIpLayer(layer)) continue;
       addresses.add(layer.src);
       addresses.add(layer.dst);
     }

@@ -1,5 +1,5 @@
 /** A packet's layers as nested boxes of rows, with what changed in this hop marked. */
-import type { Layer } from '../../net/wire/packet.ts';
+import { isIpLayer, type Layer } from '../../net/wire/packet.ts';
 
 export interface CakeValue {
   readonly text: string;
@@ -64,6 +64,22 @@ function ipv4(layer: Of<'ipv4'>, before: Of<'ipv4'> | undefined): Content {
   };
 }
 
+function ipv6(layer: Of<'ipv6'>, before: Of<'ipv6'> | undefined): Content {
+  const { fragment } = layer;
+  return {
+    family: 'l3',
+    title: 'IPv6',
+    from: value(layer.src, before?.src),
+    to: value(layer.dst, before?.dst),
+    details: [
+      value(`hop limit ${layer.ttl}`, before === undefined ? undefined : `hop limit ${before.ttl}`),
+      value(`${layer.totalBytes} bytes`, before === undefined ? undefined : `${before.totalBytes} bytes`),
+      ...(layer.flowLabel === 0 ? [] : [value(`flow label 0x${layer.flowLabel.toString(16).padStart(5, '0')}`)]),
+      ...(fragment === undefined ? [] : [value(`fragment ${fragment.id}`), value(`offset ${fragment.offset}${fragment.more ? ', more follow' : ''}`)]),
+    ],
+  };
+}
+
 function tcp(layer: Of<'tcp'>, before: Of<'tcp'> | undefined): Content {
   return {
     family: 'l4',
@@ -86,6 +102,8 @@ function contentOf(layer: Layer, before: Layer | undefined, nameMac: NameMac): C
       return ethernet(layer, before as Of<'ethernet'> | undefined, nameMac);
     case 'ipv4':
       return ipv4(layer, before as Of<'ipv4'> | undefined);
+    case 'ipv6':
+      return ipv6(layer, before as Of<'ipv6'> | undefined);
     case 'tcp':
       return tcp(layer, before as Of<'tcp'> | undefined);
     case 'udp': {
@@ -105,9 +123,10 @@ function contentOf(layer: Layer, before: Layer | undefined, nameMac: NameMac): C
         details: [value(layer.operation === 'request' ? `who has ${layer.targetIp}? tell ${layer.senderIp}` : `${layer.senderIp} is at ${layer.senderMac}`)],
       };
     case 'icmp':
+    case 'icmp6':
       return {
         family: 'l3',
-        title: 'ICMP',
+        title: layer.protocol === 'icmp' ? 'ICMP' : 'ICMPv6',
         details: [
           value(layer.text),
           ...(layer.id === undefined ? [] : [value(`id ${layer.id}`)]),
@@ -170,18 +189,18 @@ export function buildCake(layers: readonly Layer[], before: readonly Layer[] | u
   const tunnel = tunnelAt(layers);
   if (tunnel < 0) return { boxes: nest(0), removed: removedTitles(removed) };
   const boxes: CakeBox[] = [];
-  const outerIp = layers.findIndex((layer) => layer.protocol === 'ipv4');
+  const outerIp = layers.findIndex(isIpLayer);
   layers.slice(0, Math.max(0, outerIp)).forEach((layer, index) => {
     boxes.push({ key: `outer${index}`, ...contentOf(layer, old[index], nameMac), added: isAdded(index), children: [] });
   });
   const ip = layers[outerIp];
   const udp = layers[outerIp + 1];
   const header = contentOf(layers[tunnel] as Layer, undefined, nameMac);
-  const content = ip?.protocol === 'ipv4' ? ipv4(ip, old[outerIp] as Of<'ipv4'> | undefined) : undefined;
+  const content = isIpLayer(ip) ? contentOf(ip, old[outerIp], nameMac) : undefined;
   boxes.push({
     key: 'tunnel',
     family: 'tunnel',
-    title: `Outer IPv4${udp?.protocol === 'udp' ? ` · UDP ${udp.dport}` : ''} · ${header.title}`,
+    title: `Outer ${ip?.protocol === 'ipv6' ? 'IPv6' : 'IPv4'}${udp?.protocol === 'udp' ? ` · UDP ${udp.dport}` : ''} · ${header.title}`,
     ...(content?.from === undefined ? {} : { from: content.from }),
     ...(content?.to === undefined ? {} : { to: content.to }),
     details: [...(content?.details ?? []), ...header.details, ...(udp?.protocol === 'udp' ? [value(`source port ${udp.sport}`)] : [])],
