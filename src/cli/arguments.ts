@@ -1,7 +1,7 @@
 /** The command line of `bin/kubehop`: options in any order, errors in the words and exit codes of ordinary Unix tools. */
 
 export interface CliOptions {
-  readonly verb: 'run' | 'trace' | 'pcap' | 'export-netns';
+  readonly verb: 'run' | 'trace' | 'pcap' | 'export-netns' | 'serve';
   /** `-f`, in order: a file, a folder, or `-`. */
   readonly files: readonly string[];
   /** `-c`, in order. */
@@ -17,6 +17,8 @@ export interface CliOptions {
   /** pcap: `node01:flannel.1`, `any`. */
   readonly interfaces: readonly string[];
   readonly output?: string;
+  /** serve: the port, 0 for any free one. */
+  readonly port: number;
 }
 
 export type ParsedArguments =
@@ -32,11 +34,13 @@ export const USAGE = `usage:
       what tcpdump would have written on those devices (-i any: all)
   kubehop export netns [-f FILE]... [-c COMMAND]... > cluster.sh
       a bash script that builds this cluster from network namespaces of a real Linux kernel
+  kubehop serve [-f FILE]... [--port N]
+      the API server on the loopback address, for your own kubectl; prints how to reach it
 
 Without files the article's two-node flannel cluster runs. The exit code is that of the last command.
 `;
 
-const withValue: Readonly<Record<string, 'files' | 'commands' | 'on' | 'seed' | 'from' | 'to' | 'interfaces' | 'output'>> = {
+const withValue: Readonly<Record<string, 'files' | 'commands' | 'on' | 'seed' | 'from' | 'to' | 'interfaces' | 'output' | 'port'>> = {
   '-f': 'files',
   '--filename': 'files',
   '-c': 'commands',
@@ -47,18 +51,19 @@ const withValue: Readonly<Record<string, 'files' | 'commands' | 'on' | 'seed' | 
   '--to': 'to',
   '-i': 'interfaces',
   '-o': 'output',
+  '--port': 'port',
 };
 
 const problem = (text: string): ParsedArguments => ({ kind: 'text', stream: 'stderr', text: `kubehop: ${text}\nTry 'kubehop --help'.\n`, exitCode: 2 });
 
 export function parseArguments(argv: readonly string[]): ParsedArguments {
-  const verb = argv[0] === 'trace' || argv[0] === 'pcap' ? argv[0] : argv[0] === 'export' ? 'export-netns' : 'run';
+  const verb = argv[0] === 'trace' || argv[0] === 'pcap' || argv[0] === 'serve' ? argv[0] : argv[0] === 'export' ? 'export-netns' : 'run';
   if (verb === 'export-netns' && argv[1] !== 'netns') {
     if (argv[1] === '-h' || argv[1] === '--help') return { kind: 'text', stream: 'stdout', text: USAGE, exitCode: 0 };
     return problem(argv[1] === undefined ? 'export needs a format: netns' : `unknown export format: ${argv[1]}`);
   }
   const lists = { files: [] as string[], commands: [] as string[], interfaces: [] as string[] };
-  const single: { on?: string; seed?: string; from?: string; to?: string; output?: string } = {};
+  const single: { on?: string; seed?: string; from?: string; to?: string; output?: string; port?: string } = {};
   let json = false;
   for (let i = verb === 'run' ? 0 : verb === 'export-netns' ? 2 : 1; i < argv.length; i += 1) {
     const word = argv[i] as string;
@@ -79,6 +84,8 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
   }
   const seed = single.seed === undefined ? 1 : Number(single.seed);
   if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) return problem(`--seed takes a whole number from 0 to 4294967295, not ${single.seed}`);
+  const port = single.port === undefined ? 8001 : Number(single.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65535) return problem(`--port takes a whole number from 0 to 65535, not ${single.port}`);
   if (verb === 'trace' && (single.from === undefined || single.to === undefined)) return problem('trace needs --from and --to');
   if (verb === 'pcap' && (lists.commands.length === 0 || lists.interfaces.length === 0 || single.output === undefined))
     return problem('pcap needs -c, -i and -o');
@@ -89,6 +96,7 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
       ...lists,
       seed,
       json,
+      port,
       ...(single.on === undefined ? {} : { on: single.on }),
       ...(single.from === undefined ? {} : { from: single.from }),
       ...(single.to === undefined ? {} : { to: single.to }),

@@ -8,12 +8,16 @@ import { probesFor } from '../world/export-netns-probes.ts';
 import { World } from '../world/world.ts';
 import { type CliOptions, parseArguments } from './arguments.ts';
 import { articleFiles, clusterFiles, loadFiles } from './load.ts';
+import { serve } from './serve.ts';
 import { CliSession, type Streams } from './session.ts';
 
 const streams: Streams = {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
 };
+
+/** How long a world has been up when it opens. */
+const SETTLED_MS = 15 * 60 * 1000;
 
 /** @throws {Error} with a sentence for people. */
 function openWorld(options: CliOptions, packageRoot: string): World {
@@ -22,6 +26,8 @@ function openWorld(options: CliOptions, packageRoot: string): World {
     document: { version: 1, seed: options.seed, files, inputs: [], positions: {} },
     baseFiles: clusterFiles(packageRoot),
     createShell,
+    // A client with a clock of its own computes ages from it.
+    ...(options.verb === 'serve' ? { epochMs: Date.now() - SETTLED_MS } : {}),
   });
   let errors = 0;
   for (const one of world.diagnostics) {
@@ -135,6 +141,15 @@ async function exportScript(world: World, options: CliOptions): Promise<number> 
   return 0;
 }
 
+/** Serves until Ctrl-C. */
+async function serveWorld(world: World, options: CliOptions): Promise<number> {
+  const serving = await serve(world, options.port);
+  streams.out(`API server on ${serving.url} (this machine only; nothing is stored)\nkubectl --server=${serving.url} get pods -A\n`);
+  while (!interrupted()) await new Promise((resolve) => setTimeout(resolve, 100));
+  await serving.close();
+  return 0;
+}
+
 /** Runs the command line; resolves with the exit code. */
 export async function main(argv: readonly string[], packageRoot: string): Promise<number> {
   const parsed = parseArguments(argv);
@@ -154,6 +169,7 @@ export async function main(argv: readonly string[], packageRoot: string): Promis
     const world = openWorld(options, packageRoot);
     if (options.verb === 'trace') return await trace(world, options);
     if (options.verb === 'pcap') return await pcap(world, options);
+    if (options.verb === 'serve') return await serveWorld(world, options);
     if (options.verb === 'export-netns') return await exportScript(world, options);
     const session = openSession(world, options.on);
     if (options.commands.length > 0) {

@@ -1,7 +1,6 @@
 /** What taps on some devices would have recorded, as a pcapng file with the reason of each hop as a packet comment. */
 import { encodeFrame } from '../net/wire/encode.ts';
 import { type PcapngPacket, writePcapng } from '../net/wire/pcapng.ts';
-import { EPOCH_MS } from './install.ts';
 import type { World } from './world.ts';
 
 export type Capture = { readonly ok: true; readonly bytes: Uint8Array; readonly packets: number } | { readonly ok: false; readonly message: string };
@@ -42,7 +41,7 @@ export function capture(world: World, interfaces: readonly string[], from: numbe
   const bytes = writePcapng(
     chosen.map((device) => ({ name: device.label })),
     packets,
-    EPOCH_MS,
+    world.epochMs,
   );
   return { ok: true, bytes, packets: packets.length };
 }

@@ -20,6 +20,8 @@ export interface Installation {
 export interface InstallOptions {
   readonly seed: number;
   readonly trace?: boolean;
+  /** The wall clock at virtual time 0, Unix epoch in milliseconds; EPOCH_MS when absent. */
+  readonly epochMs?: number;
   readonly onObjectChange?: (change: Change<KubeObject>) => void;
 }
 
@@ -32,7 +34,7 @@ export function install(options: InstallOptions): Installation {
     agents,
     records,
     nowNs: () => engine.nowNs,
-    epochMs: EPOCH_MS,
+    epochMs: options.epochMs ?? EPOCH_MS,
     seed: options.seed,
     ...(options.onObjectChange === undefined ? {} : { onChange: options.onObjectChange }),
   });

@@ -29,6 +29,8 @@ export interface WorldOptions {
   readonly createShell: (host: ShellHost) => Shell;
   /** Off: no log (bulk runs and benchmarks). */
   readonly trace?: boolean;
+  /** The wall clock at virtual time 0, for a world that runs beside a real one (`kubehop serve`); fixed when absent, so that output is the same on every run. */
+  readonly epochMs?: number;
 }
 
 /** The cluster has been up for a while when the reader comes: ages read like those of a real one. */
@@ -80,6 +82,7 @@ export class World {
     const installation = install({
       seed: options.document.seed,
       ...(options.trace === undefined ? {} : { trace: options.trace }),
+      ...(options.epochMs === undefined ? {} : { epochMs: options.epochMs }),
       onObjectChange: (change) => {
         const kind = change.after?.kind ?? change.before?.kind ?? '';
         if (topologyKinds.has(kind)) this.#topologyChanged();
@@ -102,6 +105,11 @@ export class World {
 
   get nowNs(): number {
     return this.engine.nowNs;
+  }
+
+  /** The wall clock at virtual time 0, Unix epoch in milliseconds. */
+  get epochMs(): number {
+    return this.#options.epochMs ?? EPOCH_MS;
   }
 
   /** Length of the log. */
@@ -194,6 +202,13 @@ export class World {
   /** Lets virtual time pass by so many milliseconds, with all that happens in it. */
   elapse(milliseconds: number): void {
     this.#clock.advanceTo(this.nowNs + milliseconds * 1e6);
+  }
+
+  /** Lets a program outside write to the API server, and the cluster settle. Not an input: neither saved nor part of a link. */
+  write<T>(change: (api: ApiServer<NetRecord>) => T): T {
+    const result = change(this.api);
+    this.#settle();
+    return result;
   }
 
   /** New text of a file (null: removed). All files together must be right, or nothing is applied and the world runs on as it was. */
@@ -449,7 +464,7 @@ export class World {
       get nowNs() {
         return world.nowNs;
       },
-      epochMs: EPOCH_MS,
+      epochMs: world.epochMs,
       get engine() {
         return world.engine;
       },

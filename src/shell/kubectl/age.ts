@@ -35,6 +35,12 @@ export function secondsSince(host: ShellHost, timestamp: string | undefined): nu
   return then === undefined ? undefined : Math.floor(virtualMs(host) / 1000) - Math.floor(then / 1000);
 }
 
+/** The age of an RFC 3339 time at `nowMs` (Unix epoch), as the server prints it in tables. */
+export function humanAge(nowMs: number, timestamp: string | undefined): string {
+  const then = timestamp === undefined ? undefined : parseRfc3339(timestamp);
+  return then === undefined ? '<unknown>' : humanDuration(Math.floor(nowMs / 1000) - Math.floor(then / 1000));
+}
+
 export function ageOf(host: ShellHost, timestamp: string | undefined): string {
   const seconds = secondsSince(host, timestamp);
   return seconds === undefined ? '<unknown>' : humanDuration(seconds);
