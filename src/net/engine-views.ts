@@ -3,21 +3,26 @@ import { compareIp, formatIp, parseIp } from './addr/ip.ts';
 import { formatMac } from './addr/mac.ts';
 import { type Connection, TCP_STATE_NAMES, type Tuple } from './conntrack/connection.ts';
 import type { ConnectionTuple, ConnectionView, FdbView, NeighborView } from './engine.ts';
-import { currentState, isValid, type NeighborEntry, NUD_NAMES, NUD_PERMANENT } from './stack/neighbor.ts';
+import { isValid, type NeighborEntry, NUD_NAMES, NUD_PERMANENT } from './stack/neighbor.ts';
 import type { NetnsState } from './stack/netns-state.ts';
 import { pathMtu, routeOutput } from './stack/routing.ts';
 import { IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP } from './wire/packet.ts';
 
 const NS = 1e9;
+const seconds = (ns: number): number => Math.max(0, Math.floor(ns / NS));
 
 export function neighborView(netns: NetnsState, entry: NeighborEntry, nowNs: number): NeighborView {
-  const state = currentState(entry, nowNs);
+  const { state } = entry;
   return {
     netns: netns.id,
     device: entry.device.name,
     ip: formatIp(entry.ip),
     ...(isValid(state) ? { mac: formatMac(entry.mac) } : {}),
     state: NUD_NAMES[state] as NeighborView['state'],
+    usedSeconds: seconds(nowNs - entry.usedNs),
+    confirmedSeconds: seconds(nowNs - entry.confirmedNs),
+    updatedSeconds: seconds(nowNs - entry.updatedNs),
+    probes: entry.probes,
   };
 }
 

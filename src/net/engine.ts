@@ -59,6 +59,11 @@ export interface NeighborView {
   /** Absent while INCOMPLETE or FAILED. */
   readonly mac?: string;
   readonly state: 'INCOMPLETE' | 'REACHABLE' | 'STALE' | 'DELAY' | 'PROBE' | 'FAILED' | 'PERMANENT' | 'NOARP';
+  /** As `ip -s neigh` shows them: since it was used, confirmed and changed. */
+  readonly usedSeconds: number;
+  readonly confirmedSeconds: number;
+  readonly updatedSeconds: number;
+  readonly probes: number;
 }
 
 export interface FdbView {

@@ -289,17 +289,17 @@ describe('ARP', () => {
     w.hands.sendUdp(CLIENT, '10.244.0.77', 8080, 40000, 10);
     w.settle();
     expect(w.heard()).toEqual([`${CLIENT}: icmp error 3/1 from 10.244.0.5 about 10.244.0.5:40000 > 10.244.0.77:8080`]);
-    expect(w.network.neighbors(CLIENT).filter((n) => n.ip === '10.244.0.77')).toEqual([{ netns: CLIENT, device: 'eth0', ip: '10.244.0.77', state: 'FAILED' }]);
+    expect(w.network.neighbors(CLIENT).filter((n) => n.ip === '10.244.0.77')).toMatchObject([{ netns: CLIENT, device: 'eth0', state: 'FAILED' }]);
     expect(w.network.nowNs / 1e9).toBeCloseTo(3.07, 1);
   });
 
-  it('goes STALE after thirty seconds, is used at once, and asked by unicast five seconds later', () => {
+  it('goes STALE after some time, is used at once, and asked by unicast five seconds later', () => {
     const w = twoNodes();
     const state = (): string | undefined => w.network.neighbors(CLIENT).find((n) => n.ip === '10.244.0.6')?.state;
     w.hands.sendUdp(CLIENT, '10.244.0.6', 8080, 40000, 10);
     w.settle(1);
     expect(state()).toBe('REACHABLE');
-    w.settle(31);
+    w.settle(46);
     expect(state()).toBe('STALE');
     w.hands.sendUdp(CLIENT, '10.244.0.6', 8080, 40000, 10);
     w.settle(1);

@@ -21,12 +21,13 @@ import { connectionView, fdbViews, isWritten, neighborEntries, neighborView, typ
 import type { NetRecord, Process } from './records.ts';
 import { loadState, type SavedState, saveState } from './snapshot.ts';
 import { createUserland } from './socket/userland.ts';
-import { forget, neighborTimer } from './stack/arp.ts';
+import { proxyDue } from './stack/arp.ts';
 import type { Core } from './stack/core.ts';
-import { EVENT_FRAME, EVENT_NEIGHBOR, EVENT_REASSEMBLY, EVENT_TIMER } from './stack/event-queue.ts';
+import { EVENT_FRAME, EVENT_NEIGHBOR, EVENT_PROXY_ARP, EVENT_REASSEMBLY, EVENT_TIMER } from './stack/event-queue.ts';
 import { giveUp } from './stack/fragment.ts';
 import { createKernel } from './stack/kernel.ts';
 import type { NeighborEntry } from './stack/neighbor.ts';
+import { forget, neighborTimer } from './stack/neighbor-machine.ts';
 import type { NetnsState } from './stack/netns-state.ts';
 import { PendingRecords } from './stack/pending-records.ts';
 import { PrngBank } from './stack/prng-bank.ts';
@@ -148,6 +149,9 @@ export class Network implements Engine {
         return;
       case EVENT_NEIGHBOR:
         neighborTimer(core, a as NeighborEntry, seq);
+        return;
+      case EVENT_PROXY_ARP:
+        proxyDue(core, b as DeviceState, a as Skb);
         return;
       case EVENT_REASSEMBLY: {
         const netns = this.#netns.get(a as string);

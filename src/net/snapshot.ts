@@ -2,7 +2,7 @@
 import { Connection, type Tuple } from './conntrack/connection.ts';
 import type { DeviceState } from './device/device-state.ts';
 import type { Core } from './stack/core.ts';
-import { EVENT_FRAME, EVENT_NEIGHBOR } from './stack/event-queue.ts';
+import { EVENT_FRAME, EVENT_NEIGHBOR, EVENT_PROXY_ARP } from './stack/event-queue.ts';
 import { NeighborEntry } from './stack/neighbor.ts';
 import type { Confirmation, NetnsState, PathMtu } from './stack/netns-state.ts';
 import { cloneSkb, type Skb } from './stack/skb.ts';
@@ -29,6 +29,7 @@ interface SavedDevice {
   readonly busyUntilNs: number;
   readonly lastArrivalNs: number;
   readonly promiscuous: number;
+  readonly proxyWaiting: number;
   readonly learnt: readonly (readonly [mac: number, port: string, remote: Ip, updatedNs: number])[];
   readonly neighbors: readonly SavedNeighbor[];
 }
@@ -117,6 +118,7 @@ function saveDevice(device: DeviceState): SavedDevice {
     busyUntilNs: device.busyUntilNs,
     lastArrivalNs: device.lastArrivalNs,
     promiscuous: device.promiscuous,
+    proxyWaiting: device.proxyWaiting,
     learnt: [...device.learnt].map(([mac, l]) => [mac, l.port.id, l.remote, l.updatedNs] as const),
     neighbors: [...device.neighbors.values()].map((entry) => {
       const { device: _device, queue, ...fields } = entry;
@@ -166,6 +168,7 @@ const isUntouched = (device: DeviceState): boolean =>
   device.busyUntilNs === 0 &&
   device.lastArrivalNs === 0 &&
   device.promiscuous === 0 &&
+  device.proxyWaiting === 0 &&
   device.learnt.size === 0 &&
   device.neighbors.size === 0;
 
@@ -181,7 +184,7 @@ export function saveState(core: Core): SavedState {
 }
 
 function saveReference(kind: number, a: unknown, b: unknown): SavedReference {
-  if (kind === EVENT_FRAME) {
+  if (kind === EVENT_FRAME || kind === EVENT_PROXY_ARP) {
     const device = b as DeviceState;
     return { kind: 'frame', packet: saveSkb(a as Skb, device.netns.id), device: device.id };
   }
@@ -269,7 +272,18 @@ function clearNetns(netns: NetnsState): void {
 function clearDevice(device: DeviceState): void {
   device.learnt.clear();
   device.neighbors.clear();
-  Object.assign(device, { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, rxDropped: 0, txDropped: 0, busyUntilNs: 0, lastArrivalNs: 0, promiscuous: 0 });
+  Object.assign(device, {
+    rxPackets: 0,
+    rxBytes: 0,
+    txPackets: 0,
+    txBytes: 0,
+    rxDropped: 0,
+    txDropped: 0,
+    busyUntilNs: 0,
+    lastArrivalNs: 0,
+    promiscuous: 0,
+    proxyWaiting: 0,
+  });
 }
 
 function loadDevice(core: Core, device: DeviceState, saved: SavedDevice, loadSkb: (s: SavedSkb) => Skb): void {
@@ -278,6 +292,7 @@ function loadDevice(core: Core, device: DeviceState, saved: SavedDevice, loadSkb
   device.busyUntilNs = saved.busyUntilNs;
   device.lastArrivalNs = saved.lastArrivalNs;
   device.promiscuous = saved.promiscuous;
+  device.proxyWaiting = saved.proxyWaiting;
   for (const [mac, portId, remote, updatedNs] of saved.learnt) {
     const port = core.devices.get(portId);
     if (port !== undefined) device.learnt.set(mac, { port, remote, updatedNs });

@@ -38,6 +38,7 @@ export type DropReason =
   | 'IP_TTL_EXPIRED'
   | 'NEIGH_FAILED'
   | 'NEIGH_QUEUEFULL'
+  | 'NEIGH_CREATEFAIL'
   | 'DEV_READY'
   | 'BRIDGE_NO_EGRESS_PORT'
   | 'VXLAN_NO_REMOTE'

@@ -13,9 +13,10 @@ import { conntrack } from './tools/conntrack.ts';
 import { ip } from './tools/ip.ts';
 import { arp } from './tools/ip-neigh.ts';
 import { iptables, iptablesSave } from './tools/iptables.ts';
-import { crictl, ifconfig, nsenter, ps, route, sysctl } from './tools/legacy.ts';
+import { crictl, ifconfig, nsenter, ps, route } from './tools/legacy.ts';
 import { busybox, clear, help, history, shellPrograms, ssh, sudo, watchCommand, which } from './tools/shells.ts';
 import { netstat, ss } from './tools/sockets.ts';
+import { sysctl } from './tools/sysctl.ts';
 import { cp, date, env, hostname, id, ls, mkdir, mv, nproc, printenv, pwd, rm, touch, uname, whoami } from './tools/system.ts';
 import { trace } from './tools/trace.ts';
 

@@ -1,4 +1,5 @@
 /** The in-world file system: files a shell wrote, files of the netns, the document's files, what a pod mounts, and /proc/sys. */
+import { readSysctl } from '../net/stack/sysctl.ts';
 import type { ShellHost } from '../world/shell-host.ts';
 import { getProfile } from './images.ts';
 import { at, list, pairs, text } from './json.ts';
@@ -6,6 +7,7 @@ import { at, list, pairs, text } from './json.ts';
 import { fileKey, findNetns } from './machine/places.ts';
 import { parentOf, resolvePath } from './paths.ts';
 import type { Place, ShellState } from './state.ts';
+import { devicesOf } from './tools/net-view.ts';
 
 /** A place may hold so many written files. */
 const MAX_FILES = 500;
@@ -99,7 +101,8 @@ export class ShellFiles {
 
   #sysctl(place: Place, path: string): string | undefined {
     const name = path.slice('/proc/sys/'.length).replaceAll('/', '.');
-    const value = findNetns(this.#host, place.netns)?.sysctls[name];
+    const devices = devicesOf(this.#host, place.netns).map((device) => device.name);
+    const value = readSysctl(findNetns(this.#host, place.netns)?.sysctls ?? {}, devices, name);
     return value === undefined ? undefined : `${value}\n`;
   }
 

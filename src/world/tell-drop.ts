@@ -127,6 +127,14 @@ const advice: Readonly<Partial<Record<DropReason, Advice>>> = {
     fix: (_step, event) => [say('No pod has the address '), mono(destinationOf(event)), say(' any more, or the bridge does not reach it.')],
   },
   NEIGH_QUEUEFULL: { why: () => [say('Too many packets were already waiting for the same ARP answer.')] },
+  NEIGH_CREATEFAIL: {
+    why: (_step, event, context) => [
+      say('The neighbour table of '),
+      strong(context.netns(event.netns).title),
+      say(' is full: no entry could be made for the next hop.'),
+    ],
+    fix: () => [mono('sysctl -w net.ipv4.neigh.default.gc_thresh3=…'), say(' makes room for more neighbours.')],
+  },
   BRIDGE_NO_EGRESS_PORT: {
     why: (step) => [say('The bridge may not send a frame out of the port it came in by, and no other port leads there. '), say(step.detail)],
     fix: () => [say('A pod that calls its own Service needs hairpin mode on its bridge port.')],

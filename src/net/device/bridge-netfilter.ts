@@ -3,7 +3,7 @@ import { FORWARD, POSTROUTING, PREROUTING } from '../netfilter/hook.ts';
 import type { Core } from '../stack/core.ts';
 import { NEIGHBOR_NS, ROUTE_NS } from '../stack/costs.ts';
 import { cut, isFragment, reassemble } from '../stack/fragment.ts';
-import { currentState, isConnected } from '../stack/neighbor.ts';
+import { isConnected } from '../stack/neighbor.ts';
 import { routeInput } from '../stack/routing.ts';
 import { PACKET_HOST, type Skb } from '../stack/skb.ts';
 import { emitDropped, emitResolved, emitRouted } from '../trace/emit.ts';
@@ -48,7 +48,7 @@ function redirectDnat(core: Core, bridge: DeviceState, packet: Skb): Skb | undef
   core.nowNs += NEIGHBOR_NS;
   const nextHop = decision.route.hasGateway ? decision.route.gateway : packet.dst;
   const entry = bridge.neighbors.get(nextHop);
-  if (entry !== undefined && isConnected(currentState(entry, core.nowNs)) && entry.cachedHeader) {
+  if (entry !== undefined && isConnected(entry.state) && entry.cachedHeader) {
     packet.ethDst = entry.mac;
     packet.headerRow = -1;
     emitResolved(core, entry, 'cache', packet);

@@ -2,6 +2,7 @@
 import { inPrefix, ipOf, sameFamily } from '../addr/ip.ts';
 import { mac } from '../addr/mac.ts';
 import type { Device, DeviceAddress, Netns } from '../records.ts';
+import type { DeviceSettings } from '../stack/device-settings.ts';
 import { LazyMap } from '../stack/lazy-map.ts';
 import type { NeighborEntry } from '../stack/neighbor.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
@@ -46,10 +47,9 @@ export class DeviceState {
   /** The device is not in the record store any more; frames on their way to it are lost. */
   gone = false;
 
-  /** Version of the netns' record that the next two were read from. */
+  /** Version of the netns' record that the settings were read from. */
   settingsOf: Netns | undefined = undefined;
-  reversePathFilter = 0;
-  routesLocalnet = false;
+  settings: DeviceSettings | undefined = undefined;
 
   // ---- learnt and counted; part of snapshots
   readonly learnt = new LazyMap<Mac, LearntMac>();
@@ -64,6 +64,8 @@ export class DeviceState {
   busyUntilNs = 0;
   /** When the last frame it sent arrives. */
   lastArrivalNs = 0;
+  /** ARP questions that a proxy has not answered yet. */
+  proxyWaiting = 0;
   /** How many tcpdumps listen on this very device. */
   promiscuous = 0;
 

@@ -1,40 +1,24 @@
-/** Neighbours: asking for MAC addresses, answering, waiting, and giving up. Linux: net/ipv4/arp.c, net/core/neighbour.c */
-import { formatIp, isBroadcastIp } from '../addr/ip.ts';
-import { isLoopback } from '../addr/ip4.ts';
+/** ARP that arrives: answers for our own addresses and for those we stand in for, and what is learnt from others. Linux: net/ipv4/arp.c, arp_process */
+import { formatIp, inPrefix, isBroadcastIp } from '../addr/ip.ts';
+import { isLoopback, isMulticast } from '../addr/ip4.ts';
 import { BROADCAST_MAC } from '../addr/mac.ts';
-import { type DeviceState, selectAddress } from '../device/device-state.ts';
-import { emitCreated, emitDelivered, emitDropped, emitQueued, emitResolved } from '../trace/emit.ts';
-import { type ArpMessage, ETHERTYPE_ARP, type Ip, type Mac } from '../wire/packet.ts';
+import type { DeviceState } from '../device/device-state.ts';
+import { emitDelivered, emitDropped } from '../trace/emit.ts';
+import type { ArpMessage, Ip, Ip4 } from '../wire/packet.ts';
+import { sendArp } from './arp-send.ts';
 import type { Core } from './core.ts';
-import { ARP_NS, NEIGHBOR_NS } from './costs.ts';
-import { EVENT_NEIGHBOR } from './event-queue.ts';
-import {
-  currentState,
-  DELAY_PROBE_NS,
-  isConnected,
-  LOCK_NS,
-  NeighborEntry,
-  NUD_DELAY,
-  NUD_FAILED,
-  NUD_INCOMPLETE,
-  NUD_NOARP,
-  NUD_PERMANENT,
-  NUD_PROBE,
-  NUD_REACHABLE,
-  NUD_STALE,
-  RETRANSMIT_NS,
-  setMac,
-} from './neighbor.ts';
+import { ARP_NS } from './costs.ts';
+import { EVENT_PROXY_ARP } from './event-queue.ts';
+import { RTN_UNICAST } from './fib.ts';
+import { NUD_REACHABLE, NUD_STALE } from './neighbor.ts';
+import { learn, resolveNeighbor, update, writeHeader } from './neighbor-machine.ts';
+import { routeInput, routeOutput } from './routing.ts';
 import { PACKET_HOST, PACKET_OTHERHOST, type Skb } from './skb.ts';
 
-/** mcast_solicit and ucast_solicit */
-const TRIES = 3;
-/** unres_qlen: packets that wait for one address. */
-const QUEUE_LIMIT = 101;
-/** gc_thresh3: entries a device may have. */
-const TABLE_LIMIT = 1024;
+const REQUEST = 1;
+const REPLY = 2;
 
-/** ip_finish_output2(): finds the next hop's MAC, or asks for it while the packet waits. */
+/** ip_finish_output2(): the Ethernet header of a packet that leaves by `device` towards `nextHop`, at once or after a question. */
 export function resolve(core: Core, device: DeviceState, packet: Skb, nextHop: Ip): void {
   if (device.record.type === 'loopback') {
     packet.ethSrc = 0;
@@ -44,141 +28,14 @@ export function resolve(core: Core, device: DeviceState, packet: Skb, nextHop: I
     return;
   }
   if (isBroadcastIp(nextHop) || device.addresses.some((a) => a.broadcast === nextHop)) {
-    address(device, packet, BROADCAST_MAC);
+    writeHeader(device, packet, BROADCAST_MAC);
     core.layers.transmit(device, packet);
     return;
   }
-  core.nowNs += NEIGHBOR_NS;
-  const now = core.nowNs;
-  let entry = device.neighbors.get(nextHop);
-  if (entry === undefined) {
-    if (device.neighbors.size >= TABLE_LIMIT) forgetOldest(core, device);
-    entry = new NeighborEntry(device, nextHop);
-    entry.state = NUD_FAILED;
-    device.neighbors.set(nextHop, entry);
-  }
-  entry.usedNs = now;
-  switch (currentState(entry, now)) {
-    case NUD_FAILED:
-      entry.state = NUD_INCOMPLETE;
-      entry.probes = 0;
-      entry.updatedNs = now;
-      wait(core, entry, packet);
-      solicit(core, entry, packet);
-      return;
-    case NUD_INCOMPLETE:
-      wait(core, entry, packet);
-      return;
-    case NUD_STALE:
-      // Sent at once; if nobody confirms the neighbour within five seconds it will be asked.
-      entry.state = NUD_DELAY;
-      setTimer(core, entry, DELAY_PROBE_NS, true);
-      break;
-    default:
-      break;
-  }
-  send(core, entry, packet, entry.state === NUD_PERMANENT || entry.state === NUD_NOARP ? 'permanent' : 'cache');
+  resolveNeighbor(core, device, packet, nextHop);
 }
 
-function send(core: Core, entry: NeighborEntry, packet: Skb, how: 'cache' | 'permanent' | 'arp'): void {
-  entry.cachedHeader = true;
-  address(entry.device, packet, entry.mac);
-  emitResolved(core, entry, how, packet);
-  core.layers.transmit(entry.device, packet);
-}
-
-/** Writes the Ethernet header. A frame that br_netfilter turned back to its own bridge keeps the client's source MAC. */
-function address(device: DeviceState, packet: Skb, destination: Mac): void {
-  if (!packet.bridgedDnat) packet.ethSrc = device.mac;
-  packet.ethDst = destination;
-  packet.headerRow = -1;
-}
-
-function wait(core: Core, entry: NeighborEntry, packet: Skb): void {
-  if (entry.queue.length >= QUEUE_LIMIT) {
-    const oldest = entry.queue.shift() as Skb;
-    emitDropped(core, entry.device.place, oldest, 'NEIGH_QUEUEFULL', `${QUEUE_LIMIT} packets wait for ${formatIp(entry.ip)} already`);
-  }
-  entry.queue.push(packet);
-  emitQueued(core, entry.device, entry.ip, packet);
-}
-
-/** Sends an ARP request: to everybody while nothing is known, to the old MAC when an entry is only probed. */
-function solicit(core: Core, entry: NeighborEntry, about: Skb | undefined): void {
-  entry.probes += 1;
-  setTimer(core, entry, RETRANSMIT_NS, entry.state === NUD_PROBE);
-  const { device } = entry;
-  // arp_announce 0: the waiting packet's own source if it is ours, else an address of the device in the target's subnet.
-  const own = about !== undefined && device.netns.fib.isLocal(about.src) ? about.src : selectAddress(device, entry.ip);
-  if (typeof own !== 'number' || typeof entry.ip !== 'number') return;
-  const probing = entry.state === NUD_PROBE;
-  const arp: ArpMessage = { operation: 1, senderMac: device.mac, senderIp: own, targetMac: 0, targetIp: entry.ip };
-  sendArp(core, device, arp, probing ? entry.mac : BROADCAST_MAC, about === undefined ? -1 : core.log.length - 1);
-}
-
-function sendArp(core: Core, device: DeviceState, arp: ArpMessage, destination: Mac, causeSeq: number): void {
-  core.nowNs += ARP_NS;
-  const packet = core.newSkb();
-  packet.etherType = ETHERTYPE_ARP;
-  packet.arp = arp;
-  packet.ethSrc = device.mac;
-  packet.ethDst = destination;
-  packet.causeSeq = causeSeq;
-  emitCreated(core, device.netns, packet, 'kernel: ARP');
-  core.layers.transmit(device, packet);
-}
-
-function setTimer(core: Core, entry: NeighborEntry, delayNs: number, housekeeping: boolean): void {
-  stopTimer(core, entry);
-  entry.timer = core.queue.push(core.nowNs + delayNs, EVENT_NEIGHBOR, entry, undefined, housekeeping, true);
-}
-
-/** Nobody waits for this neighbour any more. */
-export function stopTimer(core: Core, entry: NeighborEntry): void {
-  if (entry.timer >= 0) core.queue.cancel(entry.timer);
-  entry.timer = -1;
-}
-
-/** A neighbour's timer fired. `seq` is the event's: an older one than the entry's newest means nothing. */
-export function neighborTimer(core: Core, entry: NeighborEntry, seq: number): void {
-  if (entry.timer !== seq || entry.device.gone) return;
-  entry.timer = -1;
-  switch (entry.state) {
-    case NUD_INCOMPLETE:
-      if (entry.probes < TRIES) solicit(core, entry, entry.queue[0]);
-      else fail(core, entry);
-      return;
-    case NUD_DELAY:
-      if (core.nowNs <= entry.confirmedNs + DELAY_PROBE_NS) {
-        entry.state = NUD_REACHABLE;
-        return;
-      }
-      entry.state = NUD_PROBE;
-      entry.probes = 0;
-      solicit(core, entry, undefined);
-      return;
-    case NUD_PROBE:
-      if (entry.probes < TRIES) solicit(core, entry, undefined);
-      else fail(core, entry);
-      return;
-    default:
-  }
-}
-
-/** Nobody answered: every packet that waits is dropped, and its sender told (ipv4_link_failure). */
-function fail(core: Core, entry: NeighborEntry): void {
-  entry.state = NUD_FAILED;
-  entry.updatedNs = core.nowNs;
-  entry.cachedHeader = false;
-  const waiting = entry.queue;
-  entry.queue = [];
-  for (const packet of waiting) {
-    const detail = `no answer to ${TRIES} ARP requests for ${formatIp(entry.ip)} on ${entry.device.name}`;
-    core.layers.dropWithError(entry.device.netns, packet, entry.device.place, 'NEIGH_FAILED', detail, { type: 3, code: 1 });
-  }
-}
-
-/** arp_rcv(): answers for our own addresses, learns from whoever asks us, and brings known entries up to date. */
+/** arp_rcv() */
 export function receiveArp(core: Core, device: DeviceState, packet: Skb): void {
   const arp = packet.arp;
   if (arp === undefined || packet.packetType === PACKET_OTHERHOST) {
@@ -186,111 +43,128 @@ export function receiveArp(core: Core, device: DeviceState, packet: Skb): void {
     return;
   }
   core.nowNs += ARP_NS;
-  const netns = device.netns;
-  if (arp.operation === 1 && netns.fib.isLocal(arp.targetIp) && (!isLoopback(arp.targetIp) || netns.routesLocalnet(device))) {
-    const seq = emitDelivered(core, device.place, packet, 'kernel: ARP', undefined);
-    // 0.0.0.0 asks whether an address is free; it teaches nothing.
-    if (arp.senderIp !== 0) learn(core, device, arp.senderIp, arp.senderMac, NUD_STALE, true);
-    const reply: ArpMessage = { operation: 2, senderMac: device.mac, senderIp: arp.targetIp, targetMac: arp.senderMac, targetIp: arp.senderIp };
-    sendArp(core, device, reply, arp.senderMac, seq);
+  const { netns } = device;
+  const settings = netns.settings(device);
+  if (isMulticast(arp.targetIp) || (isLoopback(arp.targetIp) && !settings.routesLocalnet)) {
+    emitDropped(core, device.place, packet, 'NOT_SPECIFIED', `ARP for ${formatIp(arp.targetIp)}, which is nobody's on a wire`);
     return;
   }
+  if (arp.senderIp === arp.targetIp && settings.dropsGratuitousArp) {
+    emitDropped(core, device.place, packet, 'NOT_SPECIFIED', 'gratuitous ARP is dropped here (drop_gratuitous_arp)');
+    return;
+  }
+  if (arp.operation === REQUEST && netns.fib.isLocal(arp.targetIp) && asked(core, device, packet, arp)) return;
+  if (arp.operation === REQUEST && arp.senderIp !== 0 && standsIn(device, arp)) {
+    proxied(core, device, packet, arp);
+    return;
+  }
+  listen(core, device, packet, arp);
+}
+
+/** A question for an address of ours. False where the sender's address is one that routing refuses: then it only teaches. */
+function asked(core: Core, device: DeviceState, packet: Skb, arp: ArpMessage): boolean {
+  // 0.0.0.0 asks whether an address is free; it teaches nothing.
+  if (arp.senderIp !== 0 && routeInput(device.netns, device, arp.senderIp, arp.targetIp).kind !== 'local') return false;
+  const silent = ignores(device, arp);
+  const seq = emitDelivered(core, device.place, packet, silent === undefined ? 'kernel: ARP' : `kernel: ARP, not answered (${silent})`, undefined);
+  if (silent !== undefined) return true;
+  if (arp.senderIp !== 0) learn(core, device, arp.senderIp, arp.senderMac, NUD_STALE, true);
+  answer(core, device, arp, seq);
+  return true;
+}
+
+function answer(core: Core, device: DeviceState, arp: ArpMessage, causeSeq: number): void {
+  const reply: ArpMessage = { operation: REPLY, senderMac: device.mac, senderIp: arp.targetIp, targetMac: arp.senderMac, targetIp: arp.senderIp };
+  sendArp(core, device, reply, arp.senderMac, causeSeq);
+}
+
+/** arp_ignore and arp_filter: why this device keeps silent about an address of the host, or undefined. */
+function ignores(device: DeviceState, arp: ArpMessage): string | undefined {
+  const { arpIgnore, arpFilter } = device.netns.settings(device);
+  const onDevice = device.addresses.filter((a) => a.ip === arp.targetIp && a.scope !== 'host');
+  if (arpIgnore === 8) return 'arp_ignore 8';
+  if ((arpIgnore === 1 || arpIgnore === 2) && onDevice.length === 0) return `arp_ignore ${arpIgnore}: ${formatIp(arp.targetIp)} is not on ${device.name}`;
+  if (arpIgnore === 2 && arp.senderIp !== 0 && !onDevice.some((a) => inPrefix(a.ip, a.prefixLength, arp.senderIp)))
+    return 'arp_ignore 2: the asker is in another subnet';
+  if (arpIgnore === 3 && hostScopeOnly(device, arp.targetIp)) return 'arp_ignore 3: the address has scope host';
+  if (!arpFilter || arp.senderIp === 0) return undefined;
+  const back = routeOutput(device.netns, arp.senderIp);
+  return back.kind === 'ok' && back.device === device ? undefined : `arp_filter: the way to ${formatIp(arp.senderIp)} is not ${device.name}`;
+}
+
+function hostScopeOnly(device: DeviceState, ip: Ip4): boolean {
+  for (const one of device.netns.devices.values()) for (const a of one.addresses) if (a.ip === ip && a.scope !== 'host') return false;
+  return true;
+}
+
+/** arp_fwd_proxy(), arp_fwd_pvlan() and entries of `ip neigh add proxy`: a router that answers for whom it forwards to. */
+function standsIn(device: DeviceState, arp: ArpMessage): boolean {
+  const { netns } = device;
+  const settings = netns.settings(device);
+  if (!settings.forwarding) return false;
+  const decision = routeInput(netns, device, arp.senderIp, arp.targetIp);
+  if (decision.kind !== 'forward' || decision.route.type !== RTN_UNICAST) return false;
+  if (decision.device === device) return settings.proxyArpPvlan && arp.senderIp !== arp.targetIp;
+  return settings.proxyArp || netns.proxyNeighbors.has(`${netns.id}/proxy-neighbor/${device.name}/${formatIp(arp.targetIp)}`);
+}
+
+/** Others get the chance to answer first: a proxy waits a random part of proxy_delay, unless it was asked alone. */
+function proxied(core: Core, device: DeviceState, packet: Skb, arp: ArpMessage): void {
+  const { proxyDelayNs, proxyQueue } = device.netns.settings(device).neighbor;
+  learn(core, device, arp.senderIp, arp.senderMac, NUD_STALE, true);
+  if (packet.packetType === PACKET_HOST || proxyDelayNs === 0) {
+    answer(core, device, arp, emitDelivered(core, device.place, packet, 'kernel: proxy ARP', undefined));
+    return;
+  }
+  if (device.proxyWaiting >= proxyQueue) {
+    emitDropped(core, device.place, packet, 'NOT_SPECIFIED', `${proxyQueue} questions wait for the proxy already`);
+    return;
+  }
+  device.proxyWaiting += 1;
+  core.queue.push(core.nowNs + core.prng('proxy ARP').below(proxyDelayNs), EVENT_PROXY_ARP, packet, device, false);
+}
+
+/** The proxy's delay is over. */
+export function proxyDue(core: Core, device: DeviceState, packet: Skb): void {
+  device.proxyWaiting = Math.max(0, device.proxyWaiting - 1);
+  const arp = packet.arp;
+  if (arp === undefined) return;
+  const seq = emitDelivered(core, device.place, packet, 'kernel: proxy ARP', undefined);
+  if (!device.gone && device.up) answer(core, device, arp, seq);
+}
+
+/** Replies, announcements and questions for others: known entries are brought up to date; new ones are made only where arp_accept says so. */
+function listen(core: Core, device: DeviceState, packet: Skb, arp: ArpMessage): void {
+  const toUs = arp.operation === REPLY && packet.packetType === PACKET_HOST;
+  const gratuitous = isGratuitous(device, arp);
+  if (toUs || gratuitous) emitDelivered(core, device.place, packet, gratuitous && !toUs ? 'kernel: gratuitous ARP' : 'kernel: ARP', undefined);
+  else emitDropped(core, device.place, packet, 'OTHERHOST', `ARP: ${formatIp(arp.targetIp)} is not an address of this host`);
+  if (arp.senderIp === 0) return;
+  const state = toUs ? NUD_REACHABLE : NUD_STALE;
   const known = device.neighbors.get(arp.senderIp);
-  if (arp.operation === 2 && packet.packetType === PACKET_HOST) {
-    emitDelivered(core, device.place, packet, 'kernel: ARP', undefined);
-    if (known !== undefined) update(core, known, arp.senderMac, NUD_REACHABLE, core.nowNs > known.updatedNs + LOCK_NS);
-    return;
-  }
-  emitDropped(core, device.place, packet, 'OTHERHOST', `ARP: ${formatIp(arp.targetIp)} is not an address of this host`);
-  if (known !== undefined) update(core, known, arp.senderMac, NUD_STALE, core.nowNs > known.updatedNs + LOCK_NS);
-}
-
-function learn(core: Core, device: DeviceState, ip: Ip, mac: Mac, state: number, override: boolean): void {
-  let entry = device.neighbors.get(ip);
-  if (entry === undefined) {
-    if (device.neighbors.size >= TABLE_LIMIT) forgetOldest(core, device);
-    entry = new NeighborEntry(device, ip);
-    entry.state = NUD_FAILED;
-    device.neighbors.set(ip, entry);
-  }
-  update(core, entry, mac, state, override);
-}
-
-/** neigh_update() */
-function update(core: Core, entry: NeighborEntry, mac: Mac, state: number, override: boolean): void {
-  if (entry.state === NUD_PERMANENT || entry.state === NUD_NOARP) return;
-  const now = core.nowNs;
-  const old = currentState(entry, now);
-  const wasValid = old !== NUD_INCOMPLETE && old !== NUD_FAILED;
-  let next = state;
-  if (wasValid && entry.mac !== mac) {
-    // Too fresh to be replaced: the other MAC is not believed.
-    if (!override) return;
-    entry.cachedHeader = false;
-  } else if (wasValid && next === NUD_STALE) next = old;
-  if (next === NUD_REACHABLE) entry.confirmedNs = now;
-  if (next !== old || entry.mac !== mac) entry.updatedNs = now;
-  setMac(entry, mac);
-  entry.state = next;
-  if (next === NUD_REACHABLE || (next === NUD_STALE && !wasValid)) {
-    entry.probes = 0;
-    stopTimer(core, entry);
-  }
-  if (!wasValid) release(core, entry, 'arp');
-}
-
-/** The MAC is known now: what waited for it goes. */
-function release(core: Core, entry: NeighborEntry, how: 'arp' | 'permanent'): void {
-  const waiting = entry.queue;
-  entry.queue = [];
-  for (const packet of waiting) {
-    if (entry.state === NUD_STALE) {
-      entry.state = NUD_DELAY;
-      setTimer(core, entry, DELAY_PROBE_NS, true);
-    }
-    send(core, entry, packet, how);
+  if (known !== undefined) {
+    const { lockNs } = device.netns.settings(device).neighbor;
+    update(core, known, arp.senderMac, state, gratuitous || core.nowNs > known.updatedNs + lockNs);
+  } else if (accepts(device, arp.senderIp) && (gratuitous || (arp.operation === REPLY && isOnLink(device, arp.senderIp)))) {
+    learn(core, device, arp.senderIp, arp.senderMac, state, true);
   }
 }
 
-/** Somebody wrote the neighbour down (`ip neigh add`): nobody needs to ask any more. */
-export function settled(core: Core, entry: NeighborEntry): void {
-  stopTimer(core, entry);
-  release(core, entry, 'permanent');
+/** arp_accept 1: from everybody; 2: from senders in a subnet of the device. */
+function accepts(device: DeviceState, sender: Ip4): boolean {
+  const level = device.netns.settings(device).arpAccept;
+  return level === 1 || (level === 2 && device.addresses.some((a) => inPrefix(a.ip, a.prefixLength, sender)));
 }
 
-/** Makes room: the entry that was not used for longest and is neither written nor waited for. */
-function forgetOldest(core: Core, device: DeviceState): void {
-  let oldest: NeighborEntry | undefined;
-  for (const entry of device.neighbors.values()) {
-    if (entry.origin !== undefined || entry.queue.length > 0 || isConnected(entry.state)) continue;
-    if (oldest === undefined || entry.usedNs < oldest.usedNs) oldest = entry;
-  }
-  if (oldest === undefined) return;
-  stopTimer(core, oldest);
-  device.neighbors.delete(oldest.ip);
-}
+/** inet_addr_type() is RTN_UNICAST: somebody else's address. */
+const isOnLink = (device: DeviceState, ip: Ip4): boolean => {
+  const route = device.netns.fib.find(ip);
+  return route === undefined || route.type === RTN_UNICAST;
+};
 
-/** Forgets a neighbour; what waited for it is lost with its device. */
-export function forget(core: Core, entry: NeighborEntry): void {
-  stopTimer(core, entry);
-  const waiting = entry.queue;
-  entry.queue = [];
-  for (const packet of waiting)
-    emitDropped(core, entry.device.place, packet, 'NEIGH_FAILED', `${entry.device.name} went away while the packet waited for ${formatIp(entry.ip)}`);
-  entry.device.neighbors.delete(entry.ip);
-}
-
-/** A packet like this one still waits for ARP here: TCP does not queue a second copy of a segment (skb_still_in_host_queue). */
-export function stillQueued(device: DeviceState, nextHop: Ip, packet: Skb): boolean {
-  const entry = device.neighbors.get(nextHop);
-  if (entry === undefined || entry.state !== NUD_INCOMPLETE || packet.tcp === undefined) return false;
-  return entry.queue.some(
-    (q) =>
-      q.tcp !== undefined &&
-      q.src === packet.src &&
-      q.dst === packet.dst &&
-      q.sport === packet.sport &&
-      q.dport === packet.dport &&
-      q.tcp.seq === packet.tcp?.seq,
-  );
+/** arp_is_garp(): somebody tells of itself; in a reply the target's MAC must be the sender's too. */
+function isGratuitous(device: DeviceState, arp: ArpMessage): boolean {
+  if (arp.senderIp !== arp.targetIp || arp.senderIp === 0) return false;
+  if (arp.operation === REPLY && arp.targetMac !== arp.senderMac) return false;
+  return isOnLink(device, arp.senderIp);
 }

@@ -8,6 +8,8 @@ export const EVENT_TIMER = 2;
 export const EVENT_NEIGHBOR = 3;
 /** Fragments that never became whole. */
 export const EVENT_REASSEMBLY = 4;
+/** A proxy's answer to an ARP question is due. */
+export const EVENT_PROXY_ARP = 5;
 const CANCELLED = 0;
 
 export interface QueuedEvent {

@@ -7,10 +7,11 @@ import { emitCreated, emitDelivered, emitDropped } from '../trace/emit.ts';
 import { ROW_PRINTED } from '../trace/trace-log.ts';
 import { ipBytes } from '../wire/lengths.ts';
 import type { Ip, Packet } from '../wire/packet.ts';
-import { stillQueued } from './arp.ts';
+import { sendArp } from './arp-send.ts';
 import type { Core } from './core.ts';
 import { EVENT_TIMER } from './event-queue.ts';
 import { sendError } from './icmp.ts';
+import { stillQueued } from './neighbor-machine.ts';
 import type { NetnsState } from './netns-state.ts';
 import { pathMtu, routeOutput } from './routing.ts';
 import { CT_NONE, PACKET_HOST, Skb } from './skb.ts';
@@ -48,6 +49,12 @@ export function createKernel(core: Core, records: RecordStore<NetRecord>, taps: 
     sendIcmpError: (netns, packet, type, code) => {
       const state = core.netns.get(netns);
       if (state !== undefined) sendError(core, state, adopt(packet), { type, code }, core.log.length - 1);
+    },
+    sendArp: (netns, device, arp, destination, by) => {
+      const state = core.netns.get(netns)?.deviceByName(device);
+      if (state === undefined || !state.up) return 'ENETDOWN';
+      sendArp(core, state, arp, destination, -1, by);
+      return 'ok';
     },
     setTap: (netns, device, processId, on) => {
       taps.set(netns, device, processId, on);

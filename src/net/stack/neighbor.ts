@@ -1,4 +1,4 @@
-/** What a kernel knows of a neighbour's MAC address, and since when. Linux: net/core/neighbour.c */
+/** What a kernel knows of a neighbour's MAC address, and since when. Linux: include/net/neighbour.h */
 import type { Origin } from '../../base/origin.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import type { Ip, Mac } from '../wire/packet.ts';
@@ -14,15 +14,6 @@ export const NUD_PERMANENT = 7;
 export const NUD_NOARP = 8;
 export const NUD_NAMES = ['', 'INCOMPLETE', 'REACHABLE', 'STALE', 'DELAY', 'PROBE', 'FAILED', 'PERMANENT', 'NOARP'] as const;
 
-const NS = 1e9;
-/** base_reachable_time; the kernel takes 0.5 to 1.5 times it by chance, here it is exact. */
-export const REACHABLE_NS = 30 * NS;
-export const DELAY_PROBE_NS = 5 * NS;
-/** retrans_time is 1 s; the kernel's timer wheel at HZ=250 rounds 250 jiffies up to 256. Three tries took 3.07 s when measured. */
-export const RETRANSMIT_NS = 1.024 * NS;
-/** An entry younger than this is not overwritten by another MAC (LOCKTIME). */
-export const LOCK_NS = NS;
-
 export class NeighborEntry {
   readonly device: DeviceState;
   readonly ip: Ip;
@@ -33,8 +24,9 @@ export class NeighborEntry {
   confirmedNs = 0;
   updatedNs = 0;
   usedNs = 0;
-  /** Packets that wait for the MAC, the oldest first. */
+  /** Packets that wait for the MAC, the oldest first, and the memory they take. */
   queue: Skb[] = [];
+  queueBytes = 0;
   /** A ready-made Ethernet header exists (neigh->hh): some packet has gone out by this entry. br_netfilter looks at it. */
   cachedHeader = false;
   /** Where it comes from when somebody wrote it. */
@@ -53,12 +45,8 @@ export class NeighborEntry {
 /** NUD_CONNECTED: no need to ask before sending. */
 export const isConnected = (state: number): boolean => state === NUD_REACHABLE || state === NUD_PERMANENT || state === NUD_NOARP;
 export const isValid = (state: number): boolean => state !== NUD_INCOMPLETE && state !== NUD_FAILED;
-
-/** REACHABLE runs out by time alone; nobody is woken for it. */
-export function currentState(entry: NeighborEntry, nowNs: number): number {
-  if (entry.state === NUD_REACHABLE && nowNs > entry.confirmedNs + REACHABLE_NS) entry.state = NUD_STALE;
-  return entry.state;
-}
+/** NUD_IN_TIMER: something will happen to it by itself. */
+export const isInTimer = (state: number): boolean => state === NUD_INCOMPLETE || state === NUD_REACHABLE || state === NUD_DELAY || state === NUD_PROBE;
 
 export function setMac(entry: NeighborEntry, mac: Mac): void {
   if (entry.mac === mac) return;

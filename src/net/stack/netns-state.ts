@@ -9,11 +9,12 @@ import type { Family } from '../netfilter/definition.ts';
 import { type ChainState, Ruleset } from '../netfilter/ruleset.ts';
 import type { Chain, FdbEntry, Neighbor, Netns, ProxyNeighbor, Route, RoutingRule } from '../records.ts';
 import type { Ip, Mac } from '../wire/packet.ts';
+import { type DeviceSettings, deviceSettings } from './device-settings.ts';
 import { Fib } from './fib.ts';
 import { LazyMap } from './lazy-map.ts';
 import { NeighborEntry, NUD_NOARP, NUD_PERMANENT, setMac } from './neighbor.ts';
 import type { Skb } from './skb.ts';
-import { deviceSysctl, sysctl } from './sysctl.ts';
+import { sysctl } from './sysctl.ts';
 
 /** Where a VXLAN device sends a MAC to. */
 export interface TunnelEntry {
@@ -103,22 +104,13 @@ export class NetnsState {
     this.maxConnections = sysctl(record.sysctls, 'net.netfilter.nf_conntrack_max');
   }
 
-  /** rp_filter of a device: 0 off, 1 strict, 2 loose. */
-  reversePathFilter(device: DeviceState): number {
-    if (device.settingsOf !== this.record) this.#readSettings(device);
-    return device.reversePathFilter;
-  }
-
-  /** 127.0.0.0/8 may be routed by this device (localhost NodePorts). */
-  routesLocalnet(device: DeviceState): boolean {
-    if (device.settingsOf !== this.record) this.#readSettings(device);
-    return device.routesLocalnet;
-  }
-
-  #readSettings(device: DeviceState): void {
-    device.settingsOf = this.record;
-    device.reversePathFilter = deviceSysctl(this.record.sysctls, device.name, 'rp_filter');
-    device.routesLocalnet = deviceSysctl(this.record.sysctls, device.name, 'route_localnet') !== 0;
+  /** What sysctls say of a device. */
+  settings(device: DeviceState): DeviceSettings {
+    if (device.settings === undefined || device.settingsOf !== this.record) {
+      device.settingsOf = this.record;
+      device.settings = deviceSettings(this.record.sysctls, device.name);
+    }
+    return device.settings;
   }
 
   /** Devices, addresses or routes are not what they were. */

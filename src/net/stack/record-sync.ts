@@ -4,8 +4,9 @@ import { ipOf } from '../addr/ip.ts';
 import { mac } from '../addr/mac.ts';
 import { DeviceState } from '../device/device-state.ts';
 import type { Chain, Device, FdbEntry, Neighbor, Netns, NetRecord, Route, RoutingRule } from '../records.ts';
-import { forget, settled } from './arp.ts';
+import { announceAddresses } from './arp-send.ts';
 import type { Core } from './core.ts';
+import { forget, settled } from './neighbor-machine.ts';
 import { NetnsState } from './netns-state.ts';
 
 /** Everything the engine runs, by record id. */
@@ -29,6 +30,11 @@ export function applyChanges(core: Core, state: RunningState, changes: readonly 
   }
   for (const change of sorted) if (change.after !== undefined) devicesChanged = put(core, state, change.after, change.before) || devicesChanged;
   if (devicesChanged) connect(state, sorted);
+  for (const { before, after } of sorted) {
+    if (after?.kind !== 'device' || !after.up || (before?.kind === 'device' && before.up && before.mac === after.mac)) continue;
+    const device = state.devices.get(after.id);
+    if (device !== undefined) announceAddresses(core, device);
+  }
 }
 
 function remove(core: Core, state: RunningState, record: NetRecord): boolean {

@@ -27,11 +27,11 @@ function invalidSource(netns: NetnsState, device: DeviceState, src: Ip4): InputR
   if (isMulticast(src) || isLimitedBroadcast(src) || (isZeroNet(src) && src !== 0)) {
     return { kind: 'drop', reason: 'IP_INADDRERRORS', detail: 'martian source', route: undefined };
   }
-  if (isLoopback(src) && !netns.routesLocalnet(device))
+  if (isLoopback(src) && !netns.settings(device).routesLocalnet)
     return { kind: 'drop', reason: 'IP_INADDRERRORS', detail: 'martian source: loopback address from a wire', route: undefined };
   const fib = netns.fib;
   if (fib.deviceOf(src) !== undefined) return { kind: 'drop', reason: 'IP_INADDRERRORS', detail: 'martian source: an address of this host', route: undefined };
-  const filter = netns.reversePathFilter(device);
+  const filter = netns.settings(device).reversePathFilter;
   if (filter === 0) return undefined;
   const back = fib.find(src);
   if (back === undefined || back.type !== RTN_UNICAST)
@@ -47,7 +47,7 @@ export function routeInput(netns: NetnsState, device: DeviceState, src: Ip, dst:
   if (typeof src === 'bigint' || typeof dst === 'bigint') return routeInput6(netns, device, src, dst);
   if (isLimitedBroadcast(dst)) return { kind: 'local', route: undefined };
   if (isZeroNet(dst)) return { kind: 'drop', reason: 'IP_INADDRERRORS', detail: 'martian destination', route: undefined };
-  if (isLoopback(dst) && !netns.routesLocalnet(device)) {
+  if (isLoopback(dst) && !netns.settings(device).routesLocalnet) {
     return { kind: 'drop', reason: 'IP_INADDRERRORS', detail: 'martian destination: loopback address from a wire', route: undefined };
   }
   if (isMulticast(dst)) return { kind: 'drop', reason: 'IP_INADDRERRORS', detail: 'multicast is not simulated', route: undefined };

@@ -1,55 +1,177 @@
-/** The kernel's own values of the sysctls that something here reads. Linux: Documentation/networking/ip-sysctl.rst */
+/** The kernel's own values of the sysctls that something here reads: what `sysctl` knows. Linux: Documentation/networking/ip-sysctl.rst */
 
-const DEFAULTS: ReadonlyMap<string, number> = new Map([
-  ['net.ipv4.ip_forward', 0],
-  ['net.ipv4.ip_default_ttl', 64],
-  ['net.ipv4.ip_no_pmtu_disc', 0],
-  ['net.ipv4.ip_nonlocal_bind', 0],
-  ['net.ipv4.icmp_echo_ignore_all', 0],
-  ['net.ipv4.icmp_echo_ignore_broadcasts', 1],
-  ['net.ipv4.conf.all.rp_filter', 0],
-  ['net.ipv4.conf.default.rp_filter', 0],
-  ['net.ipv4.conf.all.route_localnet', 0],
-  ['net.ipv4.conf.all.accept_local', 0],
-  ['net.ipv4.conf.all.arp_ignore', 0],
-  ['net.ipv4.conf.all.arp_announce', 0],
-  ['net.ipv4.neigh.default.unres_qlen', 101],
-  ['net.ipv4.neigh.default.mcast_solicit', 3],
-  ['net.ipv4.neigh.default.ucast_solicit', 3],
-  ['net.ipv4.neigh.default.delay_first_probe_time', 5],
-  ['net.ipv4.neigh.default.retrans_time_ms', 1000],
-  ['net.ipv4.neigh.default.base_reachable_time', 30],
-  ['net.ipv4.tcp_syn_retries', 6],
-  ['net.ipv4.tcp_synack_retries', 5],
-  ['net.ipv4.tcp_retries1', 3],
-  ['net.ipv4.tcp_retries2', 15],
-  ['net.ipv4.tcp_syn_linear_timeouts', 4],
-  ['net.ipv4.tcp_fin_timeout', 60],
-  ['net.ipv4.tcp_keepalive_time', 7200],
-  ['net.ipv4.tcp_keepalive_intvl', 75],
-  ['net.ipv4.tcp_keepalive_probes', 9],
-  ['net.ipv4.tcp_timestamps', 1],
-  ['net.ipv4.tcp_sack', 1],
-  ['net.ipv4.tcp_window_scaling', 1],
-  ['net.ipv4.tcp_tw_reuse', 2],
-  ['net.core.somaxconn', 4096],
-  ['net.bridge.bridge-nf-call-iptables', 1],
-  ['net.netfilter.nf_conntrack_max', 262144],
-  ['net.netfilter.nf_conntrack_tcp_loose', 1],
-  ['net.netfilter.nf_conntrack_udp_timeout', 30],
-  ['net.netfilter.nf_conntrack_udp_timeout_stream', 120],
-  ['net.netfilter.nf_conntrack_icmp_timeout', 30],
-  ['net.netfilter.nf_conntrack_generic_timeout', 600],
-]);
-
-/** The value of a sysctl in a netns: what its record says, else the kernel's; 0 for a name nobody reads. */
-export function sysctl(values: Readonly<Record<string, number>>, name: string): number {
-  return Object.hasOwn(values, name) ? (values[name] as number) : (DEFAULTS.get(name) ?? 0);
+/** A setting's value in a fresh netns, and what the kernel refuses to set. */
+interface Setting {
+  readonly value: number;
+  readonly min?: number;
+  readonly max?: number;
 }
 
-/** A per-device setting: the larger of `all` and the device's own (Linux: include/linux/inetdevice.h, IN_DEV_MAXCONF). */
-export function deviceSysctl(values: Readonly<Record<string, number>>, device: string, leaf: string): number {
-  const own = `net.ipv4.conf.${device}.${leaf}`;
-  const value = Object.hasOwn(values, own) ? (values[own] as number) : sysctl(values, `net.ipv4.conf.default.${leaf}`);
-  return Math.max(sysctl(values, `net.ipv4.conf.all.${leaf}`), value);
+const flag = (value: 0 | 1): Setting => ({ value });
+const number = (value: number, min?: number, max?: number): Setting => ({
+  value,
+  ...(min === undefined ? {} : { min }),
+  ...(max === undefined ? {} : { max }),
+});
+
+const SETTINGS: ReadonlyMap<string, Setting> = new Map([
+  ['net.ipv4.ip_forward', flag(0)],
+  ['net.ipv4.ip_default_ttl', number(64, 1, 255)],
+  ['net.ipv4.ip_no_pmtu_disc', number(0, 0, 3)],
+  ['net.ipv4.ip_nonlocal_bind', flag(0)],
+  ['net.ipv4.ip_forward_use_pmtu', flag(0)],
+  ['net.ipv4.ipfrag_time', number(30)],
+  ['net.ipv4.ipfrag_high_thresh', number(4_194_304)],
+  ['net.ipv4.fib_multipath_hash_policy', number(0, 0, 3)],
+  ['net.ipv4.fib_multipath_use_neigh', number(0, 0, 1)],
+  ['net.ipv4.icmp_echo_ignore_all', number(0, 0, 1)],
+  ['net.ipv4.icmp_echo_ignore_broadcasts', number(1, 0, 1)],
+  ['net.ipv4.icmp_errors_use_inbound_ifaddr', number(0, 0, 1)],
+  ['net.ipv4.icmp_ratelimit', number(1000)],
+  ['net.ipv4.icmp_ratemask', number(6168)],
+  ['net.ipv4.icmp_msgs_per_sec', number(1000, 0)],
+  ['net.ipv4.icmp_msgs_burst', number(50, 0)],
+  ['net.ipv4.route.min_pmtu', number(552)],
+  ['net.ipv4.route.mtu_expires', number(600)],
+  ['net.ipv4.tcp_syn_retries', number(6, 1, 127)],
+  ['net.ipv4.tcp_synack_retries', number(5)],
+  ['net.ipv4.tcp_retries1', number(3, 0, 255)],
+  ['net.ipv4.tcp_retries2', number(15)],
+  ['net.ipv4.tcp_syn_linear_timeouts', number(4, 0, 127)],
+  ['net.ipv4.tcp_fin_timeout', number(60)],
+  ['net.ipv4.tcp_keepalive_time', number(7200)],
+  ['net.ipv4.tcp_keepalive_intvl', number(75)],
+  ['net.ipv4.tcp_keepalive_probes', number(9)],
+  ['net.ipv4.tcp_timestamps', number(1, 0, 2)],
+  ['net.ipv4.tcp_sack', number(1, 0, 1)],
+  ['net.ipv4.tcp_window_scaling', number(1, 0, 1)],
+  ['net.ipv4.tcp_tw_reuse', number(2, 0, 2)],
+  ['net.core.somaxconn', number(4096)],
+  ['net.bridge.bridge-nf-call-iptables', flag(1)],
+  ['net.netfilter.nf_conntrack_max', number(262_144)],
+  ['net.netfilter.nf_conntrack_tcp_loose', number(1, 0, 1)],
+  ['net.netfilter.nf_conntrack_udp_timeout', number(30)],
+  ['net.netfilter.nf_conntrack_udp_timeout_stream', number(120)],
+  ['net.netfilter.nf_conntrack_icmp_timeout', number(30)],
+  ['net.netfilter.nf_conntrack_generic_timeout', number(600)],
+  ['net.ipv4.neigh.default.gc_thresh1', number(128)],
+  ['net.ipv4.neigh.default.gc_thresh2', number(512)],
+  ['net.ipv4.neigh.default.gc_thresh3', number(1024)],
+]);
+
+const neighborSettings = (lockTicks: number): ReadonlyMap<string, Setting> =>
+  new Map([
+    ['base_reachable_time_ms', number(30_000)],
+    ['delay_first_probe_time', number(5)],
+    ['locktime', number(lockTicks)],
+    ['mcast_solicit', number(3)],
+    ['proxy_delay', number(80)],
+    ['proxy_qlen', number(64)],
+    ['retrans_time_ms', number(1000)],
+    ['ucast_solicit', number(3)],
+    ['unres_qlen_bytes', number(212_992)],
+  ]);
+
+/** Settings of each device, and of `all` and `default`, by the part of their name before the device. */
+const DEVICE_SETTINGS: ReadonlyMap<string, ReadonlyMap<string, Setting>> = new Map([
+  [
+    'net.ipv4.conf',
+    new Map<string, Setting>([
+      ['accept_local', number(0)],
+      ['accept_redirects', number(1)],
+      ['arp_accept', number(0)],
+      ['arp_announce', number(0)],
+      ['arp_filter', number(0)],
+      ['arp_ignore', number(0)],
+      ['arp_notify', number(0)],
+      ['drop_gratuitous_arp', number(0)],
+      ['forwarding', number(0)],
+      ['ignore_routes_with_linkdown', number(0)],
+      ['proxy_arp', number(0)],
+      ['proxy_arp_pvlan', number(0)],
+      ['route_localnet', number(0)],
+      ['rp_filter', number(0)],
+      ['secure_redirects', number(1)],
+      ['send_redirects', number(1)],
+      ['shared_media', number(1)],
+    ]),
+  ],
+  ['net.ipv4.neigh', neighborSettings(100)],
+  ['net.ipv6.neigh', neighborSettings(0)],
+]);
+
+type Values = Readonly<Record<string, number>>;
+
+/** Splits `net.ipv4.conf.eth0.rp_filter`; a device's own name may have dots in it (`eth0.100`). */
+function deviceKey(name: string): { readonly family: string; readonly device: string; readonly leaf: string } | undefined {
+  for (const [family, leaves] of DEVICE_SETTINGS) {
+    if (!name.startsWith(`${family}.`)) continue;
+    const at = name.lastIndexOf('.');
+    const device = name.slice(family.length + 1, Math.max(family.length + 1, at));
+    const leaf = name.slice(at + 1);
+    if (device !== '' && leaves.has(leaf) && (device !== 'all' || family.endsWith('.conf'))) return { family, device, leaf };
+  }
+  return undefined;
+}
+
+function settingOf(name: string): Setting | undefined {
+  const key = deviceKey(name);
+  return key === undefined ? SETTINGS.get(name) : DEVICE_SETTINGS.get(key.family)?.get(key.leaf);
+}
+
+/** The value of a sysctl in a netns: what its record says, else the kernel's; 0 for a name nobody reads. */
+export function sysctl(values: Values, name: string): number {
+  return Object.hasOwn(values, name) ? (values[name] as number) : (settingOf(name)?.value ?? 0);
+}
+
+/** A device's own setting: what was written for it, else for `default`, else the kernel's. */
+export function deviceValue(values: Values, family: string, device: string, leaf: string): number {
+  const own = `${family}.${device}.${leaf}`;
+  if (Object.hasOwn(values, own)) return values[own] as number;
+  const ours = `${family}.default.${leaf}`;
+  if (Object.hasOwn(values, ours)) return values[ours] as number;
+  return DEVICE_SETTINGS.get(family)?.get(leaf)?.value ?? 0;
+}
+
+/** What reading `/proc/sys/…` gives in a netns with these devices; undefined for a file that is not there. */
+export function readSysctl(values: Values, devices: readonly string[], name: string): number | undefined {
+  const key = deviceKey(name);
+  if (key === undefined) return SETTINGS.has(name) || Object.hasOwn(values, name) ? sysctl(values, name) : undefined;
+  const { family, device, leaf } = key;
+  if (device !== 'all' && device !== 'default' && !devices.includes(device)) return undefined;
+  if (leaf === 'forwarding') return Object.hasOwn(values, name) && device !== 'all' ? values[name] : sysctl(values, 'net.ipv4.ip_forward');
+  return device === 'all' ? sysctl(values, name) : deviceValue(values, family, device, leaf);
+}
+
+/** All names that exist in a netns with these devices, sorted as `sysctl -a` prints them. */
+export function sysctlNames(values: Values, devices: readonly string[]): string[] {
+  const names = new Set([...SETTINGS.keys(), ...Object.keys(values)]);
+  for (const [family, leaves] of DEVICE_SETTINGS) {
+    for (const device of family.endsWith('.conf') ? ['all', 'default', ...devices] : ['default', ...devices]) {
+      for (const leaf of leaves.keys()) names.add(`${family}.${device}.${leaf}`);
+    }
+  }
+  return [...names].filter((name) => readSysctl(values, devices, name) !== undefined).sort();
+}
+
+/** The values after a write, or `EINVAL` for a value out of bounds; `ENOENT` where there is no such setting. */
+export function writeSysctl(values: Values, devices: readonly string[], name: string, value: number): Values | 'EINVAL' | 'ENOENT' {
+  if (readSysctl(values, devices, name) === undefined) return 'ENOENT';
+  const setting = settingOf(name);
+  if (!Number.isSafeInteger(value) || (setting?.min !== undefined && value < setting.min) || (setting?.max !== undefined && value > setting.max))
+    return 'EINVAL';
+  if (name === 'net.ipv4.ip_forward' || name === 'net.ipv4.conf.all.forwarding') {
+    // Sets every device's own as well (Linux: net/ipv4/devinet.c, inet_forward_change).
+    const kept = Object.entries(values).filter(([key]) => !(key.startsWith('net.ipv4.conf.') && key.endsWith('.forwarding')));
+    return { ...Object.fromEntries(kept), 'net.ipv4.ip_forward': value };
+  }
+  const key = deviceKey(name);
+  if (key?.device !== 'default') return { ...values, [name]: value };
+  // `default` is for devices that come later: those that are there keep what they have.
+  const pinned: Record<string, number> = {};
+  for (const device of devices) {
+    const own = `${key.family}.${device}.${key.leaf}`;
+    if (!Object.hasOwn(values, own)) pinned[own] = deviceValue(values, key.family, device, key.leaf);
+  }
+  return { ...values, ...pinned, [name]: value };
 }

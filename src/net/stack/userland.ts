@@ -3,7 +3,7 @@ import type { Prng } from '../../base/prng.ts';
 import type { Change } from '../../base/record-store.ts';
 import type { ProcessView, SocketView } from '../engine.ts';
 import type { NetRecord } from '../records.ts';
-import type { Ip, Packet } from '../wire/packet.ts';
+import type { ArpMessage, Ip, Mac, Packet } from '../wire/packet.ts';
 
 /** errno names as Linux has them, for what a socket call can meet here. */
 export type Errno =
@@ -46,6 +46,8 @@ export interface Kernel {
   tracePrinted(netns: string, process: string, stream: 'stdout' | 'stderr', text: string): number;
   /** Answers with an ICMP error from the right address, as icmp_send() would. */
   sendIcmpError(netns: string, packet: Packet, type: number, code: number): void;
+  /** A packet socket sends an ARP message out of a device, as it is; `by` names the program for the log. */
+  sendArp(netns: string, device: string, arp: ArpMessage, destination: Mac, by: string): 'ok' | Errno;
   /** Registers or removes a tap (tcpdump): every frame that passes this device (`any`: all of the netns) comes to `Userland.tapped`. */
   setTap(netns: string, device: string, processId: string, on: boolean): void;
   readonly records: { find(id: string): NetRecord | undefined };

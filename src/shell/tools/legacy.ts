@@ -1,6 +1,5 @@
-/** sysctl, route, ifconfig, ps, nsenter, crictl: older or smaller tools over the same records. */
+/** route, ifconfig, ps, nsenter, crictl: older or smaller tools over the same records. */
 import { parseRfc3339 } from '../../base/time.ts';
-import type { Netns } from '../../net/records.ts';
 import { defineCommand, type Invocation } from '../command.ts';
 import { at, list, text } from '../json.ts';
 import { findNetns, podPlace } from '../machine/places.ts';
@@ -8,56 +7,6 @@ import { formatTable } from '../table.ts';
 import { inNetns } from './ip.ts';
 import { deviceFlags } from './ip-link.ts';
 import { devicesOf, routesOf } from './net-view.ts';
-
-export const sysctl = defineCommand({
-  name: 'sysctl',
-  summary: 'kernel settings of this netns: sysctl net.ipv4.ip_forward, -w NAME=VALUE, -a',
-  group: 'network',
-  run: ({ argv, host, place, out, err }) => {
-    const netns = findNetns(host, place.netns);
-    if (netns === undefined) return 255;
-    const flags = argv.filter((word) => word.startsWith('-'));
-    let words = argv.filter((word) => !word.startsWith('-'));
-    const quiet = flags.some((flag) => /^-\w*n/.test(flag));
-    if (flags.some((flag) => /^-\w*[aA]/.test(flag))) {
-      for (const [name, value] of Object.entries(netns.sysctls).sort()) out(`${name} = ${value}\n`);
-      return 0;
-    }
-    if (words.length === 3 && words[1] === '=') words = [`${words[0]}=${words[2]}`];
-    if (words.length === 0) {
-      err('\nUsage:\n sysctl [options] [variable[=value] ...]\n');
-      return 1;
-    }
-    let status = 0;
-    let current: Netns = netns;
-    for (const word of words) {
-      const [rawName = '', ...rest] = word.split('=');
-      const name = rawName.replaceAll('/', '.');
-      const value = Object.hasOwn(current.sysctls, name) ? current.sysctls[name] : undefined;
-      if (value === undefined) {
-        err(`sysctl: cannot stat /proc/sys/${name.replaceAll('.', '/')}: No such file or directory\n`);
-        status = 255;
-        continue;
-      }
-      if (rest.length === 0) {
-        out(quiet ? `${value}\n` : `${name} = ${value}\n`);
-        continue;
-      }
-      const wanted = rest.join('=').trim();
-      if (!/^-?\d{1,9}$/.test(wanted)) {
-        err(`sysctl: setting key "${name}": Invalid argument\n`);
-        status = 255;
-        continue;
-      }
-      current = { ...current, sysctls: { ...current.sysctls, [name]: Number(wanted) } };
-      host.engine.records.put(current);
-      out(quiet ? `${wanted}\n` : `${name} = ${wanted}\n`);
-    }
-    host.settle();
-    return status;
-  },
-  complete: (_words, current, { host, place }) => Object.keys(findNetns(host, place.netns)?.sysctls ?? {}).filter((name) => name.startsWith(current)),
-});
 
 function maskText(prefixLength: number): string {
   const value = prefixLength === 0 ? 0 : 2 ** 32 - 2 ** (32 - prefixLength);
