@@ -2,7 +2,7 @@
 import { parseRfc3339 } from '../../base/time.ts';
 import { defineCommand, type Invocation } from '../command.ts';
 import { at, list, text } from '../json.ts';
-import { findNetns, podPlace } from '../machine/places.ts';
+import { podPlace } from '../machine/places.ts';
 import { formatTable } from '../table.ts';
 import { inNetns } from './ip.ts';
 import { deviceFlags } from './ip-link.ts';
