@@ -1,8 +1,10 @@
 /** Puts the layers of the kernel side together: the one place that knows all of them. */
 import type { Prng } from '../base/prng.ts';
+import type { ConnectionListeners } from './conntrack/listeners.ts';
 import type { DeviceState } from './device/device-state.ts';
 import { receive, transmit } from './device/transmit.ts';
 import { vxlanReceive } from './device/vxlan.ts';
+import { connectionView } from './engine-views.ts';
 import { HookRunner } from './netfilter/run-hook.ts';
 import { resolve } from './stack/arp.ts';
 import type { Core, Layers } from './stack/core.ts';
@@ -21,6 +23,7 @@ export interface CoreParts {
   readonly netns: ReadonlyMap<string, NetnsState>;
   readonly devices: ReadonlyMap<string, DeviceState>;
   readonly taps: TapTable;
+  readonly listeners: ConnectionListeners;
   prng(name: string): Prng;
   newSkb(): Skb;
   /** Comes into being after the core, which it is made with. */
@@ -55,6 +58,10 @@ export function createCore(parts: CoreParts): Core {
     newSkb: () => parts.newSkb(),
     tap: (device, packet, outgoing) => {
       if (parts.taps.size > 0) parts.taps.show(parts.userland(), core.nowNs, device, packet, outgoing);
+    },
+    connectionEvent: (netns, kind, connection) => {
+      const view = connectionView(netns, connection, core.nowNs);
+      for (const process of parts.listeners.of(netns.id)) parts.userland().connectionEvent(process, { kind, connection: view, timeNs: core.nowNs });
     },
     depth: 0,
   };

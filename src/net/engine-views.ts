@@ -1,12 +1,12 @@
 /** What people see of the engine's memory: neighbours, FDB, connections, routes, as the real tools show them. */
 import { compareIp, formatIp, parseIp } from './addr/ip.ts';
 import { formatMac } from './addr/mac.ts';
-import { type Connection, TCP_STATE_NAMES, type Tuple } from './conntrack/connection.ts';
+import { type Connection, TCP_STATE_NAMES, type Tuple, zoneId } from './conntrack/connection.ts';
 import type { ConnectionTuple, ConnectionView, FdbView, NeighborView } from './engine.ts';
 import { isValid, type NeighborEntry, NUD_NAMES, NUD_PERMANENT } from './stack/neighbor.ts';
 import type { NetnsState } from './stack/netns-state.ts';
 import { pathMtu, routeOutput } from './stack/routing.ts';
-import { IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP } from './wire/packet.ts';
+import { IP_PROTO_ICMP, IP_PROTO_ICMP6, IP_PROTO_TCP, IP_PROTO_UDP } from './wire/packet.ts';
 
 const NS = 1e9;
 const seconds = (ns: number): number => Math.max(0, Math.floor(ns / NS));
@@ -68,21 +68,40 @@ export function fdbViews(netns: NetnsState, nowNs: number): FdbView[] {
 
 function tupleView(tuple: Tuple, protocol: number): ConnectionTuple {
   const ends = { src: formatIp(tuple.src), dst: formatIp(tuple.dst), sport: tuple.sport, dport: tuple.dport };
-  return protocol === IP_PROTO_ICMP ? { ...ends, icmpType: tuple.icmpType, icmpCode: tuple.icmpCode, icmpId: tuple.sport } : ends;
+  return protocol === IP_PROTO_ICMP || protocol === IP_PROTO_ICMP6
+    ? { ...ends, icmpType: tuple.icmpType, icmpCode: tuple.icmpCode, icmpId: tuple.sport }
+    : ends;
 }
 
-const PROTOCOLS: Readonly<Record<number, ConnectionView['protocol']>> = { [IP_PROTO_TCP]: 'tcp', [IP_PROTO_UDP]: 'udp', [IP_PROTO_ICMP]: 'icmp' };
+const PROTOCOLS: Readonly<Record<number, ConnectionView['protocol']>> = {
+  [IP_PROTO_TCP]: 'tcp',
+  [IP_PROTO_UDP]: 'udp',
+  [IP_PROTO_ICMP]: 'icmp',
+  47: 'gre',
+  [IP_PROTO_ICMP6]: 'icmpv6',
+  132: 'sctp',
+};
 
-/** Undefined for protocols the view has no word for. */
-export function connectionView(netns: NetnsState, c: Connection, nowNs: number): ConnectionView | undefined {
-  const protocol = PROTOCOLS[c.protocol];
-  if (protocol === undefined) return undefined;
+/** A number that stays with the entry (the kernel hides its address behind a hash). */
+function connectionId(c: Connection): number {
+  let h = Math.imul(c.serial ^ 0x9e3779b9, 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13) ^ c.original.sport, 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+export function connectionView(netns: NetnsState, c: Connection, nowNs: number): ConnectionView {
+  const protocol = PROTOCOLS[c.protocol] ?? 'unknown';
   const nat: ('DNAT' | 'SNAT')[] = [];
   if (c.sourceNat) nat.push('SNAT');
   if (c.destinationNat) nat.push('DNAT');
+  const original = zoneId(c.zone, false);
+  const reply = zoneId(c.zone, true);
   return {
     netns: netns.id,
     protocol,
+    protocolNumber: c.protocol,
+    family: typeof c.original.src === 'number' ? 'ipv4' : 'ipv6',
+    id: connectionId(c),
     ...(protocol === 'tcp' ? { tcpState: TCP_STATE_NAMES[c.tcpState] ?? 'NONE' } : {}),
     timeoutSeconds: Math.max(0, Math.floor((c.expiresNs - nowNs) / NS)),
     original: tupleView(c.original, c.protocol),
@@ -91,8 +110,20 @@ export function connectionView(netns: NetnsState, c: Connection, nowNs: number):
     assured: c.assured,
     mark: c.mark,
     nat,
-    packets: c.packets,
-    bytes: c.bytes,
+    packets: c.packets + c.replyPackets,
+    bytes: c.bytes + c.replyBytes,
+    ...(c.accounted
+      ? {
+          counters: [
+            [c.packets, c.bytes],
+            [c.replyPackets, c.replyBytes],
+          ] as const,
+        }
+      : {}),
+    zone: original || reply,
+    zoneDirection: original === reply ? 'both' : original !== 0 ? 'original' : 'reply',
+    dying: c.dead,
+    byHand: c.byHand,
   };
 }
 

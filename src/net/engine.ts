@@ -30,7 +30,12 @@ export interface RunResult {
 /** A conntrack entry as `conntrack -L` shows it. Addresses are text; ICMP uses `icmpId`. */
 export interface ConnectionView {
   readonly netns: string;
-  readonly protocol: 'tcp' | 'udp' | 'icmp';
+  /** `unknown` for protocols that conntrack tracks by addresses alone. */
+  readonly protocol: 'tcp' | 'udp' | 'icmp' | 'icmpv6' | 'gre' | 'sctp' | 'unknown';
+  readonly protocolNumber: number;
+  readonly family: 'ipv4' | 'ipv6';
+  /** `conntrack -o id`. */
+  readonly id: number;
   readonly tcpState?: string;
   readonly timeoutSeconds: number;
   readonly original: ConnectionTuple;
@@ -41,6 +46,28 @@ export interface ConnectionView {
   readonly nat: readonly ('DNAT' | 'SNAT')[];
   readonly packets: number;
   readonly bytes: number;
+  /** [packets, bytes] of each direction, where nf_conntrack_acct was on when it began. */
+  readonly counters?: readonly [readonly [number, number], readonly [number, number]];
+  /** 0 where it is in the default zone. */
+  readonly zone: number;
+  readonly zoneDirection: 'both' | 'original' | 'reply';
+  readonly dying: boolean;
+  /** It went because somebody deleted it. */
+  readonly byHand: boolean;
+}
+/** What `conntrack -E` hears. */
+export interface ConnectionEvent {
+  readonly kind: 'NEW' | 'UPDATE' | 'DESTROY';
+  readonly timeNs: number;
+  readonly connection: ConnectionView;
+}
+/** What `conntrack -S` counts. */
+export type ConnectionStatistics = Readonly<Record<'found' | 'invalid' | 'insertFailed' | 'drop' | 'earlyDrop' | 'error' | 'clashResolve', number>>;
+/** conntrack -U, -L -z. */
+export interface ConnectionChange {
+  readonly mark?: number;
+  readonly timeoutSeconds?: number;
+  readonly zeroCounters?: boolean;
 }
 export interface ConnectionTuple {
   readonly src: string;
@@ -147,6 +174,9 @@ export interface Engine {
   neighbors(netns: string): NeighborView[];
   fdb(netns: string): FdbView[];
   connections(netns: string): ConnectionView[];
+  connectionStatistics(netns: string): ConnectionStatistics;
+  /** Changes the entries that the filter accepts; returns them as they are now. */
+  updateConnections(netns: string, filter: (connection: ConnectionView) => boolean, change: ConnectionChange): ConnectionView[];
   sockets(netns: string): SocketView[];
   /** @throws {Error} when there is no such chain record. */
   counters(chainId: string): ChainCounters;

@@ -1,10 +1,14 @@
 /** The packet engine: hosts, netns and devices compiled from records, one queue, one clock, one log. */
 import type { Change, RecordStore } from '../base/record-store.ts';
+import { ConnectionListeners } from './conntrack/listeners.ts';
+import { copyStatistics, newStatistics } from './conntrack/statistics.ts';
 import { createCore } from './create-core.ts';
 import type { DeviceState } from './device/device-state.ts';
 import { arrive } from './device/transmit.ts';
 import type {
   ChainCounters,
+  ConnectionChange,
+  ConnectionStatistics,
   ConnectionView,
   Engine,
   EngineOptions,
@@ -56,6 +60,7 @@ interface EngineState {
   readonly nextPacketId: number;
   readonly nextProcess: number;
   readonly taps: unknown;
+  readonly listeners: unknown;
   readonly changesLogged: boolean;
 }
 
@@ -67,6 +72,7 @@ export class Network implements Engine {
   readonly #core: Core;
   readonly #userland: Userland;
   readonly #taps = new TapTable();
+  readonly #listeners = new ConnectionListeners();
   readonly #prngs: PrngBank;
   readonly #pending = new PendingRecords();
   #nextPacketId = 1;
@@ -83,12 +89,13 @@ export class Network implements Engine {
       netns: this.#netns,
       devices: this.#devices,
       taps: this.#taps,
+      listeners: this.#listeners,
       prng: (name) => this.#prngs.get(name),
       newSkb: () => new Skb(this.#nextPacketId++),
       userland: () => this.#userland,
     });
     this.#core.hooks.linear = options.linearChains === true;
-    this.#userland = userland(createKernel(this.#core, options.records, this.#taps));
+    this.#userland = userland(createKernel(this.#core, options.records, this.#taps, this.#listeners));
     this.#userland.onOutput = (processId, stream, text, exitCode) => this.#output(processId, stream, text, exitCode);
     for (const record of options.records.values()) this.#pending.note({ id: record.id, after: record });
     options.records.listen((change) => this.#pending.note(change));
@@ -239,7 +246,31 @@ export class Network implements Engine {
   connections(netns: string): ConnectionView[] {
     const state = this.#find(netns);
     if (state === undefined) return [];
-    return state.connections.list(this.nowNs).flatMap((c) => connectionView(state, c, this.nowNs) ?? []);
+    return state.connections.list(this.nowNs).map((c) => connectionView(state, c, this.nowNs));
+  }
+
+  connectionStatistics(netns: string): ConnectionStatistics {
+    return copyStatistics(this.#find(netns)?.connections.statistics ?? newStatistics());
+  }
+
+  updateConnections(netns: string, filter: (connection: ConnectionView) => boolean, change: ConnectionChange): ConnectionView[] {
+    const state = this.#find(netns);
+    if (state === undefined) return [];
+    const changed: ConnectionView[] = [];
+    for (const c of state.connections.list(this.nowNs)) {
+      if (!filter(connectionView(state, c, this.nowNs))) continue;
+      if (change.mark !== undefined) c.mark = change.mark;
+      if (change.timeoutSeconds !== undefined) c.expiresNs = this.nowNs + change.timeoutSeconds * 1e9;
+      if (change.zeroCounters === true) {
+        c.packets = 0;
+        c.bytes = 0;
+        c.replyPackets = 0;
+        c.replyBytes = 0;
+      }
+      changed.push(connectionView(state, c, this.nowNs));
+      if (change.zeroCounters !== true && state.connections.onRemove !== undefined) this.#core.connectionEvent(state, 'UPDATE', c);
+    }
+    return changed;
   }
 
   sockets(netns: string): SocketView[] {
@@ -272,10 +303,11 @@ export class Network implements Engine {
   deleteConnections(netns: string, filter: (connection: ConnectionView) => boolean): number {
     const state = this.#find(netns);
     let deleted = 0;
-    for (const c of state?.connections.list(this.nowNs) ?? []) {
-      const view = state === undefined ? undefined : connectionView(state, c, this.nowNs);
-      if (view === undefined || !filter(view)) continue;
-      state?.connections.remove(c);
+    if (state === undefined) return 0;
+    for (const c of state.connections.list(this.nowNs)) {
+      if (!filter(connectionView(state, c, this.nowNs))) continue;
+      c.byHand = true;
+      state.connections.remove(c);
       deleted += 1;
     }
     return deleted;
@@ -302,6 +334,7 @@ export class Network implements Engine {
       nextPacketId: this.#nextPacketId,
       nextProcess: this.#nextProcess,
       taps: this.#taps.save(),
+      listeners: this.#listeners.save(),
       changesLogged: this.#changesLogged,
     };
     return { nowNs: this.nowNs, state };
@@ -333,6 +366,8 @@ export class Network implements Engine {
     this.#nextPacketId = state.nextPacketId;
     this.#nextProcess = state.nextProcess;
     this.#taps.load(state.taps);
+    this.#listeners.load(state.listeners);
+    this.#listeners.attach(this.#netns, this.#core.connectionEvent);
     this.#changesLogged = state.changesLogged;
     this.#userland.restore(state.userland);
   }

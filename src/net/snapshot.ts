@@ -1,5 +1,6 @@
 /** Everything the engine remembers beside records, as plain data that stays valid while the engine runs on. */
-import { Connection, type Tuple } from './conntrack/connection.ts';
+import { type Connection, copyConnection } from './conntrack/connection.ts';
+import { type ConntrackStatistics, copyStatistics } from './conntrack/statistics.ts';
 import type { DeviceState } from './device/device-state.ts';
 import type { Core } from './stack/core.ts';
 import { EVENT_FRAME, EVENT_NEIGHBOR, EVENT_PROXY_ARP } from './stack/event-queue.ts';
@@ -43,6 +44,7 @@ interface SavedChain {
 interface SavedNetns {
   readonly serial: number;
   readonly connections: readonly Connection[];
+  readonly statistics: ConntrackStatistics;
   readonly recent: readonly (readonly [string, readonly (readonly [Ip, readonly number[]])[]])[];
   readonly pathMtus: readonly (readonly [Ip, PathMtu])[];
   readonly confirmations: readonly (readonly [Ip, Confirmation])[];
@@ -87,31 +89,6 @@ function saveSkb(skb: Skb, netns: string): SavedSkb {
   };
 }
 
-function copyConnection(from: Connection): Connection {
-  const copyTuple = (t: Tuple): Tuple => ({ ...t });
-  const to = new Connection(from.serial, from.protocol, copyTuple(from.original), copyTuple(from.reply));
-  to.confirmed = from.confirmed;
-  to.dead = from.dead;
-  to.seenReply = from.seenReply;
-  to.assured = from.assured;
-  to.sourceNat = from.sourceNat;
-  to.destinationNat = from.destinationNat;
-  to.sourceNatDone = from.sourceNatDone;
-  to.destinationNatDone = from.destinationNatDone;
-  to.sourceNatBy = from.sourceNatBy;
-  to.destinationNatBy = from.destinationNatBy;
-  to.clash = from.clash;
-  to.mark = from.mark;
-  to.expiresNs = from.expiresNs;
-  to.tcpState = from.tcpState;
-  to.sentEnd = [from.sentEnd[0], from.sentEnd[1]];
-  to.unacknowledged = from.unacknowledged;
-  to.streamAtNs = from.streamAtNs;
-  to.packets = from.packets;
-  to.bytes = from.bytes;
-  return to;
-}
-
 function saveDevice(device: DeviceState): SavedDevice {
   return {
     counters: [device.rxPackets, device.rxBytes, device.txPackets, device.txBytes, device.rxDropped, device.txDropped],
@@ -131,6 +108,7 @@ function saveNetns(netns: NetnsState, nowNs: number): SavedNetns {
   return {
     serial: netns.connections.serial,
     connections: netns.connections.list(nowNs).map(copyConnection),
+    statistics: copyStatistics(netns.connections.statistics),
     recent: [...netns.recent].map(([list, addresses]) => [list, [...addresses].map(([ip, stamps]) => [ip, [...stamps]] as const)] as const),
     pathMtus: [...netns.pathMtus],
     confirmations: [...netns.confirmations],
@@ -207,6 +185,7 @@ export function loadState(core: Core, saved: SavedState): void {
     bySerial.set(id, new Map(connections.map((c) => [c.serial, c])));
     for (const c of connections) c.confirmed = false;
     netns.connections.load(s.serial, connections);
+    netns.connections.statistics = copyStatistics(s.statistics);
     for (const [list, addresses] of s.recent) netns.recent.set(list, new Map(addresses.map(([ip, stamps]) => [ip, [...stamps]])));
     for (const [ip, mtu] of s.pathMtus) netns.pathMtus.set(ip, mtu);
     for (const [ip, c] of s.confirmations) netns.confirmations.set(ip, c);

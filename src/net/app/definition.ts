@@ -1,6 +1,6 @@
 /** What a program is: a plain-data state machine that sees events and acts through a context. One file a program, one line in index.ts. */
 import type { Prng } from '../../base/prng.ts';
-import type { TapFrame } from '../engine.ts';
+import type { ConnectionEvent, TapFrame } from '../engine.ts';
 import type { Errno } from '../stack/userland.ts';
 import type { Ip, Payload } from '../wire/packet.ts';
 
@@ -40,6 +40,7 @@ export type AppEvent =
   | { readonly kind: 'echo-reply'; readonly socket: SocketId; readonly sequence: number; readonly from: Ip; readonly ttl: number; readonly bytes: number }
   | { readonly kind: 'timer'; readonly tag: string; readonly data: unknown }
   | { readonly kind: 'frame'; readonly frame: TapFrame }
+  | { readonly kind: 'connection'; readonly event: ConnectionEvent }
   | { readonly kind: 'signal'; readonly signal: 'SIGINT' }
   | { readonly kind: 'stdin'; readonly text: string };
 
@@ -98,6 +99,10 @@ export interface AppContext {
 
   /** Starts or stops seeing the frames of a device (`any`: all of the netns). */
   tap(device: string, on: boolean): void;
+  /** Starts or stops hearing of this netns' connections as they come, change and go. */
+  listenConnections(on: boolean): void;
+  /** Takes out connections whose time is over, as the kernel's collector does now and then. */
+  collectConnections(): void;
   /** ifindex of a device here, or undefined if there is none. */
   deviceIndex(device: string): number | undefined;
   /** The source address and path MTU for a destination. */

@@ -1,5 +1,6 @@
 /** The contents page of programs: what can run on a simulated host, and the command lines that start it. */
 import { busyboxNslookup, busyboxNslookupProgram } from './busybox-nslookup.ts';
+import { conntrackEvents } from './conntrack-events.ts';
 import { curl, curlProgram } from './curl.ts';
 import type { App, Program } from './definition.ts';
 import { dig, digProgram } from './dig.ts';
@@ -18,6 +19,7 @@ import { busyboxWgetProgram, wget, wgetProgram } from './wget.ts';
 
 const all: readonly App[] = [
   busyboxNslookup,
+  conntrackEvents,
   curl,
   dig,
   dnsServer,

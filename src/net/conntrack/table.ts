@@ -1,7 +1,8 @@
 /** The connection tracking table of one netns: both tuples of every entry in one hash. Linux: net/netfilter/nf_conntrack_core.c */
 import { ipHash } from '../addr/ip.ts';
 import type { Ip } from '../wire/packet.ts';
-import { Connection, type Tuple } from './connection.ts';
+import { Connection, type Tuple, zoneId } from './connection.ts';
+import { type ConntrackStatistics, newStatistics } from './statistics.ts';
 
 const FIRST_BUCKETS = 64;
 /** The buckets of every table that holds nothing yet; never written to. */
@@ -24,6 +25,16 @@ function hash(src: Ip, dst: Ip, ports: number, protocol: number): number {
 
 const portsOf = (sport: number, dport: number): number => ((sport << 16) ^ dport) | 0;
 
+const sourceKey = (t: Tuple, protocol: number): number => hash(t.src, 0, t.sport, protocol);
+
+/** How many buckets a search for an entry to evict looks at (NF_CT_EVICTION_RANGE). */
+const EVICTION_RANGE = 8;
+
+function isWithin(c: Connection, t: Tuple, start: number, buckets: number): boolean {
+  const ahead = (hash(t.src, t.dst, portsOf(t.sport, t.dport), c.protocol) % buckets) - start;
+  return (ahead < 0 ? ahead + buckets : ahead) < EVICTION_RANGE;
+}
+
 export class ConnectionTable {
   #buckets = UNUSED;
   #mask = 0;
@@ -31,6 +42,11 @@ export class ConnectionTable {
   #serial = 0;
   #sweepAt = FIRST_SWEEP;
   /** Reused by `find`, so that a lookup allocates nothing. */
+  statistics: ConntrackStatistics = newStatistics();
+  /** Told of every entry that goes, while somebody listens. */
+  onRemove: ((connection: Connection) => void) | undefined = undefined;
+  /** Connections whose source NAT really changed, by their own source: the next one of the same socket gets the same (nf_nat_bysource). */
+  readonly #bySource = new Map<number, Connection[]>();
   readonly #found: Found = { connection: undefined as unknown as Connection, reply: false };
 
   get size(): number {
@@ -43,7 +59,7 @@ export class ConnectionTable {
   }
 
   /** The live entry with this tuple, in either direction. Expired entries are removed on the way. The result is valid until the next call. */
-  find(src: Ip, dst: Ip, sport: number, dport: number, protocol: number, icmpType: number, nowNs: number): Found | undefined {
+  find(src: Ip, dst: Ip, sport: number, dport: number, protocol: number, icmpType: number, nowNs: number, zone = 0): Found | undefined {
     const bucket = hash(src, dst, portsOf(sport, dport), protocol) & this.#mask;
     let entry = this.#buckets[bucket];
     while (entry !== undefined) {
@@ -53,7 +69,7 @@ export class ConnectionTable {
       const r = entry.reply;
       const isReply =
         !isOriginal && r.src === src && r.dst === dst && r.sport === sport && r.dport === dport && entry.protocol === protocol && r.icmpType === icmpType;
-      if (isOriginal || isReply) {
+      if ((isOriginal || isReply) && (entry.zone === zone || zoneId(entry.zone, isReply) === zoneId(zone, isReply))) {
         if (entry.expiresNs > nowNs) {
           this.#found.connection = entry;
           this.#found.reply = isReply;
@@ -69,8 +85,33 @@ export class ConnectionTable {
     return undefined;
   }
 
-  findTuple(tuple: Tuple, protocol: number, nowNs: number): Found | undefined {
-    return this.find(tuple.src, tuple.dst, tuple.sport, tuple.dport, protocol, tuple.icmpType, nowNs);
+  findTuple(tuple: Tuple, protocol: number, nowNs: number, zone = 0): Found | undefined {
+    return this.find(tuple.src, tuple.dst, tuple.sport, tuple.dport, protocol, tuple.icmpType, nowNs, zone);
+  }
+
+  /** Another live connection from the same address and port whose source was translated (find_appropriate_src()). */
+  findSource(tuple: Tuple, protocol: number, zone: number, nowNs: number): Connection | undefined {
+    return this.#bySource
+      .get(sourceKey(tuple, protocol))
+      ?.find((c) => c.original.src === tuple.src && c.original.sport === tuple.sport && c.protocol === protocol && c.zone === zone && c.expiresNs > nowNs);
+  }
+
+  /**
+   * Room for another: the first entry that no two-way traffic has confirmed, in the eight buckets (of as many as the kernel has) that a search from
+   * this tuple would look at, goes. False where there is none (early_drop()).
+   */
+  evictNear(tuple: Tuple, protocol: number, buckets: number): boolean {
+    const start = hash(tuple.src, tuple.dst, portsOf(tuple.sport, tuple.dport), protocol) % buckets;
+    let oldest: Connection | undefined;
+    for (let bucket = 0; bucket < this.#buckets.length; bucket += 1) {
+      for (let e = this.#buckets[bucket]; e !== undefined; e = this.#next(e, bucket)) {
+        if (e.assured || (oldest !== undefined && oldest.serial <= e.serial)) continue;
+        if (isWithin(e, e.original, start, buckets) || isWithin(e, e.reply, start, buckets)) oldest = e;
+      }
+    }
+    if (oldest === undefined) return false;
+    this.remove(oldest);
+    return true;
   }
 
   insert(connection: Connection): void {
@@ -78,6 +119,7 @@ export class ConnectionTable {
     this.#link(connection);
     this.#size += 1;
     connection.confirmed = true;
+    if (connection.sourceNat) this.#linkSource(connection);
   }
 
   remove(connection: Connection): void {
@@ -90,6 +132,8 @@ export class ConnectionTable {
     connection.nextReply = undefined;
     connection.dead = true;
     this.#size -= 1;
+    if (connection.sourceNat) this.#unlinkSource(connection);
+    this.onRemove?.(connection);
   }
 
   /** All live entries, oldest first. */
@@ -130,11 +174,29 @@ export class ConnectionTable {
     this.#mask = 0;
     this.#size = 0;
     this.#serial = serial;
+    this.#bySource.clear();
+    this.statistics = newStatistics();
     for (const c of connections) {
       c.nextOriginal = undefined;
       c.nextReply = undefined;
       this.insert(c);
     }
+  }
+
+  #linkSource(c: Connection): void {
+    const key = sourceKey(c.original, c.protocol);
+    const same = this.#bySource.get(key);
+    if (same === undefined) this.#bySource.set(key, [c]);
+    else same.push(c);
+  }
+
+  #unlinkSource(c: Connection): void {
+    const key = sourceKey(c.original, c.protocol);
+    const same = this.#bySource.get(key);
+    const at = same?.indexOf(c) ?? -1;
+    if (same === undefined || at < 0) return;
+    if (same.length === 1) this.#bySource.delete(key);
+    else same.splice(at, 1);
   }
 
   // An entry is in one or two buckets. In its original tuple's bucket it is chained by `nextOriginal`, else by `nextReply`; where both

@@ -1,6 +1,7 @@
 /** A packet's visit to one of the five hooks: connection tracking, the tables in their order, NAT, and the confirmation at the end. Linux: net/netfilter/core.c and the priorities of enum nf_ip_hook_priorities */
+import { confirm } from '../conntrack/confirm.ts';
 import { bind, changesDestination, changesSource, isBound, translate } from '../conntrack/nat.ts';
-import { confirm, trackIn } from '../conntrack/track.ts';
+import { trackIn } from '../conntrack/track.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import type { Core } from '../stack/core.ts';
 import type { NetnsState } from '../stack/netns-state.ts';

@@ -25,6 +25,7 @@ export class ProcessContext implements AppContext {
   readonly #host: ProcessHost;
   readonly #owner: Owner;
   readonly #taps = new Set<string>();
+  #listens = false;
 
   constructor(host: ProcessHost, processId: string, name: string, netns: string) {
     this.#host = host;
@@ -134,6 +135,21 @@ export class ProcessContext implements AppContext {
     this.#host.layer.kernel.setTap(this.netns, device, this.processId, on);
   }
 
+  listenConnections(on: boolean): void {
+    if (on === this.#listens) return;
+    this.#listens = on;
+    this.#host.layer.kernel.listenConnections(this.netns, this.processId, on);
+  }
+
+  collectConnections(): void {
+    this.#host.layer.kernel.collectConnections(this.netns);
+  }
+
+  /** For the end of the process and for snapshots. */
+  get listens(): boolean {
+    return this.#listens;
+  }
+
   deviceIndex(device: string): number | undefined {
     const record = this.#host.layer.kernel.records.find(`${this.netns}/device/${device}`);
     return record?.kind === 'device' ? record.index : undefined;
@@ -153,7 +169,8 @@ export class ProcessContext implements AppContext {
   }
 
   /** After a restore, when the kernel's taps are back already. */
-  adoptTaps(devices: readonly string[]): void {
+  adoptTaps(devices: readonly string[], listens: boolean): void {
+    this.#listens = listens;
     this.#taps.clear();
     for (const device of devices) this.#taps.add(device);
   }

@@ -60,6 +60,7 @@ export class ProcessTable {
       record: process.record,
       phase: process.phase,
       taps: process.context.taps,
+      listens: process.context.listens,
       typedAhead: process.typedAhead,
       state: process.app.copy === undefined || process.phase === 'starting' ? process.state : process.app.copy(process.state),
     }));
@@ -70,12 +71,12 @@ export class ProcessTable {
   restore(snapshot: ProcessTableSnapshot, revive: (record: Process) => RunningProcess | undefined): void {
     this.#running = new Map();
     this.#ended = new Map(snapshot.ended);
-    for (const { record, phase, taps, typedAhead, state } of snapshot.running) {
+    for (const { record, phase, taps, listens, typedAhead, state } of snapshot.running) {
       const process = revive(record);
       if (process === undefined) continue;
       process.phase = phase;
       process.typedAhead = typedAhead;
-      process.context.adoptTaps(taps);
+      process.context.adoptTaps(taps, listens);
       process.state = process.app.copy === undefined || phase === 'starting' ? state : process.app.copy(state);
       this.#running.set(process.id, process);
     }
@@ -87,6 +88,7 @@ export interface ProcessTableSnapshot {
     readonly record: Process;
     readonly phase: RunningProcess['phase'];
     readonly taps: readonly string[];
+    readonly listens: boolean;
     readonly typedAhead: string;
     readonly state: unknown;
   }[];

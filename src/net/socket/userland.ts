@@ -3,7 +3,7 @@ import type { Change } from '../../base/record-store.ts';
 import { formatIp } from '../addr/ip.ts';
 import type { App, AppEvent } from '../app/definition.ts';
 import { apps } from '../app/index.ts';
-import type { ProcessView, SocketView, TapFrame } from '../engine.ts';
+import type { ConnectionEvent, ProcessView, SocketView, TapFrame } from '../engine.ts';
 import type { NetRecord, Process } from '../records.ts';
 import type { Kernel, TimerToken, Userland } from '../stack/userland.ts';
 import { IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP, type Packet } from '../wire/packet.ts';
@@ -87,6 +87,10 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
 
   tapped(processId: string, frame: TapFrame): void {
     this.#enter(processId, { kind: 'frame', frame });
+  }
+
+  connectionEvent(processId: string, event: ConnectionEvent): void {
+    this.#enter(processId, { kind: 'connection', event });
   }
 
   timer(token: TimerToken): void {
@@ -328,6 +332,7 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
   #release(process: RunningProcess): void {
     for (const socket of this.table.ownedBy(process.id)) closeSocket(this, socket);
     for (const device of process.context.taps) process.context.tap(device, false);
+    if (process.context.listens) process.context.listenConnections(false);
   }
 
   /** A netns that is gone takes its sockets with it; nobody is left to send a FIN. */

@@ -1,5 +1,7 @@
 /** What every part of the kernel side may touch: the clock, the queue, the log, and the seams where one layer calls another. */
 import type { Prng } from '../../base/prng.ts';
+import type { Connection } from '../conntrack/connection.ts';
+import type { ConnectionEventKind } from '../conntrack/listeners.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import type { HookRunner } from '../netfilter/run-hook.ts';
 import type { DropCause } from '../trace/emit.ts';
@@ -55,6 +57,8 @@ export interface Core {
   newSkb(): Skb;
   /** Shows the frame to whoever taps the device. */
   tap(device: DeviceState, packet: Skb, outgoing: boolean): void;
+  /** Tells whoever listens to this netns' connections. */
+  connectionEvent(netns: NetnsState, kind: ConnectionEventKind, connection: Connection): void;
   /** How many tunnels are being entered at this moment, one inside the other. */
   depth: number;
 }

@@ -1,6 +1,7 @@
 /** What the kernel side offers to sockets and programs: the engine's half of the seam in userland.ts. */
 import type { RecordStore } from '../../base/record-store.ts';
 import { ipHash } from '../addr/ip.ts';
+import type { ConnectionListeners } from '../conntrack/listeners.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import type { NetRecord } from '../records.ts';
 import { emitCreated, emitDelivered, emitDropped } from '../trace/emit.ts';
@@ -19,7 +20,7 @@ import { sysctl } from './sysctl.ts';
 import type { TapTable } from './taps.ts';
 import type { Errno, Kernel } from './userland.ts';
 
-export function createKernel(core: Core, records: RecordStore<NetRecord>, taps: TapTable): Kernel {
+export function createKernel(core: Core, records: RecordStore<NetRecord>, taps: TapTable, listeners: ConnectionListeners): Kernel {
   const placeOf = (netns: string): number => core.netns.get(netns)?.place ?? 0;
   return {
     get nowNs() {
@@ -61,6 +62,13 @@ export function createKernel(core: Core, records: RecordStore<NetRecord>, taps: 
       // tcpdump on a device makes it promiscuous; on `any` it does not.
       const state = device === 'any' ? undefined : core.netns.get(netns)?.deviceByName(device);
       if (state !== undefined) state.promiscuous = Math.max(0, state.promiscuous + (on ? 1 : -1));
+    },
+    listenConnections: (netns, processId, on) => {
+      listeners.set(netns, processId, on);
+      listeners.attach(core.netns, core.connectionEvent);
+    },
+    collectConnections: (netns) => {
+      core.netns.get(netns)?.connections.collect(core.nowNs);
     },
   };
 }

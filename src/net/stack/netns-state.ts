@@ -3,6 +3,7 @@
 import type { Origin } from '../../base/origin.ts';
 import { ipOf } from '../addr/ip.ts';
 import { mac } from '../addr/mac.ts';
+import { type ConntrackSettings, compileConntrack } from '../conntrack/settings.ts';
 import { ConnectionTable } from '../conntrack/table.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import type { Family } from '../netfilter/definition.ts';
@@ -67,11 +68,7 @@ export class NetnsState {
   forwarding = false;
   bridgeNetfilter = false;
   defaultTtl = 64;
-  udpTimeoutNs = 0;
-  udpStreamTimeoutNs = 0;
-  icmpTimeoutNs = 0;
-  genericTimeoutNs = 0;
-  maxConnections = 0;
+  conntrack: ConntrackSettings;
   #tunnelDevices: readonly DeviceState[] | undefined;
   #loopback: DeviceState | undefined;
 
@@ -88,6 +85,7 @@ export class NetnsState {
     this.hostId = record.hostId;
     this.record = record;
     this.place = place;
+    this.conntrack = compileConntrack(record.sysctls);
     this.compileSettings(record);
   }
 
@@ -96,12 +94,7 @@ export class NetnsState {
     this.forwarding = sysctl(record.sysctls, 'net.ipv4.ip_forward') !== 0;
     this.bridgeNetfilter = sysctl(record.sysctls, 'net.bridge.bridge-nf-call-iptables') !== 0;
     this.defaultTtl = sysctl(record.sysctls, 'net.ipv4.ip_default_ttl');
-    const seconds = (leaf: string): number => sysctl(record.sysctls, `net.netfilter.nf_conntrack_${leaf}`) * 1e9;
-    this.udpTimeoutNs = seconds('udp_timeout');
-    this.udpStreamTimeoutNs = seconds('udp_timeout_stream');
-    this.icmpTimeoutNs = seconds('icmp_timeout');
-    this.genericTimeoutNs = seconds('generic_timeout');
-    this.maxConnections = sysctl(record.sysctls, 'net.netfilter.nf_conntrack_max');
+    this.conntrack = compileConntrack(record.sysctls);
   }
 
   /** What sysctls say of a device. */

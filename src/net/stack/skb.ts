@@ -60,6 +60,8 @@ export class Skb implements Packet {
   ctState: CtState = CT_NONE;
   /** The packet travels in its connection's reply direction. */
   ctReply = false;
+  /** The conntrack zone that `-j CT --zone` gave it; see makeZone() in conntrack/connection.ts. */
+  zone = 0;
   /** skb->hash: what a tunnel's source port is made of; 0 = not known. Survives veth and bridge, not a wire. */
   flowHash = 0;
   /** The bridge port it came in by while br_netfilter holds it (struct nf_bridge_info), and the port it will leave by. */
@@ -120,6 +122,7 @@ export function cloneSkb(from: Skb): Skb {
   to.connection = from.connection;
   to.ctState = from.ctState;
   to.ctReply = from.ctReply;
+  to.zone = from.zone;
   to.flowHash = from.flowHash;
   to.physIn = from.physIn;
   to.physOut = from.physOut;
@@ -138,6 +141,7 @@ export function scrub(packet: Skb): void {
   packet.connection = undefined;
   packet.ctState = CT_NONE;
   packet.ctReply = false;
+  packet.zone = 0;
   packet.physIn = undefined;
   packet.physOut = undefined;
   packet.preroutingDone = false;

@@ -50,6 +50,10 @@ export interface Kernel {
   sendArp(netns: string, device: string, arp: ArpMessage, destination: Mac, by: string): 'ok' | Errno;
   /** Registers or removes a tap (tcpdump): every frame that passes this device (`any`: all of the netns) comes to `Userland.tapped`. */
   setTap(netns: string, device: string, processId: string, on: boolean): void;
+  /** Every connection of this netns that comes, changes or goes comes to `Userland.connectionEvent`. */
+  listenConnections(netns: string, processId: string, on: boolean): void;
+  /** Takes out the connections whose time is over (Linux: nf_conntrack_core.c, gc_worker), so that listeners hear of them. */
+  collectConnections(netns: string): void;
   readonly records: { find(id: string): NetRecord | undefined };
 }
 
@@ -65,6 +69,7 @@ export interface Userland {
   /** An ICMP error about a packet that was sent from here; `packet.icmp.quoted` is it. */
   icmpError(netns: string, packet: Packet): void;
   tapped(processId: string, frame: import('../engine.ts').TapFrame): void;
+  connectionEvent(processId: string, event: import('../engine.ts').ConnectionEvent): void;
   timer(token: TimerToken): void;
   /** Process and Netns records came, changed or went (programs start and stop by records). */
   recordChanged(change: Change<NetRecord>): void;

@@ -207,6 +207,7 @@ function decodeTcpOptions(bytes: Uint8Array): TcpOptions {
   let sackPermitted: true | undefined;
   let timestamps: TcpOptions['timestamps'];
   let windowScale: number | undefined;
+  let sack: TcpOptions['sack'];
   for (let at = 0; at < bytes.length; ) {
     const kind = bytes[at] as number;
     if (kind === 0) break;
@@ -219,7 +220,10 @@ function decodeTcpOptions(bytes: Uint8Array): TcpOptions {
     if (kind === 2 && length === 4) mss = u16(bytes, at + 2);
     else if (kind === 3 && length === 3) windowScale = bytes[at + 2] as number;
     else if (kind === 4) sackPermitted = true;
-    else if (kind === 8 && length === 10) timestamps = { value: u32(bytes, at + 2), echo: u32(bytes, at + 6) };
+    else if (kind === 5 && length >= 10 && (length - 2) % 8 === 0) {
+      const start = at + 2;
+      sack = Array.from({ length: (length - 2) / 8 }, (_gone, i) => [u32(bytes, start + 8 * i), u32(bytes, start + 8 * i + 4)] as const);
+    } else if (kind === 8 && length === 10) timestamps = { value: u32(bytes, at + 2), echo: u32(bytes, at + 6) };
     at += length;
   }
   return {
@@ -227,6 +231,7 @@ function decodeTcpOptions(bytes: Uint8Array): TcpOptions {
     ...(sackPermitted === undefined ? {} : { sackPermitted }),
     ...(timestamps === undefined ? {} : { timestamps }),
     ...(windowScale === undefined ? {} : { windowScale }),
+    ...(sack === undefined ? {} : { sack }),
   };
 }
 

@@ -159,7 +159,7 @@ function putTcp(out: Uint8Array, packet: Packet, tcp: TcpHeader): void {
 }
 
 function putTcpOptions(out: Uint8Array, start: number, tcp: TcpHeader): void {
-  const { mss, sackPermitted, timestamps, windowScale } = tcp.options;
+  const { mss, sackPermitted, timestamps, windowScale, sack } = tcp.options;
   let at = start;
   if (mss !== undefined) {
     out[at] = 2;
@@ -179,7 +179,18 @@ function putTcpOptions(out: Uint8Array, start: number, tcp: TcpHeader): void {
     out.set([1, 1, 4, 2], at);
     at += 4;
   }
-  if (windowScale !== undefined) out.set([1, 3, 3, windowScale], at);
+  if (windowScale !== undefined) {
+    out.set([1, 3, 3, windowScale], at);
+    at += 4;
+  }
+  if (sack === undefined) return;
+  out.set([1, 1, 5, 2 + 8 * sack.length], at);
+  at += 4;
+  for (const [left, right] of sack) {
+    put32(out, at, left);
+    put32(out, at + 4, right);
+    at += 8;
+  }
 }
 
 function putUdp(out: Uint8Array, packet: Packet): void {

@@ -29,6 +29,7 @@ export function tcpOptionsBytes(options: TcpOptions): number {
   if (options.timestamps !== undefined) bytes += 12;
   else if (options.sackPermitted === true) bytes += 4;
   if (options.windowScale !== undefined) bytes += 4;
+  if (options.sack !== undefined) bytes += 4 + 8 * options.sack.length;
   return bytes;
 }
 

@@ -56,6 +56,8 @@ export interface TcpOptions {
   readonly sackPermitted?: boolean;
   readonly timestamps?: { readonly value: number; readonly echo: number };
   readonly windowScale?: number;
+  /** RFC 2018: blocks that have come beyond a gap, [left edge, right edge), newest first; four at most, three beside timestamps. */
+  readonly sack?: readonly (readonly [number, number])[];
 }
 export const TCP_FIN = 1;
 export const TCP_SYN = 2;

@@ -301,7 +301,7 @@ function tcpText(packet: Packet, tcp: TcpHeader, options: TcpdumpOptions, state:
   }
   if ((tcp.flags & TCP_ACK) !== 0) text += `, ack ${ack}`;
   text += `, win ${tcp.window}`;
-  if (tcpOptionsBytes(tcp.options) > 0) text += `, options [${tcpOptionsText(tcp.options)}]`;
+  if (tcpOptionsBytes(tcp.options) > 0) text += `, options [${tcpOptionsText(tcp.options, (tcp.ack - ack) >>> 0)}]`;
   text += `, length ${length}`;
   if (length > 0 && (tcp.flags & TCP_RST) === 0 && (isHttpPort(packet.sport) || isHttpPort(packet.dport))) {
     text += `: ${httpText(packet.payload?.text ?? '', length, options)}`;

@@ -31,8 +31,8 @@ export function tcpFlagsText(flags: number): string {
   return text === '' ? 'none' : text;
 }
 
-/** `mss 1460,sackOK,TS val 1 ecr 0,nop,wscale 7`, in the order and with the padding Linux writes. */
-export function tcpOptionsText(options: TcpOptions): string {
+/** `mss 1460,sackOK,TS val 1 ecr 0,nop,wscale 7`, in the order and with the padding Linux writes; SACK blocks are shown relative to `sackBase`. */
+export function tcpOptionsText(options: TcpOptions, sackBase = 0): string {
   const parts: string[] = [];
   if (options.mss !== undefined) parts.push(`mss ${options.mss}`);
   if (options.timestamps !== undefined) {
@@ -41,6 +41,12 @@ export function tcpOptionsText(options: TcpOptions): string {
     parts.push(`TS val ${options.timestamps.value} ecr ${options.timestamps.echo}`);
   } else if (options.sackPermitted === true) parts.push('nop', 'nop', 'sackOK');
   if (options.windowScale !== undefined) parts.push('nop', `wscale ${options.windowScale}`);
+  if (options.sack !== undefined)
+    parts.push(
+      'nop',
+      'nop',
+      `sack ${options.sack.length} ${options.sack.map(([from, to]) => `{${(from - sackBase) >>> 0}:${(to - sackBase) >>> 0}}`).join('')}`,
+    );
   return parts.join(',');
 }
 

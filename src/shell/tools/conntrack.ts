@@ -1,158 +1,139 @@
-/** conntrack: the connection table of this netns. */
-import type { ConnectionTuple, ConnectionView } from '../../net/engine.ts';
-import { defineCommand } from '../command.ts';
+/** conntrack: the connection table of this netns, as conntrack-tools 1.4.7 shows and changes it. */
+import { formatFlow, XML_HEAD, XML_TAIL } from '../../net/conntrack/format.ts';
+import { CONNTRACK_VERSION, type ConntrackRequest, flowMatches, parseConntrack } from '../../net/conntrack/request.ts';
+import type { ConnectionView } from '../../net/engine.ts';
+import { defineCommand, type Invocation, type Outcome } from '../command.ts';
 
-const PROTOCOL_NUMBERS = { icmp: 1, tcp: 6, udp: 17 } as const;
-const VERSION = 'conntrack v1.4.7 (conntrack-tools)';
+const HELP = `Command line interface for the connection tracking system. Version 1.4.7
+Usage: conntrack [commands] [options]
 
-function tupleText(tuple: ConnectionTuple, protocol: ConnectionView['protocol']): string {
-  const ends = `src=${tuple.src} dst=${tuple.dst}`;
-  return protocol === 'icmp'
-    ? `${ends} type=${tuple.icmpType ?? 8} code=${tuple.icmpCode ?? 0} id=${tuple.icmpId ?? 0}`
-    : `${ends} sport=${tuple.sport} dport=${tuple.dport}`;
+Commands:
+  -L [table] [options]		List conntrack or expectation table
+  -G [table] parameters		Get conntrack or expectation
+  -D [table] parameters		Delete conntrack or expectation
+  -U [table] parameters		Update a conntrack
+  -E [table] [options]		Show events
+  -F [table]			Flush table
+  -C [table]			Show counter
+  -S				Show statistics
+
+Tables: conntrack, expect, dying, unconfirmed
+
+Parameters and options:
+  -n, --src-nat ip			source NAT ip
+  -g, --dst-nat ip			destination NAT ip
+  -j, --any-nat ip			source or destination NAT ip
+  -m, --mark mark			Set mark
+  -e, --event-mask eventmask		Event mask, eg. NEW,DESTROY
+  -z, --zero 				Zero counters while listing
+  -o, --output type[,...]		Output format, eg. xml
+  -s, --src, --orig-src ip		Source address from original direction
+  -d, --dst, --orig-dst ip		Destination address from original direction
+  -r, --reply-src ip		Source addres from reply direction
+  -q, --reply-dst ip		Destination address from reply direction
+  -p, --protonum proto		Layer 4 Protocol, eg. 'tcp'
+  -f, --family proto		Layer 3 Protocol, eg. 'ipv6'
+  -t, --timeout timeout		Set timeout
+  -u, --status status		Set status, eg. ASSURED
+  -w, --zone value		Set conntrack zone
+  --orig-zone value		Set zone for original direction
+  --reply-zone value		Set zone for reply direction
+`;
+
+function print({ out, err }: Invocation, request: ConntrackRequest, flows: readonly ConnectionView[], deed: string): void {
+  err(`${CONNTRACK_VERSION}: ${flows.length} flow entries have been ${deed}.\n`);
+  const xml = request.format.as === 'xml';
+  if (xml) out(XML_HEAD);
+  for (const flow of flows) out(formatFlow(flow, request.format));
+  if (xml) out(XML_TAIL);
 }
 
-export function formatConnection(connection: ConnectionView): string {
-  const { protocol } = connection;
-  const head = `${protocol.padEnd(8)} ${PROTOCOL_NUMBERS[protocol]} ${connection.timeoutSeconds} `;
-  const state = connection.tcpState === undefined ? '' : `${connection.tcpState} `;
-  return `${head}${state}${tupleText(connection.original, protocol)} ${connection.unreplied ? '[UNREPLIED] ' : ''}${tupleText(connection.reply, protocol)} ${connection.assured ? '[ASSURED] ' : ''}mark=${connection.mark} use=1`;
-}
+/** No helper makes expectations here, and between two events nothing is on its way into or out of the table. */
+const isEmptyTable = (request: ConntrackRequest): boolean => request.table !== 'conntrack';
 
-interface Filters {
-  readonly tests: ((connection: ConnectionView) => boolean)[];
-  readonly protocol: string | undefined;
-}
-
-/** Long options and their short forms that take a value. */
-const VALUED: Readonly<Record<string, string>> = {
-  '-p': 'p',
-  '--proto': 'p',
-  '-s': 's',
-  '--src': 's',
-  '--orig-src': 's',
-  '-d': 'd',
-  '--dst': 'd',
-  '--orig-dst': 'd',
-  '-r': 'r',
-  '--reply-src': 'r',
-  '-q': 'q',
-  '--reply-dst': 'q',
-  '--sport': 'sport',
-  '--orig-port-src': 'sport',
-  '--dport': 'dport',
-  '--orig-port-dst': 'dport',
-  '--state': 'state',
-  '-m': 'mark',
-  '--mark': 'mark',
-  '-f': 'f',
-  '--family': 'f',
-  '-o': 'o',
-  '--output': 'o',
-  '-u': 'status',
-  '--status': 'status',
-};
-
-function addFilter(filters: Filters, name: string, value: string): void {
-  const { tests } = filters;
-  const prefix = (ip: string): boolean => ip === value.split('/')[0];
-  switch (name) {
-    case 'p':
-      tests.push((connection) => connection.protocol === value.toLowerCase());
-      break;
-    case 's':
-      tests.push((connection) => prefix(connection.original.src));
-      break;
-    case 'd':
-      tests.push((connection) => prefix(connection.original.dst));
-      break;
-    case 'r':
-      tests.push((connection) => prefix(connection.reply.src));
-      break;
-    case 'q':
-      tests.push((connection) => prefix(connection.reply.dst));
-      break;
-    case 'sport':
-      tests.push((connection) => connection.original.sport === Number(value));
-      break;
-    case 'dport':
-      tests.push((connection) => connection.original.dport === Number(value));
-      break;
-    case 'state':
-      tests.push((connection) => connection.tcpState === value);
-      break;
-    case 'mark':
-      tests.push((connection) => connection.mark === Number(value));
-      break;
-    case 'status':
-      tests.push((connection) => (value.toUpperCase() === 'ASSURED' ? connection.assured : value.toUpperCase() === 'UNREPLIED' ? connection.unreplied : true));
-      break;
-    default:
-      break;
+function perform(invocation: Invocation, request: ConntrackRequest): Outcome {
+  const { host, place, out, err } = invocation;
+  const { engine } = host;
+  const { netns } = place;
+  const matches = (flow: ConnectionView): boolean => flowMatches(flow, request.filter);
+  switch (request.command) {
+    case 'h':
+      out(HELP);
+      return 0;
+    case 'V':
+      out(`${CONNTRACK_VERSION}\n`);
+      return 0;
+    case 'E':
+      return {
+        kind: 'program',
+        app: 'conntrack-events',
+        name: 'conntrack',
+        config: { request, epochMs: host.epochMs },
+        endless: true,
+      };
+    case 'L': {
+      if (request.table === 'expect') {
+        err(`${CONNTRACK_VERSION}: 0 expectations have been shown.\n`);
+        return 0;
+      }
+      const flows = isEmptyTable(request) ? [] : engine.connections(netns).filter(matches);
+      print(invocation, request, flows, 'shown');
+      if (request.zero) engine.updateConnections(netns, () => true, { zeroCounters: true });
+      return 0;
+    }
+    case 'G': {
+      const flow = engine.connections(netns).find(matches);
+      if (flow === undefined) {
+        err(`${CONNTRACK_VERSION}: Operation failed: such conntrack doesn't exist\n`);
+        return 1;
+      }
+      print(invocation, request, [flow], 'shown');
+      return 0;
+    }
+    case 'C':
+      out(`${isEmptyTable(request) ? 0 : engine.connections(netns).length}\n`);
+      return 0;
+    case 'F':
+      engine.deleteConnections(netns, () => request.table === 'conntrack');
+      err(`${CONNTRACK_VERSION}: ${request.table === 'expect' ? 'expectation' : 'connection tracking'} table has been emptied.\n`);
+      return 0;
+    case 'D': {
+      const flows = engine.connections(netns).filter(matches);
+      print(invocation, request, flows, 'deleted');
+      engine.deleteConnections(netns, matches);
+      return flows.length === 0 ? 1 : 0;
+    }
+    case 'U': {
+      // What is to be set is no filter here.
+      const { mark, ...others } = request.filter;
+      const change = {
+        ...(mark === undefined ? {} : { mark: mark[0] }),
+        ...(request.timeoutSeconds === undefined ? {} : { timeoutSeconds: request.timeoutSeconds }),
+      };
+      const flows = engine.updateConnections(netns, (flow) => flowMatches(flow, others), change);
+      print(invocation, request, flows, 'updated');
+      return flows.length === 0 ? 1 : 0;
+    }
+    case 'S': {
+      const s = engine.connectionStatistics(netns);
+      out(
+        `cpu=0   \tfound=${s.found} invalid=${s.invalid} insert=0 insert_failed=${s.insertFailed} drop=${s.drop} early_drop=${s.earlyDrop} error=${s.error} search_restart=0 clash_resolve=${s.clashResolve} chaintoolong=0 \n`,
+      );
+      return 0;
+    }
   }
 }
 
 export const conntrack = defineCommand({
   name: 'conntrack',
-  summary: 'connections that netfilter knows: conntrack -L [-p tcp] [-d IP] [--dport N], -D, -F, -C',
+  summary: 'connections that netfilter knows: conntrack -L [-p tcp] [-d IP], -E, -D, -F, -S, -C',
   group: 'network',
-  run: ({ argv, host, place, out, err }) => {
-    const words = [...argv];
-    const filters: Filters = { tests: [], protocol: undefined };
-    let action = '';
-    for (let word = words.shift(); word !== undefined; word = words.shift()) {
-      const [option = '', attached] = word.startsWith('--') ? word.split('=') : [word];
-      const valued = VALUED[option];
-      if (['-L', '--dump', '-D', '--delete', '-F', '--flush', '-C', '--count', '-S', '--stats', '-E', '--event'].includes(option)) {
-        action = option.startsWith('--')
-          ? ({ '--dump': 'L', '--delete': 'D', '--flush': 'F', '--count': 'C', '--stats': 'S', '--event': 'E' }[option] ?? '')
-          : option.slice(1);
-        if (words[0] === 'conntrack') words.shift();
-      } else if (option === '-n' || option === '--src-nat') filters.tests.push((connection) => connection.nat.includes('SNAT'));
-      else if (option === '-g' || option === '--dst-nat') filters.tests.push((connection) => connection.nat.includes('DNAT'));
-      else if (option === '-j' || option === '--any-nat') filters.tests.push((connection) => connection.nat.length > 0);
-      else if (valued !== undefined) {
-        const value = attached ?? words.shift();
-        if (value === undefined) {
-          err(
-            `conntrack: option requires an argument -- '${option.replace(/^-+/, '')}'\n${VERSION}: Missing argument\nTry \`conntrack -h' or 'conntrack --help' for more information.\n`,
-          );
-          return 2;
-        }
-        addFilter(filters, valued, value);
-      } else {
-        err(`${VERSION}: unknown option \`${word}'\nTry \`conntrack -h' or 'conntrack --help' for more information.\n`);
-        return 2;
-      }
+  run: (invocation) => {
+    const request = parseConntrack(invocation.argv);
+    if ('problem' in request) {
+      invocation.err(request.problem);
+      return 2;
     }
-    const matches = (connection: ConnectionView): boolean => filters.tests.every((test) => test(connection));
-    switch (action) {
-      case 'L': {
-        const found = host.engine.connections(place.netns).filter(matches);
-        for (const connection of found) out(`${formatConnection(connection)}\n`);
-        err(`${VERSION}: ${found.length} flow entries have been shown.\n`);
-        return 0;
-      }
-      case 'C':
-        out(`${host.engine.connections(place.netns).length}\n`);
-        return 0;
-      case 'F':
-        host.engine.deleteConnections(place.netns, () => true);
-        err(`${VERSION}: connection tracking table has been emptied.\n`);
-        return 0;
-      case 'D': {
-        const found = host.engine.connections(place.netns).filter(matches);
-        for (const connection of found) out(`${formatConnection(connection)}\n`);
-        const count = host.engine.deleteConnections(place.netns, matches);
-        err(`${VERSION}: ${count} flow entries have been deleted.\n`);
-        return count === 0 ? 1 : 0;
-      }
-      case '':
-        err(`${VERSION}: You need to supply parameters\nTry \`conntrack -h' or 'conntrack --help' for more information.\n`);
-        return 2;
-      default:
-        err(`${VERSION}: -${action} is not simulated (use -L, -D, -F, -C)\n`);
-        return 2;
-    }
+    return perform(invocation, request);
   },
 });

@@ -1,10 +1,10 @@
 /** The tools of a Linux host, in iproute2's, iptables' and conntrack's own format and words. */
 import { describe, expect, it } from 'vitest';
+import { formatFlow } from '../../net/conntrack/format.ts';
 import type { ConnectionView } from '../../net/engine.ts';
 import type { Device, NetRecord } from '../../net/records.ts';
 import { openArticle, runLine } from '../../world/testing/article.ts';
 import { FakeWorld } from '../testing/fake-host.ts';
-import { formatConnection } from './conntrack.ts';
 
 const origin = { component: 'kernel', objects: [] };
 const root = 'controlplane/netns/root';
@@ -127,6 +127,9 @@ describe('conntrack', () => {
   const entry: ConnectionView = {
     netns: root,
     protocol: 'tcp',
+    protocolNumber: 6,
+    family: 'ipv4',
+    id: 2327172728,
     tcpState: 'TIME_WAIT',
     timeoutSeconds: 117,
     original: { src: '10.244.1.2', dst: '10.96.0.10', sport: 53108, dport: 80 },
@@ -137,23 +140,28 @@ describe('conntrack', () => {
     nat: ['DNAT'],
     packets: 10,
     bytes: 900,
+    zone: 0,
+    zoneDirection: 'both',
+    dying: false,
+    byHand: false,
   };
 
   it('prints entries as the tool does, with the summary on stderr', () => {
-    expect(formatConnection(entry)).toBe(
-      'tcp      6 117 TIME_WAIT src=10.244.1.2 dst=10.96.0.10 sport=53108 dport=80 src=10.244.2.2 dst=10.244.1.2 sport=8080 dport=53108 [ASSURED] mark=0 use=1',
+    expect(formatFlow(entry)).toBe(
+      'tcp      6 117 TIME_WAIT src=10.244.1.2 dst=10.96.0.10 sport=53108 dport=80 src=10.244.2.2 dst=10.244.1.2 sport=8080 dport=53108 [ASSURED] mark=0 use=1\n',
     );
     const icmp: ConnectionView = {
       ...entry,
       protocol: 'icmp',
+      protocolNumber: 1,
       timeoutSeconds: 27,
       original: { ...entry.original, icmpType: 8, icmpCode: 0, icmpId: 12848 },
       reply: { ...entry.reply, icmpType: 0, icmpCode: 0, icmpId: 12848 },
       assured: false,
     };
     const { tcpState: _state, ...echo } = icmp;
-    expect(formatConnection(echo)).toBe(
-      'icmp     1 27 src=10.244.1.2 dst=10.96.0.10 type=8 code=0 id=12848 src=10.244.2.2 dst=10.244.1.2 type=0 code=0 id=12848 mark=0 use=1',
+    expect(formatFlow(echo)).toBe(
+      'icmp     1 27 src=10.244.1.2 dst=10.96.0.10 type=8 code=0 id=12848 src=10.244.2.2 dst=10.244.1.2 type=0 code=0 id=12848 mark=0 use=1\n',
     );
     const world = sampleHost();
     world.engineParts = { connections: () => [entry] };
