@@ -125,6 +125,8 @@ class FakeUserland implements Userland, FakeHands {
     return packet;
   }
 
+  connectionEvent(): void {}
+
   tapped(_processId: string): void {}
   timer(token: TimerToken): void {
     this.heard.push(`timer ${token.tag}`);
