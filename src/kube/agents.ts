@@ -5,8 +5,9 @@ import { cniAgent } from './cni/cni-agent.ts';
 import { coreDnsAgent } from './dns/coredns-agent.ts';
 import { builtInChainsAgent } from './node/built-in-chains-agent.ts';
 import { hostAgent } from './node/host-agent.ts';
+import { outsideHostAgent } from './node/outside-host-agent.ts';
 import { underlayAgent } from './node/underlay-agent.ts';
 import { sandboxAgent } from './pod/sandbox-agent.ts';
 import { kubeProxyAgent } from './service/kube-proxy-agent.ts';
 
-export const agents: readonly Agent<NetRecord>[] = [hostAgent, underlayAgent, cniAgent, builtInChainsAgent, sandboxAgent, kubeProxyAgent, coreDnsAgent];
+export const agents: readonly Agent<NetRecord>[] = [hostAgent, underlayAgent, outsideHostAgent, cniAgent, builtInChainsAgent, sandboxAgent, kubeProxyAgent, coreDnsAgent];

@@ -107,6 +107,8 @@ export function parseNetConf(text: string): FlannelParse {
 export interface Delegate {
   readonly hairpin: boolean;
   readonly defaultGateway: boolean;
+  /** Of pods and bridge, where it is said; undefined: what flannel itself has. */
+  readonly mtuBytes?: number;
 }
 
 /** Reads the `delegate` of the flannel entry in cni-conf.json; upstream's values where it cannot be read. */
@@ -118,5 +120,10 @@ export function parseDelegate(text: string | undefined): Delegate {
   const plugin = Array.isArray(plugins) ? (plugins as readonly unknown[]).find((one) => isJsonObject(one) && fieldOf(one, 'type') === 'flannel') : undefined;
   const delegate = isJsonObject(plugin) ? fieldOf(plugin, 'delegate') : undefined;
   if (!isJsonObject(delegate)) return { hairpin: false, defaultGateway: false };
-  return { hairpin: fieldOf(delegate, 'hairpinMode') === true, defaultGateway: fieldOf(delegate, 'isDefaultGateway') === true };
+  const mtu = fieldOf(delegate, 'mtu');
+  return {
+    hairpin: fieldOf(delegate, 'hairpinMode') === true,
+    defaultGateway: fieldOf(delegate, 'isDefaultGateway') === true,
+    ...(typeof mtu === 'number' && Number.isInteger(mtu) && mtu >= 68 && mtu <= 65535 ? { mtuBytes: mtu } : {}),
+  };
 }

@@ -85,8 +85,13 @@ const vtepIp = (lease: Lease): string => lease.podCidr.slice(0, lease.podCidr.in
 const vxlanName = (backend: VxlanBackend): string => `flannel.${backend.vni}`;
 
 function outerMtu(site: CniSite, backend: FlannelConfig['backend']): number {
-  return (backend.type === 'vxlan' ? backend.mtuBytes : undefined) ?? underlayOf(site.view).mtuBytes;
+  return (backend.type === 'vxlan' ? backend.mtuBytes : undefined) ?? cardMtu(site);
 }
+
+const cardMtu = (site: CniSite): number => site.node.mtuBytes ?? underlayOf(site.view).mtuBytes;
+
+/** What the kernel makes of a tunnel's MTU when it is created: never more than the card can carry. Linux: drivers/net/vxlan, vxlan_config_apply. */
+const tunnelMtu = (site: CniSite, backend: VxlanBackend): number => Math.min(podMtu(site, backend), cardMtu(site) - ENCAPSULATION_BYTES);
 
 function podMtu(site: CniSite, backend: FlannelConfig['backend']): number {
   return outerMtu(site, backend) - (backend.type === 'vxlan' ? ENCAPSULATION_BYTES : 0);
@@ -105,7 +110,7 @@ function renderVxlan(site: CniSite, backend: VxlanBackend, own: Lease, others: r
     name,
     index: DEVICE_INDEX['flannel.1'],
     mac: macFromName(id),
-    mtuBytes: podMtu(site, backend),
+    mtuBytes: tunnelMtu(site, backend),
     up: true,
     addresses: [{ ip: vtepIp(own), prefixLength: 32, scope: 'global' }],
     type: 'vxlan',

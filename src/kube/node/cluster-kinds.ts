@@ -254,6 +254,8 @@ export interface Network extends KubeObject {
     readonly jitter?: string;
     readonly lossPercent?: number;
     readonly bandwidth?: string;
+    /** What the router knows beyond its own wires. */
+    readonly routes?: readonly { readonly destination: string; readonly gateway: string }[];
   };
 }
 
@@ -276,12 +278,20 @@ const network = defineKind<Network>({
       jitter: text('Random addition to the latency.'),
       lossPercent: decimal('Share of lost packets.', { minimum: 0, maximum: 100 }),
       bandwidth: text('Bits per second, such as 1G.'),
+      routes: list(
+        'Routes of the router at its edge, as to the pod ranges behind the nodes.',
+        struct('A route.', { destination: text('Range, such as 10.244.0.0/24.'), gateway: text('Address of the machine that forwards to it.') }),
+      ),
     }),
   }),
   validate: (object) => [
     ...(object.spec?.cidr === undefined ? [required('spec.cidr')] : cidrErrors('spec.cidr', object.spec.cidr)),
     ...durationError('spec.latency', object.spec?.latency),
     ...durationError('spec.jitter', object.spec?.jitter),
+    ...(object.spec?.routes ?? []).flatMap((route, index) => [
+      ...cidrErrors(`spec.routes[${index}].destination`, route.destination ?? ''),
+      ...(isIp(route.gateway ?? '') ? [] : [invalid(`spec.routes[${index}].gateway`, route.gateway ?? '', 'must be a valid IP address')]),
+    ]),
   ],
   columns: [
     { name: 'NAME', priority: 0 },
@@ -299,7 +309,13 @@ const network = defineKind<Network>({
 });
 
 export interface Host extends KubeObject {
-  readonly spec?: { readonly address?: string; readonly image?: string; readonly ports?: readonly number[] };
+  readonly spec?: {
+    readonly address?: string;
+    readonly prefixLength?: number;
+    readonly image?: string;
+    readonly ports?: readonly number[];
+    readonly udpPorts?: readonly number[];
+  };
 }
 
 const host = defineKind<Host>({
@@ -309,14 +325,14 @@ const host = defineKind<Host>({
   singular: 'host',
   shortNames: [],
   namespaced: false,
-  schema: kindSchema('A machine outside the cluster.', {
-    spec: notSimulated(
-      struct('What the machine is.', {
-        address: text('Its address on the underlay.'),
-        image: text('What it runs, by the name of a container image.'),
-        ports: list('Ports it listens on.', integer('Port.', { minimum: 1, maximum: 65535 })),
-      }),
-    ),
+  schema: kindSchema('A machine outside the cluster: on the underlay when its address lies in that range, else behind the router.', {
+    spec: struct('What the machine is.', {
+      address: text('Its address.'),
+      prefixLength: integer('Length of its own network behind the router; 24 when absent. On the underlay that network has its own.', { minimum: 8, maximum: 30 }),
+      image: text('What it runs, by the name of a container image; without one, plain servers on its ports.'),
+      ports: list('TCP ports it listens on.', integer('Port.', { minimum: 1, maximum: 65535 })),
+      udpPorts: list('UDP ports it echoes on.', integer('Port.', { minimum: 1, maximum: 65535 })),
+    }),
   }),
   validate: (object) =>
     object.spec?.address === undefined || isIp(object.spec.address)

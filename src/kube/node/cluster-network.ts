@@ -5,10 +5,10 @@ import type { ObjectKey, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { formatCidr, formatIpv4 } from '../addresses.ts';
 import { clusterSettings } from './cluster-config.ts';
-import type { KubeletConfiguration, Network } from './cluster-kinds.ts';
+import type { Host, KubeletConfiguration, Network } from './cluster-kinds.ts';
 import { perState } from './per-state.ts';
 import type { Node } from './types.ts';
-import { internalIp, isControlPlane, podCidrOf } from './types.ts';
+import { internalIp, isControlPlane, nodeMtu, nodeSysctls, podCidrOf } from './types.ts';
 
 /** The layer-2 network that joins the nodes. */
 export interface Underlay {
@@ -23,6 +23,8 @@ export interface Underlay {
   /** What a host's network card sends through, and what the switch's port sends through; absent: the engine's own wires. */
   readonly hostLink?: Link;
   readonly portLink?: Link;
+  /** Of the router, beside its own wires. */
+  readonly routes: readonly { readonly destination: string; readonly gateway: string }[];
 }
 
 export interface ClusterNode {
@@ -32,6 +34,10 @@ export interface ClusterNode {
   readonly ip: string | undefined;
   readonly podCidr: string | undefined;
   readonly controlPlane: boolean;
+  /** Of its network card, where it differs from the underlay's. */
+  readonly mtuBytes: number | undefined;
+  /** Settings of its kernel that differ from the usual ones. */
+  readonly sysctls: Readonly<Record<string, number>>;
 }
 
 const NS_PER_UNIT: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
@@ -61,6 +67,8 @@ function toClusterNode(node: Node): ClusterNode {
     ip: ip !== undefined && parseIp4(ip) !== undefined ? ip : undefined,
     podCidr: podCidr !== undefined && parseCidr(podCidr) !== undefined ? podCidr : undefined,
     controlPlane: isControlPlane(node),
+    mtuBytes: nodeMtu(node),
+    sysctls: nodeSysctls(node),
   };
 }
 
@@ -112,7 +120,49 @@ export const underlayOf = perState(NETWORK_KINDS, (view): Underlay => {
     gateway: formatIp4(range.network + 1),
     mtuBytes: network?.spec?.mtuBytes ?? 1500,
     ...linksOf(network?.spec),
+    routes: network?.spec?.routes ?? [],
   };
+});
+
+/** A machine outside the cluster that has an IPv4 address. */
+export interface OutsideHost {
+  readonly name: string;
+  readonly key: ObjectKey;
+  readonly ip: string;
+  /** On the underlay's own wire; else behind the router, in `network`. */
+  readonly inside: boolean;
+  /** `203.0.113.0/24` */
+  readonly network: string;
+  readonly prefixLength: number;
+  /** First address of its network, which is the router's. */
+  readonly gateway: string;
+  readonly spec: NonNullable<Host['spec']>;
+}
+
+/** Hosts in the order of the store. Those without an IPv4 address are machines whose cable is not plugged in. */
+export const outsideHosts = perState([...NETWORK_KINDS, 'Host'], (view): readonly OutsideHost[] => {
+  const underlay = underlayOf(view);
+  const range = parseCidr(underlay.cidr);
+  return view.list<Host>('Host').flatMap((host): OutsideHost[] => {
+    const ip = host.spec?.address;
+    const address = ip === undefined ? undefined : parseIp4(ip);
+    if (ip === undefined || address === undefined || range === undefined) return [];
+    const inside = contains(range.network, range.prefixLength, address);
+    const prefixLength = inside ? range.prefixLength : (host.spec?.prefixLength ?? 24);
+    const base = address & maskOf(prefixLength);
+    return [
+      {
+        name: host.metadata.name,
+        key: objectKey(host),
+        ip,
+        inside,
+        network: `${formatIp4(base)}/${prefixLength}`,
+        prefixLength,
+        gateway: inside ? underlay.gateway : formatIp4(base + 1),
+        spec: host.spec ?? {},
+      },
+    ];
+  });
 });
 
 export interface ClusterDns {

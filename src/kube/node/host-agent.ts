@@ -46,6 +46,7 @@ function sysctls(node: string, view: StoreView): Readonly<Record<string, number>
     'net.ipv4.conf.default.rp_filter': 2,
     // Node ports on localhost need it. Kubernetes: pkg/proxy/iptables, NewProxier.
     ...(kubeProxyOn(node, view)?.config.localhostNodePorts === true ? { 'net.ipv4.conf.all.route_localnet': 1 } : {}),
+    ...findNode(node, view)?.sysctls,
   };
 }
 
@@ -80,7 +81,7 @@ function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
   }
   const eth0 = ethernet(netns, 'eth0', origin, {
     index: DEVICE_INDEX.eth0,
-    mtuBytes: underlay.mtuBytes,
+    mtuBytes: node.mtuBytes ?? underlay.mtuBytes,
     addresses: [subnetAddress(node.ip, underlay.prefixLength)],
     peer: underlayPort(name),
     link: underlay.hostLink,

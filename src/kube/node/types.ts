@@ -49,3 +49,26 @@ export const isControlPlane = (node: Node): boolean => {
   const labels = node.metadata.labels ?? {};
   return Object.hasOwn(labels, 'node-role.kubernetes.io/control-plane') || Object.hasOwn(labels, 'node-role.kubernetes.io/master');
 };
+
+/** What a Node object has no field for and a machine has nevertheless. */
+export const MTU_ANNOTATION = 'kubehop.dev/mtu-bytes';
+/** Lines of sysctl.conf: `net.ipv4.ip_forward = 0`. */
+export const SYSCTL_ANNOTATION = 'kubehop.dev/sysctl.conf';
+
+/** MTU of the node's network card; undefined: the underlay's. */
+export function nodeMtu(node: Node): number | undefined {
+  const mtu = Number(node.metadata.annotations?.[MTU_ANNOTATION] ?? Number.NaN);
+  return Number.isInteger(mtu) && mtu >= 68 && mtu <= 65535 ? mtu : undefined;
+}
+
+const MAX_SYSCTLS = 100;
+
+/** Settings from the node's annotation; lines that are none are left out. */
+export function nodeSysctls(node: Node): Readonly<Record<string, number>> {
+  const settings = new Map<string, number>();
+  for (const line of (node.metadata.annotations?.[SYSCTL_ANNOTATION] ?? '').split('\n').slice(0, MAX_SYSCTLS)) {
+    const match = /^\s*(net(?:[./][\w-]+)+)\s*=\s*(-?\d+)\s*$/.exec(line);
+    if (match !== null) settings.set(match[1] as string, Number(match[2]));
+  }
+  return Object.fromEntries(settings);
+}

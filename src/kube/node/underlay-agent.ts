@@ -1,27 +1,20 @@
 /**
- * The network between the nodes: one switch with a port for each, and the router at its edge. What lies beyond the router is not modelled: other
- * addresses are unreachable, and its name server knows no outside name (NXDOMAIN for everything).
+ * The network between the nodes: one switch with a port for each, and the router at its edge. Beyond the router there are the Hosts whose addresses are
+ * not the underlay's; other addresses are unreachable, and its name server knows no outside name (NXDOMAIN for everything).
  */
 import type { Origin } from '../../base/origin.ts';
-import { hashText } from '../../base/prng.ts';
 import type { DnsServerConfig } from '../../net/app/dns-server-config.ts';
 import type { BridgeDevice, Netns, NetRecord, Process } from '../../net/records.ts';
 import type { Agent, Rendering, StoreView } from '../../objects/types.ts';
 import type { Underlay } from './cluster-network.ts';
 import { listNodes, NETWORK_KINDS, underlayOf } from './cluster-network.ts';
-import { ethernet, kernelRoutes, loopback, subnetAddress } from './devices.ts';
+import { ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
 import { macFromName } from './mac.ts';
-import { deviceId, MAIN_TABLE, processId, ROUTER_HOST, rootNetnsId, routeId, UNDERLAY_HOST } from './record-ids.ts';
+import { pluggedHosts, portName, renderBehindRouter, underlayMembers } from './outside-host-agent.ts';
+import { deviceId, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
 
-/** Linux: IFNAMSIZ without its final zero. */
-const MAX_NAME_BYTES = 15;
-
-/** Device id of the switch port that a host's eth0 is plugged into; long names are shortened and keep a hash. */
-export function underlayPort(host: string): string {
-  const plain = `p-${host}`;
-  const name = plain.length <= MAX_NAME_BYTES ? plain : `${plain.slice(0, 7)}${hashText(host).toString(16).padStart(8, '0')}`;
-  return deviceId(rootNetnsId(UNDERLAY_HOST), name);
-}
+/** Device id of the switch port that a host's eth0 is plugged into. */
+export const underlayPort = (host: string): string => deviceId(rootNetnsId(UNDERLAY_HOST), portName(host));
 
 function netnsOf(host: string, origin: Origin, sysctls: Netns['sysctls'], files: Netns['files']): Netns {
   return { kind: 'netns', id: rootNetnsId(host), origin, hostId: host, name: 'root', hostname: host, sysctls, files };
@@ -29,13 +22,13 @@ function netnsOf(host: string, origin: Origin, sysctls: Netns['sysctls'], files:
 
 function renderSwitch(underlay: Underlay, origin: Origin, view: StoreView): NetRecord[] {
   const netns = rootNetnsId(UNDERLAY_HOST);
-  const bridgeId = deviceId(netns, 'br0');
-  const br0: BridgeDevice = {
+  const bridgeId = deviceId(netns, 'sw0');
+  const sw0: BridgeDevice = {
     kind: 'device',
     id: bridgeId,
     origin,
     netns,
-    name: 'br0',
+    name: 'sw0',
     index: 2,
     mac: macFromName(bridgeId),
     mtuBytes: underlay.mtuBytes,
@@ -44,9 +37,8 @@ function renderSwitch(underlay: Underlay, origin: Origin, view: StoreView): NetR
     type: 'bridge',
     ageingSeconds: 300,
   };
-  const hosts = [ROUTER_HOST, ...listNodes(view).flatMap((node) => (node.ip === undefined ? [] : [node.name]))];
-  const ports = hosts.map((host, i) => ({
-    ...ethernet(netns, underlayPort(host).slice(underlayPort(host).lastIndexOf('/') + 1), origin, {
+  const ports = underlayMembers(view).map((host, i) => ({
+    ...ethernet(netns, portName(host), origin, {
       index: 3 + i,
       mtuBytes: underlay.mtuBytes,
       peer: deviceId(rootNetnsId(host), 'eth0'),
@@ -60,7 +52,7 @@ function renderSwitch(underlay: Underlay, origin: Origin, view: StoreView): NetR
     // A switch looks at no IP header.
     netnsOf(UNDERLAY_HOST, origin, { 'net.bridge.bridge-nf-call-iptables': 0, 'net.ipv4.ip_forward': 0 }, {}),
     loopback(netns, origin),
-    br0,
+    sw0,
     ...ports,
   ];
 }
@@ -90,7 +82,7 @@ function outsideNames(netns: string, origin: Origin): Process {
   return { kind: 'process', id: processId(netns, 'dns'), origin, netns, app: 'dns-server', name: 'dns', config };
 }
 
-function renderRouter(underlay: Underlay, origin: Origin): NetRecord[] {
+function renderRouter(underlay: Underlay, origin: Origin, view: StoreView): NetRecord[] {
   const netns = rootNetnsId(ROUTER_HOST);
   const eth0 = ethernet(netns, 'eth0', origin, {
     index: 2,
@@ -101,23 +93,13 @@ function renderRouter(underlay: Underlay, origin: Origin): NetRecord[] {
   });
   return [
     { kind: 'host', id: ROUTER_HOST, origin, name: ROUTER_HOST, role: 'router' },
-    netnsOf(ROUTER_HOST, origin, { 'net.ipv4.ip_forward': 1 }, { '/etc/hosts': '127.0.0.1 localhost\n', '/etc/resolv.conf': 'nameserver 127.0.0.1\n' }),
+    netnsOf(ROUTER_HOST, origin, { 'net.ipv4.ip_forward': 1, 'net.bridge.bridge-nf-call-iptables': 0 }, { '/etc/hosts': '127.0.0.1 localhost\n', '/etc/resolv.conf': 'nameserver 127.0.0.1\n' }),
     loopback(netns, origin),
     eth0,
     ...kernelRoutes(eth0),
-    {
-      kind: 'route',
-      id: routeId(netns, '0.0.0.0/0'),
-      origin,
-      netns,
-      table: MAIN_TABLE,
-      destination: '0.0.0.0/0',
-      type: 'unreachable',
-      protocol: 'static',
-      scope: 'global',
-      metric: 0,
-      onlink: false,
-    },
+    ...renderBehindRouter(underlay, view),
+    // No default route: what the router does not know it answers with "network unreachable".
+    ...underlay.routes.map((route) => gatewayRoute(netns, route.destination, route.gateway, 'eth0', origin, 'static')),
     outsideNames(netns, origin),
   ];
 }
@@ -128,8 +110,8 @@ function renderUnderlay(key: string, view: StoreView): Rendering<NetRecord> {
   const underlay = underlayOf(view);
   const origin: Origin = { component: 'underlay', objects: underlay.key === undefined ? [] : [underlay.key] };
   if (key === ROUTER_HOST) {
-    const records = renderRouter(underlay, origin);
-    if (underlay.key === undefined) return { records };
+    const records = renderRouter(underlay, origin, view);
+    if (underlay.key === undefined || pluggedHosts(view).length > 0) return { records };
     const message = `beyond the router ${underlay.gateway} nothing is modelled: other addresses are unreachable and outside names do not exist`;
     return { records, diagnostics: [{ key: underlay.key, path: 'spec', diagnostic: { severity: 'info', code: 'not-simulated', message } }] };
   }
@@ -146,7 +128,7 @@ const KEYS = [UNDERLAY_HOST, ROUTER_HOST] as const;
 /** Keys: `underlay` and `router`. */
 export const underlayAgent: Agent<NetRecord> = {
   name: 'underlay',
-  watches: NETWORK_KINDS,
+  watches: ['Host', ...NETWORK_KINDS],
   keysFor: () => KEYS,
   keys: () => KEYS,
   render: renderUnderlay,
