@@ -5,6 +5,7 @@ import { RecordStore } from '../base/record-store.ts';
 import { agents, controllers, initialObjects, kinds } from '../kube/index.ts';
 import { Network } from '../net/network.ts';
 import type { NetRecord } from '../net/records.ts';
+import type { Kernel, Userland } from '../net/stack/userland.ts';
 import { ApiServer } from '../objects/api-server.ts';
 import type { KubeObject } from '../objects/types.ts';
 
@@ -22,12 +23,13 @@ export interface InstallOptions {
   readonly trace?: boolean;
   /** The wall clock at virtual time 0, Unix epoch in milliseconds; EPOCH_MS when absent. */
   readonly epochMs?: number;
+  readonly userland?: (kernel: Kernel) => Userland;
   readonly onObjectChange?: (change: Change<KubeObject>) => void;
 }
 
 export function install(options: InstallOptions): Installation {
   const records = new RecordStore<NetRecord>();
-  const engine = new Network({ seed: options.seed, records, ...(options.trace === undefined ? {} : { trace: options.trace }) });
+  const engine = new Network({ seed: options.seed, records, ...(options.trace === undefined ? {} : { trace: options.trace }) }, options.userland);
   const api = new ApiServer<NetRecord>({
     kinds,
     controllers,

@@ -4,6 +4,7 @@ import { Prng } from '../base/prng.ts';
 import type { RecordStore } from '../base/record-store.ts';
 import type { Network } from '../net/network.ts';
 import type { NetRecord } from '../net/records.ts';
+import type { Kernel, Userland } from '../net/stack/userland.ts';
 import type { ApiServer } from '../objects/api-server.ts';
 import type { AdmittedObject } from './admit.ts';
 import { applyText } from './apply.ts';
@@ -31,6 +32,8 @@ export interface WorldOptions {
   readonly trace?: boolean;
   /** The wall clock at virtual time 0, for a world that runs beside a real one (`kubehop serve`); fixed when absent, so that output is the same on every run. */
   readonly epochMs?: number;
+  /** More programs than the usual ones (recordings bring their own clients and servers). */
+  readonly userland?: (kernel: Kernel) => Userland;
 }
 
 /** The cluster has been up for a while when the reader comes: ages read like those of a real one. */
@@ -83,6 +86,7 @@ export class World {
       seed: options.document.seed,
       ...(options.trace === undefined ? {} : { trace: options.trace }),
       ...(options.epochMs === undefined ? {} : { epochMs: options.epochMs }),
+      ...(options.userland === undefined ? {} : { userland: options.userland }),
       onObjectChange: (change) => {
         const kind = change.after?.kind ?? change.before?.kind ?? '';
         if (topologyKinds.has(kind)) this.#topologyChanged();

@@ -53,6 +53,12 @@ export interface IcmpReport {
   readonly quoted: { readonly dst: Ip; readonly sport: number; readonly dport: number; readonly sequence: number; readonly ttl: number };
 }
 
+/** bind() before connect(): what is absent the kernel chooses. */
+export interface LocalChoice {
+  readonly ip?: Ip4;
+  readonly port?: number;
+}
+
 /** A program's hands. Everything takes effect at once in virtual time; results come as events. */
 export interface AppContext {
   readonly nowNs: number;
@@ -77,13 +83,13 @@ export interface AppContext {
   /** `ip` 0: any address; `port` 0: an ephemeral one. */
   udpBind(ip: Ip, port: number): SocketId | Errno;
   /** A UDP socket that talks to one peer and hears only from it. */
-  udpConnect(to: Endpoint): SocketId | Errno;
+  udpConnect(to: Endpoint, from?: LocalChoice): SocketId | Errno;
   /** `to` is for unconnected sockets. */
   udpSend(socket: SocketId, payload: Payload, to?: Endpoint, options?: SendOptions): 'ok' | Errno;
 
   tcpListen(ip: Ip, port: number, backlog: number): SocketId | Errno;
   /** `connected` or `connect-failed` follows. */
-  tcpConnect(to: Endpoint): SocketId | Errno;
+  tcpConnect(to: Endpoint, from?: LocalChoice): SocketId | Errno;
   /** Queues bytes; they leave as window and congestion allow. Nothing happens on a socket that is gone. */
   tcpSend(socket: SocketId, payload: Payload): void;
   /** UDP, echo: gone. TCP: FIN after what is queued. */

@@ -1,6 +1,6 @@
 /** The hands of one running program: what an app's context does, in terms of sockets, kernel and records. */
 import type { Prng } from '../../base/prng.ts';
-import type { AppContext, Endpoint, SendOptions, SocketId } from '../app/definition.ts';
+import type { AppContext, Endpoint, LocalChoice, SendOptions, SocketId } from '../app/definition.ts';
 import type { Netns } from '../records.ts';
 import type { Errno } from '../stack/userland.ts';
 import type { Ip, Payload } from '../wire/packet.ts';
@@ -76,8 +76,8 @@ export class ProcessContext implements AppContext {
     return idOf(udpBind(this.#host.layer, this.#owner, ip, port));
   }
 
-  udpConnect(to: Endpoint): SocketId | Errno {
-    return idOf(udpConnect(this.#host.layer, this.#owner, to));
+  udpConnect(to: Endpoint, from?: LocalChoice): SocketId | Errno {
+    return idOf(udpConnect(this.#host.layer, this.#owner, to, from));
   }
 
   udpSend(id: SocketId, payload: Payload, to?: Endpoint, options?: SendOptions): 'ok' | Errno {
@@ -89,8 +89,8 @@ export class ProcessContext implements AppContext {
     return idOf(tcpListen(this.#host.layer, this.#owner, ip, port, backlog));
   }
 
-  tcpConnect(to: Endpoint): SocketId | Errno {
-    return idOf(tcpConnect(this.#host.layer, this.#owner, to));
+  tcpConnect(to: Endpoint, from?: LocalChoice): SocketId | Errno {
+    return idOf(tcpConnect(this.#host.layer, this.#owner, to, from));
   }
 
   tcpSend(id: SocketId, payload: Payload): void {

@@ -1,5 +1,5 @@
 /** TCP from above: listen, connect, close, abort, and the end of a connection. Linux: net/ipv4/tcp.c, net/ipv4/tcp_ipv4.c. */
-import type { Endpoint } from '../app/definition.ts';
+import type { Endpoint, LocalChoice } from '../app/definition.ts';
 import type { Errno } from '../stack/userland.ts';
 import type { Ip, Payload } from '../wire/packet.ts';
 import { drawFlowHash, endpointText, ephemeralTcpPort, type SocketLayer } from './layer.ts';
@@ -92,13 +92,15 @@ export function tcpListen(layer: SocketLayer, owner: Owner, ip: Ip, port: number
   return socket;
 }
 
-export function tcpConnect(layer: SocketLayer, owner: Owner, to: Endpoint): TcpSocket | Errno {
+export function tcpConnect(layer: SocketLayer, owner: Owner, to: Endpoint, from: LocalChoice = {}): TcpSocket | Errno {
+  if (from.ip !== undefined && !layer.kernel.isLocalAddress(owner.netns, from.ip)) return 'EADDRNOTAVAIL';
   const route = layer.kernel.routeFor(owner.netns, to.ip);
   if (typeof route === 'string') return route;
   layer.table.expire(layer.kernel.nowNs);
-  const port = ephemeralTcpPort(layer, owner.netns, route.source, to.ip, to.port);
+  const source = from.ip ?? route.source;
+  const port = from.port ?? ephemeralTcpPort(layer, owner.netns, source, to.ip, to.port);
   if (port === undefined) return 'EADDRNOTAVAIL';
-  const socket = newTcpSocket(layer, owner, { ip: route.source, port }, to);
+  const socket = newTcpSocket(layer, owner, { ip: source, port }, to);
   socket.state = 'SYN-SENT';
   socket.pathMtu = route.mtuBytes;
   openSending(layer, socket);

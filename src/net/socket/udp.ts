@@ -1,5 +1,5 @@
 /** UDP and ping sockets: bind, send, deliver, and the errors that come back by ICMP. Linux: net/ipv4/udp.c, net/ipv4/ping.c. */
-import type { Endpoint, IcmpReport, SendOptions } from '../app/definition.ts';
+import type { Endpoint, IcmpReport, LocalChoice, SendOptions } from '../app/definition.ts';
 import type { Errno } from '../stack/userland.ts';
 import { IP_PROTO_ICMP, IP_PROTO_UDP, type Ip, type Packet, type Payload } from '../wire/packet.ts';
 import { drawFlowHash, endpointText, ephemeralUdpPort, icmpErrno, outgoing, type SocketLayer } from './layer.ts';
@@ -23,11 +23,13 @@ export function udpBind(layer: SocketLayer, owner: Owner, ip: Ip, port: number):
 }
 
 /** A socket whose source address is the route's and whose peer is fixed. */
-export function udpConnect(layer: SocketLayer, owner: Owner, to: Endpoint): UdpSocket | Errno {
+export function udpConnect(layer: SocketLayer, owner: Owner, to: Endpoint, from: LocalChoice = {}): UdpSocket | Errno {
+  if (from.ip !== undefined && !layer.kernel.isLocalAddress(owner.netns, from.ip)) return 'EADDRNOTAVAIL';
   const route = layer.kernel.routeFor(owner.netns, to.ip);
   if (typeof route === 'string') return route;
-  const port = ephemeralUdpPort(layer, owner.netns, route.source);
-  return port === undefined ? 'EADDRINUSE' : addUdp(layer, owner, route.source, port, to.ip, to.port);
+  const source = from.ip ?? route.source;
+  const port = from.port ?? ephemeralUdpPort(layer, owner.netns, source);
+  return port === undefined ? 'EADDRINUSE' : addUdp(layer, owner, source, port, to.ip, to.port);
 }
 
 function addUdp(layer: SocketLayer, owner: Owner, localIp: Ip, localPort: number, remoteIp: Ip, remotePort: number): UdpSocket {

@@ -43,17 +43,12 @@ const MS = 1e6;
 const SECOND = 1e9;
 /** USER_HZ: locktime and proxy_delay are told in ticks of it. */
 const TICK = 1e7;
-/** At HZ=250 the timer wheel's second level has steps of 8 ticks: a second's wait ends after 256 jiffies (Linux: kernel/time/timer.c). Three tries took 3.07 s when measured. */
-const WHEEL_STEP_NS = 32 * MS;
-
-/** When a timer of the wheel really fires. */
-const onWheel = (ns: number): number => (ns < 252 * MS ? ns : Math.ceil(ns / WHEEL_STEP_NS) * WHEEL_STEP_NS);
 
 function neighborSettings(values: Values, family: string, device: string): NeighborSettings {
   const own = (leaf: string): number => deviceValue(values, family, device, leaf);
   return {
     baseReachableNs: own('base_reachable_time_ms') * MS,
-    retransmitNs: onWheel(Math.max(own('retrans_time_ms') * MS, 10 * MS)),
+    retransmitNs: Math.max(own('retrans_time_ms') * MS, 10 * MS),
     delayFirstProbeNs: own('delay_first_probe_time') * SECOND,
     multicastTries: own('mcast_solicit'),
     unicastTries: own('ucast_solicit'),

@@ -18,6 +18,7 @@ import { pathMtu, routeOutput } from './routing.ts';
 import { CT_NONE, PACKET_HOST, Skb } from './skb.ts';
 import { sysctl } from './sysctl.ts';
 import type { TapTable } from './taps.ts';
+import { wheelExpiryNs } from './timer-wheel.ts';
 import type { Errno, Kernel } from './userland.ts';
 
 export function createKernel(core: Core, records: RecordStore<NetRecord>, taps: TapTable, listeners: ConnectionListeners): Kernel {
@@ -39,7 +40,12 @@ export function createKernel(core: Core, records: RecordStore<NetRecord>, taps: 
     },
     isLocalAddress: (netns, ip) => core.netns.get(netns)?.fib.isLocal(ip) ?? false,
     sysctl: (netns, name) => sysctl(core.netns.get(netns)?.record.sysctls ?? {}, name),
-    setTimer: (delayNs, token, housekeeping) => core.queue.push(core.nowNs + Math.max(0, delayNs), EVENT_TIMER, token, undefined, housekeeping === true, true),
+    setTimer: (delayNs, token, housekeeping) => {
+      const delay = Math.max(0, delayNs);
+      // Sockets' timers are the wheel's; programs sleep by clocks that are exact.
+      const timeNs = token.kind === 'socket' ? wheelExpiryNs(core.nowNs, delay) : core.nowNs + delay;
+      return core.queue.push(timeNs, EVENT_TIMER, token, undefined, housekeeping === true, true);
+    },
     cancelTimer: (id) => core.queue.cancel(id),
     traceDelivered: (netns, packet, to, process) => emitDelivered(core, placeOf(netns), adopt(packet), to, process === '' ? undefined : process),
     traceDropped: (netns, packet, reason, detail) => emitDropped(core, placeOf(netns), adopt(packet), reason, detail),

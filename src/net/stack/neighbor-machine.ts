@@ -27,6 +27,7 @@ import {
 } from './neighbor.ts';
 import type { Skb } from './skb.ts';
 import { sysctl } from './sysctl.ts';
+import { wheelExpiryNs } from './timer-wheel.ts';
 
 /** The kernel draws a device's reachable time anew so often. */
 const REDRAW_NS = 300e9;
@@ -144,7 +145,7 @@ function probe(core: Core, entry: NeighborEntry, about: Skb | undefined): void {
 
 function setTimer(core: Core, entry: NeighborEntry, delayNs: number, housekeeping: boolean): void {
   stopTimer(core, entry);
-  entry.timer = core.queue.push(core.nowNs + delayNs, EVENT_NEIGHBOR, entry, undefined, housekeeping, true);
+  entry.timer = core.queue.push(wheelExpiryNs(core.nowNs, delayNs), EVENT_NEIGHBOR, entry, undefined, housekeeping, true);
 }
 
 /** Nobody waits for this neighbour any more. */

@@ -1,10 +1,11 @@
 /** What a real kernel's taps, tables and counters say, in the words of the recordings, so that the same comparison reads both. */
-import type { RecordedArp, RecordedConnection, RecordedPacket } from '../../net/testing/compare-hops.ts';
-import { type Names, recordedPackets } from '../../net/testing/compare-hops.ts';
+
 import type { TraceEvent } from '../../net/trace-event.ts';
 import { decodeFrame } from '../../net/wire/decode.ts';
 import { layersOf } from '../../net/wire/layers.ts';
 import type { Packet } from '../../net/wire/packet.ts';
+import type { RecordedArp, RecordedConnection, RecordedPacket } from '../recorded/compare-hops.ts';
+import { type Names, recordedPackets } from '../recorded/compare-hops.ts';
 
 export interface CapturedFrame {
   readonly netns: string;

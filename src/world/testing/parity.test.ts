@@ -2,11 +2,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatIptablesSave } from '../../net/netfilter/save.ts';
 import type { Chain } from '../../net/records.ts';
-import { compareArp, compareConnections, compareHops, type Names, type RecordedPacket, recordedPackets, Symbols } from '../../net/testing/compare-hops.ts';
 import type { TraceEvent } from '../../net/trace-event.ts';
 import { exportNetns } from '../export-netns.ts';
 import { probesFor } from '../export-netns-probes.ts';
 import { exportedNetnsName } from '../export-netns-text.ts';
+import { compareArp, compareConnections, compareHops, type Names, type RecordedPacket, recordedPackets, Symbols } from '../recorded/compare-hops.ts';
 import type { World } from '../world.ts';
 import { openArticle } from './article.ts';
 import { arpOf, eventsOf, Symbolizer } from './parity-compare.ts';
