@@ -10,4 +10,13 @@ import { underlayAgent } from './node/underlay-agent.ts';
 import { sandboxAgent } from './pod/sandbox-agent.ts';
 import { kubeProxyAgent } from './service/kube-proxy-agent.ts';
 
-export const agents: readonly Agent<NetRecord>[] = [hostAgent, underlayAgent, outsideHostAgent, cniAgent, builtInChainsAgent, sandboxAgent, kubeProxyAgent, coreDnsAgent];
+export const agents: readonly Agent<NetRecord>[] = [
+  hostAgent,
+  underlayAgent,
+  outsideHostAgent,
+  cniAgent,
+  builtInChainsAgent,
+  sandboxAgent,
+  kubeProxyAgent,
+  coreDnsAgent,
+];

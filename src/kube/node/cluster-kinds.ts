@@ -328,7 +328,10 @@ const host = defineKind<Host>({
   schema: kindSchema('A machine outside the cluster: on the underlay when its address lies in that range, else behind the router.', {
     spec: struct('What the machine is.', {
       address: text('Its address.'),
-      prefixLength: integer('Length of its own network behind the router; 24 when absent. On the underlay that network has its own.', { minimum: 8, maximum: 30 }),
+      prefixLength: integer('Length of its own network behind the router; 24 when absent. On the underlay that network has its own.', {
+        minimum: 8,
+        maximum: 30,
+      }),
       image: text('What it runs, by the name of a container image; without one, plain servers on its ports.'),
       ports: list('TCP ports it listens on.', integer('Port.', { minimum: 1, maximum: 65535 })),
       udpPorts: list('UDP ports it echoes on.', integer('Port.', { minimum: 1, maximum: 65535 })),

@@ -60,12 +60,17 @@ export function renderBehindRouter(underlay: Underlay, view: StoreView): NetReco
     };
     records.push(bridge, ...kernelRoutes(bridge));
     for (const host of hosts) {
-      const port = ethernet(netns, portName(host.name), { component: 'underlay', objects: [host.key] }, {
-        index: index++,
-        mtuBytes: underlay.mtuBytes,
-        peer: deviceId(rootNetnsId(host.name), 'eth0'),
-        link: underlay.portLink,
-      });
+      const port = ethernet(
+        netns,
+        portName(host.name),
+        { component: 'underlay', objects: [host.key] },
+        {
+          index: index++,
+          mtuBytes: underlay.mtuBytes,
+          peer: deviceId(rootNetnsId(host.name), 'eth0'),
+          link: underlay.portLink,
+        },
+      );
       records.push({ ...port, master: bridgeId, bridgePort: { hairpin: false, isolated: false, learning: true } });
     }
   });
@@ -120,7 +125,11 @@ function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
       name: 'root',
       hostname: name,
       sysctls: {},
-      files: { '/etc/hosts': `127.0.0.1 localhost\n${host.ip} ${name}\n`, '/etc/resolv.conf': `nameserver ${underlay.gateway}\n`, '/etc/hostname': `${name}\n` },
+      files: {
+        '/etc/hosts': `127.0.0.1 localhost\n${host.ip} ${name}\n`,
+        '/etc/resolv.conf': `nameserver ${underlay.gateway}\n`,
+        '/etc/hostname': `${name}\n`,
+      },
     },
     loopback(netns, origin),
     eth0,

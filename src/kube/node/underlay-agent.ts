@@ -93,7 +93,12 @@ function renderRouter(underlay: Underlay, origin: Origin, view: StoreView): NetR
   });
   return [
     { kind: 'host', id: ROUTER_HOST, origin, name: ROUTER_HOST, role: 'router' },
-    netnsOf(ROUTER_HOST, origin, { 'net.ipv4.ip_forward': 1, 'net.bridge.bridge-nf-call-iptables': 0 }, { '/etc/hosts': '127.0.0.1 localhost\n', '/etc/resolv.conf': 'nameserver 127.0.0.1\n' }),
+    netnsOf(
+      ROUTER_HOST,
+      origin,
+      { 'net.ipv4.ip_forward': 1, 'net.bridge.bridge-nf-call-iptables': 0 },
+      { '/etc/hosts': '127.0.0.1 localhost\n', '/etc/resolv.conf': 'nameserver 127.0.0.1\n' },
+    ),
     loopback(netns, origin),
     eth0,
     ...kernelRoutes(eth0),

@@ -55,7 +55,7 @@ export interface IcmpReport {
 
 /** bind() before connect(): what is absent the kernel chooses. */
 export interface LocalChoice {
-  readonly ip?: Ip4;
+  readonly ip?: Ip;
   readonly port?: number;
 }
 

@@ -1,8 +1,8 @@
 /** Programs of the recorded worlds: a TCP and UDP server that says who called, and clients that write down how a call ended. */
-import { formatIp4 } from '../../net/addr/ip4.ts';
+import { formatIp } from '../../net/addr/ip.ts';
 import { type App, type AppContext, defineApp, type SocketId } from '../../net/app/definition.ts';
 import type { Errno } from '../../net/stack/userland.ts';
-import type { Ip4 } from '../../net/wire/packet.ts';
+import type { Ip } from '../../net/wire/packet.ts';
 
 export interface ServerConfig {
   readonly name: string;
@@ -24,8 +24,8 @@ interface ServerState {
   readonly connections: ReadonlyMap<SocketId, Wanted>;
 }
 
-const answer = (config: ServerConfig, from: { ip: Ip4; port: number }, local: string, received: number): string =>
-  JSON.stringify({ server: config.name, saw: `${formatIp4(from.ip)}:${from.port}`, local, received });
+const answer = (config: ServerConfig, from: { ip: Ip; port: number }, local: string, received: number): string =>
+  JSON.stringify({ server: config.name, saw: `${formatIp(from.ip)}:${from.port}`, local, received });
 
 export const probeServer: App = defineApp<ServerState, ServerConfig>({
   name: 'probe-server',
@@ -50,7 +50,7 @@ export const probeServer: App = defineApp<ServerState, ServerConfig>({
       if (received < expected) return { connections };
       connections.delete(event.socket);
       const local = context.localEndpoint(event.socket);
-      const reply = answer(config, context.remoteEndpoint(event.socket), `${formatIp4(local.ip)}:${local.port}`, received);
+      const reply = answer(config, context.remoteEndpoint(event.socket), `${formatIp(local.ip)}:${local.port}`, received);
       const pad = words[0] === 'GET' ? Number(words[1]) : 0;
       context.tcpSend(event.socket, text(reply.padEnd(Math.max(reply.length, pad))));
       return { connections };
@@ -62,9 +62,9 @@ export const probeServer: App = defineApp<ServerState, ServerConfig>({
 
 export interface ClientConfig {
   readonly proto: 'tcp' | 'udp' | 'icmp';
-  readonly ip: Ip4;
+  readonly ip: Ip;
   readonly port: number;
-  readonly sourceIp?: Ip4;
+  readonly sourceIp?: Ip;
   readonly sourcePort?: number;
   readonly bytes: number;
   readonly sends: number;
@@ -128,7 +128,7 @@ function tell(context: AppContext, outcome: Outcome): void {
   context.out(JSON.stringify(outcome));
 }
 
-const endpoint = (at: { ip: Ip4; port: number }): string => `${formatIp4(at.ip)}:${at.port}`;
+const endpoint = (at: { ip: Ip; port: number }): string => `${formatIp(at.ip)}:${at.port}`;
 
 interface Answer {
   readonly server: string;
@@ -225,10 +225,10 @@ export const probeClient: App = defineApp<ClientState, ClientConfig>({
         });
       }
       case 'echo-reply':
-        return again(context, state, config, { status: 'ok', from: formatIp4(event.from), ttl: event.ttl });
+        return again(context, state, config, { status: 'ok', from: formatIp(event.from), ttl: event.ttl });
       case 'socket-error': {
         const icmp = event.icmp;
-        const from = icmp === undefined ? {} : { from: formatIp4(icmp.from) };
+        const from = icmp === undefined ? {} : { from: formatIp(icmp.from) };
         const exceeded = config.proto === 'icmp' && icmp?.type === 11;
         return again(context, state, config, { status: exceeded ? 'ttl-exceeded' : statusOf(event.errno), ...(config.proto === 'icmp' ? from : {}) });
       }
