@@ -54,7 +54,16 @@ export interface Program {
 export type Outcome =
   | number
   /** Starts an engine program and waits for it. */
-  | { readonly kind: 'program'; readonly app: string; readonly name: string; readonly config: unknown; readonly endless: boolean; readonly after?: After }
+  | {
+      readonly kind: 'program';
+      readonly app: string;
+      readonly name: string;
+      readonly config: unknown;
+      readonly endless: boolean;
+      readonly after?: After;
+      /** An open file that takes what the program writes to standard output (tcpdump -w). */
+      readonly stdoutFile?: { readonly key: string; readonly path: string };
+    }
   /** Reads standard input through a filter. */
   | { readonly kind: 'filter'; readonly filter: string; readonly state: unknown; readonly input?: string }
   /** Runs a command, perhaps elsewhere. `stdoutToStderr` keeps standard output free for the hook; `withoutTerminal`: what it writes to is a pipe, though the words end on the screen (kubectl exec without -t). */

@@ -18,6 +18,7 @@ import { busybox, clear, help, history, shellPrograms, ssh, sudo, watchCommand, 
 import { netstat, ss } from './tools/sockets.ts';
 import { sysctl } from './tools/sysctl.ts';
 import { cp, date, env, hostname, id, ls, mkdir, mv, nproc, printenv, pwd, rm, touch, uname, whoami } from './tools/system.ts';
+import { tcpdumpCommand } from './tools/tcpdump.ts';
 import { trace } from './tools/trace.ts';
 
 const list: readonly Command[] = [
@@ -38,6 +39,7 @@ const list: readonly Command[] = [
   ssh,
   hostname,
   trace,
+  tcpdumpCommand,
   grep.command,
   sed.command,
   awk.command,

@@ -12,6 +12,7 @@ import { cat, cut, head, nl, rev, sort, tac, tail, tee, tr, uniq, wc } from './t
 import { sed } from './text/sed.ts';
 import { xargsFilter } from './text/xargs.ts';
 import { shellInputFilter, timeHook, xargsHook } from './tools/shells.ts';
+import { tcpdumpReadFilter } from './tools/tcpdump.ts';
 import { traceHook } from './tools/trace.ts';
 
 export const filters: Readonly<Record<string, Filter>> = {
@@ -34,6 +35,7 @@ export const filters: Readonly<Record<string, Filter>> = {
   xargs: xargsFilter,
   'shell-input': shellInputFilter,
   'kubectl-collect': collectInput,
+  'tcpdump-read': tcpdumpReadFilter,
 };
 
 export const watches: Readonly<Record<string, Watch>> = {

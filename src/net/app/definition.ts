@@ -103,8 +103,10 @@ export interface AppContext {
   echoOpen(id: number): SocketId | Errno;
   echoSend(socket: SocketId, to: Ip, sequence: number, bytes: number, options?: SendOptions): 'ok' | Errno;
 
-  /** Starts or stops seeing the frames of a device (`any`: all of the netns). */
-  tap(device: string, on: boolean): void;
+  /** Starts or stops seeing the frames of a device (`any`: all of the netns). Promiscuous unless said otherwise: a bridge then hands up what it only passes on. */
+  tap(device: string, on: boolean, promiscuous?: boolean): void;
+  /** A device whose packets have no Ethernet header (tun, ipip, wireguard). */
+  deviceIsRaw(device: string): boolean;
   /** Starts or stops hearing of this netns' connections as they come, change and go. */
   listenConnections(on: boolean): void;
   /** Takes out connections whose time is over, as the kernel's collector does now and then. */

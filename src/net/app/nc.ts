@@ -2,7 +2,7 @@
 import { formatIp } from '../addr/ip.ts';
 import type { Errno } from '../stack/userland.ts';
 import type { Ip } from '../wire/packet.ts';
-import { serviceName, servicePort } from '../wire/tcpdump.ts';
+import { serviceName, servicePort } from '../wire/tcpdump/names.ts';
 import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
 import { type AppContext, type AppEvent, defineApp, defineProgram, type Endpoint, type ParseResult, type SocketId } from './definition.ts';
 import { textPayload } from './http-message.ts';

@@ -5,7 +5,7 @@ import type { Core } from '../stack/core.ts';
 import { LOOPBACK_NS, VETH_NS, WIRE_NS } from '../stack/costs.ts';
 import { EVENT_FRAME } from '../stack/event-queue.ts';
 import { receiveIp } from '../stack/ip-input.ts';
-import { PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST, type Skb, scrub } from '../stack/skb.ts';
+import { finishChecksums, PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST, type Skb, scrub } from '../stack/skb.ts';
 import { emitDropped, emitReceived, emitTransmitted } from '../trace/emit.ts';
 import { frameBytes } from '../wire/lengths.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4 } from '../wire/packet.ts';
@@ -62,6 +62,7 @@ function toPeer(core: Core, device: DeviceState, packet: Skb, timeNs: number): v
 function toWire(core: Core, device: DeviceState, packet: Skb, bytes: number): void {
   const link = device.record.type === 'ethernet' ? device.record.link : undefined;
   packet.flowHash = 0;
+  finishChecksums(packet);
   if (link === undefined) {
     toPeer(core, device, packet, core.nowNs + WIRE_NS);
     return;

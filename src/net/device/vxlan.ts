@@ -65,6 +65,7 @@ function encapsulate(core: Core, device: DeviceState, packet: Skb, to: TunnelEnt
   outer.sport = sourcePort(core, packet);
   outer.dport = record.destinationPort;
   outer.vni = record.vni;
+  outer.checksumPartial = true;
   outer.inner = packet;
   scrub(packet);
   if (core.log.enabled) {

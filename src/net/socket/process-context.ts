@@ -128,11 +128,11 @@ export class ProcessContext implements AppContext {
     return socket?.protocol === 'icmp' ? echoSend(this.#host.layer, socket, to, sequence, bytes, options) : 'EINVAL';
   }
 
-  tap(device: string, on: boolean): void {
+  tap(device: string, on: boolean, promiscuous = true): void {
     if (on === this.#taps.has(device)) return;
     if (on) this.#taps.add(device);
     else this.#taps.delete(device);
-    this.#host.layer.kernel.setTap(this.netns, device, this.processId, on);
+    this.#host.layer.kernel.setTap(this.netns, device, this.processId, on, promiscuous);
   }
 
   listenConnections(on: boolean): void {
@@ -153,6 +153,11 @@ export class ProcessContext implements AppContext {
   deviceIndex(device: string): number | undefined {
     const record = this.#host.layer.kernel.records.find(`${this.netns}/device/${device}`);
     return record?.kind === 'device' ? record.index : undefined;
+  }
+
+  deviceIsRaw(device: string): boolean {
+    const record = this.#host.layer.kernel.records.find(`${this.netns}/device/${device}`);
+    return record?.kind === 'device' && (record.type === 'tun' || record.type === 'ipip' || record.type === 'wireguard');
   }
 
   routeFor(to: Ip): { readonly source: Ip; readonly mtuBytes: number } | Errno {

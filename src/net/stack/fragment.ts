@@ -32,6 +32,7 @@ export function cut(packet: Skb, mtuBytes: number): Skb[] {
     piece.fragmentBytes = last ? total - i * room : room;
     piece.moreFragments = last ? more : true;
     piece.dontFragment = false;
+    piece.checksumPartial = false;
     piece.fragMaxBytes = 0;
     piece.headerRow = -1;
   });

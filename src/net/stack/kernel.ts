@@ -7,7 +7,7 @@ import type { NetRecord } from '../records.ts';
 import { emitCreated, emitDelivered, emitDropped } from '../trace/emit.ts';
 import { ROW_PRINTED } from '../trace/trace-log.ts';
 import { ipBytes } from '../wire/lengths.ts';
-import type { Ip, Packet } from '../wire/packet.ts';
+import { IP_PROTO_UDP, type Ip, type Packet, TCP_RST } from '../wire/packet.ts';
 import { sendArp } from './arp-send.ts';
 import type { Core } from './core.ts';
 import { EVENT_TIMER } from './event-queue.ts';
@@ -63,10 +63,10 @@ export function createKernel(core: Core, records: RecordStore<NetRecord>, taps: 
       sendArp(core, state, arp, destination, -1, by);
       return 'ok';
     },
-    setTap: (netns, device, processId, on) => {
-      taps.set(netns, device, processId, on);
+    setTap: (netns, device, processId, on, promiscuous) => {
+      const wasPromiscuous = taps.set(netns, device, processId, on, promiscuous);
       // tcpdump on a device makes it promiscuous; on `any` it does not.
-      const state = device === 'any' ? undefined : core.netns.get(netns)?.deviceByName(device);
+      const state = device === 'any' || !(on ? promiscuous : wasPromiscuous) ? undefined : core.netns.get(netns)?.deviceByName(device);
       if (state !== undefined) state.promiscuous = Math.max(0, state.promiscuous + (on ? 1 : -1));
     },
     listenConnections: (netns, processId, on) => {
@@ -90,6 +90,8 @@ function output(core: Core, netns: NetnsState, given: Packet, by: string): 'ok' 
   if (route.kind === 'error') return route.errno;
   if (packet.dontFragment && ipBytes(packet) > pathMtu(netns, route.device, packet.dst, core.nowNs)) return 'EMSGSIZE';
   if (packet.tcp !== undefined && !route.local && stillQueued(route.device, route.nextHop, packet)) return 'ok';
+  // A RST that no socket sends (tcp_v4_send_reset) has its checksum computed at once.
+  packet.checksumPartial = packet.tcp === undefined ? packet.protocol === IP_PROTO_UDP : packet.tcp.window !== 0 || (packet.tcp.flags & TCP_RST) === 0;
   packet.headerRow = -1;
   packet.contentRow = -1;
   packet.packetType = PACKET_HOST;

@@ -31,6 +31,7 @@ export class Skb implements Packet {
   etherType = 0x0800;
   vlan = 0;
   raw = false;
+  checksumPartial = false;
   arp: ArpMessage | undefined = undefined;
   src: Ip = 0;
   dst: Ip = 0;
@@ -97,6 +98,7 @@ export function cloneSkb(from: Skb): Skb {
   to.etherType = from.etherType;
   to.vlan = from.vlan;
   to.raw = from.raw;
+  to.checksumPartial = from.checksumPartial;
   to.arp = from.arp;
   to.src = from.src;
   to.dst = from.dst;
@@ -134,6 +136,12 @@ export function cloneSkb(from: Skb): Skb {
   to.fragMaxBytes = from.fragMaxBytes;
   to.fragmentBytes = from.fragmentBytes;
   return to;
+}
+
+/** A network card has filled in what was left to it, in tunnels too (skb_checksum_help). */
+export function finishChecksums(packet: Skb): void {
+  packet.checksumPartial = false;
+  if (packet.inner !== undefined) finishChecksums(packet.inner);
 }
 
 /** What crosses a veth or a wire loses: conntrack, bridge and routing marks belong to the kernel it leaves (skb_scrub_packet). */

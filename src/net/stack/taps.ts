@@ -9,6 +9,7 @@ interface Tap {
   /** A device name, or `any`. */
   readonly device: string;
   readonly process: string;
+  readonly promiscuous: boolean;
 }
 
 export function directionOf(packetType: number, outgoing: boolean): TapFrame['direction'] {
@@ -25,9 +26,12 @@ export class TapTable {
     return this.#taps.length;
   }
 
-  set(netns: string, device: string, process: string, on: boolean): void {
-    this.#taps = this.#taps.filter((t) => t.netns !== netns || t.device !== device || t.process !== process);
-    if (on) this.#taps.push({ netns, device, process });
+  /** Whether the tap that was there (if any) had asked for promiscuous mode. */
+  set(netns: string, device: string, process: string, on: boolean, promiscuous: boolean): boolean {
+    const before = this.#taps.find((t) => t.netns === netns && t.device === device && t.process === process);
+    this.#taps = this.#taps.filter((t) => t !== before);
+    if (on) this.#taps.push({ netns, device, process, promiscuous });
+    return before?.promiscuous ?? false;
   }
 
   /** Every listener gets a copy of its own: the packet goes on changing. */

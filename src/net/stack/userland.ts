@@ -49,7 +49,7 @@ export interface Kernel {
   /** A packet socket sends an ARP message out of a device, as it is; `by` names the program for the log. */
   sendArp(netns: string, device: string, arp: ArpMessage, destination: Mac, by: string): 'ok' | Errno;
   /** Registers or removes a tap (tcpdump): every frame that passes this device (`any`: all of the netns) comes to `Userland.tapped`. */
-  setTap(netns: string, device: string, processId: string, on: boolean): void;
+  setTap(netns: string, device: string, processId: string, on: boolean, promiscuous: boolean): void;
   /** Every connection of this netns that comes, changes or goes comes to `Userland.connectionEvent`. */
   listenConnections(netns: string, processId: string, on: boolean): void;
   /** Takes out the connections whose time is over (Linux: nf_conntrack_core.c, gc_worker), so that listeners hear of them. */

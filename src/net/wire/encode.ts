@@ -56,6 +56,34 @@ export function encodeFrame(packet: Packet): Uint8Array {
   return out;
 }
 
+/**
+ * The frame as a tap sees it: where a checksum is left to the network card (CHECKSUM_PARTIAL) its field holds the sum of the pseudo header. A tunnel's own
+ * checksum is then right for the packet that will have been completed (Linux: net/ipv4/udp.c, udp_set_csum).
+ */
+export function encodeTapped(packet: Packet): Uint8Array {
+  const out = encodeFrame(packet);
+  putPartial(out, 0, packet);
+  return out;
+}
+
+function putPartial(out: Uint8Array, start: number, packet: Packet): void {
+  const at = start + linkBytes(packet) + ipHeaderBytes(packet);
+  const { inner } = packet;
+  const carries = inner !== undefined && packet.tunnel !== TUNNEL_WIREGUARD;
+  if (carries && hasPartial(inner)) {
+    putPartial(out, packet.tunnel === TUNNEL_IPIP ? at : at + UDP_HEADER_BYTES + VXLAN_HEADER_BYTES, inner);
+    return;
+  }
+  if (packet.checksumPartial !== true || isFragment(packet) || (packet.tcp === undefined && packet.protocol !== IP_PROTO_UDP)) return;
+  const sum = finishChecksum(pseudoSum(packet, packet.protocol, datagramBytes(packet)));
+  put16(out, at + (packet.tcp === undefined ? 6 : 16), ~sum & 0xffff);
+}
+
+function hasPartial(packet: Packet): boolean {
+  if (packet.inner !== undefined && packet.tunnel !== TUNNEL_WIREGUARD && hasPartial(packet.inner)) return true;
+  return packet.checksumPartial === true && !isFragment(packet);
+}
+
 /** IEEE 802.1Q section 9.6: each tag is its EtherType and 16 bits, the outermost first. */
 function putTags(out: Uint8Array, vlan: number): void {
   let at = 12;

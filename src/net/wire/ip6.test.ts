@@ -10,9 +10,11 @@ import { layersOf } from './layers.ts';
 import { frameBytes } from './lengths.ts';
 import { blankPacket } from './new-packet.ts';
 import { ETHERTYPE_IPV6, IP_PROTO_ICMP6, IP_PROTO_TCP, IP_PROTO_UDP, type NeighborMessage, type Packet } from './packet.ts';
-import { newTcpdumpState, type TcpdumpOptions, tcpdumpLines } from './tcpdump.ts';
+import { newTcpdumpState, tcpdumpLines } from './tcpdump/lines.ts';
+import type { TcpdumpOptions } from './tcpdump/view.ts';
 import { parseFilter } from './tcpdump-filter.ts';
 import { matchesFilter } from './tcpdump-match.ts';
+import { captured } from './testing/captured.ts';
 import { packetSummary } from './words.ts';
 
 const ip6 = (text: string): bigint => parseIp(text) as bigint;
@@ -234,9 +236,9 @@ function example(
   }
 }
 
-const OPTIONS: TcpdumpOptions = { numeric: true, verbosity: 0, link: false, any: false, time: 'none', epochMs: 0 };
+const OPTIONS: TcpdumpOptions = { numeric: true, verbosity: 0, link: false, time: 'none', epochMs: 0 };
 const line = (packet: Packet, options: Partial<TcpdumpOptions> = {}): string =>
-  tcpdumpLines({ timeNs: 0, device: 'eth0', direction: 'in', packet }, { ...OPTIONS, ...options }, newTcpdumpState()).trimEnd();
+  tcpdumpLines(captured(packet), { ...OPTIONS, ...options }, newTcpdumpState()).trimEnd();
 
 // As tcpdump 4.99 printed the very frames of a world of network namespaces.
 describe('tcpdump of IPv6', () => {
@@ -322,7 +324,7 @@ describe('capture filters', () => {
   const passes = (text: string, packet: Packet): boolean => {
     const parsed = parseFilter(text);
     if (!parsed.ok || parsed.filter === undefined) throw new Error(parsed.ok ? 'empty' : parsed.message);
-    return matchesFilter(parsed.filter, packet);
+    return matchesFilter(parsed.filter, captured(packet));
   };
   it.each([
     ['ip6', true],

@@ -144,6 +144,8 @@ export interface Packet {
   ethSrc: Mac;
   ethDst: Mac;
   etherType: number;
+  /** The TCP or UDP checksum is left to a network card (CHECKSUM_PARTIAL): taps see it unfinished until the packet has crossed a wire. */
+  checksumPartial?: boolean;
   /** 802.1Q tags: the outermost one's 16 bits of control information in the low half, one more inside it in the high half. 0 or absent: untagged. */
   vlan?: number;
   /** There is no Ethernet header: a packet on a device without one (tun, ipip, wireguard). */

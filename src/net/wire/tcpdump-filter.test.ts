@@ -5,6 +5,7 @@ import { blankPacket } from './new-packet.ts';
 import type { Packet } from './packet.ts';
 import { parseFilter } from './tcpdump-filter.ts';
 import { matchesFilter } from './tcpdump-match.ts';
+import { captured } from './testing/captured.ts';
 
 const tcp = (flags = 2): Packet => ({
   ...blankPacket(),
@@ -31,7 +32,7 @@ function passing(text: string): string {
   const result = parseFilter(text);
   if (!result.ok) return result.message;
   return Object.entries(packets)
-    .filter(([, packet]) => matchesFilter(result.filter, packet))
+    .filter(([, packet]) => matchesFilter(result.filter, captured(packet)))
     .map(([name]) => name)
     .join(' ');
 }
@@ -122,7 +123,7 @@ describe('a capture filter', () => {
         ),
         (text) => {
           const result = parseFilter(text);
-          if (result.ok) for (const packet of Object.values(packets)) expect(typeof matchesFilter(result.filter, packet)).toBe('boolean');
+          if (result.ok) for (const packet of Object.values(packets)) expect(typeof matchesFilter(result.filter, captured(packet))).toBe('boolean');
           else expect(result.message).not.toBe('');
         },
       ),

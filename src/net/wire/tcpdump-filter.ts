@@ -1,53 +1,22 @@
-/** Capture filters as tcpdump takes them (pcap-filter(7)): text to a plain tree, with libpcap's words for errors. */
-import { bitsOf, parseIp, parseIpPrefix } from '../addr/ip.ts';
-import { contains, maskOf, parseIp4 } from '../addr/ip4.ts';
+/** Capture filters as tcpdump takes them (pcap-filter(7)): text to a plain tree, with libpcap's words for errors. libpcap: grammar.y, gencode.c */
+import { formatIp, inPrefix, parseIp } from '../addr/ip.ts';
+import { maskOf, parseIp4 } from '../addr/ip4.ts';
 import { parseMac } from '../addr/mac.ts';
-import type { Arithmetic, Direction, Filter, FilterProtocol, Relation } from './filter-tree.ts';
-import type { Ip } from './packet.ts';
-import { servicePort } from './tcpdump.ts';
+import type { Arithmetic, Direction, Filter, FilterProtocol, Inside, Relation } from './filter-tree.ts';
+import { ETHER_PROTOCOL_NUMBERS, FILTER_CONSTANTS, FILTER_PROTOCOLS, FILTER_WORDS, filterTokens, IP_PROTOCOL_NUMBERS } from './filter-words.ts';
+import { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2 } from './link-type.ts';
+import { servicePort } from './tcpdump/names.ts';
 
 export type FilterResult = { readonly ok: true; readonly filter: Filter | undefined } | { readonly ok: false; readonly message: string };
 
-const PROTOCOLS: ReadonlySet<string> = new Set(['ip', 'arp', 'tcp', 'udp', 'icmp', 'ether', 'ip6', 'icmp6']);
-const WORDS: ReadonlySet<string> = new Set([
-  ...PROTOCOLS,
-  'and',
-  'or',
-  'not',
-  'src',
-  'dst',
-  'host',
-  'net',
-  'port',
-  'portrange',
-  'proto',
-  'mask',
-  'less',
-  'greater',
-  'broadcast',
-  'multicast',
-  'len',
-]);
-const IP_PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, 'ipv6-icmp': 58, icmp6: 58, ipip: 4, gre: 47, sctp: 132 };
+/** What the filter will look at. */
+export interface FilterTarget {
+  readonly linkType: number;
+  /** False: a file, which says nothing of directions unless it is cooked. */
+  readonly live: boolean;
+}
 
-/** Named constants of the tcp and icmp headers. */
-const CONSTANTS: ReadonlyMap<string, number> = new Map([
-  ['tcpflags', 13],
-  ['tcp-fin', 1],
-  ['tcp-syn', 2],
-  ['tcp-rst', 4],
-  ['tcp-push', 8],
-  ['tcp-ack', 16],
-  ['tcp-urg', 32],
-  ['icmptype', 0],
-  ['icmpcode', 1],
-  ['icmp-echoreply', 0],
-  ['icmp-unreach', 3],
-  ['icmp-redirect', 5],
-  ['icmp-echo', 8],
-  ['icmp-timxceed', 11],
-]);
-
+const LIVE_ETHERNET: FilterTarget = { linkType: LINKTYPE_ETHERNET, live: true };
 const MAX_CHARACTERS = 4096;
 const MAX_DEPTH = 100;
 
@@ -57,11 +26,11 @@ const syntaxError = (): never => {
 };
 
 /** The words after tcpdump's options, joined by blanks. Empty: everything passes. The message is what tcpdump prints after `tcpdump: `. */
-export function parseFilter(text: string): FilterResult {
+export function parseFilter(text: string, target: FilterTarget = LIVE_ETHERNET): FilterResult {
   if (text.trim() === '') return { ok: true, filter: undefined };
   if (text.length > MAX_CHARACTERS) return { ok: false, message: "can't parse filter expression: the expression is too long" };
   try {
-    const parser = new Parser(tokens(text));
+    const parser = new Parser(filterTokens(text), target);
     const filter = parser.expression(0);
     if (!parser.atEnd()) syntaxError();
     return { ok: true, filter };
@@ -71,44 +40,37 @@ export function parseFilter(text: string): FilterResult {
   }
 }
 
-function tokens(text: string): string[] {
-  const out: string[] = [];
-  const pattern = /\s+|&&|\|\||<<|>>|[<>!=]=|::[0-9A-Fa-f:.]*(?:\/\d+)?|[()[\]!=<>&|+\-*/%^:]|\\?[A-Za-z0-9_.:/-]+|./gy;
-  let brackets = 0;
-  for (const match of text.matchAll(pattern)) {
-    const token = match[0];
-    if (token.trim() === '') continue;
-    if (token === '[') brackets += 1;
-    else if (token === ']') brackets -= 1;
-    // Outside brackets a colon belongs to a MAC address, inside it separates offset and size.
-    if (brackets > 0 && token.length > 1 && token.includes(':')) out.push(...token.split(/(:)/).filter((part) => part !== ''));
-    else out.push(token);
-  }
-  return out;
-}
-
 interface Qualifier {
   readonly protocol?: FilterProtocol;
   readonly direction: Direction;
   readonly type: 'host' | 'net' | 'port' | 'portrange' | 'proto';
 }
 
+const isIdentifier = (token: string): boolean => token !== '' && !FILTER_WORDS.has(token) && /^[A-Za-z0-9\\:]/.test(token);
+const isNumber = (token: string): boolean => /^(0x[0-9a-fA-F]{1,8}|\d{1,10})$/.test(token);
+/** Decimal, 0x hexadecimal, or octal with a leading zero. */
+const numberOf = (token: string): number => (/^0[0-7]+$/.test(token) ? Number.parseInt(token, 8) : Number(token)) % 0x100000000;
+
 class Parser {
   readonly #tokens: readonly string[];
+  readonly #target: FilterTarget;
   #at = 0;
   /** What an identifier without qualifiers after `and`/`or` takes over from the primitive before. */
   #last: Qualifier | undefined;
+  /** Layers that `vlan`, `geneve` and `vxlan` have stepped into so far: they shift all that follows. */
+  #inside: readonly Inside[] = [];
 
-  constructor(all: readonly string[]) {
+  constructor(all: readonly string[], target: FilterTarget) {
     this.#tokens = all;
+    this.#target = target;
   }
 
   atEnd(): boolean {
     return this.#at >= this.#tokens.length;
   }
 
-  #peek(): string {
-    return this.#tokens[this.#at] ?? '';
+  #peek(ahead = 0): string {
+    return this.#tokens[this.#at + ahead] ?? '';
   }
 
   #next(): string {
@@ -124,14 +86,26 @@ class Parser {
     return true;
   }
 
+  /** Where a leaf looks. */
+  get #scope(): { readonly in?: readonly Inside[] } {
+    return this.#inside.length === 0 ? {} : { in: this.#inside };
+  }
+
   /** `and` and `or` have the same precedence and join from the left. */
   expression(depth: number): Filter {
     if (depth > MAX_DEPTH) syntaxError();
-    let left = this.#term(depth, false);
+    return this.#joined(
+      () => this.#term(depth, false),
+      () => this.#term(depth, true),
+    );
+  }
+
+  #joined(first: () => Filter, further: () => Filter): Filter {
+    let left = first();
     for (;;) {
       const op = this.#accept('and', '&&') ? 'and' : this.#accept('or', '||') ? 'or' : undefined;
       if (op === undefined) return left;
-      left = { op, left, right: this.#term(depth, true) };
+      left = { op, left, right: further() };
     }
   }
 
@@ -145,46 +119,118 @@ class Parser {
   #factor(depth: number, mayInherit: boolean): Filter {
     const comparison = this.#comparison(depth);
     if (comparison !== undefined) return comparison;
-    if (this.#accept('(')) {
+    if (this.#peek() === '(') {
+      this.#at += 1;
+      if (mayInherit && this.#last !== undefined && isIdentifier(this.#peek())) return this.#identifiers(this.#last, depth + 1);
       const inner = this.expression(depth + 1);
       if (!this.#accept(')')) syntaxError();
       return inner;
     }
-    return this.#primitive(mayInherit);
+    return this.#primitive(mayInherit, depth);
   }
 
-  #primitive(mayInherit: boolean): Filter {
+  #primitive(mayInherit: boolean, depth: number): Filter {
     const token = this.#peek();
-    if (token === 'less' || token === 'greater') {
-      this.#at += 1;
-      const value = Number(this.#next());
-      if (!Number.isInteger(value)) syntaxError();
-      return { op: 'compare', relation: token === 'less' ? '<=' : '>=', left: { length: true }, right: { value } };
+    switch (token) {
+      case 'less':
+      case 'greater': {
+        this.#at += 1;
+        const value = this.#number();
+        return { op: 'compare', relation: token === 'less' ? '<=' : '>=', left: { length: true }, right: { value } };
+      }
+      case 'vlan':
+      case 'geneve':
+      case 'vxlan':
+        return this.#tag(token);
+      case 'inbound':
+      case 'outbound':
+        this.#at += 1;
+        if (!this.#target.live && this.#target.linkType === LINKTYPE_ETHERNET)
+          throw new FilterError('inbound/outbound not supported on EN10MB when reading savefiles');
+        return { op: 'bound', out: token === 'outbound' };
+      case 'ifindex':
+        this.#at += 1;
+        if (this.#target.linkType !== LINKTYPE_LINUX_SLL2) throw new FilterError('ifindex not supported on EN10MB');
+        return { op: 'device-index', number: this.#number() };
+      case 'gateway':
+      case 'protochain':
+        throw new FilterError(`'${token}' is not simulated in Kubehop`);
     }
-    if (!WORDS.has(token)) {
-      if (!mayInherit || this.#last === undefined || token === '' || !/^[A-Za-z0-9\\:]/.test(token)) syntaxError();
+    if (!FILTER_WORDS.has(token)) {
+      if (!mayInherit || this.#last === undefined || !isIdentifier(token)) syntaxError();
       return this.#identifier(this.#last as Qualifier);
     }
-    const protocol = PROTOCOLS.has(token) ? (this.#next() as FilterProtocol) : undefined;
-    if (this.#peek() === 'broadcast' || this.#peek() === 'multicast')
-      return { op: 'group', protocol: protocol ?? 'ether', broadcast: this.#next() === 'broadcast' };
+    const protocol = FILTER_PROTOCOLS.get(token);
+    if (protocol !== undefined) this.#at += 1;
+    if (this.#peek() === 'broadcast' || this.#peek() === 'multicast') return this.#group(protocol ?? 'ether', this.#next() === 'broadcast');
     const direction = this.#direction();
     const word = this.#peek();
     const type = word === 'host' || word === 'net' || word === 'port' || word === 'portrange' || word === 'proto' ? word : undefined;
     if (type !== undefined) this.#at += 1;
+    const qualifier: Qualifier = { ...(protocol === undefined ? {} : { protocol }), direction: direction ?? 'either', type: type ?? 'host' };
     const follows = this.#peek();
-    const hasIdentifier = follows !== '' && !WORDS.has(follows) && /^[A-Za-z0-9\\:]/.test(follows);
     if (type === undefined && direction === undefined) {
       if (protocol === undefined) return syntaxError();
-      if (hasIdentifier && protocol !== 'ether') {
-        this.#last = { protocol, direction: 'either', type: 'host' };
-        return this.#identifier(this.#last);
+      if (!isIdentifier(follows) || protocol === 'ether') {
+        if (protocol === 'ether' && !isIdentifier(follows)) return syntaxError();
+        if (protocol !== 'ether') return { op: 'protocol', protocol, ...this.#scope };
       }
-      return { op: 'protocol', protocol };
     }
-    if (!hasIdentifier && !(type === 'proto' && PROTOCOLS.has(follows))) syntaxError();
-    this.#last = { ...(protocol === undefined ? {} : { protocol }), direction: direction ?? 'either', type: type ?? 'host' };
-    return this.#identifier(this.#last);
+    this.#last = qualifier;
+    if (follows === '(') {
+      this.#at += 1;
+      return this.#identifiers(qualifier, depth + 1);
+    }
+    if (!isIdentifier(follows) && !(type === 'proto' && FILTER_PROTOCOLS.has(follows))) syntaxError();
+    return this.#identifier(qualifier);
+  }
+
+  /** `host (a or b)`: the bracket is open. */
+  #identifiers(qualifier: Qualifier, depth: number): Filter {
+    if (depth > MAX_DEPTH) syntaxError();
+    const one = (): Filter => {
+      if (this.#accept('not', '!')) return { op: 'not', of: one() };
+      if (this.#accept('(')) return this.#identifiers(qualifier, depth + 1);
+      return isIdentifier(this.#peek()) ? this.#identifier(qualifier) : this.#term(depth, false);
+    };
+    const filter = this.#joined(one, one);
+    if (!this.#accept(')')) syntaxError();
+    return filter;
+  }
+
+  #number(): number {
+    const token = this.#next();
+    if (!isNumber(token)) syntaxError();
+    return numberOf(token);
+  }
+
+  #tag(tag: Inside): Filter {
+    this.#at += 1;
+    if (tag === 'vlan' && this.#target.linkType !== LINKTYPE_ETHERNET)
+      throw new FilterError(`no VLAN support for ${this.#target.linkType === LINKTYPE_LINUX_SLL2 ? 'Linux cooked v2' : 'Raw IP'}`);
+    const number = isNumber(this.#peek()) ? this.#number() : undefined;
+    const limit = tag === 'vlan' ? 4095 : 0xffffff;
+    if (number !== undefined && number > limit) {
+      throw new FilterError(
+        tag === 'vlan'
+          ? `VLAN tag ${number} greater than maximum 4095`
+          : `${tag === 'geneve' ? 'Geneve' : 'VXLAN'} VNI ${number} greater than maximum 16777215`,
+      );
+    }
+    const filter: Filter = { op: 'tag', tag, ...(number === undefined ? {} : { number }), ...this.#scope };
+    this.#inside = [...this.#inside, tag];
+    return filter;
+  }
+
+  #group(protocol: FilterProtocol, broadcast: boolean): Filter {
+    if (protocol !== 'ether' && protocol !== 'ip' && protocol !== 'ip6')
+      throw new FilterError(`only link-layer/IP ${broadcast ? 'broadcast' : 'multicast'} filters supported`);
+    if (protocol === 'ip6' && broadcast) throw new FilterError('only link-layer/IP broadcast filters supported');
+    if (protocol === 'ether' && this.#target.linkType !== LINKTYPE_ETHERNET)
+      throw new FilterError(
+        broadcast ? 'not a broadcast link' : 'link-layer multicast filters supported only on ethernet/FDDI/token ring/ARCNET/802.11/ATM LANE/Fibre Channel',
+      );
+    return { op: 'group', protocol, broadcast, ...this.#scope };
   }
 
   #direction(): Direction | undefined {
@@ -192,7 +238,7 @@ class Parser {
     if (first !== 'src' && first !== 'dst') return undefined;
     this.#at += 1;
     const joint = this.#peek();
-    const second = this.#tokens[this.#at + 1];
+    const second = this.#peek(1);
     if ((joint === 'or' || joint === 'and') && (second === 'src' || second === 'dst') && second !== first) {
       this.#at += 2;
       return joint === 'or' ? 'either' : 'both';
@@ -203,54 +249,72 @@ class Parser {
   #identifier(qualifier: Qualifier): Filter {
     const { direction, protocol, type } = qualifier;
     const text = this.#next();
-    const scope = protocol === undefined ? {} : { protocol };
+    const scope = { ...(protocol === undefined ? {} : { protocol }), ...this.#scope };
     if (type === 'port' || type === 'portrange') {
-      if (protocol !== undefined && protocol !== 'tcp' && protocol !== 'udp' && protocol !== 'ip' && protocol !== 'ip6')
-        throw new FilterError(`illegal qualifier of '${type}'`);
-      const [low, high] = type === 'port' ? [text, text] : this.#range(text);
-      return { op: 'port', low: portNumber(low), high: portNumber(high), direction, ...scope };
+      if (protocol !== undefined && !['tcp', 'udp', 'sctp', 'ip', 'ip6'].includes(protocol)) throw new FilterError(`illegal qualifier of '${type}'`);
+      const dash = type === 'portrange' ? text.indexOf('-') : -1;
+      const [low, high] = dash > 0 ? [text.slice(0, dash), text.slice(dash + 1)] : [text, text];
+      const [first, last] = [portNumber(low, text, type), portNumber(high, text, type)];
+      return { op: 'port', low: Math.min(first, last), high: Math.max(first, last), direction, ...scope };
     }
-    if (type === 'proto') {
-      const name = text.replace(/^\\/, '');
-      const number = Object.hasOwn(IP_PROTOCOLS, name) ? IP_PROTOCOLS[name] : /^\d+$/.test(name) ? Number(name) : undefined;
-      if (number === undefined) throw new FilterError(`unknown ip proto '${name}'`);
-      return { op: 'ip-protocol', number };
+    if (type === 'proto') return this.#proto(protocol, text.replace(/^\\/, ''));
+    if (protocol === 'ether') {
+      const mac = parseMac(text);
+      if (type === 'net') throw new FilterError("illegal qualifier of 'net'");
+      if (mac === undefined) throw new FilterError('illegal link layer address');
+      if (this.#target.linkType !== LINKTYPE_ETHERNET)
+        throw new FilterError('ethernet addresses supported only on ethernet/FDDI/token ring/802.11/ATM LANE/Fibre Channel');
+      return { op: 'mac', mac, direction, ...this.#scope };
     }
-    if (protocol === 'tcp' || protocol === 'udp' || protocol === 'icmp') throw new FilterError(`'${protocol}' modifier applied to ${type}`);
-    const mac = parseMac(text);
-    if (mac !== undefined && protocol === 'ether') return { op: 'mac', mac, direction };
-    if (protocol === 'ether') throw new FilterError('only ethernet/FDDI/token ring/802.11/ATM LANE/Fibre Channel supports link-level host name');
-    return type === 'net' ? this.#net(text, direction, scope) : hostFilter(text, direction, scope);
+    if (protocol !== undefined && !['ip', 'ip6', 'arp', 'rarp'].includes(protocol)) throw new FilterError(`'${protocol}' modifier applied to ${type}`);
+    if (type === 'net') return this.#net(text, direction, scope);
+    const ip = parseIp(text);
+    if (ip === undefined) throw new FilterError(/^[\d.]+$/.test(text) && text.includes('.') ? `invalid IPv4 address '${text}'` : `unknown host '${text}'`);
+    const prefixLength = typeof ip === 'bigint' ? 128 : 32;
+    if (typeof ip === 'bigint' && (protocol === 'ip' || protocol === 'arp' || protocol === 'rarp'))
+      throw new FilterError(`'${protocol}' modifier applied to ip6 host`);
+    if (typeof ip === 'number' && protocol === 'ip6') throw new FilterError("'ip6' modifier applied to ip host");
+    return { op: 'net', network: ip, prefixLength, direction, ...scope };
   }
 
-  #range(text: string): readonly [string, string] {
-    const dash = text.indexOf('-');
-    if (dash <= 0) return [text, text];
-    return [text.slice(0, dash), text.slice(dash + 1)];
+  #proto(protocol: FilterProtocol | undefined, name: string): Filter {
+    if (protocol === 'ether') {
+      const number = isNumber(name) ? numberOf(name) : ETHER_PROTOCOL_NUMBERS.get(name);
+      if (number === undefined) throw new FilterError(`unknown ether proto '${name}'`);
+      return { op: 'ether-type', number, ...this.#scope };
+    }
+    if (protocol !== undefined && protocol !== 'ip' && protocol !== 'ip6') throw new FilterError(`'${protocol} proto' is bogus`);
+    const number = isNumber(name) ? numberOf(name) : IP_PROTOCOL_NUMBERS.get(name);
+    if (number === undefined) throw new FilterError(protocol === undefined ? `unknown network protocol '${name}'` : `unknown ip proto '${name}'`);
+    return { op: 'ip-protocol', number, ...(protocol === undefined ? {} : { family: protocol === 'ip' ? 4 : 6 }), ...this.#scope };
   }
 
-  #net(text: string, direction: Direction, scope: { readonly protocol?: FilterProtocol }): Filter {
-    if (text.includes(':')) {
-      const prefix = parseIpPrefix(text);
-      if (prefix === undefined) throw new FilterError(`unknown network '${text}'`);
-      if (prefix.address !== prefix.network) throw new FilterError(`non-network bits set in "${text}"`);
-      return { op: 'net', network: prefix.network, prefixLength: prefix.prefixLength, direction, ...scope };
-    }
+  #net(text: string, direction: Direction, scope: { readonly protocol?: FilterProtocol; readonly in?: readonly Inside[] }): Filter {
     const slash = text.indexOf('/');
     const base = slash < 0 ? text : text.slice(0, slash);
+    const lengthText = slash < 0 ? undefined : text.slice(slash + 1);
+    if (base.includes(':')) {
+      const network = parseIp(base);
+      if (network === undefined) throw new FilterError(`unknown network '${text}'`);
+      const prefixLength = lengthText === undefined ? 128 : Number(lengthText);
+      if (!/^\d+$/.test(lengthText ?? '128') || prefixLength > 128) throw new FilterError(`mask length must be <= 128`);
+      if (!inPrefix(network, 128, network) || !hostBitsClear(network, prefixLength))
+        throw new FilterError(`non-network bits set in "${formatIp(network)}/${prefixLength}"`);
+      return { op: 'net', network, prefixLength, direction, ...scope };
+    }
     const parts = base.split('.');
     if (parts.length > 4 || !parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256)) throw new FilterError(`unknown network '${text}'`);
     const network = parts.reduce((sum, part, i) => sum | (Number(part) << (24 - 8 * i)), 0) | 0;
-    let prefixLength = parts.length === 4 && parts[3] === '0' && slash < 0 ? impliedPrefix(parts) : parts.length * 8;
-    if (slash >= 0) {
-      prefixLength = Number(text.slice(slash + 1));
-      if (!Number.isInteger(prefixLength) || prefixLength > 32 || text.slice(slash + 1) === '') throw new FilterError('mask length must be <= 32');
+    let prefixLength = parts.length * 8;
+    if (lengthText !== undefined) {
+      prefixLength = Number(lengthText);
+      if (!/^\d+$/.test(lengthText) || prefixLength > 32) throw new FilterError('mask length must be <= 32');
     } else if (this.#accept('mask')) {
       const mask = parseIp4(this.#next());
       if (mask === undefined) return syntaxError();
-      prefixLength = 32 - Math.clz32(~mask) === 32 ? 0 : Math.clz32(~mask);
+      prefixLength = mask === -1 ? 32 : Math.clz32(~mask);
     }
-    if (!contains(network & maskOf(prefixLength), 32, network)) throw new FilterError(`non-network bits set in "${text}"`);
+    if ((network & ~maskOf(prefixLength)) !== 0) throw new FilterError(`non-network bits set in "${text}"`);
     return { op: 'net', network, prefixLength, direction, ...scope };
   }
 
@@ -264,7 +328,7 @@ class Parser {
         this.#at += 1;
         const right = this.#arithmetic(0, depth);
         if (right === undefined) return syntaxError();
-        return { op: 'compare', relation: relation as Relation, left, right };
+        return { op: 'compare', relation: relation as Relation, left, right, ...this.#scope };
       }
     }
     this.#at = start;
@@ -279,6 +343,8 @@ class Parser {
     while (left !== undefined && operators.includes(this.#peek())) {
       const operator = this.#next();
       const right = this.#arithmetic(level + 1, depth);
+      if (right !== undefined && (operator === '/' || operator === '%') && 'value' in right && right.value === 0)
+        throw new FilterError(operator === '/' ? 'division by zero' : 'modulus by zero');
       left = right === undefined ? undefined : { operator, left, right };
     }
     return left;
@@ -286,15 +352,20 @@ class Parser {
 
   #operand(depth: number): Arithmetic | undefined {
     const token = this.#peek();
-    if (/^(0x[0-9a-fA-F]{1,8}|\d{1,10})$/.test(token)) {
+    if (isNumber(token)) {
       this.#at += 1;
-      return { value: Number(token) };
+      return { value: numberOf(token) };
     }
     if (token === 'len') {
       this.#at += 1;
       return { length: true };
     }
-    const constant = CONSTANTS.get(token);
+    if (token === '-') {
+      this.#at += 1;
+      const of = this.#operand(depth + 1);
+      return of === undefined ? undefined : { operator: '-', left: { value: 0 }, right: of };
+    }
+    const constant = FILTER_CONSTANTS.get(token);
     if (constant !== undefined) {
       this.#at += 1;
       return { value: constant };
@@ -304,39 +375,28 @@ class Parser {
       const inner = this.#arithmetic(0, depth + 1);
       return inner !== undefined && this.#accept(')') ? inner : undefined;
     }
-    if (!PROTOCOLS.has(token) || this.#tokens[this.#at + 1] !== '[') return undefined;
+    const protocol = FILTER_PROTOCOLS.get(token);
+    if (protocol === undefined || this.#peek(1) !== '[') return undefined;
     this.#at += 2;
     const at = this.#arithmetic(0, depth + 1);
-    const bytes = this.#accept(':') ? Number(this.#next()) : 1;
-    if (at === undefined || !this.#accept(']') || (bytes !== 1 && bytes !== 2 && bytes !== 4)) return syntaxError();
-    return { load: token as FilterProtocol, at, bytes };
+    const bytes = this.#accept(':') ? this.#number() : 1;
+    if (at === undefined || !this.#accept(']')) return syntaxError();
+    if (bytes !== 1 && bytes !== 2 && bytes !== 4) throw new FilterError('data size must be 1, 2, or 4');
+    return { load: protocol, at, bytes };
   }
 }
 
+/** From the loosest: libpcap's grammar has no other difference from C's than that all comparisons stand alone. */
 const ARITHMETIC_LEVELS: readonly (readonly string[])[] = [['|'], ['^'], ['&'], ['<<', '>>'], ['+', '-'], ['*', '/', '%']];
 
-function impliedPrefix(parts: readonly string[]): number {
-  let used = parts.length;
-  while (used > 1 && parts[used - 1] === '0') used -= 1;
-  return used * 8;
-}
+const hostBitsClear = (ip: number | bigint, prefixLength: number): boolean =>
+  typeof ip === 'bigint' && (prefixLength === 128 || (ip & ((1n << BigInt(128 - prefixLength)) - 1n)) === 0n);
 
-function hostFilter(text: string, direction: Direction, scope: { readonly protocol?: FilterProtocol }): Filter {
-  const network = hostAddress(text);
-  return { op: 'net', network, prefixLength: bitsOf(network), direction, ...scope };
-}
-
-function portNumber(text: string): number {
+function portNumber(text: string, whole: string, type: 'port' | 'portrange'): number {
   const named = servicePort(text);
   if (named !== undefined) return named;
-  if (!/^\d+$/.test(text)) throw new FilterError(`unknown port '${text}'`);
+  if (!/^\d+$/.test(text)) throw new FilterError(type === 'port' ? `unknown port '${text}'` : `unknown port in range '${whole}'`);
   const port = Number(text);
   if (port > 65535) throw new FilterError(`illegal port number ${text} > 65535`);
   return port;
-}
-
-function hostAddress(text: string): Ip {
-  const ip = parseIp(text);
-  if (ip === undefined) throw new FilterError(`unknown host '${text}'`);
-  return ip;
 }

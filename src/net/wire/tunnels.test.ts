@@ -8,7 +8,9 @@ import { layersOf } from './layers.ts';
 import { frameBytes, ipBytes } from './lengths.ts';
 import { blankPacket } from './new-packet.ts';
 import { type Packet, TUNNEL_GENEVE, TUNNEL_IPIP, TUNNEL_VXLAN, TUNNEL_WIREGUARD } from './packet.ts';
-import { newTcpdumpState, type TcpdumpOptions, tcpdumpLines } from './tcpdump.ts';
+import { newTcpdumpState, tcpdumpLines } from './tcpdump/lines.ts';
+import type { TcpdumpOptions } from './tcpdump/view.ts';
+import { captured } from './testing/captured.ts';
 import { decodeWireguard, encodeWireguard, WIREGUARD_INITIATION_BYTES, WIREGUARD_RESPONSE_BYTES } from './wireguard-message.ts';
 
 function echo(): Packet {
@@ -48,11 +50,7 @@ const wireguard = (inner?: Packet): Packet =>
   });
 
 const lines = (packet: Packet, options: Partial<TcpdumpOptions> = {}): string =>
-  tcpdumpLines(
-    { timeNs: 0, device: 'eth0', direction: 'in', packet },
-    { numeric: true, verbosity: 0, link: false, any: false, time: 'none', epochMs: 0, ...options },
-    newTcpdumpState(),
-  );
+  tcpdumpLines(captured(packet), { numeric: true, verbosity: 0, link: false, time: 'none', epochMs: 0, ...options }, newTcpdumpState());
 
 describe('tcpdump', () => {
   it('shows VLAN tags with -e only, each with the type that follows it', () => {

@@ -301,6 +301,10 @@ export class Machine {
   }
 
   #spawn(task: Task, outcome: Extract<Outcome, { kind: 'program' }>): void {
+    if (outcome.stdoutFile !== undefined) {
+      task.stack.push({ kind: 'restore', io: task.io, place: task.place, scope: task.scope, boundary: false });
+      task.io = { ...task.io, stdout: { kind: 'file', ...outcome.stdoutFile } };
+    }
     const processId = this.#start(task, outcome.app, outcome.name, outcome.config);
     task.stack.push({ kind: 'program', processId, endless: outcome.endless, exitCode: undefined, feeding: true });
     this.#replayEarly();

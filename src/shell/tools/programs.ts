@@ -10,7 +10,6 @@ const summaries: Readonly<Record<string, string>> = {
   dig: 'a DNS question (+short, +search, @server)',
   host: 'a DNS question',
   getent: 'names as the C library resolves them',
-  tcpdump: 'packets at a device: tcpdump -i any -nn tcp port 80',
   nc: 'connects to a port: nc -zv HOST PORT',
   traceroute: 'the routers on the way (-n)',
   sleep: 'waits: sleep SECONDS',
@@ -40,7 +39,7 @@ function targetsFor(
   current: string,
   host: { readonly api: { readonly view: { list(kind: string): readonly { readonly metadata: { readonly name: string } }[] } } },
 ): string[] {
-  if (name === 'sleep' || name === 'tcpdump') return [];
+  if (name === 'sleep') return [];
   const services = host.api.view.list('Service').map((service) => service.metadata.name);
   return [...services, ...services.map((service) => `http://${service}`)].filter(
     (candidate) => candidate.startsWith(current) && (current.startsWith('http') || !candidate.includes('/')),
