@@ -3,7 +3,7 @@ import type { Prng } from '../base/prng.ts';
 import type { ConnectionListeners } from './conntrack/listeners.ts';
 import type { DeviceState } from './device/device-state.ts';
 import { receive, transmit } from './device/transmit.ts';
-import { vxlanReceive } from './device/vxlan.ts';
+import { tunnelReceive } from './device/tunnel-receive.ts';
 import { connectionView } from './engine-views.ts';
 import { HookRunner } from './netfilter/run-hook.ts';
 import { resolve } from './stack/arp.ts';
@@ -38,7 +38,7 @@ export function createCore(parts: CoreParts): Core {
     resolve: (device, packet, nextHop) => resolve(core, device, packet, nextHop),
     dropWithError: (netns, packet, place, reason, detail, error, cause) => dropWithError(core, netns, packet, place, reason, detail, error, cause),
     dropWithReset: (netns, packet, place, detail, cause) => dropWithReset(core, netns, packet, place, detail, cause),
-    tunnelReceive: (netns, outer) => vxlanReceive(core, netns, outer),
+    tunnelReceive: (netns, outer) => tunnelReceive(core, netns, outer),
   };
   const core: Core = {
     nowNs: 0,

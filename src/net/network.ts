@@ -4,7 +4,8 @@ import { ConnectionListeners } from './conntrack/listeners.ts';
 import { copyStatistics, newStatistics } from './conntrack/statistics.ts';
 import { createCore } from './create-core.ts';
 import type { DeviceState } from './device/device-state.ts';
-import { arrive } from './device/transmit.ts';
+import { arrive, departed } from './device/transmit.ts';
+import { type DeviceTimer, wireguardTimer } from './device/wireguard.ts';
 import type {
   ChainCounters,
   ConnectionChange,
@@ -27,7 +28,7 @@ import { loadState, type SavedState, saveState } from './snapshot.ts';
 import { createUserland } from './socket/userland.ts';
 import { proxyDue } from './stack/arp.ts';
 import type { Core } from './stack/core.ts';
-import { EVENT_FRAME, EVENT_NEIGHBOR, EVENT_PROXY_ARP, EVENT_REASSEMBLY, EVENT_TIMER } from './stack/event-queue.ts';
+import { EVENT_DEPARTURE, EVENT_DEVICE, EVENT_FRAME, EVENT_NEIGHBOR, EVENT_PROXY_ARP, EVENT_REASSEMBLY, EVENT_TIMER } from './stack/event-queue.ts';
 import { giveUp } from './stack/fragment.ts';
 import { createKernel } from './stack/kernel.ts';
 import type { NeighborEntry } from './stack/neighbor.ts';
@@ -151,6 +152,14 @@ export class Network implements Engine {
       case EVENT_FRAME:
         arrive(core, b as DeviceState, a as Skb);
         return;
+      case EVENT_DEPARTURE:
+        departed(core, b as DeviceState, a as Skb);
+        return;
+      case EVENT_DEVICE: {
+        const device = this.#devices.get(a as string);
+        if (device !== undefined) wireguardTimer(core, device, b as DeviceTimer, seq);
+        return;
+      }
       case EVENT_TIMER:
         this.#userland.timer(a as TimerToken);
         return;

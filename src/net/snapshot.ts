@@ -2,8 +2,10 @@
 import { type Connection, copyConnection } from './conntrack/connection.ts';
 import { type ConntrackStatistics, copyStatistics } from './conntrack/statistics.ts';
 import type { DeviceState } from './device/device-state.ts';
+import { QdiscState } from './device/qdisc.ts';
+import { copySession, type PeerState, type WireguardState } from './device/wireguard-peer.ts';
 import type { Core } from './stack/core.ts';
-import { EVENT_FRAME, EVENT_NEIGHBOR, EVENT_PROXY_ARP } from './stack/event-queue.ts';
+import { EVENT_DEPARTURE, EVENT_FRAME, EVENT_NEIGHBOR, EVENT_PROXY_ARP } from './stack/event-queue.ts';
 import { NeighborEntry } from './stack/neighbor.ts';
 import type { Confirmation, NetnsState, PathMtu } from './stack/netns-state.ts';
 import { cloneSkb, type Skb } from './stack/skb.ts';
@@ -25,12 +27,20 @@ interface SavedNeighbor {
   readonly queue: readonly SavedSkb[];
 }
 
+interface SavedPeer {
+  readonly fields: Omit<PeerState, 'staged'>;
+  readonly staged: readonly SavedSkb[];
+}
+
 interface SavedDevice {
   readonly counters: readonly number[];
   readonly busyUntilNs: number;
   readonly lastArrivalNs: number;
   readonly promiscuous: number;
   readonly proxyWaiting: number;
+  readonly departuresNs: readonly number[];
+  readonly qdisc: QdiscState | undefined;
+  readonly wireguard: readonly SavedPeer[] | undefined;
   readonly learnt: readonly (readonly [mac: number, port: string, remote: Ip, updatedNs: number])[];
   readonly neighbors: readonly SavedNeighbor[];
 }
@@ -89,6 +99,24 @@ function saveSkb(skb: Skb, netns: string): SavedSkb {
   };
 }
 
+function copyPeer(from: Omit<PeerState, 'staged'>): Omit<PeerState, 'staged'> {
+  return { ...from, current: copySession(from.current), previous: copySession(from.previous), next: copySession(from.next), timers: { ...from.timers } };
+}
+
+function savePeers(device: DeviceState, wireguard: WireguardState): SavedPeer[] {
+  return [...wireguard.peers.values()].map(({ staged, ...fields }) => ({
+    fields: copyPeer(fields),
+    staged: staged.map((packet) => saveSkb(packet, device.netns.id)),
+  }));
+}
+
+function loadPeers(wireguard: WireguardState, saved: readonly SavedPeer[], loadSkb: (s: SavedSkb) => Skb): void {
+  for (const { fields, staged } of saved) {
+    const peer = wireguard.peers.get(fields.publicKey);
+    if (peer !== undefined) Object.assign(peer, copyPeer(fields), { staged: staged.map(loadSkb) });
+  }
+}
+
 function saveDevice(device: DeviceState): SavedDevice {
   return {
     counters: [device.rxPackets, device.rxBytes, device.txPackets, device.txBytes, device.rxDropped, device.txDropped],
@@ -96,6 +124,9 @@ function saveDevice(device: DeviceState): SavedDevice {
     lastArrivalNs: device.lastArrivalNs,
     promiscuous: device.promiscuous,
     proxyWaiting: device.proxyWaiting,
+    departuresNs: [...device.departuresNs],
+    qdisc: device.qdisc === undefined ? undefined : Object.assign(new QdiscState(), device.qdisc),
+    wireguard: device.wireguard === undefined ? undefined : savePeers(device, device.wireguard),
     learnt: [...device.learnt].map(([mac, l]) => [mac, l.port.id, l.remote, l.updatedNs] as const),
     neighbors: [...device.neighbors.values()].map((entry) => {
       const { device: _device, queue, ...fields } = entry;
@@ -147,6 +178,8 @@ const isUntouched = (device: DeviceState): boolean =>
   device.lastArrivalNs === 0 &&
   device.promiscuous === 0 &&
   device.proxyWaiting === 0 &&
+  device.qdisc === undefined &&
+  device.wireguard === undefined &&
   device.learnt.size === 0 &&
   device.neighbors.size === 0;
 
@@ -162,7 +195,7 @@ export function saveState(core: Core): SavedState {
 }
 
 function saveReference(kind: number, a: unknown, b: unknown): SavedReference {
-  if (kind === EVENT_FRAME || kind === EVENT_PROXY_ARP) {
+  if (kind === EVENT_FRAME || kind === EVENT_DEPARTURE || kind === EVENT_PROXY_ARP) {
     const device = b as DeviceState;
     return { kind: 'frame', packet: saveSkb(a as Skb, device.netns.id), device: device.id };
   }
@@ -249,6 +282,8 @@ function clearNetns(netns: NetnsState): void {
 }
 
 function clearDevice(device: DeviceState): void {
+  device.departuresNs = [];
+  if (device.qdisc !== undefined) device.qdisc = Object.assign(new QdiscState(), { handle: device.qdisc.handle });
   device.learnt.clear();
   device.neighbors.clear();
   Object.assign(device, {
@@ -272,6 +307,9 @@ function loadDevice(core: Core, device: DeviceState, saved: SavedDevice, loadSkb
   device.lastArrivalNs = saved.lastArrivalNs;
   device.promiscuous = saved.promiscuous;
   device.proxyWaiting = saved.proxyWaiting;
+  device.departuresNs = [...saved.departuresNs];
+  if (device.qdisc !== undefined && saved.qdisc !== undefined) Object.assign(device.qdisc, saved.qdisc);
+  if (device.wireguard !== undefined) loadPeers(device.wireguard, saved.wireguard ?? [], loadSkb);
   for (const [mac, portId, remote, updatedNs] of saved.learnt) {
     const port = core.devices.get(portId);
     if (port !== undefined) device.learnt.set(mac, { port, remote, updatedNs });

@@ -104,6 +104,8 @@ export type Step =
       readonly fdbOrigin?: Origin;
     }
   | { readonly kind: 'decapsulated'; readonly protocol: TunnelName; readonly vni: number }
+  /** The queueing discipline of its device (netem) made a second one of it; both go on under one number. */
+  | { readonly kind: 'duplicated' }
   /** A device put it on its wire; `to` is the device id at the other end, if any. */
   | { readonly kind: 'transmitted'; readonly to?: string }
   /** It reached its end: a socket, or the kernel itself (ARP, echo, a tunnel, an ICMP error). */

@@ -60,6 +60,16 @@ export function explain(events: readonly TraceEvent[], main: TraceEvent, context
         summary: `who has ${step.ip}?`,
         why: [say('The MAC address of '), mono(step.ip), say(' is not known yet. The kernel keeps the packet and asks by ARP first.')],
       };
+    case 'duplicated':
+      return {
+        title: `${main.device} sends it twice`,
+        summary: `${face.label} duplicated by netem`,
+        why: [
+          say('The queueing discipline of '),
+          mono(main.device),
+          say(' (netem) makes two of some packets. Both go on; the receiver sees the same one again.'),
+        ],
+      };
     case 'encapsulated':
       return {
         title: `encapsulated by ${main.device}`,

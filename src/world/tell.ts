@@ -24,6 +24,7 @@ const weight: Readonly<Record<TraceEvent['step']['kind'], number>> = {
   routed: 6,
   bridged: 5,
   queued: 4,
+  duplicated: 4,
   created: 4,
   matched: 3,
   resolved: 2,

@@ -1,14 +1,14 @@
 /** A Linux bridge: learning, flooding, hairpin and isolated ports, delivery to the host. Linux: net/bridge/br_input.c, br_forward.c, br_fdb.c */
-import { isGroupMac } from '../addr/mac.ts';
+import { BROADCAST_MAC, isGroupMac } from '../addr/mac.ts';
 import type { Core } from '../stack/core.ts';
 import { BRIDGE_NS } from '../stack/costs.ts';
 import { cloneSkb, PACKET_HOST, type Skb } from '../stack/skb.ts';
 import { emitBridged, emitDropped, emitFlooded } from '../trace/emit.ts';
-import { frameBytes } from '../wire/lengths.ts';
-import { ETHERTYPE_IPV4, type Mac } from '../wire/packet.ts';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, type Mac } from '../wire/packet.ts';
 import { bridgePrerouting, forwardHooks } from './bridge-netfilter.ts';
+import { answersArp } from './bridge-suppress.ts';
 import type { DeviceState } from './device-state.ts';
-import { tooBig } from './mtu.ts';
+import { tooBig, untaggedBytes } from './mtu.ts';
 
 /** Entries one bridge learns; the kernel has no limit by default, a simulation needs one. */
 const FDB_LIMIT = 65536;
@@ -21,14 +21,24 @@ export function bridgeReceive(core: Core, port: DeviceState, packet: Skb): void 
     emitDropped(core, port.place, packet, 'DEV_READY', `${bridge.name} is down`);
     return;
   }
+  if (!spend(core, bridge, packet)) return;
   if (packet.ethDst === bridge.mac) packet.packetType = PACKET_HOST;
-  if (packet.etherType === ETHERTYPE_IPV4 && bridge.netns.bridgeNetfilter && bridge.netns.ruleset !== undefined) {
+  if (packet.etherType === ETHERTYPE_IPV4 && packet.vlan === 0 && bridge.netns.bridgeNetfilter && bridge.netns.ruleset !== undefined) {
     const filtered = bridgePrerouting(core, port, bridge, packet);
     if (filtered === undefined) return;
     bridgeFrame(core, port, filtered);
     return;
   }
   bridgeFrame(core, port, packet);
+}
+
+/** Bridges have no TTL: in a ring without spanning tree a frame goes round until the simulator stops it. */
+function spend(core: Core, bridge: DeviceState, packet: Skb): boolean {
+  packet.bridgeBudget -= 1;
+  if (packet.bridgeBudget > 0) return true;
+  const why = `bridges form a loop and spanning tree is off: the frame came to ${bridge.name} once too often`;
+  emitDropped(core, bridge.place, packet, 'HOP_LIMIT', why);
+  return false;
 }
 
 /** br_handle_frame_finish(): learns the sender and decides where the frame goes. */
@@ -39,24 +49,29 @@ export function bridgeFrame(core: Core, port: DeviceState, packet: Skb): void {
     return;
   }
   if (port.record.bridgePort?.learning !== false) learnSource(core, bridge, port, packet.ethSrc);
+  const suppressed = packet.etherType === ETHERTYPE_ARP && answersArp(core, bridge, port, packet, (mac) => findLearnt(core, bridge, mac));
   if (isGroupMac(packet.ethDst)) {
-    flood(core, bridge, port, packet, true);
+    flood(core, bridge, port, packet, true, suppressed);
     return;
   }
-  const own = bridge.fixedMacs.get(packet.ethDst);
-  if (own === bridge) {
+  if (bridge.localMacs.has(packet.ethDst)) {
     passUp(core, bridge, port, packet);
     return;
   }
   // A promiscuous bridge (tcpdump on it) takes a copy of everything.
-  if (bridge.promiscuous > 0) passUp(core, bridge, port, cloneSkb(packet));
-  const to = own ?? findLearnt(core, bridge, packet.ethDst);
+  if (bridge.promiscuous > 0 || bridge.record.promiscuous === true) passUp(core, bridge, port, cloneSkb(packet));
+  const to = findLearnt(core, bridge, packet.ethDst);
   if (to === undefined) {
-    flood(core, bridge, port, packet, false);
+    flood(core, bridge, port, packet, false, suppressed);
     return;
   }
   if (!mayLeave(port, to)) {
-    const why = to === port ? `${to.name} is where it came from, and hairpin is off there` : `${to.name} is isolated from ${port.name}, or down`;
+    const why =
+      to === port
+        ? `${to.name} is where it came from, and hairpin is off there`
+        : isIsolated(port, to)
+          ? `${to.name} and ${port.name} are isolated from each other`
+          : `${to.name} is down`;
     emitDropped(core, bridge.place, packet, 'BRIDGE_NO_EGRESS_PORT', why);
     return;
   }
@@ -77,21 +92,21 @@ export function bridgeTransmit(core: Core, bridge: DeviceState, packet: Skb): vo
   packet.physIn = undefined;
   packet.physOut = undefined;
   if (isGroupMac(packet.ethDst)) {
-    flood(core, bridge, bridge, packet, false);
+    flood(core, bridge, bridge, packet, false, false);
     return;
   }
   const to = findLearnt(core, bridge, packet.ethDst);
   if (to === undefined) {
-    flood(core, bridge, bridge, packet, false);
+    flood(core, bridge, bridge, packet, false, false);
     return;
   }
   emitBridged(core, bridge, bridge, to, packet);
   send(core, to, packet);
 }
 
+/** br_fdb_update(): what somebody wrote, and the bridge's own MACs, no frame moves. */
 function learnSource(core: Core, bridge: DeviceState, port: DeviceState, source: Mac): void {
-  // A frame that claims a MAC of the bridge itself teaches nothing.
-  if (bridge.fixedMacs.has(source)) return;
+  if (bridge.fixedMacs.has(source) || isGroupMac(source)) return;
   const known = bridge.learnt.get(source);
   if (known !== undefined && known.port === port) {
     known.updatedNs = core.nowNs;
@@ -113,15 +128,28 @@ function findLearnt(core: Core, bridge: DeviceState, mac: Mac): DeviceState | un
   return known.port;
 }
 
-/** should_deliver() */
+const isIsolated = (from: DeviceState, to: DeviceState): boolean =>
+  from !== to && from.record.bridgePort?.isolated === true && to.record.bridgePort?.isolated === true;
+
+/** should_deliver(); a port without carrier is in state disabled. */
 function mayLeave(from: DeviceState, to: DeviceState): boolean {
-  if (!to.up) return false;
+  if (!to.up || !to.carrier) return false;
   if (from === to && to.record.bridgePort?.hairpin !== true) return false;
-  return !(from !== to && from.record.bridgePort?.isolated === true && to.record.bridgePort?.isolated === true);
+  return !isIsolated(from, to);
 }
 
-function flood(core: Core, bridge: DeviceState, from: DeviceState, packet: Skb, up: boolean): void {
-  const ports = bridge.ports.filter((to) => mayLeave(from, to));
+/** br_flood(): a port may be closed for unknown unicast, for multicast and for broadcast; the last two do not hold for what the host itself sends. */
+function mayFlood(bridge: DeviceState, from: DeviceState, to: DeviceState, destination: Mac, suppressed: boolean): boolean {
+  const flags = to.record.bridgePort;
+  if (flags === undefined) return true;
+  if (suppressed && flags.neighborSuppress === true) return false;
+  if (!isGroupMac(destination)) return flags.flood !== false;
+  if (from === bridge) return true;
+  return destination === BROADCAST_MAC ? flags.broadcastFlood !== false : flags.multicastFlood !== false;
+}
+
+function flood(core: Core, bridge: DeviceState, from: DeviceState, packet: Skb, up: boolean, suppressed: boolean): void {
+  const ports = bridge.ports.filter((to) => mayLeave(from, to) && mayFlood(bridge, from, to, packet.ethDst, suppressed));
   const names = ports.map((p) => p.name);
   if (up) names.push(bridge.name);
   if (names.length === 0) {
@@ -129,6 +157,8 @@ function flood(core: Core, bridge: DeviceState, from: DeviceState, packet: Skb, 
     return;
   }
   emitFlooded(core, bridge, from, names, packet);
+  // The copies share what may still be spent, so that a storm ends however many ways it takes.
+  if (ports.length > 1) packet.bridgeBudget = Math.ceil(packet.bridgeBudget / ports.length);
   for (let i = 0; i < ports.length; i += 1) {
     const to = ports[i] as DeviceState;
     const copy = !up && i === ports.length - 1 ? packet : cloneSkb(packet);
@@ -147,7 +177,7 @@ function forward(core: Core, bridge: DeviceState, to: DeviceState, packet: Skb):
 }
 
 function send(core: Core, to: DeviceState, packet: Skb): void {
-  if (tooBig(to, frameBytes(packet))) {
+  if (tooBig(to, untaggedBytes(packet))) {
     emitDropped(core, to.place, packet, 'PKT_TOO_BIG', `the frame is larger than the MTU of ${to.name} (${to.mtuBytes}); a bridge drops it without a word`);
     to.txDropped += 1;
     return;

@@ -6,7 +6,10 @@ import type { DeviceSettings } from '../stack/device-settings.ts';
 import { LazyMap } from '../stack/lazy-map.ts';
 import type { NeighborEntry } from '../stack/neighbor.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
+import type { Skb } from '../stack/skb.ts';
 import type { Ip, Mac } from '../wire/packet.ts';
+import { QdiscState } from './qdisc.ts';
+import { WireguardState } from './wireguard-peer.ts';
 
 export interface LocalAddress {
   readonly ip: Ip;
@@ -35,10 +38,27 @@ export class DeviceState {
   /** The other end of its cable or pair; resolved when devices change. */
   peer: DeviceState | undefined = undefined;
   master: DeviceState | undefined = undefined;
+  /** Of a VLAN device: the one below. */
+  lower: DeviceState | undefined = undefined;
+  /** VLAN devices on top of this one, by VLAN id. */
+  vlans: Map<number, DeviceState> | undefined = undefined;
+  /** Something is at the other end: without it nothing is sent (netif_carrier_ok). */
+  carrier = true;
+  /** No link-layer addresses to ask for (IFF_NOARP). */
+  noArp = false;
+  /** No Ethernet header either. */
+  raw = false;
+  /** Ends of a tunnel as its record says; 0 where it does not. */
+  tunnelLocal: Ip = 0;
+  tunnelRemote: Ip = 0;
+  /** Interned reference of its last `encapsulated` row, -1 before the first. */
+  tunnelText = -1;
   /** Of a bridge: its ports, the newest first, which is the order the kernel floods in. */
   ports: readonly DeviceState[] = [];
   /** Of a bridge: MACs of itself and its ports, and what an operator pinned to a port. */
   readonly fixedMacs = new LazyMap<Mac, DeviceState>();
+  /** Of a bridge: MACs that are its host's own, its own and its ports'. */
+  readonly localMacs = new Set<Mac>();
   /** Interned place of its rows in the trace log, and the text of its peer's id. */
   readonly place: number;
   peerText = -1;
@@ -68,6 +88,12 @@ export class DeviceState {
   proxyWaiting = 0;
   /** How many tcpdumps listen on this very device. */
   promiscuous = 0;
+  /** When the frames in the queue before its wire leave it, the oldest first; only while the wire has a bandwidth. */
+  departuresNs: number[] = [];
+  /** While it has a qdisc. */
+  qdisc: QdiscState | undefined = undefined;
+  /** Of a WireGuard device. */
+  wireguard: WireguardState | undefined = undefined;
 
   constructor(record: Device, netns: NetnsState, place: number) {
     this.id = record.id;
@@ -90,6 +116,7 @@ export class DeviceState {
     this.mac = mac(record.mac);
     this.up = record.up;
     this.mtuBytes = record.mtuBytes;
+    this.#compileKind(record);
     this.addresses = record.addresses.map((a) => ({
       ip: ipOf(a.ip),
       prefixLength: a.prefixLength,
@@ -97,6 +124,36 @@ export class DeviceState {
       scope: a.scope,
     }));
   }
+
+  #compileKind(record: Device): void {
+    this.raw = isRaw(record);
+    this.noArp = this.raw || record.type === 'loopback' || record.type === 'dummy';
+    this.tunnelText = -1;
+    const address = (text: string | undefined): Ip => (text === undefined || text === '' ? 0 : ipOf(text));
+    this.tunnelLocal = record.type === 'vxlan' || record.type === 'ipip' ? address(record.localIp) : 0;
+    this.tunnelRemote = record.type === 'geneve' || record.type === 'ipip' ? address(record.remoteIp) : 0;
+    if (record.qdisc === undefined) this.qdisc = undefined;
+    else if (this.qdisc?.handle !== record.qdisc.handle) {
+      this.qdisc = new QdiscState();
+      this.qdisc.handle = record.qdisc.handle;
+    }
+    if (record.type !== 'wireguard') return;
+    this.wireguard ??= new WireguardState();
+    this.wireguard.compile(record);
+  }
+}
+
+const isRaw = (record: Device): boolean => record.type === 'ipip' || record.type === 'wireguard' || (record.type === 'tun' && record.mode === 'tun');
+
+/** A device without link-layer addresses: the next hop is the device's own business. Linux: net/ipv4/arp.c, arp_constructor */
+export function addressless(device: DeviceState, packet: Skb, nextHop: Ip): void {
+  packet.nextHop = nextHop;
+  packet.raw = device.raw;
+  packet.vlan = 0;
+  const own = device.record.type === 'dummy' ? device.mac : 0;
+  packet.ethSrc = own;
+  packet.ethDst = own;
+  packet.headerRow = -1;
 }
 
 /**

@@ -1,27 +1,59 @@
 /** Frames between devices: what a device does with a frame it sends, and with one that reaches it. Linux: net/core/dev.c */
-import { BROADCAST_MAC, isGroupMac } from '../addr/mac.ts';
 import { receiveArp } from '../stack/arp.ts';
 import type { Core } from '../stack/core.ts';
 import { LOOPBACK_NS, VETH_NS, WIRE_NS } from '../stack/costs.ts';
 import { EVENT_FRAME } from '../stack/event-queue.ts';
 import { receiveIp } from '../stack/ip-input.ts';
-import { finishChecksums, PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST, type Skb, scrub } from '../stack/skb.ts';
+import { finishChecksums, PACKET_HOST, type Skb, scrub } from '../stack/skb.ts';
 import { emitDropped, emitReceived, emitTransmitted } from '../trace/emit.ts';
 import { frameBytes } from '../wire/lengths.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4 } from '../wire/packet.ts';
 import { bridgeReceive, bridgeTransmit } from './bridge.ts';
 import type { DeviceState } from './device-state.ts';
-import { tooBig } from './mtu.ts';
+import { geneveTransmit } from './geneve.ts';
+import { ipipTransmit } from './ipip.ts';
+import { tooBig, untaggedBytes } from './mtu.ts';
+import { depart, enqueue } from './qdisc.ts';
+import { dummyTransmit, tunTransmit } from './tun.ts';
+import { classify } from './tunnel.ts';
+import { isForeignVlan, vlanReceive, vlanTransmit } from './vlan.ts';
 import { vxlanTransmit } from './vxlan.ts';
+import { wireguardTransmit } from './wireguard.ts';
 
 const BITS = 8e9;
+const DEFAULT_QUEUE_LENGTH = 1000;
 
-/** dev_queue_xmit(): the tap sees the frame, then the device does what its kind does. */
+/** dev_queue_xmit(): through the device's queue, if it has one that does anything. */
 export function transmit(core: Core, device: DeviceState, packet: Skb): void {
   if (device.gone || !device.up) {
     emitDropped(core, device.place, packet, 'DEV_READY', `${device.name} is down`);
     return;
   }
+  if (!device.carrier) {
+    device.txDropped += 1;
+    emitDropped(core, device.place, packet, 'QDISC_DROP', `${device.name} has no carrier: there is nothing at its other end, or that is down`);
+    return;
+  }
+  const qdisc = device.record.qdisc;
+  if (qdisc !== undefined && device.qdisc !== undefined) {
+    enqueue(core, device, qdisc, device.qdisc, packet);
+    return;
+  }
+  startXmit(core, device, packet);
+}
+
+/** A frame has waited long enough in its device's queue. */
+export function departed(core: Core, device: DeviceState, packet: Skb): void {
+  if (!depart(core, device, packet)) return;
+  if (device.gone || !device.up || !device.carrier) {
+    emitDropped(core, device.place, packet, 'DEV_READY', `${device.name} is down`);
+    return;
+  }
+  startXmit(core, device, packet);
+}
+
+/** dev_hard_start_xmit(): behind the queue the tap sees the frame, then the device does what its kind does. */
+function startXmit(core: Core, device: DeviceState, packet: Skb): void {
   core.tap(device, packet, true);
   emitTransmitted(core, device, packet);
   const bytes = frameBytes(packet);
@@ -42,6 +74,24 @@ export function transmit(core: Core, device: DeviceState, packet: Skb): void {
       return;
     case 'ethernet':
       toWire(core, device, packet, bytes);
+      return;
+    case 'vlan':
+      vlanTransmit(core, device, packet);
+      return;
+    case 'geneve':
+      geneveTransmit(core, device, packet);
+      return;
+    case 'ipip':
+      ipipTransmit(core, device, packet);
+      return;
+    case 'wireguard':
+      wireguardTransmit(core, device, packet);
+      return;
+    case 'tun':
+      tunTransmit(core, device, packet);
+      return;
+    case 'dummy':
+      dummyTransmit(core, device, packet);
   }
 }
 
@@ -74,14 +124,35 @@ function toWire(core: Core, device: DeviceState, packet: Skb, bytes: number): vo
   }
   let leavesNs = core.nowNs;
   if (link.bandwidthBitsPerSecond !== undefined && link.bandwidthBitsPerSecond > 0) {
+    if (!hasRoom(core, device)) {
+      device.txDropped += 1;
+      emitDropped(
+        core,
+        device.place,
+        packet,
+        'QDISC_DROP',
+        `${device.departuresNs.length} frames wait for the wire behind ${device.name} already (txqueuelen)`,
+      );
+      return;
+    }
     leavesNs = Math.max(leavesNs, device.busyUntilNs) + Math.ceil((bytes * BITS) / link.bandwidthBitsPerSecond);
     device.busyUntilNs = leavesNs;
+    device.departuresNs.push(leavesNs);
   }
   const jitter = link.jitterNs > 0 ? core.prng(`${device.id} jitter`).below(link.jitterNs + 1) : 0;
   // A wire never reorders.
   const arrivesNs = Math.max(leavesNs + link.latencyNs + jitter, device.lastArrivalNs);
   device.lastArrivalNs = arrivesNs;
   toPeer(core, device, packet, arrivesNs);
+}
+
+/** Tail drop: the queue before a slow wire holds `txqueuelen` frames. */
+function hasRoom(core: Core, device: DeviceState): boolean {
+  const { departuresNs } = device;
+  let left = 0;
+  while (left < departuresNs.length && (departuresNs[left] as number) <= core.nowNs) left += 1;
+  if (left > 0) departuresNs.splice(0, left);
+  return departuresNs.length < (device.record.txQueueLength ?? DEFAULT_QUEUE_LENGTH);
 }
 
 /** A frame has arrived at the far end: length, then who it is for, then the stack. */
@@ -95,16 +166,13 @@ export function arrive(core: Core, device: DeviceState, packet: Skb): void {
     receive(core, device, packet);
     return;
   }
-  const bytes = frameBytes(packet);
+  const bytes = untaggedBytes(packet);
   if (tooBig(device, bytes)) {
     device.rxDropped += 1;
     emitDropped(core, device.place, packet, 'PKT_TOO_BIG', `${bytes} bytes are more than ${device.name} takes (MTU ${device.mtuBytes})`);
     return;
   }
-  const to = packet.ethDst;
-  if (to === device.mac) packet.packetType = PACKET_HOST;
-  else if (to === BROADCAST_MAC) packet.packetType = PACKET_BROADCAST;
-  else packet.packetType = isGroupMac(to) ? PACKET_MULTICAST : PACKET_OTHERHOST;
+  classify(device, packet);
   receive(core, device, packet);
 }
 
@@ -114,8 +182,13 @@ export function receive(core: Core, device: DeviceState, packet: Skb): void {
   emitReceived(core, device, packet);
   device.rxPackets += 1;
   device.rxBytes += frameBytes(packet);
+  if (packet.vlan !== 0 && vlanReceive(core, device, packet)) return;
   if (device.master !== undefined) {
     bridgeReceive(core, device, packet);
+    return;
+  }
+  if (packet.vlan !== 0 && isForeignVlan(packet)) {
+    emitDropped(core, device.place, packet, 'VLAN_NO_DEVICE', `no device on ${device.name} takes VLAN ${packet.vlan & 0xfff}`);
     return;
   }
   if (packet.etherType === ETHERTYPE_IPV4) receiveIp(core, device, packet);

@@ -1,39 +1,35 @@
 /** A VXLAN tunnel device: Ethernet frames in UDP (RFC 7348). Linux: drivers/net/vxlan/vxlan_core.c */
-import { hashText } from '../../base/prng.ts';
-import { compareIp, formatIp, ipOf } from '../addr/ip.ts';
-import { BROADCAST_MAC, isGroupMac, ZERO_MAC } from '../addr/mac.ts';
+import { formatIp } from '../addr/ip.ts';
+import { isGroupMac, ZERO_MAC } from '../addr/mac.ts';
+import type { VxlanDevice } from '../records.ts';
 import type { Core } from '../stack/core.ts';
 import { DECAPSULATE_NS, ENCAPSULATE_NS } from '../stack/costs.ts';
 import type { NetnsState, TunnelEntry } from '../stack/netns-state.ts';
-import { cloneSkb, PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST, type Skb, scrub } from '../stack/skb.ts';
+import { cloneSkb, type Skb } from '../stack/skb.ts';
 import { emitDecapsulated, emitDropped } from '../trace/emit.ts';
-import { ROW_ENCAPSULATED } from '../trace/trace-log.ts';
-import { IP_PROTO_UDP, type Packet, TUNNEL_VXLAN } from '../wire/packet.ts';
+import { IP_PROTO_UDP, TUNNEL_VXLAN } from '../wire/packet.ts';
 import type { DeviceState } from './device-state.ts';
+import { classify, flowSourcePort, mayEnter, newOuter, outerDontFragment, outerTos, outerTtl, release, sendOuter } from './tunnel.ts';
 
 /** Outer Ethernet is the wire's own; IP, UDP, VXLAN and the inner Ethernet header are added. */
-const OVERHEAD_BYTES = 50;
+export const VXLAN_OVERHEAD_BYTES = 50;
+const OVERHEAD6_BYTES = 70;
 /** srcport 0 0: the kernel's ephemeral range. */
 const SOURCE_PORT_MIN = 32768;
 const SOURCE_PORT_MAX = 60999;
-const OUTER_TTL = 64;
-const DEFAULT_AGEING_NS = 300e9;
-/** How deep tunnels may run through tunnels (the kernel's transmit recursion limit). */
-const MAX_DEPTH = 8;
+const DEFAULT_AGEING_SECONDS = 300;
+/** Entries one device learns; the kernel has no limit by default, a simulation needs one. */
+const FDB_LIMIT = 65536;
 
 /** vxlan_xmit(): behind the device's tap. */
 export function vxlanTransmit(core: Core, device: DeviceState, packet: Skb): void {
   const record = device.record;
-  if (record.type !== 'vxlan') return;
-  if (core.depth >= MAX_DEPTH) {
-    emitDropped(core, device.place, packet, 'HOP_LIMIT', 'a tunnel that leads into itself');
-    return;
-  }
+  if (record.type !== 'vxlan' || !mayEnter(core, device, packet)) return;
   core.nowNs += ENCAPSULATE_NS;
   const entries = device.netns.tunnel(device, packet.ethDst);
   const learnt = entries === undefined ? device.learnt.get(packet.ethDst) : undefined;
-  if (entries === undefined && learnt !== undefined && core.nowNs <= learnt.updatedNs + DEFAULT_AGEING_NS) {
-    encapsulate(core, device, packet, {
+  if (learnt !== undefined && core.nowNs <= learnt.updatedNs + (record.ageingSeconds ?? DEFAULT_AGEING_SECONDS) * 1e9) {
+    encapsulate(core, device, record, packet, {
       remote: learnt.remote,
       remoteText: formatIp(learnt.remote),
       origin: { component: 'kernel', objects: [] },
@@ -47,60 +43,25 @@ export function vxlanTransmit(core: Core, device: DeviceState, packet: Skb): voi
     device.txDropped += 1;
     return;
   }
-  for (let i = 0; i < remotes.length; i += 1) encapsulate(core, device, i === remotes.length - 1 ? packet : cloneSkb(packet), remotes[i] as TunnelEntry);
+  for (let i = 0; i < remotes.length; i += 1)
+    encapsulate(core, device, record, i === remotes.length - 1 ? packet : cloneSkb(packet), remotes[i] as TunnelEntry);
 }
 
-function encapsulate(core: Core, device: DeviceState, packet: Skb, to: TunnelEntry): void {
-  const record = device.record;
-  if (record.type !== 'vxlan') return;
-  const outer = core.newSkb();
-  outer.id = packet.id;
-  outer.causeSeq = packet.causeSeq;
-  // The mark belongs to the skb, not to the packet: it is still there for the outer one.
-  outer.mark = packet.mark;
-  outer.protocol = IP_PROTO_UDP;
-  outer.src = ipOf(record.localIp);
+/** vxlan_xmit_one() */
+function encapsulate(core: Core, device: DeviceState, record: VxlanDevice, packet: Skb, to: TunnelEntry): void {
+  const outer = newOuter(core, packet, TUNNEL_VXLAN, IP_PROTO_UDP);
+  outer.src = device.tunnelLocal;
   outer.dst = to.remote;
-  outer.ttl = OUTER_TTL;
-  outer.sport = sourcePort(core, packet);
-  outer.dport = record.destinationPort;
-  outer.vni = record.vni;
+  outer.ttl = outerTtl(device, record.ttl, packet);
+  outer.tos = outerTos(record.tos, packet);
+  outer.dontFragment = outerDontFragment(record.dontFragment, packet);
+  outer.sport = flowSourcePort(core, packet, record.sourcePorts?.low ?? SOURCE_PORT_MIN, record.sourcePorts?.high ?? SOURCE_PORT_MAX);
+  outer.dport = to.port ?? record.destinationPort;
+  outer.vni = to.vni ?? record.vni;
   outer.checksumPartial = true;
-  outer.inner = packet;
-  scrub(packet);
-  if (core.log.enabled) {
-    if (to.traceIndex < 0) {
-      to.traceIndex = core.log.reference({
-        kind: 'tunnel',
-        protocol: 'vxlan',
-        vni: record.vni,
-        localIp: record.localIp,
-        remoteIp: to.remoteText,
-        overheadBytes: OVERHEAD_BYTES,
-        fdbOrigin: to.origin,
-      });
-    }
-    core.log.add(core.nowNs, ROW_ENCAPSULATED, 0, device.place, outer, to.traceIndex, 0, 0);
-  } else core.log.skip();
-  core.depth += 1;
-  core.layers.localOut(device.netns, outer);
-  core.depth -= 1;
-}
-
-/** udp_flow_src_port(): the same flow always takes the same port, so that routers in between keep its packets in order. */
-function sourcePort(core: Core, packet: Skb): number {
-  const hash = packet.flowHash !== 0 ? packet.flowHash : symmetricHash(core.seed, packet);
-  const mixed = (hash ^ (hash << 16)) >>> 0;
-  return SOURCE_PORT_MIN + Math.floor((mixed / 4294967296) * (SOURCE_PORT_MAX - SOURCE_PORT_MIN));
-}
-
-/** The flow dissector orders the two ends, so that both directions of a flow give one hash. */
-function symmetricHash(seed: number, packet: Packet): number {
-  const swap = compareIp(packet.src, packet.dst) > 0;
-  const low = swap ? packet.dst : packet.src;
-  const high = swap ? packet.src : packet.dst;
-  const ports = packet.sport > packet.dport ? `${packet.dport} ${packet.sport}` : `${packet.sport} ${packet.dport}`;
-  return hashText(`${low} ${high} ${ports} ${packet.protocol}`, seed ^ 0x5bd1e995);
+  const overheadBytes = typeof to.remote === 'bigint' ? OVERHEAD6_BYTES : VXLAN_OVERHEAD_BYTES;
+  if (typeof to.remote === 'bigint') outer.etherType = 0x86dd;
+  to.traceIndex = sendOuter(core, device, outer, { localIp: record.localIp, remoteIp: to.remoteText, overheadBytes, fdbOrigin: to.origin }, to.traceIndex);
 }
 
 /** vxlan_rcv(): a UDP datagram for a tunnel of this netns. True when some tunnel device owns the port, whatever becomes of the packet. */
@@ -114,7 +75,7 @@ export function vxlanReceive(core: Core, netns: NetnsState, outer: Skb): boolean
   }
   if (owner === undefined) return false;
   const record = owner.record;
-  const inner = outer.inner;
+  const inner = outer.tunnel === TUNNEL_VXLAN ? outer.inner : undefined;
   core.nowNs += DECAPSULATE_NS;
   if (inner === undefined || record.type !== 'vxlan' || record.vni !== outer.vni) {
     emitDropped(core, owner.place, outer, 'VXLAN_VNI_NOT_FOUND', inner === undefined ? 'no VXLAN header in it' : `no tunnel device with VNI ${outer.vni}`);
@@ -124,15 +85,21 @@ export function vxlanReceive(core: Core, netns: NetnsState, outer: Skb): boolean
     emitDropped(core, owner.place, outer, 'VXLAN_NO_REMOTE', 'the inner frame is from this very device');
     return true;
   }
-  if (record.learning && !isGroupMac(inner.ethSrc)) owner.learnt.set(inner.ethSrc, { port: owner, remote: outer.src, updatedNs: core.nowNs });
-  scrub(inner);
-  inner.id = outer.id;
-  inner.causeSeq = outer.causeSeq;
-  inner.flowHash = 0;
-  if (inner.ethDst === owner.mac) inner.packetType = PACKET_HOST;
-  else if (inner.ethDst === BROADCAST_MAC) inner.packetType = PACKET_BROADCAST;
-  else inner.packetType = isGroupMac(inner.ethDst) ? PACKET_MULTICAST : PACKET_OTHERHOST;
+  if (record.learning && !isGroupMac(inner.ethSrc)) learn(core, owner, outer, inner);
+  release(outer, inner);
+  classify(owner, inner);
   emitDecapsulated(core, owner, TUNNEL_VXLAN, outer.vni, inner);
   core.layers.receive(owner, inner);
   return true;
+}
+
+/** vxlan_snoop(): behind which remote the sender's MAC is; what somebody wrote is not moved. */
+function learn(core: Core, device: DeviceState, outer: Skb, inner: Skb): void {
+  const known = device.learnt.get(inner.ethSrc);
+  if (known !== undefined && known.remote === outer.src) {
+    known.updatedNs = core.nowNs;
+    return;
+  }
+  if (known === undefined && device.learnt.size >= FDB_LIMIT) return;
+  device.learnt.set(inner.ethSrc, { port: device, remote: outer.src, updatedNs: core.nowNs });
 }

@@ -2,7 +2,7 @@
 import { formatIp, inPrefix, isBroadcastIp } from '../addr/ip.ts';
 import { isLoopback, isMulticast } from '../addr/ip4.ts';
 import { BROADCAST_MAC } from '../addr/mac.ts';
-import type { DeviceState } from '../device/device-state.ts';
+import { addressless, type DeviceState } from '../device/device-state.ts';
 import { emitDelivered, emitDropped } from '../trace/emit.ts';
 import type { ArpMessage, Ip, Ip4 } from '../wire/packet.ts';
 import { sendArp } from './arp-send.ts';
@@ -20,10 +20,8 @@ const REPLY = 2;
 
 /** ip_finish_output2(): the Ethernet header of a packet that leaves by `device` towards `nextHop`, at once or after a question. */
 export function resolve(core: Core, device: DeviceState, packet: Skb, nextHop: Ip): void {
-  if (device.record.type === 'loopback') {
-    packet.ethSrc = 0;
-    packet.ethDst = 0;
-    packet.headerRow = -1;
+  if (device.noArp) {
+    addressless(device, packet, nextHop);
     core.layers.transmit(device, packet);
     return;
   }

@@ -3,6 +3,8 @@
 /** Interrupt, skb, first look at the header. */
 export const RECEIVE_NS = 400;
 export const VETH_NS = 1100;
+/** Putting on or taking off a VLAN tag. */
+export const VLAN_NS = 150;
 export const LOOPBACK_NS = 900;
 export const BRIDGE_NS = 500;
 export const ROUTE_NS = 250;

@@ -10,6 +10,10 @@ export const EVENT_NEIGHBOR = 3;
 export const EVENT_REASSEMBLY = 4;
 /** A proxy's answer to an ARP question is due. */
 export const EVENT_PROXY_ARP = 5;
+/** A frame's time in its device's queue is over: it goes out. */
+export const EVENT_DEPARTURE = 8;
+/** A timer of a device (WireGuard). */
+export const EVENT_DEVICE = 9;
 const CANCELLED = 0;
 
 export interface QueuedEvent {
@@ -141,7 +145,8 @@ export class EventQueue {
     this.#a.length = 0;
     this.#b.length = 0;
     this.#cancellable.clear();
-    for (const e of events) this.#insert(e.timeNs, e.seq, e.kind, e.a, e.b, e.housekeeping, e.kind === EVENT_TIMER || e.kind === EVENT_NEIGHBOR);
+    for (const e of events)
+      this.#insert(e.timeNs, e.seq, e.kind, e.a, e.b, e.housekeeping, e.kind === EVENT_TIMER || e.kind === EVENT_NEIGHBOR || e.kind === EVENT_DEVICE);
     this.#nextSeq = nextSeq;
   }
 

@@ -4,9 +4,10 @@ import type { DeviceState } from '../device/device-state.ts';
 import { FORWARD, INPUT, PREROUTING } from '../netfilter/hook.ts';
 import { emitDropped, emitRouted } from '../trace/emit.ts';
 import { ipBytes } from '../wire/lengths.ts';
-import { IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP, TCP_ACK } from '../wire/packet.ts';
+import { IP_PROTO_ICMP, IP_PROTO_IPIP, IP_PROTO_TCP, IP_PROTO_UDP, TCP_ACK } from '../wire/packet.ts';
 import type { Core } from './core.ts';
 import { FORWARD_NS, LOCAL_DELIVER_NS, RECEIVE_NS, ROUTE_NS } from './costs.ts';
+import { dropDamagedContent, dropDamagedHeader } from './damage.ts';
 import type { CompiledRoute } from './fib.ts';
 import { isFragment, reassemble } from './fragment.ts';
 import { receiveIcmp } from './icmp.ts';
@@ -27,6 +28,7 @@ export function receiveIp(core: Core, device: DeviceState, arrived: Skb): void {
     emitDropped(core, device.place, packet, 'OTHERHOST', 'the frame is for another MAC address');
     return;
   }
+  if (packet.corruptByte >= 0 && dropDamagedHeader(core, device, packet)) return;
   if (packet.preroutingDone) {
     // br_netfilter has run PREROUTING on the bridge; what it knew of ports ends here.
     packet.preroutingDone = false;
@@ -102,6 +104,7 @@ function deliverLocal(core: Core, netns: NetnsState, device: DeviceState, arrive
   if (!core.hooks.run(netns, INPUT, packet, device, undefined, 0)) return;
   packet.fragMaxBytes = 0;
   core.nowNs += LOCAL_DELIVER_NS;
+  if (packet.corruptByte >= 0 && dropDamagedContent(core, device, packet)) return;
   switch (packet.protocol) {
     case IP_PROTO_ICMP:
       receiveIcmp(core, netns, device, packet);
@@ -124,6 +127,8 @@ function deliverLocal(core: Core, netns: NetnsState, device: DeviceState, arrive
         emitDropped(core, device.place, packet, 'NO_SOCKET', `no socket for TCP ${formatIp(packet.dst)}:${packet.dport}`);
       return;
     default:
+      // Without such a device it is a protocol unknown here like any other.
+      if (packet.protocol === IP_PROTO_IPIP && core.layers.tunnelReceive(netns, packet)) return;
       core.layers.dropWithError(netns, packet, device.place, 'UNHANDLED_PROTO', `IP protocol ${packet.protocol}`, { type: 3, code: 2 });
   }
 }

@@ -104,6 +104,8 @@ function send(core: Core, entry: NeighborEntry, packet: Skb, how: 'cache' | 'per
 
 /** Writes the Ethernet header. A frame that br_netfilter turned back to its own bridge keeps the client's source MAC. */
 export function writeHeader(device: DeviceState, packet: Skb, destination: Mac): void {
+  packet.raw = false;
+  packet.vlan = 0;
   if (!packet.bridgedDnat) packet.ethSrc = device.mac;
   packet.ethDst = destination;
   packet.headerRow = -1;

@@ -23,7 +23,12 @@ export interface TunnelEntry {
   readonly remoteText: string;
   readonly origin: Origin;
   traceIndex: number;
+  /** Where they differ from the device's. */
+  readonly port?: number;
+  readonly vni?: number;
 }
+
+const TUNNEL_TYPES: ReadonlySet<string> = new Set(['vxlan', 'geneve', 'ipip', 'wireguard']);
 
 /** A path MTU learnt from an ICMP error. */
 export interface PathMtu {
@@ -176,9 +181,9 @@ export class NetnsState {
     return this.#loopback;
   }
 
-  /** Devices that take UDP from the wire. */
+  /** Devices that take UDP or IP in IP from the wire. */
   get tunnelDevices(): readonly DeviceState[] {
-    this.#tunnelDevices ??= [...this.devices.values()].filter((d) => d.record.type === 'vxlan');
+    this.#tunnelDevices ??= [...this.devices.values()].filter((d) => TUNNEL_TYPES.has(d.record.type));
     return this.#tunnelDevices;
   }
 
@@ -209,7 +214,14 @@ export class NetnsState {
         tunnels.set(record.device, table);
       }
       const address = mac(record.mac);
-      const entry: TunnelEntry = { remote: ipOf(record.dst), remoteText: record.dst, origin: record.origin, traceIndex: -1 };
+      const entry: TunnelEntry = {
+        remote: ipOf(record.dst),
+        remoteText: record.dst,
+        origin: record.origin,
+        traceIndex: -1,
+        ...(record.port === undefined ? {} : { port: record.port }),
+        ...(record.vni === undefined ? {} : { vni: record.vni }),
+      };
       const same = table.get(address);
       if (same === undefined) table.set(address, [entry]);
       else same.push(entry);

@@ -3,6 +3,7 @@ import type { Change } from '../../base/record-store.ts';
 import { ipOf } from '../addr/ip.ts';
 import { mac } from '../addr/mac.ts';
 import { DeviceState } from '../device/device-state.ts';
+import { wireguardDown, wireguardUp } from '../device/wireguard.ts';
 import type { Chain, Device, FdbEntry, Neighbor, Netns, NetRecord, Route, RoutingRule } from '../records.ts';
 import { announceAddresses } from './arp-send.ts';
 import type { Core } from './core.ts';
@@ -51,6 +52,7 @@ function remove(core: Core, state: RunningState, record: NetRecord): boolean {
       const device = state.devices.get(record.id);
       if (device !== undefined) {
         device.gone = true;
+        wireguardDown(core, device);
         for (const entry of [...device.neighbors.values()]) forget(core, entry);
       }
       state.devices.delete(record.id);
@@ -132,7 +134,11 @@ function putDevice(core: Core, state: RunningState, record: Device): void {
   if (known !== undefined && known.record.type === record.type) {
     const wasUp = known.up;
     known.compile(record);
-    if (wasUp && !record.up) forgetNeighbors(core, netns, known);
+    if (wasUp && !record.up) {
+      forgetNeighbors(core, netns, known);
+      wireguardDown(core, known);
+    }
+    if (record.up) wireguardUp(core, known);
     return;
   }
   if (known !== undefined) {
@@ -142,6 +148,7 @@ function putDevice(core: Core, state: RunningState, record: Device): void {
   const device = new DeviceState(record, netns, core.log.place(netns.hostId, netns.id, record.name));
   state.devices.set(record.id, device);
   netns.devices.set(record.id, device);
+  if (record.up) wireguardUp(core, device);
   for (const neighbor of netns.neighborRecords.values()) if (neighbor.device === record.name) netns.applyNeighbor(neighbor);
 }
 
@@ -206,6 +213,27 @@ function connect(state: RunningState, changes: readonly Change<NetRecord>[]): vo
   for (const netns of touched) connectNetns(state, netns);
 }
 
+/** Devices stacked deeper than this have no carrier. */
+const MAX_STACK = 8;
+
+/** Is there something at the other end? A pair or cable: the other end is up; a bridge: some port has carrier; a VLAN: the device below; a tun: a program holds it open. */
+function hasCarrier(device: DeviceState, depth: number): boolean {
+  const { record } = device;
+  switch (record.type) {
+    case 'veth':
+    case 'ethernet':
+      return device.peer?.up === true && !device.peer.gone;
+    case 'vlan':
+      return device.lower?.up === true && depth < MAX_STACK && hasCarrier(device.lower, depth + 1);
+    case 'bridge':
+      return depth < MAX_STACK && device.ports.some((port) => port.up && hasCarrier(port, depth + 1));
+    case 'tun':
+      return record.reader !== undefined;
+    default:
+      return true;
+  }
+}
+
 function connectNetns(state: RunningState, netns: NetnsState): void {
   for (const device of netns.devices.values()) {
     const record = device.record;
@@ -214,16 +242,28 @@ function connectNetns(state: RunningState, netns: NetnsState): void {
     if (peer !== device.peer) device.peerText = -1;
     device.peer = peer;
     device.master = record.master === undefined ? undefined : state.devices.get(record.master);
+    device.lower = record.type === 'vlan' ? state.devices.get(record.lower) : undefined;
+    device.vlans = undefined;
+  }
+  for (const device of netns.devices.values()) {
+    const { record, lower } = device;
+    if (record.type !== 'vlan' || lower === undefined) continue;
+    lower.vlans ??= new Map();
+    lower.vlans.set(record.vlanId, device);
   }
   for (const device of netns.devices.values()) {
     if (device.record.type !== 'bridge') continue;
     const ports = [...netns.devices.values()].filter((p) => p.master === device).sort((a, b) => b.record.index - a.record.index);
     device.ports = ports;
     device.fixedMacs.clear();
+    device.localMacs.clear();
+    device.localMacs.add(device.mac);
+    for (const port of ports) device.localMacs.add(port.mac);
     device.fixedMacs.set(device.mac, device);
     for (const port of ports) device.fixedMacs.set(port.mac, device);
     for (const [learntMac, entry] of device.learnt) if (entry.port.gone || entry.port.master !== device) device.learnt.delete(learntMac);
   }
+  for (const device of netns.devices.values()) device.carrier = hasCarrier(device, 0);
   for (const record of netns.fdbRecords.values()) {
     if (record.dst !== undefined) continue;
     const port = netns.deviceByName(record.device);

@@ -27,6 +27,7 @@ import {
   ROW_DECAPSULATED,
   ROW_DELIVERED,
   ROW_DROPPED,
+  ROW_DUPLICATED,
   ROW_ENCAPSULATED,
   ROW_MATCHED,
   ROW_PRINTED,
@@ -164,6 +165,8 @@ function decodeStep(log: TraceLog, kind: number, small: number, a: number, b: nu
         ...(r.fdbOrigin === undefined ? {} : { fdbOrigin: r.fdbOrigin }),
       };
     }
+    case ROW_DUPLICATED:
+      return { kind: 'duplicated' };
     case ROW_DECAPSULATED:
       return { kind: 'decapsulated', protocol: TUNNEL_NAMES[small as Tunnel], vni: b };
     case ROW_TRANSMITTED:

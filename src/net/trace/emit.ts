@@ -31,6 +31,7 @@ import {
   ROW_DECAPSULATED,
   ROW_DELIVERED,
   ROW_DROPPED,
+  ROW_DUPLICATED,
   ROW_MATCHED,
   ROW_QUEUED,
   ROW_RECEIVED,
@@ -86,6 +87,11 @@ export function emitFlooded(core: Core, bridge: DeviceState, from: DeviceState, 
   }
   const index = core.log.object({ kind: 'bridged', bridge: bridge.name, fromPort: from.name, to, how: 'flood' });
   core.log.add(core.nowNs, ROW_BRIDGED, 0, bridge.place, packet, index, 0, 0);
+}
+
+/** The device's netem sends it twice. */
+export function emitDuplicated(core: Core, device: DeviceState, packet: Skb): void {
+  core.log.add(core.nowNs, ROW_DUPLICATED, 0, device.place, packet, 0, 0, 0);
 }
 
 /** A rule matched. */

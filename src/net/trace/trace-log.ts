@@ -55,6 +55,8 @@ export const ROW_TRANSMITTED = 11;
 export const ROW_DELIVERED = 12;
 export const ROW_PRINTED = 13;
 export const ROW_DROPPED = 14;
+/** netem made a second one. */
+export const ROW_DUPLICATED = 20;
 export const ROW_CHANGED = 15;
 
 // Columns of a row; the time is a float64 beside them: 44 bytes a row.

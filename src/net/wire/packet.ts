@@ -128,6 +128,9 @@ export interface WireguardMessage {
   readonly receiver: number;
   /** Of transport data. */
   readonly counter: number;
+  /** Of an initiation: the public keys it is from and for, which are sealed in it; on the wire there are only bytes. */
+  readonly from?: string;
+  readonly to?: string;
 }
 
 /** One frame. Encapsulation makes a new outer packet whose `inner` is this one; the outermost is what a wire carries. */

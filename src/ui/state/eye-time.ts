@@ -12,6 +12,7 @@ const restMs: Readonly<Record<StepKind, number>> = {
   routed: 300,
   resolved: 80,
   queued: 200,
+  duplicated: 300,
   encapsulated: 1000,
   decapsulated: 500,
   transmitted: 30,
