@@ -104,4 +104,9 @@ function findBrowser() {
 
 checkNode();
 installPackages();
-if (process.argv.includes('--browser')) findBrowser();
+if (process.argv.includes('--browser')) {
+  findBrowser();
+  // Imported late: it needs a package, and packages may only just have come.
+  const { fetchKubectl } = await import('./real-kubectl.mjs');
+  await fetchKubectl(cache);
+}

@@ -18,8 +18,13 @@ export interface Serving {
   close(): Promise<void>;
 }
 
+export interface ServeOptions {
+  /** `still`: virtual time stands while nobody asks, so that a test sees one moment. Default: it passes as real time does. */
+  readonly clock?: 'running' | 'still';
+}
+
 /** @throws {Error} when the port is taken. `port` 0: any free one. */
-export async function serve(world: World, port: number): Promise<Serving> {
+export async function serve(world: World, port: number, serveOptions: ServeOptions = {}): Promise<Serving> {
   const watchers = new Map<ServerResponse, { readonly watcher: Watcher; readonly endsMs: number }>();
   let sessions = 0;
   const logs = (namespace: string, pod: string, query: ReadonlyMap<string, string>): { ok: true; text: string } | { ok: false; message: string } => {
@@ -123,7 +128,7 @@ export async function serve(world: World, port: number): Promise<Serving> {
   let lastMs = performance.now();
   const ticks = setInterval(() => {
     const nowMs = performance.now();
-    world.elapse(nowMs - lastMs);
+    if (serveOptions.clock !== 'still') world.elapse(nowMs - lastMs);
     lastMs = nowMs;
     tellWatchers();
   }, TICK_MS);

@@ -26,12 +26,15 @@ export function answer(world: World, options: HttpApiOptions, request: ApiReques
   );
 }
 
+export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
+
 /** Remembers what a watcher has been told, by key the version; `news` gives what has changed since. */
 export class Watcher {
   readonly #world: World;
   readonly #request: WatchRequest;
   readonly #known = new Map<string, KubeObject>();
   #first = true;
+  #bookmarked = false;
 
   constructor(world: World, request: WatchRequest) {
     this.#world = world;
@@ -46,10 +49,10 @@ export class Watcher {
   }
 
   /** Watch events since the last call, in order of resourceVersion; deletions come first. */
-  news(): readonly { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: unknown }[] {
+  news(): readonly { readonly type: WatchEventType; readonly object: unknown }[] {
     const now = new Map(this.#objects().map((object) => [keyOf(object), object]));
-    const events: { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: unknown }[] = [];
-    const tell = (type: 'ADDED' | 'MODIFIED' | 'DELETED', object: KubeObject): void => {
+    const events: { type: WatchEventType; object: unknown }[] = [];
+    const tell = (type: WatchEventType, object: KubeObject): void => {
       events.push({ type, object: this.#request.shape(object, this.#first) });
       this.#first = false;
     };
@@ -64,6 +67,8 @@ export class Watcher {
       tell(this.#known.has(key) ? 'MODIFIED' : 'ADDED', object);
       this.#known.set(key, object);
     }
+    if (!this.#bookmarked && this.#request.bookmark !== undefined) events.push({ type: 'BOOKMARK', object: this.#request.bookmark() });
+    this.#bookmarked = true;
     return events;
   }
 }

@@ -28,6 +28,8 @@ export interface WatchRequest {
   /** Objects of this version and older are known to the asker. Absent: all that exist come first as ADDED. */
   readonly since: number | undefined;
   readonly seconds: number;
+  /** sendInitialEvents: after what exists comes a bookmark that says so. */
+  readonly bookmark: (() => unknown) | undefined;
 }
 
 export const JSON_TYPE = 'application/json';

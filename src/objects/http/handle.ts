@@ -91,6 +91,13 @@ function answered(backend: Backend, request: ApiRequest, place: Place, result: A
   return result.ok ? shown(backend, request, place.kind, result.value, code, result.warnings) : failure(result, place.kind.plural, place.group);
 }
 
+/** Ends the list that a watch with `sendInitialEvents` begins with (KEP-3157). */
+const bookmarkOf = (kind: Kind, objects: readonly KubeObject[]): unknown => ({
+  kind: kind.kind,
+  apiVersion: kind.apiVersion,
+  metadata: { resourceVersion: latestVersion(objects), creationTimestamp: null, annotations: { 'k8s.io/initial-events-end': 'true' } },
+});
+
 const LONGEST_WATCH_SECONDS = 3600;
 
 function list(backend: Backend, request: ApiRequest, place: Place): ApiResponse {
@@ -103,6 +110,7 @@ function list(backend: Backend, request: ApiRequest, place: Place): ApiResponse 
   const includeObject = query.get('includeObject') ?? 'Metadata';
   if (query.get('watch') === 'true' || query.get('watch') === '1') {
     const version = query.get('resourceVersion');
+    const initial = query.get('sendInitialEvents') === 'true';
     const shape = (object: KubeObject, first: boolean): unknown =>
       wantsTable(request) ? tableOf(place.kind, [object], backend.rowContext, object.metadata.resourceVersion ?? '1', includeObject, first) : object;
     return {
@@ -112,7 +120,8 @@ function list(backend: Backend, request: ApiRequest, place: Place): ApiResponse 
         namespace: place.namespace,
         accepts,
         shape,
-        since: version === undefined || version === '' || version === '0' ? undefined : Number(version),
+        bookmark: initial ? () => bookmarkOf(place.kind, backend.api.view.list(place.kind.kind)) : undefined,
+        since: initial || version === undefined || version === '' || version === '0' ? undefined : Number(version),
         seconds: Math.min(Number(query.get('timeoutSeconds') ?? LONGEST_WATCH_SECONDS) || LONGEST_WATCH_SECONDS, LONGEST_WATCH_SECONDS),
       },
     };
