@@ -36,6 +36,8 @@ export const USAGE = `usage:
       a bash script that builds this cluster from network namespaces of a real Linux kernel
   kubehop serve [-f FILE]... [--port N]
       the API server on the loopback address, for your own kubectl; prints how to reach it
+  kubehop recorded DIR|WORLD.json [TRACE.json] [--level N] [--json]
+      worlds recorded on a real kernel, done again here and compared (recorded --help)
 
 Without files the article's two-node flannel cluster runs. The exit code is that of the last command.
 `;

@@ -8,6 +8,7 @@ import { probesFor } from '../world/export-netns-probes.ts';
 import { World } from '../world/world.ts';
 import { type CliOptions, parseArguments } from './arguments.ts';
 import { articleFiles, clusterFiles, loadFiles } from './load.ts';
+import { recorded } from './recorded.ts';
 import { serve } from './serve.ts';
 import { CliSession, type Streams } from './session.ts';
 
@@ -152,6 +153,14 @@ async function serveWorld(world: World, options: CliOptions): Promise<number> {
 
 /** Runs the command line; resolves with the exit code. */
 export async function main(argv: readonly string[], packageRoot: string): Promise<number> {
+  if (argv[0] === 'recorded') {
+    try {
+      return recorded(argv.slice(1), streams);
+    } catch (error) {
+      streams.err(`kubehop: ${error instanceof Error ? error.message : String(error)}\n`);
+      return 1;
+    }
+  }
   const parsed = parseArguments(argv);
   if (parsed.kind === 'text') {
     streams[parsed.stream === 'stdout' ? 'out' : 'err'](parsed.text);

@@ -127,7 +127,7 @@ const cell = (count: LevelCount): string => (count.total === 0 ? '-' : `${count.
 /** One line a world, a line of totals, then the first differences. Ends with a newline. */
 export function formatReports(reports: readonly WorldReport[], levels: readonly Level[] = LEVELS, maxFindings = 20): string {
   const width = Math.max(5, ...reports.map((one) => one.id.length));
-  const row = (name: string, cells: readonly string[]): string => `${name.padEnd(width)}  ${cells.map((one) => one.padEnd(10)).join('')}`.trimEnd();
+  const row = (name: string, cells: readonly string[]): string => `${name.padEnd(width)}  ${cells.map((one) => one.padEnd(13)).join('')}`.trimEnd();
   const totals = new Map<Level, LevelCount>();
   const lines = [
     row(

@@ -15,7 +15,7 @@ const clean = (value: unknown): YamlValue => JSON.parse(JSON.stringify(value)) a
 const file = (path: string, docs: readonly Doc[]): DocumentFile[] =>
   docs.length === 0 ? [] : [{ path, text: docs.map((doc) => formatYaml(clean(doc))).join('---\n') }];
 
-function clusterDocs(cluster: RecordedCluster): Doc[] {
+function clusterDocs(cluster: RecordedCluster, servers: boolean): Doc[] {
   const { underlay, cni, kubeProxy } = cluster;
   const sysctls = [
     // What a fresh network namespace has, rather than what a distribution sets.
@@ -40,7 +40,11 @@ function clusterDocs(cluster: RecordedCluster): Doc[] {
       apiVersion: 'kubehop.dev/v1alpha1',
       kind: 'Host',
       metadata: { name: one.name },
-      spec: { address: one.ip },
+      spec: {
+        address: one.ip,
+        ...(servers && one.tcp.length > 0 ? { ports: one.tcp } : {}),
+        ...(servers && one.udp.length > 0 ? { udpPorts: one.udp } : {}),
+      },
     })),
     {
       apiVersion: 'kubeadm.k8s.io/v1beta4',
@@ -140,7 +144,14 @@ function flannelDocs(cluster: RecordedCluster): Doc[] {
   ];
 }
 
-const podDoc = (pod: RecordedPod): Doc => ({
+/** An image that answers on its ports, or a box of tools. */
+const container = (pod: RecordedPod): Doc => ({
+  name: 'server',
+  image: 'example.com/answers-with-its-name',
+  ports: [...pod.tcp.map((containerPort) => ({ containerPort })), ...pod.udp.map((containerPort) => ({ containerPort, protocol: 'UDP' }))],
+});
+
+const podDoc = (pod: RecordedPod, servers: boolean): Doc => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name: pod.name, namespace: pod.namespace, labels: pod.labels },
@@ -148,7 +159,10 @@ const podDoc = (pod: RecordedPod): Doc => ({
     nodeName: pod.node,
     ...(pod.hostNetwork ? { hostNetwork: true } : {}),
     tolerations: [{ operator: 'Exists' }],
-    containers: [{ name: 'tools', image: 'nicolaka/netshoot', command: ['sleep', 'infinity'] }],
+    containers: [
+      ...(servers && pod.tcp.length + pod.udp.length > 0 ? [container(pod)] : []),
+      { name: 'tools', image: 'nicolaka/netshoot', command: ['sleep', 'infinity'] },
+    ],
   },
   ...(pod.ip === '' || pod.hostNetwork ? {} : { status: { podIP: pod.ip, podIPs: [{ ip: pod.ip }] } }),
 });
@@ -214,12 +228,15 @@ function serviceDocs(service: RecordedService, cluster: RecordedCluster): Doc[] 
   ];
 }
 
-/** The cluster's files, in the order in which a person would read them. */
-export function manifestsOf(cluster: RecordedCluster): DocumentFile[] {
+/** The cluster's files, in the order in which a person would read them. Without `servers` nothing listens: the recorder brings its own. */
+export function manifestsOf(cluster: RecordedCluster, servers = false): DocumentFile[] {
   return [
-    ...file('cluster.yaml', clusterDocs(cluster)),
+    ...file('cluster.yaml', clusterDocs(cluster, servers)),
     ...file('flannel.yaml', flannelDocs(cluster)),
-    ...file('pods.yaml', cluster.pods.map(podDoc)),
+    ...file(
+      'pods.yaml',
+      cluster.pods.map((pod) => podDoc(pod, servers)),
+    ),
     ...file(
       'services.yaml',
       cluster.services.flatMap((service) => serviceDocs(service, cluster)),
