@@ -10,10 +10,12 @@ import { basename, bracket, dirname, doubleBracket, echo, falseCommand, printf, 
 import { xargs } from './text/xargs.ts';
 import { bridge } from './tools/bridge.ts';
 import { conntrack } from './tools/conntrack.ts';
+import { crictl } from './tools/crictl.ts';
 import { ip } from './tools/ip.ts';
 import { arp } from './tools/ip-neigh.ts';
 import { iptables, iptablesSave } from './tools/iptables.ts';
-import { crictl, ifconfig, nsenter, ps, route } from './tools/legacy.ts';
+import { ifconfig, route } from './tools/legacy.ts';
+import { lsns, nsenter, ps } from './tools/processes.ts';
 import { busybox, clear, help, history, shellPrograms, ssh, sudo, watchCommand, which } from './tools/shells.ts';
 import { netstat, ss } from './tools/sockets.ts';
 import { sysctl } from './tools/sysctl.ts';
@@ -36,6 +38,7 @@ const list: readonly Command[] = [
   route,
   ifconfig,
   nsenter,
+  lsns,
   ssh,
   hostname,
   trace,
