@@ -103,6 +103,24 @@ export interface FdbView {
   readonly state: 'permanent' | 'static' | 'dynamic';
 }
 
+export interface QdiscView {
+  readonly sentPackets: number;
+  readonly sentBytes: number;
+  readonly dropped: number;
+  readonly overlimits: number;
+  readonly queuedPackets: number;
+  readonly queuedBytes: number;
+}
+
+export interface WireguardPeerView {
+  readonly publicKey: string;
+  /** `ip:port` where it was last heard, or as its record says. */
+  readonly endpoint?: string;
+  readonly latestHandshakeNs?: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}
+
 export interface SocketView {
   readonly netns: string;
   readonly protocol: 'tcp' | 'udp';
@@ -182,6 +200,10 @@ export interface Engine {
   counters(chainId: string): ChainCounters;
   /** [rxPackets, rxBytes, txPackets, txBytes, rxDropped, txDropped] */
   deviceCounters(deviceId: string): readonly [number, number, number, number, number, number];
+  /** `tc -s qdisc`: what the device's own qdisc has counted; undefined where nobody set one. */
+  qdisc(deviceId: string): QdiscView | undefined;
+  /** `wg show`: peers in the record's order; empty for other devices. */
+  wireguardPeers(deviceId: string): WireguardPeerView[];
   /** `ip route get`: the route the kernel would take for a local packet, or the errno it would return. */
   routeGet(
     netns: string,

@@ -4,8 +4,10 @@ import { ConnectionListeners } from './conntrack/listeners.ts';
 import { copyStatistics, newStatistics } from './conntrack/statistics.ts';
 import { createCore } from './create-core.ts';
 import type { DeviceState } from './device/device-state.ts';
+import { qdiscView } from './device/qdisc.ts';
 import { arrive, departed } from './device/transmit.ts';
 import { type DeviceTimer, wireguardTimer } from './device/wireguard.ts';
+import { peerView } from './device/wireguard-peer.ts';
 import type {
   ChainCounters,
   ConnectionChange,
@@ -17,10 +19,12 @@ import type {
   FdbView,
   NeighborView,
   ProcessView,
+  QdiscView,
   RunLimits,
   RunResult,
   SocketView,
   TapFrame,
+  WireguardPeerView,
 } from './engine.ts';
 import { connectionView, fdbViews, isWritten, neighborEntries, neighborView, type RouteGetResult, routeGet } from './engine-views.ts';
 import type { NetRecord, Process } from './records.ts';
@@ -302,6 +306,17 @@ export class Network implements Engine {
     this.#settle();
     const d = this.#devices.get(deviceId);
     return d === undefined ? [0, 0, 0, 0, 0, 0] : [d.rxPackets, d.rxBytes, d.txPackets, d.txBytes, d.rxDropped, d.txDropped];
+  }
+
+  qdisc(deviceId: string): QdiscView | undefined {
+    this.#settle();
+    const state = this.#devices.get(deviceId)?.qdisc;
+    return state === undefined ? undefined : qdiscView(state);
+  }
+
+  wireguardPeers(deviceId: string): WireguardPeerView[] {
+    this.#settle();
+    return [...(this.#devices.get(deviceId)?.wireguard?.peers.values() ?? [])].map(peerView);
   }
 
   routeGet(netns: string, destination: string): RouteGetResult {

@@ -1,5 +1,6 @@
 /** Queueing disciplines at a device's way out: netem delays, loses, doubles, damages and reorders; tbf lets through what its bucket allows. Linux: net/sched/sch_netem.c, sch_tbf.c */
 import type { Prng } from '../../base/prng.ts';
+import type { QdiscView } from '../engine.ts';
 import type { NetemQdisc, Qdisc, TbfQdisc } from '../records.ts';
 import type { Core } from '../stack/core.ts';
 import { EVENT_DEPARTURE } from '../stack/event-queue.ts';
@@ -33,10 +34,15 @@ export class QdiscState {
   tokensAtNs = 0;
 }
 
-/** Puts a packet into the device's queue: it leaves later, or never. */
-export function enqueue(core: Core, device: DeviceState, qdisc: Qdisc, state: QdiscState, packet: Skb): void {
-  if (qdisc.kind === 'netem') enqueueNetem(core, device, qdisc, state, packet, true);
-  else enqueueTbf(core, device, qdisc, state, packet);
+export function qdiscView(state: QdiscState): QdiscView {
+  const { sentPackets, sentBytes, dropped, overlimits, queuedPackets, queuedBytes } = state;
+  return { sentPackets, sentBytes, dropped, overlimits, queuedPackets, queuedBytes };
+}
+
+/** Puts a packet into the device's queue: it leaves at once (`send`), later, or never. */
+export function enqueue(core: Core, device: DeviceState, qdisc: Qdisc, state: QdiscState, packet: Skb, send: Send): void {
+  if (qdisc.kind === 'netem') enqueueNetem(core, device, qdisc, state, packet, true, send);
+  else enqueueTbf(core, device, qdisc, state, packet, send);
 }
 
 function refuse(core: Core, device: DeviceState, state: QdiscState, packet: Skb, why: string): void {
@@ -45,7 +51,16 @@ function refuse(core: Core, device: DeviceState, state: QdiscState, packet: Skb,
   emitDropped(core, device.place, packet, 'QDISC_DROP', why);
 }
 
-function hold(core: Core, device: DeviceState, state: QdiscState, packet: Skb, leavesNs: number): void {
+type Send = (core: Core, device: DeviceState, packet: Skb) => void;
+
+/** Keeps a packet until its time; what may leave now never waits. */
+function hold(core: Core, device: DeviceState, state: QdiscState, packet: Skb, leavesNs: number, send: Send): void {
+  if (leavesNs <= core.nowNs) {
+    state.sentPackets += 1;
+    state.sentBytes += frameBytes(packet);
+    send(core, device, packet);
+    return;
+  }
   state.queuedPackets += 1;
   state.queuedBytes += frameBytes(packet);
   core.queue.push(leavesNs, EVENT_DEPARTURE, packet, device, false);
@@ -73,7 +88,7 @@ function correlated(prng: Prng, last: number, correlation: number): number {
   return correlation === 0 ? fresh : fresh * (1 - correlation) + last * correlation;
 }
 
-function enqueueNetem(core: Core, device: DeviceState, qdisc: NetemQdisc, state: QdiscState, packet: Skb, mayDuplicate: boolean): void {
+function enqueueNetem(core: Core, device: DeviceState, qdisc: NetemQdisc, state: QdiscState, packet: Skb, mayDuplicate: boolean, send: Send): void {
   const prng = core.prng(`${device.id} netem`);
   let copies = 1;
   if (mayDuplicate && qdisc.duplicateRatio > 0) {
@@ -92,7 +107,7 @@ function enqueueNetem(core: Core, device: DeviceState, qdisc: NetemQdisc, state:
     const copy = cloneSkb(packet);
     emitDuplicated(core, device, packet);
     // As the kernel does it, the copy goes through the qdisc from its beginning, but is not doubled again.
-    enqueueNetem(core, device, qdisc, state, copy, false);
+    enqueueNetem(core, device, qdisc, state, copy, false, send);
   }
   if (qdisc.corruptRatio > 0) {
     state.lastCorrupt = correlated(prng, state.lastCorrupt, qdisc.corruptCorrelation);
@@ -105,7 +120,7 @@ function enqueueNetem(core: Core, device: DeviceState, qdisc: NetemQdisc, state:
   const late = qdisc.reorderGap === 0 || state.sinceReorder < qdisc.reorderGap - 1 || !overtakes(prng, qdisc, state);
   if (!late) {
     state.sinceReorder = 0;
-    hold(core, device, state, packet, core.nowNs);
+    hold(core, device, state, packet, core.nowNs, send);
     return;
   }
   let delayNs = netemDelay(prng, qdisc, state);
@@ -121,7 +136,7 @@ function enqueueNetem(core: Core, device: DeviceState, qdisc: NetemQdisc, state:
   state.sinceReorder += 1;
   const leavesNs = fromNs + delayNs;
   state.lastLeavesNs = Math.max(state.queuedPackets > 0 ? state.lastLeavesNs : 0, leavesNs);
-  hold(core, device, state, packet, leavesNs);
+  hold(core, device, state, packet, leavesNs, send);
 }
 
 function overtakes(prng: Prng, qdisc: NetemQdisc, state: QdiscState): boolean {
@@ -141,13 +156,13 @@ function damage(prng: Prng, packet: Skb): void {
   const at = prng.below(frameBytes(packet));
   const link = linkBytes(packet);
   if (at < link) {
-    packet.ethDst = packet.ethDst >= 2 ** 40 ? packet.ethDst - 2 ** 40 : packet.ethDst + 2 ** 40;
+    packet.ethDst = packet.ethDst % 2 === 0 ? packet.ethDst + 1 : packet.ethDst - 1;
     packet.headerRow = -1;
   } else packet.corruptByte = at - link;
 }
 
 /** A FIFO whose departure times follow from the bucket alone: they are known when a packet comes in. */
-function enqueueTbf(core: Core, device: DeviceState, qdisc: TbfQdisc, state: QdiscState, packet: Skb): void {
+function enqueueTbf(core: Core, device: DeviceState, qdisc: TbfQdisc, state: QdiscState, packet: Skb, send: Send): void {
   const bytes = frameBytes(packet);
   if (bytes > qdisc.burstBytes) {
     refuse(core, device, state, packet, `${bytes} bytes are more than the bucket of tbf on ${device.name} ever holds (${qdisc.burstBytes})`);
@@ -169,7 +184,7 @@ function enqueueTbf(core: Core, device: DeviceState, qdisc: TbfQdisc, state: Qdi
   state.tokenBytes = Math.max(0, tokens + waitNs * bytesPerNs - bytes);
   state.tokensAtNs = startNs + waitNs;
   state.lastLeavesNs = startNs + waitNs;
-  hold(core, device, state, packet, state.lastLeavesNs);
+  hold(core, device, state, packet, state.lastLeavesNs, send);
 }
 
 const percent = (ratio: number): string => `${Number((ratio * 100).toPrecision(6))} %`;

@@ -36,7 +36,7 @@ export function transmit(core: Core, device: DeviceState, packet: Skb): void {
   }
   const qdisc = device.record.qdisc;
   if (qdisc !== undefined && device.qdisc !== undefined) {
-    enqueue(core, device, qdisc, device.qdisc, packet);
+    enqueue(core, device, qdisc, device.qdisc, packet, startXmit);
     return;
   }
   startXmit(core, device, packet);

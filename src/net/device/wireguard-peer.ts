@@ -1,5 +1,6 @@
 /** What a WireGuard device remembers of a peer: sessions, counters, packets that wait for a key. All plain data but the packets. WireGuard protocol, section 6 */
-import { inPrefix, parseIp, parseIpPrefix } from '../addr/ip.ts';
+import { formatEndpoint, inPrefix, parseIp, parseIpPrefix } from '../addr/ip.ts';
+import type { WireguardPeerView } from '../engine.ts';
 import type { WireguardDevice, WireguardPeer } from '../records.ts';
 import type { Skb } from '../stack/skb.ts';
 import type { Ip } from '../wire/packet.ts';
@@ -130,6 +131,16 @@ export function acceptCounter(session: Session, counter: number): boolean {
   if (counter > session.highest) session.highest = counter;
   if (session.received.size > REPLAY_WINDOW) for (const old of session.received) if (old <= session.highest - REPLAY_WINDOW) session.received.delete(old);
   return true;
+}
+
+export function peerView(peer: PeerState): WireguardPeerView {
+  return {
+    publicKey: peer.publicKey,
+    ...(peer.endpointIp === undefined ? {} : { endpoint: formatEndpoint(peer.endpointIp, peer.endpointPort) }),
+    ...(peer.lastHandshakeNs < 0 ? {} : { latestHandshakeNs: peer.lastHandshakeNs }),
+    receivedBytes: peer.rxBytes,
+    sentBytes: peer.txBytes,
+  };
 }
 
 export function copySession(session: Session | undefined): Session | undefined {
