@@ -8,92 +8,21 @@ import { decodeFrame } from './decode.ts';
 import { encodeFrame } from './encode.ts';
 import { layersOf } from './layers.ts';
 import { frameBytes } from './lengths.ts';
-import { blankPacket } from './new-packet.ts';
-import { ETHERTYPE_IPV6, IP_PROTO_ICMP6, IP_PROTO_TCP, IP_PROTO_UDP, type NeighborMessage, type Packet } from './packet.ts';
+import { IP_PROTO_ICMP6, IP_PROTO_TCP, IP_PROTO_UDP, type Packet } from './packet.ts';
 import { newTcpdumpState, tcpdumpLines } from './tcpdump/lines.ts';
 import type { TcpdumpOptions } from './tcpdump/view.ts';
 import { parseFilter } from './tcpdump-filter.ts';
 import { matchesFilter } from './tcpdump-match.ts';
 import { captured } from './testing/captured.ts';
+import { blank6, icmp6Packet, plain6, vxlanPacket6 } from './testing/packets6.ts';
 import { packetSummary } from './words.ts';
 
 const ip6 = (text: string): bigint => parseIp(text) as bigint;
 
-const u16 = fc.integer({ min: 0, max: 65535 });
-const u32 = fc.integer({ min: 0, max: 0xffffffff });
-const anyMac = fc.integer({ min: 0, max: 0xffffffffffff });
-const anyIp6 = fc.bigInt({ min: 0n, max: (1n << 128n) - 1n });
-const base = fc.record({
-  ethSrc: anyMac,
-  ethDst: anyMac,
-  src: anyIp6,
-  dst: anyIp6,
-  ttl: fc.integer({ min: 0, max: 255 }),
-  tos: fc.integer({ min: 0, max: 255 }),
-  flowLabel: fc.integer({ min: 0, max: 0xfffff }),
-});
-const port = u16.filter((value) => value !== 53 && value !== 4789 && value !== 8472);
-const payload = fc.option(
-  fc.integer({ min: 1, max: 200 }).map((bytes) => ({ bytes })),
-  { nil: undefined },
-);
-const blank6 = (): Packet => ({ ...blankPacket(), etherType: ETHERTYPE_IPV6 });
-const tcpPacket = fc
-  .tuple(base, port, port, u32, u32, u16, fc.integer({ min: 0, max: 31 }), payload)
-  .map(([fields, sport, dport, seq, ack, window, flags, data]): Packet => {
-    return { ...blank6(), ...fields, protocol: IP_PROTO_TCP, sport, dport, tcp: { flags, seq, ack, window, options: { mss: 1440 } }, payload: data };
-  });
-const udpPacket = fc
-  .tuple(base, port, port, payload)
-  .map(([fields, sport, dport, data]): Packet => ({ ...blank6(), ...fields, protocol: IP_PROTO_UDP, sport, dport, payload: data }));
-const icmp = (fields: object, message: Packet['icmp'], data?: Packet['payload']): Packet => ({
-  ...blank6(),
-  ...fields,
-  protocol: IP_PROTO_ICMP6,
-  icmp: message,
-  payload: data,
-});
-const echoPacket = fc
-  .tuple(base, fc.constantFrom(128, 129), u16, u16, payload)
-  .map(([fields, type, id, sequence, data]) => icmp(fields, { type, code: 0, id, sequence }, data));
-const errorPacket = fc
-  .tuple(base, fc.oneof(tcpPacket, udpPacket), fc.constantFrom([1, 0], [1, 1], [1, 3], [1, 4], [2, 0], [3, 0], [4, 1]))
-  .map(([fields, quoted, [type, code]]) => {
-    const extra = type === 2 ? { mtu: 1400 } : type === 4 ? { pointer: 40 } : {};
-    return icmp(fields, { type: type as number, code: code as number, id: 0, sequence: 0, ...extra, quoted: { ...quoted, ethSrc: 0, ethDst: 0 } });
-  });
-const neighborPacket = fc
-  .tuple(base, anyIp6, anyMac, fc.boolean(), fc.boolean(), fc.boolean(), fc.constantFrom(133, 134, 135, 136), u32)
-  .map(([fields, target, hardware, a, b, c, type, number]) => {
-    const messages: Readonly<Record<number, NeighborMessage>> = {
-      133: a ? {} : { sourceMac: hardware },
-      134: {
-        sourceMac: hardware,
-        router: {
-          hopLimit: 64,
-          managed: a,
-          other: b,
-          lifetimeSeconds: number & 0xffff,
-          reachableMs: number,
-          retransMs: 0,
-          ...(c ? { mtuBytes: 1500 } : {}),
-          prefixes: b ? [{ network: target, prefixLength: 64, onLink: a, autonomous: c, validSeconds: number, preferredSeconds: 0xffffffff }] : [],
-        },
-      },
-      135: { target, ...(a ? { sourceMac: hardware } : {}) },
-      136: { target, fromRouter: a, solicited: b, override: c, ...(b ? { targetMac: hardware } : {}) },
-    };
-    return icmp(fields, { type, code: 0, id: 0, sequence: 0, neighbor: messages[type] as NeighborMessage });
-  });
-const plain = fc.oneof(tcpPacket, udpPacket, echoPacket, errorPacket, neighborPacket);
-const vxlanPacket = fc
-  .tuple(base, port, fc.integer({ min: 0, max: 0xffffff }), plain)
-  .map(([fields, sport, vni, inner]): Packet => ({ ...blank6(), ...fields, protocol: IP_PROTO_UDP, sport, dport: 8472, vni, inner }));
-
 describe('IPv6 frames', () => {
   it('come back from their bytes as they were', () => {
     fc.assert(
-      fc.property(fc.oneof(plain, vxlanPacket), (packet) => {
+      fc.property(fc.oneof(plain6, vxlanPacket6), (packet) => {
         const bytes = encodeFrame(packet);
         expect(bytes.length).toBe(frameBytes(packet));
         expect(decodeFrame(bytes)).toEqual(packet);
@@ -104,7 +33,7 @@ describe('IPv6 frames', () => {
 
   it('carry checksums that add up over the pseudo header', () => {
     fc.assert(
-      fc.property(plain, (packet) => {
+      fc.property(plain6, (packet) => {
         const bytes = encodeFrame(packet);
         const pseudo = sumWords(bytes, 22, 54) + packet.protocol + (bytes.length - 54);
         expect(finishChecksum(sumWords(bytes, 54, bytes.length, pseudo))).toBe(0);
@@ -115,7 +44,7 @@ describe('IPv6 frames', () => {
 
   it('are refused or decoded, never a crash, whatever the bytes', () => {
     fc.assert(
-      fc.property(plain, fc.array(fc.tuple(fc.nat(200), fc.nat(255)), { maxLength: 8 }), fc.nat(200), (packet, changes, cut) => {
+      fc.property(plain6, fc.array(fc.tuple(fc.nat(200), fc.nat(255)), { maxLength: 8 }), fc.nat(200), (packet, changes, cut) => {
         const bytes = encodeFrame(packet).slice(0, Math.max(14, frameBytes(packet) - cut));
         for (const [at, value] of changes) if (at >= 14 && at < bytes.length) bytes[at] = value;
         const decoded = decodeFrame(bytes);
@@ -161,19 +90,19 @@ function example(
   const router = { ...A, ethSrc: A.ethDst, ethDst: A.ethSrc, src: ip6('fd00:1::1'), dst: A.src, flowLabel: 0x47104 };
   switch (name) {
     case 'echo':
-      return icmp({ ...A, flowLabel: 0xb9e94 }, { type: 128, code: 0, id: 32689, sequence: 1 }, { bytes: 56 });
+      return icmp6Packet({ ...A, flowLabel: 0xb9e94 }, { type: 128, code: 0, id: 32689, sequence: 1 }, { bytes: 56 });
     case 'solicitation':
-      return icmp(
+      return icmp6Packet(
         { ...A, ethDst: mac('33:33:ff:00:00:01'), dst: ip6('ff02::1:ff00:1'), ttl: 255 },
         { type: 135, code: 0, id: 0, sequence: 0, neighbor: { target: ip6('fd00:1::1'), sourceMac: A.ethSrc } },
       );
     case 'duplicate':
-      return icmp(
+      return icmp6Packet(
         { ...A, ethDst: mac('33:33:ff:00:00:0a'), src: 0n, dst: ip6('ff02::1:ff00:a'), ttl: 255 },
         { type: 135, code: 0, id: 0, sequence: 0, neighbor: { target: ip6('fd00:1::a') } },
       );
     case 'advertisement':
-      return icmp(
+      return icmp6Packet(
         { ...router, flowLabel: 0, ttl: 255 },
         {
           type: 136,
@@ -184,12 +113,12 @@ function example(
         },
       );
     case 'router-solicitation':
-      return icmp(
+      return icmp6Packet(
         { ...A, ethDst: mac('33:33:00:00:00:02'), dst: ip6('ff02::2'), ttl: 255 },
         { type: 133, code: 0, id: 0, sequence: 0, neighbor: { sourceMac: A.ethSrc } },
       );
     case 'router':
-      return icmp(
+      return icmp6Packet(
         { ...router, flowLabel: 0, src: ip6('fe80::1'), dst: ip6('ff02::1'), ttl: 255 },
         {
           type: 134,
@@ -212,15 +141,15 @@ function example(
         },
       );
     case 'port':
-      return icmp({ ...router, src: A.dst, ttl: 63 }, { type: 1, code: 4, id: 0, sequence: 0, quoted: UDP });
+      return icmp6Packet({ ...router, src: A.dst, ttl: 63 }, { type: 1, code: 4, id: 0, sequence: 0, quoted: UDP });
     case 'address':
-      return icmp(router, { type: 1, code: 3, id: 0, sequence: 0, quoted: { ...example('echo'), dst: ip6('fd00:2::77') } });
+      return icmp6Packet(router, { type: 1, code: 3, id: 0, sequence: 0, quoted: { ...example('echo'), dst: ip6('fd00:2::77') } });
     case 'route':
-      return icmp(router, { type: 1, code: 0, id: 0, sequence: 0, quoted: { ...example('echo'), dst: ip6('fd00:3::1') } });
+      return icmp6Packet(router, { type: 1, code: 0, id: 0, sequence: 0, quoted: { ...example('echo'), dst: ip6('fd00:3::1') } });
     case 'too-big':
-      return icmp(router, { type: 2, code: 0, id: 0, sequence: 0, mtu: 1400, quoted: { ...example('echo'), payload: { bytes: 1400 } } });
+      return icmp6Packet(router, { type: 2, code: 0, id: 0, sequence: 0, mtu: 1400, quoted: { ...example('echo'), payload: { bytes: 1400 } } });
     case 'hop-limit':
-      return icmp(router, { type: 3, code: 0, id: 0, sequence: 0, quoted: example('echo') });
+      return icmp6Packet(router, { type: 3, code: 0, id: 0, sequence: 0, quoted: example('echo') });
     case 'udp':
       return UDP;
     case 'syn':

@@ -161,9 +161,9 @@ describe('tcpdump', () => {
       answers: [{ name: base.question.name, type: 'A', ttlSeconds: 30, data: '10.96.0.1' }],
     };
     expect(line(answer, 0)).toContain(': 57138*- 1/0/0 A 10.96.0.1 (106)\n');
-    expect(line(answer, 1)).toContain(': 57138*- 1/0/0 kubernetes.default.svc.cluster.local. [30s] A 10.96.0.1 (106)\n');
+    expect(line(answer, 1)).toContain(': 57138*- 1/0/0 kubernetes.default.svc.cluster.local. A 10.96.0.1 (106)\n');
     expect(line(answer, 2)).toContain(
-      ': [udp sum ok] 57138*- q: A? kubernetes.default.svc.cluster.local. 1/0/0 kubernetes.default.svc.cluster.local. [30s] A 10.96.0.1 (106)\n',
+      ': [udp sum ok] 57138*- q: A? kubernetes.default.svc.cluster.local. 1/0/0 kubernetes.default.svc.cluster.local. A 10.96.0.1 (106)\n',
     );
     const none: DnsMessage = {
       ...answer,

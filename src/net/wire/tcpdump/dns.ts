@@ -1,6 +1,6 @@
 /** DNS messages as tcpdump prints them. tcpdump: print-domain.c */
 import { formatIp6, ip6FromBytes } from '../../addr/ip6.ts';
-import { hex, Truncated, type View } from './view.ts';
+import { characterText, Truncated, type View } from './view.ts';
 
 const OPERATIONS: readonly string[] = ['', ' inv_q', ' stat', ' op3', ' notify', ' update', ' op6', ' op7'];
 const RESPONSES: readonly string[] = [
@@ -92,7 +92,7 @@ export function printDns(view: View, start: number, length: number, overTcp: boo
     if (additionals > 0) view.print(` [${additionals}au]`);
     for (let i = 0; i < Math.min(questions, MAX_RECORDS) && cursor < view.end; i += 1) cursor = printQuestion(view, cursor, at);
     if (verbosity > 1) {
-      cursor = printRecords(view, ' an:', answers, cursor, at);
+      cursor = printRecords(view, '', answers, cursor, at);
       printRecords(view, ' ar:', additionals, printRecords(view, ' ns:', authorities, cursor, at), at);
     }
   }
@@ -127,7 +127,7 @@ function printRecord(view: View, from: number, message: number): number {
   const type = view.u16(at);
   const class_ = view.u16(at + 2);
   if (class_ !== 1 && type !== 41) view.print(` ${CLASSES[class_] ?? `(Class ${class_})`}`);
-  if (verbose && type !== 41) view.print(` [${relativeSeconds(view.u32(at + 4))}]`);
+  if (view.options.verbosity > 2 && type !== 41) view.print(` [${relativeSeconds(view.u32(at + 4))}]`);
   const bytes = view.u16(at + 8);
   view.print(` ${typeName(type)}`);
   const data = at + 10;
@@ -160,13 +160,19 @@ function printRecord(view: View, from: number, message: number): number {
       view.print(`:${view.u16(data + 4)} ${view.u16(data)} ${view.u16(data + 2)}`);
       break;
     case 16:
-      for (let text = data; text < data + bytes; text += 1 + view.u8(text)) view.print(` "${characters(view, text + 1, view.u8(text))}"`);
+      for (let text = data; text < data + bytes; text += 1 + view.u8(text)) printText(view, text);
       break;
     case 41:
       view.print(` UDPsize=${class_}${(view.u16(at + 6) & 0x8000) !== 0 ? ' DO' : ''}`);
       break;
   }
   return data + bytes;
+}
+
+function printText(view: View, at: number): void {
+  view.print(' "');
+  printCharacters(view, at + 1, view.u8(at));
+  view.print('"');
 }
 
 function printSoa(view: View, data: number, message: number): void {
@@ -206,20 +212,15 @@ function printName(view: View, from: number, message: number): void {
       if (view.u8(at) === 0 && labels === 0) view.print('.');
       continue;
     }
-    view.print(`${characters(view, at + 1, length)}.`);
+    printCharacters(view, at + 1, length);
+    view.print('.');
     at += 1 + length;
   }
   view.print('<BAD PTR>');
 }
 
-function characters(view: View, at: number, length: number): string {
-  let text = '';
-  for (let i = 0; i < length; i += 1) {
-    const code = view.u8(at + i);
-    text +=
-      code > 31 && code < 127 ? String.fromCharCode(code) : code === 127 ? '^?' : code < 32 ? `^${String.fromCharCode(code ^ 64)}` : `M-\\${hex(code, 2)}`;
-  }
-  return text;
+function printCharacters(view: View, at: number, length: number): void {
+  for (let i = 0; i < length; i += 1) view.print(characterText(view.u8(at + i)));
 }
 
 /** `1h2m3s`; units that are zero are left out. */

@@ -31,7 +31,7 @@ export function printIcmp(view: View, at: number, length: number, fragmented: bo
   const code = view.u8(at + 1);
   view.print(`ICMP ${messageText(view, at, type, code)}, length ${length}`);
   if (view.options.verbosity === 0) return;
-  if (!fragmented && view.has(at, length) && view.options.noChecksums !== true) {
+  if (!fragmented && view.has(at, length)) {
     const sum = finishChecksum(sumWords(view.bytes, at, at + length));
     const written = view.u16(at + 2);
     if (sum !== 0) view.print(` (wrong icmp cksum ${written.toString(16)} (->${shouldBe(written, sum).toString(16)})!)`);

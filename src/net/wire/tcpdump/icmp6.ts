@@ -49,7 +49,7 @@ export function printIcmp6(view: View, ip: number, at: number, length: number, f
   view.protocol = 'icmp6';
   const verbose = view.options.verbosity > 0;
   view.need(at, 4);
-  if (verbose && !fragmented && view.options.noChecksums !== true && view.has(at, length)) {
+  if (verbose && !fragmented && view.has(at, length)) {
     const sum = transportSum(view, ip, at, length, 58);
     const written = view.u16(at + 2);
     view.print(sum === 0 ? '[icmp6 sum ok] ' : `[bad icmp6 cksum 0x${hex(written, 4)} -> 0x${hex(shouldBe(written, sum), 4)}!] `);
@@ -77,6 +77,7 @@ function printBody(view: View, type: number, code: number, at: number, length: n
       view.print(code === 0 ? ` for ${address6Text(view, at + 32)}` : code === 1 ? ' (reassembly)' : `, unknown code (${code})`);
       return;
     case 4:
+      view.need(at, 48);
       if (code === 0) view.print(`, erroneous - octet ${view.u32(at + 4)}`);
       else if (code === 1) view.print(`, next header - octet ${view.u32(at + 4)}`);
       else view.print(code === 2 ? `, option - octet ${view.u32(at + 4)}` : `, code-#${code}`);
@@ -136,6 +137,7 @@ function printPort(view: View, quoted: number): void {
 
 function printAdvertisement(view: View, at: number, length: number): void {
   if (view.options.verbosity === 0) return;
+  view.need(at, 16);
   const flags = view.u8(at + 5);
   view.print(`\n\thop limit ${view.u8(at + 4)}, Flags [${bitNames(ROUTER_FLAGS, flags, ', ')}], pref ${PREFERENCES[(flags >> 3) & 3] ?? ''}`);
   view.print(`, router lifetime ${view.u16(at + 6)}s, reachable time ${view.u32(at + 8)}ms, retrans timer ${view.u32(at + 12)}ms`);

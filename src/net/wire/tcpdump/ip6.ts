@@ -10,13 +10,12 @@ const MAX_HEADERS = 16;
 export function printIp6(view: View, at: number, length: number): void {
   view.protocol = 'ip6';
   const { link, verbosity } = view.options;
-  if (!link) view.print('IP6');
   if (length < 40) {
-    view.print(`${link ? '' : ' '}truncated-ip6 ${length}`);
+    view.print(`${link ? '' : 'IP6 '}truncated-ip6 ${length}`);
     return;
   }
-  if (!link) view.print(' ');
   view.need(at, 40);
+  if (!link) view.print('IP6 ');
   const payloadBytes = view.u16(at + 4);
   const total = payloadBytes + 40;
   if (total > length) view.print(`truncated-ip6 - ${total - length} bytes missing!`);

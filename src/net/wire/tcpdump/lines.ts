@@ -35,13 +35,15 @@ export function tcpdumpLines(frame: TcpdumpFrame, options: TcpdumpOptions, state
   const view = new View(frame.bytes, options, state, options.numeric ? NUMERIC_PORTS : NAMED_PORTS, LAYERS);
   if (options.numbers === true) view.print(`${String(state.count).padStart(5)}  `);
   view.print(timeText(frame.timeNs, options, state));
+  let linkBytes = linkHeaderBytes(frame.linkType, frame.bytes);
   try {
     printLink(view, frame);
   } catch (error) {
     if (!(error instanceof Truncated)) throw error;
-    view.print(` [|${error.protocol}]`);
+    view.print(` [|${error.protocol}]${error.suffix}`);
+    if (!error.noticed) linkBytes = 0;
   }
-  return `${view.text}${dumpText(frame, options)}\n`;
+  return `${view.text}${dumpText(frame, options, linkBytes)}\n`;
 }
 
 function printLink(view: View, frame: TcpdumpFrame): void {
@@ -103,10 +105,10 @@ function printCookedBody(view: View, etherType: number, headerBytes: number, wir
   view.print(hexdump(view.bytes.subarray(headerBytes, view.end), true));
 }
 
-function dumpText(frame: TcpdumpFrame, options: TcpdumpOptions): string {
+function dumpText(frame: TcpdumpFrame, options: TcpdumpOptions, linkBytes: number): string {
   const dump = options.dump ?? 'none';
   if (dump === 'none') return '';
-  const bytes = dump.endsWith('-link') ? frame.bytes : frame.bytes.subarray(linkHeaderBytes(frame.linkType, frame.bytes));
+  const bytes = dump.endsWith('-link') ? frame.bytes : frame.bytes.subarray(linkBytes);
   if (dump.startsWith('ascii')) return asciiDump(bytes);
   return hexdump(bytes, dump.startsWith('text'));
 }

@@ -60,6 +60,7 @@ function printArp(view: View, at: number, length: number): void {
   const protocol = view.u16(at + 2);
   const hardwareBytes = view.u8(at + 4);
   const protocolBytes = view.u8(at + 5);
+  if (!view.has(at, 8 + 2 * (hardwareBytes + protocolBytes))) throw new Truncated('arp', true);
   if (!link) view.print('ARP, ');
   const known = protocol === 0x0800 && protocolBytes === 4 && hardwareBytes > 0;
   if (!known || verbosity > 0) {
@@ -78,7 +79,7 @@ function printArp(view: View, at: number, length: number): void {
   const target = addressText(view, at + 24);
   if (operation === 1) {
     const asked = view.mac(at + 18);
-    view.print(`who-has ${target}${asked === '00:00:00:00:00:00' || asked === 'ff:ff:ff:ff:ff:ff' ? '' : ` (${asked})`} tell ${sender}`);
+    view.print(`who-has ${target}${asked === '00:00:00:00:00:00' ? '' : ` (${asked})`} tell ${sender}`);
   } else if (operation === 2) view.print(`${sender} is-at ${view.mac(at + 8)}`);
   view.print(`, length ${length}`);
 }

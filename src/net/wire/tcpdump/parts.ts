@@ -1,7 +1,7 @@
 /** What several printers need: addresses, the two ends of a packet, checksums, packets inside packets. */
 import { formatIp6, ip6FromBytes } from '../../addr/ip6.ts';
 import { finishChecksum, sumWords } from '../checksum.ts';
-import { MAX_DEPTH, type View } from './view.ts';
+import { MAX_DEPTH, Truncated, type View } from './view.ts';
 
 /** A dotted address, or its name without -n. */
 export function addressText(view: View, at: number): string {
@@ -16,6 +16,14 @@ export function address6Text(view: View, at: number): string {
   const { numeric, nameOf } = view.options;
   const ip = ip6FromBytes(view.bytes, at);
   return (numeric ? undefined : nameOf?.(ip)) ?? formatIp6(ip);
+}
+
+/** Without ports in what was captured the addresses stand alone. */
+export function needPorts(view: View, ip: number, at: number): void {
+  if (view.has(at, 4)) return;
+  const six = view.u8(ip) >> 4 === 6;
+  view.print(six ? `${address6Text(view, ip + 8)} > ${address6Text(view, ip + 24)}:` : `${addressText(view, ip + 12)} > ${addressText(view, ip + 16)}:`);
+  throw new Truncated(view.protocol, true);
 }
 
 /** Behind an IPv6 extension header tcpdump leaves the addresses out: it has said them before. */

@@ -1,8 +1,8 @@
 /** TCP as tcpdump prints it, with sequence numbers that begin at the handshake. tcpdump: print-tcp.c */
 import { printDns } from './dns.ts';
-import { printEndpoints, shouldBe, transportSum } from './parts.ts';
+import { needPorts, printEndpoints, shouldBe, transportSum } from './parts.ts';
 import { printHttp, printPlainText, printResp } from './text-protocols.ts';
-import { bitNames, hex, type View } from './view.ts';
+import { bitNames, characterText, hex, Truncated, type View } from './view.ts';
 
 const FLAGS: readonly (readonly [number, string])[] = [
   [1, 'F'],
@@ -24,14 +24,11 @@ const MAX_FLOWS = 4096;
 export function printTcp(view: View, ip: number, at: number, length: number, fragmented: boolean): void {
   view.protocol = 'tcp';
   const { verbosity, quiet, absoluteSequence, noChecksums } = view.options;
-  if (!view.has(at, 4)) {
-    view.need(at, 4);
-    return;
-  }
+  needPorts(view, ip, at);
   const sport = view.u16(at);
   const dport = view.u16(at + 2);
   printEndpoints(view, ip, 6, view.ports.tcp(sport), view.ports.tcp(dport));
-  view.need(at, 20);
+  if (!view.has(at, 20)) throw new Truncated('tcp', true);
   const headerBytes = (view.u8(at + 12) >> 4) * 4;
   if (headerBytes < 20) {
     view.print(` tcp ${length - headerBytes} [bad hdr length ${headerBytes}, too short, < 20]`);
@@ -130,13 +127,13 @@ function printOptions(view: View, from: number, to: number, base: { readonly seq
   view.print(', options [');
   let separator = '';
   for (let at = from; at < to; ) {
-    const kind = view.u8(at);
     view.print(separator);
-    separator = ',';
+    const kind = view.u8(at);
     if (kind <= 1) {
       view.print(OPTION_NAMES[kind] ?? '');
       if (kind === 0) break;
       at += 1;
+      separator = ',';
       continue;
     }
     const length = at + 1 < to ? view.u8(at + 1) : 0;
@@ -145,6 +142,7 @@ function printOptions(view: View, from: number, to: number, base: { readonly seq
       return;
     }
     view.print(OPTION_NAMES[kind] ?? `unknown-${kind}`);
+    if (!view.has(at, length)) throw new Truncated('tcp', true, separator === '' ? '' : '>');
     if (kind === 2 && length === 4) view.print(` ${view.u16(at + 2)}`);
     else if (kind === 3 && length === 3) view.print(` ${view.u8(at + 2)}`);
     else if (kind === 8 && length === 10) view.print(` val ${view.u32(at + 2)} ecr ${view.u32(at + 6)}`);
@@ -154,6 +152,7 @@ function printOptions(view: View, from: number, to: number, base: { readonly seq
       for (let edge = at + 2; edge < at + length; edge += 8) view.print(`{${(view.u32(edge) - origin) >>> 0}:${(view.u32(edge + 4) - origin) >>> 0}}`);
     }
     at += length;
+    separator = ',';
   }
   view.print(']');
 }
@@ -175,13 +174,12 @@ function printData(view: View, sport: number, dport: number, at: number, length:
   }
 }
 
+/** So much of what a RST carries is printed. */
+const MAX_RESET_BYTES = 30;
+
 /** RFC 1122 section 4.2.2.12: a RST may say why. */
 function printResetData(view: View, at: number, length: number): void {
-  const limit = Math.min(length, 80);
-  view.print(length > 80 ? ' [RST+ ' : ' [RST ');
-  for (let i = 0; i < limit; i += 1) {
-    const code = view.u8(at + i);
-    view.print(code > 31 && code < 127 ? String.fromCharCode(code) : '.');
-  }
+  view.print(` [${view.has(at, length) ? '' : '!'}RST${length > MAX_RESET_BYTES ? '+' : ''} `);
+  for (let i = 0; i < Math.min(length, MAX_RESET_BYTES) && view.has(at + i, 1); i += 1) view.print(characterText(view.u8(at + i)));
   view.print(']');
 }

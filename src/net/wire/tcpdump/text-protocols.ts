@@ -50,7 +50,7 @@ function printText(view: View, protocol: string, at: number, length: number, spe
   view.protocol = protocol;
   view.print(`: ${protocol.toUpperCase()}`);
   if (!speaks) return;
-  if (view.options.verbosity === 0) {
+  if (view.options.verbosity === 0 || protocol === 'ssh') {
     printLine(view, ': ', at, at + length);
     return;
   }
@@ -65,14 +65,14 @@ function printText(view: View, protocol: string, at: number, length: number, spe
 /** Where the next line begins; 0 at the end of text. */
 function printLine(view: View, prefix: string, from: number, to: number): number {
   let line = '';
-  for (let at = from; at < to && view.has(at, 1); at += 1) {
-    const code = view.bytes[at] as number;
+  for (let at = from; at < to; at += 1) {
+    const code = view.u8(at);
     if (code === 10) {
       view.print(prefix + line);
       return at + 1;
     }
     if (code === 13) {
-      if (at + 1 >= to || !view.has(at + 1, 1) || view.bytes[at + 1] !== 10) return 0;
+      if (at + 1 >= to || view.u8(at + 1) !== 10) return 0;
       view.print(prefix + line);
       return at + 2;
     }

@@ -1,7 +1,7 @@
 /** UDP and the tunnels over it as tcpdump prints them. tcpdump: print-udp.c, print-otv.c, print-vxlan.c, print-geneve.c */
 import { printDns } from './dns.ts';
 import { etherTypeName } from './names.ts';
-import { inside, printEndpoints, shouldBe, transportSum } from './parts.ts';
+import { inside, needPorts, printEndpoints, shouldBe, transportSum } from './parts.ts';
 import { bitNames, hex, type View } from './view.ts';
 
 const DNS = 53;
@@ -14,7 +14,7 @@ const GENEVE = 6081;
 export function printUdp(view: View, ip: number, at: number, length: number, fragmented: boolean): void {
   view.protocol = 'udp';
   const { verbosity, quiet, noChecksums } = view.options;
-  view.need(at, 4);
+  needPorts(view, ip, at);
   const sport = view.u16(at);
   const dport = view.u16(at + 2);
   printEndpoints(view, ip, 17, view.ports.udp(sport), view.ports.udp(dport));
@@ -94,7 +94,7 @@ function printGeneve(view: View, at: number, length: number): void {
   view.print(`, Flags [${bitNames(GENEVE_FLAGS, view.u8(at + 1), '')}], vni 0x${view.u24(at + 4).toString(16)}`);
   if (view.options.link) view.print(`, proto ${etherTypeName(protocol) ?? 'unknown'} (0x${hex(protocol, 4)})`);
   if (optionBytes > 0) view.print(`, options [${optionBytes} bytes]`);
-  view.print(view.options.verbosity > 0 ? '\n    ' : ': ');
+  view.print(view.options.verbosity > 0 ? '\n\t' : ': ');
   const body = at + 8 + optionBytes;
   inside(view, () => {
     if (protocol === 0x6558) view.layers.ethernet(view, body, length - 8 - optionBytes);

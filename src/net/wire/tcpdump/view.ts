@@ -44,10 +44,16 @@ export interface TcpdumpState {
 /** The bytes ended before the header did; `protocol` is who was reading. Caught where the line began. */
 export class Truncated extends Error {
   readonly protocol: string;
+  /** Printed behind it. */
+  readonly suffix: string;
+  /** The reader noticed by itself: tcpdump then still knows how long the link-level header is, which hex dumps leave out. */
+  readonly noticed: boolean;
 
-  constructor(protocol: string) {
+  constructor(protocol: string, noticed = false, suffix = '') {
     super(protocol);
     this.protocol = protocol;
+    this.noticed = noticed;
+    this.suffix = suffix;
   }
 }
 
@@ -136,3 +142,10 @@ export function bitNames(names: readonly (readonly [number, string])[], value: n
 }
 
 export const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
+
+/** A byte as tcpdump prints it inside text: `^A` for control characters, `M-` before what has the high bit. */
+export function characterText(code: number): string {
+  const low = code & 127;
+  const text = low < 32 ? `^${String.fromCharCode(low ^ 64)}` : low === 127 ? '^?' : String.fromCharCode(low);
+  return code > 127 ? `M-${text}` : text;
+}
