@@ -18,12 +18,12 @@ export function hexdump(bytes: Uint8Array, withText: boolean): string {
   return text;
 }
 
-/** The bytes as text (-A): carriage returns at the ends of lines and of the packet are dropped, what cannot be shown is a point. */
+/** The bytes as text (-A): carriage returns at line ends, and among the last two bytes, are dropped, what cannot be shown is a point. */
 export function asciiDump(bytes: Uint8Array): string {
   let text = '\n';
   for (let i = 0; i < bytes.length; i += 1) {
     const byte = bytes[i] as number;
-    if (byte === 13 && (i + 1 === bytes.length || bytes[i + 1] === 10)) continue;
+    if (byte === 13 && (i + 2 >= bytes.length || bytes[i + 1] === 10)) continue;
     text += printable(byte) || byte === 9 || byte === 10 || byte === 32 ? String.fromCharCode(byte) : '.';
   }
   return text;
