@@ -11,6 +11,7 @@ import type { Core, Layers } from './stack/core.ts';
 import { EventQueue } from './stack/event-queue.ts';
 import { dropWithError, dropWithReset } from './stack/icmp.ts';
 import { localOut } from './stack/ip-output.ts';
+import { KernelLog } from './stack/kernel-log.ts';
 import type { NetnsState } from './stack/netns-state.ts';
 import type { Skb } from './stack/skb.ts';
 import type { TapTable } from './stack/taps.ts';
@@ -45,6 +46,7 @@ export function createCore(parts: CoreParts): Core {
     seed: parts.seed,
     queue: new EventQueue(),
     log: parts.log,
+    kernelLog: new KernelLog(),
     get hooks() {
       return hooks;
     },

@@ -1,8 +1,9 @@
 /** What exists in the network: the narrow set of Linux records that every Kubernetes or cloud object compiles down to. */
 import type { Origin } from '../base/origin.ts';
+import type { IpSetTypeName } from './netfilter/ipset/type.ts';
 
 /** Everything an agent can render. Immutable; ids are paths people can read, e.g. `node01/netns/root/device/cni0`. */
-export type NetRecord = Host | Netns | Device | Route | RoutingRule | Chain | Neighbor | ProxyNeighbor | FdbEntry | Process;
+export type NetRecord = Host | Netns | Device | IpSet | Route | RoutingRule | Chain | Neighbor | ProxyNeighbor | FdbEntry | Process;
 
 interface RecordBase {
   readonly id: string;
@@ -329,7 +330,7 @@ export interface Chain extends RecordBase {
   readonly netns: string;
   /** Absent: ipv4. */
   readonly family?: 'ipv4' | 'ipv6';
-  readonly table: 'raw' | 'mangle' | 'nat' | 'filter';
+  readonly table: 'raw' | 'mangle' | 'nat' | 'filter' | 'security';
   readonly name: string;
   readonly policy?: 'ACCEPT' | 'DROP';
   readonly rules: readonly Rule[];
@@ -340,6 +341,48 @@ export interface Rule {
   readonly text: string;
   /** Where this very rule comes from, when it is more exact than the chain's origin. */
   readonly origin?: Origin;
+}
+
+/**
+ * An ipset. Its members are those of `entries`; what `-j SET` adds while packets go by is run-time state until somebody writes the set again.
+ * Id: `<netns>/ipset/<name>`.
+ */
+export interface IpSet extends RecordBase {
+  readonly kind: 'ipset';
+  readonly netns: string;
+  /** At most 31 characters. */
+  readonly name: string;
+  readonly type: IpSetTypeName;
+  /** Of the addresses in it; `inet` for sets that hold none. */
+  readonly family: 'inet' | 'inet6';
+  /** hash types; power of two, 1024 by default. */
+  readonly hashsize?: number;
+  /** hash types; 65536 by default. */
+  readonly maxelem?: number;
+  /** hash:ip and bitmap:ip: addresses are kept as networks of this prefix length. */
+  readonly netmask?: number;
+  /** bitmap types, as they print it: `10.0.0.0-10.0.0.255`, `0-1023`. */
+  readonly range?: string;
+  /** list:set. */
+  readonly size?: number;
+  /** The default time of an entry; 0: for ever. Absent: entries have no time. */
+  readonly timeoutSeconds?: number;
+  readonly counters?: boolean;
+  readonly comment?: boolean;
+  readonly entries: readonly IpSetEntry[];
+}
+
+export interface IpSetEntry {
+  /** As ipset prints it: `10.0.0.1`, `10.0.0.0/24,tcp:80`. */
+  readonly element: string;
+  /** From when it is put; the set's default where absent. */
+  readonly timeoutSeconds?: number;
+  /** Its end in virtual time instead; 0: none. */
+  readonly expiresNs?: number;
+  readonly nomatch?: boolean;
+  readonly comment?: string;
+  readonly packets?: number;
+  readonly bytes?: number;
 }
 
 /** A neighbour somebody wrote (flannel's are PERMANENT). Learnt ones are run-time state of the engine. Id: `<netns>/neighbor/<device>/<ip>`. */

@@ -4,6 +4,8 @@ import { type ConntrackStatistics, copyStatistics } from './conntrack/statistics
 import type { DeviceState } from './device/device-state.ts';
 import { QdiscState } from './device/qdisc.ts';
 import { copySession, type PeerState, type WireguardState } from './device/wireguard-peer.ts';
+import type { RecentEntry } from './netfilter/definition.ts';
+import type { SavedMember } from './netfilter/ipset/state.ts';
 import type { Core } from './stack/core.ts';
 import { EVENT_DEPARTURE, EVENT_FRAME, EVENT_NEIGHBOR, EVENT_PROXY_ARP } from './stack/event-queue.ts';
 import { NeighborEntry } from './stack/neighbor.ts';
@@ -55,7 +57,9 @@ interface SavedNetns {
   readonly serial: number;
   readonly connections: readonly Connection[];
   readonly statistics: ConntrackStatistics;
-  readonly recent: readonly (readonly [string, readonly (readonly [Ip, readonly number[]])[]])[];
+  readonly recent: readonly (readonly [string, readonly (readonly [Ip, RecentEntry])[]])[];
+  readonly hashlimits: readonly (readonly [string, readonly (readonly [string, readonly number[]])[]])[];
+  readonly ipsets: readonly (readonly [string, readonly SavedMember[]])[];
   readonly pathMtus: readonly (readonly [Ip, PathMtu])[];
   readonly confirmations: readonly (readonly [Ip, Confirmation])[];
   readonly reassemblies: readonly { readonly key: string; readonly device: string; readonly pieces: readonly SavedSkb[] }[];
@@ -82,6 +86,7 @@ export interface SavedState {
   readonly netns: readonly (readonly [string, SavedNetns])[];
   readonly devices: readonly (readonly [string, SavedDevice])[];
   readonly trace: TraceMark;
+  readonly kernelLog: ReturnType<Core['kernelLog']['save']>;
 }
 
 function saveSkb(skb: Skb, netns: string): SavedSkb {
@@ -117,6 +122,8 @@ function loadPeers(wireguard: WireguardState, saved: readonly SavedPeer[], loadS
   }
 }
 
+const copyRecent = (entry: RecentEntry): RecentEntry => ({ ttl: entry.ttl, stamps: [...entry.stamps] });
+
 function saveDevice(device: DeviceState): SavedDevice {
   return {
     counters: [device.rxPackets, device.rxBytes, device.txPackets, device.txBytes, device.rxDropped, device.txDropped],
@@ -140,7 +147,9 @@ function saveNetns(netns: NetnsState, nowNs: number): SavedNetns {
     serial: netns.connections.serial,
     connections: netns.connections.list(nowNs).map(copyConnection),
     statistics: copyStatistics(netns.connections.statistics),
-    recent: [...netns.recent].map(([list, addresses]) => [list, [...addresses].map(([ip, stamps]) => [ip, [...stamps]] as const)] as const),
+    recent: [...netns.recent].map(([list, addresses]) => [list, [...addresses].map(([ip, e]) => [ip, copyRecent(e)] as const)] as const),
+    hashlimits: [...netns.hashlimits].map(([table, buckets]) => [table, [...buckets].map(([key, b]) => [key, [...b]] as const)] as const),
+    ipsets: [...netns.ipsets].map(([name, set]) => [name, set.save()] as const),
     pathMtus: [...netns.pathMtus],
     confirmations: [...netns.confirmations],
     reassemblies: [...netns.reassemblies.values()].map((r) => ({ key: r.key, device: r.device.id, pieces: r.pieces.map((p) => saveSkb(p, netns.id)) })),
@@ -164,6 +173,8 @@ const isFresh = (netns: NetnsState): boolean =>
   netns.connections.serial === 0 &&
   netns.connections.size === 0 &&
   netns.recent.size === 0 &&
+  netns.hashlimits.size === 0 &&
+  netns.ipsets.size === 0 &&
   netns.pathMtus.size === 0 &&
   netns.confirmations.size === 0 &&
   netns.reassemblies.size === 0;
@@ -191,6 +202,7 @@ export function saveState(core: Core): SavedState {
     netns: [...core.netns].flatMap(([id, netns]) => (isFresh(netns) ? [] : [[id, saveNetns(netns, core.nowNs)] as const])),
     devices: [...core.devices].flatMap(([id, device]) => (isUntouched(device) ? [] : [[id, saveDevice(device)] as const])),
     trace: core.log.mark(),
+    kernelLog: core.kernelLog.save(),
   };
 }
 
@@ -208,6 +220,7 @@ function saveReference(kind: number, a: unknown, b: unknown): SavedReference {
 
 /** Puts a saved state back; the records must be those of the same moment already. What belonged to things that no longer exist is left out. */
 export function loadState(core: Core, saved: SavedState): void {
+  core.kernelLog.load(saved.kernelLog);
   const bySerial = new Map<string, Map<number, Connection>>();
   for (const netns of core.netns.values()) clearNetns(netns);
   for (const device of core.devices.values()) clearDevice(device);
@@ -219,7 +232,9 @@ export function loadState(core: Core, saved: SavedState): void {
     for (const c of connections) c.confirmed = false;
     netns.connections.load(s.serial, connections);
     netns.connections.statistics = copyStatistics(s.statistics);
-    for (const [list, addresses] of s.recent) netns.recent.set(list, new Map(addresses.map(([ip, stamps]) => [ip, [...stamps]])));
+    for (const [list, addresses] of s.recent) netns.recent.set(list, new Map(addresses.map(([ip, e]) => [ip, copyRecent(e)])));
+    for (const [table, buckets] of s.hashlimits) netns.hashlimits.set(table, new Map(buckets.map(([key, b]) => [key, [...b]])));
+    for (const [name, members] of s.ipsets) netns.ipsets.get(name)?.load(members);
     for (const [ip, mtu] of s.pathMtus) netns.pathMtus.set(ip, mtu);
     for (const [ip, c] of s.confirmations) netns.confirmations.set(ip, c);
     netns.nextIpId = s.nextIpId;
@@ -268,6 +283,7 @@ export function loadState(core: Core, saved: SavedState): void {
 
 function clearNetns(netns: NetnsState): void {
   netns.recent.clear();
+  netns.hashlimits.clear();
   netns.pathMtus.clear();
   netns.confirmations.clear();
   netns.reassemblies.clear();

@@ -4,7 +4,7 @@ import type { NetRecord } from './records.ts';
 import type { Layer, TunnelName } from './wire/packet.ts';
 
 export type HookName = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';
-export type TableName = 'raw' | 'mangle' | 'nat' | 'filter';
+export type TableName = 'raw' | 'mangle' | 'nat' | 'filter' | 'security';
 
 /** A rule as it stood when it matched. `index` counts from 0 within its chain. */
 export interface RuleReference {

@@ -98,7 +98,7 @@ function takeSameSource(core: Core, netns: NetnsState, connection: Connection, w
 /** One address of the range, always the same for the same two ends (find_best_ips_proto). */
 function chooseIp(binding: NatBinding, tuple: Tuple): Ip {
   if (binding.minIp === binding.maxIp) return binding.minIp;
-  const hash = Math.imul(ipHash(tuple.src) ^ Math.imul(ipHash(tuple.dst), 0x9e3779b9), 0x85ebca6b) >>> 0;
+  const hash = Math.imul(ipHash(tuple.src) ^ Math.imul(binding.persistent === true ? 0 : ipHash(tuple.dst), 0x9e3779b9), 0x85ebca6b) >>> 0;
   if (typeof binding.minIp === 'bigint' || typeof binding.maxIp === 'bigint') {
     const first = BigInt(binding.minIp);
     return first + (BigInt(hash) % (BigInt(binding.maxIp) - first + 1n));

@@ -1,12 +1,11 @@
 /** A chain's rules made ready for packets: parsed once for each `rules` array, with an index for long chains. */
-import { bitsOf } from '../addr/ip.ts';
 import { maskOf } from '../addr/ip4.ts';
 import { maskOf6 } from '../addr/ip6.ts';
 import type { Rule } from '../records.ts';
 import type { Skb } from '../stack/skb.ts';
 import type { Ip } from '../wire/packet.ts';
 import type { Family } from './definition.ts';
-import { type AddressTest, type ParsedRule, parseRule } from './rule.ts';
+import { type AddressTest, isHost, type ParsedRule, parseRule } from './rule.ts';
 
 /** From so many rules on a chain is worth an index. */
 const INDEX_FROM = 9;
@@ -54,7 +53,7 @@ export class CompiledRule {
 
   constructor(parsed: ParsedRule) {
     const net = (test: AddressTest | undefined): number => (typeof test?.network === 'number' ? test.network : 0);
-    const mask = (test: AddressTest | undefined): number => (typeof test?.network === 'number' ? maskOf(test.prefixLength) : 0);
+    const mask = (test: AddressTest | undefined): number => (typeof test?.network === 'number' ? (test.mask ?? maskOf(test.prefixLength)) : 0);
     this.parsed = parsed;
     this.six = parsed.family === 'ipv6' ? { source: mask6(parsed.source), destination: mask6(parsed.destination) } : undefined;
     this.sourceNet = net(parsed.source);
@@ -90,8 +89,7 @@ export class ChainIndex {
     rules.forEach((rule, i) => {
       const port = rule.matches.find((m) => m.destinationPort !== undefined)?.destinationPort;
       const { destination } = rule.parsed;
-      if (destination !== undefined && destination.prefixLength === bitsOf(destination.network) && !destination.negated)
-        push(byDestination, destination.network, i);
+      if (destination !== undefined && isHost(destination) && !destination.negated) push(byDestination, destination.network, i);
       else if (port !== undefined && rule.protocol !== 0 && !rule.protocolNegated) push(byPort, portKey(rule.protocol, port), i);
       else rest.push(i);
     });
@@ -118,6 +116,21 @@ function push<K>(map: Map<K, number[]>, key: K, value: number): void {
   else list.push(value);
 }
 
+/** By family, one rule at a time: a chain that gets one rule more compiles that one. */
+const compiledRule = { ipv4: new WeakMap<Rule, CompiledRule>(), ipv6: new WeakMap<Rule, CompiledRule>() };
+
+/** @throws {Error} when the rule cannot be read. */
+export function compileRule(rule: Rule, family: Family): CompiledRule {
+  let known = compiledRule[family].get(rule);
+  if (known === undefined) {
+    const result = parseRule(rule.text, family);
+    if ('error' in result) throw new Error(`${family === 'ipv6' ? 'ip6tables' : 'iptables'} rule "${rule.text}": ${result.error}`);
+    known = new CompiledRule(result.rule);
+    compiledRule[family].set(rule, known);
+  }
+  return known;
+}
+
 export interface CompiledRules {
   readonly rules: readonly CompiledRule[];
   readonly index: ChainIndex | undefined;
@@ -133,11 +146,7 @@ const compiled = { ipv4: new WeakMap<readonly Rule[], CompiledRules>(), ipv6: ne
 export function compileRules(rules: readonly Rule[], family: Family = 'ipv4'): CompiledRules {
   const known = compiled[family].get(rules);
   if (known !== undefined) return known;
-  const list = rules.map((rule) => {
-    const result = parseRule(rule.text, family);
-    if ('error' in result) throw new Error(`${family === 'ipv6' ? 'ip6tables' : 'iptables'} rule "${rule.text}": ${result.error}`);
-    return new CompiledRule(result.rule);
-  });
+  const list = rules.map((rule) => compileRule(rule, family));
   const value: CompiledRules = {
     rules: list,
     index: list.length >= INDEX_FROM ? new ChainIndex(list) : undefined,

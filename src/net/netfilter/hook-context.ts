@@ -1,17 +1,21 @@
 /** One visit of a packet to a hook: what rules may ask and do there. Reused from visit to visit. */
 import type { Prng } from '../../base/prng.ts';
-import { isBroadcastIp, isMulticastIp } from '../addr/ip.ts';
+import { inPrefix, isBroadcastIp, isMulticastIp, networkOf, sameFamily } from '../addr/ip.ts';
 import { isZeroNet } from '../addr/ip4.ts';
-import type { Connection } from '../conntrack/connection.ts';
+import { type Connection, makeZone } from '../conntrack/connection.ts';
 import { bind, changesSource } from '../conntrack/nat.ts';
 import { type DeviceState, selectAddress } from '../device/device-state.ts';
 import type { Core } from '../stack/core.ts';
 import { firstElsewhere, RTN_BLACKHOLE, RTN_BROADCAST, RTN_LOCAL, RTN_PROHIBIT, RTN_UNREACHABLE } from '../stack/fib.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
+import { pathMtu, routeOutput } from '../stack/routing.ts';
 import { CT_UNTRACKED, type Skb } from '../stack/skb.ts';
+import { sysctl } from '../stack/sysctl.ts';
 import type { Ip } from '../wire/packet.ts';
-import type { AddressType, NatBinding, RejectWith, RuleContext } from './definition.ts';
+import type { AddressType, NatBinding, RecentEntry, RejectWith, RuleContext } from './definition.ts';
 import { type Hook, PREROUTING } from './hook.ts';
+import type { IpSetState } from './ipset/state.ts';
+import { formatLogLine } from './log-line.ts';
 import type { ChainState } from './ruleset.ts';
 import type { DropVerdict } from './walk.ts';
 
@@ -88,7 +92,7 @@ export class HookContext implements RuleContext {
     return numbers;
   }
 
-  recent(list: string): Map<Ip, number[]> {
+  recent(list: string): Map<Ip, RecentEntry> {
     let addresses = this.#netns.recent.get(list);
     if (addresses === undefined) {
       addresses = new Map();
@@ -97,7 +101,41 @@ export class HookContext implements RuleContext {
     return addresses;
   }
 
-  reversePath(loose: boolean): boolean {
+  hashlimit(table: string): Map<string, number[]> {
+    let buckets = this.#netns.hashlimits.get(table);
+    if (buckets === undefined) {
+      buckets = new Map();
+      this.#netns.hashlimits.set(table, buckets);
+    }
+    return buckets;
+  }
+
+  ipset(name: string): IpSetState | undefined {
+    return this.#netns.ipsets.get(name);
+  }
+
+  countConnections(ip: Ip, prefixLength: number, byDestination: boolean): number {
+    let count = 0;
+    for (const { original } of this.#netns.connections.list(this.#core.nowNs)) {
+      const other = byDestination ? original.dst : original.src;
+      if (sameFamily(ip, other) && inPrefix(networkOf(ip, prefixLength), prefixLength, other)) count += 1;
+    }
+    return count;
+  }
+
+  owner(): { readonly uid: number; readonly gid: number } | undefined {
+    return this.skb.uid < 0 ? undefined : { uid: this.skb.uid, gid: this.skb.uid };
+  }
+
+  pathMtus(): { readonly forward: number | undefined; readonly reverse: number | undefined } {
+    const back = routeOutput(this.#netns, this.skb.src);
+    return {
+      forward: this.#out === undefined ? undefined : pathMtu(this.#netns, this.#out, this.skb.dst, this.#core.nowNs),
+      reverse: back.kind === 'error' ? undefined : back.device.mtuBytes,
+    };
+  }
+
+  reversePath(loose: boolean, _validMark: boolean): boolean {
     const fib = this.#netns.fib;
     const source = this.skb.src;
     const device = this.#in;
@@ -124,8 +162,15 @@ export class HookContext implements RuleContext {
     this.answer = how;
   }
 
-  log(_prefix: string): void {
-    // The line would go to the kernel's ring buffer; the matched row of the trace says as much.
+  log(prefix: string, level: number, flags: number): void {
+    const { hostId, id, record } = this.#netns;
+    // A pod's rules may not fill the host's log (nf_log_all_netns).
+    if (id !== `${hostId}/netns/root` && sysctl(record.sysctls, 'net.netfilter.nf_log_all_netns') === 0) return;
+    this.#core.kernelLog.add(hostId, this.#core.nowNs, level, formatLogLine(prefix, this.skb, this, flags, this.skb.uid < 0 ? undefined : this.skb.uid));
+  }
+
+  zone(zone: number, direction: 'original' | 'reply' | 'both'): void {
+    this.skb.zone = makeZone(zone, direction !== 'reply', direction !== 'original');
   }
 
   untrack(): void {

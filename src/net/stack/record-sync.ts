@@ -4,7 +4,8 @@ import { ipOf } from '../addr/ip.ts';
 import { mac } from '../addr/mac.ts';
 import { DeviceState } from '../device/device-state.ts';
 import { wireguardDown, wireguardUp } from '../device/wireguard.ts';
-import type { Chain, Device, FdbEntry, Neighbor, Netns, NetRecord, Route, RoutingRule } from '../records.ts';
+import { IpSetState } from '../netfilter/ipset/state.ts';
+import type { Chain, Device, FdbEntry, IpSet, Neighbor, Netns, NetRecord, Route, RoutingRule } from '../records.ts';
 import { announceAddresses } from './arp-send.ts';
 import type { Core } from './core.ts';
 import { forget, settled } from './neighbor-machine.ts';
@@ -17,7 +18,7 @@ export interface RunningState {
 }
 
 type Kind = NetRecord['kind'];
-const ORDER: readonly Kind[] = ['host', 'netns', 'device', 'route', 'rule', 'chain', 'neighbor', 'proxy-neighbor', 'fdb', 'process'];
+const ORDER: readonly Kind[] = ['host', 'netns', 'device', 'route', 'rule', 'ipset', 'chain', 'neighbor', 'proxy-neighbor', 'fdb', 'process'];
 
 const kindOf = (change: Change<NetRecord>): Kind => (change.after ?? change.before)?.kind ?? 'host';
 
@@ -75,6 +76,9 @@ function remove(core: Core, state: RunningState, record: NetRecord): boolean {
       netns?.chains.delete(record.id);
       netns?.chainsChanged();
       return false;
+    case 'ipset':
+      netns?.ipsets.delete(record.name);
+      return false;
     case 'neighbor': {
       netns?.neighborRecords.delete(record.id);
       const entry = netns?.deviceByName(record.device)?.neighbors.get(ipOf(record.ip));
@@ -102,6 +106,9 @@ function put(core: Core, state: RunningState, record: NetRecord, before: NetReco
       return putRule(state, record);
     case 'proxy-neighbor':
       netnsOf(state, record).proxyNeighbors.set(record.id, record);
+      return false;
+    case 'ipset':
+      putIpSet(core, state, record);
       return false;
     case 'chain':
       return putChain(state, record);
@@ -170,6 +177,13 @@ function putRule(state: RunningState, record: RoutingRule): boolean {
   netns.rules.set(record.id, record);
   netns.routingChanged();
   return false;
+}
+
+function putIpSet(core: Core, state: RunningState, record: IpSet): void {
+  const netns = netnsOf(state, record);
+  const known = netns.ipsets.get(record.name);
+  if (known !== undefined && known.record.type === record.type && known.record.family === record.family) known.apply(record, core.nowNs);
+  else netns.ipsets.set(record.name, new IpSetState(record, core.nowNs));
 }
 
 function putChain(state: RunningState, record: Chain): boolean {

@@ -26,6 +26,8 @@ export class Skb implements Packet {
   id: number;
   causeSeq = -1;
   mark = 0;
+  /** Whose socket sent it: a user's id, -1 for what the kernel made or a wire brought. */
+  uid = -1;
   ethSrc: Mac = 0;
   ethDst: Mac = 0;
   etherType = 0x0800;
@@ -93,6 +95,7 @@ export function cloneSkb(from: Skb): Skb {
   const to = new Skb(from.id);
   to.causeSeq = from.causeSeq;
   to.mark = from.mark;
+  to.uid = from.uid;
   to.ethSrc = from.ethSrc;
   to.ethDst = from.ethDst;
   to.etherType = from.etherType;
@@ -156,4 +159,5 @@ export function scrub(packet: Skb): void {
   packet.bridgedDnat = false;
   packet.fragMaxBytes = 0;
   packet.mark = 0;
+  packet.uid = -1;
 }

@@ -88,7 +88,7 @@ export class WorldBuilder {
     this.records.put({ kind: 'fdb', id: `${netns}/fdb/${device}/${mac}/${dst}`, origin: ORIGIN, netns, device, mac, dst, state: 'permanent' });
   }
 
-  chain(netns: string, table: 'raw' | 'mangle' | 'nat' | 'filter', name: string, rules: readonly (string | Rule)[], policy?: 'ACCEPT' | 'DROP'): void {
+  chain(netns: string, table: Chain['table'], name: string, rules: readonly (string | Rule)[], policy?: 'ACCEPT' | 'DROP'): void {
     this.records.put({
       kind: 'chain',
       id: `${netns}/chain/${table}/${name}`,

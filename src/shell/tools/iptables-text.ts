@@ -14,6 +14,7 @@ export const BUILTIN: Readonly<Record<TableName, readonly string[]>> = {
   mangle: ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'],
   nat: ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'],
   filter: ['INPUT', 'FORWARD', 'OUTPUT'],
+  security: ['INPUT', 'FORWARD', 'OUTPUT'],
 };
 
 export const VERSION = 'iptables v1.8.9 (nf_tables)';
@@ -113,7 +114,7 @@ export function formatChain(
       const device = (name: string): string => (options.numeric || name !== '*' ? name : 'any');
       text += `${device(row.inDevice).padEnd(6)} ${device(row.outDevice).padEnd(6)}  `;
     }
-    text += `${anywhere(row.source).padEnd(19)}  ${anywhere(row.destination).padEnd(19)} ${row.extra === '' ? '' : ` ${row.extra}`}\n`;
+    text += `${anywhere(row.source).padEnd(19)}  ${anywhere(row.destination).padEnd(19)} ${row.extra}\n`;
   }
   return text;
 }

@@ -1,17 +1,21 @@
 /** -m addrtype: what kind of address it is for this kernel's routing tables. Linux: net/netfilter/xt_addrtype.c */
-import { type AddressType, defineMatch } from '../definition.ts';
+import { defineMatch, EINVAL, type GivenOption, type RuleError } from '../definition.ts';
+import { FORWARD, INPUT, OUTPUT, POSTROUTING, PREROUTING } from '../hook.ts';
 import { option } from '../text.ts';
 
-const TYPES: readonly AddressType[] = ['UNSPEC', 'UNICAST', 'LOCAL', 'BROADCAST', 'MULTICAST', 'BLACKHOLE', 'UNREACHABLE', 'PROHIBIT'];
+/** In the order of RTN_*: as they are printed. */
+const TYPES = ['UNSPEC', 'UNICAST', 'LOCAL', 'BROADCAST', 'ANYCAST', 'MULTICAST', 'BLACKHOLE', 'UNREACHABLE', 'PROHIBIT', 'THROW', 'NAT', 'XRESOLVE'];
+/** What IPv6 does not know (xt_addrtype_mt_checkentry_v1). */
+const NOT_IPV6 = ['BLACKHOLE', 'PROHIBIT', 'THROW', 'BROADCAST', 'NAT', 'XRESOLVE'];
 
-function parseTypes(text: string): AddressType[] | undefined {
-  const types: AddressType[] = [];
-  for (const word of text.split(',')) {
-    const type = TYPES.find((t) => t === word.toUpperCase());
-    if (type === undefined) return undefined;
-    types.push(type);
+function parseTypes(wanted: GivenOption | undefined): string[] | undefined | RuleError {
+  if (wanted === undefined) return undefined;
+  const types = new Set<string>();
+  for (const word of (wanted.values[0] as string).split(',')) {
+    if (!TYPES.includes(word.toUpperCase())) return { error: `addrtype: bad type "${word}"` };
+    types.add(word.toUpperCase());
   }
-  return types;
+  return TYPES.filter((t) => types.has(t));
 }
 
 export const addrtype = defineMatch({
@@ -19,20 +23,20 @@ export const addrtype = defineMatch({
   options: [
     { name: 'src-type', values: 1, invertible: true },
     { name: 'dst-type', values: 1, invertible: true },
-    { name: 'limit-iface-in', values: 0 },
-    { name: 'limit-iface-out', values: 0 },
+    { name: 'limit-iface-in', values: 0, excludes: ['limit-iface-out'] },
+    { name: 'limit-iface-out', values: 0, excludes: ['limit-iface-in'] },
   ],
-  build(given) {
+  build(given, head) {
     const source = given.get('src-type');
     const destination = given.get('dst-type');
     if (source === undefined && destination === undefined) return { error: 'addrtype: you must specify --src-type or --dst-type' };
-    const sourceTypes = source === undefined ? undefined : parseTypes(source.values[0] as string);
-    const destinationTypes = destination === undefined ? undefined : parseTypes(destination.values[0] as string);
-    if (source !== undefined && sourceTypes === undefined) return { error: `addrtype: bad type \`${source.values[0]}'` };
-    if (destination !== undefined && destinationTypes === undefined) return { error: `addrtype: bad type \`${destination.values[0]}'` };
+    const sourceTypes = parseTypes(source);
+    const destinationTypes = parseTypes(destination);
+    if (sourceTypes !== undefined && 'error' in sourceTypes) return sourceTypes;
+    if (destinationTypes !== undefined && 'error' in destinationTypes) return destinationTypes;
+    if (head.family === 'ipv6' && [...(sourceTypes ?? []), ...(destinationTypes ?? [])].some((t) => NOT_IPV6.includes(t))) return EINVAL;
     const limitIn = given.has('limit-iface-in');
     const limitOut = given.has('limit-iface-out');
-    if (limitIn && limitOut) return { error: 'addrtype: both incoming and outgoing interface limitation cannot be selected' };
     const words: string[] = [];
     const listed: string[] = ['ADDRTYPE match'];
     if (source !== undefined && sourceTypes !== undefined) {
@@ -51,6 +55,7 @@ export const addrtype = defineMatch({
       name: 'addrtype',
       text: words.join(' '),
       listing: listed.join(' '),
+      ...(limitIn ? { hooks: [PREROUTING, INPUT, FORWARD] } : limitOut ? { hooks: [OUTPUT, FORWARD, POSTROUTING] } : {}),
       test(context) {
         const device = limitIn ? context.inDevice : limitOut ? context.outDevice : undefined;
         if (sourceTypes !== undefined && sourceTypes.includes(context.addressType(context.skb.src, device)) === source?.negated) return false;

@@ -4,11 +4,10 @@ import { quote } from '../text.ts';
 
 export const comment = defineMatch({
   name: 'comment',
-  options: [{ name: 'comment', values: 1 }],
+  options: [{ name: 'comment', values: 1, mandatory: true }],
   build(given) {
-    const text = given.get('comment')?.values[0];
-    if (text === undefined) return { error: 'comment: option "--comment" must be specified' };
-    if (text.length > 255) return { error: 'comment: Bad value for "--comment" option (max. length 255)' };
+    const text = given.get('comment')?.values[0] ?? '';
+    if (text.length > 255) return { error: 'Argument must have a maximum length of 255 characters\n' };
     return { name: 'comment', text: `--comment ${quote(text)}`, listing: `/* ${text} */`, test: () => true };
   },
 });

@@ -35,17 +35,19 @@ export const limit = defineMatch({
   ],
   build(given) {
     const text = given.get('limit')?.values[0] ?? '3/hour';
-    const parts = /^([0-9]+)\/([a-z]+)$/i.exec(text) ?? /^([0-9]+)()$/.exec(text);
+    const parts = /^([0-9]{1,10})\/([a-z]+)$/i.exec(text) ?? /^([0-9]{1,10})()$/.exec(text);
     const amount = parseUnsigned(parts?.[1] ?? '', 0xffffffff);
     const unit = parts?.[2] === '' ? UNITS[0] : UNITS.find((u) => u[0].startsWith((parts?.[2] ?? '?').toLowerCase()));
-    const burst = parseUnsigned(given.get('limit-burst')?.values[0] ?? '5', 10000);
-    if (amount === undefined || amount === 0 || unit === undefined) return { error: `bad rate "${text}"` };
-    if (burst === undefined) return { error: `limit: bad value for option "--limit-burst", or out of range (0-10000).` };
+    const givenBurst = parseUnsigned(given.get('limit-burst')?.values[0] ?? '5', 10000);
+    if (amount === undefined || amount === 0 || unit === undefined) return { error: `bad rate "${text}"'` };
+    if (givenBurst === undefined) return { error: `limit: bad value for option "--limit-burst", or out of range (0-10000).\n` };
+    // The nf_tables variant keeps no burst of 0: it takes the default.
+    const burst = givenBurst === 0 ? 5 : givenBurst;
     const average = Math.floor((SCALE * unit[1]) / amount);
     if (average === 0) return { error: `Rate too fast "${text}"` };
     const printed = formatRate(average);
     const costNs = (average / SCALE) * NS;
-    const fullNs = costNs * Math.max(1, burst);
+    const fullNs = costNs * burst;
     return {
       name: 'limit',
       text: `--limit ${printed}${burst === 5 ? '' : ` --limit-burst ${burst}`}`,

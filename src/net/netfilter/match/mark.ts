@@ -1,23 +1,37 @@
-/** -m mark --mark value[/mask]: the packet's mark. Linux: net/netfilter/xt_mark.c */
-import { defineMatch } from '../definition.ts';
-import { formatHex, option, parseMarkMask } from '../text.ts';
+/** -m mark, -m connmark: `--mark value[/mask]` against the packet's mark or its connection's. Linux: net/netfilter/xt_mark.c, xt_connmark.c */
+import { defineMatch, type MatchDefinition } from '../definition.ts';
+import { markOption } from '../options.ts';
+import { formatHex, option } from '../text.ts';
 
-export const mark = defineMatch({
-  name: 'mark',
-  options: [{ name: 'mark', values: 1, invertible: true }],
-  build(given) {
-    const wanted = given.get('mark');
-    if (wanted === undefined) return { error: 'mark: option "--mark" must be specified' };
-    const parsed = parseMarkMask(wanted.values[0] as string);
-    if (parsed === undefined) return { error: `mark: bad mark value for option "--mark", or out of range.` };
-    const { value, mask } = parsed;
-    const printed = mask === 0xffffffff ? formatHex(value) : `${formatHex(value)}/${formatHex(mask)}`;
-    const negated = wanted.negated;
-    return {
-      name: 'mark',
-      text: option('mark', negated, printed),
-      listing: `mark match ${negated ? '! ' : ''}${printed}`,
-      test: ({ skb }) => ((skb.mark & mask) >>> 0 === value) !== negated,
-    };
-  },
-});
+function define(name: 'mark' | 'connmark'): MatchDefinition {
+  return defineMatch({
+    name,
+    options: [{ name: 'mark', values: 1, invertible: true, mandatory: true }],
+    build(given) {
+      const wanted = given.get('mark');
+      const parsed = markOption(name, 'mark', wanted?.values[0] ?? '');
+      if ('error' in parsed) return parsed;
+      const { value, mask } = parsed;
+      const printed = mask === 0xffffffff ? formatHex(value) : `${formatHex(value)}/${formatHex(mask)}`;
+      const negated = wanted?.negated === true;
+      const text = option('mark', negated, printed);
+      if (name === 'mark')
+        return {
+          name,
+          text,
+          listing: `mark match ${negated ? '! ' : ''}${printed}`,
+          test: ({ skb }) => ((skb.mark & mask) >>> 0 === value) !== negated,
+        };
+      return {
+        name,
+        text,
+        listing: `connmark match ${negated ? '!' : ''} ${printed}`,
+        // A packet without a connection has no mark to compare: it never matches, negated or not.
+        test: ({ skb }) => skb.connection !== undefined && ((skb.connection.mark & mask) >>> 0 === value) !== negated,
+      };
+    },
+  });
+}
+
+export const mark = define('mark');
+export const connmark = define('connmark');

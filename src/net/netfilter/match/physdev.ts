@@ -1,5 +1,6 @@
 /** -m physdev: the bridge ports behind the bridge. Linux: net/netfilter/xt_physdev.c */
 import { defineMatch, type GivenOption } from '../definition.ts';
+import { FORWARD, INPUT, POSTROUTING, PREROUTING } from '../hook.ts';
 import { option } from '../text.ts';
 
 /** `cni0` or `veth+` against a device's name. */
@@ -36,6 +37,8 @@ export const physdev = defineMatch({
       name: 'physdev',
       text: words.join(' '),
       listing: `PHYSDEV match ${words.join(' ')}`,
+      // Which port a frame leaves by is known only where it is bridged.
+      ...(outside !== undefined || isOut !== undefined || isBridged !== undefined ? { hooks: [PREROUTING, INPUT, FORWARD, POSTROUTING] } : {}),
       test({ physIn, physOut }) {
         if (isIn !== undefined && (physIn !== '') === isIn.negated) return false;
         if (isOut !== undefined && (physOut !== '') === isOut.negated) return false;

@@ -1,14 +1,44 @@
 /** The contents page of iptables' targets: every `-j NAME` that is not a chain. */
-import type { TargetDefinition } from '../definition.ts';
-import { log } from './log.ts';
-import { mark } from './mark.ts';
-import { dnat, masquerade, redirect, snat } from './nat.ts';
-import { ct, notrack } from './notrack.ts';
+import type { Family, TargetDefinition } from '../definition.ts';
+import { ct, notrack } from './ct.ts';
+import { classify, dscp, hl, tcpmss, tos, ttl } from './header.ts';
+import { log, nflog } from './log.ts';
+import { connmark, mark } from './mark.ts';
+import { dnat, masquerade, netmap, redirect, snat } from './nat.ts';
 import { reject } from './reject.ts';
-import { accept, drop, return_ } from './verdicts.ts';
+import { set } from './set.ts';
+import { accept, drop, return_, trace } from './verdicts.ts';
 
-export const TARGETS: readonly TargetDefinition[] = [accept, ct, dnat, drop, log, mark, masquerade, notrack, redirect, reject, return_, snat];
+export const TARGETS: readonly TargetDefinition[] = [
+  accept,
+  classify,
+  connmark,
+  ct,
+  dnat,
+  drop,
+  dscp,
+  hl,
+  log,
+  mark,
+  masquerade,
+  netmap,
+  nflog,
+  notrack,
+  redirect,
+  reject,
+  return_,
+  set,
+  snat,
+  tcpmss,
+  tos,
+  trace,
+  ttl,
+];
 
 const byName = new Map(TARGETS.map((t) => [t.name, t]));
 
-export const findTarget = (name: string): TargetDefinition | undefined => byName.get(name);
+/** Of this family: `TTL` is none of ip6tables'. */
+export function findTarget(name: string, family: Family): TargetDefinition | undefined {
+  const found = byName.get(name);
+  return found?.family === undefined || found.family === family ? found : undefined;
+}

@@ -1,142 +1,127 @@
-/** -j DNAT, SNAT, MASQUERADE, REDIRECT: bind a connection to other addresses. Linux: net/netfilter/xt_nat.c, xt_MASQUERADE.c, xt_REDIRECT.c */
-import { formatIp } from '../../addr/ip.ts';
-import { parseIp4 } from '../../addr/ip4.ts';
-import { IP_PROTO_TCP, IP_PROTO_UDP } from '../../wire/packet.ts';
-import { ACCEPT, DROP, defineTarget, type GivenOptions, type NatBinding, type RuleError, type RuleHead } from '../definition.ts';
+/** -j DNAT, SNAT, MASQUERADE, REDIRECT, NETMAP: bind a connection to other addresses. Linux: net/netfilter/xt_nat.c, xt_MASQUERADE.c, xt_REDIRECT.c, xt_NETMAP.c; iptables, extensions/libxt_NAT.c */
+import { formatIp, parseIp } from '../../addr/ip.ts';
+import { maskOf } from '../../addr/ip4.ts';
+import { maskOf6 } from '../../addr/ip6.ts';
+import type { Ip } from '../../wire/packet.ts';
+import { formatAddress, parseAddress } from '../address.ts';
+import { ACCEPT, DROP, defineTarget, type GivenOptions, type NatBinding, type RuleError, type RuleHead, type TargetDefinition } from '../definition.ts';
 import { INPUT, OUTPUT, POSTROUTING, PREROUTING } from '../hook.ts';
+import { flagText } from '../options.ts';
 import { parsePort } from '../text.ts';
 
-const portsAllowed = (head: RuleHead): boolean =>
-  !head.protocolNegated && (head.protocol === IP_PROTO_TCP || head.protocol === IP_PROTO_UDP || head.protocol === 132);
+/** TCP, UDP, DCCP, SCTP have ports, ICMP its identifier; the protocol may be negated, the kernel then finds none. */
+const WITH_PORTS = new Set([1, 6, 17, 33, 58, 132]);
+const NEEDS_PORTS: RuleError = { error: 'Need TCP, UDP, SCTP or DCCP with port specification' };
 
-interface Range {
-  readonly minIp: number;
-  readonly maxIp: number;
-  readonly minPort: number;
-  readonly maxPort: number;
+interface Ports {
+  readonly min: number;
+  readonly max: number;
+  readonly shiftFrom?: number;
   readonly text: string;
 }
 
-function portRange(text: string): readonly [number, number] | undefined {
+interface Range {
+  readonly minIp: Ip;
+  readonly maxIp: Ip;
+  readonly ports: Ports | undefined;
+  readonly text: string;
+}
+
+/** `80`, `80-90`, and with `shifts` `80-90/1000`. */
+function parsePorts(whole: string, shifts: boolean): Ports | RuleError {
+  const slash = shifts ? whole.indexOf('/') : -1;
+  const text = slash < 0 ? whole : whole.slice(0, slash);
   const dash = text.indexOf('-');
-  const min = parsePort(dash < 0 ? text : text.slice(0, dash));
-  const max = parsePort(dash < 0 ? text : text.slice(dash + 1));
-  return min === undefined || max === undefined || min === 0 || min > max ? undefined : [min, max];
+  const [low, high] = dash < 0 ? [text, text] : [text.slice(0, dash), text.slice(dash + 1)];
+  const [min, max] = [parsePort(low), parsePort(high)];
+  if (min === undefined) return { error: `Port \`${low}' not valid` };
+  if (max === undefined) return { error: `Port \`${high}' not valid` };
+  if (min > max) return { error: `Port range \`${high}' funky` };
+  const printed = min === max ? `${min}` : `${min}-${max}`;
+  if (slash < 0) return { min, max, text: printed };
+  const shiftFrom = parsePort(whole.slice(slash + 1));
+  return shiftFrom === undefined ? { error: `Port \`${whole.slice(slash + 1)}' not valid` } : { min, max, shiftFrom, text: `${printed}/${shiftFrom}` };
 }
 
-const formatPorts = (min: number, max: number): string => (min === max ? `${min}` : `${min}-${max}`);
-
-/** `ip[-ip][:port[-port]]`, or `:port`. */
-function parseRange(text: string, head: RuleHead): Range | RuleError {
-  const colon = text.indexOf(':');
-  const ipText = colon < 0 ? text : text.slice(0, colon);
-  let minPort = 0;
-  let maxPort = 0;
-  if (colon >= 0) {
-    if (!portsAllowed(head)) return { error: 'Need TCP, UDP, SCTP or DCCP with port specification' };
-    const ports = portRange(text.slice(colon + 1));
-    if (ports === undefined) return { error: `Port \`${text.slice(colon + 1)}' not valid` };
-    [minPort, maxPort] = ports;
+/** Where the address ends and `:port` begins: behind the bracket, or, IPv4, at the colon. */
+function split(text: string, six: boolean): { readonly ips: string; readonly ports: string | undefined } {
+  if (!six) {
+    const colon = text.indexOf(':');
+    return colon < 0 ? { ips: text, ports: undefined } : { ips: text.slice(0, colon), ports: text.slice(colon + 1) };
   }
-  let minIp = 0;
-  let maxIp = 0;
-  if (ipText !== '') {
-    const dash = ipText.indexOf('-');
-    const low = parseIp4(dash < 0 ? ipText : ipText.slice(0, dash));
-    const high = parseIp4(dash < 0 ? ipText : ipText.slice(dash + 1));
-    if (low === undefined || high === undefined) return { error: `Bad IP address "${ipText}"` };
-    minIp = low;
-    maxIp = high;
-  }
-  const ips = ipText === '' ? '' : minIp === maxIp ? formatIp(minIp) : `${formatIp(minIp)}-${formatIp(maxIp)}`;
-  return { minIp, maxIp, minPort, maxPort, text: minPort === 0 ? ips : `${ips}:${formatPorts(minPort, maxPort)}` };
+  if (/^:[^:]*$/.test(text)) return { ips: '', ports: text.slice(1) };
+  const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(text);
+  if (bracketed !== null) return { ips: bracketed[1] as string, ports: bracketed[2] };
+  const quad = /^([0-9.]+):([^:]*)$/.exec(text);
+  return quad === null ? { ips: text, ports: undefined } : { ips: quad[1] as string, ports: quad[2] };
 }
 
-const flags = (given: GivenOptions, names: readonly string[]): string =>
-  names
-    .filter((n) => given.has(n))
-    .map((n) => ` --${n}`)
-    .join('');
+/** `ip[-ip][:port[-port]]`, or `:port`; an IPv6 address with a port stands in brackets. */
+function parseRange(text: string, head: RuleHead, shifts: boolean): Range | RuleError {
+  const six = head.family === 'ipv6';
+  const parts = split(text, six);
+  let ports: Ports | undefined;
+  if (parts.ports !== undefined) {
+    if (!WITH_PORTS.has(head.protocol)) return NEEDS_PORTS;
+    const parsed = parsePorts(parts.ports, shifts);
+    if ('error' in parsed) return parsed;
+    ports = parsed;
+  }
+  if (parts.ips === '') return ports === undefined ? { error: 'Bad IP address ""' } : { minIp: 0, maxIp: 0, ports, text: `:${ports.text}` };
+  const [low = '', high = low] = parts.ips.split('-');
+  const ips: Ip[] = [];
+  for (const word of [low, high]) {
+    const ip = parseIp(word);
+    if (ip === undefined || (typeof ip === 'bigint') !== six) return { error: `Bad IP address "${word}"` };
+    ips.push(ip);
+  }
+  const [minIp, maxIp] = ips as [Ip, Ip];
+  const printed = minIp === maxIp ? formatIp(minIp) : `${formatIp(minIp)}-${formatIp(maxIp)}`;
+  return { minIp, maxIp, ports, text: ports === undefined ? printed : `${six ? `[${printed}]` : printed}:${ports.text}` };
+}
 
-export const dnat = defineTarget({
-  name: 'DNAT',
-  tables: ['nat'],
-  hooks: [PREROUTING, OUTPUT],
-  options: [
-    { name: 'to-destination', values: 1 },
-    { name: 'random', values: 0 },
-    { name: 'persistent', values: 0 },
-  ],
-  build(given, head) {
-    const text = given.get('to-destination')?.values[0];
-    if (text === undefined) return { error: 'DNAT: option "--to-destination" must be specified' };
-    const range = parseRange(text, head);
-    if ('error' in range) return range;
-    const binding: NatBinding = {
-      how: 'DNAT',
-      minIp: range.minIp,
-      maxIp: range.maxIp,
-      minPort: range.minPort,
-      maxPort: range.maxPort,
-      randomFully: false,
-      random: given.has('random'),
-    };
-    const extra = flags(given, ['random', 'persistent']);
-    return {
-      name: 'DNAT',
-      text: `--to-destination ${range.text}${extra}`,
-      listing: `to:${range.text}${extra.replaceAll('--', '')}`,
-      run(context) {
-        context.nat(binding);
-        return ACCEPT;
-      },
-    };
-  },
-});
+function toRange(name: 'DNAT' | 'SNAT', optionName: string, flags: readonly string[], placement: Pick<TargetDefinition, 'hooks'>): TargetDefinition {
+  return defineTarget({
+    name,
+    tables: ['nat'],
+    ...placement,
+    options: [{ name: optionName, values: 1, mandatory: true }, ...flags.map((flag) => ({ name: flag, values: 0 as const }))],
+    build(given, head) {
+      const range = parseRange(given.get(optionName)?.values[0] ?? '', head, name === 'DNAT');
+      if ('error' in range) return range;
+      const binding: NatBinding = {
+        how: name,
+        minIp: range.minIp,
+        maxIp: range.maxIp,
+        minPort: range.ports?.min ?? 0,
+        maxPort: range.ports?.max ?? 0,
+        randomFully: given.has('random-fully'),
+        random: given.has('random'),
+        persistent: given.has('persistent'),
+        ...(range.ports?.shiftFrom === undefined ? {} : { shiftFrom: range.ports.shiftFrom }),
+      };
+      const extra = flagText(given, flags);
+      return {
+        name,
+        text: `--${optionName} ${range.text}${extra}`,
+        listing: `to:${range.text}${extra.replaceAll('--', '')}`,
+        run(context) {
+          context.nat(binding);
+          return ACCEPT;
+        },
+      };
+    },
+  });
+}
 
-export const snat = defineTarget({
-  name: 'SNAT',
-  tables: ['nat'],
-  hooks: [INPUT, POSTROUTING],
-  options: [
-    { name: 'to-source', values: 1 },
-    { name: 'random', values: 0 },
-    { name: 'random-fully', values: 0 },
-    { name: 'persistent', values: 0 },
-  ],
-  build(given, head) {
-    const text = given.get('to-source')?.values[0];
-    if (text === undefined) return { error: 'SNAT: option "--to-source" must be specified' };
-    const range = parseRange(text, head);
-    if ('error' in range) return range;
-    const binding: NatBinding = {
-      how: 'SNAT',
-      minIp: range.minIp,
-      maxIp: range.maxIp,
-      minPort: range.minPort,
-      maxPort: range.maxPort,
-      randomFully: given.has('random-fully'),
-      random: given.has('random'),
-    };
-    const extra = flags(given, ['random', 'random-fully', 'persistent']);
-    return {
-      name: 'SNAT',
-      text: `--to-source ${range.text}${extra}`,
-      listing: `to:${range.text}${extra.replaceAll('--', '')}`,
-      run(context) {
-        context.nat(binding);
-        return ACCEPT;
-      },
-    };
-  },
-});
+export const dnat = toRange('DNAT', 'to-destination', ['random', 'persistent'], { hooks: [PREROUTING, OUTPUT] });
+export const snat = toRange('SNAT', 'to-source', ['random', 'random-fully', 'persistent'], { hooks: [INPUT, POSTROUTING] });
 
 /** `--to-ports` of MASQUERADE and REDIRECT. */
-function toPorts(given: GivenOptions, head: RuleHead): readonly [number, number] | RuleError {
+function toPorts(given: GivenOptions, head: RuleHead): Ports | undefined | RuleError {
   const text = given.get('to-ports')?.values[0];
-  if (text === undefined) return [0, 0];
-  if (!portsAllowed(head)) return { error: 'Need TCP, UDP, SCTP or DCCP with port specification' };
-  return portRange(text) ?? { error: `Port \`${text}' not valid` };
+  if (text === undefined) return undefined;
+  return WITH_PORTS.has(head.protocol) ? parsePorts(text, false) : NEEDS_PORTS;
 }
 
 export const masquerade = defineTarget({
@@ -150,16 +135,15 @@ export const masquerade = defineTarget({
   ],
   build(given, head) {
     const ports = toPorts(given, head);
-    if ('error' in ports) return ports;
-    const [minPort, maxPort] = ports;
+    if (ports !== undefined && 'error' in ports) return ports;
+    const [minPort, maxPort] = [ports?.min ?? 0, ports?.max ?? 0];
     const randomFully = given.has('random-fully');
     const random = given.has('random');
-    const extra = flags(given, ['random', 'random-fully']);
-    const to = minPort === 0 ? '' : ` --to-ports ${formatPorts(minPort, maxPort)}`;
+    const extra = flagText(given, ['random', 'random-fully']);
     return {
       name: 'MASQUERADE',
-      text: `${to}${extra}`.trim(),
-      listing: `${minPort === 0 ? '' : ` masq ports: ${formatPorts(minPort, maxPort)}`}${extra.replaceAll('--', '')}`.trim(),
+      text: `${ports === undefined ? '' : ` --to-ports ${ports.text}`}${extra}`.trim(),
+      listing: `${ports === undefined ? '' : `masq ports: ${ports.text}`}${extra.replaceAll('--', '')}`.trim(),
       run(context) {
         const ip = context.masqueradeAddress();
         if (ip === undefined) return DROP;
@@ -171,6 +155,7 @@ export const masquerade = defineTarget({
 });
 
 const LOCALHOST = 0x7f000001;
+const LOCALHOST6 = 1n;
 
 export const redirect = defineTarget({
   name: 'REDIRECT',
@@ -182,18 +167,45 @@ export const redirect = defineTarget({
   ],
   build(given, head) {
     const ports = toPorts(given, head);
-    if ('error' in ports) return ports;
-    const [minPort, maxPort] = ports;
+    if (ports !== undefined && 'error' in ports) return ports;
+    const [minPort, maxPort] = [ports?.min ?? 0, ports?.max ?? 0];
     const random = given.has('random');
-    const extra = flags(given, ['random']);
+    const extra = flagText(given, ['random']);
     return {
       name: 'REDIRECT',
-      text: `${minPort === 0 ? '' : `--to-ports ${formatPorts(minPort, maxPort)}`}${extra}`.trim(),
-      listing: `${minPort === 0 ? '' : `redir ports ${formatPorts(minPort, maxPort)}`}${extra.replaceAll('--', '')}`.trim(),
+      text: `${ports === undefined ? '' : `--to-ports ${ports.text}`}${extra}`.trim(),
+      listing: `${ports === undefined ? '' : `redir ports ${ports.text}`}${extra.replaceAll('--', '')}`.trim(),
       run(context) {
-        const ip = context.hook === OUTPUT ? LOCALHOST : context.incomingAddress();
+        const ip = context.hook === OUTPUT ? (head.family === 'ipv6' ? LOCALHOST6 : LOCALHOST) : context.incomingAddress();
         if (ip === undefined) return DROP;
         context.nat({ how: 'REDIRECT', minIp: ip, maxIp: ip, minPort, maxPort, randomFully: false, random });
+        return ACCEPT;
+      },
+    };
+  },
+});
+
+export const netmap = defineTarget({
+  name: 'NETMAP',
+  tables: ['nat'],
+  options: [{ name: 'to', values: 1, mandatory: true }],
+  build(given, head) {
+    const to = parseAddress(given.get('to')?.values[0] ?? '', head.family);
+    if ('error' in to) return to;
+    const text = formatAddress(to, false);
+    return {
+      name: 'NETMAP',
+      text: `--to ${text}`,
+      listing: `to:${text}`,
+      run(context) {
+        const source = context.hook === POSTROUTING || context.hook === INPUT;
+        const old = source ? context.skb.src : context.skb.dst;
+        // The network is the new one, the host part stays.
+        const ip =
+          typeof old === 'bigint'
+            ? (old & ~maskOf6(to.prefixLength) & ((1n << 128n) - 1n)) | (to.network as bigint)
+            : (old & ~(to.mask ?? maskOf(to.prefixLength))) | (to.network as number);
+        context.nat({ how: source ? 'SNAT' : 'DNAT', minIp: ip, maxIp: ip, minPort: 0, maxPort: 0, randomFully: false, random: false });
         return ACCEPT;
       },
     };
