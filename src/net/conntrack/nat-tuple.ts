@@ -63,7 +63,7 @@ export function chooseTuple(core: Core, netns: NetnsState, connection: Connectio
     if (source) wanted.src = ip;
     else wanted.dst = ip;
   }
-  if (!random) {
+  if (!random && binding?.shiftFrom === undefined) {
     const own = source ? wanted.sport : wanted.dport;
     const inRange = anyPort || (own >= binding.minPort && own <= binding.maxPort);
     const fixed = !anyPort && binding.minPort === binding.maxPort;
@@ -131,6 +131,8 @@ function choosePort(core: Core, netns: NetnsState, connection: Connection, tuple
   const prng = core.prng(`${netns.id} nat-port`);
   // A destination half walks its range from the start unless --random says otherwise.
   let offset = source || binding?.random === true || binding?.randomFully === true ? prng.below(65536) : 0;
+  // A shifted range (--to-destination ip:80-90/1000) keeps the distance from its base.
+  if (binding?.shiftFrom !== undefined) offset = ((tuple.dport - binding.shiftFrom) & 0xffff) % size;
   let attempts = Math.min(size, MAX_ATTEMPTS);
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     for (let i = 0; i < attempts; i += 1) {
