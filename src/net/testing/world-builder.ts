@@ -6,7 +6,7 @@ import { formatIp } from '../addr/ip.ts';
 import { cidr } from '../addr/ip4.ts';
 import { formatMac } from '../addr/mac.ts';
 import { connectedRoutes } from '../device/connected-routes.ts';
-import type { Device, DeviceAddress, NetRecord, Rule } from '../records.ts';
+import type { Chain, Device, DeviceAddress, NetRecord, Rule } from '../records.ts';
 
 const ORIGIN: Origin = { component: 'test', objects: [] };
 
