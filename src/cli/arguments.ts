@@ -17,6 +17,8 @@ export interface CliOptions {
   /** pcap: `node01:flannel.1`, `any`. */
   readonly interfaces: readonly string[];
   readonly output?: string;
+  /** pcap: the capture filter; replay: the file. */
+  readonly words: readonly string[];
   /** serve: the port, 0 for any free one. */
   readonly port: number;
 }
@@ -30,8 +32,8 @@ export const USAGE = `usage:
       apply the files, let the cluster settle, run commands in its shell (a prompt without -c)
   kubehop trace [-f FILE]... --from pod/client --to http://web-service [--json]
       one request, hop by hop, with the reason for each
-  kubehop pcap [-f FILE]... -c COMMAND... [--on HOST|pod/NAME] -i HOST:DEVICE... -o FILE.pcapng
-      what tcpdump would have written on those devices (-i any: all)
+  kubehop pcap [-f FILE]... -c COMMAND... [--on HOST|pod/NAME] [-i any|HOST:DEVICE|POD:DEVICE]... -w FILE.pcapng|- [FILTER]
+      what tcpdump would have written on those devices (any, the default: every device of every netns), with the reason of each hop as a comment
   kubehop export netns [-f FILE]... [-c COMMAND]... > cluster.sh
       a bash script that builds this cluster from network namespaces of a real Linux kernel
   kubehop serve [-f FILE]... [--port N]
@@ -53,6 +55,7 @@ const withValue: Readonly<Record<string, 'files' | 'commands' | 'on' | 'seed' | 
   '--to': 'to',
   '-i': 'interfaces',
   '-o': 'output',
+  '-w': 'output',
   '--port': 'port',
 };
 
@@ -67,6 +70,7 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
   const lists = { files: [] as string[], commands: [] as string[], interfaces: [] as string[] };
   const single: { on?: string; seed?: string; from?: string; to?: string; output?: string; port?: string } = {};
   let json = false;
+  const words: string[] = [];
   for (let i = verb === 'run' ? 0 : verb === 'export-netns' ? 2 : 1; i < argv.length; i += 1) {
     const word = argv[i] as string;
     if (word === '-h' || word === '--help' || word === 'help') return { kind: 'text', stream: 'stdout', text: USAGE, exitCode: 0 };
@@ -77,6 +81,10 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
     const [name, attached] =
       word.startsWith('--') && word.includes('=') ? [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)] : [word, undefined];
     const option = withValue[name];
+    if (option === undefined && verb === 'pcap' && !word.startsWith('-')) {
+      words.push(word);
+      continue;
+    }
     if (option === undefined) return problem(word.startsWith('-') ? `unknown option: ${word}` : `unknown command: ${word}`);
     const value = attached ?? argv[i + 1];
     if (value === undefined) return problem(`option ${name} needs a value`);
@@ -89,8 +97,7 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
   const port = single.port === undefined ? 8001 : Number(single.port);
   if (!Number.isInteger(port) || port < 0 || port > 65535) return problem(`--port takes a whole number from 0 to 65535, not ${single.port}`);
   if (verb === 'trace' && (single.from === undefined || single.to === undefined)) return problem('trace needs --from and --to');
-  if (verb === 'pcap' && (lists.commands.length === 0 || lists.interfaces.length === 0 || single.output === undefined))
-    return problem('pcap needs -c, -i and -o');
+  if (verb === 'pcap' && (lists.commands.length === 0 || single.output === undefined)) return problem('pcap needs -c and -w');
   return {
     kind: 'options',
     options: {
@@ -99,6 +106,7 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
       seed,
       json,
       port,
+      words,
       ...(single.on === undefined ? {} : { on: single.on }),
       ...(single.from === undefined ? {} : { from: single.from }),
       ...(single.to === undefined ? {} : { to: single.to }),

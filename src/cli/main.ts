@@ -119,13 +119,21 @@ async function trace(world: World, options: CliOptions): Promise<number> {
 }
 
 async function pcap(world: World, options: CliOptions): Promise<number> {
-  const session = openSession(world, options.on);
+  const { id } = openSession(world, options.on);
+  const toStdout = options.output === '-';
+  const session = new CliSession(world, id, toStdout ? { out: streams.err, err: streams.err } : streams);
+  const filter = options.words.join(' ');
+  const interfaces = options.interfaces.length === 0 ? ['any'] : options.interfaces;
+  // A wrong device or filter is told before anything runs.
+  const check = capture(world, { interfaces, filter, from: 0, to: 0 });
+  if (!check.ok) throw new Error(check.message);
   const from = world.headSeq;
   const exitCode = await runCommands(session, options.commands);
-  const result = capture(world, options.interfaces, from, world.headSeq);
+  const result = capture(world, { interfaces, filter, from, to: world.headSeq });
   if (!result.ok) throw new Error(result.message);
-  writeFileSync(options.output ?? '', result.bytes);
-  streams.err(`${result.packets} packets captured\n`);
+  if (toStdout) process.stdout.write(result.bytes);
+  else writeFileSync(options.output ?? '', result.bytes);
+  streams.err(`${result.packets} packet${result.packets === 1 ? '' : 's'} captured\n`);
   return exitCode;
 }
 

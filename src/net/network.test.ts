@@ -275,7 +275,7 @@ describe('an underlay with a smaller MTU than the tunnel expects', () => {
     w.hands.sendUdp(CLIENT, '10.244.1.6', 8080, 40000, 1422);
     w.settle();
     expect(w.heard()).toEqual([`${WEB2}: udp 10.244.0.5:40000 > 10.244.1.6:8080 ttl 62`]);
-    const pieces = w.network.frames(`${NODE1}/device/eth0`).filter((f) => f.packet.inner !== undefined);
+    const pieces = w.network.frames(new Set([`${NODE1}/device/eth0`])).filter((f) => f.packet.inner !== undefined);
     expect(pieces.map((f) => [f.packet.fragmentOffset, f.packet.moreFragments])).toEqual([
       [0, true],
       [1376, false],

@@ -23,7 +23,6 @@ import type {
   RunLimits,
   RunResult,
   SocketView,
-  TapFrame,
   WireguardPeerView,
 } from './engine.ts';
 import { connectionView, fdbViews, isWritten, neighborEntries, neighborView, type RouteGetResult, routeGet } from './engine-views.ts';
@@ -46,7 +45,7 @@ import { TapTable } from './stack/taps.ts';
 import type { Kernel, TimerToken, Userland } from './stack/userland.ts';
 import { decodeEvent, type LayerCache, seqAt } from './trace/decode.ts';
 import { emitChanged } from './trace/emit.ts';
-import { framesOf } from './trace/frames.ts';
+import { framesOf, type LoggedFrame } from './trace/frames.ts';
 import { COLUMN_PACKET, TraceLog } from './trace/trace-log.ts';
 import type { TraceEvent } from './trace-event.ts';
 
@@ -202,10 +201,9 @@ export class Network implements Engine {
     return seqAt(this.#core.log, timeNs);
   }
 
-  /** The frames a capture on one device holds, from the log: for pcap files. */
-  frames(deviceId: string, from = 0, to = Number.POSITIVE_INFINITY): TapFrame[] {
-    const device = this.#devices.get(deviceId);
-    return device === undefined ? [] : framesOf(this.#core.log, device, from, Math.min(to, this.#core.log.rows.length));
+  /** The frames that captures on these devices hold, from the log, in causal order: for pcap files. */
+  frames(deviceIds: ReadonlySet<string>, from = 0, to = Number.POSITIVE_INFINITY): LoggedFrame[] {
+    return framesOf(this.#core.log, deviceIds, this.#devices, Math.max(0, from), Math.min(to, this.#core.log.rows.length));
   }
 
   spawn(process: Omit<Process, 'kind' | 'id' | 'origin'> & { readonly origin?: Process['origin'] }): string {

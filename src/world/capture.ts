@@ -1,47 +1,145 @@
-/** What taps on some devices would have recorded, as a pcapng file with the reason of each hop as a packet comment. */
+/**
+ * What taps on some devices would have recorded, as a pcapng file with the reason of each hop as a packet comment. Checksums are those of the wire: what a tap
+ * sees of checksums that are left to a network card (`tcpdump` shows it) would only make Wireshark's readers look for a fault.
+ */
+import { parseMac } from '../net/addr/mac.ts';
 import { encodeFrame } from '../net/wire/encode.ts';
-import { type PcapngPacket, writePcapng } from '../net/wire/pcapng.ts';
+import type { Filter } from '../net/wire/filter-tree.ts';
+import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../net/wire/link-type.ts';
+import { type PcapngInterface, type PcapngPacket, writePcapng } from '../net/wire/pcapng.ts';
+import { parseFilter } from '../net/wire/tcpdump-filter.ts';
+import { matchesFilter } from '../net/wire/tcpdump-match.ts';
+import { EPOCH_MS } from './install.ts';
+import { groupHops } from './tell.ts';
+import type { DeviceView, NetnsView } from './views.ts';
 import type { World } from './world.ts';
 
 export type Capture = { readonly ok: true; readonly bytes: Uint8Array; readonly packets: number } | { readonly ok: false; readonly message: string };
 
-/** Device ids for `HOST:DEVICE`, `NAMESPACE/POD:DEVICE`, `any` (every device of every netns). */
-function devicesFor(world: World, name: string): { readonly id: string; readonly label: string }[] {
-  const { devices, netnses } = world.topology();
-  const titles = new Map(netnses.map((netns) => [netns.id, netns.type === 'pod' ? `${netns.namespace}/${netns.title}` : netns.title]));
-  const all = devices.map((device) => ({ id: device.id, label: `${titles.get(device.netns) ?? device.netns}:${device.name}` }));
-  return name === 'any' ? all : all.filter((device) => device.label === name || device.label === `default/${name}`);
+export interface CaptureRequest {
+  /** `any` (every device of every netns), `HOST:DEVICE`, `HOST:any`, `POD:DEVICE`, `NAMESPACE/POD:DEVICE`, or a name as the file has it. */
+  readonly interfaces: readonly string[];
+  /** pcap-filter(7); '' for all. */
+  readonly filter?: string;
+  /** Events [from, to) of the log. */
+  readonly from: number;
+  readonly to: number;
 }
 
-/** Frames in [from, to) of the log on each named device, in causal order. */
-export function capture(world: World, interfaces: readonly string[], from: number, to: number): Capture {
-  const chosen: { id: string; label: string }[] = [];
-  for (const name of interfaces) {
-    const found = devicesFor(world, name);
-    if (found.length === 0) return { ok: false, message: `${name}: No such device exists` };
-    for (const device of found) if (!chosen.some((one) => one.id === device.id)) chosen.push(device);
+/** So many rows are told at a time: words for a whole log at once would need much memory. */
+const WINDOW_EVENTS = 20_000;
+
+/** `node01`, and `client.default` for a pod's netns: what stands before the device in the file. */
+function netnsName(netns: NetnsView): string {
+  return netns.type === 'pod' ? `${netns.title}.${netns.namespace ?? 'default'}` : netns.title;
+}
+
+function spellings(netns: NetnsView, device: DeviceView): readonly string[] {
+  const own = netnsName(netns);
+  const names = [`${own}/${device.name}`, `${own}:${device.name}`, `${own}:any`];
+  if (netns.type !== 'pod') return names;
+  const pod = `${netns.namespace ?? 'default'}/${netns.title}`;
+  names.push(`${pod}:${device.name}`, `${pod}:any`);
+  if (netns.namespace === 'default') names.push(`${netns.title}:${device.name}`, `${netns.title}:any`);
+  return names;
+}
+
+interface Chosen {
+  readonly device: DeviceView;
+  readonly block: PcapngInterface;
+}
+
+function choose(world: World, request: CaptureRequest): ReadonlyMap<string, Chosen> | string {
+  const { devices, netnses } = world.topology();
+  const byId = new Map(netnses.map((netns) => [netns.id, netns]));
+  const chosen = new Map<string, Chosen>();
+  for (const wanted of request.interfaces) {
+    let found = 0;
+    for (const device of devices) {
+      const netns = byId.get(device.netns);
+      if (netns === undefined || (wanted !== 'any' && !spellings(netns, device).includes(wanted))) continue;
+      found += 1;
+      if (!chosen.has(device.id)) chosen.set(device.id, { device, block: blockOf(netns, device, request.filter ?? '') });
+    }
+    if (found === 0) return `${wanted}: No such device exists`;
   }
-  const reasons = new Map<string, string>();
-  for (const hop of world.hops(from, to)) reasons.set(`${hop.event.packetId} ${hop.place}`, `${hop.title}: ${hop.why.map((phrase) => phrase.text).join('')}`);
-  const packets: (PcapngPacket & { readonly seq: number })[] = [];
-  chosen.forEach((device, index) => {
-    for (const frame of world.engine.frames(device.id, from, to)) {
-      const comment = reasons.get(`${frame.packet.id} ${device.id}`);
+  return chosen;
+}
+
+const isRaw = (device: DeviceView): boolean => device.type === 'tun' || device.type === 'ipip' || device.type === 'wireguard';
+
+function blockOf(netns: NetnsView, device: DeviceView, filter: string): PcapngInterface {
+  const mac = parseMac(device.mac);
+  const where = netns.type === 'pod' ? `pod ${netns.namespace ?? 'default'}/${netns.title}` : `host ${netns.title}`;
+  return {
+    name: `${netnsName(netns)}/${device.name}`,
+    description: `${device.type} device of ${where}${device.addresses.length === 0 ? '' : `, ${device.addresses.join(', ')}`}`,
+    linkType: isRaw(device) ? LINKTYPE_RAW : LINKTYPE_ETHERNET,
+    ...(mac === undefined || isRaw(device) || device.type === 'loopback' ? {} : { mac }),
+    filter,
+  };
+}
+
+/** The filter for each link type that is among the devices, or what is wrong with it. */
+function filtersFor(chosen: ReadonlyMap<string, Chosen>, text: string): ReadonlyMap<number, Filter | undefined> | string {
+  const filters = new Map<number, Filter | undefined>();
+  for (const { block } of chosen.values()) {
+    const linkType = block.linkType ?? LINKTYPE_ETHERNET;
+    if (filters.has(linkType)) continue;
+    const parsed = parseFilter(text, { linkType, live: true });
+    if (!parsed.ok) return parsed.message;
+    filters.set(linkType, parsed.filter);
+  }
+  return filters;
+}
+
+/** For each event of the window, the words of the hop it belongs to. */
+function reasonsFor(world: World, from: number, to: number): ReadonlyMap<number, string> {
+  const groupOf = new Map<number, readonly number[]>();
+  for (const group of groupHops(world.engine.events(from, to))) {
+    const seqs = group.events.map((event) => event.seq);
+    for (const seq of seqs) groupOf.set(seq, seqs);
+  }
+  const reasons = new Map<number, string>();
+  for (const hop of world.hops(from, to)) {
+    const text = `${hop.title}: ${hop.why.map((phrase) => phrase.text).join('')}`;
+    for (const seq of groupOf.get(hop.event.seq) ?? []) reasons.set(seq, text);
+  }
+  return reasons;
+}
+
+/** Frames on each named device, in causal order. */
+export function capture(world: World, request: CaptureRequest): Capture {
+  const chosen = choose(world, request);
+  if (typeof chosen === 'string') return { ok: false, message: chosen };
+  const filters = filtersFor(chosen, request.filter ?? '');
+  if (typeof filters === 'string') return { ok: false, message: filters };
+  const ids = [...chosen.keys()];
+  const indexes = new Map(ids.map((id, index) => [id, index]));
+  const wanted = new Set(ids);
+  const packets: PcapngPacket[] = [];
+  const end = Math.min(request.to, world.headSeq);
+  for (let from = Math.max(0, request.from); from < end; from += WINDOW_EVENTS) {
+    const to = Math.min(end, from + WINDOW_EVENTS);
+    const frames = world.engine.frames(wanted, from, to);
+    if (frames.length === 0) continue;
+    const reasons = reasonsFor(world, from, to);
+    for (const frame of frames) {
+      const bytes = encodeFrame(frame.packet);
+      const linkType = chosen.get(frame.deviceId)?.block.linkType ?? LINKTYPE_ETHERNET;
+      // A device that became another kind since then has frames of another link type.
+      if ((frame.packet.raw === true) !== (linkType === LINKTYPE_RAW)) continue;
+      if (!matchesFilter(filters.get(linkType), { bytes, wireBytes: bytes.length, linkType, outgoing: frame.direction === 'out' })) continue;
+      const comment = reasons.get(frame.seq);
       packets.push({
-        seq: packets.length,
-        interface: index,
+        interface: indexes.get(frame.deviceId) ?? 0,
         timeNs: frame.timeNs,
-        bytes: encodeFrame(frame.packet),
-        direction: frame.direction === 'out' ? 'out' : 'in',
+        bytes,
+        direction: frame.direction,
         ...(comment === undefined ? {} : { comment }),
       });
     }
-  });
-  packets.sort((a, b) => a.timeNs - b.timeNs || a.seq - b.seq);
-  const bytes = writePcapng(
-    chosen.map((device) => ({ name: device.label })),
-    packets,
-    world.epochMs,
-  );
-  return { ok: true, bytes, packets: packets.length };
+  }
+  const blocks = [...chosen.values()].map(({ block }) => block);
+  return { ok: true, bytes: writePcapng(blocks, packets, EPOCH_MS), packets: packets.length };
 }

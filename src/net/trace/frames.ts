@@ -16,34 +16,43 @@ import {
   type TraceLog,
 } from './trace-log.ts';
 
-/** Frames received and sent by `device` in rows [from, to). */
-export function framesOf(log: TraceLog, device: DeviceState, from: number, to: number): TapFrame[] {
-  const frames: TapFrame[] = [];
+/** A frame of the log with its row and its device's id. */
+export interface LoggedFrame extends TapFrame {
+  readonly seq: number;
+  readonly deviceId: string;
+}
+
+/** Frames received and sent in rows [from, to) by the devices of which `wanted` has the id, in the log's order, which is the causal one. */
+export function framesOf(log: TraceLog, wanted: ReadonlySet<string>, devices: ReadonlyMap<string, DeviceState>, from: number, to: number): LoggedFrame[] {
+  const frames: LoggedFrame[] = [];
+  const ids: (string | undefined)[] = log.places.map((place) => {
+    const id = `${place.netns}/device/${place.device}`;
+    return wanted.has(id) ? id : undefined;
+  });
   for (let seq = from; seq < to; seq += 1) {
     const chunk = log.rows.chunkOf(seq);
     const at = log.rows.offsetOf(seq);
     const kind = kindOf(chunk[at + COLUMN_KIND] as number);
-    const place = log.places[chunk[at + COLUMN_PLACE] as number];
-    if ((kind !== ROW_RECEIVED && kind !== ROW_TRANSMITTED) || place?.netns !== device.netns.id || place.device !== device.name) continue;
+    if (kind !== ROW_RECEIVED && kind !== ROW_TRANSMITTED) continue;
+    const index = chunk[at + COLUMN_PLACE] as number;
+    const deviceId = ids[index];
+    const place = log.places[index];
+    if (deviceId === undefined || place === undefined) continue;
     const packet = log.headers.rebuild(
       chunk[at + COLUMN_HEADER] as number,
       chunk[at + COLUMN_PACKET] as number,
       chunk[at + COLUMN_CAUSE] as number,
       (chunk[at + COLUMN_MARK] as number) >>> 0,
     );
-    frames.push({
-      timeNs: log.times.get(seq),
-      netns: device.netns.id,
-      device: device.name,
-      direction: kind === ROW_TRANSMITTED ? 'out' : incoming(packet.ethDst, device),
-      packet,
-    });
+    const direction = kind === ROW_TRANSMITTED ? 'out' : incoming(packet.ethDst, devices.get(deviceId));
+    frames.push({ seq, deviceId, timeNs: log.times.get(seq), netns: place.netns, device: place.device, direction, packet });
   }
   return frames;
 }
 
-function incoming(to: Mac, device: DeviceState): TapFrame['direction'] {
-  if (to === device.mac || device.record.type === 'loopback') return 'in';
+/** A device that is gone is taken for the one the frame was for. */
+function incoming(to: Mac, device: DeviceState | undefined): TapFrame['direction'] {
+  if (device === undefined || to === device.mac || device.record.type === 'loopback') return 'in';
   if (to === BROADCAST_MAC) return 'broadcast';
   return isGroupMac(to) ? 'multicast' : 'otherhost';
 }

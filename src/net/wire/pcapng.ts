@@ -1,10 +1,16 @@
 /** Writes pcapng files: one interface block a device, nanosecond timestamps, a comment for each packet where there is one (IETF draft-ietf-opsawg-pcapng). */
+import { LINKTYPE_ETHERNET } from './link-type.ts';
 import { encodeUtf8 } from './utf8.ts';
 
 export interface PcapngInterface {
-  /** As Wireshark shows it: `node01:flannel.1`. */
+  /** As Wireshark shows it: `node01/flannel.1`. */
   readonly name: string;
   readonly description?: string;
+  /** LINKTYPE_…; Ethernet if absent. */
+  readonly linkType?: number;
+  readonly mac?: number;
+  /** The capture filter that was used. */
+  readonly filter?: string;
 }
 
 export interface PcapngPacket {
@@ -15,14 +21,21 @@ export interface PcapngPacket {
   /** The Ethernet frame. */
   readonly bytes: Uint8Array;
   readonly comment?: string;
-  /** Adds the direction flag to the block. */
-  readonly direction?: 'in' | 'out';
+  /** Flags of the block: direction, and how a frame that came in was addressed. */
+  readonly direction?: 'in' | 'broadcast' | 'multicast' | 'otherhost' | 'out';
 }
 
 const SECTION_HEADER = 0x0a0d0d0a;
 const INTERFACE_DESCRIPTION = 1;
 const ENHANCED_PACKET = 6;
-const LINKTYPE_ETHERNET = 1;
+/** opt_epb_flags: bits 0 and 1 inbound or outbound, 2 to 4 unicast, multicast, broadcast, promiscuous. */
+const FLAGS: Readonly<Record<NonNullable<PcapngPacket['direction']>, number>> = {
+  in: 0b00101,
+  multicast: 0b01001,
+  broadcast: 0b01101,
+  otherhost: 0b10001,
+  out: 0b00010,
+};
 
 /** The whole file, little-endian. `epochMs` is Unix time at virtual time 0. */
 export function writePcapng(interfaces: readonly PcapngInterface[], packets: readonly PcapngPacket[], epochMs: number, application = 'Kubehop'): Uint8Array {
@@ -60,13 +73,23 @@ function sectionBlock(application: string): Uint8Array {
 function interfaceBlock(one: PcapngInterface): Uint8Array {
   const body = new Uint8Array(8);
   const view = new DataView(body.buffer);
-  view.setUint16(0, LINKTYPE_ETHERNET, true);
+  view.setUint16(0, one.linkType ?? LINKTYPE_ETHERNET, true);
   view.setUint32(4, 262_144, true);
   const options = [textOption(2, one.name)];
   if (one.description !== undefined) options.push(textOption(3, one.description));
+  if (one.mac !== undefined) options.push({ code: 6, value: macBytes(one.mac) });
   // if_tsresol: ten to the minus nine.
   options.push({ code: 9, value: Uint8Array.of(9) });
+  // if_filter: the first byte says that it is libpcap's text.
+  if (one.filter !== undefined && one.filter !== '') options.push({ code: 11, value: Uint8Array.of(0, ...encodeUtf8(one.filter)) });
+  options.push(textOption(12, 'Linux (simulated)'));
   return block(INTERFACE_DESCRIPTION, body, options);
+}
+
+function macBytes(mac: number): Uint8Array {
+  const out = new Uint8Array(6);
+  for (let i = 0; i < 6; i += 1) out[5 - i] = Math.floor(mac / 256 ** i) % 256;
+  return out;
 }
 
 function packetBlock(packet: PcapngPacket, epochMs: number): Uint8Array {
@@ -81,7 +104,7 @@ function packetBlock(packet: PcapngPacket, epochMs: number): Uint8Array {
   view.setUint32(16, packet.bytes.length, true);
   body.set(packet.bytes, 20);
   const options: Option[] = [];
-  if (packet.direction !== undefined) options.push({ code: 2, value: Uint8Array.of(packet.direction === 'in' ? 1 : 2, 0, 0, 0) });
+  if (packet.direction !== undefined) options.push({ code: 2, value: Uint8Array.of(FLAGS[packet.direction], 0, 0, 0) });
   if (packet.comment !== undefined && packet.comment !== '') options.push(textOption(1, packet.comment));
   return block(ENHANCED_PACKET, body, options);
 }

@@ -120,7 +120,7 @@ export class ParityEngine {
     const segments = new Map<number, Uint8Array>();
     let port: number | undefined;
     for (const device of ['eth0', 'lo', 'cni0', 'flannel.1']) {
-      for (const { direction, packet } of this.network.frames(`${netns}/device/${device}`, from)) {
+      for (const { direction, packet } of this.network.frames(new Set([`${netns}/device/${device}`]), from)) {
         const wanted = packet.protocol === (flow.kernel.proto === 'tcp' ? IP_PROTO_TCP : IP_PROTO_UDP) && packet.inner === undefined;
         if (direction !== 'out' || !wanted || packet.payload === undefined) continue;
         // Who speaks first is the client; a server in the same namespace answers by the same devices.
