@@ -1,4 +1,5 @@
 /** The packet engine: hosts, netns and devices compiled from records, one queue, one clock, one log. */
+
 import type { Change, RecordStore } from '../base/record-store.ts';
 import { ConnectionListeners } from './conntrack/listeners.ts';
 import { copyStatistics, newStatistics } from './conntrack/statistics.ts';
@@ -31,9 +32,20 @@ import { loadState, type SavedState, saveState } from './snapshot.ts';
 import { createUserland } from './socket/userland.ts';
 import { proxyDue } from './stack/arp.ts';
 import type { Core } from './stack/core.ts';
-import { EVENT_DEPARTURE, EVENT_DEVICE, EVENT_FRAME, EVENT_NEIGHBOR, EVENT_PROXY_ARP, EVENT_REASSEMBLY, EVENT_TIMER } from './stack/event-queue.ts';
+import { duplicateCheckDue } from './stack/duplicate-address.ts';
+import {
+  EVENT_DEPARTURE,
+  EVENT_DEVICE,
+  EVENT_DUPLICATE_CHECK,
+  EVENT_FRAME,
+  EVENT_NEIGHBOR,
+  EVENT_PROXY_ARP,
+  EVENT_REASSEMBLY,
+  EVENT_TIMER,
+} from './stack/event-queue.ts';
 import { giveUp } from './stack/fragment.ts';
 import { createKernel } from './stack/kernel.ts';
+import { proxySolicitationDue } from './stack/nd.ts';
 import type { NeighborEntry } from './stack/neighbor.ts';
 import { forget, neighborTimer } from './stack/neighbor-machine.ts';
 import type { NetnsState } from './stack/netns-state.ts';
@@ -170,8 +182,14 @@ export class Network implements Engine {
         neighborTimer(core, a as NeighborEntry, seq);
         return;
       case EVENT_PROXY_ARP:
-        proxyDue(core, b as DeviceState, a as Skb);
+        if ((a as Skb).arp === undefined) proxySolicitationDue(core, b as DeviceState, a as Skb);
+        else proxyDue(core, b as DeviceState, a as Skb);
         return;
+      case EVENT_DUPLICATE_CHECK: {
+        const device = this.#devices.get(a as string);
+        if (device !== undefined) duplicateCheckDue(core, device, b as bigint);
+        return;
+      }
       case EVENT_REASSEMBLY: {
         const netns = this.#netns.get(a as string);
         if (netns !== undefined) giveUp(core, netns, b as string);

@@ -38,6 +38,8 @@ export interface DeviceAddress {
   /** Absent where `ip addr` shows no `brd`; IPv6 has none. */
   readonly broadcast?: string;
   readonly scope: 'global' | 'link' | 'host';
+  /** IPv6: 0 = deprecated, not chosen as a source while there is another. Absent: preferred for ever. */
+  readonly preferredSeconds?: number;
 }
 
 interface DeviceBase extends RecordBase {

@@ -8,6 +8,7 @@ import type { RecentEntry } from './netfilter/definition.ts';
 import type { SavedMember } from './netfilter/ipset/state.ts';
 import type { Core } from './stack/core.ts';
 import { EVENT_DEPARTURE, EVENT_FRAME, EVENT_NEIGHBOR, EVENT_PROXY_ARP } from './stack/event-queue.ts';
+import type { ErrorRate } from './stack/icmp6.ts';
 import { NeighborEntry } from './stack/neighbor.ts';
 import type { Confirmation, NetnsState, PathMtu } from './stack/netns-state.ts';
 import { cloneSkb, type Skb } from './stack/skb.ts';
@@ -45,6 +46,7 @@ interface SavedDevice {
   readonly wireguard: readonly SavedPeer[] | undefined;
   readonly learnt: readonly (readonly [mac: number, port: string, remote: Ip, updatedNs: number])[];
   readonly neighbors: readonly SavedNeighbor[];
+  readonly tentative: readonly (readonly [bigint, number])[];
 }
 
 interface SavedChain {
@@ -62,6 +64,7 @@ interface SavedNetns {
   readonly ipsets: readonly (readonly [string, readonly SavedMember[]])[];
   readonly pathMtus: readonly (readonly [Ip, PathMtu])[];
   readonly confirmations: readonly (readonly [Ip, Confirmation])[];
+  readonly errorRates: readonly (readonly [Ip, ErrorRate])[];
   readonly reassemblies: readonly { readonly key: string; readonly device: string; readonly pieces: readonly SavedSkb[] }[];
   readonly nextIpId: number;
   readonly chains: readonly (readonly [string, SavedChain])[];
@@ -135,6 +138,7 @@ function saveDevice(device: DeviceState): SavedDevice {
     qdisc: device.qdisc === undefined ? undefined : Object.assign(new QdiscState(), device.qdisc),
     wireguard: device.wireguard === undefined ? undefined : savePeers(device, device.wireguard),
     learnt: [...device.learnt].map(([mac, l]) => [mac, l.port.id, l.remote, l.updatedNs] as const),
+    tentative: [...device.tentative],
     neighbors: [...device.neighbors.values()].map((entry) => {
       const { device: _device, queue, ...fields } = entry;
       return { fields, queue: queue.map((q) => saveSkb(q, device.netns.id)) };
@@ -152,6 +156,7 @@ function saveNetns(netns: NetnsState, nowNs: number): SavedNetns {
     ipsets: [...netns.ipsets].map(([name, set]) => [name, set.save()] as const),
     pathMtus: [...netns.pathMtus],
     confirmations: [...netns.confirmations],
+    errorRates: [...netns.errorRates],
     reassemblies: [...netns.reassemblies.values()].map((r) => ({ key: r.key, device: r.device.id, pieces: r.pieces.map((p) => saveSkb(p, netns.id)) })),
     nextIpId: netns.nextIpId,
     chains: [...netns.chainStates()]
@@ -177,6 +182,7 @@ const isFresh = (netns: NetnsState): boolean =>
   netns.ipsets.size === 0 &&
   netns.pathMtus.size === 0 &&
   netns.confirmations.size === 0 &&
+  netns.errorRates.size === 0 &&
   netns.reassemblies.size === 0;
 
 /** As `clearDevice` leaves it. */
@@ -192,7 +198,8 @@ const isUntouched = (device: DeviceState): boolean =>
   device.qdisc === undefined &&
   device.wireguard === undefined &&
   device.learnt.size === 0 &&
-  device.neighbors.size === 0;
+  device.neighbors.size === 0 &&
+  device.tentative.size === 0;
 
 export function saveState(core: Core): SavedState {
   const { nextSeq, events } = core.queue.list();
@@ -236,6 +243,7 @@ export function loadState(core: Core, saved: SavedState): void {
     for (const [table, buckets] of s.hashlimits) netns.hashlimits.set(table, new Map(buckets.map(([key, b]) => [key, [...b]])));
     for (const [name, members] of s.ipsets) netns.ipsets.get(name)?.load(members);
     for (const [ip, mtu] of s.pathMtus) netns.pathMtus.set(ip, mtu);
+    for (const [ip, rate] of s.errorRates) netns.errorRates.set(ip, rate);
     for (const [ip, c] of s.confirmations) netns.confirmations.set(ip, c);
     netns.nextIpId = s.nextIpId;
     for (const [chainId, c] of s.chains) {
@@ -286,6 +294,7 @@ function clearNetns(netns: NetnsState): void {
   netns.hashlimits.clear();
   netns.pathMtus.clear();
   netns.confirmations.clear();
+  netns.errorRates.clear();
   netns.reassemblies.clear();
   netns.connections.load(0, []);
   netns.nextIpId = 1;
@@ -298,6 +307,10 @@ function clearNetns(netns: NetnsState): void {
 }
 
 function clearDevice(device: DeviceState): void {
+  if (device.tentative.size > 0) {
+    device.tentative.clear();
+    device.netns.routingChanged();
+  }
   device.departuresNs = [];
   if (device.qdisc !== undefined) device.qdisc = Object.assign(new QdiscState(), { handle: device.qdisc.handle });
   device.learnt.clear();
@@ -330,6 +343,8 @@ function loadDevice(core: Core, device: DeviceState, saved: SavedDevice, loadSkb
     const port = core.devices.get(portId);
     if (port !== undefined) device.learnt.set(mac, { port, remote, updatedNs });
   }
+  for (const [ip, left] of saved.tentative) device.tentative.set(ip, left);
+  if (saved.tentative.length > 0) device.netns.routingChanged();
   for (const s of saved.neighbors) {
     const entry = new NeighborEntry(device, s.fields.ip);
     Object.assign(entry, s.fields);

@@ -61,6 +61,11 @@ export type DropReason =
   | 'UNHANDLED_PROTO'
   | 'IP_FORWARDING_DISABLED'
   | 'HOP_LIMIT'
+  | 'IPV6DISABLED'
+  | 'IPV6_NDISC_HOP_LIMIT'
+  | 'IPV6_NDISC_BAD_CODE'
+  | 'IPV6_NDISC_BAD_OPTIONS'
+  | 'IPV6_NDISC_NS_OTHERHOST'
   | 'ICMP_CSUM'
   | 'NOT_SPECIFIED';
 
@@ -90,7 +95,7 @@ export type Step =
       readonly source?: string;
     }
   /** The next hop's MAC is known. `how`: cache, permanent entry, or an answered ARP request. */
-  | { readonly kind: 'resolved'; readonly ip: string; readonly mac: string; readonly how: 'cache' | 'permanent' | 'arp'; readonly origin?: Origin }
+  | { readonly kind: 'resolved'; readonly ip: string; readonly mac: string; readonly how: 'cache' | 'permanent' | 'arp' | 'nd'; readonly origin?: Origin }
   /** The packet waits for ARP. */
   | { readonly kind: 'queued'; readonly ip: string }
   | {

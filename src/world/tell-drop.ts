@@ -82,6 +82,26 @@ const advice: Readonly<Partial<Record<DropReason, Advice>>> = {
     ],
   },
   OTHERHOST: { why: () => [say("A copy that the bridge flooded: its destination MAC is somebody else's, so this receiver ignores it.")] },
+  IPV6_NDISC_NS_OTHERHOST: {
+    why: (step) => [
+      say('A neighbour solicitation that asks for somebody else: several addresses share the last 24 bits, or it was flooded here. '),
+      say(step.detail),
+      say('.'),
+    ],
+  },
+  IPV6_NDISC_HOP_LIMIT: {
+    why: (step) => [
+      say('Neighbour discovery must arrive with hop limit 255: anything less has passed a router and could come from anywhere. '),
+      say(step.detail),
+      say('.'),
+    ],
+  },
+  IPV6_NDISC_BAD_CODE: { why: (step) => [say(step.detail), say('.')] },
+  IPV6_NDISC_BAD_OPTIONS: { why: (step) => [say(step.detail), say('.')] },
+  IPV6DISABLED: {
+    why: (step, event, context) => [say('IPv6 is switched off on '), strong(context.netns(event.netns).title), say(': '), mono(step.detail), say('.')],
+    fix: () => [say('Set '), mono('net.ipv6.conf.all.disable_ipv6'), say(' to 0 there.')],
+  },
   IP_INNOROUTES: {
     why: (_step, event, context) => [strong(context.netns(event.netns).title), say(' has no route to '), ...address(destinationOf(event), context), say('.')],
     fix: (_step, event) => [

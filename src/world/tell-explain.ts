@@ -58,7 +58,11 @@ export function explain(events: readonly TraceEvent[], main: TraceEvent, context
       return {
         title: `waits for ${step.ip}`,
         summary: `who has ${step.ip}?`,
-        why: [say('The MAC address of '), mono(step.ip), say(' is not known yet. The kernel keeps the packet and asks by ARP first.')],
+        why: [
+          say('The MAC address of '),
+          mono(step.ip),
+          say(` is not known yet. The kernel keeps the packet and asks by ${step.ip.includes(':') ? 'neighbour discovery' : 'ARP'} first.`),
+        ],
       };
     case 'duplicated':
       return {
@@ -134,7 +138,9 @@ function whyOnWire(events: readonly TraceEvent[], event: TraceEvent, context: Te
         ? 'a permanent neighbour entry says so'
         : resolved.step.how === 'arp'
           ? 'ARP just answered'
-          : 'the neighbour table remembers';
+          : resolved.step.how === 'nd'
+            ? 'neighbour discovery just answered'
+            : 'the neighbour table remembers';
     phrases.push(say('The next hop '), mono(resolved.step.ip), say(' has MAC '), mono(resolved.step.mac), say(` (${how}). `));
   }
   if (sent?.step.kind === 'transmitted' && sent.step.to !== undefined) {
@@ -266,7 +272,14 @@ function whyRouted(event: TraceEvent, step: Routed, context: TellContext): Phras
 }
 
 function whyResolved(step: Extract<TraceEvent['step'], { kind: 'resolved' }>): Phrase[] {
-  const how = step.how === 'permanent' ? 'A permanent entry of the neighbour table' : step.how === 'arp' ? 'The ARP answer' : 'The neighbour table';
+  const how =
+    step.how === 'permanent'
+      ? 'A permanent entry of the neighbour table'
+      : step.how === 'arp'
+        ? 'The ARP answer'
+        : step.how === 'nd'
+          ? 'The neighbour advertisement'
+          : 'The neighbour table';
   return [say(`${how} says that `), mono(step.ip), say(' has the MAC address '), mono(step.mac), say('.')];
 }
 

@@ -1,7 +1,9 @@
 /** From log to words: groups the events of each packet into hops (one stop at one place) and says for each what happened, why, and what would fix it. */
+
 import { deepEqual } from '../base/equal.ts';
 import type { Origin } from '../base/origin.ts';
 import type { TraceEvent } from '../net/trace-event.ts';
+import { isNeighborDiscovery } from '../net/wire/icmp6.ts';
 import { tellChange } from './tell-change.ts';
 import { explain } from './tell-explain.ts';
 import type { TellContext } from './tell-phrases.ts';
@@ -203,7 +205,8 @@ function shownLayers(event: TraceEvent): TraceEvent['layers'] {
 }
 
 const isBackground = (event: TraceEvent) =>
-  event.layers.some((layer) => layer.protocol === 'arp') || (event.step.kind === 'dropped' && event.step.reason === 'OTHERHOST');
+  event.layers.some((layer) => layer.protocol === 'arp' || (layer.protocol === 'icmp6' && isNeighborDiscovery(layer.type))) ||
+  (event.step.kind === 'dropped' && event.step.reason === 'OTHERHOST');
 
 /**
  * Hops of these events in order of their main event. `positions` numbers hops within packets and is advanced; give a fresh Map for a window that

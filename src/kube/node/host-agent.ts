@@ -1,4 +1,5 @@
 /** A Node as a machine: its kernel, root netns, network card and the servers that every node runs. */
+
 import type { Origin } from '../../base/origin.ts';
 import { contains, parseCidr, parseIp4 } from '../../net/addr/ip4.ts';
 import type { TcpServerConfig } from '../../net/app/server-config.ts';
@@ -8,6 +9,7 @@ import { isProxyConfig, kubeProxyOn } from '../service/kube-proxy-presence.ts';
 import type { ClusterNode, Underlay } from './cluster-network.ts';
 import { findNode, listNodes, NETWORK_KINDS, underlayOf } from './cluster-network.ts';
 import { ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
+import { ip6Sysctls } from './ip6.ts';
 import { DEVICE_INDEX, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
 import { underlayPort } from './underlay-agent.ts';
 
@@ -39,6 +41,7 @@ function nodeServer(netns: string, name: string, port: number, node: ClusterNode
 
 function sysctls(node: string, view: StoreView): Readonly<Record<string, number>> {
   return {
+    ...ip6Sysctls(false),
     'net.ipv4.ip_forward': 1,
     'net.bridge.bridge-nf-call-iptables': 1,
     // Loose, as Ubuntu and systemd set it.

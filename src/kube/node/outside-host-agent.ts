@@ -1,4 +1,5 @@
 /** Machines outside the cluster (kind Host): on the underlay's own wire, or in a network of their own behind the router. */
+
 import type { Origin } from '../../base/origin.ts';
 import { hashText } from '../../base/prng.ts';
 import type { BridgeDevice, NetRecord, Process } from '../../net/records.ts';
@@ -7,6 +8,7 @@ import { behaviourOf } from '../pod/images.ts';
 import type { Container } from '../pod/types.ts';
 import { findNode, listNodes, NETWORK_KINDS, type OutsideHost, outsideHosts, type Underlay, underlayOf } from './cluster-network.ts';
 import { ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
+import { ip6Sysctls } from './ip6.ts';
 import { macFromName } from './mac.ts';
 import { deviceId, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
 
@@ -124,7 +126,7 @@ function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
       hostId: name,
       name: 'root',
       hostname: name,
-      sysctls: {},
+      sysctls: ip6Sysctls(false),
       files: {
         '/etc/hosts': `127.0.0.1 localhost\n${host.ip} ${name}\n`,
         '/etc/resolv.conf': `nameserver ${underlay.gateway}\n`,

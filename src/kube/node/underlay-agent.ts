@@ -2,6 +2,7 @@
  * The network between the nodes: one switch with a port for each, and the router at its edge. Beyond the router there are the Hosts whose addresses are
  * not the underlay's; other addresses are unreachable, and its name server knows no outside name (NXDOMAIN for everything).
  */
+
 import type { Origin } from '../../base/origin.ts';
 import type { DnsServerConfig } from '../../net/app/dns-server-config.ts';
 import type { BridgeDevice, Netns, NetRecord, Process } from '../../net/records.ts';
@@ -9,6 +10,7 @@ import type { Agent, Rendering, StoreView } from '../../objects/types.ts';
 import type { Underlay } from './cluster-network.ts';
 import { listNodes, NETWORK_KINDS, underlayOf } from './cluster-network.ts';
 import { ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
+import { ip6Sysctls } from './ip6.ts';
 import { macFromName } from './mac.ts';
 import { pluggedHosts, portName, renderBehindRouter, underlayMembers } from './outside-host-agent.ts';
 import { deviceId, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
@@ -17,7 +19,7 @@ import { deviceId, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './
 export const underlayPort = (host: string): string => deviceId(rootNetnsId(UNDERLAY_HOST), portName(host));
 
 function netnsOf(host: string, origin: Origin, sysctls: Netns['sysctls'], files: Netns['files']): Netns {
-  return { kind: 'netns', id: rootNetnsId(host), origin, hostId: host, name: 'root', hostname: host, sysctls, files };
+  return { kind: 'netns', id: rootNetnsId(host), origin, hostId: host, name: 'root', hostname: host, sysctls: { ...ip6Sysctls(false), ...sysctls }, files };
 }
 
 function renderSwitch(underlay: Underlay, origin: Origin, view: StoreView): NetRecord[] {

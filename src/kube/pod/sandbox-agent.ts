@@ -1,4 +1,5 @@
 /** A pod on its node: the sandbox's netns with its wire and files, and the programs of its containers. */
+
 import type { Origin } from '../../base/origin.ts';
 import type { Netns, NetRecord, Process } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
@@ -10,6 +11,7 @@ import type { ClusterNode } from '../node/cluster-network.ts';
 import { clusterDns, findNode, NETWORK_KINDS, underlayOf } from '../node/cluster-network.ts';
 import { loopback } from '../node/devices.ts';
 import { nodeResolvConf } from '../node/host-agent.ts';
+import { ip6Sysctls } from '../node/ip6.ts';
 import { perState } from '../node/per-state.ts';
 import { podsOn } from '../node/pods-by-node.ts';
 import { podNetnsId, processId, rootNetnsId } from '../node/record-ids.ts';
@@ -35,7 +37,12 @@ export function processNameOf(pod: Pod, container: string): string {
 }
 
 /** A new netns copies the host's IPv4 settings. Linux: net/ipv4/devinet.c, devinet_init_net. */
-const SANDBOX_SYSCTLS: Netns['sysctls'] = { 'net.ipv4.ip_forward': 1, 'net.ipv4.conf.all.rp_filter': 2, 'net.ipv4.conf.default.rp_filter': 2 };
+const SANDBOX_SYSCTLS: Netns['sysctls'] = {
+  ...ip6Sysctls(false),
+  'net.ipv4.ip_forward': 1,
+  'net.ipv4.conf.all.rp_filter': 2,
+  'net.ipv4.conf.default.rp_filter': 2,
+};
 
 /** What the sandboxes of a node have in common. */
 interface Surroundings {

@@ -4,7 +4,7 @@ import type { Core } from '../stack/core.ts';
 import { BRIDGE_NS } from '../stack/costs.ts';
 import { cloneSkb, PACKET_HOST, type Skb } from '../stack/skb.ts';
 import { emitBridged, emitDropped, emitFlooded } from '../trace/emit.ts';
-import { ETHERTYPE_ARP, ETHERTYPE_IPV4, type Mac } from '../wire/packet.ts';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, type Mac } from '../wire/packet.ts';
 import { bridgePrerouting, forwardHooks } from './bridge-netfilter.ts';
 import { answersArp } from './bridge-suppress.ts';
 import type { DeviceState } from './device-state.ts';
@@ -23,13 +23,20 @@ export function bridgeReceive(core: Core, port: DeviceState, packet: Skb): void 
   }
   if (!spend(core, bridge, packet)) return;
   if (packet.ethDst === bridge.mac) packet.packetType = PACKET_HOST;
-  if (packet.etherType === ETHERTYPE_IPV4 && packet.vlan === 0 && bridge.netns.bridgeNetfilter && bridge.netns.ruleset !== undefined) {
+  if (packet.vlan === 0 && isFiltered(bridge, packet)) {
     const filtered = bridgePrerouting(core, port, bridge, packet);
     if (filtered === undefined) return;
     bridgeFrame(core, port, filtered);
     return;
   }
   bridgeFrame(core, port, packet);
+}
+
+/** br_netfilter hands the frame to this family's hooks, and there are rules. */
+function isFiltered(bridge: DeviceState, packet: Skb): boolean {
+  const { netns } = bridge;
+  if (packet.etherType === ETHERTYPE_IPV4) return netns.bridgeNetfilter && netns.ruleset !== undefined;
+  return packet.etherType === ETHERTYPE_IPV6 && netns.bridgeNetfilter6 && netns.ruleset6 !== undefined;
 }
 
 /** Bridges have no TTL: in a ring without spanning tree a frame goes round until the simulator stops it. */
@@ -169,7 +176,7 @@ function flood(core: Core, bridge: DeviceState, from: DeviceState, packet: Skb, 
 }
 
 function forward(core: Core, bridge: DeviceState, to: DeviceState, packet: Skb): void {
-  if (packet.physIn === undefined || packet.etherType !== ETHERTYPE_IPV4) {
+  if (packet.physIn === undefined || (packet.etherType !== ETHERTYPE_IPV4 && packet.etherType !== ETHERTYPE_IPV6)) {
     send(core, to, packet);
     return;
   }

@@ -3,11 +3,13 @@ import { inPrefix, ipOf, sameFamily } from '../addr/ip.ts';
 import { mac } from '../addr/mac.ts';
 import type { Device, DeviceAddress, Netns } from '../records.ts';
 import type { DeviceSettings } from '../stack/device-settings.ts';
+import { type DeviceSettings6, deviceSettings6 } from '../stack/device-settings6.ts';
+import { derivedAddresses } from '../stack/ip6-addresses.ts';
 import { LazyMap } from '../stack/lazy-map.ts';
 import type { NeighborEntry } from '../stack/neighbor.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
 import type { Skb } from '../stack/skb.ts';
-import type { Ip, Mac } from '../wire/packet.ts';
+import type { Ip, Ip6, Mac } from '../wire/packet.ts';
 import { QdiscState } from './qdisc.ts';
 import { WireguardState } from './wireguard-peer.ts';
 
@@ -16,6 +18,10 @@ export interface LocalAddress {
   readonly prefixLength: number;
   readonly broadcast: Ip | undefined;
   readonly scope: DeviceAddress['scope'];
+  /** Not preferred any more as a source (RFC 4862 section 5.5.4). */
+  readonly deprecated?: boolean;
+  /** The kernel gave it to the device; no record says it. */
+  readonly derived?: boolean;
 }
 
 /** A MAC a bridge (or a learning tunnel) has seen. */
@@ -70,10 +76,13 @@ export class DeviceState {
   /** Version of the netns' record that the settings were read from. */
   settingsOf: Netns | undefined = undefined;
   settings: DeviceSettings | undefined = undefined;
+  settings6: DeviceSettings6 | undefined = undefined;
 
   // ---- learnt and counted; part of snapshots
   readonly learnt = new LazyMap<Mac, LearntMac>();
   readonly neighbors = new LazyMap<Ip, NeighborEntry>();
+  /** IPv6 addresses that may turn out to be somebody else's: probes still to be sent, or DUPLICATE. */
+  readonly tentative = new LazyMap<Ip6, number>();
   rxPackets = 0;
   rxBytes = 0;
   txPackets = 0;
@@ -117,12 +126,12 @@ export class DeviceState {
     this.up = record.up;
     this.mtuBytes = record.mtuBytes;
     this.#compileKind(record);
-    this.addresses = record.addresses.map((a) => ({
-      ip: ipOf(a.ip),
-      prefixLength: a.prefixLength,
-      broadcast: a.broadcast === undefined ? undefined : ipOf(a.broadcast),
-      scope: a.scope,
-    }));
+    const settings6 = deviceSettings6(this.netns.record.sysctls, record.name);
+    const written = record.addresses.map((a): LocalAddress => {
+      const broadcast = a.broadcast === undefined ? undefined : ipOf(a.broadcast);
+      return { ip: ipOf(a.ip), prefixLength: a.prefixLength, broadcast, scope: a.scope, deprecated: a.preferredSeconds === 0 };
+    });
+    this.addresses = [...(settings6.disabled ? written.filter((a) => typeof a.ip === 'number') : written), ...derivedAddresses(record, settings6)];
   }
 
   #compileKind(record: Device): void {

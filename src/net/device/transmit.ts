@@ -1,13 +1,15 @@
 /** Frames between devices: what a device does with a frame it sends, and with one that reaches it. Linux: net/core/dev.c */
+
 import { receiveArp } from '../stack/arp.ts';
 import type { Core } from '../stack/core.ts';
 import { LOOPBACK_NS, VETH_NS, WIRE_NS } from '../stack/costs.ts';
 import { EVENT_FRAME } from '../stack/event-queue.ts';
 import { receiveIp } from '../stack/ip-input.ts';
+import { receiveIp6 } from '../stack/ip6-input.ts';
 import { finishChecksums, PACKET_HOST, type Skb, scrub } from '../stack/skb.ts';
 import { emitDropped, emitReceived, emitTransmitted } from '../trace/emit.ts';
 import { frameBytes } from '../wire/lengths.ts';
-import { ETHERTYPE_ARP, ETHERTYPE_IPV4 } from '../wire/packet.ts';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../wire/packet.ts';
 import { bridgeReceive, bridgeTransmit } from './bridge.ts';
 import type { DeviceState } from './device-state.ts';
 import { geneveTransmit } from './geneve.ts';
@@ -192,6 +194,7 @@ export function receive(core: Core, device: DeviceState, packet: Skb): void {
     return;
   }
   if (packet.etherType === ETHERTYPE_IPV4) receiveIp(core, device, packet);
+  else if (packet.etherType === ETHERTYPE_IPV6) receiveIp6(core, device, packet);
   else if (packet.etherType === ETHERTYPE_ARP) receiveArp(core, device, packet);
   else emitDropped(core, device.place, packet, 'UNHANDLED_PROTO', `EtherType 0x${packet.etherType.toString(16)}`);
 }

@@ -1,6 +1,7 @@
 /** ARP that arrives: answers for our own addresses and for those we stand in for, and what is learnt from others. Linux: net/ipv4/arp.c, arp_process */
 import { formatIp, inPrefix, isBroadcastIp } from '../addr/ip.ts';
 import { isLoopback, isMulticast } from '../addr/ip4.ts';
+import { isMulticast6, multicastMac6 } from '../addr/ip6.ts';
 import { BROADCAST_MAC } from '../addr/mac.ts';
 import { addressless, type DeviceState } from '../device/device-state.ts';
 import { emitDelivered, emitDropped } from '../trace/emit.ts';
@@ -22,6 +23,11 @@ const REPLY = 2;
 export function resolve(core: Core, device: DeviceState, packet: Skb, nextHop: Ip): void {
   if (device.noArp) {
     addressless(device, packet, nextHop);
+    core.layers.transmit(device, packet);
+    return;
+  }
+  if (typeof nextHop === 'bigint' && isMulticast6(nextHop)) {
+    writeHeader(device, packet, multicastMac6(nextHop));
     core.layers.transmit(device, packet);
     return;
   }

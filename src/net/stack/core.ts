@@ -19,6 +19,8 @@ export interface IcmpErrorKind {
   readonly type: number;
   readonly code: number;
   readonly mtu?: number;
+  /** ICMPv6 parameter problem. */
+  readonly pointer?: number;
 }
 
 /**

@@ -14,6 +14,8 @@ export const EVENT_PROXY_ARP = 5;
 export const EVENT_DEPARTURE = 8;
 /** A timer of a device (WireGuard). */
 export const EVENT_DEVICE = 9;
+/** The next step in asking whether a new IPv6 address is free. */
+export const EVENT_DUPLICATE_CHECK = 12;
 const CANCELLED = 0;
 
 export interface QueuedEvent {

@@ -1,6 +1,6 @@
 /** The routing tables of one netns, compiled: of each family a Map for each prefix length, longest first. Linux: net/ipv4/fib_trie.c, fib_semantics.c */
 import type { Origin } from '../../base/origin.ts';
-import { bitsOf, formatIp, ipOf, networkOf, prefixOf, sameFamily } from '../addr/ip.ts';
+import { bitsOf, formatIp, formatPrefix, ipOf, networkOf, prefixOf, sameFamily } from '../addr/ip.ts';
 import { maskOf } from '../addr/ip4.ts';
 import { type DeviceState, selectAddress } from '../device/device-state.ts';
 import type { Route } from '../records.ts';
@@ -15,6 +15,7 @@ export const RTN_BLACKHOLE = 4;
 export const RTN_UNREACHABLE = 5;
 export const RTN_PROHIBIT = 6;
 export const RTN_THROW = 7;
+export const RTN_MULTICAST = 8;
 
 export const TABLE_MAIN = 254;
 export const TABLE_LOCAL = 255;
@@ -84,7 +85,11 @@ export class Fib {
 
   constructor(devices: Iterable<DeviceState>, routes: Iterable<Route>, deviceByName: (name: string) => DeviceState | undefined) {
     const all = [...devices];
-    for (const device of all) if (device.up) this.#addLocal(device);
+    for (const device of all) {
+      if (!device.up) continue;
+      this.#addLocal(device);
+      this.#addLocal6(device);
+    }
     for (const record of routes) if (record.table === TABLE_MAIN) this.#addRecord(record, deviceByName, all);
   }
 
@@ -115,15 +120,41 @@ export class Fib {
 
   #addLocal(device: DeviceState): void {
     for (const address of device.addresses) {
+      if (typeof address.ip === 'bigint') continue;
       if (!this.#addresses.has(address.ip)) this.#addresses.set(address.ip, device);
       const loopback = device.record.type === 'loopback';
       this.#derive(RTN_LOCAL, address.ip, bitsOf(address.ip), device, address.ip);
-      if (typeof address.ip === 'bigint') continue;
       const mask = maskOf(address.prefixLength);
       if (loopback && address.prefixLength < 32) this.#derive(RTN_LOCAL, address.ip & mask, address.prefixLength, device, address.ip);
       if (address.broadcast !== undefined) this.#derive(RTN_BROADCAST, address.broadcast, 32, device, address.ip);
       if (loopback && address.prefixLength < 31) this.#derive(RTN_BROADCAST, address.ip | ~mask, 32, device, address.ip);
     }
+  }
+
+  /** addrconf.c, addrconf_add_mroute and __ipv6_ifa_notify: an address is local when nobody has claimed it; groups go out by every device. */
+  #addLocal6(device: DeviceState): void {
+    let groups = false;
+    for (const { ip, prefixLength, derived } of device.addresses) {
+      if (typeof ip !== 'bigint') continue;
+      groups = true;
+      if (derived === true && device.record.type !== 'loopback')
+        this.#add6(RTN_UNICAST, networkOf(ip, prefixLength), prefixLength, device, TABLE_MAIN, undefined);
+      if (device.tentative.has(ip)) continue;
+      if (!this.#addresses.has(ip)) this.#addresses.set(ip, device);
+      this.#add6(RTN_LOCAL, ip, 128, device, TABLE_LOCAL, ip);
+    }
+    if (groups && device.record.type !== 'loopback') this.#add6(RTN_MULTICAST, 0xffn << 120n, 8, device, TABLE_LOCAL, undefined);
+  }
+
+  #add6(type: number, network: Ip, prefixLength: number, device: DeviceState, table: number, source: Ip | undefined): void {
+    const metric = type === RTN_LOCAL ? 0 : 256;
+    const word = type === RTN_LOCAL ? 'local ' : type === RTN_MULTICAST ? 'multicast ' : '';
+    const destination = prefixLength === 128 ? formatIp(network) : formatPrefix(network, prefixLength);
+    const inTable = table === TABLE_LOCAL ? 'table local ' : '';
+    const text = `${word}${destination} dev ${device.name} ${inTable}proto kernel metric ${metric} pref medium`;
+    const where = table === TABLE_LOCAL ? this.#six.local : this.#six.main;
+    const reference = { text, table, prefixLength, origin: KERNEL };
+    where.add(network, { type, table, prefixLength, metric, device, gateway: 0, hasGateway: false, source, reference, traceIndex: -1 });
   }
 
   #derive(type: number, network: Ip, prefixLength: number, device: DeviceState, source: Ip): void {
@@ -140,10 +171,7 @@ export class Fib {
       hasGateway: false,
       source,
       reference: {
-        text:
-          typeof network === 'bigint'
-            ? `${word} ${destination} dev ${device.name} table local proto kernel metric 0 pref medium`
-            : `${word} ${destination} dev ${device.name} table local proto kernel scope ${scope} src ${formatIp(source)}`,
+        text: `${word} ${destination} dev ${device.name} table local proto kernel scope ${scope} src ${formatIp(source)}`,
         table: TABLE_LOCAL,
         prefixLength,
         origin: KERNEL,
@@ -157,11 +185,14 @@ export class Fib {
     // A route of a device that is down (or gone) is not in the kernel's table.
     if (record.type === 'unicast' && (device === undefined || !device.up)) return;
     const { network, prefixLength } = prefixOf(record.destination);
+    if (typeof network === 'bigint' && device?.netns.settings6(device).disabled === true) return;
     const gateway = record.gateway === undefined ? 0 : ipOf(record.gateway);
     const hasGateway = record.gateway !== undefined;
     const type = TYPES[record.type];
     let source = record.source === undefined ? undefined : ipOf(record.source);
-    if (source === undefined && device !== undefined) source = selectAddress(device, hasGateway ? gateway : network) ?? firstElsewhere(all, device, network);
+    // An IPv6 route says no source unless somebody wrote one: it is chosen for each destination.
+    if (source === undefined && device !== undefined && typeof network === 'number')
+      source = selectAddress(device, hasGateway ? gateway : network) ?? firstElsewhere(all, device, network);
     this.#of(network).main.add(network, {
       type,
       table: record.table,

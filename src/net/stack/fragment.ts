@@ -1,24 +1,28 @@
 /** IPv4 fragments: cutting a datagram for a small MTU, and putting it together again. Linux: net/ipv4/ip_output.c, ip_do_fragment; net/ipv4/ip_fragment.c */
 import type { DeviceState } from '../device/device-state.ts';
 import { emitDelivered, emitDropped } from '../trace/emit.ts';
-import { datagramBytes, IPV4_HEADER_BYTES, transportBytes } from '../wire/lengths.ts';
+import { datagramBytes, FRAGMENT6_HEADER_BYTES, IPV4_HEADER_BYTES, IPV6_HEADER_BYTES, transportBytes } from '../wire/lengths.ts';
 import type { Core } from './core.ts';
 import { EVENT_REASSEMBLY } from './event-queue.ts';
 import type { NetnsState, Reassembly } from './netns-state.ts';
 import { cloneSkb, type Skb } from './skb.ts';
 
-/** net.ipv4.ipfrag_time */
+/** net.ipv4.ipfrag_time and net.ipv6.ip6frag_time */
 const REASSEMBLY_NS = 30e9;
+const REASSEMBLY6_NS = 60e9;
 /** Datagrams in pieces that one netns keeps at once. */
 const MAX_REASSEMBLIES = 256;
 const MAX_PIECES = 64;
+
+/** What stands before a piece: IPv6 has a header of its own for it. */
+const headerBytes = (packet: Skb): number => (typeof packet.dst === 'bigint' ? IPV6_HEADER_BYTES + FRAGMENT6_HEADER_BYTES : IPV4_HEADER_BYTES);
 
 export const isFragment = (packet: Skb): boolean => packet.moreFragments || packet.fragmentOffset > 0;
 
 /** Pieces of at most `mtuBytes` each, in order; every piece but the last carries a multiple of 8 bytes. */
 export function cut(packet: Skb, mtuBytes: number): Skb[] {
   const total = transportBytes(packet);
-  const room = Math.max(8, (mtuBytes - IPV4_HEADER_BYTES) & ~7);
+  const room = Math.max(8, (mtuBytes - headerBytes(packet)) & ~7);
   const pieces: Skb[] = [];
   for (let at = 0; at < total; at += room) {
     const piece = at === 0 ? packet : cloneSkb(packet);
@@ -53,7 +57,7 @@ export function reassemble(core: Core, netns: NetnsState, device: DeviceState, p
     }
     waiting = { key, pieces: [], device };
     netns.reassemblies.set(key, waiting);
-    core.queue.push(core.nowNs + REASSEMBLY_NS, EVENT_REASSEMBLY, netns.id, key, true);
+    core.queue.push(core.nowNs + (typeof piece.dst === 'bigint' ? REASSEMBLY6_NS : REASSEMBLY_NS), EVENT_REASSEMBLY, netns.id, key, true);
   }
   if (waiting.pieces.length >= MAX_PIECES) {
     giveUp(core, netns, key);
@@ -77,7 +81,7 @@ function assemble(waiting: Reassembly): Skb | undefined {
   for (const piece of pieces) {
     if (piece.fragmentOffset > end) return undefined;
     end = Math.max(end, piece.fragmentOffset + piece.fragmentBytes);
-    largest = Math.max(largest, IPV4_HEADER_BYTES + piece.fragmentBytes);
+    largest = Math.max(largest, headerBytes(piece) + piece.fragmentBytes);
   }
   const last = pieces[pieces.length - 1] as Skb;
   const whole = pieces[0] as Skb;

@@ -8,6 +8,7 @@ import { ETHERTYPE_IPV4, type IcmpMessage, IP_PROTO_ICMP, IP_PROTO_TCP, type Pac
 import { icmpText } from '../wire/words.ts';
 import type { Core, IcmpErrorKind } from './core.ts';
 import { RTN_BROADCAST, RTN_LOCAL } from './fib.ts';
+import { dropWithError6, sendError6 } from './icmp6.ts';
 import type { NetnsState } from './netns-state.ts';
 import { routeOutput } from './routing.ts';
 import { cloneSkb, PACKET_HOST, type Skb, scrub } from './skb.ts';
@@ -103,6 +104,10 @@ export function dropWithError(
   error: IcmpErrorKind,
   cause?: DropCause,
 ): void {
+  if (typeof packet.dst === 'bigint') {
+    dropWithError6(core, netns, packet, place, reason, detail, error, cause);
+    return;
+  }
   const answer = planError(core, netns, packet, error);
   if (answer === undefined) {
     emitDropped(core, place, packet, reason, detail, cause);
@@ -116,6 +121,10 @@ export function dropWithError(
 
 /** An error about a packet whose end the caller has logged already. */
 export function sendError(core: Core, netns: NetnsState, packet: Skb, error: IcmpErrorKind, causeSeq: number): void {
+  if (typeof packet.dst === 'bigint') {
+    sendError6(core, netns, packet, error, causeSeq);
+    return;
+  }
   const answer = planError(core, netns, packet, error);
   if (answer === undefined) return;
   answer.causeSeq = causeSeq;

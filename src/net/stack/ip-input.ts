@@ -134,7 +134,7 @@ function deliverLocal(core: Core, netns: NetnsState, device: DeviceState, arrive
 }
 
 /** tcp_ack() with forward progress: the next segment to this peer confirms its neighbour (sk_dst_confirm), which then need not be asked again. */
-function noteProgress(netns: NetnsState, packet: Skb): void {
+export function noteProgress(netns: NetnsState, packet: Skb): void {
   const tcp = packet.tcp;
   if (tcp === undefined || (tcp.flags & TCP_ACK) === 0 || netns.confirmations.get(packet.src)?.ack === tcp.ack) return;
   if (netns.confirmations.size >= MAX_CONFIRMATIONS) netns.confirmations.clear();

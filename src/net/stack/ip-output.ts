@@ -3,17 +3,18 @@ import type { DeviceState } from '../device/device-state.ts';
 import { OUTPUT, POSTROUTING } from '../netfilter/hook.ts';
 import { emitDropped, emitRouted } from '../trace/emit.ts';
 import { ipBytes } from '../wire/lengths.ts';
-import { ETHERTYPE_IPV6, type Ip } from '../wire/packet.ts';
+import type { Ip } from '../wire/packet.ts';
 import type { Core, LocalOutResult } from './core.ts';
 import { LOCAL_OUTPUT_NS, ROUTE_NS } from './costs.ts';
 import { cut } from './fragment.ts';
+import { localOut6 } from './ip6-output.ts';
 import type { NetnsState } from './netns-state.ts';
 import { pathMtu, routeOutput } from './routing.ts';
 import type { Skb } from './skb.ts';
 
 /** ip_local_out(): the source may be 0, then the route gives it. A change of destination in OUTPUT (DNAT) routes again, with the source kept. */
 export function localOut(core: Core, netns: NetnsState, packet: Skb): LocalOutResult {
-  if (typeof packet.dst === 'bigint') packet.etherType = ETHERTYPE_IPV6;
+  if (typeof packet.dst === 'bigint') return localOut6(core, netns, packet);
   core.nowNs += LOCAL_OUTPUT_NS;
   let route = routeOutput(netns, packet.dst);
   if (route.kind === 'error') {

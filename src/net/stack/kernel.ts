@@ -1,4 +1,5 @@
 /** What the kernel side offers to sockets and programs: the engine's half of the seam in userland.ts. */
+
 import type { RecordStore } from '../../base/record-store.ts';
 import { ipHash } from '../addr/ip.ts';
 import type { ConnectionListeners } from '../conntrack/listeners.ts';
@@ -7,11 +8,12 @@ import type { NetRecord } from '../records.ts';
 import { emitCreated, emitDelivered, emitDropped } from '../trace/emit.ts';
 import { ROW_PRINTED } from '../trace/trace-log.ts';
 import { ipBytes } from '../wire/lengths.ts';
-import { IP_PROTO_UDP, type Ip, type Packet, TCP_RST } from '../wire/packet.ts';
+import { ETHERTYPE_IPV6, IP_PROTO_UDP, type Ip, type Packet, TCP_RST } from '../wire/packet.ts';
 import { sendArp } from './arp-send.ts';
 import type { Core } from './core.ts';
 import { EVENT_TIMER } from './event-queue.ts';
 import { sendError } from './icmp.ts';
+import { sourceFor } from './ip6-source.ts';
 import { stillQueued } from './neighbor-machine.ts';
 import type { NetnsState } from './netns-state.ts';
 import { pathMtu, routeOutput } from './routing.ts';
@@ -104,7 +106,8 @@ function output(core: Core, netns: NetnsState, given: Packet, by: string): 'ok' 
   packet.ctState = CT_NONE;
   packet.ctReply = false;
   if (packet.flowHash === 0 && packet.icmp === undefined) packet.flowHash = socketHash(core.seed, netns, packet);
-  if (packet.src === 0 && route.route.source !== undefined) packet.src = route.route.source;
+  if (packet.src === 0) packet.src = sourceFor(netns, route, packet.dst) ?? 0;
+  if (typeof packet.dst === 'bigint') packet.etherType = ETHERTYPE_IPV6;
   if (packet.tcp !== undefined) confirmNeighbor(core, netns, packet.dst, route.device, route.nextHop);
   emitCreated(core, netns, packet, by);
   return core.layers.localOut(netns, packet);
@@ -130,7 +133,7 @@ function socketHash(seed: number, netns: NetnsState, packet: Skb): number {
 function routeFor(core: Core, netns: NetnsState, dst: Ip): { readonly source: Ip; readonly mtuBytes: number; readonly device: string } | Errno {
   const route = routeOutput(netns, dst);
   if (route.kind === 'error') return route.errno;
-  const source = route.route.source;
+  const source = sourceFor(netns, route, dst);
   if (source === undefined) return 'EADDRNOTAVAIL';
   return { source, mtuBytes: pathMtu(netns, route.device, dst, core.nowNs), device: route.device.name };
 }

@@ -10,6 +10,7 @@ import type { Core } from './core.ts';
 import { NEIGHBOR_NS } from './costs.ts';
 import type { NeighborSettings } from './device-settings.ts';
 import { EVENT_NEIGHBOR } from './event-queue.ts';
+import { solicitNeighbor } from './nd-send.ts';
 import {
   isConnected,
   isInTimer,
@@ -95,7 +96,7 @@ function delay(core: Core, entry: NeighborEntry): void {
   setTimer(core, entry, settingsOf(entry.device, entry.ip).delayFirstProbeNs, true);
 }
 
-function send(core: Core, entry: NeighborEntry, packet: Skb, how: 'cache' | 'permanent' | 'arp'): void {
+function send(core: Core, entry: NeighborEntry, packet: Skb, how: 'cache' | 'permanent' | 'arp' | 'nd'): void {
   entry.cachedHeader = true;
   writeHeader(entry.device, packet, entry.mac);
   emitResolved(core, entry, how, packet);
@@ -142,7 +143,8 @@ function probe(core: Core, entry: NeighborEntry, about: Skb | undefined): void {
   entry.probes += 1;
   const probing = entry.state === NUD_PROBE;
   setTimer(core, entry, settingsOf(entry.device, entry.ip).retransmitNs, probing);
-  if (typeof entry.ip === 'number') solicitArp(core, entry.device, entry.ip, probing ? entry.mac : undefined, about);
+  if (typeof entry.ip === 'bigint') solicitNeighbor(core, entry.device, entry.ip, probing, about);
+  else solicitArp(core, entry.device, entry.ip, probing ? entry.mac : undefined, about);
 }
 
 function setTimer(core: Core, entry: NeighborEntry, delayNs: number, housekeeping: boolean): void {
@@ -246,11 +248,11 @@ export function update(core: Core, entry: NeighborEntry, mac: Mac, state: number
   }
   // What stays unconfirmed with a new MAC counts as long unconfirmed.
   if (moved && !isConnected(next)) entry.confirmedNs = now - 2 * settingsOf(entry.device, entry.ip).baseReachableNs;
-  if (!wasValid) release(core, entry, 'arp');
+  if (!wasValid) release(core, entry, typeof entry.ip === 'bigint' ? 'nd' : 'arp');
 }
 
 /** The MAC is known now: what waited for it goes. */
-function release(core: Core, entry: NeighborEntry, how: 'arp' | 'permanent'): void {
+function release(core: Core, entry: NeighborEntry, how: 'arp' | 'nd' | 'permanent'): void {
   for (const packet of takeQueue(entry)) {
     entry.usedNs = core.nowNs;
     if (entry.state === NUD_STALE) delay(core, entry);

@@ -12,7 +12,9 @@ import { type ChainState, Ruleset } from '../netfilter/ruleset.ts';
 import type { Chain, FdbEntry, Neighbor, Netns, ProxyNeighbor, Route, RoutingRule } from '../records.ts';
 import type { Ip, Mac } from '../wire/packet.ts';
 import { type DeviceSettings, deviceSettings } from './device-settings.ts';
+import { type DeviceSettings6, deviceSettings6 } from './device-settings6.ts';
 import { Fib } from './fib.ts';
+import type { ErrorRate } from './icmp6.ts';
 import { LazyMap } from './lazy-map.ts';
 import { NeighborEntry, NUD_NOARP, NUD_PERMANENT, setMac } from './neighbor.ts';
 import type { Skb } from './skb.ts';
@@ -72,7 +74,9 @@ export class NetnsState {
   #rulesetStale = true;
   #tunnels: Map<string, Map<Mac, TunnelEntry[]>> | undefined;
   forwarding = false;
+  forwarding6 = false;
   bridgeNetfilter = false;
+  bridgeNetfilter6 = false;
   defaultTtl = 64;
   conntrack: ConntrackSettings;
   #tunnelDevices: readonly DeviceState[] | undefined;
@@ -84,6 +88,8 @@ export class NetnsState {
   readonly hashlimits = new LazyMap<string, Map<string, number[]>>();
   /** By name; their members are partly run-time state. */
   readonly ipsets = new LazyMap<string, IpSetState>();
+  /** How fast ICMPv6 errors may go to each address. */
+  readonly errorRates = new LazyMap<Ip, ErrorRate>();
   readonly pathMtus = new LazyMap<Ip, PathMtu>();
   readonly confirmations = new LazyMap<Ip, Confirmation>();
   readonly reassemblies = new LazyMap<string, Reassembly>();
@@ -101,6 +107,8 @@ export class NetnsState {
   compileSettings(record: Netns): void {
     this.record = record;
     this.forwarding = sysctl(record.sysctls, 'net.ipv4.ip_forward') !== 0;
+    this.forwarding6 = sysctl(record.sysctls, 'net.ipv6.conf.all.forwarding') !== 0;
+    this.bridgeNetfilter6 = sysctl(record.sysctls, 'net.bridge.bridge-nf-call-ip6tables') !== 0;
     this.bridgeNetfilter = sysctl(record.sysctls, 'net.bridge.bridge-nf-call-iptables') !== 0;
     this.defaultTtl = sysctl(record.sysctls, 'net.ipv4.ip_default_ttl');
     this.conntrack = compileConntrack(record.sysctls);
@@ -110,9 +118,16 @@ export class NetnsState {
   settings(device: DeviceState): DeviceSettings {
     if (device.settings === undefined || device.settingsOf !== this.record) {
       device.settingsOf = this.record;
+      device.settings6 = undefined;
       device.settings = deviceSettings(this.record.sysctls, device.name);
     }
     return device.settings;
+  }
+
+  settings6(device: DeviceState): DeviceSettings6 {
+    this.settings(device);
+    device.settings6 ??= deviceSettings6(this.record.sysctls, device.name);
+    return device.settings6;
   }
 
   /** Devices, addresses or routes are not what they were. */

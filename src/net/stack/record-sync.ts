@@ -8,6 +8,7 @@ import { IpSetState } from '../netfilter/ipset/state.ts';
 import type { Chain, Device, FdbEntry, IpSet, Neighbor, Netns, NetRecord, Route, RoutingRule } from '../records.ts';
 import { announceAddresses } from './arp-send.ts';
 import type { Core } from './core.ts';
+import { checkNewAddresses } from './duplicate-address.ts';
 import { forget, settled } from './neighbor-machine.ts';
 import { NetnsState } from './netns-state.ts';
 
@@ -123,8 +124,12 @@ function put(core: Core, state: RunningState, record: NetRecord, before: NetReco
 
 function putNetns(core: Core, state: RunningState, record: Netns): void {
   const known = state.netns.get(record.id);
-  if (known !== undefined) known.compileSettings(record);
-  else state.netns.set(record.id, new NetnsState(record, core.log.place(record.hostId, record.id, '')));
+  if (known !== undefined) {
+    known.compileSettings(record);
+    // Sysctls decide about addresses that the kernel gives itself.
+    for (const device of known.devices.values()) recompile(core, device, device.record);
+    known.routingChanged();
+  } else state.netns.set(record.id, new NetnsState(record, core.log.place(record.hostId, record.id, '')));
 }
 
 /** @throws {Error} when a record names a netns that has none: our own mistake, never the user's. */
@@ -140,7 +145,7 @@ function putDevice(core: Core, state: RunningState, record: Device): void {
   const known = state.devices.get(record.id);
   if (known !== undefined && known.record.type === record.type) {
     const wasUp = known.up;
-    known.compile(record);
+    recompile(core, known, record);
     if (wasUp && !record.up) {
       forgetNeighbors(core, netns, known);
       wireguardDown(core, known);
@@ -157,6 +162,14 @@ function putDevice(core: Core, state: RunningState, record: Device): void {
   netns.devices.set(record.id, device);
   if (record.up) wireguardUp(core, device);
   for (const neighbor of netns.neighborRecords.values()) if (neighbor.device === record.name) netns.applyNeighbor(neighbor);
+}
+
+/** Takes a new version of a device's record; IPv6 addresses that are new on it are asked about. */
+function recompile(core: Core, device: DeviceState, record: Device): void {
+  const before = device.addresses.map((a) => a.ip);
+  const wasUp = device.up;
+  device.compile(record);
+  checkNewAddresses(core, device, wasUp ? before : []);
 }
 
 /** neigh_ifdown(): a device that goes down forgets whom it knew. */

@@ -5,6 +5,7 @@ import type { DropReason } from '../trace-event.ts';
 import type { Ip, Ip4 } from '../wire/packet.ts';
 import { type CompiledRoute, RTN_BLACKHOLE, RTN_BROADCAST, RTN_LOCAL, RTN_PROHIBIT, RTN_UNICAST, RTN_UNREACHABLE } from './fib.ts';
 import type { NetnsState } from './netns-state.ts';
+import { routeInput6 } from './routing6.ts';
 
 export type InputRoute =
   | { readonly kind: 'local'; readonly route: CompiledRoute | undefined }
@@ -21,6 +22,8 @@ export type InputRoute =
     };
 
 const STRICT = 1;
+/** A packet has two addresses of one family. */
+const MIXED: InputRoute = { kind: 'drop', reason: 'IP_INADDRERRORS', detail: 'addresses of two families', route: undefined };
 
 /** fib_validate_source() and the martian checks of ip_route_input_slow(). */
 function invalidSource(netns: NetnsState, device: DeviceState, src: Ip4): InputRoute | undefined {
@@ -44,7 +47,7 @@ function invalidSource(netns: NetnsState, device: DeviceState, src: Ip4): InputR
 
 /** ip_route_input(): for a packet that came in by `device`. */
 export function routeInput(netns: NetnsState, device: DeviceState, src: Ip, dst: Ip): InputRoute {
-  if (typeof src === 'bigint' || typeof dst === 'bigint') return routeInput6(netns, device, src, dst);
+  if (typeof src === 'bigint' || typeof dst === 'bigint') return typeof dst === 'bigint' ? routeInput6(netns, device, dst) : MIXED;
   if (isLimitedBroadcast(dst)) return { kind: 'local', route: undefined };
   if (isZeroNet(dst)) return { kind: 'drop', reason: 'IP_INADDRERRORS', detail: 'martian destination', route: undefined };
   if (isLoopback(dst) && !netns.settings(device).routesLocalnet) {
@@ -55,13 +58,6 @@ export function routeInput(netns: NetnsState, device: DeviceState, src: Ip, dst:
   if (invalid !== undefined) return invalid;
   const route = netns.fib.find(dst);
   if (route !== undefined && (route.type === RTN_LOCAL || route.type === RTN_BROADCAST)) return { kind: 'local', route };
-  return onwards(netns, route);
-}
-
-/** ip6_route_input(): no reverse path filter, no martians but what the header's checks have dropped already. */
-function routeInput6(netns: NetnsState, _device: DeviceState, _src: Ip, dst: Ip): InputRoute {
-  const route = netns.fib.find(dst);
-  if (route !== undefined && route.type === RTN_LOCAL) return { kind: 'local', route };
   return onwards(netns, route);
 }
 

@@ -74,6 +74,8 @@ export class Skb implements Packet {
   preroutingDone = false;
   /** DNAT on a bridge turned it back to a port of the same bridge, and its new MAC had to be asked for. */
   bridgedDnat = false;
+  /** A neighbour solicitation for a proxy has waited its time. */
+  proxyDelayed = false;
   /** Bridges and floods that may still carry it: a ring of bridges without spanning tree must end. Shared out among the copies of a flood. */
   bridgeBudget = BRIDGE_BUDGET;
   /** Where a device without link-layer addresses sends it: the route's next hop (skb_dst). */
@@ -133,6 +135,7 @@ export function cloneSkb(from: Skb): Skb {
   to.physOut = from.physOut;
   to.preroutingDone = from.preroutingDone;
   to.bridgedDnat = from.bridgedDnat;
+  to.proxyDelayed = from.proxyDelayed;
   to.bridgeBudget = from.bridgeBudget;
   to.nextHop = from.nextHop;
   to.corruptByte = from.corruptByte;

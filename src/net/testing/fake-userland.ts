@@ -1,8 +1,7 @@
 /** A userland without sockets, for tests of the kernel side: it takes every packet, writes down what came, and sends what a test tells it to. */
-import { formatIp } from '../addr/ip.ts';
-import { ip4 } from '../addr/ip4.ts';
+import { formatIp, ipOf } from '../addr/ip.ts';
 import type { Errno, Kernel, TimerToken, Userland } from '../stack/userland.ts';
-import { IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP, type Packet, TCP_SYN } from '../wire/packet.ts';
+import { IP_PROTO_ICMP, IP_PROTO_ICMP6, IP_PROTO_TCP, IP_PROTO_UDP, type Packet, TCP_SYN } from '../wire/packet.ts';
 
 /** `netns: what`, e.g. `node2/netns/web.default: udp 10.244.0.5:9 > 10.244.1.6:8080 ttl 62`. */
 export type Heard = string;
@@ -109,8 +108,9 @@ class FakeUserland implements Userland, FakeHands {
   }
 
   ping(netns: string, to: string, options: { ttl?: number; id?: number } = {}): 'ok' | Errno {
-    const packet = this.#packet(to, IP_PROTO_ICMP, undefined);
-    packet.icmp = { type: 8, code: 0, id: options.id ?? 1, sequence: 1 };
+    const six = to.includes(':');
+    const packet = this.#packet(to, six ? IP_PROTO_ICMP6 : IP_PROTO_ICMP, undefined);
+    packet.icmp = { type: six ? 128 : 8, code: 0, id: options.id ?? 1, sequence: 1 };
     packet.payload = { bytes: 56 };
     packet.dontFragment = true;
     if (options.ttl !== undefined) packet.ttl = options.ttl;
@@ -119,9 +119,9 @@ class FakeUserland implements Userland, FakeHands {
 
   #packet(to: string, protocol: number, from: string | undefined): Packet {
     const packet = this.kernel.newPacket();
-    packet.dst = ip4(to);
+    packet.dst = ipOf(to);
     packet.protocol = protocol;
-    if (from !== undefined) packet.src = ip4(from);
+    if (from !== undefined) packet.src = ipOf(from);
     return packet;
   }
 

@@ -2,7 +2,7 @@
 import type { Origin } from '../../base/origin.ts';
 import { hashText } from '../../base/prng.ts';
 import { RecordStore } from '../../base/record-store.ts';
-import { formatIp } from '../addr/ip.ts';
+import { formatIp, prefixOf } from '../addr/ip.ts';
 import { cidr } from '../addr/ip4.ts';
 import { formatMac } from '../addr/mac.ts';
 import { connectedRoutes } from '../device/connected-routes.ts';
@@ -17,7 +17,7 @@ type DeviceFields<D> = D extends Device
 
 /** `10.244.0.1/24`, or `10.244.0.0/32`. */
 function addressOf(text: string, scope: DeviceAddress['scope'] = 'global'): DeviceAddress {
-  const { address, prefixLength } = cidr(text);
+  const { address, prefixLength } = prefixOf(text);
   return { ip: formatIp(address), prefixLength, scope };
 }
 
@@ -30,10 +30,19 @@ export class WorldBuilder {
     return this.netns(name, 'root', name, sysctls);
   }
 
-  /** Adds lo too; returns the netns' id. */
+  /** Adds lo too; returns the netns' id. IPv6 is off unless a sysctl says otherwise. */
   netns(host: string, name: string, hostname: string, sysctls: Readonly<Record<string, number>> = {}): string {
     const id = `${host}/netns/${name}`;
-    this.records.put({ kind: 'netns', id, origin: ORIGIN, hostId: host, name, hostname, sysctls, files: {} });
+    this.records.put({
+      kind: 'netns',
+      id,
+      origin: ORIGIN,
+      hostId: host,
+      name,
+      hostname,
+      sysctls: { 'net.ipv6.conf.all.disable_ipv6': 1, ...sysctls },
+      files: {},
+    });
     const lo = { type: 'loopback', mtuBytes: 65536, mac: '00:00:00:00:00:00' } as const;
     this.device(id, 'lo', lo, [{ ip: '127.0.0.1', prefixLength: 8, scope: 'host' }]);
     return id;

@@ -43,7 +43,7 @@ import {
 
 export const TRANSLATIONS = ['DNAT', 'SNAT', 'MASQUERADE', 'REDIRECT', 'un-DNAT', 'un-SNAT'] as const;
 export const DECISIONS = ['local', 'forward', 'output'] as const;
-export const RESOLUTIONS = ['cache', 'permanent', 'arp'] as const;
+export const RESOLUTIONS = ['cache', 'permanent', 'arp', 'nd'] as const;
 /** Bits beside the decision of a `routed` row. */
 export const ROUTED_HAS_NEXT_HOP = 4;
 export const ROUTED_HAS_SOURCE = 8;
