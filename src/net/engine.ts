@@ -129,7 +129,57 @@ export interface SocketView {
   readonly localPort: number;
   readonly remoteIp: string;
   readonly remotePort: number;
+  /** '' where no process holds it any more. */
   readonly process: string;
+  readonly processId: string;
+  readonly socketId: number;
+  /** SO_BINDTODEVICE; '' for none. */
+  readonly device: string;
+  /** Bytes not read yet, or not acknowledged; of a listener: connections that wait, and how many may. */
+  readonly receiveQueue: number;
+  readonly sendQueue: number;
+  readonly tcp?: TcpSocketView;
+}
+/** What `ss -i`, `-o`, `-m` show of a TCP socket; times in ns. */
+export interface TcpSocketView {
+  readonly timer?: { readonly name: 'on' | 'keepalive' | 'timewait' | 'persist'; readonly leftNs: number; readonly retransmissions: number };
+  readonly timestamps: boolean;
+  readonly sack: boolean;
+  readonly sendScale: number;
+  readonly receiveScale: number;
+  readonly rtoNs: number;
+  readonly rttNs: number;
+  readonly rttVarianceNs: number;
+  readonly minRttNs: number;
+  readonly atoNs: number;
+  readonly mss: number;
+  readonly pathMtu: number;
+  readonly receiveMss: number;
+  readonly advertisedMss: number;
+  readonly cwnd: number;
+  /** Absent while infinite. */
+  readonly ssthresh?: number;
+  readonly bytesSent: number;
+  readonly bytesAcked: number;
+  readonly bytesReceived: number;
+  readonly bytesRetransmitted: number;
+  readonly segmentsOut: number;
+  readonly segmentsIn: number;
+  readonly dataSegmentsOut: number;
+  readonly dataSegmentsIn: number;
+  readonly unacked: number;
+  readonly retransmissionsNow: number;
+  readonly retransmissions: number;
+  readonly lost: number;
+  readonly sacked: number;
+  readonly lastSentNs: number;
+  readonly lastReceivedNs: number;
+  readonly lastAckNs: number;
+  readonly receiveSpace: number;
+  readonly receiveSsthresh: number;
+  readonly sendWindow: number;
+  readonly receiveBufferBytes: number;
+  readonly shutdown: 'none' | 'receive' | 'send' | 'both';
 }
 
 /** [packets, bytes] of each rule of a chain, and of its policy. */
@@ -196,6 +246,8 @@ export interface Engine {
   /** Changes the entries that the filter accepts; returns them as they are now. */
   updateConnections(netns: string, filter: (connection: ConnectionView) => boolean, change: ConnectionChange): ConnectionView[];
   sockets(netns: string): SocketView[];
+  /** An SNMP counter by the name `nstat` gives it. */
+  mib(netns: string, name: string): number;
   /** @throws {Error} when there is no such chain record. */
   counters(chainId: string): ChainCounters;
   /** [rxPackets, rxBytes, txPackets, txBytes, rxDropped, txDropped] */

@@ -307,6 +307,10 @@ export class Network implements Engine {
     return this.#userland.sockets(netns);
   }
 
+  mib(netns: string, name: string): number {
+    return this.#find(netns)?.mib.get(name) ?? 0;
+  }
+
   counters(chainId: string): ChainCounters {
     this.#settle();
     const record = this.records.get(chainId);

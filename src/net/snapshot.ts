@@ -67,6 +67,7 @@ interface SavedNetns {
   readonly errorRates: readonly (readonly [Ip, ErrorRate])[];
   readonly reassemblies: readonly { readonly key: string; readonly device: string; readonly pieces: readonly SavedSkb[] }[];
   readonly nextIpId: number;
+  readonly mib: Float64Array | undefined;
   readonly chains: readonly (readonly [string, SavedChain])[];
 }
 
@@ -159,6 +160,7 @@ function saveNetns(netns: NetnsState, nowNs: number): SavedNetns {
     errorRates: [...netns.errorRates],
     reassemblies: [...netns.reassemblies.values()].map((r) => ({ key: r.key, device: r.device.id, pieces: r.pieces.map((p) => saveSkb(p, netns.id)) })),
     nextIpId: netns.nextIpId,
+    mib: netns.mib.save(),
     chains: [...netns.chainStates()]
       .filter((c) => c.counters !== undefined || c.policyPackets > 0 || c.memory.size > 0)
       .map(
@@ -175,6 +177,7 @@ function saveNetns(netns: NetnsState, nowNs: number): SavedNetns {
 const isFresh = (netns: NetnsState): boolean =>
   netns.chains.size === 0 &&
   netns.nextIpId === 1 &&
+  netns.mib.isFresh &&
   netns.connections.serial === 0 &&
   netns.connections.size === 0 &&
   netns.recent.size === 0 &&
@@ -246,6 +249,7 @@ export function loadState(core: Core, saved: SavedState): void {
     for (const [ip, rate] of s.errorRates) netns.errorRates.set(ip, rate);
     for (const [ip, c] of s.confirmations) netns.confirmations.set(ip, c);
     netns.nextIpId = s.nextIpId;
+    netns.mib.load(s.mib);
     for (const [chainId, c] of s.chains) {
       const chain = netns.chainState(chainId);
       if (chain === undefined) continue;
@@ -298,6 +302,7 @@ function clearNetns(netns: NetnsState): void {
   netns.reassemblies.clear();
   netns.connections.load(0, []);
   netns.nextIpId = 1;
+  netns.mib.load(undefined);
   for (const chain of netns.chainStates()) {
     chain.counters = undefined;
     chain.policyPackets = 0;

@@ -100,7 +100,7 @@ function connectNext(context: AppContext, config: CurlConfig, state: CurlState):
   if (ip === undefined) return connectGaveUp(context, config, state, 'ECONNREFUSED');
   info(context, config, `  Trying ${formatIp(ip)}:${url.port}...`);
   const trying: CurlState = { ...state, phase: 'connecting', addresses: rest, transfer: { ...state.transfer, remoteIp: ip } };
-  const socket = context.tcpConnect({ ip, port: url.port });
+  const socket = context.tcpConnect({ ip, port: url.port }, { noDelay: true });
   if (typeof socket === 'number') return { ...trying, socket };
   info(context, config, `Immediate connect fail for ${formatIp(ip)}: ${ERRNO_TEXTS[socket] ?? socket}`);
   return rest.length > 0 ? connectNext(context, config, trying) : connectGaveUp(context, config, trying, socket);

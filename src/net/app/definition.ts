@@ -59,6 +59,26 @@ export interface LocalChoice {
   readonly port?: number;
 }
 
+/** setsockopt() of TCP sockets; what a listening one has, its connections inherit. */
+export interface TcpSocketOptions {
+  /** SO_REUSEPORT */
+  readonly reusePort?: boolean;
+  /** TCP_NODELAY: small segments do not wait for the acknowledgement of other small ones. */
+  readonly noDelay?: boolean;
+  /** SO_KEEPALIVE; what is absent the sysctls say. */
+  readonly keepAlive?: { readonly idleSeconds?: number; readonly intervalSeconds?: number; readonly probes?: number };
+}
+
+/** setsockopt() of UDP sockets. */
+export interface UdpSocketOptions {
+  /** SO_REUSEPORT */
+  readonly reusePort?: boolean;
+  /** SO_BINDTODEVICE */
+  readonly device?: string;
+  /** IP_RECVERR: errors come to it although it is not connected. */
+  readonly wantsErrors?: boolean;
+}
+
 /** A program's hands. Everything takes effect at once in virtual time; results come as events. */
 export interface AppContext {
   readonly nowNs: number;
@@ -81,17 +101,21 @@ export interface AppContext {
   cancelTimer(id: number): void;
 
   /** `ip` 0: any address; `port` 0: an ephemeral one. */
-  udpBind(ip: Ip, port: number): SocketId | Errno;
+  udpBind(ip: Ip, port: number, options?: UdpSocketOptions): SocketId | Errno;
   /** A UDP socket that talks to one peer and hears only from it. */
   udpConnect(to: Endpoint, from?: LocalChoice): SocketId | Errno;
   /** `to` is for unconnected sockets. */
   udpSend(socket: SocketId, payload: Payload, to?: Endpoint, options?: SendOptions): 'ok' | Errno;
 
-  tcpListen(ip: Ip, port: number, backlog: number): SocketId | Errno;
+  tcpListen(ip: Ip, port: number, backlog: number, options?: TcpSocketOptions): SocketId | Errno;
   /** `connected` or `connect-failed` follows. */
-  tcpConnect(to: Endpoint, from?: LocalChoice): SocketId | Errno;
+  tcpConnect(to: Endpoint, from?: LocalChoice & TcpSocketOptions): SocketId | Errno;
   /** Queues bytes; they leave as window and congestion allow. Nothing happens on a socket that is gone. */
   tcpSend(socket: SocketId, payload: Payload): void;
+  /** shutdown(SHUT_WR): FIN behind what is queued; data still comes. */
+  shutdown(socket: SocketId): void;
+  /** Whether TCP data is taken from the socket as it comes (as it is at first); what is not taken closes the window in time. */
+  setReading(socket: SocketId, on: boolean): void;
   /** UDP, echo: gone. TCP: FIN after what is queued. */
   close(socket: SocketId): void;
   /** TCP: RST. */

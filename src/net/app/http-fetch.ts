@@ -84,7 +84,7 @@ function resolved(context: AppContext, state: Fetching): Fetching {
   if (result === undefined) return state;
   if (!result.ok) return { ...state, phase: 'failed', resolving: undefined, failure: { kind: 'resolve', again: result.error === 'try-again' } };
   const ip = result.addresses[0] ?? 0;
-  const socket = context.tcpConnect({ ip, port: state.port });
+  const socket = context.tcpConnect({ ip, port: state.port }, { noDelay: true });
   if (typeof socket === 'string') return { ...state, phase: 'failed', ip, resolving: undefined, failure: { kind: 'connect', errno: socket } };
   return { ...state, phase: 'connecting', ip, socket, resolving: undefined };
 }

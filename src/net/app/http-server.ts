@@ -31,7 +31,7 @@ export const httpServer = defineApp<State, HttpServerConfig>({
   name: 'http-server',
   start: (context, config) => {
     const ip = config.address === undefined ? 0 : (parseIp4(config.address) ?? 0);
-    const socket = context.tcpListen(ip, config.port, BACKLOG);
+    const socket = context.tcpListen(ip, config.port, BACKLOG, { noDelay: true });
     if (typeof socket === 'string') {
       context.err(bindError(config, socket));
       context.exit(1);

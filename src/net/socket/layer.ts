@@ -1,8 +1,10 @@
 /** What TCP, UDP and ping share: the kernel below, the table of sockets, and the way to tell a process. */
-import { formatIp } from '../addr/ip.ts';
+import { formatIp, ipHash, isLoopbackIp } from '../addr/ip.ts';
 import type { AppEvent } from '../app/definition.ts';
+import type { MibName } from '../stack/mib.ts';
 import type { Errno, Kernel } from '../stack/userland.ts';
 import type { Ip, Packet } from '../wire/packet.ts';
+import type { TransportSettings } from './settings.ts';
 import type { SocketTable } from './socket-table.ts';
 import type { TcpSocket } from './sockets.ts';
 
@@ -13,35 +15,57 @@ export interface SocketLayer {
   notify(processId: string, event: AppEvent): void;
   /** Starts the delayed acknowledgement's timer when the process has had its chance to answer, unless the answer carried it. */
   acknowledgeLater(socket: TcpSocket): void;
+  /** The netns' sysctls, compiled. */
+  settings(netns: string): TransportSettings;
+  /** Moves one of the netns' SNMP counters. */
+  count(netns: string, name: MibName, by?: number): void;
+  /** What SYN cookies are made with. */
+  readonly cookieSecret: number;
   /** Sequence number of the log row that what happens now answers, -1 if none. */
   causeSeq: number;
 }
 
-/** net.ipv4.ip_local_port_range's default. */
-const FIRST_EPHEMERAL = 32768;
-const EPHEMERAL_COUNT = 60999 - FIRST_EPHEMERAL + 1;
+/** A port number's place in the sequence that the kernel keeps for each destination (secure_ipv4_port_ephemeral()): connections to one peer go on from the last. */
+function portOffset(layer: SocketLayer, localIp: Ip, remoteIp: Ip, remotePort: number): number {
+  let h = Math.imul(ipHash(localIp) ^ 0x9e3779b1, 0x85ebca6b) ^ ipHash(remoteIp) ^ layer.cookieSecret;
+  h = Math.imul(h ^ (h >>> 15) ^ remotePort, 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
 
 /**
- * connect() walks even ports from a random place first, then odd ones, and takes the first whose four-tuple is free (Linux: net/ipv4/inet_hashtables.c,
- * __inet_hash_connect). Undefined when all are taken.
+ * connect() walks ports of one parity from a random place first, then the others, and takes the first whose four-tuple is free; a connection in
+ * TIME-WAIT gives its port where tcp_tw_reuse allows it (Linux: net/ipv4/inet_hashtables.c, __inet_hash_connect). Undefined when all are taken.
  */
 export function ephemeralTcpPort(layer: SocketLayer, netns: string, localIp: Ip, remoteIp: Ip, remotePort: number): number | undefined {
-  const offset = layer.kernel.prng('ephemeral-port').below(EPHEMERAL_COUNT) & ~1;
+  const { firstPort, portCount } = layer.settings(netns);
+  const even = portCount - (portCount & 1);
+  const start = (portOffset(layer, localIp, remoteIp, remotePort) + layer.kernel.prng('ephemeral-port').below(Math.max(2, even))) % Math.max(2, even);
+  const offset = start - (start & 1);
   for (const parity of [0, 1]) {
-    for (let i = 0; i < EPHEMERAL_COUNT; i += 2) {
-      const port = FIRST_EPHEMERAL + ((offset + i + parity) % EPHEMERAL_COUNT);
+    for (let i = parity; i < portCount; i += 2) {
+      const port = firstPort + ((offset + i) % portCount);
       if (layer.table.hasListener(netns, port)) continue;
-      if (layer.table.findConnection(netns, localIp, port, remoteIp, remotePort) === undefined) return port;
+      const taken = layer.table.findConnection(netns, localIp, port, remoteIp, remotePort);
+      if (taken === undefined || mayReuse(layer, netns, taken)) return port;
     }
   }
   return undefined;
 }
 
+/** tcp_twsk_unique(): by timestamps the new connection's segments are told from the old one's, which is gone for a second. */
+export function mayReuse(layer: SocketLayer, netns: string, socket: TcpSocket): boolean {
+  if (socket.state !== 'TIME-WAIT' || !socket.timestamps) return false;
+  const { timeWaitReuse, timeWaitReuseDelayNs } = layer.settings(netns);
+  if (timeWaitReuse === 0 || (timeWaitReuse === 2 && !isLoopbackIp(socket.remoteIp) && !layer.kernel.isLocalAddress(netns, socket.remoteIp))) return false;
+  return layer.kernel.nowNs - socket.lastReceivedNs > timeWaitReuseDelayNs;
+}
+
 export function ephemeralUdpPort(layer: SocketLayer, netns: string, ip: Ip): number | undefined {
-  const offset = layer.kernel.prng('ephemeral-port').below(EPHEMERAL_COUNT);
-  for (let i = 0; i < EPHEMERAL_COUNT; i += 1) {
-    const port = FIRST_EPHEMERAL + ((offset + i) % EPHEMERAL_COUNT);
-    if (!layer.table.isUdpBound(netns, ip, port)) return port;
+  const { firstPort, portCount } = layer.settings(netns);
+  const offset = layer.kernel.prng('ephemeral-port').below(portCount);
+  for (let i = 0; i < portCount; i += 1) {
+    const port = firstPort + ((offset + i) % portCount);
+    if (!layer.table.isUdpBound(netns, ip, port, '', false)) return port;
   }
   return undefined;
 }

@@ -1,12 +1,13 @@
 /** The hands of one running program: what an app's context does, in terms of sockets, kernel and records. */
 import type { Prng } from '../../base/prng.ts';
-import type { AppContext, Endpoint, LocalChoice, SendOptions, SocketId } from '../app/definition.ts';
+import type { AppContext, Endpoint, LocalChoice, SendOptions, SocketId, TcpSocketOptions, UdpSocketOptions } from '../app/definition.ts';
 import type { Netns } from '../records.ts';
 import type { Errno } from '../stack/userland.ts';
 import type { Ip, Payload } from '../wire/packet.ts';
 import type { SocketLayer } from './layer.ts';
 import type { Socket } from './sockets.ts';
-import { tcpAbort, tcpClose, tcpConnect, tcpListen, tcpSend } from './tcp-open.ts';
+import { setReading } from './tcp-data.ts';
+import { tcpAbort, tcpClose, tcpConnect, tcpListen, tcpSend, tcpShutdown } from './tcp-open.ts';
 import { echoOpen, echoSend, type Owner, udpBind, udpConnect, udpSend } from './udp.ts';
 
 /** What the runtime lends to a context. */
@@ -72,8 +73,8 @@ export class ProcessContext implements AppContext {
     this.#host.layer.kernel.cancelTimer(id);
   }
 
-  udpBind(ip: Ip, port: number): SocketId | Errno {
-    return idOf(udpBind(this.#host.layer, this.#owner, ip, port));
+  udpBind(ip: Ip, port: number, options?: UdpSocketOptions): SocketId | Errno {
+    return idOf(udpBind(this.#host.layer, this.#owner, ip, port, options));
   }
 
   udpConnect(to: Endpoint, from?: LocalChoice): SocketId | Errno {
@@ -85,17 +86,27 @@ export class ProcessContext implements AppContext {
     return socket?.protocol === 'udp' ? udpSend(this.#host.layer, socket, payload, to, options) : 'EINVAL';
   }
 
-  tcpListen(ip: Ip, port: number, backlog: number): SocketId | Errno {
-    return idOf(tcpListen(this.#host.layer, this.#owner, ip, port, backlog));
+  tcpListen(ip: Ip, port: number, backlog: number, options?: TcpSocketOptions): SocketId | Errno {
+    return idOf(tcpListen(this.#host.layer, this.#owner, ip, port, backlog, options));
   }
 
-  tcpConnect(to: Endpoint, from?: LocalChoice): SocketId | Errno {
+  tcpConnect(to: Endpoint, from?: LocalChoice & TcpSocketOptions): SocketId | Errno {
     return idOf(tcpConnect(this.#host.layer, this.#owner, to, from));
   }
 
   tcpSend(id: SocketId, payload: Payload): void {
     const socket = this.#find(id);
     if (socket?.protocol === 'tcp') tcpSend(this.#host.layer, socket, payload);
+  }
+
+  shutdown(id: SocketId): void {
+    const socket = this.#find(id);
+    if (socket?.protocol === 'tcp') tcpShutdown(this.#host.layer, socket);
+  }
+
+  setReading(id: SocketId, on: boolean): void {
+    const socket = this.#find(id);
+    if (socket?.protocol === 'tcp') setReading(this.#host.layer, socket, on);
   }
 
   close(id: SocketId): void {

@@ -1,4 +1,5 @@
 /** All sockets of one engine and the indexes to find them by address and port; keys are small integers. */
+import { ipHash } from '../addr/ip.ts';
 import type { Ip } from '../wire/packet.ts';
 import { copySocket, type EchoSocket, type Socket, type TcpSocket, type UdpSocket } from './sockets.ts';
 
@@ -97,13 +98,22 @@ export class SocketTable {
     return undefined;
   }
 
-  /** A socket bound to the very address wins over one bound to all. */
-  findListener(netnsId: string, localIp: Ip, localPort: number): TcpSocket | undefined {
-    return bestBound(this.#netns.get(netnsId)?.listeners.get(localPort), localIp);
+  /** A socket bound to the very address wins over one bound to all; of several with SO_REUSEPORT the flow's hash chooses one (reuseport_select_sock()). */
+  findListener(netnsId: string, localIp: Ip, localPort: number, remoteIp: Ip, remotePort: number): TcpSocket | undefined {
+    const bucket = this.#netns.get(netnsId)?.listeners.get(localPort);
+    if (bucket === undefined) return undefined;
+    const best = bestBound(bucket, localIp);
+    if (best === undefined || !best.reusePort || bucket.length === 1) return best;
+    return ofGroup(
+      bucket.filter((socket) => socket.reusePort && socket.localIp === best.localIp),
+      best,
+      remoteIp,
+      remotePort,
+    );
   }
 
   /** Linux: net/ipv4/udp.c, compute_score: connected sockets hear only from their peer and come first. */
-  findUdp(netnsId: string, localIp: Ip, localPort: number, remoteIp: Ip, remotePort: number): UdpSocket | undefined {
+  findUdp(netnsId: string, localIp: Ip, localPort: number, remoteIp: Ip, remotePort: number, device = ''): UdpSocket | undefined {
     const bucket = this.#netns.get(netnsId)?.udp.get(localPort);
     if (bucket === undefined) return undefined;
     let best: UdpSocket | undefined;
@@ -111,11 +121,21 @@ export class SocketTable {
     for (const socket of bucket) {
       if (socket.localIp !== 0 && socket.localIp !== localIp) continue;
       if (socket.connected && (socket.remoteIp !== remoteIp || socket.remotePort !== remotePort)) continue;
-      const score = (socket.localIp !== 0 ? 1 : 0) + (socket.connected ? 2 : 0);
+      if (socket.device !== '' && socket.device !== device) continue;
+      const score = (socket.localIp !== 0 ? 1 : 0) + (socket.connected ? 2 : 0) + (socket.device !== '' ? 1 : 0);
       if (score > bestScore) {
         best = socket;
         bestScore = score;
       }
+    }
+    if (best?.reusePort === true && !best.connected) {
+      const { localIp: bound } = best;
+      return ofGroup(
+        bucket.filter((socket) => socket.reusePort && !socket.connected && socket.localIp === bound),
+        best,
+        remoteIp,
+        remotePort,
+      );
     }
     return best;
   }
@@ -124,16 +144,21 @@ export class SocketTable {
     return this.#netns.get(netnsId)?.echo.get(id);
   }
 
-  /** Whether binding is refused with EADDRINUSE. */
-  isUdpBound(netnsId: string, ip: Ip, port: number): boolean {
+  /** Whether binding is refused with EADDRINUSE (udp_lib_lport_inuse()): not where both chose SO_REUSEPORT or are bound to different devices. */
+  isUdpBound(netnsId: string, ip: Ip, port: number, device: string, reusePort: boolean): boolean {
     const bucket = this.#netns.get(netnsId)?.udp.get(port) ?? [];
-    return bucket.some((socket) => socket.localIp === ip || socket.localIp === 0 || ip === 0);
+    return bucket.some(
+      (socket) =>
+        (socket.localIp === ip || socket.localIp === 0 || ip === 0) &&
+        (socket.device === '' || device === '' || socket.device === device) &&
+        !(reusePort && socket.reusePort),
+    );
   }
 
-  /** Servers set SO_REUSEADDR: connections that remain of a former server do not hinder them, another listener does. */
-  isListening(netnsId: string, ip: Ip, port: number): boolean {
+  /** Servers set SO_REUSEADDR: connections that remain of a former server do not hinder them, another listener does, unless both set SO_REUSEPORT. */
+  isListening(netnsId: string, ip: Ip, port: number, reusePort: boolean): boolean {
     const bucket = this.#netns.get(netnsId)?.listeners.get(port) ?? [];
-    return bucket.some((socket) => socket.localIp === ip || socket.localIp === 0 || ip === 0);
+    return bucket.some((socket) => (socket.localIp === ip || socket.localIp === 0 || ip === 0) && !(reusePort && socket.reusePort));
   }
 
   hasListener(netnsId: string, port: number): boolean {
@@ -144,9 +169,13 @@ export class SocketTable {
     return this.#netns.get(netnsId)?.echo.has(id) ?? false;
   }
 
-  /** The socket will end at `socket.expiresNs`; ends come in order, since all waits are equally long. */
+  /** The socket will end at `socket.expiresNs`. Nearly all waits are equally long, so that a place is found at the end of the list. */
   expireLater(socket: TcpSocket): void {
-    this.#expiring.push({ socket: socket.id, atNs: socket.expiresNs });
+    const entry = { socket: socket.id, atNs: socket.expiresNs };
+    let at = this.#expiring.length;
+    while (at > this.#expired && (this.#expiring[at - 1] as Expiry).atNs > entry.atNs) at -= 1;
+    if (at === this.#expiring.length) this.#expiring.push(entry);
+    else this.#expiring.splice(at, 0, entry);
   }
 
   /** Removes what has ended by `nowNs`. */
@@ -202,6 +231,13 @@ export interface SocketTableSnapshot {
   readonly nextId: number;
   readonly expiring: readonly Expiry[];
   readonly sockets: readonly Socket[];
+}
+
+/** One of the sockets that share a port, always the same for the same peer. */
+function ofGroup<S>(group: readonly S[], otherwise: S, remoteIp: Ip, remotePort: number): S {
+  let h = Math.imul(ipHash(remoteIp) ^ remotePort, 0x9e3779b1);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b) >>> 0;
+  return group[Math.floor((h / 2 ** 32) * group.length)] ?? otherwise;
 }
 
 function bestBound<S extends { readonly localIp: Ip }>(bucket: readonly S[] | undefined, localIp: Ip): S | undefined {

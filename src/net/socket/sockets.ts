@@ -40,17 +40,26 @@ export interface Segment {
   /** Payload bytes plus one for SYN or FIN. */
   readonly length: number;
   readonly sentNs: number;
-  readonly retransmitted: boolean;
+  /** How often it was sent again. */
+  readonly retransmissions: number;
+  /** Sent: the receiver has it beyond a gap (SACK). */
+  readonly sacked: boolean;
+  /** Sent: taken for lost, and not sent again since. */
+  readonly lost: boolean;
 }
+
+/** What the timer of a socket's sending side is for (icsk_pending). */
+export type TimerPurpose = 'retransmit' | 'probe' | 'loss-probe';
 
 export interface TcpSocket extends SocketBase {
   readonly protocol: 'tcp';
   state: TcpState;
   /** Of a connection that came in: the listening socket's id, -1 otherwise. */
   listener: number;
-  /** LISTEN: how many connections may wait; and those in SYN-RECV. */
+  /** LISTEN: how many connections may wait; those in SYN-RECV; and when SYN cookies were last sent (-1 never). */
   backlog: number;
   halfOpen: number;
+  cookiesSentNs: number;
 
   /** Initial send sequence number and the usual pointers of RFC 9293 section 3.3.1, unsigned 32-bit. */
   iss: number;
@@ -58,9 +67,9 @@ export interface TcpSocket extends SocketBase {
   sndNxt: number;
   sndWnd: number;
   sndScale: number;
-  /** Sequence and acknowledgement of the segment that last set sndWnd (SND.WL1, SND.WL2). */
+  /** Sequence number of the segment that last set sndWnd (SND.WL1), and the largest window ever. */
   sndWl1: number;
-  sndWl2: number;
+  maxSndWnd: number;
   irs: number;
   rcvNxt: number;
   rcvWnd: number;
@@ -80,6 +89,16 @@ export interface TcpSocket extends SocketBase {
   cwndBytes: number;
   ssthreshBytes: number;
   duplicateAcks: number;
+  /** Loss recovery: none, fast (SACK or three duplicates), or after a time-out; it ends when this sequence number is acknowledged. */
+  recovery: 'open' | 'fast' | 'loss';
+  recoverySeq: number;
+  /** Segments in `unacked` that are sacked or lost: while there are none nothing needs to be counted. */
+  marked: number;
+  /** Nagle: small segments go out at once; the end of the last small one sent. */
+  noDelay: boolean;
+  smallSentEnd: number;
+  /** Bound with SO_REUSEADDR, SO_REUSEPORT. */
+  reusePort: boolean;
 
   unacked: Segment[];
   /** Not sent yet. */
@@ -87,7 +106,23 @@ export interface TcpSocket extends SocketBase {
   closeRequested: boolean;
   finSent: boolean;
   peerFinished: boolean;
+  /** Came too early, in order of their sequence numbers; and which of them last, for the first SACK block. */
   early: Segment[];
+  earlyLastSeq: number;
+  /** A segment that was here before: the next ACK says so (RFC 2883). */
+  duplicate: readonly [number, number] | undefined;
+  /** What was taken and not read by the program while it does not read. */
+  reading: boolean;
+  unread: Payload[];
+  unreadBytes: number;
+  receiveBufferBytes: number;
+  windowClamp: number;
+  rcvSsthresh: number;
+  /** How much the program read since then, and how much it is thought to read in a round trip. */
+  readSinceNs: number;
+  readBytes: number;
+  readSpace: number;
+  receiveRttNs: number;
   /** Something has come that was not acknowledged yet (inet_csk_ack_scheduled). */
   ackPending: boolean;
   /** RCV.WUP: rcvNxt as the peer last heard of it. */
@@ -111,8 +146,36 @@ export interface TcpSocket extends SocketBase {
   rttVarianceNs: number;
   rtoNs: number;
   retries: number;
-  /** Kernel timer, -1 none. */
+  /** When the segment that is being repeated was first sent again; -1 while nothing is. */
+  stalledSinceNs: number;
+  /** Kernel timer, -1 none; what for, and when it fires. */
   timer: number;
+  timerPurpose: TimerPurpose;
+  timerDueNs: number;
+  /** Zero-window or keep-alive probes that went unanswered, and how often the wait between zero-window probes was doubled. */
+  probes: number;
+  probeBackoff: number;
+  /** SO_KEEPALIVE: 0 when off. */
+  keepIdleNs: number;
+  keepIntervalNs: number;
+  keepProbes: number;
+  keepTimer: number;
+  keepDueNs: number;
+  /** An ACK for something out of window is sent at most every half second. */
+  outOfWindowNs: number;
+  /** What `ss -i` counts. */
+  bytesSent: number;
+  bytesAcked: number;
+  bytesReceived: number;
+  bytesRetransmitted: number;
+  segmentsOut: number;
+  segmentsIn: number;
+  dataSegmentsOut: number;
+  dataSegmentsIn: number;
+  retransmissions: number;
+  lastSentNs: number;
+  lastAckNs: number;
+  minRttNs: number;
   /** FIN-WAIT-2 of an orphan and TIME-WAIT end then; checked lazily, so that nobody waits for them. -1: no end. */
   expiresNs: number;
   softError: Errno | undefined;
@@ -124,6 +187,11 @@ export interface TcpSocket extends SocketBase {
 export interface UdpSocket extends SocketBase {
   readonly protocol: 'udp';
   connected: boolean;
+  reusePort: boolean;
+  /** SO_BINDTODEVICE: '' for none. */
+  device: string;
+  /** IP_RECVERR: ICMP errors come to it although it is not connected. */
+  wantsErrors: boolean;
   /** sk_txhash of a connected socket; 0 otherwise, when tunnels look at the addresses. */
   txHash: number;
 }
@@ -140,6 +208,7 @@ export function copySocket<S extends Socket>(socket: S): S {
     copy.unacked = copy.unacked.slice();
     copy.queue = copy.queue.slice();
     copy.early = copy.early.slice();
+    copy.unread = copy.unread.slice();
   }
   return copy;
 }

@@ -1,16 +1,19 @@
 /** TCP from above: listen, connect, close, abort, and the end of a connection. Linux: net/ipv4/tcp.c, net/ipv4/tcp_ipv4.c. */
-import type { Endpoint, LocalChoice } from '../app/definition.ts';
+import { isUnspecified } from '../addr/ip.ts';
+import type { Endpoint, LocalChoice, TcpSocketOptions } from '../app/definition.ts';
 import type { Errno } from '../stack/userland.ts';
 import type { Ip, Payload } from '../wire/packet.ts';
-import { drawFlowHash, endpointText, ephemeralTcpPort, type SocketLayer } from './layer.ts';
+import { drawFlowHash, endpointText, ephemeralTcpPort, mayReuse, type SocketLayer } from './layer.ts';
 import type { TcpSocket } from './sockets.ts';
 import { initializeReceiveMss, stopAckTimer } from './tcp-ack-mode.ts';
-import { armRetransmit, initialWindow, MAX_RTO_NS, push, sendReset, sendSyn, stopTimer, updateSendMss, WINDOW_SCALE } from './tcp-output.ts';
-import type { Owner } from './udp.ts';
+import { armKeepAlive, armRetransmit, setKeepAlive, stopTimer } from './tcp-arm.ts';
+import { headersBytes, push, sendReset, sendSyn, updateSendMss } from './tcp-output.ts';
+import { initialWindow, openReceiveWindow, windowScaleFor } from './tcp-receive-window.ts';
+import { mayBindAnywhere, type Owner } from './udp.ts';
 
 const INITIAL_RTO_NS = 1_000_000_000;
-/** TCP_TIMEWAIT_LEN, and tcp_fin_timeout for orphans in FIN-WAIT-2. */
-const TIME_WAIT_NS = 60_000_000_000;
+/** What loopback's MTU gives with IPv4 headers; larger is cut. */
+const MAX_MSS = 65495;
 const INITIAL_CWND_SEGMENTS = 10;
 /** RFC 9293 section 3.7.1: a SYN without the option. */
 const DEFAULT_MSS = 536;
@@ -31,13 +34,14 @@ export function newTcpSocket(layer: SocketLayer, owner: Owner, local: Endpoint, 
     listener: -1,
     backlog: 0,
     halfOpen: 0,
+    cookiesSentNs: -1,
     iss: 0,
     sndUna: 0,
     sndNxt: 0,
     sndWnd: 0,
     sndScale: 0,
     sndWl1: 0,
-    sndWl2: 0,
+    maxSndWnd: 0,
     irs: 0,
     rcvNxt: 0,
     rcvWnd: 0,
@@ -53,12 +57,30 @@ export function newTcpSocket(layer: SocketLayer, owner: Owner, local: Endpoint, 
     cwndBytes: 0,
     ssthreshBytes: Number.MAX_SAFE_INTEGER,
     duplicateAcks: 0,
+    recovery: 'open',
+    recoverySeq: 0,
+    marked: 0,
+    noDelay: false,
+    smallSentEnd: 0,
+    reusePort: false,
     unacked: [],
     queue: [],
     closeRequested: false,
     finSent: false,
     peerFinished: false,
     early: [],
+    earlyLastSeq: 0,
+    duplicate: undefined,
+    reading: true,
+    unread: [],
+    unreadBytes: 0,
+    receiveBufferBytes: 0,
+    windowClamp: 0,
+    rcvSsthresh: 0,
+    readSinceNs: 0,
+    readBytes: 0,
+    readSpace: 1,
+    receiveRttNs: 0,
     ackPending: false,
     rcvWup: 0,
     rcvMss: DEFAULT_MSS,
@@ -74,7 +96,30 @@ export function newTcpSocket(layer: SocketLayer, owner: Owner, local: Endpoint, 
     rttVarianceNs: 0,
     rtoNs: INITIAL_RTO_NS,
     retries: 0,
+    stalledSinceNs: -1,
     timer: -1,
+    timerPurpose: 'retransmit',
+    timerDueNs: 0,
+    probes: 0,
+    probeBackoff: 0,
+    keepIdleNs: 0,
+    keepIntervalNs: 0,
+    keepProbes: 0,
+    keepTimer: -1,
+    keepDueNs: 0,
+    outOfWindowNs: -1,
+    bytesSent: 0,
+    bytesAcked: 0,
+    bytesReceived: 0,
+    bytesRetransmitted: 0,
+    segmentsOut: 0,
+    segmentsIn: 0,
+    dataSegmentsOut: 0,
+    dataSegmentsIn: 0,
+    retransmissions: 0,
+    lastSentNs: layer.kernel.nowNs,
+    lastAckNs: layer.kernel.nowNs,
+    minRttNs: 0,
     expiresNs: -1,
     softError: undefined,
     ipId: 0,
@@ -82,17 +127,27 @@ export function newTcpSocket(layer: SocketLayer, owner: Owner, local: Endpoint, 
   };
 }
 
-export function tcpListen(layer: SocketLayer, owner: Owner, ip: Ip, port: number, backlog: number): TcpSocket | Errno {
-  if (ip !== 0 && !layer.kernel.isLocalAddress(owner.netns, ip)) return 'EADDRNOTAVAIL';
-  if (layer.table.isListening(owner.netns, ip, port)) return 'EADDRINUSE';
+export function applyOptions(layer: SocketLayer, socket: TcpSocket, options: TcpSocketOptions): void {
+  socket.reusePort = options.reusePort === true;
+  socket.noDelay = options.noDelay === true;
+  const { keepAlive } = options;
+  if (keepAlive === undefined) return;
+  const ns = (seconds: number | undefined): number | undefined => (seconds === undefined ? undefined : seconds * 1e9);
+  setKeepAlive(layer, socket, true, ns(keepAlive.idleSeconds), ns(keepAlive.intervalSeconds), keepAlive.probes);
+}
+
+export function tcpListen(layer: SocketLayer, owner: Owner, ip: Ip, port: number, backlog: number, options: TcpSocketOptions = {}): TcpSocket | Errno {
+  if (!isUnspecified(ip) && !layer.kernel.isLocalAddress(owner.netns, ip) && !mayBindAnywhere(layer, owner)) return 'EADDRNOTAVAIL';
+  if (layer.table.isListening(owner.netns, ip, port, options.reusePort === true)) return 'EADDRINUSE';
   const socket = newTcpSocket(layer, owner, { ip, port }, { ip: 0, port: 0 });
   socket.state = 'LISTEN';
-  socket.backlog = Math.max(1, backlog);
+  socket.backlog = Math.max(1, Math.min(backlog, layer.settings(owner.netns).maxBacklog));
+  applyOptions(layer, socket, options);
   layer.table.add(socket);
   return socket;
 }
 
-export function tcpConnect(layer: SocketLayer, owner: Owner, to: Endpoint, from: LocalChoice = {}): TcpSocket | Errno {
+export function tcpConnect(layer: SocketLayer, owner: Owner, to: Endpoint, from: LocalChoice & TcpSocketOptions = {}): TcpSocket | Errno {
   if (from.ip !== undefined && !layer.kernel.isLocalAddress(owner.netns, from.ip)) return 'EADDRNOTAVAIL';
   const route = layer.kernel.routeFor(owner.netns, to.ip);
   if (typeof route === 'string') return route;
@@ -100,11 +155,19 @@ export function tcpConnect(layer: SocketLayer, owner: Owner, to: Endpoint, from:
   const source = from.ip ?? route.source;
   const port = from.port ?? ephemeralTcpPort(layer, owner.netns, source, to.ip, to.port);
   if (port === undefined) return 'EADDRNOTAVAIL';
+  const taken = layer.table.findConnection(owner.netns, source, port, to.ip, to.port);
+  if (taken !== undefined) {
+    if (!mayReuse(layer, owner.netns, taken)) return 'EADDRNOTAVAIL';
+    layer.count(owner.netns, 'TcpExtTWRecycled');
+    destroy(layer, taken);
+  }
+  layer.count(owner.netns, 'TcpActiveOpens');
   const socket = newTcpSocket(layer, owner, { ip: source, port }, to);
+  applyOptions(layer, socket, from);
   socket.state = 'SYN-SENT';
   socket.pathMtu = route.mtuBytes;
   openSending(layer, socket);
-  socket.rcvWnd = initialWindow(socket.advertisedMss);
+  socket.rcvWnd = initialWindow(socket.advertisedMss, socket.receiveBufferBytes);
   socket.ipId = layer.kernel.prng('ip-id').below(65536);
   layer.table.add(socket);
   armRetransmit(layer, socket);
@@ -115,22 +178,31 @@ export function tcpConnect(layer: SocketLayer, owner: Owner, to: Endpoint, from:
 /** Initial sequence number, timestamps' offset and the segment size that the path's MTU gives. */
 export function openSending(layer: SocketLayer, socket: TcpSocket): void {
   const chance = layer.kernel.prng('tcp-isn');
+  const settings = layer.settings(socket.netns);
   socket.iss = chance.uint32();
   socket.timestampOffset = chance.uint32();
   socket.sndUna = socket.iss;
   socket.sndNxt = (socket.iss + 1) >>> 0;
-  socket.advertisedMss = Math.min(65495, socket.pathMtu - 40);
-  socket.rcvScale = WINDOW_SCALE;
+  socket.timestamps = settings.timestamps;
+  socket.sackPermitted = settings.sack;
+  socket.advertisedMss = Math.min(MAX_MSS, socket.pathMtu - headersBytes(socket.remoteIp));
+  socket.rcvScale = settings.windowScaling ? windowScaleFor(settings.maxReceiveBufferBytes) : 0;
+  socket.receiveBufferBytes = settings.receiveBufferBytes;
 }
 
 /** Both sides know each other's options now. */
 export function establish(layer: SocketLayer, socket: TcpSocket): void {
   socket.state = 'ESTAB';
   socket.retries = 0;
+  socket.stalledSinceNs = -1;
   stopTimer(layer, socket);
   updateSendMss(socket);
   initializeReceiveMss(socket);
+  openReceiveWindow(layer, socket, layer.settings(socket.netns).receiveBufferBytes);
+  socket.maxSndWnd = Math.max(socket.maxSndWnd, socket.sndWnd);
   socket.lastReceivedNs = layer.kernel.nowNs;
+  socket.lastAckNs = socket.lastReceivedNs;
+  if (socket.keepIdleNs > 0) armKeepAlive(layer, socket, socket.keepIdleNs);
   socket.cwndBytes = INITIAL_CWND_SEGMENTS * socket.sendMss;
 }
 
@@ -140,9 +212,29 @@ export function tcpSend(layer: SocketLayer, socket: TcpSocket, payload: Payload)
   if (socket.state === 'ESTAB' || socket.state === 'CLOSE-WAIT') push(layer, socket);
 }
 
-/** close(): the process lets go. A listener ends with its waiting connections, a connection with FIN behind its data. */
+/** shutdown(SHUT_WR): FIN behind what is queued; the program still reads. */
+export function tcpShutdown(layer: SocketLayer, socket: TcpSocket): void {
+  if (socket.closeRequested || (socket.state !== 'ESTAB' && socket.state !== 'CLOSE-WAIT')) return;
+  socket.closeRequested = true;
+  socket.state = socket.state === 'ESTAB' ? 'FIN-WAIT-1' : 'LAST-ACK';
+  push(layer, socket);
+}
+
+/** close(): the process lets go. A listener ends with its waiting connections, a connection with FIN behind its data; what was not read resets it (RFC 2525). */
 export function tcpClose(layer: SocketLayer, socket: TcpSocket): void {
-  if (socket.closeRequested || socket.state === 'CLOSED') return;
+  if (socket.state === 'CLOSED') return;
+  if (socket.closeRequested) {
+    // It was shut down before.
+    if (socket.processId !== '') layer.table.disown(socket);
+    limitFinWait(layer, socket);
+    return;
+  }
+  if (socket.unreadBytes > 0) {
+    layer.count(socket.netns, 'TcpExtTCPAbortOnClose');
+    sendReset(layer, socket);
+    destroy(layer, socket);
+    return;
+  }
   if (socket.state === 'LISTEN') {
     destroy(layer, socket);
     for (const child of [...layer.table.values()]) {
@@ -174,6 +266,8 @@ export function tcpAbort(layer: SocketLayer, socket: TcpSocket): void {
 export function destroy(layer: SocketLayer, socket: TcpSocket): void {
   stopTimer(layer, socket);
   stopAckTimer(layer, socket);
+  if (socket.keepTimer >= 0) layer.kernel.cancelTimer(socket.keepTimer);
+  socket.keepTimer = -1;
   if (socket.state === 'SYN-RECV') {
     const listener = layer.table.find(socket.listener);
     if (listener !== undefined && listener.protocol === 'tcp') listener.halfOpen -= 1;
@@ -191,45 +285,12 @@ export function fail(layer: SocketLayer, socket: TcpSocket, errno: Errno): void 
 }
 
 /** TIME-WAIT, or the limited FIN-WAIT-2 of an orphan. */
-export function expireSoon(layer: SocketLayer, socket: TcpSocket): void {
-  socket.expiresNs = layer.kernel.nowNs + TIME_WAIT_NS;
+export function expireSoon(layer: SocketLayer, socket: TcpSocket, afterNs: number): void {
+  socket.expiresNs = layer.kernel.nowNs + afterNs;
   layer.table.expireLater(socket);
 }
 
-const SYN_RETRIES = 6;
-const SYN_LINEAR_TIMEOUTS = 4;
-const SYNACK_RETRIES = 5;
-const DATA_RETRIES = 15;
-/** tcp_orphan_retries when it is 0. */
-const ORPHAN_RETRIES = 8;
-
-/**
- * The retransmission timer has run out. SYNs: four times a second, then doubling, six of those (Linux 6.5: net/ipv4/tcp_timer.c, tcp_syn_linear_timeouts): at
- * 1, 2, 3, 4, 5, 7, 11, 19, 35 and 67 s, and ETIMEDOUT at 131 s.
- */
-export function retransmitTimeout(layer: SocketLayer, socket: TcpSocket, resendFirst: (layer: SocketLayer, socket: TcpSocket) => void): void {
-  socket.timer = -1;
-  layer.causeSeq = -1;
-  const synSent = socket.state === 'SYN-SENT';
-  const synReceived = socket.state === 'SYN-RECV';
-  const limit = synSent ? SYN_RETRIES + SYN_LINEAR_TIMEOUTS : synReceived ? SYNACK_RETRIES : socket.processId === '' ? ORPHAN_RETRIES : DATA_RETRIES;
-  if (socket.retries >= limit) {
-    fail(layer, socket, socket.softError ?? 'ETIMEDOUT');
-    return;
-  }
-  socket.retries += 1;
-  if (!synSent || socket.retries > SYN_LINEAR_TIMEOUTS) socket.rtoNs = Math.min(MAX_RTO_NS, socket.rtoNs * 2);
-  // Linux: net/core/sock.c, sk_rethink_txhash: perhaps another way through the network works.
-  if (synSent || synReceived || socket.unacked.length > 0) socket.txHash = drawFlowHash(layer);
-  armRetransmit(layer, socket);
-  if (synSent || synReceived) {
-    sendSyn(layer, socket);
-    return;
-  }
-  const inFlight = (socket.sndNxt - socket.sndUna) | 0;
-  if (socket.retries === 1) socket.ssthreshBytes = Math.max(inFlight / 2, 2 * socket.sendMss);
-  socket.cwndBytes = socket.sendMss;
-  socket.duplicateAcks = 0;
-  if (socket.unacked.length > 0) resendFirst(layer, socket);
-  else push(layer, socket);
+/** An orphan whose peer never closes ends after tcp_fin_timeout. */
+function limitFinWait(layer: SocketLayer, socket: TcpSocket): void {
+  if (socket.state === 'FIN-WAIT-2') expireSoon(layer, socket, layer.settings(socket.netns).finTimeoutNs);
 }

@@ -1,27 +1,28 @@
 /** TCP's sending half: segments, acknowledgements, resets, retransmission. Linux: net/ipv4/tcp_output.c. */
-import { IP_PROTO_TCP, type Packet, type Payload, TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, type TcpOptions } from '../wire/packet.ts';
+import { isIp6 } from '../addr/ip.ts';
+import { IP_PROTO_TCP, type Ip, type Packet, type Payload, TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, type TcpOptions } from '../wire/packet.ts';
 import { utf8Length, utf8Prefix } from '../wire/utf8.ts';
 import { outgoing, type SocketLayer } from './layer.ts';
-import { seqAdd, seqDistance } from './sequence.ts';
+import { seqAdd, seqAfter, seqDistance } from './sequence.ts';
 import type { Segment, TcpSocket } from './sockets.ts';
 import { acknowledgementSent, dataSent } from './tcp-ack-mode.ts';
+import { armProbe, armRetransmit } from './tcp-arm.ts';
+import { selectWindow } from './tcp-receive-window.ts';
+import { bytesInFlight, recount } from './tcp-scoreboard.ts';
 
 const MAKER = 'kernel tcp';
-/** 6.x kernels have tcp_rmem[2] = 32 MB, hence this scale; net/ipv4/tcp_output.c, tcp_select_initial_window. */
-export const WINDOW_SCALE = 10;
 const MAX_UNSCALED_WINDOW = 65535;
 const TIMESTAMP_BYTES = 12;
-export const MIN_RTO_NS = 200_000_000;
-export const MAX_RTO_NS = 120_000_000_000;
+/** Blocks that fit beside timestamps, and without. */
+const MAX_BLOCKS_WITH_TIMESTAMPS = 3;
+const MAX_BLOCKS = 4;
 
-/** The largest multiple of the segment size that fits 16 bits: 64240 for 1460, 64860 for 1410, 65160 for 1448. */
-export function initialWindow(mss: number): number {
-  return mss >= MAX_UNSCALED_WINDOW ? MAX_UNSCALED_WINDOW : Math.floor(MAX_UNSCALED_WINDOW / mss) * mss;
-}
+/** IP and TCP headers without options. */
+export const headersBytes = (ip: Ip): number => (isIp6(ip) ? 60 : 40);
 
 /** Payload bytes of a full segment. */
 export function updateSendMss(socket: TcpSocket): void {
-  const limit = Math.min(socket.peerMss, socket.pathMtu - 40);
+  const limit = Math.min(socket.peerMss, socket.pathMtu - headersBytes(socket.remoteIp));
   socket.sendMss = Math.max(1, limit - (socket.timestamps ? TIMESTAMP_BYTES : 0));
 }
 
@@ -35,6 +36,10 @@ const NO_OPTIONS: TcpOptions = {};
 function optionsFor(layer: SocketLayer, socket: TcpSocket, syn: boolean): TcpOptions {
   if (!syn) {
     const timestamps = socket.timestamps ? timestampOption(layer, socket) : undefined;
+    if (socket.early.length > 0 || socket.duplicate !== undefined) {
+      const sack = takeSackBlocks(socket);
+      if (sack.length > 0) return timestamps === undefined ? { sack } : { timestamps, sack };
+    }
     return timestamps === undefined ? NO_OPTIONS : { timestamps };
   }
   const timestamps = socket.timestamps ? timestampOption(layer, socket) : undefined;
@@ -46,10 +51,27 @@ function optionsFor(layer: SocketLayer, socket: TcpSocket, syn: boolean): TcpOpt
   };
 }
 
-/** The window field: unscaled in SYNs, otherwise scaled and rounded up to whole units. */
-function windowField(socket: TcpSocket, syn: boolean): number {
-  if (syn) return Math.min(MAX_UNSCALED_WINDOW, socket.rcvWnd);
-  return Math.min(MAX_UNSCALED_WINDOW, Math.ceil(socket.rcvWnd / 2 ** socket.rcvScale));
+/** What has come beyond gaps, the newest first; a duplicate (RFC 2883) in front of all, once. */
+function takeSackBlocks(socket: TcpSocket): readonly (readonly [number, number])[] {
+  if (!socket.sackPermitted) return [];
+  const blocks: (readonly [number, number])[] = [];
+  let newest = 0;
+  let left = -1;
+  let right = -1;
+  for (const segment of socket.early) {
+    if (left < 0 || segment.seq !== right) {
+      if (left >= 0) blocks.push([left, right]);
+      left = segment.seq;
+    }
+    right = seqAdd(segment.seq, segment.length);
+    if (segment.seq === socket.earlyLastSeq) newest = blocks.length;
+  }
+  if (left >= 0) blocks.push([left, right]);
+  const [first] = blocks.splice(newest, 1);
+  if (first !== undefined) blocks.unshift(first);
+  if (socket.duplicate !== undefined) blocks.unshift(socket.duplicate);
+  socket.duplicate = undefined;
+  return blocks.slice(0, socket.timestamps ? MAX_BLOCKS_WITH_TIMESTAMPS : MAX_BLOCKS);
 }
 
 /** Sends one segment as it is; accounting is the caller's. */
@@ -69,12 +91,20 @@ export function transmit(layer: SocketLayer, socket: TcpSocket, flags: number, s
     flags,
     seq,
     ack: (flags & TCP_ACK) === 0 ? 0 : socket.rcvNxt,
-    window: (flags & TCP_RST) !== 0 ? 0 : windowField(socket, syn),
+    window: (flags & TCP_RST) !== 0 ? 0 : syn ? Math.min(MAX_UNSCALED_WINDOW, socket.rcvWnd) : selectWindow(socket),
     options: (flags & TCP_RST) !== 0 ? NO_OPTIONS : optionsFor(layer, socket, syn),
   };
   packet.flowHash = socket.txHash;
+  socket.segmentsOut += 1;
   if ((flags & TCP_ACK) !== 0) acknowledgementSent(layer, socket);
-  if (payload !== undefined) dataSent(layer, socket);
+  if (payload !== undefined) {
+    socket.dataSegmentsOut += 1;
+    socket.bytesSent += payload.bytes;
+    socket.lastSentNs = layer.kernel.nowNs;
+    dataSent(layer, socket);
+  }
+  layer.count(socket.netns, 'TcpOutSegs');
+  if ((flags & TCP_RST) !== 0) layer.count(socket.netns, 'TcpOutRsts');
   layer.kernel.output(socket.netns, packet, MAKER);
 }
 
@@ -109,25 +139,41 @@ export function answerWithReset(layer: SocketLayer, netns: string, packet: Packe
     const length = (packet.payload?.bytes ?? 0) + ((tcp.flags & TCP_SYN) !== 0 ? 1 : 0) + ((tcp.flags & TCP_FIN) !== 0 ? 1 : 0);
     reset.tcp = { flags: TCP_RST | TCP_ACK, seq: 0, ack: seqAdd(tcp.seq, length), window: 0, options: NO_OPTIONS };
   }
+  layer.count(netns, 'TcpOutSegs');
+  layer.count(netns, 'TcpOutRsts');
   layer.kernel.output(netns, reset, MAKER);
 }
 
-/** Sends what is queued as far as the peer's window and congestion control allow, then FIN when closing was asked for. */
+/** One byte before what is expected, so that the peer answers with an ACK (tcp_xmit_probe_skb()). */
+export function sendKeepAlive(layer: SocketLayer, socket: TcpSocket): void {
+  transmit(layer, socket, TCP_ACK, seqAdd(socket.sndNxt, -1), undefined);
+}
+
+/** As much as the window takes, or a segment from before it, so that the peer says how far it is open (tcp_write_wakeup()). */
+export function sendWindowProbe(layer: SocketLayer, socket: TcpSocket): void {
+  const room = socket.sndWnd - seqDistance(socket.sndNxt, socket.sndUna);
+  const head = socket.queue[0];
+  if (room <= 0 || head === undefined) {
+    sendKeepAlive(layer, socket);
+    return;
+  }
+  const { first, rest } = splitPayload(head, Math.min(room, socket.sendMss));
+  if (rest === undefined) socket.queue.shift();
+  else socket.queue[0] = rest;
+  sendSegment(layer, socket, first, true, false);
+}
+
+/** Sends what is queued as far as the peer's window and congestion control allow, then FIN when closing was asked for (tcp_write_xmit()). */
 export function push(layer: SocketLayer, socket: TcpSocket): void {
-  const window = Math.min(socket.sndWnd, socket.cwndBytes);
   while (socket.queue.length > 0) {
-    const inFlight = seqDistance(socket.sndNxt, socket.sndUna);
-    const room = window - inFlight;
     const head = socket.queue[0] as Payload;
-    // A segment goes out whole or waits, except as a probe into an empty pipe.
     const wanted = Math.min(head.bytes, socket.sendMss);
-    if (room < wanted && inFlight > 0) break;
-    if (room <= 0 && socket.sndWnd === 0 && inFlight === 0 && socket.retries === 0) {
-      // Zero window: the timer probes.
-      armRetransmit(layer, socket);
-      break;
-    }
-    const { first, rest } = splitPayload(head, socket.sendMss);
+    const windowRoom = socket.sndWnd - seqDistance(socket.sndNxt, socket.sndUna);
+    if (bytesInFlight(socket) + wanted > socket.cwndBytes && socket.unacked.length > 0) break;
+    if (windowRoom < wanted && (windowRoom <= 0 || socket.unacked.length > 0 || windowRoom < socket.maxSndWnd / 2)) break;
+    // Nagle, with Minshall's change: a small segment waits while another small one is on its way.
+    if (wanted < socket.sendMss && !socket.noDelay && !socket.closeRequested && isSmallOnItsWay(socket)) break;
+    const { first, rest } = splitPayload(head, Math.min(socket.sendMss, Math.max(1, windowRoom)));
     if (rest === undefined) socket.queue.shift();
     else socket.queue[0] = rest;
     sendSegment(layer, socket, first, rest === undefined, false);
@@ -136,14 +182,21 @@ export function push(layer: SocketLayer, socket: TcpSocket): void {
     socket.finSent = true;
     sendSegment(layer, socket, undefined, false, true);
   }
+  // The window is closed and no answer is to be expected: probe.
+  if (socket.queue.length > 0 && socket.unacked.length === 0 && socket.timer < 0) armProbe(layer, socket);
 }
+
+const isSmallOnItsWay = (socket: TcpSocket): boolean =>
+  socket.unacked.length > 0 && seqAfter(socket.smallSentEnd, socket.sndUna) && !seqAfter(socket.smallSentEnd, socket.sndNxt);
 
 function sendSegment(layer: SocketLayer, socket: TcpSocket, payload: Payload | undefined, last: boolean, fin: boolean): void {
   const length = (payload?.bytes ?? 0) + (fin ? 1 : 0);
-  const segment: Segment = { seq: socket.sndNxt, payload, fin, push: last, length, sentNs: layer.kernel.nowNs, retransmitted: false };
+  const segment: Segment = { seq: socket.sndNxt, payload, fin, push: last, length, sentNs: layer.kernel.nowNs, retransmissions: 0, sacked: false, lost: false };
   socket.unacked.push(segment);
   socket.sndNxt = seqAdd(socket.sndNxt, length);
-  if (socket.timer < 0) armRetransmit(layer, socket);
+  if (payload !== undefined && payload.bytes < socket.sendMss) socket.smallSentEnd = socket.sndNxt;
+  if (socket.timer < 0 || socket.timerPurpose === 'probe') armRetransmit(layer, socket);
+  socket.probeBackoff = 0;
   transmit(layer, socket, segmentFlags(segment), segment.seq, payload);
 }
 
@@ -151,13 +204,20 @@ function segmentFlags(segment: Segment): number {
   return TCP_ACK | (segment.push ? TCP_PSH : 0) | (segment.fin ? TCP_FIN : 0);
 }
 
-/** Sends the first unacknowledged segment again. */
-export function retransmitFirst(layer: SocketLayer, socket: TcpSocket): void {
-  const segment = socket.unacked[0];
+/** Sends an unacknowledged segment again, cut anew where the path's MTU has shrunk. */
+export function retransmitAt(layer: SocketLayer, socket: TcpSocket, index: number): void {
+  const segment = socket.unacked[index];
   if (segment === undefined) return;
-  const pieces = segment.payload === undefined ? [segment] : resegment(segment, socket.sendMss);
-  socket.unacked.splice(0, 1, ...pieces.map((piece) => ({ ...piece, retransmitted: true })));
-  const first = socket.unacked[0] as Segment;
+  const again = { ...segment, lost: false, retransmissions: segment.retransmissions + 1, sentNs: layer.kernel.nowNs };
+  const pieces = segment.payload === undefined ? [again] : resegment(again, socket.sendMss);
+  const [first, ...rest] = pieces as [Segment, ...Segment[]];
+  // What was cut off is still to be sent again.
+  socket.unacked.splice(index, 1, first, ...rest.map((piece) => ({ ...piece, lost: true })));
+  recount(socket);
+  socket.retransmissions += 1;
+  socket.bytesRetransmitted += first.payload?.bytes ?? 0;
+  layer.count(socket.netns, 'TcpRetransSegs');
+  if (socket.timer < 0) armRetransmit(layer, socket);
   transmit(layer, socket, segmentFlags(first), first.seq, first.payload);
 }
 
@@ -193,15 +253,4 @@ export function splitPayload(payload: Payload, limitBytes: number): { readonly f
   const headBytes = ascii ? cut : payload.bytes - utf8Length(payload.text.slice(cut));
   if (headBytes >= payload.bytes) return { first: payload, rest: undefined };
   return { first: { bytes: headBytes, text: head }, rest: { bytes: payload.bytes - headBytes, text: payload.text.slice(cut) } };
-}
-
-export function armRetransmit(layer: SocketLayer, socket: TcpSocket): void {
-  if (socket.timer >= 0) layer.kernel.cancelTimer(socket.timer);
-  socket.timer = layer.kernel.setTimer(socket.rtoNs, { kind: 'socket', socket: socket.id, tag: 'retransmit' });
-}
-
-export function stopTimer(layer: SocketLayer, socket: TcpSocket): void {
-  if (socket.timer < 0) return;
-  layer.kernel.cancelTimer(socket.timer);
-  socket.timer = -1;
 }

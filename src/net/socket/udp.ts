@@ -1,5 +1,6 @@
 /** UDP and ping sockets: bind, send, deliver, and the errors that come back by ICMP. Linux: net/ipv4/udp.c, net/ipv4/ping.c. */
-import type { Endpoint, IcmpReport, LocalChoice, SendOptions } from '../app/definition.ts';
+import { isMulticastIp, isUnspecified } from '../addr/ip.ts';
+import type { Endpoint, IcmpReport, LocalChoice, SendOptions, UdpSocketOptions } from '../app/definition.ts';
 import type { Errno } from '../stack/userland.ts';
 import { IP_PROTO_ICMP, IP_PROTO_UDP, type Ip, type Packet, type Payload } from '../wire/packet.ts';
 import { drawFlowHash, endpointText, ephemeralUdpPort, icmpErrno, outgoing, type SocketLayer } from './layer.ts';
@@ -14,13 +15,15 @@ export interface Owner {
   readonly name: string;
 }
 
-export function udpBind(layer: SocketLayer, owner: Owner, ip: Ip, port: number): UdpSocket | Errno {
-  if (ip !== 0 && !layer.kernel.isLocalAddress(owner.netns, ip)) return 'EADDRNOTAVAIL';
+export function udpBind(layer: SocketLayer, owner: Owner, ip: Ip, port: number, options: UdpSocketOptions = {}): UdpSocket | Errno {
+  if (!isUnspecified(ip) && !isMulticastIp(ip) && !layer.kernel.isLocalAddress(owner.netns, ip) && !mayBindAnywhere(layer, owner)) return 'EADDRNOTAVAIL';
   const chosen = port === 0 ? ephemeralUdpPort(layer, owner.netns, ip) : port;
   if (chosen === undefined) return 'EADDRINUSE';
-  if (port !== 0 && layer.table.isUdpBound(owner.netns, ip, port)) return 'EADDRINUSE';
-  return addUdp(layer, owner, ip, chosen, 0, 0);
+  if (port !== 0 && layer.table.isUdpBound(owner.netns, ip, port, options.device ?? '', options.reusePort === true)) return 'EADDRINUSE';
+  return addUdp(layer, owner, ip, chosen, 0, 0, options);
 }
+
+export const mayBindAnywhere = (layer: SocketLayer, owner: Owner): boolean => layer.kernel.sysctl(owner.netns, 'net.ipv4.ip_nonlocal_bind') !== 0;
 
 /** A socket whose source address is the route's and whose peer is fixed. */
 export function udpConnect(layer: SocketLayer, owner: Owner, to: Endpoint, from: LocalChoice = {}): UdpSocket | Errno {
@@ -28,11 +31,12 @@ export function udpConnect(layer: SocketLayer, owner: Owner, to: Endpoint, from:
   const route = layer.kernel.routeFor(owner.netns, to.ip);
   if (typeof route === 'string') return route;
   const source = from.ip ?? route.source;
+  if (from.port !== undefined && layer.table.isUdpBound(owner.netns, source, from.port, '', false)) return 'EADDRINUSE';
   const port = from.port ?? ephemeralUdpPort(layer, owner.netns, source);
-  return port === undefined ? 'EADDRINUSE' : addUdp(layer, owner, source, port, to.ip, to.port);
+  return port === undefined ? 'EAGAIN' : addUdp(layer, owner, source, port, to.ip, to.port, {});
 }
 
-function addUdp(layer: SocketLayer, owner: Owner, localIp: Ip, localPort: number, remoteIp: Ip, remotePort: number): UdpSocket {
+function addUdp(layer: SocketLayer, owner: Owner, localIp: Ip, localPort: number, remoteIp: Ip, remotePort: number, options: UdpSocketOptions): UdpSocket {
   const socket: UdpSocket = {
     protocol: 'udp',
     id: layer.table.nextId(),
@@ -44,6 +48,9 @@ function addUdp(layer: SocketLayer, owner: Owner, localIp: Ip, localPort: number
     remoteIp,
     remotePort,
     connected: remotePort !== 0,
+    reusePort: options.reusePort === true,
+    device: options.device ?? '',
+    wantsErrors: options.wantsErrors === true,
     txHash: remotePort === 0 ? 0 : drawFlowHash(layer),
     label: `udp ${endpointText(localIp, localPort)}`,
   };
@@ -68,6 +75,7 @@ export function udpSend(layer: SocketLayer, socket: UdpSocket, payload: Payload,
   packet.payload = payload;
   packet.flowHash = socket.txHash;
   packet.ttl = options?.ttl ?? 64;
+  layer.count(socket.netns, 'UdpOutDatagrams');
   return sendDiscovering(layer, socket, packet, options);
 }
 
@@ -85,6 +93,7 @@ function sendDiscovering(layer: SocketLayer, socket: UdpSocket | EchoSocket, pac
 export function udpDeliver(layer: SocketLayer, netns: string, packet: Packet): boolean {
   const socket = layer.table.findUdp(netns, packet.dst, packet.dport, packet.src, packet.sport);
   if (socket === undefined) return false;
+  layer.count(netns, 'UdpInDatagrams');
   layer.causeSeq = layer.kernel.traceDelivered(netns, packet, socket.label, socket.processName);
   layer.notify(socket.processId, {
     kind: 'datagram',
@@ -96,11 +105,12 @@ export function udpDeliver(layer: SocketLayer, netns: string, packet: Packet): b
   return true;
 }
 
-/** The error belongs to whoever sent the quoted datagram; an unconnected socket hears of it too, since programs that care ask for it (IP_RECVERR). */
+/** udp_err(): the error belongs to whoever sent the quoted datagram, if it is connected to that peer or asked for errors (IP_RECVERR). */
 export function udpError(layer: SocketLayer, netns: string, error: Packet, quoted: Packet): void {
   const socket = layer.table.findUdp(netns, quoted.src, quoted.sport, quoted.dst, quoted.dport);
   const icmp = error.icmp;
   if (socket === undefined || icmp === undefined) return;
+  if (!socket.connected && !socket.wantsErrors) return;
   layer.notify(socket.processId, { kind: 'socket-error', socket: socket.id, errno: icmpErrno(icmp.type, icmp.code).errno, icmp: reportOf(error, quoted) });
 }
 

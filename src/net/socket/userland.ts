@@ -1,22 +1,23 @@
 /** Everything that runs on the simulated kernels: sockets and programs behind the kernel's seam (net/stack/userland.ts). */
 import type { Change } from '../../base/record-store.ts';
-import { formatIp } from '../addr/ip.ts';
 import type { App, AppEvent } from '../app/definition.ts';
 import { apps } from '../app/index.ts';
 import type { ConnectionEvent, ProcessView, SocketView, TapFrame } from '../engine.ts';
 import type { NetRecord, Process } from '../records.ts';
+import type { MibName } from '../stack/mib.ts';
 import type { Kernel, TimerToken, Userland } from '../stack/userland.ts';
 import { IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP, type Packet } from '../wire/packet.ts';
 import type { SocketLayer } from './layer.ts';
 import { closeSocket, ProcessContext, type ProcessHost } from './process-context.ts';
 import { type PendingEvent, ProcessTable, type ProcessTableSnapshot, type RunningProcess } from './process-table.ts';
+import { SettingsCache, type TransportSettings } from './settings.ts';
 import { SocketTable, type SocketTableSnapshot } from './socket-table.ts';
+import { socketView } from './socket-view.ts';
 import type { TcpSocket } from './sockets.ts';
 import { stopAckTimer } from './tcp-ack-mode.ts';
 import { ackTimeout, startAckTimer } from './tcp-delayed-ack.ts';
 import { tcpDeliver, tcpError } from './tcp-input.ts';
-import { retransmitTimeout } from './tcp-open.ts';
-import { retransmitFirst } from './tcp-output.ts';
+import { keepAliveFired, timerFired } from './tcp-timer.ts';
 import { echoDeliver, echoError, udpDeliver, udpError } from './udp.ts';
 
 /** Events and packets that one entry from the kernel may lead to before it is taken for an endless loop. */
@@ -42,7 +43,9 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
   readonly kernel: Kernel;
   readonly table = new SocketTable();
   causeSeq = -1;
+  readonly cookieSecret: number;
   onOutput: Userland['onOutput'] = undefined;
+  readonly #settings: SettingsCache;
 
   readonly #apps: ReadonlyMap<string, App>;
   readonly #processes = new ProcessTable();
@@ -55,6 +58,8 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
   constructor(kernel: Kernel, programs: ReadonlyMap<string, App>) {
     this.kernel = kernel;
     this.#apps = programs;
+    this.#settings = new SettingsCache(kernel);
+    this.cookieSecret = kernel.prng('syn-cookies').uint32() | 0;
   }
 
   get layer(): SocketLayer {
@@ -103,11 +108,13 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
       return;
     }
     const socket = this.table.find(token.socket);
-    const delayedAck = token.tag === 'delayed-ack';
-    if (socket?.protocol !== 'tcp' || (delayedAck ? socket.ackTimer : socket.timer) < 0) return;
+    if (socket?.protocol !== 'tcp') return;
     this.#busy = true;
-    if (delayedAck) ackTimeout(this, socket);
-    else retransmitTimeout(this, socket, retransmitFirst);
+    if (token.tag === 'delayed-ack') {
+      if (socket.ackTimer >= 0) ackTimeout(this, socket);
+    } else if (token.tag === 'keepalive') {
+      if (socket.keepTimer >= 0) keepAliveFired(this, socket);
+    } else if (socket.timer >= 0) timerFired(this, socket);
     this.#settle();
   }
 
@@ -157,17 +164,8 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
     this.table.expire(this.kernel.nowNs);
     const views: SocketView[] = [];
     for (const socket of this.table.values()) {
-      if (socket.netns !== netns || socket.protocol === 'icmp') continue;
-      views.push({
-        netns,
-        protocol: socket.protocol,
-        state: socket.protocol === 'tcp' ? socket.state : socket.connected ? 'ESTAB' : 'UNCONN',
-        localIp: formatIp(socket.localIp),
-        localPort: socket.localPort,
-        remoteIp: formatIp(socket.remoteIp),
-        remotePort: socket.remotePort,
-        process: socket.processId === '' ? '' : socket.processName,
-      });
+      const view = socket.netns === netns ? socketView(socket, this.kernel.nowNs) : undefined;
+      if (view !== undefined) views.push(view);
     }
     return views;
   }
@@ -191,6 +189,14 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
 
   notify(processId: string, event: AppEvent): void {
     if (processId !== '') this.#events.push({ processId, event, causeSeq: this.causeSeq });
+  }
+
+  settings(netns: string): TransportSettings {
+    return this.#settings.of(netns);
+  }
+
+  count(netns: string, name: MibName, by = 1): void {
+    this.kernel.count(netns, name, by);
   }
 
   acknowledgeLater(socket: TcpSocket): void {
@@ -337,6 +343,7 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
 
   /** A netns that is gone takes its sockets with it; nobody is left to send a FIN. */
   #dropNetns(netns: string): void {
+    this.#settings.forget(netns);
     for (const socket of this.table.dropNetns(netns)) {
       if (socket.protocol !== 'tcp') continue;
       if (socket.timer >= 0) this.kernel.cancelTimer(socket.timer);

@@ -1,7 +1,6 @@
 /** What the kernel side offers to sockets and programs: the engine's half of the seam in userland.ts. */
 
 import type { RecordStore } from '../../base/record-store.ts';
-import { ipHash } from '../addr/ip.ts';
 import type { ConnectionListeners } from '../conntrack/listeners.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import type { NetRecord } from '../records.ts';
@@ -47,6 +46,7 @@ export function createKernel(core: Core, records: RecordStore<NetRecord>, taps: 
     },
     isLocalAddress: (netns, ip) => core.netns.get(netns)?.fib.isLocal(ip) ?? false,
     sysctl: (netns, name) => sysctl(core.netns.get(netns)?.record.sysctls ?? {}, name),
+    count: (netns, name, by) => core.netns.get(netns)?.mib.count(name, by),
     setTimer: (delayNs, token, housekeeping) => {
       const delay = Math.max(0, delayNs);
       // Sockets' timers are the wheel's; programs sleep by clocks that are exact.
@@ -105,7 +105,6 @@ function output(core: Core, netns: NetnsState, given: Packet, by: string): 'ok' 
   packet.connection = undefined;
   packet.ctState = CT_NONE;
   packet.ctReply = false;
-  if (packet.flowHash === 0 && packet.icmp === undefined) packet.flowHash = socketHash(core.seed, netns, packet);
   if (packet.src === 0) packet.src = sourceFor(netns, route, packet.dst) ?? 0;
   if (typeof packet.dst === 'bigint') packet.etherType = ETHERTYPE_IPV6;
   if (packet.tcp !== undefined) confirmNeighbor(core, netns, packet.dst, route.device, route.nextHop);
@@ -120,14 +119,6 @@ function confirmNeighbor(core: Core, netns: NetnsState, peer: Ip, device: Device
   netns.confirmations.set(peer, { ack: progress.ack, pending: false });
   const entry = device.neighbors.get(nextHop);
   if (entry !== undefined) entry.confirmedNs = core.nowNs;
-}
-
-/** sk_txhash: one number a socket, which tunnels make their source port of. It is the sender's own, so the two directions differ. */
-function socketHash(seed: number, netns: NetnsState, packet: Skb): number {
-  let h = Math.imul(ipHash(packet.src) ^ netns.place, 0x9e3779b1) ^ ipHash(packet.dst) ^ seed;
-  h = Math.imul(h ^ (h >>> 15) ^ (packet.sport << 16) ^ packet.dport, 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13) ^ packet.protocol, 0xc2b2ae35);
-  return ((h ^ (h >>> 16)) >>> 0) | 1;
 }
 
 function routeFor(core: Core, netns: NetnsState, dst: Ip): { readonly source: Ip; readonly mtuBytes: number; readonly device: string } | Errno {

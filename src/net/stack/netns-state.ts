@@ -16,6 +16,7 @@ import { type DeviceSettings6, deviceSettings6 } from './device-settings6.ts';
 import { Fib } from './fib.ts';
 import type { ErrorRate } from './icmp6.ts';
 import { LazyMap } from './lazy-map.ts';
+import { Mib } from './mib.ts';
 import { NeighborEntry, NUD_NOARP, NUD_PERMANENT, setMac } from './neighbor.ts';
 import type { Skb } from './skb.ts';
 import { sysctl } from './sysctl.ts';
@@ -94,6 +95,7 @@ export class NetnsState {
   readonly confirmations = new LazyMap<Ip, Confirmation>();
   readonly reassemblies = new LazyMap<string, Reassembly>();
   nextIpId = 1;
+  readonly mib = new Mib();
 
   constructor(record: Netns, place: number) {
     this.id = record.id;

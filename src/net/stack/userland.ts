@@ -4,6 +4,7 @@ import type { Change } from '../../base/record-store.ts';
 import type { ProcessView, SocketView } from '../engine.ts';
 import type { NetRecord } from '../records.ts';
 import type { ArpMessage, Ip, Mac, Packet } from '../wire/packet.ts';
+import type { MibName } from './mib.ts';
 
 /** errno names as Linux has them, for what a socket call can meet here. */
 export type Errno =
@@ -13,6 +14,7 @@ export type Errno =
   | 'ECONNRESET'
   | 'ETIMEDOUT'
   | 'EMSGSIZE'
+  | 'EAGAIN'
   | 'EADDRINUSE'
   | 'EADDRNOTAVAIL'
   | 'EACCES'
@@ -37,6 +39,8 @@ export interface Kernel {
   routeFor(netns: string, dst: Ip): { readonly source: Ip; readonly mtuBytes: number; readonly device: string } | Errno;
   isLocalAddress(netns: string, ip: Ip): boolean;
   sysctl(netns: string, name: string): number;
+  /** Moves one of the netns' SNMP counters. */
+  count(netns: string, name: MibName, by?: number): void;
   /** Fires `Userland.timer(token)` after `delayNs`; `housekeeping` timers do not keep the world awake (keep-alive, TIME_WAIT). Returns an id for `cancelTimer`. */
   setTimer(delayNs: number, token: TimerToken, housekeeping?: boolean): number;
   cancelTimer(id: number): void;
