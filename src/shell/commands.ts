@@ -4,6 +4,7 @@ import { kubectl } from './kubectl/index.ts';
 import { awk } from './text/awk.ts';
 import { base64 } from './text/base64.ts';
 import { grep } from './text/grep.ts';
+import { jq } from './text/jq.ts';
 import { cat, cut, head, nl, rev, sort, tac, tail, tee, tr, uniq, wc } from './text/lines.ts';
 import { sed } from './text/sed.ts';
 import { basename, bracket, dirname, doubleBracket, echo, falseCommand, printf, seq, testCommand, trueCommand } from './text/words.ts';
@@ -46,6 +47,7 @@ const list: readonly Command[] = [
   grep.command,
   sed.command,
   awk.command,
+  jq.command,
   head.command,
   tail.command,
   wc.command,

@@ -8,6 +8,7 @@ import { getWatch, waitWatch } from './kubectl/watches.ts';
 import { awk } from './text/awk.ts';
 import { base64 } from './text/base64.ts';
 import { grep } from './text/grep.ts';
+import { jq } from './text/jq.ts';
 import { cat, cut, head, nl, rev, sort, tac, tail, tee, tr, uniq, wc } from './text/lines.ts';
 import { sed } from './text/sed.ts';
 import { xargsFilter } from './text/xargs.ts';
@@ -31,6 +32,7 @@ export const filters: Readonly<Record<string, Filter>> = {
   tac: tac.filter,
   sed: sed.filter,
   awk: awk.filter,
+  jq: jq.filter,
   base64: base64.filter,
   xargs: xargsFilter,
   'shell-input': shellInputFilter,
