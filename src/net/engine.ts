@@ -1,5 +1,6 @@
 /** What the floors above may ask of the packet engine; `Network` (network.ts) is its one implementation. */
 import type { Change, RecordStore } from '../base/record-store.ts';
+import type { NftTables } from './nft/tables.ts';
 import type { NetRecord, Process } from './records.ts';
 import type { TraceEvent } from './trace-event.ts';
 import type { Packet } from './wire/packet.ts';
@@ -250,6 +251,8 @@ export interface Engine {
   mib(netns: string, name: string): number;
   /** @throws {Error} when there is no such chain record. */
   counters(chainId: string): ChainCounters;
+  /** nftables of a netns with its counters and the elements that packets made; undefined where it has no table. */
+  nft(netns: string): NftTables | undefined;
   /** [rxPackets, rxBytes, txPackets, txBytes, rxDropped, txDropped] */
   deviceCounters(deviceId: string): readonly [number, number, number, number, number, number];
   /** `tc -s qdisc`: what the device's own qdisc has counted; undefined where nobody set one. */

@@ -27,6 +27,7 @@ import type {
   WireguardPeerView,
 } from './engine.ts';
 import { connectionView, fdbViews, isWritten, neighborEntries, neighborView, type RouteGetResult, routeGet } from './engine-views.ts';
+import type { NftTables } from './nft/tables.ts';
 import type { NetRecord, Process } from './records.ts';
 import { loadState, type SavedState, saveState } from './snapshot.ts';
 import { createUserland } from './socket/userland.ts';
@@ -322,6 +323,10 @@ export class Network implements Engine {
     };
   }
 
+  nft(netns: string): NftTables | undefined {
+    return this.#find(netns)?.nft;
+  }
+
   deviceCounters(deviceId: string): readonly [number, number, number, number, number, number] {
     this.#settle();
     const d = this.#devices.get(deviceId);
@@ -453,6 +458,8 @@ export class Network implements Engine {
   #logChange(change: Change<NetRecord>): void {
     const record = change.after ?? change.before;
     if (record === undefined || record.kind === 'process' || record.kind === 'host') return;
+    // A table of nftables remembers the last handle it gave out: nobody's event.
+    if (record.kind === 'nft-table' && change.before !== undefined && change.after !== undefined) return;
     const netns = record.kind === 'netns' ? record.id : record.netns;
     const place = this.#netns.get(netns)?.place;
     if (place !== undefined) emitChanged(this.#core, place, change);

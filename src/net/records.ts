@@ -1,9 +1,11 @@
 /** What exists in the network: the narrow set of Linux records that every Kubernetes or cloud object compiles down to. */
 import type { Origin } from '../base/origin.ts';
+import type { IpvsService } from './ipvs/ipvs-records.ts';
 import type { IpSetTypeName } from './netfilter/ipset/type.ts';
+import type { NftRecord } from './nft/nft-records.ts';
 
 /** Everything an agent can render. Immutable; ids are paths people can read, e.g. `node01/netns/root/device/cni0`. */
-export type NetRecord = Host | Netns | Device | IpSet | Route | RoutingRule | Chain | Neighbor | ProxyNeighbor | FdbEntry | Process;
+export type NetRecord = Host | Netns | Device | IpSet | Route | RoutingRule | Chain | NftRecord | IpvsService | Neighbor | ProxyNeighbor | FdbEntry | Process;
 
 interface RecordBase {
   readonly id: string;

@@ -6,6 +6,7 @@ import { QdiscState } from './device/qdisc.ts';
 import { copySession, type PeerState, type WireguardState } from './device/wireguard-peer.ts';
 import type { RecentEntry } from './netfilter/definition.ts';
 import type { SavedMember } from './netfilter/ipset/state.ts';
+import type { SavedNft } from './nft/tables.ts';
 import type { Core } from './stack/core.ts';
 import { EVENT_DEPARTURE, EVENT_FRAME, EVENT_NEIGHBOR, EVENT_PROXY_ARP } from './stack/event-queue.ts';
 import type { ErrorRate } from './stack/icmp6.ts';
@@ -69,6 +70,7 @@ interface SavedNetns {
   readonly nextIpId: number;
   readonly mib: Float64Array | undefined;
   readonly chains: readonly (readonly [string, SavedChain])[];
+  readonly nft: SavedNft | undefined;
 }
 
 type SavedReference =
@@ -161,6 +163,7 @@ function saveNetns(netns: NetnsState, nowNs: number): SavedNetns {
     reassemblies: [...netns.reassemblies.values()].map((r) => ({ key: r.key, device: r.device.id, pieces: r.pieces.map((p) => saveSkb(p, netns.id)) })),
     nextIpId: netns.nextIpId,
     mib: netns.mib.save(),
+    nft: netns.nft?.save(),
     chains: [...netns.chainStates()]
       .filter((c) => c.counters !== undefined || c.policyPackets > 0 || c.memory.size > 0)
       .map(
@@ -176,6 +179,7 @@ function saveNetns(netns: NetnsState, nowNs: number): SavedNetns {
 /** As `clearNetns` leaves it: of a thousand pods most have sent nothing yet. Only a netns without chains is looked at, since those count. */
 const isFresh = (netns: NetnsState): boolean =>
   netns.chains.size === 0 &&
+  netns.nftRecords.size === 0 &&
   netns.nextIpId === 1 &&
   netns.mib.isFresh &&
   netns.connections.serial === 0 &&
@@ -250,6 +254,7 @@ export function loadState(core: Core, saved: SavedState): void {
     for (const [ip, c] of s.confirmations) netns.confirmations.set(ip, c);
     netns.nextIpId = s.nextIpId;
     netns.mib.load(s.mib);
+    if (s.nft !== undefined) netns.nft?.load(s.nft);
     for (const [chainId, c] of s.chains) {
       const chain = netns.chainState(chainId);
       if (chain === undefined) continue;
@@ -303,6 +308,7 @@ function clearNetns(netns: NetnsState): void {
   netns.connections.load(0, []);
   netns.nextIpId = 1;
   netns.mib.load(undefined);
+  netns.nft?.load(undefined);
   for (const chain of netns.chainStates()) {
     chain.counters = undefined;
     chain.policyPackets = 0;

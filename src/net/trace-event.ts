@@ -5,13 +5,17 @@ import type { Layer, TunnelName } from './wire/packet.ts';
 
 export type HookName = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';
 export type TableName = 'raw' | 'mangle' | 'nat' | 'filter' | 'security';
+/** A table of iptables, or one of nftables with its family: `ip kube-proxy`. */
+export type TraceTable = TableName | `${'ip' | 'ip6' | 'inet' | 'arp' | 'bridge' | 'netdev'} ${string}`;
 
 /** A rule as it stood when it matched. `index` counts from 0 within its chain. */
 export interface RuleReference {
   readonly chainId: string;
   readonly chain: string;
-  readonly table: TableName;
+  readonly table: TraceTable;
   readonly index: number;
+  /** Of nftables: the rule's handle. */
+  readonly handle?: number;
   readonly text: string;
   readonly origin: Origin;
 }
@@ -85,7 +89,15 @@ export type Step =
   /** The bridge chose ports. `to` has device names; `how`: known FDB entry, flooded, or handed up to the host. */
   | { readonly kind: 'bridged'; readonly bridge: string; readonly fromPort: string; readonly to: readonly string[]; readonly how: 'fdb' | 'flood' | 'local' }
   /** A rule matched (`rule`), or a hooked table ended with its policy (`rule` absent). */
-  | { readonly kind: 'matched'; readonly hook: HookName; readonly table: TableName; readonly rule?: RuleReference; readonly verdict: string }
+  | {
+      readonly kind: 'matched';
+      readonly hook: HookName;
+      readonly table: TraceTable;
+      readonly rule?: RuleReference;
+      readonly verdict: string;
+      /** Of nftables, where there is no rule: the base chain whose policy it is. */
+      readonly chain?: string;
+    }
   /** conntrack rewrote addresses. `how` is what `-j` was, or `un-DNAT`/`un-SNAT` for packets of a known connection. Texts are `ip:port`. */
   | {
       readonly kind: 'translated';

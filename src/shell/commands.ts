@@ -16,6 +16,7 @@ import { ip } from './tools/ip.ts';
 import { arp } from './tools/ip-neigh.ts';
 import { iptables, iptablesSave } from './tools/iptables.ts';
 import { ifconfig, route } from './tools/legacy.ts';
+import { nft } from './tools/nft.ts';
 import { lsns, nsenter, ps } from './tools/processes.ts';
 import { busybox, clear, help, history, shellPrograms, ssh, sudo, watchCommand, which } from './tools/shells.ts';
 import { netstat, ss } from './tools/sockets.ts';
@@ -31,6 +32,7 @@ const list: readonly Command[] = [
   bridge,
   iptables,
   iptablesSave,
+  nft,
   conntrack,
   ss,
   netstat,

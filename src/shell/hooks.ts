@@ -12,6 +12,7 @@ import { jq } from './text/jq.ts';
 import { cat, cut, head, nl, rev, sort, tac, tail, tee, tr, uniq, wc } from './text/lines.ts';
 import { sed } from './text/sed.ts';
 import { xargsFilter } from './text/xargs.ts';
+import { nftInput } from './tools/nft.ts';
 import { shellInputFilter, timeHook, xargsHook } from './tools/shells.ts';
 import { tcpdumpReadFilter } from './tools/tcpdump.ts';
 import { traceHook } from './tools/trace.ts';
@@ -38,6 +39,7 @@ export const filters: Readonly<Record<string, Filter>> = {
   'shell-input': shellInputFilter,
   'kubectl-collect': collectInput,
   'tcpdump-read': tcpdumpReadFilter,
+  nft: nftInput,
 };
 
 export const watches: Readonly<Record<string, Watch>> = {

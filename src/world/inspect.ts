@@ -1,5 +1,6 @@
 /** Answers "what is in this box?": the tables of a netns or the live object behind a key, as they are at this moment. */
 import { formatYaml, type YamlValue } from '../base/yaml/index.ts';
+import type { NftChain } from '../net/nft/nft-records.ts';
 import type { Chain, Route } from '../net/records.ts';
 import { formatRoute } from '../net/stack/format-route.ts';
 import type { KubeObject } from '../objects/types.ts';
@@ -16,7 +17,7 @@ export function inspectWorld(world: InspectedWorld, target: LinkTarget, sourceOf
       return inspectNetns(world, target.id);
     case 'device':
     case 'chain': {
-      const at = target.id.indexOf(target.kind === 'device' ? '/device/' : '/chain/');
+      const at = target.id.search(target.kind === 'device' ? /\/device\// : /\/(?:nft|chain6?)\//);
       return at < 0 ? null : inspectNetns(world, target.id.slice(0, at));
     }
     case 'object':
@@ -29,10 +30,12 @@ function inspectNetns(world: InspectedWorld, id: string): NetnsInspection | null
   if (netns === undefined) return null;
   const routes: Route[] = [];
   const chains: Chain[] = [];
+  const nftChains: NftChain[] = [];
   const devices = [];
   for (const record of world.records.values()) {
     if (record.kind === 'route' && record.netns === id) routes.push(record);
     else if (record.kind === 'chain' && record.netns === id) chains.push(record);
+    else if (record.kind === 'nft-chain' && record.netns === id) nftChains.push(record);
     else if (record.kind === 'device' && record.netns === id) devices.push(record);
   }
   return {
@@ -45,17 +48,42 @@ function inspectNetns(world: InspectedWorld, id: string): NetnsInspection | null
     fdb: world.engine.fdb(id),
     connections: world.engine.connections(id),
     sockets: world.engine.sockets(id),
-    chains: chains.map((chain) => ({
-      id: chain.id,
-      table: chain.table,
-      name: chain.name,
-      ...(chain.policy === undefined ? {} : { policy: chain.policy }),
-      rules: chain.rules.map((rule) => {
-        const origin = rule.origin ?? chain.origin;
-        return { text: rule.text, origin: origin.component, ...(origin.objects[0] === undefined ? {} : { objectKey: origin.objects[0] }) };
+    chains: [
+      ...chains.map((chain) => ({
+        id: chain.id,
+        table: chain.table,
+        name: chain.name,
+        ...(chain.policy === undefined ? {} : { policy: chain.policy }),
+        rules: chain.rules.map((rule) => {
+          const origin = rule.origin ?? chain.origin;
+          return { text: rule.text, origin: origin.component, ...(origin.objects[0] === undefined ? {} : { objectKey: origin.objects[0] }) };
+        }),
+        counters: world.engine.counters(chain.id),
+      })),
+      ...nftChains.map((chain) => nftChainView(world, chain)),
+    ],
+  };
+}
+
+/** A chain of nftables beside those of iptables: what its rules count, where they have a counter. */
+function nftChainView(world: InspectedWorld, chain: NftChain): NetnsInspection['chains'][number] {
+  const live = world.engine.nft(chain.netns)?.chain(chain.id);
+  return {
+    id: chain.id,
+    table: `${chain.family} ${chain.table}`,
+    name: chain.name,
+    ...(chain.hook === undefined ? {} : { policy: (chain.policy ?? 'accept').toUpperCase() }),
+    rules: chain.rules.map((rule) => {
+      const origin = rule.origin ?? chain.origin;
+      return { text: rule.text, origin: origin.component, ...(origin.objects[0] === undefined ? {} : { objectKey: origin.objects[0] }) };
+    }),
+    counters: {
+      policy: [live?.policyPackets ?? 0, 0],
+      rules: chain.rules.map((rule, i) => {
+        const numbers = / counter packets /.test(` ${rule.text}`) ? (live?.rules[i]?.numbers ?? []) : [];
+        return [numbers[0] ?? 0, numbers[1] ?? 0] as const;
       }),
-      counters: world.engine.counters(chain.id),
-    })),
+    },
   };
 }
 

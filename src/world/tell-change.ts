@@ -11,6 +11,11 @@ const nouns: Readonly<Partial<Record<Changed['record'], string>>> = {
   'proxy-neighbor': 'proxy neighbour',
   rule: 'routing rule',
   fdb: 'FDB entry',
+  'nft-table': 'nftables table',
+  'nft-chain': 'nftables chain',
+  'nft-set': 'nftables set',
+  'nft-object': 'nftables object',
+  'ipvs-service': 'virtual service',
 };
 const nounOf = (step: Changed): string => nouns[step.record] ?? step.record;
 const nameOf = (step: Changed): string => step.recordId.slice(step.recordId.lastIndexOf('/') + 1);

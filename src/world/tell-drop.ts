@@ -47,7 +47,7 @@ function fixRule(step: Dropped): readonly Phrase[] {
   if (step.detail.includes('table full')) return [mono('sysctl -w net.netfilter.nf_conntrack_max=…'), say(' makes room for more connections.')];
   if (step.detail.includes('clash')) return [say('Two flows wanted the same addresses and ports at one moment; the next try takes another port.')];
   if (step.rule !== undefined && /has no (?:local )?endpoints/.test(step.rule.text)) {
-    const service = /--comment "?([^" ]+)/.exec(step.rule.text)?.[1] ?? 'the Service';
+    const service = /comment "?([^" ]+)/.exec(step.rule.text)?.[1] ?? 'the Service';
     return [
       say('Give '),
       mono(service),

@@ -223,7 +223,7 @@ function whyTranslated(events: readonly TraceEvent[], event: TraceEvent, context
     ];
   }
   const rules = matchedRules(events);
-  const service = rules.find((rule) => /^KUBE-(SVC|EXT|SVL)-/.test(rule.chain));
+  const service = rules.find((rule) => /^(?:KUBE-(SVC|EXT|SVL)-|service-|external-)/.test(rule.chain));
   const chance = rules.map((rule) => ruleProbability(rule.text)).find((value) => value !== undefined);
   const last = rules[rules.length - 1];
   if (step.field === 'destination') {

@@ -163,7 +163,9 @@ function trim(value: number): string {
 /** The probability of a `statistic --mode random` match, if the rule has one. */
 export function ruleProbability(text: string): number | undefined {
   const match = /--probability\s+([0-9.]{1,20})/.exec(text);
-  return match === null ? undefined : Number(match[1]);
+  if (match !== null) return Number(match[1]);
+  const spread = /numgen random mod (\d{1,9})/.exec(text);
+  return spread === null ? undefined : 1 / Number(spread[1]);
 }
 
 /** The value of one option of a rule's text, `-j` or `--to-destination` and the like. */
@@ -175,6 +177,8 @@ export function ruleOption(text: string, option: string): string | undefined {
 
 /** The comment of a rule, without quotes. */
 export function ruleComment(text: string): string | undefined {
+  const nft = /(?:^| )comment "([^"]{0,256})"$/.exec(text);
+  if (nft !== null) return nft[1];
   const match = /--comment (?:"((?:[^"\\]|\\.){0,256})"|(\S{1,256}))/.exec(text);
   return match?.[1] ?? match?.[2];
 }

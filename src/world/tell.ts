@@ -144,13 +144,17 @@ function leader(events: readonly TraceEvent[]): TraceEvent {
   return best;
 }
 
+/** The chain that a verdict of nftables leads to. */
+const nftTarget = (verdict: string): string | undefined => /^(?:jump|goto) (\S+)$/.exec(verdict)?.[1];
+
 function ruleViews(events: readonly TraceEvent[]): RuleView[] {
   const rules: RuleView[] = [];
   for (const event of events) {
     if (event.step.kind !== 'matched' || event.step.rule === undefined) continue;
     const { rule, verdict } = event.step;
-    const target = ruleOption(rule.text, '-j') ?? ruleOption(rule.text, '-g');
-    const destination = ruleOption(rule.text, '--to-destination');
+    const ofNft = rule.handle !== undefined;
+    const target = ofNft ? nftTarget(verdict) : (ruleOption(rule.text, '-j') ?? ruleOption(rule.text, '-g'));
+    const destination = ofNft ? /\bdnat (?:ip6? )?to (\S+)/.exec(rule.text)?.[1] : ruleOption(rule.text, '--to-destination');
     const probability = ruleProbability(rule.text);
     rules.push({
       table: rule.table,
@@ -159,7 +163,7 @@ function ruleViews(events: readonly TraceEvent[]): RuleView[] {
       outcome:
         destination !== undefined
           ? `DNAT → ${destination}`
-          : target !== undefined && target !== verdict && /^[A-Z]+-/.test(target)
+          : target !== undefined && target !== verdict && (ofNft || /^[A-Z]+-/.test(target))
             ? `→ ${target}`
             : (target ?? verdict),
       link: { kind: 'chain', id: rule.chainId, rule: rule.index },

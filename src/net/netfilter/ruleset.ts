@@ -1,5 +1,6 @@
 /** The chains of one netns and one family as packets meet them, with their counters and the memory of their rules. */
 import type { ChainCounters } from '../engine.ts';
+import type { NftTables } from '../nft/tables.ts';
 import type { Chain } from '../records.ts';
 import { LazyMap } from '../stack/lazy-map.ts';
 import type { HookName, RuleReference, TableName } from '../trace-event.ts';
@@ -100,11 +101,13 @@ export class Ruleset {
   /** The netns tracks connections: it has a nat table, or some rule asks for it. */
   readonly conntrack: boolean;
   readonly nat: boolean;
+  /** The tables of nftables that stand beside. */
+  readonly nft: NftTables | undefined;
   /** How ids of this family's chains go on behind the netns. */
   readonly #folder: string;
 
   /** `before` gives its counters and memory to chains whose rules are the very same array. */
-  constructor(records: Iterable<Chain>, before: Ruleset | undefined, family: Family = 'ipv4') {
+  constructor(records: Iterable<Chain>, before: Ruleset | undefined, family: Family = 'ipv4', nft?: NftTables) {
     this.#folder = family === 'ipv6' ? 'chain6' : 'chain';
     const hooked: (ChainState | undefined)[][] = TABLE_NAMES.map(() => HOOK_NAMES.map(() => undefined));
     let nat = false;
@@ -119,8 +122,9 @@ export class Ruleset {
       const row = hooked[TABLE_NAMES.indexOf(record.table)];
       if (hook >= 0 && row !== undefined) row[hook] = chain;
     }
-    this.nat = nat;
-    this.conntrack = nat || [...this.chains.values()].some((c) => c.record.rules.some((r) => ASKS_FOR_CONNTRACK.test(r.text)));
+    this.nft = nft;
+    this.nat = nat || nft?.nat === true;
+    this.conntrack = this.nat || nft?.conntrack === true || [...this.chains.values()].some((c) => c.record.rules.some((r) => ASKS_FOR_CONNTRACK.test(r.text)));
     this.hooked = hooked;
   }
 

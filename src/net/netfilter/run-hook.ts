@@ -1,8 +1,11 @@
 /** A packet's visit to one of the five hooks: connection tracking, the tables in their order, NAT, and the confirmation at the end. Linux: net/netfilter/core.c and the priorities of enum nf_ip_hook_priorities */
 import { confirm } from '../conntrack/confirm.ts';
+import type { Connection } from '../conntrack/connection.ts';
 import { bind, changesDestination, changesSource, isBound, translate } from '../conntrack/nat.ts';
 import { trackIn } from '../conntrack/track.ts';
 import type { DeviceState } from '../device/device-state.ts';
+import { runBaseChain } from '../nft/run-chain.ts';
+import type { HookedChain } from '../nft/tables.ts';
 import type { Core } from '../stack/core.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
 import { CT_NEW, CT_RELATED, CT_UNTRACKED, type Skb } from '../stack/skb.ts';
@@ -13,6 +16,15 @@ import { FORWARD, HOOK_NAMES, type Hook, INPUT, OUTPUT, PREROUTING, TABLE_NAMES 
 import { HookContext } from './hook-context.ts';
 import type { Ruleset } from './ruleset.ts';
 import { walkBaseChain } from './walk.ts';
+
+/** enum nf_ip_hook_priorities */
+const PRIORITY_RAW = -300;
+const PRIORITY_CONNTRACK = -200;
+const PRIORITY_MANGLE = -150;
+const PRIORITY_DESTINATION_NAT = -100;
+const PRIORITY_FILTER = 0;
+const PRIORITY_SECURITY = 50;
+const PRIORITY_SOURCE_NAT = 100;
 
 const RAW = 0;
 const MANGLE = 1;
@@ -61,7 +73,11 @@ export class HookRunner {
     this.#depth += 1;
     context.linear = this.linear;
     context.enter(netns, hook, packet, inDevice, outDevice, nextHop);
-    const goesOn = this.#visit(netns, ruleset, hook, packet, context);
+    const others = ruleset.nft?.at(hook, typeof packet.dst === 'bigint').filter;
+    const goesOn =
+      others === undefined || others.length === 0
+        ? this.#visit(netns, ruleset, hook, packet, context)
+        : this.#visitAll(netns, ruleset, hook, packet, context, others);
     this.#depth -= 1;
     return goesOn;
   }
@@ -85,6 +101,52 @@ export class HookRunner {
     return true;
   }
 
+  /** The same, with base chains of nftables at their priorities in between. */
+  #visitAll(netns: NetnsState, ruleset: Ruleset, hook: Hook, packet: Skb, context: HookContext, others: readonly HookedChain[]): boolean {
+    const core = this.#core;
+    let at = 0;
+    /** What stands before iptables' chains of this priority; among equals nftables' chains came later, and so run first. */
+    const upTo = (priority: number): boolean => {
+      for (; at < others.length; at += 1) {
+        const other = others[at] as HookedChain;
+        if (other.priority > priority) return true;
+        if (!runBaseChain(core, netns, other.chain, context)) return false;
+      }
+      return true;
+    };
+    if (hook === PREROUTING || hook === OUTPUT) {
+      if (!upTo(PRIORITY_RAW) || !this.#walk(netns, ruleset, RAW, context)) return false;
+      if (!upTo(PRIORITY_CONNTRACK) || (ruleset.conntrack && !trackIn(core, netns, packet))) return false;
+    }
+    if (!upTo(PRIORITY_MANGLE) || !this.#walk(netns, ruleset, MANGLE, context)) return false;
+    if (changesDestination(hook)) {
+      if (!upTo(PRIORITY_DESTINATION_NAT) || !this.#nat(netns, ruleset, packet, hook, context)) return false;
+    }
+    if (hook === INPUT || hook === FORWARD || hook === OUTPUT) {
+      if (!upTo(PRIORITY_FILTER) || !this.#walk(netns, ruleset, FILTER, context)) return false;
+      if (!upTo(PRIORITY_SECURITY) || !this.#walk(netns, ruleset, SECURITY, context)) return false;
+    }
+    if (!changesSource(hook)) return upTo(Number.POSITIVE_INFINITY);
+    if (!upTo(PRIORITY_SOURCE_NAT) || !this.#nat(netns, ruleset, packet, hook, context)) return false;
+    return upTo(Number.POSITIVE_INFINITY) && (!ruleset.conntrack || confirm(core, netns, packet));
+  }
+
+  /** The nat chains of a first packet, in order of priority, until one has bound its connection. */
+  #walkNat(netns: NetnsState, ruleset: Ruleset, hook: Hook, packet: Skb, context: HookContext, source: boolean): boolean {
+    const chains = ruleset.nft?.at(hook, typeof packet.dst === 'bigint').nat ?? [];
+    const own = source ? PRIORITY_SOURCE_NAT : PRIORITY_DESTINATION_NAT;
+    let at = 0;
+    for (; at < chains.length && (chains[at] as HookedChain).priority <= own; at += 1) {
+      if (!runBaseChain(this.#core, netns, (chains[at] as HookedChain).chain, context)) return false;
+      if (isBound(packet.connection as Connection, source)) return true;
+    }
+    if (!this.#walk(netns, ruleset, NAT, context)) return false;
+    for (; at < chains.length && !isBound(packet.connection as Connection, source); at += 1) {
+      if (!runBaseChain(this.#core, netns, (chains[at] as HookedChain).chain, context)) return false;
+    }
+    return true;
+  }
+
   /** nf_nat_inet_fn(): the nat chains are walked by the first packet only; what they bound is applied to every packet. */
   #nat(netns: NetnsState, ruleset: Ruleset, packet: Skb, hook: Hook, context: HookContext): boolean {
     const connection = packet.connection;
@@ -92,7 +154,7 @@ export class HookRunner {
     const source = changesSource(hook);
     const first = packet.ctState === CT_NEW || (packet.ctState === CT_RELATED && packet.icmp === undefined && packet.tcp === undefined);
     if (first && !isBound(connection, source)) {
-      if (!this.#walk(netns, ruleset, NAT, context)) return false;
+      if (!this.#walkNat(netns, ruleset, hook, packet, context, source)) return false;
       if (!isBound(connection, source)) bind(this.#core, netns, connection, source, undefined);
     }
     translate(this.#core, context.place, packet, hook);

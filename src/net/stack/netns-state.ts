@@ -9,6 +9,8 @@ import type { DeviceState } from '../device/device-state.ts';
 import type { Family, RecentEntry } from '../netfilter/definition.ts';
 import type { IpSetState } from '../netfilter/ipset/state.ts';
 import { type ChainState, Ruleset } from '../netfilter/ruleset.ts';
+import type { NftRecord } from '../nft/nft-records.ts';
+import { NftTables } from '../nft/tables.ts';
 import type { Chain, FdbEntry, Neighbor, Netns, ProxyNeighbor, Route, RoutingRule } from '../records.ts';
 import type { Ip, Mac } from '../wire/packet.ts';
 import { type DeviceSettings, deviceSettings } from './device-settings.ts';
@@ -64,6 +66,7 @@ export class NetnsState {
   readonly rules = new LazyMap<string, RoutingRule>();
   readonly proxyNeighbors = new LazyMap<string, ProxyNeighbor>();
   readonly chains = new LazyMap<string, Chain>();
+  readonly nftRecords = new LazyMap<string, NftRecord>();
   readonly neighborRecords = new LazyMap<string, Neighbor>();
   readonly fdbRecords = new LazyMap<string, FdbEntry>();
   gone = false;
@@ -73,6 +76,8 @@ export class NetnsState {
   #ruleset: Ruleset | undefined;
   #ruleset6: Ruleset | undefined;
   #rulesetStale = true;
+  #nft: NftTables | undefined;
+  #nftStale = true;
   #tunnels: Map<string, Map<Mac, TunnelEntry[]>> | undefined;
   forwarding = false;
   forwarding6 = false;
@@ -168,11 +173,25 @@ export class NetnsState {
     return typeof ip === 'bigint' ? this.ruleset6 : this.ruleset;
   }
 
+  /** Undefined while the netns has no table of nftables. */
+  get nft(): NftTables | undefined {
+    if (this.#nftStale) {
+      this.#nftStale = false;
+      this.#nft = this.nftRecords.size === 0 ? undefined : new NftTables(this.nftRecords.values(), this.#nft);
+    }
+    return this.#nft;
+  }
+
+  nftChanged(): void {
+    this.#nftStale = true;
+    this.#rulesetStale = true;
+  }
+
   #compileRulesets(): void {
     this.#rulesetStale = false;
     const compile = (family: Family, before: Ruleset | undefined): Ruleset | undefined => {
       const chains = [...this.chains.values()].filter((c) => (c.family ?? 'ipv4') === family);
-      return chains.length === 0 ? undefined : new Ruleset(chains, before, family);
+      return chains.length === 0 && this.nft === undefined ? undefined : new Ruleset(chains, before, family, this.nft);
     };
     this.#ruleset = compile('ipv4', this.#ruleset);
     this.#ruleset6 = compile('ipv6', this.#ruleset6);

@@ -5,6 +5,7 @@ import { mac } from '../addr/mac.ts';
 import { DeviceState } from '../device/device-state.ts';
 import { wireguardDown, wireguardUp } from '../device/wireguard.ts';
 import { IpSetState } from '../netfilter/ipset/state.ts';
+import type { NftRecord } from '../nft/nft-records.ts';
 import type { Chain, Device, FdbEntry, IpSet, Neighbor, Netns, NetRecord, Route, RoutingRule } from '../records.ts';
 import { announceAddresses } from './arp-send.ts';
 import type { Core } from './core.ts';
@@ -19,7 +20,24 @@ export interface RunningState {
 }
 
 type Kind = NetRecord['kind'];
-const ORDER: readonly Kind[] = ['host', 'netns', 'device', 'route', 'rule', 'ipset', 'chain', 'neighbor', 'proxy-neighbor', 'fdb', 'process'];
+const ORDER: readonly Kind[] = [
+  'host',
+  'netns',
+  'device',
+  'route',
+  'rule',
+  'ipset',
+  'chain',
+  'nft-table',
+  'nft-set',
+  'nft-object',
+  'nft-chain',
+  'ipvs-service',
+  'neighbor',
+  'proxy-neighbor',
+  'fdb',
+  'process',
+];
 
 const kindOf = (change: Change<NetRecord>): Kind => (change.after ?? change.before)?.kind ?? 'host';
 
@@ -73,6 +91,15 @@ function remove(core: Core, state: RunningState, record: NetRecord): boolean {
     case 'proxy-neighbor':
       netns?.proxyNeighbors.delete(record.id);
       return false;
+    case 'nft-table':
+    case 'nft-chain':
+    case 'nft-set':
+    case 'nft-object':
+      netns?.nftRecords.delete(record.id);
+      netns?.nftChanged();
+      return false;
+    case 'ipvs-service':
+      return false;
     case 'chain':
       netns?.chains.delete(record.id);
       netns?.chainsChanged();
@@ -113,6 +140,11 @@ function put(core: Core, state: RunningState, record: NetRecord, before: NetReco
       return false;
     case 'chain':
       return putChain(state, record);
+    case 'nft-table':
+    case 'nft-chain':
+    case 'nft-set':
+    case 'nft-object':
+      return putNft(state, record);
     case 'neighbor':
       return putNeighbor(core, state, record, before);
     case 'fdb':
@@ -203,6 +235,13 @@ function putChain(state: RunningState, record: Chain): boolean {
   const netns = netnsOf(state, record);
   netns.chains.set(record.id, record);
   netns.chainsChanged();
+  return false;
+}
+
+function putNft(state: RunningState, record: NftRecord): boolean {
+  const netns = netnsOf(state, record);
+  netns.nftRecords.set(record.id, record);
+  netns.nftChanged();
   return false;
 }
 

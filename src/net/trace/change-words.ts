@@ -1,4 +1,8 @@
 /** What a change of a record was, in the words of the tool that shows such records: only what differs. */
+
+import type { IpvsService } from '../ipvs/ipvs-records.ts';
+import { ipvsDestinationWords, ipvsName, ipvsServiceWords } from '../ipvs/ipvs-words.ts';
+import type { NftChain } from '../nft/nft-records.ts';
 import type { Chain, Device, Netns, NetRecord } from '../records.ts';
 import { formatRoute } from '../stack/format-route.ts';
 import type { Step } from '../trace-event.ts';
@@ -51,6 +55,19 @@ export function linesOf(record: NetRecord): readonly string[] {
       return [`${record.mac} dev ${record.device}${record.dst === undefined ? '' : ` dst ${record.dst}`} ${record.state}`];
     case 'chain':
       return chainLines(record);
+    case 'nft-table':
+      return [`table ${record.family} ${record.name}`];
+    case 'nft-chain':
+      return nftChainLines(record);
+    case 'nft-set':
+      return [
+        `${record.data === undefined ? 'set' : 'map'} ${record.family} ${record.table} ${record.name}`,
+        ...record.elements.map((e) => `${record.name}: ${e.text}`),
+      ];
+    case 'nft-object':
+      return [`${record.type} ${record.family} ${record.table} ${record.name} ${record.text}`];
+    case 'ipvs-service':
+      return ipvsLines(record);
     case 'device':
       return deviceLines(record);
     case 'netns':
@@ -64,6 +81,18 @@ function chainLines(chain: Chain): string[] {
   const lines = [chain.policy === undefined ? `:${chain.name} -` : `:${chain.name} ${chain.policy}`];
   for (const rule of chain.rules) lines.push(`-A ${chain.name} ${rule.text}`);
   return lines;
+}
+
+function nftChainLines(chain: NftChain): string[] {
+  const { hook } = chain;
+  const base = hook === undefined ? '' : ` type ${hook.type} hook ${hook.hook} priority ${hook.priority}; policy ${chain.policy ?? 'accept'};`;
+  return [`chain ${chain.family} ${chain.table} ${chain.name}${base}`, ...chain.rules.map((r) => `${chain.name}: ${r.text}`)];
+}
+
+/** As `ipvsadm -Sn` writes them. */
+function ipvsLines(service: IpvsService): string[] {
+  const name = ipvsName(service);
+  return [ipvsServiceWords(service, name), ...service.destinations.map((d) => ipvsDestinationWords(d, name))];
 }
 
 function deviceLines(device: Device): string[] {

@@ -2,7 +2,7 @@
 import { formatEndpoint, formatIp } from '../addr/ip.ts';
 import { HOOK_NAMES, TABLE_NAMES } from '../netfilter/hook.ts';
 import type { Skb } from '../stack/skb.ts';
-import type { Step, TraceEvent } from '../trace-event.ts';
+import type { Step, TraceEvent, TraceTable } from '../trace-event.ts';
 import { layersOf } from '../wire/layers.ts';
 import { type Layer, TUNNEL_NAMES, type Tunnel } from '../wire/packet.ts';
 import { packetSummary } from '../wire/words.ts';
@@ -112,9 +112,15 @@ function decodeStep(log: TraceLog, kind: number, small: number, a: number, b: nu
     case ROW_MATCHED: {
       const hook = HOOK_NAMES[small & 7] ?? 'PREROUTING';
       const table = TABLE_NAMES[small >> 3] ?? 'filter';
-      if (a === NO_REFERENCE) return { kind: 'matched', hook, table, verdict: text(log, b) };
+      if (a === NO_REFERENCE) {
+        if (c !== 0) {
+          const [label = '', chain = ''] = text(log, c).split('\t');
+          return { kind: 'matched', hook, table: label as TraceTable, verdict: text(log, b), chain };
+        }
+        return { kind: 'matched', hook, table, verdict: text(log, b) };
+      }
       const r = log.resolve(a) as Of<'rule'>;
-      return { kind: 'matched', hook, table, rule: r.rule, verdict: r.verdict };
+      return { kind: 'matched', hook, table: r.rule.table, rule: r.rule, verdict: r.verdict };
     }
     case ROW_TRANSLATED: {
       const ports = (small & TRANSLATED_HAS_PORTS) !== 0;

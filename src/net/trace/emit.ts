@@ -3,6 +3,7 @@ import type { Change } from '../../base/record-store.ts';
 import { formatMac } from '../addr/mac.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import type { ChainState } from '../netfilter/ruleset.ts';
+import type { NftChainState, RuleState } from '../nft/tables.ts';
 import type { NetRecord } from '../records.ts';
 import type { Core } from '../stack/core.ts';
 import type { CompiledRoute } from '../stack/fib.ts';
@@ -115,6 +116,31 @@ export function emitPolicy(core: Core, place: number, hook: number, table: numbe
     return;
   }
   core.log.add(core.nowNs, ROW_MATCHED, hook | (table << 3), place, packet, NO_REFERENCE, core.log.text(policy), 0);
+}
+
+/** A rule of nftables matched; what a verdict map said is part of its verdict. */
+export function emitNftMatched(core: Core, place: number, hook: number, chain: NftChainState, rule: number, verdict: string, packet: Skb): void {
+  if (!core.log.enabled) {
+    core.log.skip();
+    return;
+  }
+  const state = chain.rules[rule] as RuleState;
+  state.traceIndexes ??= new Map();
+  let index = state.traceIndexes.get(verdict);
+  if (index === undefined) {
+    index = core.log.reference({ kind: 'rule', rule: chain.reference(rule), verdict });
+    state.traceIndexes.set(verdict, index);
+  }
+  core.log.add(core.nowNs, ROW_MATCHED, hook, place, packet, index, 0, 0);
+}
+
+/** A base chain of nftables ended with its policy. */
+export function emitNftPolicy(core: Core, place: number, hook: number, table: string, chain: string, policy: string, packet: Skb): void {
+  if (!core.log.enabled) {
+    core.log.skip();
+    return;
+  }
+  core.log.add(core.nowNs, ROW_MATCHED, hook, place, packet, NO_REFERENCE, core.log.text(policy), core.log.text(`${table}\t${chain}`));
 }
 
 export function emitTranslated(
