@@ -93,17 +93,23 @@ function filtersFor(chosen: ReadonlyMap<string, Chosen>, text: string): Readonly
   return filters;
 }
 
-/** For each event of the window, the words of the hop it belongs to. */
+/** A comment may have so many characters. */
+const MAX_COMMENT_CHARACTERS = 4000;
+
+/** For each frame of the window why it is here as it is: what happened to its packet since its last frame, and its own hop. */
 function reasonsFor(world: World, from: number, to: number): ReadonlyMap<number, string> {
-  const groupOf = new Map<number, readonly number[]>();
-  for (const group of groupHops(world.engine.events(from, to))) {
-    const seqs = group.events.map((event) => event.seq);
-    for (const seq of seqs) groupOf.set(seq, seqs);
-  }
+  const words = new Map<number, string>();
+  for (const hop of world.hops(from, to)) words.set(hop.event.seq, `${hop.title}: ${hop.why.map((phrase) => phrase.text).join('')}`);
   const reasons = new Map<number, string>();
-  for (const hop of world.hops(from, to)) {
-    const text = `${hop.title}: ${hop.why.map((phrase) => phrase.text).join('')}`;
-    for (const seq of groupOf.get(hop.event.seq) ?? []) reasons.set(seq, text);
+  const since = new Map<number, string[]>();
+  for (const { events } of groupHops(world.engine.events(from, to))) {
+    const packet = events[0]?.packetId ?? -1;
+    const told = events.map((event) => words.get(event.seq)).find((text) => text !== undefined);
+    const before = since.get(packet) ?? [];
+    const all = told === undefined ? before : [...before, told];
+    const frames = events.filter((event) => event.step.kind === 'received' || event.step.kind === 'transmitted');
+    for (const frame of frames) reasons.set(frame.seq, all.join('\n').slice(0, MAX_COMMENT_CHARACTERS));
+    since.set(packet, frames.length > 0 ? [] : all);
   }
   return reasons;
 }

@@ -100,6 +100,8 @@ function innerFace(layers: readonly Layer[], from: number): Pick<Face, 'protocol
   const tcp = find(layers, 'tcp', from);
   const http = find(layers, 'http', from);
   if (http !== undefined) return { protocol: 'HTTP', family: 'l7', label: shorten(httpStartLine(http.text) || 'HTTP', 22) };
+  const tls = find(layers, 'tls', from);
+  if (tls !== undefined) return { protocol: 'TLS', family: 'l7', label: shorten(tls.text.replace(/^TLS /, ''), 26) };
   if (tcp !== undefined) {
     const word = tcpFlagsWord(tcp.flags);
     return { protocol: 'TCP', family: 'l4', label: word === 'SYN' ? `SYN :${tcp.dport}` : word };

@@ -110,7 +110,7 @@ export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvir
     } else given.set(long, value);
   }
   if (given.has('version'))
-    return { ok: false, stdout: `curl ${CURL_VERSION} (simulated) libcurl/${CURL_VERSION}\nProtocols: http\nFeatures: none\n`, stderr: '', exitCode: 0 };
+    return { ok: false, stdout: `curl ${CURL_VERSION} (simulated) libcurl/${CURL_VERSION}\nProtocols: http https\nFeatures: none\n`, stderr: '', exitCode: 0 };
   if (given.has('help')) return { ok: false, stdout: HELP, stderr: '', exitCode: 0 };
   if (urls.length === 0) return fail(`curl: no URL specified!\n${TRY}`);
   for (const option of ['max-time', 'connect-timeout']) {
@@ -126,8 +126,7 @@ export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvir
   const parsedUrls: CurlUrl[] = [];
   for (const text of urls) {
     const url = parseUrl(text);
-    if (typeof url === 'string')
-      return fail(given.has('silent') && !given.has('show-error') ? '' : url, url.startsWith('curl: (1)') ? 1 : url.startsWith('curl: (35)') ? 35 : 3);
+    if (typeof url === 'string') return fail(given.has('silent') && !given.has('show-error') ? '' : url, url.startsWith('curl: (1)') ? 1 : 3);
     parsedUrls.push(url);
   }
   const method = given.get('request');
@@ -194,12 +193,11 @@ export function parseUrl(text: string): CurlUrl | string {
   const match = /^(?:([A-Za-z][A-Za-z0-9+.-]*):\/\/)?([^/?#]*)([^#]*)/.exec(text);
   const scheme = (match?.[1] ?? 'http').toLowerCase();
   const authority = (match?.[2] ?? '').replace(/^.*@/, '');
-  if (scheme === 'https') return 'curl: (35) TLS is not simulated in Kubehop: use http://\n';
-  if (scheme !== 'http') return `curl: (1) Protocol "${scheme}" not supported or disabled in libcurl\n`;
+  if (scheme !== 'http' && scheme !== 'https') return `curl: (1) Protocol "${scheme}" not supported or disabled in libcurl\n`;
   const colon = authority.lastIndexOf(':');
   const host = colon < 0 ? authority : authority.slice(0, colon);
   const portText = colon < 0 ? '' : authority.slice(colon + 1);
-  const port = portText === '' ? 80 : Number(portText);
+  const port = portText === '' ? (scheme === 'https' ? 443 : 80) : Number(portText);
   if (!/^\d*$/.test(portText) || port > 65535) return 'curl: (3) URL using bad/illegal format or missing URL\n';
   if (
     host === '' ||

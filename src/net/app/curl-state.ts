@@ -30,7 +30,7 @@ export interface CurlTransfer {
 
 export interface CurlState {
   readonly index: number;
-  readonly phase: 'resolving' | 'connecting' | 'head' | 'body' | 'done';
+  readonly phase: 'resolving' | 'connecting' | 'tls' | 'head' | 'body' | 'done';
   readonly transfer: CurlTransfer;
   readonly resolving: Resolving | undefined;
   /** Still to be tried when connecting fails. */

@@ -1,5 +1,5 @@
-/** curl 7.88.1, HTTP only: resolve, connect, ask, read, print, with its words and exit codes. TLS, HTTP/2 and proxies are not simulated. */
-import { formatIp } from '../addr/ip.ts';
+/** curl 7.88.1: resolve, connect, ask, read, print, with its words and exit codes. https gets as far as a ClientHello; HTTP/2 and proxies are not simulated. */
+import { formatIp, parseIp } from '../addr/ip.ts';
 import { parseIp4 } from '../addr/ip4.ts';
 import type { Errno } from '../stack/userland.ts';
 import { utf8Length } from '../wire/utf8.ts';
@@ -10,6 +10,7 @@ import { curlErrorText, ERRNO_TEXTS, finalMeter, METER_HEAD, METER_ZERO, writeOu
 import { type AppContext, type AppEvent, defineApp, defineProgram } from './definition.ts';
 import { bodyLength, headerValue, parseStatusLine, readHead, textPayload } from './http-message.ts';
 import { handleResolving, RESOLVER_TIMER, startResolving, stopResolving } from './resolver.ts';
+import { helloPayload, judgeAnswer, streamText, UNEXPECTED_EOF } from './tls-client.ts';
 
 const MAX_REDIRECTS = 50;
 /** Connecting without a limit of its own ends after so long. */
@@ -30,6 +31,8 @@ export const curl = defineApp<CurlState, CurlConfig>({
         return whileResolving(context, config, state, event);
       case 'connecting':
         return whileConnecting(context, config, state, event);
+      case 'tls':
+        return whileHandshaking(context, config, state, event);
       default:
         return whileReading(context, config, state, event);
     }
@@ -117,7 +120,56 @@ function whileConnecting(context: AppContext, config: CurlConfig, state: CurlSta
   info(context, config, `Connected to ${url.host} (${formatIp(remoteIp)}) port ${url.port} (#${state.connection})`);
   const local = context.localEndpoint(state.socket);
   const transfer = { ...state.transfer, localIp: local.ip, localPort: local.port, times: { ...state.transfer.times, connectedNs: context.nowNs } };
-  return sendRequest(context, config, { ...state, transfer, connection: state.connection + 1 });
+  const connected = { ...state, transfer, connection: state.connection + 1 };
+  return url.scheme === 'https' ? sendHello(context, config, connected) : sendRequest(context, config, connected);
+}
+
+const ALPN: readonly string[] = ['h2', 'http/1.1'];
+
+function sendHello(context: AppContext, config: CurlConfig, state: CurlState): CurlState {
+  const { host } = state.transfer.url;
+  const hello = helloPayload(context, { style: 'curl', alpn: ALPN, ...(parseIp(host) === undefined ? { serverName: host } : {}) });
+  info(context, config, `ALPN: offers ${ALPN.join(',')}`);
+  tlsData(context, config, '}', 5);
+  info(context, config, 'TLSv1.3 (OUT), TLS handshake, Client hello (1):');
+  tlsData(context, config, '}', hello.bytes - 5);
+  info(context, config, ' CAfile: /etc/ssl/certs/ca-certificates.crt');
+  info(context, config, ' CApath: /etc/ssl/certs');
+  context.tcpSend(state.socket, hello);
+  return { ...state, phase: 'tls', buffer: '' };
+}
+
+function tlsData(context: AppContext, config: CurlConfig, direction: '{' | '}', bytes: number): void {
+  if (config.verbose && !config.tty) context.err(`${direction} [${bytes} bytes data]\n`);
+}
+
+/** Nobody here ends TLS: every answer is one that OpenSSL has an error for. */
+function whileHandshaking(context: AppContext, config: CurlConfig, state: CurlState, event: AppEvent): CurlState {
+  if (!('socket' in event) || event.socket !== state.socket) return state;
+  const { host, port } = state.transfer.url;
+  const giveUp = (text: string, socket: number): CurlState => {
+    info(context, config, text);
+    return failed(context, config, { ...state, socket }, 35, text, true);
+  };
+  switch (event.kind) {
+    case 'data': {
+      const buffer = state.buffer + streamText(event.payload);
+      const failure = judgeAnswer(buffer);
+      if (failure === undefined) return { ...state, buffer };
+      tlsData(context, config, '{', 5);
+      if (failure.alert !== undefined) context.tcpSend(state.socket, failure.alert);
+      // What was not read makes the close a reset.
+      else context.abort(state.socket);
+      return giveUp(`OpenSSL/3.0.19: error:${failure.code}:SSL routines::${failure.reason}`, failure.alert === undefined ? -1 : state.socket);
+    }
+    case 'peer-closed':
+      if (UNEXPECTED_EOF.alert !== undefined) context.tcpSend(state.socket, UNEXPECTED_EOF.alert);
+      return giveUp(`OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to ${host}:${port} `, state.socket);
+    case 'aborted':
+      return giveUp(`OpenSSL SSL_connect: ${ERRNO_TEXTS[event.errno] ?? 'Connection reset by peer'} in connection to ${host}:${port} `, -1);
+    default:
+      return state;
+  }
 }
 
 function connectGaveUp(context: AppContext, config: CurlConfig, state: CurlState, errno: Errno): CurlState {
@@ -275,7 +327,7 @@ function complete(context: AppContext, config: CurlConfig, state: CurlState): Cu
 }
 
 function timedOut(context: AppContext, config: CurlConfig, state: CurlState, tag: string): CurlState {
-  const connecting = state.phase === 'resolving' || state.phase === 'connecting';
+  const connecting = state.phase === 'resolving' || state.phase === 'connecting' || state.phase === 'tls';
   if (tag === 'connect-timeout' && !connecting) return state;
   const ms = Math.floor((context.nowNs - state.transfer.times.startNs) / 1e6);
   const { bodyBytes } = state.transfer;
@@ -293,7 +345,12 @@ function timedOut(context: AppContext, config: CurlConfig, state: CurlState, tag
 }
 
 function failed(context: AppContext, config: CurlConfig, state: CurlState, code: number, text: string, closing: boolean): CurlState {
-  if (closing) info(context, config, `Closing connection ${Math.max(0, state.connection - (state.phase === 'head' || state.phase === 'body' ? 1 : 0))}`);
+  if (closing)
+    info(
+      context,
+      config,
+      `Closing connection ${Math.max(0, state.connection - (state.phase === 'tls' || state.phase === 'head' || state.phase === 'body' ? 1 : 0))}`,
+    );
   if (state.socket >= 0) context.close(state.socket);
   return finishTransfer(context, config, { ...state, socket: -1, resolving: undefined, kept: undefined }, code, text);
 }

@@ -124,8 +124,11 @@ function serveFile(
 const reasonOf = (code: number, facts: ServerFacts): string => (code === 405 && facts.config.server === 'nginx' ? 'Not Allowed' : (REASONS[code] ?? ''));
 
 function nginxError(code: number, _request: HttpRequest, facts: ServerFacts): string {
-  const title = `${code} ${reasonOf(code, facts)}`;
-  return `<html>\r\n<head><title>${title}</title></head>\r\n<body>\r\n<center><h1>${title}</h1></center>\r\n<hr><center>nginx/${facts.config.version ?? '1.29.3'}</center>\r\n</body>\r\n</html>\r\n`;
+  return nginxErrorPage(`${code} ${reasonOf(code, facts)}`, facts.config);
+}
+
+export function nginxErrorPage(title: string, config: HttpServerConfig): string {
+  return `<html>\r\n<head><title>${title}</title></head>\r\n<body>\r\n<center><h1>${title}</h1></center>\r\n<hr><center>nginx/${config.version ?? '1.29.3'}</center>\r\n</body>\r\n</html>\r\n`;
 }
 
 function httpdError(code: number, request: HttpRequest): string {

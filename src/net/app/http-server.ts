@@ -1,9 +1,10 @@
 /** A web server with the manners of its image: accepts, reads requests, answers, logs, keeps alive. */
+import { formatIp } from '../addr/ip.ts';
 import { parseIp4 } from '../addr/ip4.ts';
-import { DEFAULT_EPOCH_MS } from '../wire/calendar.ts';
+import { DEFAULT_EPOCH_MS, formatHttpDate, formatLogDate } from '../wire/calendar.ts';
 import { type AppContext, defineApp, type SocketId } from './definition.ts';
 import { formatHead, type HttpHead, headerValue, parseRequestLine, readHead, textPayload } from './http-message.ts';
-import { type HttpRequest, serve } from './http-pages.ts';
+import { type HttpRequest, nginxErrorPage, serve } from './http-pages.ts';
 import type { HttpServerConfig } from './server-config.ts';
 
 /** nginx' client_max_body_size; what is larger is refused. */
@@ -46,7 +47,10 @@ export const httpServer = defineApp<State, HttpServerConfig>({
         break;
       case 'data': {
         const connection = connections.get(event.socket);
-        if (connection !== undefined) receive(context, state, event.socket, connection, event.payload.text ?? '', config);
+        if (connection === undefined) break;
+        // No request begins with such bytes: a client that speaks TLS to a port that does not.
+        if (event.payload.octets !== undefined) refuse(context, state, event.socket, config, event.payload.octets);
+        else receive(context, state, event.socket, connection, event.payload.text ?? '', config);
         break;
       }
       case 'peer-closed':
@@ -148,8 +152,23 @@ function answer(context: AppContext, state: State, socket: SocketId, request: Ht
   return response.close;
 }
 
-function refuse(context: AppContext, state: State, socket: SocketId, config: HttpServerConfig): void {
-  const server = config.server === 'nginx' ? `Server: nginx/${config.version ?? '1.29.3'}\r\n` : '';
-  context.tcpSend(socket, textPayload(`HTTP/1.1 400 Bad Request\r\n${server}Content-Length: 0\r\nConnection: close\r\n\r\n`));
+/** `octets`: what stood where a request should begin. */
+function refuse(context: AppContext, state: State, socket: SocketId, config: HttpServerConfig, octets?: string): void {
+  if (config.server === 'nginx') {
+    const epochMs = config.epochMs ?? DEFAULT_EPOCH_MS;
+    const nowMs = epochMs + Math.floor(context.nowNs / 1e6);
+    const body = nginxErrorPage('400 Bad Request', config);
+    const head = `Server: nginx/${config.version ?? '1.29.3'}\r\nDate: ${formatHttpDate(nowMs)}\r\nContent-Type: text/html\r\nContent-Length: ${body.length}\r\nConnection: close\r\n`;
+    context.tcpSend(socket, textPayload(`HTTP/1.1 400 Bad Request\r\n${head}\r\n${body}`));
+    const { ip } = context.remoteEndpoint(socket);
+    if (octets !== undefined) context.out(`${formatIp(ip)} - - [${formatLogDate(nowMs)}] "${escaped(octets)}" 400 ${body.length} "-" "-" "-"\n`);
+  } else context.tcpSend(socket, textPayload('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'));
   drop(context, state, socket);
+}
+
+/** The first line as nginx logs it: what is not printable as \xNN. */
+function escaped(octets: string): string {
+  const end = octets.search(/[\r\n]/);
+  const line = end < 0 ? octets : octets.slice(0, end);
+  return line.replace(/[^ -~]|["\\]/g, (character) => `\\x${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
 }

@@ -10,6 +10,7 @@ import { host, hostProgram } from './host.ts';
 import { httpServer } from './http-server.ts';
 import { nc, ncProgram } from './nc.ts';
 import { nslookup, nslookupProgram } from './nslookup.ts';
+import { openssl, opensslProgram } from './openssl.ts';
 import { busyboxPingProgram, ping, pingProgram } from './ping.ts';
 import { sleep, sleepProgram } from './sleep.ts';
 import { tcpServer, udpEcho } from './small-servers.ts';
@@ -28,6 +29,7 @@ const all: readonly App[] = [
   httpServer,
   nc,
   nslookup,
+  openssl,
   ping,
   sleep,
   tcpServer,
@@ -52,6 +54,7 @@ export const programs: ReadonlyMap<string, Program> = new Map([
   ['host', hostProgram],
   ['nc', ncProgram],
   ['nslookup', nslookupProgram],
+  ['openssl', opensslProgram],
   ['ping', pingProgram],
   ['sleep', sleepProgram],
   ['tcpdump', tcpdumpProgram],

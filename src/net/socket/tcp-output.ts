@@ -246,6 +246,10 @@ function resegment(segment: Segment, mss: number): Segment[] {
 /** At most `limitBytes`, never splitting a character of a text. */
 export function splitPayload(payload: Payload, limitBytes: number): { readonly first: Payload; readonly rest: Payload | undefined } {
   if (payload.bytes <= limitBytes) return { first: payload, rest: undefined };
+  if (payload.octets !== undefined) {
+    const { bytes, octets } = payload;
+    return { first: { bytes: limitBytes, octets: octets.slice(0, limitBytes) }, rest: { bytes: bytes - limitBytes, octets: octets.slice(limitBytes) } };
+  }
   if (payload.text === undefined) return { first: { bytes: limitBytes }, rest: { bytes: payload.bytes - limitBytes } };
   const ascii = payload.bytes === payload.text.length;
   const cut = ascii ? limitBytes : utf8Prefix(payload.text, limitBytes);

@@ -1,5 +1,6 @@
 /** Bytes back to a packet: Ethernet with VLAN tags, ARP, IPv4, IPv6, TCP, UDP, ICMP, VXLAN, Geneve, IP in IP, DNS; the inverse of encode.ts for frames that it can make. */
 import { ip6FromBytes } from '../addr/ip6.ts';
+import { bytesToText } from './binary-text.ts';
 import { finishChecksum, sumWords } from './checksum.ts';
 import { decodeDns } from './dns-codec.ts';
 import { decodeNeighborMessage, ICMP6_PARAMETER, ICMP6_TOO_BIG, isIcmp6Error, isNeighborDiscovery } from './icmp6.ts';
@@ -299,8 +300,10 @@ function decodeIcmp(body: Uint8Array, bodyBytes: number, packet: Packet, depth: 
 function payloadOf(data: Uint8Array, bytes: number): Payload | undefined {
   if (bytes <= 0) return undefined;
   if (data.every((byte, i) => byte === (i & 255))) return { bytes };
-  const text = data.length === bytes ? decodeUtf8(data) : undefined;
-  return text === undefined ? { bytes } : { bytes, text };
+  // What a quoted packet lacks nobody can give back.
+  if (data.length < bytes) return { bytes };
+  const text = decodeUtf8(data);
+  return text === undefined ? { bytes, octets: bytesToText(data) } : { bytes, text };
 }
 
 const u16 = (bytes: Uint8Array, at: number): number => ((bytes[at] as number) << 8) | (bytes[at + 1] as number);

@@ -154,6 +154,7 @@ export function payloadBytes(payload: Payload): Uint8Array {
   if (payload.wireguard !== undefined) return encodeWireguard(payload.wireguard, payload.bytes);
   const out = new Uint8Array(payload.bytes);
   if (payload.text !== undefined) out.set(encodeUtf8(payload.text).subarray(0, payload.bytes));
+  else if (payload.octets !== undefined) for (let i = 0; i < out.length; i += 1) out[i] = payload.octets.charCodeAt(i) & 255;
   else for (let i = 0; i < out.length; i += 1) out[i] = i & 255;
   return out;
 }

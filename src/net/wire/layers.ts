@@ -1,6 +1,7 @@
 /** A packet's layers as text-friendly data, outermost first: what the trace, the inspector and `--json` show. */
 import { formatIp } from '../addr/ip.ts';
 import { formatMac } from '../addr/mac.ts';
+import { textToBytes } from './binary-text.ts';
 import { icmp6Text, isEcho } from './icmp6.ts';
 import { datagramBytes, ipBytes, isFragment, transportBytes } from './lengths.ts';
 import {
@@ -10,11 +11,13 @@ import {
   IP_PROTO_UDP,
   type Layer,
   type Packet,
+  type Payload,
   TUNNEL_IPIP,
   TUNNEL_NAMES,
   TUNNEL_VXLAN,
   TUNNEL_WIREGUARD,
 } from './packet.ts';
+import { tlsText } from './tls-hello.ts';
 import { wireguardText } from './wireguard-message.ts';
 import { dnsText, icmpText, startsHttpMessage, tcpFlagsText, tcpOptionsText } from './words.ts';
 
@@ -122,8 +125,15 @@ function pushTransport(layers: Layer[], packet: Packet): void {
   if (wireguard !== undefined) return;
   if (payload === undefined || payload.bytes === 0) return;
   if (payload.dns !== undefined) layers.push({ protocol: 'dns', id: payload.dns.id, text: dnsText(payload.dns, 1), response: payload.dns.response });
+  else if (tcp !== undefined && tlsWords(payload) !== undefined) layers.push({ protocol: 'tls', text: tlsWords(payload) ?? '', bytes: payload.bytes });
   else if (tcp !== undefined && payload.text !== undefined && startsHttpMessage(payload.text)) layers.push({ protocol: 'http', text: payload.text });
   else layers.push({ protocol: 'data', bytes: payload.bytes, ...(payload.text === undefined ? {} : { text: payload.text }) });
+}
+
+/** TLS records are recognized by their first bytes, as Wireshark's heuristics do. */
+function tlsWords(payload: Payload): string | undefined {
+  const bytes = payload.octets === undefined ? undefined : textToBytes(payload.octets);
+  return bytes === undefined ? undefined : tlsText(bytes);
 }
 
 function ipFlagsText(packet: Packet): string {

@@ -115,6 +115,8 @@ export interface Payload {
   readonly bytes: number;
   /** Text protocols: the bytes as text (one code unit a byte for ASCII; UTF-8 counts in `bytes`). */
   readonly text?: string;
+  /** Protocols that are no text (TLS): the bytes as characters U+0000 to U+00FF. */
+  readonly octets?: string;
   readonly dns?: DnsMessage;
   readonly wireguard?: WireguardMessage;
 }
@@ -267,6 +269,7 @@ export type Layer =
   | { readonly protocol: 'wireguard'; readonly text: string; readonly bytes: number; readonly sealed: boolean }
   | { readonly protocol: 'dns'; readonly id: number; readonly text: string; readonly response: boolean }
   | { readonly protocol: 'http'; readonly text: string }
+  | { readonly protocol: 'tls'; readonly text: string; readonly bytes: number }
   | { readonly protocol: 'data'; readonly bytes: number; readonly text?: string };
 
 export type IpLayer = Extract<Layer, { protocol: 'ipv4' | 'ipv6' }>;

@@ -10,6 +10,7 @@ const summaries: Readonly<Record<string, string>> = {
   dig: 'a DNS question (+short, +search, @server)',
   host: 'a DNS question',
   getent: 'names as the C library resolves them',
+  openssl: 'a TLS ClientHello: openssl s_client -connect HOST:443 -servername NAME',
   nc: 'connects to a port: nc -zv HOST PORT',
   traceroute: 'the routers on the way (-n)',
   sleep: 'waits: sleep SECONDS',

@@ -48,7 +48,7 @@ export function isReply(layers: readonly Layer[]): boolean {
 function innerTone(hop: HopView): Tone {
   if (hop.family !== 'tunnel') return hop.family;
   const inner = innerLayers(hop.event.layers);
-  if (inner.some((layer) => layer.protocol === 'dns' || layer.protocol === 'http')) return 'l7';
+  if (inner.some((layer) => layer.protocol === 'dns' || layer.protocol === 'http' || layer.protocol === 'tls')) return 'l7';
   if (inner.some((layer) => layer.protocol === 'tcp' || layer.protocol === 'udp')) return 'l4';
   return inner.some(isIpLayer) ? 'l3' : 'l2';
 }

@@ -151,6 +151,8 @@ function contentOf(layer: Layer, before: Layer | undefined, nameMac: NameMac): C
       return { family: 'l7', title: layer.response ? 'DNS answer' : 'DNS question', details: [value(layer.text), value(`id ${layer.id}`)] };
     case 'http':
       return { family: 'l7', title: 'HTTP', details: [value(layer.text)] };
+    case 'tls':
+      return { family: 'l7', title: layer.text, details: [value(`${layer.bytes} bytes`)] };
     case 'data':
       return { family: 'l7', title: 'Data', details: [value(layer.text ?? `${layer.bytes} bytes`)] };
   }
