@@ -52,6 +52,8 @@ export function fdbViews(netns: NetnsState, nowNs: number): FdbView[] {
       device: record.device,
       mac: record.mac,
       ...(record.dst === undefined ? {} : { dst: record.dst }),
+      ...(record.port === undefined ? {} : { port: record.port }),
+      ...(record.vni === undefined ? {} : { vni: record.vni }),
       ...(tunnel || device?.master === undefined ? {} : { master: device.master.name }),
       self: tunnel,
       state: record.state,

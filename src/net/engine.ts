@@ -100,6 +100,8 @@ export interface FdbView {
   readonly mac: string;
   readonly master?: string;
   readonly dst?: string;
+  readonly port?: number;
+  readonly vni?: number;
   readonly self: boolean;
   readonly state: 'permanent' | 'static' | 'dynamic';
 }

@@ -61,8 +61,12 @@ interface DeviceBase extends RecordBase {
   readonly master?: string;
   /** Port flags while it has a master. */
   readonly bridgePort?: BridgePort;
+  /** Made by hand and not brought up yet: its queue is the kernel's `noop`. */
+  readonly neverUp?: true;
   /** `txqueuelen`; absent: 1000. */
   readonly txQueueLength?: number;
+  /** `ethtool -K … tx off`: checksums are computed before the device gets the packet. */
+  readonly txChecksumOffload?: false;
   /** `ip link set promisc on`. */
   readonly promiscuous?: boolean;
   /** `tc qdisc … root` that somebody wrote; absent: the kernel's default, which delays and drops nothing. */

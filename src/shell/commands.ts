@@ -9,9 +9,10 @@ import { cat, cut, head, nl, rev, sort, tac, tail, tee, tr, uniq, wc } from './t
 import { sed } from './text/sed.ts';
 import { basename, bracket, dirname, doubleBracket, echo, falseCommand, printf, seq, testCommand, trueCommand } from './text/words.ts';
 import { xargs } from './text/xargs.ts';
-import { bridge } from './tools/bridge.ts';
+import { brctl, bridge } from './tools/bridge.ts';
 import { conntrack } from './tools/conntrack.ts';
 import { crictl } from './tools/crictl.ts';
+import { ethtool } from './tools/ethtool.ts';
 import { ip } from './tools/ip.ts';
 import { arp } from './tools/ip-neigh.ts';
 import { iptables, iptablesSave } from './tools/iptables.ts';
@@ -22,14 +23,20 @@ import { busybox, clear, help, history, shellPrograms, ssh, sudo, watchCommand, 
 import { netstat, ss } from './tools/sockets.ts';
 import { sysctl } from './tools/sysctl.ts';
 import { cp, date, env, hostname, id, ls, mkdir, mv, nproc, printenv, pwd, rm, touch, uname, whoami } from './tools/system.ts';
+import { tc } from './tools/tc.ts';
 import { tcpdumpCommand } from './tools/tcpdump.ts';
 import { trace } from './tools/trace.ts';
+import { wg } from './tools/wg.ts';
 
 const list: readonly Command[] = [
   kubectl,
   crictl,
   ip,
   bridge,
+  brctl,
+  tc,
+  ethtool,
+  wg,
   iptables,
   iptablesSave,
   nft,

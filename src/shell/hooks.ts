@@ -16,6 +16,7 @@ import { nftInput } from './tools/nft.ts';
 import { shellInputFilter, timeHook, xargsHook } from './tools/shells.ts';
 import { tcpdumpReadFilter } from './tools/tcpdump.ts';
 import { traceHook } from './tools/trace.ts';
+import { pubkeyFilter } from './tools/wg.ts';
 
 export const filters: Readonly<Record<string, Filter>> = {
   grep: grep.filter,
@@ -40,6 +41,7 @@ export const filters: Readonly<Record<string, Filter>> = {
   'kubectl-collect': collectInput,
   'tcpdump-read': tcpdumpReadFilter,
   nft: nftInput,
+  'wg-pubkey': pubkeyFilter,
 };
 
 export const watches: Readonly<Record<string, Watch>> = {

@@ -56,6 +56,10 @@ export function departed(core: Core, device: DeviceState, packet: Skb): void {
 
 /** dev_hard_start_xmit(): behind the queue the tap sees the frame, then the device does what its kind does. */
 function startXmit(core: Core, device: DeviceState, packet: Skb): void {
+  if (device.record.txChecksumOffload === false && packet.checksumPartial) {
+    packet.checksumPartial = false;
+    packet.headerRow = -1;
+  }
   core.tap(device, packet, true);
   emitTransmitted(core, device, packet);
   const bytes = frameBytes(packet);

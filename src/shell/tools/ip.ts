@@ -1,15 +1,15 @@
 /** ip: addr, link, route, neigh, rule, netns of iproute2. */
-import { defineCommand, type Invocation, type Outcome } from '../command.ts';
+import { defineCommand, type Invocation } from '../command.ts';
 import { ipAddress } from './ip-address.ts';
 import { type IpOptions, ipLink } from './ip-link.ts';
 import { ipNeigh } from './ip-neigh.ts';
+import { inNetns, ipNetns } from './ip-netns.ts';
 import { ipRoute } from './ip-route.ts';
-import { cniNetnsName, podNetnsOf } from './net-view.ts';
 
 const USAGE = `Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }
        ip [ -force ] -batch filename
 where  OBJECT := { address | link | neigh | netns | route | rule }
-       OPTIONS := { -d[etails] | -s[tatistics] | -br[ief] | -4 | -o[neline] }
+       OPTIONS := { -d[etails] | -s[tatistics] | -br[ief] | -4 | -o[neline] | -j[son] | -p[retty] }
 `;
 
 const OBJECTS = ['address', 'link', 'route', 'neighbour', 'neighbor', 'rule', 'netns'] as const;
@@ -32,6 +32,8 @@ export const ip = defineCommand({
       else if (name !== '' && 'details'.startsWith(name)) options.details = true;
       else if (name !== '' && ('statistics'.startsWith(name) || 'stats'.startsWith(name))) options.statistics = true;
       else if (name !== '' && 'oneline'.startsWith(name)) options.oneLine = true;
+      else if (name !== '' && 'json'.startsWith(name)) options.json = true;
+      else if (name !== '' && 'pretty'.startsWith(name)) options.pretty = true;
       else if (name === '4') options.family = 4;
       else if (name === '6') options.family = 6;
       else if (name === 'V' || name === 'Version') {
@@ -74,7 +76,7 @@ export const ip = defineCommand({
         : words.includes('route')
           ? ['show', 'get', 'add', 'del', 'replace', 'default', 'via', 'dev']
           : words.includes('link')
-            ? ['show', 'set', 'up', 'down', 'mtu', 'dev']
+            ? ['show', 'set', 'add', 'del', 'up', 'down', 'mtu', 'dev', 'type', 'name', 'link', 'master', 'netns', 'address']
             : ['show', 'add', 'del', 'dev', 'flush'];
     return offered.filter((candidate) => candidate.startsWith(current));
   },
@@ -87,42 +89,4 @@ function ipRule({ out, err }: Invocation, words: readonly string[]): number {
   }
   out('0:\tfrom all lookup local\n32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n');
   return 0;
-}
-
-function ipNetns(invocation: Invocation, words: readonly string[]): Outcome {
-  const { host, place, out, err } = invocation;
-  const action = words[0] ?? 'list';
-  if (['list', 'ls', 'show'].includes(action)) {
-    if (place.pod === undefined) for (const [index, netns] of podNetnsOf(host, place.hostId).entries()) out(`${cniNetnsName(netns)} (id: ${index})\n`);
-    return 0;
-  }
-  if (action === 'exec') {
-    const target = words[1];
-    if (target === undefined) {
-      err('No netns name specified\n');
-      return 1;
-    }
-    return inNetns(invocation, target, words.slice(2));
-  }
-  if (action === 'identify') {
-    out(place.netns.endsWith('/netns/root') ? '\n' : `${cniNetnsName(place.netns)}\n`);
-    return 0;
-  }
-  err(`ip netns ${action}: only list, exec and identify are simulated; netns come from pods\n`);
-  return 2;
-}
-
-/** A host's program inside a pod's netns: host's file system, pod's network. */
-export function inNetns(invocation: Invocation, name: string, argv: readonly string[]): Outcome {
-  const { host, place, err } = invocation;
-  const netns = podNetnsOf(host, place.hostId).find((candidate) => cniNetnsName(candidate) === name || candidate === `${place.hostId}/netns/${name}`);
-  if (netns === undefined || place.pod !== undefined) {
-    err(`Cannot open network namespace "${name}": No such file or directory\n`);
-    return 255;
-  }
-  if (argv.length === 0) {
-    err('No command specified\n');
-    return 255;
-  }
-  return { kind: 'call', argv, place: { ...place, netns } };
 }

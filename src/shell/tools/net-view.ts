@@ -78,6 +78,18 @@ export function podNetnsOf(host: ShellHost, hostId: string): string[] {
   return found;
 }
 
+/** What `ip netns` calls it: the name somebody gave it, or the one the CNI runtime gave a pod's. */
+export function netnsTitle(host: ShellHost, netns: string): string {
+  const record = host.engine.records.find(netns);
+  return record?.kind === 'netns' && record.origin.component === 'user' ? record.name : cniNetnsName(netns);
+}
+
+/** The netns of a host that `ip netns` knows by this name; its id and `1` (the host's own, by pid) count too. */
+export function findNetnsByName(host: ShellHost, hostId: string, name: string): string | undefined {
+  if (name === '1') return `${hostId}/netns/root`;
+  return podNetnsOf(host, hostId).find((netns) => netnsTitle(host, netns) === name || netns === `${hostId}/netns/${name}`);
+}
+
 /** Number under which this netns knows another (link-netnsid): the host is 0 for pods, pods count from 0 for the host. */
 export function netnsNumber(host: ShellHost, hostId: string, seenFrom: string, other: string): number {
   if (!seenFrom.endsWith('/netns/root')) return 0;

@@ -3,7 +3,7 @@ import { parseRfc3339 } from '../../base/time.ts';
 import { defineCommand, type Invocation, type Outcome } from '../command.ts';
 import { podPlace } from '../machine/places.ts';
 import { formatTable } from '../table.ts';
-import { inNetns } from './ip.ts';
+import { inNetns } from './ip-netns.ts';
 import { cniNetnsName } from './net-view.ts';
 import { type HostProcess, processesOf } from './pids.ts';
 
