@@ -7,8 +7,19 @@ import { deviceById, netnsNumber, peerSuffix } from './net-view.ts';
 
 type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
 
-/** One line, or (-p) indented by four as iproute2 does. */
-export const printJson = (value: Json, pretty: boolean): string => `${pretty ? JSON.stringify(value, null, 4) : JSON.stringify(value)}\n`;
+/** One line, or (-p) as iproute2's json_writer indents. */
+export const printJson = (value: Json, pretty: boolean): string => `${pretty ? prettyText(value, 0) : JSON.stringify(value)}\n`;
+
+function prettyText(value: Json, depth: number): string {
+  const indent = '    '.repeat(depth);
+  if (Array.isArray(value)) {
+    const items = (value as readonly Json[]).map((item) => prettyText(item, depth + 1));
+    return items.length === 0 ? '[ ]' : `[ ${items.join(',')} ]`;
+  }
+  if (typeof value !== 'object') return JSON.stringify(value);
+  const lines = Object.entries(value).map(([key, item]) => `${indent}    ${JSON.stringify(key)}: ${prettyText(item, depth + 1)}`);
+  return `{\n${lines.join(',\n')}\n${indent}}`;
+}
 
 const LINK_TYPES: Partial<Record<Device['type'], string>> = { loopback: 'loopback', ipip: 'ipip', wireguard: 'none' };
 
