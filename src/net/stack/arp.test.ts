@@ -37,7 +37,7 @@ describe('the life of a neighbour', () => {
     w.hands.sendUdp(LEFT, '10.1.0.1', 53, 40000, 10);
     w.settle(46);
     const r0 = w.b.records.get(`${ROUTER}/device/r0`);
-    if (r0.kind === 'device') w.b.records.put({ ...r0, up: false });
+    if (r0.kind === 'device') w.b.records.put({ ...r0, addresses: [] });
     const from = w.network.traceLength;
     w.hands.sendUdp(LEFT, '10.1.0.1', 53, 40000, 10);
     w.settle(1);
