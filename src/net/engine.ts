@@ -132,6 +132,8 @@ export interface SocketView {
   readonly localPort: number;
   readonly remoteIp: string;
   readonly remotePort: number;
+  /** Bound to `::` for IPv6 alone: `ss` prints `[::]:80` instead of `*:80`. */
+  readonly v6only?: boolean;
   /** '' where no process holds it any more. */
   readonly process: string;
   readonly processId: string;

@@ -1,6 +1,5 @@
 /** nslookup of busybox: every suffix for A and AAAA at once, printed in order, NXDOMAIN of the others included. busybox: networking/nslookup.c. */
-import { formatIp } from '../addr/ip.ts';
-import { parseIp4 } from '../addr/ip4.ts';
+import { formatIp, parseIp } from '../addr/ip.ts';
 import { parseDnsType } from '../wire/dns-codec.ts';
 import type { DnsMessage, DnsResourceRecord, DnsType } from '../wire/dns-message.ts';
 import type { Ip } from '../wire/packet.ts';
@@ -41,7 +40,7 @@ export const busyboxNslookup = defineApp<State, BusyboxNslookupConfig>({
   name: 'busybox-nslookup',
   start: (context, config) => {
     const conf = readResolvConf(context);
-    const address = parseIp4(config.name);
+    const address = parseIp(config.name);
     const names =
       address !== undefined
         ? [reverseName(address)]

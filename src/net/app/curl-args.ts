@@ -1,7 +1,9 @@
 /** curl's command line, with curl 7.88.1's words for what is wrong with it. */
 import { parseIp4 } from '../addr/ip4.ts';
+import { parseIp6 } from '../addr/ip6.ts';
 import { parseOptions, parseSeconds } from './cli-options.ts';
 import type { ParseResult, ProgramEnvironment } from './definition.ts';
+import type { AddressFamily } from './resolver.ts';
 
 export interface CurlUrl {
   /** As it was typed, with the scheme that was guessed. */
@@ -28,6 +30,7 @@ export interface CurlConfig {
   readonly connectTimeoutSeconds: number;
   readonly followRedirects: boolean;
   readonly failOnError: boolean;
+  readonly family: AddressFamily;
   readonly writeOut?: string;
   /** The body goes nowhere (`-o /dev/null`). */
   readonly discardBody: boolean;
@@ -54,6 +57,7 @@ const SPEC = {
     'globoff',
     'no-buffer',
     'ipv4',
+    'ipv6',
     'ipv6',
     'http1.1',
     'no-progress-meter',
@@ -148,6 +152,7 @@ export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvir
       connectTimeoutSeconds: parseSeconds(given.get('connect-timeout') ?? '0') ?? 0,
       followRedirects: given.has('location'),
       failOnError: given.has('fail'),
+      family: given.has('6') || given.has('ipv6') ? 6 : given.has('4') || given.has('ipv4') ? 4 : 'any',
       ...(writeOut === undefined ? {} : { writeOut }),
       discardBody: output === '/dev/null',
       resolve,
@@ -194,8 +199,10 @@ export function parseUrl(text: string): CurlUrl | string {
   const scheme = (match?.[1] ?? 'http').toLowerCase();
   const authority = (match?.[2] ?? '').replace(/^.*@/, '');
   if (scheme !== 'http' && scheme !== 'https') return `curl: (1) Protocol "${scheme}" not supported or disabled in libcurl\n`;
-  const colon = authority.lastIndexOf(':');
-  const host = colon < 0 ? authority : authority.slice(0, colon);
+  // An IPv6 address stands in brackets, since it has colons of its own.
+  const literal = /^\[([^\]]*)\](?=:|$)/.exec(authority);
+  const colon = authority.indexOf(':', literal === null ? Math.max(0, authority.lastIndexOf(':')) : literal[0].length);
+  const host = literal?.[1] ?? (colon < 0 ? authority : authority.slice(0, colon));
   const portText = colon < 0 ? '' : authority.slice(colon + 1);
   const port = portText === '' ? (scheme === 'https' ? 443 : 80) : Number(portText);
   if (!/^\d*$/.test(portText) || port > 65535) return 'curl: (3) URL using bad/illegal format or missing URL\n';
@@ -203,6 +210,7 @@ export function parseUrl(text: string): CurlUrl | string {
     host === '' ||
     host.length > 255 ||
     /[\s<>"\\^`{|}[\]]/.test(host) ||
+    (literal !== null && parseIp6(host) === undefined) ||
     (/^[\d.]+$/.test(host) && host.split('.').length === 4 && parseIp4(host) === undefined)
   ) {
     return 'curl: (3) URL using bad/illegal format or missing URL\n';

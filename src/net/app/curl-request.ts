@@ -4,7 +4,8 @@ import type { CurlConfig, CurlUrl } from './curl-args.ts';
 
 /** The whole head of a request. */
 export function requestHead(config: CurlConfig, url: CurlUrl, method: string): string {
-  const host = url.port === 80 ? url.host : `${url.host}:${url.port}`;
+  const name = url.host.includes(':') ? `[${url.host}]` : url.host;
+  const host = url.port === 80 ? name : `${name}:${url.port}`;
   const lines = config.headers.length === 0 && config.data === undefined ? plainHeaders(config, host) : requestHeaders(config, host);
   return `${method} ${url.target} HTTP/1.1\r\n${lines}\r\n`;
 }

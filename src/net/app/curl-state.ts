@@ -33,8 +33,12 @@ export interface CurlState {
   readonly phase: 'resolving' | 'connecting' | 'tls' | 'head' | 'body' | 'done';
   readonly transfer: CurlTransfer;
   readonly resolving: Resolving | undefined;
-  /** Still to be tried when connecting fails. */
+  /** Still to be tried when connecting fails: of the family that was tried first, and of the other. */
   readonly addresses: readonly Ip[];
+  readonly otherFamily: readonly Ip[];
+  /** The second of two attempts that race, one a family; -1 while there is none. */
+  readonly rival: SocketId;
+  readonly rivalIp: Ip;
   readonly socket: SocketId;
   /** A kept connection of an earlier transfer. */
   readonly kept: { readonly socket: SocketId; readonly host: string; readonly port: number; readonly ip: Ip } | undefined;
@@ -62,6 +66,9 @@ export function firstState(config: CurlConfig): CurlState {
     transfer: newTransfer(config, url, 0),
     resolving: undefined,
     addresses: [],
+    otherFamily: [],
+    rival: -1,
+    rivalIp: 0,
     socket: -1,
     kept: undefined,
     connection: 0,

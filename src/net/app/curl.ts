@@ -1,6 +1,5 @@
 /** curl 7.88.1: resolve, connect, ask, read, print, with its words and exit codes. https gets as far as a ClientHello; HTTP/2 and proxies are not simulated. */
-import { formatIp, parseIp } from '../addr/ip.ts';
-import { parseIp4 } from '../addr/ip4.ts';
+import { formatEndpoint, formatIp, parseIp, sameFamily } from '../addr/ip.ts';
 import type { Errno } from '../stack/userland.ts';
 import { utf8Length } from '../wire/utf8.ts';
 import { type CurlConfig, parseCurlArgs, parseUrl } from './curl-args.ts';
@@ -16,6 +15,10 @@ const MAX_REDIRECTS = 50;
 /** Connecting without a limit of its own ends after so long. */
 const DEFAULT_CONNECT_SECONDS = 300;
 
+/** CURL_HET_DEFAULT */
+const HAPPY_EYEBALLS_NS = 200e6;
+const EYEBALLS_TIMER = 'happy-eyeballs';
+
 export const curl = defineApp<CurlState, CurlConfig>({
   name: 'curl',
   start: (context, config) => begin(context, config, firstState(config)),
@@ -25,6 +28,7 @@ export const curl = defineApp<CurlState, CurlConfig>({
       context.exit(130);
       return { ...state, phase: 'done' };
     }
+    if (event.kind === 'timer' && event.tag === EYEBALLS_TIMER) return state.phase === 'connecting' ? startRival(context, config, state) : state;
     if (event.kind === 'timer' && event.tag !== RESOLVER_TIMER) return timedOut(context, config, state, event.tag);
     switch (state.phase) {
       case 'resolving':
@@ -71,9 +75,9 @@ function begin(context: AppContext, config: CurlConfig, before: CurlState): Curl
   if (kept !== undefined) context.close(kept.socket);
   const fresh = { ...state, kept: undefined };
   const entry = config.resolve.find((one) => one.host === host && one.port === port);
-  const fixed = entry === undefined ? undefined : parseIp4(entry.address);
-  if (fixed !== undefined) return connectNext(context, config, resolvedAt(context, { ...fresh, addresses: [fixed] }));
-  return afterResolving(context, config, { ...fresh, resolving: startResolving(context, host) });
+  const fixed = entry === undefined ? undefined : parseIp(entry.address);
+  if (fixed !== undefined) return connectNext(context, config, resolvedAt(context, { ...fresh, addresses: [fixed], otherFamily: [] }));
+  return afterResolving(context, config, { ...fresh, resolving: startResolving(context, host, config.family) });
 }
 
 function resolvedAt(context: AppContext, state: CurlState): CurlState {
@@ -94,33 +98,41 @@ function afterResolving(context: AppContext, config: CurlConfig, state: CurlStat
     info(context, config, text);
     return failed(context, config, state, 6, text, true);
   }
-  return connectNext(context, config, resolvedAt(context, { ...state, resolving: undefined, addresses: result.addresses }));
+  const [first] = result.addresses;
+  const addresses = result.addresses.filter((ip) => first !== undefined && sameFamily(ip, first));
+  const otherFamily = result.addresses.filter((ip) => first !== undefined && !sameFamily(ip, first));
+  const resolved = resolvedAt(context, { ...state, resolving: undefined, addresses, otherFamily });
+  // RFC 8305: the other family gets its chance while the first is still trying.
+  if (otherFamily.length > 0) context.setTimer(HAPPY_EYEBALLS_NS, EYEBALLS_TIMER);
+  return connectNext(context, config, resolved);
 }
 
 function connectNext(context: AppContext, config: CurlConfig, state: CurlState): CurlState {
   const [ip, ...rest] = state.addresses;
   const { url } = state.transfer;
   if (ip === undefined) return connectGaveUp(context, config, state, 'ECONNREFUSED');
-  info(context, config, `  Trying ${formatIp(ip)}:${url.port}...`);
+  info(context, config, `  Trying ${formatEndpoint(ip, url.port)}...`);
   const trying: CurlState = { ...state, phase: 'connecting', addresses: rest, transfer: { ...state.transfer, remoteIp: ip } };
   const socket = context.tcpConnect({ ip, port: url.port }, { noDelay: true });
   if (typeof socket === 'number') return { ...trying, socket };
   info(context, config, `Immediate connect fail for ${formatIp(ip)}: ${ERRNO_TEXTS[socket] ?? socket}`);
-  return rest.length > 0 ? connectNext(context, config, trying) : connectGaveUp(context, config, trying, socket);
+  return attemptFailed(context, config, trying, socket);
 }
 
 function whileConnecting(context: AppContext, config: CurlConfig, state: CurlState, event: AppEvent): CurlState {
+  if ('socket' in event && event.socket === state.rival && state.rival >= 0) return rivalEvent(context, config, state, event);
   if (!('socket' in event) || event.socket !== state.socket) return state;
   const { url, remoteIp } = state.transfer;
   if (event.kind === 'connect-failed' || event.kind === 'aborted') {
     info(context, config, `connect to ${formatIp(remoteIp)} port ${url.port} failed: ${ERRNO_TEXTS[event.errno] ?? event.errno}`);
-    return state.addresses.length > 0 ? connectNext(context, config, state) : connectGaveUp(context, config, state, event.errno);
+    return attemptFailed(context, config, { ...state, socket: -1 }, event.errno);
   }
   if (event.kind !== 'connected') return state;
+  if (state.rival >= 0) context.close(state.rival);
   info(context, config, `Connected to ${url.host} (${formatIp(remoteIp)}) port ${url.port} (#${state.connection})`);
   const local = context.localEndpoint(state.socket);
   const transfer = { ...state.transfer, localIp: local.ip, localPort: local.port, times: { ...state.transfer.times, connectedNs: context.nowNs } };
-  const connected = { ...state, transfer, connection: state.connection + 1 };
+  const connected: CurlState = { ...state, transfer, connection: state.connection + 1, rival: -1, otherFamily: [] };
   return url.scheme === 'https' ? sendHello(context, config, connected) : sendRequest(context, config, connected);
 }
 
@@ -170,6 +182,46 @@ function whileHandshaking(context: AppContext, config: CurlConfig, state: CurlSt
     default:
       return state;
   }
+}
+
+/** One address refused: the next of its family, the attempt that runs beside it, or the other family at once. */
+function attemptFailed(context: AppContext, config: CurlConfig, state: CurlState, errno: Errno): CurlState {
+  if (state.addresses.length > 0) return connectNext(context, config, state);
+  if (state.rival >= 0)
+    return {
+      ...state,
+      socket: state.rival,
+      rival: -1,
+      transfer: { ...state.transfer, remoteIp: state.rivalIp },
+      addresses: state.otherFamily,
+      otherFamily: [],
+    };
+  if (state.otherFamily.length > 0) return connectNext(context, config, { ...state, addresses: state.otherFamily, otherFamily: [] });
+  return connectGaveUp(context, config, state, errno);
+}
+
+/** 200 ms have passed without a connection. */
+function startRival(context: AppContext, config: CurlConfig, state: CurlState): CurlState {
+  const [ip, ...rest] = state.otherFamily;
+  const { url } = state.transfer;
+  if (ip === undefined || state.rival >= 0) return state;
+  info(context, config, `  Trying ${formatEndpoint(ip, url.port)}...`);
+  const socket = context.tcpConnect({ ip, port: url.port });
+  if (typeof socket === 'number') return { ...state, rival: socket, rivalIp: ip, otherFamily: rest };
+  info(context, config, `Immediate connect fail for ${formatIp(ip)}: ${ERRNO_TEXTS[socket] ?? socket}`);
+  return startRival(context, config, { ...state, otherFamily: rest });
+}
+
+function rivalEvent(context: AppContext, config: CurlConfig, state: CurlState, event: AppEvent): CurlState {
+  if (event.kind === 'connect-failed' || event.kind === 'aborted') {
+    info(context, config, `connect to ${formatIp(state.rivalIp)} port ${state.transfer.url.port} failed: ${ERRNO_TEXTS[event.errno] ?? event.errno}`);
+    return startRival(context, config, { ...state, rival: -1 });
+  }
+  if (event.kind !== 'connected') return state;
+  // It has won: the first attempt is given up.
+  if (state.socket >= 0) context.close(state.socket);
+  const won: CurlState = { ...state, socket: state.rival, rival: -1, otherFamily: [], addresses: [], transfer: { ...state.transfer, remoteIp: state.rivalIp } };
+  return whileConnecting(context, config, won, event);
 }
 
 function connectGaveUp(context: AppContext, config: CurlConfig, state: CurlState, errno: Errno): CurlState {
@@ -352,7 +404,8 @@ function failed(context: AppContext, config: CurlConfig, state: CurlState, code:
       `Closing connection ${Math.max(0, state.connection - (state.phase === 'tls' || state.phase === 'head' || state.phase === 'body' ? 1 : 0))}`,
     );
   if (state.socket >= 0) context.close(state.socket);
-  return finishTransfer(context, config, { ...state, socket: -1, resolving: undefined, kept: undefined }, code, text);
+  if (state.rival >= 0) context.close(state.rival);
+  return finishTransfer(context, config, { ...state, socket: -1, rival: -1, resolving: undefined, kept: undefined }, code, text);
 }
 
 function finishTransfer(context: AppContext, config: CurlConfig, state: CurlState, code: number, error: string): CurlState {

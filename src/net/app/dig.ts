@@ -1,6 +1,5 @@
 /** dig as of BIND 9.18: one or more questions, without EDNS (which is not modelled), over UDP. */
-import { formatIp } from '../addr/ip.ts';
-import { parseIp4 } from '../addr/ip4.ts';
+import { formatIp, parseIp } from '../addr/ip.ts';
 import { DEFAULT_EPOCH_MS } from '../wire/calendar.ts';
 import { parseDnsType } from '../wire/dns-codec.ts';
 import type { DnsType } from '../wire/dns-message.ts';
@@ -40,7 +39,7 @@ export const dig = defineApp<State, DigConfig>({
   name: 'dig',
   start: (context, config) => {
     const conf = readResolvConf(context);
-    const named = config.server === undefined ? undefined : parseIp4(config.server);
+    const named = config.server === undefined ? undefined : parseIp(config.server);
     const ips = config.server === undefined ? conf.nameservers : named === undefined ? [] : [named];
     const servers: BindServers = {
       ips,
@@ -168,7 +167,7 @@ export function parseDigArgs(argv: readonly string[], environment: ProgramEnviro
         );
       }
     } else if (word === '-x') {
-      const ip = parseIp4(argv[i + 1] ?? '');
+      const ip = parseIp(argv[i + 1] ?? '');
       if (ip === undefined) return bad(`dig: invalid IP address ${argv[i + 1] ?? ''}\n`);
       names.push({ name: reverseName(ip), type: 'PTR' });
       i += 1;

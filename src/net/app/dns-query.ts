@@ -1,7 +1,6 @@
 /** Building DNS questions and reading answers, for resolvers and dig. */
 import type { Prng } from '../../base/prng.ts';
-import { formatIp } from '../addr/ip.ts';
-import { parseIp4 } from '../addr/ip4.ts';
+import { formatIp, parseIp } from '../addr/ip.ts';
 import { dnsMessageBytes, isWireName } from '../wire/dns-codec.ts';
 import type { DnsMessage, DnsRcode, DnsResourceRecord, DnsType } from '../wire/dns-message.ts';
 import type { Ip, Payload } from '../wire/packet.ts';
@@ -76,13 +75,17 @@ export function addressesOf(message: DnsMessage): { readonly addresses: readonly
   const owner = canonical.toLowerCase();
   const addresses: Ip[] = [];
   for (const record of message.answers) {
-    const ip = record.type === 'A' && record.name.toLowerCase() === owner ? parseIp4(record.data) : undefined;
+    const ip =
+      record.type === message.question.type && (record.type === 'A' || record.type === 'AAAA') && record.name.toLowerCase() === owner
+        ? parseIp(record.data)
+        : undefined;
     if (ip !== undefined) addresses.push(ip);
   }
   return { addresses, canonical, aliases };
 }
 
-/** `4.3.2.1.in-addr.arpa.` */
+/** `4.3.2.1.in-addr.arpa.`, or nibble by nibble under ip6.arpa (RFC 3596 section 2.5). */
 export function reverseName(ip: Ip): string {
+  if (typeof ip === 'bigint') return `${[...ip.toString(16).padStart(32, '0')].reverse().join('.')}.ip6.arpa.`;
   return `${formatIp(ip).split('.').reverse().join('.')}.in-addr.arpa.`;
 }

@@ -1,6 +1,6 @@
 /** CoreDNS: zones first, then the cache, then upstream by a query of its own. CoreDNS: plugin/{kubernetes,cache,forward,errors,log}. */
-import { formatIp } from '../addr/ip.ts';
-import { parseIp4 } from '../addr/ip4.ts';
+
+import { formatIp, parseIp } from '../addr/ip.ts';
 import { dnsMessageBytes } from '../wire/dns-codec.ts';
 import type { DnsMessage, DnsResourceRecord } from '../wire/dns-message.ts';
 import type { Payload } from '../wire/packet.ts';
@@ -8,6 +8,7 @@ import { type AppContext, type AppEvent, defineApp, type Endpoint, type SocketId
 import { DNS_PORT, dnsAnswer, dnsQuestion, newDnsId } from './dns-query.ts';
 import type { DnsServerConfig } from './dns-server-config.ts';
 import { fitDatagram, lookUp } from './dns-zone.ts';
+import { listenAddress } from './listen-address.ts';
 
 /** forward: how long one upstream may take, and all together. */
 const UPSTREAM_TIMEOUT_NS = 2_000_000_000;
@@ -67,7 +68,7 @@ export const dnsServer = defineApp<State, DnsServerConfig>({
       context.exit(1);
       return newState(-1);
     }
-    const ip = config.listen.address === undefined ? 0 : (parseIp4(config.listen.address) ?? 0);
+    const ip = listenAddress(context, config.listen.address);
     const socket = context.udpBind(ip, config.listen.port);
     const tcp = context.tcpListen(ip, config.listen.port, 128);
     if (typeof socket === 'string' || typeof tcp === 'string') {
@@ -173,7 +174,7 @@ function forward(context: AppContext, state: State, job: InFlight, config: DnsSe
 
 function parseUpstream(text: string): Endpoint | undefined {
   const [address, port] = text.split(':');
-  const ip = parseIp4(address ?? '');
+  const ip = parseIp(address ?? '');
   const number = port === undefined ? DNS_PORT : Number(port);
   return ip === undefined || !Number.isInteger(number) || number < 1 || number > 65535 ? undefined : { ip, port: number };
 }

@@ -1,6 +1,5 @@
 /** `getent hosts` and `getent ahosts`: names as the C library resolves them. */
-import { formatIp } from '../addr/ip.ts';
-import { parseIp4 } from '../addr/ip4.ts';
+import { formatIp, parseIp } from '../addr/ip.ts';
 import { type AppContext, defineApp, defineProgram, type ParseResult } from './definition.ts';
 import { hostsName } from './resolv-conf.ts';
 import { handleResolving, type Resolving, startResolving } from './resolver.ts';
@@ -18,7 +17,7 @@ interface State {
 export const getent = defineApp<State, GetentConfig>({
   name: 'getent',
   start: (context, config) => {
-    const address = parseIp4(config.name);
+    const address = parseIp(config.name);
     const line = address === undefined ? undefined : hostsName(context, address);
     if (address !== undefined && config.database === 'hosts') {
       // Reverse lookups by DNS are not simulated here; the hosts file is.

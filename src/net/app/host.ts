@@ -1,5 +1,5 @@
 /** host(1) of BIND 9.18: addresses and mail exchangers of a name, the name of an address. BIND: bin/dig/host.c. */
-import { parseIp4 } from '../addr/ip4.ts';
+import { parseIp } from '../addr/ip.ts';
 import { parseDnsType } from '../wire/dns-codec.ts';
 import type { DnsMessage, DnsResourceRecord, DnsType } from '../wire/dns-message.ts';
 import { type BindQuery, type BindServers, handleBindQuery, startBindQuery } from './bind-query.ts';
@@ -28,9 +28,9 @@ export const host = defineApp<State, HostConfig>({
   name: 'host',
   start: (context, config) => {
     const conf = readResolvConf(context);
-    const given = config.server === undefined ? undefined : parseIp4(config.server);
+    const given = config.server === undefined ? undefined : parseIp(config.server);
     const ips = config.server === undefined ? conf.nameservers : given === undefined ? [] : [given];
-    const address = parseIp4(config.name);
+    const address = parseIp(config.name);
     const candidates = address === undefined ? searchNames(config.name, conf).filter(isAskable) : [reverseName(address)];
     const types: readonly DnsType[] = config.type === undefined ? (address === undefined ? ['A', 'AAAA', 'MX'] : ['PTR']) : [config.type];
     const servers: BindServers = { ips, port: DNS_PORT, timeoutSeconds: config.timeoutSeconds, tries: 2, recurse: true, checkRecursion: false };

@@ -1,10 +1,10 @@
 /** A web server with the manners of its image: accepts, reads requests, answers, logs, keeps alive. */
 import { formatIp } from '../addr/ip.ts';
-import { parseIp4 } from '../addr/ip4.ts';
 import { DEFAULT_EPOCH_MS, formatHttpDate, formatLogDate } from '../wire/calendar.ts';
 import { type AppContext, defineApp, type SocketId } from './definition.ts';
 import { formatHead, type HttpHead, headerValue, parseRequestLine, readHead, textPayload } from './http-message.ts';
 import { type HttpRequest, nginxErrorPage, serve } from './http-pages.ts';
+import { listenAddress } from './listen-address.ts';
 import type { HttpServerConfig } from './server-config.ts';
 
 /** nginx' client_max_body_size; what is larger is refused. */
@@ -31,7 +31,7 @@ const EMPTY: Connection = { buffer: '', head: undefined, timer: -1 };
 export const httpServer = defineApp<State, HttpServerConfig>({
   name: 'http-server',
   start: (context, config) => {
-    const ip = config.address === undefined ? 0 : (parseIp4(config.address) ?? 0);
+    const ip = listenAddress(context, config.address);
     const socket = context.tcpListen(ip, config.port, BACKLOG, { noDelay: true });
     if (typeof socket === 'string') {
       context.err(bindError(config, socket));

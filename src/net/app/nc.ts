@@ -1,4 +1,5 @@
 /** nc (OpenBSD's, as Debian and netshoot have it, and busybox'): tries ports with -z, talks over a connection, listens with -l. */
+
 import { formatIp } from '../addr/ip.ts';
 import type { Errno } from '../stack/userland.ts';
 import type { Ip } from '../wire/packet.ts';
@@ -6,6 +7,7 @@ import { serviceName, servicePort } from '../wire/tcpdump/names.ts';
 import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
 import { type AppContext, type AppEvent, defineApp, defineProgram, type Endpoint, type ParseResult, type SocketId } from './definition.ts';
 import { textPayload } from './http-message.ts';
+import { listenAddress } from './listen-address.ts';
 import { isBusybox } from './ping-args.ts';
 import { handleResolving, type Resolving, startResolving } from './resolver.ts';
 
@@ -85,7 +87,8 @@ function finish(context: AppContext, state: State, code: number): State {
 
 function listen(context: AppContext, config: NcConfig, state: State): State {
   const port = config.ports[0] ?? 0;
-  const socket = config.udp ? context.udpBind(0, port) : context.tcpListen(0, port, 1);
+  const any = listenAddress(context, undefined);
+  const socket = config.udp ? context.udpBind(any, port) : context.tcpListen(any, port, 1);
   if (typeof socket === 'string') {
     context.err('nc: Address already in use\n');
     return finish(context, state, 1);

@@ -1,6 +1,5 @@
 /** nslookup as BIND 9.18 has it (netshoot, dnsutils, Debian): A then AAAA, the search list until the first name that exists. BIND: bin/dig/nslookup.c. */
-import { formatIp } from '../addr/ip.ts';
-import { parseIp4 } from '../addr/ip4.ts';
+import { formatIp, parseIp } from '../addr/ip.ts';
 import { parseDnsType } from '../wire/dns-codec.ts';
 import type { DnsMessage, DnsResourceRecord, DnsType } from '../wire/dns-message.ts';
 import type { Ip } from '../wire/packet.ts';
@@ -39,10 +38,10 @@ export const nslookup = defineApp<State, NslookupConfig>({
   name: 'nslookup',
   start: (context, config) => {
     const conf = readResolvConf(context);
-    const named = config.server === undefined ? undefined : parseIp4(config.server);
+    const named = config.server === undefined ? undefined : parseIp(config.server);
     const ips: readonly Ip[] = config.server === undefined ? conf.nameservers : named === undefined ? [] : [named];
     const servers: BindServers = { ips, port: config.port, timeoutSeconds: config.timeoutSeconds, tries: config.tries, recurse: true, checkRecursion: true };
-    const address = parseIp4(config.name);
+    const address = parseIp(config.name);
     const candidates =
       address !== undefined && config.type === undefined
         ? [reverseName(address)]
@@ -75,7 +74,7 @@ export const nslookup = defineApp<State, NslookupConfig>({
 const absolute = (name: string): string => (name.endsWith('.') ? name : `${name}.`);
 
 function firstType(config: NslookupConfig): DnsType {
-  return config.type ?? (parseIp4(config.name) === undefined ? 'A' : 'PTR');
+  return config.type ?? (parseIp(config.name) === undefined ? 'A' : 'PTR');
 }
 
 function withServer(context: AppContext, config: NslookupConfig, state: State): State {

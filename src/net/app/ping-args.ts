@@ -1,10 +1,12 @@
 /** ping's command line, for iputils and busybox. */
 import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
 import type { ParseResult, ProgramEnvironment } from './definition.ts';
+import type { AddressFamily } from './resolver.ts';
 
 export interface PingConfig {
   readonly style: 'iputils' | 'busybox';
   readonly destination: string;
+  readonly family: AddressFamily;
   /** 0: until interrupted. */
   readonly count: number;
   readonly intervalSeconds: number;
@@ -23,7 +25,7 @@ const USAGE =
   '\nUsage\n  ping [options] <destination>\n\nOptions:\n  <destination>      DNS name or IP address\n  -c <count>         stop after <count> replies\n  -i <interval>      seconds between sending each packet\n  -M <pmtud opt>     define path MTU discovery: <do|dont|want>\n  -n                 no reverse DNS name resolution\n  -O                 report outstanding replies\n  -q                 quiet output\n  -s <size>          use <size> as number of data bytes to be sent\n  -t <ttl>           define time to live\n  -w <deadline>      reply wait <deadline> in seconds\n  -W <timeout>       time to wait for response\n';
 
 export function parsePingArgs(argv: readonly string[], style: 'iputils' | 'busybox'): ParseResult<PingConfig> {
-  const parsed = parseOptions(argv, { flags: '4nqOvDAUb', values: 'ciWwsMtI' });
+  const parsed = parseOptions(argv, { flags: '46nqOvDAUb', values: 'ciWwsMtI' });
   const bad = (stderr: string, exitCode = 1): ParseResult<PingConfig> => ({ ok: false, stderr, exitCode });
   if ('problem' in parsed) return bad(optionProblemText('ping', parsed) + USAGE, style === 'busybox' ? 1 : 2);
   const destination = parsed.operands[0];
@@ -56,6 +58,7 @@ export function parsePingArgs(argv: readonly string[], style: 'iputils' | 'busyb
     config: {
       style,
       destination,
+      family: hasOption(parsed, '6') ? 6 : hasOption(parsed, '4') ? 4 : 'any',
       count: count as number,
       intervalSeconds: interval,
       replySeconds: reply > 0 ? reply : 10,

@@ -1,5 +1,6 @@
 /** ping of iputils and of busybox: echo requests, replies, errors from the way, the summary. */
 import { formatIp } from '../addr/ip.ts';
+import { ICMP6_PARAMETER, ICMP6_TIME_EXCEEDED, ICMP6_TOO_BIG } from '../wire/icmp6.ts';
 import type { Ip } from '../wire/packet.ts';
 import { type AppContext, type AppEvent, defineApp, defineProgram, type IcmpReport, type SocketId } from './definition.ts';
 import { isBusybox, type PingConfig, parsePingArgs } from './ping-args.ts';
@@ -54,7 +55,8 @@ const START: Omit<State, 'waiting'> = {
 
 export const ping = defineApp<State, PingConfig>({
   name: 'ping',
-  start: (context, config) => resolved(context, config, { ...START, waiting: new Map(), resolving: startResolving(context, config.destination) }),
+  start: (context, config) =>
+    resolved(context, config, { ...START, waiting: new Map(), resolving: startResolving(context, config.destination, config.family) }),
   handle: (context, state, event, config) => {
     if (state.phase === 'done') return state;
     if (event.kind === 'signal') {
@@ -87,6 +89,7 @@ function resolved(context: AppContext, config: PingConfig, state: State): State 
       'not-found': 'Name or service not known',
       'try-again': 'Temporary failure in name resolution',
       'no-data': 'No address associated with hostname',
+      'other-family': 'Address family for hostname not supported',
     }[result.error];
     return fails(context, state, `ping: ${config.destination}: ${words}\n`, 2);
   }
@@ -110,7 +113,9 @@ function resolved(context: AppContext, config: PingConfig, state: State): State 
   context.out(
     config.style === 'busybox'
       ? `PING ${shown} (${formatIp(ip)}): ${config.dataBytes} data bytes\n`
-      : `PING ${shown} (${formatIp(ip)}) ${config.dataBytes}(${whole}) bytes of data.\n`,
+      : typeof ip === 'bigint'
+        ? `PING ${shown}(${formatIp(ip)}) ${config.dataBytes} data bytes\n`
+        : `PING ${shown} (${formatIp(ip)}) ${config.dataBytes}(${whole}) bytes of data.\n`,
   );
   if (config.deadlineSeconds > 0) context.setTimer(config.deadlineSeconds * 1e9, 'deadline');
   return sendNext(context, config, { ...state, resolving: undefined, shown, ip, socket, startedNs: context.nowNs, lastNs: context.nowNs, phase: 'sending' });
@@ -140,7 +145,8 @@ function sendFailed(context: AppContext, config: PingConfig, state: State, wire:
   }
   if (errno === 'EMSGSIZE') {
     const route = context.routeFor(state.ip);
-    context.err(`ping: local error: message too long, mtu=${typeof route === 'string' ? 0 : route.mtuBytes}\n`);
+    const mtu = typeof route === 'string' ? 0 : route.mtuBytes;
+    context.err(`ping: local error: message too long, mtu${typeof state.ip === 'bigint' ? ': ' : '='}${mtu}\n`);
     return { ...state, errors: state.errors + 1 };
   }
   context.err(`ping: sendmsg: ${errno === 'EPERM' ? 'Operation not permitted' : errno === 'ENETUNREACH' ? 'Network is unreachable' : 'No route to host'}\n`);
@@ -229,6 +235,7 @@ function wayError(context: AppContext, config: PingConfig, state: State, icmp: I
 }
 
 function errorWords(icmp: IcmpReport): string {
+  if (typeof icmp.from === 'bigint') return errorWords6(icmp);
   if (icmp.type === 11) return icmp.code === 0 ? 'Time to live exceeded' : 'Frag reassembly time exceeded';
   const words = [
     'Destination Net Unreachable',
@@ -249,6 +256,15 @@ function errorWords(icmp: IcmpReport): string {
     'Precedence Cutoff',
   ];
   return words[icmp.code] ?? `Dest Unreachable, Bad Code: ${icmp.code}`;
+}
+
+/** iputils: ping6_common.c, print_icmp */
+function errorWords6(icmp: IcmpReport): string {
+  if (icmp.type === ICMP6_TOO_BIG) return `Packet too big: mtu=${icmp.mtu ?? 0}`;
+  if (icmp.type === ICMP6_TIME_EXCEEDED) return `Time exceeded: ${icmp.code === 0 ? 'Hop limit' : 'Defragmentation failure'}`;
+  if (icmp.type === ICMP6_PARAMETER) return `Parameter problem: ${['Wrong header field ', 'Unknown header ', 'Unknown option '][icmp.code] ?? ''}`;
+  const words = ['No route', 'Administratively prohibited', 'Beyond scope of source address', 'Address unreachable', 'Port unreachable'];
+  return `Destination unreachable: ${words[icmp.code] ?? `Unknown code ${icmp.code}`}`;
 }
 
 function summary(context: AppContext, config: PingConfig, state: State): State {

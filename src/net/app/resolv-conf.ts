@@ -1,5 +1,5 @@
 /** /etc/resolv.conf and /etc/hosts as programs read them (resolv.conf(5), hosts(5)). */
-import { parseIp4 } from '../addr/ip4.ts';
+import { parseIp } from '../addr/ip.ts';
 import type { Ip } from '../wire/packet.ts';
 import type { AppContext } from './definition.ts';
 
@@ -29,7 +29,7 @@ export function parseResolvConf(text: string): ResolvConf {
     if (line === '') continue;
     const [keyword, ...values] = words(line);
     if (keyword === 'nameserver') {
-      const ip = parseIp4(values[0] ?? '');
+      const ip = parseIp(values[0] ?? '');
       if (ip !== undefined && nameservers.length < MAX_NAMESERVERS) nameservers.push(ip);
     } else if (keyword === 'search') search = values;
     else if (keyword === 'domain') search = values.slice(0, 1);
@@ -89,7 +89,7 @@ function hostsLines(context: Pick<AppContext, 'file'>): { readonly ip: Ip; reado
   const lines: { ip: Ip; names: string[] }[] = [];
   for (const line of (context.file('/etc/hosts') ?? '').split('\n')) {
     const [address, ...names] = line.replace(/#.*$/, '').trim().split(/\s+/);
-    const ip = parseIp4(address ?? '');
+    const ip = parseIp(address ?? '');
     if (ip !== undefined && names.length > 0) lines.push({ ip, names });
   }
   return lines;

@@ -1,13 +1,13 @@
 /** The stub resolver that programs link (glibc's getaddrinfo): hosts file, search list, A and AAAA at once from one socket, time-outs, the next server. */
-import { parseIp4 } from '../addr/ip4.ts';
+import { parseIp } from '../addr/ip.ts';
 import type { DnsMessage, DnsType } from '../wire/dns-message.ts';
 import type { Ip } from '../wire/packet.ts';
 import type { AppContext, AppEvent, SocketId } from './definition.ts';
 import { addressesOf, DNS_PORT, dnsPayload, dnsQuestion, isAskable, newDnsId } from './dns-query.ts';
 import { hostsAddresses, type ResolvConf, readResolvConf, searchNames } from './resolv-conf.ts';
 
-/** EAI_NONAME, EAI_AGAIN, EAI_NODATA. */
-export type ResolveError = 'not-found' | 'try-again' | 'no-data';
+/** EAI_NONAME, EAI_AGAIN, EAI_NODATA, EAI_ADDRFAMILY. */
+export type ResolveError = 'not-found' | 'try-again' | 'no-data' | 'other-family';
 
 export type ResolveResult =
   | { readonly ok: true; readonly addresses: readonly Ip[]; readonly canonical: string }
@@ -17,6 +17,8 @@ export type ResolveResult =
 export interface Resolving {
   readonly name: string;
   readonly conf: ResolvConf;
+  /** What is asked for, all at once. */
+  readonly types: readonly DnsType[];
   readonly candidates: readonly string[];
   readonly candidate: number;
   readonly attempt: number;
@@ -33,13 +35,18 @@ export interface Resolving {
 }
 
 export const RESOLVER_TIMER = 'resolver';
-const TYPES: readonly DnsType[] = ['A', 'AAAA'];
+
+/** AF_UNSPEC, AF_INET, AF_INET6. */
+export type AddressFamily = 'any' | 4 | 6;
+const TYPES: Readonly<Record<AddressFamily, readonly DnsType[]>> = { any: ['A', 'AAAA'], 4: ['A'], 6: ['AAAA'] };
+const isWanted = (ip: Ip, family: AddressFamily): boolean => family === 'any' || (typeof ip === 'bigint') === (family === 6);
 
 /** `result` may be there at once: an address as text, or a line of /etc/hosts. */
-export function startResolving(context: AppContext, name: string): Resolving {
+export function startResolving(context: AppContext, name: string, family: AddressFamily = 'any'): Resolving {
   const base: Resolving = {
     name,
     conf: { nameservers: [], search: [], ndots: 1, timeoutSeconds: 5, attempts: 2 },
+    types: TYPES[family],
     candidates: [],
     candidate: 0,
     attempt: 0,
@@ -52,10 +59,12 @@ export function startResolving(context: AppContext, name: string): Resolving {
     sawServfail: false,
     result: undefined,
   };
-  const literal = parseIp4(name);
+  const literal = parseIp(name);
+  if (literal !== undefined && !isWanted(literal, family)) return { ...base, result: { ok: false, error: 'other-family' } };
   if (literal !== undefined) return { ...base, result: { ok: true, addresses: [literal], canonical: name } };
   const local = hostsAddresses(context, name);
-  if (local !== undefined) return { ...base, result: { ok: true, addresses: local.addresses, canonical: local.canonical } };
+  const known = local?.addresses.filter((ip) => isWanted(ip, family)) ?? [];
+  if (local !== undefined && known.length > 0) return { ...base, result: { ok: true, addresses: inOrder(context, known), canonical: local.canonical } };
   const conf = readResolvConf(context);
   if (!isAskable(name.endsWith('.') ? name : `${name}.`)) return { ...base, result: { ok: false, error: 'not-found' } };
   return ask(context, { ...base, conf, candidates: searchNames(name, conf) });
@@ -91,7 +100,7 @@ function ask(context: AppContext, state: Resolving): Resolving {
   if (typeof socket === 'string') return nextServer(context, { ...state, socket: -1 });
   const chance = context.prng('dns-id');
   const ids: number[] = [];
-  for (const type of TYPES) {
+  for (const type of state.types) {
     const id = newDnsId(chance);
     ids.push(id);
     const sent = context.udpSend(socket, dnsPayload(dnsQuestion(id, name, type)));
@@ -101,7 +110,7 @@ function ask(context: AppContext, state: Resolving): Resolving {
   const seconds =
     state.server === 0 ? state.conf.timeoutSeconds : Math.max(1, Math.floor((state.conf.timeoutSeconds * 2 ** state.server) / state.conf.nameservers.length));
   const timer = context.setTimer(seconds * 1e9, RESOLVER_TIMER);
-  return { ...state, socket, timer, ids, answers: TYPES.map(() => undefined) };
+  return { ...state, socket, timer, ids, answers: state.types.map(() => undefined) };
 }
 
 function closeSocket(context: AppContext, state: Resolving): Resolving {
@@ -118,17 +127,28 @@ function nextServer(context: AppContext, state: Resolving): Resolving {
 }
 
 function judge(context: AppContext, state: Resolving): Resolving {
-  const [a] = state.answers;
-  if (a === undefined) return state;
-  if (a.rcode === 'SERVFAIL' || a.rcode === 'NOTIMP' || a.rcode === 'REFUSED') {
+  const answers = state.answers.filter((answer) => answer !== undefined);
+  const found = answers.map((answer) => addressesOf(answer));
+  const addresses = found.flatMap((one) => one.addresses);
+  const canonical = found.find((one) => one.addresses.length > 0)?.canonical ?? '';
+  if (addresses.length > 0) return finish(context, state, { ok: true, addresses: inOrder(context, addresses), canonical: canonical.replace(/\.$/, '') });
+  if (answers.some((answer) => answer.rcode === 'SERVFAIL' || answer.rcode === 'NOTIMP' || answer.rcode === 'REFUSED')) {
     // Another server may do better; when none does, the search goes on and the error is remembered.
     const { server, attempt, conf } = state;
     if (server + 1 < conf.nameservers.length || attempt + 1 < conf.attempts) return nextServer(context, state);
     return nextCandidate(context, { ...state, sawServfail: true });
   }
-  const { addresses, canonical } = addressesOf(a);
-  if (addresses.length > 0) return finish(context, state, { ok: true, addresses, canonical: canonical.replace(/\.$/, '') });
-  return nextCandidate(context, { ...state, sawNoData: state.sawNoData || a.rcode === 'NOERROR' });
+  return nextCandidate(context, { ...state, sawNoData: state.sawNoData || answers.some((answer) => answer.rcode === 'NOERROR') });
+}
+
+/** getaddrinfo()'s order as far as it differs here (RFC 6724 section 6, rules 1 and 6): what cannot be reached last, IPv6 before IPv4. */
+function inOrder(context: AppContext, addresses: readonly Ip[]): Ip[] {
+  const rank = (ip: Ip): number => (typeof ip === 'bigint' ? 0 : 1) + (typeof context.routeFor(ip) === 'string' ? 2 : 0);
+  if (addresses.every((ip) => typeof ip === 'number')) return [...addresses];
+  return addresses
+    .map((ip, i) => ({ ip, i, rank: rank(ip) }))
+    .sort((a, b) => a.rank - b.rank || a.i - b.i)
+    .map((one) => one.ip);
 }
 
 function nextCandidate(context: AppContext, state: Resolving): Resolving {

@@ -1,13 +1,14 @@
 /** Two servers for ports without a protocol of their own: TCP that greets and echoes, UDP that answers. */
-import { parseIp4 } from '../addr/ip4.ts';
+
 import { defineApp, type SocketId } from './definition.ts';
 import { textPayload } from './http-message.ts';
+import { listenAddress } from './listen-address.ts';
 import type { TcpServerConfig, UdpEchoConfig } from './server-config.ts';
 
 export const tcpServer = defineApp<null, TcpServerConfig>({
   name: 'tcp-server',
   start: (context, config) => {
-    const socket = context.tcpListen(parseIp4(config.address ?? '') ?? 0, config.port, 128);
+    const socket = context.tcpListen(listenAddress(context, config.address), config.port, 128);
     if (typeof socket === 'string') {
       context.err(`bind: ${config.address ?? '0.0.0.0'}:${config.port}: Address already in use\n`);
       context.exit(1);
@@ -25,7 +26,7 @@ export const tcpServer = defineApp<null, TcpServerConfig>({
 export const udpEcho = defineApp<{ readonly socket: SocketId }, UdpEchoConfig>({
   name: 'udp-echo',
   start: (context, config) => {
-    const socket = context.udpBind(parseIp4(config.address ?? '') ?? 0, config.port);
+    const socket = context.udpBind(listenAddress(context, config.address), config.port);
     if (typeof socket === 'number') return { socket };
     context.err(`bind: ${config.address ?? '0.0.0.0'}:${config.port}: Address already in use\n`);
     context.exit(1);

@@ -1,9 +1,13 @@
 /** What TCP, UDP and ping share: the kernel below, the table of sockets, and the way to tell a process. */
-import { formatIp, ipHash, isLoopbackIp } from '../addr/ip.ts';
+
+import { formatEndpoint, ipHash, isLoopbackIp } from '../addr/ip.ts';
+import { UNSPECIFIED6 } from '../addr/ip6.ts';
 import type { AppEvent } from '../app/definition.ts';
 import type { MibName } from '../stack/mib.ts';
 import type { Errno, Kernel } from '../stack/userland.ts';
+import { ICMP6_ADDRESS_UNREACHABLE, ICMP6_NO_ROUTE, ICMP6_PARAMETER, ICMP6_PORT_UNREACHABLE, ICMP6_TIME_EXCEEDED, ICMP6_TOO_BIG } from '../wire/icmp6.ts';
 import type { Ip, Packet } from '../wire/packet.ts';
+import { IP_PROTO_ICMP6 } from '../wire/packet.ts';
 import type { TransportSettings } from './settings.ts';
 import type { SocketTable } from './socket-table.ts';
 import type { TcpSocket } from './sockets.ts';
@@ -87,11 +91,11 @@ export function outgoing(layer: SocketLayer, src: Ip, dst: Ip, protocol: number)
 }
 
 export function endpointText(ip: Ip, port: number): string {
-  return `${ip === 0 ? '0.0.0.0' : formatIp(ip)}:${port}`;
+  return formatEndpoint(ip, port);
 }
 
 /** What an ICMP error means to a socket, and whether it ends a connected UDP socket's call (Linux: net/ipv4/icmp.c, icmp_err_convert). */
-export function icmpErrno(type: number, code: number): { readonly errno: Errno; readonly fatal: boolean } {
+function icmpErrno(type: number, code: number): { readonly errno: Errno; readonly fatal: boolean } {
   if (type === 11) return { errno: 'EHOSTUNREACH', fatal: false };
   switch (code) {
     case 0:
@@ -110,5 +114,30 @@ export function icmpErrno(type: number, code: number): { readonly errno: Errno; 
       return { errno: 'EHOSTUNREACH', fatal: code !== 1 && code !== 12 };
   }
 }
+
+/** The same of ICMPv6 (Linux: net/ipv6/icmp.c, icmpv6_err_convert). */
+function icmp6Errno(type: number, code: number): { readonly errno: Errno; readonly fatal: boolean } {
+  switch (type) {
+    case ICMP6_TOO_BIG:
+      return { errno: 'EMSGSIZE', fatal: false };
+    case ICMP6_TIME_EXCEEDED:
+      return { errno: 'EHOSTUNREACH', fatal: false };
+    case ICMP6_PARAMETER:
+      return { errno: 'EPROTO', fatal: true };
+    default:
+      if (code === ICMP6_NO_ROUTE) return { errno: 'ENETUNREACH', fatal: false };
+      if (code === ICMP6_PORT_UNREACHABLE) return { errno: 'ECONNREFUSED', fatal: true };
+      return code === ICMP6_ADDRESS_UNREACHABLE || code === 2 ? { errno: 'EHOSTUNREACH', fatal: false } : { errno: 'EACCES', fatal: true };
+  }
+}
+
+/** What an ICMP error of either family means to the socket whose packet it is about. */
+export function errnoOf(error: Packet): { readonly errno: Errno; readonly fatal: boolean } {
+  const { type, code } = error.icmp ?? { type: 0, code: 0 };
+  return error.protocol === IP_PROTO_ICMP6 ? icmp6Errno(type, code) : icmpErrno(type, code);
+}
+
+/** A socket bound to `::` leaves IPv4 alone where the netns says so. */
+export const isV6Only = (layer: SocketLayer, netns: string, ip: Ip): boolean => ip === UNSPECIFIED6 && layer.kernel.sysctl(netns, 'net.ipv6.bindv6only') !== 0;
 
 export const isErrno = (value: number | Errno): value is Errno => typeof value === 'string';

@@ -1,6 +1,7 @@
 /** All sockets of one engine and the indexes to find them by address and port; keys are small integers. */
 import { ipHash } from '../addr/ip.ts';
 import type { Ip } from '../wire/packet.ts';
+import { bothMeant, boundDistance } from './bound.ts';
 import { copySocket, type EchoSocket, type Socket, type TcpSocket, type UdpSocket } from './sockets.ts';
 
 /** One netns' sockets. Buckets hold few entries: those that share ports. */
@@ -119,10 +120,11 @@ export class SocketTable {
     let best: UdpSocket | undefined;
     let bestScore = -1;
     for (const socket of bucket) {
-      if (socket.localIp !== 0 && socket.localIp !== localIp) continue;
+      const distance = boundDistance(socket, localIp);
+      if (distance < 0) continue;
       if (socket.connected && (socket.remoteIp !== remoteIp || socket.remotePort !== remotePort)) continue;
       if (socket.device !== '' && socket.device !== device) continue;
-      const score = (socket.localIp !== 0 ? 1 : 0) + (socket.connected ? 2 : 0) + (socket.device !== '' ? 1 : 0);
+      const score = 2 - distance + (socket.connected ? 4 : 0) + (socket.device !== '' ? 2 : 0);
       if (score > bestScore) {
         best = socket;
         bestScore = score;
@@ -145,20 +147,18 @@ export class SocketTable {
   }
 
   /** Whether binding is refused with EADDRINUSE (udp_lib_lport_inuse()): not where both chose SO_REUSEPORT or are bound to different devices. */
-  isUdpBound(netnsId: string, ip: Ip, port: number, device: string, reusePort: boolean): boolean {
+  isUdpBound(netnsId: string, ip: Ip, port: number, device: string, reusePort: boolean, v6only = false): boolean {
     const bucket = this.#netns.get(netnsId)?.udp.get(port) ?? [];
     return bucket.some(
       (socket) =>
-        (socket.localIp === ip || socket.localIp === 0 || ip === 0) &&
-        (socket.device === '' || device === '' || socket.device === device) &&
-        !(reusePort && socket.reusePort),
+        bothMeant(socket, { localIp: ip, v6only }) && (socket.device === '' || device === '' || socket.device === device) && !(reusePort && socket.reusePort),
     );
   }
 
   /** Servers set SO_REUSEADDR: connections that remain of a former server do not hinder them, another listener does, unless both set SO_REUSEPORT. */
-  isListening(netnsId: string, ip: Ip, port: number, reusePort: boolean): boolean {
+  isListening(netnsId: string, ip: Ip, port: number, reusePort: boolean, v6only = false): boolean {
     const bucket = this.#netns.get(netnsId)?.listeners.get(port) ?? [];
-    return bucket.some((socket) => (socket.localIp === ip || socket.localIp === 0 || ip === 0) && !(reusePort && socket.reusePort));
+    return bucket.some((socket) => bothMeant(socket, { localIp: ip, v6only }) && !(reusePort && socket.reusePort));
   }
 
   hasListener(netnsId: string, port: number): boolean {
@@ -240,13 +240,16 @@ function ofGroup<S>(group: readonly S[], otherwise: S, remoteIp: Ip, remotePort:
   return group[Math.floor((h / 2 ** 32) * group.length)] ?? otherwise;
 }
 
-function bestBound<S extends { readonly localIp: Ip }>(bucket: readonly S[] | undefined, localIp: Ip): S | undefined {
-  let wildcard: S | undefined;
+function bestBound<S extends { readonly localIp: Ip; readonly v6only?: boolean }>(bucket: readonly S[] | undefined, localIp: Ip): S | undefined {
+  let best: S | undefined;
+  let least = Number.MAX_SAFE_INTEGER;
   for (const socket of bucket ?? []) {
-    if (socket.localIp === localIp) return socket;
-    if (socket.localIp === 0) wildcard ??= socket;
+    const distance = boundDistance(socket, localIp);
+    if (distance < 0 || distance >= least) continue;
+    best = socket;
+    least = distance;
   }
-  return wildcard;
+  return best;
 }
 
 function addTo<S>(map: Map<number, S[]>, key: number, socket: S): void {

@@ -1,17 +1,21 @@
 /** What people see of sockets: `ss`, `netstat`, /proc/net/tcp. */
 import { formatIp } from '../addr/ip.ts';
 import type { SocketView, TcpSocketView } from '../engine.ts';
+import type { Ip } from '../wire/packet.ts';
 import { seqDistance } from './sequence.ts';
 import type { Socket, TcpSocket } from './sockets.ts';
 
 export function socketView(socket: Socket, nowNs: number): SocketView | undefined {
   if (socket.protocol === 'icmp') return undefined;
+  const shown = (ip: Ip): string => (socket.mapped === true ? `::ffff:${formatIp(ip)}` : formatIp(ip));
+  const wildcard = socket.remotePort === 0;
   const common = {
     netns: socket.netns,
     protocol: socket.protocol,
-    localIp: formatIp(socket.localIp),
+    localIp: shown(socket.localIp),
     localPort: socket.localPort,
-    remoteIp: formatIp(socket.remoteIp),
+    remoteIp: wildcard && typeof socket.localIp === 'bigint' ? '::' : shown(socket.remoteIp),
+    ...(socket.v6only === true ? { v6only: true } : {}),
     remotePort: socket.remotePort,
     process: socket.processId === '' ? '' : socket.processName,
     processId: socket.processId,

@@ -27,6 +27,10 @@ interface SocketBase {
   localPort: number;
   remoteIp: Ip;
   remotePort: number;
+  /** Bound to `::`: IPv4 is none of its business (IPV6_V6ONLY, net.ipv6.bindv6only). */
+  v6only?: boolean;
+  /** An AF_INET6 socket that talks IPv4: its addresses show as `::ffff:10.0.0.1`. */
+  mapped?: boolean;
   /** What the log says it is: `tcp 10.244.1.3:80`. */
   label: string;
 }

@@ -1,6 +1,7 @@
 /** TCP's receiving half: the state machine of RFC 9293 section 3.10.7 as Linux walks it (net/ipv4/tcp_input.c, net/ipv4/tcp_minisocks.c). */
-import { type Packet, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, type TcpHeader } from '../wire/packet.ts';
-import { endpointText, icmpErrno, type SocketLayer } from './layer.ts';
+import { ICMP6_TOO_BIG } from '../wire/icmp6.ts';
+import { IP_PROTO_ICMP6, type Packet, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, type TcpHeader } from '../wire/packet.ts';
+import { endpointText, errnoOf, type SocketLayer } from './layer.ts';
 import { seqAdd, seqAfter, seqBefore, seqDistance } from './sequence.ts';
 import type { TcpSocket } from './sockets.ts';
 import { acknowledged, measureRtt, timeWait } from './tcp-ack.ts';
@@ -225,7 +226,8 @@ export function tcpError(layer: SocketLayer, netns: string, error: Packet, quote
   const icmp = error.icmp;
   const socket = layer.table.findConnection(netns, quoted.src, quoted.sport, quoted.dst, quoted.dport);
   if (icmp === undefined || socket === undefined || socket.state === 'TIME-WAIT') return;
-  if (icmp.type === 3 && icmp.code === 4) {
+  const tooBig = error.protocol === IP_PROTO_ICMP6 ? icmp.type === ICMP6_TOO_BIG : icmp.type === 3 && icmp.code === 4;
+  if (tooBig) {
     const route = layer.kernel.routeFor(netns, socket.remoteIp);
     const mtu = Math.min(icmp.mtu ?? 576, typeof route === 'string' ? 65535 : route.mtuBytes);
     if (mtu >= socket.pathMtu) return;
@@ -234,7 +236,7 @@ export function tcpError(layer: SocketLayer, netns: string, error: Packet, quote
     if (socket.state !== 'SYN-SENT' && socket.state !== 'SYN-RECV') retransmitAt(layer, socket, 0);
     return;
   }
-  const { errno } = icmpErrno(icmp.type, icmp.code);
+  const { errno } = errnoOf(error);
   if (socket.state === 'SYN-SENT' || socket.state === 'SYN-RECV') fail(layer, socket, errno);
   else socket.softError = errno;
 }

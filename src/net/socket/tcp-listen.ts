@@ -65,6 +65,7 @@ function halfOpen(layer: SocketLayer, listener: TcpSocket, packet: Packet, tcp: 
   const socket = newTcpSocket(layer, owner, { ip: packet.dst, port: packet.dport }, { ip: packet.src, port: packet.sport });
   const route = layer.kernel.routeFor(listener.netns, packet.src);
   socket.pathMtu = typeof route === 'string' ? 1500 : route.mtuBytes;
+  if (typeof listener.localIp === 'bigint' && typeof packet.dst === 'number') socket.mapped = true;
   socket.state = 'SYN-RECV';
   socket.listener = listener.id;
   socket.noDelay = listener.noDelay;

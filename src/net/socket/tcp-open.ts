@@ -3,7 +3,7 @@ import { isUnspecified } from '../addr/ip.ts';
 import type { Endpoint, LocalChoice, TcpSocketOptions } from '../app/definition.ts';
 import type { Errno } from '../stack/userland.ts';
 import type { Ip, Payload } from '../wire/packet.ts';
-import { drawFlowHash, endpointText, ephemeralTcpPort, mayReuse, type SocketLayer } from './layer.ts';
+import { drawFlowHash, endpointText, ephemeralTcpPort, isV6Only, mayReuse, type SocketLayer } from './layer.ts';
 import type { TcpSocket } from './sockets.ts';
 import { initializeReceiveMss, stopAckTimer } from './tcp-ack-mode.ts';
 import { armKeepAlive, armRetransmit, setKeepAlive, stopTimer } from './tcp-arm.ts';
@@ -138,8 +138,10 @@ export function applyOptions(layer: SocketLayer, socket: TcpSocket, options: Tcp
 
 export function tcpListen(layer: SocketLayer, owner: Owner, ip: Ip, port: number, backlog: number, options: TcpSocketOptions = {}): TcpSocket | Errno {
   if (!isUnspecified(ip) && !layer.kernel.isLocalAddress(owner.netns, ip) && !mayBindAnywhere(layer, owner)) return 'EADDRNOTAVAIL';
-  if (layer.table.isListening(owner.netns, ip, port, options.reusePort === true)) return 'EADDRINUSE';
+  const v6only = isV6Only(layer, owner.netns, ip);
+  if (layer.table.isListening(owner.netns, ip, port, options.reusePort === true, v6only)) return 'EADDRINUSE';
   const socket = newTcpSocket(layer, owner, { ip, port }, { ip: 0, port: 0 });
+  if (v6only) socket.v6only = true;
   socket.state = 'LISTEN';
   socket.backlog = Math.max(1, Math.min(backlog, layer.settings(owner.netns).maxBacklog));
   applyOptions(layer, socket, options);

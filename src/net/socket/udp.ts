@@ -2,8 +2,9 @@
 import { isMulticastIp, isUnspecified } from '../addr/ip.ts';
 import type { Endpoint, IcmpReport, LocalChoice, SendOptions, UdpSocketOptions } from '../app/definition.ts';
 import type { Errno } from '../stack/userland.ts';
-import { IP_PROTO_ICMP, IP_PROTO_UDP, type Ip, type Packet, type Payload } from '../wire/packet.ts';
-import { drawFlowHash, endpointText, ephemeralUdpPort, icmpErrno, outgoing, type SocketLayer } from './layer.ts';
+import { ICMP6_ECHO_REPLY, ICMP6_ECHO_REQUEST } from '../wire/icmp6.ts';
+import { IP_PROTO_ICMP, IP_PROTO_ICMP6, IP_PROTO_UDP, type Ip, type Packet, type Payload } from '../wire/packet.ts';
+import { drawFlowHash, endpointText, ephemeralUdpPort, errnoOf, isV6Only, outgoing, type SocketLayer } from './layer.ts';
 import type { EchoSocket, UdpSocket } from './sockets.ts';
 
 const MAX_DATAGRAM_BYTES = 65507;
@@ -19,8 +20,11 @@ export function udpBind(layer: SocketLayer, owner: Owner, ip: Ip, port: number, 
   if (!isUnspecified(ip) && !isMulticastIp(ip) && !layer.kernel.isLocalAddress(owner.netns, ip) && !mayBindAnywhere(layer, owner)) return 'EADDRNOTAVAIL';
   const chosen = port === 0 ? ephemeralUdpPort(layer, owner.netns, ip) : port;
   if (chosen === undefined) return 'EADDRINUSE';
-  if (port !== 0 && layer.table.isUdpBound(owner.netns, ip, port, options.device ?? '', options.reusePort === true)) return 'EADDRINUSE';
-  return addUdp(layer, owner, ip, chosen, 0, 0, options);
+  const v6only = isV6Only(layer, owner.netns, ip);
+  if (port !== 0 && layer.table.isUdpBound(owner.netns, ip, port, options.device ?? '', options.reusePort === true, v6only)) return 'EADDRINUSE';
+  const socket = addUdp(layer, owner, ip, chosen, 0, 0, options);
+  if (v6only) socket.v6only = true;
+  return socket;
 }
 
 export const mayBindAnywhere = (layer: SocketLayer, owner: Owner): boolean => layer.kernel.sysctl(owner.netns, 'net.ipv4.ip_nonlocal_bind') !== 0;
@@ -64,7 +68,7 @@ export function udpSend(layer: SocketLayer, socket: UdpSocket, payload: Payload,
   if (port === 0) return 'EINVAL';
   if (payload.bytes > MAX_DATAGRAM_BYTES) return 'EMSGSIZE';
   let source = socket.localIp;
-  if (source === 0) {
+  if (isUnspecified(source)) {
     const route = layer.kernel.routeFor(socket.netns, ip);
     if (typeof route === 'string') return route;
     source = route.source;
@@ -111,7 +115,7 @@ export function udpError(layer: SocketLayer, netns: string, error: Packet, quote
   const icmp = error.icmp;
   if (socket === undefined || icmp === undefined) return;
   if (!socket.connected && !socket.wantsErrors) return;
-  layer.notify(socket.processId, { kind: 'socket-error', socket: socket.id, errno: icmpErrno(icmp.type, icmp.code).errno, icmp: reportOf(error, quoted) });
+  layer.notify(socket.processId, { kind: 'socket-error', socket: socket.id, errno: errnoOf(error).errno, icmp: reportOf(error, quoted) });
 }
 
 export function reportOf(error: Packet, quoted: Packet): IcmpReport {
@@ -146,8 +150,9 @@ export function echoOpen(layer: SocketLayer, owner: Owner, id: number): EchoSock
 export function echoSend(layer: SocketLayer, socket: EchoSocket, to: Ip, sequence: number, bytes: number, options: SendOptions | undefined): 'ok' | Errno {
   const route = layer.kernel.routeFor(socket.netns, to);
   if (typeof route === 'string') return route;
-  const packet = outgoing(layer, route.source, to, IP_PROTO_ICMP);
-  packet.icmp = { type: 8, code: 0, id: socket.localPort, sequence };
+  const six = typeof to === 'bigint';
+  const packet = outgoing(layer, route.source, to, six ? IP_PROTO_ICMP6 : IP_PROTO_ICMP);
+  packet.icmp = { type: six ? ICMP6_ECHO_REQUEST : 8, code: 0, id: socket.localPort, sequence };
   packet.payload = { bytes };
   packet.ttl = options?.ttl ?? 64;
   return sendDiscovering(layer, socket, packet, options);
@@ -156,7 +161,7 @@ export function echoSend(layer: SocketLayer, socket: EchoSocket, to: Ip, sequenc
 /** Echo replies only. */
 export function echoDeliver(layer: SocketLayer, netns: string, packet: Packet): boolean {
   const icmp = packet.icmp;
-  if (icmp === undefined || icmp.type !== 0) return false;
+  if (icmp === undefined || icmp.type !== (packet.protocol === IP_PROTO_ICMP6 ? ICMP6_ECHO_REPLY : 0)) return false;
   const socket = layer.table.findEcho(netns, icmp.id);
   if (socket === undefined) return false;
   layer.causeSeq = layer.kernel.traceDelivered(netns, packet, socket.label, socket.processName);
@@ -174,8 +179,8 @@ export function echoDeliver(layer: SocketLayer, netns: string, packet: Packet): 
 export function echoError(layer: SocketLayer, netns: string, error: Packet, quoted: Packet): void {
   const icmp = error.icmp;
   const echo = quoted.icmp;
-  if (icmp === undefined || echo === undefined || echo.type !== 8) return;
+  if (icmp === undefined || echo === undefined || echo.type !== (quoted.protocol === IP_PROTO_ICMP6 ? ICMP6_ECHO_REQUEST : 8)) return;
   const socket = layer.table.findEcho(netns, echo.id);
   if (socket === undefined) return;
-  layer.notify(socket.processId, { kind: 'socket-error', socket: socket.id, errno: icmpErrno(icmp.type, icmp.code).errno, icmp: reportOf(error, quoted) });
+  layer.notify(socket.processId, { kind: 'socket-error', socket: socket.id, errno: errnoOf(error).errno, icmp: reportOf(error, quoted) });
 }

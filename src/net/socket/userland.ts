@@ -6,7 +6,8 @@ import type { ConnectionEvent, ProcessView, SocketView, TapFrame } from '../engi
 import type { NetRecord, Process } from '../records.ts';
 import type { MibName } from '../stack/mib.ts';
 import type { Kernel, TimerToken, Userland } from '../stack/userland.ts';
-import { IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP, type Packet } from '../wire/packet.ts';
+import { ICMP6_ECHO_REPLY } from '../wire/icmp6.ts';
+import { IP_PROTO_ICMP, IP_PROTO_ICMP6, IP_PROTO_TCP, IP_PROTO_UDP, type Packet } from '../wire/packet.ts';
 import type { SocketLayer } from './layer.ts';
 import { closeSocket, ProcessContext, type ProcessHost } from './process-context.ts';
 import { type PendingEvent, ProcessTable, type ProcessTableSnapshot, type RunningProcess } from './process-table.ts';
@@ -220,7 +221,9 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
   #isWanted(netns: string, packet: Packet): boolean {
     if (packet.protocol === IP_PROTO_TCP) return packet.tcp !== undefined;
     if (packet.protocol === IP_PROTO_UDP) return this.table.findUdp(netns, packet.dst, packet.dport, packet.src, packet.sport) !== undefined;
-    if (packet.protocol === IP_PROTO_ICMP && packet.icmp?.type === 0) return this.table.findEcho(netns, packet.icmp.id) !== undefined;
+    const echoReply =
+      packet.protocol === IP_PROTO_ICMP6 ? packet.icmp?.type === ICMP6_ECHO_REPLY : packet.protocol === IP_PROTO_ICMP && packet.icmp?.type === 0;
+    if (echoReply && packet.icmp !== undefined) return this.table.findEcho(netns, packet.icmp.id) !== undefined;
     return false;
   }
 
@@ -237,7 +240,7 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
     if (quoted === undefined) return;
     if (quoted.protocol === IP_PROTO_TCP) tcpError(this, netns, packet, quoted);
     else if (quoted.protocol === IP_PROTO_UDP) udpError(this, netns, packet, quoted);
-    else if (quoted.protocol === IP_PROTO_ICMP) echoError(this, netns, packet, quoted);
+    else if (quoted.protocol === IP_PROTO_ICMP || quoted.protocol === IP_PROTO_ICMP6) echoError(this, netns, packet, quoted);
   }
 
   // ---- one thing at a time

@@ -21,6 +21,7 @@ export type Errno =
   | 'EPERM'
   | 'EINVAL'
   | 'EPIPE'
+  | 'EPROTO'
   | 'ENETDOWN';
 
 /** What the kernel side offers to sockets and programs. */
