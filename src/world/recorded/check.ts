@@ -3,7 +3,6 @@ import type { Chain } from '../../net/records.ts';
 import type { Shell, ShellHost } from '../shell-host.ts';
 import { compareExpectation, compareStep, LEVELS, type Level, type StepReport } from './compare.ts';
 import { type Difference, packetsOf } from './compare-hops.ts';
-import { chainWord } from './compare-rules.ts';
 import type { RecordedTrace, RecordedWorld } from './format.ts';
 import { RecordedRun } from './run.ts';
 
@@ -32,7 +31,7 @@ function readCounters(run: RecordedRun): Map<string, number> {
       const rule = record.rules[i];
       if (rule === undefined || isOurs(rule)) return;
       number += 1;
-      counters.set(`${run.traceName(record.netns)} ${record.table} ${chainWord(record.name)} ${number}`, packets);
+      counters.set(`${run.traceName(record.netns)} ${record.table} ${record.name} ${number}`, packets);
     });
   }
   return counters;

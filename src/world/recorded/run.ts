@@ -57,6 +57,7 @@ export class RecordedRun {
   readonly #kept = new Map<string, string>();
   readonly #macNames = new Map<string, string>();
   readonly #sessions = new Set<string>();
+  readonly #gone = new Map<string, RecordedPod>();
   #calls = 0;
   #text = '';
 
@@ -126,7 +127,7 @@ export class RecordedRun {
       connections: this.#connections(),
       output: this.#text,
       exitCode,
-      target: step.type === 'flow' && step.to !== '' ? formatIp4(this.#target(step.to).ip) : '',
+      target: step.type === 'flow' && step.to !== '' ? formatIp4(this.targetOf(step.to).ip) : '',
     };
   }
 
@@ -144,7 +145,7 @@ export class RecordedRun {
   }
 
   #pod(name: string): RecordedPod {
-    const pod = this.#cluster.pods.find((one) => one.name === name);
+    const pod = this.#cluster.pods.find((one) => one.name === name) ?? this.#gone.get(name);
     if (pod === undefined) throw new Error(`there is no pod ${name}`);
     return pod;
   }
@@ -294,6 +295,8 @@ export class RecordedRun {
   }
 
   #delete(name: string): void {
+    // Its address may still be called.
+    this.#gone.set(name, this.#pod(name));
     const pods = this.#raw.pods;
     const isNamed = (one: unknown): boolean => typeof one === 'object' && one !== null && (one as { readonly name?: unknown }).name === name;
     if (Array.isArray(pods)) this.#change({ ...this.#raw, pods: pods.filter((one) => !isNamed(one)) });
@@ -308,7 +311,8 @@ export class RecordedRun {
     engine.advanceTo(engine.nowNs + seconds * 1e9);
   }
 
-  #netnsOf(who: string): string {
+  /** Netns id of `pod:x`, `node:x`, `ext:x`. */
+  netnsOf(who: string): string {
     const at = who.indexOf(':');
     const kind = who.slice(0, at);
     const name = who.slice(at + 1);
@@ -317,7 +321,7 @@ export class RecordedRun {
   }
 
   /** @throws {Error} when the target names nobody. */
-  #target(to: string): { readonly ip: number; readonly port: number } {
+  targetOf(to: string): { readonly ip: number; readonly port: number } {
     const [kind = '', name = '', port] = to.split(':');
     const at = (ip: string | undefined): { readonly ip: number; readonly port: number } => {
       if (ip === undefined || ip === '') throw new Error(`there is nobody called ${to}`);
@@ -341,7 +345,7 @@ export class RecordedRun {
 
   #call(step: RecordedFlow): StepOutcome['results'][number] {
     const { engine } = this.world;
-    const netns = this.#netnsOf(step.from);
+    const netns = this.netnsOf(step.from);
     Object.assign(this.#overrides, { netns, ttl: step.ttl });
     const timeoutNs = (step.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS) * 1e9;
     const fromSeq = engine.traceLength;
@@ -365,7 +369,7 @@ export class RecordedRun {
   #fresh = 0;
 
   #start(step: RecordedFlow, netns: string, timeoutNs: number): string {
-    const target = this.#target(step.to);
+    const target = this.targetOf(step.to);
     this.#calls += 1;
     const config: ClientConfig = {
       proto: step.proto,

@@ -66,8 +66,17 @@ export class Symbolizer {
   readonly #symbols = new Map<string, string>();
   readonly #known: ReadonlySet<number>;
 
-  constructor(knownPorts: Iterable<number>) {
+  readonly #tunnelPort: number;
+
+  constructor(knownPorts: Iterable<number>, tunnelPort = 8472) {
     this.#known = new Set(knownPorts);
+    this.#tunnelPort = tunnelPort;
+  }
+
+  /** `10.244.0.5:40000` with the port as a symbol. */
+  endpoint(text: string): string {
+    const at = text.lastIndexOf(':');
+    return `${text.slice(0, at)}:${this.#port(Number(text.slice(at + 1)))}`;
   }
 
   #symbol(space: string, value: number): string {
@@ -112,10 +121,10 @@ export class Symbolizer {
     });
     const [orig, reply] = sides;
     if (orig === undefined || reply === undefined) return undefined;
-    const tunnel = proto === 'udp' && orig.dport === 8472;
+    const tunnel = proto === 'udp' && orig.dport === this.#tunnelPort;
     const text = (side: typeof orig): string => {
       if (proto === 'icmp') return `${side.src} > ${side.dst} icmp type=${side.type} id=${this.#symbol('i', side.sport)}`;
-      const port = (value: number): number | string => (tunnel && value !== 8472 ? this.#symbol('v', value) : this.#port(value));
+      const port = (value: number): number | string => (tunnel && value !== this.#tunnelPort ? this.#symbol('v', value) : this.#port(value));
       return `${side.src}:${port(side.sport)} > ${side.dst}:${port(side.dport)}`;
     };
     const nat: string[] = [];

@@ -20,12 +20,12 @@ iptables -t nat -A POSTROUTING -m comment --comment x -m statistic --mode random
 iptables -A FORWARD -m conntrack --ctstate INVALID -m mark --mark 0x4000/0x4000 -j REJECT
 conntrack -L`;
 
-/** Why this machine cannot be the judge, or undefined when it can. */
-export function whyNot(): string | undefined {
+/** Why this machine cannot be the judge, or undefined when it can. `more`: further tools that are needed. */
+export function whyNot(more: readonly string[] = []): string | undefined {
   if (process.env.KUBEHOP_PARITY === 'off') return 'KUBEHOP_PARITY is off';
   if (process.platform !== 'linux') return 'this is not Linux';
   if (process.getuid?.() !== 0) return 'it needs root';
-  const missing = TOOLS.filter((tool) => spawnSync('sh', ['-c', `command -v ${tool}`], { stdio: 'ignore' }).status !== 0);
+  const missing = [...TOOLS, ...more].filter((tool) => spawnSync('sh', ['-c', `command -v ${tool}`], { stdio: 'ignore' }).status !== 0);
   if (missing.length > 0) return `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not installed`;
   const version = spawnSync('iptables', ['--version'], { encoding: 'utf8' }).stdout ?? '';
   if (!version.includes('nf_tables')) return `iptables is not the nf_tables variant (${version.trim()})`;

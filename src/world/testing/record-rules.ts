@@ -1,0 +1,111 @@
+/** The kernel's own account of the rules that packets met (`xtables-monitor --trace`), packet by packet. */
+import type { RuleVisit } from '../recorded/compare-rules.ts';
+
+interface NodeTrace {
+  readonly ns: string;
+  readonly lines: readonly string[];
+  /** `table chain 0xHANDLE` → number in the chain. */
+  readonly numbers: Readonly<Record<string, number>>;
+}
+
+interface Met {
+  readonly label: string;
+  /** Innermost packets alone have a label; the tunnel's own go with the packet they carry. */
+  readonly tunnel: boolean;
+  readonly incoming: boolean;
+  readonly visits: RuleVisit[];
+}
+
+const ICMP_LABELS: Readonly<Record<string, string>> = {
+  '0/0': 'echo-reply',
+  '8/0': 'echo-request',
+  '3/0': 'net-unreachable',
+  '3/1': 'host-unreachable',
+  '3/3': 'port-unreachable',
+  '3/4': 'frag-needed',
+  '5/0': 'redirect',
+  '5/1': 'redirect',
+  '11/0': 'ttl-exceeded',
+};
+
+/** What a PACKET line is about; undefined where it says no protocol that recordings label. */
+function labelOf(line: string, bytesOfHeaders: number): string | undefined {
+  if (/ SPORT=\d+ DPORT=\d+ .*\b(SYN|ACK|FIN|RST)\b/.test(line)) {
+    const has = (flag: string): boolean => new RegExp(` ${flag}\\b`).test(line);
+    if (has('SYN')) return has('ACK') ? 'TCP SYN-ACK' : 'TCP SYN';
+    if (has('RST')) return has('ACK') ? 'TCP RST-ACK' : 'TCP RST';
+    if (has('FIN')) return 'TCP FIN';
+    const length = Number(/ LEN=(\d+)/.exec(line)?.[1] ?? 0);
+    return length > bytesOfHeaders ? 'TCP DATA' : 'TCP ACK';
+  }
+  const icmp = / TYPE=(\d+) CODE=(\d+)/.exec(line);
+  if (icmp !== null) return `ICMP ${ICMP_LABELS[`${icmp[1]}/${icmp[2]}`] ?? icmp[1]}`;
+  return / SPORT=\d+ DPORT=\d+/.test(line) ? 'UDP' : undefined;
+}
+
+/** NFT_RETURN has no name in xtables-monitor. */
+const verdictOf = (text: string): string => (text.toLowerCase() === '0xfffffffb' ? 'RETURN' : text.replace(/^(JUMP|GOTO):/, 'jump '));
+
+/** IPv4 and TCP with timestamps. */
+const ACK_BYTES = 52;
+
+function readNode(trace: NodeTrace, tunnelPort: number): Met[] {
+  const mets: Met[] = [];
+  let current: Met | undefined;
+  let currentId = '';
+  for (const line of trace.lines) {
+    const packet = /^PACKET: \d+ ([0-9a-f]+) (.*)$/.exec(line);
+    if (packet !== null) {
+      const [, id = '', text = ''] = packet;
+      const tunnel = text.includes(` DPORT=${tunnelPort}`) && !/\b(SYN|ACK|FIN|RST)\b/.test(text);
+      const label = tunnel ? 'tunnel' : labelOf(` ${text}`, ACK_BYTES);
+      // A packet is told of again at each hook; the raw table's first one begins it.
+      if (id !== currentId || current === undefined || current.label !== (label ?? '')) {
+        current = { label: label ?? '', tunnel, incoming: text.startsWith('IN='), visits: [] };
+        currentId = id;
+        mets.push(current);
+      }
+      continue;
+    }
+    const rule = /^ TRACE: \d+ [0-9a-f]+ (\w+):([\w-]+):(rule:0x([0-9a-f]+)|policy|return)(?::(\S+))?/.exec(line);
+    if (rule === null || current === undefined) continue;
+    const [, table = '', chain = '', what = '', handle, verdict = ''] = rule;
+    if (table === 'raw' || what === 'return') continue;
+    const number = what === 'policy' ? 0 : trace.numbers[`${table} ${chain} 0x${handle}`];
+    if (number === undefined) continue;
+    current.visits.push({ ns: trace.ns, table, chain, rule: number, verdict: verdictOf(verdict) });
+  }
+  return mets;
+}
+
+/** Rules that the first packet of every label met, node by node; a tunnel's outer packet counts as part of what it carries. */
+export function packetVisits(nodes: readonly NodeTrace[], tunnelPort: number): ReadonlyMap<string, readonly RuleVisit[]> {
+  const found = new Map<string, RuleVisit[]>();
+  for (const node of nodes) {
+    const mets = readNode(node, tunnelPort);
+    const done = new Set<string>();
+    let waiting: RuleVisit[] = [];
+    let last: { readonly label: string; readonly first: boolean } | undefined;
+    const add = (label: string, visits: readonly RuleVisit[]): void => {
+      const list = found.get(label) ?? [];
+      list.push(...visits);
+      found.set(label, list);
+    };
+    for (const met of mets) {
+      if (met.tunnel) {
+        // Coming in it is unpacked next, going out it was packed just now.
+        if (met.incoming) waiting.push(...met.visits);
+        else if (last?.first === true) add(last.label, met.visits);
+        continue;
+      }
+      const first = met.label !== '' && !done.has(met.label);
+      if (first) {
+        done.add(met.label);
+        add(met.label, [...waiting, ...met.visits]);
+      }
+      waiting = [];
+      last = { label: met.label, first };
+    }
+  }
+  return found;
+}
