@@ -37,12 +37,13 @@ function readCounters(run: RecordedRun): Map<string, number> {
   return counters;
 }
 
-/** The rule's number without those that only the agents here write. */
-function numberOfRule(run: RecordedRun): (chainId: string, index: number) => number {
+/** The rule's number, from its index, without those that only the agents here write; 0 for one of those. */
+export function numberOfRule(run: RecordedRun): (chainId: string, index: number) => number {
   return (chainId, index) => {
     const chain = run.world.records.find(chainId);
-    const before = chain?.kind === 'chain' ? chain.rules.slice(0, index).filter(isOurs).length : 0;
-    return index + 1 - before;
+    if (chain?.kind !== 'chain') return index + 1;
+    const own = chain.rules[index];
+    return own !== undefined && isOurs(own) ? 0 : index + 1 - chain.rules.slice(0, index).filter(isOurs).length;
   };
 }
 

@@ -26,6 +26,18 @@ export class Symbols {
   readonly #bound = new Map<string, string>();
   readonly #taken = new Map<string, string>();
 
+  /** Returns a function that forgets what was bound since. */
+  save(): () => void {
+    const bound = new Map(this.#bound);
+    const taken = new Map(this.#taken);
+    return () => {
+      this.#bound.clear();
+      this.#taken.clear();
+      for (const [key, value] of bound) this.#bound.set(key, value);
+      for (const [key, value] of taken) this.#taken.set(key, value);
+    };
+  }
+
   #pair(symbol: string, actual: string, commit: boolean): boolean {
     const bound = this.#bound.get(symbol);
     if (bound !== undefined) return bound === actual;
@@ -64,20 +76,28 @@ export interface Seen {
   readonly events: TraceEvent[];
 }
 
+/** A tunnel's packet that was cut: nobody looks into its parts. */
+function outerFragment(layers: TraceEvent['layers']): Of<'ipv4'> | undefined {
+  if (layers.every((l) => l.protocol !== 'vxlan')) return undefined;
+  const outer = layerOf(layers, 'ipv4');
+  return outer !== undefined && (outer.flags.includes('+') || outer.fragmentOffset > 0) ? outer : undefined;
+}
+
 /** Packets by first appearance; a fragment, and the datagram put together, are packets of their own. */
 export function packetsOf(events: readonly TraceEvent[], names: Names): Seen[] {
   const seen = new Map<string, Seen>();
   for (const event of events) {
     const { kind } = event.step;
     if (event.packetId < 0 || (kind !== 'received' && kind !== 'transmitted' && kind !== 'created')) continue;
-    const label = labelOf(event.layers);
+    const fragment = outerFragment(event.layers);
+    const label = fragment === undefined ? labelOf(event.layers) : 'UDP fragment';
     if (label === undefined) continue;
     const eth = layerOf(event.layers, 'ethernet');
     // Frames for other hosts, which a flooding bridge brings by, are not in the recordings.
     if (kind === 'received' && event.device === 'eth0' && eth !== undefined && eth.dst !== 'ff:ff:ff:ff:ff:ff') {
       if (names.macName(eth.dst) !== `${names.traceName(event.netns)}/eth0`) continue;
     }
-    const ip = layerOf(innermost(event.layers), 'ipv4');
+    const ip = fragment ?? layerOf(innermost(event.layers), 'ipv4');
     const key = `${event.packetId} ${label} ${ip?.fragmentOffset ?? 0}`;
     let packet = seen.get(key);
     if (packet === undefined) {
@@ -94,6 +114,15 @@ function hopOf(event: TraceEvent, names: Names): Record<string, unknown> {
   const eth = layerOf(event.layers, 'ethernet');
   if (event.device === 'lo') hop.eth = null;
   else if (eth !== undefined) hop.eth = { src: names.macName(eth.src), dst: names.macName(eth.dst) };
+  if (outerFragment(event.layers) !== undefined) {
+    hop.ip = ipFields(
+      event.layers.slice(
+        0,
+        event.layers.findIndex((l) => l.protocol === 'vxlan'),
+      ),
+    );
+    return hop;
+  }
   const vxlan = event.layers.findIndex((l) => l.protocol === 'vxlan');
   if (vxlan >= 0) {
     const outer = ipFields(event.layers.slice(0, vxlan));
@@ -232,36 +261,82 @@ function connectionText(c: ConnectionView): { readonly head: string; readonly or
   return { head: `${c.protocol} ${c.tcpState ?? ''} ${[...c.nat].sort().join(',')} ${flags.join(',')}`, orig: end(c.original), reply: end(c.reply) };
 }
 
-/** Level 3: every recorded entry is there, and nothing new beside them. */
-export function compareConnections(
-  symbols: Symbols,
-  node: string,
-  recorded: readonly RecordedConnection[],
-  actual: readonly ConnectionView[],
-  wasThere: (c: ConnectionView) => boolean,
-): Difference[] {
-  const differences: Difference[] = [];
-  const left = new Set(actual);
-  for (const r of recorded) {
-    const head = `${r.proto} ${r.state ?? ''} ${[...(r.nat ?? [])].sort().join(',')} ${(r.flags ?? []).join(',')}`;
-    // An entry of this step before one that was there already.
-    const candidates = [...left].sort((x, y) => Number(wasThere(x)) - Number(wasThere(y)));
-    const own = candidates.find((c) => {
-      const t = connectionText(c);
-      return t.head === head && symbols.same(`${r.orig} | ${r.reply}`, `${t.orig} | ${t.reply}`, false);
-    });
-    if (own === undefined) {
-      differences.push({ where: `${node} conntrack`, expected: `${head} ${r.orig} | ${r.reply}`, actual: 'no such entry' });
-      continue;
+const recordedHead = (r: RecordedConnection): string => `${r.proto} ${r.state ?? ''} ${[...(r.nat ?? [])].sort().join(',')} ${(r.flags ?? []).join(',')}`;
+
+/** Tries of one search; past them the best that was found is taken. */
+const MAX_TRIES = 20_000;
+
+export interface NodeConnections {
+  readonly node: string;
+  readonly recorded: readonly RecordedConnection[];
+  readonly actual: readonly ConnectionView[];
+}
+
+/**
+ * Gives each recorded entry one of ours, so that as many as can be have one: what a symbol stands for is only known once all fit, on all nodes.
+ * Returns our entry by the recorded one's place in all lists.
+ */
+function pairUp(symbols: Symbols, nodes: readonly NodeConnections[]): (ConnectionView | undefined)[] {
+  const recorded = nodes.flatMap((one) => one.recorded.map((r) => ({ head: recordedHead(r), text: `${r.orig} | ${r.reply}`, actual: one.actual })));
+  const texts = new Map(nodes.flatMap((one) => one.actual.map((c) => [c, connectionText(c)] as const)));
+  const used = new Set<ConnectionView>();
+  let best: (ConnectionView | undefined)[] = [];
+  let bestCount = -1;
+  let tries = 0;
+  const current: (ConnectionView | undefined)[] = [];
+  const search = (i: number, count: number): boolean => {
+    const r = recorded[i];
+    if (r === undefined) {
+      if (count > bestCount) {
+        bestCount = count;
+        best = [...current];
+      }
+      return count === recorded.length;
     }
-    const t = connectionText(own);
-    symbols.same(`${r.orig} | ${r.reply}`, `${t.orig} | ${t.reply}`);
-    left.delete(own);
+    if (count + recorded.length - i <= bestCount || tries >= MAX_TRIES) return false;
+    for (const c of r.actual) {
+      const t = texts.get(c);
+      if (used.has(c) || t === undefined || t.head !== r.head) continue;
+      tries += 1;
+      const undo = symbols.save();
+      if (symbols.same(r.text, `${t.orig} | ${t.reply}`)) {
+        used.add(c);
+        current[i] = c;
+        if (search(i + 1, count + 1)) return true;
+        used.delete(c);
+      }
+      undo();
+    }
+    current[i] = undefined;
+    return search(i + 1, count);
+  };
+  if (!search(0, 0)) {
+    best.forEach((c, i) => {
+      const t = c === undefined ? undefined : texts.get(c);
+      if (t !== undefined) symbols.same(recorded[i]?.text, `${t.orig} | ${t.reply}`);
+    });
   }
-  for (const c of left) {
-    if (wasThere(c)) continue;
-    const t = connectionText(c);
-    differences.push({ where: `${node} conntrack`, expected: 'no other new entry', actual: `${t.head} ${t.orig} | ${t.reply}` });
+  return best;
+}
+
+/** Level 3: every recorded entry is there, and nothing new beside them. */
+export function compareConnections(symbols: Symbols, nodes: readonly NodeConnections[], wasThere: (c: ConnectionView) => boolean): Difference[] {
+  const differences: Difference[] = [];
+  // An entry of this step before one that was there already.
+  const sorted = nodes.map((one) => ({ ...one, actual: [...one.actual].sort((x, y) => Number(wasThere(x)) - Number(wasThere(y))) }));
+  const pairs = pairUp(symbols, sorted);
+  let at = 0;
+  for (const { node, recorded, actual } of nodes) {
+    for (const r of recorded) {
+      if (pairs[at] === undefined)
+        differences.push({ where: `${node} conntrack`, expected: `${recordedHead(r)} ${r.orig} | ${r.reply}`, actual: 'no such entry' });
+      at += 1;
+    }
+    for (const c of actual) {
+      if (wasThere(c) || pairs.includes(c)) continue;
+      const t = connectionText(c);
+      differences.push({ where: `${node} conntrack`, expected: 'no other new entry', actual: `${t.head} ${t.orig} | ${t.reply}` });
+    }
   }
   return differences;
 }

@@ -14,8 +14,8 @@ export interface StepReport {
   readonly levels: ReadonlyMap<Level, readonly Difference[]>;
 }
 
-const keyOf = (c: { readonly protocol: string; readonly original: unknown; readonly reply: unknown }): string =>
-  JSON.stringify([c.protocol, c.original, c.reply]);
+const keyOf = (c: { readonly netns: string; readonly protocol: string; readonly original: unknown; readonly reply: unknown }): string =>
+  JSON.stringify([c.netns, c.protocol, c.original, c.reply]);
 
 export interface CompareContext extends RulesContext {
   /** NetworkPolicy chains are a stand-in: their rules are not compared. */
@@ -32,11 +32,9 @@ export function compareStep(recorded: RecordedTraceStep, outcome: StepOutcome, c
     if (recorded.packets !== undefined && !random) levels.set(2, compareHops(symbols, recorded.packets, outcome.events, context.names));
   }
   if (recorded.conntrack !== undefined && !random) {
-    const connections: Difference[] = [];
-    for (const [node, expected] of Object.entries(recorded.conntrack)) {
-      const before = new Set((outcome.connectionsBefore.get(node) ?? []).map(keyOf));
-      connections.push(...compareConnections(symbols, node, expected, outcome.connections.get(node) ?? [], (c) => before.has(keyOf(c))));
-    }
+    const nodes = Object.entries(recorded.conntrack).map(([node, expected]) => ({ node, recorded: expected, actual: outcome.connections.get(node) ?? [] }));
+    const before = new Set([...outcome.connectionsBefore.values()].flatMap((all) => all.map(keyOf)));
+    const connections = compareConnections(symbols, nodes, (c) => before.has(keyOf(c)));
     levels.set(3, connections);
   }
   if (context.comparesRules && !random) {

@@ -84,6 +84,7 @@ export class RecordedRun {
         this.#outcomes.set(process, lines);
       } else toShell?.(process, stream, text, exitCode);
     };
+    this.#plug();
     this.#serve();
     this.#enforce();
     for (const command of [...setupCommands(this.#cluster), ...recorded.tweaks]) this.#setUp(command);
@@ -181,6 +182,17 @@ export class RecordedRun {
         return output(netns, packet, by);
       },
     });
+  }
+
+  /** The recorder's cables are veth pairs, across which a packet keeps the hash of its flow; a real wire would not know it. */
+  #plug(): void {
+    const { records } = this.world;
+    for (const record of [...records.values()]) {
+      if (record.kind !== 'device' || record.type !== 'ethernet' || record.link !== undefined || record.peer === undefined) continue;
+      const { link: _link, ...rest } = record;
+      records.put({ ...rest, type: 'veth', peer: record.peer });
+    }
+    this.#run(0);
   }
 
   /** A probe server in every namespace that has ports to listen on; those whose pods are gone end. */
@@ -285,6 +297,7 @@ export class RecordedRun {
       if (next !== text) this.#edit(path, next);
     }
     for (const [path, text] of texts) this.#edit(path, text);
+    this.#plug();
     this.#serve();
     this.#enforce();
   }

@@ -6,7 +6,16 @@ import type { TraceEvent } from '../../net/trace-event.ts';
 import { exportNetns } from '../export-netns.ts';
 import { probesFor } from '../export-netns-probes.ts';
 import { exportedNetnsName } from '../export-netns-text.ts';
-import { compareArp, compareConnections, compareHops, type Names, type RecordedPacket, recordedPackets, Symbols } from '../recorded/compare-hops.ts';
+import {
+  compareArp,
+  compareConnections,
+  compareHops,
+  type Names,
+  type NodeConnections,
+  type RecordedPacket,
+  recordedPackets,
+  Symbols,
+} from '../recorded/compare-hops.ts';
 import type { World } from '../world.ts';
 import { openArticle } from './article.ts';
 import { arpOf, eventsOf, Symbolizer } from './parity-compare.ts';
@@ -124,9 +133,10 @@ describe.skipIf(reason !== undefined)('the article’s cluster, built on this ma
     const slack = 2 * Math.abs(acknowledgements(events, names) - acknowledgements(ours.events, names));
     const after = kernel.read(nodes);
     counters = after.map((one) => one.counters);
+    const tables: NodeConnections[] = [];
     nodes.forEach((node, i) => {
       const recorded = (after[i]?.connections ?? []).flatMap((line) => symbolizer.connection(line) ?? []);
-      differences.push(...compareConnections(symbols, exportedNetnsName(node), recorded, engine.connections(node), () => false));
+      tables.push({ node: exportedNetnsName(node), recorded, actual: engine.connections(node) });
       const ourCounters = engine.counters(node);
       for (const [rule, packets] of after[i]?.counters ?? []) {
         const expected = packets - (before.theirs[i]?.get(rule) ?? 0);
@@ -134,6 +144,7 @@ describe.skipIf(reason !== undefined)('the article’s cluster, built on this ma
         if (Math.abs(expected - actual) > slack) differences.push({ where: `${exportedNetnsName(node)} counter of ${rule}`, expected, actual });
       }
     });
+    differences.push(...compareConnections(symbols, tables, () => false));
     differences.push(...compareArp(arpOf(events, names), ours.events, names));
     return differences;
   };

@@ -371,6 +371,8 @@ def work(setting):
             done = subprocess.run(["ip", "netns", "exec", request["netns"], "iptables-restore"], input=request["rules"], text=True, capture_output=True)
             answer = {"code": done.returncode, "output": done.stderr}
         elif op == "forget":
+            # The wire first, so that nobody hears the server's end.
+            run(request["netns"], ["ip", "link", "delete", "eth0"])
             stop_servers(request["netns"])
             taps.pop(request["netns"]).close()
             subprocess.run(["ip", "netns", "delete", request["netns"]], check=True)

@@ -11,6 +11,7 @@ import type { Chain } from '../../net/records.ts';
 import { createShell } from '../../shell/index.ts';
 import { exportNetns } from '../export-netns.ts';
 import { exportedNetnsName } from '../export-netns-text.ts';
+import { numberOfRule } from '../recorded/check.ts';
 import type { RecordedPacket } from '../recorded/compare-hops.ts';
 import type { RuleVisit } from '../recorded/compare-rules.ts';
 import type { RecordedFlow, RecordedResult, RecordedStep, RecordedTrace, RecordedTraceStep, RecordedWorld } from '../recorded/format.ts';
@@ -120,6 +121,7 @@ export class KernelRecorder {
 
   #countersOf(tables: Readonly<Record<string, Tables>>): Map<string, number> {
     const counters = new Map<string, number>();
+    const numberOf = numberOfRule(this.#sim);
     for (const id of this.#nodes()) {
       const parsed = parseIptablesRestore((tables[this.#name(id)]?.counters ?? '').replace(/^\*raw\n[^*]*^COMMIT\n/m, ''));
       // The recorder's own rules, which ask for the trace, are in the raw table.
@@ -129,7 +131,8 @@ export class KernelRecorder {
         for (const rule of table.rules) {
           const number = (seen.get(rule.chain) ?? 0) + 1;
           seen.set(rule.chain, number);
-          counters.set(`${this.#sim.traceName(id)} ${table.table} ${rule.chain} ${number}`, rule.counters?.[0] ?? 0);
+          const told = numberOf(`${id}/chain/${table.table}/${rule.chain}`, number - 1);
+          if (told > 0) counters.set(`${this.#sim.traceName(id)} ${table.table} ${rule.chain} ${told}`, rule.counters?.[0] ?? 0);
         }
       }
     }
@@ -222,7 +225,12 @@ export class KernelRecorder {
       this.#nodes().map((id) => ({ ns: sim.traceName(id), ...(answer.rules[this.#name(id)] ?? { lines: [], numbers: {} }) })),
       sim.cluster.cni.port,
     );
-    for (const [label, hooks] of visits) {
+    const numberOf = numberOfRule(sim);
+    for (const [label, met] of visits) {
+      const hooks = met.flatMap((one) => {
+        const rule = one.rule === 0 ? 0 : numberOf(`${sim.netnsNamed(one.ns)}/chain/${one.table}/${one.chain}`, one.rule - 1);
+        return one.rule > 0 && rule === 0 ? [] : [{ ...one, rule }];
+      });
       const at = packets.findIndex((one) => one.label === label);
       const own = packets[at];
       if (own === undefined) packets.push({ label, hops: [], hooks });

@@ -10,6 +10,8 @@ interface NodeTrace {
 
 interface Met {
   readonly label: string;
+  /** What stays the same of a packet from hook to hook. */
+  readonly key: string;
   /** Innermost packets alone have a label; the tunnel's own go with the packet they carry. */
   readonly tunnel: boolean;
   readonly incoming: boolean;
@@ -52,17 +54,16 @@ const ACK_BYTES = 52;
 function readNode(trace: NodeTrace, tunnelPort: number): Met[] {
   const mets: Met[] = [];
   let current: Met | undefined;
-  let currentId = '';
   for (const line of trace.lines) {
-    const packet = /^PACKET: \d+ ([0-9a-f]+) (.*)$/.exec(line);
+    const packet = /^PACKET: \d+ [0-9a-f]+ (.*)$/.exec(line);
     if (packet !== null) {
-      const [, id = '', text = ''] = packet;
+      const text = ` ${packet[1]}`;
       const tunnel = text.includes(` DPORT=${tunnelPort}`) && !/\b(SYN|ACK|FIN|RST)\b/.test(text);
-      const label = tunnel ? 'tunnel' : labelOf(` ${text}`, ACK_BYTES);
-      // A packet is told of again at each hook; the raw table's first one begins it.
-      if (id !== currentId || current === undefined || current.label !== (label ?? '')) {
-        current = { label: label ?? '', tunnel, incoming: text.startsWith('IN='), visits: [] };
-        currentId = id;
+      const label = tunnel ? 'tunnel' : (labelOf(text, ACK_BYTES) ?? '');
+      const key = `${label} ${/ ID=(\d+)/.exec(text)?.[1]} ${/ LEN=(\d+)/.exec(text)?.[1]}`;
+      // A packet is told of again at each hook, and between them it may have become another buffer.
+      if (current?.key !== key) {
+        current = { label, key, tunnel, incoming: text.startsWith(' IN='), visits: [] };
         mets.push(current);
       }
       continue;
@@ -83,9 +84,10 @@ export function packetVisits(nodes: readonly NodeTrace[], tunnelPort: number): R
   const found = new Map<string, RuleVisit[]>();
   for (const node of nodes) {
     const mets = readNode(node, tunnelPort);
-    const done = new Set<string>();
+    const firsts = new Map<string, string>();
     let waiting: RuleVisit[] = [];
-    let last: { readonly label: string; readonly first: boolean } | undefined;
+    let last: Met | undefined;
+    const isFirst = (met: Met): boolean => met.label !== '' && firsts.get(met.label) === met.key;
     const add = (label: string, visits: readonly RuleVisit[]): void => {
       const list = found.get(label) ?? [];
       list.push(...visits);
@@ -95,16 +97,13 @@ export function packetVisits(nodes: readonly NodeTrace[], tunnelPort: number): R
       if (met.tunnel) {
         // Coming in it is unpacked next, going out it was packed just now.
         if (met.incoming) waiting.push(...met.visits);
-        else if (last?.first === true) add(last.label, met.visits);
+        else if (last !== undefined && isFirst(last)) add(last.label, met.visits);
         continue;
       }
-      const first = met.label !== '' && !done.has(met.label);
-      if (first) {
-        done.add(met.label);
-        add(met.label, [...waiting, ...met.visits]);
-      }
+      if (!firsts.has(met.label)) firsts.set(met.label, met.key);
+      if (isFirst(met)) add(met.label, [...waiting, ...met.visits]);
       waiting = [];
-      last = { label: met.label, first };
+      last = met;
     }
   }
   return found;
