@@ -9,9 +9,10 @@ import { HookRunner } from './netfilter/run-hook.ts';
 import { resolve } from './stack/arp.ts';
 import type { Core, Layers } from './stack/core.ts';
 import { EventQueue } from './stack/event-queue.ts';
-import { dropWithError, dropWithReset } from './stack/icmp.ts';
+import { dropWithError, dropWithReset, sendError } from './stack/icmp.ts';
 import { localOut } from './stack/ip-output.ts';
 import { KernelLog } from './stack/kernel-log.ts';
+import { askNeighbor } from './stack/neighbor-machine.ts';
 import type { NetnsState } from './stack/netns-state.ts';
 import type { Skb } from './stack/skb.ts';
 import type { TapTable } from './stack/taps.ts';
@@ -35,9 +36,11 @@ export function createCore(parts: CoreParts): Core {
   const layers: Layers = {
     transmit: (device, packet) => transmit(core, device, packet),
     receive: (device, packet) => receive(core, device, packet),
-    localOut: (netns, packet) => localOut(core, netns, packet),
+    localOut: (netns, packet, bound) => localOut(core, netns, packet, bound),
     resolve: (device, packet, nextHop) => resolve(core, device, packet, nextHop),
     dropWithError: (netns, packet, place, reason, detail, error, cause) => dropWithError(core, netns, packet, place, reason, detail, error, cause),
+    sendError: (netns, packet, error) => sendError(core, netns, packet, error, core.log.length - 1),
+    askNeighbor: (device, ip) => askNeighbor(core, device, ip),
     dropWithReset: (netns, packet, place, detail, cause) => dropWithReset(core, netns, packet, place, detail, cause),
     tunnelReceive: (netns, outer) => tunnelReceive(core, netns, outer),
   };

@@ -1,12 +1,14 @@
 /** What people see of the engine's memory: neighbours, FDB, connections, routes, as the real tools show them. */
-import { compareIp, formatIp, parseIp } from './addr/ip.ts';
+import { compareIp, formatIp, isMulticastIp, isUnspecified, parseIp } from './addr/ip.ts';
 import { formatMac } from './addr/mac.ts';
 import { type Connection, TCP_STATE_NAMES, type Tuple, zoneId } from './conntrack/connection.ts';
-import type { ConnectionTuple, ConnectionView, FdbView, NeighborView } from './engine.ts';
+import type { ConnectionTuple, ConnectionView, FdbView, NeighborView, RouteGetErrno, RouteGetQuery, RouteGetView } from './engine.ts';
+import { type CompiledRoute, RTN_BROADCAST, RTN_LOCAL } from './stack/fib.ts';
+import type { FlowFields } from './stack/multipath.ts';
 import { isValid, type NeighborEntry, NUD_NAMES, NUD_PERMANENT } from './stack/neighbor.ts';
 import type { NetnsState } from './stack/netns-state.ts';
-import { pathMtu, routeOutput } from './stack/routing.ts';
-import { IP_PROTO_ICMP, IP_PROTO_ICMP6, IP_PROTO_TCP, IP_PROTO_UDP } from './wire/packet.ts';
+import { routeInput, routeOutput } from './stack/routing.ts';
+import { IP_PROTO_ICMP, IP_PROTO_ICMP6, IP_PROTO_TCP, IP_PROTO_UDP, type Ip } from './wire/packet.ts';
 
 const NS = 1e9;
 const seconds = (ns: number): number => Math.max(0, Math.floor(ns / NS));
@@ -129,37 +131,64 @@ export function connectionView(netns: NetnsState, c: Connection, nowNs: number):
   };
 }
 
-export type RouteGetResult =
-  | { readonly device: string; readonly gateway?: string; readonly source: string; readonly local: boolean; readonly text: string }
-  | { readonly error: 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES' | 'EINVAL' };
+type Found = { readonly route: CompiledRoute; readonly device: string; readonly nextHop: Ip; readonly source: Ip | undefined; readonly local: boolean };
 
-/** `ip route get`, with its two lines. */
-export function routeGet(netns: NetnsState, destination: string, nowNs: number): RouteGetResult {
+/** `ip route get`: what the kernel would do with such a packet. */
+export function routeGet(netns: NetnsState, destination: string, query: RouteGetQuery, nowNs: number): RouteGetView | { readonly error: RouteGetErrno } {
   const ip = parseIp(destination);
-  if (ip === undefined) return { error: 'EINVAL' };
-  const route = routeOutput(netns, ip);
-  if (route.kind === 'error') return { error: route.errno };
-  const source = route.route.source;
-  if (source === undefined) return { error: 'ENETUNREACH' };
-  const words: string[] = [];
-  if (route.local) words.push('local');
-  words.push(destination);
-  const gateway = route.route.hasGateway ? formatIp(route.route.gateway) : undefined;
-  if (gateway !== undefined) words.push('via', gateway);
-  words.push('dev', route.device.name, 'src', formatIp(source), 'uid', '0');
-  const learnt = netns.pathMtus.get(ip);
-  const cache = ['    cache'];
-  if (route.local) cache.push('<local>');
-  if (learnt !== undefined && learnt.expiresNs > nowNs && pathMtu(netns, route.device, ip, nowNs) < route.device.mtuBytes) {
-    cache.push('expires', `${Math.floor((learnt.expiresNs - nowNs) / NS)}sec`, 'mtu', String(learnt.mtuBytes));
-  }
+  const from = query.from === undefined ? undefined : parseIp(query.from);
+  if (ip === undefined || (query.from !== undefined && from === undefined)) return { error: 'EINVAL' };
+  const flow = { src: from ?? 0, mark: query.mark ?? 0, protocol: query.protocol ?? 0, sport: query.sport ?? 0, dport: query.dport ?? 0 };
+  const found = query.iif === undefined ? outwards(netns, ip, flow, query.oif) : inwards(netns, ip, flow, query.iif);
+  if (typeof found === 'string') return { error: found };
+  const { route, device, nextHop, source, local } = found;
+  const learnt = query.iif === undefined ? netns.pathMtus.get(ip) : undefined;
+  const known = learnt !== undefined && learnt.expiresNs > nowNs ? learnt : undefined;
+  const mtuBytes = known === undefined || known.mtuBytes === 0 ? (route.mtuBytes > 0 ? route.mtuBytes : undefined) : known.mtuBytes;
   return {
-    device: route.device.name,
-    ...(gateway === undefined ? {} : { gateway }),
-    source: formatIp(source),
-    local: route.local,
-    text: `${words.join(' ')} \n${cache.join(' ')} `,
+    device,
+    type:
+      typeof ip === 'number' && isMulticastIp(ip) ? 'multicast' : route.type === RTN_LOCAL ? 'local' : route.type === RTN_BROADCAST ? 'broadcast' : 'unicast',
+    ...(nextHop === ip ? {} : { gateway: formatIp(nextHop) }),
+    ...(source === undefined ? {} : { source: formatIp(source) }),
+    local,
+    table: route.table,
+    ...(route.reference.recordId === undefined ? {} : { recordId: route.reference.recordId }),
+    text: route.reference.text,
+    ...(known === undefined ? {} : { expiresSeconds: seconds(known.expiresNs - nowNs) }),
+    ...(mtuBytes === undefined ? {} : { mtuBytes, mtuLocked: route.mtuLocked || known?.locked === true }),
+    redirected: known?.gateway !== undefined,
   };
+}
+
+function outwards(netns: NetnsState, ip: Ip, flow: FlowFields, oif: string | undefined): Found | RouteGetErrno {
+  // A source that is not ours is no source (6.18 calls it unreachable).
+  if (!isUnspecified(flow.src) && !netns.fib.isLocal(flow.src)) return 'ENETUNREACH';
+  const result = routeOutput(netns, ip, flow, oif === undefined ? undefined : netns.deviceByName(oif));
+  if (result.kind === 'error') return result.errno;
+  return { route: result.route, device: result.device.name, nextHop: result.nextHop, source: result.source, local: result.local };
+}
+
+function inwards(netns: NetnsState, ip: Ip, flow: FlowFields, iif: string): Found | RouteGetErrno {
+  const device = netns.deviceByName(iif);
+  if (device === undefined) return 'EINVAL';
+  const result = routeInput(netns, device, flow.src, ip, flow);
+  switch (result.kind) {
+    case 'forward':
+      return {
+        route: result.route,
+        device: result.device.name,
+        nextHop: result.route.hasGateway ? result.route.gateway : ip,
+        source: undefined,
+        local: false,
+      };
+    case 'local':
+      return result.route === undefined ? 'EINVAL' : { route: result.route, device: 'lo', nextHop: ip, source: undefined, local: true };
+    case 'drop':
+      return 'EINVAL';
+    case 'unreachable':
+      return result.code === 0 ? 'ENETUNREACH' : result.code === 13 ? 'EACCES' : 'EHOSTUNREACH';
+  }
 }
 
 export const isWritten = (entry: NeighborEntry): boolean => entry.origin !== undefined || entry.state === NUD_PERMANENT;

@@ -187,6 +187,38 @@ export interface TcpSocketView {
   readonly shutdown: 'none' | 'receive' | 'send' | 'both';
 }
 
+export type RouteGetErrno = 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES' | 'EINVAL';
+
+/** Whose packet `ip route get` asks about; with `iif` one that comes in there. */
+export interface RouteGetQuery {
+  readonly from?: string;
+  readonly iif?: string;
+  readonly oif?: string;
+  readonly mark?: number;
+  readonly protocol?: number;
+  readonly sport?: number;
+  readonly dport?: number;
+}
+
+export interface RouteGetView {
+  readonly type: 'unicast' | 'local' | 'broadcast' | 'multicast';
+  readonly device: string;
+  readonly gateway?: string;
+  readonly source?: string;
+  readonly local: boolean;
+  /** 0 where no table was asked. */
+  readonly table: number;
+  /** Absent for routes that the kernel derives from addresses. */
+  readonly recordId?: string;
+  /** The route that won, as `ip route show` prints it. */
+  readonly text: string;
+  /** What ICMP has taught, and for how long it holds. */
+  readonly expiresSeconds?: number;
+  readonly mtuBytes?: number;
+  readonly mtuLocked?: boolean;
+  readonly redirected: boolean;
+}
+
 /** [packets, bytes] of each rule of a chain, and of its policy. */
 export interface ChainCounters {
   readonly policy: readonly [number, number];
@@ -263,13 +295,8 @@ export interface Engine {
   qdisc(deviceId: string): QdiscView | undefined;
   /** `wg show`: peers in the record's order; empty for other devices. */
   wireguardPeers(deviceId: string): WireguardPeerView[];
-  /** `ip route get`: the route the kernel would take for a local packet, or the errno it would return. */
-  routeGet(
-    netns: string,
-    destination: string,
-  ):
-    | { readonly device: string; readonly gateway?: string; readonly source: string; readonly local: boolean; readonly text: string }
-    | { readonly error: 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES' | 'EINVAL' };
+  /** `ip route get`: what the kernel would do with such a packet, or the errno it would return. */
+  routeGet(netns: string, destination: string, query?: RouteGetQuery): RouteGetView | { readonly error: RouteGetErrno };
   /** conntrack -D / -F: removes entries that the filter accepts; returns how many. */
   deleteConnections(netns: string, filter: (connection: ConnectionView) => boolean): number;
   /** `ip neigh flush` / del of a learnt entry; returns how many. */

@@ -193,7 +193,7 @@ describe('ICMP errors', () => {
     expect(w.heard()).toEqual([`${CLIENT}: icmp error 3/4 from 10.244.0.1 about 10.244.0.5:40000 > 10.244.1.6:8080 mtu 1450`]);
     expect(w.hands.sendUdp(CLIENT, '10.244.1.6', 8080, 40000, 1472)).toBe('EMSGSIZE');
     const route = w.network.routeGet(CLIENT, '10.244.1.6');
-    expect('text' in route && route.text).toBe('10.244.1.6 via 10.244.0.1 dev eth0 src 10.244.0.5 uid 0 \n    cache expires 600sec mtu 1450 ');
+    expect(route).toMatchObject({ gateway: '10.244.0.1', device: 'eth0', source: '10.244.0.5', expiresSeconds: 600, mtuBytes: 1450 });
     expect(w.hands.sendUdp(CLIENT, '10.244.1.6', 8080, 40000, 1472, { dontFragment: false })).toBe('ok');
     w.settle();
     expect(w.heard()).toEqual([`${WEB2}: udp 10.244.0.5:40000 > 10.244.1.6:8080 ttl 62`]);

@@ -21,12 +21,15 @@ import type {
   NeighborView,
   ProcessView,
   QdiscView,
+  RouteGetErrno,
+  RouteGetQuery,
+  RouteGetView,
   RunLimits,
   RunResult,
   SocketView,
   WireguardPeerView,
 } from './engine.ts';
-import { connectionView, fdbViews, isWritten, neighborEntries, neighborView, type RouteGetResult, routeGet } from './engine-views.ts';
+import { connectionView, fdbViews, isWritten, neighborEntries, neighborView, routeGet } from './engine-views.ts';
 import type { NftTables } from './nft/tables.ts';
 import type { NetRecord, Process } from './records.ts';
 import { loadState, type SavedState, saveState } from './snapshot.ts';
@@ -344,9 +347,9 @@ export class Network implements Engine {
     return [...(this.#devices.get(deviceId)?.wireguard?.peers.values() ?? [])].map(peerView);
   }
 
-  routeGet(netns: string, destination: string): RouteGetResult {
+  routeGet(netns: string, destination: string, query: RouteGetQuery = {}): RouteGetView | { readonly error: RouteGetErrno } {
     const state = this.#find(netns);
-    return state === undefined ? { error: 'ENETUNREACH' } : routeGet(state, destination, this.nowNs);
+    return state === undefined ? { error: 'ENETUNREACH' } : routeGet(state, destination, query, this.nowNs);
   }
 
   deleteConnections(netns: string, filter: (connection: ConnectionView) => boolean): number {

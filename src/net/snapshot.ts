@@ -10,6 +10,7 @@ import type { SavedNft } from './nft/tables.ts';
 import type { Core } from './stack/core.ts';
 import { EVENT_DEPARTURE, EVENT_FRAME, EVENT_NEIGHBOR, EVENT_PROXY_ARP } from './stack/event-queue.ts';
 import type { ErrorRate } from './stack/icmp6.ts';
+import type { Peer } from './stack/icmp-peer.ts';
 import { NeighborEntry } from './stack/neighbor.ts';
 import type { Confirmation, NetnsState, PathMtu } from './stack/netns-state.ts';
 import { cloneSkb, type Skb } from './stack/skb.ts';
@@ -69,6 +70,9 @@ interface SavedNetns {
   readonly reassemblies: readonly { readonly key: string; readonly device: string; readonly pieces: readonly SavedSkb[] }[];
   readonly nextIpId: number;
   readonly mib: Float64Array | undefined;
+  readonly peers: readonly (readonly [Ip, Peer])[];
+  readonly icmpCredit: number;
+  readonly icmpCreditNs: number;
   readonly chains: readonly (readonly [string, SavedChain])[];
   readonly nft: SavedNft | undefined;
 }
@@ -164,6 +168,9 @@ function saveNetns(netns: NetnsState, nowNs: number): SavedNetns {
     nextIpId: netns.nextIpId,
     mib: netns.mib.save(),
     nft: netns.nft?.save(),
+    peers: [...netns.peers].map(([ip, peer]) => [ip, { ...peer }] as const),
+    icmpCredit: netns.icmpCredit,
+    icmpCreditNs: netns.icmpCreditNs,
     chains: [...netns.chainStates()]
       .filter((c) => c.counters !== undefined || c.policyPackets > 0 || c.memory.size > 0)
       .map(
@@ -188,6 +195,8 @@ const isFresh = (netns: NetnsState): boolean =>
   netns.hashlimits.size === 0 &&
   netns.ipsets.size === 0 &&
   netns.pathMtus.size === 0 &&
+  netns.peers.size === 0 &&
+  netns.icmpCredit < 0 &&
   netns.confirmations.size === 0 &&
   netns.errorRates.size === 0 &&
   netns.reassemblies.size === 0;
@@ -255,6 +264,9 @@ export function loadState(core: Core, saved: SavedState): void {
     netns.nextIpId = s.nextIpId;
     netns.mib.load(s.mib);
     if (s.nft !== undefined) netns.nft?.load(s.nft);
+    for (const [ip, peer] of s.peers) netns.peers.set(ip, { ...peer });
+    netns.icmpCredit = s.icmpCredit;
+    netns.icmpCreditNs = s.icmpCreditNs;
     for (const [chainId, c] of s.chains) {
       const chain = netns.chainState(chainId);
       if (chain === undefined) continue;
@@ -302,6 +314,9 @@ function clearNetns(netns: NetnsState): void {
   netns.recent.clear();
   netns.hashlimits.clear();
   netns.pathMtus.clear();
+  netns.peers.clear();
+  netns.icmpCredit = -1;
+  netns.icmpCreditNs = 0;
   netns.confirmations.clear();
   netns.errorRates.clear();
   netns.reassemblies.clear();

@@ -122,6 +122,20 @@ const advice: Readonly<Partial<Record<DropReason, Advice>>> = {
     fix: () => [say('Add a route for it, or a default route.')],
   },
   IP_INADDRERRORS: { why: (step) => [say(step.detail), say('.')] },
+  IP_INVALID_SOURCE: { why: (step) => [say('No packet may come from such an address: '), say(step.detail), say('.')] },
+  IP_INVALID_DEST: { why: (step) => [say('Nothing here is for such an address: '), say(step.detail), say('.')] },
+  IP_LOCALNET: {
+    why: (step) => [say('Loopback addresses stay inside a host: '), say(step.detail), say('.')],
+    fix: () => [mono('sysctl -w net.ipv4.conf.all.route_localnet=1'), say(' lets them in, which kube-proxy does for node ports on localhost.')],
+  },
+  IP_LOCAL_SOURCE: {
+    why: (_step, event, context) => [
+      say('The packet claims to come from an address of '),
+      strong(context.netns(event.netns).title),
+      say(' itself, yet it came in from outside.'),
+    ],
+    fix: () => [say('Look for a loop or for an address that exists twice; '), mono('net.ipv4.conf.<device>.accept_local=1'), say(' lets such packets in.')],
+  },
   IP_RPFILTER: {
     why: (step) => [say('The reverse path check failed: an answer to this source would leave by another device. '), say(step.detail)],
     fix: () => [say('Set '), mono('net.ipv4.conf.all.rp_filter'), say(' to 2 (loose), or make the way there and back the same.')],

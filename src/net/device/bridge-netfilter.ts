@@ -32,7 +32,7 @@ export function bridgePrerouting(core: Core, port: DeviceState, bridge: DeviceSt
 /** The second half of br_nf_pre_routing_finish(): the new destination is routed; behind the same bridge the frame stays bridged. */
 function redirectDnat(core: Core, bridge: DeviceState, packet: Skb): Skb | undefined {
   core.nowNs += ROUTE_NS;
-  const decision = routeInput(bridge.netns, bridge, packet.src, packet.dst);
+  const decision = routeInput(bridge.netns, bridge, packet.src, packet.dst, packet);
   if (decision.kind === 'drop') {
     emitDropped(core, bridge.place, packet, decision.reason, decision.detail, decision.route === undefined ? {} : { route: decision.route.reference });
     return undefined;

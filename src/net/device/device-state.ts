@@ -22,6 +22,8 @@ export interface LocalAddress {
   readonly deprecated?: boolean;
   /** The kernel gave it to the device; no record says it. */
   readonly derived?: boolean;
+  /** Not the first of its subnet on this device (IFA_F_SECONDARY): never chosen as a source. */
+  readonly secondary?: boolean;
 }
 
 /** A MAC a bridge (or a learning tunnel) has seen. */
@@ -127,10 +129,7 @@ export class DeviceState {
     this.mtuBytes = record.mtuBytes;
     this.#compileKind(record);
     const settings6 = deviceSettings6(this.netns.record.sysctls, record.name);
-    const written = record.addresses.map((a): LocalAddress => {
-      const broadcast = a.broadcast === undefined ? undefined : ipOf(a.broadcast);
-      return { ip: ipOf(a.ip), prefixLength: a.prefixLength, broadcast, scope: a.scope, deprecated: a.preferredSeconds === 0 };
-    });
+    const written = localAddresses(record);
     this.addresses = [...(settings6.disabled ? written.filter((a) => typeof a.ip === 'number') : written), ...derivedAddresses(record, settings6)];
   }
 
@@ -163,6 +162,24 @@ export function addressless(device: DeviceState, packet: Skb, nextHop: Ip): void
   packet.ethSrc = own;
   packet.ethDst = own;
   packet.headerRow = -1;
+}
+
+/** Addresses as the kernel keeps them: an IPv4 one in the subnet of an earlier one, with the same prefix length, is secondary (inet_insert_ifa). */
+function localAddresses(record: Device): LocalAddress[] {
+  const addresses: LocalAddress[] = [];
+  for (const a of record.addresses) {
+    const ip = ipOf(a.ip);
+    const first = (one: LocalAddress): boolean => one.secondary !== true && one.prefixLength === a.prefixLength && inPrefix(one.ip, one.prefixLength, ip);
+    addresses.push({
+      ip,
+      prefixLength: a.prefixLength,
+      broadcast: a.broadcast === undefined ? undefined : ipOf(a.broadcast),
+      scope: a.scope,
+      deprecated: a.preferredSeconds === 0,
+      ...(typeof ip === 'number' && addresses.some(first) ? { secondary: true } : {}),
+    });
+  }
+  return addresses;
 }
 
 /**

@@ -6,11 +6,12 @@ import { type Connection, makeZone } from '../conntrack/connection.ts';
 import { bind, changesSource } from '../conntrack/nat.ts';
 import { type DeviceState, selectAddress } from '../device/device-state.ts';
 import type { Core } from '../stack/core.ts';
-import { firstElsewhere, RTN_BLACKHOLE, RTN_BROADCAST, RTN_LOCAL, RTN_PROHIBIT, RTN_UNREACHABLE } from '../stack/fib.ts';
+import { RTN_BLACKHOLE, RTN_BROADCAST, RTN_LOCAL, RTN_PROHIBIT, RTN_UNREACHABLE } from '../stack/fib.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
 import { pathMtu, routeOutput } from '../stack/routing.ts';
 import { CT_UNTRACKED, type Skb } from '../stack/skb.ts';
 import { sysctl } from '../stack/sysctl.ts';
+import { addressFor } from '../stack/source-address.ts';
 import type { Ip } from '../wire/packet.ts';
 import type { AddressType, NatBinding, RecentEntry, RejectWith, RuleContext } from './definition.ts';
 import { type Hook, PREROUTING } from './hook.ts';
@@ -130,7 +131,7 @@ export class HookContext implements RuleContext {
   pathMtus(): { readonly forward: number | undefined; readonly reverse: number | undefined } {
     const back = routeOutput(this.#netns, this.skb.src);
     return {
-      forward: this.#out === undefined ? undefined : pathMtu(this.#netns, this.#out, this.skb.dst, this.#core.nowNs),
+      forward: this.#out === undefined ? undefined : pathMtu(this.#netns, undefined, this.#out, this.skb.dst, this.#core.nowNs),
       reverse: back.kind === 'error' ? undefined : back.device.mtuBytes,
     };
   }
@@ -149,9 +150,7 @@ export class HookContext implements RuleContext {
 
   masqueradeAddress(): Ip | undefined {
     // lo has no address that may leave this host: what goes to an address of its own is masqueraded as another device's.
-    return this.#out === undefined
-      ? undefined
-      : (selectAddress(this.#out, this.nextHop) ?? firstElsewhere(this.#netns.devices.values(), this.#out, this.nextHop));
+    return this.#out === undefined ? undefined : addressFor(this.#netns.devices.values(), this.#out, this.nextHop, this.nextHop);
   }
 
   incomingAddress(): Ip | undefined {

@@ -31,6 +31,7 @@ const MANGLE = 1;
 const NAT = 2;
 const FILTER = 3;
 const SECURITY = 4;
+const ICMP_REDIRECT = 5;
 
 /** ICMP codes of each way to reject, of type 3, and of ICMPv6 of type 1. */
 const REJECT_CODES: Readonly<Record<Exclude<RejectWith, 'tcp-reset'>, number>> = {
@@ -151,6 +152,21 @@ export class HookRunner {
   #nat(netns: NetnsState, ruleset: Ruleset, packet: Skb, hook: Hook, context: HookContext): boolean {
     const connection = packet.connection;
     if (connection === undefined || !ruleset.nat || packet.ctState === CT_UNTRACKED) return true;
+    if (
+      packet.icmp?.type === ICMP_REDIRECT &&
+      packet.ctState === CT_RELATED &&
+      (!isBound(connection, true) || connection.sourceNat || connection.destinationNat)
+    ) {
+      // nf_nat_icmp_reply_translation(): it would bring the two ends together behind NAT's back.
+      emitDropped(
+        this.#core,
+        context.place,
+        packet,
+        'NETFILTER_DROP',
+        `nat ${HOOK_NAMES[hook]}: an ICMP redirect about a connection that is or may yet be translated`,
+      );
+      return false;
+    }
     const source = changesSource(hook);
     const first = packet.ctState === CT_NEW || (packet.ctState === CT_RELATED && packet.icmp === undefined && packet.tcp === undefined);
     if (first && !isBound(connection, source)) {

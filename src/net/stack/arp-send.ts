@@ -1,16 +1,17 @@
 /** ARP messages that leave: requests with the right sender, replies, announcements. Linux: net/ipv4/arp.c, arp_solicit, arp_send */
 import { inPrefix } from '../addr/ip.ts';
 import { BROADCAST_MAC } from '../addr/mac.ts';
-import { type DeviceState, selectAddress } from '../device/device-state.ts';
+import type { DeviceState } from '../device/device-state.ts';
 import { emitCreated } from '../trace/emit.ts';
 import { type ArpMessage, ETHERTYPE_ARP, type Ip4, type Mac } from '../wire/packet.ts';
 import type { Core } from './core.ts';
 import { ARP_NS } from './costs.ts';
 import type { Skb } from './skb.ts';
+import { addressFor } from './source-address.ts';
 
 /** arp_solicit(): asks `mac` alone when one is known already, else everybody. Silent on a device that has no address to ask from. */
 export function solicitArp(core: Core, device: DeviceState, target: Ip4, mac: Mac | undefined, about: Skb | undefined): void {
-  const own = announced(device, target, about) ?? selectAddress(device, target);
+  const own = announced(device, target, about) ?? addressFor(device.netns.devices.values(), device, target, target, 'link');
   if (typeof own !== 'number') return;
   const arp: ArpMessage = { operation: 1, senderMac: device.mac, senderIp: own, targetMac: 0, targetIp: target };
   sendArp(core, device, arp, mac ?? BROADCAST_MAC, about === undefined ? -1 : core.log.length - 1);

@@ -1,11 +1,11 @@
 /** ARP that arrives: answers for our own addresses and for those we stand in for, and what is learnt from others. Linux: net/ipv4/arp.c, arp_process */
 import { formatIp, inPrefix, isBroadcastIp } from '../addr/ip.ts';
-import { isLoopback, isMulticast } from '../addr/ip4.ts';
+import { isLoopback, isMulticast, maskOf } from '../addr/ip4.ts';
 import { isMulticast6, multicastMac6 } from '../addr/ip6.ts';
 import { BROADCAST_MAC } from '../addr/mac.ts';
 import { addressless, type DeviceState } from '../device/device-state.ts';
 import { emitDelivered, emitDropped } from '../trace/emit.ts';
-import type { ArpMessage, Ip, Ip4 } from '../wire/packet.ts';
+import type { ArpMessage, Ip, Ip4, Mac } from '../wire/packet.ts';
 import { sendArp } from './arp-send.ts';
 import type { Core } from './core.ts';
 import { ARP_NS } from './costs.ts';
@@ -16,6 +16,8 @@ import { learn, resolveNeighbor, update, writeHeader } from './neighbor-machine.
 import { routeInput, routeOutput } from './routing.ts';
 import { PACKET_HOST, PACKET_OTHERHOST, type Skb } from './skb.ts';
 
+/** 01:00:5e:00:00:00 (RFC 1112 section 6.4). */
+const IPV4_MULTICAST_MAC = 0x01005e000000;
 const REQUEST = 1;
 const REPLY = 2;
 
@@ -31,12 +33,22 @@ export function resolve(core: Core, device: DeviceState, packet: Skb, nextHop: I
     core.layers.transmit(device, packet);
     return;
   }
-  if (isBroadcastIp(nextHop) || device.addresses.some((a) => a.broadcast === nextHop)) {
-    writeHeader(device, packet, BROADCAST_MAC);
+  const group = typeof nextHop === 'number' ? groupMac(device, nextHop) : undefined;
+  if (group !== undefined) {
+    writeHeader(device, packet, group);
     core.layers.transmit(device, packet);
     return;
   }
   resolveNeighbor(core, device, packet, nextHop);
+}
+
+/** arp_mc_map(), and what table local calls a broadcast address: nobody is asked for these. */
+function groupMac(device: DeviceState, ip: Ip4): Mac | undefined {
+  if (isMulticast(ip)) return IPV4_MULTICAST_MAC + (ip & 0x7fffff);
+  if (isBroadcastIp(ip)) return BROADCAST_MAC;
+  for (const a of device.addresses)
+    if (a.broadcast === ip || (a.prefixLength < 31 && typeof a.ip === 'number' && (a.ip | ~maskOf(a.prefixLength)) === ip)) return BROADCAST_MAC;
+  return undefined;
 }
 
 /** arp_rcv() */

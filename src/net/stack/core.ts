@@ -21,6 +21,8 @@ export interface IcmpErrorKind {
   readonly mtu?: number;
   /** ICMPv6 parameter problem. */
   readonly pointer?: number;
+  /** Of a redirect: the better next hop. */
+  readonly gateway?: Ip;
 }
 
 /**
@@ -32,12 +34,16 @@ export interface Layers {
   transmit(device: DeviceState, packet: Skb): void;
   /** The device takes the frame in: its tap sees it, then its bridge, ARP or IP get it. */
   receive(device: DeviceState, packet: Skb): void;
-  /** Routes, OUTPUT, POSTROUTING, out; for packets made here whose addresses are filled in. */
-  localOut(netns: NetnsState, packet: Skb): LocalOutResult;
+  /** Routes, OUTPUT, POSTROUTING, out; for packets made here whose addresses are filled in. `bound`: the socket is bound to this device. */
+  localOut(netns: NetnsState, packet: Skb, bound?: DeviceState): LocalOutResult;
   /** The next hop's MAC is known or asked for; then the frame leaves by `device`. */
   resolve(device: DeviceState, packet: Skb, nextHop: Ip): void;
   /** Drops a packet and says so to its sender, as icmp_send() would. */
   dropWithError(netns: NetnsState, packet: Skb, place: number, reason: DropReason, detail: string, error: IcmpErrorKind, cause?: DropCause): void;
+  /** Sends an ICMP message about a packet that goes on. */
+  sendError(netns: NetnsState, packet: Skb, error: IcmpErrorKind): void;
+  /** Asks for a neighbour's MAC though no packet waits for it. */
+  askNeighbor(device: DeviceState, ip: Ip): void;
   /** Drops a TCP segment and answers with a RST. */
   dropWithReset(netns: NetnsState, packet: Skb, place: number, detail: string, cause?: DropCause): void;
   /** UDP for a tunnel of this netns; false when it has none on that port. */

@@ -9,9 +9,13 @@ import { icmpText } from '../wire/words.ts';
 import type { Core, IcmpErrorKind } from './core.ts';
 import { RTN_BROADCAST, RTN_LOCAL } from './fib.ts';
 import { dropWithError6, sendError6 } from './icmp6.ts';
+import { icmpHeldBack } from './icmp-limit.ts';
+import { ICMP_REDIRECT, takeRedirect } from './icmp-redirect.ts';
 import type { NetnsState } from './netns-state.ts';
-import { routeOutput } from './routing.ts';
+import { pathMtu, routeOutput } from './routing.ts';
 import { cloneSkb, PACKET_HOST, type Skb, scrub } from './skb.ts';
+import { addressFor } from './source-address.ts';
+import { sysctl } from './sysctl.ts';
 
 const ECHO_REQUEST = 8;
 const ECHO_REPLY = 0;
@@ -19,9 +23,6 @@ const UNREACHABLE = 3;
 const FRAGMENTATION_NEEDED = 4;
 /** Precedence of internetwork control, which errors carry. */
 const ERROR_TOS = 0xc0;
-const PMTU_EXPIRES_NS = 600e9;
-/** net.ipv4.route.min_pmtu */
-const MIN_PMTU = 552;
 const MIN_MTU = 68;
 
 const isError = (type: number): boolean => type === 3 || type === 4 || type === 5 || type === 11 || type === 12;
@@ -34,14 +35,18 @@ export function receiveIcmp(core: Core, netns: NetnsState, device: DeviceState, 
     return;
   }
   if (icmp.type === ECHO_REQUEST) {
-    if (packet.packetType !== PACKET_HOST || netns.record.sysctls['net.ipv4.icmp_echo_ignore_all'] === 1) {
-      emitDropped(core, device.place, packet, 'NOT_SPECIFIED', 'echo request ignored');
+    const { sysctls } = netns.record;
+    const toGroup =
+      typeof packet.dst === 'number' && (isMulticastIp(packet.dst) || isBroadcastIp(packet.dst) || netns.fib.typeOf(packet.dst) === RTN_BROADCAST);
+    const ignored = sysctl(sysctls, 'net.ipv4.icmp_echo_ignore_all') !== 0 ? 'all' : toGroup && sysctl(sysctls, 'net.ipv4.icmp_echo_ignore_broadcasts') !== 0;
+    if (ignored !== false) {
+      emitDropped(core, device.place, packet, 'NOT_SPECIFIED', `echo request ignored (icmp_echo_ignore_${ignored === 'all' ? 'all' : 'broadcasts'})`);
       return;
     }
     const seq = emitDelivered(core, device.place, packet, 'kernel: ICMP echo', undefined);
     const reply = core.newSkb();
     reply.causeSeq = seq;
-    reply.src = packet.dst;
+    reply.src = toGroup ? (addressFor(netns.devices.values(), device, packet.src, packet.src, 'link') ?? packet.dst) : packet.dst;
     reply.dst = packet.src;
     reply.ttl = netns.defaultTtl;
     reply.tos = packet.tos;
@@ -55,6 +60,7 @@ export function receiveIcmp(core: Core, netns: NetnsState, device: DeviceState, 
   if (isError(icmp.type)) {
     emitDelivered(core, device.place, packet, 'kernel: ICMP', undefined);
     if (icmp.type === UNREACHABLE && icmp.code === FRAGMENTATION_NEEDED && icmp.quoted !== undefined) learnPathMtu(core, netns, icmp.quoted, icmp.mtu ?? 0);
+    if (icmp.type === ICMP_REDIRECT && icmp.quoted !== undefined) takeRedirect(core, netns, device, packet.src, icmp.id, icmp.quoted);
     core.userland.icmpError(netns.id, packet);
     return;
   }
@@ -62,23 +68,39 @@ export function receiveIcmp(core: Core, netns: NetnsState, device: DeviceState, 
   emitDropped(core, device.place, packet, 'NO_SOCKET', `nobody waits for this ICMP ${icmpText(icmp)}`);
 }
 
-function learnPathMtu(core: Core, netns: NetnsState, quoted: Packet, mtu: number): void {
-  if (mtu < MIN_MTU || !netns.fib.isLocal(quoted.src)) return;
-  netns.pathMtus.set(quoted.dst, { mtuBytes: Math.max(mtu, MIN_PMTU), expiresNs: core.nowNs + PMTU_EXPIRES_NS });
+/** __ip_rt_update_pmtu(): less than min_pmtu is not believed; then packets to there may be cut instead. */
+function learnPathMtu(core: Core, netns: NetnsState, quoted: Packet, told: number): void {
+  const { sysctls } = netns.record;
+  const policy = sysctl(sysctls, 'net.ipv4.ip_no_pmtu_disc');
+  if (told < MIN_MTU || !netns.fib.isLocal(quoted.src) || policy !== 0) return;
+  const route = routeOutput(netns, quoted.dst, quoted);
+  if (route.kind === 'error' || route.route.mtuLocked) return;
+  const before = pathMtu(netns, route.route, route.device, quoted.dst, core.nowNs);
+  if (before < told) return;
+  const smallest = sysctl(sysctls, 'net.ipv4.route.min_pmtu');
+  const known = netns.pathMtus.get(quoted.dst);
+  netns.pathMtus.set(quoted.dst, {
+    mtuBytes: told < smallest ? Math.min(before, smallest) : told,
+    expiresNs: core.nowNs + sysctl(sysctls, 'net.ipv4.route.mtu_expires') * 1e9,
+    ...(told < smallest ? { locked: true } : {}),
+    ...(known?.gateway === undefined ? {} : { gateway: known.gateway }),
+  });
 }
 
-/** The error that would be sent about a packet, with its source chosen; undefined when RFC 1122 or the routes forbid it. */
-function planError(core: Core, netns: NetnsState, packet: Skb, error: IcmpErrorKind): Skb | undefined {
+/** The error that would be sent about a packet, with its source chosen; undefined when RFC 1122 or the routes forbid it, the name of the limit that keeps it back otherwise. */
+function planError(core: Core, netns: NetnsState, packet: Skb, error: IcmpErrorKind): Skb | string | undefined {
   if (packet.etherType !== ETHERTYPE_IPV4 || packet.packetType !== PACKET_HOST || packet.fragmentOffset > 0 || packet.src === 0) return undefined;
   if (isMulticastIp(packet.dst) || isBroadcastIp(packet.dst)) return undefined;
   if (packet.icmp !== undefined && isError(packet.icmp.type)) return undefined;
-  const destination = netns.fib.find(packet.dst);
-  if (destination?.type === RTN_BROADCAST) return undefined;
+  const destination = netns.fib.typeOf(packet.dst);
+  if (destination === RTN_BROADCAST) return undefined;
   const back = routeOutput(netns, packet.src);
   if (back.kind === 'error') return undefined;
   // What was addressed to this host answers from that address; a router answers from the address its route back would use.
-  const source = destination?.type === RTN_LOCAL ? packet.dst : back.route.source;
+  const source = destination === RTN_LOCAL ? packet.dst : back.source;
   if (source === undefined) return undefined;
+  const limit = icmpHeldBack(core, netns, packet.src, error.type, error.code, back.local);
+  if (limit !== undefined) return limit;
   const answer = core.newSkb();
   answer.src = source;
   answer.dst = packet.src;
@@ -87,7 +109,14 @@ function planError(core: Core, netns: NetnsState, packet: Skb, error: IcmpErrorK
   answer.protocol = IP_PROTO_ICMP;
   const quoted = cloneSkb(packet);
   scrub(quoted);
-  const message: IcmpMessage = { type: error.type, code: error.code, id: 0, sequence: 0, quoted, ...(error.mtu === undefined ? {} : { mtu: error.mtu }) };
+  const message: IcmpMessage = {
+    type: error.type,
+    code: error.code,
+    id: typeof error.gateway === 'number' ? error.gateway | 0 : 0,
+    sequence: 0,
+    quoted,
+    ...(error.mtu === undefined ? {} : { mtu: error.mtu }),
+  };
   answer.icmp = message;
   attach(answer, packet);
   return answer;
@@ -109,8 +138,8 @@ export function dropWithError(
     return;
   }
   const answer = planError(core, netns, packet, error);
-  if (answer === undefined) {
-    emitDropped(core, place, packet, reason, detail, cause);
+  if (answer === undefined || typeof answer === 'string') {
+    emitDropped(core, place, packet, reason, answer === undefined ? detail : `${detail}; no ICMP error (${answer})`, cause);
     return;
   }
   const words = `ICMP ${icmpText(answer.icmp as IcmpMessage)} from ${formatIp(answer.src)}`;
@@ -126,7 +155,7 @@ export function sendError(core: Core, netns: NetnsState, packet: Skb, error: Icm
     return;
   }
   const answer = planError(core, netns, packet, error);
-  if (answer === undefined) return;
+  if (answer === undefined || typeof answer === 'string') return;
   answer.causeSeq = causeSeq;
   emitCreated(core, netns, answer, 'kernel: ICMP');
   core.layers.localOut(netns, answer);

@@ -11,9 +11,11 @@ import { dropDamagedContent, dropDamagedHeader } from './damage.ts';
 import type { CompiledRoute } from './fib.ts';
 import { isFragment, reassemble } from './fragment.ts';
 import { receiveIcmp } from './icmp.ts';
+import { allowsRouteError } from './icmp-limit.ts';
+import { sendRedirect } from './icmp-redirect.ts';
 import { output } from './ip-output.ts';
 import type { NetnsState } from './netns-state.ts';
-import { routeInput } from './routing.ts';
+import { type InputRoute, pathMtu, routeInput, routeMtu } from './routing.ts';
 import { PACKET_HOST, PACKET_OTHERHOST, type Skb } from './skb.ts';
 
 /** Peers whose progress is remembered at once. */
@@ -47,29 +49,31 @@ export function receiveIp(core: Core, device: DeviceState, arrived: Skb): void {
     return;
   }
   core.nowNs += ROUTE_NS;
-  const decision = routeInput(netns, device, packet.src, packet.dst);
+  const decision = routeInput(netns, device, packet.src, packet.dst, packet);
   switch (decision.kind) {
     case 'local':
       if (decision.route !== undefined) emitRouted(core, device.place, decision.route, 'local', undefined, packet);
       deliverLocal(core, netns, device, packet);
       return;
     case 'forward':
-      forward(core, netns, device, packet, decision.route, decision.device);
+      forward(core, netns, device, packet, decision);
       return;
     case 'drop':
       emitDropped(core, device.place, packet, decision.reason, decision.detail, routeCause(decision.route));
       return;
     case 'unreachable':
       if (decision.code === undefined) emitDropped(core, device.place, packet, decision.reason, decision.detail, routeCause(decision.route));
-      else
+      else if (allowsRouteError(netns, packet.src, core.nowNs))
         core.layers.dropWithError(netns, packet, device.place, decision.reason, decision.detail, { type: 3, code: decision.code }, routeCause(decision.route));
+      else emitDropped(core, device.place, packet, decision.reason, `${decision.detail}; no ICMP error (rate limit)`, routeCause(decision.route));
   }
 }
 
 const routeCause = (route: CompiledRoute | undefined): { route?: CompiledRoute['reference'] } => (route === undefined ? {} : { route: route.reference });
 
 /** ip_forward(): the TTL and the MTU are looked at before FORWARD's rules, and the TTL is taken down before them. */
-function forward(core: Core, netns: NetnsState, inDevice: DeviceState, packet: Skb, route: CompiledRoute, device: DeviceState): void {
+function forward(core: Core, netns: NetnsState, inDevice: DeviceState, packet: Skb, decision: Extract<InputRoute, { kind: 'forward' }>): void {
+  const { route, device } = decision;
   core.nowNs += FORWARD_NS;
   emitRouted(core, inDevice.place, route, 'forward', undefined, packet);
   if (packet.packetType !== PACKET_HOST) {
@@ -82,15 +86,18 @@ function forward(core: Core, netns: NetnsState, inDevice: DeviceState, packet: S
   }
   const bytes = ipBytes(packet);
   const biggest = packet.fragMaxBytes > 0 ? packet.fragMaxBytes : bytes;
-  if (biggest > device.mtuBytes && packet.dontFragment) {
-    const detail = `${bytes} bytes, MTU of ${device.name} is ${device.mtuBytes}, and DF is set`;
-    core.layers.dropWithError(netns, packet, inDevice.place, 'PKT_TOO_BIG', detail, { type: 3, code: 4, mtu: device.mtuBytes });
+  const mtu = netns.forwardsByPathMtu ? pathMtu(netns, route, device, packet.dst, core.nowNs) : routeMtu(route, device);
+  if (biggest > mtu && packet.dontFragment) {
+    const detail = `${bytes} bytes, MTU of ${route.mtuBytes > 0 ? 'the route' : device.name} is ${mtu}, and DF is set`;
+    core.layers.dropWithError(netns, packet, inDevice.place, 'PKT_TOO_BIG', detail, { type: 3, code: 4, mtu });
     return;
   }
   packet.ttl -= 1;
   packet.headerRow = -1;
+  const nextHop = route.hasGateway ? route.gateway : packet.dst;
+  if (decision.redirect) sendRedirect(core, netns, packet, nextHop);
   if (!core.hooks.run(netns, FORWARD, packet, inDevice, device, 0)) return;
-  output(core, netns, packet, device, route.hasGateway ? route.gateway : packet.dst, inDevice);
+  output(core, netns, packet, route, device, nextHop, inDevice);
 }
 
 /** ip_local_deliver(): whole datagrams pass INPUT and go to their protocol. */

@@ -6,28 +6,29 @@ import { ipBytes } from '../wire/lengths.ts';
 import type { Ip } from '../wire/packet.ts';
 import type { Core, LocalOutResult } from './core.ts';
 import { LOCAL_OUTPUT_NS, ROUTE_NS } from './costs.ts';
+import type { CompiledRoute } from './fib.ts';
 import { cut } from './fragment.ts';
 import { localOut6 } from './ip6-output.ts';
 import type { NetnsState } from './netns-state.ts';
-import { pathMtu, routeOutput } from './routing.ts';
+import { isMtuLocked, pathMtu, routeMtu, routeOutput } from './routing.ts';
 import type { Skb } from './skb.ts';
 
 /** ip_local_out(): the source may be 0, then the route gives it. A change of destination in OUTPUT (DNAT) routes again, with the source kept. */
-export function localOut(core: Core, netns: NetnsState, packet: Skb): LocalOutResult {
-  if (typeof packet.dst === 'bigint') return localOut6(core, netns, packet);
+export function localOut(core: Core, netns: NetnsState, packet: Skb, bound?: DeviceState): LocalOutResult {
+  if (typeof packet.dst === 'bigint') return localOut6(core, netns, packet, bound);
   core.nowNs += LOCAL_OUTPUT_NS;
-  let route = routeOutput(netns, packet.dst);
+  let route = routeOutput(netns, packet.dst, packet, bound);
   if (route.kind === 'error') {
     emitDropped(core, netns.place, packet, 'IP_OUTNOROUTES', `no route to the destination (${route.errno})`);
     return route.errno;
   }
   core.nowNs += ROUTE_NS;
   if (packet.src === 0) {
-    if (route.route.source === undefined) {
+    if (route.source === undefined) {
       emitDropped(core, netns.place, packet, 'IP_OUTNOROUTES', 'the netns has no address to send from');
       return 'EADDRNOTAVAIL';
     }
-    packet.src = route.route.source;
+    packet.src = route.source;
     packet.headerRow = -1;
   }
   if (!packet.dontFragment && packet.ipId === 0) {
@@ -36,10 +37,12 @@ export function localOut(core: Core, netns: NetnsState, packet: Skb): LocalOutRe
     packet.headerRow = -1;
   }
   emitRouted(core, route.device.place, route.route, 'output', packet.src, packet);
-  const destination = packet.dst;
+  if (packet.dontFragment && isMtuLocked(netns, route.route, packet.dst)) packet.dontFragment = false;
+  const { dst: destination, mark } = packet;
   if (!core.hooks.run(netns, OUTPUT, packet, undefined, route.device, route.nextHop)) return 'EPERM';
-  if (packet.dst !== destination) {
-    route = routeOutput(netns, packet.dst);
+  // ip_route_me_harder(): the new destination, or a mark that rules of routing may ask for.
+  if (packet.dst !== destination || (packet.mark !== mark && netns.fib.custom)) {
+    route = routeOutput(netns, packet.dst, packet, bound);
     if (route.kind === 'error') {
       emitDropped(core, netns.place, packet, 'IP_OUTNOROUTES', `no route to the new destination (${route.errno})`);
       return route.errno;
@@ -47,14 +50,22 @@ export function localOut(core: Core, netns: NetnsState, packet: Skb): LocalOutRe
     core.nowNs += ROUTE_NS;
     emitRouted(core, route.device.place, route.route, 'output', packet.src, packet);
   }
-  return output(core, netns, packet, route.device, route.nextHop, undefined);
+  return output(core, netns, packet, route.route, route.device, route.nextHop, undefined);
 }
 
 /** ip_output(): behind the routing decision. `inDevice` is where a forwarded packet came in. */
-export function output(core: Core, netns: NetnsState, packet: Skb, device: DeviceState, nextHop: Ip, inDevice: DeviceState | undefined): LocalOutResult {
+export function output(
+  core: Core,
+  netns: NetnsState,
+  packet: Skb,
+  route: CompiledRoute,
+  device: DeviceState,
+  nextHop: Ip,
+  inDevice: DeviceState | undefined,
+): LocalOutResult {
   if (!core.hooks.run(netns, POSTROUTING, packet, inDevice, device, nextHop)) return 'EPERM';
   const bytes = ipBytes(packet);
-  const limit = inDevice === undefined ? pathMtu(netns, device, packet.dst, core.nowNs) : device.mtuBytes;
+  const limit = inDevice === undefined || netns.forwardsByPathMtu ? pathMtu(netns, route, device, packet.dst, core.nowNs) : routeMtu(route, device);
   if (bytes <= limit && packet.fragMaxBytes === 0) {
     core.layers.resolve(device, packet, nextHop);
     return 'ok';

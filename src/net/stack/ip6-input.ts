@@ -15,7 +15,7 @@ import { receiveIcmp6 } from './icmp6.ts';
 import { noteProgress } from './ip-input.ts';
 import { MIN_MTU6, output6 } from './ip6-output.ts';
 import type { NetnsState } from './netns-state.ts';
-import { routeInput } from './routing.ts';
+import { routeInput, routeMtu } from './routing.ts';
 import { PACKET_HOST, PACKET_OTHERHOST, type Skb } from './skb.ts';
 
 /** Code of a time exceeded about fragments, and of a parameter problem about the next header, which stands in byte 6. */
@@ -58,7 +58,7 @@ export function receiveIp6(core: Core, device: DeviceState, arrived: Skb): void 
     return;
   }
   core.nowNs += ROUTE_NS;
-  const decision = routeInput(netns, device, packet.src, packet.dst);
+  const decision = routeInput(netns, device, packet.src, packet.dst, packet);
   const cause = decision.kind === 'forward' || decision.route === undefined ? {} : { route: decision.route.reference };
   switch (decision.kind) {
     case 'local':
@@ -110,7 +110,7 @@ function forward(core: Core, netns: NetnsState, inDevice: DeviceState, packet: S
     return;
   }
   const bytes = ipBytes(packet);
-  const mtu = Math.max(MIN_MTU6, device.mtuBytes);
+  const mtu = Math.max(MIN_MTU6, routeMtu(route, device));
   const largest = packet.fragMaxBytes;
   if (bytes > mtu && (largest === 0 || largest > mtu)) {
     const detail = `${bytes} bytes, MTU of ${device.name} is ${mtu}; routers do not fragment IPv6`;
@@ -120,7 +120,7 @@ function forward(core: Core, netns: NetnsState, inDevice: DeviceState, packet: S
   packet.ttl -= 1;
   packet.headerRow = -1;
   if (!core.hooks.run(netns, FORWARD, packet, inDevice, device, 0n)) return;
-  output6(core, netns, packet, device, route.hasGateway ? route.gateway : packet.dst, inDevice);
+  output6(core, netns, packet, route, device, route.hasGateway ? route.gateway : packet.dst, inDevice);
 }
 
 /** ip6_input(): whole datagrams pass INPUT and go to their protocol. */

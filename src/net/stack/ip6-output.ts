@@ -9,10 +9,11 @@ import { ipBytes } from '../wire/lengths.ts';
 import { ETHERTYPE_IPV6, type Ip } from '../wire/packet.ts';
 import type { Core, LocalOutResult } from './core.ts';
 import { LOCAL_OUTPUT_NS, ROUTE_NS } from './costs.ts';
+import type { CompiledRoute } from './fib.ts';
 import { cut } from './fragment.ts';
 import { sourceFor } from './ip6-source.ts';
 import type { NetnsState } from './netns-state.ts';
-import { pathMtu, routeOutput } from './routing.ts';
+import { pathMtu, routeMtu, routeOutput } from './routing.ts';
 import type { Skb } from './skb.ts';
 import { sysctl } from './sysctl.ts';
 
@@ -20,10 +21,10 @@ import { sysctl } from './sysctl.ts';
 export const MIN_MTU6 = 1280;
 
 /** ip6_local_out(): a source that was not chosen yet (the number 0) is given by the route. */
-export function localOut6(core: Core, netns: NetnsState, packet: Skb): LocalOutResult {
+export function localOut6(core: Core, netns: NetnsState, packet: Skb, bound?: DeviceState): LocalOutResult {
   core.nowNs += LOCAL_OUTPUT_NS;
   packet.etherType = ETHERTYPE_IPV6;
-  let route = routeOutput(netns, packet.dst);
+  let route = routeOutput(netns, packet.dst, packet, bound);
   if (route.kind === 'error') {
     emitDropped(core, netns.place, packet, 'IP_OUTNOROUTES', `no route to the destination (${route.errno})`);
     return route.errno;
@@ -40,10 +41,10 @@ export function localOut6(core: Core, netns: NetnsState, packet: Skb): LocalOutR
   if (packet.flowLabel === 0 && sysctl(netns.record.sysctls, 'net.ipv6.auto_flowlabels') !== 0) packet.flowLabel = flowLabelOf(core.seed, netns, packet);
   packet.headerRow = -1;
   emitRouted(core, route.device.place, route.route, 'output', packet.src, packet);
-  const destination = packet.dst;
+  const { dst: destination, mark } = packet;
   if (!core.hooks.run(netns, OUTPUT, packet, undefined, route.device, route.nextHop)) return 'EPERM';
-  if (packet.dst !== destination) {
-    route = routeOutput(netns, packet.dst);
+  if (packet.dst !== destination || (packet.mark !== mark && netns.fib.custom)) {
+    route = routeOutput(netns, packet.dst, packet, bound);
     if (route.kind === 'error') {
       emitDropped(core, netns.place, packet, 'IP_OUTNOROUTES', `no route to the new destination (${route.errno})`);
       return route.errno;
@@ -51,7 +52,7 @@ export function localOut6(core: Core, netns: NetnsState, packet: Skb): LocalOutR
     core.nowNs += ROUTE_NS;
     emitRouted(core, route.device.place, route.route, 'output', packet.src, packet);
   }
-  return output6(core, netns, packet, route.device, route.nextHop, undefined);
+  return output6(core, netns, packet, route.route, route.device, route.nextHop, undefined);
 }
 
 /** ip6_make_flowlabel(): 20 bits of the flow's hash, so that routers can spread flows without looking for ports. */
@@ -62,10 +63,18 @@ function flowLabelOf(seed: number, netns: NetnsState, packet: Skb): number {
 }
 
 /** ip6_output(): behind the routing decision. `inDevice` is where a forwarded packet came in: only what was put together here is cut again. */
-export function output6(core: Core, netns: NetnsState, packet: Skb, device: DeviceState, nextHop: Ip, inDevice: DeviceState | undefined): LocalOutResult {
+export function output6(
+  core: Core,
+  netns: NetnsState,
+  packet: Skb,
+  route: CompiledRoute,
+  device: DeviceState,
+  nextHop: Ip,
+  inDevice: DeviceState | undefined,
+): LocalOutResult {
   if (!core.hooks.run(netns, POSTROUTING, packet, inDevice, device, nextHop)) return 'EPERM';
   const bytes = ipBytes(packet);
-  const limit = inDevice === undefined ? pathMtu(netns, device, packet.dst, core.nowNs) : device.mtuBytes;
+  const limit = inDevice === undefined ? pathMtu(netns, route, device, packet.dst, core.nowNs) : routeMtu(route, device);
   const largest = packet.fragMaxBytes;
   packet.fragMaxBytes = 0;
   const mtu = Math.max(MIN_MTU6, largest > 0 ? Math.min(limit, largest) : limit);

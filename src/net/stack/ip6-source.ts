@@ -88,6 +88,7 @@ export function selectSource6(netns: NetnsState, destination: Ip6, device: Devic
 
 /** The source that a route to `destination` gives a packet without one: the route's own, else the best of the netns' addresses. */
 export function sourceFor(netns: NetnsState, route: OutputRoute & { readonly kind: 'ok' }, destination: Ip): Ip | undefined {
-  if (route.route.source !== undefined || typeof destination === 'number') return route.route.source;
+  if (typeof destination === 'number') return route.source;
+  if (route.route.source !== undefined) return route.route.source;
   return selectSource6(netns, destination, route.device);
 }

@@ -20,7 +20,7 @@ import { CT_NONE, PACKET_HOST, Skb } from './skb.ts';
 import { sysctl } from './sysctl.ts';
 import type { TapTable } from './taps.ts';
 import { wheelExpiryNs } from './timer-wheel.ts';
-import type { Errno, Kernel } from './userland.ts';
+import type { Errno, Kernel, RouteQuery } from './userland.ts';
 
 export function createKernel(core: Core, records: RecordStore<NetRecord>, taps: TapTable, listeners: ConnectionListeners): Kernel {
   const placeOf = (netns: string): number => core.netns.get(netns)?.place ?? 0;
@@ -36,13 +36,13 @@ export function createKernel(core: Core, records: RecordStore<NetRecord>, taps: 
       packet.uid = 0;
       return packet;
     },
-    output: (netns, packet, by) => {
+    output: (netns, packet, by, bound) => {
       const state = core.netns.get(netns);
-      return state === undefined ? 'ENETDOWN' : output(core, state, packet, by);
+      return state === undefined ? 'ENETDOWN' : output(core, state, packet, by, bound === undefined ? undefined : state.deviceByName(bound));
     },
-    routeFor: (netns, dst) => {
+    routeFor: (netns, dst, flow) => {
       const state = core.netns.get(netns);
-      return state === undefined ? 'ENETDOWN' : routeFor(core, state, dst);
+      return state === undefined ? 'ENETDOWN' : routeFor(core, state, dst, flow);
     },
     isLocalAddress: (netns, ip) => core.netns.get(netns)?.fib.isLocal(ip) ?? false,
     sysctl: (netns, name) => sysctl(core.netns.get(netns)?.record.sysctls ?? {}, name),
@@ -91,11 +91,11 @@ function adopt(packet: Packet): Skb {
   return packet instanceof Skb ? packet : Object.assign(new Skb(packet.id), packet);
 }
 
-function output(core: Core, netns: NetnsState, given: Packet, by: string): 'ok' | Errno {
+function output(core: Core, netns: NetnsState, given: Packet, by: string, bound: DeviceState | undefined): 'ok' | Errno {
   const packet = adopt(given);
-  const route = routeOutput(netns, packet.dst);
+  const route = routeOutput(netns, packet.dst, packet, bound);
   if (route.kind === 'error') return route.errno;
-  if (packet.dontFragment && ipBytes(packet) > pathMtu(netns, route.device, packet.dst, core.nowNs)) return 'EMSGSIZE';
+  if (packet.dontFragment && ipBytes(packet) > pathMtu(netns, route.route, route.device, packet.dst, core.nowNs)) return 'EMSGSIZE';
   if (packet.tcp !== undefined && !route.local && stillQueued(route.device, route.nextHop, packet)) return 'ok';
   // A RST that no socket sends (tcp_v4_send_reset) has its checksum computed at once.
   packet.checksumPartial = packet.tcp === undefined ? packet.protocol === IP_PROTO_UDP : packet.tcp.window !== 0 || (packet.tcp.flags & TCP_RST) === 0;
@@ -109,7 +109,7 @@ function output(core: Core, netns: NetnsState, given: Packet, by: string): 'ok' 
   if (typeof packet.dst === 'bigint') packet.etherType = ETHERTYPE_IPV6;
   if (packet.tcp !== undefined) confirmNeighbor(core, netns, packet.dst, route.device, route.nextHop);
   emitCreated(core, netns, packet, by);
-  return core.layers.localOut(netns, packet);
+  return core.layers.localOut(netns, packet, bound);
 }
 
 /** Of a peer that has acknowledged something new the neighbour on the way is known to be there (sock_confirm_neigh). */
@@ -121,10 +121,18 @@ function confirmNeighbor(core: Core, netns: NetnsState, peer: Ip, device: Device
   if (entry !== undefined) entry.confirmedNs = core.nowNs;
 }
 
-function routeFor(core: Core, netns: NetnsState, dst: Ip): { readonly source: Ip; readonly mtuBytes: number; readonly device: string } | Errno {
-  const route = routeOutput(netns, dst);
+function routeFor(
+  core: Core,
+  netns: NetnsState,
+  dst: Ip,
+  flow: RouteQuery | undefined,
+): { readonly source: Ip; readonly mtuBytes: number; readonly device: string } | Errno {
+  const bound = flow?.device === undefined ? undefined : netns.deviceByName(flow.device);
+  if (flow?.device !== undefined && bound === undefined) return 'ENODEV';
+  const fields = { src: flow?.source ?? 0, mark: flow?.mark ?? 0, protocol: flow?.protocol ?? 0, sport: 0, dport: 0 };
+  const route = routeOutput(netns, dst, fields, bound);
   if (route.kind === 'error') return route.errno;
-  const source = sourceFor(netns, route, dst);
+  const source = flow?.source ?? sourceFor(netns, route, dst);
   if (source === undefined) return 'EADDRNOTAVAIL';
-  return { source, mtuBytes: pathMtu(netns, route.device, dst, core.nowNs), device: route.device.name };
+  return { source, mtuBytes: pathMtu(netns, route.route, route.device, dst, core.nowNs), device: route.device.name };
 }

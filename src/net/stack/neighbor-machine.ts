@@ -89,6 +89,19 @@ export function resolveNeighbor(core: Core, device: DeviceState, packet: Skb, ne
   send(core, entry, packet, entry.state === NUD_PERMANENT || entry.state === NUD_NOARP ? 'permanent' : 'cache');
 }
 
+/** neigh_event_send() without a packet. */
+export function askNeighbor(core: Core, device: DeviceState, ip: Ip): void {
+  const entry = entryOf(core, device, ip);
+  if (entry === undefined) return;
+  entry.usedNs = core.nowNs;
+  if (entry.state === NUD_STALE) delay(core, entry);
+  if (entry.state !== NUD_FAILED) return;
+  entry.state = NUD_INCOMPLETE;
+  entry.probes = 0;
+  entry.updatedNs = core.nowNs;
+  probe(core, entry, undefined);
+}
+
 /** Used while stale: it is believed a little longer, and asked if nobody confirms it meanwhile. */
 function delay(core: Core, entry: NeighborEntry): void {
   entry.state = NUD_DELAY;

@@ -1,6 +1,7 @@
 /** A network namespace as the engine runs it: its records compiled, and what its kernel remembers. */
 
 import type { Origin } from '../../base/origin.ts';
+import { hashText } from '../../base/prng.ts';
 import { ipOf } from '../addr/ip.ts';
 import { mac } from '../addr/mac.ts';
 import { type ConntrackSettings, compileConntrack } from '../conntrack/settings.ts';
@@ -17,6 +18,7 @@ import { type DeviceSettings, deviceSettings } from './device-settings.ts';
 import { type DeviceSettings6, deviceSettings6 } from './device-settings6.ts';
 import { Fib } from './fib.ts';
 import type { ErrorRate } from './icmp6.ts';
+import { type IcmpLimit, icmpLimit, type Peer, UNLIMITED } from './icmp-peer.ts';
 import { LazyMap } from './lazy-map.ts';
 import { Mib } from './mib.ts';
 import { NeighborEntry, NUD_NOARP, NUD_PERMANENT, setMac } from './neighbor.ts';
@@ -36,10 +38,15 @@ export interface TunnelEntry {
 
 const TUNNEL_TYPES: ReadonlySet<string> = new Set(['vxlan', 'geneve', 'ipip', 'wireguard']);
 
-/** A path MTU learnt from an ICMP error. */
+/** What ICMP has taught of one destination (struct fib_nh_exception). */
 export interface PathMtu {
+  /** 0 where only another gateway was learnt. */
   readonly mtuBytes: number;
   readonly expiresNs: number;
+  /** Taught to be less than min_pmtu: it is not believed, and packets to there may be cut. */
+  readonly locked?: boolean;
+  /** From an ICMP redirect. */
+  readonly gateway?: Ip;
 }
 
 /** What TCP has learnt of a peer since it last sent to it: an acknowledgement that moved on proves that the way there works. */
@@ -81,9 +88,12 @@ export class NetnsState {
   #tunnels: Map<string, Map<Mac, TunnelEntry[]>> | undefined;
   forwarding = false;
   forwarding6 = false;
+  /** ip_forward_use_pmtu: forwarding believes what ICMP errors have taught this host. */
+  forwardsByPathMtu = false;
   bridgeNetfilter = false;
   bridgeNetfilter6 = false;
   defaultTtl = 64;
+  icmpLimit: IcmpLimit = UNLIMITED;
   conntrack: ConntrackSettings;
   #tunnelDevices: readonly DeviceState[] | undefined;
   #loopback: DeviceState | undefined;
@@ -101,6 +111,11 @@ export class NetnsState {
   readonly reassemblies = new LazyMap<string, Reassembly>();
   nextIpId = 1;
   readonly mib = new Mib();
+  /** Senders that ICMP errors have been about: their token buckets. */
+  readonly peers = new LazyMap<Ip, Peer>();
+  /** Tokens of all ICMP errors together, and when they were counted last. */
+  icmpCredit = -1;
+  icmpCreditNs = 0;
 
   constructor(record: Netns, place: number) {
     this.id = record.id;
@@ -113,9 +128,12 @@ export class NetnsState {
 
   compileSettings(record: Netns): void {
     this.record = record;
+    this.#fib = undefined;
     this.forwarding = sysctl(record.sysctls, 'net.ipv4.ip_forward') !== 0;
     this.forwarding6 = sysctl(record.sysctls, 'net.ipv6.conf.all.forwarding') !== 0;
     this.bridgeNetfilter6 = sysctl(record.sysctls, 'net.bridge.bridge-nf-call-ip6tables') !== 0;
+    this.forwardsByPathMtu = sysctl(record.sysctls, 'net.ipv4.ip_forward_use_pmtu') !== 0;
+    this.icmpLimit = icmpLimit(record.sysctls);
     this.bridgeNetfilter = sysctl(record.sysctls, 'net.bridge.bridge-nf-call-iptables') !== 0;
     this.defaultTtl = sysctl(record.sysctls, 'net.ipv4.ip_default_ttl');
     this.conntrack = compileConntrack(record.sysctls);
@@ -153,7 +171,16 @@ export class NetnsState {
   }
 
   get fib(): Fib {
-    this.#fib ??= new Fib(this.devices.values(), this.routes.values(), (name) => this.deviceByName(name));
+    this.#fib ??= new Fib({
+      netns: this.id,
+      devices: this.devices.values(),
+      routes: this.routes.values(),
+      rules: this.rules.values(),
+      deviceByName: (name) => this.deviceByName(name),
+      seed: hashText(`${this.hostId} multipath`),
+      hashPolicy: sysctl(this.record.sysctls, 'net.ipv4.fib_multipath_hash_policy'),
+      useNeighbors: sysctl(this.record.sysctls, 'net.ipv4.fib_multipath_use_neigh') !== 0,
+    });
     return this.#fib;
   }
 

@@ -276,7 +276,11 @@ function connect(state: RunningState, changes: readonly Change<NetRecord>[]): vo
       if (peer !== undefined && !peer.gone) touched.add(peer.netns);
     }
   }
-  for (const netns of touched) connectNetns(state, netns);
+  for (const netns of touched) {
+    connectNetns(state, netns);
+    // Carriers may have come or gone.
+    netns.routingChanged();
+  }
 }
 
 /** Devices stacked deeper than this have no carrier. */

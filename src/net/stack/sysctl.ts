@@ -26,7 +26,6 @@ const SETTINGS: ReadonlyMap<string, Setting> = new Map([
   ['net.ipv4.fib_multipath_use_neigh', number(0, 0, 1)],
   ['net.ipv4.icmp_echo_ignore_all', number(0, 0, 1)],
   ['net.ipv4.icmp_echo_ignore_broadcasts', number(1, 0, 1)],
-  ['net.ipv4.icmp_errors_use_inbound_ifaddr', number(0, 0, 1)],
   ['net.ipv4.icmp_ratelimit', number(1000)],
   ['net.ipv4.icmp_ratemask', number(6168)],
   ['net.ipv4.icmp_msgs_per_sec', number(1000, 0)],

@@ -22,7 +22,16 @@ export type Errno =
   | 'EINVAL'
   | 'EPIPE'
   | 'EPROTO'
-  | 'ENETDOWN';
+  | 'ENETDOWN'
+  | 'ENODEV';
+
+/** What a socket is bound to, for the choice of its route. */
+export interface RouteQuery {
+  readonly source?: Ip;
+  readonly device?: string;
+  readonly mark?: number;
+  readonly protocol?: number;
+}
 
 /** What the kernel side offers to sockets and programs. */
 export interface Kernel {
@@ -33,11 +42,12 @@ export interface Kernel {
   newPacket(): Packet;
   /**
    * Hands a packet made here (addresses, protocol, ports and payload filled in) to the IP layer: route, OUTPUT, POSTROUTING, out.
-   * `by` names the maker for the log (`curl`, `kernel tcp`). Synchronous errors are returned as the socket call would return them.
+   * `by` names the maker for the log (`curl`, `kernel tcp`). `bound`: the device that the socket
+   * is bound to. Synchronous errors are returned as the socket call would return them.
    */
-  output(netns: string, packet: Packet, by: string): 'ok' | Errno;
+  output(netns: string, packet: Packet, by: string, bound?: string): 'ok' | Errno;
   /** The source address and path MTU the kernel would choose for a destination (route lookup, before any NAT), or why it cannot. */
-  routeFor(netns: string, dst: Ip): { readonly source: Ip; readonly mtuBytes: number; readonly device: string } | Errno;
+  routeFor(netns: string, dst: Ip, flow?: RouteQuery): { readonly source: Ip; readonly mtuBytes: number; readonly device: string } | Errno;
   isLocalAddress(netns: string, ip: Ip): boolean;
   sysctl(netns: string, name: string): number;
   /** Moves one of the netns' SNMP counters. */
