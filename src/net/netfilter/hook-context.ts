@@ -10,8 +10,8 @@ import { RTN_BLACKHOLE, RTN_BROADCAST, RTN_LOCAL, RTN_PROHIBIT, RTN_UNREACHABLE 
 import type { NetnsState } from '../stack/netns-state.ts';
 import { pathMtu, routeOutput } from '../stack/routing.ts';
 import { CT_UNTRACKED, type Skb } from '../stack/skb.ts';
-import { sysctl } from '../stack/sysctl.ts';
 import { addressFor } from '../stack/source-address.ts';
+import { sysctl } from '../stack/sysctl.ts';
 import type { Ip } from '../wire/packet.ts';
 import type { AddressType, NatBinding, RecentEntry, RejectWith, RuleContext } from './definition.ts';
 import { type Hook, PREROUTING } from './hook.ts';

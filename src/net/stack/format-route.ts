@@ -81,4 +81,3 @@ export function formatRule(rule: RoutingRule, details = false): string {
   else if (rule.protocol === undefined && details) words.push('proto', 'unspec');
   return words.join(' ');
 }
-

@@ -8,9 +8,9 @@ import { ETHERTYPE_IPV4, type IcmpMessage, IP_PROTO_ICMP, IP_PROTO_TCP, type Pac
 import { icmpText } from '../wire/words.ts';
 import type { Core, IcmpErrorKind } from './core.ts';
 import { RTN_BROADCAST, RTN_LOCAL } from './fib.ts';
-import { dropWithError6, sendError6 } from './icmp6.ts';
 import { icmpHeldBack } from './icmp-limit.ts';
 import { ICMP_REDIRECT, takeRedirect } from './icmp-redirect.ts';
+import { dropWithError6, sendError6 } from './icmp6.ts';
 import type { NetnsState } from './netns-state.ts';
 import { pathMtu, routeOutput } from './routing.ts';
 import { cloneSkb, PACKET_HOST, type Skb, scrub } from './skb.ts';
