@@ -312,7 +312,12 @@ export class Network implements Engine {
   }
 
   mib(netns: string, name: string): number {
-    return this.#find(netns)?.mib.get(name) ?? 0;
+    const state = this.#find(netns);
+    if (state === undefined) return 0;
+    if (name === 'IpForwarding') return state.forwarding ? 1 : 2;
+    if (name === 'IpDefaultTTL') return state.defaultTtl;
+    if (name === 'TcpCurrEstab') return this.sockets(netns).filter((s) => s.state === 'ESTAB' || s.state === 'CLOSE-WAIT').length;
+    return state.mib.get(name);
   }
 
   counters(chainId: string): ChainCounters {

@@ -17,10 +17,12 @@ import { ip } from './tools/ip.ts';
 import { arp } from './tools/ip-neigh.ts';
 import { iptables, iptablesSave } from './tools/iptables.ts';
 import { ifconfig, route } from './tools/legacy.ts';
+import { netstat } from './tools/netstat.ts';
 import { nft } from './tools/nft.ts';
+import { nstat } from './tools/nstat.ts';
 import { lsns, nsenter, ps } from './tools/processes.ts';
 import { busybox, clear, help, history, shellPrograms, ssh, sudo, watchCommand, which } from './tools/shells.ts';
-import { netstat, ss } from './tools/sockets.ts';
+import { ss } from './tools/sockets.ts';
 import { sysctl } from './tools/sysctl.ts';
 import { cp, date, env, hostname, id, ls, mkdir, mv, nproc, printenv, pwd, rm, touch, uname, whoami } from './tools/system.ts';
 import { tc } from './tools/tc.ts';
@@ -43,6 +45,7 @@ const list: readonly Command[] = [
   conntrack,
   ss,
   netstat,
+  nstat,
   sysctl,
   arp,
   route,

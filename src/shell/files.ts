@@ -1,4 +1,4 @@
-/** The in-world file system: files a shell wrote, files of the netns, the document's files, what a pod mounts, and /proc/sys. */
+/** The in-world file system: files a shell wrote, files of the netns, the document's files, what a pod mounts, /proc/sys and /proc/net. */
 import { readSysctl } from '../net/stack/sysctl.ts';
 import type { ShellHost } from '../world/shell-host.ts';
 import { getProfile } from './images.ts';
@@ -8,6 +8,7 @@ import { fileKey, findNetns } from './machine/places.ts';
 import { parentOf, resolvePath } from './paths.ts';
 import type { Place, ShellState } from './state.ts';
 import { devicesOf } from './tools/net-view.ts';
+import { procNetFile } from './tools/proc-net.ts';
 
 /** A place may hold so many written files. */
 const MAX_FILES = 500;
@@ -33,7 +34,7 @@ export class ShellFiles {
   /** Returns an error text, or undefined when it worked. */
   write(place: Place, path: string, content: string): string | undefined {
     if (path === '/' || this.paths(place).some((other) => other.startsWith(`${path}/`))) return 'Is a directory';
-    if (path.startsWith('/proc/sys/')) return 'Permission denied';
+    if (path.startsWith('/proc/')) return 'Permission denied';
     if (!this.#isDirectory(place, parentOf(path))) return 'No such file or directory';
     return this.#put(place, path, content);
   }
@@ -92,6 +93,7 @@ export class ShellFiles {
     const netns = findNetns(this.#host, place.netns);
     if (netns !== undefined && Object.hasOwn(netns.files, path)) return netns.files[path];
     if (path.startsWith('/proc/sys/')) return this.#sysctl(place, path);
+    if (path.startsWith('/proc/net/')) return procNetFile(this.#host, place.netns, path.slice('/proc/net/'.length));
     if (place.pod === undefined && path.startsWith('/root/')) {
       const file = this.#host.files.find((candidate) => `/root/${candidate.path}` === path);
       if (file !== undefined) return file.text;

@@ -153,6 +153,10 @@ export function echoSend(layer: SocketLayer, socket: EchoSocket, to: Ip, sequenc
   const six = typeof to === 'bigint';
   const packet = outgoing(layer, route.source, to, six ? IP_PROTO_ICMP6 : IP_PROTO_ICMP);
   packet.icmp = { type: six ? ICMP6_ECHO_REQUEST : 8, code: 0, id: socket.localPort, sequence };
+  if (!six) {
+    layer.count(socket.netns, 'IcmpOutMsgs');
+    layer.count(socket.netns, 'IcmpOutEchos');
+  }
   packet.payload = { bytes };
   packet.ttl = options?.ttl ?? 64;
   return sendDiscovering(layer, socket, packet, options);

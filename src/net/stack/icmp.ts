@@ -11,6 +11,7 @@ import { RTN_BROADCAST, RTN_LOCAL } from './fib.ts';
 import { icmpHeldBack } from './icmp-limit.ts';
 import { ICMP_REDIRECT, takeRedirect } from './icmp-redirect.ts';
 import { dropWithError6, sendError6 } from './icmp6.ts';
+import type { MibName } from './mib.ts';
 import type { NetnsState } from './netns-state.ts';
 import { pathMtu, routeOutput } from './routing.ts';
 import { cloneSkb, PACKET_HOST, type Skb, scrub } from './skb.ts';
@@ -27,6 +28,16 @@ const MIN_MTU = 68;
 
 const isError = (type: number): boolean => type === 3 || type === 4 || type === 5 || type === 11 || type === 12;
 
+/** Counters of what comes and goes, by type. */
+const IN_COUNTERS: Readonly<Record<number, MibName>> = { 0: 'IcmpInEchoReps', 3: 'IcmpInDestUnreachs', 8: 'IcmpInEchos', 11: 'IcmpInTimeExcds' };
+const OUT_COUNTERS: Readonly<Record<number, MibName>> = { 0: 'IcmpOutEchoReps', 3: 'IcmpOutDestUnreachs', 8: 'IcmpOutEchos', 11: 'IcmpOutTimeExcds' };
+
+export function countIcmpOut(netns: NetnsState, type: number): void {
+  netns.mib.count('IcmpOutMsgs');
+  const counter = OUT_COUNTERS[type];
+  if (counter !== undefined) netns.mib.count(counter);
+}
+
 /** An ICMP message for this host, behind INPUT. */
 export function receiveIcmp(core: Core, netns: NetnsState, device: DeviceState, packet: Skb): void {
   const icmp = packet.icmp;
@@ -34,6 +45,9 @@ export function receiveIcmp(core: Core, netns: NetnsState, device: DeviceState, 
     emitDropped(core, device.place, packet, 'ICMP_CSUM', 'no ICMP message in it');
     return;
   }
+  netns.mib.count('IcmpInMsgs');
+  const counter = IN_COUNTERS[icmp.type];
+  if (counter !== undefined) netns.mib.count(counter);
   if (icmp.type === ECHO_REQUEST) {
     const { sysctls } = netns.record;
     const toGroup =
@@ -53,6 +67,7 @@ export function receiveIcmp(core: Core, netns: NetnsState, device: DeviceState, 
     reply.protocol = IP_PROTO_ICMP;
     reply.icmp = { type: ECHO_REPLY, code: 0, id: icmp.id, sequence: icmp.sequence };
     reply.payload = packet.payload;
+    countIcmpOut(netns, reply.icmp?.type ?? -1);
     emitCreated(core, netns, reply, 'kernel: ICMP echo');
     core.layers.localOut(netns, reply);
     return;
@@ -144,6 +159,7 @@ export function dropWithError(
   }
   const words = `ICMP ${icmpText(answer.icmp as IcmpMessage)} from ${formatIp(answer.src)}`;
   answer.causeSeq = emitDropped(core, place, packet, reason, detail, { ...cause, answered: words });
+  countIcmpOut(netns, answer.icmp?.type ?? -1);
   emitCreated(core, netns, answer, 'kernel: ICMP');
   core.layers.localOut(netns, answer);
 }
@@ -157,6 +173,7 @@ export function sendError(core: Core, netns: NetnsState, packet: Skb, error: Icm
   const answer = planError(core, netns, packet, error);
   if (answer === undefined || typeof answer === 'string') return;
   answer.causeSeq = causeSeq;
+  countIcmpOut(netns, answer.icmp?.type ?? -1);
   emitCreated(core, netns, answer, 'kernel: ICMP');
   core.layers.localOut(netns, answer);
 }

@@ -14,6 +14,7 @@ import { receiveIcmp } from './icmp.ts';
 import { allowsRouteError } from './icmp-limit.ts';
 import { sendRedirect } from './icmp-redirect.ts';
 import { output } from './ip-output.ts';
+import { IP_FORWARDED, IP_IN_DELIVERS, IP_IN_OCTETS, IP_IN_RECEIVES } from './mib.ts';
 import type { NetnsState } from './netns-state.ts';
 import { type InputRoute, pathMtu, routeInput, routeMtu } from './routing.ts';
 import { PACKET_HOST, PACKET_OTHERHOST, type Skb } from './skb.ts';
@@ -31,6 +32,8 @@ export function receiveIp(core: Core, device: DeviceState, arrived: Skb): void {
     return;
   }
   if (packet.corruptByte >= 0 && dropDamagedHeader(core, device, packet)) return;
+  netns.mib.add(IP_IN_RECEIVES, 1);
+  netns.mib.add(IP_IN_OCTETS, ipBytes(packet));
   if (packet.preroutingDone) {
     // br_netfilter has run PREROUTING on the bridge; what it knew of ports ends here.
     packet.preroutingDone = false;
@@ -96,6 +99,7 @@ function forward(core: Core, netns: NetnsState, inDevice: DeviceState, packet: S
   packet.headerRow = -1;
   const nextHop = route.hasGateway ? route.gateway : packet.dst;
   if (decision.redirect) sendRedirect(core, netns, packet, nextHop);
+  netns.mib.add(IP_FORWARDED, 1);
   if (!core.hooks.run(netns, FORWARD, packet, inDevice, device, 0)) return;
   output(core, netns, packet, route, device, nextHop, inDevice);
 }
@@ -110,6 +114,7 @@ function deliverLocal(core: Core, netns: NetnsState, device: DeviceState, arrive
   }
   if (!core.hooks.run(netns, INPUT, packet, device, undefined, 0)) return;
   packet.fragMaxBytes = 0;
+  netns.mib.add(IP_IN_DELIVERS, 1);
   core.nowNs += LOCAL_DELIVER_NS;
   if (packet.corruptByte >= 0 && dropDamagedContent(core, device, packet)) return;
   switch (packet.protocol) {
@@ -119,6 +124,7 @@ function deliverLocal(core: Core, netns: NetnsState, device: DeviceState, arrive
     case IP_PROTO_UDP:
       if (core.layers.tunnelReceive(netns, packet)) return;
       if (core.userland.deliver(netns.id, packet)) return;
+      netns.mib.count('UdpNoPorts');
       if (packet.packetType !== PACKET_HOST || isMulticastIp(packet.dst)) {
         emitDropped(core, device.place, packet, 'NO_SOCKET', `nobody listens on UDP port ${packet.dport}`);
         return;

@@ -9,6 +9,7 @@ import { LOCAL_OUTPUT_NS, ROUTE_NS } from './costs.ts';
 import type { CompiledRoute } from './fib.ts';
 import { cut } from './fragment.ts';
 import { localOut6 } from './ip6-output.ts';
+import { IP_OUT_OCTETS, IP_OUT_REQUESTS, IP_OUT_TRANSMITS } from './mib.ts';
 import type { NetnsState } from './netns-state.ts';
 import { isMtuLocked, pathMtu, routeMtu, routeOutput } from './routing.ts';
 import type { Skb } from './skb.ts';
@@ -17,8 +18,10 @@ import type { Skb } from './skb.ts';
 export function localOut(core: Core, netns: NetnsState, packet: Skb, bound?: DeviceState): LocalOutResult {
   if (typeof packet.dst === 'bigint') return localOut6(core, netns, packet, bound);
   core.nowNs += LOCAL_OUTPUT_NS;
+  netns.mib.add(IP_OUT_REQUESTS, 1);
   let route = routeOutput(netns, packet.dst, packet, bound);
   if (route.kind === 'error') {
+    netns.mib.count('IpOutNoRoutes');
     emitDropped(core, netns.place, packet, 'IP_OUTNOROUTES', `no route to the destination (${route.errno})`);
     return route.errno;
   }
@@ -65,6 +68,8 @@ export function output(
 ): LocalOutResult {
   if (!core.hooks.run(netns, POSTROUTING, packet, inDevice, device, nextHop)) return 'EPERM';
   const bytes = ipBytes(packet);
+  netns.mib.add(IP_OUT_TRANSMITS, 1);
+  netns.mib.add(IP_OUT_OCTETS, bytes);
   const limit = inDevice === undefined || netns.forwardsByPathMtu ? pathMtu(netns, route, device, packet.dst, core.nowNs) : routeMtu(route, device);
   if (bytes <= limit && packet.fragMaxBytes === 0) {
     core.layers.resolve(device, packet, nextHop);

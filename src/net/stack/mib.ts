@@ -129,6 +129,15 @@ const COUNTED = [
 export type MibName = (typeof COUNTED)[number];
 
 const INDEX: Readonly<Record<string, number>> = Object.fromEntries(COUNTED.map((name, index) => [name, index]));
+/** Places of counters that every packet moves. */
+export const IP_IN_RECEIVES = COUNTED.indexOf('IpInReceives');
+export const IP_IN_DELIVERS = COUNTED.indexOf('IpInDelivers');
+export const IP_FORWARDED = COUNTED.indexOf('IpForwDatagrams');
+export const IP_OUT_REQUESTS = COUNTED.indexOf('IpOutRequests');
+export const IP_OUT_TRANSMITS = COUNTED.indexOf('IpOutTransmits');
+export const IP_IN_OCTETS = COUNTED.indexOf('IpExtInOctets');
+export const IP_OUT_OCTETS = COUNTED.indexOf('IpExtOutOctets');
+
 /** Minus one for Tcp MaxConn; the time-outs and the algorithm are the kernel's own. */
 const FIXED: Readonly<Record<string, number>> = { TcpRtoAlgorithm: 1, TcpRtoMin: 200, TcpRtoMax: 120000, TcpMaxConn: -1 };
 
@@ -139,6 +148,12 @@ export class Mib {
   count(name: MibName, by = 1): void {
     this.#counts ??= new Float64Array(COUNTED.length);
     const index = INDEX[name] as number;
+    this.#counts[index] = (this.#counts[index] as number) + by;
+  }
+
+  /** By place. */
+  add(index: number, by: number): void {
+    this.#counts ??= new Float64Array(COUNTED.length);
     this.#counts[index] = (this.#counts[index] as number) + by;
   }
 

@@ -1,147 +1,257 @@
-/** ss and netstat: sockets of this netns. */
+/** ss: sockets of this netns, as iproute2 6.1 lists them. */
 import type { SocketView } from '../../net/engine.ts';
 import { defineCommand, type Invocation } from '../command.ts';
+import { type SocketOwner, socketOwners } from './socket-owner.ts';
+import { parseSocketFilter, statesOf } from './ss-filter.ts';
+import { detailText, endpointColumns } from './ss-text.ts';
 
-const SERVICES: Readonly<Record<string, string>> = { '22': 'ssh', '53': 'domain', '80': 'http', '443': 'https', '8080': 'http-alt', '6443': 'sun-sr-https' };
+const VERSION = 'ss utility, iproute2-6.1.0';
+const USAGE = `Usage: ss [ OPTIONS ]
+       ss [ OPTIONS ] [ FILTER ]
+   -h, --help          this message
+   -V, --version       output version information
+   -n, --numeric       don't resolve service names
+   -r, --resolve       resolve host names
+   -a, --all           display all sockets
+   -l, --listening     display listening sockets
+   -o, --options       show timer information
+   -e, --extended      show detailed socket information
+   -m, --memory        show socket memory usage
+   -p, --processes     show process using socket
+   -i, --info          show internal TCP information
+   -s, --summary       show socket usage summary
 
-function endpoint(ip: string, port: number, numeric: boolean): string {
-  const address = ip === '' ? '0.0.0.0' : ip;
-  return `${address}:${port === 0 ? '*' : numeric ? port : (SERVICES[String(port)] ?? port)}`;
-}
+   -4, --ipv4          display only IP version 4 sockets
+   -6, --ipv6          display only IP version 6 sockets
+   -t, --tcp           display only TCP sockets
+   -u, --udp           display only UDP sockets
+   -w, --raw           display only RAW sockets
+   -x, --unix          display only Unix domain sockets
+   -f, --family=FAMILY display sockets of type FAMILY
+       FAMILY := {inet|inet6|link|unix|netlink|vsock|tipc|xdp|help}
 
-interface SelectOptions {
-  readonly tcp: boolean;
-  readonly udp: boolean;
-  readonly listening: boolean;
-  readonly all: boolean;
-}
+   -H, --no-header     Suppress header line
+   -O, --oneline       socket's data printed on a single line
 
-const isListening = (socket: SocketView): boolean => socket.state === 'LISTEN' || (socket.protocol === 'udp' && socket.remotePort === 0);
+   -A, --query=QUERY, --socket=QUERY
+       QUERY := {all|inet|tcp|mptcp|udp|raw|unix|packet|netlink|dccp|sctp}[,QUERY]
 
-function select({ host, place }: Invocation, options: SelectOptions): SocketView[] {
-  const both = options.tcp === options.udp;
-  return host.engine
-    .sockets(place.netns)
-    .filter((socket) => both || (socket.protocol === 'tcp' ? options.tcp : options.udp))
-    .filter((socket) => options.all || isListening(socket) === options.listening)
-    .toSorted((a, b) => (a.protocol === b.protocol ? 0 : a.protocol === 'udp' ? -1 : 1));
-}
+       FILTER := [ state STATE-FILTER ] [ EXPRESSION ]
+       STATE-FILTER := {all|connected|synchronized|bucket|big|TCP-STATES}
+         TCP-STATES := {established|syn-sent|syn-recv|fin-wait-{1,2}|time-wait|closed|close-wait|last-ack|listening|closing}
+`;
 
-/** ss names states in its own way. */
-const SS_STATES: Readonly<Record<string, string>> = {
-  LISTEN: 'LISTEN',
-  ESTABLISHED: 'ESTAB',
-  SYN_SENT: 'SYN-SENT',
-  SYN_RECV: 'SYN-RECV',
-  FIN_WAIT1: 'FIN-WAIT-1',
-  FIN_WAIT2: 'FIN-WAIT-2',
-  TIME_WAIT: 'TIME-WAIT',
-  CLOSE_WAIT: 'CLOSE-WAIT',
-  LAST_ACK: 'LAST-ACK',
-  CLOSING: 'CLOSING',
-  CLOSED: 'UNCONN',
-  UNCONN: 'UNCONN',
+const LONG: Readonly<Record<string, string>> = {
+  help: 'h',
+  version: 'V',
+  numeric: 'n',
+  resolve: 'r',
+  all: 'a',
+  listening: 'l',
+  options: 'o',
+  extended: 'e',
+  memory: 'm',
+  processes: 'p',
+  info: 'i',
+  summary: 's',
+  ipv4: '4',
+  ipv6: '6',
+  tcp: 't',
+  udp: 'u',
+  raw: 'w',
+  unix: 'x',
+  'no-header': 'H',
+  oneline: 'O',
 };
+const KNOWN = 'hVnraloempis46tuwxHO';
 
-/** The program's name: the last part of its process id. */
-function programOf(socket: SocketView): string {
-  return socket.process.slice(socket.process.lastIndexOf('/') + 1);
+interface Request {
+  readonly flags: Set<string>;
+  /** Kinds of sockets from -A. */
+  readonly queried: Set<string>;
+  readonly words: string[];
 }
 
-function pidOf(socket: SocketView): number {
-  let hash = 7;
-  for (const c of socket.process) hash = (hash * 31 + c.charCodeAt(0)) % 30_000;
-  return 1000 + hash;
+function readOptions({ argv, err }: Invocation): Request | number {
+  const request: Request = { flags: new Set(), queried: new Set(), words: [] };
+  const rest = [...argv];
+  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
+    if (request.words.length > 0 || !word.startsWith('-') || word === '-') {
+      request.words.push(word);
+      continue;
+    }
+    const [long = '', attached] = word.startsWith('--') ? word.slice(2).split('=') : [''];
+    const valued = /^(query|socket|family)$/.test(long) || /^-[A-Za-z0-9]*[Af]$/.test(word);
+    const letters = long === '' ? word.slice(1) : LONG[long];
+    if (letters === undefined && !valued) {
+      err(`ss: unrecognized option '${word}'\n${USAGE}`);
+      return 255;
+    }
+    for (const letter of valued && long === '' ? word.slice(1, -1) : valued ? '' : (letters ?? '')) {
+      if (!KNOWN.includes(letter)) {
+        err(`ss: invalid option -- '${letter}'\n${USAGE}`);
+        return 255;
+      }
+      request.flags.add(letter);
+    }
+    if (!valued) continue;
+    const value = attached ?? rest.shift() ?? '';
+    if (long === 'family' || word.endsWith('f')) {
+      if (value === 'inet') request.flags.add('4');
+      else if (value === 'inet6') request.flags.add('6');
+      else if (value === 'unix') request.queried.add('unix');
+      else {
+        err(`ss: "${value}" is invalid family\n${USAGE}`);
+        return 255;
+      }
+    } else for (const kind of value.split(',')) for (const one of kind === 'inet' || kind === 'all' ? ['tcp', 'udp'] : [kind]) request.queried.add(one);
+  }
+  return request;
 }
+
+/** `state X`, `exclude X` and the expression behind them. */
+function readFilter(
+  request: Request,
+): { readonly states: ReadonlySet<string> | undefined; readonly expression: readonly string[] } | { readonly problem: string } {
+  const words = [...request.words];
+  let states: Set<string> | undefined;
+  while (words[0] === 'state' || words[0] === 'exclude') {
+    const how = words.shift();
+    const name = words.shift() ?? '';
+    const named = statesOf(name);
+    if (named === undefined) return { problem: `ss: wrong state name: ${name}\n` };
+    if (how === 'state') states = new Set([...(states ?? []), ...named]);
+    else {
+      states ??= new Set(defaultStates(request));
+      for (const state of named) states.delete(state);
+    }
+  }
+  return { states, expression: words };
+}
+
+const ALL_STATES = statesOf('all') ?? new Set<string>();
+const LISTENING_STATES: ReadonlySet<string> = new Set(['LISTEN', 'UNCONN']);
+
+function defaultStates(request: Request): ReadonlySet<string> {
+  if (request.flags.has('a')) return ALL_STATES;
+  if (request.flags.has('l')) return LISTENING_STATES;
+  return new Set([...ALL_STATES].filter((state) => !LISTENING_STATES.has(state) && state !== 'SYN-RECV' && state !== 'TIME-WAIT' && state !== 'CLOSED'));
+}
+
+const isIp6 = (socket: SocketView): boolean => socket.localIp.includes(':');
+
+interface Column {
+  readonly title: string;
+  readonly right: boolean;
+  readonly before: string;
+  readonly cells: readonly string[];
+}
+
+/** Columns as wide as their widest cell; the last one, too, is filled up. */
+function printTable(columns: readonly Column[], rows: number, header: boolean, out: (text: string) => void): void {
+  const widths = columns.map((column) => Math.max(header ? column.title.length : 0, ...column.cells.map((cell) => cell.length)));
+  const line = (cellOf: (column: Column) => string): string =>
+    columns
+      .map((column, i) => {
+        const cell = cellOf(column);
+        const width = widths[i] ?? 0;
+        return `${i === 0 ? '' : column.before}${column.right ? cell.padStart(width) : cell.padEnd(width)}`;
+      })
+      .join('');
+  if (header) out(`${line((column) => column.title)}\n`);
+  for (let row = 0; row < rows; row += 1) out(`${line((column) => column.cells[row] ?? '')}\n`);
+}
+
+function summary({ host, place, out }: Invocation): number {
+  const sockets = host.engine.sockets(place.netns);
+  const tcp = sockets.filter((socket) => socket.protocol === 'tcp');
+  const count = (test: (socket: SocketView) => boolean): number => tcp.filter(test).length;
+  const waiting = count((socket) => socket.state === 'TIME-WAIT');
+  const orphaned = count((socket) => socket.processId === '' && socket.state !== 'TIME-WAIT');
+  const established = count((socket) => socket.state === 'ESTAB' || socket.state === 'CLOSE-WAIT');
+  out(`Total: ${sockets.length - waiting}\nTCP:   ${tcp.length} (estab ${established}, closed ${waiting}, orphaned ${orphaned}, timewait ${waiting})\n\n`);
+  const row = (name: string, list: readonly SocketView[]): void => {
+    const six = list.filter(isIp6).length;
+    out(`${name}\t  ${String(list.length).padEnd(9)} ${String(list.length - six).padEnd(9)} ${String(six).padEnd(9)}\n`);
+  };
+  const living = tcp.filter((socket) => socket.state !== 'TIME-WAIT');
+  const udp = sockets.filter((socket) => socket.protocol === 'udp');
+  out('Transport Total     IP        IPv6\n');
+  row('RAW', []);
+  row('UDP', udp);
+  row('TCP', living);
+  row('INET', [...udp, ...living]);
+  row('FRAG', []);
+  out('\n');
+  return 0;
+}
+
+function listSockets(invocation: Invocation, request: Request): number {
+  const { host, place, out, err } = invocation;
+  const { flags, queried } = request;
+  const filter = readFilter(request);
+  if ('problem' in filter) {
+    err(filter.problem);
+    return 255;
+  }
+  const test = parseSocketFilter(filter.expression);
+  if (typeof test !== 'function') {
+    err(test.problem);
+    return 1;
+  }
+  const states = filter.states ?? defaultStates(request);
+  const kinds = new Set(queried);
+  if (flags.has('t')) kinds.add('tcp');
+  if (flags.has('u')) kinds.add('udp');
+  if (flags.has('w')) kinds.add('raw');
+  if (flags.has('x')) kinds.add('unix');
+  const every = kinds.size === 0;
+  const all = host.engine.sockets(place.netns);
+  const sockets = all
+    .filter((socket) => (every || kinds.has(socket.protocol)) && states.has(socket.state) && test(socket))
+    .filter((socket) => flags.has('4') === flags.has('6') || isIp6(socket) === flags.has('6'))
+    .toSorted((a, b) => rank(a) - rank(b) || a.socketId - b.socketId);
+  const ownerOf = flags.has('p') ? socketOwners(host, place.hostId, all) : (): SocketOwner | undefined => undefined;
+  const numeric = flags.has('n');
+  const detail = {
+    options: flags.has('o'),
+    extended: flags.has('e'),
+    memory: flags.has('m'),
+    info: flags.has('i'),
+    oneLine: flags.has('O'),
+  };
+  const ends = sockets.map((socket) => [endpointColumns(socket, true, numeric), endpointColumns(socket, false, numeric)] as const);
+  const columns: Column[] = [];
+  // One kind needs no name, one state neither.
+  if (every || kinds.size > 1 || kinds.has('unix')) columns.push({ title: 'Netid', right: false, before: '', cells: sockets.map((socket) => socket.protocol) });
+  if (states.size !== 1) columns.push({ title: 'State', right: false, before: ' ', cells: sockets.map((socket) => socket.state) });
+  columns.push(
+    { title: 'Recv-Q', right: false, before: ' ', cells: sockets.map((socket) => String(socket.receiveQueue)) },
+    { title: 'Send-Q', right: false, before: ' ', cells: sockets.map((socket) => String(socket.sendQueue)) },
+    { title: 'Local Address:', right: true, before: ' ', cells: ends.map((end) => end[0][0]) },
+    { title: 'Port', right: false, before: '', cells: ends.map((end) => end[0][1]) },
+    { title: 'Peer Address:', right: true, before: ' ', cells: ends.map((end) => end[1][0]) },
+    { title: 'Port', right: false, before: '', cells: ends.map((end) => end[1][1]) },
+    { title: 'Process', right: false, before: '', cells: sockets.map((socket) => detailText(socket, detail, ownerOf(socket), host.engine.nowNs)) },
+  );
+  printTable(columns, sockets.length, !flags.has('H'), out);
+  return 0;
+}
+
+/** UDP first; of TCP the listening ones. */
+const rank = (socket: SocketView): number => (socket.protocol === 'udp' ? 0 : socket.state === 'LISTEN' ? 1 : 2);
 
 export const ss = defineCommand({
   name: 'ss',
-  summary: 'sockets (-t -u -l -n -a -p)',
+  summary: 'sockets: ss -tlnp, ss -tano state established, ss -ti dst 10.244.1.0/24',
   group: 'network',
   run: (invocation) => {
-    const flags = new Set<string>();
-    for (const word of invocation.argv) {
-      const long = { '--tcp': 't', '--udp': 'u', '--listening': 'l', '--numeric': 'n', '--all': 'a', '--processes': 'p', '--no-header': 'H', '--ipv4': '4' }[
-        word
-      ];
-      if (long !== undefined) flags.add(long);
-      else if (/^-[tulnapHe46oix]+$/.test(word)) for (const letter of word.slice(1)) flags.add(letter);
-      else if (word.startsWith('-')) {
-        invocation.err(`ss: invalid option -- '${word.replace(/^-+/, '').slice(0, 1)}'\nUsage: ss [ OPTIONS ]\n       ss [ OPTIONS ] [ FILTER ]\n`);
-        return 255;
-      } else {
-        invocation.err(`Error: an inet prefix is expected rather than "${word}".\nCannot parse dst/src address.\n`);
-        return 1;
-      }
-    }
-    const sockets = select(invocation, { tcp: flags.has('t'), udp: flags.has('u'), listening: flags.has('l'), all: flags.has('a') });
-    const numeric = flags.has('n');
-    const both = flags.has('t') === flags.has('u');
-    const rows = sockets.map((socket) => {
-      const state =
-        socket.protocol === 'udp'
-          ? socket.remotePort === 0
-            ? 'UNCONN'
-            : 'ESTAB'
-          : (SS_STATES[socket.state.replaceAll('-', '_').toUpperCase()] ?? socket.state);
-      const local = endpoint(socket.localIp, socket.localPort, numeric);
-      const remote = endpoint(socket.remoteIp, socket.remotePort, numeric);
-      return {
-        protocol: socket.protocol,
-        state,
-        queue: state === 'LISTEN' ? '511' : '0',
-        local: splitPort(local),
-        remote: splitPort(remote),
-        process: flags.has('p') ? `users:(("${programOf(socket)}",pid=${pidOf(socket)},fd=3))` : '',
-      };
-    });
-    const widest = (values: readonly string[]): number => Math.max(0, ...values.map((value) => value.length));
-    const showState = true;
-    const stateWidth = Math.max(5, widest(rows.map((row) => row.state)));
-    const localWidth = Math.max('Local Address'.length, widest(rows.map((row) => row.local[0])));
-    const localPort = Math.max('Port'.length, widest(rows.map((row) => row.local[1])));
-    const remoteWidth = Math.max('Peer Address'.length, widest(rows.map((row) => row.remote[0])));
-    const remotePort = Math.max('Port'.length, widest(rows.map((row) => row.remote[1])));
-    const netid = both ? 'Netid ' : '';
-    const header = `${netid}${showState ? 'State'.padEnd(stateWidth) : ''} Recv-Q Send-Q ${'Local Address'.padStart(localWidth)}:${'Port'.padEnd(localPort)} ${'Peer Address'.padStart(remoteWidth)}:${'Port'.padEnd(remotePort)}Process`;
-    if (!flags.has('H')) invocation.out(`${header}\n`);
-    for (const row of rows) {
-      const line = `${both ? row.protocol.padEnd(6) : ''}${row.state.padEnd(stateWidth)} ${'0'.padEnd(6)} ${row.queue.padEnd(6)} ${row.local[0].padStart(localWidth)}:${row.local[1].padEnd(localPort)} ${row.remote[0].padStart(remoteWidth)}:${row.remote[1].padEnd(remotePort)}${row.process}`;
-      invocation.out(`${row.process === '' ? line.padEnd(header.length - 1) : line}\n`);
-    }
-    return 0;
-  },
-});
-
-function splitPort(text: string): readonly [string, string] {
-  const at = text.lastIndexOf(':');
-  return [text.slice(0, at), text.slice(at + 1)];
-}
-
-export const netstat = defineCommand({
-  name: 'netstat',
-  summary: 'sockets (-t -u -l -n -a -p), routes (-r)',
-  group: 'network',
-  run: (invocation) => {
-    const flags = new Set(
-      invocation.argv
-        .filter((word) => word.startsWith('-'))
-        .join('')
-        .replaceAll('-', ''),
-    );
-    if (flags.has('r')) return { kind: 'call', argv: ['route', '-n'] };
-    const sockets = select(invocation, { tcp: flags.has('t'), udp: flags.has('u'), listening: flags.has('l'), all: flags.has('a') });
-    const title = flags.has('l') ? '(only servers)' : flags.has('a') ? '(servers and established)' : '(w/o servers)';
-    invocation.out(
-      `Active Internet connections ${title}\nProto Recv-Q Send-Q Local Address           Foreign Address         State       ${flags.has('p') ? 'PID/Program name    ' : ''}\n`,
-    );
-    for (const socket of sockets) {
-      const state = socket.protocol === 'udp' ? '' : socket.state.replaceAll('-', '_').toUpperCase();
-      const program = flags.has('p') ? `${pidOf(socket)}/${programOf(socket)}`.padEnd(20) : '';
-      invocation.out(
-        `${socket.protocol.padEnd(5)} ${'0'.padStart(6)} ${'0'.padStart(6)} ${endpoint(socket.localIp, socket.localPort, true).padEnd(23)} ${endpoint(socket.remoteIp, socket.remotePort, true).padEnd(23)} ${state.padEnd(11)} ${program}\n`,
-      );
-    }
+    const request = readOptions(invocation);
+    if (typeof request === 'number') return request;
+    if (request.flags.has('h')) invocation.out(USAGE);
+    else if (request.flags.has('V')) invocation.out(`${VERSION}\n`);
+    else if (request.flags.has('s')) return summary(invocation);
+    else return listSockets(invocation, request);
     return 0;
   },
 });
