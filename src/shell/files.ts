@@ -1,5 +1,5 @@
 /** The in-world file system: files a shell wrote, files of the netns, the document's files, what a pod mounts, /proc/sys and /proc/net. */
-import { readSysctl } from '../net/stack/sysctl.ts';
+import { readSysctlText } from '../net/stack/sysctl.ts';
 import type { ShellHost } from '../world/shell-host.ts';
 import { getProfile } from './images.ts';
 import { at, list, pairs, text } from './json.ts';
@@ -104,7 +104,7 @@ export class ShellFiles {
   #sysctl(place: Place, path: string): string | undefined {
     const name = path.slice('/proc/sys/'.length).replaceAll('/', '.');
     const devices = devicesOf(this.#host, place.netns).map((device) => device.name);
-    const value = readSysctl(findNetns(this.#host, place.netns)?.sysctls ?? {}, devices, name);
+    const value = readSysctlText(findNetns(this.#host, place.netns)?.sysctls ?? {}, devices, name);
     return value === undefined ? undefined : `${value}\n`;
   }
 

@@ -217,7 +217,7 @@ export function sysctlNames(values: Values, devices: readonly string[]): string[
       for (const leaf of leaves.keys()) names.add(`${family}.${device}.${leaf}`);
     }
   }
-  return [...names].filter((name) => readSysctl(values, devices, name) !== undefined).sort();
+  return [...new Set([...names].filter((name) => readSysctl(values, devices, name) !== undefined).map((name) => name.replace(/\[\d\]$/, '')))].sort();
 }
 
 /** The values after a write, or `EINVAL` for a value out of bounds; `ENOENT` where there is no such setting. */
@@ -240,4 +240,35 @@ export function writeSysctl(values: Values, devices: readonly string[], name: st
     if (!Object.hasOwn(values, own)) pinned[own] = deviceValue(values, key.family, device, key.leaf);
   }
   return { ...values, ...pinned, [name]: value };
+}
+
+/** Settings of several numbers have one entry for each, `net.ipv4.tcp_rmem[0]` and so on; the file shows them with tabs between. */
+function partsOf(name: string): readonly string[] {
+  const parts: string[] = [];
+  while (SETTINGS.has(`${name}[${parts.length}]`)) parts.push(`${name}[${parts.length}]`);
+  return parts;
+}
+
+/** The file's text without its line end. */
+export function readSysctlText(values: Values, devices: readonly string[], name: string): string | undefined {
+  if (name.includes('[')) return undefined;
+  const parts = partsOf(name);
+  if (parts.length > 0) return parts.map((part) => sysctl(values, part)).join('\t');
+  const value = readSysctl(values, devices, name);
+  return value === undefined ? undefined : String(value);
+}
+
+/** Writes one number, or as many as the setting has, with blanks between. */
+export function writeSysctlText(values: Values, devices: readonly string[], name: string, text: string): Values | 'EINVAL' | 'ENOENT' {
+  if (readSysctlText(values, devices, name) === undefined) return 'ENOENT';
+  const words = text.trim().split(/\s+/);
+  if (!words.every((word) => /^-?\d{1,10}$/.test(word))) return 'EINVAL';
+  const parts = partsOf(name);
+  if (words.length > Math.max(1, parts.length)) return 'EINVAL';
+  let next: Values | 'EINVAL' | 'ENOENT' = values;
+  for (const [index, word] of words.entries()) {
+    if (typeof next === 'string') return next;
+    next = writeSysctl(next, devices, parts[index] ?? name, Number(word));
+  }
+  return next;
 }

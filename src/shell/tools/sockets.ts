@@ -226,8 +226,8 @@ function listSockets(invocation: Invocation, request: Request): number {
   if (every || kinds.size > 1 || kinds.has('unix')) columns.push({ title: 'Netid', right: false, before: '', cells: sockets.map((socket) => socket.protocol) });
   if (states.size !== 1) columns.push({ title: 'State', right: false, before: ' ', cells: sockets.map((socket) => socket.state) });
   columns.push(
-    { title: 'Recv-Q', right: false, before: ' ', cells: sockets.map((socket) => String(socket.receiveQueue)) },
-    { title: 'Send-Q', right: false, before: ' ', cells: sockets.map((socket) => String(socket.sendQueue)) },
+    { title: 'Recv-Q', right: false, before: ' ', cells: sockets.map((socket) => String(socket.receiveQueue).padEnd(6)) },
+    { title: 'Send-Q', right: false, before: ' ', cells: sockets.map((socket) => String(socket.sendQueue).padEnd(6)) },
     { title: 'Local Address:', right: true, before: ' ', cells: ends.map((end) => end[0][0]) },
     { title: 'Port', right: false, before: '', cells: ends.map((end) => end[0][1]) },
     { title: 'Peer Address:', right: true, before: ' ', cells: ends.map((end) => end[1][0]) },

@@ -14,7 +14,7 @@ export function endpointColumns(socket: SocketView, local: boolean, numeric: boo
   return [`${address}:`, port === 0 ? '*' : numeric ? String(port) : (serviceName(port, socket.protocol) ?? String(port))];
 }
 
-/** `119min`, `4.996sec`, `432ms` (print_ms_timer()). */
+/** `119min`, `4.996ms` (for nearly five seconds), `432ms` (print_ms_timer()). */
 export function timerText(leftNs: number): string {
   const total = Math.floor(leftNs / 1e6);
   const minutes = Math.floor(total / 60_000);

@@ -1,5 +1,5 @@
 /** sysctl of procps: kernel settings of this netns, read, written, listed. */
-import { readSysctl, sysctlNames, writeSysctl } from '../../net/stack/sysctl.ts';
+import { readSysctlText, sysctlNames, writeSysctlText } from '../../net/stack/sysctl.ts';
 import { defineCommand, type Invocation } from '../command.ts';
 import { findNetns } from '../machine/places.ts';
 import { resolvePath } from '../paths.ts';
@@ -166,14 +166,14 @@ function matches(options: Options, name: string): boolean {
 
 function show({ host, place, out }: Invocation, options: Options, name: string): void {
   const values = findNetns(host, place.netns)?.sysctls ?? {};
-  const value = readSysctl(
+  const value = readSysctlText(
     values,
     devicesOf(host, place.netns).map((device) => device.name),
     name,
   );
   if (value === undefined) return;
   if (options.names) out(`${name}\n`);
-  else if (options.bare) out(String(value));
+  else if (options.bare) out(value);
   else out(options.values ? `${value}\n` : `${name} = ${value}\n`);
 }
 
@@ -191,8 +191,8 @@ function one(invocation: Invocation, options: Options, word: string): boolean {
     return true;
   }
   const wanted = word.slice(at + 1).trim();
-  if (readSysctl(values, devices, name) === undefined) return missing(options, err, name);
-  const next = /^-?\d{1,10}$/.test(wanted) ? writeSysctl(values, devices, name, Number(wanted)) : 'EINVAL';
+  if (readSysctlText(values, devices, name) === undefined) return missing(options, err, name);
+  const next = writeSysctlText(values, devices, name, wanted);
   if (typeof next === 'string') {
     err(`sysctl: setting key "${name}": Invalid argument\n`);
     return false;
