@@ -1,7 +1,7 @@
 /** The command line of `bin/kubehop`: options in any order, errors in the words and exit codes of ordinary Unix tools. */
 
 export interface CliOptions {
-  readonly verb: 'run' | 'trace' | 'pcap' | 'export-netns' | 'serve';
+  readonly verb: 'run' | 'trace' | 'pcap' | 'replay' | 'export-netns' | 'serve';
   /** `-f`, in order: a file, a folder, or `-`. */
   readonly files: readonly string[];
   /** `-c`, in order. */
@@ -34,6 +34,8 @@ export const USAGE = `usage:
       one request, hop by hop, with the reason for each
   kubehop pcap [-f FILE]... -c COMMAND... [--on HOST|pod/NAME] [-i any|HOST:DEVICE|POD:DEVICE]... -w FILE.pcapng|- [FILTER]
       what tcpdump would have written on those devices (any, the default: every device of every netns), with the reason of each hop as a comment
+  kubehop replay FILE [FLOW...] [--both] [-f FILE]... [-w OUT.pcapng [-i HOST:DEVICE]...]
+      the flows of a capture; with numbers: their packets sent again by the hosts and pods that have the old addresses, hop by hop (--json, -w)
   kubehop export netns [-f FILE]... [-c COMMAND]... > cluster.sh
       a bash script that builds this cluster from network namespaces of a real Linux kernel
   kubehop serve [-f FILE]... [--port N]
@@ -62,7 +64,8 @@ const withValue: Readonly<Record<string, 'files' | 'commands' | 'on' | 'seed' | 
 const problem = (text: string): ParsedArguments => ({ kind: 'text', stream: 'stderr', text: `kubehop: ${text}\nTry 'kubehop --help'.\n`, exitCode: 2 });
 
 export function parseArguments(argv: readonly string[]): ParsedArguments {
-  const verb = argv[0] === 'trace' || argv[0] === 'pcap' || argv[0] === 'serve' ? argv[0] : argv[0] === 'export' ? 'export-netns' : 'run';
+  const verb =
+    argv[0] === 'trace' || argv[0] === 'pcap' || argv[0] === 'replay' || argv[0] === 'serve' ? argv[0] : argv[0] === 'export' ? 'export-netns' : 'run';
   if (verb === 'export-netns' && argv[1] !== 'netns') {
     if (argv[1] === '-h' || argv[1] === '--help') return { kind: 'text', stream: 'stdout', text: USAGE, exitCode: 0 };
     return problem(argv[1] === undefined ? 'export needs a format: netns' : `unknown export format: ${argv[1]}`);
@@ -81,7 +84,7 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
     const [name, attached] =
       word.startsWith('--') && word.includes('=') ? [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)] : [word, undefined];
     const option = withValue[name];
-    if (option === undefined && verb === 'pcap' && !word.startsWith('-')) {
+    if (option === undefined && (verb === 'pcap' || verb === 'replay') && (!word.startsWith('-') || (verb === 'replay' && word === '--both'))) {
       words.push(word);
       continue;
     }
@@ -97,6 +100,7 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
   const port = single.port === undefined ? 8001 : Number(single.port);
   if (!Number.isInteger(port) || port < 0 || port > 65535) return problem(`--port takes a whole number from 0 to 65535, not ${single.port}`);
   if (verb === 'trace' && (single.from === undefined || single.to === undefined)) return problem('trace needs --from and --to');
+  if (verb === 'replay' && words.length === 0) return problem('replay needs a capture file');
   if (verb === 'pcap' && (lists.commands.length === 0 || single.output === undefined)) return problem('pcap needs -c and -w');
   return {
     kind: 'options',

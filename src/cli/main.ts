@@ -1,5 +1,6 @@
 /** `bin/kubehop`: the same world and shell as in the browser, in Node. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createShell, END_OF_INPUT, hopJson } from '../shell/index.ts';
 import { capture } from '../world/capture.ts';
@@ -137,6 +138,29 @@ async function pcap(world: World, options: CliOptions): Promise<number> {
   return exitCode;
 }
 
+/** The file lies in the world like any other; `replay` there does the rest. */
+async function replay(world: World, options: CliOptions): Promise<number> {
+  const [file = '', ...rest] = options.words;
+  const { id } = openSession(world, options.on);
+  const session = new CliSession(world, id, streams);
+  const name = basename(file).replace(/[^A-Za-z0-9._-]/g, '_');
+  const problem = world.bring(id, name, readFileSync(file).toString('base64'));
+  if (problem !== undefined) throw new Error(problem);
+  const from = world.headSeq;
+  const exitCode = await runCommands(session, [...options.commands, `replay ${[name, ...rest].join(' ')}`]);
+  const hops = rest.some((word) => /^\d+$/.test(word)) ? world.hops(from, world.headSeq) : [];
+  for (const hop of hops)
+    if (options.json) streams.out(`${hopJson(hop)}\n`);
+    else if (!hop.background) streams.out(`${hop.where}  ${hop.title}\n`);
+  if (options.output !== undefined) {
+    const interfaces = options.interfaces.length === 0 ? ['any'] : options.interfaces;
+    const result = capture(world, { interfaces, from, to: world.headSeq });
+    if (!result.ok) throw new Error(result.message);
+    writeFileSync(options.output, result.bytes);
+  }
+  return exitCode;
+}
+
 /** Commands come first, so that the script builds what they made (`kubectl scale …`); what they print goes to stderr. */
 async function exportScript(world: World, options: CliOptions): Promise<number> {
   if (options.commands.length > 0) {
@@ -186,6 +210,7 @@ export async function main(argv: readonly string[], packageRoot: string): Promis
     const world = openWorld(options, packageRoot);
     if (options.verb === 'trace') return await trace(world, options);
     if (options.verb === 'pcap') return await pcap(world, options);
+    if (options.verb === 'replay') return await replay(world, options);
     if (options.verb === 'serve') return await serveWorld(world, options);
     if (options.verb === 'export-netns') return await exportScript(world, options);
     const session = openSession(world, options.on);

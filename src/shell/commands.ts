@@ -21,6 +21,7 @@ import { netstat } from './tools/netstat.ts';
 import { nft } from './tools/nft.ts';
 import { nstat } from './tools/nstat.ts';
 import { lsns, nsenter, ps } from './tools/processes.ts';
+import { replay } from './tools/replay.ts';
 import { busybox, clear, help, history, shellPrograms, ssh, sudo, watchCommand, which } from './tools/shells.ts';
 import { ss } from './tools/sockets.ts';
 import { sysctl } from './tools/sysctl.ts';
@@ -56,6 +57,7 @@ const list: readonly Command[] = [
   hostname,
   trace,
   tcpdumpCommand,
+  replay,
   grep.command,
   sed.command,
   awk.command,

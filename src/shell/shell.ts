@@ -13,6 +13,7 @@ import { Machine } from './machine/machine.ts';
 import { hostPlace, podPlace, scopeFor } from './machine/places.ts';
 import { terminalIo } from './machine/streams.ts';
 import { isEndless, startScript, treeOf } from './machine/tasks.ts';
+import { resolvePath } from './paths.ts';
 import { copyState, type Level, newState, type Place, type Session, type ShellState } from './state.ts';
 import { formatSyntaxProblem } from './syntax/errors.ts';
 import { parseScript } from './syntax/parser.ts';
@@ -172,6 +173,13 @@ export class ShellSessions implements WatchingShell {
     this.#machine.newBudget();
     level.task = startScript(this.#state, session, parsed.script, place, scope, terminalIo, level.status).id;
     this.#run();
+  }
+
+  bring(id: string, path: string, text: string): string | undefined {
+    const level = this.#state.sessions.get(id)?.levels.at(-1);
+    if (level === undefined) return `there is no terminal ${id}`;
+    const problem = this.#machine.services.writeFile(level.place, resolvePath(level.scope.cwd, path), text);
+    return problem === undefined ? undefined : `${path}: ${problem}`;
   }
 
   interrupt(id: string): void {

@@ -1,5 +1,6 @@
 /** What the page and the worker say to each other, and the client interface that the page sees. */
 import type { Diagnostic } from '../base/diagnostic.ts';
+import type { Capture } from '../world/capture.ts';
 import type { DocumentFile, WorldDocument } from '../world/document.ts';
 import type { CompletionItem, HopView, HoverView, Inspection, LinkTarget, PacketView, WorldUpdate } from '../world/views.ts';
 
@@ -25,6 +26,10 @@ export interface Requests {
   yamlHover(path: string, text: string, offset: number): HoverView | null;
   /** Object whose text is at this offset of a file, for "cursor in YAML → its box". */
   objectAt(path: string, offset: number): string | null;
+  /** What taps on all devices would have recorded in [from, to) of the log, as pcapng, or what is wrong with the filter. */
+  capture(from: number, to: number, filter: string): Capture;
+  /** Puts a binary file where a session's shell runs; what is wrong with it, or null. */
+  bring(session: string, path: string, base64: string): string | null;
   /** The document as it is now, for saving and sharing. */
   document(): WorldDocument;
   /** Holds or releases virtual time for endless programs (the page is hidden, the reader pressed pause). */

@@ -1,6 +1,7 @@
 /** The worker's side of the channel: answers requests on one world, lets virtual time follow the wall clock while something goes on, and sends what changed. */
 
 import { createShell } from '../shell/index.ts';
+import { capture } from '../world/capture.ts';
 import type { WorldDocument } from '../world/document.ts';
 import type { WorldUpdate } from '../world/views.ts';
 import { World } from '../world/world.ts';
@@ -64,6 +65,8 @@ export class PlaygroundServer {
       yamlComplete: (path, text, offset) => this.#get().yamlComplete(path, text, offset),
       yamlHover: (path, text, offset) => this.#get().yamlHover(path, text, offset),
       objectAt: (path, offset) => this.#get().objectAt(path, offset),
+      capture: (from, to, filter) => capture(this.#get(), { interfaces: ['any'], filter, from, to }),
+      bring: (session, path, base64) => this.#get().bring(session, path, base64) ?? null,
       document: () => this.#get().document(),
       hold: (held) => {
         this.#catchUp();

@@ -15,6 +15,8 @@ export type DocumentInput =
   | { readonly kind: 'interrupt'; readonly timeNs: number; readonly session: string }
   /** Another terminal was opened there. */
   | { readonly kind: 'session'; readonly timeNs: number; readonly session: string; readonly at: SessionPlace }
+  /** A binary file (a capture) was brought along and lies at `path` where the session's shell runs; at most 256 KB. */
+  | { readonly kind: 'file'; readonly timeNs: number; readonly session: string; readonly path: string; readonly base64: string }
   | { readonly kind: 'edit'; readonly timeNs: number; readonly path: string; readonly text: string | null };
 
 export interface WorldDocument {

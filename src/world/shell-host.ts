@@ -40,6 +40,8 @@ export interface Shell {
   close(session: string): void;
   /** Runs a line; returns at once, leaving the session busy when a program waits for the network. Errors are printed, never thrown. */
   input(session: string, line: string): void;
+  /** Writes a binary file (a character a byte) where the session stands. Returns an error text, or undefined when it worked. */
+  bring(session: string, path: string, text: string): string | undefined;
   /** Ctrl-C. */
   interrupt(session: string): void;
   /** From the engine: a program this shell started wrote or ended (stream `exit`). */

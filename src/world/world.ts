@@ -5,6 +5,7 @@ import type { RecordStore } from '../base/record-store.ts';
 import type { Network } from '../net/network.ts';
 import type { NetRecord } from '../net/records.ts';
 import type { Kernel, Userland } from '../net/stack/userland.ts';
+import { base64ToBytes, bytesToText } from '../net/wire/binary-text.ts';
 import type { ApiServer } from '../objects/api-server.ts';
 import type { AdmittedObject } from './admit.ts';
 import { applyText } from './apply.ts';
@@ -39,6 +40,9 @@ export interface WorldOptions {
 /** The cluster has been up for a while when the reader comes: ages read like those of a real one. */
 const SETTLED_NS = 15 * 60 * 1e9;
 const MAX_INPUTS = 5_000;
+/** Documents and links hold brought files whole. */
+const MAX_BROUGHT_BYTES = 256 * 1024;
+const MAX_BROUGHT_BASE64 = Math.ceil(MAX_BROUGHT_BYTES / 3) * 4;
 
 const historyFull: Diagnostic = {
   severity: 'warning',
@@ -185,6 +189,17 @@ export class World {
     this.#settle();
   }
 
+  /** Puts a binary file where the session's shell runs. Returns what is wrong, in words. */
+  bring(session: string, path: string, base64: string): string | undefined {
+    const bytes = base64.length > MAX_BROUGHT_BASE64 ? undefined : base64ToBytes(base64);
+    if (bytes === undefined)
+      return base64.length > MAX_BROUGHT_BASE64 ? `${path} is larger than ${MAX_BROUGHT_BYTES / 1024} KB` : `${path} did not arrive whole`;
+    const timeNs = this.nowNs;
+    const problem = this.#shell.bring(session, path, bytesToText(bytes));
+    if (problem === undefined) this.#remember({ kind: 'file', timeNs, session, path, base64 });
+    return problem;
+  }
+
   interrupt(session: string): void {
     this.#remember({ kind: 'interrupt', timeNs: this.nowNs, session });
     this.#shell.interrupt(session);
@@ -318,6 +333,7 @@ export class World {
     if (input.kind === 'edit') this.edit(input.path, input.text);
     else if (input.kind === 'interrupt') this.interrupt(input.session);
     else if (input.kind === 'session') this.openSession(input.session, input.at);
+    else if (input.kind === 'file') this.bring(input.session, input.path, input.base64);
     else {
       if (!this.#shell.sessions().some((session) => session.id === input.session)) this.#shell.open(input.session, { host: this.#defaultHost() });
       this.command(input.session, input.line);

@@ -2,7 +2,7 @@
 import type { Prng } from '../../base/prng.ts';
 import type { ConnectionEvent, TapFrame } from '../engine.ts';
 import type { Errno } from '../stack/userland.ts';
-import type { Ip, Payload } from '../wire/packet.ts';
+import type { Ip, Packet, Payload } from '../wire/packet.ts';
 
 /** A socket of the running process. */
 export type SocketId = number;
@@ -126,6 +126,9 @@ export interface AppContext {
   /** A ping socket; `id` as ping takes it from its process id. */
   echoOpen(id: number): SocketId | Errno;
   echoSend(socket: SocketId, to: Ip, sequence: number, bytes: number, options?: SendOptions): 'ok' | Errno;
+
+  /** A raw socket with IP_HDRINCL: the packet leaves as it is, by its destination's route. */
+  rawSend(packet: Packet): 'ok' | Errno;
 
   /** Starts or stops seeing the frames of a device (`any`: all of the netns). Promiscuous unless said otherwise: a bridge then hands up what it only passes on. */
   tap(device: string, on: boolean, promiscuous?: boolean): void;

@@ -11,6 +11,7 @@ import { httpServer } from './http-server.ts';
 import { nc, ncProgram } from './nc.ts';
 import { nslookup, nslookupProgram } from './nslookup.ts';
 import { openssl, opensslProgram } from './openssl.ts';
+import { packetReplay } from './packet-replay.ts';
 import { busyboxPingProgram, ping, pingProgram } from './ping.ts';
 import { sleep, sleepProgram } from './sleep.ts';
 import { tcpServer, udpEcho } from './small-servers.ts';
@@ -30,6 +31,7 @@ const all: readonly App[] = [
   nc,
   nslookup,
   openssl,
+  packetReplay,
   ping,
   sleep,
   tcpServer,

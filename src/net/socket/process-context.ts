@@ -3,7 +3,7 @@ import type { Prng } from '../../base/prng.ts';
 import type { AppContext, Endpoint, LocalChoice, SendOptions, SocketId, TcpSocketOptions, UdpSocketOptions } from '../app/definition.ts';
 import type { Netns } from '../records.ts';
 import type { Errno } from '../stack/userland.ts';
-import type { Ip, Payload } from '../wire/packet.ts';
+import type { Ip, Packet, Payload } from '../wire/packet.ts';
 import type { SocketLayer } from './layer.ts';
 import type { Socket } from './sockets.ts';
 import { setReading } from './tcp-data.ts';
@@ -139,6 +139,10 @@ export class ProcessContext implements AppContext {
     return socket?.protocol === 'icmp' ? echoSend(this.#host.layer, socket, to, sequence, bytes, options) : 'EINVAL';
   }
 
+  rawSend(packet: Packet): 'ok' | Errno {
+    return this.#host.layer.kernel.output(this.netns, this.#ownPacket(packet), this.name, undefined, true);
+  }
+
   tap(device: string, on: boolean, promiscuous = true): void {
     if (on === this.#taps.has(device)) return;
     if (on) this.#taps.add(device);
@@ -189,6 +193,14 @@ export class ProcessContext implements AppContext {
     this.#listens = listens;
     this.#taps.clear();
     for (const device of devices) this.#taps.add(device);
+  }
+
+  /** The engine's own kind of packet with these headers, inner ones too. */
+  #ownPacket(packet: Packet): Packet {
+    const own = this.#host.layer.kernel.newPacket();
+    const { id, causeSeq } = own;
+    const inner = packet.inner === undefined ? undefined : Object.assign(this.#ownPacket(packet.inner), { id });
+    return Object.assign(own, packet, { id, causeSeq, raw: false, ethSrc: 0, ethDst: 0, inner });
   }
 
   #find(id: SocketId): Socket | undefined {

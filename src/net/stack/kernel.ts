@@ -36,9 +36,9 @@ export function createKernel(core: Core, records: RecordStore<NetRecord>, taps: 
       packet.uid = 0;
       return packet;
     },
-    output: (netns, packet, by, bound) => {
+    output: (netns, packet, by, bound, raw = false) => {
       const state = core.netns.get(netns);
-      return state === undefined ? 'ENETDOWN' : output(core, state, packet, by, bound === undefined ? undefined : state.deviceByName(bound));
+      return state === undefined ? 'ENETDOWN' : output(core, state, packet, by, bound === undefined ? undefined : state.deviceByName(bound), raw);
     },
     routeFor: (netns, dst, flow) => {
       const state = core.netns.get(netns);
@@ -91,14 +91,18 @@ function adopt(packet: Packet): Skb {
   return packet instanceof Skb ? packet : Object.assign(new Skb(packet.id), packet);
 }
 
-function output(core: Core, netns: NetnsState, given: Packet, by: string, bound: DeviceState | undefined): 'ok' | Errno {
+function output(core: Core, netns: NetnsState, given: Packet, by: string, bound: DeviceState | undefined, raw: boolean): 'ok' | Errno {
   const packet = adopt(given);
   const route = routeOutput(netns, packet.dst, packet, bound);
   if (route.kind === 'error') return route.errno;
   if (packet.dontFragment && ipBytes(packet) > pathMtu(netns, route.route, route.device, packet.dst, core.nowNs)) return 'EMSGSIZE';
   if (packet.tcp !== undefined && !route.local && stillQueued(route.device, route.nextHop, packet)) return 'ok';
   // A RST that no socket sends (tcp_v4_send_reset) has its checksum computed at once.
-  packet.checksumPartial = packet.tcp === undefined ? packet.protocol === IP_PROTO_UDP : packet.tcp.window !== 0 || (packet.tcp.flags & TCP_RST) === 0;
+  packet.checksumPartial = raw
+    ? false
+    : packet.tcp === undefined
+      ? packet.protocol === IP_PROTO_UDP
+      : packet.tcp.window !== 0 || (packet.tcp.flags & TCP_RST) === 0;
   packet.headerRow = -1;
   packet.contentRow = -1;
   packet.packetType = PACKET_HOST;

@@ -43,9 +43,9 @@ export interface Kernel {
   /**
    * Hands a packet made here (addresses, protocol, ports and payload filled in) to the IP layer: route, OUTPUT, POSTROUTING, out.
    * `by` names the maker for the log (`curl`, `kernel tcp`). `bound`: the device that the socket
-   * is bound to. Synchronous errors are returned as the socket call would return them.
+   * is bound to. `raw`: its checksums are there already (IP_HDRINCL). Synchronous errors are returned as the socket call would return them.
    */
-  output(netns: string, packet: Packet, by: string, bound?: string): 'ok' | Errno;
+  output(netns: string, packet: Packet, by: string, bound?: string, raw?: boolean): 'ok' | Errno;
   /** The source address and path MTU the kernel would choose for a destination (route lookup, before any NAT), or why it cannot. */
   routeFor(netns: string, dst: Ip, flow?: RouteQuery): { readonly source: Ip; readonly mtuBytes: number; readonly device: string } | Errno;
   isLocalAddress(netns: string, ip: Ip): boolean;

@@ -18,3 +18,30 @@ export function textToBytes(text: string): Uint8Array | undefined {
   }
   return bytes;
 }
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+/** RFC 4648 section 4. */
+export function bytesToBase64(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 3) {
+    const group = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
+    for (let i = 0; i < 4; i += 1) text += at + i <= bytes.length ? ALPHABET[(group >> (18 - 6 * i)) & 63] : '=';
+  }
+  return text;
+}
+
+/** Undefined where the text is no base64. */
+export function base64ToBytes(text: string): Uint8Array | undefined {
+  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined;
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
+  const bytes = new Uint8Array((text.length / 4) * 3 - padding);
+  const values = new Map([...ALPHABET].map((character, value) => [character, value]));
+  for (let at = 0; at < text.length; at += 4) {
+    let group = 0;
+    for (let i = 0; i < 4; i += 1) group = (group << 6) | (values.get(text[at + i] ?? '') ?? 0);
+    const to = (at / 4) * 3;
+    for (let i = 0; i < 3 && to + i < bytes.length; i += 1) bytes[to + i] = (group >> (16 - 8 * i)) & 255;
+  }
+  return bytes;
+}

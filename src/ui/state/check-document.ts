@@ -37,6 +37,8 @@ function checkInput(value: unknown): DocumentInput | undefined {
     const at = checkPlace(value.at);
     return at === undefined ? undefined : { kind: 'session', timeNs, session, at };
   }
+  if (value.kind === 'file' && isText(session, 64) && isText(path, 64) && isFileName(path) && isText(value.base64, 352 * 1024))
+    return { kind: 'file', timeNs, session, path, base64: value.base64 };
   if (value.kind === 'edit' && isText(path, 64) && isFileName(path) && (text === null || isText(text, MAX_FILE_LENGTH)))
     return { kind: 'edit', timeNs, path, text };
   return undefined;

@@ -83,6 +83,8 @@ export function createFakeClient(world: FakeWorld): FakeClient {
       });
       return { exitCode: 0, firstSeq, lastSeq: log.length };
     },
+    capture: () => ({ ok: true, bytes: new Uint8Array(), packets: 0 }),
+    bring: () => null,
     interrupt: (session) => {
       sessions = sessions.map((one) => (one.id === session ? { ...one, busy: false, endless: false } : one));
       send({ sessions });
