@@ -2,7 +2,9 @@
 import { compareIp, formatIp, isMulticastIp, isUnspecified, parseIp } from './addr/ip.ts';
 import { formatMac } from './addr/mac.ts';
 import { type Connection, TCP_STATE_NAMES, type Tuple, zoneId } from './conntrack/connection.ts';
-import type { ConnectionTuple, ConnectionView, FdbView, NeighborView, RouteGetErrno, RouteGetQuery, RouteGetView } from './engine.ts';
+import type { DeviceState } from './device/device-state.ts';
+import type { AddressView, ConnectionTuple, ConnectionView, FdbView, NeighborView, RouteGetErrno, RouteGetQuery, RouteGetView } from './engine.ts';
+import { DUPLICATE } from './stack/duplicate-address.ts';
 import { type CompiledRoute, RTN_BROADCAST, RTN_LOCAL } from './stack/fib.ts';
 import type { FlowFields } from './stack/multipath.ts';
 import { isValid, type NeighborEntry, NUD_NAMES, NUD_PERMANENT } from './stack/neighbor.ts';
@@ -33,6 +35,29 @@ export function neighborEntries(netns: NetnsState): NeighborEntry[] {
   const entries: NeighborEntry[] = [];
   for (const device of netns.devices.values()) entries.push(...[...device.neighbors.values()].sort((a, b) => compareIp(a.ip, b.ip)));
   return entries;
+}
+
+/** As `ip addr` lists them. Linux: net/ipv6/addrconf.c, ipv6_link_dev_addr */
+export function addressViews(device: DeviceState): AddressView[] {
+  const views = device.addresses.map((a): AddressView => {
+    const left = typeof a.ip === 'bigint' ? device.tentative.get(a.ip) : undefined;
+    return {
+      family: typeof a.ip === 'bigint' ? 'inet6' : 'inet',
+      ip: formatIp(a.ip),
+      prefixLength: a.prefixLength,
+      ...(a.broadcast === undefined ? {} : { broadcast: formatIp(a.broadcast) }),
+      scope: a.scope,
+      tentative: left !== undefined,
+      duplicate: left === DUPLICATE,
+      deprecated: a.deprecated === true,
+      noDad: a.noDad === true,
+      derived: a.derived === true,
+    };
+  });
+  const scopes = ['global', 'link', 'host'];
+  const six = views.filter((v) => v.family === 'inet6').reverse();
+  six.sort((a, b) => scopes.indexOf(a.scope) - scopes.indexOf(b.scope));
+  return [...views.filter((v) => v.family === 'inet'), ...six];
 }
 
 /** The FDB of all bridges and tunnels: permanent entries of ports, written ones, learnt ones that have not aged. */

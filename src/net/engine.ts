@@ -94,6 +94,20 @@ export interface NeighborView {
   readonly probes: number;
 }
 
+export interface AddressView {
+  readonly family: 'inet' | 'inet6';
+  readonly ip: string;
+  readonly prefixLength: number;
+  readonly broadcast?: string;
+  readonly scope: 'global' | 'link' | 'host';
+  /** Flags of `ip addr`. `derived`: no record says it. */
+  readonly tentative: boolean;
+  readonly duplicate: boolean;
+  readonly deprecated: boolean;
+  readonly noDad: boolean;
+  readonly derived: boolean;
+}
+
 export interface FdbView {
   readonly netns: string;
   readonly device: string;
@@ -289,6 +303,8 @@ export interface Engine {
   counters(chainId: string): ChainCounters;
   /** nftables of a netns with its counters and the elements that packets made; undefined where it has no table. */
   nft(netns: string): NftTables | undefined;
+  /** A device's addresses in the kernel's order, those it gave itself among them: IPv4 as written, IPv6 wide scopes first and the newest of a scope first. */
+  addresses(deviceId: string): readonly AddressView[];
   /** [rxPackets, rxBytes, txPackets, txBytes, rxDropped, txDropped] */
   deviceCounters(deviceId: string): readonly [number, number, number, number, number, number];
   /** `tc -s qdisc`: what the device's own qdisc has counted; undefined where nobody set one. */

@@ -10,6 +10,7 @@ import { arrive, departed } from './device/transmit.ts';
 import { type DeviceTimer, wireguardTimer } from './device/wireguard.ts';
 import { peerView } from './device/wireguard-peer.ts';
 import type {
+  AddressView,
   ChainCounters,
   ConnectionChange,
   ConnectionStatistics,
@@ -29,7 +30,7 @@ import type {
   SocketView,
   WireguardPeerView,
 } from './engine.ts';
-import { connectionView, fdbViews, isWritten, neighborEntries, neighborView, routeGet } from './engine-views.ts';
+import { addressViews, connectionView, fdbViews, isWritten, neighborEntries, neighborView, routeGet } from './engine-views.ts';
 import type { NftTables } from './nft/tables.ts';
 import type { NetRecord, Process } from './records.ts';
 import { loadState, type SavedState, saveState } from './snapshot.ts';
@@ -333,6 +334,12 @@ export class Network implements Engine {
 
   nft(netns: string): NftTables | undefined {
     return this.#find(netns)?.nft;
+  }
+
+  addresses(deviceId: string): AddressView[] {
+    this.#settle();
+    const device = this.#devices.get(deviceId);
+    return device === undefined ? [] : addressViews(device);
   }
 
   deviceCounters(deviceId: string): readonly [number, number, number, number, number, number] {

@@ -42,6 +42,8 @@ export interface DeviceAddress {
   readonly scope: 'global' | 'link' | 'host';
   /** IPv6: 0 = deprecated, not chosen as a source while there is another. Absent: preferred for ever. */
   readonly preferredSeconds?: number;
+  /** IPv6: used at once, without asking whether somebody has it (`ip addr add … nodad`). */
+  readonly noDad?: boolean;
 }
 
 interface DeviceBase extends RecordBase {

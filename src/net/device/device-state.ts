@@ -20,6 +20,8 @@ export interface LocalAddress {
   readonly scope: DeviceAddress['scope'];
   /** Not preferred any more as a source (RFC 4862 section 5.5.4). */
   readonly deprecated?: boolean;
+  /** Used without asking whether it is free. */
+  readonly noDad?: boolean;
   /** The kernel gave it to the device; no record says it. */
   readonly derived?: boolean;
   /** Not the first of its subnet on this device (IFA_F_SECONDARY): never chosen as a source. */
@@ -176,6 +178,7 @@ function localAddresses(record: Device): LocalAddress[] {
       broadcast: a.broadcast === undefined ? undefined : ipOf(a.broadcast),
       scope: a.scope,
       deprecated: a.preferredSeconds === 0,
+      noDad: a.noDad === true,
       ...(typeof ip === 'number' && addresses.some(first) ? { secondary: true } : {}),
     });
   }

@@ -17,9 +17,9 @@ export function checkNewAddresses(core: Core, device: DeviceState, before: reado
   for (const ip of [...device.tentative.keys()]) if (!hasAddress(device, ip)) device.tentative.delete(ip);
   const { duplicateProbes } = device.netns.settings6(device);
   if (!device.up || device.record.type === 'loopback') return;
-  for (const { ip } of device.addresses) {
+  for (const { ip, noDad } of device.addresses) {
     if (typeof ip !== 'bigint' || before.includes(ip)) continue;
-    if (duplicateProbes === 0) device.tentative.delete(ip);
+    if (duplicateProbes === 0 || noDad === true) device.tentative.delete(ip);
     else {
       device.tentative.set(ip, duplicateProbes);
       core.queue.push(core.nowNs + core.prng(`${device.id} duplicate address`).below(PROBE_DELAY_NS), EVENT_DUPLICATE_CHECK, device.id, ip, true);

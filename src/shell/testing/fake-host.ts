@@ -1,7 +1,7 @@
 /** A world small enough for tests of the shell alone: records that a test puts, an engine that only knows `sleep` and `say`, objects from a list. */
 import { Prng } from '../../base/prng.ts';
 import { RecordStore } from '../../base/record-store.ts';
-import type { Engine } from '../../net/engine.ts';
+import type { AddressView, Engine } from '../../net/engine.ts';
 import type { NetRecord } from '../../net/records.ts';
 import type { Api } from '../../objects/api.ts';
 import { type KubeObject, objectKey, type StoreView } from '../../objects/types.ts';
@@ -38,6 +38,15 @@ export function viewOf(objects: readonly KubeObject[]): StoreView {
     owned: <T extends KubeObject>(kind: string, uid: string) =>
       list<T>(kind).filter((object) => object.metadata.ownerReferences?.some((owner) => owner.uid === uid && owner.controller === true)),
   };
+}
+
+/** As written: the fake kernel gives no addresses of its own. */
+function addressesOf(record: NetRecord | undefined): readonly AddressView[] {
+  if (record?.kind !== 'device') return [];
+  const flags = { tentative: false, duplicate: false, deprecated: false, noDad: false, derived: false };
+  return record.addresses.map(({ ip, prefixLength, broadcast, scope }) => {
+    return { family: ip.includes(':') ? 'inet6' : 'inet', ip, prefixLength, scope, ...(broadcast === undefined ? {} : { broadcast }), ...flags };
+  });
 }
 
 export class FakeWorld {
@@ -82,6 +91,7 @@ export class FakeWorld {
         if (name === 'findProcess') return (id: string) => (world.#processes.has(id) ? { id, running: true } : undefined);
         if (name === 'writeStdin') return () => undefined;
         if (name === 'traceLength') return 0;
+        if (name === 'addresses') return (id: string) => addressesOf(world.records.find(id));
         return world.engineParts[name as keyof Engine];
       },
     });
