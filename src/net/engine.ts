@@ -2,6 +2,7 @@
 import type { Change, RecordStore } from '../base/record-store.ts';
 import type { NftTables } from './nft/tables.ts';
 import type { NetRecord, Process } from './records.ts';
+import type { KernelLogLine } from './stack/kernel-log.ts';
 import type { TraceEvent } from './trace-event.ts';
 import type { Packet } from './wire/packet.ts';
 
@@ -239,6 +240,17 @@ export interface ChainCounters {
   readonly rules: readonly (readonly [number, number])[];
 }
 
+/** One element of an ipset as `ipset list` shows it. */
+export interface IpSetMemberView {
+  readonly element: string;
+  /** 0: it stays. */
+  readonly expiresNs: number;
+  readonly packets: number;
+  readonly bytes: number;
+  readonly nomatch: boolean;
+  readonly comment: string;
+}
+
 /** What a finished or running program looks like from outside. */
 export interface ProcessView {
   readonly id: string;
@@ -305,6 +317,18 @@ export interface Engine {
   nft(netns: string): NftTables | undefined;
   /** A device's addresses in the kernel's order, those it gave itself among them: IPv4 as written, IPv6 wide scopes first and the newest of a scope first. */
   addresses(deviceId: string): readonly AddressView[];
+  /** iptables -Z, iptables-restore -c: the chain counts on from these. @throws {Error} when there is no such chain record. */
+  setCounters(chainId: string, counters: ChainCounters): void;
+  /** Members of a set whose time is not over, in the order in which they came. @throws {Error} when there is no such record. */
+  ipSetMembers(setId: string): IpSetMemberView[];
+  /** What dmesg prints on a host. */
+  kernelLog(hostId: string): readonly KernelLogLine[];
+  /** dmesg -C */
+  clearKernelLog(hostId: string): void;
+  /** Lists of `-m recent` in a netns: /proc/net/xt_recent/NAME. */
+  recentLists(
+    netns: string,
+  ): readonly { readonly name: string; readonly addresses: readonly { readonly ip: string; readonly ttl: number; readonly stampsNs: readonly number[] }[] }[];
   /** [rxPackets, rxBytes, txPackets, txBytes, rxDropped, txDropped] */
   deviceCounters(deviceId: string): readonly [number, number, number, number, number, number];
   /** `tc -s qdisc`: what the device's own qdisc has counted; undefined where nobody set one. */

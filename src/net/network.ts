@@ -1,6 +1,7 @@
 /** The packet engine: hosts, netns and devices compiled from records, one queue, one clock, one log. */
 
 import type { Change, RecordStore } from '../base/record-store.ts';
+import { formatIp } from './addr/ip.ts';
 import { ConnectionListeners } from './conntrack/listeners.ts';
 import { copyStatistics, newStatistics } from './conntrack/statistics.ts';
 import { createCore } from './create-core.ts';
@@ -19,6 +20,7 @@ import type {
   EngineOptions,
   EngineSnapshot,
   FdbView,
+  IpSetMemberView,
   NeighborView,
   ProcessView,
   QdiscView,
@@ -31,6 +33,7 @@ import type {
   WireguardPeerView,
 } from './engine.ts';
 import { addressViews, connectionView, fdbViews, isWritten, neighborEntries, neighborView, routeGet } from './engine-views.ts';
+import { formatElement } from './netfilter/ipset/element.ts';
 import type { NftTables } from './nft/tables.ts';
 import type { NetRecord, Process } from './records.ts';
 import { loadState, type SavedState, saveState } from './snapshot.ts';
@@ -50,6 +53,7 @@ import {
 } from './stack/event-queue.ts';
 import { giveUp } from './stack/fragment.ts';
 import { createKernel } from './stack/kernel.ts';
+import type { KernelLogLine } from './stack/kernel-log.ts';
 import { proxySolicitationDue } from './stack/nd.ts';
 import type { NeighborEntry } from './stack/neighbor.ts';
 import { forget, neighborTimer } from './stack/neighbor-machine.ts';
@@ -340,6 +344,36 @@ export class Network implements Engine {
     this.#settle();
     const device = this.#devices.get(deviceId);
     return device === undefined ? [] : addressViews(device);
+  }
+
+  setCounters(chainId: string, counters: ChainCounters): void {
+    this.#settle();
+    const record = this.records.get(chainId);
+    if (record.kind !== 'chain') throw new Error(`${chainId} is no chain`);
+    this.#netns.get(record.netns)?.chainState(chainId)?.setCounters(counters);
+  }
+
+  ipSetMembers(setId: string): IpSetMemberView[] {
+    this.#settle();
+    const record = this.records.get(setId);
+    if (record.kind !== 'ipset') throw new Error(`${setId} is no ipset`);
+    const set = this.#netns.get(record.netns)?.ipsets.get(record.name);
+    return set === undefined ? [] : set.list(this.nowNs).map(({ parts, ...rest }) => ({ ...rest, element: formatElement(parts, set.type) }));
+  }
+
+  kernelLog(hostId: string): readonly KernelLogLine[] {
+    return this.#core.kernelLog.list(hostId);
+  }
+
+  clearKernelLog(hostId: string): void {
+    this.#core.kernelLog.clear(hostId);
+  }
+
+  recentLists(netns: string): ReturnType<Engine['recentLists']> {
+    return [...(this.#find(netns)?.recent ?? [])].map(([name, addresses]) => ({
+      name,
+      addresses: [...addresses].map(([ip, entry]) => ({ ip: formatIp(ip), ttl: entry.ttl, stampsNs: [...entry.stamps] })),
+    }));
   }
 
   deviceCounters(deviceId: string): readonly [number, number, number, number, number, number] {

@@ -343,6 +343,8 @@ export interface Chain extends RecordBase {
   readonly table: 'raw' | 'mangle' | 'nat' | 'filter' | 'security';
   readonly name: string;
   readonly policy?: 'ACCEPT' | 'DROP';
+  /** Somebody has set the policy: from then on nf_tables counts what it decides, and the tools show it. */
+  readonly policyCounted?: boolean;
   readonly rules: readonly Rule[];
 }
 

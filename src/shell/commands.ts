@@ -12,10 +12,12 @@ import { xargs } from './text/xargs.ts';
 import { brctl, bridge } from './tools/bridge.ts';
 import { conntrack } from './tools/conntrack.ts';
 import { crictl } from './tools/crictl.ts';
+import { dmesg } from './tools/dmesg.ts';
 import { ethtool } from './tools/ethtool.ts';
 import { ip } from './tools/ip.ts';
 import { arp } from './tools/ip-neigh.ts';
-import { iptables, iptablesSave } from './tools/iptables.ts';
+import { ipset } from './tools/ipset.ts';
+import { ip6tables, ip6tablesRestore, ip6tablesSave, iptables, iptablesRestore, iptablesSave } from './tools/iptables.ts';
 import { ifconfig, route } from './tools/legacy.ts';
 import { netstat } from './tools/netstat.ts';
 import { nft } from './tools/nft.ts';
@@ -43,6 +45,12 @@ const list: readonly Command[] = [
   iptables,
   iptablesSave,
   nft,
+  iptablesRestore,
+  ip6tables,
+  ip6tablesSave,
+  ip6tablesRestore,
+  ipset,
+  dmesg,
   conntrack,
   ss,
   netstat,

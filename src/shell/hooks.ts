@@ -12,6 +12,8 @@ import { jq } from './text/jq.ts';
 import { cat, cut, head, nl, rev, sort, tac, tail, tee, tr, uniq, wc } from './text/lines.ts';
 import { sed } from './text/sed.ts';
 import { xargsFilter } from './text/xargs.ts';
+import { ipsetRestoreFilter } from './tools/ipset.ts';
+import { restoreFilter } from './tools/iptables.ts';
 import { nftInput } from './tools/nft.ts';
 import { shellInputFilter, timeHook, xargsHook } from './tools/shells.ts';
 import { tcpdumpReadFilter } from './tools/tcpdump.ts';
@@ -39,6 +41,8 @@ export const filters: Readonly<Record<string, Filter>> = {
   xargs: xargsFilter,
   'shell-input': shellInputFilter,
   'kubectl-collect': collectInput,
+  'iptables-restore': restoreFilter,
+  'ipset-restore': ipsetRestoreFilter,
   'tcpdump-read': tcpdumpReadFilter,
   nft: nftInput,
   'wg-pubkey': pubkeyFilter,

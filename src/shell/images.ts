@@ -144,7 +144,7 @@ const profiles: readonly Profile[] = [
     home: '/root',
     workingDirectory: '/',
     user: 'root',
-    programs: set(coreutils, busyboxApplets, list('iptables iptables-save bridge')),
+    programs: set(coreutils, busyboxApplets, list('iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore bridge')),
     busybox: true,
     os: alpine,
   },
@@ -154,7 +154,7 @@ const profiles: readonly Profile[] = [
     home: '/root',
     workingDirectory: '/',
     user: 'root',
-    programs: set(list('iptables iptables-save conntrack cat ls')),
+    programs: set(list('iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore ipset conntrack cat ls')),
     busybox: false,
     os: debian,
   },
@@ -179,7 +179,7 @@ function netshoot(): ReadonlySet<string> {
   return set(
     coreutils,
     list(
-      'busybox nslookup dig host wget curl ping traceroute tracepath nc ip bridge route ifconfig arp netstat ps clear more less vi watch kill ss tcpdump conntrack iptables iptables-save sysctl nstat arping openssl telnet top free df du uptime md5sum sha256sum tar jq brctl tc ethtool wg',
+      'busybox nslookup dig host wget curl ping traceroute tracepath nc ip bridge route ifconfig arp netstat ps clear more less vi watch kill ss tcpdump conntrack iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore ipset dmesg sysctl nstat arping openssl telnet top free df du uptime md5sum sha256sum tar jq brctl tc ethtool wg',
     ),
   );
 }

@@ -71,6 +71,11 @@ interface OpenMatch extends Open {
   readonly definition: MatchDefinition;
 }
 
+/** Takes options that are not the rule's (`-A CHAIN`, `-v`) as they come by: false: not one of them; a text: what is wrong. */
+export interface CommandOptions {
+  take(word: string, negated: boolean, next: () => string | undefined, peek: () => string | undefined): boolean | string;
+}
+
 export class RuleReader {
   readonly sources: MaskedAddress[] = [];
   readonly destinations: MaskedAddress[] = [];
@@ -95,9 +100,12 @@ export class RuleReader {
   readonly #words: readonly string[];
   readonly #family: Family;
 
-  constructor(words: readonly string[], family: Family) {
+  readonly #commands: CommandOptions | undefined;
+
+  constructor(words: readonly string[], family: Family, commands?: CommandOptions) {
     this.#words = words;
     this.#family = family;
+    this.#commands = commands;
   }
 
   read(): RuleError | undefined {
@@ -127,6 +135,14 @@ export class RuleReader {
   #option(word: string, negated: boolean): string | RuleError | undefined {
     const short = SHORT_OPTIONS.get(word);
     if (short !== undefined) return this.#head(short, word, negated);
+    const taken = this.#commands?.take(
+      word,
+      negated,
+      () => this.#value(),
+      () => this.#words[this.#at],
+    );
+    if (taken === true) return undefined;
+    if (typeof taken === 'string') return taken;
     // A value stuck to its option: version 1.8.9 takes the whole word for it, and says so.
     const stuck = /^(?:-([sdp])[^-]|--(source|src|destination|dst|protocol|proto)=)/.exec(word);
     if (stuck !== null) return this.#head(stuck[1] ?? LONG_OPTIONS.get(stuck[2] as string) ?? '', word, negated, word);

@@ -4,7 +4,7 @@ import { formatAddress, type MaskedAddress } from './address.ts';
 import type { BuiltMatch, BuiltTarget, Family, Placement, RuleError, RuleHead } from './definition.ts';
 import { formatProtocol } from './names.ts';
 import { checkOptions } from './options.ts';
-import { OTHER_FAMILY, RuleReader } from './rule-reader.ts';
+import { type CommandOptions, OTHER_FAMILY, RuleReader } from './rule-reader.ts';
 import { splitArguments } from './text.ts';
 
 export interface AddressTest extends MaskedAddress {
@@ -93,9 +93,9 @@ function buildExtensions(reader: RuleReader, head: RuleHead): Extensions | RuleE
 }
 
 /** Reads the words of a rule as they stand on a command line behind `-A CHAIN`. `undefined`: the line is for the other family (`-4`, `-6`). */
-export function parseRuleList(words: readonly string[], family: Family = 'ipv4'): ParsedRules | RuleError | undefined {
+export function parseRuleList(words: readonly string[], family: Family = 'ipv4', commands?: CommandOptions): ParsedRules | RuleError | undefined {
   if (words.length > MAX_WORDS) return { error: 'too many arguments' };
-  const reader = new RuleReader(words, family);
+  const reader = new RuleReader(words, family, commands);
   const error = reader.read();
   if (error !== undefined) return error.error === OTHER_FAMILY ? undefined : error;
   const head: RuleHead = { family, protocol: reader.protocol, protocolNegated: reader.protocolNegated };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Chain } from '../records.ts';
-import { formatIptablesSave, parseIptablesRestore } from './save.ts';
+import { formatIptablesSave } from './save.ts';
 
 const DATE = 'Sun Nov 22 22:47:44 2026';
 const chain = (name: string, rules: readonly string[], policy?: 'ACCEPT'): Chain => ({
@@ -55,45 +55,5 @@ describe('iptables-save', () => {
 
   it('prints nothing for a table that has no chain', () => {
     expect(formatIptablesSave(CHAINS, { date: DATE, tables: ['filter'] })).toBe('');
-  });
-});
-
-describe('iptables-restore', () => {
-  it('reads what iptables-save wrote', () => {
-    const result = parseIptablesRestore(REAL);
-    if ('error' in result) throw new Error(result.error.message);
-    const [table] = result.tables;
-    const chains = (table?.chains ?? []).map((c) =>
-      chain(
-        c.name,
-        (table?.rules ?? []).filter((r) => r.chain === c.name).map((r) => r.text),
-        c.policy === 'ACCEPT' ? 'ACCEPT' : undefined,
-      ),
-    );
-    expect(formatIptablesSave(chains, { date: DATE })).toBe(REAL);
-  });
-
-  it('says which line and word it does not understand', () => {
-    expect(parseIptablesRestore('*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp --nosuch 1 -j ACCEPT\nCOMMIT\n')).toEqual({
-      error: {
-        line: 3,
-        column: 22,
-        message:
-          "iptables-restore v1.8.9 (nf_tables): unknown option \"--nosuch\"\nError occurred at line: 3\nTry `iptables-restore -h' or 'iptables-restore --help' for more information.",
-      },
-    });
-  });
-
-  it.each([
-    ['*nosuch\nCOMMIT\n', 1, "iptables-restore v1.8.9 (nf_tables): table 'nosuch' does not exist"],
-    ['-A INPUT -j ACCEPT\n', 1, 'iptables-restore: line 1 failed'],
-    ['*filter\n:INPUT ACCEPT [0:0]\n', 3, 'iptables-restore: COMMIT expected at line 3'],
-    ['*filter\n:INPUT MAYBE [0:0]\nCOMMIT\n', 2, "can't set policy `MAYBE' on `INPUT' line 2: Bad policy name"],
-    ['*filter\n-A INPUT -j NOWHERE\nCOMMIT\n', 2, "Chain 'NOWHERE' does not exist"],
-  ])('refuses %j', (text, line, message) => {
-    const result = parseIptablesRestore(text);
-    if (!('error' in result)) throw new Error('accepted');
-    expect(result.error.line).toBe(line);
-    expect(result.error.message).toContain(message);
   });
 });

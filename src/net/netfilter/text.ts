@@ -50,9 +50,9 @@ export function parseMarkMask(text: string): { readonly value: number; readonly 
 
 /**
  * Splits a line as iptables-restore does: blanks separate, `"…"` holds together, `\` escapes inside quotes. Quotes that do not close give undefined.
- * Single quotes hold together too, so that rules copied from a shell script work.
+ * Single quotes hold together too, so that rules copied from a shell script work, unless the caller says that they do not.
  */
-export function splitArguments(line: string): string[] | undefined {
+export function splitArguments(line: string, singleQuotes = true): string[] | undefined {
   const words: string[] = [];
   let word = '';
   let started = false;
@@ -65,7 +65,7 @@ export function splitArguments(line: string): string[] | undefined {
         i += 1;
         word += line[i];
       } else word += c;
-    } else if (c === '"' || c === "'") {
+    } else if (c === '"' || (singleQuotes && c === "'")) {
       quoteChar = c;
       started = true;
     } else if (c === ' ' || c === '\t' || c === '\n' || c === '\r') {

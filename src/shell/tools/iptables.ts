@@ -1,324 +1,260 @@
-/** iptables and iptables-save: the chains of this netns, listed and edited. */
-import { listRule, parseRule } from '../../net/netfilter/rule.ts';
-import type { Chain, Rule } from '../../net/records.ts';
-import { defineCommand, type Invocation } from '../command.ts';
-import { BUILTIN, chainsOf, formatChain, formatSave, ruleText, TABLES, type TableName, VERSION } from './iptables-text.ts';
+/** iptables, iptables-save and iptables-restore, and the same of ip6tables: the chains of this netns, listed and edited. */
+import { applyCommand, type Failure } from '../../net/netfilter/command/apply.ts';
+import { formatCommandError, parseCommand, TABLES, VERSION } from '../../net/netfilter/command/parse.ts';
+import { restoreText } from '../../net/netfilter/command/restore.ts';
+import type { Family } from '../../net/netfilter/definition.ts';
+import { BUILTIN_CHAINS } from '../../net/netfilter/hook.ts';
+import { formatIptablesSave } from '../../net/netfilter/save.ts';
+import { type Command, defineCommand, type Filter, type FilterIo, type Invocation, type Outcome } from '../command.ts';
+import { resolvePath } from '../paths.ts';
+import { chainRecords, findSetOf, openTable, writeTable } from './netfilter-tables.ts';
 import { asctime, nowMs } from './system.ts';
 
-export const iptablesSave = defineCommand({
-  name: 'iptables-save',
-  summary: 'all iptables rules as text (-t TABLE, -c)',
-  group: 'network',
-  run: (invocation) => {
-    const words = [...invocation.argv];
-    let table: TableName | undefined;
-    let counters = false;
-    for (let word = words.shift(); word !== undefined; word = words.shift()) {
-      if (word === '-c' || word === '--counters') counters = true;
-      else if (word === '-t' || word === '--table') {
-        const name = words.shift() ?? '';
-        table = TABLES.find((candidate) => candidate === name);
-        if (table === undefined) {
-          invocation.err(`iptables-save v1.8.9 (nf_tables): can't initialize iptables-save table \`${name}': Table does not exist (do you need to insmod?)\n`);
-          return 3;
-        }
-      } else {
-        invocation.err(`Unknown arguments found on commandline: "${word}"\n`);
-        return 1;
-      }
-    }
-    const { host, place, out } = invocation;
-    out(formatSave(host, place.netns, table === undefined ? TABLES : [table], counters, asctime(nowMs(invocation))));
-    return 0;
-  },
-  complete: (_words, current) => ['-t', '-c', ...TABLES].filter((candidate) => candidate.startsWith(current)),
-});
+const HELP = (program: string): string => `${program} ${VERSION}
 
-/** iptables reports a wrong command line with exit code 2, a refused change with 1. */
-class IptablesError extends Error {
-  readonly exitCode: number;
-  constructor(message: string, exitCode: number) {
-    super(message);
-    this.exitCode = exitCode;
+Usage: ${program} -[ACD] chain rule-specification [options]
+       ${program} -I chain [rulenum] rule-specification [options]
+       ${program} -R chain rulenum rule-specification [options]
+       ${program} -D chain rulenum [options]
+       ${program} -[LS] [chain [rulenum]] [options]
+       ${program} -[FZ] [chain] [options]
+       ${program} -[NX] chain
+       ${program} -E old-chain-name new-chain-name
+       ${program} -P chain target [options]
+       ${program} -h (print this help information)
+`;
+
+/** Text for stderr, and the exit code. */
+function failed(program: string, failure: Failure): { readonly text: string; readonly exitCode: number } {
+  switch (failure.kind) {
+    case 'sentence':
+      return { text: `${program}: ${failure.text}\n`, exitCode: 1 };
+    case 'usage':
+      return { text: formatCommandError(program, { kind: 'error', message: failure.text, usage: true, exitCode: 2 }), exitCode: 2 };
+    case 'kernel':
+      return { text: `${program} ${VERSION}:  ${failure.text}\n`, exitCode: 4 };
   }
 }
-const usageError = (text: string): IptablesError =>
-  new IptablesError(`${VERSION}: ${text}\nTry \`iptables -h' or 'iptables --help' for more information.\n`, 2);
-const refused = (text: string): IptablesError => new IptablesError(`iptables: ${text}\n`, 1);
 
-interface Request {
-  table: TableName;
-  action: string;
-  chain: string | undefined;
-  argument: string | undefined;
-  number: number | undefined;
-  numeric: boolean;
-  verbose: boolean;
-  exact: boolean;
-  lineNumbers: boolean;
-  rule: string[];
+function run(invocation: Invocation, program: string, family: Family): number {
+  const { host, place, out, err } = invocation;
+  const parsed = parseCommand(invocation.argv, family);
+  switch (parsed.kind) {
+    case 'version':
+      out(`${program} ${VERSION}\n`);
+      return 0;
+    case 'help':
+      out(HELP(program));
+      return 0;
+    case 'other family':
+      err(`Try \`${program} -h' or '${program} --help' for more information.\n`);
+      return 2;
+    case 'error':
+      err(parsed.usage || parsed.exitCode !== 4 ? formatCommandError(program, parsed) : `${program} ${VERSION}:  ${parsed.message}\n`);
+      return parsed.exitCode;
+    case 'command': {
+      const edit = openTable(host, place.netns, family, parsed.table);
+      for (const warning of parsed.warnings) err(warning);
+      const reads = (parsed.action === 'list' || parsed.action === 'list-rules') && !parsed.zeroAfter;
+      const { out: text, failure } = applyCommand(edit, parsed, findSetOf(host, place.netns), false);
+      out(text);
+      if (failure !== undefined) {
+        const said = failed(program, failure);
+        err(said.text);
+        return said.exitCode;
+      }
+      if (!reads && parsed.action !== 'check') {
+        edit.touched = true;
+        writeTable(host, place.netns, edit);
+        host.settle();
+      }
+      return 0;
+    }
+  }
 }
 
-const ACTIONS: Readonly<Record<string, string>> = {
-  '-A': 'A',
-  '--append': 'A',
-  '-I': 'I',
-  '--insert': 'I',
-  '-D': 'D',
-  '--delete': 'D',
-  '-R': 'R',
-  '--replace': 'R',
-  '-C': 'C',
-  '--check': 'C',
-  '-L': 'L',
-  '--list': 'L',
-  '-S': 'S',
-  '--list-rules': 'S',
-  '-F': 'F',
-  '--flush': 'F',
-  '-N': 'N',
-  '--new-chain': 'N',
-  '-X': 'X',
-  '--delete-chain': 'X',
-  '-P': 'P',
-  '--policy': 'P',
-  '-E': 'E',
-  '--rename-chain': 'E',
-  '-Z': 'Z',
-  '--zero': 'Z',
+const FLAGS = ['-t', '-L', '-n', '-v', '-S', '-A', '-D', '-I', '-R', '-C', '-F', '-N', '-X', '-P', '-Z', '-E', '--line-numbers'];
+
+function defineIptables(program: 'iptables' | 'ip6tables', family: Family): Command {
+  return defineCommand({
+    name: program,
+    summary: `rules of this netns${family === 'ipv6' ? ' for IPv6' : ''}: ${program} -t nat -L -n -v, -S, -A, -I, -D, -R, -C, -F, -N, -X, -P, -Z`,
+    group: 'network',
+    run: (invocation) => run(invocation, program, family),
+    complete: (words, current, { host, place }) => {
+      const table = TABLES.find((candidate) => words.includes(candidate)) ?? 'filter';
+      const chains = [
+        ...new Set([
+          ...BUILTIN_CHAINS[table],
+          ...chainRecords(host, place.netns, family)
+            .filter((chain) => chain.table === table)
+            .map((chain) => chain.name),
+        ]),
+      ];
+      return [...(words.at(-1) === '-t' ? TABLES : current.startsWith('-') ? FLAGS : chains)].filter((candidate) => candidate.startsWith(current));
+    },
+  });
+}
+
+/** What every one of the getopt_long() tools says of an option it does not know. */
+const unknownOption = (program: string, word: string, hint: string): string =>
+  `${program}: ${word.startsWith('--') ? `unrecognized option '${word}'` : `invalid option -- '${word[1]}'`}\n${hint}\n`;
+
+function defineSave(program: 'iptables-save' | 'ip6tables-save', family: Family): Command {
+  return defineCommand({
+    name: program,
+    summary: `all ${family === 'ipv6' ? 'ip6tables' : 'iptables'} rules as text (-t TABLE, -c)`,
+    group: 'network',
+    run: (invocation) => {
+      const { host, place, out, err, shell, cwd } = invocation;
+      const words = [...invocation.argv];
+      const hint = `Look at manual page \`${program}.8' for more information.`;
+      let tables: readonly (typeof TABLES)[number][] | undefined;
+      let counted = false;
+      let file: string | undefined;
+      for (let word = words.shift(); word !== undefined; word = words.shift()) {
+        if (word === '-c' || word === '--counters') counted = true;
+        else if (word === '-d' || word === '--dump') continue;
+        else if (word === '-4' || word === '--ipv4' || word === '-6' || word === '--ipv6') continue;
+        else if (word === '-M' || word === '--modprobe') words.shift();
+        else if (word === '-f' || word === '--file') file = words.shift();
+        else if (word === '-V' || word === '--version') {
+          out(`${program} ${VERSION}\n`);
+          return 0;
+        } else if (word === '-t' || word === '--table' || word.startsWith('--table=')) {
+          const name = word.startsWith('--table=') ? word.slice('--table='.length) : (words.shift() ?? '');
+          const table = TABLES.find((candidate) => candidate === name);
+          if (table === undefined) {
+            err(`Table \`${name}' does not exist\n`);
+            return 1;
+          }
+          tables = [table];
+        } else if (word.startsWith('-')) {
+          err(unknownOption(program, word, hint));
+          return 1;
+        } else {
+          err('Unknown arguments found on commandline\n');
+          return 1;
+        }
+      }
+      const text = formatIptablesSave(chainRecords(host, place.netns, family), {
+        date: asctime(nowMs(invocation)),
+        family,
+        policies: (id) => host.engine.counters(id).policy,
+        ...(tables === undefined ? {} : { tables }),
+        ...(counted ? { counters: (id: string) => host.engine.counters(id) } : {}),
+      });
+      if (file === undefined) out(text);
+      else {
+        const error = shell.writeFile(place, resolvePath(cwd, file), text);
+        if (error !== undefined) {
+          err(`Couldn't open file ${file}: ${error}\n`);
+          return 1;
+        }
+      }
+      return 0;
+    },
+    complete: (_words, current) => ['-t', '-c', ...TABLES].filter((candidate) => candidate.startsWith(current)),
+  });
+}
+
+interface RestoreState {
+  readonly program: 'iptables-restore' | 'ip6tables-restore';
+  readonly noflush: boolean;
+  readonly counters: boolean;
+  readonly test: boolean;
+  readonly verbose: boolean;
+  readonly table: string | undefined;
+  text: string;
+}
+
+/** Bytes of one text. */
+const MAX_TEXT = 64 * 1024 * 1024;
+
+const RESTORE_HELP = (program: string): string => `Usage: ${program} [-c] [-v] [-V] [-t] [-h] [-n] [-T table] [-M command] [-4] [-6] [file]
+\t   [ --counters ]
+\t   [ --verbose ]
+\t   [ --version]
+\t   [ --test ]
+\t   [ --help ]
+\t   [ --noflush ]
+\t   [ --table=<TABLE> ]
+\t   [ --modprobe=<command> ]
+\t   [ --ipv4 ]
+\t   [ --ipv6 ]
+`;
+
+function restore(invocation: Pick<Invocation, 'host' | 'place'>, state: RestoreState, io: Pick<FilterIo, 'out' | 'err'>): number {
+  const { host, place } = invocation;
+  const family = state.program === 'ip6tables-restore' ? 'ipv6' : 'ipv4';
+  const { text, ...options } = state;
+  const restored = restoreText(text, { family, ...options }, (table) => openTable(host, place.netns, family, table), findSetOf(host, place.netns));
+  io.out(restored.out);
+  io.err(restored.err);
+  for (const edit of restored.tables) writeTable(host, place.netns, edit);
+  host.settle();
+  return restored.exitCode;
+}
+
+export const restoreFilter: Filter = {
+  data: (state: RestoreState, text) => {
+    if (state.text.length + text.length <= MAX_TEXT) state.text += text;
+    return undefined;
+  },
+  end: (state: RestoreState, io): Outcome => restore(io.invocation(), state, io),
 };
 
-function read(argv: readonly string[]): Request {
-  const request: Request = {
-    table: 'filter',
-    action: '',
-    chain: undefined,
-    argument: undefined,
-    number: undefined,
-    numeric: false,
-    verbose: false,
-    exact: false,
-    lineNumbers: false,
-    rule: [],
-  };
-  const words = splitFlags(argv);
-  for (let word = words.shift(); word !== undefined; word = words.shift()) {
-    const next = (): string | undefined => (words[0] !== undefined && !words[0].startsWith('-') && words[0] !== '!' ? words.shift() : undefined);
-    const action = ACTIONS[word];
-    if (word === '-t' || word === '--table') {
-      const name = words.shift() ?? '';
-      const table = TABLES.find((candidate) => candidate === name);
-      if (table === undefined)
-        throw new IptablesError(
-          `${VERSION}: can't initialize iptables table \`${name}': Table does not exist (do you need to insmod?)\nPerhaps iptables or your kernel needs to be upgraded.\n`,
-          3,
-        );
-      request.table = table;
-    } else if (action !== undefined && request.action === '') {
-      request.action = action;
-      request.chain = next();
-      if (action === 'P' || action === 'E') request.argument = next();
-      else if ('IDRL'.includes(action) && words[0] !== undefined && /^\d+$/.test(words[0])) request.number = Number(words.shift());
-    } else if (action !== undefined) throw usageError(`multiple commands are not allowed`);
-    else if (word === '-n' || word === '--numeric') request.numeric = true;
-    else if (word === '-v' || word === '--verbose') request.verbose = true;
-    else if (word === '-x' || word === '--exact') request.exact = true;
-    else if (word === '--line-numbers' || word === '--line') request.lineNumbers = true;
-    else if (word === '-w' || word === '--wait') {
-      if (/^\d+$/.test(words[0] ?? '')) words.shift();
-    } else if (word === '-V' || word === '--version') request.action = 'V';
-    else if (word === '-h' || word === '--help') request.action = 'h';
-    else request.rule.push(word);
-  }
-  return request;
+function defineRestore(program: 'iptables-restore' | 'ip6tables-restore'): Command {
+  return defineCommand({
+    name: program,
+    summary: `rules from the text of ${program.replace('restore', 'save')} (-n keeps other chains, -c counters, -t test only, -T TABLE)`,
+    group: 'network',
+    run: (invocation) => {
+      const { out, err, shell, place, cwd } = invocation;
+      const words = invocation.argv.flatMap((word) => (/^-[bcvVthn46]{2,}$/.test(word) ? [...word.slice(1)].map((letter) => `-${letter}`) : [word]));
+      const state = { program, noflush: false, counters: false, test: false, verbose: false, table: undefined as string | undefined, text: '' };
+      const files: string[] = [];
+      for (let word = words.shift(); word !== undefined; word = words.shift()) {
+        if (word === '-n' || word === '--noflush') state.noflush = true;
+        else if (word === '-c' || word === '--counters') state.counters = true;
+        else if (word === '-t' || word === '--test') state.test = true;
+        else if (word === '-v' || word === '--verbose') state.verbose = true;
+        else if (word === '-T' || word === '--table') state.table = words.shift();
+        else if (word.startsWith('--table=')) state.table = word.slice('--table='.length);
+        else if (word === '-w' || word === '--wait' || word === '-W' || word === '--wait-interval') {
+          if (/^\d+$/.test(words[0] ?? '')) words.shift();
+        } else if (word === '-M' || word === '--modprobe') words.shift();
+        else if (/^(-[b46]|--ipv[46]|--wait=\d+|--modprobe=.*)$/.test(word)) continue;
+        else if (word === '-V' || word === '--version') {
+          out(`${program} ${VERSION}\n`);
+          return 0;
+        } else if (word === '-h' || word === '--help') {
+          err(RESTORE_HELP(program));
+          return 0;
+        } else if (word.startsWith('-') && word !== '-') {
+          err(unknownOption(program, word, `Try \`${program} -h' for more information.`));
+          return 1;
+        } else files.push(word);
+      }
+      if (files.length > 1) {
+        err('Unknown arguments found on commandline\n');
+        return 1;
+      }
+      const [file] = files;
+      if (file === undefined || file === '-') return { kind: 'filter', filter: 'iptables-restore', state };
+      const text = shell.readFile(place, resolvePath(cwd, file));
+      if (text === undefined) {
+        err(`Can't open ${file}: No such file or directory\n`);
+        return 1;
+      }
+      return restore(invocation, { ...state, text }, invocation);
+    },
+  });
 }
 
-/** `-nvL` is three options; rule options such as `-p` stand alone. */
-function splitFlags(argv: readonly string[]): string[] {
-  return argv.flatMap((word) =>
-    /^-[nvxLSFZVwXh]{2,}$/.test(word)
-      ? [...word.slice(1)].sort((a, b) => ('nvxw'.includes(a) ? 0 : 1) - ('nvxw'.includes(b) ? 0 : 1)).map((letter) => `-${letter}`)
-      : [word],
-  );
-}
-
-export const iptables = defineCommand({
-  name: 'iptables',
-  summary: 'rules of this netns: iptables -t nat -L -n -v, -S, -A, -I, -D, -F, -P',
-  group: 'network',
-  run: (invocation) => {
-    try {
-      return runRequest(invocation, read(invocation.argv));
-    } catch (error) {
-      if (!(error instanceof IptablesError)) throw error;
-      invocation.err(error.message);
-      return error.exitCode;
-    }
-  },
-  complete: (words, current, { host, place }) => {
-    const table = TABLES.find((candidate) => words.includes(candidate)) ?? 'filter';
-    const chains = chainsOf(host, place.netns, table).map((chain) => chain.name);
-    return [
-      ...(words.at(-1) === '-t' ? TABLES : current.startsWith('-') ? ['-t', '-L', '-n', '-v', '-S', '-A', '-D', '-I', '-F', '--line-numbers'] : chains),
-    ].filter((candidate) => candidate.startsWith(current));
-  },
-});
-
-function runRequest(invocation: Invocation, request: Request): number {
-  const { out } = invocation;
-  switch (request.action) {
-    case '':
-      throw usageError(request.rule.length > 0 ? `unknown option "${request.rule[0] ?? ''}"` : 'no command specified');
-    case 'V':
-      out(`${VERSION}\n`);
-      return 0;
-    case 'h':
-      out(
-        'Usage: iptables -[ACD] chain rule-specification [options]\n       iptables -I chain [rulenum] rule-specification [options]\n       iptables -D chain rulenum [options]\n       iptables -[LSF] [chain] [options]\n       iptables -[NX] chain\n       iptables -P chain target [options]\n',
-      );
-      return 0;
-    case 'L':
-      return listChains(invocation, request);
-    case 'S':
-      return specChains(invocation, request);
-    default:
-      editChains(invocation, request);
-      invocation.host.settle();
-      return 0;
-  }
-}
-
-function selectChains({ host, place }: Invocation, request: Request): readonly Chain[] {
-  const chains = chainsOf(host, place.netns, request.table);
-  const known = new Set(chains.map((chain) => chain.name));
-  // A table exists as soon as somebody looks: its built-in chains accept everything.
-  const missing = BUILTIN[request.table].filter((name) => !known.has(name)).map((name): Chain => emptyChain(place.netns, request.table, name, 'ACCEPT'));
-  const rank = (chain: Chain): number => (chain.policy === undefined ? 100 : BUILTIN[request.table].indexOf(chain.name));
-  const all = [...chains, ...missing].sort((a, b) => rank(a) - rank(b));
-  if (request.chain === undefined) return all;
-  const found = all.filter((chain) => chain.name === request.chain);
-  if (found.length === 0) throw refused('No chain/target/match by that name.');
-  return found;
-}
-
-function emptyChain(netns: string, table: TableName, name: string, policy: 'ACCEPT' | undefined): Chain {
-  return {
-    kind: 'chain',
-    id: `${netns}/chain/${table}/${name}`,
-    origin: { component: 'user', objects: [] },
-    netns,
-    table,
-    name,
-    rules: [],
-    ...(policy === undefined ? {} : { policy }),
-  };
-}
-
-function listChains(invocation: Invocation, request: Request): number {
-  const { host, place, out } = invocation;
-  const references = new Map<string, number>();
-  for (const chain of chainsOf(host, place.netns, request.table)) {
-    for (const rule of chain.rules) {
-      const target = /(?:^|\s)-[jg]\s+(\S+)/.exec(rule.text)?.[1];
-      if (target !== undefined) references.set(target, (references.get(target) ?? 0) + 1);
-    }
-  }
-  for (const [index, chain] of selectChains(invocation, request).entries()) {
-    if (index > 0) out('\n');
-    if (!host.engine.records.has(chain.id)) {
-      out(`Chain ${chain.name} (policy ACCEPT${request.verbose ? ' 0 packets, 0 bytes' : ''})\n`);
-      const columns = request.verbose
-        ? ' pkts bytes target     prot opt in     out     source               destination         '
-        : 'target     prot opt source               destination         ';
-      out(`${request.lineNumbers ? 'num  ' : ''}${columns}\n`);
-      continue;
-    }
-    out(formatChain(host, chain, references.get(chain.name) ?? 0, request, listRule));
-  }
-  return 0;
-}
-
-function specChains(invocation: Invocation, request: Request): number {
-  const chains = selectChains(invocation, request);
-  for (const chain of chains) invocation.out(chain.policy === undefined ? `-N ${chain.name}\n` : `-P ${chain.name} ${chain.policy}\n`);
-  for (const chain of chains) for (const rule of chain.rules) invocation.out(`-A ${chain.name} ${ruleText(rule)}\n`);
-  return 0;
-}
-
-/** The rule as the user wrote it, checked and in canonical form. */
-function buildRule(invocation: Invocation, request: Request): Rule {
-  const quoted = request.rule.map((word) => (/^[A-Za-z0-9_./:,!@%+=-]+$/.test(word) ? word : `"${word.replace(/[\\"]/g, '\\$&')}"`)).join(' ');
-  const parsed = parseRule(quoted);
-  if ('error' in parsed) throw usageError(parsed.error);
-  const { end } = parsed.rule;
-  if (end.kind === 'jump' || end.kind === 'goto') {
-    const exists = invocation.host.engine.records.has(`${invocation.place.netns}/chain/${request.table}/${end.chain}`);
-    if (!exists) throw new IptablesError(`${VERSION}: Chain '${end.chain}' does not exist\nTry \`iptables -h' or 'iptables --help' for more information.\n`, 2);
-  }
-  return { text: ruleText({ text: quoted }), origin: { component: 'user', objects: [] } };
-}
-
-function editChains(invocation: Invocation, request: Request): void {
-  const { host, place } = invocation;
-  const { records } = host.engine;
-  const name = request.chain;
-  if (request.action === 'F' || request.action === 'Z') {
-    if (request.action === 'Z') throw refused('zeroing counters is not modelled.');
-    for (const chain of selectChains(invocation, request)) if (chain.rules.length > 0) records.put({ ...chain, rules: [] });
-    return;
-  }
-  if (request.action === 'X') {
-    deleteChains(invocation, request);
-    return;
-  }
-  if (name === undefined) throw usageError(`option "-${request.action}" requires an argument`);
-  if (request.action === 'N') {
-    if (records.has(`${place.netns}/chain/${request.table}/${name}`) || BUILTIN[request.table].includes(name)) throw refused('Chain already exists.');
-    if (name.length > 28) throw usageError(`chain name \`${name}' too long (must be under 29 chars)`);
-    records.put(emptyChain(place.netns, request.table, name, undefined));
-    return;
-  }
-  const chain = selectChains(invocation, request)[0];
-  if (chain === undefined) throw refused('No chain/target/match by that name.');
-  if (request.action === 'P') {
-    if (chain.policy === undefined) throw refused('Bad built-in chain name.');
-    if (request.argument !== 'ACCEPT' && request.argument !== 'DROP') throw refused("Bad policy name. Run `dmesg' for more information.");
-    records.put({ ...chain, policy: request.argument });
-    return;
-  }
-  if (request.action === 'E') throw refused('renaming chains is not modelled.');
-  const rules = [...chain.rules];
-  if (request.action === 'D' && request.number !== undefined) {
-    if (request.number < 1 || request.number > rules.length) throw refused('Index of deletion too big.');
-    rules.splice(request.number - 1, 1);
-  } else {
-    const rule = buildRule(invocation, request);
-    const same = rules.findIndex((other) => ruleText(other) === rule.text);
-    if (request.action === 'A') rules.push(rule);
-    else if (request.action === 'I') {
-      const index = (request.number ?? 1) - 1;
-      if (index < 0 || index > rules.length) throw refused('Index of insertion too big.');
-      rules.splice(index, 0, rule);
-    } else if (request.action === 'R') {
-      if (request.number === undefined || request.number < 1 || request.number > rules.length) throw refused('Index of replacement too big.');
-      rules[request.number - 1] = rule;
-    } else if (same < 0) throw refused('Bad rule (does a matching rule exist in that chain?).');
-    else if (request.action === 'C') return;
-    else rules.splice(same, 1);
-  }
-  records.put({ ...chain, rules });
-}
-
-function deleteChains(invocation: Invocation, request: Request): void {
-  const { host } = invocation;
-  const all = selectChains(invocation, request).filter((chain) => chain.policy === undefined);
-  if (request.chain !== undefined && all.length === 0) throw refused('Built-in chains cannot be deleted.');
-  const used = new Set(
-    chainsOf(host, invocation.place.netns, request.table).flatMap((chain) => chain.rules.map((rule) => /(?:^|\s)-[jg]\s+(\S+)/.exec(rule.text)?.[1] ?? '')),
-  );
-  for (const chain of all) {
-    if (chain.rules.length > 0) throw refused('Directory not empty.');
-    if (used.has(chain.name)) throw refused('Too many links.');
-    host.engine.records.remove(chain.id);
-  }
-}
+export const iptables = defineIptables('iptables', 'ipv4');
+export const ip6tables = defineIptables('ip6tables', 'ipv6');
+export const iptablesSave = defineSave('iptables-save', 'ipv4');
+export const ip6tablesSave = defineSave('ip6tables-save', 'ipv6');
+export const iptablesRestore = defineRestore('iptables-restore');
+export const ip6tablesRestore = defineRestore('ip6tables-restore');

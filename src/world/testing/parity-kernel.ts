@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { parseIptablesRestore } from '../../net/netfilter/save.ts';
+import { readSaved } from '../../net/netfilter/command/restore.ts';
 import { exportedNetnsName, sysctlPath } from '../export-netns-text.ts';
 import type { CapturedFrame } from './parity-compare.ts';
 
@@ -169,14 +169,9 @@ export class KernelCluster {
 
 function countersOf(text: string): Counters {
   const counts = new Map<string, number>();
-  const parsed = parseIptablesRestore(text);
-  if ('error' in parsed) throw new Error(parsed.error.message);
-  for (const table of parsed.tables) {
-    const seen = new Map<string, number>();
-    for (const rule of table.rules) {
-      const index = (seen.get(rule.chain) ?? 0) + 1;
-      seen.set(rule.chain, index);
-      counts.set(`${table.table} ${rule.chain} ${index}`, rule.counters?.[0] ?? 0);
+  for (const table of readSaved(text)) {
+    for (const chain of table.chains()) {
+      for (const [i, rule] of chain.rules.entries()) counts.set(`${table.table} ${chain.name} ${i + 1}`, rule.counters[0]);
     }
   }
   return counts;

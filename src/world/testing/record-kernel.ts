@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { formatIp } from '../../net/addr/ip.ts';
-import { formatIptablesSave, parseIptablesRestore } from '../../net/netfilter/save.ts';
+import { readSaved } from '../../net/netfilter/command/restore.ts';
+import { formatIptablesSave } from '../../net/netfilter/save.ts';
 import type { Chain } from '../../net/records.ts';
 import { createShell } from '../../shell/index.ts';
 import { exportNetns } from '../export-netns.ts';
@@ -123,16 +124,14 @@ export class KernelRecorder {
     const counters = new Map<string, number>();
     const numberOf = numberOfRule(this.#sim);
     for (const id of this.#nodes()) {
-      const parsed = parseIptablesRestore((tables[this.#name(id)]?.counters ?? '').replace(/^\*raw\n[^*]*^COMMIT\n/m, ''));
       // The recorder's own rules, which ask for the trace, are in the raw table.
-      if ('error' in parsed) throw new Error(parsed.error.message);
-      for (const table of parsed.tables) {
-        const seen = new Map<string, number>();
-        for (const rule of table.rules) {
-          const number = (seen.get(rule.chain) ?? 0) + 1;
-          seen.set(rule.chain, number);
-          const told = numberOf(`${id}/chain/${table.table}/${rule.chain}`, number - 1);
-          if (told > 0) counters.set(`${this.#sim.traceName(id)} ${table.table} ${rule.chain} ${told}`, rule.counters?.[0] ?? 0);
+      const text = (tables[this.#name(id)]?.counters ?? '').replace(/^\*raw\n[^*]*^COMMIT\n/m, '');
+      for (const table of readSaved(text)) {
+        for (const chain of table.chains()) {
+          for (const [i, rule] of chain.rules.entries()) {
+            const told = numberOf(`${id}/chain/${table.table}/${chain.name}`, i);
+            if (told > 0) counters.set(`${this.#sim.traceName(id)} ${table.table} ${chain.name} ${told}`, rule.counters[0]);
+          }
         }
       }
     }

@@ -101,7 +101,7 @@ function parseTosForm(given: GivenOptions): TosValue | undefined | RuleError {
 /** Without -n a list names the form that means the same. */
 function namedTos(tos: TosValue): string {
   const name = tosName(tos);
-  if (name !== undefined) return `TOS set${name}`;
+  if (name !== undefined) return ` TOS set${name}`;
   if (tos.value === 0) return `TOS and ${formatDscp(~tos.mask & 255)}`;
   if (tos.value === tos.mask) return `TOS or ${formatDscp(tos.value)}`;
   return tos.mask === 0 ? `TOS xor ${formatDscp(tos.value)}` : `TOS set ${formatTos(tos)}`;
