@@ -39,14 +39,18 @@ export function neighborEntries(netns: NetnsState): NeighborEntry[] {
 
 /** As `ip addr` lists them. Linux: net/ipv6/addrconf.c, ipv6_link_dev_addr */
 export function addressViews(device: DeviceState): AddressView[] {
+  const labels = new Map(device.record.addresses.map((a) => [a.ip, a.label]));
   const views = device.addresses.map((a): AddressView => {
+    const label = labels.get(formatIp(a.ip));
     const left = typeof a.ip === 'bigint' ? device.tentative.get(a.ip) : undefined;
     return {
       family: typeof a.ip === 'bigint' ? 'inet6' : 'inet',
       ip: formatIp(a.ip),
       prefixLength: a.prefixLength,
       ...(a.broadcast === undefined ? {} : { broadcast: formatIp(a.broadcast) }),
+      ...(label === undefined ? {} : { label }),
       scope: a.scope,
+      secondary: a.secondary === true,
       tentative: left !== undefined,
       duplicate: left === DUPLICATE,
       deprecated: a.deprecated === true,
@@ -57,7 +61,9 @@ export function addressViews(device: DeviceState): AddressView[] {
   const scopes = ['global', 'link', 'host'];
   const six = views.filter((v) => v.family === 'inet6').reverse();
   six.sort((a, b) => scopes.indexOf(a.scope) - scopes.indexOf(b.scope));
-  return [...views.filter((v) => v.family === 'inet'), ...six];
+  // Primary addresses stand before secondary ones.
+  const four = views.filter((v) => v.family === 'inet').sort((a, b) => Number(a.secondary) - Number(b.secondary));
+  return [...four, ...six];
 }
 
 /** The FDB of all bridges and tunnels: permanent entries of ports, written ones, learnt ones that have not aged. */

@@ -100,7 +100,10 @@ export interface AddressView {
   readonly ip: string;
   readonly prefixLength: number;
   readonly broadcast?: string;
+  readonly label?: string;
   readonly scope: 'global' | 'link' | 'host';
+  /** Not the first IPv4 address of its subnet. */
+  readonly secondary: boolean;
   /** Flags of `ip addr`. `derived`: no record says it. */
   readonly tentative: boolean;
   readonly duplicate: boolean;

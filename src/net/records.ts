@@ -40,6 +40,8 @@ export interface DeviceAddress {
   /** Absent where `ip addr` shows no `brd`; IPv6 has none. */
   readonly broadcast?: string;
   readonly scope: 'global' | 'link' | 'host';
+  /** `ip addr add … label eth0:1`; absent: the device's name. */
+  readonly label?: string;
   /** IPv6: 0 = deprecated, not chosen as a source while there is another. Absent: preferred for ever. */
   readonly preferredSeconds?: number;
   /** IPv6: used at once, without asking whether somebody has it (`ip addr add … nodad`). */

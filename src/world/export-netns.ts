@@ -3,6 +3,7 @@
 import { formatIptablesSave } from '../net/netfilter/save.ts';
 import type { Chain, Device, EthernetDevice, FdbEntry, Neighbor, Netns, NetRecord, Process, Route, VethDevice } from '../net/records.ts';
 import { sysctl } from '../net/stack/sysctl.ts';
+import { addDevice, qdiscLine } from './export-netns-devices.ts';
 import { type ExportedServer, exportedServer, PROBE_PROGRAM, SERVER_PROGRAM } from './export-netns-servers.ts';
 import { exportedNetnsName, hereDocument, sysctlPath, word } from './export-netns-text.ts';
 
@@ -207,20 +208,11 @@ function configureNetns(netns: Netns, parts: Parts): string {
   for (const device of devices) {
     if (device.type === 'vxlan') text += `! command -v ethtool >/dev/null || in_netns ${name} ethtool -K ${word(device.name)} gro off\n`;
     if (device.type === 'ethernet' && device.link !== undefined) text += shape(name, device.name, device.link);
+    if (device.qdisc !== undefined) text += `in_netns ${name} ${qdiscLine(device.name, device.qdisc)}\n`;
   }
   const rules = formatIptablesSave(inside(parts.chains), { date: '' });
   if (rules !== '') text += hereDocument(`in_netns ${name} "$RESTORE"`, rules.replace(/^#.*\n/gm, ''));
   return text;
-}
-
-function addDevice(device: Device): string[] {
-  const base = `link add ${word(device.name)} address ${word(device.mac)} mtu ${Math.trunc(device.mtuBytes)}`;
-  // The kernel counts in hundredths of a second. Without snooping, as in the simulation, a bridge joins no group and sends no IGMP.
-  if (device.type === 'bridge') return [`${base} type bridge ageing_time ${Math.trunc(device.ageingSeconds * 100)} mcast_snooping 0`];
-  if (device.type !== 'vxlan') return [];
-  const underlay = device.underlay.slice(device.underlay.lastIndexOf('/') + 1);
-  const tunnel = `id ${Math.trunc(device.vni)} local ${word(device.localIp)} dev ${word(underlay)} dstport ${Math.trunc(device.destinationPort)}`;
-  return [`${base} type vxlan ${tunnel} ${device.learning ? 'learning' : 'nolearning'}`];
 }
 
 const onOff = (flag: boolean): string => (flag ? 'on' : 'off');
@@ -231,7 +223,7 @@ function enslave(device: Device, all: readonly Device[]): string[] {
   const port = device.bridgePort ?? { hairpin: false, isolated: false, learning: true };
   return [
     `link set dev ${word(device.name)} master ${word(bridge.name)}`,
-    `link set dev ${word(device.name)} type bridge_slave hairpin ${onOff(port.hairpin)} isolated ${onOff(port.isolated)} learning ${onOff(port.learning)}`,
+    `link set dev ${word(device.name)} type bridge_slave hairpin ${onOff(port.hairpin)} isolated ${onOff(port.isolated)} learning ${onOff(port.learning)} flood ${onOff(port.flood !== false)} mcast_flood ${onOff(port.multicastFlood !== false)} bcast_flood ${onOff(port.broadcastFlood !== false)} neigh_suppress ${onOff(port.neighborSuppress === true)}`,
   ];
 }
 

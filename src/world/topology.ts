@@ -65,7 +65,8 @@ function netnsView(netns: Netns, ip: string, view: StoreView): NetnsView {
       id: netns.id,
       hostId: netns.hostId,
       type: netns.name === 'root' ? 'root' : 'pod',
-      title: netns.hostname,
+      // A netns made by hand has its host's name for itself; people know it by its own.
+      title: netns.origin.component === 'user' ? netns.name : netns.hostname,
       ip,
       ready: true,
       containers: [],

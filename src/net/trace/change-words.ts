@@ -1,5 +1,6 @@
 /** What a change of a record was, in the words of the tool that shows such records: only what differs. */
 
+import { qdiscText } from '../device/qdisc-text.ts';
 import type { IpvsService } from '../ipvs/ipvs-records.ts';
 import { ipvsDestinationWords, ipvsName, ipvsServiceWords } from '../ipvs/ipvs-words.ts';
 import type { NftChain } from '../nft/nft-records.ts';
@@ -102,7 +103,39 @@ function deviceLines(device: Device): string[] {
     `${device.name}: link/ether ${device.mac}`,
     ...(device.master === undefined ? [] : [`${device.name}: master ${device.master.slice(device.master.lastIndexOf('/') + 1)}`]),
     ...device.addresses.map((a) => `${device.name}: inet ${a.ip}/${a.prefixLength}${a.broadcast === undefined ? '' : ` brd ${a.broadcast}`} scope ${a.scope}`),
+    ...(device.qdisc === undefined
+      ? []
+      : [`qdisc ${device.qdisc.kind} ${device.qdisc.handle.toString(16)}: dev ${device.name} root ${qdiscText(device.qdisc).trim()}`]),
+    ...settingLines(device),
   ];
+  return lines;
+}
+
+const SAID_ABOVE: ReadonlySet<string> = new Set([
+  'kind',
+  'id',
+  'origin',
+  'netns',
+  'name',
+  'index',
+  'type',
+  'up',
+  'mac',
+  'mtuBytes',
+  'master',
+  'addresses',
+  'qdisc',
+  'neverUp',
+]);
+
+/** What the device's kind and its bridge port have beyond that, one setting a line. */
+function settingLines(device: Device): string[] {
+  const lines: string[] = [];
+  for (const [key, value] of Object.entries(device)) {
+    if (SAID_ABOVE.has(key)) continue;
+    const plain = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value as object) : [[key, value] as const];
+    for (const [name, one] of plain) lines.push(`${device.name}: ${name} ${typeof one === 'object' ? JSON.stringify(one) : String(one)}`);
+  }
   return lines;
 }
 

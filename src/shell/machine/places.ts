@@ -93,7 +93,7 @@ function fieldValue(pod: KubeObject | undefined, path: string): string {
   return text(at(pod, ...path.split('.')));
 }
 
-/** Under which key a place's own files are kept: its mount namespace. */
+/** Under which key a place's own files are kept: its mount namespace. A host's programs keep theirs in whatever netns they run (ip netns exec, nsenter -n). */
 export function fileKey(place: Place): string {
-  return place.pod === undefined ? place.netns : `${place.netns}#${place.pod.container}`;
+  return place.pod === undefined ? `${place.hostId}/netns/root` : `${place.netns}#${place.pod.container}`;
 }

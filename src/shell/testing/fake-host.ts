@@ -43,7 +43,7 @@ export function viewOf(objects: readonly KubeObject[]): StoreView {
 /** As written: the fake kernel gives no addresses of its own. */
 function addressesOf(record: NetRecord | undefined): readonly AddressView[] {
   if (record?.kind !== 'device') return [];
-  const flags = { tentative: false, duplicate: false, deprecated: false, noDad: false, derived: false };
+  const flags = { tentative: false, duplicate: false, deprecated: false, noDad: false, derived: false, secondary: false };
   return record.addresses.map(({ ip, prefixLength, broadcast, scope }) => {
     return { family: ip.includes(':') ? 'inet6' : 'inet', ip, prefixLength, scope, ...(broadcast === undefined ? {} : { broadcast }), ...flags };
   });

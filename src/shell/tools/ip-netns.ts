@@ -4,6 +4,7 @@ import type { Invocation, Outcome } from '../command.ts';
 import { removeDevice } from './device-change.ts';
 import { devicesOf, findNetnsByName, netnsTitle, podNetnsOf } from './net-view.ts';
 
+const NO_IPV6 = 'net.ipv6.conf.all.disable_ipv6';
 const USER = { component: 'user', objects: [] } as const;
 
 export function ipNetns(invocation: Invocation, words: readonly string[]): Outcome {
@@ -74,7 +75,8 @@ function addNetns({ host, place, err }: Invocation, name: string | undefined): n
     hostId: place.hostId,
     name,
     hostname: hostname?.kind === 'netns' ? hostname.hostname : name,
-    sysctls: {},
+    // IPv6 is off where it is off for the host: a cluster of one family has one.
+    sysctls: hostname?.kind === 'netns' && hostname.sysctls[NO_IPV6] === 1 ? { [NO_IPV6]: 1 } : {},
     files: hostname?.kind === 'netns' ? hostname.files : {},
   };
   host.engine.records.put(netns);

@@ -1,7 +1,7 @@
-/** Options of netem and tbf as tc reads and prints them. iproute2: tc/q_netem.c, tc/q_tbf.c */
-import type { NetemQdisc, Qdisc, TbfQdisc } from '../../net/records.ts';
+/** Options of netem and tbf as tc reads them. iproute2: tc/q_netem.c, tc/q_tbf.c */
+import type { NetemQdisc, TbfQdisc } from '../../net/records.ts';
 import { type Refusal, refuse } from './link-refusal.ts';
-import { parsePercent, parseRate, parseSize, parseTime, percentText, rateText, sizeText, timeText } from './tc-units.ts';
+import { parsePercent, parseRate, parseSize, parseTime } from './tc-units.ts';
 
 const NS = 1e9;
 
@@ -172,26 +172,4 @@ export function parseTbf(words: readonly string[]): Omit<TbfQdisc, 'handle'> | R
   if (limit === undefined && latencyNs === undefined) missing.push('tbf: either "limit" or "latency" is required.');
   if (rate === undefined || burst === undefined || missing.length > 0) return refuse(`${missing.join('\n')}\n${TBF_USAGE}`, 1);
   return { kind: 'tbf', rateBitsPerSecond: rate, burstBytes: burst, limitBytes: limit ?? Math.round((rate / 8) * ((latencyNs ?? 0) / NS)) + burst };
-}
-
-const correlation = (ratio: number): string => (ratio === 0 ? '' : ` ${percentText(ratio)}`);
-
-/** What follows `refcnt N ` in `tc qdisc show`. */
-export function qdiscText(qdisc: Qdisc): string {
-  if (qdisc.kind === 'tbf') {
-    const latencyNs = (qdisc.limitBytes - qdisc.burstBytes) / (qdisc.rateBitsPerSecond / 8 / NS);
-    return `rate ${rateText(qdisc.rateBitsPerSecond)} burst ${sizeText(qdisc.burstBytes)} lat ${timeText(Math.max(0, latencyNs))} `;
-  }
-  let text = `limit ${qdisc.limitPackets}`;
-  if (qdisc.delayNs > 0) {
-    text += ` delay ${timeText(qdisc.delayNs)}`;
-    if (qdisc.jitterNs > 0) text += `  ${timeText(qdisc.jitterNs)}${correlation(qdisc.delayCorrelation)}`;
-  }
-  if (qdisc.lossRatio > 0) text += ` loss ${percentText(qdisc.lossRatio)}${correlation(qdisc.lossCorrelation)}`;
-  if (qdisc.duplicateRatio > 0) text += ` duplicate ${percentText(qdisc.duplicateRatio)}${correlation(qdisc.duplicateCorrelation)}`;
-  if (qdisc.reorderRatio > 0) text += ` reorder ${percentText(qdisc.reorderRatio)}${correlation(qdisc.reorderCorrelation)}`;
-  if (qdisc.corruptRatio > 0) text += ` corrupt ${percentText(qdisc.corruptRatio)}${correlation(qdisc.corruptCorrelation)}`;
-  if (qdisc.rateBitsPerSecond > 0) text += ` rate ${rateText(qdisc.rateBitsPerSecond)}`;
-  if (qdisc.reorderGap > 0) text += ` gap ${qdisc.reorderGap}`;
-  return text;
 }

@@ -1,4 +1,4 @@
-/** Times, rates, sizes and percentages as tc reads and prints them. iproute2: lib/utils_math.c, lib/utils.c, tc/tc_util.c */
+/** Times, rates, sizes and percentages as tc reads them. iproute2: lib/utils_math.c, lib/utils.c, tc/tc_util.c */
 
 const NS = 1e9;
 
@@ -8,13 +8,6 @@ export function parseTime(text: string): number | undefined {
   if (match === null) return undefined;
   const unit = (match[2] ?? 'us')[0] === 's' ? NS : (match[2] ?? 'us').startsWith('m') ? 1e6 : (match[2] ?? 'us').startsWith('u') ? 1e3 : 1;
   return Math.round(Number(match[1]) * unit);
-}
-
-/** sprint_time(): three digits, in the largest unit that is not below one. */
-export function timeText(ns: number): string {
-  const us = Math.round(ns / 1e3);
-  if (us >= 1e6) return `${Number((us / 1e6).toPrecision(3))}s`;
-  return us >= 1e3 ? `${Number((us / 1e3).toPrecision(3))}ms` : `${us}us`;
 }
 
 const RATES: Readonly<Record<string, number>> = {
@@ -42,18 +35,6 @@ export function parseRate(text: string): number | undefined {
   return match === null || unit === undefined ? undefined : Math.round(Number(match[1]) * unit);
 }
 
-/** tc_print_rate(): `1Mbit`, `1500Kbit`. */
-export function rateText(bitsPerSecond: number): string {
-  const units = ['', 'K', 'M', 'G', 'T'];
-  let rate = bitsPerSecond;
-  let unit = 0;
-  while (unit < units.length - 1 && rate >= 1000 && !(rate % 1000 !== 0 && rate < 1e6)) {
-    rate /= 1000;
-    unit += 1;
-  }
-  return `${rate.toFixed(0)}${units[unit]}bit`;
-}
-
 const SIZES: Readonly<Record<string, number>> = {
   '': 1,
   b: 1,
@@ -75,14 +56,6 @@ export function parseSize(text: string): number | undefined {
   return match === null || unit === undefined ? undefined : Math.round(Number(match[1]) * unit);
 }
 
-/** sprint_size() */
-export function sizeText(bytes: number): string {
-  const mega = bytes / 1024 ** 2;
-  if (mega >= 1 && Math.abs(1024 ** 2 * Math.round(mega) - bytes) < 1024) return `${Math.round(mega)}Mb`;
-  const kilo = bytes / 1024;
-  return kilo >= 1 && Math.abs(1024 * Math.round(kilo) - bytes) < 16 ? `${Math.round(kilo)}Kb` : `${bytes}b`;
-}
-
 /** `1%` or `0.01`; a ratio in [0, 1], or undefined. */
 export function parsePercent(text: string): number | undefined {
   const match = /^(\d{1,3}(?:\.\d{1,9})?)(%?)$/.exec(text);
@@ -92,6 +65,3 @@ export function parsePercent(text: string): number | undefined {
   const value = match[2] === '' && ratio > 1 ? ratio / 100 : ratio;
   return value <= 1 ? value : undefined;
 }
-
-/** %g of the percentage that 32 bits keep. */
-export const percentText = (ratio: number): string => `${Number(((Math.round(ratio * 4294967295) / 4294967295) * 100).toPrecision(6))}%`;

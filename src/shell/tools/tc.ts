@@ -1,11 +1,12 @@
 /** tc: queueing disciplines at the root of a device, in iproute2's words. */
+import { qdiscText } from '../../net/device/qdisc-text.ts';
 import type { Device, Qdisc } from '../../net/records.ts';
 import { defineCommand, type Invocation } from '../command.ts';
 import { putDevice } from './device-change.ts';
 import { type Refusal, refuse } from './link-refusal.ts';
 import { qdiscName } from './link-words.ts';
 import { devicesOf, findDevice } from './net-view.ts';
-import { parseNetem, parseTbf, qdiscText } from './tc-qdisc.ts';
+import { parseNetem, parseTbf } from './tc-qdisc.ts';
 
 const USAGE = `Usage:	tc [ OPTIONS ] OBJECT { COMMAND | help }
 	tc [-force] -batch filename

@@ -7,7 +7,12 @@ import { chipWidth, chipX, type Metrics, roomWidth } from './metrics.ts';
 import { aside, chipsOf, hubId, type Levels, levels, mainBridge, type RoomInput, roomHeight, spokenDevice } from './room-plan.ts';
 import type { Tone } from './scene.ts';
 
-const toneOf = (device: DeviceView): Tone => (device.type === 'vxlan' ? 'tun' : device.type === 'loopback' ? 'mute' : 'l2');
+const TUNNELS: ReadonlySet<DeviceView['type']> = new Set(['vxlan', 'geneve', 'ipip', 'wireguard', 'tun']);
+const toneOf = (device: DeviceView): Tone => (TUNNELS.has(device.type) ? 'tun' : device.type === 'loopback' || device.type === 'dummy' ? 'mute' : 'l2');
+
+/** Kinds that a reader may not guess from the name are said. */
+const SAID: ReadonlySet<DeviceView['type']> = new Set(['geneve', 'ipip', 'wireguard', 'tun', 'dummy', 'vlan']);
+const chipTitle = (device: DeviceView): string => (SAID.has(device.type) && !device.name.includes(device.type) ? `${device.name} ${device.type}` : device.name);
 
 /** Appends a room's items, wires and places. `rows` and `chipRows` are those of the tallest room beside it, so that roofs and bridges align. */
 export function layoutRoom(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, rows: number, chipRows: number): void {
@@ -106,7 +111,7 @@ function layoutChips(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, y
       parent: host.id,
       target: { kind: 'device', id: device.id },
       spoken: spokenDevice(device),
-      title: device.name,
+      title: chipTitle(device),
       tone,
       up: device.up,
       small: false,

@@ -46,7 +46,7 @@ function boxes(topology: Topology): PaletteItem[] {
       }),
     ),
     ...topology.devices
-      .filter((device) => device.type === 'bridge' || device.type === 'vxlan')
+      .filter((device) => device.type !== 'loopback' && device.type !== 'veth' && device.type !== 'ethernet')
       .map(
         (device): PaletteItem => ({
           id: device.id,
