@@ -1,8 +1,8 @@
 /** What the floors above may ask of the packet engine; `Network` (network.ts) is its one implementation. */
 import type { Change, RecordStore } from '../base/record-store.ts';
 import type { NftTables } from './nft/tables.ts';
-import type { NetRecord, Process } from './records.ts';
 import type { KernelLogLine } from './stack/kernel-log.ts';
+import type { NetRecord, Process, Route } from './records.ts';
 import type { TraceEvent } from './trace-event.ts';
 import type { Packet } from './wire/packet.ts';
 
@@ -340,6 +340,14 @@ export interface Engine {
   wireguardPeers(deviceId: string): WireguardPeerView[];
   /** `ip route get`: what the kernel would do with such a packet, or the errno it would return. */
   routeGet(netns: string, destination: string, query?: RouteGetQuery): RouteGetView | { readonly error: RouteGetErrno };
+  /** Routes that the kernel derives from addresses (table local, and IPv6's link-local prefixes); they are no records. */
+  derivedRoutes(netns: string): readonly Route[];
+  /** `ip route flush cache`: forgets what ICMP has taught of paths. */
+  flushRouteCache(netns: string): void;
+  /** Devices of a netns that have nothing at their other end. */
+  linkdownDevices(netns: string): ReadonlySet<string>;
+  /** `ip neigh add|replace|change` with a state that does not last. */
+  setNeighbor(netns: string, device: string, ip: string, mac: string | undefined, state: 'REACHABLE' | 'STALE' | 'DELAY' | 'PROBE' | 'FAILED'): void;
   /** conntrack -D / -F: removes entries that the filter accepts; returns how many. */
   deleteConnections(netns: string, filter: (connection: ConnectionView) => boolean): number;
   /** `ip neigh flush` / del of a learnt entry; returns how many. */

@@ -1,7 +1,8 @@
 /** The packet engine: hosts, netns and devices compiled from records, one queue, one clock, one log. */
 
 import type { Change, RecordStore } from '../base/record-store.ts';
-import { formatIp } from './addr/ip.ts';
+import { formatIp, parseIp } from './addr/ip.ts';
+import { parseMac } from './addr/mac.ts';
 import { ConnectionListeners } from './conntrack/listeners.ts';
 import { copyStatistics, newStatistics } from './conntrack/statistics.ts';
 import { createCore } from './create-core.ts';
@@ -35,7 +36,7 @@ import type {
 import { addressViews, connectionView, fdbViews, isWritten, neighborEntries, neighborView, routeGet } from './engine-views.ts';
 import { formatElement } from './netfilter/ipset/element.ts';
 import type { NftTables } from './nft/tables.ts';
-import type { NetRecord, Process } from './records.ts';
+import type { NetRecord, Process, Route } from './records.ts';
 import { loadState, type SavedState, saveState } from './snapshot.ts';
 import { createUserland } from './socket/userland.ts';
 import { proxyDue } from './stack/arp.ts';
@@ -56,7 +57,7 @@ import { createKernel } from './stack/kernel.ts';
 import type { KernelLogLine } from './stack/kernel-log.ts';
 import { proxySolicitationDue } from './stack/nd.ts';
 import type { NeighborEntry } from './stack/neighbor.ts';
-import { forget, neighborTimer } from './stack/neighbor-machine.ts';
+import { forget, neighborTimer, writeNeighbor } from './stack/neighbor-machine.ts';
 import type { NetnsState } from './stack/netns-state.ts';
 import { PendingRecords } from './stack/pending-records.ts';
 import { PrngBank } from './stack/prng-bank.ts';
@@ -396,6 +397,24 @@ export class Network implements Engine {
   routeGet(netns: string, destination: string, query: RouteGetQuery = {}): RouteGetView | { readonly error: RouteGetErrno } {
     const state = this.#find(netns);
     return state === undefined ? { error: 'ENETUNREACH' } : routeGet(state, destination, query, this.nowNs);
+  }
+
+  derivedRoutes(netns: string): readonly Route[] {
+    return this.#find(netns)?.fib.derived ?? [];
+  }
+
+  flushRouteCache(netns: string): void {
+    this.#find(netns)?.pathMtus.clear();
+  }
+
+  linkdownDevices(netns: string): ReadonlySet<string> {
+    return new Set([...(this.#find(netns)?.devices.values() ?? [])].filter((device) => device.up && !device.carrier).map((device) => device.name));
+  }
+
+  setNeighbor(netns: string, device: string, ip: string, mac: string | undefined, state: 'REACHABLE' | 'STALE' | 'DELAY' | 'PROBE' | 'FAILED'): void {
+    const found = this.#find(netns)?.deviceByName(device);
+    const address = parseIp(ip);
+    if (found !== undefined && address !== undefined) writeNeighbor(this.#core, found, address, mac === undefined ? undefined : parseMac(mac), state);
   }
 
   deleteConnections(netns: string, filter: (connection: ConnectionView) => boolean): number {

@@ -281,7 +281,7 @@ export interface Route extends RecordBase {
   readonly table: number;
   /** CIDR text of either family; `0.0.0.0/0` and `::/0` are default. */
   readonly destination: string;
-  readonly type: 'unicast' | 'local' | 'broadcast' | 'blackhole' | 'unreachable' | 'prohibit' | 'throw';
+  readonly type: 'unicast' | 'local' | 'broadcast' | 'multicast' | 'blackhole' | 'unreachable' | 'prohibit' | 'throw';
   readonly gateway?: string;
   /** Name of the device in the same netns; absent for blackhole and the like. */
   readonly device?: string;

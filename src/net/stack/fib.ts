@@ -45,6 +45,7 @@ const TYPES: Readonly<Record<Route['type'], number>> = {
   unicast: RTN_UNICAST,
   local: RTN_LOCAL,
   broadcast: RTN_BROADCAST,
+  multicast: RTN_MULTICAST,
   blackhole: RTN_BLACKHOLE,
   unreachable: RTN_UNREACHABLE,
   prohibit: RTN_PROHIBIT,
@@ -84,6 +85,8 @@ export class Fib {
   readonly #addresses = new Map<Ip, DeviceState>();
   readonly #all: readonly DeviceState[];
   readonly #parts: FibParts;
+  /** Routes that nobody wrote: those of addresses, as `ip route show table local` shows them. */
+  readonly derived: Route[] = [];
   /** Somebody wrote rules, or local routes beside those of addresses: then sources are checked by a whole lookup. */
   readonly custom: boolean;
 
@@ -217,6 +220,7 @@ export class Fib {
     const text = `${word}${destination} dev ${device.name} ${inTable}proto kernel metric ${metric} pref medium`;
     const where = table === TABLE_LOCAL ? this.#six.local : this.#six.main;
     const reference = { text, table, prefixLength, origin: KERNEL };
+    this.#note(type, formatPrefix(network, prefixLength), device, table, undefined, metric);
     where.add(network, { ...PLAIN, type, table, prefixLength, metric, device, source, reference, traceIndex: -1 });
   }
 
@@ -229,6 +233,7 @@ export class Fib {
     const destination = prefixLength === bitsOf(network) ? formatIp(network) : `${formatIp(network)}/${prefixLength}`;
     const scope = type === RTN_LOCAL ? 'host' : 'link';
     const text = `${word} ${destination} dev ${device.name} table local proto kernel scope ${scope} src ${formatIp(source)}`;
+    this.#note(type, formatPrefix(network, prefixLength), device, TABLE_LOCAL, source, 0);
     table.add(network, {
       ...PLAIN,
       type,
@@ -239,6 +244,24 @@ export class Fib {
       source,
       reference: { text, table: TABLE_LOCAL, prefixLength, origin: KERNEL },
       traceIndex: -1,
+    });
+  }
+
+  #note(type: number, destination: string, device: DeviceState, table: number, source: Ip | undefined, metric: number): void {
+    this.derived.push({
+      kind: 'route',
+      id: '',
+      origin: KERNEL,
+      netns: this.#parts.netns,
+      table,
+      destination,
+      type: type === RTN_LOCAL ? 'local' : type === RTN_BROADCAST ? 'broadcast' : type === RTN_MULTICAST ? 'multicast' : 'unicast',
+      device: device.name,
+      protocol: 'kernel',
+      scope: type === RTN_LOCAL ? 'host' : 'link',
+      ...(source === undefined ? {} : { source: formatIp(source) }),
+      metric,
+      onlink: false,
     });
   }
 

@@ -34,14 +34,12 @@ export function formatRouteLine(route: Route, format: RouteFormat = {}): string 
   if (route.gateway !== undefined && !hidden('via')) words.push('via', route.gateway);
   const down = route.device !== undefined && format.linkdown?.(route.device) === true;
   if (route.device !== undefined && !hidden('dev')) words.push('dev', route.device);
-  if ((route.table !== MAIN || details) && !hidden('table') && (route.table !== MAIN || details)) {
-    if (route.table !== MAIN) words.push('table', tableName(route.table));
-  }
+  if (route.table !== MAIN && !hidden('table')) words.push('table', tableName(route.table));
   if ((route.protocol !== 'boot' || details) && !hidden('proto')) words.push('proto', route.protocol);
   if (!six && (route.scope !== 'global' || details) && !hidden('scope')) words.push('scope', route.scope);
   if (six && details) words.push('scope', 'global');
   if (route.source !== undefined) words.push('src', route.source);
-  if (route.metric !== 0 || six) words.push('metric', String(six && route.metric === 0 ? DEFAULT_METRIC6 : route.metric));
+  if (route.metric !== 0 || six) words.push('metric', String(six && route.metric === 0 && route.type !== 'local' ? DEFAULT_METRIC6 : route.metric));
   if (route.onlink) words.push('onlink');
   if (down) words.push('linkdown');
   if (route.mtuBytes !== undefined) words.push('mtu', ...(route.mtuLocked === true ? ['lock'] : []), String(route.mtuBytes));

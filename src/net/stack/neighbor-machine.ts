@@ -264,6 +264,26 @@ export function update(core: Core, entry: NeighborEntry, mac: Mac, state: number
   if (!wasValid) release(core, entry, typeof entry.ip === 'bigint' ? 'nd' : 'arp');
 }
 
+/** Somebody with administrator's rights writes a state that passes by itself (`ip neigh … nud reachable`). */
+export function writeNeighbor(
+  core: Core,
+  device: DeviceState,
+  ip: Ip,
+  mac: Mac | undefined,
+  state: 'REACHABLE' | 'STALE' | 'DELAY' | 'PROBE' | 'FAILED',
+): void {
+  const entry = entryOf(core, device, ip);
+  if (entry === undefined) return;
+  entry.origin = undefined;
+  if (state !== 'FAILED') {
+    const states = { REACHABLE: NUD_REACHABLE, STALE: NUD_STALE, DELAY: NUD_DELAY, PROBE: NUD_PROBE } as const;
+    update(core, entry, mac ?? entry.mac, states[state], true, true);
+    return;
+  }
+  stopTimer(core, entry);
+  fail(core, entry, 0);
+}
+
 /** The MAC is known now: what waited for it goes. */
 function release(core: Core, entry: NeighborEntry, how: 'arp' | 'nd' | 'permanent'): void {
   for (const packet of takeQueue(entry)) {

@@ -92,6 +92,8 @@ export class FakeWorld {
         if (name === 'writeStdin') return () => undefined;
         if (name === 'traceLength') return 0;
         if (name === 'addresses') return (id: string) => addressesOf(world.records.find(id));
+        if (name === 'derivedRoutes' && world.engineParts.derivedRoutes === undefined) return () => [];
+        if (name === 'linkdownDevices' && world.engineParts.linkdownDevices === undefined) return () => new Set();
         return world.engineParts[name as keyof Engine];
       },
     });

@@ -102,7 +102,7 @@ flannel.1        UNKNOWN        10.244.1.0/32
     expect(refused('ip route del 10.244.2.0/24 dev cni0')).toEqual(['RTNETLINK answers: No such process\n', 2]);
     expect(refused('ip route add 10.244.1.0/24 dev cni0')).toEqual(['RTNETLINK answers: File exists\n', 2]);
     expect(refused('ip route add 10.9.0.0/16 dev nosuch')).toEqual(['Cannot find device "nosuch"\n', 1]);
-    expect(refused('ip route add 10.9.0.0/33 dev cni0')).toEqual(['Error: inet prefix is expected rather than "10.9.0.0/33".\n', 1]);
+    expect(refused('ip route add 10.9.0.0/33 dev cni0')).toEqual(['Error: any valid prefix is expected rather than "10.9.0.0/33".\n', 1]);
     expect(refused('ip link show nosuch')).toEqual(['Device "nosuch" does not exist.\n', 1]);
     expect(refused('ip foo')).toEqual(['Object "foo" is unknown, try "ip help".\n', 1]);
     expect(refused('ip neigh del 10.244.1.9 dev nosuch')).toEqual(['Cannot find device "nosuch"\n', 1]);

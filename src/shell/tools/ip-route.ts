@@ -1,239 +1,304 @@
-/** ip route: show, get, add, del, replace, flush of table main (and what the kernel derives in table local). */
-import type { Route } from '../../net/records.ts';
+/** ip route: show, add, append, replace, change, del, flush of both families. iproute2: ip/iproute.c */
+import { parseIp } from '../../net/addr/ip.ts';
+import type { NextHop, Route } from '../../net/records.ts';
+import { formatRouteLine, type RouteFormat, tableName } from '../../net/stack/format-route.ts';
 import type { Invocation } from '../command.ts';
-import { devicesOf, findDevice, formatRoute, isIp4, normalCidr, routesOf } from './net-view.ts';
+import { routeGet } from './ip-route-get.ts';
+import { type Json, printJson } from './link-json.ts';
+import type { IpOptions } from './link-words.ts';
+import { findDevice, routesOf } from './net-view.ts';
+import { type RouteWords, readRouteWords, selected } from './route-words.ts';
 
-const TABLE_MAIN = 254;
-const TABLES: Readonly<Record<string, number>> = { main: 254, local: 255, default: 253, all: 0 };
+const MAIN = 254;
+const LOCAL = 255;
+const METRIC6 = 1024;
 
-interface RouteWords {
-  destination: string | undefined;
-  gateway?: string;
-  device?: string;
-  source?: string;
-  metric?: number;
-  protocol?: Route['protocol'];
-  scope?: Route['scope'];
-  onlink: boolean;
-  type: Route['type'];
-  table: number;
-}
+const USAGE = `Usage: ip route { list | flush } SELECTOR
+       ip route save SELECTOR
+       ip route restore
+       ip route showdump
+       ip route get [ ROUTE_GET_FLAGS ] ADDRESS
+                            [ from ADDRESS iif STRING ]
+                            [ oif STRING ] [ tos TOS ]
+                            [ mark NUMBER ] [ vrf NAME ]
+                            [ uid NUMBER ] [ ipproto PROTOCOL ]
+                            [ sport NUMBER ] [ dport NUMBER ]
+       ip route { add | del | change | append | replace } ROUTE
+`;
 
-export function ipRoute(invocation: Invocation, options: { readonly details: boolean; readonly family: 4 | 6 | undefined }, words: readonly string[]): number {
+const FLUSH = ['flush'];
+const SHOW = ['show', 'list', 'lst', 'ls', 'sh'];
+const WRITE = ['add', 'append', 'prepend', 'replace', 'change', 'chg'] as const;
+type Write = 'add' | 'append' | 'prepend' | 'replace' | 'change';
+
+export function ipRoute(invocation: Invocation, options: IpOptions, words: readonly string[]): number {
   const action = words[0] ?? 'show';
   const rest = words.slice(1);
-  if (options.family === 6) return 0;
-  switch (action) {
-    case 'get':
-      return routeGet(invocation, rest);
-    case 'add':
-    case 'a':
-    case 'append':
-    case 'replace':
-    case 'change':
-      return addRoute(invocation, action === 'a' || action === 'append' ? 'add' : action, rest);
-    case 'del':
-    case 'delete':
-      return deleteRoute(invocation, rest);
-    case 'flush':
-      return flushRoutes(invocation, rest);
-    case 'show':
-    case 'list':
-    case 'ls':
-    case 's':
-      return showRoutes(invocation, rest);
-    default:
-      invocation.err(`Command "${action}" is unknown, try "ip route help".\n`);
-      return 255;
+  const family = options.family ?? (rest.some((word) => word.includes(':') && parseIp(word.split('/')[0] ?? '') !== undefined) ? 6 : 4);
+  const starts = (names: readonly string[]): string | undefined => names.find((name) => name.startsWith(action));
+  if (action === 'get') return routeGet(invocation, options, rest);
+  if (action === 'help') {
+    invocation.err(USAGE);
+    return 255;
   }
+  if (starts(SHOW) !== undefined) return showRoutes(invocation, options, family, rest);
+  const write = starts(WRITE);
+  if (write !== undefined) return addRoute(invocation, write === 'chg' ? 'change' : (write as Write), family, rest);
+  if (starts(['delete']) !== undefined || action === 'del') return deleteRoute(invocation, family, rest);
+  if (starts(FLUSH) !== undefined) return flushRoutes(invocation, options, family, rest);
+  if (action === 'save') {
+    invocation.err('Not sending a binary stream to stdout\n');
+    return 255;
+  }
+  invocation.err(`Command "${action}" is unknown, try "ip route help".\n`);
+  return 255;
 }
 
-/** Reads what follows `ip route add` and the like; prints the error and returns undefined when it is wrong. */
-function readRoute(invocation: Invocation, words: readonly string[]): RouteWords | undefined {
-  const { err } = invocation;
-  const rest = [...words];
-  const read: RouteWords = { destination: undefined, onlink: false, type: 'unicast', table: TABLE_MAIN };
-  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
-    const value = (): string => rest.shift() ?? '';
-    if (word === 'via') {
-      read.gateway = value();
-      if (!isIp4(read.gateway)) {
-        err(`Error: inet address is expected rather than "${read.gateway}".\n`);
-        return undefined;
-      }
-    } else if (word === 'dev' || word === 'oif') read.device = value();
-    else if (word === 'src') read.source = value();
-    else if (word === 'metric' || word === 'preference') read.metric = Number(value());
-    else if (word === 'proto') read.protocol = value() as Route['protocol'];
-    else if (word === 'scope') read.scope = value() as Route['scope'];
-    else if (word === 'onlink') read.onlink = true;
-    else if (word === 'table') {
-      const name = value();
-      read.table = TABLES[name] ?? Number(name);
-    } else if (word === 'blackhole' || word === 'unreachable' || word === 'prohibit' || word === 'unicast') read.type = word;
-    else if (word === 'to' || word === 'root' || word === 'exact' || word === 'match') continue;
-    else if (read.destination === undefined) {
-      read.destination = normalCidr(word);
-      if (read.destination === undefined) {
-        err(`Error: inet prefix is expected rather than "${word}".\n`);
-        return undefined;
-      }
-    } else {
-      err(`Error: either "to" is duplicate, or "${word}" is a garbage.\n`);
-      return undefined;
-    }
-  }
-  if (
-    (read.metric !== undefined && !Number.isInteger(read.metric)) ||
-    (read.protocol !== undefined && !['kernel', 'boot', 'static', 'dhcp', 'bird'].includes(read.protocol))
-  ) {
-    err('Error: argument is wrong: "metric" or "proto" value is invalid\n');
-    return undefined;
-  }
-  return read;
+/** Tables in the order in which the kernel's hash has them: by the last byte of their number. */
+function tablesOf({ host, place }: Invocation): number[] {
+  const tables = new Set<number>([MAIN, LOCAL]);
+  for (const record of host.engine.records.values()) if (record.kind === 'route' && record.netns === place.netns) tables.add(record.table);
+  return [...tables].sort((a, b) => (a & 255) - (b & 255) || a - b);
 }
 
-function showRoutes(invocation: Invocation, words: readonly string[]): number {
-  const { host, place, out, err } = invocation;
-  const read = readRoute(invocation, words);
-  if (read === undefined) return 1;
+function selectRoutes(invocation: Invocation, family: 4 | 6, words: readonly string[]): { readonly read: RouteWords; readonly routes: Route[] } | number {
+  const { host, place, err } = invocation;
+  const read = readRouteWords(invocation, family, words);
+  if (typeof read === 'number') return read;
   if (read.device !== undefined && findDevice(host, place.netns, read.device) === undefined) {
     err(`Cannot find device "${read.device}"\n`);
     return 1;
   }
-  if (read.table === 255) {
-    for (const line of localRoutes(invocation)) out(line);
+  const tables = read.table === 'all' ? tablesOf(invocation) : read.table === 'cache' ? [] : [read.table ?? MAIN];
+  const routes = tables.flatMap((table) => routesOf(host, place.netns, table));
+  return { read, routes: routes.filter((route) => selected(read, route, family)) };
+}
+
+function formatOf(invocation: Invocation, options: IpOptions, read: RouteWords): RouteFormat {
+  const down = invocation.host.engine.linkdownDevices(invocation.place.netns);
+  const hide = new Set<string>();
+  if (read.device !== undefined) hide.add('dev');
+  if (read.gateway !== undefined) hide.add('via');
+  if (typeof read.table === 'number') hide.add('table');
+  if (read.protocol !== undefined) hide.add('proto');
+  if (read.scope !== undefined) hide.add('scope');
+  return { details: options.details, hide, linkdown: (device) => down.has(device), newLine: options.oneLine ? '\\\t' : '\n\t' };
+}
+
+function showRoutes(invocation: Invocation, options: IpOptions, family: 4 | 6, words: readonly string[]): number {
+  const found = selectRoutes(invocation, family, words);
+  if (typeof found === 'number') return found;
+  const { read } = found;
+  let { routes } = found;
+  // Without -4 or -6 `table all` and `root …` show both families.
+  if (read.table === 'all' && options.family === undefined && read.destination === undefined) {
+    const other = selectRoutes(invocation, 6, words);
+    if (typeof other !== 'number') routes = [...routes, ...other.routes];
+  }
+  const format = formatOf(invocation, options, read);
+  if (options.json === true) {
+    invocation.out(
+      printJson(
+        routes.map((route) => routeJson(route, format)),
+        options.pretty === true,
+      ),
+    );
     return 0;
   }
-  const tables = read.table === 0 ? [TABLE_MAIN] : [read.table];
-  for (const table of tables) {
-    for (const route of routesOf(host, place.netns, table)) {
-      if (read.device !== undefined && route.device !== read.device) continue;
-      if (read.destination !== undefined && route.destination !== read.destination) continue;
-      if (read.gateway !== undefined && route.gateway !== read.gateway) continue;
-      if (read.protocol !== undefined && route.protocol !== read.protocol) continue;
-      const line = formatRoute(route);
-      out(`${read.device === undefined ? line : line.replace(` dev ${read.device}`, '')}\n`);
-    }
-  }
+  for (const route of routes) invocation.out(`${formatRouteLine(route, format)}\n`);
   return 0;
 }
 
-/** Table local, as the kernel derives it from addresses. */
-function localRoutes({ host, place }: Invocation): string[] {
-  const lines: string[] = [];
-  for (const device of devicesOf(host, place.netns)) {
-    if (!device.up) continue;
-    for (const { ip, prefixLength, broadcast } of device.addresses) {
-      if (device.type === 'loopback') lines.push(`local 127.0.0.0/${prefixLength} dev ${device.name} proto kernel scope host src ${ip} \n`);
-      lines.push(`local ${ip} dev ${device.name} proto kernel scope host src ${ip} \n`);
-      const end = device.type === 'loopback' ? '127.255.255.255' : broadcast;
-      if (end !== undefined) lines.push(`broadcast ${end} dev ${device.name} proto kernel scope link src ${ip} \n`);
-    }
-  }
-  return lines;
+function routeJson(route: Route, format: RouteFormat): Json {
+  const hidden = (word: string): boolean => format.hide?.has(word) === true;
+  const details = format.details === true;
+  const six = route.destination.includes(':');
+  const flagsOf = (device: string | undefined, onlink: boolean): string[] => [
+    ...(onlink ? ['onlink'] : []),
+    ...(device !== undefined && format.linkdown?.(device) === true ? ['linkdown'] : []),
+  ];
+  const text = route.destination === '0.0.0.0/0' || route.destination === '::/0' ? 'default' : route.destination.replace(six ? /\/128$/ : /\/32$/, '');
+  return {
+    ...(route.type !== 'unicast' || details ? { type: route.type } : {}),
+    dst: text,
+    ...(route.gateway === undefined || hidden('via') ? {} : { gateway: route.gateway }),
+    ...(route.device === undefined || hidden('dev') ? {} : { dev: route.device }),
+    ...(route.table === MAIN || hidden('table') ? {} : { table: tableName(route.table) }),
+    ...((route.protocol !== 'boot' || details) && !hidden('proto') ? { protocol: route.protocol } : {}),
+    ...(!six && (route.scope !== 'global' || details) && !hidden('scope') ? { scope: route.scope } : {}),
+    ...(route.source === undefined ? {} : { prefsrc: route.source }),
+    ...(route.metric !== 0 ? { metric: route.metric } : six ? { metric: route.type === 'local' ? 0 : METRIC6 } : {}),
+    flags: flagsOf(route.device, route.onlink),
+    ...(route.mtuBytes === undefined ? {} : { metrics: [{ mtu: route.mtuBytes }] }),
+    ...(six ? { pref: 'medium' } : {}),
+    ...(route.nextHops === undefined
+      ? {}
+      : {
+          nexthops: route.nextHops.map((hop) => ({
+            ...(hop.gateway === undefined ? {} : { gateway: hop.gateway }),
+            dev: hop.device,
+            weight: hop.weight,
+            flags: flagsOf(hop.device, hop.onlink),
+          })),
+        }),
+  };
 }
 
-function routeGet(invocation: Invocation, words: readonly string[]): number {
-  const { host, place, out, err } = invocation;
-  const target = words.find((word) => word !== 'to');
-  if (target === undefined || !isIp4(target.split('/')[0] ?? '')) {
-    err(target === undefined ? 'need at least a destination address\n' : `Error: inet prefix is expected rather than "${target}".\n`);
-    return target === undefined ? 255 : 1;
+class Refusal {
+  readonly text: string;
+  readonly status: number;
+  constructor(text: string, status: number) {
+    this.text = text;
+    this.status = status;
   }
-  const destination = target.split('/')[0] ?? '';
-  const found = host.engine.routeGet(place.netns, destination);
-  if ('error' in found) {
-    const words: Readonly<Record<string, string>> = {
-      ENETUNREACH: 'Network is unreachable',
-      EHOSTUNREACH: 'No route to host',
-      EACCES: 'Permission denied',
-      EINVAL: 'Invalid argument',
-    };
-    err(`RTNETLINK answers: ${words[found.error] ?? found.error}\n`);
-    return 2;
+}
+const kernel = (words: string): Refusal => new Refusal(`RTNETLINK answers: ${words}\n`, 2);
+const refused = (words: string): Refusal => new Refusal(`Error: ${words}\n`, 2);
+
+/** fib_check_nh(): the device a next hop leaves by, or why there is none. The gateway must itself be on a link. */
+function checkHop(invocation: Invocation, gateway: string | undefined, device: string | undefined, onlink: boolean, family: 4 | 6): string | Refusal {
+  const { host, place } = invocation;
+  if (device !== undefined && findDevice(host, place.netns, device) === undefined) return new Refusal(`Cannot find device "${device}"\n`, 1);
+  const up = device === undefined || findDevice(host, place.netns, device)?.up === true;
+  if (gateway === undefined) {
+    if (device === undefined) return kernel('No such device');
+    return up ? device : refused('Device for nexthop is not up.');
   }
-  const via = found.gateway === undefined ? '' : `via ${found.gateway} `;
-  out(
-    `${found.local ? 'local ' : ''}${destination} ${via}dev ${found.local ? 'lo' : found.device} src ${found.source} uid 0 \n    cache ${found.local ? '<local> ' : ''}\n`,
-  );
-  return 0;
+  if (onlink) {
+    if (device === undefined) return refused('Nexthop device required for onlink.');
+    return up ? device : refused('Nexthop device is not up');
+  }
+  if (family === 6 && gateway.startsWith('fe80')) return device ?? refused('Dev not specified for link-local gateway.');
+  const towards = host.engine.routeGet(place.netns, gateway, device === undefined ? {} : { oif: device });
+  const invalid =
+    'error' in towards || towards.gateway !== undefined || towards.table === 0 || (device !== undefined && !towards.local && towards.device !== device);
+  if (!invalid) return towards.local ? (device ?? deviceOfAddress(invocation, gateway) ?? towards.device) : towards.device;
+  return family === 6 ? kernel('No route to host') : refused('Nexthop has invalid gateway.');
 }
 
-function addRoute(invocation: Invocation, action: 'add' | 'replace' | 'change', words: readonly string[]): number {
-  const { host, place, err } = invocation;
-  const read = readRoute(invocation, words);
-  if (read === undefined) return 1;
-  if (read.destination === undefined) {
-    err('RTNETLINK answers: No such device\n');
-    return 2;
+function deviceOfAddress({ host, place }: Invocation, ip: string): string | undefined {
+  for (const route of host.engine.derivedRoutes(place.netns)) if (route.type === 'local' && route.destination === `${ip}/32`) return route.device;
+  return undefined;
+}
+
+/** The record that the words make, or why the kernel refuses it. */
+function buildRoute(invocation: Invocation, read: RouteWords, family: 4 | 6): Route | Refusal {
+  const { host, place } = invocation;
+  if (read.destination === undefined) return kernel(read.gateway === undefined ? 'No such device' : 'Invalid argument');
+  if (read.hostBits && family === 4) return refused('Invalid prefix for given prefix length.');
+  if (read.nextHops.length === 1 && read.device === undefined && read.gateway === undefined) {
+    const [hop] = read.nextHops as [NextHop];
+    read.gateway = hop.gateway;
+    read.device = hop.device === '' ? undefined : hop.device;
+    read.onlink ||= hop.onlink;
+    read.nextHops = [];
   }
-  let device = read.device;
-  if (device !== undefined && findDevice(host, place.netns, device) === undefined) {
-    err(`Cannot find device "${device}"\n`);
-    return 1;
+  const type = read.type ?? 'unicast';
+  const leads = type === 'unicast' || type === 'local' || type === 'broadcast' || type === 'multicast';
+  const hops: NextHop[] = [];
+  for (const hop of read.nextHops) {
+    const device = checkHop(invocation, hop.gateway, hop.device === '' ? undefined : hop.device, hop.onlink || read.onlink, family);
+    if (device instanceof Refusal) return device;
+    hops.push({ ...hop, device, onlink: hop.onlink || read.onlink });
   }
-  if (read.type === 'unicast' && read.gateway !== undefined && !(read.onlink && device !== undefined)) {
-    // The gateway must itself be on a link. Linux: net/ipv4/fib_semantics.c, fib_check_nh
-    const towards = host.engine.routeGet(place.netns, read.gateway);
-    if ('error' in towards || towards.gateway !== undefined || towards.local || (device !== undefined && towards.device !== device)) {
-      err('Error: Nexthop has invalid gateway.\n');
-      return 2;
-    }
-    device = towards.device;
-  }
-  if (read.type === 'unicast' && device === undefined) {
-    err('RTNETLINK answers: No such device\n');
-    return 2;
-  }
-  const record = device === undefined ? undefined : findDevice(host, place.netns, device);
-  if (record !== undefined && !record.up) {
-    err('Error: Device for nexthop is not up.\n');
-    return 2;
-  }
-  const metric = read.metric ?? 0;
-  const id = `${place.netns}/route/${read.table}/${read.destination}${metric === 0 ? '' : `/${metric}`}`;
-  if (action === 'add' && host.engine.records.has(id)) {
-    err('RTNETLINK answers: File exists\n');
-    return 2;
-  }
-  if (action === 'change' && !host.engine.records.has(id)) {
-    err('RTNETLINK answers: No such file or directory\n');
-    return 2;
-  }
-  const withDevice = read.type === 'unicast' && device !== undefined;
-  host.engine.records.put({
+  const device = leads && hops.length === 0 ? checkHop(invocation, read.gateway, read.device, read.onlink, family) : undefined;
+  if (device instanceof Refusal) return device;
+  if (read.source !== undefined && !isLocal(invocation, read.source)) return refused(family === 6 ? 'Invalid source address.' : 'Invalid prefsrc address.');
+  const table = typeof read.table === 'number' ? read.table : type === 'local' || type === 'broadcast' ? LOCAL : MAIN;
+  const metric = read.metric ?? (family === 6 ? METRIC6 : 0);
+  const direct = read.gateway === undefined && hops.length === 0;
+  const scope = read.scope ?? (type === 'local' ? 'host' : type === 'broadcast' || type === 'multicast' || (type === 'unicast' && direct) ? 'link' : 'global');
+  const written = family === 6 && !leads ? 'lo' : device;
+  return {
     kind: 'route',
-    id,
+    id: `${place.netns}/route/${table}/${read.destination}${metric === 0 ? '' : `/${metric}`}`,
     origin: { component: 'user', objects: [] },
     netns: place.netns,
-    table: read.table,
+    table,
     destination: read.destination,
-    type: read.type,
+    type,
     ...(read.gateway === undefined ? {} : { gateway: read.gateway }),
-    ...(withDevice ? { device } : {}),
+    ...(written === undefined || hops.length > 0 ? {} : { device: written }),
+    ...(hops.length === 0 ? {} : { nextHops: hops }),
     protocol: read.protocol ?? 'boot',
-    scope: read.scope ?? (read.gateway === undefined && read.type === 'unicast' ? 'link' : 'global'),
+    scope,
     ...(read.source === undefined ? {} : { source: read.source }),
     metric,
-    onlink: read.onlink,
-  });
+    onlink: hops.length === 0 && read.onlink,
+    ...(read.mtuBytes === undefined ? {} : { mtuBytes: read.mtuBytes, ...(read.mtuLocked ? { mtuLocked: true } : {}) }),
+  };
+
+  function isLocal({ host: shell }: Invocation, ip: string): boolean {
+    const found = shell.engine.routeGet(place.netns, ip);
+    return !('error' in found) && found.local && host === shell;
+  }
+}
+
+/** Routes with one key: table, destination and metric, in the order in which they are tried. */
+function sameKey({ host, place }: Invocation, wanted: Route): Route[] {
+  return routesOf(host, place.netns, wanted.table).filter(
+    (route) => route.id !== '' && route.destination === wanted.destination && route.metric === wanted.metric,
+  );
+}
+
+const withOrder = (id: string, order: number): string => (order === 0 ? id : `${id}#${order}`);
+const orderOfId = (id: string): number => Number(id.split('#')[1] ?? 0);
+const sameWay = (a: Route, b: Route): boolean =>
+  a.type === b.type && a.gateway === b.gateway && a.device === b.device && a.source === b.source && JSON.stringify(a.nextHops) === JSON.stringify(b.nextHops);
+
+function addRoute(invocation: Invocation, action: Write, given: 4 | 6, words: readonly string[]): number {
+  const { host, err } = invocation;
+  const read = readRouteWords(invocation, given, words);
+  if (typeof read === 'number') return read;
+  const family = read.destination?.includes(':') === true ? 6 : given;
+  const built = buildRoute(invocation, read, family);
+  const route = built instanceof Refusal ? built : place(invocation, action, built, family);
+  if (route instanceof Refusal) {
+    err(route.text);
+    return route.status;
+  }
+  host.engine.records.put(route);
   host.settle();
   return 0;
 }
 
-function deleteRoute(invocation: Invocation, words: readonly string[]): number {
-  const { host, place, err } = invocation;
-  const read = readRoute(invocation, words);
-  if (read === undefined) return 1;
-  const { destination } = read;
-  const found = routesOf(host, place.netns, read.table).find(
-    (route) =>
-      route.destination === destination &&
-      (read.gateway === undefined || route.gateway === read.gateway) &&
-      (read.device === undefined || route.device === read.device) &&
-      (read.metric === undefined || route.metric === read.metric),
-  );
+/** Where the new route comes among those of its key, as the flags of the netlink message say. */
+function place(invocation: Invocation, action: Write, route: Route, family: 4 | 6): Route | Refusal {
+  const same = sameKey(invocation, route);
+  const [first] = same;
+  switch (action) {
+    case 'add':
+      return first === undefined ? route : kernel('File exists');
+    case 'append':
+    case 'prepend': {
+      if (same.some((other) => sameWay(other, route))) return kernel('File exists');
+      if (first === undefined) return route;
+      const orders = same.map((other) => orderOfId(other.id));
+      return { ...route, id: withOrder(route.id, action === 'append' ? Math.max(...orders) + 1 : Math.min(...orders) - 1) };
+    }
+    case 'replace':
+      return first === undefined ? route : { ...route, id: first.id };
+    case 'change':
+      if (first === undefined) return family === 6 ? kernel('No such file or directory') : kernel('No such file or directory');
+      return { ...route, id: first.id };
+  }
+}
+
+function deleteRoute(invocation: Invocation, given: 4 | 6, words: readonly string[]): number {
+  const { host, err } = invocation;
+  const read = readRouteWords(invocation, given, words);
+  if (typeof read === 'number') return read;
+  if (read.device !== undefined && findDevice(host, invocation.place.netns, read.device) === undefined) {
+    err(`Cannot find device "${read.device}"\n`);
+    return 1;
+  }
+  const family = read.destination?.includes(':') === true ? 6 : given;
+  const table = typeof read.table === 'number' ? read.table : read.type === 'local' || read.type === 'broadcast' ? LOCAL : MAIN;
+  const wanted: RouteWords = { ...read, selects: 'exact' };
+  const found =
+    read.destination === undefined
+      ? undefined
+      : routesOf(host, invocation.place.netns, table).find((route) => route.id !== '' && selected(wanted, route, family) && hopsFit(read, route));
   if (found === undefined) {
     err('RTNETLINK answers: No such process\n');
     return 2;
@@ -243,22 +308,27 @@ function deleteRoute(invocation: Invocation, words: readonly string[]): number {
   return 0;
 }
 
-function flushRoutes(invocation: Invocation, words: readonly string[]): number {
-  const { host, place, err } = invocation;
+const hopsFit = (read: RouteWords, route: Route): boolean =>
+  read.nextHops.length === 0 ||
+  (route.nextHops?.length === read.nextHops.length && read.nextHops.every((hop, i) => hop.gateway === route.nextHops?.[i]?.gateway));
+
+function flushRoutes(invocation: Invocation, options: IpOptions, family: 4 | 6, words: readonly string[]): number {
+  const { host, err, out } = invocation;
   if (words.length === 0) {
     err('"ip route flush" requires arguments.\n');
-    return 1;
+    return 255;
   }
-  if (words[0] === 'cache') return 0;
-  const read = readRoute(invocation, words);
-  if (read === undefined) return 1;
-  const doomed = routesOf(host, place.netns, read.table === 0 ? TABLE_MAIN : read.table).filter(
-    (route) =>
-      (read.destination === undefined || route.destination === read.destination) &&
-      (read.device === undefined || route.device === read.device) &&
-      (read.protocol === undefined || route.protocol === read.protocol),
-  );
+  if (words[0] === 'cache' || (words[0] === 'table' && words[1] === 'cache')) {
+    host.engine.flushRouteCache(invocation.place.netns);
+    return 0;
+  }
+  const found = selectRoutes(invocation, family, words);
+  if (typeof found === 'number') return found;
+  const doomed = found.routes.filter((route) => route.id !== '');
   for (const route of doomed) host.engine.records.remove(route.id);
   host.settle();
+  if (!options.statistics) return 0;
+  if (doomed.length === 0) out('Nothing to flush.\n');
+  else out(`\n*** Round 1, deleting ${doomed.length} entries ***\n*** Flush is complete after 1 round ***\n`);
   return 0;
 }

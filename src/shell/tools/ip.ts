@@ -1,10 +1,11 @@
 /** ip: addr, link, route, neigh, rule, netns of iproute2. */
-import { defineCommand, type Invocation } from '../command.ts';
+import { defineCommand } from '../command.ts';
 import { ipAddress } from './ip-address.ts';
 import { type IpOptions, ipLink } from './ip-link.ts';
 import { ipNeigh } from './ip-neigh.ts';
 import { inNetns, ipNetns } from './ip-netns.ts';
 import { ipRoute } from './ip-route.ts';
+import { ipRule } from './ip-rule.ts';
 
 const USAGE = `Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }
        ip [ -force ] -batch filename
@@ -61,7 +62,7 @@ export const ip = defineCommand({
       case 'neighbor':
         return ipNeigh(invocation, words);
       case 'rule':
-        return ipRule(invocation, words);
+        return ipRule(invocation, options, words);
       case 'netns':
         return ipNetns(invocation, words);
       default:
@@ -81,12 +82,3 @@ export const ip = defineCommand({
     return offered.filter((candidate) => candidate.startsWith(current));
   },
 });
-
-function ipRule({ out, err }: Invocation, words: readonly string[]): number {
-  if (words[0] !== undefined && !'show'.startsWith(words[0]) && !'list'.startsWith(words[0])) {
-    err(`ip rule ${words[0]}: policy routing is not modelled yet; every netns has the kernel's three rules\n`);
-    return 2;
-  }
-  out('0:\tfrom all lookup local\n32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n');
-  return 0;
-}

@@ -5,7 +5,7 @@ import { mtuBounds } from './device-change.ts';
 import { deviceState, flagList, type IpOptions, qdiscName, queueLength } from './link-words.ts';
 import { deviceById, netnsNumber, peerSuffix } from './net-view.ts';
 
-type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 /** One line, or (-p) as iproute2's json_writer indents. */
 export const printJson = (value: Json, pretty: boolean): string => `${pretty ? prettyText(value, 0) : JSON.stringify(value)}\n`;
@@ -16,7 +16,7 @@ function prettyText(value: Json, depth: number): string {
     const items = (value as readonly Json[]).map((item) => prettyText(item, depth + 1));
     return items.length === 0 ? '[ ]' : `[ ${items.join(',')} ]`;
   }
-  if (typeof value !== 'object') return JSON.stringify(value);
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const lines = Object.entries(value).map(([key, item]) => `${indent}    ${JSON.stringify(key)}: ${prettyText(item, depth + 1)}`);
   return `{\n${lines.join(',\n')}\n${indent}}`;
 }

@@ -1,5 +1,7 @@
 /** What the host tools print from: the devices, routes and names of one netns, in the order the kernel lists them. */
+import { compareIp, inPrefix, prefixOf } from '../../net/addr/ip.ts';
 import type { Device, Route } from '../../net/records.ts';
+import { orderOf } from '../../net/stack/fib-rules.ts';
 import type { ShellHost } from '../../world/shell-host.ts';
 
 /** In order of ifindex. */
@@ -19,36 +21,23 @@ export function deviceById(host: ShellHost, id: string): Device | undefined {
   return record?.kind === 'device' ? record : undefined;
 }
 
-function addressNumber(cidr: string): number {
-  const [ip = ''] = cidr.split('/');
-  return ip.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+/** IPv4 as the kernel walks its tree: by address, longer prefixes before shorter, then by metric. IPv6: what contains others comes behind them. */
+export function compareRoutes(a: Route, b: Route): number {
+  const x = prefixOf(a.destination);
+  const y = prefixOf(b.destination);
+  if (typeof x.network === 'bigint' && typeof y.network === 'bigint' && x.prefixLength !== y.prefixLength) {
+    if (inPrefix(x.network, x.prefixLength, y.network) && x.prefixLength < y.prefixLength) return 1;
+    if (inPrefix(y.network, y.prefixLength, x.network) && y.prefixLength < x.prefixLength) return -1;
+  }
+  return compareIp(x.network, y.network) || y.prefixLength - x.prefixLength || a.metric - b.metric || orderOf(a.id) - orderOf(b.id);
 }
 
-/** As the kernel walks its tree: default first, then by address, longer prefixes before shorter, then by metric. */
+/** Written routes and those of addresses. */
 export function routesOf(host: ShellHost, netns: string, table: number): Route[] {
   const routes: Route[] = [];
   for (const record of host.engine.records.values()) if (record.kind === 'route' && record.netns === netns && record.table === table) routes.push(record);
-  const prefix = (route: Route): number => Number(route.destination.split('/')[1] ?? 32);
-  return routes.sort(
-    (a, b) =>
-      addressNumber(a.destination) - addressNumber(b.destination) ||
-      (prefix(a) === 0 ? -1 : prefix(b) === 0 ? 1 : prefix(b) - prefix(a)) ||
-      a.metric - b.metric,
-  );
-}
-
-/** A line of `ip route`, with iproute2's space at the end. */
-export function formatRoute(route: Route): string {
-  const destination = route.destination === '0.0.0.0/0' ? 'default' : route.destination.endsWith('/32') ? route.destination.slice(0, -3) : route.destination;
-  const words = [route.type === 'unicast' ? destination : `${route.type} ${destination}`];
-  if (route.gateway !== undefined) words.push(`via ${route.gateway}`);
-  if (route.device !== undefined) words.push(`dev ${route.device}`);
-  if (route.protocol !== 'boot') words.push(`proto ${route.protocol}`);
-  if (route.scope !== 'global' && route.type === 'unicast') words.push(`scope ${route.scope}`);
-  if (route.source !== undefined) words.push(`src ${route.source}`);
-  if (route.metric !== 0) words.push(`metric ${route.metric}`);
-  if (route.onlink) words.push('onlink');
-  return `${words.join(' ')} `;
+  for (const route of host.engine.derivedRoutes(netns)) if (route.table === table) routes.push(route);
+  return routes.sort(compareRoutes);
 }
 
 /** What connects a veth to its other end: `@if5`, and where that is. */
@@ -98,15 +87,4 @@ export function netnsNumber(host: ShellHost, hostId: string, seenFrom: string, o
 
 export function isIp4(text: string): boolean {
   return /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)$/.test(text);
-}
-
-/** `10.0.0.0/8` with host bits cleared; undefined when it is no prefix. Bare addresses are /32, `default` is everything. */
-export function normalCidr(text: string): string | undefined {
-  if (text === 'default' || text === 'any' || text === 'all') return '0.0.0.0/0';
-  const [ip = '', length, more] = text.split('/');
-  if (!isIp4(ip) || more !== undefined || (length !== undefined && !/^\d{1,2}$/.test(length)) || Number(length ?? 32) > 32) return undefined;
-  const bits = Number(length ?? 32);
-  const value = addressNumber(ip);
-  const network = bits === 0 ? 0 : Math.floor(value / 2 ** (32 - bits)) * 2 ** (32 - bits);
-  return `${[24, 16, 8, 0].map((shift) => Math.floor(network / 2 ** shift) % 256).join('.')}/${bits}`;
 }
