@@ -1,8 +1,8 @@
 /** What the floors above may ask of the packet engine; `Network` (network.ts) is its one implementation. */
 import type { Change, RecordStore } from '../base/record-store.ts';
 import type { NftTables } from './nft/tables.ts';
-import type { KernelLogLine } from './stack/kernel-log.ts';
 import type { NetRecord, Process, Route } from './records.ts';
+import type { KernelLogLine } from './stack/kernel-log.ts';
 import type { TraceEvent } from './trace-event.ts';
 import type { Packet } from './wire/packet.ts';
 
