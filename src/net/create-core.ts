@@ -10,7 +10,8 @@ import { resolve } from './stack/arp.ts';
 import type { Core, Layers } from './stack/core.ts';
 import { EventQueue } from './stack/event-queue.ts';
 import { dropWithError, dropWithReset, sendError } from './stack/icmp.ts';
-import { localOut } from './stack/ip-output.ts';
+import { localOut, output } from './stack/ip-output.ts';
+import { output6 } from './stack/ip6-output.ts';
 import { KernelLog } from './stack/kernel-log.ts';
 import { askNeighbor } from './stack/neighbor-machine.ts';
 import type { NetnsState } from './stack/netns-state.ts';
@@ -37,6 +38,8 @@ export function createCore(parts: CoreParts): Core {
     transmit: (device, packet) => transmit(core, device, packet),
     receive: (device, packet) => receive(core, device, packet),
     localOut: (netns, packet, bound) => localOut(core, netns, packet, bound),
+    output: (netns, packet, route, device, nextHop, inDevice) =>
+      (typeof packet.dst === 'bigint' ? output6 : output)(core, netns, packet, route, device, nextHop, inDevice),
     resolve: (device, packet, nextHop) => resolve(core, device, packet, nextHop),
     dropWithError: (netns, packet, place, reason, detail, error, cause) => dropWithError(core, netns, packet, place, reason, detail, error, cause),
     sendError: (netns, packet, error) => sendError(core, netns, packet, error, core.log.length - 1),

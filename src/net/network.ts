@@ -34,6 +34,7 @@ import type {
   WireguardPeerView,
 } from './engine.ts';
 import { addressViews, connectionView, fdbViews, isWritten, neighborEntries, neighborView, routeGet } from './engine-views.ts';
+import type { IpvsState } from './ipvs/ipvs-state.ts';
 import { formatElement } from './netfilter/ipset/element.ts';
 import type { NftTables } from './nft/tables.ts';
 import type { NetRecord, Process, Route } from './records.ts';
@@ -375,6 +376,10 @@ export class Network implements Engine {
       name,
       addresses: [...addresses].map(([ip, entry]) => ({ ip: formatIp(ip), ttl: entry.ttl, stampsNs: [...entry.stamps] })),
     }));
+  }
+
+  ipvs(netns: string): IpvsState | undefined {
+    return this.#find(netns)?.ipvs;
   }
 
   deviceCounters(deviceId: string): readonly [number, number, number, number, number, number] {

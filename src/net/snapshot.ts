@@ -4,6 +4,7 @@ import { type ConntrackStatistics, copyStatistics } from './conntrack/statistics
 import type { DeviceState } from './device/device-state.ts';
 import { QdiscState } from './device/qdisc.ts';
 import { copySession, type PeerState, type WireguardState } from './device/wireguard-peer.ts';
+import type { SavedIpvs } from './ipvs/ipvs-state.ts';
 import type { RecentEntry } from './netfilter/definition.ts';
 import type { SavedMember } from './netfilter/ipset/state.ts';
 import type { SavedNft } from './nft/tables.ts';
@@ -75,6 +76,7 @@ interface SavedNetns {
   readonly icmpCreditNs: number;
   readonly chains: readonly (readonly [string, SavedChain])[];
   readonly nft: SavedNft | undefined;
+  readonly ipvs: SavedIpvs | undefined;
 }
 
 type SavedReference =
@@ -171,6 +173,7 @@ function saveNetns(netns: NetnsState, nowNs: number): SavedNetns {
     peers: [...netns.peers].map(([ip, peer]) => [ip, { ...peer }] as const),
     icmpCredit: netns.icmpCredit,
     icmpCreditNs: netns.icmpCreditNs,
+    ipvs: netns.ipvs.size === 0 ? undefined : netns.ipvs.save(),
     chains: [...netns.chainStates()]
       .filter((c) => c.counters !== undefined || c.policyPackets > 0 || c.memory.size > 0)
       .map(
@@ -187,6 +190,7 @@ function saveNetns(netns: NetnsState, nowNs: number): SavedNetns {
 const isFresh = (netns: NetnsState): boolean =>
   netns.chains.size === 0 &&
   netns.nftRecords.size === 0 &&
+  netns.ipvs.size === 0 &&
   netns.nextIpId === 1 &&
   netns.mib.isFresh &&
   netns.connections.serial === 0 &&
@@ -267,6 +271,7 @@ export function loadState(core: Core, saved: SavedState): void {
     for (const [ip, peer] of s.peers) netns.peers.set(ip, { ...peer });
     netns.icmpCredit = s.icmpCredit;
     netns.icmpCreditNs = s.icmpCreditNs;
+    if (s.ipvs !== undefined) netns.ipvs.load(s.ipvs);
     for (const [chainId, c] of s.chains) {
       const chain = netns.chainState(chainId);
       if (chain === undefined) continue;
@@ -324,6 +329,7 @@ function clearNetns(netns: NetnsState): void {
   netns.nextIpId = 1;
   netns.mib.load(undefined);
   netns.nft?.load(undefined);
+  if (netns.ipvs.size > 0) netns.ipvs.load(undefined);
   for (const chain of netns.chainStates()) {
     chain.counters = undefined;
     chain.policyPackets = 0;

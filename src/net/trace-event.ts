@@ -5,8 +5,8 @@ import type { Layer, TunnelName } from './wire/packet.ts';
 
 export type HookName = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';
 export type TableName = 'raw' | 'mangle' | 'nat' | 'filter' | 'security';
-/** A table of iptables, or one of nftables with its family: `ip kube-proxy`. */
-export type TraceTable = TableName | `${'ip' | 'ip6' | 'inet' | 'arp' | 'bridge' | 'netdev'} ${string}`;
+/** A table of iptables, one of nftables with its family (`ip kube-proxy`), or IPVS: then the chain is the virtual service, the verdict its choice. */
+export type TraceTable = TableName | 'ipvs' | `${'ip' | 'ip6' | 'inet' | 'arp' | 'bridge' | 'netdev'} ${string}`;
 
 /** A rule as it stood when it matched. `index` counts from 0 within its chain. */
 export interface RuleReference {
@@ -102,10 +102,10 @@ export type Step =
       /** Of nftables, where there is no rule: the base chain whose policy it is. */
       readonly chain?: string;
     }
-  /** conntrack rewrote addresses. `how` is what `-j` was, or `un-DNAT`/`un-SNAT` for packets of a known connection. Texts are `ip:port`. */
+  /** conntrack or IPVS rewrote addresses. `how` is what `-j` was, or `un-DNAT`/`un-SNAT` for packets of a known connection; `un-IPVS` for answers of a real server. Texts are `ip:port`. */
   | {
       readonly kind: 'translated';
-      readonly how: 'DNAT' | 'SNAT' | 'MASQUERADE' | 'REDIRECT' | 'un-DNAT' | 'un-SNAT';
+      readonly how: 'DNAT' | 'SNAT' | 'MASQUERADE' | 'REDIRECT' | 'un-DNAT' | 'un-SNAT' | 'IPVS' | 'un-IPVS';
       readonly field: 'source' | 'destination';
       readonly before: string;
       readonly after: string;

@@ -18,6 +18,7 @@ import { ip } from './tools/ip.ts';
 import { arp } from './tools/ip-neigh.ts';
 import { ipset } from './tools/ipset.ts';
 import { ip6tables, ip6tablesRestore, ip6tablesSave, iptables, iptablesRestore, iptablesSave } from './tools/iptables.ts';
+import { ipvsadm } from './tools/ipvsadm.ts';
 import { ifconfig, route } from './tools/legacy.ts';
 import { netstat } from './tools/netstat.ts';
 import { nft } from './tools/nft.ts';
@@ -51,6 +52,7 @@ const list: readonly Command[] = [
   ip6tablesRestore,
   ipset,
   dmesg,
+  ipvsadm,
   conntrack,
   ss,
   netstat,

@@ -14,6 +14,7 @@ import { sed } from './text/sed.ts';
 import { xargsFilter } from './text/xargs.ts';
 import { ipsetRestoreFilter } from './tools/ipset.ts';
 import { restoreFilter } from './tools/iptables.ts';
+import { ipvsadmRestore } from './tools/ipvsadm.ts';
 import { nftInput } from './tools/nft.ts';
 import { shellInputFilter, timeHook, xargsHook } from './tools/shells.ts';
 import { tcpdumpReadFilter } from './tools/tcpdump.ts';
@@ -45,6 +46,7 @@ export const filters: Readonly<Record<string, Filter>> = {
   'ipset-restore': ipsetRestoreFilter,
   'tcpdump-read': tcpdumpReadFilter,
   nft: nftInput,
+  'ipvsadm-restore': ipvsadmRestore,
   'wg-pubkey': pubkeyFilter,
 };
 

@@ -17,7 +17,7 @@ export function inspectWorld(world: InspectedWorld, target: LinkTarget, sourceOf
       return inspectNetns(world, target.id);
     case 'device':
     case 'chain': {
-      const at = target.id.search(target.kind === 'device' ? /\/device\// : /\/(?:nft|chain6?)\//);
+      const at = target.id.search(target.kind === 'device' ? /\/device\// : /\/(?:nft|ipvs|chain6?)\//);
       return at < 0 ? null : inspectNetns(world, target.id.slice(0, at));
     }
     case 'object':

@@ -222,6 +222,7 @@ function whyTranslated(events: readonly TraceEvent[], event: TraceEvent, context
       say(' again, so that the receiver sees the address it spoke to.'),
     ];
   }
+  if (step.how === 'IPVS' || step.how === 'un-IPVS') return whyIpvs(events, step, context);
   const rules = matchedRules(events);
   const service = rules.find((rule) => /^(?:KUBE-(SVC|EXT|SVL)-|service-|external-)/.test(rule.chain));
   const chance = rules.map((rule) => ruleProbability(rule.text)).find((value) => value !== undefined);
@@ -251,6 +252,28 @@ function whyTranslated(events: readonly TraceEvent[], event: TraceEvent, context
     say(' becomes '),
     ...address(step.after, context),
     say(last === undefined ? ', as for the first packet of this connection.' : ', so that the answer comes back through this host.'),
+  ];
+}
+
+function whyIpvs(events: readonly TraceEvent[], step: Extract<TraceEvent['step'], { kind: 'translated' }>, context: TellContext): Phrase[] {
+  if (step.how === 'un-IPVS')
+    return [
+      say("An answer of a real server: IPVS' table knows the connection and puts the virtual service "),
+      mono(step.after),
+      say(' back as its source, in the place of '),
+      ...address(step.before, context),
+      say('.'),
+    ];
+  const chosen = matchedRules(events).find((rule) => rule.table === 'ipvs');
+  const scheduler = chosen === undefined ? undefined : /-s (\S+)/.exec(chosen.text)?.[1];
+  return [
+    say('The virtual service '),
+    mono(step.before),
+    ...(scheduler === undefined
+      ? [say(' has this connection in its table already: it goes to ')]
+      : [say(' is one entry of a hash table, however many there are. Its scheduler '), mono(scheduler), say(' chose ')]),
+    ...address(step.after, context),
+    say(', and the packet leaves through OUTPUT and POSTROUTING without passing FORWARD.'),
   ];
 }
 

@@ -81,6 +81,10 @@ interface Passage {
  * (Linux: net/netfilter/nf_nat_core.c, nf_nat_packet).
  */
 function hookOfTranslation(event: TraceEvent, passage: Passage): string {
+  const how = event.step.kind === 'translated' ? event.step.how : undefined;
+  // IPVS works behind the routing decision: requests at INPUT, answers on their way through.
+  if (how === 'IPVS') return passage.madeHere ? 'OUTPUT' : 'INPUT';
+  if (how === 'un-IPVS') return passage.madeHere ? 'OUTPUT' : passage.forHere ? 'INPUT' : 'FORWARD';
   const destination = event.step.kind === 'translated' && event.step.field === 'destination';
   if (destination) return passage.madeHere ? 'OUTPUT' : 'PREROUTING';
   return passage.forHere ? 'INPUT' : 'POSTROUTING';

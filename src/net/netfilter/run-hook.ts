@@ -4,6 +4,7 @@ import type { Connection } from '../conntrack/connection.ts';
 import { bind, changesDestination, changesSource, isBound, translate } from '../conntrack/nat.ts';
 import { trackIn } from '../conntrack/track.ts';
 import type { DeviceState } from '../device/device-state.ts';
+import { IPVS_FORWARD, IPVS_LOCAL_IN, IPVS_LOCAL_OUT, runIpvs } from '../ipvs/ipvs-hooks.ts';
 import { runBaseChain } from '../nft/run-chain.ts';
 import type { HookedChain } from '../nft/tables.ts';
 import type { Core } from '../stack/core.ts';
@@ -25,6 +26,8 @@ const PRIORITY_DESTINATION_NAT = -100;
 const PRIORITY_FILTER = 0;
 const PRIORITY_SECURITY = 50;
 const PRIORITY_SOURCE_NAT = 100;
+
+const NO_CHAINS: readonly HookedChain[] = [];
 
 const RAW = 0;
 const MANGLE = 1;
@@ -74,11 +77,11 @@ export class HookRunner {
     this.#depth += 1;
     context.linear = this.linear;
     context.enter(netns, hook, packet, inDevice, outDevice, nextHop);
-    const others = ruleset.nft?.at(hook, typeof packet.dst === 'bigint').filter;
+    const others = ruleset.nft?.at(hook, typeof packet.dst === 'bigint').filter ?? NO_CHAINS;
     const goesOn =
-      others === undefined || others.length === 0
+      others.length === 0 && netns.ipvs.size === 0
         ? this.#visit(netns, ruleset, hook, packet, context)
-        : this.#visitAll(netns, ruleset, hook, packet, context, others);
+        : this.#visitAll(netns, ruleset, hook, packet, context, others, inDevice);
     this.#depth -= 1;
     return goesOn;
   }
@@ -103,7 +106,15 @@ export class HookRunner {
   }
 
   /** The same, with base chains of nftables at their priorities in between. */
-  #visitAll(netns: NetnsState, ruleset: Ruleset, hook: Hook, packet: Skb, context: HookContext, others: readonly HookedChain[]): boolean {
+  #visitAll(
+    netns: NetnsState,
+    ruleset: Ruleset,
+    hook: Hook,
+    packet: Skb,
+    context: HookContext,
+    others: readonly HookedChain[],
+    inDevice: DeviceState | undefined,
+  ): boolean {
     const core = this.#core;
     let at = 0;
     /** What stands before iptables' chains of this priority; among equals nftables' chains came later, and so run first. */
@@ -123,10 +134,15 @@ export class HookRunner {
     if (changesDestination(hook)) {
       if (!upTo(PRIORITY_DESTINATION_NAT) || !this.#nat(netns, ruleset, packet, hook, context)) return false;
     }
+    const { ipvs } = netns;
+    const servers = ipvs.size > 0;
+    if (servers && hook === OUTPUT && !(upTo(IPVS_LOCAL_OUT) && runIpvs(core, netns, ipvs, hook, packet, inDevice))) return false;
     if (hook === INPUT || hook === FORWARD || hook === OUTPUT) {
       if (!upTo(PRIORITY_FILTER) || !this.#walk(netns, ruleset, FILTER, context)) return false;
       if (!upTo(PRIORITY_SECURITY) || !this.#walk(netns, ruleset, SECURITY, context)) return false;
     }
+    if (servers && hook === INPUT && !(upTo(IPVS_LOCAL_IN) && runIpvs(core, netns, ipvs, hook, packet, inDevice))) return false;
+    if (servers && hook === FORWARD && !(upTo(IPVS_FORWARD) && runIpvs(core, netns, ipvs, hook, packet, inDevice))) return false;
     if (!changesSource(hook)) return upTo(Number.POSITIVE_INFINITY);
     if (!upTo(PRIORITY_SOURCE_NAT) || !this.#nat(netns, ruleset, packet, hook, context)) return false;
     return upTo(Number.POSITIVE_INFINITY) && (!ruleset.conntrack || confirm(core, netns, packet));

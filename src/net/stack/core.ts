@@ -9,6 +9,7 @@ import type { TraceLog } from '../trace/trace-log.ts';
 import type { DropReason } from '../trace-event.ts';
 import type { Ip } from '../wire/packet.ts';
 import type { EventQueue } from './event-queue.ts';
+import type { CompiledRoute } from './fib.ts';
 import type { KernelLog } from './kernel-log.ts';
 import type { NetnsState } from './netns-state.ts';
 import type { Skb } from './skb.ts';
@@ -36,6 +37,8 @@ export interface Layers {
   receive(device: DeviceState, packet: Skb): void;
   /** Routes, OUTPUT, POSTROUTING, out; for packets made here whose addresses are filled in. `bound`: the socket is bound to this device. */
   localOut(netns: NetnsState, packet: Skb, bound?: DeviceState): LocalOutResult;
+  /** POSTROUTING and out, behind a routing decision; `inDevice` is where a packet of somebody else came in. */
+  output(netns: NetnsState, packet: Skb, route: CompiledRoute, device: DeviceState, nextHop: Ip, inDevice: DeviceState | undefined): LocalOutResult;
   /** The next hop's MAC is known or asked for; then the frame leaves by `device`. */
   resolve(device: DeviceState, packet: Skb, nextHop: Ip): void;
   /** Drops a packet and says so to its sender, as icmp_send() would. */

@@ -42,7 +42,7 @@ export function localOut(core: Core, netns: NetnsState, packet: Skb, bound?: Dev
   emitRouted(core, route.device.place, route.route, 'output', packet.src, packet);
   if (packet.dontFragment && isMtuLocked(netns, route.route, packet.dst)) packet.dontFragment = false;
   const { dst: destination, mark } = packet;
-  if (!core.hooks.run(netns, OUTPUT, packet, undefined, route.device, route.nextHop)) return 'EPERM';
+  if (!core.hooks.run(netns, OUTPUT, packet, undefined, route.device, route.nextHop)) return packet.taken ? 'ok' : 'EPERM';
   // ip_route_me_harder(): the new destination, or a mark that rules of routing may ask for.
   if (packet.dst !== destination || (packet.mark !== mark && netns.fib.custom)) {
     route = routeOutput(netns, packet.dst, packet, bound);

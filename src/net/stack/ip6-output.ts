@@ -42,7 +42,7 @@ export function localOut6(core: Core, netns: NetnsState, packet: Skb, bound?: De
   packet.headerRow = -1;
   emitRouted(core, route.device.place, route.route, 'output', packet.src, packet);
   const { dst: destination, mark } = packet;
-  if (!core.hooks.run(netns, OUTPUT, packet, undefined, route.device, route.nextHop)) return 'EPERM';
+  if (!core.hooks.run(netns, OUTPUT, packet, undefined, route.device, route.nextHop)) return packet.taken ? 'ok' : 'EPERM';
   if (packet.dst !== destination || (packet.mark !== mark && netns.fib.custom)) {
     route = routeOutput(netns, packet.dst, packet, bound);
     if (route.kind === 'error') {

@@ -7,6 +7,7 @@ import { mac } from '../addr/mac.ts';
 import { type ConntrackSettings, compileConntrack } from '../conntrack/settings.ts';
 import { ConnectionTable } from '../conntrack/table.ts';
 import type { DeviceState } from '../device/device-state.ts';
+import { IpvsState } from '../ipvs/ipvs-state.ts';
 import type { Family, RecentEntry } from '../netfilter/definition.ts';
 import type { IpSetState } from '../netfilter/ipset/state.ts';
 import { type ChainState, Ruleset } from '../netfilter/ruleset.ts';
@@ -73,6 +74,7 @@ export class NetnsState {
   readonly rules = new LazyMap<string, RoutingRule>();
   readonly proxyNeighbors = new LazyMap<string, ProxyNeighbor>();
   readonly chains = new LazyMap<string, Chain>();
+  readonly ipvs = new IpvsState();
   readonly nftRecords = new LazyMap<string, NftRecord>();
   readonly neighborRecords = new LazyMap<string, Neighbor>();
   readonly fdbRecords = new LazyMap<string, FdbEntry>();
@@ -209,6 +211,10 @@ export class NetnsState {
     return this.#nft;
   }
 
+  ipvsChanged(): void {
+    this.#rulesetStale = true;
+  }
+
   nftChanged(): void {
     this.#nftStale = true;
     this.#rulesetStale = true;
@@ -218,7 +224,7 @@ export class NetnsState {
     this.#rulesetStale = false;
     const compile = (family: Family, before: Ruleset | undefined): Ruleset | undefined => {
       const chains = [...this.chains.values()].filter((c) => (c.family ?? 'ipv4') === family);
-      return chains.length === 0 && this.nft === undefined ? undefined : new Ruleset(chains, before, family, this.nft);
+      return chains.length === 0 && this.nft === undefined && this.ipvs.size === 0 ? undefined : new Ruleset(chains, before, family, this.nft);
     };
     this.#ruleset = compile('ipv4', this.#ruleset);
     this.#ruleset6 = compile('ipv6', this.#ruleset6);

@@ -99,6 +99,8 @@ function remove(core: Core, state: RunningState, record: NetRecord): boolean {
       netns?.nftChanged();
       return false;
     case 'ipvs-service':
+      netns?.ipvs.remove(record.id);
+      netns?.ipvsChanged();
       return false;
     case 'chain':
       netns?.chains.delete(record.id);
@@ -145,6 +147,12 @@ function put(core: Core, state: RunningState, record: NetRecord, before: NetReco
     case 'nft-set':
     case 'nft-object':
       return putNft(state, record);
+    case 'ipvs-service': {
+      const netns = netnsOf(state, record);
+      netns.ipvs.put(record);
+      netns.ipvsChanged();
+      return false;
+    }
     case 'neighbor':
       return putNeighbor(core, state, record, before);
     case 'fdb':

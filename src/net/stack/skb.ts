@@ -82,6 +82,10 @@ export class Skb implements Packet {
   nextHop: Ip = 0;
   /** Byte of the IP packet that was damaged on the way, -1 for none: whoever checks that part's checksum throws it away. */
   corruptByte = -1;
+  /** IPVS has dealt with it (skb->ipvs_property). */
+  ipvs = false;
+  /** A hook has sent it on itself: who ran the hook must not call it lost (NF_STOLEN). */
+  taken = false;
   /** Largest fragment this datagram was put together from, 0 if it came whole (IPCB frag_max_size). */
   fragMaxBytes = 0;
   /** Length of transport header and payload when this is a fragment (its other fields describe the whole datagram's header). */
@@ -139,6 +143,7 @@ export function cloneSkb(from: Skb): Skb {
   to.bridgeBudget = from.bridgeBudget;
   to.nextHop = from.nextHop;
   to.corruptByte = from.corruptByte;
+  to.ipvs = from.ipvs;
   to.fragMaxBytes = from.fragMaxBytes;
   to.fragmentBytes = from.fragmentBytes;
   return to;
@@ -160,6 +165,8 @@ export function scrub(packet: Skb): void {
   packet.physOut = undefined;
   packet.preroutingDone = false;
   packet.bridgedDnat = false;
+  packet.ipvs = false;
+  packet.taken = false;
   packet.fragMaxBytes = 0;
   packet.mark = 0;
   packet.uid = -1;

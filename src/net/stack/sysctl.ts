@@ -16,6 +16,11 @@ const number = (value: number, min?: number, max?: number): Setting => ({
 
 const SETTINGS: ReadonlyMap<string, Setting> = new Map([
   ['net.ipv4.ip_forward', flag(0)],
+  ['net.ipv4.vs.conntrack', number(0, 0, 1)],
+  ['net.ipv4.vs.conn_reuse_mode', number(1)],
+  ['net.ipv4.vs.expire_nodest_conn', number(0)],
+  ['net.ipv4.vs.expire_quiescent_template', number(0)],
+  ['net.ipv4.vs.sloppy_tcp', number(0)],
   ['net.ipv4.ip_default_ttl', number(64, 1, 255)],
   ['net.ipv4.ip_no_pmtu_disc', number(0, 0, 3)],
   ['net.ipv4.ip_nonlocal_bind', flag(0)],

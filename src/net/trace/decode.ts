@@ -41,7 +41,7 @@ import {
   type TraceLog,
 } from './trace-log.ts';
 
-export const TRANSLATIONS = ['DNAT', 'SNAT', 'MASQUERADE', 'REDIRECT', 'un-DNAT', 'un-SNAT'] as const;
+export const TRANSLATIONS = ['DNAT', 'SNAT', 'MASQUERADE', 'REDIRECT', 'un-DNAT', 'un-SNAT', 'IPVS', 'un-IPVS'] as const;
 export const DECISIONS = ['local', 'forward', 'output'] as const;
 export const RESOLUTIONS = ['cache', 'permanent', 'arp', 'nd'] as const;
 /** Bits beside the decision of a `routed` row. */

@@ -143,6 +143,20 @@ export function emitNftPolicy(core: Core, place: number, hook: number, table: st
   core.log.add(core.nowNs, ROW_MATCHED, hook, place, packet, NO_REFERENCE, core.log.text(policy), core.log.text(`${table}\t${chain}`));
 }
 
+/** IPVS has chosen a real server for a new connection; `indexes` are the service's interned references by server. */
+export function emitIpvs(core: Core, place: number, hook: number, indexes: Map<string, number>, rule: RuleReference, server: string, packet: Skb): void {
+  if (!core.log.enabled) {
+    core.log.skip();
+    return;
+  }
+  let index = indexes.get(server);
+  if (index === undefined) {
+    index = core.log.reference({ kind: 'rule', rule, verdict: server });
+    indexes.set(server, index);
+  }
+  core.log.add(core.nowNs, ROW_MATCHED, hook, place, packet, index, 0, 0);
+}
+
 export function emitTranslated(
   core: Core,
   place: number,
