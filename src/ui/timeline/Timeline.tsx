@@ -1,6 +1,7 @@
 /** Transport, track and the list of hops of the run that is being looked at. */
 import { TIMELINE_FILTER } from '../shell/focus-targets.ts';
 import { usePlayground, useSession } from '../state/context.ts';
+import { Captures, openCapture } from './Captures.tsx';
 import { HopTable } from './HopTable.tsx';
 import { Scrubber } from './Scrubber.tsx';
 import styles from './Timeline.module.css';
@@ -35,7 +36,19 @@ export function Timeline() {
   const filter = useSession((session) => session.filter);
   const background = useSession((session) => session.background);
   return (
-    <section className={styles.timeline} aria-label="Timeline">
+    <section
+      className={styles.timeline}
+      aria-label="Timeline"
+      onDragOver={(event) => {
+        if (event.dataTransfer.types.includes('Files')) event.preventDefault();
+      }}
+      onDrop={(event) => {
+        const file = event.dataTransfer.files[0];
+        if (file === undefined) return;
+        event.preventDefault();
+        void openCapture(playground, file);
+      }}
+    >
       <div className={styles.controls}>
         <Transport />
         <Scrubber />
@@ -63,6 +76,7 @@ export function Timeline() {
           />
           background
         </label>
+        <Captures />
         <RunChoice />
       </div>
       <HopTable />
