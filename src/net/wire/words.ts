@@ -213,9 +213,6 @@ export function startsHttpMessage(text: string): boolean {
   return /^\d{3}(?:[\s]|$)/.test(line.slice(first + 1, first + 5));
 }
 
-/** tcpdump looks for HTTP on these ports only. */
-export const isHttpPort = (port: number): boolean => port === 80 || port === 8080 || port === 3128;
-
 /** `tcp 10.244.0.3:40000 → 10.97.253.216:80 [S]` and the like: one line for `created` rows and logs. */
 export function packetSummary(packet: Packet): string {
   if (packet.arp !== undefined) {
