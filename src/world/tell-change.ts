@@ -11,6 +11,7 @@ const nouns: Readonly<Partial<Record<Changed['record'], string>>> = {
   'proxy-neighbor': 'proxy neighbour',
   rule: 'routing rule',
   fdb: 'FDB entry',
+  ipset: 'ipset',
   'nft-table': 'nftables table',
   'nft-chain': 'nftables chain',
   'nft-set': 'nftables set',

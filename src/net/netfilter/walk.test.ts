@@ -17,11 +17,43 @@ const ruleArbitrary = fc
       '-p udp -m udp --dport 81',
       '-p udp -m udp ! --dport 80',
       '-p tcp -m tcp --dport 80',
+      '-p udp -m multiport ! --dports 80,90:95',
       '! -p tcp',
       '-p udp -m udp --dport 80:81',
     ),
-    more: fc.constantFrom('', '-m mark --mark 0x1/0x1', '-m addrtype --dst-type LOCAL', '-m statistic --mode nth --every 2 --packet 0'),
-    end: fc.constantFrom('-j MARK --set-xmark 0x1/0x1', '-j MARK --set-xmark 0x0/0x1', '-j SUB', '-g SUB', '-j RETURN', '-j ACCEPT', '-j DROP', '', ''),
+    more: fc.constantFrom(
+      '',
+      '-m mark --mark 0x1/0x1',
+      '-m addrtype --dst-type LOCAL',
+      '-m statistic --mode nth --every 2 --packet 0',
+      '-m length --length 0:40',
+      '-m ttl --ttl-eq 64',
+      '-m conntrack --ctstate NEW --ctorigdst 10.244.0.0/16',
+      '-m set --match-set S dst,dst',
+      '-m recent --name R --update --hitcount 2',
+      '-m recent --name R --set',
+      '-m limit --limit 1/hour --limit-burst 2',
+      '-m hashlimit --hashlimit-name h --hashlimit-upto 1/hour --hashlimit-burst 2 --hashlimit-mode dstip',
+      '-m quota --quota 100',
+      '-m iprange --dst-range 10.244.0.6-10.244.0.7',
+      '-m connmark --mark 0x1',
+      '-m owner --socket-exists',
+      '-m comment --comment x',
+    ),
+    end: fc.constantFrom(
+      '-j MARK --set-xmark 0x1/0x1',
+      '-j MARK --set-xmark 0x0/0x1',
+      '-j CONNMARK --set-xmark 0x1/0x1',
+      '-j SET --add-set S dst,dst',
+      '-j LOG',
+      '-j SUB',
+      '-g SUB',
+      '-j RETURN',
+      '-j ACCEPT',
+      '-j DROP',
+      '',
+      '',
+    ),
   })
   .map((r) => [r.destination, r.match, r.more, r.end].filter((w) => w !== '').join(' '));
 
@@ -39,6 +71,16 @@ function run(rules: readonly string[], packets: readonly (readonly [string, numb
   b.chain(NODE, 'filter', 'FORWARD', ['-j LONG'], 'ACCEPT');
   b.chain(NODE, 'filter', 'INPUT', ['-j LONG'], 'ACCEPT');
   b.chain(NODE, 'filter', 'LONG', rules);
+  b.records.put({
+    kind: 'ipset',
+    id: `${NODE}/ipset/S`,
+    origin: { component: 'test', objects: [] },
+    netns: NODE,
+    name: 'S',
+    type: 'hash:ip,port',
+    family: 'inet',
+    entries: [{ element: '10.244.0.6,udp:80' }],
+  });
   b.chain(NODE, 'filter', 'SUB', ['-p udp -m udp --dport 81 -j ACCEPT', '-m mark --mark 0x1/0x1 -j RETURN']);
   const { create, hands } = fakeUserland();
   const network = new Network({ seed: 3, records: b.records, linearChains: linear }, create);

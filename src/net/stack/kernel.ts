@@ -103,6 +103,8 @@ function output(core: Core, netns: NetnsState, given: Packet, by: string, bound:
     : packet.tcp === undefined
       ? packet.protocol === IP_PROTO_UDP
       : packet.tcp.window !== 0 || (packet.tcp.flags & TCP_RST) === 0;
+  // A RST answers for a socket that is not there.
+  if (packet.tcp !== undefined && (packet.tcp.flags & TCP_RST) !== 0) packet.uid = -1;
   packet.headerRow = -1;
   packet.contentRow = -1;
   packet.packetType = PACKET_HOST;

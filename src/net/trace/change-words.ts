@@ -3,6 +3,7 @@
 import { qdiscText } from '../device/qdisc-text.ts';
 import type { IpvsService } from '../ipvs/ipvs-records.ts';
 import { ipvsDestinationWords, ipvsName, ipvsServiceWords } from '../ipvs/ipvs-words.ts';
+import { formatHeader } from '../netfilter/ipset/text.ts';
 import type { NftChain } from '../nft/nft-records.ts';
 import type { Chain, Device, Netns, NetRecord } from '../records.ts';
 import { formatRoute } from '../stack/format-route.ts';
@@ -56,6 +57,8 @@ export function linesOf(record: NetRecord): readonly string[] {
       return [`${record.mac} dev ${record.device}${record.dst === undefined ? '' : ` dst ${record.dst}`} ${record.state}`];
     case 'chain':
       return chainLines(record);
+    case 'ipset':
+      return [`create ${record.name} ${record.type} ${formatHeader(record)}`.trimEnd(), ...record.entries.map((e) => `add ${record.name} ${e.element}`)];
     case 'nft-table':
       return [`table ${record.family} ${record.name}`];
     case 'nft-chain':

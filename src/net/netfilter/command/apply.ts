@@ -216,7 +216,7 @@ function rename(edit: TableEdit, command: Command): Applied {
   const to = command.argument ?? '';
   const chain = edit.find(name);
   if (chain === undefined || isBuiltin(edit.table, name)) return fails(sentence(NO_CHAIN));
-  if (edit.find(to) !== undefined) return fails(kernel(`CHAIN_RENAME failed (File exists): chain ${to}`));
+  if (edit.find(to) !== undefined) return fails(sentence('File exists.'));
   edit.remove(name);
   edit.put({ ...chain, name: to, record: undefined });
   for (const other of edit.chains()) {

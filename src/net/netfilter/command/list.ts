@@ -22,9 +22,9 @@ function header(chain: EditChain, references: number, command: Command): string 
   const [packets, bytes] = chain.policyCounted ? chain.policyCounters : [0, 0];
   const counted = command.verbose ? ` ${amount(packets, command.exact).trim()} packets, ${amount(bytes, command.exact).trim()} bytes` : '';
   const text = chain.policy === undefined ? `${references} references` : `policy ${chain.policy}${counted}`;
-  const pad = command.exact ? 8 : 5;
+  const [packetsWidth, bytesWidth] = command.exact ? [8, 10] : [5, 5];
   const columns = command.verbose
-    ? `${'pkts'.padStart(pad)} ${'bytes'.padStart(pad)} target     prot opt in     out     source               destination         `
+    ? `${'pkts'.padStart(packetsWidth)} ${'bytes'.padStart(bytesWidth)} target     prot opt in     out     source               destination         `
     : 'target     prot opt source               destination         ';
   return `Chain ${chain.name} (${text})\n${command.lineNumbers ? 'num  ' : ''}${columns}\n`;
 }

@@ -52,6 +52,8 @@ export interface CommandError {
   readonly message: string;
   readonly usage: boolean;
   readonly exitCode: number;
+  /** Said before it, without who says it. */
+  readonly warning?: string;
 }
 
 export type Parsed = Command | CommandError | { readonly kind: 'version' } | { readonly kind: 'help' } | { readonly kind: 'other family' };
@@ -61,9 +63,10 @@ export function formatCommandError(program: string, error: CommandError, line?: 
   if (!error.usage) return error.message;
   const bare = error.message.startsWith('Bad argument `');
   const where = line === undefined ? '' : `Error occurred at line: ${line}\n`;
-  return `${bare ? '' : `${program} ${VERSION}: `}${error.message}\n${where}Try \`${program} -h' or '${program} --help' for more information.\n`;
+  return `${error.warning ?? ''}${bare ? '' : `${program} ${VERSION}: `}${error.message}\n${where}Try \`${program} -h' or '${program} --help' for more information.\n`;
 }
 
+const DEPRECATED_INTERVAL = 'Ignoring deprecated --wait-interval option.\n';
 const usage = (message: string): CommandError => ({ kind: 'error', message, usage: true, exitCode: 2 });
 
 interface ActionOption {
@@ -228,6 +231,8 @@ class CommandReader implements CommandOptions {
     if (negated) return `unexpected ! flag before --${action.long[0]}`;
     const isValue = (text: string | undefined): text is string => text !== undefined && !text.startsWith('-') && text !== '!';
     const optional = (): string | undefined => (isValue(peek()) ? next() : undefined);
+    const needed = action.chain === 'needed' && stuck === undefined && !isValue(peek());
+    if (needed) return `option "${word}" requires an argument`;
     if (this.action !== undefined) {
       const listing = this.action.action === 'list' || this.action.action === 'list-rules';
       if (action.action === 'zero' && listing) {
@@ -245,7 +250,6 @@ class CommandReader implements CommandOptions {
     }
     this.action = action;
     this.chain = stuck ?? optional();
-    if (this.chain === undefined && action.chain === 'needed') return `option "${word}" requires an argument`;
     switch (action.action) {
       case 'rename':
         this.argument = optional();
@@ -319,7 +323,7 @@ export function parseCommand(words: readonly string[], family: Family, restoreTa
   }
   if (reader.special !== undefined) return reader.special === 'version' ? { kind: 'version' } : { kind: 'help' };
   if (parsed === undefined) return { kind: 'other family' };
-  if (reader.interval && !reader.waits) return usage('--wait-interval only makes sense with --wait\n');
+  if (reader.interval && !reader.waits) return { ...usage('--wait-interval only makes sense with --wait\n'), warning: DEPRECATED_INTERVAL };
   const tableName = restoreTable ?? reader.table ?? 'filter';
   const table = TABLES.find((t) => t === tableName);
   if (reader.action === undefined) return usage('no command specified');
@@ -365,7 +369,7 @@ export function parseCommand(words: readonly string[], family: Family, restoreTa
     exact: reader.flags.has('x'),
     lineNumbers: reader.flags.has('0'),
     zeroAfter: reader.zeroAfter,
-    warnings: [...parsed.warnings, ...(reader.interval ? ['Ignoring deprecated --wait-interval option.\n'] : [])],
+    warnings: [...parsed.warnings, ...(reader.interval ? [DEPRECATED_INTERVAL] : [])],
   };
 }
 

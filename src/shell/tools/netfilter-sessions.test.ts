@@ -1,0 +1,59 @@
+/** Sessions of the real iptables 1.8.9 and ipset 7.17, typed again here. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { Engine } from '../../net/engine.ts';
+import { Network } from '../../net/network.ts';
+import { FakeWorld } from '../testing/fake-host.ts';
+
+interface Typed {
+  readonly line: string;
+  text: string;
+  exit: number;
+}
+
+/** `$ command`, what it printed (`| `), and its exit code (`= `) where that is not 0. */
+function readSession(name: string): Typed[] {
+  const all: Typed[] = [];
+  for (const line of readFileSync(new URL(`./testing/${name}`, import.meta.url), 'utf8').split('\n')) {
+    const last = all.at(-1);
+    if (line.startsWith('$ ')) all.push({ line: line.slice(2), text: '', exit: 0 });
+    else if (line.startsWith('| ') && last !== undefined) last.text += `${line.slice(2)}\n`;
+    else if (line.startsWith('= ') && last !== undefined) last.exit = Number(line.slice(2));
+  }
+  return all;
+}
+
+/** A host with the real engine's tables behind the shell. */
+function host(): FakeWorld {
+  const world = new FakeWorld();
+  const network = new Network({ seed: 1, records: world.records });
+  const parts: Partial<Engine> = {
+    counters: (id) => network.counters(id),
+    setCounters: (id, counters) => network.setCounters(id, counters),
+    ipSetMembers: (id) => network.ipSetMembers(id),
+  };
+  world.engineParts = parts;
+  return world;
+}
+
+/** What the kernel draws by chance, and how many bytes it took. */
+const plain = (text: string): string => text.replace(/initval 0x[0-9a-f]{8}/g, 'initval 0x').replace(/Size in memory: \d+/g, 'Size in memory:');
+
+describe.each(['iptables-session.txt', 'ipset-session.txt'])('%s', (name) => {
+  it('prints and ends as the real one, command by command', () => {
+    const world = host();
+    const differences: unknown[] = [];
+    for (const { line, text, exit } of readSession(name)) {
+      const from = world.printed.length;
+      world.shell.input('main', line);
+      const printed = world.printed
+        .slice(from)
+        .map((p) => p.text)
+        .join('');
+      const ours = { line, text: plain(printed), exit: world.shell.exitCode('main') };
+      const real = { line, text: plain(text), exit };
+      if (JSON.stringify(ours) !== JSON.stringify(real)) differences.push({ real, ours });
+    }
+    expect(differences).toEqual([]);
+  });
+});
