@@ -124,6 +124,10 @@ function connectionId(c: Connection): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
+/** conntrack counts time in ticks: within the tick of its last packet an entry has all its time left. */
+const JIFFY_NS = 4_000_000;
+const JIFFIES_PER_SECOND = 250;
+
 export function connectionView(netns: NetnsState, c: Connection, nowNs: number): ConnectionView {
   const protocol = PROTOCOLS[c.protocol] ?? 'unknown';
   const nat: ('DNAT' | 'SNAT')[] = [];
@@ -138,7 +142,7 @@ export function connectionView(netns: NetnsState, c: Connection, nowNs: number):
     family: typeof c.original.src === 'number' ? 'ipv4' : 'ipv6',
     id: connectionId(c),
     ...(protocol === 'tcp' ? { tcpState: TCP_STATE_NAMES[c.tcpState] ?? 'NONE' } : {}),
-    timeoutSeconds: Math.max(0, Math.floor((c.expiresNs - nowNs) / NS)),
+    timeoutSeconds: Math.max(0, Math.floor((Math.floor(c.expiresNs / JIFFY_NS) - Math.floor(nowNs / JIFFY_NS)) / JIFFIES_PER_SECOND)),
     original: tupleView(c.original, c.protocol),
     reply: tupleView(c.reply, c.protocol),
     unreplied: !c.seenReply,

@@ -162,7 +162,7 @@ describe('NAT', () => {
     w.hands.sendTcp(CLIENT, '10.96.0.20', 80, 40000, TCP_ACK);
     w.settle();
     expect(w.heard()).toHaveLength(2);
-    expect(w.network.connections(NODE1)).toMatchObject([{ tcpState: 'ESTABLISHED', timeoutSeconds: 299, unreplied: true }]);
+    expect(w.network.connections(NODE1)).toMatchObject([{ tcpState: 'ESTABLISHED', timeoutSeconds: 300, unreplied: true }]);
     expect(w.network.counters(`${NODE1}/chain/nat/PREROUTING`).rules[0]?.[0]).toBe(2);
   });
 });

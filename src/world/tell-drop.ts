@@ -65,6 +65,19 @@ function fixRule(step: Dropped): readonly Phrase[] {
 
 const advice: Readonly<Partial<Record<DropReason, Advice>>> = {
   NETFILTER_DROP: { why: whyRule, fix: fixRule },
+  TCP_LISTEN_OVERFLOW: {
+    why: (step) => [say(`The server has no room for another half-open connection: ${step.detail}.`)],
+    fix: () => [mono('sysctl -w net.ipv4.tcp_syncookies=1'), say(' answers without keeping anything; a larger backlog (net.core.somaxconn) keeps more.')],
+  },
+  TCP_RFC7323_PAWS: {
+    why: () => [say('Its timestamp is older than one this connection has seen: a duplicate from long ago, or two machines that share an address behind NAT.')],
+  },
+  TCP_OLD_DATA: { why: () => [say('This data was here before: its acknowledgement was lost or late. It is acknowledged again.')] },
+  TCP_INVALID_SYN: {
+    why: () => [say('A SYN inside a connection that exists is answered with a challenge ACK: whoever really lost the connection then sends a RST (RFC 5961).')],
+  },
+  TCP_ACK_UNSENT_DATA: { why: () => [say('It acknowledges data that was never sent: it belongs to another connection of the same addresses and ports.')] },
+  TCP_TOO_OLD_ACK: { why: () => [say('Its acknowledgement is older than a whole window (RFC 5961).')] },
   NO_SOCKET: {
     why: (step, event, context) => [
       say('Nothing listens on port '),

@@ -65,10 +65,10 @@ export class ConnectionTable {
     while (entry !== undefined) {
       const o = entry.original;
       const isOriginal =
-        !entry.clash && o.src === src && o.dst === dst && o.sport === sport && o.dport === dport && entry.protocol === protocol && o.icmpType === icmpType;
+        o.sport === sport && o.dport === dport && o.src === src && o.dst === dst && !entry.clash && entry.protocol === protocol && o.icmpType === icmpType;
       const r = entry.reply;
       const isReply =
-        !isOriginal && r.src === src && r.dst === dst && r.sport === sport && r.dport === dport && entry.protocol === protocol && r.icmpType === icmpType;
+        !isOriginal && r.sport === sport && r.dport === dport && r.src === src && r.dst === dst && entry.protocol === protocol && r.icmpType === icmpType;
       if ((isOriginal || isReply) && (entry.zone === zone || zoneId(entry.zone, isReply) === zoneId(zone, isReply))) {
         if (entry.expiresNs > nowNs) {
           this.#found.connection = entry;

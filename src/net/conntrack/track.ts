@@ -11,6 +11,11 @@ import type { ConntrackSettings } from './settings.ts';
 import { FOLLOWED, followTcp, hasValidFlags, INVALID, REFUSED, REOPENS, startTcp } from './tcp.ts';
 
 const UDP_STREAM_AFTER_NS = 2e9;
+const TABLE_FULL = 'nf_conntrack: nf_conntrack: table full, dropping packet';
+const WARN_INTERVAL_NS = 5e9;
+const WARN_BURST = 10;
+/** KERN_WARNING */
+const WARNING = 4;
 const IP_PROTO_GRE = 47;
 const IP_PROTO_SCTP = 132;
 
@@ -90,6 +95,7 @@ function trackNew(core: Core, netns: NetnsState, packet: Skb): boolean {
   if (settings.max !== 0 && table.size >= settings.max && table.collect(core.nowNs) === 0) {
     if (!table.evictNear(original, packet.protocol, settings.buckets)) {
       table.statistics.drop += 1;
+      warnTableFull(core, netns);
       emitDropped(core, netns.place, packet, 'NETFILTER_DROP', 'nf_conntrack: table full, dropping packet');
       return false;
     }
@@ -106,6 +112,14 @@ function trackNew(core: Core, netns: NetnsState, packet: Skb): boolean {
   packet.ctState = CT_NEW;
   follow(netns, packet, connection, core.nowNs);
   return true;
+}
+
+/** At most ten lines in five seconds (net_warn_ratelimited()). */
+function warnTableFull(core: Core, netns: NetnsState): void {
+  const lines = core.kernelLog.list(netns.hostId);
+  let recent = 0;
+  for (let i = lines.length - 1; i >= 0 && core.nowNs - (lines[i]?.timeNs ?? 0) < WARN_INTERVAL_NS; i -= 1) if (lines[i]?.text === TABLE_FULL) recent += 1;
+  if (recent < WARN_BURST) core.kernelLog.add(netns.hostId, core.nowNs, WARNING, TABLE_FULL);
 }
 
 /** The protocol's own view: state, time-out, counters. False: the packet opens another connection in the place of this one. */

@@ -29,7 +29,12 @@ export interface SocketLayer {
   causeSeq: number;
 }
 
-/** A port number's place in the sequence that the kernel keeps for each destination (secure_ipv4_port_ephemeral()): connections to one peer go on from the last. */
+/** Sequences of ports that go on from connection to connection (INET_TABLE_PERTURB_SIZE is larger by default). */
+const PERTURB_SIZE = 256;
+/** How many ports, of one parity, may be left out at random. */
+const PERTURB_STEPS = 8;
+
+/** A peer's place in the sequence of ports (secure_ipv4_port_ephemeral()). */
 function portOffset(layer: SocketLayer, localIp: Ip, remoteIp: Ip, remotePort: number): number {
   let h = Math.imul(ipHash(localIp) ^ 0x9e3779b1, 0x85ebca6b) ^ ipHash(remoteIp) ^ layer.cookieSecret;
   h = Math.imul(h ^ (h >>> 15) ^ remotePort, 0xc2b2ae35);
@@ -37,20 +42,23 @@ function portOffset(layer: SocketLayer, localIp: Ip, remoteIp: Ip, remotePort: n
 }
 
 /**
- * connect() walks ports of one parity from a random place first, then the others, and takes the first whose four-tuple is free; a connection in
- * TIME-WAIT gives its port where tcp_tw_reuse allows it (Linux: net/ipv4/inet_hashtables.c, __inet_hash_connect). Undefined when all are taken.
+ * connect() walks ports of one parity first, from a little behind the last that this peer got, then the others, and takes the first whose four-tuple is
+ * free; a connection in TIME-WAIT gives its port where tcp_tw_reuse allows it (Linux: net/ipv4/inet_hashtables.c, __inet_hash_connect). Undefined when all are taken.
  */
 export function ephemeralTcpPort(layer: SocketLayer, netns: string, localIp: Ip, remoteIp: Ip, remotePort: number): number | undefined {
   const { firstPort, portCount } = layer.settings(netns);
-  const even = portCount - (portCount & 1);
-  const start = (portOffset(layer, localIp, remoteIp, remotePort) + layer.kernel.prng('ephemeral-port').below(Math.max(2, even))) % Math.max(2, even);
+  const place = portOffset(layer, localIp, remoteIp, remotePort);
+  const chance = layer.kernel.prng('ephemeral-port');
+  const start = (place + layer.table.portPerturb(place % PERTURB_SIZE, chance)) % portCount;
   const offset = start - (start & 1);
   for (const parity of [0, 1]) {
     for (let i = parity; i < portCount; i += 2) {
       const port = firstPort + ((offset + i) % portCount);
       if (layer.table.hasListener(netns, port)) continue;
       const taken = layer.table.findConnection(netns, localIp, port, remoteIp, remotePort);
-      if (taken === undefined || mayReuse(layer, netns, taken)) return port;
+      if (taken !== undefined && !mayReuse(layer, netns, taken)) continue;
+      layer.table.movePortPerturb(place % PERTURB_SIZE, Math.max(i, 2 * chance.below(PERTURB_STEPS)) + 2);
+      return port;
     }
   }
   return undefined;

@@ -25,6 +25,22 @@ export class SocketTable {
   #expiring: Expiry[] = [];
   #expired = 0;
 
+  /** Where the sequences of ephemeral ports have got to (table_perturb). */
+  #perturb = new Map<number, number>();
+
+  portPerturb(index: number, chance: { below(limit: number): number }): number {
+    let value = this.#perturb.get(index);
+    if (value === undefined) {
+      value = chance.below(0x10000);
+      this.#perturb.set(index, value);
+    }
+    return value;
+  }
+
+  movePortPerturb(index: number, by: number): void {
+    this.#perturb.set(index, ((this.#perturb.get(index) ?? 0) + by) >>> 0);
+  }
+
   nextId(): number {
     const id = this.#nextId;
     this.#nextId += 1;
@@ -194,11 +210,17 @@ export class SocketTable {
   }
 
   snapshot(): SocketTableSnapshot {
-    return { nextId: this.#nextId, expiring: this.#expiring.slice(this.#expired), sockets: [...this.#sockets.values()].map(copySocket) };
+    return {
+      perturb: [...this.#perturb],
+      nextId: this.#nextId,
+      expiring: this.#expiring.slice(this.#expired),
+      sockets: [...this.#sockets.values()].map(copySocket),
+    };
   }
 
   restore(snapshot: SocketTableSnapshot): void {
     this.#nextId = snapshot.nextId;
+    this.#perturb = new Map(snapshot.perturb);
     this.#expiring = snapshot.expiring.slice();
     this.#expired = 0;
     this.#sockets = new Map();
@@ -229,6 +251,7 @@ interface Expiry {
 
 export interface SocketTableSnapshot {
   readonly nextId: number;
+  readonly perturb: readonly (readonly [number, number])[];
   readonly expiring: readonly Expiry[];
   readonly sockets: readonly Socket[];
 }
