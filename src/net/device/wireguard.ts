@@ -5,7 +5,7 @@ import type { Core } from '../stack/core.ts';
 import { DECAPSULATE_NS, ENCAPSULATE_NS } from '../stack/costs.ts';
 import { EVENT_DEVICE } from '../stack/event-queue.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
-import { PACKET_HOST, type Skb, scrub } from '../stack/skb.ts';
+import { finishChecksums, PACKET_HOST, type Skb, scrub } from '../stack/skb.ts';
 import { emitCreated, emitDecapsulated, emitDelivered, emitDropped } from '../trace/emit.ts';
 import { ipBytes } from '../wire/lengths.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV6, IP_PROTO_UDP, TUNNEL_WIREGUARD, type WireguardMessage } from '../wire/packet.ts';
@@ -98,6 +98,8 @@ function sendData(core: Core, device: DeviceState, peer: PeerState, session: Ses
   scrub(packet);
   const message: WireguardMessage = { type: 4, sender: 0, receiver: session.remoteIndex, counter: session.sent };
   session.sent += 1;
+  // What is encrypted cannot be completed by a card: skb_checksum_help() comes first (drivers/net/wireguard/send.c).
+  finishChecksums(packet);
   const outer = outerFor(core, device, peer, message, WIREGUARD_KEEPALIVE_BYTES + padded, packet);
   outer.tos = outerTos(0, packet);
   const six = typeof outer.dst === 'bigint';
