@@ -66,7 +66,7 @@ export function bridgeFrame(core: Core, port: DeviceState, packet: Skb): void {
     return;
   }
   // A promiscuous bridge (tcpdump on it) takes a copy of everything.
-  if (bridge.promiscuous > 0 || bridge.record.promiscuous === true) passUp(core, bridge, port, cloneSkb(packet));
+  if (bridge.promiscuous > 0 || bridge.takesAll) passUp(core, bridge, port, cloneSkb(packet));
   const to = findLearnt(core, bridge, packet.ethDst);
   if (to === undefined) {
     flood(core, bridge, port, packet, false, suppressed);

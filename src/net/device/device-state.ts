@@ -58,6 +58,10 @@ export class DeviceState {
   noArp = false;
   /** No Ethernet header either. */
   raw = false;
+  /** `ethtool -K … tx off` */
+  finishesChecksums = false;
+  /** `ip link set promisc on` */
+  takesAll = false;
   /** Ends of a tunnel as its record says; 0 where it does not. */
   tunnelLocal: Ip = 0;
   tunnelRemote: Ip = 0;
@@ -139,6 +143,8 @@ export class DeviceState {
     this.raw = isRaw(record);
     this.noArp = this.raw || record.type === 'loopback' || record.type === 'dummy';
     this.tunnelText = -1;
+    this.finishesChecksums = record.txChecksumOffload === false;
+    this.takesAll = record.promiscuous === true;
     const address = (text: string | undefined): Ip => (text === undefined || text === '' ? 0 : ipOf(text));
     this.tunnelLocal = record.type === 'vxlan' || record.type === 'ipip' ? address(record.localIp) : 0;
     this.tunnelRemote = record.type === 'geneve' || record.type === 'ipip' ? address(record.remoteIp) : 0;

@@ -30,7 +30,7 @@ export function geneveTransmit(core: Core, device: DeviceState, packet: Skb): vo
   outer.sport = flowSourcePort(core, packet, SOURCE_PORT_MIN, SOURCE_PORT_MAX);
   outer.dport = record.destinationPort;
   outer.vni = record.vni;
-  outer.checksumPartial = true;
+  outer.checksumPartial = six;
   const text = {
     localIp: addressText(undefined),
     remoteIp: record.remoteIp,

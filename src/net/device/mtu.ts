@@ -7,4 +7,4 @@ import type { DeviceState } from './device-state.ts';
 export const tooBig = (device: DeviceState, frame: number): boolean => frame > device.mtuBytes + ETHERNET_HEADER_BYTES + VLAN_TAG_BYTES;
 
 /** A frame's length as the kernel counts it here: its outermost tag lies beside it, not in it. */
-export const untaggedBytes = (packet: Packet): number => frameBytes(packet) - Math.min(VLAN_TAG_BYTES, vlanBytes(packet));
+export const untaggedBytes = (packet: Packet): number => (packet.vlan ? frameBytes(packet) - Math.min(VLAN_TAG_BYTES, vlanBytes(packet)) : frameBytes(packet));

@@ -36,9 +36,8 @@ export function transmit(core: Core, device: DeviceState, packet: Skb): void {
     emitDropped(core, device.place, packet, 'QDISC_DROP', `${device.name} has no carrier: there is nothing at its other end, or that is down`);
     return;
   }
-  const qdisc = device.record.qdisc;
-  if (qdisc !== undefined && device.qdisc !== undefined) {
-    enqueue(core, device, qdisc, device.qdisc, packet, startXmit);
+  if (device.qdisc !== undefined && device.record.qdisc !== undefined) {
+    enqueue(core, device, device.record.qdisc, device.qdisc, packet, startXmit);
     return;
   }
   startXmit(core, device, packet);
@@ -56,7 +55,7 @@ export function departed(core: Core, device: DeviceState, packet: Skb): void {
 
 /** dev_hard_start_xmit(): behind the queue the tap sees the frame, then the device does what its kind does. */
 function startXmit(core: Core, device: DeviceState, packet: Skb): void {
-  if (device.record.txChecksumOffload === false && packet.checksumPartial) {
+  if (device.finishesChecksums && packet.checksumPartial) {
     packet.checksumPartial = false;
     packet.headerRow = -1;
   }

@@ -234,6 +234,8 @@ function putUdp(out: Uint8Array, packet: Packet): void {
     put32(out, UDP_HEADER_BYTES + 4, packet.vni << 8);
     out.set(encodeFrame(packet.inner), UDP_HEADER_BYTES + VXLAN_HEADER_BYTES);
   } else if (packet.payload !== undefined) out.set(payloadBytes(packet.payload), UDP_HEADER_BYTES);
+  // Over IPv4 a Geneve device sends none unless it is told to (Linux: drivers/net/geneve.c); over IPv6 there must be one.
+  if (packet.inner !== undefined && packet.tunnel === TUNNEL_GENEVE && typeof packet.src === 'number') return;
   const checksum = finishChecksum(sumWords(out, 0, out.length, pseudoSum(packet, IP_PROTO_UDP, out.length)));
   // RFC 768: zero means "none", so a sum of zero is sent as all ones.
   put16(out, 6, checksum === 0 ? 0xffff : checksum);

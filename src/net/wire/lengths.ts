@@ -80,7 +80,8 @@ export function vlanBytes(packet: Packet): number {
 
 /** What stands before the IP or ARP packet: nothing on a device without link-layer addresses. */
 export function linkBytes(packet: Packet): number {
-  return packet.raw === true ? 0 : ETHERNET_HEADER_BYTES + vlanBytes(packet);
+  if (packet.raw === true) return 0;
+  return packet.vlan ? ETHERNET_HEADER_BYTES + vlanBytes(packet) : ETHERNET_HEADER_BYTES;
 }
 
 /** Ethernet header included, without preamble and check sequence, and without padding to 60 bytes (as virtual devices leave it). */
