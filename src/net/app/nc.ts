@@ -1,11 +1,11 @@
 /** nc (OpenBSD's, as Debian and netshoot have it, and busybox'): tries ports with -z, talks over a connection, listens with -l. */
 
-import { formatIp } from '../addr/ip.ts';
+import { formatIp, parseIp } from '../addr/ip.ts';
 import type { Errno } from '../stack/userland.ts';
 import type { Ip } from '../wire/packet.ts';
 import { serviceName, servicePort } from '../wire/tcpdump/names.ts';
 import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
-import { type AppContext, type AppEvent, defineApp, defineProgram, type Endpoint, type ParseResult, type SocketId } from './definition.ts';
+import { type AppContext, type AppEvent, defineApp, defineProgram, type Endpoint, type LocalChoice, type ParseResult, type SocketId } from './definition.ts';
 import { textPayload } from './http-message.ts';
 import { listenAddress } from './listen-address.ts';
 import { isBusybox } from './ping-args.ts';
@@ -20,6 +20,10 @@ export interface NcConfig {
   readonly udp: boolean;
   readonly listen: boolean;
   readonly keepOpen: boolean;
+  /** -N: end of input shuts the connection down. */
+  readonly shutdownAtEnd: boolean;
+  /** -s and -p of a connecting nc: where from. */
+  readonly from: LocalChoice;
   /** 0: as long as it takes. */
   readonly waitSeconds: number;
   readonly style: 'openbsd' | 'busybox';
@@ -116,7 +120,7 @@ function connect(context: AppContext, config: NcConfig, state: State): State {
   const port = config.ports[state.at];
   if (port === undefined) return finish(context, state, state.succeeded ? 0 : 1);
   const to = { ip: state.ip, port };
-  const socket = config.udp ? context.udpConnect(to) : context.tcpConnect(to);
+  const socket = config.udp ? context.udpConnect(to, config.from) : context.tcpConnect(to, config.from);
   if (typeof socket === 'string') return refused(context, config, state, socket);
   if (config.udp) return startUdp(context, config, { ...state, socket });
   const timer = config.waitSeconds > 0 ? context.setTimer(config.waitSeconds * 1e9, 'wait') : -1;
@@ -226,10 +230,13 @@ function whileTalking(context: AppContext, config: NcConfig, state: State, event
 }
 
 function typed(context: AppContext, config: NcConfig, state: State, text: string): State {
-  // End of input (Ctrl-D) leaves the connection open, as without -N.
+  // End of input (Ctrl-D) leaves the connection open without -N.
   const more = { ...state, typed: state.typed + text.replaceAll('\u0004', '') };
   const ready = state.phase === 'talking' || (state.phase === 'listening' && (config.udp ? state.peer !== undefined : state.socket >= 0));
-  return ready ? flush(context, more) : more;
+  if (!ready) return more;
+  const next = flush(context, more);
+  if (config.shutdownAtEnd && !config.udp && text.includes('\u0004')) context.shutdown(next.socket);
+  return next;
 }
 
 function flush(context: AppContext, state: State): State {
@@ -259,6 +266,12 @@ export function parseNcArgs(argv: readonly string[], style: NcConfig['style'] = 
   const waitText = optionValue(parsed, 'w') ?? '0';
   const waitSeconds = parseSeconds(waitText);
   if (waitSeconds === undefined) return bad(`nc: timeout invalid: ${waitText}\n`);
+  const sourceText = optionValue(parsed, 's');
+  const source = sourceText === undefined ? undefined : parseIp(sourceText);
+  if (sourceText !== undefined && source === undefined) return bad(`nc: getaddrinfo: Name or service not known\n`);
+  const sourcePort = portOption === undefined ? undefined : (parseInteger(portOption, 1, 65535) ?? servicePort(portOption));
+  if (portOption !== undefined && sourcePort === undefined) return bad(`nc: port number invalid: ${portOption}\n`);
+  const from = { ...(source === undefined ? {} : { ip: source }), ...(sourcePort === undefined ? {} : { port: sourcePort }) };
   const ports = Array.from({ length: Math.min(1024, Math.abs(high - low) + 1) }, (_gone, i) => Math.min(low, high) + i);
   return {
     ok: true,
@@ -270,6 +283,8 @@ export function parseNcArgs(argv: readonly string[], style: NcConfig['style'] = 
       udp: hasOption(parsed, 'u'),
       listen,
       keepOpen: hasOption(parsed, 'k'),
+      shutdownAtEnd: hasOption(parsed, 'N'),
+      from: listen ? {} : from,
       waitSeconds,
       style,
     },
