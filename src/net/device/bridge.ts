@@ -65,8 +65,13 @@ export function bridgeFrame(core: Core, port: DeviceState, packet: Skb): void {
     passUp(core, bridge, port, packet);
     return;
   }
-  // A promiscuous bridge (tcpdump on it) takes a copy of everything.
-  if (bridge.promiscuous > 0 || bridge.takesAll) passUp(core, bridge, port, cloneSkb(packet));
+  // A promiscuous bridge (tcpdump on it) takes a copy of everything, once the frame is on its way.
+  const copy = bridge.promiscuous > 0 || bridge.takesAll ? cloneSkb(packet) : undefined;
+  forwardKnown(core, bridge, port, packet, suppressed);
+  if (copy !== undefined) passUp(core, bridge, port, copy);
+}
+
+function forwardKnown(core: Core, bridge: DeviceState, port: DeviceState, packet: Skb, suppressed: boolean): void {
   const to = findLearnt(core, bridge, packet.ethDst);
   if (to === undefined) {
     flood(core, bridge, port, packet, false, suppressed);

@@ -42,6 +42,8 @@ home = os.open("/proc/self/ns/net", os.O_RDONLY)
 servers = {}
 kept = {}
 monitors = {}
+markers = {}
+MARKER = ("127.0.0.9", 9)
 
 
 def set_netns(descriptor):
@@ -312,12 +314,31 @@ def numbers(node):
 
 
 def start_monitor(node):
-    run(node, ["sh", "-c", "iptables -t raw -I PREROUTING -j TRACE; iptables -t raw -I OUTPUT -j TRACE"])
+    run(node, ["sh", "-c", "iptables -t raw -A PREROUTING -j TRACE; iptables -t raw -A OUTPUT -j TRACE; iptables -t raw -A OUTPUT -d 127.0.0.9 -j DROP"])
     monitor = subprocess.Popen(
         ["ip", "netns", "exec", node, "stdbuf", "-oL", "xtables-monitor", "--trace"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
     )
     os.set_blocking(monitor.stdout.fileno(), False)
     monitors[node] = [monitor, b""]
+
+
+def mark(node):
+    """A packet that the raw table drops right after it was told of: it leaves no other trace."""
+    try:
+        markers[node].sendto(b"marker", MARKER)
+    except OSError:
+        pass
+
+
+def await_monitor(node):
+    """It needs a moment to read the rules; that it tells of a marker shows that it listens."""
+    with inside(node):
+        markers[node] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for _ in range(100):
+        mark(node)
+        time.sleep(0.05)
+        if drain_monitor(node):
+            break
 
 
 def drain_monitor(node):
@@ -336,14 +357,13 @@ def drain_monitor(node):
 
 
 def settle(node):
-    """Waits until the monitor has said everything."""
-    lines, quiet = [], 0
-    while quiet < 2:
-        more = drain_monitor(node)
-        quiet = 0 if more else quiet + 1
-        lines += more
-        time.sleep(0.01)
-    return lines
+    """Waits until the monitor has come to a marker: then it has told of everything before."""
+    mark(node)
+    lines, end = [], time.monotonic() + 5
+    while time.monotonic() < end and not any("DST=" + MARKER[0] in line for line in lines[-20:]):
+        lines += drain_monitor(node)
+        time.sleep(0.005)
+    return [line for line in lines if "DST=" + MARKER[0] not in line]
 
 
 def read_tables(node):
@@ -354,7 +374,8 @@ def work(setting):
     taps = {name: open_tap(name) for name in setting["names"]}
     for node in setting["nodes"]:
         start_monitor(node)
-    time.sleep(0.3)
+    for node in setting["nodes"]:
+        await_monitor(node)
     print("ready", flush=True)
     for line in sys.stdin:
         request = json.loads(line)
@@ -391,8 +412,8 @@ def work(setting):
             answer = {
                 "results": results,
                 "frames": [frame for name, tap in taps.items() for frame in drain(name, tap)],
-                "rules": {node: {"lines": settle(node), "numbers": numbers(node)} for node in setting["nodes"]},
                 "tables": {node: read_tables(node) for node in setting["nodes"]},
+                "rules": {node: {"lines": settle(node), "numbers": numbers(node)} for node in setting["nodes"]},
             }
         print(json.dumps(answer), flush=True)
 

@@ -54,24 +54,52 @@ const ACK_BYTES = 52;
 function readNode(trace: NodeTrace, tunnelPort: number): Met[] {
   const mets: Met[] = [];
   let current: Met | undefined;
+  /** Where packets of a key began, with their TTLs: once more with the same TTL is another packet, with a lower one it goes round. */
+  const begun = new Map<string, Set<string>>();
+  const copies = new Map<string, number>();
+  const byId = new Map<string, Met>();
+  let ttl = '';
   for (const line of trace.lines) {
-    const packet = /^PACKET: \d+ [0-9a-f]+ (.*)$/.exec(line);
+    const packet = /^PACKET: \d+ ([0-9a-f]+) (.*)$/.exec(line);
     if (packet !== null) {
-      const text = ` ${packet[1]}`;
+      const text = ` ${packet[2]}`;
       const tunnel = text.includes(` DPORT=${tunnelPort}`) && !/\b(SYN|ACK|FIN|RST)\b/.test(text);
       const label = tunnel ? 'tunnel' : (labelOf(text, ACK_BYTES) ?? '');
-      const key = `${label} ${/ ID=(\d+)/.exec(text)?.[1]} ${/ LEN=(\d+)/.exec(text)?.[1]}`;
+      ttl = / TTL=(\d+)/.exec(text)?.[1] ?? '';
+      const plain = `${label} ${/ ID=(\d+)/.exec(text)?.[1]} ${/ LEN=(\d+)/.exec(text)?.[1]}`;
+      const key = `${plain} ${copies.get(plain) ?? 0}`;
       // A packet is told of again at each hook, and between them it may have become another buffer.
       if (current?.key !== key) {
         current = { label, key, tunnel, incoming: text.startsWith(' IN='), visits: [] };
         mets.push(current);
       }
+      byId.set(packet[1] as string, current);
       continue;
     }
-    const rule = /^ TRACE: \d+ [0-9a-f]+ (\w+):([\w-]+):(rule:0x([0-9a-f]+)|policy|return)(?::(\S+))?/.exec(line);
-    if (rule === null || current === undefined) continue;
-    const [, table = '', chain = '', what = '', handle, verdict = ''] = rule;
-    if (table === 'raw' || what === 'return') continue;
+    const rule = /^ TRACE: \d+ ([0-9a-f]+) (\w+):([\w-]+):(rule:0x([0-9a-f]+)|policy|return)(?::(\S+))?/.exec(line);
+    if (rule === null) continue;
+    // A rule that answers (REJECT) is told of after the answer's own way through the hooks.
+    current = byId.get(rule[1] as string) ?? current;
+    if (current === undefined) continue;
+    const [, , table = '', chain = '', what = '', handle, verdict = ''] = rule;
+    if (table === 'raw') {
+      // Its first rule is the recorder's own.
+      const plain = current.key.slice(0, current.key.lastIndexOf(' '));
+      const places = begun.get(plain) ?? new Set<string>();
+      begun.set(plain, places);
+      const place = `${chain} ${ttl}`;
+      if (what !== 'policy' && places.has(place)) {
+        const copy = (copies.get(plain) ?? 0) + 1;
+        copies.set(plain, copy);
+        places.clear();
+        current = { ...current, key: `${plain} ${copy}`, visits: [] };
+        mets.push(current);
+        byId.set(rule[1] as string, current);
+      }
+      places.add(place);
+      continue;
+    }
+    if (what === 'return') continue;
     const number = what === 'policy' ? 0 : trace.numbers[`${table} ${chain} 0x${handle}`];
     if (number === undefined) continue;
     current.visits.push({ ns: trace.ns, table, chain, rule: number, verdict: verdictOf(verdict) });
