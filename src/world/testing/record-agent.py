@@ -25,6 +25,12 @@ SO_TIMESTAMPNS = 35
 IP_TTL, IP_MTU_DISCOVER, IP_RECVERR = 2, 10, 11
 MSG_ERRQUEUE = 0x2000
 PACKET_OUTGOING = 4
+SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NETLINK_NETFILTER, SO_RCVBUFFORCE = 270, 1, 12, 33
+NFNLGRP_NFTRACE = 9
+NFT_MSG_TRACE = 10 << 8 | 17
+TRACE_TABLE, TRACE_CHAIN, TRACE_RULE_HANDLE, TRACE_TYPE, TRACE_VERDICT, TRACE_ID = 1, 2, 3, 4, 5, 6
+TRACE_NETWORK_HEADER, TRACE_TRANSPORT_HEADER, TRACE_IIF, TRACE_POLICY = 8, 9, 10, 16
+VERDICTS = {0: "DROP", 1: "ACCEPT", -1: "CONTINUE", -3: "JUMP", -4: "GOTO", -5: "RETURN"}
 SETTLE_SECONDS = 0.08
 MAX_FRAMES = 20000
 UDP_REPLY_BYTES = 212
@@ -42,8 +48,6 @@ home = os.open("/proc/self/ns/net", os.O_RDONLY)
 servers = {}
 kept = {}
 monitors = {}
-markers = {}
-MARKER = ("127.0.0.9", 9)
 
 
 def set_netns(descriptor):
@@ -314,56 +318,84 @@ def numbers(node):
 
 
 def start_monitor(node):
-    run(node, ["sh", "-c", "iptables -t raw -A PREROUTING -j TRACE; iptables -t raw -A OUTPUT -j TRACE; iptables -t raw -A OUTPUT -d 127.0.0.9 -j DROP"])
-    monitor = subprocess.Popen(
-        ["ip", "netns", "exec", node, "stdbuf", "-oL", "xtables-monitor", "--trace"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
-    )
-    os.set_blocking(monitor.stdout.fileno(), False)
-    monitors[node] = [monitor, b""]
-
-
-def mark(node):
-    """A packet that the raw table drops right after it was told of: it leaves no other trace."""
-    try:
-        markers[node].sendto(b"marker", MARKER)
-    except OSError:
-        pass
-
-
-def await_monitor(node):
-    """It needs a moment to read the rules; that it tells of a marker shows that it listens."""
+    run(node, ["sh", "-c", "iptables -t raw -A PREROUTING -j TRACE; iptables -t raw -A OUTPUT -j TRACE"])
     with inside(node):
-        markers[node] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    for _ in range(100):
-        mark(node)
-        time.sleep(0.05)
-        if drain_monitor(node):
+        monitor = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
+    monitor.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
+    monitor.bind((0, 0))
+    monitor.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTRACE)
+    monitor.setblocking(False)
+    monitors[node] = monitor
+
+
+def attributes(data):
+    """Netlink attributes by type."""
+    found, at = {}, 0
+    while at + 4 <= len(data):
+        size, kind = struct.unpack("=HH", data[at : at + 4])
+        if size < 4:
             break
+        found[kind & 0x3FFF] = data[at + 4 : at + size]
+        at += (size + 3) & ~3
+    return found
+
+
+def packet_line(found, ident):
+    """As xtables-monitor tells of a packet, as far as anybody reads it, and ICMP's type as well."""
+    network, transport = found[TRACE_NETWORK_HEADER], found.get(TRACE_TRANSPORT_HEADER, b"")
+    _, _, size, packet_id, _, ttl, protocol, _, source, target = struct.unpack(">BBHHHBBH4s4s", network[:20])
+    text = "PACKET: 2 %s %s SRC=%s DST=%s LEN=%d TTL=%d ID=%d" % (
+        ident,
+        "IN=x" if TRACE_IIF in found else "OUT=x",
+        socket.inet_ntoa(source),
+        socket.inet_ntoa(target),
+        size,
+        ttl,
+        packet_id,
+    )
+    if protocol in (6, 17) and len(transport) >= 4:
+        text += " SPORT=%d DPORT=%d" % struct.unpack(">HH", transport[:4])
+    if protocol == 6 and len(transport) >= 14:
+        text += "".join(" " + name for bit, name in ((2, "SYN"), (16, "ACK"), (8, "PSH"), (4, "RST"), (1, "FIN")) if transport[13] & bit)
+    if protocol == 1 and len(transport) >= 2:
+        text += " TYPE=%d CODE=%d" % (transport[0], transport[1])
+    return text + " "
+
+
+def trace_lines(message):
+    """What one message of the kernel (NFT_MSG_TRACE) says, in xtables-monitor's words."""
+    found = attributes(message[4:])
+    ident = found[TRACE_ID].hex()
+    lines = [packet_line(found, ident)] if len(found.get(TRACE_NETWORK_HEADER, b"")) >= 20 else []
+    place = " TRACE: 2 %s %s:%s:" % (ident, found[TRACE_TABLE].rstrip(b"\0").decode(), found[TRACE_CHAIN].rstrip(b"\0").decode())
+    kind = struct.unpack(">I", found[TRACE_TYPE])[0]
+    if kind == 1:
+        return lines + [place + "policy:" + VERDICTS.get(struct.unpack(">i", found[TRACE_POLICY])[0], "?")]
+    # The end of a chain has no rule.
+    if kind == 2 or TRACE_RULE_HANDLE not in found:
+        return lines + [place + "return"]
+    verdict = attributes(found[TRACE_VERDICT])
+    text = VERDICTS.get(struct.unpack(">i", verdict[1])[0], "?")
+    if 2 in verdict:
+        text += ":" + verdict[2].rstrip(b"\0").decode()
+    return lines + [place + "rule:0x%x:%s" % (struct.unpack(">Q", found[TRACE_RULE_HANDLE])[0], text)]
 
 
 def drain_monitor(node):
-    monitor, rest = monitors[node]
+    lines = []
     while True:
         try:
-            data = os.read(monitor.stdout.fileno(), 1 << 20)
-        except BlockingIOError:
-            break
-        if not data:
-            break
-        rest += data
-    lines = rest.split(b"\n")
-    monitors[node][1] = lines.pop()
-    return [line.decode("ascii", "replace") for line in lines]
-
-
-def settle(node):
-    """Waits until the monitor has come to a marker: then it has told of everything before."""
-    mark(node)
-    lines, end = [], time.monotonic() + 5
-    while time.monotonic() < end and not any("DST=" + MARKER[0] in line for line in lines[-20:]):
-        lines += drain_monitor(node)
-        time.sleep(0.005)
-    return [line for line in lines if "DST=" + MARKER[0] not in line]
+            data = monitors[node].recv(1 << 20)
+        except OSError:
+            return lines
+        at = 0
+        while at + 16 <= len(data):
+            size, kind = struct.unpack("=IH", data[at : at + 6])
+            if size < 16:
+                break
+            if kind == NFT_MSG_TRACE:
+                lines += trace_lines(data[at + 16 : at + size])
+            at += (size + 3) & ~3
 
 
 def read_tables(node):
@@ -374,8 +406,6 @@ def work(setting):
     taps = {name: open_tap(name) for name in setting["names"]}
     for node in setting["nodes"]:
         start_monitor(node)
-    for node in setting["nodes"]:
-        await_monitor(node)
     print("ready", flush=True)
     for line in sys.stdin:
         request = json.loads(line)
@@ -413,7 +443,7 @@ def work(setting):
                 "results": results,
                 "frames": [frame for name, tap in taps.items() for frame in drain(name, tap)],
                 "tables": {node: read_tables(node) for node in setting["nodes"]},
-                "rules": {node: {"lines": settle(node), "numbers": numbers(node)} for node in setting["nodes"]},
+                "rules": {node: {"lines": drain_monitor(node), "numbers": numbers(node)} for node in setting["nodes"]},
             }
         print(json.dumps(answer), flush=True)
 
@@ -432,8 +462,6 @@ def main():
     finally:
         for netns in list(servers):
             stop_servers(netns)
-        for monitor, _ in monitors.values():
-            monitor.kill()
         subprocess.run(["bash", script, "--down"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-/** The kernel's own account of the rules that packets met (`xtables-monitor --trace`), packet by packet. */
+/** The kernel's own account of the rules that packets met (as `xtables-monitor --trace` tells it), packet by packet. */
 import type { RuleVisit } from '../recorded/compare-rules.ts';
 
 interface NodeTrace {
@@ -45,8 +45,7 @@ function labelOf(line: string, bytesOfHeaders: number): string | undefined {
   return / SPORT=\d+ DPORT=\d+/.test(line) ? 'UDP' : undefined;
 }
 
-/** NFT_RETURN has no name in xtables-monitor. */
-const verdictOf = (text: string): string => (text.toLowerCase() === '0xfffffffb' ? 'RETURN' : text.replace(/^(JUMP|GOTO):/, 'jump '));
+const verdictOf = (text: string): string => text.replace(/^(JUMP|GOTO):/, 'jump ');
 
 /** IPv4 and TCP with timestamps. */
 const ACK_BYTES = 52;
@@ -88,7 +87,7 @@ function readNode(trace: NodeTrace, tunnelPort: number): Met[] {
       const places = begun.get(plain) ?? new Set<string>();
       begun.set(plain, places);
       const place = `${chain} ${ttl}`;
-      if (what !== 'policy' && places.has(place)) {
+      if (what.startsWith('rule') && places.has(place)) {
         const copy = (copies.get(plain) ?? 0) + 1;
         copies.set(plain, copy);
         places.clear();
@@ -113,7 +112,8 @@ export function packetVisits(nodes: readonly NodeTrace[], tunnelPort: number): R
   for (const node of nodes) {
     const mets = readNode(node, tunnelPort);
     const firsts = new Map<string, string>();
-    let waiting: RuleVisit[] = [];
+    const tunnels = new Map<string, RuleVisit[]>();
+    const unpacked = new Set<string>();
     let last: Met | undefined;
     const isFirst = (met: Met): boolean => met.label !== '' && firsts.get(met.label) === met.key;
     const add = (label: string, visits: readonly RuleVisit[]): void => {
@@ -123,14 +123,16 @@ export function packetVisits(nodes: readonly NodeTrace[], tunnelPort: number): R
     };
     for (const met of mets) {
       if (met.tunnel) {
-        // Coming in it is unpacked next, going out it was packed just now.
-        if (met.incoming) waiting.push(...met.visits);
+        // Coming in it is unpacked later, in its turn; going out it was packed just now.
+        if (met.incoming) tunnels.set(met.key, [...(tunnels.get(met.key) ?? []), ...met.visits]);
         else if (last !== undefined && isFirst(last)) add(last.label, met.visits);
         continue;
       }
       if (!firsts.has(met.label)) firsts.set(met.label, met.key);
-      if (isFirst(met)) add(met.label, [...waiting, ...met.visits]);
-      waiting = [];
+      const outer = unpacked.has(met.key) ? undefined : tunnels.keys().next().value;
+      unpacked.add(met.key);
+      if (isFirst(met)) add(met.label, [...((outer === undefined ? undefined : tunnels.get(outer)) ?? []), ...met.visits]);
+      if (outer !== undefined) tunnels.delete(outer);
       last = met;
     }
   }

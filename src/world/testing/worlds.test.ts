@@ -15,7 +15,7 @@ const names = readdirSync(FOLDER)
   .sort();
 const read = (name: string) => readWorld(JSON.parse(readFileSync(new URL(`${name}.world.json`, FOLDER), 'utf8')));
 
-const reason = whyNot(['xtables-monitor', 'stdbuf', 'nft']);
+const reason = whyNot(['nft']);
 if (reason !== undefined) process.stderr.write(`kubehop: recording the worlds on this machine's own kernel is skipped: ${reason}.\n`);
 
 describe('worlds for the facts about the kernel', () => {
