@@ -148,6 +148,8 @@ export class ServiceState {
   }
 }
 
+const addressKey = (s: ServiceState): string => `${s.protocol} ${s.ip} ${s.record.port}`;
+
 const inKey = (protocol: number, clientIp: Ip, clientPort: number, virtualIp: Ip, virtualPort: number): string =>
   `${protocol} ${clientIp} ${clientPort} ${virtualIp} ${virtualPort}`;
 
@@ -157,8 +159,8 @@ export class IpvsState {
   readonly #byClient = new Map<string, IpvsConnection>();
   readonly #byAnswer = new Map<string, IpvsConnection>();
   readonly #templates = new Map<string, IpvsConnection>();
-  #byAddress = new Map<string, ServiceState>();
-  #byMark = new Map<number, ServiceState>();
+  readonly #byAddress = new Map<string, ServiceState>();
+  readonly #byMark = new Map<number, ServiceState>();
   #serial = 0;
   #collectAtNs = 0;
   tcpTimeouts: number[] = [...TCP_TIMEOUTS];
@@ -176,7 +178,8 @@ export class IpvsState {
       this.#services.set(record.id, service);
     }
     service.update(record);
-    this.#index();
+    if (record.protocol === 'fwmark') this.#byMark.set(service.mark, service);
+    else this.#byAddress.set(addressKey(service), service);
   }
 
   remove(id: string): void {
@@ -184,16 +187,8 @@ export class IpvsState {
     if (service === undefined) return;
     for (const d of service.destinations) d.available = false;
     this.#services.delete(id);
-    this.#index();
-  }
-
-  #index(): void {
-    this.#byAddress = new Map();
-    this.#byMark = new Map();
-    for (const s of this.#services.values()) {
-      if (s.record.protocol === 'fwmark') this.#byMark.set(s.mark, s);
-      else this.#byAddress.set(`${s.protocol} ${s.ip} ${s.record.port}`, s);
-    }
+    if (service.record.protocol === 'fwmark') this.#byMark.delete(service.mark);
+    else this.#byAddress.delete(addressKey(service));
   }
 
   /** The service that a connection belongs to, while it has one. */
@@ -385,6 +380,8 @@ export class IpvsState {
   // ---- snapshots
 
   save(): SavedIpvs {
+    const owner = new Map<DestinationState, string>();
+    for (const [id, s] of this.#services) for (const d of s.destinations) owner.set(d, id);
     const saveConnection = (c: IpvsConnection): SavedConnection => ({
       serial: c.serial,
       protocol: c.protocol,
@@ -393,7 +390,7 @@ export class IpvsState {
       virtualIp: c.virtualIp,
       virtualPort: c.virtualPort,
       destination: c.destination.record,
-      service: this.#serviceOf(c.destination),
+      service: owner.get(c.destination),
       template: c.template,
       fields: {
         state: c.state,
@@ -420,11 +417,6 @@ export class IpvsState {
         destinations: s.destinations.map((d) => [d.key, d.statistics.save(), d.overloaded] as const),
       })),
     };
-  }
-
-  #serviceOf(destination: DestinationState): string | undefined {
-    for (const [id, s] of this.#services) if (s.destinations.includes(destination)) return id;
-    return undefined;
   }
 
   load(saved: SavedIpvs | undefined): void {

@@ -311,7 +311,8 @@ export class Evaluator {
   /** A header is looked at: it must fit what is known, and from now on is known. */
   #protocol(proto: string, span: Span): void {
     const known = this.#known;
-    if (this.#anything) return;
+    // What stands in a record was checked when it was written.
+    if (this.#anything || this.#scope.exact === true) return;
     if (proto === 'ip' || proto === 'ip6') {
       if (known.l3 !== undefined && known.l3 !== proto) throw new NftError(`conflicting protocols specified: ${known.l3} vs. ${proto}`, span);
       known.l3 = proto;
@@ -388,10 +389,15 @@ export class Evaluator {
   #learn(left: Expr, operator: string, right: Expr): void {
     const known = this.#known;
     // A set of protocols is a transport protocol match as well.
-    if (left.k === 'meta' && left.key === 'l4proto') known.l4Span = left.span;
+    if (left.k === 'meta' && left.key === 'l4proto') {
+      known.l4Span = left.span;
+      const last = right.k === 'set' && operator !== '!=' ? right.elements[right.elements.length - 1]?.key : undefined;
+      if (last?.k === 'value' && typeof last.v === 'number') known.l4 ??= last.v;
+    }
     if ((operator !== '' && operator !== '==') || right.k !== 'value' || typeof right.v !== 'number') return;
     if ((left.k === 'meta' && left.key === 'l4proto') || (left.k === 'payload' && (left.field === 'protocol' || left.field === 'nexthdr'))) {
-      known.l4 = right.v;
+      // The first that was said of it stands.
+      known.l4 ??= right.v;
       known.l4Span = left.span;
     } else if (left.k === 'meta' && left.key === 'nfproto') known.l3 = right.v === 10 ? 'ip6' : 'ip';
     else if ((left.k === 'meta' && left.key === 'protocol') || (left.k === 'payload' && left.proto === 'ether' && left.field === 'type'))

@@ -161,7 +161,9 @@ function matchText(stmt: StmtOf<'match'>, options: FormatOptions): string {
       for (const item of right.items) if (item.k === 'value' && typeof item.v === 'number') sum |= item.v;
       rhs = formatValue(sum, TCP_FLAG, options);
     } else rhs = right.items.map((i) => formatExpr(i, options)).join(' | ');
-  } else rhs = formatExpr(right, options);
+  } else if (right.k === 'value' && right.type.bitmask === true && right.type !== TCP_FLAG && typeof right.v === 'number' && right.v !== 0)
+    rhs = flags(right.v, right.type, ' | ', options);
+  else rhs = formatExpr(right, options);
   return operator === '' ? `${lhs} ${rhs}` : `${lhs} ${operator} ${rhs}`;
 }
 
