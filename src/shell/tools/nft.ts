@@ -199,11 +199,27 @@ function change({ host, place }: NftIo, commands: readonly Command[], request: R
   host.settle();
 }
 
+/** Tables of iptables stand in the same kernel tables; nft's own warning, and (unlike nft) where to read them. */
+function warnOfIptables({ host, place, err }: NftIo, family: string | undefined): void {
+  const tables = new Set<string>();
+  for (const record of host.engine.records.values()) {
+    if (record.kind !== 'chain' || record.netns !== place.netns) continue;
+    const own = record.family === 'ipv6' ? 'ip6' : 'ip';
+    if (family === undefined || family === own) tables.add(`${own} ${record.table}`);
+  }
+  for (const table of tables) {
+    const [own = '', name = ''] = table.split(' ');
+    err(`# Warning: table ${table} is managed by iptables-nft, do not touch!\n`);
+    err(`# Its rules are not translated here: ${own === 'ip6' ? 'ip6tables' : 'iptables'}-save -t ${name} lists them.\n`);
+  }
+}
+
 function list(io: NftIo, command: Extract<Command, { c: 'list' }>, request: Request, elements?: Parameters<typeof printList>[2]): void {
   const { host, place } = io;
   const live = host.engine.nft(place.netns);
   const listing = new NftListing(nftRecordsOf(host, place.netns), live, host.nowNs, request);
   if (request.json) io.out(jsonOf(listing, command, VERSION));
   else io.out(printList(listing, command, elements));
+  if (command.what === 'ruleset') warnOfIptables(io, command.family);
   if (command.reset && live !== undefined) reset(live, command);
 }
