@@ -60,7 +60,7 @@ export const ip = defineCommand({
         return ipRoute(invocation, options, words);
       case 'neighbour':
       case 'neighbor':
-        return ipNeigh(invocation, words);
+        return ipNeigh(invocation, options, words);
       case 'rule':
         return ipRule(invocation, options, words);
       case 'netns':
