@@ -3,7 +3,10 @@ import { CowMap } from '../base/cow-map.ts';
 import { deepEqual } from '../base/equal.ts';
 import type { Change, Identified, RecordStore } from '../base/record-store.ts';
 import type { Finding } from './api.ts';
-import type { Agent, KubeObject, ObjectKey, StoreView } from './types.ts';
+import type { Agent, KubeObject, ObjectKey, Repair, StoreView } from './types.ts';
+
+/** Brings a person's change and a new rendering together: `before` and `rendered` are the agent's, `present` is what is there. */
+export type Merge<R> = (before: R | undefined, rendered: R, present: R | undefined) => R;
 
 interface Rendered {
   /** One version of each record, in the order rendered. */
@@ -16,6 +19,7 @@ export interface AgentSnapshot {
   readonly owners: ReadonlyMap<string, number>;
   readonly dirty: readonly (readonly string[])[];
   readonly started: boolean;
+  readonly touched: readonly (readonly [string, number])[];
 }
 
 const nothing: Rendered = { records: [], findings: [] };
@@ -47,9 +51,21 @@ export class AgentRunner<R extends Identified> {
   readonly #owners = new CowMap<string, number>();
   readonly #pending = new Map<ObjectKey, Change<KubeObject>>();
   readonly #dirty: Set<string>[];
+  readonly #merge: Merge<R>;
+  readonly #nowNs: () => number;
+  /** Records that somebody else has changed since they were last put right, and when. */
+  readonly #touched = new Map<string, number>();
   #started = false;
 
-  constructor(agents: readonly Agent<R>[], view: StoreView, records: RecordStore<R> | undefined) {
+  constructor(
+    agents: readonly Agent<R>[],
+    view: StoreView,
+    records: RecordStore<R> | undefined,
+    nowNs: () => number = () => 0,
+    merge: Merge<R> = (_before, rendered) => rendered,
+  ) {
+    this.#nowNs = nowNs;
+    this.#merge = merge;
     this.#agents = agents;
     this.#view = view;
     this.#records = records;
@@ -61,6 +77,47 @@ export class AgentRunner<R extends Identified> {
         else known.push(index);
       }
     });
+    records?.listen((change) => {
+      if (change.by !== undefined && this.#owners.has(change.id)) this.#touched.set(change.id, this.#nowNs());
+    });
+  }
+
+  /** When the next repair is due: only while something is not as its agent left it. */
+  get nextDueNs(): number | undefined {
+    let due: number | undefined;
+    this.#eachRepair((repair, records) => {
+      if (repair.repair(records, (id) => this.#records?.find(id)).length === 0) return;
+      const periodNs = repair.seconds * 1e9;
+      const nextNs = (Math.floor(this.#nowNs() / periodNs) + 1) * periodNs;
+      due = due === undefined ? nextNs : Math.min(due, nextNs);
+    });
+    return due;
+  }
+
+  /** Does the repairs whose time has come since the records were changed. */
+  repair(): void {
+    const nowNs = this.#nowNs();
+    const puts: R[] = [];
+    this.#eachRepair((repair, records, touchedNs) => {
+      const periodNs = repair.seconds * 1e9;
+      if (Math.floor(nowNs / periodNs) > Math.floor(touchedNs / periodNs)) puts.push(...repair.repair(records, (id) => this.#records?.find(id)));
+    });
+    for (const record of puts) this.#records?.put(record);
+  }
+
+  #eachRepair(visit: (repair: Repair<R>, records: readonly R[], touchedNs: number) => void): void {
+    if (this.#touched.size === 0) return;
+    let stillTouched = false;
+    this.#agents.forEach((agent, index) => {
+      if (agent.repairs === undefined) return;
+      for (const [id, { records }] of this.#rendered.entries()) {
+        if (!id.startsWith(`${index} `) || !records.some((record) => this.#touched.has(record.id) && !deepEqual(this.#records?.find(record.id), record)))
+          continue;
+        stillTouched = true;
+        for (const repair of agent.repairs) visit(repair, records as readonly R[], touchedNs);
+      }
+    });
+    if (!stillTouched) this.#touched.clear();
   }
 
   changed(change: Change<KubeObject>): void {
@@ -75,18 +132,22 @@ export class AgentRunner<R extends Identified> {
   run(): void {
     this.#distribute();
     const puts = new Map<string, R>();
+    const befores = new Map<string, R>();
     const removals = new Set<string>();
     this.#agents.forEach((agent, index) => {
       const dirty = this.#dirty[index];
       if (dirty === undefined || dirty.size === 0) return;
       this.#dirty[index] = new Set();
-      for (const key of dirty) this.#render(agent, index, key, puts, removals);
+      for (const key of dirty) this.#render(agent, index, key, puts, befores, removals);
     });
     if (this.#records === undefined) return;
     for (const id of removals) if (!puts.has(id)) this.#records.remove(id);
     for (const record of puts.values()) {
+      const present = this.#records.find(record.id);
       // A record that moved from one key to another is there already, with the same content.
-      if (!deepEqual(this.#records.find(record.id), record)) this.#records.put(record);
+      if (deepEqual(present, record)) continue;
+      const merged = this.#merge(befores.get(record.id), record, present);
+      if (!deepEqual(present, merged)) this.#records.put(merged);
     }
   }
 
@@ -97,7 +158,13 @@ export class AgentRunner<R extends Identified> {
   snapshot(): AgentSnapshot {
     // Changes that are not yet keys would need the objects of their moment; a world takes snapshots when it has settled.
     this.#distribute();
-    return { rendered: this.#rendered.snapshot(), owners: this.#owners.snapshot(), dirty: this.#dirty.map((keys) => [...keys]), started: this.#started };
+    return {
+      rendered: this.#rendered.snapshot(),
+      owners: this.#owners.snapshot(),
+      dirty: this.#dirty.map((keys) => [...keys]),
+      started: this.#started,
+      touched: [...this.#touched],
+    };
   }
 
   restore(snapshot: AgentSnapshot): void {
@@ -108,6 +175,8 @@ export class AgentRunner<R extends Identified> {
       this.#dirty[index] = new Set(snapshot.dirty[index] ?? []);
     });
     this.#started = snapshot.started;
+    this.#touched.clear();
+    for (const [id, timeNs] of snapshot.touched) this.#touched.set(id, timeNs);
   }
 
   #distribute(): void {
@@ -129,16 +198,23 @@ export class AgentRunner<R extends Identified> {
     this.#pending.clear();
   }
 
-  #render(agent: Agent<R>, index: number, key: string, puts: Map<string, R>, removals: Set<string>): void {
+  #render(agent: Agent<R>, index: number, key: string, puts: Map<string, R>, befores: Map<string, R>, removals: Set<string>): void {
     const id = `${index} ${key}`;
     const old = this.#rendered.get(id) ?? nothing;
     const rendering = agent.render(key, this.#view);
     const records = withoutRepeats(rendering.records);
     const before = finder(old.records);
     const now = finder(records);
+    const extent = old.records.length === 0 ? 'differences' : (agent.rewrites?.(key) ?? 'differences');
+    const differs = records.some((record) => !deepEqual(before(record.id), record)) || records.length !== old.records.length;
+    const all = extent === 'always' || (extent === 'whole' && differs);
     const kept = records.map((record): Identified => {
       const known = before(record.id);
-      if (known !== undefined && deepEqual(known, record)) return known;
+      if (known !== undefined && deepEqual(known, record)) {
+        if (all) puts.set(record.id, record);
+        return known;
+      }
+      if (known !== undefined) befores.set(record.id, known as R);
       if (known === undefined) this.#owners.set(record.id, (this.#owners.get(record.id) ?? 0) + 1);
       puts.set(record.id, record);
       removals.delete(record.id);

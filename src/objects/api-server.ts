@@ -3,7 +3,7 @@ import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Change, Identified, RecordStore } from '../base/record-store.ts';
 import { formatRfc3339 } from '../base/time.ts';
 import { nameOf } from './admission.ts';
-import { AgentRunner, type AgentSnapshot } from './agent-runner.ts';
+import { AgentRunner, type AgentSnapshot, type Merge } from './agent-runner.ts';
 import type { Api, ApiResult, ApplyOutcome, Finding, RemoveOptions, WriteOptions } from './api.ts';
 import { stableSuffix } from './identity.ts';
 import { type KindInfo, KindRegistry } from './kind-registry.ts';
@@ -23,6 +23,8 @@ export interface ApiServerOptions<R extends Identified> {
   readonly kinds: readonly Kind[];
   readonly controllers: readonly Controller[];
   readonly agents?: readonly Agent<R>[];
+  /** How a new rendering meets what people have changed meanwhile; by default it overwrites. */
+  readonly merge?: Merge<R>;
   /** Where agents' renderings go. */
   readonly records?: RecordStore<R>;
   readonly nowNs: () => number;
@@ -69,7 +71,7 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     this.view = viewOf(this.#store, options.nowNs);
     this.#writer = new Writer(this.#store, this.#registry, this.view, options.seed, () => this.timestamp);
     this.#runtime = new ControllerRuntime(options.controllers, this.view, (controller, requeueAfter) => this.#contextOf(controller, requeueAfter));
-    this.#agents = new AgentRunner(options.agents ?? [], this.view, options.records);
+    this.#agents = new AgentRunner(options.agents ?? [], this.view, options.records, options.nowNs, options.merge);
     this.#store.listen((change) => {
       this.#runtime.changed(change);
       this.#agents.changed(change);
@@ -93,7 +95,9 @@ export class ApiServer<R extends Identified = Identified> implements Api {
   }
 
   get nextDueNs(): number | undefined {
-    return this.#runtime.nextDueNs;
+    const repair = this.#agents.nextDueNs;
+    const controller = this.#runtime.nextDueNs;
+    return repair === undefined ? controller : controller === undefined ? repair : Math.min(repair, controller);
   }
 
   findKind(word: string): Kind | undefined {
@@ -172,6 +176,7 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     this.#writer.expireEvents(this.#epochMs + this.#nowNs() / 1e6);
     const { rounds, diagnostics } = this.#runtime.settle(this.#nowNs(), () => this.#writer.cleanUp());
     this.#agents.run();
+    this.#agents.repair();
     return { rounds, diagnostics: [...this.#refusals, ...diagnostics] };
   }
 

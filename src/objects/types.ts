@@ -188,6 +188,21 @@ export interface Agent<R> {
   keys(view: StoreView): readonly string[];
   /** [] when the key has gone. The runner removes what is no longer rendered. Diagnostics: what the YAML's author should know. */
   render(key: string, view: StoreView): Rendering<R>;
+  /**
+   * How much is written when a key is rendered again: `always` all of its records, also those that are rendered as before, `whole` all of them once one
+   * differs. By default only the records that differ from the last rendering: what a person did to the others stays.
+   */
+  rewrites?(key: string): 'always' | 'whole' | 'differences';
+  /** What it puts right from time to time though no object changed. */
+  readonly repairs?: readonly Repair<R>[];
+}
+
+/** A loop of a daemon that compares with what is really there. */
+export interface Repair<R> {
+  /** Virtual time between two looks. */
+  readonly seconds: number;
+  /** Records of one key as they were rendered; `find` gives what is there now. Returns what is to be put. */
+  repair(rendered: readonly R[], find: (id: string) => R | undefined): readonly R[];
 }
 
 export interface Rendering<R> {

@@ -3,6 +3,7 @@
 import type { Change } from '../base/record-store.ts';
 import { RecordStore } from '../base/record-store.ts';
 import { agents, controllers, initialObjects, kinds } from '../kube/index.ts';
+import { mergeRecord } from '../kube/node/merge-record.ts';
 import { Network } from '../net/network.ts';
 import type { NetRecord } from '../net/records.ts';
 import type { Kernel, Userland } from '../net/stack/userland.ts';
@@ -38,6 +39,7 @@ export function install(options: InstallOptions): Installation {
     nowNs: () => engine.nowNs,
     epochMs: options.epochMs ?? EPOCH_MS,
     seed: options.seed,
+    merge: mergeRecord,
     ...(options.onObjectChange === undefined ? {} : { onChange: options.onObjectChange }),
   });
   for (const object of initialObjects) api.create(object);

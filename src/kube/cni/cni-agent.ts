@@ -2,6 +2,7 @@
 import type { NetRecord } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
 import { findNode, NETWORK_KINDS } from '../node/cluster-network.ts';
+import { ensureChain } from '../node/merge-record.ts';
 import { podsOn } from '../node/pods-by-node.ts';
 import { hasSandbox } from '../pod/running.ts';
 import type { Pod } from '../pod/types.ts';
@@ -47,6 +48,9 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
   return changed.kind === 'Node' ? [changed.metadata.name, bridgeKey(changed.metadata.name), ...bothKeys(view)] : bothKeys(view);
 }
 
+/** flannel's route check is that of its plain-route backends; routes through flannel.1 are written once. flannel: pkg/backend/route_network.go */
+const isCheckedRoute = (record: NetRecord): boolean => record.kind === 'route' && record.origin.component === 'flannel' && !record.onlink;
+
 /** Keys: `<node>` for the daemon's records, `<node>|bridge` for the bridge. */
 export const cniAgent: Agent<NetRecord> = {
   name: 'cni',
@@ -54,4 +58,8 @@ export const cniAgent: Agent<NetRecord> = {
   keysFor,
   keys: bothKeys,
   render,
+  repairs: [
+    { seconds: 5, repair: (rendered, find) => rendered.flatMap((record) => (record.kind === 'chain' ? ensureChain(record, find(record.id)) : [])) },
+    { seconds: 10, repair: (rendered, find) => rendered.filter((record) => isCheckedRoute(record) && find(record.id) === undefined) },
+  ],
 };

@@ -3,12 +3,13 @@ import type { Origin } from '../../base/origin.ts';
 import type { Chain, NetRecord, Rule } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
 import { isCniConfig, isCniDaemon } from '../cni/cni-agent.ts';
-import { cniOf } from '../cni/index.ts';
+import { cniOf, cnis } from '../cni/index.ts';
 import type { Pod } from '../pod/types.ts';
 import { KUBE_PROXY_JUMPS, LOCALNET_RULE } from '../service/kube-proxy-base-rules.ts';
-import { KUBELET_FIREWALL } from '../service/kube-proxy-names.ts';
+import { KUBELET_FIREWALL, PROXY_CANARY } from '../service/kube-proxy-names.ts';
 import { isProxyConfig, isProxyPod, kubeProxyOn } from '../service/kube-proxy-presence.ts';
 import { findNode, listNodes, NETWORK_KINDS } from './cluster-network.ts';
+import { ensureJumps } from './merge-record.ts';
 import { chainId, rootNetnsId } from './record-ids.ts';
 
 /** Built-in chains by table, in the order of iptables-save. Linux: net/ipv4/netfilter/iptable_*.c. */
@@ -87,6 +88,9 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
   return names(view);
 }
 
+const cniNames: ReadonlySet<string> = new Set(cnis.map((cni) => cni.name));
+const canaryOf = (record: Chain): string => chainId(record.netns, record.table, PROXY_CANARY);
+
 /** Keys are node names. */
 export const builtInChainsAgent: Agent<NetRecord> = {
   name: 'built-in-chains',
@@ -94,4 +98,18 @@ export const builtInChainsAgent: Agent<NetRecord> = {
   keysFor,
   keys: names,
   render,
+  repairs: [
+    // flanneld makes sure of its own jumps; kube-proxy inserts its again when it has found its canary gone.
+    {
+      seconds: 5,
+      repair: (rendered, find) => rendered.flatMap((record) => ensureJumps(record, find(record.id), (component) => cniNames.has(component), 'last')),
+    },
+    {
+      seconds: 30,
+      repair: (rendered, find) =>
+        rendered.some((record) => record.kind === 'chain' && find(canaryOf(record)) === undefined)
+          ? rendered.flatMap((record) => ensureJumps(record, find(record.id), (component) => component === 'kube-proxy', 'first'))
+          : [],
+    },
+  ],
 };

@@ -1,4 +1,5 @@
 /** kube-proxy in iptables mode: from Services and EndpointSlices to the chains of every node it runs on. */
+import { deepEqual } from '../../base/equal.ts';
 import type { Origin } from '../../base/origin.ts';
 import type { Chain, NetRecord, Rule } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
@@ -189,6 +190,13 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
   }
 }
 
+/** iptables.Monitor: that somebody has deleted the chains is seen by the missing canary; flushed rules are not noticed. */
+function canaryGone(rendered: readonly NetRecord[], find: (id: string) => NetRecord | undefined): boolean {
+  const [first] = rendered;
+  if (first === undefined || !('netns' in first)) return false;
+  return (['mangle', 'nat', 'filter'] as const).some((table) => find(chainId(first.netns, table, PROXY_CANARY)) === undefined);
+}
+
 /** Keys: `<node>` for the shared chains, `<node>|<namespace>/<service>` for those of a Service. */
 export const kubeProxyAgent: Agent<NetRecord> = {
   name: KUBE_PROXY,
@@ -196,4 +204,7 @@ export const kubeProxyAgent: Agent<NetRecord> = {
   keysFor,
   keys: allKeys,
   render,
+  // Every synchronization writes the shared chains anew, and those of a Service that changed; other Services' are left as they are (partial sync).
+  rewrites: (key) => (key.includes('|') ? 'whole' : 'always'),
+  repairs: [{ seconds: 30, repair: (rendered, find) => (canaryGone(rendered, find) ? rendered.filter((record) => !deepEqual(find(record.id), record)) : []) }],
 };
