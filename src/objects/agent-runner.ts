@@ -111,13 +111,24 @@ export class AgentRunner<R extends Identified> {
     this.#agents.forEach((agent, index) => {
       if (agent.repairs === undefined) return;
       for (const [id, { records }] of this.#rendered.entries()) {
-        if (!id.startsWith(`${index} `) || !records.some((record) => this.#touched.has(record.id) && !deepEqual(this.#records?.find(record.id), record)))
-          continue;
+        if (!id.startsWith(`${index} `)) continue;
+        const touchedNs = this.#touchedNs(records);
+        if (touchedNs === undefined) continue;
         stillTouched = true;
         for (const repair of agent.repairs) visit(repair, records as readonly R[], touchedNs);
       }
     });
     if (!stillTouched) this.#touched.clear();
+  }
+
+  /** Since when some of these records are not as they were rendered, by somebody else's doing. */
+  #touchedNs(records: readonly Identified[]): number | undefined {
+    let first: number | undefined;
+    for (const record of records) {
+      const since = this.#touched.get(record.id);
+      if (since !== undefined && !deepEqual(this.#records?.find(record.id), record)) first = Math.min(first ?? since, since);
+    }
+    return first;
   }
 
   changed(change: Change<KubeObject>): void {
