@@ -167,8 +167,25 @@ function chosen(host: ShellHost, netns: string, protocol: SocketView['protocol']
     .toSorted((a, b) => rank(a) - rank(b) || a.socketId - b.socketId);
 }
 
+/** Timer ticks since the machine started, as a kernel of 1000 Hz counts them. */
+const jiffies = (ns: number): number => 4_294_667_296 + Math.floor(ns / 1e6);
+/** Times a list keeps an address (ip_pkt_list_tot). */
+const RECENT_STAMPS = 20;
+
+/** /proc/net/xt_recent/NAME: one line an address, the one that was seen last at the end. Linux: net/netfilter/xt_recent.c, recent_seq_show() */
+function recentFile(host: ShellHost, netns: string, name: string): string | undefined {
+  const list = host.engine.recentLists(netns).find((one) => one.name === name);
+  if (list === undefined) return undefined;
+  const lines = list.addresses.map(({ ip, ttl, stampsNs }) => {
+    const stamps = stampsNs.map(jiffies);
+    return `src=${ip} ttl: ${ttl} last_seen: ${stamps.at(-1) ?? 0} oldest_pkt: ${stamps.length % RECENT_STAMPS} ${stamps.join(', ')}\n`;
+  });
+  return lines.join('');
+}
+
 /** Text of /proc/net/NAME, or undefined where there is no such file. */
 export function procNetFile(host: ShellHost, netns: string, name: string): string | undefined {
+  if (name.startsWith('xt_recent/')) return recentFile(host, netns, name.slice('xt_recent/'.length));
   return Object.hasOwn(FILES, name) ? FILES[name]?.(host, netns) : undefined;
 }
 
