@@ -51,6 +51,8 @@ export interface RuleContext {
   recent(list: string): Map<Ip, RecentEntry>;
   /** Token buckets of a `hashlimit` table of this netns, by the text of their key; part of a snapshot. */
   hashlimit(table: string): Map<string, number[]>;
+  /** The connection of IPVS that a packet to a real server belongs to. */
+  ipvs(): IpvsView | undefined;
   /** A set of this netns, undefined where there is none of that name. */
   ipset(name: string): IpSetState | undefined;
   /** The reverse path of the packet leads out by its device (strict) or exists at all (loose). */
@@ -75,6 +77,15 @@ export interface RuleContext {
   untrack(): void;
   /** The packet is tracked in this conntrack zone, for one direction or both. */
   zone(zone: number, direction: 'original' | 'reply' | 'both'): void;
+}
+
+/** What `-m ipvs` may ask of a connection. */
+export interface IpvsView {
+  readonly virtualIp: Ip;
+  readonly virtualPort: number;
+  /** Of the connection that controls it; 0 where none does. */
+  readonly controlPort: number;
+  readonly method: 'GATE' | 'IPIP' | 'MASQ';
 }
 
 /** One address of a `recent` list. */

@@ -13,12 +13,14 @@ import { CT_UNTRACKED, type Skb } from '../stack/skb.ts';
 import { addressFor } from '../stack/source-address.ts';
 import { sysctl } from '../stack/sysctl.ts';
 import type { Ip } from '../wire/packet.ts';
-import type { AddressType, NatBinding, RecentEntry, RejectWith, RuleContext } from './definition.ts';
+import type { AddressType, IpvsView, NatBinding, RecentEntry, RejectWith, RuleContext } from './definition.ts';
 import { type Hook, PREROUTING } from './hook.ts';
 import type { IpSetState } from './ipset/state.ts';
 import { formatLogLine } from './log-line.ts';
 import type { ChainState } from './ruleset.ts';
 import type { DropVerdict } from './walk.ts';
+
+const IPVS_METHODS = { masq: 'MASQ', route: 'GATE', tunnel: 'IPIP' } as const;
 
 export class HookContext implements RuleContext {
   skb: Skb = undefined as unknown as Skb;
@@ -109,6 +111,19 @@ export class HookContext implements RuleContext {
       this.#netns.hashlimits.set(table, buckets);
     }
     return buckets;
+  }
+
+  ipvs(): IpvsView | undefined {
+    const { skb } = this;
+    const { ipvs } = this.#netns;
+    if (ipvs.size === 0) return undefined;
+    const now = this.#core.nowNs;
+    // On its way to the real server the packet is the answer's tuple the other way round; an answer is that tuple itself.
+    const c =
+      ipvs.findByAnswer(skb.protocol, skb.dst, skb.dport, skb.src, skb.sport, now) ??
+      ipvs.findByAnswer(skb.protocol, skb.src, skb.sport, skb.dst, skb.dport, now);
+    if (c === undefined) return undefined;
+    return { virtualIp: c.virtualIp, virtualPort: c.virtualPort, controlPort: 0, method: IPVS_METHODS[c.destination.record.forwarding] };
   }
 
   ipset(name: string): IpSetState | undefined {

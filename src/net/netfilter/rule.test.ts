@@ -43,6 +43,11 @@ describe('a rule comes out as iptables-save prints it', () => {
       '-m recent --name KUBE-SEP-A --rcheck --seconds 10800 --reap -j KUBE-SEP-A',
       '-m recent --rcheck --seconds 10800 --reap --name KUBE-SEP-A --mask 255.255.255.255 --rsource -j KUBE-SEP-A',
     ],
+    ['-m ipvs --ipvs', '-m ipvs --ipvs'],
+    [
+      '-m ipvs --vaddr 10.0.0.1 --vport 80 --vproto tcp --vdir original --vmethod masq',
+      '-m ipvs --vproto 6 --vaddr 10.0.0.1 --vport 80 --vdir ORIGINAL --vmethod MASQ',
+    ],
     ['-g OTHER -i cni+ ! -o eth0', '-i cni+ ! -o eth0 -g OTHER'],
     ['-j NOTRACK', '-j NOTRACK'],
     [
@@ -105,6 +110,8 @@ describe("what iptables refuses it says in iptables' words", () => {
     ['-j REJECT --reject-with nothing', 'unknown reject type "nothing"'],
     ['-m statistic --mode random --probability 2', 'statistic: bad value for option "--probability", or out of range (0-1).\n'],
     ['-m conntrack --ctstate ODD', 'Bad ctstate "ODD"'],
+    ['-m ipvs', 'IPVS: At least one option is required'],
+    ['-m ipvs --vmethod foo', 'ipvs: Bad value for "--vmethod" option: "foo"'],
     ['! ! -s 10.0.0.1', 'multiple consecutive ! not allowed'],
     ['! -m tcp', 'unexpected ! flag before --match'],
     ['-j "A B"', "Invalid target name `A B'"],

@@ -92,7 +92,7 @@ export class ChainState {
 }
 
 /** Matches and targets that load connection tracking into a netns. */
-const ASKS_FOR_CONNTRACK = /(^|\s)(-m|--match) (conntrack|state|connmark|connlimit)(\s|$)|-j (CT|NOTRACK|CONNMARK)(\s|$)/;
+const ASKS_FOR_CONNTRACK = /(^|\s)(-m|--match) (conntrack|state|connmark|connlimit|connbytes)(\s|$)|-j (CT|NOTRACK|CONNMARK)(\s|$)/;
 
 export class Ruleset {
   readonly chains = new Map<string, ChainState>();

@@ -1,8 +1,9 @@
-/** -m connlimit, -m quota: how many connections there are, and how much went by. Linux: net/netfilter/xt_connlimit.c, xt_quota.c */
+/** -m connlimit, -m connbytes, -m quota: how many connections there are, and how much went by. Linux: net/netfilter/xt_connlimit.c, xt_connbytes.c, xt_quota.c */
 import { bitsOf } from '../../addr/ip.ts';
+import type { Connection } from '../../conntrack/connection.ts';
 import { ipBytes } from '../../wire/lengths.ts';
 import { defineMatch } from '../definition.ts';
-import { numberOption } from '../options.ts';
+import { badValue, numberOption } from '../options.ts';
 import { option } from '../text.ts';
 
 export const connlimit = defineMatch({
@@ -38,6 +39,58 @@ export const connlimit = defineMatch({
         // The packet's own connection counts before it is in the table.
         if (skb.connection !== undefined && !skb.connection.confirmed) count += 1;
         return count > limit !== upto;
+      },
+    };
+  },
+});
+
+const DIRECTIONS = ['original', 'reply', 'both'] as const;
+const MODES = ['packets', 'bytes', 'avgpkt'] as const;
+
+/** What a connection's counters say; it has some only where `nf_conntrack_acct` was on when it began. */
+function counted(connection: Connection, direction: (typeof DIRECTIONS)[number]): { readonly packets: number; readonly bytes: number } {
+  const forth = direction !== 'reply';
+  const back = direction !== 'original';
+  return {
+    packets: (forth ? connection.packets : 0) + (back ? connection.replyPackets : 0),
+    bytes: (forth ? connection.bytes : 0) + (back ? connection.replyBytes : 0),
+  };
+}
+
+export const connbytes = defineMatch({
+  name: 'connbytes',
+  options: [
+    { name: 'connbytes', values: 1, invertible: true, mandatory: true },
+    { name: 'connbytes-dir', values: 1, mandatory: true },
+    { name: 'connbytes-mode', values: 1, mandatory: true },
+  ],
+  build(given) {
+    const wanted = given.get('connbytes');
+    const [low = '', high = ''] = (wanted?.values[0] ?? '').split(':');
+    const number = (text: string, none: number): number | undefined => (text === '' ? none : /^[0-9]{1,15}$/.test(text) ? Number(text) : undefined);
+    const from = number(low, 0);
+    const to = number(high, Number.POSITIVE_INFINITY);
+    if (from === undefined || to === undefined)
+      return { error: `connbytes: bad value for option "--connbytes" near "${from === undefined ? low : high}", or out of range (0-18446744073709551615).\n` };
+    if (to < from) return { error: `${from} should be less than ${to}` };
+    const directionText = given.get('connbytes-dir')?.values[0] ?? '';
+    const modeText = given.get('connbytes-mode')?.values[0] ?? '';
+    const direction = DIRECTIONS.find((d) => d === directionText);
+    const mode = MODES.find((m) => m === modeText);
+    if (direction === undefined) return badValue('connbytes', 'connbytes-dir', directionText);
+    if (mode === undefined) return badValue('connbytes', 'connbytes-mode', modeText);
+    const negated = wanted?.negated === true;
+    const printed = to === Number.POSITIVE_INFINITY ? `${from}` : `${from}:${to}`;
+    return {
+      name: 'connbytes',
+      text: `${option('connbytes', negated, printed)} --connbytes-mode ${mode} --connbytes-dir ${direction}`,
+      listing: `${negated ? '! ' : ''}connbytes ${printed} connbytes mode ${mode} connbytes direction ${direction}`,
+      test({ skb }) {
+        const { connection } = skb;
+        if (connection === undefined || !connection.accounted) return false;
+        const { packets, bytes } = counted(connection, direction);
+        const value = mode === 'packets' ? packets : mode === 'bytes' ? bytes : packets === 0 ? 0 : Math.floor(bytes / packets);
+        return (value >= from && value <= to) !== negated;
       },
     };
   },

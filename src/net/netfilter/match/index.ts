@@ -2,13 +2,14 @@
 import type { Family, MatchDefinition } from '../definition.ts';
 import { addrtype } from './addrtype.ts';
 import { comment } from './comment.ts';
-import { connlimit, quota } from './connections.ts';
+import { connbytes, connlimit, quota } from './connections.ts';
 import { conntrack, state } from './conntrack.ts';
 import { dscp, tos } from './dscp.ts';
 import { mac, pkttype } from './frame.ts';
 import { hashlimit } from './hashlimit.ts';
 import { icmp, icmp6 } from './icmp.ts';
 import { iprange } from './iprange.ts';
+import { ipvs } from './ipvs.ts';
 import { hl, length, ttl } from './length.ts';
 import { limit } from './limit.ts';
 import { connmark, mark } from './mark.ts';
@@ -25,6 +26,7 @@ import { string } from './string.ts';
 export const MATCHES: readonly MatchDefinition[] = [
   addrtype,
   comment,
+  connbytes,
   connlimit,
   connmark,
   conntrack,
@@ -34,6 +36,7 @@ export const MATCHES: readonly MatchDefinition[] = [
   icmp,
   icmp6,
   iprange,
+  ipvs,
   length,
   limit,
   mac,
