@@ -57,3 +57,16 @@ describe.each(['iptables-session.txt', 'ipset-session.txt'])('%s', (name) => {
     expect(differences).toEqual([]);
   });
 });
+
+describe('ipset restore', () => {
+  it('takes many elements in bounded time, and keeps what stood before a mistake', () => {
+    const world = host();
+    const lines = ['create big hash:ip,port counters'];
+    for (let i = 0; i < 20_000; i += 1) lines.push(`add big 10.${i >> 16}.${(i >> 8) & 255}.${i & 255},tcp:${1 + (i % 1000)}`);
+    world.files.push({ path: 'sets.txt', text: `${[...lines, 'add big x'].join('\n')}\n` });
+    world.shell.input('main', 'ipset restore < sets.txt');
+    expect(world.printed.at(-1)?.text).toBe('ipset v7.17: Error in line 20002: Syntax error: Second element is missing from x.\n');
+    world.shell.input('main', 'ipset list big -t');
+    expect(world.printed.at(-1)?.text).toContain('Number of entries: 20000\n');
+  }, 10_000);
+});

@@ -114,9 +114,9 @@ function formatPort(protocol: number, port: number): string {
 export function parseElements(type: IpSetType, family: SetFamily, text: string): readonly (readonly Part[])[] | ElementError {
   const words = splitWords(type, text);
   const lists: (readonly Part[])[] = [];
+  if (words.length < type.dimensions.length) return { error: `Syntax error: ${words.length === 1 ? 'Second' : 'Third'} element is missing from ${text}.` };
   for (const [i, dimension] of type.dimensions.entries()) {
-    const word = words[i];
-    if (word === undefined) return { error: `Syntax error: ${i === 1 ? 'Second' : 'Third'} element is missing from ${text}.` };
+    const word = words[i] as string;
     const parts = parsePart(dimension, family, word, type);
     if ('error' in parts) return parts;
     lists.push(parts);

@@ -2,7 +2,7 @@
 import { formatIp, networkOf, parseIp } from '../../addr/ip.ts';
 import type { IpSet, IpSetEntry } from '../../records.ts';
 import { parseUnsigned } from '../text.ts';
-import { keyOf, type Part, parseElements } from './element.ts';
+import { type Part, parseElements } from './element.ts';
 import { findIpSetType, type IpSetType, ipSetTypeOf } from './type.ts';
 
 /** A sentence; `usage`: with the hint how to get help, and exit code 2. */
@@ -235,12 +235,3 @@ export function formatList(set: IpSet, members: readonly ShownMember[], nowNs: n
   ];
   return `${lines.join('\n')}\n`;
 }
-
-/** Keys of elements that are already there. */
-export const elementKeys = (set: IpSet, elements: readonly string[]): ReadonlySet<unknown> =>
-  new Set(
-    elements.map((element) => {
-      const parsed = parseElements(ipSetTypeOf(set.type), set.family, element);
-      return 'error' in parsed ? element : keyOf(parsed[0] ?? []);
-    }),
-  );
