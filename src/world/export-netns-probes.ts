@@ -1,4 +1,5 @@
 /** Questions for an exported cluster, with the simulation's own answers: every Service port, every kind of path between pods and nodes, names. */
+import type { Service } from '../kube/service/types.ts';
 import { programs } from '../net/app/index.ts';
 import type { ExportProbe } from './export-netns.ts';
 import { exportedServer } from './export-netns-servers.ts';
@@ -22,6 +23,7 @@ export function probesFor(world: World): ExportProbe[] {
 
 function questions(world: World): Question[] {
   const { netnses, services, hosts } = world.topology();
+  const outside = netnses.filter((one) => one.type === 'root' && hosts.some((host) => host.id === one.hostId && host.role === 'external'));
   const pods = netnses.filter((one) => one.type === 'pod');
   const nodes = netnses.filter((one) => one.type === 'root' && hosts.some((host) => host.id === one.hostId && host.role === 'node'));
   // A box of tools rather than a server, and one that asks the cluster's own name server.
@@ -29,6 +31,10 @@ function questions(world: World): Question[] {
   if (asker === undefined) return [];
   const from = asker.id;
   const list: Question[] = [];
+  for (const host of outside.filter((one) => one.ip !== '')) {
+    list.push({ from, kind: 'ping', target: host.ip, about: `host ${host.title}` });
+    for (const port of portsOf(world, host)) list.push({ from, kind: 'tcp', target: host.ip, port, about: `host ${host.title}` });
+  }
   for (const pod of pods.filter((one) => one !== asker && one.ip !== '')) {
     list.push({ from, kind: 'ping', target: pod.ip, about: `pod ${pod.title}` });
     for (const port of portsOf(world, pod)) list.push({ from, kind: 'tcp', target: pod.ip, port, about: `pod ${pod.title}` });
@@ -39,9 +45,25 @@ function questions(world: World): Question[] {
     for (const match of service.ports.matchAll(/(\d+)(?::\d+)?\/TCP/g)) {
       const port = Number(match[1]);
       for (const one of [asker, ...nodes]) list.push({ from: one.id, kind: 'tcp', target: service.clusterIp, port, about: `Service ${service.name}` });
+      for (const target of outerAddresses(world, service.namespace, service.name)) {
+        for (const one of [asker, ...outside]) list.push({ from: one.id, kind: 'tcp', target, port, about: `Service ${service.name}, outer address` });
+      }
+    }
+    for (const match of service.ports.matchAll(/:(\d+)\/TCP/g)) {
+      const port = Number(match[1]);
+      for (const node of nodes) {
+        for (const one of [asker, ...outside])
+          list.push({ from: one.id, kind: 'tcp', target: node.ip, port, about: `Service ${service.name}, node port of ${node.title}` });
+      }
     }
   }
   return list;
+}
+
+/** Addresses of a Service that are not the cluster's: external IPs and those of its load balancer. */
+function outerAddresses(world: World, namespace: string, name: string): readonly string[] {
+  const service = world.api.view.find<Service>(`Service/${namespace}/${name}`);
+  return [...(service?.spec.externalIPs ?? []), ...(service?.status?.loadBalancer?.ingress ?? []).flatMap((one) => (one.ip === undefined ? [] : [one.ip]))];
 }
 
 /** TCP ports on which something listens in a netns. */
