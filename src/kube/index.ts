@@ -16,12 +16,15 @@ import { pod } from './pod/kind.ts';
 import { kubelet } from './pod/kubelet-controller.ts';
 import { podGcController } from './pod/pod-gc-controller.ts';
 import { scheduler } from './pod/scheduler/scheduler-controller.ts';
+import { podDisruptionBudget } from './policy/disruption-budget.ts';
 import { networkPolicy } from './policy/network-policy.ts';
 import { endpointSlice, endpoints } from './service/endpoint-slice.ts';
 import { endpointSliceController } from './service/endpoint-slice-controller.ts';
 import { endpointSliceMirroringController, endpointsController } from './service/endpoints-controller.ts';
 import { kubernetesServiceController } from './service/kubernetes-service-controller.ts';
 import { service } from './service/service.ts';
+import { horizontalPodAutoscaler } from './workload/autoscaler.ts';
+import { cronJob } from './workload/cron-job.ts';
 import { daemonSetController } from './workload/daemon-set-controller.ts';
 import { deployment } from './workload/deployment.ts';
 import { deploymentController } from './workload/deployment-controller.ts';
@@ -47,11 +50,14 @@ export const kinds: readonly Kind[] = [
   deployment,
   replicaSet,
   statefulSet,
+  horizontalPodAutoscaler,
+  cronJob,
   job,
   endpointSlice,
   ingressClass,
   ingress,
   networkPolicy,
+  podDisruptionBudget,
   ...accessKinds,
   ...clusterKinds,
   hostLocalStore,
