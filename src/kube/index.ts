@@ -28,6 +28,7 @@ import { cronJob } from './workload/cron-job.ts';
 import { daemonSetController } from './workload/daemon-set-controller.ts';
 import { deployment } from './workload/deployment.ts';
 import { deploymentController } from './workload/deployment-controller.ts';
+import { jobController } from './workload/job-controller.ts';
 import { daemonSet, job, replicaSet, statefulSet } from './workload/other-kinds.ts';
 import { replicaSetController } from './workload/replica-set-controller.ts';
 import { statefulSetController } from './workload/stateful-set-controller.ts';
@@ -75,6 +76,7 @@ export const controllers: readonly Controller[] = [
   replicaSetController,
   statefulSetController,
   daemonSetController,
+  jobController,
   scheduler,
   kubelet,
   endpointSliceController,

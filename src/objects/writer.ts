@@ -69,7 +69,7 @@ export class Writer {
 
   create(info: KindInfo, given: KubeObject, write: Write): ApiResult<KubeObject> {
     const { kind } = info;
-    const admitted = admit(info, given, undefined, (object) => this.#prepareNew(info, object), write.validation, this.#view);
+    const admitted = admit(info, given, undefined, (object) => this.#withUid(this.#prepareNew(info, object)), write.validation, this.#view);
     if (!admitted.ok) return admitted;
     const { object, warnings } = admitted;
     const key = objectKey(object);
@@ -77,10 +77,8 @@ export class Writer {
     if (this.#store.find(key) !== undefined) return alreadyExists(kind, name);
     const refusal = namespace === undefined ? undefined : this.#namespaceRefusal(kind, name, namespace);
     if (refusal !== undefined) return refusal;
-    const times = this.#counters.get(`uid ${key}`) ?? 0;
     const metadata: ObjectMeta = {
       ...object.metadata,
-      uid: object.metadata.uid ?? stableUid(this.#seed, `${key} ${times}`),
       creationTimestamp: this.#timestamp(),
       resourceVersion: String(this.#revision + 1),
       ...(hasGeneration(kind, object) ? { generation: 1 } : {}),
@@ -173,6 +171,14 @@ export class Writer {
       if (this.#store.find(objectKey(generated)) === undefined) return generated;
     }
     return object;
+  }
+
+  /** Known before defaults are filled in: a Job's selector is made of it. */
+  #withUid(object: KubeObject): KubeObject {
+    if (object.metadata.uid !== undefined) return object;
+    const key = objectKey(object);
+    const times = this.#counters.get(`uid ${key}`) ?? 0;
+    return { ...object, metadata: { ...object.metadata, uid: stableUid(this.#seed, `${key} ${times}`) } };
   }
 
   /** Forgets events by age, looked at once a virtual minute, and by number. */

@@ -1,11 +1,13 @@
 /** The kinds ReplicaSet, DaemonSet, StatefulSet and Job. */
+import { humanDuration, parseRfc3339 } from '../../base/time.ts';
 import { defineKind } from '../../objects/define.ts';
+import type { RowContext } from '../../objects/types.ts';
 import { required } from '../field-errors.ts';
 import { formatLabels, formatSelector, labelSelectorSchema } from '../label-selector.ts';
-import { podSpecDefaults } from '../pod/defaults.ts';
 import { podTemplateSchema } from '../pod/spec-schema.ts';
 import { validatePodSpec } from '../pod/validate.ts';
 import { anything, anythings, choice, flag, integer, kindSchema, longInteger, notSimulated, struct, text } from '../schema.ts';
+import { jobDefaults } from './job-defaults.ts';
 import {
   containerImages,
   containerNames,
@@ -215,6 +217,21 @@ function jobStatus(job: Job): string {
   return job.metadata.deletionTimestamp === undefined ? (holds('Suspended') ? 'Suspended' : 'Running') : 'Terminating';
 }
 
+/** Without a wanted number, one success of its parallel pods is enough. */
+function jobCompletions({ spec, status: now }: Job): string {
+  if (spec.completions !== undefined) return `${now?.succeeded ?? 0}/${spec.completions}`;
+  const parallelism = spec.parallelism ?? 0;
+  return parallelism > 1 ? `${now?.succeeded ?? 0}/1 of ${parallelism}` : `${now?.succeeded ?? 0}/1`;
+}
+
+/** From its start to its end; while it runs, to now. */
+function jobDuration({ status: now }: Job, context: RowContext): string {
+  const start = parseRfc3339(now?.startTime ?? '');
+  if (start === undefined) return '';
+  const end = parseRfc3339(now?.completionTime ?? '');
+  return end === undefined ? context.age(now?.startTime) : humanDuration((end - start) / 1000);
+}
+
 export const job = defineKind<Job>({
   apiVersion: 'batch/v1',
   kind: 'Job',
@@ -223,53 +240,36 @@ export const job = defineKind<Job>({
   shortNames: [],
   namespaced: true,
   schema: kindSchema(
-    'Runs pods until enough of them have ended well. Stored only: no pods are made.',
+    'Runs pods until enough of them have ended well.',
     {
-      spec: notSimulated(
-        struct(
-          'What is wanted.',
-          {
-            completions: integer('How many pods must end well.'),
-            parallelism: integer('How many run at the same time.'),
-            backoffLimit: integer('How often it is tried again.'),
-            activeDeadlineSeconds: longInteger('Seconds after which it fails.'),
-            ttlSecondsAfterFinished: integer('Seconds after which it is removed.'),
-            completionMode: choice('Whether pods are numbered.', ['Indexed', 'NonIndexed']),
-            suspend: flag('No pods for now.'),
-            manualSelector: flag('The selector was written by hand.'),
-            selector: labelSelectorSchema('Labels of its pods; set by the server.'),
-            template: podTemplateSchema,
-            podFailurePolicy: anything('What failures mean.'),
-            podReplacementPolicy: text('When failed pods are replaced.'),
-            backoffLimitPerIndex: integer('How often each number is tried.'),
-            maxFailedIndexes: integer('How many numbers may fail.'),
-            successPolicy: anything('When it has succeeded.'),
-            managedBy: text('Who runs it.'),
-          },
-          ['template'],
-          { goType: 'JobSpec' },
-        ),
+      spec: struct(
+        'What is wanted.',
+        {
+          completions: integer('How many pods must end well.'),
+          parallelism: integer('How many run at the same time.'),
+          backoffLimit: integer('How often it is tried again.'),
+          activeDeadlineSeconds: longInteger('Seconds after which it fails.'),
+          ttlSecondsAfterFinished: integer('Seconds after which it is removed.'),
+          completionMode: choice('Whether pods are numbered.', ['Indexed', 'NonIndexed']),
+          suspend: flag('No pods for now.'),
+          manualSelector: flag('The selector was written by hand.'),
+          selector: labelSelectorSchema('Labels of its pods; set by the server.'),
+          template: podTemplateSchema,
+          podFailurePolicy: anything('What failures mean.'),
+          podReplacementPolicy: text('When failed pods are replaced.'),
+          backoffLimitPerIndex: integer('How often each number is tried.'),
+          maxFailedIndexes: integer('How many numbers may fail.'),
+          successPolicy: notSimulated(anything('When it has succeeded.')),
+          managedBy: text('Who runs it.'),
+        },
+        ['template'],
+        { goType: 'JobSpec' },
       ),
       status,
     },
     ['spec'],
   ),
-  defaults: (object) => {
-    // What is missing is told by the schema's rules, which run later.
-    if (object.spec?.template?.spec === undefined) return object;
-    const podSpec = podSpecDefaults(object.spec.template.spec, false);
-    const completions = object.spec.completions ?? (object.spec.parallelism === undefined ? 1 : undefined);
-    if (podSpec === object.spec.template.spec && object.spec.parallelism !== undefined && completions === object.spec.completions) return object;
-    return {
-      ...object,
-      spec: {
-        ...object.spec,
-        parallelism: object.spec.parallelism ?? 1,
-        ...(completions === undefined ? {} : { completions }),
-        template: { ...object.spec.template, spec: podSpec },
-      },
-    };
-  },
+  defaults: jobDefaults,
   validate: (object) => {
     const policy = object.spec.template.spec.restartPolicy;
     return [
@@ -290,8 +290,8 @@ export const job = defineKind<Job>({
   row: (object, context) => [
     object.metadata.name,
     jobStatus(object),
-    `${object.status?.succeeded ?? 0}/${object.spec.completions ?? 1}`,
-    object.status?.startTime === undefined ? '' : context.age(object.status.startTime),
+    jobCompletions(object),
+    jobDuration(object, context),
     context.age(object.metadata.creationTimestamp),
     containerNames(object.spec.template),
     containerImages(object.spec.template),

@@ -86,19 +86,41 @@ export interface StatefulSet extends KubeObject {
     readonly updateRevision?: string;
   };
 }
+export interface PodFailurePolicyRule {
+  readonly action: string;
+  readonly onExitCodes?: { readonly containerName?: string; readonly operator: string; readonly values: readonly number[] };
+  readonly onPodConditions?: readonly { readonly type: string; readonly status?: string }[];
+}
 export interface Job extends KubeObject {
   readonly spec: {
     readonly completions?: number;
     readonly parallelism?: number;
+    readonly backoffLimit?: number;
+    readonly backoffLimitPerIndex?: number;
+    readonly maxFailedIndexes?: number;
+    readonly activeDeadlineSeconds?: number;
+    readonly ttlSecondsAfterFinished?: number;
+    readonly completionMode?: string;
+    readonly suspend?: boolean;
+    readonly manualSelector?: boolean;
+    readonly podReplacementPolicy?: string;
+    readonly podFailurePolicy?: { readonly rules?: readonly PodFailurePolicyRule[] };
+    readonly managedBy?: string;
     readonly selector?: LabelSelector;
     readonly template: PodTemplate;
   };
   readonly status?: {
     readonly succeeded?: number;
+    readonly failed?: number;
     readonly active?: number;
+    readonly ready?: number;
+    readonly terminating?: number;
+    readonly completedIndexes?: string;
+    readonly failedIndexes?: string;
     readonly startTime?: string;
     readonly completionTime?: string;
     readonly conditions?: readonly Condition[];
+    readonly uncountedTerminatedPods?: Readonly<Record<string, never>>;
   };
 }
 

@@ -1,28 +1,10 @@
 /** Ages and times as kubectl prints them, by the virtual clock. Kubernetes: apimachinery/pkg/util/duration */
-import { formatRfc3339, parseRfc3339 } from '../../base/time.ts';
+import { formatRfc3339, humanDuration, parseRfc3339 } from '../../base/time.ts';
 import { formatHttpDate } from '../../net/wire/calendar.ts';
 import type { RowContext } from '../../objects/types.ts';
 import type { ShellHost } from '../../world/shell-host.ts';
 
-/** `20s`, `2m43s`, `5h12m`, `3d`. */
-export function humanDuration(totalSeconds: number): string {
-  const seconds = Math.trunc(totalSeconds);
-  if (seconds < -1) return '<invalid>';
-  if (seconds < 0) return '0s';
-  if (seconds < 120) return `${seconds}s`;
-  const minutes = Math.trunc(seconds / 60);
-  if (minutes < 10) return seconds % 60 === 0 ? `${minutes}m` : `${minutes}m${seconds % 60}s`;
-  if (minutes < 180) return `${minutes}m`;
-  const hours = Math.trunc(minutes / 60);
-  if (hours < 8) return minutes % 60 === 0 ? `${hours}h` : `${hours}h${minutes % 60}m`;
-  if (hours < 48) return `${hours}h`;
-  const days = Math.trunc(hours / 24);
-  if (hours < 192) return hours % 24 === 0 ? `${days}d` : `${days}d${hours % 24}h`;
-  if (hours < 24 * 365 * 2) return `${days}d`;
-  const years = Math.trunc(hours / 24 / 365);
-  if (hours < 24 * 365 * 8) return days % 365 === 0 ? `${years}y` : `${years}y${days % 365}d`;
-  return `${years}y`;
-}
+export { humanDuration };
 
 export function virtualMs(host: ShellHost): number {
   return host.epochMs + host.nowNs / 1e6;
