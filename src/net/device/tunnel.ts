@@ -1,6 +1,5 @@
 /** What all tunnels share: how an outer packet is made and sent, and how what was inside goes on. Linux: net/ipv4/ip_tunnel_core.c, net/ipv4/udp_tunnel_core.c */
-import { hashText } from '../../base/prng.ts';
-import { compareIp, formatIp } from '../addr/ip.ts';
+import { compareIp, formatIp, ipHash } from '../addr/ip.ts';
 import { BROADCAST_MAC, isGroupMac } from '../addr/mac.ts';
 import type { OrInherit } from '../records.ts';
 import type { Core } from '../stack/core.ts';
@@ -83,10 +82,14 @@ export function flowSourcePort(core: Core, packet: Skb, low: number, high: numbe
 /** The flow dissector orders the two ends, so that both directions of a flow give one hash. */
 function symmetricHash(seed: number, packet: Packet): number {
   const swap = compareIp(packet.src, packet.dst) > 0;
-  const low = swap ? packet.dst : packet.src;
-  const high = swap ? packet.src : packet.dst;
-  const ports = packet.sport > packet.dport ? `${packet.dport} ${packet.sport}` : `${packet.sport} ${packet.dport}`;
-  return hashText(`${low} ${high} ${ports} ${packet.protocol}`, seed ^ 0x5bd1e995);
+  const low = ipHash(swap ? packet.dst : packet.src);
+  const high = ipHash(swap ? packet.src : packet.dst);
+  const ports = packet.sport > packet.dport ? (packet.dport << 16) | packet.sport : (packet.sport << 16) | packet.dport;
+  let h = Math.imul(low ^ seed, 0x9e3779b1);
+  h = Math.imul(h ^ (h >>> 15) ^ high, 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13) ^ ports, 0xc2b2ae35);
+  h = Math.imul(h ^ (h >>> 16) ^ packet.protocol, 0x27d4eb2f);
+  return h ^ (h >>> 15);
 }
 
 /** What was inside is a packet of its own again, with the mark the outer one had when it reached the tunnel. */

@@ -88,7 +88,7 @@ interface Part {
   readonly text: string;
   readonly listing: string;
   readonly needsConnection: boolean;
-  test(context: RuleContext): boolean;
+  readonly test: (context: RuleContext) => boolean;
 }
 
 function part(name: string, negated: boolean, value: string, needsConnection: boolean, test: (context: RuleContext) => boolean): Part {
@@ -96,7 +96,7 @@ function part(name: string, negated: boolean, value: string, needsConnection: bo
     text: option(name, negated, value),
     listing: `${negated ? '! ' : ''}${name} ${value}`,
     needsConnection,
-    test: (context) => test(context) !== negated,
+    test: negated ? (context) => !test(context) : test,
   };
 }
 
@@ -218,17 +218,21 @@ export const conntrack = defineMatch({
     }
     if (parts.length === 0) return { error: 'conntrack: At least one option is required' };
     const needsConnection = parts.some((p) => p.needsConnection);
+    // Nearly every rule asks for the state alone, and every packet meets some: no loop for that.
+    const only = parts.length === 1 && !needsConnection ? parts[0] : undefined;
     return {
       name: 'conntrack',
       text: parts.map((p) => p.text).join(' '),
       listing: parts.map((p) => p.listing).join(' '),
-      test(context) {
-        for (const one of parts) {
-          if (one.needsConnection && context.skb.connection === undefined) return false;
-          if (!one.test(context)) return false;
-        }
-        return !needsConnection || context.skb.connection !== undefined;
-      },
+      test:
+        only?.test ??
+        ((context) => {
+          for (const one of parts) {
+            if (one.needsConnection && context.skb.connection === undefined) return false;
+            if (!one.test(context)) return false;
+          }
+          return true;
+        }),
     };
   },
 });
@@ -238,6 +242,6 @@ export const state = defineMatch({
   options: [{ name: 'state', values: 1, invertible: true, mandatory: true }],
   build(given) {
     const one = statePart('state', given.get('state') as GivenOption, STATES.slice(0, 5));
-    return 'error' in one ? one : { name: 'state', text: one.text, listing: one.listing, test: (context) => one.test(context) };
+    return 'error' in one ? one : { name: 'state', text: one.text, listing: one.listing, test: one.test };
   },
 });
