@@ -2,7 +2,7 @@
 import type { Prng } from '../../base/prng.ts';
 import type { ConnectionEvent, TapFrame } from '../engine.ts';
 import type { Errno } from '../stack/userland.ts';
-import type { Ip, Packet, Payload } from '../wire/packet.ts';
+import type { ArpMessage, Ip, Mac, Packet, Payload } from '../wire/packet.ts';
 
 /** A socket of the running process. */
 export type SocketId = number;
@@ -21,6 +21,9 @@ export interface SendOptions {
    * goes whole and must not be cut, what does not is cut here.
    */
   readonly dontFragment?: boolean;
+  /** SO_BINDTODEVICE and bind(), for this one datagram. */
+  readonly device?: string;
+  readonly source?: Ip;
 }
 
 export type AppEvent =
@@ -49,6 +52,8 @@ export interface IcmpReport {
   readonly type: number;
   readonly code: number;
   readonly mtu?: number;
+  /** TTL with which the error came. */
+  readonly ttl: number;
   /** Destination and, for UDP, ports of the packet the error is about; `sequence` of an echo request. */
   readonly quoted: { readonly dst: Ip; readonly sport: number; readonly dport: number; readonly sequence: number; readonly ttl: number };
 }
@@ -141,8 +146,17 @@ export interface AppContext {
   /** ifindex of a device here, or undefined if there is none. */
   deviceIndex(device: string): number | undefined;
   /** The source address and path MTU for a destination. */
-  routeFor(to: Ip): { readonly source: Ip; readonly mtuBytes: number } | Errno;
+  routeFor(
+    to: Ip,
+    bound?: { readonly device?: string; readonly source?: Ip },
+  ): { readonly source: Ip; readonly mtuBytes: number; readonly device: string } | Errno;
+  /** A device here: its MAC address, and whether it asks by ARP at all. */
+  findDevice(name: string): { readonly mac: Mac; readonly arp: boolean; readonly up: boolean } | undefined;
+  /** A packet socket sends an ARP message out of a device, as it is. */
+  sendArp(device: string, arp: ArpMessage, destination: Mac): 'ok' | Errno;
   isLocalAddress(ip: Ip): boolean;
+  /** The last address of a subnet here, or 255.255.255.255. */
+  isBroadcast(ip: Ip): boolean;
 }
 
 /** `State` is plain data that is replaced, never changed, unless `copy` says how to copy it. */

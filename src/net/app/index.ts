@@ -1,4 +1,5 @@
 /** The contents page of programs: what can run on a simulated host, and the command lines that start it. */
+import { arping, arpingProgram } from './arping.ts';
 import { busyboxNslookup, busyboxNslookupProgram } from './busybox-nslookup.ts';
 import { conntrackEvents } from './conntrack-events.ts';
 import { curl, curlProgram } from './curl.ts';
@@ -8,6 +9,7 @@ import { dnsServer } from './dns-server.ts';
 import { getent, getentProgram } from './getent.ts';
 import { host, hostProgram } from './host.ts';
 import { httpServer } from './http-server.ts';
+import { mtr, mtrProgram } from './mtr.ts';
 import { nc, ncProgram } from './nc.ts';
 import { nslookup, nslookupProgram } from './nslookup.ts';
 import { openssl, opensslProgram } from './openssl.ts';
@@ -16,10 +18,12 @@ import { busyboxPingProgram, ping, pingProgram } from './ping.ts';
 import { sleep, sleepProgram } from './sleep.ts';
 import { tcpServer, udpEcho } from './small-servers.ts';
 import { tcpdump, tcpdumpProgram } from './tcpdump.ts';
+import { tracepath, tracepathProgram } from './tracepath.ts';
 import { busyboxTracerouteProgram, traceroute, tracerouteProgram } from './traceroute.ts';
 import { busyboxWgetProgram, wget, wgetProgram } from './wget.ts';
 
 const all: readonly App[] = [
+  arping,
   busyboxNslookup,
   conntrackEvents,
   curl,
@@ -28,6 +32,7 @@ const all: readonly App[] = [
   getent,
   host,
   httpServer,
+  mtr,
   nc,
   nslookup,
   openssl,
@@ -36,6 +41,7 @@ const all: readonly App[] = [
   sleep,
   tcpServer,
   tcpdump,
+  tracepath,
   traceroute,
   udpEcho,
   wget,
@@ -46,6 +52,7 @@ export const apps: ReadonlyMap<string, App> = new Map(all.map((app) => [app.name
 
 /** By the command's name. `busybox-…` is what an image with busybox alone calls by the plain name. */
 export const programs: ReadonlyMap<string, Program> = new Map([
+  ['arping', arpingProgram],
   ['busybox-nslookup', busyboxNslookupProgram],
   ['busybox-ping', busyboxPingProgram],
   ['busybox-traceroute', busyboxTracerouteProgram],
@@ -54,12 +61,14 @@ export const programs: ReadonlyMap<string, Program> = new Map([
   ['dig', digProgram],
   ['getent', getentProgram],
   ['host', hostProgram],
+  ['mtr', mtrProgram],
   ['nc', ncProgram],
   ['nslookup', nslookupProgram],
   ['openssl', opensslProgram],
   ['ping', pingProgram],
   ['sleep', sleepProgram],
   ['tcpdump', tcpdumpProgram],
+  ['tracepath', tracepathProgram],
   ['traceroute', tracerouteProgram],
   ['wget', wgetProgram],
 ]);

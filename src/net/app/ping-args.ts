@@ -19,13 +19,22 @@ export interface PingConfig {
   readonly discovery: 'do' | 'want' | 'dont';
   readonly quiet: boolean;
   readonly reportMissing: boolean;
+  /** -D: a Unix time before each line; the clock at virtual time 0. */
+  readonly stampEpochMs: number | undefined;
+  /** -f: as fast as answers come, with dots for what is missing; -A: the next when the answer is there. */
+  readonly flood: boolean;
+  readonly adaptive: boolean;
+  readonly broadcast: boolean;
+  /** -I: a device or an address. */
+  readonly from: string | undefined;
 }
 
 const USAGE =
-  '\nUsage\n  ping [options] <destination>\n\nOptions:\n  <destination>      DNS name or IP address\n  -c <count>         stop after <count> replies\n  -i <interval>      seconds between sending each packet\n  -M <pmtud opt>     define path MTU discovery: <do|dont|want>\n  -n                 no reverse DNS name resolution\n  -O                 report outstanding replies\n  -q                 quiet output\n  -s <size>          use <size> as number of data bytes to be sent\n  -t <ttl>           define time to live\n  -w <deadline>      reply wait <deadline> in seconds\n  -W <timeout>       time to wait for response\n';
+  '\nUsage\n  ping [options] <destination>\n\nOptions:\n  <destination>      DNS name or IP address\n  -c <count>         stop after <count> replies\n  -D                 print timestamps\n  -f                 flood ping\n  -i <interval>      seconds between sending each packet\n  -I <interface>     either interface name or address\n  -M <pmtud opt>     define path MTU discovery: <do|dont|want>\n  -n                 no reverse DNS name resolution\n  -O                 report outstanding replies\n  -q                 quiet output\n  -s <size>          use <size> as number of data bytes to be sent\n  -t <ttl>           define time to live\n  -w <deadline>      reply wait <deadline> in seconds\n  -W <timeout>       time to wait for response\n';
 
-export function parsePingArgs(argv: readonly string[], style: 'iputils' | 'busybox'): ParseResult<PingConfig> {
-  const parsed = parseOptions(argv, { flags: '46nqOvDAUb', values: 'ciWwsMtI' });
+export function parsePingArgs(argv: readonly string[], style: 'iputils' | 'busybox', epochMs = 0): ParseResult<PingConfig> {
+  const parsed = parseOptions(argv, { flags: '46nqOvDAUbf', values: 'ciWwsMtI' });
+  const flood = !('problem' in parsed) && hasOption(parsed, 'f');
   const bad = (stderr: string, exitCode = 1): ParseResult<PingConfig> => ({ ok: false, stderr, exitCode });
   if ('problem' in parsed) return bad(optionProblemText('ping', parsed) + USAGE, style === 'busybox' ? 1 : 2);
   const destination = parsed.operands[0];
@@ -44,7 +53,7 @@ export function parsePingArgs(argv: readonly string[], style: 'iputils' | 'busyb
   const dataBytes = numberOf('s', 56, 0, 65_507);
   const ttl = numberOf('t', 64, 1, 255);
   for (const value of [count, dataBytes, ttl]) if (typeof value === 'string') return bad(value);
-  const intervalText = optionValue(parsed, 'i') ?? '1';
+  const intervalText = optionValue(parsed, 'i') ?? (flood ? '0.01' : '1');
   const interval = parseSeconds(intervalText);
   if (interval === undefined) return bad(`ping: bad timing interval: ${intervalText}\n`);
   if (interval < 0.002) return bad(`ping: cannot flood, minimal interval allowed for user is 2ms\n`, 2);
@@ -68,6 +77,11 @@ export function parsePingArgs(argv: readonly string[], style: 'iputils' | 'busyb
       discovery,
       quiet: hasOption(parsed, 'q'),
       reportMissing: hasOption(parsed, 'O'),
+      stampEpochMs: hasOption(parsed, 'D') ? epochMs : undefined,
+      flood,
+      adaptive: hasOption(parsed, 'A'),
+      broadcast: hasOption(parsed, 'b'),
+      from: optionValue(parsed, 'I'),
     },
   };
 }

@@ -1,5 +1,5 @@
 /** ping of iputils and of busybox: echo requests, replies, errors from the way, the summary. */
-import { formatIp } from '../addr/ip.ts';
+import { formatIp, parseIp } from '../addr/ip.ts';
 import { ICMP6_PARAMETER, ICMP6_TIME_EXCEEDED, ICMP6_TOO_BIG } from '../wire/icmp6.ts';
 import type { Ip } from '../wire/packet.ts';
 import { type AppContext, type AppEvent, defineApp, defineProgram, type IcmpReport, type SocketId } from './definition.ts';
@@ -94,7 +94,12 @@ function resolved(context: AppContext, config: PingConfig, state: State): State 
     return fails(context, state, `ping: ${config.destination}: ${words}\n`, 2);
   }
   const ip = result.addresses[0] as Ip;
-  const route = context.routeFor(ip);
+  const bound = boundTo(context, config);
+  if (typeof bound === 'string') return fails(context, state, bound, 2);
+  const route = context.routeFor(ip, bound);
+  if (config.style === 'iputils' && !config.broadcast && typeof ip === 'number' && context.isBroadcast(ip))
+    return fails(context, state, 'ping: Do you want to ping broadcast? Then -b. If not, check your local firewall rules\n', 2);
+  if (config.broadcast && typeof ip === 'number' && context.isBroadcast(ip)) context.err('WARNING: pinging broadcast address\n');
   if (typeof route === 'string' && config.style === 'iputils') {
     const words =
       route === 'ENETUNREACH'
@@ -115,10 +120,30 @@ function resolved(context: AppContext, config: PingConfig, state: State): State 
       ? `PING ${shown} (${formatIp(ip)}): ${config.dataBytes} data bytes\n`
       : typeof ip === 'bigint'
         ? `PING ${shown}(${formatIp(ip)}) ${config.dataBytes} data bytes\n`
-        : `PING ${shown} (${formatIp(ip)}) ${config.dataBytes}(${whole}) bytes of data.\n`,
+        : `PING ${shown} (${formatIp(ip)}) ${fromText(bound, route)}${config.dataBytes}(${whole}) bytes of data.\n`,
   );
   if (config.deadlineSeconds > 0) context.setTimer(config.deadlineSeconds * 1e9, 'deadline');
   return sendNext(context, config, { ...state, resolving: undefined, shown, ip, socket, startedNs: context.nowNs, lastNs: context.nowNs, phase: 'sending' });
+}
+
+/** -I: a device's name, or one of our addresses; an error's words otherwise. */
+function boundTo(context: AppContext, config: PingConfig): { readonly device?: string; readonly source?: Ip } | string {
+  if (config.from === undefined) return {};
+  const source = parseIp(config.from);
+  if (source !== undefined) return context.isLocalAddress(source) ? { source } : 'ping: bind: Cannot assign requested address\n';
+  return context.findDevice(config.from) === undefined ? `ping: SO_BINDTODEVICE ${config.from}: No such device\n` : { device: config.from };
+}
+
+function fromText(bound: { readonly device?: string; readonly source?: Ip }, route: { readonly source: Ip } | string): string {
+  if (bound.source !== undefined) return `from ${formatIp(bound.source)} : `;
+  return bound.device === undefined || typeof route === 'string' ? '' : `from ${formatIp(route.source)} ${bound.device}: `;
+}
+
+/** `[1795561719.155986] ` before a line. */
+function stamp(context: AppContext, config: PingConfig): string {
+  if (config.stampEpochMs === undefined) return '';
+  const us = Math.floor(config.stampEpochMs * 1000 + context.nowNs / 1000);
+  return `[${Math.floor(us / 1e6)}.${String(us % 1e6).padStart(6, '0')}] `;
 }
 
 function sendNext(context: AppContext, config: PingConfig, before: State): State {
@@ -128,8 +153,14 @@ function sendNext(context: AppContext, config: PingConfig, before: State): State
   waiting.set(wire, context.nowNs);
   const oldest = waiting.size > MAX_WAITING ? waiting.keys().next().value : undefined;
   if (oldest !== undefined) waiting.delete(oldest);
-  let state: State = { ...before, transmitted: sequence, lastNs: context.nowNs, timer: -1, pipe: Math.max(before.pipe, waiting.size) };
-  const options = config.discovery === 'want' ? { ttl: config.ttl } : { ttl: config.ttl, dontFragment: config.discovery === 'do' };
+  let state: State = { ...before, transmitted: sequence, lastNs: context.nowNs, timer: -1 };
+  const bound = boundTo(context, config);
+  const options = {
+    ttl: config.ttl,
+    ...(typeof bound === 'string' ? {} : bound),
+    ...(config.discovery === 'want' ? {} : { dontFragment: config.discovery === 'do' }),
+  };
+  if (config.flood) context.out('.');
   const sent = context.echoSend(state.socket, state.ip, wire, config.dataBytes, options);
   if (sent !== 'ok') state = sendFailed(context, config, state, wire, sent);
   if (state.phase === 'done') return state;
@@ -179,7 +210,7 @@ function whileRunning(context: AppContext, config: PingConfig, state: State, eve
 
 function reportMissing(context: AppContext, config: PingConfig, state: State): State {
   const wire = state.transmitted & 0xffff;
-  if (config.reportMissing && state.waiting.has(wire)) context.out(`no answer yet for icmp_seq=${wire}\n`);
+  if (config.reportMissing && state.waiting.has(wire)) context.out(`${stamp(context, config)}no answer yet for icmp_seq=${wire}\n`);
   return state;
 }
 
@@ -187,28 +218,37 @@ function reply(context: AppContext, config: PingConfig, state: State, event: Ext
   const sentNs = state.waiting.get(event.sequence);
   const duplicate = sentNs === undefined;
   const tripNs = context.nowNs - (sentNs ?? context.nowNs);
-  if (!config.quiet) {
+  if (config.flood && !config.quiet) context.out('\b \b');
+  if (!config.quiet && !config.flood) {
     const from = formatIp(event.from);
     const mark = duplicate ? ' (DUP!)' : '';
     context.out(
       config.style === 'busybox'
         ? `${event.bytes} bytes from ${from}: seq=${event.sequence - 1} ttl=${event.ttl} time=${(tripNs / 1e6).toFixed(3)} ms${mark}\n`
-        : `${event.bytes} bytes from ${from}: icmp_seq=${event.sequence} ttl=${event.ttl} time=${tripText(tripNs)} ms${mark}\n`,
+        : `${stamp(context, config)}${event.bytes} bytes from ${from}: icmp_seq=${event.sequence} ttl=${event.ttl}${config.dataBytes < 16 ? '' : ` time=${tripText(tripNs)} ms`}${mark}\n`,
     );
   }
-  if (duplicate) return { ...state, duplicates: state.duplicates + 1 };
+  if (duplicate) return { ...state, duplicates: state.duplicates + 1, pipe: pipeOf(state, event.sequence) };
   state.waiting.delete(event.sequence);
   const counted: State = {
     ...state,
     received: state.received + 1,
+    pipe: pipeOf(state, event.sequence),
     lastNs: context.nowNs,
     minNs: Math.min(state.minNs, tripNs),
     maxNs: Math.max(state.maxNs, tripNs),
     sumNs: state.sumNs + tripNs,
     sumSquares: state.sumSquares + tripNs * tripNs,
   };
+  if ((config.flood || config.adaptive) && counted.phase === 'sending' && (config.count === 0 || counted.transmitted < config.count)) {
+    context.cancelTimer(counted.timer);
+    return { ...counted, timer: context.setTimer(1000, 'send') };
+  }
   return doneEarly(context, config, counted);
 }
+
+/** How many requests were under way, seen when one of them is answered (iputils: acknowledge). */
+const pipeOf = (state: State, sequence: number): number => Math.max(state.pipe, ((state.transmitted - sequence) & 0xffff) + 1);
 
 function doneEarly(context: AppContext, config: PingConfig, state: State): State {
   if (state.phase !== 'lingering' || state.received + state.errors < state.transmitted) return state;
@@ -230,8 +270,8 @@ function wayError(context: AppContext, config: PingConfig, state: State, icmp: I
   // busybox says nothing about errors and goes on waiting.
   if (config.style === 'busybox') return state;
   state.waiting.delete(wire);
-  if (!config.quiet) context.out(`From ${formatIp(icmp.from)} icmp_seq=${wire} ${errorWords(icmp)}\n`);
-  return doneEarly(context, config, { ...state, errors: state.errors + 1, lastNs: context.nowNs });
+  if (!config.quiet && !config.flood) context.out(`${stamp(context, config)}From ${formatIp(icmp.from)} icmp_seq=${wire} ${errorWords(icmp)}\n`);
+  return doneEarly(context, config, { ...state, errors: state.errors + 1, pipe: pipeOf(state, wire), lastNs: context.nowNs });
 }
 
 function errorWords(icmp: IcmpReport): string {
@@ -269,20 +309,21 @@ function errorWords6(icmp: IcmpReport): string {
 
 function summary(context: AppContext, config: PingConfig, state: State): State {
   if (state.timer >= 0) context.cancelTimer(state.timer);
-  context.out(config.style === 'busybox' ? busyboxSummary(config, state) : iputilsSummary(state));
+  context.out(config.style === 'busybox' ? busyboxSummary(config, state) : iputilsSummary(config, state));
   const enough = config.count > 0 && config.deadlineSeconds > 0 ? state.received >= config.count : state.received > 0;
   context.exit(enough ? 0 : 1);
   return { ...state, phase: 'done' };
 }
 
-function iputilsSummary(state: State): string {
+function iputilsSummary(config: PingConfig, state: State): string {
   const { transmitted, received, errors, duplicates } = state;
   const loss = transmitted === 0 ? 0 : ((transmitted - received) * 100) / transmitted;
   let text = `\n--- ${state.shown} ping statistics ---\n${transmitted} packets transmitted, ${received} received`;
   if (duplicates > 0) text += `, +${duplicates} duplicates`;
   if (errors > 0) text += `, +${errors} errors`;
   text += `, ${percent(loss)}% packet loss, time ${Math.floor((state.lastNs - state.startedNs) / 1e6)}ms\n`;
-  if (received > 0) {
+  // A packet too small for a time stamp measures nothing.
+  if (received > 0 && config.dataBytes >= 16) {
     const mean = state.sumNs / received;
     const deviation = Math.sqrt(Math.max(0, state.sumSquares / received - mean * mean));
     text += `rtt min/avg/max/mdev = ${[state.minNs, mean, state.maxNs, deviation].map((ns) => (Math.floor(ns / 1000) / 1000).toFixed(3)).join('/')} ms`;
@@ -304,7 +345,7 @@ function busyboxSummary(config: PingConfig, state: State): string {
 
 export const pingProgram = defineProgram({
   app: 'ping',
-  parse: (argv, environment) => parsePingArgs(argv, isBusybox(environment) ? 'busybox' : 'iputils'),
+  parse: (argv, environment) => parsePingArgs(argv, isBusybox(environment) ? 'busybox' : 'iputils', environment.epochMs),
   endless: (config: PingConfig) => config.count === 0 && config.deadlineSeconds === 0,
 });
 export const busyboxPingProgram = defineProgram({

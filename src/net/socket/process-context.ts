@@ -1,9 +1,10 @@
 /** The hands of one running program: what an app's context does, in terms of sockets, kernel and records. */
 import type { Prng } from '../../base/prng.ts';
+import { parseMac } from '../addr/mac.ts';
 import type { AppContext, Endpoint, LocalChoice, SendOptions, SocketId, TcpSocketOptions, UdpSocketOptions } from '../app/definition.ts';
 import type { Netns } from '../records.ts';
-import type { Errno } from '../stack/userland.ts';
-import type { Ip, Packet, Payload } from '../wire/packet.ts';
+import type { Errno, RouteQuery } from '../stack/userland.ts';
+import type { ArpMessage, Ip, Mac, Packet, Payload } from '../wire/packet.ts';
 import type { SocketLayer } from './layer.ts';
 import type { Socket } from './sockets.ts';
 import { setReading } from './tcp-data.ts';
@@ -175,12 +176,26 @@ export class ProcessContext implements AppContext {
     return record?.kind === 'device' && (record.type === 'tun' || record.type === 'ipip' || record.type === 'wireguard');
   }
 
-  routeFor(to: Ip): { readonly source: Ip; readonly mtuBytes: number } | Errno {
-    return this.#host.layer.kernel.routeFor(this.netns, to);
+  routeFor(to: Ip, bound?: RouteQuery): { readonly source: Ip; readonly mtuBytes: number; readonly device: string } | Errno {
+    return this.#host.layer.kernel.routeFor(this.netns, to, bound);
+  }
+
+  findDevice(name: string): { readonly mac: Mac; readonly arp: boolean; readonly up: boolean } | undefined {
+    const record = this.#host.layer.kernel.records.find(`${this.netns}/device/${name}`);
+    if (record?.kind !== 'device') return undefined;
+    return { mac: parseMac(record.mac) ?? 0, arp: record.type !== 'loopback' && record.type !== 'dummy' && !this.deviceIsRaw(name), up: record.up };
+  }
+
+  sendArp(device: string, arp: ArpMessage, destination: Mac): 'ok' | Errno {
+    return this.#host.layer.kernel.sendArp(this.netns, device, arp, destination, this.name);
   }
 
   isLocalAddress(ip: Ip): boolean {
     return this.#host.layer.kernel.isLocalAddress(this.netns, ip);
+  }
+
+  isBroadcast(ip: Ip): boolean {
+    return this.#host.layer.kernel.isBroadcast(this.netns, ip);
   }
 
   /** Devices that are tapped, for the end of the process and for snapshots. */

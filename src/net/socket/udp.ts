@@ -1,7 +1,7 @@
 /** UDP and ping sockets: bind, send, deliver, and the errors that come back by ICMP. Linux: net/ipv4/udp.c, net/ipv4/ping.c. */
 import { isMulticastIp, isUnspecified } from '../addr/ip.ts';
 import type { Endpoint, IcmpReport, LocalChoice, SendOptions, UdpSocketOptions } from '../app/definition.ts';
-import type { Errno } from '../stack/userland.ts';
+import type { Errno, RouteQuery } from '../stack/userland.ts';
 import { ICMP6_ECHO_REPLY, ICMP6_ECHO_REQUEST } from '../wire/icmp6.ts';
 import { IP_PROTO_ICMP, IP_PROTO_ICMP6, IP_PROTO_UDP, type Ip, type Packet, type Payload } from '../wire/packet.ts';
 import { drawFlowHash, endpointText, ephemeralUdpPort, errnoOf, isV6Only, outgoing, type SocketLayer } from './layer.ts';
@@ -69,7 +69,7 @@ export function udpSend(layer: SocketLayer, socket: UdpSocket, payload: Payload,
   if (payload.bytes > MAX_DATAGRAM_BYTES) return 'EMSGSIZE';
   let source = socket.localIp;
   if (isUnspecified(source)) {
-    const route = layer.kernel.routeFor(socket.netns, ip);
+    const route = layer.kernel.routeFor(socket.netns, ip, boundOf(options));
     if (typeof route === 'string') return route;
     source = route.source;
   }
@@ -83,14 +83,19 @@ export function udpSend(layer: SocketLayer, socket: UdpSocket, payload: Payload,
   return sendDiscovering(layer, socket, packet, options);
 }
 
+const boundOf = (options: SendOptions | undefined): RouteQuery => ({
+  ...(options?.device === undefined ? {} : { device: options.device }),
+  ...(options?.source === undefined ? {} : { source: options.source }),
+});
+
 /** Linux: net/ipv4/ip_output.c, ip_dont_fragment. */
 function sendDiscovering(layer: SocketLayer, socket: UdpSocket | EchoSocket, packet: Packet, options: SendOptions | undefined): 'ok' | Errno {
   packet.dontFragment = options?.dontFragment ?? true;
   packet.ipId = layer.kernel.prng('ip-id').below(65536);
-  const sent = layer.kernel.output(socket.netns, packet, socket.processName);
+  const sent = layer.kernel.output(socket.netns, packet, socket.processName, options?.device);
   if (sent !== 'EMSGSIZE' || options?.dontFragment !== undefined) return sent;
   packet.dontFragment = false;
-  return layer.kernel.output(socket.netns, packet, socket.processName);
+  return layer.kernel.output(socket.netns, packet, socket.processName, options?.device);
 }
 
 /** False when no socket wants it. */
@@ -124,6 +129,7 @@ export function reportOf(error: Packet, quoted: Packet): IcmpReport {
     from: error.src,
     type: icmp?.type ?? 0,
     code: icmp?.code ?? 0,
+    ttl: error.ttl,
     quoted: { dst: quoted.dst, sport: quoted.sport, dport: quoted.dport, sequence: quoted.icmp?.sequence ?? 0, ttl: quoted.ttl },
   };
   return icmp?.mtu === undefined ? report : { ...report, mtu: icmp.mtu };
@@ -148,7 +154,7 @@ export function echoOpen(layer: SocketLayer, owner: Owner, id: number): EchoSock
 }
 
 export function echoSend(layer: SocketLayer, socket: EchoSocket, to: Ip, sequence: number, bytes: number, options: SendOptions | undefined): 'ok' | Errno {
-  const route = layer.kernel.routeFor(socket.netns, to);
+  const route = layer.kernel.routeFor(socket.netns, to, boundOf(options));
   if (typeof route === 'string') return route;
   const six = typeof to === 'bigint';
   const packet = outgoing(layer, route.source, to, six ? IP_PROTO_ICMP6 : IP_PROTO_ICMP);

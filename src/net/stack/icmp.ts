@@ -76,7 +76,8 @@ export function receiveIcmp(core: Core, netns: NetnsState, device: DeviceState, 
     emitDelivered(core, device.place, packet, 'kernel: ICMP', undefined);
     if (icmp.type === UNREACHABLE && icmp.code === FRAGMENTATION_NEEDED && icmp.quoted !== undefined) learnPathMtu(core, netns, icmp.quoted, icmp.mtu ?? 0);
     if (icmp.type === ICMP_REDIRECT && icmp.quoted !== undefined) takeRedirect(core, netns, device, packet.src, icmp.id, icmp.quoted);
-    core.userland.icmpError(netns.id, packet);
+    // A redirect is between routers and routing; sockets do not hear of it.
+    if (icmp.type !== ICMP_REDIRECT) core.userland.icmpError(netns.id, packet);
     return;
   }
   if (core.userland.deliver(netns.id, packet)) return;

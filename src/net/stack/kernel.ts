@@ -1,6 +1,7 @@
 /** What the kernel side offers to sockets and programs: the engine's half of the seam in userland.ts. */
 
 import type { RecordStore } from '../../base/record-store.ts';
+import { isBroadcastIp } from '../addr/ip.ts';
 import type { ConnectionListeners } from '../conntrack/listeners.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import type { NetRecord } from '../records.ts';
@@ -11,6 +12,7 @@ import { ETHERTYPE_IPV6, IP_PROTO_UDP, type Ip, type Packet, TCP_RST } from '../
 import { sendArp } from './arp-send.ts';
 import type { Core } from './core.ts';
 import { EVENT_TIMER } from './event-queue.ts';
+import { RTN_BROADCAST } from './fib.ts';
 import { sendError } from './icmp.ts';
 import { sourceFor } from './ip6-source.ts';
 import { stillQueued } from './neighbor-machine.ts';
@@ -44,6 +46,7 @@ export function createKernel(core: Core, records: RecordStore<NetRecord>, taps: 
       const state = core.netns.get(netns);
       return state === undefined ? 'ENETDOWN' : routeFor(core, state, dst, flow);
     },
+    isBroadcast: (netns, ip) => isBroadcastIp(ip) || core.netns.get(netns)?.fib.typeOf(ip) === RTN_BROADCAST,
     isLocalAddress: (netns, ip) => core.netns.get(netns)?.fib.isLocal(ip) ?? false,
     sysctl: (netns, name) => sysctl(core.netns.get(netns)?.record.sysctls ?? {}, name),
     count: (netns, name, by) => core.netns.get(netns)?.mib.count(name, by),

@@ -49,6 +49,7 @@ export interface Kernel {
   /** The source address and path MTU the kernel would choose for a destination (route lookup, before any NAT), or why it cannot. */
   routeFor(netns: string, dst: Ip, flow?: RouteQuery): { readonly source: Ip; readonly mtuBytes: number; readonly device: string } | Errno;
   isLocalAddress(netns: string, ip: Ip): boolean;
+  isBroadcast(netns: string, ip: Ip): boolean;
   sysctl(netns: string, name: string): number;
   /** Moves one of the netns' SNMP counters. */
   count(netns: string, name: MibName, by?: number): void;

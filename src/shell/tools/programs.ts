@@ -12,7 +12,10 @@ const summaries: Readonly<Record<string, string>> = {
   getent: 'names as the C library resolves them',
   openssl: 'a TLS ClientHello: openssl s_client -connect HOST:443 -servername NAME',
   nc: 'connects to a port: nc -zv HOST PORT',
-  traceroute: 'the routers on the way (-n)',
+  arping: 'ARP requests by hand (-I DEV, -c N, -D, -U)',
+  mtr: 'loss and times of each hop: mtr -r HOST',
+  tracepath: 'the routers on the way and its MTU (-n)',
+  traceroute: 'the routers on the way (-n, -I, -T, -U)',
   sleep: 'waits: sleep SECONDS',
 };
 
