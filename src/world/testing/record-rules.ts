@@ -15,6 +15,8 @@ interface Met {
   /** Innermost packets alone have a label; the tunnel's own go with the packet they carry. */
   readonly tunnel: boolean;
   readonly incoming: boolean;
+  /** Length of the IP packet. */
+  readonly bytes: number;
   readonly visits: RuleVisit[];
 }
 
@@ -69,7 +71,7 @@ function readNode(trace: NodeTrace, tunnelPort: number): Met[] {
       const key = `${plain} ${copies.get(plain) ?? 0}`;
       // A packet is told of again at each hook, and between them it may have become another buffer.
       if (current?.key !== key) {
-        current = { label, key, tunnel, incoming: text.startsWith(' IN='), visits: [] };
+        current = { label, key, tunnel, incoming: text.startsWith(' IN='), bytes: Number(/ LEN=(\d+)/.exec(text)?.[1] ?? 0), visits: [] };
         mets.push(current);
       }
       byId.set(packet[1] as string, current);
@@ -106,13 +108,30 @@ function readNode(trace: NodeTrace, tunnelPort: number): Met[] {
   return mets;
 }
 
+/** IPv4, UDP, VXLAN and Ethernet around a packet; and the IPv4 header that every further fragment has of its own. */
+const TUNNEL_BYTES = 50;
+const FRAGMENT_BYTES = 20;
+
+/** The oldest tunnel packet, or as many as the parts of a packet came in: conntrack has put it together when it is told of. */
+function takeTunnels(tunnels: Map<string, { readonly bytes: number; readonly visits: RuleVisit[] }>, bytes: number): readonly RuleVisit[] {
+  const visits: RuleVisit[] = [];
+  let covered = 0;
+  for (const [key, tunnel] of tunnels) {
+    if (covered >= bytes) break;
+    covered += tunnel.bytes - TUNNEL_BYTES - (covered === 0 ? 0 : FRAGMENT_BYTES);
+    visits.push(...tunnel.visits);
+    tunnels.delete(key);
+  }
+  return visits;
+}
+
 /** Rules that the first packet of every label met, node by node; a tunnel's outer packet counts as part of what it carries. */
 export function packetVisits(nodes: readonly NodeTrace[], tunnelPort: number): ReadonlyMap<string, readonly RuleVisit[]> {
   const found = new Map<string, RuleVisit[]>();
   for (const node of nodes) {
     const mets = readNode(node, tunnelPort);
     const firsts = new Map<string, string>();
-    const tunnels = new Map<string, RuleVisit[]>();
+    const tunnels = new Map<string, { readonly bytes: number; readonly visits: RuleVisit[] }>();
     const unpacked = new Set<string>();
     let last: Met | undefined;
     const isFirst = (met: Met): boolean => met.label !== '' && firsts.get(met.label) === met.key;
@@ -124,15 +143,14 @@ export function packetVisits(nodes: readonly NodeTrace[], tunnelPort: number): R
     for (const met of mets) {
       if (met.tunnel) {
         // Coming in it is unpacked later, in its turn; going out it was packed just now.
-        if (met.incoming) tunnels.set(met.key, [...(tunnels.get(met.key) ?? []), ...met.visits]);
+        if (met.incoming) tunnels.set(met.key, { bytes: met.bytes, visits: [...(tunnels.get(met.key)?.visits ?? []), ...met.visits] });
         else if (last !== undefined && isFirst(last)) add(last.label, met.visits);
         continue;
       }
       if (!firsts.has(met.label)) firsts.set(met.label, met.key);
-      const outer = unpacked.has(met.key) ? undefined : tunnels.keys().next().value;
+      const outer = unpacked.has(met.key) ? [] : takeTunnels(tunnels, met.bytes);
       unpacked.add(met.key);
-      if (isFirst(met)) add(met.label, [...((outer === undefined ? undefined : tunnels.get(outer)) ?? []), ...met.visits]);
-      if (outer !== undefined) tunnels.delete(outer);
+      if (isFirst(met)) add(met.label, [...outer, ...met.visits]);
       last = met;
     }
   }
