@@ -2,7 +2,18 @@
 import type { FieldError } from '../objects/types.ts';
 import { invalid } from '../objects/validation/field-errors.ts';
 
-export { duplicate, forbidden, formatValue, immutable, invalid, notFound, required, tooMany, unsupported } from '../objects/validation/field-errors.ts';
+export {
+  duplicate,
+  forbidden,
+  formatValue,
+  immutable,
+  invalid,
+  notFound,
+  required,
+  tooLong,
+  tooMany,
+  unsupported,
+} from '../objects/validation/field-errors.ts';
 
 export const notNegative = (path: string, value: number | undefined): FieldError[] =>
   value !== undefined && value < 0 ? [invalid(path, value, 'must be greater than or equal to 0')] : [];

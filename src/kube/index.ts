@@ -3,7 +3,9 @@ import type { Controller, Kind } from '../objects/types.ts';
 import { accessKinds } from './config/access.ts';
 import { configMap, secret } from './config/config-map.ts';
 import { event } from './config/event.ts';
+import { limitRange, resourceQuota } from './config/quota.ts';
 import { serviceAccountController } from './config/service-account-controller.ts';
+import { gatewayKinds } from './gateway/gateway-kinds.ts';
 import { ingress, ingressClass } from './ingress/ingress.ts';
 import { clusterKinds } from './node/cluster-kinds.ts';
 import { kindClusterController } from './node/kind-cluster-controller.ts';
@@ -23,6 +25,10 @@ import { endpointSliceController } from './service/endpoint-slice-controller.ts'
 import { endpointSliceMirroringController, endpointsController } from './service/endpoints-controller.ts';
 import { kubernetesServiceController } from './service/kubernetes-service-controller.ts';
 import { service } from './service/service.ts';
+import { persistentVolumeClaim } from './storage/claim.ts';
+import { storageClass } from './storage/storage-class.ts';
+import { persistentVolume } from './storage/volume.ts';
+import { volumeBinderController } from './storage/volume-binder-controller.ts';
 import { horizontalPodAutoscaler } from './workload/autoscaler.ts';
 import { cronJob } from './workload/cron-job.ts';
 import { daemonSetController } from './workload/daemon-set-controller.ts';
@@ -42,9 +48,13 @@ export const kinds: readonly Kind[] = [
   configMap,
   endpoints,
   event,
+  limitRange,
   namespace,
   node,
+  persistentVolumeClaim,
+  persistentVolume,
   pod,
+  resourceQuota,
   secret,
   service,
   daemonSet,
@@ -60,6 +70,8 @@ export const kinds: readonly Kind[] = [
   networkPolicy,
   podDisruptionBudget,
   ...accessKinds,
+  storageClass,
+  ...gatewayKinds,
   ...clusterKinds,
   hostLocalStore,
 ];
@@ -77,6 +89,7 @@ export const controllers: readonly Controller[] = [
   statefulSetController,
   daemonSetController,
   jobController,
+  volumeBinderController,
   scheduler,
   kubelet,
   endpointSliceController,

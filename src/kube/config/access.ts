@@ -1,8 +1,9 @@
 /** Kinds that are stored so that manifests apply as they are: identity and rights (which are not part of the simulation), leases, priorities and webhooks. */
 import { defineKind } from '../../objects/define.ts';
-import type { Kind, KubeObject, TableColumn } from '../../objects/types.ts';
-import { required } from '../field-errors.ts';
+import type { FieldError, Kind, KubeObject, TableColumn } from '../../objects/types.ts';
+import { forbidden, immutable, invalid, notNegative, unsupported } from '../field-errors.ts';
 import { anything, anythings, flag, integer, kindSchema, list, notSimulated, struct, text, texts } from '../schema.ts';
+import { type Binding, bindingDefaults, bindingErrors, type Role, ruleErrors } from './access-rules.ts';
 
 /** Roles print when they were made rather than how old they are. */
 const createdAt: readonly TableColumn[] = [
@@ -49,22 +50,15 @@ const rules = list(
       resourceNames: texts('Names.'),
       nonResourceURLs: texts('Paths.'),
     },
-    ['verbs'],
+    [],
+    { goType: 'PolicyRule' },
   ),
 );
-const roleRef = struct('The role.', { apiGroup: text('API group.'), kind: text('Role or ClusterRole.'), name: text('Name.') }, ['kind', 'name']);
+const roleRef = struct('The role.', { apiGroup: text('API group.'), kind: text('Role or ClusterRole.'), name: text('Name.') });
 const subjects = list(
   'Who gets it.',
-  struct('A subject.', { kind: text('ServiceAccount, User or Group.'), apiGroup: text('API group.'), name: text('Name.'), namespace: text('Namespace.') }, [
-    'kind',
-    'name',
-  ]),
+  struct('A subject.', { kind: text('ServiceAccount, User or Group.'), apiGroup: text('API group.'), name: text('Name.'), namespace: text('Namespace.') }),
 );
-
-interface Binding extends KubeObject {
-  readonly roleRef?: { readonly kind?: string; readonly name?: string };
-  readonly subjects?: readonly { readonly kind?: string; readonly name?: string; readonly namespace?: string }[];
-}
 
 const subjectNames = (binding: Binding, kind: string): string =>
   (binding.subjects ?? [])
@@ -73,7 +67,7 @@ const subjectNames = (binding: Binding, kind: string): string =>
     .join(', ');
 
 function role(kind: string, namespaced: boolean): Kind {
-  return defineKind({
+  return defineKind<Role>({
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind,
     plural: `${kind.toLowerCase()}s`,
@@ -82,6 +76,7 @@ function role(kind: string, namespaced: boolean): Kind {
     namespaced,
     nameFormat: 'pathSegment',
     schema: kindSchema('A set of rights.', { rules, aggregationRule: anything('Roles it is made of.') }),
+    validate: (object) => ruleErrors(object, namespaced),
     columns: createdAt,
     row: createdAtRow,
     describe: titled,
@@ -97,8 +92,9 @@ function binding(kind: string, namespaced: boolean): Kind {
     shortNames: [],
     namespaced,
     nameFormat: 'pathSegment',
-    schema: kindSchema('Gives a role to somebody.', { roleRef, subjects }, ['roleRef']),
-    validate: (object) => (object.roleRef?.name === '' ? [required('roleRef.name')] : []),
+    schema: kindSchema('Gives a role to somebody.', { roleRef, subjects }),
+    defaults: bindingDefaults,
+    validate: (object, old) => bindingErrors(object, old, namespaced),
     columns: [
       { name: 'NAME', priority: 0 },
       { name: 'ROLE', priority: 0 },
@@ -120,7 +116,7 @@ function binding(kind: string, namespaced: boolean): Kind {
 }
 
 interface Lease extends KubeObject {
-  readonly spec?: { readonly holderIdentity?: string };
+  readonly spec?: { readonly holderIdentity?: string; readonly leaseDurationSeconds?: number; readonly leaseTransitions?: number };
 }
 const lease = defineKind<Lease>({
   apiVersion: 'coordination.k8s.io/v1',
@@ -141,6 +137,13 @@ const lease = defineKind<Lease>({
       preferredHolder: text('Who should hold it.'),
     }),
   }),
+  // Kubernetes: pkg/apis/coordination/validation/validation.go.
+  validate: ({ spec = {} }) => [
+    ...(spec.leaseDurationSeconds !== undefined && spec.leaseDurationSeconds <= 0
+      ? [invalid('spec.leaseDurationSeconds', spec.leaseDurationSeconds, 'must be greater than 0')]
+      : []),
+    ...notNegative('spec.leaseTransitions', spec.leaseTransitions),
+  ],
   columns: [
     { name: 'NAME', priority: 0 },
     { name: 'HOLDER', priority: 0 },
@@ -155,6 +158,24 @@ export interface PriorityClass extends KubeObject {
   readonly globalDefault?: boolean;
   readonly preemptionPolicy?: string;
 }
+/** Kubernetes: pkg/apis/scheduling/validation/validation.go. */
+function priorityErrors(object: PriorityClass, old: PriorityClass | undefined): FieldError[] {
+  const { name } = object.metadata;
+  const { value = 0, preemptionPolicy } = object;
+  const errors: FieldError[] = [];
+  if (name.startsWith('system-') && !systemClasses.has(name))
+    errors.push(forbidden('metadata.name', `priority class names with 'system-' prefix are reserved for system use only`));
+  if (value > HIGHEST_USER_PRIORITY && !systemClasses.has(name))
+    errors.push(forbidden('value', `maximum allowed value of a user defined priority is ${HIGHEST_USER_PRIORITY}`));
+  if (preemptionPolicy !== undefined && preemptionPolicy !== 'PreemptLowerPriority' && preemptionPolicy !== 'Never')
+    errors.push(unsupported('preemptionPolicy', preemptionPolicy, ['Never', 'PreemptLowerPriority']));
+  if (old === undefined) return errors;
+  if (value !== (old.value ?? 0)) errors.push(forbidden('value', 'may not be changed in an update.'));
+  return [...errors, ...immutable('preemptionPolicy', preemptionPolicy, old.preemptionPolicy)];
+}
+const HIGHEST_USER_PRIORITY = 1_000_000_000;
+const systemClasses: ReadonlySet<string> = new Set(['system-cluster-critical', 'system-node-critical']);
+
 const priorityClass = defineKind<PriorityClass>({
   apiVersion: 'scheduling.k8s.io/v1',
   kind: 'PriorityClass',
@@ -172,6 +193,7 @@ const priorityClass = defineKind<PriorityClass>({
     },
     ['value'],
   ),
+  validate: (object, old) => priorityErrors(object, old),
   columns: [
     { name: 'NAME', priority: 0 },
     { name: 'VALUE', priority: 0 },
@@ -192,22 +214,23 @@ const priorityClass = defineKind<PriorityClass>({
 interface WebhookConfiguration extends KubeObject {
   readonly webhooks?: readonly unknown[];
 }
-const webhookConfiguration = defineKind<WebhookConfiguration>({
-  apiVersion: 'admissionregistration.k8s.io/v1',
-  kind: 'ValidatingWebhookConfiguration',
-  plural: 'validatingwebhookconfigurations',
-  singular: 'validatingwebhookconfiguration',
-  shortNames: [],
-  namespaced: false,
-  schema: kindSchema('Asks a Service before objects are stored.', { webhooks: notSimulated(anythings('Webhooks.')) }),
-  columns: [
-    { name: 'NAME', priority: 0 },
-    { name: 'WEBHOOKS', priority: 0 },
-    { name: 'AGE', priority: 0 },
-  ],
-  row: (object, context) => [object.metadata.name, `${(object.webhooks ?? []).length}`, context.age(object.metadata.creationTimestamp)],
-  describe: titled,
-});
+const webhookConfiguration = (kind: string): Kind =>
+  defineKind<WebhookConfiguration>({
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind,
+    plural: `${kind.toLowerCase()}s`,
+    singular: kind.toLowerCase(),
+    shortNames: [],
+    namespaced: false,
+    schema: kindSchema('Asks a Service before objects are stored.', { webhooks: notSimulated(anythings('Webhooks.')) }),
+    columns: [
+      { name: 'NAME', priority: 0 },
+      { name: 'WEBHOOKS', priority: 0 },
+      { name: 'AGE', priority: 0 },
+    ],
+    row: (object, context) => [object.metadata.name, `${(object.webhooks ?? []).length}`, context.age(object.metadata.creationTimestamp)],
+    describe: titled,
+  });
 
 export const accessKinds: readonly Kind[] = [
   serviceAccount,
@@ -217,5 +240,6 @@ export const accessKinds: readonly Kind[] = [
   binding('RoleBinding', true),
   lease,
   priorityClass,
-  webhookConfiguration,
+  webhookConfiguration('MutatingWebhookConfiguration'),
+  webhookConfiguration('ValidatingWebhookConfiguration'),
 ];

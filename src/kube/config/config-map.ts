@@ -1,7 +1,7 @@
 /** The kinds ConfigMap and Secret. */
 import { defineKind } from '../../objects/define.ts';
 import type { FieldError, KubeObject } from '../../objects/types.ts';
-import { forbidden, invalid, required } from '../field-errors.ts';
+import { forbidden, immutable, invalid, required, tooLong } from '../field-errors.ts';
 import { flag, kindSchema, text, textMap } from '../schema.ts';
 
 export interface ConfigMap extends KubeObject {
@@ -31,9 +31,19 @@ const frozen = (object: ConfigMap | Secret, old: ConfigMap | Secret | undefined)
   if (old?.immutable !== true) return [];
   const errors: FieldError[] = [];
   if (object.immutable !== true) errors.push(forbidden('immutable', 'field is immutable when `immutable` is set'));
-  if (object.data !== old.data) errors.push(forbidden('data', 'field is immutable when `immutable` is set'));
+  for (const part of ['data', 'binaryData'] as const) {
+    const [now, before] = [object as ConfigMap, old as ConfigMap];
+    if (now[part] !== before[part]) errors.push(forbidden(part, 'field is immutable when `immutable` is set'));
+  }
   return errors;
 };
+
+/** Kubernetes: core.MaxSecretSize, the same for ConfigMaps. */
+const MAX_BYTES = 1_048_576;
+const sizeOf = (data: Readonly<Record<string, string>> | undefined, perCharacter: number): number =>
+  Object.values(data ?? {}).reduce((sum, value) => sum + Math.floor(value.length * perCharacter), 0);
+/** Three bytes are four characters of base64. */
+const base64Share = 3 / 4;
 
 export const configMap = defineKind<ConfigMap>({
   apiVersion: 'v1',
@@ -47,7 +57,15 @@ export const configMap = defineKind<ConfigMap>({
     binaryData: textMap('Bytes in base64.'),
     immutable: flag('Cannot be changed any more.'),
   }),
-  validate: (object, old) => [...keyErrors('data', object.data), ...keyErrors('binaryData', object.binaryData), ...frozen(object, old)],
+  validate: (object, old) => [
+    ...keyErrors('data', object.data),
+    ...Object.keys(object.data ?? {})
+      .filter((key) => object.binaryData?.[key] !== undefined)
+      .map((key) => invalid(`data[${key}]`, key, 'duplicate of key present in binaryData')),
+    ...keyErrors('binaryData', object.binaryData),
+    ...(sizeOf(object.data, 1) + sizeOf(object.binaryData, base64Share) > MAX_BYTES ? [tooLong('', MAX_BYTES)] : []),
+    ...frozen(object, old),
+  ],
   columns: [
     { name: 'NAME', priority: 0 },
     { name: 'DATA', priority: 0 },
@@ -104,9 +122,36 @@ export const secret = defineKind<Secret>({
     return { ...rest, data: { ...object.data, ...encoded } };
   },
   validate: (object, old) => {
-    const errors = [...keyErrors('data', object.data), ...frozen(object, old)];
-    if (object.type === 'kubernetes.io/tls')
-      for (const key of ['tls.crt', 'tls.key']) if (object.data?.[key] === undefined) errors.push(required(`data[${key}]`));
+    const errors = [...keyErrors('data', object.data)];
+    if (sizeOf(object.data, base64Share) > MAX_BYTES) errors.push(tooLong('data', MAX_BYTES));
+    const has = (key: string): boolean => (object.data?.[key] ?? '') !== '';
+    const need = (key: string): void => {
+      if (object.data?.[key] === undefined) errors.push(required(`data[${key}]`));
+    };
+    switch (object.type) {
+      case 'kubernetes.io/tls':
+        for (const key of ['tls.crt', 'tls.key']) need(key);
+        break;
+      case 'kubernetes.io/dockercfg':
+        need('.dockercfg');
+        break;
+      case 'kubernetes.io/dockerconfigjson':
+        need('.dockerconfigjson');
+        break;
+      case 'kubernetes.io/ssh-auth':
+        if (!has('ssh-privatekey')) errors.push(required('data[ssh-privatekey]'));
+        break;
+      case 'kubernetes.io/basic-auth':
+        if (object.data?.username === undefined && object.data?.password === undefined) errors.push(required('data[username]'), required('data[password]'));
+        break;
+      case 'kubernetes.io/service-account-token':
+        if ((object.metadata.annotations?.['kubernetes.io/service-account.name'] ?? '') === '')
+          errors.push(required('metadata.annotations[kubernetes.io/service-account.name]'));
+        break;
+      default:
+    }
+    if (old !== undefined) errors.push(...immutable('type', object.type, old.type));
+    errors.push(...frozen(object, old));
     return errors;
   },
   columns: [
