@@ -80,7 +80,8 @@ export class Writer {
     const metadata: ObjectMeta = {
       ...object.metadata,
       creationTimestamp: this.#timestamp(),
-      resourceVersion: String(this.#revision + 1),
+      // A dry run has not reached the storage, which gives out the version.
+      ...(write.dryRun ? {} : { resourceVersion: String(this.#revision + 1) }),
       ...(hasGeneration(kind, object) ? { generation: 1 } : {}),
     };
     const stored: KubeObject = { ...object, metadata };
@@ -120,7 +121,11 @@ export class Writer {
     const isNewSpec = write.part === 'main' && hasGeneration(kind, object) && changedBesideMetadata(object, old);
     const stored: KubeObject = {
       ...object,
-      metadata: { ...object.metadata, resourceVersion: String(this.#revision + 1), ...(isNewSpec ? { generation: (old.metadata.generation ?? 0) + 1 } : {}) },
+      metadata: {
+        ...object.metadata,
+        ...(write.dryRun ? {} : { resourceVersion: String(this.#revision + 1) }),
+        ...(isNewSpec ? { generation: (old.metadata.generation ?? 0) + 1 } : {}),
+      },
     };
     if (!write.dryRun) {
       this.#revision += 1;

@@ -37,6 +37,38 @@ kind: Service
 metadata: {name: broken}
 spec: {selector: {app: x}, ports: [{port: 0}]}
 `,
+  'changed.yaml': `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: default, labels: {app: web, tier: front}}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: nginx, image: nginx:1.28, ports: [{containerPort: 80}]}]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: fresh}
+data: {a: b}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: hidden}
+stringData: {a: b}
+`,
+  'rights.yaml': `apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: reader}
+rules: [{apiGroups: [""], resources: [pods], verbs: [get, list]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: reader}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
+subjects: [{kind: User, name: bob, apiGroup: rbac.authorization.k8s.io}]
+`,
+  'variables.env': 'A=1\n# a remark\nB=two words\n',
   'unknown.yaml': `apiVersion: v1
 kind: ConfigMap
 metadata: {name: unknown-field}
@@ -138,4 +170,157 @@ const writes = [
   'kubectl expose deploy web --port=80 --name=web2 --dry-run=client -o yaml',
 ];
 
-export const cases: readonly Case[] = [...reads, ...writes].map((line) => ({ line }));
+const generators = [
+  'job j --image=busybox',
+  'job j --image=busybox -- echo hi',
+  'job',
+  'job j',
+  'job j --image=x --from=cronjob/c',
+  "cronjob c --image=busybox --schedule='*/5 * * * *'",
+  "cronjob c --image=busybox --schedule='*/5 * * * *' --restart=Never -- date",
+  'cronjob c --image=busybox',
+  'role r --verb=get,list --resource=pods,deployments.apps',
+  'role r --verb=get --resource=pods --resource-name=a --resource-name=b',
+  'role r --verb=get --resource=pods/log,svc',
+  'role r --resource=pods',
+  'role r --verb=get',
+  'role r --verb=get --resource=nosuch',
+  'role r --verb=frob --resource=pods',
+  'clusterrole cr --verb=get,list,watch --resource=nodes',
+  'clusterrole cr --verb=get --non-resource-url=/metrics',
+  'clusterrole cr --aggregation-rule=a=b,c=d',
+  'clusterrole cr --verb=get',
+  'rolebinding rb --role=r --user=bob --group=devs --serviceaccount=default:sa1',
+  'rolebinding rb --clusterrole=view --serviceaccount=default:sa1',
+  'rolebinding rb --user=u',
+  'rolebinding rb --role=r --serviceaccount=a',
+  'clusterrolebinding crb --clusterrole=cluster-admin --user=bob',
+  'clusterrolebinding crb --user=bob',
+  'pdb p --selector=app=web --min-available=1',
+  'pdb p --selector=app=web --max-unavailable=50%',
+  'pdb p --selector=app=web',
+  'pdb p --min-available=1',
+  'pdb p --selector=a=b --min-available=x',
+  'priorityclass high --value=1000 --description=high',
+  'pc high --value=1000 --global-default --preemption-policy=Never',
+  'quota q --hard=cpu=1,pods=2 --scopes=BestEffort',
+  'quota q',
+  'quota q --hard=cpu',
+  'quota q --hard=cpu=abc',
+  'secret generic s --from-literal=a=b',
+  'secret generic s --type=my/type --from-file=variables.env',
+  'secret generic s --from-literal=a/b=c',
+  'secret docker-registry s --docker-username=u --docker-password=p --docker-email=e@x',
+  'secret docker-registry s',
+  'secret tls s --cert=variables.env --key=variables.env',
+  'secret tls s',
+  'secret tls s --cert=nosuch --key=nosuch',
+  'cm c --from-file=variables.env --from-file=x=variables.env',
+  'cm c --from-env-file=variables.env',
+  'cm c --from-env-file=nosuch',
+  'cm c --from-file=nosuch',
+  'cm c --from-literal=abc',
+  'cm c --from-literal=a=b --from-literal=a=c',
+  'cm c',
+  "ingress i --class=nginx --rule=foo.com/bar=svc1:8080,tls=my-cert --rule='foo.com/baz*=svc2:port' --annotation=a=b --default-backend=def:80",
+  'ingress i --rule=/path=svc:80,tls=x --rule=a.b/c=svc:80,tls=x --rule=a.b/d=svc:y',
+  'ingress i --rule=foo.com/=svc1:8080,tls',
+  'ingress i',
+  'ingress i --rule=x',
+  'ingress i --default-backend=x',
+  'ingress i --rule=a.b/c=s:80 --annotation=x',
+  'deployment d --image=nginx --image=busybox --port=80',
+  'deployment d --image=nginx:1.2 --port=80 -- sleep 1',
+  'deployment d',
+  'deployment a b --image=x',
+  'sa s',
+  'svc nodeport s --tcp=80 --node-port=30080',
+  'svc clusterip s --clusterip=None',
+  'svc clusterip s',
+  'svc clusterip s --tcp=x',
+  'svc loadbalancer s --tcp=80:8080,443',
+  'svc externalname s --external-name=a.b',
+  'svc externalname s',
+].map((words) =>
+  words.includes(' -- ') ? `kubectl create ${words.replace(' -- ', ' --dry-run=client -o yaml -- ')}` : `kubectl create ${words} --dry-run=client -o yaml`,
+);
+
+const others = [
+  'kubectl create',
+  'kubectl create foo',
+  'kubectl create svc foo',
+  'kubectl create ns',
+  'kubectl create token default',
+  'kubectl create token nosuch',
+  'kubectl autoscale deploy web --min=1 --max=5 --cpu=80% --dry-run=client -o yaml',
+  'kubectl autoscale deploy web --min=1 --max=5 --cpu-percent=80 --dry-run=client -o yaml',
+  'kubectl autoscale deploy web --max=5 --cpu=500m --memory=50% --dry-run=client -o yaml',
+  'kubectl autoscale deploy web --max=5 --cpu=50% --name=other --dry-run=client',
+  'kubectl autoscale deploy web',
+  'kubectl autoscale deploy web --min=6 --max=5',
+  'kubectl autoscale deploy web --max=0',
+  'kubectl autoscale deploy web --max=3 --cpu=abc',
+  'kubectl autoscale deploy nosuch --max=3 --cpu=50%',
+  'kubectl autoscale pod client --max=3',
+  'kubectl top pods',
+  'kubectl top nodes',
+  'kubectl attach',
+  'kubectl diff',
+  'kubectl cp',
+  'kubectl plugin list',
+  'kubectl version',
+  'kubectl version --client',
+  'kubectl config get-users',
+  'kubectl config get-clusters',
+  'kubectl config use-context foo',
+  'kubectl config get-contexts foo',
+  'kubectl config set-context --current --namespace=kube-system',
+  'kubectl get ds',
+  'kubectl config get-contexts',
+  'kubectl config set-context --current --namespace=default',
+  'kubectl get events',
+  'kubectl events',
+  'kubectl events --for pod/client',
+  'kubectl gett',
+  'kubectl frobnicate',
+  'kubectl get po --foo',
+  'kubectl get po -Z',
+  'kubectl logs',
+  'kubectl exec',
+  'kubectl exec client',
+  'kubectl run',
+  'kubectl run x',
+  'kubectl expose',
+  'kubectl scale',
+  'kubectl scale deploy web',
+  'kubectl wait',
+  'kubectl wait pod/client',
+  'kubectl wait pod/client --for=condition=Ready',
+  'kubectl wait pod/client --for=jsonpath={.status.phase}=Running',
+  'kubectl taint',
+  'kubectl taint nodes node01',
+  'kubectl drain',
+  'kubectl drain node01',
+  'kubectl uncordon node01',
+  'kubectl cordon nosuch',
+  'kubectl explain',
+  'kubectl explain pod.foo',
+  'kubectl explain svc.spec.ports',
+  'kubectl api-resources --api-group=apps',
+  'kubectl api-resources -o wide',
+];
+
+/** Times, uids and the names of temporary directories are each run's own. */
+const maskDiff = (text: string): string =>
+  text
+    .replace(/(LIVE|MERGED)-\d+/g, '$1-N')
+    .replace(/\t\d{4}-\d\d-\d\d .*$/gm, '\tTIME')
+    .replace(/uid: \S+/g, 'uid: UID')
+    .replace(/creationTimestamp: \S+/g, 'creationTimestamp: TIME');
+
+export const cases: readonly Case[] = [
+  ...[...reads, ...generators, ...others].map((line) => ({ line })),
+  { line: 'kubectl diff -f changed.yaml', mask: maskDiff },
+  { line: 'kubectl cluster-info', mask: (text) => text.replace(/https?:\/\/[\d.]+:\d+/g, 'SERVER') },
+  ...writes.map((line) => ({ line })),
+];

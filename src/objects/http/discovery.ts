@@ -10,9 +10,9 @@ export const isServed = (kind: Kind): boolean =>
 export const groupOf = (apiVersion: string): string => (apiVersion.includes('/') ? (apiVersion.split('/')[0] as string) : '');
 const versionOf = (apiVersion: string): string => apiVersion.slice(apiVersion.indexOf('/') + 1);
 
-const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+export const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 /** Kinds that `kubectl get all` shows (category `all`). Kubernetes: pkg/registry/…/storage.go, Categories */
-const inAll = new Set([
+export const inAll = new Set([
   'Pod',
   'Service',
   'ReplicationController',

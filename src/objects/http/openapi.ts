@@ -9,16 +9,21 @@ const pathOf = (group: string, version: string): string => (group === '' ? `api/
 /** Schema nesting never gets that deep in ours. */
 const MAX_DEPTH = 40;
 
+const INT_OR_STRING = 'io.k8s.apimachinery.pkg.util.intstr.IntOrString';
+
+const described = (schema: Schema): object =>
+  schema.description === undefined ? {} : { description: `${schema.description}${schema.notSimulated === true ? ' (not simulated)' : ''}` };
+
 function schemaOf(schema: Schema, depth: number): Record<string, unknown> {
   if (depth > MAX_DEPTH) return {};
+  if (schema['x-kubernetes-int-or-string'] === true) return { ...described(schema), allOf: [{ $ref: `#/components/schemas/${INT_OR_STRING}` }] };
   return {
-    ...(schema.description === undefined ? {} : { description: schema.description }),
+    ...described(schema),
     ...(schema.type === undefined ? {} : { type: schema.type }),
     ...(schema.format === undefined ? {} : { format: schema.format }),
     ...(schema.enum === undefined ? {} : { enum: schema.enum }),
     ...(schema.default === undefined ? {} : { default: schema.default }),
     ...(schema.required === undefined ? {} : { required: schema.required }),
-    ...(schema['x-kubernetes-int-or-string'] === true ? { 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] } : {}),
     ...(schema.properties === undefined
       ? {}
       : { properties: Object.fromEntries(Object.entries(schema.properties).map(([name, property]) => [name, schemaOf(property, depth + 1)])) }),
@@ -28,7 +33,9 @@ function schemaOf(schema: Schema, depth: number): Record<string, unknown> {
 }
 
 function documentOf(group: string, version: string, kinds: readonly Kind[]): unknown {
-  const schemas: Record<string, unknown> = {};
+  const schemas: Record<string, unknown> = {
+    [INT_OR_STRING]: { description: 'A number or a name.', format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] },
+  };
   const paths: Record<string, unknown> = {};
   for (const kind of kinds) {
     const identity = { group, version, kind: kind.kind };

@@ -102,7 +102,7 @@ export const collectInput: Filter = {
   },
 };
 
-const fileFlags = [
+export const fileFlags = [
   filenameFlag,
   { name: 'kustomize', short: 'k', type: 'string' },
   { name: 'recursive', short: 'R', type: 'bool' },
@@ -144,14 +144,5 @@ export const replace = defineVerb({
   run: (kubectl) => {
     if (!kubectl.flags.has('filename')) throw new KubectlError('error: must specify one of -f and -k');
     return applyFiles(kubectl, 'apply');
-  },
-});
-
-export const diff = defineVerb({
-  name: 'diff',
-  summary: 'not simulated: the editor shows changes before they are applied',
-  flags: fileFlags,
-  run: () => {
-    throw new KubectlError('error: kubectl diff is not part of this simulated kubectl; the editor pane shows what a change does');
   },
 });

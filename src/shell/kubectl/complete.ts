@@ -1,6 +1,7 @@
 /** Tab completion for kubectl: verbs, kinds, names, namespaces, flags, files. */
 import type { Invocation } from '../command.ts';
 import type { Verb } from './client.ts';
+import { createWords } from './create.ts';
 import { globalFlags } from './flags.ts';
 
 export function completeKubectl(verbs: readonly Verb[], words: readonly string[], current: string, invocation: Invocation): readonly string[] {
@@ -44,8 +45,6 @@ export function completeKubectl(verbs: readonly Verb[], words: readonly string[]
       );
     }
     default:
-      return verb.name === 'create' && plain.length === 1
-        ? starting(['deployment', 'namespace', 'service', 'configmap', 'secret', 'serviceaccount', 'ingress'])
-        : [];
+      return verb.name === 'create' && plain.length === 1 ? starting(createWords) : [];
   }
 }

@@ -23,8 +23,7 @@ export const exec = defineVerb({
   run: (kubectl) => {
     const { flags } = kubectl;
     const target = flags.args[0];
-    if (target === undefined || flags.beforeDash === 0)
-      throw new KubectlError("error: pod, type/name or --filename must be specified\nSee 'kubectl exec -h' for help and examples");
+    if (target === undefined || flags.beforeDash === 0) throw new KubectlError('error: pod, type/name or --filename must be specified');
     const command = flags.args.slice(1);
     if (!flags.hasDash && command.length > 0)
       throw new KubectlError(

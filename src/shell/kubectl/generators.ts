@@ -1,5 +1,11 @@
 /** Objects that `kubectl create …` and `expose` build from flags. */
+import type { KubeObject } from '../../objects/types.ts';
+import type { Kubectl } from './client.ts';
 import { KubectlError } from './flags.ts';
+
+export function metaOf(kubectl: Kubectl, name: string, labels?: Readonly<Record<string, string>>): KubeObject['metadata'] {
+  return { name, namespace: kubectl.namespace, ...(labels === undefined ? {} : { labels }) };
+}
 
 /** `a=b,c=d` (repeatable) as a map. @throws {KubectlError} */
 export function parsePairs(values: readonly string[]): Record<string, string> {
@@ -18,7 +24,8 @@ export function parsePairs(values: readonly string[]): Record<string, string> {
 export function parsePortSpec(text: string): { readonly name: string; readonly port: number; readonly protocol: 'TCP'; readonly targetPort: number | string } {
   const [portText = '', targetText] = text.split(':');
   const port = Number(portText);
-  if (!/^\d+$/.test(portText) || port < 1 || port > 65535) throw new KubectlError(`error: invalid port format: ${text}`);
+  if (!/^\d+$/.test(portText)) throw new KubectlError(`error: strconv.ParseUint: parsing "${portText}": invalid syntax`);
+  if (port > 65535) throw new KubectlError(`error: strconv.ParseUint: parsing "${portText}": value out of range`);
   const target = targetText === undefined ? port : /^\d+$/.test(targetText) ? Number(targetText) : targetText;
   return { name: text.replace(':', '-'), port, protocol: 'TCP', targetPort: target };
 }

@@ -1,34 +1,21 @@
 /** kubectl: its verbs, and what happens before and after each. */
 import { type Command, defineCommand, type Invocation, type Outcome } from '../command.ts';
-import { apply, diff, replace } from './apply.ts';
+import { apply, replace } from './apply.ts';
+import { auth } from './auth.ts';
+import { autoscale } from './autoscale.ts';
 import { annotate, deleteVerb, edit, label, patch, scale, set } from './change.ts';
 import type { Kubectl, Verb } from './client.ts';
 import { completeKubectl } from './complete.ts';
 import { create } from './create.ts';
 import { describe } from './describe.ts';
+import { diff } from './diff.ts';
 import { exec } from './exec.ts';
 import { expose } from './expose.ts';
 import { globalFlags, KubectlError, parseFlags } from './flags.ts';
 import { get } from './get.ts';
-import {
-  apiResources,
-  apiVersions,
-  attach,
-  auth,
-  autoscale,
-  clusterInfo,
-  config,
-  cp,
-  debug,
-  events,
-  explain,
-  portForward,
-  proxy,
-  top,
-  version,
-  wait,
-} from './info.ts';
+import { apiResources, apiVersions, clusterInfo, config, events, explain, version, wait } from './info.ts';
 import { logs } from './logs.ts';
+import { attach, cp, debug, options, plugin, portForward, proxy, top } from './missing.ts';
 import { cordon, drain, taint, uncordon } from './nodes.ts';
 import { rollout } from './rollout.ts';
 import { run } from './run.ts';
@@ -72,6 +59,8 @@ const verbs: readonly Verb[] = [
   version,
   clusterInfo,
   top,
+  plugin,
+  options,
 ];
 
 const verbsByName: ReadonlyMap<string, Verb> = new Map(verbs.map((verb) => [verb.name, verb]));
@@ -138,13 +127,7 @@ function distance(a: string, b: string): number {
 
 function unknownCommand(name: string): string {
   const near = verbs.map((verb) => verb.name).filter((candidate) => distance(name.slice(0, 40), candidate) <= 2 || candidate.startsWith(name.toLowerCase()));
-  const hint =
-    near.length === 0
-      ? ''
-      : `\n\nDid you mean this?\n${near
-          .sort()
-          .map((candidate) => `\t${candidate}\n`)
-          .join('')}`;
+  const hint = near.length === 0 ? '' : `\n\nDid you mean this?\n${near.map((candidate) => `\t${candidate}\n`).join('')}`;
   return `error: unknown command "${name}" for "kubectl"${hint}`.trimEnd();
 }
 

@@ -1,6 +1,7 @@
 /** api-resources, version, cluster-info, config, explain, top, events, wait and the verbs that need what is not simulated. */
 
 import { formatYaml } from '../../base/yaml/format-yaml.ts';
+import { inAll, VERBS } from '../../objects/http/discovery.ts';
 import type { KubeObject, Schema } from '../../objects/types.ts';
 import type { Outcome } from '../command.ts';
 import { at, list, number, text } from '../json.ts';
@@ -27,8 +28,10 @@ import { formatObjects, parseOutput } from './output.ts';
 import type { WaitCondition, WaitState } from './watches.ts';
 import { conditionHolds } from './watches.ts';
 
-/** The version that nodes and kubectl agree on. */
+/** What the API server and the nodes run. */
 export const KUBERNETES_VERSION = 'v1.34.2';
+/** The kubectl whose output ours equals. */
+const CLIENT_VERSION = 'v1.35.2';
 
 /** Configuration files of kubeadm and friends are read as objects here, but no API server serves them. */
 function isServed(apiVersion: string): boolean {
@@ -60,8 +63,17 @@ export const apiResources = defineVerb({
       for (const kind of kinds) kubectl.out(`${kind.plural}${groupOf(kind.apiVersion) === '' ? '' : `.${groupOf(kind.apiVersion)}`}\n`);
       return 0;
     }
-    const rows = kinds.map((kind) => [kind.plural, kind.shortNames.join(','), kind.apiVersion, String(kind.namespaced), kind.kind]);
-    kubectl.out(formatTable(flags.bool('no-headers') ? rows : [['NAME', 'SHORTNAMES', 'APIVERSION', 'NAMESPACED', 'KIND'], ...rows]));
+    const wide = flags.get('output') === 'wide';
+    const rows = kinds.map((kind) => [
+      kind.plural,
+      kind.shortNames.join(','),
+      kind.apiVersion,
+      String(kind.namespaced),
+      kind.kind,
+      ...(wide ? [VERBS.join(','), inAll.has(kind.kind) ? 'all' : ''] : []),
+    ]);
+    const header = ['NAME', 'SHORTNAMES', 'APIVERSION', 'NAMESPACED', 'KIND', ...(wide ? ['VERBS', 'CATEGORIES'] : [])];
+    kubectl.out(formatTable(flags.bool('no-headers') ? rows : [header, ...rows]));
     return 0;
   },
 });
@@ -81,7 +93,7 @@ export const version = defineVerb({
   summary: 'versions of kubectl and the API server',
   flags: [outputFlag, { name: 'client', type: 'bool' }, { name: 'short', type: 'bool' }],
   run: (kubectl) => {
-    kubectl.out(`Client Version: ${KUBERNETES_VERSION}\nKustomize Version: v5.7.1\n`);
+    kubectl.out(`Client Version: ${CLIENT_VERSION}\nKustomize Version: v5.7.1\n`);
     if (!kubectl.flags.bool('client')) kubectl.out(`Server Version: ${KUBERNETES_VERSION}\n`);
     return 0;
   },
@@ -127,6 +139,10 @@ export const config = defineVerb({
         kubectl.out(`${CONTEXT}\n`);
         return 0;
       case 'get-contexts': {
+        if (name !== undefined && name !== CONTEXT) {
+          kubectl.out('CURRENT   NAME   CLUSTER   AUTHINFO   NAMESPACE\n');
+          throw new KubectlError(`error: context ${name} not found`);
+        }
         if (flags.get('output') === 'name') {
           kubectl.out(`${CONTEXT}\n`);
           return 0;
@@ -138,6 +154,10 @@ export const config = defineVerb({
       case 'get-clusters':
         kubectl.out('NAME\nkubernetes\n');
         return 0;
+      case 'get-users':
+        kubectl.out('NAME\nkubernetes-admin\n');
+        return 0;
+      case 'use':
       case 'use-context':
         if (name !== CONTEXT) throw new KubectlError(`error: no context exists with the name: "${name ?? ''}"`);
         kubectl.out(`Switched to context "${CONTEXT}".\n`);
@@ -201,22 +221,24 @@ export const explain = defineVerb({
       );
     const [resource = '', ...path] = word.replaceAll('/', '.').split('.');
     const kind = findKind(kubectl, resource);
+    const group = groupOf(kind.apiVersion);
+    const head = `${group === '' ? '' : `GROUP:      ${group}\n`}KIND:       ${kind.kind}\nVERSION:    ${kind.apiVersion.split('/').at(-1)}\n\n`;
     let schema: Schema = kind.schema;
     let before = schema;
     for (const field of path) {
       const next = schemaWithin(schema).properties?.[field];
-      if (next === undefined) throw new KubectlError(`error: field "${field}" does not exist`);
+      if (next === undefined) {
+        kubectl.out(head);
+        throw new KubectlError(`error: field "${field}" does not exist`);
+      }
       before = schema;
       schema = next;
     }
     const field = path.at(-1);
-    const group = groupOf(kind.apiVersion);
-    kubectl.out(`${group === '' ? '' : `GROUP:      ${group}\n`}KIND:       ${kind.kind}\nVERSION:    ${kind.apiVersion.split('/').at(-1)}\n\n`);
+    kubectl.out(head);
     const required = (owner: Schema, name: string): string => (schemaWithin(owner).required?.includes(name) === true ? ' -required-' : '');
-    if (field !== undefined) kubectl.out(`FIELD: ${field} ${schemaType(schema)}${required(before, field)}\n\n`);
-    kubectl.out(
-      `DESCRIPTION:\n    ${schema.description ?? '<empty>'}${schema.notSimulated === true ? '\n    (accepted and stored; without effect in this simulation)' : ''}\n    \n`,
-    );
+    if (field !== undefined) kubectl.out(`FIELD: ${field} ${schemaType(schema)}${required(before, field)}\n${enumLine(schema, '')}\n\n`);
+    kubectl.out(`DESCRIPTION:\n${descriptionLines(schema, '    ', '<empty>')}    \n`);
     const { properties } = schemaWithin(schema);
     if (properties !== undefined) {
       kubectl.out('FIELDS:\n');
@@ -227,6 +249,16 @@ export const explain = defineVerb({
   },
 });
 
+const enumLine = (schema: Schema, indent: string): string => (schema.enum === undefined ? '' : `${indent}enum: ${schema.enum.join(', ')}\n`);
+
+/** What the field is, then what each of its elements is. */
+function descriptionLines(schema: Schema, indent: string, absent: string): string {
+  const own = [schema, schema.items, schema.additionalProperties].flatMap((part) =>
+    part?.description === undefined ? [] : [`${part.description}${part.notSimulated === true ? ' (not simulated)' : ''}`],
+  );
+  return (own.length === 0 ? [absent] : own).map((line) => `${indent}${line}\n`).join('');
+}
+
 function printFields(kubectl: Kubectl, schema: Schema, depth: number, recursive: boolean): void {
   if (depth > 12) return;
   const indent = '  '.repeat(depth);
@@ -235,7 +267,7 @@ function printFields(kubectl: Kubectl, schema: Schema, depth: number, recursive:
     if (property === undefined) continue;
     kubectl.out(`${indent}${name}\t${schemaType(property)}${schema.required?.includes(name) === true ? ' -required-' : ''}\n`);
     if (recursive) printFields(kubectl, schemaWithin(property), depth + 1, true);
-    else kubectl.out(`${indent}  ${property.description ?? '<no description>'}${property.notSimulated === true ? ' (not simulated)' : ''}\n\n`);
+    else kubectl.out(`${enumLine(property, indent)}${descriptionLines(property, `${indent}  `, '<no description>')}\n`);
   }
 }
 
@@ -322,8 +354,8 @@ export const wait = defineVerb({
   ],
   run: (kubectl): Outcome => {
     const { flags, invocation } = kubectl;
-    if (flags.args.length === 0) throw new KubectlError(MUST_PROVIDE);
     if (!flags.has('for')) throw new KubectlError('error: unrecognized condition: ""');
+    if (flags.args.length === 0) throw new KubectlError(MUST_PROVIDE);
     const condition = parseCondition(flags.get('for'));
     const timeout = flags.has('timeout') ? parseDuration(flags.get('timeout').replace(/^-/, '')) : 30;
     if (timeout === undefined)
@@ -355,35 +387,3 @@ export const wait = defineVerb({
     return waiting.length === 0 ? 0 : { kind: 'watch', watch: 'kubectl-wait', state, timeoutSeconds: timeout };
   },
 });
-
-/** Verbs people try that need what this simulation has not. */
-function defineMissing(name: string, sentence: string) {
-  return defineVerb({
-    name,
-    summary: 'not simulated',
-    flags: [
-      { name: 'address', type: 'string' },
-      { name: 'image', type: 'string' },
-      { name: 'stdin', short: 'i', type: 'bool' },
-      { name: 'tty', short: 't', type: 'bool' },
-      { name: 'container', short: 'c', type: 'string' },
-      allNamespacesFlag,
-      filenameFlag,
-      selectorFlag,
-    ],
-    run: () => {
-      throw new KubectlError(`error: ${sentence}`);
-    },
-  });
-}
-export const top = defineMissing('top', 'Metrics API not available');
-export const portForward = defineMissing(
-  'port-forward',
-  'kubectl port-forward is not part of this simulated kubectl: nothing outside the cluster could connect to it',
-);
-export const attach = defineMissing('attach', 'kubectl attach is not part of this simulated kubectl; use kubectl exec -it POD -- sh');
-export const debug = defineMissing('debug', 'kubectl debug is not part of this simulated kubectl; use kubectl run -it --image=nicolaka/netshoot');
-export const proxy = defineMissing('proxy', 'kubectl proxy is not part of this simulated kubectl');
-export const autoscale = defineMissing('autoscale', 'autoscaling is not modelled; use kubectl scale');
-export const cp = defineMissing('cp', 'kubectl cp is not part of this simulated kubectl');
-export const auth = defineMissing('auth', 'RBAC is not enforced in this simulation; everything is allowed');

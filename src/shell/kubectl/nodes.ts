@@ -2,7 +2,7 @@
 import type { KubeObject } from '../../objects/types.ts';
 import type { Outcome } from '../command.ts';
 import { at, list, text } from '../json.ts';
-import { defineVerb, dryRunFlag, expectOk, findKind, getObject, type Kubectl, keyOf, MUST_PROVIDE, selectorFlag } from './client.ts';
+import { defineVerb, dryRunFlag, expectOk, findKind, getObject, type Kubectl, keyOf, selectorFlag } from './client.ts';
 import { KubectlError } from './flags.ts';
 
 function nodesOf(kubectl: Kubectl, args: readonly string[]): readonly KubeObject[] {
@@ -82,7 +82,7 @@ export const drain = defineVerb({
         problems.push(`cannot delete Pods with local storage (use --delete-emptydir-data to override): ${local.map(title).join(', ')}`);
       if (problems.length > 0) {
         kubectl.err(
-          `error: unable to drain node "${name}" due to error: [${problems.join(', ')}], continuing command...\nThere are pending nodes to be drained:\n ${name}\n${problems.join('\n')}\n`,
+          `error: unable to drain node "${name}" due to error: ${problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`}, continuing command...\nThere are pending nodes to be drained:\n ${name}\n${problems.join('\n')}\n`,
         );
         status = 1;
         continue;
@@ -128,7 +128,7 @@ export const taint = defineVerb({
   run: (kubectl): Outcome => {
     const { flags, invocation } = kubectl;
     const [resource, ...args] = flags.args;
-    if (resource === undefined) throw new KubectlError(MUST_PROVIDE);
+    if (resource === undefined) throw new KubectlError('error: one or more resources must be specified as <resource> <name>');
     if (findKind(kubectl, resource).kind !== 'Node') throw new KubectlError(`error: invalid resource type ${resource}, only node(s) is supported`);
     const names = args.filter((word) => !/[=:]/.test(word) && !word.endsWith('-'));
     const taints = args.filter((word) => !names.includes(word)).map(parseTaint);

@@ -74,9 +74,9 @@ function buildPod(kubectl: Kubectl, name: string): KubeObject {
 
 function runPod(kubectl: Kubectl): Outcome {
   const { flags, invocation } = kubectl;
+  if (!flags.has('image') || flags.get('image') === '') throw new KubectlError('error: required flag(s) "image" not set');
   const name = flags.args[0];
   if (name === undefined || flags.beforeDash === 0) throw new KubectlError("error: NAME is required for run\nSee 'kubectl run -h' for help and examples");
-  if (!flags.has('image') || flags.get('image') === '') throw new KubectlError('error: required flag(s) "image" not set');
   if (flags.has('overrides')) throw new KubectlError('error: --overrides is not part of this simulated kubectl; apply the pod as YAML');
   if (/\s/.test(flags.get('image'))) throw new KubectlError(`error: Invalid image name "${flags.get('image')}": invalid reference format`);
   const attach = flags.bool('attach') || flags.bool('stdin');
