@@ -31,6 +31,7 @@ import { persistentVolume } from './storage/volume.ts';
 import { volumeBinderController } from './storage/volume-binder-controller.ts';
 import { horizontalPodAutoscaler } from './workload/autoscaler.ts';
 import { cronJob } from './workload/cron-job.ts';
+import { cronJobController } from './workload/cron-job-controller.ts';
 import { daemonSetController } from './workload/daemon-set-controller.ts';
 import { deployment } from './workload/deployment.ts';
 import { deploymentController } from './workload/deployment-controller.ts';
@@ -88,6 +89,7 @@ export const controllers: readonly Controller[] = [
   replicaSetController,
   statefulSetController,
   daemonSetController,
+  cronJobController,
   jobController,
   volumeBinderController,
   scheduler,

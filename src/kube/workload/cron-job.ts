@@ -6,7 +6,7 @@ import { invalid, notNegative, required, unsupported } from '../field-errors.ts'
 import { formatSelector } from '../label-selector.ts';
 import { podSpecDefaults } from '../pod/defaults.ts';
 import { validatePodSpec } from '../pod/validate.ts';
-import { anything, choice, flag, integer, kindSchema, longInteger, struct, text } from '../schema.ts';
+import { anything, choice, flag, integer, kindSchema, longInteger, notSimulated, struct, text } from '../schema.ts';
 import { cronScheduleError } from './cron-schedule-errors.ts';
 import { job } from './other-kinds.ts';
 import { containerImages, containerNames } from './template.ts';
@@ -70,7 +70,7 @@ export const cronJob = defineKind<CronJob>({
         'What is wanted.',
         {
           schedule: text('When, in the form of cron: minute, hour, day of the month, month, day of the week.'),
-          timeZone: text('The time zone of the schedule.'),
+          timeZone: notSimulated(text('The time zone of the schedule. Here schedules are read in UTC.')),
           startingDeadlineSeconds: longInteger('How late a Job may start.'),
           concurrencyPolicy: choice('What happens while the last Job still runs.', ['Allow', 'Forbid', 'Replace'], { default: 'Allow' }),
           suspend: flag('No Jobs for now.', { default: false }),
@@ -78,7 +78,7 @@ export const cronJob = defineKind<CronJob>({
           failedJobsHistoryLimit: integer('How many failed Jobs are kept.', { default: 1 }),
           jobTemplate: struct(
             'From this, Jobs are made.',
-            { metadata: anything('Labels and annotations of the Jobs.'), spec: { ...job.schema.properties?.spec, notSimulated: false } },
+            { metadata: anything('Labels and annotations of the Jobs.'), spec: job.schema.properties?.spec ?? {} },
             ['spec'],
             { goType: 'JobTemplateSpec' },
           ),
