@@ -13,6 +13,7 @@ import { namespace } from './node/namespace.ts';
 import { node } from './node/node.ts';
 import { nodeController } from './node/node-controller.ts';
 import { nodeIpamController } from './node/node-ipam-controller.ts';
+import { taintEvictionController } from './node/taint-eviction-controller.ts';
 import { hostLocalStore } from './pod/host-local-store.ts';
 import { pod } from './pod/kind.ts';
 import { kubelet } from './pod/kubelet-controller.ts';
@@ -83,6 +84,7 @@ export const controllers: readonly Controller[] = [
   serviceAccountController,
   nodeIpamController,
   nodeController,
+  taintEvictionController,
   kubernetesServiceController,
   podGcController,
   deploymentController,

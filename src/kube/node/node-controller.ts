@@ -1,7 +1,6 @@
 /**
  * What node agents and cloud controllers fill into a Node: address, labels, capacity, conditions, and the taints that follow from them.
- * Kubernetes: pkg/kubelet/nodestatus, pkg/controller/nodelifecycle. Of the not-ready taints only NoSchedule is set: evicting running pods after five
- * minutes is not modelled.
+ * Kubernetes: pkg/kubelet/nodestatus, pkg/controller/nodelifecycle. Of the not-ready taints only NoSchedule is set; a node that is unreachable gets both.
  */
 import { deepEqual } from '../../base/equal.ts';
 import { defineController } from '../../objects/define.ts';
@@ -10,7 +9,9 @@ import { contains, formatIpv4 } from '../addresses.ts';
 import { type Condition, findCondition, type Pod } from '../pod/types.ts';
 import { type ClusterSettings, clusterSettings, settingsKinds } from './cluster-config.ts';
 import { isNetworkReady, networkNotReadyMessage } from './network-ready.ts';
-import { internalIp, isControlPlane, type Node, type NodeAddress, type NodeSystemInfo, type Taint } from './types.ts';
+import { isUnreachable, unreachableTaint, unreachableTaints, watchHeartbeat } from './node-lifecycle.ts';
+import { isStopped } from './stopped-agents.ts';
+import { internalIp, isControlPlane, isNodeReady, type Node, type NodeAddress, type NodeSystemInfo, type Taint } from './types.ts';
 
 const notReadyTaint = 'node.kubernetes.io/not-ready';
 const unschedulableTaint = 'node.kubernetes.io/unschedulable';
@@ -29,16 +30,18 @@ export const nodeController = defineController({
   },
 });
 
-function tend(node: Node, settings: ClusterSettings, context: ControllerContext): void {
-  const ready = isNetworkReady(context.view, node.metadata.name);
-  const status = statusOf(node, settings, ready, context);
+function tend(seen: Node, settings: ClusterSettings, context: ControllerContext): void {
+  const node = watchHeartbeat(seen, settings.version, allNodes, context);
+  const silent = isStopped(node, 'kubelet') && node.status?.conditions !== undefined;
+  const ready = silent ? isNodeReady(node) : isNetworkReady(context.view, node.metadata.name);
+  const status = silent ? node.status : statusOf(node, settings, ready, context);
   let current = node;
   if (!deepEqual(status, node.status)) {
     current = (context.updateStatus({ ...node, status }) as Node | undefined) ?? node;
     tellReadiness(node, ready, context);
   }
   const labels = labelsOf(current);
-  const taints = taintsOf(current, ready);
+  const taints = taintsOf(current, ready, context.timestamp);
   if (deepEqual(labels, current.metadata.labels) && deepEqual(taints, current.spec?.taints ?? [])) return;
   const { taints: _old, ...spec } = current.spec ?? {};
   context.update({ ...current, metadata: { ...current.metadata, labels }, spec: { ...spec, ...(taints.length === 0 ? {} : { taints }) } });
@@ -137,15 +140,15 @@ function labelsOf(node: Node): Readonly<Record<string, string>> {
   };
 }
 
-function taintsOf(node: Node, ready: boolean): readonly Taint[] {
+function taintsOf(node: Node, ready: boolean, now: string): readonly Taint[] {
   const others = (node.spec?.taints ?? []).filter(
-    (taint) => !(taint.effect === 'NoSchedule' && (taint.key === notReadyTaint || taint.key === unschedulableTaint)) && !isStaleEviction(taint, ready),
+    (taint) =>
+      !(taint.effect === 'NoSchedule' && (taint.key === notReadyTaint || taint.key === unschedulableTaint)) &&
+      taint.key !== unreachableTaint &&
+      !isStaleEviction(taint, ready),
   );
-  return [
-    ...others,
-    ...(ready ? [] : [{ key: notReadyTaint, effect: 'NoSchedule' }]),
-    ...(node.spec?.unschedulable === true ? [{ key: unschedulableTaint, effect: 'NoSchedule' }] : []),
-  ];
+  const trouble = isUnreachable(node) ? unreachableTaints(node, now) : ready ? [] : [{ key: notReadyTaint, effect: 'NoSchedule' }];
+  return [...others, ...trouble, ...(node.spec?.unschedulable === true ? [{ key: unschedulableTaint, effect: 'NoSchedule' }] : [])];
 }
 
 /** A dump may carry the NoExecute form of a trouble that is over. */

@@ -11,6 +11,7 @@ import { flannelFailure } from '../cni/flannel.ts';
 import { findNode } from '../node/cluster-network.ts';
 import { isNetworkReady, networkNotReadyMessage } from '../node/network-ready.ts';
 import { podsOn } from '../node/pods-by-node.ts';
+import { isStopped } from '../node/stopped-agents.ts';
 import { internalIp, isNodeReady, type Node, podCidrOf } from '../node/types.ts';
 import type { HostLocalStore } from './host-local-store.ts';
 import { sandboxId } from './identity.ts';
@@ -36,7 +37,8 @@ export const kubelet = defineController({
   reconcile(key, context) {
     const node = context.view.find<Node>(key);
     const hostIp = node === undefined ? undefined : internalIp(node);
-    if (node === undefined || hostIp === undefined) return;
+    // Stopped, it starts nothing, ends nothing and says nothing.
+    if (node === undefined || hostIp === undefined || isStopped(node, 'kubelet')) return;
     const pods = podsOn(context.view, node.metadata.name);
     const toStart = pods.filter((pod) => isActive(pod) && !isSettled(pod)).sort(startOrder);
     if (toStart.length === 0) return;

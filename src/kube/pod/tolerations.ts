@@ -2,12 +2,14 @@
 import type { Taint } from '../node/types.ts';
 import type { Toleration } from './types.ts';
 
+export function toleratesTaint(toleration: Toleration, taint: Taint): boolean {
+  if (toleration.effect !== undefined && toleration.effect !== '' && toleration.effect !== taint.effect) return false;
+  if (toleration.key !== undefined && toleration.key !== '' && toleration.key !== taint.key) return false;
+  return toleration.operator === 'Exists' || (toleration.value ?? '') === (taint.value ?? '');
+}
+
 export function tolerates(tolerations: readonly Toleration[] | undefined, taint: Taint): boolean {
-  for (const toleration of tolerations ?? []) {
-    if (toleration.effect !== undefined && toleration.effect !== '' && toleration.effect !== taint.effect) continue;
-    if (toleration.key !== undefined && toleration.key !== '' && toleration.key !== taint.key) continue;
-    if (toleration.operator === 'Exists' || (toleration.value ?? '') === (taint.value ?? '')) return true;
-  }
+  for (const toleration of tolerations ?? []) if (toleratesTaint(toleration, taint)) return true;
   return false;
 }
 
