@@ -80,7 +80,7 @@ describe('a CronJob', () => {
       annotations: { 'batch.kubernetes.io/cronjob-scheduled-timestamp': '2026-04-04T09:01:00Z' },
     });
     expect(world.get<CronJob>('CronJob/default/tick').status).toEqual({ lastScheduleTime: '2026-04-04T09:01:00Z', lastSuccessfulTime: '2026-04-04T09:01:00Z' });
-    expect(world.events('CronJob', 'tick').sort()).toEqual([
+    expect([...world.events('CronJob', 'tick')].sort()).toEqual([
       `SawCompletedJob: Saw completed job: tick-${minute}, condition: Complete`,
       `SuccessfulCreate: Created job tick-${minute}`,
     ]);
