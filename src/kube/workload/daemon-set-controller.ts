@@ -7,6 +7,7 @@ import type { Node } from '../node/types.ts';
 import { fitsNode } from '../pod/node-affinity.ts';
 import { untolerated } from '../pod/tolerations.ts';
 import { isActive, isReady, isTerminating, type Pod, type PodSpec, type Toleration } from '../pod/types.ts';
+import { Availability } from './availability.ts';
 import { claim, ownersOf, podFromTemplate } from './pods.ts';
 import { resolveIntOrPercent } from './template.ts';
 import { templateHash } from './template-hash.ts';
@@ -28,8 +29,10 @@ export const daemonSetController = defineController({
     if (set === undefined) return;
     const hash = templateHash(set.spec.template);
     const pods = claim<Pod>('Pod', set, set.spec.selector, context);
-    if (!isTerminating(set)) manage(set, hash, pods, context);
-    report(set, hash, context);
+    const availability = new Availability(set.spec.minReadySeconds, context);
+    if (!isTerminating(set)) manage(set, hash, pods, availability, context);
+    report(set, hash, availability, context);
+    availability.await(key, context);
   },
 });
 
@@ -87,7 +90,7 @@ function byTarget(pods: readonly Pod[]): ReadonlyMap<string, readonly Pod[]> {
   return groups;
 }
 
-function manage(set: DaemonSet, hash: string, pods: readonly Pod[], context: ControllerContext): void {
+function manage(set: DaemonSet, hash: string, pods: readonly Pod[], availability: Availability, context: ControllerContext): void {
   const spec = withDaemonTolerations(set.spec.template.spec);
   const nodes = context.view.list<Node>('Node');
   const groups = byTarget(pods.filter((pod) => !isTerminating(pod)));
@@ -109,20 +112,20 @@ function manage(set: DaemonSet, hash: string, pods: readonly Pod[], context: Con
       const [first, ...rest] = [...living].sort((a, b) => ((a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1));
       for (const pod of rest) removePod(set, pod, context);
       if (first !== undefined && first.metadata.labels?.[revisionLabel] !== hash) stale.push(first);
-      else if (first !== undefined && !isReady(first)) missing += 1;
+      else if (first !== undefined && !availability.isAvailable(first)) missing += 1;
     }
   }
   for (const [name, own] of groups) if (name !== '' && !present.has(name)) for (const pod of own) removePod(set, pod, context);
-  replace(set, stale, missing, nodes.length, context);
+  replace(set, stale, missing, nodes.length, availability, context);
 }
 
 /** Pods of an older template go as far as maxUnavailable allows; those that do not work anyway go first. Surge is not modelled: the new pod comes after the old. */
-function replace(set: DaemonSet, stale: readonly Pod[], missing: number, total: number, context: ControllerContext): void {
+function replace(set: DaemonSet, stale: readonly Pod[], missing: number, total: number, availability: Availability, context: ControllerContext): void {
   if (set.spec.updateStrategy?.type === 'OnDelete') return;
   const most = Math.max(1, resolveIntOrPercent(set.spec.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1, total, true));
   let left = most - missing;
   for (const pod of stale) {
-    if (!isReady(pod)) removePod(set, pod, context);
+    if (!availability.isAvailable(pod)) removePod(set, pod, context);
     else if (left > 0) {
       left -= 1;
       removePod(set, pod, context);
@@ -144,7 +147,7 @@ function removePod(set: DaemonSet, pod: Pod, context: ControllerContext): void {
   context.event(set, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`, component);
 }
 
-function report(set: DaemonSet, hash: string, context: ControllerContext): void {
+function report(set: DaemonSet, hash: string, availability: Availability, context: ControllerContext): void {
   const current = context.view.find<DaemonSet>(objectKey(set)) ?? set;
   const spec = withDaemonTolerations(set.spec.template.spec);
   const groups = byTarget(context.view.owned<Pod>('Pod', set.metadata.uid ?? '').filter(isActive));
@@ -152,6 +155,7 @@ function report(set: DaemonSet, hash: string, context: ControllerContext): void 
   let scheduled = 0;
   let misscheduled = 0;
   let ready = 0;
+  let available = 0;
   let updated = 0;
   for (const node of context.view.list<Node>('Node')) {
     const pod = groups.get(node.metadata.name)?.[0];
@@ -163,9 +167,10 @@ function report(set: DaemonSet, hash: string, context: ControllerContext): void 
     if (pod === undefined) continue;
     scheduled += 1;
     if (isReady(pod)) ready += 1;
+    if (availability.isAvailable(pod)) available += 1;
     if (pod.metadata.labels?.[revisionLabel] === hash) updated += 1;
   }
-  const unavailable = desired - ready;
+  const unavailable = desired - available;
   const status = {
     currentNumberScheduled: scheduled,
     numberMisscheduled: misscheduled,
@@ -173,7 +178,7 @@ function report(set: DaemonSet, hash: string, context: ControllerContext): void 
     numberReady: ready,
     observedGeneration: current.metadata.generation ?? 1,
     ...(updated === 0 ? {} : { updatedNumberScheduled: updated }),
-    ...(ready === 0 ? {} : { numberAvailable: ready }),
+    ...(available === 0 ? {} : { numberAvailable: available }),
     ...(unavailable === 0 ? {} : { numberUnavailable: unavailable }),
   };
   if (!deepEqual(status, current.status)) context.updateStatus({ ...current, status });

@@ -4,7 +4,7 @@ import { defineController } from '../../objects/define.ts';
 import type { ControllerContext } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { isActive, isTerminating, namespaceOf, type Pod, type PodTemplate } from '../pod/types.ts';
-import { deploymentStatus } from './deployment-status.ts';
+import { deploymentStatus, progressLeftMs } from './deployment-status.ts';
 import { claim, ownerReference, ownersOf } from './pods.ts';
 import { type Budget, budgetOf, isComplete, newSetReplicas, scaleProportionally, shrinkOldSets, totalWanted, wantedOf } from './rollout.ts';
 import { templateHash } from './template-hash.ts';
@@ -169,9 +169,11 @@ function freeHash(deployment: Deployment, context: ControllerContext): string {
 function withRevision(deployment: Deployment, set: ReplicaSet, old: readonly ReplicaSet[], context: ControllerContext): ReplicaSet {
   const newest = nextRevision(old);
   let current = set;
-  if (revisionOf(set) < newest) {
-    const annotations = { ...set.metadata.annotations, [revisionAnnotation]: `${newest}` };
-    current = (context.update({ ...set, metadata: { ...set.metadata, annotations } }) as ReplicaSet | undefined) ?? set;
+  const minReadySeconds = deployment.spec.minReadySeconds ?? 0;
+  if (revisionOf(set) < newest || (set.spec.minReadySeconds ?? 0) !== minReadySeconds) {
+    const revision = `${Math.max(revisionOf(set), newest)}`;
+    const annotations = { ...set.metadata.annotations, [revisionAnnotation]: revision };
+    current = (context.update({ ...set, metadata: { ...set.metadata, annotations }, spec: { ...set.spec, minReadySeconds } }) as ReplicaSet | undefined) ?? set;
   }
   setRevision(deployment, current.metadata.annotations?.[revisionAnnotation] ?? `${newest}`, context);
   return current;
@@ -191,6 +193,8 @@ function finish(before: Deployment, context: ControllerContext): void {
   const newSet = sets.find((set) => sameTemplate(set.spec.template, deployment.spec.template));
   const status = deploymentStatus(deployment, sets, newSet, budgetOf(deployment), context.timestamp);
   if (!deepEqual(status, deployment.status)) context.updateStatus({ ...deployment, status });
+  const leftMs = progressLeftMs(deployment, status, context.timestamp);
+  if (leftMs !== undefined && leftMs > 0) context.requeueAfter(objectKey(deployment), leftMs * 1e6);
   if (!isComplete(deployment, status)) return;
   const unused = sets.filter((set) => set !== newSet && wantedOf(set) === 0 && (set.status?.replicas ?? 0) === 0);
   const limit = deployment.spec.revisionHistoryLimit ?? 10;

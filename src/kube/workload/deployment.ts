@@ -32,7 +32,7 @@ const schema = kindSchema(
         }),
         minReadySeconds,
         revisionHistoryLimit: integer('How many old ReplicaSets are kept for a way back.', { default: 10 }),
-        progressDeadlineSeconds: integer('Seconds after which a standing rollout is reported. Here rollouts take no time, and it is not watched.', {
+        progressDeadlineSeconds: integer('Seconds after which a rollout that does not move is reported as failed.', {
           default: 600,
         }),
         paused: flag('Template changes wait.'),

@@ -5,6 +5,7 @@ import type { ControllerContext } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { matchesLabels } from '../label-selector.ts';
 import { isActive, isReady, isTerminating, type Pod } from '../pod/types.ts';
+import { Availability } from './availability.ts';
 import { claim, controllerOf, crowdOf, deletionOrder, ownersOf, podFromTemplate } from './pods.ts';
 import type { ReplicaSet } from './types.ts';
 
@@ -63,14 +64,20 @@ function report(set: ReplicaSet, context: ControllerContext): void {
   const labels = set.spec.template.metadata?.labels ?? {};
   let labeled = 0;
   let ready = 0;
+  let available = 0;
+  const availability = new Availability(current.spec.minReadySeconds, context);
   for (const pod of pods) {
     if (matchesLabels(labels, pod.metadata.labels)) labeled += 1;
-    if (isReady(pod)) ready += 1;
+    if (!isReady(pod)) continue;
+    ready += 1;
+    if (availability.isAvailable(pod)) available += 1;
   }
+  availability.await(objectKey(set), context);
   const status = {
     replicas: pods.length,
     ...(labeled === 0 ? {} : { fullyLabeledReplicas: labeled }),
-    ...(ready === 0 ? {} : { readyReplicas: ready, availableReplicas: ready }),
+    ...(ready === 0 ? {} : { readyReplicas: ready }),
+    ...(available === 0 ? {} : { availableReplicas: available }),
     observedGeneration: current.metadata.generation ?? 1,
   };
   if (!deepEqual(status, current.status)) context.updateStatus({ ...current, status });

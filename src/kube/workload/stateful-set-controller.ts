@@ -4,6 +4,7 @@ import { defineController } from '../../objects/define.ts';
 import type { ControllerContext } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { isActive, isReady, isTerminating, type Pod } from '../pod/types.ts';
+import { Availability } from './availability.ts';
 import { claim, ownersOf, podFromTemplate } from './pods.ts';
 import { templateHash } from './template-hash.ts';
 import type { StatefulSet } from './types.ts';
@@ -24,8 +25,10 @@ export const statefulSetController = defineController({
       const ordinal = ordinalOf(set, pod);
       if (ordinal !== undefined) pods.set(ordinal, pod);
     }
-    if (!isTerminating(set)) manage(set, revision, pods, context);
-    report(set, revision, context);
+    const availability = new Availability(set.spec.minReadySeconds, context);
+    if (!isTerminating(set)) manage(set, revision, pods, availability, context);
+    report(set, revision, availability, context);
+    availability.await(key, context);
   },
 });
 
@@ -36,8 +39,8 @@ function ordinalOf(set: StatefulSet, pod: Pod): number | undefined {
   return /^(0|[1-9]\d{0,8})$/.test(text) ? Number(text) : undefined;
 }
 
-/** In order and one at a time, unless management is Parallel: a pod starts when all before it are ready, and goes when all after it have gone. */
-function manage(set: StatefulSet, revision: string, pods: ReadonlyMap<number, Pod>, context: ControllerContext): void {
+/** In order and one at a time, unless management is Parallel: a pod starts when all before it are available, and goes when all after it have gone. */
+function manage(set: StatefulSet, revision: string, pods: ReadonlyMap<number, Pod>, availability: Availability, context: ControllerContext): void {
   const start = set.spec.ordinals?.start ?? 0;
   const end = start + (set.spec.replicas ?? 1);
   const parallel = set.spec.podManagementPolicy === 'Parallel';
@@ -45,7 +48,7 @@ function manage(set: StatefulSet, revision: string, pods: ReadonlyMap<number, Po
     const pod = pods.get(ordinal);
     if (pod !== undefined && !isTerminating(pod) && !isActive(pod)) removePod(set, pod, context);
     else if (pod === undefined) createPod(set, revision, ordinal, context);
-    else if (isReady(pod) && !isTerminating(pod)) continue;
+    else if (availability.isAvailable(pod) && !isTerminating(pod)) continue;
     if (!parallel) return;
   }
   const condemned = [...pods.keys()].filter((ordinal) => ordinal < start || ordinal >= end).sort((a, b) => b - a);
@@ -55,13 +58,16 @@ function manage(set: StatefulSet, revision: string, pods: ReadonlyMap<number, Po
     if (!parallel) return;
   }
   if (set.spec.updateStrategy?.type === 'OnDelete') return;
-  // The highest number is renewed first; the next only when it is ready again.
+  // The highest number is renewed first; the next only when it is available again.
   const partition = set.spec.updateStrategy?.rollingUpdate?.partition ?? 0;
   for (let ordinal = end - 1; ordinal >= Math.max(start, partition); ordinal -= 1) {
     const pod = pods.get(ordinal);
-    if (pod === undefined || isTerminating(pod) || pod.metadata.labels?.[revisionLabel] === revision) continue;
-    removePod(set, pod, context);
-    return;
+    if (pod === undefined || isTerminating(pod)) return;
+    if (pod.metadata.labels?.[revisionLabel] !== revision) {
+      removePod(set, pod, context);
+      return;
+    }
+    if (!availability.isAvailable(pod)) return;
   }
 }
 
@@ -83,7 +89,7 @@ function removePod(set: StatefulSet, pod: Pod, context: ControllerContext): void
   context.event(set, 'Normal', 'SuccessfulDelete', `delete Pod ${pod.metadata.name} in StatefulSet ${set.metadata.name} successful`, component);
 }
 
-function report(set: StatefulSet, revision: string, context: ControllerContext): void {
+function report(set: StatefulSet, revision: string, availability: Availability, context: ControllerContext): void {
   const current = context.view.find<StatefulSet>(objectKey(set)) ?? set;
   const pods = context.view.owned<Pod>('Pod', set.metadata.uid ?? '').filter(isActive);
   const ready = pods.filter(isReady).length;
@@ -92,7 +98,7 @@ function report(set: StatefulSet, revision: string, context: ControllerContext):
   const status = {
     observedGeneration: current.metadata.generation ?? 1,
     replicas: pods.length,
-    availableReplicas: ready,
+    availableReplicas: pods.filter((pod) => availability.isAvailable(pod)).length,
     ...(ready === 0 ? {} : { readyReplicas: ready }),
     ...(updated === 0 ? {} : { updatedReplicas: updated }),
     ...(pods.length - updated === 0 && !done ? {} : { currentReplicas: done ? updated : pods.length - updated }),

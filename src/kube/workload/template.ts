@@ -18,7 +18,7 @@ export const selectorAndTemplate: Readonly<Record<string, Schema>> = {
   selector: labelSelectorSchema('Labels by which its pods are known. It cannot be changed, and the template must have these labels.'),
   template: podTemplateSchema,
 };
-export const minReadySeconds = integer('Seconds a new pod must be ready before it counts as available. Here pods are available at once.', { default: 0 });
+export const minReadySeconds = integer('Seconds a new pod must be ready before it counts as available.', { default: 0 });
 export const rollingUpdateSchema = struct('How fast pods are replaced.', {
   maxSurge: intOrString('How many pods there may be beyond the wanted number, as a number or a percentage.'),
   maxUnavailable: intOrString('How many of the wanted pods may be missing, as a number or a percentage.'),
