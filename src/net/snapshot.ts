@@ -68,7 +68,7 @@ interface SavedNetns {
   readonly pathMtus: readonly (readonly [Ip, PathMtu])[];
   readonly confirmations: readonly (readonly [Ip, Confirmation])[];
   readonly errorRates: readonly (readonly [Ip, ErrorRate])[];
-  readonly reassemblies: readonly { readonly key: string; readonly device: string; readonly pieces: readonly SavedSkb[] }[];
+  readonly reassemblies: readonly { readonly key: string; readonly device: string; readonly endsNs: number; readonly pieces: readonly SavedSkb[] }[];
   readonly nextIpId: number;
   readonly mib: Float64Array | undefined;
   readonly peers: readonly (readonly [Ip, Peer])[];
@@ -166,7 +166,12 @@ function saveNetns(netns: NetnsState, nowNs: number): SavedNetns {
     pathMtus: [...netns.pathMtus],
     confirmations: [...netns.confirmations],
     errorRates: [...netns.errorRates],
-    reassemblies: [...netns.reassemblies.values()].map((r) => ({ key: r.key, device: r.device.id, pieces: r.pieces.map((p) => saveSkb(p, netns.id)) })),
+    reassemblies: [...netns.reassemblies.values()].map((r) => ({
+      key: r.key,
+      device: r.device.id,
+      endsNs: r.endsNs,
+      pieces: r.pieces.map((p) => saveSkb(p, netns.id)),
+    })),
     nextIpId: netns.nextIpId,
     mib: netns.mib.save(),
     nft: netns.nft?.save(),
@@ -293,7 +298,7 @@ export function loadState(core: Core, saved: SavedState): void {
     const netns = core.netns.get(id);
     for (const r of s.reassemblies) {
       const device = core.devices.get(r.device);
-      if (netns !== undefined && device !== undefined) netns.reassemblies.set(r.key, { key: r.key, device, pieces: r.pieces.map(loadSkb) });
+      if (netns !== undefined && device !== undefined) netns.reassemblies.set(r.key, { key: r.key, device, endsNs: r.endsNs, pieces: r.pieces.map(loadSkb) });
     }
   }
   for (const [id, s] of saved.devices) {

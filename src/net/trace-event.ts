@@ -73,6 +73,8 @@ export type DropReason =
   | 'TCP_LISTEN_OVERFLOW'
   | 'UDP_CSUM'
   | 'FRAG_REASM_TIMEOUT'
+  | 'NOMEM'
+  | 'DUP_FRAG'
   | 'LINK_LOSS'
   | 'UNHANDLED_PROTO'
   | 'IP_FORWARDING_DISABLED'

@@ -161,6 +161,15 @@ const advice: Readonly<Partial<Record<DropReason, Advice>>> = {
     why: (step) => [say("The packet is larger than the device's MTU and must not be fragmented. "), say(step.detail)],
     fix: () => [say("Give the pods the smaller MTU (VXLAN needs 50 bytes of the underlay's), or let the ICMP answer through.")],
   },
+  DUP_FRAG: { why: () => [say('This piece of the datagram was here already.')] },
+  FRAG_REASM_TIMEOUT: {
+    why: (step) => [
+      say("The datagram's other pieces did not come in time"),
+      say(step.answered === undefined ? '.' : `; the sender is told: ${step.answered}.`),
+    ],
+    fix: () => [say('Find where another piece was lost; or send datagrams that fit the smallest MTU of the way.')],
+  },
+  NOMEM: { why: (step) => [say(step.detail), say('.')], fix: () => [mono('sysctl -w net.ipv4.ipfrag_high_thresh=…'), say(' allows more.')] },
   IP_TTL_EXPIRED: {
     why: (step) => [say('The time to live ran out here'), say(step.answered === undefined ? '.' : `; the sender is told: ${step.answered}.`)],
     fix: () => [say('Unless somebody traced the route on purpose, two routers send this packet to each other: look at their routes.')],

@@ -6,13 +6,10 @@ import type { Core } from './core.ts';
 import { EVENT_REASSEMBLY } from './event-queue.ts';
 import type { NetnsState, Reassembly } from './netns-state.ts';
 import { cloneSkb, type Skb } from './skb.ts';
+import { sysctl } from './sysctl.ts';
 
-/** net.ipv4.ipfrag_time and net.ipv6.ip6frag_time */
-const REASSEMBLY_NS = 30e9;
+/** net.ipv6.ip6frag_time */
 const REASSEMBLY6_NS = 60e9;
-/** Datagrams in pieces that one netns keeps at once. */
-const MAX_REASSEMBLIES = 256;
-const MAX_PIECES = 64;
 
 /** What stands before a piece: IPv6 has a header of its own for it. */
 const headerBytes = (packet: Skb): number => (typeof packet.dst === 'bigint' ? IPV6_HEADER_BYTES + FRAGMENT6_HEADER_BYTES : IPV4_HEADER_BYTES);
@@ -43,25 +40,26 @@ export function cut(packet: Skb, mtuBytes: number): Skb[] {
   return pieces;
 }
 
+/** Memory of a kept piece: the allocator's next power of two, and the sk_buff itself. */
+const memoryOf = (piece: Skb): number => 256 + 2 ** Math.max(9, Math.ceil(Math.log2(headerBytes(piece) + piece.fragmentBytes + 480)));
+
 /**
- * Takes in one piece. Returns the whole datagram when this was the last one missing, else undefined: the piece is kept, or the datagram was given up.
+ * Takes in one piece. Returns the whole datagram when this was the last one missing, else undefined: the piece is kept, or it or the datagram was given up.
  * The sizes of what was put together stay on the packet, so that it leaves in pieces no larger than it came.
  */
 export function reassemble(core: Core, netns: NetnsState, device: DeviceState, piece: Skb): Skb | undefined {
   const key = `${piece.src} ${piece.dst} ${piece.protocol} ${piece.ipId}`;
-  let waiting = netns.reassemblies.get(key);
-  if (waiting === undefined) {
-    if (netns.reassemblies.size >= MAX_REASSEMBLIES) {
-      emitDropped(core, device.place, piece, 'FRAG_REASM_TIMEOUT', 'too many datagrams wait for their fragments');
-      return undefined;
-    }
-    waiting = { key, pieces: [], device };
-    netns.reassemblies.set(key, waiting);
-    core.queue.push(core.nowNs + (typeof piece.dst === 'bigint' ? REASSEMBLY6_NS : REASSEMBLY_NS), EVENT_REASSEMBLY, netns.id, key, true);
+  const waiting = netns.reassemblies.get(key) ?? begin(core, netns, device, key, piece);
+  if (waiting === undefined) return undefined;
+  const fits = place(waiting, piece);
+  if (fits === 'duplicate') {
+    emitDropped(core, device.place, piece, 'DUP_FRAG', 'this fragment was there already');
+    return undefined;
   }
-  if (waiting.pieces.length >= MAX_PIECES) {
-    giveUp(core, netns, key);
-    emitDropped(core, device.place, piece, 'FRAG_REASM_TIMEOUT', 'too many fragments of one datagram');
+  if (fits !== 'new') {
+    // Overlapping fragments are an attack or a fault: nothing of the datagram is believed (RFC 5722, and IPv4 since Linux 4.19).
+    discard(core, netns, waiting, fits);
+    emitDropped(core, device.place, piece, 'NOT_SPECIFIED', fits);
     return undefined;
   }
   waiting.pieces.push(piece);
@@ -74,13 +72,49 @@ export function reassemble(core: Core, netns: NetnsState, device: DeviceState, p
   return whole;
 }
 
+/** The first piece of a datagram; undefined where memory for fragments is used up (ipfrag_high_thresh). */
+function begin(core: Core, netns: NetnsState, device: DeviceState, key: string, piece: Skb): Reassembly | undefined {
+  const { sysctls } = netns.record;
+  let bytes = 0;
+  for (const other of netns.reassemblies.values()) for (const kept of other.pieces) bytes += memoryOf(kept);
+  if (bytes > sysctl(sysctls, 'net.ipv4.ipfrag_high_thresh')) {
+    emitDropped(core, device.place, piece, 'NOMEM', 'too many fragments wait for their others (ipfrag_high_thresh)');
+    return undefined;
+  }
+  const lifeNs = typeof piece.dst === 'bigint' ? REASSEMBLY6_NS : sysctl(sysctls, 'net.ipv4.ipfrag_time') * 1e9;
+  const waiting: Reassembly = { key, pieces: [], device, endsNs: core.nowNs + lifeNs };
+  netns.reassemblies.set(key, waiting);
+  core.queue.push(waiting.endsNs, EVENT_REASSEMBLY, netns.id, key, true);
+  return waiting;
+}
+
+const endOf = (piece: Skb): number => piece.fragmentOffset + piece.fragmentBytes;
+
+/** inet_frag_queue_insert(), with the length checks of ip_frag_queue(). */
+function place(waiting: Reassembly, piece: Skb): 'new' | 'duplicate' | string {
+  const last = waiting.pieces.find((other) => !other.moreFragments);
+  if (last !== undefined && (endOf(piece) > endOf(last) || (!piece.moreFragments && endOf(piece) !== endOf(last))))
+    return 'a fragment reaches beyond the end of its datagram';
+  if (!piece.moreFragments && waiting.pieces.some((other) => endOf(other) > endOf(piece))) return 'a fragment reaches beyond the end of its datagram';
+  for (const other of waiting.pieces) {
+    if (piece.fragmentOffset >= other.fragmentOffset && endOf(piece) <= endOf(other)) return 'duplicate';
+    if (piece.fragmentOffset < endOf(other) && endOf(piece) > other.fragmentOffset) return 'fragments overlap';
+  }
+  return 'new';
+}
+
+function discard(core: Core, netns: NetnsState, waiting: Reassembly, detail: string): void {
+  netns.reassemblies.delete(waiting.key);
+  for (const kept of waiting.pieces) emitDropped(core, waiting.device.place, kept, 'NOT_SPECIFIED', detail);
+}
+
 function assemble(waiting: Reassembly): Skb | undefined {
   const pieces = [...waiting.pieces].sort((a, b) => a.fragmentOffset - b.fragmentOffset);
   let end = 0;
   let largest = 0;
   for (const piece of pieces) {
     if (piece.fragmentOffset > end) return undefined;
-    end = Math.max(end, piece.fragmentOffset + piece.fragmentBytes);
+    end = Math.max(end, endOf(piece));
     largest = Math.max(largest, headerBytes(piece) + piece.fragmentBytes);
   }
   const last = pieces[pieces.length - 1] as Skb;
@@ -94,10 +128,17 @@ function assemble(waiting: Reassembly): Skb | undefined {
   return whole;
 }
 
-/** The time for a datagram is over. */
+/** ip_expire(): the time for a datagram is over. Its sender is told when the first piece came, and only by the host it was for (RFC 792). */
 export function giveUp(core: Core, netns: NetnsState, key: string): void {
   const waiting = netns.reassemblies.get(key);
-  if (waiting === undefined) return;
+  // A later datagram may have the number of one that was finished long ago.
+  if (waiting === undefined || core.nowNs < waiting.endsNs) return;
   netns.reassemblies.delete(key);
-  for (const piece of waiting.pieces) emitDropped(core, waiting.device.place, piece, 'FRAG_REASM_TIMEOUT', 'the other fragments did not come');
+  const detail = 'the other fragments did not come';
+  for (const piece of waiting.pieces) {
+    if (piece.fragmentOffset === 0 && netns.fib.isLocal(piece.dst)) {
+      const error = typeof piece.dst === 'bigint' ? { type: 3, code: 1 } : { type: 11, code: 1 };
+      core.layers.dropWithError(netns, piece, waiting.device.place, 'FRAG_REASM_TIMEOUT', detail, error);
+    } else emitDropped(core, waiting.device.place, piece, 'FRAG_REASM_TIMEOUT', detail);
+  }
 }

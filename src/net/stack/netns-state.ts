@@ -61,6 +61,7 @@ export interface Reassembly {
   readonly key: string;
   readonly pieces: Skb[];
   readonly device: DeviceState;
+  readonly endsNs: number;
 }
 
 export class NetnsState {
