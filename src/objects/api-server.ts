@@ -4,7 +4,7 @@ import type { Change, Identified, RecordStore } from '../base/record-store.ts';
 import { formatRfc3339 } from '../base/time.ts';
 import { nameOf } from './admission.ts';
 import { AgentRunner, type AgentSnapshot, type Merge } from './agent-runner.ts';
-import type { Api, ApiResult, ApplyOutcome, Finding, RemoveOptions, WriteOptions } from './api.ts';
+import type { Api, ApiResult, ApplyOutcome, Finding, RemoveOptions, ServerSideApplyOptions, WriteOptions } from './api.ts';
 import { stableSuffix } from './identity.ts';
 import { type KindInfo, KindRegistry } from './kind-registry.ts';
 import { immortalNamespaces, orphan } from './lifecycle.ts';
@@ -16,7 +16,7 @@ import { ControllerRuntime, type RuntimeSnapshot } from './runtime.ts';
 import { findNotSimulated } from './schema/rules.ts';
 import { badRequest, forbidden, noMatch, notFound } from './status.ts';
 import { ObjectStore, type StoreSnapshot } from './store/object-store.ts';
-import type { Agent, Controller, ControllerContext, Kind, KubeObject, ObjectKey, StoreView } from './types.ts';
+import type { Agent, Controller, ControllerContext, JsonValue, Kind, KubeObject, ObjectKey, StoreView } from './types.ts';
 import { type Write, Writer, type WriterSnapshot } from './writer.ts';
 
 export interface ApiServerOptions<R extends Identified> {
@@ -43,9 +43,21 @@ export interface ApiSnapshot {
   readonly writer: WriterSnapshot;
 }
 
-const byUser: Write = { validation: 'Strict', dryRun: false, part: 'main', force: false };
-const byController: Write = { validation: 'Strict', dryRun: false, part: 'main', force: true };
-const writeOf = (options: WriteOptions): Write => ({ ...byUser, validation: options.fieldValidation ?? 'Strict', dryRun: options.dryRun === true });
+const byUser: Write = { validation: 'Strict', dryRun: false, part: 'main', force: false, tracks: true };
+const byController: Write = { validation: 'Strict', dryRun: false, part: 'main', force: true, tracks: false };
+/** `manager`: what kubectl calls itself for such a write. */
+const writeOf = (options: WriteOptions, manager: string): Write => ({
+  ...byUser,
+  validation: options.fieldValidation ?? 'Strict',
+  dryRun: options.dryRun === true,
+  manager: {
+    name: options.fieldManager ?? manager,
+    operation: 'Update',
+    ...(options.subresource === undefined ? {} : { subresource: options.subresource }),
+  },
+});
+/** Programs of their own; all other controllers live in one. */
+const ownPrograms: ReadonlySet<string> = new Set(['kubelet', 'kube-scheduler']);
 /** Diagnostics of refused writes that one `settle` tells. */
 const maxRefusals = 20;
 
@@ -115,11 +127,11 @@ export class ApiServer<R extends Identified = Identified> implements Api {
   }
 
   create(object: KubeObject, options: WriteOptions = {}): ApiResult<KubeObject> {
-    return this.#safely(object, (info) => this.#writer.create(info, object, writeOf(options)));
+    return this.#safely(object, (info) => this.#writer.create(info, object, writeOf(options, 'kubectl-create')));
   }
 
   update(object: KubeObject, options: WriteOptions = {}): ApiResult<KubeObject> {
-    return this.#safely(object, (info) => this.#writer.update(info, object, writeOf(options)));
+    return this.#safely(object, (info) => this.#writer.update(info, object, writeOf(options, 'kubectl-replace')));
   }
 
   /** Writes the status and nothing else. */
@@ -128,7 +140,17 @@ export class ApiServer<R extends Identified = Identified> implements Api {
   }
 
   apply(object: KubeObject, options: WriteOptions = {}): ApiResult<ApplyOutcome> {
-    return this.#safely(object, (info) => this.#writer.apply(info, object, writeOf(options)));
+    return this.#safely(object, (info) => this.#writer.apply(info, object, writeOf(options, 'kubectl-client-side-apply')));
+  }
+
+  serverSideApply(object: KubeObject, options: ServerSideApplyOptions = {}): ApiResult<ApplyOutcome> {
+    const { manager: _, ...write } = writeOf(options, 'kubectl');
+    const by = { name: options.fieldManager ?? 'kubectl', operation: 'Apply' } as const;
+    return this.#safely(object, (info) => this.#writer.serverSideApply(info, object, write, by, options.force === true, options.takeOver));
+  }
+
+  managedFields(key: ObjectKey): readonly JsonValue[] {
+    return this.#writer.managers.managedFields(key);
   }
 
   patch(key: ObjectKey, patch: unknown, type: 'strategic' | 'merge' | 'json', options: WriteOptions = {}): ApiResult<KubeObject> {
@@ -140,8 +162,12 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     if (live === undefined) return notFound(kind, name);
     const badKey = findForbiddenKey(patch);
     if (badKey !== undefined) return badRequest(`key ${JSON.stringify(badKey)} is not allowed`, kind, name);
-    const fields = live as unknown as Fields;
+    let fields = live as unknown as Fields;
     let patched: unknown;
+    // managedFields are kept beside the object; only who patches them sees them in it.
+    const writesOwners =
+      type === 'json' && Array.isArray(patch) && patch.some((one) => isFields(one) && String(one.path).startsWith('/metadata/managedFields'));
+    if (writesOwners) fields = { ...live, metadata: { ...live.metadata, managedFields: this.managedFields(key) } };
     if (type === 'json') {
       const result = jsonPatch(fields, patch);
       if (!result.ok) return badRequest(result.message, kind, name);
@@ -156,7 +182,13 @@ export class ApiServer<R extends Identified = Identified> implements Api {
       patched = type === 'merge' ? mergePatch(fields, patch) : strategicMerge(info.schema, fields, patch);
     }
     if (!isFields(patched)) return badRequest(`cannot restore struct from: ${typeof patched}`, kind, name);
-    return this.#writer.update(info, patched as unknown as KubeObject, writeOf(options), live);
+    const { metadata } = patched;
+    const owners = writesOwners && isFields(metadata) && Array.isArray(metadata.managedFields) ? (metadata.managedFields as readonly unknown[]) : undefined;
+    const { managedFields: _, ...own } = isFields(metadata) ? metadata : {};
+    const whole = owners === undefined ? patched : { ...patched, metadata: own };
+    const result = this.#writer.update(info, whole as unknown as KubeObject, writeOf(options, 'kubectl-patch'), live);
+    if (result.ok && owners !== undefined && options.dryRun !== true) this.#writer.managers.replace(key, owners);
+    return result;
   }
 
   remove(key: ObjectKey, options: RemoveOptions = {}): ApiResult<KubeObject> {
@@ -208,6 +240,8 @@ export class ApiServer<R extends Identified = Identified> implements Api {
 
   #contextOf(controller: Controller, requeueAfter: ControllerContext['requeueAfter']): ControllerContext {
     const server = this;
+    const manager = { name: ownPrograms.has(controller.name) ? controller.name : 'kube-controller-manager', operation: 'Update' } as const;
+    const byThis: Write = { ...byController, manager };
     const told = (result: ApiResult<KubeObject>): KubeObject | undefined => {
       if (result.ok) return result.value;
       if (server.#refusals.length < maxRefusals) {
@@ -228,8 +262,8 @@ export class ApiServer<R extends Identified = Identified> implements Api {
       get timestamp() {
         return server.timestamp;
       },
-      create: (object) => write(object, (info) => server.#writer.create(info, object, byController)),
-      update: (object) => write(object, (info) => server.#writer.update(info, object, byController)),
+      create: (object) => write(object, (info) => server.#writer.create(info, object, byThis)),
+      update: (object) => write(object, (info) => server.#writer.update(info, object, byThis)),
       updateStatus: (object) => write(object, (info) => server.#writer.update(info, object, { ...byController, part: 'status' })),
       remove(key) {
         const object = server.#store.find(key);

@@ -1,6 +1,6 @@
 /** What the floors above may ask of the API server; `ApiServer` (api-server.ts) is its one implementation. */
 import type { Diagnostic } from '../base/diagnostic.ts';
-import type { FieldError, Kind, KubeObject, ObjectKey, StoreView } from './types.ts';
+import type { FieldError, JsonValue, Kind, KubeObject, ObjectKey, StoreView } from './types.ts';
 
 /** metav1.Status of a failure. `message` is the server's whole sentence: `services "web" not found`; kubectl adds `Error from server (NotFound): `. */
 export interface ApiFailure {
@@ -24,6 +24,17 @@ export interface WriteOptions {
   readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore';
   /** Do everything but store it (`--dry-run=server`). */
   readonly dryRun?: boolean;
+  /** Who writes, for `metadata.managedFields`: `kubectl-edit`. By default what kubectl calls itself for the kind of write. */
+  readonly fieldManager?: string;
+  /** The subresource written through: `scale`. */
+  readonly subresource?: string;
+}
+
+export interface ServerSideApplyOptions extends WriteOptions {
+  /** Take fields from their owners instead of refusing (`--force-conflicts`). */
+  readonly force?: boolean;
+  /** After success, the fields of this manager's updates are the applier's too, and no longer the other's: how kubectl leaves client-side apply behind. */
+  readonly takeOver?: string;
 }
 
 export interface RemoveOptions {
@@ -55,6 +66,10 @@ export interface Api {
   updateStatus(object: KubeObject): ApiResult<KubeObject>;
   /** Client-side apply with the last-applied annotation (three-way strategic merge). */
   apply(object: KubeObject, options?: WriteOptions): ApiResult<ApplyOutcome>;
+  /** Server-side apply: merges by schema, owns what it sets, refuses what others own with another value (`Conflict`). `fieldManager` is `kubectl` by default. */
+  serverSideApply(object: KubeObject, options?: ServerSideApplyOptions): ApiResult<ApplyOutcome>;
+  /** `metadata.managedFields` of an object; kept beside it, see `managed/managers.ts`. */
+  managedFields(key: ObjectKey): readonly JsonValue[];
   /** type as kubectl patch's: strategic | merge | json. */
   patch(key: ObjectKey, patch: unknown, type: 'strategic' | 'merge' | 'json', options?: WriteOptions): ApiResult<KubeObject>;
   remove(key: ObjectKey, options?: RemoveOptions): ApiResult<KubeObject>;

@@ -6,9 +6,11 @@ import { countedEvent, type EventObject, eventName, maxEvents, newEvent, staleEv
 import { stableSuffix, stableUid, uidOfHex } from './identity.ts';
 import type { KindInfo, KindRegistry } from './kind-registry.ts';
 import { collectGarbage, emptyNamespace } from './lifecycle.ts';
-import { lastAppliedOf, missingAnnotationWarning, withLastApplied, withoutServerFields } from './patch/last-applied.ts';
+import { conflictText, type Manager, Managers, type ManagersSnapshot } from './managed/managers.ts';
+import { lastAppliedAnnotation, lastAppliedOf, missingAnnotationWarning, withLastApplied, withoutServerFields } from './patch/last-applied.ts';
 import { threeWayMerge } from './patch/three-way.ts';
-import { type Fields, isFields } from './patch/values.ts';
+import { type Fields, goJson, isFields } from './patch/values.ts';
+import { decodeObject } from './schema/decode.ts';
 import { alreadyExists, badRequest, conflict, forbidden, notFound } from './status.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import { type Kind, type KubeObject, type ObjectMeta, objectKey, type StoreView } from './types.ts';
@@ -20,6 +22,10 @@ export interface Write {
   readonly part: 'main' | 'status';
   /** A controller's: the resource version is not compared. */
   readonly force: boolean;
+  /** Who owns what this write changes; absent where ownership is told otherwise. */
+  readonly manager?: Manager;
+  /** A user's: from now on the object's owners are remembered. A controller's writes count only for such objects. */
+  readonly tracks: boolean;
 }
 
 /** Kubernetes: a generated name that is taken is tried again this often. */
@@ -30,6 +36,7 @@ export interface WriterSnapshot {
   readonly counters: ReadonlyMap<string, number>;
   readonly garbage: readonly string[];
   readonly eventMinute: number;
+  readonly managers: ManagersSnapshot;
 }
 
 export class Writer {
@@ -44,6 +51,7 @@ export class Writer {
   readonly #counters = new CowMap<string, number>();
   /** Uids of owners that have gone, whose dependants are to be looked at. */
   #garbage: string[] = [];
+  readonly managers = new Managers();
   /** The virtual minute in which events were last looked through. */
   #eventMinute = -1;
 
@@ -57,7 +65,13 @@ export class Writer {
   }
 
   snapshot(): WriterSnapshot {
-    return { revision: this.#revision, counters: this.#counters.snapshot(), garbage: this.#garbage.slice(), eventMinute: this.#eventMinute };
+    return {
+      revision: this.#revision,
+      counters: this.#counters.snapshot(),
+      garbage: this.#garbage.slice(),
+      eventMinute: this.#eventMinute,
+      managers: this.managers.snapshot(),
+    };
   }
 
   restore(snapshot: WriterSnapshot): void {
@@ -65,6 +79,7 @@ export class Writer {
     this.#counters.restore(snapshot.counters);
     this.#garbage = snapshot.garbage.slice();
     this.#eventMinute = snapshot.eventMinute;
+    this.managers.restore(snapshot.managers);
   }
 
   create(info: KindInfo, given: KubeObject, write: Write): ApiResult<KubeObject> {
@@ -87,6 +102,7 @@ export class Writer {
     const stored: KubeObject = { ...object, metadata };
     if (!write.dryRun) {
       this.#revision += 1;
+      if (write.tracks && write.manager !== undefined) this.managers.updated(key, info.schema, undefined, stored, write.manager, this.#timestamp());
       this.#store.put(stored);
     }
     return { ok: true, value: stored, warnings };
@@ -131,9 +147,55 @@ export class Writer {
       this.#revision += 1;
       const { deletionTimestamp, finalizers = [] } = stored.metadata;
       if (deletionTimestamp !== undefined && finalizers.length === 0 && stored.kind !== 'Namespace') this.#erase(old);
-      else this.#store.put(stored);
+      else {
+        if (write.part === 'main') this.#own(info, old, stored, write);
+        this.#store.put(stored);
+      }
     }
     return { ok: true, value: stored, warnings: admitted.warnings };
+  }
+
+  #own(info: KindInfo, old: KubeObject, now: KubeObject, write: Write): void {
+    const key = objectKey(now);
+    const { manager, tracks } = write;
+    const known = this.managers.has(key);
+    if (manager === undefined || (!tracks && !known)) return;
+    // What nobody kept account of was made by a controller.
+    if (!known) this.managers.updated(key, info.schema, undefined, old, byControllers, old.metadata.creationTimestamp ?? this.#timestamp());
+    this.managers.updated(key, info.schema, old, now, manager, this.#timestamp());
+  }
+
+  /** Kubernetes: apiserver/pkg/endpoints/handlers/patch.go, applyPatcher. */
+  serverSideApply(info: KindInfo, given: KubeObject, write: Write, by: Manager, force: boolean, takeOver: string | undefined): ApiResult<ApplyOutcome> {
+    const { kind } = info;
+    if (!isFields(given.metadata)) return badRequest('metadata is not an object', kind);
+    const decoded = decodeObject(info.schema, this.#prepareNamespace(kind, given), undefined);
+    const named = (decoded.wrongTypes.length === 0 && decoded.unknownFields.length === 0 ? decoded.value : this.#prepareNamespace(kind, given)) as KubeObject;
+    const { name } = named.metadata;
+    if (named.metadata.managedFields !== undefined) return badRequest('metadata.managedFields must be nil', kind, name);
+    const key = objectKey(named);
+    const live = this.#store.find(key);
+    const silent: Write = { ...write, force: true, tracks: false };
+    const remember = (old: KubeObject | undefined, now: KubeObject): void => {
+      if (write.dryRun) return;
+      this.managers.applied(key, info.schema, old, now, named, by, this.#timestamp());
+      if (takeOver !== undefined) this.managers.takeOver(key, takeOver, by);
+    };
+    if (live === undefined) {
+      const created = this.create(info, named, silent);
+      if (!created.ok) return created;
+      remember(undefined, created.value);
+      return { ok: true, value: { object: created.value, outcome: 'serverside-applied' }, warnings: created.warnings };
+    }
+    const { resourceVersion } = named.metadata;
+    if (resourceVersion !== undefined && resourceVersion !== live.metadata.resourceVersion)
+      return conflict(kind, name, 'the object has been modified; please apply your changes to the latest version and try again');
+    const { merged, conflicts } = this.managers.merge(key, info.schema, live, named, by);
+    if (conflicts.length > 0 && !force) return { ...conflict(kind, name, ''), message: conflictText(conflicts) };
+    const updated = this.update(info, by.name === 'kubectl' ? withAppliedText(merged, named, live) : merged, silent, live);
+    if (!updated.ok) return updated;
+    remember(live, updated.value);
+    return { ok: true, value: { object: updated.value, outcome: 'serverside-applied' }, warnings: updated.warnings };
   }
 
   apply(info: KindInfo, given: KubeObject, write: Write): ApiResult<ApplyOutcome> {
@@ -231,6 +293,7 @@ export class Writer {
     this.#revision += 1;
     this.#counters.set(`uid ${key}`, (this.#counters.get(`uid ${key}`) ?? 0) + 1);
     this.#store.remove(key);
+    this.managers.forget(key);
     if (object.metadata.uid !== undefined) this.#garbage.push(object.metadata.uid);
   }
 
@@ -276,6 +339,15 @@ function changedBesideMetadata(object: KubeObject, old: KubeObject): boolean {
   const now = object as unknown as Fields;
   const before = old as unknown as Fields;
   return Object.keys({ ...now, ...before }).some((key) => key !== 'metadata' && key !== 'status' && now[key] !== before[key]);
+}
+
+const byControllers: Manager = { name: 'kube-controller-manager', operation: 'Update' };
+
+/** Who leaves client-side apply keeps its annotation up to date. Kubernetes: managedfields/internal/lastappliedupdater.go. */
+function withAppliedText(merged: KubeObject, given: KubeObject, live: KubeObject): KubeObject {
+  if (live.metadata.annotations?.[lastAppliedAnnotation] === undefined) return merged;
+  const annotations = { ...merged.metadata.annotations, [lastAppliedAnnotation]: `${goJson(given)}\n` };
+  return { ...merged, metadata: { ...merged.metadata, annotations } };
 }
 
 /** A write of the main part keeps the stored status. */

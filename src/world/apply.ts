@@ -69,6 +69,8 @@ interface ApplyOptions {
   readonly namespace?: string;
   readonly mode: 'apply' | 'create' | 'delete';
   readonly serverSide?: boolean;
+  readonly forceConflicts?: boolean;
+  readonly fieldManager?: string;
   readonly dryRun?: boolean;
 }
 interface Line {
@@ -125,6 +127,7 @@ function applyOne(api: Api, fileName: string, one: AdmittedObject, options: Appl
     // Since kubectl 1.34 the namespace is told.
     return { stream: 'stdout', text: `${named.replace('/', ' "')}" deleted${kind.namespaced ? ` from ${given} namespace` : ''}${dry}\n` };
   }
+  if (options.serverSide === true && options.mode === 'apply') return applyOnServer(api, fileName, one, named, options);
   if (options.dryRun === true) {
     const outcome = options.mode === 'create' || api.view.find(one.key) === undefined ? 'created' : 'configured';
     return { stream: 'stdout', text: `${named} ${outcome}${dry}\n` };
@@ -138,5 +141,32 @@ function applyOne(api: Api, fileName: string, one: AdmittedObject, options: Appl
   const result = api.apply(one.object);
   if (!result.ok)
     return { stream: 'stderr', text: formatFailure(result, { verb: api.view.find(one.key) === undefined ? 'creating' : 'applying patch', source: fileName }) };
-  return { stream: 'stdout', text: `${named} ${options.serverSide === true ? 'serverside-applied' : result.value.outcome}\n` };
+  return { stream: 'stdout', text: `${named} ${result.value.outcome}\n` };
+}
+
+const conflictHelp = `Please review the fields above--they currently have other managers. Here
+are the ways you can resolve this warning:
+* If you intend to manage all of these fields, please re-run the apply
+  command with the \`--force-conflicts\` flag.
+* If you do not intend to manage all of the fields, please edit your
+  manifest to remove references to the fields that should keep their
+  current managers.
+* You may co-own fields by updating your manifest to match the existing
+  value; in this case, you'll become the manager if the other manager(s)
+  stop managing the field (remove it from their configuration).
+See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts
+`;
+
+/** `kubectl apply --server-side`: like the real one it takes over what its client-side apply owned. */
+function applyOnServer(api: Api, fileName: string, one: AdmittedObject, named: string, options: ApplyOptions): Line {
+  const fieldManager = options.fieldManager ?? 'kubectl';
+  const result = api.serverSideApply(one.object, {
+    fieldManager,
+    takeOver: 'kubectl-client-side-apply',
+    ...(options.forceConflicts === true ? { force: true } : {}),
+    ...(options.dryRun === true ? { dryRun: true } : {}),
+  });
+  if (result.ok) return { stream: 'stdout', text: `${named} serverside-applied${options.dryRun === true ? ' (server dry run)' : ''}\n` };
+  if (result.reason === 'Conflict') return { stream: 'stderr', text: `error: ${result.message}\n${conflictHelp}` };
+  return { stream: 'stderr', text: formatFailure(result, { verb: 'applying patch', source: fileName }) };
 }

@@ -21,7 +21,14 @@ export interface ShellHost {
   applyText(
     fileName: string,
     text: string,
-    options: { readonly namespace?: string; readonly mode: 'apply' | 'create' | 'delete'; readonly serverSide?: boolean; readonly dryRun?: boolean },
+    options: {
+      readonly namespace?: string;
+      readonly mode: 'apply' | 'create' | 'delete';
+      readonly serverSide?: boolean;
+      readonly forceConflicts?: boolean;
+      readonly fieldManager?: string;
+      readonly dryRun?: boolean;
+    },
   ): {
     readonly lines: readonly { readonly stream: 'stdout' | 'stderr'; readonly text: string }[];
     readonly exitCode: number;

@@ -1,4 +1,5 @@
 /** The API server behind HTTP: a path names a resource, a method says what to do with it. Kubernetes: apiserver/pkg/endpoints/installer.go */
+import { parseYaml } from '../../base/yaml/parse-yaml.ts';
 import type { Api, ApiResult, WriteOptions } from '../api.ts';
 import { findForbiddenKey, isFields as isObject } from '../patch/values.ts';
 import { type Kind, type KubeObject, objectKey, type RowContext } from '../types.ts';
@@ -61,8 +62,20 @@ function writeOptions(query: ReadonlyMap<string, string>): WriteOptions {
   return {
     ...(validation === 'Warn' || validation === 'Ignore' || validation === 'Strict' ? { fieldValidation: validation } : {}),
     ...(query.get('dryRun') === 'All' ? { dryRun: true } : {}),
+    ...((query.get('fieldManager') ?? '') === '' ? {} : { fieldManager: query.get('fieldManager') ?? '' }),
   };
 }
+
+/** An object as HTTP shows it: with the owners of its fields. */
+function owned(api: Api, object: KubeObject): KubeObject {
+  const managedFields = api.managedFields(objectKey(object));
+  return managedFields.length === 0 ? object : { ...object, metadata: { ...object.metadata, managedFields } };
+}
+/** managedFields that come back from a client say nothing new. */
+const withoutOwners = (metadata: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
+  const { managedFields: _, ...rest } = metadata;
+  return rest;
+};
 
 /** The body as an object of fields, or why not. Untrusted: keys that could reach a prototype are refused by the server itself. */
 function bodyOf(request: ApiRequest): { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly answer: ApiResponse } {
@@ -79,7 +92,7 @@ function bodyOf(request: ApiRequest): { readonly ok: true; readonly value: unkno
 const wantsTable = (request: ApiRequest): boolean => request.accept.includes('as=Table');
 
 function shown(backend: Backend, request: ApiRequest, kind: Kind, object: KubeObject, code = 200, warnings: readonly string[] = []): ApiResponse {
-  if (!wantsTable(request)) return json(code, object, warnings);
+  if (!wantsTable(request)) return json(code, owned(backend.api, object), warnings);
   return json(
     code,
     tableOf(kind, [object], backend.rowContext, object.metadata.resourceVersion ?? '1', request.query.get('includeObject') ?? 'Metadata'),
@@ -112,7 +125,9 @@ function list(backend: Backend, request: ApiRequest, place: Place): ApiResponse 
     const version = query.get('resourceVersion');
     const initial = query.get('sendInitialEvents') === 'true';
     const shape = (object: KubeObject, first: boolean): unknown =>
-      wantsTable(request) ? tableOf(place.kind, [object], backend.rowContext, object.metadata.resourceVersion ?? '1', includeObject, first) : object;
+      wantsTable(request)
+        ? tableOf(place.kind, [object], backend.rowContext, object.metadata.resourceVersion ?? '1', includeObject, first)
+        : owned(backend.api, object);
     return {
       kind: 'watch',
       watch: {
@@ -130,7 +145,12 @@ function list(backend: Backend, request: ApiRequest, place: Place): ApiResponse 
   const objects = all.filter(accepts);
   const version = latestVersion(all);
   if (wantsTable(request)) return json(200, tableOf(place.kind, objects, backend.rowContext, version, includeObject));
-  return json(200, { kind: `${place.kind.kind}List`, apiVersion: place.kind.apiVersion, metadata: { resourceVersion: version }, items: objects });
+  return json(200, {
+    kind: `${place.kind.kind}List`,
+    apiVersion: place.kind.apiVersion,
+    metadata: { resourceVersion: version },
+    items: objects.map((object) => owned(backend.api, object)),
+  });
 }
 
 const replicasOf = (part: unknown): number => (isObject(part) && typeof part.replicas === 'number' ? part.replicas : 0);
@@ -159,7 +179,12 @@ function scale(backend: Backend, request: ApiRequest, place: Place, object: Kube
   const body = bodyOf(request);
   if (!body.ok) return body.answer;
   const replicas = isObject(body.value) && isObject(body.value.spec) ? body.value.spec.replicas : undefined;
-  const result = backend.write((api) => api.patch(objectKey(object), { spec: { replicas: replicas ?? 0 } }, 'merge', writeOptions(request.query)));
+  const result = backend.write((api) =>
+    api.patch(objectKey(object), { spec: { replicas: replicas ?? 0 } }, 'merge', {
+      ...writeOptions(request.query),
+      subresource: 'scale',
+    }),
+  );
   return result.ok ? json(200, scaleOf(result.value), result.warnings) : failure(result, place.kind.plural, place.group);
 }
 
@@ -169,13 +194,35 @@ const patchTypes: Readonly<Record<string, 'strategic' | 'merge' | 'json'>> = {
   'application/json-patch+json': 'json',
 };
 
+const APPLY_TYPE = 'application/apply-patch+yaml';
+
+/** Server-side apply. Kubernetes: apiserver/pkg/endpoints/handlers/patch.go */
+function applyPatch(backend: Backend, request: ApiRequest, place: Place, name: string): ApiResponse {
+  const options = writeOptions(request.query);
+  if (options.fieldManager === undefined)
+    return status(422, 'Invalid', 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch');
+  const { documents, diagnostics } = parseYaml('patch', request.body);
+  const value = documents[0]?.value;
+  if (!isObject(value)) return status(400, 'BadRequest', `error decoding YAML: ${diagnostics[0]?.message ?? 'the patch is no object'}`);
+  const key = findForbiddenKey(value);
+  if (key !== undefined) return status(400, 'BadRequest', `key ${JSON.stringify(key)} is not allowed`);
+  const metadata = isObject(value.metadata) ? value.metadata : {};
+  const named = { ...metadata, name, ...(place.kind.namespaced ? { namespace: place.namespace } : {}) };
+  const object = { ...value, metadata: named } as unknown as KubeObject;
+  const existed = backend.api.view.find(keyOf(place, name)) !== undefined;
+  const result = backend.write((api) => api.serverSideApply(object, { ...options, force: request.query.get('force') === 'true' }));
+  if (!result.ok) return failure(result, place.kind.plural, place.group);
+  return shown(backend, request, place.kind, result.value.object, existed ? 200 : 201, result.warnings);
+}
+
 function patch(backend: Backend, request: ApiRequest, place: Place, name: string): ApiResponse {
+  if (request.contentType.split(';')[0] === APPLY_TYPE) return applyPatch(backend, request, place, name);
   const type = patchTypes[request.contentType.split(';')[0] as string];
   if (type === undefined)
     return status(
       415,
       'UnsupportedMediaType',
-      `the body of the request was in an unknown format - accepted media types include: ${Object.keys(patchTypes).join(', ')}`,
+      `the body of the request was in an unknown format - accepted media types include: ${[...Object.keys(patchTypes), APPLY_TYPE].join(', ')}`,
     );
   const body = bodyOf(request);
   if (!body.ok) return body.answer;
@@ -224,7 +271,7 @@ function create(backend: Backend, request: ApiRequest, place: Place): ApiRespons
     ...body.value,
     apiVersion: place.kind.apiVersion,
     kind: place.kind.kind,
-    metadata: place.kind.namespaced ? { ...metadata, namespace: place.namespace } : metadata,
+    metadata: place.kind.namespaced ? { ...withoutOwners(metadata), namespace: place.namespace } : withoutOwners(metadata),
   };
   return answered(
     backend,
@@ -239,7 +286,8 @@ function replace(backend: Backend, request: ApiRequest, place: Place): ApiRespon
   const body = bodyOf(request);
   if (!body.ok) return body.answer;
   if (!isObject(body.value)) return status(400, 'BadRequest', 'the object provided is unrecognized (must be of type JSON)');
-  const object = { ...body.value, apiVersion: place.kind.apiVersion, kind: place.kind.kind } as unknown as KubeObject;
+  const metadata = isObject(body.value.metadata) ? withoutOwners(body.value.metadata) : {};
+  const object = { ...body.value, apiVersion: place.kind.apiVersion, kind: place.kind.kind, metadata } as unknown as KubeObject;
   return answered(
     backend,
     request,
@@ -283,6 +331,8 @@ export function handle(backend: Backend, request: ApiRequest): ApiResponse {
     return status(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource');
   }
   const object = backend.api.view.find(keyOf(place, name));
+  const creates = request.method === 'PATCH' && place.subresource === undefined && request.contentType.split(';')[0] === APPLY_TYPE;
+  if (object === undefined && creates) return applyPatch(backend, request, place, name);
   if (object === undefined)
     return status(404, 'NotFound', `${place.kind.plural}${place.group === '' ? '' : `.${groupOf(place.kind.apiVersion)}`} ${JSON.stringify(name)} not found`, {
       name,

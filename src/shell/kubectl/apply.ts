@@ -13,6 +13,8 @@ export interface CollectState {
   readonly namespace: string | undefined;
   readonly dryRun: boolean;
   readonly serverSide: boolean;
+  readonly forceConflicts: boolean;
+  readonly fieldManager: string | undefined;
   readonly ignoreNotFound: boolean;
   text: string;
 }
@@ -60,6 +62,8 @@ export function applyFiles(kubectl: Kubectl, mode: Mode): Outcome {
     namespace: flags.has('namespace') || kubectl.namespace !== 'default' ? kubectl.namespace : undefined,
     dryRun,
     serverSide: flags.bool('server-side'),
+    forceConflicts: flags.bool('force-conflicts'),
+    fieldManager: flags.has('field-manager') ? flags.get('field-manager') : undefined,
     ignoreNotFound: flags.bool('ignore-not-found'),
     text: '',
   };
@@ -76,6 +80,8 @@ function applyText({ host, out, err }: Pick<Kubectl['invocation'], 'host' | 'out
     mode: state.mode,
     dryRun: state.dryRun,
     serverSide: state.serverSide,
+    forceConflicts: state.forceConflicts,
+    ...(state.fieldManager === undefined ? {} : { fieldManager: state.fieldManager }),
     ...(state.namespace === undefined ? {} : { namespace: state.namespace }),
   });
   let suppressed = false;

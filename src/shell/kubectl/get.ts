@@ -1,5 +1,5 @@
 /** kubectl get: tables as the server gives them, and every other output. */
-import type { Kind, KubeObject } from '../../objects/types.ts';
+import { type Kind, type KubeObject, objectKey } from '../../objects/types.ts';
 import type { Outcome } from '../command.ts';
 import { formatTable } from '../table.ts';
 import { ageOf, rowContext } from './age.ts';
@@ -219,9 +219,12 @@ function runGet(kubectl: Kubectl): Outcome {
   if (flags.bool('watch') || flags.bool('watch-only')) return watchTable(kubectl, sorted, single, format.kind === 'table' && format.wide);
   if (format.kind === 'table') printTables(kubectl, sorted, format.wide, errors);
   else {
-    const objects = sorted.flatMap((group) => group.objects.map((object) => [group.kind, object] as const));
+    const withOwners = flags.bool('show-managed-fields');
+    const shown = (object: KubeObject): KubeObject =>
+      withOwners ? { ...object, metadata: { ...object.metadata, managedFields: invocation.host.api.managedFields(objectKey(object)) } } : object;
+    const objects = sorted.flatMap((group) => group.objects.map((object) => [group.kind, shown(object)] as const));
     if (!(single && objects.length === 0) && !(format.kind !== 'name' && errors.length > 0 && objects.length === 0))
-      kubectl.out(formatObjects(format, objects, single));
+      kubectl.out(formatObjects(format, objects, single, withOwners));
   }
   for (const error of errors) kubectl.err(`${error}\n`);
   return errors.length > 0 ? 1 : 0;

@@ -71,8 +71,9 @@ export function formatObjects(
   format: Exclude<OutputFormat, { kind: 'table' }>,
   objects: readonly (readonly [Pick<Kind, 'kind' | 'apiVersion'>, KubeObject])[],
   single: boolean,
+  withOwners = false,
 ): string {
-  const visible = objects.map(([, object]) => visibleObject(object));
+  const visible = objects.map(([, object]) => (withOwners ? object : visibleObject(object)));
   const whole = single ? visible[0] : { apiVersion: 'v1', items: visible, kind: 'List', metadata: { resourceVersion: '' } };
   switch (format.kind) {
     case 'yaml':
