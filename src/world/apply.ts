@@ -2,7 +2,7 @@
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Api, ApiFailure } from '../objects/api.ts';
 import { formatFailure } from '../objects/status.ts';
-import type { Kind, KubeObject, ObjectKey } from '../objects/types.ts';
+import type { JsonValue, Kind, KubeObject, ObjectKey } from '../objects/types.ts';
 import { type AdmittedObject, admitFiles } from './admit.ts';
 
 /** Whether a kind is namespaced; undefined when nobody knows it. */
@@ -76,6 +76,8 @@ interface ApplyOptions {
 interface Line {
   readonly stream: 'stdout' | 'stderr';
   readonly text: string;
+  /** Told on stderr beside it; no failure. */
+  readonly warning?: string;
 }
 
 /** What kubectl prints for `-f`: one line an object, errors on stderr, exit code 1 when any failed. */
@@ -91,6 +93,7 @@ export function applyText(
   for (const one of admission.objects) {
     const line = applyOne(api, fileName, one, options);
     if (line.stream === 'stderr') exitCode = 1;
+    if (line.warning !== undefined) lines.push({ stream: 'stderr', text: line.warning });
     lines.push(line);
   }
   const errors = admission.diagnostics.filter((one) => one.severity === 'error');
@@ -157,16 +160,28 @@ are the ways you can resolve this warning:
 See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts
 `;
 
-/** `kubectl apply --server-side`: like the real one it takes over what its client-side apply owned. */
+const clientSide = 'kubectl-client-side-apply';
+const isClientSide = (entry: JsonValue): boolean =>
+  typeof entry === 'object' && entry !== null && 'manager' in entry && entry.manager === clientSide && entry.operation === 'Update';
+
+/** `kubectl apply --server-side`: like the real one it takes over what its client-side apply owned, and applies again so that what is no longer there goes. */
 function applyOnServer(api: Api, fileName: string, one: AdmittedObject, named: string, options: ApplyOptions): Line {
-  const fieldManager = options.fieldManager ?? 'kubectl';
-  const result = api.serverSideApply(one.object, {
-    fieldManager,
-    takeOver: 'kubectl-client-side-apply',
+  const how = {
+    fieldManager: options.fieldManager ?? 'kubectl',
     ...(options.forceConflicts === true ? { force: true } : {}),
     ...(options.dryRun === true ? { dryRun: true } : {}),
-  });
-  if (result.ok) return { stream: 'stdout', text: `${named} serverside-applied${options.dryRun === true ? ' (server dry run)' : ''}\n` };
+  };
+  const wasClientSide = options.dryRun !== true && api.managedFields(one.key).some((entry) => isClientSide(entry));
+  const result = api.serverSideApply(one.object, { ...how, ...(wasClientSide ? { takeOver: clientSide } : {}) });
+  if (result.ok) {
+    const again = wasClientSide ? api.serverSideApply(one.object, how) : result;
+    const failed = 'failed to re-apply configuration after performing Server-Side Apply migration. This is non-fatal and will be retried next time you apply.';
+    return {
+      stream: 'stdout',
+      text: `${named} serverside-applied${options.dryRun === true ? ' (server dry run)' : ''}\n`,
+      ...(again.ok ? {} : { warning: `Warning: ${failed} Error: ${again.message}\n` }),
+    };
+  }
   if (result.reason === 'Conflict') return { stream: 'stderr', text: `error: ${result.message}\n${conflictHelp}` };
   return { stream: 'stderr', text: formatFailure(result, { verb: 'applying patch', source: fileName }) };
 }

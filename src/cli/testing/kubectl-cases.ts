@@ -32,6 +32,14 @@ kind: ConfigMap
 metadata: {name: settings, namespace: shop}
 data: {color: blue, size: large}
 `,
+  'other.yaml': `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: cart, namespace: shop}
+spec:
+  replicas: 3
+  template:
+    spec: {containers: [{name: cart, image: nginx:1.28}]}
+`,
   'bad.yaml': `apiVersion: v1
 kind: Service
 metadata: {name: broken}
@@ -129,6 +137,13 @@ const writes = [
   'kubectl apply -f shop.yaml',
   'kubectl get all -n shop',
   'kubectl apply -f bad.yaml',
+  'kubectl apply --server-side --field-manager=ci -f other.yaml',
+  'kubectl apply --server-side --field-manager=ci --force-conflicts -f other.yaml',
+  'kubectl apply --server-side --force-conflicts -f shop.yaml',
+  'kubectl apply --server-side -f shop.yaml',
+  'kubectl get deploy cart -n shop --show-managed-fields -o jsonpath="{.metadata.managedFields[*].manager}"',
+  'kubectl get deploy cart -n shop -o jsonpath="{.spec.replicas} {.spec.template.spec.containers[0].image}"',
+  'kubectl get pvc,pv,sc,hpa,cronjob,quota,limits,pdb,gtw,httproute -A',
   'kubectl apply -f unknown.yaml',
   'kubectl apply -f missing.yaml',
   'kubectl create -f shop.yaml',
