@@ -264,6 +264,50 @@ describe('remove', () => {
     expect(api.view.find('Pod/default/both')?.metadata.ownerReferences).toBeUndefined();
   });
 
+  it('keeps the owner in a foreground deletion until those that block it have gone', () => {
+    const { api } = testServer();
+    const set = made(api.create(setText('a', 1)));
+    const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'a', uid: set.metadata.uid ?? '', blockOwnerDeletion: true };
+    api.create(podText('held', { ownerReferences: [owner], finalizers: ['example.com/hold'] }));
+    api.create(podText('free', { ownerReferences: [owner] }));
+    api.remove('ReplicaSet/default/a', { propagationPolicy: 'Foreground' });
+    api.settle();
+    expect(api.view.find('ReplicaSet/default/a')?.metadata).toMatchObject({ finalizers: ['foregroundDeletion'], deletionTimestamp: '2026-04-04T09:00:00Z' });
+    expect(api.view.list('Pod').map((one) => one.metadata.name)).toEqual(['held']);
+    const snapshot = api.snapshot();
+    for (const turn of [1, 2]) {
+      api.patch('Pod/default/held', { metadata: { finalizers: null } }, 'merge');
+      api.settle();
+      expect(api.view.find('ReplicaSet/default/a')).toBeUndefined();
+      if (turn === 1) api.restore(snapshot);
+    }
+  });
+
+  it('takes no new finalizers while an object goes', () => {
+    const { api } = testServer();
+    api.create(podText('a', { finalizers: ['example.com/hold'] }));
+    api.remove('Pod/default/a');
+    expect(told(api.patch('Pod/default/a', { metadata: { finalizers: ['example.com/hold', 'example.com/more'] } }, 'merge'))).toContain(
+      'metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{"example.com/more"}',
+    );
+  });
+
+  it('tells in a namespace that cannot go what remains in it', () => {
+    const { api } = testServer();
+    api.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'test' } });
+    api.create(podText('a', { namespace: 'test', finalizers: ['example.com/hold'] }));
+    api.remove('Namespace/test');
+    api.settle();
+    const status = api.view.find('Namespace/test')?.status as { readonly conditions: readonly { readonly type: string; readonly message: string }[] };
+    expect(status.conditions.slice(3).map((one) => one.message)).toEqual([
+      'Some resources are remaining: pods. has 1 resource instances',
+      'Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances',
+    ]);
+    api.patch('Pod/test/a', { metadata: { finalizers: null } }, 'merge');
+    api.settle();
+    expect(api.view.find('Namespace/test')).toBeUndefined();
+  });
+
   it('waits for finalizers', () => {
     const { api } = testServer();
     api.create(podText('a', { finalizers: ['example.com/hold'] }));

@@ -199,7 +199,7 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     if (object === undefined) return notFound(info.kind, name);
     if (object.kind === 'Namespace' && immortalNamespaces.has(name)) return forbidden(info.kind, name, 'this namespace may not be deleted');
     if (options.propagationPolicy === 'Orphan' && object.metadata.uid !== undefined) orphan(this.#store, object.metadata.uid);
-    this.#writer.removeObject(object);
+    this.#writer.removeObject(object, options.propagationPolicy === 'Foreground');
     return { ok: true, value: object, warnings: [] };
   }
 

@@ -38,7 +38,7 @@ export interface ServerSideApplyOptions extends WriteOptions {
 }
 
 export interface RemoveOptions {
-  /** `Orphan` leaves dependants without their owner reference. Default `Background`. */
+  /** `Orphan` leaves dependants without their owner reference, `Foreground` keeps the object until those that block its deletion have gone. Default `Background`. */
   readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
 }
 

@@ -39,3 +39,27 @@ export function emptyNamespace(store: ObjectStore, registry: KindRegistry, names
   }
   return isEmpty;
 }
+
+/** What a terminating namespace says while something in it stays. Kubernetes: pkg/controller/namespace/deletion/status_condition_utils.go. */
+export function remainingConditions(store: ObjectStore, registry: KindRegistry, namespace: string, lastTransitionTime: string) {
+  const kinds: string[] = [];
+  const finalizers = new Map<string, number>();
+  for (const kind of registry.kinds) {
+    const objects = kind.namespaced ? store.list(kind.kind, namespace) : [];
+    if (objects.length === 0) continue;
+    const group = kind.apiVersion.includes('/') ? kind.apiVersion.slice(0, kind.apiVersion.indexOf('/')) : '';
+    kinds.push(`${kind.plural}.${group} has ${objects.length} resource instances`);
+    for (const object of objects) for (const one of object.metadata.finalizers ?? []) finalizers.set(one, (finalizers.get(one) ?? 0) + 1);
+  }
+  const held = [...finalizers].map(([name, count]) => `${name} in ${count} resource instances`).sort();
+  const condition = (type: string, status: string, reason: string, message: string) => ({ type, status, lastTransitionTime, reason, message });
+  return [
+    condition('NamespaceDeletionDiscoveryFailure', 'False', 'ResourcesDiscovered', 'All resources successfully discovered'),
+    condition('NamespaceDeletionGroupVersionParsingFailure', 'False', 'ParsedGroupVersions', 'All legacy kube types successfully parsed'),
+    condition('NamespaceDeletionContentFailure', 'False', 'ContentDeleted', 'All content successfully deleted, may be waiting on finalization'),
+    condition('NamespaceContentRemaining', 'True', 'SomeResourcesRemain', `Some resources are remaining: ${kinds.sort().join(', ')}`),
+    held.length === 0
+      ? condition('NamespaceFinalizersRemaining', 'False', 'ContentHasNoFinalizers', 'All content-preserving finalizers finished')
+      : condition('NamespaceFinalizersRemaining', 'True', 'SomeFinalizersRemain', `Some content in the namespace has finalizers remaining: ${held.join(', ')}`),
+  ];
+}

@@ -1,11 +1,12 @@
 /** Writes objects: identity, versions, namespaces, deletion. Every change of the store is made here. */
 import { CowMap } from '../base/cow-map.ts';
+import { deepEqual } from '../base/equal.ts';
 import { admit, type FieldValidation, nameOf } from './admission.ts';
 import type { ApiFailure, ApiResult, ApplyOutcome } from './api.ts';
 import { countedEvent, type EventObject, eventName, maxEvents, newEvent, staleEvents } from './events.ts';
 import { stableSuffix, stableUid, uidOfHex } from './identity.ts';
 import type { KindInfo, KindRegistry } from './kind-registry.ts';
-import { collectGarbage, emptyNamespace } from './lifecycle.ts';
+import { collectGarbage, emptyNamespace, remainingConditions } from './lifecycle.ts';
 import { conflictText, type Manager, Managers, type ManagersSnapshot } from './managed/managers.ts';
 import { lastAppliedAnnotation, lastAppliedOf, missingAnnotationWarning, withLastApplied, withoutServerFields } from './patch/last-applied.ts';
 import { threeWayMerge } from './patch/three-way.ts';
@@ -13,7 +14,7 @@ import { type Fields, goJson, isFields } from './patch/values.ts';
 import { decodeObject } from './schema/decode.ts';
 import { alreadyExists, badRequest, conflict, forbidden, notFound } from './status.ts';
 import type { ObjectStore } from './store/object-store.ts';
-import { type Kind, type KubeObject, type ObjectMeta, objectKey, type StoreView } from './types.ts';
+import { type Kind, type KubeObject, type ObjectKey, type ObjectMeta, objectKey, type StoreView } from './types.ts';
 
 export interface Write {
   readonly validation: FieldValidation;
@@ -37,6 +38,7 @@ export interface WriterSnapshot {
   readonly garbage: readonly string[];
   readonly eventMinute: number;
   readonly managers: ManagersSnapshot;
+  readonly foreground: ReadonlyMap<ObjectKey, true>;
 }
 
 export class Writer {
@@ -52,6 +54,8 @@ export class Writer {
   /** Uids of owners that have gone, whose dependants are to be looked at. */
   #garbage: string[] = [];
   readonly managers = new Managers();
+  /** Objects that go when their dependants have gone. */
+  readonly #foreground = new CowMap<ObjectKey, true>();
   /** The virtual minute in which events were last looked through. */
   #eventMinute = -1;
 
@@ -71,6 +75,7 @@ export class Writer {
       garbage: this.#garbage.slice(),
       eventMinute: this.#eventMinute,
       managers: this.managers.snapshot(),
+      foreground: this.#foreground.snapshot(),
     };
   }
 
@@ -80,6 +85,7 @@ export class Writer {
     this.#garbage = snapshot.garbage.slice();
     this.#eventMinute = snapshot.eventMinute;
     this.managers.restore(snapshot.managers);
+    this.#foreground.restore(snapshot.foreground);
   }
 
   create(info: KindInfo, given: KubeObject, write: Write): ApiResult<KubeObject> {
@@ -266,8 +272,12 @@ export class Writer {
     return forbidden(kind, name, `unable to create new content in namespace ${namespace} because it is being terminated`);
   }
 
-  /** Deletes, or marks for deletion where finalizers or the content of a namespace must go first. */
-  removeObject(object: KubeObject): void {
+  /** Deletes, or marks for deletion where finalizers, dependants (`foreground`) or the content of a namespace must go first. */
+  removeObject(given: KubeObject, foreground = false): void {
+    const finalizers = given.metadata.finalizers ?? [];
+    const waits = foreground && given.metadata.deletionTimestamp === undefined && !finalizers.includes(foregroundFinalizer);
+    const object: KubeObject = waits ? { ...given, metadata: { ...given.metadata, finalizers: [...finalizers, foregroundFinalizer] } } : given;
+    if (waits) this.#foreground.set(objectKey(object), true);
     const isHeld = (object.metadata.finalizers ?? []).length > 0 || object.kind === 'Namespace';
     if (!isHeld) {
       this.#erase(object);
@@ -307,14 +317,61 @@ export class Writer {
       cleaned = true;
       collectGarbage(this.#store, uid, (object) => this.removeObject(object));
     }
+    for (const key of [...this.#foreground.keys()]) if (this.#goForeground(key)) cleaned = true;
     for (const namespace of this.#store.list('Namespace')) {
       if (namespace.metadata.deletionTimestamp === undefined) continue;
-      if (!emptyNamespace(this.#store, this.#registry, namespace.metadata.name, (object) => this.removeObject(object))) continue;
+      if (!emptyNamespace(this.#store, this.#registry, namespace.metadata.name, (object) => this.removeObject(object))) {
+        if (this.#tellWhatRemains(namespace)) cleaned = true;
+        continue;
+      }
       if ((namespace.metadata.finalizers ?? []).length > 0) continue;
       this.#erase(namespace);
       cleaned = true;
     }
     return cleaned;
+  }
+
+  #tellWhatRemains(namespace: KubeObject): boolean {
+    const conditions = remainingConditions(this.#store, this.#registry, namespace.metadata.name, this.#timestamp());
+    const status = namespace.status as { readonly conditions?: readonly { readonly message?: string }[] } | undefined;
+    if (
+      deepEqual(
+        status?.conditions?.map((one) => one.message),
+        conditions.map((one) => one.message),
+      )
+    )
+      return false;
+    this.#revision += 1;
+    const metadata = { ...namespace.metadata, resourceVersion: String(this.#revision) };
+    this.#store.put({ ...namespace, metadata, status: { ...(namespace.status as object | undefined), conditions } });
+    return true;
+  }
+
+  /** Deletes the dependants of an object that waits for them; lets it go when those that block it have gone. Kubernetes: garbagecollector.go, processDeletingDependentsItem. */
+  #goForeground(key: ObjectKey): boolean {
+    const object = this.#store.find(key);
+    const { uid, finalizers = [], deletionTimestamp } = object?.metadata ?? {};
+    if (object === undefined || uid === undefined || deletionTimestamp === undefined || !finalizers.includes(foregroundFinalizer)) {
+      this.#foreground.delete(key);
+      return false;
+    }
+    const dependants = this.#store.dependants(uid);
+    const blocking = dependants.filter((one) => one.metadata.ownerReferences?.some((owner) => owner.uid === uid && owner.blockOwnerDeletion === true) === true);
+    let changed = false;
+    for (const one of blocking) {
+      if (one.metadata.deletionTimestamp !== undefined) continue;
+      this.removeObject(one, one.metadata.uid !== undefined && this.#store.dependants(one.metadata.uid).length > 0);
+      changed = true;
+    }
+    if (blocking.some((one) => this.#store.find(objectKey(one)) !== undefined)) return changed;
+    const left = finalizers.filter((one) => one !== foregroundFinalizer);
+    this.#foreground.delete(key);
+    if (left.length === 0) this.#erase(object);
+    else {
+      this.#revision += 1;
+      this.#store.put({ ...object, metadata: { ...object.metadata, finalizers: left, resourceVersion: String(this.#revision) } });
+    }
+    return true;
   }
 
   event(about: KubeObject, words: Parameters<typeof newEvent>[2]): void {
@@ -340,6 +397,9 @@ function changedBesideMetadata(object: KubeObject, old: KubeObject): boolean {
   const before = old as unknown as Fields;
   return Object.keys({ ...now, ...before }).some((key) => key !== 'metadata' && key !== 'status' && now[key] !== before[key]);
 }
+
+/** Kubernetes: metav1.FinalizerDeleteDependents. */
+const foregroundFinalizer = 'foregroundDeletion';
 
 const byControllers: Manager = { name: 'kube-controller-manager', operation: 'Update' };
 

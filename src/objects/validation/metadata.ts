@@ -1,6 +1,6 @@
 /** Checks of `metadata` that hold for every kind. Kubernetes: apimachinery/pkg/api/validation/objectmeta.go. */
 import type { FieldError, Kind, ObjectMeta } from '../types.ts';
-import { immutable, invalid, required, tooLong } from './field-errors.ts';
+import { forbidden, immutable, invalid, required, tooLong } from './field-errors.ts';
 import { dnsLabelErrors, labelValueErrors, nameErrors, qualifiedNameErrors } from './names.ts';
 
 /** UTF-8 bytes of all keys and values of an object's annotations. */
@@ -76,6 +76,13 @@ export function validateMetadata(kind: Kind, metadata: ObjectMeta, old: ObjectMe
       errors.push(invalid('metadata.finalizers', finalizer, 'name is neither a standard finalizer name nor is it fully qualified'));
     }
   });
+  if (old?.deletionTimestamp !== undefined) {
+    const added = (metadata.finalizers ?? []).filter((one) => old.finalizers?.includes(one) !== true);
+    if (added.length > 0) {
+      const shown = `[]string{${added.map((one) => JSON.stringify(one)).join(', ')}}`;
+      errors.push(forbidden('metadata.finalizers', `no new finalizers can be added if the object is being deleted, found new finalizers ${shown}`));
+    }
+  }
   if (old !== undefined) {
     errors.push(...immutable('metadata.name', metadata.name, old.name), ...immutable('metadata.namespace', metadata.namespace, old.namespace));
     errors.push(...immutable('metadata.uid', metadata.uid, old.uid));

@@ -1,5 +1,6 @@
 /** delete, scale, label, annotate, patch, edit, set image: verbs that change objects that are there. */
 import { parseYaml } from '../../base/yaml/parse-yaml.ts';
+import type { RemoveOptions } from '../../objects/api.ts';
 import type { Kind, KubeObject } from '../../objects/types.ts';
 import type { Outcome } from '../command.ts';
 import { at, list, number, text } from '../json.ts';
@@ -61,7 +62,7 @@ export const deleteVerb = defineVerb({
     let status = failed ? 1 : 0;
     for (const [kind, object] of objects) {
       const namespace = object.metadata.namespace ?? '';
-      const result = dryRun ? undefined : invocation.host.api.remove(keyOf(kind, namespace, object.metadata.name));
+      const result = dryRun ? undefined : invocation.host.api.remove(keyOf(kind, namespace, object.metadata.name), propagation(flags.get('cascade')));
       if (result !== undefined && !result.ok) {
         kubectl.err(failureText(result));
         status = 1;
@@ -78,6 +79,23 @@ export const deleteVerb = defineVerb({
     return status;
   },
 });
+
+/** `--cascade`; background by default. @throws {KubectlError} */
+function propagation(cascade: string): RemoveOptions {
+  switch (cascade) {
+    case 'orphan':
+    case 'false':
+      return { propagationPolicy: 'Orphan' };
+    case 'foreground':
+      return { propagationPolicy: 'Foreground' };
+    case '':
+    case 'background':
+    case 'true':
+      return {};
+    default:
+      throw new KubectlError(`error: invalid cascade value (${cascade}). Must be "background", "foreground", or "orphan"`);
+  }
+}
 
 function selectQuietly(kubectl: Kubectl): ReturnType<typeof selectObjects> {
   if (!kubectl.flags.bool('ignore-not-found')) return selectObjects(kubectl, kubectl.flags.args);
