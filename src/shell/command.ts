@@ -2,6 +2,7 @@
 import type { ShellHost } from '../world/shell-host.ts';
 import type { After, Place, Session, ShellState } from './state.ts';
 import type { List } from './syntax/ast.ts';
+import type { Flavour } from './syntax/errors.ts';
 
 /** What a command sees of its surroundings. `out` and `err` write to wherever the shell has redirected them. */
 export interface Invocation {
@@ -12,6 +13,8 @@ export interface Invocation {
   readonly cwd: string;
   readonly environment: ReadonlyMap<string, string>;
   readonly session: Session;
+  /** In whose words the shell speaks. */
+  readonly flavour: Flavour;
   /** Standard output is the terminal. */
   readonly outTty: boolean;
   /** Standard input is the terminal. */
@@ -83,7 +86,12 @@ export type Outcome =
       readonly kind: 'script';
       readonly script: List;
       readonly place?: Place;
+      /** Given for a shell of its own, which sees only what is exported; `$0` first. */
       readonly positional?: readonly string[];
+      /** The shell's program (`bash`, `sh`), when `$0` is something else. */
+      readonly program?: string;
+      /** Of `set -o`, that are on from the start. */
+      readonly options?: readonly string[];
       readonly subshell: boolean;
       readonly after?: After;
     }

@@ -7,7 +7,8 @@ import { grep } from './text/grep.ts';
 import { jq } from './text/jq.ts';
 import { cat, cut, head, nl, rev, sort, tac, tail, tee, tr, uniq, wc } from './text/lines.ts';
 import { sed } from './text/sed.ts';
-import { basename, bracket, dirname, doubleBracket, echo, falseCommand, printf, seq, testCommand, trueCommand } from './text/words.ts';
+import { bracket, testCommand } from './text/test.ts';
+import { basename, dirname, echo, falseCommand, printf, seq, trueCommand } from './text/words.ts';
 import { xargs } from './text/xargs.ts';
 import { brctl, bridge } from './tools/bridge.ts';
 import { conntrack } from './tools/conntrack.ts';
@@ -95,7 +96,6 @@ const list: readonly Command[] = [
   falseCommand,
   testCommand,
   bracket,
-  doubleBracket,
   ...shellPrograms,
   busybox,
   clear,

@@ -14,4 +14,4 @@ export function hasProgram(commands: ReadonlyMap<string, Command>, place: Place,
 }
 
 /** What the shell itself brings, or what kubehop adds everywhere. */
-const alwaysThere = new Set(['help', 'history', 'trace', 'echo', 'printf', 'true', 'false', 'test', '[', '[[', 'pwd']);
+const alwaysThere = new Set(['help', 'history', 'trace', 'echo', 'printf', 'true', 'false', 'test', '[', 'pwd']);

@@ -126,7 +126,7 @@ describe('sessions', () => {
     const from = world.printed.length;
     world.shell.input('main', 'talk & sleep 2.5; kill %1; wait; echo over');
     world.advance(3);
-    expect(world.since(from)).toMatch(/^\[1\] \d+\ntick 1\ntick 2\nthat was all\nover\n$/);
+    expect(world.since(from)).toMatch(/^\[1\] \d+\ntick 1\ntick 2\nthat was all\nover\n\[1\]\+  Done +talk\n$/);
     world.shell.input('main', 'timeout 3 talk; echo $?');
     world.advance(4);
     expect(world.since(from)).toMatch(/that was all\n124\n$/);

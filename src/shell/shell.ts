@@ -12,11 +12,12 @@ import { specialBuiltins } from './machine/builtins.ts';
 import { Machine } from './machine/machine.ts';
 import { hostPlace, podPlace, scopeFor } from './machine/places.ts';
 import { terminalIo } from './machine/streams.ts';
+import { takeEndedJobs } from './machine/jobs.ts';
 import { isEndless, startScript, treeOf } from './machine/tasks.ts';
 import { resolvePath } from './paths.ts';
 import { copyState, type Level, newState, type Place, type Session, type ShellState } from './state.ts';
 import { formatSyntaxProblem } from './syntax/errors.ts';
-import { parseScript } from './syntax/parser.ts';
+import { dialectOf, parseScript } from './syntax/parser.ts';
 
 /** Lines of history a session keeps. */
 const MAX_HISTORY = 500;
@@ -92,6 +93,7 @@ export class ShellSessions implements WatchingShell {
       id,
       levels: [this.#newLevel(place, shells.includes('bash') ? 'bash' : 'sh')],
       history: [],
+      jobs: [],
       pending: '',
       typed: { text: '', closed: false, broken: false },
       atLineStart: true,
@@ -102,7 +104,7 @@ export class ShellSessions implements WatchingShell {
   #newLevel(place: Place, program: string): Level {
     const pid = this.#state.nextId;
     this.#state.nextId += 1;
-    return { place, scope: scopeFor(this.#host, place, program, pid), status: 0, task: undefined, waiter: undefined, farewell: '' };
+    return { place, scope: scopeFor(this.#host, place, program, pid, true), status: 0, task: undefined, waiter: undefined, farewell: '' };
   }
 
   #podPlace(namespace: string, name: string, container: string | undefined): Place | undefined {
@@ -150,7 +152,7 @@ export class ShellSessions implements WatchingShell {
       return;
     }
     if (expanded !== line) this.#host.print(session.id, 'stdout', `${expanded}\n`);
-    const parsed = parseScript(expanded);
+    const parsed = parseScript(expanded, dialectOf(scope.flavour, scope.aliases));
     if (!parsed.ok && parsed.incomplete && !final) {
       session.pending = expanded;
       return;
@@ -166,12 +168,15 @@ export class ShellSessions implements WatchingShell {
       session.exitCode = 2;
       return;
     }
-    if (parsed.script.items.length === 0) return;
+    if (parsed.script.items.length === 0) {
+      this.#tellJobs(session);
+      return;
+    }
     session.typed.text = '';
     session.typed.closed = false;
     session.atLineStart = true;
     this.#machine.newBudget();
-    level.task = startScript(this.#state, session, parsed.script, place, scope, terminalIo, level.status).id;
+    level.task = startScript(this.#state, session, parsed.script, place, scope, scope.io ?? terminalIo, level.status).id;
     this.#run();
   }
 
@@ -232,11 +237,17 @@ export class ShellSessions implements WatchingShell {
           session.atLineStart = true;
         }
         if (task.exited) this.#leave(session, level);
+        else this.#tellJobs(session);
         again = true;
       }
       for (const [taskId, task] of this.#state.tasks) if (task.background && task.done && !this.#isAwaited(taskId)) this.#state.tasks.delete(taskId);
       if (again) this.#machine.drive();
     }
+  }
+
+  #tellJobs(session: Session): void {
+    const text = takeEndedJobs(session);
+    if (text !== '') this.#host.print(session.id, 'stderr', text);
   }
 
   #isAwaited(id: number): boolean {
@@ -316,6 +327,7 @@ export class ShellSessions implements WatchingShell {
         cwd: level.scope.cwd,
         environment: level.scope.variables,
         session,
+        flavour: level.scope.flavour,
         outTty: true,
         inTty: true,
         host: this.#host,

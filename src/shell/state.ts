@@ -1,5 +1,5 @@
 /** Everything a shell remembers, as plain data: sessions, levels, tasks with explicit stacks, pipes, files. A snapshot is a copy of this tree. */
-import type { AndOr, For, Group, If, List, Pipeline, Redirect, Simple, While } from './syntax/ast.ts';
+import type { AndOr, Case, Compound, Conditional, CountingFor, For, If, List, Pipeline, Redirect, Simple, While, Word } from './syntax/ast.ts';
 import type { Flavour } from './syntax/errors.ts';
 
 /** Where a shell or a command runs: a host's root netns, or a container of a pod. */
@@ -13,15 +13,46 @@ export interface Place {
   readonly profile: string;
 }
 
-/** Variables and working directory; shared by the tasks of one shell, copied for subshells. */
+/** An indexed array has numbers as keys; an associative one (`declare -A`) any text, in the order in which they were set. */
+export interface ShellArray {
+  readonly associative: boolean;
+  readonly values: Map<string, string>;
+}
+
+/** Variables, working directory and settings; shared by the tasks of one shell, copied for subshells. */
 export interface Scope {
   cwd: string;
   readonly variables: Map<string, string>;
+  /** Names that programs see in their environment. */
+  readonly exported: Map<string, true>;
+  readonly constants: Map<string, true>;
+  readonly arrays: Map<string, ShellArray>;
+  /** Bodies are frozen trees. */
+  readonly functions: Map<string, Compound>;
+  readonly aliases: Map<string, string>;
+  /** Long names of `set -o` that are on. */
+  readonly options: Map<string, true>;
+  /** By name without SIG. */
+  readonly traps: Map<string, string>;
   /** `$0`, and `$1` onwards. */
-  readonly positional: readonly string[];
+  positional: readonly string[];
   readonly flavour: Flavour;
   /** `$$` */
   readonly pid: number;
+  /** Reads lines that somebody types. */
+  readonly interactive: boolean;
+  /** Position within the word that `getopts` reads. */
+  optionAt: number;
+  /** Streams that `exec` has redirected for good. */
+  io: Io | undefined;
+}
+
+/** A job of `&`, remembered until its end has been told or waited for. */
+export interface Job {
+  readonly number: number;
+  readonly task: number;
+  readonly source: string;
+  status: number | undefined;
 }
 
 export type Source =
@@ -59,7 +90,8 @@ export interface After {
 
 export type Frame =
   | { readonly kind: 'list'; readonly list: List; next: number }
-  | { readonly kind: 'and-or'; readonly node: AndOr; next: number }
+  /** `last`: which of its pipelines ran last. */
+  | { readonly kind: 'and-or'; readonly node: AndOr; next: number; last: number }
   | { readonly kind: 'pipeline'; readonly node: Pipeline; children: number[]; started: boolean }
   | { readonly kind: 'simple'; readonly node: Simple; captured: string[]; capture: Capture | undefined }
   | { readonly kind: 'for'; readonly node: For; captured: string[]; capture: Capture | undefined; values: readonly string[] | undefined; next: number }
@@ -67,11 +99,19 @@ export type Frame =
   | { readonly kind: 'if'; readonly node: If; next: number; waiting: boolean }
   | {
       readonly kind: 'redirected';
-      readonly node: For | While | If | Group;
+      readonly node: Compound;
       readonly redirects: readonly Redirect[];
       captured: string[];
       capture: Capture | undefined;
     }
+  | { readonly kind: 'case'; readonly node: Case; captured: string[]; capture: Capture | undefined }
+  | { readonly kind: 'conditional'; readonly node: Conditional; captured: string[]; capture: Capture | undefined }
+  | { readonly kind: 'counting-for'; readonly node: CountingFor; phase: 'first' | 'condition' | 'step' }
+  | { readonly kind: 'arithmetic'; readonly expression: Word; captured: string[]; capture: Capture | undefined }
+  /** A function that runs (or a sourced file): what it gives back when it returns. */
+  | { readonly kind: 'function'; readonly positional: readonly string[] | undefined; readonly locals: Map<string, SavedVariable> }
+  /** Sets `$?` after a trap has run. */
+  | { readonly kind: 'status'; readonly status: number | undefined; readonly exits: boolean }
   /** Puts back what a redirection or another place had replaced; `exit`, `break` and `continue` stop at a boundary. */
   | { readonly kind: 'restore'; readonly io: Io; readonly place: Place; readonly scope: Scope; readonly boundary: boolean }
   /** Waits for an engine program. */
@@ -84,11 +124,30 @@ export type Frame =
   /** Waits for an interactive shell that was pushed on the session to be left. */
   | { readonly kind: 'level'; ended: number | undefined }
   /** The builtin `read`, while its input has no line yet. */
-  | { readonly kind: 'read'; readonly names: readonly string[] }
+  | {
+      readonly kind: 'read';
+      readonly names: readonly string[];
+      readonly raw: boolean;
+      /** Ends the line. */
+      readonly delimiter: string;
+      /** So many characters at most; 0: no limit. */
+      readonly characters: number;
+      /** Into an array of the first name. */
+      readonly array: boolean;
+      readonly separators: string;
+      readonly timer: string | undefined;
+      expired: boolean;
+    }
   /** Waits for background tasks. */
-  | { readonly kind: 'wait-tasks'; readonly tasks: readonly number[] }
+  | { readonly kind: 'wait-tasks'; readonly tasks: readonly number[]; readonly all: boolean }
   /** Waits for a task, but no longer than an engine timer. */
   | { readonly kind: 'timeout'; readonly task: number; readonly timer: string; expired: boolean; readonly preserveStatus: boolean };
+
+export interface SavedVariable {
+  readonly value: string | undefined;
+  readonly array: ShellArray | undefined;
+  readonly exported: boolean;
+}
 
 export interface Capture {
   readonly task: number;
@@ -116,8 +175,10 @@ export interface Task {
   readonly reads: readonly number[];
 }
 export type Unwind =
+  | { readonly kind: 'return'; readonly status: number }
   | { readonly kind: 'break' | 'continue'; levels: number }
-  | { readonly kind: 'exit'; readonly status: number }
+  /** `abort`: only the line that was typed ends, not the shell. */
+  | { readonly kind: 'exit'; readonly status: number; readonly abort?: true }
   /** At once, without hooks. */
   | { readonly kind: 'kill'; readonly status: number }
   /** Ctrl-C: running programs may print their last words first. */
@@ -140,6 +201,7 @@ export interface Session {
   readonly id: string;
   readonly levels: Level[];
   readonly history: string[];
+  jobs: Job[];
   /** Earlier lines of a command that is not complete yet (`> `). */
   pending: string;
   /** What was typed for a program that reads the terminal. */

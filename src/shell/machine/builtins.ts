@@ -1,105 +1,112 @@
-/** Builtins that touch the shell itself: directory, variables, control flow, jobs. */
+/** Builtins that touch the shell itself: directory, control flow, other words and scripts. Variables are in declare.ts, jobs in jobs.ts, input in read.ts. */
 import { baseName, resolvePath } from '../paths.ts';
 import type { Task } from '../state.ts';
 import { formatSyntaxProblem } from '../syntax/errors.ts';
-import { parseScript } from '../syntax/parser.ts';
+import { dialectOf, parseScript } from '../syntax/parser.ts';
+import { printFormat } from '../text/printf.ts';
+import { alias, declare, declareExported, setOptions, trap, unalias, unset } from './declare.ts';
+import { foreground, killJobs, listJobs, runTimeout, waitForJobs } from './jobs.ts';
 import type { Machine } from './machine.ts';
-import { readSource } from './streams.ts';
+import { getopts, startRead } from './read.ts';
+import { setVariable } from './variables.ts';
+
+const bashOnly: ReadonlySet<string> = new Set(['declare', 'typeset', 'let', 'shopt']);
 
 export const specialBuiltins: ReadonlySet<string> = new Set([
-  ':',
-  'cd',
-  'exit',
-  'logout',
-  'break',
-  'continue',
-  'export',
-  'unset',
-  'set',
-  'eval',
-  'exec',
-  'shift',
-  'read',
-  'wait',
-  'jobs',
-  'kill',
-  'timeout',
-  'command',
-  'time',
-  '.',
-  'source',
-  'local',
-  'alias',
-  'umask',
-  'trap',
+  ...[':', 'cd', 'exit', 'logout', 'break', 'continue', 'return', 'export', 'readonly', 'local', 'declare', 'typeset', 'unset', 'set', 'shopt'],
+  ...['eval', 'exec', 'shift', 'read', 'getopts', 'wait', 'jobs', 'fg', 'bg', 'kill', 'timeout', 'nohup', 'command', 'builtin', 'type', '.', 'source'],
+  ...['alias', 'unalias', 'umask', 'trap', 'let'],
 ]);
 
 /** Runs the builtin on the task: sets its status, scope or stack. */
-export function runBuiltin(machine: Machine, task: Task, name: string, argv: readonly string[]): void {
+export function runBuiltin(machine: Machine, task: Task, name: string, argv: readonly string[], environment: ReadonlyMap<string, string>): void {
+  const status = task.status;
+  if (bashOnly.has(name) && task.scope.flavour !== 'bash') {
+    machine.complain(task, `${name}: not found`);
+    task.status = 127;
+    return;
+  }
   task.status = 0;
   switch (name) {
+    case ':':
+    case 'umask':
+      if (name === 'umask' && argv.length === 0) machine.write(task, task.io.stdout, '0022\n');
+      return;
     case 'cd':
       changeDirectory(machine, task, argv[0]);
       return;
     case 'exit':
-    case 'logout': {
-      const code = argv[0];
-      if (code !== undefined && !/^-?\d+$/.test(code)) {
-        machine.complain(task, task.scope.flavour === 'bash' ? `exit: ${code}: numeric argument required` : `exit: Illegal number: ${code}`);
-        task.unwind = { kind: 'exit', status: 2 };
-      } else task.unwind = { kind: 'exit', status: code === undefined ? lastStatus(machine, task) : ((Number(code) % 256) + 256) % 256 };
+    case 'logout':
+    case 'return':
+      leave(machine, task, name, argv[0], status);
       return;
-    }
     case 'break':
     case 'continue':
-      task.unwind = { kind: name, levels: Math.max(1, Number(argv[0] ?? 1) || 1) };
+      leaveLoop(machine, task, name, argv[0]);
       return;
     case 'export':
+      declareExported(machine, task, argv);
+      return;
     case 'local':
-      assign(machine, task, name, argv);
+    case 'readonly':
+    case 'declare':
+    case 'typeset':
+      declare(machine, task, name, argv);
       return;
     case 'unset':
-      for (const variable of argv) if (!variable.startsWith('-')) task.scope.variables.delete(variable);
+      unset(machine, task, argv);
       return;
     case 'set':
-      if (argv.length === 0) for (const [key, value] of [...task.scope.variables].sort()) machine.write(task, task.io.stdout, `${key}=${quoteValue(value)}\n`);
+    case 'shopt':
+      setOptions(machine, task, name, argv);
       return;
     case 'alias':
-    case 'umask':
+      alias(machine, task, argv);
+      return;
+    case 'unalias':
+      unalias(machine, task, argv);
+      return;
     case 'trap':
-    case ':':
+      trap(machine, task, argv);
       return;
     case 'eval':
+      task.status = status;
       runText(machine, task, argv.join(' '));
       return;
     case '.':
-    case 'source': {
-      const file = argv[0] === undefined ? undefined : machine.services.readFile(task.place, resolvePath(task.scope.cwd, argv[0]));
-      if (file === undefined) {
-        machine.complain(task, `${argv[0] ?? `${name}: filename argument required`}: No such file or directory`);
-        task.status = 1;
-      } else runText(machine, task, file);
+    case 'source':
+      sourceFile(machine, task, name, argv);
       return;
-    }
     case 'exec':
     case 'command':
-    case 'time':
+    case 'builtin':
+    case 'nohup':
       runWords(machine, task, name, argv);
       return;
+    case 'type':
+      for (const word of argv) describeWord(machine, task, word);
+      return;
+    case 'let':
+      for (const expression of argv) task.status = evaluate(machine, task, expression);
+      return;
     case 'shift':
-      if (task.scope.positional.length > 1) task.scope = { ...task.scope, positional: [task.scope.positional[0] ?? '', ...task.scope.positional.slice(2)] };
+      shift(machine, task, argv[0]);
       return;
     case 'read':
-      task.stack.push({ kind: 'read', names: argv.filter((word) => !word.startsWith('-')) });
+      startRead(machine, task, argv, environment);
       return;
-    case 'wait': {
-      const all = [...machine.state.tasks.values()].filter((other) => other.session === task.session && other.background && other !== task);
-      const wanted = argv.length === 0 ? all : all.filter((other) => argv.includes(String(other.id)));
-      task.stack.push({ kind: 'wait-tasks', tasks: wanted.map((other) => other.id) });
+    case 'getopts':
+      getopts(machine, task, argv);
       return;
-    }
+    case 'wait':
+      waitForJobs(machine, task, argv);
+      return;
     case 'jobs':
-      for (const [index, job] of jobsOf(machine, task).entries()) machine.write(task, task.io.stdout, `[${index + 1}]   Running                 ${job.id}\n`);
+      listJobs(machine, task, argv);
+      return;
+    case 'fg':
+    case 'bg':
+      foreground(machine, task, name, argv[0]);
       return;
     case 'kill':
       killJobs(machine, task, argv);
@@ -110,51 +117,91 @@ export function runBuiltin(machine: Machine, task: Task, name: string, argv: rea
   }
 }
 
-function lastStatus(machine: Machine, task: Task): number {
-  const session = machine.state.sessions.get(task.session);
-  return session?.levels.at(-1)?.status ?? 0;
+/** `printf -v NAME …` */
+export function printInto(machine: Machine, task: Task, argv: readonly string[]): void {
+  const printed = printFormat(argv[2] ?? '', argv.slice(3));
+  for (const problem of printed.problems) machine.complain(task, `printf: ${problem}`);
+  setVariable(task.scope, argv[1] ?? '', printed.text);
+  task.status = printed.problems.length > 0 ? 1 : 0;
+}
+
+function leave(machine: Machine, task: Task, name: 'exit' | 'logout' | 'return', code: string | undefined, status: number): void {
+  const bash = task.scope.flavour === 'bash';
+  if (name === 'return' && bash && !task.stack.some((frame) => frame.kind === 'function')) {
+    machine.complain(task, "return: can only `return' from a function or sourced script");
+    task.status = 1;
+    return;
+  }
+  let value = code === undefined ? status : ((Number(code) % 256) + 256) % 256;
+  if (code !== undefined && !/^-?\d+$/.test(code)) {
+    machine.complain(task, bash ? `${name}: ${code}: numeric argument required` : `${name}: Illegal number: ${code}`);
+    value = 2;
+  }
+  task.unwind = name === 'return' ? { kind: 'return', status: value } : { kind: 'exit', status: value };
+}
+
+function leaveLoop(machine: Machine, task: Task, name: 'break' | 'continue', count: string | undefined): void {
+  let loops = 0;
+  for (const frame of task.stack) {
+    if (frame.kind === 'for' || frame.kind === 'counting-for' || (frame.kind === 'while' && frame.phase !== 'start')) loops += 1;
+    else if (frame.kind === 'function' || (frame.kind === 'restore' && frame.boundary)) loops = 0;
+  }
+  if (count !== undefined && !/^\d+$/.test(count)) {
+    machine.complain(task, task.scope.flavour === 'bash' ? `${name}: ${count}: numeric argument required` : `${name}: Illegal number: ${count}`);
+    task.unwind = { kind: 'exit', status: task.scope.flavour === 'bash' ? 128 : 2, abort: true };
+    return;
+  }
+  if (loops === 0) {
+    if (task.scope.flavour === 'bash') machine.complain(task, `${name}: only meaningful in a \`for', \`while', or \`until' loop`);
+    return;
+  }
+  task.unwind = { kind: name, levels: Math.min(loops, Math.max(1, Number(count ?? 1))) };
+}
+
+function shift(machine: Machine, task: Task, count: string | undefined): void {
+  const { scope } = task;
+  const by = count === undefined ? 1 : Number(count);
+  if (!Number.isInteger(by) || by < 0) {
+    machine.complain(task, scope.flavour === 'bash' ? `shift: ${count}: numeric argument required` : `shift: Illegal number: ${count}`);
+    task.status = 1;
+  } else if (by > scope.positional.length - 1) {
+    if (scope.flavour === 'dash') {
+      machine.complain(task, "shift: can't shift that many");
+      task.unwind = { kind: 'exit', status: 2, abort: true };
+    }
+    task.status = 1;
+  } else scope.positional = [scope.positional[0] ?? '', ...scope.positional.slice(1 + by)];
 }
 
 function changeDirectory(machine: Machine, task: Task, argument: string | undefined): void {
-  const home = task.scope.variables.get('HOME') ?? '/';
-  const target = argument === '-' ? (task.scope.variables.get('OLDPWD') ?? home) : resolvePath(task.scope.cwd, argument ?? home);
+  const { scope } = task;
+  const home = scope.variables.get('HOME') ?? '/';
+  const back = scope.variables.get('OLDPWD');
+  if (argument === '-' && back === undefined) {
+    machine.complain(task, 'cd: OLDPWD not set');
+    task.status = 1;
+    return;
+  }
+  const target = argument === '-' ? (back ?? home) : resolvePath(scope.cwd, argument ?? home);
   const paths = machine.services.filePaths(task.place);
   const isDirectory = target === '/' || target === home || target === '/tmp' || target === '/root' || paths.some((path) => path.startsWith(`${target}/`));
   if (!isDirectory) {
     machine.complain(
       task,
-      paths.includes(target)
-        ? `cd: ${argument}: Not a directory`
-        : task.scope.flavour === 'bash'
-          ? `cd: ${argument}: No such file or directory`
-          : `cd: can't cd to ${argument}: No such file or directory`,
+      scope.flavour === 'bash'
+        ? `cd: ${argument}: ${paths.includes(target) ? 'Not a directory' : 'No such file or directory'}`
+        : `cd: can't cd to ${argument}${scope.flavour === 'ash' ? ': No such file or directory' : ''}`,
     );
-    task.status = task.scope.flavour === 'bash' ? 1 : 2;
+    task.status = scope.flavour === 'bash' ? 1 : 2;
     return;
   }
-  task.scope.variables.set('OLDPWD', task.scope.cwd);
-  task.scope.cwd = target;
+  scope.variables.set('OLDPWD', scope.cwd);
+  scope.cwd = target;
   if (argument === '-') machine.write(task, task.io.stdout, `${target}\n`);
 }
 
-function assign(machine: Machine, task: Task, builtin: string, argv: readonly string[]): void {
-  for (const word of argv) {
-    if (word.startsWith('-')) continue;
-    const equals = word.indexOf('=');
-    const name = equals < 0 ? word : word.slice(0, equals);
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-      machine.complain(task, task.scope.flavour === 'bash' ? `${builtin}: \`${word}': not a valid identifier` : `${builtin}: ${name}: bad variable name`);
-      task.status = task.scope.flavour === 'bash' ? 1 : 2;
-    } else if (equals >= 0) task.scope.variables.set(name, word.slice(equals + 1));
-  }
-}
-
-function quoteValue(value: string): string {
-  return /^[A-Za-z0-9_./:-]*$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`;
-}
-
 function runText(machine: Machine, task: Task, text: string): void {
-  const parsed = parseScript(text);
+  const parsed = parseScript(text, dialectOf(task.scope.flavour, task.scope.interactive ? task.scope.aliases : undefined));
   if (parsed.ok) task.stack.push({ kind: 'list', list: parsed.script, next: 0 });
   else {
     machine.write(task, task.io.stderr, formatSyntaxProblem(parsed.problem, task.scope.flavour, parsed.line));
@@ -162,92 +209,85 @@ function runText(machine: Machine, task: Task, text: string): void {
   }
 }
 
+function evaluate(machine: Machine, task: Task, expression: string): number {
+  runText(machine, task, `(( ${expression} ))`);
+  return task.status;
+}
+
+function sourceFile(machine: Machine, task: Task, name: string, argv: readonly string[]): void {
+  const [path] = argv;
+  if (path === undefined) {
+    machine.complain(task, `${name}: filename argument required\n${name}: usage: ${name} filename [arguments]`);
+    task.status = 2;
+    return;
+  }
+  const file = machine.services.readFile(task.place, resolvePath(task.scope.cwd, path));
+  if (file === undefined) {
+    machine.complain(task, task.scope.flavour === 'bash' ? `${path}: No such file or directory` : `.: cannot open ${path}: No such file`);
+    task.status = task.scope.flavour === 'bash' ? 1 : 2;
+    return;
+  }
+  const given = argv.length > 1;
+  task.stack.push({ kind: 'function', positional: given ? task.scope.positional : undefined, locals: new Map() });
+  if (given) task.scope.positional = [task.scope.positional[0] ?? '', ...argv.slice(1)];
+  runText(machine, task, file);
+}
+
+function kindOf(machine: Machine, task: Task, word: string): 'alias' | 'function' | 'builtin' | 'file' | undefined {
+  if (task.scope.interactive && task.scope.aliases.has(word)) return 'alias';
+  if (task.scope.functions.has(word)) return 'function';
+  if (specialBuiltins.has(word) && word !== 'timeout' && word !== 'nohup') return 'builtin';
+  if (['echo', 'printf', 'test', '[', 'true', 'false', 'pwd', 'history', 'help'].includes(word)) return 'builtin';
+  return machine.services.hasProgram(task.place, word) || word === 'timeout' || word === 'nohup' ? 'file' : undefined;
+}
+
+function describeWord(machine: Machine, task: Task, word: string): void {
+  const kind = kindOf(machine, task, word);
+  const say = (text: string): void => machine.write(task, task.io.stdout, `${word} is ${text}\n`);
+  switch (kind) {
+    case 'alias':
+      return say(`aliased to \`${task.scope.aliases.get(word)}'`);
+    case 'function':
+      return say('a function');
+    case 'builtin':
+      return say('a shell builtin');
+    case 'file':
+      return say(`/usr/bin/${word}`);
+    default:
+      if (task.scope.flavour === 'bash') machine.complain(task, `type: ${word}: not found`);
+      else machine.write(task, task.io.stdout, `${word}: not found\n`);
+      task.status = task.scope.flavour === 'bash' ? 1 : 127;
+  }
+}
+
 function runWords(machine: Machine, task: Task, name: string, argv: readonly string[]): void {
-  if (name === 'command' && (argv[0] === '-v' || argv[0] === '-V')) {
-    const wanted = argv[1] ?? '';
-    const known = specialBuiltins.has(wanted) || machine.services.hasProgram(task.place, wanted);
-    if (known) machine.write(task, task.io.stdout, specialBuiltins.has(wanted) ? `${wanted}\n` : `/usr/bin/${baseName(wanted)}\n`);
-    task.status = known ? 0 : task.scope.flavour === 'bash' ? 1 : 127;
+  if (name === 'command' && argv[0] === '-V') {
+    for (const word of argv.slice(1)) describeWord(machine, task, word);
     return;
   }
-  if (argv.length === 0) return;
-  if (name === 'time') task.stack.push({ kind: 'after', after: { hook: 'time', data: { startNs: machine.host.nowNs } } });
-  machine.call(task, argv);
-}
-
-/** One step of `read`: waits until its input has a line or has ended. */
-export function stepRead(machine: Machine, task: Task, names: readonly string[]): 'ran' | 'blocked' {
-  const input = readSource(machine.state, task, task.io.stdin);
-  if (input === undefined) return 'blocked';
-  // The rest of a pipe stays readable for the next `read` of a loop.
-  const end = input.text.indexOf('\n');
-  const line = end < 0 ? input.text : input.text.slice(0, end);
-  const rest = end < 0 ? '' : input.text.slice(end + 1);
-  if (task.io.stdin.kind === 'text') {
-    task.io.stdin.text = rest;
-    task.io.stdin.read = false;
-  } else if (task.io.stdin.kind === 'pipe') {
-    const pipe = machine.state.pipes.get(task.io.stdin.pipe);
-    if (pipe !== undefined) pipe.text = rest + pipe.text;
-  }
-  task.stack.pop();
-  setRead(task, names, line);
-  task.status = input.text === '' ? 1 : 0;
-  return 'ran';
-}
-
-/** Gives the fields of a line to variables, the last one taking what is left. */
-function setRead(task: Task, names: readonly string[], line: string): void {
-  const fields = line.trim().split(/[ \t]+/);
-  const targets = names.length === 0 ? ['REPLY'] : names;
-  for (const [index, name] of targets.entries()) {
-    task.scope.variables.set(name, index === targets.length - 1 ? fields.slice(index).join(' ') : (fields[index] ?? ''));
-  }
-}
-
-function jobsOf(machine: Machine, task: Task): Task[] {
-  return [...machine.state.tasks.values()].filter((other) => other.session === task.session && other.background && !other.done);
-}
-
-function killJobs(machine: Machine, task: Task, argv: readonly string[]): void {
-  let hard = false;
-  for (const word of argv) {
-    if (word.startsWith('-')) {
-      hard = word === '-9' || word === '-KILL' || word === '-SIGKILL';
-      continue;
+  if (name === 'command' && argv[0] === '-v') {
+    for (const word of argv.slice(1)) {
+      const kind = kindOf(machine, task, word);
+      if (kind === undefined) task.status = task.scope.flavour === 'bash' ? 1 : 127;
+      else
+        machine.write(
+          task,
+          task.io.stdout,
+          kind === 'alias' ? `alias ${word}='${task.scope.aliases.get(word)}'\n` : kind === 'file' ? `/usr/bin/${baseName(word)}\n` : `${word}\n`,
+        );
     }
-    const jobs = jobsOf(machine, task);
-    const job = word.startsWith('%') ? jobs[Number(word.slice(1)) - 1] : jobs.find((other) => String(other.id) === word);
-    if (job === undefined) {
-      machine.complain(task, word.startsWith('%') ? `kill: ${word}: no such job` : `kill: (${word}) - No such process`);
-      task.status = 1;
-    } else if (hard) machine.kill(job, 137);
-    else machine.interrupt(job);
-  }
-}
-
-function runTimeout(machine: Machine, task: Task, argv: readonly string[]): void {
-  let index = 0;
-  let preserve = false;
-  while (argv[index]?.startsWith('-') === true) {
-    if (argv[index] === '--preserve-status') preserve = true;
-    else if (argv[index] === '-s' || argv[index] === '-k') index += 1;
-    index += 1;
-  }
-  const duration = argv[index];
-  const match = /^(\d+(?:\.\d+)?)([smhd]?)$/.exec(duration ?? '');
-  const command = argv.slice(index + 1);
-  if (match === null || command.length === 0) {
-    machine.write(
-      task,
-      task.io.stderr,
-      duration === undefined || command.length === 0
-        ? "timeout: missing operand\nTry 'timeout --help' for more information.\n"
-        : `timeout: invalid time interval '${duration}'\nTry 'timeout --help' for more information.\n`,
-    );
-    task.status = 125;
     return;
   }
-  const unit = { s: 1, m: 60, h: 3600, d: 86400 }[match[2] === '' ? 's' : (match[2] ?? 's')] ?? 1;
-  machine.runWithTimeout(task, Number(match[1]) * unit, command, preserve);
+  const words = argv[0] === '-p' || argv[0] === '--' ? argv.slice(1) : argv;
+  if (words.length === 0) {
+    if (name === 'nohup') {
+      machine.write(task, task.io.stderr, "nohup: missing operand\nTry 'nohup --help' for more information.\n");
+      task.status = 125;
+    }
+    return;
+  }
+  if (name === 'nohup' && task.io.stdout.kind === 'terminal') machine.write(task, task.io.stderr, 'nohup: ignoring input\n');
+  // exec's command takes the shell's place: nothing comes after it.
+  if (name === 'exec') task.stack.push({ kind: 'status', status: undefined, exits: true });
+  machine.call(task, words);
 }

@@ -1,11 +1,14 @@
 /** Steps of lists, pipelines, loops and branches: the control flow of the shell on a task's stack. */
 import type { Frame, Task } from '../state.ts';
-import type { Command as CommandNode, Simple } from '../syntax/ast.ts';
-import { ExpansionFailure } from './expand.ts';
+import type { Command as CommandNode, Compound, Word } from '../syntax/ast.ts';
+import { evaluateConditional, wordsOfTest } from './conditional.ts';
+import { matchGlob } from './glob.ts';
 import type { Machine } from './machine.ts';
-import { makeExpander, redirect, runCaptures } from './simple.ts';
+import { failExpansion, makeExpander, quoteForTrace, redirect, runCaptures, trace } from './simple.ts';
 import { newPipe } from './streams.ts';
 import { copyScope, MAX_TASKS, newTask, type Progress } from './tasks.ts';
+import { runTrap } from './traps.ts';
+import { setVariable } from './variables.ts';
 
 export function stepList(machine: Machine, task: Task, frame: Extract<Frame, { kind: 'list' }>): Progress {
   const item = frame.list.items[frame.next];
@@ -15,7 +18,7 @@ export function stepList(machine: Machine, task: Task, frame: Extract<Frame, { k
   }
   frame.next += 1;
   if (!item.background) {
-    task.stack.push({ kind: 'and-or', node: item, next: 0 });
+    task.stack.push({ kind: 'and-or', node: item, next: 0, last: 0 });
     return 'ran';
   }
   if (machine.state.tasks.size >= MAX_TASKS) {
@@ -30,9 +33,12 @@ export function stepList(machine: Machine, task: Task, frame: Extract<Frame, { k
     io: { ...task.io, stdin: { kind: 'null' } },
     background: true,
   });
-  child.stack.push({ kind: 'and-or', node: item, next: 0 });
+  child.stack.push({ kind: 'and-or', node: item, next: 0, last: 0 });
   task.scope.variables.set('!', String(child.id));
-  if (task.io.stdout.kind === 'terminal') machine.write(task, { kind: 'terminal', stream: 'stderr' }, `[${jobNumber(machine, task.session)}] ${child.id}\n`);
+  const session = machine.state.sessions.get(task.session);
+  const number = Math.max(0, ...(session?.jobs ?? []).map((job) => job.number)) + 1;
+  session?.jobs.push({ number, task: child.id, source: item.source, status: undefined });
+  if (task.scope.interactive) machine.write(task, { kind: 'terminal', stream: 'stderr' }, `[${number}] ${child.id}\n`);
   task.status = 0;
   return 'ran';
 }
@@ -43,7 +49,7 @@ function jobNumber(machine: Machine, session: string): number {
   return count;
 }
 
-export function stepAndOr(_machine: Machine, task: Task, frame: Extract<Frame, { kind: 'and-or' }>): Progress {
+export function stepAndOr(machine: Machine, task: Task, frame: Extract<Frame, { kind: 'and-or' }>): Progress {
   if (frame.next === 0) {
     frame.next = 1;
     task.stack.push({ kind: 'pipeline', node: frame.node.first, children: [], started: false });
@@ -53,24 +59,53 @@ export function stepAndOr(_machine: Machine, task: Task, frame: Extract<Frame, {
     const part = frame.node.rest[frame.next - 1];
     frame.next += 1;
     if (part !== undefined && (part.operator === '&&') === (task.status === 0)) {
+      frame.last = frame.next - 1;
       task.stack.push({ kind: 'pipeline', node: part.pipeline, children: [], started: false });
       return 'ran';
     }
   }
   task.stack.pop();
+  if (task.status !== 0 && task.unwind === undefined) afterFailure(machine, task, frame);
   return 'ran';
+}
+
+/** `set -e` and `trap … ERR`: not for what is a condition, and not for compound commands whose own commands were asked already. */
+function afterFailure(machine: Machine, task: Task, frame: Extract<Frame, { kind: 'and-or' }>): void {
+  const exits = task.scope.options.has('errexit');
+  if (!exits && !task.scope.traps.has('ERR')) return;
+  const { rest } = frame.node;
+  const last = frame.last === 0 ? frame.node.first : rest[frame.last - 1]?.pipeline;
+  if (frame.last < rest.length || last === undefined || last.negated || failuresAreTold(task)) return;
+  const only = last.commands.length === 1 ? last.commands[0] : undefined;
+  if (only !== undefined && only.kind !== 'simple' && only.kind !== 'conditional' && only.kind !== 'arithmetic' && !(only.kind === 'group' && only.subshell)) return;
+  const { status } = task;
+  if (exits) task.stack.push({ kind: 'status', status, exits: true });
+  runTrap(task, 'ERR', status);
+}
+
+/** Somebody looks at the status: a condition, the left side of && or ||, `!`. */
+export function failuresAreTold(task: Task): boolean {
+  return task.stack.some(
+    (frame) =>
+      (frame.kind === 'if' && frame.waiting) ||
+      (frame.kind === 'while' && frame.phase === 'condition') ||
+      (frame.kind === 'and-or' && frame.last < frame.node.rest.length) ||
+      (frame.kind === 'pipeline' && frame.node.negated),
+  );
 }
 
 export function stepPipeline(machine: Machine, task: Task, frame: Extract<Frame, { kind: 'pipeline' }>): Progress {
   const { commands, negated } = frame.node;
   if (!frame.started) {
     frame.started = true;
+    if (frame.node.timed) task.stack.splice(-1, 0, { kind: 'after', after: { hook: 'time', data: { startNs: machine.host.nowNs } } });
     const only = commands.length === 1 ? commands[0] : undefined;
     if (only !== undefined) {
-      pushCommand(machine, task, only);
+      pushCommand(task, only);
       return 'ran';
     }
     let stdin = task.io.stdin;
+    const told = failuresAreTold(task);
     let reads: readonly number[] = [];
     for (const [index, node] of commands.entries()) {
       const last = index === commands.length - 1;
@@ -78,14 +113,14 @@ export function stepPipeline(machine: Machine, task: Task, frame: Extract<Frame,
       const child = newTask(machine.state, {
         session: task.session,
         place: task.place,
-        scope: copyScope(task.scope),
+        scope: told ? withoutErrexit(copyScope(task.scope)) : copyScope(task.scope),
         io: { stdin, stdout: last ? task.io.stdout : { kind: 'pipe', pipe }, stderr: task.io.stderr },
         background: task.background,
         writes: last ? [] : [pipe],
         reads,
       });
       child.status = task.status;
-      pushCommand(machine, child, node);
+      pushCommand(child, node);
       frame.children.push(child.id);
       stdin = { kind: 'pipe', pipe };
       reads = [pipe];
@@ -95,7 +130,13 @@ export function stepPipeline(machine: Machine, task: Task, frame: Extract<Frame,
   const children = frame.children.flatMap((id) => machine.state.tasks.get(id) ?? []);
   if (children.some((child) => !child.done)) return 'blocked';
   const last = children.at(-1);
-  if (last !== undefined) task.status = last.status;
+  if (last !== undefined) {
+    task.status = last.status;
+    if (task.scope.options.has('pipefail')) task.status = children.findLast((child) => child.status !== 0)?.status ?? 0;
+    if (task.scope.flavour === 'bash')
+      task.scope.arrays.set('PIPESTATUS', { associative: false, values: new Map(children.map((child, index) => [String(index), String(child.status)])) });
+  } else if (task.scope.arrays.has('PIPESTATUS')) task.scope.arrays.get('PIPESTATUS')?.values.clear();
+  if (last === undefined) task.scope.arrays.get('PIPESTATUS')?.values.set('0', String(task.status));
   for (const child of children) {
     machine.state.tasks.delete(child.id);
     for (const pipe of [...child.writes, ...child.reads]) machine.state.pipes.delete(pipe);
@@ -105,13 +146,18 @@ export function stepPipeline(machine: Machine, task: Task, frame: Extract<Frame,
   return 'ran';
 }
 
-function pushCommand(machine: Machine, task: Task, node: CommandNode): void {
-  if (node.kind === 'simple') task.stack.push({ kind: 'simple', node, captured: [], capture: undefined });
-  else if (node.redirects.length > 0) task.stack.push({ kind: 'redirected', node, redirects: node.redirects, captured: [], capture: undefined });
-  else pushCompound(machine, task, node);
+function withoutErrexit(scope: Task['scope']): Task['scope'] {
+  scope.options.delete('errexit');
+  return scope;
 }
 
-function pushCompound(_machine: Machine, task: Task, node: Exclude<CommandNode, Simple>): void {
+export function pushCommand(task: Task, node: CommandNode): void {
+  if (node.kind === 'simple') task.stack.push({ kind: 'simple', node, captured: [], capture: undefined });
+  else if (node.redirects.length > 0) task.stack.push({ kind: 'redirected', node, redirects: node.redirects, captured: [], capture: undefined });
+  else pushCompound(task, node);
+}
+
+function pushCompound(task: Task, node: Compound): void {
   switch (node.kind) {
     case 'for':
       task.stack.push({ kind: 'for', node, captured: [], capture: undefined, values: undefined, next: 0 });
@@ -122,10 +168,25 @@ function pushCompound(_machine: Machine, task: Task, node: Exclude<CommandNode, 
     case 'if':
       task.stack.push({ kind: 'if', node, next: 0, waiting: false });
       break;
+    case 'case':
+    case 'conditional':
+      task.stack.push(node.kind === 'case' ? { kind: 'case', node, captured: [], capture: undefined } : { kind: 'conditional', node, captured: [], capture: undefined });
+      break;
+    case 'arithmetic':
+      task.stack.push({ kind: 'arithmetic', expression: node.expression, captured: [], capture: undefined });
+      break;
+    case 'counting-for':
+      task.stack.push({ kind: 'counting-for', node, phase: 'first' });
+      break;
+    case 'function':
+      if (node.body.kind !== 'simple') task.scope.functions.set(node.name, node.body);
+      task.status = 0;
+      break;
     case 'group':
       if (node.subshell) {
         task.stack.push({ kind: 'restore', io: task.io, place: task.place, scope: task.scope, boundary: true });
-        task.scope = copyScope(task.scope);
+        const told = failuresAreTold(task);
+        task.scope = told ? withoutErrexit(copyScope(task.scope)) : copyScope(task.scope);
       }
       task.stack.push({ kind: 'list', list: node.body, next: 0 });
       break;
@@ -133,33 +194,37 @@ function pushCompound(_machine: Machine, task: Task, node: Exclude<CommandNode, 
 }
 
 export function stepRedirected(machine: Machine, task: Task, frame: Extract<Frame, { kind: 'redirected' }>): Progress {
-  const captured = runCaptures(
-    machine,
-    task,
-    frame,
-    frame.redirects.map((redirect) => redirect.target),
-  );
+  const targets = frame.redirects.map((redirect) => redirect.target);
+  const captured = runCaptures(machine, task, frame, targets);
   if (captured !== 'done') return captured;
   task.stack.pop();
-  const io = redirect(machine, task, frame.redirects, makeExpander(machine, task, frame.captured));
+  const io = redirectCompound(machine, task, frame, targets);
   if (io === undefined) return 'ran';
   task.stack.push({ kind: 'restore', io: task.io, place: task.place, scope: task.scope, boundary: false });
   task.io = io;
-  pushCompound(machine, task, frame.node);
+  pushCompound(task, frame.node);
   return 'ran';
+}
+
+function redirectCompound(machine: Machine, task: Task, frame: Extract<Frame, { kind: 'redirected' }>, targets: readonly Word[]): Task['io'] | undefined {
+  try {
+    return redirect(machine, task, frame.redirects, makeExpander(machine, task, frame.captured, targets));
+  } catch (error) {
+    failExpansion(machine, task, error);
+    return undefined;
+  }
 }
 
 export function stepFor(machine: Machine, task: Task, frame: Extract<Frame, { kind: 'for' }>): Progress {
   if (frame.values === undefined) {
-    const captured = runCaptures(machine, task, frame, frame.node.words);
+    const words = frame.node.words ?? [];
+    const captured = runCaptures(machine, task, frame, words);
     if (captured !== 'done') return captured;
     try {
-      frame.values = makeExpander(machine, task, frame.captured).fields(frame.node.words);
+      frame.values = frame.node.words === undefined ? task.scope.positional.slice(1) : makeExpander(machine, task, frame.captured, words).fields(words);
     } catch (error) {
-      if (!(error instanceof ExpansionFailure)) throw error;
-      machine.complain(task, error.message);
-      task.status = 1;
       task.stack.pop();
+      failExpansion(machine, task, error);
       return 'ran';
     }
     task.status = 0;
@@ -170,7 +235,9 @@ export function stepFor(machine: Machine, task: Task, frame: Extract<Frame, { ki
     return 'ran';
   }
   frame.next += 1;
-  task.scope.variables.set(frame.node.name, value);
+  setVariable(task.scope, frame.node.name, value);
+  if (task.scope.options.has('xtrace'))
+    trace(machine, task, `for ${frame.node.name} in ${frame.node.words === undefined ? '"$@"' : frame.values.map(quoteForTrace).join(' ')}`);
   task.stack.push({ kind: 'list', list: frame.node.body, next: 0 });
   return 'ran';
 }
@@ -215,4 +282,84 @@ export function stepIf(_machine: Machine, task: Task, frame: Extract<Frame, { ki
   task.status = 0;
   if (frame.node.otherwise !== undefined) task.stack.push({ kind: 'list', list: frame.node.otherwise, next: 0 });
   return 'ran';
+}
+
+export function stepCase(machine: Machine, task: Task, frame: Extract<Frame, { kind: 'case' }>): Progress {
+  const { word, branches } = frame.node;
+  const words = [word, ...branches.flatMap((branch) => branch.patterns)];
+  const captured = runCaptures(machine, task, frame, words);
+  if (captured !== 'done') return captured;
+  task.stack.pop();
+  try {
+    const expander = makeExpander(machine, task, frame.captured, words);
+    const value = expander.text(word);
+    if (task.scope.options.has('xtrace')) trace(machine, task, `case ${quoteForTrace(value)} in`);
+    const bodies = [];
+    let falls = false;
+    for (const branch of branches) {
+      if (!falls && !branch.patterns.some((pattern) => matchGlob(expander.pattern(pattern), value, false))) continue;
+      bodies.push(branch.body);
+      falls = branch.end === ';&';
+      if (branch.end === ';;') break;
+    }
+    task.status = 0;
+    for (const body of bodies.reverse()) task.stack.push({ kind: 'list', list: body, next: 0 });
+  } catch (error) {
+    failExpansion(machine, task, error);
+  }
+  return 'ran';
+}
+
+export function stepConditional(machine: Machine, task: Task, frame: Extract<Frame, { kind: 'conditional' }>): Progress {
+  const words = wordsOfTest(frame.node.test);
+  const captured = runCaptures(machine, task, frame, words);
+  if (captured !== 'done') return captured;
+  task.stack.pop();
+  try {
+    task.status = evaluateConditional(machine, task, frame.node.test, makeExpander(machine, task, frame.captured, words)) ? 0 : 1;
+  } catch (error) {
+    failExpansion(machine, task, error);
+  }
+  return 'ran';
+}
+
+export function stepArithmetic(machine: Machine, task: Task, frame: Extract<Frame, { kind: 'arithmetic' }>): Progress {
+  const captured = runCaptures(machine, task, frame, [frame.expression]);
+  if (captured !== 'done') return captured;
+  task.stack.pop();
+  try {
+    const expander = makeExpander(machine, task, frame.captured, [frame.expression]);
+    task.status = expander.arithmetic(frame.expression) === 0n ? 1 : 0;
+  } catch (error) {
+    failExpansion(machine, task, error);
+  }
+  return 'ran';
+}
+
+/** `for ((…))`: each of the three is an arithmetic command of its own. */
+export function stepCountingFor(task: Task, frame: Extract<Frame, { kind: 'counting-for' }>): Progress {
+  const push = (expression: Word): number => task.stack.push({ kind: 'arithmetic', expression, captured: [], capture: undefined });
+  const { first, condition, step, body } = frame.node;
+  switch (frame.phase) {
+    case 'first':
+      frame.phase = 'step';
+      push(first);
+      return 'ran';
+    case 'step':
+      frame.phase = 'condition';
+      // An empty condition is true.
+      if (condition.parts.every((part) => part.kind === 'text' && part.text.trim() === '')) task.status = 0;
+      else push(condition);
+      return 'ran';
+    case 'condition':
+      if (task.status !== 0) {
+        task.stack.pop();
+        task.status = 0;
+        return 'ran';
+      }
+      frame.phase = 'step';
+      push(step);
+      task.stack.push({ kind: 'list', list: body, next: 0 });
+      return 'ran';
+  }
 }

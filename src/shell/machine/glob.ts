@@ -34,6 +34,18 @@ export function matchGlob(pattern: string, text: string, pathname: boolean): boo
   return p >= pattern.length;
 }
 
+const classes: Readonly<Record<string, RegExp>> = {
+  alpha: /[A-Za-z]/,
+  digit: /[0-9]/,
+  alnum: /[A-Za-z0-9]/,
+  upper: /[A-Z]/,
+  lower: /[a-z]/,
+  space: /\s/,
+  blank: /[ \t]/,
+  punct: /[!-/:-@[-`{-~]/,
+  xdigit: /[0-9A-Fa-f]/,
+};
+
 /** How many pattern characters match this one character, 0 when none do. */
 function matchOne(pattern: string, p: number, c: string, pathname: boolean): number {
   const head = pattern[p];
@@ -41,14 +53,27 @@ function matchOne(pattern: string, p: number, c: string, pathname: boolean): num
   if (head === '?') return pathname && c === '/' ? 0 : 1;
   if (head === '\\') return pattern[p + 1] === c ? 2 : 0;
   if (head === '[') {
-    const end = pattern.indexOf(']', p + 2);
-    if (end < 0) return c === '[' ? 1 : 0;
+    let end = p + 1;
+    if (pattern[end] === '!' || pattern[end] === '^') end += 1;
+    if (pattern[end] === ']') end += 1;
+    while (end < pattern.length && pattern[end] !== ']') {
+      const named = pattern.startsWith('[:', end) ? pattern.indexOf(':]', end + 2) : -1;
+      end = named > 0 ? named + 2 : pattern[end] === '\\' ? end + 2 : end + 1;
+    }
+    if (end >= pattern.length) return c === '[' ? 1 : 0;
     if (pathname && c === '/') return 0;
     let body = pattern.slice(p + 1, end);
     const negated = body.startsWith('!') || body.startsWith('^');
     if (negated) body = body.slice(1);
     let inside = false;
     for (let i = 0; i < body.length; i += 1) {
+      const named = /^\[:([a-z]+):\]/.exec(body.slice(i, i + 12));
+      if (named !== null) {
+        if (classes[named[1] ?? '']?.test(c) === true) inside = true;
+        i += named[0].length - 1;
+        continue;
+      }
+      if (body[i] === '\\' && i + 1 < body.length) i += 1;
       const low = body[i] ?? '';
       if (body[i + 1] === '-' && i + 2 < body.length) {
         if (c >= low && c <= (body[i + 2] ?? '')) inside = true;

@@ -3,12 +3,14 @@ import type { ShellHost } from '../../world/shell-host.ts';
 import type { Command, FilterIo, Invocation, Outcome, ShellServices } from '../command.ts';
 import { getProfile } from '../images.ts';
 import { resolvePath } from '../paths.ts';
-import type { Session, ShellState, Sink, Task } from '../state.ts';
-import { runBuiltin, specialBuiltins } from './builtins.ts';
+import type { Frame, Session, ShellState, Sink, Task } from '../state.ts';
+import { printInto, runBuiltin, specialBuiltins } from './builtins.ts';
+import { callFunction } from './functions.ts';
 import { scopeFor, shellFlavour } from './places.ts';
 import { stepTask } from './step.ts';
 import { writeSink } from './streams.ts';
 import { copyScope, finishTask, newTask, treeOf } from './tasks.ts';
+import { exportedOf } from './variables.ts';
 
 /** Steps of tasks at one instant of virtual time; an endless loop without a pause is stopped there. */
 const MAX_STEPS = 200_000;
@@ -80,6 +82,7 @@ export class Machine {
         if (frame.kind === 'program') this.endProcess(frame.processId);
         else if (frame.kind === 'watch' && frame.timer !== undefined) this.endProcess(frame.timer);
         else if (frame.kind === 'timeout') this.endProcess(frame.timer);
+        else if (frame.kind === 'read' && frame.timer !== undefined) this.endProcess(frame.timer);
       }
       task.stack.length = 0;
       task.unwind = undefined;
@@ -127,7 +130,7 @@ export class Machine {
       this.state.processes.delete(processId);
       for (const waiting of task.stack) {
         if (waiting.kind === 'program' && waiting.processId === processId) waiting.exitCode = exitCode;
-        else if ((waiting.kind === 'watch' || waiting.kind === 'timeout') && waiting.timer === processId) waiting.expired = true;
+        else if ((waiting.kind === 'watch' || waiting.kind === 'timeout' || waiting.kind === 'read') && waiting.timer === processId) waiting.expired = true;
       }
     } else if (frame?.kind === 'program') {
       this.write(task, stream === 'stdout' ? task.io.stdout : task.io.stderr, text);
@@ -158,6 +161,7 @@ export class Machine {
       cwd: task.scope.cwd,
       environment,
       session: this.state.sessions.get(task.session) as Session,
+      flavour: task.scope.flavour,
       outTty: task.io.stdout.kind === 'terminal' && task.io.withoutTerminal !== true,
       inTty: task.io.stdin.kind === 'terminal' && !task.background,
       host: this.host,
@@ -172,11 +176,21 @@ export class Machine {
     argv: readonly string[],
     environment: ReadonlyMap<string, string>,
     missing: { readonly text: string; readonly exitCode: number } | undefined,
+    functions = true,
   ): void {
     const typed = argv[0] ?? '';
     const rest = argv.slice(1);
+    const body = missing === undefined && functions ? task.scope.functions.get(typed) : undefined;
+    if (body !== undefined) {
+      callFunction(this, task, argv, body, environment);
+      return;
+    }
+    if (missing === undefined && typed === 'printf' && rest[0] === '-v' && task.scope.flavour === 'bash') {
+      printInto(this, task, rest);
+      return;
+    }
     if (missing === undefined && specialBuiltins.has(typed)) {
-      runBuiltin(this, task, typed, rest);
+      runBuiltin(this, task, typed, rest, environment);
       return;
     }
     const name = typed.includes('/') ? (/^(?:\/usr)?(?:\/local)?\/s?bin\/([^/]+)$/.exec(typed)?.[1] ?? typed) : typed;
@@ -188,7 +202,7 @@ export class Machine {
       return;
     }
     this.state.budget.steps += STEPS_OF_COMMAND[command.group];
-    const invocation = this.invocation(task, name, rest, environment);
+    const invocation = this.invocation(task, name, rest, exportedOf(task.scope, environment));
     const outcome = this.host.engine.records.attribute(argv.join(' '), () => command.run(invocation));
     this.outcome(task, outcome, environment);
   }
@@ -232,14 +246,23 @@ export class Machine {
         if (outcome.withoutTerminal === true) task.io = { ...task.io, withoutTerminal: true };
         if (outcome.place !== undefined) task.scope = scopeFor(this.host, place, 'sh', task.id);
         task.place = place;
-        this.invoke(task, outcome.argv, outcome.environment ?? (outcome.place === undefined ? environment : task.scope.variables), outcome.missing);
+        this.invoke(task, outcome.argv, outcome.environment ?? (outcome.place === undefined ? environment : task.scope.variables), outcome.missing, false);
         break;
       }
       case 'script': {
         task.stack.push({ kind: 'restore', io: task.io, place: task.place, scope: task.scope, boundary: outcome.subshell });
         if (outcome.subshell) {
-          const scope = outcome.place === undefined ? copyScope(task.scope) : scopeFor(this.host, outcome.place, 'sh', task.id);
-          const flavour = shellFlavour(outcome.place ?? task.place, outcome.positional?.[0] ?? 'sh');
+          // A shell of its own (`sh -c`) knows only what is exported; the tool's own words run as the shell that started it.
+          const own = outcome.positional !== undefined;
+          const scope =
+            outcome.place !== undefined
+              ? scopeFor(this.host, outcome.place, 'sh', task.id)
+              : own
+                ? { ...scopeFor(this.host, task.place, 'sh', task.id), cwd: task.scope.cwd, variables: exportedOf(task.scope, environment) }
+                : copyScope(task.scope);
+          for (const name of scope.variables.keys()) if (own) scope.exported.set(name, true);
+          const flavour = own ? shellFlavour(outcome.place ?? task.place, outcome.program ?? outcome.positional?.[0] ?? 'sh') : scope.flavour;
+          for (const option of outcome.options ?? []) scope.options.set(option, true);
           task.scope = { ...scope, flavour, positional: outcome.positional ?? scope.positional };
         }
         task.place = outcome.place ?? task.place;
@@ -264,10 +287,13 @@ export class Machine {
       task.stack.push({ kind: 'filter', filter: 'shell-input', state: { text: '', place: outcome.place, program: outcome.program } });
       return;
     }
-    const scope = scopeFor(this.host, outcome.place, outcome.program, this.state.nextId);
+    const scope = scopeFor(this.host, outcome.place, outcome.program, this.state.nextId, true);
     this.state.nextId += 1;
     if (outcome.place === task.place && !outcome.login) {
-      for (const [name, value] of task.scope.variables) scope.variables.set(name, value);
+      for (const [name, value] of exportedOf(task.scope, task.scope.variables)) {
+        scope.variables.set(name, value);
+        scope.exported.set(name, true);
+      }
       scope.cwd = task.scope.cwd;
     }
     session.levels.push({ place: outcome.place, scope, status: 0, task: undefined, waiter: task.id, farewell: outcome.farewell });
@@ -276,7 +302,7 @@ export class Machine {
 
   /** Runs words as a command on this task: what `command` and `exec` do. */
   call(task: Task, argv: readonly string[]): void {
-    this.invoke(task, argv, task.scope.variables, undefined);
+    this.invoke(task, argv, task.scope.variables, undefined, false);
   }
 
   /** An engine program that ends after so many seconds; the shell keeps no clock of its own. */
@@ -291,6 +317,13 @@ export class Machine {
     const id = this.host.engine.spawn({ netns: task.place.netns, app, name: `${name}-${number}`, config, origin: { component: 'user', objects: [] } });
     this.state.processes.set(id, task.id);
     return id;
+  }
+
+  /** Lets a `read` wait no longer than so many seconds. */
+  waitForRead(task: Task, frame: Omit<Extract<Frame, { kind: 'read' }>, 'timer' | 'expired' | 'kind'>, seconds: number): void {
+    const timer = this.startTimer(task, seconds);
+    task.stack.push({ kind: 'read', ...frame, timer, expired: false });
+    this.#replayEarly();
   }
 
   /** To be called when the waiting frame is on the stack: hands over what the program said while it was started. */
@@ -313,7 +346,7 @@ export class Machine {
   /** Runs `argv` in a task of its own and stops it after some seconds. */
   runWithTimeout(task: Task, seconds: number, argv: readonly string[], preserveStatus: boolean): void {
     const child = newTask(this.state, { session: task.session, place: task.place, scope: copyScope(task.scope), io: task.io, background: task.background });
-    this.invoke(child, argv, task.scope.variables, undefined);
+    this.invoke(child, argv, task.scope.variables, undefined, false);
     const timer = this.startTimer(task, seconds);
     task.stack.push({ kind: 'timeout', task: child.id, timer, expired: false, preserveStatus });
     this.#replayEarly();

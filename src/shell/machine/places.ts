@@ -42,14 +42,25 @@ export function shellFlavour(place: Place, program: string): Flavour {
 }
 
 /** The scope of a fresh shell (or of a bare program) at a place. */
-export function scopeFor(host: ShellHost, place: Place, program: string, pid: number): Scope {
+export function scopeFor(host: ShellHost, place: Place, program: string, pid: number, interactive = false): Scope {
   const profile = getProfile(place.profile);
+  const variables = environmentOf(host, place);
   return {
     cwd: profile.workingDirectory,
-    variables: new Map(environmentOf(host, place)),
+    variables: new Map(variables),
+    exported: new Map(variables.map(([name]) => [name, true])),
+    constants: new Map(),
+    arrays: new Map(),
+    functions: new Map(),
+    aliases: new Map(interactive && place.pod === undefined ? [['k', 'kubectl']] : []),
+    options: new Map(),
+    traps: new Map(),
     positional: [program],
     flavour: shellFlavour(place, program),
     pid: place.pod === undefined ? 1000 + pid : pid % 1000,
+    interactive,
+    optionAt: 0,
+    io: undefined,
   };
 }
 

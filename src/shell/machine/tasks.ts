@@ -43,7 +43,19 @@ export function newTask(
 }
 
 export function copyScope(scope: Scope): Scope {
-  return { ...scope, variables: new Map(scope.variables) };
+  return {
+    ...scope,
+    variables: new Map(scope.variables),
+    exported: new Map(scope.exported),
+    constants: new Map(scope.constants),
+    arrays: new Map([...scope.arrays].map(([name, array]) => [name, { ...array, values: new Map(array.values) }])),
+    functions: new Map(scope.functions),
+    aliases: new Map(scope.aliases),
+    options: new Map(scope.options),
+    traps: new Map(),
+    interactive: false,
+    io: undefined,
+  };
 }
 
 /** Tasks that this task waits for, directly. */
@@ -69,6 +81,8 @@ export function treeOf(state: ShellState, root: Task): Task[] {
 
 export function finishTask(state: ShellState, task: Task): void {
   task.done = true;
+  const job = state.sessions.get(task.session)?.jobs.find((candidate) => candidate.task === task.id);
+  if (job !== undefined) job.status = task.status;
   closePipes(state, task);
 }
 

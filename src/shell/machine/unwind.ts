@@ -1,8 +1,10 @@
 /** Leaves frames early: `exit`, `break`, `continue`, Ctrl-C and SIGPIPE. */
 import { hooks } from '../hooks.ts';
 import type { Frame, Task } from '../state.ts';
+import { leaveFunction } from './functions.ts';
 import type { Machine } from './machine.ts';
 import { finishTask, type Progress, treeOf } from './tasks.ts';
+import { runExitTrap, runTrap } from './traps.ts';
 
 export function unwindTask(machine: Machine, task: Task): Progress {
   const { unwind } = task;
@@ -14,7 +16,11 @@ export function unwindTask(machine: Machine, task: Task): Progress {
   const frame = task.stack.at(-1);
   if (frame === undefined) {
     task.status = unwind.kind === 'exit' || unwind.kind === 'interrupt' ? unwind.status : task.status;
-    task.exited = unwind.kind === 'exit';
+    if (unwind.kind === 'exit' && (unwind.abort !== true || !task.scope.interactive) && task.scope.traps.has('EXIT')) {
+      task.unwind = undefined;
+      if (runExitTrap(task, unwind.status, true)) return 'ran';
+    }
+    task.exited = unwind.kind === 'exit' && unwind.abort !== true;
     task.unwind = undefined;
     finishTask(machine.state, task);
     return 'ran';
@@ -29,20 +35,39 @@ export function unwindTask(machine: Machine, task: Task): Progress {
       task.status = unwind.status;
       task.status = hooks[frame.after.hook]?.(frame.after.data as never, task.status, machine.filterIo(task)) ?? task.status;
       unwind.status = task.status;
-    } else if (frame.kind === 'list' || frame.kind === 'for' || frame.kind === 'while') {
+    } else if (frame.kind === 'list' && task.scope.traps.has('INT')) {
+      // The trap takes the place of the end.
+      task.unwind = undefined;
+      task.status = 130;
+      runTrap(task, 'INT', 130);
+      return 'ran';
+    } else if (frame.kind === 'list' || frame.kind === 'for' || frame.kind === 'while' || frame.kind === 'counting-for') {
       if (frame.kind !== 'list' || frame.next < frame.list.items.length) unwind.status = 130;
     }
-  } else if ((frame.kind === 'for' || frame.kind === 'while') && unwind.kind !== 'exit') {
+  } else if ((frame.kind === 'for' || frame.kind === 'while' || frame.kind === 'counting-for') && (unwind.kind === 'break' || unwind.kind === 'continue')) {
     unwind.levels -= 1;
     if (unwind.levels === 0) {
       task.unwind = undefined;
       if (unwind.kind === 'break') task.stack.pop();
       else if (frame.kind === 'while') frame.phase = 'start';
+      else if (frame.kind === 'counting-for') task.stack.push({ kind: 'arithmetic', expression: frame.node.step, captured: [], capture: undefined });
       return 'ran';
     }
   }
+  if (frame.kind === 'restore' && frame.boundary && unwind.kind === 'exit' && frame.scope !== task.scope && task.scope.traps.has('EXIT')) {
+    task.unwind = undefined;
+    if (runExitTrap(task, unwind.status, false)) return 'ran';
+    task.unwind = unwind;
+  }
   task.stack.pop();
   forgetChildren(machine, frame);
+  if (frame.kind === 'function') {
+    leaveFunction(task, frame);
+    if (unwind.kind === 'return') {
+      task.status = unwind.status;
+      task.unwind = undefined;
+    }
+  }
   if (frame.kind === 'restore') {
     task.io = frame.io;
     task.place = frame.place;
@@ -52,7 +77,7 @@ export function unwindTask(machine: Machine, task: Task): Progress {
       task.unwind = undefined;
     }
   }
-  if (frame.kind === 'watch' && frame.timer !== undefined && !frame.expired) machine.endProcess(frame.timer);
+  if ((frame.kind === 'watch' || frame.kind === 'read') && frame.timer !== undefined && !frame.expired) machine.endProcess(frame.timer);
   return 'ran';
 }
 

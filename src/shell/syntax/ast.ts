@@ -2,19 +2,55 @@
 
 export type WordPart =
   | { readonly kind: 'text'; readonly text: string; readonly quoted: boolean }
-  /** `$NAME`, `${NAME}`, `${NAME:-word}`; `operator` is '' for the plain forms, `#` for `${#NAME}`. */
-  | { readonly kind: 'variable'; readonly name: string; readonly operator: VariableOperator; readonly word: Word | undefined; readonly quoted: boolean }
-  /** `$(…)` and backquotes. `index` counts the substitutions of one simple command, in order. */
+  /** `$NAME` and `${NAME…}`. `subscript` is an array's `[…]`; `second` is a replacement, or a substring's length. */
+  | {
+      readonly kind: 'variable';
+      readonly name: string;
+      readonly subscript: Word | undefined;
+      readonly operator: VariableOperator;
+      readonly word: Word | undefined;
+      readonly second: Word | undefined;
+      readonly quoted: boolean;
+    }
+  /** `$(…)` and backquotes. */
   | { readonly kind: 'command'; readonly script: List; readonly quoted: boolean }
-  | { readonly kind: 'arithmetic'; readonly expression: string; readonly quoted: boolean };
+  | { readonly kind: 'arithmetic'; readonly expression: Word; readonly quoted: boolean };
 
-export type VariableOperator = '' | ':-' | '-' | ':=' | '=' | ':+' | '+' | '#' | '%' | '%%' | '#prefix' | '##prefix';
+/** '' for the plain forms, `length` for `${#NAME}`, `keys` and `indirect` for `${!NAME…}`; the others as they are written. */
+export type VariableOperator =
+  | ''
+  | 'length'
+  | 'keys'
+  | 'indirect'
+  | ':-'
+  | '-'
+  | ':='
+  | '='
+  | ':+'
+  | '+'
+  | ':?'
+  | '?'
+  | '#'
+  | '##'
+  | '%'
+  | '%%'
+  | '/'
+  | '//'
+  | '/#'
+  | '/%'
+  | ':'
+  | '^'
+  | '^^'
+  | ','
+  | ',,';
 
 export interface Word {
   readonly parts: readonly WordPart[];
   /** Offsets in the source line, for completion. */
   readonly start: number;
   readonly end: number;
+  /** An assignment given to `export`, `local` and the like: it stays one field. */
+  readonly assignment?: true;
 }
 
 export interface Redirect {
@@ -27,19 +63,27 @@ export interface Redirect {
 
 export interface Assignment {
   readonly name: string;
+  readonly subscript: Word | undefined;
+  /** `+=` */
+  readonly append: boolean;
   readonly value: Word;
+  /** `NAME=(…)`: the elements of an array, each perhaps with `[subscript]=`. */
+  readonly elements: readonly { readonly subscript: Word | undefined; readonly value: Word }[] | undefined;
 }
 
 export interface Simple {
   readonly kind: 'simple';
   readonly assignments: readonly Assignment[];
+  /** Arrays that a declaration command sets (`local a=(…)`), done after it. */
+  readonly declared: readonly Assignment[];
   readonly words: readonly Word[];
   readonly redirects: readonly Redirect[];
 }
 export interface For {
   readonly kind: 'for';
   readonly name: string;
-  readonly words: readonly Word[];
+  /** Absent: the positional parameters. */
+  readonly words: readonly Word[] | undefined;
   readonly body: List;
   readonly redirects: readonly Redirect[];
 }
@@ -62,11 +106,54 @@ export interface Group {
   readonly body: List;
   readonly redirects: readonly Redirect[];
 }
-export type Command = Simple | For | While | If | Group;
+export interface Case {
+  readonly kind: 'case';
+  readonly word: Word;
+  readonly branches: readonly { readonly patterns: readonly Word[]; readonly body: List; readonly end: ';;' | ';&' | ';;&' }[];
+  readonly redirects: readonly Redirect[];
+}
+/** `NAME() …`; the body is a compound command. */
+export interface FunctionDefinition {
+  readonly kind: 'function';
+  readonly name: string;
+  readonly body: Command;
+  readonly redirects: readonly Redirect[];
+}
+/** `((…))` */
+export interface ArithmeticCommand {
+  readonly kind: 'arithmetic';
+  readonly expression: Word;
+  readonly redirects: readonly Redirect[];
+}
+/** `for ((first; condition; step))` */
+export interface CountingFor {
+  readonly kind: 'counting-for';
+  readonly first: Word;
+  readonly condition: Word;
+  readonly step: Word;
+  readonly body: List;
+  readonly redirects: readonly Redirect[];
+}
+/** `[[ … ]]` */
+export interface Conditional {
+  readonly kind: 'conditional';
+  readonly test: ConditionalTest;
+  readonly redirects: readonly Redirect[];
+}
+export type ConditionalTest =
+  | { readonly kind: 'and' | 'or'; readonly left: ConditionalTest; readonly right: ConditionalTest }
+  | { readonly kind: 'not'; readonly test: ConditionalTest }
+  | { readonly kind: 'unary'; readonly operator: string; readonly word: Word }
+  | { readonly kind: 'binary'; readonly operator: string; readonly left: Word; readonly right: Word };
+
+export type Compound = For | While | If | Group | Case | FunctionDefinition | ArithmeticCommand | CountingFor | Conditional;
+export type Command = Simple | Compound;
 
 export interface Pipeline {
   readonly kind: 'pipeline';
   readonly negated: boolean;
+  /** `time` stands before it. */
+  readonly timed: boolean;
   readonly commands: readonly Command[];
 }
 export interface AndOr {
@@ -75,6 +162,8 @@ export interface AndOr {
   readonly rest: readonly { readonly operator: '&&' | '||'; readonly pipeline: Pipeline }[];
   /** Ended by `&`. */
   readonly background: boolean;
+  /** As it was written, for `jobs`; only of those ended by `&`. */
+  readonly source: string;
 }
 export interface List {
   readonly kind: 'list';

@@ -24,6 +24,14 @@ describe('the parser', () => {
       'cat <<EOF | grep a\nabc\n$HOME\nEOF\necho done',
       'cat <<< word',
       'echo one \\\n two',
+      'case $x in a|b) c;; (*) d;; esac',
+      'case x in\n a)\n b\n ;;\n esac',
+      'f() { echo $1; }; f a',
+      'function f { a; }',
+      '[[ -n $x && ( a == b* || ! c =~ ^(a|b)$ ) ]] && d',
+      'for ((i = 0; i < 3; i++)); do a; done; (( i++ ))',
+      'a=(1 2 "3 4") a+=(5) a[1]=x; local b=(1)',
+      `echo \${a[@]:1:2} \${!a[@]} \${#a[@]} \${x//a/b} \${x^^} {1..3} $'a\\n'`,
     ]) {
       expect(parseScript(line), line).toMatchObject({ ok: true });
     }
@@ -51,9 +59,10 @@ describe('the parser', () => {
   });
 
   it('refuses what it does not have with a sentence, and nests only so deep', () => {
-    expect(problem('case x in a) b;; esac', 'bash')).toBe("bash: `case' is not part of this simulated shell\n");
-    expect(problem('f() { a; }', 'dash')).toBe('sh: a function definition is not part of this simulated shell\n');
-    expect(problem(`${'('.repeat(60)}a${')'.repeat(60)}`, 'bash')).toContain('nesting deeper than');
+    expect(problem('select x in a b; do c; done', 'bash')).toBe("bash: `select' is not part of this simulated shell\n");
+    expect(problem('diff <(a) <(b)', 'bash')).toBe('bash: process substitution is not part of this simulated shell\n');
+    expect(problem('echo a 3>b', 'bash')).toBe('bash: a file descriptor above 2 is not part of this simulated shell\n');
+    expect(problem(`${'( '.repeat(60)}a${' )'.repeat(60)}`, 'bash')).toContain('nesting deeper than');
     expect(problem(`${'$('.repeat(60)}a${')'.repeat(60)}`, 'bash')).toContain('nesting deeper than');
   });
 
@@ -88,6 +97,24 @@ describe('the parser', () => {
       '!',
       '=',
       '*',
+      'case ',
+      ' in ',
+      ' esac',
+      ';;',
+      'f() ',
+      '[[ ',
+      ' ]]',
+      ' =~ ',
+      'a=(',
+      '[1]',
+      '+=',
+      `\${a[`,
+      ':-',
+      '/',
+      '{1..3}',
+      ',',
+      '$((',
+      "$'",
     );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {

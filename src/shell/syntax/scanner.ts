@@ -1,6 +1,8 @@
 /** Reads words of the shell language from text: quoting, `$` expansions, here-documents. The grammar of commands is in parser.ts. */
-import type { List, VariableOperator, Word, WordPart } from './ast.ts';
+import type { List, Word, WordPart } from './ast.ts';
 import type { SyntaxProblem } from './errors.ts';
+import { ansiEscapes } from './escapes.ts';
+import { readParameter } from './parameter.ts';
 
 /** Commands may nest so deep (subshells, substitutions, loops). */
 export const MAX_NESTING = 40;
@@ -31,9 +33,15 @@ export interface PendingHereDocument {
 }
 
 export class Scanner {
-  readonly text: string;
+  /** Changes only where an alias is put in. */
+  text: string;
   position = 0;
   depth = 0;
+  /** What POSIX does not have is read as bash reads it. */
+  bash = true;
+  /** `[[` is a reserved word. */
+  conditionals = true;
+  aliases: ReadonlyMap<string, string> | undefined = undefined;
   readonly hereDocuments: PendingHereDocument[] = [];
   /** Parses a nested script up to `)`; given by the parser. */
   parseNested: (scanner: Scanner) => List = () => ({ kind: 'list', items: [] });
@@ -93,7 +101,7 @@ export class Scanner {
     return { parts, start, end: this.position };
   }
 
-  private readPart(parts: WordPart[], quoted: boolean): void {
+  readPart(parts: WordPart[], quoted: boolean): void {
     const c = this.peek();
     if (c === "'" && !quoted) {
       const end = this.text.indexOf("'", this.position + 1);
@@ -139,27 +147,61 @@ export class Scanner {
   private readDollar(parts: WordPart[], quoted: boolean): void {
     const next = this.peek(1);
     if (next === '(' && this.peek(2) === '(') {
-      const end = this.text.indexOf('))', this.position + 3);
-      if (end < 0) this.fail({ kind: 'end', expecting: '))' });
-      parts.push({ kind: 'arithmetic', expression: this.text.slice(this.position + 3, end), quoted });
-      this.position = end + 2;
+      this.position += 3;
+      parts.push({ kind: 'arithmetic', expression: this.readArithmetic(), quoted });
     } else if (next === '(') {
       this.position += 2;
       parts.push({ kind: 'command', script: this.nested(), quoted });
     } else if (next === '{') {
-      this.readBraces(parts, quoted);
+      parts.push(readParameter(this, quoted));
+    } else if (next === "'" && !quoted) {
+      this.readAnsi(parts);
+    } else if (next === '"' && !quoted) {
+      this.position += 1;
     } else if (NAME_START.test(next)) {
       let end = this.position + 2;
       while (NAME.test(this.text[end] ?? '')) end += 1;
-      parts.push({ kind: 'variable', name: this.text.slice(this.position + 1, end), operator: '', word: undefined, quoted });
+      parts.push(plainVariable(this.text.slice(this.position + 1, end), quoted));
       this.position = end;
     } else if (/[0-9?#$!@*-]/.test(next)) {
-      parts.push({ kind: 'variable', name: next, operator: '', word: undefined, quoted });
+      parts.push(plainVariable(next, quoted));
       this.position += 2;
     } else {
       parts.push({ kind: 'text', text: '$', quoted });
       this.position += 1;
     }
+  }
+
+  /** Reads an expression up to its `))`, which is taken. */
+  readArithmetic(end: '))' | ';' = '))'): Word {
+    const parts: WordPart[] = [];
+    const start = this.position;
+    for (let depth = 0; ; ) {
+      const c = this.peek();
+      if (this.atEnd()) this.fail({ kind: 'end', expecting: end });
+      if (depth === 0 && this.startsWith(end)) break;
+      if (c === '$' || c === '`') this.readPart(parts, true);
+      else if (c === '"' || c === "'") this.position += 1;
+      else {
+        if (c === '(') depth += 1;
+        else if (c === ')') depth -= 1;
+        if (depth < 0) this.fail({ kind: 'unexpected', token: ')' });
+        parts.push({ kind: 'text', text: c, quoted: true });
+        this.position += 1;
+      }
+    }
+    const word = { parts: joinTexts(parts), start, end: this.position };
+    this.position += end.length;
+    return word;
+  }
+
+  /** `$'…'` */
+  private readAnsi(parts: WordPart[]): void {
+    let end = this.position + 2;
+    while (end < this.text.length && this.text[end] !== "'") end += this.text[end] === '\\' ? 2 : 1;
+    if (end >= this.text.length) this.fail({ kind: 'unterminated', quote: "'" });
+    parts.push({ kind: 'text', text: ansiEscapes(this.text.slice(this.position + 2, end)), quoted: true });
+    this.position = end + 1;
   }
 
   /** The scanner stands behind `$(`. */
@@ -172,54 +214,6 @@ export class Scanner {
     this.position += 1;
     this.depth -= 1;
     return list;
-  }
-
-  private readBraces(parts: WordPart[], quoted: boolean): void {
-    const start = this.position;
-    this.position += 2;
-    const length = this.peek() === '#' && this.peek(1) !== '}';
-    if (length) this.position += 1;
-    let name = '';
-    if (/[?$!@*#0-9-]/.test(this.peek())) {
-      name = this.peek();
-      this.position += 1;
-    } else {
-      while (NAME.test(this.peek())) {
-        name += this.peek();
-        this.position += 1;
-      }
-    }
-    const bad = (): never => {
-      const end = this.text.indexOf('}', start);
-      if (end < 0) this.fail({ kind: 'unterminated', quote: '}' });
-      this.fail({ kind: 'substitution', text: this.text.slice(start, end + 1) });
-    };
-    if (name === '') bad();
-    let operator: VariableOperator = length ? '#' : '';
-    let word: Word | undefined;
-    if (!length && this.peek() !== '}') {
-      const found = ([':-', ':=', ':+', '%%', '##', '-', '=', '+', '%', '#'] as const).find((candidate) => this.startsWith(candidate));
-      if (found === undefined) {
-        bad();
-        return;
-      }
-      operator = found === '#' ? '#prefix' : found === '##' ? '##prefix' : found;
-      this.position += found.length;
-      const inner: WordPart[] = [];
-      const wordStart = this.position;
-      while (this.peek() !== '}') {
-        if (this.atEnd()) this.fail({ kind: 'unterminated', quote: '}' });
-        if (this.peek() === '"' || this.peek() === "'" || this.peek() === '\\' || this.peek() === '$' || this.peek() === '`') this.readPart(inner, false);
-        else {
-          inner.push({ kind: 'text', text: this.peek(), quoted });
-          this.position += 1;
-        }
-      }
-      word = { parts: inner, start: wordStart, end: this.position };
-    }
-    if (this.peek() !== '}') bad();
-    this.position += 1;
-    parts.push({ kind: 'variable', name, operator, word, quoted });
   }
 
   private readBackquotes(parts: WordPart[], quoted: boolean): void {
@@ -235,6 +229,8 @@ export class Scanner {
     }
     const nested = new Scanner(inner);
     nested.depth = this.depth + 1;
+    nested.bash = this.bash;
+    nested.conditionals = this.conditionals;
     nested.parseNested = this.parseNested;
     if (nested.depth > MAX_NESTING) this.fail({ kind: 'unsupported', what: `nesting deeper than ${MAX_NESTING} levels` });
     const script = this.parseNested(nested);
@@ -262,6 +258,8 @@ export class Scanner {
     // Within a here-document only $, ` and \ are special; a double quote is an ordinary character.
     const inner = new Scanner(body);
     inner.depth = this.depth;
+    inner.bash = this.bash;
+    inner.conditionals = this.conditionals;
     inner.parseNested = this.parseNested;
     const parts: WordPart[] = [];
     while (!inner.atEnd()) {
@@ -272,6 +270,30 @@ export class Scanner {
     }
     pending.fill({ parts, start: 0, end: 0 });
   }
+}
+
+function plainVariable(name: string, quoted: boolean): WordPart {
+  return { kind: 'variable', name, subscript: undefined, operator: '', word: undefined, second: undefined, quoted };
+}
+
+/** Neighbouring texts of the same quoting as one. */
+export function joinTexts(parts: readonly WordPart[]): WordPart[] {
+  const joined: WordPart[] = [];
+  let run: string[] = [];
+  let quoted = false;
+  const flush = (): void => {
+    if (run.length > 0) joined.push({ kind: 'text', text: run.join(''), quoted });
+    run = [];
+  };
+  for (const part of parts) {
+    if (part.kind !== 'text' || part.quoted !== quoted) flush();
+    if (part.kind === 'text') {
+      quoted = part.quoted;
+      run.push(part.text);
+    } else joined.push(part);
+  }
+  flush();
+  return joined;
 }
 
 /** The word's text when it has no expansions, else undefined. */

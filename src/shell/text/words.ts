@@ -1,32 +1,25 @@
 /** echo, printf, seq, test, expr, basename: tools that only turn their arguments into text or a verdict. */
 import { defineCommand } from '../command.ts';
-import { resolvePath } from '../paths.ts';
-
-const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', '\\': '\\', a: '\u0007', b: '\b', f: '\f', v: '\v', e: '\u001b', '"': '"' };
-
-function unescapeText(text: string): string {
-  return text.replace(/\\(x[0-9A-Fa-f]{1,2}|0?[0-7]{1,3}|.)/g, (whole, code: string) => {
-    if (code.startsWith('x') && code.length > 1) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
-    if (/^[0-7]+$/.test(code)) return String.fromCharCode(Number.parseInt(code, 8) & 255);
-    return escapes[code] ?? whole;
-  });
-}
+import { expandEscapes } from '../syntax/escapes.ts';
+import { printFormat } from './printf.ts';
 
 export const echo = defineCommand({
   name: 'echo',
   summary: 'prints its arguments (-n, -e)',
   group: 'text',
-  run: ({ argv, out }) => {
+  run: ({ argv, out, flavour }) => {
     const words = [...argv];
     let newline = true;
-    let interpret = false;
-    while (/^-[neE]+$/.test(words[0] ?? '')) {
+    // dash knows no -e: it always reads backslashes.
+    let interpret = flavour === 'dash';
+    while ((flavour === 'dash' ? /^-n$/ : /^-[neE]+$/).test(words[0] ?? '')) {
       const flags = words.shift() ?? '';
       if (flags.includes('n')) newline = false;
       if (flags.includes('e')) interpret = true;
+      if (flags.includes('E')) interpret = false;
     }
-    const text = words.join(' ');
-    out((interpret ? unescapeText(text) : text) + (newline ? '\n' : ''));
+    const { text, stopped } = interpret ? expandEscapes(words.join(' '), 'echo') : { text: words.join(' '), stopped: false };
+    out(text + (newline && !stopped ? '\n' : ''));
     return 0;
   },
 });
@@ -35,48 +28,18 @@ export const printf = defineCommand({
   name: 'printf',
   summary: 'prints by a format (%s %d %x %f %%)',
   group: 'text',
-  run: ({ argv, out, err }) => {
-    const format = argv[0];
+  run: ({ argv, out, err, flavour }) => {
+    const words = argv[0] === '--' ? argv.slice(1) : argv;
+    const format = words[0];
+    const says = flavour === 'bash' ? 'bash: ' : flavour === 'dash' ? 'sh: 1: ' : 'sh: ';
     if (format === undefined) {
-      err('printf: usage: printf format [arguments]\n');
+      err(flavour === 'bash' ? 'printf: usage: printf [-v var] format [arguments]\n' : `${says}printf: usage: printf format [arg ...]\n`);
       return 2;
     }
-    const values = argv.slice(1);
-    let at = 0;
-    let text = '';
-    let status = 0;
-    do {
-      const before = at;
-      text += unescapeText(format).replace(/%(-?0?\d*)(?:\.(\d+))?([sdiuxXcfb%])/g, (_, width: string, precision: string | undefined, kind: string) => {
-        if (kind === '%') return '%';
-        const value = values[at] ?? '';
-        at += 1;
-        let piece = value;
-        if ('diuxX'.includes(kind)) {
-          const number = Number(value === '' ? 0 : value);
-          if (!Number.isInteger(number)) {
-            err(`printf: ${value}: invalid number\n`);
-            status = 1;
-          }
-          piece =
-            kind === 'x'
-              ? Math.trunc(number || 0).toString(16)
-              : kind === 'X'
-                ? Math.trunc(number || 0)
-                    .toString(16)
-                    .toUpperCase()
-                : String(Math.trunc(number || 0));
-        } else if (kind === 'f') piece = (Number(value) || 0).toFixed(precision === undefined ? 6 : Math.min(20, Number(precision)));
-        else if (kind === 'b') piece = unescapeText(value);
-        else if (kind === 'c') piece = value.slice(0, 1);
-        else if (precision !== undefined) piece = value.slice(0, Number(precision));
-        const size = Math.min(1000, Math.abs(Number(width)) || 0);
-        return width.startsWith('-') ? piece.padEnd(size) : piece.padStart(size, width.startsWith('0') && kind !== 's' ? '0' : ' ');
-      });
-      if (at === before) break;
-    } while (at < values.length);
-    out(text);
-    return status;
+    const printed = printFormat(format, words.slice(1));
+    out(printed.text);
+    for (const problem of printed.problems) err(`${says}printf: ${problem}\n`);
+    return printed.problems.length > 0 ? 1 : 0;
   },
 });
 
@@ -119,93 +82,6 @@ export const seq = defineCommand({
 
 export const trueCommand = defineCommand({ name: 'true', summary: 'does nothing, successfully', group: 'shell', run: () => 0 });
 export const falseCommand = defineCommand({ name: 'false', summary: 'does nothing, unsuccessfully', group: 'shell', run: () => 1 });
-
-type FileTest = (path: string) => 'file' | 'directory' | undefined;
-
-/** Value of a test expression; throws a string-carrying error for bad syntax. */
-function evaluateTest(words: readonly string[], fileAt: FileTest, textOf: (path: string) => string | undefined): boolean {
-  const orAt = words.indexOf('-o');
-  if (orAt > 0) return evaluateTest(words.slice(0, orAt), fileAt, textOf) || evaluateTest(words.slice(orAt + 1), fileAt, textOf);
-  const andAt = words.indexOf('-a');
-  if (andAt > 0) return evaluateTest(words.slice(0, andAt), fileAt, textOf) && evaluateTest(words.slice(andAt + 1), fileAt, textOf);
-  if (words.length === 0) return false;
-  const [a = '', b = '', c = ''] = words;
-  if (a === '!' && words.length > 1) return !evaluateTest(words.slice(1), fileAt, textOf);
-  if (words.length === 1) return a !== '';
-  if (words.length === 2) {
-    switch (a) {
-      case '-n':
-        return b !== '';
-      case '-z':
-        return b === '';
-      case '-e':
-      case '-r':
-      case '-w':
-        return fileAt(b) !== undefined;
-      case '-f':
-        return fileAt(b) === 'file';
-      case '-d':
-        return fileAt(b) === 'directory';
-      case '-s':
-        return (textOf(b) ?? '') !== '';
-      case '-x':
-        return fileAt(b) === 'directory';
-      default:
-        throw new TestError(`${a}: unary operator expected`);
-    }
-  }
-  const numeric = { '-eq': 0, '-ne': 0, '-lt': 0, '-le': 0, '-gt': 0, '-ge': 0 };
-  if (Object.hasOwn(numeric, b)) {
-    for (const word of [a, c]) if (!/^\s*-?\d+\s*$/.test(word)) throw new TestError(`${word}: integer expression expected`);
-    const difference = Number(a) - Number(c);
-    return b === '-eq'
-      ? difference === 0
-      : b === '-ne'
-        ? difference !== 0
-        : b === '-lt'
-          ? difference < 0
-          : b === '-le'
-            ? difference <= 0
-            : b === '-gt'
-              ? difference > 0
-              : difference >= 0;
-  }
-  if (b === '=' || b === '==') return a === c;
-  if (b === '!=') return a !== c;
-  throw new TestError(words.length > 3 ? 'too many arguments' : `${b}: binary operator expected`);
-}
-class TestError extends Error {}
-
-function defineTest(name: 'test' | '[' | '[[') {
-  return defineCommand({
-    name,
-    summary: 'compares values and looks for files',
-    group: 'shell',
-    run: ({ argv, err, place, cwd, shell }) => {
-      const words = [...argv];
-      const close = name === '[' ? ']' : name === '[[' ? ']]' : undefined;
-      if (close !== undefined && words.pop() !== close) {
-        err(`sh: ${name}: missing \`${close}'\n`);
-        return 2;
-      }
-      const fileAt: FileTest = (path) => {
-        const absolute = resolvePath(cwd, path);
-        if (shell.readFile(place, absolute) !== undefined) return 'file';
-        return absolute === '/' || shell.filePaths(place).some((other) => other.startsWith(`${absolute}/`)) ? 'directory' : undefined;
-      };
-      try {
-        return evaluateTest(words, fileAt, (path) => shell.readFile(place, resolvePath(cwd, path))) ? 0 : 1;
-      } catch (error) {
-        if (!(error instanceof TestError)) throw error;
-        err(`sh: ${name}: ${error.message}\n`);
-        return 2;
-      }
-    },
-  });
-}
-export const testCommand = defineTest('test');
-export const bracket = defineTest('[');
-export const doubleBracket = defineTest('[[');
 
 export const basename = defineCommand({
   name: 'basename',

@@ -5,21 +5,33 @@ import { shellFlavour } from '../machine/places.ts';
 import { resolvePath } from '../paths.ts';
 import type { Place } from '../state.ts';
 import { formatSyntaxProblem } from '../syntax/errors.ts';
-import { parseScript } from '../syntax/parser.ts';
+import { dialectOf, parseScript } from '../syntax/parser.ts';
+
+const shellOptions: Readonly<Record<string, string>> = { e: 'errexit', u: 'nounset', x: 'xtrace', f: 'noglob', a: 'allexport' };
 
 /** `sh -c TEXT`, `sh FILE`, or an interactive shell. */
 export function runShell(invocation: Invocation, program: string, argv: readonly string[], place: Place): Outcome {
-  const words = argv.filter(
-    (word, index) => !(word === '-i' || word === '-l' || word === '-e' || word === '--login' || word === '-x') || argv.slice(0, index).includes('-c'),
-  );
+  const words = [...argv];
+  const options: string[] = [];
   const flavour = shellFlavour(place, program);
-  if (words[0] === '-c' || words[0] === '-ec' || words[0] === '-lc' || words[0] === '-xc') {
-    const text = words[1];
+  let command = false;
+  while (/^[-+]./.test(words[0] ?? '')) {
+    const word = words.shift() ?? '';
+    if (word === '--') break;
+    if (word.startsWith('--')) continue;
+    for (const letter of word.slice(1)) {
+      if (letter === 'c') command = true;
+      else if (letter === 'o') options.push(words.shift() ?? '');
+      else if (shellOptions[letter] !== undefined) options.push(shellOptions[letter]);
+    }
+  }
+  if (command) {
+    const text = words[0];
     if (text === undefined) {
       invocation.err(flavour === 'bash' ? `${program}: -c: option requires an argument\n` : `${program}: -c requires an argument\n`);
       return 2;
     }
-    return runText(invocation, text, place, [words[2] ?? program, ...words.slice(3)], program);
+    return runText(invocation, text, place, [words[1] ?? program, ...words.slice(2)], program, options);
   }
   const file = words[0];
   if (file !== undefined && !file.startsWith('-')) {
@@ -28,13 +40,13 @@ export function runShell(invocation: Invocation, program: string, argv: readonly
       invocation.err(flavour === 'bash' ? `${program}: ${file}: No such file or directory\n` : `${program}: 0: cannot open ${file}: No such file\n`);
       return flavour === 'bash' ? 127 : 2;
     }
-    return runText(invocation, text, place, words, program);
+    return runText(invocation, text, place, words, program, options);
   }
   return { kind: 'shell', program, place, farewell: '', login: place !== invocation.place };
 }
 
-function runText(invocation: Invocation, text: string, place: Place, positional: readonly string[], program: string): Outcome {
-  const parsed = parseScript(text);
+function runText(invocation: Invocation, text: string, place: Place, positional: readonly string[], program: string, options: readonly string[] = []): Outcome {
+  const parsed = parseScript(text, dialectOf(shellFlavour(place, program)));
   if (!parsed.ok) {
     invocation.err(formatSyntaxProblem(parsed.problem, shellFlavour(place, program), parsed.line));
     return 2;
@@ -42,7 +54,9 @@ function runText(invocation: Invocation, text: string, place: Place, positional:
   return {
     kind: 'script',
     script: parsed.script,
-    positional: [program, ...positional.slice(1)],
+    positional,
+    program,
+    options,
     subshell: true,
     ...(place === invocation.place ? {} : { place }),
   };
