@@ -42,10 +42,15 @@ export function completeLine(line: string, cursor: number, context: CompletionCo
 function commandNames(current: string, context: CompletionContext): string[] {
   const { place } = context.invocation;
   const names = [...context.commands.keys()].filter((name) => !name.startsWith('busybox-') && hasProgram(context.commands, place, name));
-  return [...names, ...context.builtins].filter((name) => /^[a-z]/.test(name) && name.startsWith(current));
+  return [...names, ...context.builtins, ...context.scope.aliases.keys(), ...context.scope.functions.keys()].filter(
+    (name) => /^[a-z]/.test(name) && name.startsWith(current),
+  );
 }
 
 function argumentsFor(words: readonly string[], current: string, context: CompletionContext): readonly string[] {
+  const alias = context.scope.aliases.get(words[0] ?? '');
+  if (alias !== undefined)
+    return argumentsFor([...alias.trim().split(/\s+/), ...words.slice(1)], current, { ...context, scope: { ...context.scope, aliases: new Map() } });
   const name = words[0] ?? '';
   const command = hasProgram(context.commands, context.invocation.place, name) ? context.commands.get(name) : undefined;
   const offered = command?.complete?.(words, current, context.invocation) ?? [];

@@ -126,7 +126,7 @@ describe('sessions', () => {
     const from = world.printed.length;
     world.shell.input('main', 'talk & sleep 2.5; kill %1; wait; echo over');
     world.advance(3);
-    expect(world.since(from)).toMatch(/^\[1\] \d+\ntick 1\ntick 2\nthat was all\nover\n\[1\]\+  Done +talk\n$/);
+    expect(world.since(from)).toMatch(/^\[1\] \d+\ntick 1\ntick 2\nthat was all\nover\n\[1\]\+ {2}Done +talk\n$/);
     world.shell.input('main', 'timeout 3 talk; echo $?');
     world.advance(4);
     expect(world.since(from)).toMatch(/that was all\n124\n$/);
@@ -167,10 +167,63 @@ describe('sessions', () => {
     expect(world.shell.complete('main', 'kubectl desc', 12).candidates).toEqual(['describe']);
   });
 
+  it('keep aliases, functions and options from line to line, and not in scripts', () => {
+    const world = new FakeWorld();
+    expect(world.run("alias e='echo an alias:'")).toBe('');
+    expect(world.run('e hi; alias k')).toBe("an alias: hi\nalias k='kubectl'\n");
+    expect(world.run("bash -c 'e hi'")).toContain('command not found');
+    world.run('greet() {');
+    expect(world.prompt()).toBe('> ');
+    world.run('echo "hello $1"; }');
+    expect(world.run('greet you')).toBe('hello you\n');
+    world.run('unalias e');
+    expect(world.run('e hi')).toBe('bash: e: command not found\n');
+    world.run('set -x');
+    expect(world.run('echo a')).toBe('+ echo a\na\n');
+    world.run('set +x; set -- p q');
+    expect(world.run(`echo $2 $#; echo \${NOSUCH:?is not set}; echo not reached`)).toBe('q 2\nbash: NOSUCH: is not set\n');
+    expect(world.run('exec > log.txt; echo hidden')).toBe('');
+    expect(world.run('exec > /dev/tty; cat log.txt')).toBe('hidden\n');
+  });
+
+  it('tell the state of jobs, wait for one, bring one back', () => {
+    const world = new FakeWorld();
+    expect(world.run('sleep 3 & jobs')).toMatch(/^\[1\] \d+\n\[1\]\+ {2}Running {17}sleep 3 &\n$/);
+    world.advance(4);
+    expect(world.run('')).toBe('[1]+  Done                    sleep 3\n');
+    const from = world.printed.length;
+    world.shell.input('main', '(sleep 2; exit 4) & wait $!; echo $?');
+    world.advance(3);
+    expect(world.since(from)).toMatch(/\n4\n\[1\]\+ {2}Exit 4 +\(sleep 2; exit 4\)\n$/);
+    world.run('talk > /dev/null &');
+    expect(world.run('fg')).toBe('talk > /dev/null\n');
+    world.shell.interrupt('main');
+    expect(world.shell.sessions()[0]?.busy).toBe(false);
+    expect(world.running).toBe(0);
+  });
+
+  it('run the trap of Ctrl-C instead of ending, and read with a time limit', () => {
+    const world = new FakeWorld();
+    world.run("trap 'echo caught' INT");
+    const from = world.printed.length;
+    world.shell.input('main', 'sleep 5; echo after');
+    world.shell.interrupt('main');
+    expect(world.since(from)).toBe('^Ccaught\nafter\n');
+    world.shell.input('main', 'read -t 2 answer; echo $?');
+    world.advance(3);
+    expect(world.since(from)).toContain('142\n');
+    world.shell.input('main', 'read -p "name? " answer; echo "it is $answer"');
+    world.shell.input('main', 'bob');
+    expect(world.since(from)).toContain('name? it is bob\n');
+  });
+
   it('remember history', () => {
     const world = new FakeWorld();
     world.run('echo one');
     expect(world.run('!!')).toBe('echo one\none\n');
+    expect(world.run('!1')).toBe('echo one\none\n');
+    expect(world.run('!-1 more')).toBe('echo one more\none more\n');
+    expect(world.run('!99')).toBe('bash: !99: event not found\n');
     expect(world.run('history | tail -1')).toContain('history | tail -1');
   });
 });

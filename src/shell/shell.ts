@@ -9,10 +9,10 @@ import { hasProgram } from './has-program.ts';
 import { getProfile } from './images.ts';
 import { at, list, text } from './json.ts';
 import { specialBuiltins } from './machine/builtins.ts';
+import { takeEndedJobs } from './machine/jobs.ts';
 import { Machine } from './machine/machine.ts';
 import { hostPlace, podPlace, scopeFor } from './machine/places.ts';
 import { terminalIo } from './machine/streams.ts';
-import { takeEndedJobs } from './machine/jobs.ts';
 import { isEndless, startScript, treeOf } from './machine/tasks.ts';
 import { resolvePath } from './paths.ts';
 import { copyState, type Level, newState, type Place, type Session, type ShellState } from './state.ts';
@@ -358,10 +358,20 @@ function promptOf(level: Level): string {
   return scope.flavour === 'ash' ? `${cwd} ${sign} ` : `${sign} `;
 }
 
-/** bash's `!!` and `!prefix`, for a whole line only; undefined when there is no such event. */
+/** bash's `!!`, `!n`, `!-n` and `!prefix`, with what is written behind it; undefined when there is no such event. */
 function expandHistory(session: Session, line: string): string | undefined {
-  const match = /^\s*!(!|[A-Za-z][\w-]*)\s*$/.exec(line);
+  const match = /^\s*!(!|-?\d+|[A-Za-z][\w-]*)(\s.*)?$/.exec(line);
   if (match === null) return line;
   const word = match[1] ?? '!';
-  return word === '!' ? session.history.at(-1) : session.history.findLast((entry) => entry.startsWith(word));
+  const { history } = session;
+  const number = /^-?\d+$/.test(word) ? Number(word) : undefined;
+  const found =
+    word === '!'
+      ? history.at(-1)
+      : number === undefined
+        ? history.findLast((entry) => entry.startsWith(word))
+        : number === 0
+          ? undefined
+          : history.at(number > 0 ? number - 1 : number);
+  return found === undefined ? undefined : found + (match[2] ?? '');
 }

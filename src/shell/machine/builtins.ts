@@ -84,7 +84,7 @@ export function runBuiltin(machine: Machine, task: Task, name: string, argv: rea
       runWords(machine, task, name, argv);
       return;
     case 'type':
-      for (const word of argv) describeWord(machine, task, word);
+      for (const word of argv.filter((other) => other !== '-t')) describeWord(machine, task, word, argv[0] === '-t');
       return;
     case 'let':
       for (const expression of argv) task.status = evaluate(machine, task, expression);
@@ -129,7 +129,7 @@ function leave(machine: Machine, task: Task, name: 'exit' | 'logout' | 'return',
   const bash = task.scope.flavour === 'bash';
   if (name === 'return' && bash && !task.stack.some((frame) => frame.kind === 'function')) {
     machine.complain(task, "return: can only `return' from a function or sourced script");
-    task.status = 1;
+    task.status = 2;
     return;
   }
   let value = code === undefined ? status : ((Number(code) % 256) + 256) % 256;
@@ -241,22 +241,19 @@ function kindOf(machine: Machine, task: Task, word: string): 'alias' | 'function
   return machine.services.hasProgram(task.place, word) || word === 'timeout' || word === 'nohup' ? 'file' : undefined;
 }
 
-function describeWord(machine: Machine, task: Task, word: string): void {
+function describeWord(machine: Machine, task: Task, word: string, short = false): void {
   const kind = kindOf(machine, task, word);
-  const say = (text: string): void => machine.write(task, task.io.stdout, `${word} is ${text}\n`);
-  switch (kind) {
-    case 'alias':
-      return say(`aliased to \`${task.scope.aliases.get(word)}'`);
-    case 'function':
-      return say('a function');
-    case 'builtin':
-      return say('a shell builtin');
-    case 'file':
-      return say(`/usr/bin/${word}`);
-    default:
-      if (task.scope.flavour === 'bash') machine.complain(task, `type: ${word}: not found`);
-      else machine.write(task, task.io.stdout, `${word}: not found\n`);
-      task.status = task.scope.flavour === 'bash' ? 1 : 127;
+  const says: Readonly<Record<string, string>> = {
+    alias: `aliased to \`${task.scope.aliases.get(word)}'`,
+    function: 'a function',
+    builtin: 'a shell builtin',
+    file: `/usr/bin/${word}`,
+  };
+  if (kind !== undefined) machine.write(task, task.io.stdout, short ? `${kind}\n` : `${word} is ${says[kind]}\n`);
+  else {
+    if (!short && task.scope.flavour === 'bash') machine.complain(task, `type: ${word}: not found`);
+    else if (!short) machine.write(task, task.io.stdout, `${word}: not found\n`);
+    task.status = task.scope.flavour === 'bash' ? 1 : 127;
   }
 }
 

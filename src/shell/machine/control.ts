@@ -43,13 +43,7 @@ export function stepList(machine: Machine, task: Task, frame: Extract<Frame, { k
   return 'ran';
 }
 
-function jobNumber(machine: Machine, session: string): number {
-  let count = 0;
-  for (const task of machine.state.tasks.values()) if (task.session === session && task.background && !task.done) count += 1;
-  return count;
-}
-
-export function stepAndOr(machine: Machine, task: Task, frame: Extract<Frame, { kind: 'and-or' }>): Progress {
+export function stepAndOr(_machine: Machine, task: Task, frame: Extract<Frame, { kind: 'and-or' }>): Progress {
   if (frame.next === 0) {
     frame.next = 1;
     task.stack.push({ kind: 'pipeline', node: frame.node.first, children: [], started: false });
@@ -65,19 +59,20 @@ export function stepAndOr(machine: Machine, task: Task, frame: Extract<Frame, { 
     }
   }
   task.stack.pop();
-  if (task.status !== 0 && task.unwind === undefined) afterFailure(machine, task, frame);
+  if (task.status !== 0 && task.unwind === undefined) afterFailure(task, frame);
   return 'ran';
 }
 
 /** `set -e` and `trap … ERR`: not for what is a condition, and not for compound commands whose own commands were asked already. */
-function afterFailure(machine: Machine, task: Task, frame: Extract<Frame, { kind: 'and-or' }>): void {
+function afterFailure(task: Task, frame: Extract<Frame, { kind: 'and-or' }>): void {
   const exits = task.scope.options.has('errexit');
   if (!exits && !task.scope.traps.has('ERR')) return;
   const { rest } = frame.node;
   const last = frame.last === 0 ? frame.node.first : rest[frame.last - 1]?.pipeline;
   if (frame.last < rest.length || last === undefined || last.negated || failuresAreTold(task)) return;
   const only = last.commands.length === 1 ? last.commands[0] : undefined;
-  if (only !== undefined && only.kind !== 'simple' && only.kind !== 'conditional' && only.kind !== 'arithmetic' && !(only.kind === 'group' && only.subshell)) return;
+  if (only !== undefined && only.kind !== 'simple' && only.kind !== 'conditional' && only.kind !== 'arithmetic' && !(only.kind === 'group' && only.subshell))
+    return;
   const { status } = task;
   if (exits) task.stack.push({ kind: 'status', status, exits: true });
   runTrap(task, 'ERR', status);
@@ -170,7 +165,9 @@ function pushCompound(task: Task, node: Compound): void {
       break;
     case 'case':
     case 'conditional':
-      task.stack.push(node.kind === 'case' ? { kind: 'case', node, captured: [], capture: undefined } : { kind: 'conditional', node, captured: [], capture: undefined });
+      task.stack.push(
+        node.kind === 'case' ? { kind: 'case', node, captured: [], capture: undefined } : { kind: 'conditional', node, captured: [], capture: undefined },
+      );
       break;
     case 'arithmetic':
       task.stack.push({ kind: 'arithmetic', expression: node.expression, captured: [], capture: undefined });

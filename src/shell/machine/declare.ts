@@ -36,7 +36,11 @@ export function declareExported(machine: Machine, task: Task, argv: readonly str
       const value = variableOf(scope, name);
       const prefix = scope.flavour === 'bash' ? 'declare -x' : 'export';
       if (value !== undefined || scope.flavour === 'bash')
-        machine.write(task, task.io.stdout, `${prefix} ${name}${value === undefined ? '' : `=${scope.flavour === 'bash' ? doubleQuote(value) : singleQuote(value)}`}\n`);
+        machine.write(
+          task,
+          task.io.stdout,
+          `${prefix} ${name}${value === undefined ? '' : `=${scope.flavour === 'bash' ? doubleQuote(value) : singleQuote(value)}`}\n`,
+        );
     }
     return;
   }
@@ -176,7 +180,9 @@ export function setOptions(machine: Machine, task: Task, builtin: string, argv: 
       if (name === undefined) {
         machine.complain(
           task,
-          scope.flavour === 'bash' ? `set: -${letter}: invalid option\nset: usage: set [-abefhkmnptuvxBCEHPT] [-o option-name] [--] [-] [arg ...]` : `set: Illegal option -${letter}`,
+          scope.flavour === 'bash'
+            ? `set: -${letter}: invalid option\nset: usage: set [-abefhkmnptuvxBCEHPT] [-o option-name] [--] [-] [arg ...]`
+            : `set: Illegal option -${letter}`,
         );
         task.status = 2;
         return;

@@ -112,7 +112,7 @@ export class Expander {
     } catch (error) {
       if (!(error instanceof ArithmeticError)) throw error;
       const zero = error.message === 'division by 0';
-      if (scope.flavour === 'bash') throw new ExpansionFailure(`${text.replace(/^\s+/, '')}: ${error.message} (error token is "${error.rest}")`, true);
+      if (scope.flavour === 'bash') throw new ExpansionFailure(`${text.replace(/^\s+/, '')}: ${error.message} (error token is "${error.rest}")`, true, 1);
       if (scope.flavour === 'ash') throw new ExpansionFailure(zero ? 'divide by zero' : 'arithmetic syntax error', true);
       throw new ExpansionFailure(`arithmetic expression: ${zero ? 'division by zero' : 'expecting primary'}: "${text}"`, true);
     }

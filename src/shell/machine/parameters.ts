@@ -1,6 +1,6 @@
 /** What `${NAME…}` gives: defaults, lengths, trimming, replacing, cutting, changing case (POSIX XCU section 2.6.2, bash(1) "Parameter Expansion"). */
 import type { VariableOperator, WordPart } from '../syntax/ast.ts';
-import { literalText } from '../syntax/scanner.ts';
+import { literalText } from '../syntax/words.ts';
 import type { Expander, Piece } from './expand.ts';
 import { matchGlob } from './glob.ts';
 import { ExpansionFailure, setElement, setVariable } from './variables.ts';
@@ -67,7 +67,10 @@ export function operate(expander: Expander, part: Part): Piece[] {
     }
     default:
       if (value === undefined && expander.scope.options.has('nounset') && name !== '!')
-        throw new ExpansionFailure(`${name}${key === undefined ? '' : `[${key}]`}: ${expander.scope.flavour === 'bash' ? 'unbound variable' : 'parameter not set'}`, true);
+        throw new ExpansionFailure(
+          `${name}${key === undefined ? '' : `[${key}]`}: ${expander.scope.flavour === 'bash' ? 'unbound variable' : 'parameter not set'}`,
+          true,
+        );
       if (operator === '' && value === undefined) return [];
       return own(transform(expander, part, value ?? ''));
   }

@@ -21,7 +21,10 @@ export function startRead(machine: Machine, task: Task, argv: readonly string[],
         continue;
       }
       if (!'pdntNa'.includes(letter)) {
-        machine.complain(task, `read: -${letter}: invalid option\nread: usage: read [-ers] [-a array] [-d delim] [-i text] [-n nchars] [-N nchars] [-p prompt] [-t timeout] [-u fd] [name ...]`);
+        machine.complain(
+          task,
+          `read: -${letter}: invalid option\nread: usage: read [-ers] [-a array] [-d delim] [-i text] [-n nchars] [-N nchars] [-p prompt] [-t timeout] [-u fd] [name ...]`,
+        );
         task.status = 2;
         return;
       }

@@ -60,7 +60,7 @@ export function failExpansion(machine: Machine, task: Task, error: unknown): voi
   task.status = 1;
   if (!error.fatal) return;
   const bash = task.scope.flavour === 'bash';
-  const status = bash ? (task.scope.interactive || error.message.includes('error token') ? 1 : 127) : 2;
+  const status = bash ? (task.scope.interactive ? 1 : error.status) : 2;
   task.unwind = { kind: 'exit', status, abort: true };
 }
 

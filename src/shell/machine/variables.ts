@@ -4,10 +4,13 @@ import type { SavedVariable, Scope, ShellArray } from '../state.ts';
 /** Thrown by an expansion or assignment that must stop the command; caught by the machine. `fatal`: a script ends there. */
 export class ExpansionFailure extends Error {
   readonly fatal: boolean;
+  /** Exit code of a bash script that ends there. */
+  readonly status: number;
 
-  constructor(message: string, fatal = false) {
+  constructor(message: string, fatal = false, status = 127) {
     super(message);
     this.fatal = fatal;
+    this.status = status;
   }
 }
 
@@ -21,7 +24,7 @@ export function variableOf(scope: Scope, name: string): string | undefined {
 }
 
 function refuseConstant(scope: Scope, name: string): void {
-  if (scope.constants.has(name)) throw new ExpansionFailure(scope.flavour === 'bash' ? `${name}: readonly variable` : `${name}: is read only`, scope.flavour !== 'bash');
+  if (scope.constants.has(name)) throw new ExpansionFailure(scope.flavour === 'bash' ? `${name}: readonly variable` : `${name}: is read only`, true, 1);
 }
 
 /** @throws {ExpansionFailure} for a readonly name. */

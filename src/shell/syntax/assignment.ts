@@ -1,6 +1,7 @@
 /** Assignments: `NAME=value`, `NAME+=value`, `NAME[subscript]=value`, `NAME=(…)`. */
 import type { Assignment, Word, WordPart } from './ast.ts';
-import { literalText, Scanner } from './scanner.ts';
+import { Scanner } from './scanner.ts';
+import { literalText } from './words.ts';
 
 const declarations = new Set(['export', 'local', 'declare', 'typeset', 'readonly']);
 

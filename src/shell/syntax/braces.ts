@@ -1,6 +1,6 @@
 /** Brace expansion of bash: `{a,b}` and `{1..5..2}`, done on words before anything else is expanded. */
 import type { Word, WordPart } from './ast.ts';
-import { joinTexts } from './scanner.ts';
+import { joinTexts } from './words.ts';
 
 /** One word may become so many; more stay as they were written. */
 const MAX_WORDS = 10_000;

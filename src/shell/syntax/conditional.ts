@@ -1,6 +1,7 @@
 /** The grammar of bash's `[[ … ]]`. */
 import type { ConditionalTest, Word, WordPart } from './ast.ts';
-import { reservedText, type Scanner } from './scanner.ts';
+import type { Scanner } from './scanner.ts';
+import { reservedText } from './words.ts';
 
 const UNARY = /^-[abcdefghknoprstuvwxzGLNOSR]$/;
 const BINARY = new Set(['=', '==', '!=', '=~', '-eq', '-ne', '-lt', '-le', '-gt', '-ge', '-nt', '-ot', '-ef']);

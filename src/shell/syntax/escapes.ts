@@ -18,8 +18,8 @@ export function expandEscapes(text: string, octal: 'format' | 'echo'): { readonl
   let stopped = false;
   const pattern =
     octal === 'format'
-      ? /\\(x[0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{1,4}|[0-7]{1,3}|c[^]*|[^])/g
-      : /\\(x[0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{1,4}|0[0-7]{0,3}|c[^]*|[^])/g;
+      ? /\\(x[0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{1,4}|[0-7]{1,3}|c[\s\S]*|[\s\S])/g
+      : /\\(x[0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{1,4}|0[0-7]{0,3}|c[\s\S]*|[\s\S])/g;
   const out = text.replace(pattern, (whole, code: string) => {
     if (code.startsWith('c')) {
       stopped = true;
@@ -35,7 +35,7 @@ export function expandEscapes(text: string, octal: 'format' | 'echo'): { readonl
 }
 
 export function ansiEscapes(text: string): string {
-  return text.replace(/\\(x[0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{1,4}|[0-7]{1,3}|[^])/g, (whole, code: string) =>
+  return text.replace(/\\(x[0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{1,4}|[0-7]{1,3}|[\s\S])/g, (whole, code: string) =>
     /^[xu]./.test(code)
       ? String.fromCharCode(Number.parseInt(code.slice(1), 16))
       : /^[0-7]/.test(code)

@@ -1,6 +1,7 @@
 /** Reads `${…}`: the parameter, its subscript, its operator and the words that belong to it (POSIX XCU section 2.6.2, and bash's own forms). */
 import type { VariableOperator, Word, WordPart } from './ast.ts';
-import { joinTexts, type Scanner } from './scanner.ts';
+import type { Scanner } from './scanner.ts';
+import { joinTexts } from './words.ts';
 
 const operators = [':-', ':=', ':+', ':?', '%%', '##', '//', '/#', '/%', '^^', ',,', '-', '=', '+', '?', '%', '#', '/', ':', '^', ','] as const;
 

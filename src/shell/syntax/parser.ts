@@ -1,10 +1,12 @@
 /** The grammar of the shell: a recursive descent over POSIX lists, pipelines, loops and redirections. */
-import { type AndOr, type Assignment, type Command, freezeTree, type List, type Pipeline, type Redirect, type Word } from './ast.ts';
+
 import { asAssignment, isDeclaration, readElements } from './assignment.ts';
+import { type AndOr, type Assignment, type Command, freezeTree, type List, type Pipeline, type Redirect, type Word } from './ast.ts';
 import { expandBraces } from './braces.ts';
 import { parseConditional } from './conditional.ts';
 import type { Flavour, SyntaxProblem } from './errors.ts';
-import { literalText, MAX_NESTING, reservedText, Scanner, SyntaxFailure } from './scanner.ts';
+import { MAX_NESTING, Scanner, SyntaxFailure } from './scanner.ts';
+import { literalText, reservedText } from './words.ts';
 
 export type ParseResult =
   | { readonly ok: true; readonly script: List }
@@ -300,7 +302,8 @@ function parseFor(scanner: Scanner): Command {
     const step = scanner.readArithmetic();
     scanner.skipBlanks();
     if (scanner.peek() === ';') scanner.position += 1;
-    const braces = (skipSeparators(scanner), reservedAt(scanner) === '{');
+    skipSeparators(scanner);
+    const braces = reservedAt(scanner) === '{';
     expectReserved(scanner, braces ? '{' : 'do');
     const body = parseBody(scanner, [braces ? '}' : 'done']);
     expectReserved(scanner, braces ? '}' : 'done');
@@ -437,11 +440,13 @@ function parseSimple(scanner: Scanner): Command {
     }
     words.push(...brace(scanner, word));
     if (words.length === 1) declaration = isDeclaration(word);
-    const name0 = literalText(word);
-    if (words.length === 1 && assignments.length === 0 && (scanner.skipBlanks(), scanner.peek() === '(')) {
-      if (name0 === undefined || name0 === '') scanner.fail({ kind: 'unexpected', token: '(' });
+    if (words.length > 1 || assignments.length > 0) continue;
+    scanner.skipBlanks();
+    if (scanner.peek() === '(') {
+      const called = literalText(word);
+      if (called === undefined || called === '') scanner.fail({ kind: 'unexpected', token: '(' });
       takeParentheses(scanner);
-      return parseFunction(scanner, name0);
+      return parseFunction(scanner, called);
     }
   }
   return { kind: 'simple', assignments, declared, words, redirects };

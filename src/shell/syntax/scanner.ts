@@ -3,6 +3,7 @@ import type { List, Word, WordPart } from './ast.ts';
 import type { SyntaxProblem } from './errors.ts';
 import { ansiEscapes } from './escapes.ts';
 import { readParameter } from './parameter.ts';
+import { joinTexts } from './words.ts';
 
 /** Commands may nest so deep (subshells, substitutions, loops). */
 export const MAX_NESTING = 40;
@@ -223,7 +224,7 @@ export class Scanner {
       const c = this.text[at];
       if (c === undefined) this.fail({ kind: 'unterminated', quote: '`' });
       if (c === '`') break;
-      if (c === '\\' && '`\\$'.includes(this.text[at + 1] ?? ' ')) at += 1;
+      if (c === '\\' && (quoted ? '`\\$"' : '`\\$').includes(this.text[at + 1] ?? ' ')) at += 1;
       inner += this.text[at] ?? '';
       at += 1;
     }
@@ -274,41 +275,4 @@ export class Scanner {
 
 function plainVariable(name: string, quoted: boolean): WordPart {
   return { kind: 'variable', name, subscript: undefined, operator: '', word: undefined, second: undefined, quoted };
-}
-
-/** Neighbouring texts of the same quoting as one. */
-export function joinTexts(parts: readonly WordPart[]): WordPart[] {
-  const joined: WordPart[] = [];
-  let run: string[] = [];
-  let quoted = false;
-  const flush = (): void => {
-    if (run.length > 0) joined.push({ kind: 'text', text: run.join(''), quoted });
-    run = [];
-  };
-  for (const part of parts) {
-    if (part.kind !== 'text' || part.quoted !== quoted) flush();
-    if (part.kind === 'text') {
-      quoted = part.quoted;
-      run.push(part.text);
-    } else joined.push(part);
-  }
-  flush();
-  return joined;
-}
-
-/** The word's text when it has no expansions, else undefined. */
-export function literalText(word: Word): string | undefined {
-  let text = '';
-  for (const part of word.parts) {
-    if (part.kind !== 'text') return undefined;
-    text += part.text;
-  }
-  return text;
-}
-
-/** The unquoted literal a reserved word must be. */
-export function reservedText(word: Word): string | undefined {
-  if (word.parts.length !== 1) return undefined;
-  const part = word.parts[0];
-  return part?.kind === 'text' && !part.quoted ? part.text : undefined;
 }

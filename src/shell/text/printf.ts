@@ -14,7 +14,7 @@ export function printFormat(format: string, values: readonly string[]): { readon
     at += 1;
     return values[at - 1] ?? '';
   };
-  const pieces = format.match(/%%|%[-+ 0#]*(?:\*|\d+)?(?:\.(?:\*|\d*))?[A-Za-z]?|\\(?:[0-7]{1,3}|x[0-9A-Fa-f]{1,2}|[^])|[^%\\]+|[^]/g) ?? [];
+  const pieces = format.match(/%%|%[-+ 0#]*(?:\*|\d+)?(?:\.(?:\*|\d*))?[A-Za-z]?|\\(?:[0-7]{1,3}|x[0-9A-Fa-f]{1,2}|[\s\S])|[^%\\]+|[\s\S]/g) ?? [];
   do {
     const before = at;
     for (const piece of pieces) {
@@ -46,7 +46,11 @@ export function printFormat(format: string, values: readonly string[]): { readon
       return '';
     }
     const value = next();
-    const body = 'diuoxX'.includes(kind) ? integer(value, kind, flags, precision) : 'fFeEgG'.includes(kind) ? real(value, kind, flags, precision) : plain(value, kind, precision);
+    const body = 'diuoxX'.includes(kind)
+      ? integer(value, kind, flags, precision)
+      : 'fFeEgG'.includes(kind)
+        ? real(value, kind, flags, precision)
+        : plain(value, kind, precision);
     const size = Math.min(MAX_WIDTH, width);
     if (flags.includes('-')) return body.padEnd(size);
     if (!flags.includes('0') || 'sbqc'.includes(kind) || ('diuoxX'.includes(kind) && precision !== undefined)) return body.padStart(size);
@@ -120,6 +124,7 @@ function parseInteger(value: string, problems: string[]): bigint {
 /** As bash's %q: a word that reads back as it was. */
 export function quoteWord(word: string): string {
   if (word === '') return "''";
-  if (/[\n\t\r]/.test(word)) return `$'${word.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n').replaceAll('\t', '\\t').replaceAll('\r', '\\r')}'`;
+  if (/[\n\t\r]/.test(word))
+    return `$'${word.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n').replaceAll('\t', '\\t').replaceAll('\r', '\\r')}'`;
   return word.replace(/[^A-Za-z0-9_@%+=:./-]/g, '\\$&');
 }

@@ -189,7 +189,12 @@ function defineTest(name: 'test' | '[') {
       } catch (error) {
         if (!(error instanceof TestError)) throw error;
         const number = /^(.*): integer expression expected$/.exec(error.message);
-        const message = number === null || invocation.flavour === 'bash' ? error.message : invocation.flavour === 'dash' ? `Illegal number: ${number[1]}` : `${number[1]}: bad number`;
+        const message =
+          number === null || invocation.flavour === 'bash'
+            ? error.message
+            : invocation.flavour === 'dash'
+              ? `Illegal number: ${number[1]}`
+              : `${number[1]}: bad number`;
         invocation.err(`${says}: ${message}\n`);
         return 2;
       }

@@ -37,8 +37,8 @@ export const printf = defineCommand({
       return 2;
     }
     const printed = printFormat(format, words.slice(1));
-    out(printed.text);
     for (const problem of printed.problems) err(`${says}printf: ${problem}\n`);
+    out(printed.text);
     return printed.problems.length > 0 ? 1 : 0;
   },
 });

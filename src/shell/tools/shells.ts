@@ -191,7 +191,7 @@ export const help = defineCommand({
       for (const command of commands.sort((a, b) => (a.name < b.name ? -1 : 1))) out(`  ${command.name.padEnd(14)} ${command.summary}\n`);
     }
     out(
-      '\nAlso: pipes, && || ; &, > >> 2>&1 <<EOF, $(…), $VAR, for, while, if, Ctrl-C, Tab. Not modelled: IPv6, files beyond those that matter for the network.\n',
+      '\nAlso: pipes, && || ; &, > >> 2>&1 <<EOF, $(…), $VAR, for, while, case, functions, arrays, [[ ]], jobs, Ctrl-C, Tab. Not modelled: files beyond those that matter for the network.\n',
     );
     return 0;
   },
