@@ -3,7 +3,7 @@ import { CowMap } from '../base/cow-map.ts';
 import { deepEqual } from '../base/equal.ts';
 import type { Change, Identified, RecordStore } from '../base/record-store.ts';
 import type { Finding } from './api.ts';
-import type { Agent, KubeObject, ObjectKey, Repair, StoreView } from './types.ts';
+import type { Agent, KubeObject, ObjectKey, Repair, StoreView, WatchLatency } from './types.ts';
 
 /** Brings a person's change and a new rendering together: `before` and `rendered` are the agent's, `present` is what is there. */
 export type Merge<R> = (before: R | undefined, rendered: R, present: R | undefined) => R;
@@ -20,6 +20,7 @@ export interface AgentSnapshot {
   readonly dirty: readonly (readonly string[])[];
   readonly started: boolean;
   readonly touched: readonly (readonly [string, number])[];
+  readonly unheard: readonly (readonly [string, number])[];
 }
 
 const nothing: Rendered = { records: [], findings: [] };
@@ -55,6 +56,9 @@ export class AgentRunner<R extends Identified> {
   readonly #nowNs: () => number;
   /** Records that somebody else has changed since they were last put right, and when. */
   readonly #touched = new Map<string, number>();
+  /** `index key` of changes that a late agent has not heard of yet, and when the first of them was made. */
+  readonly #unheard = new Map<string, number>();
+  readonly #latency: () => WatchLatency | undefined;
   #started = false;
 
   constructor(
@@ -63,7 +67,9 @@ export class AgentRunner<R extends Identified> {
     records: RecordStore<R> | undefined,
     nowNs: () => number = () => 0,
     merge: Merge<R> = (_before, rendered) => rendered,
+    latency: () => WatchLatency | undefined = () => undefined,
   ) {
+    this.#latency = latency;
     this.#nowNs = nowNs;
     this.#merge = merge;
     this.#agents = agents;
@@ -82,9 +88,9 @@ export class AgentRunner<R extends Identified> {
     });
   }
 
-  /** When the next repair is due: only while something is not as its agent left it. */
+  /** When the next repair is due, only while something is not as its agent left it, or a late agent hears of a change. */
   get nextDueNs(): number | undefined {
-    let due: number | undefined;
+    let due = this.#nextHearingNs();
     this.#eachRepair((repair, records) => {
       if (repair.repair(records, (id) => this.#records?.find(id)).length === 0) return;
       const periodNs = repair.seconds * 1e9;
@@ -139,9 +145,36 @@ export class AgentRunner<R extends Identified> {
     this.#pending.set(change.id, { id: change.id, ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) });
   }
 
+  /** When an unheard change reaches its agent, by the latency as it is now. */
+  #hearingNs(id: string, sinceNs: number, latency: WatchLatency | undefined): number {
+    const space = id.indexOf(' ');
+    return sinceNs + (latency?.(this.#agents[Number(id.slice(0, space))]?.name ?? '', id.slice(space + 1)) ?? 0);
+  }
+
+  #nextHearingNs(): number | undefined {
+    if (this.#unheard.size === 0) return undefined;
+    const latency = this.#latency();
+    let next = Number.POSITIVE_INFINITY;
+    for (const [id, sinceNs] of this.#unheard) next = Math.min(next, this.#hearingNs(id, sinceNs, latency));
+    return next === Number.POSITIVE_INFINITY ? undefined : next;
+  }
+
+  /** Changes whose time has come are looked at now. */
+  #hear(): void {
+    if (this.#unheard.size === 0) return;
+    const latency = this.#latency();
+    for (const [id, sinceNs] of this.#unheard) {
+      if (this.#hearingNs(id, sinceNs, latency) > this.#nowNs()) continue;
+      this.#unheard.delete(id);
+      const space = id.indexOf(' ');
+      this.#dirty[Number(id.slice(0, space))]?.add(id.slice(space + 1));
+    }
+  }
+
   /** Renders every key that may have changed; all removals are done before all puts, and a record that moves between keys is only put. */
   run(): void {
     this.#distribute();
+    this.#hear();
     const puts = new Map<string, R>();
     const befores = new Map<string, R>();
     const removals = new Set<string>();
@@ -175,6 +208,7 @@ export class AgentRunner<R extends Identified> {
       dirty: this.#dirty.map((keys) => [...keys]),
       started: this.#started,
       touched: [...this.#touched],
+      unheard: [...this.#unheard],
     };
   }
 
@@ -188,6 +222,8 @@ export class AgentRunner<R extends Identified> {
     this.#started = snapshot.started;
     this.#touched.clear();
     for (const [id, timeNs] of snapshot.touched) this.#touched.set(id, timeNs);
+    this.#unheard.clear();
+    for (const [id, timeNs] of snapshot.unheard) this.#unheard.set(id, timeNs);
   }
 
   #distribute(): void {
@@ -197,13 +233,19 @@ export class AgentRunner<R extends Identified> {
         for (const key of agent.keys(this.#view)) this.#dirty[index]?.add(key);
       });
     }
+    const latency = this.#pending.size === 0 ? undefined : this.#latency();
+    const nowNs = this.#nowNs();
     for (const { before, after } of this.#pending.values()) {
       for (const index of this.#byKind.get((after ?? before)?.kind ?? '') ?? []) {
         const agent = this.#agents[index];
         const dirty = this.#dirty[index];
         if (agent === undefined || dirty === undefined) continue;
-        if (after !== undefined) for (const key of agent.keysFor(after, this.#view)) dirty.add(key);
-        if (before !== undefined) for (const key of agent.keysFor(before, this.#view)) dirty.add(key);
+        const add = (key: string): void => {
+          if (latency === undefined || latency(agent.name, key) === 0) dirty.add(key);
+          else if (!this.#unheard.has(`${index} ${key}`)) this.#unheard.set(`${index} ${key}`, nowNs);
+        };
+        if (after !== undefined) for (const key of agent.keysFor(after, this.#view)) add(key);
+        if (before !== undefined) for (const key of agent.keysFor(before, this.#view)) add(key);
       }
     }
     this.#pending.clear();

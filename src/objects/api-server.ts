@@ -16,7 +16,7 @@ import { ControllerRuntime, type RuntimeSnapshot } from './runtime.ts';
 import { findNotSimulated } from './schema/rules.ts';
 import { badRequest, forbidden, noMatch, notFound } from './status.ts';
 import { ObjectStore, type StoreSnapshot } from './store/object-store.ts';
-import type { Agent, Controller, ControllerContext, JsonValue, Kind, KubeObject, ObjectKey, StoreView } from './types.ts';
+import type { Agent, Controller, ControllerContext, JsonValue, Kind, KubeObject, ObjectKey, StoreView, WatchLatency } from './types.ts';
 import { type Write, Writer, type WriterSnapshot } from './writer.ts';
 
 export interface ApiServerOptions<R extends Identified> {
@@ -31,6 +31,8 @@ export interface ApiServerOptions<R extends Identified> {
   /** Unix epoch in milliseconds at virtual time 0. */
   readonly epochMs: number;
   readonly seed: number;
+  /** How late components hear of changes, once `startClock` was called; undefined: nobody is late. */
+  readonly latency?: (view: StoreView) => WatchLatency | undefined;
   /** Called after each change of an object; not on `restore`. */
   readonly onChange?: (change: Change<KubeObject>) => void;
 }
@@ -72,6 +74,7 @@ export class ApiServer<R extends Identified = Identified> implements Api {
   readonly #epochMs: number;
   readonly #seed: number;
   #refusals: Diagnostic[] = [];
+  #isStarted = false;
   #timestampNs = Number.NaN;
   #timestamp = '';
 
@@ -82,13 +85,19 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     this.#seed = options.seed;
     this.view = viewOf(this.#store, options.nowNs);
     this.#writer = new Writer(this.#store, this.#registry, this.view, options.seed, () => this.timestamp);
-    this.#runtime = new ControllerRuntime(options.controllers, this.view, (controller, requeueAfter) => this.#contextOf(controller, requeueAfter));
-    this.#agents = new AgentRunner(options.agents ?? [], this.view, options.records, options.nowNs, options.merge);
+    const latency = () => (this.#isStarted ? options.latency?.(this.view) : undefined);
+    this.#runtime = new ControllerRuntime(options.controllers, this.view, (controller, requeueAfter) => this.#contextOf(controller, requeueAfter), latency);
+    this.#agents = new AgentRunner(options.agents ?? [], this.view, options.records, options.nowNs, options.merge, latency);
     this.#store.listen((change) => {
       this.#runtime.changed(change);
       this.#agents.changed(change);
       options.onChange?.(change);
     });
+  }
+
+  /** From now on late components are late: what was there before, a cluster as it is found, has settled at once. */
+  startClock(): void {
+    this.#isStarted = true;
   }
 
   get kinds(): readonly Kind[] {

@@ -2,7 +2,7 @@
 import { CowMap } from '../base/cow-map.ts';
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Change } from '../base/record-store.ts';
-import type { Controller, ControllerContext, KubeObject, ObjectKey, StoreView } from './types.ts';
+import type { Controller, ControllerContext, KubeObject, ObjectKey, StoreView, WatchLatency } from './types.ts';
 
 /** A fixpoint of a thousand-pod rollout takes under a hundred rounds; more than this is two controllers that undo each other. */
 const maxRounds = 1_000;
@@ -30,12 +30,15 @@ export class ControllerRuntime {
   readonly #pending = new Map<ObjectKey, Change<KubeObject>>();
   /** `index key` of a controller to the virtual time it asked for. */
   readonly #timers = new CowMap<string, number>();
+  readonly #latency: () => WatchLatency | undefined;
 
   constructor(
     controllers: readonly Controller[],
     view: StoreView,
     contextOf: (controller: Controller, requeueAfter: ControllerContext['requeueAfter']) => ControllerContext,
+    latency: () => WatchLatency | undefined = () => undefined,
   ) {
+    this.#latency = latency;
     this.#controllers = controllers;
     this.#view = view;
     this.#contexts = controllers.map((controller, index) => contextOf(controller, (key, delayNs) => this.#requeueAfter(index, key, delayNs)));
@@ -115,15 +118,24 @@ export class ControllerRuntime {
   }
 
   #distribute(): void {
+    if (this.#pending.size === 0) return;
+    const latency = this.#latency();
     for (const { before, after } of this.#pending.values()) {
       for (const index of this.#byKind.get((after ?? before)?.kind ?? '') ?? []) {
         const controller = this.#controllers[index];
         if (controller === undefined) continue;
-        if (after !== undefined) for (const key of controller.keysFor(after, this.#view)) this.#enqueue(index, key);
-        if (before !== undefined) for (const key of controller.keysFor(before, this.#view)) this.#enqueue(index, key);
+        if (after !== undefined) for (const key of controller.keysFor(after, this.#view)) this.#hear(index, key, latency);
+        if (before !== undefined) for (const key of controller.keysFor(before, this.#view)) this.#hear(index, key, latency);
       }
     }
     this.#pending.clear();
+  }
+
+  /** A late component is woken by the clock. */
+  #hear(controller: number, key: ObjectKey, latency: WatchLatency | undefined): void {
+    const delayNs = latency?.(this.#controllers[controller]?.name ?? '', key) ?? 0;
+    if (delayNs > 0) this.#requeueAfter(controller, key, delayNs);
+    else this.#enqueue(controller, key);
   }
 
   #requeueAfter(controller: number, key: ObjectKey, delayNs: number): void {

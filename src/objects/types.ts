@@ -178,6 +178,9 @@ export interface Controller {
   reconcile(key: ObjectKey, context: ControllerContext): void;
 }
 
+/** Nanoseconds from a change until a component hears of it; infinite while it does not listen. `key` is one of the component's own. */
+export type WatchLatency = (component: string, key: string) => number;
+
 /** A pure function from objects to records; the runner diffs against its last rendering. */
 export interface Agent<R> {
   readonly name: string;

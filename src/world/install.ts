@@ -2,7 +2,7 @@
 
 import type { Change } from '../base/record-store.ts';
 import { RecordStore } from '../base/record-store.ts';
-import { agents, controllers, initialObjects, kinds } from '../kube/index.ts';
+import { agents, controllers, initialObjects, kinds, watchLatency } from '../kube/index.ts';
 import { mergeRecord } from '../kube/node/merge-record.ts';
 import { Network } from '../net/network.ts';
 import type { NetRecord } from '../net/records.ts';
@@ -40,6 +40,7 @@ export function install(options: InstallOptions): Installation {
     epochMs: options.epochMs ?? EPOCH_MS,
     seed: options.seed,
     merge: mergeRecord,
+    latency: watchLatency,
     ...(options.onObjectChange === undefined ? {} : { onChange: options.onObjectChange }),
   });
   for (const object of initialObjects) api.create(object);

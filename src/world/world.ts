@@ -319,6 +319,7 @@ export class World {
     this.#shell.open('main', { host: this.#defaultHost() });
     this.#clock.advanceTo(SETTLED_NS);
     this.engine.logChanges();
+    this.api.startClock();
     this.#keep();
     for (const input of document.inputs.slice(0, MAX_INPUTS)) this.#replay(input);
   }

@@ -1,9 +1,11 @@
 /** Documents that describe the cluster rather than live in it: kubeadm's, kind's and our own. They are stored as cluster-scoped objects so that controllers and agents read them through the view. */
+
 import { defineKind } from '../../objects/define.ts';
 import type { FieldError, Kind, KubeObject, RowContext, Schema } from '../../objects/types.ts';
 import { isCidr, isIp } from '../addresses.ts';
 import { invalid, required } from '../field-errors.ts';
 import { anything, anythings, choice, decimal, flag, integer, kindSchema, list, notSimulated, struct, text, textMap, texts } from '../schema.ts';
+import { controlPlane } from './control-plane.ts';
 import { networkingErrors } from './kubeadm-networking.ts';
 import type { Taint } from './types.ts';
 
@@ -350,7 +352,7 @@ const host = defineKind<Host>({
   describe: (object) => ({ title: object.metadata.name, subtitle: object.spec?.address ?? '' }),
 });
 
-export const clusterKinds: readonly Kind[] = [clusterConfiguration, kubeProxyConfiguration, kubeletConfiguration, kindCluster, network, host];
+export const clusterKinds: readonly Kind[] = [clusterConfiguration, kubeProxyConfiguration, kubeletConfiguration, kindCluster, network, host, controlPlane];
 
 /** Kinds to apply before all others, whatever the order of the text: ranges must be known before addresses are given out. */
 export const configurationKinds: readonly string[] = clusterKinds.map((kind) => kind.kind);
