@@ -5,6 +5,7 @@ import { configMap, secret } from './config/config-map.ts';
 import { event } from './config/event.ts';
 import { limitRange, resourceQuota } from './config/quota.ts';
 import { serviceAccountController } from './config/service-account-controller.ts';
+import { crdController, customResourceDefinition } from './extension/custom-resource-definition.ts';
 import { gatewayKinds } from './gateway/gateway-kinds.ts';
 import { ingress, ingressClass } from './ingress/ingress.ts';
 import { clusterKinds } from './node/cluster-kinds.ts';
@@ -75,6 +76,7 @@ export const kinds: readonly Kind[] = [
   ...accessKinds,
   storageClass,
   ...gatewayKinds,
+  customResourceDefinition,
   ...clusterKinds,
   hostLocalStore,
 ];
@@ -82,6 +84,7 @@ export const kinds: readonly Kind[] = [
 /** In the order in which a cluster comes up; within one round they run in this order. */
 export const controllers: readonly Controller[] = [
   kindClusterController,
+  crdController,
   serviceAccountController,
   nodeIpamController,
   nodeController,

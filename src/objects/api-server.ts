@@ -16,7 +16,18 @@ import { ControllerRuntime, type RuntimeSnapshot } from './runtime.ts';
 import { findNotSimulated } from './schema/rules.ts';
 import { badRequest, forbidden, noMatch, notFound } from './status.ts';
 import { ObjectStore, type StoreSnapshot } from './store/object-store.ts';
-import type { Agent, Controller, ControllerContext, JsonValue, Kind, KubeObject, ObjectKey, StoreView, WatchLatency } from './types.ts';
+import {
+  type Agent,
+  type Controller,
+  type ControllerContext,
+  type JsonValue,
+  type Kind,
+  type KubeObject,
+  type ObjectKey,
+  objectKey,
+  type StoreView,
+  type WatchLatency,
+} from './types.ts';
 import { type Write, Writer, type WriterSnapshot } from './writer.ts';
 
 export interface ApiServerOptions<R extends Identified> {
@@ -89,6 +100,8 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     this.#runtime = new ControllerRuntime(options.controllers, this.view, (controller, requeueAfter) => this.#contextOf(controller, requeueAfter), latency);
     this.#agents = new AgentRunner(options.agents ?? [], this.view, options.records, options.nowNs, options.merge, latency);
     this.#store.listen((change) => {
+      const declaring = change.after ?? change.before;
+      if (declaring !== undefined && this.#registry.info(declaring.kind)?.kind.declares !== undefined) this.#registry.declare(change.id, change.after);
       this.#runtime.changed(change);
       this.#agents.changed(change);
       options.onChange?.(change);
@@ -129,33 +142,38 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     return this.#agents.findings();
   }
 
+  /** Whether an object (a CustomResourceDefinition) declared this kind. */
+  isDeclared(kind: string): boolean {
+    return this.#registry.isDeclared(kind);
+  }
+
   /** Set fields that are stored without effect in the simulation. */
   notSimulated(object: KubeObject): readonly { readonly path: string; readonly description: string }[] {
     const info = this.#registry.infoFor(object.apiVersion, object.kind);
     return info === undefined ? [] : findNotSimulated(info.schema, object);
   }
 
-  create(object: KubeObject, options: WriteOptions = {}): ApiResult<KubeObject> {
-    return this.#safely(object, (info) => this.#writer.create(info, object, writeOf(options, 'kubectl-create')));
+  create(given: KubeObject, options: WriteOptions = {}): ApiResult<KubeObject> {
+    return this.#safely(given, (info, object) => this.#writer.create(info, object, writeOf(options, 'kubectl-create')));
   }
 
-  update(object: KubeObject, options: WriteOptions = {}): ApiResult<KubeObject> {
-    return this.#safely(object, (info) => this.#writer.update(info, object, writeOf(options, 'kubectl-replace')));
+  update(given: KubeObject, options: WriteOptions = {}): ApiResult<KubeObject> {
+    return this.#safely(given, (info, object) => this.#writer.update(info, object, writeOf(options, 'kubectl-replace')));
   }
 
   /** Writes the status and nothing else. */
-  updateStatus(object: KubeObject): ApiResult<KubeObject> {
-    return this.#safely(object, (info) => this.#writer.update(info, object, { ...byUser, part: 'status' }));
+  updateStatus(given: KubeObject): ApiResult<KubeObject> {
+    return this.#safely(given, (info, object) => this.#writer.update(info, object, { ...byUser, part: 'status' }));
   }
 
-  apply(object: KubeObject, options: WriteOptions = {}): ApiResult<ApplyOutcome> {
-    return this.#safely(object, (info) => this.#writer.apply(info, object, writeOf(options, 'kubectl-client-side-apply')));
+  apply(given: KubeObject, options: WriteOptions = {}): ApiResult<ApplyOutcome> {
+    return this.#safely(given, (info, object) => this.#writer.apply(info, object, writeOf(options, 'kubectl-client-side-apply')));
   }
 
-  serverSideApply(object: KubeObject, options: ServerSideApplyOptions = {}): ApiResult<ApplyOutcome> {
+  serverSideApply(given: KubeObject, options: ServerSideApplyOptions = {}): ApiResult<ApplyOutcome> {
     const { manager: _, ...write } = writeOf(options, 'kubectl');
     const by = { name: options.fieldManager ?? 'kubectl', operation: 'Apply' } as const;
-    return this.#safely(object, (info) => this.#writer.serverSideApply(info, object, write, by, options.force === true, options.takeOver));
+    return this.#safely(given, (info, object) => this.#writer.serverSideApply(info, object, write, by, options.force === true, options.takeOver));
   }
 
   managedFields(key: ObjectKey): readonly JsonValue[] {
@@ -207,6 +225,9 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     const object = this.#store.find(key);
     if (object === undefined) return notFound(info.kind, name);
     if (object.kind === 'Namespace' && immortalNamespaces.has(name)) return forbidden(info.kind, name, 'this namespace may not be deleted');
+    // Objects of a kind go before the kind does. Kubernetes: apiextensions-apiserver/pkg/controller/finalizer.
+    const declared = this.#registry.declaredBy(key);
+    if (declared !== undefined) for (const one of this.#store.list(declared.kind)) this.#writer.removeObject(one);
     if (options.propagationPolicy === 'Orphan' && object.metadata.uid !== undefined) orphan(this.#store, object.metadata.uid);
     this.#writer.removeObject(object, options.propagationPolicy === 'Foreground');
     return { ok: true, value: object, warnings: [] };
@@ -232,19 +253,21 @@ export class ApiServer<R extends Identified = Identified> implements Api {
 
   restore(snapshot: ApiSnapshot): void {
     this.#store.restore(snapshot.objects);
+    const declaring = this.#registry.kinds.filter((kind) => kind.declares !== undefined);
+    this.#registry.restore(declaring.flatMap((kind) => this.#store.list(kind.kind).map((object) => [objectKey(object), object] as const)));
     this.#runtime.restore(snapshot.runtime);
     this.#agents.restore(snapshot.agents);
     this.#writer.restore(snapshot.writer);
   }
 
   /** Refuses what could reach a prototype and what nobody knows before anything looks inside. */
-  #safely<T>(object: KubeObject, write: (info: KindInfo) => ApiResult<T>): ApiResult<T> {
+  #safely<T>(object: KubeObject, write: (info: KindInfo, object: KubeObject) => ApiResult<T>): ApiResult<T> {
     const { apiVersion, kind } = object;
     const info = this.#registry.infoFor(apiVersion, kind);
     if (info === undefined) return noMatch(String(kind), String(apiVersion));
     const key = findForbiddenKey(object);
     if (key !== undefined) return badRequest(`key ${JSON.stringify(key)} is not allowed`, info.kind, nameOf(object));
-    return write(info);
+    return write(info, apiVersion === info.kind.apiVersion ? object : { ...object, apiVersion: info.kind.apiVersion });
   }
 
   #contextOf(controller: Controller, requeueAfter: ControllerContext['requeueAfter']): ControllerContext {

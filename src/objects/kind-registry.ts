@@ -1,6 +1,6 @@
 /** Finds kinds by every word that people and programs use for them. */
 import { type CompiledSchema, compileKind } from './schema/compile.ts';
-import type { Kind } from './types.ts';
+import type { Kind, KubeObject, ObjectKey } from './types.ts';
 
 export interface KindInfo {
   readonly kind: Kind;
@@ -12,14 +12,58 @@ export interface KindInfo {
 }
 
 export class KindRegistry {
-  readonly kinds: readonly Kind[];
-  readonly #byKind = new Map<string, KindInfo>();
-  readonly #words = new Map<string, Kind>();
+  readonly #fixed: readonly Kind[];
+  #all: readonly Kind[];
+  #byKind = new Map<string, KindInfo>();
+  #words = new Map<string, Kind>();
+  /** Kinds that objects declare, by the key of the object. */
+  readonly #declared = new Map<string, { readonly by: KubeObject; readonly kind: Kind }>();
 
   /** @throws {Error} when two kinds have the same name: keys (`Service/default/web`) name kinds without their group. */
   constructor(kinds: readonly Kind[]) {
-    this.kinds = kinds;
-    for (const kind of kinds) {
+    this.#fixed = kinds;
+    this.#all = kinds;
+    this.#index();
+  }
+
+  get kinds(): readonly Kind[] {
+    return this.#all;
+  }
+
+  /** An object that declares a kind was stored, changed or (undefined) removed. A name that is taken stays with whom it belongs to. */
+  declare(key: ObjectKey, object: KubeObject | undefined): void {
+    const before = this.#declared.get(key);
+    if (before?.by === object) return;
+    const kind = object === undefined ? undefined : this.info(object.kind)?.kind.declares?.(object);
+    const taken = kind !== undefined && this.#byKind.has(kind.kind) && before?.kind.kind !== kind.kind;
+    if (object === undefined || kind === undefined || taken) {
+      if (!this.#declared.delete(key)) return;
+    } else this.#declared.set(key, { by: object, kind });
+    this.#all = [...this.#fixed, ...[...this.#declared.values()].map((one) => one.kind)];
+    this.#index();
+  }
+
+  /** The kind that an object declares and that is served. */
+  declaredBy(key: ObjectKey): Kind | undefined {
+    return this.#declared.get(key)?.kind;
+  }
+
+  isDeclared(kind: string): boolean {
+    for (const one of this.#declared.values()) if (one.kind.kind === kind) return true;
+    return false;
+  }
+
+  /** After the store went back: exactly the kinds that these objects declare. */
+  restore(objects: readonly (readonly [ObjectKey, KubeObject])[]): void {
+    const now = new Map(objects);
+    for (const key of [...this.#declared.keys()]) if (!now.has(key)) this.declare(key, undefined);
+    for (const [key, object] of now) this.declare(key, object);
+  }
+
+  #index(): void {
+    this.#byKind = new Map();
+    this.#words = new Map();
+    for (const kind of this.#all) {
       if (this.#byKind.has(kind.kind)) throw new Error(`kind ${kind.kind} is declared twice`);
       const [group, version] = kind.apiVersion.includes('/') ? (kind.apiVersion.split('/') as [string, string]) : ['', kind.apiVersion];
       this.#byKind.set(kind.kind, { kind, schema: compileKind(kind), group, version });
@@ -43,7 +87,8 @@ export class KindRegistry {
 
   infoFor(apiVersion: string, kind: string): KindInfo | undefined {
     const info = this.#byKind.get(kind);
-    return info !== undefined && info.kind.apiVersion === apiVersion ? info : undefined;
+    if (info === undefined) return undefined;
+    return info.kind.apiVersion === apiVersion || info.kind.otherVersions?.includes(apiVersion) === true ? info : undefined;
   }
 
   findKind(word: string): Kind | undefined {

@@ -86,6 +86,10 @@ export interface TableColumn {
 export interface Kind<T extends KubeObject = KubeObject> {
   readonly apiVersion: string;
   readonly kind: string;
+  /** Versions of the same objects that are read as this one. */
+  readonly otherVersions?: readonly string[];
+  /** Objects of this kind declare kinds of their own (CustomResourceDefinition); undefined: none is served. */
+  readonly declares?: (object: T) => Kind | undefined;
   /** Lower-case plural: `services`. */
   readonly plural: string;
   readonly singular: string;

@@ -85,6 +85,28 @@ type Lookup = (apiVersion: string, kind: string) => boolean | undefined;
 /** What one file holds, in order: objects, and what is wrong with the rest. */
 type FileReading = readonly (AdmittedObject | Diagnostic)[];
 
+/** Kinds that CustomResourceDefinitions in these texts declare, `example.com/v1 Widget`, and whether they are namespaced: known before they are stored. */
+function declaredKinds(readings: Iterable<FileReading>): ReadonlyMap<string, boolean> {
+  const found = new Map<string, boolean>();
+  for (const reading of readings)
+    for (const entry of reading) {
+      if (!isAdmitted(entry) || entry.object.kind !== 'CustomResourceDefinition' || !isRecord(entry.object.spec)) continue;
+      const { group, names, scope, versions } = entry.object.spec;
+      if (!isRecord(names) || !Array.isArray(versions)) continue;
+      for (const version of versions)
+        if (isRecord(version) && version.served === true) found.set(`${String(group)}/${String(version.name)} ${String(names.kind)}`, scope === 'Namespaced');
+    }
+  return found;
+}
+
+const sameKinds = (a: ReadonlyMap<string, boolean>, b: ReadonlyMap<string, boolean>): boolean =>
+  a.size === b.size && [...a].every(([kind, namespaced]) => b.get(kind) === namespaced);
+const noKinds: ReadonlyMap<string, boolean> = new Map();
+const knowing =
+  (isNamespaced: Lookup, declared: ReadonlyMap<string, boolean>): Lookup =>
+  (apiVersion, kind) =>
+    declared.get(`${apiVersion} ${kind}`) ?? isNamespaced(apiVersion, kind);
+
 const isAdmitted = (entry: AdmittedObject | Diagnostic): entry is AdmittedObject => 'key' in entry;
 
 function readFile(file: DocumentFile, isNamespaced: Lookup, defaultNamespace: string): FileReading {
@@ -105,6 +127,7 @@ function readFile(file: DocumentFile, isNamespaced: Lookup, defaultNamespace: st
 export class FileReader {
   readonly #isNamespaced: Lookup;
   readonly #readings = new Map<string, { readonly text: string; readonly reading: FileReading }>();
+  #declared = noKinds;
 
   constructor(isNamespaced: Lookup) {
     this.#isNamespaced = isNamespaced;
@@ -113,19 +136,30 @@ export class FileReader {
   admit(files: readonly DocumentFile[]): Admission {
     const paths = new Set(files.map((file) => file.path));
     for (const path of this.#readings.keys()) if (!paths.has(path)) this.#readings.delete(path);
-    return join(files, (file) => {
-      const known = this.#readings.get(file.path);
-      if (known?.text === file.text) return known.reading;
-      const reading = readFile(file, this.#isNamespaced, 'default');
-      this.#readings.set(file.path, { text: file.text, reading });
-      return reading;
-    });
+    for (const file of files.slice(0, MAX_FILES)) this.#read(file);
+    const declared = declaredKinds([...this.#readings.values()].map((one) => one.reading));
+    if (!sameKinds(declared, this.#declared)) {
+      this.#declared = declared;
+      this.#readings.clear();
+    }
+    return join(files, (file) => this.#read(file));
+  }
+
+  #read(file: DocumentFile): FileReading {
+    const known = this.#readings.get(file.path);
+    if (known?.text === file.text) return known.reading;
+    const reading = readFile(file, knowing(this.#isNamespaced, this.#declared), 'default');
+    this.#readings.set(file.path, { text: file.text, reading });
+    return reading;
   }
 }
 
 /** Parses files into objects. Every problem becomes a diagnostic at its place; good documents beside a broken one are still returned. */
 export function admitFiles(files: readonly DocumentFile[], isNamespaced: Lookup, defaultNamespace = 'default'): Admission {
-  return join(files, (file) => readFile(file, isNamespaced, defaultNamespace));
+  const declared = declaredKinds(
+    files.slice(0, MAX_FILES).map((file) => (file.text.includes('CustomResourceDefinition') ? readFile(file, isNamespaced, defaultNamespace) : [])),
+  );
+  return join(files, (file) => readFile(file, knowing(isNamespaced, declared), defaultNamespace));
 }
 
 function join(files: readonly DocumentFile[], read: (file: DocumentFile) => FileReading): Admission {
@@ -168,12 +202,15 @@ const rank: Readonly<Record<string, number>> = {
   KubeletConfiguration: 1,
   Cluster: 1,
   Network: 1,
+  CustomResourceDefinition: 1,
   Host: 2,
   Node: 2,
   ConfigMap: 3,
   Secret: 3,
   ServiceAccount: 3,
   PriorityClass: 3,
+  StorageClass: 3,
+  PersistentVolume: 3,
   Service: 4,
   DaemonSet: 5,
 };

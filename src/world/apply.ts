@@ -43,19 +43,26 @@ interface Finding {
 
 /** What agents say about objects, and fields that are accepted without effect, with spans where the object stands in a file. */
 export function findingDiagnostics(
-  api: Api & { findings(): readonly Finding[]; notSimulated(object: KubeObject): readonly { readonly path: string }[] },
+  api: Api & { findings(): readonly Finding[]; isDeclared(kind: string): boolean; notSimulated(object: KubeObject): readonly { readonly path: string }[] },
   admitted: ReadonlyMap<string, AdmittedObject>,
 ): Diagnostic[] {
   const found: Diagnostic[] = api.findings().map((finding) => {
     const source = admitted.get(finding.key)?.source;
     return source === undefined ? { ...finding.diagnostic } : { ...finding.diagnostic, span: source.spanOf(finding.path ?? '') };
   });
+  const custom = new Set<string>();
   for (const one of admitted.values()) {
+    // Nothing acts on custom resources: said once for each kind.
+    const isCustom = api.isDeclared(one.object.kind);
+    if (isCustom && custom.has(one.object.kind)) continue;
+    if (isCustom) custom.add(one.object.kind);
     for (const field of api.notSimulated(one.object)) {
       found.push({
         severity: 'info',
         code: 'not-simulated',
-        message: `${field.path} is accepted and stored, but the simulation does not act on it`,
+        message: isCustom
+          ? `${one.object.kind} is a custom resource: accepted, checked and stored, but the simulation does not act on it`
+          : `${field.path} is accepted and stored, but the simulation does not act on it`,
         span: one.source.spanOf(field.path),
       });
     }
