@@ -90,7 +90,7 @@ const tool = defineTextTool<AwkState>({
       } else return { error: `awk: not an option: ${word}\n`, exitCode: 2 };
     }
     const text = rest.shift();
-    if (text === undefined) return { error: 'Usage: awk [-F value] [-v var=value] [--] \'program text\' [file ...]\n', exitCode: 2 };
+    if (text === undefined) return { error: "Usage: awk [-F value] [-v var=value] [--] 'program text' [file ...]\n", exitCode: 2 };
     try {
       const program = freezeTree(parseAwk(text));
       const state: AwkState = {

@@ -18,6 +18,10 @@ interface State {
   readonly before: number;
   readonly after: number;
   readonly maximum: number;
+  /** -A, -B or -C was given, be it 0. */
+  readonly context: boolean;
+  /** -L: files without a match. */
+  readonly listOthers: boolean;
   names: boolean;
   file: string;
   partial: string;
@@ -93,7 +97,7 @@ function takeLine(state: State, line: string, io: FilterIo): void {
     if (!state.invert) printOnly(state, line, io);
     return;
   }
-  const context = state.before > 0 || state.after > 0;
+  const { context } = state;
   const firstShown = state.lineNumber - state.held.length;
   if (context && state.lastPrinted > 0 && firstShown > state.lastPrinted + 1) io.out('--\n');
   const current = state.lineNumber;
@@ -121,7 +125,7 @@ function printOnly(state: State, line: string, io: FilterIo): void {
 function endFile(state: State, io: FilterIo): void {
   for (const line of takeRest(state)) takeLine(state, line, io);
   if (state.count) io.out(`${state.names ? `${state.file}:` : ''}${state.matches}\n`);
-  else if (state.listFiles && state.matches > 0) io.out(`${state.file}\n`);
+  else if (state.listFiles && state.matches > 0 !== state.listOthers) io.out(`${state.file}\n`);
 }
 
 export const grep = defineTextTool<State>({
@@ -164,6 +168,7 @@ export const grep = defineTextTool<State>({
         continue;
       }
       if (/^-\d+$/.test(word)) {
+        flags.add('context');
         state.before = Number(word.slice(1));
         state.after = state.before;
         continue;
@@ -173,6 +178,7 @@ export const grep = defineTextTool<State>({
         if ('ABCme'.includes(letter)) {
           const value = word.slice(j + 1) !== '' ? word.slice(j + 1) : queue.shift();
           if (value === undefined) return { error: `grep: option requires an argument -- '${letter}'\n${usage}`, exitCode: 2 };
+          if ('ABC'.includes(letter)) flags.add('context');
           if (letter === 'e') state.patterns.push(value);
           else if (!/^\d+$/.test(value))
             return { error: letter === 'm' ? `grep: invalid max count\n` : `grep: ${value}: invalid context length argument\n`, exitCode: 2 };
@@ -182,7 +188,7 @@ export const grep = defineTextTool<State>({
           } else state[numbers[letter as 'A' | 'B' | 'm']] = Number(value);
           break;
         }
-        if (!'EFGPivconqwxlshHaI'.includes(letter)) return { error: `grep: invalid option -- '${letter}'\n${usage}`, exitCode: 2 };
+        if (!'EFGPivconqwxlLshHaIrR'.includes(letter)) return { error: `grep: invalid option -- '${letter}'\n${usage}`, exitCode: 2 };
         flags.add(letter);
       }
     }
@@ -208,7 +214,9 @@ export const grep = defineTextTool<State>({
         quiet: flags.has('q'),
         word: flags.has('w'),
         wholeLine: flags.has('x'),
-        listFiles: flags.has('l'),
+        listFiles: flags.has('l') || flags.has('L'),
+        listOthers: flags.has('L'),
+        context: flags.has('context'),
         names: (rest.length > 1 || flags.has('H')) && !flags.has('h'),
         file: '(standard input)',
         partial: '',

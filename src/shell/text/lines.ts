@@ -1,18 +1,38 @@
-/** head, tail, wc, sort, uniq, cut, tr, tee, cat, nl, rev, tac: the small line tools. */
+/** head, tail, wc, uniq, cut, tr, tee, cat, nl, rev, tac: the small line tools. */
 import { resolvePath } from '../paths.ts';
 import { defineTextTool, parseShort, takeLines, takeRest } from './tool.ts';
 
-export const head = defineTextTool<{ count: number; bytes: boolean; left: number; partial: string; names: boolean; first: boolean }>({
+export const head = defineTextTool<{
+  count: number;
+  bytes: boolean;
+  /** All but so many of the last ones, which wait. */
+  butLast: number;
+  waiting: string[];
+  left: number;
+  partial: string;
+  names: boolean;
+  first: boolean;
+}>({
   name: 'head',
   summary: 'the first lines (-n N, -c N)',
   parse: (argv) => {
-    const words = argv.map((word) => (/^-\d+$/.test(word) ? `-n${word.slice(1)}` : word.replace(/^--lines=/, '-n').replace(/^--bytes=/, '-c')));
+    const words: string[] = [];
+    for (let i = 0; i < argv.length; i += 1) {
+      const word = (argv[i] ?? '').replace(/^--lines=/, '-n').replace(/^--bytes=/, '-c');
+      if ((word === '-n' || word === '-c') && argv[i + 1] !== undefined) {
+        i += 1;
+        words.push(word + argv[i]);
+      } else words.push(/^-\d+$/.test(word) ? `-n${word.slice(1)}` : word);
+    }
     const parsed = parseShort('head', words, 'qv', 'nc');
     if ('error' in parsed) return parsed;
     const bytes = parsed.options.has('c');
     const value = parsed.options.get(bytes ? 'c' : 'n') ?? '10';
-    if (!/^\d+$/.test(value)) return { error: `head: invalid number of ${bytes ? 'bytes' : 'lines'}: '${value}'\n`, exitCode: 1 };
-    return { state: { count: Number(value), bytes, left: Number(value), partial: '', names: parsed.rest.length > 1, first: true }, files: parsed.rest };
+    if (!/^-?\d+$/.test(value)) return { error: `head: invalid number of ${bytes ? 'bytes' : 'lines'}: '${value}'\n`, exitCode: 1 };
+    const butLast = value.startsWith('-') ? Number(value.slice(1)) : 0;
+    const count = value.startsWith('-') ? Number.POSITIVE_INFINITY : Number(value);
+    const names = (parsed.rest.length > 1 || parsed.options.has('v')) && !parsed.options.has('q');
+    return { state: { count, bytes, butLast, waiting: [], left: count, partial: '', names, first: true }, files: parsed.rest };
   },
   file: (state, name, io) => {
     if (state.names) io.out(`${state.first ? '' : '\n'}==> ${name} <==\n`);
@@ -27,29 +47,35 @@ export const head = defineTextTool<{ count: number; bytes: boolean; left: number
       for (const line of takeLines(state, text)) {
         if (state.left <= 0) break;
         state.left -= 1;
-        io.out(`${line}\n`);
+        state.waiting.push(`${line}\n`);
+        if (state.waiting.length > state.butLast) io.out(state.waiting.shift() ?? '');
       }
     }
     return state.left <= 0 && !state.names ? 0 : undefined;
   },
   end: (state, io) => {
-    if (state.left > 0) for (const line of takeRest(state)) io.out(line);
+    if (state.left > 0 && state.butLast === 0) for (const line of takeRest(state)) io.out(line);
     return 0;
   },
 });
 
-export const tail = defineTextTool<{ count: number; from: boolean; lines: string[]; seen: number; partial: string }>({
+export const tail = defineTextTool<{ count: number; from: boolean; bytes: boolean; text: string; lines: string[]; seen: number; partial: string }>({
   name: 'tail',
   summary: 'the last lines (-n N, -n +N)',
   parse: (argv) => {
     const words = argv.map((word) => (/^-\d+$/.test(word) ? `-n${word.slice(1)}` : word.replace(/^--lines=/, '-n')));
-    const parsed = parseShort('tail', words, 'fqvF', 'n');
+    const parsed = parseShort('tail', words, 'fqvF', 'nc');
     if ('error' in parsed) return parsed;
-    const value = parsed.options.get('n') ?? '10';
-    if (!/^[+-]?\d+$/.test(value)) return { error: `tail: invalid number of lines: '${value}'\n`, exitCode: 1 };
-    return { state: { count: Math.abs(Number(value)), from: value.startsWith('+'), lines: [], seen: 0, partial: '' }, files: parsed.rest };
+    const bytes = parsed.options.has('c');
+    const value = parsed.options.get(bytes ? 'c' : 'n') ?? '10';
+    if (!/^[+-]?\d+$/.test(value)) return { error: `tail: invalid number of ${bytes ? 'bytes' : 'lines'}: '${value}'\n`, exitCode: 1 };
+    return { state: { count: Math.abs(Number(value)), from: value.startsWith('+'), bytes, text: '', lines: [], seen: 0, partial: '' }, files: parsed.rest };
   },
   data: (state, text, io) => {
+    if (state.bytes) {
+      state.text += text;
+      return undefined;
+    }
     for (const line of takeLines(state, text)) {
       state.seen += 1;
       if (state.from) {
@@ -62,6 +88,10 @@ export const tail = defineTextTool<{ count: number; from: boolean; lines: string
     return undefined;
   },
   end: (state, io) => {
+    if (state.bytes) {
+      io.out(state.from ? state.text.slice(Math.max(0, state.count - 1)) : state.count === 0 ? '' : state.text.slice(-state.count));
+      return 0;
+    }
     const rest = takeRest(state);
     if (state.from) for (const line of rest) io.out(line);
     else io.out(state.count === 0 ? '' : [...state.lines, ...rest].slice(-state.count).join(''));
@@ -72,6 +102,7 @@ export const tail = defineTextTool<{ count: number; from: boolean; lines: string
 interface Counts {
   lines: number;
   words: number;
+  characters: number;
   bytes: number;
 }
 export const wc = defineTextTool<{ show: string; name: string; counts: Counts; all: { name: string; counts: Counts }[]; inWord: boolean }>({
@@ -86,19 +117,20 @@ export const wc = defineTextTool<{ show: string; name: string; counts: Counts; a
     );
     if ('error' in parsed) return parsed;
     return {
-      state: { show: [...parsed.options.keys()].join('') || 'lwc', name: '', counts: { lines: 0, words: 0, bytes: 0 }, all: [], inWord: false },
+      state: { show: [...parsed.options.keys()].join('') || 'lwc', name: '', counts: { lines: 0, words: 0, characters: 0, bytes: 0 }, all: [], inWord: false },
       files: parsed.rest,
     };
   },
   file: (state, name) => {
     if (state.name !== '') state.all.push({ name: state.name, counts: state.counts });
     state.name = name;
-    state.counts = { lines: 0, words: 0, bytes: 0 };
+    state.counts = { lines: 0, words: 0, characters: 0, bytes: 0 };
     state.inWord = false;
   },
   data: (state, text) => {
     for (let i = 0; i < text.length; i += 1) {
       const code = text.charCodeAt(i);
+      if (code < 0xdc00 || code >= 0xe000) state.counts.characters += 1;
       state.counts.bytes += code < 128 ? 1 : code < 2048 ? 2 : code >= 0xd800 && code < 0xe000 ? 2 : 3;
       if (code === 10) state.counts.lines += 1;
       const blank = code === 32 || (code >= 9 && code <= 13);
@@ -110,16 +142,18 @@ export const wc = defineTextTool<{ show: string; name: string; counts: Counts; a
   end: (state, io) => {
     const all = [...state.all, { name: state.name, counts: state.counts }];
     if (all.length > 1) {
-      const total = { lines: 0, words: 0, bytes: 0 };
+      const total = { lines: 0, words: 0, characters: 0, bytes: 0 };
       for (const { counts } of all) {
         total.lines += counts.lines;
         total.words += counts.words;
+        total.characters += counts.characters;
         total.bytes += counts.bytes;
       }
       all.push({ name: 'total', counts: total });
     }
-    const columns = (['l', 'w', 'c'] as const).filter((letter) => state.show.includes(letter) || (letter === 'c' && state.show.includes('m')));
-    const countOf = (counts: Counts, letter: 'l' | 'w' | 'c'): number => (letter === 'l' ? counts.lines : letter === 'w' ? counts.words : counts.bytes);
+    const columns = (['l', 'w', 'm', 'c'] as const).filter((letter) => state.show.includes(letter));
+    const countOf = (counts: Counts, letter: 'l' | 'w' | 'm' | 'c'): number =>
+      ({ l: counts.lines, w: counts.words, m: counts.characters, c: counts.bytes })[letter];
     const largest = Math.max(...all.map(({ counts }) => counts.bytes));
     const width = state.name === '' ? (columns.length === 1 ? 1 : 7) : columns.length === 1 && all.length === 1 ? 1 : String(largest).length;
     for (const { name, counts } of all)
@@ -128,54 +162,17 @@ export const wc = defineTextTool<{ show: string; name: string; counts: Counts; a
   },
 });
 
-export const sort = defineTextTool<{ flags: string; key: number; separator: string; lines: string[]; partial: string }>({
-  name: 'sort',
-  summary: 'sorts lines (-n -r -u -k N -t C)',
-  parse: (argv) => {
-    const parsed = parseShort('sort', argv, 'nrufhVbs', 'kt');
-    if ('error' in parsed) return { ...parsed, exitCode: 2 };
-    const key = parsed.options.get('k') ?? '';
-    if (key !== '' && !/^\d+/.test(key)) return { error: `sort: invalid number at field start: invalid count at start of '${key}'\n`, exitCode: 2 };
-    const flags = [...parsed.options.keys()].join('') + key.replace(/[\d,.]/g, '');
-    return { state: { flags, key: Number.parseInt(key, 10) || 0, separator: parsed.options.get('t') ?? '', lines: [], partial: '' }, files: parsed.rest };
-  },
-  data: (state, text) => {
-    state.lines.push(...takeLines(state, text));
-    return undefined;
-  },
-  end: (state, io) => {
-    const lines = [...state.lines, ...takeRest(state)];
-    const keyOf = (line: string): string => {
-      if (state.key === 0) return line;
-      const fields = state.separator === '' ? line.trim().split(/\s+/) : line.split(state.separator);
-      return fields.slice(state.key - 1).join(' ');
-    };
-    const numeric = state.flags.includes('n') || state.flags.includes('h');
-    const fold = state.flags.includes('f');
-    const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-    const versionParts = (value: string): string => value.replace(/\d+/g, (digits) => digits.padStart(12, '0'));
-    const compare = (a: string, b: string): number => {
-      const [x, y] = [keyOf(a), keyOf(b)];
-      if (numeric) return (Number.parseFloat(x) || 0) - (Number.parseFloat(y) || 0);
-      if (state.flags.includes('V')) return compareText(versionParts(x), versionParts(y));
-      return fold ? compareText(x.toUpperCase(), y.toUpperCase()) : compareText(x, y);
-    };
-    const direction = state.flags.includes('r') ? -1 : 1;
-    lines.sort((a, b) => direction * (compare(a, b) || (state.flags.includes('u') || state.flags.includes('s') ? 0 : compareText(a, b))));
-    const unique = state.flags.includes('u') ? lines.filter((line, index) => index === 0 || compare(line, lines[index - 1] ?? '') !== 0) : lines;
-    io.out(unique.map((line) => `${line}\n`).join(''));
-    return 0;
-  },
-});
-
-export const uniq = defineTextTool<{ flags: string; previous: string | undefined; count: number; partial: string }>({
+export const uniq = defineTextTool<{ flags: string; skip: number; previous: string | undefined; count: number; partial: string }>({
   name: 'uniq',
   summary: 'joins equal neighbouring lines (-c -d -u -i)',
   parse: (argv) => {
-    const parsed = parseShort('uniq', argv, 'cdui', '');
+    const parsed = parseShort('uniq', argv, 'cdui', 'fsw');
     return 'error' in parsed
       ? parsed
-      : { state: { flags: [...parsed.options.keys()].join(''), previous: undefined, count: 0, partial: '' }, files: parsed.rest };
+      : {
+          state: { flags: [...parsed.options.keys()].join(''), skip: Number(parsed.options.get('f') ?? 0) || 0, previous: undefined, count: 0, partial: '' },
+          files: parsed.rest,
+        };
   },
   data: (state, text, io) => {
     for (const line of takeLines(state, text)) takeUniq(state, line, io.out);
@@ -188,8 +185,21 @@ export const uniq = defineTextTool<{ flags: string; previous: string | undefined
   },
 });
 
-function takeUniq(state: { flags: string; previous: string | undefined; count: number }, line: string | undefined, out: (text: string) => void): void {
-  const fold = (text: string | undefined): string | undefined => (state.flags.includes('i') ? text?.toLowerCase() : text);
+function takeUniq(
+  state: { flags: string; skip: number; previous: string | undefined; count: number },
+  line: string | undefined,
+  out: (text: string) => void,
+): void {
+  const fold = (text: string | undefined): string | undefined => {
+    const kept =
+      state.skip > 0
+        ? text
+            ?.split(/(?=[ \t]+)/)
+            .slice(state.skip)
+            .join('')
+        : text;
+    return state.flags.includes('i') ? kept?.toLowerCase() : kept;
+  };
   if (line !== undefined && fold(line) === fold(state.previous)) {
     state.count += 1;
     return;
@@ -200,11 +210,26 @@ function takeUniq(state: { flags: string; previous: string | undefined; count: n
   state.count = 1;
 }
 
-export const cut = defineTextTool<{ by: 'f' | 'c'; ranges: readonly (readonly [number, number])[]; separator: string; only: boolean; partial: string }>({
+export const cut = defineTextTool<{
+  by: 'f' | 'c';
+  ranges: readonly (readonly [number, number])[];
+  separator: string;
+  only: boolean;
+  joiner: string;
+  complement: boolean;
+  partial: string;
+}>({
   name: 'cut',
   summary: 'fields or characters of each line (-d C -f LIST, -c LIST)',
   parse: (argv) => {
-    const parsed = parseShort('cut', argv, 's', 'dfcb');
+    const joiner = argv.find((word) => word.startsWith('--output-delimiter='))?.slice('--output-delimiter='.length);
+    const complement = argv.includes('--complement');
+    const parsed = parseShort(
+      'cut',
+      argv.filter((word) => !word.startsWith('--output-delimiter=') && word !== '--complement'),
+      'sn',
+      'dfcb',
+    );
     if ('error' in parsed) return parsed;
     const by = parsed.options.has('f') ? 'f' : 'c';
     const spec = parsed.options.get(by) ?? parsed.options.get('b');
@@ -225,6 +250,8 @@ export const cut = defineTextTool<{ by: 'f' | 'c'; ranges: readonly (readonly [n
         }),
         separator,
         only: parsed.options.has('s'),
+        joiner: joiner ?? (by === 'f' ? separator : ''),
+        complement,
         partial: '',
       },
       files: parsed.rest,
@@ -241,7 +268,7 @@ export const cut = defineTextTool<{ by: 'f' | 'c'; ranges: readonly (readonly [n
 });
 
 function cutLine(
-  state: { by: 'f' | 'c'; ranges: readonly (readonly [number, number])[]; separator: string; only: boolean },
+  state: { by: 'f' | 'c'; ranges: readonly (readonly [number, number])[]; separator: string; only: boolean; joiner: string; complement: boolean },
   line: string,
   out: (text: string) => void,
 ): void {
@@ -250,8 +277,8 @@ function cutLine(
     return;
   }
   const parts = state.by === 'f' ? line.split(state.separator) : [...line];
-  const kept = parts.filter((_, index) => state.ranges.some(([low, high]) => index + 1 >= low && index + 1 <= high));
-  out(`${kept.join(state.by === 'f' ? state.separator : '')}\n`);
+  const kept = parts.filter((_, index) => state.ranges.some(([low, high]) => index + 1 >= low && index + 1 <= high) !== state.complement);
+  out(`${kept.join(state.joiner)}\n`);
 }
 
 export const tr = defineTextTool<{ from: string; to: string; flags: string; last: string }>({
@@ -315,28 +342,36 @@ function trSet(text: string): string {
   return set;
 }
 
-export const cat = defineTextTool<{ number: boolean; line: number; partial: string }>({
+export const cat = defineTextTool<{ flags: string; line: number; blank: boolean; partial: string }>({
   name: 'cat',
-  summary: 'prints files (-n)',
+  summary: 'prints files (-n -b -s -E -T -A)',
   parse: (argv) => {
     const parsed = parseShort('cat', argv, 'nAbeEstTuv', '');
-    return 'error' in parsed ? parsed : { state: { number: parsed.options.has('n'), line: 0, partial: '' }, files: parsed.rest };
+    if ('error' in parsed) return parsed;
+    const flags = [...parsed.options.keys()].join('').replaceAll('A', 'vET').replaceAll('e', 'vE').replaceAll('t', 'vT').replaceAll('u', '');
+    return { state: { flags, line: 0, blank: false, partial: '' }, files: parsed.rest };
   },
   data: (state, text, io) => {
-    if (!state.number) io.out(text);
-    else {
-      for (const line of takeLines(state, text)) {
-        state.line += 1;
-        io.out(`${String(state.line).padStart(6)}\t${line}\n`);
-      }
-    }
+    if (state.flags === '') io.out(text);
+    else for (const line of takeLines(state, text)) io.out(catLine(state, line, '\n'));
     return undefined;
   },
   end: (state, io) => {
-    for (const line of takeRest(state)) io.out(`${String(state.line + 1).padStart(6)}\t${line}`);
+    for (const line of takeRest(state)) io.out(catLine(state, line, ''));
     return 0;
   },
 });
+
+function catLine(state: { flags: string; line: number; blank: boolean }, line: string, end: string): string {
+  const { flags } = state;
+  const repeated = line === '' && state.blank;
+  state.blank = line === '';
+  if (flags.includes('s') && repeated) return '';
+  const numbered = flags.includes('b') ? line !== '' : flags.includes('n');
+  if (numbered) state.line += 1;
+  const shown = flags.includes('T') ? line.replaceAll('\t', '^I') : line;
+  return `${numbered ? `${String(state.line).padStart(6)}\t` : ''}${shown}${flags.includes('E') && end !== '' ? '$' : ''}${end}`;
+}
 
 export const tee = defineTextTool<{ files: readonly string[]; append: boolean; text: string }>({
   name: 'tee',
@@ -387,4 +422,11 @@ function simpleLineTool(name: string, summary: string, each: (lines: string[]) =
 
 export const tac = simpleLineTool('tac', 'lines in reverse order', (lines) => lines.reverse());
 export const rev = simpleLineTool('rev', 'each line reversed', (lines) => lines.map((line) => [...line].reverse().join('')));
-export const nl = simpleLineTool('nl', 'numbers lines', (lines) => lines.map((line, index) => `${String(index + 1).padStart(6)}\t${line}`));
+export const nl = simpleLineTool('nl', 'numbers lines', (lines) => {
+  let number = 0;
+  return lines.map((line) => {
+    if (line === '') return '       ';
+    number += 1;
+    return `${String(number).padStart(6)}\t${line}`;
+  });
+});

@@ -57,7 +57,7 @@ export function defineTextTool<S>(tool: TextTool<S>): { readonly command: Comman
         if (stopped !== undefined) return stopped;
       }
       const outcome = tool.end(parsed.state, io);
-      return typeof outcome === 'number' ? Math.max(outcome === 1 && status === 0 ? 1 : outcome === 0 ? status : outcome, 0) : outcome;
+      return typeof outcome === 'number' ? Math.max(outcome, status) : outcome;
     },
   });
   return { command, filter };

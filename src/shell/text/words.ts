@@ -50,13 +50,21 @@ export const seq = defineCommand({
   summary: 'counts: seq [FIRST [STEP]] LAST',
   group: 'text',
   run: ({ argv, out, err }) => {
-    const words = argv.filter((word) => !/^-[sw]/.test(word));
+    let separator = '\n';
+    let padded = false;
+    const words: string[] = [];
+    const queue = [...argv];
+    for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
+      if (word === '-w') padded = true;
+      else if (/^-s/.test(word)) separator = word.length > 2 ? word.slice(2) : (queue.shift() ?? '\n');
+      else words.push(word);
+    }
     const numbers = words.map(Number);
     const bad = words.find((_, index) => Number.isNaN(numbers[index]));
     if (bad !== undefined || words.length === 0 || words.length > 3) {
       err(
         bad !== undefined
-          ? `seq: invalid floating point argument: '${bad}'\nTry 'seq --help' for more information.\n`
+          ? `seq: invalid floating point argument: \u2018${bad}\u2019\nTry 'seq --help' for more information.\n`
           : "seq: missing operand\nTry 'seq --help' for more information.\n",
       );
       return 1;
@@ -68,14 +76,17 @@ export const seq = defineCommand({
       err(`seq: invalid Zero increment value: '0'\n`);
       return 1;
     }
-    const count = Math.floor((last - first) / step) + 1;
+    const count = Math.floor((last - first) / step + 1e-9) + 1;
     if (count > MAX_SEQ) {
       err(`seq: more than ${MAX_SEQ} lines are not printed here\n`);
       return 1;
     }
-    let text = '';
-    for (let i = 0; i < count; i += 1) text += `${first + i * step}\n`;
-    out(text);
+    // As many digits behind the point as the first and the step have.
+    const places = Math.min(20, Math.max(...words.slice(0, 2).map((word) => (word.split('.')[1] ?? '').length), 0));
+    const shown = Array.from({ length: Math.max(0, count) }, (_, index) => (first + index * step).toFixed(words.length === 1 ? 0 : places));
+    const width = padded ? Math.max(0, ...shown.map((text) => text.length)) : 0;
+    const lines = shown.map((text) => (text.startsWith('-') ? `-${text.slice(1).padStart(width - 1, '0')}` : text.padStart(width, '0')));
+    if (lines.length > 0) out(`${lines.join(separator)}\n`);
     return 0;
   },
 });
@@ -87,9 +98,15 @@ export const basename = defineCommand({
   name: 'basename',
   summary: 'the last part of a path',
   group: 'text',
-  run: ({ argv, out }) => {
-    const name = (argv[0] ?? '').replace(/\/+$/, '').split('/').at(-1) ?? '';
-    out(`${argv[1] !== undefined && name.endsWith(argv[1]) ? name.slice(0, -argv[1].length) : name}\n`);
+  run: ({ argv, out, err }) => {
+    const [path, suffix] = argv;
+    if (path === undefined) {
+      err("basename: missing operand\nTry 'basename --help' for more information.\n");
+      return 1;
+    }
+    const trimmed = path.replace(/\/+$/, '');
+    const name = trimmed === '' && path !== '' ? '/' : (trimmed.split('/').at(-1) ?? '');
+    out(`${suffix !== undefined && name !== suffix && name.endsWith(suffix) ? name.slice(0, -suffix.length) : name}\n`);
     return 0;
   },
 });
@@ -97,10 +114,16 @@ export const dirname = defineCommand({
   name: 'dirname',
   summary: 'a path without its last part',
   group: 'text',
-  run: ({ argv, out }) => {
-    const path = argv[0] ?? '';
-    const at = path.lastIndexOf('/');
-    out(`${at < 0 ? '.' : at === 0 ? '/' : path.slice(0, at)}\n`);
+  run: ({ argv, out, err }) => {
+    if (argv.length === 0) {
+      err("dirname: missing operand\nTry 'dirname --help' for more information.\n");
+      return 1;
+    }
+    for (const word of argv) {
+      const path = word.replace(/(?<=.)\/+$/, '');
+      const at = path.lastIndexOf('/');
+      out(`${at < 0 ? '.' : path.slice(0, at).replace(/\/+$/, '') || '/'}\n`);
+    }
     return 0;
   },
 });

@@ -1,5 +1,5 @@
 /** The grammar of awk (POSIX XCU awk), read by recursive descent. */
-import { type AwkFunction, AwkError, type Expression, type Program, type Rule, type Statement, type Target } from './ast.ts';
+import { AwkError, type AwkFunction, type Expression, type Program, type Rule, type Statement, type Target } from './ast.ts';
 import { scanAwk, type Token } from './scan.ts';
 
 /** Expressions and statements may nest so deep. */
@@ -384,7 +384,12 @@ class Parser {
     const base = this.#postfix();
     if (!this.#is('^') && !this.#is('**')) return base;
     this.#take();
-    return this.#nest(() => ({ kind: 'binary', operator: '^', left: base, right: this.#is('-') || this.#is('+') || this.#is('!') ? this.#unary() : this.#power() }));
+    return this.#nest(() => ({
+      kind: 'binary',
+      operator: '^',
+      left: base,
+      right: this.#is('-') || this.#is('+') || this.#is('!') ? this.#unary() : this.#power(),
+    }));
   }
 
   #postfix(): Expression {

@@ -2,7 +2,7 @@
 import type { FilterIo } from '../../command.ts';
 import { resolvePath } from '../../paths.ts';
 import { compileRegex, type Regex } from '../regex.ts';
-import { type AwkFunction, AwkError, type Expression, type Program, type Statement, type Target } from './ast.ts';
+import { AwkError, type AwkFunction, type Expression, type Program, type Statement, type Target } from './ast.ts';
 import { compareValues, formatValues, fromInput, isTrue, toNumber, toText, type Value } from './values.ts';
 
 export type AwkArray = Map<string, Value>;
@@ -438,7 +438,11 @@ export class AwkRun {
         const target = nodes[1];
         if (target?.kind !== 'variable') throw new AwkError('split: the second argument is not an array');
         const by = nodes[2];
-        const parts = this.#split(text, by === undefined ? this.#text(this.#get('FS')) : by.kind === 'regex' ? by.pattern : this.#text(this.#value(by)), by?.kind === 'regex');
+        const parts = this.#split(
+          text,
+          by === undefined ? this.#text(this.#get('FS')) : by.kind === 'regex' ? by.pattern : this.#text(this.#value(by)),
+          by?.kind === 'regex',
+        );
         const array = this.#array(target.name);
         array.clear();
         for (const [index, part] of parts.entries()) array.set(String(index + 1), fromInput(part));

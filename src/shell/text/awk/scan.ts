@@ -8,9 +8,7 @@ export interface Token {
   readonly line: number;
 }
 
-const keywords = new Set(
-  'BEGIN END function func if else while for do in delete next exit return break continue print printf getline nextfile'.split(' '),
-);
+const keywords = new Set('BEGIN END function func if else while for do in delete next exit return break continue print printf getline nextfile'.split(' '));
 export const builtins = new Set(
   'length substr index split sub gsub match sprintf toupper tolower int sqrt exp log sin cos atan2 rand srand system close fflush'.split(' '),
 );
@@ -52,7 +50,8 @@ export function scanAwk(program: string): Token[] {
       continue;
     }
     const previous = tokens.at(-1);
-    const endsValue = previous !== undefined && (['number', 'string', 'name', 'regex'].includes(previous.kind) || [')', ']', '$', '++', '--'].includes(previous.text));
+    const endsValue =
+      previous !== undefined && (['number', 'string', 'name', 'regex'].includes(previous.kind) || [')', ']', '$', '++', '--'].includes(previous.text));
     if (c === '"' || (c === '/' && !endsValue && previous?.text !== 'length')) {
       let end = at + 1;
       let inBrackets = false;
@@ -63,7 +62,12 @@ export function scanAwk(program: string): Token[] {
         else if (c === '/' && program[end] === ']') inBrackets = false;
         end += 1;
       }
-      if (program[end] !== c) throw new AwkError(c === '"' ? `line ${line}: runaway string constant ${program.slice(at, at + 10)} ...` : `line ${line}: regular expression compile failed (missing operand)`);
+      if (program[end] !== c)
+        throw new AwkError(
+          c === '"'
+            ? `line ${line}: runaway string constant ${program.slice(at, at + 10)} ...`
+            : `line ${line}: regular expression compile failed (missing operand)`,
+        );
       const inner = program.slice(at + 1, end);
       push(c === '"' ? 'string' : 'regex', c === '"' ? unescapeAwk(inner) : inner.replaceAll('\\/', '/').replaceAll('\\"', '"'));
       at = end + 1;
