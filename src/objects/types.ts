@@ -66,6 +66,8 @@ export interface Schema {
   readonly maximum?: number;
   readonly pattern?: string;
   readonly nullable?: boolean;
+  /** Decoding takes any JSON value here; the kind's own `validate` judges its type. */
+  readonly lenient?: boolean;
   /** The Go struct behind an object schema (`DeploymentSpec`), or the Go type of a scalar (`types.UID`), for the words of type errors; told from its place when absent. */
   readonly goType?: string;
   readonly 'x-kubernetes-int-or-string'?: boolean;

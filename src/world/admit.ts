@@ -154,12 +154,9 @@ export class FileReader {
   }
 }
 
-/** Parses files into objects. Every problem becomes a diagnostic at its place; good documents beside a broken one are still returned. */
+/** Parses files into objects; as to kubectl, a kind is unknown until its definition is stored. Every problem becomes a diagnostic at its place; good documents beside a broken one are still returned. */
 export function admitFiles(files: readonly DocumentFile[], isNamespaced: Lookup, defaultNamespace = 'default'): Admission {
-  const declared = declaredKinds(
-    files.slice(0, MAX_FILES).map((file) => (file.text.includes('CustomResourceDefinition') ? readFile(file, isNamespaced, defaultNamespace) : [])),
-  );
-  return join(files, (file) => readFile(file, knowing(isNamespaced, declared), defaultNamespace));
+  return join(files, (file) => readFile(file, isNamespaced, defaultNamespace));
 }
 
 function join(files: readonly DocumentFile[], read: (file: DocumentFile) => FileReading): Admission {

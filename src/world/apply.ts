@@ -107,7 +107,7 @@ export function applyText(
   for (const error of errors)
     lines.push({
       stream: 'stderr',
-      text: `${/^(?:error: |Error from server)/.test(error.message) ? '' : yamlCodes.has(error.code) ? `error: error parsing ${fileName}: ` : 'error: '}${error.message}\n`,
+      text: `${/^(?:error: |Error from server)/.test(error.message) ? '' : yamlCodes.has(error.code) ? `error: error parsing ${fileName}: ` : 'error: '}${error.message}\n${error.code === 'unknown-kind' ? `${error.hint ?? ''}\n` : ''}`,
     });
   if (errors.length > 0) exitCode = 1;
   if (lines.length === 0) {

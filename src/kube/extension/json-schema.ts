@@ -50,7 +50,10 @@ export function shapeOf(schema: JsonSchema, depth = 0): Schema {
       items: schema.items === undefined ? {} : shapeOf(schema.items, depth + 1),
       ...(keys === undefined ? {} : { 'x-kubernetes-list-map-keys': keys }),
     };
-  if (schema.type !== 'object') return common;
+  if (schema.type !== 'object') {
+    const { type } = schema;
+    return type === 'string' || type === 'integer' || type === 'number' || type === 'boolean' ? { ...common, type, lenient: true } : common;
+  }
   const properties = Object.entries(schema.properties ?? {}).map(([name, inner]) => [name, shapeOf(inner, depth + 1)] as const);
   const isOpen = schema['x-kubernetes-preserve-unknown-fields'] === true;
   if (isFields(additionalProperties)) return { ...common, type: 'object', additionalProperties: shapeOf(additionalProperties as JsonSchema, depth + 1) };

@@ -52,18 +52,6 @@ export function intersection(a: FieldTree, b: FieldTree): FieldTree {
 
 export const equalTrees = (a: FieldTree, b: FieldTree): boolean => isEmptyTree(difference(a, b)) && isEmptyTree(difference(b, a));
 
-/** Without a place and everything below it. */
-export function without(tree: FieldTree, path: readonly string[]): FieldTree {
-  const [step, ...rest] = path;
-  const child = step === undefined ? undefined : tree.children.get(step);
-  if (step === undefined || child === undefined) return tree;
-  const left = rest.length === 0 ? noFields : without(child, rest);
-  const children = new Map(tree.children);
-  if (isEmptyTree(left)) children.delete(step);
-  else children.set(step, left);
-  return make(tree.member, children);
-}
-
 type Encoded = { readonly [step: string]: Encoded };
 
 /** FieldsV1: `{"f:spec":{"f:replicas":{}}}`; `.` stands for a place that has members below it and is one itself. */

@@ -3,19 +3,7 @@ import { CowMap } from '../../base/cow-map.ts';
 import { isFields } from '../patch/values.ts';
 import type { CompiledSchema } from '../schema/compile.ts';
 import type { JsonValue, KubeObject, ObjectKey } from '../types.ts';
-import {
-  decodeFields,
-  difference,
-  encodeFields,
-  equalTrees,
-  type FieldTree,
-  intersection,
-  isEmptyTree,
-  noFields,
-  pathsOf,
-  union,
-  without,
-} from './field-tree.ts';
+import { decodeFields, difference, encodeFields, equalTrees, type FieldTree, intersection, isEmptyTree, noFields, pathsOf, union } from './field-tree.ts';
 import { compareValues, fieldsOf, mergeApplied, removeFields } from './typed-value.ts';
 
 export interface Manager {
@@ -38,11 +26,9 @@ export interface Conflict {
 }
 
 /** Nobody owns these: they name the object, or the server writes them. */
-const unowned: readonly (readonly string[])[] = [
-  ['f:apiVersion'],
-  ['f:kind'],
-  ['f:status'],
-  ...[
+const unowned: ReadonlySet<string> = new Set(['f:apiVersion', 'f:kind', 'f:status']);
+const unownedMetadata: ReadonlySet<string> = new Set(
+  [
     'name',
     'namespace',
     'uid',
@@ -50,20 +36,26 @@ const unowned: readonly (readonly string[])[] = [
     'generation',
     'creationTimestamp',
     'deletionTimestamp',
+    'deletionGracePeriodSeconds',
     'selfLink',
     'managedFields',
-    'deletionGracePeriodSeconds',
-  ].map((field) => ['f:metadata', `f:${field}`]),
-];
-const owned = (tree: FieldTree): FieldTree => {
-  let result = tree;
-  for (const path of unowned) result = without(result, path);
-  const metadata = result.children.get('f:metadata');
-  if (metadata === undefined || metadata.children.size > 0) return { member: false, children: result.children };
-  const children = new Map(result.children);
-  children.delete('f:metadata');
+  ].map((field) => `f:${field}`),
+);
+
+function owned(tree: FieldTree): FieldTree {
+  if (tree.children.size === 0) return noFields;
+  const children = new Map<string, FieldTree>();
+  for (const [step, below] of tree.children) {
+    if (unowned.has(step)) continue;
+    if (step !== 'f:metadata') {
+      children.set(step, below);
+      continue;
+    }
+    const metadata = new Map([...below.children].filter(([field]) => !unownedMetadata.has(field)));
+    if (metadata.size > 0) children.set(step, { member: false, children: metadata });
+  }
   return { member: false, children };
-};
+}
 
 const sameManager = (a: Manager, b: Manager): boolean => a.name === b.name && a.operation === b.operation && a.subresource === b.subresource;
 const setOf = (entries: readonly Entry[]): FieldTree => entries.reduce((all, entry) => union(all, entry.fields), noFields);

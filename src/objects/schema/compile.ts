@@ -25,6 +25,7 @@ export interface CompiledSchema {
 }
 
 function acceptsOf(schema: Schema): CompiledSchema['accepts'] {
+  if (schema.lenient === true) return 'any';
   if (schema['x-kubernetes-int-or-string'] === true) return 'intOrString';
   switch (schema.type) {
     case 'object':
