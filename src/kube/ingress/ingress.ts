@@ -2,7 +2,7 @@
 import { defineKind } from '../../objects/define.ts';
 import type { FieldError, KubeObject } from '../../objects/types.ts';
 import { isIp } from '../addresses.ts';
-import { invalid, invalidEach, portRange, required } from '../field-errors.ts';
+import { immutable, invalid, invalidEach, portRange, required } from '../field-errors.ts';
 import { dns1035LabelErrors, dnsSubdomainErrors, portNameErrors, wildcardDnsErrors } from '../names.ts';
 import { anything, choice, integer, kindSchema, list, notSimulated, struct, text, texts } from '../schema.ts';
 import type { LoadBalancerIngress } from '../service/types.ts';
@@ -227,6 +227,17 @@ export const ingressClass = defineKind<IngressClass>({
       }),
     }),
   }),
+  validate: (object, old) => {
+    const { controller = '', parameters } = object.spec ?? {};
+    const errors: FieldError[] = [];
+    if (controller === '') errors.push(required('spec.controller'));
+    else if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/[^\s/?#%][^\s?#%]*$/.test(controller))
+      errors.push(invalid('spec.controller', controller, 'must be a domain-prefixed path (such as "acme.io/foo")'));
+    if (parameters !== undefined) {
+      for (const field of ['kind', 'name'] as const) if ((parameters[field] ?? '') === '') errors.push(required(`spec.parameters.${field}`));
+    }
+    return old === undefined ? errors : [...errors, ...immutable('spec.controller', controller, old.spec?.controller)];
+  },
   columns: [
     { name: 'NAME', priority: 0 },
     { name: 'CONTROLLER', priority: 0 },

@@ -4,6 +4,7 @@ import type { FieldError } from '../../objects/types.ts';
 import { invalid } from '../field-errors.ts';
 import { formatSelector } from '../label-selector.ts';
 import { anything, choice, flag, integer, kindSchema, struct } from '../schema.ts';
+import { deploymentSpecErrors } from './spec-errors.ts';
 import {
   containerImages,
   containerNames,
@@ -62,7 +63,7 @@ function defaults(deployment: Deployment): Deployment {
 
 function validate(deployment: Deployment, old: Deployment | undefined): readonly FieldError[] {
   const { spec } = deployment;
-  const errors = [...validateReplicas(spec.replicas), ...validateTemplate(spec, old?.spec, 'deployment')];
+  const errors = [...validateReplicas(spec.replicas), ...deploymentSpecErrors(deployment), ...validateTemplate(spec, old?.spec, 'deployment')];
   const rolling = spec.strategy?.rollingUpdate;
   if (spec.strategy?.type === 'Recreate' && rolling !== undefined) {
     errors.push({ path: 'spec.strategy.rollingUpdate', type: 'Forbidden', message: "Forbidden: may not be specified when strategy `type` is 'Recreate'" });

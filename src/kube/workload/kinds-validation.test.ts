@@ -105,3 +105,80 @@ describe('a PodDisruptionBudget', () => {
     expect(create(budget({ maxUnavailable: '50%', selector: { matchLabels: { app: 'web' } } })).errors).toEqual([]);
   });
 });
+
+describe('the specs of workloads', () => {
+  const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+  const apps = (kind: string, spec: object) => ({
+    apiVersion: 'apps/v1',
+    kind,
+    metadata: { name: 'x' },
+    spec: { selector: { matchLabels: { a: 'b' } }, template, ...spec },
+  });
+  const job = (spec: object) => ({
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name: 'x' },
+    spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } }, ...spec },
+  });
+
+  it.each<[string, Record<string, unknown>, readonly string[]]>([
+    [
+      'a deadline within minReadySeconds',
+      apps('Deployment', { minReadySeconds: 20, progressDeadlineSeconds: 10 }),
+      ['spec.progressDeadlineSeconds: Invalid value: 10: must be greater than minReadySeconds'],
+    ],
+    [
+      'a DaemonSet that may do nothing',
+      apps('DaemonSet', { updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0 } } }),
+      ['spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0'],
+    ],
+    [
+      'a DaemonSet that surges and lacks',
+      apps('DaemonSet', { updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 1 } } }),
+      ['spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: 1: may not be set when maxUnavailable is non-zero'],
+    ],
+    [
+      'a partition below nothing',
+      apps('StatefulSet', { updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: -1 } } }),
+      ['spec.updateStrategy.rollingUpdate.partition: Invalid value: -1: must be greater than or equal to 0'],
+    ],
+    [
+      'an Indexed Job without completions',
+      job({ completionMode: 'Indexed', parallelism: 2 }),
+      ['spec.completions: Required value: when completion mode is Indexed'],
+    ],
+    [
+      'negative numbers',
+      job({ parallelism: -1, backoffLimit: -2 }),
+      ['spec.parallelism: Invalid value: -1: must be greater than or equal to 0', 'spec.backoffLimit: Invalid value: -2: must be greater than or equal to 0'],
+    ],
+    [
+      'a controller without a domain',
+      { apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { name: 'x' }, spec: { controller: 'abc' } },
+      ['spec.controller: Invalid value: "abc": must be a domain-prefixed path (such as "acme.io/foo")'],
+    ],
+  ])('refuse %s', (_what, object, errors) => {
+    expect(create(object).errors).toEqual(errors);
+  });
+
+  it.each<[Record<string, unknown>, object, string]>([
+    [
+      apps('StatefulSet', { serviceName: 's' }),
+      { spec: { serviceName: 't' } },
+      "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+    ],
+    [job({}), { spec: { completions: 5 } }, 'spec.completions: Invalid value: 5: field is immutable'],
+    [
+      { apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { name: 'x' }, spec: { controller: 'a.b/c' } },
+      { spec: { controller: 'a.b/d' } },
+      'spec.controller: Invalid value: "a.b/d": field is immutable',
+    ],
+  ])('let nobody change what is fixed: %j', (object, patch, error) => {
+    const api = new ApiServer({ kinds, controllers: [], nowNs: () => 0, epochMs: 0, seed: 1 });
+    api.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } });
+    api.create(object as unknown as KubeObject);
+    const isCluster = object.kind === 'IngressClass';
+    const result = api.patch(`${String(object.kind)}/${isCluster ? '' : 'default/'}x`, patch, 'merge');
+    expect(result.ok ? [] : result.causes.map(causeText)).toEqual([error]);
+  });
+});

@@ -8,6 +8,7 @@ import { podTemplateSchema } from '../pod/spec-schema.ts';
 import { validatePodSpec } from '../pod/validate.ts';
 import { anything, anythings, choice, flag, integer, kindSchema, longInteger, notSimulated, struct, text } from '../schema.ts';
 import { jobDefaults } from './job-defaults.ts';
+import { daemonSetSpecErrors, jobSpecErrors, replicaSetSpecErrors, statefulSetSpecErrors } from './spec-errors.ts';
 import {
   containerImages,
   containerNames,
@@ -15,7 +16,6 @@ import {
   rollingUpdateSchema,
   selectorAndTemplate,
   templateDefaults,
-  validateIntOrPercent,
   validateReplicas,
   validateTemplate,
 } from './template.ts';
@@ -53,7 +53,11 @@ export const replicaSet = defineKind<ReplicaSet>({
     ['spec'],
   ),
   defaults: withTemplateDefaults,
-  validate: (object, old) => [...validateReplicas(object.spec.replicas), ...validateTemplate(object.spec, old?.spec, 'deployment')],
+  validate: (object, old) => [
+    ...validateReplicas(object.spec.replicas),
+    ...replicaSetSpecErrors(object),
+    ...validateTemplate(object.spec, old?.spec, 'deployment'),
+  ],
   columns: [
     { name: 'NAME', priority: 0 },
     { name: 'DESIRED', priority: 0 },
@@ -112,10 +116,7 @@ export const daemonSet = defineKind<DaemonSet>({
     const rollingUpdate = { maxSurge: 0, maxUnavailable: 1, ...updateStrategy?.rollingUpdate };
     return { ...filled, spec: { ...filled.spec, updateStrategy: { type: 'RollingUpdate', ...updateStrategy, rollingUpdate } } };
   },
-  validate: (object, old) => [
-    ...validateTemplate(object.spec, old?.spec, 'daemonset'),
-    ...validateIntOrPercent('spec.updateStrategy.rollingUpdate.maxUnavailable', object.spec.updateStrategy?.rollingUpdate?.maxUnavailable),
-  ],
+  validate: (object, old) => [...validateTemplate(object.spec, old?.spec, 'daemonset'), ...daemonSetSpecErrors(object)],
   columns: [
     { name: 'NAME', priority: 0 },
     { name: 'DESIRED', priority: 0 },
@@ -191,7 +192,11 @@ export const statefulSet = defineKind<StatefulSet>({
       spec: { ...filled.spec, updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0, ...filled.spec.updateStrategy?.rollingUpdate } } },
     };
   },
-  validate: (object, old) => [...validateReplicas(object.spec.replicas), ...validateTemplate(object.spec, old?.spec, 'statefulset')],
+  validate: (object, old) => [
+    ...validateReplicas(object.spec.replicas),
+    ...validateTemplate(object.spec, undefined, 'statefulset'),
+    ...statefulSetSpecErrors(object, old),
+  ],
   columns: [
     { name: 'NAME', priority: 0 },
     { name: 'READY', priority: 0 },
@@ -270,9 +275,10 @@ export const job = defineKind<Job>({
     ['spec'],
   ),
   defaults: jobDefaults,
-  validate: (object) => {
+  validate: (object, old) => {
     const policy = object.spec.template.spec.restartPolicy;
     return [
+      ...jobSpecErrors(object, old),
       ...validatePodSpec('spec.template.spec', object.spec.template.spec),
       ...(policy === 'OnFailure' || policy === 'Never' ? [] : [required('spec.template.spec.restartPolicy', 'valid values: "OnFailure", "Never"')]),
     ];
