@@ -13,6 +13,7 @@ import { cat, cut, head, nl, rev, tac, tail, tee, tr, uniq, wc } from './text/li
 import { sed } from './text/sed.ts';
 import { sort } from './text/sort.ts';
 import { xargsFilter } from './text/xargs.ts';
+import { monitorWatch } from './tools/ip-monitor.ts';
 import { ipsetRestoreFilter } from './tools/ipset.ts';
 import { restoreFilter } from './tools/iptables.ts';
 import { ipvsadmRestore } from './tools/ipvsadm.ts';
@@ -55,6 +56,7 @@ export const watches: Readonly<Record<string, Watch>> = {
   'kubectl-get': getWatch,
   'kubectl-wait': waitWatch,
   'kubectl-logs': logsWatch,
+  'ip-monitor': monitorWatch,
 };
 
 export const hooks: Readonly<Record<string, Hook>> = {

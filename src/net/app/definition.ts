@@ -52,6 +52,8 @@ export interface IcmpReport {
   readonly type: number;
   readonly code: number;
   readonly mtu?: number;
+  /** A redirect's better next hop. */
+  readonly gateway?: Ip;
   /** TTL with which the error came. */
   readonly ttl: number;
   /** Destination and, for UDP, ports of the packet the error is about; `sequence` of an echo request. */

@@ -147,7 +147,7 @@ function whileRunning(context: AppContext, config: MtrConfig, state: State, even
     case 'echo-reply':
       return heard(context, config, state, event.sequence, event.from, true);
     case 'socket-error':
-      return event.icmp === undefined
+      return event.icmp === undefined || event.icmp.gateway !== undefined
         ? state
         : heard(context, config, state, event.icmp.quoted.sequence, event.icmp.from, event.icmp.type === (typeof event.icmp.from === 'bigint' ? 1 : 3));
     default:

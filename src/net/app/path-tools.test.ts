@@ -51,6 +51,22 @@ From 10.1.0.1 icmp_seq=2 Destination Host Unreachable
 [1]`);
   });
 
+  it('prints a redirect as the hint it is, and traceroute takes it for no answer', () => {
+    const w = routerWorld({ change: (b) => b.route(ROUTER, '10.9.0.0/16', { gateway: '10.1.0.2', device: 'r0' }) });
+    expect(run(w, 'ping -c 2 -i 0.2 -W 1 10.9.0.1')).toBe(`PING 10.9.0.1 (10.9.0.1) 56(84) bytes of data.
+From 10.1.0.1: icmp_seq=1 Redirect Host(New nexthop: 10.1.0.2)
+From 10.1.0.1: icmp_seq=2 Redirect Host(New nexthop: 10.1.0.2)
+
+--- 10.9.0.1 ping statistics ---
+2 packets transmitted, 0 received, 100% packet loss, time #ms
+
+[1]`);
+    expect(run(w, 'traceroute -I -n -q 1 -m 2 -w 1 10.9.0.1')).toBe(`traceroute to 10.9.0.1 (10.9.0.1), 2 hops max, 60 byte packets
+ 1  10.1.0.1 #ms
+ 2  *
+`);
+  });
+
   it('speaks from a device or an address, stamps lines, floods, and asks before it broadcasts', () => {
     const w = routerWorld();
     const statistics = '\n--- 10.1.0.1 ping statistics ---\n1 packets transmitted, 1 received, 0% packet loss, time #ms\n';

@@ -267,6 +267,13 @@ function tripText(ns: number): string {
 function wayError(context: AppContext, config: PingConfig, state: State, icmp: IcmpReport): State {
   const wire = icmp.quoted.sequence;
   if (!state.waiting.has(wire)) return state;
+  if (icmp.gateway !== undefined) {
+    // A hint, no failure: the packet goes on and its answer is still waited for.
+    const kind = ['Network', 'Host', 'Type of Service and Network', 'Type of Service and Host'][icmp.code] ?? `, Bad Code: ${icmp.code}`;
+    if (config.style !== 'busybox' && !config.quiet && !config.flood)
+      context.out(`${stamp(context, config)}From ${formatIp(icmp.from)}: icmp_seq=${wire} Redirect ${kind}(New nexthop: ${formatIp(icmp.gateway)})\n`);
+    return state;
+  }
   // busybox says nothing about errors and goes on waiting.
   if (config.style === 'busybox') return state;
   state.waiting.delete(wire);

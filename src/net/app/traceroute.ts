@@ -2,7 +2,7 @@
 import { formatIp } from '../addr/ip.ts';
 import type { Errno } from '../stack/userland.ts';
 import { blankPacket } from '../wire/new-packet.ts';
-import { IP_PROTO_TCP, type Ip, TCP_SYN } from '../wire/packet.ts';
+import { ICMP_REDIRECT, IP_PROTO_TCP, type Ip, TCP_SYN } from '../wire/packet.ts';
 import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
 import { type AppContext, type AppEvent, defineApp, defineProgram, type IcmpReport, type ParseResult, type SocketId } from './definition.ts';
 import { isBusybox } from './ping-args.ts';
@@ -77,6 +77,8 @@ function answerOf(config: TracerouteConfig, state: State, event: AppEvent): { re
   let index = -1;
   let report: Report | undefined;
   if (event.kind === 'socket-error' && event.icmp !== undefined) {
+    // A redirect is no answer: the probe goes on.
+    if (event.icmp.gateway !== undefined) return undefined;
     index = find(config.method === 'icmp' ? event.icmp.quoted.sequence : event.socket);
     report = reportOf(event.icmp);
   } else if (event.kind === 'echo-reply' && config.method === 'icmp') {
@@ -88,7 +90,12 @@ function answerOf(config: TracerouteConfig, state: State, event: AppEvent): { re
     if (packet.tcp !== undefined && packet.src === state.ip && packet.sport === config.port) {
       index = find(packet.dport);
       report = { from: packet.src, final: true, mark: '' };
-    } else if (quoted?.tcp !== undefined && quoted.dst === state.ip && packet.icmp !== undefined) {
+    } else if (
+      quoted?.tcp !== undefined &&
+      quoted.dst === state.ip &&
+      packet.icmp !== undefined &&
+      !(packet.icmp.type === ICMP_REDIRECT && typeof packet.src === 'number')
+    ) {
       index = find(quoted.sport);
       report = reportOf({
         from: packet.src,

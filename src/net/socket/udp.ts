@@ -3,7 +3,7 @@ import { isMulticastIp, isUnspecified } from '../addr/ip.ts';
 import type { Endpoint, IcmpReport, LocalChoice, SendOptions, UdpSocketOptions } from '../app/definition.ts';
 import type { Errno, RouteQuery } from '../stack/userland.ts';
 import { ICMP6_ECHO_REPLY, ICMP6_ECHO_REQUEST } from '../wire/icmp6.ts';
-import { IP_PROTO_ICMP, IP_PROTO_ICMP6, IP_PROTO_UDP, type Ip, type Packet, type Payload } from '../wire/packet.ts';
+import { ICMP_REDIRECT, IP_PROTO_ICMP, IP_PROTO_ICMP6, IP_PROTO_UDP, type Ip, type Packet, type Payload } from '../wire/packet.ts';
 import { drawFlowHash, endpointText, ephemeralUdpPort, errnoOf, isV6Only, outgoing, type SocketLayer } from './layer.ts';
 import type { EchoSocket, UdpSocket } from './sockets.ts';
 
@@ -132,6 +132,7 @@ export function reportOf(error: Packet, quoted: Packet): IcmpReport {
     ttl: error.ttl,
     quoted: { dst: quoted.dst, sport: quoted.sport, dport: quoted.dport, sequence: quoted.icmp?.sequence ?? 0, ttl: quoted.ttl },
   };
+  if (icmp?.type === ICMP_REDIRECT && typeof error.src === 'number') return { ...report, gateway: icmp.id };
   return icmp?.mtu === undefined ? report : { ...report, mtu: icmp.mtu };
 }
 

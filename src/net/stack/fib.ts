@@ -83,6 +83,7 @@ export class Fib {
   readonly #four: FamilyTables;
   readonly #six: FamilyTables;
   readonly #addresses = new Map<Ip, DeviceState>();
+  readonly #gateways = new Map<Ip, Set<DeviceState>>();
   readonly #all: readonly DeviceState[];
   readonly #parts: FibParts;
   /** Routes that nobody wrote: those of addresses, as `ip route show table local` shows them. */
@@ -97,9 +98,8 @@ export class Fib {
     this.#four = emptyTables(parts.netns, 4, rules);
     this.#six = emptyTables(parts.netns, 6, rules);
     for (const device of this.#all) {
-      if (!device.up) continue;
       this.#addLocal(device);
-      this.#addLocal6(device);
+      if (device.up) this.#addLocal6(device);
     }
     const routes = [...parts.routes];
     this.custom = rules.length > 0 || routes.some((route) => route.type === 'local');
@@ -163,6 +163,11 @@ export class Fib {
     return undefined;
   }
 
+  /** ip_fib_check_default(): some route out of `device` has this gateway. */
+  isGateway(ip: Ip, device: DeviceState): boolean {
+    return this.#gateways.get(ip)?.has(device) === true;
+  }
+
   isLocal(ip: Ip): boolean {
     return this.#of(ip).local.find(ip, undefined)?.type === RTN_LOCAL;
   }
@@ -181,7 +186,7 @@ export class Fib {
     return typeof ip === 'bigint' ? this.#six : this.#four;
   }
 
-  /** fib_add_ifaddr(): an address is local, and the last one of its subnet is everybody's. */
+  /** fib_add_ifaddr(): an address is local, also while its device is down; the last one of its subnet is everybody's. */
   #addLocal(device: DeviceState): void {
     for (const address of device.addresses) {
       const { ip } = address;
@@ -189,6 +194,7 @@ export class Fib {
       if (!this.#addresses.has(ip)) this.#addresses.set(ip, device);
       const primary = primaryOf(device, address);
       this.#derive(RTN_LOCAL, ip, 32, device, primary);
+      if (!device.up) continue;
       if (address.broadcast !== undefined) this.#derive(RTN_BROADCAST, address.broadcast, 32, device, primary);
       if (address.secondary === true) continue;
       const mask = maskOf(address.prefixLength);
@@ -296,14 +302,16 @@ export class Fib {
   #compile(record: Route, gatewayText: string | undefined, deviceName: string | undefined, network: Ip): CompiledRoute | undefined {
     const device = deviceName === undefined ? undefined : this.#parts.deviceByName(deviceName);
     const type = TYPES[record.type];
-    // A route of a device that is down (or gone) is not in the kernel's table.
-    if ((type === RTN_UNICAST || type === RTN_LOCAL || type === RTN_BROADCAST) && (device === undefined || !device.up)) return undefined;
+    // A route of a device that is down (or gone) is not in the kernel's table; local ones stay (fib_sync_down_dev()).
+    if ((type === RTN_UNICAST || type === RTN_BROADCAST) && device?.up !== true) return undefined;
+    if (type === RTN_LOCAL && device === undefined) return undefined;
     if (typeof network === 'bigint' && device?.netns.settings6(device).disabled === true) return undefined;
     const gateway = gatewayText === undefined ? undefined : ipOf(gatewayText);
     let source = record.source === undefined ? undefined : ipOf(record.source);
     // An IPv6 route says no source unless somebody wrote one: it is chosen for each destination.
     if (source === undefined && device !== undefined && type !== RTN_LOCAL && typeof network === 'number')
       source = addressFor(this.#all, device, gateway, network, record.scope);
+    if (gateway !== undefined && device !== undefined) this.#gateways.set(gateway, (this.#gateways.get(gateway) ?? new Set()).add(device));
     const { prefixLength } = prefixOf(record.destination);
     return {
       type,

@@ -2,7 +2,7 @@
 import { inPrefix } from '../addr/ip.ts';
 import { isLimitedBroadcast, isMulticast, isZeroNet } from '../addr/ip4.ts';
 import type { DeviceState } from '../device/device-state.ts';
-import type { Ip, Packet } from '../wire/packet.ts';
+import { ICMP_REDIRECT, type Ip, type Packet } from '../wire/packet.ts';
 import type { Core } from './core.ts';
 import { RTN_UNICAST } from './fib.ts';
 import { peerOf } from './icmp-limit.ts';
@@ -11,7 +11,6 @@ import type { NetnsState } from './netns-state.ts';
 import { routeOutput } from './routing.ts';
 import type { Skb } from './skb.ts';
 
-export const ICMP_REDIRECT = 5;
 const REDIRECT_HOST = 1;
 /** ip_rt_redirect_load, _number and _silence: each in a row waits twice as long, nine are sent, then there is quiet. */
 const LOAD_NS = 20e6;
@@ -46,7 +45,7 @@ export function takeRedirect(core: Core, netns: NetnsState, device: DeviceState,
   if (settings.sharedMedia ? netns.fib.typeOf(gateway) !== RTN_UNICAST : !sameLink(device, gateway, from)) return false;
   const used = routeOutput(netns, quoted.dst, quoted);
   if (used.kind !== 'ok' || used.device !== device || used.nextHop !== from) return false;
-  if (!settings.sharedMedia && settings.secureRedirects && !isDefaultGateway(netns, gateway)) return false;
+  if (!settings.sharedMedia && settings.secureRedirects && !netns.fib.isGateway(gateway, device)) return false;
   const entry = device.neighbors.get(gateway);
   if (entry === undefined || !isValid(entry.state)) {
     // The new gateway is asked for its MAC first; the next redirect will find it.
@@ -60,9 +59,3 @@ export function takeRedirect(core: Core, netns: NetnsState, device: DeviceState,
 
 const sameLink = (device: DeviceState, a: Ip, b: Ip): boolean =>
   device.addresses.some((own) => inPrefix(own.ip, own.prefixLength, a) && inPrefix(own.ip, own.prefixLength, b));
-
-/** ip_fib_check_default(): some default route has this gateway. */
-function isDefaultGateway(netns: NetnsState, gateway: Ip): boolean {
-  const route = netns.fib.find(0x08080808);
-  return route?.prefixLength === 0 && route.hasGateway && route.gateway === gateway;
-}

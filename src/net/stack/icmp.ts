@@ -4,12 +4,23 @@ import { attach } from '../conntrack/track.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import { type DropCause, emitCreated, emitDelivered, emitDropped } from '../trace/emit.ts';
 import type { DropReason } from '../trace-event.ts';
-import { ETHERTYPE_IPV4, type IcmpMessage, IP_PROTO_ICMP, IP_PROTO_TCP, type Packet, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/packet.ts';
+import {
+  ETHERTYPE_IPV4,
+  ICMP_REDIRECT,
+  type IcmpMessage,
+  IP_PROTO_ICMP,
+  IP_PROTO_TCP,
+  type Packet,
+  TCP_ACK,
+  TCP_FIN,
+  TCP_RST,
+  TCP_SYN,
+} from '../wire/packet.ts';
 import { icmpText } from '../wire/words.ts';
 import type { Core, IcmpErrorKind } from './core.ts';
 import { RTN_BROADCAST, RTN_LOCAL } from './fib.ts';
 import { icmpHeldBack } from './icmp-limit.ts';
-import { ICMP_REDIRECT, takeRedirect } from './icmp-redirect.ts';
+import { takeRedirect } from './icmp-redirect.ts';
 import { dropWithError6, sendError6 } from './icmp6.ts';
 import type { MibName } from './mib.ts';
 import type { NetnsState } from './netns-state.ts';
@@ -76,8 +87,8 @@ export function receiveIcmp(core: Core, netns: NetnsState, device: DeviceState, 
     emitDelivered(core, device.place, packet, 'kernel: ICMP', undefined);
     if (icmp.type === UNREACHABLE && icmp.code === FRAGMENTATION_NEEDED && icmp.quoted !== undefined) learnPathMtu(core, netns, icmp.quoted, icmp.mtu ?? 0);
     if (icmp.type === ICMP_REDIRECT && icmp.quoted !== undefined) takeRedirect(core, netns, device, packet.src, icmp.id, icmp.quoted);
-    // A redirect is between routers and routing; sockets do not hear of it.
-    if (icmp.type !== ICMP_REDIRECT) core.userland.icmpError(netns.id, packet);
+    // A redirect is for routing; of sockets only those that ask by echo hear of it (udp_err() and tcp_v4_err() keep it to themselves).
+    if (icmp.type !== ICMP_REDIRECT || icmp.quoted?.protocol === IP_PROTO_ICMP) core.userland.icmpError(netns.id, packet);
     return;
   }
   if (core.userland.deliver(netns.id, packet)) return;

@@ -89,6 +89,16 @@ describe('which route wins', () => {
     const r1 = w.b.records.get(`${ROUTER}/device/r1`);
     if (r1.kind === 'device') w.b.records.put({ ...r1, up: false });
     expect(via(w, ROUTER, '10.3.4.1')).toBe('10.1.0.2 r0 10.1.0.1 table 254');
+    // Its address stays this host's own, for itself and for others.
+    w.hands.ping(LEFT, '10.2.0.1');
+    w.settle(1);
+    expect(w.heard()).toEqual([`${LEFT}: icmp 10.2.0.1 > 10.1.0.2 ttl 64`]);
+    expect(
+      w.network
+        .derivedRoutes(ROUTER)
+        .filter((r) => r.device === 'r1' && r.destination.startsWith('10.'))
+        .map((r) => `${r.type} ${r.destination}`),
+    ).toEqual(['local 10.2.0.1/32']);
   });
 
   it('ignores a route whose link has no carrier only where the device is told to', () => {

@@ -16,6 +16,8 @@ export const ETHERTYPE_IPV6 = 0x86dd;
 /** 802.1Q: a tag of two bytes and the real EtherType follow. */
 export const ETHERTYPE_VLAN = 0x8100;
 export const IP_PROTO_ICMP = 1;
+/** ICMP's type, of IPv4 only. */
+export const ICMP_REDIRECT = 5;
 /** RFC 2003: IPv4 in IP. */
 export const IP_PROTO_IPIP = 4;
 export const IP_PROTO_TCP = 6;

@@ -18,7 +18,7 @@ export function addressText(address: { readonly ip: string; readonly prefixLengt
 const isSix = (address: { readonly ip: string }): boolean => address.ip.includes(':');
 
 /** `inet 10.0.0.1/24 brd 10.0.0.255 scope global eth0`, `inet6 fe80::1/64 scope link tentative `. */
-function addressLine(device: Device, address: AddressView): string {
+export function addressLine(device: Device, address: AddressView): string {
   const text = addressText(address);
   if (isSix(address)) {
     const flags = `${address.noDad ? 'nodad ' : ''}${address.deprecated ? 'deprecated ' : ''}${address.duplicate ? 'dadfailed ' : ''}${address.tentative ? 'tentative ' : ''}`;
@@ -28,7 +28,7 @@ function addressLine(device: Device, address: AddressView): string {
   return `inet ${text}${broadcast} scope ${address.scope} ${address.secondary ? 'secondary ' : ''}${address.label ?? device.name}`;
 }
 
-const lifetimes = (address: AddressView): string => `       valid_lft forever preferred_lft ${address.deprecated ? '0sec' : 'forever'}`;
+export const lifetimes = (address: AddressView): string => `       valid_lft forever preferred_lft ${address.deprecated ? '0sec' : 'forever'}`;
 
 /** `scope S`, `to PREFIX`, `label L`: which addresses are shown; the other words choose devices. */
 interface Chosen {

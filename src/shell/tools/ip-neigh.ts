@@ -26,7 +26,7 @@ const STATES: readonly State[] = ['INCOMPLETE', 'REACHABLE', 'STALE', 'DELAY', '
 const HELD: ReadonlySet<State> = new Set<State>(['INCOMPLETE', 'REACHABLE', 'DELAY', 'PROBE']);
 
 /** IPv4 first, then by device and address. */
-function neighborsOf({ host, place }: Invocation): readonly NeighborView[] {
+export function neighborsOf({ host, place }: Invocation): readonly NeighborView[] {
   const order = new Map(devicesOf(host, place.netns).map((device, index) => [device.name, index]));
   return host.engine
     .neighbors(place.netns)
@@ -130,7 +130,7 @@ function fits(read: NeighWords, neighbor: { readonly ip: string; readonly device
   return to === undefined || inPrefix(to.network, to.prefixLength, ipOf(neighbor.ip));
 }
 
-function lineOf(neighbor: NeighborView, options: IpOptions, withDevice: boolean): string {
+export function neighborLine(neighbor: NeighborView, options: IpOptions, withDevice: boolean): string {
   const { ip, device, mac, state } = neighbor;
   const statistics = options.statistics
     ? ` ${HELD.has(state) ? 'ref 1 ' : ''}used ${neighbor.usedSeconds}/${neighbor.confirmedSeconds}/${neighbor.updatedSeconds}probes ${neighbor.probes} `
@@ -177,7 +177,7 @@ function showNeighbors(invocation: Invocation, options: IpOptions, read: NeighWo
         options.pretty === true,
       ),
     );
-  else for (const neighbor of shown) out(lineOf(neighbor, options, withDevice));
+  else for (const neighbor of shown) out(neighborLine(neighbor, options, withDevice));
   return 0;
 }
 
@@ -218,7 +218,7 @@ function getNeighbor(invocation: Invocation, options: IpOptions, target: Target)
     invocation.err('Error: Neighbour entry not found.\n');
     return 2;
   }
-  invocation.out(lineOf(neighbor, options, true));
+  invocation.out(neighborLine(neighbor, options, true));
   return 0;
 }
 

@@ -55,7 +55,7 @@ export function ipRoute(invocation: Invocation, options: IpOptions, words: reado
 }
 
 /** Tables in the order in which the kernel's hash has them: by the last byte of their number. */
-function tablesOf({ host, place }: Invocation): number[] {
+export function tablesOf({ host, place }: Invocation): number[] {
   const tables = new Set<number>([MAIN, LOCAL]);
   for (const record of host.engine.records.values()) if (record.kind === 'route' && record.netns === place.netns) tables.add(record.table);
   return [...tables].sort((a, b) => (a & 255) - (b & 255) || a - b);

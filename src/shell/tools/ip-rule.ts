@@ -57,7 +57,7 @@ function written({ host, place }: Invocation): RoutingRule[] {
   return rules;
 }
 
-const allRules = (invocation: Invocation, family: 4 | 6): RoutingRule[] => rulesOf(invocation.place.netns, family, written(invocation));
+export const allRules = (invocation: Invocation, family: 4 | 6): RoutingRule[] => rulesOf(invocation.place.netns, family, written(invocation));
 
 function showRules(invocation: Invocation, options: IpOptions, family: 4 | 6, words: readonly string[]): number {
   const read = readRule(invocation, family, words, false);

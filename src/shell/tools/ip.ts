@@ -1,7 +1,8 @@
-/** ip: addr, link, route, neigh, rule, netns of iproute2. */
+/** ip: addr, link, route, neigh, rule, monitor, netns of iproute2. */
 import { defineCommand } from '../command.ts';
 import { ipAddress } from './ip-address.ts';
 import { type IpOptions, ipLink } from './ip-link.ts';
+import { ipMonitor } from './ip-monitor.ts';
 import { ipNeigh } from './ip-neigh.ts';
 import { inNetns, ipNetns } from './ip-netns.ts';
 import { ipRoute } from './ip-route.ts';
@@ -9,11 +10,11 @@ import { ipRule } from './ip-rule.ts';
 
 const USAGE = `Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }
        ip [ -force ] -batch filename
-where  OBJECT := { address | link | neigh | netns | route | rule }
-       OPTIONS := { -d[etails] | -s[tatistics] | -br[ief] | -4 | -o[neline] | -j[son] | -p[retty] }
+where  OBJECT := { address | link | monitor | neigh | netns | route | rule }
+       OPTIONS := { -d[etails] | -s[tatistics] | -br[ief] | -4 | -o[neline] | -t[imestamp] | -ts[hort] | -j[son] | -p[retty] }
 `;
 
-const OBJECTS = ['address', 'link', 'route', 'neighbour', 'neighbor', 'rule', 'netns'] as const;
+const OBJECTS = ['address', 'link', 'route', 'neighbour', 'neighbor', 'rule', 'netns', 'monitor'] as const;
 
 export const ip = defineCommand({
   name: 'ip',
@@ -35,6 +36,8 @@ export const ip = defineCommand({
       else if (name !== '' && 'oneline'.startsWith(name)) options.oneLine = true;
       else if (name !== '' && 'json'.startsWith(name)) options.json = true;
       else if (name !== '' && 'pretty'.startsWith(name)) options.pretty = true;
+      else if (name !== '' && 'timestamp'.startsWith(name)) options.stamp = 'long';
+      else if (name !== '' && 'tshort'.startsWith(name)) options.stamp = 'short';
       else if (name === '4') options.family = 4;
       else if (name === '6') options.family = 6;
       else if (name === 'V' || name === 'Version') {
@@ -63,6 +66,8 @@ export const ip = defineCommand({
         return ipNeigh(invocation, options, words);
       case 'rule':
         return ipRule(invocation, options, words);
+      case 'monitor':
+        return ipMonitor(invocation, options, words);
       case 'netns':
         return ipNetns(invocation, words);
       default:
@@ -73,7 +78,7 @@ export const ip = defineCommand({
   complete: (words, current) => {
     const offered =
       words.length === 1
-        ? ['addr', 'link', 'route', 'neigh', 'rule', 'netns', '-d', '-s', '-br']
+        ? ['addr', 'link', 'route', 'neigh', 'rule', 'netns', 'monitor', '-d', '-s', '-br']
         : words.includes('route')
           ? ['show', 'get', 'add', 'del', 'replace', 'default', 'via', 'dev']
           : words.includes('link')

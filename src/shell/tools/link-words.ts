@@ -12,6 +12,8 @@ export interface IpOptions {
   /** -j; `pretty` -p. */
   readonly json?: boolean;
   readonly pretty?: boolean;
+  /** -t and -ts, of `ip monitor`. */
+  readonly stamp?: 'long' | 'short';
 }
 
 /** Devices stacked deeper than this have no carrier. */
