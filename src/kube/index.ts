@@ -19,6 +19,7 @@ import { hostLocalStore } from './pod/host-local-store.ts';
 import { pod } from './pod/kind.ts';
 import { kubelet } from './pod/kubelet-controller.ts';
 import { podGcController } from './pod/pod-gc-controller.ts';
+import { podRuntimeKind } from './pod/pod-runtime.ts';
 import { scheduler } from './pod/scheduler/scheduler-controller.ts';
 import { podDisruptionBudget } from './policy/disruption-budget.ts';
 import { networkPolicy } from './policy/network-policy.ts';
@@ -79,6 +80,7 @@ export const kinds: readonly Kind[] = [
   customResourceDefinition,
   ...clusterKinds,
   hostLocalStore,
+  podRuntimeKind,
 ];
 
 /** In the order in which a cluster comes up; within one round they run in this order. */

@@ -95,7 +95,9 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     this.#epochMs = options.epochMs;
     this.#seed = options.seed;
     this.view = viewOf(this.#store, options.nowNs);
-    this.#writer = new Writer(this.#store, this.#registry, this.view, options.seed, () => this.timestamp);
+    this.#writer = new Writer(this.#store, this.#registry, this.view, options.seed, (laterSeconds = 0) =>
+      laterSeconds === 0 ? this.timestamp : formatRfc3339(this.#epochMs + this.#nowNs() / 1e6 + laterSeconds * 1000),
+    );
     const latency = () => (this.#isStarted ? options.latency?.(this.view) : undefined);
     this.#runtime = new ControllerRuntime(options.controllers, this.view, (controller, requeueAfter) => this.#contextOf(controller, requeueAfter), latency);
     this.#agents = new AgentRunner(options.agents ?? [], this.view, options.records, options.nowNs, options.merge, latency);
@@ -229,7 +231,7 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     const declared = this.#registry.declaredBy(key);
     if (declared !== undefined) for (const one of this.#store.list(declared.kind)) this.#writer.removeObject(one);
     if (options.propagationPolicy === 'Orphan' && object.metadata.uid !== undefined) orphan(this.#store, object.metadata.uid);
-    this.#writer.removeObject(object, options.propagationPolicy === 'Foreground');
+    this.#writer.removeObject(object, { foreground: options.propagationPolicy === 'Foreground', gracePeriodSeconds: options.gracePeriodSeconds });
     return { ok: true, value: object, warnings: [] };
   }
 
@@ -297,9 +299,9 @@ export class ApiServer<R extends Identified = Identified> implements Api {
       create: (object) => write(object, (info) => server.#writer.create(info, object, byThis)),
       update: (object) => write(object, (info) => server.#writer.update(info, object, byThis)),
       updateStatus: (object) => write(object, (info) => server.#writer.update(info, object, { ...byController, part: 'status' })),
-      remove(key) {
+      remove(key, gracePeriodSeconds) {
         const object = server.#store.find(key);
-        if (object !== undefined) server.#writer.removeObject(object);
+        if (object !== undefined) server.#writer.removeObject(object, { gracePeriodSeconds });
       },
       event: (about, type, reason, message, component) => server.#writer.event(about, { type, reason, message, component }),
       requeueAfter,

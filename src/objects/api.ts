@@ -38,6 +38,8 @@ export interface ServerSideApplyOptions extends WriteOptions {
 }
 
 export interface RemoveOptions {
+  /** In place of the grace that its kind gives; 0: at once. */
+  readonly gracePeriodSeconds?: number;
   /** `Orphan` leaves dependants without their owner reference, `Foreground` keeps the object until those that block its deletion have gone. Default `Background`. */
   readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
 }

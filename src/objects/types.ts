@@ -111,6 +111,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
    * found nothing, on create and on every change of spec or metadata. Pure. Returns the same reference when there is nothing to fill.
    */
   readonly admit?: (object: T, old: T | undefined, view: StoreView) => { readonly object: T; readonly errors: readonly FieldError[] };
+  /** How long a deletion waits before the object goes; 0 or absent: it goes at once. Whoever ends what is running then removes it with 0 seconds. */
+  readonly gracePeriodSeconds?: (object: T) => number;
   readonly columns: readonly TableColumn[];
   /** Cells in the order of `columns`. */
   readonly row: (object: T, context: RowContext) => readonly string[];
@@ -168,7 +170,8 @@ export interface ControllerContext {
   /** Writes spec and metadata; no-op when equal. */
   update(object: KubeObject): KubeObject | undefined;
   updateStatus(object: KubeObject): KubeObject | undefined;
-  remove(key: ObjectKey): void;
+  /** `gracePeriodSeconds` 0: at once; absent: as its kind says. */
+  remove(key: ObjectKey, gracePeriodSeconds?: number): void;
   event(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, component: string): void;
   /** Reconcile this key again at `nowNs + delayNs`. */
   requeueAfter(key: ObjectKey, delayNs: number): void;

@@ -46,7 +46,8 @@ export class Writer {
   readonly #registry: KindRegistry;
   readonly #view: StoreView;
   readonly #seed: number;
-  readonly #timestamp: () => string;
+  /** Now, or so many seconds later. */
+  readonly #timestamp: (laterSeconds?: number) => string;
   /** The last resource version given. */
   #revision = 0;
   /** Times a key was removed, and generated names so far: what makes the next uid or suffix another one. */
@@ -60,7 +61,7 @@ export class Writer {
   #eventMinute = -1;
 
   /** `timestamp` gives now as RFC 3339. */
-  constructor(store: ObjectStore, registry: KindRegistry, view: StoreView, seed: number, timestamp: () => string) {
+  constructor(store: ObjectStore, registry: KindRegistry, view: StoreView, seed: number, timestamp: (laterSeconds?: number) => string) {
     this.#store = store;
     this.#registry = registry;
     this.#view = view;
@@ -151,8 +152,9 @@ export class Writer {
     };
     if (!write.dryRun) {
       this.#revision += 1;
-      const { deletionTimestamp, finalizers = [] } = stored.metadata;
-      if (deletionTimestamp !== undefined && finalizers.length === 0 && stored.kind !== 'Namespace') this.#erase(old);
+      const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = stored.metadata;
+      const isOver = deletionTimestamp !== undefined && deletionGracePeriodSeconds === 0;
+      if (isOver && finalizers.length === 0 && stored.kind !== 'Namespace') this.#erase(old);
       else {
         if (write.part === 'main') this.#own(info, old, stored, write);
         this.#store.put(stored);
@@ -272,23 +274,31 @@ export class Writer {
     return forbidden(kind, name, `unable to create new content in namespace ${namespace} because it is being terminated`);
   }
 
-  /** Deletes, or marks for deletion where finalizers, dependants (`foreground`) or the content of a namespace must go first. */
-  removeObject(given: KubeObject, foreground = false): void {
+  /**
+   * Deletes, or marks for deletion where something must come first: finalizers, dependants (`foreground`), the content of a namespace, the grace of what is
+   * running, for which `gracePeriodSeconds` stands in. Kubernetes: staging/src/k8s.io/apiserver/pkg/registry/rest/delete.go, BeforeDelete.
+   */
+  removeObject(given: KubeObject, options: { readonly foreground?: boolean; readonly gracePeriodSeconds?: number | undefined } = {}): void {
+    const { foreground = false, gracePeriodSeconds } = options;
     const finalizers = given.metadata.finalizers ?? [];
     const waits = foreground && given.metadata.deletionTimestamp === undefined && !finalizers.includes(foregroundFinalizer);
     const object: KubeObject = waits ? { ...given, metadata: { ...given.metadata, finalizers: [...finalizers, foregroundFinalizer] } } : given;
     if (waits) this.#foreground.set(objectKey(object), true);
+    const ownSeconds = this.#registry.info(object.kind)?.kind.gracePeriodSeconds?.(object) ?? 0;
+    const graceSeconds = ownSeconds === 0 ? 0 : (gracePeriodSeconds ?? ownSeconds);
     const isHeld = (object.metadata.finalizers ?? []).length > 0 || object.kind === 'Namespace';
-    if (!isHeld) {
+    const known = object.metadata.deletionTimestamp === undefined ? undefined : (object.metadata.deletionGracePeriodSeconds ?? 0);
+    // A second deletion can only shorten the grace.
+    if (known !== undefined && (isHeld || known > 0) && (gracePeriodSeconds ?? known) >= known) return;
+    if (!isHeld && (graceSeconds === 0 || gracePeriodSeconds === 0)) {
       this.#erase(object);
       return;
     }
-    if (object.metadata.deletionTimestamp !== undefined) return;
     this.#revision += 1;
     const metadata: ObjectMeta = {
       ...object.metadata,
-      deletionTimestamp: this.#timestamp(),
-      deletionGracePeriodSeconds: 0,
+      deletionTimestamp: this.#timestamp(graceSeconds),
+      deletionGracePeriodSeconds: graceSeconds,
       resourceVersion: String(this.#revision),
     };
     this.#store.put(
@@ -360,7 +370,7 @@ export class Writer {
     let changed = false;
     for (const one of blocking) {
       if (one.metadata.deletionTimestamp !== undefined) continue;
-      this.removeObject(one, one.metadata.uid !== undefined && this.#store.dependants(one.metadata.uid).length > 0);
+      this.removeObject(one, { foreground: one.metadata.uid !== undefined && this.#store.dependants(one.metadata.uid).length > 0 });
       changed = true;
     }
     if (blocking.some((one) => this.#store.find(objectKey(one)) !== undefined)) return changed;

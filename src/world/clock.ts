@@ -25,7 +25,10 @@ const DRAIN_NS = 1e9;
 const MAX_DRAIN_EVENTS = 200_000;
 /** Events between two looks at what else is due. */
 const STRETCH_EVENTS = 2_000;
-const MAX_STRETCHES = 10_000;
+/** Each ends at a controller's moment, a probe's report or so many events: a cluster that fails all its probes takes many. */
+const MAX_STRETCHES = 200_000;
+/** A leap of time may fill so many stretches to the brim. */
+const MAX_EXHAUSTED = 50;
 
 export class Clock {
   readonly #work: Clockwork;
@@ -59,13 +62,13 @@ export class Clock {
         stop: () => this.#interrupted,
       });
       left -= Math.max(1, result.events);
+      const settled = this.#settleIfDue();
       work.moved();
       if (work.nowNs >= this.#deadlineNs) {
         work.giveUp();
         break;
       }
-      if (due !== undefined && work.nowNs >= due) work.settle();
-      else if (result.idle && result.events === 0 && due === undefined) break;
+      if (!settled && result.idle && result.events === 0 && due === undefined) break;
     }
     if (left <= 0 && work.waiting) return 'more';
     this.#drain();
@@ -75,34 +78,50 @@ export class Clock {
   /** Everything that happens until a moment of virtual time. */
   advanceTo(timeNs: number): void {
     const work = this.#work;
+    let exhausted = 0;
     for (let i = 0; i < MAX_STRETCHES && work.nowNs < timeNs; i += 1) {
       const due = work.nextDueNs;
       const untilNs = due === undefined ? timeNs : Math.min(Math.max(due, work.nowNs), timeNs);
-      const result = work.run({ untilNs, maxEvents: MAX_DRAIN_EVENTS });
-      if (due !== undefined && work.nowNs >= due) work.settle();
-      if (result.exhausted) break;
+      this.#interrupted = false;
+      const result = work.run({ untilNs, maxEvents: MAX_DRAIN_EVENTS, stop: () => this.#interrupted });
+      this.#settleIfDue();
+      if (result.exhausted) exhausted += 1;
+      if (exhausted > MAX_EXHAUSTED) break;
     }
     work.moved();
   }
 
-  /** Runs on until `reached` says so or nothing is left to do. */
-  runUntil(reached: () => boolean): void {
+  /** Runs on until `reached` says so, at most to a moment of virtual time. */
+  runUntil(reached: () => boolean, limitNs: number): void {
     const work = this.#work;
     for (let i = 0; i < MAX_STRETCHES && !reached(); i += 1) {
       const due = work.nextDueNs;
-      const result = work.run({ untilNs: due ?? Number.POSITIVE_INFINITY, maxEvents: MAX_DRAIN_EVENTS, stop: reached });
-      if (due !== undefined && work.nowNs >= due) work.settle();
-      else if (result.idle || result.events === 0) break;
+      this.#interrupted = false;
+      const result = work.run({ untilNs: Math.min(due ?? limitNs, limitNs), maxEvents: MAX_DRAIN_EVENTS, stop: () => this.#interrupted || reached() });
+      if (this.#settleIfDue()) continue;
+      if (!this.#interrupted && result.events === 0) break;
     }
+  }
+
+  #settleIfDue(): boolean {
+    const work = this.#work;
+    const due = work.nextDueNs;
+    if (due === undefined || work.nowNs < due) return false;
+    work.settle();
+    return true;
   }
 
   #drain(): void {
     const work = this.#work;
     const until = work.nowNs + DRAIN_NS;
+    this.#interrupted = false;
     for (let i = 0; i < MAX_STRETCHES; i += 1) {
       const next = work.nextEventNs;
       if (next === undefined || next > until || work.endless) break;
-      if (work.run({ untilNs: next, maxEvents: MAX_DRAIN_EVENTS }).exhausted) break;
+      const { exhausted } = work.run({ untilNs: next, maxEvents: MAX_DRAIN_EVENTS, stop: () => this.#interrupted });
+      this.#settleIfDue();
+      this.#interrupted = false;
+      if (exhausted) break;
     }
     work.moved();
   }

@@ -13,6 +13,7 @@ export interface WorldSnapshot {
   readonly engine: EngineSnapshot;
   readonly shell: unknown;
   readonly shellPrng: number;
+  readonly reportsDueNs: number | undefined;
 }
 
 /** Log events between two snapshots: going back to any event re-runs at most about this many. */

@@ -7,6 +7,7 @@ import { isNeighborDiscovery } from '../net/wire/icmp6.ts';
 import { tellChange } from './tell-change.ts';
 import { explain } from './tell-explain.ts';
 import type { TellContext } from './tell-phrases.ts';
+import { probesAmong } from './tell-probes.ts';
 import { faceOf, ruleOption, ruleProbability } from './tell-words.ts';
 import type { HopView, RuleView } from './views.ts';
 
@@ -222,6 +223,7 @@ const isBackground = (event: TraceEvent) =>
  */
 export function tell(events: readonly TraceEvent[], context: TellContext, positions: Map<number, PacketPosition> = new Map()): HopView[] {
   const groups = groupHops(events);
+  const isProbe = probesAmong(events);
   const numbers = groups.map(({ events: [first] }) => {
     const packet = (first as TraceEvent).packetId;
     const position = positions.get(packet) ?? { hop: 0, hops: 0 };
@@ -258,7 +260,7 @@ export function tell(events: readonly TraceEvent[], context: TellContext, positi
       summary: words.summary,
       why: words.why,
       rules: ruleViews(group.events),
-      background: isBackground(main),
+      background: isBackground(main) || isProbe(main),
       hop,
       hops: positions.get(main.packetId)?.hops ?? hop,
       ...(words.fix === undefined ? {} : { fix: words.fix }),

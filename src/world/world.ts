@@ -2,8 +2,10 @@
 import type { Diagnostic } from '../base/diagnostic.ts';
 import { Prng } from '../base/prng.ts';
 import type { RecordStore } from '../base/record-store.ts';
+import { reportProbe } from '../kube/pod/pod-runtime.ts';
+import type { ProberConfig } from '../net/app/prober.ts';
 import type { Network } from '../net/network.ts';
-import type { NetRecord } from '../net/records.ts';
+import type { NetRecord, Process } from '../net/records.ts';
 import type { Kernel, Userland } from '../net/stack/userland.ts';
 import { base64ToBytes, bytesToText } from '../net/wire/binary-text.ts';
 import type { ApiServer } from '../objects/api-server.ts';
@@ -39,6 +41,8 @@ export interface WorldOptions {
 
 /** The cluster has been up for a while when the reader comes: ages read like those of a real one. */
 const SETTLED_NS = 15 * 60 * 1e9;
+/** A kubelet gathers what it has to say for so long: a thousand pods that become ready together are one settling. */
+const REPORTS_NS = 5e6;
 const MAX_INPUTS = 5_000;
 /** Documents and links hold brought files whole. */
 const MAX_BROUGHT_BYTES = 256 * 1024;
@@ -53,6 +57,10 @@ const historyFull: Diagnostic = {
 /** Kinds and records whose change moves a box. */
 const topologyRecords = new Set(['host', 'netns', 'device']);
 const topologyKinds = new Set(['Pod', 'Node', 'Service', 'EndpointSlice', 'Network', 'Host']);
+
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || (b !== undefined && b < a) ? b : a;
+}
 
 export class World {
   readonly records: RecordStore<NetRecord>;
@@ -70,6 +78,8 @@ export class World {
   #tellContext: TellContext | undefined;
   #replaying = false;
   #inShell = false;
+  /** Probes have reported, and the cluster looks at it then. */
+  #reportsDueNs: number | undefined;
 
   /** Grow by one with each change of what they count; observers compare. */
   topologyVersion = 0;
@@ -106,6 +116,11 @@ export class World {
     this.#shell = options.createShell(this.#shellHost());
     this.#clock = new Clock(this.#clockwork());
     this.engine.onOutput = (processId, stream, text, exitCode) => {
+      const record = stream === 'stdout' ? this.records.find(processId) : undefined;
+      if (record?.kind === 'process' && record.app === 'prober') {
+        this.#probed(record, text);
+        return;
+      }
       if (stream === 'exit') this.#clock.interrupt();
       this.#shell.output(processId, stream, text, exitCode);
     };
@@ -140,7 +155,7 @@ export class World {
 
   /** Somebody waits for a later moment: a job in the background, a timer, a packet on its way. */
   get hasPending(): boolean {
-    return this.engine.nextEventNs() !== undefined;
+    return this.engine.nextEventNs() !== undefined || this.#reportsDueNs !== undefined;
   }
 
   get terminalLength(): number {
@@ -298,6 +313,16 @@ export class World {
     return { ...this.#options.document, inputs: [...this.#inputs, ...unapplied] };
   }
 
+  /** What a kubelet's probe found is told to the API server; the cluster settles a moment later, once for all the reports of that moment. */
+  #probed(prober: Process, text: string): void {
+    const [pod] = prober.origin.objects;
+    if (pod === undefined) return;
+    reportProbe(this.api, pod, { label: (prober.config as ProberConfig).label, text });
+    if (this.#reportsDueNs !== undefined) return;
+    this.#reportsDueNs = this.nowNs + REPORTS_NS;
+    this.#clock.interrupt();
+  }
+
   /** Where an object's text stands: its own, or that of what made it (a Pod's Deployment). */
   readonly #sourceOf = (key: string): AdmittedObject | undefined => {
     let current = key;
@@ -361,6 +386,7 @@ export class World {
   }
 
   #settle(): void {
+    this.#reportsDueNs = undefined;
     // What controllers and agents do now they do, also in the middle of a person's command.
     this.records.attribute(undefined, () => this.#files.settled(this.api.settle().diagnostics));
     this.diagnosticsVersion += 1;
@@ -406,6 +432,7 @@ export class World {
       engine: this.engine.snapshot(),
       shell: this.#shell.snapshot(),
       shellPrng: this.#shellPrng.state,
+      reportsDueNs: this.#reportsDueNs,
     };
   }
 
@@ -415,6 +442,7 @@ export class World {
     this.engine.restore(snapshot.engine);
     this.#shell.restore(snapshot.shell);
     this.#shellPrng.state = snapshot.shellPrng;
+    this.#reportsDueNs = snapshot.reportsDueNs;
     this.#topologyChanged();
   }
 
@@ -433,21 +461,24 @@ export class World {
     const base = this.#history.before(atSeq + 1);
     if (base === undefined) return look();
     const head = this.#snapshot();
+    const headNs = this.nowNs;
     this.#replaying = true;
     try {
       this.records.restore(base.records);
       this.api.restore(base.api);
       this.#shell.restore(base.shell);
       this.#shellPrng.state = base.shellPrng;
+      this.#reportsDueNs = base.reportsDueNs;
       this.engine.beginReplay(base.engine);
       this.#topologyChanged();
-      this.#clock.runUntil(() => this.headSeq > atSeq);
+      this.#clock.runUntil(() => this.headSeq > atSeq, headNs);
       return look();
     } finally {
       this.records.restore(head.records);
       this.api.restore(head.api);
       this.#shell.restore(head.shell);
       this.#shellPrng.state = head.shellPrng;
+      this.#reportsDueNs = head.reportsDueNs;
       this.engine.endReplay(head.engine);
       this.#topologyChanged();
       this.#replaying = false;
@@ -461,10 +492,10 @@ export class World {
         return world.nowNs;
       },
       get nextDueNs() {
-        return world.api.nextDueNs;
+        return earlier(world.api.nextDueNs, world.#reportsDueNs);
       },
       get nextEventNs() {
-        return world.engine.nextEventNs();
+        return earlier(world.engine.nextEventNs(), world.#reportsDueNs);
       },
       get waiting() {
         return world.#shell.sessions().some((session) => session.busy && !session.endless);

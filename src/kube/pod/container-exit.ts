@@ -28,17 +28,62 @@ const shortPrograms: ReadonlySet<string> = new Set([
 
 const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
-/** The exit code with which the container ends at once; undefined when it keeps running or we cannot tell. */
+/** How long a container runs by itself, in seconds from its start, and the code with which it then ends. */
+export interface Life {
+  readonly seconds: number;
+  readonly exitCode: number;
+}
+
+/** Asked at every look at a pod; containers of one template are one object in all its pods. */
+const lives = new WeakMap<Container, Life | 'endless'>();
+
+/** Undefined when it keeps running or we cannot tell. */
+export function lifeOf(container: Container): Life | undefined {
+  let life = lives.get(container);
+  if (life === undefined) {
+    life = readLife(container) ?? 'endless';
+    lives.set(container, life);
+  }
+  return life === 'endless' ? undefined : life;
+}
+
+/** The exit code with which the container ends at once; undefined when it runs for a while or we cannot tell. */
 export function exitCodeOf(container: Container): number | undefined {
+  const life = lifeOf(container);
+  return life === undefined || life.seconds > 0 ? undefined : life.exitCode;
+}
+
+const atOnce = (exitCode: number | undefined): Life | undefined => (exitCode === undefined ? undefined : { seconds: 0, exitCode });
+
+function readLife(container: Container): Life | undefined {
   const words = [...(container.command ?? []), ...(container.args ?? [])];
   const interactive = container.stdin === true && container.tty === true;
   const first = words[0];
-  if (first === undefined) return shellImages.test(parseImage(container.image ?? '').repository) && !interactive ? 0 : undefined;
+  if (first === undefined) return shellImages.test(parseImage(container.image ?? '').repository) && !interactive ? atOnce(0) : undefined;
   if (shells.has(first)) {
-    if (words.length === 1) return interactive || container.stdin === true ? undefined : 0;
-    return words[1] === '-c' && words.length === 3 ? scriptExitCode(words[2] ?? '') : undefined;
+    if (words.length === 1) return interactive || container.stdin === true ? undefined : atOnce(0);
+    return words[1] === '-c' && words.length === 3 ? scriptLife(words[2] ?? '') : undefined;
   }
-  return programExitCode(words);
+  return programLife(words);
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86400 };
+
+/** `sleep 5`, `sleep 1m 30`; undefined for `sleep infinity`, which never ends. */
+function sleepSeconds(words: readonly string[]): number | undefined {
+  let seconds = 0;
+  for (const word of words) {
+    const match = /^(\d{1,9}(?:\.\d{1,9})?)([smhd]?)$/.exec(word);
+    if (match === null) return undefined;
+    seconds += Number(match[1]) * (UNITS[match[2] ?? ''] ?? 1);
+  }
+  return words.length === 0 ? 0 : seconds;
+}
+
+function programLife(words: readonly string[]): Life | undefined {
+  if (baseName(words[0] ?? '') !== 'sleep') return atOnce(programExitCode(words));
+  const seconds = sleepSeconds(words.slice(1));
+  return seconds === undefined ? undefined : { seconds, exitCode: words.length === 1 ? 1 : 0 };
 }
 
 function programExitCode(words: readonly string[]): number | undefined {
@@ -50,15 +95,24 @@ function programExitCode(words: readonly string[]): number | undefined {
 }
 
 /** Only scripts of plain commands joined by `;` or `&&` are judged; anything with loops, pipes or variables runs on. */
-function scriptExitCode(script: string): number | undefined {
-  if (script.length > 1000 || /[|<>$`(){}&\n]|\b(while|for|until|if|case)\b/.test(script.replaceAll('&&', ';'))) return undefined;
-  let last: number | undefined;
-  for (const part of script.replaceAll('&&', ';').split(';')) {
+function scriptLife(script: string): Life | undefined {
+  if (script.length > 1000 || /[|<>$`(){}&]|\b(while|for|until|if|case)\b/.test(script.replaceAll('&&', ';'))) return undefined;
+  let seconds = 0;
+  let exitCode: number | undefined;
+  let skipped = false;
+  for (const [index, part] of script.split(/(;|\n|&&)/).entries()) {
+    if (index % 2 === 1) {
+      // What stands behind `&&` runs only when all before it went well.
+      skipped = part === '&&' ? skipped || (exitCode ?? 0) !== 0 : false;
+      continue;
+    }
     const words = part.trim().split(/\s+/);
-    if (words[0] === '' || words[0] === undefined) continue;
-    last = programExitCode(words);
-    if (last === undefined) return undefined;
-    if (words[0] === 'exit') return last;
+    if (words[0] === '' || words[0] === undefined || skipped) continue;
+    const life = programLife(words);
+    if (life === undefined) return undefined;
+    seconds += life.seconds;
+    exitCode = life.exitCode;
+    if (words[0] === 'exit') break;
   }
-  return last;
+  return exitCode === undefined ? undefined : { seconds, exitCode };
 }

@@ -1,6 +1,6 @@
 /** The schema of a container in a pod. */
 import type { Schema } from '../../objects/types.ts';
-import { anything, choice, flag, integer, intOrString, list, longInteger, mapOf, notSimulated, quantity, struct, text, texts, withDefault } from '../schema.ts';
+import { anything, choice, flag, integer, intOrString, list, longInteger, mapOf, quantity, struct, text, texts, withDefault } from '../schema.ts';
 
 const keyReference = (of: string): Schema =>
   struct(
@@ -108,10 +108,10 @@ export const containerSchema: Schema = struct(
       ['mountPath'],
     ),
     volumeDevices: list('Block devices.', anything('A device.')),
-    readinessProbe: notSimulated(probeSchema('Decides whether Services send traffic to the pod.')),
-    livenessProbe: notSimulated(probeSchema('Decides whether the container is restarted.')),
-    startupProbe: notSimulated(probeSchema('Holds the other probes back until it succeeds.')),
-    lifecycle: notSimulated(anything('Hooks after the start and before the stop.')),
+    readinessProbe: probeSchema('Decides whether Services send traffic to the pod.'),
+    livenessProbe: probeSchema('Decides whether the container is restarted.'),
+    startupProbe: probeSchema('Holds the other probes back until it succeeds.'),
+    lifecycle: anything('Hooks after the start and before the stop. A preStop hook lasts as long as its sleep says.'),
     securityContext: anything('Rights of the processes. Stored; rights are not part of the simulation.'),
     imagePullPolicy: choice('When the image is pulled.', ['Always', 'IfNotPresent', 'Never']),
     restartPolicy: text('Only for init containers: Always makes it a sidecar.'),

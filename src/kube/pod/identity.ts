@@ -14,7 +14,9 @@ export function digest64(text: string): string {
   return parts.join('');
 }
 
-export const containerId = (podUid: string, container: string): string => `containerd://${digest64(`container ${podUid} ${container}`)}`;
+/** `run`: how often it had been started before. */
+export const containerId = (podUid: string, container: string, run: number): string =>
+  `containerd://${digest64(run === 0 ? `container ${podUid} ${container}` : `container ${podUid} ${container} ${run}`)}`;
 export const sandboxId = (podUid: string): string => digest64(`sandbox ${podUid}`);
 
 /** The reference under which containerd knows an image: `docker.io/library/nginx:latest`. */

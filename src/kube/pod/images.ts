@@ -195,9 +195,21 @@ function commandWords(container: Container): readonly string[] {
 
 const baseName = (word: string): string => word.slice(word.lastIndexOf('/') + 1);
 
+/** Ports that a probe asks at, beside the declared ones: whoever wrote the probe knows that the image listens there. */
+function probedPorts(container: Container): readonly { readonly containerPort: number; readonly protocol?: 'TCP' | 'UDP' | 'SCTP' }[] {
+  const numbers = new Set<number>();
+  for (const probe of [container.startupProbe, container.livenessProbe, container.readinessProbe]) {
+    const action = (probe?.httpGet ?? probe?.tcpSocket) as { readonly port?: unknown; readonly host?: string } | undefined;
+    if (typeof action?.port === 'number' && action.host === undefined) numbers.add(action.port);
+  }
+  return [...numbers]
+    .filter((number) => container.ports?.some((port) => port.containerPort === number && (port.protocol ?? 'TCP') === 'TCP') !== true)
+    .map((containerPort) => ({ containerPort }));
+}
+
 /** An image we do not know: every containerPort answers with the pod's name. */
 function generic(container: Container, hostname: string): readonly ContainerProgram[] {
-  return (container.ports ?? []).flatMap((port): ContainerProgram[] => {
+  return [...(container.ports ?? []), ...probedPorts(container)].flatMap((port): ContainerProgram[] => {
     const suffix = `${port.containerPort}${port.protocol === 'UDP' ? '-udp' : ''}`;
     if (port.protocol === 'UDP') return [{ app: 'udp-echo', suffix, config: { port: port.containerPort, text: `${hostname}\n` } }];
     return port.protocol === 'SCTP' ? [] : [{ app: 'http-server', suffix, config: { port: port.containerPort, server: 'generic' } }];

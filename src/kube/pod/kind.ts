@@ -6,6 +6,7 @@ import { anything, kindSchema } from '../schema.ts';
 import { podDefaults } from './defaults.ts';
 import { podColumns, podRow, summarizePod } from './row.ts';
 import { podSpecSchema } from './spec-schema.ts';
+import { gracePeriodSeconds } from './termination.ts';
 import type { Pod } from './types.ts';
 import { validatePod } from './validate.ts';
 
@@ -32,6 +33,7 @@ export const pod = defineKind<Pod>({
   defaults: podDefaults,
   validate: validatePod,
   admit: (object, old, view) => ({ object: old === undefined ? withClassPriority(object, view) : object, errors: [] }),
+  gracePeriodSeconds,
   columns: podColumns,
   row: podRow,
   describe: (object) => ({

@@ -13,21 +13,31 @@ import { isNetworkReady, networkNotReadyMessage } from '../node/network-ready.ts
 import { podsOn } from '../node/pods-by-node.ts';
 import { isStopped } from '../node/stopped-agents.ts';
 import { internalIp, isNodeReady, type Node, podCidrOf } from '../node/types.ts';
+import { nextChangeSeconds, RELIST_SECONDS } from './back-off.ts';
 import type { HostLocalStore } from './host-local-store.ts';
 import { sandboxId } from './identity.ts';
 import { imageRole } from './images.ts';
 import { HostLocalAllocator, rangeText } from './ipam.ts';
+import type { PodRuntime } from './pod-runtime.ts';
+import { probeFindings, takeReports } from './probe-results.ts';
+import { isProbed } from './probes.ts';
 import { configErrors, missingVolumes } from './references.ts';
 import { podStatus, type Situation } from './status.ts';
-import { type ContainerStatus, findCondition, isActive, isFinished, namespaceOf, type Pod, type PodStatus } from './types.ts';
+import { secondsToStop, stopPod } from './termination.ts';
+import { type ContainerStatus, findCondition, isActive, isFinished, isTerminating, namespaceOf, type Pod, type PodStatus } from './types.ts';
 
 const component = 'kubelet';
 
 export const kubelet = defineController({
   name: 'kubelet',
-  watches: ['Pod', 'Node', 'ConfigMap', 'Secret'],
+  watches: ['Pod', 'Node', 'ConfigMap', 'Secret', 'PodRuntime'],
   keysFor(changed, view) {
     if (changed.kind === 'Node') return [`Node/${changed.metadata.name}`];
+    if (changed.kind === 'PodRuntime') {
+      const { spec } = changed as PodRuntime;
+      const nodeName = spec.reports.length === 0 ? undefined : view.find<Pod>(`Pod/${namespaceOf(changed)}/${changed.metadata.name}`)?.spec.nodeName;
+      return nodeName === undefined ? [] : [`Node/${nodeName}`];
+    }
     if (changed.kind === 'Pod') {
       const { nodeName } = (changed as Pod).spec;
       return nodeName === undefined || nodeName === '' ? [] : [`Node/${nodeName}`];
@@ -40,14 +50,37 @@ export const kubelet = defineController({
     // Stopped, it starts nothing, ends nothing and says nothing.
     if (node === undefined || hostIp === undefined || isStopped(node, 'kubelet')) return;
     const pods = podsOn(context.view, node.metadata.name);
-    const toStart = pods.filter((pod) => isActive(pod) && !isSettled(pod)).sort(startOrder);
-    if (toStart.length === 0) return;
-    // Pods in the node's own network need no CNI; the CNI's daemon is one of them.
-    for (const pod of toStart) if (pod.spec.hostNetwork === true) startHostNetworkPod(pod, node, hostIp, context);
-    const others = toStart.filter((pod) => pod.spec.hostNetwork !== true);
-    if (others.length > 0) startPods(others, pods, node, hostIp, context);
+    const now = context.timestamp;
+    const toStart: Pod[] = [];
+    for (const pod of pods) {
+      if (isTerminating(pod)) stopPod(pod, context);
+      if (!isActive(pod)) continue;
+      const heard = isProbed(pod) && takeReports(pod, context);
+      if (heard || !isSettled(pod) || nextChangeSeconds(pod, now) === 0) toStart.push(pod);
+    }
+    if (toStart.length > 0) look(toStart.sort(startOrder), pods, node, hostIp, context);
+    wakeForNextChange(key, node.metadata.name, context);
   },
 });
+
+/** Containers that will end or be started again by themselves are looked at when their time comes. */
+function wakeForNextChange(key: ObjectKey, nodeName: string, context: ControllerContext): void {
+  let next: number | undefined;
+  for (const pod of podsOn(context.view, nodeName)) {
+    const { timestamp } = context;
+    const leaves = isTerminating(pod) ? Math.max(0, secondsToStop(pod, timestamp)) : undefined;
+    const left = isActive(pod) ? nextChangeSeconds(pod, timestamp) : leaves === 0 ? undefined : leaves;
+    if (left !== undefined && (next === undefined || left < next)) next = left;
+  }
+  if (next !== undefined) context.requeueAfter(key, Math.max(next, RELIST_SECONDS) * 1e9);
+}
+
+function look(toStart: readonly Pod[], pods: readonly Pod[], node: Node, hostIp: string, context: ControllerContext): void {
+  // Pods in the node's own network need no CNI; the CNI's daemon is one of them.
+  for (const pod of toStart) if (pod.spec.hostNetwork === true) startHostNetworkPod(pod, node, hostIp, context);
+  const others = toStart.filter((pod) => pod.spec.hostNetwork !== true);
+  if (others.length > 0) startPods(others, pods, node, hostIp, context);
+}
 
 /** Running, ready and reported for this very version of the spec: nothing to do. The common case, so it must be cheap. */
 function isSettled(pod: Pod): boolean {
@@ -72,12 +105,13 @@ function startOrder(a: Pod, b: Pod): number {
 function startHostNetworkPod(pod: Pod, node: Node, hostIp: string, context: ControllerContext): void {
   const missing = missingVolumes(context.view, pod);
   const { view } = context;
-  const situation: Situation =
-    missing.length > 0
-      ? { stage: 'creating' }
-      : { stage: 'started', podIp: hostIp, configErrors: configErrors(view, pod), crashes: crashesOf(pod, node, view) };
+  const situation: Situation = missing.length > 0 ? { stage: 'creating' } : started(pod, hostIp, crashesOf(pod, node, view), view);
   const warnings = missing.map((message) => ['FailedMount', message] as const);
   report(pod, hostIp, situation, context, warnings);
+}
+
+function started(pod: Pod, podIp: string, crashes: ReadonlyMap<string, string>, view: StoreView): Situation {
+  return { stage: 'started', podIp, configErrors: configErrors(view, pod), crashes, ...probeFindings(pod, view) };
 }
 
 const noCrashes: ReadonlyMap<string, string> = new Map();
@@ -120,7 +154,7 @@ function startPods(starting: readonly Pod[], all: readonly Pod[], node: Node, ho
       report(pod, hostIp, { stage: 'creating' }, context, [['FailedCreatePodSandBox', noAddressMessage(pod, cidr)]]);
       continue;
     }
-    report(pod, hostIp, { stage: 'started', podIp, configErrors: configErrors(view, pod), crashes: noCrashes }, context, []);
+    report(pod, hostIp, started(pod, podIp, noCrashes, view), context, []);
   }
   const last = allocator?.lastReserved;
   if (last !== undefined && last !== store?.spec?.lastReservedIp) remember(node, last, store, context);
@@ -168,20 +202,41 @@ function report(pod: Pod, hostIp: string, situation: Situation, context: Control
 function tellStarts(pod: Pod, status: PodStatus, context: ControllerContext): void {
   const before = new Map([...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].map((one) => [one.name, one]));
   for (const one of [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])]) {
-    if (one.containerID === undefined || (before.get(one.name)?.containerID === one.containerID && before.get(one.name)?.image === one.image)) {
-      const error = one.state?.waiting;
-      if (error?.reason === 'CreateContainerConfigError') context.event(pod, 'Warning', 'Failed', `Error: ${error.message ?? ''}`, component);
+    const known = before.get(one.name);
+    const { waiting } = one.state ?? {};
+    if (waiting?.reason !== undefined && PULL_REASONS.has(waiting.reason)) {
+      if (known?.state?.waiting?.reason !== waiting.reason) tellPull(pod, one, waiting.reason, waiting.message ?? '', context);
       continue;
     }
-    const image = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find((container) => container.name === one.name)?.image ?? '';
-    context.event(pod, 'Normal', 'Pulled', `Container image "${image}" already present on machine`, component);
-    context.event(pod, 'Normal', 'Created', `Created container: ${one.name ?? ''}`, component);
-    context.event(pod, 'Normal', 'Started', `Started container ${one.name ?? ''}`, component);
-    if (isBackingOff(one)) {
+    if (one.containerID === undefined || (known?.containerID === one.containerID && known?.image === one.image)) {
+      const error = one.state?.waiting;
+      if (error?.reason === 'CreateContainerConfigError') context.event(pod, 'Warning', 'Failed', `Error: ${error.message ?? ''}`, component);
+    } else tellStart(pod, one, context);
+    if (isBackingOff(one) && !(known !== undefined && isBackingOff(known) && known.restartCount === one.restartCount)) {
       const message = `Back-off restarting failed container ${one.name ?? ''} in pod ${pod.metadata.name}_${namespaceOf(pod)}(${pod.metadata.uid ?? ''})`;
       context.event(pod, 'Warning', 'BackOff', message, component);
     }
   }
+}
+
+const PULL_REASONS: ReadonlySet<string> = new Set(['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName']);
+
+/** Kubernetes: pkg/kubelet/images/image_manager.go, pkg/kubelet/kuberuntime/kuberuntime_container.go. */
+function tellPull(pod: Pod, { image = '' }: ContainerStatus, reason: string, message: string, context: ControllerContext): void {
+  const tell = (type: 'Normal' | 'Warning', word: string, words: string) => context.event(pod, type, word, words, component);
+  if (reason === 'ErrImagePull') {
+    tell('Normal', 'Pulling', `Pulling image "${image}"`);
+    tell('Warning', 'Failed', `Failed to pull image "${image}": ${message}`);
+  } else if (reason === 'ImagePullBackOff') tell('Normal', 'BackOff', `Back-off pulling image "${image}"`);
+  else tell('Warning', 'InspectFailed', message);
+  tell('Warning', 'Failed', `Error: ${reason}`);
+}
+
+function tellStart(pod: Pod, { name = '' }: ContainerStatus, context: ControllerContext): void {
+  const image = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find((container) => container.name === name)?.image ?? '';
+  context.event(pod, 'Normal', 'Pulled', `Container image "${image}" already present on machine`, component);
+  context.event(pod, 'Normal', 'Created', `Created container: ${name}`, component);
+  context.event(pod, 'Normal', 'Started', `Started container ${name}`, component);
 }
 
 const isBackingOff = (status: ContainerStatus): boolean => status.state?.waiting?.reason === 'CrashLoopBackOff';

@@ -57,7 +57,7 @@ describe('a pod on a node with a network', () => {
       .apply(podYaml('web'))
       .apply(podYaml('web', '', 'httpd'));
     expect([columns(cluster, 'web')[2], pod(cluster, 'web').status?.podIP, pod(cluster, 'web').status?.containerStatuses?.[0]?.image]).toEqual([
-      '1',
+      '1 (0s ago)',
       '10.244.0.2',
       'docker.io/library/httpd:latest',
     ]);

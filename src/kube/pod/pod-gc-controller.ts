@@ -10,6 +10,6 @@ export const podGcController = defineController({
   keysFor: (changed) => [objectKey(changed)],
   reconcile(key, context) {
     if (context.view.find(key) !== undefined) return;
-    for (const pod of podsOn(context.view, key.slice(key.indexOf('/') + 1))) context.remove(objectKey(pod));
+    for (const pod of podsOn(context.view, key.slice(key.indexOf('/') + 1))) context.remove(objectKey(pod), 0);
   },
 });

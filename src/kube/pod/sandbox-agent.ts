@@ -15,10 +15,14 @@ import { ip6Sysctls } from '../node/ip6.ts';
 import { perState } from '../node/per-state.ts';
 import { podsOn } from '../node/pods-by-node.ts';
 import { podNetnsId, processId, rootNetnsId } from '../node/record-ids.ts';
+import { isStopped } from '../node/stopped-agents.ts';
+import type { Node } from '../node/types.ts';
 import { behaviourOf } from './images.ts';
 import type { DnsSettings } from './pod-files.ts';
 import { hostnameOf, podHosts, podResolvConf } from './pod-files.ts';
+import { isProbed, probeLabel, probeNotes, proberConfig, sentProbes } from './probes.ts';
 import { hasSandbox, isContainerRunning } from './running.ts';
+import { hookNotes } from './termination.ts';
 import type { Pod } from './types.ts';
 import { isFinished, namespaceOf } from './types.ts';
 
@@ -118,6 +122,40 @@ function renderPrograms(pod: Pod, netns: string, findings: Finding[]): Process[]
   return processes;
 }
 
+/** The kubelet's probes leave from the node's own netns. */
+function renderProbers(pod: Pod, nodeName: string, view: StoreView): Process[] {
+  const key = objectKey(pod);
+  const processes: Process[] = [];
+  const ip = pod.status?.podIP ?? '';
+  if (ip === '' || !isProbed(pod)) return processes;
+  const node = view.find<Node>(`Node/${nodeName}`);
+  if (node !== undefined && isStopped(node, 'kubelet')) return processes;
+  const netns = rootNetnsId(nodeName);
+  for (const container of pod.spec.containers) {
+    const status = pod.status?.containerStatuses?.find((one) => one.name === container.name);
+    if (status?.state?.running === undefined) continue;
+    const starting = status.started !== true;
+    for (const kind of sentProbes(container)) {
+      // Until the startup probe has succeeded there is no other.
+      if (starting !== (kind === 'startup')) continue;
+      const label = probeLabel(container.name, kind, status.restartCount ?? 0);
+      const config = proberConfig(container, kind, ip, label);
+      if (config === undefined) continue;
+      const id = processId(netns, `kubelet.${namespaceOf(pod)}.${pod.metadata.name}.${label.replaceAll('/', '.')}`);
+      processes.push({ kind: 'process', id, origin: { component: 'kubelet', objects: [key] }, netns, app: 'prober', name: 'kubelet', config });
+    }
+  }
+  return processes;
+}
+
+function noteProbes(pod: Pod, findings: Finding[]): void {
+  pod.spec.containers.forEach((container, index) => {
+    for (const { field, message } of [...probeNotes(container), ...hookNotes(container)]) {
+      findings.push({ key: objectKey(pod), path: `spec.containers[${index}].${field}`, diagnostic: { severity: 'info', code: 'not-simulated', message } });
+    }
+  });
+}
+
 function render(key: string, view: StoreView): Rendering<NetRecord> {
   const pod = view.find<Pod>(key);
   const netns = pod === undefined ? undefined : netnsOfPod(pod);
@@ -127,7 +165,8 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   const diagnostics: Finding[] = [];
   const ip = pod.status?.podIP ?? '';
   if (hasSandbox(pod)) {
-    const records = [...renderSandbox(pod, ip, surroundingsOf(node, view)), ...renderPrograms(pod, netns, diagnostics)];
+    const records = [...renderSandbox(pod, ip, surroundingsOf(node, view)), ...renderPrograms(pod, netns, diagnostics), ...renderProbers(pod, node.name, view)];
+    noteProbes(pod, diagnostics);
     return { records, diagnostics };
   }
   if (pod.spec.hostNetwork !== true) return { records: [] };
@@ -135,7 +174,8 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
     const message = "the pod shares its node's files here: programs resolve with the node's resolv.conf, not with the cluster's DNS";
     diagnostics.push({ key, path: 'spec.dnsPolicy', diagnostic: { severity: 'info', code: 'not-simulated', message } });
   }
-  return { records: renderPrograms(pod, netns, diagnostics), diagnostics };
+  noteProbes(pod, diagnostics);
+  return { records: [...renderPrograms(pod, netns, diagnostics), ...renderProbers(pod, node.name, view)], diagnostics };
 }
 
 const allKeys = (view: StoreView) => view.list<Pod>('Pod').map(objectKey);

@@ -174,7 +174,7 @@ const specFields: Readonly<Record<string, Schema>> = {
     options: list('Options such as ndots.', struct('An option.', { name: text('Name.'), value: text('Value.') })),
   }),
   restartPolicy: withDefault(choice('When ended containers are started again.', ['Always', 'OnFailure', 'Never']), 'Always'),
-  terminationGracePeriodSeconds: longInteger('Seconds for a graceful stop. Here pods stop at once.', { default: 30 }),
+  terminationGracePeriodSeconds: longInteger('Seconds for a graceful stop, of which preStop hooks are a part.', { default: 30 }),
   activeDeadlineSeconds: longInteger('Seconds after which the pod is stopped.'),
   serviceAccountName: text('Service account of the pod.'),
   serviceAccount: text('Obsolete name of serviceAccountName.'),

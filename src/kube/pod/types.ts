@@ -61,6 +61,10 @@ export interface Container {
   readonly readinessProbe?: Probe;
   readonly livenessProbe?: Probe;
   readonly startupProbe?: Probe;
+  readonly lifecycle?: {
+    readonly postStart?: unknown;
+    readonly preStop?: { readonly exec?: { readonly command?: readonly string[] }; readonly sleep?: { readonly seconds?: number }; readonly httpGet?: unknown };
+  };
 }
 export interface Probe {
   readonly timeoutSeconds?: number;

@@ -72,6 +72,8 @@ export interface TcpSocketOptions {
   readonly reusePort?: boolean;
   /** TCP_NODELAY: small segments do not wait for the acknowledgement of other small ones. */
   readonly noDelay?: boolean;
+  /** Whom the log names as the maker of the packets of this connection; the kernel's TCP when absent. */
+  readonly maker?: string;
   /** SO_KEEPALIVE; what is absent the sysctls say. */
   readonly keepAlive?: { readonly idleSeconds?: number; readonly intervalSeconds?: number; readonly probes?: number };
 }

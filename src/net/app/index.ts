@@ -15,6 +15,7 @@ import { nslookup, nslookupProgram } from './nslookup.ts';
 import { openssl, opensslProgram } from './openssl.ts';
 import { packetReplay } from './packet-replay.ts';
 import { busyboxPingProgram, ping, pingProgram } from './ping.ts';
+import { prober } from './prober.ts';
 import { sleep, sleepProgram } from './sleep.ts';
 import { tcpServer, udpEcho } from './small-servers.ts';
 import { tcpdump, tcpdumpProgram } from './tcpdump.ts';
@@ -38,6 +39,7 @@ const all: readonly App[] = [
   openssl,
   packetReplay,
   ping,
+  prober,
   sleep,
   tcpServer,
   tcpdump,

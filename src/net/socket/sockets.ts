@@ -56,6 +56,8 @@ export interface Segment {
 export type TimerPurpose = 'retransmit' | 'probe' | 'loss-probe';
 
 export interface TcpSocket extends SocketBase {
+  /** Whom the log names as the maker of its packets. */
+  maker: string;
   readonly protocol: 'tcp';
   state: TcpState;
   /** Of a connection that came in: the listening socket's id, -1 otherwise. */

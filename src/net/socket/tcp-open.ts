@@ -7,7 +7,7 @@ import { drawFlowHash, endpointText, ephemeralTcpPort, isV6Only, mayReuse, type 
 import type { TcpSocket } from './sockets.ts';
 import { initializeReceiveMss, stopAckTimer } from './tcp-ack-mode.ts';
 import { armKeepAlive, armRetransmit, setKeepAlive, stopTimer } from './tcp-arm.ts';
-import { headersBytes, push, sendReset, sendSyn, updateSendMss } from './tcp-output.ts';
+import { headersBytes, KERNEL_MAKER, push, sendReset, sendSyn, updateSendMss } from './tcp-output.ts';
 import { initialWindow, openReceiveWindow, windowScaleFor } from './tcp-receive-window.ts';
 import { mayBindAnywhere, type Owner } from './udp.ts';
 
@@ -25,6 +25,7 @@ export function newTcpSocket(layer: SocketLayer, owner: Owner, local: Endpoint, 
     netns: owner.netns,
     processId: owner.processId,
     processName: owner.name,
+    maker: KERNEL_MAKER,
     localIp: local.ip,
     localPort: local.port,
     remoteIp: remote.ip,
@@ -166,6 +167,7 @@ export function tcpConnect(layer: SocketLayer, owner: Owner, to: Endpoint, from:
   layer.count(owner.netns, 'TcpActiveOpens');
   const socket = newTcpSocket(layer, owner, { ip: source, port }, to);
   applyOptions(layer, socket, from);
+  if (from.maker !== undefined) socket.maker = from.maker;
   socket.state = 'SYN-SENT';
   socket.pathMtu = route.mtuBytes;
   openSending(layer, socket);

@@ -10,7 +10,7 @@ import { armProbe, armRetransmit } from './tcp-arm.ts';
 import { selectWindow } from './tcp-receive-window.ts';
 import { bytesInFlight, recount } from './tcp-scoreboard.ts';
 
-const MAKER = 'kernel tcp';
+export const KERNEL_MAKER = 'kernel tcp';
 const MAX_UNSCALED_WINDOW = 65535;
 const TIMESTAMP_BYTES = 12;
 /** Blocks that fit beside timestamps, and without. */
@@ -105,7 +105,7 @@ export function transmit(layer: SocketLayer, socket: TcpSocket, flags: number, s
   }
   layer.count(socket.netns, 'TcpOutSegs');
   if ((flags & TCP_RST) !== 0) layer.count(socket.netns, 'TcpOutRsts');
-  layer.kernel.output(socket.netns, packet, MAKER);
+  layer.kernel.output(socket.netns, packet, socket.maker);
 }
 
 export function sendAck(layer: SocketLayer, socket: TcpSocket): void {
@@ -141,7 +141,7 @@ export function answerWithReset(layer: SocketLayer, netns: string, packet: Packe
   }
   layer.count(netns, 'TcpOutSegs');
   layer.count(netns, 'TcpOutRsts');
-  layer.kernel.output(netns, reset, MAKER);
+  layer.kernel.output(netns, reset, KERNEL_MAKER);
 }
 
 /** One byte before what is expected, so that the peer answers with an ACK (tcp_xmit_probe_skb()). */

@@ -23,6 +23,7 @@ import {
   selectorFlag,
 } from './client.ts';
 import { KubectlError } from './flags.ts';
+import type { WaitState } from './watches.ts';
 
 export const deleteVerb = defineVerb({
   name: 'delete',
@@ -59,15 +60,21 @@ export const deleteVerb = defineVerb({
         'Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. The resource may continue to run on the cluster indefinitely.\n',
       );
     const dryRun = checkDryRun(flags);
+    const gracePeriodSeconds = graceOf(flags);
+    const leaving: WaitState['waiting'] = [];
     let status = failed ? 1 : 0;
     for (const [kind, object] of objects) {
       const namespace = object.metadata.namespace ?? '';
-      const result = dryRun ? undefined : invocation.host.api.remove(keyOf(kind, namespace, object.metadata.name), propagation(flags.get('cascade')));
+      const key = keyOf(kind, namespace, object.metadata.name);
+      const options = { ...propagation(flags.get('cascade')), ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }) };
+      const result = dryRun ? undefined : invocation.host.api.remove(key, options);
       if (result !== undefined && !result.ok) {
         kubectl.err(failureText(result));
         status = 1;
         continue;
       }
+      // Pods leave when their hooks have run; what finalizers hold may never go.
+      if (kind.kind === 'Pod' && (object.metadata.finalizers ?? []).length === 0) leaving.push({ key, title: '', uid: object.metadata.uid ?? '' });
       const where = kind.namespaced ? ` from ${namespace} namespace` : '';
       kubectl.out(
         flags.get('output') === 'name'
@@ -76,7 +83,11 @@ export const deleteVerb = defineVerb({
       );
     }
     invocation.host.settle();
-    return status;
+    if (dryRun || (flags.has('wait') && !flags.bool('wait')) || flags.bool('force')) return status;
+    const { view } = invocation.host.api;
+    const waiting = leaving.filter(({ key, uid }) => view.find(key)?.metadata.uid === uid);
+    if (waiting.length === 0) return status;
+    return { kind: 'watch', watch: 'kubectl-wait', state: { waiting, condition: { kind: 'delete' }, lastLine: '' }, timeoutSeconds: DELETE_TIMEOUT_SECONDS };
   },
 });
 
@@ -95,6 +106,16 @@ function propagation(cascade: string): RemoveOptions {
     default:
       throw new KubectlError(`error: invalid cascade value (${cascade}). Must be "background", "foreground", or "orphan"`);
   }
+}
+
+/** kubectl waits a week. Kubernetes: staging/src/k8s.io/kubectl/pkg/cmd/delete/delete.go. */
+const DELETE_TIMEOUT_SECONDS = 168 * 3600;
+
+/** kubectl gives a pod at least a second unless it is forced. */
+function graceOf(flags: Kubectl['flags']): number | undefined {
+  const given = flags.has('grace-period') ? Number(flags.get('grace-period')) : undefined;
+  if (given !== undefined && given >= 0) return given === 0 && !flags.bool('force') ? 1 : given;
+  return flags.bool('force') ? 0 : flags.bool('now') ? 1 : undefined;
 }
 
 function selectQuietly(kubectl: Kubectl): ReturnType<typeof selectObjects> {

@@ -33,7 +33,8 @@ function linesOf(host: ShellHost, netns: string, container: string, from: number
       const { process } = event.step;
       const id = process.includes('/') ? process : `${netns}/process/${process}`;
       const record = host.engine.records.find(id);
-      if (record?.kind !== 'process' || record.origin.component === 'user') continue;
+      // The kubelet's own words about its probes are no container's.
+      if (record?.kind !== 'process' || record.origin.component === 'user' || record.app === 'prober') continue;
       if (container !== '' && !record.name.startsWith(container)) continue;
       lines.push({ timeNs: event.timeNs, text: event.step.text });
     }

@@ -55,7 +55,8 @@ export type WaitCondition =
 
 export interface WaitState {
   /** What is waited for: keys, with the name kubectl prints. */
-  readonly waiting: { readonly key: string; readonly title: string }[];
+  /** With `uid`: that very object, not another of its name; without `title` its end is not told. */
+  readonly waiting: { readonly key: string; readonly title: string; readonly uid?: string }[];
   readonly condition: WaitCondition;
   /** The last progress line of a rollout. */
   lastLine: string;
@@ -85,7 +86,8 @@ export const waitWatch: Watch = {
   look: (state: WaitState, io, expired) => {
     const { view } = io.invocation().host.api;
     for (const entry of [...state.waiting]) {
-      const object = view.find(entry.key);
+      const found = view.find(entry.key);
+      const object = entry.uid === undefined || found?.metadata.uid === entry.uid ? found : undefined;
       if (state.condition.kind === 'rollout') {
         if (object === undefined) {
           io.err('error: object has been deleted\n');
@@ -102,7 +104,7 @@ export const waitWatch: Watch = {
         continue;
       }
       if (!conditionHolds(object, state.condition)) continue;
-      io.out(`${entry.title} ${state.condition.kind === 'delete' ? 'deleted' : 'condition met'}\n`);
+      if (entry.title !== '') io.out(`${entry.title} ${state.condition.kind === 'delete' ? 'deleted' : 'condition met'}\n`);
       state.waiting.splice(state.waiting.indexOf(entry), 1);
     }
     if (state.waiting.length === 0) return 0;

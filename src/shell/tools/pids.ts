@@ -84,7 +84,7 @@ export function processesOf(host: ShellHost, hostId: string): readonly HostProce
   }
   // Programs that are no container's: what a Host object serves, what a shell started.
   for (const record of host.engine.records.values()) {
-    if (record.kind !== 'process' || record.netns !== root || record.app === 'sleep') continue;
+    if (record.kind !== 'process' || record.netns !== root || record.app === 'sleep' || record.app === 'prober') continue;
     if (found.some((process) => process.netns === root && process.command.includes(record.name))) continue;
     add(record.id, 1, record.name, root);
   }

@@ -1,0 +1,186 @@
+/**
+ * A health checker: asks one address again and again (HTTP or TCP) and says what it finds, as a kubelet's probe worker does.
+ * Kubernetes: pkg/kubelet/prober/worker.go, pkg/probe/{http,tcp}.
+ */
+import { formatIp, parseIp } from '../addr/ip.ts';
+import type { Errno } from '../stack/userland.ts';
+import { utf8Length } from '../wire/utf8.ts';
+import { type AppContext, type AppEvent, defineApp, type SocketId } from './definition.ts';
+import { bodyLength, formatHead, type HttpHeader, headerValue, MAX_HEAD_CHARACTERS, parseStatusLine, readHead, textPayload } from './http-message.ts';
+
+export interface ProberConfig {
+  readonly check: HttpCheck | TcpCheck;
+  /** First words of each report: `Readiness`. */
+  readonly title: string;
+  /** Not looked at here: by it whoever reads the reports knows what they are about. */
+  readonly label: string;
+  readonly initialDelayNs: number;
+  readonly periodNs: number;
+  readonly timeoutNs: number;
+  readonly successThreshold: number;
+  readonly failureThreshold: number;
+  /** What is taken for granted before the first results; only a change is reported. */
+  readonly initially: Verdict | 'unknown';
+  /** The verdict after which it asks no more. */
+  readonly endsAt: 'failure' | 'either' | 'never';
+  /** A healthy address is left alone until this virtual time. */
+  readonly restUntilNs: number;
+}
+export interface HttpCheck {
+  readonly kind: 'http';
+  readonly ip: string;
+  readonly port: number;
+  readonly path: string;
+  readonly headers: readonly HttpHeader[];
+}
+export interface TcpCheck {
+  readonly kind: 'tcp';
+  readonly ip: string;
+  readonly port: number;
+}
+export type Verdict = 'success' | 'failure';
+
+interface State {
+  readonly verdict: Verdict | 'unknown';
+  /** Equal results in a row. */
+  readonly last: Verdict;
+  readonly row: number;
+  /** -1: no question is open. */
+  readonly socket: SocketId;
+  readonly timer: number;
+  readonly received: string;
+}
+
+/** A body is read up to here, as the kubelet reads it. Kubernetes: pkg/probe/http/http.go, maxRespBodyLength. */
+const MAX_BODY_BYTES = 10 * 1024;
+
+export const prober = defineApp<State, ProberConfig>({
+  name: 'prober',
+  start: (context, config) => {
+    // The worker's clock ticks from its start; ticks within the delay pass unused.
+    const ticks = Math.ceil(config.initialDelayNs / config.periodNs);
+    context.setTimer(ticks * config.periodNs, 'tick', undefined, false);
+    return { verdict: config.initially, last: 'success', row: 0, socket: -1, timer: -1, received: '' };
+  },
+  handle: (context, state, event, config) => {
+    if (event.kind === 'timer') return event.tag === 'tick' ? tick(context, state, config) : tooLate(context, state, config);
+    if (!('socket' in event) || event.socket !== state.socket || state.socket < 0) return state;
+    return heard(context, state, event, config);
+  },
+});
+
+function tick(context: AppContext, state: State, config: ProberConfig): State {
+  const next = state.socket >= 0 ? state : ask(context, state, config);
+  if (isOver(next, config)) return next;
+  let delayNs = config.periodNs;
+  const restNs = config.restUntilNs - context.nowNs;
+  if (next.verdict === 'success' && next.socket < 0 && restNs > delayNs) delayNs = Math.ceil(restNs / config.periodNs) * config.periodNs;
+  // Until it is known how things stand somebody waits for it; later looks go on in the background.
+  const waitedFor = next.row < Math.max(config.successThreshold, config.failureThreshold) && next.verdict !== 'success';
+  context.setTimer(delayNs, 'tick', undefined, !waitedFor);
+  return next;
+}
+
+function isOver({ row, last, verdict }: State, { endsAt }: ProberConfig): boolean {
+  return row > 0 && last === verdict && (endsAt === 'either' || verdict === endsAt);
+}
+
+function ask(context: AppContext, state: State, config: ProberConfig): State {
+  if (isOver(state, config)) return state;
+  if (state.verdict === 'success' && state.row > 0 && context.nowNs < config.restUntilNs) return state;
+  const ip = parseIp(config.check.ip);
+  if (ip === undefined) return judge(context, state, config, `${refusedAt(config.check)}: no such host`);
+  const socket = context.tcpConnect({ ip, port: config.check.port }, { noDelay: true, maker: `${context.name}, ${config.title.toLowerCase()} probe` });
+  if (typeof socket === 'string') return judge(context, state, config, connectError(config.check, socket));
+  return { ...state, socket, timer: context.setTimer(config.timeoutNs, 'timeout'), received: '' };
+}
+
+function heard(context: AppContext, state: State, event: Exclude<AppEvent, { kind: 'timer' }>, config: ProberConfig): State {
+  const { check } = config;
+  switch (event.kind) {
+    case 'connected':
+      if (check.kind === 'tcp') return judge(context, state, config, undefined);
+      context.tcpSend(state.socket, textPayload(requestOf(check)));
+      return state;
+    case 'connect-failed':
+      return judge(context, { ...state, socket: -1 }, config, connectError(check, event.errno));
+    case 'aborted': {
+      const words = event.errno === 'ECONNRESET' ? 'connection reset by peer' : (ERRORS[event.errno] ?? event.errno);
+      return judge(context, { ...state, socket: -1 }, config, `${prefixOf(check)}read tcp ${hostPort(check)}: read: ${words}`);
+    }
+    case 'data': {
+      const next = { ...state, received: state.received + (event.payload.text ?? '') };
+      return answered(context, next, config, false);
+    }
+    case 'peer-closed':
+      return answered(context, state, config, true);
+    default:
+      return state;
+  }
+}
+
+function answered(context: AppContext, state: State, config: ProberConfig, closed: boolean): State {
+  const read = readHead(state.received);
+  const status = typeof read === 'string' ? undefined : parseStatusLine(read.head.startLine);
+  if (typeof read === 'string' || status === undefined) {
+    if (read === 'incomplete' && !closed) return state;
+    const words = closed ? 'EOF' : `net/http: HTTP/1.x transport connection broken: malformed HTTP response ${JSON.stringify(state.received.slice(0, 40))}`;
+    return judge(context, state, config, `${prefixOf(config.check)}${words}`);
+  }
+  const length = bodyLength(read.head.headers, status.code, 'GET');
+  const complete = length === 'until-close' || length === 'chunked' ? closed : closed || utf8Length(read.rest) >= Math.min(length, MAX_BODY_BYTES);
+  if (!complete && state.received.length < MAX_HEAD_CHARACTERS + MAX_BODY_BYTES) return state;
+  const fine = status.code >= 200 && status.code < 400;
+  return judge(context, state, config, fine ? undefined : `HTTP probe failed with statuscode: ${status.code}`);
+}
+
+function tooLate(context: AppContext, state: State, config: ProberConfig): State {
+  if (state.socket < 0) return state;
+  const words =
+    config.check.kind === 'tcp'
+      ? `dial tcp ${hostPort(config.check)}: i/o timeout`
+      : `${prefixOf(config.check)}context deadline exceeded (Client.Timeout exceeded while awaiting headers)`;
+  return judge(context, { ...state, timer: -1 }, config, words);
+}
+
+/** One result. `failure`: what went wrong, undefined when all is well. */
+function judge(context: AppContext, state: State, config: ProberConfig, failure: string | undefined): State {
+  if (state.socket >= 0) context.close(state.socket);
+  if (state.timer >= 0) context.cancelTimer(state.timer);
+  const result: Verdict = failure === undefined ? 'success' : 'failure';
+  const row = state.last === result ? state.row + 1 : 1;
+  if (failure !== undefined) context.out(`${config.title} probe failed: ${failure}\n`);
+  const decided = row >= (result === 'success' ? config.successThreshold : config.failureThreshold);
+  const verdict = decided ? result : state.verdict;
+  if (verdict !== state.verdict) context.out(`${config.title} probe result: ${verdict}\n`);
+  return { verdict, last: result, row, socket: -1, timer: -1, received: '' };
+}
+
+const ERRORS: Partial<Record<Errno, string>> = {
+  ECONNREFUSED: 'connection refused',
+  EHOSTUNREACH: 'no route to host',
+  ENETUNREACH: 'network is unreachable',
+  ETIMEDOUT: 'connection timed out',
+  ECONNRESET: 'connection reset by peer',
+  EPERM: 'operation not permitted',
+  EACCES: 'permission denied',
+};
+
+const hostPort = ({ ip, port }: HttpCheck | TcpCheck): string => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);
+const prefixOf = (check: HttpCheck | TcpCheck): string => (check.kind === 'http' ? `Get "http://${hostPort(check)}${check.path}": ` : '');
+const refusedAt = (check: HttpCheck | TcpCheck): string => `${prefixOf(check)}dial tcp ${hostPort(check)}`;
+const connectError = (check: HttpCheck | TcpCheck, errno: Errno): string => `${refusedAt(check)}: connect: ${ERRORS[errno] ?? errno}`;
+
+/** Go's net/http writes Host and User-Agent first. Kubernetes: pkg/probe/http/request.go. */
+function requestOf(check: HttpCheck): string {
+  const ip = parseIp(check.ip);
+  const shown = ip === undefined ? check : { ...check, ip: formatIp(ip) };
+  const headers: HttpHeader[] = [
+    { name: 'Host', value: headerValue(check.headers, 'Host') ?? hostPort(shown) },
+    { name: 'User-Agent', value: headerValue(check.headers, 'User-Agent') ?? 'kube-probe/1.35' },
+    { name: 'Accept', value: headerValue(check.headers, 'Accept') ?? '*/*' },
+    ...check.headers.filter((header) => !/^(host|user-agent|accept)$/i.test(header.name)),
+    { name: 'Connection', value: 'close' },
+  ];
+  return formatHead(`GET ${check.path} HTTP/1.1`, headers);
+}
