@@ -3,6 +3,10 @@ import type { Command } from './command.ts';
 import { kubectl } from './kubectl/index.ts';
 import { awk } from './text/awk.ts';
 import { base64 } from './text/base64.ts';
+import { column, paste } from './text/columns.ts';
+import { diff } from './text/diff.ts';
+import { expr } from './text/expr.ts';
+import { find } from './text/find.ts';
 import { grep } from './text/grep.ts';
 import { jq } from './text/jq.ts';
 import { cat, cut, head, nl, rev, tac, tail, tee, tr, uniq, wc } from './text/lines.ts';
@@ -14,6 +18,7 @@ import { xargs } from './text/xargs.ts';
 import { brctl, bridge } from './tools/bridge.ts';
 import { conntrack } from './tools/conntrack.ts';
 import { crictl } from './tools/crictl.ts';
+import { date } from './tools/date.ts';
 import { dmesg } from './tools/dmesg.ts';
 import { ethtool } from './tools/ethtool.ts';
 import { ip } from './tools/ip.ts';
@@ -30,7 +35,7 @@ import { replay } from './tools/replay.ts';
 import { busybox, clear, help, history, shellPrograms, ssh, sudo, watchCommand, which } from './tools/shells.ts';
 import { ss } from './tools/sockets.ts';
 import { sysctl } from './tools/sysctl.ts';
-import { cp, date, env, hostname, id, ls, mkdir, mv, nproc, printenv, pwd, rm, touch, uname, whoami } from './tools/system.ts';
+import { cp, env, hostname, id, ls, mkdir, mv, nproc, printenv, pwd, rm, rmdir, touch, uname, whoami } from './tools/system.ts';
 import { tc } from './tools/tc.ts';
 import { tcpdumpCommand } from './tools/tcpdump.ts';
 import { trace } from './tools/trace.ts';
@@ -87,6 +92,11 @@ const list: readonly Command[] = [
   rev.command,
   nl.command,
   xargs,
+  column.command,
+  paste.command,
+  diff,
+  expr,
+  find,
   base64.command,
   echo,
   printf,
@@ -117,6 +127,7 @@ const list: readonly Command[] = [
   printenv,
   pwd,
   rm,
+  rmdir,
   touch,
   uname,
   whoami,

@@ -7,6 +7,7 @@ import { runHook } from './kubectl/run.ts';
 import { getWatch, waitWatch } from './kubectl/watches.ts';
 import { awk } from './text/awk.ts';
 import { base64 } from './text/base64.ts';
+import { column, paste } from './text/columns.ts';
 import { grep } from './text/grep.ts';
 import { jq } from './text/jq.ts';
 import { cat, cut, head, nl, rev, tac, tail, tee, tr, uniq, wc } from './text/lines.ts';
@@ -41,6 +42,8 @@ export const filters: Readonly<Record<string, Filter>> = {
   awk: awk.filter,
   jq: jq.filter,
   base64: base64.filter,
+  column: column.filter,
+  paste: paste.filter,
   xargs: xargsFilter,
   'shell-input': shellInputFilter,
   'kubectl-collect': collectInput,

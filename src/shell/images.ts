@@ -18,7 +18,7 @@ export interface Profile {
 const list = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
 
 const coreutils = list(
-  'cat ls head tail wc sort uniq cut tr tee seq date env printenv sleep timeout basename dirname rm mkdir touch cp mv pwd id whoami uname hostname nproc true false test [ printf echo base64 yes xargs grep sed awk find which getent tac rev nl expr readlink stat',
+  'cat ls head tail wc sort uniq cut tr tee seq date env printenv sleep timeout basename dirname rm mkdir touch cp mv pwd id whoami uname hostname nproc true false test [ printf echo base64 yes xargs grep sed awk find which getent tac rev nl expr readlink stat rmdir paste diff',
 );
 const busyboxApplets = list(
   'busybox nslookup wget ping traceroute nc ip route ifconfig arp netstat ps clear more less vi watch kill arping telnet top free df du uptime hexdump md5sum sha256sum tar',

@@ -24,7 +24,6 @@ export function callFunction(machine: Machine, task: Task, argv: readonly string
       task.scope.exported.set(name, true);
     }
   task.scope.positional = [task.scope.positional[0] ?? '', ...argv.slice(1)];
-  task.status = 0;
   task.stack.push(frame);
   pushCommand(task, body);
 }

@@ -39,42 +39,6 @@ export function asctime(epochMs: number): string {
   return `${weekday} ${month} ${String(day).padStart(2)} ${time} ${year}`;
 }
 
-export const date = defineCommand({
-  name: 'date',
-  summary: 'the virtual clock (UTC)',
-  group: 'shell',
-  run: (invocation) => {
-    const ms = nowMs(invocation);
-    const { weekday, month, day, time, year, iso } = clockParts(ms);
-    const format = invocation.argv.find((word) => word.startsWith('+'));
-    if (format === undefined) {
-      invocation.out(`${weekday} ${month} ${String(day).padStart(2)} ${time} UTC ${year}\n`);
-      return 0;
-    }
-    const values: Readonly<Record<string, string>> = {
-      Y: String(year),
-      m: iso.slice(5, 7),
-      d: iso.slice(8, 10),
-      H: iso.slice(11, 13),
-      M: iso.slice(14, 16),
-      S: iso.slice(17, 19),
-      T: time,
-      F: iso.slice(0, 10),
-      s: String(Math.floor(ms / 1000)),
-      N: String(Math.floor(invocation.host.nowNs % 1e9)).padStart(9, '0'),
-      a: weekday,
-      b: month,
-      Z: 'UTC',
-      z: '+0000',
-      e: String(day).padStart(2),
-      '%': '%',
-      n: '\n',
-    };
-    invocation.out(`${format.slice(1).replace(/%([A-Za-z%])/g, (whole, letter: string) => values[letter] ?? whole)}\n`);
-    return 0;
-  },
-});
-
 export const hostname = defineCommand({
   name: 'hostname',
   summary: 'the name of this host or pod (-i, -I: its addresses)',
@@ -161,11 +125,19 @@ export const nproc = defineCommand({
 
 export const env = defineCommand({
   name: 'env',
-  summary: 'the environment; env NAME=VALUE COMMAND runs with more',
+  summary: 'the environment; env [-i] [-u NAME] NAME=VALUE COMMAND runs with another one',
   group: 'shell',
   run: ({ argv, environment, out }) => {
     const values = new Map(environment);
     let at = 0;
+    for (; /^-/.test(argv[at] ?? ''); at += 1) {
+      const word = argv[at] ?? '';
+      if (word === '-i' || word === '-') values.clear();
+      else if (word === '-u') {
+        at += 1;
+        values.delete(argv[at] ?? '');
+      }
+    }
     for (; /^[A-Za-z_]\w*=/.test(argv[at] ?? ''); at += 1) {
       const [name = '', ...value] = (argv[at] ?? '').split('=');
       values.set(name, value.join('='));
@@ -252,6 +224,32 @@ export const rm = defineCommand({
       }
       if (!shell.removeFile(place, path) && !force && under.length === 0) {
         err(`rm: cannot remove '${operand}': No such file or directory\n`);
+        status = 1;
+      }
+    }
+    return status;
+  },
+});
+export const rmdir = defineCommand({
+  name: 'rmdir',
+  summary: 'removes empty directories',
+  group: 'shell',
+  run: ({ argv, cwd, place, shell, err }) => {
+    let status = 0;
+    for (const operand of argv.filter((word) => !word.startsWith('-'))) {
+      const path = resolvePath(cwd, operand);
+      const under = shell.filePaths(place).filter((other) => other.startsWith(`${path}/`));
+      const problem =
+        shell.readFile(place, path) !== undefined
+          ? 'Not a directory'
+          : under.length === 0
+            ? 'No such file or directory'
+            : under.some((other) => other !== `${path}/.keep`)
+              ? 'Directory not empty'
+              : undefined;
+      if (problem === undefined) shell.removeFile(place, `${path}/.keep`);
+      else {
+        err(`rmdir: failed to remove '${operand}': ${problem}\n`);
         status = 1;
       }
     }
