@@ -22,6 +22,7 @@ import { podGcController } from './pod/pod-gc-controller.ts';
 import { podRuntimeKind } from './pod/pod-runtime.ts';
 import { scheduler } from './pod/scheduler/scheduler-controller.ts';
 import { podDisruptionBudget } from './policy/disruption-budget.ts';
+import { disruptionController } from './policy/disruption-controller.ts';
 import { networkPolicy } from './policy/network-policy.ts';
 import { endpointSlice, endpoints } from './service/endpoint-slice.ts';
 import { endpointSliceController } from './service/endpoint-slice-controller.ts';
@@ -100,6 +101,7 @@ export const controllers: readonly Controller[] = [
   cronJobController,
   jobController,
   volumeBinderController,
+  disruptionController,
   scheduler,
   kubelet,
   endpointSliceController,

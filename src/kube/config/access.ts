@@ -189,7 +189,7 @@ const priorityClass = defineKind<PriorityClass>({
       value: integer('The importance.'),
       globalDefault: flag('For pods that name no class.'),
       description: text('What it is for.'),
-      preemptionPolicy: text('Whether less important pods may be evicted. Here nobody is.', { default: 'PreemptLowerPriority' }),
+      preemptionPolicy: text('Whether less important pods are evicted for it.', { default: 'PreemptLowerPriority' }),
     },
     ['value'],
   ),

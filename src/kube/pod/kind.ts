@@ -13,9 +13,11 @@ import { validatePod } from './validate.ts';
 /** The importance that the pod's PriorityClass says. A class that does not exist counts for nothing: dumps of clusters seldom hold it. */
 function withClassPriority(object: Pod, view: StoreView): Pod {
   const { priorityClassName } = object.spec;
-  if (priorityClassName === undefined || priorityClassName === '') return object;
-  const value = view.find<PriorityClass>(`PriorityClass/${priorityClassName}`)?.value;
-  return value === undefined || value === object.spec.priority ? object : { ...object, spec: { ...object.spec, priority: value } };
+  const found = priorityClassName === undefined || priorityClassName === '' ? undefined : view.find<PriorityClass>(`PriorityClass/${priorityClassName}`);
+  if (found?.value === undefined) return object;
+  const preemptionPolicy = found.preemptionPolicy ?? object.spec.preemptionPolicy;
+  if (found.value === object.spec.priority && preemptionPolicy === object.spec.preemptionPolicy) return object;
+  return { ...object, spec: { ...object.spec, priority: found.value, ...(preemptionPolicy === undefined ? {} : { preemptionPolicy }) } };
 }
 
 export const pod = defineKind<Pod>({

@@ -40,6 +40,8 @@ export function json(code: number, value: unknown, warnings: readonly string[] =
 
 const codes: Readonly<Record<ApiFailure['reason'], number>> = {
   NotFound: 404,
+  TooManyRequests: 429,
+  InternalError: 500,
   AlreadyExists: 409,
   Invalid: 422,
   Conflict: 409,

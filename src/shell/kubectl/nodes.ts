@@ -1,5 +1,8 @@
 /** cordon, uncordon, drain, taint: verbs on nodes. */
-import type { KubeObject } from '../../objects/types.ts';
+import { formatRfc3339 } from '../../base/time.ts';
+import type { Pod } from '../../kube/pod/types.ts';
+import { evictPod } from '../../kube/policy/eviction.ts';
+import { type KubeObject, objectKey } from '../../objects/types.ts';
 import type { Outcome } from '../command.ts';
 import { at, list, text } from '../json.ts';
 import { defineVerb, dryRunFlag, expectOk, findKind, getObject, type Kubectl, keyOf, selectorFlag } from './client.ts';
@@ -47,6 +50,33 @@ export const uncordon = defineVerb({
 
 const ownerKind = (pod: KubeObject): string => pod.metadata.ownerReferences?.find((owner) => owner.controller === true)?.kind ?? '';
 
+function removeAll(kubectl: Kubectl, pods: readonly KubeObject[]): string {
+  for (const pod of pods) {
+    expectOk(kubectl.invocation.host.api.remove(objectKey(pod)));
+    kubectl.out(`pod/${pod.metadata.name} deleted\n`);
+  }
+  return '';
+}
+
+/** Evicts one after the other, and lets others come up in between. A pod that must stay is told and, where kubectl would try for ever, given up. */
+function evictAll(kubectl: Kubectl, pods: readonly KubeObject[]): string {
+  const { host } = kubectl.invocation;
+  let refused = '';
+  for (const pod of pods) {
+    const current = host.api.view.find<Pod>(objectKey(pod));
+    if (current === undefined) continue;
+    const result = evictPod(host.api, current, formatRfc3339(host.epochMs + host.nowNs / 1e6));
+    const what = `error when evicting pods/${JSON.stringify(pod.metadata.name)} -n ${JSON.stringify(pod.metadata.namespace)}`;
+    if (result.ok) kubectl.out(`pod/${pod.metadata.name} evicted\n`);
+    else {
+      if (result.reason === 'TooManyRequests') kubectl.err(`${what} (will retry after 5s): ${result.message}\n`);
+      refused += `${what}: ${result.message}\n`;
+    }
+    host.settle();
+  }
+  return refused;
+}
+
 export const drain = defineVerb({
   name: 'drain',
   summary: 'moves the pods of a node away (--ignore-daemonsets, --force)',
@@ -91,9 +121,11 @@ export const drain = defineVerb({
       if (bare.length > 0) kubectl.err(`Warning: deleting Pods that declare no controller: ${bare.map(title).join(', ')}\n`);
       const evicted = pods.filter((pod) => !daemons.includes(pod));
       for (const pod of evicted) kubectl.out(`evicting pod ${title(pod)}\n`);
-      for (const pod of evicted) {
-        expectOk(invocation.host.api.remove(`Pod/${title(pod)}`));
-        kubectl.out(`pod/${pod.metadata.name} evicted\n`);
+      const refused = flags.bool('disable-eviction') ? removeAll(kubectl, evicted) : evictAll(kubectl, evicted);
+      if (refused !== '') {
+        kubectl.err(`There are pending nodes to be drained:\n ${name}\n${refused}`);
+        status = 1;
+        continue;
       }
       kubectl.out(`node/${name} drained\n`);
     }

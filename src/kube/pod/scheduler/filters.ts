@@ -68,17 +68,24 @@ function couldEverFit(pod: Pod, state: NodeState): boolean {
   return true;
 }
 
-/** Kubernetes: pkg/scheduler/framework/types.go, FitError; preemption.go. Preempting is not modelled: nobody is evicted, so no victims are ever found. */
-export function unschedulableMessage(refusals: readonly Refusal[]): string {
+/**
+ * Kubernetes: pkg/scheduler/framework/types.go, FitError; preemption.go.
+ *
+ * @param preemption `victims` were found and go: nothing is said of it; a text: why the pod may not drive others away
+ */
+export function unschedulableMessage(refusals: readonly Refusal[], preemption: 'victims' | 'none' | { readonly because: string } = 'none'): string {
   const total = refusals.length;
   if (total === 0) return 'no nodes available to schedule pods';
   const counts = new Map<string, number>();
   for (const { reasons } of refusals) for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
   const histogram = [...counts].map(([reason, count]) => `${count} ${reason}`).sort();
+  const head = `0/${total} nodes are available: ${histogram.join(', ')}.`;
+  if (preemption === 'victims') return head;
+  if (preemption !== 'none') return `${head} no new claims to deallocate, preemption: ${preemption.because}`;
   const resolvable = refusals.filter((refusal) => refusal.resolvable).length;
-  const preemption = [
+  const tail = [
     ...(resolvable > 0 ? [`${resolvable} No preemption victims found for incoming pod`] : []),
     ...(total - resolvable > 0 ? [`${total - resolvable} Preemption is not helpful for scheduling`] : []),
   ].sort();
-  return `0/${total} nodes are available: ${histogram.join(', ')}. no new claims to deallocate, preemption: 0/${total} nodes are available: ${preemption.join(', ')}.`;
+  return `${head} no new claims to deallocate, preemption: 0/${total} nodes are available: ${tail.join(', ')}.`;
 }

@@ -89,13 +89,18 @@ export function hostPortsOf(pod: Pod): readonly string[] {
 export function nodeStates(view: StoreView): readonly NodeState[] {
   const groups = podsByNode(view);
   return view.list<Node>('Node').map((node) => {
-    const allocatable: Amounts = new Map();
-    const given = node.status?.allocatable ?? {};
-    for (const resource in given) allocatable.set(resource, amountOf(resource, given[resource]));
-    const state: NodeState = { node, allocatable, used: new Map(), nonZeroCpu: 0, nonZeroMemory: 0, podCount: 0, hostPorts: new Set() };
+    const state = emptyState(node);
     for (const pod of groups.get(node.metadata.name) ?? []) if (!isFinished(pod)) occupy(state, pod);
     return state;
   });
+}
+
+/** A node without pods. */
+export function emptyState(node: Node): NodeState {
+  const allocatable: Amounts = new Map();
+  const given = node.status?.allocatable ?? {};
+  for (const resource in given) allocatable.set(resource, amountOf(resource, given[resource]));
+  return { node, allocatable, used: new Map(), nonZeroCpu: 0, nonZeroMemory: 0, podCount: 0, hostPorts: new Set() };
 }
 
 /** Counts a pod as running on the node. */
@@ -106,4 +111,14 @@ export function occupy(state: NodeState, pod: Pod): void {
   state.nonZeroMemory += requests.nonZeroMemory;
   state.podCount += 1;
   for (const port of hostPortsOf(pod)) state.hostPorts.add(port);
+}
+
+/** Takes a pod out again. Ports that two pods share are the port filter's business: there is only one of each on a node. */
+export function release(state: NodeState, pod: Pod): void {
+  const requests = requestsOf(pod);
+  for (const [resource, amount] of requests.amounts) state.used.set(resource, (state.used.get(resource) ?? 0) - amount);
+  state.nonZeroCpu -= requests.nonZeroCpu;
+  state.nonZeroMemory -= requests.nonZeroMemory;
+  state.podCount -= 1;
+  for (const port of hostPortsOf(pod)) state.hostPorts.delete(port);
 }

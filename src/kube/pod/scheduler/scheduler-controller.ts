@@ -1,6 +1,6 @@
 /**
  * kube-scheduler: gives each waiting pod a node. All waiting pods are one key, so that what is known of the nodes is gathered once per look and kept
- * up to date while the queue is worked through; nothing is remembered between looks. Preemption is not modelled.
+ * up to date while the queue is worked through; nothing is remembered between looks.
  */
 import { deepEqual } from '../../../base/equal.ts';
 import { defineController } from '../../../objects/define.ts';
@@ -11,8 +11,9 @@ import type { Service } from '../../service/types.ts';
 import { qosClass } from '../qos.ts';
 import { type Condition, findCondition, isFinished, isTerminating, namespaceOf, type Pod, type PodStatus, type TopologySpreadConstraint } from '../types.ts';
 import { type Refusal, refuse, unschedulableMessage } from './filters.ts';
-import { type NodeState, nodeStates, occupy } from './node-state.ts';
+import { type NodeState, nodeStates, occupy, release } from './node-state.ts';
 import { PodCounter } from './pod-counter.ts';
+import { type Candidate, chooseCandidate, findVictims, ineligibleBecause } from './preemption.ts';
 import { chooseNode } from './scores.ts';
 import { affinityCheck, allStandingRules, type StandingRule, spreadCheck, standingRulesOf } from './topology.ts';
 
@@ -72,14 +73,54 @@ class Round {
     const affinity = affinityCheck(pod, this.#states, this.#counter, this.#standing);
     const refusals: Refusal[] = [];
     const candidates: NodeState[] = [];
+    const resolvable: NodeState[] = [];
     for (const state of this.#states) {
       const refusal = refuse(pod, state, spread, affinity);
       if (refusal === undefined) candidates.push(state);
       else refusals.push(refusal);
+      if (refusal?.resolvable === true) resolvable.push(state);
     }
     const chosen = chooseNode(pod, candidates, this.#states, this.#softConstraints(pod, candidates.length), this.#counter);
-    if (chosen === undefined) this.#refuse(pod, unschedulableMessage(refusals));
-    else this.#bind(pod, chosen);
+    if (chosen !== undefined) {
+      this.#bind(pod, chosen);
+      return;
+    }
+    const because = ineligibleBecause(pod, this.#context.view);
+    if (because !== undefined) {
+      this.#refuse(pod, unschedulableMessage(refusals, { because }));
+      return;
+    }
+    const fits = (state: NodeState): boolean => refuse(pod, state, spread, affinity) === undefined;
+    const found = resolvable.map((state) => findVictims(pod, state, this.#context.view, fits)).filter((one) => one !== undefined);
+    const candidate = chooseCandidate(found);
+    this.#refuse(pod, unschedulableMessage(refusals, candidate === undefined ? 'none' : 'victims'));
+    if (candidate !== undefined) this.#preempt(pod, candidate);
+  }
+
+  /** The victims are deleted; the pod is placed when they have gone. Kubernetes: prepareCandidate. */
+  #preempt(pod: Pod, { state, victims }: Candidate): void {
+    const { view } = this.#context;
+    const nodeName = state.node.metadata.name;
+    for (const victim of victims) {
+      if (isTerminating(victim)) continue;
+      this.#context.event(victim, 'Normal', 'Preempted', `Preempted by pod ${pod.metadata.uid ?? ''} on node ${nodeName}`, component);
+      const told: Condition = {
+        type: 'DisruptionTarget',
+        status: 'True',
+        lastProbeTime: null,
+        lastTransitionTime: this.#context.timestamp,
+        reason: 'PreemptionByScheduler',
+        message: `${component}: preempting to accommodate a higher priority pod`,
+      };
+      const others = (victim.status?.conditions ?? []).filter((one) => one.type !== told.type);
+      this.#context.updateStatus({ ...victim, status: { ...victim.status, conditions: [...others, told] } });
+      this.#context.remove(objectKey(victim));
+      release(state, victim);
+    }
+    const current = view.find<Pod>(objectKey(pod));
+    if (current !== undefined) this.#context.updateStatus({ ...current, status: { ...current.status, nominatedNodeName: nodeName } });
+    // Nobody who comes later in the queue takes the room.
+    occupy(state, pod);
   }
 
   #bind(pod: Pod, state: NodeState): void {
