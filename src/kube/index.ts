@@ -34,6 +34,7 @@ import { storageClass } from './storage/storage-class.ts';
 import { persistentVolume } from './storage/volume.ts';
 import { volumeBinderController } from './storage/volume-binder-controller.ts';
 import { horizontalPodAutoscaler } from './workload/autoscaler.ts';
+import { autoscalerController } from './workload/autoscaler-controller.ts';
 import { cronJob } from './workload/cron-job.ts';
 import { cronJobController } from './workload/cron-job-controller.ts';
 import { daemonSetController } from './workload/daemon-set-controller.ts';
@@ -100,6 +101,7 @@ export const controllers: readonly Controller[] = [
   daemonSetController,
   cronJobController,
   jobController,
+  autoscalerController,
   volumeBinderController,
   disruptionController,
   scheduler,
