@@ -5,7 +5,16 @@ import type { FieldError, JsonValue, Kind, KubeObject, ObjectKey, StoreView } fr
 /** metav1.Status of a failure. `message` is the server's whole sentence: `services "web" not found`; kubectl adds `Error from server (NotFound): `. */
 export interface ApiFailure {
   readonly ok: false;
-  readonly reason: 'NotFound' | 'AlreadyExists' | 'Invalid' | 'Conflict' | 'Forbidden' | 'BadRequest' | 'MethodNotAllowed' | 'TooManyRequests' | 'InternalError';
+  readonly reason:
+    | 'NotFound'
+    | 'AlreadyExists'
+    | 'Invalid'
+    | 'Conflict'
+    | 'Forbidden'
+    | 'BadRequest'
+    | 'MethodNotAllowed'
+    | 'TooManyRequests'
+    | 'InternalError';
   readonly message: string;
   readonly causes: readonly FieldError[];
   /** The object it is about; kubectl's `The Service "web" is invalid: …` is made of these. */
