@@ -284,7 +284,7 @@ export class Writer {
     const waits = foreground && given.metadata.deletionTimestamp === undefined && !finalizers.includes(foregroundFinalizer);
     const object: KubeObject = waits ? { ...given, metadata: { ...given.metadata, finalizers: [...finalizers, foregroundFinalizer] } } : given;
     if (waits) this.#foreground.set(objectKey(object), true);
-    const ownSeconds = this.#registry.info(object.kind)?.kind.gracePeriodSeconds?.(object) ?? 0;
+    const ownSeconds = this.#registry.info(object.kind)?.kind.gracePeriodSeconds?.(object, this.#view) ?? 0;
     const graceSeconds = ownSeconds === 0 ? 0 : (gracePeriodSeconds ?? ownSeconds);
     const isHeld = (object.metadata.finalizers ?? []).length > 0 || object.kind === 'Namespace';
     const known = object.metadata.deletionTimestamp === undefined ? undefined : (object.metadata.deletionGracePeriodSeconds ?? 0);

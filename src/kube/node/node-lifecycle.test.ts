@@ -56,8 +56,22 @@ describe('a node whose kubelet has stopped', () => {
     const lost = placed(world, 'n2').map((pod) => pod.metadata.name);
     expect(lost).toHaveLength(2);
     later(world, 1);
+    // Nobody can tell whether they have ended: they stay until the kubelet is heard of.
+    expect(
+      placed(world, 'n2').map((pod) => [pod.metadata.name, pod.metadata.deletionGracePeriodSeconds, world.row(`Pod/default/${pod.metadata.name}`)[2]]),
+    ).toEqual(lost.map((name) => [name, 30, 'Terminating']));
     expect(placed(world, 'n1').filter((pod) => pod.status?.phase === 'Running')).toHaveLength(4);
     expect(world.events('Pod', lost[0] ?? '')).toContain(`TaintManagerEviction: Marking for deletion Pod default/${lost[0]}`);
+    expect(placed(annotate(later(world, 1000), null), 'n2')).toHaveLength(0);
+  });
+
+  it('lets a pod go that is deleted by force', () => {
+    const world = later(annotate(cluster(), 'kubelet'), 350);
+    const [pod] = placed(world, 'n2');
+    world.must(world.api.remove(`Pod/default/${pod?.metadata.name}`));
+    expect(placed(world.settle(), 'n2')).toHaveLength(2);
+    world.must(world.api.remove(`Pod/default/${pod?.metadata.name}`, { gracePeriodSeconds: 0 }));
+    expect(placed(world.settle(), 'n2')).toHaveLength(1);
   });
 
   it('gets no new pods, and starts none that are already bound', () => {

@@ -3,7 +3,9 @@
  * hooks is gone at once. Kubernetes: pkg/kubelet/kuberuntime/kuberuntime_container.go, killContainer.
  */
 import type { EventObject } from '../../objects/events.ts';
-import { type ControllerContext, objectKey } from '../../objects/types.ts';
+import { type ControllerContext, objectKey, type StoreView } from '../../objects/types.ts';
+import { isStopped } from '../node/stopped-agents.ts';
+import type { Node } from '../node/types.ts';
 import { secondsBetween } from './back-off.ts';
 import { lifeOf } from './container-exit.ts';
 import { isContainerRunning } from './running.ts';
@@ -32,9 +34,12 @@ export function hookNotes(container: Container): readonly { readonly field: stri
 const stopSeconds = (pod: Pod): number =>
   pod.spec.containers.reduce((longest, one) => (isContainerRunning(pod, one.name) ? Math.max(longest, preStopSeconds(one)) : longest), 0);
 
-/** The grace of a deletion: none where nothing takes time. */
-export function gracePeriodSeconds(pod: Pod): number {
-  if ((pod.spec.nodeName ?? '') === '' || isFinished(pod) || stopSeconds(pod) === 0) return 0;
+/** The grace of a deletion: none where nothing takes time. A pod whose kubelet is silent is Terminating until that is heard of again. */
+export function gracePeriodSeconds(pod: Pod, view: StoreView): number {
+  const { nodeName = '' } = pod.spec;
+  if (nodeName === '' || isFinished(pod)) return 0;
+  const node = view.find<Node>(`Node/${nodeName}`);
+  if (stopSeconds(pod) === 0 && (node === undefined || !isStopped(node, 'kubelet'))) return 0;
   return pod.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;
 }
 

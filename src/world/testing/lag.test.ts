@@ -45,4 +45,21 @@ describe('a kube-proxy that hears late', () => {
     const rows = world.hops(from, world.headSeq).filter((hop) => hop.event.step.kind === 'changed' && hop.source === 'kube-proxy');
     expect(rows.length).toBeGreaterThan(0);
   });
+
+  it('costs clients nothing when pods that leave sleep before they stop', () => {
+    const world = openArticle();
+    runLine(
+      world,
+      `kubectl patch deployment web -p '{"spec":{"template":{"spec":{"containers":[{"name":"nginx","lifecycle":{"preStop":{"sleep":{"seconds":5}}}}]}}}}'`,
+    );
+    world.elapse(10_000);
+    runLine(world, 'kubectl annotate node controlplane kubehop.dev/watch-latency=kube-proxy=3s');
+    world.elapse(3_000);
+    runLine(world, 'kubectl scale deployment web --replicas=1');
+    const ask = () => Array.from({ length: 8 }, () => runLine(world, 'kubectl exec client -- curl -s -m 1 web-service').exitCode);
+    expect(ask()).toEqual(Array(8).fill(0));
+    world.elapse(6_000);
+    expect(backends(world, 'controlplane')).toBe(1);
+    expect(ask()).toEqual(Array(8).fill(0));
+  });
 });
