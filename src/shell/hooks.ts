@@ -1,6 +1,8 @@
 /** Contents page of what waits inside the shell's state by name: filters, watches and hooks. */
 import type { Filter, Hook, Watch } from './command.ts';
 import { collectInput } from './kubectl/apply.ts';
+import { debugHook } from './kubectl/debug.ts';
+import { editHook } from './kubectl/edit.ts';
 import { execHook } from './kubectl/exec.ts';
 import { logsWatch } from './kubectl/logs.ts';
 import { runHook } from './kubectl/run.ts';
@@ -68,4 +70,6 @@ export const hooks: Readonly<Record<string, Hook>> = {
   trace: traceHook,
   'kubectl-exec': execHook,
   'kubectl-run': runHook,
+  'kubectl-debug': debugHook,
+  'kubectl-edit': editHook,
 };

@@ -51,7 +51,11 @@ function toObject(candidate: Candidate, defaultNamespace: string, isNamespaced: 
   if (typeof value.apiVersion !== 'string' || value.apiVersion === '')
     return diagnostic('missing-api-version', `error validating "${file}": error validating data: apiVersion not set`, at(''));
   if (typeof value.kind !== 'string' || value.kind === '')
-    return diagnostic('missing-kind', `error validating "${file}": error validating data: kind not set`, at(''));
+    return diagnostic(
+      'missing-kind',
+      `error validating "${file}": error validating data: kind not set; if you choose to ignore these errors, turn validation off with --validate=false`,
+      at(''),
+    );
   const { apiVersion, kind } = value;
   const namespaced = isNamespaced(apiVersion, kind);
   if (namespaced === undefined) {

@@ -75,6 +75,29 @@ kind: RoleBinding
 metadata: {name: reader}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
 subjects: [{kind: User, name: bob, apiGroup: rbac.authorization.k8s.io}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: wide}
+rules:
+- {apiGroups: [apps, ""], resources: [deployments, services], verbs: [get]}
+- {apiGroups: [apps], resources: [deployments], verbs: [list, get]}
+- {nonResourceURLs: [/healthz], verbs: [get]}
+---
+apiVersion: scheduling.k8s.io/v1
+kind: PriorityClass
+metadata: {name: soon}
+value: 1000
+description: before others
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: guard}
+spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}
+`,
+  'fix.sh': 'sed s/color:/colour:/ "$1" > edited.txt\ncat edited.txt > "$1"\n',
+  'nokind.yaml': `apiVersion: v1
+metadata: {name: x}
 `,
   'variables.env': 'A=1\n# a remark\nB=two words\n',
   'unknown.yaml': `apiVersion: v1
@@ -170,6 +193,20 @@ const writes = [
   'kubectl cordon node01',
   'kubectl get nodes',
   'kubectl uncordon node01',
+  'KUBE_EDITOR=true kubectl edit cm settings -n shop',
+  'KUBE_EDITOR=false kubectl edit cm settings -n shop',
+  'KUBE_EDITOR="sh fix.sh" kubectl edit cm settings -n shop',
+  'kubectl get cm settings -n shop -o jsonpath={.data}',
+  'kubectl describe ns default',
+  'kubectl apply -f nokind.yaml',
+  'kubectl apply -f rights.yaml',
+  'kubectl describe role reader',
+  'kubectl describe rolebinding reader',
+  'kubectl get role,rolebinding -o wide',
+  'kubectl describe priorityclass soon',
+  'kubectl describe pdb guard',
+  'kubectl describe clusterrole wide',
+  'kubectl get pdb,priorityclass',
   'kubectl delete cm settings -n shop',
   'kubectl delete cm settings -n shop',
   'kubectl delete cm settings -n shop --ignore-not-found',
@@ -280,6 +317,18 @@ const others = [
   'kubectl top pods',
   'kubectl top nodes',
   'kubectl attach',
+  'kubectl debug',
+  'kubectl debug client',
+  'kubectl debug nosuch --image=busybox',
+  'kubectl debug --image=busybox',
+  'kubectl debug client --image=busybox --profile=x',
+  'kubectl port-forward',
+  'kubectl port-forward client',
+  'kubectl port-forward nosuch 80',
+  'kubectl port-forward svc/web-service 8080',
+  'kubectl port-forward client x',
+  'kubectl edit',
+  'kubectl edit deploy nosuch',
   'kubectl diff',
   'kubectl cp',
   'kubectl plugin list',
@@ -293,6 +342,14 @@ const others = [
   'kubectl get ds',
   'kubectl config get-contexts',
   'kubectl config set-context --current --namespace=default',
+  `kubectl get po -o go-template='{{range .items}}{{.metadata.name}}{{"\\n"}}{{end}}'`,
+  `kubectl get po client -o go-template='{{.metadata.name}} {{.status.nosuch}} {{len .spec.containers}}'`,
+  `kubectl get po -o go-template='{{range $i, $p := .items}}{{if $i}}, {{end}}{{$p.metadata.name | printf "%-22s|"}}{{else}}none{{end}}'`,
+  `kubectl get svc web-service -o go-template='{{with .spec.selector}}{{.app}}{{end}}{{- if eq .spec.type "ClusterIP" }} inside{{ else }} outside{{ end }} {{index .spec.ports 0 "port"}}'`,
+  `kubectl get po client -o go-template='{{.metadata.labels}} {{index .spec.containers 0}}'`,
+  `kubectl get po client -o go-template='{{nosuch .x}}'`,
+  `kubectl get po client -o go-template='{{if .x}}'`,
+  'kubectl get po client -o go-template',
   'kubectl get events',
   'kubectl events',
   'kubectl events --for pod/client',

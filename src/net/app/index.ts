@@ -15,6 +15,7 @@ import { nslookup, nslookupProgram } from './nslookup.ts';
 import { openssl, opensslProgram } from './openssl.ts';
 import { packetReplay } from './packet-replay.ts';
 import { busyboxPingProgram, ping, pingProgram } from './ping.ts';
+import { portForward } from './port-forward.ts';
 import { prober } from './prober.ts';
 import { sleep, sleepProgram } from './sleep.ts';
 import { tcpServer, udpEcho } from './small-servers.ts';
@@ -42,6 +43,7 @@ const all: readonly App[] = [
   prober,
   sleep,
   tcpServer,
+  portForward,
   tcpdump,
   tracepath,
   traceroute,

@@ -3,6 +3,7 @@ import { parseYaml } from '../../base/yaml/parse-yaml.ts';
 import type { Filter, Outcome } from '../command.ts';
 import { at, list, text } from '../json.ts';
 import { resolvePath } from '../paths.ts';
+import { bundledManifest } from './bundled/index.ts';
 import { checkDryRun, defineVerb, dryRunFlag, filenameFlag, type Kubectl, outputFlag } from './client.ts';
 import { KubectlError } from './flags.ts';
 
@@ -24,12 +25,9 @@ export function readFiles(kubectl: Kubectl, names: readonly string[]): readonly 
   const { shell, place, cwd } = kubectl.invocation;
   return names
     .flatMap((value) => value.split(','))
-    .flatMap((name): { readonly name: string; readonly text: string | undefined }[] => {
+    .flatMap((name): readonly { readonly name: string; readonly text: string | undefined }[] => {
       if (name === '-') return [{ name: 'STDIN', text: undefined }];
-      if (/^https?:\/\//.test(name))
-        throw new KubectlError(
-          `error: unable to read URL "${name}": nothing leaves this page, so manifests cannot be fetched; paste the YAML into a file and apply that`,
-        );
+      if (/^https?:\/\//.test(name)) return fromUrl(kubectl, name);
       const path = resolvePath(cwd, name);
       const content = shell.readFile(place, path);
       if (content !== undefined) return [{ name, text: content }];
@@ -41,6 +39,22 @@ export function readFiles(kubectl: Kubectl, names: readonly string[]): readonly 
       }
       throw new KubectlError(`error: the path "${name}" does not exist`);
     });
+}
+
+/** Nothing is fetched: well-known addresses give what kubehop has in their place. */
+function fromUrl(kubectl: Kubectl, url: string): readonly { readonly name: string; readonly text: string | undefined }[] {
+  const bundled = bundledManifest(url);
+  if (bundled === undefined)
+    throw new KubectlError(
+      `error: unable to read URL "${url}": nothing leaves this page, so manifests cannot be fetched; paste the YAML into a file and apply that`,
+    );
+  if (bundled.kind === 'refused') throw new KubectlError(`error: unable to read URL "${url}": nothing leaves this page, and ${bundled.reason}`);
+  if (bundled.kind === 'built-in') {
+    kubectl.err(`# not fetched: the kinds of ${bundled.title} are part of this API server already\n`);
+    return [];
+  }
+  kubectl.err(`# not fetched: kubehop's own short re-creation of what ${bundled.title} installs\n`);
+  return [{ name: url, text: bundled.text }];
 }
 
 /** Kind and name of every object in files, for `get -f`. */

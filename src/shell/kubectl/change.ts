@@ -293,16 +293,6 @@ export const patch = defineVerb({
   },
 });
 
-export const edit = defineVerb({
-  name: 'edit',
-  summary: 'not simulated: use the editor pane',
-  completes: 'resources',
-  flags: [filenameFlag, outputFlag],
-  run: () => {
-    throw new KubectlError('error: this terminal has no editor: change the YAML in the editor pane, or use kubectl patch, set image, scale or label');
-  },
-});
-
 export const set = defineVerb({
   name: 'set',
   summary: 'set image deployment/NAME CONTAINER=IMAGE; set env, set selector',

@@ -42,7 +42,7 @@ export const exec = defineVerb({
 
 /** @throws {KubectlError} when the container does not run. */
 export function enterContainer(kubectl: Kubectl, pod: KubeObject, container: string, command: readonly string[], after: After): Outcome {
-  const { invocation, flags } = kubectl;
+  const { invocation } = kubectl;
   const problem = containerProblem(pod, container);
   const place = problem === undefined ? podPlace(invocation.host, pod, container) : undefined;
   if (problem !== undefined || place === undefined) {
@@ -51,6 +51,12 @@ export function enterContainer(kubectl: Kubectl, pod: KubeObject, container: str
       text.startsWith('unable') ? `error: ${text}` : text.startsWith('cannot exec') ? `error: ${text}` : `Error from server (BadRequest): ${text}`,
     );
   }
+  return enterPlace(kubectl, place, command, after);
+}
+
+/** Runs a command, or enters a shell with -it, at a container's place. */
+export function enterPlace(kubectl: Kubectl, place: Place, command: readonly string[], after: After): Outcome {
+  const { invocation, flags } = kubectl;
   if (flags.bool('tty') && !invocation.inTty) kubectl.err('Unable to use a TTY - input is not a terminal or the right kind of file\n');
   const program = command[0] ?? '';
   const name = program.slice(program.lastIndexOf('/') + 1);

@@ -1,6 +1,7 @@
 /** kubectl get: tables as the server gives them, and every other output. */
 import { type Kind, type KubeObject, objectKey } from '../../objects/types.ts';
 import type { Outcome } from '../command.ts';
+import { resolvePath } from '../paths.ts';
 import { formatTable } from '../table.ts';
 import { ageOf, rowContext } from './age.ts';
 import { filesOf } from './apply.ts';
@@ -193,7 +194,11 @@ function runGet(kubectl: Kubectl): Outcome {
   const { flags, invocation } = kubectl;
   if (flags.has('raw')) throw new KubectlError('error: --raw is not part of this simulated kubectl');
   const { requests, single } = requestsOf(kubectl);
-  const format = parseOutput(flags.get('output'), flags.bool('no-headers'));
+  const format = parseOutput(flags.get('output'), flags.bool('no-headers'), (file) => {
+    const content = invocation.shell.readFile(invocation.place, resolvePath(invocation.cwd, file));
+    if (content === undefined) throw new KubectlError(`error: error reading --template ${file}, open ${file}: no such file or directory`);
+    return content;
+  });
   const named = requests.some((request) => request.name !== undefined);
   if (named && flags.has('selector')) throw new KubectlError('error: name cannot be provided when a selector is specified');
   if (named && flags.bool('all-namespaces')) throw new KubectlError('error: a resource cannot be retrieved by name across all namespaces');

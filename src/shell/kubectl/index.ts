@@ -1,22 +1,26 @@
 /** kubectl: its verbs, and what happens before and after each. */
 import { type Command, defineCommand, type Invocation, type Outcome } from '../command.ts';
 import { apply, replace } from './apply.ts';
+import { attach } from './attach.ts';
 import { auth } from './auth.ts';
 import { autoscale } from './autoscale.ts';
-import { annotate, deleteVerb, edit, label, patch, scale, set } from './change.ts';
+import { annotate, deleteVerb, label, patch, scale, set } from './change.ts';
 import type { Kubectl, Verb } from './client.ts';
 import { completeKubectl } from './complete.ts';
 import { create } from './create.ts';
+import { debug } from './debug.ts';
 import { describe } from './describe.ts';
 import { diff } from './diff.ts';
+import { edit } from './edit.ts';
 import { exec } from './exec.ts';
 import { expose } from './expose.ts';
 import { globalFlags, KubectlError, parseFlags } from './flags.ts';
 import { get } from './get.ts';
 import { apiResources, apiVersions, clusterInfo, config, events, explain, version, wait } from './info.ts';
 import { logs } from './logs.ts';
-import { attach, cp, debug, options, plugin, portForward, proxy, top } from './missing.ts';
+import { cp, options, plugin, proxy, top } from './missing.ts';
 import { cordon, drain, taint, uncordon } from './nodes.ts';
+import { portForward } from './port-forward.ts';
 import { rollout } from './rollout.ts';
 import { run } from './run.ts';
 

@@ -64,16 +64,3 @@ export const cp = defineMissing(
   'source and destination are required',
   'kubectl cp is not part of this simulated kubectl; use kubectl exec POD -- cat FILE > FILE',
 );
-export const portForward = defineMissing(
-  'port-forward',
-  0,
-  '',
-  'kubectl port-forward is not part of this simulated kubectl: nothing outside the cluster could connect to it',
-);
-export const attach = defineMissing(
-  'attach',
-  1,
-  'at least 1 argument is required for attach',
-  'kubectl attach is not part of this simulated kubectl; use kubectl exec -it POD -- sh',
-);
-export const debug = defineMissing('debug', 0, '', 'kubectl debug is not part of this simulated kubectl; use kubectl run -it --image=nicolaka/netshoot');

@@ -4,19 +4,20 @@ import type { Kind, KubeObject } from '../../objects/types.ts';
 import { formatTable } from '../table.ts';
 import { qualifiedName } from './client.ts';
 import { KubectlError } from './flags.ts';
+import { GoTemplateError, renderGoTemplate } from './go-template.ts';
 import { evaluatePath, JsonPathError, parseJsonPath, parseRelaxedPath, renderJsonPath, sortKeys, valueText } from './jsonpath.ts';
 
 export type OutputFormat =
   | { readonly kind: 'table'; readonly wide: boolean }
   | { readonly kind: 'yaml' | 'json' | 'name' }
-  | { readonly kind: 'jsonpath'; readonly template: string }
+  | { readonly kind: 'jsonpath' | 'go-template'; readonly template: string }
   | { readonly kind: 'custom-columns'; readonly columns: readonly { readonly header: string; readonly path: string }[]; readonly headers: boolean };
 
 const ALLOWED =
   'custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,wide,yaml';
 
 /** @throws {KubectlError} for an unknown format. */
-export function parseOutput(text: string, noHeaders: boolean): OutputFormat {
+export function parseOutput(text: string, noHeaders: boolean, read?: (file: string) => string): OutputFormat {
   const equals = text.indexOf('=');
   const name = equals < 0 ? text : text.slice(0, equals);
   const argument = equals < 0 ? undefined : text.slice(equals + 1);
@@ -43,10 +44,25 @@ export function parseOutput(text: string, noHeaders: boolean): OutputFormat {
     }
     case 'go-template':
     case 'template':
-      throw new KubectlError(`error: -o ${name} is not part of this simulated kubectl; use jsonpath, custom-columns, json or yaml`);
-    default:
-      throw new KubectlError(`error: unable to match a printer suitable for the output format "${text}", allowed formats are: ${ALLOWED}`);
+      if (argument === undefined) throw new KubectlError('error: template format specified but no template given');
+      return { kind: 'go-template', template: argument };
+    case 'jsonpath-file':
+    case 'go-template-file':
+    case 'templatefile':
+      if (argument === undefined) throw new KubectlError('error: template format specified but no template given');
+      if (read === undefined) break;
+      return { kind: name === 'jsonpath-file' ? 'jsonpath' : 'go-template', template: read(argument) };
+    case 'custom-columns-file': {
+      if (read === undefined || argument === undefined) break;
+      const [headers = '', paths = ''] = read(argument).split('\n');
+      const fields = paths.trim().split(/\s+/);
+      const columns = headers.trim().split(/\s+/);
+      if (columns.length !== fields.length)
+        throw new KubectlError(`error: number of headers (${columns.length}) and field specifications (${fields.length}) don't match`);
+      return { kind: 'custom-columns', columns: columns.map((header, index) => ({ header, path: fields[index] ?? '' })), headers: !noHeaders };
+    }
   }
+  throw new KubectlError(`error: unable to match a printer suitable for the output format "${text}", allowed formats are: ${ALLOWED}`);
 }
 
 /** As kubectl prints an object: without managedFields. */
@@ -84,6 +100,8 @@ export function formatObjects(
       return objects.map(([kind, object]) => `${qualifiedName(kind)}/${object.metadata.name}\n`).join('');
     case 'jsonpath':
       return renderTemplate(format.template, whole);
+    case 'go-template':
+      return goTemplate(format.template, whole);
     case 'custom-columns': {
       const rows = visible.map((object) =>
         format.columns.map((column) => {
@@ -102,6 +120,15 @@ function parseTemplate<T>(parse: () => T): T {
     return parse();
   } catch (error) {
     if (error instanceof JsonPathError) throw new KubectlError(`error: error parsing jsonpath: ${error.message}`);
+    throw error;
+  }
+}
+
+function goTemplate(template: string, value: unknown): string {
+  try {
+    return renderGoTemplate(template, value);
+  } catch (error) {
+    if (error instanceof GoTemplateError) throw new KubectlError(`error: error parsing template ${template}, ${error.message}`);
     throw error;
   }
 }

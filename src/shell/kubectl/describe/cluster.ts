@@ -61,7 +61,6 @@ export function describeNode(writer: PrefixWriter, node: KubeObject, context: De
     ['Kubelet Version', 'kubeletVersion'],
     ['Kube-Proxy Version', 'kubeProxyVersion'],
   ] as const) {
-    if (field === 'kubeProxyVersion' && info(field) === '') continue;
     writer.write(1, `${title}:\t${info(field)}\n`);
   }
   const podCidr = text(at(node, 'spec', 'podCIDR'));
@@ -105,7 +104,10 @@ function describeNodePods(writer: PrefixWriter, node: KubeObject, context: Descr
     0,
     'Allocated resources:\n  (Total limits may be over 100 percent, i.e., overcommitted.)\n  Resource\tRequests\tLimits\n  --------\t--------\t------\n',
   );
-  for (const resource of RESOURCES) {
+  const pages = Object.keys(record(at(node, 'status', 'allocatable')))
+    .filter((resource) => resource.startsWith('hugepages-'))
+    .sort();
+  for (const resource of [...RESOURCES, ...pages]) {
     const total = (side: 'requests' | 'limits'): number => pods.reduce((sum, pod) => sum + amount(pod, side, resource), 0);
     writer.write(1, `${resource}\t${percent(total('requests'), resource)}\t${percent(total('limits'), resource)}\n`);
   }

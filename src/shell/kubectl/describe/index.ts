@@ -14,6 +14,7 @@ import {
 } from './cluster.ts';
 import type { DescribeContext } from './common.ts';
 import { describePod } from './pod.ts';
+import { describeBinding, describeDisruptionBudget, describePriorityClass, describeRole } from './rights.ts';
 import { describeEndpointSlice, describeEndpoints, describeIngress, describeIngressClass, describeNetworkPolicy, describeService } from './service.ts';
 import { describeDaemonSet, describeDeployment, describeReplicaSet, describeStatefulSet } from './workload.ts';
 import { PrefixWriter, renderTabs } from './writer.ts';
@@ -39,6 +40,12 @@ const describers: ReadonlyMap<string, Describer> = new Map<string, Describer>([
   ['ServiceAccount', describeServiceAccount],
   ['ServiceCIDR', describeServiceCidr],
   ['IPAddress', describeIpAddress],
+  ['Role', describeRole],
+  ['ClusterRole', describeRole],
+  ['RoleBinding', describeBinding],
+  ['ClusterRoleBinding', describeBinding],
+  ['PriorityClass', describePriorityClass],
+  ['PodDisruptionBudget', describeDisruptionBudget],
 ]);
 
 /** The whole text of one object. */

@@ -1,0 +1,43 @@
+/** Well-known manifests by their addresses: our own short re-creations of what they install, because nothing is ever fetched. */
+import { flannel } from './flannel.ts';
+import { ingressNginx } from './ingress-nginx.ts';
+import { metricsServer } from './metrics-server.ts';
+
+export type Bundled =
+  | { readonly kind: 'manifest'; readonly title: string; readonly text: string }
+  /** Its kinds are part of this API server. */
+  | { readonly kind: 'built-in'; readonly title: string }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+const version = '(?:releases/(?:latest/download|download/v?[\\w.-]+)|[\\w./-]+)';
+const at = (text: string): RegExp => new RegExp(`^https://(?:raw\\.githubusercontent\\.com|github\\.com)/${text}$`);
+
+const known: readonly (readonly [RegExp, (match: RegExpExecArray) => Bundled])[] = [
+  [at(`flannel-io/flannel/${version}/kube-flannel\\.yml`), () => ({ kind: 'manifest', title: 'flannel', text: flannel })],
+  [
+    at('kubernetes/ingress-nginx/(?:blob/|raw/)?[\\w.-]+/deploy/static/provider/(\\w+)(?:/[\\w.-]+)?/deploy\\.yaml'),
+    (match) => ({
+      kind: 'manifest',
+      title: 'ingress-nginx',
+      text: ingressNginx(match[1] === 'baremetal' || match[1] === 'kind' ? 'NodePort' : 'LoadBalancer'),
+    }),
+  ],
+  [
+    at(`kubernetes-sigs/metrics-server/${version}/(?:components|high-availability(?:-1\\.21\\+)?)\\.yaml`),
+    () => ({ kind: 'manifest', title: 'metrics-server', text: metricsServer }),
+  ],
+  [at(`kubernetes-sigs/gateway-api/${version}/(?:standard|experimental)-install\\.yaml`), () => ({ kind: 'built-in', title: 'the Gateway API' })],
+  [
+    at(`projectcalico/calico/${version}/(?:calico|tigera-operator|custom-resources|canal)[\\w-]*\\.yaml`),
+    () => ({ kind: 'refused', reason: 'no re-creation of Calico is part of this kubectl' }),
+  ],
+];
+
+/** Undefined for an address nobody here knows. */
+export function bundledManifest(url: string): Bundled | undefined {
+  for (const [pattern, give] of known) {
+    const match = pattern.exec(url.slice(0, 300));
+    if (match !== null) return give(match);
+  }
+  return undefined;
+}
