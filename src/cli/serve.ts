@@ -158,5 +158,6 @@ async function bodyOf(incoming: IncomingMessage): Promise<string | undefined> {
     if (bytes > MAX_BODY_BYTES) return undefined;
     parts.push(part);
   }
-  return Buffer.concat(parts).toString('utf8');
+  // Protobuf is no text: a character a byte.
+  return Buffer.concat(parts).toString(incoming.headers['content-type']?.includes('protobuf') === true ? 'latin1' : 'utf8');
 }

@@ -5,6 +5,7 @@ import { findForbiddenKey, isFields as isObject } from '../patch/values.ts';
 import { type Kind, type KubeObject, objectKey, type RowContext } from '../types.ts';
 import { discover, groupOf, isServed, scalable } from './discovery.ts';
 import { type ApiRequest, type ApiResponse, failure, json, noSuchPath, status } from './exchange.ts';
+import { decodeProtobuf } from './protobuf.ts';
 import { fieldSelector, labelSelector } from './selectors.ts';
 import { tableOf } from './table.ts';
 
@@ -79,9 +80,13 @@ const withoutOwners = (metadata: Readonly<Record<string, unknown>>): Readonly<Re
 
 /** The body as an object of fields, or why not. Untrusted: keys that could reach a prototype are refused by the server itself. */
 function bodyOf(request: ApiRequest): { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly answer: ApiResponse } {
-  if (request.contentType.includes('protobuf')) return { ok: false, answer: status(415, 'UnsupportedMediaType', 'only JSON is spoken here') };
+  const isProtobuf = request.contentType.includes('protobuf');
+  const decoded = isProtobuf ? decodeProtobuf(request.body) : undefined;
+  if (isProtobuf && decoded === undefined)
+    return { ok: false, answer: status(415, 'UnsupportedMediaType', 'this kind is taken as JSON here, and not as protobuf') };
+  if (decoded?.ok === false) return { ok: false, answer: status(400, 'BadRequest', decoded.message) };
   try {
-    const value = JSON.parse(request.body) as unknown;
+    const value = decoded === undefined ? (JSON.parse(request.body) as unknown) : decoded.value;
     const key = findForbiddenKey(value);
     return key === undefined ? { ok: true, value } : { ok: false, answer: status(400, 'BadRequest', `key ${JSON.stringify(key)} is not allowed`) };
   } catch {

@@ -173,7 +173,7 @@ export function store(kubectl: Kubectl, object: KubeObject, failure: string | un
   const wanted = Object.fromEntries(Object.entries(object).filter(([key, value]) => key !== 'status' && value !== null)) as unknown as KubeObject;
   const result = invocation.host.api.create(wanted, { dryRun });
   if (!result.ok) {
-    if (failure === undefined || result.reason === 'Invalid') kubectl.err(failureText(result));
+    if (failure === undefined) kubectl.err(failureText(result));
     else kubectl.err(`error: ${failure}: ${result.message}\n`);
     return 1;
   }
