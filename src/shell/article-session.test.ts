@@ -127,12 +127,19 @@ describe("the article's session", () => {
 
   it('refuses a manifest from the internet with the reason', () => {
     const world = openArticle();
-    const refused = runLine(
-      world,
-      'kubectl apply -f https://raw.githubusercontent.com/kubernetes/ingress-nginx/controller-v1.8.1/deploy/static/provider/baremetal/deploy.yaml',
-    );
+    const refused = runLine(world, 'kubectl apply -f https://example.com/deploy.yaml');
     expect(refused.exitCode).toBe(1);
     expect(refused.stderr).toContain('nothing leaves this page');
+  });
+
+  it('has its own re-creation in place of the article’s ingress-nginx manifest, and says so', () => {
+    const applied = runLine(
+      openArticle(),
+      'kubectl apply -f https://raw.githubusercontent.com/kubernetes/ingress-nginx/controller-v1.8.1/deploy/static/provider/baremetal/deploy.yaml',
+    );
+    expect(applied.exitCode).toBe(0);
+    expect(applied.stderr).toContain('not fetched');
+    expect(applied.stdout).toContain('deployment.apps/ingress-nginx-controller created');
   });
 
   it('debugs as the article’s last list says', () => {
