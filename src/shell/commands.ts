@@ -9,7 +9,7 @@ import { expr } from './text/expr.ts';
 import { find } from './text/find.ts';
 import { grep } from './text/grep.ts';
 import { jq } from './text/jq.ts';
-import { cat, cut, head, nl, rev, tac, tail, tee, tr, uniq, wc } from './text/lines.ts';
+import { cat, cut, head, less, more, nl, rev, tac, tail, tee, tr, uniq, wc } from './text/lines.ts';
 import { sed } from './text/sed.ts';
 import { sort } from './text/sort.ts';
 import { bracket, testCommand } from './text/test.ts';
@@ -35,7 +35,7 @@ import { replay } from './tools/replay.ts';
 import { busybox, clear, help, history, shellPrograms, ssh, sudo, watchCommand, which } from './tools/shells.ts';
 import { ss } from './tools/sockets.ts';
 import { sysctl } from './tools/sysctl.ts';
-import { cp, env, hostname, id, ls, mkdir, mv, nproc, printenv, pwd, rm, rmdir, touch, uname, whoami } from './tools/system.ts';
+import { cp, env, hostname, id, ls, mkdir, mv, nproc, printenv, pwd, realpath, rm, rmdir, touch, uname, whoami } from './tools/system.ts';
 import { tc } from './tools/tc.ts';
 import { tcpdumpCommand } from './tools/tcpdump.ts';
 import { trace } from './tools/trace.ts';
@@ -87,6 +87,8 @@ const list: readonly Command[] = [
   cut.command,
   tr.command,
   cat.command,
+  less.command,
+  more.command,
   tee.command,
   tac.command,
   rev.command,
@@ -128,6 +130,7 @@ const list: readonly Command[] = [
   pwd,
   rm,
   rmdir,
+  realpath,
   touch,
   uname,
   whoami,

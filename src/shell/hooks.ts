@@ -12,7 +12,7 @@ import { base64 } from './text/base64.ts';
 import { column, paste } from './text/columns.ts';
 import { grep } from './text/grep.ts';
 import { jq } from './text/jq.ts';
-import { cat, cut, head, nl, rev, tac, tail, tee, tr, uniq, wc } from './text/lines.ts';
+import { cat, cut, head, less, more, nl, rev, tac, tail, tee, tr, uniq, wc } from './text/lines.ts';
 import { sed } from './text/sed.ts';
 import { sort } from './text/sort.ts';
 import { xargsFilter } from './text/xargs.ts';
@@ -37,6 +37,8 @@ export const filters: Readonly<Record<string, Filter>> = {
   tr: tr.filter,
   tee: tee.filter,
   cat: cat.filter,
+  less: less.filter,
+  more: more.filter,
   nl: nl.filter,
   rev: rev.filter,
   tac: tac.filter,

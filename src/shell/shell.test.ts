@@ -217,6 +217,17 @@ describe('sessions', () => {
     expect(world.since(from)).toContain('name? it is bob\n');
   });
 
+  it('watch a command: the terminal is cleared before each turn', () => {
+    const world = new FakeWorld();
+    const from = world.printed.length;
+    world.shell.input('main', 'watch -n 1 echo hi');
+    world.advance(1.5);
+    world.shell.interrupt('main');
+    const screen = `\u001b[H\u001b[2J${'Every 1.0s: echo hi'.padEnd(42)}controlplane: Sun Nov 22 22:47:`;
+    expect(world.since(from)).toBe(`${screen}44 2026\n\nhi\n${screen}45 2026\n\nhi\n^C\n`);
+    expect(world.run('seq 2 | less; realpath a; watch')).toBe('1\n2\n/root/a\nUsage:\n watch [options] command\n');
+  });
+
   it('remember history', () => {
     const world = new FakeWorld();
     world.run('echo one');

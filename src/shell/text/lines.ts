@@ -373,6 +373,21 @@ function catLine(state: { flags: string; line: number; blank: boolean }, line: s
   return `${numbered ? `${String(state.line).padStart(6)}\t` : ''}${shown}${flags.includes('E') && end !== '' ? '$' : ''}${end}`;
 }
 
+function definePager(name: 'less' | 'more') {
+  return defineTextTool<object>({
+    name,
+    summary: 'prints a text (the terminal scrolls by itself)',
+    parse: (argv) => ({ state: {}, files: argv.filter((word) => !/^[-+]./.test(word)) }),
+    data: (_state, text, io) => {
+      io.out(text);
+      return undefined;
+    },
+    end: () => 0,
+  });
+}
+export const less = definePager('less');
+export const more = definePager('more');
+
 export const tee = defineTextTool<{ files: readonly string[]; append: boolean; text: string }>({
   name: 'tee',
   summary: 'copies its input to files and on (-a)',

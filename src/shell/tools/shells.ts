@@ -199,21 +199,31 @@ export const help = defineCommand({
 
 export const watchCommand = defineCommand({
   name: 'watch',
-  summary: 'repeats a command (-n SECONDS) until Ctrl-C',
+  summary: 'repeats a command (-n SECONDS, -t) until Ctrl-C',
   group: 'shell',
-  run: ({ argv, err }) => {
+  run: ({ argv, err, outTty, place }) => {
     const words = [...argv];
     let seconds = '2';
-    while (words[0]?.startsWith('-') === true) {
+    let title = true;
+    while (/^-./.test(words[0] ?? '')) {
       const option = words.shift() ?? '';
-      if (option === '-n') seconds = words.shift() ?? '2';
-      else if (option.startsWith('-n')) seconds = option.slice(2);
+      if (option === '-n' || option === '--interval') seconds = words.shift() ?? '2';
+      else if (/^-n./.test(option)) seconds = option.slice(2);
+      else if (option.startsWith('--interval=')) seconds = option.slice('--interval='.length);
+      else if (option === '-t' || option === '--no-title') title = false;
     }
     if (words.length === 0 || !/^\d+(?:\.\d+)?$/.test(seconds)) {
       err(words.length === 0 ? 'Usage:\n watch [options] command\n' : `watch: failed to parse argument: '${seconds}'\n`);
       return 1;
     }
-    const parsed = parseScript(`while true; do ${words.join(' ')}; sleep ${Math.max(0.1, Number(seconds))}; done`);
+    const pause = Math.max(0.1, Number(seconds));
+    const command = words.join(' ');
+    // A terminal is cleared before each turn; a pipe gets the turns one behind the other.
+    const quoted = `Every ${pause.toFixed(1)}s: ${command}`.replaceAll("'", "'\\''");
+    const width = Math.max(1, 80 - `Every ${pause.toFixed(1)}s: ${command}`.length);
+    const head = title ? `printf '%s%${width}s\\n\\n' '${quoted}' "${place.hostname}: $(date '+%a %b %e %H:%M:%S %Y')"; ` : '';
+    const screen = outTty ? `printf '\\033[H\\033[2J'; ${head}` : '';
+    const parsed = parseScript(`while true; do ${screen}${command}\nsleep ${pause}; done`);
     if (!parsed.ok) {
       err(formatSyntaxProblem(parsed.problem, 'bash', parsed.line));
       return 1;

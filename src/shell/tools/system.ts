@@ -230,6 +230,32 @@ export const rm = defineCommand({
     return status;
   },
 });
+export const realpath = defineCommand({
+  name: 'realpath',
+  summary: 'a path from the root',
+  group: 'shell',
+  run: ({ argv, cwd, place, shell, out, err }) => {
+    let status = 0;
+    for (const operand of argv.filter((word) => !word.startsWith('-'))) {
+      const path = resolvePath(cwd, operand);
+      const under = path === '/' ? '/' : `${path}/`;
+      // Only the last part may be missing.
+      const parent = path.slice(0, path.lastIndexOf('/') + 1);
+      if (
+        shell.readFile(place, path) !== undefined ||
+        path === cwd ||
+        shell.filePaths(place).some((other) => other.startsWith(under) || other.startsWith(parent))
+      )
+        out(`${path}\n`);
+      else {
+        err(`realpath: ${operand}: No such file or directory\n`);
+        status = 1;
+      }
+    }
+    return status;
+  },
+});
+
 export const rmdir = defineCommand({
   name: 'rmdir',
   summary: 'removes empty directories',
