@@ -7,6 +7,7 @@ import { ipNeigh } from './ip-neigh.ts';
 import { inNetns, ipNetns } from './ip-netns.ts';
 import { ipRoute } from './ip-route.ts';
 import { ipRule } from './ip-rule.ts';
+import { ipTuntap } from './ip-tuntap.ts';
 
 const USAGE = `Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }
        ip [ -force ] -batch filename
@@ -14,7 +15,7 @@ where  OBJECT := { address | link | monitor | neigh | netns | route | rule }
        OPTIONS := { -d[etails] | -s[tatistics] | -br[ief] | -4 | -o[neline] | -t[imestamp] | -ts[hort] | -j[son] | -p[retty] }
 `;
 
-const OBJECTS = ['address', 'link', 'route', 'neighbour', 'neighbor', 'rule', 'netns', 'monitor'] as const;
+const OBJECTS = ['address', 'link', 'route', 'neighbour', 'neighbor', 'rule', 'netns', 'monitor', 'tuntap'] as const;
 
 export const ip = defineCommand({
   name: 'ip',
@@ -68,6 +69,8 @@ export const ip = defineCommand({
         return ipRule(invocation, options, words);
       case 'monitor':
         return ipMonitor(invocation, options, words);
+      case 'tuntap':
+        return ipTuntap(invocation, words);
       case 'netns':
         return ipNetns(invocation, words);
       default:
