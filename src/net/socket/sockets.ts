@@ -154,6 +154,8 @@ export interface TcpSocket extends SocketBase {
   retries: number;
   /** When the segment that is being repeated was first sent again; -1 while nothing is. */
   stalledSinceNs: number;
+  /** A tail loss probe is out: the next sequence number when it was sent (tlp_high_seq), -1 when none is. */
+  probedUpTo: number;
   /** Kernel timer, -1 none; what for, and when it fires. */
   timer: number;
   timerPurpose: TimerPurpose;

@@ -3,7 +3,7 @@ import { TCP_FIN, TCP_SYN, type TcpHeader } from '../wire/packet.ts';
 import type { SocketLayer } from './layer.ts';
 import { seqAdd, seqAfter, seqBefore, seqDistance } from './sequence.ts';
 import type { Segment, TcpSocket } from './sockets.ts';
-import { armRetransmit, MIN_RTO_NS, stopTimer } from './tcp-arm.ts';
+import { armForData, MIN_RTO_NS, stopTimer } from './tcp-arm.ts';
 import { detectLoss, retransmitLost } from './tcp-loss.ts';
 import { destroy, expireSoon } from './tcp-open.ts';
 import { push, splitPayload } from './tcp-output.ts';
@@ -63,7 +63,8 @@ function takeAcknowledgement(layer: SocketLayer, socket: TcpSocket, tcp: TcpHead
   openCongestionWindow(socket, newly);
   leaveRecovery(socket);
   stopTimer(layer, socket);
-  if (unacked.length > 0) armRetransmit(layer, socket);
+  if (socket.probedUpTo >= 0 && !seqBefore(tcp.ack, socket.probedUpTo)) socket.probedUpTo = -1;
+  if (unacked.length > 0) armForData(layer, socket, true);
 }
 
 /** Slow start, then Reno's one segment a round trip; not while holes are being filled. A window that is not used does not grow (tcp_is_cwnd_limited()). */

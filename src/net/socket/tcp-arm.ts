@@ -16,6 +16,28 @@ export function armRetransmit(layer: SocketLayer, socket: TcpSocket): void {
   arm(layer, socket, 'retransmit', socket.rtoNs);
 }
 
+/** Without a sample of the round trip (TCP_TIMEOUT_INIT), and what is added for more than one segment (TCP_TIMEOUT_MIN, two ticks of 250 a second). */
+const PROBE_INITIAL_NS = 1_000_000_000;
+const PROBE_MIN_NS = 8_000_000;
+
+/**
+ * Data is on its way: the timer first sends a tail loss probe, two round trips from now, where the peer selects what it acknowledges and nothing is known
+ * to be lost; else it is the retransmission timer. `restarted`: an acknowledgement has just moved on, so that the retransmission time-out counts from now.
+ * Linux: net/ipv4/tcp_output.c, tcp_schedule_loss_probe.
+ */
+export function armForData(layer: SocketLayer, socket: TcpSocket, restarted: boolean): void {
+  const head = socket.unacked[0];
+  const probes = head !== undefined && socket.sackPermitted && socket.recovery === 'open';
+  if (!probes) {
+    if (restarted || socket.timer < 0 || socket.timerPurpose === 'probe') armRetransmit(layer, socket);
+    return;
+  }
+  const rtt = socket.smoothedRttNs;
+  const wait = rtt === 0 ? PROBE_INITIAL_NS : 2 * rtt + (socket.unacked.length === 1 ? MIN_RTO_NS : PROBE_MIN_NS);
+  const left = restarted ? socket.rtoNs : head.sentNs + socket.rtoNs - layer.kernel.nowNs;
+  arm(layer, socket, 'loss-probe', left > 0 ? Math.min(wait, left) : wait);
+}
+
 export function stopTimer(layer: SocketLayer, socket: TcpSocket): void {
   if (socket.timer < 0) return;
   layer.kernel.cancelTimer(socket.timer);

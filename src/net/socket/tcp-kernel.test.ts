@@ -241,7 +241,23 @@ describe('silence', () => {
     const at = Number(/ETIMEDOUT at (\d+)s/.exec(said(hosts, A))?.[1]);
     expect(at).toBeGreaterThan(920);
     expect(at).toBeLessThan(1060);
-    expect(lines(hosts).filter((line) => line === 'a P. 1')).toHaveLength(16);
+    // The first time, a tail loss probe, and fifteen repetitions.
+    expect(lines(hosts).filter((line) => line === 'a P. 1')).toHaveLength(17);
+  });
+});
+
+describe('tail loss probes', () => {
+  it('repeat what nobody acknowledged once before the back-off: a fifth of a second, another, then twice as long each time', () => {
+    const hosts = twoHosts([actor], { latencyNs: 1_000_000 });
+    hosts.start(B, 'actor', { listen: 80 });
+    hosts.start(A, 'actor', { connect: { ip: '10.0.0.2', port: 80 }, steps: [{ atMs: 1000, do: 'send', bytes: 1 }] });
+    hosts.run(0.5);
+    hosts.b.chain(B, 'filter', 'INPUT', ['-p tcp -j DROP'], 'ACCEPT');
+    const sent = [0.9, 1.1, 1.3, 1.5, 1.9, 2.7].map((second, i, all) => {
+      hosts.run(i === 0 ? second - 0.5 : second - (all[i - 1] ?? 0));
+      return lines(hosts).filter((line) => line === 'a P. 1').length;
+    });
+    expect(sent).toEqual([0, 1, 2, 3, 4, 5]);
   });
 });
 

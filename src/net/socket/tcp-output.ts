@@ -6,7 +6,7 @@ import { outgoing, type SocketLayer } from './layer.ts';
 import { seqAdd, seqAfter, seqDistance } from './sequence.ts';
 import type { Segment, TcpSocket } from './sockets.ts';
 import { acknowledgementSent, dataSent } from './tcp-ack-mode.ts';
-import { armProbe, armRetransmit } from './tcp-arm.ts';
+import { armForData, armProbe, armRetransmit } from './tcp-arm.ts';
 import { selectWindow } from './tcp-receive-window.ts';
 import { bytesInFlight, recount } from './tcp-scoreboard.ts';
 
@@ -195,7 +195,7 @@ function sendSegment(layer: SocketLayer, socket: TcpSocket, payload: Payload | u
   socket.unacked.push(segment);
   socket.sndNxt = seqAdd(socket.sndNxt, length);
   if (payload !== undefined && payload.bytes < socket.sendMss) socket.smallSentEnd = socket.sndNxt;
-  if (socket.timer < 0 || socket.timerPurpose === 'probe') armRetransmit(layer, socket);
+  armForData(layer, socket, false);
   socket.probeBackoff = 0;
   transmit(layer, socket, segmentFlags(segment), segment.seq, payload);
 }
@@ -219,6 +219,23 @@ export function retransmitAt(layer: SocketLayer, socket: TcpSocket, index: numbe
   layer.count(socket.netns, 'TcpRetransSegs');
   if (socket.timer < 0) armRetransmit(layer, socket);
   transmit(layer, socket, segmentFlags(first), first.seq, first.payload);
+}
+
+/** tcp_send_loss_probe(): something new if there is any and the window takes it, else the last segment once more. False when nothing went out. */
+export function sendTailProbe(layer: SocketLayer, socket: TcpSocket): boolean {
+  const head = socket.queue[0];
+  const room = socket.sndWnd - seqDistance(socket.sndNxt, socket.sndUna);
+  if (head !== undefined && room >= Math.min(head.bytes, socket.sendMss)) {
+    const { first, rest } = splitPayload(head, socket.sendMss);
+    if (rest === undefined) socket.queue.shift();
+    else socket.queue[0] = rest;
+    sendSegment(layer, socket, first, rest === undefined, false);
+    return true;
+  }
+  const last = socket.unacked.length - 1;
+  if (last < 0) return false;
+  retransmitAt(layer, socket, last);
+  return true;
 }
 
 /** Cuts a segment again after the path MTU has shrunk. */

@@ -5,7 +5,7 @@ import type { TcpSocket } from './sockets.ts';
 import { armKeepAlive, armProbe, armRetransmit, MIN_RTO_NS } from './tcp-arm.ts';
 import { retransmitLost } from './tcp-loss.ts';
 import { fail } from './tcp-open.ts';
-import { push, sendKeepAlive, sendReset, sendSyn, sendWindowProbe } from './tcp-output.ts';
+import { push, sendKeepAlive, sendReset, sendSyn, sendTailProbe, sendWindowProbe } from './tcp-output.ts';
 import { enterLoss } from './tcp-scoreboard.ts';
 
 /** tcp_orphan_retries when it is 0. */
@@ -32,6 +32,7 @@ export function timerFired(layer: SocketLayer, socket: TcpSocket): void {
   socket.timer = -1;
   layer.causeSeq = -1;
   if (socket.timerPurpose === 'probe') probeFired(layer, socket);
+  else if (socket.timerPurpose === 'loss-probe') tailProbeFired(layer, socket);
   else retransmitFired(layer, socket);
 }
 
@@ -70,6 +71,15 @@ function retransmitFired(layer: SocketLayer, socket: TcpSocket): void {
   }
   enterLoss(socket);
   retransmitLost(layer, socket, 1);
+}
+
+/** tcp_send_loss_probe(): one probe for each tail that may be lost, then the retransmission timer from now on. */
+function tailProbeFired(layer: SocketLayer, socket: TcpSocket): void {
+  if (socket.probedUpTo < 0 && sendTailProbe(layer, socket)) {
+    socket.probedUpTo = socket.sndNxt;
+    layer.count(socket.netns, 'TcpExtTCPLossProbes');
+  }
+  armRetransmit(layer, socket);
 }
 
 /** tcp_probe_timer(): a peer that keeps its window closed but answers is never given up, one that is silent is. */

@@ -101,6 +101,7 @@ const COUNTED = [
   'TcpExtTCPRenoRecovery',
   'TcpExtTCPFastRetrans',
   'TcpExtTCPTimeouts',
+  'TcpExtTCPLossProbes',
   'TcpExtTCPDSACKOldSent',
   'TcpExtTCPDSACKOfoSent',
   'TcpExtTCPDSACKRecv',

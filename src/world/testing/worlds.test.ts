@@ -34,15 +34,6 @@ describe('worlds for the facts about the kernel', () => {
   });
 });
 
-/** Where this kernel does what the simulation does not do yet. */
-const known: readonly { readonly world: string; readonly step: string; readonly where: RegExp }[] = [
-  // Data that nobody acknowledges: Linux sends it once more as a tail loss probe before its back-off begins.
-  { world: '15-asymmetric', step: 'tcp', where: /^counter / },
-  { world: '30-deleted-pod', step: 'same connection', where: /^counter / },
-];
-const isKnown = (one: { readonly world: string; readonly step: string; readonly where: string }): boolean =>
-  known.some((k) => k.world === one.world && k.step === one.step && k.where.test(one.where));
-
 describe.skipIf(reason !== undefined)('the same worlds on this machine’s kernel', { concurrent: true }, () => {
   // A real machine is sometimes late: a difference is one that comes back.
   it.each(names)('%s', { timeout: 90_000, retry: 2 }, async (name) => {
@@ -55,7 +46,7 @@ describe.skipIf(reason !== undefined)('the same worlds on this machine’s kerne
       if (folder !== undefined) writeFileSync(join(folder, `${name}.trace.json`), `${JSON.stringify(trace, null, 1)}\n`);
       const report = checkWorld(world, trace, { createShell });
       expect(report.failure).toBeUndefined();
-      expect(findingsOf(report).filter((one) => !isKnown(one))).toEqual([]);
+      expect(findingsOf(report)).toEqual([]);
     } finally {
       await recorder.down();
     }
