@@ -91,10 +91,11 @@ export class AgentRunner<R extends Identified> {
   /** When the next repair is due, only while something is not as its agent left it, or a late agent hears of a change. */
   get nextDueNs(): number | undefined {
     let due = this.#nextHearingNs();
-    this.#eachRepair((repair, records) => {
+    this.#eachRepair((repair, records, touchedNs) => {
       if (repair.repair(records, (id) => this.#records?.find(id)).length === 0) return;
       const periodNs = repair.seconds * 1e9;
-      const nextNs = (Math.floor(this.#nowNs() / periodNs) + 1) * periodNs;
+      // By the moment of the change, not by now: at the due time it is still due, until it is done.
+      const nextNs = (Math.floor(touchedNs / periodNs) + 1) * periodNs;
       due = due === undefined ? nextNs : Math.min(due, nextNs);
     });
     return due;

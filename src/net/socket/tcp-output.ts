@@ -8,7 +8,7 @@ import type { Segment, TcpSocket } from './sockets.ts';
 import { acknowledgementSent, dataSent } from './tcp-ack-mode.ts';
 import { armForData, armProbe, armRetransmit } from './tcp-arm.ts';
 import { selectWindow } from './tcp-receive-window.ts';
-import { bytesInFlight, recount } from './tcp-scoreboard.ts';
+import { bytesInFlight, recount, segmentsInFlight } from './tcp-scoreboard.ts';
 
 export const KERNEL_MAKER = 'kernel tcp';
 const MAX_UNSCALED_WINDOW = 65535;
@@ -178,7 +178,8 @@ export function push(layer: SocketLayer, socket: TcpSocket): void {
     else socket.queue[0] = rest;
     sendSegment(layer, socket, first, rest === undefined, false);
   }
-  if (socket.closeRequested && !socket.finSent && socket.queue.length === 0) {
+  // The FIN is a segment like others to the congestion window (tcp_cwnd_test(), which counts packets).
+  if (socket.closeRequested && !socket.finSent && socket.queue.length === 0 && segmentsInFlight(socket) * socket.sendMss < socket.cwndBytes) {
     socket.finSent = true;
     sendSegment(layer, socket, undefined, false, true);
   }

@@ -41,6 +41,11 @@ export function bytesInFlight(socket: TcpSocket): number {
   return bytes;
 }
 
+/** Segments that are thought to be on their way. */
+export function segmentsInFlight(socket: TcpSocket): number {
+  return socket.unacked.length - socket.marked;
+}
+
 /** Holes with three segments (or as many bytes) received beyond them; without SACK the first one, by duplicate acknowledgements. */
 export function markHoles(socket: TcpSocket): void {
   let beyond = 0;

@@ -34,6 +34,14 @@ describe('worlds for the facts about the kernel', () => {
   });
 });
 
+/** What differs only because the recorder is slower than the simulation. */
+const late: readonly { readonly world: string; readonly step: string; readonly where: RegExp }[] = [
+  // The server repeats its SYN-ACK after a second, when the flow is over and the recorder still reads counters.
+  { world: '15-asymmetric', step: 'tcp', where: /^counter node2 filter (?:FORWARD 2|KUBE-FORWARD 3)$/ },
+];
+const isLate = (one: { readonly world: string; readonly step: string; readonly where: string }): boolean =>
+  late.some((k) => k.world === one.world && k.step === one.step && k.where.test(one.where));
+
 describe.skipIf(reason !== undefined)('the same worlds on this machine’s kernel', { concurrent: true }, () => {
   // A real machine is sometimes late: a difference is one that comes back.
   it.each(names)('%s', { timeout: 90_000, retry: 2 }, async (name) => {
@@ -46,7 +54,7 @@ describe.skipIf(reason !== undefined)('the same worlds on this machine’s kerne
       if (folder !== undefined) writeFileSync(join(folder, `${name}.trace.json`), `${JSON.stringify(trace, null, 1)}\n`);
       const report = checkWorld(world, trace, { createShell });
       expect(report.failure).toBeUndefined();
-      expect(findingsOf(report)).toEqual([]);
+      expect(findingsOf(report).filter((one) => !isLate(one))).toEqual([]);
     } finally {
       await recorder.down();
     }
