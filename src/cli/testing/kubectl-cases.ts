@@ -148,6 +148,7 @@ const reads = [
   'kubectl describe deploy web',
   'kubectl describe rs',
   'kubectl describe pod client',
+  'kubectl describe node node01',
   'kubectl describe cm -n kube-system kube-proxy',
   'kubectl describe endpointslice',
   'kubectl describe pod nosuch',

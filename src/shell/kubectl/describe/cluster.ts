@@ -73,11 +73,16 @@ export function describeNode(writer: PrefixWriter, node: KubeObject, context: De
   describeEvents(writer, context);
 }
 
+/** No kubelet here renews a Lease: where none was applied there is none, and kubectl says so. */
 function describeLease(writer: PrefixWriter, lease: KubeObject | undefined, name: string): void {
+  if (lease === undefined) {
+    writer.write(0, `Lease:\tFailed to get lease: leases.coordination.k8s.io ${JSON.stringify(name)} not found\n`);
+    return;
+  }
   writer.write(0, 'Lease:\n');
-  writer.write(1, `HolderIdentity:\t${lease === undefined ? name : text(at(lease, 'spec', 'holderIdentity'))}\n`);
-  writer.write(1, `AcquireTime:\t${lease === undefined ? '<unset>' : timeOr(at(lease, 'spec', 'acquireTime'), '<unset>')}\n`);
-  writer.write(1, `RenewTime:\t${lease === undefined ? '<unset>' : timeOr(at(lease, 'spec', 'renewTime'), '<unset>')}\n`);
+  writer.write(1, `HolderIdentity:\t${text(at(lease, 'spec', 'holderIdentity'))}\n`);
+  writer.write(1, `AcquireTime:\t${timeOr(at(lease, 'spec', 'acquireTime'), '<unset>')}\n`);
+  writer.write(1, `RenewTime:\t${timeOr(at(lease, 'spec', 'renewTime'), '<unset>')}\n`);
 }
 
 const RESOURCES = ['cpu', 'memory', 'ephemeral-storage'] as const;
