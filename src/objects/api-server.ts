@@ -303,7 +303,7 @@ export class ApiServer<R extends Identified = Identified> implements Api {
         const object = server.#store.find(key);
         if (object !== undefined) server.#writer.removeObject(object, { gracePeriodSeconds });
       },
-      event: (about, type, reason, message, component) => server.#writer.event(about, { type, reason, message, component }),
+      event: (about, type, reason, message, component, place) => server.#writer.event(about, { type, reason, message, component, ...place }),
       requeueAfter,
       randomSuffix: (purpose, length) => stableSuffix(server.#seed, purpose, length),
     };

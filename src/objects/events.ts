@@ -11,64 +11,129 @@ export interface EventObject extends KubeObject {
     readonly namespace?: string;
     readonly uid?: string;
     readonly resourceVersion?: string;
+    readonly fieldPath?: string;
   };
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly message: string;
-  readonly source: { readonly component: string; readonly host?: string };
-  readonly firstTimestamp: string;
-  readonly lastTimestamp: string;
-  readonly count: number;
+  readonly source: { readonly component?: string; readonly host?: string };
+  /** Null in the newer form, which has `eventTime` and `series` instead. */
+  readonly firstTimestamp: string | null;
+  readonly lastTimestamp: string | null;
+  readonly count?: number;
+  readonly eventTime?: string | null;
+  readonly action?: string;
+  readonly series?: { readonly count: number; readonly lastObservedTime: string };
+  readonly reportingComponent?: string;
+  readonly reportingInstance?: string;
 }
 
-/** Key of the Event that these words about this object are counted in. */
-export function eventName(about: KubeObject, type: string, reason: string, message: string, component: string): string {
-  return `${about.metadata.name}.${stableHex([about.kind, about.metadata.uid, type, reason, message, component].join('\n'))}`;
+/** Beyond the words of an event: where it happened, or that its component speaks the newer events API. */
+export interface EventPlace {
+  /** The node of a kubelet. */
+  readonly host?: string;
+  /** Part of the object: `spec.containers{web}`. */
+  readonly fieldPath?: string;
+  /** What was done (`Binding`): makes it an event of events.k8s.io, whose repetitions are a series. */
+  readonly action?: string;
 }
 
-interface EventWords {
+export interface EventWords extends EventPlace {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly message: string;
   readonly component: string;
 }
 
-/** A new event. `uid` and `resourceVersion` are the server's business. */
-export function newEvent(name: string, about: KubeObject, words: EventWords, timestamp: string, uid: string, resourceVersion: string): EventObject {
+export const lastSeen = (event: EventObject): string => event.series?.lastObservedTime ?? event.lastTimestamp ?? event.eventTime ?? '';
+
+/** Name of the Event in which these words about this object are counted; `more` tells apart what is not counted together. */
+export function eventName(about: KubeObject, words: EventWords, more: string): string {
+  const parts = [about.kind, about.metadata.uid, words.type, words.reason, words.component, words.host, words.fieldPath, more];
+  return `${about.metadata.name}.${stableHex(parts.join('\n'))}`;
+}
+
+function reference(about: KubeObject, fieldPath: string | undefined): EventObject['involvedObject'] {
   const { apiVersion, kind, metadata } = about;
-  const { namespace, uid: aboutUid, resourceVersion: version } = metadata;
+  const { name, namespace, uid, resourceVersion } = metadata;
+  // Nearly always all is there: one literal is smaller than what spreads make.
+  if (namespace !== undefined && uid !== undefined && resourceVersion !== undefined)
+    return fieldPath === undefined
+      ? { apiVersion, kind, name, namespace, uid, resourceVersion }
+      : { apiVersion, kind, name, namespace, uid, resourceVersion, fieldPath };
   return {
-    apiVersion: 'v1',
-    kind: 'Event',
-    metadata: { name, namespace: namespace ?? 'default', uid, creationTimestamp: timestamp, resourceVersion },
-    // Nearly always all is there: one literal is smaller than what spreads make.
-    involvedObject:
-      namespace !== undefined && aboutUid !== undefined && version !== undefined
-        ? { apiVersion, kind, name: metadata.name, namespace, uid: aboutUid, resourceVersion: version }
-        : {
-            apiVersion,
-            kind,
-            name: metadata.name,
-            ...(namespace === undefined ? {} : { namespace }),
-            ...(aboutUid === undefined ? {} : { uid: aboutUid }),
-            ...(version === undefined ? {} : { resourceVersion: version }),
-          },
-    type: words.type,
-    reason: words.reason,
-    message: words.message,
-    source: { component: words.component },
-    firstTimestamp: timestamp,
-    lastTimestamp: timestamp,
-    count: 1,
+    apiVersion,
+    kind,
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    ...(fieldPath === undefined ? {} : { fieldPath }),
   };
 }
 
-/** The same words about the same object once more. */
-export const countedEvent = (known: EventObject, timestamp: string, resourceVersion: string): EventObject => ({
+/** A new event. `uid` and `resourceVersion` are the server's business. */
+export function newEvent(name: string, about: KubeObject, words: EventWords, timestamp: string, uid: string, resourceVersion: string, count = 1): EventObject {
+  const { type, reason, message, component, host } = words;
+  return {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name, namespace: about.metadata.namespace ?? 'default', uid, creationTimestamp: timestamp, resourceVersion },
+    involvedObject: reference(about, words.fieldPath),
+    type,
+    reason,
+    message,
+    source: host === undefined ? { component } : { component, host },
+    firstTimestamp: timestamp,
+    lastTimestamp: timestamp,
+    count,
+    eventTime: null,
+    reportingComponent: component,
+    reportingInstance: host ?? '',
+  };
+}
+
+/** An event of events.k8s.io as the core API shows it. Kubernetes: pkg/apis/events/v1/conversion.go. */
+export function newSeriesEvent(name: string, about: KubeObject, words: EventWords, now: EventMoment, uid: string, resourceVersion: string): EventObject {
+  const { type, reason, message, component, action = '', host } = words;
+  return {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name, namespace: about.metadata.namespace ?? 'default', uid, creationTimestamp: now.timestamp, resourceVersion },
+    involvedObject: reference(about, undefined),
+    type,
+    reason,
+    message,
+    source: {},
+    firstTimestamp: null,
+    lastTimestamp: null,
+    eventTime: now.microTime,
+    action,
+    reportingComponent: component,
+    reportingInstance: host === undefined ? component : `${component}-${host}`,
+  };
+}
+
+/** Now, with seconds and with microseconds. */
+export interface EventMoment {
+  readonly timestamp: string;
+  readonly microTime: string;
+}
+
+/** The same once more, or several times at once; similar ones take the words of the latest. */
+export const countedEvent = (known: EventObject, message: string, times: number, timestamp: string, resourceVersion: string): EventObject => ({
   ...known,
   metadata: { ...known.metadata, resourceVersion },
-  count: known.count + 1,
+  message,
+  count: (known.count ?? 1) + times,
   lastTimestamp: timestamp,
+});
+
+/** The words stay those of the first. The real recorder tells its count only now and then; here it is always up to date. */
+export const continuedEvent = (known: EventObject, now: EventMoment, resourceVersion: string): EventObject => ({
+  ...known,
+  metadata: { ...known.metadata, resourceVersion },
+  series: { count: (known.series?.count ?? 1) + 1, lastObservedTime: now.microTime },
 });
 
 /** Kubernetes: kube-apiserver --event-ttl. */
@@ -78,7 +143,7 @@ export const maxEvents = 10_000;
 
 /** Events that have had their time, and the oldest beyond `maxEvents`. */
 export function staleEvents(events: readonly EventObject[], nowMs: number): readonly EventObject[] {
-  const lastMs = (event: EventObject): number => parseRfc3339(event.lastTimestamp) ?? 0;
+  const lastMs = (event: EventObject): number => parseRfc3339(lastSeen(event)) ?? 0;
   const old = events.filter((event) => nowMs - lastMs(event) > lifetimeMs);
   const excess = events.length - old.length - maxEvents;
   if (excess <= 0) return old;

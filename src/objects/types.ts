@@ -1,6 +1,7 @@
 /** The words of the API machinery: objects, kinds, controllers and agents. Nothing here knows what a network is. */
 import type { Diagnostic, Span } from '../base/diagnostic.ts';
 import type { ObjectKey, Origin } from '../base/origin.ts';
+import type { EventPlace } from './events.ts';
 import type { NameFormat } from './validation/names.ts';
 
 export type { ObjectKey, Origin };
@@ -172,7 +173,8 @@ export interface ControllerContext {
   updateStatus(object: KubeObject): KubeObject | undefined;
   /** `gracePeriodSeconds` 0: at once; absent: as its kind says. */
   remove(key: ObjectKey, gracePeriodSeconds?: number): void;
-  event(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, component: string): void;
+  /** Similar events are told together, see `event-correlator.ts`. */
+  event(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, component: string, place?: EventPlace): void;
   /** Reconcile this key again at `nowNs + delayNs`. */
   requeueAfter(key: ObjectKey, delayNs: number): void;
   /** A stable suffix of `length` characters from Kubernetes' alphabet (bcdfghjklmnpqrstvwxz2456789). */

@@ -1,9 +1,23 @@
 /** Writes objects: identity, versions, namespaces, deletion. Every change of the store is made here. */
 import { CowMap } from '../base/cow-map.ts';
 import { deepEqual } from '../base/equal.ts';
+import { parseRfc3339 } from '../base/time.ts';
 import { admit, type FieldValidation, nameOf } from './admission.ts';
 import type { ApiFailure, ApiResult, ApplyOutcome } from './api.ts';
-import { countedEvent, type EventObject, eventName, maxEvents, newEvent, staleEvents } from './events.ts';
+import { type CorrelatorSnapshot, EventCorrelator } from './event-correlator.ts';
+import {
+  continuedEvent,
+  countedEvent,
+  type EventMoment,
+  type EventObject,
+  type EventWords,
+  eventName,
+  lastSeen,
+  maxEvents,
+  newEvent,
+  newSeriesEvent,
+  staleEvents,
+} from './events.ts';
 import { stableSuffix, stableUid, uidOfHex } from './identity.ts';
 import type { KindInfo, KindRegistry } from './kind-registry.ts';
 import { collectGarbage, emptyNamespace, remainingConditions } from './lifecycle.ts';
@@ -39,6 +53,7 @@ export interface WriterSnapshot {
   readonly eventMinute: number;
   readonly managers: ManagersSnapshot;
   readonly foreground: ReadonlyMap<ObjectKey, true>;
+  readonly correlator: CorrelatorSnapshot;
 }
 
 export class Writer {
@@ -55,6 +70,7 @@ export class Writer {
   /** Uids of owners that have gone, whose dependants are to be looked at. */
   #garbage: string[] = [];
   readonly managers = new Managers();
+  readonly #correlator = new EventCorrelator();
   /** Objects that go when their dependants have gone. */
   readonly #foreground = new CowMap<ObjectKey, true>();
   /** The virtual minute in which events were last looked through. */
@@ -77,6 +93,7 @@ export class Writer {
       eventMinute: this.#eventMinute,
       managers: this.managers.snapshot(),
       foreground: this.#foreground.snapshot(),
+      correlator: this.#correlator.snapshot(),
     };
   }
 
@@ -87,6 +104,7 @@ export class Writer {
     this.#eventMinute = snapshot.eventMinute;
     this.managers.restore(snapshot.managers);
     this.#foreground.restore(snapshot.foreground);
+    this.#correlator.restore(snapshot.correlator);
   }
 
   create(info: KindInfo, given: KubeObject, write: Write): ApiResult<KubeObject> {
@@ -314,7 +332,9 @@ export class Writer {
     this.#counters.set(`uid ${key}`, (this.#counters.get(`uid ${key}`) ?? 0) + 1);
     this.#store.remove(key);
     this.managers.forget(key);
-    if (object.metadata.uid !== undefined) this.#garbage.push(object.metadata.uid);
+    if (object.metadata.uid === undefined) return;
+    this.#garbage.push(object.metadata.uid);
+    this.#correlator.forget(object.metadata.uid);
   }
 
   /** Before each round: dependants of what has gone, and namespaces that are going. */
@@ -384,21 +404,68 @@ export class Writer {
     return true;
   }
 
-  event(about: KubeObject, words: Parameters<typeof newEvent>[2]): void {
+  event(about: KubeObject, words: EventWords): void {
     const namespace = about.metadata.namespace ?? 'default';
     if (this.#registry.info('Namespace') !== undefined && this.#store.find(`Namespace/${namespace}`)?.metadata.deletionTimestamp !== undefined) return;
-    const name = eventName(about, words.type, words.reason, words.message, words.component);
-    const known = this.#store.find(`Event/${namespace}/${name}`) as EventObject | undefined;
     const timestamp = this.#timestamp();
+    if (words.action !== undefined) {
+      this.#seriesEvent(about, words, namespace, { timestamp, microTime: `${timestamp.slice(0, -1)}.${microseconds(this.#view.nowNs)}Z` });
+      return;
+    }
+    const nameOf = (one: { readonly message: string; readonly isCombined: boolean }) => eventName(about, words, one.isCombined ? '' : one.message);
+    const { name, message, times } = this.#correlator.admit(about, words, parseRfc3339(timestamp) ?? 0, () => this.#eventsAbout(about, namespace), nameOf);
+    if (times === 0) return;
+    const known = this.#store.find(`Event/${namespace}/${name}`) as EventObject | undefined;
     this.#revision += 1;
     const resourceVersion = String(this.#revision);
     this.#store.put(
       known === undefined
-        ? newEvent(name, about, words, timestamp, uidOfHex(name.slice(-16)), resourceVersion)
-        : countedEvent(known, timestamp, resourceVersion),
+        ? newEvent(name, about, { ...words, message }, timestamp, uidOfHex(name.slice(-16)), resourceVersion, times)
+        : countedEvent(known, message, times, timestamp, resourceVersion),
     );
   }
+
+  /** The same about the same version of an object within six minutes is one series. Kubernetes: client-go/tools/events/event_broadcaster.go. */
+  #seriesEvent(about: KubeObject, words: EventWords, namespace: string, now: EventMoment): void {
+    const same = `${words.action} ${about.metadata.resourceVersion ?? ''}`;
+    this.#revision += 1;
+    const resourceVersion = String(this.#revision);
+    for (let series = 0; ; series += 1) {
+      const name = eventName(about, words, `${same} ${series}`);
+      const known = this.#store.find(`Event/${namespace}/${name}`) as EventObject | undefined;
+      const isOver = known !== undefined && (parseRfc3339(now.timestamp) ?? 0) - (parseRfc3339(lastSeen(known)) ?? 0) > seriesMs;
+      if (isOver && series < mostSeries) continue;
+      this.#store.put(
+        known === undefined ? newSeriesEvent(name, about, words, now, uidOfHex(name.slice(-16)), resourceVersion) : continuedEvent(known, now, resourceVersion),
+      );
+      return;
+    }
+  }
+
+  /** By their names, which begin with the object's; lists are in order of name. */
+  #eventsAbout(about: KubeObject, namespace: string): readonly EventObject[] {
+    const events = this.#store.list('Event', namespace) as readonly EventObject[];
+    const first = `${about.metadata.name}.`;
+    let [low, high] = [0, events.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((events[middle]?.metadata.name ?? '') < first) low = middle + 1;
+      else high = middle;
+    }
+    const found: EventObject[] = [];
+    for (let event = events[low]; event?.metadata.name.startsWith(first) === true; event = events[low]) {
+      if (event.involvedObject.uid === about.metadata.uid) found.push(event);
+      low += 1;
+    }
+    return found;
+  }
 }
+
+/** Kubernetes: finishTime. Events go after an hour, so there are never more than ten after each other. */
+const seriesMs = 360_000;
+const mostSeries = 20;
+
+const microseconds = (nowNs: number): string => String(Math.floor(nowNs / 1000) % 1_000_000).padStart(6, '0');
 
 const hasGeneration = (kind: Kind, object: KubeObject): boolean => kind.hasGeneration ?? object.spec !== undefined;
 

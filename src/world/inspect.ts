@@ -92,7 +92,9 @@ interface EventLike extends KubeObject {
   readonly type?: string;
   readonly reason?: string;
   readonly message?: string;
-  readonly lastTimestamp?: string;
+  readonly lastTimestamp?: string | null;
+  readonly eventTime?: string | null;
+  readonly series?: { readonly lastObservedTime?: string };
 }
 interface ConditionLike {
   readonly type?: string;
@@ -118,7 +120,12 @@ function inspectObject(world: InspectedWorld, key: string, sourceOf: (key: strin
   const events = world.api.view
     .list<EventLike>('Event', namespace ?? 'default')
     .filter((event) => event.involvedObject?.kind === object.kind && event.involvedObject.name === object.metadata.name)
-    .map((event) => ({ type: event.type ?? '', reason: event.reason ?? '', message: event.message ?? '', age: event.lastTimestamp ?? '' }));
+    .map((event) => ({
+      type: event.type ?? '',
+      reason: event.reason ?? '',
+      message: event.message ?? '',
+      age: event.series?.lastObservedTime ?? event.lastTimestamp ?? event.eventTime ?? '',
+    }));
   const status = object.status as { readonly conditions?: readonly ConditionLike[] } | undefined;
   const netns =
     object.kind === 'Pod'

@@ -1,7 +1,6 @@
 /** The kind Event. Kubernetes: printers.go, printEvent. */
 import { defineKind } from '../../objects/define.ts';
-import type { EventObject } from '../../objects/events.ts';
-import type { RowContext } from '../../objects/types.ts';
+import { type EventObject, lastSeen } from '../../objects/events.ts';
 import { anything, integer, kindSchema, struct, text } from '../schema.ts';
 
 const reference = struct('An object.', {
@@ -13,12 +12,6 @@ const reference = struct('An object.', {
   resourceVersion: text('Version.'),
   fieldPath: text('Part of the object.'),
 });
-
-/** Seconds ago, with how often since when: `5s (x3 over 2m)`. */
-function lastSeen(event: EventObject, context: RowContext): string {
-  const last = context.age(event.lastTimestamp ?? event.firstTimestamp ?? event.metadata.creationTimestamp);
-  return (event.count ?? 1) > 1 ? `${last} (x${event.count} over ${context.age(event.firstTimestamp)})` : last;
-}
 
 /** How kubectl writes an object in the OBJECT column: `pod/web-1`. */
 const objectText = (event: EventObject): string => `${(event.involvedObject?.kind ?? '').toLowerCase()}/${event.involvedObject?.name ?? ''}`;
@@ -60,15 +53,17 @@ export const event = defineKind<EventObject>({
     { name: 'NAME', priority: 1 },
   ],
   row: (object, context) => [
-    lastSeen(object, context),
+    context.age(lastSeen(object) || object.metadata.creationTimestamp),
     object.type ?? '',
     object.reason ?? '',
     objectText(object),
-    '',
-    [object.source?.component, object.source?.host].filter((one) => one !== undefined && one !== '').join(', '),
+    object.involvedObject?.fieldPath ?? '',
+    [object.source?.component || object.reportingComponent, object.source?.host || object.reportingInstance]
+      .filter((one) => one !== undefined && one !== '')
+      .join(', '),
     (object.message ?? '').trim(),
-    context.age(object.firstTimestamp),
-    `${object.count ?? 1}`,
+    context.age(object.firstTimestamp ?? object.eventTime ?? undefined),
+    `${object.series?.count ?? (object.count || 1)}`,
     object.metadata.name,
   ],
   describe: (object) => ({ title: object.reason ?? '', subtitle: object.message ?? '' }),

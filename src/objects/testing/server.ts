@@ -1,6 +1,8 @@
 /** A server with the small test kinds and a clock that tests can turn. */
 import type { Identified, RecordStore } from '../../base/record-store.ts';
 import { ApiServer } from '../api-server.ts';
+import { defineController } from '../define.ts';
+import type { EventPlace } from '../events.ts';
 import type { Agent, Controller, KubeObject } from '../types.ts';
 import { testKinds } from './kinds.ts';
 
@@ -44,3 +46,17 @@ export const setText = (name: string, replicas: number, extra: Readonly<Record<s
   metadata: { name, namespace: 'default', ...extra },
   spec: { replicas, selector: { app: name }, template: { spec: { containers: [{ name: 'web', image: 'nginx' }] } } },
 });
+
+/** A component that says these things about a pod whenever the pod changes. */
+export function chattering(words: (pod: KubeObject) => readonly string[], place?: EventPlace): TestServer<Identified> {
+  const chatty = defineController({
+    name: 'chatty',
+    watches: ['Pod'],
+    keysFor: (changed) => [`Pod/default/${changed.metadata.name}`],
+    reconcile(key, context) {
+      const pod = context.view.find(key);
+      if (pod !== undefined) for (const message of words(pod)) context.event(pod, 'Normal', 'Said', message, 'chatty', place);
+    },
+  });
+  return testServer([chatty]);
+}

@@ -274,11 +274,13 @@ function printFields(kubectl: Kubectl, schema: Schema, depth: number, recursive:
 /** When an event was last seen: `5m` or `10s (x3 over 2m)`. */
 export function eventWhen(kubectl: Pick<Kubectl, 'invocation'>, event: KubeObject): string {
   const { host } = kubectl.invocation;
-  const last = text(at(event, 'lastTimestamp')) || text(at(event, 'eventTime')) || event.metadata.creationTimestamp;
-  const first = text(at(event, 'firstTimestamp')) || event.metadata.creationTimestamp;
-  const count = number(at(event, 'count'), 1);
-  return count > 1 ? `${ageOf(host, last)} (x${count} over ${ageOf(host, first)})` : ageOf(host, first);
+  const first = text(at(event, 'eventTime')) || text(at(event, 'firstTimestamp')) || event.metadata.creationTimestamp;
+  const count = number(at(event, 'series', 'count'), number(at(event, 'count'), 1));
+  return count > 1 ? `${ageOf(host, lastTime(event))} (x${count} over ${ageOf(host, first)})` : ageOf(host, first);
 }
+
+const lastTime = (event: KubeObject): string =>
+  text(at(event, 'series', 'lastObservedTime')) || text(at(event, 'lastTimestamp')) || text(at(event, 'eventTime')) || (event.metadata.creationTimestamp ?? '');
 
 export const events = defineVerb({
   name: 'events',
@@ -313,9 +315,8 @@ export const events = defineVerb({
       kubectl.err(everywhere ? 'No events found.\n' : `No events found in ${kubectl.namespace} namespace.\n`);
       return 0;
     }
-    const time = (event: KubeObject): string => text(at(event, 'lastTimestamp')) || (event.metadata.creationTimestamp ?? '');
     const rows = found
-      .toSorted((a, b) => (time(a) < time(b) ? -1 : time(a) > time(b) ? 1 : 0))
+      .toSorted((a, b) => (lastTime(a) < lastTime(b) ? -1 : lastTime(a) > lastTime(b) ? 1 : 0))
       .map((event) => [
         ...(everywhere ? [event.metadata.namespace ?? ''] : []),
         eventWhen(kubectl, event),

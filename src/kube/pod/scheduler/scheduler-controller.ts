@@ -103,7 +103,7 @@ class Round {
     const nodeName = state.node.metadata.name;
     for (const victim of victims) {
       if (isTerminating(victim)) continue;
-      this.#context.event(victim, 'Normal', 'Preempted', `Preempted by pod ${pod.metadata.uid ?? ''} on node ${nodeName}`, component);
+      this.#context.event(victim, 'Normal', 'Preempted', `Preempted by pod ${pod.metadata.uid ?? ''} on node ${nodeName}`, component, { action: 'Preempting' });
       const told: Condition = {
         type: 'DisruptionTarget',
         status: 'True',
@@ -130,11 +130,12 @@ class Round {
     occupy(state, bound);
     this.#counter.placed(bound, nodeName);
     this.#standing.push(...standingRulesOf(bound, state.node, this.#counter));
-    this.#context.event(bound, 'Normal', 'Scheduled', `Successfully assigned ${namespaceOf(pod)}/${pod.metadata.name} to ${nodeName}`, component);
+    const words = `Successfully assigned ${namespaceOf(pod)}/${pod.metadata.name} to ${nodeName}`;
+    this.#context.event(bound, 'Normal', 'Scheduled', words, component, { action: 'Binding' });
   }
 
   #refuse(pod: Pod, message: string): void {
-    if (this.#report(pod, 'Unschedulable', message)) this.#context.event(pod, 'Warning', 'FailedScheduling', message, component);
+    if (this.#report(pod, 'Unschedulable', message)) this.#context.event(pod, 'Warning', 'FailedScheduling', message, component, { action: 'Scheduling' });
   }
 
   /** Whether it said something new. */
