@@ -1,5 +1,8 @@
 /** The networks of a cluster as agents need them: the underlay, the addresses of Nodes, and what kubelets write into resolv.conf. */
+
+import { formatPrefix, isIp6, parseIpPrefix } from '../../net/addr/ip.ts';
 import { contains, formatIp4, maskOf, parseCidr, parseIp4 } from '../../net/addr/ip4.ts';
+import { formatIp6, parseIp6 } from '../../net/addr/ip6.ts';
 import type { Link } from '../../net/records.ts';
 import type { ObjectKey, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
@@ -8,7 +11,7 @@ import { clusterSettings } from './cluster-config.ts';
 import type { Host, KubeletConfiguration, Network } from './cluster-kinds.ts';
 import { perState } from './per-state.ts';
 import type { Node } from './types.ts';
-import { internalIp, isControlPlane, nodeMtu, nodeSysctls, podCidrOf } from './types.ts';
+import { internalIp, internalIps, isControlPlane, nodeMtu, nodeSysctls, podCidrOf, podCidrsOf } from './types.ts';
 
 /** The layer-2 network that joins the nodes. */
 export interface Underlay {
@@ -33,6 +36,11 @@ export interface ClusterNode {
   /** IPv4 InternalIP; undefined where the Node has none, and it is then not connected. */
   readonly ip: string | undefined;
   readonly podCidr: string | undefined;
+  /** Its IPv6 InternalIP and pod range, in their usual form. */
+  readonly ip6: string | undefined;
+  readonly podCidr6: string | undefined;
+  /** Label topology.kubernetes.io/zone; '' without. */
+  readonly zone: string;
   readonly controlPlane: boolean;
   /** Of its network card, where it differs from the underlay's. */
   readonly mtuBytes: number | undefined;
@@ -61,11 +69,18 @@ export function parseBandwidth(text: string | undefined): number | undefined {
 function toClusterNode(node: Node): ClusterNode {
   const ip = internalIp(node);
   const podCidr = podCidrOf(node);
+  const podPrefix6 = podCidrsOf(node)
+    .flatMap((range) => parseIpPrefix(range) ?? [])
+    .find((prefix) => isIp6(prefix.network));
+  const ip6 = internalIps(node).flatMap((address) => parseIp6(address) ?? [])[0];
   return {
     name: node.metadata.name,
     key: objectKey(node),
     ip: ip !== undefined && parseIp4(ip) !== undefined ? ip : undefined,
     podCidr: podCidr !== undefined && parseCidr(podCidr) !== undefined ? podCidr : undefined,
+    ip6: ip6 === undefined ? undefined : formatIp6(ip6),
+    podCidr6: podPrefix6 === undefined ? undefined : formatPrefix(podPrefix6.network, podPrefix6.prefixLength),
+    zone: node.metadata.labels?.['topology.kubernetes.io/zone'] ?? '',
     controlPlane: isControlPlane(node),
     mtuBytes: nodeMtu(node),
     sysctls: nodeSysctls(node),

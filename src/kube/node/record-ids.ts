@@ -4,7 +4,8 @@ import type { Chain } from '../../net/records.ts';
 export const rootNetnsId = (host: string): string => `${host}/netns/root`;
 export const podNetnsId = (host: string, pod: string, namespace: string): string => `${host}/netns/${pod}.${namespace}`;
 export const deviceId = (netns: string, device: string): string => `${netns}/device/${device}`;
-export const chainId = (netns: string, table: Chain['table'], chain: string): string => `${netns}/chain/${table}/${chain}`;
+export const chainId = (netns: string, table: Chain['table'], chain: string, family?: Chain['family']): string =>
+  `${netns}/chain${family === 'ipv6' ? '6' : ''}/${table}/${chain}`;
 export const neighborId = (netns: string, device: string, ip: string): string => `${netns}/neighbor/${device}/${ip}`;
 export const fdbId = (netns: string, device: string, mac: string, dst: string): string => `${netns}/fdb/${device}/${mac}/${dst}`;
 export const processId = (netns: string, process: string): string => `${netns}/process/${process}`;

@@ -42,8 +42,20 @@ export interface Namespace extends KubeObject {
   readonly status?: { readonly phase?: string };
 }
 
-export const internalIp = (node: Node): string | undefined => node.status?.addresses?.find((address) => address.type === 'InternalIP')?.address;
-export const podCidrOf = (node: Node): string | undefined => node.spec?.podCIDR ?? node.spec?.podCIDRs?.[0];
+/** All addresses of type InternalIP, in their order. */
+export const internalIps = (node: Node): readonly string[] =>
+  (node.status?.addresses ?? []).filter((address) => address.type === 'InternalIP').map((address) => address.address);
+/** The IPv4 one where there is one. */
+export const internalIp = (node: Node): string | undefined => {
+  const all = internalIps(node);
+  return all.find((address) => !address.includes(':')) ?? all[0];
+};
+export const podCidrsOf = (node: Node): readonly string[] => node.spec?.podCIDRs ?? (node.spec?.podCIDR === undefined ? [] : [node.spec.podCIDR]);
+/** The IPv4 range where there is one. */
+export const podCidrOf = (node: Node): string | undefined => {
+  const all = podCidrsOf(node);
+  return all.find((range) => !range.includes(':')) ?? all[0];
+};
 export const isNodeReady = (node: Node): boolean => findCondition(node.status?.conditions, 'Ready')?.status === 'True';
 export const isControlPlane = (node: Node): boolean => {
   const labels = node.metadata.labels ?? {};

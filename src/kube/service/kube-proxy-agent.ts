@@ -3,7 +3,8 @@ import { deepEqual } from '../../base/equal.ts';
 import type { Origin } from '../../base/origin.ts';
 import type { Chain, NetRecord, Rule } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
-import { settingsKinds } from '../node/cluster-config.ts';
+import type { IpFamily } from '../node/cluster-config.ts';
+import { clusterSettings, settingsKinds } from '../node/cluster-config.ts';
 import type { ClusterNode } from '../node/cluster-network.ts';
 import { findNode, listNodes } from '../node/cluster-network.ts';
 import { perState } from '../node/per-state.ts';
@@ -11,14 +12,14 @@ import { chainId, rootNetnsId } from '../node/record-ids.ts';
 import type { Pod, PodTemplate } from '../pod/types.ts';
 import { forwardRules, markMasqRules, nodePortJumps, postroutingRules } from './kube-proxy-base-rules.ts';
 import type { ProxyConfig } from './kube-proxy-config.ts';
-import { localDetectorFor } from './kube-proxy-config.ts';
+import { configFor, localDetectorFor, nodePortIps } from './kube-proxy-config.ts';
 import { SERVICE_NAME_LABEL } from './kube-proxy-model.ts';
 import { EXTERNAL_SERVICES, FORWARD, MARK_MASQ, NODE_PORTS, POSTROUTING, PROXY_CANARY, PROXY_FIREWALL, SERVICES } from './kube-proxy-names.ts';
 import type { KubeProxyPresence } from './kube-proxy-presence.ts';
 import { isProxyConfig, isProxyPod, isProxyTemplate, KUBEADM_CONFIG_MAP, kubeProxyOn } from './kube-proxy-presence.ts';
 import { LARGE_CLUSTER_ENDPOINTS } from './kube-proxy-service-rules.ts';
 import type { ProxyNode } from './kube-proxy-shared.ts';
-import { countEndpoints, inRange, isLargeCluster, serviceRules, shareList } from './kube-proxy-shared.ts';
+import { countEndpoints, isLargeCluster, serviceRules, shareList } from './kube-proxy-shared.ts';
 import type { EndpointSlice, Service } from './types.ts';
 
 const KUBE_PROXY = 'kube-proxy';
@@ -41,19 +42,25 @@ function baseRulesOf(config: ProxyConfig): BaseRules {
   return rules;
 }
 
-/** A node with its kube-proxy, as rules are made for it. */
+/** A node with its kube-proxy, as rules are made for it: once for each family that the cluster has. */
 interface Site {
   readonly node: ClusterNode;
   readonly presence: KubeProxyPresence;
-  readonly proxy: ProxyNode;
+  readonly proxies: readonly ProxyNode[];
 }
 
 function siteOf(name: string, view: StoreView): Site | undefined {
   const node = findNode(name, view);
   const presence = node === undefined ? undefined : kubeProxyOn(name, view);
   if (node === undefined || presence === undefined) return undefined;
-  const { config } = presence;
-  return { node, presence, proxy: { name, ip: node.ip ?? '', config, detector: localDetectorFor(config, node.podCidr), largeCluster: isLargeCluster(view) } };
+  const place = { nodeName: name, zone: node.zone };
+  const largeCluster = isLargeCluster(view);
+  const proxyOf = (family: IpFamily): ProxyNode => {
+    const config = configFor(presence.config, family);
+    const [ip, podCidr] = family === 'IPv4' ? [node.ip, node.podCidr] : [node.ip6, node.podCidr6];
+    return { place, ip: ip ?? '', config, detector: localDetectorFor(config, podCidr), largeCluster };
+  };
+  return { node, presence, proxies: clusterSettings(view).families.map(proxyOf) };
 }
 
 /** By node name, filled when asked for. */
@@ -68,22 +75,22 @@ function findSite(name: string, view: StoreView): Site | undefined {
   return known.get(name);
 }
 
-function chain(netns: string, table: Chain['table'], name: string, rules: readonly Rule[], origin: Origin): Chain {
-  return { kind: 'chain', id: chainId(netns, table, name), origin, netns, table, name, rules };
-}
+type ChainMaker = (table: Chain['table'], name: string, rules: readonly Rule[], origin: Origin) => Chain;
 
-/** The node's addresses inside `nodePortAddresses`. */
-function nodePortRules(node: ClusterNode, config: ProxyConfig): readonly Rule[] {
+const chainsOf =
+  (netns: string, family: IpFamily): ChainMaker =>
+  (table, name, rules, origin) =>
+    family === 'IPv4'
+      ? { kind: 'chain', id: chainId(netns, table, name), origin, netns, table, name, rules }
+      : { kind: 'chain', id: chainId(netns, table, name, 'ipv6'), origin, netns, family: 'ipv6', table, name, rules };
+
+function nodePortRules({ ip, config }: ProxyNode): readonly Rule[] {
   if (config.nodePortAddresses.length === 0) return baseRulesOf(config).allNodePorts;
-  const ips = ['127.0.0.1', ...(node.ip === undefined ? [] : [node.ip])];
-  return nodePortJumps(
-    config,
-    ips.filter((ip) => config.nodePortAddresses.some((range) => (range === 'primary' ? ip === node.ip : inRange(range, ip)))),
-  );
+  return nodePortJumps(config, nodePortIps(config, ip, [config.family === 'IPv4' ? '127.0.0.1' : '::1', ...(ip === '' ? [] : [ip])]));
 }
 
 /** The chains that all Services share. Cost: O(Services), their rules are remembered. */
-function renderBase({ node, presence, proxy }: Site, view: StoreView): NetRecord[] {
+function renderBase({ node, presence }: Site, proxy: ProxyNode, view: StoreView): NetRecord[] {
   const shared = new Map<string, Rule[]>();
   for (const service of view.list<Service>('Service')) {
     for (const port of serviceRules(service, proxy, view)) {
@@ -95,32 +102,34 @@ function renderBase({ node, presence, proxy }: Site, view: StoreView): NetRecord
       }
     }
   }
-  const netns = rootNetnsId(node.name);
+  const chain = chainsOf(rootNetnsId(node.name), proxy.config.family);
   const origin: Origin = { component: KUBE_PROXY, objects: presence.objects };
-  const rules = baseRulesOf(presence.config);
+  const rules = baseRulesOf(proxy.config);
   const sharedRules = (table: Chain['table'], name: string) => shareList(shared.get(`${table}/${name}`) ?? NO_RULES);
   return [
-    chain(netns, 'mangle', PROXY_CANARY, NO_RULES, origin),
-    chain(netns, 'filter', EXTERNAL_SERVICES, sharedRules('filter', EXTERNAL_SERVICES), origin),
-    chain(netns, 'filter', FORWARD, rules.forward, origin),
-    chain(netns, 'filter', NODE_PORTS, sharedRules('filter', NODE_PORTS), origin),
-    chain(netns, 'filter', PROXY_CANARY, NO_RULES, origin),
-    chain(netns, 'filter', PROXY_FIREWALL, sharedRules('filter', PROXY_FIREWALL), origin),
-    chain(netns, 'filter', SERVICES, sharedRules('filter', SERVICES), origin),
-    chain(netns, 'nat', MARK_MASQ, rules.markMasq, origin),
-    chain(netns, 'nat', NODE_PORTS, sharedRules('nat', NODE_PORTS), origin),
-    chain(netns, 'nat', POSTROUTING, rules.postrouting, origin),
-    chain(netns, 'nat', PROXY_CANARY, NO_RULES, origin),
-    chain(netns, 'nat', SERVICES, shareList([...(shared.get(`nat/${SERVICES}`) ?? NO_RULES), ...nodePortRules(node, presence.config)]), origin),
+    chain('mangle', PROXY_CANARY, NO_RULES, origin),
+    chain('filter', EXTERNAL_SERVICES, sharedRules('filter', EXTERNAL_SERVICES), origin),
+    chain('filter', FORWARD, rules.forward, origin),
+    chain('filter', NODE_PORTS, sharedRules('filter', NODE_PORTS), origin),
+    chain('filter', PROXY_CANARY, NO_RULES, origin),
+    chain('filter', PROXY_FIREWALL, sharedRules('filter', PROXY_FIREWALL), origin),
+    chain('filter', SERVICES, sharedRules('filter', SERVICES), origin),
+    chain('nat', MARK_MASQ, rules.markMasq, origin),
+    chain('nat', NODE_PORTS, sharedRules('nat', NODE_PORTS), origin),
+    chain('nat', POSTROUTING, rules.postrouting, origin),
+    chain('nat', PROXY_CANARY, NO_RULES, origin),
+    chain('nat', SERVICES, shareList([...(shared.get(`nat/${SERVICES}`) ?? NO_RULES), ...nodePortRules(proxy)]), origin),
   ];
 }
 
 /** The chains of one Service. */
-function renderService({ node, proxy }: Site, serviceKey: string, view: StoreView): NetRecord[] {
+function renderService({ node, proxies }: Site, serviceKey: string, view: StoreView): NetRecord[] {
   const service = view.find<Service>(`Service/${serviceKey}`);
   if (service === undefined) return [];
-  const netns = rootNetnsId(node.name);
-  return serviceRules(service, proxy, view).flatMap((port) => port.chains.map((one) => chain(netns, 'nat', one.name, one.rules, one.origin)));
+  return proxies.flatMap((proxy) => {
+    const chain = chainsOf(rootNetnsId(node.name), proxy.config.family);
+    return serviceRules(service, proxy, view).flatMap((port) => port.chains.map((one) => chain('nat', one.name, one.rules, one.origin)));
+  });
 }
 
 function configDiagnostics({ node, presence }: Site, view: StoreView): NonNullable<Rendering<NetRecord>['diagnostics']> {
@@ -150,7 +159,7 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   const site = findSite(bar < 0 ? key : key.slice(0, bar), view);
   if (site === undefined) return { records: [] };
   if (bar >= 0) return { records: renderService(site, key.slice(bar + 1), view) };
-  return { records: renderBase(site, view), diagnostics: configDiagnostics(site, view) };
+  return { records: site.proxies.flatMap((proxy) => renderBase(site, proxy, view)), diagnostics: configDiagnostics(site, view) };
 }
 
 const serviceName = (service: KubeObject) => `${service.metadata.namespace ?? 'default'}/${service.metadata.name}`;

@@ -1,4 +1,7 @@
 /** What kube-proxy is told: the parts of its configuration that shape its rules. Kubernetes: pkg/proxy/apis/config, KubeProxyConfiguration. */
+import { inPrefix, parseIp, parseIpPrefix } from '../../net/addr/ip.ts';
+import type { IpFamily } from '../node/cluster-config.ts';
+import { rangeOf } from './kube-proxy-model.ts';
 
 /** How kube-proxy tells its own pods' traffic from the outside's. `none`: it cannot, and never masquerades by source. */
 export type LocalDetector =
@@ -8,7 +11,8 @@ export type LocalDetector =
 
 export interface ProxyConfig {
   readonly mode: 'iptables' | 'ipvs' | 'nftables';
-  readonly family: 'IPv4' | 'IPv6';
+  /** Whose rules are made with it: kube-proxy runs once a family. */
+  readonly family: IpFamily;
   /** `clusterCIDR` and `detectLocalMode`, before they are read for one node. */
   readonly clusterCidr: string;
   readonly detectLocalMode: '' | 'ClusterCIDR' | 'NodeCIDR' | 'BridgeInterface' | 'InterfaceNamePrefix';
@@ -18,7 +22,7 @@ export interface ProxyConfig {
   /** `0x4000` for the default masqueradeBit 14. */
   readonly masqueradeMark: string;
   readonly localhostNodePorts: boolean;
-  /** CIDRs of node addresses that serve node ports; empty: all. */
+  /** CIDRs of node addresses that serve node ports, or the one word `primary`; empty: all. */
   readonly nodePortAddresses: readonly string[];
   readonly conntrackTcpLiberal: boolean;
   /** The kernel has the nfnetlink_acct module, and kube-proxy counts with it. */
@@ -87,8 +91,51 @@ export function proxyConfigOf(document: unknown, clusterCidr: string): ProxyConf
   };
 }
 
+const ZERO: Readonly<Record<IpFamily, string>> = { IPv4: '0.0.0.0/0', IPv6: '::/0' };
+const ofFamily = (ranges: readonly string[], family: IpFamily) => ranges.filter((range) => rangeOf(range, family) !== undefined);
+const familyConfigs = new WeakMap<ProxyConfig, Readonly<Record<IpFamily, ProxyConfig>>>();
+
+/** Is the address in the range? False where the families differ, and for anything malformed. */
+export function inRange(range: string, ip: string): boolean {
+  const prefix = parseIpPrefix(range);
+  const address = parseIp(ip);
+  return prefix !== undefined && address !== undefined && inPrefix(prefix.network, prefix.prefixLength, address);
+}
+
+/** Kubernetes: pkg/proxy/util, NewNodePortAddresses; pkg/proxy/iptables, NewProxier. */
+function narrowed(config: ProxyConfig, family: IpFamily): ProxyConfig {
+  const primary = config.nodePortAddresses[0] === 'primary';
+  const ranges = primary ? config.nodePortAddresses : ofFamily(config.nodePortAddresses, family);
+  const all = ranges.some((range) => rangeOf(range, family) === ZERO[family]);
+  const loopback = ranges.length === 0 || all || ranges.some((range) => inRange(range, '127.0.0.1') || range.startsWith('127.'));
+  return {
+    ...config,
+    family,
+    clusterCidr: rangeOf(ofFamily(config.clusterCidr.split(','), family)[0] ?? '', family) ?? '',
+    nodePortAddresses: all ? [] : ranges,
+    localhostNodePorts: config.localhostNodePorts && (family === 'IPv6' || (loopback && !primary)),
+  };
+}
+
+/** The configuration as the proxier of one family takes it; the same reference each time. */
+export function configFor(config: ProxyConfig, family: IpFamily): ProxyConfig {
+  let both = familyConfigs.get(config);
+  if (both === undefined) {
+    both = { IPv4: narrowed(config, 'IPv4'), IPv6: narrowed(config, 'IPv6') };
+    familyConfigs.set(config, both);
+  }
+  return both[family];
+}
+
+/** Which of a node's addresses serve node ports; all where `nodePortAddresses` is empty. */
+export function nodePortIps(config: ProxyConfig, primary: string | undefined, ips: readonly string[]): readonly string[] {
+  const ranges = config.nodePortAddresses;
+  if (ranges.length === 0) return ips;
+  return ips.filter((ip) => (ranges[0] === 'primary' ? ip === primary : ranges.some((range) => inRange(range, ip))));
+}
+
 /**
- * The detector for one node. ClusterCIDR is the default mode; without a CIDR it cannot work.
+ * The detector for one node, from a configuration of one family. ClusterCIDR is the default mode; without a CIDR it cannot work.
  * Kubernetes: cmd/kube-proxy/app, getLocalDetectors.
  */
 export function localDetectorFor(config: ProxyConfig, podCidr: string | undefined): LocalDetector {

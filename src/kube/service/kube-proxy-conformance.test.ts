@@ -3,9 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ProxyConfig } from './kube-proxy-config.ts';
-import { DEFAULT_PROXY_CONFIG } from './kube-proxy-config.ts';
+import { configFor, DEFAULT_PROXY_CONFIG, nodePortIps } from './kube-proxy-config.ts';
 import { endpointChainName, probability } from './kube-proxy-names.ts';
-import { inRange } from './kube-proxy-shared.ts';
 import { proxyTables, restoreText } from './testing/restore-text.ts';
 import { RuleTracer } from './testing/trace-rules.ts';
 import type { EndpointSlice, Service } from './types.ts';
@@ -61,9 +60,8 @@ const flows = existsSync(flowsPath)
   : [];
 
 function configOf(one: Case): ProxyConfig {
-  return {
+  const config: ProxyConfig = {
     ...DEFAULT_PROXY_CONFIG,
-    family: one.config.ipFamily ?? 'IPv4',
     clusterCidr: one.config.localDetector === 'clusterCIDR' ? one.config.podCIDR : '',
     masqueradeAll: one.config.masqueradeAll,
     localhostNodePorts: one.config.localhostNodePorts,
@@ -73,6 +71,7 @@ function configOf(one: Case): ProxyConfig {
     // Upstream's fake iptables lacks --random-fully unless the test sets it.
     randomFully: one.config.randomFully ?? false,
   };
+  return configFor(config, one.config.ipFamily ?? 'IPv4');
 }
 
 function nodeIps(one: Case, config: ProxyConfig): string[] {
@@ -81,9 +80,7 @@ function nodeIps(one: Case, config: ProxyConfig): string[] {
     ...one.config.nodeIPs.filter((ip) => ip.includes(':') === (config.family === 'IPv6')),
   ];
   if (config.nodePortAddresses.length === 0) return ofFamily.filter((ip) => ip !== '127.0.0.1' && ip !== '::1');
-  // The IPv6 ranges of these tests end at a group.
-  const inside = (range: string, ip: string) => (range.includes(':') ? ip.startsWith(range.slice(0, range.indexOf('::') + 2)) : inRange(range, ip));
-  return ofFamily.filter((ip) => config.nodePortAddresses.some((range) => inside(range, ip)));
+  return [...nodePortIps(config, undefined, ofFamily)];
 }
 
 /** Chains by name, rules by chain keeping their order: upstream's own normalisation. */

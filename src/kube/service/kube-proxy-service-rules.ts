@@ -4,8 +4,9 @@ import type { Rule } from '../../net/records.ts';
 import type { LocalDetector, ProxyConfig } from './kube-proxy-config.ts';
 import { ifLocal, ifNotLocal } from './kube-proxy-config.ts';
 import type { Endpoint, ServicePort } from './kube-proxy-model.ts';
-import { chooseEndpoints } from './kube-proxy-model.ts';
 import { EXTERNAL_SERVICES, endpointChainName, MARK_MASQ, NODE_PORTS, PROXY_FIREWALL, probability, SERVICES, serviceChainNames } from './kube-proxy-names.ts';
+import type { ProxyPlace } from './kube-proxy-topology.ts';
+import { chooseEndpoints } from './kube-proxy-topology.ts';
 
 type TableName = 'nat' | 'filter';
 
@@ -30,7 +31,7 @@ const endpointKey = (port: ServicePort, endpoint: Endpoint): string => `${port.n
 export interface PortRulesOptions {
   readonly config: ProxyConfig;
   readonly detector: LocalDetector;
-  readonly nodeName: string;
+  readonly place: ProxyPlace;
   readonly nodeIp: string;
   /** More than 1,000 endpoints in the cluster: comments of endpoint rules are left out. */
   readonly largeCluster: boolean;
@@ -168,7 +169,7 @@ function writeFirewall(writer: PortRuleWriter, port: ServicePort, options: PortR
 /** All rules of one port on one node. Cost: O(endpoints of the port). */
 export function portRules(port: ServicePort, options: PortRulesOptions): PortRules {
   const { config, detector, largeCluster } = options;
-  const { cluster, local, reachable, any } = chooseEndpoints(port, options.nodeName);
+  const { cluster, local, reachable, any } = chooseEndpoints(port, options.place);
   const names = serviceChainNames(port.name, port.protocol);
   const writer = new PortRuleWriter(port.service);
   const endpointChains = endpointChainsOf(port, reachable, options);

@@ -1,16 +1,21 @@
 /** kube-proxy's rules, made once and shared by reference between nodes: a hundred nodes have the same Service chains. */
-import { contains, parseCidr, parseIp4 } from '../../net/addr/ip4.ts';
 import type { Rule } from '../../net/records.ts';
 import type { StoreView } from '../../objects/types.ts';
 import { perState } from '../node/per-state.ts';
 import type { LocalDetector, ProxyConfig } from './kube-proxy-config.ts';
-import { SERVICE_NAME_LABEL, servicePorts, usesLocalEndpoints } from './kube-proxy-model.ts';
+import { inRange } from './kube-proxy-config.ts';
+import type { ServicePort } from './kube-proxy-model.ts';
+import { SERVICE_NAME_LABEL, servicePorts } from './kube-proxy-model.ts';
 import type { EndpointChains, PortRules } from './kube-proxy-service-rules.ts';
 import { LARGE_CLUSTER_ENDPOINTS, portRules } from './kube-proxy-service-rules.ts';
+import type { ProxyPlace } from './kube-proxy-topology.ts';
+import { dependsOnNode } from './kube-proxy-topology.ts';
 import type { EndpointSlice, Service } from './types.ts';
 
+/** kube-proxy of one node and one family. */
 export interface ProxyNode {
-  readonly name: string;
+  readonly place: ProxyPlace;
+  /** Of the family; '' without. */
   readonly ip: string;
   readonly config: ProxyConfig;
   readonly detector: LocalDetector;
@@ -19,26 +24,27 @@ export interface ProxyNode {
 
 interface Remembered {
   readonly slices: readonly EndpointSlice[];
-  readonly config: ProxyConfig;
   readonly detectorText: string;
   readonly largeCluster: boolean;
   readonly endpointChains: EndpointChains;
   readonly rules: readonly PortRules[];
 }
 
-/** The latest rules of each Service object that are the same on every node. Keyed by immutable objects, so never stale. */
-const remembered = new WeakMap<Service, Remembered>();
+/** By configuration: the latest rules of each Service object that are the same on every node. Keyed by immutable objects, so never stale. */
+const rememberedBy = new WeakMap<ProxyConfig, WeakMap<Service, Remembered>>();
+
+function rememberedFor(config: ProxyConfig): WeakMap<Service, Remembered> {
+  let known = rememberedBy.get(config);
+  if (known === undefined) {
+    known = new WeakMap();
+    rememberedBy.set(config, known);
+  }
+  return known;
+}
 
 const detectorText = (detector: LocalDetector) =>
   detector.by === 'cidr' ? detector.cidr : detector.by === 'interface' ? `${detector.name}/${detector.exact}` : '';
 const sameItems = <T>(a: readonly T[], b: readonly T[]) => a.length === b.length && a.every((item, i) => item === b[i]);
-
-/** Is the IPv4 address in the range? False for anything malformed. */
-export function inRange(range: string, ip: string): boolean {
-  const parsed = parseCidr(range);
-  const address = parseIp4(ip);
-  return parsed !== undefined && address !== undefined && contains(parsed.network, parsed.prefixLength, address);
-}
 
 export function slicesOf(service: Service, view: StoreView): readonly EndpointSlice[] {
   return view.select<EndpointSlice>('EndpointSlice', service.metadata.namespace ?? 'default', { [SERVICE_NAME_LABEL]: service.metadata.name });
@@ -46,20 +52,38 @@ export function slicesOf(service: Service, view: StoreView): readonly EndpointSl
 
 const NO_CHAINS: EndpointChains = new Map();
 
+interface PortsOf {
+  readonly slices: readonly EndpointSlice[];
+  readonly ports: readonly ServicePort[];
+}
+/** The latest ports of each Service object, by family: every node of a cluster and every part of kube-proxy asks for the same. */
+const latestPorts = { IPv4: new WeakMap<Service, PortsOf>(), IPv6: new WeakMap<Service, PortsOf>() };
+
+/** What kube-proxy knows of a Service in a family. */
+export function portsOf(service: Service, family: ProxyConfig['family'], view: StoreView): readonly ServicePort[] {
+  const slices = slicesOf(service, view);
+  const known = latestPorts[family].get(service);
+  if (known !== undefined && sameItems(known.slices, slices)) return known.ports;
+  const ports = servicePorts(service, slices, family);
+  latestPorts[family].set(service, { slices, ports });
+  return ports;
+}
+
 /** The rules of all ports of a Service on a node. */
 export function serviceRules(service: Service, node: ProxyNode, view: StoreView): readonly PortRules[] {
   const { config, detector, largeCluster } = node;
   const slices = slicesOf(service, view);
   const text = detectorText(detector);
+  const remembered = rememberedFor(config);
   const known = remembered.get(service);
-  const comparable = known !== undefined && known.config === config && known.largeCluster === largeCluster && known.detectorText === text;
+  const comparable = known !== undefined && known.largeCluster === largeCluster && known.detectorText === text;
   if (comparable && sameItems(known.slices, slices)) return known.rules;
-  const ports = servicePorts(service, slices, config.family);
+  const ports = portsOf(service, config.family, view);
   const endpointChains: EndpointChains = new Map();
   const options = {
     config,
     detector,
-    nodeName: node.name,
+    place: node.place,
     nodeIp: node.ip,
     largeCluster,
     known: comparable ? known.endpointChains : NO_CHAINS,
@@ -68,8 +92,8 @@ export function serviceRules(service: Service, node: ProxyNode, view: StoreView)
   };
   const rules = ports.map((port) => portRules(port, options));
   // Rules that name this node's own endpoints or address are this node's only.
-  if (!ports.some((port) => usesLocalEndpoints(port) || port.sourceRanges.length > 0)) {
-    remembered.set(service, { slices, config, detectorText: text, largeCluster, endpointChains, rules });
+  if (!ports.some((port) => dependsOnNode(port) || port.sourceRanges.length > 0)) {
+    remembered.set(service, { slices, detectorText: text, largeCluster, endpointChains, rules });
   }
   return rules;
 }

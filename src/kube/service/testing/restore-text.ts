@@ -2,11 +2,10 @@
 import type { Rule } from '../../../net/records.ts';
 import { FILTER_CHAINS, forwardRules, localnetRules, markMasqRules, nodePortJumps, postroutingRules } from '../kube-proxy-base-rules.ts';
 import type { ProxyConfig } from '../kube-proxy-config.ts';
-import { localDetectorFor } from '../kube-proxy-config.ts';
+import { inRange, localDetectorFor } from '../kube-proxy-config.ts';
 import { SERVICE_NAME_LABEL, servicePorts } from '../kube-proxy-model.ts';
 import { FORWARD, KUBELET_FIREWALL, MARK_MASQ, NODE_PORTS, POSTROUTING, SERVICES } from '../kube-proxy-names.ts';
 import { portRules } from '../kube-proxy-service-rules.ts';
-import { inRange } from '../kube-proxy-shared.ts';
 import type { EndpointSlice, Service } from '../types.ts';
 
 export interface Tables {
@@ -29,7 +28,7 @@ export function proxyTables(
   const options = {
     config,
     detector: localDetectorFor(config, undefined),
-    nodeName: node.name,
+    place: { nodeName: node.name, zone: '' },
     nodeIp: node.ips[0] ?? '',
     largeCluster: false,
     known: new Map(),

@@ -1,6 +1,6 @@
 /** Follows one new packet through kube-proxy's rules, taking every branch that chance or affinity may take: to judge rules by what they allow, not by their text. */
 import { KUBE_PROXY_JUMPS } from '../kube-proxy-base-rules.ts';
-import { inRange } from '../kube-proxy-shared.ts';
+import { inRange } from '../kube-proxy-config.ts';
 import type { Tables } from './restore-text.ts';
 
 export interface TracedPacket {
@@ -24,8 +24,6 @@ interface Walking {
 type End = { readonly end: 'DNAT' | 'REJECT' | 'DROP' | 'ACCEPT' | 'RETURN' | 'FELL'; readonly to?: string; readonly at: Walking };
 
 const MAX_STEPS = 100_000;
-const covers = (range: string, ip: string) =>
-  ip.includes(':') ? range.replace(/\/\d+$/, '') === ip || (range === 'fd00:10::/64' && ip.startsWith('fd00:10:')) : inRange(range, ip);
 
 export class RuleTracer {
   readonly #tables: Tables;
@@ -57,10 +55,10 @@ export class RuleTracer {
       }
       switch (option) {
         case '-s':
-          holds = covers(value, packet.source);
+          holds = inRange(value, packet.source);
           break;
         case '-d':
-          holds = covers(value, packet.destination);
+          holds = inRange(value, packet.destination);
           break;
         case '-p':
           holds = value === packet.protocol;
