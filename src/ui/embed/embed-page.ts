@@ -32,7 +32,7 @@ function wantedWorld(fragment: string): Wanted {
       const name = target.kind === 'none' ? 'article' : target.name;
       const document = findExample(name);
       return document === undefined
-        ? { kind: 'words', message: `There is no built-in world named “${name}”.` }
+        ? { kind: 'words', message: `There is no built-in world named “${name}” in an embed. Open it in Kubehop, and embed the link that Share gives there.` }
         : { kind: 'world', document, seq: undefined, told: name === 'article' };
     }
     case 'url':

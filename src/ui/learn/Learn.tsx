@@ -1,13 +1,47 @@
 /** Learn: the catalogue of lessons, or a lesson's step beside the living cluster. */
-import { useEffect, useRef, useState } from 'react';
+import { Fragment, useEffect, useRef, useState } from 'react';
 import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { usePlayground } from '../state/context.ts';
-import { type LessonEntry, loadCatalogue } from './catalogue.ts';
+import { loadExampleOpening } from '../state/start.ts';
+import { type LessonEntry, loadCatalogue, loadScenarios } from './catalogue.ts';
 import styles from './Learn.module.css';
 import { StepBlocks } from './StepBlocks.tsx';
+import type { Scenario } from './scenario.ts';
 import { useLesson } from './use-lesson.ts';
 
 type CatalogueEntry = LessonEntry & { readonly goals: readonly string[]; readonly steps: number };
+
+/** What people run into, by topic; a click opens the broken world and its text. */
+function Scenarios() {
+  const playground = usePlayground();
+  const [scenarios, setScenarios] = useState<readonly Scenario[]>([]);
+  useEffect(() => {
+    let alive = true;
+    loadScenarios().then(
+      (loaded) => {
+        if (alive) setScenarios(loaded);
+      },
+      () => undefined,
+    );
+    return () => {
+      alive = false;
+    };
+  }, []);
+  const open = async (slug: string) => {
+    const opening = await loadExampleOpening(slug, () => crypto.randomUUID()).catch(() => undefined);
+    if (opening === undefined) playground.notify('This world could not be fetched; try again when you are connected.', 'problem');
+    else await playground.open(opening);
+  };
+  return scenarios.map((scenario, index) => (
+    <Fragment key={scenario.slug}>
+      {scenario.topic === scenarios[index - 1]?.topic ? null : <h2>What goes wrong: {scenario.topic}</h2>}
+      <button type="button" className={styles.card} onClick={() => void open(scenario.slug)}>
+        <strong>{scenario.title}</strong>
+        <span>{scenario.symptom}</span>
+      </button>
+    </Fragment>
+  ));
+}
 
 function Catalogue() {
   const { session, storage } = usePlayground();
@@ -54,6 +88,7 @@ function Catalogue() {
           </button>
         );
       })}
+      <Scenarios />
     </div>
   );
 }
@@ -88,9 +123,9 @@ export function Learn() {
         <h2>{step.title}</h2>
         {player.otherWorld ? (
           <div className={styles.other}>
-            This lesson is about the article’s cluster; yours is another one. Yours stays saved.
+            This is about another cluster than the one you have open. Yours stays saved.
             <button type="button" onClick={() => void player.freshWorld()}>
-              Use a fresh cluster
+              Open its cluster
             </button>
           </div>
         ) : null}

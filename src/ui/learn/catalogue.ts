@@ -1,5 +1,6 @@
-/** The lessons of `src/content/lessons`, each loaded when somebody asks for it. */
+/** The lessons of `src/content/lessons` and the scenarios of `src/content/examples`, loaded when somebody asks for them. */
 import { type ParsedLesson, parseLesson } from './parse-lesson.ts';
+import { lessonOfScenario, parseScenario, type Scenario } from './scenario.ts';
 
 export interface LessonEntry {
   readonly id: string;
@@ -10,6 +11,8 @@ export interface LessonEntry {
 
 const texts = import.meta.glob<string>('../../content/lessons/*/lesson.md', { query: '?raw', import: 'default' });
 
+const scenarioTexts = import.meta.glob<string>('../../content/examples/*/scenario.md', { query: '?raw', import: 'default' });
+
 /** Ids are the names of the folders. */
 export const lessonIds: readonly string[] = Object.keys(texts)
   .map((key) => key.split('/').at(-2) ?? '')
@@ -18,7 +21,21 @@ export const lessonIds: readonly string[] = Object.keys(texts)
 export async function loadLesson(id: string): Promise<ParsedLesson | undefined> {
   const key = Object.keys(texts).find((one) => one.split('/').at(-2) === id);
   const load = key === undefined ? undefined : texts[key];
-  return load === undefined ? undefined : parseLesson(`${id}/lesson.md`, await load());
+  if (load !== undefined) return parseLesson(`${id}/lesson.md`, await load());
+  const loadScenario = scenarioTexts[`../../content/examples/${id}/scenario.md`];
+  if (loadScenario === undefined) return undefined;
+  const { scenario, diagnostics } = parseScenario(id, await loadScenario());
+  return scenario === undefined ? { diagnostics } : { lesson: lessonOfScenario(scenario), diagnostics };
+}
+
+/** As the list shows them. */
+export const topics: readonly string[] = ['Services', 'Load balancing', 'DNS', 'Nodes and the kernel', 'Pod network'];
+
+/** Every scenario, in order of topic and name. */
+export async function loadScenarios(): Promise<readonly Scenario[]> {
+  const read = await Promise.all(Object.entries(scenarioTexts).map(async ([key, load]) => parseScenario(key.split('/').at(-2) ?? '', await load()).scenario));
+  const order = (one: Scenario) => `${topics.indexOf(one.topic)} ${one.level === 'first steps' ? 0 : 1} ${one.title}`;
+  return read.filter((one) => one !== undefined).sort((a, b) => (order(a) < order(b) ? -1 : 1));
 }
 
 /** What the catalogue shows; a lesson with mistakes is left out (a test names them). */

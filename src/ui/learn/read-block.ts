@@ -142,7 +142,8 @@ function readPredict(fields: Fields): LessonBlock {
   return { kind: 'predict', question, choices, answer: answer - 1, because };
 }
 
-function readCheck(fields: Fields): LessonCheck {
+/** A command and what must be true of its end. */
+export function readCheck(fields: Fields): LessonCheck {
   const exitText = fields.has('exit') ? fields.texts('exit')[0] : undefined;
   const exit = exitText === 'nonzero' ? 'nonzero' : exitText === undefined ? undefined : Number(exitText);
   if (typeof exit === 'number' && !Number.isInteger(exit)) fields.wrong('exit', 'exit is a number or nonzero');
@@ -159,7 +160,8 @@ function readCheck(fields: Fields): LessonCheck {
   return check;
 }
 
-function readSolution(fields: Fields): Solution {
+/** A command to run, or an edit of a file of the world. */
+export function readSolution(fields: Fields): Solution {
   const run = fields.text('run');
   const solution: Solution =
     run === undefined ? { file: fields.text('file', true) ?? '', find: fields.text('find', true) ?? '', replace: fields.text('replace', true) ?? '' } : { run };

@@ -1,10 +1,11 @@
 /** Plays a lesson: where the reader is, what was predicted, run and checked; the canvas follows the steps. */
 import { useCallback, useEffect, useState } from 'react';
+import type { WorldDocument } from '../../world/document.ts';
 import type { LinkTarget } from '../../world/views.ts';
 import { usePlayground, useSession } from '../state/context.ts';
-import { findExample } from '../state/examples.ts';
 import { HIDDEN_SESSION, type Playground } from '../state/playground.ts';
-import { exampleOpening } from '../state/start.ts';
+import { loadExample } from '../state/scenario-worlds.ts';
+import { loadExampleOpening } from '../state/start.ts';
 import { loadLesson } from './catalogue.ts';
 import { findHop } from './find-hop.ts';
 import type { Lesson, LessonCheck, LessonStep } from './lesson.ts';
@@ -104,6 +105,8 @@ export function useLesson(): LessonPlayer {
   const [results, setResults] = useState<ReadonlyMap<string, readonly CheckResult[]>>(new Map());
   const [busy, setBusy] = useState(false);
   const [keepWorld, setKeepWorld] = useState(false);
+  /** The world the lesson is about, as it is at first. */
+  const [wanted, setWanted] = useState<WorldDocument | undefined>(undefined);
 
   useEffect(() => {
     setLesson(undefined);
@@ -125,6 +128,21 @@ export function useLesson(): LessonPlayer {
       alive = false;
     };
   }, [id]);
+
+  useEffect(() => {
+    setWanted(undefined);
+    if (lesson === undefined) return;
+    let alive = true;
+    loadExample(lesson.world).then(
+      (document) => {
+        if (alive) setWanted(document);
+      },
+      () => undefined,
+    );
+    return () => {
+      alive = false;
+    };
+  }, [lesson]);
 
   useEffect(() => {
     if (lesson === undefined) return;
@@ -155,14 +173,13 @@ export function useLesson(): LessonPlayer {
   };
 
   const freshWorld = async () => {
-    const opening = lesson === undefined ? undefined : exampleOpening(lesson.world, () => crypto.randomUUID());
+    const opening = lesson === undefined ? undefined : await loadExampleOpening(lesson.world, () => crypto.randomUUID()).catch(() => undefined);
     if (opening === undefined || lesson === undefined) return;
-    await playground.open({ ...opening, firstMinute: false });
+    await playground.open({ ...opening, lesson: { id: lesson.id, step: index + 1 }, firstMinute: false });
     await show(playground, lesson, index);
   };
 
   const texts = playground.document.getState().texts;
-  const wanted = lesson === undefined ? undefined : findExample(lesson.world);
   const otherWorld =
     wanted !== undefined &&
     index === 0 &&

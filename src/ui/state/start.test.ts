@@ -34,6 +34,14 @@ describe('a visit', () => {
     expect((await decideStart('#x=nowhere', memoryStorage(), newId)).kind).toBe('broken');
   });
 
+  it('by the name of a scenario opens its world beside its text', async () => {
+    const start = await decideStart('#x=selector-mismatch', memoryStorage(), newId);
+    expect(start.kind === 'open' && start.opening).toMatchObject({ lesson: { id: 'selector-mismatch', step: 1 }, firstMinute: false });
+    expect(start.kind === 'open' && start.opening.texts.map((file) => file.path)).toEqual(['shop.yaml', 'client.yaml']);
+    const third = await decideStart('#x=selector-mismatch&step=3', memoryStorage(), newId);
+    expect(third.kind === 'open' && third.opening.lesson).toEqual({ id: 'selector-mismatch', step: 3 });
+  });
+
   it('by an address asks first', async () => {
     expect(await decideStart('#u=https://example.org/a.yaml', memoryStorage(), newId)).toEqual({ kind: 'ask', url: 'https://example.org/a.yaml' });
   });

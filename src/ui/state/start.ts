@@ -4,6 +4,7 @@ import { foldEdits } from './check-document.ts';
 import { listDocuments, loadDocument } from './document-store.ts';
 import { findExample } from './examples.ts';
 import { findSynchronousStorage, openParachute } from './parachute.ts';
+import { loadExample, scenarioWorlds } from './scenario-worlds.ts';
 import { decodeShare, type ShareMoment } from './share-link.ts';
 import type { Storage } from './storage.ts';
 
@@ -40,6 +41,14 @@ export function exampleOpening(name: string, newId: NewId): Opening | undefined 
   return document === undefined ? undefined : openingOf(newId(), document, 'shared');
 }
 
+/** Any built-in world; one that has a scenario of its name opens beside its text. @throws when its files cannot be fetched. */
+export async function loadExampleOpening(name: string, newId: NewId): Promise<Opening | undefined> {
+  const document = await loadExample(name);
+  if (document === undefined) return undefined;
+  const opening = openingOf(newId(), document, 'shared');
+  return scenarioWorlds.includes(name) ? { ...opening, lesson: { id: name, step: 1 }, firstMinute: false } : opening;
+}
+
 /** The reader's last saved document, or a fresh one of the article's cluster. */
 export async function ownOpening(storage: Storage, newId: NewId, id?: string): Promise<Opening> {
   const rescued = id === undefined ? openParachute(findSynchronousStorage()) : undefined;
@@ -71,10 +80,13 @@ export async function decideStart(fragment: string, storage: Storage, newId: New
     case 'document':
       return { kind: 'open', opening: { ...openingOf(newId(), target.document, 'shared'), moment: target.moment, firstMinute: false } };
     case 'example': {
-      const opening = exampleOpening(target.name, newId);
+      const opening = await loadExampleOpening(target.name, newId).catch(() => 'unread' as const);
+      if (opening === 'unread')
+        return { kind: 'broken', message: `The built-in world “${target.name}” could not be fetched; try again when you are connected.` };
       if (opening === undefined) return { kind: 'broken', message: `There is no built-in world named “${target.name}”.` };
-      const lesson = target.lesson === undefined ? {} : { lesson: { id: target.lesson, step: target.step ?? 1 } };
-      return { kind: 'open', opening: { ...opening, ...lesson, firstMinute: target.lesson === undefined } };
+      const id = target.lesson ?? opening.lesson?.id;
+      const lesson = id === undefined ? {} : { lesson: { id, step: target.step ?? 1 } };
+      return { kind: 'open', opening: { ...opening, ...lesson, firstMinute: id === undefined } };
     }
     case 'url':
       return { kind: 'ask', url: target.url };
