@@ -71,11 +71,9 @@ export class KindRegistry {
         const lower = word.toLowerCase();
         // The first declared wins, as the first group that discovery lists does.
         if (!this.#words.has(lower)) this.#words.set(lower, kind);
-        if (group !== '' && lower === kind.plural) {
-          this.#words.set(`${lower}.${group}`, kind);
-          this.#words.set(`${lower}.${version}.${group}`, kind);
-          this.#words.set(`${kind.singular}.${group}`, kind);
-        }
+        if (group === '') continue;
+        this.#words.set(`${lower}.${group}`, kind);
+        this.#words.set(`${lower}.${version}.${group}`, kind);
       }
     }
   }

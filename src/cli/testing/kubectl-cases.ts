@@ -1,5 +1,7 @@
 /** Command lines whose output is compared with the real kubectl's, in this order: later ones see what earlier ones changed. */
 
+import { describedManifests } from './kubectl-manifests.ts';
+
 export interface Case {
   readonly line: string;
   /** Takes out what cannot be equal (a random port, a duration measured by kubectl itself); says so beside its use. */
@@ -8,6 +10,7 @@ export interface Case {
 
 /** Files in the working directory of both. */
 export const manifests: Readonly<Record<string, string>> = {
+  ...describedManifests,
   'shop.yaml': `apiVersion: v1
 kind: Namespace
 metadata: {name: shop}
@@ -251,6 +254,59 @@ const writes = [
   'kubectl expose deploy web --port=80 --name=web2 --dry-run=client -o yaml',
 ];
 
+/** After everything else: objects of every kind, and what describe says of them. */
+const described = [
+  'kubectl apply -f kinds.yaml',
+  'kubectl apply -f custom.yaml',
+  'kubectl apply -f rich.yaml',
+  ...[
+    'hpa web',
+    'cronjob tick',
+    'job once',
+    'pv',
+    'pvc',
+    'sc',
+    'quota',
+    'limits',
+    'ing',
+    'ingressclass',
+    'netpol',
+    'lease lease',
+    'sts db',
+    'ds agent',
+    'crd',
+    'ct',
+    'gatewayclass',
+    'gateway',
+    'httproute',
+    'ns',
+    'secret',
+    'sa default',
+    'ep',
+    'pod rich',
+    'pod client',
+    'pod clien',
+    'pod nosuch client',
+    'pod/client svc/web-service',
+    '-f rights.yaml',
+    'pod web -n nowhere',
+    'pods -n nowhere',
+    'svc/nosuch',
+    'servicecidr',
+    'clusterrole wide',
+    'controllerrevisions -n nowhere',
+    'pod client --show-events=false',
+    'foo',
+  ].map((words) => `kubectl describe ${words}`),
+  'kubectl get hpa,cronjob,job,pv,pvc,sc,quota,limits,ing,ingressclass,netpol,sts,ds,crd',
+  'kubectl get hpa,cronjob,job,pv,pvc,sc,quota,limits,ing,ingressclass,netpol,sts,ds,crd -o wide',
+  'kubectl get ct -o wide',
+  'kubectl get crontabs.v1.stable.example.com',
+  'kubectl get deploy.apps/web',
+  'kubectl get deployments.v1.apps',
+  'kubectl get all',
+];
+
 const generators = [
   'job j --image=busybox',
   'job j --image=busybox -- echo hi',
@@ -419,9 +475,13 @@ const maskDiff = (text: string): string =>
     .replace(/uid: \S+/g, 'uid: UID')
     .replace(/creationTimestamp: \S+/g, 'creationTimestamp: TIME');
 
+/** How long ago is a matter of how long the run has taken; versions count every write, and the real one sends object by object. */
+const maskMoment = (text: string): string => text.replace(/(?<=\s)\d+s +/g, 'NOW ').replace(/(Resource Version: +)\d+/g, '$1N');
+
 export const cases: readonly Case[] = [
   ...[...reads, ...generators, ...others].map((line) => ({ line })),
   { line: 'kubectl diff -f changed.yaml', mask: maskDiff },
   { line: 'kubectl cluster-info', mask: (text) => text.replace(/https?:\/\/[\d.]+:\d+/g, 'SERVER') },
   ...writes.map((line) => ({ line })),
+  ...described.map((line) => ({ line, mask: maskMoment })),
 ];

@@ -95,7 +95,7 @@ const volume: Schema = struct(
       ),
     }),
     emptyDir: anything('An empty directory that lives as long as the pod.'),
-    hostPath: anything('A path of the node.'),
+    hostPath: struct('A path of the node.', { path: text('Path on the node.'), type: withDefault(text('What must be there.'), '') }, ['path']),
     projected: anything('Several sources in one directory.'),
     downwardAPI: anything('Fields of the pod as files.'),
     persistentVolumeClaim: anything('A claimed persistent volume.'),

@@ -80,7 +80,7 @@ export interface ResourceRequest {
   readonly name: string | undefined;
 }
 
-const ALL_KINDS = ['pods', 'services', 'daemonsets', 'deployments', 'replicasets', 'statefulsets', 'jobs', 'cronjobs'];
+const ALL_KINDS = ['pods', 'services', 'daemonsets', 'deployments', 'replicasets', 'statefulsets', 'horizontalpodautoscalers', 'cronjobs', 'jobs'];
 
 /** `pods`, `pod web-1 web-2`, `pods,svc`, `deploy/web svc/web`, `all`. Kubernetes: cli-runtime/pkg/resource/builder.go */
 export function readResources(kubectl: Kubectl, args: readonly string[]): { readonly requests: readonly ResourceRequest[]; readonly single: boolean } {
@@ -107,6 +107,12 @@ export function readResources(kubectl: Kubectl, args: readonly string[]): { read
 
 export function notFoundText(kind: Kind, name: string): string {
   return `Error from server (NotFound): ${qualifiedPlural(kind)} "${name}" not found`;
+}
+
+/** A named object in a namespace that is not there: the server names the namespace first. */
+export function namespaceMissing(kubectl: Kubectl, kind: Kind): string | undefined {
+  if (!kind.namespaced || kubectl.invocation.host.api.view.find(`Namespace/${kubectl.namespace}`) !== undefined) return undefined;
+  return `Error from server (NotFound): namespaces "${kubectl.namespace}" not found`;
 }
 
 /** @throws {KubectlError} NotFound */

@@ -1,13 +1,13 @@
 /** kubectl describe: the long text about objects. */
-import type { Kind, KubeObject } from '../../objects/types.ts';
+import type { KubeObject } from '../../objects/types.ts';
 import { filesOf } from './apply.ts';
 import {
   allNamespacesFlag,
   defineVerb,
   filenameFlag,
-  type Kubectl,
   keyOf,
   listObjects,
+  namespaceMissing,
   notFoundText,
   parseSelector,
   readResources,
@@ -29,6 +29,7 @@ export const describe = defineVerb({
         'error: You must specify the type of resource to describe. Use "kubectl api-resources" for a complete list of supported resources.',
       );
     const { requests } = readResources(kubectl, args);
+    const showEvents = !flags.has('show-events') || flags.bool('show-events');
     const found: KubeObject[] = [];
     const errors: string[] = [];
     for (const { kind, name } of requests) {
@@ -37,11 +38,17 @@ export const describe = defineVerb({
         found.push(...listObjects(kubectl, kind).filter((object) => matches(object.metadata.labels ?? {})));
         continue;
       }
-      const objects = byNameOrPrefix(kubectl, kind, name);
-      if (objects.length === 0) errors.push(notFoundText(kind, name));
-      found.push(...objects);
+      const exact = invocation.host.api.view.find(keyOf(kind, kubectl.namespace, name));
+      if (exact !== undefined) {
+        found.push(exact);
+        continue;
+      }
+      // One name that is not there is tried as a prefix.
+      const similar = args.length === 2 ? listObjects(kubectl, kind).filter((object) => object.metadata.name.startsWith(name)) : [];
+      for (const object of similar) kubectl.out(`${describeObject(invocation.host, object, showEvents)}\n`);
+      if (similar.length > 0) return 0;
+      errors.push(namespaceMissing(kubectl, kind) ?? notFoundText(kind, name));
     }
-    const showEvents = !flags.has('show-events') || flags.bool('show-events');
     kubectl.out(found.map((object) => describeObject(invocation.host, object, showEvents)).join('\n\n'));
     if (found.length === 0 && errors.length === 0)
       kubectl.err(flags.bool('all-namespaces') ? 'No resources found\n' : `No resources found in ${kubectl.namespace} namespace.\n`);
@@ -49,11 +56,3 @@ export const describe = defineVerb({
     return errors.length > 0 ? 1 : 0;
   },
 });
-
-/** A name that is not there is tried as a prefix. */
-function byNameOrPrefix(kubectl: Kubectl, kind: Kind, name: string): readonly KubeObject[] {
-  const { view } = kubectl.invocation.host.api;
-  const exact = view.find(keyOf(kind, kubectl.namespace, name));
-  if (exact !== undefined) return [exact];
-  return listObjects(kubectl, kind).filter((object) => object.metadata.name.startsWith(name));
-}

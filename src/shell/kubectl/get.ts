@@ -11,6 +11,7 @@ import {
   type Kubectl,
   keyOf,
   listObjects,
+  namespaceMissing,
   notFoundText,
   outputFlag,
   parseSelector,
@@ -233,12 +234,6 @@ function runGet(kubectl: Kubectl): Outcome {
   }
   for (const error of errors) kubectl.err(`${error}\n`);
   return errors.length > 0 ? 1 : 0;
-}
-
-/** A named object in a namespace that is not there: the server names the namespace first. */
-function namespaceMissing(kubectl: Kubectl, kind: Kind): string | undefined {
-  if (!kind.namespaced || kubectl.invocation.host.api.view.find(`Namespace/${kubectl.namespace}`) !== undefined) return undefined;
-  return `Error from server (NotFound): namespaces "${kubectl.namespace}" not found`;
 }
 
 function tableOptions(kubectl: Kubectl, wide: boolean, prefixed: boolean): TableOptions {

@@ -1,4 +1,4 @@
-/** kubectl describe node, namespace, configmap, secret, serviceaccount and the small network kinds. */
+/** kubectl describe node, configmap, secret, serviceaccount and the small network kinds. */
 import type { KubeObject } from '../../../objects/types.ts';
 import { at, list, pairs, record, text } from '../../json.ts';
 import { ageOf } from '../age.ts';
@@ -118,22 +118,6 @@ function describeNodePods(writer: PrefixWriter, node: KubeObject, context: Descr
   }
 }
 
-export function describeNamespace(writer: PrefixWriter, namespace: KubeObject): void {
-  heading(writer, namespace);
-  metadata(writer, namespace);
-  writer.write(0, `Status:\t${text(at(namespace, 'status', 'phase'))}\n`);
-  const conditions = list(at(namespace, 'status', 'conditions'));
-  if (conditions.length > 0) {
-    writer.write(0, 'Conditions:\n  Type\tStatus\tLastTransitionTime\tReason\tMessage\n  ----\t------\t------------------\t------\t-------\n');
-    for (const condition of conditions)
-      writer.write(
-        1,
-        `${text(at(condition, 'type'))} \t${text(at(condition, 'status'))} \t${timeOr(at(condition, 'lastTransitionTime'))} \t${text(at(condition, 'reason'))} \t${text(at(condition, 'message'))}\n`,
-      );
-  }
-  writer.write(0, '\nNo resource quota.\n\nNo LimitRange resource.\n');
-}
-
 export function describeConfigMap(writer: PrefixWriter, map: KubeObject, context: DescribeContext): void {
   heading(writer, map);
   metadata(writer, map);
@@ -198,33 +182,4 @@ export function describeIpAddress(writer: PrefixWriter, object: KubeObject, cont
   ] as const)
     writer.write(1, `${title}:\t${text(at(parent, field))}\n`);
   describeEvents(writer, context);
-}
-
-/** Kinds without a describer of their own: every field, as kubectl does for custom resources. */
-export function describeGeneric(writer: PrefixWriter, object: KubeObject, context: DescribeContext): void {
-  writer.write(0, `Name:\t${object.metadata.name}\nNamespace:\t${object.metadata.namespace ?? ''}\n`);
-  metadata(writer, object);
-  writer.write(0, `API Version:\t${object.apiVersion}\nKind:\t${object.kind}\n`);
-  const { name: _name, namespace: _namespace, labels: _labels, annotations: _annotations, managedFields: _managed, ...meta } = object.metadata;
-  const { apiVersion: _version, kind: _kind, metadata: _metadata, ...rest } = object as unknown as Readonly<Record<string, unknown>>;
-  fields(writer, { metadata: meta, ...rest }, 0);
-  describeEvents(writer, context);
-}
-
-function fields(writer: PrefixWriter, value: unknown, level: number): void {
-  if (level > 20) return;
-  const entries = Object.entries(record(value)).sort(([a], [b]) => (a < b ? -1 : 1));
-  for (const [key, child] of entries) {
-    const title = key.replace(/([a-z0-9])([A-Z])/g, '$1 $2').replace(/^./, (c) => c.toUpperCase());
-    if (Array.isArray(child)) {
-      writer.write(level, `${title}:\n`);
-      for (const item of child) {
-        if (typeof item === 'object' && item !== null) fields(writer, item, level + 1);
-        else writer.write(level + 1, `${text(item)}\n`);
-      }
-    } else if (typeof child === 'object' && child !== null) {
-      writer.write(level, `${title}:\n`);
-      fields(writer, child, level + 1);
-    } else if (child !== undefined) writer.write(level, `${title}:\t${text(child)}\n`);
-  }
 }

@@ -126,6 +126,34 @@ export function describeEvents(writer: PrefixWriter, context: DescribeContext): 
   }
 }
 
+/** Go's `True`, `False`, and `<unset>` for what is absent. */
+export function yesOrUnset(value: unknown): string {
+  return value === undefined ? '<unset>' : value === true ? 'True' : 'False';
+}
+
+const CONDITION_COLUMNS = {
+  autoscaler: ['Type', 'Status', 'Reason', 'Message'],
+  namespace: ['Type', 'Status', 'LastTransitionTime', 'Reason', 'Message'],
+  claim: ['Type', 'Status', 'LastProbeTime', 'LastTransitionTime', 'Reason', 'Message'],
+} as const;
+
+/** The table of conditions, with the columns this kind's description has; nothing when there are none. */
+export function describeConditionTable(writer: PrefixWriter, object: KubeObject, kind: keyof typeof CONDITION_COLUMNS): void {
+  const conditions = list(at(object, 'status', 'conditions'));
+  if (conditions.length === 0) return;
+  const columns = CONDITION_COLUMNS[kind];
+  writer.write(0, 'Conditions:\n');
+  writer.write(1, `${columns.join('\t')}\n`);
+  writer.write(1, `${columns.map((column) => (column === 'LastProbeTime' ? '-----------------' : '-'.repeat(column.length))).join('\t')}\n`);
+  for (const condition of conditions) {
+    const cells = columns.map((column) => {
+      const value = at(condition, column.charAt(0).toLowerCase() + column.slice(1));
+      return column.endsWith('Time') ? timeOr(value) : text(value);
+    });
+    writer.write(1, `${cells.join(kind === 'claim' ? ' \t' : '\t')}\n`);
+  }
+}
+
 /** Name, and namespace where there is one. */
 export function heading(writer: PrefixWriter, object: KubeObject): void {
   writer.write(0, `Name:\t${object.metadata.name}\n`);

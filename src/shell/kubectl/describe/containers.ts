@@ -1,10 +1,20 @@
 /** Containers, volumes and tolerations of a pod or a pod template. Kubernetes: kubectl/pkg/describe/describe.go */
+import type { KubeObject } from '../../../objects/types.ts';
 import { at, list, number, pairs, text } from '../../json.ts';
 import { annotations, labels, timeOr } from './common.ts';
+import { parseQuantity } from './quantity.ts';
+import { volumeLines } from './volumes.ts';
 import type { PrefixWriter } from './writer.ts';
 
-/** `space` is '' in a pod and two blanks in a template, which has no statuses. */
-export function describeContainers(writer: PrefixWriter, title: string, containers: readonly unknown[], statuses: readonly unknown[], space: string): void {
+/** `space` is '' in a pod and two blanks in a template, which has no statuses; `pod` is whose fields variables may name. */
+export function describeContainers(
+  writer: PrefixWriter,
+  title: string,
+  containers: readonly unknown[],
+  statuses: readonly unknown[],
+  space: string,
+  pod?: KubeObject,
+): void {
   writer.write(0, containers.length === 0 ? `${space}${title}: <none>\n` : `${space}${title}:\n`);
   for (const container of containers) {
     const name = text(at(container, 'name'));
@@ -22,7 +32,7 @@ export function describeContainers(writer: PrefixWriter, title: string, containe
       writer.write(2, `Ready:\t${at(status, 'ready') === true ? 'True' : 'False'}\n`);
       writer.write(2, `Restart Count:\t${number(at(status, 'restartCount'))}\n`);
     }
-    resources(writer, at(container, 'resources'));
+    resources(writer, at(container, 'resources'), 2);
     for (const [probeTitle, field] of [
       ['Liveness', 'livenessProbe'],
       ['Readiness', 'readinessProbe'],
@@ -31,7 +41,7 @@ export function describeContainers(writer: PrefixWriter, title: string, containe
       const probe = at(container, field);
       if (probe !== undefined) writer.write(2, `${probeTitle}:\t${formatProbe(probe)}\n`);
     }
-    environment(writer, container);
+    environment(writer, container, pod);
     mounts(writer, container);
   }
 }
@@ -52,6 +62,10 @@ function basics(writer: PrefixWriter, container: unknown, status: unknown, space
   writer.write(2, ports.includes(',') ? `Ports:\t${ports}\n` : `Port:\t${ports || '<none>'}\n`);
   const hostPorts = formatPorts(container, 'hostPort');
   writer.write(2, hostPorts.includes(',') ? `Host Ports:\t${hostPorts}\n` : `Host Port:\t${hostPorts || '<none>'}\n`);
+  const seccomp = at(container, 'securityContext', 'seccompProfile');
+  if (seccomp === undefined) return;
+  writer.write(2, `SeccompProfile:\t${text(at(seccomp, 'type'))}\n`);
+  if (at(seccomp, 'type') === 'Localhost') writer.write(3, `LocalhostProfile:\t${text(at(seccomp, 'localhostProfile'))}\n`);
 }
 
 function describeState(writer: PrefixWriter, title: string, state: unknown): void {
@@ -80,15 +94,15 @@ function describeState(writer: PrefixWriter, title: string, state: unknown): voi
   if (reason !== '') writer.write(3, `Reason:\t${reason}\n`);
 }
 
-function resources(writer: PrefixWriter, value: unknown): void {
+export function resources(writer: PrefixWriter, value: unknown, level: number): void {
   for (const [field, title] of [
     ['limits', 'Limits'],
     ['requests', 'Requests'],
   ] as const) {
     const entries = pairs(at(value, field));
     if (entries.length === 0) continue;
-    writer.write(2, `${title}:\n`);
-    for (const [name, quantity] of entries) writer.write(3, `${name}:\t${quantity}\n`);
+    writer.write(level, `${title}:\n`);
+    for (const [name, quantity] of entries) writer.write(level + 1, `${name}:\t${quantity}\n`);
   }
 }
 
@@ -106,7 +120,27 @@ export function formatProbe(probe: unknown): string {
   return `unknown ${attributes}`;
 }
 
-function environment(writer: PrefixWriter, container: unknown): void {
+/** What kubectl itself reads of a pod's fields: its metadata, nothing else. Kubernetes: kubectl/pkg/util/fieldpath */
+function fieldValue(pod: KubeObject | undefined, path: string): string {
+  const subscript = /^metadata\.(labels|annotations)\['(.*)'\]$/.exec(path);
+  if (subscript !== null) return text(at(pod, 'metadata', subscript[1] ?? '', subscript[2] ?? ''));
+  if (path === 'metadata.labels' || path === 'metadata.annotations')
+    return pairs(at(pod, ...path.split('.')))
+      .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+      .join('\n');
+  return /^metadata\.(?:name|namespace|uid)$/.test(path) ? text(at(pod, ...path.split('.'))) : '';
+}
+
+/** `limits.cpu` of a container in units of the divisor, rounded up. */
+function resourceValue(container: unknown, reference: unknown): string {
+  const [side = '', ...name] = text(at(reference, 'resource')).split('.');
+  const amount = parseQuantity(text(at(container, 'resources', side, name.join('.'))));
+  const unit = parseQuantity(text(at(reference, 'divisor'))) || 1;
+  const value = Math.ceil(amount / unit);
+  return value === 0 && side === 'limits' && ['cpu', 'memory'].includes(name.join('.')) ? 'node allocatable' : String(value);
+}
+
+function environment(writer: PrefixWriter, container: unknown, pod: KubeObject | undefined): void {
   const from = list(at(container, 'envFrom'));
   if (from.length > 0) writer.write(2, 'Environment Variables from:\n');
   for (const source of from) {
@@ -126,8 +160,12 @@ function environment(writer: PrefixWriter, container: unknown): void {
     const resource = at(variable, 'valueFrom', 'resourceFieldRef');
     const secret = at(variable, 'valueFrom', 'secretKeyRef');
     const map = at(variable, 'valueFrom', 'configMapKeyRef');
-    if (field !== undefined) writer.write(3, `${name}:\t (${text(at(field, 'apiVersion')) || 'v1'}:${text(at(field, 'fieldPath'))})\n`);
-    else if (resource !== undefined) writer.write(3, `${name}:\t (${text(at(resource, 'resource'))})\n`);
+    if (field !== undefined)
+      writer.write(
+        3,
+        `${name}:\t${fieldValue(pod, text(at(field, 'fieldPath')))} (${text(at(field, 'apiVersion')) || 'v1'}:${text(at(field, 'fieldPath'))})\n`,
+      );
+    else if (resource !== undefined) writer.write(3, `${name}:\t${resourceValue(container, resource)} (${text(at(resource, 'resource'))})\n`);
     else if (secret !== undefined)
       writer.write(
         3,
@@ -165,49 +203,8 @@ export function describeVolumes(writer: PrefixWriter, volumes: readonly unknown[
   writer.write(0, `${space}Volumes:\n`);
   for (const volume of volumes) {
     writer.write(1, `${space === '' ? '' : ' '}${text(at(volume, 'name'))}:\n`);
-    for (const line of volumeLines(volume)) writer.write(2, `${line}\n`);
+    for (const line of volumeLines(volume, 'pod')) writer.write(2, `${line}\n`);
   }
-}
-
-function volumeLines(volume: unknown): readonly string[] {
-  const optional = (value: unknown): string => String(at(value, 'optional') === true);
-  const hostPath = at(volume, 'hostPath');
-  if (hostPath !== undefined)
-    return ['Type:\tHostPath (bare host directory volume)', `Path:\t${text(at(hostPath, 'path'))}`, `HostPathType:\t${text(at(hostPath, 'type'))}`];
-  const emptyDir = at(volume, 'emptyDir');
-  if (emptyDir !== undefined)
-    return [
-      "Type:\tEmptyDir (a temporary directory that shares a pod's lifetime)",
-      `Medium:\t${text(at(emptyDir, 'medium'))}`,
-      `SizeLimit:\t${text(at(emptyDir, 'sizeLimit')) || '<unset>'}`,
-    ];
-  const configMap = at(volume, 'configMap');
-  if (configMap !== undefined)
-    return ['Type:\tConfigMap (a volume populated by a ConfigMap)', `Name:\t${text(at(configMap, 'name'))}`, `Optional:\t${optional(configMap)}`];
-  const secret = at(volume, 'secret');
-  if (secret !== undefined)
-    return ['Type:\tSecret (a volume populated by a Secret)', `SecretName:\t${text(at(secret, 'secretName'))}`, `Optional:\t${optional(secret)}`];
-  const claim = at(volume, 'persistentVolumeClaim');
-  if (claim !== undefined)
-    return [
-      'Type:\tPersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)',
-      `ClaimName:\t${text(at(claim, 'claimName'))}`,
-      `ReadOnly:\t${at(claim, 'readOnly') === true}`,
-    ];
-  const projected = at(volume, 'projected');
-  if (projected === undefined) return ['<unknown>'];
-  return [
-    'Type:\tProjected (a volume that contains injected data from multiple sources)',
-    ...list(at(projected, 'sources')).flatMap((source) => {
-      const token = at(source, 'serviceAccountToken');
-      if (token !== undefined) return [`TokenExpirationSeconds:\t${number(at(token, 'expirationSeconds'), 3600)}`];
-      const map = at(source, 'configMap');
-      if (map !== undefined) return [`ConfigMapName:\t${text(at(map, 'name'))}`, `Optional:\t${optional(map)}`];
-      const hidden = at(source, 'secret');
-      if (hidden !== undefined) return [`SecretName:\t${text(at(hidden, 'name'))}`, `SecretOptionalName:\t${optional(hidden)}`];
-      return at(source, 'downwardAPI') === undefined ? [] : ['DownwardAPI:\ttrue'];
-    }),
-  ];
 }
 
 export function tolerations(writer: PrefixWriter, title: string, value: unknown): void {

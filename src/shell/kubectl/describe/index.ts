@@ -2,20 +2,16 @@
 import type { KubeObject } from '../../../objects/types.ts';
 import type { ShellHost } from '../../../world/shell-host.ts';
 import { at, text } from '../../json.ts';
-import {
-  describeConfigMap,
-  describeGeneric,
-  describeIpAddress,
-  describeNamespace,
-  describeNode,
-  describeSecret,
-  describeServiceAccount,
-  describeServiceCidr,
-} from './cluster.ts';
+import { describeAutoscaler } from './autoscaler.ts';
+import { describeCronJob, describeJob } from './batch.ts';
+import { describeConfigMap, describeIpAddress, describeNode, describeSecret, describeServiceAccount, describeServiceCidr } from './cluster.ts';
 import type { DescribeContext } from './common.ts';
+import { describeGeneric } from './generic.ts';
+import { describeLimitRange, describeNamespace, describeQuota } from './limits.ts';
 import { describePod } from './pod.ts';
 import { describeBinding, describeDisruptionBudget, describePriorityClass, describeRole } from './rights.ts';
 import { describeEndpointSlice, describeEndpoints, describeIngress, describeIngressClass, describeNetworkPolicy, describeService } from './service.ts';
+import { describeClaim, describeStorageClass, describeVolume } from './storage.ts';
 import { describeDaemonSet, describeDeployment, describeReplicaSet, describeStatefulSet } from './workload.ts';
 import { PrefixWriter, renderTabs } from './writer.ts';
 
@@ -46,6 +42,14 @@ const describers: ReadonlyMap<string, Describer> = new Map<string, Describer>([
   ['ClusterRoleBinding', describeBinding],
   ['PriorityClass', describePriorityClass],
   ['PodDisruptionBudget', describeDisruptionBudget],
+  ['HorizontalPodAutoscaler', describeAutoscaler],
+  ['Job', describeJob],
+  ['CronJob', describeCronJob],
+  ['PersistentVolume', describeVolume],
+  ['PersistentVolumeClaim', describeClaim],
+  ['StorageClass', describeStorageClass],
+  ['ResourceQuota', describeQuota],
+  ['LimitRange', describeLimitRange],
 ]);
 
 /** The whole text of one object. */

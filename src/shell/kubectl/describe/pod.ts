@@ -3,7 +3,7 @@ import type { KubeObject } from '../../../objects/types.ts';
 import { at, list, number, text } from '../../json.ts';
 import { ageOf } from '../age.ts';
 import { controllerOf, type DescribeContext, describeEvents, heading, labels, metadata, timeOr } from './common.ts';
-import { describeContainers, describeVolumes, tolerations } from './containers.ts';
+import { describeContainers, describeVolumes, resources, tolerations } from './containers.ts';
 import type { PrefixWriter } from './writer.ts';
 
 export function describePod(writer: PrefixWriter, pod: KubeObject, context: DescribeContext): void {
@@ -35,9 +35,18 @@ export function describePod(writer: PrefixWriter, pod: KubeObject, context: Desc
   for (const ip of ips) writer.write(0, `  IP:\t${text(at(ip, 'ip'))}\n`);
   optional('Controlled By', controllerOf(pod));
   optional('NominatedNodeName', text(at(pod, 'status', 'nominatedNodeName')));
-  const initial = list(at(pod, 'spec', 'initContainers'));
-  if (initial.length > 0) describeContainers(writer, 'Init Containers', initial, list(at(pod, 'status', 'initContainerStatuses')), '');
-  describeContainers(writer, 'Containers', list(at(pod, 'spec', 'containers')), list(at(pod, 'status', 'containerStatuses')), '');
+  if (at(pod, 'spec', 'resources') !== undefined) {
+    writer.write(0, 'Resources:\n');
+    resources(writer, at(pod, 'spec', 'resources'), 1);
+  }
+  for (const [title, field, statuses] of [
+    ['Init Containers', 'initContainers', 'initContainerStatuses'],
+    ['Containers', 'containers', 'containerStatuses'],
+    ['Ephemeral Containers', 'ephemeralContainers', 'ephemeralContainerStatuses'],
+  ] as const) {
+    const containers = list(at(pod, 'spec', field));
+    if (containers.length > 0 || field === 'containers') describeContainers(writer, title, containers, list(at(pod, 'status', statuses)), '', pod);
+  }
   describeConditions(writer, pod);
   describeVolumes(writer, list(at(pod, 'spec', 'volumes')), '');
   line('QoS Class', text(at(pod, 'status', 'qosClass')) || 'BestEffort');

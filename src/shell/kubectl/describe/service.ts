@@ -151,16 +151,18 @@ export function describeIngress(writer: PrefixWriter, ingress: KubeObject, conte
   describeEvents(writer, context);
 }
 
-export function describeIngressClass(writer: PrefixWriter, object: KubeObject): void {
+export function describeIngressClass(writer: PrefixWriter, object: KubeObject, context: DescribeContext): void {
   heading(writer, object);
   metadata(writer, object);
   writer.write(0, `Controller:\t${text(at(object, 'spec', 'controller'))}\n`);
   const parameters = at(object, 'spec', 'parameters');
-  if (parameters === undefined) return;
-  writer.write(0, 'Parameters:\n');
-  if (text(at(parameters, 'apiGroup')) !== '') writer.write(1, `APIGroup:\t${text(at(parameters, 'apiGroup'))}\n`);
-  writer.write(1, `Kind:\t${text(at(parameters, 'kind'))}\n`);
-  writer.write(1, `Name:\t${text(at(parameters, 'name'))}\n`);
+  if (parameters !== undefined) {
+    writer.write(0, 'Parameters:\n');
+    if (text(at(parameters, 'apiGroup')) !== '') writer.write(1, `APIGroup:\t${text(at(parameters, 'apiGroup'))}\n`);
+    writer.write(1, `Kind:\t${text(at(parameters, 'kind'))}\n`);
+    writer.write(1, `Name:\t${text(at(parameters, 'name'))}\n`);
+  }
+  describeEvents(writer, context);
 }
 
 export function describeNetworkPolicy(writer: PrefixWriter, policy: KubeObject): void {

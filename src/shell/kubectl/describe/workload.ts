@@ -4,6 +4,7 @@ import { at, list, number, record, text } from '../../json.ts';
 import { sortKeys } from '../jsonpath.ts';
 import { controllerOf, type DescribeContext, describeEvents, formatLabels, formatSelector, heading, metadata, timeOr } from './common.ts';
 import { describeTemplate } from './containers.ts';
+import { describeClaimTemplates } from './storage.ts';
 import type { PrefixWriter } from './writer.ts';
 
 function conditions(writer: PrefixWriter, object: KubeObject): void {
@@ -98,6 +99,6 @@ export function describeStatefulSet(writer: PrefixWriter, set: KubeObject, conte
   writer.write(0, `Update Strategy:\t${text(at(set, 'spec', 'updateStrategy', 'type'))}\n`);
   writer.write(0, `Pods Status:\t${podStatuses(set, context)}\n`);
   describeTemplate(writer, 0, at(set, 'spec', 'template'));
-  writer.write(0, 'Volume Claims:\t<none>\n');
+  describeClaimTemplates(writer, list(at(set, 'spec', 'volumeClaimTemplates')));
   describeEvents(writer, context);
 }
