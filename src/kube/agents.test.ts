@@ -359,8 +359,11 @@ describe('an edit', () => {
       '+ node01/netns/root/device/VETH',
       '~ controlplane/netns/POD.kube-system/process/coredns',
       '~ controlplane/netns/root/chain/nat/KUBE-SVC-SZGXCNNBZLC4E3DM',
+      // It counts its rules for who asks.
+      '~ controlplane/netns/root/process/kube-proxy.metrics',
       '~ node01/netns/POD.kube-system/process/coredns',
       '~ node01/netns/root/chain/nat/KUBE-SVC-SZGXCNNBZLC4E3DM',
+      '~ node01/netns/root/process/kube-proxy.metrics',
     ]);
   });
 

@@ -49,6 +49,7 @@ interface Made {
   readonly publishNotReady: boolean;
   readonly subdomain: string;
   readonly zone: string | undefined;
+  readonly distribution: string | undefined;
   readonly endpoint: Endpoint;
 }
 /** The latest endpoint of each Pod object: while nothing it is made of changes it is the very same one, and nobody downstream compares its content. */
@@ -58,10 +59,18 @@ export function endpointOf(service: Service, pod: Pod, view: StoreView): Endpoin
   const publishNotReady = service.spec.publishNotReadyAddresses === true;
   const zone = view.find<Node>(`Node/${pod.spec.nodeName ?? ''}`)?.metadata.labels?.['topology.kubernetes.io/zone'];
   const subdomain = pod.spec.subdomain === service.metadata.name ? service.metadata.name : '';
+  const distribution = service.spec.trafficDistribution;
   const known = latest.get(pod);
-  if (known !== undefined && known.publishNotReady === publishNotReady && known.subdomain === subdomain && known.zone === zone) return known.endpoint;
+  if (
+    known !== undefined &&
+    known.publishNotReady === publishNotReady &&
+    known.subdomain === subdomain &&
+    known.zone === zone &&
+    known.distribution === distribution
+  )
+    return known.endpoint;
   const endpoint = makeEndpoint(service, pod, zone);
-  latest.set(pod, { publishNotReady, subdomain, zone, endpoint });
+  latest.set(pod, { publishNotReady, subdomain, zone, distribution, endpoint });
   return endpoint;
 }
 
@@ -78,7 +87,16 @@ function makeEndpoint(service: Service, pod: Pod, zone: string | undefined): End
     nodeName,
     targetRef: { kind: 'Pod', name: pod.metadata.name, namespace: namespaceOf(pod), uid: pod.metadata.uid ?? '' },
     ...(zone === undefined ? {} : { zone }),
+    ...hintsOf(service, ready, nodeName, zone),
   };
+}
+
+/** Each ready endpoint is meant for its own zone, and with PreferSameNode for its own node before that. Kubernetes: staging/src/k8s.io/endpointslice/trafficdist. */
+function hintsOf({ spec: { trafficDistribution } }: Service, ready: boolean, nodeName: string, zone: string | undefined): Pick<Endpoint, 'hints'> {
+  const forNode = trafficDistribution === 'PreferSameNode' && nodeName !== '';
+  const near = forNode || trafficDistribution === 'PreferClose' || trafficDistribution === 'PreferSameZone';
+  if (!ready || !near || (zone === undefined && !forNode)) return {};
+  return { hints: { ...(zone === undefined ? {} : { forZones: [{ name: zone }] }), ...(forNode ? { forNodes: [{ name: nodeName }] } : {}) } };
 }
 
 /** Kubernetes: ShouldPodBeInEndpoints. */

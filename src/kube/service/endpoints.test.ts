@@ -102,6 +102,20 @@ describe('the EndpointSlice controller', () => {
     expect([slice?.metadata.labels?.['service.kubernetes.io/headless'], slice?.endpoints?.[0]?.hostname]).toEqual(['', 'db-0']);
   });
 
+  it('hints at the own zone and node of ready endpoints when the Service asks for near ones, and takes the hints back', () => {
+    const cluster = new TestCluster()
+      .apply(clusterYaml(1).replace('  name: n1', '  name: n1\n  labels: {topology.kubernetes.io/zone: z1}'))
+      .apply(deploymentYaml('web', 1));
+    const hints = (distribution: string) => {
+      cluster.apply(serviceYaml('web', `{${distribution}selector: {app: web}, ports: [{port: 80}]}`));
+      return slices(cluster, 'web')[0]?.endpoints?.[0]?.hints;
+    };
+    expect(hints('')).toBeUndefined();
+    for (const near of ['PreferClose', 'PreferSameZone']) expect(hints(`trafficDistribution: ${near}, `)).toEqual({ forZones: [{ name: 'z1' }] });
+    expect(hints('trafficDistribution: PreferSameNode, ')).toEqual({ forZones: [{ name: 'z1' }], forNodes: [{ name: 'n1' }] });
+    expect(hints('')).toBeUndefined();
+  });
+
   it('leaves a Service without a selector to its author, whose Endpoints it mirrors', () => {
     const cluster = new TestCluster().apply(clusterYaml(1)).apply(serviceYaml('outside', '{ports: [{port: 80}]}'));
     expect(slices(cluster, 'outside')).toEqual([]);

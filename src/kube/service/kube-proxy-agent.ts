@@ -17,6 +17,8 @@ import { SERVICE_NAME_LABEL } from './kube-proxy-model.ts';
 import { EXTERNAL_SERVICES, FORWARD, MARK_MASQ, NODE_PORTS, POSTROUTING, PROXY_CANARY, PROXY_FIREWALL, SERVICES } from './kube-proxy-names.ts';
 import type { KubeProxyPresence } from './kube-proxy-presence.ts';
 import { isProxyConfig, isProxyPod, isProxyTemplate, KUBEADM_CONFIG_MAP, kubeProxyOn } from './kube-proxy-presence.ts';
+import type { RuleCount } from './kube-proxy-servers.ts';
+import { kubeProxyServers } from './kube-proxy-servers.ts';
 import { LARGE_CLUSTER_ENDPOINTS } from './kube-proxy-service-rules.ts';
 import type { ProxyNode } from './kube-proxy-shared.ts';
 import { countEndpoints, isLargeCluster, serviceRules, shareList } from './kube-proxy-shared.ts';
@@ -54,11 +56,10 @@ function siteOf(name: string, view: StoreView): Site | undefined {
   const presence = node === undefined ? undefined : kubeProxyOn(name, view);
   if (node === undefined || presence === undefined) return undefined;
   const place = { nodeName: name, zone: node.zone };
-  const largeCluster = isLargeCluster(view);
   const proxyOf = (family: IpFamily): ProxyNode => {
     const config = configFor(presence.config, family);
     const [ip, podCidr] = family === 'IPv4' ? [node.ip, node.podCidr] : [node.ip6, node.podCidr6];
-    return { place, ip: ip ?? '', config, detector: localDetectorFor(config, podCidr), largeCluster };
+    return { place, ip: ip ?? '', config, detector: localDetectorFor(config, podCidr), largeCluster: isLargeCluster(view, family) };
   };
   return { node, presence, proxies: clusterSettings(view).families.map(proxyOf) };
 }
@@ -90,10 +91,12 @@ function nodePortRules({ ip, config }: ProxyNode): readonly Rule[] {
 }
 
 /** The chains that all Services share. Cost: O(Services), their rules are remembered. */
-function renderBase({ node, presence }: Site, proxy: ProxyNode, view: StoreView): NetRecord[] {
+function renderBase({ node, presence }: Site, proxy: ProxyNode, view: StoreView): { readonly chains: readonly Chain[]; readonly counts: readonly RuleCount[] } {
   const shared = new Map<string, Rule[]>();
+  let ownRules = 0;
   for (const service of view.list<Service>('Service')) {
     for (const port of serviceRules(service, proxy, view)) {
+      ownRules += port.ownRules;
       for (const one of port.shared) {
         const key = `${one.table}/${one.chain}`;
         const list = shared.get(key);
@@ -106,7 +109,7 @@ function renderBase({ node, presence }: Site, proxy: ProxyNode, view: StoreView)
   const origin: Origin = { component: KUBE_PROXY, objects: presence.objects };
   const rules = baseRulesOf(proxy.config);
   const sharedRules = (table: Chain['table'], name: string) => shareList(shared.get(`${table}/${name}`) ?? NO_RULES);
-  return [
+  const chains = [
     chain('mangle', PROXY_CANARY, NO_RULES, origin),
     chain('filter', EXTERNAL_SERVICES, sharedRules('filter', EXTERNAL_SERVICES), origin),
     chain('filter', FORWARD, rules.forward, origin),
@@ -120,6 +123,13 @@ function renderBase({ node, presence }: Site, proxy: ProxyNode, view: StoreView)
     chain('nat', PROXY_CANARY, NO_RULES, origin),
     chain('nat', SERVICES, shareList([...(shared.get(`nat/${SERVICES}`) ?? NO_RULES), ...nodePortRules(proxy)]), origin),
   ];
+  const { family } = proxy.config;
+  const inTable = (table: 'nat' | 'filter') => chains.reduce((sum, one) => (one.table === table ? sum + one.rules.length : sum), 0);
+  const counts: RuleCount[] = [
+    { family, table: 'filter', rules: inTable('filter') },
+    { family, table: 'nat', rules: inTable('nat') + ownRules },
+  ];
+  return { chains, counts };
 }
 
 /** The chains of one Service. */
@@ -159,7 +169,12 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   const site = findSite(bar < 0 ? key : key.slice(0, bar), view);
   if (site === undefined) return { records: [] };
   if (bar >= 0) return { records: renderService(site, key.slice(bar + 1), view) };
-  return { records: site.proxies.flatMap((proxy) => renderBase(site, proxy, view)), diagnostics: configDiagnostics(site, view) };
+  const bases = site.proxies.map((proxy) => renderBase(site, proxy, view));
+  const chains = bases.flatMap((base) => base.chains);
+  const origin: Origin = { component: KUBE_PROXY, objects: site.presence.objects };
+  const counts = bases.flatMap((base) => base.counts);
+  const servers = kubeProxyServers(site.proxies, origin, counts, view);
+  return { records: [...chains, ...servers], diagnostics: configDiagnostics(site, view) };
 }
 
 const serviceName = (service: KubeObject) => `${service.metadata.namespace ?? 'default'}/${service.metadata.name}`;
@@ -181,7 +196,7 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
       // One slice may carry the cluster over the threshold where comments go, and then every Service's rules change.
       const slice = changed as EndpointSlice;
       const reach = (slice.endpoints?.length ?? 0) * (slice.ports?.length ?? 0);
-      if (Math.abs(countEndpoints(view) - LARGE_CLUSTER_ENDPOINTS) <= reach) return allKeys(view);
+      if (Math.abs((countEndpoints(view)[slice.addressType] ?? 0) - LARGE_CLUSTER_ENDPOINTS) <= reach) return allKeys(view);
       return nodeNames(view).flatMap((node) => [node, `${node}|${changed.metadata.namespace ?? 'default'}/${name}`]);
     }
     case 'Node':

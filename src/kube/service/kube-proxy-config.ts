@@ -25,6 +25,9 @@ export interface ProxyConfig {
   /** CIDRs of node addresses that serve node ports, or the one word `primary`; empty: all. */
   readonly nodePortAddresses: readonly string[];
   readonly conntrackTcpLiberal: boolean;
+  /** Where its servers listen; '' for the defaults 0.0.0.0:10256 and 127.0.0.1:10249. */
+  readonly healthzBindAddress: string;
+  readonly metricsBindAddress: string;
   /** The kernel has the nfnetlink_acct module, and kube-proxy counts with it. */
   readonly nfacct: boolean;
   /** iptables knows `--random-fully` (1.6.2 and later). */
@@ -44,6 +47,8 @@ export const DEFAULT_PROXY_CONFIG: ProxyConfig = {
   localhostNodePorts: true,
   nodePortAddresses: [],
   conntrackTcpLiberal: false,
+  healthzBindAddress: '',
+  metricsBindAddress: '',
   nfacct: false,
   randomFully: true,
 };
@@ -88,6 +93,8 @@ export function proxyConfigOf(document: unknown, clusterCidr: string): ProxyConf
     localhostNodePorts: iptables.localhostNodePorts !== false,
     nodePortAddresses: Array.isArray(addresses) ? addresses.filter((one): one is string => typeof one === 'string') : [],
     conntrackTcpLiberal: conntrack.tcpBeLiberal === true,
+    healthzBindAddress: textOf(document.healthzBindAddress),
+    metricsBindAddress: textOf(document.metricsBindAddress),
   };
 }
 

@@ -92,7 +92,8 @@ export function rangeOf(text: string, family: IpFamily): string | undefined {
 }
 
 const defined = <T>(value: T | undefined): value is T => value !== undefined;
-const isForeign = (labels: Readonly<Record<string, string>> | undefined) =>
+/** Does an object belong to another proxy, or to nobody? */
+export const isForeign = (labels: Readonly<Record<string, string>> | undefined) =>
   labels !== undefined && (labels[FOREIGN_PROXY_LABEL] !== undefined || labels[HEADLESS_LABEL] !== undefined);
 
 /** Kubernetes: pkg/proxy/util, ShouldSkipService; headless Services and ExternalName have no address to capture. */

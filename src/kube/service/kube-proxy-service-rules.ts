@@ -15,6 +15,8 @@ export interface PortRules {
   readonly shared: readonly { readonly table: TableName; readonly chain: string; readonly rule: Rule }[];
   /** nat chains in the order kube-proxy declares them. */
   readonly chains: readonly PortChain[];
+  /** Rules in them. */
+  readonly ownRules: number;
 }
 
 export interface PortChain {
@@ -228,5 +230,6 @@ export function portRules(port: ServicePort, options: PortRulesOptions): PortRul
   if (usesFirewall) writeFirewall(writer, port, options, names.firewall, names.external);
   if (cluster.length > 0) writeBalancing(writer, port, names.cluster, cluster, sep, largeCluster);
   if (local.length > 0) writeBalancing(writer, port, names.local, local, sep, largeCluster);
-  return { shared: writer.shared, chains: [...writer.chains.values(), ...endpointChains.values()] };
+  const chains = [...writer.chains.values(), ...endpointChains.values()];
+  return { shared: writer.shared, chains, ownRules: chains.reduce((sum, chain) => sum + chain.rules.length, 0) };
 }

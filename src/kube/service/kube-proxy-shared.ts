@@ -5,7 +5,7 @@ import { perState } from '../node/per-state.ts';
 import type { LocalDetector, ProxyConfig } from './kube-proxy-config.ts';
 import { inRange } from './kube-proxy-config.ts';
 import type { ServicePort } from './kube-proxy-model.ts';
-import { SERVICE_NAME_LABEL, servicePorts } from './kube-proxy-model.ts';
+import { isForeign, SERVICE_NAME_LABEL, servicePorts } from './kube-proxy-model.ts';
 import type { EndpointChains, PortRules } from './kube-proxy-service-rules.ts';
 import { LARGE_CLUSTER_ENDPOINTS, portRules } from './kube-proxy-service-rules.ts';
 import type { ProxyPlace } from './kube-proxy-topology.ts';
@@ -98,14 +98,18 @@ export function serviceRules(service: Service, node: ProxyNode, view: StoreView)
   return rules;
 }
 
-/** Endpoints times ports over all slices. Kubernetes: pkg/proxy/iptables, largeClusterEndpointsThreshold. */
-export const countEndpoints = perState(['EndpointSlice'], (view): number => {
-  let count = 0;
-  for (const slice of view.list<EndpointSlice>('EndpointSlice')) count += (slice.endpoints?.length ?? 0) * (slice.ports?.length ?? 0);
+/** Endpoints times ports over all slices that kube-proxy sees, by family. Kubernetes: pkg/proxy/iptables, largeClusterEndpointsThreshold. */
+export const countEndpoints = perState(['EndpointSlice'], (view): Readonly<Record<string, number>> => {
+  const count = { IPv4: 0, IPv6: 0, FQDN: 0 };
+  for (const slice of view.list<EndpointSlice>('EndpointSlice')) {
+    const labels = slice.metadata.labels;
+    if (labels?.[SERVICE_NAME_LABEL] === undefined || isForeign(labels) || !Object.hasOwn(count, slice.addressType)) continue;
+    count[slice.addressType as keyof typeof count] += (slice.endpoints?.length ?? 0) * (slice.ports?.length ?? 0);
+  }
   return count;
 });
 
-export const isLargeCluster = (view: StoreView): boolean => countEndpoints(view) > LARGE_CLUSTER_ENDPOINTS;
+export const isLargeCluster = (view: StoreView, family: ProxyConfig['family']): boolean => (countEndpoints(view)[family] ?? 0) > LARGE_CLUSTER_ENDPOINTS;
 
 /** Lists of rules that were made before, by their first rule. */
 const lists = new WeakMap<Rule, readonly (readonly Rule[])[]>();

@@ -1,7 +1,7 @@
 /** The kind Service: schema, defaults and the row of `kubectl get services`. */
 import { defineKind } from '../../objects/define.ts';
 import { formatLabels } from '../label-selector.ts';
-import { anything, choice, flag, integer, intOrString, kindSchema, list, notSimulated, struct, text, textMap, texts, withDefault } from '../schema.ts';
+import { anything, choice, flag, integer, intOrString, kindSchema, list, struct, text, textMap, texts, withDefault } from '../schema.ts';
 import { admitService } from './allocate.ts';
 import { type Service, type ServicePort, type ServiceSpec, usesNodePorts } from './types.ts';
 import { validateService } from './validate.ts';
@@ -37,7 +37,7 @@ const schema = kindSchema(
         externalName: text('For type ExternalName: the name that DNS answers with.'),
         externalTrafficPolicy: choice('Local: a node sends outside traffic only to its own pods and keeps the source address.', ['Cluster', 'Local']),
         internalTrafficPolicy: choice('Local: a node sends inside traffic only to its own pods.', ['Cluster', 'Local']),
-        trafficDistribution: notSimulated(text('Preference for near endpoints.')),
+        trafficDistribution: text('Preference for near endpoints: PreferSameZone (or PreferClose), PreferSameNode.'),
         healthCheckNodePort: integer('Port on which load balancers ask whether a node has pods.'),
         publishNotReadyAddresses: flag('Endpoints count as ready even when the pods are not.'),
         sessionAffinity: withDefault(choice('ClientIP: one client always reaches the same pod.', ['ClientIP', 'None']), 'None'),

@@ -8,6 +8,7 @@ import { normalizeService } from './normalize.ts';
 import { needsClusterIp, type Service, type ServicePort, usesNodePorts } from './types.ts';
 
 const ipWords = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
+const DISTRIBUTIONS = ['PreferClose', 'PreferSameNode', 'PreferSameZone'];
 const cidrWords = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
 
 export function validateService(given: Service, old: Service | undefined): readonly FieldError[] {
@@ -47,6 +48,9 @@ export function validateService(given: Service, old: Service | undefined): reado
   if (type !== 'LoadBalancer' && spec.loadBalancerClass !== undefined)
     errors.push(forbidden('spec.loadBalancerClass', "may only be used when `type` is 'LoadBalancer'"));
   errors.push(...trafficPolicyErrors(service));
+  const { trafficDistribution } = spec;
+  if (trafficDistribution !== undefined && !DISTRIBUTIONS.includes(trafficDistribution))
+    errors.push(unsupported('spec.trafficDistribution', trafficDistribution, DISTRIBUTIONS));
   if (old !== undefined) errors.push(...updateErrors(service, old));
   return errors;
 }

@@ -72,6 +72,8 @@ export function serve(request: HttpRequest, facts: ServerFacts): Served {
       return servePlain(request, facts, agnhostBody(request, facts), [], agnhostLog(request, facts));
     case 'python':
       return servePython(request, facts);
+    case 'pages':
+      return servePage(request, facts);
     case 'generic':
       return servePlain(request, facts, `${facts.hostname}\n`, [], '');
   }
@@ -154,6 +156,26 @@ function servePlain(request: HttpRequest, facts: ServerFacts, body: string, extr
     response: { version: 'HTTP/1.1', code: 200, reason: 'OK', headers, body: request.method === 'HEAD' ? '' : body, close },
     log: { stream: 'stdout', text: log },
   };
+}
+
+const NOT_FOUND = { code: 404, headers: [{ name: 'X-Content-Type-Options', value: 'nosniff' }], body: '404 page not found\n' };
+
+/** Go: time.Time.String with its monotonic reading, to the millisecond here. */
+function goTime(facts: ServerFacts): string {
+  const now = calendarTime(facts.nowMs);
+  const fraction = `${String(now.millisecond).padStart(3, '0')}000000`;
+  return `${formatDay(now)} ${formatClock(now)}.${fraction} +0000 UTC m=+${((facts.nowMs - facts.startedMs) / 1000).toFixed(9)}`;
+}
+
+/** Go sorts the headers of an answer by name. */
+function servePage(request: HttpRequest, facts: ServerFacts): Served {
+  const path = pathOf(request.target);
+  const page = facts.config.pages?.find((one) => one.path === '*' || one.path === path) ?? NOT_FOUND;
+  const served = servePlain(request, facts, page.body.replaceAll('$NOW', goTime(facts)), page.headers, '');
+  const given = new Set(page.headers.map((header) => header.name));
+  const headers = served.response.headers.filter((header, i) => i < page.headers.length || !given.has(header.name));
+  const sorted = headers.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { ...served, response: { ...served.response, code: page.code, reason: REASONS[page.code] ?? '', headers: sorted } };
 }
 
 function whoamiBody(request: HttpRequest, facts: ServerFacts): string {

@@ -8,9 +8,10 @@
  * - `echo` (hashicorp/http-echo): `text` for every path
  * - `agnhost` (netexec): `/hostname`, `/clientip`, `/echo?msg=`, `/` answers `NOW: …`
  * - `python` (python -m http.server): HTTP/1.0, one request a connection
+ * - `pages`: a Go program that serves the texts of `pages`: the first whose path is the request's, or `*`; 404 without one
  * - `generic`: an image that is not known: the host name for every path
  */
-export type HttpServerKind = 'nginx' | 'httpd' | 'whoami' | 'echo' | 'agnhost' | 'python' | 'generic';
+export type HttpServerKind = 'nginx' | 'httpd' | 'whoami' | 'echo' | 'agnhost' | 'python' | 'pages' | 'generic';
 
 export interface HttpServerConfig {
   /** 1..65535. */
@@ -22,8 +23,17 @@ export interface HttpServerConfig {
   readonly version?: string;
   /** http-echo's `-text`. */
   readonly text?: string;
+  readonly pages?: readonly HttpPage[];
   /** Virtual time 0 as Unix milliseconds. */
   readonly epochMs?: number;
+}
+
+export interface HttpPage {
+  readonly path: string;
+  readonly code: number;
+  readonly headers: readonly { readonly name: string; readonly value: string }[];
+  /** `$NOW` stands for the time as Go prints it. */
+  readonly body: string;
 }
 
 /** Accepts connections and writes `<hostname>\n` (or `text`); then returns every byte it gets. */
