@@ -1,9 +1,12 @@
 /** The contents page of kube/: everything Kubernetes that a world is made of. To add a kind or a controller, write its file and one line here. */
-import type { Controller, Kind } from '../objects/types.ts';
+import type { AdmissionPlugin, Controller, Kind } from '../objects/types.ts';
 import { accessKinds } from './config/access.ts';
 import { configMap, secret } from './config/config-map.ts';
 import { event } from './config/event.ts';
+import { limitRanger } from './config/limit-ranger.ts';
 import { limitRange, resourceQuota } from './config/quota.ts';
+import { quotaAdmission } from './config/quota-admission.ts';
+import { quotaController } from './config/quota-controller.ts';
 import { serviceAccountController } from './config/service-account-controller.ts';
 import { crdController, customResourceDefinition } from './extension/custom-resource-definition.ts';
 import { gatewayKinds } from './gateway/gateway-kinds.ts';
@@ -85,6 +88,9 @@ export const kinds: readonly Kind[] = [
   podRuntimeKind,
 ];
 
+/** In the order of the real server; the quota is last, so that nothing is counted that is refused. */
+export const admission: readonly AdmissionPlugin[] = [limitRanger, quotaAdmission];
+
 /** In the order in which a cluster comes up; within one round they run in this order. */
 export const controllers: readonly Controller[] = [
   kindClusterController,
@@ -94,6 +100,7 @@ export const controllers: readonly Controller[] = [
   nodeController,
   taintEvictionController,
   kubernetesServiceController,
+  quotaController,
   podGcController,
   deploymentController,
   replicaSetController,

@@ -6,7 +6,7 @@ import { decodeObject } from './schema/decode.ts';
 import { applyDefaults } from './schema/defaults.ts';
 import { checkRules } from './schema/rules.ts';
 import { badRequest, invalidObject } from './status.ts';
-import type { FieldError, KubeObject, StoreView } from './types.ts';
+import type { AdmissionPlugin, FieldError, KubeObject, StoreView } from './types.ts';
 import { validateMetadata } from './validation/metadata.ts';
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
@@ -27,6 +27,7 @@ export function admit(
   prepare: PrepareMetadata,
   validation: FieldValidation,
   view: StoreView,
+  plugins: readonly AdmissionPlugin[] = [],
 ): Admitted {
   const { kind } = info;
   const decoded = decodeObject(info.schema, given, old);
@@ -42,7 +43,8 @@ export function admit(
   const prepared = prepare(whole.metadata === undefined ? { ...whole, metadata: { name: '' } } : whole);
   let object = applyDefaults(info.schema, prepared, old) as KubeObject;
   if (kind.defaults !== undefined) object = kind.defaults(object);
-  object = old === undefined ? object : shareWith(object, old);
+  if (old === undefined) for (const plugin of plugins) object = plugin.mutate?.(object, view) ?? object;
+  else object = shareWith(object, old);
   if (old !== undefined && object === old) return { ok: true, object: old, changed: false, warnings };
 
   const errors = check(info, object, old);

@@ -17,6 +17,7 @@ import { findNotSimulated } from './schema/rules.ts';
 import { badRequest, forbidden, noMatch, notFound } from './status.ts';
 import { ObjectStore, type StoreSnapshot } from './store/object-store.ts';
 import {
+  type AdmissionPlugin,
   type Agent,
   type Controller,
   type ControllerContext,
@@ -33,6 +34,8 @@ import { type Write, Writer, type WriterSnapshot } from './writer.ts';
 export interface ApiServerOptions<R extends Identified> {
   readonly kinds: readonly Kind[];
   readonly controllers: readonly Controller[];
+  /** In the order in which they are asked. */
+  readonly admission?: readonly AdmissionPlugin[];
   readonly agents?: readonly Agent<R>[];
   /** How a new rendering meets what people have changed meanwhile; by default it overwrites. */
   readonly merge?: Merge<R>;
@@ -95,11 +98,11 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     this.#epochMs = options.epochMs;
     this.#seed = options.seed;
     this.view = viewOf(this.#store, options.nowNs);
-    this.#writer = new Writer(this.#store, this.#registry, this.view, options.seed, (laterSeconds = 0) =>
-      laterSeconds === 0 ? this.timestamp : formatRfc3339(this.#epochMs + this.#nowNs() / 1e6 + laterSeconds * 1000),
-    );
+    const timestamp = (laterSeconds = 0): string =>
+      laterSeconds === 0 ? this.timestamp : formatRfc3339(this.#epochMs + this.#nowNs() / 1e6 + laterSeconds * 1000);
+    this.#writer = new Writer(this.#store, this.#registry, this.view, options.seed, timestamp, options.admission ?? []);
     const latency = () => (this.#isStarted ? options.latency?.(this.view) : undefined);
-    this.#runtime = new ControllerRuntime(options.controllers, this.view, (controller, requeueAfter) => this.#contextOf(controller, requeueAfter), latency);
+    this.#runtime = new ControllerRuntime(options.controllers, this.view, (controller, later) => this.#contextOf(controller, later), latency);
     this.#agents = new AgentRunner(options.agents ?? [], this.view, options.records, options.nowNs, options.merge, latency);
     this.#store.listen((change) => {
       const declaring = change.after ?? change.before;
@@ -272,13 +275,16 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     return write(info, apiVersion === info.kind.apiVersion ? object : { ...object, apiVersion: info.kind.apiVersion });
   }
 
-  #contextOf(controller: Controller, requeueAfter: ControllerContext['requeueAfter']): ControllerContext {
+  #contextOf(controller: Controller, later: Pick<ControllerContext, 'requeueAfter' | 'retry'>): ControllerContext {
     const server = this;
+    let refusal = '';
     const manager = { name: ownPrograms.has(controller.name) ? controller.name : 'kube-controller-manager', operation: 'Update' } as const;
     const byThis: Write = { ...byController, manager };
     const told = (result: ApiResult<KubeObject>): KubeObject | undefined => {
       if (result.ok) return result.value;
-      if (server.#refusals.length < maxRefusals) {
+      refusal = result.message;
+      // What admission forbids the component tells in an event.
+      if (result.reason !== 'Forbidden' && server.#refusals.length < maxRefusals) {
         const message = `${controller.name}: ${result.message}`;
         if (!server.#refusals.some((one) => one.message === message)) server.#refusals.push({ severity: 'warning', code: 'controller-write', message });
       }
@@ -304,7 +310,10 @@ export class ApiServer<R extends Identified = Identified> implements Api {
         if (object !== undefined) server.#writer.removeObject(object, { gracePeriodSeconds });
       },
       event: (about, type, reason, message, component, place) => server.#writer.event(about, { type, reason, message, component, ...place }),
-      requeueAfter,
+      ...later,
+      get refusal() {
+        return refusal;
+      },
       randomSuffix: (purpose, length) => stableSuffix(server.#seed, purpose, length),
     };
   }

@@ -7,6 +7,8 @@ import type { Controller, ControllerContext, KubeObject, ObjectKey, StoreView, W
 /** A fixpoint of a thousand-pod rollout takes under a hundred rounds; more than this is two controllers that undo each other. */
 const maxRounds = 1_000;
 const maxReconciles = 500_000;
+const firstRetryNs = 5_000_000;
+const lastRetryNs = 1_000_000_000_000;
 
 interface Item {
   readonly controller: number;
@@ -15,6 +17,7 @@ interface Item {
 
 export interface RuntimeSnapshot {
   readonly timers: ReadonlyMap<string, number>;
+  readonly failures: ReadonlyMap<string, number>;
   readonly queue: readonly Item[];
   readonly pending: readonly Change<KubeObject>[];
 }
@@ -30,18 +33,26 @@ export class ControllerRuntime {
   readonly #pending = new Map<ObjectKey, Change<KubeObject>>();
   /** `index key` of a controller to the virtual time it asked for. */
   readonly #timers = new CowMap<string, number>();
+  /** How often in a row a look at a key of a controller has failed. */
+  readonly #failures = new CowMap<string, number>();
+  #hasFailed = false;
   readonly #latency: () => WatchLatency | undefined;
 
   constructor(
     controllers: readonly Controller[],
     view: StoreView,
-    contextOf: (controller: Controller, requeueAfter: ControllerContext['requeueAfter']) => ControllerContext,
+    contextOf: (controller: Controller, later: Pick<ControllerContext, 'requeueAfter' | 'retry'>) => ControllerContext,
     latency: () => WatchLatency | undefined = () => undefined,
   ) {
     this.#latency = latency;
     this.#controllers = controllers;
     this.#view = view;
-    this.#contexts = controllers.map((controller, index) => contextOf(controller, (key, delayNs) => this.#requeueAfter(index, key, delayNs)));
+    this.#contexts = controllers.map((controller, index) =>
+      contextOf(controller, {
+        requeueAfter: (key, delayNs) => this.#requeueAfter(index, key, delayNs),
+        retry: (key, firstNs, lastNs) => this.#retry(index, key, firstNs, lastNs),
+      }),
+    );
     controllers.forEach((controller, index) => {
       for (const kind of controller.watches) {
         const known = this.#byKind.get(kind);
@@ -92,17 +103,20 @@ export class ControllerRuntime {
       reconciles += batch.length;
       for (const { controller, key } of batch) {
         const context = this.#contexts[controller];
+        this.#hasFailed = false;
         if (context !== undefined) this.#controllers[controller]?.reconcile(key, context);
+        if (!this.#hasFailed && this.#failures.size > 0) this.#failures.delete(`${controller} ${key}`);
       }
     }
   }
 
   snapshot(): RuntimeSnapshot {
-    return { timers: this.#timers.snapshot(), queue: this.#queue.slice(), pending: [...this.#pending.values()] };
+    return { timers: this.#timers.snapshot(), failures: this.#failures.snapshot(), queue: this.#queue.slice(), pending: [...this.#pending.values()] };
   }
 
   restore(snapshot: RuntimeSnapshot): void {
     this.#timers.restore(snapshot.timers);
+    this.#failures.restore(snapshot.failures);
     this.#queue = snapshot.queue.slice();
     this.#queued.clear();
     for (const { controller, key } of this.#queue) this.#queued.add(`${controller} ${key}`);
@@ -143,6 +157,14 @@ export class ControllerRuntime {
     const dueNs = this.#view.nowNs + Math.max(0, delayNs);
     const known = this.#timers.get(id);
     if (known === undefined || dueNs < known) this.#timers.set(id, dueNs);
+  }
+
+  #retry(controller: number, key: ObjectKey, firstNs = firstRetryNs, lastNs = lastRetryNs): void {
+    const id = `${controller} ${key}`;
+    const failures = this.#failures.get(id) ?? 0;
+    this.#hasFailed = true;
+    this.#failures.set(id, failures + 1);
+    this.#requeueAfter(controller, key, Math.min(firstNs * 2 ** Math.min(failures, 30), lastNs));
   }
 
   #fireTimers(nowNs: number): void {

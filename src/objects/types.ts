@@ -161,6 +161,21 @@ export interface StoreView {
   owned<T extends KubeObject = KubeObject>(kind: string, ownerUid: string): readonly T[];
 }
 
+/** Looks at writes of any kind and at other objects meanwhile. Kubernetes: apiserver/pkg/admission. */
+export interface AdmissionPlugin {
+  readonly name: string;
+  /** Fills in what is missing in a new object, before it is checked. The same reference when there is nothing to fill. */
+  mutate?(object: KubeObject, view: StoreView): KubeObject;
+  /** Once the object is right: why it is refused (`exceeded quota: …`), or what is written with it. */
+  validate?(object: KubeObject, old: KubeObject | undefined, view: StoreView, kind: Kind): Verdict;
+}
+
+export interface Verdict {
+  readonly refusal?: string;
+  /** Objects whose status changes with the write. */
+  readonly writes?: readonly KubeObject[];
+}
+
 /** What a controller may do. All writes go through the API server, so they are defaulted, validated and versioned. */
 export interface ControllerContext {
   readonly view: StoreView;
@@ -177,6 +192,10 @@ export interface ControllerContext {
   event(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, component: string, place?: EventPlace): void;
   /** Reconcile this key again at `nowNs + delayNs`. */
   requeueAfter(key: ObjectKey, delayNs: number): void;
+  /** This look has failed: the next after 5 ms, twice as long with each failure in a row, at most 1,000 s. Kubernetes: client-go/util/workqueue, DefaultControllerRateLimiter. */
+  retry(key: ObjectKey, firstNs?: number, lastNs?: number): void;
+  /** Why the last write of this component was refused: the server's sentence. */
+  readonly refusal: string;
   /** A stable suffix of `length` characters from Kubernetes' alphabet (bcdfghjklmnpqrstvwxz2456789). */
   randomSuffix(purpose: string, length: number): string;
 }

@@ -28,7 +28,7 @@ import { type Fields, goJson, isFields } from './patch/values.ts';
 import { decodeObject } from './schema/decode.ts';
 import { alreadyExists, badRequest, conflict, forbidden, notFound } from './status.ts';
 import type { ObjectStore } from './store/object-store.ts';
-import { type Kind, type KubeObject, type ObjectKey, type ObjectMeta, objectKey, type StoreView } from './types.ts';
+import { type AdmissionPlugin, type Kind, type KubeObject, type ObjectKey, type ObjectMeta, objectKey, type StoreView, type Verdict } from './types.ts';
 
 export interface Write {
   readonly validation: FieldValidation;
@@ -63,6 +63,7 @@ export class Writer {
   readonly #seed: number;
   /** Now, or so many seconds later. */
   readonly #timestamp: (laterSeconds?: number) => string;
+  readonly #plugins: readonly AdmissionPlugin[];
   /** The last resource version given. */
   #revision = 0;
   /** Times a key was removed, and generated names so far: what makes the next uid or suffix another one. */
@@ -77,7 +78,15 @@ export class Writer {
   #eventMinute = -1;
 
   /** `timestamp` gives now as RFC 3339. */
-  constructor(store: ObjectStore, registry: KindRegistry, view: StoreView, seed: number, timestamp: (laterSeconds?: number) => string) {
+  constructor(
+    store: ObjectStore,
+    registry: KindRegistry,
+    view: StoreView,
+    seed: number,
+    timestamp: (laterSeconds?: number) => string,
+    plugins: readonly AdmissionPlugin[],
+  ) {
+    this.#plugins = plugins;
     this.#store = store;
     this.#registry = registry;
     this.#view = view;
@@ -109,14 +118,18 @@ export class Writer {
 
   create(info: KindInfo, given: KubeObject, write: Write): ApiResult<KubeObject> {
     const { kind } = info;
-    const admitted = admit(info, given, undefined, (object) => this.#withUid(this.#prepareNew(info, object)), write.validation, this.#view);
+    const prepare = (object: KubeObject) => this.#withUid(this.#prepareNew(info, object));
+    const admitted = admit(info, given, undefined, prepare, write.validation, this.#view, this.#plugins);
     if (!admitted.ok) return admitted;
     const { object, warnings } = admitted;
     const key = objectKey(object);
     const { name, namespace } = object.metadata;
-    if (this.#store.find(key) !== undefined) return alreadyExists(kind, name);
     const refusal = namespace === undefined ? undefined : this.#namespaceRefusal(kind, name, namespace);
     if (refusal !== undefined) return refusal;
+    const verdict = this.#judge(kind, object, undefined);
+    if (verdict.refusal !== undefined) return forbidden(kind, name, verdict.refusal);
+    if (this.#store.find(key) !== undefined) return alreadyExists(kind, name);
+    if (!write.dryRun) this.#writeWith(verdict);
     const metadata: ObjectMeta = {
       ...object.metadata,
       creationTimestamp: this.#timestamp(),
@@ -159,6 +172,11 @@ export class Writer {
     if (!admitted.ok) return admitted;
     if (!admitted.changed) return { ok: true, value: old, warnings: admitted.warnings };
     const { object } = admitted;
+    if (write.part === 'main') {
+      const verdict = this.#judge(kind, object, old);
+      if (verdict.refusal !== undefined) return forbidden(kind, name, verdict.refusal);
+      if (!write.dryRun) this.#writeWith(verdict);
+    }
     const isNewSpec = write.part === 'main' && hasGeneration(kind, object) && changedBesideMetadata(object, old);
     const stored: KubeObject = {
       ...object,
@@ -179,6 +197,24 @@ export class Writer {
       }
     }
     return { ok: true, value: stored, warnings: admitted.warnings };
+  }
+
+  /** The first refusal, or all that is to be written with the object. */
+  #judge(kind: Kind, object: KubeObject, old: KubeObject | undefined): Verdict {
+    let writes: readonly KubeObject[] | undefined;
+    for (const plugin of this.#plugins) {
+      const verdict = plugin.validate?.(object, old, this.#view, kind);
+      if (verdict?.refusal !== undefined) return verdict;
+      if (verdict?.writes !== undefined) writes = writes === undefined ? verdict.writes : [...writes, ...verdict.writes];
+    }
+    return writes === undefined ? nothingElse : { writes };
+  }
+
+  #writeWith({ writes = [] }: Verdict): void {
+    for (const one of writes) {
+      this.#revision += 1;
+      this.#store.put({ ...one, metadata: { ...one.metadata, resourceVersion: String(this.#revision) } });
+    }
   }
 
   #own(info: KindInfo, old: KubeObject, now: KubeObject, write: Write): void {
@@ -466,6 +502,8 @@ const seriesMs = 360_000;
 const mostSeries = 20;
 
 const microseconds = (nowNs: number): string => String(Math.floor(nowNs / 1000) % 1_000_000).padStart(6, '0');
+
+const nothingElse: Verdict = {};
 
 const hasGeneration = (kind: Kind, object: KubeObject): boolean => kind.hasGeneration ?? object.spec !== undefined;
 

@@ -2,7 +2,7 @@
 
 import type { Change } from '../base/record-store.ts';
 import { RecordStore } from '../base/record-store.ts';
-import { agents, controllers, initialObjects, kinds, watchLatency } from '../kube/index.ts';
+import { admission, agents, controllers, initialObjects, kinds, watchLatency } from '../kube/index.ts';
 import { mergeRecord } from '../kube/node/merge-record.ts';
 import { Network } from '../net/network.ts';
 import type { NetRecord } from '../net/records.ts';
@@ -34,6 +34,7 @@ export function install(options: InstallOptions): Installation {
   const api = new ApiServer<NetRecord>({
     kinds,
     controllers,
+    admission,
     agents,
     records,
     nowNs: () => engine.nowNs,

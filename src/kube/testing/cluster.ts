@@ -4,7 +4,7 @@ import type { ApiFailure } from '../../objects/api.ts';
 import { ApiServer } from '../../objects/api-server.ts';
 import type { EventObject } from '../../objects/events.ts';
 import type { Controller, KubeObject, ObjectKey } from '../../objects/types.ts';
-import { configurationKinds, controllers, initialObjects, kinds, watchLatency } from '../index.ts';
+import { admission, configurationKinds, controllers, initialObjects, kinds, watchLatency } from '../index.ts';
 import type { Pod } from '../pod/types.ts';
 
 const epochMs = 1_775_293_200_000;
@@ -14,7 +14,7 @@ export class TestCluster {
   nowNs = 0;
 
   constructor(running: readonly Controller[] = controllers, seed = 1) {
-    this.api = new ApiServer({ kinds, controllers: running, nowNs: () => this.nowNs, epochMs, seed, latency: watchLatency });
+    this.api = new ApiServer({ kinds, controllers: running, admission, nowNs: () => this.nowNs, epochMs, seed, latency: watchLatency });
     for (const object of initialObjects) this.must(this.api.create(object));
   }
 

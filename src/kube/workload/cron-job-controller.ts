@@ -123,7 +123,11 @@ function start(cron: CronJob, scheduledMs: number, context: ControllerContext): 
     },
     spec,
   });
-  if (job === undefined) return;
+  if (job === undefined) {
+    context.event(cron, 'Warning', 'FailedCreate', `Error creating job: ${context.refusal}`, component);
+    context.retry(objectKey(cron));
+    return;
+  }
   context.event(cron, 'Normal', 'SuccessfulCreate', `Created job ${name}`, component);
   const { uid = '', resourceVersion = '' } = job.metadata;
   const reference = { apiVersion: 'batch/v1', kind: 'Job', name, namespace: namespaceOf(cron), resourceVersion, uid };

@@ -8,7 +8,7 @@ import { fitsNode } from '../pod/node-affinity.ts';
 import { untolerated } from '../pod/tolerations.ts';
 import { isActive, isReady, isTerminating, type Pod, type PodSpec, type Toleration } from '../pod/types.ts';
 import { Availability } from './availability.ts';
-import { claim, ownersOf, podFromTemplate } from './pods.ts';
+import { claim, createPod, ownersOf, podFromTemplate } from './pods.ts';
 import { resolveIntOrPercent } from './template.ts';
 import { templateHash } from './template-hash.ts';
 import type { DaemonSet } from './types.ts';
@@ -104,7 +104,7 @@ function manage(set: DaemonSet, hash: string, pods: readonly Pod[], availability
     for (const pod of finished) removePod(set, pod, context);
     const living = own.filter(isActive);
     if (shouldRun && living.length === 0) {
-      createPod(set, spec, node, hash, context);
+      createOn(set, spec, node, hash, context);
       missing += 1;
     } else if (!shouldContinue) for (const pod of living) removePod(set, pod, context);
     else {
@@ -133,13 +133,13 @@ function replace(set: DaemonSet, stale: readonly Pod[], missing: number, total: 
   }
 }
 
-function createPod(set: DaemonSet, spec: PodSpec, node: Node, hash: string, context: ControllerContext): void {
+function createOn(set: DaemonSet, spec: PodSpec, node: Node, hash: string, context: ControllerContext): void {
   const required = { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: [node.metadata.name] }] }] };
   const affinity = { ...spec.affinity, nodeAffinity: { ...spec.affinity?.nodeAffinity, requiredDuringSchedulingIgnoredDuringExecution: required } };
   const template = { ...set.spec.template, spec: { ...spec, affinity } };
   const labels = { [revisionLabel]: hash, 'pod-template-generation': `${set.metadata.generation ?? 1}` };
-  const pod = context.create(podFromTemplate(set, template, { generateName: `${set.metadata.name}-`, labels }));
-  if (pod !== undefined) context.event(set, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`, component);
+  const pod = podFromTemplate(set, template, { generateName: `${set.metadata.name}-`, labels });
+  if (createPod(set, pod, component, context) !== undefined) context.retry(objectKey(set));
 }
 
 function removePod(set: DaemonSet, pod: Pod, context: ControllerContext): void {

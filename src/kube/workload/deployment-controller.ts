@@ -4,7 +4,7 @@ import { defineController } from '../../objects/define.ts';
 import type { ControllerContext } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { isActive, isTerminating, namespaceOf, type Pod, type PodTemplate } from '../pod/types.ts';
-import { deploymentStatus, progressLeftMs } from './deployment-status.ts';
+import { createFailure, deploymentStatus, progressLeftMs } from './deployment-status.ts';
 import { claim, ownerReference, ownersOf } from './pods.ts';
 import { type Budget, budgetOf, isComplete, newSetReplicas, scaleProportionally, shrinkOldSets, totalWanted, wantedOf } from './rollout.ts';
 import { templateHash } from './template-hash.ts';
@@ -150,7 +150,14 @@ function createSet(deployment: Deployment, budget: Budget, rolling: boolean, old
     },
   };
   const created = context.create(set);
-  if (created === undefined) return undefined;
+  if (created === undefined) {
+    const message = `Failed to create new replica set "${set.metadata.name}": ${context.refusal}`;
+    context.event(deployment, 'Warning', 'ReplicaSetCreateError', message, component);
+    const current = context.view.find<Deployment>(objectKey(deployment)) ?? deployment;
+    context.updateStatus({ ...current, status: { ...current.status, conditions: createFailure(current, message, context.timestamp) } });
+    context.retry(objectKey(deployment));
+    return undefined;
+  }
   if (size > 0) context.event(deployment, 'Normal', 'ScalingReplicaSet', `Scaled up replica set ${set.metadata.name} from 0 to ${size}`, component);
   setRevision(deployment, revision, context);
   return created as ReplicaSet;

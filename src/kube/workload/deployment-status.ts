@@ -19,7 +19,18 @@ export function deploymentStatus(deployment: Deployment, sets: readonly ReplicaS
   // As the API shows it, counts of zero are absent.
   const shown = Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0));
   const status: Status = { observedGeneration: deployment.metadata.generation ?? 1, ...shown };
-  return { ...status, conditions: conditions(deployment, status, newSet, available >= budget.replicas - budget.maxUnavailable, now) };
+  const failure = replicaFailure(newSet === undefined ? sets : [newSet, ...sets]);
+  const told = conditions(deployment, status, newSet, available >= budget.replicas - budget.maxUnavailable, now);
+  return { ...status, conditions: failure === undefined ? told : [...told, failure] };
+}
+
+/** The first that a set tells of itself, the new one's before the old ones'. Kubernetes: getReplicaFailures. */
+function replicaFailure(sets: readonly ReplicaSet[]): Condition | undefined {
+  for (const { status } of sets) {
+    const found = findCondition(status?.conditions, 'ReplicaFailure');
+    if (found !== undefined) return { ...found, lastUpdateTime: found.lastTransitionTime ?? '' };
+  }
+  return undefined;
 }
 
 function conditions(deployment: Deployment, status: Status, newSet: ReplicaSet | undefined, enough: boolean, now: string): readonly Condition[] {
@@ -35,6 +46,14 @@ const noDeadline = 2_147_483_647;
 const deadlineOf = ({ spec }: Deployment): number | undefined =>
   spec.progressDeadlineSeconds === undefined || spec.progressDeadlineSeconds === noDeadline ? undefined : spec.progressDeadlineSeconds;
 
+const createError = 'ReplicaSetCreateError';
+
+/** The condition of a Deployment whose new set was refused. */
+export const createFailure = (deployment: Deployment, message: string, now: string): readonly Condition[] => {
+  const before = deployment.status?.conditions ?? [];
+  return [...before.filter((one) => one.type !== 'Progressing'), set(before, now, 'Progressing', 'False', createError, message)];
+};
+
 const timedOut = 'ProgressDeadlineExceeded';
 const available = 'NewReplicaSetAvailable';
 
@@ -45,6 +64,8 @@ function progress(deployment: Deployment, status: Status, newSet: ReplicaSet | u
     return set(before, now, 'Progressing', 'Unknown', 'DeploymentPaused', 'Deployment is paused');
   const what = newSet === undefined ? `Deployment "${deployment.metadata.name}"` : `ReplicaSet "${newSet.metadata.name}"`;
   // A set without a status has been made in this look.
+  // No set could be made: the look that failed has told why.
+  if (newSet === undefined && old?.reason === createError) return old;
   if (newSet !== undefined && (old === undefined || newSet.status === undefined))
     return set(before, now, 'Progressing', 'True', 'NewReplicaSetCreated', `Created new replica set "${newSet.metadata.name}"`);
   // A rollout that has succeeded stays so, whatever becomes of its pods later.

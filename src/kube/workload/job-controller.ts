@@ -11,12 +11,15 @@ import { type Condition, findCondition, isActive, isFinished, isReady, isTermina
 import { backoffMs, finishedAt, isFailed, isSucceeded, judge, restartsOf } from './job-failures.ts';
 import { failureCountAnnotation, formatIndexes, indexOf, parseIndexes } from './job-indexes.ts';
 import { holdsFinalizer, jobPod, withoutFinalizer } from './job-pods.ts';
-import { claim, controllerOf, deletionOrder, ownersOf } from './pods.ts';
+import { claim, controllerOf, createPod, deletionOrder, ownersOf } from './pods.ts';
 import type { Job } from './types.ts';
 
 const component = 'job-controller';
 /** Kubernetes: MaxPodCreateDeletePerSync. */
 const mostPerLook = 500;
+/** Kubernetes: DefaultJobApiBackOff, MaxJobApiBackOff. */
+const firstRetryNs = 1e9;
+const lastRetryNs = 60e9;
 
 type Status = NonNullable<Job['status']>;
 
@@ -250,9 +253,9 @@ class Look {
 
   /** Whether it was allowed. */
   #make(index: number | undefined, failures: number): boolean {
-    const pod = this.#context.create(jobPod(this.#job, index, failures));
-    if (pod !== undefined) this.#context.event(this.#job, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`, component);
-    return pod !== undefined;
+    if (createPod(this.#job, jobPod(this.#job, index, failures), component, this.#context) === undefined) return true;
+    this.#context.retry(this.#key, firstRetryNs, lastRetryNs);
+    return false;
   }
 
   /** Those it takes back itself are not counted: the finalizer goes first. */

@@ -78,6 +78,33 @@ export function podFromTemplate(
   };
 }
 
+/**
+ * Creates pods in batches of 1, 2, 4 …: a refusal that meets all of them is met once, not a thousand times. Tells each in an event.
+ *
+ * @returns the server's words for the first refusal
+ */
+export function createPods(owner: KubeObject, template: Pod, count: number, component: string, context: ControllerContext): string | undefined {
+  let refusal: string | undefined;
+  for (let done = 0, batch = 1; done < count && refusal === undefined; done += batch, batch *= 2) {
+    for (let i = 0; i < Math.min(batch, count - done); i += 1) {
+      const failure = createPod(owner, template, component, context);
+      refusal ??= failure;
+    }
+  }
+  return refusal;
+}
+
+/** Kubernetes: controller_utils.go, RealPodControl. Undefined when it was accepted, else the server's words. */
+export function createPod(owner: KubeObject, template: Pod, component: string, context: ControllerContext): string | undefined {
+  const pod = context.create(template);
+  if (pod !== undefined) {
+    context.event(owner, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`, component);
+    return undefined;
+  }
+  context.event(owner, 'Warning', 'FailedCreate', `Error creating: ${context.refusal}`, component);
+  return context.refusal;
+}
+
 const phaseRank: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 };
 
 const deletionCost = (pod: Pod): number => {

@@ -4,9 +4,9 @@ import { defineController } from '../../objects/define.ts';
 import type { ControllerContext } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { matchesLabels } from '../label-selector.ts';
-import { isActive, isReady, isTerminating, type Pod } from '../pod/types.ts';
+import { type Condition, findCondition, isActive, isReady, isTerminating, type Pod } from '../pod/types.ts';
 import { Availability } from './availability.ts';
-import { claim, controllerOf, crowdOf, deletionOrder, ownersOf, podFromTemplate } from './pods.ts';
+import { claim, controllerOf, createPods, crowdOf, deletionOrder, ownersOf, podFromTemplate } from './pods.ts';
 import type { ReplicaSet } from './types.ts';
 
 /** Kubernetes: BurstReplicas, the most pods made or deleted in one look; these changes bring the next look. */
@@ -22,27 +22,26 @@ export const replicaSetController = defineController({
     if (set === undefined) return;
     const pods = claim<Pod>('Pod', set, set.spec.selector, context);
     const active = pods.filter(isActive);
-    if (!isTerminating(set)) manage(set, active, context);
-    report(set, context);
+    const refusal = isTerminating(set) ? undefined : manage(set, active, context);
+    if (refusal !== undefined) context.retry(key);
+    report(set, refusal, context);
   },
 });
 
-function manage(set: ReplicaSet, active: readonly Pod[], context: ControllerContext): void {
+/** Why a pod could not be made. */
+function manage(set: ReplicaSet, active: readonly Pod[], context: ControllerContext): string | undefined {
   const difference = active.length - (set.spec.replicas ?? 1);
   if (difference < 0) {
     const template = podFromTemplate(set, set.spec.template, { generateName: `${set.metadata.name}-` });
-    for (let i = 0; i < Math.min(-difference, burstReplicas); i += 1) {
-      const pod = context.create(template);
-      // A refusal would be repeated for each: one is enough.
-      if (pod === undefined) break;
-      context.event(set, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`, component);
-    }
-  } else if (difference > 0) {
+    return createPods(set, template, Math.min(-difference, burstReplicas), component, context);
+  }
+  if (difference > 0) {
     for (const pod of podsToDelete(set, active, difference, context)) {
       context.remove(objectKey(pod));
       context.event(set, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`, component);
     }
   }
+  return undefined;
 }
 
 function podsToDelete(set: ReplicaSet, active: readonly Pod[], count: number, context: ControllerContext): readonly Pod[] {
@@ -58,7 +57,14 @@ function podsToDelete(set: ReplicaSet, active: readonly Pod[], count: number, co
   return deletionOrder(active, crowdOf(related), context.timestamp).slice(0, Math.min(count, burstReplicas));
 }
 
-function report(set: ReplicaSet, context: ControllerContext): void {
+/** Stays as it was first told until pods can be made again. Kubernetes: replica_set_utils.go, calculateStatus. */
+function failureOf(set: ReplicaSet, refusal: string | undefined, now: string): readonly Condition[] | undefined {
+  if (refusal === undefined) return undefined;
+  const known = findCondition(set.status?.conditions, 'ReplicaFailure');
+  return [known ?? { type: 'ReplicaFailure', status: 'True', lastTransitionTime: now, reason: 'FailedCreate', message: refusal }];
+}
+
+function report(set: ReplicaSet, refusal: string | undefined, context: ControllerContext): void {
   const current = context.view.find<ReplicaSet>(objectKey(set)) ?? set;
   const pods = context.view.owned<Pod>('Pod', set.metadata.uid ?? '').filter(isActive);
   const labels = set.spec.template.metadata?.labels ?? {};
@@ -73,12 +79,14 @@ function report(set: ReplicaSet, context: ControllerContext): void {
     if (availability.isAvailable(pod)) available += 1;
   }
   availability.await(objectKey(set), context);
+  const conditions = failureOf(current, refusal, context.timestamp);
   const status = {
     replicas: pods.length,
     ...(labeled === 0 ? {} : { fullyLabeledReplicas: labeled }),
     ...(ready === 0 ? {} : { readyReplicas: ready }),
     ...(available === 0 ? {} : { availableReplicas: available }),
     observedGeneration: current.metadata.generation ?? 1,
+    ...(conditions === undefined ? {} : { conditions }),
   };
   if (!deepEqual(status, current.status)) context.updateStatus({ ...current, status });
 }

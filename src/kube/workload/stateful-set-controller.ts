@@ -81,7 +81,13 @@ function createPod(set: StatefulSet, revision: string, ordinal: number, context:
     ...(set.spec.serviceName === undefined || set.spec.serviceName === '' ? {} : { subdomain: set.spec.serviceName }),
   };
   const pod = context.create(podFromTemplate(set, { ...set.spec.template, spec }, { name, labels }));
-  if (pod !== undefined) context.event(set, 'Normal', 'SuccessfulCreate', `create Pod ${name} in StatefulSet ${set.metadata.name} successful`, component);
+  const what = `create Pod ${name} in StatefulSet ${set.metadata.name}`;
+  if (pod !== undefined) {
+    context.event(set, 'Normal', 'SuccessfulCreate', `${what} successful`, component);
+    return;
+  }
+  context.event(set, 'Warning', 'FailedCreate', `${what} failed error: ${context.refusal}`, component);
+  context.retry(objectKey(set));
 }
 
 function removePod(set: StatefulSet, pod: Pod, context: ControllerContext): void {
