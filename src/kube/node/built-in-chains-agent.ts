@@ -5,7 +5,9 @@ import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/type
 import { isCniConfig, isCniDaemon } from '../cni/cni-agent.ts';
 import { cniOf, cnis } from '../cni/index.ts';
 import type { Pod } from '../pod/types.ts';
+import type { BuiltInJump } from '../service/kube-proxy-base-rules.ts';
 import { KUBE_PROXY_JUMPS, LOCALNET_RULE } from '../service/kube-proxy-base-rules.ts';
+import type { ProxyConfig } from '../service/kube-proxy-config.ts';
 import { KUBELET_FIREWALL, PROXY_CANARY } from '../service/kube-proxy-names.ts';
 import { isProxyConfig, isProxyPod, kubeProxyOn } from '../service/kube-proxy-presence.ts';
 import { findNode, listNodes, NETWORK_KINDS } from './cluster-network.ts';
@@ -21,6 +23,8 @@ const BUILT_IN = {
 const KUBELET_CANARY = 'KUBE-KUBELET-CANARY';
 const IPTABLES_HINT = 'KUBE-IPTABLES-HINT';
 const NO_RULES: readonly Rule[] = [];
+const NO_JUMPS: readonly BuiltInJump[] = [];
+const PROXY_JUMPS: Readonly<Record<ProxyConfig['mode'], readonly BuiltInJump[]>> = { iptables: KUBE_PROXY_JUMPS, ipvs: KUBE_PROXY_JUMPS, nftables: NO_JUMPS };
 const FIREWALL_RULES: readonly Rule[] = [{ text: LOCALNET_RULE }];
 
 /**
@@ -30,14 +34,13 @@ const FIREWALL_RULES: readonly Rule[] = [{ text: LOCALNET_RULE }];
 function jumpsInto(
   table: keyof typeof BUILT_IN,
   chain: string,
-  origins: { readonly kubelet: Origin; readonly proxy: Origin | undefined; readonly cni: Origin },
+  origins: { readonly kubelet: Origin; readonly proxy: Origin; readonly cni: Origin },
+  proxyJumps: readonly BuiltInJump[],
   cniJumps: ReturnType<ReturnType<typeof cniOf>['cni']['jumps']>,
 ): readonly Rule[] {
   const rules: Rule[] = [];
   if (table === 'filter' && (chain === 'INPUT' || chain === 'OUTPUT')) rules.push({ text: `-j ${KUBELET_FIREWALL}`, origin: origins.kubelet });
-  if (origins.proxy !== undefined) {
-    for (const jump of KUBE_PROXY_JUMPS) if (jump.table === table && jump.from === chain) rules.unshift({ text: jump.text, origin: origins.proxy });
-  }
+  for (const jump of proxyJumps) if (jump.table === table && jump.from === chain) rules.unshift({ text: jump.text, origin: origins.proxy });
   for (const jump of cniJumps) if (jump.table === table && jump.from === chain) rules.push({ text: jump.text, origin: origins.cni });
   return rules.length === 0 ? NO_RULES : rules;
 }
@@ -49,14 +52,15 @@ function render(name: string, view: StoreView): Rendering<NetRecord> {
   const kernel: Origin = { component: 'kernel', objects: [node.key] };
   const kubelet: Origin = { component: 'kubelet', objects: [node.key] };
   const presence = kubeProxyOn(name, view);
-  const proxy: Origin | undefined = presence === undefined ? undefined : { component: 'kube-proxy', objects: presence.objects };
+  const proxy: Origin = { component: 'kube-proxy', objects: presence?.objects ?? [] };
+  const proxyJumps = presence === undefined ? NO_JUMPS : PROXY_JUMPS[presence.config.mode];
   const { cni, site, running } = cniOf(node, view);
   const cniJumps = running ? cni.jumps(site) : [];
   const cniOrigin: Origin = { component: cni.name, objects: [node.key] };
   const records: Chain[] = [];
   for (const table of ['mangle', 'filter', 'nat'] as const) {
     for (const chain of BUILT_IN[table]) {
-      const rules = jumpsInto(table, chain, { kubelet, proxy, cni: cniOrigin }, cniJumps);
+      const rules = jumpsInto(table, chain, { kubelet, proxy, cni: cniOrigin }, proxyJumps, cniJumps);
       records.push({ kind: 'chain', id: chainId(netns, table, chain), origin: kernel, netns, table, name: chain, policy: 'ACCEPT', rules });
     }
     // Empty chains by which the kubelet notices that somebody has flushed the table.

@@ -5,6 +5,7 @@ import { contains, parseCidr, parseIp4 } from '../../net/addr/ip4.ts';
 import type { TcpServerConfig } from '../../net/app/server-config.ts';
 import type { NetRecord, Process } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
+import type { ProxyConfig } from '../service/kube-proxy-config.ts';
 import { isProxyConfig, kubeProxyOn } from '../service/kube-proxy-presence.ts';
 import type { ClusterNode, Underlay } from './cluster-network.ts';
 import { findNode, listNodes, NETWORK_KINDS, underlayOf } from './cluster-network.ts';
@@ -39,6 +40,8 @@ function nodeServer(netns: string, name: string, port: number, node: ClusterNode
   return { kind: 'process', id: processId(netns, name), origin: { component: 'kubelet', objects: [node.key] }, netns, app: 'tcp-server', name, config };
 }
 
+const opensLocalhost = (config: ProxyConfig | undefined): boolean => config?.mode === 'iptables' && config.localhostNodePorts;
+
 function sysctls(node: string, view: StoreView): Readonly<Record<string, number>> {
   return {
     ...ip6Sysctls(false),
@@ -48,7 +51,7 @@ function sysctls(node: string, view: StoreView): Readonly<Record<string, number>
     'net.ipv4.conf.all.rp_filter': 2,
     'net.ipv4.conf.default.rp_filter': 2,
     // Node ports on localhost need it. Kubernetes: pkg/proxy/iptables, NewProxier.
-    ...(kubeProxyOn(node, view)?.config.localhostNodePorts === true ? { 'net.ipv4.conf.all.route_localnet': 1 } : {}),
+    ...(opensLocalhost(kubeProxyOn(node, view)?.config) ? { 'net.ipv4.conf.all.route_localnet': 1 } : {}),
     ...findNode(node, view)?.sysctls,
   };
 }

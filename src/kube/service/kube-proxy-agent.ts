@@ -1,4 +1,4 @@
-/** kube-proxy in iptables mode: from Services and EndpointSlices to the chains of every node it runs on. */
+/** kube-proxy: from Services and EndpointSlices to the chains, sets and virtual services of every node it runs on. */
 import { deepEqual } from '../../base/equal.ts';
 import type { Origin } from '../../base/origin.ts';
 import type { Chain, NetRecord, Rule } from '../../net/records.ts';
@@ -15,6 +15,8 @@ import type { ProxyConfig } from './kube-proxy-config.ts';
 import { configFor, localDetectorFor, nodePortIps } from './kube-proxy-config.ts';
 import { SERVICE_NAME_LABEL } from './kube-proxy-model.ts';
 import { EXTERNAL_SERVICES, FORWARD, MARK_MASQ, NODE_PORTS, POSTROUTING, PROXY_CANARY, PROXY_FIREWALL, SERVICES } from './kube-proxy-names.ts';
+import { renderNftBase, renderNftService } from './kube-proxy-nftables.ts';
+import { nodeLocalIps } from './kube-proxy-node-ips.ts';
 import type { KubeProxyPresence } from './kube-proxy-presence.ts';
 import { isProxyConfig, isProxyPod, isProxyTemplate, KUBEADM_CONFIG_MAP, kubeProxyOn } from './kube-proxy-presence.ts';
 import type { RuleCount } from './kube-proxy-servers.ts';
@@ -59,7 +61,9 @@ function siteOf(name: string, view: StoreView): Site | undefined {
   const proxyOf = (family: IpFamily): ProxyNode => {
     const config = configFor(presence.config, family);
     const [ip, podCidr] = family === 'IPv4' ? [node.ip, node.podCidr] : [node.ip6, node.podCidr6];
-    return { place, ip: ip ?? '', config, detector: localDetectorFor(config, podCidr), largeCluster: isLargeCluster(view, family) };
+    let local: readonly string[] | undefined;
+    const localIps = () => (local ??= nodeLocalIps(node, family, view));
+    return { place, ip: ip ?? '', localIps, config, detector: localDetectorFor(config, podCidr), largeCluster: isLargeCluster(view, family) };
   };
   return { node, presence, proxies: clusterSettings(view).families.map(proxyOf) };
 }
@@ -85,13 +89,20 @@ const chainsOf =
       ? { kind: 'chain', id: chainId(netns, table, name), origin, netns, table, name, rules }
       : { kind: 'chain', id: chainId(netns, table, name, 'ipv6'), origin, netns, family: 'ipv6', table, name, rules };
 
-function nodePortRules({ ip, config }: ProxyNode): readonly Rule[] {
+function nodePortRules({ ip, localIps, config }: ProxyNode): readonly Rule[] {
   if (config.nodePortAddresses.length === 0) return baseRulesOf(config).allNodePorts;
-  return nodePortJumps(config, nodePortIps(config, ip, [config.family === 'IPv4' ? '127.0.0.1' : '::1', ...(ip === '' ? [] : [ip])]));
+  return nodePortJumps(config, nodePortIps(config, ip, [config.family === 'IPv4' ? '127.0.0.1' : '::1', ...localIps()]));
 }
 
 /** The chains that all Services share. Cost: O(Services), their rules are remembered. */
-function renderBase({ node, presence }: Site, proxy: ProxyNode, view: StoreView): { readonly chains: readonly Chain[]; readonly counts: readonly RuleCount[] } {
+function renderBase(
+  { node, presence }: Site,
+  proxy: ProxyNode,
+  view: StoreView,
+): { readonly records: readonly NetRecord[]; readonly counts: readonly RuleCount[] } {
+  const netns = rootNetnsId(node.name);
+  const origin: Origin = { component: KUBE_PROXY, objects: presence.objects };
+  if (proxy.config.mode === 'nftables') return { records: renderNftBase(netns, proxy, origin, view), counts: [] };
   const shared = new Map<string, Rule[]>();
   let ownRules = 0;
   for (const service of view.list<Service>('Service')) {
@@ -105,8 +116,7 @@ function renderBase({ node, presence }: Site, proxy: ProxyNode, view: StoreView)
       }
     }
   }
-  const chain = chainsOf(rootNetnsId(node.name), proxy.config.family);
-  const origin: Origin = { component: KUBE_PROXY, objects: presence.objects };
+  const chain = chainsOf(netns, proxy.config.family);
   const rules = baseRulesOf(proxy.config);
   const sharedRules = (table: Chain['table'], name: string) => shareList(shared.get(`${table}/${name}`) ?? NO_RULES);
   const chains = [
@@ -129,14 +139,15 @@ function renderBase({ node, presence }: Site, proxy: ProxyNode, view: StoreView)
     { family, table: 'filter', rules: inTable('filter') },
     { family, table: 'nat', rules: inTable('nat') + ownRules },
   ];
-  return { chains, counts };
+  return { records: chains, counts };
 }
 
 /** The chains of one Service. */
 function renderService({ node, proxies }: Site, serviceKey: string, view: StoreView): NetRecord[] {
   const service = view.find<Service>(`Service/${serviceKey}`);
   if (service === undefined) return [];
-  return proxies.flatMap((proxy) => {
+  return proxies.flatMap((proxy): NetRecord[] => {
+    if (proxy.config.mode === 'nftables') return renderNftService(rootNetnsId(node.name), proxy, service, view);
     const chain = chainsOf(rootNetnsId(node.name), proxy.config.family);
     return serviceRules(service, proxy, view).flatMap((port) => port.chains.map((one) => chain('nat', one.name, one.rules, one.origin)));
   });
@@ -147,7 +158,7 @@ function configDiagnostics({ node, presence }: Site, view: StoreView): NonNullab
   if (listNodes(view)[0]?.name !== node.name) return [];
   const found: NonNullable<Rendering<NetRecord>['diagnostics']>[number][] = [];
   const configObject = presence.objects.at(-1);
-  if (presence.config.mode !== 'iptables' && configObject !== undefined) {
+  if (presence.config.mode === 'ipvs' && configObject !== undefined) {
     const message = `kube-proxy mode "${presence.config.mode}" is not simulated yet: Services are made of iptables rules instead`;
     found.push({ key: configObject, diagnostic: { severity: 'warning', code: 'not-simulated', message } });
   }
@@ -170,11 +181,11 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   if (site === undefined) return { records: [] };
   if (bar >= 0) return { records: renderService(site, key.slice(bar + 1), view) };
   const bases = site.proxies.map((proxy) => renderBase(site, proxy, view));
-  const chains = bases.flatMap((base) => base.chains);
+  const shared = bases.flatMap((base) => base.records);
   const origin: Origin = { component: KUBE_PROXY, objects: site.presence.objects };
   const counts = bases.flatMap((base) => base.counts);
   const servers = kubeProxyServers(site.proxies, origin, counts, view);
-  return { records: [...chains, ...servers], diagnostics: configDiagnostics(site, view) };
+  return { records: [...shared, ...servers], diagnostics: configDiagnostics(site, view) };
 }
 
 const serviceName = (service: KubeObject) => `${service.metadata.namespace ?? 'default'}/${service.metadata.name}`;

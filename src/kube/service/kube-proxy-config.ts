@@ -72,6 +72,12 @@ function detectLocalModeOf(value: unknown): ProxyConfig['detectLocalMode'] {
   }
 }
 
+/** nftables mode does not serve node ports on all addresses unless it is told so. Kubernetes: cmd/kube-proxy/app/server_linux.go, platformApplyDefaults. */
+function nodePortAddressesOf(value: unknown, mode: ProxyConfig['mode']): readonly string[] {
+  const addresses = Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [];
+  return addresses.length === 0 && mode === 'nftables' ? ['primary'] : addresses;
+}
+
 /** Reads a `KubeProxyConfiguration` document; what is absent or of a wrong type keeps its default. */
 export function proxyConfigOf(document: unknown, clusterCidr: string): ProxyConfig {
   const defaults = { ...DEFAULT_PROXY_CONFIG, clusterCidr };
@@ -80,10 +86,10 @@ export function proxyConfigOf(document: unknown, clusterCidr: string): ProxyConf
   const conntrack = isObject(document.conntrack) ? document.conntrack : {};
   const detectLocal = isObject(document.detectLocal) ? document.detectLocal : {};
   const bit = iptables.masqueradeBit;
-  const addresses = document.nodePortAddresses;
+  const mode = modeOf(document.mode);
   return {
     ...defaults,
-    mode: modeOf(document.mode),
+    mode,
     clusterCidr: textOf(document.clusterCIDR) === '' ? clusterCidr : textOf(document.clusterCIDR),
     detectLocalMode: detectLocalModeOf(document.detectLocalMode),
     bridgeInterface: textOf(detectLocal.bridgeInterface),
@@ -91,7 +97,7 @@ export function proxyConfigOf(document: unknown, clusterCidr: string): ProxyConf
     masqueradeAll: iptables.masqueradeAll === true,
     masqueradeMark: `0x${(2 ** (typeof bit === 'number' && Number.isInteger(bit) && bit >= 0 && bit < 32 ? bit : 14)).toString(16)}`,
     localhostNodePorts: iptables.localhostNodePorts !== false,
-    nodePortAddresses: Array.isArray(addresses) ? addresses.filter((one): one is string => typeof one === 'string') : [],
+    nodePortAddresses: nodePortAddressesOf(document.nodePortAddresses, mode),
     conntrackTcpLiberal: conntrack.tcpBeLiberal === true,
     healthzBindAddress: textOf(document.healthzBindAddress),
     metricsBindAddress: textOf(document.metricsBindAddress),

@@ -17,6 +17,8 @@ export interface ProxyNode {
   readonly place: ProxyPlace;
   /** Of the family; '' without. */
   readonly ip: string;
+  /** All addresses of the family on the node but those of loopback and kube-ipvs0. */
+  readonly localIps: () => readonly string[];
   readonly config: ProxyConfig;
   readonly detector: LocalDetector;
   readonly largeCluster: boolean;

@@ -1,0 +1,87 @@
+/** One node between the outside and its pods, in a real engine: what kube-proxy's records do to the first packet of a flow. */
+
+import { Network } from '../../../net/network.ts';
+import type { NetRecord } from '../../../net/records.ts';
+import { fakeUserland } from '../../../net/testing/fake-userland.ts';
+import { WorldBuilder } from '../../../net/testing/world-builder.ts';
+import type { TraceEvent } from '../../../net/trace-event.ts';
+
+export const FLOW_NODE = 'node';
+export const FLOW_NETNS = `${FLOW_NODE}/netns/root`;
+const OUTSIDE = 'outside/netns/root';
+const GATEWAY = { IPv4: '198.51.100.1', IPv6: '2001:db8:ffff::1' } as const;
+const NODE_SIDE = { IPv4: '198.51.100.2', IPv6: '2001:db8:ffff::2' } as const;
+
+export interface Flow {
+  readonly sourceIP: string;
+  readonly protocol: string;
+  readonly destIP: string;
+  readonly destPort: number;
+}
+
+export interface FlowOutcome {
+  readonly verdict: 'dnat' | 'reject' | 'drop' | 'no-rule';
+  /** `ip:port`, brackets around IPv6. */
+  readonly destination?: string;
+  /** kube-proxy has marked it to be masqueraded. */
+  readonly masquerade: boolean;
+}
+
+/** How often a flow is tried to meet every endpoint that may be chosen. */
+const TRIES = 40;
+
+/** @param nodeIps of one family; the first is the node's main address */
+export function flowOutcomes(nodeIps: readonly string[], records: readonly NetRecord[], flow: Flow): readonly FlowOutcome[] {
+  const six = flow.destIP.includes(':');
+  const family = six ? 'IPv6' : 'IPv4';
+  const all = six ? '::/0' : '0.0.0.0/0';
+  const b = new WorldBuilder();
+  const on = { 'net.ipv6.conf.all.disable_ipv6': six ? 0 : 1 };
+  b.host(FLOW_NODE, { ...on, 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1, 'net.ipv4.conf.all.route_localnet': 1 });
+  b.host('outside', on, 'router');
+  b.cable(
+    'ethernet',
+    { netns: FLOW_NETNS, name: 'eth0' },
+    { netns: OUTSIDE, name: 'eth0' },
+    {
+      addressesA: [`${NODE_SIDE[family]}/${six ? 64 : 24}`, ...nodeIps.map((ip) => `${ip}/${six ? 128 : 32}`)],
+      addressesB: [`${GATEWAY[family]}/${six ? 64 : 24}`],
+    },
+  );
+  b.route(FLOW_NETNS, all, { gateway: GATEWAY[family], device: 'eth0' });
+  b.route(OUTSIDE, all, { gateway: NODE_SIDE[family], device: 'eth0' });
+  for (const record of records) b.records.put(record);
+  const { create, hands } = fakeUserland();
+  const network = new Network({ seed: 7, records: b.records }, create);
+  const here = nodeIps.includes(flow.sourceIP) || flow.sourceIP === '127.0.0.1' || flow.sourceIP === '::1';
+  const outcomes = new Map<string, FlowOutcome>();
+  for (let i = 0; i < TRIES; i += 1) {
+    const from = network.traceLength;
+    const netns = here ? FLOW_NETNS : OUTSIDE;
+    if (flow.protocol.toUpperCase() === 'UDP') hands().sendUdp(netns, flow.destIP, flow.destPort, 20000 + i, 10, { from: flow.sourceIP });
+    else hands().sendTcp(netns, flow.destIP, flow.destPort, 20000 + i, undefined, flow.sourceIP);
+    network.run({ untilNs: Number.POSITIVE_INFINITY, maxEvents: 10_000 });
+    const outcome = outcomeOf(network.events(from, network.traceLength));
+    outcomes.set(JSON.stringify(outcome), outcome);
+  }
+  return [...outcomes.values()];
+}
+
+/** What happened to the packet itself on the node; answers and errors about it are other packets. */
+function outcomeOf(events: readonly TraceEvent[]): FlowOutcome {
+  const packet = events.find(
+    (event) => event.step.kind === 'created' && event.layers.some((layer) => layer.protocol === 'tcp' || layer.protocol === 'udp'),
+  )?.packetId;
+  let destination: string | undefined;
+  let masquerade = false;
+  for (const event of events) {
+    const { step } = event;
+    if (event.netns !== FLOW_NETNS || event.packetId !== packet) continue;
+    if (step.kind === 'translated' && (step.how === 'DNAT' || step.how === 'IPVS')) destination = step.after;
+    if (step.kind === 'matched' && (step.rule?.chain === 'mark-for-masquerade' || step.rule?.chain === 'KUBE-MARK-MASQ')) masquerade = true;
+    if (step.kind === 'dropped' && step.reason === 'NETFILTER_DROP') {
+      return { verdict: step.answered === undefined && !/^reject|REJECT/.test(step.detail) ? 'drop' : 'reject', masquerade: false };
+    }
+  }
+  return destination === undefined ? { verdict: 'no-rule', masquerade } : { verdict: 'dnat', destination, masquerade };
+}
