@@ -259,7 +259,7 @@ export class AgentRunner<R extends Identified> {
     const records = withoutRepeats(rendering.records);
     const before = finder(old.records);
     const now = finder(records);
-    const extent = old.records.length === 0 ? 'differences' : (agent.rewrites?.(key) ?? 'differences');
+    const extent = old.records.length === 0 ? 'differences' : (agent.rewrites?.(key, this.#view) ?? 'differences');
     const differs = records.some((record) => !deepEqual(before(record.id), record)) || records.length !== old.records.length;
     const all = extent === 'always' || (extent === 'whole' && differs);
     const kept = records.map((record): Identified => {

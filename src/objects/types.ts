@@ -225,7 +225,7 @@ export interface Agent<R> {
    * How much is written when a key is rendered again: `always` all of its records, also those that are rendered as before, `whole` all of them once one
    * differs. By default only the records that differ from the last rendering: what a person did to the others stays.
    */
-  rewrites?(key: string): 'always' | 'whole' | 'differences';
+  rewrites?(key: string, view: StoreView): 'always' | 'whole' | 'differences';
   /** What it puts right from time to time though no object changed. */
   readonly repairs?: readonly Repair<R>[];
 }

@@ -8,6 +8,7 @@ import type { Pod } from '../pod/types.ts';
 import type { BuiltInJump } from '../service/kube-proxy-base-rules.ts';
 import { KUBE_PROXY_JUMPS, LOCALNET_RULE } from '../service/kube-proxy-base-rules.ts';
 import type { ProxyConfig } from '../service/kube-proxy-config.ts';
+import { IPVS_JUMPS } from '../service/kube-proxy-ipvs-rules.ts';
 import { KUBELET_FIREWALL, PROXY_CANARY } from '../service/kube-proxy-names.ts';
 import { isProxyConfig, isProxyPod, kubeProxyOn } from '../service/kube-proxy-presence.ts';
 import { findNode, listNodes, NETWORK_KINDS } from './cluster-network.ts';
@@ -24,7 +25,7 @@ const KUBELET_CANARY = 'KUBE-KUBELET-CANARY';
 const IPTABLES_HINT = 'KUBE-IPTABLES-HINT';
 const NO_RULES: readonly Rule[] = [];
 const NO_JUMPS: readonly BuiltInJump[] = [];
-const PROXY_JUMPS: Readonly<Record<ProxyConfig['mode'], readonly BuiltInJump[]>> = { iptables: KUBE_PROXY_JUMPS, ipvs: KUBE_PROXY_JUMPS, nftables: NO_JUMPS };
+const PROXY_JUMPS: Readonly<Record<ProxyConfig['mode'], readonly BuiltInJump[]>> = { iptables: KUBE_PROXY_JUMPS, ipvs: IPVS_JUMPS, nftables: NO_JUMPS };
 const FIREWALL_RULES: readonly Rule[] = [{ text: LOCALNET_RULE }];
 
 /**

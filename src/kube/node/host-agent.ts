@@ -40,7 +40,18 @@ function nodeServer(netns: string, name: string, port: number, node: ClusterNode
   return { kind: 'process', id: processId(netns, name), origin: { component: 'kubelet', objects: [node.key] }, netns, app: 'tcp-server', name, config };
 }
 
-const opensLocalhost = (config: ProxyConfig | undefined): boolean => config?.mode === 'iptables' && config.localhostNodePorts;
+/** What kube-proxy sets when it starts. Kubernetes: pkg/proxy/{iptables,ipvs}, NewProxier; it leaves conn_reuse_mode to kernels of 5.9 and later. */
+function proxySysctls(config: ProxyConfig | undefined): Readonly<Record<string, number>> {
+  // Node ports on localhost need it.
+  if (config?.mode === 'iptables') return config.localhostNodePorts ? { 'net.ipv4.conf.all.route_localnet': 1 } : {};
+  if (config?.mode !== 'ipvs') return {};
+  return {
+    'net.ipv4.vs.conntrack': 1,
+    'net.ipv4.vs.expire_nodest_conn': 1,
+    'net.ipv4.vs.expire_quiescent_template': 1,
+    ...(config.strictArp ? { 'net.ipv4.conf.all.arp_ignore': 1, 'net.ipv4.conf.all.arp_announce': 2 } : {}),
+  };
+}
 
 function sysctls(node: string, view: StoreView): Readonly<Record<string, number>> {
   return {
@@ -50,8 +61,7 @@ function sysctls(node: string, view: StoreView): Readonly<Record<string, number>
     // Loose, as Ubuntu and systemd set it.
     'net.ipv4.conf.all.rp_filter': 2,
     'net.ipv4.conf.default.rp_filter': 2,
-    // Node ports on localhost need it. Kubernetes: pkg/proxy/iptables, NewProxier.
-    ...(opensLocalhost(kubeProxyOn(node, view)?.config) ? { 'net.ipv4.conf.all.route_localnet': 1 } : {}),
+    ...proxySysctls(kubeProxyOn(node, view)?.config),
     ...findNode(node, view)?.sysctls,
   };
 }

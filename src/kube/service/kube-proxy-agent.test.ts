@@ -122,9 +122,10 @@ describe('where kube-proxy runs', () => {
     expect(cluster.rules[0]?.text).toBe('-m comment --comment "default/web cluster IP" -m tcp -p tcp -d 10.97.0.1 --dport 80 -j KUBE-MARK-MASQ');
   });
 
-  it('says that another mode is not simulated', () => {
-    expect(diagnosticsOf(kubeProxyAgent, objectView([...nodes, ...web, config('mode: ipvs\n'), proxy('a')]))).toEqual([
-      'ConfigMap/kube-system/kube-proxy: kube-proxy mode "ipvs" is not simulated yet: Services are made of iptables rules instead',
-    ]);
+  it('writes in another mode what that mode consists of', () => {
+    const kinds = (mode: string) =>
+      new Set([...renderAll(kubeProxyAgent, objectView([...nodes, ...web, config(`mode: ${mode}\n`), proxy('a')])).values()].map((record) => record.kind));
+    expect([...kinds('ipvs')].sort()).toEqual(['chain', 'device', 'ipset', 'ipvs-service', 'process']);
+    expect([...kinds('nftables')].sort()).toEqual(['nft-chain', 'nft-set', 'nft-table', 'process']);
   });
 });

@@ -13,6 +13,7 @@ import type { Pod, PodTemplate } from '../pod/types.ts';
 import { forwardRules, markMasqRules, nodePortJumps, postroutingRules } from './kube-proxy-base-rules.ts';
 import type { ProxyConfig } from './kube-proxy-config.ts';
 import { configFor, localDetectorFor, nodePortIps } from './kube-proxy-config.ts';
+import { IPVS_DEVICE, renderIpvsBase, renderIpvsService } from './kube-proxy-ipvs.ts';
 import { SERVICE_NAME_LABEL } from './kube-proxy-model.ts';
 import { EXTERNAL_SERVICES, FORWARD, MARK_MASQ, NODE_PORTS, POSTROUTING, PROXY_CANARY, PROXY_FIREWALL, SERVICES } from './kube-proxy-names.ts';
 import { renderNftBase, renderNftService } from './kube-proxy-nftables.ts';
@@ -147,8 +148,10 @@ function renderService({ node, proxies }: Site, serviceKey: string, view: StoreV
   const service = view.find<Service>(`Service/${serviceKey}`);
   if (service === undefined) return [];
   return proxies.flatMap((proxy): NetRecord[] => {
-    if (proxy.config.mode === 'nftables') return renderNftService(rootNetnsId(node.name), proxy, service, view);
-    const chain = chainsOf(rootNetnsId(node.name), proxy.config.family);
+    const netns = rootNetnsId(node.name);
+    if (proxy.config.mode === 'nftables') return renderNftService(netns, proxy, service, view);
+    if (proxy.config.mode === 'ipvs') return renderIpvsService(netns, proxy, service, view);
+    const chain = chainsOf(netns, proxy.config.family);
     return serviceRules(service, proxy, view).flatMap((port) => port.chains.map((one) => chain('nat', one.name, one.rules, one.origin)));
   });
 }
@@ -157,11 +160,6 @@ function configDiagnostics({ node, presence }: Site, view: StoreView): NonNullab
   // The same on every node, so that it is said once.
   if (listNodes(view)[0]?.name !== node.name) return [];
   const found: NonNullable<Rendering<NetRecord>['diagnostics']>[number][] = [];
-  const configObject = presence.objects.at(-1);
-  if (presence.config.mode === 'ipvs' && configObject !== undefined) {
-    const message = `kube-proxy mode "${presence.config.mode}" is not simulated yet: Services are made of iptables rules instead`;
-    found.push({ key: configObject, diagnostic: { severity: 'warning', code: 'not-simulated', message } });
-  }
   if (presence.assumed) {
     const message = 'there is no kube-proxy DaemonSet: kube-proxy is taken to run on every node';
     found.push({ key: node.key, diagnostic: { severity: 'info', code: 'assumed', message } });
@@ -180,9 +178,12 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   const site = findSite(bar < 0 ? key : key.slice(0, bar), view);
   if (site === undefined) return { records: [] };
   if (bar >= 0) return { records: renderService(site, key.slice(bar + 1), view) };
-  const bases = site.proxies.map((proxy) => renderBase(site, proxy, view));
-  const shared = bases.flatMap((base) => base.records);
   const origin: Origin = { component: KUBE_PROXY, objects: site.presence.objects };
+  const bases =
+    site.presence.config.mode === 'ipvs'
+      ? [{ records: renderIpvsBase(rootNetnsId(site.node.name), site.proxies, origin, view), counts: [] }]
+      : site.proxies.map((proxy) => renderBase(site, proxy, view));
+  const shared = bases.flatMap((base) => base.records);
   const counts = bases.flatMap((base) => base.counts);
   const servers = kubeProxyServers(site.proxies, origin, counts, view);
   return { records: [...shared, ...servers], diagnostics: configDiagnostics(site, view) };
@@ -225,10 +226,14 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
   }
 }
 
-/** iptables.Monitor: that somebody has deleted the chains is seen by the missing canary; flushed rules are not noticed. */
-function canaryGone(rendered: readonly NetRecord[], find: (id: string) => NetRecord | undefined): boolean {
+/**
+ * What a look every 30 s puts right. iptables mode: that somebody has deleted the chains is seen by the missing canary (iptables.Monitor); flushed rules
+ * are not noticed. IPVS mode synchronizes all each time, nftables mode only what changed.
+ */
+function needsRepair(rendered: readonly NetRecord[], find: (id: string) => NetRecord | undefined): boolean {
   const [first] = rendered;
-  if (first === undefined || !('netns' in first)) return false;
+  if (first === undefined || !('netns' in first) || first.kind.startsWith('nft-')) return false;
+  if (first.kind === 'ipvs-service' || (first.kind === 'device' && first.name === IPVS_DEVICE)) return true;
   return (['mangle', 'nat', 'filter'] as const).some((table) => find(chainId(first.netns, table, PROXY_CANARY)) === undefined);
 }
 
@@ -240,6 +245,6 @@ export const kubeProxyAgent: Agent<NetRecord> = {
   keys: allKeys,
   render,
   // Every synchronization writes the shared chains anew, and those of a Service that changed; other Services' are left as they are (partial sync).
-  rewrites: (key) => (key.includes('|') ? 'whole' : 'always'),
-  repairs: [{ seconds: 30, repair: (rendered, find) => (canaryGone(rendered, find) ? rendered.filter((record) => !deepEqual(find(record.id), record)) : []) }],
+  rewrites: (key, view) => (key.includes('|') ? 'whole' : kubeProxyOn(key, view)?.config.mode === 'nftables' ? 'differences' : 'always'),
+  repairs: [{ seconds: 30, repair: (rendered, find) => (needsRepair(rendered, find) ? rendered.filter((record) => !deepEqual(find(record.id), record)) : []) }],
 };

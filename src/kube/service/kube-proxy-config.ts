@@ -1,5 +1,8 @@
 /** What kube-proxy is told: the parts of its configuration that shape its rules. Kubernetes: pkg/proxy/apis/config, KubeProxyConfiguration. */
+
 import { inPrefix, parseIp, parseIpPrefix } from '../../net/addr/ip.ts';
+import type { IpvsScheduler } from '../../net/ipvs/ipvs-records.ts';
+import { IPVS_SCHEDULERS } from '../../net/ipvs/ipvs-records.ts';
 import type { IpFamily } from '../node/cluster-config.ts';
 import { rangeOf } from './kube-proxy-model.ts';
 
@@ -25,6 +28,11 @@ export interface ProxyConfig {
   /** CIDRs of node addresses that serve node ports, or the one word `primary`; empty: all. */
   readonly nodePortAddresses: readonly string[];
   readonly conntrackTcpLiberal: boolean;
+  readonly ipvsScheduler: IpvsScheduler;
+  /** IPVS mode: the kernel answers ARP only for addresses of the asked device. */
+  readonly strictArp: boolean;
+  /** IPVS mode: virtual services with these addresses are somebody else's. */
+  readonly ipvsExcludeCidrs: readonly string[];
   /** Where its servers listen; '' for the defaults 0.0.0.0:10256 and 127.0.0.1:10249. */
   readonly healthzBindAddress: string;
   readonly metricsBindAddress: string;
@@ -47,6 +55,9 @@ export const DEFAULT_PROXY_CONFIG: ProxyConfig = {
   localhostNodePorts: true,
   nodePortAddresses: [],
   conntrackTcpLiberal: false,
+  ipvsScheduler: 'rr',
+  strictArp: false,
+  ipvsExcludeCidrs: [],
   healthzBindAddress: '',
   metricsBindAddress: '',
   nfacct: false,
@@ -54,6 +65,7 @@ export const DEFAULT_PROXY_CONFIG: ProxyConfig = {
 };
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const stringsOf = (value: unknown): readonly string[] => (Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : []);
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 function modeOf(value: unknown): ProxyConfig['mode'] {
@@ -74,7 +86,7 @@ function detectLocalModeOf(value: unknown): ProxyConfig['detectLocalMode'] {
 
 /** nftables mode does not serve node ports on all addresses unless it is told so. Kubernetes: cmd/kube-proxy/app/server_linux.go, platformApplyDefaults. */
 function nodePortAddressesOf(value: unknown, mode: ProxyConfig['mode']): readonly string[] {
-  const addresses = Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [];
+  const addresses = stringsOf(value);
   return addresses.length === 0 && mode === 'nftables' ? ['primary'] : addresses;
 }
 
@@ -85,6 +97,7 @@ export function proxyConfigOf(document: unknown, clusterCidr: string): ProxyConf
   const iptables = isObject(document.iptables) ? document.iptables : {};
   const conntrack = isObject(document.conntrack) ? document.conntrack : {};
   const detectLocal = isObject(document.detectLocal) ? document.detectLocal : {};
+  const ipvs = isObject(document.ipvs) ? document.ipvs : {};
   const bit = iptables.masqueradeBit;
   const mode = modeOf(document.mode);
   return {
@@ -99,6 +112,9 @@ export function proxyConfigOf(document: unknown, clusterCidr: string): ProxyConf
     localhostNodePorts: iptables.localhostNodePorts !== false,
     nodePortAddresses: nodePortAddressesOf(document.nodePortAddresses, mode),
     conntrackTcpLiberal: conntrack.tcpBeLiberal === true,
+    ipvsScheduler: IPVS_SCHEDULERS.find((name) => name === ipvs.scheduler) ?? 'rr',
+    strictArp: ipvs.strictARP === true,
+    ipvsExcludeCidrs: stringsOf(ipvs.excludeCIDRs),
     healthzBindAddress: textOf(document.healthzBindAddress),
     metricsBindAddress: textOf(document.metricsBindAddress),
   };

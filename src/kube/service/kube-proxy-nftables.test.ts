@@ -3,12 +3,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../objects/types.ts';
+import { objectView } from '../node/testing/object-view.ts';
 import { configFor, DEFAULT_PROXY_CONFIG, localDetectorFor } from './kube-proxy-config.ts';
 import { nftServiceRules, renderNftBase, renderNftService } from './kube-proxy-nftables.ts';
 import type { ProxyNode } from './kube-proxy-shared.ts';
 import { FLOW_NETNS, flowOutcomes } from './testing/engine-flows.ts';
 import { nftDump } from './testing/nft-dump.ts';
-import { smallView } from './testing/small-view.ts';
 import type { EndpointSlice, Service } from './types.ts';
 
 interface Case {
@@ -77,7 +77,7 @@ describe.skipIf(cases.length === 0)('kube-proxy in nftables mode, as upstream tr
   for (const one of cases) {
     it(one.id, () => {
       const proxy = proxyOf(one);
-      const view = smallView([cluster, ...one.services, ...one.endpointSlices]);
+      const view = objectView([cluster, ...one.services, ...one.endpointSlices]);
       const origin = { component: 'kube-proxy', objects: [] };
       const records = [
         ...renderNftBase(FLOW_NETNS, proxy, origin, view),
@@ -154,7 +154,7 @@ describe('the table of kube-proxy', () => {
     const [rules] = nftServiceRules(
       { ...service('svc1', { clusterIP: '172.30.0.41', ports: [{ name: 'p80', port: 80 }] }), metadata: { name: 'svc1', namespace: 'ns1' } },
       proxy,
-      smallView([
+      objectView([
         cluster,
         {
           ...slice('svc1', 80, [{ ip: '10.180.0.1' }], 'p80'),

@@ -4,7 +4,7 @@ import { Network } from '../../../net/network.ts';
 import type { NetRecord } from '../../../net/records.ts';
 import { fakeUserland } from '../../../net/testing/fake-userland.ts';
 import { WorldBuilder } from '../../../net/testing/world-builder.ts';
-import type { TraceEvent } from '../../../net/trace-event.ts';
+import type { RuleReference, TraceEvent } from '../../../net/trace-event.ts';
 
 export const FLOW_NODE = 'node';
 export const FLOW_NETNS = `${FLOW_NODE}/netns/root`;
@@ -37,7 +37,7 @@ export function flowOutcomes(nodeIps: readonly string[], records: readonly NetRe
   const all = six ? '::/0' : '0.0.0.0/0';
   const b = new WorldBuilder();
   const on = { 'net.ipv6.conf.all.disable_ipv6': six ? 0 : 1 };
-  b.host(FLOW_NODE, { ...on, 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1, 'net.ipv4.conf.all.route_localnet': 1 });
+  b.host(FLOW_NODE, { ...on, 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1, 'net.ipv4.conf.all.route_localnet': 1, 'net.ipv4.vs.conntrack': 1 });
   b.host('outside', on, 'router');
   b.cable(
     'ethernet',
@@ -67,6 +67,10 @@ export function flowOutcomes(nodeIps: readonly string[], records: readonly NetRe
   return [...outcomes.values()];
 }
 
+/** kube-proxy's mark in all modes; in IPVS mode a set of its own for pods that are their own servers. */
+const hides = (rule: RuleReference): boolean =>
+  rule.chain === 'mark-for-masquerade' || rule.chain === 'KUBE-MARK-MASQ' || rule.text.includes('--match-set KUBE-LOOP-BACK dst,dst,src');
+
 /** What happened to the packet itself on the node; answers and errors about it are other packets. */
 function outcomeOf(events: readonly TraceEvent[]): FlowOutcome {
   const packet = events.find(
@@ -78,9 +82,11 @@ function outcomeOf(events: readonly TraceEvent[]): FlowOutcome {
     const { step } = event;
     if (event.netns !== FLOW_NETNS || event.packetId !== packet) continue;
     if (step.kind === 'translated' && (step.how === 'DNAT' || step.how === 'IPVS')) destination = step.after;
-    if (step.kind === 'matched' && (step.rule?.chain === 'mark-for-masquerade' || step.rule?.chain === 'KUBE-MARK-MASQ')) masquerade = true;
+    if (step.kind === 'matched' && step.rule !== undefined && hides(step.rule)) masquerade = true;
     if (step.kind === 'dropped' && step.reason === 'NETFILTER_DROP') {
-      return { verdict: step.answered === undefined && !/^reject|REJECT/.test(step.detail) ? 'drop' : 'reject', masquerade: false };
+      // ICMP errors go out at a limited rate: a refusal may stay without its answer.
+      const refused = step.answered !== undefined || /^reject|REJECT|^IPVS: the virtual service has no real server/.test(step.detail);
+      return { verdict: refused ? 'reject' : 'drop', masquerade: false };
     }
   }
   return destination === undefined ? { verdict: 'no-rule', masquerade } : { verdict: 'dnat', destination, masquerade };

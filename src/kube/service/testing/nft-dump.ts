@@ -3,15 +3,15 @@
 import type { KubeObject } from '../../../objects/types.ts';
 import { formatCidr } from '../../addresses.ts';
 import { clusterSettings } from '../../node/cluster-config.ts';
+import { objectView } from '../../node/testing/object-view.ts';
 import { nodePortIps } from '../kube-proxy-config.ts';
 import { nftBaseText, nftServiceRules } from '../kube-proxy-nftables.ts';
 import type { ProxyNode } from '../kube-proxy-shared.ts';
 import type { Service } from '../types.ts';
-import { smallView } from './small-view.ts';
 
 /** Sorted lines: kube-proxy goes through its Services in no order. */
 export function nftDump(proxy: ProxyNode, nodeIps: readonly string[], objects: readonly KubeObject[]): readonly string[] {
-  const view = smallView(objects);
+  const view = objectView(objects);
   const { config } = proxy;
   const six = config.family === 'IPv6';
   const settings = clusterSettings(view);
