@@ -1,10 +1,12 @@
 /** Answers "what is in this box?": the tables of a netns or the live object behind a key, as they are at this moment. */
 import { formatYaml, type YamlValue } from '../base/yaml/index.ts';
+import { ipvsEndpoint } from '../net/ipvs/ipvs-words.ts';
 import type { NftChain } from '../net/nft/nft-records.ts';
-import type { Chain, Route } from '../net/records.ts';
+import type { Chain, IpSet, Route } from '../net/records.ts';
 import { formatRoute } from '../net/stack/format-route.ts';
 import type { KubeObject } from '../objects/types.ts';
 import type { AdmittedObject } from './admit.ts';
+import { servicePaths } from './service-paths.ts';
 import { deviceView } from './topology.ts';
 import type { Inspection, LinkTarget, NetnsInspection, ObjectInspection } from './views.ts';
 import type { World } from './world.ts';
@@ -31,11 +33,13 @@ function inspectNetns(world: InspectedWorld, id: string): NetnsInspection | null
   const routes: Route[] = [];
   const chains: Chain[] = [];
   const nftChains: NftChain[] = [];
+  const sets: IpSet[] = [];
   const devices = [];
   for (const record of world.records.values()) {
     if (record.kind === 'route' && record.netns === id) routes.push(record);
     else if (record.kind === 'chain' && record.netns === id) chains.push(record);
     else if (record.kind === 'nft-chain' && record.netns === id) nftChains.push(record);
+    else if (record.kind === 'ipset' && record.netns === id) sets.push(record);
     else if (record.kind === 'device' && record.netns === id) devices.push(record);
   }
   return {
@@ -51,7 +55,7 @@ function inspectNetns(world: InspectedWorld, id: string): NetnsInspection | null
     chains: [
       ...chains.map((chain) => ({
         id: chain.id,
-        table: chain.table,
+        table: chain.family === 'ipv6' ? `ip6 ${chain.table}` : chain.table,
         name: chain.name,
         ...(chain.policy === undefined ? {} : { policy: chain.policy }),
         rules: chain.rules.map((rule) => {
@@ -62,7 +66,35 @@ function inspectNetns(world: InspectedWorld, id: string): NetnsInspection | null
       })),
       ...nftChains.map((chain) => nftChainView(world, chain)),
     ],
+    virtualServers: virtualServers(world, id),
+    ipsets: sets.map((set) => ({
+      id: set.id,
+      name: set.name,
+      type: set.type,
+      members: world.engine
+        .ipSetMembers(set.id)
+        .slice(0, MAX_MEMBERS)
+        .map((member) => member.element),
+    })),
   };
+}
+
+const MAX_MEMBERS = 1_000;
+
+function virtualServers(world: InspectedWorld, netns: string): NetnsInspection['virtualServers'] {
+  return [...(world.engine.ipvs(netns)?.services() ?? [])].map(({ record, destinations }) => ({
+    id: record.id,
+    protocol: record.protocol.toUpperCase(),
+    address: record.protocol === 'fwmark' ? record.address : ipvsEndpoint(record.address, record.port),
+    scheduler: record.scheduler,
+    servers: destinations.map((one) => ({
+      address: ipvsEndpoint(one.record.address, one.port),
+      weight: one.weight,
+      active: one.active,
+      inactive: one.inactive,
+      connections: one.statistics.counts[0] ?? 0,
+    })),
+  }));
 }
 
 /** A chain of nftables beside those of iptables: what its rules count, where they have a counter. */
@@ -149,5 +181,6 @@ function inspectObject(world: InspectedWorld, key: string, sourceOf: (key: strin
     })),
     ...(admitted === undefined ? {} : { source: { file: admitted.source.file, span: admitted.source.span } }),
     ...(netns === undefined ? {} : { netns }),
+    ...(object.kind === 'Service' ? { paths: servicePaths(world, key) } : {}),
   };
 }

@@ -199,6 +199,44 @@ export interface NetnsInspection {
     readonly rules: readonly { readonly text: string; readonly origin: string; readonly objectKey?: ObjectKey }[];
     readonly counters: ChainCounters;
   }[];
+  /** As `ipvsadm -Ln` lists them. */
+  readonly virtualServers: readonly {
+    readonly id: string;
+    readonly protocol: string;
+    readonly address: string;
+    readonly scheduler: string;
+    readonly servers: readonly {
+      readonly address: string;
+      readonly weight: number;
+      readonly active: number;
+      readonly inactive: number;
+      readonly connections: number;
+    }[];
+  }[];
+  readonly ipsets: readonly { readonly id: string; readonly name: string; readonly type: string; readonly members: readonly string[] }[];
+}
+/** What one balancing step sends to one endpoint. */
+export interface ServiceShareView {
+  /** `10.244.1.4:80` */
+  readonly address: string;
+  readonly pod?: ObjectKey;
+  /** 0..1: of new connections, by what is written. */
+  readonly planned: number;
+  /** Connections that went there. */
+  readonly seen: number;
+  readonly link?: LinkTarget;
+}
+/** The place on a node where one port of a Service is spread over endpoints. */
+export interface ServicePathView {
+  /** Host id. */
+  readonly node: string;
+  /** `iptables`, `ip6tables`, `nftables`, `ipvs rr` … */
+  readonly mode: string;
+  /** Chain or virtual server. */
+  readonly name: string;
+  readonly link: LinkTarget;
+  readonly measuredBy: 'rule counters' | 'conntrack entries' | 'ipvsadm --stats';
+  readonly shares: readonly ServiceShareView[];
 }
 /** An API object: its kind, live YAML, events and conditions. */
 export interface ObjectInspection {
@@ -211,6 +249,8 @@ export interface ObjectInspection {
   readonly source?: { readonly file: string; readonly span: Span };
   /** netns of a pod, so that the inspector can offer its tables. */
   readonly netns?: string;
+  /** Of a Service: how each node spreads its connections. */
+  readonly paths?: readonly ServicePathView[];
   readonly events: readonly { readonly type: string; readonly reason: string; readonly message: string; readonly age: string }[];
   readonly conditions: readonly { readonly type: string; readonly status: string; readonly reason: string; readonly message: string }[];
 }

@@ -1,11 +1,11 @@
-/** The tables of one netns at one moment: what `ip`, `bridge`, `conntrack`, `ss` and `iptables` would show there. */
+/** The tables of one netns at one moment: what `ip`, `bridge`, `conntrack`, `ss`, `iptables`, `nft`, `ipvsadm` and `ipset` would show there. */
 import { type ReactNode, useState } from 'react';
 import type { LinkTarget, NetnsInspection } from '../../world/views.ts';
 import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { withKeys } from '../shell/with-keys.ts';
 import styles from './Inspector.module.css';
 
-type TableName = 'devices' | 'routes' | 'neighbors' | 'fdb' | 'connections' | 'sockets' | 'iptables';
+type TableName = 'devices' | 'routes' | 'neighbors' | 'fdb' | 'connections' | 'sockets' | 'rules' | 'ipvs' | 'ipsets';
 const MAX_ROWS = 400;
 
 function Table({ head, rows, empty }: { readonly head: readonly string[]; readonly rows: readonly (readonly (string | number)[])[]; readonly empty: string }) {
@@ -41,7 +41,7 @@ const shortDevice = (id: string) => id.split('/').at(-1) ?? id;
 const tuple = (t: NetnsInspection['connections'][number]['original']) =>
   t.icmpId === undefined ? `${t.src}:${t.sport} → ${t.dst}:${t.dport}` : `${t.src} → ${t.dst} id ${t.icmpId}`;
 
-function Iptables({ inspection, rule }: { readonly inspection: NetnsInspection; readonly rule: LinkTarget | undefined }) {
+function Chains({ inspection, rule }: { readonly inspection: NetnsInspection; readonly rule: LinkTarget | undefined }) {
   const wanted = rule?.kind === 'chain' ? rule : undefined;
   const [filter, setFilter] = useState('');
   const letters = filter.toLowerCase();
@@ -170,8 +170,35 @@ function content(name: TableName, inspection: NetnsInspection, target: LinkTarge
           ])}
         />
       );
-    case 'iptables':
-      return <Iptables inspection={inspection} rule={target} />;
+    case 'rules':
+      return <Chains inspection={inspection} rule={target} />;
+    case 'ipvs':
+      return (
+        <Table
+          head={['virtual server', 'to', 'weight', 'active', 'inactive', 'connections']}
+          empty="No virtual server."
+          rows={inspection.virtualServers.flatMap((service) =>
+            service.servers.length === 0
+              ? [[`${service.protocol} ${service.address} ${service.scheduler}`, 'no server', '', '', '', '']]
+              : service.servers.map((server, index) => [
+                  index === 0 ? `${service.protocol} ${service.address} ${service.scheduler}` : '',
+                  server.address,
+                  server.weight,
+                  server.active,
+                  server.inactive,
+                  server.connections,
+                ]),
+          )}
+        />
+      );
+    case 'ipsets':
+      return (
+        <Table
+          head={['set', 'type', 'members']}
+          empty="No set."
+          rows={inspection.ipsets.map((set) => [set.name, set.type, set.members.length === 0 ? '–' : set.members.join('  ')])}
+        />
+      );
   }
 }
 
@@ -183,15 +210,19 @@ export function NetnsTables({ inspection, target }: { readonly inspection: Netns
     ['fdb', 'FDB', inspection.fdb.length],
     ['connections', 'Conntrack', inspection.connections.length],
     ['sockets', 'Sockets', inspection.sockets.length],
-    ['iptables', 'iptables', inspection.chains.length],
+    ['rules', inspection.chains.some((chain) => chain.table.includes(' kube-proxy')) ? 'Rules' : 'iptables', inspection.chains.length],
+    ...(inspection.virtualServers.length === 0 ? [] : [['ipvs', 'IPVS', inspection.virtualServers.length] as const]),
+    ...(inspection.ipsets.length === 0 ? [] : [['ipsets', 'ipsets', inspection.ipsets.length] as const]),
   ];
   const [chosen, setChosen] = useState<TableName | undefined>(undefined);
   const [seen, setSeen] = useState(target);
   if (seen !== target) {
     setSeen(target);
-    if (target?.kind === 'chain') setChosen('iptables');
+    if (target?.kind === 'chain') setChosen('rules');
   }
-  const shown = chosen ?? (target?.kind === 'chain' ? 'iptables' : target?.kind === 'device' ? 'devices' : 'routes');
+  const wanted = chosen ?? (target?.kind === 'chain' ? 'rules' : target?.kind === 'device' ? 'devices' : 'routes');
+  // The mode was switched while its own table was open.
+  const shown = tables.some(([name]) => name === wanted) ? wanted : 'rules';
   const { netns } = inspection;
   return (
     <>

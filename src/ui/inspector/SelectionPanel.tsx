@@ -7,6 +7,7 @@ import { withKeys } from '../shell/with-keys.ts';
 import { useCurrentHop, usePlayground, useSession } from '../state/context.ts';
 import styles from './Inspector.module.css';
 import { NetnsTables } from './NetnsTables.tsx';
+import { ServicePaths } from './ServicePaths.tsx';
 import { useInspection } from './use-inspection.ts';
 
 function ObjectPanel({ inspection, atSeq }: { readonly inspection: ObjectInspection; readonly atSeq: number | undefined }) {
@@ -50,6 +51,12 @@ function ObjectPanel({ inspection, atSeq }: { readonly inspection: ObjectInspect
               </li>
             ))}
           </ul>
+        </>
+      )}
+      {inspection.paths === undefined ? null : (
+        <>
+          <h3 className={styles.heading}>Where its connections go</h3>
+          <ServicePaths paths={inspection.paths} />
         </>
       )}
       {netns === undefined ? null : <NetnsOf id={netns} atSeq={atSeq} />}
