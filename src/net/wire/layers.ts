@@ -124,8 +124,10 @@ function pushTransport(layers: Layer[], packet: Packet): void {
   }
   if (wireguard !== undefined) return;
   if (payload === undefined || payload.bytes === 0) return;
-  if (payload.dns !== undefined) layers.push({ protocol: 'dns', id: payload.dns.id, text: dnsText(payload.dns, 1), response: payload.dns.response });
-  else if (tcp !== undefined && tlsWords(payload) !== undefined) layers.push({ protocol: 'tls', text: tlsWords(payload) ?? '', bytes: payload.bytes });
+  if (payload.dns !== undefined) {
+    const { id, question, response } = payload.dns;
+    layers.push({ protocol: 'dns', id, name: question.name.replace(/\.$/, ''), text: dnsText(payload.dns, 1), response });
+  } else if (tcp !== undefined && tlsWords(payload) !== undefined) layers.push({ protocol: 'tls', text: tlsWords(payload) ?? '', bytes: payload.bytes });
   else if (tcp !== undefined && payload.text !== undefined && startsHttpMessage(payload.text)) layers.push({ protocol: 'http', text: payload.text });
   else layers.push({ protocol: 'data', bytes: payload.bytes, ...(payload.text === undefined ? {} : { text: payload.text }) });
 }

@@ -269,7 +269,8 @@ export type Layer =
   | { readonly protocol: 'ipip' }
   /** `sealed`: what follows is inside, for us to see and for nobody on the wire. */
   | { readonly protocol: 'wireguard'; readonly text: string; readonly bytes: number; readonly sealed: boolean }
-  | { readonly protocol: 'dns'; readonly id: number; readonly text: string; readonly response: boolean }
+  /** `name`: of the question, without the dot at its end. */
+  | { readonly protocol: 'dns'; readonly id: number; readonly name: string; readonly text: string; readonly response: boolean }
   | { readonly protocol: 'http'; readonly text: string }
   | { readonly protocol: 'tls'; readonly text: string; readonly bytes: number }
   | { readonly protocol: 'data'; readonly bytes: number; readonly text?: string };

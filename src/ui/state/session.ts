@@ -7,6 +7,7 @@ import type { SaveState } from './autosave.ts';
 export type Mode = 'learn' | 'play' | 'present';
 export type ThemeChoice = 'system' | 'light' | 'dark';
 export type PaneName = 'canvas' | 'editor' | 'terminal' | 'timeline' | 'inspector';
+export type TimelineView = 'hops' | 'conversations' | 'sequence' | 'stream';
 export type DialogName = 'share' | 'embed' | 'palette' | 'keys' | 'documents';
 
 /** Commands whose packets can be played: a span of the log and what was typed. */
@@ -43,6 +44,10 @@ export interface Session extends Preferences {
   readonly terminalSession: string;
   readonly reveal: Reveal | undefined;
   readonly filter: string;
+  /** The list of hops, or the run seen in another way. */
+  readonly timelineView: TimelineView;
+  /** The conversation those views show; undefined: none was chosen. */
+  readonly stream: number | undefined;
   readonly dialog: DialogName | undefined;
   /** The pane shown where there is room for one only. */
   readonly pane: PaneName;
@@ -78,6 +83,8 @@ export const createSession = (preferences: Preferences): SessionStore =>
     terminalSession: 'main',
     reveal: undefined,
     filter: '',
+    timelineView: 'hops',
+    stream: undefined,
     dialog: undefined,
     pane: 'canvas',
     runs: [],

@@ -4,7 +4,8 @@ import type { HopView } from '../../world/views.ts';
 import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { useCurrentHop, usePlayground, useSession } from '../state/context.ts';
 import { useEvent } from '../state/use-event.ts';
-import { filterHops, formatTime, packetNumbers, rowAt, type TimeUnit, unitFor } from './format.ts';
+import { filterHops } from './filter.ts';
+import { formatTime, packetNumbers, rowAt, type TimeUnit, unitFor } from './format.ts';
 import styles from './Timeline.module.css';
 
 export const ROW_HEIGHT = 22;

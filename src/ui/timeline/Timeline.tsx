@@ -1,11 +1,38 @@
 /** Transport, track and the list of hops of the run that is being looked at. */
-import { TIMELINE_FILTER } from '../shell/focus-targets.ts';
+import { lazy, Suspense } from 'react';
+import { Segmented } from '../shell/Segmented.tsx';
 import { usePlayground, useSession } from '../state/context.ts';
 import { Captures, openCapture } from './Captures.tsx';
+import { FilterField } from './FilterField.tsx';
 import { HopTable } from './HopTable.tsx';
 import { Scrubber } from './Scrubber.tsx';
 import styles from './Timeline.module.css';
 import { Transport } from './Transport.tsx';
+
+const ConversationsView = lazy(() => import('./views/ConversationsView.tsx').then((module) => ({ default: module.ConversationsView })));
+const SequenceView = lazy(() => import('./views/SequenceView.tsx').then((module) => ({ default: module.SequenceView })));
+const StreamView = lazy(() => import('./views/StreamView.tsx').then((module) => ({ default: module.StreamView })));
+
+function View() {
+  const view = useSession((session) => session.timelineView);
+  switch (view) {
+    case 'hops':
+      return <HopTable />;
+    case 'conversations':
+      return <ConversationsView />;
+    case 'sequence':
+      return <SequenceView />;
+    case 'stream':
+      return <StreamView />;
+  }
+}
+
+const views = [
+  ['hops', 'Hops'],
+  ['conversations', 'Conversations'],
+  ['sequence', 'Sequence'],
+  ['stream', 'Words'],
+] as const;
 
 function RunChoice() {
   const playground = usePlayground();
@@ -33,7 +60,7 @@ function RunChoice() {
 
 export function Timeline() {
   const playground = usePlayground();
-  const filter = useSession((session) => session.filter);
+  const view = useSession((session) => session.timelineView);
   const background = useSession((session) => session.background);
   return (
     <section
@@ -54,17 +81,8 @@ export function Timeline() {
         <Scrubber />
       </div>
       <div className={styles.tools}>
-        <input
-          className={styles.filter}
-          type="search"
-          id={TIMELINE_FILTER}
-          aria-label="Filter hops"
-          placeholder="Filter: dns, 10.244.1.4, proto:tcp, packet:3, -arp"
-          value={filter}
-          maxLength={200}
-          spellCheck={false}
-          onChange={(event) => playground.session.setState({ filter: event.target.value })}
-        />
+        <Segmented label="View of the run" options={views} value={view} onChange={(timelineView) => playground.session.setState({ timelineView })} />
+        <FilterField />
         <label className={styles.toggle} title="ARP, and copies of frames that a bridge floods to others">
           <input
             type="checkbox"
@@ -79,7 +97,9 @@ export function Timeline() {
         <Captures />
         <RunChoice />
       </div>
-      <HopTable />
+      <Suspense fallback={null}>
+        <View />
+      </Suspense>
     </section>
   );
 }

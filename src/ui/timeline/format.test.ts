@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HopView } from '../../world/views.ts';
-import { filterHops, formatTime, packetNumbers, rowAt, unitFor } from './format.ts';
+import { filterHops } from './filter.ts';
+import { formatTime, packetNumbers, rowAt, unitFor } from './format.ts';
 
 const hop = (packetId: number, protocol: string, summary: string, background = false): HopView => ({
   event: {
@@ -50,7 +51,7 @@ describe('the timeline', () => {
   });
 
   it('filters by words over the columns, by protocol, by packet and by absence', () => {
-    expect(shown('dns')).toEqual([0, 1]);
+    expect(shown('a? web-service')).toEqual([0]);
     expect(shown('dnat 10.244.1.4')).toEqual([3]);
     expect(shown('proto:tcp')).toEqual([3]);
     expect(shown('packet:1 -a?')).toEqual([1]);

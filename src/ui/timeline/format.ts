@@ -19,43 +19,11 @@ export function formatTime(ns: number, unit: TimeUnit): string {
   return unit.name === 'µs' ? value.toFixed(1) : value.toFixed(value < 10 ? 3 : value < 100 ? 2 : 1);
 }
 
-/** What the filter looks at: the columns, as written. */
-function rowText(hop: HopView): string {
-  return `${hop.where} ${hop.source} ${hop.destination} ${hop.protocol} ${hop.label} ${hop.title} ${hop.summary}`.toLowerCase();
-}
-
-export interface RowFilter {
-  /** Words, all of which must occur; `proto:dns` looks only at the protocol, `packet:3` only at the packet's number, `-word` must not occur. */
-  readonly text: string;
-  readonly background: boolean;
-}
-
 /** Numbers packets of a run from 1 in order of appearance. */
 export function packetNumbers(hops: readonly HopView[]): ReadonlyMap<number, number> {
   const numbers = new Map<number, number>();
   for (const { event } of hops) if (event.packetId >= 0 && !numbers.has(event.packetId)) numbers.set(event.packetId, numbers.size + 1);
   return numbers;
-}
-
-/** Indices of the hops to show, in order. */
-export function filterHops(hops: readonly HopView[], filter: RowFilter, numbers: ReadonlyMap<number, number>): readonly number[] {
-  const words = filter.text.toLowerCase().split(/\s+/).filter(Boolean);
-  const indices: number[] = [];
-  hops.forEach((hop, index) => {
-    if (hop.background && !filter.background) return;
-    if (words.length > 0) {
-      const text = rowText(hop);
-      const fits = (word: string): boolean => {
-        if (word.startsWith('-') && word.length > 1) return !fits(word.slice(1));
-        if (word.startsWith('proto:')) return hop.protocol.toLowerCase() === word.slice(6);
-        if (word.startsWith('packet:')) return String(numbers.get(hop.event.packetId)) === word.slice(7);
-        return text.includes(word);
-      };
-      if (!words.every(fits)) return;
-    }
-    indices.push(index);
-  });
-  return indices;
 }
 
 /** The place in `indices` (ascending) of the last one at or before `index`; -1 before the first. */

@@ -1,0 +1,149 @@
+/** The fields a display filter can ask for, under Wireshark's names, read from a hop's layers; `hop.*` are ours. Wireshark: epan/dissectors/packet-{ip,tcp,dns,http}.c and so on. */
+import type { Layer } from '../../../net/wire/packet.ts';
+import type { HopView } from '../../../world/views.ts';
+
+export type FieldType = 'address' | 'mac' | 'number' | 'text' | 'flag';
+
+/** What is known about the run besides the hop itself. */
+export interface HopContext {
+  /** Number of the hop's packet in the run, from 1; undefined for rows without a packet. */
+  readonly number: number | undefined;
+  /** Number of its conversation in the run, from 0. */
+  readonly stream: number | undefined;
+  /** When the run began. */
+  readonly startNs: number;
+}
+
+export interface Field {
+  readonly type: FieldType;
+  readonly help: string;
+  /** All values in the hop, outermost layer first; empty where it has no such field. */
+  readonly values: (hop: HopView, context: HopContext) => readonly (string | number)[];
+}
+
+type Of<P extends Layer['protocol']> = Extract<Layer, { protocol: P }>;
+
+function layersOf<P extends Layer['protocol']>(hop: HopView, protocol: P): Of<P>[] {
+  return hop.event.layers.filter((layer): layer is Of<P> => layer.protocol === protocol);
+}
+const field = (type: FieldType, help: string, values: Field['values']): Field => ({ type, help, values });
+
+/** A field of one protocol's layers; what a layer does not have is left out. */
+function of<P extends Layer['protocol']>(protocol: P, type: FieldType, help: string, read: (layer: Of<P>) => string | number | undefined): Field {
+  return field(type, help, (hop) => layersOf(hop, protocol).flatMap((layer) => read(layer) ?? []));
+}
+/** Both ends of a layer under one name. */
+function ends<P extends Layer['protocol']>(protocol: P, type: FieldType, help: string, read: (layer: Of<P>) => readonly (string | number)[]): Field {
+  return field(type, help, (hop) => layersOf(hop, protocol).flatMap((layer) => [...read(layer)]));
+}
+
+const tcpFlag = (letter: string) => (layer: Of<'tcp'>) => (layer.flags.includes(letter) ? 1 : 0);
+const ipFlag = (word: string) => (layer: Of<'ipv4'>) => (layer.flags.includes(word) ? 1 : 0);
+const firstLine = (text: string): string => text.split(/\r?\n/, 1)[0] ?? '';
+const header = (text: string, name: string): string | undefined => new RegExp(`^${name}: *(.*?)\\r?$`, 'im').exec(text)?.[1];
+const request = (text: string, part: 1 | 2): string | undefined => /^([A-Z]+) (\S+) HTTP\//.exec(text)?.[part];
+const status = (text: string): number | undefined => {
+  const code = /^HTTP\/\S+ (\d{3})/.exec(text)?.[1];
+  return code === undefined ? undefined : Number(code);
+};
+
+const list: readonly (readonly [string, Field])[] = [
+  ['frame.number', field('number', 'number of the packet in this run', (_, context) => (context.number === undefined ? [] : [context.number]))],
+  ['frame.time_relative', field('number', 'seconds since the run began', (hop, context) => [(hop.event.timeNs - context.startNs) / 1e9])],
+  ['frame.len', field('number', 'bytes of the outermost frame', (hop) => (hop.lengthBytes > 0 ? [hop.lengthBytes] : []))],
+  ['eth.src', of('ethernet', 'mac', 'source MAC', (layer) => layer.src)],
+  ['eth.dst', of('ethernet', 'mac', 'destination MAC', (layer) => layer.dst)],
+  ['eth.addr', ends('ethernet', 'mac', 'source or destination MAC', (layer) => [layer.src, layer.dst])],
+  ['eth.type', of('ethernet', 'number', 'EtherType, e.g. 0x0800', (layer) => layer.etherType)],
+  ['vlan.id', of('vlan', 'number', '802.1Q VLAN', (layer) => layer.id)],
+  ['arp.opcode', of('arp', 'number', '1 request, 2 reply', (layer) => (layer.operation === 'request' ? 1 : 2))],
+  ['arp.src.proto_ipv4', of('arp', 'address', "sender's address", (layer) => layer.senderIp)],
+  ['arp.dst.proto_ipv4', of('arp', 'address', "target's address", (layer) => layer.targetIp)],
+  ['arp.src.hw_mac', of('arp', 'mac', "sender's MAC", (layer) => layer.senderMac)],
+  ['ip.src', of('ipv4', 'address', 'source address', (layer) => layer.src)],
+  ['ip.dst', of('ipv4', 'address', 'destination address', (layer) => layer.dst)],
+  ['ip.addr', ends('ipv4', 'address', 'source or destination address', (layer) => [layer.src, layer.dst])],
+  ['ip.ttl', of('ipv4', 'number', 'time to live', (layer) => layer.ttl)],
+  ['ip.id', of('ipv4', 'number', 'identification', (layer) => layer.id)],
+  ['ip.len', of('ipv4', 'number', 'total length in bytes', (layer) => layer.totalBytes)],
+  ['ip.proto', of('ipv4', 'number', '6 TCP, 17 UDP, 1 ICMP', (layer) => layer.ipProtocol)],
+  ['ip.flags.df', of('ipv4', 'flag', "don't fragment", ipFlag('DF'))],
+  ['ip.flags.mf', of('ipv4', 'flag', 'more fragments', ipFlag('+'))],
+  ['ip.frag_offset', of('ipv4', 'number', 'fragment offset in bytes', (layer) => layer.fragmentOffset)],
+  ['ipv6.src', of('ipv6', 'address', 'source address', (layer) => layer.src)],
+  ['ipv6.dst', of('ipv6', 'address', 'destination address', (layer) => layer.dst)],
+  ['ipv6.addr', ends('ipv6', 'address', 'source or destination address', (layer) => [layer.src, layer.dst])],
+  ['ipv6.hlim', of('ipv6', 'number', 'hop limit', (layer) => layer.ttl)],
+  ['tcp.srcport', of('tcp', 'number', 'source port', (layer) => layer.sport)],
+  ['tcp.dstport', of('tcp', 'number', 'destination port', (layer) => layer.dport)],
+  ['tcp.port', ends('tcp', 'number', 'source or destination port', (layer) => [layer.sport, layer.dport])],
+  ['tcp.flags.syn', of('tcp', 'flag', 'SYN', tcpFlag('S'))],
+  ['tcp.flags.ack', of('tcp', 'flag', 'ACK', tcpFlag('.'))],
+  ['tcp.flags.fin', of('tcp', 'flag', 'FIN', tcpFlag('F'))],
+  ['tcp.flags.reset', of('tcp', 'flag', 'RST', tcpFlag('R'))],
+  ['tcp.flags.push', of('tcp', 'flag', 'PSH', tcpFlag('P'))],
+  ['tcp.seq', of('tcp', 'number', 'sequence number', (layer) => layer.seq)],
+  ['tcp.ack', of('tcp', 'number', 'acknowledgement number', (layer) => layer.ack)],
+  ['tcp.window_size_value', of('tcp', 'number', 'window as written in the header', (layer) => layer.window)],
+  ['tcp.len', of('tcp', 'number', 'payload in bytes', (layer) => layer.payloadBytes)],
+  [
+    'tcp.stream',
+    field('number', 'conversation, also through NAT', (hop, context) => (has(hop, 'tcp') && context.stream !== undefined ? [context.stream] : [])),
+  ],
+  ['udp.srcport', of('udp', 'number', 'source port', (layer) => layer.sport)],
+  ['udp.dstport', of('udp', 'number', 'destination port', (layer) => layer.dport)],
+  ['udp.port', ends('udp', 'number', 'source or destination port', (layer) => [layer.sport, layer.dport])],
+  ['udp.length', of('udp', 'number', 'length in bytes', (layer) => layer.lengthBytes)],
+  [
+    'udp.stream',
+    field('number', 'conversation, also through NAT', (hop, context) => (has(hop, 'udp') && context.stream !== undefined ? [context.stream] : [])),
+  ],
+  ['icmp.type', of('icmp', 'number', '8 echo, 0 reply, 3 unreachable, 11 time exceeded', (layer) => layer.type)],
+  ['icmp.code', of('icmp', 'number', 'code', (layer) => layer.code)],
+  ['icmpv6.type', of('icmp6', 'number', '128 echo, 135 neighbour solicitation', (layer) => layer.type)],
+  ['icmpv6.code', of('icmp6', 'number', 'code', (layer) => layer.code)],
+  ['vxlan.vni', of('vxlan', 'number', 'network identifier', (layer) => layer.vni)],
+  ['geneve.vni', of('geneve', 'number', 'network identifier', (layer) => layer.vni)],
+  ['dns.id', of('dns', 'number', 'transaction', (layer) => layer.id)],
+  ['dns.flags.response', of('dns', 'flag', '1 in answers', (layer) => (layer.response ? 1 : 0))],
+  ['dns.qry.name', of('dns', 'text', 'name that is asked for, also in answers', (layer) => layer.name)],
+  ['http.request.method', of('http', 'text', 'GET, POST …', (layer) => request(layer.text, 1))],
+  ['http.request.uri', of('http', 'text', 'path of the request', (layer) => request(layer.text, 2))],
+  ['http.host', of('http', 'text', 'Host header', (layer) => header(layer.text, 'host'))],
+  ['http.user_agent', of('http', 'text', 'User-Agent header', (layer) => header(layer.text, 'user-agent'))],
+  ['http.response.code', of('http', 'number', '200, 404, 503 …', (layer) => status(layer.text))],
+  ['http.request.line', of('http', 'text', 'first line of a request', (layer) => (request(layer.text, 1) === undefined ? undefined : firstLine(layer.text)))],
+  ['hop.host', field('text', 'node01, controlplane …', (hop) => [hop.event.hostId])],
+  ['hop.netns', field('text', 'id of the network namespace', (hop) => [hop.event.netns])],
+  ['hop.device', field('text', 'cni0, flannel.1, eth0 …', (hop) => (hop.event.device === '' ? [] : [hop.event.device]))],
+  ['hop.step', field('text', 'created, routed, matched, translated, encapsulated, delivered, dropped …', (hop) => [hop.event.step.kind])],
+  ['hop.drop', field('text', 'reason of a drop, e.g. NETFILTER_DROP', (hop) => (hop.event.step.kind === 'dropped' ? [hop.event.step.reason] : []))],
+  ['hop.rule', field('text', 'text of a rule that matched', (hop) => hop.rules.map((rule) => `${rule.chain} ${rule.text}`))],
+  ['hop.state', field('text', 'NEW, ESTABLISHED, RELATED, INVALID', (hop) => (hop.event.connectionState === undefined ? [] : [hop.event.connectionState]))],
+  ['hop.mark', field('number', 'skb mark, e.g. 0x4000', (hop) => [hop.event.mark])],
+].map(([name, one]) => [name as string, one as Field]);
+
+const has = (hop: HopView, protocol: Layer['protocol']): boolean => hop.event.layers.some((layer) => layer.protocol === protocol);
+
+export const fields: ReadonlyMap<string, Field> = new Map(list);
+
+/** A protocol's name alone asks whether the hop has such a layer. */
+export const protocols: ReadonlyMap<string, (hop: HopView) => boolean> = new Map([
+  ['frame', () => true],
+  ['eth', (hop: HopView) => has(hop, 'ethernet')],
+  ['vlan', (hop: HopView) => has(hop, 'vlan')],
+  ['arp', (hop: HopView) => has(hop, 'arp')],
+  ['ip', (hop: HopView) => has(hop, 'ipv4')],
+  ['ipv6', (hop: HopView) => has(hop, 'ipv6')],
+  ['tcp', (hop: HopView) => has(hop, 'tcp')],
+  ['udp', (hop: HopView) => has(hop, 'udp')],
+  ['icmp', (hop: HopView) => has(hop, 'icmp')],
+  ['icmpv6', (hop: HopView) => has(hop, 'icmp6')],
+  ['vxlan', (hop: HopView) => has(hop, 'vxlan')],
+  ['geneve', (hop: HopView) => has(hop, 'geneve')],
+  ['wg', (hop: HopView) => has(hop, 'wireguard')],
+  ['dns', (hop: HopView) => has(hop, 'dns')],
+  ['http', (hop: HopView) => has(hop, 'http')],
+  ['tls', (hop: HopView) => has(hop, 'tls')],
+  ['drop', (hop: HopView) => hop.event.step.kind === 'dropped'],
+]);

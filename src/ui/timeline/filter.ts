@@ -1,0 +1,55 @@
+/** Which hops the timeline shows: words to look for, or a display filter where one is meant. */
+import type { HopView } from '../../world/views.ts';
+import { conversationsOf, streamsOf } from './conversations.ts';
+import { type FilterError, type HopPredicate, looksLikeDisplayFilter, parseDisplayFilter } from './display-filter/parse.ts';
+
+/** Read once for each text. */
+export type ReadFilter =
+  | { readonly kind: 'words' }
+  | { readonly kind: 'display'; readonly accepts: HopPredicate }
+  | { readonly kind: 'error'; readonly error: FilterError };
+
+export interface RowFilter {
+  /** A display filter (`tcp.port == 80 && ip.dst == 10.244.1.4`), or words, all of which must occur; `proto:dns` looks only at the protocol, `packet:3` only at the packet's number, `-word` must not occur. */
+  readonly text: string;
+  readonly background: boolean;
+}
+
+export function readFilter(text: string): ReadFilter {
+  if (text.trim() === '' || !looksLikeDisplayFilter(text)) return { kind: 'words' };
+  const parsed = parseDisplayFilter(text);
+  return parsed.ok ? { kind: 'display', accepts: parsed.accepts } : { kind: 'error', error: parsed.error };
+}
+
+/** What words are looked for in: the columns, as written. */
+function rowText(hop: HopView): string {
+  return `${hop.where} ${hop.source} ${hop.destination} ${hop.protocol} ${hop.label} ${hop.title} ${hop.summary}`.toLowerCase();
+}
+
+function wordsFit(words: readonly string[], hop: HopView, number: number | undefined): boolean {
+  const text = rowText(hop);
+  const fits = (word: string): boolean => {
+    if (word.startsWith('-') && word.length > 1) return !fits(word.slice(1));
+    if (word.startsWith('proto:')) return hop.protocol.toLowerCase() === word.slice(6);
+    if (word.startsWith('packet:')) return String(number) === word.slice(7);
+    return text.includes(word);
+  };
+  return words.every(fits);
+}
+
+/** Indices of the hops to show, in order; a display filter with an error shows all. */
+export function filterHops(hops: readonly HopView[], filter: RowFilter, numbers: ReadonlyMap<number, number>): readonly number[] {
+  const read = readFilter(filter.text);
+  const words = read.kind === 'words' ? filter.text.toLowerCase().split(/\s+/).filter(Boolean) : [];
+  const streams = read.kind === 'display' ? streamsOf(conversationsOf(hops)) : undefined;
+  const startNs = hops[0]?.event.timeNs ?? 0;
+  const indices: number[] = [];
+  hops.forEach((hop, index) => {
+    if (hop.background && !filter.background) return;
+    const number = numbers.get(hop.event.packetId);
+    if (read.kind === 'display' && !read.accepts(hop, { number, stream: streams?.get(hop.event.packetId), startNs })) return;
+    if (words.length > 0 && !wordsFit(words, hop, number)) return;
+    indices.push(index);
+  });
+  return indices;
+}
