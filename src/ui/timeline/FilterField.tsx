@@ -2,21 +2,22 @@
 import { useId, useRef, useState } from 'react';
 import { TIMELINE_FILTER } from '../shell/focus-targets.ts';
 import { usePlayground, useSession } from '../state/context.ts';
-import { completeFilter } from './display-filter/complete.ts';
-import { readFilter } from './filter.ts';
 import styles from './Timeline.module.css';
+import { useFilter } from './use-filter.ts';
 
 const MAX_LENGTH = 400;
 
 export function FilterField() {
   const { session } = usePlayground();
   const filter = useSession((state) => state.filter);
-  const read = readFilter(filter);
   const list = useId();
   const field = useRef<HTMLInputElement>(null);
   const [caret, setCaret] = useState<number | undefined>(undefined);
+  const [touched, setTouched] = useState(false);
+  const language = useFilter(touched || filter !== '');
+  const read = language?.readFilter(filter) ?? { kind: 'words' };
   const [chosen, setChosen] = useState(0);
-  const completion = caret === undefined ? undefined : completeFilter(filter, caret);
+  const completion = caret === undefined ? undefined : language?.completeFilter(filter, caret);
   const items = completion?.items ?? [];
   const at = Math.min(chosen, items.length - 1);
   const write = (text: string) => session.setState(text === '' ? { filter: text } : { filter: text, timelineView: 'hops' });
@@ -52,6 +53,7 @@ export function FilterField() {
           setCaret(event.target.selectionStart ?? event.target.value.length);
           setChosen(0);
         }}
+        onFocus={() => setTouched(true)}
         onBlur={() => setCaret(undefined)}
         onKeyDown={(event) => {
           if (items.length === 0) return;

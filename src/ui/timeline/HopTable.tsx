@@ -4,9 +4,9 @@ import type { HopView } from '../../world/views.ts';
 import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { useCurrentHop, usePlayground, useSession } from '../state/context.ts';
 import { useEvent } from '../state/use-event.ts';
-import { filterHops } from './filter.ts';
 import { formatTime, packetNumbers, rowAt, type TimeUnit, unitFor } from './format.ts';
 import styles from './Timeline.module.css';
+import { useFilter } from './use-filter.ts';
 
 export const ROW_HEIGHT = 22;
 const OVERSCAN = 6;
@@ -50,7 +50,11 @@ export function HopTable() {
   const text = useSession((state) => state.filter);
   const background = useSession((state) => state.background);
   const numbers = useMemo(() => packetNumbers(hops), [hops]);
-  const indices = useMemo(() => filterHops(hops, { text, background }, numbers), [hops, text, background, numbers]);
+  const filter = useFilter(text !== '');
+  const indices = useMemo(
+    () => filter?.filterHops(hops, { text, background }, numbers) ?? hops.flatMap((hop, at) => (hop.background && !background ? [] : [at])),
+    [hops, text, background, numbers, filter],
+  );
   const current = rowAt(indices, index);
   const scroller = useRef<HTMLElement>(null);
   const [view, setView] = useState({ top: 0, height: 200 });

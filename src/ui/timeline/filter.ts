@@ -3,6 +3,8 @@ import type { HopView } from '../../world/views.ts';
 import { conversationsOf, streamsOf } from './conversations.ts';
 import { type FilterError, type HopPredicate, looksLikeDisplayFilter, parseDisplayFilter } from './display-filter/parse.ts';
 
+export { completeFilter } from './display-filter/complete.ts';
+
 /** Read once for each text. */
 export type ReadFilter =
   | { readonly kind: 'words' }
