@@ -302,6 +302,8 @@ export interface Engine {
   signal(processId: string, signal: 'SIGINT' | 'SIGKILL'): void;
   /** Bytes typed into a program (curl -d @-, nc). */
   writeStdin(processId: string, text: string): void;
+  /** Lets a running process say something: for those whose program is run outside the engine. */
+  print(processId: string, stream: 'stdout' | 'stderr', text: string): void;
   findProcess(processId: string): ProcessView | undefined;
   /** Called with each piece of program output, and with each exit (stream 'exit', code). One listener: the world. */
   onOutput: ((processId: string, stream: 'stdout' | 'stderr' | 'exit', text: string, exitCode: number) => void) | undefined;

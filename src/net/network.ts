@@ -268,6 +268,11 @@ export class Network implements Engine {
     this.#settle();
   }
 
+  print(processId: string, stream: 'stdout' | 'stderr', text: string): void {
+    this.#settle();
+    this.#userland.print(processId, stream, text);
+  }
+
   findProcess(processId: string): ProcessView | undefined {
     this.#settle();
     return this.#userland.findProcess(processId);

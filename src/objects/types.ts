@@ -98,6 +98,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly singular: string;
   readonly shortNames: readonly string[];
   readonly namespaced: boolean;
+  /** Its objects go with their owners only: a namespace that is emptied leaves them alone. */
+  readonly followsOwner?: true;
   /** Form of the name; `dns1123Subdomain` when absent. */
   readonly nameFormat?: NameFormat;
   /** Whether `metadata.generation` counts changes of the spec; by default where an object has a spec. */

@@ -2,8 +2,9 @@
 import type { Diagnostic } from '../base/diagnostic.ts';
 import { Prng } from '../base/prng.ts';
 import type { RecordStore } from '../base/record-store.ts';
-import { reportProbe } from '../kube/pod/pod-runtime.ts';
-import type { ProberConfig } from '../net/app/prober.ts';
+import { reportLabel, reportProbe } from '../kube/pod/pod-runtime.ts';
+import type { ContainerConfig } from '../net/app/container.ts';
+import { EXEC_REQUEST, type ProberConfig } from '../net/app/prober.ts';
 import type { Network } from '../net/network.ts';
 import type { NetRecord, Process } from '../net/records.ts';
 import type { Kernel, Userland } from '../net/stack/userland.ts';
@@ -110,7 +111,10 @@ export class World {
     this.engine = installation.engine;
     this.api = installation.api;
     this.records.listen((change) => {
-      if (topologyRecords.has((change.after ?? change.before)?.kind ?? '')) this.#topologyChanged();
+      const { before, after } = change;
+      if (topologyRecords.has((after ?? before)?.kind ?? '')) this.#topologyChanged();
+      const isContainer = (record: NetRecord | undefined) => record?.kind === 'process' && record.app === 'container';
+      if (isContainer(before) || isContainer(after)) this.#shell.containerChanged(change.id, after?.kind === 'process' ? after : undefined);
     });
     this.#files = new WorldFiles(this.api, options.document.files, options.baseFiles);
     this.#shell = options.createShell(this.#shellHost());
@@ -313,11 +317,17 @@ export class World {
     return { ...this.#options.document, inputs: [...this.#inputs, ...unapplied] };
   }
 
-  /** What a kubelet's probe found is told to the API server; the cluster settles a moment later, once for all the reports of that moment. */
+  /** What a kubelet's prober says: that it wants a command to be run, or what it found. */
   #probed(prober: Process, text: string): void {
-    const [pod] = prober.origin.objects;
+    if (text.startsWith(EXEC_REQUEST)) this.#shell.exec(prober);
+    else this.#report(prober, (prober.config as ProberConfig).label, text);
+  }
+
+  /** Told to the API server; the cluster settles a moment later, once for all the reports of that moment. */
+  #report(process: Process, label: string, text: string): void {
+    const [pod] = process.origin.objects;
     if (pod === undefined) return;
-    reportProbe(this.api, pod, { label: (prober.config as ProberConfig).label, text });
+    reportProbe(this.api, pod, { label, text });
     if (this.#reportsDueNs !== undefined) return;
     this.#reportsDueNs = this.nowNs + REPORTS_NS;
     this.#clock.interrupt();
@@ -535,6 +545,10 @@ export class World {
         world.#inShell = true;
         world.#settle();
         world.#inShell = outer;
+      },
+      report: (process, kind, text) => {
+        const { container, run } = process.config as ContainerConfig;
+        world.#report(process, reportLabel(container, kind, run), text);
       },
       hops: (from, to) => world.hops(from, to),
     };

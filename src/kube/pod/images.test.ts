@@ -24,10 +24,6 @@ describe('images', () => {
   it('with another command do not serve', () => {
     expect(ports('nginx', { command: ['sleep', '3600'] })).toEqual([]);
     expect(ports('nginx', { command: ['sh', '-c', "nginx -g 'daemon off;'"] })).toEqual(['http-server:80']);
-    expect(behaviourOf({ name: 'c', image: 'nginx', command: ['/opt/thing'] }, 'p').note).toBe(
-      'command "/opt/thing" is not simulated: the container runs and listens nowhere',
-    );
-    expect(behaviourOf({ name: 'c', image: 'busybox', command: ['sh', '-c', 'while true; do sleep 1; done'] }, 'p').note).toBeUndefined();
   });
 
   it('that are not known answer on their containerPorts and say that they are simulated', () => {

@@ -136,13 +136,11 @@ const KNOWN: readonly KnownImage[] = [
   {
     role: 'tools',
     repositories: [
-      'nicolaka/netshoot',
-      'busybox',
-      'alpine',
-      'debian',
-      'ubuntu',
-      'curlimages/curl',
-      'alpine/curl',
+      '/netshoot',
+      '/busybox',
+      '/alpine',
+      ...['debian', 'ubuntu', 'bash', 'fedora', 'centos', 'rockylinux', 'amazonlinux'],
+      '/curl',
       '/dnsutils',
       '/jessie-dnsutils',
       'praqma/network-multitool',
@@ -185,6 +183,9 @@ export function imageRole(image: string): ImageRole {
   }
   return role;
 }
+
+/** Has no program of its own: its arguments are a command. */
+export const isToolbox = (image: string): boolean => imageRole(image) === 'tools';
 
 /** The words that run: of `sh -c SCRIPT` those of the script. */
 function commandWords(container: Container): readonly string[] {
@@ -242,13 +243,7 @@ function readBehaviour(container: Container, hostname: string): ContainerBehavio
   const words = commandWords(container);
   const overridden = container.command !== undefined && container.command.length > 0;
   if (overridden && !words.some((word) => known.binaries?.includes(baseName(word)) === true)) {
-    // `sleep` and its like are what people write to keep a container alive: nothing is missing then.
-    const idle = known.role === 'tools' || words.some((word) => ['sleep', 'tail', 'pause'].includes(baseName(word)));
-    return {
-      role: known.role,
-      programs: [],
-      ...(idle ? {} : { note: `command "${words.join(' ')}" is not simulated: the container runs and listens nowhere` }),
-    };
+    return { role: known.role, programs: [] };
   }
   return { role: known.role, programs: known.behave(container, image, words) };
 }

@@ -13,15 +13,16 @@ import { isNetworkReady, networkNotReadyMessage } from '../node/network-ready.ts
 import { podsOn } from '../node/pods-by-node.ts';
 import { isStopped } from '../node/stopped-agents.ts';
 import { internalIp, isNodeReady, type Node, podCidrOf } from '../node/types.ts';
-import { nextChangeSeconds, RELIST_SECONDS } from './back-off.ts';
+import { isOver, nextChangeSeconds, RELIST_SECONDS } from './back-off.ts';
+import { allContainers, allStatuses, statusOfContainer } from './containers.ts';
 import type { HostLocalStore } from './host-local-store.ts';
 import { sandboxId } from './identity.ts';
 import { imageRole } from './images.ts';
 import { HostLocalAllocator, rangeText } from './ipam.ts';
 import type { PodRuntime } from './pod-runtime.ts';
-import { probeFindings, takeReports } from './probe-results.ts';
-import { isProbed } from './probes.ts';
+import { graceOf, probeFindings, stopContainers, takeReports } from './probe-results.ts';
 import { configErrors, missingVolumes } from './references.ts';
+import { isContainerRunning } from './running.ts';
 import { podStatus, type Situation } from './status.ts';
 import { secondsToStop, stopPod } from './termination.ts';
 import { type ContainerStatus, findCondition, isActive, isFinished, isTerminating, namespaceOf, type Pod, type PodStatus } from './types.ts';
@@ -53,9 +54,12 @@ export const kubelet = defineController({
     const now = context.timestamp;
     const toStart: Pod[] = [];
     for (const pod of pods) {
-      if (isTerminating(pod)) stopPod(pod, context);
+      if (isTerminating(pod)) {
+        takeReports(pod, context);
+        stopPod(pod, context);
+      }
       if (!isActive(pod)) continue;
-      const heard = isProbed(pod) && takeReports(pod, context);
+      const heard = takeReports(pod, context);
       if (heard || !isSettled(pod) || nextChangeSeconds(pod, now) === 0) toStart.push(pod);
     }
     if (toStart.length > 0) look(toStart.sort(startOrder), pods, node, hostIp, context);
@@ -68,9 +72,9 @@ function wakeForNextChange(key: ObjectKey, nodeName: string, context: Controller
   let next: number | undefined;
   for (const pod of podsOn(context.view, nodeName)) {
     const { timestamp } = context;
-    const leaves = isTerminating(pod) ? Math.max(0, secondsToStop(pod, timestamp)) : undefined;
-    const left = isActive(pod) ? nextChangeSeconds(pod, timestamp) : leaves === 0 ? undefined : leaves;
-    if (left !== undefined && (next === undefined || left < next)) next = left;
+    const stops = isFinished(pod) ? undefined : secondsToStop(pod, context.view, timestamp);
+    const changes = isActive(pod) ? nextChangeSeconds(pod, timestamp) : undefined;
+    for (const left of [stops, changes]) if (left !== undefined && (next === undefined || left < next)) next = left;
   }
   if (next !== undefined) context.requeueAfter(key, Math.max(next, RELIST_SECONDS) * 1e9);
 }
@@ -195,14 +199,21 @@ function report(pod: Pod, hostIp: string, situation: Situation, context: Control
   const status = podStatus(pod, hostIp, situation, context.timestamp);
   if (deepEqual(status, pod.status)) return;
   context.updateStatus({ ...pod, status });
+  stopSidecars({ ...pod, status }, context);
   for (const [reason, message] of warnings) context.event(pod, 'Warning', reason, message, component);
   if (situation.stage === 'started') tellStarts(pod, status, context);
 }
 
+/** Those that served a pod whose work is done leave. */
+function stopSidecars(pod: Pod, context: ControllerContext): void {
+  if (pod.spec.initContainers === undefined || !isOver(pod)) return;
+  const left = pod.spec.initContainers.filter((one) => isContainerRunning(pod, one.name));
+  if (left.length > 0) stopContainers(pod, left, context.timestamp, graceOf(pod), context);
+}
+
 function tellStarts(pod: Pod, status: PodStatus, context: ControllerContext): void {
-  const before = new Map([...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].map((one) => [one.name, one]));
-  for (const one of [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])]) {
-    const known = before.get(one.name);
+  for (const one of allStatuses({ ...pod, status })) {
+    const known = statusOfContainer(pod, one.name ?? '');
     const { waiting } = one.state ?? {};
     if (waiting?.reason !== undefined && PULL_REASONS.has(waiting.reason)) {
       if (known?.state?.waiting?.reason !== waiting.reason) tellPull(pod, one, waiting.reason, waiting.message ?? '', context);
@@ -233,7 +244,7 @@ function tellPull(pod: Pod, { image = '' }: ContainerStatus, reason: string, mes
 }
 
 function tellStart(pod: Pod, { name = '' }: ContainerStatus, context: ControllerContext): void {
-  const image = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find((container) => container.name === name)?.image ?? '';
+  const image = allContainers(pod).find((container) => container.name === name)?.image ?? '';
   context.event(pod, 'Normal', 'Pulled', `Container image "${image}" already present on machine`, component);
   context.event(pod, 'Normal', 'Created', `Created container: ${name}`, component);
   context.event(pod, 'Normal', 'Started', `Started container ${name}`, component);

@@ -91,6 +91,7 @@ export interface Userland {
   recordChanged(change: Change<NetRecord>): void;
   signal(processId: string, signal: 'SIGINT' | 'SIGKILL'): void;
   writeStdin(processId: string, text: string): void;
+  print(processId: string, stream: 'stdout' | 'stderr', text: string): void;
   findProcess(processId: string): ProcessView | undefined;
   sockets(netns: string): SocketView[];
   onOutput: ((processId: string, stream: 'stdout' | 'stderr' | 'exit', text: string, exitCode: number) => void) | undefined;
