@@ -26,6 +26,11 @@ export interface Underlay {
   /** What a host's network card sends through, and what the switch's port sends through; absent: the engine's own wires. */
   readonly hostLink?: Link;
   readonly portLink?: Link;
+  /** Whether a small internet lies beyond the router. */
+  readonly internet: boolean;
+  /** What the machines' own /etc/resolv.conf says. */
+  readonly nameservers: readonly string[];
+  readonly searches: readonly string[];
   /** Of the router, beside its own wires. */
   readonly routes: readonly { readonly destination: string; readonly gateway: string }[];
 }
@@ -133,6 +138,9 @@ export const underlayOf = perState(NETWORK_KINDS, (view): Underlay => {
     cidr: `${formatIp4(range.network)}/${range.prefixLength}`,
     prefixLength: range.prefixLength,
     gateway: formatIp4(range.network + 1),
+    internet: network?.spec?.internet !== false,
+    nameservers: network?.spec?.dns?.nameservers ?? [formatIp4(range.network + 1)],
+    searches: network?.spec?.dns?.searches ?? [],
     mtuBytes: network?.spec?.mtuBytes ?? 1500,
     ...linksOf(network?.spec),
     routes: network?.spec?.routes ?? [],

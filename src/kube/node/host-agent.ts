@@ -16,7 +16,8 @@ import { underlayPort } from './underlay-agent.ts';
 
 /** What a node's own programs resolve with; kubelets hand it to pods of dnsPolicy Default. */
 export function nodeResolvConf(underlay: Underlay): string {
-  return `nameserver ${underlay.gateway}\n`;
+  const search = underlay.searches.length === 0 ? '' : `search ${underlay.searches.join(' ')}\n`;
+  return `${underlay.nameservers.map((server) => `nameserver ${server}\n`).join('')}${search}`;
 }
 
 /** As an installer writes it: localhost, and every node by its name. */

@@ -8,6 +8,7 @@ import { behaviourOf } from '../pod/images.ts';
 import type { Container } from '../pod/types.ts';
 import { findNode, listNodes, NETWORK_KINDS, type OutsideHost, outsideHosts, type Underlay, underlayOf } from './cluster-network.ts';
 import { ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
+import { hostZone, zoneServer } from './internet.ts';
 import { ip6Sysctls } from './ip6.ts';
 import { macFromName } from './mac.ts';
 import { deviceId, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
@@ -117,6 +118,13 @@ function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
     link: underlay.hostLink,
   });
   const { processes, note } = programs(host, netns, origin);
+  const zones = (host.spec.dns?.zones ?? []).map((zone) => hostZone(host, zone.name, zone.records ?? ''));
+  const served = zones.flatMap((zone) => (zone.ok ? [zone.zone] : []));
+  const broken = zones.find((zone) => !zone.ok);
+  const dns: Process[] =
+    served.length === 0
+      ? []
+      : [{ kind: 'process', id: processId(netns, 'dns'), origin, netns, app: 'dns-server', name: 'dns', config: zoneServer(undefined, served) }];
   const records: NetRecord[] = [
     { kind: 'host', id: name, origin, name, role: 'external' },
     {
@@ -138,7 +146,10 @@ function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
     ...kernelRoutes(eth0),
     gatewayRoute(netns, '0.0.0.0/0', host.gateway, 'eth0', origin, 'static'),
     ...processes,
+    ...dns,
   ];
+  if (broken !== undefined && !broken.ok)
+    return { records, diagnostics: [{ key, path: 'spec.dns.zones', diagnostic: { severity: 'error', code: 'zone-file', message: broken.error } }] };
   if (note === undefined) return { records };
   return { records, diagnostics: [{ key, path: 'spec.image', diagnostic: { severity: 'info', code: 'simulated-image', message: note } }] };
 }

@@ -1,19 +1,19 @@
 /**
  * The network between the nodes: one switch with a port for each, and the router at its edge. Beyond the router there are the Hosts whose addresses are
- * not the underlay's; other addresses are unreachable, and its name server knows no outside name (NXDOMAIN for everything).
+ * not the underlay's and an internet in small (`internet.ts`); other addresses are unreachable.
  */
 
 import type { Origin } from '../../base/origin.ts';
-import type { DnsServerConfig } from '../../net/app/dns-server-config.ts';
-import type { BridgeDevice, Netns, NetRecord, Process } from '../../net/records.ts';
+import type { BridgeDevice, Netns, NetRecord } from '../../net/records.ts';
 import type { Agent, Rendering, StoreView } from '../../objects/types.ts';
 import type { Underlay } from './cluster-network.ts';
 import { listNodes, NETWORK_KINDS, underlayOf } from './cluster-network.ts';
 import { ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
+import { renderInternet } from './internet.ts';
 import { ip6Sysctls } from './ip6.ts';
 import { macFromName } from './mac.ts';
 import { pluggedHosts, portName, renderBehindRouter, underlayMembers } from './outside-host-agent.ts';
-import { deviceId, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
+import { deviceId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
 
 /** Device id of the switch port that a host's eth0 is plugged into. */
 export const underlayPort = (host: string): string => deviceId(rootNetnsId(UNDERLAY_HOST), portName(host));
@@ -59,31 +59,6 @@ function renderSwitch(underlay: Underlay, origin: Origin, view: StoreView): NetR
   ];
 }
 
-/** Answers every question with NXDOMAIN, as a resolver would for names that do not exist. */
-function outsideNames(netns: string, origin: Origin): Process {
-  const config: DnsServerConfig = {
-    listen: { port: 53 },
-    recursive: true,
-    zones: [
-      {
-        origin: '.',
-        ttlSeconds: 86400,
-        soa: {
-          primary: 'a.root-servers.net.',
-          mailbox: 'nstld.verisign-grs.com.',
-          serial: 2026112400,
-          refreshSeconds: 1800,
-          retrySeconds: 900,
-          expireSeconds: 604800,
-          minimumSeconds: 86400,
-        },
-        names: { '.': [] },
-      },
-    ],
-  };
-  return { kind: 'process', id: processId(netns, 'dns'), origin, netns, app: 'dns-server', name: 'dns', config };
-}
-
 function renderRouter(underlay: Underlay, origin: Origin, view: StoreView): NetRecord[] {
   const netns = rootNetnsId(ROUTER_HOST);
   const eth0 = ethernet(netns, 'eth0', origin, {
@@ -107,7 +82,7 @@ function renderRouter(underlay: Underlay, origin: Origin, view: StoreView): NetR
     ...renderBehindRouter(underlay, view),
     // No default route: what the router does not know it answers with "network unreachable".
     ...underlay.routes.map((route) => gatewayRoute(netns, route.destination, route.gateway, 'eth0', origin, 'static')),
-    outsideNames(netns, origin),
+    ...renderInternet(netns, underlay, origin, view),
   ];
 }
 
@@ -119,7 +94,7 @@ function renderUnderlay(key: string, view: StoreView): Rendering<NetRecord> {
   if (key === ROUTER_HOST) {
     const records = renderRouter(underlay, origin, view);
     if (underlay.key === undefined || pluggedHosts(view).length > 0) return { records };
-    const message = `beyond the router ${underlay.gateway} nothing is modelled: other addresses are unreachable and outside names do not exist`;
+    const message = `beyond the router ${underlay.gateway} ${underlay.internet ? 'a few well-known names answer' : 'nothing is modelled'}: other addresses are unreachable and other names do not exist`;
     return { records, diagnostics: [{ key: underlay.key, path: 'spec', diagnostic: { severity: 'info', code: 'not-simulated', message } }] };
   }
   const diagnostics = networks.slice(1).map((network) => ({
