@@ -1,5 +1,6 @@
 /** What the floors above may ask of the packet engine; `Network` (network.ts) is its one implementation. */
 import type { Change, RecordStore } from '../base/record-store.ts';
+import type { BpfState } from './bpf/bpf-state.ts';
 import type { IpvsState } from './ipvs/ipvs-state.ts';
 import type { NftTables } from './nft/tables.ts';
 import type { NetRecord, Process, Route } from './records.ts';
@@ -337,6 +338,8 @@ export interface Engine {
   ): readonly { readonly name: string; readonly addresses: readonly { readonly ip: string; readonly ttl: number; readonly stampsNs: readonly number[] }[] }[];
   /** IPVS of a netns: services, servers, connections, timeouts; undefined for a netns there is none of. */
   ipvs(netns: string): IpvsState | undefined;
+  /** BPF programs and maps of a host; undefined where nobody has loaded any. */
+  bpf(hostId: string): BpfState | undefined;
   /** [rxPackets, rxBytes, txPackets, txBytes, rxDropped, txDropped] */
   deviceCounters(deviceId: string): readonly [number, number, number, number, number, number];
   /** `tc -s qdisc`: what the device's own qdisc has counted; undefined where nobody set one. */

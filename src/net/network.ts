@@ -3,6 +3,7 @@
 import type { Change, RecordStore } from '../base/record-store.ts';
 import { formatIp, parseIp } from './addr/ip.ts';
 import { parseMac } from './addr/mac.ts';
+import type { BpfState } from './bpf/bpf-state.ts';
 import { ConnectionListeners } from './conntrack/listeners.ts';
 import { copyStatistics, newStatistics } from './conntrack/statistics.ts';
 import { createCore } from './create-core.ts';
@@ -385,6 +386,11 @@ export class Network implements Engine {
 
   ipvs(netns: string): IpvsState | undefined {
     return this.#find(netns)?.ipvs;
+  }
+
+  bpf(hostId: string): BpfState | undefined {
+    this.#settle();
+    return this.#core.bpf.get(hostId);
   }
 
   deviceCounters(deviceId: string): readonly [number, number, number, number, number, number] {

@@ -17,6 +17,11 @@ const nouns: Readonly<Partial<Record<Changed['record'], string>>> = {
   'nft-set': 'nftables set',
   'nft-object': 'nftables object',
   'ipvs-service': 'virtual service',
+  'bpf-program': 'BPF program',
+  'bpf-config': 'BPF configuration',
+  'bpf-service': 'entry of cilium_lb4_services_v2',
+  'bpf-endpoint': 'entry of cilium_lxc',
+  'bpf-ipcache': 'entry of cilium_ipcache_v2',
 };
 const nounOf = (step: Changed): string => nouns[step.record] ?? step.record;
 const nameOf = (step: Changed): string => step.recordId.slice(step.recordId.lastIndexOf('/') + 1);

@@ -26,6 +26,10 @@ export function vxlanTransmit(core: Core, device: DeviceState, packet: Skb): voi
   const record = device.record;
   if (record.type !== 'vxlan' || !mayEnter(core, device, packet)) return;
   core.nowNs += ENCAPSULATE_NS;
+  if (record.external === true) {
+    byTunnelKey(core, device, record, packet);
+    return;
+  }
   const entries = device.netns.tunnel(device, packet.ethDst);
   const learnt = entries === undefined ? device.learnt.get(packet.ethDst) : undefined;
   if (learnt !== undefined && core.nowNs <= learnt.updatedNs + (record.ageingSeconds ?? DEFAULT_AGEING_SECONDS) * 1e9) {
@@ -45,6 +49,19 @@ export function vxlanTransmit(core: Core, device: DeviceState, packet: Skb): voi
   }
   for (let i = 0; i < remotes.length; i += 1)
     encapsulate(core, device, record, i === remotes.length - 1 ? packet : cloneSkb(packet), remotes[i] as TunnelEntry);
+}
+
+/** A device in external mode knows nobody: the packet says where it goes (skb_tunnel_info). */
+function byTunnelKey(core: Core, device: DeviceState, record: VxlanDevice, packet: Skb): void {
+  const key = packet.tunnelKey;
+  packet.tunnelKey = undefined;
+  if (key === undefined) {
+    emitDropped(core, device.place, packet, 'VXLAN_NO_REMOTE', `${device.name} is external, and nobody gave this packet a tunnel key`);
+    device.txDropped += 1;
+    return;
+  }
+  const origin = { component: 'kernel', objects: [] };
+  encapsulate(core, device, record, packet, { remote: key.remote, remoteText: formatIp(key.remote), origin, traceIndex: -1, vni: key.id });
 }
 
 /** vxlan_xmit_one() */
@@ -71,22 +88,23 @@ export function vxlanReceive(core: Core, netns: NetnsState, outer: Skb): boolean
     const record = device.record;
     if (record.type !== 'vxlan' || record.destinationPort !== outer.dport || !device.up) continue;
     owner = device;
-    if (record.vni === outer.vni) break;
+    if (record.external === true || record.vni === outer.vni) break;
   }
   if (owner === undefined) return false;
   const record = owner.record;
   const inner = outer.tunnel === TUNNEL_VXLAN ? outer.inner : undefined;
   core.nowNs += DECAPSULATE_NS;
-  if (inner === undefined || record.type !== 'vxlan' || record.vni !== outer.vni) {
+  if (inner === undefined || record.type !== 'vxlan' || (record.external !== true && record.vni !== outer.vni)) {
     emitDropped(core, owner.place, outer, 'VXLAN_VNI_NOT_FOUND', inner === undefined ? 'no VXLAN header in it' : `no tunnel device with VNI ${outer.vni}`);
     return true;
   }
-  if (inner.ethSrc === owner.mac) {
+  if (record.external !== true && inner.ethSrc === owner.mac) {
     emitDropped(core, owner.place, outer, 'VXLAN_NO_REMOTE', 'the inner frame is from this very device');
     return true;
   }
   if (record.learning && !isGroupMac(inner.ethSrc)) learn(core, owner, outer, inner);
   release(outer, inner);
+  if (record.external === true) inner.tunnelKey = { remote: outer.src, id: outer.vni };
   classify(owner, inner);
   emitDecapsulated(core, owner, TUNNEL_VXLAN, outer.vni, inner);
   core.layers.receive(owner, inner);

@@ -128,7 +128,9 @@ export class ProcessContext implements AppContext {
 
   remoteEndpoint(id: SocketId): Endpoint {
     const socket = this.#find(id);
-    return socket === undefined ? NOWHERE : { ip: socket.remoteIp, port: socket.remotePort };
+    if (socket === undefined || socket.protocol === 'icmp') return NOWHERE;
+    const { netns, protocol, remoteIp: ip, remotePort: port } = socket;
+    return this.#host.layer.kernel.socketHooks.getpeername({ netns, protocol, ip, port, socket: id });
   }
 
   echoOpen(id: number): SocketId | Errno {

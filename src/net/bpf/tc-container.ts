@@ -1,0 +1,140 @@
+/** What comes out of an endpoint, and how an endpoint of this host is reached. Cilium: bpf/bpf_lxc.c, bpf/lib/local_delivery.h */
+import { formatIp } from '../addr/ip.ts';
+import { formatIp4 } from '../addr/ip4.ts';
+import { sendArp } from '../stack/arp-send.ts';
+import { ipBytes } from '../wire/lengths.ts';
+import { ETHERTYPE_ARP, IP_PROTO_TCP, IP_PROTO_UDP, type Ip4 } from '../wire/packet.ts';
+import { type CtEntry, reversedTuple, type Tuple, touch, tupleOf } from './bpf-conntrack.ts';
+import type { EndpointState } from './bpf-state.ts';
+import { frontendOf } from './bpf-state.ts';
+import { answerFromBackend } from './nodeport.ts';
+import { chooseBackend, noBackends } from './service.ts';
+import { decrementTtl, drop, encapsulate, fibRedirect, note, rewrite, type TcRun, toEndpoint } from './tc.ts';
+
+export const protocolName = (protocol: number): 'tcp' | 'udp' | undefined =>
+  protocol === IP_PROTO_TCP ? 'tcp' : protocol === IP_PROTO_UDP ? 'udp' : undefined;
+
+/** cil_from_container */
+export function fromContainer(run: TcRun): boolean {
+  const { packet, hook, device } = run;
+  const { state } = hook;
+  const endpoint = state.endpointOf(device.name);
+  if (packet.etherType === ETHERTYPE_ARP) return answerArp(run, endpoint);
+  if (endpoint === undefined) return drop(run, 'Invalid source ip', `no endpoint has ${device.name}`);
+  if (packet.src !== endpoint.ip) return drop(run, 'Invalid source ip', `${formatIp(packet.src)} is not the address of this endpoint, ${endpoint.record.ip}`);
+  if (state.config === undefined || typeof packet.dst !== 'number') return false;
+  const served = state.config.record.perPacketLb ? perPacketService(run) : undefined;
+  if (served === 'done') return true;
+  const entry = track(run, 'OUT', endpoint.record.identity);
+  if (entry !== undefined) {
+    const { entry: connection, reply } = entry;
+    if (served !== undefined && connection.service === '') {
+      connection.service = served.service;
+      connection.serviceIp = served.ip;
+      connection.servicePort = served.port;
+    }
+    // The connection came by the card for a frontend of this node: its client is told the frontend's address, and it leaves by the routes.
+    if (reply && answerFromBackend(run)) return true;
+  }
+  return forward(run, endpoint.record.identity);
+}
+
+/** handle_arp: whoever an endpoint asks for is behind the host's end of its wire. */
+function answerArp(run: TcRun, endpoint: EndpointState | undefined): boolean {
+  const { packet, core, device } = run;
+  const { arp } = packet;
+  if (arp === undefined || arp.operation !== 1 || endpoint === undefined || arp.targetIp === endpoint.ip) return false;
+  const about = core.log.length;
+  note(run, 'answered', `the program answers for ${formatIp4(arp.targetIp)} with the MAC of ${device.name}`);
+  const reply = { operation: 2 as const, senderMac: device.mac, senderIp: arp.targetIp, targetMac: arp.senderMac, targetIp: arp.senderIp };
+  sendArp(core, device, reply, arp.senderMac, about, 'bpf: cil_from_container');
+  return true;
+}
+
+/** lb4_local(): where no socket program has done it, each packet is looked up, and the first one's choice is remembered. */
+function perPacketService(run: TcRun): { readonly service: string; readonly ip: Ip4; readonly port: number } | 'done' | undefined {
+  const { packet, hook } = run;
+  const protocol = protocolName(packet.protocol);
+  const { dst, dport } = packet;
+  if (protocol === undefined || typeof dst !== 'number') return undefined;
+  const service = hook.state.findService(protocol, dst, dport, true);
+  if (service === undefined) return undefined;
+  if (service.backends.length === 0) {
+    noBackends(run, service);
+    return 'done';
+  }
+  const choice = chooseBackend(run, service, formatIp(packet.src));
+  if (choice === undefined) return undefined;
+  rewrite(run, 'destination', choice.ip, choice.port, 'DNAT');
+  return { service: frontendOf(service.record), ip: dst, port: dport };
+}
+
+/** CT lookup at an endpoint: a reply of the other direction's entry, else its own, which comes into being with the first packet. */
+export function track(run: TcRun, direction: 'OUT' | 'IN', identity: number): { readonly entry: CtEntry; readonly reply: boolean } | undefined {
+  const { packet, core, hook } = run;
+  const tuple = tupleOf(packet);
+  if (tuple === undefined) return undefined;
+  const { conntrack } = hook.state;
+  const flags = packet.tcp?.flags ?? 0;
+  const opposite = conntrack.find(direction === 'OUT' ? 'IN' : 'OUT', reversedTuple(tuple), core.nowNs);
+  if (opposite !== undefined) {
+    touch(opposite, true, flags, ipBytes(packet) + 14, core.nowNs);
+    return { entry: opposite, reply: true };
+  }
+  const entry = conntrack.find(direction, tuple, core.nowNs) ?? conntrack.create(direction, tuple, core.nowNs, identity);
+  touch(entry, false, flags, ipBytes(packet) + 14, core.nowNs);
+  return { entry, reply: false };
+}
+
+/** Where a packet with its final addresses goes: to an endpoint here, to the host, into the tunnel, or by the host's routes. */
+export function forward(run: TcRun, identity: number): boolean {
+  const { packet, hook } = run;
+  const { state } = hook;
+  const { config } = state;
+  const { dst } = packet;
+  if (config === undefined || typeof dst !== 'number') return false;
+  const local = state.findEndpoint(dst);
+  if (local?.isHost === true) {
+    note(run, 'to the host', `cilium_lxc: ${local.record.ip} is an address of this host; its stack takes the packet`);
+    return false;
+  }
+  if (local !== undefined) return deliverLocally(run, local, identity);
+  const remote = state.ipcache(dst);
+  if (remote !== undefined && remote.tunnelEndpoint !== 0) {
+    note(
+      run,
+      `encapsulate for ${formatIp4(remote.tunnelEndpoint)}`,
+      `cilium_ipcache_v2: ${remote.record.prefix} (identity ${remote.identity}) is behind node ${formatIp4(remote.tunnelEndpoint)}; the VNI is the sender's identity ${identity}`,
+      remote.record.origin,
+    );
+    encapsulate(run, remote.tunnelEndpoint, identity);
+    return true;
+  }
+  const where = remote === undefined ? 'no entry' : `identity ${remote.identity}`;
+  if (config.record.hostRouting !== 'bpf') {
+    note(run, 'to the stack', `cilium_ipcache_v2: ${where} for ${formatIp4(dst)}; host routing is legacy, the host's stack forwards it`);
+    return false;
+  }
+  note(run, "by the host's routes", `cilium_ipcache_v2: ${where} for ${formatIp4(dst)}; bpf_fib_lookup and bpf_redirect_neigh, past the host's stack`);
+  return fibRedirect(run);
+}
+
+/** ipv4_local_delivery(): TTL, the receiver's connection table, then into its netns. */
+export function deliverLocally(run: TcRun, endpoint: EndpointState, identity: number): true {
+  const { packet, hook } = run;
+  if (!decrementTtl(run)) return true;
+  const tracked = track(run, 'IN', identity);
+  // An answer to a client whose packets were translated one by one: it comes from the service's address.
+  if (tracked?.reply === true && tracked.entry.service !== '' && !tracked.entry.nodePort)
+    rewrite(run, 'source', tracked.entry.serviceIp, tracked.entry.servicePort, 'un-DNAT');
+  const { device, ip } = endpoint.record;
+  const how = hook.state.config?.record.hostRouting === 'bpf' ? 'bpf_redirect_peer, straight into its netns' : `out of ${device}`;
+  note(
+    run,
+    `redirect to ${device}`,
+    `cilium_lxc: ${ip} is endpoint ${endpoint.record.endpointId} (identity ${endpoint.record.identity}); ${how}`,
+    endpoint.record.origin,
+  );
+  toEndpoint(run, endpoint);
+  return true;
+}
