@@ -373,6 +373,14 @@ function whyEncapsulated(
       say(`: the whole frame is wrapped into UDP (Geneve, vni ${step.vni}): +${step.overheadBytes} bytes.`),
     ];
   }
+  if (step.fdbOrigin?.component === 'bpf')
+    return [
+      say('The packet brought its tunnel key: node '),
+      ...address(step.remoteIp, context),
+      say(
+        `. The whole frame is wrapped into UDP: +${step.overheadBytes} bytes. The VNI ${step.vni} is no network's number but the sender's security identity.`,
+      ),
+    ];
   return [
     ...(resolved?.step.kind === 'resolved' ? [say('The neighbour table maps '), mono(resolved.step.ip), say(' to '), mono(resolved.step.mac), say('. ')] : []),
     say('The forwarding table of '),

@@ -28,6 +28,8 @@ export interface Cni {
   readonly role?: ImageRole;
   /** ConfigMap keys that its pods read: a change of one renders again what depends on it. */
   readonly configKeys: readonly string[];
+  /** Settings of the kernel that its installation changes on a node. */
+  readonly nodeSysctls?: Readonly<Record<string, number>>;
   /** What the daemon writes while it runs on the node. */
   renderNode(site: CniSite): Rendering<NetRecord>;
   /** Jumps that the daemon appends to built-in chains. */

@@ -5,6 +5,7 @@ import { contains, parseCidr, parseIp4 } from '../../net/addr/ip4.ts';
 import type { TcpServerConfig } from '../../net/app/server-config.ts';
 import type { NetRecord, Process } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
+import { cniOf } from '../cni/index.ts';
 import type { ProxyConfig } from '../service/kube-proxy-config.ts';
 import { isProxyConfig, kubeProxyOn } from '../service/kube-proxy-presence.ts';
 import type { ClusterNode, Underlay } from './cluster-network.ts';
@@ -63,8 +64,15 @@ function sysctls(node: string, view: StoreView): Readonly<Record<string, number>
     'net.ipv4.conf.all.rp_filter': 2,
     'net.ipv4.conf.default.rp_filter': 2,
     ...proxySysctls(kubeProxyOn(node, view)?.config),
+    ...cniSysctls(node, view),
     ...findNode(node, view)?.sysctls,
   };
+}
+
+function cniSysctls(name: string, view: StoreView): Readonly<Record<string, number>> | undefined {
+  const node = findNode(name, view);
+  const found = node === undefined ? undefined : cniOf(node, view);
+  return found?.own === true ? found.cni.nodeSysctls : undefined;
 }
 
 /** The records of one machine. A Node without an address is a machine whose cable is not plugged in. */
@@ -128,7 +136,7 @@ export const hostAgent: Agent<NetRecord> = {
     if (changed.kind === 'Node') return [changed.metadata.name, ...names(view)];
     if (changed.kind === 'ConfigMap') return isProxyConfig(changed) ? names(view) : [];
     if (changed.kind !== 'Pod') return names(view);
-    // Only kube-proxy's own pods change anything here.
+    // Only kube-proxy's and the CNI's own pods change anything here.
     const pod = changed as KubeObject & { readonly spec?: { readonly nodeName?: string; readonly hostNetwork?: boolean } };
     return pod.spec?.hostNetwork === true && pod.spec.nodeName !== undefined ? [pod.spec.nodeName] : [];
   },

@@ -3,6 +3,7 @@ import { parseYaml } from '../../base/yaml/parse-yaml.ts';
 import type { KubeObject, ObjectKey, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { formatCidr } from '../addresses.ts';
+import { replacesKubeProxy } from '../cni/cilium-config.ts';
 import { clusterSettings, settingsKinds } from '../node/cluster-config.ts';
 import type { KindCluster } from '../node/cluster-kinds.ts';
 import { perState } from '../node/per-state.ts';
@@ -82,7 +83,7 @@ function presenceOn(node: string, view: StoreView): KubeProxyPresence | undefine
     const { config, object } = configOf(pod, view);
     return { config, objects: object === undefined ? [objectKey(pod)] : [objectKey(pod), object], assumed: false };
   }
-  if (isInstalled(view) || view.list<KindCluster>('Cluster')[0]?.networking?.kubeProxyMode === 'none') return undefined;
+  if (isInstalled(view) || replacesKubeProxy(view) || view.list<KindCluster>('Cluster')[0]?.networking?.kubeProxyMode === 'none') return undefined;
   const { config, object } = configOf(undefined, view);
   return { config, objects: object === undefined ? [] : [object], assumed: true };
 }

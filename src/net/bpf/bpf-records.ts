@@ -46,8 +46,8 @@ export interface BpfConfig extends BpfBase {
   readonly hostRouting: 'bpf' | 'legacy';
   /** Node ports, external and load balancer addresses at the host's card. */
   readonly nodePort: boolean;
-  /** Services are looked up packet by packet where no socket program does it. */
-  readonly perPacketLb: boolean;
+  /** Whose sockets are translated; where a pod's are not, its packets are looked up one by one as they leave it. */
+  readonly socketLb: 'full' | 'host' | 'off';
   /** The program at the card hides addresses of this host's endpoints. */
   readonly masquerade: boolean;
   /** CIDR text that is never masqueraded. */

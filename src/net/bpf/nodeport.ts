@@ -5,9 +5,9 @@ import { ipBytes } from '../wire/lengths.ts';
 import { reversedTuple, type Tuple, touch, tupleOf } from './bpf-conntrack.ts';
 import { IDENTITY_WORLD } from './bpf-records.ts';
 import { frontendOf, type ServiceState } from './bpf-state.ts';
+import { deliverLocally, forward, protocolName } from './delivery.ts';
 import { chooseBackend, noBackends } from './service.ts';
-import { drop, encapsulate, fibRedirect, note, rewrite, type TcRun } from './tc.ts';
-import { deliverLocally, forward, protocolName } from './tc-container.ts';
+import { drop, encapsulate, fibRedirect, note, rewrite, type TcRun } from './tc-actions.ts';
 
 /** nodeport_lb4(). Undefined: no frontend, the packet is looked at further. */
 export function serveFrontend(run: TcRun): boolean | undefined {

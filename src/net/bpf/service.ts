@@ -4,7 +4,7 @@ import { touch, tupleOf } from './bpf-conntrack.ts';
 import type { BackendState, ServiceState } from './bpf-state.ts';
 import { frontendText } from './bpf-words.ts';
 import { affineBackend, describeChoice, rememberAffinity } from './socket-lb.ts';
-import { drop, note, type TcRun } from './tc.ts';
+import { drop, note, refuse, type TcRun } from './tc-actions.ts';
 
 /** Undefined for packets without ports. */
 export function chooseBackend(run: TcRun, service: ServiceState, client: string): BackendState | undefined {
@@ -37,12 +37,12 @@ export function chooseBackend(run: TcRun, service: ServiceState, client: string)
 
 /** tail_no_service_ipv4: the client is told at once, where the agent was not told to keep silent. */
 export function noBackends(run: TcRun, service: ServiceState): void {
-  const { core, device, packet, hook } = run;
+  const { hook } = run;
   const detail = `Service backend not found: ${frontendText(service.record)} has no backends (${hook.program.name})`;
   if (hook.state.config?.record.noBackend === 'drop') {
     drop(run, 'Service backend not found', `${frontendText(service.record)} has no backends`);
     return;
   }
   const reason = hook.program.hook === 'tcx/ingress' ? 'TC_INGRESS' : 'TC_EGRESS';
-  core.layers.dropWithError(device.netns, packet, device.place, reason, detail, { type: 3, code: 3 });
+  refuse(run, reason, detail, { type: 3, code: 3 });
 }

@@ -80,6 +80,7 @@ export function translateCall(core: Core, given: SocketCall, program: 'cil_sock4
   if (state === undefined || netns === undefined || typeof given.ip !== 'number') return undefined;
   const call = { ...given, ip: given.ip };
   const inHost = netns.record.name === 'root';
+  if (!inHost && state.config?.record.socketLb !== 'full') return undefined;
   const service = findFor(state, call, inHost);
   if (service === undefined) return undefined;
   if (service.backends.length === 0) return { kind: 'refused', errno: 'EHOSTUNREACH' };

@@ -1,18 +1,17 @@
-/** What comes out of an endpoint, and how an endpoint of this host is reached. Cilium: bpf/bpf_lxc.c, bpf/lib/local_delivery.h */
+/** What comes out of an endpoint. Cilium: bpf/bpf_lxc.c */
 import { formatIp } from '../addr/ip.ts';
-import { formatIp4 } from '../addr/ip4.ts';
+import { formatIp4, ip4 } from '../addr/ip4.ts';
 import { sendArp } from '../stack/arp-send.ts';
-import { ipBytes } from '../wire/lengths.ts';
-import { ETHERTYPE_ARP, IP_PROTO_TCP, IP_PROTO_UDP, type Ip4 } from '../wire/packet.ts';
-import { type CtEntry, reversedTuple, type Tuple, touch, tupleOf } from './bpf-conntrack.ts';
-import type { EndpointState } from './bpf-state.ts';
-import { frontendOf } from './bpf-state.ts';
+import { ETHERTYPE_ARP, type Ip4 } from '../wire/packet.ts';
+import { reversedTuple, tupleOf } from './bpf-conntrack.ts';
+import { type EndpointState, frontendOf } from './bpf-state.ts';
+import { deliverLocally, forward, protocolName, track } from './delivery.ts';
 import { answerFromBackend } from './nodeport.ts';
 import { chooseBackend, noBackends } from './service.ts';
-import { decrementTtl, drop, encapsulate, fibRedirect, note, rewrite, type TcRun, toEndpoint } from './tc.ts';
+import { drop, note, rewrite, type TcRun } from './tc-actions.ts';
 
-export const protocolName = (protocol: number): 'tcp' | 'udp' | undefined =>
-  protocol === IP_PROTO_TCP ? 'tcp' : protocol === IP_PROTO_UDP ? 'udp' : undefined;
+/** What an endpoint that reaches itself through a service seems to be (service-loopback-ipv4). */
+const SERVICE_LOOPBACK = ip4('169.254.42.1');
 
 /** cil_from_container */
 export function fromContainer(run: TcRun): boolean {
@@ -23,7 +22,8 @@ export function fromContainer(run: TcRun): boolean {
   if (endpoint === undefined) return drop(run, 'Invalid source ip', `no endpoint has ${device.name}`);
   if (packet.src !== endpoint.ip) return drop(run, 'Invalid source ip', `${formatIp(packet.src)} is not the address of this endpoint, ${endpoint.record.ip}`);
   if (state.config === undefined || typeof packet.dst !== 'number') return false;
-  const served = state.config.record.perPacketLb ? perPacketService(run) : undefined;
+  if (packet.dst === SERVICE_LOOPBACK) return answerItself(run, endpoint);
+  const served = state.config.record.socketLb !== 'full' ? perPacketService(run) : undefined;
   if (served === 'done') return true;
   const entry = track(run, 'OUT', endpoint.record.identity);
   if (entry !== undefined) {
@@ -37,6 +37,17 @@ export function fromContainer(run: TcRun): boolean {
     if (reply && answerFromBackend(run)) return true;
   }
   return forward(run, endpoint.record.identity);
+}
+
+/** The answer of an endpoint that is its own service's backend. Cilium: IPV4_LOOPBACK, ct_state->loopback */
+function answerItself(run: TcRun, endpoint: EndpointState): boolean {
+  const { packet, core, hook } = run;
+  const tuple = tupleOf(packet);
+  const entry = tuple === undefined ? undefined : hook.state.conntrack.find('OUT', reversedTuple(tuple), core.nowNs);
+  if (entry === undefined || entry.service === '') return drop(run, 'Stale or unroutable IP', `nobody began a connection from ${formatIp4(SERVICE_LOOPBACK)}`);
+  rewrite(run, 'source', entry.serviceIp, entry.servicePort, 'un-DNAT');
+  rewrite(run, 'destination', endpoint.ip, packet.dport, 'un-SNAT');
+  return deliverLocally(run, endpoint, endpoint.record.identity);
 }
 
 /** handle_arp: whoever an endpoint asks for is behind the host's end of its wire. */
@@ -65,76 +76,8 @@ function perPacketService(run: TcRun): { readonly service: string; readonly ip: 
   }
   const choice = chooseBackend(run, service, formatIp(packet.src));
   if (choice === undefined) return undefined;
+  // It has chosen the client itself: with equal addresses the kernel would take the packet for a forgery.
+  if (choice.ip === packet.src) rewrite(run, 'source', SERVICE_LOOPBACK, packet.sport, 'SNAT');
   rewrite(run, 'destination', choice.ip, choice.port, 'DNAT');
   return { service: frontendOf(service.record), ip: dst, port: dport };
-}
-
-/** CT lookup at an endpoint: a reply of the other direction's entry, else its own, which comes into being with the first packet. */
-export function track(run: TcRun, direction: 'OUT' | 'IN', identity: number): { readonly entry: CtEntry; readonly reply: boolean } | undefined {
-  const { packet, core, hook } = run;
-  const tuple = tupleOf(packet);
-  if (tuple === undefined) return undefined;
-  const { conntrack } = hook.state;
-  const flags = packet.tcp?.flags ?? 0;
-  const opposite = conntrack.find(direction === 'OUT' ? 'IN' : 'OUT', reversedTuple(tuple), core.nowNs);
-  if (opposite !== undefined) {
-    touch(opposite, true, flags, ipBytes(packet) + 14, core.nowNs);
-    return { entry: opposite, reply: true };
-  }
-  const entry = conntrack.find(direction, tuple, core.nowNs) ?? conntrack.create(direction, tuple, core.nowNs, identity);
-  touch(entry, false, flags, ipBytes(packet) + 14, core.nowNs);
-  return { entry, reply: false };
-}
-
-/** Where a packet with its final addresses goes: to an endpoint here, to the host, into the tunnel, or by the host's routes. */
-export function forward(run: TcRun, identity: number): boolean {
-  const { packet, hook } = run;
-  const { state } = hook;
-  const { config } = state;
-  const { dst } = packet;
-  if (config === undefined || typeof dst !== 'number') return false;
-  const local = state.findEndpoint(dst);
-  if (local?.isHost === true) {
-    note(run, 'to the host', `cilium_lxc: ${local.record.ip} is an address of this host; its stack takes the packet`);
-    return false;
-  }
-  if (local !== undefined) return deliverLocally(run, local, identity);
-  const remote = state.ipcache(dst);
-  if (remote !== undefined && remote.tunnelEndpoint !== 0) {
-    note(
-      run,
-      `encapsulate for ${formatIp4(remote.tunnelEndpoint)}`,
-      `cilium_ipcache_v2: ${remote.record.prefix} (identity ${remote.identity}) is behind node ${formatIp4(remote.tunnelEndpoint)}; the VNI is the sender's identity ${identity}`,
-      remote.record.origin,
-    );
-    encapsulate(run, remote.tunnelEndpoint, identity);
-    return true;
-  }
-  const where = remote === undefined ? 'no entry' : `identity ${remote.identity}`;
-  if (config.record.hostRouting !== 'bpf') {
-    note(run, 'to the stack', `cilium_ipcache_v2: ${where} for ${formatIp4(dst)}; host routing is legacy, the host's stack forwards it`);
-    return false;
-  }
-  note(run, "by the host's routes", `cilium_ipcache_v2: ${where} for ${formatIp4(dst)}; bpf_fib_lookup and bpf_redirect_neigh, past the host's stack`);
-  return fibRedirect(run);
-}
-
-/** ipv4_local_delivery(): TTL, the receiver's connection table, then into its netns. */
-export function deliverLocally(run: TcRun, endpoint: EndpointState, identity: number): true {
-  const { packet, hook } = run;
-  if (!decrementTtl(run)) return true;
-  const tracked = track(run, 'IN', identity);
-  // An answer to a client whose packets were translated one by one: it comes from the service's address.
-  if (tracked?.reply === true && tracked.entry.service !== '' && !tracked.entry.nodePort)
-    rewrite(run, 'source', tracked.entry.serviceIp, tracked.entry.servicePort, 'un-DNAT');
-  const { device, ip } = endpoint.record;
-  const how = hook.state.config?.record.hostRouting === 'bpf' ? 'bpf_redirect_peer, straight into its netns' : `out of ${device}`;
-  note(
-    run,
-    `redirect to ${device}`,
-    `cilium_lxc: ${ip} is endpoint ${endpoint.record.endpointId} (identity ${endpoint.record.identity}); ${how}`,
-    endpoint.record.origin,
-  );
-  toEndpoint(run, endpoint);
-  return true;
 }

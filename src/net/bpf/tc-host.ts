@@ -2,9 +2,9 @@
 import { contains, formatIp4 } from '../addr/ip4.ts';
 import { ETHERTYPE_ARP } from '../wire/packet.ts';
 import { IDENTITY_HOST } from './bpf-records.ts';
+import { deliverLocally, forward } from './delivery.ts';
 import { restoreSource } from './nodeport.ts';
-import { drop, note, type TcRun, toStackOf } from './tc.ts';
-import { deliverLocally, forward } from './tc-container.ts';
+import { decrementTtl, drop, note, type TcRun, toStackOf } from './tc-actions.ts';
 
 /** The stack sends to an endpoint by its route through cilium_host: here it is caught. */
 export function fromHost(run: TcRun): boolean {
@@ -32,6 +32,6 @@ export function fromOverlay(run: TcRun): boolean {
   const device = core.netns.get(hook.program.netns)?.deviceByName(config.record.hostDevice);
   if (device === undefined) return false;
   note(run, `redirect to ${device.name}`, `no endpoint has ${formatIp4(packet.dst)}: it is for the host (sender's identity ${key?.id ?? 0})`);
-  toStackOf(run, device);
+  if (decrementTtl(run)) toStackOf(run, device);
   return true;
 }

@@ -60,14 +60,14 @@ function byTunnelKey(core: Core, device: DeviceState, record: VxlanDevice, packe
     device.txDropped += 1;
     return;
   }
-  const origin = { component: 'kernel', objects: [] };
-  encapsulate(core, device, record, packet, { remote: key.remote, remoteText: formatIp(key.remote), origin, traceIndex: -1, vni: key.id });
+  const origin = { component: 'bpf', objects: [] };
+  encapsulate(core, device, record, packet, { remote: key.remote, remoteText: formatIp(key.remote), origin, traceIndex: -1, vni: key.id }, key.local);
 }
 
 /** vxlan_xmit_one() */
-function encapsulate(core: Core, device: DeviceState, record: VxlanDevice, packet: Skb, to: TunnelEntry): void {
+function encapsulate(core: Core, device: DeviceState, record: VxlanDevice, packet: Skb, to: TunnelEntry, local = device.tunnelLocal): void {
   const outer = newOuter(core, packet, TUNNEL_VXLAN, IP_PROTO_UDP);
-  outer.src = device.tunnelLocal;
+  outer.src = local;
   outer.dst = to.remote;
   outer.ttl = outerTtl(device, record.ttl, packet);
   outer.tos = outerTos(record.tos, packet);
@@ -78,7 +78,7 @@ function encapsulate(core: Core, device: DeviceState, record: VxlanDevice, packe
   outer.checksumPartial = true;
   const overheadBytes = typeof to.remote === 'bigint' ? OVERHEAD6_BYTES : VXLAN_OVERHEAD_BYTES;
   if (typeof to.remote === 'bigint') outer.etherType = 0x86dd;
-  to.traceIndex = sendOuter(core, device, outer, { localIp: record.localIp, remoteIp: to.remoteText, overheadBytes, fdbOrigin: to.origin }, to.traceIndex);
+  to.traceIndex = sendOuter(core, device, outer, { localIp: local === device.tunnelLocal ? record.localIp : formatIp(local), remoteIp: to.remoteText, overheadBytes, fdbOrigin: to.origin }, to.traceIndex);
 }
 
 /** vxlan_rcv(): a UDP datagram for a tunnel of this netns. True when some tunnel device owns the port, whatever becomes of the packet. */
@@ -104,7 +104,7 @@ export function vxlanReceive(core: Core, netns: NetnsState, outer: Skb): boolean
   }
   if (record.learning && !isGroupMac(inner.ethSrc)) learn(core, owner, outer, inner);
   release(outer, inner);
-  if (record.external === true) inner.tunnelKey = { remote: outer.src, id: outer.vni };
+  if (record.external === true) inner.tunnelKey = { local: outer.dst, remote: outer.src, id: outer.vni };
   classify(owner, inner);
   emitDecapsulated(core, owner, TUNNEL_VXLAN, outer.vni, inner);
   core.layers.receive(owner, inner);

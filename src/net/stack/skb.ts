@@ -25,6 +25,7 @@ export const BRIDGE_BUDGET = 65536;
 
 /** struct bpf_tunnel_key: the other end, and the network identifier (which Cilium uses for the sender's identity). */
 export interface TunnelKey {
+  readonly local: Ip;
   readonly remote: Ip;
   readonly id: number;
 }
