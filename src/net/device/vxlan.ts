@@ -78,7 +78,13 @@ function encapsulate(core: Core, device: DeviceState, record: VxlanDevice, packe
   outer.checksumPartial = true;
   const overheadBytes = typeof to.remote === 'bigint' ? OVERHEAD6_BYTES : VXLAN_OVERHEAD_BYTES;
   if (typeof to.remote === 'bigint') outer.etherType = 0x86dd;
-  to.traceIndex = sendOuter(core, device, outer, { localIp: local === device.tunnelLocal ? record.localIp : formatIp(local), remoteIp: to.remoteText, overheadBytes, fdbOrigin: to.origin }, to.traceIndex);
+  to.traceIndex = sendOuter(
+    core,
+    device,
+    outer,
+    { localIp: local === device.tunnelLocal ? record.localIp : formatIp(local), remoteIp: to.remoteText, overheadBytes, fdbOrigin: to.origin },
+    to.traceIndex,
+  );
 }
 
 /** vxlan_rcv(): a UDP datagram for a tunnel of this netns. True when some tunnel device owns the port, whatever becomes of the packet. */
