@@ -252,6 +252,7 @@ export class Network implements Engine {
       app: process.app,
       name: id.slice(process.netns.length + '/process/'.length),
       config: process.config,
+      ...(process.files === undefined ? {} : { files: process.files }),
     });
     this.#settle();
     return id;

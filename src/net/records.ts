@@ -462,4 +462,6 @@ export interface Process extends RecordBase {
   readonly app: string;
   readonly name: string;
   readonly config: unknown;
+  /** Files of a mount namespace of its own, before those of the netns: a container in its node's network. */
+  readonly files?: Readonly<Record<string, string>>;
 }

@@ -69,6 +69,11 @@ function flag(words: readonly string[], ...names: readonly string[]): string | u
   }
   return undefined;
 }
+/** The address in `127.0.0.1:5678`, where a server binds to one of its own. */
+function boundTo(text: string | undefined): { readonly address?: string } {
+  const address = text === undefined ? undefined : /^(\d{1,3}(?:\.\d{1,3}){3}|localhost)(?::\d+)?$/.exec(text)?.[1]?.replace('localhost', '127.0.0.1');
+  return address === undefined || address === '0.0.0.0' ? {} : { address };
+}
 const env = (container: Container, name: string): string | undefined => container.env?.find((one) => one.name === name)?.value;
 
 const agnhost: Behave = (_container, _image, words) => {
@@ -81,12 +86,12 @@ const agnhost: Behave = (_container, _image, words) => {
 
 const python: Behave = (_container, _image, words) => {
   const at = words.indexOf('http.server');
-  return at < 0 ? [] : [http({ port: portOf(words[at + 1]) ?? 8000, server: 'python' })];
+  return at < 0 ? [] : [http({ port: portOf(/^\d+$/.exec(words[at + 1] ?? '')?.[0]) ?? 8000, server: 'python', ...boundTo(flag(words, 'bind', 'b')) })];
 };
 
 const echoText: Behave = (container, _image, words) => {
   const text = flag(words, 'text') ?? env(container, 'ECHO_TEXT');
-  return [http({ port: portOf(flag(words, 'listen')) ?? 5678, server: 'echo', ...(text === undefined ? {} : { text }) })];
+  return [http({ port: portOf(flag(words, 'listen')) ?? 5678, server: 'echo', ...boundTo(flag(words, 'listen')), ...(text === undefined ? {} : { text }) })];
 };
 
 const KNOWN: readonly KnownImage[] = [

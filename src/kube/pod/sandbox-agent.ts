@@ -75,8 +75,15 @@ function surroundingsOf(node: ClusterNode, view: StoreView): Surroundings {
   return found;
 }
 
+/** What differs from the node's own files in a pod that lives in the node's network. */
+export function hostNetworkFiles(pod: Pod, view: StoreView): Readonly<Record<string, string>> | undefined {
+  const node = pod.spec.hostNetwork === true ? findNode(pod.spec.nodeName ?? '', view) : undefined;
+  return node === undefined ? undefined : { '/etc/resolv.conf': resolvConfOf(pod, surroundingsOf(node, view)) };
+}
+
 function resolvConfOf(pod: Pod, { dns, resolvConfs }: Surroundings): string {
-  if (pod.spec.dnsConfig !== undefined || (pod.spec.dnsPolicy ?? 'ClusterFirst') !== 'ClusterFirst') return podResolvConf(pod, dns);
+  if (pod.spec.hostNetwork === true || pod.spec.dnsConfig !== undefined || (pod.spec.dnsPolicy ?? 'ClusterFirst') !== 'ClusterFirst')
+    return podResolvConf(pod, dns);
   const namespace = namespaceOf(pod);
   let text = resolvConfs.get(namespace);
   if (text === undefined) {
@@ -210,10 +217,6 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
     return { records, diagnostics };
   }
   if (pod.spec.hostNetwork !== true) return { records: [] };
-  if (pod.spec.dnsPolicy === 'ClusterFirstWithHostNet') {
-    const message = "the pod shares its node's files here: programs resolve with the node's resolv.conf, not with the cluster's DNS";
-    diagnostics.push({ key, path: 'spec.dnsPolicy', diagnostic: { severity: 'info', code: 'not-simulated', message } });
-  }
   noteProbes(pod, diagnostics);
   return { records: [...renderPrograms(pod, netns, view, diagnostics), ...renderProbers(pod, node.name, view)], diagnostics };
 }

@@ -94,6 +94,10 @@ function defaults(service: Service): Service {
     if (spec.ipFamilies === undefined) filled.ipFamilies = ['IPv4'];
     if (spec.ipFamilyPolicy === undefined) filled.ipFamilyPolicy = 'SingleStack';
   }
+  if ((spec.sessionAffinity ?? 'None') === 'None' && spec.sessionAffinityConfig !== undefined) {
+    const { sessionAffinityConfig: _, ...rest } = spec;
+    return { ...service, spec: { ...rest, ...filled } };
+  }
   return Object.keys(filled).length === 0 ? service : { ...service, spec: { ...spec, ...filled } };
 }
 

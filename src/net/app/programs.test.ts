@@ -332,6 +332,7 @@ describe('nc', () => {
       exitCode: 1,
     });
     expect(run(CLIENT, 'nc -zvu -w 1 10.96.0.10 53').stderr).toBe('Connection to 10.96.0.10 53 port [udp/domain] succeeded!\n');
+    expect(run(CLIENT, 'nc -w 2 web-service 80')).toEqual({ stdout: '', stderr: '', exitCode: 0 });
     expect(run(CLIENT, 'nc -zv -w 2 10.244.1.77 80').stderr).toBe('nc: connect to 10.244.1.77 port 80 (tcp) timed out: Operation now in progress\n');
   });
 

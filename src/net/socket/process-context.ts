@@ -28,8 +28,10 @@ export class ProcessContext implements AppContext {
   readonly #owner: Owner;
   readonly #taps = new Set<string>();
   #listens = false;
+  readonly #files: Readonly<Record<string, string>> | undefined;
 
-  constructor(host: ProcessHost, processId: string, name: string, netns: string) {
+  constructor(host: ProcessHost, processId: string, name: string, netns: string, files?: Readonly<Record<string, string>>) {
+    this.#files = files;
     this.#host = host;
     this.processId = processId;
     this.name = name;
@@ -46,6 +48,8 @@ export class ProcessContext implements AppContext {
   }
 
   file(path: string): string | undefined {
+    const own = this.#files;
+    if (own !== undefined && Object.hasOwn(own, path)) return own[path];
     const files = this.#netnsRecord()?.files;
     return files !== undefined && Object.hasOwn(files, path) ? files[path] : undefined;
   }

@@ -1,5 +1,7 @@
 /** Runs shell scripts step by step on explicit stacks, so that a session in the middle of a loop is still plain data. */
 import { SETTLING_NS } from '../../kube/pod/probes.ts';
+import { hostNetworkFiles } from '../../kube/pod/sandbox-agent.ts';
+import type { Pod } from '../../kube/pod/types.ts';
 import type { ShellHost } from '../../world/shell-host.ts';
 import type { Command, FilterIo, Invocation, Outcome, ShellServices } from '../command.ts';
 import { getProfile } from '../images.ts';
@@ -338,7 +340,11 @@ export class Machine {
     this.#early = [];
     const number = this.state.nextId;
     this.state.nextId += 1;
-    const id = this.host.engine.spawn({ netns: task.place.netns, app, name: `${name}-${number}`, config, origin: { component: 'user', objects: [] } });
+    const { pod, netns } = task.place;
+    const found = pod === undefined ? undefined : this.host.api.view.find<Pod>(`Pod/${pod.namespace}/${pod.name}`);
+    const files = found === undefined ? undefined : hostNetworkFiles(found, this.host.api.view);
+    const record = { netns, app, name: `${name}-${number}`, config, origin: { component: 'user', objects: [] } };
+    const id = this.host.engine.spawn(files === undefined ? record : { ...record, files });
     this.state.processes.set(id, task.id);
     return id;
   }
