@@ -97,7 +97,7 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     this.#nowNs = options.nowNs;
     this.#epochMs = options.epochMs;
     this.#seed = options.seed;
-    this.view = viewOf(this.#store, options.nowNs);
+    this.view = viewOf(this.#store, this.#registry, options.nowNs, options.epochMs);
     const timestamp = (laterSeconds = 0): string =>
       laterSeconds === 0 ? this.timestamp : formatRfc3339(this.#epochMs + this.#nowNs() / 1e6 + laterSeconds * 1000);
     this.#writer = new Writer(this.#store, this.#registry, this.view, options.seed, timestamp, options.admission ?? []);
@@ -319,22 +319,26 @@ export class ApiServer<R extends Identified = Identified> implements Api {
   }
 }
 
-function viewOf(store: ObjectStore, nowNs: () => number): StoreView {
-  return {
+function viewOf(store: ObjectStore, registry: KindRegistry, nowNs: () => number, epochMs: number): StoreView {
+  const shown = (object: KubeObject): KubeObject => registry.live.get(object.kind)?.(object, view, epochMs + nowNs() / 1e6) ?? object;
+  const shownAll = (kind: string, objects: readonly KubeObject[]): readonly KubeObject[] => (registry.live.has(kind) ? objects.map(shown) : objects);
+  const view: StoreView = {
     get nowNs() {
       return nowNs();
     },
     find<T extends KubeObject>(key: ObjectKey) {
-      return store.find(key) as T | undefined;
+      const object = store.find(key);
+      return (object === undefined ? undefined : shown(object)) as T | undefined;
     },
     list<T extends KubeObject>(kind: string, namespace?: string) {
-      return store.list(kind, namespace) as readonly T[];
+      return shownAll(kind, store.list(kind, namespace)) as readonly T[];
     },
     select<T extends KubeObject>(kind: string, namespace: string, labels: Readonly<Record<string, string>>) {
-      return store.select(kind, namespace, labels) as readonly T[];
+      return shownAll(kind, store.select(kind, namespace, labels)) as readonly T[];
     },
     owned<T extends KubeObject>(kind: string, ownerUid: string) {
       return store.owned(kind, ownerUid) as readonly T[];
     },
   };
+  return view;
 }

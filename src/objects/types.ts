@@ -116,6 +116,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly admit?: (object: T, old: T | undefined, view: StoreView) => { readonly object: T; readonly errors: readonly FieldError[] };
   /** How long a deletion waits before the object goes; 0 or absent: it goes at once. Whoever ends what is running then removes it with 0 seconds. */
   readonly gracePeriodSeconds?: (object: T, view: StoreView) => number;
+  /** What an object shows at a moment, for what time alone changes: it is stored as it last was written. Pure; readers of the store see it, its own writer too. */
+  readonly live?: (object: T, view: StoreView, nowMs: number) => T;
   readonly columns: readonly TableColumn[];
   /** Cells in the order of `columns`. */
   readonly row: (object: T, context: RowContext) => readonly string[];

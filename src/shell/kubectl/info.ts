@@ -1,5 +1,6 @@
 /** api-resources, version, cluster-info, config, explain, top, events, wait and the verbs that need what is not simulated. */
 
+import { parseRfc3339 } from '../../base/time.ts';
 import { formatYaml } from '../../base/yaml/format-yaml.ts';
 import { inAll, VERBS } from '../../objects/http/discovery.ts';
 import type { KubeObject, Schema } from '../../objects/types.ts';
@@ -316,7 +317,7 @@ export const events = defineVerb({
       return 0;
     }
     const rows = found
-      .toSorted((a, b) => (lastTime(a) < lastTime(b) ? -1 : lastTime(a) > lastTime(b) ? 1 : 0))
+      .toSorted((a, b) => (parseRfc3339(lastTime(a)) ?? 0) - (parseRfc3339(lastTime(b)) ?? 0))
       .map((event) => [
         ...(everywhere ? [event.metadata.namespace ?? ''] : []),
         eventWhen(kubectl, event),
