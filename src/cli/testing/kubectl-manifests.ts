@@ -75,8 +75,13 @@ kind: LimitRange
 metadata: {name: range}
 spec:
   limits:
-  - {type: Container, default: {cpu: 500m, memory: 64Mi}, defaultRequest: {cpu: 100m}, max: {cpu: "2"}, min: {cpu: 50m}, maxLimitRequestRatio: {cpu: "20"}}
+  - {type: Container, default: {cpu: 500m}, defaultRequest: {cpu: 100m}, max: {cpu: "2"}, min: {cpu: 50m}, maxLimitRequestRatio: {cpu: "20"}}
   - {type: Pod, max: {memory: 2Gi}}
+---
+apiVersion: v1
+kind: LimitRange
+metadata: {name: range-of-memory}
+spec: {limits: [{type: Container, default: {memory: 64Mi}}]}
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress
