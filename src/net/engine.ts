@@ -356,8 +356,8 @@ export interface Engine {
   linkdownDevices(netns: string): ReadonlySet<string>;
   /** `ip neigh add|replace|change` with a state that does not last. */
   setNeighbor(netns: string, device: string, ip: string, mac: string | undefined, state: 'REACHABLE' | 'STALE' | 'DELAY' | 'PROBE' | 'FAILED'): void;
-  /** conntrack -D / -F: removes entries that the filter accepts; returns how many. */
-  deleteConnections(netns: string, filter: (connection: ConnectionView) => boolean): number;
+  /** conntrack -D / -F: removes entries that the filter accepts; returns how many. `by`: the program that does it on its own account, and the log has a row for each. */
+  deleteConnections(netns: string, filter: (connection: ConnectionView) => boolean, by?: string): number;
   /** `ip neigh flush` / del of a learnt entry; returns how many. */
   deleteNeighbors(netns: string, filter: (neighbor: NeighborView) => boolean): number;
 

@@ -155,14 +155,14 @@ export type Step =
   /** A process wrote to its terminal. Has no packet (packetId -1). */
   | { readonly kind: 'printed'; readonly process: string; readonly stream: 'stdout' | 'stderr'; readonly text: string }
   /**
-   * Somebody added, changed or removed a record. Has no packet (packetId -1). `by` is `user` or the agent's name, `command` the line a person typed.
+   * Somebody added, changed or removed a record, or a program took an entry out of the connection table (`connection`). Has no packet (packetId -1). `by` is `user` or the agent's name, `command` the line a person typed.
    * `before` and `after` are what the tool that shows such records prints of them, only what differs; absent where there was or is nothing.
    */
   | {
       readonly kind: 'changed';
       readonly by: string;
       readonly command?: string;
-      readonly record: NetRecord['kind'];
+      readonly record: NetRecord['kind'] | 'connection';
       readonly recordId: string;
       readonly before?: string;
       readonly after?: string;

@@ -3,7 +3,7 @@ import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Change, Identified, RecordStore } from '../base/record-store.ts';
 import { formatRfc3339 } from '../base/time.ts';
 import { nameOf } from './admission.ts';
-import { AgentRunner, type AgentSnapshot, type Merge } from './agent-runner.ts';
+import { AgentRunner, type AgentSnapshot, type Merge, type OnNews } from './agent-runner.ts';
 import type { Api, ApiResult, ApplyOutcome, Finding, RemoveOptions, ServerSideApplyOptions, WriteOptions } from './api.ts';
 import { stableSuffix } from './identity.ts';
 import { type KindInfo, KindRegistry } from './kind-registry.ts';
@@ -39,6 +39,7 @@ export interface ApiServerOptions<R extends Identified> {
   readonly agents?: readonly Agent<R>[];
   /** How a new rendering meets what people have changed meanwhile; by default it overwrites. */
   readonly merge?: Merge<R>;
+  readonly onNews?: OnNews;
   /** Where agents' renderings go. */
   readonly records?: RecordStore<R>;
   readonly nowNs: () => number;
@@ -103,7 +104,7 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     this.#writer = new Writer(this.#store, this.#registry, this.view, options.seed, timestamp, options.admission ?? []);
     const latency = () => (this.#isStarted ? options.latency?.(this.view) : undefined);
     this.#runtime = new ControllerRuntime(options.controllers, this.view, (controller, later) => this.#contextOf(controller, later), latency);
-    this.#agents = new AgentRunner(options.agents ?? [], this.view, options.records, options.nowNs, options.merge, latency);
+    this.#agents = new AgentRunner(options.agents ?? [], this.view, options.records, options.nowNs, options.merge, latency, options.onNews);
     this.#store.listen((change) => {
       const declaring = change.after ?? change.before;
       if (declaring !== undefined && this.#registry.info(declaring.kind)?.kind.declares !== undefined) this.#registry.declare(change.id, change.after);

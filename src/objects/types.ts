@@ -245,6 +245,8 @@ export interface Repair<R> {
 export interface Rendering<R> {
   readonly records: readonly R[];
   readonly diagnostics?: readonly { readonly key: ObjectKey; readonly path?: string; readonly diagnostic: Omit<Diagnostic, 'span'> }[];
+  /** When this text is not that of the last rendering of the key, whoever runs the agents hears of it (`onNews`): the agent does something beside records. */
+  readonly news?: string;
 }
 
 export function objectKey(object: { readonly kind: string; readonly metadata: { readonly name: string; readonly namespace?: string } }): ObjectKey {

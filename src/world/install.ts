@@ -4,6 +4,7 @@ import type { Change } from '../base/record-store.ts';
 import { RecordStore } from '../base/record-store.ts';
 import { admission, agents, controllers, initialObjects, kinds, watchLatency } from '../kube/index.ts';
 import { mergeRecord } from '../kube/node/merge-record.ts';
+import { proxyNews } from '../kube/service/kube-proxy-conntrack.ts';
 import { Network } from '../net/network.ts';
 import type { NetRecord } from '../net/records.ts';
 import type { Kernel, Userland } from '../net/stack/userland.ts';
@@ -31,7 +32,7 @@ export interface InstallOptions {
 export function install(options: InstallOptions): Installation {
   const records = new RecordStore<NetRecord>();
   const engine = new Network({ seed: options.seed, records, ...(options.trace === undefined ? {} : { trace: options.trace }) }, options.userland);
-  const api = new ApiServer<NetRecord>({
+  const api: ApiServer<NetRecord> = new ApiServer<NetRecord>({
     kinds,
     controllers,
     admission,
@@ -41,6 +42,7 @@ export function install(options: InstallOptions): Installation {
     epochMs: options.epochMs ?? EPOCH_MS,
     seed: options.seed,
     merge: mergeRecord,
+    onNews: (agent, keys) => proxyNews(agent, keys, engine, api.view),
     latency: watchLatency,
     ...(options.onObjectChange === undefined ? {} : { onChange: options.onObjectChange }),
   });

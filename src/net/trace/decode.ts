@@ -189,7 +189,8 @@ function decodeStep(log: TraceLog, kind: number, small: number, a: number, b: nu
       return { kind: 'printed', process: r.process, stream: r.stream, text: r.text };
     }
     case ROW_CHANGED: {
-      const r = log.resolve(a) as Of<'changed'>;
+      const r = log.resolve(a) as Of<'changed'> | Of<'forgotten'>;
+      if (r.kind === 'forgotten') return { kind: 'changed', by: r.by, record: 'connection', recordId: `${r.netns}/connection`, before: r.flow };
       return changeStep(r.command, r.before, r.after);
     }
     case ROW_DROPPED: {

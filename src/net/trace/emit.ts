@@ -266,3 +266,12 @@ export function emitChanged(core: Core, place: number, change: Change<NetRecord>
   const a = core.log.object({ kind: 'changed', command: change.by, before: change.before, after: change.after });
   core.log.add(core.nowNs, ROW_CHANGED, 0, place, undefined, a, 0, 0);
 }
+
+/** A program took an entry out of the connection table. */
+export function emitForgotten(core: Core, place: number, by: string, netns: string, flow: string): void {
+  if (!core.log.enabled) {
+    core.log.skip();
+    return;
+  }
+  core.log.add(core.nowNs, ROW_CHANGED, 0, place, undefined, core.log.object({ kind: 'forgotten', by, netns, flow }), 0, 0);
+}

@@ -47,7 +47,8 @@ export type Reference =
       readonly origin?: import('../../base/origin.ts').Origin;
     }
   | { readonly kind: 'printed'; readonly process: string; readonly stream: 'stdout' | 'stderr'; readonly text: string }
-  | { readonly kind: 'changed'; readonly command: string | undefined; readonly before: NetRecord | undefined; readonly after: NetRecord | undefined };
+  | { readonly kind: 'changed'; readonly command: string | undefined; readonly before: NetRecord | undefined; readonly after: NetRecord | undefined }
+  | { readonly kind: 'forgotten'; readonly by: string; readonly netns: string; readonly flow: string };
 
 export const ROW_CREATED = 1;
 export const ROW_RECEIVED = 2;
