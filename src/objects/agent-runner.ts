@@ -116,7 +116,11 @@ export class AgentRunner<R extends Identified> {
       const periodNs = repair.seconds * 1e9;
       if (Math.floor(nowNs / periodNs) > Math.floor(touchedNs / periodNs)) puts.push(...repair.repair(records, (id) => this.#records?.find(id)));
     });
-    for (const record of puts) this.#records?.put(record);
+    for (const record of puts) {
+      const present = this.#records?.find(record.id);
+      const merged = this.#merge(undefined, record, present);
+      if (!deepEqual(present, merged)) this.#records?.put(merged);
+    }
   }
 
   #eachRepair(visit: (repair: Repair<R>, records: readonly R[], touchedNs: number) => void): void {

@@ -3,6 +3,7 @@ import type { Diagnostic } from '../base/diagnostic.ts';
 import { Prng } from '../base/prng.ts';
 import type { RecordStore } from '../base/record-store.ts';
 import { reportLabel, reportProbe } from '../kube/pod/pod-runtime.ts';
+import type { RealServerDrain } from '../kube/service/kube-proxy-drain.ts';
 import type { ContainerConfig } from '../net/app/container.ts';
 import { EXEC_REQUEST, type ProberConfig } from '../net/app/prober.ts';
 import type { Network } from '../net/network.ts';
@@ -67,6 +68,7 @@ export class World {
   readonly records: RecordStore<NetRecord>;
   readonly engine: Network;
   readonly api: ApiServer<NetRecord>;
+  readonly #drain: RealServerDrain;
   readonly #shell: Shell;
   readonly #options: WorldOptions;
   readonly #terminal = new TerminalLog();
@@ -110,6 +112,7 @@ export class World {
     this.records = installation.records;
     this.engine = installation.engine;
     this.api = installation.api;
+    this.#drain = installation.drain;
     this.records.listen((change) => {
       const { before, after } = change;
       if (topologyRecords.has((after ?? before)?.kind ?? '')) this.#topologyChanged();
@@ -398,7 +401,10 @@ export class World {
   #settle(): void {
     this.#reportsDueNs = undefined;
     // What controllers and agents do now they do, also in the middle of a person's command.
-    this.records.attribute(undefined, () => this.#files.settled(this.api.settle().diagnostics));
+    this.records.attribute(undefined, () => {
+      this.#files.settled(this.api.settle().diagnostics);
+      this.#drain.run();
+    });
     this.diagnosticsVersion += 1;
     if (!this.#inShell) this.#shell.poll();
   }
@@ -443,6 +449,7 @@ export class World {
       shell: this.#shell.snapshot(),
       shellPrng: this.#shellPrng.state,
       reportsDueNs: this.#reportsDueNs,
+      drain: this.#drain.snapshot(),
     };
   }
 
@@ -453,6 +460,7 @@ export class World {
     this.#shell.restore(snapshot.shell);
     this.#shellPrng.state = snapshot.shellPrng;
     this.#reportsDueNs = snapshot.reportsDueNs;
+    this.#drain.restore(snapshot.drain);
     this.#topologyChanged();
   }
 
@@ -479,6 +487,7 @@ export class World {
       this.#shell.restore(base.shell);
       this.#shellPrng.state = base.shellPrng;
       this.#reportsDueNs = base.reportsDueNs;
+      this.#drain.restore(base.drain);
       this.engine.beginReplay(base.engine);
       this.#topologyChanged();
       this.#clock.runUntil(() => this.headSeq > atSeq, headNs);
@@ -489,6 +498,7 @@ export class World {
       this.#shell.restore(head.shell);
       this.#shellPrng.state = head.shellPrng;
       this.#reportsDueNs = head.reportsDueNs;
+      this.#drain.restore(head.drain);
       this.engine.endReplay(head.engine);
       this.#topologyChanged();
       this.#replaying = false;
@@ -502,7 +512,7 @@ export class World {
         return world.nowNs;
       },
       get nextDueNs() {
-        return earlier(world.api.nextDueNs, world.#reportsDueNs);
+        return earlier(earlier(world.api.nextDueNs, world.#reportsDueNs), world.#drain.nextDueNs);
       },
       get nextEventNs() {
         return earlier(world.engine.nextEventNs(), world.#reportsDueNs);
