@@ -19,7 +19,9 @@ export interface PodSite {
   readonly pod: Pod;
   /** id of the sandbox's netns. */
   readonly netns: string;
+  /** Its IPv4 address; '' where it has none. */
   readonly ip: string;
+  readonly ip6?: string | undefined;
 }
 
 export interface Cni {

@@ -62,7 +62,7 @@ function placeOf(pod: Pod, container: Container, view: StoreView): Place {
     files: mountedFiles(pod, container, view),
     ownIps: ownServiceIps(pod, view),
     resolvConf: podResolvConf(pod, { ...dns, nodeResolvConf: nodeResolvConf(underlayOf(view)) }),
-    hosts: podHosts(pod, pod.status?.podIP ?? '', dns.domain),
+    hosts: podHosts(pod, pod.status?.podIPs?.map((one) => one.ip) ?? [pod.status?.podIP ?? ''], dns.domain),
   };
 }
 

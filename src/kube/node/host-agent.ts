@@ -10,8 +10,8 @@ import type { ProxyConfig } from '../service/kube-proxy-config.ts';
 import { isProxyConfig, kubeProxyOn } from '../service/kube-proxy-presence.ts';
 import type { ClusterNode, Underlay } from './cluster-network.ts';
 import { findNode, listNodes, NETWORK_KINDS, underlayOf } from './cluster-network.ts';
-import { ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
-import { ip6Sysctls } from './ip6.ts';
+import { address6, ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
+import { FORWARDING6, ip6Sysctls } from './ip6.ts';
 import { DEVICE_INDEX, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
 import { underlayPort } from './underlay-agent.ts';
 
@@ -32,7 +32,7 @@ export function nodeHosts(nodes: readonly ClusterNode[]): string {
     'ff02::1 ip6-allnodes',
     'ff02::2 ip6-allrouters',
   ];
-  for (const node of nodes) if (node.ip !== undefined) lines.push(`${node.ip} ${node.name}`);
+  for (const node of nodes) for (const ip of [node.ip, node.ip6]) if (ip !== undefined) lines.push(`${ip} ${node.name}`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -55,9 +55,11 @@ function proxySysctls(config: ProxyConfig | undefined): Readonly<Record<string, 
   };
 }
 
-function sysctls(node: string, view: StoreView): Readonly<Record<string, number>> {
+function sysctls(node: string, underlay: Underlay, view: StoreView): Readonly<Record<string, number>> {
+  const six = underlay.six !== undefined;
   return {
-    ...ip6Sysctls(false),
+    ...ip6Sysctls(six),
+    ...(six ? { ...FORWARDING6, 'net.bridge.bridge-nf-call-ip6tables': 1 } : {}),
     'net.ipv4.ip_forward': 1,
     'net.bridge.bridge-nf-call-iptables': 1,
     // Loose, as Ubuntu and systemd set it.
@@ -95,31 +97,33 @@ function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
       hostId: name,
       name: 'root',
       hostname: name,
-      sysctls: sysctls(name, view),
+      sysctls: sysctls(name, underlay, view),
       files: { '/etc/hosts': nodeHosts(listNodes(view)), '/etc/resolv.conf': nodeResolvConf(underlay), '/etc/hostname': `${name}\n` },
     },
     loopback(netns, origin),
   ];
-  if (node.ip === undefined) {
+  if (node.ip === undefined && (node.ip6 === undefined || underlay.six === undefined)) {
     const message = `node "${name}" has no address of type InternalIP in status.addresses: its network card is not connected`;
     return { records, diagnostics: [{ key: node.key, path: 'status.addresses', diagnostic: { severity: 'warning', code: 'node-without-address', message } }] };
   }
   const eth0 = ethernet(netns, 'eth0', origin, {
     index: DEVICE_INDEX.eth0,
     mtuBytes: node.mtuBytes ?? underlay.mtuBytes,
-    addresses: [subnetAddress(node.ip, underlay.prefixLength)],
+    addresses: [
+      ...(node.ip === undefined ? [] : [subnetAddress(node.ip, underlay.prefixLength)]),
+      ...(node.ip6 === undefined || underlay.six === undefined ? [] : [address6(node.ip6, underlay.six.prefix.prefixLength)]),
+    ],
     peer: underlayPort(name),
     link: underlay.hostLink,
   });
-  records.push(
-    eth0,
-    ...kernelRoutes(eth0),
-    gatewayRoute(netns, '0.0.0.0/0', underlay.gateway, 'eth0', { component: 'systemd-networkd', objects: [node.key] }, 'static'),
-  );
+  const networkd: Origin = { component: 'systemd-networkd', objects: [node.key] };
+  records.push(eth0, ...kernelRoutes(eth0));
+  if (node.ip !== undefined) records.push(gatewayRoute(netns, '0.0.0.0/0', underlay.gateway, 'eth0', networkd, 'static'));
+  if (node.ip6 !== undefined && underlay.six !== undefined) records.push(gatewayRoute(netns, '::/0', underlay.six.gateway, 'eth0', networkd, 'static'));
   records.push(nodeServer(netns, 'kubelet', 10250, node));
   if (node.controlPlane) records.push(nodeServer(netns, 'kube-apiserver', 6443, node));
   const range = parseCidr(underlay.cidr);
-  if (range !== undefined && !contains(range.network, range.prefixLength, parseIp4(node.ip) as number)) {
+  if (node.ip !== undefined && range !== undefined && !contains(range.network, range.prefixLength, parseIp4(node.ip) as number)) {
     const message = `node "${name}" has the address ${node.ip}, which is outside the underlay ${underlay.cidr}: no other node can reach it`;
     return { records, diagnostics: [{ key: node.key, path: 'status.addresses', diagnostic: { severity: 'warning', code: 'node-outside-underlay', message } }] };
   }

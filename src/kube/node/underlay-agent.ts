@@ -8,9 +8,9 @@ import type { BridgeDevice, Netns, NetRecord } from '../../net/records.ts';
 import type { Agent, Rendering, StoreView } from '../../objects/types.ts';
 import type { Underlay } from './cluster-network.ts';
 import { listNodes, NETWORK_KINDS, underlayOf } from './cluster-network.ts';
-import { ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
+import { address6, ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
 import { renderInternet } from './internet.ts';
-import { ip6Sysctls } from './ip6.ts';
+import { FORWARDING6, ip6Sysctls } from './ip6.ts';
 import { macFromName } from './mac.ts';
 import { pluggedHosts, portName, renderBehindRouter, underlayMembers } from './outside-host-agent.ts';
 import { deviceId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
@@ -19,7 +19,7 @@ import { deviceId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.
 export const underlayPort = (host: string): string => deviceId(rootNetnsId(UNDERLAY_HOST), portName(host));
 
 function netnsOf(host: string, origin: Origin, sysctls: Netns['sysctls'], files: Netns['files']): Netns {
-  return { kind: 'netns', id: rootNetnsId(host), origin, hostId: host, name: 'root', hostname: host, sysctls: { ...ip6Sysctls(false), ...sysctls }, files };
+  return { kind: 'netns', id: rootNetnsId(host), origin, hostId: host, name: 'root', hostname: host, sysctls, files };
 }
 
 function renderSwitch(underlay: Underlay, origin: Origin, view: StoreView): NetRecord[] {
@@ -52,7 +52,7 @@ function renderSwitch(underlay: Underlay, origin: Origin, view: StoreView): NetR
   return [
     { kind: 'host', id: UNDERLAY_HOST, origin, name: UNDERLAY_HOST, role: 'switch' },
     // A switch looks at no IP header.
-    netnsOf(UNDERLAY_HOST, origin, { 'net.bridge.bridge-nf-call-iptables': 0, 'net.ipv4.ip_forward': 0 }, {}),
+    netnsOf(UNDERLAY_HOST, origin, { ...ip6Sysctls(false), 'net.bridge.bridge-nf-call-iptables': 0, 'net.ipv4.ip_forward': 0 }, {}),
     loopback(netns, origin),
     sw0,
     ...ports,
@@ -64,7 +64,10 @@ function renderRouter(underlay: Underlay, origin: Origin, view: StoreView): NetR
   const eth0 = ethernet(netns, 'eth0', origin, {
     index: 2,
     mtuBytes: underlay.mtuBytes,
-    addresses: [subnetAddress(underlay.gateway, underlay.prefixLength)],
+    addresses: [
+      subnetAddress(underlay.gateway, underlay.prefixLength),
+      ...(underlay.six === undefined ? [] : [address6(underlay.six.gateway, underlay.six.prefix.prefixLength)]),
+    ],
     peer: underlayPort(ROUTER_HOST),
     link: underlay.hostLink,
   });
@@ -73,7 +76,11 @@ function renderRouter(underlay: Underlay, origin: Origin, view: StoreView): NetR
     netnsOf(
       ROUTER_HOST,
       origin,
-      { 'net.ipv4.ip_forward': 1, 'net.bridge.bridge-nf-call-iptables': 0 },
+      {
+        'net.ipv4.ip_forward': 1,
+        'net.bridge.bridge-nf-call-iptables': 0,
+        ...(underlay.six === undefined ? ip6Sysctls(false) : { ...FORWARDING6, 'net.bridge.bridge-nf-call-ip6tables': 0 }),
+      },
       { '/etc/hosts': '127.0.0.1 localhost\n', '/etc/resolv.conf': 'nameserver 127.0.0.1\n' },
     ),
     loopback(netns, origin),

@@ -93,11 +93,17 @@ function resolvConfOf(pod: Pod, { dns, resolvConfs }: Surroundings): string {
   return text;
 }
 
-function renderSandbox(pod: Pod, ip: string, around: Surroundings): NetRecord[] {
+const SANDBOX_SYSCTLS6: Netns['sysctls'] = Object.fromEntries(Object.entries(SANDBOX_SYSCTLS).filter(([name]) => !name.endsWith('disable_ipv6')));
+
+const podIpsOf = (pod: Pod): readonly string[] => pod.status?.podIPs?.map((one) => one.ip) ?? [pod.status?.podIP ?? ''];
+
+function renderSandbox(pod: Pod, around: Surroundings): NetRecord[] {
   const { node, dns, cni } = around;
   const netns = podNetnsId(node.name, pod.metadata.name, namespaceOf(pod));
   const origin: Origin = { component: 'kubelet', objects: [objectKey(pod), node.key] };
   const hostname = hostnameOf(pod);
+  const ips = podIpsOf(pod);
+  const ip6 = ips.find((ip) => ip.includes(':'));
   return [
     {
       kind: 'netns',
@@ -106,11 +112,11 @@ function renderSandbox(pod: Pod, ip: string, around: Surroundings): NetRecord[] 
       hostId: node.name,
       name: `${pod.metadata.name}.${namespaceOf(pod)}`,
       hostname,
-      sysctls: SANDBOX_SYSCTLS,
-      files: { '/etc/hosts': podHosts(pod, ip, dns.domain), '/etc/resolv.conf': resolvConfOf(pod, around), '/etc/hostname': `${hostname}\n` },
+      sysctls: ip6 === undefined ? SANDBOX_SYSCTLS : SANDBOX_SYSCTLS6,
+      files: { '/etc/hosts': podHosts(pod, ips, dns.domain), '/etc/resolv.conf': resolvConfOf(pod, around), '/etc/hostname': `${hostname}\n` },
     },
     loopback(netns, origin),
-    ...cni.cni.attach(cni.site, { pod, netns, ip }),
+    ...cni.cni.attach(cni.site, { pod, netns, ip: ips.find((one) => !one.includes(':')) ?? '', ip6 }),
   ];
 }
 
@@ -206,10 +212,9 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   const node = findNode(pod.spec.nodeName ?? '', view);
   if (node === undefined) return { records: [] };
   const diagnostics: Finding[] = [];
-  const ip = pod.status?.podIP ?? '';
   if (hasSandbox(pod)) {
     const records = [
-      ...renderSandbox(pod, ip, surroundingsOf(node, view)),
+      ...renderSandbox(pod, surroundingsOf(node, view)),
       ...renderPrograms(pod, netns, view, diagnostics),
       ...renderProbers(pod, node.name, view),
     ];

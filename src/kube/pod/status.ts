@@ -15,7 +15,8 @@ export type Situation =
   | { readonly stage: 'creating' }
   | {
       readonly stage: 'started';
-      readonly podIp: string;
+      /** The first family's first. */
+      readonly podIps: readonly string[];
       /** Containers that cannot be created, with the kubelet's reason. */
       readonly configErrors: ReadonlyMap<string, string>;
       /** Those whose program ends with an error as soon as it starts, with its last words. */
@@ -228,12 +229,12 @@ const isInitialized = (container: Container | undefined, status: ContainerStatus
   container?.restartPolicy === 'Always' ? status?.started === true : status?.state?.terminated?.exitCode === 0;
 
 /** @param now RFC 3339 */
-export function podStatus(pod: Pod, hostIp: string, situation: Situation, now: string): PodStatus {
+export function podStatus(pod: Pod, hostIps: readonly string[], situation: Situation, now: string): PodStatus {
   const initContainers = pod.spec.initContainers ?? [];
   const base: PodStatus = {
     observedGeneration: pod.metadata.generation ?? 1,
-    hostIP: hostIp,
-    hostIPs: [{ ip: hostIp }],
+    hostIP: hostIps[0] ?? '',
+    hostIPs: hostIps.map((ip) => ({ ip })),
     startTime: pod.status?.startTime ?? now,
     qosClass: pod.status?.qosClass ?? qosClass(pod),
   };
@@ -255,7 +256,7 @@ export function podStatus(pod: Pod, hostIp: string, situation: Situation, now: s
       containerStatuses: pod.spec.containers.map((one) => statusOf(pod, one, { waiting }, {})),
     };
   }
-  const addresses = { podIP: situation.podIp, podIPs: [{ ip: situation.podIp }] };
+  const addresses = { podIP: situation.podIps[0] ?? '', podIPs: situation.podIps.map((ip) => ({ ip })) };
   const init = runInits(pod, situation, now);
   const initStatuses = init.statuses;
   if (!init.isDone) {

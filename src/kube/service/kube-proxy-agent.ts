@@ -237,9 +237,9 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
  */
 function needsRepair(rendered: readonly NetRecord[], find: (id: string) => NetRecord | undefined): boolean {
   const [first] = rendered;
-  if (first === undefined || !('netns' in first) || first.kind.startsWith('nft-')) return false;
-  if (first.kind === 'ipvs-service' || (first.kind === 'device' && first.name === IPVS_DEVICE)) return true;
-  return (['mangle', 'nat', 'filter'] as const).some((table) => find(chainId(first.netns, table, PROXY_CANARY)) === undefined);
+  if (first?.kind === 'ipvs-service' || (first?.kind === 'device' && first.name === IPVS_DEVICE)) return true;
+  if (first?.kind !== 'chain') return false;
+  return (['mangle', 'nat', 'filter'] as const).some((table) => find(chainId(first.netns, table, PROXY_CANARY, first.family)) === undefined);
 }
 
 /** Keys: `<node>` for the shared chains, `<node>|<namespace>/<service>` for those of a Service. */

@@ -65,9 +65,9 @@ const yamlOf = (map: ConfigMap) => parseYaml(objectKey(map), map.data?.[CONFIG_K
 
 /** The mounted ConfigMap of this pod, else the document given to kubeadm or kind, else the defaults. */
 function configOf(pod: Pod | undefined, view: StoreView): { readonly config: ProxyConfig; readonly object?: ObjectKey } {
-  const { podCidr } = clusterSettings(view);
+  const { podCidr, podCidr6 } = clusterSettings(view);
   // kubeadm copies its podSubnet into the configuration.
-  const clusterCidr = podCidr === undefined ? '' : formatCidr(podCidr);
+  const clusterCidr = [podCidr === undefined ? undefined : formatCidr(podCidr), podCidr6].filter((range) => range !== undefined).join(',');
   const map = pod === undefined ? undefined : mountedConfigMap(pod, CONFIG_KEY, view);
   if (map !== undefined) return { config: rememberedConfig(map, clusterCidr, () => yamlOf(map)), object: objectKey(map) };
   const document = view.list('KubeProxyConfiguration')[0];

@@ -93,6 +93,9 @@ export function vxlanReceive(core: Core, netns: NetnsState, outer: Skb): boolean
   for (const device of netns.tunnelDevices) {
     const record = device.record;
     if (record.type !== 'vxlan' || record.destinationPort !== outer.dport || !device.up) continue;
+    // Each family has sockets of its own, and VNIs are looked for behind one socket.
+    const six = typeof device.tunnelLocal === 'bigint' || record.remoteIp?.includes(':') === true;
+    if (six !== (typeof outer.dst === 'bigint')) continue;
     owner = device;
     if (record.external === true || record.vni === outer.vni) break;
   }
