@@ -1,7 +1,7 @@
 /** `kubehop serve`: the world's API server over HTTP on the loopback address, for people's own kubectl. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { humanAge } from '../shell/kubectl/age.ts';
-import { KUBERNETES_VERSION } from '../shell/kubectl/info.ts';
+import { KUBERNETES_VERSION } from '../shell/kubectl/versions.ts';
 import { type ApiResponse, answer, Watcher } from '../world/http-api.ts';
 import type { World } from '../world/world.ts';
 import { CliSession } from './session.ts';

@@ -13,7 +13,6 @@ import { gatewayKinds } from './gateway/gateway-kinds.ts';
 import { ingress, ingressClass } from './ingress/ingress.ts';
 import { clusterKinds } from './node/cluster-kinds.ts';
 import { kindClusterController } from './node/kind-cluster-controller.ts';
-import { leaseController } from './node/leases.ts';
 import { namespace } from './node/namespace.ts';
 import { node } from './node/node.ts';
 import { nodeController } from './node/node-controller.ts';
@@ -99,7 +98,6 @@ export const controllers: readonly Controller[] = [
   serviceAccountController,
   nodeIpamController,
   nodeController,
-  leaseController,
   taintEvictionController,
   kubernetesServiceController,
   quotaController,

@@ -68,7 +68,7 @@ allowVolumeExpansion: true
 apiVersion: v1
 kind: ResourceQuota
 metadata: {name: quota}
-spec: {hard: {pods: "50", requests.cpu: "4", limits.memory: 10Gi, services: "20"}}
+spec: {hard: {pods: "50", services: "20"}}
 ---
 apiVersion: v1
 kind: LimitRange
@@ -76,12 +76,7 @@ metadata: {name: range}
 spec:
   limits:
   - {type: Container, default: {cpu: 500m}, defaultRequest: {cpu: 100m}, max: {cpu: "2"}, min: {cpu: 50m}, maxLimitRequestRatio: {cpu: "20"}}
-  - {type: Pod, max: {memory: 2Gi}}
----
-apiVersion: v1
-kind: LimitRange
-metadata: {name: range-of-memory}
-spec: {limits: [{type: Container, default: {memory: 64Mi}}]}
+  - {type: PersistentVolumeClaim, max: {storage: 9Gi}}
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress

@@ -1,5 +1,4 @@
 /** What runs of a pod, as its status tells. */
-import { statusOfContainer } from './containers.ts';
 import type { Pod } from './types.ts';
 import { isFinished } from './types.ts';
 
@@ -8,7 +7,7 @@ export function isContainerRunning(pod: Pod, container: string): boolean {
   if (isFinished(pod)) return false;
   const statuses = pod.status?.containerStatuses;
   if (statuses === undefined) return pod.status?.phase === 'Running';
-  return statusOfContainer(pod, container)?.state?.running !== undefined;
+  return statuses.some((status) => status.name === container && status.state?.running !== undefined);
 }
 
 /** A sandbox exists: the pod is bound, has an address of its own and has not ended. */

@@ -2,8 +2,9 @@
 import { deepEqual } from '../../base/equal.ts';
 import { defineController } from '../../objects/define.ts';
 import type { ControllerContext, KubeObject } from '../../objects/types.ts';
-import { clusterSettings, serviceAddress, settingsKinds } from '../node/cluster-config.ts';
-import { internalIps, isControlPlane, type Node } from '../node/types.ts';
+import { formatIpv4 } from '../addresses.ts';
+import { clusterSettings, settingsKinds } from '../node/cluster-config.ts';
+import { internalIp, isControlPlane, type Node } from '../node/types.ts';
 import { type EndpointSlice, type Endpoints, type Service, serviceNameLabel } from './types.ts';
 
 const key = 'Service/default/kubernetes';
@@ -32,15 +33,14 @@ export const kubernetesServiceController = defineController({
     const nodes = view.list<Node>('Node');
     if (nodes.length === 0) return;
     if (view.find<Service>(key) === undefined && !createService(context)) return;
-    const addresses = nodes.filter(isControlPlane).flatMap((node) => internalIps(node)[0] ?? []);
+    const addresses = nodes.filter(isControlPlane).flatMap((node) => internalIp(node) ?? []);
     if (addresses.length > 0) publish(addresses, context);
   },
 });
 
 function createService(context: ControllerContext): boolean {
-  const settings = clusterSettings(context.view);
-  const address = serviceAddress(settings, 1);
-  const [family = 'IPv4'] = settings.families;
+  const { serviceCidr } = clusterSettings(context.view);
+  const address = formatIpv4(serviceCidr.base + 1);
   const service = {
     apiVersion: 'v1',
     kind: 'Service',
@@ -49,7 +49,7 @@ function createService(context: ControllerContext): boolean {
       type: 'ClusterIP',
       clusterIP: address,
       clusterIPs: [address],
-      ipFamilies: [family],
+      ipFamilies: ['IPv4'],
       ipFamilyPolicy: 'SingleStack',
       sessionAffinity: 'None',
       internalTrafficPolicy: 'Cluster',
@@ -65,7 +65,7 @@ function publish(addresses: readonly string[], context: ControllerContext): void
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: { name: 'kubernetes', namespace: 'default', labels: { [serviceNameLabel]: 'kubernetes' } },
-    addressType: addresses[0]?.includes(':') === true ? 'IPv6' : 'IPv4',
+    addressType: 'IPv4',
     endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
     ports,
   };

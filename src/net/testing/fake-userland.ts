@@ -134,7 +134,6 @@ class FakeUserland implements Userland, FakeHands {
   recordChanged(): void {}
   signal(): void {}
   writeStdin(): void {}
-  print(): void {}
   findProcess(): undefined {
     return undefined;
   }

@@ -1,4 +1,5 @@
 /** Label and field selectors as a query carries them. Kubernetes: apimachinery/pkg/labels/selector.go, apimachinery/pkg/fields */
+import { parseLabelSelector } from '../label-selector-text.ts';
 import type { KubeObject } from '../types.ts';
 
 export type Selection = { readonly ok: true; readonly accepts: (object: KubeObject) => boolean } | { readonly ok: false; readonly message: string };
@@ -6,40 +7,9 @@ export type Selection = { readonly ok: true; readonly accepts: (object: KubeObje
 type Test = (object: KubeObject) => boolean;
 const MAX_REQUIREMENTS = 100;
 
-const labelOf = (object: KubeObject, name: string): string | undefined => {
-  const labels = object.metadata.labels;
-  return labels !== undefined && Object.hasOwn(labels, name) ? labels[name] : undefined;
-};
-
-/** `app=web,tier in (a,b),!canary` */
 export function labelSelector(text: string): Selection {
-  const tests: Test[] = [];
-  let rest = text.trim();
-  while (rest !== '') {
-    if (tests.length >= MAX_REQUIREMENTS) return { ok: false, message: `more than ${MAX_REQUIREMENTS} requirements` };
-    const set = /^([\w./-]+)\s+(in|notin)\s+\(([^)]*)\)\s*(,|$)/.exec(rest);
-    const equal = /^([\w./-]+)\s*(==|=|!=)\s*([\w.-]*)\s*(,|$)/.exec(rest);
-    const exists = /^(!?)\s*([\w./-]+)\s*(,|$)/.exec(rest);
-    const match = set ?? equal ?? exists;
-    if (match === null) return { ok: false, message: `unable to parse requirement: found '${rest.split(',')[0]}', expected: identifier` };
-    if (set !== null) {
-      const [, name = '', operator, inside = ''] = set;
-      const allowed = new Set(inside.split(',').map((word) => word.trim()));
-      tests.push((object) => {
-        const value = labelOf(object, name);
-        const among = value !== undefined && allowed.has(value);
-        return operator === 'in' ? among : !among;
-      });
-    } else if (equal !== null) {
-      const [, name = '', operator, wanted] = equal;
-      tests.push((object) => (labelOf(object, name) === wanted) === (operator !== '!='));
-    } else {
-      const [, negated, name = ''] = exists ?? [];
-      tests.push((object) => (labelOf(object, name) !== undefined) === (negated === ''));
-    }
-    rest = rest.slice(match[0].length).trim();
-  }
-  return { ok: true, accepts: (object) => tests.every((test) => test(object)) };
+  const parsed = parseLabelSelector(text);
+  return parsed.ok ? { ok: true, accepts: (object) => parsed.test(object.metadata.labels ?? {}) } : parsed;
 }
 
 /** A field by its path, as text; '' where it is absent. */

@@ -1,11 +1,8 @@
 /** apply, create -f, replace, delete -f: YAML from files or standard input, admitted by the world. */
-import { parseYaml } from '../../base/yaml/parse-yaml.ts';
 import type { Filter, Outcome } from '../command.ts';
-import { at, list, text } from '../json.ts';
-import { resolvePath } from '../paths.ts';
-import { bundledManifest } from './bundled/index.ts';
 import { checkDryRun, defineVerb, dryRunFlag, filenameFlag, type Kubectl, outputFlag } from './client.ts';
 import { KubectlError } from './flags.ts';
+import { readFiles } from './select.ts';
 
 type Mode = 'apply' | 'create' | 'delete';
 
@@ -18,53 +15,6 @@ export interface CollectState {
   readonly fieldManager: string | undefined;
   readonly ignoreNotFound: boolean;
   text: string;
-}
-
-/** Text of the named files; `-` is standard input and comes as undefined. @throws {KubectlError} */
-export function readFiles(kubectl: Kubectl, names: readonly string[]): readonly { readonly name: string; readonly text: string | undefined }[] {
-  const { shell, place, cwd } = kubectl.invocation;
-  return names
-    .flatMap((value) => value.split(','))
-    .flatMap((name): readonly { readonly name: string; readonly text: string | undefined }[] => {
-      if (name === '-') return [{ name: 'STDIN', text: undefined }];
-      if (/^https?:\/\//.test(name)) return fromUrl(kubectl, name);
-      const path = resolvePath(cwd, name);
-      const content = shell.readFile(place, path);
-      if (content !== undefined) return [{ name, text: content }];
-      const inside = shell.filePaths(place).filter((other) => other.startsWith(path === '/' ? '/' : `${path}/`) && !other.slice(path.length + 1).includes('/'));
-      const manifests = inside.filter((other) => /\.(?:ya?ml|json)$/.test(other));
-      if (inside.length > 0) {
-        if (manifests.length === 0) throw new KubectlError(`error: error reading [${name}]: recognized file extensions are [.json .yaml .yml]`);
-        return manifests.map((other) => ({ name: `${name.replace(/\/$/, '')}/${other.slice(path.length + 1)}`, text: shell.readFile(place, other) ?? '' }));
-      }
-      throw new KubectlError(`error: the path "${name}" does not exist`);
-    });
-}
-
-/** Nothing is fetched: well-known addresses give what kubehop has in their place. */
-function fromUrl(kubectl: Kubectl, url: string): readonly { readonly name: string; readonly text: string | undefined }[] {
-  const bundled = bundledManifest(url);
-  if (bundled === undefined)
-    throw new KubectlError(
-      `error: unable to read URL "${url}": nothing leaves this page, so manifests cannot be fetched; paste the YAML into a file and apply that`,
-    );
-  if (bundled.kind === 'refused') throw new KubectlError(`error: unable to read URL "${url}": nothing leaves this page, and ${bundled.reason}`);
-  if (bundled.kind === 'built-in') {
-    kubectl.err(`# not fetched: the kinds of ${bundled.title} are part of this API server already\n`);
-    return [];
-  }
-  kubectl.err(`# not fetched: kubehop's own short re-creation of what ${bundled.title} installs\n`);
-  return [{ name: url, text: bundled.text }];
-}
-
-/** Kind and name of every object in files, for `get -f`. */
-export function filesOf(kubectl: Kubectl, names: readonly string[]): readonly { readonly kind: string; readonly name: string }[] {
-  return readFiles(kubectl, names).flatMap((file) =>
-    parseYaml(file.name, file.text ?? '').documents.flatMap(({ value }) => {
-      const items = text(at(value, 'kind')) === 'List' ? list(at(value, 'items')) : [value];
-      return items.flatMap((item) => (text(at(item, 'kind')) === '' ? [] : [{ kind: text(at(item, 'kind')), name: text(at(item, 'metadata', 'name')) }]));
-    }),
-  );
 }
 
 export function applyFiles(kubectl: Kubectl, mode: Mode): Outcome {

@@ -1,15 +1,12 @@
 /** kubectl autoscale: a HorizontalPodAutoscaler for a workload. Kubernetes: kubectl/pkg/cmd/autoscale/autoscale.go */
 
-import { filesOf } from './apply.ts';
-import { defineVerb, dryRunFlag, filenameFlag, getObject, type Kubectl, MUST_PROVIDE, outputFlag, readResources } from './client.ts';
+import { defineVerb, dryRunFlag, filenameFlag, getObject, MUST_PROVIDE, outputFlag } from './client.ts';
 import { store } from './create.ts';
 import { autoscaler } from './create-workload.ts';
 import { KubectlError } from './flags.ts';
+import { requestsOf } from './select.ts';
 
 const SCALABLE = ['Deployment', 'ReplicaSet', 'StatefulSet', 'ReplicationController'];
-
-const targetsOf = (kubectl: Kubectl): readonly string[] =>
-  kubectl.flags.has('filename') ? filesOf(kubectl, kubectl.flags.all('filename')).map(({ kind, name }) => `${kind}/${name}`) : kubectl.flags.args;
 
 export const autoscale = defineVerb({
   name: 'autoscale',
@@ -19,6 +16,7 @@ export const autoscale = defineVerb({
     filenameFlag,
     dryRunFlag,
     outputFlag,
+    { name: 'field-manager', type: 'string' },
     { name: 'min', type: 'int' },
     { name: 'max', type: 'int' },
     { name: 'cpu', type: 'string' },
@@ -33,10 +31,8 @@ export const autoscale = defineVerb({
         "Flag --cpu-percent has been deprecated, Use --cpu with percentage or resource quantity format (e.g., '70%' for utilization or '500m' for milliCPU).\n",
       );
     if (!flags.has('max')) throw new KubectlError('error: required flag(s) "max" not set');
-    const words = targetsOf(kubectl);
-    if (words.length === 0) throw new KubectlError(MUST_PROVIDE);
     let status = 0;
-    const { requests } = readResources(kubectl, words);
+    const { requests } = requestsOf(kubectl, flags.args, MUST_PROVIDE);
     for (const { kind, name } of requests) {
       if (name === undefined) throw new KubectlError('error: resource(s) were provided, but no name was specified');
       getObject(kubectl, kind, name);
@@ -48,7 +44,7 @@ export const autoscale = defineVerb({
         );
       }
       const made = autoscaler(kubectl, { apiVersion: kind.apiVersion, kind: kind.kind, name });
-      status = Math.max(status, Number(store(kubectl, made, undefined, flags.get('dry-run') === 'client' ? 'created' : 'autoscaled')));
+      status = Math.max(status, Number(store(kubectl, made, undefined, flags.get('dry-run') === 'client' ? 'created' : 'autoscaled', 'kubectl-autoscale')));
     }
     return status;
   },

@@ -1,10 +1,9 @@
-/** delete, scale, label, annotate, patch, edit, set image: verbs that change objects that are there. */
+/** delete, scale, label, annotate, patch: verbs that change objects that are there. */
 import { parseYaml } from '../../base/yaml/parse-yaml.ts';
 import type { RemoveOptions } from '../../objects/api.ts';
-import type { Kind, KubeObject } from '../../objects/types.ts';
-import type { Outcome } from '../command.ts';
-import { at, list, number, text } from '../json.ts';
-import { applyFiles, filesOf } from './apply.ts';
+import { at, number } from '../json.ts';
+import { resolvePath } from '../paths.ts';
+import { applyFiles } from './apply.ts';
 import {
   allNamespacesFlag,
   checkDryRun,
@@ -19,11 +18,12 @@ import {
   MUST_PROVIDE,
   outputFlag,
   qualifiedName,
-  selectObjects,
   selectorFlag,
 } from './client.ts';
 import { KubectlError } from './flags.ts';
+import { selectObjects, targetFlags, targets } from './select.ts';
 import type { WaitState } from './watches.ts';
+import { isChanged, patchObject, teller, writeFlags, writeOptions } from './write.ts';
 
 export const deleteVerb = defineVerb({
   name: 'delete',
@@ -124,26 +124,18 @@ function selectQuietly(kubectl: Kubectl): ReturnType<typeof selectObjects> {
   return { objects, failed: false };
 }
 
-/** The objects of `-f` files or of the arguments. */
-function targets(kubectl: Kubectl, args: readonly string[]): ReturnType<typeof selectObjects> {
-  const words = kubectl.flags.has('filename') ? filesOf(kubectl, kubectl.flags.all('filename')).map(({ kind, name }) => `${kind}/${name}`) : args;
-  if (words.length === 0) throw new KubectlError(MUST_PROVIDE);
-  return selectObjects(kubectl, words);
-}
-
 export const scale = defineVerb({
   name: 'scale',
-  summary: 'sets the number of replicas (--replicas=N)',
+  summary: 'sets the number of replicas',
+  examples: ['scale --replicas=3 deployment/web', 'scale --current-replicas=2 --replicas=3 deployment/web'],
+  usage: '[--resource-version=version] [--current-replicas=count] --replicas=COUNT (-f FILENAME | TYPE NAME)',
   completes: 'resources',
   flags: [
-    filenameFlag,
-    selectorFlag,
-    dryRunFlag,
-    outputFlag,
+    ...targetFlags,
+    ...writeFlags,
     { name: 'replicas', type: 'int' },
     { name: 'current-replicas', type: 'int' },
     { name: 'resource-version', type: 'string' },
-    { name: 'all', type: 'bool' },
     { name: 'timeout', type: 'string' },
   ],
   run: (kubectl) => {
@@ -153,10 +145,13 @@ export const scale = defineVerb({
     if (replicas < 0) throw new KubectlError(`error: The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0`);
     const { objects, failed } = targets(kubectl, flags.args);
     let status = failed ? 1 : 0;
-    const dryRun = checkDryRun(flags);
+    const options = writeOptions(kubectl, 'kubectl');
+    const tell = teller(kubectl);
     for (const [kind, object] of objects) {
       if (!['Deployment', 'ReplicaSet', 'StatefulSet', 'ReplicationController'].includes(kind.kind)) {
         kubectl.err('Error from server (NotFound): the server could not find the requested resource\n');
+        // Of several objects in files, kubectl stops at the first that has no scale.
+        if (flags.has('filename')) break;
         status = 1;
         continue;
       }
@@ -166,8 +161,8 @@ export const scale = defineVerb({
         status = 1;
         continue;
       }
-      if (!dryRun) expectOk(invocation.host.api.patch(keyOf(kind, kubectl.namespace, object.metadata.name), { spec: { replicas } }, 'merge'));
-      kubectl.out(`${qualifiedName(kind)}/${object.metadata.name} scaled${dryRunSuffix(flags)}\n`);
+      const result = patchObject(kubectl, kind, object, { spec: { replicas } }, { ...options, subresource: 'scale' });
+      tell(kind, expectOk(result), 'scaled');
     }
     invocation.host.settle();
     return status;
@@ -180,15 +175,16 @@ function defineMetadataVerb(name: 'label' | 'annotate', field: 'labels' | 'annot
     name,
     summary,
     completes: 'resources',
+    examples: [`${name} pods web unhealthy=true`, `${name} --overwrite pods web status=unhealthy`, `${name} pods --all status-`],
+    usage: `[--overwrite] (-f FILENAME | TYPE NAME) KEY_1=VAL_1 ... KEY_N=VAL_N [--resource-version=version]`,
     flags: [
-      filenameFlag,
-      selectorFlag,
-      dryRunFlag,
-      outputFlag,
+      ...targetFlags,
+      ...writeFlags,
       allNamespacesFlag,
       { name: 'overwrite', type: 'bool' },
-      { name: 'all', type: 'bool' },
       { name: 'list', type: 'bool' },
+      { name: 'local', type: 'bool' },
+      { name: 'field-selector', type: 'string' },
       { name: 'resource-version', type: 'string' },
     ],
     run: (kubectl) => {
@@ -199,11 +195,9 @@ function defineMetadataVerb(name: 'label' | 'annotate', field: 'labels' | 'annot
       if (resources.length === 0 && !flags.has('filename')) throw new KubectlError(MUST_PROVIDE);
       if (changes.length === 0 && !flags.bool('list'))
         throw new KubectlError(`error: at least one ${field === 'labels' ? 'label' : 'annotation'} update is required`);
-      if (resources.length === 1 && !(resources[0] ?? '').includes('/') && !flags.bool('all') && !flags.has('selector') && !flags.has('filename')) {
-        throw new KubectlError('error: resource(s) were provided, but no name was specified');
-      }
       const { objects, failed } = targets(kubectl, resources);
-      const dryRun = checkDryRun(flags);
+      const options = writeOptions(kubectl, `kubectl-${name}`);
+      const tell = teller(kubectl);
       let status = failed ? 1 : 0;
       for (const [kind, object] of objects) {
         const before = object.metadata[field] ?? {};
@@ -227,19 +221,15 @@ function defineMetadataVerb(name: 'label' | 'annotate', field: 'labels' | 'annot
           status = 1;
           continue;
         }
-        const result = dryRun
-          ? undefined
-          : invocation.host.api.patch(keyOf(kind, object.metadata.namespace ?? '', object.metadata.name), { metadata: { [field]: patch } }, 'merge');
-        if (result !== undefined && !result.ok) {
+        const result = patchObject(kubectl, kind, object, { metadata: { [field]: patch } }, options);
+        if (!result.ok) {
           kubectl.err(failureText(result));
           status = 1;
           continue;
         }
-        const same = Object.entries(patch).every(([key, value]) => (value === null ? !Object.hasOwn(before, key) : before[key] === value));
-        const onlyRemovals = Object.values(patch).every((value) => value === null);
-        kubectl.out(
-          `${qualifiedName(kind)}/${object.metadata.name} ${field === 'labels' ? (same ? 'not labeled' : onlyRemovals ? 'unlabeled' : done) : done}${dryRunSuffix(flags)}\n`,
-        );
+        const [old, now] = [JSON.stringify(before), JSON.stringify(result.value.metadata[field] ?? {})];
+        const shorter = !flags.bool('overwrite') && now.length < old.length;
+        tell(kind, result.value, field === 'labels' ? (old === now ? 'not labeled' : shorter ? 'unlabeled' : done) : done);
       }
       invocation.host.settle();
       return status;
@@ -253,21 +243,28 @@ export const patch = defineVerb({
   name: 'patch',
   summary: 'changes fields (-p JSON-OR-YAML, --type=strategic|merge|json)',
   completes: 'resources',
+  examples: [
+    `patch node k8s-node-1 -p '{"spec":{"unschedulable":true}}'`,
+    `patch deployment web --type='json' -p='[{"op": "remove", "path": "/spec/paused"}]'`,
+  ],
+  usage: '(-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE]',
   flags: [
-    filenameFlag,
-    dryRunFlag,
-    outputFlag,
+    ...targetFlags.filter(({ name }) => name !== 'selector' && name !== 'all'),
+    ...writeFlags,
     { name: 'patch', short: 'p', type: 'string' },
     { name: 'type', type: 'string' },
     { name: 'patch-file', type: 'string' },
     { name: 'subresource', type: 'string' },
+    { name: 'local', type: 'bool' },
   ],
   run: (kubectl) => {
     const { flags, invocation } = kubectl;
     const type = flags.get('type') || 'strategic';
     if (type !== 'strategic' && type !== 'merge' && type !== 'json')
       throw new KubectlError(`error: --type must be one of [json merge strategic], not "${type}"`);
-    const content = flags.has('patch-file') ? invocation.shell.readFile(invocation.place, flags.get('patch-file')) : flags.get('patch');
+    const content = flags.has('patch-file')
+      ? invocation.shell.readFile(invocation.place, resolvePath(invocation.cwd, flags.get('patch-file')))
+      : flags.get('patch');
     if (content === undefined || content === '') throw new KubectlError('error: must specify --patch or --patch-file containing the contents of the patch');
     const parsed = parseYaml('patch', content);
     const problem = parsed.diagnostics.find((diagnostic) => diagnostic.severity === 'error');
@@ -276,126 +273,16 @@ export const patch = defineVerb({
     const { objects, failed } = targets(kubectl, flags.args);
     if (objects.length === 0 && !failed) throw new KubectlError(MUST_PROVIDE);
     let status = failed ? 1 : 0;
+    const options = writeOptions(kubectl, 'kubectl-patch');
+    const tell = teller(kubectl);
     for (const [kind, object] of objects) {
-      const result = checkDryRun(flags)
-        ? undefined
-        : invocation.host.api.patch(keyOf(kind, object.metadata.namespace ?? '', object.metadata.name), parsed.documents[0]?.value, type);
-      if (result !== undefined && !result.ok) {
+      const result = patchObject(kubectl, kind, object, parsed.documents[0]?.value, options, type);
+      if (!result.ok) {
         kubectl.err(failureText(result));
         status = 1;
-        continue;
-      }
-      const changed = result === undefined || result.value.metadata.resourceVersion !== object.metadata.resourceVersion;
-      kubectl.out(`${qualifiedName(kind)}/${object.metadata.name} patched${changed ? '' : ' (no change)'}${dryRunSuffix(flags)}\n`);
+      } else tell(kind, result.value, `patched${isChanged(object, result.value) ? '' : ' (no change)'}`);
     }
     invocation.host.settle();
     return status;
   },
 });
-
-export const set = defineVerb({
-  name: 'set',
-  summary: 'set image deployment/NAME CONTAINER=IMAGE; set env, set selector',
-  completes: 'resources',
-  flags: [
-    filenameFlag,
-    dryRunFlag,
-    outputFlag,
-    selectorFlag,
-    { name: 'all', type: 'bool' },
-    { name: 'containers', short: 'c', type: 'string' },
-    { name: 'list', type: 'bool' },
-  ],
-  run: (kubectl) => {
-    const [subcommand, ...args] = kubectl.flags.args;
-    if (subcommand === 'image') return setImage(kubectl, args);
-    if (subcommand === 'selector') return setSelector(kubectl, args);
-    if (subcommand === 'env') return setEnvironment(kubectl, args);
-    throw new KubectlError(
-      `error: ${subcommand === undefined ? 'a subcommand is needed' : `unknown command "${subcommand}"`} (image, env and selector are part of this simulated kubectl)\nSee 'kubectl set -h' for help and examples`,
-    );
-  },
-});
-
-function workloadContainers(object: KubeObject): { readonly path: 'spec' | 'template'; readonly containers: readonly unknown[] } {
-  const template = at(object, 'spec', 'template', 'spec', 'containers');
-  return template === undefined ? { path: 'spec', containers: list(at(object, 'spec', 'containers')) } : { path: 'template', containers: list(template) };
-}
-
-function patchContainers(kubectl: Kubectl, kind: Kind, object: KubeObject, containers: readonly unknown[]): KubeObject {
-  const { path } = workloadContainers(object);
-  const body = path === 'spec' ? { spec: { containers } } : { spec: { template: { spec: { containers } } } };
-  return expectOk(kubectl.invocation.host.api.patch(keyOf(kind, object.metadata.namespace ?? '', object.metadata.name), body, 'strategic'));
-}
-
-function setImage(kubectl: Kubectl, args: readonly string[]): Outcome {
-  const changes = args.filter((word) => word.includes('=')).map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)] as const);
-  const resources = args.filter((word) => !word.includes('='));
-  if (changes.length === 0) throw new KubectlError('error: at least one image update is required');
-  const { objects, failed } = targets(kubectl, resources);
-  let status = failed ? 1 : 0;
-  for (const [kind, object] of objects) {
-    const names = workloadContainers(object).containers.map((container) => text(at(container, 'name')));
-    const missing = changes.find(([name]) => name !== '*' && !names.includes(name));
-    if (missing !== undefined) {
-      kubectl.err(`error: unable to find container named "${missing[0]}"\n`);
-      status = 1;
-      continue;
-    }
-    const containers = names.flatMap((name) => {
-      const image = changes.find(([wanted]) => wanted === name || wanted === '*')?.[1];
-      return image === undefined ? [] : [{ name, image }];
-    });
-    const result = checkDryRun(kubectl.flags) ? undefined : patchContainers(kubectl, kind, object, containers);
-    if (result !== undefined && result.metadata.resourceVersion === object.metadata.resourceVersion) continue;
-    kubectl.out(`${qualifiedName(kind)}/${object.metadata.name} image updated${dryRunSuffix(kubectl.flags)}\n`);
-  }
-  kubectl.invocation.host.settle();
-  return status;
-}
-
-function setEnvironment(kubectl: Kubectl, args: readonly string[]): Outcome {
-  const changes = args.filter((word) => word.includes('=') || /^\w+-$/.test(word));
-  const { objects, failed } = targets(
-    kubectl,
-    args.filter((word) => !changes.includes(word)),
-  );
-  for (const [kind, object] of objects) {
-    if (kubectl.flags.bool('list')) {
-      for (const container of workloadContainers(object).containers) {
-        kubectl.out(`# ${kind.kind} ${object.metadata.name}, container ${text(at(container, 'name'))}\n`);
-        for (const variable of list(at(container, 'env'))) kubectl.out(`${text(at(variable, 'name'))}=${text(at(variable, 'value'))}\n`);
-      }
-      continue;
-    }
-    const containers = workloadContainers(object).containers.map((container) => ({
-      name: text(at(container, 'name')),
-      env: changes.map((change) =>
-        change.includes('=')
-          ? { name: change.slice(0, change.indexOf('=')), value: change.slice(change.indexOf('=') + 1) }
-          : { $patch: 'delete', name: change.slice(0, -1) },
-      ),
-    }));
-    patchContainers(kubectl, kind, object, containers);
-    kubectl.out(`${qualifiedName(kind)}/${object.metadata.name} env updated\n`);
-  }
-  kubectl.invocation.host.settle();
-  return failed ? 1 : 0;
-}
-
-function setSelector(kubectl: Kubectl, args: readonly string[]): Outcome {
-  const selectorText = args.find((word) => word.includes('='));
-  const { objects, failed } = targets(
-    kubectl,
-    args.filter((word) => word !== selectorText),
-  );
-  if (selectorText === undefined) throw new KubectlError('error: selector is required');
-  const selector = Object.fromEntries(selectorText.split(',').map((pair) => [pair.split('=')[0] ?? '', pair.split('=')[1] ?? '']));
-  for (const [kind, object] of objects) {
-    if (kind.kind !== 'Service') throw new KubectlError('error: setting a selector is only supported for Services');
-    expectOk(kubectl.invocation.host.api.update({ ...object, spec: { ...(object.spec as Readonly<Record<string, unknown>>), selector } } as KubeObject));
-    kubectl.out(`${qualifiedName(kind)}/${object.metadata.name} selector updated\n`);
-  }
-  kubectl.invocation.host.settle();
-  return failed ? 1 : 0;
-}

@@ -1,5 +1,6 @@
 /** What every kubectl verb needs: namespace, resource arguments, the server's failures in kubectl's words. */
 import type { ApiFailure, ApiResult } from '../../objects/api.ts';
+import { type LabelTest, parseLabelSelector } from '../../objects/label-selector-text.ts';
 import type { Kind, KubeObject, ObjectKey } from '../../objects/types.ts';
 import type { Invocation, Outcome } from '../command.ts';
 import { type Flag, KubectlError, type ParsedFlags } from './flags.ts';
@@ -21,6 +22,11 @@ export interface Verb {
   readonly run: (kubectl: Kubectl) => Outcome;
   /** What may follow: resource kinds and names are offered for `resources`, names of one kind for a kind's name. */
   readonly completes?: 'resources' | 'pods' | 'files' | 'nodes';
+  /** What stands behind its name in the usage line. */
+  readonly usage?: string;
+  /** Without `kubectl` in front. */
+  readonly examples?: readonly string[];
+  readonly subcommands?: Readonly<Record<string, { readonly summary: string }>>;
 }
 
 export function defineVerb(verb: Verb): Verb {
@@ -78,6 +84,8 @@ export interface ResourceRequest {
   readonly kind: Kind;
   /** Absent: all of the kind. */
   readonly name: string | undefined;
+  /** That a manifest names; else the call's. */
+  readonly namespace?: string;
 }
 
 const ALL_KINDS = ['pods', 'services', 'daemonsets', 'deployments', 'replicasets', 'statefulsets', 'horizontalpodautoscalers', 'cronjobs', 'jobs'];
@@ -123,32 +131,6 @@ export function getObject(kubectl: Kubectl, kind: Kind, name: string): KubeObjec
   return found;
 }
 
-/** Objects a verb acts on: named ones, those of a selector, or all with --all. Missing ones are told and make the exit code 1. */
-export function selectObjects(
-  kubectl: Kubectl,
-  args: readonly string[],
-): { readonly objects: readonly (readonly [Kind, KubeObject])[]; readonly failed: boolean } {
-  const { flags } = kubectl;
-  const selector = flags.get('selector');
-  const { requests } = readResources(kubectl, args);
-  const objects: (readonly [Kind, KubeObject])[] = [];
-  let failed = false;
-  for (const { kind, name } of requests) {
-    if (name === undefined) {
-      const test = parseSelector(selector);
-      for (const object of listObjects(kubectl, kind)) if (test(object.metadata.labels ?? {})) objects.push([kind, object]);
-      continue;
-    }
-    if (selector !== '') throw new KubectlError('error: name cannot be provided when a selector is specified');
-    const found = kubectl.invocation.host.api.view.find(keyOf(kind, kubectl.namespace, name));
-    if (found === undefined) {
-      kubectl.err(`${notFoundText(kind, name)}\n`);
-      failed = true;
-    } else objects.push([kind, found]);
-  }
-  return { objects, failed };
-}
-
 /** All objects of a kind in the namespace of the call (or in all with -A). */
 export function listObjects(kubectl: Kubectl, kind: Kind): readonly KubeObject[] {
   const { view } = kubectl.invocation.host.api;
@@ -156,38 +138,19 @@ export function listObjects(kubectl: Kubectl, kind: Kind): readonly KubeObject[]
   return everywhere ? view.list(kind.kind) : view.list(kind.kind, kubectl.namespace);
 }
 
-/** Label selectors as kubectl takes them. @throws {KubectlError} in the API machinery's words. */
-export function parseSelector(text: string): (labels: Readonly<Record<string, string>>) => boolean {
-  const tests: ((labels: Readonly<Record<string, string>>) => boolean)[] = [];
-  const key = '[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?';
-  const value = '[A-Za-z0-9_.-]*';
-  let rest = text.trim();
-  const labelValue = (labels: Readonly<Record<string, string>>, name: string): string | undefined => (Object.hasOwn(labels, name) ? labels[name] : undefined);
-  while (rest !== '') {
-    const sets = new RegExp(`^(${key})\\s+(in|notin)\\s+\\(([^)]*)\\)\\s*(,|$)`).exec(rest);
-    const equals = new RegExp(`^(${key})\\s*(==|=|!=)\\s*(${value})\\s*(,|$)`).exec(rest);
-    const exists = new RegExp(`^(!?)\\s*(${key})\\s*(,|$)`).exec(rest);
-    const match = sets ?? equals ?? exists;
-    if (match === null) throw new KubectlError(`error: unable to parse requirement: found '${rest.split(',')[0]}', expected: identifier`);
-    if (sets !== null) {
-      const [, name = '', operator, inside = ''] = sets;
-      const allowed = inside.split(',').map((word) => word.trim());
-      tests.push((labels) => {
-        const found = labelValue(labels, name);
-        return operator === 'in' ? found !== undefined && allowed.includes(found) : found === undefined || !allowed.includes(found);
-      });
-    } else if (equals !== null) {
-      const [, name = '', operator, wanted] = equals;
-      tests.push((labels) => (labelValue(labels, name) === wanted) === (operator !== '!='));
-    } else {
-      const [, negated, name = ''] = exists ?? [];
-      tests.push((labels) => (labelValue(labels, name) !== undefined) === (negated === ''));
-    }
-    const consumed = match[0];
-    rest = rest.slice(consumed.length).trim();
-    if (consumed.endsWith(',') && rest === '') throw new KubectlError("error: unable to parse requirement: found '', expected: identifier after ','");
-  }
-  return (labels) => tests.every((test) => test(labels));
+/** The server's refusal of a list's selectors. */
+export function badSelector(kind: Kind, labels: string, fields: string, message: string): KubectlError {
+  const resource = `${kind.apiVersion.includes('/') ? kind.apiVersion : `/${kind.apiVersion}`}, Resource=${kind.plural}`;
+  return new KubectlError(
+    `Error from server (BadRequest): Unable to find ${JSON.stringify(resource)} that match label selector ${JSON.stringify(labels)}, field selector ${JSON.stringify(fields)}: ${message}`,
+  );
+}
+
+/** Label selectors as kubectl hands them to the server. @throws {KubectlError} in its words. */
+export function parseSelector(text: string, kind: Kind): LabelTest {
+  const parsed = parseLabelSelector(text);
+  if (!parsed.ok) throw badSelector(kind, text, '', parsed.message);
+  return parsed.test;
 }
 
 /** ` (dry run)` or nothing. */

@@ -20,6 +20,7 @@ import { ingress, service } from './create-network.ts';
 import { clusterRole, clusterRoleBinding, role, roleBinding } from './create-rbac.ts';
 import { cronJob, deployment, disruptionBudget, job, priorityClass, quota } from './create-workload.ts';
 import { type Flag, KubectlError } from './flags.ts';
+import { groupHelp } from './help.ts';
 import { formatObjects, parseOutput } from './output.ts';
 
 interface Generator {
@@ -128,7 +129,8 @@ export const create = defineVerb({
     const title = grouped ? `${verb} ${before[1] ?? ''}` : verb;
     if (grouped && before[1] === undefined) {
       const kinds = Object.keys(generators).filter((name) => name.startsWith(`${verb} `));
-      kubectl.out(`Create a ${verb} of one of several types.\n\nAvailable Commands:\n${kinds.map((name) => `  ${name.slice(verb.length + 1)}\n`).join('')}`);
+      const subcommands = Object.fromEntries(kinds.map((name) => [name.slice(verb.length + 1), { summary: `A ${verb} of this type` }]));
+      kubectl.err(groupHelp({ ...create, summary: `makes a ${verb} of one of several types`, usage: '[flags] [options]', subcommands }, `create ${verb}`));
       return 1;
     }
     const generator = Object.hasOwn(generators, title) ? generators[title] : undefined;
@@ -159,7 +161,7 @@ function createToken(kubectl: Kubectl, names: readonly string[]): Outcome {
 }
 
 /** Sends the object, or prints it with --dry-run. `failure` is the verb's own prefix for server errors. */
-export function store(kubectl: Kubectl, object: KubeObject, failure: string | undefined, done = 'created'): Outcome {
+export function store(kubectl: Kubectl, object: KubeObject, failure: string | undefined, done = 'created', manager = 'kubectl-create'): Outcome {
   const { flags, invocation } = kubectl;
   const format = parseOutput(flags.get('output'), false);
   const kind: Pick<Kind, 'kind' | 'apiVersion'> = object;
@@ -171,7 +173,7 @@ export function store(kubectl: Kubectl, object: KubeObject, failure: string | un
   }
   // Status belongs to the server, and a null is nothing it would store.
   const wanted = Object.fromEntries(Object.entries(object).filter(([key, value]) => key !== 'status' && value !== null)) as unknown as KubeObject;
-  const result = invocation.host.api.create(wanted, { dryRun });
+  const result = invocation.host.api.create(wanted, { dryRun, fieldManager: flags.get('field-manager') || manager });
   if (!result.ok) {
     if (failure === undefined) kubectl.err(failureText(result));
     else kubectl.err(`error: ${failure}: ${result.message}\n`);

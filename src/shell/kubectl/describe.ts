@@ -1,20 +1,8 @@
 /** kubectl describe: the long text about objects. */
 import type { KubeObject } from '../../objects/types.ts';
-import { filesOf } from './apply.ts';
-import {
-  allNamespacesFlag,
-  defineVerb,
-  filenameFlag,
-  keyOf,
-  listObjects,
-  namespaceMissing,
-  notFoundText,
-  parseSelector,
-  readResources,
-  selectorFlag,
-} from './client.ts';
+import { allNamespacesFlag, defineVerb, filenameFlag, listObjects, parseSelector, selectorFlag } from './client.ts';
 import { describeObject } from './describe/index.ts';
-import { KubectlError } from './flags.ts';
+import { findRequested, requestsOf } from './select.ts';
 
 export const describe = defineVerb({
   name: 'describe',
@@ -23,31 +11,31 @@ export const describe = defineVerb({
   flags: [filenameFlag, selectorFlag, allNamespacesFlag, { name: 'show-events', type: 'bool' }, { name: 'chunk-size', type: 'int' }],
   run: (kubectl) => {
     const { flags, invocation } = kubectl;
-    const args = flags.has('filename') ? filesOf(kubectl, flags.all('filename')).map(({ kind, name }) => `${kind}/${name}`) : flags.args;
-    if (args.length === 0)
-      throw new KubectlError(
-        'error: You must specify the type of resource to describe. Use "kubectl api-resources" for a complete list of supported resources.',
-      );
-    const { requests } = readResources(kubectl, args);
+    const { requests } = requestsOf(
+      kubectl,
+      flags.args,
+      'error: You must specify the type of resource to describe. Use "kubectl api-resources" for a complete list of supported resources.',
+    );
     const showEvents = !flags.has('show-events') || flags.bool('show-events');
     const found: KubeObject[] = [];
     const errors: string[] = [];
-    for (const { kind, name } of requests) {
+    for (const request of requests) {
+      const { kind, name } = request;
       if (name === undefined) {
-        const matches = parseSelector(flags.get('selector'));
+        const matches = parseSelector(flags.get('selector'), kind);
         found.push(...listObjects(kubectl, kind).filter((object) => matches(object.metadata.labels ?? {})));
         continue;
       }
-      const exact = invocation.host.api.view.find(keyOf(kind, kubectl.namespace, name));
-      if (exact !== undefined) {
+      const exact = findRequested(kubectl, request);
+      if (typeof exact !== 'string') {
         found.push(exact);
         continue;
       }
       // One name that is not there is tried as a prefix.
-      const similar = args.length === 2 ? listObjects(kubectl, kind).filter((object) => object.metadata.name.startsWith(name)) : [];
+      const similar = flags.args.length === 2 ? listObjects(kubectl, kind).filter((object) => object.metadata.name.startsWith(name)) : [];
       for (const object of similar) kubectl.out(`${describeObject(invocation.host, object, showEvents)}\n`);
       if (similar.length > 0) return 0;
-      errors.push(namespaceMissing(kubectl, kind) ?? notFoundText(kind, name));
+      errors.push(exact);
     }
     kubectl.out(found.map((object) => describeObject(invocation.host, object, showEvents)).join('\n\n'));
     if (found.length === 0 && errors.length === 0)

@@ -5,11 +5,12 @@ import { formatYaml } from '../../base/yaml/format-yaml.ts';
 import { parseYaml } from '../../base/yaml/parse-yaml.ts';
 import type { Kind, KubeObject } from '../../objects/types.ts';
 import { at, list, text } from '../json.ts';
-import { fileFlags, readFiles } from './apply.ts';
+import { fileFlags } from './apply.ts';
 import { defineVerb, failureText, findKind, type Kubectl, keyOf, selectorFlag } from './client.ts';
 import { KubectlError } from './flags.ts';
 import { sortKeys } from './jsonpath.ts';
 import { visibleObject } from './output.ts';
+import { readFiles } from './select.ts';
 import { unifiedDiff } from './unified-diff.ts';
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';

@@ -3,11 +3,11 @@ import { formatYaml } from '../../base/yaml/format-yaml.ts';
 import { parseYaml } from '../../base/yaml/parse-yaml.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import type { Hook, Outcome } from '../command.ts';
-import { filesOf } from './apply.ts';
-import { defineVerb, failureText, filenameFlag, type Kubectl, keyOf, MUST_PROVIDE, outputFlag, qualifiedName, selectObjects, selectorFlag } from './client.ts';
+import { defineVerb, failureText, filenameFlag, type Kubectl, keyOf, outputFlag, qualifiedName, selectorFlag } from './client.ts';
 import { KubectlError } from './flags.ts';
 import { sortKeys } from './jsonpath.ts';
 import { visibleObject } from './output.ts';
+import { selectObjects } from './select.ts';
 
 const NOTE = `# Please edit the object below. Lines beginning with a '#' will be ignored,
 # and an empty file will abort the edit. If an error occurs while saving this file will be
@@ -38,9 +38,7 @@ export const edit = defineVerb({
   ],
   run: (kubectl): Outcome => {
     const { flags, invocation } = kubectl;
-    const words = flags.has('filename') ? filesOf(kubectl, flags.all('filename')).map(({ kind, name }) => `${kind}/${name}`) : flags.args;
-    if (words.length === 0) throw new KubectlError(MUST_PROVIDE);
-    const { objects, failed } = selectObjects(kubectl, words);
+    const { objects, failed } = selectObjects(kubectl, flags.args);
     if (failed) return 1;
     const [first, more] = objects;
     if (first === undefined) throw new KubectlError('error: edit cancelled, no objects found');

@@ -14,6 +14,7 @@ export const expose = defineVerb({
     filenameFlag,
     dryRunFlag,
     outputFlag,
+    { name: 'field-manager', type: 'string' },
     { name: 'name', type: 'string' },
     { name: 'port', type: 'string' },
     { name: 'target-port', type: 'string' },
@@ -38,7 +39,7 @@ export const expose = defineVerb({
         throw new KubectlError(`error: cannot expose a ${kind.kind}.${kind.apiVersion.split('/')[0]}`);
       const object = getObject(kubectl, kind, name ?? '');
       const service = buildService(kubectl, object);
-      status = Math.max(status, Number(store(kubectl, service, undefined, 'exposed')));
+      status = Math.max(status, Number(store(kubectl, service, undefined, 'exposed', 'kubectl-expose')));
     }
     return status;
   },

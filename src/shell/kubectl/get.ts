@@ -4,28 +4,18 @@ import type { Outcome } from '../command.ts';
 import { resolvePath } from '../paths.ts';
 import { formatTable } from '../table.ts';
 import { ageOf, rowContext } from './age.ts';
-import { filesOf } from './apply.ts';
-import {
-  allNamespacesFlag,
-  defineVerb,
-  type Kubectl,
-  keyOf,
-  listObjects,
-  namespaceMissing,
-  notFoundText,
-  outputFlag,
-  parseSelector,
-  qualifiedName,
-  readResources,
-  selectorFlag,
-} from './client.ts';
+import { allNamespacesFlag, badSelector, defineVerb, type Kubectl, listObjects, outputFlag, parseSelector, qualifiedName, selectorFlag } from './client.ts';
 import { KubectlError } from './flags.ts';
 import { evaluatePath, JsonPathError, parseRelaxedPath } from './jsonpath.ts';
 import { formatObjects, parseOutput } from './output.ts';
+import { getRaw } from './raw.ts';
+import { findRequested, requestsOf } from './select.ts';
 import type { GetWatchState } from './watches.ts';
 
 export interface TableOptions {
   readonly wide: boolean;
+  /** Name and age only (--server-print=false). */
+  readonly bare?: boolean;
   readonly headers: boolean;
   readonly namespaces: boolean;
   readonly showLabels: boolean;
@@ -44,7 +34,9 @@ export function tableRows(
 ): { readonly header: readonly string[]; readonly rows: readonly (readonly string[])[] } {
   const { host } = kubectl.invocation;
   const context = rowContext(host);
-  const visible = kind.columns.map((column, index) => [column, index] as const).filter(([column]) => column.priority === 0 || options.wide);
+  const visible = kind.columns
+    .map((column, index) => [column, index] as const)
+    .filter(([{ name, priority }]) => (options.bare ? /^(?:name|age)$/i.test(name) : priority === 0 || options.wide));
   const namespaces = options.namespaces && kind.namespaced;
   const header = [
     ...(namespaces ? ['NAMESPACE'] : []),
@@ -100,9 +92,7 @@ export function parseFieldSelector(kind: Kind, text: string): (object: KubeObjec
       if (match === null) throw new KubectlError(`error: invalid field selector: ${part}`);
       const [, path = '', operator, wanted] = match;
       if (path !== 'metadata.name' && path !== 'metadata.namespace' && !(FIELD_SELECTORS[kind.kind] ?? []).includes(path)) {
-        throw new KubectlError(
-          `Error from server (BadRequest): Unable to find "${kind.apiVersion.includes('/') ? kind.apiVersion : `/${kind.apiVersion}`}, Resource=${kind.plural}" that match label selector "", field selector "${text}": field label not supported: ${path}`,
-        );
+        throw badSelector(kind, '', text, `field label not supported: ${path}`);
       }
       return (object: KubeObject): boolean => {
         let value: unknown = object;
@@ -114,13 +104,15 @@ export function parseFieldSelector(kind: Kind, text: string): (object: KubeObjec
   return (object) => tests.every((test) => test(object));
 }
 
-function sortObjects(objects: readonly KubeObject[], path: string): readonly KubeObject[] {
+/** `quietly`: a path that nothing has leaves an empty table, as the real one's. */
+function sortObjects(objects: readonly KubeObject[], path: string, quietly: boolean): readonly KubeObject[] {
   if (path === '') return objects;
   const node = parsePath(path);
   const sortValue = (object: KubeObject): unknown => (node?.kind === 'path' ? evaluatePath(node.steps, object, false)[0] : undefined);
   const keyed = objects.map((object) => [sortValue(object), object] as const);
-  if (objects.length > 0 && keyed.every(([value]) => value === undefined))
-    throw new KubectlError(`error: couldn't find any field with path "${path.startsWith('{') ? path : `{${path}}`}" in the list of objects`);
+  const unknown = objects.length > 0 && keyed.every(([value]) => value === undefined);
+  if (unknown && quietly) return [];
+  if (unknown) throw new KubectlError(`error: couldn't find any field with path "${path.startsWith('{') ? path : `{${path}}`}" in the list of objects`);
   const compare = (a: unknown, b: unknown): number =>
     a === undefined
       ? b === undefined
@@ -173,64 +165,73 @@ export const get = defineVerb({
   run: (kubectl) => runGet(kubectl),
 });
 
-function requestsOf(kubectl: Kubectl): ReturnType<typeof readResources> {
-  const { flags } = kubectl;
-  if (flags.has('filename')) {
-    const named = filesOf(kubectl, flags.all('filename'));
-    return readResources(
-      kubectl,
-      named.map(({ kind, name }) => `${kind}/${name}`),
-    );
-  }
-  if (flags.args.length === 0) {
-    kubectl.err('You must specify the type of resource to get. Use "kubectl api-resources" for a complete list of supported resources.\n\n');
-    throw new KubectlError(
-      'error: Required resource not specified.\nUse "kubectl explain <resource>" for a detailed description of that resource (e.g. kubectl explain pods).\nSee \'kubectl get -h\' for help and examples',
-    );
-  }
-  return readResources(kubectl, flags.args);
-}
+const NOTHING_ASKED =
+  'error: Required resource not specified.\nUse "kubectl explain <resource>" for a detailed description of that resource (e.g. kubectl explain pods).\nSee \'kubectl get -h\' for help and examples';
 
 function runGet(kubectl: Kubectl): Outcome {
   const { flags, invocation } = kubectl;
-  if (flags.has('raw')) throw new KubectlError('error: --raw is not part of this simulated kubectl');
-  const { requests, single } = requestsOf(kubectl);
+  if (flags.has('raw')) {
+    if (flags.args.length > 0) throw new KubectlError('error: arguments may not be passed when --raw is specified');
+    return getRaw(kubectl, flags.get('raw'));
+  }
+  if (flags.args.length === 0 && !flags.has('filename'))
+    kubectl.err('You must specify the type of resource to get. Use "kubectl api-resources" for a complete list of supported resources.\n\n');
+  const { requests, single } = requestsOf(kubectl, flags.args, NOTHING_ASKED);
   const format = parseOutput(flags.get('output'), flags.bool('no-headers'), (file) => {
     const content = invocation.shell.readFile(invocation.place, resolvePath(invocation.cwd, file));
-    if (content === undefined) throw new KubectlError(`error: error reading --template ${file}, open ${file}: no such file or directory`);
+    if (content === undefined)
+      throw new KubectlError(
+        `error: error reading ${flags.get('output').startsWith('custom') ? '' : '--'}template ${file}, open ${file}: no such file or directory`,
+      );
     return content;
   });
   const named = requests.some((request) => request.name !== undefined);
   if (named && flags.has('selector')) throw new KubectlError('error: name cannot be provided when a selector is specified');
   if (named && flags.bool('all-namespaces')) throw new KubectlError('error: a resource cannot be retrieved by name across all namespaces');
-  const selector = parseSelector(flags.get('selector'));
   const groups: { readonly kind: Kind; readonly objects: KubeObject[] }[] = [];
   const errors: string[] = [];
-  for (const { kind, name } of requests) {
+  const listed = new Set<Kind>();
+  for (const request of requests) {
+    const { kind, name } = request;
     let group = groups.find((candidate) => candidate.kind === kind);
     if (group === undefined) {
       group = { kind, objects: [] };
       groups.push(group);
     }
     if (name === undefined) {
+      const selector = parseSelector(flags.get('selector'), kind);
       const fields = parseFieldSelector(kind, flags.get('field-selector'));
+      listed.add(kind);
       group.objects.push(...listObjects(kubectl, kind).filter((object) => selector(object.metadata.labels ?? {}) && fields(object)));
       continue;
     }
-    const found = invocation.host.api.view.find(keyOf(kind, kubectl.namespace, name));
-    if (found !== undefined) group.objects.push(found);
-    else if (!flags.bool('ignore-not-found')) errors.push(namespaceMissing(kubectl, kind) ?? notFoundText(kind, name));
+    const found = findRequested(kubectl, request);
+    if (typeof found !== 'string') group.objects.push(found);
+    else if (!flags.bool('ignore-not-found')) errors.push(found);
   }
-  const sorted = groups.map(({ kind, objects }) => ({ kind, objects: sortObjects(objects, flags.get('sort-by')) }));
+  const sorted = groups.map(({ kind, objects }) => ({ kind, objects: sortObjects(objects, flags.get('sort-by'), format.kind === 'table') }));
   if (flags.bool('watch') || flags.bool('watch-only')) return watchTable(kubectl, sorted, single, format.kind === 'table' && format.wide);
-  if (format.kind === 'table') printTables(kubectl, sorted, format.wide, errors);
+  if (format.kind === 'table')
+    printTables(kubectl, sorted, format.wide, errors, sorted.filter(({ kind, objects }) => listed.has(kind) || objects.length > 0).length > 1);
   else {
     const withOwners = flags.bool('show-managed-fields');
+    // Only -o yaml and json leave managedFields out; a template that asks for them, or for all, gets them.
+    const hidden = format.kind === 'yaml' || format.kind === 'json' || format.kind === 'kyaml' || format.kind === 'name';
     const shown = (object: KubeObject): KubeObject =>
-      withOwners ? { ...object, metadata: { ...object.metadata, managedFields: invocation.host.api.managedFields(objectKey(object)) } } : object;
+      withOwners || !hidden
+        ? {
+            ...object,
+            metadata: {
+              ...object.metadata,
+              get managedFields() {
+                return invocation.host.api.managedFields(objectKey(object));
+              },
+            },
+          }
+        : object;
     const objects = sorted.flatMap((group) => group.objects.map((object) => [group.kind, shown(object)] as const));
     if (!(single && objects.length === 0) && !(format.kind !== 'name' && errors.length > 0 && objects.length === 0))
-      kubectl.out(formatObjects(format, objects, single, withOwners));
+      kubectl.out(formatObjects(format, objects, single, withOwners || !hidden));
   }
   for (const error of errors) kubectl.err(`${error}\n`);
   return errors.length > 0 ? 1 : 0;
@@ -240,6 +241,7 @@ function tableOptions(kubectl: Kubectl, wide: boolean, prefixed: boolean): Table
   const { flags } = kubectl;
   return {
     wide,
+    bare: flags.has('server-print') && !flags.bool('server-print'),
     headers: !flags.bool('no-headers'),
     namespaces: flags.bool('all-namespaces'),
     showLabels: flags.bool('show-labels'),
@@ -254,6 +256,7 @@ function printTables(
   groups: readonly { readonly kind: Kind; readonly objects: readonly KubeObject[] }[],
   wide: boolean,
   errors: readonly string[],
+  prefixed: boolean,
 ): void {
   const filled = groups.filter((group) => group.objects.length > 0);
   if (filled.length === 0) {
@@ -263,10 +266,10 @@ function printTables(
     }
     return;
   }
-  const options = tableOptions(kubectl, wide, groups.length > 1);
+  const options = tableOptions(kubectl, wide, prefixed);
   for (const [index, { kind, objects }] of filled.entries()) {
     const { header, rows } = tableRows(kubectl, kind, objects, options);
-    if (index > 0) kubectl.out('\n');
+    if (index > 0 && options.headers) kubectl.out('\n');
     kubectl.out(formatTable(options.headers ? [header, ...rows] : rows));
   }
 }

@@ -186,7 +186,7 @@ const isTrue = (value: unknown): boolean =>
       : value !== undefined && value !== null && value !== false && value !== 0 && value !== '';
 
 /** As Go's `%v` writes maps and slices. */
-function goText(value: unknown): string {
+export function goText(value: unknown): string {
   if (value === undefined || value === null) return '<no value>';
   if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
   if (typeof value === 'object') {

@@ -4,7 +4,7 @@ import { apply, replace } from './apply.ts';
 import { attach } from './attach.ts';
 import { auth } from './auth.ts';
 import { autoscale } from './autoscale.ts';
-import { annotate, deleteVerb, label, patch, scale, set } from './change.ts';
+import { annotate, deleteVerb, label, patch, scale } from './change.ts';
 import type { Kubectl, Verb } from './client.ts';
 import { completeKubectl } from './complete.ts';
 import { create } from './create.ts';
@@ -16,56 +16,29 @@ import { exec } from './exec.ts';
 import { expose } from './expose.ts';
 import { globalFlags, KubectlError, parseFlags } from './flags.ts';
 import { get } from './get.ts';
+import { overview, verbHelp } from './help.ts';
 import { apiResources, apiVersions, clusterInfo, config, events, explain, version, wait } from './info.ts';
 import { logs } from './logs.ts';
-import { cp, options, plugin, proxy, top } from './missing.ts';
+import { certificate, completion, cp, kustomize, options, plugin, proxy, top } from './missing.ts';
 import { cordon, drain, taint, uncordon } from './nodes.ts';
 import { portForward } from './port-forward.ts';
 import { rollout } from './rollout.ts';
 import { run } from './run.ts';
+import { set } from './set.ts';
 
-const verbs: readonly Verb[] = [
-  create,
-  expose,
-  run,
-  set,
-  explain,
-  get,
-  edit,
-  deleteVerb,
-  rollout,
-  scale,
-  autoscale,
-  cordon,
-  uncordon,
-  drain,
-  taint,
-  describe,
-  logs,
-  attach,
-  exec,
-  portForward,
-  proxy,
-  cp,
-  auth,
-  debug,
-  events,
-  diff,
-  apply,
-  patch,
-  replace,
-  wait,
-  label,
-  annotate,
-  apiResources,
-  apiVersions,
-  config,
-  version,
-  clusterInfo,
-  top,
-  plugin,
-  options,
+/** In the order and groups of the real one's help. */
+const groups: readonly (readonly [string, readonly Verb[]])[] = [
+  ['Basic Commands (Beginner)', [create, expose, run, set]],
+  ['Basic Commands (Intermediate)', [explain, get, edit, deleteVerb]],
+  ['Deploy Commands', [rollout, scale, autoscale]],
+  ['Cluster Management Commands', [certificate, clusterInfo, top, cordon, uncordon, drain, taint]],
+  ['Troubleshooting and Debugging Commands', [describe, logs, attach, exec, portForward, proxy, cp, auth, debug, events]],
+  ['Advanced Commands', [diff, apply, patch, replace, wait, kustomize]],
+  ['Settings Commands', [label, annotate, completion]],
+  ['Other Commands', [apiResources, apiVersions, config, plugin, version]],
 ];
+
+const verbs: readonly Verb[] = [...groups.flatMap(([, members]) => members), options];
 
 const verbsByName: ReadonlyMap<string, Verb> = new Map(verbs.map((verb) => [verb.name, verb]));
 
@@ -82,8 +55,13 @@ function runKubectl(invocation: Invocation, argv: readonly string[]): Outcome {
     // Global flags may stand before the verb.
     const at = verbPosition(argv);
     const name = argv[at];
+    const about = name === 'help' ? verbsByName.get(argv[at + 1] ?? '') : undefined;
+    if (about !== undefined) {
+      invocation.out(verbHelp(about));
+      return 0;
+    }
     if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-      invocation.out(overview());
+      invocation.out(overview(groups));
       return 0;
     }
     if (name.startsWith('-')) {
@@ -94,7 +72,7 @@ function runKubectl(invocation: Invocation, argv: readonly string[]): Outcome {
     if (verb === undefined) throw new KubectlError(unknownCommand(name));
     const flags = parseFlags(verb.name, [...argv.slice(0, at), ...argv.slice(at + 1)], verb.flags);
     if (flags.bool('help')) {
-      invocation.out(usage(verb));
+      invocation.out(verbHelp(verb));
       return 0;
     }
     const namespace = flags.get('namespace') === '' ? invocation.shell.state.namespace : flags.get('namespace');
@@ -133,15 +111,4 @@ function unknownCommand(name: string): string {
   const near = verbs.map((verb) => verb.name).filter((candidate) => distance(name.slice(0, 40), candidate) <= 2 || candidate.startsWith(name.toLowerCase()));
   const hint = near.length === 0 ? '' : `\n\nDid you mean this?\n${near.map((candidate) => `\t${candidate}\n`).join('')}`;
   return `error: unknown command "${name}" for "kubectl"${hint}`.trimEnd();
-}
-
-function overview(): string {
-  return `kubectl controls the Kubernetes cluster manager (simulated here).\n\nCommands:\n${verbs.map((verb) => `  ${verb.name.padEnd(16)}${verb.summary}\n`).join('')}\nUse "kubectl <command> --help" for the flags of a command.\n`;
-}
-
-function usage(verb: Verb): string {
-  const flagLines = [...verb.flags, ...globalFlags.slice(0, 1)]
-    .map((flag) => `    ${flag.short === undefined ? '    ' : `-${flag.short}, `}--${flag.name}${flag.type === 'bool' ? '' : '=…'}\n`)
-    .join('');
-  return `kubectl ${verb.name}: ${verb.summary}\n\nOptions:\n${flagLines}`;
 }

@@ -1,6 +1,5 @@
 /** api-resources, version, cluster-info, config, explain, top, events, wait and the verbs that need what is not simulated. */
 
-import { parseRfc3339 } from '../../base/time.ts';
 import { formatYaml } from '../../base/yaml/format-yaml.ts';
 import { inAll, VERBS } from '../../objects/http/discovery.ts';
 import type { KubeObject, Schema } from '../../objects/types.ts';
@@ -20,19 +19,16 @@ import {
   outputFlag,
   qualifiedName,
   readResources,
-  selectObjects,
   selectorFlag,
 } from './client.ts';
+import { timeKey } from './describe/common.ts';
 import { KubectlError } from './flags.ts';
 import { parseDuration } from './logs.ts';
 import { formatObjects, parseOutput } from './output.ts';
+import { selectObjects } from './select.ts';
+import { CLIENT_VERSION, KUBERNETES_VERSION } from './versions.ts';
 import type { WaitCondition, WaitState } from './watches.ts';
 import { conditionHolds } from './watches.ts';
-
-/** What the API server and the nodes run. */
-export const KUBERNETES_VERSION = 'v1.34.2';
-/** The kubectl whose output ours equals. */
-const CLIENT_VERSION = 'v1.35.2';
 
 /** Configuration files of kubeadm and friends are read as objects here, but no API server serves them. */
 function isServed(apiVersion: string): boolean {
@@ -317,8 +313,9 @@ export const events = defineVerb({
       return 0;
     }
     const rows = found
-      .toSorted((a, b) => (parseRfc3339(lastTime(a)) ?? 0) - (parseRfc3339(lastTime(b)) ?? 0))
-      .map((event) => [
+      .map((event) => [timeKey(lastTime(event)), event] as const)
+      .toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+      .map(([, event]) => [
         ...(everywhere ? [event.metadata.namespace ?? ''] : []),
         eventWhen(kubectl, event),
         text(at(event, 'type')),

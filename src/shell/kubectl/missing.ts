@@ -1,6 +1,7 @@
 /** Verbs people try that need what this simulation has not, `plugin`, `options` and `top`. */
 import { allNamespacesFlag, defineVerb, outputFlag, selectorFlag, type Verb } from './client.ts';
-import { globalFlags, KubectlError } from './flags.ts';
+import { KubectlError } from './flags.ts';
+import { globalOptions } from './help.ts';
 
 export const top = defineVerb({
   name: 'top',
@@ -40,9 +41,7 @@ export const options = defineVerb({
   summary: 'flags that every command takes',
   flags: [],
   run: (kubectl) => {
-    const line = ({ name, short, type }: (typeof globalFlags)[number]): string =>
-      `    ${short === undefined || short === name ? '' : `-${short}, `}--${name}=${type === 'bool' ? 'false' : type === 'list' ? '[]' : "''"}\n`;
-    kubectl.out(`The following options can be passed to any command:\n\n${globalFlags.map(line).join('')}`);
+    kubectl.out(globalOptions());
     return 0;
   },
 });
@@ -64,3 +63,23 @@ export const cp = defineMissing(
   'source and destination are required',
   'kubectl cp is not part of this simulated kubectl; use kubectl exec POD -- cat FILE > FILE',
 );
+export const certificate = defineMissing('certificate', 0, '', 'certificate signing requests are not part of this simulation');
+export const kustomize = defineMissing('kustomize', 0, '', 'kustomize is not part of this simulated kubectl');
+
+/** This terminal completes by itself; people have `source <(kubectl completion bash)` in their fingers. */
+export const completion = defineVerb({
+  name: 'completion',
+  summary: 'completion of words, which this terminal has built in',
+  usage: 'SHELL [options]',
+  flags: [{ name: 'no-descriptions', type: 'bool' }],
+  run: (kubectl) => {
+    const [shell, more] = kubectl.flags.args;
+    if (shell === undefined) throw new KubectlError("error: Shell not specified\nSee 'kubectl completion -h' for help and examples");
+    if (more !== undefined)
+      throw new KubectlError("error: Too many arguments. Expected only the shell type\nSee 'kubectl completion -h' for help and examples");
+    if (!['bash', 'zsh', 'fish', 'powershell'].includes(shell))
+      throw new KubectlError(`error: Unsupported shell type ${JSON.stringify(shell)}\nSee 'kubectl completion -h' for help and examples`);
+    kubectl.out(`# ${shell} completion of kubectl is built into this terminal: press Tab\n`);
+    return 0;
+  },
+});

@@ -4,20 +4,25 @@ import type { Kind, KubeObject } from '../../objects/types.ts';
 import { formatTable } from '../table.ts';
 import { qualifiedName } from './client.ts';
 import { KubectlError } from './flags.ts';
-import { GoTemplateError, renderGoTemplate } from './go-template.ts';
-import { evaluatePath, JsonPathError, parseJsonPath, parseRelaxedPath, renderJsonPath, sortKeys, valueText } from './jsonpath.ts';
+import { GoTemplateError, goText, renderGoTemplate } from './go-template.ts';
+import { evaluatePath, JsonPathError, parseJsonPath, parseRelaxedPath, renderJsonPath, sortKeys } from './jsonpath.ts';
+import { formatKyaml } from './kyaml.ts';
 
 export type OutputFormat =
   | { readonly kind: 'table'; readonly wide: boolean }
-  | { readonly kind: 'yaml' | 'json' | 'name' }
-  | { readonly kind: 'jsonpath' | 'go-template'; readonly template: string }
+  | { readonly kind: 'yaml' | 'json' | 'name' | 'kyaml' }
+  | { readonly kind: 'jsonpath' | 'jsonpath-as-json' | 'go-template'; readonly template: string }
   | { readonly kind: 'custom-columns'; readonly columns: readonly { readonly header: string; readonly path: string }[]; readonly headers: boolean };
 
 const ALLOWED =
   'custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,wide,yaml';
 
-/** @throws {KubectlError} for an unknown format. */
-export function parseOutput(text: string, noHeaders: boolean, read?: (file: string) => string): OutputFormat {
+const ALLOWED_FOR_OBJECTS = ALLOWED.split(',')
+  .filter((word) => !/^(?:custom|wide)/.test(word))
+  .join(',');
+
+/** `tables`: whether the verb can print any. @throws {KubectlError} for an unknown format. */
+export function parseOutput(text: string, noHeaders: boolean, read?: (file: string) => string, tables = true): OutputFormat {
   const equals = text.indexOf('=');
   const name = equals < 0 ? text : text.slice(0, equals);
   const argument = equals < 0 ? undefined : text.slice(equals + 1);
@@ -25,15 +30,19 @@ export function parseOutput(text: string, noHeaders: boolean, read?: (file: stri
     case '':
       return { kind: 'table', wide: false };
     case 'wide':
+      if (!tables) break;
       return { kind: 'table', wide: true };
     case 'yaml':
     case 'json':
     case 'name':
+    case 'kyaml':
       return { kind: name };
     case 'jsonpath':
+    case 'jsonpath-as-json':
       if (argument === undefined) throw new KubectlError('error: template format specified but no template given');
-      return { kind: 'jsonpath', template: argument };
+      return { kind: name, template: argument };
     case 'custom-columns': {
+      if (!tables) break;
       if (argument === undefined || argument === '') throw new KubectlError('error: custom-columns format specified but no custom columns given');
       const columns = argument.split(',').map((part) => {
         const colon = part.indexOf(':');
@@ -62,7 +71,9 @@ export function parseOutput(text: string, noHeaders: boolean, read?: (file: stri
       return { kind: 'custom-columns', columns: columns.map((header, index) => ({ header, path: fields[index] ?? '' })), headers: !noHeaders };
     }
   }
-  throw new KubectlError(`error: unable to match a printer suitable for the output format "${text}", allowed formats are: ${ALLOWED}`);
+  throw new KubectlError(
+    `error: unable to match a printer suitable for the output format "${text}", allowed formats are: ${tables ? ALLOWED : ALLOWED_FOR_OBJECTS}`,
+  );
 }
 
 /** As kubectl prints an object: without managedFields. */
@@ -94,6 +105,10 @@ export function formatObjects(
   switch (format.kind) {
     case 'yaml':
       return formatYaml(plain(whole));
+    case 'kyaml':
+      return formatKyaml(sortKeys(whole));
+    case 'jsonpath-as-json':
+      return jsonPathValues(format.template, whole);
     case 'json':
       return formatJson(whole);
     case 'name':
@@ -107,7 +122,7 @@ export function formatObjects(
         format.columns.map((column) => {
           const node = parseTemplate(() => parseRelaxedPath(column.path))[0];
           const values = node?.kind === 'path' ? evaluatePath(node.steps, object, false) : [];
-          return values.length === 0 ? '<none>' : values.map(valueText).join(',');
+          return values.length === 0 ? '<none>' : values.map((value) => (value === null ? '<nil>' : goText(value))).join(',');
         }),
       );
       return formatTable([...(format.headers ? [format.columns.map((column) => column.header)] : []), ...rows]);
@@ -131,6 +146,13 @@ function goTemplate(template: string, value: unknown): string {
     if (error instanceof GoTemplateError) throw new KubectlError(`error: error parsing template ${template}, ${error.message}`);
     throw error;
   }
+}
+
+/** What a template's paths yield, as one JSON list. */
+function jsonPathValues(template: string, value: unknown): string {
+  const nodes = parseTemplateFor(template.includes('{') ? template : `{${template}}`);
+  const values = nodes.flatMap((node) => (node.kind === 'path' ? evaluatePath(node.steps, value, false) : []));
+  return formatJson(values);
 }
 
 function renderTemplate(template: string, value: unknown): string {

@@ -29,6 +29,15 @@ export function rolloutStatus(object: KubeObject): RolloutStatus {
     const desired = number(at(object, 'spec', 'replicas'), 1);
     if (!observed) return progress('Waiting for statefulset spec update to be observed...');
     if (status('readyReplicas') < desired) return progress(`Waiting for ${desired - status('readyReplicas')} pods to be ready...`);
+    const updated = status('updatedReplicas');
+    const partition = at(object, 'spec', 'updateStrategy', 'rollingUpdate', 'partition');
+    if (typeof partition === 'number') {
+      if (updated < desired - partition)
+        return progress(`Waiting for partitioned roll out to finish: ${updated} out of ${desired - partition} new pods have been updated...`);
+      return { line: `partitioned roll out complete: ${updated} new pods have been updated...`, done: true, failed: false };
+    }
+    if (text(at(object, 'status', 'updateRevision')) !== text(at(object, 'status', 'currentRevision')))
+      return progress(`waiting for statefulset rolling update to complete ${updated} pods at revision ${text(at(object, 'status', 'updateRevision'))}...`);
     return {
       line: `statefulset rolling update complete ${status('updatedReplicas')} pods at revision ${text(at(object, 'status', 'updateRevision'))}...`,
       done: true,

@@ -2,40 +2,40 @@
 import { formatRfc3339 } from '../../base/time.ts';
 import type { Kind, KubeObject } from '../../objects/types.ts';
 import type { Outcome } from '../command.ts';
-import { at } from '../json.ts';
+import { at, number as numberOf, record } from '../json.ts';
 import { formatTable } from '../table.ts';
-import {
-  defineVerb,
-  dryRunFlag,
-  expectOk,
-  filenameFlag,
-  getObject,
-  type Kubectl,
-  keyOf,
-  MUST_PROVIDE,
-  outputFlag,
-  qualifiedName,
-  readResources,
-  selectorFlag,
-} from './client.ts';
+import { defineVerb, expectOk, groupOf, type Kubectl, keyOf, qualifiedName, qualifiedPlural } from './client.ts';
 import { describeTemplate } from './describe/containers.ts';
-import { PrefixWriter, renderTabs } from './describe/writer.ts';
+import { PrefixWriter } from './describe/writer.ts';
 import { KubectlError } from './flags.ts';
+import { groupHelp, unknownSubcommand } from './help.ts';
 import { parseDuration } from './logs.ts';
+import { selectObjects, targetFlags } from './select.ts';
 import type { WaitState } from './watches.ts';
+import { patchObject, teller, writeFlags, writeOptions } from './write.ts';
 
 const REVISION = 'deployment.kubernetes.io/revision';
+const RESTARTED = 'kubectl.kubernetes.io/restartedAt';
 const CAUSE = 'kubernetes.io/change-cause';
+
+const subcommands = {
+  history: { summary: 'The revisions there were' },
+  pause: { summary: 'No rollout until it is resumed' },
+  restart: { summary: 'New pods in place of all' },
+  resume: { summary: 'Rollouts go on' },
+  status: { summary: 'How far a rollout is' },
+  undo: { summary: 'Back to a revision there was' },
+} as const;
 
 export const rollout = defineVerb({
   name: 'rollout',
-  summary: 'rollout status|history|undo|restart|pause|resume deployment/NAME',
+  summary: 'manages rollouts of deployments, daemonsets and statefulsets',
+  examples: ['rollout undo deployment/abc', 'rollout status daemonset/foo', 'rollout restart deployment --selector=app=nginx'],
   completes: 'resources',
+  subcommands,
   flags: [
-    filenameFlag,
-    selectorFlag,
-    outputFlag,
-    dryRunFlag,
+    ...targetFlags.filter(({ name }) => name !== 'all'),
+    ...writeFlags,
     { name: 'revision', type: 'int' },
     { name: 'to-revision', type: 'int' },
     { name: 'watch', short: 'w', type: 'bool' },
@@ -43,36 +43,57 @@ export const rollout = defineVerb({
   ],
   run: (kubectl) => {
     const [subcommand, ...args] = kubectl.flags.args;
-    if (subcommand === undefined || !['status', 'history', 'undo', 'restart', 'pause', 'resume'].includes(subcommand)) {
-      throw new KubectlError(
-        subcommand === undefined
-          ? "error: must specify a subcommand: history, pause, restart, resume, status, undo\nSee 'kubectl rollout -h' for help and examples"
-          : `error: invalid subcommand "${subcommand}" for "kubectl rollout"\nSee 'kubectl rollout -h' for help and examples`,
-      );
+    if (subcommand === undefined) {
+      kubectl.out(groupHelp(rollout));
+      return 1;
     }
-    if (args.length === 0) throw new KubectlError(MUST_PROVIDE);
-    const { requests } = readResources(kubectl, args);
+    if (!Object.hasOwn(subcommands, subcommand)) throw unknownSubcommand(kubectl, subcommand);
+    const { objects, failed } = selectObjects(kubectl, args, 'error: required resource not specified');
+    if (objects.length === 0 && !failed) throw new KubectlError(`error: no objects passed to ${subcommand}`);
+    const tell = teller(kubectl);
     let outcome: Outcome = 0;
-    for (const { kind, name } of requests) {
-      if (name === undefined) throw new KubectlError('error: resource(s) were provided, but no name was specified');
-      const object = getObject(kubectl, kind, name);
-      if (!['Deployment', 'DaemonSet', 'StatefulSet'].includes(kind.kind))
-        throw new KubectlError(
-          `error: no ${subcommand === 'status' ? 'status viewer' : 'history viewer'} has been implemented for {"${kind.apiVersion.includes('/') ? kind.apiVersion.split('/')[0] : ''}" "${kind.kind}"}`,
-        );
-      outcome = act(kubectl, subcommand, kind, object);
-    }
-    return outcome;
+    for (const [kind, object] of objects) outcome = act(kubectl, subcommand, kind, object, tell);
+    kubectl.invocation.host.settle();
+    return failed ? 1 : outcome;
   },
 });
 
-function act(kubectl: Kubectl, subcommand: string, kind: Kind, object: KubeObject): Outcome {
+const GERUNDS = { restart: 'restarting', pause: 'pausing', resume: 'resuming' } as const;
+
+/** What the subcommand does not do with this kind. */
+function refusal(subcommand: string, kind: Kind, name: string): KubectlError | undefined {
+  const group = groupOf(kind.apiVersion);
+  if (Object.hasOwn(GERUNDS, subcommand)) {
+    const able = subcommand === 'restart' ? ROLLING : ['Deployment'];
+    if (able.includes(kind.kind)) return undefined;
+    return new KubectlError(`error: ${qualifiedPlural(kind)} "${name}" ${GERUNDS[subcommand as keyof typeof GERUNDS]} is not supported`);
+  }
+  if (ROLLING.includes(kind.kind)) return undefined;
+  if (subcommand === 'status') return new KubectlError(`error: no status viewer has been implemented for ${kind.kind}`);
+  return new KubectlError(
+    `error: no ${subcommand === 'undo' ? 'rollbacker' : 'history viewer'} has been implemented for {${JSON.stringify(group)} "${kind.kind}"}`,
+  );
+}
+
+const ROLLING = ['Deployment', 'DaemonSet', 'StatefulSet'];
+
+function act(kubectl: Kubectl, subcommand: string, kind: Kind, object: KubeObject, tell: ReturnType<typeof teller>): Outcome {
   const { flags, invocation } = kubectl;
   const { name } = object.metadata;
-  const key = keyOf(kind, kubectl.namespace, name);
+  const problem = refusal(subcommand, kind, name);
+  if (problem !== undefined) throw problem;
+  const key = keyOf(kind, object.metadata.namespace ?? '', name);
   const title = `${qualifiedName(kind)}/${name}`;
+  const paused = at(object, 'spec', 'paused') === true;
+  const change = (body: unknown, done: string): Outcome => {
+    tell(kind, expectOk(patchObject(kubectl, kind, object, body, writeOptions(kubectl, 'kubectl-rollout'))), done);
+    return 0;
+  };
   switch (subcommand) {
     case 'status': {
+      const type = at(object, 'spec', 'updateStrategy', 'type');
+      if (kind.kind !== 'Deployment' && type !== undefined && type !== 'RollingUpdate')
+        throw new KubectlError('error: rollout status is only available for RollingUpdate strategy type');
       const state: WaitState = { waiting: [{ key, title }], condition: { kind: 'rollout' }, lastLine: '' };
       const timeout = parseDuration(flags.get('timeout'));
       const once = flags.has('watch') && !flags.bool('watch');
@@ -84,88 +105,109 @@ function act(kubectl: Kubectl, subcommand: string, kind: Kind, object: KubeObjec
       };
     }
     case 'restart': {
+      if (paused) throw new KubectlError(`error: ${qualifiedPlural(kind)} "${name}" can't restart paused deployment (run rollout resume first)`);
       const time = formatRfc3339(invocation.host.epochMs + invocation.host.nowNs / 1e6);
-      expectOk(
-        invocation.host.api.patch(key, { spec: { template: { metadata: { annotations: { 'kubectl.kubernetes.io/restartedAt': time } } } } }, 'strategic'),
-      );
-      invocation.host.settle();
-      kubectl.out(`${title} restarted\n`);
-      return 0;
+      if (at(object, 'spec', 'template', 'metadata', 'annotations', RESTARTED) === time)
+        throw new KubectlError(
+          `error: failed to create patch for ${name}: if restart has already been triggered within the past second, please wait before attempting to trigger another`,
+        );
+      return change({ spec: { template: { metadata: { annotations: { [RESTARTED]: time } } } } }, 'restarted');
     }
     case 'pause':
-    case 'resume': {
-      const paused = at(object, 'spec', 'paused') === true;
-      if (paused === (subcommand === 'pause'))
-        throw new KubectlError(`error: ${kind.plural}.${kind.apiVersion.split('/')[0]} "${name}" is ${paused ? 'already' : 'not'} paused`);
-      expectOk(invocation.host.api.patch(key, { spec: { paused: subcommand === 'pause' ? true : null } }, 'merge'));
-      invocation.host.settle();
-      kubectl.out(`${title} ${subcommand}d\n`);
-      return 0;
-    }
+      if (paused) throw new KubectlError(`error: ${qualifiedPlural(kind)} "${name}" is already paused`);
+      return change({ spec: { paused: true } }, 'paused');
+    case 'resume':
+      if (!paused) throw new KubectlError(`error: ${qualifiedPlural(kind)} "${name}" is not paused`);
+      return change({ spec: { paused: null } }, 'resumed');
     case 'history':
       return history(kubectl, kind, object);
     default:
-      return undo(kubectl, kind, object);
+      return undo(kubectl, kind, object, change);
   }
 }
 
-/** The ReplicaSets of a Deployment by revision. */
-function revisionsOf(kubectl: Kubectl, object: KubeObject): readonly (readonly [number, KubeObject])[] {
-  return kubectl.invocation.host.api.view
-    .owned('ReplicaSet', object.metadata.uid ?? '')
-    .map((set) => [Number(set.metadata.annotations?.[REVISION] ?? 0), set] as const)
-    .filter(([revision]) => revision > 0)
-    .toSorted(([a], [b]) => a - b);
+interface Revision {
+  readonly number: number;
+  readonly cause: string;
+  readonly template: unknown;
 }
 
-function needDeployment(kind: Kind): void {
-  if (kind.kind !== 'Deployment') throw new KubectlError(`error: revisions of a ${kind.kind} are not kept in this simulation`);
+/** A Deployment's ReplicaSets, or the ControllerRevisions of a DaemonSet or StatefulSet, oldest first. */
+function revisionsOf(kubectl: Kubectl, kind: Kind, object: KubeObject): readonly Revision[] {
+  const { api } = kubectl.invocation.host;
+  const byDeployment = kind.kind === 'Deployment';
+  if (!byDeployment && api.findKind('ControllerRevision') === undefined)
+    throw new KubectlError(
+      `error: unable to find history controlled by ${kind.kind} ${object.metadata.name}: the server could not find the requested resource`,
+    );
+  return api.view
+    .owned(byDeployment ? 'ReplicaSet' : 'ControllerRevision', object.metadata.uid ?? '')
+    .map((one) => ({
+      number: byDeployment ? Number(one.metadata.annotations?.[REVISION] ?? 0) : numberOf(at(one, 'revision')),
+      cause: one.metadata.annotations?.[CAUSE] ?? '<none>',
+      template: byDeployment ? at(one, 'spec', 'template') : at(one, 'data', 'spec', 'template'),
+    }))
+    .filter((revision) => revision.number > 0)
+    .toSorted((a, b) => a.number - b.number);
 }
 
 function history(kubectl: Kubectl, kind: Kind, object: KubeObject): Outcome {
-  needDeployment(kind);
-  const revisions = revisionsOf(kubectl, object);
+  const revisions = revisionsOf(kubectl, kind, object);
   const wanted = kubectl.flags.has('revision') ? Number(kubectl.flags.get('revision')) : 0;
   if (wanted > 0) {
-    const set = revisions.find(([revision]) => revision === wanted)?.[1];
-    if (set === undefined) throw new KubectlError('error: unable to find the specified revision');
+    const revision = revisions.find((one) => one.number === wanted);
+    if (revision === undefined) throw new KubectlError('error: unable to find the specified revision');
     const writer = new PrefixWriter();
-    describeTemplate(writer, 0, at(set, 'spec', 'template'));
-    kubectl.out(`${qualifiedName(kind)}/${object.metadata.name} with revision #${wanted}\n${renderTabs(writer.text)}\n`);
+    describeTemplate(writer, 0, revision.template);
+    // The real one writes the tabs as they are here.
+    kubectl.out(`${qualifiedName(kind)}/${object.metadata.name} with revision #${wanted}\n${writer.text}\n`);
     return 0;
   }
   kubectl.out(`${qualifiedName(kind)}/${object.metadata.name} \n`);
-  kubectl.out(
-    formatTable([['REVISION', 'CHANGE-CAUSE'], ...revisions.map(([revision, set]) => [String(revision), set.metadata.annotations?.[CAUSE] ?? '<none>'])], 0, 2),
-  );
+  kubectl.out(formatTable([['REVISION', 'CHANGE-CAUSE'], ...revisions.map((one) => [String(one.number), one.cause])], 0, 2));
   kubectl.out('\n');
   return 0;
 }
 
-function undo(kubectl: Kubectl, kind: Kind, object: KubeObject): Outcome {
-  needDeployment(kind);
-  const { flags, invocation } = kubectl;
+function undo(kubectl: Kubectl, kind: Kind, object: KubeObject, change: (body: unknown, done: string) => Outcome): Outcome {
+  const { flags } = kubectl;
   if (at(object, 'spec', 'paused') === true)
     throw new KubectlError(`error: you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again`);
-  const revisions = revisionsOf(kubectl, object);
+  const revisions = revisionsOf(kubectl, kind, object);
   const wanted = Number(flags.get('to-revision') || 0);
-  const target = wanted > 0 ? revisions.find(([revision]) => revision === wanted) : revisions.at(-2);
-  if (target === undefined)
+  const target = wanted > 0 ? revisions.find((one) => one.number === wanted) : revisions.at(-2);
+  if (target === undefined) {
+    if (wanted > 0) throw new KubectlError(`error: unable to find specified revision ${wanted} in history`);
     throw new KubectlError(
-      wanted > 0 ? `error: unable to find specified revision ${wanted} in history` : `error: no rollout history found for deployment "${object.metadata.name}"`,
+      kind.kind === 'Deployment' ? `error: no rollout history found for deployment "${object.metadata.name}"` : 'error: no last revision to roll back to',
     );
-  if (target[0] === revisions.at(-1)?.[0]) {
-    kubectl.out(`${qualifiedName(kind)}/${object.metadata.name} skipped rollback (current template already matches revision ${target[0]})\n`);
+  }
+  const { 'pod-template-hash': _hash, ...labels } = record(at(target.template, 'metadata', 'labels'));
+  const template = { ...record(target.template), metadata: { ...record(at(target.template, 'metadata')), labels } };
+  if (target.number === revisions.at(-1)?.number) {
+    kubectl.out(`${qualifiedName(kind)}/${object.metadata.name} skipped rollback (current template already matches revision ${target.number})\n`);
     return 0;
   }
-  const template = at(target[1], 'spec', 'template');
-  const labels = Object.fromEntries(
-    Object.entries((at(template, 'metadata', 'labels') ?? {}) as Readonly<Record<string, string>>).filter(([key]) => key !== 'pod-template-hash'),
+  const { metadata, spec, ...rest } = record(at(object, 'spec', 'template'));
+  return change(
+    { spec: { template: { ...absent(rest), metadata: replaceBy(metadata, template.metadata), spec: replaceBy(spec, at(template, 'spec')) } } },
+    'rolled back',
   );
-  const metadata = { ...((at(template, 'metadata') ?? {}) as Readonly<Record<string, unknown>>), labels };
-  const spec = { ...(object.spec as Readonly<Record<string, unknown>>), template: { ...(template as Readonly<Record<string, unknown>>), metadata } };
-  expectOk(invocation.host.api.update({ ...object, spec }));
-  invocation.host.settle();
-  kubectl.out(`${qualifiedName(kind)}/${object.metadata.name} rolled back\n`);
-  return 0;
+}
+
+const absent = (value: unknown): Readonly<Record<string, null>> => Object.fromEntries(Object.keys(record(value)).map((key) => [key, null]));
+
+/** A merge patch that makes one object another, whole. */
+function replaceBy(before: unknown, after: unknown): Readonly<Record<string, unknown>> {
+  const next = record(after);
+  return Object.fromEntries([
+    ...Object.keys(record(before))
+      .filter((key) => !Object.hasOwn(next, key))
+      .map((key) => [key, null] as const),
+    ...Object.entries(next).map(([key, value]) => {
+      const old = record(before)[key];
+      const nested = typeof value === 'object' && value !== null && !Array.isArray(value) && typeof old === 'object' && old !== null;
+      return [key, nested ? replaceBy(old, value) : value] as const;
+    }),
+  ]);
 }

@@ -1,16 +1,18 @@
 /** kubectl run: makes a pod, and with -it enters its shell. */
 import { formatRfc3339 } from '../../base/time.ts';
+import { mergePatch } from '../../objects/patch/merge-patch.ts';
+import { findForbiddenKey } from '../../objects/patch/values.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import type { ShellHost } from '../../world/shell-host.ts';
 import type { Hook, Outcome } from '../command.ts';
 import { getProfile, profileOfImage } from '../images.ts';
-import { at, list, text } from '../json.ts';
+import { at, list, record, text } from '../json.ts';
 import type { Place } from '../state.ts';
-import { checkDryRun, defineVerb, dryRunFlag, dryRunSuffix, expectOk, type Kubectl, keyOf, outputFlag } from './client.ts';
+import { checkDryRun, defineVerb, dryRunFlag, expectOk, type Kubectl, keyOf, outputFlag } from './client.ts';
+import { store } from './create.ts';
 import { enterContainer } from './exec.ts';
 import { KubectlError } from './flags.ts';
 import { parsePairs } from './generators.ts';
-import { formatObjects, parseOutput } from './output.ts';
 
 export const run = defineVerb({
   name: 'run',
@@ -31,6 +33,8 @@ export const run = defineVerb({
     { name: 'annotations', type: 'list' },
     { name: 'image-pull-policy', type: 'string' },
     { name: 'overrides', type: 'string' },
+    { name: 'override-type', type: 'string' },
+    { name: 'field-manager', type: 'string' },
     { name: 'privileged', type: 'bool' },
     { name: 'pod-running-timeout', type: 'string' },
     dryRunFlag,
@@ -77,44 +81,51 @@ function runPod(kubectl: Kubectl): Outcome {
   if (!flags.has('image') || flags.get('image') === '') throw new KubectlError('error: required flag(s) "image" not set');
   const name = flags.args[0];
   if (name === undefined || flags.beforeDash === 0) throw new KubectlError("error: NAME is required for run\nSee 'kubectl run -h' for help and examples");
-  if (flags.has('overrides')) throw new KubectlError('error: --overrides is not part of this simulated kubectl; apply the pod as YAML');
   if (/\s/.test(flags.get('image'))) throw new KubectlError(`error: Invalid image name "${flags.get('image')}": invalid reference format`);
   const attach = flags.bool('attach') || flags.bool('stdin');
-  if (flags.bool('rm') && !attach) throw new KubectlError('error: --rm should only be used for attached containers');
+  if (flags.bool('rm') && !attach)
+    throw new KubectlError("error: --rm should only be used for attached containers\nSee 'kubectl run -h' for help and examples");
   if (flags.bool('tty') && !flags.bool('stdin')) throw new KubectlError('error: -i/--stdin is required for containers with -t/--tty=true');
-  const pod = buildPod(kubectl, name);
-  if (checkDryRun(flags)) {
-    const format = parseOutput(flags.get('output'), false);
-    if (format.kind === 'table') kubectl.out(`pod/${name} created${dryRunSuffix(flags)}\n`);
-    else {
-      const { namespace: _namespace, ...metadata } = pod.metadata;
-      kubectl.out(formatObjects(format, [[{ kind: 'Pod', apiVersion: 'v1' }, flags.has('namespace') ? pod : { ...pod, metadata }]], true));
+  const pod = overridden(flags, buildPod(kubectl, name));
+  if (!attach || checkDryRun(flags)) {
+    if (flags.bool('expose') && !flags.has('port')) throw new KubectlError('error: --port must be set when exposing a service');
+    // The real one tells the Service first; the pod must be possible, though.
+    if (flags.bool('expose')) {
+      const { status: _status, ...possible } = pod;
+      expectOk(invocation.host.api.create(possible, { dryRun: true }));
+      const status = Number(store(kubectl, serviceOf(kubectl, name, pod), undefined, 'created', 'kubectl-run'));
+      if (status !== 0) return status;
     }
-    return 0;
+    return store(kubectl, pod, undefined, 'created', 'kubectl-run');
   }
   const { status: _status, ...wanted } = pod;
-  const created = expectOk(invocation.host.api.create(wanted));
+  expectOk(invocation.host.api.create(wanted, { fieldManager: 'kubectl-run' }));
   invocation.host.settle();
-  if (flags.bool('expose')) exposePod(kubectl, name, created);
-  if (!attach) {
-    kubectl.out(`pod/${name} created\n`);
-    return 0;
-  }
   return attachTo(kubectl, name);
 }
 
-function exposePod(kubectl: Kubectl, name: string, pod: KubeObject): void {
-  const { flags, invocation } = kubectl;
-  if (!flags.has('port')) throw new KubectlError('error: --port must be set when exposing a service');
-  const service: KubeObject = {
+function serviceOf(kubectl: Kubectl, name: string, pod: KubeObject): KubeObject {
+  const port = Number(kubectl.flags.get('port'));
+  return {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name, namespace: kubectl.namespace },
-    spec: { selector: pod.metadata.labels ?? {}, ports: [{ port: Number(flags.get('port')), protocol: 'TCP', targetPort: Number(flags.get('port')) }] },
+    spec: { ports: [{ port, protocol: 'TCP', targetPort: port }], selector: pod.metadata.labels ?? {} },
+    status: { loadBalancer: {} },
   };
-  expectOk(invocation.host.api.create(service));
-  invocation.host.settle();
-  kubectl.out(`service/${name} created\n`);
+}
+
+/** `--overrides`: a JSON merge patch of what the flags say. */
+function overridden(flags: Kubectl['flags'], pod: KubeObject): KubeObject {
+  if (!flags.has('overrides')) return pod;
+  let patch: unknown;
+  try {
+    patch = JSON.parse(flags.get('overrides'));
+  } catch {
+    throw new KubectlError('error: Invalid JSON Patch');
+  }
+  if (findForbiddenKey(patch) !== undefined) throw new KubectlError('error: Invalid JSON Patch');
+  return mergePatch(pod as unknown as Readonly<Record<string, unknown>>, record(patch)) as unknown as KubeObject;
 }
 
 /** Enters the container's program: its shell when the command is one, else the command runs and its output is shown. */

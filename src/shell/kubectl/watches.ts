@@ -24,7 +24,7 @@ export const getWatch: Watch = {
     const { api } = invocation.host;
     const kind = api.findKind(state.kind);
     if (kind === undefined) return 1;
-    const matches = parseSelector(state.selector);
+    const matches = parseSelector(state.selector, kind);
     const objects = (state.namespace === '' ? api.view.list(state.kind) : api.view.list(state.kind, state.namespace)).filter(
       (object) => (state.name === '' || object.metadata.name === state.name) && matches(object.metadata.labels ?? {}),
     );

@@ -35,7 +35,6 @@ export function newTask(
     unwind: undefined,
     background: of.background ?? false,
     exited: false,
-    signal: undefined,
     writes: of.writes ?? [],
     reads: of.reads ?? [],
   };

@@ -49,20 +49,18 @@ export function Captures() {
         type="button"
         className={styles.capture}
         disabled={run === undefined}
-        aria-label="Save pcapng"
         title="What tcpdump on every device saw during this run, for Wireshark"
         onClick={() => void save()}
       >
-        Save
+        Save pcapng
       </button>
       <button
         type="button"
         className={styles.capture}
-        aria-label="Open capture…"
         title="A pcapng or pcap file, to list its flows and send them again"
         onClick={() => input.current?.click()}
       >
-        Open…
+        Open capture…
       </button>
       <input
         ref={input}
