@@ -1,9 +1,10 @@
 /** The same Services and the same packets in kube-proxy's three modes, through the engine: one documented verdict, or a documented difference. */
 import { describe, expect, it } from 'vitest';
 import type { NetRecord } from '../../net/records.ts';
+import { RULE_NS } from '../../net/stack/costs.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import type { ProxyConfig } from './kube-proxy-config.ts';
-import { FLOW_NETNS, FLOW_NODE, flowOutcomes } from './testing/engine-flows.ts';
+import { FLOW_NETNS, FLOW_NODE, flowOutcomes, flowTimeNs } from './testing/engine-flows.ts';
 import { proxyRecords } from './testing/proxy-records.ts';
 
 const MODES = ['iptables', 'nftables', 'ipvs'] as const;
@@ -125,5 +126,30 @@ describe.each(MODES)('kube-proxy in %s mode', (mode: Mode) => {
   const records = proxyRecords(FLOW_NETNS, FLOW_NODE, NODE, config, objects);
   it.each(rows.map((row) => [row.what, row] as const))('%s', (_what, row) => {
     expect(outcome(records, row)).toBe(row[mode] ?? row.all);
+  });
+});
+
+describe('the time a first packet takes to its endpoint', () => {
+  const many = (count: number): readonly KubeObject[] =>
+    Array.from({ length: count }, (_, i) => i).flatMap((i) => [
+      service(`s${1000000 + i}`, { clusterIP: `10.96.${Math.floor(i / 250)}.${(i % 250) + 1}`, ports: [port()] }),
+      slice(`s${1000000 + i}`, { ip: `10.244.${Math.floor(i / 250)}.${(i % 250) + 1}`, node: 'other' }),
+    ]);
+  /** Virtual nanoseconds on the node before DNAT, for the last of so many Services. */
+  const timeNs = (mode: Mode, count: number): number => {
+    const records = proxyRecords(FLOW_NETNS, FLOW_NODE, NODE, { mode, nodePortAddresses: mode === 'nftables' ? ['primary'] : [] }, [
+      ...objects.slice(0, 1),
+      ...many(count),
+    ]);
+    const last = count - 1;
+    return flowTimeNs([NODE], records, { sourceIP: POD, protocol: 'TCP', destIP: `10.96.${Math.floor(last / 250)}.${(last % 250) + 1}`, destPort: 80 });
+  };
+
+  it('grows with the number of Services in iptables mode, whose chain is a list, and in no other', () => {
+    const grown = (mode: Mode) => timeNs(mode, 520) - timeNs(mode, 20);
+    expect(grown('iptables')).toBeGreaterThanOrEqual(500 * RULE_NS);
+    expect(grown('iptables')).toBeLessThan(500 * RULE_NS * 1.2);
+    expect(grown('nftables')).toBe(0);
+    expect(grown('ipvs')).toBe(0);
   });
 });

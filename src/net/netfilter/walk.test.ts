@@ -61,6 +61,8 @@ interface Run {
   readonly verdicts: readonly boolean[];
   readonly counters: unknown;
   readonly matched: readonly string[];
+  /** Of every event: both walks take the simulated kernel the same time. */
+  readonly timesNs: readonly number[];
 }
 
 /** Sends packets from a pod through a long chain and tells what became of them. */
@@ -92,6 +94,7 @@ function run(rules: readonly string[], packets: readonly (readonly [string, numb
       e.step.kind === 'dropped' && e.step.reason === 'NETFILTER_DROP' ? [true] : e.step.kind === 'matched' && e.step.rule === undefined ? [false] : [],
     ),
     counters: network.counters(CHAIN),
+    timesNs: events.map((e) => e.timeNs),
     matched: events.flatMap((e) =>
       e.step.kind === 'matched' && e.step.rule?.chain === 'LONG' ? [`${e.packetId} ${e.step.rule.index} ${e.step.verdict}`] : [],
     ),

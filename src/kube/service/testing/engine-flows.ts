@@ -30,9 +30,13 @@ export interface FlowOutcome {
 /** How often a flow is tried to meet every endpoint that may be chosen. */
 const TRIES = 40;
 
+export interface FlowBench {
+  readonly network: Network;
+  send(flow: Flow, sourcePort: number): readonly TraceEvent[];
+}
+
 /** @param nodeIps of one family; the first is the node's main address */
-export function flowOutcomes(nodeIps: readonly string[], records: readonly NetRecord[], flow: Flow): readonly FlowOutcome[] {
-  const six = flow.destIP.includes(':');
+export function openFlows(nodeIps: readonly string[], records: readonly NetRecord[], six: boolean): FlowBench {
   const family = six ? 'IPv6' : 'IPv4';
   const all = six ? '::/0' : '0.0.0.0/0';
   const b = new WorldBuilder();
@@ -53,18 +57,39 @@ export function flowOutcomes(nodeIps: readonly string[], records: readonly NetRe
   for (const record of records) b.records.put(record);
   const { create, hands } = fakeUserland();
   const network = new Network({ seed: 7, records: b.records }, create);
-  const here = nodeIps.includes(flow.sourceIP) || flow.sourceIP === '127.0.0.1' || flow.sourceIP === '::1';
+  return {
+    network,
+    send(flow, sourcePort) {
+      const from = network.traceLength;
+      const here = nodeIps.includes(flow.sourceIP) || flow.sourceIP === '127.0.0.1' || flow.sourceIP === '::1';
+      const netns = here ? FLOW_NETNS : OUTSIDE;
+      if (flow.protocol.toUpperCase() === 'UDP') hands().sendUdp(netns, flow.destIP, flow.destPort, sourcePort, 10, { from: flow.sourceIP });
+      else hands().sendTcp(netns, flow.destIP, flow.destPort, sourcePort, undefined, flow.sourceIP);
+      network.run({ untilNs: Number.POSITIVE_INFINITY, maxEvents: 10_000 });
+      return network.events(from, network.traceLength);
+    },
+  };
+}
+
+export function flowOutcomes(nodeIps: readonly string[], records: readonly NetRecord[], flow: Flow): readonly FlowOutcome[] {
+  const bench = openFlows(nodeIps, records, flow.destIP.includes(':'));
   const outcomes = new Map<string, FlowOutcome>();
   for (let i = 0; i < TRIES; i += 1) {
-    const from = network.traceLength;
-    const netns = here ? FLOW_NETNS : OUTSIDE;
-    if (flow.protocol.toUpperCase() === 'UDP') hands().sendUdp(netns, flow.destIP, flow.destPort, 20000 + i, 10, { from: flow.sourceIP });
-    else hands().sendTcp(netns, flow.destIP, flow.destPort, 20000 + i, undefined, flow.sourceIP);
-    network.run({ untilNs: Number.POSITIVE_INFINITY, maxEvents: 10_000 });
-    const outcome = outcomeOf(network.events(from, network.traceLength));
+    const outcome = outcomeOf(bench.send(flow, 20000 + i));
     outcomes.set(JSON.stringify(outcome), outcome);
   }
   return [...outcomes.values()];
+}
+
+/** Virtual time from the packet's arrival on the node until its destination is translated. */
+export function flowTimeNs(nodeIps: readonly string[], records: readonly NetRecord[], flow: Flow): number {
+  const events = openFlows(nodeIps, records, flow.destIP.includes(':'))
+    .send(flow, 20000)
+    .filter((event) => event.netns === FLOW_NETNS);
+  const translated = events.find((event) => event.step.kind === 'translated');
+  const received = events.find((event) => event.step.kind === 'received' && event.packetId === translated?.packetId);
+  if (translated === undefined || received === undefined) throw new Error('the packet was not translated');
+  return translated.timeNs - received.timeNs;
 }
 
 /** kube-proxy's mark in all modes; in IPVS mode a set of its own for pods that are their own servers. */
