@@ -41,7 +41,8 @@ export function addDevice(device: Device): string[] {
       return [`link add ${name} ${mtu} type ipip${ends}${more}`];
     }
     case 'dummy':
-      return [`${base} type dummy`];
+      // A bridge without ports takes and gives as little, and every kernel has it.
+      return [`${base} type bridge`];
     case 'tun':
       return [`tuntap add dev ${name} mode ${device.mode}`, `link set dev ${name} ${mtu}`];
     case 'wireguard':
