@@ -98,7 +98,7 @@ describe("the article's cluster", () => {
 
   it('says nothing but that the world ends at the router', () => {
     expect(article.api.findings().map((finding) => `${finding.key}: ${finding.diagnostic.message}`)).toEqual([
-      'Network/underlay: beyond the router 172.30.0.1 nothing is modelled: other addresses are unreachable and outside names do not exist',
+      'Network/underlay: beyond the router 172.30.0.1 a few well-known names answer: other addresses are unreachable and other names do not exist',
     ]);
   });
 
@@ -311,15 +311,20 @@ describe('CoreDNS', () => {
 
   it('answers in each of its pods, from the same tables', () => {
     expect(servers.length).toBe(2);
-    const zones = servers.map((server) => (server.kind === 'process' ? (server.config as DnsServerConfig).zones : []));
+    const zones = servers.map((server) => Object.values((server.kind === 'process' ? (server.config as DnsServerConfig).live : undefined) ?? {}).flat());
     for (const [i, zone] of (zones[0] ?? []).entries()) expect(zone).toBe(zones[1]?.[i]);
     expect(zones[0]?.[0]?.names['web-service.default.svc.cluster.local.']).toContainEqual({ type: 'A', data: '10.97.253.216' });
   });
 
   it("passes other names on to the node's name server", () => {
-    expect(servers[0]).toMatchObject({
-      config: { forward: { upstreams: ['172.30.0.1'] }, cacheSeconds: 30, zones: [{ ttlSeconds: 30 }, { fallthrough: true }, { fallthrough: true }] },
-    });
+    const [server] = servers;
+    const chain = server?.kind === 'process' ? (server.config as DnsServerConfig).servers[0]?.blocks[0]?.chain : undefined;
+    expect(chain?.map((plugin) => plugin.name)).toEqual(['prometheus', 'errors', 'loadbalance', 'cache', 'kubernetes', 'loop', 'forward']);
+    expect(chain?.at(-1)).toMatchObject({ upstreams: ['172.30.0.1'], maxConcurrent: 1000 });
+    expect(chain?.[3]).toMatchObject({ success: { maxTtlSeconds: 30, except: ['cluster.local.'] }, denial: { except: ['cluster.local.'] } });
+    expect(chain?.[4]).toMatchObject({ zones: [{ ttlSeconds: 30 }, { fallthrough: true }, { fallthrough: true }] });
+    // Nothing can come back from the router, so nothing is sent to find out.
+    expect(chain?.[5]).toEqual({ name: 'loop', zone: '.', probe: false });
   });
 });
 
@@ -397,6 +402,9 @@ describe('an edit', () => {
       path: 'data.Corefile',
       diagnostic: { severity: 'error', code: 'coredns', message: "/etc/coredns/Corefile:6 - Error during parsing: Unknown directive 'readdy'" },
     });
-    expect([...world.records.values()].some((record) => record.kind === 'process' && record.name === 'coredns')).toBe(false);
+    const server = [...world.records.values()].find((record) => record.kind === 'process' && record.name === 'coredns');
+    expect(server).toMatchObject({
+      config: { servers: [], problem: { message: "/etc/coredns/Corefile:6 - Error during parsing: Unknown directive 'readdy'" } },
+    });
   });
 });

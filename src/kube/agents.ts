@@ -8,6 +8,7 @@ import { hostAgent } from './node/host-agent.ts';
 import { outsideHostAgent } from './node/outside-host-agent.ts';
 import { underlayAgent } from './node/underlay-agent.ts';
 import { sandboxAgent } from './pod/sandbox-agent.ts';
+import { ciliumAgent } from './service/cilium-agent.ts';
 import { kubeProxyAgent } from './service/kube-proxy-agent.ts';
 
 export const agents: readonly Agent<NetRecord>[] = [
@@ -18,5 +19,6 @@ export const agents: readonly Agent<NetRecord>[] = [
   builtInChainsAgent,
   sandboxAgent,
   kubeProxyAgent,
+  ciliumAgent,
   coreDnsAgent,
 ];

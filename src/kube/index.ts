@@ -13,6 +13,7 @@ import { gatewayKinds } from './gateway/gateway-kinds.ts';
 import { ingress, ingressClass } from './ingress/ingress.ts';
 import { clusterKinds } from './node/cluster-kinds.ts';
 import { kindClusterController } from './node/kind-cluster-controller.ts';
+import { leaseController } from './node/leases.ts';
 import { namespace } from './node/namespace.ts';
 import { node } from './node/node.ts';
 import { nodeController } from './node/node-controller.ts';
@@ -38,7 +39,6 @@ import { persistentVolume } from './storage/volume.ts';
 import { volumeBinderController } from './storage/volume-binder-controller.ts';
 import { horizontalPodAutoscaler } from './workload/autoscaler.ts';
 import { autoscalerController } from './workload/autoscaler-controller.ts';
-import { controllerRevision } from './workload/controller-revision.ts';
 import { cronJob } from './workload/cron-job.ts';
 import { cronJobController } from './workload/cron-job-controller.ts';
 import { daemonSetController } from './workload/daemon-set-controller.ts';
@@ -68,7 +68,6 @@ export const kinds: readonly Kind[] = [
   resourceQuota,
   secret,
   service,
-  controllerRevision,
   daemonSet,
   deployment,
   replicaSet,
@@ -100,6 +99,7 @@ export const controllers: readonly Controller[] = [
   serviceAccountController,
   nodeIpamController,
   nodeController,
+  leaseController,
   taintEvictionController,
   kubernetesServiceController,
   quotaController,

@@ -62,6 +62,7 @@ export function createCore(parts: CoreParts): Core {
     layers,
     netns: parts.netns,
     devices: parts.devices,
+    bpf: new Map(),
     prng: (name) => parts.prng(name),
     newSkb: () => parts.newSkb(),
     tap: (device, packet, outgoing) => {

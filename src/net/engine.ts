@@ -1,5 +1,6 @@
 /** What the floors above may ask of the packet engine; `Network` (network.ts) is its one implementation. */
 import type { Change, RecordStore } from '../base/record-store.ts';
+import type { BpfState } from './bpf/bpf-state.ts';
 import type { IpvsState } from './ipvs/ipvs-state.ts';
 import type { NftTables } from './nft/tables.ts';
 import type { NetRecord, Process, Route } from './records.ts';
@@ -302,6 +303,8 @@ export interface Engine {
   signal(processId: string, signal: 'SIGINT' | 'SIGKILL'): void;
   /** Bytes typed into a program (curl -d @-, nc). */
   writeStdin(processId: string, text: string): void;
+  /** Lets a running process say something: for those whose program is run outside the engine. */
+  print(processId: string, stream: 'stdout' | 'stderr', text: string): void;
   findProcess(processId: string): ProcessView | undefined;
   /** Called with each piece of program output, and with each exit (stream 'exit', code). One listener: the world. */
   onOutput: ((processId: string, stream: 'stdout' | 'stderr' | 'exit', text: string, exitCode: number) => void) | undefined;
@@ -335,6 +338,8 @@ export interface Engine {
   ): readonly { readonly name: string; readonly addresses: readonly { readonly ip: string; readonly ttl: number; readonly stampsNs: readonly number[] }[] }[];
   /** IPVS of a netns: services, servers, connections, timeouts; undefined for a netns there is none of. */
   ipvs(netns: string): IpvsState | undefined;
+  /** BPF programs and maps of a host; undefined where nobody has loaded any. */
+  bpf(hostId: string): BpfState | undefined;
   /** [rxPackets, rxBytes, txPackets, txBytes, rxDropped, txDropped] */
   deviceCounters(deviceId: string): readonly [number, number, number, number, number, number];
   /** `tc -s qdisc`: what the device's own qdisc has counted; undefined where nobody set one. */
@@ -351,8 +356,8 @@ export interface Engine {
   linkdownDevices(netns: string): ReadonlySet<string>;
   /** `ip neigh add|replace|change` with a state that does not last. */
   setNeighbor(netns: string, device: string, ip: string, mac: string | undefined, state: 'REACHABLE' | 'STALE' | 'DELAY' | 'PROBE' | 'FAILED'): void;
-  /** conntrack -D / -F: removes entries that the filter accepts; returns how many. */
-  deleteConnections(netns: string, filter: (connection: ConnectionView) => boolean): number;
+  /** conntrack -D / -F: removes entries that the filter accepts; returns how many. `by`: the program that does it on its own account, and the log has a row for each. */
+  deleteConnections(netns: string, filter: (connection: ConnectionView) => boolean, by?: string): number;
   /** `ip neigh flush` / del of a learnt entry; returns how many. */
   deleteNeighbors(netns: string, filter: (neighbor: NeighborView) => boolean): number;
 

@@ -3,6 +3,8 @@
 import type { Change, RecordStore } from '../base/record-store.ts';
 import { formatIp, parseIp } from './addr/ip.ts';
 import { parseMac } from './addr/mac.ts';
+import type { BpfState } from './bpf/bpf-state.ts';
+import { formatFlow } from './conntrack/format.ts';
 import { ConnectionListeners } from './conntrack/listeners.ts';
 import { copyStatistics, newStatistics } from './conntrack/statistics.ts';
 import { createCore } from './create-core.ts';
@@ -67,7 +69,7 @@ import { Skb } from './stack/skb.ts';
 import { TapTable } from './stack/taps.ts';
 import type { Kernel, TimerToken, Userland } from './stack/userland.ts';
 import { decodeEvent, type LayerCache, seqAt } from './trace/decode.ts';
-import { emitChanged } from './trace/emit.ts';
+import { emitChanged, emitForgotten } from './trace/emit.ts';
 import { framesOf, type LoggedFrame } from './trace/frames.ts';
 import { COLUMN_PACKET, TraceLog } from './trace/trace-log.ts';
 import type { TraceEvent } from './trace-event.ts';
@@ -251,6 +253,7 @@ export class Network implements Engine {
       app: process.app,
       name: id.slice(process.netns.length + '/process/'.length),
       config: process.config,
+      ...(process.files === undefined ? {} : { files: process.files }),
     });
     this.#settle();
     return id;
@@ -266,6 +269,11 @@ export class Network implements Engine {
     this.#settle();
     this.#userland.writeStdin(processId, text);
     this.#settle();
+  }
+
+  print(processId: string, stream: 'stdout' | 'stderr', text: string): void {
+    this.#settle();
+    this.#userland.print(processId, stream, text);
   }
 
   findProcess(processId: string): ProcessView | undefined {
@@ -382,6 +390,11 @@ export class Network implements Engine {
     return this.#find(netns)?.ipvs;
   }
 
+  bpf(hostId: string): BpfState | undefined {
+    this.#settle();
+    return this.#core.bpf.get(hostId);
+  }
+
   deviceCounters(deviceId: string): readonly [number, number, number, number, number, number] {
     this.#settle();
     const d = this.#devices.get(deviceId);
@@ -422,12 +435,14 @@ export class Network implements Engine {
     if (found !== undefined && address !== undefined) writeNeighbor(this.#core, found, address, mac === undefined ? undefined : parseMac(mac), state);
   }
 
-  deleteConnections(netns: string, filter: (connection: ConnectionView) => boolean): number {
+  deleteConnections(netns: string, filter: (connection: ConnectionView) => boolean, by?: string): number {
     const state = this.#find(netns);
     let deleted = 0;
     if (state === undefined) return 0;
     for (const c of state.connections.list(this.nowNs)) {
-      if (!filter(connectionView(state, c, this.nowNs))) continue;
+      const view = connectionView(state, c, this.nowNs);
+      if (!filter(view)) continue;
+      if (by !== undefined && this.#changesLogged) emitForgotten(this.#core, state.place, by, netns, formatFlow(view).trimEnd());
       c.byHand = true;
       state.connections.remove(c);
       deleted += 1;

@@ -1,11 +1,26 @@
 /** What exists in the network: the narrow set of Linux records that every Kubernetes or cloud object compiles down to. */
 import type { Origin } from '../base/origin.ts';
+import type { BpfRecord } from './bpf/bpf-records.ts';
 import type { IpvsService } from './ipvs/ipvs-records.ts';
 import type { IpSetTypeName } from './netfilter/ipset/type.ts';
 import type { NftRecord } from './nft/nft-records.ts';
 
 /** Everything an agent can render. Immutable; ids are paths people can read, e.g. `node01/netns/root/device/cni0`. */
-export type NetRecord = Host | Netns | Device | IpSet | Route | RoutingRule | Chain | NftRecord | IpvsService | Neighbor | ProxyNeighbor | FdbEntry | Process;
+export type NetRecord =
+  | Host
+  | Netns
+  | Device
+  | IpSet
+  | Route
+  | RoutingRule
+  | Chain
+  | NftRecord
+  | IpvsService
+  | BpfRecord
+  | Neighbor
+  | ProxyNeighbor
+  | FdbEntry
+  | Process;
 
 interface RecordBase {
   readonly id: string;
@@ -73,6 +88,8 @@ interface DeviceBase extends RecordBase {
   readonly txChecksumOffload?: false;
   /** `ip link set promisc on`. */
   readonly promiscuous?: boolean;
+  /** `ip link set arp off`: nobody is asked for a MAC, frames carry the device's own. */
+  readonly noArp?: true;
   /** `tc qdisc … root` that somebody wrote; absent: the kernel's default, which delays and drops nothing. */
   readonly qdisc?: Qdisc;
 }
@@ -182,6 +199,8 @@ export interface VxlanDevice extends DeviceBase {
   /** How long a learnt MAC is kept; absent: 300. */
   readonly ageingSeconds?: number;
   readonly udpChecksum?: boolean;
+  /** `external`: where a frame goes, and with which VNI, whoever hands it over says with the packet (a BPF program's tunnel key). */
+  readonly external?: true;
   readonly l2miss?: boolean;
   readonly l3miss?: boolean;
 }
@@ -443,4 +462,6 @@ export interface Process extends RecordBase {
   readonly app: string;
   readonly name: string;
   readonly config: unknown;
+  /** Files of a mount namespace of its own, before those of the netns: a container in its node's network. */
+  readonly files?: Readonly<Record<string, string>>;
 }

@@ -1,4 +1,5 @@
 /** Everything the engine remembers beside records, as plain data that stays valid while the engine runs on. */
+import type { SavedBpf } from './bpf/bpf-state.ts';
 import { type Connection, copyConnection } from './conntrack/connection.ts';
 import { type ConntrackStatistics, copyStatistics } from './conntrack/statistics.ts';
 import type { DeviceState } from './device/device-state.ts';
@@ -97,6 +98,7 @@ export interface SavedState {
   readonly events: readonly SavedEvent[];
   readonly netns: readonly (readonly [string, SavedNetns])[];
   readonly devices: readonly (readonly [string, SavedDevice])[];
+  readonly bpf: readonly (readonly [hostId: string, SavedBpf])[];
   readonly trace: TraceMark;
   readonly kernelLog: ReturnType<Core['kernelLog']['save']>;
 }
@@ -233,6 +235,7 @@ export function saveState(core: Core): SavedState {
     events: events.map((e) => ({ timeNs: e.timeNs, seq: e.seq, eventKind: e.kind, housekeeping: e.housekeeping, reference: saveReference(e.kind, e.a, e.b) })),
     netns: [...core.netns].flatMap(([id, netns]) => (isFresh(netns) ? [] : [[id, saveNetns(netns, core.nowNs)] as const])),
     devices: [...core.devices].flatMap(([id, device]) => (isUntouched(device) ? [] : [[id, saveDevice(device)] as const])),
+    bpf: [...core.bpf].map(([hostId, state]) => [hostId, state.save()] as const),
     trace: core.log.mark(),
     kernelLog: core.kernelLog.save(),
   };
@@ -253,6 +256,8 @@ function saveReference(kind: number, a: unknown, b: unknown): SavedReference {
 /** Puts a saved state back; the records must be those of the same moment already. What belonged to things that no longer exist is left out. */
 export function loadState(core: Core, saved: SavedState): void {
   core.kernelLog.load(saved.kernelLog);
+  const savedBpf = new Map(saved.bpf);
+  for (const [hostId, state] of core.bpf) state.load(savedBpf.get(hostId));
   const bySerial = new Map<string, Map<number, Connection>>();
   for (const netns of core.netns.values()) clearNetns(netns);
   for (const device of core.devices.values()) clearDevice(device);

@@ -85,7 +85,11 @@ export type DropReason =
   | 'IPV6_NDISC_BAD_OPTIONS'
   | 'IPV6_NDISC_NS_OTHERHOST'
   | 'ICMP_CSUM'
+  | 'TC_INGRESS'
+  | 'TC_EGRESS'
   | 'NOT_SPECIFIED';
+
+export type BpfHookName = 'tcx/ingress' | 'tcx/egress' | 'cgroup/connect4' | 'cgroup/sendmsg4' | 'cgroup/recvmsg4';
 
 export type Step =
   /** A socket, the kernel (ARP, ICMP errors) or a process made it. */
@@ -111,6 +115,8 @@ export type Step =
       readonly field: 'source' | 'destination';
       readonly before: string;
       readonly after: string;
+      /** Not conntrack but a BPF program at the device. */
+      readonly by?: 'bpf';
     }
   | {
       readonly kind: 'routed';
@@ -137,6 +143,11 @@ export type Step =
   | { readonly kind: 'decapsulated'; readonly protocol: TunnelName; readonly vni: number }
   /** The queueing discipline of its device (netem) made a second one of it; both go on under one number. */
   | { readonly kind: 'duplicated' }
+  /**
+   * A BPF program decided: on a device, or (`cgroup/…`) on a socket call before there was a packet; then the row stands with the first packet of the call.
+   * `verdict` is short (`redirect to lxc…`, `pass`), `detail` says what was looked up where.
+   */
+  | { readonly kind: 'bpf'; readonly program: string; readonly hook: BpfHookName; readonly verdict: string; readonly detail: string; readonly origin?: Origin }
   /** A device put it on its wire; `to` is the device id at the other end, if any. */
   | { readonly kind: 'transmitted'; readonly to?: string }
   /** It reached its end: a socket, or the kernel itself (ARP, echo, a tunnel, an ICMP error). */
@@ -144,14 +155,14 @@ export type Step =
   /** A process wrote to its terminal. Has no packet (packetId -1). */
   | { readonly kind: 'printed'; readonly process: string; readonly stream: 'stdout' | 'stderr'; readonly text: string }
   /**
-   * Somebody added, changed or removed a record. Has no packet (packetId -1). `by` is `user` or the agent's name, `command` the line a person typed.
+   * Somebody added, changed or removed a record, or a program took an entry out of the connection table (`connection`). Has no packet (packetId -1). `by` is `user` or the agent's name, `command` the line a person typed.
    * `before` and `after` are what the tool that shows such records prints of them, only what differs; absent where there was or is nothing.
    */
   | {
       readonly kind: 'changed';
       readonly by: string;
       readonly command?: string;
-      readonly record: NetRecord['kind'];
+      readonly record: NetRecord['kind'] | 'connection';
       readonly recordId: string;
       readonly before?: string;
       readonly after?: string;

@@ -12,7 +12,11 @@ interface Rendered {
   /** One version of each record, in the order rendered. */
   readonly records: readonly Identified[];
   readonly findings: readonly Finding[];
+  readonly news?: string;
 }
+
+/** Called once the records are written, with the keys of an agent that have news. */
+export type OnNews = (agent: string, keys: readonly string[]) => void;
 
 export interface AgentSnapshot {
   readonly rendered: ReadonlyMap<string, Rendered>;
@@ -59,6 +63,7 @@ export class AgentRunner<R extends Identified> {
   /** `index key` of changes that a late agent has not heard of yet, and when the first of them was made. */
   readonly #unheard = new Map<string, number>();
   readonly #latency: () => WatchLatency | undefined;
+  readonly #onNews: OnNews | undefined;
   #started = false;
 
   constructor(
@@ -68,7 +73,9 @@ export class AgentRunner<R extends Identified> {
     nowNs: () => number = () => 0,
     merge: Merge<R> = (_before, rendered) => rendered,
     latency: () => WatchLatency | undefined = () => undefined,
+    onNews?: OnNews,
   ) {
+    this.#onNews = onNews;
     this.#latency = latency;
     this.#nowNs = nowNs;
     this.#merge = merge;
@@ -109,7 +116,11 @@ export class AgentRunner<R extends Identified> {
       const periodNs = repair.seconds * 1e9;
       if (Math.floor(nowNs / periodNs) > Math.floor(touchedNs / periodNs)) puts.push(...repair.repair(records, (id) => this.#records?.find(id)));
     });
-    for (const record of puts) this.#records?.put(record);
+    for (const record of puts) {
+      const present = this.#records?.find(record.id);
+      const merged = this.#merge(undefined, record, present);
+      if (!deepEqual(present, merged)) this.#records?.put(merged);
+    }
   }
 
   #eachRepair(visit: (repair: Repair<R>, records: readonly R[], touchedNs: number) => void): void {
@@ -179,11 +190,14 @@ export class AgentRunner<R extends Identified> {
     const puts = new Map<string, R>();
     const befores = new Map<string, R>();
     const removals = new Set<string>();
+    const news: (readonly [agent: string, keys: readonly string[]])[] = [];
     this.#agents.forEach((agent, index) => {
       const dirty = this.#dirty[index];
       if (dirty === undefined || dirty.size === 0) return;
       this.#dirty[index] = new Set();
-      for (const key of dirty) this.#render(agent, index, key, puts, befores, removals);
+      const keys: string[] = [];
+      for (const key of dirty) if (this.#render(agent, index, key, puts, befores, removals)) keys.push(key);
+      if (keys.length > 0) news.push([agent.name, keys]);
     });
     if (this.#records === undefined) return;
     for (const id of removals) if (!puts.has(id)) this.#records.remove(id);
@@ -194,6 +208,7 @@ export class AgentRunner<R extends Identified> {
       const merged = this.#merge(befores.get(record.id), record, present);
       if (!deepEqual(present, merged)) this.#records.put(merged);
     }
+    for (const [agent, keys] of news) this.#onNews?.(agent, keys);
   }
 
   findings(): readonly Finding[] {
@@ -252,7 +267,8 @@ export class AgentRunner<R extends Identified> {
     this.#pending.clear();
   }
 
-  #render(agent: Agent<R>, index: number, key: string, puts: Map<string, R>, befores: Map<string, R>, removals: Set<string>): void {
+  /** True: it has news. */
+  #render(agent: Agent<R>, index: number, key: string, puts: Map<string, R>, befores: Map<string, R>, removals: Set<string>): boolean {
     const id = `${index} ${key}`;
     const old = this.#rendered.get(id) ?? nothing;
     const rendering = agent.render(key, this.#view);
@@ -286,7 +302,9 @@ export class AgentRunner<R extends Identified> {
       removals.add(gone);
     }
     const findings: readonly Finding[] = rendering.diagnostics ?? [];
-    if (kept.length === 0 && findings.length === 0) this.#rendered.delete(id);
-    else this.#rendered.set(id, { records: kept, findings });
+    const { news } = rendering;
+    if (kept.length === 0 && findings.length === 0 && news === undefined) this.#rendered.delete(id);
+    else this.#rendered.set(id, { records: kept, findings, ...(news === undefined ? {} : { news }) });
+    return news !== old.news;
   }
 }

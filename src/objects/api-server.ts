@@ -3,7 +3,7 @@ import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Change, Identified, RecordStore } from '../base/record-store.ts';
 import { formatRfc3339 } from '../base/time.ts';
 import { nameOf } from './admission.ts';
-import { AgentRunner, type AgentSnapshot, type Merge } from './agent-runner.ts';
+import { AgentRunner, type AgentSnapshot, type Merge, type OnNews } from './agent-runner.ts';
 import type { Api, ApiResult, ApplyOutcome, Finding, RemoveOptions, ServerSideApplyOptions, WriteOptions } from './api.ts';
 import { stableSuffix } from './identity.ts';
 import { type KindInfo, KindRegistry } from './kind-registry.ts';
@@ -39,6 +39,7 @@ export interface ApiServerOptions<R extends Identified> {
   readonly agents?: readonly Agent<R>[];
   /** How a new rendering meets what people have changed meanwhile; by default it overwrites. */
   readonly merge?: Merge<R>;
+  readonly onNews?: OnNews;
   /** Where agents' renderings go. */
   readonly records?: RecordStore<R>;
   readonly nowNs: () => number;
@@ -97,13 +98,13 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     this.#nowNs = options.nowNs;
     this.#epochMs = options.epochMs;
     this.#seed = options.seed;
-    this.view = viewOf(this.#store, options.nowNs);
+    this.view = viewOf(this.#store, this.#registry, options.nowNs, options.epochMs);
     const timestamp = (laterSeconds = 0): string =>
       laterSeconds === 0 ? this.timestamp : formatRfc3339(this.#epochMs + this.#nowNs() / 1e6 + laterSeconds * 1000);
     this.#writer = new Writer(this.#store, this.#registry, this.view, options.seed, timestamp, options.admission ?? []);
     const latency = () => (this.#isStarted ? options.latency?.(this.view) : undefined);
     this.#runtime = new ControllerRuntime(options.controllers, this.view, (controller, later) => this.#contextOf(controller, later), latency);
-    this.#agents = new AgentRunner(options.agents ?? [], this.view, options.records, options.nowNs, options.merge, latency);
+    this.#agents = new AgentRunner(options.agents ?? [], this.view, options.records, options.nowNs, options.merge, latency, options.onNews);
     this.#store.listen((change) => {
       const declaring = change.after ?? change.before;
       if (declaring !== undefined && this.#registry.info(declaring.kind)?.kind.declares !== undefined) this.#registry.declare(change.id, change.after);
@@ -319,22 +320,26 @@ export class ApiServer<R extends Identified = Identified> implements Api {
   }
 }
 
-function viewOf(store: ObjectStore, nowNs: () => number): StoreView {
-  return {
+function viewOf(store: ObjectStore, registry: KindRegistry, nowNs: () => number, epochMs: number): StoreView {
+  const shown = (object: KubeObject): KubeObject => registry.live.get(object.kind)?.(object, view, epochMs + nowNs() / 1e6) ?? object;
+  const shownAll = (kind: string, objects: readonly KubeObject[]): readonly KubeObject[] => (registry.live.has(kind) ? objects.map(shown) : objects);
+  const view: StoreView = {
     get nowNs() {
       return nowNs();
     },
     find<T extends KubeObject>(key: ObjectKey) {
-      return store.find(key) as T | undefined;
+      const object = store.find(key);
+      return (object === undefined ? undefined : shown(object)) as T | undefined;
     },
     list<T extends KubeObject>(kind: string, namespace?: string) {
-      return store.list(kind, namespace) as readonly T[];
+      return shownAll(kind, store.list(kind, namespace)) as readonly T[];
     },
     select<T extends KubeObject>(kind: string, namespace: string, labels: Readonly<Record<string, string>>) {
-      return store.select(kind, namespace, labels) as readonly T[];
+      return shownAll(kind, store.select(kind, namespace, labels)) as readonly T[];
     },
     owned<T extends KubeObject>(kind: string, ownerUid: string) {
       return store.owned(kind, ownerUid) as readonly T[];
     },
   };
+  return view;
 }

@@ -16,6 +16,7 @@ export class KindRegistry {
   #all: readonly Kind[];
   #byKind = new Map<string, KindInfo>();
   #words = new Map<string, Kind>();
+  #live = new Map<string, NonNullable<Kind['live']>>();
   /** Kinds that objects declare, by the key of the object. */
   readonly #declared = new Map<string, { readonly by: KubeObject; readonly kind: Kind }>();
 
@@ -24,6 +25,11 @@ export class KindRegistry {
     this.#fixed = kinds;
     this.#all = kinds;
     this.#index();
+  }
+
+  /** Of the kinds whose objects time changes. */
+  get live(): ReadonlyMap<string, NonNullable<Kind['live']>> {
+    return this.#live;
   }
 
   get kinds(): readonly Kind[] {
@@ -63,8 +69,10 @@ export class KindRegistry {
   #index(): void {
     this.#byKind = new Map();
     this.#words = new Map();
+    this.#live = new Map();
     for (const kind of this.#all) {
       if (this.#byKind.has(kind.kind)) throw new Error(`kind ${kind.kind} is declared twice`);
+      if (kind.live !== undefined) this.#live.set(kind.kind, kind.live);
       const [group, version] = kind.apiVersion.includes('/') ? (kind.apiVersion.split('/') as [string, string]) : ['', kind.apiVersion];
       this.#byKind.set(kind.kind, { kind, schema: compileKind(kind), group, version });
       for (const word of [kind.plural, kind.singular, kind.kind, ...kind.shortNames]) {

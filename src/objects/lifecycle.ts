@@ -31,7 +31,7 @@ export function orphan(store: ObjectStore, ownerUid: string): void {
 export function emptyNamespace(store: ObjectStore, registry: KindRegistry, namespace: string, removeObject: (object: KubeObject) => void): boolean {
   let isEmpty = true;
   for (const kind of registry.kinds) {
-    if (!kind.namespaced) continue;
+    if (!kind.namespaced || kind.followsOwner === true) continue;
     for (const object of store.list(kind.kind, namespace)) {
       removeObject(object);
       if (store.find(objectKey(object)) !== undefined) isEmpty = false;
@@ -45,7 +45,7 @@ export function remainingConditions(store: ObjectStore, registry: KindRegistry, 
   const kinds: string[] = [];
   const finalizers = new Map<string, number>();
   for (const kind of registry.kinds) {
-    const objects = kind.namespaced ? store.list(kind.kind, namespace) : [];
+    const objects = kind.namespaced && kind.followsOwner !== true ? store.list(kind.kind, namespace) : [];
     if (objects.length === 0) continue;
     const group = kind.apiVersion.includes('/') ? kind.apiVersion.slice(0, kind.apiVersion.indexOf('/')) : '';
     kinds.push(`${kind.plural}.${group} has ${objects.length} resource instances`);

@@ -98,6 +98,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly singular: string;
   readonly shortNames: readonly string[];
   readonly namespaced: boolean;
+  /** Its objects go with their owners only: a namespace that is emptied leaves them alone. */
+  readonly followsOwner?: true;
   /** Form of the name; `dns1123Subdomain` when absent. */
   readonly nameFormat?: NameFormat;
   /** Whether `metadata.generation` counts changes of the spec; by default where an object has a spec. */
@@ -114,6 +116,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly admit?: (object: T, old: T | undefined, view: StoreView) => { readonly object: T; readonly errors: readonly FieldError[] };
   /** How long a deletion waits before the object goes; 0 or absent: it goes at once. Whoever ends what is running then removes it with 0 seconds. */
   readonly gracePeriodSeconds?: (object: T, view: StoreView) => number;
+  /** What an object shows at a moment, for what time alone changes: it is stored as it last was written. Pure; readers of the store see it, its own writer too. */
+  readonly live?: (object: T, view: StoreView, nowMs: number) => T;
   readonly columns: readonly TableColumn[];
   /** Cells in the order of `columns`. */
   readonly row: (object: T, context: RowContext) => readonly string[];
@@ -241,6 +245,8 @@ export interface Repair<R> {
 export interface Rendering<R> {
   readonly records: readonly R[];
   readonly diagnostics?: readonly { readonly key: ObjectKey; readonly path?: string; readonly diagnostic: Omit<Diagnostic, 'span'> }[];
+  /** When this text is not that of the last rendering of the key, whoever runs the agents hears of it (`onNews`): the agent does something beside records. */
+  readonly news?: string;
 }
 
 export function objectKey(object: { readonly kind: string; readonly metadata: { readonly name: string; readonly namespace?: string } }): ObjectKey {

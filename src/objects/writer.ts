@@ -324,7 +324,7 @@ export class Writer {
     if (namespaceKind === undefined) return undefined;
     const object = this.#store.find(`Namespace/${namespace}`);
     if (object === undefined) return notFound(namespaceKind, namespace);
-    if (object.metadata.deletionTimestamp === undefined) return undefined;
+    if (object.metadata.deletionTimestamp === undefined || kind.followsOwner === true) return undefined;
     return forbidden(kind, name, `unable to create new content in namespace ${namespace} because it is being terminated`);
   }
 

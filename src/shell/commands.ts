@@ -36,6 +36,7 @@ import { busybox, clear, help, history, shellPrograms, ssh, sudo, watchCommand, 
 import { ss } from './tools/sockets.ts';
 import { sysctl } from './tools/sysctl.ts';
 import { cp, env, hostname, id, ls, mkdir, mv, nproc, printenv, pwd, realpath, rm, rmdir, touch, uname, whoami } from './tools/system.ts';
+import { journalctl, systemctl } from './tools/systemctl.ts';
 import { tc } from './tools/tc.ts';
 import { tcpdumpCommand } from './tools/tcpdump.ts';
 import { trace } from './tools/trace.ts';
@@ -44,6 +45,8 @@ import { wg } from './tools/wg.ts';
 const list: readonly Command[] = [
   kubectl,
   crictl,
+  systemctl,
+  journalctl,
   ip,
   bridge,
   brctl,

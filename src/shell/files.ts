@@ -1,4 +1,6 @@
 /** The in-world file system: files a shell wrote, files of the netns, the document's files, what a pod mounts, /proc/sys and /proc/net. */
+import { hostNetworkFiles } from '../kube/pod/sandbox-agent.ts';
+import type { Pod } from '../kube/pod/types.ts';
 import { readSysctlText } from '../net/stack/sysctl.ts';
 import type { ShellHost } from '../world/shell-host.ts';
 import { getProfile } from './images.ts';
@@ -90,6 +92,9 @@ export class ShellFiles {
   }
 
   #below(place: Place, path: string): string | undefined {
+    const own = place.pod === undefined ? undefined : this.#host.api.view.find<Pod>(`Pod/${place.pod.namespace}/${place.pod.name}`);
+    const hostNetwork = own === undefined ? undefined : hostNetworkFiles(own, this.#host.api.view);
+    if (hostNetwork !== undefined && Object.hasOwn(hostNetwork, path)) return hostNetwork[path];
     const netns = findNetns(this.#host, place.netns);
     if (netns !== undefined && Object.hasOwn(netns.files, path)) return netns.files[path];
     if (path.startsWith('/proc/sys/')) return this.#sysctl(place, path);

@@ -1,14 +1,17 @@
 /** The shell: sessions with prompts and levels on top of the machine that runs their commands. */
+import type { Process } from '../net/records.ts';
 import type { KubeObject } from '../objects/types.ts';
 import type { Shell, ShellHost } from '../world/shell-host.ts';
 import type { SessionView } from '../world/views.ts';
 import type { Command, Program, ShellServices } from './command.ts';
 import { completeLine } from './completion.ts';
+import { logOutput } from './container-logs.ts';
 import { ShellFiles } from './files.ts';
 import { hasProgram } from './has-program.ts';
 import { getProfile } from './images.ts';
 import { at, list, text } from './json.ts';
 import { specialBuiltins } from './machine/builtins.ts';
+import { collectContainers, execForProber } from './machine/containers.ts';
 import { takeEndedJobs } from './machine/jobs.ts';
 import { Machine } from './machine/machine.ts';
 import { hostPlace, podPlace, scopeFor } from './machine/places.ts';
@@ -75,7 +78,7 @@ export class ShellSessions implements WatchingShell {
   open(id: string, where: { readonly host: string } | { readonly namespace: string; readonly pod: string; readonly container?: string }): void {
     if (this.#state.sessions.has(id)) return;
     const place = 'host' in where ? hostPlace(this.#host, where.host) : this.#podPlace(where.namespace, where.pod, where.container);
-    if (place === undefined || this.#state.sessions.size >= MAX_SESSIONS) {
+    if (place === undefined || this.sessions().length >= MAX_SESSIONS) {
       const what = 'host' in where ? `host ${where.host}` : `pod ${where.namespace}/${where.pod}`;
       this.#host.print(
         id,
@@ -205,7 +208,18 @@ export class ShellSessions implements WatchingShell {
     this.#run();
   }
 
+  containerChanged(id: string, after: Process | undefined): void {
+    this.#state.containerChanges.push({ id, after });
+  }
+
+  exec(prober: Process): void {
+    execForProber(this.#machine, prober);
+    this.#run();
+  }
+
   output(processId: string, stream: 'stdout' | 'stderr' | 'exit', content: string, exitCode: number): void {
+    const record = stream === 'exit' ? undefined : this.#host.engine.records.find(processId);
+    if (record?.kind === 'process') logOutput(this.#state, this.#host, record, content);
     this.#machine.output(processId, stream, content, exitCode);
     this.#collect();
   }
@@ -240,6 +254,7 @@ export class ShellSessions implements WatchingShell {
         else this.#tellJobs(session);
         again = true;
       }
+      if (collectContainers(this.#machine)) again = true;
       for (const [taskId, task] of this.#state.tasks) if (task.background && task.done && !this.#isAwaited(taskId)) this.#state.tasks.delete(taskId);
       if (again) this.#machine.drive();
     }

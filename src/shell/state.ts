@@ -1,4 +1,7 @@
 /** Everything a shell remembers, as plain data: sessions, levels, tasks with explicit stacks, pipes, files. A snapshot is a copy of this tree. */
+import type { Process } from '../net/records.ts';
+import type { Outcome } from './command.ts';
+import type { ContainerLog } from './container-logs.ts';
 import type { AndOr, Case, Compound, Conditional, CountingFor, For, If, List, Pipeline, Redirect, Simple, While, Word } from './syntax/ast.ts';
 import type { Flavour } from './syntax/errors.ts';
 
@@ -116,6 +119,8 @@ export type Frame =
   | { readonly kind: 'restore'; readonly io: Io; readonly place: Place; readonly scope: Scope; readonly boundary: boolean }
   /** Waits for an engine program. */
   | { readonly kind: 'program'; readonly processId: string; readonly endless: boolean; exitCode: number | undefined; feeding: boolean }
+  /** Runs something that was put off. */
+  | { readonly kind: 'later'; readonly outcome: Outcome }
   /** Consumes standard input. */
   | { readonly kind: 'filter'; readonly filter: string; state: unknown }
   /** Waits until a condition in filters' sister table `watches` says it is done; `timer` is an engine program that ends the wait. */
@@ -170,6 +175,8 @@ export interface Task {
   readonly background: boolean;
   /** `exit` ended it, so its interactive shell ends too. */
   exited: boolean;
+  /** A signal that its shell has a trap for, not yet answered. */
+  signal: string | undefined;
   /** Pipes this task writes to and must close, and those it reads. */
   readonly writes: readonly number[];
   readonly reads: readonly number[];
@@ -222,8 +229,35 @@ export interface ShellState {
   /** Namespace of the current kubectl context. */
   namespace: string;
   nextId: number;
+  /** First processes of containers, by id of their Process record, which is their session's id too. */
+  readonly containers: Map<string, ContainerRun>;
+  /** Records of such processes that have come, changed or gone since. */
+  readonly containerChanges: { readonly id: string; readonly after: Process | undefined }[];
+  /** Commands that a kubelet's prober waits for, by task. */
+  readonly execs: Map<number, { readonly prober: string; readonly pipe: number; readonly session: string }>;
+  /** By pod's uid and container. */
+  readonly logs: Map<string, ContainerLog>;
+  /** Programs that containers have started before the world was opened to anybody. */
+  bootSpawns: number;
   /** What tasks have done at this instant of virtual time, so that a loop without a pause is noticed. */
-  readonly budget: { atNs: number; steps: number; characters: number };
+  readonly budget: Budget;
+}
+
+export interface Budget {
+  atNs: number;
+  steps: number;
+  characters: number;
+}
+
+export interface ContainerRun {
+  readonly id: string;
+  /** How often the container had been started before. */
+  readonly run: number;
+  readonly task: number;
+  /** It has been sent SIGTERM. */
+  signalled: boolean;
+  /** Its own, so that no container stops another. */
+  readonly budget: Budget;
 }
 
 export function newState(): ShellState {
@@ -235,6 +269,11 @@ export function newState(): ShellState {
     files: new Map(),
     namespace: 'default',
     nextId: 1,
+    containers: new Map(),
+    containerChanges: [],
+    execs: new Map(),
+    logs: new Map(),
+    bootSpawns: 0,
     budget: { atNs: 0, steps: 0, characters: 0 },
   };
 }

@@ -2,7 +2,7 @@
 import type { Service } from '../kube/service/types.ts';
 import { programs } from '../net/app/index.ts';
 import type { ExportProbe } from './export-netns.ts';
-import { exportedServer } from './export-netns-servers.ts';
+import { exportedServers } from './export-netns-servers.ts';
 import type { NetnsView } from './views.ts';
 import type { World } from './world.ts';
 
@@ -71,8 +71,7 @@ function portsOf(world: World, netns: NetnsView): number[] {
   const ports: number[] = [];
   for (const record of world.records.values()) {
     if (record.kind !== 'process' || record.netns !== netns.id) continue;
-    const server = exportedServer(record, netns.title);
-    if (server !== undefined && server.kind !== 'udp') ports.push(server.port);
+    for (const server of exportedServers(record, netns.title)) if (server.kind !== 'udp') ports.push(server.port);
   }
   return ports;
 }

@@ -38,37 +38,52 @@ function httpAnswer(config: HttpServerConfig, hostname: string): string {
   return formatHead(`${response.version} ${response.code} ${response.reason}`, response.headers) + response.body;
 }
 
+/** A records of all names that a server knows by itself, whatever block they stand in. */
 function dnsNames(config: DnsServerConfig): Record<string, readonly string[]> {
   const names: Record<string, readonly string[]> = {};
-  for (const zone of config.zones) {
-    for (const [name, records] of Object.entries(zone.names)) names[name] = records.filter((one) => one.type === 'A').map((one) => one.data);
+  for (const plugin of config.servers.flatMap((server) => server.blocks.flatMap((block) => block.chain))) {
+    if (plugin.name !== 'kubernetes' && plugin.name !== 'file' && plugin.name !== 'world') continue;
+    for (const zone of plugin.zones) {
+      for (const [name, records] of Object.entries(zone.names)) names[name] = records.filter((one) => one.type === 'A').map((one) => one.data);
+    }
   }
   return names;
 }
 
-/** The stand-in for a process, or undefined when it listens nowhere. */
-export function exportedServer(process: Process, hostname: string): ExportedServer | undefined {
+const ttlOf = (config: DnsServerConfig): number => {
+  for (const plugin of config.servers[0]?.blocks[0]?.chain ?? []) if (plugin.name === 'kubernetes') return plugin.zones[0]?.ttlSeconds ?? 30;
+  return 30;
+};
+
+/** The stand-ins for a process: none when it listens nowhere. */
+export function exportedServers(process: Process, hostname: string): readonly ExportedServer[] {
   switch (process.app) {
     case 'http-server': {
       const config = process.config as HttpServerConfig;
-      return { kind: 'http', address: config.address ?? '', port: config.port, answer: httpAnswer(config, hostname) };
+      return [{ kind: 'http', address: config.address ?? '', port: config.port, answer: httpAnswer(config, hostname) }];
     }
     case 'tcp-server': {
       const config = process.config as TcpServerConfig;
-      return { kind: 'tcp', address: config.address ?? '', port: config.port, greeting: config.greeting ?? `${hostname}\n`, echo: config.echo !== false };
+      return [{ kind: 'tcp', address: config.address ?? '', port: config.port, greeting: config.greeting ?? `${hostname}\n`, echo: config.echo !== false }];
     }
     case 'udp-echo': {
       const config = process.config as UdpEchoConfig;
-      return { kind: 'udp', address: config.address ?? '', port: config.port, text: config.text ?? null };
+      return [{ kind: 'udp', address: config.address ?? '', port: config.port, text: config.text ?? null }];
     }
     case 'dns-server': {
       const config = process.config as DnsServerConfig;
-      if (config.fatal !== undefined) return undefined;
-      const { port, address } = config.listen;
-      return { kind: 'dns', address: address ?? '', port, ttlSeconds: config.zones[0]?.ttlSeconds ?? 30, names: dnsNames(config) };
+      const [first] = config.servers;
+      if (config.fatal !== undefined || first === undefined) return [];
+      // All addresses of the simulated server on one socket: a name server of the real cluster need not tell them apart.
+      const address = config.servers.length === 1 ? (first.address ?? '') : '';
+      const answer = formatHead('HTTP/1.1 200 OK', [{ name: 'Content-Length', value: '2' }]);
+      return [
+        { kind: 'dns', address, port: first.port, ttlSeconds: ttlOf(config), names: dnsNames(config) },
+        ...(config.http ?? []).map((one): ExportedServer => ({ kind: 'http', address: one.address ?? '', port: one.port, answer: `${answer}OK` })),
+      ];
     }
     default:
-      return undefined;
+      return [];
   }
 }
 

@@ -38,7 +38,7 @@ describe('an exported cluster', () => {
   it('asks for Services from pods and nodes, and knows what the simulation answers', () => {
     expect(script).toContain('tcp\t10.97.253.216\t80\tyes\tService web-service\n');
     expect(script).toContain('name\tweb-service.default.svc.cluster.local\t-\tyes\tService web-service\n');
-    expect(script).toContain('tcp\t10.96.0.10\t9153\tno\tService kube-dns\n');
+    expect(script).toContain('tcp\t10.96.0.10\t9153\tyes\tService kube-dns\n');
   });
 
   it('is the same text whenever it is made', () => {

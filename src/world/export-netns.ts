@@ -4,7 +4,7 @@ import { formatIptablesSave } from '../net/netfilter/save.ts';
 import type { Chain, Device, EthernetDevice, FdbEntry, Neighbor, Netns, NetRecord, Process, Route, VethDevice } from '../net/records.ts';
 import { sysctl } from '../net/stack/sysctl.ts';
 import { addDevice, qdiscLine } from './export-netns-devices.ts';
-import { type ExportedServer, exportedServer, PROBE_PROGRAM, SERVER_PROGRAM } from './export-netns-servers.ts';
+import { exportedServers, PROBE_PROGRAM, SERVER_PROGRAM } from './export-netns-servers.ts';
 import { exportedNetnsName, hereDocument, sysctlPath, word } from './export-netns-text.ts';
 
 /** A question to ask in the built cluster, with the answer that the simulation gave. */
@@ -287,10 +287,7 @@ function shape(netns: string, device: string, link: NonNullable<EthernetDevice['
 }
 
 function startServers(netns: Netns, processes: readonly Process[]): string {
-  const servers = processes
-    .filter((one) => one.netns === netns.id)
-    .map((one) => exportedServer(one, netns.hostname))
-    .filter((one): one is ExportedServer => one !== undefined);
+  const servers = processes.filter((one) => one.netns === netns.id).flatMap((one) => exportedServers(one, netns.hostname));
   if (servers.length === 0) return '';
   const name = exportedNetnsName(netns.id);
   return (

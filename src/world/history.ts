@@ -1,5 +1,7 @@
 /** The moments a world can go back to: snapshots in order of their place in the log, thinned out towards the past. */
+
 import type { RecordSnapshot } from '../base/record-store.ts';
+import type { DrainSnapshot } from '../kube/service/kube-proxy-drain.ts';
 import type { EngineSnapshot } from '../net/engine.ts';
 import type { NetRecord } from '../net/records.ts';
 import type { ApiSnapshot } from '../objects/api-server.ts';
@@ -14,6 +16,7 @@ export interface WorldSnapshot {
   readonly shell: unknown;
   readonly shellPrng: number;
   readonly reportsDueNs: number | undefined;
+  readonly drain: DrainSnapshot;
 }
 
 /** Log events between two snapshots: going back to any event re-runs at most about this many. */

@@ -6,9 +6,10 @@ import type { Chain, IpSet, Route } from '../net/records.ts';
 import { formatRoute } from '../net/stack/format-route.ts';
 import type { KubeObject } from '../objects/types.ts';
 import type { AdmittedObject } from './admit.ts';
+import { explainRule } from './explain-rule.ts';
 import { servicePaths } from './service-paths.ts';
 import { deviceView } from './topology.ts';
-import type { Inspection, LinkTarget, NetnsInspection, ObjectInspection } from './views.ts';
+import type { Inspection, LinkTarget, NetnsInspection, ObjectInspection, Phrase } from './views.ts';
 import type { World } from './world.ts';
 
 type InspectedWorld = Pick<World, 'records' | 'engine' | 'api' | 'topology' | 'headSeq' | 'nowNs'>;
@@ -20,11 +21,19 @@ export function inspectWorld(world: InspectedWorld, target: LinkTarget, sourceOf
     case 'device':
     case 'chain': {
       const at = target.id.search(target.kind === 'device' ? /\/device\// : /\/(?:nft|ipvs|chain6?)\//);
-      return at < 0 ? null : inspectNetns(world, target.id.slice(0, at));
+      const netns = at < 0 ? null : inspectNetns(world, target.id.slice(0, at));
+      const words = target.kind === 'chain' ? ruleWords(world, target.id, target.rule) : undefined;
+      return netns === null || words === undefined ? netns : { ...netns, explained: words };
     }
     case 'object':
       return inspectObject(world, target.key, sourceOf);
   }
+}
+
+function ruleWords(world: InspectedWorld, chainId: string, index: number | undefined): readonly Phrase[] | undefined {
+  const chain = world.records.find(chainId);
+  const rule = chain?.kind === 'chain' && index !== undefined ? chain.rules[index] : undefined;
+  return rule === undefined || chain === undefined ? undefined : explainRule(rule.text, rule.origin ?? chain.origin);
 }
 
 function inspectNetns(world: InspectedWorld, id: string): NetnsInspection | null {

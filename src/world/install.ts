@@ -4,6 +4,8 @@ import type { Change } from '../base/record-store.ts';
 import { RecordStore } from '../base/record-store.ts';
 import { admission, agents, controllers, initialObjects, kinds, watchLatency } from '../kube/index.ts';
 import { mergeRecord } from '../kube/node/merge-record.ts';
+import { proxyNews } from '../kube/service/kube-proxy-conntrack.ts';
+import { mergeVirtualService, RealServerDrain } from '../kube/service/kube-proxy-drain.ts';
 import { Network } from '../net/network.ts';
 import type { NetRecord } from '../net/records.ts';
 import type { Kernel, Userland } from '../net/stack/userland.ts';
@@ -17,6 +19,7 @@ export interface Installation {
   readonly records: RecordStore<NetRecord>;
   readonly engine: Network;
   readonly api: ApiServer<NetRecord>;
+  readonly drain: RealServerDrain;
 }
 
 export interface InstallOptions {
@@ -31,7 +34,7 @@ export interface InstallOptions {
 export function install(options: InstallOptions): Installation {
   const records = new RecordStore<NetRecord>();
   const engine = new Network({ seed: options.seed, records, ...(options.trace === undefined ? {} : { trace: options.trace }) }, options.userland);
-  const api = new ApiServer<NetRecord>({
+  const api: ApiServer<NetRecord> = new ApiServer<NetRecord>({
     kinds,
     controllers,
     admission,
@@ -40,10 +43,12 @@ export function install(options: InstallOptions): Installation {
     nowNs: () => engine.nowNs,
     epochMs: options.epochMs ?? EPOCH_MS,
     seed: options.seed,
-    merge: mergeRecord,
+    merge: (before, rendered, present) =>
+      rendered.kind === 'ipvs-service' ? mergeVirtualService(before, rendered, present, engine) : mergeRecord(before, rendered, present),
+    onNews: (agent, keys) => proxyNews(agent, keys, engine, api.view),
     latency: watchLatency,
     ...(options.onObjectChange === undefined ? {} : { onChange: options.onObjectChange }),
   });
   for (const object of initialObjects) api.create(object);
-  return { records, engine, api };
+  return { records, engine, api, drain: new RealServerDrain(records, engine) };
 }

@@ -2,6 +2,7 @@
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Prng } from '../base/prng.ts';
 import type { Engine } from '../net/engine.ts';
+import type { Process } from '../net/records.ts';
 import type { Api } from '../objects/api.ts';
 import type { DocumentFile } from './document.ts';
 import type { HopView, SessionView } from './views.ts';
@@ -36,6 +37,8 @@ export interface ShellHost {
   };
   /** Lets controllers and agents finish at this instant. To be called after each write that should be seen by the next command. */
   settle(): void;
+  /** A container's first process has ended (`text`: its exit code), or cannot be run here (`text`: why). */
+  report(process: Process, kind: 'exit' | 'notRun', text: string): void;
   /** Hops [from, to) with their words, for the `trace` command. */
   hops(from: number, to: number): readonly HopView[];
 }
@@ -53,6 +56,10 @@ export interface Shell {
   interrupt(session: string): void;
   /** From the engine: a program this shell started wrote or ended (stream `exit`). */
   output(processId: string, stream: 'stdout' | 'stderr' | 'exit', text: string, exitCode: number): void;
+  /** The record of a container's process came, changed or, without `after`, went: it is run from the next `poll` on. */
+  containerChanged(id: string, after: Process | undefined): void;
+  /** A kubelet's prober wants its command to be run in its container; the answer goes to its standard input. */
+  exec(prober: Process): void;
   sessions(): readonly SessionView[];
   /** Exit code of the session's last command (`$?`). */
   exitCode(session: string): number;

@@ -17,6 +17,11 @@ const nouns: Readonly<Partial<Record<Changed['record'], string>>> = {
   'nft-set': 'nftables set',
   'nft-object': 'nftables object',
   'ipvs-service': 'virtual service',
+  'bpf-program': 'BPF program',
+  'bpf-config': 'BPF configuration',
+  'bpf-service': 'entry of cilium_lb4_services_v2',
+  'bpf-endpoint': 'entry of cilium_lxc',
+  'bpf-ipcache': 'entry of cilium_ipcache_v2',
 };
 const nounOf = (step: Changed): string => nouns[step.record] ?? step.record;
 const nameOf = (step: Changed): string => step.recordId.slice(step.recordId.lastIndexOf('/') + 1);
@@ -43,6 +48,17 @@ function summaryOf(step: Changed): string {
 
 function whyChanged(event: TraceEvent, step: Changed, context: TellContext): Phrase[] {
   const here = context.netns(event.netns);
+  if (step.record === 'connection') {
+    return [
+      strong(step.by),
+      say(' took a UDP connection out of the connection table of '),
+      strong(here.title),
+      say(
+        ': it still led to an address that is no serving endpoint of the Service any more, and datagrams would have gone there for as long as they kept coming. ',
+      ),
+      mono(step.before ?? ''),
+    ];
+  }
   const phrases: Phrase[] = step.command === undefined ? [strong(step.by)] : [say('The command '), mono(step.command)];
   phrases.push(say(` changed the ${nounOf(step)} of `), strong(here.title), say('. '));
   if (step.before !== undefined) phrases.push(say('Before: '), mono(step.before), say('. '));
@@ -70,7 +86,7 @@ export function tellChange(event: TraceEvent, step: Changed, context: TellContex
     summary: summaryOf(step),
     why: whyChanged(event, step, context),
     rules: [],
-    background: step.command === undefined && step.replaced !== 'user',
+    background: step.command === undefined && step.replaced !== 'user' && step.record !== 'connection',
     hop: 1,
     hops: 1,
   };

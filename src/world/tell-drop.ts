@@ -63,6 +63,31 @@ function fixRule(step: Dropped): readonly Phrase[] {
   return [say('Remove or narrow that rule, or let an earlier one accept the packet.')];
 }
 
+/** The first half of the detail is the program's own reason, in Cilium's words. */
+function whyBpf(step: Dropped, event: TraceEvent): readonly Phrase[] {
+  const [reason = '', ...rest] = step.detail.split(': ');
+  return [
+    say('A BPF program on '),
+    mono(event.device),
+    say(' decided: «'),
+    say(reason),
+    say(`». ${rest.join(': ')}.`),
+    ...(step.answered === undefined ? [] : [say(` The sender is told: ${step.answered}.`)]),
+  ];
+}
+
+const bpfFixes: readonly (readonly [RegExp, string, string])[] = [
+  [/^Service backend not found/, 'cilium-dbg service list', ' shows what is behind the frontend: its Service has no ready endpoint.'],
+  [/^Stale or unroutable IP/, 'cilium-dbg bpf endpoint list', ' and ipcache list show which addresses exist: nobody has this one any more.'],
+  [/^Invalid source ip/, 'ip addr', ' in the pod: it sends from an address that is not the one it was given.'],
+  [/^Is a ClusterIP/, 'kubectl expose', ' with type NodePort or LoadBalancer makes a Service for clients outside.'],
+  [/^Denied by LB src range check/, 'spec.loadBalancerSourceRanges', ' names who may come.'],
+];
+function fixBpf(step: Dropped): readonly Phrase[] {
+  const found = bpfFixes.find(([pattern]) => pattern.test(step.detail));
+  return [mono(found?.[1] ?? 'cilium-dbg monitor --type drop'), say(found?.[2] ?? ' shows such drops as they happen.')];
+}
+
 const advice: Readonly<Partial<Record<DropReason, Advice>>> = {
   NETFILTER_DROP: { why: whyRule, fix: fixRule },
   TCP_LISTEN_OVERFLOW: {
@@ -227,6 +252,8 @@ const advice: Readonly<Partial<Record<DropReason, Advice>>> = {
     why: (step) => [say('What was inside claims an address that this peer may not use. '), say(step.detail)],
     fix: () => [say('Add the address to the allowed IPs of that peer.')],
   },
+  TC_INGRESS: { why: whyBpf, fix: fixBpf },
+  TC_EGRESS: { why: whyBpf, fix: fixBpf },
   QDISC_DROP: {
     why: (step, event) => [say('The queueing discipline of '), mono(event.device), say(' dropped it before it left. '), say(step.detail)],
     fix: (_step, event) => [mono(`tc -s qdisc show dev ${event.device}`), say(' shows what is set there and how often it dropped.')],

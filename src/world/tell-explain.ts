@@ -42,7 +42,7 @@ export function explain(events: readonly TraceEvent[], main: TraceEvent, context
       return { title: `${step.hook} passes`, summary: matchedSummary(events, step.hook), why: whyMatched(events, step.hook, here.title) };
     case 'translated':
       return {
-        title: `${step.how} in ${hookName(events)}`,
+        title: `${step.how} in ${step.by === 'bpf' ? 'a BPF program' : hookName(events)}`,
         summary: `${face.label}, ${step.how} ${step.before} → ${step.after}`,
         why: whyTranslated(events, main, context),
       };
@@ -54,6 +54,8 @@ export function explain(events: readonly TraceEvent[], main: TraceEvent, context
       };
     case 'resolved':
       return { title: `next hop is ${step.mac}`, summary: `${step.ip} is at ${step.mac}`, why: whyResolved(step) };
+    case 'bpf':
+      return explainBpf(main, step, face.label);
     case 'queued':
       return {
         title: `waits for ${step.ip}`,
@@ -213,6 +215,7 @@ function whyMatched(events: readonly TraceEvent[], hook: string, title: string):
 function whyTranslated(events: readonly TraceEvent[], event: TraceEvent, context: TellContext): Phrase[] {
   const { step } = event;
   if (step.kind !== 'translated') return [];
+  if (step.by === 'bpf') return whyTranslatedByBpf(events, step, context);
   if (step.how === 'un-DNAT' || step.how === 'un-SNAT') {
     return [
       say('conntrack knows this connection and undoes its translation: the '),
@@ -277,6 +280,39 @@ function whyIpvs(events: readonly TraceEvent[], step: Extract<TraceEvent['step']
   ];
 }
 
+type Bpf = Extract<TraceEvent['step'], { kind: 'bpf' }>;
+
+function explainBpf(event: TraceEvent, step: Bpf, label: string): Words {
+  const onSocket = step.hook.startsWith('cgroup/');
+  return {
+    title: onSocket ? 'the socket call got another address' : `${step.program}: ${step.verdict}`,
+    summary: onSocket ? step.verdict : `${label}, ${step.verdict}`,
+    why: onSocket
+      ? [
+          say('Before there was any packet, the program '),
+          mono(step.program),
+          say(` (${step.hook}) looked at the call: `),
+          mono(step.verdict),
+          say(`. ${step.detail}. The packet is made for the backend at once, so that no rule, no NAT and no connection table has anything to do.`),
+        ]
+      : [say('The BPF program '), mono(step.program), say(' on '), mono(event.device), say(` (${step.hook}) decides: ${step.verdict}. ${step.detail}.`)],
+  };
+}
+
+function whyTranslatedByBpf(events: readonly TraceEvent[], step: Extract<TraceEvent['step'], { kind: 'translated' }>, context: TellContext): Phrase[] {
+  const notes = events.flatMap((one) => (one.step.kind === 'bpf' ? [one.step] : []));
+  const [first] = notes;
+  return [
+    ...(first === undefined ? [say('A BPF program')] : [say('The BPF program '), mono(first.program)]),
+    say(` rewrites the ${step.field} `),
+    mono(step.before),
+    say(' to '),
+    ...address(step.after, context),
+    say(step.how.startsWith('un-') ? ', as its maps remember it for this connection.' : '.'),
+    ...notes.map((one) => say(` ${one.detail}.`)),
+  ];
+}
+
 type Routed = Extract<TraceEvent['step'], { kind: 'routed' }>;
 
 function whyRouted(event: TraceEvent, step: Routed, context: TellContext): Phrase[] {
@@ -337,6 +373,14 @@ function whyEncapsulated(
       say(`: the whole frame is wrapped into UDP (Geneve, vni ${step.vni}): +${step.overheadBytes} bytes.`),
     ];
   }
+  if (step.fdbOrigin?.component === 'bpf')
+    return [
+      say('The packet brought its tunnel key: node '),
+      ...address(step.remoteIp, context),
+      say(
+        `. The whole frame is wrapped into UDP: +${step.overheadBytes} bytes. The VNI ${step.vni} is no network's number but the sender's security identity.`,
+      ),
+    ];
   return [
     ...(resolved?.step.kind === 'resolved' ? [say('The neighbour table maps '), mono(resolved.step.ip), say(' to '), mono(resolved.step.mac), say('. ')] : []),
     say('The forwarding table of '),

@@ -24,6 +24,7 @@ const weight: Readonly<Record<TraceEvent['step']['kind'], number>> = {
   encapsulated: 8,
   decapsulated: 8,
   translated: 7,
+  bpf: 6,
   routed: 6,
   bridged: 5,
   queued: 4,
@@ -104,7 +105,7 @@ function passageOf(passages: Map<number, Passage>, event: TraceEvent): Passage {
 
 function placeInPassage(event: TraceEvent, passage: Passage, current: Group | undefined): string {
   const atHook = current?.place.startsWith(`${event.netns}#`) === true && !current.place.endsWith('#route');
-  if (event.step.kind === 'translated') return `${event.netns}#${hookOfTranslation(event, passage)}`;
+  if (event.step.kind === 'translated' && event.step.by === undefined) return `${event.netns}#${hookOfTranslation(event, passage)}`;
   if (event.step.kind === 'dropped' && event.step.rule !== undefined && atHook) return current.place;
   return placeOf(event);
 }
@@ -185,6 +186,7 @@ function originOf(event: TraceEvent): Origin | undefined {
     case 'routed':
       return event.step.route.origin;
     case 'resolved':
+    case 'bpf':
       return event.step.origin;
     case 'encapsulated':
       return event.step.fdbOrigin;

@@ -199,6 +199,8 @@ export interface NetnsInspection {
     readonly rules: readonly { readonly text: string; readonly origin: string; readonly objectKey?: ObjectKey }[];
     readonly counters: ChainCounters;
   }[];
+  /** The rule that was asked for, in words. */
+  readonly explained?: readonly Phrase[];
   /** As `ipvsadm -Ln` lists them. */
   readonly virtualServers: readonly {
     readonly id: string;

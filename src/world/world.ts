@@ -2,8 +2,10 @@
 import type { Diagnostic } from '../base/diagnostic.ts';
 import { Prng } from '../base/prng.ts';
 import type { RecordStore } from '../base/record-store.ts';
-import { reportProbe } from '../kube/pod/pod-runtime.ts';
-import type { ProberConfig } from '../net/app/prober.ts';
+import { reportLabel, reportProbe } from '../kube/pod/pod-runtime.ts';
+import type { RealServerDrain } from '../kube/service/kube-proxy-drain.ts';
+import type { ContainerConfig } from '../net/app/container.ts';
+import { EXEC_REQUEST, type ProberConfig } from '../net/app/prober.ts';
 import type { Network } from '../net/network.ts';
 import type { NetRecord, Process } from '../net/records.ts';
 import type { Kernel, Userland } from '../net/stack/userland.ts';
@@ -66,6 +68,7 @@ export class World {
   readonly records: RecordStore<NetRecord>;
   readonly engine: Network;
   readonly api: ApiServer<NetRecord>;
+  readonly #drain: RealServerDrain;
   readonly #shell: Shell;
   readonly #options: WorldOptions;
   readonly #terminal = new TerminalLog();
@@ -109,8 +112,12 @@ export class World {
     this.records = installation.records;
     this.engine = installation.engine;
     this.api = installation.api;
+    this.#drain = installation.drain;
     this.records.listen((change) => {
-      if (topologyRecords.has((change.after ?? change.before)?.kind ?? '')) this.#topologyChanged();
+      const { before, after } = change;
+      if (topologyRecords.has((after ?? before)?.kind ?? '')) this.#topologyChanged();
+      const isContainer = (record: NetRecord | undefined) => record?.kind === 'process' && record.app === 'container';
+      if (isContainer(before) || isContainer(after)) this.#shell.containerChanged(change.id, after?.kind === 'process' ? after : undefined);
     });
     this.#files = new WorldFiles(this.api, options.document.files, options.baseFiles);
     this.#shell = options.createShell(this.#shellHost());
@@ -313,11 +320,17 @@ export class World {
     return { ...this.#options.document, inputs: [...this.#inputs, ...unapplied] };
   }
 
-  /** What a kubelet's probe found is told to the API server; the cluster settles a moment later, once for all the reports of that moment. */
+  /** What a kubelet's prober says: that it wants a command to be run, or what it found. */
   #probed(prober: Process, text: string): void {
-    const [pod] = prober.origin.objects;
+    if (text.startsWith(EXEC_REQUEST)) this.#shell.exec(prober);
+    else this.#report(prober, (prober.config as ProberConfig).label, text);
+  }
+
+  /** Told to the API server; the cluster settles a moment later, once for all the reports of that moment. */
+  #report(process: Process, label: string, text: string): void {
+    const [pod] = process.origin.objects;
     if (pod === undefined) return;
-    reportProbe(this.api, pod, { label: (prober.config as ProberConfig).label, text });
+    reportProbe(this.api, pod, { label, text });
     if (this.#reportsDueNs !== undefined) return;
     this.#reportsDueNs = this.nowNs + REPORTS_NS;
     this.#clock.interrupt();
@@ -388,7 +401,10 @@ export class World {
   #settle(): void {
     this.#reportsDueNs = undefined;
     // What controllers and agents do now they do, also in the middle of a person's command.
-    this.records.attribute(undefined, () => this.#files.settled(this.api.settle().diagnostics));
+    this.records.attribute(undefined, () => {
+      this.#files.settled(this.api.settle().diagnostics);
+      this.#drain.run();
+    });
     this.diagnosticsVersion += 1;
     if (!this.#inShell) this.#shell.poll();
   }
@@ -433,6 +449,7 @@ export class World {
       shell: this.#shell.snapshot(),
       shellPrng: this.#shellPrng.state,
       reportsDueNs: this.#reportsDueNs,
+      drain: this.#drain.snapshot(),
     };
   }
 
@@ -443,6 +460,7 @@ export class World {
     this.#shell.restore(snapshot.shell);
     this.#shellPrng.state = snapshot.shellPrng;
     this.#reportsDueNs = snapshot.reportsDueNs;
+    this.#drain.restore(snapshot.drain);
     this.#topologyChanged();
   }
 
@@ -469,6 +487,7 @@ export class World {
       this.#shell.restore(base.shell);
       this.#shellPrng.state = base.shellPrng;
       this.#reportsDueNs = base.reportsDueNs;
+      this.#drain.restore(base.drain);
       this.engine.beginReplay(base.engine);
       this.#topologyChanged();
       this.#clock.runUntil(() => this.headSeq > atSeq, headNs);
@@ -479,6 +498,7 @@ export class World {
       this.#shell.restore(head.shell);
       this.#shellPrng.state = head.shellPrng;
       this.#reportsDueNs = head.reportsDueNs;
+      this.#drain.restore(head.drain);
       this.engine.endReplay(head.engine);
       this.#topologyChanged();
       this.#replaying = false;
@@ -492,7 +512,7 @@ export class World {
         return world.nowNs;
       },
       get nextDueNs() {
-        return earlier(world.api.nextDueNs, world.#reportsDueNs);
+        return earlier(earlier(world.api.nextDueNs, world.#reportsDueNs), world.#drain.nextDueNs);
       },
       get nextEventNs() {
         return earlier(world.engine.nextEventNs(), world.#reportsDueNs);
@@ -535,6 +555,10 @@ export class World {
         world.#inShell = true;
         world.#settle();
         world.#inShell = outer;
+      },
+      report: (process, kind, text) => {
+        const { container, run } = process.config as ContainerConfig;
+        world.#report(process, reportLabel(container, kind, run), text);
       },
       hops: (from, to) => world.hops(from, to),
     };

@@ -78,6 +78,11 @@ spec:
   - {type: Container, default: {cpu: 500m}, defaultRequest: {cpu: 100m}, max: {cpu: "2"}, min: {cpu: 50m}, maxLimitRequestRatio: {cpu: "20"}}
   - {type: PersistentVolumeClaim, max: {storage: 9Gi}}
 ---
+apiVersion: v1
+kind: LimitRange
+metadata: {name: range-of-memory}
+spec: {limits: [{type: Container, default: {memory: 64Mi}}]}
+---
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: ing, annotations: {a.example/b: c}}

@@ -1,11 +1,13 @@
 /** The bridge plugin: cni0 on the node and a veth pair for each pod. CNI: plugins/main/bridge/bridge.go, plugins/ipam/host-local. */
 import type { Origin } from '../../base/origin.ts';
 import { hashText } from '../../base/prng.ts';
+import { parseIpPrefix } from '../../net/addr/ip.ts';
 import { contains, formatIp4, ip4, parseCidr } from '../../net/addr/ip4.ts';
+import { formatIp6, parseIp6 } from '../../net/addr/ip6.ts';
 import type { BridgeDevice, NetRecord, VethDevice } from '../../net/records.ts';
-import type { Ip4 } from '../../net/wire/packet.ts';
+import type { Ip4, Ip6 } from '../../net/wire/packet.ts';
 import { objectKey } from '../../objects/types.ts';
-import { gatewayRoute, kernelRoutes, subnetAddress } from '../node/devices.ts';
+import { address6, gatewayRoute, kernelRoutes, subnetAddress } from '../node/devices.ts';
 import { macFromName } from '../node/mac.ts';
 import { DEVICE_INDEX, deviceId, rootNetnsId } from '../node/record-ids.ts';
 import type { PodSite } from './cni.ts';
@@ -14,11 +16,14 @@ export interface BridgeOptions {
   readonly nodeName: string;
   /** The node's range: its first address is the bridge's. */
   readonly podCidr: string;
+  /** The same in IPv6. */
+  readonly podCidr6?: string | undefined;
   readonly mtuBytes: number;
   readonly hairpin: boolean;
   readonly defaultGateway: boolean;
   /** A further range that is reached through the bridge, such as flannel's whole network. */
   readonly clusterCidr?: string;
+  readonly clusterCidr6?: string | undefined;
   /** What caused the bridge. */
   readonly origin: Origin;
 }
@@ -27,9 +32,9 @@ export interface BridgeOptions {
 export interface Bridge extends BridgeOptions {
   readonly netns: string;
   readonly id: string;
-  readonly network: Ip4;
-  readonly prefixLength: number;
-  readonly gateway: string;
+  /** Undefined without IPv4. */
+  readonly four: { readonly network: Ip4; readonly prefixLength: number; readonly gateway: string } | undefined;
+  readonly six: { readonly network: Ip6; readonly prefixLength: number; readonly gateway: string } | undefined;
 }
 
 const BRIDGE = 'cni0';
@@ -42,9 +47,15 @@ const vethName = (pod: PodSite): string =>
 /** Undefined where the node has no range that holds a bridge and a pod. */
 export function makeBridge(options: BridgeOptions): Bridge | undefined {
   const range = parseCidr(options.podCidr);
-  if (range === undefined || range.prefixLength > 30) return undefined;
+  const four = range === undefined || range.prefixLength > 30 ? undefined : { ...range, gateway: formatIp4(range.network + 1) };
+  const prefix = parseIpPrefix(options.podCidr6 ?? '');
+  const six =
+    prefix === undefined || typeof prefix.network !== 'bigint' || prefix.prefixLength > 126
+      ? undefined
+      : { network: prefix.network, prefixLength: prefix.prefixLength, gateway: formatIp6(prefix.network + 1n) };
+  if (four === undefined && six === undefined) return undefined;
   const netns = rootNetnsId(options.nodeName);
-  return { ...options, netns, id: deviceId(netns, BRIDGE), network: range.network, prefixLength: range.prefixLength, gateway: formatIp4(range.network + 1) };
+  return { ...options, netns, id: deviceId(netns, BRIDGE), four, six };
 }
 
 /** The bridge and the node's route to its pods. */
@@ -59,7 +70,10 @@ export function renderBridge(bridge: Bridge): NetRecord[] {
     mac: macFromName(bridge.id),
     mtuBytes: bridge.mtuBytes,
     up: true,
-    addresses: [subnetAddress(bridge.gateway, bridge.prefixLength)],
+    addresses: [
+      ...(bridge.four === undefined ? [] : [subnetAddress(bridge.four.gateway, bridge.four.prefixLength)]),
+      ...(bridge.six === undefined ? [] : [address6(bridge.six.gateway, bridge.six.prefixLength)]),
+    ],
     type: 'bridge',
     ageingSeconds: 300,
   };
@@ -67,10 +81,14 @@ export function renderBridge(bridge: Bridge): NetRecord[] {
 }
 
 /** Unique on the node while pod addresses are: the devices every node has come first, then one per address of the range. */
-function vethIndex(ip: string, bridge: Bridge): number {
-  const address = ip4(ip);
-  const inRange = contains(bridge.network, bridge.prefixLength, address);
-  return DEVICE_INDEX.cni0 + (inRange ? address - bridge.network : 0x1000000 + (address & 0xffffff));
+function vethIndex(site: PodSite, { four, six }: Bridge): number {
+  if (site.ip === '') {
+    const offset = Number((parseIp6(site.ip6 ?? '') ?? 0n) - (six?.network ?? 0n));
+    return DEVICE_INDEX.cni0 + (offset > 0 && offset < 0x1000000 ? offset : 0x1000000);
+  }
+  const address = ip4(site.ip);
+  const inRange = four !== undefined && contains(four.network, four.prefixLength, address);
+  return DEVICE_INDEX.cni0 + (inRange ? address - four.network : 0x1000000 + (address & 0xffffff));
 }
 
 /** The veth pair and the routes in the pod. */
@@ -89,7 +107,10 @@ export function attachToBridge(site: PodSite, bridge: Bridge): NetRecord[] {
     mac: macFromName(podId),
     mtuBytes: bridge.mtuBytes,
     up: true,
-    addresses: [subnetAddress(site.ip, bridge.prefixLength)],
+    addresses: [
+      ...(site.ip === '' ? [] : [subnetAddress(site.ip, bridge.four?.prefixLength ?? 32)]),
+      ...(site.ip6 === undefined ? [] : [address6(site.ip6, bridge.six?.prefixLength ?? 128)]),
+    ],
     type: 'veth',
     peer: hostId,
   };
@@ -99,7 +120,7 @@ export function attachToBridge(site: PodSite, bridge: Bridge): NetRecord[] {
     origin,
     netns: bridge.netns,
     name: hostName,
-    index: vethIndex(site.ip, bridge),
+    index: vethIndex(site, bridge),
     mac: macFromName(hostId),
     mtuBytes: bridge.mtuBytes,
     up: true,
@@ -110,8 +131,13 @@ export function attachToBridge(site: PodSite, bridge: Bridge): NetRecord[] {
     peer: podId,
   };
   const records: NetRecord[] = [eth0, veth];
-  if (bridge.defaultGateway) records.push(gatewayRoute(site.netns, '0.0.0.0/0', bridge.gateway, 'eth0', origin));
-  if (bridge.clusterCidr !== undefined) records.push(gatewayRoute(site.netns, bridge.clusterCidr, bridge.gateway, 'eth0', origin));
+  const routes = (gateway: string | undefined, everywhere: string, cluster: string | undefined): void => {
+    if (gateway === undefined) return;
+    if (bridge.defaultGateway) records.push(gatewayRoute(site.netns, everywhere, gateway, 'eth0', origin));
+    if (cluster !== undefined) records.push(gatewayRoute(site.netns, cluster, gateway, 'eth0', origin));
+  };
+  if (site.ip !== '') routes(bridge.four?.gateway, '0.0.0.0/0', bridge.clusterCidr);
+  if (site.ip6 !== undefined) routes(bridge.six?.gateway, '::/0', bridge.clusterCidr6);
   records.push(...kernelRoutes(eth0));
   return records;
 }

@@ -16,7 +16,7 @@ const bothKeys = (view: StoreView) => nodeNames(view).flatMap((node) => [node, b
 function render(key: string, view: StoreView): Rendering<NetRecord> {
   const bar = key.indexOf('|');
   const node = findNode(bar < 0 ? key : key.slice(0, bar), view);
-  if (node === undefined || node.ip === undefined) return { records: [] };
+  if (node === undefined || (node.ip === undefined && node.ip6 === undefined)) return { records: [] };
   const { cni, site, running, own } = cniOf(node, view);
   if (bar < 0) {
     if (!own) return { records: [] };

@@ -19,7 +19,9 @@ export interface PodSite {
   readonly pod: Pod;
   /** id of the sandbox's netns. */
   readonly netns: string;
+  /** Its IPv4 address; '' where it has none. */
   readonly ip: string;
+  readonly ip6?: string | undefined;
 }
 
 export interface Cni {
@@ -28,6 +30,8 @@ export interface Cni {
   readonly role?: ImageRole;
   /** ConfigMap keys that its pods read: a change of one renders again what depends on it. */
   readonly configKeys: readonly string[];
+  /** Settings of the kernel that its installation changes on a node. */
+  readonly nodeSysctls?: Readonly<Record<string, number>>;
   /** What the daemon writes while it runs on the node. */
   renderNode(site: CniSite): Rendering<NetRecord>;
   /** Jumps that the daemon appends to built-in chains. */

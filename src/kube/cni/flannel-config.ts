@@ -1,12 +1,16 @@
 /** flannel's configuration: net-conf.json, and what its CNI plugin is told in cni-conf.json. flannel: pkg/subnet/config.go, pkg/backend. */
+
+import { formatPrefix, type IpPrefix, isIp6, parseIpPrefix } from '../../net/addr/ip.ts';
 import type { Cidr } from '../../net/addr/ip4.ts';
 import { formatCidr, parseCidr } from '../../net/addr/ip4.ts';
 import type { JsonObject } from './go-json.ts';
 import { fieldOf, goTypeName, isJsonObject, parseGoJson } from './go-json.ts';
 
 export interface FlannelConfig {
-  readonly network: Cidr;
-  readonly networkText: string;
+  /** Undefined with `EnableIPv4: false`. */
+  readonly four: { readonly network: Cidr; readonly text: string } | undefined;
+  /** `EnableIPv6` and `IPv6Network`. */
+  readonly six: { readonly network: IpPrefix; readonly text: string } | undefined;
   readonly backend: VxlanBackend | { readonly type: 'host-gw' };
   /** `EnableNFTables`: accepted and not simulated. */
   readonly nftables: boolean;
@@ -44,9 +48,9 @@ function numberField(object: JsonObject, name: string, fallback: number): number
 }
 
 /** @throws {Mismatch} like `numberField`. */
-function flagField(object: JsonObject, name: string): boolean {
+function flagField(object: JsonObject, name: string, fallback = false): boolean {
   const value = fieldOf(object, name);
-  if (value === undefined || value === null) return false;
+  if (value === undefined || value === null) return fallback;
   if (typeof value !== 'boolean') throw new Mismatch(`json: cannot unmarshal ${goTypeName(value)} into Go struct field .${name} of type bool`);
   return value;
 }
@@ -82,6 +86,10 @@ export function parseNetConf(text: string): FlannelParse {
   if (networkText !== undefined && typeof networkText !== 'string') return refused('Failed to parse IP4Net: invalid CIDR address');
   const network = parseCidr(networkText ?? '');
   if (networkText !== undefined && (network === undefined || !networkText.includes('/'))) return refused(`invalid CIDR address: ${networkText}`);
+  const sixText = fieldOf(json.value, 'IPv6Network');
+  if (sixText !== undefined && typeof sixText !== 'string') return refused('Failed to parse IP6Net: invalid CIDR address');
+  const six = parseIpPrefix(sixText ?? '');
+  if (sixText !== undefined && (six === undefined || !isIp6(six.address) || !sixText.includes('/'))) return refused(`invalid CIDR address: ${sixText}`);
   const backend = fieldOf(json.value, 'Backend');
   if (backend !== undefined && backend !== null && !isJsonObject(backend)) {
     return refused(`error decoding Backend property of config: json: cannot unmarshal ${goTypeName(backend)} into Go value of type struct { Type string }`);
@@ -90,13 +98,21 @@ export function parseNetConf(text: string): FlannelParse {
     const found = parseBackend(isJsonObject(backend) ? backend : undefined);
     if ('failure' in found) return { ok: false, failure: found.failure };
     if ('unsupported' in found) return { ok: false, unsupported: found.unsupported };
-    if (network === undefined)
+    const enabled = { four: flagField(json.value, 'EnableIPv4', true), six: flagField(json.value, 'EnableIPv6') };
+    if (!enabled.four && !enabled.six) return refused('please define a correct Network parameter in the flannel config');
+    if ((enabled.four && network === undefined) || (enabled.six && six === undefined))
       return { ok: false, failure: 'Error registering network: failed to acquire lease: please define a correct Network parameter in the flannel config' };
     if (found.type === 'vxlan' && (found.vni < 1 || found.vni > 0xffffff || found.port < 1 || found.port > 65535)) {
       return { ok: false, failure: `Error registering network: failed to create vxlan device flannel.${found.vni}: numerical result out of range` };
     }
     const nftables = flagField(json.value, 'EnableNFTables');
-    return { ok: true, config: { network, networkText: formatCidr(network.network, network.prefixLength), backend: found, nftables } };
+    const config: FlannelConfig = {
+      four: enabled.four && network !== undefined ? { network, text: formatCidr(network.network, network.prefixLength) } : undefined,
+      six: enabled.six && six !== undefined ? { network: six, text: formatPrefix(six.network, six.prefixLength) } : undefined,
+      backend: found,
+      nftables,
+    };
+    return { ok: true, config };
   } catch (error) {
     if (error instanceof Mismatch) return { ok: false, failure: `Error registering network: error decoding VXLAN backend config: ${error.message}` };
     throw error;

@@ -1,17 +1,18 @@
 /** flannel: a VXLAN device or plain routes between nodes, and the rules that keep pod traffic from being masqueraded inside the cluster. */
 import type { Origin } from '../../base/origin.ts';
-import { contains, ip4, parseCidr } from '../../net/addr/ip4.ts';
+import { inPrefix, ipOf, parseIpPrefix } from '../../net/addr/ip.ts';
 import type { Chain, NetRecord, Route, VxlanDevice } from '../../net/records.ts';
 import type { ObjectKey, Rendering, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import type { ClusterNode } from '../node/cluster-network.ts';
 import { findNode, underlayOf } from '../node/cluster-network.ts';
-import { gatewayRoute } from '../node/devices.ts';
+import { address6, gatewayRoute, kernelRoutes } from '../node/devices.ts';
 import { macFromName } from '../node/mac.ts';
-import { chainId, DEVICE_INDEX, deviceId, fdbId, neighborId, rootNetnsId } from '../node/record-ids.ts';
+import { chainId, DEVICE_INDEX, deviceId, FLANNEL6_INDEX, fdbId, neighborId, rootNetnsId } from '../node/record-ids.ts';
 import type { ConfigMap } from '../pod/mounts.ts';
 import { mountedConfigMap } from '../pod/mounts.ts';
 import type { Pod } from '../pod/types.ts';
+import type { BuiltInJump } from '../service/kube-proxy-base-rules.ts';
 import type { Bridge, BridgeOptions } from './bridge.ts';
 import { attachToBridge, makeBridge, renderBridge } from './bridge.ts';
 import type { CniSite } from './cni.ts';
@@ -24,12 +25,21 @@ const NAME = 'flannel';
 const NET_CONF = 'net-conf.json';
 const CNI_CONF = 'cni-conf.json';
 const ENCAPSULATION_BYTES = 50;
+/** With an outer header of IPv6. */
+const ENCAPSULATION6_BYTES = 70;
 /** What flannel does with a node: join it to the others through a lease, which is its pod range and address. */
 interface Lease {
   readonly node: ClusterNode;
+  readonly four: Half | undefined;
+  readonly six: Half | undefined;
+}
+/** A lease in one family: the node's address and its pod range. */
+interface Half {
   readonly ip: string;
   readonly podCidr: string;
 }
+const FAMILIES = ['four', 'six'] as const;
+type Side = (typeof FAMILIES)[number];
 
 interface FlannelFiles {
   readonly netConf: FlannelParse;
@@ -56,18 +66,22 @@ function filesOf(site: CniSite): FlannelFiles {
 
 /** The lease of a node; `failure`: flanneld's words where it gets none. */
 function leaseOf(node: ClusterNode, config: FlannelConfig): Lease | { readonly failure: string } {
-  if (node.podCidr === undefined || node.ip === undefined) return { failure: `node "${node.name}" pod cidr not assigned` };
-  const range = parseCidr(node.podCidr);
-  if (
-    range === undefined ||
-    range.prefixLength < config.network.prefixLength ||
-    !contains(config.network.network, config.network.prefixLength, range.network)
-  ) {
-    return {
-      failure: `subnet "${config.networkText}" specified in the flannel net config doesn't contain "${node.podCidr}" PodCIDR of the "${node.name}" node`,
-    };
+  const halves: { four: Half | undefined; six: Half | undefined } = { four: undefined, six: undefined };
+  for (const side of FAMILIES) {
+    const wanted = config[side];
+    if (wanted === undefined) continue;
+    const [ip, podCidr] = side === 'four' ? [node.ip, node.podCidr] : [node.ip6, node.podCidr6];
+    const range = parseIpPrefix(podCidr ?? '');
+    const network = parseIpPrefix(wanted.text);
+    if (ip === undefined || podCidr === undefined || range === undefined || network === undefined)
+      return { failure: `node "${node.name}" pod cidr not assigned` };
+    if (range.prefixLength < network.prefixLength || !inPrefix(network.network, network.prefixLength, range.network)) {
+      const name = side === 'four' ? 'subnet' : 'IPv6 subnet';
+      return { failure: `${name} "${wanted.text}" specified in the flannel net config doesn't contain "${podCidr}" PodCIDR of the "${node.name}" node` };
+    }
+    halves[side] = { ip, podCidr };
   }
-  return { node, ip: node.ip, podCidr: node.podCidr };
+  return { node, ...halves };
 }
 
 /** The other nodes on which flannel runs and has a lease. */
@@ -81,8 +95,8 @@ function otherLeases(site: CniSite, config: FlannelConfig): Lease[] {
 }
 
 /** The network's address, which a node's flannel.1 has with /32: traffic of the node itself to remote pods gets it as source. */
-const vtepIp = (lease: Lease): string => lease.podCidr.slice(0, lease.podCidr.indexOf('/'));
-const vxlanName = (backend: VxlanBackend): string => `flannel.${backend.vni}`;
+const vtepIp = (half: Half): string => half.podCidr.slice(0, half.podCidr.indexOf('/'));
+const vxlanName = (backend: VxlanBackend, side: Side): string => `flannel${side === 'six' ? '-v6' : ''}.${backend.vni}`;
 
 function outerMtu(site: CniSite, backend: FlannelConfig['backend']): number {
   return (backend.type === 'vxlan' ? backend.mtuBytes : undefined) ?? cardMtu(site);
@@ -91,16 +105,19 @@ function outerMtu(site: CniSite, backend: FlannelConfig['backend']): number {
 const cardMtu = (site: CniSite): number => site.node.mtuBytes ?? underlayOf(site.view).mtuBytes;
 
 /** What the kernel makes of a tunnel's MTU when it is created: never more than the card can carry. Linux: drivers/net/vxlan, vxlan_config_apply. */
-const tunnelMtu = (site: CniSite, backend: VxlanBackend): number => Math.min(podMtu(site, backend), cardMtu(site) - ENCAPSULATION_BYTES);
+const tunnelMtu = (site: CniSite, backend: VxlanBackend, side: Side): number =>
+  Math.min(podMtu(site, backend), cardMtu(site) - (side === 'six' ? ENCAPSULATION6_BYTES : ENCAPSULATION_BYTES));
 
 function podMtu(site: CniSite, backend: FlannelConfig['backend']): number {
   return outerMtu(site, backend) - (backend.type === 'vxlan' ? ENCAPSULATION_BYTES : 0);
 }
 
 /** flannel: pkg/backend/vxlan/vxlan_network.go: one route, one neighbor and one FDB entry per remote node. */
-function renderVxlan(site: CniSite, backend: VxlanBackend, own: Lease, others: readonly Lease[], origin: Origin): NetRecord[] {
+function renderVxlan(site: CniSite, backend: VxlanBackend, own: Lease, others: readonly Lease[], side: Side, origin: Origin): NetRecord[] {
+  const half = own[side];
+  if (half === undefined) return [];
   const netns = rootNetnsId(own.node.name);
-  const name = vxlanName(backend);
+  const name = vxlanName(backend, side);
   const id = deviceId(netns, name);
   const device: VxlanDevice = {
     kind: 'device',
@@ -108,45 +125,53 @@ function renderVxlan(site: CniSite, backend: VxlanBackend, own: Lease, others: r
     origin,
     netns,
     name,
-    index: DEVICE_INDEX['flannel.1'],
+    // Behind all that the addresses of the node's pods give.
+    index: side === 'four' ? DEVICE_INDEX['flannel.1'] : FLANNEL6_INDEX,
     mac: macFromName(id),
-    mtuBytes: tunnelMtu(site, backend),
+    mtuBytes: tunnelMtu(site, backend, side),
     up: true,
-    addresses: [{ ip: vtepIp(own), prefixLength: 32, scope: 'global' }],
+    addresses: [side === 'four' ? { ip: vtepIp(half), prefixLength: 32, scope: 'global' } : address6(vtepIp(half), 128)],
     type: 'vxlan',
     vni: backend.vni,
-    localIp: own.ip,
+    localIp: half.ip,
     underlay: deviceId(netns, 'eth0'),
     destinationPort: backend.port,
     learning: backend.learning,
   };
   const records: NetRecord[] = [device];
-  const underlay = parseCidr(underlayOf(site.view).cidr);
+  if (side === 'six') records.push(...kernelRoutes(device));
   for (const other of others) {
+    const there = other[side];
+    if (there === undefined) continue;
     const toOther: Origin = { component: NAME, objects: [other.node.key, ...origin.objects] };
-    if (backend.directRouting && underlay !== undefined && contains(underlay.network, underlay.prefixLength, ip4(other.ip))) {
-      records.push(gatewayRoute(netns, other.podCidr, other.ip, 'eth0', toOther));
+    if (backend.directRouting && onUnderlay(site, there, side)) {
+      records.push(gatewayRoute(netns, there.podCidr, there.ip, 'eth0', toOther));
       continue;
     }
     const mac = macFromName(deviceId(rootNetnsId(other.node.name), name));
-    const gateway = vtepIp(other);
+    const gateway = vtepIp(there);
     records.push(
       { kind: 'neighbor', id: neighborId(netns, name, gateway), origin: toOther, netns, device: name, ip: gateway, mac, state: 'PERMANENT' },
-      { kind: 'fdb', id: fdbId(netns, name, mac, other.ip), origin: toOther, netns, device: name, mac, dst: other.ip, state: 'permanent' },
-      gatewayRoute(netns, other.podCidr, gateway, name, toOther, 'boot', true),
+      { kind: 'fdb', id: fdbId(netns, name, mac, there.ip), origin: toOther, netns, device: name, mac, dst: there.ip, state: 'permanent' },
+      gatewayRoute(netns, there.podCidr, gateway, name, toOther, 'boot', true),
     );
   }
   return records;
 }
 
+function onUnderlay(site: CniSite, half: Half, side: Side): boolean {
+  const underlay = underlayOf(site.view);
+  const prefix = side === 'four' ? parseIpPrefix(underlay.cidr) : underlay.six?.prefix;
+  return prefix !== undefined && inPrefix(prefix.network, prefix.prefixLength, ipOf(half.ip));
+}
+
 /** flannel: pkg/backend/hostgw: the other node is the gateway to its pods, which works only inside one subnet. */
-function renderHostGateway(site: CniSite, own: Lease, others: readonly Lease[], origin: Origin): Route[] {
-  const underlay = parseCidr(underlayOf(site.view).cidr);
-  return others
-    .filter((other) => underlay !== undefined && contains(underlay.network, underlay.prefixLength, ip4(other.ip)))
-    .map((other) =>
-      gatewayRoute(rootNetnsId(own.node.name), other.podCidr, other.ip, 'eth0', { component: NAME, objects: [other.node.key, ...origin.objects] }),
-    );
+function renderHostGateway(site: CniSite, own: Lease, others: readonly Lease[], side: Side, origin: Origin): Route[] {
+  return others.flatMap((other) => {
+    const there = other[side];
+    if (there === undefined || !onUnderlay(site, there, side)) return [];
+    return [gatewayRoute(rootNetnsId(own.node.name), there.podCidr, there.ip, 'eth0', { component: NAME, objects: [other.node.key, ...origin.objects] })];
+  });
 }
 
 const masq = '-m comment --comment "flanneld masq"';
@@ -160,7 +185,7 @@ function masqueradeRules(network: string, podCidr: string): Chain['rules'] {
     `-s ${podCidr} -d ${network} ${masq} -j RETURN`,
     `-s ${network} -d ${podCidr} ${masq} -j RETURN`,
     `! -s ${network} -d ${podCidr} ${masq} -j RETURN`,
-    `-s ${network} ! -d 224.0.0.0/4 ${masq} -j MASQUERADE --random-fully`,
+    `-s ${network} ! -d ${network.includes(':') ? 'ff00::/8' : '224.0.0.0/4'} ${masq} -j MASQUERADE --random-fully`,
     `! -s ${network} -d ${network} ${masq} -j MASQUERADE --random-fully`,
   ].map((text) => ({ text }));
 }
@@ -176,20 +201,24 @@ function hasFlag(site: CniSite, name: string, fallback: boolean): boolean {
   return fallback;
 }
 
-function renderChains(site: CniSite, config: FlannelConfig, own: Lease, origin: Origin): Chain[] {
+function renderChains(site: CniSite, config: FlannelConfig, own: Lease, side: Side, origin: Origin): Chain[] {
+  const half = own[side];
+  const network = config[side]?.text;
+  if (half === undefined || network === undefined) return [];
   const netns = rootNetnsId(own.node.name);
+  const family = side === 'six' ? ({ family: 'ipv6' } as const) : {};
   const chain = (table: Chain['table'], name: string, rules: Chain['rules']): Chain => ({
     kind: 'chain',
-    id: chainId(netns, table, name),
+    id: chainId(netns, table, name, family.family),
     origin,
     netns,
+    ...family,
     table,
     name,
     rules,
   });
-  const network = config.networkText;
   return [
-    ...(hasFlag(site, 'ip-masq', false) ? [chain('nat', 'FLANNEL-POSTRTG', masqueradeRules(network, own.podCidr))] : []),
+    ...(hasFlag(site, 'ip-masq', false) ? [chain('nat', 'FLANNEL-POSTRTG', masqueradeRules(network, half.podCidr))] : []),
     ...(hasFlag(site, 'iptables-forward-rules', true)
       ? [
           chain(
@@ -249,10 +278,12 @@ function bridgeOptions(site: CniSite): BridgeOptions {
   const map = configMapOf(site);
   return {
     nodeName: site.node.name,
-    podCidr: site.node.podCidr ?? '',
+    podCidr: config?.four === undefined && config?.six !== undefined ? '' : (site.node.podCidr ?? ''),
+    podCidr6: config?.six === undefined ? undefined : site.node.podCidr6,
     mtuBytes: podMtu(site, config?.backend ?? { type: 'host-gw' }),
     ...delegate,
-    ...(config === undefined ? {} : { clusterCidr: config.networkText }),
+    ...(config?.four === undefined ? {} : { clusterCidr: config.four.text }),
+    clusterCidr6: config?.six?.text,
     origin: { component: 'cni-bridge', objects: [site.node.key, ...(map === undefined ? [] : [objectKey(map)])] },
   };
 }
@@ -266,10 +297,11 @@ export const flannel = defineCni({
     if ('records' in found) return found;
     const { config, lease, origin } = found;
     const others = otherLeases(site, config);
-    const records = [
-      ...(config.backend.type === 'vxlan' ? renderVxlan(site, config.backend, lease, others, origin) : renderHostGateway(site, lease, others, origin)),
-      ...renderChains(site, config, lease, origin),
-    ];
+    const { backend } = config;
+    const records = FAMILIES.flatMap((side): NetRecord[] => [
+      ...(backend.type === 'vxlan' ? renderVxlan(site, backend, lease, others, side, origin) : renderHostGateway(site, lease, others, side, origin)),
+      ...renderChains(site, config, lease, side, origin),
+    ]);
     if (!config.nftables) return { records };
     const message = 'EnableNFTables is not simulated: flannel writes its iptables rules instead';
     return {
@@ -282,10 +314,14 @@ export const flannel = defineCni({
   jumps(site) {
     const found = joined(site);
     if ('records' in found) return [];
-    return [
-      ...(hasFlag(site, 'iptables-forward-rules', true) ? [{ table: 'filter', from: 'FORWARD', text: `${forward} -j FLANNEL-FWD` } as const] : []),
-      ...(hasFlag(site, 'ip-masq', false) ? [{ table: 'nat', from: 'POSTROUTING', text: `${masq} -j FLANNEL-POSTRTG` } as const] : []),
-    ];
+    const jumps: BuiltInJump[] = [];
+    for (const side of FAMILIES) {
+      if (found.config[side] === undefined) continue;
+      const family = side === 'six' ? ({ family: 'ipv6' } as const) : {};
+      if (hasFlag(site, 'iptables-forward-rules', true)) jumps.push({ table: 'filter', from: 'FORWARD', text: `${forward} -j FLANNEL-FWD`, ...family });
+      if (hasFlag(site, 'ip-masq', false)) jumps.push({ table: 'nat', from: 'POSTROUTING', text: `${masq} -j FLANNEL-POSTRTG`, ...family });
+    }
+    return jumps;
   },
   renderPodNetwork(site) {
     const bridge = bridgeOf(site);

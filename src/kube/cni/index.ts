@@ -1,12 +1,13 @@
 /** The CNIs we know, and which one a node has. */
 import type { StoreView } from '../../objects/types.ts';
 import type { ClusterNode } from '../node/cluster-network.ts';
+import { cilium } from './cilium.ts';
 import type { Cni, CniSite } from './cni.ts';
 import { daemonsOf } from './daemons.ts';
 import { flannel } from './flannel.ts';
 import { plainBridge } from './plain-bridge.ts';
 
-export const cnis: readonly Cni[] = [flannel];
+export const cnis: readonly Cni[] = [flannel, cilium];
 
 export interface NodeCni {
   readonly cni: Cni;

@@ -9,6 +9,7 @@ function bridgeOf(site: CniSite): Bridge | undefined {
   return makeBridge({
     nodeName: site.node.name,
     podCidr: site.node.podCidr ?? '',
+    podCidr6: site.node.podCidr6,
     mtuBytes: underlayOf(site.view).mtuBytes,
     hairpin: true,
     defaultGateway: true,

@@ -1,7 +1,9 @@
 /** Kinds that are stored so that manifests apply as they are: identity and rights (which are not part of the simulation), leases, priorities and webhooks. */
+
 import { defineKind } from '../../objects/define.ts';
 import type { FieldError, Kind, KubeObject, TableColumn } from '../../objects/types.ts';
 import { forbidden, immutable, invalid, notNegative, unsupported } from '../field-errors.ts';
+import { type Lease, liveLease } from '../node/leases.ts';
 import { anything, anythings, flag, integer, kindSchema, list, notSimulated, struct, text, texts } from '../schema.ts';
 import { type Binding, bindingDefaults, bindingErrors, type Role, ruleErrors } from './access-rules.ts';
 
@@ -115,9 +117,6 @@ function binding(kind: string, namespaced: boolean): Kind {
   });
 }
 
-interface Lease extends KubeObject {
-  readonly spec?: { readonly holderIdentity?: string; readonly leaseDurationSeconds?: number; readonly leaseTransitions?: number };
-}
 const lease = defineKind<Lease>({
   apiVersion: 'coordination.k8s.io/v1',
   kind: 'Lease',
@@ -137,6 +136,7 @@ const lease = defineKind<Lease>({
       preferredHolder: text('Who should hold it.'),
     }),
   }),
+  live: liveLease,
   // Kubernetes: pkg/apis/coordination/validation/validation.go.
   validate: ({ spec = {} }) => [
     ...(spec.leaseDurationSeconds !== undefined && spec.leaseDurationSeconds <= 0

@@ -1,144 +1,75 @@
-/**
- * CoreDNS: a dns-server process in each running CoreDNS pod, with the Corefile's plugins and the cluster's names compiled into tables. The `reload`
- * plugin would go on with its last good Corefile; here a broken one stops the server, as a restart would.
- */
-import type { DnsServerConfig, DnsZone } from '../../net/app/dns-server-config.ts';
+/** CoreDNS: a dns-server process in each running CoreDNS container, with its Corefile's plugins and the cluster's names compiled into tables. */
+import type { DnsServerConfig } from '../../net/app/dns-server-config.ts';
 import type { NetRecord, Process } from '../../net/records.ts';
 import type { Agent, KubeObject, ObjectKey, Rendering, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
-import { clusterDns, NETWORK_KINDS, underlayOf } from '../node/cluster-network.ts';
-import { nodeResolvConf } from '../node/host-agent.ts';
+import { NETWORK_KINDS } from '../node/cluster-network.ts';
 import { perState } from '../node/per-state.ts';
 import { processId } from '../node/record-ids.ts';
-import { imageRole, parseImage } from '../pod/images.ts';
+import { imageRole } from '../pod/images.ts';
 import type { ConfigMap } from '../pod/mounts.ts';
 import { mountedConfigMap } from '../pod/mounts.ts';
-import { podResolvConf } from '../pod/pod-files.ts';
 import { hasSandbox, isContainerRunning } from '../pod/running.ts';
 import { netnsOfPod, processNameOf } from '../pod/sandbox-agent.ts';
 import type { Container, Pod } from '../pod/types.ts';
-import { namespaceOf } from '../pod/types.ts';
-import type { Service } from '../service/types.ts';
-import type { CoreDnsConfig, CoreDnsServer } from './coredns-config.ts';
+import { brokenCoreDns, compileCoreDns, mountedFiles } from './coredns-compile.ts';
+import type { CoreDnsConfig } from './coredns-config.ts';
 import { readCorefile } from './coredns-config.ts';
-import { kubernetesZones } from './kubernetes-zone.ts';
 
 const COREFILE = 'Corefile';
 type Finding = NonNullable<Rendering<NetRecord>['diagnostics']>[number];
 
-const parsed = new WeakMap<ConfigMap, CoreDnsConfig>();
-function configOf(map: ConfigMap): CoreDnsConfig {
-  let config = parsed.get(map);
-  if (config === undefined) {
-    config = readCorefile(map.data?.[COREFILE] ?? '');
-    parsed.set(map, config);
+interface Read {
+  readonly files: string;
+  readonly config: CoreDnsConfig;
+  /** What can be understood of a Corefile that is wrong. */
+  readonly lenient: CoreDnsConfig;
+}
+const remembered = new WeakMap<ConfigMap, Map<string, Read>>();
+
+function configOf(map: ConfigMap, pod: Pod, container: Container, view: StoreView): Read {
+  const text = map.data?.[COREFILE] ?? '';
+  // Only what is imported comes from other files.
+  const files = /^\s*import\s/m.test(text) ? mountedFiles(pod, container, view) : new Map<string, string>();
+  const environment = new Map((container.env ?? []).flatMap(({ name, value }) => (value === undefined ? [] : [[name, value] as const])));
+  const key = JSON.stringify([[...files], [...environment]]);
+  let reads = remembered.get(map);
+  if (reads === undefined) {
+    reads = new Map();
+    remembered.set(map, reads);
   }
-  return config;
+  let read = reads.get(key);
+  if (read === undefined) {
+    const config = readCorefile(text, { files, environment });
+    read = { files: key, config, lenient: config.problem === undefined ? config : readCorefile(text, { files, environment }, true) };
+    reads.set(key, read);
+  }
+  return read;
 }
 
 export function coreDnsContainer(pod: Pod): Container | undefined {
   return pod.spec.containers.find((container) => imageRole(container.image ?? '') === 'coredns');
 }
 
-/** What CoreDNS of this pod logs before it exits, or undefined where it runs. */
+const NO_FILE = 'open /etc/coredns/Corefile: no such file or directory';
+
+/** What CoreDNS of this pod would say before it exits, were it started now; undefined where it would run. */
 export function coreDnsFailure(pod: Pod, view: StoreView): string | undefined {
+  const container = coreDnsContainer(pod);
+  if (container === undefined) return undefined;
   const map = mountedConfigMap(pod, COREFILE, view);
-  return map === undefined ? 'open /etc/coredns/Corefile: no such file or directory' : configOf(map).problem?.message;
-}
-
-/** Cluster addresses of the Services that select this pod. */
-function ownServiceIps(pod: Pod, view: StoreView): readonly string[] {
-  const labels = pod.metadata.labels ?? {};
-  return view
-    .list<Service>('Service', namespaceOf(pod))
-    .filter((service) => {
-      const selector = Object.entries(service.spec.selector ?? {});
-      return selector.length > 0 && selector.every(([key, value]) => labels[key] === value);
-    })
-    .flatMap((service) =>
-      service.spec.clusterIP === undefined || service.spec.clusterIP === 'None' || service.spec.clusterIP === '' ? [] : [service.spec.clusterIP],
-    );
-}
-
-/** Addresses behind `forward`: a file stands for the name servers of the pod's resolv.conf. */
-function upstreamsOf(to: readonly string[], resolvConf: string): readonly string[] {
-  const fromFile = [...resolvConf.matchAll(/^nameserver\s+(\S+)/gm)].map((match) => match[1] ?? '');
-  return to.flatMap((target) => (target.startsWith('/') ? fromFile : [target.replace(/^dns:\/\//, '')]));
-}
-
-/** CoreDNS: plugin/loop/loop.go: its own question came back. */
-function loopFailure(upstreams: readonly string[], own: readonly string[], port: number): string | undefined {
-  const back = upstreams.map((upstream) => upstream.split(':')[0] ?? '').find((ip) => ip.startsWith('127.') || own.includes(ip));
-  if (back === undefined) return undefined;
-  return `[FATAL] plugin/loop: Loop (${back}:53 -> :${port}) detected for zone ".", see https://coredns.io/plugins/loop#troubleshooting. Query: "HINFO 4547991504243258144.3688648895315093531."`;
-}
-
-function hostsZone(hosts: NonNullable<CoreDnsServer['hosts']>): DnsZone {
-  const names: Record<string, { type: 'A'; data: string }[]> = {};
-  for (const { ip, names: list } of hosts.entries) {
-    for (const name of list) {
-      const known = names[name] ?? [];
-      known.push({ type: 'A', data: ip });
-      names[name] = known;
-    }
-  }
-  const soa = {
-    primary: 'ns.dns.',
-    mailbox: 'hostmaster.',
-    serial: 1,
-    refreshSeconds: 7200,
-    retrySeconds: 1800,
-    expireSeconds: 86400,
-    minimumSeconds: hosts.ttlSeconds,
-  };
-  return { origin: '.', ttlSeconds: hosts.ttlSeconds, soa, names, fallthrough: hosts.fallthrough };
-}
-
-/** The server blocks of one port as one configuration. */
-function serverConfig(port: number, servers: readonly CoreDnsServer[], pod: Pod, version: string, view: StoreView): DnsServerConfig {
-  const ownIps = ownServiceIps(pod, view);
-  const zones = servers.flatMap((server) => [
-    ...(server.kubernetes === undefined ? [] : kubernetesZones(server.kubernetes, ownIps, view)),
-    ...(server.hosts === undefined ? [] : [hostsZone(server.hosts)]),
-  ]);
-  const catchAll = servers.find((server) => server.zones.includes('.')) ?? servers[0];
-  const forward = catchAll?.forward?.from === '.' ? catchAll.forward : undefined;
-  const resolvConf = podResolvConf(pod, { ...clusterDns(view), nodeResolvConf: nodeResolvConf(underlayOf(view)) });
-  const upstreams = forward === undefined ? [] : upstreamsOf(forward.to, resolvConf);
-  const fatal = catchAll?.loop === true ? loopFailure(upstreams, [...ownIps, pod.status?.podIP ?? ''], port) : undefined;
-  return {
-    listen: { port },
-    zones,
-    ...(forward === undefined ? {} : { forward: { upstreams } }),
-    ...(catchAll?.cacheSeconds === undefined ? {} : { cacheSeconds: catchAll.cacheSeconds }),
-    log: servers.some((server) => server.log),
-    errors: servers.some((server) => server.errors),
-    banner: [...servers.flatMap((server) => server.zones.map((zone) => `${zone}:${port}`)), `CoreDNS-${version}`],
-    ...(fatal === undefined ? {} : { fatal }),
-  };
+  return map === undefined ? NO_FILE : configOf(map, pod, container, view).config.problem?.message;
 }
 
 /** What of the Corefile is not simulated, told once per pod at the ConfigMap. */
 function limits(map: ConfigMap, config: CoreDnsConfig): Finding[] {
-  const key = objectKey(map);
-  const path = `data.${COREFILE}`;
-  const findings = config.notSimulated.map(
+  return config.notSimulated.map(
     ({ name, line }): Finding => ({
-      key,
-      path,
-      diagnostic: { severity: 'warning', code: 'not-simulated', message: `/etc/coredns/Corefile:${line}: plugin "${name}" is not simulated` },
+      key: objectKey(map),
+      path: `data.${COREFILE}`,
+      diagnostic: { severity: 'warning', code: 'not-simulated', message: `/etc/coredns/Corefile:${line}: ${name} is not simulated` },
     }),
   );
-  for (const server of config.servers) {
-    if (server.forward === undefined || (server.forward.from === '.' && server.zones.includes('.'))) continue;
-    const zone = server.forward.from === '.' ? (server.zones[0] ?? '.') : server.forward.from;
-    findings.push({
-      key,
-      path,
-      diagnostic: { severity: 'warning', code: 'not-simulated', message: `forwarding only ${zone} is not simulated: its names are answered like any other` },
-    });
-  }
-  return findings;
 }
 
 function render(key: string, view: StoreView): Rendering<NetRecord> {
@@ -148,37 +79,28 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   if (pod === undefined || container === undefined || netns === undefined) return { records: [] };
   const map = mountedConfigMap(pod, COREFILE, view);
   if (map === undefined) {
-    const message = 'open /etc/coredns/Corefile: no such file or directory';
-    return { records: [], diagnostics: [{ key, path: 'spec.volumes', diagnostic: { severity: 'error', code: 'coredns', message } }] };
+    return { records: [], diagnostics: [{ key, path: 'spec.volumes', diagnostic: { severity: 'error', code: 'coredns', message: NO_FILE } }] };
   }
-  const config = configOf(map);
-  if (config.problem !== undefined) {
-    return {
-      records: [],
-      diagnostics: [{ key: objectKey(map), path: `data.${COREFILE}`, diagnostic: { severity: 'error', code: 'coredns', message: config.problem.message } }],
-    };
-  }
+  const { config, lenient } = configOf(map, pod, container, view);
   const running = (hasSandbox(pod) || pod.spec.hostNetwork === true) && isContainerRunning(pod, container.name);
-  if (!running) return { records: [] };
+  const diagnostics: Finding[] =
+    config.problem === undefined
+      ? limits(map, config)
+      : [{ key: objectKey(map), path: `data.${COREFILE}`, diagnostic: { severity: 'error', code: 'coredns', message: config.problem.message } }];
+  if (!running) return { records: [], diagnostics };
+  const made: DnsServerConfig =
+    config.problem === undefined ? compileCoreDns(config, pod, container, view) : brokenCoreDns(config, lenient, pod, container, view);
   const origin = { component: 'coredns', objects: [key, objectKey(map)] as readonly ObjectKey[] };
-  const version = parseImage(container.image ?? '').tag.replace(/^v/, '');
-  const ports = [...new Set(config.servers.map((server) => server.port))];
-  const records = ports.map((port, index): Process => {
-    const name = `${processNameOf(pod, container.name)}${index === 0 ? '' : `-${port}`}`;
-    const servers = config.servers.filter((server) => server.port === port);
-    return { kind: 'process', id: processId(netns, name), origin, netns, app: 'dns-server', name, config: serverConfig(port, servers, pod, version, view) };
-  });
-  return { records, diagnostics: limits(map, config) };
+  const name = processNameOf(pod, container.name);
+  const process: Process = { kind: 'process', id: processId(netns, name), origin, netns, app: 'dns-server', name, config: made };
+  return { records: [process], diagnostics };
 }
 
 const isCoreDns = (pod: Pod) => coreDnsContainer(pod) !== undefined;
 const allKeys = perState(['Pod'], (view): readonly string[] => view.list<Pod>('Pod').filter(isCoreDns).map(objectKey));
 
 function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
-  if (changed.kind === 'ConfigMap') {
-    const data = (changed as ConfigMap).data;
-    return data !== undefined && Object.hasOwn(data, COREFILE) ? allKeys(view) : [];
-  }
+  // A server's other files are ConfigMaps too.
   if (changed.kind !== 'Pod') return allKeys(view);
   // `pods verified` is the only thing here that other pods change.
   const key = objectKey(changed);
@@ -188,8 +110,12 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
 function verifiesPods(view: StoreView): boolean {
   const [first] = allKeys(view);
   const pod = first === undefined ? undefined : view.find<Pod>(first);
+  const container = pod === undefined ? undefined : coreDnsContainer(pod);
   const map = pod === undefined ? undefined : mountedConfigMap(pod, COREFILE, view);
-  return map !== undefined && configOf(map).servers.some((server) => server.kubernetes?.pods === 'verified');
+  if (pod === undefined || container === undefined || map === undefined) return false;
+  return configOf(map, pod, container, view).lenient.servers.some((server) =>
+    server.plugins.some((plugin) => plugin.name === 'kubernetes' && plugin.pods === 'verified'),
+  );
 }
 
 /** Keys are the keys of CoreDNS pods. */

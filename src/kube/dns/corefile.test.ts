@@ -33,24 +33,35 @@ describe('a Corefile', () => {
     const config = readCorefile(kubeadm);
     expect(config.problem).toBeUndefined();
     expect(config.notSimulated).toEqual([]);
-    expect(config.servers).toMatchObject([
-      {
-        port: 53,
-        zones: ['.'],
-        kubernetes: { zones: ['cluster.local.', 'in-addr.arpa.', 'ip6.arpa.'], pods: 'insecure', ttlSeconds: 30, fallthrough: ['in-addr.arpa.', 'ip6.arpa.'] },
-        forward: { from: '.', to: ['/etc/resolv.conf'] },
-        cacheSeconds: 30,
-        errors: true,
-        log: false,
-        loop: true,
-      },
+    expect(config.servers).toMatchObject([{ port: 53, zone: '.' }]);
+    expect(config.http).toEqual([
+      { serves: 'health', port: 8080 },
+      { serves: 'ready', port: 8181 },
+      { serves: 'metrics', port: 9153 },
     ]);
+    const plugins = config.servers[0]?.plugins ?? [];
+    expect(plugins.map((plugin) => plugin.name)).toEqual(['prometheus', 'errors', 'loadbalance', 'cache', 'kubernetes', 'loop', 'forward']);
+    expect(plugins[4]).toMatchObject({
+      zones: ['cluster.local.', 'in-addr.arpa.', 'ip6.arpa.'],
+      pods: 'insecure',
+      ttlSeconds: 30,
+      fallthrough: ['in-addr.arpa.', 'ip6.arpa.'],
+    });
+    expect(plugins[6]).toMatchObject({ from: '.', to: ['/etc/resolv.conf'], maxConcurrent: 1000 });
+    expect(config.reload).toEqual({ intervalSeconds: 30, jitterSeconds: 15 });
+  });
+
+  it("has the sum that CoreDNS prints when it starts: kubeadm's old default is in many logs", () => {
+    const old = kubeadm.replace(/cache 30 \{[^}]*\}/, 'cache 30');
+    expect(readCorefile(old).hash).toBe(
+      '591cf328cccc12bc490481273e738df59329c62c0b729d94e8b61db9961c2fa5f046dd37f1cf888b953814040d180f52594972691cd6ff41be96639138a43908',
+    );
   });
 
   it('may have comments, quotes, several keys and no braces', () => {
     const { blocks } = parseCorefile('Corefile', '# names\nexample.org, example.com:1053 {\n  log "a b" # all\n}\n');
     expect(blocks[0]?.keys.map((key) => key.text)).toEqual(['example.org', 'example.com:1053']);
-    expect(blocks[0]?.directives).toEqual([{ name: 'log', args: [{ text: 'a b', line: 3 }], line: 3, block: [] }]);
+    expect(blocks[0]?.directives).toMatchObject([{ name: 'log', args: [{ text: 'a b', line: 3 }], line: 3, block: [] }]);
     expect(parseCorefile('Corefile', '.\nwhoami\nlog\n').blocks[0]?.directives.map((directive) => directive.name)).toEqual(['whoami', 'log']);
   });
 
@@ -62,9 +73,7 @@ describe('a Corefile', () => {
     expect(problem('.:53 {\n  forward .\n}\n')).toBe(
       "plugin/forward: /etc/coredns/Corefile:2 - Error during parsing: Wrong argument count or unexpected line ending after '.'",
     );
-    expect(problem('.:53 {\n  forward . dns.example\n}\n')).toBe(
-      'plugin/forward: /etc/coredns/Corefile:2 - Error during parsing: not an IP address or file: "dns.example"',
-    );
+    expect(problem('.:53 {\n  forward . dns.example\n}\n')).toBe('plugin/forward: not an IP address or file: "dns.example"');
     expect(problem('.:53 {\n  kubernetes {\n    pod insecure\n  }\n}\n')).toBe(
       "plugin/kubernetes: /etc/coredns/Corefile:3 - Error during parsing: unknown property 'pod'",
     );
@@ -75,7 +84,10 @@ describe('a Corefile', () => {
   });
 
   it('with plugins that we do not simulate names them', () => {
-    expect(readCorefile('.:53 {\n  rewrite name a b\n  log\n}\n').notSimulated).toEqual([{ name: 'rewrite', line: 2 }]);
+    expect(readCorefile('.:53 {\n  route53\n  rewrite edns0 nsid set\n  log\n}\n').notSimulated).toEqual([
+      { name: 'rewrite edns0', line: 3 },
+      { name: 'plugin "route53"', line: 2 },
+    ]);
   });
 
   it('of any text is read or refused, never thrown', () => {

@@ -11,6 +11,7 @@ import type { ProxyConfig } from '../service/kube-proxy-config.ts';
 import { IPVS_JUMPS } from '../service/kube-proxy-ipvs-rules.ts';
 import { KUBELET_FIREWALL, PROXY_CANARY } from '../service/kube-proxy-names.ts';
 import { isProxyConfig, isProxyPod, kubeProxyOn } from '../service/kube-proxy-presence.ts';
+import { clusterSettings } from './cluster-config.ts';
 import { findNode, listNodes, NETWORK_KINDS } from './cluster-network.ts';
 import { ensureJumps } from './merge-record.ts';
 import { chainId, rootNetnsId } from './record-ids.ts';
@@ -33,6 +34,7 @@ const FIREWALL_RULES: readonly Rule[] = [{ text: LOCALNET_RULE }];
  * Kubernetes: pkg/kubelet/kubelet_network_linux.go; pkg/proxy/iptables/proxier.go.
  */
 function jumpsInto(
+  family: Chain['family'],
   table: keyof typeof BUILT_IN,
   chain: string,
   origins: { readonly kubelet: Origin; readonly proxy: Origin; readonly cni: Origin },
@@ -40,9 +42,11 @@ function jumpsInto(
   cniJumps: ReturnType<ReturnType<typeof cniOf>['cni']['jumps']>,
 ): readonly Rule[] {
   const rules: Rule[] = [];
-  if (table === 'filter' && (chain === 'INPUT' || chain === 'OUTPUT')) rules.push({ text: `-j ${KUBELET_FIREWALL}`, origin: origins.kubelet });
+  // The kubelet guards 127.0.0.0/8 alone: IPv6 has no route_localnet.
+  if (family !== 'ipv6' && table === 'filter' && (chain === 'INPUT' || chain === 'OUTPUT'))
+    rules.push({ text: `-j ${KUBELET_FIREWALL}`, origin: origins.kubelet });
   for (const jump of proxyJumps) if (jump.table === table && jump.from === chain) rules.unshift({ text: jump.text, origin: origins.proxy });
-  for (const jump of cniJumps) if (jump.table === table && jump.from === chain) rules.push({ text: jump.text, origin: origins.cni });
+  for (const jump of cniJumps) if (jump.table === table && jump.from === chain && jump.family === family) rules.push({ text: jump.text, origin: origins.cni });
   return rules.length === 0 ? NO_RULES : rules;
 }
 
@@ -59,25 +63,20 @@ function render(name: string, view: StoreView): Rendering<NetRecord> {
   const cniJumps = running ? cni.jumps(site) : [];
   const cniOrigin: Origin = { component: cni.name, objects: [node.key] };
   const records: Chain[] = [];
-  for (const table of ['mangle', 'filter', 'nat'] as const) {
-    for (const chain of BUILT_IN[table]) {
-      const rules = jumpsInto(table, chain, { kubelet, proxy, cni: cniOrigin }, proxyJumps, cniJumps);
-      records.push({ kind: 'chain', id: chainId(netns, table, chain), origin: kernel, netns, table, name: chain, policy: 'ACCEPT', rules });
+  for (const one of clusterSettings(view).families) {
+    const family = one === 'IPv6' ? ('ipv6' as const) : undefined;
+    const chain = (table: Chain['table'], name: string, origin: Origin, rules: readonly Rule[], policy?: 'ACCEPT'): void => {
+      const shape = { ...(family === undefined ? {} : { family }), table, name, ...(policy === undefined ? {} : { policy }), rules };
+      records.push({ kind: 'chain', id: chainId(netns, table, name, family), origin, netns, ...shape });
+    };
+    for (const table of ['mangle', 'filter', 'nat'] as const) {
+      for (const name of BUILT_IN[table])
+        chain(table, name, kernel, jumpsInto(family, table, name, { kubelet, proxy, cni: cniOrigin }, proxyJumps, cniJumps), 'ACCEPT');
+      // Empty chains by which the kubelet notices that somebody has flushed the table.
+      for (const name of table === 'mangle' ? [IPTABLES_HINT, KUBELET_CANARY] : [KUBELET_CANARY]) chain(table, name, kubelet, NO_RULES);
     }
-    // Empty chains by which the kubelet notices that somebody has flushed the table.
-    for (const chain of table === 'mangle' ? [IPTABLES_HINT, KUBELET_CANARY] : [KUBELET_CANARY]) {
-      records.push({ kind: 'chain', id: chainId(netns, table, chain), origin: kubelet, netns, table, name: chain, rules: NO_RULES });
-    }
+    if (family === undefined) chain('filter', KUBELET_FIREWALL, kubelet, FIREWALL_RULES);
   }
-  records.push({
-    kind: 'chain',
-    id: chainId(netns, 'filter', KUBELET_FIREWALL),
-    origin: kubelet,
-    netns,
-    table: 'filter',
-    name: KUBELET_FIREWALL,
-    rules: FIREWALL_RULES,
-  });
   return { records };
 }
 
@@ -94,7 +93,7 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
 }
 
 const cniNames: ReadonlySet<string> = new Set(cnis.map((cni) => cni.name));
-const canaryOf = (record: Chain): string => chainId(record.netns, record.table, PROXY_CANARY);
+const canaryOf = (record: Chain): string => chainId(record.netns, record.table, PROXY_CANARY, record.family);
 
 /** Keys are node names. */
 export const builtInChainsAgent: Agent<NetRecord> = {

@@ -1,8 +1,8 @@
 /** What the cluster was set up with, read from its configuration documents; kubeadm's defaults where there are none. */
 
-import { formatPrefix, type IpPrefix, isIp6, parseIpPrefix } from '../../net/addr/ip.ts';
+import { formatIp, formatPrefix, type IpPrefix, isIp6, parseIpPrefix } from '../../net/addr/ip.ts';
 import type { StoreView } from '../../objects/types.ts';
-import { type Cidr, parseCidr } from '../addresses.ts';
+import { type Cidr, formatCidr, parseCidr } from '../addresses.ts';
 import type { ClusterConfiguration, ExtraArgs, KindCluster, KubeletConfiguration, Network } from './cluster-kinds.ts';
 import { perState } from './per-state.ts';
 
@@ -20,6 +20,8 @@ export interface ClusterSettings {
   /** `fd00:10:244::/56`; undefined where pods have no IPv6 addresses. */
   readonly podCidr6: string | undefined;
   readonly nodeCidrMaskSize6: number;
+  /** Of the pod ranges, in their order. */
+  readonly podFamilies: readonly IpFamily[];
   /** Undefined where Services have no IPv6 addresses. */
   readonly serviceCidr6: string | undefined;
   readonly nodePorts: { readonly first: number; readonly last: number };
@@ -28,12 +30,15 @@ export interface ClusterSettings {
   readonly version: string;
   readonly maxPods: number;
   readonly underlayCidr: Cidr;
+  /** `fd00:172:30::/64`; undefined where machines have IPv4 alone. */
+  readonly underlayCidr6: string | undefined;
 }
 
 export const defaultServiceCidr = '10.96.0.0/12';
 const IPV4: readonly IpFamily[] = ['IPv4'];
 const defaultPodCidr = '10.244.0.0/16';
 const defaultUnderlayCidr = '172.30.0.0/16';
+const defaultUnderlayCidr6 = 'fd00:172:30::/64';
 const defaultVersion = 'v1.34.2';
 
 /** Kinds whose objects change what `clusterSettings` answers. */
@@ -101,6 +106,7 @@ export const clusterSettings = perState(settingsKinds, (view: StoreView): Cluste
   return {
     declared: described || kind !== undefined,
     podCidr: readCidr(podRanges),
+    podFamilies: [...new Set(prefixesIn(podRanges).map(familyOf))],
     podCidr6: ip6Text(prefixesIn(podRanges)),
     nodeCidrMaskSize: Number.isInteger(maskSize) && maskSize >= 1 && maskSize <= 30 ? maskSize : 24,
     nodeCidrMaskSize6: Number.isInteger(maskSize6) && maskSize6 >= 1 && maskSize6 <= 126 ? maskSize6 : 64,
@@ -111,9 +117,17 @@ export const clusterSettings = perState(settingsKinds, (view: StoreView): Cluste
     dnsDomain: kubelet?.clusterDomain || kubeadm?.networking?.dnsDomain || 'cluster.local',
     version: /^v?\d+\.\d+/.test(version) ? `v${version.replace(/^v/, '')}` : defaultVersion,
     maxPods: kubelet?.maxPods ?? 110,
+    underlayCidr6: ip6Text(prefixesIn(network?.spec?.cidr)) ?? (families.includes('IPv6') ? defaultUnderlayCidr6 : undefined),
     underlayCidr: readCidr(network?.spec?.cidr, defaultUnderlayCidr) ?? getCidr(defaultUnderlayCidr),
   };
 });
+
+/** The address with this number in the first service range. */
+export function serviceAddress(settings: ClusterSettings, number: number): string {
+  const range = parseIpPrefix(settings.families[0] === 'IPv6' ? (settings.serviceCidr6 ?? '') : formatCidr(settings.serviceCidr));
+  if (range === undefined) throw new Error('no service range');
+  return formatIp(typeof range.network === 'bigint' ? range.network + BigInt(number) : range.network + number);
+}
 
 function getCidr(text: string): Cidr {
   const cidr = parseCidr(text);

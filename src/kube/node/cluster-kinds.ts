@@ -256,6 +256,8 @@ export interface Network extends KubeObject {
     readonly jitter?: string;
     readonly lossPercent?: number;
     readonly bandwidth?: string;
+    readonly internet?: boolean;
+    readonly dns?: { readonly nameservers?: readonly string[]; readonly searches?: readonly string[] };
     /** What the router knows beyond its own wires. */
     readonly routes?: readonly { readonly destination: string; readonly gateway: string }[];
   };
@@ -280,6 +282,11 @@ const network = defineKind<Network>({
       jitter: text('Random addition to the latency.'),
       lossPercent: decimal('Share of lost packets.', { minimum: 0, maximum: 100 }),
       bandwidth: text('Bits per second, such as 1G.'),
+      internet: flag('Whether well-known names such as example.com answer beyond the router; true when absent.'),
+      dns: struct("What the machines' own /etc/resolv.conf says.", {
+        nameservers: texts('Addresses of name servers; the router when absent.'),
+        searches: texts('Search domains.'),
+      }),
       routes: list(
         'Routes of the router at its edge, as to the pod ranges behind the nodes.',
         struct('A route.', { destination: text('Range, such as 10.244.0.0/24.'), gateway: text('Address of the machine that forwards to it.') }),
@@ -317,6 +324,10 @@ export interface Host extends KubeObject {
     readonly image?: string;
     readonly ports?: readonly number[];
     readonly udpPorts?: readonly number[];
+    readonly dns?: {
+      readonly names?: readonly string[];
+      readonly zones?: readonly { readonly name: string; readonly records?: string }[];
+    };
   };
 }
 
@@ -337,6 +348,16 @@ const host = defineKind<Host>({
       image: text('What it runs, by the name of a container image; without one, plain servers on its ports.'),
       ports: list('TCP ports it listens on.', integer('Port.', { minimum: 1, maximum: 65535 })),
       udpPorts: list('UDP ports it echoes on.', integer('Port.', { minimum: 1, maximum: 65535 })),
+      dns: struct('Names beyond the cluster.', {
+        names: texts('Names that lead to its address, such as db.example.com.'),
+        zones: list(
+          'Zones it serves as a name server; resolvers beyond the router find it by a delegation.',
+          struct('A zone.', {
+            name: text('Its name, such as corp.example.'),
+            records: text('Records as in a master file, one a line: `www 60 A 203.0.113.10`.'),
+          }),
+        ),
+      }),
     }),
   }),
   validate: (object) =>

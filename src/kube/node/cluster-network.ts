@@ -1,13 +1,13 @@
 /** The networks of a cluster as agents need them: the underlay, the addresses of Nodes, and what kubelets write into resolv.conf. */
 
-import { formatPrefix, isIp6, parseIpPrefix } from '../../net/addr/ip.ts';
+import { formatIp, formatPrefix, type IpPrefix, isIp6, parseIpPrefix } from '../../net/addr/ip.ts';
 import { contains, formatIp4, maskOf, parseCidr, parseIp4 } from '../../net/addr/ip4.ts';
 import { formatIp6, parseIp6 } from '../../net/addr/ip6.ts';
 import type { Link } from '../../net/records.ts';
 import type { ObjectKey, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
-import { formatCidr, formatIpv4 } from '../addresses.ts';
-import { clusterSettings } from './cluster-config.ts';
+import { formatCidr } from '../addresses.ts';
+import { clusterSettings, serviceAddress } from './cluster-config.ts';
 import type { Host, KubeletConfiguration, Network } from './cluster-kinds.ts';
 import { perState } from './per-state.ts';
 import type { Node } from './types.ts';
@@ -22,10 +22,17 @@ export interface Underlay {
   readonly prefixLength: number;
   /** Address of the router at its edge, the nodes' default gateway: the first of the range. */
   readonly gateway: string;
+  /** The same in IPv6; undefined where machines have IPv4 alone. */
+  readonly six: { readonly prefix: IpPrefix; readonly gateway: string } | undefined;
   readonly mtuBytes: number;
   /** What a host's network card sends through, and what the switch's port sends through; absent: the engine's own wires. */
   readonly hostLink?: Link;
   readonly portLink?: Link;
+  /** Whether a small internet lies beyond the router. */
+  readonly internet: boolean;
+  /** What the machines' own /etc/resolv.conf says. */
+  readonly nameservers: readonly string[];
+  readonly searches: readonly string[];
   /** Of the router, beside its own wires. */
   readonly routes: readonly { readonly destination: string; readonly gateway: string }[];
 }
@@ -126,13 +133,18 @@ export const NETWORK_KINDS = ['Node', 'Network', 'ClusterConfiguration', 'Cluste
 /** @throws {Error} when our own default range is malformed. */
 export const underlayOf = perState(NETWORK_KINDS, (view): Underlay => {
   const network = view.list<Network>('Network')[0];
-  const range = parseCidr(network?.spec?.cidr ?? '') ?? parseCidr(guessCidr(view));
+  const range = (network?.spec?.cidr ?? '').split(',').flatMap((part) => parseCidr(part.trim()) ?? [])[0] ?? parseCidr(guessCidr(view));
+  const prefix = parseIpPrefix(clusterSettings(view).underlayCidr6 ?? '');
   if (range === undefined) throw new Error('no underlay range');
   return {
     ...(network === undefined ? {} : { key: objectKey(network) }),
     cidr: `${formatIp4(range.network)}/${range.prefixLength}`,
     prefixLength: range.prefixLength,
     gateway: formatIp4(range.network + 1),
+    internet: network?.spec?.internet !== false,
+    nameservers: network?.spec?.dns?.nameservers ?? [formatIp4(range.network + 1)],
+    searches: network?.spec?.dns?.searches ?? [],
+    six: prefix === undefined ? undefined : { prefix, gateway: formatIp((prefix.network as bigint) + 1n) },
     mtuBytes: network?.spec?.mtuBytes ?? 1500,
     ...linksOf(network?.spec),
     routes: network?.spec?.routes ?? [],
@@ -151,8 +163,22 @@ export interface OutsideHost {
   readonly prefixLength: number;
   /** First address of its network, which is the router's. */
   readonly gateway: string;
+  /** Its IPv6 address where the cluster has IPv6. */
+  readonly six: { readonly ip: string; readonly prefixLength: number; readonly gateway: string } | undefined;
   readonly spec: NonNullable<Host['spec']>;
 }
+
+/** On the underlay a machine's IPv6 address ends as its IPv4 one does; a network behind the router has a /64 of 2001:db8::/32 that is named after its IPv4 range. */
+function outsideSix(underlay: Underlay, inside: boolean, offset: number, base: number): OutsideHost['six'] {
+  if (underlay.six === undefined) return undefined;
+  const { prefix, gateway } = underlay.six;
+  if (inside) return { ip: ip6OnUnderlay(prefix, offset), prefixLength: prefix.prefixLength, gateway };
+  const network = (0x20010db8n << 96n) | (BigInt(base >>> 0) << 64n);
+  return { ip: formatIp(network + BigInt(offset)), prefixLength: 64, gateway: formatIp(network + 1n) };
+}
+
+/** The IPv6 address of the machine whose IPv4 address is the so manieth of the underlay. */
+export const ip6OnUnderlay = (prefix: IpPrefix, offset: number): string => formatIp((prefix.network as bigint) + BigInt(offset));
 
 /** Hosts in the order of the store. Those without an IPv4 address are machines whose cable is not plugged in. */
 export const outsideHosts = perState([...NETWORK_KINDS, 'Host'], (view): readonly OutsideHost[] => {
@@ -174,6 +200,7 @@ export const outsideHosts = perState([...NETWORK_KINDS, 'Host'], (view): readonl
         network: `${formatIp4(base)}/${prefixLength}`,
         prefixLength,
         gateway: inside ? underlay.gateway : formatIp4(base + 1),
+        six: outsideSix(underlay, inside, address - base, base),
         spec: host.spec ?? {},
       },
     ];
@@ -187,9 +214,9 @@ export interface ClusterDns {
   readonly servers: readonly string[];
 }
 
-/** Kubernetes: cmd/kubeadm/app/constants, GetDNSIP: the tenth address of the service range, unless the kubelets say otherwise. */
+/** Kubernetes: cmd/kubeadm/app/constants, GetDNSIP: the tenth address of the first service range, unless the kubelets say otherwise. */
 export const clusterDns = perState(NETWORK_KINDS, (view): ClusterDns => {
   const settings = clusterSettings(view);
   const servers = view.list<KubeletConfiguration>('KubeletConfiguration')[0]?.clusterDNS;
-  return { domain: settings.dnsDomain, servers: servers !== undefined && servers.length > 0 ? servers : [formatIpv4(settings.serviceCidr.base + 10)] };
+  return { domain: settings.dnsDomain, servers: servers !== undefined && servers.length > 0 ? servers : [serviceAddress(settings, 10)] };
 });

@@ -53,6 +53,9 @@ export function ethernet(
   };
 }
 
+/** A global IPv6 address, which is used at once: nobody else can have it. */
+export const address6 = (ip: string, prefixLength: number): DeviceAddress => ({ ip, prefixLength, scope: 'global', noDad: true });
+
 /** A global address with the broadcast address of its subnet. */
 export function subnetAddress(ip: string, prefixLength: number): DeviceAddress {
   return { ip, prefixLength, broadcast: formatIp4(ip4(ip) | ~maskOf(prefixLength)), scope: 'global' };
@@ -75,7 +78,8 @@ export function gatewayRoute(
 ): Route {
   return {
     kind: 'route',
-    id: routeId(netns, destination),
+    // A route of IPv6 without a metric has the kernel's. Linux: net/ipv6/route.c, IP6_RT_PRIO_USER
+    id: destination.includes(':') ? `${routeId(netns, destination)}/1024` : routeId(netns, destination),
     origin,
     netns,
     table: MAIN_TABLE,
@@ -85,7 +89,7 @@ export function gatewayRoute(
     device,
     protocol,
     scope: 'global',
-    metric: 0,
+    metric: destination.includes(':') ? 1024 : 0,
     onlink,
   };
 }

@@ -61,7 +61,7 @@ describe('the underlay', () => {
     expect(records.get('router/netns/root/device/eth0')).toMatchObject({ addresses: [{ ip: '172.30.0.1', prefixLength: 16 }] });
     expect(records.get('router/netns/root/route/254/0.0.0.0/0')).toBeUndefined();
     expect(diagnosticsOf(underlayAgent, objectView([...nodes, network({ cidr: '172.30.0.0/16' })]))).toEqual([
-      'Network/underlay spec: beyond the router 172.30.0.1 nothing is modelled: other addresses are unreachable and outside names do not exist',
+      'Network/underlay spec: beyond the router 172.30.0.1 a few well-known names answer: other addresses are unreachable and other names do not exist',
     ]);
   });
 

@@ -5,18 +5,20 @@ import { contains, parseCidr, parseIp4 } from '../../net/addr/ip4.ts';
 import type { TcpServerConfig } from '../../net/app/server-config.ts';
 import type { NetRecord, Process } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
+import { cniOf } from '../cni/index.ts';
 import type { ProxyConfig } from '../service/kube-proxy-config.ts';
 import { isProxyConfig, kubeProxyOn } from '../service/kube-proxy-presence.ts';
 import type { ClusterNode, Underlay } from './cluster-network.ts';
 import { findNode, listNodes, NETWORK_KINDS, underlayOf } from './cluster-network.ts';
-import { ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
-import { ip6Sysctls } from './ip6.ts';
+import { address6, ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
+import { FORWARDING6, ip6Sysctls } from './ip6.ts';
 import { DEVICE_INDEX, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
 import { underlayPort } from './underlay-agent.ts';
 
 /** What a node's own programs resolve with; kubelets hand it to pods of dnsPolicy Default. */
 export function nodeResolvConf(underlay: Underlay): string {
-  return `nameserver ${underlay.gateway}\n`;
+  const search = underlay.searches.length === 0 ? '' : `search ${underlay.searches.join(' ')}\n`;
+  return `${underlay.nameservers.map((server) => `nameserver ${server}\n`).join('')}${search}`;
 }
 
 /** As an installer writes it: localhost, and every node by its name. */
@@ -30,7 +32,7 @@ export function nodeHosts(nodes: readonly ClusterNode[]): string {
     'ff02::1 ip6-allnodes',
     'ff02::2 ip6-allrouters',
   ];
-  for (const node of nodes) if (node.ip !== undefined) lines.push(`${node.ip} ${node.name}`);
+  for (const node of nodes) for (const ip of [node.ip, node.ip6]) if (ip !== undefined) lines.push(`${ip} ${node.name}`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -53,17 +55,26 @@ function proxySysctls(config: ProxyConfig | undefined): Readonly<Record<string, 
   };
 }
 
-function sysctls(node: string, view: StoreView): Readonly<Record<string, number>> {
+function sysctls(node: string, underlay: Underlay, view: StoreView): Readonly<Record<string, number>> {
+  const six = underlay.six !== undefined;
   return {
-    ...ip6Sysctls(false),
+    ...ip6Sysctls(six),
+    ...(six ? { ...FORWARDING6, 'net.bridge.bridge-nf-call-ip6tables': 1 } : {}),
     'net.ipv4.ip_forward': 1,
     'net.bridge.bridge-nf-call-iptables': 1,
     // Loose, as Ubuntu and systemd set it.
     'net.ipv4.conf.all.rp_filter': 2,
     'net.ipv4.conf.default.rp_filter': 2,
     ...proxySysctls(kubeProxyOn(node, view)?.config),
+    ...cniSysctls(node, view),
     ...findNode(node, view)?.sysctls,
   };
+}
+
+function cniSysctls(name: string, view: StoreView): Readonly<Record<string, number>> | undefined {
+  const node = findNode(name, view);
+  const found = node === undefined ? undefined : cniOf(node, view);
+  return found?.own === true ? found.cni.nodeSysctls : undefined;
 }
 
 /** The records of one machine. A Node without an address is a machine whose cable is not plugged in. */
@@ -86,31 +97,33 @@ function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
       hostId: name,
       name: 'root',
       hostname: name,
-      sysctls: sysctls(name, view),
+      sysctls: sysctls(name, underlay, view),
       files: { '/etc/hosts': nodeHosts(listNodes(view)), '/etc/resolv.conf': nodeResolvConf(underlay), '/etc/hostname': `${name}\n` },
     },
     loopback(netns, origin),
   ];
-  if (node.ip === undefined) {
+  if (node.ip === undefined && (node.ip6 === undefined || underlay.six === undefined)) {
     const message = `node "${name}" has no address of type InternalIP in status.addresses: its network card is not connected`;
     return { records, diagnostics: [{ key: node.key, path: 'status.addresses', diagnostic: { severity: 'warning', code: 'node-without-address', message } }] };
   }
   const eth0 = ethernet(netns, 'eth0', origin, {
     index: DEVICE_INDEX.eth0,
     mtuBytes: node.mtuBytes ?? underlay.mtuBytes,
-    addresses: [subnetAddress(node.ip, underlay.prefixLength)],
+    addresses: [
+      ...(node.ip === undefined ? [] : [subnetAddress(node.ip, underlay.prefixLength)]),
+      ...(node.ip6 === undefined || underlay.six === undefined ? [] : [address6(node.ip6, underlay.six.prefix.prefixLength)]),
+    ],
     peer: underlayPort(name),
     link: underlay.hostLink,
   });
-  records.push(
-    eth0,
-    ...kernelRoutes(eth0),
-    gatewayRoute(netns, '0.0.0.0/0', underlay.gateway, 'eth0', { component: 'systemd-networkd', objects: [node.key] }, 'static'),
-  );
+  const networkd: Origin = { component: 'systemd-networkd', objects: [node.key] };
+  records.push(eth0, ...kernelRoutes(eth0));
+  if (node.ip !== undefined) records.push(gatewayRoute(netns, '0.0.0.0/0', underlay.gateway, 'eth0', networkd, 'static'));
+  if (node.ip6 !== undefined && underlay.six !== undefined) records.push(gatewayRoute(netns, '::/0', underlay.six.gateway, 'eth0', networkd, 'static'));
   records.push(nodeServer(netns, 'kubelet', 10250, node));
   if (node.controlPlane) records.push(nodeServer(netns, 'kube-apiserver', 6443, node));
   const range = parseCidr(underlay.cidr);
-  if (range !== undefined && !contains(range.network, range.prefixLength, parseIp4(node.ip) as number)) {
+  if (node.ip !== undefined && range !== undefined && !contains(range.network, range.prefixLength, parseIp4(node.ip) as number)) {
     const message = `node "${name}" has the address ${node.ip}, which is outside the underlay ${underlay.cidr}: no other node can reach it`;
     return { records, diagnostics: [{ key: node.key, path: 'status.addresses', diagnostic: { severity: 'warning', code: 'node-outside-underlay', message } }] };
   }
@@ -127,7 +140,7 @@ export const hostAgent: Agent<NetRecord> = {
     if (changed.kind === 'Node') return [changed.metadata.name, ...names(view)];
     if (changed.kind === 'ConfigMap') return isProxyConfig(changed) ? names(view) : [];
     if (changed.kind !== 'Pod') return names(view);
-    // Only kube-proxy's own pods change anything here.
+    // Only kube-proxy's and the CNI's own pods change anything here.
     const pod = changed as KubeObject & { readonly spec?: { readonly nodeName?: string; readonly hostNetwork?: boolean } };
     return pod.spec?.hostNetwork === true && pod.spec.nodeName !== undefined ? [pod.spec.nodeName] : [];
   },

@@ -3,15 +3,17 @@
  * Kubernetes: pkg/kubelet/nodestatus, pkg/controller/nodelifecycle. Of the not-ready taints only NoSchedule is set; a node that is unreachable gets both.
  */
 import { deepEqual } from '../../base/equal.ts';
+import { parseIpPrefix } from '../../net/addr/ip.ts';
 import { defineController } from '../../objects/define.ts';
 import type { ControllerContext, ObjectKey, StoreView } from '../../objects/types.ts';
-import { contains, formatIpv4 } from '../addresses.ts';
+import { contains, formatIpv4, parseIpv4 } from '../addresses.ts';
 import { type Condition, findCondition, type Pod } from '../pod/types.ts';
 import { type ClusterSettings, clusterSettings, settingsKinds } from './cluster-config.ts';
+import { ip6OnUnderlay } from './cluster-network.ts';
 import { isNetworkReady, networkNotReadyMessage } from './network-ready.ts';
 import { isUnreachable, unreachableTaint, unreachableTaints, watchHeartbeat } from './node-lifecycle.ts';
 import { isStopped } from './stopped-agents.ts';
-import { internalIp, isControlPlane, isNodeReady, type Node, type NodeAddress, type NodeSystemInfo, type Taint } from './types.ts';
+import { internalIps, isControlPlane, isNodeReady, type Node, type NodeAddress, type NodeSystemInfo, type Taint } from './types.ts';
 
 const notReadyTaint = 'node.kubernetes.io/not-ready';
 const unschedulableTaint = 'node.kubernetes.io/unschedulable';
@@ -81,9 +83,25 @@ const systemInfo = (settings: ClusterSettings): NodeSystemInfo => ({
 
 function addressesOf(node: Node, settings: ClusterSettings, view: StoreView): readonly NodeAddress[] {
   const given = node.status?.addresses ?? [];
-  const address = internalIp(node) ?? chooseAddress(settings, view);
-  const withIp: readonly NodeAddress[] = internalIp(node) !== undefined || address === undefined ? given : [{ type: 'InternalIP', address }, ...given];
+  const withIp = withAddresses(node, given, settings, view);
   return withIp.some((one) => one.type === 'Hostname') ? withIp : [...withIp, { type: 'Hostname', address: node.metadata.name }];
+}
+
+/** One address for each family of the cluster, the first family's first; what the YAML gives is enough where the cluster has one family. */
+function withAddresses(node: Node, given: readonly NodeAddress[], settings: ClusterSettings, view: StoreView): readonly NodeAddress[] {
+  const all = internalIps(node);
+  const four = all.find((ip) => !ip.includes(':'));
+  const wanted = settings.families.filter((family) => !all.some((ip) => ip.includes(':') === (family === 'IPv6')));
+  if (wanted.length === 0 || (all.length > 0 && settings.families.length === 1)) return given;
+  const address = four ?? chooseAddress(settings, view);
+  const six = parseIpPrefix(settings.underlayCidr6 ?? '');
+  const chosen = wanted.flatMap((family): readonly NodeAddress[] => {
+    if (family === 'IPv4') return address === undefined ? [] : [{ type: 'InternalIP', address }];
+    const offset = (parseIpv4(address ?? '') ?? 0) - settings.underlayCidr.base;
+    return six === undefined || address === undefined ? [] : [{ type: 'InternalIP', address: ip6OnUnderlay(six, offset > 0 ? offset : 2) }];
+  });
+  const primary = (one: NodeAddress) => (one.type === 'InternalIP' && one.address.includes(':') !== (settings.families[0] === 'IPv6') ? 1 : 0);
+  return [...chosen, ...given].sort((a, b) => primary(a) - primary(b));
 }
 
 /**
@@ -92,12 +110,14 @@ function addressesOf(node: Node, settings: ClusterSettings, view: StoreView): re
  */
 function chooseAddress(settings: ClusterSettings, view: StoreView): string | undefined {
   const range = settings.underlayCidr;
-  const used = new Set(view.list<Node>('Node').map(internalIp));
+  const six = parseIpPrefix(settings.underlayCidr6 ?? '');
+  const used = new Set(view.list<Node>('Node').flatMap(internalIps));
   const wide = range.prefixLength <= 16;
   for (let i = 1; i < 1024; i += 1) {
     const address = wide ? range.base + i * 256 + 2 : range.base + 1 + i;
     if (!contains(range, address) || address >= range.base + range.size - 1) return undefined;
-    if (!used.has(formatIpv4(address))) return formatIpv4(address);
+    const taken = used.has(formatIpv4(address)) || (six !== undefined && used.has(ip6OnUnderlay(six, address - range.base)));
+    if (!taken) return formatIpv4(address);
   }
   return undefined;
 }

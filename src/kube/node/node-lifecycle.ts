@@ -26,7 +26,11 @@ export const isUnreachable = (node: Node): boolean => findCondition(node.status?
  */
 export function watchHeartbeat(node: Node, version: string, key: ObjectKey, context: ControllerContext): Node {
   const { [STOPPED_SINCE_ANNOTATION]: since, ...annotations } = node.metadata.annotations ?? {};
-  if (!isStopped(node, 'kubelet')) return since === undefined ? node : write({ ...node, metadata: { ...node.metadata, annotations } }, context);
+  if (!isStopped(node, 'kubelet')) {
+    if (since === undefined) return node;
+    context.event(node, 'Normal', 'Starting', 'Starting kubelet.', 'kubelet', { host: node.metadata.name });
+    return write({ ...node, metadata: { ...node.metadata, annotations } }, context);
+  }
   const lastMs = parseRfc3339(since ?? '');
   const nowMs = parseRfc3339(context.timestamp) ?? 0;
   if (lastMs === undefined) {

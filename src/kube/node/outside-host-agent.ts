@@ -7,7 +7,8 @@ import type { Agent, Rendering, StoreView } from '../../objects/types.ts';
 import { behaviourOf } from '../pod/images.ts';
 import type { Container } from '../pod/types.ts';
 import { findNode, listNodes, NETWORK_KINDS, type OutsideHost, outsideHosts, type Underlay, underlayOf } from './cluster-network.ts';
-import { ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
+import { address6, ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
+import { hostZone, zoneServer } from './internet.ts';
 import { ip6Sysctls } from './ip6.ts';
 import { macFromName } from './mac.ts';
 import { deviceId, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
@@ -56,7 +57,7 @@ export function renderBehindRouter(underlay: Underlay, view: StoreView): NetReco
       mac: macFromName(bridgeId),
       mtuBytes: underlay.mtuBytes,
       up: true,
-      addresses: [subnetAddress(first.gateway, first.prefixLength)],
+      addresses: [subnetAddress(first.gateway, first.prefixLength), ...(first.six === undefined ? [] : [address6(first.six.gateway, first.six.prefixLength)])],
       type: 'bridge',
       ageingSeconds: 300,
     };
@@ -112,11 +113,18 @@ function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
   const eth0 = ethernet(netns, 'eth0', origin, {
     index: 2,
     mtuBytes: underlay.mtuBytes,
-    addresses: [subnetAddress(host.ip, host.prefixLength)],
+    addresses: [subnetAddress(host.ip, host.prefixLength), ...(host.six === undefined ? [] : [address6(host.six.ip, host.six.prefixLength)])],
     peer: farEnd(host),
     link: underlay.hostLink,
   });
   const { processes, note } = programs(host, netns, origin);
+  const zones = (host.spec.dns?.zones ?? []).map((zone) => hostZone(host, zone.name, zone.records ?? ''));
+  const served = zones.flatMap((zone) => (zone.ok ? [zone.zone] : []));
+  const broken = zones.find((zone) => !zone.ok);
+  const dns: Process[] =
+    served.length === 0
+      ? []
+      : [{ kind: 'process', id: processId(netns, 'dns'), origin, netns, app: 'dns-server', name: 'dns', config: zoneServer(undefined, served) }];
   const records: NetRecord[] = [
     { kind: 'host', id: name, origin, name, role: 'external' },
     {
@@ -126,9 +134,9 @@ function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
       hostId: name,
       name: 'root',
       hostname: name,
-      sysctls: ip6Sysctls(false),
+      sysctls: ip6Sysctls(host.six !== undefined),
       files: {
-        '/etc/hosts': `127.0.0.1 localhost\n${host.ip} ${name}\n`,
+        '/etc/hosts': `127.0.0.1 localhost\n${host.ip} ${name}\n${host.six === undefined ? '' : `${host.six.ip} ${name}\n`}`,
         '/etc/resolv.conf': `nameserver ${underlay.gateway}\n`,
         '/etc/hostname': `${name}\n`,
       },
@@ -137,8 +145,12 @@ function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
     eth0,
     ...kernelRoutes(eth0),
     gatewayRoute(netns, '0.0.0.0/0', host.gateway, 'eth0', origin, 'static'),
+    ...(host.six === undefined ? [] : [gatewayRoute(netns, '::/0', host.six.gateway, 'eth0', origin, 'static')]),
     ...processes,
+    ...dns,
   ];
+  if (broken !== undefined && !broken.ok)
+    return { records, diagnostics: [{ key, path: 'spec.dns.zones', diagnostic: { severity: 'error', code: 'zone-file', message: broken.error } }] };
   if (note === undefined) return { records };
   return { records, diagnostics: [{ key, path: 'spec.image', diagnostic: { severity: 'info', code: 'simulated-image', message: note } }] };
 }
@@ -158,7 +170,7 @@ export const outsideHostAgent: Agent<NetRecord> = {
 export function underlayMembers(view: StoreView): readonly string[] {
   return [
     ROUTER_HOST,
-    ...listNodes(view).flatMap((node) => (node.ip === undefined ? [] : [node.name])),
+    ...listNodes(view).flatMap((node) => (node.ip === undefined && node.ip6 === undefined ? [] : [node.name])),
     ...pluggedHosts(view).flatMap((host) => (host.inside ? [host.name] : [])),
   ];
 }

@@ -20,4 +20,6 @@ export const UNDERLAY_HOST = 'underlay';
 export const ROUTER_HOST = 'router';
 
 /** ifindex of the devices every node has; veths come after them, see `vethIndex`. */
+/** The second tunnel of flannel in a cluster of two families: after all veths. */
+export const FLANNEL6_INDEX = 0x3000000;
 export const DEVICE_INDEX = { lo: 1, eth0: 2, 'flannel.1': 3, cni0: 4, 'kube-ipvs0': 5 } as const;

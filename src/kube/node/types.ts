@@ -45,6 +45,12 @@ export interface Namespace extends KubeObject {
 /** All addresses of type InternalIP, in their order. */
 export const internalIps = (node: Node): readonly string[] =>
   (node.status?.addresses ?? []).filter((address) => address.type === 'InternalIP').map((address) => address.address);
+/** The first address, and the first of the other family: what kubelets take. */
+export function hostIps(node: Node): readonly string[] {
+  const all = internalIps(node);
+  const other = all.find((ip) => ip.includes(':') !== all[0]?.includes(':'));
+  return [...all.slice(0, 1), ...(other === undefined ? [] : [other])];
+}
 /** The IPv4 one where there is one. */
 export const internalIp = (node: Node): string | undefined => {
   const all = internalIps(node);

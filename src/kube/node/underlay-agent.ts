@@ -1,25 +1,25 @@
 /**
  * The network between the nodes: one switch with a port for each, and the router at its edge. Beyond the router there are the Hosts whose addresses are
- * not the underlay's; other addresses are unreachable, and its name server knows no outside name (NXDOMAIN for everything).
+ * not the underlay's and an internet in small (`internet.ts`); other addresses are unreachable.
  */
 
 import type { Origin } from '../../base/origin.ts';
-import type { DnsServerConfig } from '../../net/app/dns-server-config.ts';
-import type { BridgeDevice, Netns, NetRecord, Process } from '../../net/records.ts';
+import type { BridgeDevice, Netns, NetRecord } from '../../net/records.ts';
 import type { Agent, Rendering, StoreView } from '../../objects/types.ts';
 import type { Underlay } from './cluster-network.ts';
 import { listNodes, NETWORK_KINDS, underlayOf } from './cluster-network.ts';
-import { ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
-import { ip6Sysctls } from './ip6.ts';
+import { address6, ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
+import { renderInternet } from './internet.ts';
+import { FORWARDING6, ip6Sysctls } from './ip6.ts';
 import { macFromName } from './mac.ts';
 import { pluggedHosts, portName, renderBehindRouter, underlayMembers } from './outside-host-agent.ts';
-import { deviceId, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
+import { deviceId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
 
 /** Device id of the switch port that a host's eth0 is plugged into. */
 export const underlayPort = (host: string): string => deviceId(rootNetnsId(UNDERLAY_HOST), portName(host));
 
 function netnsOf(host: string, origin: Origin, sysctls: Netns['sysctls'], files: Netns['files']): Netns {
-  return { kind: 'netns', id: rootNetnsId(host), origin, hostId: host, name: 'root', hostname: host, sysctls: { ...ip6Sysctls(false), ...sysctls }, files };
+  return { kind: 'netns', id: rootNetnsId(host), origin, hostId: host, name: 'root', hostname: host, sysctls, files };
 }
 
 function renderSwitch(underlay: Underlay, origin: Origin, view: StoreView): NetRecord[] {
@@ -52,36 +52,11 @@ function renderSwitch(underlay: Underlay, origin: Origin, view: StoreView): NetR
   return [
     { kind: 'host', id: UNDERLAY_HOST, origin, name: UNDERLAY_HOST, role: 'switch' },
     // A switch looks at no IP header.
-    netnsOf(UNDERLAY_HOST, origin, { 'net.bridge.bridge-nf-call-iptables': 0, 'net.ipv4.ip_forward': 0 }, {}),
+    netnsOf(UNDERLAY_HOST, origin, { ...ip6Sysctls(false), 'net.bridge.bridge-nf-call-iptables': 0, 'net.ipv4.ip_forward': 0 }, {}),
     loopback(netns, origin),
     sw0,
     ...ports,
   ];
-}
-
-/** Answers every question with NXDOMAIN, as a resolver would for names that do not exist. */
-function outsideNames(netns: string, origin: Origin): Process {
-  const config: DnsServerConfig = {
-    listen: { port: 53 },
-    recursive: true,
-    zones: [
-      {
-        origin: '.',
-        ttlSeconds: 86400,
-        soa: {
-          primary: 'a.root-servers.net.',
-          mailbox: 'nstld.verisign-grs.com.',
-          serial: 2026112400,
-          refreshSeconds: 1800,
-          retrySeconds: 900,
-          expireSeconds: 604800,
-          minimumSeconds: 86400,
-        },
-        names: { '.': [] },
-      },
-    ],
-  };
-  return { kind: 'process', id: processId(netns, 'dns'), origin, netns, app: 'dns-server', name: 'dns', config };
 }
 
 function renderRouter(underlay: Underlay, origin: Origin, view: StoreView): NetRecord[] {
@@ -89,7 +64,10 @@ function renderRouter(underlay: Underlay, origin: Origin, view: StoreView): NetR
   const eth0 = ethernet(netns, 'eth0', origin, {
     index: 2,
     mtuBytes: underlay.mtuBytes,
-    addresses: [subnetAddress(underlay.gateway, underlay.prefixLength)],
+    addresses: [
+      subnetAddress(underlay.gateway, underlay.prefixLength),
+      ...(underlay.six === undefined ? [] : [address6(underlay.six.gateway, underlay.six.prefix.prefixLength)]),
+    ],
     peer: underlayPort(ROUTER_HOST),
     link: underlay.hostLink,
   });
@@ -98,7 +76,11 @@ function renderRouter(underlay: Underlay, origin: Origin, view: StoreView): NetR
     netnsOf(
       ROUTER_HOST,
       origin,
-      { 'net.ipv4.ip_forward': 1, 'net.bridge.bridge-nf-call-iptables': 0 },
+      {
+        'net.ipv4.ip_forward': 1,
+        'net.bridge.bridge-nf-call-iptables': 0,
+        ...(underlay.six === undefined ? ip6Sysctls(false) : { ...FORWARDING6, 'net.bridge.bridge-nf-call-ip6tables': 0 }),
+      },
       { '/etc/hosts': '127.0.0.1 localhost\n', '/etc/resolv.conf': 'nameserver 127.0.0.1\n' },
     ),
     loopback(netns, origin),
@@ -107,7 +89,7 @@ function renderRouter(underlay: Underlay, origin: Origin, view: StoreView): NetR
     ...renderBehindRouter(underlay, view),
     // No default route: what the router does not know it answers with "network unreachable".
     ...underlay.routes.map((route) => gatewayRoute(netns, route.destination, route.gateway, 'eth0', origin, 'static')),
-    outsideNames(netns, origin),
+    ...renderInternet(netns, underlay, origin, view),
   ];
 }
 
@@ -119,7 +101,7 @@ function renderUnderlay(key: string, view: StoreView): Rendering<NetRecord> {
   if (key === ROUTER_HOST) {
     const records = renderRouter(underlay, origin, view);
     if (underlay.key === undefined || pluggedHosts(view).length > 0) return { records };
-    const message = `beyond the router ${underlay.gateway} nothing is modelled: other addresses are unreachable and outside names do not exist`;
+    const message = `beyond the router ${underlay.gateway} ${underlay.internet ? 'a few well-known names answer' : 'nothing is modelled'}: other addresses are unreachable and other names do not exist`;
     return { records, diagnostics: [{ key: underlay.key, path: 'spec', diagnostic: { severity: 'info', code: 'not-simulated', message } }] };
   }
   const diagnostics = networks.slice(1).map((network) => ({

@@ -29,7 +29,7 @@ export function parseLatencies(text: string | undefined): ReadonlyMap<string, nu
 /** The node whose agent looks after a key: the kubelet's are `Node/<name>`, kube-proxy's begin with the node's name. */
 function nodeOf(component: string, key: string): string | undefined {
   if (component === 'kubelet') return key.slice(key.indexOf('/') + 1);
-  return component === 'kube-proxy' ? key.split('|', 1)[0] : undefined;
+  return component === 'kube-proxy' || component === 'cilium-agent' ? key.split('|', 1)[0] : undefined;
 }
 
 /** Undefined when nobody is late: then nothing is looked up for each key. */

@@ -4,8 +4,9 @@
  */
 import { parseRfc3339 } from '../../base/time.ts';
 import { lifeOf } from './container-exit.ts';
+import { allContainers, statusOfContainer } from './containers.ts';
 import { PULL_BACK_OFF_SECONDS } from './image-pull.ts';
-import { type ContainerState, type ContainerStatus, findCondition, type Pod } from './types.ts';
+import { type Container, type ContainerState, type ContainerStatus, findCondition, type Pod } from './types.ts';
 
 export const FIRST_SECONDS = 10;
 export const MAX_SECONDS = 300;
@@ -40,12 +41,26 @@ export function heldSeconds(message: string | undefined): number {
   return match === null ? FIRST_SECONDS : Number(match[1] ?? 0) * 60 + Number(match[2]);
 }
 
+/** Its containers have ended and are not started again: sidecars have nobody to serve any more. */
+export const isOver = (pod: Pod): boolean =>
+  pod.status?.containerStatuses !== undefined &&
+  pod.spec.containers.every((container) => {
+    const code = pod.status?.containerStatuses?.find((one) => one.name === container.name)?.state?.terminated?.exitCode;
+    return code !== undefined && !isRestarted(pod, container, code);
+  });
+
+/** Init containers are done when they have succeeded once; sidecars never are. */
+export function isRestarted(pod: Pod, container: Container, exitCode: number): boolean {
+  const policy = pod.spec.restartPolicy ?? 'Always';
+  if (pod.spec.initContainers?.includes(container) !== true) return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
+  return container.restartPolicy === 'Always' ? !isOver(pod) : policy !== 'Never' && exitCode !== 0;
+}
+
 /** Seconds until a container's status changes by itself; undefined when it does not. */
-function secondsLeft(pod: Pod, status: ContainerStatus, now: string): number | undefined {
+function secondsLeft(pod: Pod, container: Container, status: ContainerStatus, now: string): number | undefined {
   const { state } = status;
   if (state?.running !== undefined) {
-    const container = pod.spec.containers.find((one) => one.name === status.name);
-    const life = container === undefined ? undefined : lifeOf(container);
+    const life = lifeOf(container);
     return life === undefined ? undefined : life.seconds - secondsBetween(state.running.startedAt, now);
   }
   if (state?.waiting?.reason === 'CrashLoopBackOff') {
@@ -55,16 +70,16 @@ function secondsLeft(pod: Pod, status: ContainerStatus, now: string): number | u
     return PULL_BACK_OFF_SECONDS - secondsBetween(findCondition(pod.status?.conditions, 'ContainersReady')?.lastTransitionTime, now);
   }
   const ended = state?.terminated;
-  const policy = pod.spec.restartPolicy ?? 'Always';
-  if (ended === undefined || policy === 'Never' || (policy === 'OnFailure' && ended.exitCode === 0)) return undefined;
+  if (ended === undefined || !isRestarted(pod, container, ended.exitCode ?? 0)) return undefined;
   return RELIST_SECONDS - secondsBetween(ended.finishedAt, now);
 }
 
 /** Seconds until the next container of the pod ends or is started again; 0 when that time has come. */
 export function nextChangeSeconds(pod: Pod, now: string): number | undefined {
   let next: number | undefined;
-  for (const status of pod.status?.containerStatuses ?? []) {
-    const left = secondsLeft(pod, status, now);
+  for (const container of allContainers(pod)) {
+    const status = statusOfContainer(pod, container.name);
+    const left = status === undefined ? undefined : secondsLeft(pod, container, status, now);
     if (left !== undefined && (next === undefined || left < next)) next = left;
   }
   return next === undefined ? undefined : Math.max(0, next);

@@ -5,7 +5,11 @@ import { kindSchema, struct, text } from '../schema.ts';
 
 /** Named after its node. */
 export interface HostLocalStore extends KubeObject {
-  readonly spec?: { readonly lastReservedIp?: string };
+  readonly spec?: {
+    readonly lastReservedIp?: string;
+    /** Of the second range, in the file `last_reserved_ip.1`. */
+    readonly lastReservedIp2?: string;
+  };
 }
 
 export const hostLocalStore = defineKind<HostLocalStore>({
@@ -16,7 +20,7 @@ export const hostLocalStore = defineKind<HostLocalStore>({
   shortNames: [],
   namespaced: false,
   schema: kindSchema('The file /var/lib/cni/networks/cbr0/last_reserved_ip.0 of a node: new pods get the address after this one.', {
-    spec: struct('Content.', { lastReservedIp: text('The address given last.') }),
+    spec: struct('Content.', { lastReservedIp: text('The address given last.'), lastReservedIp2: text('… of the second range.') }),
   }),
   columns: [
     { name: 'NAME', priority: 0 },

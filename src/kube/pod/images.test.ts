@@ -17,6 +17,10 @@ describe('images', () => {
   it('of servers listen where their programs listen, whatever containerPorts say', () => {
     expect(ports('nginx', { ports: [{ containerPort: 8080 }] })).toEqual(['http-server:80']);
     expect(ports('hashicorp/http-echo', { args: ['-text=hello', '-listen=:8080'] })).toEqual(['http-server:8080']);
+    const bound = (image: string, rest: object) => behaviourOf({ name: 'c', image, ...rest }, 'p').programs[0]?.config;
+    expect(bound('hashicorp/http-echo', { args: ['-listen=127.0.0.1:8080'] })).toMatchObject({ port: 8080, address: '127.0.0.1' });
+    expect(bound('python:3', { command: ['python', '-m', 'http.server', '--bind', 'localhost', '9000'] })).toMatchObject({ address: '127.0.0.1' });
+    expect(bound('python:3', { command: ['python', '-m', 'http.server', '9000', '-b', '0.0.0.0'] })).toEqual({ port: 9000, server: 'python' });
     expect(ports('registry.k8s.io/e2e-test-images/agnhost:2.53', { args: ['netexec', '--http-port', '8083'] })).toEqual(['http-server:8083', 'udp-echo:8081']);
     expect(ports('redis:7')).toEqual(['tcp-server:6379']);
   });
@@ -24,10 +28,6 @@ describe('images', () => {
   it('with another command do not serve', () => {
     expect(ports('nginx', { command: ['sleep', '3600'] })).toEqual([]);
     expect(ports('nginx', { command: ['sh', '-c', "nginx -g 'daemon off;'"] })).toEqual(['http-server:80']);
-    expect(behaviourOf({ name: 'c', image: 'nginx', command: ['/opt/thing'] }, 'p').note).toBe(
-      'command "/opt/thing" is not simulated: the container runs and listens nowhere',
-    );
-    expect(behaviourOf({ name: 'c', image: 'busybox', command: ['sh', '-c', 'while true; do sleep 1; done'] }, 'p').note).toBeUndefined();
   });
 
   it('that are not known answer on their containerPorts and say that they are simulated', () => {

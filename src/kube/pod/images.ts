@@ -3,7 +3,7 @@ import type { HttpServerConfig, TcpServerConfig, UdpEchoConfig } from '../../net
 import type { Container } from './types.ts';
 
 /** What a container is, for the agents: a server, a box of tools, or one of the cluster's own components, whose work other agents do. */
-export type ImageRole = 'server' | 'tools' | 'pause' | 'coredns' | 'flannel' | 'kube-proxy' | 'control-plane' | 'unknown';
+export type ImageRole = 'server' | 'tools' | 'pause' | 'coredns' | 'flannel' | 'cilium' | 'kube-proxy' | 'control-plane' | 'unknown';
 
 /** `docker.io/library/nginx:1.27` → repository `nginx`, tag `1.27`. */
 export interface ImageName {
@@ -69,6 +69,11 @@ function flag(words: readonly string[], ...names: readonly string[]): string | u
   }
   return undefined;
 }
+/** The address in `127.0.0.1:5678`, where a server binds to one of its own. */
+function boundTo(text: string | undefined): { readonly address?: string } {
+  const address = text === undefined ? undefined : /^(\d{1,3}(?:\.\d{1,3}){3}|localhost)(?::\d+)?$/.exec(text)?.[1]?.replace('localhost', '127.0.0.1');
+  return address === undefined || address === '0.0.0.0' ? {} : { address };
+}
 const env = (container: Container, name: string): string | undefined => container.env?.find((one) => one.name === name)?.value;
 
 const agnhost: Behave = (_container, _image, words) => {
@@ -81,12 +86,12 @@ const agnhost: Behave = (_container, _image, words) => {
 
 const python: Behave = (_container, _image, words) => {
   const at = words.indexOf('http.server');
-  return at < 0 ? [] : [http({ port: portOf(words[at + 1]) ?? 8000, server: 'python' })];
+  return at < 0 ? [] : [http({ port: portOf(/^\d+$/.exec(words[at + 1] ?? '')?.[0]) ?? 8000, server: 'python', ...boundTo(flag(words, 'bind', 'b')) })];
 };
 
 const echoText: Behave = (container, _image, words) => {
   const text = flag(words, 'text') ?? env(container, 'ECHO_TEXT');
-  return [http({ port: portOf(flag(words, 'listen')) ?? 5678, server: 'echo', ...(text === undefined ? {} : { text }) })];
+  return [http({ port: portOf(flag(words, 'listen')) ?? 5678, server: 'echo', ...boundTo(flag(words, 'listen')), ...(text === undefined ? {} : { text }) })];
 };
 
 const KNOWN: readonly KnownImage[] = [
@@ -136,13 +141,11 @@ const KNOWN: readonly KnownImage[] = [
   {
     role: 'tools',
     repositories: [
-      'nicolaka/netshoot',
-      'busybox',
-      'alpine',
-      'debian',
-      'ubuntu',
-      'curlimages/curl',
-      'alpine/curl',
+      '/netshoot',
+      '/busybox',
+      '/alpine',
+      ...['debian', 'ubuntu', 'bash', 'fedora', 'centos', 'rockylinux', 'amazonlinux'],
+      '/curl',
       '/dnsutils',
       '/jessie-dnsutils',
       'praqma/network-multitool',
@@ -155,8 +158,9 @@ const KNOWN: readonly KnownImage[] = [
   { role: 'pause', repositories: ['/pause', '/pause-amd64'] },
   { role: 'coredns', repositories: ['/coredns'] },
   { role: 'flannel', repositories: ['/flannel'] },
+  { role: 'cilium', repositories: ['/cilium'] },
   { role: 'kube-proxy', repositories: ['/kube-proxy'] },
-  { role: 'control-plane', repositories: ['/kube-apiserver', '/kube-controller-manager', '/kube-scheduler', '/etcd'] },
+  { role: 'control-plane', repositories: ['/kube-apiserver', '/kube-controller-manager', '/kube-scheduler', '/etcd', '/operator-generic'] },
 ];
 
 const exact = new Map<string, KnownImage>();
@@ -185,6 +189,9 @@ export function imageRole(image: string): ImageRole {
   }
   return role;
 }
+
+/** Has no program of its own: its arguments are a command. */
+export const isToolbox = (image: string): boolean => imageRole(image) === 'tools';
 
 /** The words that run: of `sh -c SCRIPT` those of the script. */
 function commandWords(container: Container): readonly string[] {
@@ -242,13 +249,7 @@ function readBehaviour(container: Container, hostname: string): ContainerBehavio
   const words = commandWords(container);
   const overridden = container.command !== undefined && container.command.length > 0;
   if (overridden && !words.some((word) => known.binaries?.includes(baseName(word)) === true)) {
-    // `sleep` and its like are what people write to keep a container alive: nothing is missing then.
-    const idle = known.role === 'tools' || words.some((word) => ['sleep', 'tail', 'pause'].includes(baseName(word)));
-    return {
-      role: known.role,
-      programs: [],
-      ...(idle ? {} : { note: `command "${words.join(' ')}" is not simulated: the container runs and listens nowhere` }),
-    };
+    return { role: known.role, programs: [] };
   }
   return { role: known.role, programs: known.behave(container, image, words) };
 }

@@ -5,23 +5,23 @@
 import { deepEqual } from '../../base/equal.ts';
 import { defineController } from '../../objects/define.ts';
 import type { ControllerContext, ObjectKey, StoreView } from '../../objects/types.ts';
-import { type Cidr, parseCidr } from '../addresses.ts';
 import { isDaemon } from '../cni/daemons.ts';
 import { flannelFailure } from '../cni/flannel.ts';
 import { findNode } from '../node/cluster-network.ts';
 import { isNetworkReady, networkNotReadyMessage } from '../node/network-ready.ts';
 import { podsOn } from '../node/pods-by-node.ts';
 import { isStopped } from '../node/stopped-agents.ts';
-import { internalIp, isNodeReady, type Node, podCidrOf } from '../node/types.ts';
-import { nextChangeSeconds, RELIST_SECONDS } from './back-off.ts';
+import { hostIps, isNodeReady, type Node, podCidrsOf } from '../node/types.ts';
+import { isOver, nextChangeSeconds, RELIST_SECONDS } from './back-off.ts';
+import { allContainers, allStatuses, statusOfContainer } from './containers.ts';
 import type { HostLocalStore } from './host-local-store.ts';
 import { sandboxId } from './identity.ts';
 import { imageRole } from './images.ts';
-import { HostLocalAllocator, rangeText } from './ipam.ts';
+import { HostLocalAllocator, type HostLocalRange, hostLocalRange, rangeText } from './ipam.ts';
 import type { PodRuntime } from './pod-runtime.ts';
-import { probeFindings, takeReports } from './probe-results.ts';
-import { isProbed } from './probes.ts';
+import { graceOf, probeFindings, stopContainers, takeReports } from './probe-results.ts';
 import { configErrors, missingVolumes } from './references.ts';
+import { isContainerRunning } from './running.ts';
 import { podStatus, type Situation } from './status.ts';
 import { secondsToStop, stopPod } from './termination.ts';
 import { type ContainerStatus, findCondition, isActive, isFinished, isTerminating, namespaceOf, type Pod, type PodStatus } from './types.ts';
@@ -46,16 +46,19 @@ export const kubelet = defineController({
   },
   reconcile(key, context) {
     const node = context.view.find<Node>(key);
-    const hostIp = node === undefined ? undefined : internalIp(node);
+    const hostIp = node === undefined ? undefined : hostIps(node)[0];
     // Stopped, it starts nothing, ends nothing and says nothing.
     if (node === undefined || hostIp === undefined || isStopped(node, 'kubelet')) return;
     const pods = podsOn(context.view, node.metadata.name);
     const now = context.timestamp;
     const toStart: Pod[] = [];
     for (const pod of pods) {
-      if (isTerminating(pod)) stopPod(pod, context);
+      if (isTerminating(pod)) {
+        takeReports(pod, context);
+        stopPod(pod, context);
+      }
       if (!isActive(pod)) continue;
-      const heard = isProbed(pod) && takeReports(pod, context);
+      const heard = takeReports(pod, context);
       if (heard || !isSettled(pod) || nextChangeSeconds(pod, now) === 0) toStart.push(pod);
     }
     if (toStart.length > 0) look(toStart.sort(startOrder), pods, node, hostIp, context);
@@ -68,9 +71,9 @@ function wakeForNextChange(key: ObjectKey, nodeName: string, context: Controller
   let next: number | undefined;
   for (const pod of podsOn(context.view, nodeName)) {
     const { timestamp } = context;
-    const leaves = isTerminating(pod) ? Math.max(0, secondsToStop(pod, timestamp)) : undefined;
-    const left = isActive(pod) ? nextChangeSeconds(pod, timestamp) : leaves === 0 ? undefined : leaves;
-    if (left !== undefined && (next === undefined || left < next)) next = left;
+    const stops = isFinished(pod) ? undefined : secondsToStop(pod, context.view, timestamp);
+    const changes = isActive(pod) ? nextChangeSeconds(pod, timestamp) : undefined;
+    for (const left of [stops, changes]) if (left !== undefined && (next === undefined || left < next)) next = left;
   }
   if (next !== undefined) context.requeueAfter(key, Math.max(next, RELIST_SECONDS) * 1e9);
 }
@@ -105,13 +108,13 @@ function startOrder(a: Pod, b: Pod): number {
 function startHostNetworkPod(pod: Pod, node: Node, hostIp: string, context: ControllerContext): void {
   const missing = missingVolumes(context.view, pod);
   const { view } = context;
-  const situation: Situation = missing.length > 0 ? { stage: 'creating' } : started(pod, hostIp, crashesOf(pod, node, view), view);
+  const situation: Situation = missing.length > 0 ? { stage: 'creating' } : started(pod, hostIps(node), crashesOf(pod, node, view), view);
   const warnings = missing.map((message) => ['FailedMount', message] as const);
   report(pod, hostIp, situation, context, warnings);
 }
 
-function started(pod: Pod, podIp: string, crashes: ReadonlyMap<string, string>, view: StoreView): Situation {
-  return { stage: 'started', podIp, configErrors: configErrors(view, pod), crashes, ...probeFindings(pod, view) };
+function started(pod: Pod, podIps: readonly string[], crashes: ReadonlyMap<string, string>, view: StoreView): Situation {
+  return { stage: 'started', podIps, configErrors: configErrors(view, pod), crashes, ...probeFindings(pod, view) };
 }
 
 const noCrashes: ReadonlyMap<string, string> = new Map();
@@ -129,9 +132,12 @@ function startPods(starting: readonly Pod[], all: readonly Pod[], node: Node, ho
   const nodeName = node.metadata.name;
   // The node must have told so: then what waited for it, more important pods among them, is placed before addresses are given out.
   const networkReady = isNodeReady(node) && isNetworkReady(view, nodeName);
-  const cidr = parseCidr(podCidrOf(node) ?? '');
+  const ranges = podCidrsOf(node).flatMap((text) => hostLocalRange(text) ?? []);
   const store = view.find<HostLocalStore>(`HostLocalStore/${nodeName}`);
-  const allocator = networkReady && cidr !== undefined ? new HostLocalAllocator(cidr, heldAddresses(all), store?.spec?.lastReservedIp) : undefined;
+  const held = [...heldAddresses(all)];
+  const allocators = networkReady
+    ? ranges.map((range, i) => new HostLocalAllocator(range, held, i === 0 ? store?.spec?.lastReservedIp : store?.spec?.lastReservedIp2))
+    : [];
   for (const pod of starting) {
     const missing = missingVolumes(view, pod);
     if (missing.length > 0) {
@@ -149,60 +155,74 @@ function startPods(starting: readonly Pod[], all: readonly Pod[], node: Node, ho
       report(pod, hostIp, { stage: 'creating' }, context, [['NetworkNotReady', `network is not ready: ${networkNotReadyMessage}`]]);
       continue;
     }
-    const podIp = given === '' ? allocator?.allocate() : given;
-    if (podIp === undefined) {
-      report(pod, hostIp, { stage: 'creating' }, context, [['FailedCreatePodSandBox', noAddressMessage(pod, cidr)]]);
+    const podIps = given === '' ? allocators.map((allocator) => allocator.allocate()) : (pod.status?.podIPs?.map((one) => one.ip) ?? [given]);
+    const full = podIps.indexOf(undefined);
+    if (podIps.length === 0 || full >= 0) {
+      report(pod, hostIp, { stage: 'creating' }, context, [['FailedCreatePodSandBox', noAddressMessage(pod, ranges, full)]]);
       continue;
     }
-    report(pod, hostIp, started(pod, podIp, noCrashes, view), context, []);
+    report(pod, hostIp, started(pod, podIps as string[], noCrashes, view), context, []);
   }
-  const last = allocator?.lastReserved;
-  if (last !== undefined && last !== store?.spec?.lastReservedIp) remember(node, last, store, context);
+  const [last, last2] = allocators.map((allocator) => allocator.lastReserved);
+  if (last !== undefined && (last !== store?.spec?.lastReservedIp || last2 !== store.spec.lastReservedIp2)) {
+    remember(node, { lastReservedIp: last, ...(last2 === undefined ? {} : { lastReservedIp2: last2 }) }, store, context);
+  }
 }
 
 /** Ended pods have given their address back, although their status still tells it. */
 function* heldAddresses(pods: readonly Pod[]): Iterable<string> {
   for (const pod of pods) {
+    if (pod.spec.hostNetwork === true || isFinished(pod)) continue;
     const ip = pod.status?.podIP;
-    if (ip !== undefined && pod.spec.hostNetwork !== true && !isFinished(pod)) yield ip;
+    if (ip !== undefined) yield ip;
+    for (const one of pod.status?.podIPs ?? []) if (one.ip !== ip) yield one.ip;
   }
 }
 
 /** CNI: plugins/ipam/host-local/backend/allocator/allocator.go, as the kubelet and containerd pass it on. */
-function noAddressMessage(pod: Pod, cidr: Cidr | undefined): string {
+function noAddressMessage(pod: Pod, ranges: readonly HostLocalRange[], full: number): string {
+  const range = ranges[full];
   const reason =
-    cidr === undefined
+    range === undefined
       ? 'plugin type="flannel" failed (add): loadFlannelSubnetEnv failed: open /run/flannel/subnet.env: no such file or directory'
-      : `plugin type="flannel" failed (add): failed to delegate add: failed to allocate for range 0: no IP addresses available in range set: ${rangeText(cidr)}`;
+      : `plugin type="flannel" failed (add): failed to delegate add: failed to allocate for range ${full}: no IP addresses available in range set: ${rangeText(range)}`;
   return `Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "${sandboxId(pod.metadata.uid ?? '')}": ${reason}`;
 }
 
-function remember(node: Node, lastReservedIp: string, store: HostLocalStore | undefined, context: ControllerContext): void {
+function remember(node: Node, spec: HostLocalStore['spec'], store: HostLocalStore | undefined, context: ControllerContext): void {
   if (store !== undefined) {
-    context.update({ ...store, spec: { lastReservedIp } });
+    context.update({ ...store, spec } as HostLocalStore);
     return;
   }
   context.create({
     apiVersion: 'kubehop.dev/v1alpha1',
     kind: 'HostLocalStore',
     metadata: { name: node.metadata.name, ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: node.metadata.name, uid: node.metadata.uid ?? '' }] },
-    spec: { lastReservedIp },
+    spec,
   });
 }
 
 /** Writes the status if it says something new, with the events that led there. */
 function report(pod: Pod, hostIp: string, situation: Situation, context: ControllerContext, warnings: readonly (readonly [string, string])[]): void {
-  const status = podStatus(pod, hostIp, situation, context.timestamp);
+  const node = context.view.find<Node>(`Node/${pod.spec.nodeName ?? ''}`);
+  const status = podStatus(pod, node === undefined ? [hostIp] : hostIps(node), situation, context.timestamp);
   if (deepEqual(status, pod.status)) return;
   context.updateStatus({ ...pod, status });
+  stopSidecars({ ...pod, status }, context);
   for (const [reason, message] of warnings) context.event(pod, 'Warning', reason, message, component);
   if (situation.stage === 'started') tellStarts(pod, status, context);
 }
 
+/** Those that served a pod whose work is done leave. */
+function stopSidecars(pod: Pod, context: ControllerContext): void {
+  if (pod.spec.initContainers === undefined || !isOver(pod)) return;
+  const left = pod.spec.initContainers.filter((one) => isContainerRunning(pod, one.name));
+  if (left.length > 0) stopContainers(pod, left, context.timestamp, graceOf(pod), context);
+}
+
 function tellStarts(pod: Pod, status: PodStatus, context: ControllerContext): void {
-  const before = new Map([...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].map((one) => [one.name, one]));
-  for (const one of [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])]) {
-    const known = before.get(one.name);
+  for (const one of allStatuses({ ...pod, status })) {
+    const known = statusOfContainer(pod, one.name ?? '');
     const { waiting } = one.state ?? {};
     if (waiting?.reason !== undefined && PULL_REASONS.has(waiting.reason)) {
       if (known?.state?.waiting?.reason !== waiting.reason) tellPull(pod, one, waiting.reason, waiting.message ?? '', context);
@@ -233,7 +253,7 @@ function tellPull(pod: Pod, { image = '' }: ContainerStatus, reason: string, mes
 }
 
 function tellStart(pod: Pod, { name = '' }: ContainerStatus, context: ControllerContext): void {
-  const image = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find((container) => container.name === name)?.image ?? '';
+  const image = allContainers(pod).find((container) => container.name === name)?.image ?? '';
   context.event(pod, 'Normal', 'Pulled', `Container image "${image}" already present on machine`, component);
   context.event(pod, 'Normal', 'Created', `Created container: ${name}`, component);
   context.event(pod, 'Normal', 'Started', `Started container ${name}`, component);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { TestCluster } from '../testing/cluster.ts';
 import { clusterYaml, deploymentYaml, flannelYaml, nodeYaml, podYaml } from '../testing/manifests.ts';
-import { exitCodeOf } from './container-exit.ts';
+import { exitCodeOf, isScripted } from './container-exit.ts';
 import { milliUnits, parseQuantity } from './quantity.ts';
 import type { Pod } from './types.ts';
 
@@ -154,8 +154,9 @@ describe('containers that cannot start or do not last', () => {
     expect(exit('nicolaka/netshoot:v0.13')).toBe(0);
     expect(exit('nicolaka/netshoot', undefined, { stdin: true, tty: true })).toBeUndefined();
     expect(exit('busybox', ['sleep', '3600'])).toBeUndefined();
-    expect(exit('busybox', ['sh', '-c', 'echo hello && exit 3'])).toBe(3);
-    expect(exit('busybox', ['sh', '-c', 'while true; do date; sleep 1; done'])).toBeUndefined();
+    expect(exit('busybox', ['sh', '-c', 'true && exit 3'])).toBe(3);
+    expect(isScripted({ name: 'a', image: 'busybox', command: ['sh', '-c', 'while true; do sleep 1; done'] })).toBe(false);
+    expect(isScripted({ name: 'a', image: 'busybox', command: ['sh', '-c', 'while true; do date; sleep 1; done'] })).toBe(true);
     expect(exit('busybox', ['false'])).toBe(1);
     expect(exit('nicolaka/netshoot', ['sh'], { stdin: true, tty: true })).toBeUndefined();
   });

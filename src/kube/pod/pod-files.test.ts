@@ -35,7 +35,7 @@ describe("a pod's resolv.conf", () => {
 
 describe("a pod's hosts file", () => {
   it("has the kubelet's header and the pod's own name last", () => {
-    const text = podHosts(pod({}), '10.244.1.3', 'cluster.local');
+    const text = podHosts(pod({}), ['10.244.1.3'], 'cluster.local');
     expect(text.split('\n')[0]).toBe('# Kubernetes-managed hosts file.');
     expect(text.endsWith('10.244.1.3\tweb-1\n')).toBe(true);
   });
@@ -43,7 +43,7 @@ describe("a pod's hosts file", () => {
   it('names the whole name under a subdomain, and aliases', () => {
     const text = podHosts(
       pod({ hostname: 'db', subdomain: 'data', hostAliases: [{ ip: '10.1.2.3', hostnames: ['foo.local', 'bar.local'] }] }),
-      '10.244.1.3',
+      ['10.244.1.3'],
       'cluster.local',
     );
     expect(text).toContain('10.244.1.3\tdb.data.shop.svc.cluster.local\tdb\n\n# Entries added by HostAliases.\n10.1.2.3\tfoo.local\tbar.local\n');

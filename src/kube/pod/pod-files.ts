@@ -77,7 +77,7 @@ export function podResolvConf(pod: Pod, dns: DnsSettings): string {
 }
 
 /** The kubelet's hosts file; a `subdomain` gives the pod a whole name. */
-export function podHosts(pod: Pod, ip: string, domain: string): string {
+export function podHosts(pod: Pod, ips: readonly string[], domain: string): string {
   const hostname = hostnameOf(pod);
   const subdomain = pod.spec.subdomain ?? '';
   const names = subdomain === '' ? hostname : `${hostname}.${subdomain}.${namespaceOf(pod)}.svc.${domain}\t${hostname}`;
@@ -89,7 +89,7 @@ export function podHosts(pod: Pod, ip: string, domain: string): string {
     'fe00::0\tip6-mcastprefix',
     'fe00::1\tip6-allnodes',
     'fe00::2\tip6-allrouters',
-    `${ip}\t${names}`,
+    ...ips.map((ip) => `${ip}\t${names}`),
   ];
   const aliases = pod.spec.hostAliases ?? [];
   if (aliases.length > 0) {

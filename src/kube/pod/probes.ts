@@ -1,7 +1,12 @@
-/** Which probes of a container are sent over the network, and to where. Kubernetes: pkg/kubelet/prober/prober.go, pkg/probe/http/request.go. */
-import type { ProberConfig } from '../../net/app/prober.ts';
+/** Which probes and hooks of a container are carried out, and how. Kubernetes: pkg/kubelet/prober/prober.go, pkg/probe/http/request.go, pkg/kubelet/lifecycle/handlers.go. */
+import type { Check, ProberConfig } from '../../net/app/prober.ts';
+import { isScripted } from './container-exit.ts';
 import { behaviourOf } from './images.ts';
-import type { Container, Pod, Probe } from './types.ts';
+import type { Container, Probe } from './types.ts';
+
+/** Hooks of a container's life. */
+export const HOOK_KINDS = ['postStart', 'preStop'] as const;
+export type HookKind = (typeof HOOK_KINDS)[number];
 
 export const PROBE_KINDS = ['startup', 'liveness', 'readiness'] as const;
 export type ProbeKind = (typeof PROBE_KINDS)[number];
@@ -21,25 +26,16 @@ interface Action {
   readonly httpHeaders?: readonly { readonly name: string; readonly value: string }[];
 }
 
-/** Why a probe is taken for successful without a packet, or undefined when it is sent. */
+/** Why a probe is taken for successful without being tried, or undefined when it is. */
 function whyNotSent(container: Container, probe: Probe): string | undefined {
-  if (probe.httpGet === undefined && probe.tcpSocket === undefined) {
-    const handler = probe.exec !== undefined ? 'exec' : probe.grpc !== undefined ? 'grpc' : 'this';
-    return `${handler} probes are not simulated: the probe counts as successful`;
-  }
-  if ((probe.httpGet as Action | undefined)?.scheme === 'HTTPS') return 'probes over HTTPS are not simulated: the probe counts as successful';
-  const { role, programs, note } = behaviourOf(container, '');
-  const unknownServer = role === 'unknown' && programs.length === 0;
-  const ownCommand = programs.length === 0 && (note !== undefined || (role === 'tools' && hasCommand(container)));
+  const { role, programs } = behaviourOf(container, '');
   const otherAgents = role !== 'server' && role !== 'tools' && role !== 'unknown';
-  if (otherAgents || unknownServer || ownCommand) return 'what would answer this probe is not simulated: it counts as successful';
+  if (probe.exec !== undefined && (role === 'unknown' || otherAgents)) return 'what is in this image is not simulated: the probe counts as successful';
+  if (probe.grpc !== undefined) return 'grpc probes are not simulated: the probe counts as successful';
+  if ((probe.httpGet as Action | undefined)?.scheme === 'HTTPS') return 'probes over HTTPS are not simulated: the probe counts as successful';
+  const unknownServer = role === 'unknown' && programs.length === 0 && !isScripted(container);
+  if (otherAgents || unknownServer) return 'what would answer this probe is not simulated: it counts as successful';
   return undefined;
-}
-
-/** More than what keeps a box of tools alive. */
-function hasCommand(container: Container): boolean {
-  const words = [...(container.command ?? []), ...(container.args ?? [])].join(' ');
-  return words !== '' && !/^(\S*\/)?((ba|a|da)?sh -c )?(while (true|:) ?; ?do )?(sleep|tail|pause)\b/.test(words);
 }
 
 function portNumber(container: Container, port: number | string | undefined): number | undefined {
@@ -47,12 +43,23 @@ function portNumber(container: Container, port: number | string | undefined): nu
   return container.ports?.find((one) => one.name === port)?.containerPort ?? (/^\d+$/.test(port ?? '') ? Number(port) : undefined);
 }
 
-function checkOf(container: Container, probe: Probe, podIp: string): ProberConfig['check'] | undefined {
-  const action = (probe.httpGet ?? probe.tcpSocket) as Action;
-  const port = portNumber(container, action.port);
-  if (port === undefined) return undefined;
+/** The handlers that probes and hooks have in common. */
+interface Handlers {
+  readonly exec?: unknown;
+  readonly httpGet?: unknown;
+  readonly tcpSocket?: unknown;
+  readonly sleep?: unknown;
+}
+
+function checkOf(container: Container, handlers: Handlers, podIp: string): Check | undefined {
+  if (handlers.exec !== undefined)
+    return { kind: 'exec', command: (handlers.exec as { command?: readonly string[] }).command ?? [], container: container.name };
+  if (handlers.sleep !== undefined) return { kind: 'sleep', seconds: (handlers.sleep as { seconds?: number }).seconds ?? 0 };
+  const action = (handlers.httpGet ?? handlers.tcpSocket) as Action | undefined;
+  const port = action === undefined ? undefined : portNumber(container, action.port);
+  if (action === undefined || port === undefined) return undefined;
   const ip = action.host ?? podIp;
-  if (probe.httpGet === undefined) return { kind: 'tcp', ip, port };
+  if (handlers.httpGet === undefined) return { kind: 'tcp', ip, port };
   const path = action.path ?? '/';
   return { kind: 'http', ip, port, path: path.startsWith('/') ? path : `/${path}`, headers: action.httpHeaders ?? [] };
 }
@@ -73,8 +80,6 @@ export function sentProbes(container: Container): readonly ProbeKind[] {
   return kinds;
 }
 
-export const isProbed = (pod: Pod): boolean => pod.spec.containers.some((container) => sentProbes(container).length > 0);
-
 /** What the author should know of a container's probes: field and words. */
 export function probeNotes(container: Container): readonly { readonly field: string; readonly message: string }[] {
   return PROBE_KINDS.flatMap((kind) => {
@@ -93,7 +98,7 @@ export function proberConfig(container: Container, kind: ProbeKind, podIp: strin
   if (probe === undefined || check === undefined) return undefined;
   return {
     check,
-    title: TITLES[kind],
+    title: `${TITLES[kind]} probe`,
     label,
     initialDelayNs: seconds(probe.initialDelaySeconds, 0),
     periodNs: seconds(probe.periodSeconds, 10),
@@ -102,9 +107,39 @@ export function proberConfig(container: Container, kind: ProbeKind, podIp: strin
     failureThreshold: probe.failureThreshold ?? 3,
     initially: kind === 'liveness' ? 'success' : kind === 'readiness' ? 'failure' : 'unknown',
     endsAt: kind === 'readiness' ? 'never' : kind === 'liveness' ? 'failure' : 'either',
-    restUntilNs: SETTLING_NS,
+    // A command may find something else each time; a server that has answered goes on answering.
+    restUntilNs: check.kind === 'exec' ? 0 : SETTLING_NS,
   };
 }
 
-/** A result belongs to one run of the container. */
-export const probeLabel = (container: string, kind: ProbeKind, restartCount: number): string => `${container}/${kind}/${restartCount}`;
+/** Bounded only by who waits for it. */
+const HOOK_NS = 3600 * 1e9;
+
+/** A hook as one check that is made once. Kubernetes: runHTTPHandler looks at no status code. */
+export function hookConfig(container: Container, kind: HookKind, podIp: string, label: string): ProberConfig | undefined {
+  const hook = container.lifecycle?.[kind];
+  const check = hook === undefined ? undefined : checkOf(container, hook, podIp);
+  if (check === undefined) return undefined;
+  return {
+    check: check.kind === 'http' ? { ...check, anyStatus: true } : check,
+    title: kind === 'postStart' ? 'PostStart hook' : 'PreStop hook',
+    label,
+    initialDelayNs: 0,
+    periodNs: HOOK_NS,
+    timeoutNs: HOOK_NS,
+    successThreshold: 1,
+    failureThreshold: 1,
+    initially: 'unknown',
+    endsAt: 'either',
+    restUntilNs: 0,
+  };
+}
+
+/** What the author should know of a container's hooks: field and words. */
+export function hookNotes(container: Container): readonly { readonly field: string; readonly message: string }[] {
+  return HOOK_KINDS.flatMap((kind) => {
+    const hook = container.lifecycle?.[kind];
+    const isTls = (hook?.httpGet as Action | undefined)?.scheme === 'HTTPS';
+    return isTls ? [{ field: `lifecycle.${kind}`, message: 'requests of hooks over HTTPS are sent in plain text' }] : [];
+  });
+}

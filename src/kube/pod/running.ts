@@ -1,4 +1,5 @@
 /** What runs of a pod, as its status tells. */
+import { statusOfContainer } from './containers.ts';
 import type { Pod } from './types.ts';
 import { isFinished } from './types.ts';
 
@@ -7,7 +8,7 @@ export function isContainerRunning(pod: Pod, container: string): boolean {
   if (isFinished(pod)) return false;
   const statuses = pod.status?.containerStatuses;
   if (statuses === undefined) return pod.status?.phase === 'Running';
-  return statuses.some((status) => status.name === container && status.state?.running !== undefined);
+  return statusOfContainer(pod, container)?.state?.running !== undefined;
 }
 
 /** A sandbox exists: the pod is bound, has an address of its own and has not ended. */

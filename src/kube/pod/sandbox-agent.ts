@@ -1,6 +1,8 @@
 /** A pod on its node: the sandbox's netns with its wire and files, and the programs of its containers. */
 
 import type { Origin } from '../../base/origin.ts';
+import type { ContainerConfig } from '../../net/app/container.ts';
+import type { ProberConfig } from '../../net/app/prober.ts';
 import type { Netns, NetRecord, Process } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
@@ -17,13 +19,16 @@ import { podsOn } from '../node/pods-by-node.ts';
 import { podNetnsId, processId, rootNetnsId } from '../node/record-ids.ts';
 import { isStopped } from '../node/stopped-agents.ts';
 import type { Node } from '../node/types.ts';
+import { argvOf, isScripted } from './container-exit.ts';
+import { allContainers, statusOfContainer } from './containers.ts';
 import { behaviourOf } from './images.ts';
 import type { DnsSettings } from './pod-files.ts';
 import { hostnameOf, podHosts, podResolvConf } from './pod-files.ts';
-import { isProbed, probeLabel, probeNotes, proberConfig, sentProbes } from './probes.ts';
+import { type ContainerHealth, reportLabel } from './pod-runtime.ts';
+import { healthOf } from './probe-results.ts';
+import { type HookKind, hookConfig, hookNotes, type ProbeKind, probeNotes, proberConfig, sentProbes } from './probes.ts';
 import { hasSandbox, isContainerRunning } from './running.ts';
-import { hookNotes } from './termination.ts';
-import type { Pod } from './types.ts';
+import type { Container, Pod } from './types.ts';
 import { isFinished, namespaceOf } from './types.ts';
 
 type Finding = NonNullable<Rendering<NetRecord>['diagnostics']>[number];
@@ -70,8 +75,15 @@ function surroundingsOf(node: ClusterNode, view: StoreView): Surroundings {
   return found;
 }
 
+/** What differs from the node's own files in a pod that lives in the node's network. */
+export function hostNetworkFiles(pod: Pod, view: StoreView): Readonly<Record<string, string>> | undefined {
+  const node = pod.spec.hostNetwork === true ? findNode(pod.spec.nodeName ?? '', view) : undefined;
+  return node === undefined ? undefined : { '/etc/resolv.conf': resolvConfOf(pod, surroundingsOf(node, view)) };
+}
+
 function resolvConfOf(pod: Pod, { dns, resolvConfs }: Surroundings): string {
-  if (pod.spec.dnsConfig !== undefined || (pod.spec.dnsPolicy ?? 'ClusterFirst') !== 'ClusterFirst') return podResolvConf(pod, dns);
+  if (pod.spec.hostNetwork === true || pod.spec.dnsConfig !== undefined || (pod.spec.dnsPolicy ?? 'ClusterFirst') !== 'ClusterFirst')
+    return podResolvConf(pod, dns);
   const namespace = namespaceOf(pod);
   let text = resolvConfs.get(namespace);
   if (text === undefined) {
@@ -81,11 +93,17 @@ function resolvConfOf(pod: Pod, { dns, resolvConfs }: Surroundings): string {
   return text;
 }
 
-function renderSandbox(pod: Pod, ip: string, around: Surroundings): NetRecord[] {
+const SANDBOX_SYSCTLS6: Netns['sysctls'] = Object.fromEntries(Object.entries(SANDBOX_SYSCTLS).filter(([name]) => !name.endsWith('disable_ipv6')));
+
+const podIpsOf = (pod: Pod): readonly string[] => pod.status?.podIPs?.map((one) => one.ip) ?? [pod.status?.podIP ?? ''];
+
+function renderSandbox(pod: Pod, around: Surroundings): NetRecord[] {
   const { node, dns, cni } = around;
   const netns = podNetnsId(node.name, pod.metadata.name, namespaceOf(pod));
   const origin: Origin = { component: 'kubelet', objects: [objectKey(pod), node.key] };
   const hostname = hostnameOf(pod);
+  const ips = podIpsOf(pod);
+  const ip6 = ips.find((ip) => ip.includes(':'));
   return [
     {
       kind: 'netns',
@@ -94,66 +112,97 @@ function renderSandbox(pod: Pod, ip: string, around: Surroundings): NetRecord[] 
       hostId: node.name,
       name: `${pod.metadata.name}.${namespaceOf(pod)}`,
       hostname,
-      sysctls: SANDBOX_SYSCTLS,
-      files: { '/etc/hosts': podHosts(pod, ip, dns.domain), '/etc/resolv.conf': resolvConfOf(pod, around), '/etc/hostname': `${hostname}\n` },
+      sysctls: ip6 === undefined ? SANDBOX_SYSCTLS : SANDBOX_SYSCTLS6,
+      files: { '/etc/hosts': podHosts(pod, ips, dns.domain), '/etc/resolv.conf': resolvConfOf(pod, around), '/etc/hostname': `${hostname}\n` },
     },
     loopback(netns, origin),
-    ...cni.cni.attach(cni.site, { pod, netns, ip }),
+    ...cni.cni.attach(cni.site, { pod, netns, ip: ips.find((one) => !one.includes(':')) ?? '', ip6 }),
   ];
 }
 
+/** `spec.containers[0]` */
+const pathOf = ({ spec }: Pod, container: Container): string => {
+  const index = spec.containers.indexOf(container);
+  return index >= 0 ? `spec.containers[${index}]` : `spec.initContainers[${spec.initContainers?.indexOf(container) ?? 0}]`;
+};
+
 /** Programs of running containers. CoreDNS' are written by its own agent, since they need the cluster's names. */
-function renderPrograms(pod: Pod, netns: string, findings: Finding[]): Process[] {
+function renderPrograms(pod: Pod, netns: string, view: StoreView, findings: Finding[]): Process[] {
   const key = objectKey(pod);
   const origin: Origin = { component: 'kubelet', objects: [key] };
   const processes: Process[] = [];
-  pod.spec.containers.forEach((container, index) => {
-    if (!isContainerRunning(pod, container.name)) return;
+  const note = (container: Container, field: string, message: string) =>
+    findings.push({ key, path: `${pathOf(pod, container)}.${field}`, diagnostic: { severity: 'info', code: 'simulated-image', message } });
+  for (const container of allContainers(pod)) {
+    if (!isContainerRunning(pod, container.name)) continue;
+    const whole = processNameOf(pod, container.name);
+    const process = (app: string, name: string, config: unknown) =>
+      processes.push({ kind: 'process', id: processId(netns, name), origin, netns, app, name, config });
+    if (isScripted(container)) {
+      const health = healthOf(pod, view, container.name);
+      if (health?.notRun !== undefined) note(container, container.command === undefined ? 'args' : 'command', health.notRun);
+      if (health?.exit === undefined) process('container', whole, containerConfig(pod, container, health));
+      continue;
+    }
     const behaviour = behaviourOf(container, hostnameOf(pod));
-    for (const program of behaviour.programs) {
-      const name = `${processNameOf(pod, container.name)}${program.suffix === '' || behaviour.programs.length === 1 ? '' : `-${program.suffix}`}`;
-      processes.push({ kind: 'process', id: processId(netns, name), origin, netns, app: program.app, name, config: program.config });
-    }
-    if (behaviour.note !== undefined) {
-      const path = `spec.containers[${index}].image`;
-      findings.push({ key, path, diagnostic: { severity: 'info', code: 'simulated-image', message: behaviour.note } });
-    }
-  });
+    for (const program of behaviour.programs)
+      process(program.app, `${whole}${program.suffix === '' || behaviour.programs.length === 1 ? '' : `-${program.suffix}`}`, program.config);
+    if (behaviour.note !== undefined) note(container, 'image', behaviour.note);
+  }
   return processes;
 }
 
-/** The kubelet's probes leave from the node's own netns. */
+function containerConfig(pod: Pod, container: Container, health: ContainerHealth | undefined): ContainerConfig {
+  return {
+    argv: argvOf(container),
+    container: container.name,
+    run: statusOfContainer(pod, container.name)?.restartCount ?? 0,
+    ...(container.workingDir === undefined ? {} : { workingDir: container.workingDir }),
+    ...(health?.stopping?.signalledAt === undefined ? {} : { signal: 'SIGTERM' }),
+  };
+}
+
+/** The kubelet's probes and hooks leave from the node's own netns. */
 function renderProbers(pod: Pod, nodeName: string, view: StoreView): Process[] {
   const key = objectKey(pod);
   const processes: Process[] = [];
   const ip = pod.status?.podIP ?? '';
-  if (ip === '' || !isProbed(pod)) return processes;
+  if (ip === '') return processes;
   const node = view.find<Node>(`Node/${nodeName}`);
   if (node !== undefined && isStopped(node, 'kubelet')) return processes;
   const netns = rootNetnsId(nodeName);
-  for (const container of pod.spec.containers) {
-    const status = pod.status?.containerStatuses?.find((one) => one.name === container.name);
-    if (status?.state?.running === undefined) continue;
-    const starting = status.started !== true;
-    for (const kind of sentProbes(container)) {
-      // Until the startup probe has succeeded there is no other.
-      if (starting !== (kind === 'startup')) continue;
-      const label = probeLabel(container.name, kind, status.restartCount ?? 0);
-      const config = proberConfig(container, kind, ip, label);
-      if (config === undefined) continue;
-      const id = processId(netns, `kubelet.${namespaceOf(pod)}.${pod.metadata.name}.${label.replaceAll('/', '.')}`);
+  for (const container of allContainers(pod)) {
+    const status = statusOfContainer(pod, container.name);
+    const kinds = sentProbes(container);
+    if (status?.state?.running === undefined || (kinds.length === 0 && container.lifecycle === undefined)) continue;
+    const health = healthOf(pod, view, container.name);
+    if (health?.exit !== undefined) continue;
+    const run = status.restartCount ?? 0;
+    const add = (kind: ProbeKind | HookKind, config: ProberConfig | undefined) => {
+      if (config === undefined) return;
+      const id = processId(netns, `kubelet.${namespaceOf(pod)}.${pod.metadata.name}.${container.name}.${kind}.${run}`);
       processes.push({ kind: 'process', id, origin: { component: 'kubelet', objects: [key] }, netns, app: 'prober', name: 'kubelet', config });
+    };
+    const hook = (kind: HookKind) => add(kind, hookConfig(container, kind, ip, reportLabel(container.name, kind, run)));
+    if (health?.postStart === undefined) hook('postStart');
+    if (health?.stopping !== undefined && health.stopping.signalledAt === undefined && health.preStop === undefined) hook('preStop');
+    if (health?.notRun !== undefined || (container.lifecycle?.postStart !== undefined && health?.postStart === undefined)) continue;
+    const starting = status.started !== true;
+    for (const kind of kinds) {
+      // Until the startup probe has succeeded there is no other; a container that is being stopped is not judged any more.
+      if (starting !== (kind === 'startup') || (health?.stopping !== undefined && kind !== 'readiness')) continue;
+      add(kind, proberConfig(container, kind, ip, reportLabel(container.name, kind, run)));
     }
   }
   return processes;
 }
 
 function noteProbes(pod: Pod, findings: Finding[]): void {
-  pod.spec.containers.forEach((container, index) => {
+  for (const container of allContainers(pod)) {
     for (const { field, message } of [...probeNotes(container), ...hookNotes(container)]) {
-      findings.push({ key: objectKey(pod), path: `spec.containers[${index}].${field}`, diagnostic: { severity: 'info', code: 'not-simulated', message } });
+      findings.push({ key: objectKey(pod), path: `${pathOf(pod, container)}.${field}`, diagnostic: { severity: 'info', code: 'not-simulated', message } });
     }
-  });
+  }
 }
 
 function render(key: string, view: StoreView): Rendering<NetRecord> {
@@ -163,19 +212,18 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   const node = findNode(pod.spec.nodeName ?? '', view);
   if (node === undefined) return { records: [] };
   const diagnostics: Finding[] = [];
-  const ip = pod.status?.podIP ?? '';
   if (hasSandbox(pod)) {
-    const records = [...renderSandbox(pod, ip, surroundingsOf(node, view)), ...renderPrograms(pod, netns, diagnostics), ...renderProbers(pod, node.name, view)];
+    const records = [
+      ...renderSandbox(pod, surroundingsOf(node, view)),
+      ...renderPrograms(pod, netns, view, diagnostics),
+      ...renderProbers(pod, node.name, view),
+    ];
     noteProbes(pod, diagnostics);
     return { records, diagnostics };
   }
   if (pod.spec.hostNetwork !== true) return { records: [] };
-  if (pod.spec.dnsPolicy === 'ClusterFirstWithHostNet') {
-    const message = "the pod shares its node's files here: programs resolve with the node's resolv.conf, not with the cluster's DNS";
-    diagnostics.push({ key, path: 'spec.dnsPolicy', diagnostic: { severity: 'info', code: 'not-simulated', message } });
-  }
   noteProbes(pod, diagnostics);
-  return { records: [...renderPrograms(pod, netns, diagnostics), ...renderProbers(pod, node.name, view)], diagnostics };
+  return { records: [...renderPrograms(pod, netns, view, diagnostics), ...renderProbers(pod, node.name, view)], diagnostics };
 }
 
 const allKeys = (view: StoreView) => view.list<Pod>('Pod').map(objectKey);
@@ -186,6 +234,8 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
     const key = objectKey(pod);
     return isCniDaemon(pod) && pod.spec.nodeName !== undefined ? [key, ...podsOn(view, pod.spec.nodeName).map(objectKey)] : [key];
   }
+  // Only what the kubelet has read of it changes anything.
+  if (changed.kind === 'PodRuntime') return [`Pod/${namespaceOf(changed)}/${changed.metadata.name}`];
   if (changed.kind === 'Node') return podsOn(view, changed.metadata.name).map(objectKey);
   return changed.kind !== 'ConfigMap' || isCniConfig(changed) ? allKeys(view) : [];
 }
@@ -193,7 +243,7 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
 /** Keys are pods' keys. */
 export const sandboxAgent: Agent<NetRecord> = {
   name: 'sandbox',
-  watches: ['Pod', 'ConfigMap', ...NETWORK_KINDS],
+  watches: ['Pod', 'PodRuntime', 'ConfigMap', ...NETWORK_KINDS],
   keysFor,
   keys: allKeys,
   render,

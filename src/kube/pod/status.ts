@@ -1,28 +1,37 @@
 /** The status a kubelet reports for a pod, as a pure function of the pod and its situation. Kubernetes: pkg/kubelet/kubelet_pods.go. */
-import { backOffSeconds, formatSeconds, heldSeconds, RELIST_SECONDS, secondsBetween, type Terminated } from './back-off.ts';
-import { exitCodeOf, lifeOf } from './container-exit.ts';
+import { backOffSeconds, formatSeconds, heldSeconds, isRestarted, RELIST_SECONDS, secondsBetween, type Terminated } from './back-off.ts';
+import { conditions } from './conditions.ts';
+import { exitCodeOf, isUnknownWork, lifeOf } from './container-exit.ts';
+import { statusOfContainer } from './containers.ts';
 import { containerId, imageId, qualifiedImage } from './identity.ts';
 import { PULL_BACK_OFF_SECONDS, pullFailure } from './image-pull.ts';
-import { imageRole } from './images.ts';
 import { sentProbes } from './probes.ts';
 import { qosClass } from './qos.ts';
-import { type Condition, type Container, type ContainerState, type ContainerStatus, findCondition, namespaceOf, type Pod, type PodStatus } from './types.ts';
+import { IGNORED_SIGTERM, leavesOnSigterm } from './stopping.ts';
+import { type Container, type ContainerState, type ContainerStatus, findCondition, namespaceOf, type Pod, type PodStatus } from './types.ts';
 
 export type Situation =
   /** The sandbox does not exist yet: no network, no address, or a volume is missing. */
   | { readonly stage: 'creating' }
   | {
       readonly stage: 'started';
-      readonly podIp: string;
+      /** The first family's first. */
+      readonly podIps: readonly string[];
       /** Containers that cannot be created, with the kubelet's reason. */
       readonly configErrors: ReadonlyMap<string, string>;
       /** Those whose program ends with an error as soon as it starts, with its last words. */
       readonly crashes: ReadonlyMap<string, string>;
-      /** Those whose probes say that they are to be killed. */
-      readonly kills: ReadonlySet<string>;
-      /** What the probes say of a container's run. */
-      readonly health: (container: Container, restartCount: number) => { readonly started: boolean; readonly ready: boolean };
+      /** What is known of a container's run. */
+      readonly health: (container: Container, restartCount: number) => Health;
     };
+interface Health {
+  readonly started: boolean;
+  readonly ready: boolean;
+  /** Its process has ended. */
+  readonly exit?: { readonly code: number; readonly at: string };
+  /** Its command is not simulated. */
+  readonly notRun?: true;
+}
 type Started = Extract<Situation, { stage: 'started' }>;
 
 interface Outcome {
@@ -47,9 +56,6 @@ function statusOf(pod: Pod, container: Container, state: ContainerState, extra: 
   };
 }
 
-/** The container's earlier status with its start time, so that a second look changes nothing. */
-const earlier = (pod: Pod, name: string): ContainerStatus | undefined => pod.status?.containerStatuses?.find((status) => status.name === name);
-
 /** One container in one situation, at one moment. */
 interface Look {
   readonly pod: Pod;
@@ -64,7 +70,7 @@ function run(pod: Pod, container: Container, situation: Started, now: string): O
   if (configError !== undefined) {
     return { status: statusOf(pod, container, { waiting: { reason: 'CreateContainerConfigError', message: configError } }, {}), ended: undefined };
   }
-  const before = earlier(pod, container.name);
+  const before = statusOfContainer(pod, container.name);
   const pulling = notPulled(pod, container, before, now);
   if (pulling !== undefined) return { status: pulling, ended: undefined };
   const look: Look = { pod, container, situation, now, before };
@@ -75,13 +81,13 @@ function run(pod: Pod, container: Container, situation: Started, now: string): O
     const startedAt = running.startedAt ?? now;
     // A changed image is a new container, in place and at once.
     if (!sameImage) return start(look, restarts + 1, terminatedBy(stopCode(container), startedAt, now));
-    const end = endOf(look, startedAt);
+    const end = endOf(look, startedAt, restarts);
     if (end === undefined) return runs(look, startedAt, restarts, before?.lastState ?? {});
-    return ended(look, terminatedBy(end.exitCode, startedAt, now, end.message), before?.lastState?.terminated, restarts, RELIST_SECONDS);
+    return ended(look, terminatedBy(end.exitCode, startedAt, end.at ?? now, end.message), before?.lastState?.terminated, restarts, RELIST_SECONDS);
   }
   const last = before?.state?.terminated ?? (before?.state?.waiting === undefined ? undefined : before.lastState?.terminated);
   if (last === undefined) return start(look, restarts, undefined);
-  if (sameImage && !isRestarted(pod, last.exitCode ?? 0)) {
+  if (sameImage && !isRestarted(pod, container, last.exitCode ?? 0)) {
     return {
       status: statusOf(pod, container, { terminated: last }, { restartCount: restarts, lastState: before?.lastState ?? {} }),
       ended: last.exitCode ?? 0,
@@ -90,7 +96,7 @@ function run(pod: Pod, container: Container, situation: Started, now: string): O
   const { waiting } = before?.state ?? {};
   const wait = waiting === undefined ? RELIST_SECONDS : heldSeconds(waiting.message);
   // What made it end as soon as it started may have been mended meanwhile: nothing is held back then.
-  const isMended = last.message !== undefined && endOf(look, now) === undefined;
+  const isMended = last.message !== undefined && endOf(look, now, restarts) === undefined;
   if (sameImage && !isMended && secondsBetween(last.finishedAt, now) < wait && before !== undefined) return { status: before, ended: undefined };
   return start(look, restarts + 1, last);
 }
@@ -114,21 +120,26 @@ function notPulled(pod: Pod, container: Container, before: ContainerStatus | und
 }
 
 /** Whether the container has ended by now, and how. */
-function endOf({ container, situation, now }: Look, startedAt: string): { readonly exitCode: number; readonly message?: string } | undefined {
+function endOf(
+  { pod, container, situation, now }: Look,
+  startedAt: string,
+  restartCount: number,
+): { readonly exitCode: number; readonly at?: string; readonly message?: string } | undefined {
   const crash = situation.crashes.get(container.name);
   if (crash !== undefined) return { exitCode: 1, message: crash };
-  if (situation.kills.has(container.name)) return { exitCode: stopCode(container) };
+  const { exit, notRun } = situation.health(container, restartCount);
+  const isUnsimulated = isWork(pod, container) && (notRun === true || isUnknownWork(container));
+  if (exit !== undefined) return { exitCode: exit.code, at: exit.at };
+  if (isUnsimulated) return { exitCode: 0 };
   const life = lifeOf(container);
   return life !== undefined && secondsBetween(startedAt, now) >= life.seconds ? { exitCode: life.exitCode } : undefined;
 }
 
-/** Servers leave on SIGTERM; a shell or `sleep` as process 1 takes no notice of it and is killed when its grace is over. */
-const stopCode = (container: Container): number => (imageRole(container.image ?? '') === 'tools' ? 137 : 0);
+/** An init container that others wait for. */
+const isWork = (pod: Pod, container: Container): boolean => container.restartPolicy !== 'Always' && pod.spec.initContainers?.includes(container) === true;
 
-const isRestarted = (pod: Pod, exitCode: number): boolean => {
-  const policy = pod.spec.restartPolicy ?? 'Always';
-  return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
-};
+/** With which code it leaves when its image is changed. */
+const stopCode = (container: Container): number => leavesOnSigterm(container) ?? IGNORED_SIGTERM;
 
 function terminatedBy(exitCode: number, startedAt: string, finishedAt: string, message?: string): Terminated {
   return { exitCode, reason: exitCode === 0 ? 'Completed' : 'Error', ...(message === undefined ? {} : { message }), startedAt, finishedAt };
@@ -137,7 +148,8 @@ function terminatedBy(exitCode: number, startedAt: string, finishedAt: string, m
 function runs({ pod, container, situation, before }: Look, startedAt: string, restartCount: number, lastState: ContainerState): Outcome {
   const { started, ready } = situation.health(container, restartCount);
   // A dump may say that the container was not ready; without a probe that could tell otherwise it stays so.
-  const foundUnready = before?.state?.running !== undefined && before.ready === false && sentProbes(container).length === 0;
+  const foundUnready =
+    before?.state?.running !== undefined && before.ready === false && sentProbes(container).length === 0 && container.lifecycle?.postStart === undefined;
   // A container that runs on keeps its name, also one that a dump brought.
   const known = before?.state?.running === undefined || before.containerID === undefined ? {} : { containerID: before.containerID };
   return {
@@ -150,7 +162,7 @@ function start(look: Look, restartCount: number, last: Terminated | undefined): 
   const { now, situation, container } = look;
   const lastState: ContainerState = last === undefined ? {} : { terminated: last };
   const crash = situation.crashes.get(container.name);
-  const exitCode = crash === undefined ? exitCodeOf(container) : 1;
+  const exitCode = crash === undefined ? (isWork(look.pod, container) && isUnknownWork(container) ? 0 : exitCodeOf(container)) : 1;
   if (exitCode === undefined) return runs({ ...look, before: undefined }, now, restartCount, lastState);
   return ended(look, terminatedBy(exitCode, now, now, crash), last, restartCount, 0);
 }
@@ -160,7 +172,7 @@ function ended(look: Look, terminated: Terminated, before: Terminated | undefine
   const { pod, container } = look;
   const lastState: ContainerState = before === undefined ? {} : { terminated: before };
   const exitCode = terminated.exitCode ?? 0;
-  if (!isRestarted(pod, exitCode)) return { status: statusOf(pod, container, { terminated }, { restartCount, lastState }), ended: exitCode };
+  if (!isRestarted(pod, container, exitCode)) return { status: statusOf(pod, container, { terminated }, { restartCount, lastState }), ended: exitCode };
   const wait = backOffSeconds(before, terminated);
   if (wait > 0) {
     const waiting = {
@@ -173,28 +185,56 @@ function ended(look: Look, terminated: Terminated, before: Terminated | undefine
   return start(look, restartCount + 1, terminated);
 }
 
-function runInit(pod: Pod, container: Container, now: string): ContainerStatus {
-  const before = pod.status?.initContainerStatuses?.find((status) => status.name === container.name);
-  if (container.restartPolicy === 'Always') {
-    return statusOf(pod, container, { running: { startedAt: before?.state?.running?.startedAt ?? now } }, { ready: true, started: true });
-  }
-  const finishedAt = before?.state?.terminated?.finishedAt ?? now;
-  const exitCode = exitCodeOf(container) ?? 0;
-  return statusOf(
-    pod,
-    container,
-    { terminated: { exitCode, reason: exitCode === 0 ? 'Completed' : 'Error', startedAt: finishedAt, finishedAt } },
-    { ready: exitCode === 0 },
-  );
+interface InitLook {
+  readonly statuses: readonly ContainerStatus[];
+  /** All have done their work, and the sidecars have started. */
+  readonly isDone: boolean;
+  /** One has ended for good, with an error. */
+  readonly failed: boolean;
 }
 
+/** Init containers one after the other: the next starts when the one before has succeeded, or, a sidecar, has started. */
+function runInits(pod: Pod, situation: Started, now: string): InitLook {
+  const statuses: ContainerStatus[] = [];
+  // Once the others have been started, only sidecars are looked after: a node that forgets does not begin anew.
+  const begun =
+    pod.status?.containerStatuses?.some(({ state, lastState }) => (state?.running ?? state?.terminated ?? lastState?.terminated) !== undefined) === true;
+  let isDone = true;
+  let failed = false;
+  for (const container of pod.spec.initContainers ?? []) {
+    const isSide = container.restartPolicy === 'Always';
+    const before = statusOfContainer(pod, container.name);
+    if (begun && !isSide && before !== undefined) {
+      statuses.push(before);
+      continue;
+    }
+    if (!isDone) {
+      // One that ran before keeps running: only the start is ordered.
+      const known = before?.state?.running !== undefined ? run(pod, container, situation, now).status : undefined;
+      statuses.push(known ?? statusOf(pod, container, { waiting: { reason: 'PodInitializing' } }, {}));
+      continue;
+    }
+    const { status, ended: code } = run(pod, container, situation, now);
+    const succeeded = !isSide && code === 0;
+    const done = isSide ? status.started === true : succeeded;
+    if (!isSide && code !== undefined && code !== 0) failed = true;
+    if (!done) isDone = begun;
+    // An ended init container counts as ready; one at work never does.
+    statuses.push(isSide ? status : { ...status, ready: succeeded, ...(status.state?.running === undefined ? {} : { started: status.started ?? true }) });
+  }
+  return { statuses, isDone, failed };
+}
+
+const isInitialized = (container: Container | undefined, status: ContainerStatus | undefined): boolean =>
+  container?.restartPolicy === 'Always' ? status?.started === true : status?.state?.terminated?.exitCode === 0;
+
 /** @param now RFC 3339 */
-export function podStatus(pod: Pod, hostIp: string, situation: Situation, now: string): PodStatus {
+export function podStatus(pod: Pod, hostIps: readonly string[], situation: Situation, now: string): PodStatus {
   const initContainers = pod.spec.initContainers ?? [];
   const base: PodStatus = {
     observedGeneration: pod.metadata.generation ?? 1,
-    hostIP: hostIp,
-    hostIPs: [{ ip: hostIp }],
+    hostIP: hostIps[0] ?? '',
+    hostIPs: hostIps.map((ip) => ({ ip })),
     startTime: pod.status?.startTime ?? now,
     qosClass: pod.status?.qosClass ?? qosClass(pod),
   };
@@ -206,6 +246,7 @@ export function podStatus(pod: Pod, hostIp: string, situation: Situation, now: s
       conditions: conditions(pod, now, {
         sandbox: false,
         initialized: initContainers.length === 0,
+        incomplete: initContainers.map((one) => one.name),
         unready: pod.spec.containers.map((one) => one.name),
         completed: false,
       }),
@@ -215,82 +256,39 @@ export function podStatus(pod: Pod, hostIp: string, situation: Situation, now: s
       containerStatuses: pod.spec.containers.map((one) => statusOf(pod, one, { waiting }, {})),
     };
   }
-  const addresses = { podIP: situation.podIp, podIPs: [{ ip: situation.podIp }] };
-  const initStatuses = initContainers.map((one) => runInit(pod, one, now));
-  const failedInit = initStatuses.findIndex((status) => (status.state?.terminated?.exitCode ?? 0) !== 0);
-  if (failedInit >= 0) {
+  const addresses = { podIP: situation.podIps[0] ?? '', podIPs: situation.podIps.map((ip) => ({ ip })) };
+  const init = runInits(pod, situation, now);
+  const initStatuses = init.statuses;
+  if (!init.isDone) {
     return {
       ...base,
       ...addresses,
-      phase: pod.spec.restartPolicy === 'Never' ? 'Failed' : 'Pending',
-      conditions: conditions(pod, now, { sandbox: true, initialized: false, unready: pod.spec.containers.map((one) => one.name), completed: false }),
-      initContainerStatuses: initStatuses.map((status, index) =>
-        index <= failedInit ? status : statusOf(pod, initContainers[index] as Container, { waiting: { reason: 'PodInitializing' } }, {}),
-      ),
+      phase: init.failed ? 'Failed' : 'Pending',
+      conditions: conditions(pod, now, {
+        sandbox: !init.failed,
+        initialized: false,
+        incomplete: initContainers.filter((_, index) => !isInitialized(initContainers[index], initStatuses[index])).map((one) => one.name),
+        unready: pod.spec.containers.map((one) => one.name),
+        completed: false,
+      }),
+      initContainerStatuses: initStatuses,
       containerStatuses: pod.spec.containers.map((one) => statusOf(pod, one, { waiting: { reason: 'PodInitializing' } }, {})),
     };
   }
   const outcomes = pod.spec.containers.map((one) => run(pod, one, situation, now));
   const allEnded = outcomes.every((outcome) => outcome.ended !== undefined);
-  const unready = outcomes.filter((outcome) => outcome.status.ready !== true).map((outcome) => outcome.status.name ?? '');
+  const sidecars = initStatuses.filter((_, index) => initContainers[index]?.restartPolicy === 'Always');
+  const unready = [...sidecars, ...outcomes.map((outcome) => outcome.status)].filter((status) => status.ready !== true).map((status) => status.name ?? '');
+  // Sidecars outlive the others by a moment; until they have left, the pod has not ended.
+  const isOver = allEnded && sidecars.every((status) => status.state?.running === undefined);
   // A container that has never run keeps the pod pending. Kubernetes: pkg/kubelet/kubelet_pods.go, getPhase.
   const anyUnborn = outcomes.some(({ status }) => status.state?.waiting !== undefined && status.lastState?.terminated === undefined);
   return {
     ...base,
     ...addresses,
-    phase: allEnded ? (outcomes.every((outcome) => outcome.ended === 0) ? 'Succeeded' : 'Failed') : anyUnborn ? 'Pending' : 'Running',
-    conditions: conditions(pod, now, { sandbox: !allEnded, initialized: true, unready, completed: allEnded }),
+    phase: isOver ? (outcomes.every((outcome) => outcome.ended === 0) ? 'Succeeded' : 'Failed') : anyUnborn ? 'Pending' : 'Running',
+    conditions: conditions(pod, now, { sandbox: !isOver, initialized: true, incomplete: [], unready, completed: isOver }),
     ...(initStatuses.length === 0 ? {} : { initContainerStatuses: initStatuses }),
     containerStatuses: outcomes.map((outcome) => outcome.status),
   };
-}
-
-function conditions(
-  pod: Pod,
-  now: string,
-  facts: { readonly sandbox: boolean; readonly initialized: boolean; readonly unready: readonly string[]; readonly completed: boolean },
-): readonly Condition[] {
-  const containers: Partial<Condition> =
-    facts.unready.length === 0
-      ? {}
-      : facts.completed
-        ? { reason: 'PodCompleted' }
-        : { reason: 'ContainersNotReady', message: `containers with unready status: [${facts.unready.join(' ')}]` };
-  const gates = (pod.spec.readinessGates ?? []).filter((gate) => findCondition(pod.status?.conditions, gate.conditionType)?.status !== 'True');
-  const gateWords = gates.map((gate) =>
-    findCondition(pod.status?.conditions, gate.conditionType) === undefined
-      ? `corresponding condition of pod readiness gate "${gate.conditionType}" does not exist.`
-      : `the status of pod readiness gate "${gate.conditionType}" is not "True", but ${findCondition(pod.status?.conditions, gate.conditionType)?.status ?? ''}`,
-  );
-  const ready: Partial<Condition> =
-    facts.unready.length > 0 ? containers : gates.length === 0 ? {} : { reason: 'ReadinessGatesNotReady', message: gateWords.join(', ') };
-  const own: readonly Condition[] = [
-    condition(pod, now, 'PodReadyToStartContainers', facts.sandbox, {}),
-    condition(
-      pod,
-      now,
-      'Initialized',
-      facts.initialized,
-      facts.completed
-        ? { reason: 'PodCompleted' }
-        : facts.initialized
-          ? {}
-          : {
-              reason: 'ContainersNotInitialized',
-              message: `containers with incomplete status: [${(pod.spec.initContainers ?? []).map((one) => one.name).join(' ')}]`,
-            },
-    ),
-    condition(pod, now, 'Ready', facts.unready.length === 0 && gates.length === 0, ready),
-    condition(pod, now, 'ContainersReady', facts.unready.length === 0, containers),
-    condition(pod, now, 'PodScheduled', true, {}),
-  ];
-  const types = new Set(own.map((one) => one.type));
-  return [...own, ...(pod.status?.conditions ?? []).filter((one) => !types.has(one.type))];
-}
-
-/** The time of a condition moves only when its status does. */
-function condition(pod: Pod, now: string, type: string, holds: boolean, words: Partial<Condition>): Condition {
-  const before = findCondition(pod.status?.conditions, type);
-  const status = holds ? 'True' : 'False';
-  return { type, status, lastProbeTime: null, lastTransitionTime: before?.status === status ? (before.lastTransitionTime ?? now) : now, ...words };
 }

@@ -61,16 +61,22 @@ export interface Container {
   readonly readinessProbe?: Probe;
   readonly livenessProbe?: Probe;
   readonly startupProbe?: Probe;
-  readonly lifecycle?: {
-    readonly postStart?: unknown;
-    readonly preStop?: { readonly exec?: { readonly command?: readonly string[] }; readonly sleep?: { readonly seconds?: number }; readonly httpGet?: unknown };
-  };
+  readonly lifecycle?: { readonly postStart?: Hook; readonly preStop?: Hook };
+}
+export interface Hook {
+  readonly exec?: { readonly command?: readonly string[] };
+  readonly sleep?: { readonly seconds?: number };
+  readonly httpGet?: unknown;
+  readonly tcpSocket?: unknown;
 }
 export interface Probe {
   readonly timeoutSeconds?: number;
   readonly periodSeconds?: number;
   readonly successThreshold?: number;
   readonly failureThreshold?: number;
+  readonly exec?: unknown;
+  readonly httpGet?: unknown;
+  readonly tcpSocket?: unknown;
   readonly [handler: string]: unknown;
 }
 export interface Toleration {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Cidr, contains, parseCidr, parseIpv4 } from '../addresses.ts';
+import { type IpPrefix, inPrefix, ipOf, parseIpPrefix } from '../../net/addr/ip.ts';
 import { TestCluster } from '../testing/cluster.ts';
 import { serviceYaml } from '../testing/manifests.ts';
 import { chooseAddress, chooseNodePort } from './allocate.ts';
@@ -8,7 +8,7 @@ import type { Service } from './types.ts';
 
 const kubeadm = 'apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nnetworking: {serviceSubnet: 10.96.0.0/12, podSubnet: 10.244.0.0/16}';
 const spec = (cluster: TestCluster, name: string) => cluster.get<Service>(`Service/default/${name}`).spec;
-const cidr = (text: string): Cidr => parseCidr(text) as Cidr;
+const cidr = (text: string): IpPrefix => parseIpPrefix(text) as IpPrefix;
 
 describe('the ClusterIP allocator', () => {
   it('gives an address of the upper band, the same for the same name in every run', () => {
@@ -16,7 +16,7 @@ describe('the ClusterIP allocator', () => {
     const two = new TestCluster().apply(serviceYaml('other', '{ports: [{port: 80}]}')).apply(serviceYaml('web', '{ports: [{port: 80}]}'));
     const address = spec(one, 'web').clusterIP ?? '';
     expect(spec(two, 'web').clusterIP).toBe(address);
-    expect(parseIpv4(address) ?? 0).toBeGreaterThan((parseIpv4('10.96.0.0') ?? 0) + 256);
+    expect(ipOf(address)).toBeGreaterThan((ipOf('10.96.0.0') as number) + 256);
     expect(spec(one, 'web')).toMatchObject({
       clusterIPs: [address],
       ipFamilies: ['IPv4'],
@@ -81,11 +81,11 @@ describe('the ClusterIP allocator', () => {
         for (const name of names) {
           const address = chooseAddress(range, used, name);
           if (address === undefined) {
-            expect(used.size).toBe(range.size - 2);
+            expect(used.size).toBe(2 ** (32 - range.prefixLength) - 2);
             return;
           }
           expect(used.has(address)).toBe(false);
-          expect(contains(range, parseIpv4(address) ?? 0)).toBe(true);
+          expect(inPrefix(range.network, range.prefixLength, ipOf(address))).toBe(true);
           used.add(address);
         }
       }),

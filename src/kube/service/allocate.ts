@@ -1,10 +1,13 @@
 /** ClusterIPs and node ports, given out when a Service is stored. Kubernetes: pkg/registry/core/service/{ipallocator,portallocator,storage}. */
 import { hashText } from '../../base/prng.ts';
+import { bitsOf, formatIp, formatPrefix, type IpPrefix, inPrefix, parseIp, parseIpPrefix } from '../../net/addr/ip.ts';
+import type { Ip } from '../../net/wire/packet.ts';
 import type { FieldError, StoreView } from '../../objects/types.ts';
-import { type Cidr, contains, formatCidr, formatIpv4, parseIpv4 } from '../addresses.ts';
+import { type Cidr, formatCidr } from '../addresses.ts';
 import { invalid } from '../field-errors.ts';
-import { clusterSettings } from '../node/cluster-config.ts';
+import { type ClusterSettings, clusterSettings } from '../node/cluster-config.ts';
 import { namespaceOf } from '../pod/types.ts';
+import { admitIpFamilies } from './ip-families.ts';
 import { normalizeService } from './normalize.ts';
 import { needsClusterIp, type Service, type ServicePort, usesNodePorts } from './types.ts';
 
@@ -16,7 +19,9 @@ interface Admission {
 export function admitService(given: Service, old: Service | undefined, view: StoreView): Admission {
   const service = normalizeService(given, old);
   const settings = clusterSettings(view);
-  const addressed = admitClusterIp(releaseClusterIp(service, old), old, view, settings.serviceCidr, settings.declared);
+  const familied = admitIpFamilies(releaseClusterIp(service, old), old, settings);
+  if (familied.errors.length > 0) return familied;
+  const addressed = admitClusterIps(familied.object, old, view, settings);
   if (addressed.errors.length > 0) return addressed;
   return admitNodePorts(addressed.object, old, view, settings.nodePorts);
 }
@@ -31,52 +36,79 @@ function releaseClusterIp(service: Service, old: Service | undefined): Service {
 
 const isSame = (a: Service, b: Service): boolean => a.metadata.name === b.metadata.name && namespaceOf(a) === namespaceOf(b);
 
-function admitClusterIp(service: Service, old: Service | undefined, view: StoreView, range: Cidr, declared: boolean): Admission {
+/** One address for each family; those that the Service had stay. */
+function admitClusterIps(service: Service, old: Service | undefined, view: StoreView, settings: ClusterSettings): Admission {
   const { spec } = service;
-  const wanted = spec.clusterIPs?.[0] ?? '';
-  if (!needsClusterIp(service) || wanted === 'None') return { object: service, errors: [] };
-  if (wanted !== '' && old?.spec.clusterIPs?.[0] === wanted) return { object: service, errors: [] };
+  if (!needsClusterIp(service) || spec.clusterIPs?.[0] === 'None') return { object: service, errors: [] };
+  const given = spec.clusterIPs ?? [];
+  const families = spec.ipFamilies ?? [];
+  const waiting = families.some((_family, i) => (given[i] ?? '') === '') || given.some((ip) => !(old?.spec.clusterIPs ?? []).includes(ip));
+  if (!waiting) return { object: service, errors: [] };
   const used = new Set<string>();
   for (const other of view.list<Service>('Service')) if (!isSame(other, service)) for (const address of other.spec.clusterIPs ?? []) used.add(address);
   const refuse = (detail: string): Admission => ({ object: service, errors: [invalid('spec.clusterIPs', spec.clusterIPs, detail)] });
-  if (wanted !== '') {
-    const address = parseIpv4(wanted);
-    // IPv6 addresses are stored and not simulated: there is no range to check them against.
-    if (address === undefined) return { object: service, errors: [] };
-    // Without a cluster configuration (a dump of a real cluster) the range is not known: what the text says is kept.
-    if (declared && !isAllocatable(range, address)) {
-      return refuse(`failed to allocate IP ${wanted}: the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${formatCidr(range)}`);
+  const clusterIPs: string[] = [];
+  for (const [i, family] of (families.length === 0 ? [settings.families[0] ?? 'IPv4'] : families).entries()) {
+    const wanted = given[i] ?? '';
+    const range = family === 'IPv6' ? parseIpPrefix(settings.serviceCidr6 ?? '') : prefixOfCidr(settings.serviceCidr);
+    if (wanted === '') {
+      // A dump whose second range nobody knows.
+      if (range === undefined) continue;
+      const address = chooseAddress(range, used, `${namespaceOf(service)}/${service.metadata.name}`);
+      if (address === undefined) {
+        const message = 'Internal error: failed to allocate a serviceIP: range is full';
+        return { object: service, errors: [{ path: 'spec.clusterIPs', type: 'Internal error', message }] };
+      }
+      clusterIPs.push(address);
+      continue;
     }
-    return used.has(wanted) ? refuse(`failed to allocate IP ${wanted}: provided IP is already allocated`) : { object: service, errors: [] };
+    clusterIPs.push(wanted);
+    if (old?.spec.clusterIPs?.includes(wanted) === true) continue;
+    const address = parseIp(wanted);
+    if (address === undefined) continue;
+    // Without a cluster configuration (a dump of a real cluster) the range is not known: what the text says is kept.
+    if (settings.declared && range !== undefined && !isAllocatable(range, address)) {
+      const text = formatPrefix(range.network, range.prefixLength);
+      return refuse(`failed to allocate IP ${wanted}: the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${text}`);
+    }
+    if (used.has(formatIp(address))) return refuse(`failed to allocate IP ${wanted}: provided IP is already allocated`);
   }
-  const address = chooseAddress(range, used, `${namespaceOf(service)}/${service.metadata.name}`);
-  if (address === undefined) {
-    return {
-      object: service,
-      errors: [{ path: 'spec.clusterIPs', type: 'Internal error', message: 'Internal error: failed to allocate a serviceIP: range is full' }],
-    };
-  }
-  return { object: { ...service, spec: { ...spec, clusterIP: address, clusterIPs: [address] } }, errors: [] };
+  const [clusterIP] = clusterIPs;
+  return { object: clusterIP === undefined ? service : { ...service, spec: { ...spec, clusterIP, clusterIPs } }, errors: [] };
 }
 
-/** Neither the network address nor, in IPv4, the broadcast address. */
-const isAllocatable = (range: Cidr, address: number): boolean => contains(range, address) && address !== range.base && address !== range.base + range.size - 1;
+const prefixOfCidr = (cidr: Cidr): IpPrefix | undefined => parseIpPrefix(formatCidr(cidr));
+
+/** Numbers of the addresses that may be given out: neither the network's nor, in IPv4, the broadcast address; of an IPv6 range the first 2^32. */
+function usableNumbers({ network, prefixLength }: IpPrefix): number {
+  const six = typeof network === 'bigint';
+  return Math.max(0, 2 ** Math.min(32, bitsOf(network) - prefixLength) - (six ? 1 : 2));
+}
+
+function isAllocatable({ network, prefixLength }: IpPrefix, address: Ip): boolean {
+  if (!inPrefix(network, prefixLength, address) || address === network) return false;
+  return typeof address === 'bigint' || (address - (network as number)) >>> 0 !== 2 ** (32 - prefixLength) - 1;
+}
 
 /**
  * An address for this name: pseudo-random but the same in every run, from the upper band first, so that the lower one stays free for addresses
  * people choose themselves. Kubernetes: ipallocator/ipallocator.go, calculateRangeOffset.
  */
-export function chooseAddress(range: Cidr, used: ReadonlySet<string>, name: string): string | undefined {
-  const usable = range.size - 2;
+export function chooseAddress(range: IpPrefix, used: ReadonlySet<string>, name: string): string | undefined {
+  const usable = usableNumbers(range);
   if (usable <= 0) return undefined;
-  const offset = range.size - 2 < 16 ? 0 : Math.min(Math.max(16, Math.floor(range.size / 16)), 256);
+  const size = 2 ** Math.min(32, bitsOf(range.network) - range.prefixLength);
+  const offset = size <= 16 ? 0 : Math.min(Math.max(16, Math.floor(size / 16)), 256);
   const start = hashText(name, 0x5eed);
+  const { network } = range;
   for (const [first, count] of [
-    [range.base + 1 + offset, usable - offset],
-    [range.base + 1, offset],
+    [1 + offset, usable - offset],
+    [1, offset],
   ] as const) {
-    for (let i = 0; i < count; i += 1) {
-      const address = formatIpv4(first + ((start + i) % count));
+    // Of the used ones at most as many are in the way as there are.
+    for (let i = 0; i < Math.min(count, used.size + 1); i += 1) {
+      const number = first + ((start + i) % count);
+      const address = formatIp(typeof network === 'bigint' ? network + BigInt(number) : (network + number) | 0);
       if (!used.has(address)) return address;
     }
   }

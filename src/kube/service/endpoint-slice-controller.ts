@@ -4,8 +4,9 @@ import { defineController } from '../../objects/define.ts';
 import type { ControllerContext, KubeObject, ObjectKey, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { matchesLabels } from '../label-selector.ts';
+import type { IpFamily } from '../node/cluster-config.ts';
 import { namespaceOf, type Pod } from '../pod/types.ts';
-import { type EndpointGroup, endpointGroups, formatPortsKey, sortByAddress } from './endpoints-of.ts';
+import { type EndpointGroup, endpointGroups, familiesOf, formatPortsKey, sortByAddress } from './endpoints-of.ts';
 import { type Endpoint, type EndpointSlice, headlessLabel, isHeadless, managedByLabel, type Service, serviceNameLabel, serviceType } from './types.ts';
 
 const manager = 'endpointslice-controller.k8s.io';
@@ -53,10 +54,19 @@ export const endpointSliceController = defineController({
 });
 
 function reconcileSlices(service: Service, context: ControllerContext): void {
-  const existing = context.view
+  const all = context.view
     .select<EndpointSlice>('EndpointSlice', namespaceOf(service), { [serviceNameLabel]: service.metadata.name, [managedByLabel]: manager })
     .filter((slice) => slice.metadata.deletionTimestamp === undefined);
-  const groups = endpointGroups(service, context.view);
+  const families = familiesOf(service);
+  for (const family of families) {
+    const own = all.filter((slice) => slice.addressType === family);
+    reconcileFamily(service, family, own, context);
+  }
+  for (const slice of all) if (!families.some((family) => family === slice.addressType)) context.remove(objectKey(slice));
+}
+
+function reconcileFamily(service: Service, family: IpFamily, existing: readonly EndpointSlice[], context: ControllerContext): void {
+  const groups = endpointGroups(service, context.view, family);
   // Without any endpoint one empty slice remains, so that consumers can tell "none" from "not looked yet".
   const wanted: readonly EndpointGroup[] = groups.length > 0 ? groups : [{ portsKey: '', ports: [], endpoints: [] }];
   const free = new Set(existing);
@@ -65,7 +75,7 @@ function reconcileSlices(service: Service, context: ControllerContext): void {
     // An empty or differently numbered slice is used again before a new one is made.
     if (own.length === 0 && wanted.length === 1 && existing[0] !== undefined) own.push(existing[0]);
     for (const slice of own) free.delete(slice);
-    fill(service, group, own, context);
+    fill(service, family, group, own, context);
   }
   for (const slice of free) context.remove(objectKey(slice));
 }
@@ -73,7 +83,7 @@ function reconcileSlices(service: Service, context: ControllerContext): void {
 const identity = (endpoint: Endpoint): string => endpoint.targetRef?.uid ?? endpoint.addresses[0] ?? '';
 
 /** Endpoints stay in the slice they are in; new ones go where there is room, then into new slices. */
-function fill(service: Service, group: EndpointGroup, slices: readonly EndpointSlice[], context: ControllerContext): void {
+function fill(service: Service, family: IpFamily, group: EndpointGroup, slices: readonly EndpointSlice[], context: ControllerContext): void {
   const unplaced = new Map(group.endpoints.map((endpoint) => [identity(endpoint), endpoint]));
   const contents = slices.map((slice) => {
     const kept: Endpoint[] = [];
@@ -93,13 +103,20 @@ function fill(service: Service, group: EndpointGroup, slices: readonly EndpointS
   slices.forEach((slice, index) => {
     const content = sortByAddress(contents[index] ?? []);
     if (content.length === 0 && (index > 0 || group.endpoints.length > 0)) context.remove(objectKey(slice));
-    else write(service, slice, group, content, context);
+    else write(service, family, slice, group, content, context);
   });
-  if (slices.length === 0 && group.endpoints.length === 0) write(service, undefined, group, [], context);
-  for (; next < rest.length; next += maxEndpointsPerSlice) write(service, undefined, group, rest.slice(next, next + maxEndpointsPerSlice), context);
+  if (slices.length === 0 && group.endpoints.length === 0) write(service, family, undefined, group, [], context);
+  for (; next < rest.length; next += maxEndpointsPerSlice) write(service, family, undefined, group, rest.slice(next, next + maxEndpointsPerSlice), context);
 }
 
-function write(service: Service, slice: EndpointSlice | undefined, group: EndpointGroup, endpoints: readonly Endpoint[], context: ControllerContext): void {
+function write(
+  service: Service,
+  family: IpFamily,
+  slice: EndpointSlice | undefined,
+  group: EndpointGroup,
+  endpoints: readonly Endpoint[],
+  context: ControllerContext,
+): void {
   const { [serviceNameLabel]: _name, [managedByLabel]: _manager, [headlessLabel]: _headless, ...inherited } = service.metadata.labels ?? {};
   const labels = {
     ...inherited,
@@ -122,7 +139,7 @@ function write(service: Service, slice: EndpointSlice | undefined, group: Endpoi
           { apiVersion: 'v1', kind: 'Service', name: service.metadata.name, uid: service.metadata.uid ?? '', controller: true, blockOwnerDeletion: true },
         ],
       },
-      addressType: 'IPv4',
+      addressType: family,
       ...content,
     } as KubeObject);
     return;

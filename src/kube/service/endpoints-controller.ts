@@ -5,7 +5,7 @@ import type { ControllerContext, KubeObject } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { namespaceOf, type Pod } from '../pod/types.ts';
 import { servicesSelecting } from './endpoint-slice-controller.ts';
-import { endpointGroups } from './endpoints-of.ts';
+import { endpointGroups, familiesOf } from './endpoints-of.ts';
 import {
   type Endpoint,
   type EndpointAddress,
@@ -42,7 +42,7 @@ export const endpointsController = defineController({
     }
     if (serviceType(service) === 'ExternalName' || !hasSelector(service)) return;
     const subsets: EndpointSubset[] = [];
-    for (const group of endpointGroups(service, context.view)) {
+    for (const group of endpointGroups(service, context.view, familiesOf(service)[0] ?? 'IPv4')) {
       const ready: EndpointAddress[] = [];
       const notReady: EndpointAddress[] = [];
       for (const endpoint of group.endpoints.slice(0, maxAddresses)) {

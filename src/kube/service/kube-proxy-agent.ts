@@ -13,6 +13,7 @@ import type { Pod, PodTemplate } from '../pod/types.ts';
 import { forwardRules, markMasqRules, nodePortJumps, postroutingRules } from './kube-proxy-base-rules.ts';
 import type { ProxyConfig } from './kube-proxy-config.ts';
 import { configFor, localDetectorFor, nodePortIps } from './kube-proxy-config.ts';
+import { udpNews } from './kube-proxy-conntrack.ts';
 import { IPVS_DEVICE, renderIpvsBase, renderIpvsService } from './kube-proxy-ipvs.ts';
 import { SERVICE_NAME_LABEL } from './kube-proxy-model.ts';
 import { EXTERNAL_SERVICES, FORWARD, MARK_MASQ, NODE_PORTS, POSTROUTING, PROXY_CANARY, PROXY_FIREWALL, SERVICES } from './kube-proxy-names.ts';
@@ -177,7 +178,11 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   const bar = key.indexOf('|');
   const site = findSite(bar < 0 ? key : key.slice(0, bar), view);
   if (site === undefined) return { records: [] };
-  if (bar >= 0) return { records: renderService(site, key.slice(bar + 1), view) };
+  if (bar >= 0) {
+    const records = renderService(site, key.slice(bar + 1), view);
+    const news = udpNews(key.slice(bar + 1), site.presence, site.proxies, view);
+    return news === undefined ? { records } : { records, news };
+  }
   const origin: Origin = { component: KUBE_PROXY, objects: site.presence.objects };
   const bases =
     site.presence.config.mode === 'ipvs'
@@ -232,9 +237,9 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
  */
 function needsRepair(rendered: readonly NetRecord[], find: (id: string) => NetRecord | undefined): boolean {
   const [first] = rendered;
-  if (first === undefined || !('netns' in first) || first.kind.startsWith('nft-')) return false;
-  if (first.kind === 'ipvs-service' || (first.kind === 'device' && first.name === IPVS_DEVICE)) return true;
-  return (['mangle', 'nat', 'filter'] as const).some((table) => find(chainId(first.netns, table, PROXY_CANARY)) === undefined);
+  if (first?.kind === 'ipvs-service' || (first?.kind === 'device' && first.name === IPVS_DEVICE)) return true;
+  if (first?.kind !== 'chain') return false;
+  return (['mangle', 'nat', 'filter'] as const).some((table) => find(chainId(first.netns, table, PROXY_CANARY, first.family)) === undefined);
 }
 
 /** Keys: `<node>` for the shared chains, `<node>|<namespace>/<service>` for those of a Service. */

@@ -12,6 +12,8 @@ export interface BuiltInJump {
   readonly table: 'nat' | 'filter';
   readonly from: 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';
   readonly text: string;
+  /** Of the CNI's: into which family's chains; absent: IPv4. */
+  readonly family?: 'ipv6';
 }
 
 const NEW = '-m conntrack --ctstate NEW';

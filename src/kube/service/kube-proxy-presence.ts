@@ -3,6 +3,7 @@ import { parseYaml } from '../../base/yaml/parse-yaml.ts';
 import type { KubeObject, ObjectKey, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { formatCidr } from '../addresses.ts';
+import { replacesKubeProxy } from '../cni/cilium-config.ts';
 import { clusterSettings, settingsKinds } from '../node/cluster-config.ts';
 import type { KindCluster } from '../node/cluster-kinds.ts';
 import { perState } from '../node/per-state.ts';
@@ -64,9 +65,9 @@ const yamlOf = (map: ConfigMap) => parseYaml(objectKey(map), map.data?.[CONFIG_K
 
 /** The mounted ConfigMap of this pod, else the document given to kubeadm or kind, else the defaults. */
 function configOf(pod: Pod | undefined, view: StoreView): { readonly config: ProxyConfig; readonly object?: ObjectKey } {
-  const { podCidr } = clusterSettings(view);
+  const { podCidr, podCidr6 } = clusterSettings(view);
   // kubeadm copies its podSubnet into the configuration.
-  const clusterCidr = podCidr === undefined ? '' : formatCidr(podCidr);
+  const clusterCidr = [podCidr === undefined ? undefined : formatCidr(podCidr), podCidr6].filter((range) => range !== undefined).join(',');
   const map = pod === undefined ? undefined : mountedConfigMap(pod, CONFIG_KEY, view);
   if (map !== undefined) return { config: rememberedConfig(map, clusterCidr, () => yamlOf(map)), object: objectKey(map) };
   const document = view.list('KubeProxyConfiguration')[0];
@@ -82,7 +83,7 @@ function presenceOn(node: string, view: StoreView): KubeProxyPresence | undefine
     const { config, object } = configOf(pod, view);
     return { config, objects: object === undefined ? [objectKey(pod)] : [objectKey(pod), object], assumed: false };
   }
-  if (isInstalled(view) || view.list<KindCluster>('Cluster')[0]?.networking?.kubeProxyMode === 'none') return undefined;
+  if (isInstalled(view) || replacesKubeProxy(view) || view.list<KindCluster>('Cluster')[0]?.networking?.kubeProxyMode === 'none') return undefined;
   const { config, object } = configOf(undefined, view);
   return { config, objects: object === undefined ? [] : [object], assumed: true };
 }

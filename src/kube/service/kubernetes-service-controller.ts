@@ -2,9 +2,8 @@
 import { deepEqual } from '../../base/equal.ts';
 import { defineController } from '../../objects/define.ts';
 import type { ControllerContext, KubeObject } from '../../objects/types.ts';
-import { formatIpv4 } from '../addresses.ts';
-import { clusterSettings, settingsKinds } from '../node/cluster-config.ts';
-import { internalIp, isControlPlane, type Node } from '../node/types.ts';
+import { clusterSettings, serviceAddress, settingsKinds } from '../node/cluster-config.ts';
+import { internalIps, isControlPlane, type Node } from '../node/types.ts';
 import { type EndpointSlice, type Endpoints, type Service, serviceNameLabel } from './types.ts';
 
 const key = 'Service/default/kubernetes';
@@ -33,14 +32,15 @@ export const kubernetesServiceController = defineController({
     const nodes = view.list<Node>('Node');
     if (nodes.length === 0) return;
     if (view.find<Service>(key) === undefined && !createService(context)) return;
-    const addresses = nodes.filter(isControlPlane).flatMap((node) => internalIp(node) ?? []);
+    const addresses = nodes.filter(isControlPlane).flatMap((node) => internalIps(node)[0] ?? []);
     if (addresses.length > 0) publish(addresses, context);
   },
 });
 
 function createService(context: ControllerContext): boolean {
-  const { serviceCidr } = clusterSettings(context.view);
-  const address = formatIpv4(serviceCidr.base + 1);
+  const settings = clusterSettings(context.view);
+  const address = serviceAddress(settings, 1);
+  const [family = 'IPv4'] = settings.families;
   const service = {
     apiVersion: 'v1',
     kind: 'Service',
@@ -49,7 +49,7 @@ function createService(context: ControllerContext): boolean {
       type: 'ClusterIP',
       clusterIP: address,
       clusterIPs: [address],
-      ipFamilies: ['IPv4'],
+      ipFamilies: [family],
       ipFamilyPolicy: 'SingleStack',
       sessionAffinity: 'None',
       internalTrafficPolicy: 'Cluster',
@@ -65,7 +65,7 @@ function publish(addresses: readonly string[], context: ControllerContext): void
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: { name: 'kubernetes', namespace: 'default', labels: { [serviceNameLabel]: 'kubernetes' } },
-    addressType: 'IPv4',
+    addressType: addresses[0]?.includes(':') === true ? 'IPv6' : 'IPv4',
     endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
     ports,
   };

@@ -31,7 +31,7 @@ const schema = kindSchema(
         ports: list('Ports.', portSchema, ['port', 'protocol']),
         clusterIP: text('Address inside the cluster; chosen when absent. None makes the Service headless: DNS answers with the pods.'),
         clusterIPs: texts('The same as a list, one per IP family.'),
-        ipFamilies: list('IP families. Only IPv4 is simulated.', choice('Family.', ['IPv4', 'IPv6'])),
+        ipFamilies: list('IP families; the first is that of clusterIP.', choice('Family.', ['IPv4', 'IPv6'])),
         ipFamilyPolicy: choice('One family or two.', ['SingleStack', 'PreferDualStack', 'RequireDualStack']),
         externalIPs: texts('Further addresses on which nodes accept traffic for the Service.'),
         externalName: text('For type ExternalName: the name that DNS answers with.'),
@@ -90,9 +90,9 @@ function defaults(service: Service): Service {
   const noIps = spec.clusterIPs === undefined || spec.clusterIPs.length === 0;
   if (noIps && spec.clusterIP !== undefined && spec.clusterIP !== '') filled.clusterIPs = [spec.clusterIP];
   else if (!noIps && (spec.clusterIP ?? '') === '' && spec.clusterIPs?.[0] !== undefined) filled.clusterIP = spec.clusterIPs[0];
-  if (type !== 'ExternalName') {
-    if (spec.ipFamilies === undefined) filled.ipFamilies = ['IPv4'];
-    if (spec.ipFamilyPolicy === undefined) filled.ipFamilyPolicy = 'SingleStack';
+  if ((spec.sessionAffinity ?? 'None') === 'None' && spec.sessionAffinityConfig !== undefined) {
+    const { sessionAffinityConfig: _, ...rest } = spec;
+    return { ...service, spec: { ...rest, ...filled } };
   }
   return Object.keys(filled).length === 0 ? service : { ...service, spec: { ...spec, ...filled } };
 }

@@ -4,6 +4,7 @@ import { isCidr, isIp } from '../addresses.ts';
 import { duplicate, forbidden, invalid, invalidEach, portRange, required, unsupported } from '../field-errors.ts';
 import { validateSelector } from '../label-selector.ts';
 import { dnsLabelErrors, dnsSubdomainErrors, portNameErrors } from '../names.ts';
+import { familyOf } from './ip-families.ts';
 import { normalizeService } from './normalize.ts';
 import { needsClusterIp, type Service, type ServicePort, usesNodePorts } from './types.ts';
 
@@ -115,11 +116,23 @@ function clusterIpErrors(service: Service): FieldError[] {
   const ips = spec.clusterIPs ?? [];
   if (ips.length > 0 && spec.clusterIP !== undefined && spec.clusterIP !== ips[0])
     errors.push(invalid('spec.clusterIPs[0]', ips, 'first value must match `clusterIP`'));
-  if (ips.length > 2) errors.push(invalid('spec.clusterIPs', ips, 'may only hold up to 2 values'));
+  const families = spec.ipFamilies ?? [];
+  families.forEach((family, index) => {
+    if (families.indexOf(family) < index) errors.push(duplicate(`spec.ipFamilies[${index}]`, family));
+  });
   ips.forEach((address, index) => {
-    if (address === 'None') {
-      if (index > 0) errors.push(invalid(`spec.clusterIPs[${index}]`, address, "'None' must be the first and only value"));
+    if (address === 'None' && index === 0) {
+      if (ips.length > 1) errors.push(invalid('spec.clusterIPs', ips, "'None' must be the first and only value"));
     } else if (!isIp(address)) errors.push(invalid(`spec.clusterIPs[${index}]`, address, ipWords));
+  });
+  if (ips.length > 2) errors.push(invalid('spec.clusterIPs', ips, 'may only hold up to 2 values'));
+  if (ips[0] === 'None' || !ips.every(isIp)) return errors;
+  if (ips.length > 1 && new Set(ips.map(familyOf)).size < ips.length)
+    errors.push(invalid('spec.clusterIPs', ips, 'may specify no more than one IP for each IP family'));
+  ips.forEach((address, index) => {
+    const family = families[index];
+    if (family !== undefined && family !== familyOf(address))
+      errors.push(invalid(`spec.clusterIPs[${index}]`, address, `expected an ${family} value as indicated by \`ipFamilies[${index}]\``));
   });
   return errors;
 }
@@ -156,10 +169,17 @@ function trafficPolicyErrors(service: Service): FieldError[] {
   return errors;
 }
 
-/** A ClusterIP stays unless the type changes to or from ExternalName. */
+/** The first ClusterIP and family stay unless the type changes to or from ExternalName. Kubernetes: upgradeAndDowngradeClusterIPs, upgradeAndDowngradeIPFamilies. */
 function updateErrors(service: Service, old: Service): FieldError[] {
   if (!needsClusterIp(service) || !needsClusterIp(old)) return [];
   const before = old.spec.clusterIPs?.[0] ?? '';
   const now = service.spec.clusterIPs?.[0] ?? '';
-  return before !== '' && now !== '' && before !== now ? [invalid('spec.clusterIPs[0]', service.spec.clusterIPs, 'may not change once set')] : [];
+  const errors: FieldError[] = [];
+  if (before !== '' && now !== '' && before !== now) errors.push(invalid('spec.clusterIPs[0]', service.spec.clusterIPs, 'may not change once set'));
+  const [second, second2] = [old.spec.clusterIPs?.[1], service.spec.clusterIPs?.[1]];
+  if (second !== undefined && second2 !== undefined && second !== second2)
+    errors.push(invalid('spec.clusterIPs[1]', service.spec.clusterIPs, 'may not change once set'));
+  const [was, is] = [old.spec.ipFamilies ?? [], service.spec.ipFamilies ?? []];
+  if (was[0] !== undefined && is[0] !== undefined && was[0] !== is[0]) errors.push(invalid('spec.ipFamilies[0]', is, 'may not change once set'));
+  return errors;
 }

@@ -1,295 +1,301 @@
-/** CoreDNS: zones first, then the cache, then upstream by a query of its own. CoreDNS: plugin/{kubernetes,cache,forward,errors,log}. */
-
-import { formatIp, parseIp } from '../addr/ip.ts';
+/** CoreDNS: listens, hands questions to the plugins of their server block, looks for a new configuration now and then. CoreDNS: core/dnsserver, coremain/run.go, plugin/reload, plugin/loop. */
+import { parseIp } from '../addr/ip.ts';
 import { dnsMessageBytes } from '../wire/dns-codec.ts';
-import type { DnsMessage, DnsResourceRecord } from '../wire/dns-message.ts';
-import type { Payload } from '../wire/packet.ts';
-import { type AppContext, type AppEvent, defineApp, type Endpoint, type SocketId } from './definition.ts';
-import { DNS_PORT, dnsAnswer, dnsQuestion, newDnsId } from './dns-query.ts';
-import type { DnsServerConfig } from './dns-server-config.ts';
-import { fitDatagram, lookUp } from './dns-zone.ts';
+import { type AppContext, type AppEvent, defineApp, type SocketId } from './definition.ts';
+import { type Answered, count, type Run, type ServerState } from './dns/chain.ts';
+import { handleUpstream } from './dns/forward.ts';
+import { handleHttp } from './dns/http.ts';
+import { CONSOLIDATE_TIMER, tellConsolidated } from './dns/observe.ts';
+import { newRun, serve } from './dns/serve.ts';
+import { octetsOf, readDnsStream } from './dns/tcp-stream.ts';
+import { dnsQuestion, newDnsId } from './dns-query.ts';
+import type { DnsHttpListener, DnsServerConfig } from './dns-server-config.ts';
 import { listenAddress } from './listen-address.ts';
 
-/** forward: how long one upstream may take, and all together. */
-const UPSTREAM_TIMEOUT_NS = 2_000_000_000;
-const FORWARD_DEADLINE_NS = 5_000_000_000;
-const MAX_IN_FLIGHT = 1000;
-const MAX_CACHED = 10_000;
+/** A client's connection that says nothing is closed. */
+const TCP_IDLE_NS = 10_000_000_000;
+const RELOAD_TIMER = 'reload';
+const TCP_TIMER = 'tcp-idle';
+const LOOP_TIMER = 'loop';
+/** The loop's probe waits so long for its answer, is sent again so long, and counts for so long after its answer. */
+const LOOP_ANSWER_NS = 2_000_000_000;
+const LOOP_DEADLINE_NS = 30_000_000_000;
 
-/** A question that was passed on. */
-interface InFlight {
-  readonly query: DnsMessage;
-  readonly client: Endpoint;
-  readonly bytes: number;
-  readonly startedNs: number;
-  /** Records in front of what upstream will say: the CNAME that led there. */
-  readonly prefix: readonly DnsResourceRecord[];
-  readonly asked: string;
-  readonly id: number;
-  readonly upstream: number;
-  readonly socket: SocketId;
-  readonly timer: number;
-}
+const newAnswered = (): Answered => ({ zones: undefined, messages: new Map(), payloads: new WeakMap() });
 
-interface Cached {
-  readonly message: DnsMessage;
-  readonly storedNs: number;
-  readonly ttlSeconds: number;
-}
-
-/** Changed in place. */
-interface State {
-  readonly socket: SocketId;
-  readonly inFlight: Map<SocketId, InFlight>;
-  readonly cache: Map<string, Cached>;
-  readonly answered: Answered;
-}
-
-/** What the zones said to questions before: only to look nothing up twice, so it goes with the configuration and is no part of a snapshot. */
-interface Answered {
-  config: DnsServerConfig | undefined;
-  readonly payloads: Map<string, Payload>;
-}
-const MAX_ANSWERED = 1000;
-
-const newState = (socket: SocketId): State => ({
-  socket,
-  inFlight: new Map(),
-  cache: new Map(),
-  answered: { config: undefined, payloads: new Map() },
-});
-
-export const dnsServer = defineApp<State, DnsServerConfig>({
-  name: 'dns-server',
-  start: (context, config) => {
-    for (const line of config.banner ?? []) context.out(`${line}\n`);
-    if (config.fatal !== undefined) {
-      context.out(`${config.fatal}\n`);
-      context.exit(1);
-      return newState(-1);
-    }
-    const ip = listenAddress(context, config.listen.address);
-    const socket = context.udpBind(ip, config.listen.port);
-    const tcp = context.tcpListen(ip, config.listen.port, 128);
-    if (typeof socket === 'string' || typeof tcp === 'string') {
-      const protocol = typeof socket === 'string' ? 'udp' : 'tcp';
-      context.out(`Listen: listen ${protocol} ${config.listen.address ?? ''}:${config.listen.port}: bind: address already in use\n`);
-      context.exit(1);
-    }
-    return newState(typeof socket === 'string' ? -1 : socket);
-  },
-  handle: (context, state, event, config) => {
-    if (event.kind === 'datagram' && event.socket === state.socket) receiveQuery(context, state, event, config);
-    else if (event.kind === 'datagram') receiveAnswer(context, state, event, config);
-    else if (event.kind === 'socket-error') upstreamFailed(context, state, event.socket, 'connection refused', config);
-    else if (event.kind === 'timer') upstreamFailed(context, state, event.data as SocketId, 'timeout', config);
-    else if (event.kind === 'peer-closed') context.close(event.socket);
-    return state;
-  },
-  copy: (state) => ({ ...newState(state.socket), inFlight: new Map(state.inFlight), cache: new Map(state.cache) }),
-});
-
-function receiveQuery(context: AppContext, state: State, event: Extract<AppEvent, { kind: 'datagram' }>, config: DnsServerConfig): void {
-  const query = event.payload.dns;
-  if (query === undefined || query.response) return;
-  const { from } = event;
-  const known = answeredBefore(state.answered, config, query);
-  if (known !== undefined) {
-    send(context, state, query, event.payload.bytes, from, known, context.nowNs, config);
-    return;
-  }
-  const outcome = lookUp(config, query);
-  if (outcome.kind === 'answer') {
-    const payload = fitDatagram(outcome.message);
-    const { payloads } = state.answered;
-    if (payloads.size >= MAX_ANSWERED) payloads.clear();
-    payloads.set(answeredKey(query), payload);
-    send(context, state, query, event.payload.bytes, from, payload, context.nowNs, config);
-    return;
-  }
-  const asked = outcome.kind === 'chase' ? outcome.target : query.question.name;
-  const prefix = outcome.kind === 'chase' ? outcome.records : [];
-  const cached = fromCache(context, state, asked, query, config);
-  if (cached !== undefined) {
-    reply(context, state, query, event.payload.bytes, from, withPrefix(query, cached, prefix), context.nowNs, config);
-    return;
-  }
-  if (config.forward === undefined || config.forward.upstreams.length === 0 || state.inFlight.size >= MAX_IN_FLIGHT) {
-    const rcode = config.forward === undefined && prefix.length === 0 ? 'REFUSED' : prefix.length > 0 ? 'NOERROR' : 'SERVFAIL';
-    reply(
-      context,
-      state,
-      query,
-      event.payload.bytes,
-      from,
-      dnsAnswer(query, rcode, { authoritative: prefix.length > 0, answers: prefix }),
-      context.nowNs,
-      config,
-    );
-    return;
-  }
-  forward(
-    context,
-    state,
-    { query, client: from, bytes: event.payload.bytes, startedNs: context.nowNs, prefix, asked, id: 0, upstream: 0, socket: -1, timer: -1 },
-    config,
-  );
-}
-
-/** Names keep the case they were asked in, so it is part of the key. */
-const answeredKey = (query: DnsMessage): string => `${query.question.type} ${query.question.name}`;
-
-function answeredBefore(answered: Answered, config: DnsServerConfig, query: DnsMessage): Payload | undefined {
-  if (answered.config !== config) {
-    answered.payloads.clear();
-    answered.config = config;
-    return undefined;
-  }
-  const payload = answered.payloads.get(answeredKey(query));
-  if (payload?.dns === undefined) return undefined;
-  return { bytes: payload.bytes, dns: { ...payload.dns, id: query.id, recursionDesired: query.recursionDesired, question: query.question } };
-}
-
-/** Asks upstream number `job.upstream`, or the next that can be asked. */
-function forward(context: AppContext, state: State, job: InFlight, config: DnsServerConfig): void {
-  const upstreams = config.forward?.upstreams ?? [];
-  for (let at = job.upstream; at < upstreams.length; at += 1) {
-    const to = parseUpstream(upstreams[at] ?? '');
-    const socket = to === undefined ? undefined : context.udpConnect(to);
-    if (typeof socket !== 'number') continue;
-    const id = newDnsId(context.prng('dns-id'));
-    const question = dnsQuestion(id, job.asked, job.query.question.type, job.query.recursionDesired);
-    const leftNs = FORWARD_DEADLINE_NS - (context.nowNs - job.startedNs);
-    const timer = context.setTimer(Math.max(1, Math.min(UPSTREAM_TIMEOUT_NS, leftNs)), 'upstream', socket);
-    const sent = context.udpSend(socket, { bytes: dnsMessageBytes(question), dns: question });
-    if (sent === 'ok') {
-      state.inFlight.set(socket, { ...job, id, upstream: at, socket, timer });
-      return;
-    }
-    context.cancelTimer(timer);
-    context.close(socket);
-  }
-  fail(context, state, job, 'no upstream can be reached', config);
-}
-
-function parseUpstream(text: string): Endpoint | undefined {
-  const [address, port] = text.split(':');
-  const ip = parseIp(address ?? '');
-  const number = port === undefined ? DNS_PORT : Number(port);
-  return ip === undefined || !Number.isInteger(number) || number < 1 || number > 65535 ? undefined : { ip, port: number };
-}
-
-function receiveAnswer(context: AppContext, state: State, event: Extract<AppEvent, { kind: 'datagram' }>, config: DnsServerConfig): void {
-  const job = state.inFlight.get(event.socket);
-  const answer = event.payload.dns;
-  if (job === undefined || answer === undefined || !answer.response || answer.id !== job.id) return;
-  release(context, state, job);
-  store(context, state, job, answer, config);
-  reply(context, state, job.query, job.bytes, job.client, withPrefix(job.query, answer, job.prefix), job.startedNs, config);
-}
-
-function upstreamFailed(context: AppContext, state: State, socket: SocketId, why: 'timeout' | 'connection refused', config: DnsServerConfig): void {
-  const job = state.inFlight.get(socket);
-  if (job === undefined) return;
-  const local = context.localEndpoint(socket);
-  const remote = context.remoteEndpoint(socket);
-  const ends = `read udp ${formatIp(local.ip)}:${local.port}->${formatIp(remote.ip)}:${remote.port}`;
-  const text = why === 'timeout' ? `${ends}: i/o timeout` : `${ends}: read: connection refused`;
-  release(context, state, job);
-  const upstreams = config.forward?.upstreams.length ?? 0;
-  const again = job.upstream + 1 < upstreams ? job.upstream + 1 : 0;
-  // The plugin goes round its upstreams until its deadline; a refused one is not asked twice.
-  const timeLeft = context.nowNs - job.startedNs < FORWARD_DEADLINE_NS;
-  if (timeLeft && (why === 'timeout' || job.upstream + 1 < upstreams)) forward(context, state, { ...job, upstream: again }, config);
-  else fail(context, state, job, text, config);
-}
-
-function release(context: AppContext, state: State, job: InFlight): void {
-  context.cancelTimer(job.timer);
-  context.close(job.socket);
-  state.inFlight.delete(job.socket);
-}
-
-function fail(context: AppContext, state: State, job: InFlight, text: string, config: DnsServerConfig): void {
-  const { name, type } = job.query.question;
-  if (config.errors === true) context.out(`[ERROR] plugin/errors: 2 ${name} ${type}: ${text}\n`);
-  reply(context, state, job.query, job.bytes, job.client, dnsAnswer(job.query, 'SERVFAIL', {}), job.startedNs, config);
-}
-
-function withPrefix(query: DnsMessage, answer: DnsMessage, prefix: readonly DnsResourceRecord[]): DnsMessage {
+function newState(active: DnsServerConfig, startedNs: number): ServerState {
   return {
-    ...answer,
-    id: query.id,
-    question: query.question,
-    authoritative: answer.authoritative || prefix.length > 0,
-    answers: [...prefix, ...answer.answers],
+    active,
+    tried: active.hash,
+    startedNs,
+    listening: new Map(),
+    connections: new Map(),
+    caches: new Map(),
+    waiting: new Map(),
+    idle: new Map(),
+    upstreams: new Map(),
+    probes: new Map(),
+    counters: new Map(),
+    consolidated: new Map(),
+    loop: undefined,
+    answered: newAnswered(),
   };
 }
 
-function reply(
-  context: AppContext,
-  state: State,
-  query: DnsMessage,
-  queryBytes: number,
-  to: Endpoint,
-  message: DnsMessage,
-  startedNs: number,
-  config: DnsServerConfig,
-): void {
-  send(context, state, query, queryBytes, to, fitDatagram(message), startedNs, config);
-}
+export const dnsServer = defineApp<ServerState, DnsServerConfig>({
+  name: 'dns-server',
+  start: (context, config) => {
+    const state = newState(config, context.nowNs);
+    const fatal = config.fatal ?? config.problem?.message;
+    if (fatal !== undefined) {
+      context.out(`${fatal}\n`);
+      context.exit(1);
+      return state;
+    }
+    const problem = listenAll(context, state, config);
+    if (problem !== undefined) {
+      context.out(`${problem}\n`);
+      context.exit(1);
+      return state;
+    }
+    for (const line of config.banner?.zones ?? []) context.out(`${line}\n`);
+    if (config.reload !== undefined) context.out(`[INFO] plugin/reload: Running configuration SHA512 = ${config.hash ?? ''}\n`);
+    for (const line of config.banner?.version ?? []) context.out(`${line}\n`);
+    begin(newRun(context, state, config));
+    return state;
+  },
+  handle: (context, state, event, config) => {
+    if (config !== state.active && config.hash === state.active.hash) adopt(context, state, config);
+    handle(newRun(context, state, config), event);
+    return state;
+  },
+  copy: (state) => ({
+    ...state,
+    listening: new Map(state.listening),
+    connections: new Map(state.connections),
+    caches: new Map([...state.caches].map(([key, store]) => [key, { success: new Map(store.success), denial: new Map(store.denial) }])),
+    waiting: new Map(state.waiting),
+    idle: new Map(state.idle),
+    upstreams: new Map(state.upstreams),
+    probes: new Map(state.probes),
+    counters: new Map(state.counters),
+    consolidated: new Map(state.consolidated),
+    answered: newAnswered(),
+  }),
+});
 
-function send(
-  context: AppContext,
-  state: State,
-  query: DnsMessage,
-  queryBytes: number,
-  to: Endpoint,
-  payload: Payload,
-  startedNs: number,
-  config: DnsServerConfig,
-): void {
-  context.udpSend(state.socket, payload, to);
-  const message = payload.dns;
-  if (config.log !== true || message === undefined) return;
-  const flags = [
-    'qr',
-    message.authoritative ? 'aa' : '',
-    message.truncated ? 'tc' : '',
-    message.recursionDesired ? 'rd' : '',
-    message.recursionAvailable ? 'ra' : '',
-  ];
-  const { name, type } = query.question;
-  const seconds = ((context.nowNs - startedNs) / 1e9).toFixed(9);
-  context.out(
-    `[INFO] ${formatIp(to.ip)}:${to.port} - ${query.id} "${type} IN ${name} udp ${queryBytes} false 512" ${message.rcode} ${flags.filter((flag) => flag !== '').join(',')} ${payload.bytes} ${seconds}s\n`,
-  );
-}
+const nameOf = (kind: string, place: number): string => `${kind} ${place}`;
 
-const cacheKey = (name: string, query: DnsMessage): string => `${query.question.type} ${name.toLowerCase()}`;
-
-function fromCache(context: AppContext, state: State, asked: string, query: DnsMessage, config: DnsServerConfig): DnsMessage | undefined {
-  if ((config.cacheSeconds ?? 0) <= 0) return undefined;
-  const key = cacheKey(asked, query);
-  const hit = state.cache.get(key);
-  if (hit === undefined) return undefined;
-  const ageSeconds = Math.floor((context.nowNs - hit.storedNs) / 1e9);
-  if (ageSeconds >= hit.ttlSeconds) {
-    state.cache.delete(key);
-    return undefined;
+/** Opens what a configuration listens on; returns Go's words where that cannot be. */
+function listenAll(context: AppContext, state: ServerState, config: DnsServerConfig): string | undefined {
+  for (const [place, listener] of config.servers.entries()) {
+    const ip = listenAddress(context, listener.address);
+    const tcp = context.tcpListen(ip, listener.port, 128, { noDelay: true });
+    if (typeof tcp === 'string') return `Listen: listen tcp ${listener.address ?? ''}:${listener.port}: bind: ${bindWords(tcp)}`;
+    state.listening.set(tcp, nameOf('tcp', place));
+    const udp = context.udpBind(ip, listener.port);
+    if (typeof udp === 'string') return `Listen: listen udp ${listener.address ?? ''}:${listener.port}: bind: ${bindWords(udp)}`;
+    state.listening.set(udp, nameOf('udp', place));
   }
-  const aged = (records: readonly DnsResourceRecord[]) =>
-    records.map((record) => ({ ...record, ttlSeconds: Math.max(0, Math.min(record.ttlSeconds, hit.ttlSeconds) - ageSeconds) }));
-  return { ...hit.message, answers: aged(hit.message.answers), authorities: aged(hit.message.authorities), additionals: aged(hit.message.additionals) };
+  for (const [place, listener] of (config.http ?? []).entries()) {
+    const socket = context.tcpListen(listenAddress(context, listener.address), listener.port, 128, { noDelay: true });
+    if (typeof socket === 'string') return `listen tcp ${listener.address ?? ''}:${listener.port}: bind: ${bindWords(socket)}`;
+    state.listening.set(socket, nameOf(listener.serves, place));
+  }
+  return undefined;
 }
 
-function store(context: AppContext, state: State, job: InFlight, answer: DnsMessage, config: DnsServerConfig): void {
-  const limit = config.cacheSeconds ?? 0;
-  if (limit <= 0 || (answer.rcode !== 'NOERROR' && answer.rcode !== 'NXDOMAIN')) return;
-  const ttls = [...answer.answers, ...answer.authorities].map((record) => record.ttlSeconds);
-  const ttlSeconds = Math.min(limit, ...(ttls.length === 0 ? [5] : ttls));
-  if (ttlSeconds <= 0) return;
-  state.cache.set(cacheKey(job.asked, job.query), { message: answer, storedNs: context.nowNs, ttlSeconds });
-  const oldest = state.cache.size > MAX_CACHED ? state.cache.keys().next().value : undefined;
-  if (oldest !== undefined) state.cache.delete(oldest);
+const bindWords = (errno: string): string => (errno === 'EADDRINUSE' ? 'address already in use' : 'cannot assign requested address');
+
+const socketsOf = (config: DnsServerConfig): string =>
+  [...config.servers, ...(config.http ?? [])].map((one) => `${'serves' in one ? one.serves : 'dns'} ${one.address ?? ''}:${one.port}`).join();
+
+/** What begins with a configuration: the look-out for the next one, and the loop's probe. */
+function begin(run: Run): void {
+  const { context, config, state } = run;
+  if (config.reload !== undefined) {
+    const { intervalSeconds, jitterSeconds } = config.reload;
+    const jitterMs = Math.floor(Math.min(jitterSeconds, intervalSeconds / 2) * 1000);
+    const period = intervalSeconds * 1e9 + (context.prng('dns-reload').below(Math.max(1, jitterMs)) - Math.floor(jitterMs / 2)) * 1e6;
+    context.setTimer(period, RELOAD_TIMER, { period, hash: config.hash }, true);
+  }
+  const place = config.servers.findIndex((server) => server.blocks.some((block) => block.chain.some((plugin) => plugin.name === 'loop' && plugin.probe)));
+  state.loop = undefined;
+  if (place < 0) return;
+  const loop = config.servers[place]?.blocks.flatMap((block) => block.chain).find((plugin) => plugin.name === 'loop' && plugin.probe);
+  const chance = context.prng('dns-loop');
+  const number = () => String(chance.below(2 ** 31) * 2 ** 22 + chance.below(2 ** 22));
+  const zone = loop?.name === 'loop' && loop.zone !== '.' ? `.${loop.zone}` : '.';
+  state.loop = { name: `${number()}.${number()}${zone}`, seen: 0, untilNs: context.nowNs + LOOP_DEADLINE_NS, socket: -1, listener: place };
+  probeLoop(run);
+}
+
+/** Another record with the same Corefile: what it is made of has changed, and the server sees that at once. */
+function adopt(context: AppContext, state: ServerState, config: DnsServerConfig): void {
+  const before = socketsOf(state.active);
+  state.active = config;
+  if (before === socketsOf(config)) return;
+  for (const socket of state.listening.keys()) context.close(socket);
+  state.listening.clear();
+  const problem = listenAll(context, state, config);
+  if (problem !== undefined) context.out(`${problem}\n`);
+}
+
+function handle(run: Run, event: AppEvent): void {
+  const { context, state } = run;
+  switch (event.kind) {
+    case 'datagram': {
+      const serves = state.listening.get(event.socket);
+      if (serves === undefined) break;
+      const query = event.payload.dns;
+      if (query !== undefined && !query.response)
+        serve(run, placeOf(serves), query, { transport: 'udp', socket: event.socket, from: event.from, bytes: event.payload.bytes });
+      return;
+    }
+    case 'accepted':
+      state.connections.set(event.socket, { serves: state.listening.get(event.listener) ?? '', received: '', timer: -1 });
+      return;
+    case 'data':
+      if (receive(run, event)) return;
+      break;
+    case 'peer-closed':
+    case 'aborted':
+      if (!state.connections.has(event.socket)) break;
+      forget(run, event.socket);
+      if (event.kind === 'peer-closed') context.close(event.socket);
+      return;
+    case 'timer':
+      if (event.tag === RELOAD_TIMER) look(run, event.data as { readonly period: number; readonly hash: string });
+      else if (event.tag === CONSOLIDATE_TIMER) tellConsolidated(run, event.data as Parameters<typeof tellConsolidated>[1]);
+      else if (event.tag === LOOP_TIMER) loopTimer(run, event.data as string);
+      else if (event.tag === TCP_TIMER) {
+        forget(run, event.data as SocketId);
+        context.close(event.data as SocketId);
+      } else break;
+      return;
+  }
+  if (state.loop !== undefined && 'socket' in event && event.socket === state.loop.socket) loopAnswered(run, event);
+  else handleUpstream(run, event);
+}
+
+const placeOf = (serves: string): number => Number(serves.split(' ')[1]);
+
+function receive(run: Run, event: Extract<AppEvent, { kind: 'data' }>): boolean {
+  const { state, context } = run;
+  const connection = state.connections.get(event.socket);
+  if (connection === undefined) return false;
+  const [kind] = connection.serves.split(' ');
+  if (kind !== 'tcp') {
+    const rest = handleHttp(run, event.socket, kind as DnsHttpListener['serves'], connection.received, event.payload);
+    state.connections.set(event.socket, { ...connection, received: rest });
+    return true;
+  }
+  const read = readDnsStream(connection.received + octetsOf(event.payload));
+  if (connection.timer >= 0) context.cancelTimer(connection.timer);
+  const timer = context.setTimer(TCP_IDLE_NS, TCP_TIMER, event.socket, true);
+  state.connections.set(event.socket, { ...connection, received: read.rest, timer });
+  const from = context.remoteEndpoint(event.socket);
+  for (const { message, bytes } of read.messages)
+    if (!message.response) serve(run, placeOf(connection.serves), message, { transport: 'tcp', socket: event.socket, from, bytes });
+  if (read.broken) {
+    forget(run, event.socket);
+    context.close(event.socket);
+  }
+  return true;
+}
+
+function forget(run: Run, socket: SocketId): void {
+  const connection = run.state.connections.get(socket);
+  if (connection !== undefined && connection.timer >= 0) run.context.cancelTimer(connection.timer);
+  run.state.connections.delete(socket);
+}
+
+// ---- reload
+
+/** CoreDNS: plugin/reload/reload.go, hook. */
+function look(run: Run, tick: { readonly period: number; readonly hash: string }): void {
+  const { context, state, config } = run;
+  if (tick.hash !== state.active.hash) return;
+  const again = () => context.setTimer(tick.period, RELOAD_TIMER, tick, true);
+  if (config.problem?.syntax === true) {
+    context.out(`[WARNING] plugin/reload: Corefile parse failed: ${config.problem.message}\n`);
+    again();
+    return;
+  }
+  if (config.hash === state.tried) {
+    again();
+    return;
+  }
+  state.tried = config.hash;
+  context.out('[INFO] Reloading\n');
+  const problem = config.problem?.message ?? config.fatal ?? restart(run);
+  if (problem !== undefined) {
+    context.out(`[ERROR] Restart failed: ${problem}\n`);
+    context.out(`[ERROR] plugin/reload: Corefile changed but reload failed: starting with listener file descriptors: ${problem}\n`);
+    count(state, 'reload-failed');
+    again();
+    return;
+  }
+  if (config.reload !== undefined) context.out(`[INFO] plugin/reload: Running configuration SHA512 = ${config.hash ?? ''}\n`);
+  context.out('[INFO] Reloading complete\n');
+  begin(run);
+}
+
+/** The new configuration with the old one's sockets where it has the same; questions under way keep their old plugins. */
+function restart(run: Run): string | undefined {
+  const { context, state, config } = run;
+  const old = state.active;
+  if (socketsOf(old) !== socketsOf(config)) {
+    for (const socket of state.listening.keys()) context.close(socket);
+    state.listening.clear();
+    const problem = listenAll(context, state, config);
+    if (problem !== undefined) {
+      for (const socket of state.listening.keys()) context.close(socket);
+      state.listening.clear();
+      listenAll(context, state, old);
+      return problem;
+    }
+  }
+  state.active = config;
+  state.caches.clear();
+  state.upstreams.clear();
+  return undefined;
+}
+
+// ---- loop
+
+function probeLoop(run: Run): void {
+  const { context, state } = run;
+  const { loop } = state;
+  const listener = loop === undefined ? undefined : state.active.servers[loop.listener];
+  if (loop === undefined || listener === undefined) return;
+  if (loop.socket >= 0) context.close(loop.socket);
+  if (context.nowNs >= loop.untilNs) {
+    state.loop = undefined;
+    return;
+  }
+  const ip = parseIp(listener.address ?? '127.0.0.1') ?? 0x7f000001;
+  const socket = context.udpConnect({ ip, port: listener.port });
+  state.loop = { ...loop, socket: typeof socket === 'number' ? socket : -1 };
+  context.setTimer(LOOP_ANSWER_NS, LOOP_TIMER, 'again');
+  if (typeof socket !== 'number') return;
+  const question = dnsQuestion(newDnsId(context.prng('dns-loop')), loop.name, 'HINFO');
+  context.udpSend(socket, { bytes: dnsMessageBytes(question), dns: question });
+}
+
+function loopAnswered(run: Run, event: AppEvent): void {
+  const { loop } = run.state;
+  if (loop === undefined || event.kind !== 'datagram') return;
+  run.context.close(loop.socket);
+  run.state.loop = { ...loop, socket: -1, untilNs: 0 };
+  run.context.setTimer(LOOP_ANSWER_NS, LOOP_TIMER, 'off', true);
+}
+
+function loopTimer(run: Run, what: string): void {
+  const { loop } = run.state;
+  if (what === 'off') run.state.loop = undefined;
+  else if (loop !== undefined && loop.untilNs > 0) {
+    run.state.loop = { ...loop, seen: 0 };
+    probeLoop(run);
+  }
 }

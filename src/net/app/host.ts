@@ -107,7 +107,7 @@ function recordText(record: DnsResourceRecord): string {
       return `${name} descriptive text ${record.data}\n`;
     case 'SOA':
       return `${name} has SOA record ${record.data}\n`;
-    case 'ANY':
+    default:
       return '';
   }
 }

@@ -2,6 +2,7 @@
 import { arping, arpingProgram } from './arping.ts';
 import { busyboxNslookup, busyboxNslookupProgram } from './busybox-nslookup.ts';
 import { conntrackEvents } from './conntrack-events.ts';
+import { container } from './container.ts';
 import { curl, curlProgram } from './curl.ts';
 import type { App, Program } from './definition.ts';
 import { dig, digProgram } from './dig.ts';
@@ -28,6 +29,7 @@ const all: readonly App[] = [
   arping,
   busyboxNslookup,
   conntrackEvents,
+  container,
   curl,
   dig,
   dnsServer,

@@ -3,6 +3,7 @@ import { Network } from '../network.ts';
 import { WorldBuilder } from '../testing/world-builder.ts';
 import type { ProgramEnvironment } from './definition.ts';
 import { programs } from './index.ts';
+import { simpleDns } from './testing/simple-dns.ts';
 
 const CLIENT = 'client/netns/root';
 const SERVER = 'server/netns/root';
@@ -64,7 +65,7 @@ function world(options: { readonly serverSysctls?: Readonly<Record<string, numbe
     netns: SERVER,
     app: 'dns-server',
     name: 'dns',
-    config: { listen: { port: 53 }, zones: [{ origin: 'test.', ttlSeconds: 30, soa, names }], cacheSeconds: 0, errors: false, log: false },
+    config: simpleDns({ zones: [{ origin: 'test.', ttlSeconds: 30, soa, names }] }),
   });
   network.spawn({ netns: SERVER, app: 'http-server', name: 'nginx', config: { port: 80, server: 'nginx', version: '1.29.3', epochMs: 0 } });
   const run = (line: string, environment: Partial<ProgramEnvironment> = {}) => {

@@ -128,7 +128,7 @@ function connect(context: AppContext, config: NcConfig, state: State): State {
 }
 
 function startUdp(context: AppContext, config: NcConfig, state: State): State {
-  if (!config.zero && !config.verbose) return flush(context, { ...state, phase: 'talking' });
+  if (!config.zero && !config.verbose) return idle(context, config, flush(context, { ...state, phase: 'talking' }));
   context.udpSend(state.socket, textPayload('X'));
   return { ...state, phase: 'probing', timer: context.setTimer(UDP_PROBE_NS, 'probe', 1) };
 }
@@ -163,6 +163,12 @@ function clearTimer(context: AppContext, state: State): State {
   return { ...state, timer: -1 };
 }
 
+/** With -w, a conversation in which nothing is said for so long is over (OpenBSD: nc(1), readwrite's poll). */
+function idle(context: AppContext, config: NcConfig, state: State): State {
+  if (config.waitSeconds <= 0 || config.listen || state.phase !== 'talking') return state;
+  return { ...clearTimer(context, state), timer: context.setTimer(config.waitSeconds * 1e9, 'idle') };
+}
+
 function whileConnecting(context: AppContext, config: NcConfig, state: State, event: AppEvent): State {
   if (event.kind === 'timer') {
     context.close(state.socket);
@@ -184,7 +190,7 @@ function succeeded(context: AppContext, config: NcConfig, state: State): State {
         ? `${busyboxEndpoint(config, state)} open\n`
         : `Connection to ${shownHost(config, state)} ${port} port [${protocol}/${serviceName(port, protocol) ?? '*'}] succeeded!\n`,
     );
-  if (!config.zero) return flush(context, { ...state, phase: 'talking', succeeded: true });
+  if (!config.zero) return idle(context, config, flush(context, { ...state, phase: 'talking', succeeded: true }));
   context.close(state.socket);
   return connect(context, config, { ...state, socket: -1, at: state.at + 1, succeeded: true });
 }
@@ -203,6 +209,9 @@ function whileProbing(context: AppContext, config: NcConfig, state: State, event
 
 function whileTalking(context: AppContext, config: NcConfig, state: State, event: AppEvent): State {
   switch (event.kind) {
+    case 'timer':
+      context.close(state.socket);
+      return finish(context, { ...state, timer: -1 }, 0);
     case 'accepted':
       if (state.socket >= 0 && !config.keepOpen) {
         context.close(event.socket);
@@ -212,10 +221,10 @@ function whileTalking(context: AppContext, config: NcConfig, state: State, event
       return flush(context, { ...state, socket: event.socket });
     case 'data':
       context.out(event.payload.text ?? '');
-      return state;
+      return idle(context, config, state);
     case 'datagram':
       context.out(event.payload.text ?? '');
-      return state.peer === undefined && config.listen ? flush(context, { ...state, peer: event.from }) : state;
+      return state.peer === undefined && config.listen ? flush(context, { ...state, peer: event.from }) : idle(context, config, state);
     case 'peer-closed':
       context.close(event.socket);
       return config.keepOpen ? { ...state, socket: -1 } : finish(context, state, 0);
@@ -234,7 +243,7 @@ function typed(context: AppContext, config: NcConfig, state: State, text: string
   const more = { ...state, typed: state.typed + text.replaceAll('\u0004', '') };
   const ready = state.phase === 'talking' || (state.phase === 'listening' && (config.udp ? state.peer !== undefined : state.socket >= 0));
   if (!ready) return more;
-  const next = flush(context, more);
+  const next = idle(context, config, flush(context, more));
   if (config.shutdownAtEnd && !config.udp && text.includes('\u0004')) context.shutdown(next.socket);
   return next;
 }

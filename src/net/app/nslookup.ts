@@ -161,7 +161,7 @@ function recordText(record: DnsResourceRecord): string {
       return `${name}\ttext = ${record.data}\n`;
     case 'SOA':
       return `${name}\n\torigin = ${withoutDot(words[0] ?? '')}\n\tmail addr = ${withoutDot(words[1] ?? '')}\n\tserial = ${words[2]}\n\trefresh = ${words[3]}\n\tretry = ${words[4]}\n\texpire = ${words[5]}\n\tminimum = ${words[6]}\n`;
-    case 'ANY':
+    default:
       return '';
   }
 }

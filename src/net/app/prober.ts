@@ -1,5 +1,5 @@
 /**
- * A health checker: asks one address again and again (HTTP or TCP) and says what it finds, as a kubelet's probe worker does.
+ * A health checker: asks one address again and again (HTTP or TCP), or has a command run, and says what it finds, as a kubelet's probe worker does.
  * Kubernetes: pkg/kubelet/prober/worker.go, pkg/probe/{http,tcp}.
  */
 import { formatIp, parseIp } from '../addr/ip.ts';
@@ -9,8 +9,8 @@ import { type AppContext, type AppEvent, defineApp, type SocketId } from './defi
 import { bodyLength, formatHead, type HttpHeader, headerValue, MAX_HEAD_CHARACTERS, parseStatusLine, readHead, textPayload } from './http-message.ts';
 
 export interface ProberConfig {
-  readonly check: HttpCheck | TcpCheck;
-  /** First words of each report: `Readiness`. */
+  readonly check: Check;
+  /** First words of each report: `Readiness probe`. */
   readonly title: string;
   /** Not looked at here: by it whoever reads the reports knows what they are about. */
   readonly label: string;
@@ -32,12 +32,38 @@ export interface HttpCheck {
   readonly port: number;
   readonly path: string;
   readonly headers: readonly HttpHeader[];
+  /** Any answer will do. */
+  readonly anyStatus?: true;
 }
 export interface TcpCheck {
   readonly kind: 'tcp';
   readonly ip: string;
   readonly port: number;
 }
+/** Somebody above runs a command in a container: he is asked on standard output (`execRequest`), and answers on standard input with a line of JSON (`ExecAnswer`). */
+export interface ExecCheck {
+  readonly kind: 'exec';
+  readonly command: readonly string[];
+  readonly container: string;
+}
+/** Succeeds by waiting. */
+export interface SleepCheck {
+  readonly kind: 'sleep';
+  readonly seconds: number;
+}
+export type Check = HttpCheck | TcpCheck | ExecCheck | SleepCheck;
+type NetCheck = HttpCheck | TcpCheck;
+
+export interface ExecAnswer {
+  readonly code: number;
+  readonly output: string;
+  /** The command could not be started; undefined where it ran. */
+  readonly error?: string;
+}
+/** The beginning of what a prober says when it wants a command to be run. */
+export const EXEC_REQUEST = 'exec ';
+const execRequest = (command: readonly string[]): string => `${EXEC_REQUEST}${JSON.stringify(command)}\n`;
+
 export type Verdict = 'success' | 'failure';
 
 interface State {
@@ -45,8 +71,10 @@ interface State {
   /** Equal results in a row. */
   readonly last: Verdict;
   readonly row: number;
-  /** -1: no question is open. */
+  /** -1: no connection is open. */
   readonly socket: SocketId;
+  /** A question is open. */
+  readonly asks: boolean;
   readonly timer: number;
   readonly received: string;
 }
@@ -60,21 +88,22 @@ export const prober = defineApp<State, ProberConfig>({
     // The worker's clock ticks from its start; ticks within the delay pass unused.
     const ticks = Math.ceil(config.initialDelayNs / config.periodNs);
     context.setTimer(ticks * config.periodNs, 'tick', undefined, false);
-    return { verdict: config.initially, last: 'success', row: 0, socket: -1, timer: -1, received: '' };
+    return { verdict: config.initially, last: 'success', row: 0, socket: -1, asks: false, timer: -1, received: '' };
   },
   handle: (context, state, event, config) => {
     if (event.kind === 'timer') return event.tag === 'tick' ? tick(context, state, config) : tooLate(context, state, config);
+    if (event.kind === 'stdin') return state.asks ? executed(context, state, config, event.text) : state;
     if (!('socket' in event) || event.socket !== state.socket || state.socket < 0) return state;
     return heard(context, state, event, config);
   },
 });
 
 function tick(context: AppContext, state: State, config: ProberConfig): State {
-  const next = state.socket >= 0 ? state : ask(context, state, config);
+  const next = state.asks ? state : ask(context, state, config);
   if (isOver(next, config)) return next;
   let delayNs = config.periodNs;
   const restNs = config.restUntilNs - context.nowNs;
-  if (next.verdict === 'success' && next.socket < 0 && restNs > delayNs) delayNs = Math.ceil(restNs / config.periodNs) * config.periodNs;
+  if (next.verdict === 'success' && !next.asks && restNs > delayNs) delayNs = Math.ceil(restNs / config.periodNs) * config.periodNs;
   // Until it is known how things stand somebody waits for it; later looks go on in the background.
   const waitedFor = next.row < Math.max(config.successThreshold, config.failureThreshold) && next.verdict !== 'success';
   context.setTimer(delayNs, 'tick', undefined, !waitedFor);
@@ -88,15 +117,30 @@ function isOver({ row, last, verdict }: State, { endsAt }: ProberConfig): boolea
 function ask(context: AppContext, state: State, config: ProberConfig): State {
   if (isOver(state, config)) return state;
   if (state.verdict === 'success' && state.row > 0 && context.nowNs < config.restUntilNs) return state;
-  const ip = parseIp(config.check.ip);
-  if (ip === undefined) return judge(context, state, config, `${refusedAt(config.check)}: no such host`);
-  const socket = context.tcpConnect({ ip, port: config.check.port }, { noDelay: true, maker: `${context.name}, ${config.title.toLowerCase()} probe` });
-  if (typeof socket === 'string') return judge(context, state, config, connectError(config.check, socket));
-  return { ...state, socket, timer: context.setTimer(config.timeoutNs, 'timeout'), received: '' };
+  const { check } = config;
+  if (check.kind === 'sleep') return { ...state, asks: true, timer: context.setTimer(check.seconds * 1e9, 'timeout') };
+  if (check.kind === 'exec') {
+    const asking = { ...state, asks: true, timer: context.setTimer(config.timeoutNs, 'timeout', undefined, state.verdict === 'success') };
+    context.out(execRequest(check.command));
+    return asking;
+  }
+  const ip = parseIp(check.ip);
+  if (ip === undefined) return judge(context, state, config, `${refusedAt(check)}: no such host`);
+  const socket = context.tcpConnect({ ip, port: check.port }, { noDelay: true, maker: `${context.name}, ${config.title.toLowerCase()}` });
+  if (typeof socket === 'string') return judge(context, state, config, connectError(check, socket));
+  return { ...state, socket, asks: true, timer: context.setTimer(config.timeoutNs, 'timeout'), received: '' };
+}
+
+/** The answer of whoever ran the command. Kubernetes: pkg/probe/exec/exec.go. */
+function executed(context: AppContext, state: State, config: ProberConfig, text: string): State {
+  const { code, output, error } = JSON.parse(text) as ExecAnswer;
+  if (error !== undefined) return judge(context, state, config, error, 'errored and resulted in unknown state');
+  return judge(context, state, config, code === 0 ? undefined : output.slice(0, MAX_BODY_BYTES));
 }
 
 function heard(context: AppContext, state: State, event: Exclude<AppEvent, { kind: 'timer' }>, config: ProberConfig): State {
   const { check } = config;
+  if (check.kind === 'exec' || check.kind === 'sleep') return state;
   switch (event.kind) {
     case 'connected':
       if (check.kind === 'tcp') return judge(context, state, config, undefined);
@@ -110,50 +154,60 @@ function heard(context: AppContext, state: State, event: Exclude<AppEvent, { kin
     }
     case 'data': {
       const next = { ...state, received: state.received + (event.payload.text ?? '') };
-      return answered(context, next, config, false);
+      return answered(context, next, config, check, false);
     }
     case 'peer-closed':
-      return answered(context, state, config, true);
+      return answered(context, state, config, check, true);
     default:
       return state;
   }
 }
 
-function answered(context: AppContext, state: State, config: ProberConfig, closed: boolean): State {
+function answered(context: AppContext, state: State, config: ProberConfig, check: NetCheck, closed: boolean): State {
   const read = readHead(state.received);
   const status = typeof read === 'string' ? undefined : parseStatusLine(read.head.startLine);
   if (typeof read === 'string' || status === undefined) {
     if (read === 'incomplete' && !closed) return state;
     const words = closed ? 'EOF' : `net/http: HTTP/1.x transport connection broken: malformed HTTP response ${JSON.stringify(state.received.slice(0, 40))}`;
-    return judge(context, state, config, `${prefixOf(config.check)}${words}`);
+    return judge(context, state, config, `${prefixOf(check)}${words}`);
   }
   const length = bodyLength(read.head.headers, status.code, 'GET');
   const complete = length === 'until-close' || length === 'chunked' ? closed : closed || utf8Length(read.rest) >= Math.min(length, MAX_BODY_BYTES);
   if (!complete && state.received.length < MAX_HEAD_CHARACTERS + MAX_BODY_BYTES) return state;
-  const fine = status.code >= 200 && status.code < 400;
+  const fine = check.kind === 'http' && (check.anyStatus === true || (status.code >= 200 && status.code < 400));
   return judge(context, state, config, fine ? undefined : `HTTP probe failed with statuscode: ${status.code}`);
 }
 
 function tooLate(context: AppContext, state: State, config: ProberConfig): State {
-  if (state.socket < 0) return state;
-  const words =
-    config.check.kind === 'tcp'
-      ? `dial tcp ${hostPort(config.check)}: i/o timeout`
-      : `${prefixOf(config.check)}context deadline exceeded (Client.Timeout exceeded while awaiting headers)`;
-  return judge(context, { ...state, timer: -1 }, config, words);
+  if (!state.asks) return state;
+  const { check } = config;
+  const after = { ...state, timer: -1 };
+  switch (check.kind) {
+    case 'sleep':
+      return judge(context, after, config, undefined);
+    case 'exec':
+      return judge(context, after, config, `command timed out: "${check.command.join(' ')}" timed out after ${config.timeoutNs / 1e9}s`);
+    case 'tcp':
+      return judge(context, after, config, `dial tcp ${hostPort(check)}: i/o timeout`);
+    case 'http':
+      return judge(context, after, config, `${prefixOf(check)}context deadline exceeded (Client.Timeout exceeded while awaiting headers)`);
+  }
 }
 
 /** One result. `failure`: what went wrong, undefined when all is well. */
-function judge(context: AppContext, state: State, config: ProberConfig, failure: string | undefined): State {
+function judge(context: AppContext, state: State, config: ProberConfig, failure: string | undefined, how = 'failed'): State {
   if (state.socket >= 0) context.close(state.socket);
   if (state.timer >= 0) context.cancelTimer(state.timer);
+  if (failure !== undefined) context.out(`${config.title} ${how}: ${failure.replace(/\n$/, '')}\n`);
+  const closed = { ...state, socket: -1, asks: false, timer: -1, received: '' };
+  // What could not be found out changes nothing.
+  if (how !== 'failed') return closed;
   const result: Verdict = failure === undefined ? 'success' : 'failure';
   const row = state.last === result ? state.row + 1 : 1;
-  if (failure !== undefined) context.out(`${config.title} probe failed: ${failure}\n`);
   const decided = row >= (result === 'success' ? config.successThreshold : config.failureThreshold);
   const verdict = decided ? result : state.verdict;
-  if (verdict !== state.verdict) context.out(`${config.title} probe result: ${verdict}\n`);
-  return { verdict, last: result, row, socket: -1, timer: -1, received: '' };
+  if (verdict !== state.verdict) context.out(`${config.title} result: ${verdict}\n`);
+  return { ...closed, verdict, last: result, row };
 }
 
 const ERRORS: Partial<Record<Errno, string>> = {
@@ -166,10 +220,10 @@ const ERRORS: Partial<Record<Errno, string>> = {
   EACCES: 'permission denied',
 };
 
-const hostPort = ({ ip, port }: HttpCheck | TcpCheck): string => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);
-const prefixOf = (check: HttpCheck | TcpCheck): string => (check.kind === 'http' ? `Get "http://${hostPort(check)}${check.path}": ` : '');
-const refusedAt = (check: HttpCheck | TcpCheck): string => `${prefixOf(check)}dial tcp ${hostPort(check)}`;
-const connectError = (check: HttpCheck | TcpCheck, errno: Errno): string => `${refusedAt(check)}: connect: ${ERRORS[errno] ?? errno}`;
+const hostPort = ({ ip, port }: NetCheck): string => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);
+const prefixOf = (check: NetCheck): string => (check.kind === 'http' ? `Get "http://${hostPort(check)}${check.path}": ` : '');
+const refusedAt = (check: NetCheck): string => `${prefixOf(check)}dial tcp ${hostPort(check)}`;
+const connectError = (check: NetCheck, errno: Errno): string => `${refusedAt(check)}: connect: ${ERRORS[errno] ?? errno}`;
 
 /** Go's net/http writes Host and User-Agent first. Kubernetes: pkg/probe/http/request.go. */
 function requestOf(check: HttpCheck): string {

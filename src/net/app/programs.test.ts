@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_EPOCH_MS } from '../wire/calendar.ts';
+import { parseZoneFile } from './dns/zone-file.ts';
 import type { HttpServerConfig } from './server-config.ts';
-import { type AppWorld, appWorld, CLIENT, CONTROLPLANE, DNS, EPOCH_MS, NODE01, WEBS } from './testing/app-world.ts';
+import { type AppWorld, appWorld, CLIENT, CONTROLPLANE, dnsOf, EPOCH_MS, NODE01, WEBS, ZONES } from './testing/app-world.ts';
+import { chainServer, simpleDns } from './testing/simple-dns.ts';
 
 const world = appWorld();
 const run: AppWorld['run'] = (netns, line, options) => world.run(netns, line, options);
@@ -208,12 +210,9 @@ describe('host and getent', () => {
 });
 
 describe('CoreDNS', () => {
-  const upstream = {
-    ...DNS,
-    forward: undefined,
-    recursive: true,
-    zones: [{ ...DNS.zones[0], origin: '.', names: { '.': [], 'example.com.': [{ type: 'A', data: '203.0.113.7' }] } }],
-  };
+  const parsed = parseZoneFile('@ 60 SOA ns. admin. 1 1 1 1 60\nexample.com. 30 A 203.0.113.7\n', '.');
+  if (!parsed.ok) throw new Error(parsed.error);
+  const upstream = chainServer([{ name: 'world', zones: [parsed.zone] }]);
 
   it('asks upstream for other names, keeps the answer for a while, and then says recursion is available', () => {
     const w = appWorld();
@@ -235,7 +234,7 @@ describe('CoreDNS', () => {
   });
 
   it('logs queries when the log plugin is there', () => {
-    const w = appWorld({ dns: { ...DNS, log: true } });
+    const w = appWorld({ dns: dnsOf(ZONES, true) });
     w.run(CLIENT, 'dig web-service.default.svc.cluster.local @10.244.0.2');
     expect(w.output('controlplane/netns/coredns1.default/process/coredns').stdout).toMatch(
       /^\[INFO\] 10\.244\.0\.3:\d+ - \d+ "A IN web-service\.default\.svc\.cluster\.local\. udp 55 false 512" NOERROR qr,aa,rd 108 0\.0000\d+s\n$/,
@@ -249,18 +248,21 @@ describe('CoreDNS', () => {
     expect(ask('db.default.svc.cluster.local').match(/10\.244\.1\.\d/g)).toEqual(WEBS);
     // The case of the question stays, also when the name was asked before.
     expect(ask('DB.default.svc.cluster.local')).toMatch(/^DB\.default\.svc\.cluster\.local\. 30\t?/);
-    const [zone, ...others] = DNS.zones;
+    const [zone, ...others] = ZONES;
     if (zone === undefined) throw new Error('no zone');
     const names = { ...zone.names, 'db.default.svc.cluster.local.': [{ type: 'A' as const, data: '10.244.1.9' }] };
     const record = w.b.records.get('controlplane/netns/coredns1.default/process/coredns');
     if (record.kind !== 'process') throw new Error('no process');
-    w.b.records.put({ ...record, config: { ...DNS, zones: [{ ...zone, names }, ...others] } });
+    w.b.records.put({ ...record, config: dnsOf([{ ...zone, names }, ...others]) });
     expect(ask('db.default.svc.cluster.local').match(/10\.244\.1\.\d/g)).toEqual(['10.244.1.9']);
   });
 
-  it('refuses what is in no zone when it may not forward', () => {
-    const { forward: _gone, ...closed } = DNS;
-    expect(appWorld({ dns: closed }).run(CLIENT, 'dig example.com').stdout).toContain('status: REFUSED');
+  it('fails at the end of its plugins when nobody forwards, and says after which', () => {
+    const w = appWorld({ dns: simpleDns({ zones: ZONES }) });
+    expect(w.run(CLIENT, 'dig example.com @10.244.0.2').stdout).toContain('status: SERVFAIL');
+    expect(w.output('controlplane/netns/coredns1.default/process/coredns').stdout).toContain(
+      '[ERROR] plugin/errors: 2 example.com. A: plugin/kubernetes: no next plugin found\n',
+    );
   });
 });
 
@@ -278,7 +280,8 @@ describe('ping', () => {
   });
 
   it('shows an error from the way, and exits 1', () => {
-    const ran = run(CLIENT, 'ping -c 1 -W 1 10.97.253.216');
+    // In a world of its own: the router sends one such error a second and no more.
+    const ran = appWorld().run(CLIENT, 'ping -c 1 -W 1 10.97.253.216');
     expect(ran.exitCode).toBe(1);
     expect(ran.stdout).toContain('From 172.30.0.1 icmp_seq=1 Destination Net Unreachable\n');
     expect(ran.stdout).toContain('1 packets transmitted, 0 received, +1 errors, 100% packet loss, time 0ms\n\n');
@@ -329,6 +332,7 @@ describe('nc', () => {
       exitCode: 1,
     });
     expect(run(CLIENT, 'nc -zvu -w 1 10.96.0.10 53').stderr).toBe('Connection to 10.96.0.10 53 port [udp/domain] succeeded!\n');
+    expect(run(CLIENT, 'nc -w 2 web-service 80')).toEqual({ stdout: '', stderr: '', exitCode: 0 });
     expect(run(CLIENT, 'nc -zv -w 2 10.244.1.77 80').stderr).toBe('nc: connect to 10.244.1.77 port 80 (tcp) timed out: Operation now in progress\n');
   });
 

@@ -5,12 +5,14 @@ import { defineApp, defineProgram, type ParseResult } from './definition.ts';
 export interface SleepConfig {
   /** -1: for ever. */
   readonly seconds: number;
+  /** Nobody waits for its end: the world may come to rest meanwhile. */
+  readonly background?: true;
 }
 
 export const sleep = defineApp<null, SleepConfig>({
   name: 'sleep',
   start: (context, config) => {
-    if (config.seconds >= 0) context.setTimer(config.seconds * 1e9, 'wake');
+    if (config.seconds >= 0) context.setTimer(config.seconds * 1e9, 'wake', undefined, config.background === true);
     return null;
   },
   handle: (context, state, event) => {

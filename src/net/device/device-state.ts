@@ -1,6 +1,7 @@
 /** A device as the engine runs it: its record compiled, and what it has learnt. */
 import { inPrefix, ipOf, sameFamily } from '../addr/ip.ts';
 import { mac } from '../addr/mac.ts';
+import type { TcHook } from '../bpf/tc-hook.ts';
 import type { Device, DeviceAddress, Netns } from '../records.ts';
 import type { DeviceSettings } from '../stack/device-settings.ts';
 import { type DeviceSettings6, deviceSettings6 } from '../stack/device-settings6.ts';
@@ -81,6 +82,10 @@ export class DeviceState {
   /** The device is not in the record store any more; frames on their way to it are lost. */
   gone = false;
 
+  /** BPF programs on it (tcx): before everything else that comes in, and before its queue on the way out. */
+  tcIngress: TcHook | undefined = undefined;
+  tcEgress: TcHook | undefined = undefined;
+
   /** Version of the netns' record that the settings were read from. */
   settingsOf: Netns | undefined = undefined;
   settings: DeviceSettings | undefined = undefined;
@@ -141,7 +146,7 @@ export class DeviceState {
 
   #compileKind(record: Device): void {
     this.raw = isRaw(record);
-    this.noArp = this.raw || record.type === 'loopback' || record.type === 'dummy';
+    this.noArp = this.raw || record.type === 'loopback' || record.type === 'dummy' || record.noArp === true;
     this.tunnelText = -1;
     this.finishesChecksums = record.txChecksumOffload === false;
     this.takesAll = record.promiscuous === true;
@@ -166,7 +171,7 @@ export function addressless(device: DeviceState, packet: Skb, nextHop: Ip): void
   packet.nextHop = nextHop;
   packet.raw = device.raw;
   packet.vlan = 0;
-  const own = device.record.type === 'dummy' ? device.mac : 0;
+  const own = device.record.type === 'dummy' || device.record.noArp === true ? device.mac : 0;
   packet.ethSrc = own;
   packet.ethDst = own;
   packet.headerRow = -1;

@@ -1,5 +1,6 @@
 /** Frames between devices: what a device does with a frame it sends, and with one that reaches it. Linux: net/core/dev.c */
 
+import { runTc } from '../bpf/tc.ts';
 import { receiveArp } from '../stack/arp.ts';
 import type { Core } from '../stack/core.ts';
 import { LOOPBACK_NS, VETH_NS, WIRE_NS } from '../stack/costs.ts';
@@ -31,6 +32,7 @@ export function transmit(core: Core, device: DeviceState, packet: Skb): void {
     emitDropped(core, device.place, packet, 'DEV_READY', `${device.name} is down`);
     return;
   }
+  if (device.tcEgress !== undefined && runTc(core, device, device.tcEgress, packet)) return;
   if (!device.carrier) {
     device.txDropped += 1;
     emitDropped(core, device.place, packet, 'QDISC_DROP', `${device.name} has no carrier: there is nothing at its other end, or that is down`);
@@ -187,6 +189,7 @@ export function receive(core: Core, device: DeviceState, packet: Skb): void {
   emitReceived(core, device, packet);
   device.rxPackets += 1;
   device.rxBytes += frameBytes(packet);
+  if (device.tcIngress !== undefined && runTc(core, device, device.tcIngress, packet)) return;
   if (packet.vlan !== 0 && vlanReceive(core, device, packet)) return;
   if (device.master !== undefined) {
     bridgeReceive(core, device, packet);

@@ -26,6 +26,10 @@ export function vxlanTransmit(core: Core, device: DeviceState, packet: Skb): voi
   const record = device.record;
   if (record.type !== 'vxlan' || !mayEnter(core, device, packet)) return;
   core.nowNs += ENCAPSULATE_NS;
+  if (record.external === true) {
+    byTunnelKey(core, device, record, packet);
+    return;
+  }
   const entries = device.netns.tunnel(device, packet.ethDst);
   const learnt = entries === undefined ? device.learnt.get(packet.ethDst) : undefined;
   if (learnt !== undefined && core.nowNs <= learnt.updatedNs + (record.ageingSeconds ?? DEFAULT_AGEING_SECONDS) * 1e9) {
@@ -47,10 +51,23 @@ export function vxlanTransmit(core: Core, device: DeviceState, packet: Skb): voi
     encapsulate(core, device, record, i === remotes.length - 1 ? packet : cloneSkb(packet), remotes[i] as TunnelEntry);
 }
 
+/** A device in external mode knows nobody: the packet says where it goes (skb_tunnel_info). */
+function byTunnelKey(core: Core, device: DeviceState, record: VxlanDevice, packet: Skb): void {
+  const key = packet.tunnelKey;
+  packet.tunnelKey = undefined;
+  if (key === undefined) {
+    emitDropped(core, device.place, packet, 'VXLAN_NO_REMOTE', `${device.name} is external, and nobody gave this packet a tunnel key`);
+    device.txDropped += 1;
+    return;
+  }
+  const origin = { component: 'bpf', objects: [] };
+  encapsulate(core, device, record, packet, { remote: key.remote, remoteText: formatIp(key.remote), origin, traceIndex: -1, vni: key.id }, key.local);
+}
+
 /** vxlan_xmit_one() */
-function encapsulate(core: Core, device: DeviceState, record: VxlanDevice, packet: Skb, to: TunnelEntry): void {
+function encapsulate(core: Core, device: DeviceState, record: VxlanDevice, packet: Skb, to: TunnelEntry, local = device.tunnelLocal): void {
   const outer = newOuter(core, packet, TUNNEL_VXLAN, IP_PROTO_UDP);
-  outer.src = device.tunnelLocal;
+  outer.src = local;
   outer.dst = to.remote;
   outer.ttl = outerTtl(device, record.ttl, packet);
   outer.tos = outerTos(record.tos, packet);
@@ -61,7 +78,13 @@ function encapsulate(core: Core, device: DeviceState, record: VxlanDevice, packe
   outer.checksumPartial = true;
   const overheadBytes = typeof to.remote === 'bigint' ? OVERHEAD6_BYTES : VXLAN_OVERHEAD_BYTES;
   if (typeof to.remote === 'bigint') outer.etherType = 0x86dd;
-  to.traceIndex = sendOuter(core, device, outer, { localIp: record.localIp, remoteIp: to.remoteText, overheadBytes, fdbOrigin: to.origin }, to.traceIndex);
+  to.traceIndex = sendOuter(
+    core,
+    device,
+    outer,
+    { localIp: local === device.tunnelLocal ? record.localIp : formatIp(local), remoteIp: to.remoteText, overheadBytes, fdbOrigin: to.origin },
+    to.traceIndex,
+  );
 }
 
 /** vxlan_rcv(): a UDP datagram for a tunnel of this netns. True when some tunnel device owns the port, whatever becomes of the packet. */
@@ -70,23 +93,27 @@ export function vxlanReceive(core: Core, netns: NetnsState, outer: Skb): boolean
   for (const device of netns.tunnelDevices) {
     const record = device.record;
     if (record.type !== 'vxlan' || record.destinationPort !== outer.dport || !device.up) continue;
+    // Each family has sockets of its own, and VNIs are looked for behind one socket.
+    const six = typeof device.tunnelLocal === 'bigint' || record.remoteIp?.includes(':') === true;
+    if (six !== (typeof outer.dst === 'bigint')) continue;
     owner = device;
-    if (record.vni === outer.vni) break;
+    if (record.external === true || record.vni === outer.vni) break;
   }
   if (owner === undefined) return false;
   const record = owner.record;
   const inner = outer.tunnel === TUNNEL_VXLAN ? outer.inner : undefined;
   core.nowNs += DECAPSULATE_NS;
-  if (inner === undefined || record.type !== 'vxlan' || record.vni !== outer.vni) {
+  if (inner === undefined || record.type !== 'vxlan' || (record.external !== true && record.vni !== outer.vni)) {
     emitDropped(core, owner.place, outer, 'VXLAN_VNI_NOT_FOUND', inner === undefined ? 'no VXLAN header in it' : `no tunnel device with VNI ${outer.vni}`);
     return true;
   }
-  if (inner.ethSrc === owner.mac) {
+  if (record.external !== true && inner.ethSrc === owner.mac) {
     emitDropped(core, owner.place, outer, 'VXLAN_NO_REMOTE', 'the inner frame is from this very device');
     return true;
   }
   if (record.learning && !isGroupMac(inner.ethSrc)) learn(core, owner, outer, inner);
   release(outer, inner);
+  if (record.external === true) inner.tunnelKey = { local: outer.dst, remote: outer.src, id: outer.vni };
   classify(owner, inner);
   emitDecapsulated(core, owner, TUNNEL_VXLAN, outer.vni, inner);
   core.layers.receive(owner, inner);

@@ -17,6 +17,8 @@ export interface IpvsDestination {
   /** Connections above which it gets no new ones, and below which it does again; 0 = no bound. */
   readonly upperThreshold: number;
   readonly lowerThreshold: number;
+  /** kube-proxy has taken it out of service and waits for its connections to end. */
+  readonly draining?: true;
   readonly origin?: Origin;
 }
 

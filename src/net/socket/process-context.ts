@@ -28,8 +28,10 @@ export class ProcessContext implements AppContext {
   readonly #owner: Owner;
   readonly #taps = new Set<string>();
   #listens = false;
+  readonly #files: Readonly<Record<string, string>> | undefined;
 
-  constructor(host: ProcessHost, processId: string, name: string, netns: string) {
+  constructor(host: ProcessHost, processId: string, name: string, netns: string, files?: Readonly<Record<string, string>>) {
+    this.#files = files;
     this.#host = host;
     this.processId = processId;
     this.name = name;
@@ -46,6 +48,8 @@ export class ProcessContext implements AppContext {
   }
 
   file(path: string): string | undefined {
+    const own = this.#files;
+    if (own !== undefined && Object.hasOwn(own, path)) return own[path];
     const files = this.#netnsRecord()?.files;
     return files !== undefined && Object.hasOwn(files, path) ? files[path] : undefined;
   }
@@ -128,7 +132,9 @@ export class ProcessContext implements AppContext {
 
   remoteEndpoint(id: SocketId): Endpoint {
     const socket = this.#find(id);
-    return socket === undefined ? NOWHERE : { ip: socket.remoteIp, port: socket.remotePort };
+    if (socket === undefined || socket.protocol === 'icmp') return NOWHERE;
+    const { netns, protocol, remoteIp: ip, remotePort: port } = socket;
+    return this.#host.layer.kernel.socketHooks.getpeername({ netns, protocol, ip, port, socket: id });
   }
 
   echoOpen(id: number): SocketId | Errno {

@@ -1,5 +1,6 @@
 /** Endpoints of TCP, UDP and ping as the socket layer keeps them: flat records, changed in place, copied for snapshots. */
 import type { Errno } from '../stack/userland.ts';
+import type { BpfNote } from '../trace/emit.ts';
 import type { Ip, Payload } from '../wire/packet.ts';
 
 /** As `ss` names them. */
@@ -193,6 +194,8 @@ export interface TcpSocket extends SocketBase {
 }
 
 export interface UdpSocket extends SocketBase {
+  /** What a BPF program made of its connect(): the first datagram tells it. */
+  note?: BpfNote | undefined;
   readonly protocol: 'udp';
   connected: boolean;
   reusePort: boolean;

@@ -18,10 +18,10 @@ const INITIAL_CWND_SEGMENTS = 10;
 /** RFC 9293 section 3.7.1: a SYN without the option. */
 const DEFAULT_MSS = 536;
 
-export function newTcpSocket(layer: SocketLayer, owner: Owner, local: Endpoint, remote: Endpoint): TcpSocket {
+export function newTcpSocket(layer: SocketLayer, owner: Owner, local: Endpoint, remote: Endpoint, id = layer.table.nextId()): TcpSocket {
   return {
     protocol: 'tcp',
-    id: layer.table.nextId(),
+    id,
     netns: owner.netns,
     processId: owner.processId,
     processName: owner.name,
@@ -142,6 +142,7 @@ export function tcpListen(layer: SocketLayer, owner: Owner, ip: Ip, port: number
   if (!isUnspecified(ip) && !layer.kernel.isLocalAddress(owner.netns, ip) && !mayBindAnywhere(layer, owner)) return 'EADDRNOTAVAIL';
   const v6only = isV6Only(layer, owner.netns, ip);
   if (layer.table.isListening(owner.netns, ip, port, options.reusePort === true, v6only)) return 'EADDRINUSE';
+  if (!layer.kernel.socketHooks.postBind({ netns: owner.netns, protocol: 'tcp', ip, port, socket: 0 })) return 'EADDRINUSE';
   const socket = newTcpSocket(layer, owner, { ip, port }, { ip: 0, port: 0 });
   if (v6only) socket.v6only = true;
   socket.state = 'LISTEN';
@@ -151,7 +152,11 @@ export function tcpListen(layer: SocketLayer, owner: Owner, ip: Ip, port: number
   return socket;
 }
 
-export function tcpConnect(layer: SocketLayer, owner: Owner, to: Endpoint, from: LocalChoice & TcpSocketOptions = {}): TcpSocket | Errno {
+export function tcpConnect(layer: SocketLayer, owner: Owner, given: Endpoint, from: LocalChoice & TcpSocketOptions = {}): TcpSocket | Errno {
+  const id = layer.table.nextId();
+  const hooked = layer.kernel.socketHooks.connect({ netns: owner.netns, protocol: 'tcp', ip: given.ip, port: given.port, socket: id });
+  if (hooked?.kind === 'refused') return hooked.errno;
+  const to = hooked ?? given;
   if (from.ip !== undefined && !layer.kernel.isLocalAddress(owner.netns, from.ip)) return 'EADDRNOTAVAIL';
   const route = layer.kernel.routeFor(owner.netns, to.ip);
   if (typeof route === 'string') return route;
@@ -166,7 +171,7 @@ export function tcpConnect(layer: SocketLayer, owner: Owner, to: Endpoint, from:
     destroy(layer, taken);
   }
   layer.count(owner.netns, 'TcpActiveOpens');
-  const socket = newTcpSocket(layer, owner, { ip: source, port }, to);
+  const socket = newTcpSocket(layer, owner, { ip: source, port }, to, id);
   applyOptions(layer, socket, from);
   if (from.maker !== undefined) socket.maker = from.maker;
   socket.state = 'SYN-SENT';
@@ -176,7 +181,7 @@ export function tcpConnect(layer: SocketLayer, owner: Owner, to: Endpoint, from:
   socket.ipId = layer.kernel.prng('ip-id').below(65536);
   layer.table.add(socket);
   armRetransmit(layer, socket);
-  sendSyn(layer, socket);
+  sendSyn(layer, socket, hooked?.note);
   return socket;
 }
 

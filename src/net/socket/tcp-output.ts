@@ -1,5 +1,6 @@
 /** TCP's sending half: segments, acknowledgements, resets, retransmission. Linux: net/ipv4/tcp_output.c. */
 import { isIp6 } from '../addr/ip.ts';
+import type { BpfNote } from '../trace/emit.ts';
 import { IP_PROTO_TCP, type Ip, type Packet, type Payload, TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, type TcpOptions } from '../wire/packet.ts';
 import { utf8Length, utf8Prefix } from '../wire/utf8.ts';
 import { outgoing, type SocketLayer } from './layer.ts';
@@ -75,7 +76,7 @@ function takeSackBlocks(socket: TcpSocket): readonly (readonly [number, number])
 }
 
 /** Sends one segment as it is; accounting is the caller's. */
-export function transmit(layer: SocketLayer, socket: TcpSocket, flags: number, seq: number, payload: Payload | undefined): void {
+export function transmit(layer: SocketLayer, socket: TcpSocket, flags: number, seq: number, payload: Payload | undefined, note?: BpfNote): void {
   const packet = outgoing(layer, socket.localIp, socket.remoteIp, IP_PROTO_TCP);
   const syn = (flags & TCP_SYN) !== 0;
   packet.sport = socket.localPort;
@@ -105,6 +106,7 @@ export function transmit(layer: SocketLayer, socket: TcpSocket, flags: number, s
   }
   layer.count(socket.netns, 'TcpOutSegs');
   if ((flags & TCP_RST) !== 0) layer.count(socket.netns, 'TcpOutRsts');
+  if (note !== undefined) layer.kernel.socketHooks.note(packet, note);
   layer.kernel.output(socket.netns, packet, socket.maker);
 }
 
@@ -122,8 +124,8 @@ export function sendReset(layer: SocketLayer, socket: TcpSocket): void {
 }
 
 /** SYN or SYN-ACK. */
-export function sendSyn(layer: SocketLayer, socket: TcpSocket): void {
-  transmit(layer, socket, socket.state === 'SYN-RECV' ? TCP_SYN | TCP_ACK : TCP_SYN, socket.iss, undefined);
+export function sendSyn(layer: SocketLayer, socket: TcpSocket, note?: BpfNote): void {
+  transmit(layer, socket, socket.state === 'SYN-RECV' ? TCP_SYN | TCP_ACK : TCP_SYN, socket.iss, undefined, note);
 }
 
 /** Answers a segment that no socket wants (RFC 9293 section 3.5.2; Linux: net/ipv4/tcp_ipv4.c, tcp_v4_send_reset). */

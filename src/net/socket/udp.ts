@@ -21,6 +21,7 @@ export function udpBind(layer: SocketLayer, owner: Owner, ip: Ip, port: number, 
   const chosen = port === 0 ? ephemeralUdpPort(layer, owner.netns, ip) : port;
   if (chosen === undefined) return 'EADDRINUSE';
   const v6only = isV6Only(layer, owner.netns, ip);
+  if (port !== 0 && !layer.kernel.socketHooks.postBind({ netns: owner.netns, protocol: 'udp', ip, port, socket: 0 })) return 'EADDRINUSE';
   if (port !== 0 && layer.table.isUdpBound(owner.netns, ip, port, options.device ?? '', options.reusePort === true, v6only)) return 'EADDRINUSE';
   const socket = addUdp(layer, owner, ip, chosen, 0, 0, options);
   if (v6only) socket.v6only = true;
@@ -30,20 +31,36 @@ export function udpBind(layer: SocketLayer, owner: Owner, ip: Ip, port: number, 
 export const mayBindAnywhere = (layer: SocketLayer, owner: Owner): boolean => layer.kernel.sysctl(owner.netns, 'net.ipv4.ip_nonlocal_bind') !== 0;
 
 /** A socket whose source address is the route's and whose peer is fixed. */
-export function udpConnect(layer: SocketLayer, owner: Owner, to: Endpoint, from: LocalChoice = {}): UdpSocket | Errno {
+export function udpConnect(layer: SocketLayer, owner: Owner, given: Endpoint, from: LocalChoice = {}): UdpSocket | Errno {
+  const id = layer.table.nextId();
+  const hooked = layer.kernel.socketHooks.connect({ netns: owner.netns, protocol: 'udp', ip: given.ip, port: given.port, socket: id });
+  if (hooked?.kind === 'refused') return hooked.errno;
+  const to = hooked ?? given;
   if (from.ip !== undefined && !layer.kernel.isLocalAddress(owner.netns, from.ip)) return 'EADDRNOTAVAIL';
   const route = layer.kernel.routeFor(owner.netns, to.ip);
   if (typeof route === 'string') return route;
   const source = from.ip ?? route.source;
   if (from.port !== undefined && layer.table.isUdpBound(owner.netns, source, from.port, '', false)) return 'EADDRINUSE';
   const port = from.port ?? ephemeralUdpPort(layer, owner.netns, source);
-  return port === undefined ? 'EAGAIN' : addUdp(layer, owner, source, port, to.ip, to.port, {});
+  if (port === undefined) return 'EAGAIN';
+  const socket = addUdp(layer, owner, source, port, to.ip, to.port, {}, id);
+  if (hooked !== undefined) socket.note = hooked.note;
+  return socket;
 }
 
-function addUdp(layer: SocketLayer, owner: Owner, localIp: Ip, localPort: number, remoteIp: Ip, remotePort: number, options: UdpSocketOptions): UdpSocket {
+function addUdp(
+  layer: SocketLayer,
+  owner: Owner,
+  localIp: Ip,
+  localPort: number,
+  remoteIp: Ip,
+  remotePort: number,
+  options: UdpSocketOptions,
+  id = layer.table.nextId(),
+): UdpSocket {
   const socket: UdpSocket = {
     protocol: 'udp',
-    id: layer.table.nextId(),
+    id,
     netns: owner.netns,
     processId: owner.processId,
     processName: owner.name,
@@ -63,8 +80,13 @@ function addUdp(layer: SocketLayer, owner: Owner, localIp: Ip, localPort: number
 }
 
 export function udpSend(layer: SocketLayer, socket: UdpSocket, payload: Payload, to: Endpoint | undefined, options: SendOptions | undefined): 'ok' | Errno {
-  const ip = to === undefined ? socket.remoteIp : to.ip;
-  const port = to === undefined ? socket.remotePort : to.port;
+  const hooked =
+    to === undefined || !layer.kernel.socketHooks.active
+      ? undefined
+      : layer.kernel.socketHooks.sendmsg({ netns: socket.netns, protocol: 'udp', ip: to.ip, port: to.port, socket: socket.id });
+  if (hooked?.kind === 'refused') return hooked.errno;
+  const ip = hooked?.ip ?? (to === undefined ? socket.remoteIp : to.ip);
+  const port = hooked?.port ?? (to === undefined ? socket.remotePort : to.port);
   if (port === 0) return 'EINVAL';
   if (payload.bytes > MAX_DATAGRAM_BYTES) return 'EMSGSIZE';
   let source = socket.localIp;
@@ -79,6 +101,11 @@ export function udpSend(layer: SocketLayer, socket: UdpSocket, payload: Payload,
   packet.payload = payload;
   packet.flowHash = socket.txHash;
   packet.ttl = options?.ttl ?? 64;
+  const note = hooked?.note ?? socket.note;
+  if (note !== undefined) {
+    layer.kernel.socketHooks.note(packet, note);
+    socket.note = undefined;
+  }
   layer.count(socket.netns, 'UdpOutDatagrams');
   return sendDiscovering(layer, socket, packet, options);
 }
@@ -108,7 +135,9 @@ export function udpDeliver(layer: SocketLayer, netns: string, packet: Packet): b
     kind: 'datagram',
     socket: socket.id,
     payload: packet.payload ?? NO_PAYLOAD,
-    from: { ip: packet.src, port: packet.sport },
+    from: layer.kernel.socketHooks.active
+      ? layer.kernel.socketHooks.recvmsg({ netns, protocol: 'udp', ip: packet.src, port: packet.sport, socket: socket.id })
+      : { ip: packet.src, port: packet.sport },
     ttl: packet.ttl,
   });
   return true;

@@ -1,5 +1,6 @@
 /** What every part of the kernel side may touch: the clock, the queue, the log, and the seams where one layer calls another. */
 import type { Prng } from '../../base/prng.ts';
+import type { BpfState } from '../bpf/bpf-state.ts';
 import type { Connection } from '../conntrack/connection.ts';
 import type { ConnectionEventKind } from '../conntrack/listeners.ts';
 import type { DeviceState } from '../device/device-state.ts';
@@ -67,6 +68,8 @@ export interface Core {
   readonly layers: Layers;
   readonly netns: ReadonlyMap<string, NetnsState>;
   readonly devices: ReadonlyMap<string, DeviceState>;
+  /** By host id; hosts without BPF programs are not in it. */
+  readonly bpf: Map<string, BpfState>;
   prng(name: string): Prng;
   newSkb(): Skb;
   /** Shows the frame to whoever taps the device. */

@@ -2,10 +2,11 @@
 
 import type { RecordStore } from '../../base/record-store.ts';
 import { isBroadcastIp } from '../addr/ip.ts';
+import { mayBind, translateBack, translateCall } from '../bpf/socket-lb.ts';
 import type { ConnectionListeners } from '../conntrack/listeners.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import type { NetRecord } from '../records.ts';
-import { emitCreated, emitDelivered, emitDropped } from '../trace/emit.ts';
+import { emitBpf, emitCreated, emitDelivered, emitDropped } from '../trace/emit.ts';
 import { ROW_PRINTED } from '../trace/trace-log.ts';
 import { ipBytes } from '../wire/lengths.ts';
 import { ETHERTYPE_IPV6, IP_PROTO_UDP, type Ip, type Packet, TCP_RST } from '../wire/packet.ts';
@@ -47,6 +48,19 @@ export function createKernel(core: Core, records: RecordStore<NetRecord>, taps: 
       return state === undefined ? 'ENETDOWN' : routeFor(core, state, dst, flow);
     },
     isBroadcast: (netns, ip) => isBroadcastIp(ip) || core.netns.get(netns)?.fib.typeOf(ip) === RTN_BROADCAST,
+    socketHooks: {
+      get active() {
+        return core.bpf.size > 0;
+      },
+      connect: (call) => translateCall(core, call, 'cil_sock4_connect'),
+      sendmsg: (call) => translateCall(core, call, 'cil_sock4_sendmsg'),
+      recvmsg: (call) => translateBack(core, call, 'cil_sock4_recvmsg'),
+      getpeername: (call) => translateBack(core, call, 'cil_sock4_getpeername'),
+      postBind: (call) => mayBind(core, call),
+      note: (packet, note) => {
+        if (packet instanceof Skb) packet.socketNote = note;
+      },
+    },
     isLocalAddress: (netns, ip) => core.netns.get(netns)?.fib.isLocal(ip) ?? false,
     sysctl: (netns, name) => sysctl(core.netns.get(netns)?.record.sysctls ?? {}, name),
     count: (netns, name, by) => core.netns.get(netns)?.mib.count(name, by),
@@ -118,6 +132,10 @@ function output(core: Core, netns: NetnsState, given: Packet, by: string, bound:
   if (typeof packet.dst === 'bigint') packet.etherType = ETHERTYPE_IPV6;
   if (packet.tcp !== undefined) confirmNeighbor(core, netns, packet.dst, route.device, route.nextHop);
   emitCreated(core, netns, packet, by);
+  if (packet.socketNote !== undefined) {
+    emitBpf(core, netns.place, packet, packet.socketNote);
+    packet.socketNote = undefined;
+  }
   return core.layers.localOut(netns, packet, bound);
 }
 

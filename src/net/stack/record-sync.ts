@@ -2,6 +2,7 @@
 import type { Change } from '../../base/record-store.ts';
 import { ipOf } from '../addr/ip.ts';
 import { mac } from '../addr/mac.ts';
+import { attachPrograms, loadBpf, unloadBpf } from '../bpf/load.ts';
 import { DeviceState } from '../device/device-state.ts';
 import { wireguardDown, wireguardUp } from '../device/wireguard.ts';
 import { IpSetState } from '../netfilter/ipset/state.ts';
@@ -33,6 +34,11 @@ const ORDER: readonly Kind[] = [
   'nft-object',
   'nft-chain',
   'ipvs-service',
+  'bpf-config',
+  'bpf-endpoint',
+  'bpf-ipcache',
+  'bpf-service',
+  'bpf-program',
   'neighbor',
   'proxy-neighbor',
   'fdb',
@@ -109,6 +115,13 @@ function remove(core: Core, state: RunningState, record: NetRecord): boolean {
     case 'ipset':
       netns?.ipsets.delete(record.name);
       return false;
+    case 'bpf-program':
+    case 'bpf-config':
+    case 'bpf-service':
+    case 'bpf-endpoint':
+    case 'bpf-ipcache':
+      if (netns !== undefined) unloadBpf(core, netns, record);
+      return false;
     case 'neighbor': {
       netns?.neighborRecords.delete(record.id);
       const entry = netns?.deviceByName(record.device)?.neighbors.get(ipOf(record.ip));
@@ -153,6 +166,13 @@ function put(core: Core, state: RunningState, record: NetRecord, before: NetReco
       netns.ipvsChanged();
       return false;
     }
+    case 'bpf-program':
+    case 'bpf-config':
+    case 'bpf-service':
+    case 'bpf-endpoint':
+    case 'bpf-ipcache':
+      loadBpf(core, netnsOf(state, record), record);
+      return false;
     case 'neighbor':
       return putNeighbor(core, state, record, before);
     case 'fdb':
@@ -200,6 +220,7 @@ function putDevice(core: Core, state: RunningState, record: Device): void {
   const device = new DeviceState(record, netns, core.log.place(netns.hostId, netns.id, record.name));
   state.devices.set(record.id, device);
   netns.devices.set(record.id, device);
+  attachPrograms(core, device);
   if (record.up) wireguardUp(core, device);
   for (const neighbor of netns.neighborRecords.values()) if (neighbor.device === record.name) netns.applyNeighbor(neighbor);
 }

@@ -1,6 +1,7 @@
 /** A packet inside a kernel: the frame of net/wire plus what Linux keeps beside it in `struct sk_buff`. */
 import type { Connection } from '../conntrack/connection.ts';
 import type { DeviceState } from '../device/device-state.ts';
+import type { BpfNote } from '../trace/emit.ts';
 import type { ArpMessage, IcmpMessage, Ip, Mac, Packet, Payload, TcpHeader, Tunnel } from '../wire/packet.ts';
 
 /** Linux: include/uapi/linux/if_packet.h, how the frame was addressed relative to the device that took it in. */
@@ -21,6 +22,13 @@ export type CtState = 0 | 1 | 2 | 3 | 4 | 5;
 
 /** Copies that one frame may become in bridges altogether; no network of switches that works needs so many. */
 export const BRIDGE_BUDGET = 65536;
+
+/** struct bpf_tunnel_key: the other end, and the network identifier (which Cilium uses for the sender's identity). */
+export interface TunnelKey {
+  readonly local: Ip;
+  readonly remote: Ip;
+  readonly id: number;
+}
 
 export class Skb implements Packet {
   id: number;
@@ -90,6 +98,10 @@ export class Skb implements Packet {
   fragMaxBytes = 0;
   /** Length of transport header and payload when this is a fragment (its other fields describe the whole datagram's header). */
   fragmentBytes = 0;
+  /** What a device in `external` mode puts around it, or took off it. */
+  tunnelKey: TunnelKey | undefined = undefined;
+  /** What a program on the socket call made of its destination: told once, with the packet. */
+  socketNote: BpfNote | undefined = undefined;
 
   constructor(id: number) {
     this.id = id;
@@ -146,6 +158,7 @@ export function cloneSkb(from: Skb): Skb {
   to.ipvs = from.ipvs;
   to.fragMaxBytes = from.fragMaxBytes;
   to.fragmentBytes = from.fragmentBytes;
+  to.tunnelKey = from.tunnelKey;
   return to;
 }
 

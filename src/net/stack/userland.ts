@@ -1,8 +1,10 @@
 /** The seam inside the engine between the kernel (IP and below) and what runs on it (sockets, TCP, programs). Both sides are in `net/`; this file is their contract. */
 import type { Prng } from '../../base/prng.ts';
 import type { Change } from '../../base/record-store.ts';
+import type { SocketCall, SocketTranslation } from '../bpf/socket-lb.ts';
 import type { ProcessView, SocketView } from '../engine.ts';
 import type { NetRecord } from '../records.ts';
+import type { BpfNote } from '../trace/emit.ts';
 import type { ArpMessage, Ip, Mac, Packet } from '../wire/packet.ts';
 import type { MibName } from './mib.ts';
 
@@ -33,6 +35,21 @@ export interface RouteQuery {
   readonly protocol?: number;
 }
 
+/** The cgroup hooks of socket calls. Linux: kernel/bpf/cgroup.c */
+export interface SocketHooks {
+  /** Some host has BPF programs at all. */
+  readonly active: boolean;
+  connect(call: SocketCall): SocketTranslation | undefined;
+  sendmsg(call: SocketCall): SocketTranslation | undefined;
+  /** Whose datagram the program is told it is. */
+  recvmsg(call: SocketCall): { readonly ip: Ip; readonly port: number };
+  getpeername(call: SocketCall): { readonly ip: Ip; readonly port: number };
+  /** False: EPERM. */
+  postBind(call: SocketCall): boolean;
+  /** The packet that is about to be sent tells of this first. */
+  note(packet: Packet, note: BpfNote): void;
+}
+
 /** What the kernel side offers to sockets and programs. */
 export interface Kernel {
   readonly nowNs: number;
@@ -49,6 +66,8 @@ export interface Kernel {
   /** The source address and path MTU the kernel would choose for a destination (route lookup, before any NAT), or why it cannot. */
   routeFor(netns: string, dst: Ip, flow?: RouteQuery): { readonly source: Ip; readonly mtuBytes: number; readonly device: string } | Errno;
   isLocalAddress(netns: string, ip: Ip): boolean;
+  /** What BPF programs on the host's sockets make of a call; undefined where there are none, or they let it be. */
+  readonly socketHooks: SocketHooks;
   isBroadcast(netns: string, ip: Ip): boolean;
   sysctl(netns: string, name: string): number;
   /** Moves one of the netns' SNMP counters. */
@@ -91,6 +110,7 @@ export interface Userland {
   recordChanged(change: Change<NetRecord>): void;
   signal(processId: string, signal: 'SIGINT' | 'SIGKILL'): void;
   writeStdin(processId: string, text: string): void;
+  print(processId: string, stream: 'stdout' | 'stderr', text: string): void;
   findProcess(processId: string): ProcessView | undefined;
   sockets(netns: string): SocketView[];
   onOutput: ((processId: string, stream: 'stdout' | 'stderr' | 'exit', text: string, exitCode: number) => void) | undefined;

@@ -134,6 +134,7 @@ class FakeUserland implements Userland, FakeHands {
   recordChanged(): void {}
   signal(): void {}
   writeStdin(): void {}
+  print(): void {}
   findProcess(): undefined {
     return undefined;
   }

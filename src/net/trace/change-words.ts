@@ -1,5 +1,6 @@
 /** What a change of a record was, in the words of the tool that shows such records: only what differs. */
 
+import { bpfLines } from '../bpf/bpf-words.ts';
 import { qdiscText } from '../device/qdisc-text.ts';
 import type { IpvsService } from '../ipvs/ipvs-records.ts';
 import { ipvsDestinationWords, ipvsName, ipvsServiceWords } from '../ipvs/ipvs-words.ts';
@@ -72,6 +73,12 @@ export function linesOf(record: NetRecord): readonly string[] {
       return [`${record.type} ${record.family} ${record.table} ${record.name} ${record.text}`];
     case 'ipvs-service':
       return ipvsLines(record);
+    case 'bpf-program':
+    case 'bpf-config':
+    case 'bpf-service':
+    case 'bpf-endpoint':
+    case 'bpf-ipcache':
+      return bpfLines(record);
     case 'device':
       return deviceLines(record);
     case 'netns':

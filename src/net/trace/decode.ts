@@ -21,6 +21,7 @@ import {
   kindOf,
   type Place,
   type Reference,
+  ROW_BPF,
   ROW_BRIDGED,
   ROW_CHANGED,
   ROW_CREATED,
@@ -52,6 +53,7 @@ export const ROUTED_IPV6 = 16;
 export const TRANSLATED_DESTINATION = 8;
 export const TRANSLATED_HAS_PORTS = 16;
 export const TRANSLATED_IPV6 = 32;
+export const TRANSLATED_BY_BPF = 64;
 /** Bit beside the resolution, and alone in a `queued` row. */
 export const RESOLVED_IPV6 = 16;
 /** `a` of rows without a reference. */
@@ -134,6 +136,7 @@ function decodeStep(log: TraceLog, kind: number, small: number, a: number, b: nu
         field: (small & TRANSLATED_DESTINATION) !== 0 ? 'destination' : 'source',
         before: withPort(a, c >>> 16),
         after: withPort(b, c & 0xffff),
+        ...((small & TRANSLATED_BY_BPF) === 0 ? {} : { by: 'bpf' }),
       };
     }
     case ROW_ROUTED: {
@@ -175,6 +178,8 @@ function decodeStep(log: TraceLog, kind: number, small: number, a: number, b: nu
       return { kind: 'duplicated' };
     case ROW_DECAPSULATED:
       return { kind: 'decapsulated', protocol: TUNNEL_NAMES[small as Tunnel], vni: b };
+    case ROW_BPF:
+      return log.resolve(a) as Of<'bpf'>;
     case ROW_TRANSMITTED:
       return a === NO_REFERENCE ? { kind: 'transmitted' } : { kind: 'transmitted', to: text(log, a) };
     case ROW_DELIVERED:
@@ -184,7 +189,8 @@ function decodeStep(log: TraceLog, kind: number, small: number, a: number, b: nu
       return { kind: 'printed', process: r.process, stream: r.stream, text: r.text };
     }
     case ROW_CHANGED: {
-      const r = log.resolve(a) as Of<'changed'>;
+      const r = log.resolve(a) as Of<'changed'> | Of<'forgotten'>;
+      if (r.kind === 'forgotten') return { kind: 'changed', by: r.by, record: 'connection', recordId: `${r.netns}/connection`, before: r.flow };
       return changeStep(r.command, r.before, r.after);
     }
     case ROW_DROPPED: {

@@ -1,4 +1,5 @@
 /** How the layers write rows: one function for each kind of step. */
+import type { Origin } from '../../base/origin.ts';
 import type { Change } from '../../base/record-store.ts';
 import { formatMac } from '../addr/mac.ts';
 import type { DeviceState } from '../device/device-state.ts';
@@ -10,7 +11,7 @@ import type { CompiledRoute } from '../stack/fib.ts';
 import type { NeighborEntry } from '../stack/neighbor.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
 import type { Skb } from '../stack/skb.ts';
-import type { DropReason, RouteReference, RuleReference } from '../trace-event.ts';
+import type { BpfHookName, DropReason, RouteReference, RuleReference } from '../trace-event.ts';
 import type { Ip, Tunnel } from '../wire/packet.ts';
 import {
   DECISIONS,
@@ -20,12 +21,14 @@ import {
   ROUTED_HAS_NEXT_HOP,
   ROUTED_HAS_SOURCE,
   ROUTED_IPV6,
+  TRANSLATED_BY_BPF,
   TRANSLATED_DESTINATION,
   TRANSLATED_HAS_PORTS,
   TRANSLATED_IPV6,
   TRANSLATIONS,
 } from './decode.ts';
 import {
+  ROW_BPF,
   ROW_BRIDGED,
   ROW_CHANGED,
   ROW_CREATED,
@@ -168,12 +171,14 @@ export function emitTranslated(
   after: Ip,
   afterPort: number,
   packet: Skb,
+  byBpf = false,
 ): void {
   const small =
     TRANSLATIONS.indexOf(how) |
     (destination ? TRANSLATED_DESTINATION : 0) |
     (hasPorts ? TRANSLATED_HAS_PORTS : 0) |
-    (typeof after === 'bigint' ? TRANSLATED_IPV6 : 0);
+    (typeof after === 'bigint' ? TRANSLATED_IPV6 : 0) |
+    (byBpf ? TRANSLATED_BY_BPF : 0);
   core.log.add(core.nowNs, ROW_TRANSLATED, small, place, packet, core.log.address(before), core.log.address(after), (beforePort << 16) | afterPort);
 }
 
@@ -222,6 +227,23 @@ export function emitDelivered(core: Core, place: number, packet: Skb, to: string
   return core.log.add(core.nowNs, ROW_DELIVERED, 0, place, packet, core.log.text(to), process === undefined ? NO_REFERENCE : core.log.text(process), 0);
 }
 
+/** What a BPF program made of a packet. */
+export interface BpfNote {
+  readonly program: string;
+  readonly hook: BpfHookName;
+  readonly verdict: string;
+  readonly detail: string;
+  readonly origin?: Origin;
+}
+
+export function emitBpf(core: Core, place: number, packet: Skb, note: BpfNote): void {
+  if (!core.log.enabled) {
+    core.log.skip();
+    return;
+  }
+  core.log.add(core.nowNs, ROW_BPF, 0, place, packet, core.log.object({ kind: 'bpf', ...note }), 0, 0);
+}
+
 /** What decided a drop, where something did. */
 export interface DropCause {
   readonly rule?: RuleReference;
@@ -243,4 +265,13 @@ export function emitChanged(core: Core, place: number, change: Change<NetRecord>
   }
   const a = core.log.object({ kind: 'changed', command: change.by, before: change.before, after: change.after });
   core.log.add(core.nowNs, ROW_CHANGED, 0, place, undefined, a, 0, 0);
+}
+
+/** A program took an entry out of the connection table. */
+export function emitForgotten(core: Core, place: number, by: string, netns: string, flow: string): void {
+  if (!core.log.enabled) {
+    core.log.skip();
+    return;
+  }
+  core.log.add(core.nowNs, ROW_CHANGED, 0, place, undefined, core.log.object({ kind: 'forgotten', by, netns, flow }), 0, 0);
 }

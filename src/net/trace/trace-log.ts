@@ -1,7 +1,7 @@
 /** The log of all that happened, as typed rows that are decoded only when somebody looks. */
 import type { NetRecord } from '../records.ts';
 import type { CtState, Skb } from '../stack/skb.ts';
-import type { DropReason, RouteReference, RuleReference } from '../trace-event.ts';
+import type { BpfHookName, DropReason, RouteReference, RuleReference } from '../trace-event.ts';
 import type { Ip, TunnelName } from '../wire/packet.ts';
 import { HeaderTable } from './header-table.ts';
 import { FloatRows, IntRows } from './rows.ts';
@@ -38,8 +38,17 @@ export type Reference =
       readonly route?: RouteReference;
       readonly answered?: string;
     }
+  | {
+      readonly kind: 'bpf';
+      readonly program: string;
+      readonly hook: BpfHookName;
+      readonly verdict: string;
+      readonly detail: string;
+      readonly origin?: import('../../base/origin.ts').Origin;
+    }
   | { readonly kind: 'printed'; readonly process: string; readonly stream: 'stdout' | 'stderr'; readonly text: string }
-  | { readonly kind: 'changed'; readonly command: string | undefined; readonly before: NetRecord | undefined; readonly after: NetRecord | undefined };
+  | { readonly kind: 'changed'; readonly command: string | undefined; readonly before: NetRecord | undefined; readonly after: NetRecord | undefined }
+  | { readonly kind: 'forgotten'; readonly by: string; readonly netns: string; readonly flow: string };
 
 export const ROW_CREATED = 1;
 export const ROW_RECEIVED = 2;
@@ -58,6 +67,8 @@ export const ROW_DROPPED = 14;
 /** netem made a second one. */
 export const ROW_DUPLICATED = 20;
 export const ROW_CHANGED = 15;
+/** A BPF program decided. */
+export const ROW_BPF = 21;
 
 // Columns of a row; the time is a float64 beside them: 44 bytes a row.
 export const COLUMN_PACKET = 0;

@@ -3,10 +3,32 @@
 import { formatIp } from '../addr/ip.ts';
 import { ip4 } from '../addr/ip4.ts';
 import { formatIp6, ip6FromBytes, ip6ToBytes, parseIp6 } from '../addr/ip6.ts';
-import type { DnsMessage, DnsQuestion, DnsRcode, DnsResourceRecord, DnsType } from './dns-message.ts';
+import type { DnsEdns, DnsMessage, DnsQuestion, DnsRcode, DnsResourceRecord, DnsType } from './dns-message.ts';
 import { decodeUtf8, encodeUtf8, utf8Length } from './utf8.ts';
 
-const TYPE_NUMBERS: Readonly<Record<DnsType, number>> = { A: 1, NS: 2, CNAME: 5, SOA: 6, PTR: 12, MX: 15, TXT: 16, AAAA: 28, SRV: 33, ANY: 255 };
+const TYPE_NUMBERS: Readonly<Record<DnsType, number>> = {
+  A: 1,
+  NS: 2,
+  CNAME: 5,
+  SOA: 6,
+  PTR: 12,
+  HINFO: 13,
+  MX: 15,
+  TXT: 16,
+  AAAA: 28,
+  SRV: 33,
+  NAPTR: 35,
+  DS: 43,
+  DNSKEY: 48,
+  SVCB: 64,
+  HTTPS: 65,
+  AXFR: 252,
+  ANY: 255,
+  CAA: 257,
+};
+const OPT = 41;
+/** RFC 7873. */
+const COOKIE_OPTION = 10;
 const TYPE_NAMES: ReadonlyMap<number, DnsType> = new Map((Object.keys(TYPE_NUMBERS) as DnsType[]).map((name) => [TYPE_NUMBERS[name], name]));
 const RCODES: readonly DnsRcode[] = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED'];
 
@@ -37,11 +59,16 @@ export function nameBytes(name: string): number {
 
 /** Length of the message without compression: what most servers send while it is short enough (CoreDNS does). */
 export function dnsMessageBytes(message: DnsMessage): number {
-  let bytes = HEADER_BYTES + nameBytes(message.question.name) + 4;
+  let bytes = HEADER_BYTES + nameBytes(message.question.name) + 4 + ednsBytes(message.edns);
   for (const section of [message.answers, message.authorities, message.additionals]) {
     for (const record of section) bytes += nameBytes(record.name) + 10 + rdataBytes(record);
   }
   return bytes;
+}
+
+function ednsBytes(edns: DnsEdns | undefined): number {
+  if (edns === undefined) return 0;
+  return 11 + (edns.cookie === undefined ? 0 : 4 + edns.cookie.length / 2);
 }
 
 /** Length of the message with every name compressed that may be. */
@@ -69,7 +96,7 @@ function rdataBytes(record: DnsResourceRecord): number {
       const bytes = utf8Length(unquote(record.data));
       return bytes + Math.max(1, Math.ceil(bytes / 255));
     }
-    case 'ANY':
+    default:
       return 0;
   }
 }
@@ -86,13 +113,15 @@ export function encodeDns(message: DnsMessage, compress: boolean): Uint8Array {
     (message.truncated ? 0x0200 : 0) |
     (message.recursionDesired ? 0x0100 : 0) |
     (message.recursionAvailable ? 0x0080 : 0) |
+    (message.authenticData === true ? 0x0020 : 0) |
+    (message.checkingDisabled === true ? 0x0010 : 0) |
     RCODES.indexOf(message.rcode);
   writer.u16(message.id);
   writer.u16(flags);
   writer.u16(1);
   writer.u16(message.answers.length);
   writer.u16(message.authorities.length);
-  writer.u16(message.additionals.length);
+  writer.u16(message.additionals.length + (message.edns === undefined ? 0 : 1));
   writer.name(message.question.name, true);
   writer.u16(TYPE_NUMBERS[message.question.type]);
   writer.u16(1);
@@ -110,7 +139,23 @@ export function encodeDns(message: DnsMessage, compress: boolean): Uint8Array {
       writer.bytes[lengthAt + 1] = length & 255;
     }
   }
+  if (message.edns !== undefined) writeEdns(writer, message.edns);
   return Uint8Array.from(writer.bytes);
+}
+
+/** RFC 6891 section 6.1. */
+function writeEdns(writer: Writer, edns: DnsEdns): void {
+  writer.bytes.push(0);
+  writer.u16(OPT);
+  writer.u16(edns.udpBytes);
+  writer.u16(edns.version ?? 0);
+  writer.u16(edns.dnssecOk === true ? 0x8000 : 0);
+  const { cookie } = edns;
+  writer.u16(cookie === undefined ? 0 : 4 + cookie.length / 2);
+  if (cookie === undefined) return;
+  writer.u16(COOKIE_OPTION);
+  writer.u16(cookie.length / 2);
+  for (let at = 0; at < cookie.length; at += 2) writer.bytes.push(Number.parseInt(cookie.slice(at, at + 2), 16));
 }
 
 function writeRdata(writer: Writer, record: DnsResourceRecord): void {
@@ -153,7 +198,7 @@ function writeRdata(writer: Writer, record: DnsResourceRecord): void {
       }
       return;
     }
-    case 'ANY':
+    default:
       return;
   }
 }
@@ -204,9 +249,14 @@ export function decodeDns(bytes: Uint8Array): DnsMessage | undefined {
   const question = readQuestion(reader);
   if (question === undefined) return undefined;
   const sections: DnsResourceRecord[][] = [];
+  let edns: DnsEdns | undefined;
   for (const count of counts.slice(1)) {
     const records: DnsResourceRecord[] = [];
     for (let i = 0; i < count; i += 1) {
+      if (sections.length === 2 && edns === undefined) {
+        edns = readEdns(reader);
+        if (edns !== undefined) continue;
+      }
       const record = readRecord(reader);
       if (record === undefined) return undefined;
       records.push(record);
@@ -222,11 +272,38 @@ export function decodeDns(bytes: Uint8Array): DnsMessage | undefined {
     truncated: (flags & 0x0200) !== 0,
     recursionDesired: (flags & 0x0100) !== 0,
     recursionAvailable: (flags & 0x0080) !== 0,
+    ...((flags & 0x0020) === 0 ? {} : { authenticData: true }),
+    ...((flags & 0x0010) === 0 ? {} : { checkingDisabled: true }),
+    ...(edns === undefined ? {} : { edns }),
     rcode,
     question,
     answers: sections[0] ?? [],
     authorities: sections[1] ?? [],
     additionals: sections[2] ?? [],
+  };
+}
+
+/** The OPT record if that comes next; undefined, with nothing read, if another record does. Options that we do not know are passed over. */
+function readEdns(reader: Reader): DnsEdns | undefined {
+  const { bytes, at } = reader;
+  if (bytes[at] !== 0 || bytes[at + 1] !== 0 || bytes[at + 2] !== OPT) return undefined;
+  reader.at += 3;
+  const udpBytes = reader.u16();
+  const version = reader.u16();
+  const flags = reader.u16();
+  const end = reader.u16() + reader.at;
+  let cookie: string | undefined;
+  while (reader.at < end && !reader.failed) {
+    const option = reader.u16();
+    const data = reader.take(reader.u16());
+    if (option === COOKIE_OPTION) cookie = [...data].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  }
+  if (reader.at !== end) reader.failed = true;
+  return {
+    udpBytes,
+    ...((version & 255) === 0 ? {} : { version: version & 255 }),
+    ...((flags & 0x8000) === 0 ? {} : { dnssecOk: true }),
+    ...(cookie === undefined ? {} : { cookie }),
   };
 }
 
@@ -242,10 +319,13 @@ function readRecord(reader: Reader): DnsResourceRecord | undefined {
   const dnsClass = reader.u16();
   const ttlSeconds = reader.u32();
   const end = reader.u16() + reader.at;
-  if (type === undefined || type === 'ANY' || dnsClass !== 1 || reader.failed || end > reader.bytes.length) return undefined;
+  if (type === undefined || isQuestionType(type) || dnsClass !== 1 || reader.failed || end > reader.bytes.length) return undefined;
   const data = readRdata(reader, type, end);
   return reader.failed || reader.at !== end ? undefined : { name, type, ttlSeconds, data };
 }
+
+const QUESTIONS_ONLY: ReadonlySet<DnsType> = new Set(['ANY', 'AXFR', 'CAA', 'DNSKEY', 'DS', 'HINFO', 'HTTPS', 'NAPTR', 'SVCB']);
+const isQuestionType = (type: DnsType): boolean => QUESTIONS_ONLY.has(type);
 
 function readRdata(reader: Reader, type: DnsType, end: number): string {
   switch (type) {
@@ -270,7 +350,7 @@ function readRdata(reader: Reader, type: DnsType, end: number): string {
       if (text === undefined) reader.failed = true;
       return `"${text ?? ''}"`;
     }
-    case 'ANY':
+    default:
       return '';
   }
 }

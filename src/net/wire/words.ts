@@ -116,20 +116,24 @@ const RCODES: Readonly<Record<DnsMessage['rcode'], string>> = {
 
 /** `57138+ A? web.default.svc.cluster.local.` and `57138*- 1/0/0 A 10.96.0.10`; the length in brackets is the caller's. `verbosity` counts -v. */
 export function dnsText(message: DnsMessage, verbosity = 0): string {
+  const extras = message.additionals.length + (message.edns === undefined ? 0 : 1);
   if (!message.response) {
-    const extra =
-      (message.authorities.length > 0 ? ` [${message.authorities.length}n]` : '') +
-      (message.additionals.length > 0 ? ` [${message.additionals.length}au]` : '');
-    return `${message.id}${message.recursionDesired ? '+' : ''}${extra} ${message.question.type}? ${message.question.name}`;
+    const extra = (message.authorities.length > 0 ? ` [${message.authorities.length}n]` : '') + (extras > 0 ? ` [${extras}au]` : '');
+    return `${message.id}${message.recursionDesired ? '+' : ''}${message.checkingDisabled === true ? '%' : ''}${extra} ${message.question.type}? ${message.question.name}`;
   }
-  const flags = `${message.authoritative ? '*' : ''}${message.recursionAvailable ? '' : '-'}${message.truncated ? '|' : ''}`;
+  const flags = `${message.authoritative ? '*' : ''}${message.recursionAvailable ? '' : '-'}${message.truncated ? '|' : ''}${message.authenticData === true ? '$' : ''}`;
   const question = verbosity > 1 ? ` q: ${message.question.type}? ${message.question.name}` : '';
-  const counts = ` ${message.answers.length}/${message.authorities.length}/${message.additionals.length}`;
+  const counts = ` ${message.answers.length}/${message.authorities.length}/${extras}`;
   const section = (records: readonly DnsResourceRecord[]) => records.map((record) => resourceText(record, verbosity)).join(',');
   let text = `${message.id}${RCODES[message.rcode]}${flags}${question}${counts}${section(message.answers)}`;
   if (verbosity > 1 && message.authorities.length > 0) text += ` ns:${section(message.authorities)}`;
-  if (verbosity > 1 && message.additionals.length > 0) text += ` ar:${section(message.additionals)}`;
+  if (verbosity > 1 && extras > 0) text += ` ar:${section(message.additionals)}${optText(message)}`;
   return text;
+}
+
+function optText(message: DnsMessage): string {
+  const { edns } = message;
+  return edns === undefined ? '' : `${message.additionals.length > 0 ? ',' : ''} . OPT UDPsize=${edns.udpBytes}${edns.dnssecOk === true ? ' DO' : ''}`;
 }
 
 function resourceText(record: DnsResourceRecord, verbosity: number): string {

@@ -1,4 +1,8 @@
 /** kubectl attach: the terminal of a container's own program. Kubernetes: kubectl/pkg/cmd/attach/attach.go */
+import { statusOfContainer } from '../../kube/pod/containers.ts';
+import type { Pod } from '../../kube/pod/types.ts';
+import { objectKey } from '../../objects/types.ts';
+import { readLog } from '../container-logs.ts';
 import { getProfile } from '../images.ts';
 import { at, list, text } from '../json.ts';
 import { podPlace } from '../machine/places.ts';
@@ -44,12 +48,10 @@ export const attach = defineVerb({
     const command = list(at(spec, 'command')).length > 0 ? text(list(at(spec, 'command'))[0]) : shells[0];
     if (flags.bool('stdin') && at(spec, 'stdin') === true && at(spec, 'tty') === true && command !== undefined)
       return enterContainer(kubectl, pod, container, [command], { hook: 'kubectl-exec', data: {} });
-    const several = list(at(pod, 'spec', 'containers')).length > 1;
-    const state: LogsWatchState = {
-      sources: [{ netns: place.netns, prefix: '', container: several ? container : '' }],
-      timestamps: false,
-      next: invocation.host.engine.traceLength,
-    };
+    const uid = pod.metadata.uid ?? '';
+    const run = statusOfContainer(pod as Pod, container)?.restartCount ?? 0;
+    const { next } = readLog(invocation.shell.state, uid, container);
+    const state: LogsWatchState = { sources: [{ pod: objectKey(pod), uid, container, run, prefix: '', next }], timestamps: false };
     return { kind: 'watch', watch: 'kubectl-logs', state, timeoutSeconds: Number.POSITIVE_INFINITY };
   },
 });

@@ -1,5 +1,6 @@
 /** api-resources, version, cluster-info, config, explain, top, events, wait and the verbs that need what is not simulated. */
 
+import { parseRfc3339 } from '../../base/time.ts';
 import { formatYaml } from '../../base/yaml/format-yaml.ts';
 import { inAll, VERBS } from '../../objects/http/discovery.ts';
 import type { KubeObject, Schema } from '../../objects/types.ts';
@@ -21,7 +22,6 @@ import {
   readResources,
   selectorFlag,
 } from './client.ts';
-import { timeKey } from './describe/common.ts';
 import { KubectlError } from './flags.ts';
 import { parseDuration } from './logs.ts';
 import { formatObjects, parseOutput } from './output.ts';
@@ -313,9 +313,8 @@ export const events = defineVerb({
       return 0;
     }
     const rows = found
-      .map((event) => [timeKey(lastTime(event)), event] as const)
-      .toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-      .map(([, event]) => [
+      .toSorted((a, b) => (parseRfc3339(lastTime(a)) ?? 0) - (parseRfc3339(lastTime(b)) ?? 0))
+      .map((event) => [
         ...(everywhere ? [event.metadata.namespace ?? ''] : []),
         eventWhen(kubectl, event),
         text(at(event, 'type')),

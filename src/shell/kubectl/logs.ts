@@ -1,51 +1,57 @@
-/** kubectl logs: what the programs of a container have printed, read from the world's log. */
+/** kubectl logs: what a container has written, run by run. */
 import { formatRfc3339, parseRfc3339 } from '../../base/time.ts';
-import type { KubeObject } from '../../objects/types.ts';
+import { statusOfContainer } from '../../kube/pod/containers.ts';
+import type { Pod } from '../../kube/pod/types.ts';
+import { type KubeObject, objectKey } from '../../objects/types.ts';
 import type { ShellHost } from '../../world/shell-host.ts';
 import type { Outcome, Watch } from '../command.ts';
+import { type LogEntry, readLog } from '../container-logs.ts';
 import { at, text } from '../json.ts';
-import { podPlace } from '../machine/places.ts';
 import { virtualMs } from './age.ts';
 import { defineVerb, findKind, type Kubectl, parseSelector, selectorFlag } from './client.ts';
 import { KubectlError } from './flags.ts';
-import { chooseContainer, containersOf, findPod } from './pods.ts';
+import { chooseContainer, containersOf, findPod, initContainersOf } from './pods.ts';
 
-interface LogLine {
-  readonly timeNs: number;
-  readonly text: string;
-}
-
-/** Events decoded at a time. */
-const CHUNK = 5000;
-
-export interface LogsWatchState {
-  readonly sources: readonly { readonly netns: string; readonly prefix: string; readonly container: string }[];
-  readonly timestamps: boolean;
+export interface LogSource {
+  readonly pod: string;
+  readonly uid: string;
+  readonly container: string;
+  readonly run: number;
+  readonly prefix: string;
+  /** Number of the entry that comes next. */
   next: number;
 }
-
-/** Lines that a netns' own programs (not those a shell started) printed in [from, to). */
-function linesOf(host: ShellHost, netns: string, container: string, from: number, to: number): LogLine[] {
-  const lines: LogLine[] = [];
-  for (let start = from; start < to; start += CHUNK) {
-    for (const event of host.engine.events(start, Math.min(to, start + CHUNK))) {
-      if (event.netns !== netns || event.step.kind !== 'printed') continue;
-      const { process } = event.step;
-      const id = process.includes('/') ? process : `${netns}/process/${process}`;
-      const record = host.engine.records.find(id);
-      // The kubelet's own words about its probes are no container's.
-      if (record?.kind !== 'process' || record.origin.component === 'user' || record.app === 'prober') continue;
-      if (container !== '' && !record.name.startsWith(container)) continue;
-      lines.push({ timeNs: event.timeNs, text: event.step.text });
-    }
-  }
-  return lines;
+export interface LogsWatchState {
+  readonly sources: readonly LogSource[];
+  readonly timestamps: boolean;
 }
 
-function formatLine(host: ShellHost, line: LogLine, timestamps: boolean): string {
+function formatLine(host: ShellHost, line: LogEntry, timestamps: boolean): string {
   if (!timestamps) return line.text;
   const ms = host.epochMs + line.timeNs / 1e6;
   return `${formatRfc3339(ms).slice(0, 19)}.${String(line.timeNs % 1_000_000_000).padStart(9, '0')}Z ${line.text}`;
+}
+
+/**
+ * Which run of a container is asked for, or why it has written nothing. Kubernetes: pkg/kubelet/kubelet_pods.go, validateContainerLogStatus.
+ * @throws {KubectlError}
+ */
+function runOf(pod: KubeObject, container: string, previous: boolean): number {
+  const { name } = pod.metadata;
+  const bad = (words: string): never => {
+    throw new KubectlError(`Error from server (BadRequest): ${words}`);
+  };
+  if (text(at(pod, 'spec', 'nodeName')) === '') bad(`pod ${name} does not have a host assigned`);
+  const status = statusOfContainer(pod as Pod, container);
+  const run = status?.restartCount ?? 0;
+  const waiting = status?.state?.waiting;
+  const last = status?.lastState?.terminated;
+  if (previous)
+    return last === undefined ? bad(`previous terminated container "${container}" in pod "${name}" not found`) : waiting === undefined ? run - 1 : run;
+  if (status !== undefined && (waiting === undefined || last !== undefined)) return run;
+  const reason = waiting?.reason ?? 'ContainerCreating';
+  const words = reason === 'ErrImagePull' ? "image can't be pulled" : reason === 'ImagePullBackOff' ? 'trying and failing to pull image' : reason;
+  return bad(`container "${container}" in pod "${name}" is waiting to start: ${words}`);
 }
 
 export const logs = defineVerb({
@@ -96,43 +102,27 @@ function runLogs(kubectl: Kubectl): Outcome {
     return 0;
   }
   const wanted = flags.get('container') !== '' ? flags.get('container') : (flags.args[1] ?? '');
-  const sources: { netns: string; prefix: string; container: string }[] = [];
-  for (const pod of pods) {
-    const names = containersOf(pod);
-    if (wanted !== '' && !names.includes(wanted)) throw new KubectlError(`error: container ${wanted} is not valid for pod ${pod.metadata.name}`);
-    const chosen = flags.bool('all-containers') ? names : [chooseContainer(kubectl, pod, wanted)];
-    for (const container of chosen) {
-      const place = podPlace(host, pod, container);
-      if (flags.bool('previous'))
-        throw new KubectlError(`Error from server (BadRequest): previous terminated container "${container}" in pod "${pod.metadata.name}" not found`);
-      // What a finished container printed went with its sandbox.
-      if (place === undefined && ['Succeeded', 'Failed'].includes(text(at(pod, 'status', 'phase')))) continue;
-      if (place === undefined) {
-        const reason =
-          text(at(pod, 'spec', 'nodeName')) === ''
-            ? `pod ${pod.metadata.name} does not have a host assigned`
-            : `container "${container}" in pod "${pod.metadata.name}" is waiting to start: ContainerCreating`;
-        throw new KubectlError(`Error from server (BadRequest): ${reason}`);
-      }
-      sources.push({
-        netns: place.netns,
-        prefix: flags.bool('prefix') ? `[pod/${pod.metadata.name}/${container}] ` : '',
-        container: names.length > 1 ? container : '',
-      });
-    }
-  }
   const timestamps = flags.bool('timestamps');
   const since = sinceNs(kubectl);
-  const end = host.engine.traceLength;
   const tail = flags.has('tail') ? Number(flags.get('tail')) : flags.has('selector') ? 10 : -1;
-  for (const source of sources) {
-    const lines = linesOf(host, source.netns, source.container, 0, end)
-      .filter((line) => line.timeNs >= since)
-      .flatMap((line) => line.text.split(/(?<=\n)/).map((part) => ({ timeNs: line.timeNs, text: part })));
-    for (const line of tail >= 0 ? lines.slice(Math.max(0, lines.length - tail)) : lines) kubectl.out(source.prefix + formatLine(host, line, timestamps));
+  const sources: LogSource[] = [];
+  for (const pod of pods) {
+    const names = containersOf(pod);
+    if (wanted !== '' && ![...names, ...initContainersOf(pod)].includes(wanted))
+      throw new KubectlError(`error: container ${wanted} is not valid for pod ${pod.metadata.name}`);
+    const chosen = flags.bool('all-containers') ? [...initContainersOf(pod), ...names] : [chooseContainer(kubectl, pod, wanted)];
+    for (const container of chosen) {
+      const run = runOf(pod, container, flags.bool('previous'));
+      const uid = pod.metadata.uid ?? '';
+      const prefix = flags.bool('prefix') ? `[pod/${pod.metadata.name}/${container}] ` : '';
+      const { entries, next } = readLog(invocation.shell.state, uid, container);
+      const lines = entries.filter((line) => line.run === run && line.timeNs >= since);
+      for (const line of tail >= 0 ? lines.slice(Math.max(0, lines.length - tail)) : lines) kubectl.out(prefix + formatLine(host, line, timestamps));
+      sources.push({ pod: objectKey(pod), uid, container, run, prefix, next });
+    }
   }
   if (!flags.bool('follow')) return 0;
-  const state: LogsWatchState = { sources, timestamps, next: end };
+  const state: LogsWatchState = { sources, timestamps };
   return { kind: 'watch', watch: 'kubectl-logs', state, timeoutSeconds: Number.POSITIVE_INFINITY };
 }
 
@@ -158,13 +148,22 @@ export function parseDuration(value: string): number | undefined {
   return seconds;
 }
 
+/** Follows until the run it has begun with is over. */
 export const logsWatch: Watch = {
   look: (state: LogsWatchState, io) => {
-    const { host } = io.invocation();
-    const end = host.engine.traceLength;
-    for (const source of state.sources)
-      for (const line of linesOf(host, source.netns, source.container, state.next, end)) io.out(source.prefix + formatLine(host, line, state.timestamps));
-    state.next = end;
-    return undefined;
+    const { host, shell } = io.invocation();
+    let live = false;
+    for (const source of state.sources) {
+      const pod = host.api.view.find<Pod>(source.pod);
+      const status = pod?.metadata.uid === source.uid ? statusOfContainer(pod, source.container) : undefined;
+      const runs = status?.state?.running !== undefined && (status.restartCount ?? 0) === source.run;
+      live ||= runs;
+      const { entries, next } = readLog(shell.state, source.uid, source.container, source.next);
+      // A line is told when it is whole.
+      const held = runs && entries.length > 0 && entries.at(-1)?.text.endsWith('\n') === false ? 1 : 0;
+      for (const line of entries.slice(0, entries.length - held)) if (line.run === source.run) io.out(source.prefix + formatLine(host, line, state.timestamps));
+      source.next = next - held;
+    }
+    return live ? undefined : 0;
   },
 };

@@ -1,4 +1,6 @@
 /** Finds the pod and container that exec, logs and run mean. */
+import { statusOfContainer } from '../../kube/pod/containers.ts';
+import type { Pod } from '../../kube/pod/types.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import { at, list, number, pairs, text } from '../json.ts';
 import { findKind, getObject, type Kubectl } from './client.ts';
@@ -29,6 +31,8 @@ export function containersOf(pod: KubeObject): readonly string[] {
   return list(at(pod, 'spec', 'containers')).map((container) => text(at(container, 'name')));
 }
 
+export const initContainersOf = (pod: KubeObject): readonly string[] => list(at(pod, 'spec', 'initContainers')).map((container) => text(at(container, 'name')));
+
 export function isRunning(pod: KubeObject): boolean {
   return text(at(pod, 'status', 'phase')) === 'Running';
 }
@@ -36,14 +40,16 @@ export function isRunning(pod: KubeObject): boolean {
 /** The named container, the annotated default, or the first one (said on stderr when there are several). */
 export function chooseContainer(kubectl: Kubectl, pod: KubeObject, wanted: string): string {
   const names = containersOf(pod);
+  const init = initContainersOf(pod);
   if (wanted !== '') {
-    if (names.includes(wanted)) return wanted;
+    if (names.includes(wanted) || init.includes(wanted)) return wanted;
     throw new KubectlError(`Error from server (BadRequest): container ${wanted} is not valid for pod ${pod.metadata.name}`);
   }
   const annotated = pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'];
   if (annotated !== undefined && names.includes(annotated)) return annotated;
   const first = names[0] ?? '';
-  if (names.length > 1) kubectl.err(`Defaulted container "${first}" out of: ${names.join(', ')}\n`);
+  const all = [...names, ...init.map((name) => `${name} (init)`)];
+  if (all.length > 1) kubectl.err(`Defaulted container "${first}" out of: ${all.join(', ')}\n`);
   return first;
 }
 
@@ -52,8 +58,9 @@ export function containerProblem(pod: KubeObject, container: string): string | u
   const phase = text(at(pod, 'status', 'phase'));
   if (phase === 'Succeeded' || phase === 'Failed') return `cannot exec into a container in a completed pod; current phase is ${phase}`;
   if (text(at(pod, 'spec', 'nodeName')) === '') return `pod ${pod.metadata.name} does not have a host assigned`;
-  const status = list(at(pod, 'status', 'containerStatuses')).find((entry) => text(at(entry, 'name')) === container);
-  return at(status, 'state', 'running') === undefined ? `unable to upgrade connection: container not found ("${container}")` : undefined;
+  return statusOfContainer(pod as Pod, container)?.state?.running === undefined
+    ? `unable to upgrade connection: container not found ("${container}")`
+    : undefined;
 }
 
 export function restartsOf(pod: KubeObject): number {

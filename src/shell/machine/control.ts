@@ -11,6 +11,11 @@ import { runTrap } from './traps.ts';
 import { setVariable } from './variables.ts';
 
 export function stepList(machine: Machine, task: Task, frame: Extract<Frame, { kind: 'list' }>): Progress {
+  if (task.signal !== undefined) {
+    const name = task.signal;
+    task.signal = undefined;
+    if (runTrap(task, name, task.status)) return 'ran';
+  }
   const item = frame.list.items[frame.next];
   if (item === undefined) {
     task.stack.pop();

@@ -1,6 +1,7 @@
 /** Jobs: `jobs`, `wait`, `kill`, `fg`, `timeout`, and what an interactive shell tells of jobs that have ended. */
 import type { Job, Session, Task } from '../state.ts';
 import type { Machine } from './machine.ts';
+import { signalFirst } from './signals.ts';
 
 function sessionOf(machine: Machine, task: Task): Session | undefined {
   return machine.state.sessions.get(task.session);
@@ -122,7 +123,10 @@ export function killJobs(machine: Machine, task: Task, argv: readonly string[]):
   for (const word of words) {
     const job = findJob(machine, task, word);
     const target = job === undefined || job.status !== undefined ? undefined : machine.state.tasks.get(job.task);
-    if (target === undefined) {
+    if (target === undefined && word === '1' && task.place.pod !== undefined) {
+      // Process 1 takes notice of nothing that it has no trap for, SIGKILL included.
+      if (!asks && !hard) signalFirst(machine, task.place);
+    } else if (target === undefined) {
       machine.complain(task, word.startsWith('%') ? `kill: ${word}: no such job` : `kill: (${word}) - No such process`);
       task.status = 1;
     } else if (hard) machine.kill(target, 137);

@@ -1,10 +1,14 @@
 /** Runs shell scripts step by step on explicit stacks, so that a session in the middle of a loop is still plain data. */
+import { SETTLING_NS } from '../../kube/pod/probes.ts';
+import { hostNetworkFiles } from '../../kube/pod/sandbox-agent.ts';
+import type { Pod } from '../../kube/pod/types.ts';
 import type { ShellHost } from '../../world/shell-host.ts';
 import type { Command, FilterIo, Invocation, Outcome, ShellServices } from '../command.ts';
 import { getProfile } from '../images.ts';
 import { resolvePath } from '../paths.ts';
-import type { Frame, Session, ShellState, Sink, Task } from '../state.ts';
+import type { Budget, Frame, Session, ShellState, Sink, Task } from '../state.ts';
 import { printInto, runBuiltin, specialBuiltins } from './builtins.ts';
+import { stopRunawayContainer, takeContainerChanges } from './containers.ts';
 import { callFunction } from './functions.ts';
 import { scopeFor, shellFlavour } from './places.ts';
 import { stepTask } from './step.ts';
@@ -18,6 +22,12 @@ const MAX_STEPS = 200_000;
 const STEPS_OF_COMMAND: Readonly<Record<Command['group'], number>> = { kubernetes: 100, network: 100, text: 5, shell: 5 };
 /** Characters on the terminal at one instant. */
 const MAX_CHARACTERS = 4_000_000;
+const RUNAWAY = `kubehop: stopped: too much was done in which no time passed (add a \`sleep\` to the loop)\n`;
+const isSpent = ({ steps, characters }: Budget): boolean => steps >= MAX_STEPS || characters >= MAX_CHARACTERS;
+
+/** All containers together may start so many programs in the time before anybody looks; then they rest until shortly before its end. */
+const MAX_BOOT_SPAWNS = 1_000;
+const REST_UNTIL_NS = SETTLING_NS - 60e9;
 
 export class Machine {
   readonly state: ShellState;
@@ -34,31 +44,46 @@ export class Machine {
     this.services = services;
   }
 
-  /** Steps every task until all wait. */
-  drive(): void {
+  /** Steps tasks until all wait: every one, or those of terminals and of one container. */
+  drive(container?: string): void {
     if (this.#driving) {
       this.#again = true;
       return;
     }
     this.#driving = true;
-    const { budget } = this.state;
+    const { budget, containers } = this.state;
     if (budget.atNs !== this.host.nowNs) this.newBudget();
+    let only = container;
     let progress = true;
-    while (progress || this.#again) {
+    while (progress || this.#again || this.state.containerChanges.length > 0) {
+      if (this.#again || takeContainerChanges(this)) only = undefined;
       progress = false;
       this.#again = false;
       for (const task of [...this.state.tasks.values()]) {
-        while (!task.done && budget.steps < MAX_STEPS && budget.characters < MAX_CHARACTERS && stepTask(this, task) === 'ran') {
+        if (only !== undefined && task.session !== only && containers.has(task.session)) continue;
+        const allowed = this.#budgetOf(task);
+        while (!task.done && allowed.steps < MAX_STEPS && allowed.characters < MAX_CHARACTERS && stepTask(this, task) === 'ran') {
           progress = true;
-          budget.steps += 1;
+          allowed.steps += 1;
+        }
+        if (allowed !== budget && isSpent(allowed)) {
+          const run = containers.get(task.session);
+          if (run !== undefined) stopRunawayContainer(this, run, RUNAWAY);
         }
       }
-      if (budget.steps >= MAX_STEPS || budget.characters >= MAX_CHARACTERS) {
+      if (isSpent(budget)) {
         this.#stopRunaways();
         break;
       }
     }
     this.#driving = false;
+  }
+
+  #budgetOf(task: Task): Budget {
+    const own = this.state.containers.get(task.session)?.budget;
+    if (own === undefined) return this.state.budget;
+    if (own.atNs !== this.host.nowNs) Object.assign(own, { atNs: this.host.nowNs, steps: 0, characters: 0 });
+    return own;
   }
 
   /** A new instant, or a new line that was typed: what a loop may do starts again from nothing. */
@@ -68,8 +93,9 @@ export class Machine {
 
   #stopRunaways(): void {
     for (const task of [...this.state.tasks.values()]) {
+      if (this.state.containers.has(task.session)) continue;
       if (task.done || task.stack.some((frame) => frame.kind === 'program' || frame.kind === 'level' || frame.kind === 'watch')) continue;
-      this.write(task, task.io.stderr, `kubehop: stopped: too much was done in which no time passed (add a \`sleep\` to the loop)\n`);
+      this.write(task, task.io.stderr, RUNAWAY);
       this.kill(task, 130);
     }
     this.newBudget();
@@ -112,7 +138,7 @@ export class Machine {
   }
 
   write(task: Task, sink: Sink, text: string): void {
-    if (sink.kind === 'terminal') this.state.budget.characters += text.length;
+    if (sink.kind === 'terminal') this.#budgetOf(task).characters += text.length;
     if (writeSink(this.state, this.host, task.session, sink, text)) return;
     if (task.unwind === undefined) task.unwind = { kind: 'kill', status: 141 };
   }
@@ -136,7 +162,7 @@ export class Machine {
       this.write(task, stream === 'stdout' ? task.io.stdout : task.io.stderr, text);
       if (task.unwind?.kind === 'kill') this.endProcess(processId);
     }
-    if (this.#early === undefined) this.drive();
+    if (this.#early === undefined) this.drive(this.state.containers.has(task.session) ? task.session : undefined);
   }
 
   /** Says what is wrong as the task's shell would. */
@@ -201,7 +227,7 @@ export class Machine {
       this.#notFound(task, typed, missing);
       return;
     }
-    this.state.budget.steps += STEPS_OF_COMMAND[command.group];
+    this.#budgetOf(task).steps += STEPS_OF_COMMAND[command.group];
     const invocation = this.invocation(task, name, rest, exportedOf(task.scope, environment));
     const outcome = this.host.engine.records.attribute(argv.join(' '), () => command.run(invocation));
     this.outcome(task, outcome, environment);
@@ -314,7 +340,11 @@ export class Machine {
     this.#early = [];
     const number = this.state.nextId;
     this.state.nextId += 1;
-    const id = this.host.engine.spawn({ netns: task.place.netns, app, name: `${name}-${number}`, config, origin: { component: 'user', objects: [] } });
+    const { pod, netns } = task.place;
+    const found = pod === undefined ? undefined : this.host.api.view.find<Pod>(`Pod/${pod.namespace}/${pod.name}`);
+    const files = found === undefined ? undefined : hostNetworkFiles(found, this.host.api.view);
+    const record = { netns, app, name: `${name}-${number}`, config, origin: { component: 'user', objects: [] } };
+    const id = this.host.engine.spawn(files === undefined ? record : { ...record, files });
     this.state.processes.set(id, task.id);
     return id;
   }
@@ -333,12 +363,29 @@ export class Machine {
     for (const entry of early) this.output(entry.id, entry.stream, entry.text, entry.exitCode);
   }
 
+  /** In the world's first minutes containers do not work for ever. */
+  #rests(task: Task, outcome: Outcome): boolean {
+    if (!this.state.containers.has(task.session)) return false;
+    this.state.bootSpawns += 1;
+    const { nowNs } = this.host;
+    if (this.state.bootSpawns <= MAX_BOOT_SPAWNS || nowNs >= REST_UNTIL_NS) return false;
+    task.stack.push({ kind: 'later', outcome });
+    const processId = this.#start(task, 'sleep', 'sleep', { seconds: (REST_UNTIL_NS - nowNs) / 1e9, background: true });
+    task.stack.push({ kind: 'program', processId, endless: false, exitCode: undefined, feeding: false });
+    this.#replayEarly();
+    return true;
+  }
+
   #spawn(task: Task, outcome: Extract<Outcome, { kind: 'program' }>): void {
+    if (this.#rests(task, outcome)) return;
     if (outcome.stdoutFile !== undefined) {
       task.stack.push({ kind: 'restore', io: task.io, place: task.place, scope: task.scope, boundary: false });
       task.io = { ...task.io, stdout: { kind: 'file', ...outcome.stdoutFile } };
     }
-    const processId = this.#start(task, outcome.app, outcome.name, outcome.config);
+    // Nobody waits for what a container sleeps.
+    const isBackground = outcome.app === 'sleep' && this.state.containers.has(task.session);
+    const config = isBackground ? { ...(outcome.config as object), background: true } : outcome.config;
+    const processId = this.#start(task, outcome.app, outcome.name, config);
     task.stack.push({ kind: 'program', processId, endless: outcome.endless, exitCode: undefined, feeding: true });
     this.#replayEarly();
   }

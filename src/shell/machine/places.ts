@@ -1,4 +1,6 @@
 /** Where commands run: hosts and containers as places, and the environment a fresh shell finds there. */
+import { allContainers } from '../../kube/pod/containers.ts';
+import type { Pod } from '../../kube/pod/types.ts';
 import type { Netns } from '../../net/records.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import type { ShellHost } from '../../world/shell-host.ts';
@@ -25,7 +27,7 @@ export function podPlace(host: ShellHost, pod: KubeObject, container: string): P
   const hostNetwork = at(pod, 'spec', 'hostNetwork') === true;
   const netns = hostNetwork ? `${node}/netns/root` : `${node}/netns/${pod.metadata.name}.${namespace}`;
   const record = findNetns(host, netns);
-  const spec = list(at(pod, 'spec', 'containers')).find((candidate) => text(at(candidate, 'name')) === container);
+  const spec = allContainers(pod as Pod).find((candidate) => candidate.name === container);
   if (record === undefined || spec === undefined) return undefined;
   const image = text(at(spec, 'image'));
   return {
@@ -74,7 +76,7 @@ export function environmentOf(host: ShellHost, place: Place): [string, string][]
   }
   variables.push(['HOSTNAME', place.hostname], ['HOME', profile.home], ['TERM', 'xterm']);
   const pod = host.api.view.find(`Pod/${place.pod.namespace}/${place.pod.name}`);
-  const container = list(at(pod, 'spec', 'containers')).find((candidate) => text(at(candidate, 'name')) === place.pod?.container);
+  const container = pod === undefined ? undefined : allContainers(pod as Pod).find((candidate) => candidate.name === place.pod?.container);
   for (const variable of list(at(container, 'env'))) {
     const name = text(at(variable, 'name'));
     const field = text(at(variable, 'valueFrom', 'fieldRef', 'fieldPath'));
@@ -106,5 +108,5 @@ function fieldValue(pod: KubeObject | undefined, path: string): string {
 
 /** Under which key a place's own files are kept: its mount namespace. A host's programs keep theirs in whatever netns they run (ip netns exec, nsenter -n). */
 export function fileKey(place: Place): string {
-  return place.pod === undefined ? `${place.hostId}/netns/root` : `${place.netns}#${place.pod.container}`;
+  return place.pod === undefined ? `${place.hostId}/netns/root` : `${place.netns}#${place.pod.namespace}/${place.pod.name}/${place.pod.container}`;
 }

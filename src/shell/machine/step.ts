@@ -57,6 +57,10 @@ export function stepTask(machine: Machine, task: Task): Progress {
       return 'ran';
     case 'program':
       return stepProgram(machine, task, frame);
+    case 'later':
+      task.stack.pop();
+      machine.outcome(task, frame.outcome, task.scope.variables);
+      return 'ran';
     case 'filter':
       return stepFilter(machine, task, frame);
     case 'watch':
@@ -90,6 +94,12 @@ export function stepTask(machine: Machine, task: Task): Progress {
       task.status = frame.ended;
       return 'ran';
     case 'wait-tasks': {
+      if (task.signal !== undefined) {
+        // A signal with a trap ends the builtin at once; the trap runs behind it.
+        task.stack.pop();
+        task.status = 143;
+        return 'ran';
+      }
       if (frame.tasks.some((id) => machine.state.tasks.get(id)?.done === false)) return 'blocked';
       task.stack.pop();
       const session = machine.state.sessions.get(task.session);

@@ -17,6 +17,10 @@ export function writeSink(state: ShellState, host: ShellHost, sessionId: string,
   if (text === '') return true;
   switch (sink.kind) {
     case 'terminal': {
+      if (state.containers.has(sessionId)) {
+        host.engine.print(sessionId, sink.stream, text);
+        return true;
+      }
       const session = state.sessions.get(sessionId);
       if (session !== undefined) session.atLineStart = text.endsWith('\n');
       host.print(sessionId, sink.stream, text);

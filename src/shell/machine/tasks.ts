@@ -35,6 +35,7 @@ export function newTask(
     unwind: undefined,
     background: of.background ?? false,
     exited: false,
+    signal: undefined,
     writes: of.writes ?? [],
     reads: of.reads ?? [],
   };

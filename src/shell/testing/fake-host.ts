@@ -111,6 +111,7 @@ export class FakeWorld {
       print: (session, stream, text) => this.printed.push({ session, stream, text }),
       applyText: (_file, text) => ({ lines: [{ stream: 'stdout', text: `applied ${text.length} characters\n` }], exitCode: 0, diagnostics: [] }),
       settle: () => undefined,
+      report: () => undefined,
       hops: () => [],
     };
   }

@@ -1,6 +1,7 @@
 /** The common shape of text tools: options, then files or standard input, read line by line. */
 import type { Command, Filter, FilterIo, Outcome } from '../command.ts';
 import { defineCommand } from '../command.ts';
+import { getProfile } from '../images.ts';
 import { resolvePath } from '../paths.ts';
 
 export interface TextTool<S> {
@@ -47,7 +48,7 @@ export function defineTextTool<S>(tool: TextTool<S>): { readonly command: Comman
           invocation.err(
             isDirectory
               ? `${tool.name}: ${tool.name === 'cat' || tool.name === 'grep' ? '' : 'error reading '}${tool.name === 'cat' || tool.name === 'grep' ? name : `'${name}'`}: Is a directory\n`
-              : `${tool.name}: ${notFound(tool.name, name)}: No such file or directory\n`,
+              : `${tool.name}: ${notFound(tool.name, name, getProfile(invocation.place.profile).busybox)}: No such file or directory\n`,
           );
           status = tool.missingStatus ?? 1;
           continue;
@@ -63,7 +64,8 @@ export function defineTextTool<S>(tool: TextTool<S>): { readonly command: Comman
   return { command, filter };
 }
 
-function notFound(tool: string, name: string): string {
+function notFound(tool: string, name: string, busybox: boolean): string {
+  if (busybox) return tool === 'cat' || tool === 'tail' || tool === 'uniq' ? `can't open '${name}'` : name;
   return tool === 'head' || tool === 'tail'
     ? `cannot open '${name}' for reading`
     : tool === 'sort'

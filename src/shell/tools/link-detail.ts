@@ -40,7 +40,8 @@ function kindText(invocation: Invocation, device: Device): string {
       const ports = device.sourcePorts ?? { low: 0, high: 0 };
       const misses = `${device.l2miss === true ? 'l2miss ' : ''}${device.l3miss === true ? 'l3miss ' : ''}`;
       const fragment = device.dontFragment === undefined ? '' : `df ${device.dontFragment} `;
-      return `vxlan id ${device.vni} ${remote}${local}${underlay}srcport ${ports.low} ${ports.high} dstport ${device.destinationPort} ${device.learning ? '' : 'nolearning '}${misses}${tosText(device.tos)}${ttlText(device.ttl)}${fragment}ageing ${device.ageingSeconds ?? 300} ${device.udpChecksum === false ? 'no' : ''}udpcsum noudp6zerocsumtx noudp6zerocsumrx `;
+      const which = device.external === true ? 'external id 0' : `id ${device.vni}`;
+      return `vxlan ${which} ${remote}${local}${underlay}srcport ${ports.low} ${ports.high} dstport ${device.destinationPort} ${device.learning ? '' : 'nolearning '}${misses}${tosText(device.tos)}${ttlText(device.ttl)}${fragment}ageing ${device.ageingSeconds ?? 300} ${device.udpChecksum === false ? 'no' : ''}udpcsum noudp6zerocsumtx noudp6zerocsumrx `;
     }
     case 'geneve': {
       const fragment = device.dontFragment === undefined ? '' : `df ${device.dontFragment} `;

@@ -69,7 +69,7 @@ export function flagList(invocation: Invocation, device: Device): string[] {
       flags.push(...(device.mode === 'tun' ? ['POINTOPOINT', 'MULTICAST', 'NOARP'] : ['BROADCAST', 'MULTICAST']));
       break;
     default:
-      flags.push('BROADCAST', 'MULTICAST');
+      flags.push('BROADCAST', 'MULTICAST', ...(device.noArp === true ? ['NOARP'] : []));
   }
   if (device.promiscuous === true) flags.push('PROMISC');
   if (device.up) flags.push('UP');

@@ -12,7 +12,12 @@ const toneOf = (device: DeviceView): Tone => (TUNNELS.has(device.type) ? 'tun' :
 
 /** Kinds that a reader may not guess from the name are said. */
 const SAID: ReadonlySet<DeviceView['type']> = new Set(['geneve', 'ipip', 'wireguard', 'tun', 'dummy', 'vlan']);
-const chipTitle = (device: DeviceView): string => (SAID.has(device.type) && !device.name.includes(device.type) ? `${device.name} ${device.type}` : device.name);
+/** Letters that a chip has room for: a name is never cut for the sake of its kind. */
+const CHIP_LETTERS = 14;
+function chipTitle(device: DeviceView): string {
+  const both = `${device.name} ${device.type}`;
+  return SAID.has(device.type) && !device.name.includes(device.type) && both.length <= CHIP_LETTERS ? both : device.name;
+}
 
 /** Appends a room's items, wires and places. `rows` and `chipRows` are those of the tallest room beside it, so that roofs and bridges align. */
 export function layoutRoom(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, rows: number, chipRows: number): void {

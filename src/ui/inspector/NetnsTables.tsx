@@ -3,7 +3,9 @@ import { type ReactNode, useState } from 'react';
 import type { LinkTarget, NetnsInspection } from '../../world/views.ts';
 import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { withKeys } from '../shell/with-keys.ts';
+import { usePlayground } from '../state/context.ts';
 import styles from './Inspector.module.css';
+import { Words } from './Words.tsx';
 
 type TableName = 'devices' | 'routes' | 'neighbors' | 'fdb' | 'connections' | 'sockets' | 'rules' | 'ipvs' | 'ipsets';
 const MAX_ROWS = 400;
@@ -43,6 +45,7 @@ const tuple = (t: NetnsInspection['connections'][number]['original']) =>
 
 function Chains({ inspection, rule }: { readonly inspection: NetnsInspection; readonly rule: LinkTarget | undefined }) {
   const wanted = rule?.kind === 'chain' ? rule : undefined;
+  const playground = usePlayground();
   const [filter, setFilter] = useState('');
   const letters = filter.toLowerCase();
   const chains = inspection.chains.filter(
@@ -83,10 +86,17 @@ function Chains({ inspection, rule }: { readonly inspection: NetnsInspection; re
               const [packets, bytes] = chain.counters.rules[index] ?? [0, 0];
               return (
                 <li key={key} data-wanted={wanted?.id === chain.id && wanted.rule === index} data-hit={packets > 0}>
-                  <span className={styles.counter}>
-                    [{packets}:{bytes}]
-                  </span>{' '}
-                  {one.text}
+                  <button type="button" className={styles.rule} onClick={() => playground.select({ kind: 'chain', id: chain.id, rule: index })}>
+                    <span className={styles.counter}>
+                      [{packets}:{bytes}]
+                    </span>{' '}
+                    {one.text}
+                  </button>
+                  {wanted?.id === chain.id && wanted.rule === index && inspection.explained !== undefined ? (
+                    <p className={styles.ruleWords}>
+                      <Words phrases={inspection.explained} />
+                    </p>
+                  ) : null}
                 </li>
               );
             })}

@@ -9,9 +9,9 @@ const shortPod = (key: string): string => key.slice(key.lastIndexOf('/') + 1);
 const MAX_ROWS = 24;
 
 const SPOKEN: Readonly<Record<ServicePathView['measuredBy'], string>> = {
-  'rule counters': 'new connections counted by its rules',
-  'conntrack entries': 'connections that conntrack remembers',
-  'ipvsadm --stats': 'connections counted by IPVS',
+  'rule counters': 'counted by its rules',
+  'conntrack entries': 'that conntrack remembers',
+  'ipvsadm --stats': 'counted by IPVS',
 };
 
 function NodePath({ path }: { readonly path: ServicePathView }) {
@@ -46,7 +46,7 @@ function NodePath({ path }: { readonly path: ServicePathView }) {
       </ul>
       {path.shares.length > MAX_ROWS ? <p className={styles.note}>… and {path.shares.length - MAX_ROWS} more</p> : null}
       <p className={styles.note}>
-        {total} {SPOKEN[path.measuredBy]}
+        {total === 0 ? 'no connection' : total === 1 ? '1 connection' : `${total} connections`} {SPOKEN[path.measuredBy]}
       </p>
     </section>
   );

@@ -14,6 +14,8 @@ export interface Scenario {
   readonly topic: string;
   /** `design`: this is how it is meant to be, and nothing is to be mended. */
   readonly nature: 'fault' | 'design';
+  /** What happened before the reader came: commands that make the world what it is. */
+  readonly before: readonly string[];
   /** True as long as nothing is mended, and no longer afterwards. */
   readonly see: readonly LessonCheck[];
   /** True before the cure, in this order: the way from the symptom to the cause. */
@@ -75,6 +77,7 @@ export function parseScenario(slug: string, text: string): ParsedScenario {
     symptom: fields.text('symptom', true) ?? '',
     level: fields.text('level', true) ?? '',
     topic: fields.text('topic', true) ?? '',
+    before: fields.texts('before'),
     see: checks('see', true),
     find: checks('find', true),
     fix: fields.mappings('fix').map(readSolution),
@@ -99,6 +102,14 @@ const asRuns = (checks: readonly LessonCheck[]): readonly LessonBlock[] =>
     { kind: 'run', lines: [check.run] },
   ]);
 
+const happened = (before: readonly string[]): readonly LessonBlock[] =>
+  before.length === 0
+    ? []
+    : [
+        { kind: 'text', markdown: 'This is what happened first; run it, so that it has happened here too.' },
+        { kind: 'run', lines: before },
+      ];
+
 /** The cure, as a reader would type or edit it. */
 function fixText(fix: readonly Solution[]): string {
   return fix
@@ -121,7 +132,7 @@ export function lessonOfScenario(scenario: Scenario): Lesson {
     goals: [scenario.symptom],
     world: scenario.slug,
     steps: [
-      step('What you see', [{ kind: 'text', markdown: scenario.symptom }, ...asRuns(scenario.see)]),
+      step('What you see', [...happened(scenario.before), { kind: 'text', markdown: scenario.symptom }, ...asRuns(scenario.see)]),
       step('Find the cause', asRuns(scenario.find)),
       scenario.nature === 'design'
         ? step('Why it is so', [why])

@@ -9,6 +9,7 @@ const restMs: Readonly<Record<StepKind, number>> = {
   bridged: 160,
   matched: 160,
   translated: 1000,
+  bpf: 500,
   routed: 300,
   resolved: 80,
   queued: 200,

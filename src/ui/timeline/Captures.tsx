@@ -49,18 +49,20 @@ export function Captures() {
         type="button"
         className={styles.capture}
         disabled={run === undefined}
+        aria-label="Save pcapng"
         title="What tcpdump on every device saw during this run, for Wireshark"
         onClick={() => void save()}
       >
-        Save pcapng
+        Save
       </button>
       <button
         type="button"
         className={styles.capture}
+        aria-label="Open capture…"
         title="A pcapng or pcap file, to list its flows and send them again"
         onClick={() => input.current?.click()}
       >
-        Open capture…
+        Open…
       </button>
       <input
         ref={input}

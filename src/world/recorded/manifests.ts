@@ -159,6 +159,8 @@ const podDoc = (pod: RecordedPod, servers: boolean): Doc => ({
     nodeName: pod.node,
     ...(pod.hostNetwork ? { hostNetwork: true } : {}),
     tolerations: [{ operator: 'Exists' }],
+    // A recording takes a pod away at once.
+    terminationGracePeriodSeconds: 0,
     containers: [
       ...(servers && pod.tcp.length + pod.udp.length > 0 ? [container(pod)] : []),
       { name: 'tools', image: 'nicolaka/netshoot', command: ['sleep', 'infinity'] },

@@ -5,8 +5,9 @@ import type { Netns } from '../../records.ts';
 import { putKubeRules, type ServicePort } from '../../testing/kube-rules.ts';
 import { addFlannel, addPod, WorldBuilder } from '../../testing/world-builder.ts';
 import type { ProgramEnvironment } from '../definition.ts';
-import type { DnsServerConfig } from '../dns-server-config.ts';
+import type { DnsServerConfig, DnsZone } from '../dns-server-config.ts';
 import { programs } from '../index.ts';
+import { simpleDns } from './simple-dns.ts';
 
 export const EPOCH_MS = Date.UTC(2026, 3, 4, 9, 0, 0);
 export const CLIENT = 'controlplane/netns/client.default';
@@ -16,52 +17,49 @@ export const WEBS: readonly string[] = ['10.244.1.3', '10.244.1.4', '10.244.1.5'
 
 const RESOLV_CONF = 'search default.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n';
 
-export const DNS: DnsServerConfig = {
-  listen: { port: 53 },
-  zones: [
-    {
-      origin: 'cluster.local.',
-      ttlSeconds: 30,
-      soa: {
-        primary: 'ns.dns.cluster.local.',
-        mailbox: 'hostmaster.cluster.local.',
-        serial: 1775293200,
-        refreshSeconds: 7200,
-        retrySeconds: 1800,
-        expireSeconds: 86400,
-        minimumSeconds: 30,
-      },
-      names: {
-        'svc.cluster.local.': [],
-        'default.svc.cluster.local.': [],
-        'web-service.default.svc.cluster.local.': [{ type: 'A', data: '10.97.253.216' }],
-        '_http._tcp.web-service.default.svc.cluster.local.': [{ type: 'SRV', data: '0 100 80 web-service.default.svc.cluster.local.' }],
-        'db.default.svc.cluster.local.': WEBS.map((data) => ({ type: 'A', data })),
-        'old.default.svc.cluster.local.': [{ type: 'CNAME', data: 'web-service.default.svc.cluster.local.' }],
-      },
-      podPattern: { mode: 'insecure', namespaces: ['default'] },
+export const ZONES: readonly DnsZone[] = [
+  {
+    origin: 'cluster.local.',
+    ttlSeconds: 30,
+    soa: {
+      primary: 'ns.dns.cluster.local.',
+      mailbox: 'hostmaster.cluster.local.',
+      serial: 1775293200,
+      refreshSeconds: 7200,
+      retrySeconds: 1800,
+      expireSeconds: 86400,
+      minimumSeconds: 30,
     },
-    {
-      origin: 'in-addr.arpa.',
-      ttlSeconds: 30,
-      soa: {
-        primary: 'ns.dns.cluster.local.',
-        mailbox: 'hostmaster.cluster.local.',
-        serial: 1,
-        refreshSeconds: 1,
-        retrySeconds: 1,
-        expireSeconds: 1,
-        minimumSeconds: 30,
-      },
-      names: { '216.253.97.10.in-addr.arpa.': [{ type: 'PTR', data: 'web-service.default.svc.cluster.local.' }] },
-      fallthrough: true,
+    names: {
+      'svc.cluster.local.': [],
+      'default.svc.cluster.local.': [],
+      'web-service.default.svc.cluster.local.': [{ type: 'A', data: '10.97.253.216' }],
+      '_http._tcp.web-service.default.svc.cluster.local.': [{ type: 'SRV', data: '0 100 80 web-service.default.svc.cluster.local.' }],
+      'db.default.svc.cluster.local.': WEBS.map((data) => ({ type: 'A', data })),
+      'old.default.svc.cluster.local.': [{ type: 'CNAME', data: 'web-service.default.svc.cluster.local.' }],
     },
-  ],
-  forward: { upstreams: ['172.30.0.1'] },
-  cacheSeconds: 30,
-  errors: true,
-  log: false,
-};
+    podPattern: { mode: 'insecure', namespaces: ['default'] },
+  },
+  {
+    origin: 'in-addr.arpa.',
+    ttlSeconds: 30,
+    soa: {
+      primary: 'ns.dns.cluster.local.',
+      mailbox: 'hostmaster.cluster.local.',
+      serial: 1,
+      refreshSeconds: 1,
+      retrySeconds: 1,
+      expireSeconds: 1,
+      minimumSeconds: 30,
+    },
+    names: { '216.253.97.10.in-addr.arpa.': [{ type: 'PTR', data: 'web-service.default.svc.cluster.local.' }] },
+    fallthrough: true,
+  },
+];
+
+/** As kubeadm's Corefile: names of the cluster are not kept, others for half a minute. */
+export const dnsOf = (zones: readonly DnsZone[], log = false): DnsServerConfig => simpleDns({ zones, upstreams: ['172.30.0.1'], cacheSeconds: 30, log });
+export const DNS: DnsServerConfig = dnsOf(ZONES);
 
 export interface Ran {
   readonly stdout: string;

@@ -73,7 +73,7 @@ export function describeNode(writer: PrefixWriter, node: KubeObject, context: De
   describeEvents(writer, context);
 }
 
-/** No kubelet here renews a Lease: where none was applied there is none, and kubectl says so. */
+/** Without one kubectl says what the server answered. */
 function describeLease(writer: PrefixWriter, lease: KubeObject | undefined, name: string): void {
   if (lease === undefined) {
     writer.write(0, `Lease:\tFailed to get lease: leases.coordination.k8s.io ${JSON.stringify(name)} not found\n`);

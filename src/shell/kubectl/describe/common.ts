@@ -1,4 +1,5 @@
 /** Parts that many descriptions share: labels, annotations, selectors, endpoints, events. Kubernetes: kubectl/pkg/describe/describe.go */
+import { parseRfc3339 } from '../../../base/time.ts';
 import type { KubeObject } from '../../../objects/types.ts';
 import type { ShellHost } from '../../../world/shell-host.ts';
 import { at, list, number, pairs, text } from '../../json.ts';
@@ -106,15 +107,9 @@ function eventTimes(event: KubeObject): { readonly first: string; readonly last:
   };
 }
 
-/** Makes times with and without a fraction of a second comparable as text. */
-export function timeKey(timestamp: string): string {
-  const [seconds = '', fraction = ''] = timestamp.replace(/Z$/, '').split('.');
-  return `${seconds}.${fraction.padEnd(9, '0')}`;
-}
-
 export function sortEvents(events: readonly KubeObject[]): readonly KubeObject[] {
-  const keyed = events.map((event) => [timeKey(eventTimes(event).last), event] as const);
-  return keyed.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, event]) => event);
+  const keyed = events.map((event) => [parseRfc3339(eventTimes(event).last) ?? 0, event] as const);
+  return keyed.toSorted(([a], [b]) => a - b).map(([, event]) => event);
 }
 
 export function describeEvents(writer: PrefixWriter, context: DescribeContext): void {

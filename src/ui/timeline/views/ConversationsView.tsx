@@ -32,6 +32,7 @@ export function ConversationsView() {
           <tr>
             <th scope="col">#</th>
             <th scope="col">proto</th>
+            <th scope="col">show</th>
             <th scope="col">client</th>
             <th scope="col">asked for</th>
             <th scope="col">answered by</th>
@@ -39,7 +40,6 @@ export function ConversationsView() {
             <th scope="col">bytes → ←</th>
             <th scope="col">from {unit.name}</th>
             <th scope="col">took</th>
-            <th scope="col">show</th>
           </tr>
         </thead>
         <tbody>
@@ -47,6 +47,17 @@ export function ConversationsView() {
             <tr key={one.index}>
               <td>{one.index}</td>
               <td data-family={one.protocol === 'ICMP' ? 'l3' : 'l4'}>{one.protocol}</td>
+              <td className={styles.actions}>
+                <button type="button" onClick={() => show(one, 'hops')}>
+                  hops
+                </button>
+                <button type="button" onClick={() => show(one, 'stream')}>
+                  words
+                </button>
+                <button type="button" onClick={() => show(one, 'sequence')}>
+                  sequence
+                </button>
+              </td>
               <td>
                 {titleOf(netnses, one.clientNetns)} <span className={styles.mute}>{one.client}</span>
               </td>
@@ -64,17 +75,6 @@ export function ConversationsView() {
               </td>
               <td>{formatTime(one.firstNs - startNs, unit)}</td>
               <td>{formatTime(one.lastNs - one.firstNs, unit)}</td>
-              <td className={styles.actions}>
-                <button type="button" onClick={() => show(one, 'hops')}>
-                  hops
-                </button>
-                <button type="button" onClick={() => show(one, 'stream')}>
-                  words
-                </button>
-                <button type="button" onClick={() => show(one, 'sequence')}>
-                  sequence
-                </button>
-              </td>
             </tr>
           ))}
         </tbody>

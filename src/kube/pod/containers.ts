@@ -1,0 +1,16 @@
+/** The containers of a pod with those that run before and beside them. */
+import type { Container, ContainerStatus, Pod } from './types.ts';
+
+/** Init containers first. */
+export const allContainers = ({ spec }: Pod): readonly Container[] =>
+  spec.initContainers === undefined || spec.initContainers.length === 0 ? spec.containers : [...spec.initContainers, ...spec.containers];
+
+export const allStatuses = ({ status }: Pod): readonly ContainerStatus[] =>
+  status?.initContainerStatuses === undefined ? (status?.containerStatuses ?? []) : [...status.initContainerStatuses, ...(status.containerStatuses ?? [])];
+
+export const statusOfContainer = ({ status }: Pod, name: string): ContainerStatus | undefined =>
+  status?.containerStatuses?.find((one) => one.name === name) ?? status?.initContainerStatuses?.find((one) => one.name === name);
+
+/** An init container that goes on running beside the others. */
+export const isSidecar = (pod: Pod, container: Container): boolean =>
+  container.restartPolicy === 'Always' && pod.spec.initContainers?.includes(container) === true;

@@ -1,0 +1,80 @@
+/** Where a packet with its final addresses goes, and the connection table it passes on the way. Cilium: bpf/bpf_lxc.c, bpf/lib/local_delivery.h, bpf/lib/conntrack.h */
+import { formatIp4 } from '../addr/ip4.ts';
+import { ipBytes } from '../wire/lengths.ts';
+import { IP_PROTO_TCP, IP_PROTO_UDP } from '../wire/packet.ts';
+import { type CtEntry, reversedTuple, touch, tupleOf } from './bpf-conntrack.ts';
+import type { EndpointState } from './bpf-state.ts';
+import { decrementTtl, encapsulate, fibRedirect, note, rewrite, type TcRun, toEndpoint } from './tc-actions.ts';
+
+export const protocolName = (protocol: number): 'tcp' | 'udp' | undefined =>
+  protocol === IP_PROTO_TCP ? 'tcp' : protocol === IP_PROTO_UDP ? 'udp' : undefined;
+
+/** CT lookup at an endpoint: a reply of the other direction's entry, else its own, which comes into being with the first packet. */
+export function track(run: TcRun, direction: 'OUT' | 'IN', identity: number): { readonly entry: CtEntry; readonly reply: boolean } | undefined {
+  const { packet, core, hook } = run;
+  const tuple = tupleOf(packet);
+  if (tuple === undefined) return undefined;
+  const { conntrack } = hook.state;
+  const flags = packet.tcp?.flags ?? 0;
+  const opposite = conntrack.find(direction === 'OUT' ? 'IN' : 'OUT', reversedTuple(tuple), core.nowNs);
+  if (opposite !== undefined) {
+    touch(opposite, true, flags, ipBytes(packet) + 14, core.nowNs);
+    return { entry: opposite, reply: true };
+  }
+  const entry = conntrack.find(direction, tuple, core.nowNs) ?? conntrack.create(direction, tuple, core.nowNs, identity);
+  touch(entry, false, flags, ipBytes(packet) + 14, core.nowNs);
+  return { entry, reply: false };
+}
+
+/** Where a packet with its final addresses goes: to an endpoint here, to the host, into the tunnel, or by the host's routes. */
+export function forward(run: TcRun, identity: number): boolean {
+  const { packet, hook } = run;
+  const { state } = hook;
+  const { config } = state;
+  const { dst } = packet;
+  if (config === undefined || typeof dst !== 'number') return false;
+  const local = state.findEndpoint(dst);
+  if (local?.isHost === true) {
+    note(run, 'to the host', `cilium_lxc: ${local.record.ip} is an address of this host; its stack takes the packet`);
+    return false;
+  }
+  if (local !== undefined) return deliverLocally(run, local, identity);
+  const remote = state.ipcache(dst);
+  if (remote !== undefined && remote.tunnelEndpoint !== 0) {
+    note(
+      run,
+      `encapsulate for ${formatIp4(remote.tunnelEndpoint)}`,
+      `cilium_ipcache_v2: ${remote.record.prefix} (identity ${remote.identity}) is behind node ${formatIp4(remote.tunnelEndpoint)}; the VNI is the sender's identity ${identity}`,
+      remote.record.origin,
+    );
+    encapsulate(run, remote.tunnelEndpoint, identity);
+    return true;
+  }
+  const where = remote === undefined ? 'no entry' : `identity ${remote.identity}`;
+  if (config.record.hostRouting !== 'bpf') {
+    note(run, 'to the stack', `cilium_ipcache_v2: ${where} for ${formatIp4(dst)}; host routing is legacy, the host's stack forwards it`);
+    return false;
+  }
+  note(run, "by the host's routes", `cilium_ipcache_v2: ${where} for ${formatIp4(dst)}; bpf_fib_lookup and bpf_redirect_neigh, past the host's stack`);
+  return fibRedirect(run);
+}
+
+/** ipv4_local_delivery(): TTL, the receiver's connection table, then into its netns. */
+export function deliverLocally(run: TcRun, endpoint: EndpointState, identity: number): true {
+  const { hook } = run;
+  if (!decrementTtl(run)) return true;
+  const tracked = track(run, 'IN', identity);
+  // An answer to a client whose packets were translated one by one: it comes from the service's address.
+  if (tracked?.reply === true && tracked.entry.service !== '' && !tracked.entry.nodePort)
+    rewrite(run, 'source', tracked.entry.serviceIp, tracked.entry.servicePort, 'un-DNAT');
+  const { device, ip } = endpoint.record;
+  const how = hook.state.config?.record.hostRouting === 'bpf' ? 'bpf_redirect_peer, straight into its netns' : `out of ${device}`;
+  note(
+    run,
+    `redirect to ${device}`,
+    `cilium_lxc: ${ip} is endpoint ${endpoint.record.endpointId} (identity ${endpoint.record.identity}); ${how}`,
+    endpoint.record.origin,
+  );
+  toEndpoint(run, endpoint);
+  return true;
+}

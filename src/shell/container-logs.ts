@@ -1,0 +1,86 @@
+/** What containers have written to standard output and error, as a container runtime keeps it for `kubectl logs`: by pod and container, the newest lines of all runs. */
+import { allContainers, statusOfContainer } from '../kube/pod/containers.ts';
+import type { Pod } from '../kube/pod/types.ts';
+import type { Process } from '../net/records.ts';
+import type { ShellHost } from '../world/shell-host.ts';
+import type { ShellState } from './state.ts';
+
+export interface LogEntry {
+  readonly timeNs: number;
+  /** How often the container had been started before. */
+  readonly run: number;
+  readonly text: string;
+}
+export interface ContainerLog {
+  readonly pod: string;
+  readonly uid: string;
+  /** Frozen, so that snapshots share them. */
+  readonly full: (readonly LogEntry[])[];
+  open: LogEntry[];
+  /** Entries that have been dropped since they were too many. */
+  dropped: number;
+}
+
+const CHUNK = 250;
+/** A runtime rotates files; here the oldest chunk goes. */
+const MAX_CHUNKS = 40;
+/** Beyond, logs of pods that are gone are dropped. */
+const MAX_LOGS = 500;
+
+const keyOf = (uid: string, container: string): string => `${uid}/${container}`;
+
+/** Of the pod's containers the one whose process this is: the longest name that fits. */
+function containerOf(pod: Pod, process: Process): string | undefined {
+  const prefix = pod.spec.hostNetwork === true ? `${pod.metadata.name}.${pod.metadata.namespace ?? 'default'}.` : '';
+  if (!process.name.startsWith(prefix)) return undefined;
+  const name = process.name.slice(prefix.length);
+  let found: string | undefined;
+  for (const one of allContainers(pod)) if ((name === one.name || name.startsWith(`${one.name}-`)) && one.name.length > (found?.length ?? 0)) found = one.name;
+  return found;
+}
+
+/** A process wrote: remembered when it is a container's own. */
+export function logOutput(state: ShellState, host: ShellHost, process: Process, text: string): void {
+  if (process.origin.component === 'user' || process.app === 'prober') return;
+  const key = process.origin.objects.find((one) => one.startsWith('Pod/'));
+  const pod = key === undefined ? undefined : host.api.view.find<Pod>(key);
+  const container = pod === undefined ? undefined : containerOf(pod, process);
+  if (key === undefined || pod === undefined || container === undefined) return;
+  const uid = pod.metadata.uid ?? '';
+  let log = state.logs.get(keyOf(uid, container));
+  if (log === undefined) {
+    if (state.logs.size >= MAX_LOGS) forgetOld(state, host);
+    log = { pod: key, uid, full: [], open: [], dropped: 0 };
+    state.logs.set(keyOf(uid, container), log);
+  }
+  append(log, { timeNs: host.nowNs, run: statusOfContainer(pod, container)?.restartCount ?? 0, text });
+}
+
+function append(log: ContainerLog, { timeNs, run, text }: LogEntry): void {
+  for (const line of text.split(/(?<=\n)/)) {
+    const last = log.open.at(-1);
+    if (last !== undefined && last.run === run && !last.text.endsWith('\n')) log.open[log.open.length - 1] = Object.freeze({ ...last, text: last.text + line });
+    else log.open.push(Object.freeze({ timeNs, run, text: line }));
+  }
+  if (log.open.length < CHUNK) return;
+  log.full.push(Object.freeze(log.open));
+  log.open = [];
+  if (log.full.length > MAX_CHUNKS) log.dropped += log.full.shift()?.length ?? 0;
+}
+
+function forgetOld(state: ShellState, host: ShellHost): void {
+  for (const [key, { pod, uid }] of state.logs) if (host.api.view.find(pod)?.metadata.uid !== uid) state.logs.delete(key);
+}
+
+/** Entries from number `from` on, and the number of the next one. */
+export function readLog(state: ShellState, uid: string, container: string, from = 0): { readonly entries: readonly LogEntry[]; readonly next: number } {
+  const log = state.logs.get(keyOf(uid, container));
+  if (log === undefined) return { entries: [], next: 0 };
+  let number = log.dropped;
+  const entries: LogEntry[] = [];
+  for (const chunk of [...log.full, log.open]) {
+    if (number + chunk.length > from) entries.push(...(from > number ? chunk.slice(from - number) : chunk));
+    number += chunk.length;
+  }
+  return { entries, next: number };
+}

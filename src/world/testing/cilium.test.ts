@@ -1,0 +1,215 @@
+/** The eBPF way: Services without kube-proxy in the world that ships as `examples/cilium`, and the same flows in flannel's. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { curlProgram } from '../../net/app/curl.ts';
+import type { TraceEvent } from '../../net/trace-event.ts';
+import { createShell } from '../../shell/index.ts';
+import type { DocumentFile } from '../document.ts';
+import { World } from '../world.ts';
+import { openArticle, runLine } from './article.ts';
+
+const folder = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'content', 'examples', 'cilium');
+const laptop = { path: 'laptop.yaml', text: 'apiVersion: kubehop.dev/v1alpha1\nkind: Host\nmetadata: {name: laptop}\nspec: {address: 203.0.113.9}\n' };
+
+function files(edits: readonly (readonly [key: string, value: string])[], routerRoute: string | undefined): DocumentFile[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.yaml'))
+    .map((path) => {
+      let text = readFileSync(join(folder, path), 'utf8');
+      if (path === 'cilium.yaml') for (const [key, value] of edits) text = text.replace(new RegExp(`(${key}: ).*`), `$1${value}`);
+      if (path === 'cluster.yaml' && routerRoute !== undefined)
+        text = text.replace('mtuBytes: 1500', `mtuBytes: 1500\n  routes: [{ destination: ${routerRoute}, gateway: 172.30.1.2 }]`);
+      return { path, text };
+    });
+}
+
+function openCilium(
+  options: { readonly settings?: readonly (readonly [string, string])[]; readonly more?: readonly DocumentFile[]; readonly routerRoute?: string } = {},
+): World {
+  return World.open({
+    document: {
+      version: 1,
+      seed: 1,
+      files: [...files(options.settings ?? [], options.routerRoute), laptop, ...(options.more ?? [])],
+      inputs: [],
+      positions: {},
+    },
+    baseFiles: [],
+    createShell,
+  });
+}
+
+const said = (world: World, line: string): string => runLine(world, line).output;
+
+/** All events of the packets that carried a TCP segment of port 80 in this stretch of the log. */
+function httpEvents(world: World, from: number): TraceEvent[] {
+  const events = world.engine.events(from, world.engine.traceLength);
+  const packets = new Set(events.filter((e) => e.layers.some((l) => l.protocol === 'tcp' && (l.dport === 80 || l.sport === 80))).map((e) => e.packetId));
+  return events.filter((e) => packets.has(e.packetId));
+}
+
+const nativeSettings = [
+  ['routing-mode', 'native'],
+  ['auto-direct-node-routes', '"true"'],
+] as const;
+const ways: readonly (readonly [string, readonly (readonly [string, string])[]])[] = [
+  ['through the tunnel', []],
+  ['routed by the network', nativeSettings],
+  ['with sockets of pods left alone', [['bpf-lb-sock-hostns-only', '"true"']]],
+  ["with iptables that masquerades, and so the host's stack in the way", [['enable-bpf-masquerade', '"false"']]],
+  ['beside a kube-proxy', [['kube-proxy-replacement', '"false"']]],
+];
+
+describe('Services by Cilium', () => {
+  for (const [how, settings] of ways) {
+    it(`are reached from pods, nodes and outside, ${how}`, () => {
+      const world = openCilium({ settings });
+      expect(said(world, 'kubectl exec client -- curl -sS -m 3 web-service')).toMatch(/^Hello from web-/);
+      expect(said(world, 'curl -sS -m 3 10.97.253.216')).toMatch(/^Hello from web-/);
+      // A backend on the node that was asked, and one that is elsewhere.
+      for (const node of ['172.30.1.2', '172.30.2.2']) expect(said(world, `ssh laptop curl -sS -m 3 ${node}:30080`)).toMatch(/^Hello from web-/);
+      expect(said(world, 'kubectl exec client -- curl -sS -m 3 172.30.2.2:30080')).toMatch(/^Hello from web-/);
+      expect(said(world, 'curl -sS -m 3 127.0.0.1:30080')).toMatch(/^Hello from web-/);
+      // Hairpin: sooner or later a pod is its own backend.
+      for (let i = 0; i < 8; i += 1) expect(said(world, 'kubectl exec deploy/web -- curl -sS -m 3 web-service')).toMatch(/^Hello from web-/);
+      expect(said(world, 'kubectl exec client -- ping -c 1 -W 1 203.0.113.9')).toContain('1 received');
+      expect(said(world, 'ping -c 1 -W 1 10.244.1.3')).toContain('1 received');
+    });
+  }
+
+  it('refuse at the call where there is no backend, with another errno than a REJECT would give', () => {
+    const world = openCilium();
+    runLine(world, 'kubectl scale deploy web --replicas=0');
+    const refused = said(world, 'kubectl exec client -- curl -v -m 3 10.97.253.216');
+    expect(refused).toContain('Immediate connect fail for 10.97.253.216: No route to host');
+    const outside = said(world, 'ssh laptop curl -sS -m 3 172.30.1.2:30080');
+    expect(outside).toContain('curl: (7)');
+    const [drop] = world.engine.events(0, world.engine.traceLength).filter((e) => e.step.kind === 'dropped' && e.step.reason === 'TC_INGRESS');
+    expect(drop?.step).toMatchObject({
+      detail: 'Service backend not found: 172.30.1.2:30080/TCP has no backends (cil_from_netdev)',
+      answered: expect.stringContaining('port'),
+    });
+  });
+
+  it('keep silent about a missing backend outside when told to', () => {
+    const world = openCilium({ settings: [['service-no-backend-response', 'drop']] });
+    runLine(world, 'kubectl scale deploy web --replicas=0');
+    expect(said(world, 'ssh laptop curl -sS -m 2 172.30.1.2:30080')).toContain('timed out');
+  });
+
+  it('keep the address of a client outside when the backend is on the node that was asked', () => {
+    const world = openCilium();
+    const from = world.engine.traceLength;
+    runLine(world, 'ssh laptop curl -sS -m 3 172.30.2.2:30080');
+    const taken = httpEvents(world, from).find((e) => e.step.kind === 'delivered' && e.netns.includes('web-'));
+    expect(taken?.layers.find((l) => l.protocol === 'ipv4')).toMatchObject({ src: '203.0.113.9' });
+    const other = world.engine.traceLength;
+    runLine(world, 'ssh laptop curl -sS -m 3 172.30.1.2:30080');
+    const masqueraded = httpEvents(world, other).find((e) => e.step.kind === 'delivered' && e.netns.includes('web-'));
+    expect(masqueraded?.layers.find((l) => l.protocol === 'ipv4')).toMatchObject({ src: '10.244.0.1' });
+  });
+
+  it('with externalTrafficPolicy Local have two scopes: outside a node without a pod has none, inside all are reached', () => {
+    const local = {
+      path: 'local.yaml',
+      text: 'apiVersion: v1\nkind: Service\nmetadata: {name: local}\nspec: {type: NodePort, externalTrafficPolicy: Local, selector: {app: web}, ports: [{port: 80, nodePort: 30090}]}\n',
+    };
+    const world = openCilium({ more: [local] });
+    expect(said(world, 'ssh laptop curl -sS -m 3 172.30.2.2:30090')).toMatch(/^Hello from web-/);
+    expect(said(world, 'ssh laptop curl -sS -m 3 172.30.1.2:30090')).toContain('curl: (7)');
+    expect(said(world, 'kubectl exec client -- curl -sS -m 3 172.30.1.2:30090')).toMatch(/^Hello from web-/);
+    expect(said(world, 'curl -sS -m 3 172.30.1.2:30090')).toMatch(/^Hello from web-/);
+  });
+
+  it('with session affinity stay with one backend for one netns', () => {
+    const sticky = {
+      path: 'sticky.yaml',
+      text: 'apiVersion: v1\nkind: Service\nmetadata: {name: sticky}\nspec: {sessionAffinity: ClientIP, selector: {app: web}, ports: [{port: 80}]}\n',
+    };
+    const world = openCilium({ more: [sticky] });
+    const answers = new Set(Array.from({ length: 12 }, () => said(world, 'kubectl exec client -- curl -sS -m 3 sticky')));
+    expect(answers.size).toBe(1);
+    const plain = new Set(Array.from({ length: 12 }, () => said(world, 'kubectl exec client -- curl -sS -m 3 web-service')));
+    expect(plain.size).toBeGreaterThan(1);
+  });
+
+  it('are not for the wire: a packet for a ClusterIP from outside is dropped', () => {
+    const world = openCilium({ routerRoute: '10.96.0.0/12' });
+    expect(said(world, 'ssh laptop curl -sS -m 2 10.97.253.216')).toContain('timed out');
+    const drops = world.engine
+      .events(0, world.engine.traceLength)
+      .flatMap((e) => (e.step.kind === 'dropped' && e.step.reason === 'TC_INGRESS' ? [e.step.detail] : []));
+    expect(drops[0]).toBe('Is a ClusterIP: 10.97.253.216:80 is for clients inside the cluster (cil_from_netdev)');
+  });
+});
+
+describe('the same curl by rules and by sockets', () => {
+  it('is a shorter way: no rule about Services, no translation, no entry in conntrack, and the pod sees a pod', () => {
+    const flannel = openArticle();
+    const cilium = openCilium();
+    const measured = [flannel, cilium].map((world) => {
+      // Names and neighbours are known from here on.
+      runLine(world, 'kubectl exec client -- curl -sS -m 3 10.97.253.216');
+      runLine(world, 'conntrack -F');
+      const from = world.engine.traceLength;
+      expect(said(world, 'kubectl exec client -- curl -sS -m 3 10.97.253.216')).toMatch(/^Hello from web-/);
+      const events = httpEvents(world, from);
+      const count = (test: (e: TraceEvent) => boolean): number => events.filter(test).length;
+      return {
+        rows: events.length,
+        rules: count((e) => e.step.kind === 'matched' && e.step.rule !== undefined),
+        serviceRules: count((e) => e.step.kind === 'matched' && /^KUBE-S/.test(e.step.rule?.chain ?? '')),
+        translations: count((e) => e.step.kind === 'translated'),
+        natEntries: world.engine.connections('controlplane/netns/root').filter((c) => c.nat.length > 0).length,
+        clusterIp: count((e) => e.layers.some((l) => l.protocol === 'ipv4' && (l.dst === '10.97.253.216' || l.src === '10.97.253.216'))),
+      };
+    });
+    const [byRules, bySockets] = measured as [(typeof measured)[0], (typeof measured)[0]];
+    expect(byRules.serviceRules).toBeGreaterThan(0);
+    expect(byRules.natEntries).toBe(1);
+    expect(byRules.clusterIp).toBeGreaterThan(0);
+    expect(bySockets).toMatchObject({ serviceRules: 0, translations: 0, natEntries: 0, clusterIp: 0 });
+    expect(bySockets.rows).toBeLessThan(0.8 * byRules.rows);
+    expect(bySockets.rules).toBeLessThan(byRules.rules);
+  });
+
+  it('shows tcpdump in the pod the backend, and curl the Service', () => {
+    const world = openCilium();
+    runLine(world, 'kubectl exec client -- tcpdump -nni eth0 -c 3 tcp port 80 > seen &');
+    const curl = said(world, 'kubectl exec client -- curl -v -m 3 10.97.253.216');
+    expect(curl).toContain('Connected to 10.97.253.216 (10.97.253.216) port 80');
+    const seen = said(world, 'cat seen');
+    expect(seen).toMatch(/IP 10\.244\.0\.\d+\.\d+ > 10\.244\.1\.\d+\.80: Flags \[S\]/);
+    expect(seen).not.toContain('10.97.253.216');
+  });
+});
+
+describe('a world with BPF', () => {
+  it('gives the same log again, and runs on the same from a snapshot', () => {
+    const lines = ['kubectl exec client -- curl -sS web-service', 'ssh laptop curl -sS 172.30.1.2:30080', 'kubectl exec client -- ping -c 2 203.0.113.9'];
+    const first = openCilium();
+    const second = openCilium();
+    for (const line of lines) runLine(first, line);
+    for (const line of lines) runLine(second, line);
+    const all = (world: World, to = world.engine.traceLength): string =>
+      JSON.stringify(world.engine.events(0, to), (_, v) => (typeof v === 'bigint' ? String(v) : v));
+    expect(all(second)).toBe(all(first));
+    const { engine } = first;
+    const saved = engine.snapshot();
+    const records = first.records.snapshot();
+    const at = engine.traceLength;
+    const parsed = curlProgram.parse(['-s', '10.97.253.216'], { tty: false, image: 'netshoot' });
+    const go = (): string => {
+      engine.spawn({ netns: 'controlplane/netns/client.default', app: 'curl', name: 'again', config: parsed.ok ? parsed.config : undefined });
+      engine.run({ untilNs: engine.nowNs + 2e9, maxEvents: 100_000 });
+      return JSON.stringify(engine.events(at, engine.traceLength));
+    };
+    const once = go();
+    first.records.restore(records);
+    engine.restore(saved);
+    expect(go()).toBe(once);
+    expect(engine.bpf('controlplane')?.conntrack.list(engine.nowNs).length).toBeGreaterThan(0);
+  });
+});
