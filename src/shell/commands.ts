@@ -3,8 +3,11 @@ import type { Command } from './command.ts';
 import { kubectl } from './kubectl/index.ts';
 import { awk } from './text/awk.ts';
 import { base64 } from './text/base64.ts';
+import { bc } from './text/bc.ts';
 import { column, paste } from './text/columns.ts';
 import { diff } from './text/diff.ts';
+import { md5sum, sha1sum, sha256sum } from './text/digest.ts';
+import { hexdump, od, xxd } from './text/dump.ts';
 import { expr } from './text/expr.ts';
 import { find } from './text/find.ts';
 import { grep } from './text/grep.ts';
@@ -12,6 +15,7 @@ import { jq } from './text/jq.ts';
 import { cat, cut, head, less, more, nl, rev, tac, tail, tee, tr, uniq, wc } from './text/lines.ts';
 import { sed } from './text/sed.ts';
 import { sort } from './text/sort.ts';
+import { comm, fold, join } from './text/sorted.ts';
 import { bracket, testCommand } from './text/test.ts';
 import { basename, dirname, echo, falseCommand, printf, seq, trueCommand } from './text/words.ts';
 import { xargs } from './text/xargs.ts';
@@ -27,6 +31,7 @@ import { ipset } from './tools/ipset.ts';
 import { ip6tables, ip6tablesRestore, ip6tablesSave, iptables, iptablesRestore, iptablesSave } from './tools/iptables.ts';
 import { ipvsadm } from './tools/ipvsadm.ts';
 import { ifconfig, route } from './tools/legacy.ts';
+import { df, free, hostnamectl, mktemp, stat, top, uptime } from './tools/machine.ts';
 import { netstat } from './tools/netstat.ts';
 import { nft } from './tools/nft.ts';
 import { nstat } from './tools/nstat.ts';
@@ -103,6 +108,23 @@ const list: readonly Command[] = [
   expr,
   find,
   base64.command,
+  bc.command,
+  comm,
+  join,
+  fold.command,
+  md5sum,
+  sha1sum,
+  sha256sum,
+  od.command,
+  hexdump.command,
+  xxd.command,
+  df,
+  free,
+  uptime,
+  stat,
+  mktemp,
+  hostnamectl,
+  top,
   echo,
   printf,
   seq,

@@ -9,12 +9,16 @@ import { runHook } from './kubectl/run.ts';
 import { getWatch, waitWatch } from './kubectl/watches.ts';
 import { awk } from './text/awk.ts';
 import { base64 } from './text/base64.ts';
+import { bc } from './text/bc.ts';
 import { column, paste } from './text/columns.ts';
+import { digestFilter } from './text/digest.ts';
+import { hexdump, od, xxd } from './text/dump.ts';
 import { grep } from './text/grep.ts';
 import { jq } from './text/jq.ts';
 import { cat, cut, head, less, more, nl, rev, tac, tail, tee, tr, uniq, wc } from './text/lines.ts';
 import { sed } from './text/sed.ts';
 import { sort } from './text/sort.ts';
+import { fold } from './text/sorted.ts';
 import { xargsFilter } from './text/xargs.ts';
 import { monitorWatch } from './tools/ip-monitor.ts';
 import { ipsetRestoreFilter } from './tools/ipset.ts';
@@ -46,6 +50,12 @@ export const filters: Readonly<Record<string, Filter>> = {
   awk: awk.filter,
   jq: jq.filter,
   base64: base64.filter,
+  bc: bc.filter,
+  digest: digestFilter,
+  od: od.filter,
+  hexdump: hexdump.filter,
+  xxd: xxd.filter,
+  fold: fold.filter,
   column: column.filter,
   paste: paste.filter,
   xargs: xargsFilter,

@@ -18,7 +18,7 @@ export interface Profile {
 const list = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
 
 const coreutils = list(
-  'cat ls head tail wc sort uniq cut tr tee seq date env printenv sleep timeout basename dirname rm mkdir touch cp mv pwd id whoami uname hostname nproc true false test [ printf echo base64 yes xargs grep sed awk find which getent tac rev nl expr readlink stat rmdir paste diff',
+  'cat ls head tail wc sort uniq cut tr tee seq date env printenv sleep timeout basename dirname rm mkdir touch cp mv pwd id whoami uname hostname nproc true false test [ printf echo base64 yes xargs grep sed awk find which getent tac rev nl expr readlink stat rmdir paste diff df od comm join fold mktemp md5sum sha1sum sha256sum',
 );
 const busyboxApplets = list(
   'busybox nslookup wget ping traceroute nc ip route ifconfig arp netstat ps clear more less vi watch kill arping telnet top free df du uptime hexdump md5sum sha256sum tar',
@@ -179,7 +179,7 @@ function netshoot(): ReadonlySet<string> {
   return set(
     coreutils,
     list(
-      'busybox nslookup dig host wget curl ping traceroute tracepath nc ip bridge route ifconfig arp netstat ps clear more less vi watch kill ss tcpdump conntrack iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore ipset dmesg sysctl nstat arping mtr openssl telnet top free df du uptime md5sum sha256sum tar jq brctl tc ethtool wg',
+      'busybox nslookup dig host wget curl ping traceroute tracepath nc ip bridge route ifconfig arp netstat ps clear more less vi watch kill ss tcpdump conntrack iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore ipset dmesg sysctl nstat arping mtr openssl telnet top free df du uptime md5sum sha1sum sha256sum hexdump xxd bc tar jq brctl tc ethtool wg',
     ),
   );
 }

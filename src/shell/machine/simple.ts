@@ -46,10 +46,25 @@ export function runCaptures(
   return 'ran';
 }
 
+/** The output of a process substitution, as a file. */
+function fillFile({ services }: Machine, { place }: Task, number: number, text: string): string {
+  const path = `/dev/fd/${number}`;
+  services.makeDirectory(place, '/dev/fd', true);
+  services.writeFile(place, path, text);
+  return path;
+}
+
 /** `words`: those whose substitutions are in `captured`. */
 export function makeExpander(machine: Machine, task: Task, captured: readonly string[], words: readonly Word[]): Expander {
   const outputs = new Map<WordPart, string>();
-  if (captured.length > 0) for (const [index, part] of substitutionsOf(words).entries()) outputs.set(part, captured[index] ?? '');
+  if (captured.length > 0) {
+    let files = 0;
+    for (const [index, part] of substitutionsOf(words).entries()) {
+      const text = captured[index] ?? '';
+      // bash numbers its pipes downwards from 63.
+      outputs.set(part, part.file === true ? fillFile(machine, task, 63 - files++, text) : text);
+    }
+  }
   return new Expander({ scope: task.scope, status: task.status, captured: outputs, paths: () => machine.services.filePaths(task.place) });
 }
 

@@ -13,7 +13,8 @@ export type WordPart =
       readonly quoted: boolean;
     }
   /** `$(…)` and backquotes. */
-  | { readonly kind: 'command'; readonly script: List; readonly quoted: boolean }
+  /** `$(…)`; as a `file` it is bash's `<(…)`, which stands for the name of a file that holds the output. */
+  | { readonly kind: 'command'; readonly script: List; readonly quoted: boolean; readonly file?: true }
   | { readonly kind: 'arithmetic'; readonly expression: Word; readonly quoted: boolean };
 
 /** '' for the plain forms, `length` for `${#NAME}`, `keys` and `indirect` for `${!NAME…}`; the others as they are written. */

@@ -60,7 +60,7 @@ describe('the parser', () => {
 
   it('refuses what it does not have with a sentence, and nests only so deep', () => {
     expect(problem('select x in a b; do c; done', 'bash')).toBe("bash: `select' is not part of this simulated shell\n");
-    expect(problem('diff <(a) <(b)', 'bash')).toBe('bash: process substitution is not part of this simulated shell\n');
+    expect(problem('tee >(a)', 'bash')).toBe('bash: process substitution is not part of this simulated shell\n');
     expect(problem('echo a 3>b', 'bash')).toBe('bash: a file descriptor above 2 is not part of this simulated shell\n');
     expect(problem(`${'( '.repeat(60)}a${' )'.repeat(60)}`, 'bash')).toContain('nesting deeper than');
     expect(problem(`${'$('.repeat(60)}a${')'.repeat(60)}`, 'bash')).toContain('nesting deeper than');

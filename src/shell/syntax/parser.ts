@@ -352,6 +352,7 @@ function parseIf(scanner: Scanner): Command {
 }
 
 function isRedirectAt(scanner: Scanner): boolean {
+  if (scanner.atProcess()) return false;
   return /^(?:[0-9]?(?:<|>)|&>)/.test(scanner.text.slice(scanner.position, scanner.position + 3));
 }
 

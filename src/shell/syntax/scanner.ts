@@ -91,20 +91,28 @@ export class Scanner {
   }
 
   atWord(): boolean {
-    return !this.atEnd() && !METACHARACTERS.includes(this.peek());
+    return !this.atEnd() && (!METACHARACTERS.includes(this.peek()) || this.atProcess());
+  }
+
+  /** bash's `<(…)`. */
+  atProcess(): boolean {
+    return this.bash && this.startsWith('<(');
   }
 
   /** Reads one word; the caller has seen that one starts here. */
   readWord(): Word {
     const start = this.position;
     const parts: WordPart[] = [];
-    while (this.atWord()) this.readPart(parts, false);
+    while (this.atWord() && (parts.length === 0 || !this.atProcess())) this.readPart(parts, false);
     return { parts, start, end: this.position };
   }
 
   readPart(parts: WordPart[], quoted: boolean): void {
     const c = this.peek();
-    if (c === "'" && !quoted) {
+    if (!quoted && this.atProcess()) {
+      this.position += 2;
+      parts.push({ kind: 'command', script: this.nested(), quoted: true, file: true });
+    } else if (c === "'" && !quoted) {
       const end = this.text.indexOf("'", this.position + 1);
       if (end < 0) this.fail({ kind: 'unterminated', quote: "'" });
       parts.push({ kind: 'text', text: this.text.slice(this.position + 1, end), quoted: true });

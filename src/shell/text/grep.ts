@@ -1,5 +1,6 @@
 /** grep: lines that match a pattern. */
 import type { FilterIo } from '../command.ts';
+import { resolvePath } from '../paths.ts';
 import { compileRegex, type Regex } from './regex.ts';
 import { defineTextTool, takeLines, takeRest } from './tool.ts';
 
@@ -22,6 +23,10 @@ interface State {
   readonly context: boolean;
   /** -L: files without a match. */
   readonly listOthers: boolean;
+  /** -r: directories are what is in them. */
+  readonly recursive: boolean;
+  /** -h */
+  readonly bare: boolean;
   names: boolean;
   file: string;
   partial: string;
@@ -217,6 +222,8 @@ export const grep = defineTextTool<State>({
         listFiles: flags.has('l') || flags.has('L'),
         listOthers: flags.has('L'),
         context: flags.has('context'),
+        recursive: flags.has('r') || flags.has('R'),
+        bare: flags.has('h'),
         names: (rest.length > 1 || flags.has('H')) && !flags.has('h'),
         file: '(standard input)',
         partial: '',
@@ -230,6 +237,20 @@ export const grep = defineTextTool<State>({
       },
       files: rest,
     };
+  },
+  expand: (state, files, { cwd, place, shell }) => {
+    if (!state.recursive) return files;
+    const found = (files.length === 0 ? [''] : files).flatMap((name) => {
+      const path = resolvePath(cwd, name);
+      if (name !== '' && shell.readFile(place, path) !== undefined) return [name];
+      const under = path === '/' ? '/' : `${path}/`;
+      const inside = shell.filePaths(place).filter((other) => other.startsWith(under) && !other.endsWith('/.keep'));
+      if (inside.length === 0) return name === '' ? [] : [name];
+      return inside.map((other) => `${name === '' ? '' : `${name.replace(/\/+$/, '')}/`}${other.slice(under.length)}`);
+    });
+    state.names = !state.bare && (found.length !== 1 || found[0] !== files[0]);
+    // Nothing to read is not standard input.
+    return found.length === 0 ? ['/dev/null'] : found;
   },
   file: (state, name, io) => {
     if (state.file !== '(standard input)') endFile(state, io);

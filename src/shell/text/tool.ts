@@ -1,5 +1,5 @@
 /** The common shape of text tools: options, then files or standard input, read line by line. */
-import type { Command, Filter, FilterIo, Outcome } from '../command.ts';
+import type { Command, Filter, FilterIo, Invocation, Outcome } from '../command.ts';
 import { defineCommand } from '../command.ts';
 import { getProfile } from '../images.ts';
 import { resolvePath } from '../paths.ts';
@@ -9,6 +9,8 @@ export interface TextTool<S> {
   readonly summary: string;
   /** Reads the arguments. `files` empty: standard input. An error has the tool's own words. */
   readonly parse: (argv: readonly string[], context: { readonly outTty: boolean }) => { readonly state: S; readonly files: readonly string[] } | ToolError;
+  /** The files that are meant, when names of directories stand for what is in them. */
+  readonly expand?: (state: S, files: readonly string[], invocation: Invocation) => readonly string[];
   /** Called before each named file. */
   readonly file?: (state: S, name: string, io: FilterIo) => void;
   /** Takes text; an exit code stops reading. */
@@ -36,11 +38,11 @@ export function defineTextTool<S>(tool: TextTool<S>): { readonly command: Comman
         invocation.err(parsed.error);
         return parsed.exitCode;
       }
-      if (parsed.files.length === 0 || (parsed.files.length === 1 && parsed.files[0] === '-'))
-        return { kind: 'filter', filter: tool.name, state: parsed.state };
+      const files = tool.expand?.(parsed.state, parsed.files, invocation) ?? parsed.files;
+      if (files.length === 0 || (files.length === 1 && files[0] === '-')) return { kind: 'filter', filter: tool.name, state: parsed.state };
       const io: FilterIo = { out: invocation.out, err: invocation.err, invocation: () => invocation };
       let status = 0;
-      for (const name of parsed.files) {
+      for (const name of files) {
         const path = resolvePath(invocation.cwd, name);
         const text = invocation.shell.readFile(invocation.place, path);
         if (text === undefined) {
