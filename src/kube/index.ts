@@ -39,6 +39,7 @@ import { persistentVolume } from './storage/volume.ts';
 import { volumeBinderController } from './storage/volume-binder-controller.ts';
 import { horizontalPodAutoscaler } from './workload/autoscaler.ts';
 import { autoscalerController } from './workload/autoscaler-controller.ts';
+import { controllerRevision } from './workload/controller-revision.ts';
 import { cronJob } from './workload/cron-job.ts';
 import { cronJobController } from './workload/cron-job-controller.ts';
 import { daemonSetController } from './workload/daemon-set-controller.ts';
@@ -68,6 +69,7 @@ export const kinds: readonly Kind[] = [
   resourceQuota,
   secret,
   service,
+  controllerRevision,
   daemonSet,
   deployment,
   replicaSet,

@@ -6,7 +6,7 @@ import type { ControllerContext, ObjectKey } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { isTerminating, namespaceOf } from '../pod/types.ts';
 import type { CronJob } from './cron-job.ts';
-import { nextStrike, parseCronSchedule, strikesBetween } from './cron-schedule.ts';
+import { inZone, nextStrike, parseCronSchedule, strikesBetween } from './cron-schedule.ts';
 import { finishedCondition } from './job-controller.ts';
 import { controllerOf, ownerReference } from './pods.ts';
 import type { Job } from './types.ts';
@@ -78,8 +78,9 @@ function remove(cron: CronJob, job: Job, context: ControllerContext): void {
 
 function strike(key: ObjectKey, context: ControllerContext): void {
   const cron = context.view.find<CronJob>(key);
-  const schedule = cron === undefined ? undefined : parseCronSchedule(cron.spec.schedule);
-  if (cron === undefined || schedule === undefined || cron.spec.suspend === true) return;
+  const parsed = cron === undefined ? undefined : parseCronSchedule(cron.spec.schedule);
+  if (cron === undefined || parsed === undefined || cron.spec.suspend === true) return;
+  const schedule = inZone(parsed, cron.spec.timeZone);
   const nowMs = parseRfc3339(context.timestamp) ?? 0;
   const next = nextStrike(schedule, nowMs);
   // Times have whole seconds, the clock has more.

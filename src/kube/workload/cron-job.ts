@@ -6,10 +6,11 @@ import { invalid, notNegative, required, unsupported } from '../field-errors.ts'
 import { formatSelector } from '../label-selector.ts';
 import { podSpecDefaults } from '../pod/defaults.ts';
 import { validatePodSpec } from '../pod/validate.ts';
-import { anything, choice, flag, integer, kindSchema, longInteger, notSimulated, struct, text } from '../schema.ts';
+import { anything, choice, flag, integer, kindSchema, longInteger, struct, text } from '../schema.ts';
 import { cronScheduleError } from './cron-schedule-errors.ts';
 import { job } from './other-kinds.ts';
 import { containerImages, containerNames } from './template.ts';
+import { zoneOffsetMs } from './time-zone.ts';
 import type { Job } from './types.ts';
 
 export interface CronJob extends KubeObject {
@@ -51,7 +52,7 @@ function scheduleErrors({ schedule, timeZone }: CronJob['spec']): FieldError[] {
   if (timeZone === '') errors.push(invalid('spec.timeZone', '', 'must be nil or non-empty string'));
   else if (timeZone?.toLowerCase() === 'local')
     errors.push(invalid('spec.timeZone', timeZone, 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones'));
-  else if (timeZone !== undefined && !timeZone.split('/').every((part) => /^[-A-Za-z._0-9+]{1,14}$/.test(part) && part !== '..'))
+  else if (timeZone !== undefined && (!/^[A-Za-z]/.test(timeZone) || zoneOffsetMs(timeZone, 0) === undefined))
     errors.push(invalid('spec.timeZone', timeZone, `unknown time zone ${timeZone}`));
   return errors;
 }
@@ -70,7 +71,7 @@ export const cronJob = defineKind<CronJob>({
         'What is wanted.',
         {
           schedule: text('When, in the form of cron: minute, hour, day of the month, month, day of the week.'),
-          timeZone: notSimulated(text('The time zone of the schedule. Here schedules are read in UTC.')),
+          timeZone: text('The time zone of the schedule: Europe/Berlin. UTC without one.'),
           startingDeadlineSeconds: longInteger('How late a Job may start.'),
           concurrencyPolicy: choice('What happens while the last Job still runs.', ['Allow', 'Forbid', 'Replace'], { default: 'Allow' }),
           suspend: flag('No Jobs for now.', { default: false }),

@@ -1,4 +1,5 @@
 /** When a cron schedule strikes. Times are UTC. Kubernetes reads schedules with robfig/cron v3 (ParseStandard). */
+import { zoneOffsetMs } from './time-zone.ts';
 
 const monthNames = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 const dayNames = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
@@ -24,7 +25,16 @@ interface Field {
 
 export type CronSchedule =
   | { readonly form: 'every'; readonly periodMs: number }
-  | { readonly form: 'calendar'; readonly minutes: Field; readonly hours: Field; readonly days: Field; readonly months: Field; readonly weekdays: Field };
+  | {
+      readonly form: 'calendar';
+      readonly minutes: Field;
+      readonly hours: Field;
+      readonly days: Field;
+      readonly months: Field;
+      readonly weekdays: Field;
+      /** Whose clocks count; UTC without one. */
+      readonly zone?: string;
+    };
 
 function numberOf(text: string, names: readonly string[], first: number): number {
   const named = names.indexOf(text.toLowerCase());
@@ -87,8 +97,34 @@ function monthAndDay(days: number): readonly [number, number] {
   return [index + (index < 10 ? 3 : -9), dayOfYear - Math.floor((153 * index + 2) / 5) + 1];
 }
 
-/** The first strike after a moment (milliseconds since 1970); undefined: none within five years. */
+/** A schedule read by the clocks of a time zone. */
+export const inZone = (schedule: CronSchedule, zone: string | undefined): CronSchedule =>
+  schedule.form === 'every' || zone === undefined ? schedule : { ...schedule, zone };
+
+/** Clock changes that a schedule may fall into one after the other. */
+const maxGaps = 10;
+
+/**
+ * The first strike after a moment (milliseconds since 1970); undefined: none within five years. Times that clocks skip in spring do not strike, those that
+ * they show twice in autumn strike once. robfig/cron: spec.go.
+ */
 export function nextStrike(schedule: CronSchedule, afterMs: number): number | undefined {
+  const zone = schedule.form === 'every' ? undefined : schedule.zone;
+  if (zone === undefined) return nextInUtc(schedule, afterMs);
+  const offsetAt = (ms: number): number => zoneOffsetMs(zone, ms) ?? 0;
+  let localMs = afterMs + offsetAt(afterMs);
+  for (let gap = 0; gap < maxGaps; gap += 1) {
+    const next = nextInUtc(schedule, localMs);
+    if (next === undefined) return undefined;
+    for (const strike of [next - offsetAt(next - offsetAt(afterMs)), next - offsetAt(next)])
+      if (strike > afterMs && strike + offsetAt(strike) === next) return strike;
+    localMs = next;
+  }
+  return undefined;
+}
+
+/** By clocks that show UTC. */
+function nextInUtc(schedule: CronSchedule, afterMs: number): number | undefined {
   if (schedule.form === 'every') return afterMs - (afterMs % 1000) + schedule.periodMs;
   const from = Math.floor(afterMs / minuteMs) * minuteMs + minuteMs;
   const firstDay = Math.floor(from / dayMs);

@@ -8,13 +8,12 @@ import { fitsNode } from '../pod/node-affinity.ts';
 import { untolerated } from '../pod/tolerations.ts';
 import { isActive, isReady, isTerminating, type Pod, type PodSpec, type Toleration } from '../pod/types.ts';
 import { Availability } from './availability.ts';
+import { currentRevision, pruneRevisions, revisionLabel } from './controller-revision.ts';
 import { claim, createPod, ownersOf, podFromTemplate } from './pods.ts';
 import { resolveIntOrPercent } from './template.ts';
-import { templateHash } from './template-hash.ts';
 import type { DaemonSet } from './types.ts';
 
 const component = 'daemonset-controller';
-const revisionLabel = 'controller-revision-hash';
 
 export const daemonSetController = defineController({
   name: 'daemonset-controller',
@@ -27,11 +26,13 @@ export const daemonSetController = defineController({
   reconcile(key, context) {
     const set = context.view.find<DaemonSet>(key);
     if (set === undefined) return;
-    const hash = templateHash(set.spec.template);
     const pods = claim<Pod>('Pod', set, set.spec.selector, context);
+    const labelsOf = (hash: string) => ({ [revisionLabel]: hash });
+    const hash = isTerminating(set) ? '' : currentRevision(set, labelsOf, context).metadata.name.slice(set.metadata.name.length + 1);
     const availability = new Availability(set.spec.minReadySeconds, context);
     if (!isTerminating(set)) manage(set, hash, pods, availability, context);
     report(set, hash, availability, context);
+    if (!isTerminating(set)) pruneRevisions(set, pods, [hash], context);
     availability.await(key, context);
   },
 });
@@ -79,6 +80,11 @@ function targetOf(pod: Pod): string {
   return '';
 }
 
+const byAge = (a: Pod, b: Pod): number => {
+  const [left, right] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];
+  return left < right ? -1 : left > right ? 1 : 0;
+};
+
 function byTarget(pods: readonly Pod[]): ReadonlyMap<string, readonly Pod[]> {
   const groups = new Map<string, Pod[]>();
   for (const pod of pods) {
@@ -95,31 +101,52 @@ function manage(set: DaemonSet, hash: string, pods: readonly Pod[], availability
   const nodes = context.view.list<Node>('Node');
   const groups = byTarget(pods.filter((pod) => !isTerminating(pod)));
   const present = new Set(nodes.map((node) => node.metadata.name));
+  const surge = surgeOf(set, nodes.length);
   const stale: Pod[] = [];
+  const candidates: Node[] = [];
   let missing = 0;
+  let surged = 0;
   for (const node of nodes) {
     const own = groups.get(node.metadata.name) ?? [];
     const { shouldRun, shouldContinue } = fitOf(spec, node);
     const finished = own.filter((pod) => !isActive(pod));
     for (const pod of finished) removePod(set, pod, context);
-    const living = own.filter(isActive);
+    const living = own.filter(isActive).sort(byAge);
     if (shouldRun && living.length === 0) {
       createOn(set, spec, node, hash, context);
       missing += 1;
     } else if (!shouldContinue) for (const pod of living) removePod(set, pod, context);
     else {
-      // Of several on one node the oldest stays.
-      const [first, ...rest] = [...living].sort((a, b) => ((a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1));
-      for (const pod of rest) removePod(set, pod, context);
-      if (first !== undefined && first.metadata.labels?.[revisionLabel] !== hash) stale.push(first);
-      else if (first !== undefined && !availability.isAvailable(first)) missing += 1;
+      const fresh = living.filter((pod) => pod.metadata.labels?.[revisionLabel] === hash);
+      const old = living.filter((pod) => pod.metadata.labels?.[revisionLabel] !== hash);
+      // Of several of one template the oldest stays.
+      for (const pod of [...fresh.slice(1), ...old.slice(1)]) removePod(set, pod, context);
+      const [before, after] = [old[0], fresh[0]];
+      if (surge > 0 && before !== undefined && after !== undefined) {
+        // The old one goes when the new one works.
+        if (availability.isAvailable(after)) removePod(set, before, context);
+        else surged += 1;
+      } else if (after !== undefined) {
+        if (before !== undefined) removePod(set, before, context);
+        if (!availability.isAvailable(after)) missing += 1;
+      } else if (before !== undefined && surge > 0) {
+        // What does not work is replaced at once, beyond the surge.
+        if (availability.isAvailable(before)) candidates.push(node);
+        else createOn(set, spec, node, hash, context);
+      } else if (before !== undefined) stale.push(before);
     }
   }
   for (const [name, own] of groups) if (name !== '' && !present.has(name)) for (const pod of own) removePod(set, pod, context);
-  replace(set, stale, missing, nodes.length, availability, context);
+  for (const node of candidates.slice(0, Math.max(0, surge - surged))) createOn(set, spec, node, hash, context);
+  if (surge === 0) replace(set, stale, missing, nodes.length, availability, context);
 }
 
-/** Pods of an older template go as far as maxUnavailable allows; those that do not work anyway go first. Surge is not modelled: the new pod comes after the old. */
+/** How many nodes may have an old and a new pod at the same time. */
+function surgeOf({ spec: { updateStrategy } }: DaemonSet, total: number): number {
+  return updateStrategy?.type === 'OnDelete' ? 0 : resolveIntOrPercent(updateStrategy?.rollingUpdate?.maxSurge ?? 0, total, true);
+}
+
+/** Pods of an older template go as far as maxUnavailable allows; those that do not work anyway go first. Kubernetes: pkg/controller/daemon/update.go. */
 function replace(set: DaemonSet, stale: readonly Pod[], missing: number, total: number, availability: Availability, context: ControllerContext): void {
   if (set.spec.updateStrategy?.type === 'OnDelete') return;
   const most = Math.max(1, resolveIntOrPercent(set.spec.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1, total, true));
@@ -158,7 +185,8 @@ function report(set: DaemonSet, hash: string, availability: Availability, contex
   let available = 0;
   let updated = 0;
   for (const node of context.view.list<Node>('Node')) {
-    const pod = groups.get(node.metadata.name)?.[0];
+    // While it surges the older one counts.
+    const [pod] = (groups.get(node.metadata.name) ?? []).toSorted(byAge);
     if (!fitOf(spec, node).shouldRun) {
       if (pod !== undefined) misscheduled += 1;
       continue;

@@ -9,7 +9,7 @@ import type { ControllerContext, ObjectKey } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { type Condition, findCondition, isActive, isFinished, isReady, isTerminating, type Pod } from '../pod/types.ts';
 import { backoffMs, finishedAt, isFailed, isSucceeded, judge, restartsOf } from './job-failures.ts';
-import { failureCountAnnotation, formatIndexes, indexOf, parseIndexes } from './job-indexes.ts';
+import { failureCountAnnotation, formatIndexes, indexOf, metSuccessRule, parseIndexes } from './job-indexes.ts';
 import { holdsFinalizer, jobPod, withoutFinalizer } from './job-pods.ts';
 import { claim, controllerOf, createPod, deletionOrder, ownersOf } from './pods.ts';
 import type { Job } from './types.ts';
@@ -156,6 +156,8 @@ class Look {
   /** Without a wanted number, one success and nobody at work is enough. */
   #success(): End | undefined {
     const { completions } = this.#job.spec;
+    const rule = this.#indexed ? metSuccessRule(this.#job, this.#completed) : undefined;
+    if (rule !== undefined) return { type: 'Complete', reason: 'SuccessPolicy', message: `Matched rules at index ${rule}` };
     const succeeded = this.#status.succeeded ?? 0;
     const active = this.#pods.filter(isActive).length;
     const complete = completions === undefined ? succeeded > 0 && active === 0 : succeeded >= completions;

@@ -1,5 +1,6 @@
 /** The numbers of an Indexed Job's pods, and how lists of them are written. Kubernetes: pkg/controller/job/indexed_job_utils.go. */
 import type { Pod } from '../pod/types.ts';
+import type { Job } from './types.ts';
 
 export const indexLabel = 'batch.kubernetes.io/job-completion-index';
 export const failureCountAnnotation = 'batch.kubernetes.io/job-index-failure-count';
@@ -36,4 +37,14 @@ export function parseIndexes(text: string | undefined, completions: number): Set
     for (let index = Number(match[1]); index <= last; index += 1) indexes.add(index);
   }
   return indexes;
+}
+
+/** The first rule of the success policy that is met: enough of its numbers have succeeded, all of them where it gives no count. Kubernetes: success_policy.go. */
+export function metSuccessRule({ spec }: Job, succeeded: ReadonlySet<number>): number | undefined {
+  const met = (spec.successPolicy?.rules ?? []).findIndex(({ succeededIndexes, succeededCount }) => {
+    if (succeededIndexes === undefined) return succeededCount !== undefined && succeeded.size >= succeededCount;
+    const wanted = [...parseIndexes(succeededIndexes, spec.completions ?? 0)];
+    return wanted.length > 0 && wanted.filter((index) => succeeded.has(index)).length >= (succeededCount ?? wanted.length);
+  });
+  return met < 0 ? undefined : met;
 }

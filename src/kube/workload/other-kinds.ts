@@ -6,7 +6,7 @@ import { required } from '../field-errors.ts';
 import { formatLabels, formatSelector, labelSelectorSchema } from '../label-selector.ts';
 import { podTemplateSchema } from '../pod/spec-schema.ts';
 import { validatePodSpec } from '../pod/validate.ts';
-import { anything, anythings, choice, flag, integer, kindSchema, longInteger, notSimulated, struct, text } from '../schema.ts';
+import { anything, anythings, choice, flag, integer, kindSchema, longInteger, struct, text } from '../schema.ts';
 import { jobDefaults } from './job-defaults.ts';
 import { daemonSetSpecErrors, jobSpecErrors, replicaSetSpecErrors, statefulSetSpecErrors } from './spec-errors.ts';
 import {
@@ -173,7 +173,7 @@ export const statefulSet = defineKind<StatefulSet>({
           ordinals: struct('How pods are numbered.', { start: integer('First number.', { minimum: 0 }) }),
           minReadySeconds,
           revisionHistoryLimit: integer('How many revisions are kept.', { default: 10 }),
-          volumeClaimTemplates: notSimulated(anythings('Volumes for each pod.')),
+          volumeClaimTemplates: anythings('A claimed volume for each pod.'),
           persistentVolumeClaimRetentionPolicy: anything('What becomes of volumes.'),
         },
         ['selector', 'template'],
@@ -264,7 +264,7 @@ export const job = defineKind<Job>({
           podReplacementPolicy: text('When failed pods are replaced.'),
           backoffLimitPerIndex: integer('How often each number is tried.'),
           maxFailedIndexes: integer('How many numbers may fail.'),
-          successPolicy: notSimulated(anything('When it has succeeded.')),
+          successPolicy: anything('When it has succeeded.'),
           managedBy: text('Who runs it.'),
         },
         ['template'],

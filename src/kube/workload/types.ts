@@ -75,6 +75,8 @@ export interface StatefulSet extends KubeObject {
     readonly ordinals?: { readonly start?: number };
     readonly minReadySeconds?: number;
     readonly volumeClaimTemplates?: readonly unknown[];
+    readonly persistentVolumeClaimRetentionPolicy?: { readonly whenDeleted?: string; readonly whenScaled?: string };
+    readonly revisionHistoryLimit?: number;
   };
   readonly status?: {
     readonly observedGeneration?: number;
@@ -107,6 +109,7 @@ export interface Job extends KubeObject {
     readonly podReplacementPolicy?: string;
     readonly podFailurePolicy?: { readonly rules?: readonly PodFailurePolicyRule[] };
     readonly managedBy?: string;
+    readonly successPolicy?: { readonly rules?: readonly { readonly succeededIndexes?: string; readonly succeededCount?: number }[] };
     readonly selector?: LabelSelector;
     readonly template: PodTemplate;
   };
