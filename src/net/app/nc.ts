@@ -303,5 +303,6 @@ export function parseNcArgs(argv: readonly string[], style: NcConfig['style'] = 
 export const ncProgram = defineProgram({
   app: 'nc',
   parse: (argv, environment) => parseNcArgs(argv, isBusybox(environment) ? 'busybox' : 'openbsd'),
-  endless: (config: NcConfig) => config.listen || !config.zero,
+  // With -w it ends once nothing is said.
+  endless: (config: NcConfig) => config.listen || (!config.zero && config.waitSeconds <= 0),
 });
