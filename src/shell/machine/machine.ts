@@ -26,8 +26,8 @@ const RUNAWAY = `kubehop: stopped: too much was done in which no time passed (ad
 const isSpent = ({ steps, characters }: Budget): boolean => steps >= MAX_STEPS || characters >= MAX_CHARACTERS;
 
 /** All containers together may start so many programs in the time before anybody looks; then they rest until shortly before its end. */
-const MAX_BOOT_SPAWNS = 1_000;
-const REST_UNTIL_NS = SETTLING_NS - 60e9;
+const MAX_BOOT_SPAWNS = 300;
+const REST_UNTIL_NS = SETTLING_NS - 10e9;
 
 export class Machine {
   readonly state: ShellState;
