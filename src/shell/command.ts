@@ -33,6 +33,8 @@ export interface ShellServices {
   /** Text of a file, or undefined. `path` is absolute. */
   readFile(place: Place, path: string): string | undefined;
   writeFile(place: Place, path: string, text: string): string | undefined;
+  /** Where the text of an open file is kept. */
+  fileAt(place: Place, path: string): { readonly key: string; readonly path: string };
   removeFile(place: Place, path: string): boolean;
   /** Returns an error text, or undefined when it worked. */
   makeDirectory(place: Place, path: string, parents: boolean): string | undefined;

@@ -4,9 +4,8 @@ import type { Pod } from '../kube/pod/types.ts';
 import { readSysctlText } from '../net/stack/sysctl.ts';
 import type { ShellHost } from '../world/shell-host.ts';
 import { getProfile } from './images.ts';
-import { at, list, pairs, text } from './json.ts';
-
 import { fileKey, findNetns } from './machine/places.ts';
+import { type Location, locate, mountedFiles, nodeOfKey, sharedMounts } from './mounts.ts';
 import { parentOf, resolvePath } from './paths.ts';
 import type { Place, ShellState } from './state.ts';
 import { devicesOf } from './tools/net-view.ts';
@@ -28,24 +27,41 @@ export class ShellFiles {
   }
 
   read(place: Place, path: string): string | undefined {
-    const written = this.#state.files.get(fileKey(place))?.get(path);
+    const at = locate(this.#host, place, path);
+    const written = this.#state.files.get(at.key)?.get(at.path);
     if (written !== undefined) return written === REMOVED ? undefined : written;
-    return this.#below(place, path);
+    return this.#beneath(place, at, path);
+  }
+
+  /** What is there though nobody wrote it: a volume's own, the node's for a `hostPath`, the image's. */
+  #beneath(place: Place, at: Location, path: string): string | undefined {
+    if (at.from === undefined) return this.#below(place, path);
+    const node = nodeOfKey(this.#host, at.key);
+    return node === undefined ? undefined : this.#below(node, at.path);
   }
 
   /** Returns an error text, or undefined when it worked. */
   write(place: Place, path: string, content: string): string | undefined {
     if (path === '/' || this.paths(place).some((other) => other.startsWith(`${path}/`))) return 'Is a directory';
     if (path.startsWith('/proc/')) return 'Permission denied';
+    const at = locate(this.#host, place, path);
+    if (at.readOnly) return 'Read-only file system';
     if (!this.#isDirectory(place, parentOf(path))) return 'No such file or directory';
-    return this.#put(place, path, content);
+    return this.#put(at, content);
   }
 
   /** The file system knows only files: a directory is remembered by a hidden one in it. */
   makeDirectory(place: Place, path: string, parents: boolean): string | undefined {
     const parent = parentOf(path);
     if (parents && parent !== '/' && !this.paths(place).some((other) => other.startsWith(`${parent}/`))) this.makeDirectory(place, parent, true);
-    return parent === '/' || this.#isDirectory(place, parent) ? this.#put(place, `${path}/.keep`, '') : 'No such file or directory';
+    const at = locate(this.#host, place, `${path}/.keep`);
+    if (at.readOnly) return 'Read-only file system';
+    return parent === '/' || this.#isDirectory(place, parent) ? this.#put(at, '') : 'No such file or directory';
+  }
+
+  /** Where an open file's text goes. */
+  at(place: Place, path: string): Location {
+    return locate(this.#host, place, path);
   }
 
   #isDirectory(place: Place, path: string): boolean {
@@ -54,12 +70,12 @@ export class ShellFiles {
       path === '/tmp' ||
       path === '/root' ||
       path === getProfile(place.profile).home ||
+      sharedMounts(this.#host, place).some(({ inside }) => inside === path) ||
       this.paths(place).some((other) => other.startsWith(`${path}/`))
     );
   }
 
-  #put(place: Place, path: string, content: string): string | undefined {
-    const key = fileKey(place);
+  #put({ key, path }: Location, content: string): string | undefined {
     let files = this.#state.files.get(key);
     if (files === undefined) {
       files = new Map();
@@ -71,10 +87,10 @@ export class ShellFiles {
   }
 
   remove(place: Place, path: string): boolean {
-    if (this.read(place, path) === undefined) return false;
-    const files = this.#state.files.get(fileKey(place));
-    if (this.#below(place, path) === undefined) files?.delete(path);
-    else if (this.write(place, path, '') === undefined) this.#state.files.get(fileKey(place))?.set(path, REMOVED);
+    const at = locate(this.#host, place, path);
+    if (at.readOnly || this.read(place, path) === undefined) return false;
+    if (this.#beneath(place, at, path) === undefined) this.#state.files.get(at.key)?.delete(at.path);
+    else if (this.write(place, path, '') === undefined) this.#state.files.get(at.key)?.set(at.path, REMOVED);
     return true;
   }
 
@@ -83,10 +99,17 @@ export class ShellFiles {
     const paths = new Set<string>(this.#fixed(place).keys());
     for (const path of Object.keys(findNetns(this.#host, place.netns)?.files ?? {})) paths.add(path);
     if (place.pod === undefined) for (const file of this.#host.files) paths.add(`/root/${file.path}`);
-    for (const [path] of this.#mounts(place)) paths.add(path);
-    for (const [path, content] of this.#state.files.get(fileKey(place)) ?? []) {
+    for (const path of mountedFiles(this.#host, place).keys()) paths.add(path);
+    const add = (path: string, content: string): void => {
       if (content === REMOVED) paths.delete(path);
       else paths.add(path);
+    };
+    for (const [path, content] of this.#state.files.get(fileKey(place)) ?? []) add(path, content);
+    for (const { key, outside, inside } of sharedMounts(this.#host, place)) {
+      const prefix = outside === '/' ? '/' : `${outside}/`;
+      // The directory is there although nothing is in it.
+      paths.add(resolvePath(inside, '.keep'));
+      for (const [path, content] of this.#state.files.get(key) ?? []) if (path.startsWith(prefix)) add(resolvePath(inside, path.slice(prefix.length)), content);
     }
     return [...paths].sort();
   }
@@ -103,7 +126,7 @@ export class ShellFiles {
       const file = this.#host.files.find((candidate) => `/root/${candidate.path}` === path);
       if (file !== undefined) return file.text;
     }
-    return this.#mounts(place).get(path) ?? this.#fixed(place).get(path);
+    return mountedFiles(this.#host, place).get(path) ?? this.#fixed(place).get(path);
   }
 
   #sysctl(place: Place, path: string): string | undefined {
@@ -121,30 +144,5 @@ export class ShellFiles {
     ]);
     if (place.profile === 'nginx') files.set('/usr/share/nginx/html/index.html', `Hello from ${place.hostname}\n`);
     return files;
-  }
-
-  /** ConfigMaps and the service account token that the pod's volumes bring in. */
-  #mounts(place: Place): Map<string, string> {
-    const mounted = new Map<string, string>();
-    if (place.pod === undefined) return mounted;
-    const { view } = this.#host.api;
-    const pod = view.find(`Pod/${place.pod.namespace}/${place.pod.name}`);
-    const container = list(at(pod, 'spec', 'containers')).find((candidate) => text(at(candidate, 'name')) === place.pod?.container);
-    for (const mount of list(at(container, 'volumeMounts'))) {
-      const volume = list(at(pod, 'spec', 'volumes')).find((candidate) => text(at(candidate, 'name')) === text(at(mount, 'name')));
-      const name = text(at(volume, 'configMap', 'name'));
-      const configMap = name === '' ? undefined : view.find(`ConfigMap/${place.pod.namespace}/${name}`);
-      const items = list(at(volume, 'configMap', 'items'));
-      const subPath = text(at(mount, 'subPath'));
-      for (const [key, value] of pairs(at(configMap, 'data'))) {
-        const item = items.find((candidate) => text(at(candidate, 'key')) === key);
-        if (items.length > 0 && item === undefined) continue;
-        const file = item === undefined ? key : text(at(item, 'path'));
-        const target = text(at(mount, 'mountPath'));
-        if (subPath === '') mounted.set(resolvePath(target, file), value);
-        else if (subPath === file) mounted.set(resolvePath('/', target), value);
-      }
-    }
-    return mounted;
   }
 }

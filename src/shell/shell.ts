@@ -66,6 +66,7 @@ export class ShellSessions implements WatchingShell {
       programs,
       readFile: (place, path) => files.read(place, path),
       writeFile: (place, path, content) => files.write(place, path, content),
+      fileAt: (place, path) => files.at(place, path),
       removeFile: (place, path) => files.remove(place, path),
       makeDirectory: (place, path, parents) => files.makeDirectory(place, path, parents),
       filePaths: (place) => files.paths(place),

@@ -5,13 +5,22 @@ import type { ContainerLog } from './container-logs.ts';
 import type { AndOr, Case, Compound, Conditional, CountingFor, For, If, List, Pipeline, Redirect, Simple, While, Word } from './syntax/ast.ts';
 import type { Flavour } from './syntax/errors.ts';
 
+export interface PlaceInPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly container: string;
+  readonly image: string;
+  /** Under which name the files of this run of the container are kept. */
+  readonly layer: string;
+}
+
 /** Where a shell or a command runs: a host's root netns, or a container of a pod. */
 export interface Place {
   readonly hostId: string;
   /** Netns id. */
   readonly netns: string;
   readonly hostname: string;
-  readonly pod?: { readonly namespace: string; readonly name: string; readonly container: string; readonly image: string };
+  readonly pod?: PlaceInPod;
   /** Contents-page name in images.ts; decides which programs exist. */
   readonly profile: string;
 }

@@ -11,15 +11,18 @@ const keyReference = (of: string): Schema =>
 const nameReference = (of: string): Schema =>
   struct(`A whole ${of}.`, { name: text(`Name of the ${of}.`), optional: flag(`The container starts even when the ${of} is missing.`) });
 
+const httpGet = (description: string): Schema =>
+  struct(description, {
+    path: withDefault(text('Path to ask for.'), '/'),
+    port: intOrString('Number or name of the port.'),
+    host: text('Host to connect to; the pod IP when absent.'),
+    scheme: withDefault(choice('Scheme.', ['HTTP', 'HTTPS']), 'HTTP'),
+    httpHeaders: list('Headers to send.', struct('A header.', { name: text('Name.'), value: text('Value.') }, ['name', 'value'])),
+  });
+
 export const probeSchema = (description: string): Schema =>
   struct(description, {
-    httpGet: struct('Succeeds when this request is answered with a status from 200 to 399.', {
-      path: withDefault(text('Path to ask for.'), '/'),
-      port: intOrString('Number or name of the port.'),
-      host: text('Host to connect to; the pod IP when absent.'),
-      scheme: withDefault(choice('Scheme.', ['HTTP', 'HTTPS']), 'HTTP'),
-      httpHeaders: list('Headers to send.', struct('A header.', { name: text('Name.'), value: text('Value.') }, ['name', 'value'])),
-    }),
+    httpGet: httpGet('Succeeds when this request is answered with a status from 200 to 399.'),
     tcpSocket: struct(
       'Succeeds when a connection opens.',
       { port: intOrString('Number or name of the port.'), host: text('Host to connect to; the pod IP when absent.') },
@@ -33,6 +36,14 @@ export const probeSchema = (description: string): Schema =>
     successThreshold: integer('Successes in a row that count as success.', { minimum: 0 }),
     failureThreshold: integer('Failures in a row that count as failure.', { minimum: 0 }),
     terminationGracePeriodSeconds: longInteger('Seconds for a graceful stop after a failure.'),
+  });
+
+const hookSchema = (description: string): Schema =>
+  struct(description, {
+    exec: struct('Runs a command in the container.', { command: texts('The command.') }),
+    httpGet: httpGet('Asks for a page; any answer will do.'),
+    sleep: struct('Waits.', { seconds: longInteger('Seconds.') }, ['seconds']),
+    tcpSocket: anything('Obsolete, without effect.'),
   });
 
 const portSchema: Schema = struct(
@@ -111,7 +122,11 @@ export const containerSchema: Schema = struct(
     readinessProbe: probeSchema('Decides whether Services send traffic to the pod.'),
     livenessProbe: probeSchema('Decides whether the container is restarted.'),
     startupProbe: probeSchema('Holds the other probes back until it succeeds.'),
-    lifecycle: anything('Hooks after the start and before the stop. A preStop hook lasts as long as its sleep says.'),
+    lifecycle: struct('What is done after the start and before the stop.', {
+      postStart: hookSchema('Done after the start; until it is, the container is not ready. A failure kills it.'),
+      preStop: hookSchema('Done before SIGTERM, within the grace.'),
+      stopSignal: text('Signal in place of SIGTERM.'),
+    }),
     securityContext: anything('Rights of the processes. Stored; rights are not part of the simulation.'),
     imagePullPolicy: choice('When the image is pulled.', ['Always', 'IfNotPresent', 'Never']),
     restartPolicy: text('Only for init containers: Always makes it a sidecar.'),

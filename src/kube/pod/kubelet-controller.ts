@@ -22,6 +22,7 @@ import type { PodRuntime } from './pod-runtime.ts';
 import { graceOf, probeFindings, stopContainers, takeReports } from './probe-results.ts';
 import { configErrors, missingVolumes } from './references.ts';
 import { isContainerRunning } from './running.ts';
+import { syncSources } from './sources.ts';
 import { podStatus, type Situation } from './status.ts';
 import { secondsToStop, stopPod } from './termination.ts';
 import { type ContainerStatus, findCondition, isActive, isFinished, isTerminating, namespaceOf, type Pod, type PodStatus } from './types.ts';
@@ -59,12 +60,17 @@ export const kubelet = defineController({
       }
       if (!isActive(pod)) continue;
       const heard = takeReports(pod, context);
+      if (pod.status?.phase === 'Running') later(key, syncSources(pod, false, context), context);
       if (heard || !isSettled(pod) || nextChangeSeconds(pod, now) === 0) toStart.push(pod);
     }
     if (toStart.length > 0) look(toStart.sort(startOrder), pods, node, hostIp, context);
     wakeForNextChange(key, node.metadata.name, context);
   },
 });
+
+function later(key: ObjectKey, seconds: number | undefined, context: ControllerContext): void {
+  if (seconds !== undefined) context.requeueAfter(key, Math.max(seconds, RELIST_SECONDS) * 1e9);
+}
 
 /** Containers that will end or be started again by themselves are looked at when their time comes. */
 function wakeForNextChange(key: ObjectKey, nodeName: string, context: ControllerContext): void {
@@ -75,7 +81,7 @@ function wakeForNextChange(key: ObjectKey, nodeName: string, context: Controller
     const changes = isActive(pod) ? nextChangeSeconds(pod, timestamp) : undefined;
     for (const left of [stops, changes]) if (left !== undefined && (next === undefined || left < next)) next = left;
   }
-  if (next !== undefined) context.requeueAfter(key, Math.max(next, RELIST_SECONDS) * 1e9);
+  later(key, next, context);
 }
 
 function look(toStart: readonly Pod[], pods: readonly Pod[], node: Node, hostIp: string, context: ControllerContext): void {
@@ -209,9 +215,15 @@ function report(pod: Pod, hostIp: string, situation: Situation, context: Control
   if (deepEqual(status, pod.status)) return;
   context.updateStatus({ ...pod, status });
   stopSidecars({ ...pod, status }, context);
+  if (situation.stage === 'started' && hasStarted(pod, status)) syncSources(pod, true, context);
   for (const [reason, message] of warnings) context.event(pod, 'Warning', reason, message, component);
   if (situation.stage === 'started') tellStarts(pod, status, context);
 }
+
+const hasStarted = (before: Pod, status: PodStatus): boolean =>
+  allStatuses({ ...before, status }).some(
+    (one) => one.state?.running !== undefined && statusOfContainer(before, one.name ?? '')?.containerID !== one.containerID,
+  );
 
 /** Those that served a pod whose work is done leave. */
 function stopSidecars(pod: Pod, context: ControllerContext): void {

@@ -1,9 +1,10 @@
 /** The kind PodRuntime: what a kubelet remembers of a pod's containers, which Kubernetes itself has no object for; and how reports of probes, hooks and processes get into it. */
 import type { Api } from '../../objects/api.ts';
 import { defineKind } from '../../objects/define.ts';
-import type { KubeObject, ObjectKey, StoreView } from '../../objects/types.ts';
+import { type ControllerContext, type KubeObject, type ObjectKey, objectKey, type StoreView } from '../../objects/types.ts';
 import { anything, kindSchema } from '../schema.ts';
 import { HOOK_KINDS, type HookKind, PROBE_KINDS, type ProbeKind } from './probes.ts';
+import type { PodSources } from './sources.ts';
 import { namespaceOf, type Pod } from './types.ts';
 
 export interface ProbeReport {
@@ -34,6 +35,7 @@ export interface PodRuntime extends KubeObject {
     readonly health: Readonly<Record<string, ContainerHealth>>;
     /** What the kubelet has not looked at yet. */
     readonly reports: readonly ProbeReport[];
+    readonly sources?: PodSources;
   };
 }
 
@@ -76,6 +78,13 @@ export function reportProbe(api: Api, podKey: ObjectKey, report: ProbeReport): v
   const stale = api.view.find(`PodRuntime/${namespaceOf(pod)}/${pod.metadata.name}`);
   if (stale === undefined) api.create(fresh);
   else api.update({ ...fresh, metadata: { ...stale.metadata, ...fresh.metadata } });
+}
+
+/** The first memory of a pod, in place of that of an earlier one of its name. */
+export function putRuntime(fresh: PodRuntime, context: ControllerContext): void {
+  const stale = context.view.find(objectKey(fresh));
+  if (stale === undefined) context.create(fresh);
+  else context.update({ ...fresh, metadata: { ...stale.metadata, ...fresh.metadata } });
 }
 
 export function newRuntime(pod: Pod, health: PodRuntime['spec']['health'], reports: readonly ProbeReport[]): PodRuntime {

@@ -1,8 +1,8 @@
 /** What the kubelet does with what it hears of containers: results of probes and hooks, ends of processes. Kubernetes: pkg/kubelet/prober/{prober,prober_manager}.go. */
-import { type ControllerContext, objectKey, type StoreView } from '../../objects/types.ts';
+import type { ControllerContext, StoreView } from '../../objects/types.ts';
 import { isOver } from './back-off.ts';
 import { allContainers, isSidecar, statusOfContainer } from './containers.ts';
-import { type ContainerHealth, newRuntime, type ProbeReport, readReport, runtimeOf } from './pod-runtime.ts';
+import { type ContainerHealth, newRuntime, type ProbeReport, putRuntime, readReport, runtimeOf } from './pod-runtime.ts';
 import { probeOf, sentProbes } from './probes.ts';
 import type { Situation } from './status.ts';
 import { advanceStop } from './stopping.ts';
@@ -108,15 +108,8 @@ export function stopContainers(pod: Pod, containers: readonly Container[], since
     health = { ...health, [container.name]: { ...known, stopping: { since, graceSeconds } } };
   }
   health = advanceStops(pod, health, context.timestamp);
-  if (runtime === undefined) putRuntime(pod, health, context);
+  if (runtime === undefined) putRuntime(newRuntime(pod, health, []), context);
   else if (health !== runtime.spec.health) context.update({ ...runtime, spec: { ...runtime.spec, health } });
-}
-
-function putRuntime(pod: Pod, health: Health, context: ControllerContext): void {
-  const fresh = newRuntime(pod, health, []);
-  const stale = context.view.find(objectKey(fresh));
-  if (stale === undefined) context.create(fresh);
-  else context.update({ ...fresh, metadata: { ...stale.metadata, ...fresh.metadata } });
 }
 
 export function probeFindings(pod: Pod, view: StoreView): Findings {

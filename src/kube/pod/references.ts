@@ -1,6 +1,8 @@
 /** ConfigMaps and Secrets a pod needs before it can start, and which of them are missing. Kubernetes: pkg/volume/{configmap,secret}, pkg/kubelet/kubelet_pods.go. */
 import type { KubeObject, StoreView } from '../../objects/types.ts';
+import { allContainers } from './containers.ts';
 import { type Container, namespaceOf, type Pod } from './types.ts';
+import { sourcesOf, type VolumeSource } from './volume-files.ts';
 
 interface Data extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
@@ -18,30 +20,33 @@ const find = (view: StoreView, kind: 'ConfigMap' | 'Secret', namespace: string, 
 export function missingVolumes(view: StoreView, pod: Pod): readonly string[] {
   const missing: string[] = [];
   for (const volume of pod.spec.volumes ?? []) {
-    const configMap = volume.configMap?.name;
-    if (
-      configMap !== undefined &&
-      configMap !== rootCa &&
-      volume.configMap?.optional !== true &&
-      find(view, 'ConfigMap', namespaceOf(pod), configMap) === undefined
-    ) {
-      missing.push(`MountVolume.SetUp failed for volume "${volume.name}" : configmap "${configMap}" not found`);
-    }
-    const secret = volume.secret?.secretName;
-    if (secret !== undefined && volume.secret?.optional !== true && find(view, 'Secret', namespaceOf(pod), secret) === undefined) {
-      missing.push(`MountVolume.SetUp failed for volume "${volume.name}" : secret "${secret}" not found`);
-    }
+    const errors = (sourcesOf(volume) ?? []).flatMap((source) => sourceError(view, namespaceOf(pod), source) ?? []);
+    if (errors.length === 0) continue;
+    const words = errors.length === 1 ? errors[0] : `[${errors.join(', ')}]`;
+    missing.push(`MountVolume.SetUp failed for volume "${volume.name}" : ${words}`);
   }
   return missing;
+}
+
+/** Kubernetes: pkg/volume/configmap/configmap.go, pkg/volume/secret/secret.go, MakePayload. */
+function sourceError(view: StoreView, namespace: string, { configMap, secret }: VolumeSource): string | undefined {
+  const name = configMap?.name ?? secret?.secretName ?? secret?.name;
+  const one = configMap ?? secret;
+  if (one === undefined || name === undefined || name === rootCa) return undefined;
+  const object = find(view, configMap === undefined ? 'Secret' : 'ConfigMap', namespace, name);
+  if (object === undefined) return one.optional === true ? undefined : `${configMap === undefined ? 'secret' : 'configmap'} "${name}" not found`;
+  const absent = one.items?.find(({ key }) => ![object.data, object.binaryData].some((data) => data !== undefined && Object.hasOwn(data, key)));
+  if (absent === undefined || one.optional === true) return undefined;
+  return configMap === undefined ? `references non-existent secret key: ${absent.key}` : `configmap references non-existent config key: ${absent.key}`;
 }
 
 const noErrors: ReadonlyMap<string, string> = new Map();
 
 /** By container name, why its environment cannot be built: `configmap "x" not found`, `couldn't find key k in ConfigMap default/x`. */
 export function configErrors(view: StoreView, pod: Pod): ReadonlyMap<string, string> {
-  if (pod.spec.containers.every((container) => container.env === undefined && container.envFrom === undefined)) return noErrors;
+  if (allContainers(pod).every((container) => container.env === undefined && container.envFrom === undefined)) return noErrors;
   const errors = new Map<string, string>();
-  for (const container of pod.spec.containers) {
+  for (const container of allContainers(pod)) {
     const error = environmentError(view, namespaceOf(pod), container);
     if (error !== undefined) errors.set(container.name, error);
   }

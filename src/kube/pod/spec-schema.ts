@@ -73,7 +73,7 @@ const affinity: Schema = struct('Where the pod wants to run.', {
 });
 
 const volume: Schema = struct(
-  'A volume. ConfigMaps and Secrets must exist for the pod to start; other sources are stored only.',
+  'A volume. ConfigMaps and Secrets must exist for the pod to start; claims and other disks are directories that begin empty.',
   {
     name: text('Name that mounts refer to.'),
     configMap: struct('Files from a ConfigMap.', {

@@ -62,7 +62,7 @@ export const debug = defineVerb({
     const own = {
       ...place,
       profile: profileOfImage(image).name,
-      pod: { namespace: object.metadata.namespace ?? '', name: object.metadata.name, container: name, image },
+      pod: { namespace: object.metadata.namespace ?? '', name: object.metadata.name, container: name, image, layer: `${object.metadata.uid ?? ''}/${name}/0` },
     };
     if (!flags.bool('stdin') && !flags.bool('attach')) return 0;
     if (!flags.bool('quiet')) {
@@ -125,7 +125,7 @@ function debugNode(kubectl: Kubectl, node: KubeObject, image: string, command: r
   const place = hostPlace(host, node.metadata.name);
   if (phase === '' || phase === 'Pending' || place === undefined)
     throw new KubectlError(`error: timed out waiting for the condition (see kubectl describe pod ${name})`);
-  const inside = { namespace: kubectl.namespace, name, container, image };
+  const inside = { namespace: kubectl.namespace, name, container, image, layer: `${running.metadata.uid ?? name}/${container}/0` };
   return enterPlace(kubectl, { ...place, profile: profileOfImage(image).name, pod: inside }, command.length > 0 ? command : shellOf(image), {
     hook: 'kubectl-exec',
     data: {},

@@ -171,7 +171,7 @@ function bygonePlace(kubectl: Kubectl, pod: KubeObject, name: string): Place {
     hostId,
     netns: `${hostId}/netns/${name}.${kubectl.namespace}`,
     hostname: name,
-    pod: { namespace: kubectl.namespace, name, container: name, image },
+    pod: { namespace: kubectl.namespace, name, container: name, image, layer: `${pod.metadata.uid ?? name}/${name}/0` },
     profile: profileOfImage(image).name,
   };
 }

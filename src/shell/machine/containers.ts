@@ -1,4 +1,5 @@
 /** The first processes of containers, and commands that a kubelet runs beside them: tasks of their own, which nobody's terminal belongs to. */
+import { expandWords } from '../../kube/pod/environment.ts';
 import type { Pod } from '../../kube/pod/types.ts';
 import type { ContainerConfig } from '../../net/app/container.ts';
 import type { ExecAnswer, ExecCheck, ProberConfig } from '../../net/app/prober.ts';
@@ -65,8 +66,9 @@ function startContainer(machine: Machine, process: Process, config: ContainerCon
     host.report(process, 'notRun', problem);
     return false;
   }
-  // A new container has a new writable layer.
-  state.files.delete(fileKey(place));
+  // A new container has a new writable layer; those of its earlier runs go.
+  const layers = fileKey(place).slice(0, fileKey(place).lastIndexOf('/') + 1);
+  for (const key of state.files.keys()) if (key.startsWith(layers)) state.files.delete(key);
   state.sessions.set(process.id, hiddenSession(process.id));
   const task = newTask(state, {
     session: process.id,
@@ -75,7 +77,7 @@ function startContainer(machine: Machine, process: Process, config: ContainerCon
     io: { stdin: nothing, ...ownOutput, withoutTerminal: true },
   });
   state.containers.set(process.id, { id: process.id, run: config.run, task: task.id, signalled: false, budget: { atNs: host.nowNs, steps: 0, characters: 0 } });
-  machine.call(task, config.argv);
+  machine.call(task, expandWords(config.argv, task.scope.variables));
   return true;
 }
 

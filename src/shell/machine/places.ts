@@ -1,11 +1,12 @@
 /** Where commands run: hosts and containers as places, and the environment a fresh shell finds there. */
-import { allContainers } from '../../kube/pod/containers.ts';
+import { allContainers, statusOfContainer } from '../../kube/pod/containers.ts';
+import { containerEnvironment } from '../../kube/pod/environment.ts';
 import type { Pod } from '../../kube/pod/types.ts';
 import type { Netns } from '../../net/records.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import type { ShellHost } from '../../world/shell-host.ts';
 import { getProfile, profileOfImage } from '../images.ts';
-import { at, list, text } from '../json.ts';
+import { at, text } from '../json.ts';
 import type { Place, Scope } from '../state.ts';
 import type { Flavour } from '../syntax/errors.ts';
 
@@ -34,7 +35,13 @@ export function podPlace(host: ShellHost, pod: KubeObject, container: string): P
     hostId: node,
     netns,
     hostname: hostNetwork ? node : pod.metadata.name,
-    pod: { namespace, name: pod.metadata.name, container, image },
+    pod: {
+      namespace,
+      name: pod.metadata.name,
+      container,
+      image,
+      layer: `${pod.metadata.uid ?? netns}/${container}/${statusOfContainer(pod as Pod, container)?.restartCount ?? 0}`,
+    },
     profile: profileOfImage(image).name,
   };
 }
@@ -75,38 +82,13 @@ export function environmentOf(host: ShellHost, place: Place): [string, string][]
     return variables;
   }
   variables.push(['HOSTNAME', place.hostname], ['HOME', profile.home], ['TERM', 'xterm']);
-  const pod = host.api.view.find(`Pod/${place.pod.namespace}/${place.pod.name}`);
-  const container = pod === undefined ? undefined : allContainers(pod as Pod).find((candidate) => candidate.name === place.pod?.container);
-  for (const variable of list(at(container, 'env'))) {
-    const name = text(at(variable, 'name'));
-    const field = text(at(variable, 'valueFrom', 'fieldRef', 'fieldPath'));
-    variables.push([name, field === '' ? text(at(variable, 'value')) : fieldValue(pod, field)]);
-  }
-  const kubernetes = host.api.view.find('Service/default/kubernetes');
-  if (kubernetes !== undefined) {
-    const ip = text(at(kubernetes, 'spec', 'clusterIP'));
-    const port = text(at(list(at(kubernetes, 'spec', 'ports'))[0], 'port')) || '443';
-    variables.push(
-      ['KUBERNETES_SERVICE_HOST', ip],
-      ['KUBERNETES_SERVICE_PORT', port],
-      ['KUBERNETES_SERVICE_PORT_HTTPS', port],
-      ['KUBERNETES_PORT', `tcp://${ip}:${port}`],
-      [`KUBERNETES_PORT_${port}_TCP`, `tcp://${ip}:${port}`],
-      [`KUBERNETES_PORT_${port}_TCP_PROTO`, 'tcp'],
-      [`KUBERNETES_PORT_${port}_TCP_PORT`, port],
-      [`KUBERNETES_PORT_${port}_TCP_ADDR`, ip],
-    );
-  }
+  const pod = host.api.view.find<Pod>(`Pod/${place.pod.namespace}/${place.pod.name}`);
+  const container = pod === undefined ? undefined : allContainers(pod).find((candidate) => candidate.name === place.pod?.container);
+  if (pod !== undefined && container !== undefined) variables.push(...containerEnvironment(pod, container, host.api.view));
   return variables;
-}
-
-function fieldValue(pod: KubeObject | undefined, path: string): string {
-  const label = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path);
-  if (label !== null) return text(at(pod, 'metadata', label[1] ?? '', label[2] ?? ''));
-  return text(at(pod, ...path.split('.')));
 }
 
 /** Under which key a place's own files are kept: its mount namespace. A host's programs keep theirs in whatever netns they run (ip netns exec, nsenter -n). */
 export function fileKey(place: Place): string {
-  return place.pod === undefined ? `${place.hostId}/netns/root` : `${place.netns}#${place.pod.namespace}/${place.pod.name}/${place.pod.container}`;
+  return place.pod?.layer ?? `${place.hostId}/netns/root`;
 }

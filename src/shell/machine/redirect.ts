@@ -6,8 +6,8 @@ import type { Expander } from './expand.ts';
 export interface RedirectFiles {
   resolve(path: string): string;
   read(place: Place, path: string): string | undefined;
-  /** Makes the file empty (or makes it) and returns its place's key, or an error text. */
-  open(place: Place, path: string, append: boolean): { readonly key: string } | { readonly error: string };
+  /** Makes the file empty (or makes it) and returns where it is kept, or an error text. */
+  open(place: Place, path: string, append: boolean): { readonly key: string; readonly path: string } | { readonly error: string };
 }
 
 /** New streams, or what the shell says about the redirection that failed (without its own prefix). */
@@ -78,5 +78,5 @@ function openSink(target: string, place: Place, files: RedirectFiles, append: bo
   if (path === '/dev/stderr') return { sink: { kind: 'terminal', stream: 'stderr' } };
   const opened = files.open(place, path, append);
   if ('error' in opened) return { error: `${target}: ${opened.error}` };
-  return { sink: { kind: 'file', key: opened.key, path } };
+  return { sink: { kind: 'file', key: opened.key, path: opened.path } };
 }

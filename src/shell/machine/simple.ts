@@ -5,7 +5,6 @@ import type { Assignment, Redirect, Word, WordPart } from '../syntax/ast.ts';
 import { expandBraces } from '../syntax/braces.ts';
 import { Expander, substitutionsOf } from './expand.ts';
 import type { Machine } from './machine.ts';
-import { fileKey } from './places.ts';
 import { applyRedirects, type RedirectFiles } from './redirect.ts';
 import { newPipe } from './streams.ts';
 import { copyScope, newTask, type Progress } from './tasks.ts';
@@ -86,7 +85,7 @@ function redirectFiles(machine: Machine, task: Task): RedirectFiles {
     open: (place, path, append) => {
       const before = append ? (machine.services.readFile(place, path) ?? '') : '';
       const error = machine.services.writeFile(place, path, before);
-      return error === undefined ? { key: fileKey(place) } : { error };
+      return error === undefined ? machine.services.fileAt(place, path) : { error };
     },
   };
 }
@@ -96,11 +95,14 @@ export function redirect(machine: Machine, task: Task, redirects: readonly Redir
   if ('io' in applied) return applied.io;
   const { flavour } = task.scope;
   const missing = /^(.*): No such file or directory$/.exec(applied.error);
+  const refused = /^.*: Read-only file system$/.test(applied.error);
   machine.complain(
     task,
-    flavour !== 'bash' && missing !== null
-      ? `${flavour === 'dash' ? 'cannot open' : "can't open"} ${missing[1]}: ${flavour === 'dash' ? 'No such file' : 'no such file'}`
-      : applied.error,
+    flavour !== 'bash' && refused
+      ? `${flavour === 'dash' ? 'cannot' : "can't"} create ${applied.error}`
+      : flavour !== 'bash' && missing !== null
+        ? `${flavour === 'dash' ? 'cannot open' : "can't open"} ${missing[1]}: ${flavour === 'dash' ? 'No such file' : 'no such file'}`
+        : applied.error,
   );
   task.status = flavour === 'bash' ? 1 : 2;
   return undefined;

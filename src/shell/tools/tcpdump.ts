@@ -5,7 +5,6 @@ import { readWithTcpdump } from '../../net/app/tcpdump-read.ts';
 import type { Device } from '../../net/records.ts';
 import { textToBytes } from '../../net/wire/binary-text.ts';
 import { defineCommand, type FilterIo, type Invocation, type Outcome } from '../command.ts';
-import { fileKey } from '../machine/places.ts';
 import { resolvePath } from '../paths.ts';
 
 export const tcpdumpCommand = defineCommand({
@@ -54,7 +53,7 @@ export const tcpdumpCommand = defineCommand({
 function openFile(invocation: Invocation, name: string): { readonly key: string; readonly path: string } | number {
   const path = resolvePath(invocation.cwd, name);
   const error = invocation.shell.writeFile(invocation.place, path, '');
-  if (error === undefined) return { key: fileKey(invocation.place), path };
+  if (error === undefined) return invocation.shell.fileAt(invocation.place, path);
   invocation.err(`tcpdump: ${name}: ${error}\n`);
   return 1;
 }
