@@ -19,7 +19,9 @@ import { comm, fold, join } from './text/sorted.ts';
 import { bracket, testCommand } from './text/test.ts';
 import { basename, dirname, echo, falseCommand, printf, seq, trueCommand } from './text/words.ts';
 import { xargs } from './text/xargs.ts';
+import { bpftool } from './tools/bpftool.ts';
 import { brctl, bridge } from './tools/bridge.ts';
+import { ciliumCommand, ciliumDbg } from './tools/cilium-dbg.ts';
 import { conntrack } from './tools/conntrack.ts';
 import { crictl } from './tools/crictl.ts';
 import { date } from './tools/date.ts';
@@ -68,6 +70,9 @@ const list: readonly Command[] = [
   ipset,
   dmesg,
   ipvsadm,
+  bpftool,
+  ciliumDbg,
+  ciliumCommand,
   conntrack,
   ss,
   netstat,

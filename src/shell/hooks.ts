@@ -20,6 +20,7 @@ import { sed } from './text/sed.ts';
 import { sort } from './text/sort.ts';
 import { fold } from './text/sorted.ts';
 import { xargsFilter } from './text/xargs.ts';
+import { ciliumMonitorWatch } from './tools/cilium-monitor.ts';
 import { monitorWatch } from './tools/ip-monitor.ts';
 import { ipsetRestoreFilter } from './tools/ipset.ts';
 import { restoreFilter } from './tools/iptables.ts';
@@ -74,6 +75,7 @@ export const watches: Readonly<Record<string, Watch>> = {
   'kubectl-wait': waitWatch,
   'kubectl-logs': logsWatch,
   'ip-monitor': monitorWatch,
+  'cilium-monitor': ciliumMonitorWatch,
 };
 
 export const hooks: Readonly<Record<string, Hook>> = {

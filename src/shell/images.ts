@@ -149,6 +149,16 @@ const profiles: readonly Profile[] = [
     os: alpine,
   },
   {
+    name: 'cilium',
+    shells: { bash: 'bash', sh: 'dash' },
+    home: '/root',
+    workingDirectory: '/home/cilium',
+    user: 'root',
+    programs: set(coreutils, list('cilium cilium-dbg bpftool ip tc iptables iptables-save ip6tables ip6tables-save ipset')),
+    busybox: false,
+    os: { id: 'ubuntu', name: 'Ubuntu', version: '24.04.3 LTS (Noble Numbat)' },
+  },
+  {
     name: 'kube-proxy',
     shells: { sh: 'dash' },
     home: '/root',
@@ -196,6 +206,7 @@ const byRepository: readonly (readonly [RegExp, string])[] = [
   [/(?:^|\/)agnhost$/, 'agnhost'],
   [/(?:^|\/)(?:python|node|golang|ruby|openjdk|php|buildpack-deps)$/, 'python'],
   [/(?:^|\/)flannel$/, 'flannel'],
+  [/(?:^|\/)cilium$/, 'cilium'],
   [/(?:^|\/)kube-proxy$/, 'kube-proxy'],
   [/(?:^|\/)(?:coredns|pause|whoami|http-echo|etcd|kube-apiserver|kube-scheduler|kube-controller-manager|hello-app|distroless)$/, 'none'],
 ];

@@ -20,7 +20,7 @@ export interface BackendState {
 export interface ServiceState {
   readonly record: BpfService;
   readonly ip: Ip4;
-  /** REVNAT_ID: one for both scopes. */
+  /** REVNAT_ID; each scope has its own. */
   readonly revNatId: number;
   readonly sourceRanges: readonly Cidr[] | undefined;
   readonly backends: readonly BackendState[];
@@ -76,7 +76,7 @@ export interface SavedBpf {
 }
 
 const serviceKey = (protocol: string, ip: Ip4, port: number, scope: BpfService['scope']): string => `${protocol} ${ip} ${port} ${scope}`;
-/** Both scopes of a frontend have one number. */
+/** Both scopes are one frontend to clients that come back: affinity and answers belong to it. */
 export const frontendOf = (service: BpfService): string => (service.scope === 'internal' ? service.id.slice(0, -2) : service.id);
 
 export class BpfState {
@@ -153,8 +153,7 @@ export class BpfState {
       case 'bpf-service': {
         this.#records.delete(record.id);
         this.#services.delete(serviceKey(record.protocol, ip4(record.ip), record.port, record.scope));
-        const frontend = frontendOf(record);
-        if (!this.#records.has(frontend) && !this.#records.has(`${frontend}/i`)) this.#serviceIds.delete(frontend);
+        this.#serviceIds.delete(record.id);
         return;
       }
       case 'bpf-endpoint': {
@@ -176,11 +175,10 @@ export class BpfState {
   }
 
   #compileService(record: BpfService): ServiceState {
-    const frontend = frontendOf(record);
-    let revNatId = this.#serviceIds.get(frontend);
+    let revNatId = this.#serviceIds.get(record.id);
     if (revNatId === undefined) {
       revNatId = this.#nextId(0);
-      this.#serviceIds.set(frontend, revNatId);
+      this.#serviceIds.set(record.id, revNatId);
     }
     const backends = record.backends.map((backend): BackendState => {
       const key = `${record.protocol} ${backend.ip}:${backend.port}`;
@@ -213,7 +211,12 @@ export class BpfState {
 
   /** The frontend with this record id, in whichever scope it has. */
   hasFrontend(id: string): boolean {
-    return this.#records.has(id);
+    return this.#records.has(id) || this.#records.has(`${id}/i`);
+  }
+
+  /** REVNAT_ID of a frontend; 0: none. */
+  revNatId(id: string): number {
+    return this.#serviceIds.get(id) ?? 0;
   }
 
   services(): readonly ServiceState[] {

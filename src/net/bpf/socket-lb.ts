@@ -121,7 +121,7 @@ export function translateBack(
   const key = reverseKey(call.socket, call.ip, call.port);
   const entry = state.reverse.get(key);
   if (entry === undefined) return call;
-  if (!state.hasFrontend(entry.service) && !state.hasFrontend(`${entry.service}/i`)) {
+  if (!state.hasFrontend(entry.service)) {
     state.reverse.delete(key);
     return call;
   }
