@@ -3,7 +3,9 @@
 import type { Change, RecordStore } from '../base/record-store.ts';
 import { formatIp, parseIp } from './addr/ip.ts';
 import { parseMac } from './addr/mac.ts';
+import type { BpfService } from './bpf/bpf-records.ts';
 import type { BpfState } from './bpf/bpf-state.ts';
+import { abandonedSockets } from './bpf/socket-term.ts';
 import { formatFlow } from './conntrack/format.ts';
 import { ConnectionListeners } from './conntrack/listeners.ts';
 import { copyStatistics, newStatistics } from './conntrack/statistics.ts';
@@ -538,8 +540,16 @@ export class Network implements Engine {
         if (this.#changesLogged) this.#logChange(change);
         const kind = (change.after ?? change.before)?.kind;
         if (kind === 'process' || kind === 'netns') this.#userland.recordChanged(change);
+        if (change.before?.kind === 'bpf-service') this.#abandon(change.before);
       }
     }
+  }
+
+  /** A frontend has changed: its agent ends the sockets of datagrams that still talk to a backend which is none any more. */
+  #abandon(before: BpfService): void {
+    const state = this.#core.bpf.get(this.#netns.get(before.netns)?.hostId ?? '');
+    const sockets = state === undefined ? [] : abandonedSockets(state, before);
+    if (sockets.length > 0) this.#userland.abort(sockets);
   }
 
   /** Programs have rows of their own; a host is no event. */

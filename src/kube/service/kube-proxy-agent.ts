@@ -3,6 +3,8 @@ import { deepEqual } from '../../base/equal.ts';
 import type { Origin } from '../../base/origin.ts';
 import type { Chain, NetRecord, Rule } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
+import { CILIUM } from '../cni/cilium-config.ts';
+import { isDaemon } from '../cni/daemons.ts';
 import type { IpFamily } from '../node/cluster-config.ts';
 import { clusterSettings, settingsKinds } from '../node/cluster-config.ts';
 import type { ClusterNode } from '../node/cluster-network.ts';
@@ -220,6 +222,8 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
       return allKeysOf(changed.metadata.name, view);
     case 'Pod': {
       const pod = changed as Pod;
+      // Its last agent goes, or its first comes: a kube-proxy is taken for granted again, or no more.
+      if (isDaemon(pod, CILIUM)) return allKeys(view);
       return isProxyPod(pod) && pod.spec.nodeName !== undefined ? allKeysOf(pod.spec.nodeName, view) : [];
     }
     case 'DaemonSet':

@@ -3,7 +3,7 @@ import { parseYaml } from '../../base/yaml/parse-yaml.ts';
 import type { KubeObject, ObjectKey, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { formatCidr } from '../addresses.ts';
-import { replacesKubeProxy } from '../cni/cilium-config.ts';
+import { CILIUM_CONFIG_MAP, replacesKubeProxy } from '../cni/cilium-config.ts';
 import { clusterSettings, settingsKinds } from '../node/cluster-config.ts';
 import type { KindCluster } from '../node/cluster-kinds.ts';
 import { perState } from '../node/per-state.ts';
@@ -37,9 +37,10 @@ export function isProxyPod(pod: Pod): boolean {
   return pod.spec.hostNetwork === true && isProxyTemplate(pod);
 }
 
-/** A ConfigMap that a kube-proxy may read. */
+/** A ConfigMap that a kube-proxy may read, or that says that none is needed. */
 export function isProxyConfig(changed: KubeObject): boolean {
-  return (changed as ConfigMap).data?.[CONFIG_KEY] !== undefined || objectKey(changed) === KUBEADM_CONFIG_MAP;
+  const key = objectKey(changed);
+  return (changed as ConfigMap).data?.[CONFIG_KEY] !== undefined || key === KUBEADM_CONFIG_MAP || key === CILIUM_CONFIG_MAP;
 }
 
 /** Somebody installed it, so that it runs where its pods run and nowhere else. */

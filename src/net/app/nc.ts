@@ -94,7 +94,7 @@ function listen(context: AppContext, config: NcConfig, state: State): State {
   const any = listenAddress(context, undefined);
   const socket = config.udp ? context.udpBind(any, port) : context.tcpListen(any, port, 1);
   if (typeof socket === 'string') {
-    context.err('nc: Address already in use\n');
+    context.err(`nc: ${socket === 'EPERM' ? ERRORS.EPERM : 'Address already in use'}\n`);
     return finish(context, state, 1);
   }
   if (config.verbose) context.err(config.udp ? `Bound on 0.0.0.0 ${port}\n` : `Listening on 0.0.0.0 ${port}\n`);
@@ -232,7 +232,7 @@ function whileTalking(context: AppContext, config: NcConfig, state: State, event
       if (config.verbose) context.err(`nc: read: ${ERRORS[event.errno] ?? event.errno}\n`);
       return config.keepOpen ? { ...state, socket: -1 } : finish(context, state, 1);
     case 'socket-error':
-      return event.errno === 'ECONNREFUSED' && !config.listen ? finish(context, state, 1) : state;
+      return (event.errno === 'ECONNREFUSED' || event.errno === 'ECONNABORTED') && !config.listen ? finish(context, state, 1) : state;
     default:
       return state;
   }

@@ -1,6 +1,8 @@
 /** Frontends at the host's card: requests to a backend here or on another node, and their answers. Cilium: bpf/lib/nodeport.h */
 import { formatEndpoint, formatIp } from '../addr/ip.ts';
 import { contains, formatIp4 } from '../addr/ip4.ts';
+import { cloneSkb, Skb } from '../stack/skb.ts';
+import { emitTranslated } from '../trace/emit.ts';
 import { ipBytes } from '../wire/lengths.ts';
 import { reversedTuple, type Tuple, touch, tupleOf } from './bpf-conntrack.ts';
 import { IDENTITY_WORLD } from './bpf-records.ts';
@@ -98,9 +100,30 @@ export function restoreFrontend(run: TcRun): boolean {
   return true;
 }
 
+/** An ICMP error about a packet that left under another address: whoever sent it hears of it, with what he sent inside. Cilium: snat_v4_rev_nat_handle_icmp_error */
+function restoreQuoted(run: TcRun): boolean | undefined {
+  const { packet, hook, core, device } = run;
+  const { icmp } = packet;
+  const quoted = icmp?.quoted;
+  const tuple = quoted === undefined ? undefined : tupleOf(quoted);
+  const mapping = tuple === undefined ? undefined : hook.state.nat.findBack(reversedTuple(tuple));
+  if (mapping === undefined || icmp === undefined || quoted === undefined || typeof packet.dst !== 'number') return undefined;
+  const { src, sport } = mapping.original;
+  const before = packet.dst;
+  const own = quoted instanceof Skb ? cloneSkb(quoted) : { ...quoted };
+  const inner = Object.assign(own, { src, ...(quoted.icmp === undefined ? { sport } : { icmp: { ...quoted.icmp, id: sport } }) });
+  packet.dst = src;
+  packet.icmp = { ...icmp, quoted: inner };
+  packet.headerRow = -1;
+  packet.contentRow = -1;
+  emitTranslated(core, device.place, 'un-SNAT', true, false, before, 0, src, 0, packet, true);
+  return forward(run, hook.state.identityOf(packet.src as number));
+}
+
 /** snat_v4_rev_nat(): what comes for an address and port that stand for somebody else. Undefined: nobody. */
 export function restoreSource(run: TcRun): boolean | undefined {
   const { packet, hook } = run;
+  if (packet.icmp?.quoted !== undefined) return restoreQuoted(run);
   const tuple = tupleOf(packet);
   const mapping = tuple === undefined ? undefined : hook.state.nat.findBack(tuple);
   if (mapping === undefined) return undefined;

@@ -142,7 +142,7 @@ export function tcpListen(layer: SocketLayer, owner: Owner, ip: Ip, port: number
   if (!isUnspecified(ip) && !layer.kernel.isLocalAddress(owner.netns, ip) && !mayBindAnywhere(layer, owner)) return 'EADDRNOTAVAIL';
   const v6only = isV6Only(layer, owner.netns, ip);
   if (layer.table.isListening(owner.netns, ip, port, options.reusePort === true, v6only)) return 'EADDRINUSE';
-  if (!layer.kernel.socketHooks.postBind({ netns: owner.netns, protocol: 'tcp', ip, port, socket: 0 })) return 'EADDRINUSE';
+  if (!layer.kernel.socketHooks.postBind({ netns: owner.netns, protocol: 'tcp', ip, port, socket: 0 })) return 'EPERM';
   const socket = newTcpSocket(layer, owner, { ip, port }, { ip: 0, port: 0 });
   if (v6only) socket.v6only = true;
   socket.state = 'LISTEN';

@@ -21,7 +21,7 @@ export function udpBind(layer: SocketLayer, owner: Owner, ip: Ip, port: number, 
   const chosen = port === 0 ? ephemeralUdpPort(layer, owner.netns, ip) : port;
   if (chosen === undefined) return 'EADDRINUSE';
   const v6only = isV6Only(layer, owner.netns, ip);
-  if (port !== 0 && !layer.kernel.socketHooks.postBind({ netns: owner.netns, protocol: 'udp', ip, port, socket: 0 })) return 'EADDRINUSE';
+  if (port !== 0 && !layer.kernel.socketHooks.postBind({ netns: owner.netns, protocol: 'udp', ip, port, socket: 0 })) return 'EPERM';
   if (port !== 0 && layer.table.isUdpBound(owner.netns, ip, port, options.device ?? '', options.reusePort === true, v6only)) return 'EADDRINUSE';
   const socket = addUdp(layer, owner, ip, chosen, 0, 0, options);
   if (v6only) socket.v6only = true;

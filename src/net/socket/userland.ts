@@ -119,6 +119,22 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
     this.#settle();
   }
 
+  abort(sockets: readonly number[]): void {
+    this.causeSeq = -1;
+    const wasBusy = this.#busy;
+    this.#busy = true;
+    for (const id of sockets) {
+      const socket = this.table.find(id);
+      if (socket?.protocol !== 'udp' || !socket.connected) continue;
+      this.table.remove(socket);
+      Object.assign(socket, { connected: false, remoteIp: 0, remotePort: 0 });
+      this.table.add(socket);
+      this.notify(socket.processId, { kind: 'socket-error', socket: id, errno: 'ECONNABORTED' });
+    }
+    this.#busy = wasBusy;
+    if (!wasBusy) this.#settle();
+  }
+
   recordChanged(change: Change<NetRecord>): void {
     const { before, after } = change;
     if (before?.kind === 'netns' && after === undefined) this.#dropNetns(before.id);

@@ -13,6 +13,7 @@ export type Errno =
   | 'ENETUNREACH'
   | 'EHOSTUNREACH'
   | 'ECONNREFUSED'
+  | 'ECONNABORTED'
   | 'ECONNRESET'
   | 'ETIMEDOUT'
   | 'EMSGSIZE'
@@ -106,6 +107,8 @@ export interface Userland {
   tapped(processId: string, frame: import('../engine.ts').TapFrame): void;
   connectionEvent(processId: string, event: import('../engine.ts').ConnectionEvent): void;
   timer(token: TimerToken): void;
+  /** Somebody has the kernel end these sockets (sock_destroy): of connected UDP the program hears ECONNABORTED. */
+  abort(sockets: readonly number[]): void;
   /** Process and Netns records came, changed or went (programs start and stop by records). */
   recordChanged(change: Change<NetRecord>): void;
   signal(processId: string, signal: 'SIGINT' | 'SIGKILL'): void;

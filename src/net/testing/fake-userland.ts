@@ -131,6 +131,7 @@ class FakeUserland implements Userland, FakeHands {
   timer(token: TimerToken): void {
     this.heard.push(`timer ${token.tag}`);
   }
+  abort(): void {}
   recordChanged(): void {}
   signal(): void {}
   writeStdin(): void {}

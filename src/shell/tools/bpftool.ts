@@ -42,9 +42,7 @@ function netShow({ host, place }: Invocation, state: BpfState | undefined, only:
 
 function cgroupShow(state: BpfState | undefined, tree: boolean): string {
   const rows = programsOf(state).flatMap((program) =>
-    program.hook === 'cgroup'
-      ? [{ id: state?.programId(program.id) ?? 0, type: SOCKET_PROGRAMS[program.name as SocketProgramName], name: program.name }]
-      : [],
+    program.hook === 'cgroup' ? [{ id: state?.programId(program.id) ?? 0, type: SOCKET_PROGRAMS[program.name as SocketProgramName], name: program.name }] : [],
   );
   const head = `${tree ? 'CgroupPath\n' : ''}ID       AttachType      AttachFlags     Name           \n`;
   const lines = rows.map((r) => `${tree ? '    ' : ''}${String(r.id).padEnd(8)} ${r.type.padEnd(15)} ${''.padEnd(15)} ${r.name.padEnd(15)}\n`);

@@ -39,9 +39,6 @@ export function ciliumStatus(invocation: Invocation, state: BpfState, words: rea
     ['NodeMonitor:', 'Listening for events on 2 CPUs with 64x4096 of shared memory'],
     // The router's address counts as one of its range.
     ['IPAM:', `IPv4: ${own.length + 1}/${2 ** (32 - range) - 2} allocated from ${record.podCidr}, `],
-    ...(verbose ? ([['Allocated addresses:', '']] as const) : []),
-    ...(verbose ? own.map((e) => [`  ${e.record.ip} (${podName(e.record.origin.objects)})`, ''] as const) : []),
-    ...(verbose ? ([[`  ${record.routerIp} (router)`, '']] as const) : []),
     ['IPv4 BIG TCP:', 'Disabled'],
     ['IPv6 BIG TCP:', 'Disabled'],
     ['BandwidthManager:', 'Disabled'],
@@ -54,7 +51,9 @@ export function ciliumStatus(invocation: Invocation, state: BpfState, words: rea
     ['Encryption:', 'Disabled'],
     ['Cluster health:', `${nodes}/${nodes} reachable   (${formatRfc3339(Math.floor(virtualMs(host) / 1000) * 1000)})`],
   ];
-  const text = padded(lines.map(([key, value]) => [key, value])).replace(/[ ]+$/gm, '');
+  const addresses = ['Allocated addresses:', ...own.map((e) => `  ${e.record.ip} (${podName(e.record.origin.objects)})`), `  ${record.routerIp} (router)`];
+  const table = padded(lines.map(([key, value]) => [key, value])).replace(/[ ]+$/gm, '');
+  const text = verbose ? table.replace(/^IPAM:.*\n/m, (line) => `${line}${addresses.join('\n')}\n`) : table;
   if (!verbose) return text;
   return `${text}KubeProxyReplacement Details:
   Status:               ${config.kubeProxyReplacement ? 'True' : 'False'}

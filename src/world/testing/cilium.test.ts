@@ -1,45 +1,10 @@
 /** The eBPF way: Services without kube-proxy in the world that ships as `examples/cilium`, and the same flows in flannel's. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { curlProgram } from '../../net/app/curl.ts';
 import type { TraceEvent } from '../../net/trace-event.ts';
-import { createShell } from '../../shell/index.ts';
-import type { DocumentFile } from '../document.ts';
-import { World } from '../world.ts';
+import type { World } from '../world.ts';
 import { openArticle, runLine } from './article.ts';
-
-const folder = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'content', 'examples', 'cilium');
-const laptop = { path: 'laptop.yaml', text: 'apiVersion: kubehop.dev/v1alpha1\nkind: Host\nmetadata: {name: laptop}\nspec: {address: 203.0.113.9}\n' };
-
-function files(edits: readonly (readonly [key: string, value: string])[], routerRoute: string | undefined): DocumentFile[] {
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.yaml'))
-    .map((path) => {
-      let text = readFileSync(join(folder, path), 'utf8');
-      if (path === 'cilium.yaml') for (const [key, value] of edits) text = text.replace(new RegExp(`(${key}: ).*`), `$1${value}`);
-      if (path === 'cluster.yaml' && routerRoute !== undefined)
-        text = text.replace('mtuBytes: 1500', `mtuBytes: 1500\n  routes: [{ destination: ${routerRoute}, gateway: 172.30.1.2 }]`);
-      return { path, text };
-    });
-}
-
-function openCilium(
-  options: { readonly settings?: readonly (readonly [string, string])[]; readonly more?: readonly DocumentFile[]; readonly routerRoute?: string } = {},
-): World {
-  return World.open({
-    document: {
-      version: 1,
-      seed: 1,
-      files: [...files(options.settings ?? [], options.routerRoute), laptop, ...(options.more ?? [])],
-      inputs: [],
-      positions: {},
-    },
-    baseFiles: [],
-    createShell,
-  });
-}
+import { openCilium } from './cilium-world.ts';
 
 const said = (world: World, line: string): string => runLine(world, line).output;
 
@@ -142,6 +107,77 @@ describe('Services by Cilium', () => {
       .events(0, world.engine.traceLength)
       .flatMap((e) => (e.step.kind === 'dropped' && e.step.reason === 'TC_INGRESS' ? [e.step.detail] : []));
     expect(drops[0]).toBe('Is a ClusterIP: 10.97.253.216:80 is for clients inside the cluster (cil_from_netdev)');
+  });
+});
+
+describe('a backend that goes', () => {
+  const echo = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: echo}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: echo}}
+  template:
+    metadata: {labels: {app: echo}}
+    spec: {containers: [{name: echo, image: 'example.com/echo', ports: [{containerPort: 9000, protocol: UDP}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: echo}
+spec: {clusterIP: 10.96.77.7, selector: {app: echo}, ports: [{port: 9000, protocol: UDP}]}
+`;
+
+  it('takes the sockets of datagrams with it that are connected to it', () => {
+    const world = openCilium({ more: [{ path: 'echo.yaml', text: echo }] });
+    runLine(world, 'kubectl exec client -- sh -c "(echo hi; sleep 30) | nc -u 10.96.77.7 9000" > heard 2>&1 &');
+    runLine(world, 'sleep 1');
+    expect(said(world, 'cat heard')).toContain('echo-');
+    expect(said(world, 'kubectl exec client -- ss -uan')).toMatch(/ESTAB .* 10\.244\.1\.\d+:9000/);
+    runLine(world, 'kubectl scale deploy echo --replicas=0 && sleep 2');
+    expect(said(world, 'kubectl exec client -- ss -uan')).not.toContain(':9000');
+  });
+
+  it('refuses the next call until there is another', () => {
+    const world = openCilium({ more: [{ path: 'echo.yaml', text: echo }] });
+    runLine(world, 'kubectl scale deploy echo --replicas=0');
+    expect(said(world, 'kubectl exec client -- nc -zvuw 1 10.96.77.7 9000')).toContain('No route to host');
+    runLine(world, 'kubectl scale deploy echo --replicas=1');
+    expect(said(world, 'kubectl exec client -- nc -zvuw 1 10.96.77.7 9000')).toContain('succeeded');
+  });
+});
+
+describe('the host', () => {
+  it('cannot bind what a Service has taken on it, and its pods can', () => {
+    const world = openCilium();
+    expect(said(world, 'nc -l 30080 2> refused & sleep 1; cat refused')).toContain('nc: Operation not permitted\n');
+    expect(said(world, 'kubectl exec client -- sh -c "nc -l 30080 & sleep 0.1; ss -ltn"')).toContain(':30080');
+  });
+
+  it('is told by ICMP of what became of masqueraded packets, and passes it on to the pod', () => {
+    const world = openCilium();
+    const hops = said(world, 'kubectl exec client -- traceroute -n 203.0.113.9');
+    expect(hops).toMatch(/ 1 {2}10\.244\.0\.1 .*\n 2 {2}172\.30\.0\.1 .*\n 3 {2}203\.0\.113\.9 /);
+  });
+
+  it('drops what a pod sends under another address', () => {
+    const world = openCilium();
+    runLine(world, 'kubectl exec client -- ip addr add 10.244.0.77/32 dev eth0');
+    runLine(world, 'kubectl exec client -- ping -c 1 -W 1 -I 10.244.0.77 10.244.1.3');
+    const drops = world.engine
+      .events(0, world.engine.traceLength)
+      .flatMap((e) => (e.step.kind === 'dropped' && e.step.reason === 'TC_INGRESS' ? [e.step.detail] : []));
+    expect(drops[0]).toBe('Invalid source ip: 10.244.0.77 is not the address of this endpoint, 10.244.0.3 (cil_from_container)');
+  });
+
+  it('has Services as soon as kube-proxy is replaced by editing the settings, and loses them likewise', () => {
+    const world = openCilium({ settings: [['kube-proxy-replacement', '"false"']] });
+    const text = world.files.find((file) => file.path === 'cilium.yaml')?.text ?? '';
+    expect(said(world, 'iptables-save -t nat')).toContain('KUBE-SVC-');
+    expect(world.edit('cilium.yaml', text.replace('kube-proxy-replacement: "false"', 'kube-proxy-replacement: "true"')).applied).toBe(true);
+    expect(said(world, 'iptables-save -t nat')).not.toContain('KUBE-SVC-');
+    expect(said(world, 'kubectl exec client -- curl -sS -m 3 web-service')).toMatch(/^Hello from web-/);
+    expect(world.edit('cilium.yaml', text.replace('routing-mode: tunnel', 'routing-mode: sideways')).applied).toBe(true);
+    expect(world.diagnostics.map((one) => one.message)).toContain('invalid routing mode "sideways", valid modes = ["native", "tunnel"]');
   });
 });
 
