@@ -220,7 +220,8 @@ function renderNode(site: CniSite): Rendering<NetRecord> {
 function attach(site: CniSite, pod: PodSite): NetRecord[] {
   const router = routerIp(site.node);
   const { config, failure } = ciliumSettings(site.view);
-  if (router === undefined || failure !== undefined) return [];
+  // Endpoints have IPv4 addresses only.
+  if (router === undefined || failure !== undefined || pod.ip === '') return [];
   const key = objectKey(pod.pod);
   const root = rootNetnsId(site.node.name);
   const origin: Origin = { component: 'cilium-cni', objects: [key, site.node.key, CILIUM_CONFIG_MAP] };

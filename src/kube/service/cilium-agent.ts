@@ -1,5 +1,6 @@
 /** What Cilium's agent writes into the maps of its node: who has which address anywhere, and every Service as frontends and backends. Cilium v1.18: pkg/ipcache, pkg/loadbalancer/reconciler */
 import type { Origin } from '../../base/origin.ts';
+import type { HttpServerConfig } from '../../net/app/server-config.ts';
 import {
   type BpfBackend,
   type BpfIpcacheEntry,
@@ -12,7 +13,7 @@ import {
   IDENTITY_REMOTE_NODE,
   IDENTITY_WORLD,
 } from '../../net/bpf/bpf-records.ts';
-import type { NetRecord } from '../../net/records.ts';
+import type { NetRecord, Process } from '../../net/records.ts';
 import type { Agent, KubeObject, ObjectKey, Rendering, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { routerIp } from '../cni/cilium.ts';
@@ -21,11 +22,12 @@ import { endpointNumbers } from '../cni/cilium-identity.ts';
 import { daemonNodes, isDaemon } from '../cni/daemons.ts';
 import type { ClusterNode } from '../node/cluster-network.ts';
 import { findNode, NETWORK_KINDS } from '../node/cluster-network.ts';
-import { rootNetnsId } from '../node/record-ids.ts';
+import { processId, rootNetnsId } from '../node/record-ids.ts';
 import { hasSandbox } from '../pod/running.ts';
 import type { Pod } from '../pod/types.ts';
 import type { Endpoint, ServicePort } from './kube-proxy-model.ts';
 import { isForeign, SERVICE_NAME_LABEL, servicePorts } from './kube-proxy-model.ts';
+import { localReady } from './kube-proxy-servers.ts';
 import { slicesOf } from './kube-proxy-shared.ts';
 import { chooseEndpoints } from './kube-proxy-topology.ts';
 import type { Service } from './types.ts';
@@ -172,7 +174,23 @@ function renderService(site: Site, key: ObjectKey, view: StoreView): NetRecord[]
   const service = view.find<Service>(key);
   if (service === undefined || isForeign(service.metadata.labels)) return [];
   const zone = view.find<KubeObject>(site.node.key)?.metadata.labels?.[ZONE_LABEL] ?? '';
-  return servicePorts(service, slicesOf(service, view), 'IPv4').flatMap((port) => renderPort(site, port, zone));
+  const ports = servicePorts(service, slicesOf(service, view), 'IPv4');
+  return [...ports.flatMap((port) => renderPort(site, port, zone)), ...healthServer(site, ports)];
+}
+
+/** A load balancer asks each node whether it has pods of the Service. Cilium: pkg/loadbalancer/healthserver */
+function healthServer(site: Site, ports: readonly ServicePort[]): Process[] {
+  const [first] = ports;
+  if (first === undefined || first.healthCheckNodePort === 0 || !site.config.kubeProxyReplacement) return [];
+  const count = localReady(ports, site.node.name);
+  const body = `{"service":{"namespace":"${first.namespace}","name":"${first.serviceName}"},"localEndpoints":${count}}\n`;
+  const headers = [
+    { name: 'Content-Type', value: 'application/json' },
+    { name: 'X-Load-Balancing-Endpoint-Weight', value: String(count) },
+  ];
+  const config: HttpServerConfig = { port: first.healthCheckNodePort, server: 'pages', pages: [{ path: '*', code: count > 0 ? 200 : 503, headers, body }] };
+  const id = processId(site.netns, `${AGENT}.${first.namespace}.${first.serviceName}`);
+  return [{ kind: 'process', id, origin: { component: AGENT, objects: [first.service] }, netns: site.netns, app: 'http-server', name: AGENT, config }];
 }
 
 function render(key: string, view: StoreView): Rendering<NetRecord> {

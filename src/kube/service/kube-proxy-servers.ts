@@ -40,7 +40,7 @@ function metricsText(view: StoreView, counts: readonly RuleCount[]): string {
 }
 
 /** Ready pods of the Service on this node, each once however many ports it serves. Kubernetes: EndpointsMap.LocalReadyEndpoints. */
-function localReady(ports: readonly ServicePort[], nodeName: string): number {
+export function localReady(ports: readonly ServicePort[], nodeName: string): number {
   const ips = new Set<string>();
   for (const port of ports) for (const endpoint of port.endpoints) if (endpoint.ready && endpoint.nodeName === nodeName) ips.add(endpoint.ip);
   return ips.size;

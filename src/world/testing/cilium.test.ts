@@ -88,6 +88,16 @@ describe('Services by Cilium', () => {
     expect(said(world, 'curl -sS -m 3 172.30.1.2:30090')).toMatch(/^Hello from web-/);
   });
 
+  it('tell a load balancer which nodes have pods of theirs', () => {
+    const balanced = {
+      path: 'lb.yaml',
+      text: 'apiVersion: v1\nkind: Service\nmetadata: {name: lb}\nspec: {type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 31999, selector: {app: web}, ports: [{port: 80}]}\n',
+    };
+    const world = openCilium({ more: [balanced] });
+    expect(said(world, 'ssh laptop curl -sS -m 2 172.30.2.2:31999')).toBe('{"service":{"namespace":"default","name":"lb"},"localEndpoints":3}\n');
+    expect(said(world, 'ssh laptop curl -sS -m 2 -o /dev/null -w %{http_code} 172.30.1.2:31999')).toBe('503');
+  });
+
   it('with session affinity stay with one backend for one netns', () => {
     const sticky = {
       path: 'sticky.yaml',
