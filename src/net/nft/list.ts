@@ -216,8 +216,8 @@ const NEAR = 10;
 export function formatPriority(family: Family, hook: string, priority: number, options: Pick<ListOptions, 'numericPriority' | 'numeric'>): string {
   if (options.numericPriority || options.numeric) return String(priority);
   for (const [name, value] of Object.entries(priorityNames(family))) {
-    if (name === 'dstnat' && hook !== 'prerouting' && hook !== 'output') continue;
-    if (name === 'srcnat' && hook !== 'postrouting' && hook !== 'input') continue;
+    if (name === 'dstnat' && hook !== 'prerouting') continue;
+    if (name === 'srcnat' && hook !== 'postrouting') continue;
     const distance = priority - value;
     if (distance === 0) return name;
     if (Math.abs(distance) <= NEAR) return `${name} ${distance > 0 ? '+' : '-'} ${Math.abs(distance)}`;

@@ -305,12 +305,7 @@ class CommandParser extends StmtParser {
     const glued = /^([a-z]+)-(\d+)$/.exec(name.text);
     const word = glued?.[1] ?? name.text;
     const names = priorityNames(family);
-    const allowed =
-      word === 'dstnat'
-        ? hook === 'prerouting' || (family === 'bridge' && hook === 'output') || hook === 'output'
-        : word === 'srcnat'
-          ? hook === 'postrouting' || hook === 'input'
-          : true;
+    const allowed = word === 'dstnat' ? hook === 'prerouting' : word === 'srcnat' ? hook === 'postrouting' : true;
     if (!Object.hasOwn(names, word) || !allowed) throw new NftError('invalid priority expression value in this context.', { start: from, end: name.end });
     const base = names[word] as number;
     if (glued !== null) return base - Number(glued[2]);
