@@ -464,4 +464,6 @@ export interface Process extends RecordBase {
   readonly config: unknown;
   /** Files of a mount namespace of its own, before those of the netns: a container in its node's network. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Of the image it runs from; absent: glibc. */
+  readonly libc?: 'glibc' | 'musl';
 }

@@ -93,7 +93,7 @@ export type BpfHookName = 'tcx/ingress' | 'tcx/egress' | 'cgroup/connect4' | 'cg
 
 export type Step =
   /** A socket, the kernel (ARP, ICMP errors) or a process made it. */
-  | { readonly kind: 'created'; readonly by: string; readonly summary: string }
+  | { readonly kind: 'created'; readonly by: string; readonly summary: string /** What made its maker send it, where it says so. */; readonly why?: string }
   /** A device took it in. */
   | { readonly kind: 'received' }
   /** The bridge chose ports. `to` has device names; `how`: known FDB entry, flooded, or handed up to the host. */

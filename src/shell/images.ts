@@ -228,3 +228,6 @@ export function getProfile(name: string): Profile {
   if (profile === undefined) throw new Error(`no image profile ${name}`);
   return profile;
 }
+
+/** Programs of Alpine's images are linked with musl. */
+export const libcOf = (profile: string): 'glibc' | 'musl' => (getProfile(profile).os.id === 'alpine' ? 'musl' : 'glibc');

@@ -127,6 +127,7 @@ function whyCreated(event: TraceEvent, context: TellContext): Phrase[] {
     say(' to '),
     ...address(ip.dst, context),
     say(`.${answer}`),
+    ...(step.kind === 'created' && step.why !== undefined ? [say(` Asked ${step.why}.`)] : []),
   ];
 }
 

@@ -85,8 +85,8 @@ function delegated(zones: readonly Served[]): readonly Served[] {
         ? []
         : [record(zone.origin, 'NS', server, DELEGATION_TTL_SECONDS), record(server, 'A', ip, DELEGATION_TTL_SECONDS)],
     );
-    // A zone knows its own server's address where the name is its own.
-    const own = isInZone(above.server, above.zone.origin) ? [record(above.server, 'A', above.ip, TTL_SECONDS)] : [];
+    // The address of a server belongs to the zone that its name is in.
+    const own = zones.flatMap((one) => (parentOf(one.server, origins) === above.zone.origin ? [record(one.server, 'A', one.ip, TTL_SECONDS)] : []));
     return withRecords(above, [...more, ...own]);
   });
 }

@@ -24,6 +24,8 @@ export interface SendOptions {
   /** SO_BINDTODEVICE and bind(), for this one datagram. */
   readonly device?: string;
   readonly source?: Ip;
+  /** Why it is sent, for the log: few different texts. */
+  readonly why?: string;
 }
 
 export type AppEvent =
@@ -96,6 +98,8 @@ export interface AppContext {
   readonly name: string;
   readonly netns: string;
   readonly hostname: string;
+  /** The C library that the program is linked with. */
+  readonly libc: 'glibc' | 'musl';
 
   /** A file of the netns (`/etc/resolv.conf`). */
   file(path: string): string | undefined;

@@ -1,6 +1,6 @@
 /** How dig lays out a reply: columns at tab stops, sections, comments. BIND: lib/dns/masterdump.c, bin/dig/dig.c. */
 import { formatDate } from '../wire/calendar.ts';
-import type { DnsMessage, DnsResourceRecord } from '../wire/dns-message.ts';
+import type { DnsEdns, DnsMessage, DnsResourceRecord } from '../wire/dns-message.ts';
 
 export const DIG_VERSION = '9.18.49-1~deb12u3-Debian';
 
@@ -33,9 +33,14 @@ function indentTo(text: string, column: number): string {
   return out;
 }
 
-export function recordLine(record: DnsResourceRecord): string {
-  let line = indentTo(record.name, TTL_COLUMN) + String(record.ttlSeconds);
-  line = `${indentTo(line, CLASS_COLUMN)}IN`;
+export interface DigColumns {
+  readonly showTtl: boolean;
+  readonly showClass: boolean;
+}
+
+export function recordLine(record: DnsResourceRecord, columns: DigColumns): string {
+  let line = columns.showTtl ? indentTo(record.name, TTL_COLUMN) + String(record.ttlSeconds) : record.name;
+  if (columns.showClass) line = `${indentTo(line, CLASS_COLUMN)}IN`;
   line = indentTo(line, TYPE_COLUMN) + record.type;
   return `${indentTo(line, DATA_COLUMN)}${record.data}\n`;
 }
@@ -52,20 +57,32 @@ function headerText(message: DnsMessage): string {
     message.truncated ? 'tc' : '',
     message.recursionDesired ? 'rd' : '',
     message.recursionAvailable ? 'ra' : '',
+    message.authenticData === true ? 'ad' : '',
+    message.checkingDisabled === true ? 'cd' : '',
   ];
   let text = ';; Got answer:\n';
   if (/(^|\.)local\.$/i.test(message.question.name)) {
     text += ';; WARNING: .local is reserved for Multicast DNS\n;; You are currently testing what happens when an mDNS query is leaked to DNS\n';
   }
   text += `;; ->>HEADER<<- opcode: QUERY, status: ${message.rcode}, id: ${message.id}\n`;
-  text += `;; flags: ${flags.filter((flag) => flag !== '').join(' ')}; QUERY: 1, ANSWER: ${message.answers.length}, AUTHORITY: ${message.authorities.length}, ADDITIONAL: ${message.additionals.length}\n`;
+  text += `;; flags: ${flags.filter((flag) => flag !== '').join(' ')}; QUERY: 1, ANSWER: ${message.answers.length}, AUTHORITY: ${message.authorities.length}, ADDITIONAL: ${message.additionals.length + (message.edns === undefined ? 0 : 1)}\n`;
   if (message.recursionDesired && !message.recursionAvailable) text += ';; WARNING: recursion requested but not available\n';
   return `${text}\n`;
 }
 
-function sectionText(title: string, records: readonly DnsResourceRecord[], sections: DigSections): string {
+/** BIND: lib/dns/message.c, dns_message_pseudosectiontotext. */
+function optText(edns: DnsEdns, askedCookie: string | undefined): string {
+  let text = `;; OPT PSEUDOSECTION:\n; EDNS: version: ${edns.version ?? 0}, flags:${edns.dnssecOk === true ? ' do' : ''}; udp: ${edns.udpBytes}\n`;
+  const { cookie } = edns;
+  if (cookie !== undefined)
+    text += `; COOKIE: ${cookie}${cookie === askedCookie ? ' (echoed)' : askedCookie !== undefined && cookie.startsWith(askedCookie) ? ' (good)' : ' (bad)'}\n`;
+  return text;
+}
+
+function sectionText(title: string, records: readonly DnsResourceRecord[], sections: DigSections, columns: DigColumns): string {
   if (records.length === 0) return '';
-  return `${sections.comments ? `;; ${title} SECTION:\n` : ''}${records.map(recordLine).join('')}${sections.comments ? '\n' : ''}`;
+  const lines = records.map((record) => recordLine(record, columns)).join('');
+  return `${sections.comments ? `;; ${title} SECTION:\n` : ''}${lines}${sections.comments ? '\n' : ''}`;
 }
 
 export interface DigFacts {
@@ -81,18 +98,30 @@ export function bannerText(facts: DigFacts, sections: DigSections): string {
   return `\n; <<>> DiG ${DIG_VERSION} <<>> ${facts.argv}\n${found};; global options: +cmd\n`;
 }
 
+export interface DigStatistics {
+  readonly milliseconds: number;
+  readonly server: string;
+  readonly serverName: string;
+  readonly port: number;
+  readonly unixMs: number;
+  readonly bytes: number;
+  readonly tcp: boolean;
+}
+
 export function replyText(
   message: DnsMessage,
   sections: DigSections,
-  statistics: { readonly milliseconds: number; readonly server: string; readonly port: number; readonly unixMs: number; readonly bytes: number },
+  columns: DigColumns & { readonly cookie?: string | undefined },
+  statistics: DigStatistics,
 ): string {
   let text = sections.comments ? headerText(message) : '';
+  if (sections.comments && message.edns !== undefined) text += optText(message.edns, columns.cookie);
   if (sections.question) text += `${sections.comments ? ';; QUESTION SECTION:\n' : ''}${questionLine(message)}${sections.comments ? '\n' : ''}`;
-  if (sections.answer) text += sectionText('ANSWER', message.answers, sections);
-  if (sections.authority) text += sectionText('AUTHORITY', message.authorities, sections);
-  if (sections.additional) text += sectionText('ADDITIONAL', message.additionals, sections);
+  if (sections.answer) text += sectionText('ANSWER', message.answers, sections, columns);
+  if (sections.authority) text += sectionText('AUTHORITY', message.authorities, sections, columns);
+  if (sections.additional) text += sectionText('ADDITIONAL', message.additionals, sections, columns);
   if (sections.statistics) {
-    text += `;; Query time: ${statistics.milliseconds} msec\n;; SERVER: ${statistics.server}#${statistics.port}(${statistics.server}) (UDP)\n`;
+    text += `;; Query time: ${statistics.milliseconds} msec\n;; SERVER: ${statistics.server}#${statistics.port}(${statistics.serverName}) (${statistics.tcp ? 'TCP' : 'UDP'})\n`;
     text += `;; WHEN: ${formatDate(statistics.unixMs)}\n;; MSG SIZE  rcvd: ${statistics.bytes}\n\n`;
   }
   return text;

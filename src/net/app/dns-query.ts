@@ -4,6 +4,7 @@ import { formatIp, parseIp } from '../addr/ip.ts';
 import { dnsMessageBytes, isWireName } from '../wire/dns-codec.ts';
 import type { DnsMessage, DnsRcode, DnsResourceRecord, DnsType } from '../wire/dns-message.ts';
 import type { Ip, Payload } from '../wire/packet.ts';
+import { utf8Length } from '../wire/utf8.ts';
 
 export const DNS_PORT = 53;
 
@@ -51,6 +52,15 @@ export function dnsAnswer(
 
 export function dnsPayload(message: DnsMessage): Payload {
   return { bytes: dnsMessageBytes(message), dns: message };
+}
+
+/** What is wrong with a name as typed, in BIND's words (lib/dns/name.c, dns_name_fromtext); undefined where nothing is. */
+export function nameProblem(name: string): string | undefined {
+  if (name === '.') return undefined;
+  const labels = name.replace(/\.$/, '').split('.');
+  if (labels.some((label) => label === '')) return 'empty label';
+  if (labels.some((label) => utf8Length(label) > 63)) return 'label too long';
+  return utf8Length(labels.join('.')) > 253 ? 'ran out of space' : undefined;
 }
 
 export const newDnsId = (prng: Prng): number => prng.below(65536);

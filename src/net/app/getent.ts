@@ -2,31 +2,25 @@
 import { formatIp, parseIp } from '../addr/ip.ts';
 import { type AppContext, defineApp, defineProgram, type ParseResult } from './definition.ts';
 import { hostsName } from './resolv-conf.ts';
-import { handleResolving, type Resolving, startResolving } from './resolver.ts';
+import { type AddressFamily, handleResolving, type Resolving, startResolving, startReverse } from './resolver.ts';
 
 export interface GetentConfig {
-  readonly database: 'hosts' | 'ahosts' | 'ahostsv4';
-  readonly name: string;
+  readonly database: 'hosts' | 'ahosts' | 'ahostsv4' | 'ahostsv6';
+  readonly names: readonly string[];
 }
 
 interface State {
+  /** Place of the name that is looked up. */
+  readonly at: number;
+  readonly family: AddressFamily;
   readonly resolving: Resolving | undefined;
+  readonly missed: boolean;
   readonly done: boolean;
 }
 
 export const getent = defineApp<State, GetentConfig>({
   name: 'getent',
-  start: (context, config) => {
-    const address = parseIp(config.name);
-    const line = address === undefined ? undefined : hostsName(context, address);
-    if (address !== undefined && config.database === 'hosts') {
-      // Reverse lookups by DNS are not simulated here; the hosts file is.
-      if (line !== undefined) context.out(`${formatIp(address).padEnd(15)} ${[line.canonical, ...line.aliases].join(' ')}\n`);
-      context.exit(line === undefined ? 2 : 0);
-      return { resolving: undefined, done: true };
-    }
-    return advance(context, config, { resolving: startResolving(context, config.name), done: false });
-  },
+  start: (context, config) => next(context, config, { at: -1, family: 'any', resolving: undefined, missed: false, done: false }),
   handle: (context, state, event, config) => {
     if (state.done || state.resolving === undefined) return state;
     if (event.kind === 'signal') {
@@ -38,30 +32,56 @@ export const getent = defineApp<State, GetentConfig>({
   },
 });
 
+function next(context: AppContext, config: GetentConfig, before: State): State {
+  const state = { ...before, at: before.at + 1, resolving: undefined };
+  const name = config.names[state.at];
+  if (name === undefined) {
+    context.exit(state.missed ? 2 : 0);
+    return { ...state, done: true };
+  }
+  if (config.database !== 'hosts') {
+    const family = config.database === 'ahosts' ? 'any' : config.database === 'ahostsv4' ? 4 : 6;
+    return advance(context, config, { ...state, family, resolving: startResolving(context, name, family) });
+  }
+  const address = parseIp(name);
+  if (address === undefined) return advance(context, config, { ...state, family: 6, resolving: startResolving(context, name, 6) });
+  const line = hostsName(context, address);
+  if (line === undefined) return advance(context, config, { ...state, family: 'any', resolving: startReverse(context, address) });
+  context.out(`${formatIp(address).padEnd(15)} ${[line.canonical, ...line.aliases].join(' ')}\n`);
+  return next(context, config, state);
+}
+
 function advance(context: AppContext, config: GetentConfig, state: State): State {
   const result = state.resolving?.result;
   if (result === undefined) return state;
-  if (result.ok) {
-    const lines = result.addresses.flatMap((ip, i) => {
-      const address = formatIp(ip).padEnd(15);
-      if (config.database === 'hosts') return [`${address} ${result.canonical}\n`];
-      return [`${address} STREAM ${i === 0 ? result.canonical : ''}\n`, `${address} DGRAM  \n`, `${address} RAW    \n`];
-    });
-    context.out(lines.join(''));
+  const name = config.names[state.at] ?? '';
+  if (!result.ok) {
+    // glibc: nss/getent.c, hosts_keys: gethostbyname2 for IPv6, and for IPv4 only if that found nothing.
+    if (config.database === 'hosts' && state.family === 6 && parseIp(name) === undefined)
+      return advance(context, config, { ...state, family: 4, resolving: startResolving(context, name, 4) });
+    return next(context, config, { ...state, missed: true });
   }
-  context.exit(result.ok ? 0 : 2);
-  return { ...state, done: true };
+  const addresses = result.addresses.length === 0 ? [name] : result.addresses.map(formatIp);
+  const lines = addresses.flatMap((ip, i) => {
+    const address = ip.padEnd(15);
+    if (config.database === 'hosts') return [`${address} ${result.canonical}\n`];
+    return [`${address} STREAM ${i === 0 ? result.canonical : ''}\n`, `${address} DGRAM  \n`, `${address} RAW    \n`];
+  });
+  context.out(lines.join(''));
+  return next(context, config, state);
 }
 
+const DATABASES: readonly GetentConfig['database'][] = ['hosts', 'ahosts', 'ahostsv4', 'ahostsv6'];
+
 export function parseGetentArgs(argv: readonly string[]): ParseResult<GetentConfig> {
-  const [database, name] = argv;
-  if (database === undefined)
+  const [word, ...names] = argv;
+  if (word === undefined)
     return { ok: false, stderr: "getent: wrong number of arguments\nTry `getent --help' or `getent --usage' for more information.\n", exitCode: 1 };
-  if (database !== 'hosts' && database !== 'ahosts' && database !== 'ahostsv4') {
-    return { ok: false, stderr: `Unknown database: ${database}\nTry \`getent --help' or \`getent --usage' for more information.\n`, exitCode: 1 };
-  }
-  if (name === undefined) return { ok: false, stderr: `getent: Kubehop simulates \`getent ${database} NAME\`\n`, exitCode: 3 };
-  return { ok: true, config: { database, name } };
+  const database = DATABASES.find((one) => one === word);
+  if (database === undefined)
+    return { ok: false, stderr: `Unknown database: ${word}\nTry \`getent --help' or \`getent --usage' for more information.\n`, exitCode: 1 };
+  if (names.length === 0) return { ok: false, stderr: `getent: Kubehop simulates \`getent ${database} NAME\`\n`, exitCode: 3 };
+  return { ok: true, config: { database, names } };
 }
 
 export const getentProgram = defineProgram({ app: 'getent', parse: (argv) => parseGetentArgs(argv) });

@@ -4,7 +4,7 @@ import { formatIp } from '../addr/ip.ts';
 import type { Ip } from '../wire/packet.ts';
 import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
 import { type AppContext, type AppEvent, defineApp, defineProgram, type ParseResult, type ProgramEnvironment, type SocketId } from './definition.ts';
-import { handleResolving, type Resolving, startResolving } from './resolver.ts';
+import { handleResolving, type Resolving, resolveErrorText, startResolving } from './resolver.ts';
 
 export interface MtrConfig {
   readonly destination: string;
@@ -91,9 +91,7 @@ function resolved(context: AppContext, config: MtrConfig, state: State): State {
   if (result === undefined) return state;
   const startedMs = config.epochMs + Math.floor(context.nowNs / 1e6);
   if (!result.ok) {
-    context.err(
-      `mtr: Failed to resolve host: ${config.destination}: ${result.error === 'try-again' ? 'Temporary failure in name resolution' : 'Name or service not known'}\n`,
-    );
+    context.err(`mtr: Failed to resolve host: ${config.destination}: ${resolveErrorText(context, result.error)}\n`);
     context.exit(1);
     return { ...state, phase: 'done' };
   }

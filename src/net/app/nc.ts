@@ -9,7 +9,7 @@ import { type AppContext, type AppEvent, defineApp, defineProgram, type Endpoint
 import { textPayload } from './http-message.ts';
 import { listenAddress } from './listen-address.ts';
 import { isBusybox } from './ping-args.ts';
-import { handleResolving, type Resolving, startResolving } from './resolver.ts';
+import { handleResolving, type Resolving, resolveErrorText, startResolving } from './resolver.ts';
 
 export interface NcConfig {
   readonly host: string;
@@ -109,7 +109,7 @@ function resolved(context: AppContext, config: NcConfig, state: State): State {
       context.err(`nc: bad address '${config.host}'\n`);
       return finish(context, state, 1);
     }
-    const words = result.error === 'try-again' ? 'Temporary failure in name resolution' : 'Name or service not known';
+    const words = resolveErrorText(context, result.error);
     context.err(`nc: getaddrinfo for host "${config.host}" port ${config.ports[0]}: ${words}\n`);
     return finish(context, state, 1);
   }

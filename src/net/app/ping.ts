@@ -4,7 +4,7 @@ import { ICMP6_PARAMETER, ICMP6_TIME_EXCEEDED, ICMP6_TOO_BIG } from '../wire/icm
 import type { Ip } from '../wire/packet.ts';
 import { type AppContext, type AppEvent, defineApp, defineProgram, type IcmpReport, type SocketId } from './definition.ts';
 import { isBusybox, type PingConfig, parsePingArgs } from './ping-args.ts';
-import { handleResolving, type Resolving, startResolving, stopResolving } from './resolver.ts';
+import { handleResolving, type Resolving, resolveErrorText, startResolving, stopResolving } from './resolver.ts';
 
 interface State {
   readonly resolving: Resolving | undefined;
@@ -85,13 +85,7 @@ function resolved(context: AppContext, config: PingConfig, state: State): State 
   if (result === undefined) return state;
   if (!result.ok) {
     if (config.style === 'busybox') return fails(context, state, `ping: bad address '${config.destination}'\n`, 1);
-    const words = {
-      'not-found': 'Name or service not known',
-      'try-again': 'Temporary failure in name resolution',
-      'no-data': 'No address associated with hostname',
-      'other-family': 'Address family for hostname not supported',
-    }[result.error];
-    return fails(context, state, `ping: ${config.destination}: ${words}\n`, 2);
+    return fails(context, state, `ping: ${config.destination}: ${resolveErrorText(context, result.error)}\n`, 2);
   }
   const ip = result.addresses[0] as Ip;
   const bound = boundTo(context, config);

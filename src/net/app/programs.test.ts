@@ -162,9 +162,10 @@ describe('dig', () => {
       stdout
         .replace(/id: \d+/, 'id: 1')
         .replace(/time: \d+/, 'time: 0')
+        .replace(/COOKIE: [0-9a-f]{16}/, 'COOKIE: …')
         .replace(/WHEN: .*/, 'WHEN: …'),
     ).toBe(
-      '\n; <<>> DiG 9.18.49-1~deb12u3-Debian <<>> web-service.default.svc.cluster.local\n;; global options: +cmd\n;; Got answer:\n;; WARNING: .local is reserved for Multicast DNS\n;; You are currently testing what happens when an mDNS query is leaked to DNS\n;; ->>HEADER<<- opcode: QUERY, status: NOERROR, id: 1\n;; flags: qr aa rd; QUERY: 1, ANSWER: 1, AUTHORITY: 0, ADDITIONAL: 0\n;; WARNING: recursion requested but not available\n\n;; QUESTION SECTION:\n;web-service.default.svc.cluster.local. IN A\n\n;; ANSWER SECTION:\nweb-service.default.svc.cluster.local. 30 IN A\t10.97.253.216\n\n;; Query time: 0 msec\n;; SERVER: 10.96.0.10#53(10.96.0.10) (UDP)\n;; WHEN: …\n;; MSG SIZE  rcvd: 108\n\n',
+      '\n; <<>> DiG 9.18.49-1~deb12u3-Debian <<>> web-service.default.svc.cluster.local\n;; global options: +cmd\n;; Got answer:\n;; WARNING: .local is reserved for Multicast DNS\n;; You are currently testing what happens when an mDNS query is leaked to DNS\n;; ->>HEADER<<- opcode: QUERY, status: NOERROR, id: 1\n;; flags: qr aa rd; QUERY: 1, ANSWER: 1, AUTHORITY: 0, ADDITIONAL: 1\n;; WARNING: recursion requested but not available\n\n;; OPT PSEUDOSECTION:\n; EDNS: version: 0, flags:; udp: 1232\n; COOKIE: … (echoed)\n;; QUESTION SECTION:\n;web-service.default.svc.cluster.local. IN A\n\n;; ANSWER SECTION:\nweb-service.default.svc.cluster.local. 30 IN A\t10.97.253.216\n\n;; Query time: 0 msec\n;; SERVER: 10.96.0.10#53(10.96.0.10) (UDP)\n;; WHEN: …\n;; MSG SIZE  rcvd: 131\n\n',
     );
   });
 
@@ -237,7 +238,7 @@ describe('CoreDNS', () => {
     const w = appWorld({ dns: dnsOf(ZONES, true) });
     w.run(CLIENT, 'dig web-service.default.svc.cluster.local @10.244.0.2');
     expect(w.output('controlplane/netns/coredns1.default/process/coredns').stdout).toMatch(
-      /^\[INFO\] 10\.244\.0\.3:\d+ - \d+ "A IN web-service\.default\.svc\.cluster\.local\. udp 55 false 512" NOERROR qr,aa,rd 108 0\.0000\d+s\n$/,
+      /^\[INFO\] 10\.244\.0\.3:\d+ - \d+ "A IN web-service\.default\.svc\.cluster\.local\. udp 78 false 1232" NOERROR qr,aa,rd 108 0\.0000\d+s\n$/,
     );
   });
 

@@ -10,6 +10,20 @@ export interface ResolvConf {
   readonly ndots: number;
   readonly timeoutSeconds: number;
   readonly attempts: number;
+  readonly rotate: boolean;
+  readonly singleRequest: boolean;
+  /** `single-request-reopen`. */
+  readonly reopen: boolean;
+  readonly useVc: boolean;
+  readonly edns0: boolean;
+  readonly noAaaa: boolean;
+  readonly trustAd: boolean;
+}
+
+/** An absolute name to ask for, and why. */
+export interface Candidate {
+  readonly name: string;
+  readonly why: string;
 }
 
 const MAX_NAMESERVERS = 3;
@@ -25,6 +39,7 @@ export function parseResolvConf(text: string): ResolvConf {
   let ndots = 1;
   let timeoutSeconds = 5;
   let attempts = 2;
+  const flags = new Set<string>();
   for (const line of text.split('\n')) {
     if (line === '') continue;
     const [keyword, ...values] = words(line);
@@ -36,6 +51,7 @@ export function parseResolvConf(text: string): ResolvConf {
     else if (keyword === 'options') {
       for (const option of values) {
         const [name, value] = option.split(':');
+        if (value === undefined) flags.add(name ?? '');
         const number = Number(value);
         if (!Number.isInteger(number) || number < 0) continue;
         if (name === 'ndots') ndots = Math.min(number, 15);
@@ -44,7 +60,21 @@ export function parseResolvConf(text: string): ResolvConf {
       }
     }
   }
-  return { nameservers: nameservers.length === 0 ? [LOCALHOST] : nameservers, search, ndots, timeoutSeconds, attempts };
+  const reopen = flags.has('single-request-reopen');
+  return {
+    nameservers: nameservers.length === 0 ? [LOCALHOST] : nameservers,
+    search,
+    ndots,
+    timeoutSeconds,
+    attempts,
+    rotate: flags.has('rotate'),
+    singleRequest: flags.has('single-request') || reopen,
+    reopen,
+    useVc: flags.has('use-vc'),
+    edns0: flags.has('edns0'),
+    noAaaa: flags.has('no-aaaa'),
+    trustAd: flags.has('trust-ad'),
+  };
 }
 
 /** Most lines have single spaces, for which no regular expression is needed. */
@@ -60,6 +90,23 @@ export function searchNames(name: string, conf: Pick<ResolvConf, 'search' | 'ndo
   const asIs = `${name}.`;
   const searched = conf.search.map((domain) => (domain === '.' ? asIs : `${name}.${domain.replace(/\.$/, '')}.`));
   return dots >= conf.ndots ? [asIs, ...searched] : [...searched, asIs];
+}
+
+const dotsText = (dots: number, ndots: number): string =>
+  `the name has ${dots} ${dots === 1 ? 'dot' : 'dots'}, ${dots < ndots ? 'fewer than' : 'not fewer than'} ndots:${ndots}`;
+
+/** The same with reasons. musl: src/network/lookup_name.c, name_from_dns_search: with enough dots there is no search at all. */
+export function searchCandidates(name: string, conf: Pick<ResolvConf, 'search' | 'ndots'>, libc: 'glibc' | 'musl'): readonly Candidate[] {
+  if (name.endsWith('.')) return [{ name, why: 'the name ends with a dot: no search' }];
+  const dots = name.split('.').length - 1;
+  const asIs = `${name}.`;
+  const all = searchNames(name, conf);
+  const names = libc === 'musl' && dots >= conf.ndots ? [asIs] : all;
+  return names.map((one) => {
+    if (one === asIs) return { name: one, why: dots >= conf.ndots ? `as it is: ${dotsText(dots, conf.ndots)}` : 'as it is: no search domain had it' };
+    const place = conf.search.findIndex((domain) => one === `${name}.${domain.replace(/\.$/, '')}.`);
+    return { name: one, why: `with search domain ${place + 1} of ${conf.search.length}: ${dotsText(dots, conf.ndots)}` };
+  });
 }
 
 /** Addresses of a name in /etc/hosts; `localhost` is there even without a line. */

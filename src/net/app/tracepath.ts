@@ -3,7 +3,7 @@ import { formatIp } from '../addr/ip.ts';
 import type { Ip } from '../wire/packet.ts';
 import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions } from './cli-options.ts';
 import { type AppContext, type AppEvent, defineApp, defineProgram, type IcmpReport, type ParseResult, type SocketId } from './definition.ts';
-import { handleResolving, type Resolving, startResolving } from './resolver.ts';
+import { handleResolving, type Resolving, resolveErrorText, startResolving } from './resolver.ts';
 
 export interface TracepathConfig {
   readonly destination: string;
@@ -99,7 +99,7 @@ function resolved(context: AppContext, config: TracepathConfig, state: State): S
   const result = state.resolving?.result;
   if (result === undefined) return state;
   if (!result.ok) {
-    context.err(`tracepath: ${config.destination}: ${result.error === 'try-again' ? 'Temporary failure in name resolution' : 'Name or service not known'}\n`);
+    context.err(`tracepath: ${config.destination}: ${resolveErrorText(context, result.error)}\n`);
     return stop(context, state, 1);
   }
   const ip = result.addresses[0] as Ip;

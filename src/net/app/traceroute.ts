@@ -6,7 +6,7 @@ import { ICMP_REDIRECT, IP_PROTO_TCP, type Ip, TCP_SYN } from '../wire/packet.ts
 import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
 import { type AppContext, type AppEvent, defineApp, defineProgram, type IcmpReport, type ParseResult, type SocketId } from './definition.ts';
 import { isBusybox } from './ping-args.ts';
-import { handleResolving, type Resolving, startResolving } from './resolver.ts';
+import { handleResolving, type Resolving, resolveErrorText, startResolving } from './resolver.ts';
 
 export interface TracerouteConfig {
   readonly style: 'linux' | 'busybox';
@@ -127,7 +127,7 @@ function resolved(context: AppContext, config: TracerouteConfig, state: State): 
   const result = state.resolving?.result;
   if (result === undefined) return state;
   if (!result.ok) {
-    const words = result.error === 'try-again' ? 'Temporary failure in name resolution' : 'Name or service not known';
+    const words = resolveErrorText(context, result.error);
     context.err(
       config.style === 'busybox'
         ? `traceroute: bad address '${config.destination}'\n`

@@ -2,7 +2,7 @@
 import type { Prng } from '../../base/prng.ts';
 import { parseMac } from '../addr/mac.ts';
 import type { AppContext, Endpoint, LocalChoice, SendOptions, SocketId, TcpSocketOptions, UdpSocketOptions } from '../app/definition.ts';
-import type { Netns } from '../records.ts';
+import type { Netns, Process } from '../records.ts';
 import type { Errno, RouteQuery } from '../stack/userland.ts';
 import type { ArpMessage, Ip, Mac, Packet, Payload } from '../wire/packet.ts';
 import type { SocketLayer } from './layer.ts';
@@ -29,9 +29,11 @@ export class ProcessContext implements AppContext {
   readonly #taps = new Set<string>();
   #listens = false;
   readonly #files: Readonly<Record<string, string>> | undefined;
+  readonly #libc: 'glibc' | 'musl';
 
-  constructor(host: ProcessHost, processId: string, name: string, netns: string, files?: Readonly<Record<string, string>>) {
+  constructor(host: ProcessHost, { id: processId, name, netns, files, libc }: Process) {
     this.#files = files;
+    this.#libc = libc ?? 'glibc';
     this.#host = host;
     this.processId = processId;
     this.name = name;
@@ -45,6 +47,10 @@ export class ProcessContext implements AppContext {
 
   get hostname(): string {
     return this.#netnsRecord()?.hostname ?? '';
+  }
+
+  get libc(): 'glibc' | 'musl' {
+    return this.#libc;
   }
 
   file(path: string): string | undefined {

@@ -119,10 +119,12 @@ const boundOf = (options: SendOptions | undefined): RouteQuery => ({
 function sendDiscovering(layer: SocketLayer, socket: UdpSocket | EchoSocket, packet: Packet, options: SendOptions | undefined): 'ok' | Errno {
   packet.dontFragment = options?.dontFragment ?? true;
   packet.ipId = layer.kernel.prng('ip-id').below(65536);
-  const sent = layer.kernel.output(socket.netns, packet, socket.processName, options?.device);
+  // The reason travels behind the maker's name; see trace/decode.ts.
+  const by = options?.why === undefined ? socket.processName : `${socket.processName}\n${options.why}`;
+  const sent = layer.kernel.output(socket.netns, packet, by, options?.device);
   if (sent !== 'EMSGSIZE' || options?.dontFragment !== undefined) return sent;
   packet.dontFragment = false;
-  return layer.kernel.output(socket.netns, packet, socket.processName, options?.device);
+  return layer.kernel.output(socket.netns, packet, by, options?.device);
 }
 
 /** False when no socket wants it. */

@@ -309,7 +309,7 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
   #newProcess(record: Process): RunningProcess | undefined {
     const app = this.#apps.get(record.app);
     if (app === undefined) return undefined;
-    const context = new ProcessContext(this, record.id, record.name, record.netns, record.files);
+    const context = new ProcessContext(this, record);
     return { id: record.id, record, app, phase: 'starting', state: undefined, typedAhead: '', context, exitCode: undefined };
   }
 

@@ -103,8 +103,10 @@ export function decodeEvent(log: TraceLog, seq: number, cache: LayerCache): Trac
 
 function decodeStep(log: TraceLog, kind: number, small: number, a: number, b: number, c: number, packet: Skb | undefined): Step {
   switch (kind) {
-    case ROW_CREATED:
-      return { kind: 'created', by: text(log, a), summary: packet === undefined ? '' : packetSummary(packet) };
+    case ROW_CREATED: {
+      const [by = '', why] = text(log, a).split('\n');
+      return { kind: 'created', by, summary: packet === undefined ? '' : packetSummary(packet), ...(why === undefined ? {} : { why }) };
+    }
     case ROW_RECEIVED:
       return { kind: 'received' };
     case ROW_BRIDGED: {

@@ -1,10 +1,11 @@
 /** Runs shell scripts step by step on explicit stacks, so that a session in the middle of a loop is still plain data. */
+
 import { SETTLING_NS } from '../../kube/pod/probes.ts';
 import { hostNetworkFiles } from '../../kube/pod/sandbox-agent.ts';
 import type { Pod } from '../../kube/pod/types.ts';
 import type { ShellHost } from '../../world/shell-host.ts';
 import type { Command, FilterIo, Invocation, Outcome, ShellServices } from '../command.ts';
-import { getProfile } from '../images.ts';
+import { getProfile, libcOf } from '../images.ts';
 import { resolvePath } from '../paths.ts';
 import type { Budget, Frame, Session, ShellState, Sink, Task } from '../state.ts';
 import { printInto, runBuiltin, specialBuiltins } from './builtins.ts';
@@ -343,7 +344,7 @@ export class Machine {
     const { pod, netns } = task.place;
     const found = pod === undefined ? undefined : this.host.api.view.find<Pod>(`Pod/${pod.namespace}/${pod.name}`);
     const files = found === undefined ? undefined : hostNetworkFiles(found, this.host.api.view);
-    const record = { netns, app, name: `${name}-${number}`, config, origin: { component: 'user', objects: [] } };
+    const record = { netns, app, name: `${name}-${number}`, config, origin: { component: 'user', objects: [] }, libc: libcOf(task.place.profile) };
     const id = this.host.engine.spawn(files === undefined ? record : { ...record, files });
     this.state.processes.set(id, task.id);
     return id;
