@@ -47,6 +47,7 @@ import { deployment } from './workload/deployment.ts';
 import { deploymentController } from './workload/deployment-controller.ts';
 import { jobController } from './workload/job-controller.ts';
 import { daemonSet, job, replicaSet, statefulSet } from './workload/other-kinds.ts';
+import { metricsController, metricsSample } from './workload/pod-metrics.ts';
 import { replicaSetController } from './workload/replica-set-controller.ts';
 import { statefulSetController } from './workload/stateful-set-controller.ts';
 
@@ -89,6 +90,7 @@ export const kinds: readonly Kind[] = [
   ...clusterKinds,
   hostLocalStore,
   podRuntimeKind,
+  metricsSample,
 ];
 
 /** In the order of the real server; the quota is last, so that nothing is counted that is refused. */
@@ -112,6 +114,7 @@ export const controllers: readonly Controller[] = [
   daemonSetController,
   cronJobController,
   jobController,
+  metricsController,
   autoscalerController,
   volumeBinderController,
   disruptionController,

@@ -48,6 +48,8 @@ export interface ApiServerOptions<R extends Identified> {
   readonly seed: number;
   /** How late components hear of changes, once `startClock` was called; undefined: nobody is late. */
   readonly latency?: (view: StoreView) => WatchLatency | undefined;
+  /** What an object has been asked so far, counted by whoever runs what it describes. */
+  readonly measure?: (key: ObjectKey) => number;
   /** Called after each change of an object; not on `restore`. */
   readonly onChange?: (change: Change<KubeObject>) => void;
 }
@@ -88,6 +90,7 @@ export class ApiServer<R extends Identified = Identified> implements Api {
   readonly #nowNs: () => number;
   readonly #epochMs: number;
   readonly #seed: number;
+  readonly #measure: (key: ObjectKey) => number;
   #refusals: Diagnostic[] = [];
   #isStarted = false;
   #timestampNs = Number.NaN;
@@ -98,6 +101,7 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     this.#nowNs = options.nowNs;
     this.#epochMs = options.epochMs;
     this.#seed = options.seed;
+    this.#measure = options.measure ?? (() => 0);
     this.view = viewOf(this.#store, this.#registry, options.nowNs, options.epochMs);
     const timestamp = (laterSeconds = 0): string =>
       laterSeconds === 0 ? this.timestamp : formatRfc3339(this.#epochMs + this.#nowNs() / 1e6 + laterSeconds * 1000);
@@ -312,6 +316,7 @@ export class ApiServer<R extends Identified = Identified> implements Api {
       },
       event: (about, type, reason, message, component, place) => server.#writer.event(about, { type, reason, message, component, ...place }),
       ...later,
+      measure: (key) => server.#measure(key),
       get refusal() {
         return refusal;
       },

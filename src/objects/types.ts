@@ -198,6 +198,8 @@ export interface ControllerContext {
   requeueAfter(key: ObjectKey, delayNs: number): void;
   /** This look has failed: the next after 5 ms, twice as long with each failure in a row, at most 1,000 s. Kubernetes: client-go/util/workqueue, DefaultControllerRateLimiter. */
   retry(key: ObjectKey, firstNs?: number, lastNs?: number): void;
+  /** How much of what is asked of it an object has taken on so far; 0 where nobody counts. */
+  measure(key: ObjectKey): number;
   /** Why the last write of this component was refused: the server's sentence. */
   readonly refusal: string;
   /** A stable suffix of `length` characters from Kubernetes' alphabet (bcdfghjklmnpqrstvwxz2456789). */

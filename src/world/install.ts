@@ -4,6 +4,8 @@ import type { Change } from '../base/record-store.ts';
 import { RecordStore } from '../base/record-store.ts';
 import { admission, agents, controllers, initialObjects, kinds, watchLatency } from '../kube/index.ts';
 import { mergeRecord } from '../kube/node/merge-record.ts';
+import { netnsOfPod } from '../kube/pod/sandbox-agent.ts';
+import type { Pod } from '../kube/pod/types.ts';
 import { proxyNews } from '../kube/service/kube-proxy-conntrack.ts';
 import { mergeVirtualService, RealServerDrain } from '../kube/service/kube-proxy-drain.ts';
 import { Network } from '../net/network.ts';
@@ -31,6 +33,12 @@ export interface InstallOptions {
   readonly onObjectChange?: (change: Change<KubeObject>) => void;
 }
 
+/** Connections and datagrams that a pod of its own netns has been given. */
+function accepted(pod: Pod | undefined, engine: Network): number {
+  const netns = pod === undefined || pod.spec.hostNetwork === true ? undefined : netnsOfPod(pod);
+  return netns === undefined ? 0 : engine.mib(netns, 'TcpPassiveOpens') + engine.mib(netns, 'UdpInDatagrams');
+}
+
 export function install(options: InstallOptions): Installation {
   const records = new RecordStore<NetRecord>();
   const engine = new Network({ seed: options.seed, records, ...(options.trace === undefined ? {} : { trace: options.trace }) }, options.userland);
@@ -47,6 +55,7 @@ export function install(options: InstallOptions): Installation {
       rendered.kind === 'ipvs-service' ? mergeVirtualService(before, rendered, present, engine) : mergeRecord(before, rendered, present),
     onNews: (agent, keys) => proxyNews(agent, keys, engine, api.view),
     latency: watchLatency,
+    measure: (key) => accepted(api.view.find<Pod>(key), engine),
     ...(options.onObjectChange === undefined ? {} : { onChange: options.onObjectChange }),
   });
   for (const object of initialObjects) api.create(object);

@@ -118,7 +118,7 @@ function decide(
   if (current > maxReplicas) return { wanted: maxReplicas, reason: 'Current number of replicas above Spec.MaxReplicas', metrics: undefined };
   if (current < minReplicas) return { wanted: minReplicas, reason: 'Current number of replicas below Spec.MinReplicas', metrics: undefined };
   const pods = selectObjects<Pod>(context.view, 'Pod', namespaceOf(autoscaler), target.spec.selector);
-  const answers = metrics.map((metric) => proposalOf(metric, target, pods, current));
+  const answers = metrics.map((metric) => proposalOf(metric, target, pods, current, context.view));
   const proposals = answers.filter((one): one is Proposal => 'replicas' in one);
   const failure = answers.find((one): one is MetricFailure => 'reason' in one);
   const [first] = proposals;

@@ -1,12 +1,13 @@
 /**
- * What an autoscaler measures. There is no metrics-server: how busy pods are is said by the annotation `kubehop.dev/cpu-load: 1500m` (or
- * `kubehop.dev/memory-load`) on what is scaled, the load of all its pods together, which its ready pods share evenly.
+ * What an autoscaler measures: what the metrics-server knows of the ready pods, or what the annotation `kubehop.dev/cpu-load: 1500m` (or
+ * `kubehop.dev/memory-load`) on what is scaled says, the load of all its pods together, which its ready pods share evenly.
  * Kubernetes: pkg/controller/podautoscaler/replica_calculator.go.
  */
-import type { KubeObject } from '../../objects/types.ts';
+import type { KubeObject, StoreView } from '../../objects/types.ts';
 import { parseQuantity } from '../pod/quantity.ts';
 import { isReady, isTerminating, type Pod } from '../pod/types.ts';
 import type { MetricSpec, MetricStatus } from './autoscaler.ts';
+import { metricsState, podUsage } from './pod-metrics.ts';
 
 /** Kubernetes: `--horizontal-pod-autoscaler-tolerance`. */
 const tolerance = 0.1;
@@ -25,7 +26,7 @@ export interface MetricFailure {
 const noMetrics = 'the server could not find the requested resource (get pods.metrics.k8s.io)';
 
 /** How many replicas one metric asks for. */
-export function proposalOf(metric: MetricSpec, target: KubeObject, pods: readonly Pod[], current: number): Proposal | MetricFailure {
+export function proposalOf(metric: MetricSpec, target: KubeObject, pods: readonly Pod[], current: number, view: StoreView): Proposal | MetricFailure {
   if (metric.resource === undefined) {
     const message = `unable to get metric: no metrics are known of type ${metric.type}`;
     return { reason: `FailedGet${metric.type}Metric`, message };
@@ -35,11 +36,15 @@ export function proposalOf(metric: MetricSpec, target: KubeObject, pods: readonl
     reason: 'FailedGetResourceMetric',
     message: wanted.averageUtilization === undefined ? `failed to get ${name} usage: ${message}` : `failed to get ${name} utilization: ${message}`,
   });
-  const load = parseQuantity(target.metadata.annotations?.[`kubehop.dev/${name}-load`] ?? '');
-  if (load === undefined) return failed(`unable to get metrics for resource ${name}: unable to fetch metrics from resource metrics API: ${noMetrics}`);
   const counted = pods.filter((pod) => !isTerminating(pod) && pod.status?.phase !== 'Failed' && pod.status?.phase !== 'Succeeded');
   const ready = counted.filter(isReady);
+  const said = parseQuantity(target.metadata.annotations?.[`kubehop.dev/${name}-load`] ?? '');
+  if (said === undefined && metricsState(view) !== 'available')
+    return failed(
+      `unable to get metrics for resource ${name}: ${metricsState(view) === 'absent' ? `unable to fetch metrics from resource metrics API: ${noMetrics}` : 'no metrics returned from resource metrics API'}`,
+    );
   if (ready.length === 0) return failed('did not receive metrics for targeted pods (pods might be unready)');
+  const load = said ?? ready.reduce((sum, pod) => sum + usedBy(pod, name, view), 0);
   const averageValue = formatAmount(load / ready.length, name);
   if (wanted.averageUtilization === undefined) {
     const goal = parseQuantity(wanted.averageValue ?? '') ?? 0;
@@ -67,6 +72,11 @@ function replicasFor(ratioOf: (count: number) => number, ready: number, all: num
   const careful = ratioOf(all);
   if (Math.abs(1 - careful) <= tolerance + 1e-9 || careful < 1) return current;
   return Math.max(current, Math.ceil(careful * all - 1e-9));
+}
+
+function usedBy(pod: Pod, resource: string, view: StoreView): number {
+  const usage = podUsage(pod, view);
+  return usage === undefined ? 0 : resource === 'cpu' ? usage.cpuMilli / 1000 : resource === 'memory' ? usage.memoryBytes : 0;
 }
 
 /** Sum of the containers' requests, or the sentence about the one that has none. */

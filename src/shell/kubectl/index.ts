@@ -19,12 +19,13 @@ import { get } from './get.ts';
 import { overview, verbHelp } from './help.ts';
 import { apiResources, apiVersions, clusterInfo, config, events, explain, version, wait } from './info.ts';
 import { logs } from './logs.ts';
-import { certificate, completion, cp, kustomize, options, plugin, proxy, top } from './missing.ts';
+import { certificate, completion, cp, kustomize, options, plugin, proxy } from './missing.ts';
 import { cordon, drain, taint, uncordon } from './nodes.ts';
 import { portForward } from './port-forward.ts';
 import { rollout } from './rollout.ts';
 import { run } from './run.ts';
 import { set } from './set.ts';
+import { top } from './top.ts';
 
 /** In the order and groups of the real one's help. */
 const groups: readonly (readonly [string, readonly Verb[]])[] = [

@@ -1,29 +1,7 @@
-/** Verbs people try that need what this simulation has not, `plugin`, `options` and `top`. */
-import { allNamespacesFlag, defineVerb, outputFlag, selectorFlag, type Verb } from './client.ts';
+/** Verbs people try that need what this simulation has not, `plugin` and `options`. */
+import { defineVerb, outputFlag, type Verb } from './client.ts';
 import { KubectlError } from './flags.ts';
 import { globalOptions } from './help.ts';
-
-export const top = defineVerb({
-  name: 'top',
-  summary: 'top pods|nodes: needs metrics-server, which no cluster here has',
-  flags: [
-    allNamespacesFlag,
-    selectorFlag,
-    { name: 'containers', type: 'bool' },
-    { name: 'no-headers', type: 'bool' },
-    { name: 'sort-by', type: 'string' },
-    { name: 'sum', type: 'bool' },
-    { name: 'field-selector', type: 'string' },
-  ],
-  run: (kubectl) => {
-    const [what] = kubectl.flags.args;
-    if (what === undefined || !/^(?:pods?|po|nodes?|no)$/.test(what)) {
-      kubectl.out('Display resource (CPU/memory) usage.\n\nAvailable Commands:\n  node          Usage of nodes\n  pod           Usage of pods\n');
-      return 1;
-    }
-    throw new KubectlError('error: Metrics API not available');
-  },
-});
 
 export const plugin = defineVerb({
   name: 'plugin',

@@ -1,4 +1,4 @@
-/** What metrics-server's components.yaml installs, in short; the APIService is left out, and so are the numbers. */
+/** What metrics-server's components.yaml installs, in short; the APIService is left out */
 export const metricsServer = `apiVersion: v1
 kind: ServiceAccount
 metadata: {name: metrics-server, namespace: kube-system, labels: {k8s-app: metrics-server}}
