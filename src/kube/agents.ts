@@ -10,6 +10,7 @@ import { underlayAgent } from './node/underlay-agent.ts';
 import { sandboxAgent } from './pod/sandbox-agent.ts';
 import { ciliumAgent } from './service/cilium-agent.ts';
 import { kubeProxyAgent } from './service/kube-proxy-agent.ts';
+import { loadBalancerAgent } from './service/load-balancer/agent.ts';
 
 export const agents: readonly Agent<NetRecord>[] = [
   hostAgent,
@@ -19,6 +20,7 @@ export const agents: readonly Agent<NetRecord>[] = [
   builtInChainsAgent,
   sandboxAgent,
   kubeProxyAgent,
+  loadBalancerAgent,
   ciliumAgent,
   coreDnsAgent,
 ];

@@ -32,6 +32,8 @@ import { endpointSlice, endpoints } from './service/endpoint-slice.ts';
 import { endpointSliceController } from './service/endpoint-slice-controller.ts';
 import { endpointSliceMirroringController, endpointsController } from './service/endpoints-controller.ts';
 import { kubernetesServiceController } from './service/kubernetes-service-controller.ts';
+import { cloudController, metalLbController, metalLbSpeaker } from './service/load-balancer/controllers.ts';
+import { loadBalancerKinds } from './service/load-balancer/kinds.ts';
 import { service } from './service/service.ts';
 import { persistentVolumeClaim } from './storage/claim.ts';
 import { storageClass } from './storage/storage-class.ts';
@@ -87,6 +89,7 @@ export const kinds: readonly Kind[] = [
   storageClass,
   ...gatewayKinds,
   customResourceDefinition,
+  ...loadBalancerKinds,
   ...clusterKinds,
   hostLocalStore,
   podRuntimeKind,
@@ -123,4 +126,7 @@ export const controllers: readonly Controller[] = [
   endpointSliceController,
   endpointsController,
   endpointSliceMirroringController,
+  metalLbController,
+  metalLbSpeaker,
+  cloudController,
 ];

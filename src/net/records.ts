@@ -434,6 +434,8 @@ export interface ProxyNeighbor extends RecordBase {
   readonly netns: string;
   readonly device: string;
   readonly ip: string;
+  /** A program with a packet socket answers instead, on the very wire the address belongs to: for neither the kernel's conditions count. */
+  readonly program?: string;
 }
 
 /** An FDB entry somebody wrote. Learnt ones are run-time state. Id: `<netns>/fdb/<device>/<mac>` with `/<dst>` when there is one. */

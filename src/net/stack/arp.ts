@@ -69,6 +69,13 @@ export function receiveArp(core: Core, device: DeviceState, packet: Skb): void {
     emitDropped(core, device.place, packet, 'NOT_SPECIFIED', 'gratuitous ARP is dropped here (drop_gratuitous_arp)');
     return;
   }
+  if (arp.operation === REQUEST && netns.proxyNeighbors.size > 0) {
+    const program = netns.proxyNeighbors.get(proxyId(device, arp.targetIp))?.program;
+    if (program !== undefined) {
+      answer(core, device, arp, emitDelivered(core, device.place, packet, program, undefined), program);
+      return;
+    }
+  }
   if (arp.operation === REQUEST && netns.fib.isLocal(arp.targetIp) && asked(core, device, packet, arp)) return;
   if (arp.operation === REQUEST && arp.senderIp !== 0 && standsIn(device, arp)) {
     proxied(core, device, packet, arp);
@@ -89,9 +96,11 @@ function asked(core: Core, device: DeviceState, packet: Skb, arp: ArpMessage): b
   return true;
 }
 
-function answer(core: Core, device: DeviceState, arp: ArpMessage, causeSeq: number): void {
+const proxyId = (device: DeviceState, ip: Ip4): string => `${device.netns.id}/proxy-neighbor/${device.name}/${formatIp(ip)}`;
+
+function answer(core: Core, device: DeviceState, arp: ArpMessage, causeSeq: number, by?: string): void {
   const reply: ArpMessage = { operation: REPLY, senderMac: device.mac, senderIp: arp.targetIp, targetMac: arp.senderMac, targetIp: arp.senderIp };
-  sendArp(core, device, reply, arp.senderMac, causeSeq);
+  sendArp(core, device, reply, arp.senderMac, causeSeq, by);
 }
 
 /** arp_ignore and arp_filter: why this device keeps silent about an address of the host, or undefined. */
@@ -121,7 +130,7 @@ function standsIn(device: DeviceState, arp: ArpMessage): boolean {
   const decision = routeInput(netns, device, arp.senderIp, arp.targetIp);
   if (decision.kind !== 'forward' || decision.route.type !== RTN_UNICAST) return false;
   if (decision.device === device) return settings.proxyArpPvlan && arp.senderIp !== arp.targetIp;
-  return settings.proxyArp || netns.proxyNeighbors.has(`${netns.id}/proxy-neighbor/${device.name}/${formatIp(arp.targetIp)}`);
+  return settings.proxyArp || netns.proxyNeighbors.has(proxyId(device, arp.targetIp));
 }
 
 /** Others get the chance to answer first: a proxy waits a random part of proxy_delay, unless it was asked alone. */

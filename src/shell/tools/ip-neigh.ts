@@ -162,7 +162,8 @@ function showNeighbors(invocation: Invocation, options: IpOptions, read: NeighWo
   const withDevice = read.device === undefined;
   if (read.proxy) {
     for (const record of host.engine.records.values()) {
-      if (record.kind !== 'proxy-neighbor' || record.netns !== place.netns || !fits(read, record, options.family)) continue;
+      // What a program answers is no entry of the kernel's.
+      if (record.kind !== 'proxy-neighbor' || record.program !== undefined || record.netns !== place.netns || !fits(read, record, options.family)) continue;
       out(`${record.ip} ${withDevice ? `dev ${record.device} ` : ''}proxy \n`);
     }
     return 0;
