@@ -42,6 +42,8 @@ export function normalizeService(service: Service, old: Service | undefined): Se
   }
   if (checksHealth(old) && !checksHealth(service) && spec.healthCheckNodePort === old.spec.healthCheckNodePort) drop('healthCheckNodePort');
   if (isOutside(old) && !isOutside(service) && spec.externalTrafficPolicy === old.spec.externalTrafficPolicy) drop('externalTrafficPolicy');
+  // The API server's defaults take it from every Service without affinity; one that is new is told instead.
+  if ((spec.sessionAffinity ?? 'None') === 'None' && deepEqual(spec.sessionAffinityConfig, old.spec.sessionAffinityConfig)) drop('sessionAffinityConfig');
   if (old.spec.type === 'LoadBalancer' && spec.type !== 'LoadBalancer') {
     if (spec.allocateLoadBalancerNodePorts === old.spec.allocateLoadBalancerNodePorts) drop('allocateLoadBalancerNodePorts');
     if (spec.loadBalancerClass === old.spec.loadBalancerClass) drop('loadBalancerClass');

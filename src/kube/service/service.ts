@@ -90,10 +90,6 @@ function defaults(service: Service): Service {
   const noIps = spec.clusterIPs === undefined || spec.clusterIPs.length === 0;
   if (noIps && spec.clusterIP !== undefined && spec.clusterIP !== '') filled.clusterIPs = [spec.clusterIP];
   else if (!noIps && (spec.clusterIP ?? '') === '' && spec.clusterIPs?.[0] !== undefined) filled.clusterIP = spec.clusterIPs[0];
-  if ((spec.sessionAffinity ?? 'None') === 'None' && spec.sessionAffinityConfig !== undefined) {
-    const { sessionAffinityConfig: _, ...rest } = spec;
-    return { ...service, spec: { ...rest, ...filled } };
-  }
   return Object.keys(filled).length === 0 ? service : { ...service, spec: { ...spec, ...filled } };
 }
 
