@@ -1,5 +1,5 @@
 /** What containers have written to standard output and error, as a container runtime keeps it for `kubectl logs`: by pod and container, the newest lines of all runs. */
-import { allContainers, statusOfContainer } from '../kube/pod/containers.ts';
+import { containerOf, statusOfContainer } from '../kube/pod/containers.ts';
 import type { Pod } from '../kube/pod/types.ts';
 import type { Process } from '../net/records.ts';
 import type { ShellHost } from '../world/shell-host.ts';
@@ -29,22 +29,12 @@ const MAX_LOGS = 500;
 
 const keyOf = (uid: string, container: string): string => `${uid}/${container}`;
 
-/** Of the pod's containers the one whose process this is: the longest name that fits. */
-function containerOf(pod: Pod, process: Process): string | undefined {
-  const prefix = pod.spec.hostNetwork === true ? `${pod.metadata.name}.${pod.metadata.namespace ?? 'default'}.` : '';
-  if (!process.name.startsWith(prefix)) return undefined;
-  const name = process.name.slice(prefix.length);
-  let found: string | undefined;
-  for (const one of allContainers(pod)) if ((name === one.name || name.startsWith(`${one.name}-`)) && one.name.length > (found?.length ?? 0)) found = one.name;
-  return found;
-}
-
 /** A process wrote: remembered when it is a container's own. */
 export function logOutput(state: ShellState, host: ShellHost, process: Process, text: string): void {
   if (process.origin.component === 'user' || process.app === 'prober') return;
   const key = process.origin.objects.find((one) => one.startsWith('Pod/'));
   const pod = key === undefined ? undefined : host.api.view.find<Pod>(key);
-  const container = pod === undefined ? undefined : containerOf(pod, process);
+  const container = pod === undefined ? undefined : containerOf(pod, process.name);
   if (key === undefined || pod === undefined || container === undefined) return;
   const uid = pod.metadata.uid ?? '';
   let log = state.logs.get(keyOf(uid, container));

@@ -2,7 +2,9 @@
 import type { Diagnostic } from '../base/diagnostic.ts';
 import { Prng } from '../base/prng.ts';
 import type { RecordStore } from '../base/record-store.ts';
+import { containerOf, statusOfContainer } from '../kube/pod/containers.ts';
 import { reportLabel, reportProbe } from '../kube/pod/pod-runtime.ts';
+import type { Pod } from '../kube/pod/types.ts';
 import type { RealServerDrain } from '../kube/service/kube-proxy-drain.ts';
 import type { ContainerConfig } from '../net/app/container.ts';
 import { EXEC_REQUEST, type ProberConfig } from '../net/app/prober.ts';
@@ -81,6 +83,8 @@ export class World {
   #tellContext: TellContext | undefined;
   #replaying = false;
   #inShell = false;
+  /** The process whose record went last; its exit is told right behind. */
+  #lastGone: Process | undefined;
   /** Probes have reported, and the cluster looks at it then. */
   #reportsDueNs: number | undefined;
 
@@ -116,6 +120,7 @@ export class World {
     this.records.listen((change) => {
       const { before, after } = change;
       if (topologyRecords.has((after ?? before)?.kind ?? '')) this.#topologyChanged();
+      if (before?.kind === 'process' && after === undefined) this.#lastGone = before;
       const isContainer = (record: NetRecord | undefined) => record?.kind === 'process' && record.app === 'container';
       if (isContainer(before) || isContainer(after)) this.#shell.containerChanged(change.id, after?.kind === 'process' ? after : undefined);
     });
@@ -128,7 +133,10 @@ export class World {
         this.#probed(record, text);
         return;
       }
-      if (stream === 'exit') this.#clock.interrupt();
+      if (stream === 'exit') {
+        this.#clock.interrupt();
+        if (this.#lastGone?.id === processId) this.#serverEnded(this.#lastGone, exitCode);
+      }
       this.#shell.output(processId, stream, text, exitCode);
     };
   }
@@ -318,6 +326,15 @@ export class World {
   document(): WorldDocument {
     const unapplied = this.#files.unapplied.map((file): DocumentInput => ({ kind: 'edit', timeNs: this.nowNs, path: file.path, text: file.text }));
     return { ...this.#options.document, inputs: [...this.#inputs, ...unapplied] };
+  }
+
+  /** A server of a container has ended by itself (its port was taken). */
+  #serverEnded(process: Process, exitCode: number): void {
+    if (process.origin.component !== 'kubelet' || process.app === 'prober' || process.app === 'container') return;
+    const pod = this.api.view.find<Pod>(process.origin.objects[0] ?? '');
+    const container = pod === undefined ? undefined : containerOf(pod, process.name);
+    if (pod === undefined || container === undefined) return;
+    this.#report(process, reportLabel(container, 'exit', statusOfContainer(pod, container)?.restartCount ?? 0), String(exitCode));
   }
 
   /** What a kubelet's prober says: that it wants a command to be run, or what it found. */

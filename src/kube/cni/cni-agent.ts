@@ -8,6 +8,7 @@ import { hasSandbox } from '../pod/running.ts';
 import type { Pod } from '../pod/types.ts';
 import { isDaemon } from './daemons.ts';
 import { cniOf, cnis } from './index.ts';
+import { portmapChains } from './portmap.ts';
 
 const nodeNames = (view: StoreView) => view.list('Node').map((node) => node.metadata.name);
 const bridgeKey = (node: string) => `${node}|bridge`;
@@ -24,7 +25,9 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
     // A daemon that crashes writes nothing, and still says why.
     return running ? rendering : { ...rendering, records: [] };
   }
-  return { records: podsOn(view, node.name).some(hasSandbox) ? cni.renderPodNetwork(site) : [] };
+  if (!podsOn(view, node.name).some(hasSandbox)) return { records: [] };
+  const portmap = cni.portmap?.(site);
+  return { records: [...cni.renderPodNetwork(site), ...(portmap === undefined ? [] : portmapChains(site, portmap))] };
 }
 
 /** A ConfigMap that some CNI reads. */

@@ -5,6 +5,7 @@ import type { ClusterNode } from '../node/cluster-network.ts';
 import type { ImageRole } from '../pod/images.ts';
 import type { Pod } from '../pod/types.ts';
 import type { BuiltInJump } from '../service/kube-proxy-base-rules.ts';
+import type { Portmap } from './portmap.ts';
 
 /** A node as a CNI sees it. */
 export interface CniSite {
@@ -36,6 +37,8 @@ export interface Cni {
   renderNode(site: CniSite): Rendering<NetRecord>;
   /** Jumps that the daemon appends to built-in chains. */
   jumps(site: CniSite): readonly BuiltInJump[];
+  /** The plugin for host ports, where the network's configuration has it. */
+  portmap?(site: CniSite): Portmap | undefined;
   /** What stands on the node as soon as one pod is attached: the bridge. */
   renderPodNetwork(site: CniSite): readonly NetRecord[];
   /** Both ends of the pod's wire, its addresses and routes. */

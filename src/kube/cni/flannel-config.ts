@@ -5,6 +5,7 @@ import type { Cidr } from '../../net/addr/ip4.ts';
 import { formatCidr, parseCidr } from '../../net/addr/ip4.ts';
 import type { JsonObject } from './go-json.ts';
 import { fieldOf, goTypeName, isJsonObject, parseGoJson } from './go-json.ts';
+import type { Portmap } from './portmap.ts';
 
 export interface FlannelConfig {
   /** Undefined with `EnableIPv4: false`. */
@@ -141,5 +142,23 @@ export function parseDelegate(text: string | undefined): Delegate {
     hairpin: fieldOf(delegate, 'hairpinMode') === true,
     defaultGateway: fieldOf(delegate, 'isDefaultGateway') === true,
     ...(typeof mtu === 'number' && Number.isInteger(mtu) && mtu >= 68 && mtu <= 65535 ? { mtuBytes: mtu } : {}),
+  };
+}
+
+/** Reads the `portmap` entry of cni-conf.json; upstream's configuration has one. CNI: plugins/meta/portmap/main.go. */
+export function parsePortmap(text: string | undefined): Portmap | undefined {
+  const usual: Portmap = { network: 'cbr0', snat: true, masqAll: false, markBit: 13 };
+  const json = text === undefined ? undefined : parseGoJson(text);
+  if (json?.ok !== true || !isJsonObject(json.value)) return usual;
+  const plugins = fieldOf(json.value, 'plugins');
+  const plugin = Array.isArray(plugins) ? (plugins as readonly unknown[]).find((one) => isJsonObject(one) && fieldOf(one, 'type') === 'portmap') : undefined;
+  if (!isJsonObject(plugin)) return undefined;
+  const network = fieldOf(json.value, 'name');
+  const markBit = fieldOf(plugin, 'markMasqBit');
+  return {
+    network: typeof network === 'string' ? network : usual.network,
+    snat: fieldOf(plugin, 'snat') !== false,
+    masqAll: fieldOf(plugin, 'masqAll') === true,
+    markBit: typeof markBit === 'number' && Number.isInteger(markBit) && markBit >= 0 && markBit < 32 ? markBit : usual.markBit,
   };
 }

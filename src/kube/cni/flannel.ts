@@ -19,7 +19,8 @@ import type { CniSite } from './cni.ts';
 import { defineCni } from './cni.ts';
 import { daemonNodes } from './daemons.ts';
 import type { Delegate, FlannelConfig, FlannelParse, VxlanBackend } from './flannel-config.ts';
-import { parseDelegate, parseNetConf } from './flannel-config.ts';
+import { parseDelegate, parseNetConf, parsePortmap } from './flannel-config.ts';
+import type { Portmap } from './portmap.ts';
 
 const NAME = 'flannel';
 const NET_CONF = 'net-conf.json';
@@ -44,10 +45,12 @@ type Side = (typeof FAMILIES)[number];
 interface FlannelFiles {
   readonly netConf: FlannelParse;
   readonly delegate: Delegate;
+  readonly portmap: Portmap | undefined;
 }
 const NOTHING_MOUNTED: FlannelFiles = {
   netConf: { ok: false, failure: 'Failed to create SubnetManager: failed to read net conf: open /etc/kube-flannel/net-conf.json: no such file or directory' },
   delegate: parseDelegate(undefined),
+  portmap: parsePortmap(undefined),
 };
 const parsed = new WeakMap<ConfigMap, FlannelFiles>();
 
@@ -58,7 +61,7 @@ function filesOf(site: CniSite): FlannelFiles {
   if (map === undefined) return NOTHING_MOUNTED;
   let files = parsed.get(map);
   if (files === undefined) {
-    files = { netConf: parseNetConf(map.data?.[NET_CONF] ?? ''), delegate: parseDelegate(map.data?.[CNI_CONF]) };
+    files = { netConf: parseNetConf(map.data?.[NET_CONF] ?? ''), delegate: parseDelegate(map.data?.[CNI_CONF]), portmap: parsePortmap(map.data?.[CNI_CONF]) };
     parsed.set(map, files);
   }
   return files;
@@ -323,6 +326,7 @@ export const flannel = defineCni({
     }
     return jumps;
   },
+  portmap: (site) => filesOf(site).portmap,
   renderPodNetwork(site) {
     const bridge = bridgeOf(site);
     return bridge === undefined ? [] : renderBridge(bridge);

@@ -4,6 +4,7 @@ import type { Chain, NetRecord, Rule } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
 import { isCniConfig, isCniDaemon } from '../cni/cni-agent.ts';
 import { cniOf, cnis } from '../cni/index.ts';
+import { mappedPorts, portmapJumps } from '../cni/portmap.ts';
 import type { Pod } from '../pod/types.ts';
 import type { BuiltInJump } from '../service/kube-proxy-base-rules.ts';
 import { KUBE_PROXY_JUMPS, LOCALNET_RULE } from '../service/kube-proxy-base-rules.ts';
@@ -24,6 +25,9 @@ const BUILT_IN = {
 } as const;
 const KUBELET_CANARY = 'KUBE-KUBELET-CANARY';
 const IPTABLES_HINT = 'KUBE-IPTABLES-HINT';
+/** A plugin runs when a pod is plugged in: nobody looks after its rules later. */
+const PORTMAP: Origin = { component: 'portmap', objects: [] };
+const PORTMAP_DNAT = '-j CNI-HOSTPORT-DNAT';
 const NO_RULES: readonly Rule[] = [];
 const NO_JUMPS: readonly BuiltInJump[] = [];
 const PROXY_JUMPS: Readonly<Record<ProxyConfig['mode'], readonly BuiltInJump[]>> = { iptables: KUBE_PROXY_JUMPS, ipvs: IPVS_JUMPS, nftables: NO_JUMPS };
@@ -46,7 +50,11 @@ function jumpsInto(
   if (family !== 'ipv6' && table === 'filter' && (chain === 'INPUT' || chain === 'OUTPUT'))
     rules.push({ text: `-j ${KUBELET_FIREWALL}`, origin: origins.kubelet });
   for (const jump of proxyJumps) if (jump.table === table && jump.from === chain) rules.unshift({ text: jump.text, origin: origins.proxy });
-  for (const jump of cniJumps) if (jump.table === table && jump.from === chain && jump.family === family) rules.push({ text: jump.text, origin: origins.cni });
+  for (const jump of cniJumps) {
+    if (jump.table !== table || jump.from !== chain || jump.family !== family) continue;
+    if (jump.first === true) rules.unshift({ text: jump.text, origin: PORTMAP });
+    else rules.push({ text: jump.text, origin: jump.text.endsWith(PORTMAP_DNAT) ? PORTMAP : origins.cni });
+  }
   return rules.length === 0 ? NO_RULES : rules;
 }
 
@@ -60,7 +68,8 @@ function render(name: string, view: StoreView): Rendering<NetRecord> {
   const proxy: Origin = { component: 'kube-proxy', objects: presence?.objects ?? [] };
   const proxyJumps = presence === undefined ? NO_JUMPS : PROXY_JUMPS[presence.config.mode];
   const { cni, site, running } = cniOf(node, view);
-  const cniJumps = running ? cni.jumps(site) : [];
+  const portmap = cni.portmap?.(site);
+  const cniJumps = [...(running ? cni.jumps(site) : []), ...(portmap === undefined ? [] : portmapJumps(site, portmap))];
   const cniOrigin: Origin = { component: cni.name, objects: [node.key] };
   const records: Chain[] = [];
   for (const one of clusterSettings(view).families) {
@@ -86,7 +95,7 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
   if (changed.kind === 'Node') return [changed.metadata.name];
   if (changed.kind === 'Pod') {
     const pod = changed as Pod;
-    return pod.spec.nodeName !== undefined && (isProxyPod(pod) || isCniDaemon(pod)) ? [pod.spec.nodeName] : [];
+    return pod.spec.nodeName !== undefined && (isProxyPod(pod) || isCniDaemon(pod) || mappedPorts(pod).length > 0) ? [pod.spec.nodeName] : [];
   }
   if (changed.kind === 'ConfigMap' && !isCniConfig(changed) && !isProxyConfig(changed)) return [];
   return names(view);

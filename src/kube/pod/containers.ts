@@ -14,3 +14,13 @@ export const statusOfContainer = ({ status }: Pod, name: string): ContainerStatu
 /** An init container that goes on running beside the others. */
 export const isSidecar = (pod: Pod, container: Container): boolean =>
   container.restartPolicy === 'Always' && pod.spec.initContainers?.includes(container) === true;
+
+/** Of the pod's containers the one that a process of this name belongs to: the longest name that fits. */
+export function containerOf(pod: Pod, processName: string): string | undefined {
+  const prefix = pod.spec.hostNetwork === true ? `${pod.metadata.name}.${pod.metadata.namespace ?? 'default'}.` : '';
+  if (!processName.startsWith(prefix)) return undefined;
+  const name = processName.slice(prefix.length);
+  let found: string | undefined;
+  for (const one of allContainers(pod)) if ((name === one.name || name.startsWith(`${one.name}-`)) && one.name.length > (found?.length ?? 0)) found = one.name;
+  return found;
+}

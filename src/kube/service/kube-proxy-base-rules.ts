@@ -14,6 +14,8 @@ export interface BuiltInJump {
   readonly text: string;
   /** Of the CNI's: into which family's chains; absent: IPv4. */
   readonly family?: 'ipv6';
+  /** Of the CNI's: before all others, not behind them. */
+  readonly first?: true;
 }
 
 const NEW = '-m conntrack --ctstate NEW';
