@@ -39,6 +39,10 @@ function sort(records: Iterable<NetRecord>): Parts {
     else if (record.kind === 'fdb') parts.fdb.push(record);
     else if (record.kind === 'chain') parts.chains.push(record);
     else if (record.kind === 'process') parts.processes.push(record);
+    else if (record.kind === 'bpf-program')
+      throw new Error(
+        `${record.name} is a BPF program of ${record.origin.component}: here it is a behaviour, not code that a kernel could load, so it cannot be exported.`,
+      );
   }
   return parts;
 }

@@ -7,7 +7,8 @@ import type { DocumentFile } from '../document.ts';
 import { World } from '../world.ts';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'content', 'examples', 'cilium');
-const laptop = { path: 'laptop.yaml', text: 'apiVersion: kubehop.dev/v1alpha1\nkind: Host\nmetadata: {name: laptop}\nspec: {address: 203.0.113.9}\n' };
+/** A machine beyond the router. */
+export const laptop = { path: 'laptop.yaml', text: 'apiVersion: kubehop.dev/v1alpha1\nkind: Host\nmetadata: {name: laptop}\nspec: {address: 203.0.113.9}\n' };
 
 function files(edits: readonly (readonly [key: string, value: string])[], routerRoute: string | undefined): DocumentFile[] {
   return readdirSync(folder)

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { curlProgram } from '../../net/app/curl.ts';
 import type { TraceEvent } from '../../net/trace-event.ts';
 import type { World } from '../world.ts';
-import { openArticle, runLine } from './article.ts';
-import { openCilium } from './cilium-world.ts';
+import { articleFiles, openArticle, runLine } from './article.ts';
+import { laptop, openCilium } from './cilium-world.ts';
 
 const said = (world: World, line: string): string => runLine(world, line).output;
 
@@ -188,6 +188,47 @@ describe('the host', () => {
     expect(said(world, 'kubectl exec client -- curl -sS -m 3 web-service')).toMatch(/^Hello from web-/);
     expect(world.edit('cilium.yaml', text.replace('routing-mode: tunnel', 'routing-mode: sideways')).applied).toBe(true);
     expect(world.diagnostics.map((one) => one.message)).toContain('invalid routing mode "sideways", valid modes = ["native", "tunnel"]');
+  });
+});
+
+describe('every kind of Service', () => {
+  const service = (name: string, more: string): string =>
+    `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}}\nspec: {selector: {app: web}, ports: [{port: 80, targetPort: 80}], ${more}}\n`;
+  const manifests = [
+    service('plain', 'clusterIP: 10.96.50.1'),
+    service('inside-local', 'clusterIP: 10.96.50.2, internalTrafficPolicy: Local'),
+    service('outside-local', 'clusterIP: 10.96.50.3, type: LoadBalancer, externalTrafficPolicy: Local'),
+    service('outside', 'clusterIP: 10.96.50.4, type: NodePort, externalIPs: [172.30.1.200]'),
+  ]
+    .join('---\n')
+    .replace('port: 80, targetPort: 80}], clusterIP: 10.96.50.3', 'port: 80, targetPort: 80, nodePort: 30503}], clusterIP: 10.96.50.3')
+    .replace('port: 80, targetPort: 80}], clusterIP: 10.96.50.4', 'port: 80, targetPort: 80, nodePort: 30504}], clusterIP: 10.96.50.4');
+  const callers = ['kubectl exec client --', 'ssh node01'];
+  const inside = ['10.96.50.1', '10.96.50.2', '10.96.50.3', '10.96.50.4', '172.30.1.2:30504', '172.30.2.2:30504'];
+  const outside = ['172.30.1.2:30503', '172.30.2.2:30503', '172.30.1.2:30504', '172.30.2.2:30504'];
+
+  /** Which pods answer until all three have, or thirty calls are over; a refusal and silence are both nobody. */
+  const reached = (world: World, caller: string, target: string): string => {
+    const answers = new Set<string>();
+    for (let i = 0; i < 30 && answers.size < 3; i += 1) {
+      const text = said(world, `${caller} curl -s -m 1 ${target}`);
+      if (!text.startsWith('Hello')) return 'nobody';
+      answers.add(text);
+    }
+    return [...answers].sort().join('');
+  };
+  const table = (world: World): readonly string[] => [
+    ...callers.flatMap((caller) => inside.map((target) => `${caller} ${target}: ${reached(world, caller, target)}`)),
+    ...outside.map((target) => `laptop ${target}: ${reached(world, 'ssh laptop', target)}`),
+  ];
+
+  it('reaches the same backends as by kube-proxy', () => {
+    const more = [{ path: 'services.yaml', text: manifests }];
+    const byCilium = table(openCilium({ more }));
+    const byRules = table(openArticle({ files: [...articleFiles(), ...more, laptop], trace: false }));
+    expect(byCilium).toEqual(byRules);
+    // The table says something: some reach all, some only their node's, some nobody.
+    expect(new Set(byCilium.map((line) => line.split(': ')[1])).size).toBeGreaterThan(1);
   });
 });
 
