@@ -73,6 +73,14 @@ describe('each scenario', () => {
     expect(failing(open(slug), read(slug).works, false)).toEqual([]);
   });
 
+  it('stands in the page of scenarios with its symptom', () => {
+    const page = readFileSync(join(folder, '..', '..', '..', 'docs', 'scenarios.md'), 'utf8');
+    for (const scenario of slugs.map(read))
+      expect(page).toContain(
+        `| [${scenario.title}](../src/content/examples/${scenario.slug}/scenario.md)${scenario.nature === 'design' ? ' (by design)' : ''} | ${scenario.symptom} |`,
+      );
+  });
+
   it('is a lesson whose last step can be solved', () => {
     for (const slug of slugs) {
       const lesson = lessonOfScenario(read(slug));

@@ -1,6 +1,7 @@
 /** Ctrl K: type a few letters, choose with the arrows, Enter does it. */
 import { useEffect, useMemo, useRef, useState } from 'react';
 import type { LessonEntry } from '../learn/catalogue.ts';
+import type { Scenario } from '../learn/scenario.ts';
 import { Dialog } from '../shell/Dialog.tsx';
 import { useMirror, usePlayground } from '../state/context.ts';
 import { choose, type PaletteItem, paletteItems } from './items.ts';
@@ -12,14 +13,17 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
   const playground = usePlayground();
   const topology = useMirror((mirror) => mirror.topology);
   const [lessons, setLessons] = useState<readonly LessonEntry[]>([]);
+  const [worlds, setWorlds] = useState<readonly Pick<Scenario, 'slug' | 'title'>[]>([]);
   useEffect(() => {
     let alive = true;
     // Lessons come with the Learn pane's code; the palette works without them.
     import('../learn/catalogue.ts')
-      .then(({ loadCatalogue }) => loadCatalogue())
+      .then(({ loadCatalogue, loadScenarios }) => Promise.all([loadCatalogue(), loadScenarios()]))
       .then(
-        (catalogue) => {
-          if (alive) setLessons(catalogue);
+        ([catalogue, scenarios]) => {
+          if (!alive) return;
+          setLessons(catalogue);
+          setWorlds(scenarios);
         },
         () => undefined,
       );
@@ -27,7 +31,7 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
       alive = false;
     };
   }, []);
-  const items = useMemo(() => paletteItems(topology, lessons), [topology, lessons]);
+  const items = useMemo(() => paletteItems(topology, lessons, worlds), [topology, lessons, worlds]);
   const [letters, setLetters] = useState('');
   const [at, setAt] = useState(0);
   const list = useRef<HTMLDivElement>(null);

@@ -1,8 +1,9 @@
 /** What the palette can do: boxes to go to, commands to run, switches, lessons; and how typed letters choose among them. */
 import type { Topology } from '../../world/views.ts';
 import type { LessonEntry } from '../learn/catalogue.ts';
+import type { Scenario } from '../learn/scenario.ts';
 import type { Playground } from '../state/playground.ts';
-import { exampleOpening } from '../state/start.ts';
+import { exampleOpening, loadExampleOpening } from '../state/start.ts';
 
 export interface PaletteItem {
   readonly id: string;
@@ -97,7 +98,17 @@ const switches: readonly PaletteItem[] = [
   },
 ];
 
-export function paletteItems(topology: Topology, lessons: readonly LessonEntry[]): readonly PaletteItem[] {
+async function openWorld(playground: Playground, slug: string): Promise<void> {
+  const opening = await loadExampleOpening(slug, () => crypto.randomUUID()).catch(() => undefined);
+  if (opening === undefined) playground.notify('This world could not be fetched; try again when you are connected.', 'problem');
+  else await playground.open(opening);
+}
+
+export function paletteItems(
+  topology: Topology,
+  lessons: readonly LessonEntry[],
+  worlds: readonly Pick<Scenario, 'slug' | 'title'>[] = [],
+): readonly PaletteItem[] {
   return [
     ...boxes(topology),
     ...commands.map(
@@ -111,6 +122,15 @@ export function paletteItems(topology: Topology, lessons: readonly LessonEntry[]
         label: lesson.title,
         detail: 'lesson',
         act: ({ session }) => session.setState({ mode: 'learn', lesson: lesson.id, lessonStep: 0, pane: 'canvas' }),
+      }),
+    ),
+    ...worlds.map(
+      (world): PaletteItem => ({
+        id: `world-${world.slug}`,
+        group: 'Learn',
+        label: world.title,
+        detail: 'what goes wrong',
+        act: (playground) => void openWorld(playground, world.slug),
       }),
     ),
   ];
