@@ -40,6 +40,32 @@ test('a link opens a lesson at a step; its check fails before the change and pas
   await expect(lesson.getByRole('heading', { name: 'Mend it, and make it five' })).toBeVisible();
 });
 
+test('a scenario opens its broken world from a link, shows the symptom, and is mended by hand', async ({ app, page }) => {
+  await page.goto(`${app.url}#x=selector-mismatch`);
+  const lesson = page.getByRole('region', { name: /^Lesson: The selector matches no pod/ });
+  await expect(lesson.getByRole('heading', { name: 'What you see' })).toBeVisible();
+  await expect(app.prompt).toBeEnabled();
+  await lesson.getByRole('button', { name: 'Run', exact: true }).click();
+  await expect(app.output).toContainText("Couldn't connect to server");
+  await lesson.getByRole('button', { name: 'Next' }).click();
+  await lesson.getByRole('button', { name: 'Next' }).click();
+  await lesson.getByRole('button', { name: 'Check' }).click();
+  await expect(lesson.getByText('Not yet.')).toBeVisible();
+  await app.run('kubectl set selector service shop app=shop');
+  await lesson.getByRole('button', { name: 'Check' }).click();
+  await expect(lesson.getByText('That is it.')).toBeVisible();
+});
+
+test('the list of scenarios opens a world of its own', async ({ app, page }) => {
+  await app.openPaused();
+  await page.getByRole('button', { name: 'Learn' }).click();
+  await page.getByRole('button', { name: /kube-proxy hangs on one node/ }).click();
+  const lesson = page.getByRole('region', { name: /^Lesson: kube-proxy hangs/ });
+  await expect(lesson.getByText('This is what happened first')).toBeVisible();
+  await expect(app.prompt).toBeEnabled();
+  expect(await app.run('kubectl get pods')).toContain('neighbour');
+});
+
 test('progress is kept', async ({ app, page }) => {
   await app.openPaused();
   await page.getByRole('button', { name: 'Learn' }).click();

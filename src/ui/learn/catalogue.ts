@@ -11,7 +11,7 @@ export interface LessonEntry {
 
 const texts = import.meta.glob<string>('../../content/lessons/*/lesson.md', { query: '?raw', import: 'default' });
 
-const scenarioTexts = import.meta.glob<string>('../../content/examples/*/scenario.md', { query: '?raw', import: 'default' });
+const loadTexts = async () => (await import('./scenario-texts.ts')).scenarioTexts;
 
 /** Ids are the names of the folders. */
 export const lessonIds: readonly string[] = Object.keys(texts)
@@ -22,9 +22,9 @@ export async function loadLesson(id: string): Promise<ParsedLesson | undefined> 
   const key = Object.keys(texts).find((one) => one.split('/').at(-2) === id);
   const load = key === undefined ? undefined : texts[key];
   if (load !== undefined) return parseLesson(`${id}/lesson.md`, await load());
-  const loadScenario = scenarioTexts[`../../content/examples/${id}/scenario.md`];
-  if (loadScenario === undefined) return undefined;
-  const { scenario, diagnostics } = parseScenario(id, await loadScenario());
+  const text = (await loadTexts()).get(id);
+  if (text === undefined) return undefined;
+  const { scenario, diagnostics } = parseScenario(id, text);
   return scenario === undefined ? { diagnostics } : { lesson: lessonOfScenario(scenario), diagnostics };
 }
 
@@ -33,7 +33,7 @@ export const topics: readonly string[] = ['Services', 'Load balancing', 'DNS', '
 
 /** Every scenario, in order of topic and name. */
 export async function loadScenarios(): Promise<readonly Scenario[]> {
-  const read = await Promise.all(Object.entries(scenarioTexts).map(async ([key, load]) => parseScenario(key.split('/').at(-2) ?? '', await load()).scenario));
+  const read = [...(await loadTexts())].map(([slug, text]) => parseScenario(slug, text).scenario);
   const order = (one: Scenario) => `${topics.indexOf(one.topic)} ${one.level === 'first steps' ? 0 : 1} ${one.title}`;
   return read.filter((one) => one !== undefined).sort((a, b) => (order(a) < order(b) ? -1 : 1));
 }
