@@ -5,6 +5,7 @@ import type { ApiServer } from '../objects/api-server.ts';
 import { type AdmittedObject, FileReader, givesCluster, inApplyOrder, isSystem } from './admit.ts';
 import { failureDiagnostics, findingDiagnostics, kindLookup } from './apply.ts';
 import type { DocumentFile } from './document.ts';
+import { kindAddOns } from './kind-cluster.ts';
 
 export class WorldFiles {
   readonly #api: ApiServer<NetRecord>;
@@ -67,7 +68,9 @@ export class WorldFiles {
     const isBroken = () => diagnostics.some((one) => one.severity === 'error');
     if (atomic && isBroken()) return this.#told(diagnostics, false);
 
-    const objects = givesCluster(admission.objects) ? admission.objects : this.#withBase(admission.objects);
+    const objects = givesCluster(admission.objects)
+      ? [...admission.objects, ...kindAddOns(admission.objects, () => this.#baseReader.admit(this.#baseFiles).objects)]
+      : this.#withBase(admission.objects);
     const next = new Map(objects.map((one) => [one.key, one]));
     let systemRuns = this.#admitted.size > 0;
     for (const one of inApplyOrder(objects)) {

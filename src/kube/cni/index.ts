@@ -5,9 +5,10 @@ import { cilium } from './cilium.ts';
 import type { Cni, CniSite } from './cni.ts';
 import { daemonsOf } from './daemons.ts';
 import { flannel } from './flannel.ts';
+import { kindnet } from './kindnet.ts';
 import { plainBridge } from './plain-bridge.ts';
 
-export const cnis: readonly Cni[] = [flannel, cilium];
+export const cnis: readonly Cni[] = [flannel, cilium, kindnet];
 
 export interface NodeCni {
   readonly cni: Cni;
