@@ -135,5 +135,5 @@ export interface Watch {
   readonly look: (state: never, io: FilterIo, expired: boolean) => number | undefined;
 }
 
-/** Runs when an inner command has ended; returns the final exit code. */
-export type Hook = (data: never, status: number, io: FilterIo) => number;
+/** Runs when an inner command has ended; returns the final exit code, or what comes next. */
+export type Hook = (data: never, status: number, io: FilterIo) => Outcome;

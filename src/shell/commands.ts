@@ -47,6 +47,7 @@ import { journalctl, systemctl } from './tools/systemctl.ts';
 import { tc } from './tools/tc.ts';
 import { tcpdumpCommand } from './tools/tcpdump.ts';
 import { trace } from './tools/trace.ts';
+import { nano, vi, vim } from './tools/vi.ts';
 import { wg } from './tools/wg.ts';
 
 const list: readonly Command[] = [
@@ -114,6 +115,9 @@ const list: readonly Command[] = [
   find,
   base64.command,
   bc.command,
+  vi,
+  vim,
+  nano,
   comm,
   join,
   fold.command,

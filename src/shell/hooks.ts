@@ -29,6 +29,7 @@ import { nftInput } from './tools/nft.ts';
 import { shellInputFilter, timeHook, xargsHook } from './tools/shells.ts';
 import { tcpdumpReadFilter } from './tools/tcpdump.ts';
 import { traceHook } from './tools/trace.ts';
+import { EDITOR_WATCH, editorWatch } from './tools/vi.ts';
 import { pubkeyFilter } from './tools/wg.ts';
 
 export const filters: Readonly<Record<string, Filter>> = {
@@ -71,6 +72,7 @@ export const filters: Readonly<Record<string, Filter>> = {
 };
 
 export const watches: Readonly<Record<string, Watch>> = {
+  [EDITOR_WATCH]: editorWatch,
   'kubectl-get': getWatch,
   'kubectl-wait': waitWatch,
   'kubectl-logs': logsWatch,

@@ -21,6 +21,7 @@ import { resolvePath } from './paths.ts';
 import { copyState, type Level, newState, type Place, type Session, type ShellState } from './state.ts';
 import { formatSyntaxProblem } from './syntax/errors.ts';
 import { dialectOf, parseScript } from './syntax/parser.ts';
+import { EDITOR_WATCH, type EditorState } from './tools/vi.ts';
 
 /** Lines of history a session keeps. */
 const MAX_HISTORY = 500;
@@ -191,6 +192,36 @@ export class ShellSessions implements WatchingShell {
     return problem === undefined ? undefined : `${path}: ${problem}`;
   }
 
+  edited(id: string, text: string | undefined): void {
+    const editor = this.#editorOf(this.#state.sessions.get(id));
+    if (editor === undefined) return;
+    if (text !== undefined) {
+      const problem = this.#machine.services.writeFile(editor.place, editor.path, text);
+      if (problem !== undefined) this.#host.print(id, 'stderr', `vi: ${editor.path}: ${problem}\n`);
+    }
+    editor.saved = true;
+    this.#machine.newBudget();
+    this.#run();
+  }
+
+  /** What the session's foreground command waits to be edited. */
+  #editorOf(session: Session | undefined): EditorState | undefined {
+    const id = session?.levels.at(-1)?.task;
+    const root = id === undefined ? undefined : this.#state.tasks.get(id);
+    if (root === undefined) return undefined;
+    for (const task of treeOf(this.#state, root)) {
+      const frame = task.stack.at(-1);
+      if (frame?.kind === 'watch' && frame.watch === EDITOR_WATCH) return frame.state as EditorState;
+    }
+    return undefined;
+  }
+
+  #editingOf(session: Session): Pick<SessionView, 'editing'> {
+    const editor = this.#editorOf(session);
+    if (editor === undefined || editor.saved) return {};
+    return { editing: { path: editor.path, text: this.#machine.services.readFile(editor.place, editor.path) ?? '' } };
+  }
+
   interrupt(id: string): void {
     const session = this.#state.sessions.get(id);
     const level = session?.levels.at(-1);
@@ -305,6 +336,7 @@ export class ShellSessions implements WatchingShell {
           endless: task !== undefined && (isEndless(this.#state, task) || this.#readsTerminal(task.id)),
           netns: level.place.netns,
           title: level.place.pod === undefined ? level.place.hostname : level.place.pod.name,
+          ...this.#editingOf(session),
         },
       ];
     });

@@ -13,6 +13,8 @@ export interface Requests {
   /** Types a line into a session. Resolves when the session is idle again or an endless program runs. */
   run(session: string, line: string): { readonly exitCode: number; readonly firstSeq: number; readonly lastSeq: number };
   interrupt(session: string): null;
+  /** Answers `SessionView.editing`: the text that was saved, or null when the pane was closed without. */
+  edited(session: string, text: string | null): null;
   openSession(session: string, at: { readonly host: string } | { readonly namespace: string; readonly pod: string }): null;
   closeSession(session: string): null;
   complete(session: string, line: string, cursor: number): { readonly start: number; readonly candidates: readonly string[] };

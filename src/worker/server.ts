@@ -50,6 +50,11 @@ export class PlaygroundServer {
         this.#get().interrupt(session);
         return null;
       },
+      edited: (session, text) => {
+        this.#catchUp();
+        this.#get().edited(session, text ?? undefined);
+        return null;
+      },
       openSession: (session, at) => {
         this.#get().openSession(session, at);
         return null;

@@ -17,6 +17,8 @@ export type DocumentInput =
   | { readonly kind: 'session'; readonly timeNs: number; readonly session: string; readonly at: SessionPlace }
   /** A binary file (a capture) was brought along and lies at `path` where the session's shell runs; at most 256 KB. */
   | { readonly kind: 'file'; readonly timeNs: number; readonly session: string; readonly path: string; readonly base64: string }
+  /** The editor that a session waited for was saved (`text`) or closed (null). */
+  | { readonly kind: 'edited'; readonly timeNs: number; readonly session: string; readonly text: string | null }
   | { readonly kind: 'edit'; readonly timeNs: number; readonly path: string; readonly text: string | null };
 
 export interface WorldDocument {

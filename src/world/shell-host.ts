@@ -15,6 +15,8 @@ export interface ShellHost {
   readonly engine: Engine;
   readonly api: Api;
   readonly prng: Prng;
+  /** Somebody shows `SessionView.editing` and answers with `World.edited`; without, `vi` says that there is no editor. */
+  readonly hasEditor?: boolean;
   /** Files a command may read (`kubectl apply -f web.yaml`): the document's, plus those a shell wrote. */
   readonly files: readonly DocumentFile[];
   print(session: string, stream: 'stdout' | 'stderr', text: string): void;
@@ -52,6 +54,8 @@ export interface Shell {
   input(session: string, line: string): void;
   /** Writes a binary file (a character a byte) where the session stands. Returns an error text, or undefined when it worked. */
   bring(session: string, path: string, text: string): string | undefined;
+  /** The editor that the session waits for was saved with this text, or (undefined) closed without. */
+  edited(session: string, text: string | undefined): void;
   /** Ctrl-C. */
   interrupt(session: string): void;
   /** From the engine: a program this shell started wrote or ended (stream `exit`). */

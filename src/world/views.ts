@@ -162,6 +162,8 @@ export interface SessionView {
   /** netns id the session is in. */
   readonly netns: string;
   readonly title: string;
+  /** Its foreground command is `vi` (or `kubectl edit`) and waits for this text to be edited; answered by `edited`. */
+  readonly editing?: { readonly path: string; readonly text: string };
 }
 
 /** What came since the last update. Absent parts have not changed. */

@@ -39,6 +39,8 @@ export interface WorldOptions {
   readonly trace?: boolean;
   /** The wall clock at virtual time 0, for a world that runs beside a real one (`kubehop serve`); fixed when absent, so that output is the same on every run. */
   readonly epochMs?: number;
+  /** Somebody shows what `vi` and `kubectl edit` open, and answers with `edited`. */
+  readonly editor?: boolean;
   /** More programs than the usual ones (recordings bring their own clients and servers). */
   readonly userland?: (kernel: Kernel) => Userland;
 }
@@ -230,6 +232,13 @@ export class World {
     return problem;
   }
 
+  /** The editor that a session waits for was saved with this text, or (undefined) closed. */
+  edited(session: string, text: string | undefined): void {
+    this.#remember({ kind: 'edited', timeNs: this.nowNs, session, text: text ?? null });
+    this.#shell.edited(session, text);
+    this.#settle();
+  }
+
   interrupt(session: string): void {
     this.#remember({ kind: 'interrupt', timeNs: this.nowNs, session });
     this.#shell.interrupt(session);
@@ -388,6 +397,7 @@ export class World {
     this.#clock.advanceTo(input.timeNs);
     if (input.kind === 'edit') this.edit(input.path, input.text);
     else if (input.kind === 'interrupt') this.interrupt(input.session);
+    else if (input.kind === 'edited') this.edited(input.session, input.text ?? undefined);
     else if (input.kind === 'session') this.openSession(input.session, input.at);
     else if (input.kind === 'file') this.bring(input.session, input.path, input.base64);
     else {
@@ -561,6 +571,8 @@ export class World {
         return world.api;
       },
       prng: world.#shellPrng,
+      // What was edited before is edited again, also where nobody looks.
+      hasEditor: world.#options.editor === true || world.#options.document.inputs.some((input) => input.kind === 'edited'),
       get files() {
         return world.files;
       },

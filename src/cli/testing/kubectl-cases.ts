@@ -99,6 +99,7 @@ kind: PodDisruptionBudget
 metadata: {name: guard}
 spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}
 `,
+  'break.sh': 'sed \'s/port: 80$/port: 0/\' "$1" > broken.txt\ncat broken.txt > "$1"\n',
   'fix.sh': 'sed s/color:/colour:/ "$1" > edited.txt\ncat edited.txt > "$1"\n',
   'nokind.yaml': `apiVersion: v1
 metadata: {name: x}
@@ -201,6 +202,9 @@ const writes = [
   'KUBE_EDITOR=true kubectl edit cm settings -n shop',
   'KUBE_EDITOR=false kubectl edit cm settings -n shop',
   'KUBE_EDITOR="sh fix.sh" kubectl edit cm settings -n shop',
+  `KUBE_EDITOR="sh break.sh" kubectl edit svc web-service 2>&1 | sed 's/edit-[0-9]*/edit-N/'`,
+  `KUBE_EDITOR="sed -i s/app:/app/" kubectl edit svc web-service 2>&1 | sed 's/edit-[0-9]*/edit-N/'`,
+  `EDITOR="sed -i 's/size: large/size: small/'" kubectl edit cm settings -n shop`,
   'kubectl get cm settings -n shop -o jsonpath={.data}',
   'kubectl describe ns default',
   'kubectl apply -f nokind.yaml',

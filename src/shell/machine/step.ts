@@ -69,7 +69,7 @@ export function stepTask(machine: Machine, task: Task): Progress {
       return stepRead(machine, task, frame);
     case 'after':
       task.stack.pop();
-      task.status = hooks[frame.after.hook]?.(frame.after.data as never, task.status, machine.filterIo(task)) ?? task.status;
+      machine.outcome(task, hooks[frame.after.hook]?.(frame.after.data as never, task.status, machine.filterIo(task)) ?? task.status, task.scope.variables);
       return 'ran';
     case 'case':
       return stepCase(machine, task, frame);

@@ -33,7 +33,9 @@ export function unwindTask(machine: Machine, task: Task): Progress {
       return 'blocked';
     } else if (frame.kind === 'after') {
       task.status = unwind.status;
-      task.status = hooks[frame.after.hook]?.(frame.after.data as never, task.status, machine.filterIo(task)) ?? task.status;
+      const next = hooks[frame.after.hook]?.(frame.after.data as never, task.status, machine.filterIo(task));
+      // What would come next does not: the command is interrupted.
+      if (typeof next === 'number') task.status = next;
       unwind.status = task.status;
     } else if (frame.kind === 'list' && task.scope.traps.has('INT')) {
       // The trap takes the place of the end.

@@ -39,6 +39,7 @@ function checkInput(value: unknown): DocumentInput | undefined {
   }
   if (value.kind === 'file' && isText(session, 64) && isText(path, 64) && isFileName(path) && isText(value.base64, 352 * 1024))
     return { kind: 'file', timeNs, session, path, base64: value.base64 };
+  if (value.kind === 'edited' && isText(session, 64) && (text === null || isText(text, MAX_FILE_LENGTH))) return { kind: 'edited', timeNs, session, text };
   if (value.kind === 'edit' && isText(path, 64) && isFileName(path) && (text === null || isText(text, MAX_FILE_LENGTH)))
     return { kind: 'edit', timeNs, path, text };
   return undefined;

@@ -85,6 +85,7 @@ export function createFakeClient(world: FakeWorld): FakeClient {
     },
     capture: () => ({ ok: true, bytes: new Uint8Array(), packets: 0 }),
     bring: () => null,
+    edited: () => null,
     interrupt: (session) => {
       sessions = sessions.map((one) => (one.id === session ? { ...one, busy: false, endless: false } : one));
       send({ sessions });

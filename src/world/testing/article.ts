@@ -22,6 +22,8 @@ export interface OpenOptions {
   readonly files?: readonly DocumentFile[];
   readonly inputs?: readonly DocumentInput[];
   readonly trace?: boolean;
+  /** `vi` finds an editor pane. */
+  readonly editor?: boolean;
 }
 
 export function openArticle(options: OpenOptions = {}): World {
@@ -29,6 +31,7 @@ export function openArticle(options: OpenOptions = {}): World {
     document: { version: 1, seed: options.seed ?? 1, files: options.files ?? articleFiles(), inputs: options.inputs ?? [], positions: {} },
     baseFiles: articleFiles().filter((file) => file.path !== 'web.yaml' && file.path !== 'client.yaml'),
     createShell,
+    editor: options.editor === true,
     ...(options.trace === undefined ? {} : { trace: options.trace }),
   });
 }
