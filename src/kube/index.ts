@@ -56,7 +56,7 @@ import { statefulSetController } from './workload/stateful-set-controller.ts';
 export { agents } from './agents.ts';
 export { configurationKinds } from './node/cluster-kinds.ts';
 export { initialObjects } from './node/namespace.ts';
-export { watchLatency } from './node/watch-latency.ts';
+export { nodeOf, watchLatency } from './node/watch-latency.ts';
 
 /** In the order of `kubectl api-resources`: the core group first. */
 export const kinds: readonly Kind[] = [

@@ -2,7 +2,8 @@
 import { CowMap } from '../base/cow-map.ts';
 import { deepEqual } from '../base/equal.ts';
 import type { Change, Identified, RecordStore } from '../base/record-store.ts';
-import type { Finding } from './api.ts';
+import type { Delivery, Finding } from './api.ts';
+import { Mailbox, type MailboxSnapshot } from './mailbox.ts';
 import type { Agent, KubeObject, ObjectKey, Repair, StoreView, WatchLatency } from './types.ts';
 
 /** Brings a person's change and a new rendering together: `before` and `rendered` are the agent's, `present` is what is there. */
@@ -24,7 +25,7 @@ export interface AgentSnapshot {
   readonly dirty: readonly (readonly string[])[];
   readonly started: boolean;
   readonly touched: readonly (readonly [string, number])[];
-  readonly unheard: readonly (readonly [string, number])[];
+  readonly mail: readonly (readonly [string, MailboxSnapshot])[];
 }
 
 const nothing: Rendered = { records: [], findings: [] };
@@ -60,8 +61,8 @@ export class AgentRunner<R extends Identified> {
   readonly #nowNs: () => number;
   /** Records that somebody else has changed since they were last put right, and when. */
   readonly #touched = new Map<string, number>();
-  /** `index key` of changes that a late agent has not heard of yet, and when the first of them was made. */
-  readonly #unheard = new Map<string, number>();
+  /** By `index key` of a late agent: changes that it has not heard of yet. */
+  readonly #mail = new Map<string, Mailbox>();
   readonly #latency: () => WatchLatency | undefined;
   readonly #onNews: OnNews | undefined;
   #started = false;
@@ -157,27 +158,37 @@ export class AgentRunner<R extends Identified> {
     this.#pending.set(change.id, { id: change.id, ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) });
   }
 
-  /** When an unheard change reaches its agent, by the latency as it is now. */
-  #hearingNs(id: string, sinceNs: number, latency: WatchLatency | undefined): number {
+  /** How late the agent of an `index key` hears, as it is now. */
+  #latencyNs(id: string, latency: WatchLatency | undefined): number {
     const space = id.indexOf(' ');
-    return sinceNs + (latency?.(this.#agents[Number(id.slice(0, space))]?.name ?? '', id.slice(space + 1)) ?? 0);
+    return latency?.(this.#agents[Number(id.slice(0, space))]?.name ?? '', id.slice(space + 1)) ?? 0;
   }
 
   #nextHearingNs(): number | undefined {
-    if (this.#unheard.size === 0) return undefined;
-    const latency = this.#latency();
     let next = Number.POSITIVE_INFINITY;
-    for (const [id, sinceNs] of this.#unheard) next = Math.min(next, this.#hearingNs(id, sinceNs, latency));
+    for (const { arrivesNs } of this.deliveries()) next = Math.min(next, arrivesNs);
     return next === Number.POSITIVE_INFINITY ? undefined : next;
+  }
+
+  /** All that is on its way to late agents. */
+  deliveries(): readonly Delivery[] {
+    if (this.#mail.size === 0) return [];
+    const latency = this.#latency();
+    return [...this.#mail].flatMap(([id, mailbox]) => {
+      const space = id.indexOf(' ');
+      const [component, key] = [this.#agents[Number(id.slice(0, space))]?.name ?? '', id.slice(space + 1)];
+      const latencyNs = this.#latencyNs(id, latency);
+      return mailbox.letters.map(({ object, sentNs }) => ({ component, key, object, sentNs, arrivesNs: sentNs + latencyNs }));
+    });
   }
 
   /** Changes whose time has come are looked at now. */
   #hear(): void {
-    if (this.#unheard.size === 0) return;
+    if (this.#mail.size === 0) return;
     const latency = this.#latency();
-    for (const [id, sinceNs] of this.#unheard) {
-      if (this.#hearingNs(id, sinceNs, latency) > this.#nowNs()) continue;
-      this.#unheard.delete(id);
+    for (const [id, mailbox] of this.#mail) {
+      if (!mailbox.deliver(this.#nowNs() - this.#latencyNs(id, latency))) continue;
+      if (mailbox.letters.length === 0) this.#mail.delete(id);
       const space = id.indexOf(' ');
       this.#dirty[Number(id.slice(0, space))]?.add(id.slice(space + 1));
     }
@@ -224,7 +235,7 @@ export class AgentRunner<R extends Identified> {
       dirty: this.#dirty.map((keys) => [...keys]),
       started: this.#started,
       touched: [...this.#touched],
-      unheard: [...this.#unheard],
+      mail: [...this.#mail].map(([id, mailbox]) => [id, mailbox.snapshot()]),
     };
   }
 
@@ -238,8 +249,8 @@ export class AgentRunner<R extends Identified> {
     this.#started = snapshot.started;
     this.#touched.clear();
     for (const [id, timeNs] of snapshot.touched) this.#touched.set(id, timeNs);
-    this.#unheard.clear();
-    for (const [id, timeNs] of snapshot.unheard) this.#unheard.set(id, timeNs);
+    this.#mail.clear();
+    for (const [id, mailbox] of snapshot.mail) this.#mail.set(id, new Mailbox(mailbox));
   }
 
   #distribute(): void {
@@ -251,17 +262,24 @@ export class AgentRunner<R extends Identified> {
     }
     const latency = this.#pending.size === 0 ? undefined : this.#latency();
     const nowNs = this.#nowNs();
-    for (const { before, after } of this.#pending.values()) {
+    for (const { id: object, before, after } of this.#pending.values()) {
       for (const index of this.#byKind.get((after ?? before)?.kind ?? '') ?? []) {
         const agent = this.#agents[index];
         const dirty = this.#dirty[index];
         if (agent === undefined || dirty === undefined) continue;
-        const add = (key: string): void => {
-          if (latency === undefined || latency(agent.name, key) === 0) dirty.add(key);
-          else if (!this.#unheard.has(`${index} ${key}`)) this.#unheard.set(`${index} ${key}`, nowNs);
-        };
-        if (after !== undefined) for (const key of agent.keysFor(after, this.#view)) add(key);
-        if (before !== undefined) for (const key of agent.keysFor(before, this.#view)) add(key);
+        const keys = new Set(after === undefined ? [] : agent.keysFor(after, this.#view));
+        if (before !== undefined) for (const key of agent.keysFor(before, this.#view)) keys.add(key);
+        for (const key of keys) {
+          const latencyNs = latency?.(agent.name, key) ?? 0;
+          const id = `${index} ${key}`;
+          // What is still on its way arrives first.
+          if (latencyNs === 0 && !this.#mail.has(id)) dirty.add(key);
+          else {
+            const mailbox = this.#mail.get(id) ?? new Mailbox();
+            this.#mail.set(id, mailbox);
+            mailbox.send(object, before, after, nowNs, latencyNs === Number.POSITIVE_INFINITY);
+          }
+        }
       }
     }
     this.#pending.clear();
@@ -271,7 +289,7 @@ export class AgentRunner<R extends Identified> {
   #render(agent: Agent<R>, index: number, key: string, puts: Map<string, R>, befores: Map<string, R>, removals: Set<string>): boolean {
     const id = `${index} ${key}`;
     const old = this.#rendered.get(id) ?? nothing;
-    const rendering = agent.render(key, this.#view);
+    const rendering = agent.render(key, this.#mail.get(id)?.view(this.#view) ?? this.#view);
     const records = withoutRepeats(rendering.records);
     const before = finder(old.records);
     const now = finder(records);

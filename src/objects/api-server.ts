@@ -4,7 +4,7 @@ import type { Change, Identified, RecordStore } from '../base/record-store.ts';
 import { formatRfc3339 } from '../base/time.ts';
 import { nameOf } from './admission.ts';
 import { AgentRunner, type AgentSnapshot, type Merge, type OnNews } from './agent-runner.ts';
-import type { Api, ApiResult, ApplyOutcome, Finding, RemoveOptions, ServerSideApplyOptions, WriteOptions } from './api.ts';
+import type { Api, ApiResult, ApplyOutcome, Delivery, Finding, RemoveOptions, ServerSideApplyOptions, WriteOptions } from './api.ts';
 import { stableSuffix } from './identity.ts';
 import { type KindInfo, KindRegistry } from './kind-registry.ts';
 import { immortalNamespaces, orphan } from './lifecycle.ts';
@@ -150,6 +150,11 @@ export class ApiServer<R extends Identified = Identified> implements Api {
 
   findings(): readonly Finding[] {
     return this.#agents.findings();
+  }
+
+  /** Changes on their way to late components, in the order in which they were made. */
+  deliveries(): readonly Delivery[] {
+    return [...this.#runtime.deliveries(), ...this.#agents.deliveries()].sort((a, b) => a.sentNs - b.sentNs);
   }
 
   /** Whether an object (a CustomResourceDefinition) declared this kind. */

@@ -53,6 +53,18 @@ export interface RemoveOptions {
   readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
 }
 
+/** A change of an object that a late component has not heard of yet. */
+export interface Delivery {
+  /** `kube-proxy`, `endpointslice-controller` */
+  readonly component: string;
+  /** Which of its keys it is for. */
+  readonly key: string;
+  readonly object: ObjectKey;
+  readonly sentNs: number;
+  /** Infinite while the component does not listen. */
+  readonly arrivesNs: number;
+}
+
 /** What an agent says about an object; whoever has the text adds the span. */
 export interface Finding {
   readonly key: ObjectKey;

@@ -2,11 +2,14 @@
 import { CowMap } from '../base/cow-map.ts';
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Change } from '../base/record-store.ts';
+import type { Delivery } from './api.ts';
 import type { Controller, ControllerContext, KubeObject, ObjectKey, StoreView, WatchLatency } from './types.ts';
 
 /** A fixpoint of a thousand-pod rollout takes under a hundred rounds; more than this is two controllers that undo each other. */
 const maxRounds = 1_000;
 const maxReconciles = 500_000;
+/** More are not drawn. */
+const maxTravelling = 199;
 const firstRetryNs = 5_000_000;
 const lastRetryNs = 1_000_000_000_000;
 
@@ -15,9 +18,19 @@ interface Item {
   readonly key: ObjectKey;
 }
 
+/** A change on its way to a late controller. */
+interface Travelling {
+  readonly controller: number;
+  readonly key: ObjectKey;
+  readonly object: ObjectKey;
+  readonly sentNs: number;
+  readonly arrivesNs: number;
+}
+
 export interface RuntimeSnapshot {
   readonly timers: ReadonlyMap<string, number>;
   readonly failures: ReadonlyMap<string, number>;
+  readonly travelling: readonly Travelling[];
   readonly queue: readonly Item[];
   readonly pending: readonly Change<KubeObject>[];
 }
@@ -36,6 +49,7 @@ export class ControllerRuntime {
   /** How often in a row a look at a key of a controller has failed. */
   readonly #failures = new CowMap<string, number>();
   #hasFailed = false;
+  #travelling: Travelling[] = [];
   readonly #latency: () => WatchLatency | undefined;
 
   constructor(
@@ -111,12 +125,19 @@ export class ControllerRuntime {
   }
 
   snapshot(): RuntimeSnapshot {
-    return { timers: this.#timers.snapshot(), failures: this.#failures.snapshot(), queue: this.#queue.slice(), pending: [...this.#pending.values()] };
+    return {
+      timers: this.#timers.snapshot(),
+      failures: this.#failures.snapshot(),
+      travelling: this.#travelling,
+      queue: this.#queue.slice(),
+      pending: [...this.#pending.values()],
+    };
   }
 
   restore(snapshot: RuntimeSnapshot): void {
     this.#timers.restore(snapshot.timers);
     this.#failures.restore(snapshot.failures);
+    this.#travelling = [...snapshot.travelling];
     this.#queue = snapshot.queue.slice();
     this.#queued.clear();
     for (const { controller, key } of this.#queue) this.#queued.add(`${controller} ${key}`);
@@ -134,22 +155,31 @@ export class ControllerRuntime {
   #distribute(): void {
     if (this.#pending.size === 0) return;
     const latency = this.#latency();
-    for (const { before, after } of this.#pending.values()) {
+    for (const { id, before, after } of this.#pending.values()) {
       for (const index of this.#byKind.get((after ?? before)?.kind ?? '') ?? []) {
         const controller = this.#controllers[index];
         if (controller === undefined) continue;
-        if (after !== undefined) for (const key of controller.keysFor(after, this.#view)) this.#hear(index, key, latency);
-        if (before !== undefined) for (const key of controller.keysFor(before, this.#view)) this.#hear(index, key, latency);
+        if (after !== undefined) for (const key of controller.keysFor(after, this.#view)) this.#hear(index, key, id, latency);
+        if (before !== undefined) for (const key of controller.keysFor(before, this.#view)) this.#hear(index, key, id, latency);
       }
     }
     this.#pending.clear();
   }
 
   /** A late component is woken by the clock. */
-  #hear(controller: number, key: ObjectKey, latency: WatchLatency | undefined): void {
+  #hear(controller: number, key: ObjectKey, object: ObjectKey, latency: WatchLatency | undefined): void {
     const delayNs = latency?.(this.#controllers[controller]?.name ?? '', key) ?? 0;
-    if (delayNs > 0) this.#requeueAfter(controller, key, delayNs);
-    else this.#enqueue(controller, key);
+    if (delayNs > 0) {
+      const sentNs = this.#view.nowNs;
+      this.#requeueAfter(controller, key, delayNs);
+      if (this.#travelling.some((one) => one.controller === controller && one.object === object && one.key === key && one.sentNs === sentNs)) return;
+      this.#travelling = [...this.#travelling.slice(-maxTravelling), { controller, key, object, sentNs, arrivesNs: sentNs + delayNs }];
+    } else this.#enqueue(controller, key);
+  }
+
+  /** What late controllers have not heard of yet. */
+  deliveries(): readonly Delivery[] {
+    return this.#travelling.map(({ controller, ...rest }) => ({ component: this.#controllers[controller]?.name ?? '', ...rest }));
   }
 
   #requeueAfter(controller: number, key: ObjectKey, delayNs: number): void {
@@ -168,6 +198,7 @@ export class ControllerRuntime {
   }
 
   #fireTimers(nowNs: number): void {
+    if (this.#travelling.length > 0) this.#travelling = this.#travelling.filter((one) => one.arrivesNs > nowNs);
     const due = [...this.#timers.entries()].filter(([, dueNs]) => dueNs <= nowNs).sort((a, b) => a[1] - b[1]);
     for (const [id] of due) {
       this.#timers.delete(id);

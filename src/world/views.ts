@@ -130,6 +130,20 @@ export interface RuleView {
   readonly link?: LinkTarget;
 }
 
+/** A change of an object on its way from the API server to a component that hears of it late. */
+export interface DeliveryView {
+  /** `kube-proxy`, `endpointslice-controller` */
+  readonly component: string;
+  /** Where the component runs; absent for controllers of the control plane. */
+  readonly host?: string;
+  readonly objectKey: ObjectKey;
+  readonly sentNs: number;
+  /** Absent while the component does not listen. */
+  readonly arrivesNs?: number;
+  /** `EndpointSlice default/web-x2x9p, on its way to kube-proxy on node01` */
+  readonly sentence: string;
+}
+
 /** A packet's whole life, for the animation and the timeline. */
 export interface PacketView {
   readonly id: number;

@@ -16,6 +16,7 @@ import type { ApiServer } from '../objects/api-server.ts';
 import type { AdmittedObject } from './admit.ts';
 import { applyText } from './apply.ts';
 import { Clock, type Clockwork } from './clock.ts';
+import { deliveryViews } from './deliveries.ts';
 import type { DocumentFile, DocumentInput, SessionPlace, WorldDocument } from './document.ts';
 import { History, SNAPSHOT_EVERY, type WorldSnapshot } from './history.ts';
 import { inspectWorld } from './inspect.ts';
@@ -26,7 +27,7 @@ import { tellContext } from './tell-context.ts';
 import type { TellContext } from './tell-phrases.ts';
 import { TerminalLog } from './terminal-log.ts';
 import { buildTopology } from './topology.ts';
-import type { CompletionItem, HopView, HoverView, Inspection, LinkTarget, PacketView, SessionView, TerminalEntry, Topology } from './views.ts';
+import type { CompletionItem, DeliveryView, HopView, HoverView, Inspection, LinkTarget, PacketView, SessionView, TerminalEntry, Topology } from './views.ts';
 import { WorldFiles } from './world-files.ts';
 import { completeAt, hoverAt, objectAtOffset } from './yaml-service.ts';
 
@@ -160,6 +161,11 @@ export class World {
   /** Current texts, the broken ones too. */
   get files(): readonly DocumentFile[] {
     return this.#files.files;
+  }
+
+  /** Changes of objects that late components have not heard of yet. */
+  get deliveries(): readonly DeliveryView[] {
+    return deliveryViews(this.api.deliveries());
   }
 
   get diagnostics(): readonly Diagnostic[] {

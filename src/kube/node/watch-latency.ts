@@ -1,7 +1,7 @@
 /**
  * Control-plane lag: how long after a change each component hears of it. `ControlPlane` objects say it for components, by name; the annotation
  * `kubehop.dev/watch-latency: kube-proxy=3s,kubelet=500ms` says it for the agents of one Node and counts more. Without either nothing takes time.
- * A component that wakes up sees the objects as they are by then.
+ * A late agent sees the objects as they have been delivered (`objects/mailbox.ts`); a late controller, once it wakes, as they are by then.
  */
 import type { StoreView, WatchLatency } from '../../objects/types.ts';
 import { parseDurationNs } from './cluster-network.ts';
@@ -27,7 +27,7 @@ export function parseLatencies(text: string | undefined): ReadonlyMap<string, nu
 }
 
 /** The node whose agent looks after a key: the kubelet's are `Node/<name>`, kube-proxy's begin with the node's name. */
-function nodeOf(component: string, key: string): string | undefined {
+export function nodeOf(component: string, key: string): string | undefined {
   if (component === 'kubelet') return key.slice(key.indexOf('/') + 1);
   return component === 'kube-proxy' || component === 'cilium-agent' ? key.split('|', 1)[0] : undefined;
 }

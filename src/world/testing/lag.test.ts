@@ -23,6 +23,37 @@ describe('a kube-proxy that hears late', () => {
     expect(backends(world, 'controlplane')).toBe(1);
   });
 
+  it('sees the cluster as it was delivered: one change after the other, not the newest at once', () => {
+    const world = openArticle();
+    runLine(world, 'kubectl annotate node controlplane kubehop.dev/watch-latency=kube-proxy=3s');
+    world.elapse(3_000);
+    runLine(world, 'kubectl scale deployment web --replicas=1');
+    world.elapse(2_000);
+    runLine(world, 'kubectl scale deployment web --replicas=4');
+    expect([backends(world, 'controlplane'), backends(world, 'node01')]).toEqual([3, 4]);
+    world.elapse(1_500);
+    expect([backends(world, 'controlplane'), backends(world, 'node01')]).toEqual([1, 4]);
+    world.elapse(2_000);
+    expect(backends(world, 'controlplane')).toBe(4);
+  });
+
+  it('is shown what is on its way to it', () => {
+    const world = openArticle();
+    runLine(world, 'kubectl annotate node controlplane kubehop.dev/watch-latency=kube-proxy=3s');
+    world.elapse(3_000);
+    expect(world.deliveries).toEqual([]);
+    runLine(world, 'kubectl scale deployment web --replicas=1');
+    const slice = world.deliveries.find((one) => one.objectKey.startsWith('EndpointSlice/default/web-service-'));
+    expect(slice).toMatchObject({ component: 'kube-proxy', host: 'controlplane' });
+    expect((slice?.arrivesNs ?? 0) - (slice?.sentNs ?? 0)).toBe(3e9);
+    expect(slice?.sentence).toMatch(/^EndpointSlice default\/web-service-\w+, on its way to kube-proxy on controlplane$/);
+    world.elapse(3_000);
+    expect(world.deliveries).toEqual([]);
+    runLine(world, 'kubectl annotate node controlplane kubehop.dev/stopped=kube-proxy');
+    runLine(world, 'kubectl scale deployment web --replicas=2');
+    expect(world.deliveries.map((one) => one.sentence)).toContainEqual(expect.stringContaining(', not heard by kube-proxy on controlplane, which is stopped'));
+  });
+
   it('when stopped keeps them until it is started', () => {
     const world = openArticle();
     runLine(world, 'kubectl annotate node controlplane kubehop.dev/stopped=kube-proxy');
