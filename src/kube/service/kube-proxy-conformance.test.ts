@@ -2,9 +2,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Chain, NetRecord } from '../../net/records.ts';
+import { chainId } from '../node/record-ids.ts';
+import { KUBE_PROXY_JUMPS } from './kube-proxy-base-rules.ts';
 import type { ProxyConfig } from './kube-proxy-config.ts';
 import { configFor, DEFAULT_PROXY_CONFIG, nodePortIps } from './kube-proxy-config.ts';
 import { endpointChainName, probability } from './kube-proxy-names.ts';
+import { FLOW_NETNS, flowOutcomes } from './testing/engine-flows.ts';
 import { proxyTables, restoreText } from './testing/restore-text.ts';
 import { RuleTracer } from './testing/trace-rules.ts';
 import type { EndpointSlice, Service } from './types.ts';
@@ -143,6 +147,47 @@ describe.skipIf(flows.length === 0)('kube-proxy flows as upstream traces them (k
         const reached = [...new Set(outcomes.flatMap((outcome) => (outcome.destination === undefined ? [] : [outcome.destination])))].sort();
         expect(reached, flow.name).toEqual([...(flow.dests ?? [])].sort());
         for (const outcome of outcomes) expect(outcome.masquerade, flow.name).toBe(flow.masq);
+      }
+    });
+  }
+});
+
+/** The same chains in a node's kernel, hooked in as kube-proxy hooks them. nfnetlink_acct is not simulated. */
+function engineRecords(one: Case): readonly NetRecord[] {
+  const config = { ...configOf(one), nfacct: false };
+  const tables = proxyTables(config, { name: one.config.nodeName, ips: nodeIps(one, config) }, one.services, one.endpointSlices);
+  const origin = { component: 'kube-proxy', objects: [] };
+  const chain = (table: 'nat' | 'filter', name: string, rules: Chain['rules'], policy?: 'ACCEPT'): Chain => ({
+    kind: 'chain',
+    id: chainId(FLOW_NETNS, table, name, config.family === 'IPv6' ? 'ipv6' : undefined),
+    origin,
+    netns: FLOW_NETNS,
+    ...(config.family === 'IPv6' ? { family: 'ipv6' as const } : {}),
+    table,
+    name,
+    ...(policy === undefined ? {} : { policy }),
+    rules,
+  });
+  return (['nat', 'filter'] as const).flatMap((table) => [
+    ...(table === 'nat' ? ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'] : ['INPUT', 'FORWARD', 'OUTPUT']).map((name) =>
+      chain(table, name, KUBE_PROXY_JUMPS.filter((jump) => jump.table === table && jump.from === name).reverse(), 'ACCEPT'),
+    ),
+    ...[...tables[table]].map(([name, rules]) => chain(table, name, rules)),
+  ]);
+}
+
+describe.skipIf(flows.length === 0)('kube-proxy flows as the engine runs them (kubeproxy-flows.json)', () => {
+  for (const one of flows.filter((flow) => flow.config.mode === 'iptables')) {
+    it(one.id, () => {
+      const records = engineRecords(one);
+      // No program of ours sends SCTP; its rules are judged by their text and by the walker above.
+      for (const flow of one.flows.filter(({ protocol }) => protocol !== 'SCTP')) {
+        const ips = one.config.nodeIPs.filter((ip) => ip.includes(':') === flow.destIP.includes(':'));
+        const outcomes = flowOutcomes(ips, records, { ...flow, protocol: flow.protocol || 'TCP' });
+        const verdict = flow.verdict === 'accept' ? 'no-rule' : flow.verdict;
+        expect([...new Set(outcomes.map((outcome) => outcome.verdict))], flow.name).toEqual([verdict]);
+        expect([...new Set(outcomes.flatMap((outcome) => outcome.destination ?? []))].sort(), flow.name).toEqual([...(flow.dests ?? [])].sort());
+        for (const outcome of outcomes) expect(outcome.masquerade, flow.name).toBe(flow.masq === true);
       }
     });
   }

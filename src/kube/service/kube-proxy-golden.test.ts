@@ -1,4 +1,4 @@
-/** What kube-proxy's nftables and IPVS modes leave on a node, as the tools print it: golden texts, and the real tools' word on them where they are installed. */
+/** What kube-proxy's three modes leave on a node, as the tools print it: golden texts, and the real tools' word on them where they are installed. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,12 +10,40 @@ import { NftListing } from '../../net/nft/list.ts';
 import { isNftRecord } from '../../net/nft/nft-records.ts';
 import { BARE } from '../../net/nft/testing/nft-state.ts';
 import type { Chain, NetRecord } from '../../net/records.ts';
+import type { ProxyConfig } from './kube-proxy-config.ts';
 import { fieldWorld, HERE, HERE_IP } from './testing/field-world.ts';
 import { proxyRecords } from './testing/proxy-records.ts';
 
 const NETNS = `${HERE}/netns/root`;
-const recordsOf = (mode: 'nftables' | 'ipvs'): readonly NetRecord[] =>
-  proxyRecords(NETNS, HERE, HERE_IP, { mode, nodePortAddresses: mode === 'nftables' ? ['primary'] : [] }, fieldWorld);
+const recordsOf = (mode: ProxyConfig['mode'], config: Partial<ProxyConfig> = {}): readonly NetRecord[] =>
+  proxyRecords(NETNS, HERE, HERE_IP, { mode, nodePortAddresses: mode === 'nftables' ? ['primary'] : [], ...config }, fieldWorld);
+
+/** Settings that change rules of iptables mode. */
+const VARIANTS: readonly Partial<ProxyConfig>[] = [
+  { masqueradeAll: true },
+  { localhostNodePorts: false },
+  { conntrackTcpLiberal: true },
+  { nodePortAddresses: ['192.168.0.0/24'] },
+  { nodePortAddresses: ['primary'] },
+  { nodePortAddresses: ['127.0.0.0/8', '192.168.0.0/24'] },
+  { detectLocalMode: 'NodeCIDR' },
+  { detectLocalMode: 'BridgeInterface', bridgeInterface: 'cni0' },
+  { detectLocalMode: 'InterfaceNamePrefix', interfaceNamePrefix: 'veth' },
+];
+
+/** For each variant the lines that go and come; lines that are alike but for the Service stand once. */
+function variantsText(): string {
+  const plain = iptablesText(chainsOf(recordsOf('iptables'))).split('\n');
+  const kindOf = (line: string) =>
+    line.replaceAll(/[A-Z2-7]{16}/g, '…').replaceAll(/"?shop\/[a-z-]+[^"]*"?|10\.96\.\d+\.\d+|-p \w+|-m (tcp|udp|sctp)|--dport \d+/g, '…');
+  const firstOfKind = (lines: readonly string[]) => lines.filter((line, i) => lines.findIndex((other) => kindOf(other) === kindOf(line)) === i);
+  return VARIANTS.map((config) => {
+    const lines = iptablesText(chainsOf(recordsOf('iptables', config))).split('\n');
+    const gone = firstOfKind(plain.filter((line) => !lines.includes(line))).map((line) => `- ${line}`);
+    const come = firstOfKind(lines.filter((line) => !plain.includes(line))).map((line) => `+ ${line}`);
+    return [`# ${JSON.stringify(config)}`, ...gone, ...come, ''].join('\n');
+  }).join('\n');
+}
 
 function nftText(records: readonly NetRecord[]): string {
   const listing = new NftListing(records.filter(isNftRecord), undefined, 0, BARE);
@@ -60,6 +88,8 @@ function golden(name: string, text: string): void {
 }
 
 describe('every field of a Service', () => {
+  it('in iptables mode, as iptables-save prints it', () => golden('iptables.txt', iptablesText(chainsOf(recordsOf('iptables')))));
+  it('in iptables mode, what each setting changes', () => golden('iptables-variants.txt', variantsText()));
   it('in nftables mode, as nft list table prints it', () => golden('nftables.txt', nftText(recordsOf('nftables'))));
   it('in IPVS mode, as ip address, ipvsadm -Sn, ipset save and iptables-save print it', () => golden('ipvs.txt', ipvsText(recordsOf('ipvs'))));
 });
@@ -88,6 +118,18 @@ describe.skipIf(reason !== undefined)("this machine's tools", () => {
   it('load the nftables table and list it as we do', () => {
     const text = nftText(recordsOf('nftables'));
     expect(run('nft -f - && nft list table ip kube-proxy', text)).toBe(text);
+  });
+
+  it('load the rules of iptables mode and save them as we do', () => {
+    const rules = iptablesText(chainsOf(recordsOf('iptables')));
+    const bare = (text: string) =>
+      text
+        .replaceAll(/\[\d+:\d+\]/g, '[0:0]')
+        .split('\n')
+        .filter((line) => !line.startsWith('#'))
+        .join('\n');
+    const saved = bare(run('iptables-restore && iptables-save', rules));
+    for (const table of ['nat', 'filter']) expect(saved.split(`*${table}`)[1]?.split('COMMIT')[0]).toBe(bare(rules).split(`*${table}`)[1]?.split('COMMIT')[0]);
   });
 
   it('load the ipsets and rules of IPVS mode and save them as we do', () => {

@@ -21,6 +21,10 @@ const configuration = (config: Partial<ProxyConfig>): KubeObject =>
     kind: 'KubeProxyConfiguration',
     metadata: { name: 'config' },
     mode: config.mode,
+    detectLocalMode: config.detectLocalMode,
+    detectLocal: { bridgeInterface: config.bridgeInterface, interfaceNamePrefix: config.interfaceNamePrefix },
+    iptables: { masqueradeAll: config.masqueradeAll, localhostNodePorts: config.localhostNodePorts },
+    conntrack: { tcpBeLiberal: config.conntrackTcpLiberal },
     nodePortAddresses: config.nodePortAddresses,
     ipvs: { scheduler: config.ipvsScheduler },
   }) as unknown as KubeObject;
