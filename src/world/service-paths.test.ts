@@ -1,6 +1,7 @@
 /** The inspector's answer to "where do this Service's connections go": shares as written, shares as counted. */
 import { expect, it } from 'vitest';
 import { openArticle, runLine } from './testing/article.ts';
+import { openCilium } from './testing/cilium-world.ts';
 
 const key = 'Service/default/web-service';
 const pathsOf = (world: ReturnType<typeof openArticle>) => {
@@ -41,4 +42,26 @@ it('leads from a share to the very rule that makes it', () => {
   expect(netns.chains.find((chain) => chain.id === id)?.rules[rule ?? -1]?.text).toContain(
     `${share.address}" -m statistic --mode random --probability 0.3333333333`,
   );
+});
+
+it('counts what sockets were told where no rule balances', () => {
+  const world = openCilium();
+  runLine(world, 'for i in $(seq 60); do kubectl exec client -- curl -s web-service; done');
+  const [client, server] = pathsOf(world);
+  expect([client?.mode, server?.mode, client?.measuredBy]).toEqual(['eBPF', 'eBPF', 'cilium_lb4_reverse_sk entries']);
+  const seen = (client?.shares ?? []).map((share) => share.seen);
+  expect(seen.reduce((sum, one) => sum + one, 0)).toBe(60);
+  for (const one of seen) expect(one).toBeGreaterThan(8);
+});
+
+it('looks into the past of a world with BPF without changing its present', () => {
+  const lines = ['kubectl exec client -- curl -s web-service', 'ssh laptop curl -s 172.30.1.2:30080'];
+  const [looked, untouched] = [openCilium(), openCilium()];
+  for (const line of lines) {
+    for (const world of [looked, untouched]) runLine(world, line);
+    expect(looked.inspect({ kind: 'netns', id: 'controlplane/netns/root' }, looked.engine.traceLength - 40)).not.toBeNull();
+  }
+  const log = (world: typeof looked): string => JSON.stringify(world.engine.events(0, world.engine.traceLength));
+  expect(log(looked)).toBe(log(untouched));
+  expect(looked.engine.bpf('controlplane')?.save()).toEqual(untouched.engine.bpf('controlplane')?.save());
 });

@@ -1,5 +1,7 @@
 /** How each node's rules spread one Service's connections over its endpoints: what was planned, and what was counted so far. */
 import type { ObjectKey } from '../base/origin.ts';
+import { ip4 } from '../net/addr/ip4.ts';
+import type { BpfService } from '../net/bpf/bpf-records.ts';
 import type { IpvsService } from '../net/ipvs/ipvs-records.ts';
 import { ipvsEndpoint } from '../net/ipvs/ipvs-words.ts';
 import type { NftChain } from '../net/nft/nft-records.ts';
@@ -21,7 +23,7 @@ export function servicePaths(world: Counted, key: ObjectKey): ServicePathView[] 
   const mine: NetRecord[] = [];
   for (const record of world.records.values()) {
     const { kind } = record;
-    if ((kind === 'chain' || kind === 'nft-chain' || kind === 'ipvs-service') && record.origin.objects[0] === key) mine.push(record);
+    if ((kind === 'chain' || kind === 'nft-chain' || kind === 'ipvs-service' || kind === 'bpf-service') && record.origin.objects[0] === key) mine.push(record);
   }
   const paths: ServicePathView[] = [];
   for (const record of mine) {
@@ -32,7 +34,9 @@ export function servicePaths(world: Counted, key: ObjectKey): ServicePathView[] 
           ? nftablesPath(world, record, mine)
           : record.kind === 'ipvs-service'
             ? ipvsPath(world, record)
-            : undefined;
+            : record.kind === 'bpf-service' && record.type === 'ClusterIP'
+              ? bpfPath(world, record)
+              : undefined;
     if (path !== undefined) paths.push(path);
   }
   return paths.sort((a, b) => (a.node < b.node ? -1 : a.node > b.node ? 1 : 0));
@@ -120,6 +124,28 @@ function ipvsPath(world: Counted, service: IpvsService): ServicePathView {
         planned: weights === 0 ? 0 : destination.weight / weights,
         seen: state?.statistics.counts[0] ?? 0,
         ...podOf(destination.origin?.objects ?? []),
+      };
+    }),
+  };
+}
+
+/** A frontend's slots are drawn evenly. What sockets were told instead of a backend's address is remembered by the node, and counted. */
+function bpfPath(world: Counted, service: BpfService): ServicePathView {
+  const state = world.engine.bpf(hostOf(service.netns));
+  const told = state === undefined ? [] : [...state.reverse].filter(([, entry]) => entry.service === service.id).map(([socket]) => socket);
+  return {
+    node: hostOf(service.netns),
+    mode: 'eBPF',
+    name: ipvsEndpoint(service.ip, service.port),
+    link: { kind: 'netns', id: service.netns },
+    measuredBy: 'cilium_lb4_reverse_sk entries',
+    shares: service.backends.map((backend): ServiceShareView => {
+      const end = ` ${ip4(backend.ip)} ${backend.port}`;
+      return {
+        address: ipvsEndpoint(backend.ip, backend.port),
+        planned: 1 / service.backends.length,
+        seen: told.filter((socket) => socket.endsWith(end)).length,
+        ...podOf(backend.origin?.objects ?? []),
       };
     }),
   };

@@ -253,7 +253,7 @@ export interface ServicePathView {
   /** Chain or virtual server. */
   readonly name: string;
   readonly link: LinkTarget;
-  readonly measuredBy: 'rule counters' | 'conntrack entries' | 'ipvsadm --stats';
+  readonly measuredBy: 'rule counters' | 'conntrack entries' | 'ipvsadm --stats' | 'cilium_lb4_reverse_sk entries';
   readonly shares: readonly ServiceShareView[];
 }
 /** An API object: its kind, live YAML, events and conditions. */

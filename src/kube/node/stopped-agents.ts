@@ -1,10 +1,10 @@
 /**
  * Which of a node's agents have been stopped (`systemctl stop kubelet`): the annotation `kubehop.dev/stopped` on the Node lists them, parted by
- * commas; `true` means both. What runs on the node goes on running.
+ * commas; `true` means all. What runs on the node goes on running.
  */
 import type { Node } from './types.ts';
 
-export type NodeAgent = 'kubelet' | 'kube-proxy';
+export type NodeAgent = 'kubelet' | 'kube-proxy' | 'cilium-agent';
 
 export const STOPPED_ANNOTATION = 'kubehop.dev/stopped';
 /** When the kubelet was last heard of; written by the node controller. */

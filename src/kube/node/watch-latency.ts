@@ -41,7 +41,8 @@ export const watchLatency: (view: StoreView) => WatchLatency | undefined = perSt
   for (const node of view.list<Node>('Node')) {
     const own = new Map(parseLatencies(node.metadata.annotations?.[LATENCY_ANNOTATION]));
     // A stopped kubelet is silent by its own rule: its node must be seen to be so.
-    if (isStopped(node, 'kube-proxy')) own.set('kube-proxy', never);
+    // What has been loaded goes on working: rules, and programs with their maps.
+    for (const agent of ['kube-proxy', 'cilium-agent'] as const) if (isStopped(node, agent)) own.set(agent, never);
     if (own.size > 0) byNode.set(node.metadata.name, own);
   }
   if (general.size === 0 && byNode.size === 0) return undefined;

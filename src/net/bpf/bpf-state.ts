@@ -251,7 +251,7 @@ export class BpfState {
   }
 
   ipcacheEntries(): readonly IpcacheState[] {
-    return this.#prefixes.flatMap((prefixes) => [...prefixes.values()]);
+    return this.#prefixes.flatMap((prefixes) => [...prefixes].sort(([a], [b]) => b - a).map(([, entry]) => entry));
   }
 
   /** Remembers in an LRU map. */

@@ -110,17 +110,19 @@ export function natList(state: BpfState, nowNs: number): string {
 }
 
 export function bpfEndpointList(state: BpfState, invocation: Invocation): string {
-  const rows = state.endpoints().map(({ record }): string[] => {
-    if (record.endpointId === 0) return [`${record.ip}:0`, '(localhost)'];
-    const device = invocation.host.engine.records.find(`${record.netns}/device/${record.device}`);
-    const [index, nodeMac] = device?.kind === 'device' ? [device.index, device.mac] : [0, '00:00:00:00:00:00'];
-    const id = String(record.endpointId).padEnd(5);
-    const identity = String(record.identity).padEnd(5);
-    return [
-      `${record.ip}:0`,
-      `id=${id} sec_id=${identity} flags=0x0000 ifindex=${String(index).padEnd(3)} mac=${record.mac.toUpperCase()} nodemac=${nodeMac.toUpperCase()} parent_ifindex=0`,
-    ];
-  });
+  const rows = [...state.endpoints()]
+    .sort((a, b) => a.ip - b.ip)
+    .map(({ record }): string[] => {
+      if (record.endpointId === 0) return [`${record.ip}:0`, '(localhost)'];
+      const device = invocation.host.engine.records.find(`${record.netns}/device/${record.device}`);
+      const [index, nodeMac] = device?.kind === 'device' ? [device.index, device.mac] : [0, '00:00:00:00:00:00'];
+      const id = String(record.endpointId).padEnd(5);
+      const identity = String(record.identity).padEnd(5);
+      return [
+        `${record.ip}:0`,
+        `id=${id} sec_id=${identity} flags=0x0000 ifindex=${String(index).padEnd(3)} mac=${record.mac.toUpperCase()} nodemac=${nodeMac.toUpperCase()} parent_ifindex=0`,
+      ];
+    });
   return padded([['IP ADDRESS', 'LOCAL ENDPOINT INFO'], ...rows]);
 }
 

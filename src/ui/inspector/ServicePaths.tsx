@@ -12,6 +12,7 @@ const SPOKEN: Readonly<Record<ServicePathView['measuredBy'], string>> = {
   'rule counters': 'counted by its rules',
   'conntrack entries': 'that conntrack remembers',
   'ipvsadm --stats': 'counted by IPVS',
+  'cilium_lb4_reverse_sk entries': 'told to sockets of this node',
 };
 
 function NodePath({ path }: { readonly path: ServicePathView }) {

@@ -169,6 +169,22 @@ describe('the host', () => {
     expect(hops).toMatch(/ 1 {2}10\.244\.0\.1 .*\n 2 {2}172\.30\.0\.1 .*\n 3 {2}203\.0\.113\.9 /);
   });
 
+  it('goes on serving while its agent is stopped, by what the agent knew last', () => {
+    const world = openCilium();
+    runLine(world, 'kubectl annotate node controlplane kubehop.dev/stopped=cilium-agent');
+    runLine(world, 'kubectl scale deploy web --replicas=1 && sleep 40');
+    const answers = Array.from({ length: 12 }, () => said(world, 'kubectl exec client -- curl -sS -m 1 web-service'));
+    expect(answers.some((one) => one.startsWith('Hello'))).toBe(true);
+    expect(answers.some((one) => one.includes('timed out'))).toBe(true);
+    runLine(world, 'kubectl annotate node controlplane kubehop.dev/stopped-');
+    for (let i = 0; i < 6; i += 1) expect(said(world, 'kubectl exec client -- curl -sS -m 1 web-service')).toMatch(/^Hello/);
+  });
+
+  it('passes datagrams that are too large for one packet', () => {
+    for (const settings of [[], nativeSettings])
+      expect(said(openCilium({ settings }), 'kubectl exec client -- ping -c 1 -W 1 -s 5000 10.244.1.3')).toContain('1 received');
+  });
+
   it('drops what a pod sends under another address', () => {
     const world = openCilium();
     runLine(world, 'kubectl exec client -- ip addr add 10.244.0.77/32 dev eth0');
