@@ -99,8 +99,8 @@ export class AgentRunner<R extends Identified> {
   /** When the next repair is due, only while something is not as its agent left it, or a late agent hears of a change. */
   get nextDueNs(): number | undefined {
     let due = this.#nextHearingNs();
-    this.#eachRepair((repair, records, touchedNs) => {
-      if (repair.repair(records, (id) => this.#records?.find(id)).length === 0) return;
+    this.#eachRepair((repair, records, touchedNs, key) => {
+      if (repair.repair(records, (id) => this.#records?.find(id), key, this.#view).length === 0) return;
       const periodNs = repair.seconds * 1e9;
       // By the moment of the change, not by now: at the due time it is still due, until it is done.
       const nextNs = (Math.floor(touchedNs / periodNs) + 1) * periodNs;
@@ -113,9 +113,10 @@ export class AgentRunner<R extends Identified> {
   repair(): void {
     const nowNs = this.#nowNs();
     const puts: R[] = [];
-    this.#eachRepair((repair, records, touchedNs) => {
+    this.#eachRepair((repair, records, touchedNs, key) => {
       const periodNs = repair.seconds * 1e9;
-      if (Math.floor(nowNs / periodNs) > Math.floor(touchedNs / periodNs)) puts.push(...repair.repair(records, (id) => this.#records?.find(id)));
+      if (Math.floor(nowNs / periodNs) > Math.floor(touchedNs / periodNs))
+        puts.push(...repair.repair(records, (id) => this.#records?.find(id), key, this.#view));
     });
     for (const record of puts) {
       const present = this.#records?.find(record.id);
@@ -124,7 +125,7 @@ export class AgentRunner<R extends Identified> {
     }
   }
 
-  #eachRepair(visit: (repair: Repair<R>, records: readonly R[], touchedNs: number) => void): void {
+  #eachRepair(visit: (repair: Repair<R>, records: readonly R[], touchedNs: number, key: string) => void): void {
     if (this.#touched.size === 0) return;
     let stillTouched = false;
     this.#agents.forEach((agent, index) => {
@@ -134,7 +135,7 @@ export class AgentRunner<R extends Identified> {
         const touchedNs = this.#touchedNs(records);
         if (touchedNs === undefined) continue;
         stillTouched = true;
-        for (const repair of agent.repairs) visit(repair, records as readonly R[], touchedNs);
+        for (const repair of agent.repairs) visit(repair, records as readonly R[], touchedNs, id.slice(id.indexOf(' ') + 1));
       }
     });
     if (!stillTouched) this.#touched.clear();
@@ -267,8 +268,13 @@ export class AgentRunner<R extends Identified> {
         const agent = this.#agents[index];
         const dirty = this.#dirty[index];
         if (agent === undefined || dirty === undefined) continue;
-        const keys = new Set(after === undefined ? [] : agent.keysFor(after, this.#view));
-        if (before !== undefined) for (const key of agent.keysFor(before, this.#view)) keys.add(key);
+        const keys = new Set<string>();
+        for (const one of [after, before]) {
+          for (const key of one === undefined ? [] : agent.keysFor(one, this.#view)) {
+            if (!key.endsWith('*')) keys.add(key);
+            else for (const id of this.#rendered.keys()) if (id.startsWith(`${index} ${key.slice(0, -1)}`)) keys.add(id.slice(id.indexOf(' ') + 1));
+          }
+        }
         for (const key of keys) {
           const latencyNs = latency?.(agent.name, key) ?? 0;
           const id = `${index} ${key}`;
@@ -289,7 +295,7 @@ export class AgentRunner<R extends Identified> {
   #render(agent: Agent<R>, index: number, key: string, puts: Map<string, R>, befores: Map<string, R>, removals: Set<string>): boolean {
     const id = `${index} ${key}`;
     const old = this.#rendered.get(id) ?? nothing;
-    const rendering = agent.render(key, this.#mail.get(id)?.view(this.#view) ?? this.#view);
+    const rendering = agent.render(key, this.#mail.get(id)?.view(this.#view) ?? this.#view, old.records as readonly R[]);
     const records = withoutRepeats(rendering.records);
     const before = finder(old.records);
     const now = finder(records);

@@ -221,12 +221,15 @@ export type WatchLatency = (component: string, key: string) => number;
 export interface Agent<R> {
   readonly name: string;
   readonly watches: readonly string[];
-  /** The keys to render again when this object changed (was added, updated or removed). */
+  /** The keys to render again when this object changed (was added, updated or removed). `a|*`: all that begin with `a|` and have been rendered before. */
   keysFor(changed: KubeObject, view: StoreView): readonly string[];
   /** All keys at present, for the first rendering and for tests. */
   keys(view: StoreView): readonly string[];
-  /** [] when the key has gone. The runner removes what is no longer rendered. Diagnostics: what the YAML's author should know. */
-  render(key: string, view: StoreView): Rendering<R>;
+  /**
+   * [] when the key has gone. The runner removes what is no longer rendered. Diagnostics: what the YAML's author should know. `before` is what it rendered
+   * last time, for a daemon that leaves things behind when it goes.
+   */
+  render(key: string, view: StoreView, before?: readonly R[]): Rendering<R>;
   /**
    * How much is written when a key is rendered again: `always` all of its records, also those that are rendered as before, `whole` all of them once one
    * differs. By default only the records that differ from the last rendering: what a person did to the others stays.
@@ -241,7 +244,7 @@ export interface Repair<R> {
   /** Virtual time between two looks. */
   readonly seconds: number;
   /** Records of one key as they were rendered; `find` gives what is there now. Returns what is to be put. */
-  repair(rendered: readonly R[], find: (id: string) => R | undefined): readonly R[];
+  repair(rendered: readonly R[], find: (id: string) => R | undefined, key: string, view: StoreView): readonly R[];
 }
 
 export interface Rendering<R> {

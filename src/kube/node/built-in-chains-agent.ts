@@ -11,7 +11,7 @@ import { KUBE_PROXY_JUMPS, LOCALNET_RULE } from '../service/kube-proxy-base-rule
 import type { ProxyConfig } from '../service/kube-proxy-config.ts';
 import { IPVS_JUMPS } from '../service/kube-proxy-ipvs-rules.ts';
 import { KUBELET_FIREWALL, PROXY_CANARY } from '../service/kube-proxy-names.ts';
-import { isProxyConfig, isProxyPod, kubeProxyOn } from '../service/kube-proxy-presence.ts';
+import { isProxyAlive, isProxyConfig, isProxyPod, kubeProxyOn } from '../service/kube-proxy-presence.ts';
 import { clusterSettings } from './cluster-config.ts';
 import { findNode, listNodes, NETWORK_KINDS } from './cluster-network.ts';
 import { ensureJumps } from './merge-record.ts';
@@ -58,7 +58,12 @@ function jumpsInto(
   return rules.length === 0 ? NO_RULES : rules;
 }
 
-function render(name: string, view: StoreView): Rendering<NetRecord> {
+function jumpsLeft(before: readonly NetRecord[], id: string): readonly Rule[] {
+  const chain = before.find((record) => record.id === id);
+  return chain?.kind === 'chain' ? chain.rules.filter((rule) => rule.origin?.component === 'kube-proxy') : NO_RULES;
+}
+
+function render(name: string, view: StoreView, before: readonly NetRecord[] = []): Rendering<NetRecord> {
   const node = findNode(name, view);
   if (node === undefined) return { records: [] };
   const netns = rootNetnsId(name);
@@ -79,8 +84,12 @@ function render(name: string, view: StoreView): Rendering<NetRecord> {
       records.push({ kind: 'chain', id: chainId(netns, table, name, family), origin, netns, ...shape });
     };
     for (const table of ['mangle', 'filter', 'nat'] as const) {
-      for (const name of BUILT_IN[table])
-        chain(table, name, kernel, jumpsInto(family, table, name, { kubelet, proxy, cni: cniOrigin }, proxyJumps, cniJumps), 'ACCEPT');
+      for (const name of BUILT_IN[table]) {
+        const rules = jumpsInto(family, table, name, { kubelet, proxy, cni: cniOrigin }, proxyJumps, cniJumps);
+        // A kube-proxy that goes leaves its jumps where they are.
+        const left = presence === undefined ? jumpsLeft(before, chainId(netns, table, name, family)) : NO_RULES;
+        chain(table, name, kernel, left.length === 0 ? rules : [...left, ...rules], 'ACCEPT');
+      }
       // Empty chains by which the kubelet notices that somebody has flushed the table.
       for (const name of table === 'mangle' ? [IPTABLES_HINT, KUBELET_CANARY] : [KUBELET_CANARY]) chain(table, name, kubelet, NO_RULES);
     }
@@ -119,8 +128,8 @@ export const builtInChainsAgent: Agent<NetRecord> = {
     },
     {
       seconds: 30,
-      repair: (rendered, find) =>
-        rendered.some((record) => record.kind === 'chain' && find(canaryOf(record)) === undefined)
+      repair: (rendered, find, node, view) =>
+        isProxyAlive(node, view) && rendered.some((record) => record.kind === 'chain' && find(canaryOf(record)) === undefined)
           ? rendered.flatMap((record) => ensureJumps(record, find(record.id), (component) => component === 'kube-proxy', 'first'))
           : [],
     },

@@ -22,7 +22,7 @@ import { EXTERNAL_SERVICES, FORWARD, MARK_MASQ, NODE_PORTS, POSTROUTING, PROXY_C
 import { renderNftBase, renderNftService } from './kube-proxy-nftables.ts';
 import { nodeLocalIps } from './kube-proxy-node-ips.ts';
 import type { KubeProxyPresence } from './kube-proxy-presence.ts';
-import { isProxyConfig, isProxyPod, isProxyTemplate, KUBEADM_CONFIG_MAP, kubeProxyOn } from './kube-proxy-presence.ts';
+import { isProxyAlive, isProxyConfig, isProxyPod, isProxyTemplate, KUBEADM_CONFIG_MAP, kubeProxyOn } from './kube-proxy-presence.ts';
 import type { RuleCount } from './kube-proxy-servers.ts';
 import { kubeProxyServers } from './kube-proxy-servers.ts';
 import { LARGE_CLUSTER_ENDPOINTS } from './kube-proxy-service-rules.ts';
@@ -176,10 +176,14 @@ function configDiagnostics({ node, presence }: Site, view: StoreView): NonNullab
   return found;
 }
 
-function render(key: string, view: StoreView): Rendering<NetRecord> {
+const nodeOf = (key: string): string => (key.includes('|') ? key.slice(0, key.indexOf('|')) : key);
+/** A kube-proxy that goes cleans nothing up: only its servers are gone. */
+const leftBehind = (before: readonly NetRecord[]): readonly NetRecord[] => before.filter((record) => record.kind !== 'process');
+
+function render(key: string, view: StoreView, before: readonly NetRecord[] = []): Rendering<NetRecord> {
   const bar = key.indexOf('|');
-  const site = findSite(bar < 0 ? key : key.slice(0, bar), view);
-  if (site === undefined) return { records: [] };
+  const site = findSite(nodeOf(key), view);
+  if (site === undefined) return { records: findNode(nodeOf(key), view) === undefined ? [] : leftBehind(before) };
   if (bar >= 0) {
     const records = renderService(site, key.slice(bar + 1), view);
     const news = udpNews(key.slice(bar + 1), site.presence, site.proxies, view);
@@ -224,7 +228,7 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
       const pod = changed as Pod;
       // Its last agent goes, or its first comes: a kube-proxy is taken for granted again, or no more.
       if (isDaemon(pod, CILIUM)) return allKeys(view);
-      return isProxyPod(pod) && pod.spec.nodeName !== undefined ? allKeysOf(pod.spec.nodeName, view) : [];
+      return isProxyPod(pod) && pod.spec.nodeName !== undefined ? [...allKeysOf(pod.spec.nodeName, view), `${pod.spec.nodeName}|*`] : [];
     }
     case 'DaemonSet':
       return isProxyTemplate((changed as KubeObject & { readonly spec?: { readonly template?: PodTemplate } }).spec?.template) ? allKeys(view) : [];
@@ -246,6 +250,12 @@ function needsRepair(rendered: readonly NetRecord[], find: (id: string) => NetRe
   return (['mangle', 'nat', 'filter'] as const).some((table) => find(chainId(first.netns, table, PROXY_CANARY, first.family)) === undefined);
 }
 
+/** Does a kube-proxy that runs write all that Services share at each synchronization? */
+function isSynchronized(node: string, view: StoreView): boolean {
+  const mode = kubeProxyOn(node, view)?.config.mode;
+  return mode !== undefined && mode !== 'nftables';
+}
+
 /** Keys: `<node>` for the shared chains, `<node>|<namespace>/<service>` for those of a Service. */
 export const kubeProxyAgent: Agent<NetRecord> = {
   name: KUBE_PROXY,
@@ -254,6 +264,12 @@ export const kubeProxyAgent: Agent<NetRecord> = {
   keys: allKeys,
   render,
   // Every synchronization writes the shared chains anew, and those of a Service that changed; other Services' are left as they are (partial sync).
-  rewrites: (key, view) => (key.includes('|') ? 'whole' : kubeProxyOn(key, view)?.config.mode === 'nftables' ? 'differences' : 'always'),
-  repairs: [{ seconds: 30, repair: (rendered, find) => (needsRepair(rendered, find) ? rendered.filter((record) => !deepEqual(find(record.id), record)) : []) }],
+  rewrites: (key, view) => (key.includes('|') ? 'whole' : isSynchronized(key, view) ? 'always' : 'differences'),
+  repairs: [
+    {
+      seconds: 30,
+      repair: (rendered, find, key, view) =>
+        isProxyAlive(nodeOf(key), view) && needsRepair(rendered, find) ? rendered.filter((record) => !deepEqual(find(record.id), record)) : [],
+    },
+  ],
 };

@@ -8,6 +8,8 @@ import { clusterSettings, settingsKinds } from '../node/cluster-config.ts';
 import type { KindCluster } from '../node/cluster-kinds.ts';
 import { perState } from '../node/per-state.ts';
 import { podsOn } from '../node/pods-by-node.ts';
+import { isStopped } from '../node/stopped-agents.ts';
+import type { Node } from '../node/types.ts';
 import { imageRole } from '../pod/images.ts';
 import type { ConfigMap } from '../pod/mounts.ts';
 import { mountedConfigMap } from '../pod/mounts.ts';
@@ -100,4 +102,10 @@ export function kubeProxyOn(node: string, view: StoreView): KubeProxyPresence | 
   const known = presences(view);
   if (!known.has(node)) known.set(node, presenceOn(node, view));
   return known.get(node);
+}
+
+/** It runs there, and nobody has stopped it: it does what it does from time to time. */
+export function isProxyAlive(node: string, view: StoreView): boolean {
+  const object = view.find<Node>(`Node/${node}`);
+  return object !== undefined && !isStopped(object, 'kube-proxy') && kubeProxyOn(node, view) !== undefined;
 }

@@ -72,6 +72,33 @@ describe('switching the mode', () => {
   });
 });
 
+describe.each(['iptables', 'nftables', 'ipvs'])('a kube-proxy in %s mode that is taken away', (mode) => {
+  const whole = (world: World) =>
+    ['iptables-save', ...(mode === 'nftables' ? ['nft list table ip kube-proxy'] : []), 'ipvsadm -Sn', 'ipset save']
+      .map((line) => out(world, line).replaceAll(/^#.*\n| initval \S+|\[\d+:\d+\]/gm, ''))
+      .join('');
+
+  it('leaves everything behind: old Services work, changes are not heard of; a new one cleans up', () => {
+    const world = openArticle();
+    if (mode !== 'iptables') setMode(world, mode);
+    const before = whole(world);
+    const away = `kubectl -n kube-system patch daemonset kube-proxy -p '{"spec":{"template":{"spec":{"nodeSelector":{"here":"no"}}}}}'`;
+    runLine(world, away);
+    world.elapse(40_000);
+    expect(out(world, 'kubectl -n kube-system get pod -o name')).not.toContain('kube-proxy');
+    expect(whole(world)).toBe(before);
+    expect(page(world)).toContain('Hello from web-');
+    expect(runLine(world, 'curl -s -m 1 localhost:10249/proxyMode').exitCode).toBe(7);
+    runLine(world, 'kubectl delete service web-service');
+    expect(whole(world)).toBe(before);
+    runLine(world, away.replace('"here":"no"', '"here":null'));
+    world.elapse(10_000);
+    expect(out(world, 'curl -s localhost:10249/proxyMode')).toBe(mode);
+    expect(before).toContain('10.244.1.4:80');
+    expect(whole(world)).not.toContain('10.244.1.4:80');
+  });
+});
+
 describe('a real server that goes', () => {
   it('keeps weight 0 until its connections are over, which is looked at once a minute', () => {
     const world = openArticle();
