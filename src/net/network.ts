@@ -247,16 +247,8 @@ export class Network implements Engine {
       id = `${process.netns}/process/${process.name}-${this.#nextProcess}`;
     }
     this.#settle();
-    this.records.put({
-      kind: 'process',
-      id,
-      origin: process.origin ?? { component: 'user', objects: [] },
-      netns: process.netns,
-      app: process.app,
-      name: id.slice(process.netns.length + '/process/'.length),
-      config: process.config,
-      ...(process.files === undefined ? {} : { files: process.files }),
-    });
+    const name = id.slice(process.netns.length + '/process/'.length);
+    this.records.put({ ...process, kind: 'process', id, origin: process.origin ?? { component: 'user', objects: [] }, name });
     this.#settle();
     return id;
   }

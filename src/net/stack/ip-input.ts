@@ -62,6 +62,8 @@ export function receiveIp(core: Core, device: DeviceState, arrived: Skb): void {
       forward(core, netns, device, packet, decision);
       return;
     case 'drop':
+      // Linux: net/ipv4/ip_input.c, ip_rcv_finish_core.
+      if (decision.reason === 'IP_RPFILTER') netns.mib.count('TcpExtIPReversePathFilter');
       emitDropped(core, device.place, packet, decision.reason, decision.detail, routeCause(decision.route));
       return;
     case 'unreachable':

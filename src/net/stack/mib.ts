@@ -126,6 +126,7 @@ const COUNTED = [
   'IpExtInOctets',
   'IpExtOutOctets',
   'IpExtInNoECTPkts',
+  'TcpExtIPReversePathFilter',
 ] as const;
 export type MibName = (typeof COUNTED)[number];
 
