@@ -12,7 +12,7 @@ import { isNetworkReady, networkNotReadyMessage } from '../node/network-ready.ts
 import { podsOn } from '../node/pods-by-node.ts';
 import { isStopped } from '../node/stopped-agents.ts';
 import { hostIps, isNodeReady, type Node, podCidrsOf } from '../node/types.ts';
-import { isOver, nextChangeSeconds, RELIST_SECONDS } from './back-off.ts';
+import { isOver, nextChangeSeconds, RELIST_SECONDS, secondsBetween } from './back-off.ts';
 import { allContainers, allStatuses, statusOfContainer } from './containers.ts';
 import type { HostLocalStore } from './host-local-store.ts';
 import { sandboxId } from './identity.ts';
@@ -24,6 +24,7 @@ import { configErrors, missingVolumes } from './references.ts';
 import { isContainerRunning } from './running.ts';
 import { syncSources } from './sources.ts';
 import { podStatus, type Situation } from './status.ts';
+import { forbiddenSysctl, rejectionSeconds } from './sysctls.ts';
 import { secondsToStop, stopPod } from './termination.ts';
 import { type ContainerStatus, findCondition, isActive, isFinished, isTerminating, namespaceOf, type Pod, type PodStatus } from './types.ts';
 
@@ -58,7 +59,7 @@ export const kubelet = defineController({
         takeReports(pod, context);
         stopPod(pod, context);
       }
-      if (!isActive(pod)) continue;
+      if (!isActive(pod) || rejects(pod, key, context)) continue;
       const heard = takeReports(pod, context);
       if (pod.status?.phase === 'Running') later(key, syncSources(pod, false, context), context);
       if (heard || !isSettled(pod) || nextChangeSeconds(pod, now) === 0) toStart.push(pod);
@@ -67,6 +68,21 @@ export const kubelet = defineController({
     wakeForNextChange(key, node.metadata.name, context);
   },
 });
+
+/** A pod that is not let in. Kubernetes: pkg/kubelet/kubelet.go, rejectPod. */
+function rejects(pod: Pod, key: ObjectKey, context: ControllerContext): boolean {
+  const reason = (pod.status?.podIP ?? '') === '' ? forbiddenSysctl(pod) : undefined;
+  if (reason === undefined) return false;
+  const wait = rejectionSeconds(pod, context.view) - secondsBetween(pod.metadata.creationTimestamp, context.timestamp);
+  if (wait > 0) {
+    later(key, wait, context);
+    return true;
+  }
+  const status = { ...pod.status, phase: 'Failed', reason: 'SysctlForbidden', message: `Pod was rejected: ${reason}`, startTime: context.timestamp };
+  context.updateStatus({ ...pod, status });
+  context.event(pod, 'Warning', 'SysctlForbidden', reason, component);
+  return true;
+}
 
 function later(key: ObjectKey, seconds: number | undefined, context: ControllerContext): void {
   if (seconds !== undefined) context.requeueAfter(key, Math.max(seconds, RELIST_SECONDS) * 1e9);

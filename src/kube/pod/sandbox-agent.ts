@@ -28,6 +28,7 @@ import { type ContainerHealth, reportLabel } from './pod-runtime.ts';
 import { healthOf } from './probe-results.ts';
 import { type HookKind, hookConfig, hookNotes, type ProbeKind, probeNotes, proberConfig, sentProbes } from './probes.ts';
 import { hasSandbox, isContainerRunning } from './running.ts';
+import { withSysctls } from './sysctls.ts';
 import type { Container, Pod } from './types.ts';
 import { isFinished, namespaceOf } from './types.ts';
 
@@ -112,7 +113,7 @@ function renderSandbox(pod: Pod, around: Surroundings): NetRecord[] {
       hostId: node.name,
       name: `${pod.metadata.name}.${namespaceOf(pod)}`,
       hostname,
-      sysctls: ip6 === undefined ? SANDBOX_SYSCTLS : SANDBOX_SYSCTLS6,
+      sysctls: withSysctls(ip6 === undefined ? SANDBOX_SYSCTLS : SANDBOX_SYSCTLS6, pod),
       files: { '/etc/hosts': podHosts(pod, ips, dns.domain), '/etc/resolv.conf': resolvConfOf(pod, around), '/etc/hostname': `${hostname}\n` },
     },
     loopback(netns, origin),

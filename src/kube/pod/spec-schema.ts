@@ -2,23 +2,7 @@
 import { objectMetaSchema } from '../../objects/schema/object-meta.ts';
 import type { Schema } from '../../objects/types.ts';
 import { labelSelectorSchema } from '../label-selector.ts';
-import {
-  anything,
-  anythings,
-  choice,
-  flag,
-  integer,
-  list,
-  longInteger,
-  mapOf,
-  notSimulated,
-  quantity,
-  struct,
-  text,
-  textMap,
-  texts,
-  withDefault,
-} from '../schema.ts';
+import { anything, anythings, choice, flag, integer, list, longInteger, mapOf, quantity, struct, text, textMap, texts, withDefault } from '../schema.ts';
 import { containerSchema, resourcesSchema } from './container-schema.ts';
 
 const nodeRequirement: Schema = struct(
@@ -203,7 +187,10 @@ const specFields: Readonly<Record<string, Schema>> = {
   workloadRef: anything('The workload that schedules the pod.'),
   securityContext: {
     ...struct('Rights of the pod. Stored; rights are not part of the simulation.', {
-      sysctls: notSimulated(anythings('Kernel settings of the network namespace.')),
+      sysctls: list(
+        'Kernel settings of the network namespace; the kubelet allows the safe ones only.',
+        struct('A setting.', { name: text('Name, such as net.ipv4.ip_local_port_range.'), value: text('Value.') }, ['name', 'value']),
+      ),
     }),
     'x-kubernetes-preserve-unknown-fields': true,
     default: {},

@@ -94,3 +94,50 @@ describe('what the server fills into a pod', () => {
     expect(pod.status).toEqual({ phase: 'Pending', qosClass: 'BestEffort' });
   });
 });
+
+describe('probes, hooks and volumes', () => {
+  const refusal = (container: string, spec = '') =>
+    new TestCluster([]).refusal(podYaml('web', spec).replace('image: nginx', `image: nginx, ${container}`)).message.replace(/^Pod "web" is invalid: /, '');
+
+  it('have one handler each', () => {
+    expect(refusal('livenessProbe: {periodSeconds: 5}')).toBe('spec.containers[0].livenessProbe: Required value: must specify a handler type');
+    expect(refusal('readinessProbe: {httpGet: {port: 80}, tcpSocket: {port: 80}}')).toBe(
+      'spec.containers[0].readinessProbe.tcpSocket: Forbidden: may not specify more than 1 handler type',
+    );
+    expect(refusal('lifecycle: {preStop: {exec: {command: [a]}, sleep: {seconds: 1}}}')).toBe(
+      'spec.containers[0].lifecycle.preStop.sleep: Forbidden: may not specify more than 1 handler type',
+    );
+    expect(refusal('lifecycle: {postStart: {}}')).toBe('spec.containers[0].lifecycle.postStart: Required value: must specify a handler type');
+  });
+
+  it('have numbers in their ranges', () => {
+    expect(refusal('livenessProbe: {tcpSocket: {port: 0}}')).toBe(
+      'spec.containers[0].livenessProbe.tcpSocket.port: Invalid value: 0: must be between 1 and 65535, inclusive',
+    );
+    expect(refusal('livenessProbe: {tcpSocket: {port: 80}, successThreshold: 2}')).toBe(
+      'spec.containers[0].livenessProbe.successThreshold: Invalid value: 2: must be 1',
+    );
+    expect(refusal('readinessProbe: {exec: {command: []}}')).toBe('spec.containers[0].readinessProbe.exec.command: Required value');
+    expect(refusal('lifecycle: {preStop: {sleep: {seconds: 60}}}')).toBe(
+      'spec.containers[0].lifecycle.preStop.sleep: Invalid value: 60: must be non-negative and less than terminationGracePeriodSeconds (30)',
+    );
+  });
+
+  it('are not for init containers that end', () => {
+    expect(refusal('ports: []', 'initContainers: [{name: i, image: busybox, readinessProbe: {tcpSocket: {port: 80}}}]')).toBe(
+      'spec.initContainers[0].readinessProbe: Forbidden: may not be set for init containers without restartPolicy=Always',
+    );
+  });
+
+  it('come from one source each, by relative paths', () => {
+    expect(refusal('ports: []', 'volumes: [{name: v, emptyDir: {}, configMap: {name: a}}]')).toBe(
+      'spec.volumes[0].configMap: Forbidden: may not specify more than 1 volume type',
+    );
+    expect(refusal('ports: []', 'volumes: [{name: v, configMap: {name: a, items: [{key: k, path: ../x}]}}]')).toBe(
+      'spec.volumes[0].configMap.items[0].path: Invalid value: "../x": must not contain \'..\'',
+    );
+    expect(refusal('volumeMounts: [{name: v, mountPath: /a, subPath: /b}]', 'volumes: [{name: v, emptyDir: {}}]')).toBe(
+      'spec.containers[0].volumeMounts[0].subPath: Invalid value: "/b": must be a relative path',
+    );
+  });
+});

@@ -7,6 +7,7 @@ import { validateSelector } from '../label-selector.ts';
 import { dnsLabelErrors, dnsSubdomainErrors, envNameErrors, portNameErrors, qualifiedNameErrors } from '../names.ts';
 import { parseQuantity } from './quantity.ts';
 import type { Container, Pod, PodSpec, Toleration } from './types.ts';
+import { containerHandlerErrors, subPathErrors, volumeSourceErrors } from './validate-handlers.ts';
 
 const quantityWords = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
@@ -19,20 +20,23 @@ export function validatePodSpec(path: string, spec: PodSpec): FieldError[] {
     else errors.push(...invalidEach(`${at}.name`, volume.name, dnsLabelErrors(volume.name)));
     if (volumeNames.has(volume.name)) errors.push(duplicate(`${at}.name`, volume.name));
     volumeNames.add(volume.name);
-    if (volume.secret !== undefined && (volume.secret.secretName ?? '') === '') errors.push(required(`${at}.secret.secretName`));
-    if (volume.configMap !== undefined && (volume.configMap.name ?? '') === '') errors.push(required(`${at}.configMap.name`));
+    errors.push(...volumeSourceErrors(at, volume));
   });
   if (spec.containers === undefined || spec.containers.length === 0) errors.push(required(`${path}.containers`));
+  const grace = spec.terminationGracePeriodSeconds ?? 30;
   const names = new Set<string>();
   const initNames = new Set((spec.initContainers ?? []).map((container) => container.name));
   (spec.containers ?? []).forEach((container, index) => {
     const at = `${path}.containers[${index}]`;
     errors.push(...validateContainer(at, container, names, volumeNames, spec.hostNetwork === true));
+    errors.push(...containerHandlerErrors(at, container, false, grace));
     if (initNames.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
   });
   const seenInit = new Set<string>();
   (spec.initContainers ?? []).forEach((container, index) => {
-    errors.push(...validateContainer(`${path}.initContainers[${index}]`, container, seenInit, volumeNames, spec.hostNetwork === true));
+    const at = `${path}.initContainers[${index}]`;
+    errors.push(...validateContainer(at, container, seenInit, volumeNames, spec.hostNetwork === true));
+    errors.push(...containerHandlerErrors(at, container, true, grace));
   });
   if (spec.dnsPolicy === 'None' && (spec.dnsConfig?.nameservers ?? []).length === 0) {
     errors.push(
@@ -107,6 +111,7 @@ function validateContainer(path: string, container: Container, seen: Set<string>
     if (mount.name === '') errors.push(required(`${at}.name`));
     else if (!volumes.has(mount.name)) errors.push(notFound(`${at}.name`, mount.name));
     if (mount.mountPath === '') errors.push(required(`${at}.mountPath`));
+    if (mount.subPath !== undefined) errors.push(...subPathErrors(`${at}.subPath`, mount.subPath));
     if (mountPaths.has(mount.mountPath)) errors.push(invalid(`${at}.mountPath`, mount.mountPath, 'must be unique'));
     mountPaths.add(mount.mountPath);
   });

@@ -139,3 +139,41 @@ describe('the environment of a container', () => {
     );
   });
 });
+
+describe('sysctls of a pod', () => {
+  const pod = (name: string, setting: string) =>
+    `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}}\nspec:\n  securityContext: {sysctls: [${setting}]}\n  containers: [{name: box, image: nicolaka/netshoot, command: [sleep, infinity]}]\n`;
+
+  it('that are safe are set in its netns', () => {
+    const world = openArticle();
+    apply(world, pod('tuned', '{name: net.ipv4.ip_local_port_range, value: "40000 40010"}, {name: net.ipv4.tcp_keepalive_time, value: "600"}'));
+    expect(runLine(world, 'kubectl exec tuned -- sysctl net.ipv4.ip_local_port_range net.ipv4.tcp_keepalive_time').output).toBe(
+      'net.ipv4.ip_local_port_range = 40000\t40010\nnet.ipv4.tcp_keepalive_time = 600\n',
+    );
+    expect(runLine(world, "kubectl exec tuned -- curl -s -o /dev/null -w '%{local_port}' web-service").output).toMatch(/^400(0\d|10)$/);
+  });
+
+  it('that are not are refused by the kubelet', () => {
+    const world = openArticle();
+    apply(world, pod('bold', '{name: net.core.somaxconn, value: "1024"}'));
+    expect(runLine(world, 'kubectl get pod bold --no-headers').output).toMatch(/^bold +0\/1 +SysctlForbidden +0 /);
+    expect(world.api.view.find<Pod>('Pod/default/bold')?.status).toMatchObject({
+      phase: 'Failed',
+      message: 'Pod was rejected: forbidden sysctl: "net.core.somaxconn" not allowlisted',
+    });
+    expect(events(world, 'bold')).toContain('SysctlForbidden: forbidden sysctl: "net.core.somaxconn" not allowlisted');
+  });
+
+  it('do not make a controller run away with refused pods', () => {
+    const world = openArticle();
+    const template = pod('bold', '{name: kernel.msgmax, value: "1"}').split('spec:\n')[1]?.replace(/^/gm, '    ');
+    apply(
+      world,
+      `apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: bold}\nspec:\n  selector: {matchLabels: {a: b}}\n  template:\n    metadata: {labels: {a: b}}\n    spec:\n${template}`.trimEnd() +
+        '\n',
+    );
+    world.elapse(60_000);
+    const failed = world.api.view.list<Pod>('Pod', 'default').filter((one) => one.status?.reason === 'SysctlForbidden').length;
+    expect([failed >= 2, failed <= 5]).toEqual([true, true]);
+  });
+});
