@@ -345,7 +345,8 @@ export class World {
 
   /** A server of a container has ended by itself (its port was taken). */
   #serverEnded(process: Process, exitCode: number): void {
-    if (process.origin.component !== 'kubelet' || process.app === 'prober' || process.app === 'container') return;
+    const { component } = process.origin;
+    if ((component !== 'kubelet' && component !== 'coredns') || process.app === 'prober' || process.app === 'container') return;
     const pod = this.api.view.find<Pod>(process.origin.objects[0] ?? '');
     const container = pod === undefined ? undefined : containerOf(pod, process.name);
     if (pod === undefined || container === undefined) return;

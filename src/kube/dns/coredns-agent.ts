@@ -53,14 +53,6 @@ export function coreDnsContainer(pod: Pod): Container | undefined {
 
 const NO_FILE = 'open /etc/coredns/Corefile: no such file or directory';
 
-/** What CoreDNS of this pod would say before it exits, were it started now; undefined where it would run. */
-export function coreDnsFailure(pod: Pod, view: StoreView): string | undefined {
-  const container = coreDnsContainer(pod);
-  if (container === undefined) return undefined;
-  const map = mountedConfigMap(pod, COREFILE, view);
-  return map === undefined ? NO_FILE : configOf(map, pod, container, view).config.problem?.message;
-}
-
 /** What of the Corefile is not simulated, told once per pod at the ConfigMap. */
 function limits(map: ConfigMap, config: CoreDnsConfig): Finding[] {
   return config.notSimulated.map(

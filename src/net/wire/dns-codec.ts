@@ -92,17 +92,28 @@ function rdataBytes(record: DnsResourceRecord): number {
       return 6 + nameBytes(word(record.data, 3));
     case 'SOA':
       return nameBytes(word(record.data, 0)) + nameBytes(word(record.data, 1)) + 20;
-    case 'TXT': {
-      const bytes = utf8Length(unquote(record.data));
-      return bytes + Math.max(1, Math.ceil(bytes / 255));
-    }
+    case 'TXT':
+    case 'HINFO':
+      return strings(record.data).reduce((sum, text) => sum + text.length + 1, 0);
     default:
       return 0;
   }
 }
 
 const word = (text: string, index: number) => text.split(' ')[index] ?? '.';
-const unquote = (text: string) => (text.startsWith('"') && text.endsWith('"') && text.length > 1 ? text.slice(1, -1) : text);
+const MAX_STRING_BYTES = 255;
+
+/** The character strings of `"a b" "c"`, each of at most 255 bytes; text without quotes is one. */
+function strings(data: string): Uint8Array[] {
+  const quoted = /^"(?:[^"]|\\")*"(?: "(?:[^"]|\\")*")*$/.test(data);
+  const texts = quoted ? data.slice(1, -1).split('" "') : [data];
+  return texts.flatMap((text) => {
+    const bytes = encodeUtf8(text);
+    const parts: Uint8Array[] = [];
+    for (let at = 0; at === 0 || at < bytes.length; at += MAX_STRING_BYTES) parts.push(bytes.subarray(at, at + MAX_STRING_BYTES));
+    return parts;
+  });
+}
 
 /** @throws {Error} when a name or address in it cannot be written: our own mistake, since names are checked where they enter. */
 export function encodeDns(message: DnsMessage, compress: boolean): Uint8Array {
@@ -190,14 +201,10 @@ function writeRdata(writer: Writer, record: DnsResourceRecord): void {
       writer.name(words[1] ?? '.', true);
       for (let i = 2; i < 7; i += 1) writer.u32(Number(words[i]));
       return;
-    case 'TXT': {
-      const bytes = encodeUtf8(unquote(record.data));
-      for (let at = 0; at === 0 || at < bytes.length; at += 255) {
-        const part = bytes.subarray(at, at + 255);
-        writer.bytes.push(part.length, ...part);
-      }
+    case 'TXT':
+    case 'HINFO':
+      for (const text of strings(record.data)) writer.bytes.push(text.length, ...text);
       return;
-    }
     default:
       return;
   }
@@ -324,7 +331,7 @@ function readRecord(reader: Reader): DnsResourceRecord | undefined {
   return reader.failed || reader.at !== end ? undefined : { name, type, ttlSeconds, data };
 }
 
-const QUESTIONS_ONLY: ReadonlySet<DnsType> = new Set(['ANY', 'AXFR', 'CAA', 'DNSKEY', 'DS', 'HINFO', 'HTTPS', 'NAPTR', 'SVCB']);
+const QUESTIONS_ONLY: ReadonlySet<DnsType> = new Set(['ANY', 'AXFR', 'CAA', 'DNSKEY', 'DS', 'HTTPS', 'NAPTR', 'SVCB']);
 const isQuestionType = (type: DnsType): boolean => QUESTIONS_ONLY.has(type);
 
 function readRdata(reader: Reader, type: DnsType, end: number): string {
@@ -343,12 +350,21 @@ function readRdata(reader: Reader, type: DnsType, end: number): string {
       return `${reader.u16()} ${reader.u16()} ${reader.u16()} ${reader.name()}`;
     case 'SOA':
       return `${reader.name()} ${reader.name()} ${reader.u32()} ${reader.u32()} ${reader.u32()} ${reader.u32()} ${reader.u32()}`;
-    case 'TXT': {
-      const all: number[] = [];
-      while (reader.at < end && !reader.failed) all.push(...reader.take(reader.take(1)[0] ?? 0));
-      const text = decodeUtf8(Uint8Array.from(all));
-      if (text === undefined) reader.failed = true;
-      return `"${text ?? ''}"`;
+    case 'TXT':
+    case 'HINFO': {
+      const parts: string[] = [];
+      let long: number[] = [];
+      while (reader.at < end && !reader.failed) {
+        const part = reader.take(reader.take(1)[0] ?? 0);
+        long.push(...part);
+        // A string of 255 bytes goes on in the next.
+        if (part.length === MAX_STRING_BYTES && reader.at < end) continue;
+        const text = decodeUtf8(Uint8Array.from(long));
+        if (text === undefined) reader.failed = true;
+        parts.push(`"${text ?? ''}"`);
+        long = [];
+      }
+      return parts.join(' ');
     }
     default:
       return '';

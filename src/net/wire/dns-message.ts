@@ -31,9 +31,9 @@ export interface DnsEdns {
 }
 
 export type DnsRcode = 'NOERROR' | 'FORMERR' | 'SERVFAIL' | 'NXDOMAIN' | 'NOTIMP' | 'REFUSED';
-export type DnsType = 'A' | 'AAAA' | 'CNAME' | 'MX' | 'NS' | 'PTR' | 'SOA' | 'SRV' | 'TXT' | DnsQuestionType;
+export type DnsType = 'A' | 'AAAA' | 'CNAME' | 'MX' | 'NS' | 'PTR' | 'SOA' | 'SRV' | 'TXT' | 'HINFO' | DnsQuestionType;
 /** Types that are asked for, of which no record is ever sent here. */
-export type DnsQuestionType = 'ANY' | 'AXFR' | 'CAA' | 'DNSKEY' | 'DS' | 'HINFO' | 'HTTPS' | 'NAPTR' | 'SVCB';
+export type DnsQuestionType = 'ANY' | 'AXFR' | 'CAA' | 'DNSKEY' | 'DS' | 'HTTPS' | 'NAPTR' | 'SVCB';
 
 /** `name` is absolute, with its final dot, in the case it was asked. */
 export interface DnsQuestion {

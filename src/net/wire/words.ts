@@ -131,9 +131,14 @@ export function dnsText(message: DnsMessage, verbosity = 0): string {
   return text;
 }
 
+const cookieText = (cookie: string | undefined): string =>
+  cookie === undefined ? '' : ` [COOKIE ${cookie.slice(0, 16)}${cookie.length > 16 ? ` ${cookie.slice(16)}` : ''}]`;
+
 function optText(message: DnsMessage): string {
   const { edns } = message;
-  return edns === undefined ? '' : `${message.additionals.length > 0 ? ',' : ''} . OPT UDPsize=${edns.udpBytes}${edns.dnssecOk === true ? ' DO' : ''}`;
+  return edns === undefined
+    ? ''
+    : `${message.additionals.length > 0 ? ',' : ''} . OPT UDPsize=${edns.udpBytes}${edns.dnssecOk === true ? ' DO' : ''}${cookieText(edns.cookie)}`;
 }
 
 function resourceText(record: DnsResourceRecord, verbosity: number): string {

@@ -164,9 +164,25 @@ function printRecord(view: View, from: number, message: number): number {
       break;
     case 41:
       view.print(` UDPsize=${class_}${(view.u16(at + 6) & 0x8000) !== 0 ? ' DO' : ''}`);
+      printOptions(view, data, data + bytes);
       break;
   }
   return data + bytes;
+}
+
+/** EDNS options: of those that programs here send, the cookie, the server's half apart. */
+function printOptions(view: View, from: number, end: number): void {
+  for (let at = from; at + 4 <= end; at += 4 + view.u16(at + 2)) {
+    const bytes = view.u16(at + 2);
+    if (view.u16(at) !== 10 || at + 4 + bytes > end) continue;
+    let text = '';
+    for (let i = 0; i < bytes; i += 1)
+      text += `${i === 8 ? ' ' : ''}${view
+        .u8(at + 4 + i)
+        .toString(16)
+        .padStart(2, '0')}`;
+    view.print(` [COOKIE ${text}]`);
+  }
 }
 
 function printText(view: View, at: number): void {

@@ -37,7 +37,7 @@ const record: fc.Arbitrary<DnsResourceRecord> = fc
     ),
   )
   .map(([owner, ttlSeconds, rest]) => ({ name: owner, ttlSeconds, ...rest }));
-export const dnsMessage: fc.Arbitrary<DnsMessage> = fc.record({
+const plainMessage: fc.Arbitrary<DnsMessage> = fc.record({
   id: u16,
   response: fc.boolean(),
   authoritative: fc.boolean(),
@@ -50,6 +50,10 @@ export const dnsMessage: fc.Arbitrary<DnsMessage> = fc.record({
   authorities: fc.array(record, { maxLength: 1 }),
   additionals: fc.array(record, { maxLength: 1 }),
 });
+const edns = fc.record({ udpBytes: u16, cookie: fc.constantFrom('0011223344556677', '00112233445566778899aabbccddeeff') }, { requiredKeys: ['udpBytes'] });
+export const dnsMessage: fc.Arbitrary<DnsMessage> = fc
+  .tuple(plainMessage, fc.option(edns))
+  .map(([message, option]) => (option === null ? message : { ...message, authenticData: true, edns: option }));
 
 const options: fc.Arbitrary<TcpOptions> = fc.record(
   { mss: u16, sackPermitted: fc.constant(true), timestamps: fc.record({ value: u32, echo: u32 }), windowScale: fc.integer({ min: 0, max: 14 }) },
