@@ -33,7 +33,7 @@ export class PlaygroundServer {
   #held = false;
   #lastActivityMs: number;
   #tick: number | undefined;
-  #sent = { headSeq: -1, topology: -1, diagnostics: -1, terminal: 0, terminalEpoch: -1, sessions: '', files: -1 };
+  #sent = { headSeq: -1, topology: -1, diagnostics: -1, terminal: 0, terminalEpoch: -1, sessions: '', files: -1, deliveries: '[]' };
 
   constructor(environment: ServerEnvironment) {
     this.#environment = environment;
@@ -103,7 +103,7 @@ export class PlaygroundServer {
 
   #open(document: WorldDocument, baseFiles: Parameters<Requests['open']>[1]): ReturnType<Requests['open']> {
     this.#world = World.open({ document, baseFiles, createShell });
-    this.#sent = { headSeq: -1, topology: -1, diagnostics: -1, terminal: 0, terminalEpoch: -1, sessions: '', files: -1 };
+    this.#sent = { headSeq: -1, topology: -1, diagnostics: -1, terminal: 0, terminalEpoch: -1, sessions: '', files: -1, deliveries: '[]' };
     this.#lastActivityMs = this.#environment.now();
     this.#pace();
     return { diagnostics: this.#world.diagnostics };
@@ -134,7 +134,8 @@ export class PlaygroundServer {
 
   /** Something goes on without anybody typing: an endless program, a job in the background. */
   #moves(): boolean {
-    return this.#world !== undefined && (this.#world.hasEndless || this.#world.hasPending);
+    const world = this.#world;
+    return world !== undefined && (world.hasEndless || world.hasPending || world.deliveries.some((one) => one.arrivesNs !== undefined));
   }
 
   #pace(): void {
@@ -160,6 +161,8 @@ export class PlaygroundServer {
     const reset = sent.terminalEpoch !== world.terminalEpoch;
     const sessions = world.sessions();
     const sessionsText = JSON.stringify(sessions);
+    const deliveries = world.deliveries;
+    const deliveriesText = JSON.stringify(deliveries);
     const entries = world.terminalFrom(reset ? 0 : sent.terminal);
     const changedTopology = sent.topology !== world.topologyVersion;
     const changedDiagnostics = sent.diagnostics !== world.diagnosticsVersion;
@@ -171,6 +174,7 @@ export class PlaygroundServer {
       !changedTopology &&
       !changedDiagnostics &&
       !changedFiles &&
+      sent.deliveries === deliveriesText &&
       sent.sessions === sessionsText
     )
       return;
@@ -185,6 +189,7 @@ export class PlaygroundServer {
       ...(entries.length > 0 ? { terminal: entries } : {}),
       ...(reset ? { terminalReset: true } : {}),
       ...(sent.sessions === sessionsText ? {} : { sessions }),
+      ...(sent.deliveries === deliveriesText ? {} : { deliveries }),
     };
     this.#sent = {
       headSeq: world.headSeq,
@@ -193,6 +198,7 @@ export class PlaygroundServer {
       terminal: world.terminalLength,
       terminalEpoch: world.terminalEpoch,
       sessions: sessionsText,
+      deliveries: deliveriesText,
       files: world.filesVersion,
     };
     this.#environment.post({ type: 'update', update, document: world.document() });

@@ -159,6 +159,7 @@ export function buildTopology(records: RecordStore<NetRecord>, view: StoreView):
       ready: record.role !== 'node' || conditionTrue(node?.status?.conditions, 'Ready'),
       ...(node?.spec?.podCIDR === undefined ? {} : { podCidr: node.spec.podCIDR }),
       ...(record.role === 'switch' && networks[0]?.spec?.cidr !== undefined ? { cidr: networks[0].spec.cidr } : {}),
+      ...(node?.metadata.labels?.['node-role.kubernetes.io/control-plane'] === undefined ? {} : { controlPlane: true }),
       ...(key === undefined ? {} : { objectKey: key }),
     });
   }

@@ -24,6 +24,8 @@ export interface HostView {
   /** `172.30.0.0/16` for the underlay switch. */
   readonly cidr?: string;
   readonly ready: boolean;
+  /** The API server runs on it. */
+  readonly controlPlane?: boolean;
   readonly objectKey?: ObjectKey;
 }
 
@@ -193,6 +195,7 @@ export interface WorldUpdate {
   readonly terminal?: readonly TerminalEntry[];
   readonly terminalReset?: boolean;
   readonly sessions?: readonly SessionView[];
+  readonly deliveries?: readonly DeliveryView[];
 }
 
 /** Tables of one netns at one moment. */

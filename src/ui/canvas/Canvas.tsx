@@ -80,7 +80,7 @@ function OverlaySync({
   return null;
 }
 
-function CanvasInside({ topology, lens, playback, positions, selection, embedded, onSelect, onMove }: CanvasProps) {
+function CanvasInside({ topology, lens, playback, positions, selection, deliveries, embedded, onSelect, onMove }: CanvasProps) {
   const frame = useRef<HTMLDivElement>(null);
   const drawing = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -132,6 +132,27 @@ function CanvasInside({ topology, lens, playback, positions, selection, embedded
     overlay?.draw();
     if (drawing.current !== null) fitTexts(drawing.current);
   }, [overlay, scene]);
+
+  const apiServer = useMemo(
+    () => topology.hosts.find((host) => host.controlPlane === true)?.id ?? topology.hosts.find((host) => host.role === 'node')?.id ?? '',
+    [topology],
+  );
+  const late = deliveries !== undefined && deliveries.list.length > 0;
+  useLayoutEffect(() => {
+    overlay?.setDeliveries(deliveries, apiServer);
+    overlay?.draw();
+  }, [overlay, deliveries, apiServer]);
+  // Messages move by themselves, also while no packet is played; with reduced motion they step with each update of the world.
+  useEffect(() => {
+    if (!late || overlay === undefined || reducedMotion()) return;
+    let frameId = 0;
+    const step = () => {
+      overlay.draw();
+      frameId = requestAnimationFrame(step);
+    };
+    frameId = requestAnimationFrame(step);
+    return () => cancelAnimationFrame(frameId);
+  }, [late, overlay]);
 
   const policy = useMemo(() => (lens === 'policy' ? policyPicture(topology) : undefined), [lens, topology]);
   const mark = useCallback(() => {

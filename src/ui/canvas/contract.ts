@@ -1,5 +1,6 @@
 /** What the canvas needs from whoever shows it (the app, the embed, the presenter). */
 import type { HopView, LinkTarget, Topology } from '../../world/views.ts';
+import type { Deliveries } from './deliveries.ts';
 
 export type Lens = 'wires' | 'services' | 'policy';
 
@@ -20,6 +21,8 @@ export interface CanvasProps {
   readonly playback: PlaybackSource;
   readonly positions: Readonly<Record<string, readonly [number, number]>>;
   readonly selection: LinkTarget | undefined;
+  /** What late components have not heard yet; absent where nothing is late. */
+  readonly deliveries?: Deliveries | undefined;
   /** The wheel scrolls the page instead of zooming (embeds). */
   readonly embedded: boolean;
   onSelect(target: LinkTarget | undefined): void;

@@ -4,6 +4,7 @@ import type { HopView } from '../../world/views.ts';
 import type { Palette } from '../theme/palette.ts';
 import { type Capsule, capsuleOf, isTunnelled } from './capsule.ts';
 import type { PlaybackSource } from './contract.ts';
+import { type Deliveries, drawMessages, type Message, messagesOf } from './deliveries.ts';
 import { Journey, type Traveller } from './journey.ts';
 import { type Life, lifeAt, roundness } from './packet-life.ts';
 import { pathData } from './paint.ts';
@@ -70,6 +71,9 @@ export class Overlay {
   readonly #seats: Seat[] = [];
   /** By hop index: all hops of a packet share one. */
   #lives: (Life | undefined)[] = [];
+  #deliveries: Deliveries | undefined;
+  #apiServer = '';
+  #messages: readonly Message[] | undefined;
   #ending: { readonly hop: number; readonly service: string; readonly pod: string } | undefined;
 
   constructor(canvas: HTMLCanvasElement, playback: PlaybackSource, palette: Palette, fonts: Fonts) {
@@ -82,8 +86,16 @@ export class Overlay {
     this.#fonts = fonts;
   }
 
+  /** Messages of the control plane; `apiServer` is the id of its host. */
+  setDeliveries(deliveries: Deliveries | undefined, apiServer: string): void {
+    this.#deliveries = deliveries;
+    this.#apiServer = apiServer;
+    this.#messages = undefined;
+  }
+
   setScene(scene: Scene): void {
     this.#scene = scene;
+    this.#messages = undefined;
     this.#journey = undefined;
   }
 
@@ -140,7 +152,16 @@ export class Overlay {
     const position = this.#playback.position();
     this.#drawStory(context, journey, position);
     this.#drawMarks(context, scene);
+    this.#drawDeliveries(context, scene);
     this.#drawPackets(context, journey, position);
+  }
+
+  #drawDeliveries(context: CanvasRenderingContext2D, scene: Scene): void {
+    const deliveries = this.#deliveries;
+    if (deliveries === undefined || deliveries.list.length === 0) return;
+    this.#messages ??= messagesOf(scene, deliveries.list, this.#apiServer);
+    const nowNs = deliveries.nowNs + (performance.now() - deliveries.receivedMs) * 1e6;
+    drawMessages(context, this.#messages, nowNs, this.#view.zoom, this.#palette, this.#fonts.sans);
   }
 
   #capsule(index: number): Capsule {

@@ -1,5 +1,5 @@
 /** The canvas with its one line of words. */
-import { useCallback } from 'react';
+import { useCallback, useMemo } from 'react';
 import type { LinkTarget } from '../../world/views.ts';
 import { Canvas } from '../canvas/Canvas.tsx';
 import { useDocument, useMirror, usePlayground, useSession } from '../state/context.ts';
@@ -10,6 +10,9 @@ import styles from './Shell.module.css';
 export function CanvasPane({ quiet = false }: { readonly quiet?: boolean }) {
   const playground = usePlayground();
   const topology = useMirror((mirror) => mirror.topology);
+  const list = useMirror((mirror) => mirror.deliveries);
+  const { mirror } = playground;
+  const deliveries = useMemo(() => (list.length === 0 ? undefined : { list, nowNs: mirror.getState().nowNs, receivedMs: performance.now() }), [list, mirror]);
   const lens = useSession((session) => session.lens);
   const selection = useSession((session) => session.selection);
   const positions = useDocument((document) => document.positions);
@@ -23,10 +26,18 @@ export function CanvasPane({ quiet = false }: { readonly quiet?: boolean }) {
         playback={playground.playback}
         positions={positions}
         selection={selection}
+        deliveries={deliveries}
         embedded={false}
         onSelect={onSelect}
         onMove={onMove}
       />
+      {list.length === 0 ? null : (
+        <ul className="visually-hidden" aria-label="Changes on their way">
+          {list.slice(0, 20).map((one) => (
+            <li key={`${one.component} ${one.host ?? ''} ${one.objectKey} ${one.sentNs}`}>{one.sentence}</li>
+          ))}
+        </ul>
+      )}
       {quiet ? null : <NowLine />}
     </section>
   );

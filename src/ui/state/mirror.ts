@@ -1,7 +1,7 @@
 /** What the worker told us last: boxes, diagnostics, terminals, the length of the log. Written only by updates from the worker. */
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { Diagnostic } from '../../base/diagnostic.ts';
-import type { SessionView, TerminalEntry, Topology, WorldUpdate } from '../../world/views.ts';
+import type { DeliveryView, SessionView, TerminalEntry, Topology, WorldUpdate } from '../../world/views.ts';
 
 export interface Mirror {
   /** `failed`: no world is running, `problem` says why. */
@@ -12,6 +12,7 @@ export interface Mirror {
   readonly topology: Topology;
   readonly diagnostics: readonly Diagnostic[];
   readonly sessions: readonly SessionView[];
+  readonly deliveries: readonly DeliveryView[];
   /** In order of seq; the oldest are dropped above the bound. */
   readonly terminal: readonly TerminalEntry[];
   /** How many older entries were dropped, and how often the terminals began anew. */
@@ -32,6 +33,7 @@ export const emptyMirror: Mirror = {
   topology: emptyTopology,
   diagnostics: [],
   sessions: [],
+  deliveries: [],
   terminal: [],
   terminalDropped: 0,
   terminalEpoch: 0,
@@ -66,6 +68,7 @@ export function applyUpdate(mirror: Mirror, update: WorldUpdate): Mirror {
     topology: update.topology ?? mirror.topology,
     diagnostics: update.diagnostics ?? mirror.diagnostics,
     sessions: update.sessions ?? mirror.sessions,
+    deliveries: update.deliveries ?? mirror.deliveries,
     ...joinTerminal(mirror, update),
   };
 }
