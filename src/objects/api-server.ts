@@ -12,7 +12,7 @@ import { jsonPatch } from './patch/json-patch.ts';
 import { mergePatch } from './patch/merge-patch.ts';
 import { strategicMerge } from './patch/strategic.ts';
 import { type Fields, findForbiddenKey, isFields } from './patch/values.ts';
-import { ControllerRuntime, type RuntimeSnapshot } from './runtime.ts';
+import { ControllerRuntime, type Later, type RuntimeSnapshot } from './runtime.ts';
 import { findNotSimulated } from './schema/rules.ts';
 import { badRequest, forbidden, noMatch, notFound } from './status.ts';
 import { ObjectStore, type StoreSnapshot } from './store/object-store.ts';
@@ -149,7 +149,7 @@ export class ApiServer<R extends Identified = Identified> implements Api {
   }
 
   findings(): readonly Finding[] {
-    return this.#agents.findings();
+    return [...this.#agents.findings(), ...this.#writer.flipFlops.findings(this.#nowNs() / 1e6)];
   }
 
   /** Changes on their way to late components, in the order in which they were made. */
@@ -285,11 +285,11 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     return write(info, apiVersion === info.kind.apiVersion ? object : { ...object, apiVersion: info.kind.apiVersion });
   }
 
-  #contextOf(controller: Controller, later: Pick<ControllerContext, 'requeueAfter' | 'retry'>): ControllerContext {
+  #contextOf(controller: Controller, { currentKey, ...later }: Later): ControllerContext {
     const server = this;
     let refusal = '';
     const manager = { name: ownPrograms.has(controller.name) ? controller.name : 'kube-controller-manager', operation: 'Update' } as const;
-    const byThis: Write = { ...byController, manager };
+    const byThis: Write = { ...byController, manager, by: () => ({ name: controller.name, key: currentKey() }) };
     const told = (result: ApiResult<KubeObject>): KubeObject | undefined => {
       if (result.ok) return result.value;
       refusal = result.message;

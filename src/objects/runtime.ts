@@ -18,6 +18,9 @@ interface Item {
   readonly key: ObjectKey;
 }
 
+/** What a controller's context has from here. */
+export type Later = Pick<ControllerContext, 'requeueAfter' | 'retry'> & { readonly currentKey: () => ObjectKey };
+
 /** A change on its way to a late controller. */
 interface Travelling {
   readonly controller: number;
@@ -49,13 +52,14 @@ export class ControllerRuntime {
   /** How often in a row a look at a key of a controller has failed. */
   readonly #failures = new CowMap<string, number>();
   #hasFailed = false;
+  #currentKey: ObjectKey = '/';
   #travelling: Travelling[] = [];
   readonly #latency: () => WatchLatency | undefined;
 
   constructor(
     controllers: readonly Controller[],
     view: StoreView,
-    contextOf: (controller: Controller, later: Pick<ControllerContext, 'requeueAfter' | 'retry'>) => ControllerContext,
+    contextOf: (controller: Controller, later: Later) => ControllerContext,
     latency: () => WatchLatency | undefined = () => undefined,
   ) {
     this.#latency = latency;
@@ -65,6 +69,7 @@ export class ControllerRuntime {
       contextOf(controller, {
         requeueAfter: (key, delayNs) => this.#requeueAfter(index, key, delayNs),
         retry: (key, firstNs, lastNs) => this.#retry(index, key, firstNs, lastNs),
+        currentKey: () => this.#currentKey,
       }),
     );
     controllers.forEach((controller, index) => {
@@ -118,6 +123,7 @@ export class ControllerRuntime {
       for (const { controller, key } of batch) {
         const context = this.#contexts[controller];
         this.#hasFailed = false;
+        this.#currentKey = key;
         if (context !== undefined) this.#controllers[controller]?.reconcile(key, context);
         if (!this.#hasFailed && this.#failures.size > 0) this.#failures.delete(`${controller} ${key}`);
       }

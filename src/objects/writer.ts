@@ -18,6 +18,7 @@ import {
   newSeriesEvent,
   staleEvents,
 } from './events.ts';
+import { type FlipFlopSnapshot, FlipFlops, type Hand, userHand } from './flip-flops.ts';
 import { stableSuffix, stableUid, uidOfHex } from './identity.ts';
 import type { KindInfo, KindRegistry } from './kind-registry.ts';
 import { collectGarbage, emptyNamespace, remainingConditions } from './lifecycle.ts';
@@ -41,6 +42,8 @@ export interface Write {
   readonly manager?: Manager;
   /** A user's: from now on the object's owners are remembered. A controller's writes count only for such objects. */
   readonly tracks: boolean;
+  /** Which controller, looking at what; absent: a user. */
+  readonly by?: () => Hand;
 }
 
 /** Kubernetes: a generated name that is taken is tried again this often. */
@@ -54,6 +57,7 @@ export interface WriterSnapshot {
   readonly managers: ManagersSnapshot;
   readonly foreground: ReadonlyMap<ObjectKey, true>;
   readonly correlator: CorrelatorSnapshot;
+  readonly flipFlops: FlipFlopSnapshot;
 }
 
 export class Writer {
@@ -72,6 +76,7 @@ export class Writer {
   #garbage: string[] = [];
   readonly managers = new Managers();
   readonly #correlator = new EventCorrelator();
+  readonly flipFlops = new FlipFlops();
   /** Objects that go when their dependants have gone. */
   readonly #foreground = new CowMap<ObjectKey, true>();
   /** The virtual minute in which events were last looked through. */
@@ -103,6 +108,7 @@ export class Writer {
       managers: this.managers.snapshot(),
       foreground: this.#foreground.snapshot(),
       correlator: this.#correlator.snapshot(),
+      flipFlops: this.flipFlops.snapshot(),
     };
   }
 
@@ -114,6 +120,7 @@ export class Writer {
     this.managers.restore(snapshot.managers);
     this.#foreground.restore(snapshot.foreground);
     this.#correlator.restore(snapshot.correlator);
+    this.flipFlops.restore(snapshot.flipFlops);
   }
 
   create(info: KindInfo, given: KubeObject, write: Write): ApiResult<KubeObject> {
@@ -175,7 +182,11 @@ export class Writer {
     if (write.part === 'main') {
       const verdict = this.#judge(kind, object, old);
       if (verdict.refusal !== undefined) return forbidden(kind, name, verdict.refusal);
-      if (!write.dryRun) this.#writeWith(verdict);
+      if (!write.dryRun) {
+        const loop = this.flipFlops.note(old, object, write.by?.() ?? userHand, this.#view.nowNs / 1e6);
+        if (loop !== undefined) return conflict(kind, name, loop);
+        this.#writeWith(verdict);
+      }
     }
     const isNewSpec = write.part === 'main' && hasGeneration(kind, object) && changedBesideMetadata(object, old);
     const stored: KubeObject = {
