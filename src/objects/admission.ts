@@ -5,7 +5,7 @@ import type { KindInfo } from './kind-registry.ts';
 import { decodeObject } from './schema/decode.ts';
 import { applyDefaults } from './schema/defaults.ts';
 import { checkRules } from './schema/rules.ts';
-import { badRequest, invalidObject } from './status.ts';
+import { badRequest, internalError, invalidObject } from './status.ts';
 import type { AdmissionPlugin, FieldError, KubeObject, StoreView } from './types.ts';
 import { validateMetadata } from './validation/metadata.ts';
 
@@ -51,6 +51,7 @@ export function admit(
   if (errors.length > 0) return invalidObject(kind, object.metadata.name, errors);
   if (kind.admit !== undefined) {
     const admitted = kind.admit(object, old, view);
+    if (admitted.errors.some((error) => error.type === 'Internal error')) return internalError(kind, object.metadata.name, admitted.errors);
     if (admitted.errors.length > 0) return invalidObject(kind, object.metadata.name, admitted.errors);
     object = old === undefined ? admitted.object : shareWith(admitted.object, old);
     if (old !== undefined && object === old) return { ok: true, object: old, changed: false, warnings };

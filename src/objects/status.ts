@@ -45,6 +45,10 @@ function aggregate(causes: readonly FieldError[]): string {
 export const invalidObject = (kind: Kind, name: string, causes: readonly FieldError[]): ApiFailure =>
   failure('Invalid', `${groupKind(kind)} ${JSON.stringify(name)} is invalid: ${aggregate(causes)}`, kind, name, causes);
 
+/** Something the server could not do, although the object is valid. Kubernetes: errors.NewInternalError. */
+export const internalError = (kind: Kind, name: string, causes: readonly FieldError[]): ApiFailure =>
+  failure('InternalError', causes[0]?.message ?? 'Internal error occurred', kind, name, causes);
+
 /**
  * What kubectl writes to stderr, with the newline at the end. `verb` and `source` are those of a command with `-f`: `error when creating "web.yaml": …`.
  */

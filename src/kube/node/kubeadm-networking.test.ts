@@ -28,6 +28,19 @@ describe('kubeadm checks the ranges of a cluster', () => {
     ]);
   });
 
+  it('measures ranges of IPv6 by the same rules, and takes one of each family', () => {
+    expect(told('fd00:10:244::/56', 'fd00:10:96::/112')).toEqual([]);
+    expect(told(undefined, '10.96.0.0/16,fd00:10:96::/64')).toEqual([
+      'networking.serviceSubnet: Invalid value: "fd00:10:96::/64": specified service subnet is too large; for 128-bit addresses, the mask must be >= 108',
+    ]);
+    expect(told('10.244.0.0/16,fd00::/40')).toEqual([
+      'networking.podSubnet: Invalid value: "fd00::/40": pod subnet mask (40) and node-mask (64) difference is greater than 16',
+    ]);
+    const two = 'expected one (IPv4 or IPv6) CIDR or two CIDRs from each family for dual-stack networking';
+    expect(told('10.244.0.0/16,10.245.0.0/16')).toEqual([`networking.podSubnet: Invalid value: "10.244.0.0/16,10.245.0.0/16": ${two}`]);
+    expect(told(undefined, '10.96.0.0/16,fd00:10:96::/112,10.97.0.0/16')[0]).toContain(two);
+  });
+
   it('refuses what is no range', () => {
     expect(told('10.244.0.0')).toEqual(['networking.podSubnet: Invalid value: "10.244.0.0": couldn\'t parse subnet']);
   });

@@ -18,7 +18,7 @@ export const nodeIpamController = defineController({
     const nodes = context.view.list<Node>('Node').filter((node) => node.metadata.deletionTimestamp === undefined);
     const waiting = nodes.filter((node) => podCidrsOf(node).length === 0);
     if (waiting.length === 0) return;
-    const { podCidr, nodeCidrMaskSize, podCidr6, nodeCidrMaskSize6, podFamilies } = clusterSettings(context.view);
+    const { podCidr, nodeCidrMaskSize, podCidr6, nodeCidrMaskSize6, podFamilies, serviceCidr } = clusterSettings(context.view);
     const all = nodes.flatMap(podCidrsOf);
     const sources = podFamilies.flatMap((family): Generator<string, undefined>[] => {
       if (family === 'IPv6') return podCidr6 === undefined ? [] : [freeRanges6(podCidr6, nodeCidrMaskSize6, all)];
@@ -28,7 +28,8 @@ export const nodeIpamController = defineController({
             freeTexts(
               podCidr,
               nodeCidrMaskSize,
-              all.flatMap((text) => parseCidr(text) ?? []),
+              // Where the service range lies in the pods', no node gets a part of it. Kubernetes: filterOutServiceRange.
+              [serviceCidr, ...all.flatMap((text) => parseCidr(text) ?? [])],
             ),
           ];
     });

@@ -65,6 +65,20 @@ describe('the ClusterIP allocator', () => {
     );
   });
 
+  it('says to whom it cannot give an address that the range is full, and disturbs nobody else', () => {
+    const small = 'apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nnetworking: {serviceSubnet: 10.96.0.0/28}';
+    const cluster = new TestCluster().apply(small);
+    for (let i = 0; i < 14; i += 1) cluster.apply(serviceYaml(`s${i}`, '{ports: [{port: 80}]}'));
+    const before = Array.from({ length: 14 }, (_, i) => spec(cluster, `s${i}`).clusterIP);
+    expect(new Set(before).size).toBe(14);
+    expect(cluster.refusal(serviceYaml('more', '{ports: [{port: 80}]}')).message).toContain(
+      'Internal error occurred: failed to allocate a serviceIP: range is full',
+    );
+    expect(Array.from({ length: 14 }, (_, i) => spec(cluster, `s${i}`).clusterIP)).toEqual(before);
+    cluster.remove('Service/default/s3').apply(serviceYaml('more', '{ports: [{port: 80}]}'));
+    expect(spec(cluster, 'more').clusterIP).toBe(before[3]);
+  });
+
   it('fills a small range to the last address and then says that it is full', () => {
     const range = cidr('10.96.0.0/29');
     const used = new Set<string>();

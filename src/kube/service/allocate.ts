@@ -56,7 +56,7 @@ function admitClusterIps(service: Service, old: Service | undefined, view: Store
       if (range === undefined) continue;
       const address = chooseAddress(range, used, `${namespaceOf(service)}/${service.metadata.name}`);
       if (address === undefined) {
-        const message = 'Internal error: failed to allocate a serviceIP: range is full';
+        const message = 'Internal error occurred: failed to allocate a serviceIP: range is full';
         return { object: service, errors: [{ path: 'spec.clusterIPs', type: 'Internal error', message }] };
       }
       clusterIPs.push(address);
@@ -157,7 +157,9 @@ function admitNodePorts(service: Service, old: Service | undefined, view: StoreV
     if (nodePort === undefined) {
       return {
         object: service,
-        errors: [{ path: `spec.ports[${index}].nodePort`, type: 'Internal error', message: 'Internal error: failed to allocate a nodePort: range is full' }],
+        errors: [
+          { path: `spec.ports[${index}].nodePort`, type: 'Internal error', message: 'Internal error occurred: failed to allocate a nodePort: range is full' },
+        ],
       };
     }
     used.add(`${port.protocol ?? 'TCP'}/${nodePort}`);
