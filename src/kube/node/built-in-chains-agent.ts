@@ -11,7 +11,7 @@ import { KUBE_PROXY_JUMPS, LOCALNET_RULE } from '../service/kube-proxy-base-rule
 import type { ProxyConfig } from '../service/kube-proxy-config.ts';
 import { IPVS_JUMPS } from '../service/kube-proxy-ipvs-rules.ts';
 import { KUBELET_FIREWALL, PROXY_CANARY } from '../service/kube-proxy-names.ts';
-import { isProxyAlive, isProxyConfig, isProxyPod, kubeProxyOn } from '../service/kube-proxy-presence.ts';
+import { isProxyAlive, isProxyConfig, isProxyPod, kubeProxyOn, leavesRules } from '../service/kube-proxy-presence.ts';
 import { clusterSettings } from './cluster-config.ts';
 import { findNode, listNodes, NETWORK_KINDS } from './cluster-network.ts';
 import { ensureJumps } from './merge-record.ts';
@@ -87,7 +87,7 @@ function render(name: string, view: StoreView, before: readonly NetRecord[] = []
       for (const name of BUILT_IN[table]) {
         const rules = jumpsInto(family, table, name, { kubelet, proxy, cni: cniOrigin }, proxyJumps, cniJumps);
         // A kube-proxy that goes leaves its jumps where they are.
-        const left = presence === undefined ? jumpsLeft(before, chainId(netns, table, name, family)) : NO_RULES;
+        const left = presence === undefined && leavesRules(view) ? jumpsLeft(before, chainId(netns, table, name, family)) : NO_RULES;
         chain(table, name, kernel, left.length === 0 ? rules : [...left, ...rules], 'ACCEPT');
       }
       // Empty chains by which the kubelet notices that somebody has flushed the table.

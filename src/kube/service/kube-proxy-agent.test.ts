@@ -122,6 +122,14 @@ describe('where kube-proxy runs', () => {
     expect(cluster.rules[0]?.text).toBe('-m comment --comment "default/web cluster IP" -m tcp -p tcp -d 10.97.0.1 --dport 80 -j KUBE-MARK-MASQ');
   });
 
+  it('does not start with a mode or a scheduler that there is not', () => {
+    const view = (text: string) => objectView([...nodes, ...web, config(text), proxy('a')]);
+    expect(diagnosticsOf(kubeProxyAgent, view('mode: userspace\n'))).toEqual([
+      'ConfigMap/kube-system/kube-proxy: kube-proxy does not start: KubeProxyConfiguration.ProxyMode: Invalid value: "userspace": must be iptables, ipvs, nftables or blank (blank means the best-available proxy [currently iptables])',
+    ]);
+    expect(renderAll(kubeProxyAgent, view('mode: ipvs\nipvs:\n  scheduler: fastest\n')).size).toBe(0);
+  });
+
   it('writes in another mode what that mode consists of', () => {
     const kinds = (mode: string) =>
       new Set([...renderAll(kubeProxyAgent, objectView([...nodes, ...web, config(`mode: ${mode}\n`), proxy('a')])).values()].map((record) => record.kind));

@@ -22,7 +22,16 @@ import { EXTERNAL_SERVICES, FORWARD, MARK_MASQ, NODE_PORTS, POSTROUTING, PROXY_C
 import { renderNftBase, renderNftService } from './kube-proxy-nftables.ts';
 import { nodeLocalIps } from './kube-proxy-node-ips.ts';
 import type { KubeProxyPresence } from './kube-proxy-presence.ts';
-import { isProxyAlive, isProxyConfig, isProxyPod, isProxyTemplate, KUBEADM_CONFIG_MAP, kubeProxyOn } from './kube-proxy-presence.ts';
+import {
+  isProxyAlive,
+  isProxyConfig,
+  isProxyPod,
+  isProxyTemplate,
+  KUBEADM_CONFIG_MAP,
+  kubeProxyOn,
+  kubeProxyProblem,
+  leavesRules,
+} from './kube-proxy-presence.ts';
 import type { RuleCount } from './kube-proxy-servers.ts';
 import { kubeProxyServers } from './kube-proxy-servers.ts';
 import { LARGE_CLUSTER_ENDPOINTS } from './kube-proxy-service-rules.ts';
@@ -183,7 +192,15 @@ const leftBehind = (before: readonly NetRecord[]): readonly NetRecord[] => befor
 function render(key: string, view: StoreView, before: readonly NetRecord[] = []): Rendering<NetRecord> {
   const bar = key.indexOf('|');
   const site = findSite(nodeOf(key), view);
-  if (site === undefined) return { records: findNode(nodeOf(key), view) === undefined ? [] : leftBehind(before) };
+  if (site === undefined) {
+    const records = findNode(nodeOf(key), view) !== undefined && leavesRules(view) ? leftBehind(before) : [];
+    const problem = bar < 0 && listNodes(view)[0]?.name === key ? kubeProxyProblem(key, view) : undefined;
+    if (problem?.object === undefined) return { records };
+    return {
+      records,
+      diagnostics: [{ key: problem.object, diagnostic: { severity: 'error', code: 'kube-proxy', message: `kube-proxy does not start: ${problem.message}` } }],
+    };
+  }
   if (bar >= 0) {
     const records = renderService(site, key.slice(bar + 1), view);
     const news = udpNews(key.slice(bar + 1), site.presence, site.proxies, view);

@@ -29,6 +29,8 @@ export interface ProxyConfig {
   readonly nodePortAddresses: readonly string[];
   readonly conntrackTcpLiberal: boolean;
   readonly ipvsScheduler: IpvsScheduler;
+  /** Why kube-proxy refuses to start with it, in its words. */
+  readonly problem?: string;
   /** IPVS mode: the kernel answers ARP only for addresses of the asked device. */
   readonly strictArp: boolean;
   /** IPVS mode: virtual services with these addresses are somebody else's. */
@@ -84,6 +86,20 @@ function detectLocalModeOf(value: unknown): ProxyConfig['detectLocalMode'] {
   }
 }
 
+/** What kube-proxy itself accepts as `ipvs.scheduler`; '' is rr. */
+const SCHEDULERS = ['rr', 'wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'sh', 'dh', 'sed', 'nq', 'mh', ''];
+
+/** Kubernetes: pkg/proxy/apis/config/validation. */
+function problemOf(mode: unknown, scheduler: unknown): string | undefined {
+  if (mode !== undefined && mode !== '' && mode !== null && !['iptables', 'ipvs', 'nftables'].includes(String(mode))) {
+    const detail = 'must be iptables, ipvs, nftables or blank (blank means the best-available proxy [currently iptables])';
+    return `KubeProxyConfiguration.ProxyMode: Invalid value: ${JSON.stringify(String(mode))}: ${detail}`;
+  }
+  if (mode !== 'ipvs' || scheduler === undefined || scheduler === null || SCHEDULERS.includes(String(scheduler))) return undefined;
+  const detail = `must be in [${SCHEDULERS.join(' ')}], blank means the default algorithm method (currently rr)`;
+  return `KubeProxyConfiguration.KubeProxyIPVSConfiguration.Scheduler: Invalid value: ${JSON.stringify(String(scheduler))}: ${detail}`;
+}
+
 /** nftables mode does not serve node ports on all addresses unless it is told so. Kubernetes: cmd/kube-proxy/app/server_linux.go, platformApplyDefaults. */
 function nodePortAddressesOf(value: unknown, mode: ProxyConfig['mode']): readonly string[] {
   const addresses = stringsOf(value);
@@ -100,8 +116,10 @@ export function proxyConfigOf(document: unknown, clusterCidr: string): ProxyConf
   const ipvs = isObject(document.ipvs) ? document.ipvs : {};
   const bit = iptables.masqueradeBit;
   const mode = modeOf(document.mode);
+  const problem = problemOf(document.mode, ipvs.scheduler);
   return {
     ...defaults,
+    ...(problem === undefined ? {} : { problem }),
     mode,
     clusterCidr: textOf(document.clusterCIDR) === '' ? clusterCidr : textOf(document.clusterCIDR),
     detectLocalMode: detectLocalModeOf(document.detectLocalMode),

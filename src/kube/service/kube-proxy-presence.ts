@@ -97,11 +97,25 @@ const presences = perState(
   () => new Map<string, KubeProxyPresence | undefined>(),
 );
 
-/** Undefined where kube-proxy does not run. */
-export function kubeProxyOn(node: string, view: StoreView): KubeProxyPresence | undefined {
+function findPresence(node: string, view: StoreView): KubeProxyPresence | undefined {
   const known = presences(view);
   if (!known.has(node)) known.set(node, presenceOn(node, view));
   return known.get(node);
+}
+
+/** Undefined where kube-proxy does not run: also where its configuration is wrong, so that it ends as soon as it is started. */
+export function kubeProxyOn(node: string, view: StoreView): KubeProxyPresence | undefined {
+  const presence = findPresence(node, view);
+  return presence?.config.problem === undefined ? presence : undefined;
+}
+
+/** One that was installed and is gone has left everything behind; one that was only taken for granted, or that Cilium replaces, has never been there. */
+export const leavesRules = (view: StoreView): boolean => isInstalled(view) && !replacesKubeProxy(view);
+
+/** Why it does not run, and the object that is to blame. */
+export function kubeProxyProblem(node: string, view: StoreView): { readonly message: string; readonly object: ObjectKey | undefined } | undefined {
+  const presence = findPresence(node, view);
+  return presence?.config.problem === undefined ? undefined : { message: presence.config.problem, object: presence.objects.at(-1) };
 }
 
 /** It runs there, and nobody has stopped it: it does what it does from time to time. */
