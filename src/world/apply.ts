@@ -74,17 +74,21 @@ const yamlCodes = new Set(['yaml-syntax', 'duplicate-key', 'forbidden-key', 'yam
 
 interface ApplyOptions {
   readonly namespace?: string;
-  readonly mode: 'apply' | 'create' | 'delete';
+  readonly mode: 'apply' | 'create' | 'replace' | 'delete';
   readonly serverSide?: boolean;
   readonly forceConflicts?: boolean;
   readonly fieldManager?: string;
   readonly dryRun?: boolean;
+  readonly onServer?: boolean;
+  readonly accepts?: (labels: Readonly<Record<string, string>>) => boolean;
 }
 interface Line {
   readonly stream: 'stdout' | 'stderr';
   readonly text: string;
   /** Told on stderr beside it; no failure. */
   readonly warning?: string;
+  /** What was written, or would be. */
+  readonly object?: KubeObject;
 }
 
 /** What kubectl prints for `-f`: one line an object, errors on stderr, exit code 1 when any failed. */
@@ -98,6 +102,7 @@ export function applyText(
   const lines: Line[] = [];
   let exitCode = 0;
   for (const one of admission.objects) {
+    if (options.accepts?.(one.object.metadata.labels ?? {}) === false) continue;
     const line = applyOne(api, fileName, one, options);
     if (line.stream === 'stderr') exitCode = 1;
     if (line.warning !== undefined) lines.push({ stream: 'stderr', text: line.warning });
@@ -128,7 +133,7 @@ function applyOne(api: Api, fileName: string, one: AdmittedObject, options: Appl
     };
   }
   const named = resourceName(kind, one.object.metadata.name);
-  const dry = options.dryRun === true ? ' (dry run)' : '';
+  const dry = options.dryRun !== true ? '' : options.onServer === true ? ' (server dry run)' : ' (dry run)';
   if (options.mode === 'delete') {
     if (options.dryRun !== true) {
       const result = api.remove(one.key);
@@ -138,20 +143,29 @@ function applyOne(api: Api, fileName: string, one: AdmittedObject, options: Appl
     return { stream: 'stdout', text: `${named.replace('/', ' "')}" deleted${kind.namespaced ? ` from ${given} namespace` : ''}${dry}\n` };
   }
   if (options.serverSide === true && options.mode === 'apply') return applyOnServer(api, fileName, one, named, options);
-  if (options.dryRun === true) {
-    const outcome = options.mode === 'create' || api.view.find(one.key) === undefined ? 'created' : 'configured';
-    return { stream: 'stdout', text: `${named} ${outcome}${dry}\n` };
+  const how = { dryRun: options.dryRun === true, ...(options.fieldManager === undefined ? {} : { fieldManager: options.fieldManager }) };
+  if (options.dryRun === true && options.onServer !== true) {
+    const live = api.view.find(one.key);
+    const outcome = options.mode === 'replace' ? 'replaced' : options.mode === 'create' || live === undefined ? 'created' : 'configured';
+    return { stream: 'stdout', text: `${named} ${outcome}${dry}\n`, object: one.object };
   }
-  if (options.mode === 'create') {
-    const result = api.create(one.object);
+  if (options.mode === 'create' || options.mode === 'replace') {
+    const create = options.mode === 'create';
+    const result = create ? api.create(one.object, how) : api.update(one.object, how);
     return result.ok
-      ? { stream: 'stdout', text: `${named} created\n` }
-      : { stream: 'stderr', text: formatFailure(result, { verb: 'creating', source: fileName }) };
+      ? { stream: 'stdout', text: `${named} ${create ? 'created' : 'replaced'}${dry}\n`, object: result.value }
+      : { stream: 'stderr', text: formatFailure(result, { verb: create ? 'creating' : 'replacing', source: fileName }) };
   }
-  const result = api.apply(one.object);
+  const result = api.apply(one.object, how);
   if (!result.ok)
     return { stream: 'stderr', text: formatFailure(result, { verb: api.view.find(one.key) === undefined ? 'creating' : 'applying patch', source: fileName }) };
-  return { stream: 'stdout', text: `${named} ${result.value.outcome}\n` };
+  const missing = result.warnings.find((warning) => warning.includes('last-applied-configuration annotation'));
+  return {
+    stream: 'stdout',
+    text: `${named} ${result.value.outcome}${dry}\n`,
+    object: result.value.object,
+    ...(missing === undefined ? {} : { warning: `Warning: ${missing}\n` }),
+  };
 }
 
 const conflictHelp = `Please review the fields above--they currently have other managers. Here
@@ -185,6 +199,7 @@ function applyOnServer(api: Api, fileName: string, one: AdmittedObject, named: s
     const failed = 'failed to re-apply configuration after performing Server-Side Apply migration. This is non-fatal and will be retried next time you apply.';
     return {
       stream: 'stdout',
+      object: result.value.object,
       text: `${named} serverside-applied${options.dryRun === true ? ' (server dry run)' : ''}\n`,
       ...(again.ok ? {} : { warning: `Warning: ${failed} Error: ${again.message}\n` }),
     };

@@ -4,6 +4,7 @@ import type { Prng } from '../base/prng.ts';
 import type { Engine } from '../net/engine.ts';
 import type { Process } from '../net/records.ts';
 import type { Api } from '../objects/api.ts';
+import type { KubeObject } from '../objects/types.ts';
 import type { DocumentFile } from './document.ts';
 import type { HopView, SessionView } from './views.ts';
 
@@ -26,14 +27,18 @@ export interface ShellHost {
     text: string,
     options: {
       readonly namespace?: string;
-      readonly mode: 'apply' | 'create' | 'delete';
+      readonly mode: 'apply' | 'create' | 'replace' | 'delete';
       readonly serverSide?: boolean;
       readonly forceConflicts?: boolean;
       readonly fieldManager?: string;
       readonly dryRun?: boolean;
+      /** The server makes the dry run (`--dry-run=server`). */
+      readonly onServer?: boolean;
+      /** Only objects with such labels. */
+      readonly accepts?: (labels: Readonly<Record<string, string>>) => boolean;
     },
   ): {
-    readonly lines: readonly { readonly stream: 'stdout' | 'stderr'; readonly text: string }[];
+    readonly lines: readonly { readonly stream: 'stdout' | 'stderr'; readonly text: string; readonly object?: KubeObject }[];
     readonly exitCode: number;
     readonly diagnostics: readonly Diagnostic[];
   };

@@ -1,6 +1,6 @@
 /** Command lines whose output is compared with the real kubectl's, in this order: later ones see what earlier ones changed. */
 
-import { changes, forms } from './kubectl-change-cases.ts';
+import { changes, forms, options } from './kubectl-change-cases.ts';
 import { describedManifests } from './kubectl-manifests.ts';
 
 export interface Case {
@@ -488,5 +488,5 @@ export const cases: readonly Case[] = [
   { line: 'kubectl diff -f changed.yaml', mask: maskDiff },
   { line: 'kubectl cluster-info', mask: (text) => text.replace(/https?:\/\/[\d.]+:\d+/g, 'SERVER') },
   ...writes.map((line) => ({ line })),
-  ...[...described, ...forms, ...changes].map((line) => ({ line, mask: maskMoment })),
+  ...[...described, ...forms, ...changes, ...options].map((line) => ({ line, mask: maskMoment })),
 ];

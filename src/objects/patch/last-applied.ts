@@ -1,5 +1,4 @@
 /** The annotation in which kubectl apply remembers the text it applied. Kubernetes: kubectl/pkg/util/apply.go. */
-import { groupResource } from '../status.ts';
 import type { Kind, KubeObject } from '../types.ts';
 import { type Fields, goJson, isFields } from './values.ts';
 
@@ -40,4 +39,4 @@ export function withoutServerFields(object: KubeObject): Fields {
 }
 
 export const missingAnnotationWarning = (kind: Kind, name: string): string =>
-  `resource ${groupResource(kind)}/${name} is missing the ${lastAppliedAnnotation} annotation which is required by kubectl apply. kubectl apply should only be used on resources created declaratively by either kubectl create --save-config or kubectl apply. The missing annotation will be patched automatically.`;
+  `resource ${kind.plural}/${name} is missing the ${lastAppliedAnnotation} annotation which is required by kubectl apply. kubectl apply should only be used on resources created declaratively by either kubectl create --save-config or kubectl apply. The missing annotation will be patched automatically.`;

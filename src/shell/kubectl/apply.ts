@@ -1,15 +1,22 @@
 /** apply, create -f, replace, delete -f: YAML from files or standard input, admitted by the world. */
+import { parseLabelSelector } from '../../objects/label-selector-text.ts';
 import type { Filter, Outcome } from '../command.ts';
 import { checkDryRun, defineVerb, dryRunFlag, filenameFlag, type Kubectl, outputFlag } from './client.ts';
 import { KubectlError } from './flags.ts';
+import { setLastApplied, viewLastApplied } from './last-applied.ts';
+import { formatObjects, parseOutput } from './output.ts';
 import { readFiles } from './select.ts';
 
-type Mode = 'apply' | 'create' | 'delete';
+type Mode = 'apply' | 'create' | 'replace' | 'delete';
 
 export interface CollectState {
   readonly mode: Mode;
   readonly namespace: string | undefined;
   readonly dryRun: boolean;
+  readonly onServer: boolean;
+  readonly selector: string;
+  /** -o, '' for kubectl's own sentences. */
+  readonly output: string;
   readonly serverSide: boolean;
   readonly forceConflicts: boolean;
   readonly fieldManager: string | undefined;
@@ -25,6 +32,9 @@ export function applyFiles(kubectl: Kubectl, mode: Mode): Outcome {
     mode,
     namespace: flags.has('namespace') || kubectl.namespace !== 'default' ? kubectl.namespace : undefined,
     dryRun,
+    onServer: flags.get('dry-run') === 'server',
+    selector: flags.get('selector'),
+    output: flags.get('output'),
     serverSide: flags.bool('server-side'),
     forceConflicts: flags.bool('force-conflicts'),
     fieldManager: flags.has('field-manager') ? flags.get('field-manager') : undefined,
@@ -40,9 +50,16 @@ export function applyFiles(kubectl: Kubectl, mode: Mode): Outcome {
 }
 
 function applyText({ host, out, err }: Pick<Kubectl['invocation'], 'host' | 'out' | 'err'>, state: CollectState, name: string, content: string): number {
+  const parsed = state.selector === '' ? undefined : parseLabelSelector(state.selector);
+  if (parsed?.ok === false) throw new KubectlError(`error: ${parsed.message}`);
+  const selected = parsed?.test;
+  const format = parseOutput(state.output, false, undefined, false);
+  let told = 0;
   const result = host.applyText(name, content, {
     mode: state.mode,
     dryRun: state.dryRun,
+    onServer: state.onServer,
+    ...(selected === undefined ? {} : { accepts: selected }),
     serverSide: state.serverSide,
     forceConflicts: state.forceConflicts,
     ...(state.fieldManager === undefined ? {} : { fieldManager: state.fieldManager }),
@@ -52,7 +69,11 @@ function applyText({ host, out, err }: Pick<Kubectl['invocation'], 'host' | 'out
   for (const line of result.lines) {
     const body = line.text.endsWith('\n') ? line.text : `${line.text}\n`;
     if (state.ignoreNotFound && line.stream === 'stderr' && body.includes('(NotFound)')) suppressed = true;
-    else if (line.stream === 'stdout') out(body);
+    else if (line.stream === 'stdout' && format.kind !== 'table' && line.object !== undefined) {
+      if (told > 0 && format.kind === 'yaml') out('---\n');
+      told += 1;
+      out(formatObjects(format, [[line.object, line.object]], true));
+    } else if (line.stream === 'stdout') out(body);
     else err(body);
   }
   return suppressed && !result.lines.some((line) => line.stream === 'stderr' && !line.text.includes('(NotFound)')) ? 0 : result.exitCode;
@@ -91,6 +112,7 @@ export const apply = defineVerb({
     { name: 'force-conflicts', type: 'bool' },
     { name: 'field-manager', type: 'string' },
     { name: 'force', type: 'bool' },
+    { name: 'create-annotation', type: 'bool' },
     { name: 'wait', type: 'bool' },
     { name: 'prune', type: 'bool' },
     { name: 'overwrite', type: 'bool' },
@@ -99,7 +121,10 @@ export const apply = defineVerb({
   ],
   run: (kubectl) => {
     const { flags } = kubectl;
-    if (flags.args.length > 0) throw new KubectlError(`error: Unexpected args: [${flags.args.join(' ')}]\nSee 'kubectl apply -h' for help and examples`);
+    const [word, ...args] = flags.args;
+    if (word === 'view-last-applied') return viewLastApplied(kubectl, args);
+    if (word === 'set-last-applied') return setLastApplied(kubectl);
+    if (word !== undefined) throw new KubectlError(`error: Unexpected args: [${flags.args.join(' ')}]\nSee 'kubectl apply -h' for help and examples`);
     if (!flags.has('filename') && !flags.has('kustomize')) throw new KubectlError('error: must specify one of -f and -k');
     if (flags.bool('prune')) throw new KubectlError('error: --prune is not part of this simulated kubectl');
     return applyFiles(kubectl, 'apply');
@@ -110,9 +135,22 @@ export const replace = defineVerb({
   name: 'replace',
   summary: 'replaces objects from YAML (-f FILE)',
   completes: 'files',
-  flags: [...fileFlags, { name: 'force', type: 'bool' }],
+  flags: [
+    ...fileFlags,
+    { name: 'force', type: 'bool' },
+    { name: 'field-manager', type: 'string' },
+    { name: 'grace-period', type: 'int' },
+    { name: 'cascade', type: 'optional', bare: 'background' },
+    { name: 'timeout', type: 'string' },
+    { name: 'save-config', type: 'bool' },
+  ],
   run: (kubectl) => {
     if (!kubectl.flags.has('filename')) throw new KubectlError('error: must specify one of -f and -k');
-    return applyFiles(kubectl, 'apply');
+    if (!kubectl.flags.bool('force')) return applyFiles(kubectl, 'replace');
+    const deleted = applyFiles(kubectl, 'delete');
+    if (deleted !== 0) return deleted;
+    // It makes anew what it has taken away, and calls that a replacement.
+    const out = (text: string): void => kubectl.out(text.replace(/ created\n/g, ' replaced\n'));
+    return applyFiles({ ...kubectl, out, invocation: { ...kubectl.invocation, out } }, 'create');
   },
 });

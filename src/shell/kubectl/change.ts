@@ -190,6 +190,9 @@ function defineMetadataVerb(name: 'label' | 'annotate', field: 'labels' | 'annot
     run: (kubectl) => {
       const { flags, invocation } = kubectl;
       const isChange = (word: string): boolean => /^[^=/]+(?:\/[^=]+)?=/.test(word) || (/-$/.test(word) && flags.args.indexOf(word) > 0);
+      const firstChange = flags.args.findIndex(isChange);
+      const late = firstChange < 0 ? undefined : flags.args.slice(firstChange).find((word) => !isChange(word));
+      if (late !== undefined) throw new KubectlError(`error: all resources must be specified before ${name} changes: ${late}`);
       const resources = flags.args.filter((word) => !isChange(word));
       const changes = flags.args.filter(isChange);
       if (resources.length === 0 && !flags.has('filename')) throw new KubectlError(MUST_PROVIDE);
@@ -274,7 +277,8 @@ export const patch = defineVerb({
     if (objects.length === 0 && !failed) throw new KubectlError(MUST_PROVIDE);
     let status = failed ? 1 : 0;
     const options = writeOptions(kubectl, 'kubectl-patch');
-    const tell = teller(kubectl);
+    // The real one does not say of a patch that it was a dry run.
+    const tell = teller(kubectl, true);
     for (const [kind, object] of objects) {
       const result = patchObject(kubectl, kind, object, parsed.documents[0]?.value, options, type);
       if (!result.ok) {

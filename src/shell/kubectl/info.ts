@@ -3,7 +3,7 @@
 import { parseRfc3339 } from '../../base/time.ts';
 import { formatYaml } from '../../base/yaml/format-yaml.ts';
 import { inAll, VERBS } from '../../objects/http/discovery.ts';
-import type { KubeObject, Schema } from '../../objects/types.ts';
+import type { Kind, KubeObject, Schema } from '../../objects/types.ts';
 import type { Outcome } from '../command.ts';
 import { at, list, number, text } from '../json.ts';
 import { formatTable } from '../table.ts';
@@ -12,7 +12,6 @@ import {
   allNamespacesFlag,
   defineVerb,
   filenameFlag,
-  findKind,
   groupOf,
   type Kubectl,
   keyOf,
@@ -23,6 +22,7 @@ import {
   selectorFlag,
 } from './client.ts';
 import { KubectlError } from './flags.ts';
+import { sortKeys } from './jsonpath.ts';
 import { parseDuration } from './logs.ts';
 import { formatObjects, parseOutput } from './output.ts';
 import { selectObjects } from './select.ts';
@@ -45,17 +45,21 @@ export const apiResources = defineVerb({
     { name: 'no-headers', type: 'bool' },
     { name: 'verbs', type: 'list' },
     { name: 'sort-by', type: 'string' },
+    { name: 'categories', type: 'list' },
+    { name: 'cached', type: 'bool' },
   ],
   run: (kubectl) => {
     const { flags } = kubectl;
+    const order = flags.get('sort-by');
+    if (order !== '' && order !== 'name' && order !== 'kind') throw new KubectlError('error: --sort-by accepts only name or kind');
+    const categories = flags.all('categories').flatMap((value) => value.split(','));
+    const keyOfKind = (kind: Kind): string => (order === 'kind' ? kind.kind : order === 'name' ? kind.plural : `${groupOf(kind.apiVersion)}/${kind.plural}`);
     const kinds = kubectl.invocation.host.api.kinds
       .filter((kind) => isServed(kind.apiVersion))
       .filter((kind) => !flags.has('namespaced') || kind.namespaced === flags.bool('namespaced'))
       .filter((kind) => !flags.has('api-group') || groupOf(kind.apiVersion) === flags.get('api-group'))
-      .toSorted((a, b) => {
-        const [x, y] = [`${groupOf(a.apiVersion)}/${a.plural}`, `${groupOf(b.apiVersion)}/${b.plural}`];
-        return x < y ? -1 : x > y ? 1 : 0;
-      });
+      .filter((kind) => categories.every((category) => category === 'all' && inAll.has(kind.kind)))
+      .toSorted((a, b) => (keyOfKind(a) < keyOfKind(b) ? -1 : keyOfKind(a) > keyOfKind(b) ? 1 : 0));
     if (flags.get('output') === 'name') {
       for (const kind of kinds) kubectl.out(`${kind.plural}${groupOf(kind.apiVersion) === '' ? '' : `.${groupOf(kind.apiVersion)}`}\n`);
       return 0;
@@ -90,6 +94,18 @@ export const version = defineVerb({
   summary: 'versions of kubectl and the API server',
   flags: [outputFlag, { name: 'client', type: 'bool' }, { name: 'short', type: 'bool' }],
   run: (kubectl) => {
+    const output = kubectl.flags.get('output');
+    const infoOf = (gitVersion: string): object => {
+      const [, major = '', minor = ''] = /^v(\d+)\.(\d+)/.exec(gitVersion) ?? [];
+      return { major, minor, gitVersion, platform: 'linux/amd64' };
+    };
+    if (output !== '') {
+      if (output !== 'json' && output !== 'yaml') throw new KubectlError("error: --output must be 'yaml' or 'json'");
+      const server = kubectl.flags.bool('client') ? {} : { serverVersion: infoOf(KUBERNETES_VERSION) };
+      const value = { clientVersion: infoOf(CLIENT_VERSION), kustomizeVersion: 'v5.7.1', ...server };
+      kubectl.out(output === 'json' ? `${JSON.stringify(value, undefined, 2)}\n` : `${formatYaml(sortKeys(value) as Parameters<typeof formatYaml>[0])}\n`);
+      return 0;
+    }
     kubectl.out(`Client Version: ${CLIENT_VERSION}\nKustomize Version: v5.7.1\n`);
     if (!kubectl.flags.bool('client')) kubectl.out(`Server Version: ${KUBERNETES_VERSION}\n`);
     return 0;
@@ -217,7 +233,8 @@ export const explain = defineVerb({
         'error: You must specify the type of resource to explain. Use "kubectl api-resources" for a complete list of supported resources.',
       );
     const [resource = '', ...path] = word.replaceAll('/', '.').split('.');
-    const kind = findKind(kubectl, resource);
+    const kind = kubectl.invocation.host.api.findKind(resource);
+    if (kind === undefined) throw new KubectlError(`the server doesn't have a resource type "${resource}"`);
     const group = groupOf(kind.apiVersion);
     const head = `${group === '' ? '' : `GROUP:      ${group}\n`}KIND:       ${kind.kind}\nVERSION:    ${kind.apiVersion.split('/').at(-1)}\n\n`;
     let schema: Schema = kind.schema;
@@ -253,7 +270,21 @@ function descriptionLines(schema: Schema, indent: string, absent: string): strin
   const own = [schema, schema.items, schema.additionalProperties].flatMap((part) =>
     part?.description === undefined ? [] : [`${part.description}${part.notSimulated === true ? ' (not simulated)' : ''}`],
   );
-  return (own.length === 0 ? [absent] : own).map((line) => `${indent}${line}\n`).join('');
+  return (own.length === 0 ? [absent] : own)
+    .flatMap((line) => wrapped(line, 80 - indent.length))
+    .map((line) => `${indent}${line}\n`)
+    .join('');
+}
+
+/** Broken at spaces; a longer word stands alone. */
+function wrapped(text: string, width: number): readonly string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 function printFields(kubectl: Kubectl, schema: Schema, depth: number, recursive: boolean): void {
@@ -263,8 +294,10 @@ function printFields(kubectl: Kubectl, schema: Schema, depth: number, recursive:
     const property = schema.properties?.[name];
     if (property === undefined) continue;
     kubectl.out(`${indent}${name}\t${schemaType(property)}${schema.required?.includes(name) === true ? ' -required-' : ''}\n`);
-    if (recursive) printFields(kubectl, schemaWithin(property), depth + 1, true);
-    else kubectl.out(`${enumLine(property, indent)}${descriptionLines(property, `${indent}  `, '<no description>')}\n`);
+    if (recursive) {
+      kubectl.out(enumLine(property, indent));
+      printFields(kubectl, schemaWithin(property), depth + 1, true);
+    } else kubectl.out(`${enumLine(property, indent)}${descriptionLines(property, `${indent}  `, '<no description>')}\n`);
   }
 }
 

@@ -5,11 +5,29 @@ import { evictPod } from '../../kube/policy/eviction.ts';
 import { type KubeObject, objectKey } from '../../objects/types.ts';
 import type { Outcome } from '../command.ts';
 import { at, list, text } from '../json.ts';
-import { defineVerb, dryRunFlag, expectOk, findKind, getObject, type Kubectl, keyOf, selectorFlag } from './client.ts';
+import {
+  checkDryRun,
+  defineVerb,
+  dryRunFlag,
+  dryRunSuffix,
+  expectOk,
+  findKind,
+  getObject,
+  type Kubectl,
+  keyOf,
+  parseSelector,
+  selectorFlag,
+} from './client.ts';
 import { KubectlError } from './flags.ts';
 
 function nodesOf(kubectl: Kubectl, args: readonly string[]): readonly KubeObject[] {
   const kind = findKind(kubectl, 'nodes');
+  const selector = kubectl.flags.get('selector');
+  if (selector !== '') {
+    if (args.length > 0) throw new KubectlError('error: cannot specify both a node name and a --selector option');
+    const matches = parseSelector(selector, kind);
+    return kubectl.invocation.host.api.view.list('Node').filter((node) => matches(node.metadata.labels ?? {}));
+  }
   if (args.length === 0) throw new KubectlError(`error: USAGE: ${kubectl.verb} NODE [flags]\nSee 'kubectl ${kubectl.verb} -h' for help and examples`);
   return args.map((name) => getObject(kubectl, kind, name.replace(/^nodes?\//, '')));
 }
@@ -18,11 +36,12 @@ function setUnschedulable(kubectl: Kubectl, node: KubeObject, value: boolean): v
   const { name } = node.metadata;
   const done = value ? 'cordoned' : 'uncordoned';
   if ((at(node, 'spec', 'unschedulable') === true) === value) {
-    kubectl.out(`node/${name} already ${done}\n`);
+    kubectl.out(`node/${name} already ${done}${dryRunSuffix(kubectl.flags)}\n`);
     return;
   }
-  expectOk(kubectl.invocation.host.api.patch(`Node/${name}`, { spec: { unschedulable: value ? true : null } }, 'merge'));
-  kubectl.out(`node/${name} ${done}\n`);
+  const dryRun = checkDryRun(kubectl.flags);
+  expectOk(kubectl.invocation.host.api.patch(`Node/${name}`, { spec: { unschedulable: value ? true : null } }, 'merge', { dryRun, fieldManager: 'kubectl' }));
+  kubectl.out(`node/${name} ${done}${dryRunSuffix(kubectl.flags)}\n`);
 }
 
 export const cordon = defineVerb({
@@ -98,15 +117,17 @@ export const drain = defineVerb({
     for (const node of nodesOf(kubectl, flags.args)) {
       setUnschedulable(kubectl, node, true);
       const { name } = node.metadata;
-      const pods = invocation.host.api.view.list('Pod').filter((pod) => text(at(pod, 'spec', 'nodeName')) === name);
+      const chosen = parseSelector(flags.get('pod-selector'), findKind(kubectl, 'pods'));
+      const pods = invocation.host.api.view.list('Pod').filter((pod) => text(at(pod, 'spec', 'nodeName')) === name && chosen(pod.metadata.labels ?? {}));
       const daemons = pods.filter((pod) => ownerKind(pod) === 'DaemonSet');
       const bare = pods.filter((pod) => ownerKind(pod) === '');
       const title = (pod: KubeObject): string => `${pod.metadata.namespace ?? ''}/${pod.metadata.name}`;
       const problems: string[] = [];
       if (daemons.length > 0 && !flags.bool('ignore-daemonsets'))
         problems.push(`cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore): ${daemons.map(title).join(', ')}`);
+      // The real one's words, twice included.
       if (bare.length > 0 && !flags.bool('force'))
-        problems.push(`cannot delete Pods that declare no controller (use --force to override): ${bare.map(title).join(', ')}`);
+        problems.push(`cannot delete cannot delete Pods that declare no controller (use --force to override): ${bare.map(title).join(', ')}`);
       const local = pods.filter((pod) => !daemons.includes(pod) && list(at(pod, 'spec', 'volumes')).some((volume) => at(volume, 'emptyDir') !== undefined));
       if (local.length > 0 && !flags.bool('delete-emptydir-data'))
         problems.push(`cannot delete Pods with local storage (use --delete-emptydir-data to override): ${local.map(title).join(', ')}`);
@@ -120,14 +141,15 @@ export const drain = defineVerb({
       if (daemons.length > 0) kubectl.err(`Warning: ignoring DaemonSet-managed Pods: ${daemons.map(title).join(', ')}\n`);
       if (bare.length > 0) kubectl.err(`Warning: deleting Pods that declare no controller: ${bare.map(title).join(', ')}\n`);
       const evicted = pods.filter((pod) => !daemons.includes(pod));
-      for (const pod of evicted) kubectl.out(`evicting pod ${title(pod)}\n`);
-      const refused = flags.bool('disable-eviction') ? removeAll(kubectl, evicted) : evictAll(kubectl, evicted);
+      const suffix = dryRunSuffix(flags);
+      for (const pod of evicted) kubectl.out(`evicting pod ${title(pod)}${suffix}\n`);
+      const refused = checkDryRun(flags) ? '' : flags.bool('disable-eviction') ? removeAll(kubectl, evicted) : evictAll(kubectl, evicted);
       if (refused !== '') {
         kubectl.err(`There are pending nodes to be drained:\n ${name}\n${refused}`);
         status = 1;
         continue;
       }
-      kubectl.out(`node/${name} drained\n`);
+      kubectl.out(`node/${name} drained${suffix}\n`);
     }
     invocation.host.settle();
     return status;
@@ -156,7 +178,7 @@ export const taint = defineVerb({
   name: 'taint',
   summary: 'taint nodes NODE KEY=VALUE:EFFECT (KEY:EFFECT- removes)',
   completes: 'nodes',
-  flags: [dryRunFlag, selectorFlag, { name: 'overwrite', type: 'bool' }, { name: 'all', type: 'bool' }],
+  flags: [dryRunFlag, selectorFlag, { name: 'overwrite', type: 'bool' }, { name: 'all', type: 'bool' }, { name: 'field-manager', type: 'string' }],
   run: (kubectl): Outcome => {
     const { flags, invocation } = kubectl;
     const [resource, ...args] = flags.args;
@@ -165,6 +187,7 @@ export const taint = defineVerb({
     const names = args.filter((word) => !/[=:]/.test(word) && !word.endsWith('-'));
     const taints = args.filter((word) => !names.includes(word)).map(parseTaint);
     if (taints.length === 0) throw new KubectlError('error: at least one taint update is required');
+    const dryRun = checkDryRun(flags);
     const nodes = flags.bool('all') ? invocation.host.api.view.list('Node') : nodesOf(kubectl, names);
     for (const node of nodes) {
       let current = list(at(node, 'spec', 'taints')).map((entry) => ({
@@ -184,6 +207,7 @@ export const taint = defineVerb({
         }
         if (current.some(same) && !flags.bool('overwrite'))
           throw new KubectlError(`error: node ${node.metadata.name} already has ${change.key} taint(s) with same effect(s) and --overwrite is false`);
+        if (current.some(same)) done = 'modified';
         current = [...current.filter((entry) => !same(entry)), { key: change.key, value: change.value, effect: change.effect }];
       }
       const written = current.map((entry) => ({ key: entry.key, ...(entry.value === '' ? {} : { value: entry.value }), effect: entry.effect }));
@@ -192,6 +216,7 @@ export const taint = defineVerb({
           keyOf({ kind: 'Node', namespaced: false }, '', node.metadata.name),
           { spec: { taints: written.length === 0 ? null : written } },
           'merge',
+          { dryRun, fieldManager: flags.get('field-manager') || 'kubectl-taint' },
         ),
       );
       kubectl.out(`node/${node.metadata.name} ${done}\n`);

@@ -111,7 +111,7 @@ export const waitWatch: Watch = {
     if (!expired) return undefined;
     for (const entry of state.waiting)
       io.err(
-        state.condition.kind === 'rollout'
+        state.condition.kind === 'rollout' || state.condition.kind === 'create'
           ? 'error: timed out waiting for the condition\n'
           : `error: timed out waiting for the condition on ${entry.title.replace(/^([^/.]+)(?:\.[^/]*)?\//, (_, kind: string) => `${plural(kind)}/`)}\n`,
       );

@@ -52,7 +52,8 @@ export function isChanged(before: KubeObject, after: KubeObject): boolean {
 }
 
 /** Tells one changed object after the other: `deployment.apps/web scaled`, or as -o wants it. */
-export function teller(kubectl: Kubectl): (kind: Pick<Kind, 'kind' | 'apiVersion'>, object: KubeObject, done: string) => void {
+/** `quiet`: a dry run is not told as one. */
+export function teller(kubectl: Kubectl, quiet = false): (kind: Pick<Kind, 'kind' | 'apiVersion'>, object: KubeObject, done: string) => void {
   const { flags } = kubectl;
   const format = parseOutput(
     flags.has('template') && !flags.has('output') ? `go-template=${flags.get('template')}` : flags.get('output'),
@@ -63,7 +64,7 @@ export function teller(kubectl: Kubectl): (kind: Pick<Kind, 'kind' | 'apiVersion
   let told = 0;
   return (kind, object, done) => {
     told += 1;
-    if (format.kind === 'table') kubectl.out(`${qualifiedName(kind)}/${object.metadata.name} ${done}${dryRunSuffix(flags)}\n`);
+    if (format.kind === 'table') kubectl.out(`${qualifiedName(kind)}/${object.metadata.name} ${done}${quiet ? '' : dryRunSuffix(flags)}\n`);
     else {
       if (told > 1 && format.kind === 'yaml') kubectl.out('---\n');
       kubectl.out(formatObjects(format, [[kind, object]], true));
