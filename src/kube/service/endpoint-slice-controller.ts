@@ -82,24 +82,37 @@ function reconcileFamily(service: Service, family: IpFamily, existing: readonly 
 
 const identity = (endpoint: Endpoint): string => endpoint.targetRef?.uid ?? endpoint.addresses[0] ?? '';
 
-/** Endpoints stay in the slice they are in; new ones go where there is room, then into new slices. */
+/**
+ * Endpoints stay in the slice they are in. New ones go first into slices that are written anyway; what is left goes into one untouched slice if all of it
+ * has room there, the fullest such, else into new slices: few writes count more than few slices. Kubernetes: endpointslice/reconciler.go, reconcileByPortMapping.
+ */
 function fill(service: Service, family: IpFamily, group: EndpointGroup, slices: readonly EndpointSlice[], context: ControllerContext): void {
   const unplaced = new Map(group.endpoints.map((endpoint) => [identity(endpoint), endpoint]));
-  const contents = slices.map((slice) => {
+  const touched = new Set<number>();
+  const contents = slices.map((slice, index) => {
     const kept: Endpoint[] = [];
     for (const endpoint of slice.endpoints ?? []) {
       const current = unplaced.get(identity(endpoint));
+      if (current === undefined || kept.length >= maxEndpointsPerSlice || (current !== endpoint && !deepEqual(current, endpoint))) touched.add(index);
       if (current === undefined || kept.length >= maxEndpointsPerSlice) continue;
       unplaced.delete(identity(endpoint));
       kept.push(current);
     }
+    if (kept.length === 0) touched.add(index);
     return kept;
   });
   const rest = [...unplaced.values()];
   let next = 0;
-  for (const content of contents) {
+  const put = (content: Endpoint[]): void => {
     while (content.length < maxEndpointsPerSlice && next < rest.length) content.push(rest[next++] as Endpoint);
-  }
+  };
+  contents.forEach((content, index) => {
+    if (touched.has(index)) put(content);
+  });
+  const left = rest.length - next;
+  const fitting = contents.filter((content, index) => !touched.has(index) && content.length + left <= maxEndpointsPerSlice);
+  const fullest = fitting.reduce<Endpoint[] | undefined>((most, one) => (most === undefined || one.length > most.length ? one : most), undefined);
+  if (left > 0 && left < maxEndpointsPerSlice && fullest !== undefined) put(fullest);
   slices.forEach((slice, index) => {
     const content = sortByAddress(contents[index] ?? []);
     if (content.length === 0 && (index > 0 || group.endpoints.length > 0)) context.remove(objectKey(slice));

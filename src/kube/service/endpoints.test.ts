@@ -91,6 +91,14 @@ describe('the EndpointSlice controller', () => {
       expect(now).toEqual(expect.arrayContaining(before.get(slice.metadata.name) ?? []));
     }
     expect(addresses(cluster, 'web')).toHaveLength(260);
+    // What does not fit whole into the room that is left gets a slice of its own: one write instead of two.
+    const sizes = () =>
+      slices(cluster, 'web')
+        .map((slice) => slice.endpoints?.length ?? 0)
+        .sort((a, b) => a - b);
+    expect(sizes()).toEqual([60, 100, 100]);
+    cluster.scale('Deployment/default/web', 310);
+    expect(sizes()).toEqual([50, 60, 100, 100]);
   });
 
   it('labels the slices of a headless Service and gives host names', () => {
