@@ -112,6 +112,18 @@ function whyCreated(event: TraceEvent, context: TellContext): Phrase[] {
   const by = step.kind === 'created' ? step.by : '';
   const arp = event.layers.find((layer) => layer.protocol === 'arp');
   if (arp !== undefined) {
+    // A program with a packet socket speaks for an address: MetalLB's speaker, arping.
+    if (!by.startsWith('kernel') && arp.senderIp === arp.targetIp)
+      return [strong(by), say(' in '), strong(here.title), say(' tells everybody on this wire that '), mono(arp.senderIp), say(' is here.')];
+    if (!by.startsWith('kernel') && arp.operation !== 'request')
+      return [
+        strong(by),
+        say(' in '),
+        strong(here.title),
+        say(' answers for '),
+        mono(arp.senderIp),
+        say(' with this MAC address; no device needs to have the address.'),
+      ];
     return arp.operation === 'request'
       ? [strong(here.title), say(' needs the MAC address of '), ...address(arp.targetIp, context), say(' and asks everybody on this wire.')]
       : [strong(here.title), say(' owns '), mono(arp.senderIp), say(' and answers with its MAC address.')];

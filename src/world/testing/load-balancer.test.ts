@@ -93,6 +93,10 @@ describe('MetalLB in layer 2', () => {
     const macOf = (host: string) => /link\/ether ([0-9a-f:]+)/.exec(run(`ssh ${host} ip link show eth0`))?.[1] ?? 'none';
     const heard = () => world.engine.neighbors('router/netns/root').find((entry) => entry.ip === ip)?.mac;
     expect(heard()).toBe(macOf(first));
+    // Its answer has a sentence, and the objects behind it.
+    const answers = world.engine.events(0, world.headSeq).filter((event) => event.step.kind === 'delivered' && event.step.to === 'metallb-speaker');
+    expect(answers.length).toBeGreaterThan(0);
+    expect(world.records.get(`${first}/netns/root/proxy-neighbor/eth0/${ip}`).origin.objects[0]).toBe('Service/default/lb');
     run(`kubectl annotate node ${first} kubehop.dev/stopped=kubelet`);
     world.elapse(60_000);
     const second = owner();
@@ -150,5 +154,16 @@ describe("a cloud's load balancer", () => {
     const rules = routerRecords(world).flatMap((record) => (record.kind === 'chain' ? record.rules.map((rule) => rule.text) : []));
     expect(rules.filter((rule) => rule.includes(`-d ${ip}/32`))).toEqual([expect.stringMatching(/--dport 80 -j DNAT --to-destination 172\.30\.3\.2:3\d{4}$/)]);
     expect(get(ip, 'clientip')).toMatch(/^203\.0\.113\.10:/);
+  });
+});
+
+describe('a world with speakers', () => {
+  it('gives the same log again, byte for byte', () => {
+    const texts = [pool, metallb('L2Advertisement', 'l2', '{}'), service('lb')];
+    const logOf = (world: World) => JSON.stringify(world.engine.events(0, world.headSeq));
+    const [first, second] = [open(...texts), open(...texts)];
+    expect(logOf(second.world)).toBe(logOf(first.world));
+    for (const { get, address } of [first, second]) get(address('lb'));
+    expect(logOf(second.world)).toBe(logOf(first.world));
   });
 });

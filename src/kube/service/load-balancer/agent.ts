@@ -43,7 +43,7 @@ function renderSpeaker(node: string, view: StoreView): NetRecord[] {
     const origin: Origin = { component: SPEAKER, objects };
     const answers: ProxyNeighbor = { kind: 'proxy-neighbor', id: `${netns}/proxy-neighbor/eth0/${ip}`, origin, netns, device: 'eth0', ip, program: SPEAKER };
     const config: ArpingConfig = { ...ANNOUNCEMENTS, destination: ip, source: ip };
-    const tells: Process = { kind: 'process', id: processId(netns, `${SPEAKER}.${ip}`), origin, netns, app: 'arping', name: 'speaker', config };
+    const tells: Process = { kind: 'process', id: processId(netns, `${SPEAKER}.${ip}`), origin, netns, app: 'arping', name: SPEAKER, config };
     return [answers, tells];
   });
 }
