@@ -14,16 +14,15 @@ export interface LogEntry {
 export interface ContainerLog {
   readonly pod: string;
   readonly uid: string;
-  /** Frozen, so that snapshots share them. */
-  readonly full: (readonly LogEntry[])[];
-  open: LogEntry[];
+  readonly full: readonly (readonly LogEntry[])[];
+  readonly open: readonly LogEntry[];
   /** Entries that have been dropped since they were too many. */
-  dropped: number;
+  readonly dropped: number;
 }
 
-const CHUNK = 250;
+const CHUNK = 64;
 /** A runtime rotates files; here the oldest chunk goes. */
-const MAX_CHUNKS = 40;
+const MAX_CHUNKS = 160;
 /** Beyond, logs of pods that are gone are dropped. */
 const MAX_LOGS = 500;
 
@@ -37,25 +36,24 @@ export function logOutput(state: ShellState, host: ShellHost, process: Process, 
   const container = pod === undefined ? undefined : containerOf(pod, process.name);
   if (key === undefined || pod === undefined || container === undefined) return;
   const uid = pod.metadata.uid ?? '';
-  let log = state.logs.get(keyOf(uid, container));
-  if (log === undefined) {
-    if (state.logs.size >= MAX_LOGS) forgetOld(state, host);
-    log = { pod: key, uid, full: [], open: [], dropped: 0 };
-    state.logs.set(keyOf(uid, container), log);
-  }
-  append(log, { timeNs: host.nowNs, run: statusOfContainer(pod, container)?.restartCount ?? 0, text });
+  const known = state.logs.get(keyOf(uid, container));
+  if (known === undefined && state.logs.size >= MAX_LOGS && state.logs.size % 64 === 0) forgetOld(state, host);
+  const log = known ?? { pod: key, uid, full: [], open: [], dropped: 0 };
+  state.logs.set(keyOf(uid, container), append(log, { timeNs: host.nowNs, run: statusOfContainer(pod, container)?.restartCount ?? 0, text }));
 }
 
-function append(log: ContainerLog, { timeNs, run, text }: LogEntry): void {
+/** Frozen through and through, so that snapshots share it. */
+function append(log: ContainerLog, { timeNs, run, text }: LogEntry): ContainerLog {
+  const open = [...log.open];
   for (const line of text.split(/(?<=\n)/)) {
-    const last = log.open.at(-1);
-    if (last !== undefined && last.run === run && !last.text.endsWith('\n')) log.open[log.open.length - 1] = Object.freeze({ ...last, text: last.text + line });
-    else log.open.push(Object.freeze({ timeNs, run, text: line }));
+    const last = open.at(-1);
+    if (last !== undefined && last.run === run && !last.text.endsWith('\n')) open[open.length - 1] = Object.freeze({ ...last, text: last.text + line });
+    else open.push(Object.freeze({ timeNs, run, text: line }));
   }
-  if (log.open.length < CHUNK) return;
-  log.full.push(Object.freeze(log.open));
-  log.open = [];
-  if (log.full.length > MAX_CHUNKS) log.dropped += log.full.shift()?.length ?? 0;
+  if (open.length < CHUNK) return Object.freeze({ ...log, open: Object.freeze(open) });
+  const full = [...log.full, Object.freeze(open)];
+  const gone = full.length > MAX_CHUNKS ? (full.shift()?.length ?? 0) : 0;
+  return Object.freeze({ ...log, full: Object.freeze(full), open: Object.freeze([]), dropped: log.dropped + gone });
 }
 
 function forgetOld(state: ShellState, host: ShellHost): void {

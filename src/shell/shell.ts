@@ -267,9 +267,10 @@ export class ShellSessions implements WatchingShell {
 
   /** Gives finished foreground tasks back to their levels, and leaves levels whose shell has ended. */
   #collect(): void {
-    let again = true;
+    let again = this.#state.ended;
     while (again) {
       again = false;
+      this.#state.ended = false;
       for (const session of this.#state.sessions.values()) {
         const level = session.levels.at(-1);
         const task = level?.task === undefined ? undefined : this.#state.tasks.get(level.task);
@@ -289,6 +290,7 @@ export class ShellSessions implements WatchingShell {
       if (collectContainers(this.#machine)) again = true;
       for (const [taskId, task] of this.#state.tasks) if (task.background && task.done && !this.#isAwaited(taskId)) this.#state.tasks.delete(taskId);
       if (again) this.#machine.drive();
+      again ||= this.#state.ended;
     }
   }
 

@@ -246,6 +246,8 @@ export interface ShellState {
   readonly execs: Map<number, { readonly prober: string; readonly pipe: number; readonly session: string }>;
   /** By pod's uid and container. */
   readonly logs: Map<string, ContainerLog>;
+  /** Some task has ended since anybody looked. */
+  ended: boolean;
   /** Programs that containers have started before the world was opened to anybody. */
   bootSpawns: number;
   /** What tasks have done at this instant of virtual time, so that a loop without a pause is noticed. */
@@ -283,6 +285,7 @@ export function newState(): ShellState {
     execs: new Map(),
     logs: new Map(),
     bootSpawns: 0,
+    ended: false,
     budget: { atNs: 0, steps: 0, characters: 0 },
   };
 }

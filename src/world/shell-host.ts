@@ -65,7 +65,7 @@ export interface Shell {
   interrupt(session: string): void;
   /** From the engine: a program this shell started wrote or ended (stream `exit`). */
   output(processId: string, stream: 'stdout' | 'stderr' | 'exit', text: string, exitCode: number): void;
-  /** The record of a container's process came, changed or, without `after`, went: it is run from the next `poll` on. */
+  /** The record of a container's process came, changed or, without `after`, went (a prober's too): what it says is done at the next `poll`. */
   containerChanged(id: string, after: Process | undefined): void;
   /** A kubelet's prober wants its command to be run in its container; the answer goes to its standard input. */
   exec(prober: Process): void;

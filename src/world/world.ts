@@ -125,7 +125,8 @@ export class World {
       if (topologyRecords.has((after ?? before)?.kind ?? '')) this.#topologyChanged();
       if (before?.kind === 'process' && after === undefined) this.#lastGone = before;
       const isContainer = (record: NetRecord | undefined) => record?.kind === 'process' && record.app === 'container';
-      if (isContainer(before) || isContainer(after)) this.#shell.containerChanged(change.id, after?.kind === 'process' ? after : undefined);
+      const isProber = before?.kind === 'process' && before.app === 'prober' && after === undefined;
+      if (isProber || isContainer(before) || isContainer(after)) this.#shell.containerChanged(change.id, after?.kind === 'process' ? after : undefined);
     });
     this.#files = new WorldFiles(this.api, options.document.files, options.baseFiles);
     this.#shell = options.createShell(this.#shellHost());

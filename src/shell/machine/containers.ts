@@ -52,6 +52,7 @@ export function takeContainerChanges(machine: Machine): boolean {
       continue;
     }
     if (run !== undefined) endContainer(machine, run);
+    else if (after === undefined) dropExecsOf(machine, id);
     if (after !== undefined && config !== undefined && startContainer(machine, after, config)) started = true;
   }
   return started;
@@ -160,7 +161,7 @@ export function execForProber(machine: Machine, prober: Process): void {
 }
 
 /** Commands of a prober that is gone are not waited for. */
-export function dropExecsOf(machine: Machine, prober: string): void {
+function dropExecsOf(machine: Machine, prober: string): void {
   for (const [id, one] of [...machine.state.execs]) {
     if (one.prober !== prober) continue;
     machine.state.execs.delete(id);

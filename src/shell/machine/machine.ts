@@ -60,8 +60,7 @@ export class Machine {
       if (this.#again || takeContainerChanges(this)) only = undefined;
       progress = false;
       this.#again = false;
-      for (const task of [...this.state.tasks.values()]) {
-        if (only !== undefined && task.session !== only && containers.has(task.session)) continue;
+      for (const task of this.#tasksOf(only)) {
         const allowed = this.#budgetOf(task);
         while (!task.done && allowed.steps < MAX_STEPS && allowed.characters < MAX_CHARACTERS && stepTask(this, task) === 'ran') {
           progress = true;
@@ -78,6 +77,15 @@ export class Machine {
       }
     }
     this.#driving = false;
+  }
+
+  /** Of one container and of everybody who is no container; all of them without `only`. */
+  #tasksOf(only: string | undefined): readonly Task[] {
+    const { tasks, containers } = this.state;
+    if (only === undefined) return [...tasks.values()];
+    const found: Task[] = [];
+    for (const task of tasks.values()) if (task.session === only || !containers.has(task.session)) found.push(task);
+    return found;
   }
 
   #budgetOf(task: Task): Budget {

@@ -82,6 +82,7 @@ export function treeOf(state: ShellState, root: Task): Task[] {
 
 export function finishTask(state: ShellState, task: Task): void {
   task.done = true;
+  state.ended = true;
   const job = state.sessions.get(task.session)?.jobs.find((candidate) => candidate.task === task.id);
   if (job !== undefined) job.status = task.status;
   closePipes(state, task);
