@@ -229,6 +229,8 @@ export interface Session {
 
 export interface ShellState {
   readonly sessions: Map<string, Session>;
+  /** Of containers and of commands that a kubelet runs: on no terminal. */
+  readonly hidden: Map<string, Session>;
   readonly tasks: Map<number, Task>;
   readonly pipes: Map<number, Pipe>;
   /** Engine process id to the task that waits for it. */
@@ -274,6 +276,7 @@ export interface ContainerRun {
 export function newState(): ShellState {
   return {
     sessions: new Map(),
+    hidden: new Map(),
     tasks: new Map(),
     pipes: new Map(),
     processes: new Map(),
@@ -289,6 +292,8 @@ export function newState(): ShellState {
     budget: { atNs: 0, steps: 0, characters: 0 },
   };
 }
+
+export const findSession = (state: ShellState, id: string): Session | undefined => state.sessions.get(id) ?? state.hidden.get(id);
 
 /** A deep copy of plain data with Maps; frozen trees (parsed scripts) and repeated references stay shared within the copy. */
 export function copyState<T>(value: T): T {

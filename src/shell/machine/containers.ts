@@ -70,7 +70,7 @@ function startContainer(machine: Machine, process: Process, config: ContainerCon
   // A new container has a new writable layer; those of its earlier runs go.
   const layers = fileKey(place).slice(0, fileKey(place).lastIndexOf('/') + 1);
   for (const key of state.files.keys()) if (key.startsWith(layers)) state.files.delete(key);
-  state.sessions.set(process.id, hiddenSession(process.id));
+  state.hidden.set(process.id, hiddenSession(process.id));
   const task = newTask(state, {
     session: process.id,
     place,
@@ -101,7 +101,7 @@ function dropSession(machine: Machine, session: string): void {
     if (!task.done) machine.kill(task, 137);
     state.tasks.delete(task.id);
   }
-  state.sessions.delete(session);
+  state.hidden.delete(session);
 }
 
 /** Tells whose containers' first processes have ended and which commands of the kubelet have. True when there were any. */
@@ -152,7 +152,7 @@ export function execForProber(machine: Machine, prober: Process): void {
     return;
   }
   const session = `${prober.id} ${state.nextId}`;
-  state.sessions.set(session, hiddenSession(session));
+  state.hidden.set(session, hiddenSession(session));
   const pipe = newPipe(state);
   const io: Io = { stdin: nothing, stdout: { kind: 'pipe', pipe }, stderr: { kind: 'pipe', pipe } };
   const task = newTask(state, { session, place, scope: scopeFor(machine.host, place, 'sh', state.nextId), io });

@@ -1,5 +1,5 @@
 /** Steps of lists, pipelines, loops and branches: the control flow of the shell on a task's stack. */
-import type { Frame, Task } from '../state.ts';
+import { type Frame, findSession, type Task } from '../state.ts';
 import type { Command as CommandNode, Compound, Word } from '../syntax/ast.ts';
 import { evaluateConditional, wordsOfTest } from './conditional.ts';
 import { matchGlob } from './glob.ts';
@@ -40,7 +40,7 @@ export function stepList(machine: Machine, task: Task, frame: Extract<Frame, { k
   });
   child.stack.push({ kind: 'and-or', node: item, next: 0, last: 0 });
   task.scope.variables.set('!', String(child.id));
-  const session = machine.state.sessions.get(task.session);
+  const session = findSession(machine.state, task.session);
   const number = Math.max(0, ...(session?.jobs ?? []).map((job) => job.number)) + 1;
   session?.jobs.push({ number, task: child.id, source: item.source, status: undefined });
   if (task.scope.interactive) machine.write(task, { kind: 'terminal', stream: 'stderr' }, `[${number}] ${child.id}\n`);

@@ -1,10 +1,10 @@
 /** Jobs: `jobs`, `wait`, `kill`, `fg`, `timeout`, and what an interactive shell tells of jobs that have ended. */
-import type { Job, Session, Task } from '../state.ts';
+import { findSession, type Job, type Session, type Task } from '../state.ts';
 import type { Machine } from './machine.ts';
 import { signalFirst } from './signals.ts';
 
 function sessionOf(machine: Machine, task: Task): Session | undefined {
-  return machine.state.sessions.get(task.session);
+  return findSession(machine.state, task.session);
 }
 
 /** `%1`, `%%`, `%-`, `%name` or a process id. */

@@ -7,7 +7,7 @@ import type { ShellHost } from '../../world/shell-host.ts';
 import type { Command, FilterIo, Invocation, Outcome, ShellServices } from '../command.ts';
 import { getProfile, libcOf } from '../images.ts';
 import { resolvePath } from '../paths.ts';
-import type { Budget, Frame, Session, ShellState, Sink, Task } from '../state.ts';
+import { type Budget, type Frame, findSession, type Session, type ShellState, type Sink, type Task } from '../state.ts';
 import { printInto, runBuiltin, specialBuiltins } from './builtins.ts';
 import { stopRunawayContainer, takeContainerChanges } from './containers.ts';
 import { callFunction } from './functions.ts';
@@ -195,7 +195,7 @@ export class Machine {
       place: task.place,
       cwd: task.scope.cwd,
       environment,
-      session: this.state.sessions.get(task.session) as Session,
+      session: findSession(this.state, task.session) as Session,
       flavour: task.scope.flavour,
       outTty: task.io.stdout.kind === 'terminal' && task.io.withoutTerminal !== true,
       inTty: task.io.stdin.kind === 'terminal' && !task.background,
@@ -317,7 +317,7 @@ export class Machine {
   }
 
   #enterShell(task: Task, outcome: Extract<Outcome, { kind: 'shell' }>): void {
-    const session = this.state.sessions.get(task.session);
+    const session = findSession(this.state, task.session);
     if (session === undefined || task.io.stdin.kind !== 'terminal' || task.background) {
       task.stack.push({ kind: 'filter', filter: 'shell-input', state: { text: '', place: outcome.place, program: outcome.program } });
       return;

@@ -1,5 +1,5 @@
 /** The builtins that take input or arguments apart: `read` and `getopts`. */
-import type { Frame, Task } from '../state.ts';
+import { type Frame, findSession, type Task } from '../state.ts';
 import type { Machine } from './machine.ts';
 import { readSource } from './streams.ts';
 import { arrayOf, setElement, setVariable, unsetVariable } from './variables.ts';
@@ -89,7 +89,7 @@ function giveBack(machine: Machine, task: Task, rest: string): void {
     const pipe = machine.state.pipes.get(stdin.pipe);
     if (pipe !== undefined) pipe.text = rest + pipe.text;
   } else if (stdin.kind === 'terminal') {
-    const session = machine.state.sessions.get(task.session);
+    const session = findSession(machine.state, task.session);
     if (session !== undefined) session.typed.text = rest + session.typed.text;
   }
 }

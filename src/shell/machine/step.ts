@@ -1,6 +1,6 @@
 /** One step of a task: what stands on top of its stack decides. */
 import { hooks } from '../hooks.ts';
-import type { Task } from '../state.ts';
+import { findSession, type Task } from '../state.ts';
 import {
   stepAndOr,
   stepArithmetic,
@@ -102,7 +102,7 @@ export function stepTask(machine: Machine, task: Task): Progress {
       }
       if (frame.tasks.some((id) => machine.state.tasks.get(id)?.done === false)) return 'blocked';
       task.stack.pop();
-      const session = machine.state.sessions.get(task.session);
+      const session = findSession(machine.state, task.session);
       const last = frame.tasks.at(-1) ?? -1;
       if (!frame.all) task.status = session?.jobs.find((job) => job.task === last)?.status ?? machine.state.tasks.get(last)?.status ?? 0;
       else task.status = 0;

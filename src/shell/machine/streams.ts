@@ -1,6 +1,6 @@
 /** Where text goes and comes from: the terminal, pipes, files of a place. */
 import type { ShellHost } from '../../world/shell-host.ts';
-import type { Io, Pipe, ShellState, Sink, Source, Task } from '../state.ts';
+import { findSession, type Io, type Pipe, type ShellState, type Sink, type Source, type Task } from '../state.ts';
 
 /** A pipe or a file may hold so many characters; more is a broken pipe or a full disk, and says so. */
 export const MAX_STREAM_CHARACTERS = 8_000_000;
@@ -21,7 +21,7 @@ export function writeSink(state: ShellState, host: ShellHost, sessionId: string,
         host.engine.print(sessionId, sink.stream, text);
         return true;
       }
-      const session = state.sessions.get(sessionId);
+      const session = findSession(state, sessionId);
       if (session !== undefined) session.atLineStart = text.endsWith('\n');
       host.print(sessionId, sink.stream, text);
       return true;
@@ -60,7 +60,7 @@ export function readSource(state: ShellState, task: Task, source: Source): { rea
     }
     case 'terminal': {
       if (task.background) return { text: '', end: true };
-      const session = state.sessions.get(task.session);
+      const session = findSession(state, task.session);
       if (session === undefined) return { text: '', end: true };
       const taken = take(session.typed);
       if (taken?.end === true) session.typed.closed = false;

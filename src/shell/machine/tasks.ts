@@ -1,5 +1,5 @@
 /** Makes, finds and ends tasks in the shell's state. */
-import type { Io, Place, Scope, Session, ShellState, Task } from '../state.ts';
+import { findSession, type Io, type Place, type Scope, type Session, type ShellState, type Task } from '../state.ts';
 import type { List } from '../syntax/ast.ts';
 import { closePipes } from './streams.ts';
 
@@ -83,7 +83,7 @@ export function treeOf(state: ShellState, root: Task): Task[] {
 export function finishTask(state: ShellState, task: Task): void {
   task.done = true;
   state.ended = true;
-  const job = state.sessions.get(task.session)?.jobs.find((candidate) => candidate.task === task.id);
+  const job = findSession(state, task.session)?.jobs.find((candidate) => candidate.task === task.id);
   if (job !== undefined) job.status = task.status;
   closePipes(state, task);
 }
