@@ -180,6 +180,11 @@ status: {}
     expect(complete('kubectl get pods -n kube-f')).toEqual(['kube-flannel']);
     expect(complete('kubectl logs cli')).toEqual(['client']);
     expect(complete('kubectl get pods --show-l')).toEqual(['--show-labels']);
+    expect(complete('kubectl set im')).toEqual(['image']);
+    expect(complete('kubectl config get-c')).toEqual(['get-clusters', 'get-contexts']);
+    expect(complete('kubectl logs client -c n')).toEqual(['netshoot']);
+    expect(complete('kubectl logs client ne')).toEqual(['netshoot']);
+    expect(complete('kubectl top n')).toEqual(['node']);
     expect(complete('kubectl apply -f web')).toEqual(['web.yaml']);
   });
 });
