@@ -1,5 +1,6 @@
 /** How what an agent renders meets what people have done on the machine: their rules, addresses and settings stay where the agent has nothing new to say. */
 import { deepEqual } from '../../base/equal.ts';
+import type { NftElement } from '../../net/nft/nft-records.ts';
 import type { Chain, NetRecord, Rule } from '../../net/records.ts';
 
 /**
@@ -12,6 +13,9 @@ export function mergeRecord(before: NetRecord | undefined, rendered: NetRecord, 
     if (rendered.policy === undefined) return rendered;
     const policy = before.policy === rendered.policy ? present.policy : rendered.policy;
     return { ...rendered, ...(policy === undefined ? {} : { policy }), rules: mergeRules(before.rules, rendered.rules, present.rules) };
+  }
+  if (rendered.kind === 'nft-set' && present.kind === 'nft-set' && before.kind === 'nft-set' && present.elements !== before.elements) {
+    return { ...rendered, elements: mergeElements(before.elements, rendered.elements, present.elements) };
   }
   if (rendered.kind !== 'device' && rendered.kind !== 'netns') return rendered;
   return mergeFields(before, rendered, present) as unknown as NetRecord;
@@ -53,6 +57,14 @@ function mergeRules(before: readonly Rule[], rendered: readonly Rule[], present:
     rules.splice(at, 0, rule);
   }
   return rules;
+}
+
+/** A set of nftables gets and loses only the elements that are new to the agent or of no use to it any more. Kubernetes: pkg/proxy/nftables, nftElementStorage. */
+function mergeElements(before: readonly NftElement[], rendered: readonly NftElement[], present: readonly NftElement[]): readonly NftElement[] {
+  const [old, now] = [new Set(before.map((one) => one.text)), new Set(rendered.map((one) => one.text))];
+  const kept = present.filter((one) => now.has(one.text) || !old.has(one.text));
+  const there = new Set(kept.map((one) => one.text));
+  return [...kept, ...rendered.filter((one) => !old.has(one.text) && !there.has(one.text))];
 }
 
 /** flannel: pkg/trafficmngr/iptables, ensureIPTables: when one of its rules is missing all of them are taken out and appended again; others' stay. */

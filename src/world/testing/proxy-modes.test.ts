@@ -63,6 +63,17 @@ describe('switching the mode', () => {
     expect(dial(clusterIp(world))).toBe(0);
   });
 
+  it('in nftables mode changes only the elements that its own change is about', () => {
+    const world = openArticle();
+    setMode(world, 'nftables');
+    runLine(world, 'nft add element ip kube-proxy cluster-ips { 10.96.99.99 }');
+    runLine(world, 'nft delete element ip kube-proxy cluster-ips { 10.96.0.10 }');
+    runLine(world, 'kubectl create service clusterip later --clusterip=10.96.7.7 --tcp=80:80');
+    world.elapse(60_000);
+    const set = out(world, 'nft list set ip kube-proxy cluster-ips');
+    expect(['10.96.99.99', '10.96.7.7', '10.96.0.10,', '10.96.0.1,'].map((ip) => set.includes(ip))).toEqual([true, true, false, true]);
+  });
+
   it('takes a scheduler of IPVS', () => {
     const world = openArticle();
     setMode(world, 'ipvs', '\n    ipvs: {scheduler: sh, strictARP: true}');
