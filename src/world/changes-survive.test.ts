@@ -1,6 +1,6 @@
 /** What a person changes on a node stays until the agent that wrote it would really overwrite it, and the log says who did what. */
 import { describe, expect, it } from 'vitest';
-import { openArticle, runLine } from './testing/article.ts';
+import { articleFiles, openArticle, runLine } from './testing/article.ts';
 
 const changes = (world: ReturnType<typeof openArticle>, from: number): string[] =>
   world.hops(from, world.headSeq).flatMap((hop) => (hop.event.step.kind === 'changed' ? [`${hop.event.step.by}: ${hop.summary}`] : []));
@@ -9,7 +9,8 @@ describe('rules that a person writes', () => {
   it('stay in a built-in chain when agents render theirs anew', () => {
     const world = openArticle();
     runLine(world, 'iptables -I FORWARD 1 -s 10.9.9.9 -j DROP; iptables -A FORWARD -d 10.9.9.9 -j DROP');
-    runLine(world, 'kubectl -n kube-system delete daemonset kube-proxy');
+    const proxy = articleFiles().find((file) => file.path === 'kube-proxy.yaml')?.text ?? '';
+    world.edit('kube-proxy.yaml', proxy.replace('mode: iptables', 'mode: nftables'));
     const forward = runLine(world, 'iptables -S FORWARD').stdout.split('\n');
     expect(forward).toContain('-A FORWARD -s 10.9.9.9/32 -j DROP');
     expect(forward).toContain('-A FORWARD -d 10.9.9.9/32 -j DROP');
