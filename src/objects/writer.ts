@@ -460,7 +460,7 @@ export class Writer {
       return;
     }
     const nameOf = (one: { readonly message: string; readonly isCombined: boolean }) => eventName(about, words, one.isCombined ? '' : one.message);
-    const { name, message, times } = this.#correlator.admit(about, words, parseRfc3339(timestamp) ?? 0, () => this.#eventsAbout(about, namespace), nameOf);
+    const { name, message, times } = this.#correlator.admit(about, words, this.#view.nowNs / 1e6, () => this.#eventsAbout(about, namespace), nameOf);
     if (times === 0) return;
     const known = this.#store.find(`Event/${namespace}/${name}`) as EventObject | undefined;
     this.#revision += 1;
