@@ -116,3 +116,14 @@ test('an address in the output leads to its box', async ({ app }) => {
       .first(),
   ).toBeAttached();
 });
+
+test('kubectl edit opens its text in the editor pane, and what is saved there is applied', async ({ app, page }) => {
+  await app.openPaused();
+  await app.start('kubectl edit deployment web');
+  const text = page.getByRole('textbox', { name: /^Text of \/tmp\/kubectl-edit-/ });
+  await expect(text).toHaveValue(/replicas: 3/);
+  await text.fill((await text.inputValue()).replace('replicas: 3', 'replicas: 5'));
+  await page.getByRole('button', { name: 'Save and close' }).click();
+  await expect(app.output.getByText('deployment.apps/web edited')).toBeVisible();
+  expect(await app.run('kubectl get deployment web --no-headers')).toMatch(/5\/5/);
+});

@@ -102,7 +102,7 @@ export class PlaygroundServer {
   }
 
   #open(document: WorldDocument, baseFiles: Parameters<Requests['open']>[1]): ReturnType<Requests['open']> {
-    this.#world = World.open({ document, baseFiles, createShell });
+    this.#world = World.open({ document, baseFiles, createShell, editor: true });
     this.#sent = { headSeq: -1, topology: -1, diagnostics: -1, terminal: 0, terminalEpoch: -1, sessions: '', files: -1, deliveries: '[]' };
     this.#lastActivityMs = this.#environment.now();
     this.#pace();

@@ -7,6 +7,7 @@ import { useDocument, useMirror, usePlayground, useSession } from '../state/cont
 import { useEvent } from '../state/use-event.ts';
 import { useDark, useMedia } from '../state/use-media.ts';
 import styles from './Editor.module.css';
+import { EditSheet } from './EditSheet.tsx';
 import { FileTabs } from './FileTabs.tsx';
 import { StaticText } from './StaticText.tsx';
 import { Status } from './Status.tsx';
@@ -200,6 +201,7 @@ export function Editor() {
         {!coarse && wanted ? <MonacoHost onReady={onReady} hadFocus={hadFocus} /> : null}
       </div>
       <Status />
+      <EditSheet />
     </section>
   );
 }
