@@ -30,7 +30,7 @@ function Sheet({ session, path, text }: { readonly session: string; readonly pat
     >
       <div className={styles.bar}>
         <span className={styles.path} title={path}>
-          {path}
+          {path.slice(path.lastIndexOf('/') + 1)}
         </span>
         <button type="submit" className={styles.save}>
           Save and close
