@@ -183,7 +183,8 @@ export class Writer {
       const verdict = this.#judge(kind, object, old);
       if (verdict.refusal !== undefined) return forbidden(kind, name, verdict.refusal);
       if (!write.dryRun) {
-        const loop = this.flipFlops.note(old, object, write.by?.() ?? userHand, this.#view.nowNs / 1e6);
+        // What a component keeps for itself goes back and forth by its nature: a probe's report comes and is looked at.
+        const loop = kind.followsOwner === true ? undefined : this.flipFlops.note(old, object, write.by?.() ?? userHand, this.#view.nowNs / 1e6);
         if (loop !== undefined) return conflict(kind, name, loop);
         this.#writeWith(verdict);
       }
