@@ -15,6 +15,7 @@ import type { Container, Pod } from '../pod/types.ts';
 import { brokenCoreDns, compileCoreDns, mountedFiles } from './coredns-compile.ts';
 import type { CoreDnsConfig } from './coredns-config.ts';
 import { readCorefile } from './coredns-config.ts';
+import { isNodeCache, nodeCacheCorefile, nodeCacheDevice } from './node-local.ts';
 
 const COREFILE = 'Corefile';
 type Finding = NonNullable<Rendering<NetRecord>['diagnostics']>[number];
@@ -28,11 +29,12 @@ interface Read {
 const remembered = new WeakMap<ConfigMap, Map<string, Read>>();
 
 function configOf(map: ConfigMap, pod: Pod, container: Container, view: StoreView): Read {
-  const text = map.data?.[COREFILE] ?? '';
+  const base = map.data?.[COREFILE] ?? '';
+  const text = isNodeCache(container) ? nodeCacheCorefile(base, pod, container, view) : base;
   // Only what is imported comes from other files.
   const files = /^\s*import\s/m.test(text) ? mountedFiles(pod, container, view) : new Map<string, string>();
   const environment = new Map((container.env ?? []).flatMap(({ name, value }) => (value === undefined ? [] : [[name, value] as const])));
-  const key = JSON.stringify([[...files], [...environment]]);
+  const key = JSON.stringify([[...files], [...environment], text === base ? '' : text]);
   let reads = remembered.get(map);
   if (reads === undefined) {
     reads = new Map();
@@ -85,7 +87,8 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   const origin = { component: 'coredns', objects: [key, objectKey(map)] as readonly ObjectKey[] };
   const name = processNameOf(pod, container.name);
   const process: Process = { kind: 'process', id: processId(netns, name), origin, netns, app: 'dns-server', name, config: made };
-  return { records: [process], diagnostics };
+  const device = isNodeCache(container) ? nodeCacheDevice(pod, container, origin) : undefined;
+  return { records: device === undefined ? [process] : [device, process], diagnostics };
 }
 
 const isCoreDns = (pod: Pod) => coreDnsContainer(pod) !== undefined;

@@ -12,6 +12,7 @@ import { namespaceOf } from '../pod/types.ts';
 import type { Service } from '../service/types.ts';
 import type { ClusterPlugin, CoreDnsConfig, CorefilePlugin, KubernetesPlugin } from './coredns-config.ts';
 import { kubernetesZones } from './kubernetes-zone.ts';
+import { isNodeCache } from './node-local.ts';
 import { reverseName } from './reverse-name.ts';
 
 /** Text of the ConfigMaps that a container has mounted, by path. */
@@ -237,6 +238,8 @@ const BUILDS: Readonly<Record<string, string>> = {
 };
 
 function versionLines(container: Container): readonly string[] {
+  // node-cache is built with a CoreDNS of its own.
+  if (isNodeCache(container)) return ['CoreDNS-1.11.3', 'linux/amd64, go1.21.11, a6338e9'];
   const version = parseImage(container.image ?? '').tag.replace(/^v/, '');
   const build = Object.hasOwn(BUILDS, version) ? BUILDS[version] : undefined;
   return [`CoreDNS-${version}`, ...(build === undefined ? [] : [`linux/amd64, ${build}`])];

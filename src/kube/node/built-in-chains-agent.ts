@@ -5,6 +5,7 @@ import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/type
 import { isCniConfig, isCniDaemon } from '../cni/cni-agent.ts';
 import { cniOf, cnis } from '../cni/index.ts';
 import { mappedPorts, portmapJumps } from '../cni/portmap.ts';
+import { isNodeCachePod, nodeLocalRawChains, nodeLocalRules, nodeLocalRulesFor } from '../dns/node-local.ts';
 import type { Pod } from '../pod/types.ts';
 import type { BuiltInJump } from '../service/kube-proxy-base-rules.ts';
 import { KUBE_PROXY_JUMPS, LOCALNET_RULE } from '../service/kube-proxy-base-rules.ts';
@@ -76,6 +77,7 @@ function render(name: string, view: StoreView, before: readonly NetRecord[] = []
   const portmap = cni.portmap?.(site);
   const cniJumps = [...(running ? cni.jumps(site) : []), ...(portmap === undefined ? [] : portmapJumps(site, portmap))];
   const cniOrigin: Origin = { component: cni.name, objects: [node.key] };
+  const nodeLocal = nodeLocalRules(name, view);
   const records: Chain[] = [];
   for (const one of clusterSettings(view).families) {
     const family = one === 'IPv6' ? ('ipv6' as const) : undefined;
@@ -88,11 +90,13 @@ function render(name: string, view: StoreView, before: readonly NetRecord[] = []
         const rules = jumpsInto(family, table, name, { kubelet, proxy, cni: cniOrigin }, proxyJumps, cniJumps);
         // A kube-proxy that goes leaves its jumps where they are.
         const left = presence === undefined && leavesRules(view) ? jumpsLeft(before, chainId(netns, table, name, family)) : NO_RULES;
-        chain(table, name, kernel, left.length === 0 ? rules : [...left, ...rules], 'ACCEPT');
+        const local = nodeLocalRulesFor(nodeLocal, table, name, family);
+        chain(table, name, kernel, left.length === 0 && local.length === 0 ? rules : [...local, ...left, ...rules], 'ACCEPT');
       }
       // Empty chains by which the kubelet notices that somebody has flushed the table.
       for (const name of table === 'mangle' ? [IPTABLES_HINT, KUBELET_CANARY] : [KUBELET_CANARY]) chain(table, name, kubelet, NO_RULES);
     }
+    records.push(...nodeLocalRawChains(nodeLocal, netns, family, kernel));
     if (family === undefined) chain('filter', KUBELET_FIREWALL, kubelet, FIREWALL_RULES);
   }
   return { records };
@@ -104,7 +108,9 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
   if (changed.kind === 'Node') return [changed.metadata.name];
   if (changed.kind === 'Pod') {
     const pod = changed as Pod;
-    return pod.spec.nodeName !== undefined && (isProxyPod(pod) || isCniDaemon(pod) || mappedPorts(pod).length > 0) ? [pod.spec.nodeName] : [];
+    return pod.spec.nodeName !== undefined && (isProxyPod(pod) || isNodeCachePod(pod) || isCniDaemon(pod) || mappedPorts(pod).length > 0)
+      ? [pod.spec.nodeName]
+      : [];
   }
   if (changed.kind === 'ConfigMap' && !isCniConfig(changed) && !isProxyConfig(changed)) return [];
   return names(view);

@@ -156,7 +156,7 @@ const KNOWN: readonly KnownImage[] = [
     behave: python,
   },
   { role: 'pause', repositories: ['/pause', '/pause-amd64'] },
-  { role: 'coredns', repositories: ['/coredns'] },
+  { role: 'coredns', repositories: ['/coredns', '/k8s-dns-node-cache'] },
   { role: 'flannel', repositories: ['/flannel'] },
   { role: 'cilium', repositories: ['/cilium'] },
   { role: 'kindnet', repositories: ['/kindnetd'] },

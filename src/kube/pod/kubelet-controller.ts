@@ -7,7 +7,8 @@ import { defineController } from '../../objects/define.ts';
 import type { ControllerContext, ObjectKey, StoreView } from '../../objects/types.ts';
 import { isDaemon } from '../cni/daemons.ts';
 import { flannelFailure } from '../cni/flannel.ts';
-import { findNode } from '../node/cluster-network.ts';
+import { clusterDns, findNode, underlayOf } from '../node/cluster-network.ts';
+import { nodeResolvConf } from '../node/host-agent.ts';
 import { isNetworkReady, networkNotReadyMessage } from '../node/network-ready.ts';
 import { podsOn } from '../node/pods-by-node.ts';
 import { isStopped } from '../node/stopped-agents.ts';
@@ -18,6 +19,7 @@ import type { HostLocalStore } from './host-local-store.ts';
 import { sandboxId } from './identity.ts';
 import { imageRole } from './images.ts';
 import { HostLocalAllocator, type HostLocalRange, hostLocalRange, rangeText } from './ipam.ts';
+import { dnsWarnings } from './pod-files.ts';
 import type { PodRuntime } from './pod-runtime.ts';
 import { graceOf, probeFindings, stopContainers, takeReports } from './probe-results.ts';
 import { configErrors, missingVolumes } from './references.ts';
@@ -231,7 +233,11 @@ function report(pod: Pod, hostIp: string, situation: Situation, context: Control
   if (deepEqual(status, pod.status)) return;
   context.updateStatus({ ...pod, status });
   stopSidecars({ ...pod, status }, context);
-  if (situation.stage === 'started' && hasStarted(pod, status)) syncSources(pod, true, context);
+  if (situation.stage === 'started' && hasStarted(pod, status)) {
+    syncSources(pod, true, context);
+    const dns = { ...clusterDns(context.view), nodeResolvConf: nodeResolvConf(underlayOf(context.view)) };
+    for (const message of dnsWarnings(pod, dns)) context.event(pod, 'Warning', 'DNSConfigForming', message, component);
+  }
   for (const [reason, message] of warnings) context.event(pod, 'Warning', reason, message, component);
   if (situation.stage === 'started') tellStarts(pod, status, context);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hostnameOf, podHosts, podResolvConf } from './pod-files.ts';
+import { dnsWarnings, hostnameOf, podHosts, podResolvConf } from './pod-files.ts';
 import type { Pod, PodSpec } from './types.ts';
 
 const dns = { domain: 'cluster.local', servers: ['10.96.0.10'], nodeResolvConf: 'search corp.example\nnameserver 172.30.0.1\noptions edns0\n' };
@@ -52,4 +52,19 @@ describe("a pod's hosts file", () => {
 
 it("a pod's host name is its name, cut to what Linux takes", () => {
   expect(hostnameOf({ ...pod({}), metadata: { name: `${'a'.repeat(62)}-b` } })).toBe('a'.repeat(62));
+});
+
+describe('limits of resolv.conf', () => {
+  it('are told in the words of the event DNSConfigForming', () => {
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a', namespace: 'default' }, spec: { containers: [] } };
+    const withConfig = (dnsConfig: object) => ({ ...pod, spec: { ...pod.spec, dnsConfig } }) as unknown as Parameters<typeof dnsWarnings>[0];
+    expect(dnsWarnings(withConfig({ nameservers: ['1.1.1.1', '8.8.8.8', '9.9.9.9'] }), dns)).toEqual([
+      'Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 10.96.0.10 1.1.1.1 8.8.8.8',
+    ]);
+    const searches = Array.from({ length: 40 }, (_gone, i) => `d${i}.example`);
+    expect(dnsWarnings(withConfig({ searches }), dns)[0]).toMatch(
+      /^Search Line limits were exceeded, some search paths have been omitted, the applied search line is: default\.svc/,
+    );
+    expect(dnsWarnings(withConfig({ searches: ['a.example'] }), dns)).toEqual([]);
+  });
 });

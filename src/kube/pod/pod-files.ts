@@ -47,6 +47,7 @@ function mergedOptions(base: readonly string[], more: readonly { readonly name?:
 /** glibc reads three name servers; the kubelet writes no more. */
 const MAX_NAMESERVERS = 3;
 const MAX_SEARCHES = 32;
+const MAX_SEARCH_CHARACTERS = 2048;
 
 /** A pod in the host's network gets the cluster's DNS only when it says so. */
 function policyOf(pod: Pod): string {
@@ -55,7 +56,13 @@ function policyOf(pod: Pod): string {
   return policy === 'ClusterFirst' && pod.spec.hostNetwork === true ? 'Default' : policy;
 }
 
-export function podResolvConf(pod: Pod, dns: DnsSettings): string {
+interface FormedDns extends ResolvConf {
+  /** What the kubelet says of what it has left out. */
+  readonly warnings: readonly string[];
+}
+
+/** Kubernetes: pkg/kubelet/network/dns/dns.go, GetPodDNS, formDNSNameserversFitsLimits, formDNSSearchFitsLimits. */
+function formDns(pod: Pod, dns: DnsSettings): FormedDns {
   const node = parseResolvConf(dns.nodeResolvConf);
   const policy = policyOf(pod);
   let base: ResolvConf = node;
@@ -65,9 +72,24 @@ export function podResolvConf(pod: Pod, dns: DnsSettings): string {
     base = { nameservers: dns.servers, searches, options: ['ndots:5'] };
   }
   const more = pod.spec.dnsConfig;
-  const searches = unique([...base.searches, ...(more?.searches ?? [])]).slice(0, MAX_SEARCHES);
-  const nameservers = unique([...base.nameservers, ...(more?.nameservers ?? [])]).slice(0, MAX_NAMESERVERS);
-  const options = mergedOptions(base.options, more?.options ?? []);
+  const warnings: string[] = [];
+  const allServers = unique([...base.nameservers, ...(more?.nameservers ?? [])]);
+  const nameservers = allServers.slice(0, MAX_NAMESERVERS);
+  if (nameservers.length < allServers.length)
+    warnings.push(`Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: ${nameservers.join(' ')}`);
+  const allSearches = unique([...base.searches, ...(more?.searches ?? [])]);
+  let searches = allSearches.slice(0, MAX_SEARCHES);
+  while (searches.join(' ').length > MAX_SEARCH_CHARACTERS) searches = searches.slice(0, -1);
+  if (searches.length < allSearches.length)
+    warnings.push(`Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${searches.join(' ')}`);
+  return { nameservers, searches, options: mergedOptions(base.options, more?.options ?? []), warnings };
+}
+
+/** Messages of the events DNSConfigForming. */
+export const dnsWarnings = (pod: Pod, dns: DnsSettings): readonly string[] => formDns(pod, dns).warnings;
+
+export function podResolvConf(pod: Pod, dns: DnsSettings): string {
+  const { searches, nameservers, options } = formDns(pod, dns);
   const lines = [
     ...(searches.length === 0 ? [] : [`search ${searches.join(' ')}`]),
     ...nameservers.map((server) => `nameserver ${server}`),
