@@ -51,7 +51,8 @@ function mend(world: World, fix: readonly Solution[]): void {
   }
 }
 
-describe('each scenario', () => {
+// Some let a thousand Services or minutes of probes go by.
+describe('each scenario', { timeout: 90_000 }, () => {
   it('exists', () => {
     expect(slugs.length).toBeGreaterThan(0);
   });
