@@ -51,6 +51,9 @@ describe('a readiness probe', () => {
     world.elapse(25_000);
     expect([container(world, 'web')?.ready, ready(world)]).toEqual([false, [false]]);
     expect(events(world, 'web', 'Unhealthy')).toEqual(['Readiness probe failed: HTTP probe failed with statuscode: 404']);
+    // What probers put into the kubelet's letterbox it takes out again: nobody's quarrel.
+    world.elapse(200_000);
+    expect(world.api.findings().filter((one) => one.diagnostic.code === 'hot-loop')).toEqual([]);
     expect(pod(world, 'web').status?.conditions?.find((one) => one.type === 'Ready')?.message).toBe('containers with unready status: [web]');
   });
 
