@@ -128,6 +128,7 @@ function readKubernetes(directive: Directive, aside: Aside): KubernetesPlugin {
       case 'namespace_labels':
         if (args.length === 0) throw wrongArguments('kubernetes', line);
         plugin = { ...plugin, [line.name === 'labels' ? 'labels' : 'namespaceLabels']: args.join(' ') };
+        aside.unsimulated(`kubernetes ${line.name}`, line);
         break;
       case 'ignore':
         if (args.length > 0 && args[0] !== 'empty_service') throw plain('kubernetes', `unable to parse ignore value: '${args[0] ?? ''}'`, line);
