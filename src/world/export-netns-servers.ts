@@ -112,7 +112,8 @@ def dns_answer(server, query):
     name, (kind, _) = ".".join(labels) + ".", struct.unpack(">HH", query[at + 1 : at + 5])
     found = server["names"].get(name)
     answers = found if found and kind == 1 else []
-    extra = bytes([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]) if query[11] else b""
+    # CoreDNS sends the question's OPT record back, with its cookie.
+    extra = query[at + 5 :] if query[11] else b""
     flags = 0x8400 | (struct.unpack(">H", query[2:4])[0] & 0x0100) | (3 if found is None else 0)
     head = query[:2] + struct.pack(">HHHHH", flags, 1, len(answers), 0, 1 if extra else 0)
     question = query[12 : at + 5]

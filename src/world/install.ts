@@ -30,6 +30,8 @@ export interface InstallOptions {
   /** The wall clock at virtual time 0, Unix epoch in milliseconds; EPOCH_MS when absent. */
   readonly epochMs?: number;
   readonly userland?: (kernel: Kernel) => Userland;
+  /** Nobody takes stale entries out of connection tables: a recording has kube-proxy's rules without its process. */
+  readonly staleConnections?: 'stay';
   readonly onObjectChange?: (change: Change<KubeObject>) => void;
 }
 
@@ -53,7 +55,7 @@ export function install(options: InstallOptions): Installation {
     seed: options.seed,
     merge: (before, rendered, present) =>
       rendered.kind === 'ipvs-service' ? mergeVirtualService(before, rendered, present, engine) : mergeRecord(before, rendered, present),
-    onNews: (agent, keys) => proxyNews(agent, keys, engine, api.view),
+    ...(options.staleConnections === 'stay' ? {} : { onNews: (agent: string, keys: readonly string[]) => proxyNews(agent, keys, engine, api.view) }),
     latency: watchLatency,
     measure: (key) => accepted(api.view.find<Pod>(key), engine),
     ...(options.onObjectChange === undefined ? {} : { onChange: options.onObjectChange }),

@@ -44,6 +44,8 @@ export interface WorldOptions {
   readonly editor?: boolean;
   /** More programs than the usual ones (recordings bring their own clients and servers). */
   readonly userland?: (kernel: Kernel) => Userland;
+  /** As in InstallOptions. */
+  readonly staleConnections?: 'stay';
 }
 
 /** The cluster has been up for a while when the reader comes: ages read like those of a real one. */
@@ -111,6 +113,7 @@ export class World {
       ...(options.trace === undefined ? {} : { trace: options.trace }),
       ...(options.epochMs === undefined ? {} : { epochMs: options.epochMs }),
       ...(options.userland === undefined ? {} : { userland: options.userland }),
+      ...(options.staleConnections === undefined ? {} : { staleConnections: options.staleConnections }),
       onObjectChange: (change) => {
         const kind = change.after?.kind ?? change.before?.kind ?? '';
         if (topologyKinds.has(kind)) this.#topologyChanged();

@@ -71,6 +71,7 @@ export class RecordedRun {
       document: { version: 1, seed: options.seed ?? 7, files: manifestsOf(this.#cluster), inputs: [], positions: {} },
       baseFiles: [],
       createShell: options.createShell,
+      staleConnections: 'stay',
       userland: (kernel) => createUserland(this.#overriding(kernel), programs),
     });
     const errors = this.world.diagnostics.filter((one) => one.severity === 'error');
