@@ -350,6 +350,7 @@ function viewOf(store: ObjectStore, registry: KindRegistry, nowNs: () => number,
     owned<T extends KubeObject>(kind: string, ownerUid: string) {
       return store.owned(kind, ownerUid) as readonly T[];
     },
+    indexed: (index, value) => store.indexed(index, value),
   };
   return view;
 }

@@ -88,6 +88,14 @@ export class Mailbox {
         (kinds.has(kind)
           ? list(kind).filter((object) => object.metadata.ownerReferences?.some((owner) => owner.uid === uid && owner.controller === true))
           : now.owned(kind, uid)) as readonly T[],
+      indexed: (index, value) =>
+        kinds.has(index.kind)
+          ? new Set(
+              list(index.kind)
+                .filter((object) => index.values(object).includes(value))
+                .map(objectKey),
+            )
+          : now.indexed(index, value),
     };
   }
 }

@@ -163,6 +163,14 @@ export interface StoreView {
   select<T extends KubeObject = KubeObject>(kind: string, namespace: string, labels: Readonly<Record<string, string>>): readonly T[];
   /** Objects of a kind controlled by the object with this uid. */
   owned<T extends KubeObject = KubeObject>(kind: string, ownerUid: string): readonly T[];
+  /** Keys of the objects that an index files under this value. */
+  indexed(index: Index, value: string): ReadonlySet<ObjectKey>;
+}
+
+/** What objects of a kind are found by, each time the same for the same object. Kept up to date from the first question on. Kubernetes: client-go/tools/cache, Indexers. */
+export interface Index {
+  readonly kind: string;
+  values(object: KubeObject): readonly string[];
 }
 
 /** Looks at writes of any kind and at other objects meanwhile. Kubernetes: apiserver/pkg/admission. */

@@ -2,7 +2,7 @@
 import { hashText } from '../../base/prng.ts';
 import { bitsOf, formatIp, formatPrefix, type IpPrefix, inPrefix, parseIp, parseIpPrefix } from '../../net/addr/ip.ts';
 import type { Ip } from '../../net/wire/packet.ts';
-import type { FieldError, StoreView } from '../../objects/types.ts';
+import { type FieldError, type Index, type KubeObject, objectKey, type StoreView } from '../../objects/types.ts';
 import { type Cidr, formatCidr } from '../addresses.ts';
 import { invalid } from '../field-errors.ts';
 import { type ClusterSettings, clusterSettings } from '../node/cluster-config.ts';
@@ -34,7 +34,28 @@ function releaseClusterIp(service: Service, old: Service | undefined): Service {
   return { ...service, spec: { ...spec, ...(clusterIP === undefined ? {} : { clusterIP }), ...(clusterIPs === undefined ? {} : { clusterIPs }) } };
 }
 
-const isSame = (a: Service, b: Service): boolean => a.metadata.name === b.metadata.name && namespaceOf(a) === namespaceOf(b);
+const addresses: Index = { kind: 'Service', values: (service) => (service as Service).spec.clusterIPs ?? [] };
+const nodePorts: Index = {
+  kind: 'Service',
+  values(object: KubeObject) {
+    const { ports = [], healthCheckNodePort } = (object as Service).spec;
+    const taken = ports.filter(isNodePort).map((port) => `${port.protocol ?? 'TCP'}/${port.nodePort}`);
+    return healthCheckNodePort === undefined ? taken : [...taken, `TCP/${healthCheckNodePort}`];
+  },
+};
+
+type Used = Pick<ReadonlySet<string>, 'has'>;
+
+/** What other Services have. */
+function usedByOthers(index: Index, service: Service, view: StoreView): Used {
+  const own = objectKey(service);
+  return {
+    has(value) {
+      const keys = view.indexed(index, value);
+      return keys.size > (keys.has(own) ? 1 : 0);
+    },
+  };
+}
 
 /** One address for each family; those that the Service had stay. */
 function admitClusterIps(service: Service, old: Service | undefined, view: StoreView, settings: ClusterSettings): Admission {
@@ -44,8 +65,7 @@ function admitClusterIps(service: Service, old: Service | undefined, view: Store
   const families = spec.ipFamilies ?? [];
   const waiting = families.some((_family, i) => (given[i] ?? '') === '') || given.some((ip) => !(old?.spec.clusterIPs ?? []).includes(ip));
   if (!waiting) return { object: service, errors: [] };
-  const used = new Set<string>();
-  for (const other of view.list<Service>('Service')) if (!isSame(other, service)) for (const address of other.spec.clusterIPs ?? []) used.add(address);
+  const used = usedByOthers(addresses, service, view);
   const refuse = (detail: string): Admission => ({ object: service, errors: [invalid('spec.clusterIPs', spec.clusterIPs, detail)] });
   const clusterIPs: string[] = [];
   for (const [i, family] of (families.length === 0 ? [settings.families[0] ?? 'IPv4'] : families).entries()) {
@@ -94,7 +114,7 @@ function isAllocatable({ network, prefixLength }: IpPrefix, address: Ip): boolea
  * An address for this name: pseudo-random but the same in every run, from the upper band first, so that the lower one stays free for addresses
  * people choose themselves. Kubernetes: ipallocator/ipallocator.go, calculateRangeOffset.
  */
-export function chooseAddress(range: IpPrefix, used: ReadonlySet<string>, name: string): string | undefined {
+export function chooseAddress(range: IpPrefix, used: Used, name: string): string | undefined {
   const usable = usableNumbers(range);
   if (usable <= 0) return undefined;
   const size = 2 ** Math.min(32, bitsOf(range.network) - range.prefixLength);
@@ -105,8 +125,8 @@ export function chooseAddress(range: IpPrefix, used: ReadonlySet<string>, name: 
     [1 + offset, usable - offset],
     [1, offset],
   ] as const) {
-    // Of the used ones at most as many are in the way as there are.
-    for (let i = 0; i < Math.min(count, used.size + 1); i += 1) {
+    // Ends at the first that is free: at most as many are in the way as are used.
+    for (let i = 0; i < count; i += 1) {
       const number = first + ((start + i) % count);
       const address = formatIp(typeof network === 'bigint' ? network + BigInt(number) : (network + number) | 0);
       if (!used.has(address)) return address;
@@ -124,12 +144,9 @@ function admitNodePorts(service: Service, old: Service | undefined, view: StoreV
   const skipsPorts = service.spec.type === 'LoadBalancer' && service.spec.allocateLoadBalancerNodePorts === false && !ports.some(isNodePort);
   const complete = ports.every((port, index) => isNodePort(port) && old?.spec.ports?.[index]?.nodePort === port.nodePort);
   if (!usesNodePorts(service) || ((skipsPorts || complete) && !wantsHealthPort)) return { object: service, errors: [] };
-  const used = new Set<string>();
-  for (const other of view.list<Service>('Service')) {
-    if (isSame(other, service)) continue;
-    for (const port of other.spec.ports ?? []) if (isNodePort(port)) used.add(`${port.protocol ?? 'TCP'}/${port.nodePort}`);
-    if (other.spec.healthCheckNodePort !== undefined) used.add(`TCP/${other.spec.healthCheckNodePort}`);
-  }
+  const others = usedByOthers(nodePorts, service, view);
+  const own = new Set<string>();
+  const used: Used = { has: (port) => own.has(port) || others.has(port) };
   const errors: FieldError[] = [];
   ports.forEach((port, index) => {
     if (!isNodePort(port)) return;
@@ -140,7 +157,7 @@ function admitNodePorts(service: Service, old: Service | undefined, view: StoreV
     } else if (used.has(`${port.protocol ?? 'TCP'}/${number}`)) errors.push(invalid(path, number, 'provided port is already allocated'));
   });
   if (errors.length > 0) return { object: service, errors };
-  for (const port of ports) if (isNodePort(port)) used.add(`${port.protocol ?? 'TCP'}/${port.nodePort}`);
+  for (const port of ports) if (isNodePort(port)) own.add(`${port.protocol ?? 'TCP'}/${port.nodePort}`);
   const filled: ServicePort[] = [];
   for (const [index, port] of ports.entries()) {
     if (isNodePort(port) || skipsPorts) {
@@ -162,7 +179,7 @@ function admitNodePorts(service: Service, old: Service | undefined, view: StoreV
         ],
       };
     }
-    used.add(`${port.protocol ?? 'TCP'}/${nodePort}`);
+    own.add(`${port.protocol ?? 'TCP'}/${nodePort}`);
     filled.push({ ...port, nodePort });
   }
   const name = `${namespaceOf(service)}/${service.metadata.name}/health-check`;
@@ -174,12 +191,7 @@ function admitNodePorts(service: Service, old: Service | undefined, view: StoreV
 }
 
 /** The lower band (here 86 ports) is for people; the rest is drawn first. Kubernetes: portallocator/allocator.go, calculateRangeOffset. */
-export function chooseNodePort(
-  range: { readonly first: number; readonly last: number },
-  used: ReadonlySet<string>,
-  protocol: string,
-  name: string,
-): number | undefined {
+export function chooseNodePort(range: { readonly first: number; readonly last: number }, used: Used, protocol: string, name: string): number | undefined {
   const size = range.last - range.first + 1;
   if (size <= 0) return undefined;
   const offset = size < 16 ? 0 : Math.min(Math.max(16, Math.floor(size / 32)), 128);

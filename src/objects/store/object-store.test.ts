@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type KubeObject, objectKey } from '../types.ts';
+import { type Index, type KubeObject, objectKey } from '../types.ts';
 import { ObjectStore, type StoreSnapshot } from './object-store.ts';
 
 const make = (kind: string, namespace: string, name: string, labels: Record<string, string>, owner: string): KubeObject => ({
@@ -14,6 +14,8 @@ const make = (kind: string, namespace: string, name: string, labels: Record<stri
     ...(owner === '' ? {} : { ownerReferences: [{ apiVersion: 'v1', kind: 'Owner', name: owner, uid: owner, controller: owner !== 'loose' }] }),
   },
 });
+
+const byTier: Index = { kind: 'Pod', values: (object) => Object.values(object.metadata.labels ?? {}) };
 
 const byKey = (a: KubeObject, b: KubeObject) => (objectKey(a) < objectKey(b) ? -1 : 1);
 
@@ -50,6 +52,7 @@ describe('ObjectStore', () => {
           expect(store.owned('Pod', 'u1')).toEqual(pods.filter((object) => object.metadata.ownerReferences?.[0]?.uid === 'u1'));
           expect(store.owned('Pod', 'loose')).toEqual([]);
           expect([...store.dependants('loose')].sort(byKey)).toEqual(all.filter((object) => object.metadata.ownerReferences?.[0]?.uid === 'loose'));
+          expect([...store.indexed(byTier, '1')].sort()).toEqual(pods.filter((object) => byTier.values(object).includes('1')).map(objectKey));
           expect(store.hasUid('Pod-a-x')).toBe(pods.some((object) => objectKey(object) === 'Pod/a/x'));
           expect(JSON.stringify(frozen)).toBe(frozenText);
           frozen = store.list('Pod');

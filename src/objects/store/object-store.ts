@@ -1,7 +1,7 @@
 /** All objects by key, with the indexes that controllers ask: kind, namespace, labels, owner. */
 import { CowMap } from '../../base/cow-map.ts';
 import type { Change } from '../../base/record-store.ts';
-import { type KubeObject, type ObjectKey, objectKey } from '../types.ts';
+import { type Index, type KubeObject, type ObjectKey, objectKey } from '../types.ts';
 import { Bucket } from './bucket.ts';
 
 export type StoreSnapshot = ReadonlyMap<ObjectKey, KubeObject>;
@@ -19,6 +19,7 @@ interface KindIndex {
 }
 
 const nothing: readonly KubeObject[] = [];
+const noKeys: ReadonlySet<ObjectKey> = new Set();
 const noLabels: Readonly<Record<string, string>> = {};
 
 /** Objects are never mutated. Lists come in the order of keys, as etcd has them, and stay as they were when handed out. */
@@ -29,6 +30,8 @@ export class ObjectStore {
   /** Owner uid to kind to dependants, whether it controls them or not. */
   #dependants: Map<string, Map<string, Bucket>> | undefined = new Map();
   #uids: Map<string, ObjectKey> | undefined = new Map();
+  /** Those that were asked for: by value, the keys. */
+  readonly #indexes = new Map<Index, Map<string, Set<ObjectKey>>>();
   readonly #listeners: ((change: Change<KubeObject>) => void)[] = [];
 
   /** Called after each change. */
@@ -102,6 +105,17 @@ export class ObjectStore {
     return [...(this.#ownerIndex().get(ownerUid)?.values() ?? [])].flatMap((bucket) => bucket.list);
   }
 
+  /** See `StoreView.indexed`. */
+  indexed(index: Index, value: string): ReadonlySet<ObjectKey> {
+    let known = this.#indexes.get(index);
+    if (known === undefined) {
+      known = new Map();
+      for (const object of this.list(index.kind)) intoIndex(known, index, objectKey(object), undefined, object);
+      this.#indexes.set(index, known);
+    }
+    return known.get(value) ?? noKeys;
+  }
+
   hasUid(uid: string): boolean {
     this.#uids ??= new Map([...this.#objects.values()].map((object) => [object.metadata.uid ?? '', objectKey(object)]));
     return this.#uids.has(uid);
@@ -117,6 +131,7 @@ export class ObjectStore {
     this.#kinds = undefined;
     this.#dependants = undefined;
     this.#uids = undefined;
+    this.#indexes.clear();
   }
 
   #changed(change: Change<KubeObject>): void {
@@ -150,6 +165,7 @@ export class ObjectStore {
   #index(key: ObjectKey, before: KubeObject | undefined, after: KubeObject | undefined): void {
     if (this.#kinds !== undefined) this.#indexKind(this.#kinds, key, before, after);
     if (this.#dependants !== undefined) intoOwners(this.#dependants, key, before, after);
+    for (const [index, values] of this.#indexes) if (index.kind === (after ?? before)?.kind) intoIndex(values, index, key, before, after);
     if (this.#uids !== undefined && before?.metadata.uid !== after?.metadata.uid) {
       if (before?.metadata.uid !== undefined) this.#uids.delete(before.metadata.uid);
       if (after?.metadata.uid !== undefined) this.#uids.set(after.metadata.uid, key);
@@ -195,6 +211,19 @@ function intoLabels(labels: Map<string, Bucket>, key: ObjectKey, before: KubeObj
   for (const name in old) if (old[name] !== now[name]) labels.get(`${name}=${old[name]}`)?.remove(key);
   if (after === undefined) return;
   for (const name in now) into(labels, `${name}=${now[name]}`).put(key, after);
+}
+
+function intoIndex(values: Map<string, Set<ObjectKey>>, index: Index, key: ObjectKey, before: KubeObject | undefined, after: KubeObject | undefined): void {
+  for (const value of before === undefined ? [] : index.values(before)) {
+    const keys = values.get(value);
+    keys?.delete(key);
+    if (keys?.size === 0) values.delete(value);
+  }
+  for (const value of after === undefined ? [] : index.values(after)) {
+    const keys = values.get(value);
+    if (keys === undefined) values.set(value, new Set([key]));
+    else keys.add(key);
+  }
 }
 
 function intoOwners(owners: Map<string, Map<string, Bucket>>, key: ObjectKey, before: KubeObject | undefined, after: KubeObject | undefined): void {
