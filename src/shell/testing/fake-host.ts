@@ -37,6 +37,12 @@ export function viewOf(objects: readonly KubeObject[]): StoreView {
       list<T>(kind, namespace).filter((object) => Object.entries(labels).every(([key, value]) => object.metadata.labels?.[key] === value)),
     owned: <T extends KubeObject>(kind: string, uid: string) =>
       list<T>(kind).filter((object) => object.metadata.ownerReferences?.some((owner) => owner.uid === uid && owner.controller === true)),
+    indexed: (index, value) =>
+      new Set(
+        list(index.kind)
+          .filter((object) => index.values(object).includes(value))
+          .map(objectKey),
+      ),
   };
 }
 

@@ -17,6 +17,7 @@ export function objectView(objects: readonly KubeObject[]): ObjectView {
     select: <T extends KubeObject>(kind: string, namespace: string, labels: Readonly<Record<string, string>>) =>
       store.select(kind, namespace, labels) as readonly T[],
     owned: <T extends KubeObject>(kind: string, uid: string) => store.owned(kind, uid) as readonly T[],
+    indexed: (index, value) => store.indexed(index, value),
     put: (object) => store.put(object),
     remove: (key) => store.remove(key),
   };
