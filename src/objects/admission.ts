@@ -28,6 +28,7 @@ export function admit(
   validation: FieldValidation,
   view: StoreView,
   plugins: readonly AdmissionPlugin[] = [],
+  subresource?: string,
 ): Admitted {
   const { kind } = info;
   const decoded = decodeObject(info.schema, given, old);
@@ -47,7 +48,7 @@ export function admit(
   else object = shareWith(object, old);
   if (old !== undefined && object === old) return { ok: true, object: old, changed: false, warnings };
 
-  const errors = check(info, object, old);
+  const errors = check(info, object, old, subresource);
   if (errors.length > 0) return invalidObject(kind, object.metadata.name, errors);
   if (kind.admit !== undefined) {
     const admitted = kind.admit(object, old, view);
@@ -59,11 +60,11 @@ export function admit(
   return { ok: true, object, changed: true, warnings };
 }
 
-function check(info: KindInfo, object: KubeObject, old: KubeObject | undefined): readonly FieldError[] {
+function check(info: KindInfo, object: KubeObject, old: KubeObject | undefined, subresource: string | undefined): readonly FieldError[] {
   const errors: FieldError[] = validateMetadata(info.kind, object.metadata, old?.metadata);
   const rules = checkRules(info.schema, object, old);
   const isIncomplete = rules.some((one) => one.type === 'Required value');
-  const own = isIncomplete || info.kind.validate === undefined ? [] : info.kind.validate(object, old);
+  const own = isIncomplete || info.kind.validate === undefined ? [] : info.kind.validate(object, old, subresource);
   const told = new Set(own.map((one) => one.path));
   for (const one of rules) if (!told.has(one.path)) errors.push(one);
   errors.push(...own);

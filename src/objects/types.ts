@@ -108,7 +108,7 @@ export interface Kind<T extends KubeObject = KubeObject> {
   /** Fills what the API server fills, beyond schema defaults. Pure. */
   readonly defaults?: (object: T) => T;
   /** Semantic validation after the schema's, in field order. `old` on update. Field errors as the API server words them. */
-  readonly validate?: (object: T, old: T | undefined) => readonly FieldError[];
+  readonly validate?: (object: T, old: T | undefined, subresource?: string) => readonly FieldError[];
   /**
    * What needs other objects (Kubernetes: registry and admission plugins): allocations, quotas, defaults taken from elsewhere. Runs after `validate`
    * found nothing, on create and on every change of spec or metadata. Pure. Returns the same reference when there is nothing to fill.

@@ -175,7 +175,7 @@ export class Writer {
         old.metadata.name,
       );
     }
-    const admitted = admit(info, whole, old, (object) => prepareOld(object, old), write.validation, this.#view);
+    const admitted = admit(info, whole, old, (object) => prepareOld(object, old), write.validation, this.#view, [], write.manager?.subresource);
     if (!admitted.ok) return admitted;
     if (!admitted.changed) return { ok: true, value: old, warnings: admitted.warnings };
     const { object } = admitted;

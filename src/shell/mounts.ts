@@ -1,5 +1,5 @@
 /** Where a path of a container really is: its own layer, or a volume that several containers, a node or a claim share. */
-import { allContainers } from '../kube/pod/containers.ts';
+import { findContainer } from '../kube/pod/containers.ts';
 import { findDataOf } from '../kube/pod/sources.ts';
 import type { Pod, Volume, VolumeMount } from '../kube/pod/types.ts';
 import { sourcesOf, volumeFiles } from '../kube/pod/volume-files.ts';
@@ -17,7 +17,7 @@ interface Mount {
 function mountsOf(host: ShellHost, place: Place): readonly Mount[] {
   if (place.pod === undefined) return [];
   const pod = host.api.view.find<Pod>(`Pod/${place.pod.namespace}/${place.pod.name}`);
-  const container = pod === undefined ? undefined : allContainers(pod).find((one) => one.name === place.pod?.container);
+  const container = pod === undefined ? undefined : findContainer(pod, place.pod?.container);
   if (pod === undefined) return [];
   return (container?.volumeMounts ?? []).flatMap((mount) => {
     const volume = pod.spec.volumes?.find((one) => one.name === mount.name);

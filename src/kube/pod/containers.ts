@@ -5,11 +5,19 @@ import type { Container, ContainerStatus, Pod } from './types.ts';
 export const allContainers = ({ spec }: Pod): readonly Container[] =>
   spec.initContainers === undefined || spec.initContainers.length === 0 ? spec.containers : [...spec.initContainers, ...spec.containers];
 
+/** Of all containers, also those that were added for debugging. */
+export const findContainer = (pod: Pod, name: string | undefined): Container | undefined =>
+  allContainers(pod).find((one) => one.name === name) ?? pod.spec.ephemeralContainers?.find((one) => one.name === name);
+
 export const allStatuses = ({ status }: Pod): readonly ContainerStatus[] =>
-  status?.initContainerStatuses === undefined ? (status?.containerStatuses ?? []) : [...status.initContainerStatuses, ...(status.containerStatuses ?? [])];
+  status?.initContainerStatuses === undefined && status?.ephemeralContainerStatuses === undefined
+    ? (status?.containerStatuses ?? [])
+    : [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? []), ...(status.ephemeralContainerStatuses ?? [])];
 
 export const statusOfContainer = ({ status }: Pod, name: string): ContainerStatus | undefined =>
-  status?.containerStatuses?.find((one) => one.name === name) ?? status?.initContainerStatuses?.find((one) => one.name === name);
+  status?.containerStatuses?.find((one) => one.name === name) ??
+  status?.initContainerStatuses?.find((one) => one.name === name) ??
+  status?.ephemeralContainerStatuses?.find((one) => one.name === name);
 
 /** An init container that goes on running beside the others. */
 export const isSidecar = (pod: Pod, container: Container): boolean =>

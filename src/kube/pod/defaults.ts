@@ -94,15 +94,18 @@ export function podSpecDefaults(spec: PodSpec, forPod: boolean): PodSpec {
   const hostNetwork = spec.hostNetwork === true;
   const containers = mapSame(spec.containers, (container) => containerDefaults(container, hostNetwork, forPod));
   const initContainers = spec.initContainers && mapSame(spec.initContainers, (container) => containerDefaults(container, hostNetwork, forPod));
+  const ephemeralContainers = spec.ephemeralContainers && mapSame(spec.ephemeralContainers, (container) => containerDefaults(container, hostNetwork, false));
   const volumes = spec.volumes && mapSame(spec.volumes, volumeDefaults);
   // The obsolete field mirrors the new one, whichever was set.
   const account = spec.serviceAccountName ?? spec.serviceAccount;
   const accountFilled = account === undefined || (spec.serviceAccountName === account && spec.serviceAccount === account);
-  if (containers === spec.containers && initContainers === spec.initContainers && volumes === spec.volumes && accountFilled) return spec;
+  const isFull = containers === spec.containers && initContainers === spec.initContainers && ephemeralContainers === spec.ephemeralContainers;
+  if (isFull && volumes === spec.volumes && accountFilled) return spec;
   return {
     ...spec,
     containers,
     ...(initContainers === undefined ? {} : { initContainers }),
+    ...(ephemeralContainers === undefined ? {} : { ephemeralContainers }),
     ...(volumes === undefined ? {} : { volumes }),
     ...(account === undefined ? {} : { serviceAccountName: account, serviceAccount: account }),
   };

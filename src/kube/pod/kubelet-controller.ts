@@ -14,7 +14,7 @@ import { podsOn } from '../node/pods-by-node.ts';
 import { isStopped } from '../node/stopped-agents.ts';
 import { hostIps, isNodeReady, type Node, podCidrsOf } from '../node/types.ts';
 import { isOver, nextChangeSeconds, RELIST_SECONDS, secondsBetween } from './back-off.ts';
-import { allContainers, allStatuses, statusOfContainer } from './containers.ts';
+import { allStatuses, findContainer, statusOfContainer } from './containers.ts';
 import type { HostLocalStore } from './host-local-store.ts';
 import { sandboxId } from './identity.ts';
 import { imageRole } from './images.ts';
@@ -287,7 +287,7 @@ function tellPull(pod: Pod, { image = '' }: ContainerStatus, reason: string, mes
 }
 
 function tellStart(pod: Pod, { name = '' }: ContainerStatus, context: ControllerContext): void {
-  const image = allContainers(pod).find((container) => container.name === name)?.image ?? '';
+  const image = findContainer(pod, name)?.image ?? '';
   context.event(pod, 'Normal', 'Pulled', `Container image "${image}" already present on machine`, component);
   context.event(pod, 'Normal', 'Created', `Created container: ${name}`, component);
   context.event(pod, 'Normal', 'Started', `Started container ${name}`, component);

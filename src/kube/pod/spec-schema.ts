@@ -113,7 +113,15 @@ const volume: Schema = struct(
 const specFields: Readonly<Record<string, Schema>> = {
   containers: list('Containers of the pod; at least one.', containerSchema, ['name']),
   initContainers: list('Containers that run to their end, one after the other, before the others start.', containerSchema, ['name']),
-  ephemeralContainers: anythings('Containers added for debugging.'),
+  ephemeralContainers: list(
+    'Containers added for debugging while the pod runs (kubectl debug).',
+    {
+      ...containerSchema,
+      properties: { ...containerSchema.properties, targetContainerName: text('Container whose processes it sees.') },
+      goType: 'EphemeralContainer',
+    },
+    ['name'],
+  ),
   nodeName: text('Node the pod runs on. Setting it by hand bypasses the scheduler.'),
   nodeSelector: textMap('Labels that the node must have.'),
   affinity,

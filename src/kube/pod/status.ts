@@ -290,5 +290,17 @@ export function podStatus(pod: Pod, hostIps: readonly string[], situation: Situa
     conditions: conditions(pod, now, { sandbox: !isOver, initialized: true, incomplete: [], unready, completed: isOver }),
     ...(initStatuses.length === 0 ? {} : { initContainerStatuses: initStatuses }),
     containerStatuses: outcomes.map((outcome) => outcome.status),
+    ...(pod.spec.ephemeralContainers === undefined || pod.spec.ephemeralContainers.length === 0
+      ? {}
+      : { ephemeralContainerStatuses: pod.spec.ephemeralContainers.map((one) => debugging(pod, one, isOver, now)) }),
   };
+}
+
+/** A container that was added for debugging: never ready, never started again, killed with the sandbox. */
+function debugging(pod: Pod, container: Container, isOver: boolean, now: string): ContainerStatus {
+  const before = statusOfContainer(pod, container.name);
+  const running = before?.state?.running;
+  if (running !== undefined && isOver) return statusOf(pod, container, { terminated: terminatedBy(IGNORED_SIGTERM, running.startedAt ?? now, now) }, {});
+  if (before !== undefined && before.state?.waiting === undefined) return before;
+  return notPulled(pod, container, before, now) ?? statusOf(pod, container, { running: { startedAt: now } }, {});
 }

@@ -63,6 +63,10 @@ export interface Container {
   readonly startupProbe?: Probe;
   readonly lifecycle?: { readonly postStart?: Hook; readonly preStop?: Hook };
 }
+/** Added to a pod that runs, never restarted, never taken out. */
+export interface EphemeralContainer extends Container {
+  readonly targetContainerName?: string;
+}
 export interface Hook {
   readonly exec?: { readonly command?: readonly string[] };
   readonly sleep?: { readonly seconds?: number };
@@ -129,6 +133,7 @@ export interface TopologySpreadConstraint {
 export interface PodSpec {
   readonly containers: readonly Container[];
   readonly initContainers?: readonly Container[];
+  readonly ephemeralContainers?: readonly EphemeralContainer[];
   readonly nodeName?: string;
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly affinity?: Affinity;
@@ -209,6 +214,7 @@ export interface PodStatus {
   readonly nominatedNodeName?: string;
   readonly containerStatuses?: readonly ContainerStatus[];
   readonly initContainerStatuses?: readonly ContainerStatus[];
+  readonly ephemeralContainerStatuses?: readonly ContainerStatus[];
 }
 export interface Pod extends KubeObject {
   readonly spec: PodSpec;

@@ -6,7 +6,7 @@ import { duplicate, forbidden, invalid, invalidEach, notFound, portRange, requir
 import { validateSelector } from '../label-selector.ts';
 import { dnsLabelErrors, dnsSubdomainErrors, envNameErrors, portNameErrors, qualifiedNameErrors } from '../names.ts';
 import { parseQuantity } from './quantity.ts';
-import type { Container, Pod, PodSpec, Toleration } from './types.ts';
+import type { Container, EphemeralContainer, Pod, PodSpec, Toleration } from './types.ts';
 import { containerHandlerErrors, subPathErrors, volumeSourceErrors } from './validate-handlers.ts';
 
 const quantityWords = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
@@ -161,7 +161,7 @@ function validateToleration(path: string, toleration: Toleration): FieldError[] 
 const updateWords =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
 
-export function validatePod(pod: Pod, old: Pod | undefined): readonly FieldError[] {
+export function validatePod(pod: Pod, old: Pod | undefined, subresource?: string): readonly FieldError[] {
   if (old !== undefined && (old.spec === pod.spec || isOnlyBound(pod.spec, old.spec))) return [];
   const errors = validatePodSpec('spec', pod.spec);
   if (old === undefined) return errors;
@@ -170,7 +170,35 @@ export function validatePod(pod: Pod, old: Pod | undefined): readonly FieldError
   if (oldTolerations.some((one) => !tolerations.some((other) => deepEqual(one, other)))) {
     errors.push(forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds'));
   }
-  if (!deepEqual(frozenPart(pod.spec, old.spec), frozenPart(old.spec, old.spec))) errors.push(forbidden('spec', updateWords));
+  const { ephemeralContainers = [], ...spec } = frozenPart(pod.spec, old.spec);
+  const { ephemeralContainers: known = [], ...before } = frozenPart(old.spec, old.spec);
+  const isDebugging = subresource === 'ephemeralcontainers';
+  if (!deepEqual(spec, before) || !(isDebugging || deepEqual(ephemeralContainers, known))) errors.push(forbidden('spec', updateWords));
+  if (isDebugging) errors.push(...ephemeralErrors(pod.spec, ephemeralContainers, known));
+  return errors;
+}
+
+/** Kubernetes: pkg/apis/core/validation/validation.go, validateEphemeralContainers and ValidatePodEphemeralContainersUpdate. */
+function ephemeralErrors(spec: PodSpec, containers: readonly EphemeralContainer[], known: readonly EphemeralContainer[]): FieldError[] {
+  const path = 'spec.ephemeralContainers';
+  const errors: FieldError[] = [];
+  const others = [...spec.containers, ...(spec.initContainers ?? [])].map(({ name }) => name);
+  const seen = new Set<string>();
+  const volumes = new Set((spec.volumes ?? []).map(({ name }) => name));
+  containers.forEach((container, index) => {
+    const at = `${path}[${index}]`;
+    errors.push(...validateContainer(at, container, seen, volumes, false));
+    if (others.includes(container.name)) errors.push(duplicate(`${at}.name`, container.name));
+    const target = container.targetContainerName ?? '';
+    if (target !== '' && !others.includes(target)) errors.push(notFound(`${at}.targetContainerName`, target));
+    for (const field of ['ports', 'livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle'] as const)
+      if (container[field] !== undefined) errors.push(forbidden(`${at}.${field}`, 'cannot be set for an Ephemeral Container'));
+  });
+  for (const one of known) {
+    const now = containers.find(({ name }) => name === one.name);
+    if (now === undefined) errors.push(forbidden(path, `existing ephemeral containers ${JSON.stringify(one.name)} may not be removed\n`));
+    else if (!deepEqual(now, one)) errors.push(forbidden(path, `existing ephemeral containers ${JSON.stringify(one.name)} may not be changed\n`));
+  }
   return errors;
 }
 

@@ -46,6 +46,7 @@ function subresources(kind: Kind): Resource[] {
   if (kind.kind === 'Pod')
     found.push(
       { ...base, name: 'pods/binding', kind: 'Binding', verbs: ['create'] },
+      { ...base, name: 'pods/ephemeralcontainers', verbs: ['get', 'patch'] },
       { ...base, name: 'pods/eviction', kind: 'Eviction', group: 'policy', version: 'v1', verbs: ['create'] },
       { ...base, name: 'pods/log', verbs: ['get'] },
     );

@@ -193,6 +193,18 @@ function scale(backend: Backend, request: ApiRequest, place: Place, object: Kube
   return result.ok ? json(200, scaleOf(result.value), result.warnings) : failure(result, place.kind.plural, place.group);
 }
 
+/** The one door through which containers come into a pod that runs. */
+function ephemeralContainers(backend: Backend, request: ApiRequest, place: Place, object: KubeObject): ApiResponse | undefined {
+  if (request.method === 'GET') return json(200, object);
+  const type = request.method === 'PATCH' ? patchTypes[request.contentType.split(';')[0] ?? ''] : undefined;
+  if (type === undefined) return undefined;
+  const body = bodyOf(request);
+  if (!body.ok) return body.answer;
+  const options = { ...writeOptions(request.query), subresource: 'ephemeralcontainers' };
+  const result = backend.write((api) => api.patch(objectKey(object), body.value, type, options));
+  return result.ok ? json(200, result.value, result.warnings) : failure(result, place.kind.plural, place.group);
+}
+
 const patchTypes: Readonly<Record<string, 'strategic' | 'merge' | 'json'>> = {
   'application/strategic-merge-patch+json': 'strategic',
   'application/merge-patch+json': 'merge',
@@ -314,6 +326,8 @@ function subresource(backend: Backend, request: ApiRequest, place: Place, object
       const lines = backend.logs(place.namespace ?? '', name, request.query);
       return lines.ok ? { kind: 'whole', code: 200, contentType: 'text/plain', text: lines.text, warnings: [] } : status(400, 'BadRequest', lines.message);
     }
+    case 'ephemeralcontainers':
+      return place.kind.kind === 'Pod' ? ephemeralContainers(backend, request, place, object) : undefined;
     case 'eviction':
       return place.kind.kind === 'Pod' && request.method === 'POST' ? remove(backend, { ...request, body: '' }, place, name) : undefined;
     default:

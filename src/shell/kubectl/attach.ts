@@ -1,5 +1,5 @@
 /** kubectl attach: the terminal of a container's own program. Kubernetes: kubectl/pkg/cmd/attach/attach.go */
-import { statusOfContainer } from '../../kube/pod/containers.ts';
+import { findContainer, statusOfContainer } from '../../kube/pod/containers.ts';
 import type { Pod } from '../../kube/pod/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { readLog } from '../container-logs.ts';
@@ -36,7 +36,7 @@ export const attach = defineVerb({
     const problem = containerProblem(pod, container);
     const place = problem === undefined ? podPlace(invocation.host, pod, container) : undefined;
     if (place === undefined) throw new KubectlError(`error: ${problem ?? `unable to upgrade connection: container not found ("${container}")`}`);
-    const spec = list(at(pod, 'spec', 'containers')).find((one) => text(at(one, 'name')) === container);
+    const spec = findContainer(pod as Pod, container);
     if (flags.bool('tty') && at(spec, 'tty') !== true) kubectl.err(`error: Unable to use a TTY - container ${container} did not allocate one\n`);
     if (!flags.bool('quiet')) {
       kubectl.err(

@@ -10,7 +10,7 @@ import { at, text } from '../json.ts';
 import { virtualMs } from './age.ts';
 import { defineVerb, findKind, type Kubectl, parseSelector, selectorFlag } from './client.ts';
 import { KubectlError } from './flags.ts';
-import { chooseContainer, containersOf, findPod, initContainersOf } from './pods.ts';
+import { chooseContainer, containersOf, findPod, hasContainer, initContainersOf } from './pods.ts';
 
 export interface LogSource {
   readonly pod: string;
@@ -108,8 +108,7 @@ function runLogs(kubectl: Kubectl): Outcome {
   const sources: LogSource[] = [];
   for (const pod of pods) {
     const names = containersOf(pod);
-    if (wanted !== '' && ![...names, ...initContainersOf(pod)].includes(wanted))
-      throw new KubectlError(`error: container ${wanted} is not valid for pod ${pod.metadata.name}`);
+    if (wanted !== '' && !hasContainer(pod, wanted)) throw new KubectlError(`error: container ${wanted} is not valid for pod ${pod.metadata.name}`);
     const chosen = flags.bool('all-containers') ? [...initContainersOf(pod), ...names] : [chooseContainer(kubectl, pod, wanted)];
     for (const container of chosen) {
       const run = runOf(pod, container, flags.bool('previous'));

@@ -33,6 +33,13 @@ export function containersOf(pod: KubeObject): readonly string[] {
 
 export const initContainersOf = (pod: KubeObject): readonly string[] => list(at(pod, 'spec', 'initContainers')).map((container) => text(at(container, 'name')));
 
+const ephemeralContainersOf = (pod: KubeObject): readonly string[] =>
+  list(at(pod, 'spec', 'ephemeralContainers')).map((container) => text(at(container, 'name')));
+
+/** Whatever runs, ran or will run in the pod. */
+export const hasContainer = (pod: KubeObject, name: string): boolean =>
+  [...containersOf(pod), ...initContainersOf(pod), ...ephemeralContainersOf(pod)].includes(name);
+
 export function isRunning(pod: KubeObject): boolean {
   return text(at(pod, 'status', 'phase')) === 'Running';
 }
@@ -42,13 +49,13 @@ export function chooseContainer(kubectl: Kubectl, pod: KubeObject, wanted: strin
   const names = containersOf(pod);
   const init = initContainersOf(pod);
   if (wanted !== '') {
-    if (names.includes(wanted) || init.includes(wanted)) return wanted;
+    if (hasContainer(pod, wanted)) return wanted;
     throw new KubectlError(`Error from server (BadRequest): container ${wanted} is not valid for pod ${pod.metadata.name}`);
   }
   const annotated = pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'];
   if (annotated !== undefined && names.includes(annotated)) return annotated;
   const first = names[0] ?? '';
-  const all = [...names, ...init.map((name) => `${name} (init)`)];
+  const all = [...names, ...ephemeralContainersOf(pod).map((name) => `${name} (ephem)`), ...init.map((name) => `${name} (init)`)];
   if (all.length > 1) kubectl.err(`Defaulted container "${first}" out of: ${all.join(', ')}\n`);
   return first;
 }

@@ -1,5 +1,5 @@
 /** Where commands run: hosts and containers as places, and the environment a fresh shell finds there. */
-import { allContainers, statusOfContainer } from '../../kube/pod/containers.ts';
+import { findContainer, statusOfContainer } from '../../kube/pod/containers.ts';
 import { containerEnvironment } from '../../kube/pod/environment.ts';
 import type { Pod } from '../../kube/pod/types.ts';
 import type { Netns } from '../../net/records.ts';
@@ -28,7 +28,7 @@ export function podPlace(host: ShellHost, pod: KubeObject, container: string): P
   const hostNetwork = at(pod, 'spec', 'hostNetwork') === true;
   const netns = hostNetwork ? `${node}/netns/root` : `${node}/netns/${pod.metadata.name}.${namespace}`;
   const record = findNetns(host, netns);
-  const spec = allContainers(pod as Pod).find((candidate) => candidate.name === container);
+  const spec = findContainer(pod as Pod, container);
   if (record === undefined || spec === undefined) return undefined;
   const image = text(at(spec, 'image'));
   return {
@@ -83,7 +83,7 @@ export function environmentOf(host: ShellHost, place: Place): [string, string][]
   }
   variables.push(['HOSTNAME', place.hostname], ['HOME', profile.home], ['TERM', 'xterm']);
   const pod = host.api.view.find<Pod>(`Pod/${place.pod.namespace}/${place.pod.name}`);
-  const container = pod === undefined ? undefined : allContainers(pod).find((candidate) => candidate.name === place.pod?.container);
+  const container = pod === undefined ? undefined : findContainer(pod, place.pod?.container);
   if (pod !== undefined && container !== undefined) variables.push(...containerEnvironment(pod, container, host.api.view));
   return variables;
 }
