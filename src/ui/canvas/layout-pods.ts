@@ -86,19 +86,22 @@ export function layoutPods(draft: Draft, input: RoomInput, m: Metrics, frame: Fr
       });
       const peer = byId.get(eth.peer ?? '');
       const chipBottom = chipTop + m.podChipH;
+      const bridged = bridge !== undefined && peer?.master === bridge.id;
+      // Without a bridge (kindnet, Cilium) the wire ends in the node's own kernel.
+      const wireEnd = bridged ? y.barTop : y.kernelTop;
       // Rows above the first go down in the gutter beside their column.
       const wireX = row === 0 ? middle : x + m.cellW + m.cellGap / 2 - 2 + (row % 2) * 4;
       const down: (readonly [number, number])[] =
         row === 0
           ? [
               [middle, chipBottom],
-              [middle, y.barTop],
+              [middle, wireEnd],
             ]
           : [
               [middle, chipBottom],
               [middle, chipBottom + 6],
               [wireX, chipBottom + 6],
-              [wireX, y.barTop],
+              [wireX, wireEnd],
             ];
       const points = down.map(([px, py]) => pointAt(frame, px, py));
       const end = points[points.length - 1] as Point;
@@ -110,8 +113,7 @@ export function layoutPods(draft: Draft, input: RoomInput, m: Metrics, frame: Fr
         ...(peer === undefined ? {} : { up: { to: peer.id, from: chip, via: points.slice(1, -1), at: end } }),
       });
       if (peer !== undefined) {
-        const onBar = pointAt(frame, wireX, y.barTop + m.barH / 2);
-        const bridged = bridge !== undefined && peer.master === bridge.id;
+        const onBar = bridged ? pointAt(frame, wireX, y.barTop + m.barH / 2) : end;
         addPlace(draft, {
           id: peer.id,
           point: end,
@@ -180,7 +182,7 @@ export function layoutTiles(draft: Draft, input: RoomInput, m: Metrics, frame: F
     const point = pointAt(frame, x + w / 2, bottom - m.tileH / 2);
     const peer = byId.get(eth?.peer ?? '');
     const gutter = x + w + m.tileGap / 2;
-    const end = pointAt(frame, gutter, y.barTop);
+    const end = pointAt(frame, gutter, bridge === undefined ? y.kernelTop : y.barTop);
     if (eth !== undefined) {
       addPlace(draft, {
         id: eth.id,
@@ -214,7 +216,7 @@ export function layoutTiles(draft: Draft, input: RoomInput, m: Metrics, frame: F
       id: `${host.id}/veths/${column}`,
       kind: 'veth',
       tone: 'l2',
-      points: [pointAt(frame, gutter, top), pointAt(frame, gutter, y.barTop)],
+      points: [pointAt(frame, gutter, top), pointAt(frame, gutter, bridge === undefined ? y.kernelTop : y.barTop)],
       curve: false,
       from: host.id,
       to: bridge?.id ?? hubId(rootId),
