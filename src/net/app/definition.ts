@@ -76,6 +76,8 @@ export interface TcpSocketOptions {
   readonly noDelay?: boolean;
   /** Whom the log names as the maker of the packets of this connection; the kernel's TCP when absent. */
   readonly maker?: string;
+  /** The socket is opened in another netns, as after setns(); connections only. */
+  readonly netns?: string;
   /** SO_KEEPALIVE; what is absent the sysctls say. */
   readonly keepAlive?: { readonly idleSeconds?: number; readonly intervalSeconds?: number; readonly probes?: number };
 }

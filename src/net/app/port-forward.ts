@@ -1,4 +1,10 @@
-/** The near end of `kubectl port-forward`: listens on loopback and relays each connection to the pod. Kubernetes: client-go/tools/portforward/portforward.go */
+/**
+ * `kubectl port-forward`: listens on loopback and relays each connection to the pod's own loopback, where the container runtime connects from inside the pod's
+ * netns. Kubernetes: client-go/tools/portforward/portforward.go; containerd: internal/cri/server/sandbox_portforward_linux.go
+ */
+
+import { formatRfc3339 } from '../../base/time.ts';
+import { parseIp } from '../addr/ip.ts';
 import { LOOPBACK6 } from '../addr/ip6.ts';
 import type { Ip } from '../wire/packet.ts';
 import { type AppContext, defineApp, type SocketId } from './definition.ts';
@@ -6,9 +12,13 @@ import { type AppContext, defineApp, type SocketId } from './definition.ts';
 export interface PortForwardConfig {
   /** Where it listens; the loopback addresses, unless `--address` said otherwise. */
   readonly addresses: readonly { readonly ip: Ip; readonly title: string }[];
-  readonly target: Ip;
-  /** `pod default/web`, for the message when nobody listens there. */
-  readonly title: string;
+  /** The pod's. */
+  readonly netns: string;
+  /** For the messages: the pod's sandbox, the file of its netns, kubectl's process id and the time at which the world began. */
+  readonly sandbox: string;
+  readonly netnsFile: string;
+  readonly pid: number;
+  readonly epochMs: number;
   readonly ports: readonly { readonly local: number; readonly remote: number }[];
 }
 
@@ -25,6 +35,8 @@ interface Relay {
   readonly remote: number;
   readonly local: number;
   readonly halfClosed: boolean;
+  /** Why 127.0.0.1 did not answer; [::1] is asked then. */
+  readonly refused: string | undefined;
 }
 
 interface PortForwardState {
@@ -32,6 +44,7 @@ interface PortForwardState {
   readonly relays: readonly Relay[];
 }
 
+const LOOPBACK4 = parseIp('127.0.0.1') ?? 0;
 /** Streams that one tunnel carries. */
 const MAX_RELAYS = 500;
 
@@ -78,16 +91,12 @@ export const portForward = defineApp<PortForwardState, PortForwardConfig>({
           return state;
         }
         context.out(`Handling connection for ${listener.local}\n`);
-        const far = context.tcpConnect({ ip: config.target, port: listener.remote });
-        if (typeof far === 'string') {
-          context.err(failure(config, listener, far));
-          context.abort(event.socket);
-          return state;
-        }
         // What the client says before the pod has answered stays in its socket.
         context.setReading(event.socket, false);
-        const relay: Relay = { near: event.socket, far, local: listener.local, remote: listener.remote, halfClosed: false };
-        return { ...state, relays: [...state.relays, relay] };
+        const { local, remote } = listener;
+        const far = context.tcpConnect({ ip: LOOPBACK4, port: remote }, { netns: config.netns });
+        const relay: Relay = { near: event.socket, far: typeof far === 'string' ? -1 : far, local, remote, halfClosed: false, refused: undefined };
+        return typeof far === 'string' ? tryNext(context, state, relay, far, config) : { ...state, relays: [...state.relays, relay] };
       }
       case 'connected': {
         const relay = find(event.socket);
@@ -96,13 +105,7 @@ export const portForward = defineApp<PortForwardState, PortForwardConfig>({
       }
       case 'connect-failed': {
         const relay = find(event.socket);
-        if (relay === undefined) return state;
-        context.err(failure(config, relay, event.errno));
-        context.err('error: lost connection to pod\n');
-        // As the real one: one refused stream ends the whole tunnel.
-        context.abort(relay.near);
-        context.exit(1);
-        return without(relay);
+        return relay === undefined ? state : tryNext(context, without(relay), relay, event.errno, config);
       }
       case 'data': {
         const relay = find(event.socket);
@@ -136,11 +139,37 @@ export const portForward = defineApp<PortForwardState, PortForwardConfig>({
 });
 
 const words: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connect: connection refused',
-  EHOSTUNREACH: 'connect: no route to host',
-  ETIMEDOUT: 'connect: connection timed out',
+  ECONNREFUSED: 'connection refused',
+  EHOSTUNREACH: 'no route to host',
+  ENETUNREACH: 'network is unreachable',
+  ETIMEDOUT: 'connection timed out',
+  EADDRNOTAVAIL: 'cannot assign requested address',
 };
+const said = (errno: string): string => `connect: ${words[errno] ?? errno}`;
 
-function failure(config: PortForwardConfig, { local, remote }: { readonly local: number; readonly remote: number }, errno: string): string {
-  return `an error occurred forwarding ${local} -> ${remote}: error forwarding port ${remote} to ${config.title}: failed to connect to localhost:${remote} inside its network namespace: ${words[errno] ?? errno}\n`;
+/** `localhost` has two addresses. */
+function tryNext(context: AppContext, state: PortForwardState, relay: Relay, errno: string, config: PortForwardConfig): PortForwardState {
+  let second = errno;
+  if (relay.refused === undefined) {
+    const far = context.tcpConnect({ ip: LOOPBACK6, port: relay.remote }, { netns: config.netns });
+    if (typeof far !== 'string') return { ...state, relays: [...state.relays, { ...relay, far, refused: errno }] };
+    second = far;
+  }
+  context.err(failure(context, config, relay, relay.refused ?? errno, second));
+  context.err('error: lost connection to pod\n');
+  // As the real one: one refused stream ends the whole tunnel.
+  context.abort(relay.near);
+  context.exit(1);
+  return state;
+}
+
+/** An error of a stream, as klog prints what nobody handles. */
+function failure(context: AppContext, config: PortForwardConfig, { local, remote }: Relay, first: string, second: string): string {
+  const { sandbox } = config;
+  const time = formatRfc3339(config.epochMs + context.nowNs / 1e6);
+  const micros = String(Math.floor(context.nowNs / 1e3) % 1_000_000).padStart(6, '0');
+  const dials = `IPv4: dial tcp4 127.0.0.1:${remote}: ${said(first)} IPv6 dial tcp6 [::1]:${remote}: ${said(second)} `;
+  const why = `failed to execute portforward in network namespace "${config.netnsFile}": failed to connect to localhost:${remote} inside namespace "${sandbox}", ${dials}`;
+  const whole = `an error occurred forwarding ${local} -> ${remote}: error forwarding port ${remote} to pod ${sandbox}, uid : ${why}`;
+  return `E${time.slice(5, 7)}${time.slice(8, 10)} ${time.slice(11, 19)}.${micros} ${String(config.pid).padStart(7)} portforward.go:424] "Unhandled Error" err=${JSON.stringify(whole)}\n`;
 }

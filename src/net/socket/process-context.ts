@@ -102,7 +102,8 @@ export class ProcessContext implements AppContext {
   }
 
   tcpConnect(to: Endpoint, from?: LocalChoice & TcpSocketOptions): SocketId | Errno {
-    return idOf(tcpConnect(this.#host.layer, this.#owner, to, from));
+    const owner = from?.netns === undefined ? this.#owner : { ...this.#owner, netns: from.netns };
+    return idOf(tcpConnect(this.#host.layer, owner, to, from));
   }
 
   tcpSend(id: SocketId, payload: Payload): void {

@@ -1,9 +1,13 @@
 /** kubectl port-forward: local ports of this host that lead to a pod. Kubernetes: kubectl/pkg/cmd/portforward/portforward.go */
+import { sandboxId } from '../../kube/pod/identity.ts';
+import { netnsOfPod } from '../../kube/pod/sandbox-agent.ts';
+import type { Pod } from '../../kube/pod/types.ts';
 import { parseIp } from '../../net/addr/ip.ts';
 import { LOOPBACK6 } from '../../net/addr/ip6.ts';
 import type { PortForwardConfig } from '../../net/app/port-forward.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import { at, list, number, text } from '../json.ts';
+import { cniNetnsName } from '../tools/net-view.ts';
 import { defineVerb, findKind, getObject, type Kubectl } from './client.ts';
 import { KubectlError } from './flags.ts';
 import { findPod } from './pods.ts';
@@ -71,8 +75,8 @@ export const portForward = defineVerb({
     const pod = findPod(kubectl, target);
     const pairs = ports.map((word) => parsePorts(word, pod, service));
     const phase = text(at(pod, 'status', 'phase'));
-    const ip = parseIp(text(at(pod, 'status', 'podIP')));
-    if (phase !== 'Running' || ip === undefined)
+    const netns = netnsOfPod(pod as Pod);
+    if (phase !== 'Running' || netns === undefined)
       throw new KubectlError(`error: unable to forward port because pod is not running. Current status=${phase || 'Pending'}`);
     const words = flags.has('address') ? flags.all('address').flatMap((value) => value.split(',')) : ['localhost'];
     const addresses = words.flatMap((word): PortForwardConfig['addresses'] => {
@@ -85,9 +89,16 @@ export const portForward = defineVerb({
       if (parsed === undefined) throw new KubectlError(`error: ${word} is not a valid IP`);
       return [{ ip: parsed, title: typeof parsed === 'bigint' ? `[${word}]` : word }];
     });
-    const config: PortForwardConfig = { addresses, target: ip, title: `pod ${pod.metadata.namespace ?? ''}/${pod.metadata.name}`, ports: pairs };
-    // From inside a pod the tunnel would start there.
-    if (invocation.place.pod !== undefined) throw new KubectlError('error: kubectl port-forward works from a host here, not from inside a pod');
+    const uid = pod.metadata.uid ?? '';
+    const config: PortForwardConfig = {
+      addresses,
+      netns,
+      sandbox: sandboxId(uid),
+      netnsFile: `/var/run/netns/${cniNetnsName(netns)}`,
+      pid: 1000 + invocation.shell.state.nextId,
+      epochMs: invocation.host.epochMs,
+      ports: pairs,
+    };
     return { kind: 'program', app: 'port-forward', name: 'kubectl', config, endless: true };
   },
 });
