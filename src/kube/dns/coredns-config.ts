@@ -83,7 +83,7 @@ export interface CoreDnsConfig {
 }
 
 /** Without effect on answers or on what is seen of the server: nothing is lost by leaving them out. */
-const SILENT = new Set(['root', 'metadata', 'cancel', 'timeouts', 'multisocket', 'debug', 'trace', 'pprof', 'dnstap', 'local', 'nsid']);
+const SILENT = new Set(['root', 'metadata', 'cancel', 'timeouts', 'multisocket']);
 /** Read by `readBlock` itself. */
 const STRUCTURE = new Set(['bind', 'reload', 'health', 'ready', 'transfer']);
 const FILE = '/etc/coredns/Corefile';
@@ -258,11 +258,10 @@ function readForward(directive: Directive, aside: Aside): CorefilePlugin {
         break;
       case 'tls':
       case 'tls_servername':
-        aside.unsimulated(`forward ${line.name}`, line);
-        break;
       case 'max_age':
       case 'max_idle_conns':
       case 'failfast_all_unhealthy_upstreams':
+        aside.unsimulated(`forward ${line.name}`, line);
         break;
       default:
         throw placed('forward', `unknown property '${line.name}'`, line);
@@ -324,7 +323,7 @@ function readPlugin(name: string, directives: readonly Directive[], aside: Aside
     case 'errors':
       return [readErrors(first)];
     case 'log':
-      return [readLog(directives)];
+      return [readLog(directives, aside)];
     case 'acl':
       return [readAcl(directives, aside)];
     case 'any':

@@ -88,6 +88,21 @@ describe('a Corefile', () => {
       { name: 'rewrite edns0', line: 3 },
       { name: 'plugin "route53"', line: 2 },
     ]);
+    expect(
+      readCorefile(
+        '.:53 {\n  debug\n  nsid x\n  pprof\n  local\n  log . {\n    minDuration 1s\n  }\n  forward . 192.0.2.1 {\n    max_age 5s\n    max_idle_conns 3\n  }\n}\n',
+      )
+        .notSimulated.map(({ name, line }) => `${line} ${name}`)
+        .sort(),
+    ).toEqual([
+      '10 forward max_age',
+      '11 forward max_idle_conns',
+      '2 plugin "debug"',
+      '3 plugin "nsid"',
+      '4 plugin "pprof"',
+      '5 plugin "local"',
+      '7 log minDuration',
+    ]);
   });
 
   it('of any text is read or refused, never thrown', () => {

@@ -126,7 +126,7 @@ export function readCache(directive: Directive, aside: Aside): CachePlugin {
   };
 }
 
-export function readLog(directives: readonly Directive[]): LogPlugin {
+export function readLog(directives: readonly Directive[], aside: Aside): LogPlugin {
   const rules = directives.map((directive) => {
     const args = [...argumentsOf(directive)];
     const last = args.at(-1) ?? '';
@@ -139,7 +139,8 @@ export function readLog(directives: readonly Directive[]): LogPlugin {
           if (!['all', 'success', 'denial', 'error'].includes(text)) throw plain('log', `invalid Class: ${text}`, line);
           classes.push(text);
         }
-      } else if (line.name !== 'minDuration') throw wrongArguments('log', line);
+      } else if (line.name === 'minDuration') aside.unsimulated('log minDuration', line);
+      else throw wrongArguments('log', line);
     }
     return { zones: args.length === 0 ? ['.'] : absoluteZones(args), format, classes: classes.length === 0 ? ['all'] : classes };
   });

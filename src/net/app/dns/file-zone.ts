@@ -11,7 +11,10 @@ export interface FileAnswer extends ReplyParts {
   readonly target?: string;
 }
 
-const MAX_CNAMES = 8;
+/** Aliases that one zone is followed through: the first, and nine more. */
+const MAX_CNAMES = 10;
+/** So deep among the server's own questions no zone is looked at any more: its aliases lead in a circle. */
+const MAX_QUESTIONS = 8;
 
 export function findFileZone(zones: readonly DnsFileZone[], lower: string): DnsFileZone | undefined {
   let best: DnsFileZone | undefined;
@@ -67,7 +70,10 @@ function recordsOf(zone: DnsFileZone, name: string): readonly DnsResourceRecord[
 export function lookUpFile(zone: DnsFileZone, { name, type }: DnsQuestion): FileAnswer {
   const answers: DnsResourceRecord[] = [];
   let owner = name;
-  for (let step = 0; step <= MAX_CNAMES; step += 1) {
+  const servers = (at(zone, zone.origin) ?? []).filter((record) => record.type === 'NS');
+  // However an alias ends, the zone's servers stand beside it.
+  const aliased = (): FileAnswer => ({ rcode: 'NOERROR', authoritative: true, answers, authorities: servers });
+  for (let step = 0; step < MAX_CNAMES; step += 1) {
     const cut = delegation(zone, owner.toLowerCase());
     if (cut !== undefined) {
       const authoritative = answers.length > 0;
@@ -75,20 +81,19 @@ export function lookUpFile(zone: DnsFileZone, { name, type }: DnsQuestion): File
     }
     const records = recordsOf(zone, owner);
     if (records === undefined)
-      return { rcode: answers.length > 0 ? 'NOERROR' : 'NXDOMAIN', authoritative: true, answers, authorities: answers.length > 0 ? [] : [zone.soa] };
+      return answers.length > 0 ? { ...aliased(), rcode: 'NXDOMAIN' } : { rcode: 'NXDOMAIN', authoritative: true, authorities: [zone.soa] };
     const found = records.filter((record) => record.type === type || type === 'ANY');
     const alias = records.find((record) => record.type === 'CNAME');
     if (found.length > 0) {
       answers.push(...found);
-      const servers = type === 'NS' && owner.toLowerCase() === zone.origin ? [] : (at(zone, zone.origin) ?? []).filter((record) => record.type === 'NS');
-      return { rcode: 'NOERROR', authoritative: true, answers, authorities: servers, additionals: glue(zone, found) };
+      return { ...aliased(), additionals: glue(zone, found), ...(type === 'NS' && owner.toLowerCase() === zone.origin ? { authorities: [] } : {}) };
     }
-    if (alias === undefined) return { rcode: 'NOERROR', authoritative: true, answers, authorities: answers.length > 0 ? [] : [zone.soa] };
+    if (alias === undefined) return answers.length > 0 ? aliased() : { ...aliased(), authorities: [zone.soa] };
     answers.push(alias);
     owner = alias.data;
-    if (!isInZone(owner.toLowerCase(), zone.origin)) return { rcode: 'NOERROR', authoritative: true, answers, target: owner };
+    if (!isInZone(owner.toLowerCase(), zone.origin)) return { ...aliased(), target: owner };
   }
-  return { rcode: 'NOERROR', authoritative: true, answers };
+  return aliased();
 }
 
 type FilePlugin = Extract<DnsPlugin, { readonly name: 'file' }>;
@@ -99,14 +104,19 @@ export const filePlugin: PluginHandler<FilePlugin> = {
     const zone = findFileZone(plugin.zones, lower);
     if (zone === undefined) return job;
     if (job.question.type === 'AXFR') return refuse('file', 'REFUSED');
+    if (job.depth >= MAX_QUESTIONS) return refuse('file', 'SERVFAIL');
     const found = lookUpFile(zone, job.question);
-    if (found.rcode === 'NXDOMAIN' && fallsThrough(lower, plugin.fallthrough)) return job;
+    if (found.rcode === 'NXDOMAIN' && (found.answers ?? []).length === 0 && fallsThrough(lower, plugin.fallthrough)) return job;
     if (found.target === undefined) return replyTo(job, 'file', found.rcode, found);
-    run.ask(job, place, { name: found.target, type: job.question.type }, found.answers);
+    run.ask(job, place, { name: found.target, type: job.question.type }, found);
     return 'wait';
   },
-  resume: (_run, job, _plugin, _place, message: DnsMessage, data): Result =>
-    replyTo(job, 'file', 'NOERROR', { authoritative: true, answers: [...(data as readonly DnsResourceRecord[]), ...message.answers] }),
+  // The code is that of the name the alias leads to. RFC 6604 section 3.
+  resume: (_run, job, _plugin, _place, message: DnsMessage, data): Result => {
+    const { answers = [], authorities = [] } = data as FileAnswer;
+    const rcode = message.rcode === 'NXDOMAIN' || message.rcode === 'SERVFAIL' ? message.rcode : 'NOERROR';
+    return replyTo(job, 'file', rcode, { authoritative: true, answers: [...answers, ...message.answers], authorities });
+  },
 };
 
 type WorldPlugin = Extract<DnsPlugin, { readonly name: 'world' }>;
@@ -124,7 +134,13 @@ export function resolveInWorld(zones: readonly DnsFileZone[], question: DnsQuest
     answers.push(...(found.answers ?? []));
     if (found.target === undefined) {
       const lame = (found.answers ?? []).length === 0 && (found.authorities ?? []).some((record) => record.type === 'NS');
-      return lame ? { rcode: 'SERVFAIL' } : { rcode: found.rcode, answers, authorities: (found.authorities ?? []).filter((record) => record.type === 'SOA') };
+      return lame
+        ? { rcode: 'SERVFAIL' }
+        : {
+            rcode: found.rcode,
+            answers,
+            authorities: found.rcode === 'NXDOMAIN' ? [zone.soa] : (found.authorities ?? []).filter((record) => record.type === 'SOA'),
+          };
     }
     name = found.target;
   }
