@@ -5,8 +5,9 @@ import type { Pod } from '../pod/types.ts';
 const remembered = new WeakMap<readonly Pod[], ReadonlyMap<string, readonly Pod[]>>();
 const nobody: readonly Pod[] = [];
 
-export function podsByNode(view: StoreView): ReadonlyMap<string, readonly Pod[]> {
-  const pods = view.list<Pod>('Pod');
+export const podsByNode = (view: StoreView): ReadonlyMap<string, readonly Pod[]> => groupByNode(view.list<Pod>('Pod'));
+
+export function groupByNode(pods: readonly Pod[]): ReadonlyMap<string, readonly Pod[]> {
   const known = remembered.get(pods);
   if (known !== undefined) return known;
   const groups = new Map<string, Pod[]>();

@@ -10,10 +10,11 @@ import { flannelFailure } from '../cni/flannel.ts';
 import { clusterDns, findNode, underlayOf } from '../node/cluster-network.ts';
 import { nodeResolvConf } from '../node/host-agent.ts';
 import { isNetworkReady, networkNotReadyMessage } from '../node/network-ready.ts';
-import { podsOn } from '../node/pods-by-node.ts';
+import { groupByNode } from '../node/pods-by-node.ts';
 import { isStopped } from '../node/stopped-agents.ts';
 import { hostIps, isNodeReady, type Node, podCidrsOf } from '../node/types.ts';
 import { isOver, nextChangeSeconds, RELIST_SECONDS, secondsBetween } from './back-off.ts';
+import { busyPodsOn, isSettled } from './busy-pods.ts';
 import { allStatuses, findContainer, statusOfContainer } from './containers.ts';
 import type { HostLocalStore } from './host-local-store.ts';
 import { sandboxId } from './identity.ts';
@@ -28,7 +29,7 @@ import { syncSources } from './sources.ts';
 import { podStatus, type Situation } from './status.ts';
 import { forbiddenSysctl, rejectionSeconds } from './sysctls.ts';
 import { secondsToStop, stopPod } from './termination.ts';
-import { type ContainerStatus, findCondition, isActive, isFinished, isTerminating, namespaceOf, type Pod, type PodStatus } from './types.ts';
+import { type ContainerStatus, isActive, isFinished, isTerminating, namespaceOf, type Pod, type PodStatus } from './types.ts';
 
 const component = 'kubelet';
 
@@ -53,10 +54,10 @@ export const kubelet = defineController({
     const hostIp = node === undefined ? undefined : hostIps(node)[0];
     // Stopped, it starts nothing, ends nothing and says nothing.
     if (node === undefined || hostIp === undefined || isStopped(node, 'kubelet')) return;
-    const pods = podsOn(context.view, node.metadata.name);
+    const pods = context.view.list<Pod>('Pod');
     const now = context.timestamp;
     const toStart: Pod[] = [];
-    for (const pod of pods) {
+    for (const pod of busyPodsOn(context.view, node.metadata.name)) {
       if (isTerminating(pod)) {
         takeReports(pod, context);
         stopPod(pod, context);
@@ -66,7 +67,7 @@ export const kubelet = defineController({
       if (pod.status?.phase === 'Running') later(key, syncSources(pod, false, context), context);
       if (heard || !isSettled(pod) || nextChangeSeconds(pod, now) === 0) toStart.push(pod);
     }
-    if (toStart.length > 0) look(toStart.sort(startOrder), pods, node, hostIp, context);
+    if (toStart.length > 0) look(toStart.sort(startOrder), groupByNode(pods).get(node.metadata.name) ?? [], node, hostIp, context);
     wakeForNextChange(key, node.metadata.name, context);
   },
 });
@@ -93,7 +94,7 @@ function later(key: ObjectKey, seconds: number | undefined, context: ControllerC
 /** Containers that will end or be started again by themselves are looked at when their time comes. */
 function wakeForNextChange(key: ObjectKey, nodeName: string, context: ControllerContext): void {
   let next: number | undefined;
-  for (const pod of podsOn(context.view, nodeName)) {
+  for (const pod of busyPodsOn(context.view, nodeName)) {
     const { timestamp } = context;
     const stops = isFinished(pod) ? undefined : secondsToStop(pod, context.view, timestamp);
     const changes = isActive(pod) ? nextChangeSeconds(pod, timestamp) : undefined;
@@ -107,17 +108,6 @@ function look(toStart: readonly Pod[], pods: readonly Pod[], node: Node, hostIp:
   for (const pod of toStart) if (pod.spec.hostNetwork === true) startHostNetworkPod(pod, node, hostIp, context);
   const others = toStart.filter((pod) => pod.spec.hostNetwork !== true);
   if (others.length > 0) startPods(others, pods, node, hostIp, context);
-}
-
-/** Running, ready and reported for this very version of the spec: nothing to do. The common case, so it must be cheap. */
-function isSettled(pod: Pod): boolean {
-  const { status } = pod;
-  return (
-    status?.phase === 'Running' &&
-    (status.podIP ?? '') !== '' &&
-    status.observedGeneration === (pod.metadata.generation ?? 1) &&
-    findCondition(status.conditions, 'Ready')?.status === 'True'
-  );
 }
 
 /** Critical pods first, then the older ones. */

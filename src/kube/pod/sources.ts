@@ -24,7 +24,8 @@ export interface PodSources {
 /** By the spec, which never changes in this. */
 const keysOfSpecs = new WeakMap<object, readonly (readonly ['ConfigMap' | 'Secret', string])[]>();
 
-function used(pod: Pod): readonly (readonly ['ConfigMap' | 'Secret', string])[] {
+/** The ConfigMaps and Secrets that it has files or variables from. */
+export function sourceNames(pod: Pod): readonly (readonly ['ConfigMap' | 'Secret', string])[] {
   let keys = keysOfSpecs.get(pod.spec);
   if (keys !== undefined) return keys;
   const found = new Map<string, readonly ['ConfigMap' | 'Secret', string]>();
@@ -54,7 +55,7 @@ function used(pod: Pod): readonly (readonly ['ConfigMap' | 'Secret', string])[] 
 
 function present(pod: Pod, view: StoreView): Readonly<Record<ObjectKey, Data>> {
   const all: Record<ObjectKey, Data> = {};
-  for (const [kind, name] of used(pod)) {
+  for (const [kind, name] of sourceNames(pod)) {
     const object = view.find<Data>(`${kind}/${namespaceOf(pod)}/${name}`);
     if (object !== undefined) all[`${kind}/${namespaceOf(pod)}/${name}`] = object;
   }
@@ -70,7 +71,7 @@ const isSame = (a: Readonly<Record<ObjectKey, Data>>, b: Readonly<Record<ObjectK
 
 /** Keeps a running pod's sources; `starts`: one of its containers has just been started. Returns after how many seconds to look again. */
 export function syncSources(pod: Pod, starts: boolean, context: ControllerContext): number | undefined {
-  if (used(pod).length === 0) return undefined;
+  if (sourceNames(pod).length === 0) return undefined;
   const runtime = runtimeOf(pod, context.view);
   const known = runtime?.spec.sources;
   const now = present(pod, context.view);
