@@ -48,6 +48,9 @@ ${service('many', 'clusterIP: None, ports: [{name: web, port: 80}]')}
 ${slice('many', 'IPv4', '{addresses: [192.0.2.1], hostname: twin}, {addresses: [192.0.2.2], hostname: twin}, {addresses: [192.0.2.3], conditions: {ready: false}, hostname: late}')}
 ${slice('many', 'IPv6', '{addresses: ["2001:db8::1"], hostname: twin}, {addresses: ["2001:db8::2"], hostname: twin}, {addresses: ["2001:db8:0:1::"]}')}
 ${service('foo', 'type: ExternalName, externalName: www.example.com')}
+${service('inside', 'type: ExternalName, externalName: four.default.svc.cluster.local')}
+${service('ring', 'type: ExternalName, externalName: gnir.default.svc.cluster.local')}
+${service('gnir', 'type: ExternalName, externalName: ring.default.svc.cluster.local')}
 `;
 
 const world = openArticle({ files: [{ path: 'kind.yaml', text }] });
@@ -322,6 +325,17 @@ describe('2.5, a Service with an external name', () => {
     expect(answer).toContain(`foo.${SVC} CNAME www.example.com.`);
     expect(answer.filter((line) => / A \d/.test(line))).toHaveLength(1);
     expect(ask(`foo.${SVC}`, 'AAAA').answer).toContain(`foo.${SVC} CNAME www.example.com.`);
+  });
+
+  it('may be one of the same cluster, whose address comes along', () => {
+    expect(ask(`inside.${SVC}`, 'A').answer).toEqual([`four.${SVC} A 10.96.3.1`, `inside.${SVC} CNAME four.${SVC}`]);
+    noData(`inside.${SVC}`, 'AAAA');
+  });
+
+  it('has no address where two Services name each other, only the alias that is asked for', () => {
+    noData(`ring.${SVC}`, 'A');
+    expect(data(`ring.${SVC}`, 'CNAME')).toEqual([`gnir.${SVC}`]);
+    expect(data(`gnir.${SVC}`, 'CNAME')).toEqual([`ring.${SVC}`]);
   });
 });
 

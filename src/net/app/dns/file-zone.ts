@@ -14,7 +14,7 @@ export interface FileAnswer extends ReplyParts {
 /** Aliases that one zone is followed through: the first, and nine more. */
 const MAX_CNAMES = 10;
 /** So deep among the server's own questions no zone is looked at any more: its aliases lead in a circle. */
-const MAX_QUESTIONS = 8;
+const MAX_QUESTIONS = 9;
 
 export function findFileZone(zones: readonly DnsFileZone[], lower: string): DnsFileZone | undefined {
   let best: DnsFileZone | undefined;

@@ -144,14 +144,16 @@ describe('file', () => {
     expect(ask(world, '+noall +authority out.corp')).toMatch(/^corp\.\s+60\s+IN\s+NS\s+ns\.corp\.\n$/);
   });
 
-  it('follows aliases that lead in a circle ten times within a zone, and across zones until the server has asked itself eight times', () => {
+  it('follows aliases that lead in a circle ten times within a zone, and across zones until the server has asked itself nine times', () => {
     const circle = (origin: string, other: string) =>
       zone(origin, `$TTL 60\n@ SOA ns admin 1 2 3 4 5\n@ NS ns\na CNAME b\nb CNAME a\nover CNAME over.${other}\nlost CNAME nope.${other}\n`);
     const circles = worldOf([{ name: 'file', zones: [circle('one.', 'two.'), circle('two.', 'one.')], fallthrough: [] }]);
     expect(status(circles, 'a.one')).toBe('NOERROR');
     expect(answers(circles, 'a.one')).toBe('a.one. 60 IN CNAME b.one.\nb.one. 60 IN CNAME a.one.\n'.repeat(5));
     expect(status(circles, 'over.one')).toBe('SERVFAIL');
-    expect(answers(circles, 'over.one')).toBe('over.one. 60 IN CNAME over.two.\nover.two. 60 IN CNAME over.one.\n'.repeat(4));
+    expect(answers(circles, 'over.one')).toBe(
+      `${'over.one. 60 IN CNAME over.two.\nover.two. 60 IN CNAME over.one.\n'.repeat(4)}over.one. 60 IN CNAME over.two.\n`,
+    );
     // RFC 6604 section 3
     expect(status(circles, 'lost.one')).toBe('NXDOMAIN');
     expect(answers(circles, 'lost.one')).toBe('lost.one. 60 IN CNAME nope.two.\n');
