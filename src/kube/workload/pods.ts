@@ -21,9 +21,13 @@ export const ownerReference = (owner: KubeObject): OwnerReference => ({
  */
 export function claim<T extends KubeObject>(kind: string, owner: KubeObject, selector: LabelSelector, context: ControllerContext): readonly T[] {
   const { view } = context;
+  const owned = view.owned<T>(kind, owner.metadata.uid ?? '');
+  // Nearly always those that match are those that it has: told without a look into any of them.
+  const selected = selectObjects<T>(view, kind, namespaceOf(owner), selector);
+  if (selected.length === owned.length && owned.every((object, i) => object === selected[i])) return owned;
   const claimed: T[] = [];
   let changed = false;
-  for (const object of view.owned<T>(kind, owner.metadata.uid ?? '')) {
+  for (const object of owned) {
     if (matchesSelector(selector, object.metadata.labels)) {
       claimed.push(object);
       continue;

@@ -29,6 +29,8 @@ export class ObjectStore {
   #kinds: Map<string, KindIndex> | undefined = new Map();
   /** Owner uid to kind to dependants, whether it controls them or not. */
   #dependants: Map<string, Map<string, Bucket>> | undefined = new Map();
+  /** Owners that somebody has named without making them the controller. */
+  readonly #loose = new Set<string>();
   #uids: Map<string, ObjectKey> | undefined = new Map();
   /** Those that were asked for: by value, the keys. */
   readonly #indexes = new Map<Index, Map<string, Set<ObjectKey>>>();
@@ -96,8 +98,9 @@ export class ObjectStore {
   /** Objects of a kind whose controlling owner has this uid. */
   owned(kind: string, ownerUid: string): readonly KubeObject[] {
     const found = this.#ownerIndex().get(ownerUid)?.get(kind)?.list ?? nothing;
+    if (!this.#loose.has(ownerUid)) return found;
     const controls = (object: KubeObject) => object.metadata.ownerReferences?.some((owner) => owner.uid === ownerUid && owner.controller === true) === true;
-    return found.every(controls) ? found : found.filter(controls);
+    return found.filter(controls);
   }
 
   /** All objects that name this uid as an owner. */
@@ -157,14 +160,14 @@ export class ObjectStore {
   #ownerIndex(): Map<string, Map<string, Bucket>> {
     if (this.#dependants === undefined) {
       this.#dependants = new Map();
-      for (const [key, object] of this.#objects.entries()) intoOwners(this.#dependants, key, undefined, object);
+      for (const [key, object] of this.#objects.entries()) intoOwners(this.#dependants, this.#loose, key, undefined, object);
     }
     return this.#dependants;
   }
 
   #index(key: ObjectKey, before: KubeObject | undefined, after: KubeObject | undefined): void {
     if (this.#kinds !== undefined) this.#indexKind(this.#kinds, key, before, after);
-    if (this.#dependants !== undefined) intoOwners(this.#dependants, key, before, after);
+    if (this.#dependants !== undefined) intoOwners(this.#dependants, this.#loose, key, before, after);
     for (const [index, values] of this.#indexes) if (index.kind === (after ?? before)?.kind) intoIndex(values, index, key, before, after);
     if (this.#uids !== undefined && before?.metadata.uid !== after?.metadata.uid) {
       if (before?.metadata.uid !== undefined) this.#uids.delete(before.metadata.uid);
@@ -226,7 +229,13 @@ function intoIndex(values: Map<string, Set<ObjectKey>>, index: Index, key: Objec
   }
 }
 
-function intoOwners(owners: Map<string, Map<string, Bucket>>, key: ObjectKey, before: KubeObject | undefined, after: KubeObject | undefined): void {
+function intoOwners(
+  owners: Map<string, Map<string, Bucket>>,
+  loose: Set<string>,
+  key: ObjectKey,
+  before: KubeObject | undefined,
+  after: KubeObject | undefined,
+): void {
   const now = after?.metadata.ownerReferences ?? [];
   for (const owner of before?.metadata.ownerReferences ?? []) {
     if (now.some((one) => one.uid === owner.uid)) continue;
@@ -236,6 +245,7 @@ function intoOwners(owners: Map<string, Map<string, Bucket>>, key: ObjectKey, be
   }
   if (after === undefined) return;
   for (const owner of now) {
+    if (owner.controller !== true) loose.add(owner.uid);
     let kinds = owners.get(owner.uid);
     if (kinds === undefined) {
       kinds = new Map();
