@@ -15,10 +15,11 @@ import { digestFilter } from './text/digest.ts';
 import { hexdump, od, xxd } from './text/dump.ts';
 import { grep } from './text/grep.ts';
 import { jq } from './text/jq.ts';
-import { cat, cut, head, less, more, nl, rev, tac, tail, tee, tr, uniq, wc } from './text/lines.ts';
+import { cat, cut, head, less, more, nl, rev, tac, tee, tr, uniq, wc } from './text/lines.ts';
 import { sed } from './text/sed.ts';
 import { sort } from './text/sort.ts';
 import { fold } from './text/sorted.ts';
+import { tail, tailWatch } from './text/tail.ts';
 import { xargsFilter } from './text/xargs.ts';
 import { ciliumMonitorWatch } from './tools/cilium-monitor.ts';
 import { monitorWatch } from './tools/ip-monitor.ts';
@@ -76,6 +77,7 @@ export const watches: Readonly<Record<string, Watch>> = {
   'kubectl-get': getWatch,
   'kubectl-wait': waitWatch,
   'kubectl-logs': logsWatch,
+  tail: tailWatch,
   'ip-monitor': monitorWatch,
   'cilium-monitor': ciliumMonitorWatch,
 };

@@ -2,6 +2,7 @@
 import type { Process } from '../net/records.ts';
 import type { Outcome } from './command.ts';
 import type { ContainerLog } from './container-logs.ts';
+import { adminConfig, type KubeConfig } from './kubeconfig.ts';
 import type { AndOr, Case, Compound, Conditional, CountingFor, For, If, List, Pipeline, Redirect, Simple, While, Word } from './syntax/ast.ts';
 import type { Flavour } from './syntax/errors.ts';
 
@@ -237,8 +238,7 @@ export interface ShellState {
   readonly processes: Map<string, number>;
   /** Files that commands have written: by place, then by absolute path. */
   readonly files: Map<string, Map<string, string>>;
-  /** Namespace of the current kubectl context. */
-  namespace: string;
+  readonly kubeconfig: KubeConfig;
   nextId: number;
   /** First processes of containers, by id of their Process record, which is their session's id too. */
   readonly containers: Map<string, ContainerRun>;
@@ -281,7 +281,7 @@ export function newState(): ShellState {
     pipes: new Map(),
     processes: new Map(),
     files: new Map(),
-    namespace: 'default',
+    kubeconfig: adminConfig(),
     nextId: 1,
     containers: new Map(),
     containerChanges: [],

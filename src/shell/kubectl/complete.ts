@@ -1,13 +1,15 @@
 /** Tab completion for kubectl: verbs, kinds, names, namespaces, flags, files. */
 import type { Invocation } from '../command.ts';
 import { at, list, text } from '../json.ts';
+import { namespaceOfContext } from '../kubeconfig.ts';
 import type { Verb } from './client.ts';
+import { configWords } from './config.ts';
 import { createWords } from './create.ts';
 import { globalFlags } from './flags.ts';
 
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   auth: ['can-i', 'whoami'],
-  config: ['current-context', 'get-clusters', 'get-contexts', 'get-users', 'set-context', 'use-context', 'view'],
+  config: configWords,
   'cluster-info': ['dump'],
   plugin: ['list'],
   top: ['node', 'pod'],
@@ -29,7 +31,7 @@ export function completeKubectl(verbs: readonly Verb[], words: readonly string[]
   if (current.startsWith('-')) return starting([...verb.flags, ...globalFlags].map((flag) => `--${flag.name}`));
   if (previous === '-f' || previous === '--filename') return [];
   const flagAt = words.findIndex((word) => word === '-n' || word === '--namespace');
-  const namespace = flagAt >= 0 ? (words[flagAt + 1] ?? 'default') : shell.state.namespace;
+  const namespace = flagAt >= 0 ? (words[flagAt + 1] ?? 'default') : namespaceOfContext(shell.state.kubeconfig);
   const names = (kindWord: string): readonly string[] => {
     const kind = host.api.findKind(kindWord);
     if (kind === undefined) return [];
@@ -61,7 +63,7 @@ export function completeKubectl(verbs: readonly Verb[], words: readonly string[]
       );
     }
     default:
-      if (plain.length !== 1) return verb.name === 'config' && plain.length === 2 ? starting(['kubernetes-admin@kubernetes']) : [];
+      if (plain.length !== 1) return verb.name === 'config' && plain.length === 2 ? starting([...shell.state.kubeconfig.contexts.keys()]) : [];
       return starting(verb.name === 'create' ? createWords : []);
   }
 }

@@ -2,22 +2,11 @@
 import type { Kind, KubeObject } from '../../objects/types.ts';
 import type { Outcome } from '../command.ts';
 import { applyFiles } from './apply.ts';
-import {
-  checkDryRun,
-  defineVerb,
-  dryRunFlag,
-  dryRunSuffix,
-  failureText,
-  filenameFlag,
-  findKind,
-  getObject,
-  type Kubectl,
-  outputFlag,
-  qualifiedName,
-} from './client.ts';
+import { checkDryRun, defineVerb, dryRunFlag, dryRunSuffix, failureText, filenameFlag, type Kubectl, outputFlag, qualifiedName } from './client.ts';
 import { configMap, genericSecret, registrySecret, tlsSecret } from './create-data.ts';
 import { ingress, service } from './create-network.ts';
 import { clusterRole, clusterRoleBinding, role, roleBinding } from './create-rbac.ts';
+import { createToken } from './create-token.ts';
 import { cronJob, deployment, disruptionBudget, job, priorityClass, quota } from './create-workload.ts';
 import { type Flag, KubectlError } from './flags.ts';
 import { groupHelp } from './help.ts';
@@ -97,7 +86,8 @@ export const create = defineVerb({
     { name: 'validate', type: 'optional', bare: 'strict' },
     { name: 'recursive', short: 'R', type: 'bool' },
     ...texts('image', 'tcp', 'from-literal', 'from-file', 'from-env-file', 'rule', 'annotation', 'verb', 'resource', 'resource-name', 'non-resource-url'),
-    ...texts('user', 'group', 'serviceaccount', 'hard'),
+    ...texts('user', 'group', 'serviceaccount', 'hard', 'audience'),
+    ...text('bound-object-uid'),
     ...text(
       'clusterip',
       'external-name',
@@ -111,7 +101,20 @@ export const create = defineVerb({
       'role',
       'clusterrole',
     ),
-    ...text('selector', 'min-available', 'max-unavailable', 'description', 'preemption-policy', 'scopes', 'type', 'cert', 'key', 'duration'),
+    ...text(
+      'selector',
+      'min-available',
+      'max-unavailable',
+      'description',
+      'preemption-policy',
+      'scopes',
+      'type',
+      'cert',
+      'key',
+      'duration',
+      'bound-object-kind',
+      'bound-object-name',
+    ),
     ...text('docker-username', 'docker-password', 'docker-email', 'docker-server'),
     ...numbers('port', 'node-port', 'value'),
     ...switches('save-config', 'global-default', 'append-hash'),
@@ -146,19 +149,6 @@ export const create = defineVerb({
     return store(kubectl, generator.build(kubectl, name), generator.failure);
   },
 });
-
-/** Nobody signs tokens here: what kubectl says to a server that has no TokenRequest API. */
-function createToken(kubectl: Kubectl, names: readonly string[]): Outcome {
-  const [name] = names;
-  if (name === undefined || names.length > 1)
-    throw new KubectlError(`error: exactly one NAME is required, got ${names.length}\nSee 'kubectl create token -h' for help and examples`);
-  try {
-    getObject(kubectl, findKind(kubectl, 'serviceaccounts'), name);
-  } catch {
-    throw new KubectlError(`error: failed to create token: serviceaccounts "${name}" not found`);
-  }
-  throw new KubectlError('error: failed to create token: the server could not find the requested resource');
-}
 
 /** Sends the object, or prints it with --dry-run. `failure` is the verb's own prefix for server errors. */
 export function store(kubectl: Kubectl, object: KubeObject, failure: string | undefined, done = 'created', manager = 'kubectl-create'): Outcome {

@@ -1,5 +1,6 @@
 /** kubectl: its verbs, and what happens before and after each. */
 import { type Command, defineCommand, type Invocation, type Outcome } from '../command.ts';
+import { namespaceOfContext } from '../kubeconfig.ts';
 import { apply, replace } from './apply.ts';
 import { attach } from './attach.ts';
 import { auth } from './auth.ts';
@@ -7,6 +8,7 @@ import { autoscale } from './autoscale.ts';
 import { annotate, deleteVerb, label, patch, scale } from './change.ts';
 import type { Kubectl, Verb } from './client.ts';
 import { completeKubectl } from './complete.ts';
+import { checkContext, config } from './config.ts';
 import { create } from './create.ts';
 import { debug } from './debug.ts';
 import { describe } from './describe.ts';
@@ -17,7 +19,7 @@ import { expose } from './expose.ts';
 import { globalFlags, KubectlError, parseFlags } from './flags.ts';
 import { get } from './get.ts';
 import { overview, verbHelp } from './help.ts';
-import { apiResources, apiVersions, clusterInfo, config, events, explain, version, wait } from './info.ts';
+import { apiResources, apiVersions, clusterInfo, events, explain, version, wait } from './info.ts';
 import { logs } from './logs.ts';
 import { certificate, completion, cp, kustomize, options, plugin, proxy } from './missing.ts';
 import { cordon, drain, taint, uncordon } from './nodes.ts';
@@ -76,8 +78,10 @@ function runKubectl(invocation: Invocation, argv: readonly string[]): Outcome {
       invocation.out(verbHelp(verb));
       return 0;
     }
-    const namespace = flags.get('namespace') === '' ? invocation.shell.state.namespace : flags.get('namespace');
+    const { kubeconfig } = invocation.shell.state;
+    const namespace = flags.get('namespace') || namespaceOfContext(kubeconfig, flags.get('context') || kubeconfig.current);
     const call: Kubectl = { invocation, flags, verb: verb.name, namespace, out: invocation.out, err: invocation.err };
+    checkContext(call, kubeconfig);
     return verb.run(call);
   } catch (error) {
     if (!(error instanceof KubectlError)) throw error;

@@ -1,4 +1,4 @@
-/** api-resources, version, cluster-info, config, explain, top, events, wait and the verbs that need what is not simulated. */
+/** api-resources, version, cluster-info, explain, top, events, wait and the verbs that need what is not simulated. */
 
 import { parseRfc3339 } from '../../base/time.ts';
 import { formatYaml } from '../../base/yaml/format-yaml.ts';
@@ -24,7 +24,6 @@ import {
 import { KubectlError } from './flags.ts';
 import { sortKeys } from './jsonpath.ts';
 import { parseDuration } from './logs.ts';
-import { formatObjects, parseOutput } from './output.ts';
 import { selectObjects } from './select.ts';
 import { CLIENT_VERSION, KUBERNETES_VERSION } from './versions.ts';
 import type { WaitCondition, WaitState } from './watches.ts';
@@ -126,86 +125,20 @@ export function controlPlaneIp(kubectl: Kubectl): string {
 export const clusterInfo = defineVerb({
   name: 'cluster-info',
   summary: 'where the control plane is',
-  flags: [],
+  flags: [outputFlag, allNamespacesFlag, { name: 'namespaces', type: 'list' }, { name: 'output-directory', type: 'string' }],
   run: (kubectl) => {
+    const [word] = kubectl.flags.args;
+    if (word === 'dump')
+      throw new KubectlError(
+        'error: kubectl cluster-info dump is not part of this simulated kubectl; kubectl get all,nodes,events -A -o json and kubectl logs tell what it would',
+      );
+    if (word !== undefined) throw new KubectlError(`error: unknown command "${word}" for "kubectl cluster-info"`);
     const url = `https://${controlPlaneIp(kubectl)}:6443`;
     kubectl.out(`Kubernetes control plane is running at ${url}\n`);
     if (kubectl.invocation.host.api.view.find('Service/kube-system/kube-dns') !== undefined)
       kubectl.out(`CoreDNS is running at ${url}/api/v1/namespaces/kube-system/services/kube-dns:dns/proxy\n`);
     kubectl.out("\nTo further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.\n");
     return 0;
-  },
-});
-
-const CONTEXT = 'kubernetes-admin@kubernetes';
-
-export const config = defineVerb({
-  name: 'config',
-  summary: 'config current-context|get-contexts|view|set-context --current --namespace=NS',
-  flags: [outputFlag, { name: 'current', type: 'bool' }, { name: 'minify', type: 'bool' }, { name: 'raw', type: 'bool' }, { name: 'no-headers', type: 'bool' }],
-  run: (kubectl) => {
-    const { flags, invocation } = kubectl;
-    const { state } = invocation.shell;
-    const [subcommand, name] = flags.args;
-    switch (subcommand) {
-      case 'current-context':
-        kubectl.out(`${CONTEXT}\n`);
-        return 0;
-      case 'get-contexts': {
-        if (name !== undefined && name !== CONTEXT) {
-          kubectl.out('CURRENT   NAME   CLUSTER   AUTHINFO   NAMESPACE\n');
-          throw new KubectlError(`error: context ${name} not found`);
-        }
-        if (flags.get('output') === 'name') {
-          kubectl.out(`${CONTEXT}\n`);
-          return 0;
-        }
-        const row = ['*', CONTEXT, 'kubernetes', 'kubernetes-admin', state.namespace === 'default' ? '' : state.namespace];
-        kubectl.out(formatTable(flags.bool('no-headers') ? [row] : [['CURRENT', 'NAME', 'CLUSTER', 'AUTHINFO', 'NAMESPACE'], row]));
-        return 0;
-      }
-      case 'get-clusters':
-        kubectl.out('NAME\nkubernetes\n');
-        return 0;
-      case 'get-users':
-        kubectl.out('NAME\nkubernetes-admin\n');
-        return 0;
-      case 'use':
-      case 'use-context':
-        if (name !== CONTEXT) throw new KubectlError(`error: no context exists with the name: "${name ?? ''}"`);
-        kubectl.out(`Switched to context "${CONTEXT}".\n`);
-        return 0;
-      case 'set-context':
-        if (!flags.bool('current') && name !== CONTEXT)
-          throw new KubectlError(
-            name === undefined ? 'error: you must specify a non-empty context name or --current' : `error: only the context "${CONTEXT}" exists here`,
-          );
-        if (flags.has('namespace')) state.namespace = flags.get('namespace') === '' ? 'default' : flags.get('namespace');
-        kubectl.out(`Context "${CONTEXT}" modified.\n`);
-        return 0;
-      case 'view': {
-        const view = {
-          apiVersion: 'v1',
-          clusters: [{ cluster: { 'certificate-authority-data': 'DATA+OMITTED', server: `https://${controlPlaneIp(kubectl)}:6443` }, name: 'kubernetes' }],
-          contexts: [
-            {
-              context: { cluster: 'kubernetes', ...(state.namespace === 'default' ? {} : { namespace: state.namespace }), user: 'kubernetes-admin' },
-              name: CONTEXT,
-            },
-          ],
-          'current-context': CONTEXT,
-          kind: 'Config',
-          users: [{ name: 'kubernetes-admin', user: { 'client-certificate-data': 'DATA+OMITTED', 'client-key-data': 'DATA+OMITTED' } }],
-        };
-        const format = parseOutput(flags.get('output') || 'yaml', false);
-        if (format.kind === 'yaml') kubectl.out(formatYaml(view));
-        else if (format.kind !== 'table')
-          kubectl.out(formatObjects(format, [[{ kind: 'Config', apiVersion: 'v1' }, { ...view, metadata: { name: '' } } as KubeObject]], true));
-        return 0;
-      }
-      default:
-        throw new KubectlError(`error: unknown command "config ${subcommand ?? ''}"\nSee 'kubectl config -h' for help and examples`);
-    }
   },
 });
 

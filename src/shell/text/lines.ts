@@ -1,4 +1,4 @@
-/** head, tail, wc, uniq, cut, tr, tee, cat, nl, rev, tac: the small line tools. */
+/** head, wc, uniq, cut, tr, tee, cat, nl, rev, tac: the small line tools. */
 import { resolvePath } from '../paths.ts';
 import { defineTextTool, parseShort, takeLines, takeRest } from './tool.ts';
 
@@ -55,46 +55,6 @@ export const head = defineTextTool<{
   },
   end: (state, io) => {
     if (state.left > 0 && state.butLast === 0) for (const line of takeRest(state)) io.out(line);
-    return 0;
-  },
-});
-
-export const tail = defineTextTool<{ count: number; from: boolean; bytes: boolean; text: string; lines: string[]; seen: number; partial: string }>({
-  name: 'tail',
-  summary: 'the last lines (-n N, -n +N)',
-  parse: (argv) => {
-    const words = argv.map((word) => (/^-\d+$/.test(word) ? `-n${word.slice(1)}` : word.replace(/^--lines=/, '-n')));
-    const parsed = parseShort('tail', words, 'fqvF', 'nc');
-    if ('error' in parsed) return parsed;
-    const bytes = parsed.options.has('c');
-    const value = parsed.options.get(bytes ? 'c' : 'n') ?? '10';
-    if (!/^[+-]?\d+$/.test(value)) return { error: `tail: invalid number of ${bytes ? 'bytes' : 'lines'}: '${value}'\n`, exitCode: 1 };
-    return { state: { count: Math.abs(Number(value)), from: value.startsWith('+'), bytes, text: '', lines: [], seen: 0, partial: '' }, files: parsed.rest };
-  },
-  data: (state, text, io) => {
-    if (state.bytes) {
-      state.text += text;
-      return undefined;
-    }
-    for (const line of takeLines(state, text)) {
-      state.seen += 1;
-      if (state.from) {
-        if (state.seen >= state.count) io.out(`${line}\n`);
-        continue;
-      }
-      state.lines.push(`${line}\n`);
-      if (state.lines.length > state.count * 2 + 1000) state.lines = state.lines.slice(-state.count);
-    }
-    return undefined;
-  },
-  end: (state, io) => {
-    if (state.bytes) {
-      io.out(state.from ? state.text.slice(Math.max(0, state.count - 1)) : state.count === 0 ? '' : state.text.slice(-state.count));
-      return 0;
-    }
-    const rest = takeRest(state);
-    if (state.from) for (const line of rest) io.out(line);
-    else io.out(state.count === 0 ? '' : [...state.lines, ...rest].slice(-state.count).join(''));
     return 0;
   },
 });
