@@ -21,7 +21,7 @@ describe('kubectl config', () => {
     );
     expect(run('kubectl config delete-context system')).toBe('error: cannot delete context system, not in /root/.kube/config\n');
     expect(run('kubectl get pods')).toBe('The connection to the server localhost:8080 was refused - did you specify the right host or port?\n');
-    expect(run('kubectl --context=nosuch get pods')).toBe('error: context "nosuch" does not exist\n');
+    expect(run('kubectl --context=nosuch get pods')).toBe('Error in configuration: context was not found for specified context: nosuch\n');
     expect(run('kubectl config use-context kubernetes-admin@kubernetes && kubectl get pod client -o name')).toContain('pod/client\n');
   });
 

@@ -53,10 +53,10 @@ function property(config: KubeConfig, path: string, value: string | undefined): 
   }
   const [table = '', ...rest] = path.split('.');
   const map = table === 'contexts' ? config.contexts : table === 'clusters' ? config.clusters : table === 'users' ? config.users : undefined;
-  if (map === undefined) throw new KubectlError(`error: unable to locate path ${path}`);
+  if (map === undefined) throw new KubectlError(`error: unable to parse ${path} after [] at api.Config`);
   // Names may have dots: the longest that is there counts.
   const whole = rest.join('.');
-  if (value === undefined && map.has(whole)) {
+  if (value === undefined && (map.has(whole) || rest.length === 1)) {
     map.delete(whole);
     return;
   }
@@ -128,7 +128,7 @@ const subcommands: Readonly<Record<string, Run>> = {
     }
     const missing = args.filter((name) => !config.contexts.has(name));
     if (missing.length === 1) throw new KubectlError(`error: context ${missing[0]} not found`);
-    if (missing.length > 1) throw new KubectlError(`error: [${missing.map((name) => `context ${name} not found`).join(', ')}]`);
+    if (missing.length > 1) throw new KubectlError(missing.map((name) => `context ${name} not found`).join('\n'));
     return 0;
   },
   'get-clusters': (kubectl, config) => {
@@ -149,7 +149,7 @@ const subcommands: Readonly<Record<string, Run>> = {
   'set-context': (kubectl, config, args) => {
     const { flags } = kubectl;
     const isCurrent = flags.bool('current');
-    if (isCurrent ? args.length > 0 : args.length !== 1) throw usage(`Unexpected args: [${args.join(' ')}]`);
+    if (isCurrent ? args.length > 0 : args.length > 1) throw usage(`Unexpected args: [${args.join(' ')}]`);
     const name = isCurrent ? config.current : (args[0] ?? '');
     if (name === '') throw new KubectlError(isCurrent ? 'error: no current context is set' : 'error: you must specify a non-empty context name or --current');
     const before = config.contexts.get(name);
@@ -182,6 +182,7 @@ const subcommands: Readonly<Record<string, Run>> = {
     return 0;
   },
   'delete-user': (kubectl, config, args) => {
+    if (args.length === 0) throw new KubectlError("error: user to delete is required\nSee 'kubectl config delete-user -h' for help and examples");
     kubectl.out(deleteFrom(config.users, only(args, 'delete-user'), 'user'));
     return 0;
   },
@@ -237,7 +238,7 @@ export const config = defineVerb({
     const [word = '', ...args] = kubectl.flags.args;
     const name = word === 'use' ? 'use-context' : word;
     const found = Object.hasOwn(subcommands, name) ? subcommands[name] : undefined;
-    if (found === undefined) throw new KubectlError(`error: unknown command "config ${word}"\nSee 'kubectl config -h' for help and examples`);
+    if (found === undefined) throw new KubectlError(`error: unknown command "${word}"\nSee 'kubectl config -h' for help and examples`);
     return found(kubectl, kubectl.invocation.shell.state.kubeconfig, args);
   },
 });
@@ -253,10 +254,10 @@ export function checkContext(kubectl: Kubectl, config: KubeConfig): void {
   const { flags } = kubectl;
   if (LOCAL.has(kubectl.verb) || (kubectl.verb === 'version' && flags.bool('client'))) return;
   const named = flags.get('context');
-  if (named !== '' && !config.contexts.has(named)) throw new KubectlError(`error: context "${named}" does not exist`);
+  if (named !== '' && !config.contexts.has(named)) throw new KubectlError(`Error in configuration: context was not found for specified context: ${named}`);
   const context = config.contexts.get(named || config.current);
   const cluster = flags.get('cluster') || (context?.cluster ?? '');
-  if (flags.has('cluster') && !config.clusters.has(cluster)) throw new KubectlError(`error: cluster "${cluster}" does not exist`);
+  if (flags.has('cluster') && !config.clusters.has(cluster)) throw new KubectlError(`error: no server found for cluster "${cluster}"`);
   // Where this cluster is, whatever its nodes are called.
   if (!flags.has('server') && cluster === 'kubernetes' && config.clusters.get(cluster)?.server === undefined && config.clusters.has(cluster)) return;
   const server = flags.get('server') || (serverOf(kubectl, config, cluster) ?? 'http://localhost:8080');

@@ -35,8 +35,8 @@ describe('kubectl debug', () => {
     expect(run("kubectl get pod client -o jsonpath='{.status.ephemeralContainerStatuses[0].state.running.startedAt}'").stdout).toMatch(/^2026-/);
     expect(run('kubectl exec client -c tools -- hostname').stdout).toBe('client\n');
     expect(run('kubectl exec client -- hostname').stderr).toBe('Defaulted container "netshoot" out of: netshoot, tools (ephem)\n');
-    expect(run('kubectl debug client --image=busybox --profile=general -c tools').stderr).toBe(
-      'The Pod "client" is invalid: spec.ephemeralContainers[1].name: Duplicate value: "tools"\n',
+    expect(run('kubectl debug client --image=nicolaka/netshoot --profile=general -c tools').stderr).toContain(
+      'spec.ephemeralContainers: Forbidden: existing ephemeral containers "tools" may not be changed\n',
     );
     expect(run(`kubectl patch pod client -p '{"spec":{"ephemeralContainers":[{"name":"more","image":"busybox"}]}}'`).stderr).toContain(
       'pod updates may not change fields other than',

@@ -74,7 +74,8 @@ export const debug = defineVerb({
     const kind = findKind(kubectl, slash < 0 ? 'pods' : target.slice(0, slash));
     const object = getObject(kubectl, kind, target.slice(slash + 1));
     if (kind.kind === 'Node') return debugNode(kubectl, object, profile);
-    if (kind.kind !== 'Pod') throw new KubectlError(`error: "${kind.apiVersion}, Kind=${kind.kind}" not supported by debug`);
+    if (kind.kind !== 'Pod')
+      throw new KubectlError(`error: "${kind.apiVersion.includes('/') ? '' : '/'}${kind.apiVersion}, Kind=${kind.kind}" not supported by debug`);
     return copyTo === '' ? debugPod(kubectl, object as Pod, profile) : debugCopy(kubectl, object as Pod, copyTo, profile);
   },
 });
@@ -122,7 +123,7 @@ function debugPod(kubectl: Kubectl, pod: Pod, profile: string): Outcome {
     ...securityOf(profile, 'ephemeral'),
     ...(flags.has('target') ? { targetContainerName: flags.get('target') } : {}),
   };
-  const patch = { spec: { ephemeralContainers: [...(pod.spec.ephemeralContainers ?? []), added] } };
+  const patch = { spec: { ephemeralContainers: [...(pod.spec.ephemeralContainers ?? []).filter((one) => one.name !== name), added] } };
   const changed = expectOk(host.api.patch(objectKey(pod), patch, 'merge', { fieldManager: 'kubectl-debug', subresource: 'ephemeralcontainers' }));
   host.settle();
   return attachTo(kubectl, host.api.view.find<Pod>(objectKey(changed)) ?? pod, name, 'ephemeral');
