@@ -72,7 +72,6 @@ export const changes: readonly string[] = [
 ];
 
 export const forms: readonly string[] = [
-  'kubectl create token default',
   'kubectl create token nosuch',
   'kubectl create token',
   'kubectl create service externalname e --external-name=x.example --dry-run=client -o yaml',
