@@ -505,10 +505,15 @@ const maskDiff = (text: string): string =>
 /** How long ago is a matter of how long the run has taken; versions count every write, and the real one sends object by object. */
 const maskMoment = (text: string): string => text.replace(/(?<=\s)\d+s +/g, 'NOW ').replace(/(Resource Version: +)\d+/g, '$1N');
 
+/** The real one prints clusters and users in the order of a Go map, which is another one each time. */
+const maskOrder = (text: string): string => text.split('\n').sort().join('\n');
+
+const maskOf = (line: string): Partial<Case> => (/config get-(clusters|users)/.test(line) ? { mask: maskOrder } : {});
+
 export const cases: readonly Case[] = [
-  ...[...reads, ...generators, ...others].map((line) => ({ line })),
+  ...[...reads, ...generators, ...others].map((line) => ({ line, ...maskOf(line) })),
   { line: 'kubectl diff -f changed.yaml', mask: maskDiff },
   { line: 'kubectl cluster-info', mask: (text) => text.replace(/https?:\/\/[\d.]+:\d+/g, 'SERVER') },
-  ...writes.map((line) => ({ line })),
-  ...[...described, ...forms, ...changes, ...options].map((line) => ({ line, mask: maskMoment })),
+  ...writes.map((line) => ({ line, ...maskOf(line) })),
+  ...[...described, ...forms, ...changes, ...options].map((line) => ({ line, mask: maskMoment, ...maskOf(line) })),
 ];
