@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 /** kB gzipped (1 kB = 1,000 bytes). The simulation loads after the first paint; docs/decisions/0017 says what its weight buys. */
-const budgets = { app: 240, worker: 800, embed: 150 };
+const budgets = { app: 240, worker: 650, tools: 300, embed: 150 };
 
 const gzipped = (path) => gzipSync(readFileSync(path), { level: 9 }).length;
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;
@@ -38,14 +38,18 @@ const app = appFiles.reduce((sum, name) => sum + gzipped(join(dist, name)), 0);
 const worker = readdirSync(join(dist, 'assets'))
   .filter((name) => /^(?:world|worker|simulation)[-.].*\.js$/.test(name))
   .reduce((sum, name) => sum + gzipped(join(dist, 'assets', name)), 0);
+const tools = readdirSync(join(dist, 'assets'))
+  .filter((name) => /^full-toolbox-.*\.js$/.test(name))
+  .reduce((sum, name) => sum + gzipped(join(dist, 'assets', name)), 0);
 const embedFile = (name) => gzipped(join(dist, 'embed', 'v1', name));
 const embed = embedFile('index.html') + embedFile('embed.js') + embedFile('embed.css');
 
 const rows = [
   ['app, first load without Monaco', app, budgets.app],
   ['simulation, in the app (worker, after the first paint)', worker, budgets.worker],
+  ["terminal's tools, in the app (after the first request)", tools, budgets.tools],
   ['embed of the built-in world: page with story, script, styles', embed, budgets.embed],
-  ['simulation, in embeds of worlds of their own (world.js)', embedFile('world.js'), budgets.worker],
+  ['simulation, in embeds of worlds of their own (world.js)', embedFile('world.js'), budgets.worker + budgets.tools],
 ];
 let over = false;
 for (const [name, bytes, budget] of rows) {

@@ -3,6 +3,7 @@ import type { ShellHost } from '../world/shell-host.ts';
 import type { After, Place, Session, ShellState } from './state.ts';
 import type { List } from './syntax/ast.ts';
 import type { Flavour } from './syntax/errors.ts';
+import type { Toolbox } from './toolbox.ts';
 
 /** What a command sees of its surroundings. `out` and `err` write to wherever the shell has redirected them. */
 export interface Invocation {
@@ -26,10 +27,8 @@ export interface Invocation {
 }
 
 /** The shell's own things that commands may use. */
-export interface ShellServices {
+export interface ShellServices extends Toolbox {
   readonly state: ShellState;
-  readonly commands: ReadonlyMap<string, Command>;
-  readonly programs: ReadonlyMap<string, Program>;
   /** Text of a file, or undefined. `path` is absolute. */
   readFile(place: Place, path: string): string | undefined;
   writeFile(place: Place, path: string, text: string): string | undefined;

@@ -33,7 +33,7 @@ import { traceHook } from './tools/trace.ts';
 import { EDITOR_WATCH, editorWatch } from './tools/vi.ts';
 import { pubkeyFilter } from './tools/wg.ts';
 
-export const filters: Readonly<Record<string, Filter>> = {
+const filterTable: Readonly<Record<string, Filter>> = {
   grep: grep.filter,
   head: head.filter,
   tail: tail.filter,
@@ -72,7 +72,7 @@ export const filters: Readonly<Record<string, Filter>> = {
   'wg-pubkey': pubkeyFilter,
 };
 
-export const watches: Readonly<Record<string, Watch>> = {
+const watchTable: Readonly<Record<string, Watch>> = {
   [EDITOR_WATCH]: editorWatch,
   'kubectl-get': getWatch,
   'kubectl-wait': waitWatch,
@@ -82,7 +82,7 @@ export const watches: Readonly<Record<string, Watch>> = {
   'cilium-monitor': ciliumMonitorWatch,
 };
 
-export const hooks: Readonly<Record<string, Hook>> = {
+const hookTable: Readonly<Record<string, Hook>> = {
   time: timeHook,
   xargs: xargsHook,
   trace: traceHook,
@@ -91,3 +91,7 @@ export const hooks: Readonly<Record<string, Hook>> = {
   'kubectl-debug': debugHook,
   'kubectl-edit': editHook,
 };
+
+export const filters: ReadonlyMap<string, Filter> = new Map(Object.entries(filterTable));
+export const watches: ReadonlyMap<string, Watch> = new Map(Object.entries(watchTable));
+export const hooks: ReadonlyMap<string, Hook> = new Map(Object.entries(hookTable));

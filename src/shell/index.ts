@@ -1,13 +1,11 @@
 /** The shell of a world: terminal sessions with kubectl, ip, iptables, curl and friends. See README.md. */
-import { programs } from '../net/app/index.ts';
 import type { ShellHost } from '../world/shell-host.ts';
-import { commands } from './commands.ts';
+import { fullToolbox } from './full-toolbox.ts';
 import { ShellSessions, type WatchingShell } from './shell.ts';
-import { withPrograms } from './tools/programs.ts';
 
 export { END_OF_INPUT, type WatchingShell } from './shell.ts';
 export { hopJson } from './tools/hop-json.ts';
 
 export function createShell(host: ShellHost): WatchingShell {
-  return new ShellSessions(host, { commands: withPrograms(commands, programs), programs });
+  return new ShellSessions(host, fullToolbox);
 }

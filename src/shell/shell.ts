@@ -3,7 +3,7 @@ import type { Process } from '../net/records.ts';
 import type { KubeObject } from '../objects/types.ts';
 import type { Shell, ShellHost } from '../world/shell-host.ts';
 import type { SessionView } from '../world/views.ts';
-import type { Command, Program, ShellServices } from './command.ts';
+import type { ShellServices } from './command.ts';
 import { completeLine } from './completion.ts';
 import { logOutput } from './container-logs.ts';
 import { ShellFiles } from './files.ts';
@@ -21,6 +21,7 @@ import { resolvePath } from './paths.ts';
 import { copyState, type Level, newState, type Place, type Session, type ShellState } from './state.ts';
 import { formatSyntaxProblem } from './syntax/errors.ts';
 import { dialectOf, parseScript } from './syntax/parser.ts';
+import type { Toolbox } from './toolbox.ts';
 import { EDITOR_WATCH, type EditorState } from './tools/vi.ts';
 
 /** Lines of history a session keeps. */
@@ -30,11 +31,6 @@ const MAX_SESSIONS = 64;
 
 /** Typed alone, it is Ctrl-D: end of input, or leave the shell. */
 export const END_OF_INPUT = '\u0004';
-
-export interface ShellParts {
-  readonly commands: ReadonlyMap<string, Command>;
-  readonly programs: ReadonlyMap<string, Program>;
-}
 
 /** A `Shell` that also tells when waits such as `kubectl get -w` should look again. */
 export interface WatchingShell extends Shell {
@@ -48,11 +44,11 @@ export class ShellSessions implements WatchingShell {
   #state: ShellState = newState();
   #machine: Machine;
   readonly #host: ShellHost;
-  readonly #parts: ShellParts;
+  readonly #toolbox: Toolbox;
 
-  constructor(host: ShellHost, parts: ShellParts) {
+  constructor(host: ShellHost, toolbox: Toolbox) {
     this.#host = host;
-    this.#parts = parts;
+    this.#toolbox = toolbox;
     this.#machine = this.#newMachine();
   }
 
@@ -60,18 +56,17 @@ export class ShellSessions implements WatchingShell {
     const state = this.#state;
     const host = this.#host;
     const files = new ShellFiles(state, host);
-    const { commands, programs } = this.#parts;
+    const toolbox = this.#toolbox;
     const services: ShellServices = {
       state,
-      commands,
-      programs,
+      ...toolbox,
       readFile: (place, path) => files.read(place, path),
       writeFile: (place, path, content) => files.write(place, path, content),
       fileAt: (place, path) => files.at(place, path),
       removeFile: (place, path) => files.remove(place, path),
       makeDirectory: (place, path, parents) => files.makeDirectory(place, path, parents),
       filePaths: (place) => files.paths(place),
-      hasProgram: (place, name) => hasProgram(commands, place, name),
+      hasProgram: (place, name) => hasProgram(toolbox.commands, place, name),
       hostPlace: (hostId) => hostPlace(host, hostId),
     };
     return new Machine(state, host, services);
@@ -367,7 +362,7 @@ export class ShellSessions implements WatchingShell {
     const level = session?.levels.at(-1);
     if (session === undefined || level === undefined) return { start: cursor, candidates: [] };
     return completeLine(line, cursor, {
-      commands: this.#parts.commands,
+      commands: this.#toolbox.commands,
       builtins: specialBuiltins,
       scope: level.scope,
       invocation: {

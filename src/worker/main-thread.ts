@@ -1,10 +1,12 @@
 /** The last resort where no worker starts (some sandboxes): the same server on the page's own thread, in slices. */
+import { fullToolbox } from '../shell/full-toolbox.ts';
 import type { TransportFactory } from './client.ts';
 import { PlaygroundServer } from './server.ts';
 
 export const mainThreadTransport: TransportFactory = (events) => {
   let open = true;
   const server = new PlaygroundServer({
+    tools: fullToolbox,
     // Cloned and delivered later, as a worker's messages are.
     post: (message) => {
       const copy = structuredClone(message);

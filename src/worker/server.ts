@@ -1,6 +1,8 @@
 /** The worker's side of the channel: answers requests on one world, lets virtual time follow the wall clock while something goes on, and sends what changed. */
 
-import { createShell } from '../shell/index.ts';
+import { isCoreLine } from '../shell/core-toolbox.ts';
+import { ShellSessions } from '../shell/shell.ts';
+import { type Toolbox, ToolsMissing } from '../shell/toolbox.ts';
 import { capture } from '../world/capture.ts';
 import type { WorldDocument } from '../world/document.ts';
 import type { WorldUpdate } from '../world/views.ts';
@@ -16,6 +18,10 @@ const MAX_HOPS = 5_000;
 type Handlers = { readonly [N in RequestName]: (...args: Parameters<Requests[N]>) => ReturnType<Requests[N]> | Promise<ReturnType<Requests[N]>> };
 
 export interface ServerEnvironment {
+  /** The shell's tools that are here from the start. */
+  readonly tools: Toolbox;
+  /** Fetches all of them, where they come later. */
+  loadTools?(): Promise<Toolbox>;
   post(message: FromWorker): void;
   /** Milliseconds, monotonic. */
   now(): number;
@@ -28,6 +34,14 @@ export interface ServerEnvironment {
 export class PlaygroundServer {
   readonly #environment: ServerEnvironment;
   readonly #handlers: Handlers;
+  /** Grows in place, since the shell of a running world holds it. */
+  readonly #tools: { readonly [K in keyof Toolbox]: Toolbox[K] extends ReadonlyMap<string, infer T> ? Map<string, T> : never };
+  #toolsLoading: Promise<void> | undefined;
+  #hasAllTools: boolean;
+  /** Requests that wait for tools; later ones that change something wait behind them. */
+  #waiting = 0;
+  #baseFiles: Parameters<Requests['open']>[1] = [];
+  #lastDocument: WorldDocument | undefined;
   #world: World | undefined;
   #revision = 0;
   #held = false;
@@ -37,6 +51,9 @@ export class PlaygroundServer {
 
   constructor(environment: ServerEnvironment) {
     this.#environment = environment;
+    const { commands, filters, watches, hooks, programs } = environment.tools;
+    this.#tools = { commands: new Map(commands), filters: new Map(filters), watches: new Map(watches), hooks: new Map(hooks), programs: new Map(programs) };
+    this.#hasAllTools = environment.loadTools === undefined;
     this.#lastActivityMs = environment.now();
     this.#handlers = {
       open: (document, baseFiles) => this.#open(document, baseFiles),
@@ -85,15 +102,62 @@ export class PlaygroundServer {
 
   /** Answers one message; failures of ours come back as errors and never kill the worker. */
   async receive(message: ToWorker): Promise<void> {
-    const { id, name, args } = message;
+    const { id, name } = message;
     try {
-      const handler = this.#handlers[name] as (...args: readonly unknown[]) => unknown;
-      const value = await handler(...args);
+      if (!this.#hasAllTools && this.#needsTools(message)) await this.#awaitTools();
+      const value = await this.#handle(message);
       if (name !== 'ping') this.#sendUpdate();
       this.#environment.post({ type: 'answer', id, ok: true, value });
     } catch (error) {
       this.#environment.post({ type: 'answer', id, ok: false, error: error instanceof Error ? `${error.message}\n${error.stack ?? ''}` : String(error) });
     }
+  }
+
+  async #handle({ name, args }: ToWorker): Promise<unknown> {
+    const handler = this.#handlers[name] as (...args: readonly unknown[]) => unknown;
+    try {
+      return await handler(...args);
+    } catch (error) {
+      // A container's script wanted a tool that is still coming: as if nothing had happened, once it is here.
+      if (!(error instanceof ToolsMissing) || this.#hasAllTools) throw error;
+      await this.#awaitTools();
+      if (name !== 'open' && this.#lastDocument !== undefined) this.#open(this.#lastDocument, this.#baseFiles);
+      return handler(...args);
+    }
+  }
+
+  #needsTools({ name, args }: ToWorker): boolean {
+    if (name === 'run') return this.#waiting > 0 || !isCoreLine(String(args[1]));
+    // What is replayed at once; that a container wants a tool shows itself.
+    if (name === 'open') return (args[0] as WorldDocument).inputs.some((input) => input.kind !== 'command' || !isCoreLine(input.line));
+    return name === 'edit' || name === 'edited' || name === 'interrupt' || name === 'complete' || name === 'bring';
+  }
+
+  async #awaitTools(): Promise<void> {
+    this.#waiting += 1;
+    try {
+      await this.#fetchTools();
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  #fetchTools(): Promise<void> {
+    this.#toolsLoading ??= (this.#environment.loadTools?.() ?? Promise.reject(new Error('there are no more tools'))).then(
+      (rest) => {
+        for (const kind of ['commands', 'filters', 'watches', 'hooks', 'programs'] as const)
+          for (const [name, tool] of rest[kind]) (this.#tools[kind] as Map<string, unknown>).set(name, tool);
+        this.#hasAllTools = true;
+        this.#lastActivityMs = this.#environment.now();
+        this.#pace();
+      },
+      (error: unknown) => {
+        // The next request tries again.
+        this.#toolsLoading = undefined;
+        throw error;
+      },
+    );
+    return this.#toolsLoading;
   }
 
   #get(): World {
@@ -102,7 +166,10 @@ export class PlaygroundServer {
   }
 
   #open(document: WorldDocument, baseFiles: Parameters<Requests['open']>[1]): ReturnType<Requests['open']> {
-    this.#world = World.open({ document, baseFiles, createShell, editor: true });
+    if (!this.#hasAllTools) this.#fetchTools().catch(() => undefined);
+    this.#world = World.open({ document, baseFiles, createShell: (host) => new ShellSessions(host, this.#tools), editor: true });
+    this.#baseFiles = baseFiles;
+    this.#lastDocument = document;
     this.#sent = { headSeq: -1, topology: -1, diagnostics: -1, terminal: 0, terminalEpoch: -1, sessions: '', files: -1, deliveries: '[]' };
     this.#lastActivityMs = this.#environment.now();
     this.#pace();
@@ -129,13 +196,14 @@ export class PlaygroundServer {
     const elapsedMs = Math.floor(now - this.#lastActivityMs);
     if (elapsedMs <= 0 || this.#world === undefined) return;
     this.#lastActivityMs = now;
-    if (!this.#held) this.#world.elapse(elapsedMs);
+    // Until all tools are here only requests move time: a script that wakes might want one.
+    if (!this.#held && this.#hasAllTools) this.#world.elapse(elapsedMs);
   }
 
   /** Something goes on without anybody typing: an endless program, a job in the background. */
   #moves(): boolean {
     const world = this.#world;
-    return world !== undefined && (world.hasEndless || world.hasPending || world.deliveries.some((one) => one.arrivesNs !== undefined));
+    return world !== undefined && this.#hasAllTools && (world.hasEndless || world.hasPending || world.deliveries.some((one) => one.arrivesNs !== undefined));
   }
 
   #pace(): void {
@@ -201,7 +269,8 @@ export class PlaygroundServer {
       deliveries: deliveriesText,
       files: world.filesVersion,
     };
-    this.#environment.post({ type: 'update', update, document: world.document() });
+    this.#lastDocument = world.document();
+    this.#environment.post({ type: 'update', update, document: this.#lastDocument });
     this.#pace();
   }
 }

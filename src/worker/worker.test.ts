@@ -1,10 +1,13 @@
 /** The channel between page and worker: calls are answered, updates carry only what changed, an endless program follows the wall clock, a hung worker is replaced. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { coreToolbox } from '../shell/core-toolbox.ts';
+import { fullToolbox } from '../shell/full-toolbox.ts';
 import { articleFiles } from '../world/testing/article.ts';
 import type { WorldUpdate } from '../world/views.ts';
 import { createPlaygroundClient, type TransportFactory } from './client.ts';
 import { mainThreadTransport } from './main-thread.ts';
-import type { ToWorker } from './protocol.ts';
+import type { FromWorker, ToWorker } from './protocol.ts';
+import { PlaygroundServer } from './server.ts';
 
 const document = { version: 1, seed: 1, files: articleFiles(), inputs: [], positions: {} } as const;
 const base = articleFiles().filter((file) => file.path !== 'web.yaml' && file.path !== 'client.yaml');
@@ -70,6 +73,62 @@ describe('a playground behind the channel', () => {
     expect(said(updates, 't2')).toBe('node01\n');
     client.close();
     again.close();
+  });
+});
+
+describe('a worker whose tools come later', () => {
+  /** A server as the page's worker has it; `arrive` is the moment when the second chunk has been loaded. */
+  function slow() {
+    let arrive = () => {};
+    const arrived = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    const posted: FromWorker[] = [];
+    const server = new PlaygroundServer({
+      tools: coreToolbox,
+      loadTools: () => arrived.then(() => fullToolbox),
+      post: (message) => posted.push(structuredClone(message)),
+      now: () => performance.now(),
+      later: (task, delayMs) => setTimeout(task, delayMs) as unknown as number,
+      cancel: (handle) => clearTimeout(handle),
+    });
+    let id = 0;
+    const ask = (name: ToWorker['name'], ...args: readonly unknown[]) => {
+      id += 1;
+      return server.receive({ id, name, args });
+    };
+    const printed = () => posted.flatMap((message) => (message.type === 'update' ? (message.update.terminal ?? []) : [])).map(({ text }) => text);
+    const answers = () => posted.flatMap((message) => (message.type === 'answer' ? [message.ok] : []));
+    return { ask, arrive, printed, answers };
+  }
+
+  it('answers the first request without them, and holds what needs them until they are there', async () => {
+    const { ask, arrive, printed } = slow();
+    await ask('open', document, base);
+    await ask('run', 'main', 'kubectl exec client -- curl -s web-service');
+    expect(printed().join('')).toMatch(/Hello from web-/);
+    const waiting = ask('run', 'main', 'kubectl get svc web-service -o name');
+    // In order, although this one alone would not have to wait.
+    const behind = ask('run', 'main', 'kubectl exec client -- curl -s web-service/second');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(printed().join('')).not.toMatch(/second/);
+    arrive();
+    await Promise.all([waiting, behind]);
+    expect(printed().join('')).toMatch(/service\/web-service[\s\S]*second/);
+  });
+
+  it('opens a world again whose containers want one at once', async () => {
+    const { ask, arrive, answers, printed } = slow();
+    const text =
+      'apiVersion: v1\nkind: Pod\nmetadata: {name: counter}\nspec:\n  containers: [{name: c, image: busybox, command: [sh, -c, "seq 3 | wc -l; sleep 100"]}]\n';
+    const opening = ask('open', { ...document, files: [...document.files, { path: 'counter.yaml', text }] }, base);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(answers()).toEqual([]);
+    arrive();
+    await opening;
+    await ask('run', 'main', 'kubectl logs counter');
+    expect(answers()).toEqual([true, true]);
+    expect(printed().join('')).toContain('3\n');
   });
 });
 

@@ -5,8 +5,8 @@ import type { Outcome } from '../command.ts';
 import { KUBECONFIG_PATH, type KubeConfig, type KubeContext, MAX_ENTRIES } from '../kubeconfig.ts';
 import { formatTable } from '../table.ts';
 import { defineVerb, type Kubectl, outputFlag } from './client.ts';
+import { serverOf } from './context.ts';
 import { KubectlError } from './flags.ts';
-import { controlPlaneIp } from './info.ts';
 import { sortKeys } from './jsonpath.ts';
 import { formatObjects, parseOutput } from './output.ts';
 
@@ -72,14 +72,6 @@ function property(config: KubeConfig, path: string, value: string | undefined): 
   const entries = table === 'clusters' ? config.clusters : config.users;
   const { [field]: _old, ...kept } = (entries.get(name) ?? {}) as Readonly<Record<string, string>>;
   put(entries as Map<string, Readonly<Record<string, string>>>, name, value === undefined ? kept : { ...kept, [field]: value });
-}
-
-/** The address of a cluster's API server; the one that kubeadm wrote is where the control plane is. */
-export function serverOf(kubectl: Kubectl, config: KubeConfig, cluster: string): string | undefined {
-  const found = config.clusters.get(cluster);
-  if (found === undefined) return undefined;
-  if (typeof found.server === 'string') return found.server;
-  return cluster === 'kubernetes' ? `https://${controlPlaneIp(kubectl)}:6443` : undefined;
 }
 
 function view(kubectl: Kubectl, config: KubeConfig): object {
@@ -242,36 +234,3 @@ export const config = defineVerb({
     return found(kubectl, kubectl.invocation.shell.state.kubeconfig, args);
   },
 });
-
-/** Verbs that ask no server. */
-const LOCAL: ReadonlySet<string> = new Set(['config', 'completion', 'options', 'plugin', 'kustomize']);
-
-/**
- * The namespace of the chosen context, once the chosen cluster is this one. Users are not told apart: nothing is enforced here.
- * @throws {KubectlError} in client-go's words when no API server answers there. Kubernetes: kubectl/pkg/cmd/util/helpers.go
- */
-export function checkContext(kubectl: Kubectl, config: KubeConfig): void {
-  const { flags } = kubectl;
-  if (LOCAL.has(kubectl.verb) || (kubectl.verb === 'version' && flags.bool('client'))) return;
-  const named = flags.get('context');
-  if (named !== '' && !config.contexts.has(named)) throw new KubectlError(`Error in configuration: context was not found for specified context: ${named}`);
-  const context = config.contexts.get(named || config.current);
-  const cluster = flags.get('cluster') || (context?.cluster ?? '');
-  if (flags.has('cluster') && !config.clusters.has(cluster)) throw new KubectlError(`error: no server found for cluster "${cluster}"`);
-  // Where this cluster is, whatever its nodes are called.
-  if (!flags.has('server') && cluster === 'kubernetes' && config.clusters.get(cluster)?.server === undefined && config.clusters.has(cluster)) return;
-  const server = flags.get('server') || (serverOf(kubectl, config, cluster) ?? 'http://localhost:8080');
-  const parts = /^(?:(https?):\/\/)?(\[[^\]]*\]|[^:/]+)(?::(\d+))?/.exec(server);
-  const host = parts?.[2] ?? '';
-  const port = parts?.[3] ?? (parts?.[1] === 'https' ? '443' : parts?.[1] === 'http' ? '80' : '8080');
-  const { view } = kubectl.invocation.host.api;
-  const isLoopback = host === 'localhost' || host.startsWith('127.') || host === '[::1]';
-  const api = view.find('Service/default/kubernetes') as { readonly spec?: { readonly clusterIP?: string } } | undefined;
-  const here = controlPlaneIp(kubectl);
-  if (port === '6443' && (host === here || isLoopback || host === 'controlplane')) return;
-  if (port === '443' && host === api?.spec?.clusterIP) return;
-  if (host === here || isLoopback) throw new KubectlError(`The connection to the server ${host}:${port} was refused - did you specify the right host or port?`);
-  throw new KubectlError(
-    `Unable to connect to the server: dial tcp${/^[\d.]+$|^\[/.test(host) ? ` ${host}:${port}: i/o timeout` : `: lookup ${host}: no such host`}`,
-  );
-}

@@ -5,7 +5,7 @@ import { formatYaml } from '../../base/yaml/format-yaml.ts';
 import { inAll, VERBS } from '../../objects/http/discovery.ts';
 import type { Kind, KubeObject, Schema } from '../../objects/types.ts';
 import type { Outcome } from '../command.ts';
-import { at, list, number, text } from '../json.ts';
+import { at, number, text } from '../json.ts';
 import { formatTable } from '../table.ts';
 import { ageOf } from './age.ts';
 import {
@@ -21,6 +21,7 @@ import {
   readResources,
   selectorFlag,
 } from './client.ts';
+import { controlPlaneIp } from './context.ts';
 import { KubectlError } from './flags.ts';
 import { sortKeys } from './jsonpath.ts';
 import { parseDuration } from './logs.ts';
@@ -110,17 +111,6 @@ export const version = defineVerb({
     return 0;
   },
 });
-
-export function controlPlaneIp(kubectl: Kubectl): string {
-  const nodes = kubectl.invocation.host.api.view.list('Node');
-  const node = nodes.find((candidate) => Object.hasOwn(candidate.metadata.labels ?? {}, 'node-role.kubernetes.io/control-plane')) ?? nodes[0];
-  return text(
-    at(
-      list(at(node, 'status', 'addresses')).find((address) => text(at(address, 'type')) === 'InternalIP'),
-      'address',
-    ),
-  );
-}
 
 export const clusterInfo = defineVerb({
   name: 'cluster-info',

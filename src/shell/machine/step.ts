@@ -1,5 +1,4 @@
 /** One step of a task: what stands on top of its stack decides. */
-import { hooks } from '../hooks.ts';
 import { findSession, type Task } from '../state.ts';
 import {
   stepAndOr,
@@ -69,7 +68,11 @@ export function stepTask(machine: Machine, task: Task): Progress {
       return stepRead(machine, task, frame);
     case 'after':
       task.stack.pop();
-      machine.outcome(task, hooks[frame.after.hook]?.(frame.after.data as never, task.status, machine.filterIo(task)) ?? task.status, task.scope.variables);
+      machine.outcome(
+        task,
+        machine.services.hooks.get(frame.after.hook)?.(frame.after.data as never, task.status, machine.filterIo(task)) ?? task.status,
+        task.scope.variables,
+      );
       return 'ran';
     case 'case':
       return stepCase(machine, task, frame);

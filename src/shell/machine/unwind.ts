@@ -1,5 +1,4 @@
 /** Leaves frames early: `exit`, `break`, `continue`, Ctrl-C and SIGPIPE. */
-import { hooks } from '../hooks.ts';
 import type { Frame, Task } from '../state.ts';
 import { leaveFunction } from './functions.ts';
 import type { Machine } from './machine.ts';
@@ -33,7 +32,7 @@ export function unwindTask(machine: Machine, task: Task): Progress {
       return 'blocked';
     } else if (frame.kind === 'after') {
       task.status = unwind.status;
-      const next = hooks[frame.after.hook]?.(frame.after.data as never, task.status, machine.filterIo(task));
+      const next = machine.services.hooks.get(frame.after.hook)?.(frame.after.data as never, task.status, machine.filterIo(task));
       // What would come next does not: the command is interrupted.
       if (typeof next === 'number') task.status = next;
       unwind.status = task.status;

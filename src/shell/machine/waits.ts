@@ -1,5 +1,4 @@
 /** Steps of what waits: engine programs, filters on their input, watches, time limits. */
-import { filters, watches } from '../hooks.ts';
 import type { Frame, Task } from '../state.ts';
 import type { Machine } from './machine.ts';
 import { readSource } from './streams.ts';
@@ -20,7 +19,7 @@ export function stepProgram(machine: Machine, task: Task, frame: Extract<Frame, 
 }
 
 export function stepFilter(machine: Machine, task: Task, frame: Extract<Frame, { kind: 'filter' }>): Progress {
-  const filter = filters[frame.filter];
+  const filter = machine.services.filters.get(frame.filter);
   const input = readSource(machine.state, task, task.io.stdin);
   if (input === undefined) return 'blocked';
   const io = machine.filterIo(task);
@@ -40,7 +39,8 @@ export function stepFilter(machine: Machine, task: Task, frame: Extract<Frame, {
 }
 
 export function stepWatch(machine: Machine, task: Task, frame: Extract<Frame, { kind: 'watch' }>): Progress {
-  const status = watches[frame.watch]?.look(frame.state as never, machine.filterIo(task), frame.expired) ?? (frame.expired ? 1 : undefined);
+  const status =
+    machine.services.watches.get(frame.watch)?.look(frame.state as never, machine.filterIo(task), frame.expired) ?? (frame.expired ? 1 : undefined);
   if (status === undefined) return 'blocked';
   if (frame.timer !== undefined && !frame.expired) machine.endProcess(frame.timer);
   task.stack.pop();

@@ -8,6 +8,7 @@ import { type KubeObject, objectKey, type StoreView } from '../../objects/types.
 import type { ShellHost } from '../../world/shell-host.ts';
 import type { Program } from '../command.ts';
 import { commands } from '../commands.ts';
+import { filters, hooks, watches } from '../hooks.ts';
 import { ShellSessions } from '../shell.ts';
 import { withPrograms } from '../tools/programs.ts';
 
@@ -81,7 +82,7 @@ export class FakeWorld {
       });
     }
     this.host = this.#host();
-    this.shell = new ShellSessions(this.host, { commands: withPrograms(commands, fakePrograms), programs: fakePrograms });
+    this.shell = new ShellSessions(this.host, { commands: withPrograms(commands, fakePrograms), filters, watches, hooks, programs: fakePrograms });
     this.shell.open('main', { host: 'controlplane' });
   }
 

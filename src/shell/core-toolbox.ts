@@ -1,0 +1,71 @@
+/** What a page needs before anybody types: the packet engine's programs, `kubectl exec`, and what containers' start-up scripts use most. All other tools are known by name only and come later. */
+import { programs } from '../net/app/index.ts';
+import { type Command, defineCommand } from './command.ts';
+import { KUBECTL_SUMMARY, kubectlCommand } from './kubectl/command.ts';
+import { exec, execHook } from './kubectl/exec.ts';
+import { LATER_TOOLS } from './later-tools.ts';
+import { bracket, testCommand } from './text/test.ts';
+import { basename, dirname, echo, falseCommand, printf, seq, trueCommand } from './text/words.ts';
+import { type Toolbox, ToolsMissing } from './toolbox.ts';
+import { withPrograms } from './tools/programs.ts';
+import { cp, env, hostname, id, ls, mkdir, mv, nproc, printenv, pwd, realpath, rm, rmdir, touch, uname, whoami } from './tools/system.ts';
+
+const here: readonly Command[] = [
+  echo,
+  printf,
+  seq,
+  basename,
+  dirname,
+  trueCommand,
+  falseCommand,
+  testCommand,
+  bracket,
+  cp,
+  env,
+  hostname,
+  id,
+  ls,
+  mkdir,
+  mv,
+  nproc,
+  printenv,
+  pwd,
+  realpath,
+  rm,
+  rmdir,
+  touch,
+  uname,
+  whoami,
+];
+
+const stop = (name: string): never => {
+  throw new ToolsMissing(name);
+};
+
+/** Stands for a tool that comes later: it exists at its places, and whoever runs it has to wait. */
+const later = (name: string): Command => defineCommand({ name, summary: '', group: 'shell', run: () => stop(name) });
+
+const kubectl = kubectlCommand([['', [exec]]], [], () => () => stop('kubectl'));
+
+const table = new Map<string, Command>([
+  ...[...LATER_TOOLS].map((name) => [name, later(name)] as const),
+  ...here.map((command) => [command.name, command] as const),
+]);
+table.set('kubectl', {
+  ...kubectl,
+  summary: KUBECTL_SUMMARY,
+  run: (invocation) => (invocation.argv[0] === 'exec' ? kubectl.run(invocation) : stop('kubectl')),
+});
+
+/** With a line like this nothing but what is here runs: the first request of a world need not wait. */
+export function isCoreLine(line: string): boolean {
+  return /^kubectl exec [\w ./:=@-]*$/.test(line) && !line.split(' ').some((word) => LATER_TOOLS.has(word.slice(word.lastIndexOf('/') + 1)));
+}
+
+export const coreToolbox: Toolbox = {
+  commands: withPrograms(table, programs),
+  filters: new Map(),
+  watches: new Map(),
+  hooks: new Map([['kubectl-exec', execHook]]),
+  programs,
+};

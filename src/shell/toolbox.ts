@@ -1,0 +1,19 @@
+/** What a shell can do beyond its own language: commands, and what waits inside its state by name. Kept apart so that a page can start before all of it has arrived. */
+import type { Command, Filter, Hook, Program, Watch } from './command.ts';
+
+/** By the names under which commands are typed and the shell's state refers to filters, watches and hooks. */
+export interface Toolbox {
+  readonly commands: ReadonlyMap<string, Command>;
+  readonly filters: ReadonlyMap<string, Filter>;
+  readonly watches: ReadonlyMap<string, Watch>;
+  readonly hooks: ReadonlyMap<string, Hook>;
+  readonly programs: ReadonlyMap<string, Program>;
+}
+
+/** Thrown where a tool is known by name and its code has not been loaded: nothing that was under way counts, the world has to be opened again with all tools. */
+export class ToolsMissing extends Error {
+  constructor(tool: string) {
+    super(`${tool} has not been loaded yet`);
+    this.name = 'ToolsMissing';
+  }
+}
