@@ -1,7 +1,7 @@
 /** The command line of `bin/kubehop`: options in any order, errors in the words and exit codes of ordinary Unix tools. */
 
 export interface CliOptions {
-  readonly verb: 'run' | 'trace' | 'pcap' | 'replay' | 'export-netns' | 'serve';
+  readonly verb: 'run' | 'trace' | 'pcap' | 'replay' | 'export-netns' | 'serve' | 'compare';
   /** `-f`, in order: a file, a folder, or `-`. */
   readonly files: readonly string[];
   /** `-c`, in order. */
@@ -17,7 +17,7 @@ export interface CliOptions {
   /** pcap: `node01:flannel.1`, `any`. */
   readonly interfaces: readonly string[];
   readonly output?: string;
-  /** pcap: the capture filter; replay: the file. */
+  /** pcap: the capture filter; replay: the file; compare: the two worlds. */
   readonly words: readonly string[];
   /** serve: the port, 0 for any free one. */
   readonly port: number;
@@ -38,6 +38,8 @@ export const USAGE = `usage:
       the flows of a capture; with numbers: their packets sent again by the hosts and pods that have the old addresses, hop by hop (--json, -w)
   kubehop export netns [-f FILE]... [-c COMMAND]... > cluster.sh
       a bash script that builds this cluster from network namespaces of a real Linux kernel
+  kubehop compare A B -c COMMAND... [--on HOST|pod/NAME]
+      the same commands in two worlds (files or folders), the last one's packets side by side: bytes, hops, what the network between must know
   kubehop serve [-f FILE]... [--port N]
       the API server on the loopback address, for your own kubectl; prints how to reach it
   kubehop recorded DIR|WORLD.json [TRACE.json] [--level N] [--json]
@@ -65,7 +67,11 @@ const problem = (text: string): ParsedArguments => ({ kind: 'text', stream: 'std
 
 export function parseArguments(argv: readonly string[]): ParsedArguments {
   const verb =
-    argv[0] === 'trace' || argv[0] === 'pcap' || argv[0] === 'replay' || argv[0] === 'serve' ? argv[0] : argv[0] === 'export' ? 'export-netns' : 'run';
+    argv[0] === 'trace' || argv[0] === 'pcap' || argv[0] === 'replay' || argv[0] === 'serve' || argv[0] === 'compare'
+      ? argv[0]
+      : argv[0] === 'export'
+        ? 'export-netns'
+        : 'run';
   if (verb === 'export-netns' && argv[1] !== 'netns') {
     if (argv[1] === '-h' || argv[1] === '--help') return { kind: 'text', stream: 'stdout', text: USAGE, exitCode: 0 };
     return problem(argv[1] === undefined ? 'export needs a format: netns' : `unknown export format: ${argv[1]}`);
@@ -84,7 +90,11 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
     const [name, attached] =
       word.startsWith('--') && word.includes('=') ? [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)] : [word, undefined];
     const option = withValue[name];
-    if (option === undefined && (verb === 'pcap' || verb === 'replay') && (!word.startsWith('-') || (verb === 'replay' && word === '--both'))) {
+    if (
+      option === undefined &&
+      (verb === 'pcap' || verb === 'replay' || verb === 'compare') &&
+      (!word.startsWith('-') || (verb === 'replay' && word === '--both'))
+    ) {
       words.push(word);
       continue;
     }
@@ -102,6 +112,7 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
   if (verb === 'trace' && (single.from === undefined || single.to === undefined)) return problem('trace needs --from and --to');
   if (verb === 'replay' && words.length === 0) return problem('replay needs a capture file');
   if (verb === 'pcap' && (lists.commands.length === 0 || single.output === undefined)) return problem('pcap needs -c and -w');
+  if (verb === 'compare' && (words.length !== 2 || lists.commands.length === 0)) return problem('compare needs two files or folders, and -c');
   return {
     kind: 'options',
     options: {

@@ -8,6 +8,7 @@ import { exportNetns } from '../world/export-netns.ts';
 import { probesFor } from '../world/export-netns-probes.ts';
 import { World } from '../world/world.ts';
 import { type CliOptions, parseArguments } from './arguments.ts';
+import { compareText } from './compare.ts';
 import { articleFiles, clusterFiles, loadFiles } from './load.ts';
 import { recorded } from './recorded.ts';
 import { serve } from './serve.ts';
@@ -183,6 +184,25 @@ async function serveWorld(world: World, options: CliOptions): Promise<number> {
   return 0;
 }
 
+/** What the first commands print is not shown; the last one's packets are. */
+async function compare(options: CliOptions, packageRoot: string): Promise<number> {
+  let exitCode = 0;
+  const runs = [];
+  for (const name of options.words) {
+    const world = openWorld({ ...options, files: [name] }, packageRoot);
+    const { id } = openSession(world, options.on);
+    const session = new CliSession(world, id, { out: () => undefined, err: streams.err });
+    exitCode = Math.max(exitCode, await runCommands(session, options.commands.slice(0, -1)));
+    const from = world.headSeq;
+    exitCode = Math.max(exitCode, await runCommands(session, options.commands.slice(-1)));
+    const hops = world.hops(from, world.headSeq).filter((hop) => !hop.background);
+    runs.push({ name, hops, topology: world.topology() });
+  }
+  const [left, right] = runs;
+  if (left !== undefined && right !== undefined) streams.out(compareText(left, right));
+  return exitCode;
+}
+
 /** Runs the command line; resolves with the exit code. */
 export async function main(argv: readonly string[], packageRoot: string): Promise<number> {
   if (argv[0] === 'recorded') {
@@ -207,6 +227,7 @@ export async function main(argv: readonly string[], packageRoot: string): Promis
     if (interrupts > 2) process.exit(130);
   });
   try {
+    if (options.verb === 'compare') return await compare(options, packageRoot);
     const world = openWorld(options, packageRoot);
     if (options.verb === 'trace') return await trace(world, options);
     if (options.verb === 'pcap') return await pcap(world, options);

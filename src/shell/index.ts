@@ -4,6 +4,7 @@ import { fullToolbox } from './full-toolbox.ts';
 import { ShellSessions, type WatchingShell } from './shell.ts';
 
 export { END_OF_INPUT, type WatchingShell } from './shell.ts';
+export { formatTable } from './table.ts';
 export { hopJson } from './tools/hop-json.ts';
 
 export function createShell(host: ShellHost): WatchingShell {
