@@ -1,7 +1,7 @@
 /** The command line of `bin/kubehop`: options in any order, errors in the words and exit codes of ordinary Unix tools. */
 
 export interface CliOptions {
-  readonly verb: 'run' | 'trace' | 'pcap' | 'replay' | 'export-netns' | 'serve' | 'compare';
+  readonly verb: 'run' | 'trace' | 'pcap' | 'replay' | 'export-netns' | 'serve' | 'compare' | 'test';
   /** `-f`, in order: a file, a folder, or `-`. */
   readonly files: readonly string[];
   /** `-c`, in order. */
@@ -17,7 +17,7 @@ export interface CliOptions {
   /** pcap: `node01:flannel.1`, `any`. */
   readonly interfaces: readonly string[];
   readonly output?: string;
-  /** pcap: the capture filter; replay: the file; compare: the two worlds. */
+  /** pcap: the capture filter; replay: the file; compare: the two worlds; test: more files. */
   readonly words: readonly string[];
   /** serve: the port, 0 for any free one. */
   readonly port: number;
@@ -42,6 +42,8 @@ export const USAGE = `usage:
       the same commands in two worlds (files or folders), the last one's packets side by side: bytes, hops, what the network between must know
   kubehop serve [-f FILE]... [--port N]
       the API server on the loopback address, for your own kubectl; prints how to reach it
+  kubehop test [-f FILE]... [-c COMMAND]... [EXPECTATIONS.yaml...] [--json]
+      who should reach whom (kind: Expectation, kubehop.dev/v1alpha1), tried with real packets; prints TAP, exits with 1 when one does not hold
   kubehop recorded DIR|WORLD.json [TRACE.json] [--level N] [--json]
       worlds recorded on a real kernel, done again here and compared (recorded --help)
 
@@ -67,7 +69,7 @@ const problem = (text: string): ParsedArguments => ({ kind: 'text', stream: 'std
 
 export function parseArguments(argv: readonly string[]): ParsedArguments {
   const verb =
-    argv[0] === 'trace' || argv[0] === 'pcap' || argv[0] === 'replay' || argv[0] === 'serve' || argv[0] === 'compare'
+    argv[0] === 'trace' || argv[0] === 'pcap' || argv[0] === 'replay' || argv[0] === 'serve' || argv[0] === 'compare' || argv[0] === 'test'
       ? argv[0]
       : argv[0] === 'export'
         ? 'export-netns'
@@ -92,7 +94,7 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
     const option = withValue[name];
     if (
       option === undefined &&
-      (verb === 'pcap' || verb === 'replay' || verb === 'compare') &&
+      (verb === 'pcap' || verb === 'replay' || verb === 'compare' || verb === 'test') &&
       (!word.startsWith('-') || (verb === 'replay' && word === '--both'))
     ) {
       words.push(word);

@@ -37,6 +37,20 @@ describe('kubehop', () => {
     expect(kubehop(['--on', 'nosuch', '-c', 'true'])).toMatchObject({ stdout: '', stderr: 'kubehop: there is no host or running pod "nosuch"\n', status: 1 });
   }, 60_000);
 
+  it('tries expectations and prints TAP', () => {
+    const file = (name: string, port: number) =>
+      `apiVersion: kubehop.dev/v1alpha1\nkind: Expectation\nmetadata: {name: ${name}}\nspec: {from: {pod: client}, to: {podSelector: {matchLabels: {app: web}}}, port: ${port}}\n`;
+    const article = join(dirname(launcher), '..', 'src', 'content', 'examples', 'article');
+    const { stdout, status } = spawnSync(process.execPath, [launcher, 'test', '-f', article, '-f', '-'], {
+      input: `${file('web', 80)}---\n${file('web-81', 81)}`,
+      encoding: 'utf8',
+    });
+    expect(stdout).toMatch(
+      /^TAP version 14\n1\.\.2\nok 1 - default\/web: pod\/client → pods app=web TCP 80 is open\nnot ok 2 - default\/web-81: .*\n {2}---\n {2}expected: "open"\n {2}found: "refused from client to web-.*, NO_SOCKET at web-.*"\n {2}why: ".*"\n {2}said: "nc: .*"\n {2}\.\.\.\n$/,
+    );
+    expect(status).toBe(1);
+  }, 60_000);
+
   it('traces a request as JSON Lines with stable keys', () => {
     const { stdout, status } = kubehop(['trace', '--from', 'pod/client', '--to', 'http://web-service', '--json']);
     const lines = stdout.trimEnd().split('\n');

@@ -44,6 +44,12 @@ export function loadFiles(paths: readonly string[]): DocumentFile[] {
   return files;
 }
 
+/** Files of expectations beside those of the world; names that are taken get a number. */
+export function withExpectations(files: readonly DocumentFile[], paths: readonly string[]): DocumentFile[] {
+  const taken = new Set(files.map((file) => file.path));
+  return [...files, ...loadFiles(paths).map(({ path, text }) => ({ path: freshName(path, taken), text }))];
+}
+
 /** Files of the article that are applications, not the cluster they run on. */
 const applications = new Set(['web.yaml', 'client.yaml']);
 

@@ -6,13 +6,15 @@ import { createShell, END_OF_INPUT, hopJson } from '../shell/index.ts';
 import { capture } from '../world/capture.ts';
 import { exportNetns } from '../world/export-netns.ts';
 import { probesFor } from '../world/export-netns-probes.ts';
+import { checkExpectations } from '../world/reach/expectations.ts';
 import { World } from '../world/world.ts';
 import { type CliOptions, parseArguments } from './arguments.ts';
 import { compareText } from './compare.ts';
-import { articleFiles, clusterFiles, loadFiles } from './load.ts';
+import { articleFiles, clusterFiles, loadFiles, withExpectations } from './load.ts';
 import { recorded } from './recorded.ts';
 import { serve } from './serve.ts';
 import { CliSession, type Streams } from './session.ts';
+import { expectationJson, formatTap } from './tap.ts';
 
 const streams: Streams = {
   out: (text) => process.stdout.write(text),
@@ -24,7 +26,8 @@ const SETTLED_MS = 15 * 60 * 1000;
 
 /** @throws {Error} with a sentence for people. */
 function openWorld(options: CliOptions, packageRoot: string): World {
-  const files = options.files.length === 0 ? articleFiles(packageRoot) : loadFiles(options.files);
+  const given = options.files.length === 0 ? articleFiles(packageRoot) : loadFiles(options.files);
+  const files = options.verb === 'test' && options.words.length > 0 ? withExpectations(given, options.words) : given;
   const world = World.open({
     document: { version: 1, seed: options.seed, files, inputs: [], positions: {} },
     baseFiles: clusterFiles(packageRoot),
@@ -203,6 +206,18 @@ async function compare(options: CliOptions, packageRoot: string): Promise<number
   return exitCode;
 }
 
+/** TAP version 14, or JSON Lines. Commands come first; what they print goes to stderr. */
+async function test(world: World, options: CliOptions): Promise<number> {
+  if (options.commands.length > 0) {
+    const { id } = openSession(world, options.on);
+    await runCommands(new CliSession(world, id, { out: streams.err, err: streams.err }), options.commands);
+  }
+  const results = checkExpectations(world);
+  if (results.length === 0) throw new Error('there is no kind: Expectation in the files');
+  streams.out(options.json ? results.map((one) => `${JSON.stringify(expectationJson(one))}\n`).join('') : formatTap(results));
+  return results.every((one) => one.pass) ? 0 : 1;
+}
+
 /** Runs the command line; resolves with the exit code. */
 export async function main(argv: readonly string[], packageRoot: string): Promise<number> {
   if (argv[0] === 'recorded') {
@@ -233,6 +248,7 @@ export async function main(argv: readonly string[], packageRoot: string): Promis
     if (options.verb === 'pcap') return await pcap(world, options);
     if (options.verb === 'replay') return await replay(world, options);
     if (options.verb === 'serve') return await serveWorld(world, options);
+    if (options.verb === 'test') return await test(world, options);
     if (options.verb === 'export-netns') return await exportScript(world, options);
     const session = openSession(world, options.on);
     if (options.commands.length > 0) {

@@ -8,6 +8,7 @@ import { limitRange, resourceQuota } from './config/quota.ts';
 import { quotaAdmission } from './config/quota-admission.ts';
 import { quotaController } from './config/quota-controller.ts';
 import { serviceAccountController } from './config/service-account-controller.ts';
+import { expectation } from './expectation/expectation.ts';
 import { crdController, customResourceDefinition } from './extension/custom-resource-definition.ts';
 import { gatewayKinds } from './gateway/gateway-kinds.ts';
 import { ingress, ingressClass } from './ingress/ingress.ts';
@@ -91,6 +92,7 @@ export const kinds: readonly Kind[] = [
   customResourceDefinition,
   ...loadBalancerKinds,
   ...clusterKinds,
+  expectation,
   hostLocalStore,
   podRuntimeKind,
   metricsSample,

@@ -2,6 +2,7 @@
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Capture } from '../world/capture.ts';
 import type { DocumentFile, WorldDocument } from '../world/document.ts';
+import type { ExpectationResult, Fix, ProbeResult, ProbeSpec, ReachAnswer, ReachPeer, ReachQuestion } from '../world/reach/reach-views.ts';
 import type { CompletionItem, HopView, HoverView, Inspection, LinkTarget, PacketView, WorldUpdate } from '../world/views.ts';
 
 /** Every request is answered with `{ id, ok, value | error }`; world updates come by themselves. All data is structured-cloneable. */
@@ -32,6 +33,17 @@ export interface Requests {
   capture(from: number, to: number, filter: string): Capture;
   /** Puts a binary file where a session's shell runs; what is wrong with it, or null. */
   bring(session: string, path: string, base64: string): string | null;
+  /** Who can be asked about, for matrices and fields. */
+  reachPeers(): readonly ReachPeer[];
+  /** Real attempts in a copy of the moment, at most 400 a call; the world does not notice. */
+  probe(specs: readonly ProbeSpec[]): readonly ProbeResult[];
+  /** "Why can't A reach B?" */
+  ask(question: ReachQuestion): ReachAnswer;
+  /** What would open the way that was asked about; each was tried in a copy. */
+  fixes(question: ReachQuestion): readonly Fix[];
+  /** Who wanted to reach whom with the packet of this event; null where nobody did. */
+  questionAt(seq: number): ReachQuestion | null;
+  expectations(): readonly ExpectationResult[];
   /** The document as it is now, for saving and sharing. */
   document(): WorldDocument;
   /** Holds or releases virtual time for endless programs (the page is hidden, the reader pressed pause). */

@@ -5,6 +5,11 @@ import { ShellSessions } from '../shell/shell.ts';
 import { type Toolbox, ToolsMissing } from '../shell/toolbox.ts';
 import { capture } from '../world/capture.ts';
 import type { WorldDocument } from '../world/document.ts';
+import { checkExpectations } from '../world/reach/expectations.ts';
+import { fixesFor } from '../world/reach/fixes.ts';
+import { reachPeers } from '../world/reach/peers.ts';
+import { probe } from '../world/reach/probe.ts';
+import { answer, questionAt } from '../world/reach/question.ts';
 import type { WorldUpdate } from '../world/views.ts';
 import { World } from '../world/world.ts';
 import type { FromWorker, RequestName, Requests, ToWorker } from './protocol.ts';
@@ -14,6 +19,8 @@ const SLICE_EVENTS = 50_000;
 /** Wall time between two advances of virtual time while tcpdump, ping and the like run. */
 const TICK_MS = 50;
 const MAX_HOPS = 5_000;
+/** As Requests.probe says. */
+const MAX_PROBES = 400;
 
 type Handlers = { readonly [N in RequestName]: (...args: Parameters<Requests[N]>) => ReturnType<Requests[N]> | Promise<ReturnType<Requests[N]>> };
 
@@ -89,6 +96,12 @@ export class PlaygroundServer {
       objectAt: (path, offset) => this.#get().objectAt(path, offset),
       capture: (from, to, filter) => capture(this.#get(), { interfaces: ['any'], filter, from, to }),
       bring: (session, path, base64) => this.#get().bring(session, path, base64) ?? null,
+      reachPeers: () => reachPeers(this.#get()),
+      probe: (specs) => probe(this.#get(), specs.slice(0, MAX_PROBES)),
+      ask: (question) => answer(this.#get(), question),
+      fixes: (question) => fixesFor(this.#get(), answer(this.#get(), question)),
+      questionAt: (seq) => questionAt(this.#get(), seq) ?? null,
+      expectations: () => checkExpectations(this.#get()),
       document: () => this.#get().document(),
       hold: (held) => {
         this.#catchUp();

@@ -7,6 +7,14 @@ import { failureDiagnostics, findingDiagnostics, kindLookup } from './apply.ts';
 import type { DocumentFile } from './document.ts';
 import { kindAddOns } from './kind-cluster.ts';
 
+export interface SavedFiles {
+  readonly texts: ReadonlyMap<string, string>;
+  readonly applied: ReadonlyMap<string, string>;
+  readonly admitted: ReadonlyMap<string, AdmittedObject>;
+  readonly text: readonly Diagnostic[];
+  readonly settle: readonly Diagnostic[];
+}
+
 export class WorldFiles {
   readonly #api: ApiServer<NetRecord>;
   readonly #baseFiles: readonly DocumentFile[];
@@ -50,6 +58,21 @@ export class WorldFiles {
   set(path: string, text: string | null): void {
     if (text === null) this.#texts.delete(path);
     else this.#texts.set(path, text);
+  }
+
+  /** All of it as it is, for `load`. */
+  save(): SavedFiles {
+    return { texts: new Map(this.#texts), applied: this.#applied, admitted: this.#admitted, text: this.#textDiagnostics, settle: this.#settleDiagnostics };
+  }
+
+  load(saved: SavedFiles): void {
+    this.#texts.clear();
+    for (const [path, text] of saved.texts) this.#texts.set(path, text);
+    this.#applied = saved.applied;
+    this.#admitted = saved.admitted;
+    this.#textDiagnostics = saved.text;
+    this.#settleDiagnostics = saved.settle;
+    this.#diagnostics = undefined;
   }
 
   /** What controllers and agents complained about when they last settled. */

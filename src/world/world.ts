@@ -52,6 +52,8 @@ export interface WorldOptions {
 const SETTLED_NS = 15 * 60 * 1e9;
 /** A kubelet gathers what it has to say for so long: a thousand pods that become ready together are one settling. */
 const REPORTS_NS = 5e6;
+/** Pods of a supposed text start and become ready in this time. */
+const SUPPOSED_NS = 12e9;
 const MAX_INPUTS = 5_000;
 /** Documents and links hold brought files whole. */
 const MAX_BROUGHT_BYTES = 256 * 1024;
@@ -292,6 +294,33 @@ export class World {
     return { diagnostics: this.diagnostics, applied };
   }
 
+  /** Lets `act` do to the cluster what it likes, and takes all of it back: log, clock, tables, terminals, objects and texts are then as they were. */
+  suppose<T>(act: () => T): T {
+    if (this.#replaying) return act();
+    const head = this.#snapshot();
+    const files = this.#files.save();
+    const { diagnosticsVersion } = this;
+    this.#replaying = true;
+    try {
+      return act();
+    } finally {
+      this.#restoreState(head);
+      this.#files.load(files);
+      this.diagnosticsVersion = diagnosticsVersion;
+      this.#replaying = false;
+    }
+  }
+
+  /** The world as it would be some seconds after these texts (null: removed) were saved; undefined when they would be refused. All is taken back, as by `suppose`. */
+  supposeTexts<T>(texts: readonly { readonly path: string; readonly text: string | null }[], act: () => T): T | undefined {
+    return this.suppose(() => {
+      for (const { path, text } of texts) this.#files.set(path, text);
+      if (!this.#applyFiles(true)) return undefined;
+      this.#clock.advanceTo(this.nowNs + SUPPOSED_NS);
+      return act();
+    });
+  }
+
   topology(): Topology {
     this.#topology ??= buildTopology(this.records, this.api.view);
     return this.#topology;
@@ -335,6 +364,11 @@ export class World {
 
   yamlHover(path: string, text: string, offset: number): HoverView | null {
     return hoverAt(this.api, path, text, offset);
+  }
+
+  /** Where an object's text stands: its own, or that of what made it. */
+  sourceOf(key: string): AdmittedObject | undefined {
+    return this.#sourceOf(key);
   }
 
   objectAt(path: string, offset: number): string | null {
@@ -418,7 +452,7 @@ export class World {
   }
 
   #remember(input: DocumentInput): void {
-    if (this.#inputs.length >= MAX_INPUTS) return;
+    if (this.#replaying || this.#inputs.length >= MAX_INPUTS) return;
     this.#inputs.push(input);
     if (this.#inputs.length === MAX_INPUTS) this.diagnosticsVersion += 1;
   }

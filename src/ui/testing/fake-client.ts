@@ -111,6 +111,12 @@ export function createFakeClient(world: FakeWorld): FakeClient {
     objectAt: () => null,
     document: () => document,
     hold: () => null,
+    reachPeers: () => [],
+    probe: () => [],
+    ask: (question) => ({ question, reached: false, conclusion: [], rows: [] }),
+    fixes: () => [],
+    questionAt: () => null,
+    expectations: () => [],
     ping: () => null,
   };
   return {

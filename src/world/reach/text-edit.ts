@@ -1,0 +1,59 @@
+/** Small changes of a manifest that leave everything else in its text as it was written. */
+import type { AdmittedObject } from '../admit.ts';
+import type { DocumentFile } from '../document.ts';
+
+export interface TextEdit {
+  readonly file: string;
+  readonly before: string | null;
+  readonly after: string;
+}
+
+const textOf = (files: readonly DocumentFile[], path: string): string | undefined => files.find((file) => file.path === path)?.text;
+
+/** The value at `path` (which is there) becomes `value`. Undefined where the object's text is not the reader's. */
+export function replaceValue(files: readonly DocumentFile[], admitted: AdmittedObject, path: string, value: string): TextEdit | undefined {
+  const text = textOf(files, admitted.source.file);
+  if (text === undefined) return undefined;
+  const { startOffset, endOffset } = admitted.source.spanOf(path);
+  return { file: admitted.source.file, before: text, after: `${text.slice(0, startOffset)}${value}${text.slice(endOffset)}` };
+}
+
+/** The key of the entry at `path` (a scalar on the line of its key) becomes `key`. */
+export function replaceKey(files: readonly DocumentFile[], admitted: AdmittedObject, path: string, from: string, key: string): TextEdit | undefined {
+  const text = textOf(files, admitted.source.file);
+  if (text === undefined) return undefined;
+  const { startOffset } = admitted.source.spanOf(path);
+  const line = text.lastIndexOf('\n', startOffset - 1) + 1;
+  const at = text.lastIndexOf(from, startOffset);
+  if (at < line) return undefined;
+  return { file: admitted.source.file, before: text, after: `${text.slice(0, at)}${key}${text.slice(at + from.length)}` };
+}
+
+/** A new entry `key: value` beside the scalar at `sibling`, whose own key is `siblingKey`: on a line of its own, or inside the same braces. */
+export function insertBeside(
+  files: readonly DocumentFile[],
+  admitted: AdmittedObject,
+  sibling: string,
+  siblingKey: string,
+  entry: string,
+): TextEdit | undefined {
+  const text = textOf(files, admitted.source.file);
+  if (text === undefined) return undefined;
+  const { startOffset, endOffset } = admitted.source.spanOf(sibling);
+  const lineStart = text.lastIndexOf('\n', startOffset - 1) + 1;
+  const head = text.slice(lineStart, startOffset);
+  const column = head.lastIndexOf(`${siblingKey}:`);
+  if (column < 0) return undefined;
+  if (/[{,]/.test(head)) return { file: admitted.source.file, before: text, after: `${text.slice(0, endOffset)}, ${entry}${text.slice(endOffset)}` };
+  const lineEnd = text.indexOf('\n', endOffset);
+  const end = lineEnd < 0 ? text.length : lineEnd;
+  return { file: admitted.source.file, before: text, after: `${text.slice(0, end)}\n${' '.repeat(column)}${entry}${text.slice(end)}` };
+}
+
+/** One more document behind the others of a file, or in a new one. */
+export function appendDocument(files: readonly DocumentFile[], file: string, document: string): TextEdit {
+  const before = textOf(files, file);
+  if (before === undefined) return { file, before: null, after: document };
+  const trimmed = before.replace(/\s+$/, '');
+  return { file, before, after: trimmed === '' ? document : `${trimmed}\n---\n${document}` };
+}
