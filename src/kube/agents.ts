@@ -1,6 +1,7 @@
 /** The agents, in the order in which a machine comes up: hosts and wires, sandboxes, what the CNI, kube-proxy and CoreDNS write. */
 import type { NetRecord } from '../net/records.ts';
 import type { Agent } from '../objects/types.ts';
+import { calicoAgent } from './cni/calico/calico-agent.ts';
 import { cniAgent } from './cni/cni-agent.ts';
 import { coreDnsAgent } from './dns/coredns-agent.ts';
 import { builtInChainsAgent } from './node/built-in-chains-agent.ts';
@@ -22,5 +23,6 @@ export const agents: readonly Agent<NetRecord>[] = [
   kubeProxyAgent,
   loadBalancerAgent,
   ciliumAgent,
+  calicoAgent,
   coreDnsAgent,
 ];

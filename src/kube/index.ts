@@ -1,5 +1,7 @@
 /** The contents page of kube/: everything Kubernetes that a world is made of. To add a kind or a controller, write its file and one line here. */
 import type { AdmissionPlugin, Controller, Kind } from '../objects/types.ts';
+import { calicoController } from './cni/calico/calico-controller.ts';
+import { calicoKinds } from './cni/calico/kinds.ts';
 import { accessKinds } from './config/access.ts';
 import { configMap, secret } from './config/config-map.ts';
 import { event } from './config/event.ts';
@@ -91,6 +93,7 @@ export const kinds: readonly Kind[] = [
   ...gatewayKinds,
   customResourceDefinition,
   ...loadBalancerKinds,
+  ...calicoKinds,
   ...clusterKinds,
   expectation,
   hostLocalStore,
@@ -124,6 +127,7 @@ export const controllers: readonly Controller[] = [
   volumeBinderController,
   disruptionController,
   scheduler,
+  calicoController,
   kubelet,
   endpointSliceController,
   endpointsController,

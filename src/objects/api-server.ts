@@ -282,7 +282,8 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     if (info === undefined) return noMatch(String(kind), String(apiVersion));
     const key = findForbiddenKey(object);
     if (key !== undefined) return badRequest(`key ${JSON.stringify(key)} is not allowed`, info.kind, nameOf(object));
-    return write(info, apiVersion === info.kind.apiVersion ? object : { ...object, apiVersion: info.kind.apiVersion });
+    const stored = { apiVersion: info.kind.apiVersion, kind: info.kind.kind };
+    return write(info, apiVersion === stored.apiVersion && kind === stored.kind ? object : { ...object, ...stored });
   }
 
   #contextOf(controller: Controller, { currentKey, ...later }: Later): ControllerContext {

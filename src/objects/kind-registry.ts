@@ -1,6 +1,6 @@
 /** Finds kinds by every word that people and programs use for them. */
 import { type CompiledSchema, compileKind } from './schema/compile.ts';
-import type { Kind, KubeObject, ObjectKey } from './types.ts';
+import { type Kind, type KubeObject, type ObjectKey, writtenKind } from './types.ts';
 
 export interface KindInfo {
   readonly kind: Kind;
@@ -16,6 +16,8 @@ export class KindRegistry {
   #all: readonly Kind[];
   #byKind = new Map<string, KindInfo>();
   #words = new Map<string, Kind>();
+  /** By version and kind as people write them: `apps/v1 Deployment`. */
+  #written = new Map<string, KindInfo>();
   #live = new Map<string, NonNullable<Kind['live']>>();
   /** Kinds that objects declare, by the key of the object. */
   readonly #declared = new Map<string, { readonly by: KubeObject; readonly kind: Kind }>();
@@ -70,12 +72,15 @@ export class KindRegistry {
     this.#byKind = new Map();
     this.#words = new Map();
     this.#live = new Map();
+    this.#written = new Map();
     for (const kind of this.#all) {
       if (this.#byKind.has(kind.kind)) throw new Error(`kind ${kind.kind} is declared twice`);
       if (kind.live !== undefined) this.#live.set(kind.kind, kind.live);
       const [group, version] = kind.apiVersion.includes('/') ? (kind.apiVersion.split('/') as [string, string]) : ['', kind.apiVersion];
-      this.#byKind.set(kind.kind, { kind, schema: compileKind(kind), group, version });
-      for (const word of [kind.plural, kind.singular, kind.kind, ...kind.shortNames]) {
+      const info: KindInfo = { kind, schema: compileKind(kind), group, version };
+      this.#byKind.set(kind.kind, info);
+      for (const one of [kind.apiVersion, ...(kind.otherVersions ?? [])]) this.#written.set(`${one} ${writtenKind(kind.kind)}`, info);
+      for (const word of [kind.plural, kind.singular, writtenKind(kind.kind), ...kind.shortNames]) {
         const lower = word.toLowerCase();
         // The first declared wins, as the first group that discovery lists does.
         if (!this.#words.has(lower)) this.#words.set(lower, kind);
@@ -92,9 +97,7 @@ export class KindRegistry {
   }
 
   infoFor(apiVersion: string, kind: string): KindInfo | undefined {
-    const info = this.#byKind.get(kind);
-    if (info === undefined) return undefined;
-    return info.kind.apiVersion === apiVersion || info.kind.otherVersions?.includes(apiVersion) === true ? info : undefined;
+    return this.#written.get(`${apiVersion} ${writtenKind(kind)}`);
   }
 
   findKind(word: string): Kind | undefined {

@@ -88,6 +88,7 @@ export interface TableColumn {
 
 export interface Kind<T extends KubeObject = KubeObject> {
   readonly apiVersion: string;
+  /** Unique; see `writtenKind`. */
   readonly kind: string;
   /** Versions of the same objects that are read as this one. */
   readonly otherVersions?: readonly string[];
@@ -260,6 +261,12 @@ export interface Rendering<R> {
   readonly diagnostics?: readonly { readonly key: ObjectKey; readonly path?: string; readonly diagnostic: Omit<Diagnostic, 'span'> }[];
   /** When this text is not that of the last rendering of the key, whoever runs the agents hears of it (`onNews`): the agent does something beside records. */
   readonly news?: string;
+}
+
+/** The `kind:` of a text. Where two groups have a kind of one name, the second has its group behind its name here: `NetworkPolicy.projectcalico.org`. */
+export function writtenKind(kind: string): string {
+  const dot = kind.indexOf('.');
+  return dot < 0 ? kind : kind.slice(0, dot);
 }
 
 export function objectKey(object: { readonly kind: string; readonly metadata: { readonly name: string; readonly namespace?: string } }): ObjectKey {

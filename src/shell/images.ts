@@ -159,6 +159,16 @@ const profiles: readonly Profile[] = [
     os: { id: 'ubuntu', name: 'Ubuntu', version: '24.04.3 LTS (Noble Numbat)' },
   },
   {
+    name: 'calico',
+    shells: { bash: 'bash', sh: 'bash' },
+    home: '/root',
+    workingDirectory: '/',
+    user: 'root',
+    programs: set(coreutils, list('calico-node birdcl birdc ip iptables iptables-save ip6tables ip6tables-save ipset conntrack')),
+    busybox: false,
+    os: { id: 'rhel', name: 'Red Hat Enterprise Linux', version: '9.6 (Plow)' },
+  },
+  {
     name: 'kube-proxy',
     shells: { sh: 'dash' },
     home: '/root',
@@ -197,6 +207,8 @@ function netshoot(): ReadonlySet<string> {
 /** Repository name (without registry and tag) or its last part, to a profile; the first that fits. */
 const byRepository: readonly (readonly [RegExp, string])[] = [
   [/(?:^|\/)netshoot$/, 'netshoot'],
+  [/(?:^|\/)calico\/node$/, 'calico'],
+  [/(?:^|\/)calico\//, 'none'],
   [/(?:^|\/)busybox$/, 'busybox'],
   [/(?:^|\/)alpine$/, 'alpine'],
   [/(?:^|\/)curl$/, 'curl'],

@@ -45,7 +45,7 @@ function candidates(document: YamlDocument, file: string): Candidate[] {
   return (value.items as unknown[]).flatMap((item, index) => (isRecord(item) ? [{ value: item, prefix: `items[${index}]`, document, file }] : []));
 }
 
-function toObject(candidate: Candidate, defaultNamespace: string, isNamespaced: Lookup): AdmittedObject | Diagnostic {
+function toObject(candidate: Candidate, defaultNamespace: string, lookup: Lookup): AdmittedObject | Diagnostic {
   const { value, prefix, document, file } = candidate;
   const at = (path: string) => document.spanOf(prefix === '' ? path : path === '' ? prefix : `${prefix}.${path}`);
   if (typeof value.apiVersion !== 'string' || value.apiVersion === '')
@@ -56,9 +56,10 @@ function toObject(candidate: Candidate, defaultNamespace: string, isNamespaced: 
       `error validating "${file}": error validating data: kind not set; if you choose to ignore these errors, turn validation off with --validate=false`,
       at(''),
     );
-  const { apiVersion, kind } = value;
-  const namespaced = isNamespaced(apiVersion, kind);
-  if (namespaced === undefined) {
+  const { apiVersion } = value;
+  const known = lookup(apiVersion, value.kind);
+  const kind = known?.kind ?? value.kind;
+  if (known === undefined) {
     return diagnostic(
       'unknown-kind',
       `resource mapping not found for name: "${isRecord(value.metadata) && typeof value.metadata.name === 'string' ? value.metadata.name : ''}" namespace: "${isRecord(value.metadata) && typeof value.metadata.namespace === 'string' ? value.metadata.namespace : ''}" from "${file}": no matches for kind "${kind}" in version "${apiVersion}"`,
@@ -74,7 +75,7 @@ function toObject(candidate: Candidate, defaultNamespace: string, isNamespaced: 
       `error: error when retrieving current configuration of:\nResource: "${apiVersion}, Resource=${kind.toLowerCase()}s"\nName: "", Namespace: "${defaultNamespace}"\nfrom server for: "${file}": resource name may not be empty`,
       at('metadata'),
     );
-  const namespace = namespaced ? (typeof given.namespace === 'string' && given.namespace !== '' ? given.namespace : defaultNamespace) : undefined;
+  const namespace = known.namespaced ? (typeof given.namespace === 'string' && given.namespace !== '' ? given.namespace : defaultNamespace) : undefined;
   const object = {
     ...value,
     apiVersion,
@@ -84,7 +85,8 @@ function toObject(candidate: Candidate, defaultNamespace: string, isNamespaced: 
   return { key: objectKey(object), object, source: { file, span: at(''), spanOf: at } };
 }
 
-type Lookup = (apiVersion: string, kind: string) => boolean | undefined;
+/** A kind by its version and name as they are written: by which name it is stored, and where. */
+export type Lookup = (apiVersion: string, kind: string) => { readonly kind: string; readonly namespaced: boolean } | undefined;
 
 /** What one file holds, in order: objects, and what is wrong with the rest. */
 type FileReading = readonly (AdmittedObject | Diagnostic)[];
@@ -107,18 +109,20 @@ const sameKinds = (a: ReadonlyMap<string, boolean>, b: ReadonlyMap<string, boole
   a.size === b.size && [...a].every(([kind, namespaced]) => b.get(kind) === namespaced);
 const noKinds: ReadonlyMap<string, boolean> = new Map();
 const knowing =
-  (isNamespaced: Lookup, declared: ReadonlyMap<string, boolean>): Lookup =>
-  (apiVersion, kind) =>
-    declared.get(`${apiVersion} ${kind}`) ?? isNamespaced(apiVersion, kind);
+  (lookup: Lookup, declared: ReadonlyMap<string, boolean>): Lookup =>
+  (apiVersion, kind) => {
+    const namespaced = declared.get(`${apiVersion} ${kind}`);
+    return namespaced === undefined ? lookup(apiVersion, kind) : { kind, namespaced };
+  };
 
 const isAdmitted = (entry: AdmittedObject | Diagnostic): entry is AdmittedObject => 'key' in entry;
 
-function readFile(file: DocumentFile, isNamespaced: Lookup, defaultNamespace: string): FileReading {
+function readFile(file: DocumentFile, lookup: Lookup, defaultNamespace: string): FileReading {
   const parsed = parseYaml(file.path, file.text);
   const entries: (AdmittedObject | Diagnostic)[] = [...parsed.diagnostics];
   for (const document of parsed.documents) {
     if (document.value === null || document.value === undefined) continue;
-    if (isRecord(document.value)) for (const candidate of candidates(document, file.path)) entries.push(toObject(candidate, defaultNamespace, isNamespaced));
+    if (isRecord(document.value)) for (const candidate of candidates(document, file.path)) entries.push(toObject(candidate, defaultNamespace, lookup));
     else
       entries.push(
         diagnostic('not-an-object', `error: error validating "${file.path}": error validating data: invalid object to validate`, document.spanOf('')),
@@ -129,12 +133,12 @@ function readFile(file: DocumentFile, isNamespaced: Lookup, defaultNamespace: st
 
 /** Remembers what it read: an edit of one file costs one file, and objects of the others are the very same as before. */
 export class FileReader {
-  readonly #isNamespaced: Lookup;
+  readonly #lookup: Lookup;
   readonly #readings = new Map<string, { readonly text: string; readonly reading: FileReading }>();
   #declared = noKinds;
 
-  constructor(isNamespaced: Lookup) {
-    this.#isNamespaced = isNamespaced;
+  constructor(lookup: Lookup) {
+    this.#lookup = lookup;
   }
 
   admit(files: readonly DocumentFile[]): Admission {
@@ -152,15 +156,15 @@ export class FileReader {
   #read(file: DocumentFile): FileReading {
     const known = this.#readings.get(file.path);
     if (known?.text === file.text) return known.reading;
-    const reading = readFile(file, knowing(this.#isNamespaced, this.#declared), 'default');
+    const reading = readFile(file, knowing(this.#lookup, this.#declared), 'default');
     this.#readings.set(file.path, { text: file.text, reading });
     return reading;
   }
 }
 
 /** Parses files into objects; as to kubectl, a kind is unknown until its definition is stored. Every problem becomes a diagnostic at its place; good documents beside a broken one are still returned. */
-export function admitFiles(files: readonly DocumentFile[], isNamespaced: Lookup, defaultNamespace = 'default'): Admission {
-  return join(files, (file) => readFile(file, isNamespaced, defaultNamespace));
+export function admitFiles(files: readonly DocumentFile[], lookup: Lookup, defaultNamespace = 'default'): Admission {
+  return join(files, (file) => readFile(file, lookup, defaultNamespace));
 }
 
 function join(files: readonly DocumentFile[], read: (file: DocumentFile) => FileReading): Admission {

@@ -2,16 +2,17 @@
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Api, ApiFailure } from '../objects/api.ts';
 import { formatFailure } from '../objects/status.ts';
-import type { JsonValue, Kind, KubeObject, ObjectKey } from '../objects/types.ts';
-import { type AdmittedObject, admitFiles } from './admit.ts';
+import { type JsonValue, type Kind, type KubeObject, type ObjectKey, writtenKind } from '../objects/types.ts';
+import { type AdmittedObject, admitFiles, type Lookup } from './admit.ts';
 
 /** Whether a kind is namespaced; undefined when nobody knows it. */
-export function kindLookup(api: Api): (apiVersion: string, kind: string) => boolean | undefined {
-  return (apiVersion, kind) => findKind(api, apiVersion, kind)?.namespaced;
+export function kindLookup(api: Api): Lookup {
+  return (apiVersion, kind) => findKind(api, apiVersion, kind);
 }
 
 function findKind(api: Api, apiVersion: string, kind: string): Kind | undefined {
-  return api.kinds.find((one) => one.kind === kind && one.apiVersion === apiVersion);
+  const written = writtenKind(kind);
+  return api.kinds.find((one) => writtenKind(one.kind) === written && (one.apiVersion === apiVersion || one.otherVersions?.includes(apiVersion) === true));
 }
 
 /** `service/web`, `deployment.apps/web`: how kubectl names an object in its answers. */

@@ -33,6 +33,10 @@ export interface Cni {
   readonly configKeys: readonly string[];
   /** Settings of the kernel that its installation changes on a node. */
   readonly nodeSysctls?: Readonly<Record<string, number>>;
+  /** Beyond a running daemon: the plugin can be called. */
+  isReady?(node: string, view: StoreView): boolean;
+  /** Settings of the kernel for devices of pods on their node. */
+  podSysctls?(node: string, view: StoreView): Readonly<Record<string, number>>;
   /** What the daemon writes while it runs on the node. */
   renderNode(site: CniSite): Rendering<NetRecord>;
   /** Jumps that the daemon appends to built-in chains. */

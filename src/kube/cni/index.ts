@@ -1,6 +1,7 @@
 /** The CNIs we know, and which one a node has. */
 import type { StoreView } from '../../objects/types.ts';
 import type { ClusterNode } from '../node/cluster-network.ts';
+import { calico } from './calico/calico.ts';
 import { cilium } from './cilium.ts';
 import type { Cni, CniSite } from './cni.ts';
 import { daemonsOf } from './daemons.ts';
@@ -8,7 +9,7 @@ import { flannel } from './flannel.ts';
 import { kindnet } from './kindnet.ts';
 import { plainBridge } from './plain-bridge.ts';
 
-export const cnis: readonly Cni[] = [flannel, cilium, kindnet];
+export const cnis: readonly Cni[] = [flannel, cilium, calico, kindnet];
 
 export interface NodeCni {
   readonly cni: Cni;

@@ -74,7 +74,7 @@ function sysctls(node: string, underlay: Underlay, view: StoreView): Readonly<Re
 function cniSysctls(name: string, view: StoreView): Readonly<Record<string, number>> | undefined {
   const node = findNode(name, view);
   const found = node === undefined ? undefined : cniOf(node, view);
-  return found?.own === true ? found.cni.nodeSysctls : undefined;
+  return found?.own === true ? { ...found.cni.nodeSysctls, ...found.cni.podSysctls?.(name, view) } : undefined;
 }
 
 /** The records of one machine. A Node without an address is a machine whose cable is not plugged in. */
@@ -140,9 +140,12 @@ export const hostAgent: Agent<NetRecord> = {
     if (changed.kind === 'Node') return [changed.metadata.name, ...names(view)];
     if (changed.kind === 'ConfigMap') return isProxyConfig(changed) ? names(view) : [];
     if (changed.kind !== 'Pod') return names(view);
-    // Only kube-proxy's and the CNI's own pods change anything here.
+    // Only kube-proxy's and the CNI's own pods change anything here, and those whose devices have settings of their own.
     const pod = changed as KubeObject & { readonly spec?: { readonly nodeName?: string; readonly hostNetwork?: boolean } };
-    return pod.spec?.hostNetwork === true && pod.spec.nodeName !== undefined ? [pod.spec.nodeName] : [];
+    const { nodeName, hostNetwork } = pod.spec ?? {};
+    if (nodeName === undefined) return [];
+    const node = hostNetwork === true ? undefined : findNode(nodeName, view);
+    return hostNetwork === true || (node !== undefined && cniOf(node, view).cni.podSysctls !== undefined) ? [nodeName] : [];
   },
   keys: names,
   render: renderHost,

@@ -9,4 +9,4 @@ export const networkNotReadyMessage =
 
 /** A CNI's daemon runs on the node. On a real node the plugin's files stay behind when the daemon has gone; here they go with it. */
 export const isNetworkReady = (view: StoreView, nodeName: string): boolean =>
-  cnis.some((cni) => cni.role !== undefined && daemonsOf(cni.role, view).get(nodeName)?.running === true);
+  cnis.some((cni) => cni.role !== undefined && daemonsOf(cni.role, view).get(nodeName)?.running === true && cni.isReady?.(nodeName, view) !== false);

@@ -2,8 +2,8 @@
 import { behaviourOf, isToolbox, parseImage } from './images.ts';
 import type { Container } from './types.ts';
 
-/** Images whose entry point is a shell or an interpreter: without a terminal it reads end-of-file and leaves. */
-const shellImages = /(^|\/)(busybox|alpine|ubuntu|debian|centos|fedora|bash|python|node|netshoot|dnsutils|curl|amazonlinux|rockylinux)$/;
+/** Images whose entry point is a shell or an interpreter: without a terminal it reads end-of-file and leaves; calico/node is no Node.js. */
+const shellImages = /(?<!calico)(^|\/)(busybox|alpine|ubuntu|debian|centos|fedora|bash|python|node|netshoot|dnsutils|curl|amazonlinux|rockylinux)$/;
 const shells: ReadonlySet<string> = new Set(['sh', 'bash', 'ash', 'zsh', '/bin/sh', '/bin/bash', '/bin/ash', '/bin/zsh']);
 const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 

@@ -5,6 +5,7 @@
 import { deepEqual } from '../../base/equal.ts';
 import { defineController } from '../../objects/define.ts';
 import type { ControllerContext, ObjectKey, StoreView } from '../../objects/types.ts';
+import { podAddresses } from '../cni/calico/pod-addresses.ts';
 import { isDaemon } from '../cni/daemons.ts';
 import { flannelFailure } from '../cni/flannel.ts';
 import { clusterDns, findNode, underlayOf } from '../node/cluster-network.ts';
@@ -152,6 +153,7 @@ function startPods(starting: readonly Pod[], all: readonly Pod[], node: Node, ho
   const allocators = networkReady
     ? ranges.map((range, i) => new HostLocalAllocator(range, held, i === 0 ? store?.spec?.lastReservedIp : store?.spec?.lastReservedIp2))
     : [];
+  const calico = networkReady ? podAddresses(node, view, context.timestamp) : undefined;
   for (const pod of starting) {
     const missing = missingVolumes(view, pod);
     if (missing.length > 0) {
@@ -169,16 +171,19 @@ function startPods(starting: readonly Pod[], all: readonly Pod[], node: Node, ho
       report(pod, hostIp, { stage: 'creating' }, context, [['NetworkNotReady', `network is not ready: ${networkNotReadyMessage}`]]);
       continue;
     }
-    const podIps = given === '' ? allocators.map((allocator) => allocator.allocate()) : (pod.status?.podIPs?.map((one) => one.ip) ?? [given]);
+    const podIps: readonly (string | undefined)[] =
+      given === '' ? (calico?.assign(pod) ?? allocators.map((allocator) => allocator.allocate())) : (pod.status?.podIPs?.map((one) => one.ip) ?? [given]);
     const full = podIps.indexOf(undefined);
     if (podIps.length === 0 || full >= 0) {
-      report(pod, hostIp, { stage: 'creating' }, context, [['FailedCreatePodSandBox', noAddressMessage(pod, ranges, full)]]);
+      const message = calico === undefined ? noAddressMessage(pod, ranges, full) : sandboxFailure(pod, calico.refusal);
+      report(pod, hostIp, { stage: 'creating' }, context, [['FailedCreatePodSandBox', message]]);
       continue;
     }
     report(pod, hostIp, started(pod, podIps as string[], noCrashes, view), context, []);
   }
+  calico?.write(context);
   const [last, last2] = allocators.map((allocator) => allocator.lastReserved);
-  if (last !== undefined && (last !== store?.spec?.lastReservedIp || last2 !== store.spec.lastReservedIp2)) {
+  if (calico === undefined && last !== undefined && (last !== store?.spec?.lastReservedIp || last2 !== store.spec.lastReservedIp2)) {
     remember(node, { lastReservedIp: last, ...(last2 === undefined ? {} : { lastReservedIp2: last2 }) }, store, context);
   }
 }
@@ -200,8 +205,11 @@ function noAddressMessage(pod: Pod, ranges: readonly HostLocalRange[], full: num
     range === undefined
       ? 'plugin type="flannel" failed (add): loadFlannelSubnetEnv failed: open /run/flannel/subnet.env: no such file or directory'
       : `plugin type="flannel" failed (add): failed to delegate add: failed to allocate for range ${full}: no IP addresses available in range set: ${rangeText(range)}`;
-  return `Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "${sandboxId(pod.metadata.uid ?? '')}": ${reason}`;
+  return sandboxFailure(pod, reason);
 }
+
+const sandboxFailure = (pod: Pod, reason: string): string =>
+  `Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "${sandboxId(pod.metadata.uid ?? '')}": ${reason}`;
 
 function remember(node: Node, spec: HostLocalStore['spec'], store: HostLocalStore | undefined, context: ControllerContext): void {
   if (store !== undefined) {

@@ -1,4 +1,4 @@
-/** SHA-256 (FIPS 180-4) and base32 (RFC 4648 section 6): kube-proxy names its chains by them. */
+/** SHA-256 and SHA-224 (FIPS 180-4) and base32 (RFC 4648 section 6): kube-proxy names its chains by them. */
 
 /** The first 32 bits of the fractional parts of the cube roots of the first 64 primes, computed once. */
 const ROUND_CONSTANTS = new Uint32Array(64);
@@ -32,7 +32,7 @@ const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 const schedule = new Uint32Array(64);
 const rotate = (word: number, bits: number) => (word >>> bits) | (word << (32 - bits));
 
-function utf8Bytes(text: string): number[] {
+export function utf8Bytes(text: string): number[] {
   const bytes: number[] = [];
   for (const character of text) {
     const code = character.codePointAt(0) as number;
@@ -75,15 +75,21 @@ function compress(state: Uint32Array, block: Uint8Array, offset: number): void {
 }
 
 /** The 32 bytes of the digest of a text's UTF-8. */
-export function sha256(text: string): Uint8Array {
-  const message = utf8Bytes(text);
+export const sha256 = (text: string): Uint8Array => digestOf(utf8Bytes(text), INITIAL_STATE);
+
+const INITIAL_STATE_224 = Uint32Array.of(0xc1059ed8, 0x367cd507, 0x3070dd17, 0xf70e5939, 0xffc00b31, 0x68581511, 0x64f98fa7, 0xbefa4fa4);
+
+/** The 28 bytes of the digest of some bytes. */
+export const sha224 = (message: readonly number[]): Uint8Array => digestOf(message, INITIAL_STATE_224).subarray(0, 28);
+
+function digestOf(message: readonly number[], initial: Uint32Array): Uint8Array {
   const padded = new Uint8Array((((message.length + 8) >> 6) << 6) + 64);
   padded.set(message);
   padded[message.length] = 0x80;
   const view = new DataView(padded.buffer);
   view.setUint32(padded.length - 8, Math.floor(message.length / 0x20000000));
   view.setUint32(padded.length - 4, (message.length << 3) >>> 0);
-  const state = INITIAL_STATE.slice();
+  const state = initial.slice();
   for (let offset = 0; offset < padded.length; offset += 64) compress(state, padded, offset);
   const digest = new Uint8Array(32);
   const out = new DataView(digest.buffer);

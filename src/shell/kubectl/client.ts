@@ -1,7 +1,7 @@
 /** What every kubectl verb needs: namespace, resource arguments, the server's failures in kubectl's words. */
 import type { ApiFailure, ApiResult } from '../../objects/api.ts';
 import { type LabelTest, parseLabelSelector } from '../../objects/label-selector-text.ts';
-import type { Kind, KubeObject, ObjectKey } from '../../objects/types.ts';
+import { type Kind, type KubeObject, type ObjectKey, writtenKind } from '../../objects/types.ts';
 import type { Invocation, Outcome } from '../command.ts';
 import { type Flag, KubectlError, type ParsedFlags } from './flags.ts';
 
@@ -40,7 +40,8 @@ export function groupOf(apiVersion: string): string {
 /** `deployment.apps`, `pod`: how kubectl names what it has changed. */
 export function qualifiedName(kind: Pick<Kind, 'kind' | 'apiVersion'>): string {
   const group = groupOf(kind.apiVersion);
-  return group === '' ? kind.kind.toLowerCase() : `${kind.kind.toLowerCase()}.${group}`;
+  const name = writtenKind(kind.kind).toLowerCase();
+  return group === '' ? name : `${name}.${group}`;
 }
 
 /** `deployments.apps`, `pods`: how the server names a resource. */

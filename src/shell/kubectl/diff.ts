@@ -3,7 +3,7 @@
 import { formatRfc3339 } from '../../base/time.ts';
 import { formatYaml } from '../../base/yaml/format-yaml.ts';
 import { parseYaml } from '../../base/yaml/parse-yaml.ts';
-import type { Kind, KubeObject } from '../../objects/types.ts';
+import { type Kind, type KubeObject, writtenKind } from '../../objects/types.ts';
 import { at, list, text } from '../json.ts';
 import { fileFlags } from './apply.ts';
 import { defineVerb, failureText, findKind, type Kubectl, keyOf, selectorFlag } from './client.ts';
@@ -99,7 +99,7 @@ export const diff = defineVerb({
       for (const warning of result.warnings) kubectl.err(`Warning: ${warning}\n`);
       const merged = withoutNote(result.value.object, live);
       const [before, after] = kind.kind === 'Secret' ? masked(live, merged) : [live, merged];
-      const name = `${kind.apiVersion.replace('/', '.')}.${kind.kind}.${object.metadata.namespace ?? ''}.${object.metadata.name}`;
+      const name = `${kind.apiVersion.replace('/', '.')}.${writtenKind(kind.kind)}.${object.metadata.namespace ?? ''}.${object.metadata.name}`;
       files.push({ name, live: live === undefined && kind.kind === 'Secret' ? 'null\n' : print(before), merged: print(after) });
     }
     const nowMs = host.epochMs + host.nowNs / 1e6;

@@ -3,7 +3,7 @@
 import { parseRfc3339 } from '../../base/time.ts';
 import { formatYaml } from '../../base/yaml/format-yaml.ts';
 import { inAll, VERBS } from '../../objects/http/discovery.ts';
-import type { Kind, KubeObject, Schema } from '../../objects/types.ts';
+import { type Kind, type KubeObject, type Schema, writtenKind } from '../../objects/types.ts';
 import type { Outcome } from '../command.ts';
 import { at, number, text } from '../json.ts';
 import { formatTable } from '../table.ts';
@@ -70,7 +70,7 @@ export const apiResources = defineVerb({
       kind.shortNames.join(','),
       kind.apiVersion,
       String(kind.namespaced),
-      kind.kind,
+      writtenKind(kind.kind),
       ...(wide ? [VERBS.join(','), inAll.has(kind.kind) ? 'all' : ''] : []),
     ]);
     const header = ['NAME', 'SHORTNAMES', 'APIVERSION', 'NAMESPACED', 'KIND', ...(wide ? ['VERBS', 'CATEGORIES'] : [])];
@@ -159,7 +159,7 @@ export const explain = defineVerb({
     const kind = kubectl.invocation.host.api.findKind(resource);
     if (kind === undefined) throw new KubectlError(`the server doesn't have a resource type "${resource}"`);
     const group = groupOf(kind.apiVersion);
-    const head = `${group === '' ? '' : `GROUP:      ${group}\n`}KIND:       ${kind.kind}\nVERSION:    ${kind.apiVersion.split('/').at(-1)}\n\n`;
+    const head = `${group === '' ? '' : `GROUP:      ${group}\n`}KIND:       ${writtenKind(kind.kind)}\nVERSION:    ${kind.apiVersion.split('/').at(-1)}\n\n`;
     let schema: Schema = kind.schema;
     let before = schema;
     for (const field of path) {

@@ -1,6 +1,6 @@
 /** What -o can be: tables, yaml, json, name, jsonpath, custom-columns. */
 import { formatYaml } from '../../base/yaml/format-yaml.ts';
-import type { Kind, KubeObject } from '../../objects/types.ts';
+import { type Kind, type KubeObject, writtenKind } from '../../objects/types.ts';
 import { formatTable } from '../table.ts';
 import { qualifiedName } from './client.ts';
 import { KubectlError } from './flags.ts';
@@ -76,8 +76,10 @@ export function parseOutput(text: string, noHeaders: boolean, read?: (file: stri
   );
 }
 
-/** As kubectl prints an object: without managedFields. */
-export function visibleObject(object: KubeObject): KubeObject {
+/** As kubectl prints an object: without managedFields, with the kind of its text. */
+export function visibleObject(stored: KubeObject): KubeObject {
+  const kind = writtenKind(stored.kind);
+  const object = kind === stored.kind ? stored : { ...stored, kind };
   if (object.metadata.managedFields === undefined) return object;
   const { managedFields: _managedFields, ...metadata } = object.metadata;
   return { ...object, metadata };

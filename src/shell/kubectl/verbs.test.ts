@@ -38,7 +38,8 @@ describe('well-known addresses', () => {
     ['https://raw.githubusercontent.com/kubernetes/ingress-nginx/controller-v1.13.3/deploy/static/provider/cloud/deploy.yaml', 'manifest'],
     ['https://github.com/kubernetes-sigs/metrics-server/releases/latest/download/components.yaml', 'manifest'],
     ['https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.4.0/standard-install.yaml', 'built-in'],
-    ['https://raw.githubusercontent.com/projectcalico/calico/v3.31.0/manifests/calico.yaml', 'refused'],
+    ['https://raw.githubusercontent.com/projectcalico/calico/v3.31.0/manifests/calico.yaml', 'manifest'],
+    ['https://raw.githubusercontent.com/projectcalico/calico/v3.31.0/manifests/tigera-operator.yaml', 'refused'],
   ])('%s is %s', (url, kind) => {
     expect(bundledManifest(url)?.kind).toBe(kind);
   });

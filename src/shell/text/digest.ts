@@ -1,29 +1,8 @@
 /** md5sum, sha1sum, sha256sum: digests of files, and their check (-c). RFC 1321, RFC 3174, FIPS 180-4. */
+import { blocksOf, rotate, sha1, wordsHex } from '../../base/sha1.ts';
 import { sha256 } from '../../kube/service/kube-proxy-sha256.ts';
 import { defineCommand, type Filter, type FilterIo } from '../command.ts';
 import { resolvePath } from '../paths.ts';
-import { utf8Bytes } from './words.ts';
-
-const rotate = (x: number, by: number): number => (x << by) | (x >>> (32 - by));
-
-/** Blocks of 16 words, padded with a one, zeros and the length in bits. */
-function blocksOf(text: string, littleEndian: boolean): Int32Array[] {
-  const bytes = utf8Bytes(text);
-  const padded = new DataView(new ArrayBuffer((((bytes.length + 8) >> 6) << 6) + 64));
-  for (const [index, byte] of bytes.entries()) padded.setUint8(index, byte);
-  padded.setUint8(bytes.length, 0x80);
-  padded.setUint32(padded.byteLength - (littleEndian ? 8 : 4), (bytes.length << 3) >>> 0, littleEndian);
-  padded.setUint32(padded.byteLength - (littleEndian ? 4 : 8), Math.floor(bytes.length / 0x20000000), littleEndian);
-  return Array.from({ length: padded.byteLength / 64 }, (_, block) =>
-    Int32Array.from({ length: 16 }, (_word, word) => padded.getInt32(block * 64 + word * 4, littleEndian)),
-  );
-}
-
-function hex(words: readonly number[], littleEndian: boolean): string {
-  const view = new DataView(new ArrayBuffer(words.length * 4));
-  for (const [index, word] of words.entries()) view.setInt32(index * 4, word, littleEndian);
-  return [...new Uint8Array(view.buffer)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-}
 
 const MD5_TURNS = [7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21];
 
@@ -41,30 +20,7 @@ function md5(text: string): string {
     }
     [a0, b0, c0, d0] = [(a0 + a) | 0, (b0 + b) | 0, (c0 + c) | 0, (d0 + d) | 0];
   }
-  return hex([a0, b0, c0, d0], true);
-}
-
-function sha1(text: string): string {
-  let state = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0].map((word) => word | 0);
-  for (const block of blocksOf(text, false)) {
-    const words = [...block];
-    for (let i = 16; i < 80; i += 1) words.push(rotate((words[i - 3] ?? 0) ^ (words[i - 8] ?? 0) ^ (words[i - 14] ?? 0) ^ (words[i - 16] ?? 0), 1));
-    let [a = 0, b = 0, c = 0, d = 0, e = 0] = state;
-    for (const [i, word] of words.entries()) {
-      const [mixed, constant] =
-        i < 20
-          ? [(b & c) | (~b & d), 0x5a827999]
-          : i < 40
-            ? [b ^ c ^ d, 0x6ed9eba1]
-            : i < 60
-              ? [(b & c) | (b & d) | (c & d), 0x8f1bbcdc]
-              : [b ^ c ^ d, 0xca62c1d6];
-      const sum = (rotate(a, 5) + mixed + e + constant + word) | 0;
-      [e, d, c, b, a] = [d, c, rotate(b, 30), a, sum];
-    }
-    state = [a, b, c, d, e].map((word, index) => (word + (state[index] ?? 0)) | 0);
-  }
-  return hex(state, false);
+  return wordsHex([a0, b0, c0, d0], true);
 }
 
 const digests: Readonly<Record<string, (text: string) => string>> = {

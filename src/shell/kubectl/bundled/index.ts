@@ -1,4 +1,5 @@
 /** Well-known manifests by their addresses: our own short re-creations of what they install, because nothing is ever fetched. */
+import { calicoManifest } from './calico.ts';
 import { flannel } from './flannel.ts';
 import { ingressNginx } from './ingress-nginx.ts';
 import { metricsServer } from './metrics-server.ts';
@@ -28,8 +29,12 @@ const known: readonly (readonly [RegExp, (match: RegExpExecArray) => Bundled])[]
   ],
   [at(`kubernetes-sigs/gateway-api/${version}/(?:standard|experimental)-install\\.yaml`), () => ({ kind: 'built-in', title: 'the Gateway API' })],
   [
-    at(`projectcalico/calico/${version}/(?:calico|tigera-operator|custom-resources|canal)[\\w-]*\\.yaml`),
-    () => ({ kind: 'refused', reason: 'no re-creation of Calico is part of this kubectl' }),
+    at(`projectcalico/calico/${version}/calico(-vxlan|-typha)?\\.yaml`),
+    (match) => ({ kind: 'manifest', title: 'Calico', text: calicoManifest(match[1] === '-vxlan' ? 'vxlan' : 'bird') }),
+  ],
+  [
+    at(`projectcalico/calico/${version}/(?:calico|tigera-operator|custom-resources|operator-crds|canal)[\\w-]*\\.yaml`),
+    () => ({ kind: 'refused', reason: "of Calico's manifests only calico.yaml, calico-typha.yaml and calico-vxlan.yaml are part of this kubectl" }),
   ],
 ];
 

@@ -1,0 +1,119 @@
+/** Calico as a CNI: no bridge; each pod's wire ends on its node in a device that answers ARP for everything, behind a route to this pod alone. Calico v3.30: cni-plugin/pkg/dataplane/linux, felix/dataplane/linux/endpoint_mgr.go */
+import type { Origin } from '../../../base/origin.ts';
+import { sha1 } from '../../../base/sha1.ts';
+import { ip4 } from '../../../net/addr/ip4.ts';
+import type { NetRecord, Route, VethDevice } from '../../../net/records.ts';
+import type { StoreView } from '../../../objects/types.ts';
+import { objectKey } from '../../../objects/types.ts';
+import { parseCidr } from '../../addresses.ts';
+import { gatewayRoute } from '../../node/devices.ts';
+import { macFromName } from '../../node/mac.ts';
+import { podsOn } from '../../node/pods-by-node.ts';
+import { deviceId, rootNetnsId } from '../../node/record-ids.ts';
+import { hasSandbox } from '../../pod/running.ts';
+import { namespaceOf, type Pod } from '../../pod/types.ts';
+import { type CniSite, defineCni, type PodSite } from '../cni.ts';
+import { blocksByName } from './ipam.ts';
+import { CALICO, CALICO_KEYS, NODE_ADDRESS, nodeAnnotation, podMtu } from './settings.ts';
+
+/** Nobody has this address: the node's end of the wire answers for it, as for any other. */
+export const GATEWAY = '169.254.1.1';
+/** The same on every node, so that nobody need learn it. */
+const HOST_MAC = 'ee:ee:ee:ee:ee:ee';
+/** Behind the card and the tunnels. */
+const FIRST_INDEX = 6;
+
+const hostNames = new Map<string, string>();
+const MAX_NAMES = 20_000;
+
+/** Calico: libcalico-go/lib/backend/k8s/conversion/workload_endpoint_default.go, VethNameForWorkload: eleven digits of the SHA-1 of namespace and name. */
+export function hostDeviceName(namespace: string, pod: string): string {
+  const text = `${namespace}.${pod}`;
+  let name = hostNames.get(text);
+  if (name === undefined) {
+    name = `cali${sha1(text).slice(0, 11)}`;
+    if (hostNames.size >= MAX_NAMES) hostNames.clear();
+    hostNames.set(text, name);
+  }
+  return name;
+}
+
+export const hostDeviceOf = (pod: Pod): string => hostDeviceName(namespaceOf(pod), pod.metadata.name);
+
+/** The place of an address among those of its node's blocks: no two pods of a node have one. */
+function deviceIndex(ip: string, node: string, view: StoreView): number {
+  const number = ip4(ip) >>> 0;
+  let before = 0;
+  for (const { spec } of blocksByName(view).values()) {
+    if (spec.affinity !== `host:${node}`) continue;
+    const range = parseCidr(spec.cidr);
+    if (range !== undefined && number >= range.base && number < range.base + range.size) return FIRST_INDEX + before + number - range.base;
+    before += range?.size ?? 0;
+  }
+  // Borrowed.
+  return FIRST_INDEX + 0x10000 + (number & 0xffffff);
+}
+
+function linkRoute(netns: string, destination: string, device: string, origin: Origin): Route {
+  const { gateway: _, ...route } = gatewayRoute(netns, destination, '', device, origin);
+  return { ...route, scope: 'link' };
+}
+
+function attach(site: CniSite, pod: PodSite): NetRecord[] {
+  // Endpoints have IPv4 addresses only.
+  if (pod.ip === '') return [];
+  const key = objectKey(pod.pod);
+  const root = rootNetnsId(site.node.name);
+  const name = hostDeviceOf(pod.pod);
+  const [hostId, podId] = [deviceId(root, name), deviceId(pod.netns, 'eth0')];
+  const plugin: Origin = { component: 'cni-calico', objects: [key, site.node.key] };
+  const felix: Origin = { component: 'felix', objects: [key, site.node.key] };
+  const veth = (id: string, netns: string, device: string, peer: string, index: number, mac: string, ip?: string): VethDevice => ({
+    kind: 'device',
+    id,
+    origin: plugin,
+    netns,
+    name: device,
+    index,
+    mac,
+    mtuBytes: podMtu(site.node, site.view),
+    up: true,
+    addresses: ip === undefined ? [] : [{ ip, prefixLength: 32, scope: 'global' }],
+    type: 'veth',
+    peer,
+  });
+  return [
+    veth(podId, pod.netns, 'eth0', hostId, 2, macFromName(podId), pod.ip),
+    veth(hostId, root, name, podId, deviceIndex(pod.ip, site.node.name, site.view), HOST_MAC),
+    linkRoute(pod.netns, `${GATEWAY}/32`, 'eth0', plugin),
+    gatewayRoute(pod.netns, '0.0.0.0/0', GATEWAY, 'eth0', plugin),
+    linkRoute(root, `${pod.ip}/32`, name, felix),
+  ];
+}
+
+export const calico = defineCni({
+  name: CALICO,
+  role: CALICO,
+  configKeys: CALICO_KEYS,
+  // calico-node has told its name: the plugin finds /var/lib/calico/nodename.
+  isReady: (node, view) => nodeAnnotation(node, NODE_ADDRESS, view) !== undefined,
+  /** Calico: felix/dataplane/linux/endpoint_mgr.go, configureInterface */
+  podSysctls(node, view) {
+    const settings: Record<string, number> = {};
+    for (const pod of podsOn(view, node)) {
+      if (pod.spec.hostNetwork === true || !hasSandbox(pod)) continue;
+      const device = hostDeviceOf(pod);
+      settings[`net.ipv4.conf.${device}.route_localnet`] = 1;
+      settings[`net.ipv4.neigh.${device}.proxy_delay`] = 0;
+      settings[`net.ipv4.conf.${device}.proxy_arp`] = 1;
+      settings[`net.ipv4.conf.${device}.forwarding`] = 1;
+    }
+    return settings;
+  },
+  portmap: () => ({ network: 'k8s-pod-network', snat: true, masqAll: false, markBit: 13 }),
+  // All that is not a pod's is written by its agent.
+  renderNode: () => ({ records: [] }),
+  jumps: () => [],
+  renderPodNetwork: () => [],
+  attach,
+});
