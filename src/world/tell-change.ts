@@ -22,6 +22,7 @@ const nouns: Readonly<Partial<Record<Changed['record'], string>>> = {
   'bpf-service': 'entry of cilium_lb4_services_v2',
   'bpf-endpoint': 'entry of cilium_lxc',
   'bpf-ipcache': 'entry of cilium_ipcache_v2',
+  'bpf-policy': 'policy map of an endpoint',
 };
 const nounOf = (step: Changed): string => nouns[step.record] ?? step.record;
 const nameOf = (step: Changed): string => step.recordId.slice(step.recordId.lastIndexOf('/') + 1);

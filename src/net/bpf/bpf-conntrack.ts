@@ -41,12 +41,16 @@ export interface CtEntry extends Tuple {
   nodePort: boolean;
   /** Of who began it. */
   identity: number;
+  /** The proxy that reads what is said; 0: none. */
+  proxyPort: number;
+  /** The proxy has refused a request and speaks to the client alone: its next sequence number; -1: it has not. */
+  proxySeq: number;
   /** SVC: the backend. */
   backendIp: Ip4;
   backendPort: number;
 }
 
-export type CtResult = 'new' | 'established' | 'reply';
+export type CtResult = 'new' | 'established' | 'reply' | 'related';
 
 export const reversedTuple = (t: Tuple): Tuple => ({ protocol: t.protocol, src: t.dst, sport: t.dport, dst: t.src, dport: t.sport });
 
@@ -66,6 +70,14 @@ export class BpfConntrack {
     if (entry.expiresNs > nowNs) return entry;
     this.#entries.delete(key);
     return undefined;
+  }
+
+  /** An error about a connection between these two, in whichever direction. */
+  relates(a: Ip4, b: Ip4, nowNs: number): boolean {
+    for (const e of this.#entries.values())
+      if (e.direction !== 'SVC' && e.protocol !== IP_PROTO_ICMP && e.expiresNs > nowNs && ((e.src === a && e.dst === b) || (e.src === b && e.dst === a)))
+        return true;
+    return false;
   }
 
   /** Cilium: ct_create4 */
@@ -94,6 +106,8 @@ export class BpfConntrack {
       servicePort: 0,
       nodePort: false,
       identity,
+      proxyPort: 0,
+      proxySeq: -1,
       backendIp: 0,
       backendPort: 0,
     };

@@ -121,16 +121,65 @@ export interface BpfIpcacheEntry extends BpfBase {
   readonly tunnelEndpoint?: string;
 }
 
-export type BpfRecord = BpfProgram | BpfConfig | BpfService | BpfEndpoint | BpfIpcacheEntry;
+/** What a proxy lets through of the connections that an entry sends to it: some rule of the list must match. Absent lists mean that everything of that protocol may pass. */
+export interface BpfL7Rules {
+  readonly http?: readonly BpfHttpRule[];
+  /** `*.example.com`, `www.example.com`; `*` is all names. */
+  readonly dns?: readonly string[];
+}
+/** Regular expressions, each for the whole of what it is held against; a header stands as `Name: value` or `Name`. */
+export interface BpfHttpRule {
+  readonly method?: string;
+  readonly path?: string;
+  readonly host?: string;
+  readonly headers?: readonly string[];
+}
+
+/** Key and value of a policy map. Cilium: bpf/lib/policy.h, struct policy_key and policy_entry */
+export interface BpfPolicyEntry {
+  readonly egress: boolean;
+  /** sec_label; 0: whoever it is. */
+  readonly identity: number;
+  /** 0: any; then the port is any too. */
+  readonly protocol: number;
+  readonly port: number;
+  /** Leading bits of the port that count: 16 one port, 0 all. */
+  readonly portBits: number;
+  readonly deny: boolean;
+  /** 0: no proxy. */
+  readonly proxyPort: number;
+  readonly l7?: BpfL7Rules;
+  /** Names whose addresses get this identity when the DNS proxy learns them. */
+  readonly fqdn?: string;
+  readonly origin: Origin;
+}
+
+/** cilium_policy_v2_<endpoint id>: what an endpoint may receive and send. Id: `<netns>/bpf/policy/<ip>`. */
+export interface BpfPolicy extends BpfBase {
+  readonly kind: 'bpf-policy';
+  readonly ip: string;
+  readonly endpointId: number;
+  /** Some policy selects the endpoint in this direction, so that what is not allowed is denied. */
+  readonly enforcesIngress: boolean;
+  readonly enforcesEgress: boolean;
+  readonly entries: readonly BpfPolicyEntry[];
+}
+
+export type BpfRecord = BpfProgram | BpfConfig | BpfService | BpfEndpoint | BpfIpcacheEntry | BpfPolicy;
 
 /** Reserved identities. Cilium: pkg/identity/numericidentity.go */
 export const IDENTITY_HOST = 1;
 export const IDENTITY_WORLD = 2;
 export const IDENTITY_REMOTE_NODE = 6;
+/** The API server's node, seen from the others. */
+export const IDENTITY_KUBE_APISERVER = 7;
+/** From here on identities of address ranges and names, each agent's own. Cilium: pkg/identity, IdentityScopeLocal */
+export const FIRST_LOCAL_IDENTITY = 16_777_217;
 
 export const bpfProgramId = (netns: string, place: string, what: string): string => `${netns}/bpf/program/${place}/${what}`;
 export const bpfServiceId = (netns: string, ip: string, port: number, protocol: string, scope: BpfService['scope']): string =>
   `${netns}/bpf/service/${ip}:${port}/${protocol}${scope === 'internal' ? '/i' : ''}`;
 export const bpfEndpointId = (netns: string, ip: string): string => `${netns}/bpf/endpoint/${ip}`;
 export const bpfIpcacheId = (netns: string, prefix: string): string => `${netns}/bpf/ipcache/${prefix}`;
+export const bpfPolicyId = (netns: string, ip: string): string => `${netns}/bpf/policy/${ip}`;
 export const bpfConfigId = (netns: string): string => `${netns}/bpf/config`;

@@ -6,8 +6,9 @@ import { mac } from '../addr/mac.ts';
 import type { Ip4, Mac } from '../wire/packet.ts';
 import { BpfConntrack, type CtEntry } from './bpf-conntrack.ts';
 import { BpfNat, type SnatEntry } from './bpf-nat.ts';
-import type { BpfBackend, BpfConfig, BpfEndpoint, BpfIpcacheEntry, BpfProgram, BpfRecord, BpfService, SocketProgramName } from './bpf-records.ts';
+import type { BpfBackend, BpfConfig, BpfEndpoint, BpfIpcacheEntry, BpfPolicy, BpfProgram, BpfRecord, BpfService, SocketProgramName } from './bpf-records.ts';
 import { IDENTITY_WORLD } from './bpf-records.ts';
+import { type LearnedName, learnedKey, PolicyMap, type SavedCounter } from './policy-map.ts';
 
 export interface BackendState {
   /** Of cilium_lb4_backends_v3. */
@@ -62,6 +63,7 @@ export interface AffinityEntry {
 
 /** Maps of what sockets and clients chose: the oldest entry goes when there is no room (LRU). */
 const MAX_SOCKET_ENTRIES = 65_536;
+const NO_NAMES: readonly string[] = [];
 const NOWHERE: Cidr = { address: 0, network: 0, prefixLength: 32 };
 
 export interface SavedBpf {
@@ -73,6 +75,8 @@ export interface SavedBpf {
   readonly backendIds: readonly (readonly [string, number])[];
   readonly programIds: readonly (readonly [string, number])[];
   readonly nextIds: readonly [number, number, number];
+  readonly policyCounters: readonly (readonly [ip: string, readonly SavedCounter[]])[];
+  readonly learned: readonly LearnedName[];
 }
 
 const serviceKey = (protocol: string, ip: Ip4, port: number, scope: BpfService['scope']): string => `${protocol} ${ip} ${port} ${scope}`;
@@ -92,11 +96,17 @@ export class BpfState {
   /** By prefix length, the longest first. */
   readonly #prefixes: Map<Ip4, IpcacheState>[] = Array.from({ length: 33 }, () => new Map<Ip4, IpcacheState>());
 
+  readonly #policies = new Map<Ip4, PolicyMap>();
+
   // ---- remembered; part of snapshots
   readonly conntrack = new BpfConntrack();
   readonly nat = new BpfNat();
   readonly reverse = new Map<string, ReverseSocketEntry>();
   readonly affinity = new Map<string, AffinityEntry>();
+  /** What the DNS proxy has seen in answers, by address and name. */
+  readonly learned = new Map<string, LearnedName>();
+  /** Identities of an address besides its own: of the names that it has. */
+  readonly #namesOf = new Map<Ip4, Set<string>>();
   readonly #serviceIds = new Map<string, number>();
   readonly #backendIds = new Map<string, number>();
   readonly #programIds = new Map<string, number>();
@@ -108,7 +118,7 @@ export class BpfState {
   }
 
   get isEmpty(): boolean {
-    return this.programs.size === 0 && this.#records.size === 0 && this.#endpoints.size === 0 && this.config === undefined;
+    return this.programs.size === 0 && this.#records.size === 0 && this.#endpoints.size === 0 && this.#policies.size === 0 && this.config === undefined;
   }
 
   put(record: BpfRecord): void {
@@ -136,7 +146,10 @@ export class BpfState {
         if (range === undefined) return;
         const tunnelEndpoint = record.tunnelEndpoint === undefined ? 0 : ip4(record.tunnelEndpoint);
         this.#prefixes[range.prefixLength]?.set(range.network, { record, identity: record.identity, tunnelEndpoint });
+        return;
       }
+      case 'bpf-policy':
+        this.#policies.set(ip4(record.ip), new PolicyMap(record, this.#policies.get(ip4(record.ip))));
     }
   }
 
@@ -164,7 +177,10 @@ export class BpfState {
       case 'bpf-ipcache': {
         const range = parseCidr(record.prefix);
         if (range !== undefined) this.#prefixes[range.prefixLength]?.delete(range.network);
+        return;
       }
+      case 'bpf-policy':
+        this.#policies.delete(ip4(record.ip));
     }
   }
 
@@ -250,6 +266,33 @@ export class BpfState {
     return this.#endpoints.get(ip)?.record.identity ?? this.ipcache(ip)?.identity ?? IDENTITY_WORLD;
   }
 
+  /** The policy map of the endpoint with this address; undefined where no policy has ever been written for it. */
+  policyOf(ip: Ip4): PolicyMap | undefined {
+    return this.#policies.get(ip);
+  }
+
+  policies(): readonly BpfPolicy[] {
+    return [...this.#policies.values()].map((map) => map.record);
+  }
+
+  /** The DNS proxy has seen this name with this address: it belongs to those who may reach the name, for as long as the answer may be kept. */
+  learn(entry: LearnedName): void {
+    this.remember(this.learned, learnedKey(entry), entry);
+    let names = this.#namesOf.get(entry.ip);
+    if (names === undefined) {
+      names = new Set();
+      this.#namesOf.set(entry.ip, names);
+    }
+    names.add(entry.name);
+  }
+
+  /** Names by which the address has been learned, that are not out of date. */
+  namesOf(ip: Ip4, nowNs: number): readonly string[] {
+    const names = this.#namesOf.get(ip);
+    if (names === undefined) return NO_NAMES;
+    return [...names].filter((name) => (this.learned.get(learnedKey({ ip, name }))?.expiresNs ?? 0) > nowNs);
+  }
+
   ipcacheEntries(): readonly IpcacheState[] {
     return this.#prefixes.flatMap((prefixes) => [...prefixes].sort(([a], [b]) => b - a).map(([, entry]) => entry));
   }
@@ -275,6 +318,8 @@ export class BpfState {
       backendIds: [...this.#backendIds],
       programIds: [...this.#programIds],
       nextIds: [...this.#nextIds],
+      policyCounters: [...this.#policies.values()].map((map) => [map.record.ip, map.save()] as const),
+      learned: [...this.learned.values()],
     };
   }
 
@@ -287,6 +332,11 @@ export class BpfState {
     };
     fill(this.reverse, saved?.reverse);
     fill(this.affinity, saved?.affinity);
+    this.learned.clear();
+    this.#namesOf.clear();
+    for (const entry of saved?.learned ?? []) this.learn(entry);
+    const counters = new Map(saved?.policyCounters ?? []);
+    for (const map of this.#policies.values()) map.load(counters.get(map.record.ip) ?? []);
     if (saved === undefined) return;
     fill(this.#serviceIds, saved.serviceIds);
     fill(this.#backendIds, saved.backendIds);

@@ -13,6 +13,7 @@ import { emitBpf, emitDropped, emitRouted, emitTranslated } from '../trace/emit.
 import type { DropReason } from '../trace-event.ts';
 import { ipBytes } from '../wire/lengths.ts';
 import { IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP, type Ip4 } from '../wire/packet.ts';
+import { IDENTITY_HOST, IDENTITY_REMOTE_NODE } from './bpf-records.ts';
 import type { EndpointState } from './bpf-state.ts';
 import type { TcHook } from './tc-hook.ts';
 
@@ -127,7 +128,9 @@ export function encapsulate(run: TcRun, remote: Ip4, identity: number): void {
     drop(run, 'No tunnel/encapsulation endpoint (datapath BUG!)', `${overlay ?? 'no overlay device'} does not exist`);
     return;
   }
-  packet.tunnelKey = { local: hook.state.config?.nodeIp ?? 0, remote, id: identity };
+  // Seen from there, this host is one of the other nodes.
+  const id = identity === IDENTITY_HOST ? IDENTITY_REMOTE_NODE : identity;
+  packet.tunnelKey = { local: hook.state.config?.nodeIp ?? 0, remote, id };
   core.layers.transmit(device, packet);
 }
 

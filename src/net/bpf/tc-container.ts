@@ -1,17 +1,16 @@
 /** What comes out of an endpoint. Cilium: bpf/bpf_lxc.c */
 import { formatIp } from '../addr/ip.ts';
-import { formatIp4, ip4 } from '../addr/ip4.ts';
+import { formatIp4 } from '../addr/ip4.ts';
 import { sendArp } from '../stack/arp-send.ts';
 import { ETHERTYPE_ARP, type Ip4 } from '../wire/packet.ts';
 import { reversedTuple, tupleOf } from './bpf-conntrack.ts';
 import { type EndpointState, frontendOf } from './bpf-state.ts';
-import { deliverLocally, forward, protocolName, track } from './delivery.ts';
+import { commit, deliverLocally, forward, look, protocolName } from './delivery.ts';
+import { readByProxy } from './l7-proxy.ts';
 import { answerFromBackend } from './nodeport.ts';
+import { enforce, SERVICE_LOOPBACK } from './policy.ts';
 import { chooseBackend, noBackends } from './service.ts';
 import { drop, note, rewrite, type TcRun } from './tc-actions.ts';
-
-/** What an endpoint that reaches itself through a service seems to be (service-loopback-ipv4). */
-const SERVICE_LOOPBACK = ip4('169.254.42.1');
 
 /** cil_from_container */
 export function fromContainer(run: TcRun): boolean {
@@ -25,16 +24,25 @@ export function fromContainer(run: TcRun): boolean {
   if (packet.dst === SERVICE_LOOPBACK) return answerItself(run, endpoint);
   const served = state.config.record.socketLb !== 'full' ? perPacketService(run) : undefined;
   if (served === 'done') return true;
-  const entry = track(run, 'OUT', endpoint.record.identity);
-  if (entry !== undefined) {
-    const { entry: connection, reply } = entry;
+  const looked = look(run, 'OUT');
+  if (looked === undefined) return forward(run, endpoint.record.identity);
+  const { identity } = endpoint.record;
+  const begins = looked.result === 'new' || looked.result === 'established';
+  const verdict =
+    begins && packet.src !== SERVICE_LOOPBACK
+      ? enforce(run, 'egress', endpoint, state.identityOf(packet.dst), looked.tuple, looked.result === 'new')
+      : { entry: undefined };
+  if (verdict === undefined) return true;
+  const connection = commit(run, looked, 'OUT', identity, verdict.entry?.proxyPort ?? 0);
+  if (connection !== undefined) {
     if (served !== undefined && connection.service === '') {
       connection.service = served.service;
       connection.serviceIp = served.ip;
       connection.servicePort = served.port;
     }
+    if (readByProxy(run, { way: 'egress', endpoint, identity, entry: connection, looked, rules: verdict.entry?.l7 })) return true;
     // The connection came by the card for a frontend of this node: its client is told the frontend's address, and it leaves by the routes.
-    if (reply && answerFromBackend(run)) return true;
+    if (looked.result === 'reply' && answerFromBackend(run)) return true;
   }
   return forward(run, endpoint.record.identity);
 }

@@ -1,7 +1,7 @@
 /** The programs where the host's stack meets its endpoints, and at the overlay's device. Cilium: bpf/bpf_host.c, cil_from_host; bpf/bpf_overlay.c */
 import { contains, formatIp4 } from '../addr/ip4.ts';
 import { ETHERTYPE_ARP } from '../wire/packet.ts';
-import { IDENTITY_HOST } from './bpf-records.ts';
+import { IDENTITY_HOST, IDENTITY_REMOTE_NODE } from './bpf-records.ts';
 import { deliverLocally, forward } from './delivery.ts';
 import { restoreSource } from './nodeport.ts';
 import { decrementTtl, drop, note, type TcRun, toStackOf } from './tc-actions.ts';
@@ -28,7 +28,12 @@ export function fromOverlay(run: TcRun): boolean {
   const answered = restoreSource(run);
   if (answered !== undefined) return answered;
   const endpoint = state.findEndpoint(packet.dst);
-  if (endpoint !== undefined && !endpoint.isHost) return deliverLocally(run, endpoint, key?.id ?? state.identityOf(packet.src as number));
+  if (endpoint !== undefined && !endpoint.isHost) {
+    // Which node it was that sent it the address says better than the key.
+    const known = state.identityOf(packet.src as number);
+    const byKey = key === undefined || key.id === IDENTITY_REMOTE_NODE ? known : key.id;
+    return deliverLocally(run, endpoint, byKey);
+  }
   const device = core.netns.get(hook.program.netns)?.deviceByName(config.record.hostDevice);
   if (device === undefined) return false;
   note(run, `redirect to ${device.name}`, `no endpoint has ${formatIp4(packet.dst)}: it is for the host (sender's identity ${key?.id ?? 0})`);

@@ -37,6 +37,7 @@ const ORDER: readonly Kind[] = [
   'bpf-config',
   'bpf-endpoint',
   'bpf-ipcache',
+  'bpf-policy',
   'bpf-service',
   'bpf-program',
   'neighbor',
@@ -120,6 +121,7 @@ function remove(core: Core, state: RunningState, record: NetRecord): boolean {
     case 'bpf-service':
     case 'bpf-endpoint':
     case 'bpf-ipcache':
+    case 'bpf-policy':
       if (netns !== undefined) unloadBpf(core, netns, record);
       return false;
     case 'neighbor': {
@@ -171,6 +173,7 @@ function put(core: Core, state: RunningState, record: NetRecord, before: NetReco
     case 'bpf-service':
     case 'bpf-endpoint':
     case 'bpf-ipcache':
+    case 'bpf-policy':
       loadBpf(core, netnsOf(state, record), record);
       return false;
     case 'neighbor':

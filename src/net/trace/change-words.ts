@@ -78,6 +78,7 @@ export function linesOf(record: NetRecord): readonly string[] {
     case 'bpf-service':
     case 'bpf-endpoint':
     case 'bpf-ipcache':
+    case 'bpf-policy':
       return bpfLines(record);
     case 'device':
       return deviceLines(record);
