@@ -2,6 +2,7 @@
 import type { AdmissionPlugin, Controller, Kind } from '../objects/types.ts';
 import { calicoController } from './cni/calico/calico-controller.ts';
 import { calicoKinds } from './cni/calico/kinds.ts';
+import { ciliumPolicyKinds } from './cni/cilium-policy-kinds.ts';
 import { accessKinds } from './config/access.ts';
 import { configMap, secret } from './config/config-map.ts';
 import { event } from './config/event.ts';
@@ -92,6 +93,7 @@ export const kinds: readonly Kind[] = [
   storageClass,
   ...gatewayKinds,
   customResourceDefinition,
+  ...ciliumPolicyKinds,
   ...loadBalancerKinds,
   ...calicoKinds,
   ...clusterKinds,

@@ -26,6 +26,11 @@ export interface CiliumConfig {
   /** Topology hints count. */
   readonly serviceTopology: boolean;
   readonly clusterName: string;
+  /** Who is denied what no policy allows: those that a policy selects, everybody, nobody. */
+  readonly enablePolicy: 'default' | 'always' | 'never';
+  readonly tunnel: 'vxlan' | 'geneve';
+  /** The node's agent keeps flows for `hubble`. */
+  readonly hubble: boolean;
 }
 
 /** What is set and has no effect here, or cannot be; each is said at the ConfigMap. */
@@ -49,7 +54,9 @@ const DEFAULT_TUNNEL_PORTS: Readonly<Record<string, number>> = { vxlan: 8472, ge
 
 /** Set to something else than the value under which nothing is missing here. */
 const NOT_SIMULATED: readonly (readonly [key: string, fine: readonly string[], instead: string])[] = [
-  ['tunnel-protocol', ['vxlan', ''], 'the tunnel is VXLAN'],
+  ['enable-host-firewall', ['false', ''], 'policies are not for nodes'],
+  ['policy-cidr-match-mode', [''], 'address ranges do not match nodes'],
+  ['policy-audit-mode', ['false', ''], 'policies are enforced'],
   ['enable-ipv6', ['false', ''], 'endpoints have IPv4 addresses only'],
   ['bpf-lb-mode', ['snat', ''], 'requests to a backend on another node are masqueraded (snat)'],
   ['bpf-lb-algorithm', ['random', ''], 'backends are drawn at random'],
@@ -69,10 +76,15 @@ function parse(data: Data): CiliumSettings {
   const findings: CiliumFinding[] = [];
   for (const [key, fine, instead] of NOT_SIMULATED)
     if (!fine.includes(get(key))) findings.push({ key, severity: 'warning', message: `${key}: "${get(key)}" is not simulated: ${instead}` });
+  const policy = get('enable-policy');
+  const tunnel = get('tunnel-protocol') === 'geneve' ? 'geneve' : 'vxlan';
   const mode = get('routing-mode') === '' ? 'tunnel' : get('routing-mode');
   const replacement = get('kube-proxy-replacement');
   let failure: string | undefined;
   if (mode !== 'tunnel' && mode !== 'native') failure = `invalid routing mode "${mode}", valid modes = ["native", "tunnel"]`;
+  else if (!['', 'default', 'always', 'never'].includes(policy))
+    failure = `invalid value "${policy}" for policy enforcement: must be one of default, always, never`;
+  else if (!['', 'vxlan', 'geneve'].includes(get('tunnel-protocol'))) failure = `invalid tunnel protocol "${get('tunnel-protocol')}"`;
   else if (!['', 'true', 'false'].includes(replacement)) failure = `Invalid value for --kube-proxy-replacement: ${replacement}`;
   const routing = mode === 'native' ? 'native' : 'tunnel';
   const kubeProxyReplacement = replacement === 'true';
@@ -91,7 +103,7 @@ function parse(data: Data): CiliumSettings {
   return {
     config: {
       routing,
-      tunnelPort: Number(get('tunnel-port')) || (DEFAULT_TUNNEL_PORTS.vxlan as number),
+      tunnelPort: Number(get('tunnel-port')) || (DEFAULT_TUNNEL_PORTS[tunnel] as number),
       directRoutes: on('auto-direct-node-routes'),
       kubeProxyReplacement,
       socketLb: !sockets ? 'off' : on('bpf-lb-sock-hostns-only') ? 'host' : 'full',
@@ -102,6 +114,9 @@ function parse(data: Data): CiliumSettings {
       noBackend: get('service-no-backend-response') === 'drop' ? 'drop' : 'reject',
       serviceTopology: on('enable-service-topology'),
       clusterName: get('cluster-name') === '' ? 'default' : get('cluster-name'),
+      enablePolicy: policy === 'always' || policy === 'never' ? policy : 'default',
+      tunnel,
+      hubble: on('enable-hubble', true),
     },
     findings,
     failure,

@@ -13,22 +13,16 @@ const FIRST_IDENTITY = 256;
 const LAST_IDENTITY = 65535;
 const LAST_ENDPOINT = 4095;
 
-/** Labels that change from pod to pod of one workload say nothing about who it is. Cilium: pkg/labelsfilter/filter.go, defaultLabelPrefixCfg */
+/** What says nothing about who a pod is: each matches at the label's beginning. Cilium: pkg/labelsfilter/filter.go, defaultLabelPrefixCfg */
 const IGNORED: readonly RegExp[] = [
-  /^pod-template-(?:hash|generation)$/,
-  /^controller-revision-hash$/,
-  /^controller-uid$/,
-  /^job-name$/,
-  /^annotation\./,
-  /^etcd_node$/,
-  /^statefulset\.kubernetes\.io\/pod-name$/,
-  /^apps\.kubernetes\.io\/pod-index$/,
-  /^batch\.kubernetes\.io\//,
-  /^[^/]*(?<!io\.)kubernetes\.io\//,
-  /^[^/]*\.beta\.kubernetes\.io\//,
-  /^kubernetes\.io\//,
-  /^k8s\.io\//,
+  /^(?:io\.kubernetes|kubernetes\.io|k8s\.io)/,
+  /^(?:statefulset\.kubernetes\.io\/pod-name|apps\.kubernetes\.io\/pod-index)/,
+  /^batch\.kubernetes\.io\/(?:job-completion-index|controller-uid)/,
+  /^.*beta\.kubernetes\.io/,
+  /^(?:pod-template-generation|pod-template-hash|controller-revision-hash|controller-uid|annotation|etcd_node)/,
 ];
+const NAMESPACE_LABELS = 'io.cilium.k8s.namespace.labels';
+const NO_LABELS: Readonly<Record<string, string>> = {};
 
 /** In the order in which `cilium-dbg` prints them. */
 export function identityLabels(pod: Pod, view: StoreView): readonly string[] {
@@ -36,8 +30,9 @@ export function identityLabels(pod: Pod, view: StoreView): readonly string[] {
   const labels = Object.entries(pod.metadata.labels ?? {})
     .filter(([key]) => !IGNORED.some((pattern) => pattern.test(key)))
     .map(([key, value]) => `k8s:${key}=${value}`);
+  const ofNamespace = view.find(`Namespace/${namespace}`)?.metadata.labels ?? NO_LABELS;
   labels.push(
-    `k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name=${namespace}`,
+    ...Object.entries(ofNamespace).map(([key, value]) => `k8s:${NAMESPACE_LABELS}.${key}=${value}`),
     `k8s:io.cilium.k8s.policy.cluster=${ciliumSettings(view).config.clusterName}`,
     `k8s:io.cilium.k8s.policy.serviceaccount=${pod.spec.serviceAccountName ?? 'default'}`,
     `k8s:io.kubernetes.pod.namespace=${namespace}`,
@@ -51,6 +46,8 @@ export interface EndpointNumbers {
   readonly endpoints: ReadonlyMap<ObjectKey, number>;
   /** Labels of each identity that pods have, by number. */
   readonly labels: ReadonlyMap<number, readonly string[]>;
+  /** Equal for equal identities. */
+  readonly text: string;
 }
 
 /** The hash's number, or the next one that nobody has. */
@@ -62,7 +59,7 @@ function freeNumber(text: string, first: number, last: number, isTaken: (number:
 }
 
 /** Of all pods with an address of their own. Which of two whose hashes meet gives way depends on the order of their texts alone. */
-export const endpointNumbers = perState(['Pod', 'ConfigMap'], (view): EndpointNumbers => {
+export const endpointNumbers = perState(['Pod', 'ConfigMap', 'Namespace'], (view): EndpointNumbers => {
   const identities = new Map<ObjectKey, number>();
   const endpoints = new Map<ObjectKey, number>();
   const labels = new Map<number, readonly string[]>();
@@ -90,5 +87,5 @@ export const endpointNumbers = perState(['Pod', 'ConfigMap'], (view): EndpointNu
     taken.add(`${node} ${id}`);
     endpoints.set(key, id);
   }
-  return { identities, endpoints, labels };
+  return { identities, endpoints, labels, text: [...labels].map(([number, own]) => `${number} ${own.join(';')}`).join('\n') };
 });

@@ -4,12 +4,15 @@ import type { HttpServerConfig } from '../../net/app/server-config.ts';
 import {
   type BpfBackend,
   type BpfIpcacheEntry,
+  type BpfPolicy,
   type BpfService,
   type BpfServiceType,
   bpfEndpointId,
   bpfIpcacheId,
+  bpfPolicyId,
   bpfServiceId,
   IDENTITY_HOST,
+  IDENTITY_KUBE_APISERVER,
   IDENTITY_REMOTE_NODE,
   IDENTITY_WORLD,
 } from '../../net/bpf/bpf-records.ts';
@@ -19,9 +22,12 @@ import { objectKey } from '../../objects/types.ts';
 import { routerIp } from '../cni/cilium.ts';
 import { CILIUM, CILIUM_CONFIG_MAP, type CiliumConfig, ciliumSettings } from '../cni/cilium-config.ts';
 import { endpointNumbers } from '../cni/cilium-identity.ts';
+import { localIdentities, MAX_ENTRIES, policyCompiler } from '../cni/cilium-policy.ts';
+import { ciliumRules, POLICY_KINDS } from '../cni/cilium-rules.ts';
 import { daemonNodes, isDaemon } from '../cni/daemons.ts';
 import type { ClusterNode } from '../node/cluster-network.ts';
 import { findNode, NETWORK_KINDS } from '../node/cluster-network.ts';
+import { podsByNode } from '../node/pods-by-node.ts';
 import { processId, rootNetnsId } from '../node/record-ids.ts';
 import { hasSandbox } from '../pod/running.ts';
 import type { Pod } from '../pod/types.ts';
@@ -60,8 +66,30 @@ function ipcacheEntry(site: Site, prefix: string, identity: number, behind: stri
   };
 }
 
-/** The node's own addresses, the other nodes with their ranges, and the rest of the world. */
+/** Addresses behind the Service kubernetes. */
+const apiServerIps = (view: StoreView): ReadonlySet<string> =>
+  new Set(
+    view
+      .select<KubeObject & { readonly endpoints?: readonly { readonly addresses?: readonly string[] }[] }>('EndpointSlice', 'default', API_SERVER_LABELS)
+      .flatMap(({ endpoints = [] }) => endpoints.flatMap(({ addresses = [] }) => addresses)),
+  );
+const API_SERVER_LABELS = { [SERVICE_NAME_LABEL]: 'kubernetes' };
+
+/** The node's own addresses, the other nodes with their ranges, the rest of the world, and the ranges of it that policies speak of. */
 function renderNodes(site: Site, view: StoreView): NetRecord[] {
+  const entries = new Map(renderPlaces(site, view).map((record) => [record.id, record]));
+  const pods = new Set(view.list<Pod>('Pod').flatMap((pod) => (hasSandbox(pod) ? [`${pod.status?.podIP ?? ''}/32`] : [])));
+  for (const [cidr, identity] of localIdentities(ciliumRules(view)).cidrs) {
+    const known = entries.get(bpfIpcacheId(site.netns, cidr));
+    if (pods.has(cidr) || (known?.kind === 'bpf-ipcache' && known.identity !== IDENTITY_WORLD)) continue;
+    const behind = known?.kind === 'bpf-ipcache' ? known.tunnelEndpoint : undefined;
+    const record = ipcacheEntry(site, cidr, identity, behind, [CILIUM_CONFIG_MAP]);
+    entries.set(record.id, record);
+  }
+  return [...entries.values()];
+}
+
+function renderPlaces(site: Site, view: StoreView): NetRecord[] {
   const { node, netns } = site;
   const records: NetRecord[] = [ipcacheEntry(site, '0.0.0.0/0', IDENTITY_WORLD, undefined, [CILIUM_CONFIG_MAP])];
   const own = [node.ip, routerIp(node)].filter((ip) => ip !== undefined);
@@ -72,10 +100,11 @@ function renderNodes(site: Site, view: StoreView): NetRecord[] {
       ipcacheEntry(site, `${ip}/32`, IDENTITY_HOST, undefined, [node.key]),
     );
   }
+  const apiServers = apiServerIps(view);
   for (const name of daemonNodes(CILIUM, view)) {
     const other = name === node.name ? undefined : findNode(name, view);
     if (other?.ip === undefined) continue;
-    records.push(ipcacheEntry(site, `${other.ip}/32`, IDENTITY_REMOTE_NODE, undefined, [other.key]));
+    records.push(ipcacheEntry(site, `${other.ip}/32`, apiServers.has(other.ip) ? IDENTITY_KUBE_APISERVER : IDENTITY_REMOTE_NODE, undefined, [other.key]));
     const router = routerIp(other);
     if (router !== undefined) records.push(ipcacheEntry(site, `${router}/32`, IDENTITY_REMOTE_NODE, other.ip, [other.key]));
     if (other.podCidr !== undefined && site.config.routing === 'tunnel') records.push(ipcacheEntry(site, other.podCidr, IDENTITY_WORLD, other.ip, [other.key]));
@@ -90,6 +119,24 @@ function renderPod(site: Site, key: ObjectKey, view: StoreView): NetRecord[] {
   const nodeName = pod.spec.nodeName ?? '';
   const behind = nodeName === site.node.name ? undefined : findNode(nodeName, view)?.ip;
   return [ipcacheEntry(site, `${pod.status?.podIP ?? ''}/32`, identity, behind, [key])];
+}
+
+/** A policy map for each endpoint of the node, whether some policy selects it or not. */
+function renderPolicies(site: Site, view: StoreView): Rendering<NetRecord> {
+  const { identities, endpoints } = endpointNumbers(view);
+  const compiler = policyCompiler(view);
+  const full = new Set<ObjectKey>();
+  const records = (podsByNode(view).get(site.node.name) ?? []).filter(hasSandbox).map((pod): BpfPolicy => {
+    const key = objectKey(pod);
+    const ip = pod.status?.podIP ?? '';
+    const { enforcesIngress, enforcesEgress, entries, policies, overflow } = compiler.policyOf(identities.get(key) ?? 0, pod);
+    if (overflow) for (const policy of policies) full.add(policy);
+    const origin = { component: AGENT, objects: [...policies, key] };
+    const endpointId = endpoints.get(key) ?? 0;
+    return { kind: 'bpf-policy', id: bpfPolicyId(site.netns, ip), origin, netns: site.netns, ip, endpointId, enforcesIngress, enforcesEgress, entries };
+  });
+  const message = `the policy map of an endpoint has no room for more than ${MAX_ENTRIES} entries`;
+  return { records, diagnostics: [...full].map((key) => ({ key, path: 'spec', diagnostic: { severity: 'error', code: 'cilium', message } })) };
 }
 
 /** One list of backends for each list of endpoints: nodes share it. */
@@ -194,22 +241,25 @@ function healthServer(site: Site, ports: readonly ServicePort[]): Process[] {
 }
 
 function render(key: string, view: StoreView): Rendering<NetRecord> {
-  const [name = '', object] = key.split('|') as [string, ObjectKey | undefined];
+  const [name = '', object] = key.split('|') as [string, ObjectKey | typeof POLICY | undefined];
   const site = siteOf(name, view);
   if (site === undefined) return { records: [] };
   if (object === undefined) return { records: renderNodes(site, view) };
+  if (object === POLICY) return renderPolicies(site, view);
   return { records: object.startsWith('Pod/') ? renderPod(site, object, view) : renderService(site, object, view) };
 }
+
+const POLICY = 'policy';
 
 const nodeNames = (view: StoreView): readonly string[] => view.list('Node').map((node) => node.metadata.name);
 
 /** Where nobody runs Cilium a change of an object is nothing to look at. */
-const forEachNode = (object: ObjectKey, view: StoreView): string[] =>
+const forEachNode = (object: ObjectKey | typeof POLICY, view: StoreView): string[] =>
   daemonNodes(CILIUM, view).length === 0 ? [] : nodeNames(view).map((node) => `${node}|${object}`);
 
 function allKeys(view: StoreView): string[] {
   const objects = [...view.list('Pod'), ...view.list('Service')].map(objectKey);
-  return nodeNames(view).flatMap((node) => [node, ...objects.map((object) => `${node}|${object}`)]);
+  return nodeNames(view).flatMap((node) => [node, `${node}|${POLICY}`, ...objects.map((object) => `${node}|${object}`)]);
 }
 
 function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
@@ -217,11 +267,17 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
     case 'Pod':
       // The agent itself: a node begins or ends to take part.
       if (isDaemon(changed as Pod, CILIUM)) return allKeys(view);
-      return (changed as Pod).spec.hostNetwork === true ? [] : forEachNode(objectKey(changed), view);
+      return (changed as Pod).spec.hostNetwork === true ? [] : [...forEachNode(objectKey(changed), view), ...forEachNode(POLICY, view)];
     case 'Service':
-      return forEachNode(objectKey(changed), view);
+      return [...forEachNode(objectKey(changed), view), ...forEachNode(POLICY, view)];
+    case 'NetworkPolicy':
+    case 'CiliumNetworkPolicy':
+    case 'CiliumClusterwideNetworkPolicy':
+      return daemonNodes(CILIUM, view).length === 0 ? [] : nodeNames(view).flatMap((node) => [node, `${node}|${POLICY}`]);
     case 'EndpointSlice': {
       const name = changed.metadata.labels?.[SERVICE_NAME_LABEL];
+      // Whose addresses are the API server's is known of nodes.
+      if (name === 'kubernetes' && changed.metadata.namespace === 'default' && daemonNodes(CILIUM, view).length > 0) return allKeys(view);
       return name === undefined ? [] : forEachNode(`Service/${changed.metadata.namespace ?? 'default'}/${name}`, view);
     }
     case 'ConfigMap':
@@ -231,10 +287,10 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
   }
 }
 
-/** Keys: `<node>` for nodes and the world, `<node>|<Pod or Service key>` for what is known of it there. */
+/** Keys: `<node>` for nodes and the world, `<node>|policy` for the policy maps of its endpoints, `<node>|<Pod or Service key>` for what is known of it there. */
 export const ciliumAgent: Agent<NetRecord> = {
   name: AGENT,
-  watches: ['Service', 'EndpointSlice', 'Pod', 'ConfigMap', ...NETWORK_KINDS],
+  watches: ['Service', 'EndpointSlice', 'Pod', 'ConfigMap', 'Namespace', ...POLICY_KINDS, ...NETWORK_KINDS],
   keysFor,
   keys: (view) => (daemonNodes(CILIUM, view).length === 0 ? [] : allKeys(view)),
   render,

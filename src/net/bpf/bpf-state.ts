@@ -8,7 +8,8 @@ import { BpfConntrack, type CtEntry } from './bpf-conntrack.ts';
 import { BpfNat, type SnatEntry } from './bpf-nat.ts';
 import type { BpfBackend, BpfConfig, BpfEndpoint, BpfIpcacheEntry, BpfPolicy, BpfProgram, BpfRecord, BpfService, SocketProgramName } from './bpf-records.ts';
 import { IDENTITY_WORLD } from './bpf-records.ts';
-import { type LearnedName, learnedKey, PolicyMap, type SavedCounter } from './policy-map.ts';
+import { type LearnedName, LearnedNames } from './learned-names.ts';
+import { PolicyMap, type SavedCounter } from './policy-map.ts';
 
 export interface BackendState {
   /** Of cilium_lb4_backends_v3. */
@@ -63,7 +64,6 @@ export interface AffinityEntry {
 
 /** Maps of what sockets and clients chose: the oldest entry goes when there is no room (LRU). */
 const MAX_SOCKET_ENTRIES = 65_536;
-const NO_NAMES: readonly string[] = [];
 const NOWHERE: Cidr = { address: 0, network: 0, prefixLength: 32 };
 
 export interface SavedBpf {
@@ -103,10 +103,7 @@ export class BpfState {
   readonly nat = new BpfNat();
   readonly reverse = new Map<string, ReverseSocketEntry>();
   readonly affinity = new Map<string, AffinityEntry>();
-  /** What the DNS proxy has seen in answers, by address and name. */
-  readonly learned = new Map<string, LearnedName>();
-  /** Identities of an address besides its own: of the names that it has. */
-  readonly #namesOf = new Map<Ip4, Set<string>>();
+  readonly names = new LearnedNames();
   readonly #serviceIds = new Map<string, number>();
   readonly #backendIds = new Map<string, number>();
   readonly #programIds = new Map<string, number>();
@@ -275,24 +272,6 @@ export class BpfState {
     return [...this.#policies.values()].map((map) => map.record);
   }
 
-  /** The DNS proxy has seen this name with this address: it belongs to those who may reach the name, for as long as the answer may be kept. */
-  learn(entry: LearnedName): void {
-    this.remember(this.learned, learnedKey(entry), entry);
-    let names = this.#namesOf.get(entry.ip);
-    if (names === undefined) {
-      names = new Set();
-      this.#namesOf.set(entry.ip, names);
-    }
-    names.add(entry.name);
-  }
-
-  /** Names by which the address has been learned, that are not out of date. */
-  namesOf(ip: Ip4, nowNs: number): readonly string[] {
-    const names = this.#namesOf.get(ip);
-    if (names === undefined) return NO_NAMES;
-    return [...names].filter((name) => (this.learned.get(learnedKey({ ip, name }))?.expiresNs ?? 0) > nowNs);
-  }
-
   ipcacheEntries(): readonly IpcacheState[] {
     return this.#prefixes.flatMap((prefixes) => [...prefixes].sort(([a], [b]) => b - a).map(([, entry]) => entry));
   }
@@ -319,7 +298,7 @@ export class BpfState {
       programIds: [...this.#programIds],
       nextIds: [...this.#nextIds],
       policyCounters: [...this.#policies.values()].map((map) => [map.record.ip, map.save()] as const),
-      learned: [...this.learned.values()],
+      learned: this.names.list(),
     };
   }
 
@@ -332,9 +311,7 @@ export class BpfState {
     };
     fill(this.reverse, saved?.reverse);
     fill(this.affinity, saved?.affinity);
-    this.learned.clear();
-    this.#namesOf.clear();
-    for (const entry of saved?.learned ?? []) this.learn(entry);
+    this.names.load(saved?.learned ?? []);
     const counters = new Map(saved?.policyCounters ?? []);
     for (const map of this.#policies.values()) map.load(counters.get(map.record.ip) ?? []);
     if (saved === undefined) return;

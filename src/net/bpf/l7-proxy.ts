@@ -12,11 +12,10 @@ import { IP_PROTO_TCP, IP_PROTO_UDP, type Ip4, type Payload, TCP_ACK, TCP_FIN, T
 import type { CtEntry } from './bpf-conntrack.ts';
 import type { BpfL7Rules } from './bpf-records.ts';
 import type { EndpointState } from './bpf-state.ts';
-import type { Looked } from './delivery.ts';
-import { forward } from './delivery.ts';
+import { restoreFrontend } from './frontend-answer.ts';
 import { matchesHttp, matchesName, plainName, requestHead } from './l7-rules.ts';
-import { restoreFrontend } from './nodeport.ts';
 import { fibRedirect, note, type TcRun, toEndpoint, toStackOf } from './tc-actions.ts';
+import type { Looked } from './track.ts';
 
 const ENVOY = 'cilium-envoy';
 const DNS_PROXY = 'cilium-agent (DNS proxy)';
@@ -33,6 +32,8 @@ export interface ProxyCall {
   readonly entry: CtEntry;
   readonly looked: Looked;
   readonly rules: BpfL7Rules | undefined;
+  /** How packets of the proxy's own go on; false: they are the host's. */
+  readonly forward: (run: TcRun, identity: number) => boolean;
 }
 
 /** True: the proxy has kept the packet. */
@@ -86,7 +87,7 @@ function learn(run: TcRun, call: ProxyCall): void {
   const addresses = message.answers.filter(({ type }) => type === 'A').slice(0, MAX_ADDRESSES);
   for (const { data, ttlSeconds } of addresses) {
     const ip = ip4(data);
-    hook.state.learn({ ip, name, ttlSeconds, expiresNs: core.nowNs + ttlSeconds * 1e9, endpointId: call.endpoint.record.endpointId });
+    hook.state.names.learn({ ip, name, ttlSeconds, expiresNs: core.nowNs + ttlSeconds * 1e9, endpointId: call.endpoint.record.endpointId });
   }
   if (addresses.length > 0)
     note(run, 'dns-response FORWARDED', `DNS Answer ${addresses.map(({ data }) => `"${data}"`).join(',')}: the ipcache now knows them as ${name}`);
@@ -125,7 +126,7 @@ function readRequest(run: TcRun, call: ProxyCall, text: string): boolean {
   emitCreated(core, run.device.netns, reset, ENVOY);
   const onward: TcRun = { ...run, packet: reset };
   if (call.way === 'ingress') toEndpoint(onward, call.endpoint);
-  else send(onward, call.identity);
+  else send(onward, call, call.identity);
   return keep(run, ENVOY);
 }
 
@@ -183,11 +184,11 @@ function reply(
     if (!fibRedirect(back)) toHost(back);
     return;
   }
-  send(back, endpoint.record.identity);
+  send(back, call, endpoint.record.identity);
 }
 
-function send(run: TcRun, identity: number): void {
-  if (!forward(run, identity)) toHost(run);
+function send(run: TcRun, call: ProxyCall, identity: number): void {
+  if (!call.forward(run, identity)) toHost(run);
 }
 
 function toHost(run: TcRun): void {

@@ -8,6 +8,7 @@ import { reversedTuple, type Tuple, touch, tupleOf } from './bpf-conntrack.ts';
 import { IDENTITY_WORLD } from './bpf-records.ts';
 import { frontendOf, type ServiceState } from './bpf-state.ts';
 import { deliverLocally, forward, protocolName } from './delivery.ts';
+import { restoreFrontend } from './frontend-answer.ts';
 import { chooseBackend, noBackends } from './service.ts';
 import { drop, encapsulate, fibRedirect, note, rewrite, type TcRun } from './tc-actions.ts';
 
@@ -86,18 +87,6 @@ export function answerFromBackend(run: TcRun): boolean {
   if (!restoreFrontend(run)) return false;
   note(run, "by the host's routes", 'an answer to a client of a frontend of this node; bpf_fib_lookup and bpf_redirect_neigh');
   return fibRedirect(run);
-}
-
-/** The source becomes the frontend that the client spoke to. */
-export function restoreFrontend(run: TcRun): boolean {
-  const { packet, core, hook } = run;
-  const tuple = tupleOf(packet);
-  if (tuple === undefined) return false;
-  const entry = hook.state.conntrack.find('OUT', reversedTuple(tuple), core.nowNs);
-  if (entry === undefined || !entry.nodePort) return false;
-  touch(entry, true, packet.tcp?.flags ?? 0, ipBytes(packet) + 14, core.nowNs);
-  rewrite(run, 'source', entry.serviceIp, entry.servicePort, 'un-DNAT');
-  return true;
 }
 
 /** An ICMP error about a packet that left under another address: whoever sent it hears of it, with what he sent inside. Cilium: snat_v4_rev_nat_handle_icmp_error */

@@ -1,5 +1,4 @@
 /** An endpoint's policy map as a packet meets it: longest prefix of protocol and port, for the peer's identity and for anybody. Cilium: bpf/lib/policy.h */
-import type { Ip4 } from '../wire/packet.ts';
 import type { BpfPolicy, BpfPolicyEntry } from './bpf-records.ts';
 
 /** How much of a key an entry fixes. Cilium: POLICY_MATCH_* */
@@ -19,18 +18,6 @@ export interface SavedCounter {
   readonly packets: number;
   readonly bytes: number;
 }
-
-/** An address that a name had in an answer. */
-export interface LearnedName {
-  readonly ip: Ip4;
-  /** Without the final dot, in small letters. */
-  readonly name: string;
-  readonly ttlSeconds: number;
-  readonly expiresNs: number;
-  /** The endpoint that asked. */
-  readonly endpointId: number;
-}
-export const learnedKey = ({ ip, name }: Pick<LearnedName, 'ip' | 'name'>): string => `${ip} ${name}`;
 
 interface Compiled {
   readonly entry: BpfPolicyEntry;

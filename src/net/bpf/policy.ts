@@ -57,17 +57,17 @@ export function enforce(
 function check(run: TcRun, map: PolicyMap, egress: boolean, peer: number, tuple: Tuple, port: number, fresh: boolean): PolicyVerdict {
   const { hook, core, packet } = run;
   const bytes = ipBytes(packet) + 14;
-  if (egress) {
-    // What goes on may go on when the name's answer is out of date: the agent keeps it while connections use it.
-    const names = hook.state.namesOf(tuple.dst, fresh ? core.nowNs : 0);
-    if (names.length > 0)
-      for (const { fqdn, identity } of map.record.entries)
-        if (fqdn !== undefined && names.some((name) => matchesName(fqdn, name))) {
-          const verdict = map.check(true, identity, tuple.protocol, port, bytes);
-          if (verdict.allowed || verdict.denied) return verdict;
-        }
+  const verdict = map.check(egress, peer, tuple.protocol, port, bytes);
+  if (!egress || verdict.entry !== undefined) return verdict;
+  // What goes on may go on when the name's answer is out of date: the agent keeps it while connections use it.
+  const names = hook.state.names.namesOf(tuple.dst, fresh ? core.nowNs : 0);
+  if (names.length === 0) return verdict;
+  for (const { fqdn, identity } of map.record.entries) {
+    if (fqdn === undefined || !names.some((name) => matchesName(fqdn, name))) continue;
+    const byName = map.check(true, identity, tuple.protocol, port, bytes);
+    if (byName.entry !== undefined) return byName;
   }
-  return map.check(egress, peer, tuple.protocol, port, bytes);
+  return verdict;
 }
 
 const portText = (tuple: Tuple, port: number): string =>

@@ -4,7 +4,8 @@ import { ETHERTYPE_ARP, IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP } from '../wir
 import { type Tuple, tupleOf } from './bpf-conntrack.ts';
 import { IDENTITY_REMOTE_NODE } from './bpf-records.ts';
 import { deliverLocally } from './delivery.ts';
-import { restoreFrontend, restoreSource, serveFrontend } from './nodeport.ts';
+import { restoreFrontend } from './frontend-answer.ts';
+import { restoreSource, serveFrontend } from './nodeport.ts';
 import { drop, rewrite, type TcRun } from './tc-actions.ts';
 
 /** From the wire: frontends, answers to masqueraded connections, and endpoints where the network routes to them. All else is the stack's. */

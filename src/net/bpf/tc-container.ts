@@ -5,12 +5,13 @@ import { sendArp } from '../stack/arp-send.ts';
 import { ETHERTYPE_ARP, type Ip4 } from '../wire/packet.ts';
 import { reversedTuple, tupleOf } from './bpf-conntrack.ts';
 import { type EndpointState, frontendOf } from './bpf-state.ts';
-import { commit, deliverLocally, forward, look, protocolName } from './delivery.ts';
+import { deliverLocally, forward, protocolName } from './delivery.ts';
 import { readByProxy } from './l7-proxy.ts';
 import { answerFromBackend } from './nodeport.ts';
 import { enforce, SERVICE_LOOPBACK } from './policy.ts';
 import { chooseBackend, noBackends } from './service.ts';
 import { drop, note, rewrite, type TcRun } from './tc-actions.ts';
+import { commit, look } from './track.ts';
 
 /** cil_from_container */
 export function fromContainer(run: TcRun): boolean {
@@ -40,7 +41,7 @@ export function fromContainer(run: TcRun): boolean {
       connection.serviceIp = served.ip;
       connection.servicePort = served.port;
     }
-    if (readByProxy(run, { way: 'egress', endpoint, identity, entry: connection, looked, rules: verdict.entry?.l7 })) return true;
+    if (readByProxy(run, { way: 'egress', endpoint, identity, entry: connection, looked, rules: verdict.entry?.l7, forward })) return true;
     // The connection came by the card for a frontend of this node: its client is told the frontend's address, and it leaves by the routes.
     if (looked.result === 'reply' && answerFromBackend(run)) return true;
   }
