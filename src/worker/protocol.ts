@@ -3,7 +3,7 @@ import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Capture } from '../world/capture.ts';
 import type { DocumentFile, WorldDocument } from '../world/document.ts';
 import type { ExpectationResult, Fix, ProbeResult, ProbeSpec, ReachAnswer, ReachPeer, ReachQuestion } from '../world/reach/reach-views.ts';
-import type { CompletionItem, HopView, HoverView, Inspection, LinkTarget, PacketView, WorldUpdate } from '../world/views.ts';
+import type { CompletionItem, HopView, HoverView, Inspection, LinkTarget, MomentView, PacketView, WorldUpdate } from '../world/views.ts';
 
 /** Every request is answered with `{ id, ok, value | error }`; world updates come by themselves. All data is structured-cloneable. */
 export interface Requests {
@@ -25,6 +25,10 @@ export interface Requests {
   packets(from: number, to: number): readonly PacketView[];
   /** Tables or object as they were right after event `atSeq` (the present when absent or beyond the head). */
   inspect(target: LinkTarget, atSeq?: number): Inspection | null;
+  /** Boxes and texts as they were right after event `atSeq`. */
+  moment(atSeq: number): MomentView;
+  /** Goes back to the end of the instant of that event: what came later is no more. Time stands still there until it is released by `hold`. */
+  branch(atSeq: number): { readonly headSeq: number; readonly files: readonly DocumentFile[] };
   yamlComplete(path: string, text: string, offset: number): readonly CompletionItem[];
   yamlHover(path: string, text: string, offset: number): HoverView | null;
   /** Object whose text is at this offset of a file, for "cursor in YAML → its box". */

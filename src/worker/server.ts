@@ -91,6 +91,15 @@ export class PlaygroundServer {
       hops: (from, to) => this.#get().hops(from, Math.min(to, from + MAX_HOPS)),
       packets: (from, to) => this.#get().packets(from, to),
       inspect: (target, atSeq) => this.#get().inspect(target, atSeq),
+      moment: (atSeq) => this.#get().moment(atSeq),
+      branch: (atSeq) => {
+        const world = this.#get();
+        world.branch(atSeq);
+        this.#held = true;
+        this.#lastActivityMs = this.#environment.now();
+        this.#pace();
+        return { headSeq: world.headSeq, files: world.files };
+      },
       yamlComplete: (path, text, offset) => this.#get().yamlComplete(path, text, offset),
       yamlHover: (path, text, offset) => this.#get().yamlHover(path, text, offset),
       objectAt: (path, offset) => this.#get().objectAt(path, offset),
@@ -265,6 +274,7 @@ export class PlaygroundServer {
       nowNs: world.nowNs,
       headSeq: world.headSeq,
       ...(changedTopology ? { topology: world.topology() } : {}),
+      eraSeq: world.eraSeq,
       ...(changedDiagnostics ? { diagnostics: world.diagnostics } : {}),
       ...(changedFiles ? { files: world.files } : {}),
       ...(entries.length > 0 ? { terminal: entries } : {}),

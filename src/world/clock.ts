@@ -49,15 +49,15 @@ export class Clock {
     this.#interrupted = true;
   }
 
-  /** Runs at most `maxEvents` engine events for the commands that wait; `more`: call again. */
-  pump(maxEvents: number): 'done' | 'more' {
+  /** Runs at most `maxEvents` engine events for the commands that wait, none of them later than `limitNs`; `more`: call again. */
+  pump(maxEvents: number, limitNs = Number.POSITIVE_INFINITY): 'done' | 'more' {
     const work = this.#work;
     let left = maxEvents;
-    while (left > 0 && work.waiting) {
+    while (left > 0 && work.waiting && work.nowNs < limitNs) {
       const due = work.nextDueNs;
       this.#interrupted = false;
       const result = work.run({
-        untilNs: Math.min(due ?? Number.POSITIVE_INFINITY, this.#deadlineNs),
+        untilNs: Math.min(due ?? Number.POSITIVE_INFINITY, this.#deadlineNs, limitNs),
         maxEvents: Math.min(left, STRETCH_EVENTS),
         stop: () => this.#interrupted,
       });
@@ -71,7 +71,7 @@ export class Clock {
       if (!settled && result.idle && result.events === 0 && due === undefined) break;
     }
     if (left <= 0 && work.waiting) return 'more';
-    this.#drain();
+    this.#drain(limitNs);
     return 'done';
   }
 
@@ -111,9 +111,9 @@ export class Clock {
     return true;
   }
 
-  #drain(): void {
+  #drain(limitNs: number): void {
     const work = this.#work;
-    const until = work.nowNs + DRAIN_NS;
+    const until = Math.min(work.nowNs + DRAIN_NS, limitNs);
     this.#interrupted = false;
     for (let i = 0; i < MAX_STRETCHES; i += 1) {
       const next = work.nextEventNs;

@@ -5,6 +5,8 @@ import type { DrainSnapshot } from '../kube/service/kube-proxy-drain.ts';
 import type { EngineSnapshot } from '../net/engine.ts';
 import type { NetRecord } from '../net/records.ts';
 import type { ApiSnapshot } from '../objects/api-server.ts';
+import type { DocumentInput } from './document.ts';
+import type { SavedFiles } from './world-files.ts';
 
 /** Everything that changes in a world, at one moment. References where data is immutable, copies where it is not. */
 export interface WorldSnapshot {
@@ -17,6 +19,17 @@ export interface WorldSnapshot {
   readonly shellPrng: number;
   readonly reportsDueNs: number | undefined;
   readonly drain: DrainSnapshot;
+  readonly files: SavedFiles;
+  /** How many acts had been done by then, how many of them are in the document, and how much the terminals had shown. */
+  readonly acts: number;
+  readonly inputs: number;
+  readonly terminal: number;
+}
+
+/** Something done to a world, and the length of the log when it was done: a replay does it again there. */
+export interface Act {
+  readonly seq: number;
+  readonly input: DocumentInput | { readonly kind: 'close'; readonly timeNs: number; readonly session: string };
 }
 
 /** Log events between two snapshots: going back to any event re-runs at most about this many. */
@@ -35,6 +48,11 @@ export class History {
     if (this.lastSeq === snapshot.seq) this.#snapshots.pop();
     this.#snapshots.push(snapshot);
     if (this.#snapshots.length > MAX_SNAPSHOTS) this.#thin();
+  }
+
+  /** Forgets what came after a place in the log. */
+  truncate(seq: number): void {
+    this.#snapshots = this.#snapshots.filter((snapshot) => snapshot.seq <= seq);
   }
 
   /** The latest snapshot from which event `seq` still lies ahead, or the earliest of all. */

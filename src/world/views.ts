@@ -189,6 +189,8 @@ export interface WorldUpdate {
   readonly nowNs: number;
   readonly headSeq: number;
   readonly topology?: Topology;
+  /** From this place in the log on boxes and texts are as they are now; before it `moment` has them. Absent: from 0. */
+  readonly eraSeq?: number;
   readonly diagnostics?: readonly Diagnostic[];
   readonly files?: readonly { readonly path: string; readonly text: string }[];
   /** New terminal entries; `terminalReset` says that earlier ones are void (new world, restore). */
@@ -196,6 +198,16 @@ export interface WorldUpdate {
   readonly terminalReset?: boolean;
   readonly sessions?: readonly SessionView[];
   readonly deliveries?: readonly DeliveryView[];
+}
+
+/** Boxes and applied texts of the past; the same for all events in [fromSeq, toSeq). */
+export interface MomentView {
+  readonly fromSeq: number;
+  readonly toSeq: number;
+  readonly nowNs: number;
+  readonly topology: Topology;
+  /** Texts that were others than those in force now; null where there was no such file. */
+  readonly files: readonly { readonly path: string; readonly text: string | null }[];
 }
 
 /** Tables of one netns at one moment. */

@@ -7,6 +7,7 @@ import { failureDiagnostics, findingDiagnostics, kindLookup } from './apply.ts';
 import type { DocumentFile } from './document.ts';
 import { kindAddOns } from './kind-cluster.ts';
 
+/** References only: texts, what was made of them, and what was wrong. */
 export interface SavedFiles {
   readonly texts: ReadonlyMap<string, string>;
   readonly applied: ReadonlyMap<string, string>;
@@ -20,7 +21,7 @@ export class WorldFiles {
   readonly #baseFiles: readonly DocumentFile[];
   readonly #reader: FileReader;
   readonly #baseReader: FileReader;
-  readonly #texts = new Map<string, string>();
+  #texts: ReadonlyMap<string, string>;
   /** Texts of the last good world. */
   #applied: ReadonlyMap<string, string> = new Map();
   #admitted: ReadonlyMap<string, AdmittedObject> = new Map();
@@ -33,7 +34,12 @@ export class WorldFiles {
     this.#reader = new FileReader(kindLookup(api));
     this.#baseReader = new FileReader(kindLookup(api));
     this.#baseFiles = baseFiles;
-    for (const file of files) this.#texts.set(file.path, file.text);
+    this.#texts = new Map(files.map((file) => [file.path, file.text]));
+  }
+
+  /** Texts of the last good world. */
+  get applied(): readonly DocumentFile[] {
+    return [...this.#applied].map(([path, text]) => ({ path, text }));
   }
 
   /** Current texts, the broken ones too. */
@@ -56,18 +62,19 @@ export class WorldFiles {
   }
 
   set(path: string, text: string | null): void {
-    if (text === null) this.#texts.delete(path);
-    else this.#texts.set(path, text);
+    const texts = new Map(this.#texts);
+    if (text === null) texts.delete(path);
+    else texts.set(path, text);
+    this.#texts = texts;
   }
 
   /** All of it as it is, for `load`. */
   save(): SavedFiles {
-    return { texts: new Map(this.#texts), applied: this.#applied, admitted: this.#admitted, text: this.#textDiagnostics, settle: this.#settleDiagnostics };
+    return { texts: this.#texts, applied: this.#applied, admitted: this.#admitted, text: this.#textDiagnostics, settle: this.#settleDiagnostics };
   }
 
   load(saved: SavedFiles): void {
-    this.#texts.clear();
-    for (const [path, text] of saved.texts) this.#texts.set(path, text);
+    this.#texts = saved.texts;
     this.#applied = saved.applied;
     this.#admitted = saved.admitted;
     this.#textDiagnostics = saved.text;
@@ -114,7 +121,7 @@ export class WorldFiles {
       return this.#told(diagnostics, false);
     }
     this.#admitted = next;
-    this.#applied = new Map(this.#texts);
+    this.#applied = this.#texts;
     return this.#told(diagnostics, true);
   }
 

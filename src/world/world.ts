@@ -18,7 +18,7 @@ import { applyText } from './apply.ts';
 import { Clock, type Clockwork } from './clock.ts';
 import { deliveryViews } from './deliveries.ts';
 import type { DocumentFile, DocumentInput, SessionPlace, WorldDocument } from './document.ts';
-import { History, SNAPSHOT_EVERY, type WorldSnapshot } from './history.ts';
+import { type Act, History, SNAPSHOT_EVERY, type WorldSnapshot } from './history.ts';
 import { inspectWorld } from './inspect.ts';
 import { EPOCH_MS, install } from './install.ts';
 import type { Shell, ShellHost } from './shell-host.ts';
@@ -27,7 +27,19 @@ import { tellContext } from './tell-context.ts';
 import type { TellContext } from './tell-phrases.ts';
 import { TerminalLog } from './terminal-log.ts';
 import { buildTopology } from './topology.ts';
-import type { CompletionItem, DeliveryView, HopView, HoverView, Inspection, LinkTarget, PacketView, SessionView, TerminalEntry, Topology } from './views.ts';
+import type {
+  CompletionItem,
+  DeliveryView,
+  HopView,
+  HoverView,
+  Inspection,
+  LinkTarget,
+  MomentView,
+  PacketView,
+  SessionView,
+  TerminalEntry,
+  Topology,
+} from './views.ts';
 import { WorldFiles } from './world-files.ts';
 import { completeAt, hoverAt, objectAtOffset } from './yaml-service.ts';
 
@@ -55,6 +67,8 @@ const REPORTS_NS = 5e6;
 /** Pods of a supposed text start and become ready in this time. */
 const SUPPOSED_NS = 12e9;
 const MAX_INPUTS = 5_000;
+const MAX_ACTS = 20_000;
+const MAX_ERAS = 100_000;
 /** Documents and links hold brought files whole. */
 const MAX_BROUGHT_BYTES = 256 * 1024;
 const MAX_BROUGHT_BASE64 = Math.ceil(MAX_BROUGHT_BYTES / 3) * 4;
@@ -81,7 +95,11 @@ export class World {
   readonly #shell: Shell;
   readonly #options: WorldOptions;
   readonly #terminal = new TerminalLog();
-  readonly #inputs: DocumentInput[] = [];
+  #inputs: DocumentInput[] = [];
+  /** All that was done, also what documents do not hold, with its place in the log. */
+  #acts: Act[] = [];
+  /** Places in the log at which boxes or texts changed, ascending. */
+  #eras: number[] = [];
   readonly #files: WorldFiles;
   readonly #history = new History();
   readonly #clock: Clock;
@@ -99,7 +117,7 @@ export class World {
   topologyVersion = 0;
   diagnosticsVersion = 0;
   filesVersion = 0;
-  readonly terminalEpoch = 0;
+  terminalEpoch = 0;
 
   static open(options: WorldOptions): World {
     const world = new World(options);
@@ -208,8 +226,7 @@ export class World {
   }
 
   openSession(session: string, at: SessionPlace): void {
-    this.#remember({ kind: 'session', timeNs: this.nowNs, session, at });
-    this.#shell.open(session, at);
+    this.#do({ kind: 'session', timeNs: this.nowNs, session, at });
   }
 
   /** How many shells deep a session is; 0 once it has ended. */
@@ -218,19 +235,14 @@ export class World {
   }
 
   closeSession(session: string): void {
-    this.#shell.close(session);
+    this.#do({ kind: 'close', timeNs: this.nowNs, session });
   }
 
   /** Types a line; then call `pump` until it says `done`. */
   input(session: string, line: string): void {
     this.#keep();
-    this.#remember({ kind: 'command', timeNs: this.nowNs, session, line });
-    const prompt = this.#shell.sessions().find((one) => one.id === session)?.prompt ?? '';
-    this.#log(session, 'prompt', prompt);
-    this.#log(session, 'command', line);
     this.#clock.commandStarted();
-    this.#shell.input(session, line);
-    this.#settle();
+    this.#do({ kind: 'command', timeNs: this.nowNs, session, line });
   }
 
   /** Puts a binary file where the session's shell runs. Returns what is wrong, in words. */
@@ -240,21 +252,17 @@ export class World {
       return base64.length > MAX_BROUGHT_BASE64 ? `${path} is larger than ${MAX_BROUGHT_BYTES / 1024} KB` : `${path} did not arrive whole`;
     const timeNs = this.nowNs;
     const problem = this.#shell.bring(session, path, bytesToText(bytes));
-    if (problem === undefined) this.#remember({ kind: 'file', timeNs, session, path, base64 });
+    if (problem === undefined) this.#remember({ kind: 'file', timeNs, session, path, base64 }, this.headSeq);
     return problem;
   }
 
   /** The editor that a session waits for was saved with this text, or (undefined) closed. */
   edited(session: string, text: string | undefined): void {
-    this.#remember({ kind: 'edited', timeNs: this.nowNs, session, text: text ?? null });
-    this.#shell.edited(session, text);
-    this.#settle();
+    this.#do({ kind: 'edited', timeNs: this.nowNs, session, text: text ?? null });
   }
 
   interrupt(session: string): void {
-    this.#remember({ kind: 'interrupt', timeNs: this.nowNs, session });
-    this.#shell.interrupt(session);
-    this.#settle();
+    this.#do({ kind: 'interrupt', timeNs: this.nowNs, session });
   }
 
   /** Runs at most `maxEvents` engine events for the commands that wait; `more`: call again. */
@@ -262,10 +270,10 @@ export class World {
     return this.#clock.pump(maxEvents);
   }
 
-  /** Types a line and lets it finish (bounded by `maxEvents`). For callers without a message queue to serve: the CLI and tests. */
-  command(session: string, line: string, maxEvents = 5_000_000): number {
+  /** Types a line and lets it finish (bounded by `maxEvents`, and by a moment). For callers without a message queue to serve: the CLI and tests. */
+  command(session: string, line: string, maxEvents = 5_000_000, untilNs = Number.POSITIVE_INFINITY): number {
     this.input(session, line);
-    this.pump(maxEvents);
+    this.#clock.pump(maxEvents, untilNs);
     return this.exitCode(session);
   }
 
@@ -283,12 +291,13 @@ export class World {
 
   /** New text of a file (null: removed). All files together must be right, or nothing is applied and the world runs on as it was. */
   edit(path: string, text: string | null): { readonly diagnostics: readonly Diagnostic[]; readonly applied: boolean } {
-    this.#files.set(path, text);
     this.filesVersion += 1;
     const timeNs = this.nowNs;
-    const applied = this.#applyFiles(true);
+    const seq = this.headSeq;
+    const applied = this.#applyEdit(path, text);
     if (applied) {
-      this.#remember({ kind: 'edit', timeNs, path, text });
+      this.#remember({ kind: 'edit', timeNs, path, text }, seq);
+      this.#newEra(seq);
       this.#keep();
     }
     return { diagnostics: this.diagnostics, applied };
@@ -356,6 +365,59 @@ export class World {
     const look = () => inspectWorld(this, target, this.#sourceOf);
     if (atSeq === undefined || atSeq >= this.headSeq - 1) return look();
     return this.#inThePast(atSeq, look);
+  }
+
+  /** Boxes and texts as they were right after event `atSeq`, and for which other events they were the same. */
+  moment(atSeq: number): MomentView {
+    const now = new Map(this.#files.applied.map((file) => [file.path, file.text]));
+    const look = (): MomentView => {
+      // One turn of the engine may write several events: then later ones are part of this moment too.
+      const reached = Math.max(atSeq + 1, this.headSeq);
+      const more = this.#eras.some((seq) => seq > atSeq && seq <= reached);
+      return {
+        fromSeq: more ? atSeq : (this.#eras.findLast((seq) => seq <= atSeq) ?? 0),
+        toSeq: this.#eras.find((seq) => seq >= reached) ?? Number.MAX_SAFE_INTEGER,
+        nowNs: this.nowNs,
+        topology: this.topology(),
+        files: this.#files.applied.filter((file) => now.get(file.path) !== file.text),
+      };
+    };
+    if (atSeq >= this.headSeq - 1) return look();
+    const moment = this.#inThePast(atSeq, () => ({ ...look(), paths: new Set(this.#files.applied.map((file) => file.path)) }));
+    const { paths, ...view } = moment;
+    return { ...view, files: [...view.files, ...[...now.keys()].filter((path) => !paths.has(path)).map((path) => ({ path, text: null }))] };
+  }
+
+  /** From which place in the log on boxes and texts are as they are now. */
+  get eraSeq(): number {
+    return this.#eras.at(-1) ?? 0;
+  }
+
+  /**
+   * Goes back to the end of the instant of event `atSeq` and stays there: what came later is gone from the log, the terminals and the document.
+   * An instant is not divided, so that the document gives the same world again.
+   */
+  branch(atSeq: number): void {
+    const base = this.#history.before(atSeq + 1);
+    if (base === undefined || atSeq >= this.headSeq - 1) return;
+    const acts = this.#acts;
+    this.#restoreState(base);
+    this.#files.load(base.files);
+    this.#history.truncate(base.seq);
+    this.#acts = acts.slice(0, base.acts);
+    this.#inputs = this.#inputs.slice(0, base.inputs);
+    this.#eras = this.#eras.filter((seq) => seq < base.seq);
+    this.#terminal.truncate(base.terminal);
+    this.#runTo(acts, base.acts, atSeq, Number.POSITIVE_INFINITY, (act) => {
+      if (act.input.kind !== 'edit') this.#do(act.input);
+      else this.edit(act.input.path, act.input.text);
+    });
+    this.#clock.runUntil(() => false, this.nowNs);
+    this.#newEra(this.headSeq);
+    this.terminalEpoch += 1;
+    this.filesVersion += 1;
+    this.diagnosticsVersion += 1;
+    this.#keep();
   }
 
   yamlComplete(path: string, text: string, offset: number): readonly CompletionItem[] {
@@ -430,7 +492,10 @@ export class World {
     this.engine.logChanges();
     this.api.startClock();
     this.#keep();
-    for (const input of document.inputs.slice(0, MAX_INPUTS)) this.#replay(input);
+    const inputs = document.inputs.slice(0, MAX_INPUTS);
+    inputs.forEach((input, index) => {
+      this.#replay(input, inputs[index + 1]?.timeNs ?? Number.POSITIVE_INFINITY);
+    });
   }
 
   #defaultHost(): string {
@@ -438,21 +503,68 @@ export class World {
     return (hosts.find((host) => host.id === 'controlplane') ?? hosts[0])?.id ?? 'controlplane';
   }
 
-  #replay(input: DocumentInput): void {
+  /** A command that was still running when the next thing was done is still running then. */
+  #replay(input: DocumentInput, nextNs: number): void {
     this.#clock.advanceTo(input.timeNs);
     if (input.kind === 'edit') this.edit(input.path, input.text);
-    else if (input.kind === 'interrupt') this.interrupt(input.session);
-    else if (input.kind === 'edited') this.edited(input.session, input.text ?? undefined);
-    else if (input.kind === 'session') this.openSession(input.session, input.at);
     else if (input.kind === 'file') this.bring(input.session, input.path, input.base64);
+    else if (input.kind !== 'command') this.#do(input);
     else {
-      if (!this.#shell.sessions().some((session) => session.id === input.session)) this.#shell.open(input.session, { host: this.#defaultHost() });
-      this.command(input.session, input.line);
+      if (!this.#shell.sessions().some((session) => session.id === input.session)) {
+        const opened: Act['input'] = { kind: 'session', timeNs: this.nowNs, session: input.session, at: { host: this.#defaultHost() } };
+        this.#acts.push({ seq: this.headSeq, input: opened });
+        this.#act(opened);
+      }
+      this.command(input.session, input.line, undefined, nextNs);
     }
   }
 
-  #remember(input: DocumentInput): void {
-    if (this.#replaying || this.#inputs.length >= MAX_INPUTS) return;
+  /** Remembers and does it. */
+  #do(input: Exclude<Act['input'], { readonly kind: 'edit' }>): void {
+    this.#remember(input, this.headSeq);
+    this.#act(input);
+  }
+
+  /** Does it, as it is done the first time and in each replay. */
+  #act(input: Act['input']): void {
+    const { session } = input.kind === 'edit' ? { session: '' } : input;
+    switch (input.kind) {
+      case 'edit':
+        this.#applyEdit(input.path, input.text);
+        return;
+      case 'session':
+        this.#shell.open(session, input.at);
+        return;
+      case 'close':
+        this.#shell.close(session);
+        return;
+      case 'file':
+        this.#shell.bring(session, input.path, bytesToText(base64ToBytes(input.base64) ?? new Uint8Array()));
+        return;
+      case 'command':
+        this.#log(session, 'prompt', this.#shell.sessions().find((one) => one.id === session)?.prompt ?? '');
+        this.#log(session, 'command', input.line);
+        this.#shell.input(session, input.line);
+        break;
+      case 'edited':
+        this.#shell.edited(session, input.text ?? undefined);
+        break;
+      case 'interrupt':
+        this.#shell.interrupt(session);
+        break;
+    }
+    this.#settle();
+  }
+
+  #applyEdit(path: string, text: string | null): boolean {
+    this.#files.set(path, text);
+    return this.#applyFiles(true);
+  }
+
+  #remember(input: Act['input'], seq: number): void {
+    if (this.#replaying) return;
+    if (this.#acts.length < MAX_ACTS) this.#acts.push({ seq, input });
+    if (input.kind === 'close' || this.#inputs.length >= MAX_INPUTS) return;
     this.#inputs.push(input);
     if (this.#inputs.length === MAX_INPUTS) this.diagnosticsVersion += 1;
   }
@@ -504,7 +616,15 @@ export class World {
     this.#topology = undefined;
     this.#tellContext = undefined;
     // A look at the past comes back to where it was: nobody needs to hear of it.
-    if (!this.#replaying) this.topologyVersion += 1;
+    if (this.#replaying) return;
+    this.topologyVersion += 1;
+    this.#newEra(this.headSeq);
+  }
+
+  #newEra(seq: number): void {
+    if (this.#eras.at(-1) === seq) return;
+    this.#eras.push(seq);
+    if (this.#eras.length > MAX_ERAS) this.#eras = this.#eras.slice(MAX_ERAS / 2);
   }
 
   #log(session: string, kind: TerminalEntry['kind'], text: string): void {
@@ -522,17 +642,17 @@ export class World {
       shellPrng: this.#shellPrng.state,
       reportsDueNs: this.#reportsDueNs,
       drain: this.#drain.snapshot(),
+      files: this.#files.save(),
+      acts: this.#acts.length,
+      inputs: this.#inputs.length,
+      terminal: this.#terminal.length,
     };
   }
 
+  /** All but the texts: those that could not be applied stay. */
   #restoreState(snapshot: WorldSnapshot): void {
-    this.records.restore(snapshot.records);
-    this.api.restore(snapshot.api);
+    this.#load(snapshot);
     this.engine.restore(snapshot.engine);
-    this.#shell.restore(snapshot.shell);
-    this.#shellPrng.state = snapshot.shellPrng;
-    this.#reportsDueNs = snapshot.reportsDueNs;
-    this.#drain.restore(snapshot.drain);
     this.#topologyChanged();
   }
 
@@ -546,35 +666,53 @@ export class World {
     if (last === undefined || this.headSeq - last >= SNAPSHOT_EVERY) this.#keep();
   }
 
-  /** Goes to the nearest snapshot, runs on to the event, looks, and comes back. */
+  /** Goes to the nearest snapshot, runs on to the event and does again what was done on the way, looks, and comes back. */
   #inThePast<T>(atSeq: number, look: () => T): T {
     const base = this.#history.before(atSeq + 1);
     if (base === undefined) return look();
     const head = this.#snapshot();
     const headNs = this.nowNs;
+    const [topology, words] = [this.#topology, this.#tellContext];
+    const versions = [this.diagnosticsVersion, this.filesVersion] as const;
     this.#replaying = true;
     try {
-      this.records.restore(base.records);
-      this.api.restore(base.api);
-      this.#shell.restore(base.shell);
-      this.#shellPrng.state = base.shellPrng;
-      this.#reportsDueNs = base.reportsDueNs;
-      this.#drain.restore(base.drain);
+      this.#load(base);
+      this.#files.load(base.files);
       this.engine.beginReplay(base.engine);
       this.#topologyChanged();
-      this.#clock.runUntil(() => this.headSeq > atSeq, headNs);
+      this.#runTo(this.#acts, base.acts, atSeq, headNs, (act) => this.#act(act.input));
       return look();
     } finally {
-      this.records.restore(head.records);
-      this.api.restore(head.api);
-      this.#shell.restore(head.shell);
-      this.#shellPrng.state = head.shellPrng;
-      this.#reportsDueNs = head.reportsDueNs;
-      this.#drain.restore(head.drain);
+      this.#load(head);
+      this.#files.load(head.files);
       this.engine.endReplay(head.engine);
-      this.#topologyChanged();
+      this.#topology = topology;
+      this.#tellContext = words;
+      [this.diagnosticsVersion, this.filesVersion] = versions;
       this.#replaying = false;
     }
+  }
+
+  /** All of a snapshot but the texts and the engine's part. */
+  #load(snapshot: WorldSnapshot): void {
+    this.records.restore(snapshot.records);
+    this.api.restore(snapshot.api);
+    this.#shell.restore(snapshot.shell);
+    this.#shellPrng.state = snapshot.shellPrng;
+    this.#reportsDueNs = snapshot.reportsDueNs;
+    this.#drain.restore(snapshot.drain);
+  }
+
+  /** From where a snapshot has led: acts from number `next` on at their moments, until event `atSeq` has happened. */
+  #runTo(acts: readonly Act[], next: number, atSeq: number, limitNs: number, act: (one: Act) => void): void {
+    const reached = () => this.headSeq > atSeq;
+    for (const one of acts.slice(next)) {
+      if (one.seq > atSeq) break;
+      this.#clock.runUntil(() => reached() || this.headSeq > one.seq, one.input.timeNs);
+      if (reached()) break;
+      act(one);
+    }
+    this.#clock.runUntil(reached, limitNs);
   }
 
   #clockwork(): Clockwork {

@@ -106,6 +106,12 @@ export function createFakeClient(world: FakeWorld): FakeClient {
     hops: (from, to) => log.slice(from, to),
     packets: () => [],
     inspect: (target) => world.inspect(target),
+    moment: (atSeq) => ({ fromSeq: 0, toSeq: Math.max(atSeq + 1, log.length), nowNs: 0, topology: world.topology, files: [] }),
+    branch: (atSeq) => {
+      log = log.slice(0, atSeq + 1);
+      send({ terminal: [], terminalReset: true });
+      return { headSeq: log.length, files: document.files };
+    },
     yamlComplete: () => [],
     yamlHover: () => null,
     objectAt: () => null,
