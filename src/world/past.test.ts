@@ -27,7 +27,7 @@ describe('the past in the middle of commands and behind edits', () => {
   let last: number | undefined;
   const look = () => {
     const seq = world.headSeq;
-    if (seen.has(seq) || (seq - (last ?? 0) < 140)) return;
+    if (seen.has(seq) || seq - (last ?? 0) < 140) return;
     last = seq;
     seen.set(seq, {
       seq,
