@@ -29,6 +29,7 @@ import { kubelet } from './pod/kubelet-controller.ts';
 import { podGcController } from './pod/pod-gc-controller.ts';
 import { podRuntimeKind } from './pod/pod-runtime.ts';
 import { scheduler } from './pod/scheduler/scheduler-controller.ts';
+import { clusterPolicyKinds } from './policy/cluster-network-policy.ts';
 import { podDisruptionBudget } from './policy/disruption-budget.ts';
 import { disruptionController } from './policy/disruption-controller.ts';
 import { networkPolicy } from './policy/network-policy.ts';
@@ -89,6 +90,7 @@ export const kinds: readonly Kind[] = [
   ingress,
   networkPolicy,
   podDisruptionBudget,
+  ...clusterPolicyKinds,
   ...accessKinds,
   storageClass,
   ...gatewayKinds,
