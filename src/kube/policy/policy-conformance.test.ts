@@ -10,7 +10,7 @@ import { verdict } from './verdict.ts';
 const sideOf = (egress: boolean, ingress: boolean): string => (egress ? (ingress ? '.' : 'I') : ingress ? 'E' : 'B');
 
 function end(model: PolicyModel, id: string): PolicyEndpoint {
-  const found = id === 'external' ? findEndpoint(model, '203.0.113.9') : model.byId.get(id);
+  const found = id.startsWith('external') ? findEndpoint(model, '203.0.113.9') : model.byId.get(id);
   if (found === undefined) throw new Error(`no pod ${id}`);
   return found;
 }
@@ -27,7 +27,7 @@ function disagreements(steps: readonly Step[]): { readonly wrong: string[]; read
   for (const step of steps) {
     const model = buildModel(step);
     const ports = [...new Map(step.probes.map((one) => [`${one.protocol} ${one.port}`, { protocol: one.protocol, port: one.port }])).entries()];
-    const outside = step.probes.flatMap(({ from, to }) => [from, to]).includes('external') ? [end(model, 'external')] : [];
+    const outside = step.probes.some(({ from, to }) => from.startsWith('external') || to.startsWith('external')) ? [end(model, 'external')] : [];
     const matrix = policyMatrix(
       model,
       ports.map(([, port]) => port),
