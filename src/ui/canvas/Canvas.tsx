@@ -1,15 +1,17 @@
 /** The canvas: rooms, boxes and wires in React Flow, everything that moves on one canvas above it, exact to its viewport. */
 import { Background, Handle, type NodeProps, type OnNodeDrag, Position, ReactFlow, ReactFlowProvider, useReactFlow, useStore } from '@xyflow/react';
 import '@xyflow/react/dist/base.css';
-import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { lazy, memo, Suspense, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { readPalette, watchPalette } from '../theme/theme.ts';
+import type { Backdrop } from './backdrop.ts';
 import { CanvasControls } from './CanvasControls.tsx';
 import styles from './canvas.module.css';
 import { fitView, type Margins, MIN_ZOOM, type Size } from './choose-layout.ts';
 import type { CanvasProps } from './contract.ts';
 import { fitTexts } from './fit-texts.ts';
-import { type FlowNode, flowOf, type GripNode, isMovable, itemIdOfGrip, type SceneNode, type WireEdge } from './flow.ts';
+import { type FlowNode, flowOf, flowOfMounted, type GripNode, isMovable, itemIdOfGrip, type SceneNode, type WireEdge } from './flow.ts';
 import { hitTest, itemOfTarget } from './hit-test.ts';
+import { lensOpacity } from './lens.ts';
 import { lodAt } from './lod.ts';
 import { Outline } from './Outline.tsx';
 import { Overlay } from './overlay.ts';
@@ -17,7 +19,10 @@ import { PolicyPanel } from './PolicyPanel.tsx';
 import { policyPicture, reachOf } from './policy.ts';
 import { PaintedShapes } from './Shapes.tsx';
 import type { Item } from './scene.ts';
+import { fontsOf, useBackdrop, useMounted } from './use-large.ts';
 import { useScene, useSize } from './use-scene.ts';
+
+const Minimap = lazy(() => import('./Minimap.tsx').then((module) => ({ default: module.Minimap })));
 
 /** Below there is room for the line that says what happens. */
 const margins: Margins = { top: 18, right: 18, bottom: 58, left: 18 };
@@ -55,14 +60,17 @@ const reducedMotion = () => matchMedia('(prefers-reduced-motion: reduce)').match
 /** Hands React Flow's viewport to the overlay in the very commit that moves the boxes. */
 function OverlaySync({
   overlay,
+  backdrop,
   size,
   drawing,
 }: {
   readonly overlay: Overlay | undefined;
+  readonly backdrop: Backdrop | undefined;
   readonly size: Size;
   readonly drawing: React.RefObject<HTMLDivElement | null>;
 }) {
   const transform = useStore((state) => state.transform);
+  const fitting = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useLayoutEffect(() => {
     const [x, y, zoom] = transform;
     const element = drawing.current;
@@ -71,12 +79,18 @@ function OverlaySync({
       if (element.dataset.lod !== lod.name) element.dataset.lod = lod.name;
       if (element.style.getPropertyValue('--k') !== String(lod.k)) {
         element.style.setProperty('--k', String(lod.k));
-        fitTexts(element);
+        // Measuring many texts costs a frame: in a large world it waits until the zoom rests.
+        clearTimeout(fitting.current);
+        if (backdrop === undefined) fitTexts(element);
+        else fitting.current = setTimeout(() => fitTexts(element), FIT_MS);
       }
     }
-    overlay?.setView({ x, y, zoom, width: size.width, height: size.height, ratio: Math.min(3, devicePixelRatio || 1) });
+    const view = { x, y, zoom, width: size.width, height: size.height, ratio: Math.min(3, devicePixelRatio || 1) };
+    backdrop?.setView(view);
+    backdrop?.draw();
+    overlay?.setView(view);
     overlay?.draw();
-  }, [transform, overlay, size, drawing]);
+  }, [transform, overlay, backdrop, size, drawing]);
   return null;
 }
 
@@ -91,7 +105,11 @@ function CanvasInside({ topology, lens, playback, positions, selection, deliveri
   const dragStart = useRef<{ x: number; y: number; offset: readonly [number, number] } | undefined>(undefined);
   const placed = useMemo(() => (drag === undefined ? positions : { ...positions, [drag.id]: drag.offset }), [positions, drag]);
   const scene = useScene(topology, placed, size, margins);
-  const { nodes, edges } = useMemo(() => flowOf(scene), [scene]);
+  const under = useRef<HTMLCanvasElement>(null);
+  const mounted = useMounted(scene, size);
+  const backdrop = useBackdrop(under, scene);
+  const grounds = backdrop === undefined;
+  const { nodes, edges } = useMemo(() => (mounted === undefined ? flowOf(scene, grounds) : flowOfMounted(scene, mounted)), [scene, grounds, mounted]);
   const [overlay, setOverlay] = useState<Overlay | undefined>(undefined);
   const [focused, setFocused] = useState<string | undefined>(undefined);
   const hovered = useRef<string | undefined>(undefined);
@@ -101,14 +119,10 @@ function CanvasInside({ topology, lens, playback, positions, selection, deliveri
   useEffect(() => {
     const element = canvas.current;
     if (element === null) return;
-    const fonts = () => {
-      const style = getComputedStyle(element);
-      return { mono: style.getPropertyValue('--font-mono') || 'monospace', sans: style.getPropertyValue('--font-sans') || 'sans-serif' };
-    };
-    const made = new Overlay(element, playback, readPalette(element), fonts());
+    const made = new Overlay(element, playback, readPalette(element), fontsOf(element));
     setOverlay(made);
     const repaint = () => {
-      made.setPalette(readPalette(element), fonts());
+      made.setPalette(readPalette(element), fontsOf(element));
       made.draw();
     };
     const stopWatching = watchPalette(repaint);
@@ -132,6 +146,11 @@ function CanvasInside({ topology, lens, playback, positions, selection, deliveri
     overlay?.draw();
     if (drawing.current !== null) fitTexts(drawing.current);
   }, [overlay, scene]);
+
+  useLayoutEffect(() => {
+    backdrop?.setScene(scene, mounted, lensOpacity(lens, 'uplink'));
+    backdrop?.draw();
+  }, [backdrop, scene, mounted, lens]);
 
   const apiServer = useMemo(
     () => topology.hosts.find((host) => host.controlPlane === true)?.id ?? topology.hosts.find((host) => host.role === 'node')?.id ?? '',
@@ -200,6 +219,9 @@ function CanvasInside({ topology, lens, playback, positions, selection, deliveri
     },
     [flow, size],
   );
+  const onGo = useCallback(() => {
+    movedByHand.current = true;
+  }, []);
   const onFocus = useCallback(
     (id: string | undefined) => {
       setFocused(id);
@@ -283,6 +305,7 @@ function CanvasInside({ topology, lens, playback, positions, selection, deliveri
   return (
     <div ref={frame} className={styles.canvas} data-testid="canvas" onPointerMove={onPointerMove} onPointerLeave={onPointerLeave}>
       <Outline scene={scene} focused={focused} selected={selected?.id} onFocus={onFocus} onSelect={onSelect} onNudge={nudge} />
+      <canvas ref={under} className={styles.backdrop} />
       <div ref={drawing} className={styles.drawing} data-lens={lens} data-lod="near" aria-hidden="true">
         <ReactFlow<FlowNode, WireEdge>
           nodes={nodes}
@@ -316,11 +339,16 @@ function CanvasInside({ topology, lens, playback, positions, selection, deliveri
           nodeDragThreshold={4}
           proOptions={{ hideAttribution: true }}
         >
-          <Background gap={24} size={1.6} color="var(--line)" />
-          <OverlaySync overlay={overlay} size={size} drawing={drawing} />
+          {scene.tiles.length === 0 ? <Background gap={24} size={1.6} color="var(--line)" /> : null}
+          <OverlaySync overlay={overlay} backdrop={backdrop} size={size} drawing={drawing} />
         </ReactFlow>
       </div>
       <canvas ref={canvas} className={styles.overlay} />
+      {mounted === undefined || size.width === 0 ? null : (
+        <Suspense fallback={null}>
+          <Minimap scene={scene} size={size} onGo={onGo} />
+        </Suspense>
+      )}
       {policy === undefined ? null : <PolicyPanel picture={policy} />}
       <CanvasControls
         movable={selected !== undefined && isMovable(selected) ? selected : undefined}

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { chooseScene, fitView } from './choose-layout.ts';
-import { flowOf } from './flow.ts';
+import { flowOf, flowOfMounted } from './flow.ts';
 import { hitTest, itemOfTarget, linkedItems } from './hit-test.ts';
 import { buildScene } from './layout.ts';
 import { lodAt, SMALLEST_TEXT } from './lod.ts';
+import { stepMounted, viewKey, wantedItems } from './mount.ts';
 import { findByName, moveFrom, outlineEntries } from './outline.ts';
 import { paintAll } from './paint.ts';
 import { policyPicture, reachOf } from './policy.ts';
@@ -13,6 +14,7 @@ import type { Shape } from './shape.ts';
 import { podName, shortAddress, shortName, tinyName } from './short-name.ts';
 import { assignSlots } from './slots.ts';
 import { articleTopology, makeTopology, podId } from './testing/article.ts';
+import { sharedPrefix } from './tiles.ts';
 
 const scene = buildScene(articleTopology(), { density: 'full', direction: 'row' });
 const margins = { top: 18, right: 18, bottom: 58, left: 18 };
@@ -139,6 +141,68 @@ describe('React Flow', () => {
     );
     const large = buildScene(topology, { density: 'full', direction: 'row', slots: assignSlots(topology) });
     expect(flowOf(large).nodes.length).toBeLessThan(300);
+  });
+});
+
+describe('a world of 100 nodes', () => {
+  const topology = makeTopology(
+    Array.from({ length: 100 }, (_, host) => ({
+      name: `kind-worker${host}`,
+      pods: Array.from({ length: 50 }, (__, i) => ({ name: `p${i}`, ip: `10.${host}.0.${i + 2}`, app: 'x' })),
+    })),
+    Array.from({ length: 30 }, (_, i) => ({
+      objectKey: `Service/default/s${i}`,
+      name: `s${i}`,
+      namespace: 'default',
+      type: 'ClusterIP',
+      clusterIp: `10.96.0.${i}`,
+      ports: '80/TCP',
+      endpoints: Array.from({ length: 50 }, (__, host) => podId(`kind-worker${host}`, `p${i}`)),
+    })),
+  );
+  const world = buildScene(topology, { density: 'full', direction: 'row', slots: assignSlots(topology) });
+  const size = { width: 1000, height: 640 };
+
+  it('mounts nothing from afar, and what is in view from near, a room in a frame', () => {
+    expect(wantedItems(world, viewKey(0, 0, 0.1), size)).toEqual([]);
+    const room = world.itemById.get('kind-worker40')?.rect ?? world.bounds;
+    const wanted = wantedItems(world, viewKey(-room.x, -room.y, 1), size);
+    expect(wanted).toContain('kind-worker40');
+    let mounted: ReadonlySet<string> = new Set();
+    for (let frame = 0; frame < 100; frame += 1) {
+      const next = stepMounted(world, mounted, wanted);
+      const rooms = [...next].filter((id) => !mounted.has(id) && world.itemById.get(id)?.kind === 'room');
+      expect(rooms.length).toBeLessThanOrEqual(1);
+      if (next === mounted) break;
+      mounted = next;
+    }
+    expect([...mounted].sort()).toEqual([...wanted].sort());
+    expect(flowOfMounted(world, mounted).nodes.length).toBeLessThanOrEqual(300);
+    // Who looks elsewhere keeps none of it.
+    for (let frame = 0; frame < 100; frame += 1) mounted = stepMounted(world, mounted, []);
+    expect(mounted.size).toBe(0);
+  });
+
+  it('stays below 300 boxes wherever one looks', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0.45, max: 3, noNaN: true }), fc.integer({ min: -9000, max: 500 }), fc.integer({ min: -3000, max: 3000 }), (zoom, x, y) => {
+        expect(flowOfMounted(world, new Set(wantedItems(world, viewKey(x, y, zoom), size))).nodes.length).toBeLessThanOrEqual(300);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('spreads its Services and draws their lines for the one that is looked at', () => {
+    expect(world.wires.filter((wire) => wire.kind === 'service-line')).toEqual([]);
+    expect(linkedItems(world, 'Service/default/s0')).toHaveLength(50);
+    const heights = world.items.filter((item) => item.kind === 'service').map((item) => item.rect.y);
+    expect(Math.max(...heights) - Math.min(...heights)).toBeLessThan(200);
+  });
+
+  it('tells nodes apart by what their names do not share', () => {
+    expect(sharedPrefix(['kind-worker1', 'kind-worker2', 'kind-control-plane'])).toBe(5);
+    expect(sharedPrefix(['a'])).toBe(0);
+    expect(sharedPrefix(['a', 'b'])).toBe(0);
   });
 });
 

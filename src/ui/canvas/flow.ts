@@ -2,6 +2,7 @@
 import type { Edge, Node } from '@xyflow/react';
 import { type Painted, paintAll } from './paint.ts';
 import type { Item, Rect, Scene, Wire } from './scene.ts';
+import { sceneIndex } from './scene-index.ts';
 
 export type SceneNode = Node<{ readonly rect: Rect; readonly painted: readonly Painted[] }, 'scene'>;
 export type GripNode = Node<{ readonly title: string }, 'grip'>;
@@ -69,8 +70,50 @@ function wireEdge(scene: Scene, wire: Wire): WireEdge | undefined {
   return { id: wire.id, type: 'wire', source, target, data: { painted: paintAll([], [wire]) }, zIndex, focusable: false, selectable: false, deletable: false };
 }
 
-/** Nodes and edges in reading order. Pods drawn as tiles are not among them. */
-export function flowOf(scene: Scene): { readonly nodes: FlowNode[]; readonly edges: WireEdge[] } {
+/** Rooms of a large world come and go while one looks around: what they look like is made once. */
+const roomNodes = new WeakMap<Scene, Map<string, FlowNode[]>>();
+
+function nodesOfTop(scene: Scene, item: Item): FlowNode[] {
+  let known = roomNodes.get(scene);
+  if (known === undefined) {
+    known = new Map();
+    roomNodes.set(scene, known);
+  }
+  const made = known.get(item.id);
+  if (made !== undefined) return made;
+  const nodes: FlowNode[] = [];
+  if (item.kind === 'room') {
+    const [, ...rest] = paintAll([item, ...(sceneIndex(scene).inside.get(item.id) ?? [])], wiresOf(scene).get(item.id) ?? []);
+    nodes.push(sceneNode(`front:${item.id}`, item.rect, rest, layer.front));
+  } else nodes.push(sceneNode(`box:${item.id}`, item.rect, paintAll([item], []), layer.front));
+  if (isMovable(item)) nodes.push(gripNode(item));
+  known.set(item.id, nodes);
+  return nodes;
+}
+
+const roomWires = new WeakMap<Scene, ReadonlyMap<string, readonly Wire[]>>();
+
+function wiresOf(scene: Scene): ReadonlyMap<string, readonly Wire[]> {
+  const known = roomWires.get(scene);
+  if (known !== undefined) return known;
+  const made = new Map<string, Wire[]>();
+  for (const wire of scene.wires) {
+    if (wire.room === undefined) continue;
+    const list = made.get(wire.room);
+    if (list === undefined) made.set(wire.room, [wire]);
+    else list.push(wire);
+  }
+  roomWires.set(scene, made);
+  return made;
+}
+
+/** The part of a large world that is elements of the page: grounds, tiles and what joins rooms are drawn on canvas. */
+export function flowOfMounted(scene: Scene, mounted: ReadonlySet<string>): { readonly nodes: FlowNode[]; readonly edges: WireEdge[] } {
+  return { nodes: sceneIndex(scene).top.flatMap((item) => (mounted.has(item.id) ? nodesOfTop(scene, item) : [])), edges: [] };
+}
+
+/** Nodes and edges in reading order. Pods drawn as tiles are not among them; `grounds` says whether those of rooms are. */
+export function flowOf(scene: Scene, grounds = true): { readonly nodes: FlowNode[]; readonly edges: WireEdge[] } {
   const rooms = new Map<string, { items: Item[]; wires: Wire[] }>();
   const roomOf = (item: Item): string | undefined => {
     let at: Item | undefined = item;
@@ -98,7 +141,7 @@ export function flowOf(scene: Scene): { readonly nodes: FlowNode[]; readonly edg
   for (const [id, { items, wires }] of rooms) {
     const rect = (items[0] as Item).rect;
     const [ground, ...rest] = paintAll(items, wires);
-    nodes.push(sceneNode(`back:${id}`, rect, ground === undefined ? [] : [ground], layer.back), sceneNode(`front:${id}`, rect, rest, layer.front));
+    nodes.push(sceneNode(`back:${id}`, rect, ground === undefined || !grounds ? [] : [ground], layer.back), sceneNode(`front:${id}`, rect, rest, layer.front));
   }
   for (const item of boxes) nodes.push(sceneNode(`box:${item.id}`, item.rect, paintAll([item], []), layer.front));
   for (const item of scene.items) if (isMovable(item)) nodes.push(gripNode(item));

@@ -1,6 +1,7 @@
 /** What lies under a point of the scene, what a selection means in it, and which item is next to which: for pointer, keyboard and links. */
 import type { LinkTarget } from '../../world/views.ts';
 import { contains, type Item, type Point, type Scene, type TileGrid, type Wire } from './scene.ts';
+import { sceneIndex } from './scene-index.ts';
 
 export type Hit = { readonly kind: 'item'; readonly item: Item } | { readonly kind: 'wire'; readonly wire: Wire };
 
@@ -54,14 +55,19 @@ function wireAt(scene: Scene, point: Point, reach: number): Wire | undefined {
 
 /** The topmost item under a point, a wire close to it, or the room it lies in. */
 export function hitTest(scene: Scene, point: Point, zoom = 1): Hit | undefined {
+  const { top, inside } = sceneIndex(scene);
   let room: Item | undefined;
-  for (let i = scene.items.length - 1; i >= 0; i -= 1) {
-    const item = scene.items[i] as Item;
-    if (item.kind === 'pod' && item.size === 'tile') continue;
+  for (let i = top.length - 1; i >= 0; i -= 1) {
+    const item = top[i] as Item;
     if (!contains(item.rect, point)) continue;
     if (item.kind !== 'room') return { kind: 'item', item };
     room = item;
     break;
+  }
+  const within = room === undefined ? [] : (inside.get(room.id) ?? []);
+  for (let i = within.length - 1; i >= 0; i -= 1) {
+    const item = within[i] as Item;
+    if (contains(item.rect, point)) return { kind: 'item', item };
   }
   for (const grid of scene.tiles) {
     const tile = room === undefined || grid.room === room.id ? tileAt(grid, point) : undefined;
@@ -100,6 +106,15 @@ export function itemOfTarget(scene: Scene, target: LinkTarget): Item | undefined
 /** Items that a wire joins to this one, in order of the wires. */
 export function linkedItems(scene: Scene, id: string): Item[] {
   const linked: Item[] = [];
+  const from = scene.itemById.get(id);
+  // In a large world the lines of Services are drawn for the one that is looked at, and are no wires.
+  if (from?.kind === 'service') {
+    for (const netns of from.endpoints) {
+      const pod = scene.itemById.get(netns);
+      if (pod !== undefined && !linked.includes(pod)) linked.push(pod);
+    }
+    return linked;
+  }
   for (const wire of scene.wires) {
     const other = wire.from === id ? wire.to : wire.to === id ? wire.from : undefined;
     const item = other === undefined || other === id ? undefined : scene.itemById.get(other);

@@ -7,6 +7,8 @@ import type { Point, Rect } from './scene.ts';
 import type { Slots } from './slots.ts';
 
 const PER_ROOM = 2;
+/** With more endpoints than this in all, lines are drawn for the Service that is looked at only. */
+const MAX_LINES = 400;
 
 /** `10.97.253.216:80`, or the address alone when there are several ports. */
 function detailOf(clusterIp: string, ports: string): string {
@@ -23,6 +25,7 @@ export function layoutServices(draft: Draft, services: readonly ServiceView[], p
   const gap = 12;
   const w = (width - gap) / PER_ROOM;
   const podRects = new Map(draft.items.filter((item) => item.kind === 'pod').map((item) => [item.id, item.rect]));
+  const lines = services.reduce((sum, service) => sum + service.endpoints.length, 0) <= MAX_LINES;
   let folded = 0;
   const inTopRow = topRow?.inputs.length ?? 0;
   const slotOfColumn = new Map<number, number>();
@@ -64,7 +67,9 @@ export function layoutServices(draft: Draft, services: readonly ServiceView[], p
       title: service.name,
       detail: detailOf(service.clusterIp, service.ports),
       clusterIp: service.clusterIp,
+      endpoints: [...new Set(service.endpoints)].filter((netns) => podRects.has(netns)),
     });
+    if (!lines) continue;
     for (const netns of new Set(service.endpoints)) {
       const pod = podRects.get(netns);
       if (pod !== undefined) draft.wires.push(serviceLine(service.objectKey, service.name, netns, rect, pod));
@@ -85,16 +90,21 @@ export function layoutServices(draft: Draft, services: readonly ServiceView[], p
   }
 }
 
-function serviceLine(key: string, name: string, netns: string, oval: Rect, pod: Rect) {
+/** Start, two control points and end. */
+export function serviceCurve(oval: Rect, pod: Rect): readonly [Point, Point, Point, Point] {
   const down = pod.y > oval.y;
   const start: Point = { x: oval.x + oval.w / 2, y: down ? oval.y + oval.h : oval.y };
   const end: Point = { x: pod.x + pod.w / 2, y: down ? pod.y : pod.y + pod.h };
   const bend = Math.min(60, Math.abs(end.y - start.y) * 0.55) * (down ? 1 : -1);
+  return [start, { x: start.x, y: start.y + bend }, { x: end.x, y: end.y - bend }, end];
+}
+
+function serviceLine(key: string, name: string, netns: string, oval: Rect, pod: Rect) {
   return {
     id: `${key}>${netns}`,
     kind: 'service-line' as const,
     tone: 'l4' as const,
-    points: [start, { x: start.x, y: start.y + bend }, { x: end.x, y: end.y - bend }, end],
+    points: serviceCurve(oval, pod),
     curve: true,
     from: key,
     to: netns,

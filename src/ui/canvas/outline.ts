@@ -1,6 +1,7 @@
 /** The scene as a tree of words, the other view of the same model: nodes contain kernels, devices and pods; arrow keys move along it and along wires. */
 import { linkedItems } from './hit-test.ts';
 import type { Item, Scene } from './scene.ts';
+import { sceneIndex } from './scene-index.ts';
 
 export interface OutlineEntry {
   readonly item: Item;
@@ -10,7 +11,7 @@ export interface OutlineEntry {
 
 /** Contained items in reading order. Pills stand below their kernel, chips of pods below their pod. */
 export function childrenOf(scene: Scene, id: string | undefined): readonly Item[] {
-  return scene.items.filter((item) => item.parent === id);
+  return sceneIndex(scene).children.get(id) ?? [];
 }
 
 export type Move = 'in' | 'out' | 'next' | 'previous' | 'first' | 'last';

@@ -6,11 +6,11 @@ import { type Capsule, capsuleOf, isTunnelled } from './capsule.ts';
 import type { PlaybackSource } from './contract.ts';
 import { type Deliveries, drawMessages, type Message, messagesOf } from './deliveries.ts';
 import { Journey, type Traveller } from './journey.ts';
+import { serviceCurve } from './layout-services.ts';
 import { type Life, lifeAt, roundness } from './packet-life.ts';
 import { pathData } from './paint.ts';
-import type { Item, Rect, Scene } from './scene.ts';
+import type { Item, Rect, Scene, ServiceItem } from './scene.ts';
 import { SpriteAtlas } from './sprites.ts';
-import { drawTiles } from './tiles.ts';
 
 /** How scene units become pixels: `zoom`, then `x` and `y` in CSS pixels; the canvas' size in CSS pixels and device pixels per CSS pixel. */
 export interface View {
@@ -52,6 +52,11 @@ interface Seat {
   alpha: number;
 }
 
+export type TilePainter = (context: CanvasRenderingContext2D, scene: Scene, view: View, palette: Palette, monoFont: string, sansFont: string) => void;
+
+/** Lines of a Service that are drawn while it is looked at. */
+const MAX_SERVICE_LINES = 240;
+
 const noMarks: Marks = { selected: undefined, focused: undefined, hovered: undefined };
 
 export class Overlay {
@@ -76,7 +81,10 @@ export class Overlay {
   #messages: readonly Message[] | undefined;
   #ending: { readonly hop: number; readonly service: string; readonly pod: string } | undefined;
 
-  constructor(canvas: HTMLCanvasElement, playback: PlaybackSource, palette: Palette, fonts: Fonts) {
+  readonly #tiles: TilePainter | undefined;
+
+  /** `tiles`: who draws pods as tiles here; undefined where a backdrop does. */
+  constructor(canvas: HTMLCanvasElement, playback: PlaybackSource, palette: Palette, fonts: Fonts, tiles?: TilePainter) {
     const context = canvas.getContext('2d');
     if (context === null) throw new Error('this browser draws no canvas');
     this.#canvas = canvas;
@@ -84,6 +92,7 @@ export class Overlay {
     this.#playback = playback;
     this.#palette = palette;
     this.#fonts = fonts;
+    this.#tiles = tiles;
   }
 
   /** Messages of the control plane; `apiServer` is the id of its host. */
@@ -147,7 +156,7 @@ export class Overlay {
     const scene = this.#scene;
     const journey = this.journey();
     if (scene === undefined || journey === undefined || width === 0) return;
-    if (scene.tiles.length > 0) drawTiles(context, scene, this.#view, this.#palette, this.#fonts.mono, this.#fonts.sans);
+    if (scene.tiles.length > 0) this.#tiles?.(context, scene, this.#view, this.#palette, this.#fonts.mono, this.#fonts.sans);
     context.setTransform(ratio * zoom, 0, 0, ratio * zoom, ratio * x, ratio * y);
     const position = this.#playback.position();
     this.#drawStory(context, journey, position);
@@ -302,6 +311,8 @@ export class Overlay {
       context.globalAlpha = 1;
     }
     this.#drawReach(context, scene, item(hovered) ?? item(selected));
+    const service = under?.kind === 'service' ? under : item(selected);
+    if (service?.kind === 'service') this.#drawEndpoints(context, scene, service, thin);
     const chosen = item(selected);
     if (chosen !== undefined) this.#ring(context, chosen, this.#palette.sel, 2 * thin, 3 * thin);
     const focus = item(focused);
@@ -310,6 +321,22 @@ export class Overlay {
       this.#ring(context, focus, this.#palette.focus, 2 * thin, 6 * thin);
       context.setLineDash([]);
     }
+  }
+
+  #drawEndpoints(context: CanvasRenderingContext2D, scene: Scene, service: ServiceItem, thin: number): void {
+    context.strokeStyle = this.#palette.l4;
+    context.lineWidth = 1.6 * thin;
+    context.globalAlpha = 0.8;
+    context.beginPath();
+    for (const netns of service.endpoints.slice(0, MAX_SERVICE_LINES)) {
+      const pod = scene.itemById.get(netns);
+      if (pod === undefined) continue;
+      const [a, b, c, d] = serviceCurve(service.rect, pod.rect);
+      context.moveTo(a.x, a.y);
+      context.bezierCurveTo(b.x, b.y, c.x, c.y, d.x, d.y);
+    }
+    context.stroke();
+    context.globalAlpha = 1;
   }
 
   #drawReach(context: CanvasRenderingContext2D, scene: Scene, from: Item | undefined): void {

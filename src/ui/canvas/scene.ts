@@ -79,6 +79,8 @@ export interface ServiceItem extends ItemBase {
   readonly title: string;
   readonly detail: string;
   readonly clusterIp: string;
+  /** netns ids of ready endpoints that the scene may show. */
+  readonly endpoints: readonly string[];
 }
 export interface OutsideItem extends ItemBase {
   readonly kind: 'outside';

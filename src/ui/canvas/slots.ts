@@ -16,6 +16,8 @@ export const noSlots: Slots = { pods: new Map(), services: new Map(), tiles: fal
 export const MAX_CARDS_PER_ROOM = 12;
 export const MAX_CARDS = 150;
 export const MAX_SERVICES = 48;
+/** With more nodes Services do not stand above their first endpoint. */
+const MAX_NODES_TO_STAND_ABOVE = 8;
 
 class FreeList {
   readonly #taken = new Set<number>();
@@ -66,9 +68,15 @@ export function assignSlots(topology: Topology, previous: Slots = noSlots): Slot
     const kept = previous.services.get(service.objectKey);
     if (kept !== undefined && known.has(kept.host) && listOf(above, kept.host).take(kept.slot)) services.set(service.objectKey, kept);
   }
+  // In a large world a Service has endpoints nearly everywhere: there they spread over the first nodes, instead of towering above one.
+  const spread = nodes.length > MAX_NODES_TO_STAND_ABOVE ? nodes.slice(0, Math.ceil(Math.sqrt(2 * nodes.length))) : undefined;
+  const counts = new Map<string, number>();
+  for (const { host } of services.values()) counts.set(host, (counts.get(host) ?? 0) + 1);
   for (const service of shown) {
     if (services.has(service.objectKey)) continue;
-    const host = service.endpoints.map((netns) => hostOf.get(netns)).find((one) => one !== undefined && known.has(one)) ?? nodes[0] ?? '';
+    const near = service.endpoints.map((netns) => hostOf.get(netns)).find((one) => one !== undefined && known.has(one)) ?? nodes[0] ?? '';
+    const host = spread?.reduce((a, b) => ((counts.get(b) ?? 0) < (counts.get(a) ?? 0) ? b : a)) ?? near;
+    counts.set(host, (counts.get(host) ?? 0) + 1);
     services.set(service.objectKey, { host, slot: listOf(above, host).give() });
   }
 

@@ -3,7 +3,7 @@ import type { Palette } from '../theme/palette.ts';
 import { LOW_ZOOM } from './lod.ts';
 import type { View } from './overlay.ts';
 import type { Rect, Scene, TileGrid } from './scene.ts';
-import { shortName, tinyName } from './short-name.ts';
+import { tinyName } from './short-name.ts';
 
 /** Letters are drawn on tiles that are at least this wide on screen, in px. */
 const LETTER_WIDTH = 44;
@@ -20,41 +20,62 @@ function boundsOf(grid: TileGrid): Rect {
   return { x: grid.origin.x, y: grid.pitchY < 0 ? grid.origin.y + grid.h - h : grid.origin.y, w: grid.columns * grid.pitchX, h };
 }
 
+/** Tiles are rimmed from this zoom on. */
+const STROKE_ZOOM = 0.2;
+
+interface GridPaths {
+  readonly all: Path2D;
+  readonly ready: Path2D;
+  readonly unready: Path2D;
+  /** At the left edge of those that are ready, and in their middle. */
+  readonly edges: Path2D;
+  readonly marks: Path2D;
+}
+
+/** In scene units, so that no frame has to walk over the pods. */
+const paths = new WeakMap<TileGrid, GridPaths>();
+
+function pathsOf(grid: TileGrid): GridPaths {
+  const known = paths.get(grid);
+  if (known !== undefined) return known;
+  const made = { all: new Path2D(), ready: new Path2D(), unready: new Path2D(), edges: new Path2D(), marks: new Path2D() };
+  for (const pod of grid.pods) {
+    if (pod === undefined) continue;
+    const { x, y, w, h } = pod.rect;
+    made.all.rect(x, y, w, h);
+    (pod.view.ready ? made.ready : made.unready).rect(x, y, w, h);
+    if (!pod.view.ready) continue;
+    made.edges.rect(x, y + 5, 2.5, h - 10);
+    made.marks.rect(x + w * 0.3, y + h * 0.3, w * 0.4, h * 0.4);
+  }
+  paths.set(grid, made);
+  return made;
+}
+
 /** Draws into a context whose transform is the identity in device pixels. */
 export function drawTiles(context: CanvasRenderingContext2D, scene: Scene, view: View, palette: Palette, monoFont: string, sansFont: string): void {
   context.setTransform(view.ratio * view.zoom, 0, 0, view.ratio * view.zoom, view.ratio * view.x, view.ratio * view.y);
   const grids = scene.tiles.filter((grid) => visible(view, boundsOf(grid)));
   const lettered = (scene.tiles[0]?.w ?? 0) * view.zoom >= LETTER_WIDTH;
-  const ready = new Path2D();
-  const unready = new Path2D();
   let letters = 0;
-  for (const grid of grids) {
-    for (const pod of grid.pods) {
-      if (pod === undefined) continue;
-      const { x, y, w, h } = pod.rect;
-      (pod.view.ready ? ready : unready).rect(x, y, w, h);
-    }
-  }
-  context.fillStyle = palette.panel;
-  context.fill(ready);
-  context.fill(unready);
   context.lineWidth = Math.max(1, 0.8 / view.zoom);
-  context.strokeStyle = palette.line;
-  context.stroke(ready);
-  context.strokeStyle = palette.l2;
-  context.stroke(unready);
-  // From afar a mark of the state's colour stands for the pod.
-  context.fillStyle = palette.l7;
-  context.globalAlpha = lettered ? 1 : 0.75;
   for (const grid of grids) {
-    for (const pod of grid.pods) {
-      if (pod === undefined || !pod.view.ready) continue;
-      const { x, y, w, h } = pod.rect;
-      if (lettered) context.fillRect(x, y + 5, 2.5, h - 10);
-      else context.fillRect(x + w * 0.3, y + h * 0.3, w * 0.4, h * 0.4);
+    const path = pathsOf(grid);
+    context.fillStyle = palette.panel;
+    context.fill(path.all);
+    // From afar strokes between tiles are finer than a pixel: the ground between them says as much.
+    if (lettered || view.zoom > STROKE_ZOOM) {
+      context.strokeStyle = palette.line;
+      context.stroke(path.ready);
     }
+    context.strokeStyle = palette.l2;
+    context.stroke(path.unready);
+    // From afar a mark of the state's colour stands for the pod.
+    context.fillStyle = palette.l7;
+    context.globalAlpha = lettered ? 1 : 0.75;
+    context.fill(lettered ? path.edges : path.marks);
+    context.globalAlpha = 1;
   }
-  context.globalAlpha = 1;
   if (!lettered) {
     drawTitles(context, scene, grids, view, palette, sansFont);
     return;
@@ -73,6 +94,17 @@ export function drawTiles(context: CanvasRenderingContext2D, scene: Scene, view:
   }
 }
 
+/** Letters that all names begin with, up to a dash or dot: they tell nothing apart. */
+export function sharedPrefix(names: readonly string[]): number {
+  const first = names[0] ?? '';
+  let length = names.length < 2 ? 0 : first.length;
+  for (const name of names) while (!name.startsWith(first.slice(0, length))) length -= 1;
+  return first.slice(0, length).search(/[^-.]*$/);
+}
+
+/** The end of a name: of numbered nodes it is what differs. */
+const tailName = (name: string, letters: number): string => (name.length <= letters ? name : `…${name.slice(name.length - letters + 1)}`);
+
 /** From afar: the nodes' names over their pods. */
 function drawTitles(context: CanvasRenderingContext2D, scene: Scene, grids: readonly TileGrid[], view: View, palette: Palette, sansFont: string): void {
   if (view.zoom >= LOW_ZOOM) return;
@@ -80,10 +112,11 @@ function drawTitles(context: CanvasRenderingContext2D, scene: Scene, grids: read
   context.font = `700 ${size}px ${sansFont}`;
   context.textAlign = 'center';
   context.textBaseline = 'middle';
+  const shared = sharedPrefix(scene.tiles.map((grid) => grid.room));
   for (const grid of grids) {
     const room = scene.itemById.get(grid.room);
     if (room?.kind !== 'room') continue;
-    const name = shortName(room.title, Math.max(3, Math.floor(room.rect.w / (size * 0.62))));
+    const name = tailName(room.title.slice(shared), Math.max(3, Math.floor(room.rect.w / (size * 0.62))));
     const at = { x: room.rect.x + room.rect.w / 2, y: room.rect.y + room.rect.h * 0.42 };
     const w = context.measureText(name).width + size;
     context.fillStyle = palette.room;

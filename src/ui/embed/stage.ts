@@ -11,6 +11,7 @@ import { paintAll } from '../canvas/paint.ts';
 import { type Item, type Scene, unite } from '../canvas/scene.ts';
 import { cssInks, toElement } from '../canvas/shape.ts';
 import { assignSlots } from '../canvas/slots.ts';
+import { drawTiles } from '../canvas/tiles.ts';
 import { readPalette, watchPalette } from '../theme/theme.ts';
 import { element, svgElement, toDom } from './dom.ts';
 import { findFocus, type StoryBoxes } from './story.ts';
@@ -67,7 +68,7 @@ export class Stage {
       const style = getComputedStyle(document.documentElement);
       return { mono: style.getPropertyValue('--font-mono') || 'monospace', sans: style.getPropertyValue('--font-sans') || 'sans-serif' };
     };
-    this.#overlay = new Overlay(canvas, playback, readPalette(document.documentElement), fonts());
+    this.#overlay = new Overlay(canvas, playback, readPalette(document.documentElement), fonts(), drawTiles);
     watchPalette(() => {
       this.#overlay.setPalette(readPalette(document.documentElement), fonts());
       this.#overlay.draw();
