@@ -14,7 +14,9 @@ import { serviceAccountController } from './config/service-account-controller.ts
 import { expectation } from './expectation/expectation.ts';
 import { crdController, customResourceDefinition } from './extension/custom-resource-definition.ts';
 import { gatewayKinds } from './gateway/gateway-kinds.ts';
+import { defaultIngressClass } from './ingress/default-class.ts';
 import { ingress, ingressClass } from './ingress/ingress.ts';
+import { ingressMemory, ingressNginxController } from './ingress/nginx/controller.ts';
 import { clusterKinds } from './node/cluster-kinds.ts';
 import { kindClusterController } from './node/kind-cluster-controller.ts';
 import { leaseController } from './node/leases.ts';
@@ -103,10 +105,11 @@ export const kinds: readonly Kind[] = [
   hostLocalStore,
   podRuntimeKind,
   metricsSample,
+  ingressMemory,
 ];
 
 /** In the order of the real server; the quota is last, so that nothing is counted that is refused. */
-export const admission: readonly AdmissionPlugin[] = [limitRanger, quotaAdmission];
+export const admission: readonly AdmissionPlugin[] = [limitRanger, defaultIngressClass, quotaAdmission];
 
 /** In the order in which a cluster comes up; within one round they run in this order. */
 export const controllers: readonly Controller[] = [
@@ -139,4 +142,5 @@ export const controllers: readonly Controller[] = [
   metalLbController,
   metalLbSpeaker,
   cloudController,
+  ingressNginxController,
 ];

@@ -1,10 +1,10 @@
-/** The kinds Ingress and IngressClass. At this stage they are stored and checked; no controller acts on them. */
+/** The kinds Ingress and IngressClass: what they look like and what the API server says of them. Controllers are in folders beside this file. */
 import { defineKind } from '../../objects/define.ts';
 import type { FieldError, KubeObject } from '../../objects/types.ts';
 import { isIp } from '../addresses.ts';
 import { immutable, invalid, invalidEach, portRange, required } from '../field-errors.ts';
 import { dns1035LabelErrors, dnsSubdomainErrors, portNameErrors, wildcardDnsErrors } from '../names.ts';
-import { anything, choice, integer, kindSchema, list, notSimulated, struct, text, texts } from '../schema.ts';
+import { anything, choice, integer, kindSchema, list, struct, text, texts } from '../schema.ts';
 import type { LoadBalancerIngress } from '../service/types.ts';
 
 export interface IngressBackend {
@@ -40,42 +40,36 @@ const backend = struct(
 );
 
 const schema = kindSchema('HTTP routes from outside to Services.', {
-  spec: notSimulated(
-    struct(
-      'The routes.',
-      {
-        ingressClassName: text('The IngressClass, and with it the controller.'),
-        defaultBackend: backend,
-        tls: list('Certificates.', struct('A certificate.', { hosts: texts('Names it is for.'), secretName: text('The Secret that holds it.') })),
-        rules: list(
-          'Routes by host.',
-          struct('A host.', {
-            host: text('Name, perhaps with a leading *.; all when absent.'),
-            http: struct('Its paths.', {
-              paths: list(
-                'Paths.',
-                struct(
-                  'A path.',
-                  {
-                    path: text('The path.'),
-                    pathType: choice('How it is compared: Exact, Prefix by elements, or as the controller does.', [
-                      'Exact',
-                      'ImplementationSpecific',
-                      'Prefix',
-                    ]),
-                    backend,
-                  },
-                  ['backend'],
-                  { goType: 'HTTPIngressPath' },
-                ),
+  spec: struct(
+    'The routes.',
+    {
+      ingressClassName: text('The IngressClass, and with it the controller.'),
+      defaultBackend: backend,
+      tls: list('Certificates.', struct('A certificate.', { hosts: texts('Names it is for.'), secretName: text('The Secret that holds it.') })),
+      rules: list(
+        'Routes by host.',
+        struct('A host.', {
+          host: text('Name, perhaps with a leading *.; all when absent.'),
+          http: struct('Its paths.', {
+            paths: list(
+              'Paths.',
+              struct(
+                'A path.',
+                {
+                  path: text('The path.'),
+                  pathType: choice('How it is compared: Exact, Prefix by elements, or as the controller does.', ['Exact', 'ImplementationSpecific', 'Prefix']),
+                  backend,
+                },
+                ['backend'],
+                { goType: 'HTTPIngressPath' },
               ),
-            }),
+            ),
           }),
-        ),
-      },
-      [],
-      { goType: 'IngressSpec' },
-    ),
+        }),
+      ),
+    },
+    [],
+    { goType: 'IngressSpec' },
   ),
   status: anything('Where it can be reached.'),
 });

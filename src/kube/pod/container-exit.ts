@@ -4,6 +4,8 @@ import type { Container } from './types.ts';
 
 /** Images whose entry point is a shell or an interpreter: without a terminal it reads end-of-file and leaves; calico/node is no Node.js. */
 const shellImages = /(?<!calico)(^|\/)(busybox|alpine|ubuntu|debian|centos|fedora|bash|python|node|netshoot|dnsutils|curl|amazonlinux|rockylinux)$/;
+/** Makes a certificate, or writes it into a webhook configuration, and leaves. */
+const onceOnly = /(^|\/)kube-webhook-certgen$/;
 const shells: ReadonlySet<string> = new Set(['sh', 'bash', 'ash', 'zsh', '/bin/sh', '/bin/bash', '/bin/ash', '/bin/zsh']);
 const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
@@ -58,6 +60,7 @@ function read(container: Container): Reading {
   const words = wordsOf(container);
   const interactive = container.stdin === true && container.tty === true;
   const [first, option, script] = words;
+  if (onceOnly.test(parseImage(container.image ?? '').repository)) return { seconds: 1, exitCode: 0 };
   if (first === undefined) return shellImages.test(parseImage(container.image ?? '').repository) && !interactive ? atOnce(0) : 'endless';
   if (shells.has(first) && words.length === 1) return container.stdin === true ? 'endless' : atOnce(0);
   const plain = shells.has(first) ? (option === '-c' && words.length === 3 ? scriptLife(script ?? '') : undefined) : programLife(words);

@@ -3,7 +3,19 @@ import type { HttpServerConfig, TcpServerConfig, UdpEchoConfig } from '../../net
 import type { Container } from './types.ts';
 
 /** What a container is, for the agents: a server, a box of tools, or one of the cluster's own components, whose work other agents do. */
-export type ImageRole = 'server' | 'tools' | 'pause' | 'coredns' | 'flannel' | 'cilium' | 'calico' | 'kindnet' | 'kube-proxy' | 'control-plane' | 'unknown';
+export type ImageRole =
+  | 'server'
+  | 'tools'
+  | 'pause'
+  | 'coredns'
+  | 'flannel'
+  | 'cilium'
+  | 'calico'
+  | 'kindnet'
+  | 'kube-proxy'
+  | 'ingress-nginx'
+  | 'control-plane'
+  | 'unknown';
 
 /** `docker.io/library/nginx:1.27` → repository `nginx`, tag `1.27`. */
 export interface ImageName {
@@ -162,6 +174,7 @@ const KNOWN: readonly KnownImage[] = [
   { role: 'calico', repositories: ['calico/node'] },
   { role: 'kindnet', repositories: ['/kindnetd'] },
   { role: 'kube-proxy', repositories: ['/kube-proxy'] },
+  { role: 'ingress-nginx', repositories: ['ingress-nginx/controller', 'ingress-nginx/controller-chroot'] },
   {
     role: 'control-plane',
     repositories: ['/kube-apiserver', '/kube-controller-manager', '/kube-scheduler', '/etcd', '/operator-generic', 'calico/kube-controllers', 'calico/cni'],

@@ -18,6 +18,7 @@ import { packetReplay } from './packet-replay.ts';
 import { busyboxPingProgram, ping, pingProgram } from './ping.ts';
 import { portForward } from './port-forward.ts';
 import { prober } from './prober.ts';
+import { httpProxy } from './proxy/http-proxy.ts';
 import { sleep, sleepProgram } from './sleep.ts';
 import { tcpServer, udpEcho } from './small-servers.ts';
 import { tcpdump, tcpdumpProgram } from './tcpdump.ts';
@@ -35,6 +36,7 @@ const all: readonly App[] = [
   dnsServer,
   getent,
   host,
+  httpProxy,
   httpServer,
   mtr,
   nc,

@@ -16,11 +16,11 @@ const at = (text: string): RegExp => new RegExp(`^https://(?:raw\\.githubusercon
 const known: readonly (readonly [RegExp, (match: RegExpExecArray) => Bundled])[] = [
   [at(`flannel-io/flannel/${version}/kube-flannel\\.yml`), () => ({ kind: 'manifest', title: 'flannel', text: flannel })],
   [
-    at('kubernetes/ingress-nginx/(?:blob/|raw/)?[\\w.-]+/deploy/static/provider/(\\w+)(?:/[\\w.-]+)?/deploy\\.yaml'),
+    at('kubernetes/ingress-nginx/(?:blob/|raw/)?(?:controller-)?([\\w.-]+)/deploy/static/provider/(\\w+)(?:/[\\w.-]+)?/deploy\\.yaml'),
     (match) => ({
       kind: 'manifest',
       title: 'ingress-nginx',
-      text: ingressNginx(match[1] === 'baremetal' || match[1] === 'kind' ? 'NodePort' : 'LoadBalancer'),
+      text: ingressNginx(match[2] ?? '', /^v\d/.test(match[1] ?? '') ? (match[1] ?? '') : 'v1.13.3'),
     }),
   ],
   [

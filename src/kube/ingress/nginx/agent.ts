@@ -1,0 +1,104 @@
+/** ingress-nginx' controller on its node: the proxy that its configuration makes, and its own health port, in each pod that runs it. */
+import type { HttpServerConfig } from '../../../net/app/server-config.ts';
+import type { NetRecord, Process } from '../../../net/records.ts';
+import type { Agent, KubeObject, ObjectKey, Rendering, StoreView } from '../../../objects/types.ts';
+import { objectKey } from '../../../objects/types.ts';
+import { perState } from '../../node/per-state.ts';
+import { processId } from '../../node/record-ids.ts';
+import { netnsOfPod, processNameOf } from '../../pod/sandbox-agent.ts';
+import type { Pod } from '../../pod/types.ts';
+import { compileNginx } from './compile.ts';
+import { controllerContainer, controllerPods, flagsOf, isControllerRunning } from './controller-pods.ts';
+import { ingressKeys, type NginxModel, nginxModel } from './model.ts';
+
+type Finding = NonNullable<Rendering<NetRecord>['diagnostics']>[number];
+
+const WATCHED = ['Ingress', 'IngressClass', 'Service', 'EndpointSlice', 'Pod'] as const;
+
+/** By what its flags say: controllers that are alike have one configuration. */
+const models = perState(['Ingress', 'IngressClass', 'Service', 'EndpointSlice'], () => new Map<string, NginxModel>());
+
+export function modelOf(pod: Pod, view: StoreView): NginxModel | undefined {
+  const container = controllerContainer(pod);
+  if (container === undefined) return undefined;
+  const flags = flagsOf(pod, container);
+  const known = models(view);
+  const key = JSON.stringify(flags);
+  let model = known.get(key);
+  if (model === undefined) {
+    model = nginxModel(flags, view);
+    known.set(key, model);
+  }
+  return model;
+}
+
+/** Told at the Ingress: what of it has no effect here, and what the controller would log. */
+function findingsOf(model: NginxModel): Finding[] {
+  const findings: Finding[] = [];
+  const seen = new Set<string>();
+  for (const server of model.servers) {
+    for (const { ingress, settings, upstream } of server.locations) {
+      const key = objectKey(ingress);
+      if (upstream?.problem !== undefined && !seen.has(`${key} ${upstream.name}`)) {
+        seen.add(`${key} ${upstream.name}`);
+        findings.push({ key, path: 'spec', diagnostic: { severity: 'warning', code: 'ingress-nginx', message: upstream.problem } });
+      }
+      if (seen.has(key)) continue;
+      seen.add(key);
+      const note = (message: string, severity: 'warning' | 'info') =>
+        findings.push({ key, path: 'metadata.annotations', diagnostic: { severity, code: severity === 'info' ? 'not-simulated' : 'ingress-nginx', message } });
+      for (const problem of settings.problems) note(problem, 'warning');
+      if (settings.unknown.length > 0) note(`not simulated: ${settings.unknown.map((name) => `nginx.ingress.kubernetes.io/${name}`).join(', ')}`, 'info');
+      if ((ingress.spec?.tls ?? []).length > 0)
+        findings.push({
+          key,
+          path: 'spec.tls',
+          diagnostic: {
+            severity: 'info',
+            code: 'not-simulated',
+            message:
+              'nobody ends TLS here: port 443 is closed, and http:// is redirected to it as by the real controller (nginx.ingress.kubernetes.io/ssl-redirect: "false" leaves it)',
+          },
+        });
+    }
+  }
+  return findings;
+}
+
+function render(key: string, view: StoreView): Rendering<NetRecord> {
+  const pod = view.find<Pod>(key);
+  const container = pod === undefined ? undefined : controllerContainer(pod);
+  const netns = pod === undefined ? undefined : netnsOfPod(pod);
+  if (pod === undefined || container === undefined || netns === undefined || !isControllerRunning(pod, container)) return { records: [] };
+  const model = modelOf(pod, view);
+  if (model === undefined) return { records: [] };
+  const flags = flagsOf(pod, container);
+  const origin = { component: 'ingress-nginx', objects: [key, ...ingressKeys(model)] as readonly ObjectKey[] };
+  const name = processNameOf(pod, container.name);
+  const process = (suffix: string, app: string, config: unknown): Process => ({
+    kind: 'process',
+    id: processId(netns, `${name}${suffix}`),
+    origin,
+    netns,
+    app,
+    name,
+    config,
+  });
+  const ok = { path: '/healthz', code: 200, headers: [], body: 'ok' };
+  const health: HttpServerConfig = { port: flags.healthPort, server: 'pages', pages: [ok] };
+  return { records: [process('', 'http-proxy', compileNginx(model, flags)), process('-health', 'http-server', health)], diagnostics: findingsOf(model) };
+}
+
+function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
+  if (changed.kind !== 'Pod') return controllerPods(view).map(objectKey);
+  return controllerContainer(changed as Pod) === undefined ? [] : [objectKey(changed)];
+}
+
+/** Keys are those of the controller's pods. */
+export const ingressNginxAgent: Agent<NetRecord> = {
+  name: 'ingress-nginx',
+  watches: WATCHED,
+  keysFor,
+  keys: (view) => controllerPods(view).map(objectKey),
+  render,
+};

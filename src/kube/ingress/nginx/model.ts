@@ -1,0 +1,215 @@
+/**
+ * The servers and locations that ingress-nginx makes of all Ingresses of its class, in nginx' order: first host, then path. Of two Ingresses that want the same
+ * path the older one has it. ingress-nginx: internal/ingress/controller/{controller,location,store/store}.go.
+ */
+import type { KubeObject, ObjectKey, StoreView } from '../../../objects/types.ts';
+import { objectKey } from '../../../objects/types.ts';
+import { namespaceOf } from '../../pod/types.ts';
+import { type EndpointSlice, type Service, serviceNameLabel, serviceType } from '../../service/types.ts';
+import type { Ingress, IngressBackend } from '../ingress.ts';
+import { type NginxSettings, settingsOf } from './annotations.ts';
+import type { ControllerFlags } from './controller-pods.ts';
+
+export interface Upstream {
+  /** `test-nginx-service-80` */
+  readonly name: string;
+  readonly namespace: string;
+  readonly service: string;
+  readonly port: string;
+  readonly endpoints: readonly { readonly ip: string; readonly port: number }[];
+  /** What the controller logs of it: no such Service, no such port, no endpoints. */
+  readonly problem?: string;
+}
+
+export interface Location {
+  readonly path: string;
+  readonly pathType: 'Exact' | 'Prefix' | 'ImplementationSpecific';
+  readonly ingress: Ingress;
+  readonly settings: NginxSettings;
+  readonly upstream: Upstream | undefined;
+  readonly canaries: readonly { readonly upstream: Upstream; readonly settings: NginxSettings }[];
+}
+
+export interface Server {
+  /** `_` for any. */
+  readonly hostname: string;
+  readonly aliases: readonly string[];
+  readonly locations: readonly Location[];
+  /** One path is an expression, so all are. */
+  readonly regex: boolean;
+  readonly hasTls: boolean;
+}
+
+export interface NginxModel {
+  readonly servers: readonly Server[];
+  readonly upstreams: readonly Upstream[];
+  readonly ingresses: readonly Ingress[];
+}
+
+interface ClassObject extends KubeObject {
+  readonly spec?: { readonly controller?: string };
+}
+
+export const CLASS_ANNOTATION = 'kubernetes.io/ingress.class';
+
+/** store.go: the annotation counts first, then the class' controller, then nothing at all. */
+export function isOwnIngress(ingress: Ingress, flags: ControllerFlags, view: StoreView): boolean {
+  if (flags.watchNamespace !== '' && namespaceOf(ingress) !== flags.watchNamespace) return false;
+  const annotated = ingress.metadata.annotations?.[CLASS_ANNOTATION];
+  if (annotated !== undefined && annotated !== '') return annotated === flags.ingressClass;
+  const className = ingress.spec?.ingressClassName;
+  if (className === undefined || className === '') return flags.withoutClass;
+  return view.find<ClassObject>(`IngressClass/${className}`)?.spec?.controller === flags.controllerClass;
+}
+
+/** Older first, then by name. */
+const byAge = (a: Ingress, b: Ingress): number => {
+  const [x, y] = [a, b].map((one) => `${one.metadata.creationTimestamp ?? ''} ${namespaceOf(one)}/${one.metadata.name}`);
+  return (x ?? '') < (y ?? '') ? -1 : (x ?? '') > (y ?? '') ? 1 : 0;
+};
+
+function readyEndpoints(service: Service, portName: string, view: StoreView): Upstream['endpoints'] {
+  const found = new Map<string, { ip: string; port: number }>();
+  for (const slice of view.select<EndpointSlice>('EndpointSlice', namespaceOf(service), { [serviceNameLabel]: service.metadata.name })) {
+    const port = slice.ports?.find((one) => (one.name ?? '') === portName && (one.protocol ?? 'TCP') === 'TCP')?.port;
+    if (port === undefined || port === null) continue;
+    for (const { addresses, conditions } of slice.endpoints ?? []) {
+      const ip = addresses?.[0];
+      if (ip !== undefined && conditions?.ready !== false) found.set(`${ip} ${port}`, { ip, port });
+    }
+  }
+  return [...found.values()].sort((a, b) => (a.ip === b.ip ? a.port - b.port : a.ip < b.ip ? -1 : 1));
+}
+
+function upstreamOf(ingress: Ingress, backend: IngressBackend, settings: NginxSettings, view: StoreView): Upstream | undefined {
+  const { service: reference } = backend;
+  if (reference?.name === undefined) return undefined;
+  const namespace = namespaceOf(ingress);
+  const port = reference.port?.name ?? String(reference.port?.number ?? '');
+  const base = { name: `${namespace}-${reference.name}-${port}`, namespace, service: reference.name, port };
+  const service = view.find<Service>(`Service/${namespace}/${reference.name}`);
+  if (service === undefined)
+    return {
+      ...base,
+      endpoints: [],
+      problem: `Error obtaining Endpoints for Service "${namespace}/${reference.name}": no object matching key "${namespace}/${reference.name}" in local store`,
+    };
+  if (serviceType(service) === 'ExternalName')
+    return { ...base, endpoints: [], problem: `Service "${namespace}/${reference.name}" is of type ExternalName, which is not simulated here` };
+  const found = service.spec.ports?.find((one) =>
+    reference.port?.name === undefined ? one.port === reference.port?.number || String(one.targetPort) === port : one.name === reference.port.name,
+  );
+  if (found === undefined) return { ...base, endpoints: [], problem: `Service "${namespace}/${reference.name}" does not have a port named "${port}"` };
+  const { clusterIP } = service.spec;
+  const endpoints =
+    settings.serviceUpstream && clusterIP !== undefined && clusterIP !== 'None'
+      ? [{ ip: clusterIP, port: found.port }]
+      : readyEndpoints(service, found.name ?? '', view);
+  return { ...base, endpoints, ...(endpoints.length > 0 ? {} : { problem: `Service "${namespace}/${reference.name}" does not have any active Endpoint.` }) };
+}
+
+interface Draft {
+  readonly locations: Location[];
+  readonly aliases: string[];
+  hasTls: boolean;
+  /** Of an Ingress with rules: where what matches none goes. */
+  root: Location | undefined;
+}
+
+export function nginxModel(flags: ControllerFlags, view: StoreView): NginxModel {
+  const ingresses = view.list<Ingress>('Ingress').filter((ingress) => ingress.metadata.deletionTimestamp === undefined && isOwnIngress(ingress, flags, view));
+  const sorted = [...ingresses].sort(byAge);
+  const drafts = new Map<string, Draft>([['_', { locations: [], aliases: [], hasTls: false, root: undefined }]]);
+  const upstreams = new Map<string, Upstream>();
+  const upstream = (ingress: Ingress, backend: IngressBackend | undefined, settings: NginxSettings): Upstream | undefined => {
+    const made = backend === undefined ? undefined : upstreamOf(ingress, backend, settings, view);
+    if (made !== undefined && !upstreams.has(made.name)) upstreams.set(made.name, made);
+    return made === undefined ? undefined : upstreams.get(made.name);
+  };
+  const draftOf = (host: string): Draft => {
+    const name = host === '' ? '_' : host;
+    let draft = drafts.get(name);
+    if (draft === undefined) {
+      draft = { locations: [], aliases: [], hasTls: false, root: undefined };
+      drafts.set(name, draft);
+    }
+    return draft;
+  };
+  for (const ingress of sorted) {
+    const settings = settingsOf(ingress);
+    if (settings.canary !== undefined) continue;
+    const fallback = upstream(ingress, ingress.spec?.defaultBackend, settings);
+    const location = (path: string, pathType: Location['pathType'], to: Upstream | undefined): Location => ({
+      path,
+      pathType,
+      ingress,
+      settings,
+      upstream: to,
+      canaries: [],
+    });
+    if ((ingress.spec?.rules ?? []).length === 0 && fallback !== undefined) draftOf('').root ??= location('/', 'Prefix', fallback);
+    for (const rule of ingress.spec?.rules ?? []) {
+      const draft = draftOf(rule.host ?? '');
+      draft.aliases.push(...settings.serverAliases);
+      if ((ingress.spec?.tls ?? []).some(({ hosts }) => hosts === undefined || hosts.includes(rule.host ?? ''))) draft.hasTls = true;
+      if (fallback !== undefined) draft.root ??= location('/', 'Prefix', fallback);
+      for (const one of rule.http?.paths ?? []) {
+        const path = one.path === undefined || one.path === '' ? '/' : one.path;
+        const pathType = one.pathType === 'Exact' || one.pathType === 'Prefix' ? one.pathType : 'ImplementationSpecific';
+        const taken = draft.locations.some((other) => other.path === path && (other.pathType === 'Exact') === (pathType === 'Exact'));
+        if (!taken) draft.locations.push(location(path, pathType, upstream(ingress, one.backend, settings)));
+      }
+    }
+  }
+  for (const ingress of sorted) addCanary(ingress, drafts, (backend, settings) => upstream(ingress, backend, settings));
+  const servers = [...drafts].map(([hostname, draft]): Server => {
+    const locations =
+      draft.root === undefined || draft.locations.some(({ path, pathType }) => path === '/' && pathType !== 'Exact')
+        ? draft.locations
+        : [...draft.locations, draft.root];
+    const regex = locations.some(({ settings, path }) => settings.useRegex || (settings.rewriteTarget !== undefined && settings.rewriteTarget !== path));
+    return { hostname, aliases: [...new Set(draft.aliases)], locations: inOrder(regex ? locations : spread(locations)), regex, hasTls: draft.hasTls };
+  });
+  servers.sort((a, b) => (a.hostname < b.hostname ? -1 : a.hostname > b.hostname ? 1 : 0));
+  return { servers, upstreams: [...upstreams.values()], ingresses: sorted };
+}
+
+/** A canary joins the location of the same host and path; without one it is left aside. */
+function addCanary(
+  ingress: Ingress,
+  drafts: ReadonlyMap<string, Draft>,
+  upstream: (backend: IngressBackend | undefined, settings: NginxSettings) => Upstream | undefined,
+): void {
+  const settings = settingsOf(ingress);
+  if (settings.canary === undefined) return;
+  for (const rule of ingress.spec?.rules ?? []) {
+    const draft = drafts.get(rule.host === undefined || rule.host === '' ? '_' : rule.host);
+    for (const one of rule.http?.paths ?? []) {
+      const path = one.path === undefined || one.path === '' ? '/' : one.path;
+      const at = draft?.locations.findIndex((other) => other.path === path) ?? -1;
+      const before = draft?.locations[at];
+      const to = upstream(one.backend, settings);
+      // nginx: only one canary a path.
+      if (draft !== undefined && before !== undefined && to !== undefined && before.canaries.length === 0)
+        draft.locations[at] = { ...before, canaries: [{ upstream: to, settings }] };
+    }
+  }
+}
+
+/** A Prefix path becomes `= /foo` and `/foo/`. location.go: updateServerLocations. */
+function spread(locations: readonly Location[]): readonly Location[] {
+  const exact = new Set(locations.flatMap(({ path, pathType }) => (pathType === 'Exact' ? [path] : [])));
+  return locations.flatMap((location) => {
+    if (location.pathType !== 'Prefix' || location.path === '/') return [location];
+    const plain = location.path.replace(/\/$/, '');
+    const below: Location = { ...location, path: `${plain}/` };
+    return exact.has(plain) ? [below] : [{ ...location, path: plain, pathType: 'Exact' }, below];
+  });
+}
+
+/** Longer paths first. controller.go: getBackendServers. */
+const inOrder = (locations: readonly Location[]): readonly Location[] =>
+  [...locations].sort((a, b) => b.path.length - a.path.length || (a.path < b.path ? 1 : a.path > b.path ? -1 : 0));
+
+export const upstreamKeys = (model: NginxModel): readonly ObjectKey[] => model.upstreams.map(({ namespace, service }) => `Service/${namespace}/${service}`);
+export const ingressKeys = (model: NginxModel): readonly ObjectKey[] => model.ingresses.map(objectKey);

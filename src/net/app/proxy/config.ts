@@ -1,0 +1,150 @@
+/** What an HTTP reverse proxy does with requests, as controllers compile it from Ingresses and Gateway API routes. Plain data, in the order of precedence. */
+
+export type PathMatch =
+  /** The whole path. */
+  | { readonly kind: 'exact'; readonly value: string }
+  /** What the path begins with, element by element: `/foo` matches `/foo` and `/foo/bar`, not `/foobar`. `/` matches all. */
+  | { readonly kind: 'elements'; readonly value: string }
+  /** What the path begins with, character by character. */
+  | { readonly kind: 'prefix'; readonly value: string }
+  /** RE2; `whole`: must match the whole path, else somewhere. */
+  | { readonly kind: 'regex'; readonly value: string; readonly whole: boolean };
+
+/** Of a header (names compare without case) or a query parameter (with case; the first of several counts). */
+export interface ValueMatch {
+  readonly name: string;
+  readonly kind: 'exact' | 'regex' | 'present';
+  readonly value: string;
+}
+
+export interface RouteMatch {
+  readonly path: PathMatch;
+  readonly method?: string;
+  readonly headers?: readonly ValueMatch[];
+  readonly query?: readonly ValueMatch[];
+}
+
+/** Order: set, add, remove. */
+export interface HeaderEdits {
+  readonly set?: readonly { readonly name: string; readonly value: string }[];
+  readonly add?: readonly { readonly name: string; readonly value: string }[];
+  readonly remove?: readonly string[];
+}
+
+/** `prefix`: the matched elements are replaced. `regex`: `$1` and so on stand for groups of the route's expression. */
+export type PathRewrite =
+  | { readonly kind: 'whole'; readonly value: string }
+  | { readonly kind: 'prefix'; readonly value: string }
+  | { readonly kind: 'regex'; readonly value: string };
+
+export interface Target {
+  /** Key into `HttpProxyConfig.backends`. */
+  readonly backend: string;
+  /** Share of the sum of all weights; 0 gets nothing. */
+  readonly weight: number;
+  readonly requestHeaders?: HeaderEdits;
+  readonly responseHeaders?: HeaderEdits;
+}
+
+/** ingress-nginx' canary: another backend for some requests, by header, then cookie, then weight. */
+export interface Canary {
+  readonly target: string;
+  readonly header?: string;
+  readonly headerValue?: string;
+  readonly headerPattern?: string;
+  readonly cookie?: string;
+  readonly weight: number;
+  readonly weightTotal: number;
+}
+
+export interface Cors {
+  readonly allowOrigins: readonly string[];
+  readonly allowMethods: readonly string[];
+  readonly allowHeaders: readonly string[];
+  readonly exposeHeaders: readonly string[];
+  readonly allowCredentials: boolean;
+  readonly maxAgeSeconds: number;
+}
+
+export type RouteAction =
+  | {
+      readonly kind: 'forward';
+      readonly targets: readonly Target[];
+      readonly canary?: readonly Canary[];
+      readonly rewrite?: PathRewrite;
+      readonly hostname?: string;
+      /** A copy of each request goes there too, and its answer nowhere. `percent` of requests; 100 if absent. */
+      readonly mirrors?: readonly { readonly backend: string; readonly percent?: number }[];
+      readonly connectTimeoutMs: number;
+      /** Between two reads from the backend; 0: never. */
+      readonly readTimeoutMs: number;
+      /** For the whole request; 0: never. */
+      readonly requestTimeoutMs: number;
+      /** How often one request is tried at most. */
+      readonly tries: number;
+      /** Status codes after which another try is made, beside connection failures. */
+      readonly retryCodes?: readonly number[];
+    }
+  | {
+      readonly kind: 'redirect';
+      readonly code: number;
+      readonly scheme?: string;
+      readonly hostname?: string;
+      /** 0: none is written. */
+      readonly port?: number;
+      readonly path?: PathRewrite;
+      /** The whole Location, as nginx' `return 301 URL`. */
+      readonly location?: string;
+    }
+  | { readonly kind: 'answer'; readonly code: number; readonly body?: string };
+
+/** ngx_http_limit_req_module: a leaky bucket per client address. */
+export interface RateLimit {
+  /** Requests a second, in thousandths. */
+  readonly milliPerSecond: number;
+  readonly burst: number;
+}
+
+export interface ProxyRoute {
+  /** Who made it: `test/host-based-ingress`. For logs and reasons. */
+  readonly owner: string;
+  readonly match: RouteMatch;
+  readonly action: RouteAction;
+  readonly requestHeaders?: HeaderEdits;
+  readonly responseHeaders?: HeaderEdits;
+  readonly cors?: Cors;
+  /** Clients by CIDR; absent: all. */
+  readonly allow?: readonly string[];
+  readonly rate?: RateLimit;
+  /** Bytes of a request's body; 0: any. */
+  readonly bodyLimitBytes?: number;
+}
+
+export interface ProxyHost {
+  /** `''`: any; `*.example.com`: any name below it. */
+  readonly name: string;
+  /** A wildcard stands for one label only (Ingress), not for several (Gateway API). */
+  readonly oneLabel?: boolean;
+  /** The first that matches takes the request. */
+  readonly routes: readonly ProxyRoute[];
+}
+
+export interface ProxyBackend {
+  /** `test-nginx-service-80` */
+  readonly name: string;
+  /** In order of address. */
+  readonly endpoints: readonly { readonly ip: string; readonly port: number }[];
+  /** Answered without asking anybody: a reference that leads nowhere. */
+  readonly fails?: number;
+}
+
+export interface HttpProxyConfig {
+  readonly port: number;
+  readonly address?: string;
+  /** Whose manners: headers, error pages, access log. */
+  readonly flavour: 'nginx' | 'envoy';
+  readonly hosts: readonly ProxyHost[];
+  readonly backends: readonly ProxyBackend[];
+  /** Virtual time 0 as Unix milliseconds. */
+  readonly epochMs?: number;
+}

@@ -1,0 +1,400 @@
+/** A request on its way to a backend and back: which backend, which endpoint, which connection, and what happens when one fails. nginx: ngx_http_upstream.c. */
+import { parseIp } from '../../addr/ip.ts';
+import { utf8Length } from '../../wire/utf8.ts';
+import type { AppEvent, SocketId } from '../definition.ts';
+import { bodyLength, formatHead, type HttpHead, type HttpHeader, headerValue, parseStatusLine, readHead, textPayload } from '../http-message.ts';
+import type { Canary, ProxyBackend, Target } from './config.ts';
+import { cookieValue, editHeaders, rewritePath } from './edit-message.ts';
+import { type Asked, forwardedHeaders, reasonOf, returnedHeaders, type Tried } from './manners.ts';
+import { closesAfter, type Exchange, type Forward, type ProxyRun } from './run.ts';
+import { matchesExpression, type Selected } from './select-route.ts';
+
+/** Idle connections to backends wait so long, and so many are kept for one. ingress-nginx: upstream-keepalive-timeout, upstream-keepalive-connections. */
+const IDLE_NS = 60_000_000_000;
+const MAX_IDLE = 320;
+const MAX_ANSWER_CHARACTERS = 16 * 1024 * 1024;
+
+/** ingress-nginx: rootfs/etc/nginx/lua/balancer.lua, route_to_alternative_balancer. */
+function takesCanary(run: ProxyRun, canary: Canary, headers: readonly HttpHeader[]): boolean {
+  if (canary.header !== undefined) {
+    const value = headerValue(headers, canary.header);
+    if (value !== undefined) {
+      if (canary.headerValue !== undefined) {
+        if (value === canary.headerValue) return true;
+      } else if (canary.headerPattern !== undefined) {
+        if (matchesExpression(canary.headerPattern, value)) return true;
+      } else if (value === 'always') return true;
+      else if (value === 'never') return false;
+    }
+  }
+  if (canary.cookie !== undefined) {
+    const value = cookieValue(headers, canary.cookie);
+    if (value === 'always') return true;
+    if (value === 'never') return false;
+  }
+  return run.context.prng('canary').below(canary.weightTotal) < canary.weight;
+}
+
+function chooseTarget(run: ProxyRun, targets: readonly Target[]): Target | undefined {
+  const total = targets.reduce((sum, target) => sum + target.weight, 0);
+  if (total <= 0) return undefined;
+  let at = targets.length === 1 ? 0 : run.context.prng('weights').below(total);
+  for (const target of targets) {
+    at -= target.weight;
+    if (at < 0) return target;
+  }
+  return undefined;
+}
+
+const findBackend = (run: ProxyRun, name: string): ProxyBackend => run.config.backends.find((backend) => backend.name === name) ?? { name, endpoints: [] };
+
+export function beginForward(
+  run: ProxyRun,
+  client: SocketId,
+  asked: Asked,
+  body: string,
+  selected: Selected,
+  action: Forward,
+  { path, query }: { readonly path: string; readonly query: string },
+  corsHeaders: readonly HttpHeader[],
+): void {
+  const { flavour, port } = run.config;
+  const target = chooseTarget(run, action.targets);
+  const main = target === undefined ? undefined : findBackend(run, target.backend);
+  if (target === undefined || main === undefined) {
+    run.answer(client, asked, selected, flavour === 'nginx' ? 503 : 500, corsHeaders, '', 'NC');
+    return;
+  }
+  const canary = action.canary?.find((one) => takesCanary(run, one, asked.headers));
+  const backend = canary === undefined ? main : findBackend(run, canary.target);
+  if (backend.fails !== undefined) {
+    run.answer(client, asked, selected, backend.fails, corsHeaders, '', '-');
+    return;
+  }
+  const { route, groups } = selected;
+  const rewritten = rewritePath(path, action.rewrite, route, groups);
+  let headers = editHeaders(editHeaders(forwardedHeaders(flavour, asked, port, 'http'), route.requestHeaders), target.requestHeaders);
+  if (action.hostname !== undefined)
+    headers = headers.map((header) => (header.name.toLowerCase() === 'host' ? { ...header, value: action.hostname ?? '' } : header));
+  const length = body !== '' && headerValue(headers, 'Content-Length') === undefined ? [{ name: 'Content-Length', value: String(utf8Length(body)) }] : [];
+  const request = formatHead(`${asked.method} ${rewritten}${query === '' ? '' : `?${query}`} HTTP/1.1`, [...headers, ...length]) + body;
+  const common = { asked, selected, action, target, main: main.name, request, corsHeaders, startedNs: run.context.nowNs };
+  const alternative = action.canary?.[0]?.target ?? '';
+  open(run, { ...common, client, backend, alternative });
+  for (const mirror of action.mirrors ?? []) {
+    if (mirror.percent === undefined || run.context.prng('mirror').below(100) < mirror.percent) {
+      open(run, { ...common, client: -1, backend: findBackend(run, mirror.backend), alternative: '' });
+    }
+  }
+}
+
+type Opening = Pick<
+  Exchange,
+  'client' | 'asked' | 'selected' | 'action' | 'backend' | 'target' | 'main' | 'alternative' | 'request' | 'corsHeaders' | 'startedNs'
+>;
+
+function open(run: ProxyRun, opening: Opening): void {
+  const { state, context } = run;
+  const id = state.nextExchange;
+  state.nextExchange += 1;
+  const { requestTimeoutMs } = opening.action;
+  const deadline = requestTimeoutMs > 0 ? context.setTimer(requestTimeoutMs * 1e6, 'deadline', id) : -1;
+  const client = state.clients.get(opening.client);
+  if (client !== undefined) state.clients.set(opening.client, { ...client, exchange: id });
+  const exchange: Exchange = {
+    ...opening,
+    id,
+    timer: -1,
+    deadline,
+    tries: [],
+    upstream: -1,
+    address: '',
+    tryNs: 0,
+    reused: false,
+    sent: false,
+    buffer: '',
+    head: undefined,
+    status: 0,
+  };
+  state.exchanges.set(id, exchange);
+  tryNext(run, exchange);
+}
+
+/** Round robin; an endpoint that has failed this request is passed over while there are others. */
+function chooseEndpoint(run: ProxyRun, exchange: Exchange): { readonly ip: string; readonly port: number } | undefined {
+  const { endpoints, name } = exchange.backend;
+  if (endpoints.length === 0) return undefined;
+  const { turns } = run.state;
+  let turn = turns.get(name) ?? run.context.prng('turn').below(endpoints.length);
+  const failed = new Set(exchange.tries.map((one) => one.address));
+  for (let i = 0; i < endpoints.length; i += 1) {
+    const endpoint = endpoints[turn % endpoints.length];
+    turn = (turn + 1) % endpoints.length;
+    if (endpoint !== undefined && (!failed.has(addressOf(endpoint)) || failed.size >= endpoints.length)) {
+      turns.set(name, turn);
+      return endpoint;
+    }
+  }
+  return undefined;
+}
+
+const addressOf = ({ ip, port }: { readonly ip: string; readonly port: number }): string => `${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
+
+function tryNext(run: ProxyRun, exchange: Exchange): void {
+  const { context, state } = run;
+  const endpoint = chooseEndpoint(run, exchange);
+  const ip = endpoint === undefined ? undefined : parseIp(endpoint.ip);
+  if (endpoint === undefined || ip === undefined) {
+    fail(run, exchange, 503, 'no healthy upstream', 'UH');
+    return;
+  }
+  const address = addressOf(endpoint);
+  const idle = state.idle.get(address)?.at(-1);
+  if (idle !== undefined) {
+    takeIdle(run, idle);
+    const next = { ...exchange, upstream: idle, address, tryNs: context.nowNs, reused: true };
+    state.byUpstream.set(idle, exchange.id);
+    send(run, next);
+    return;
+  }
+  const socket = context.tcpConnect({ ip, port: endpoint.port }, { noDelay: true });
+  const next: Exchange = {
+    ...exchange,
+    address,
+    tryNs: context.nowNs,
+    reused: false,
+    sent: false,
+    buffer: '',
+    head: undefined,
+    status: 0,
+    upstream: typeof socket === 'string' ? -1 : socket,
+  };
+  if (typeof socket === 'string') {
+    tryFailed(run, next, 502, `delayed connect error: ${socket}`, 'UF');
+    return;
+  }
+  state.byUpstream.set(socket, exchange.id);
+  state.exchanges.set(exchange.id, { ...next, timer: context.setTimer(exchange.action.connectTimeoutMs * 1e6, 'connect', exchange.id) });
+}
+
+function send(run: ProxyRun, exchange: Exchange): void {
+  if (exchange.timer >= 0) run.context.cancelTimer(exchange.timer);
+  const { readTimeoutMs } = exchange.action;
+  const timer = readTimeoutMs > 0 ? run.context.setTimer(readTimeoutMs * 1e6, 'read', exchange.id) : -1;
+  run.state.exchanges.set(exchange.id, { ...exchange, sent: true, buffer: '', head: undefined, status: 0, timer });
+  run.context.tcpSend(exchange.upstream, textPayload(exchange.request));
+}
+
+export function upstreamEvent(run: ProxyRun, event: Extract<AppEvent, { readonly socket: SocketId }>): void {
+  const { state } = run;
+  const id = state.byUpstream.get(event.socket);
+  const exchange = id === undefined ? undefined : state.exchanges.get(id);
+  if (exchange === undefined) {
+    // An idle connection that its backend closes.
+    if (event.kind === 'peer-closed' || event.kind === 'aborted') {
+      takeIdle(run, event.socket);
+      if (event.kind === 'peer-closed') run.context.close(event.socket);
+    }
+    return;
+  }
+  switch (event.kind) {
+    case 'connected':
+      send(run, exchange);
+      break;
+    case 'connect-failed':
+      state.byUpstream.delete(event.socket);
+      tryFailed(
+        run,
+        { ...exchange, upstream: -1 },
+        502,
+        event.errno === 'ECONNREFUSED' ? 'delayed connect error: Connection refused' : 'connection failure',
+        'UF',
+      );
+      break;
+    case 'aborted':
+      state.byUpstream.delete(event.socket);
+      broken(run, { ...exchange, upstream: -1 });
+      break;
+    case 'peer-closed':
+      if (exchange.head !== undefined && bodyLength(exchange.head.headers, exchange.status, exchange.asked.method) === 'until-close')
+        complete(run, exchange, exchange.buffer, false);
+      else broken(run, exchange);
+      break;
+    case 'data':
+      received(run, exchange, event.payload.text ?? '');
+      break;
+  }
+}
+
+/** The backend hung up before its answer was whole. */
+function broken(run: ProxyRun, exchange: Exchange): void {
+  // A connection that was kept may have been closed just then: that is no failure of the backend.
+  if (exchange.reused && exchange.head === undefined && exchange.buffer === '') {
+    giveUp(run, exchange);
+    tryNext(run, { ...exchange, upstream: -1 });
+    return;
+  }
+  tryFailed(run, exchange, 502, 'connection termination', 'UC');
+}
+
+function received(run: ProxyRun, before: Exchange, text: string): void {
+  let exchange: Exchange = { ...before, buffer: before.buffer + text };
+  if (exchange.head === undefined) {
+    const read = readHead(exchange.buffer);
+    if (read === 'incomplete') {
+      run.state.exchanges.set(exchange.id, exchange);
+      return;
+    }
+    const status = read === 'malformed' ? undefined : parseStatusLine(read.head.startLine);
+    if (read === 'malformed' || status === undefined) {
+      tryFailed(run, exchange, 502, 'protocol error', 'UPE');
+      return;
+    }
+    exchange = { ...exchange, head: read.head, status: status.code, buffer: read.rest };
+  }
+  run.state.exchanges.set(exchange.id, exchange);
+  const { headers } = exchange.head as HttpHead;
+  const length = bodyLength(headers, exchange.status, exchange.asked.method);
+  if (exchange.buffer.length > MAX_ANSWER_CHARACTERS || length === 'chunked') tryFailed(run, exchange, 502, 'protocol error', 'UPE');
+  else if (length !== 'until-close' && utf8Length(exchange.buffer) >= length)
+    complete(run, exchange, exchange.buffer, headerValue(headers, 'Connection')?.toLowerCase() !== 'close');
+}
+
+const secondsSince = (run: ProxyRun, fromNs: number): number => (run.context.nowNs - fromNs) / 1e9;
+const triedNow = (run: ProxyRun, exchange: Exchange, status: number, bytes: number): readonly Tried[] => [
+  ...exchange.tries,
+  { address: exchange.address, status, bytes, seconds: secondsSince(run, exchange.tryNs) },
+];
+
+/** Ends the try that is under way; the connection is closed unless it has gone. */
+function giveUp(run: ProxyRun, exchange: Exchange): void {
+  if (exchange.timer >= 0) run.context.cancelTimer(exchange.timer);
+  if (exchange.upstream >= 0) {
+    run.state.byUpstream.delete(exchange.upstream);
+    run.context.close(exchange.upstream);
+  }
+}
+
+/** proxy_next_upstream: what was not sent may always be sent again; what was, only where repeating does no harm (RFC 9110 section 9.2.2). */
+function tryFailed(run: ProxyRun, exchange: Exchange, status: number, why: string, flag: string): void {
+  giveUp(run, exchange);
+  const tries = triedNow(run, exchange, status, 0);
+  const next: Exchange = { ...exchange, upstream: -1, timer: -1, tries, sent: false, buffer: '', head: undefined };
+  const safe = !exchange.sent || !['POST', 'PATCH', 'LOCK'].includes(exchange.asked.method);
+  if (tries.length < exchange.action.tries && safe) tryNext(run, next);
+  else fail(run, next, status, `upstream connect error or disconnect/reset before headers. reset reason: ${why}`, flag);
+}
+
+function end(run: ProxyRun, exchange: Exchange): void {
+  if (exchange.deadline >= 0) run.context.cancelTimer(exchange.deadline);
+  run.state.exchanges.delete(exchange.id);
+}
+
+function fail(run: ProxyRun, exchange: Exchange, status: number, said: string, flag: string): void {
+  end(run, exchange);
+  if (exchange.client < 0) return;
+  const { flavour } = run.config;
+  // Envoy has one code for all that is wrong with connections.
+  const code = flavour === 'envoy' && status === 502 ? 503 : status;
+  const own = ownFailure(run, exchange, code, flavour === 'envoy' ? said : '');
+  run.log(exchange.asked, { status: code, bytes: own, seconds: secondsSince(run, exchange.startedNs) }, logged(exchange, flag));
+  run.done(exchange.client, exchange.asked);
+}
+
+function ownFailure(run: ProxyRun, exchange: Exchange, code: number, said: string): number {
+  const { headers, body } = run.own(code, exchange.corsHeaders, said);
+  const sent = exchange.asked.method === 'HEAD' ? '' : body;
+  run.context.tcpSend(exchange.client, textPayload(formatHead(`HTTP/1.1 ${code} ${reasonOf(run.config.flavour, code)}`, headers) + sent));
+  return utf8Length(sent);
+}
+
+const logged = (exchange: Exchange, why: string) => ({
+  name: exchange.main,
+  alternative: exchange.alternative,
+  tries: exchange.tries,
+  why,
+  route: exchange.selected.route.owner,
+});
+
+function complete(run: ProxyRun, exchange: Exchange, body: string, keep: boolean): void {
+  const { context, state } = run;
+  const { action, status } = exchange;
+  if (action.retryCodes?.includes(status) === true && exchange.tries.length + 1 < action.tries) {
+    tryFailed(run, exchange, status, 'retriable status code', 'URX');
+    return;
+  }
+  if (exchange.timer >= 0) context.cancelTimer(exchange.timer);
+  state.byUpstream.delete(exchange.upstream);
+  if (keep) keepIdle(run, exchange.upstream, exchange.address);
+  else context.close(exchange.upstream);
+  const bytes = utf8Length(body);
+  const tries = triedNow(run, exchange, status, bytes);
+  end(run, exchange);
+  if (exchange.client < 0) return;
+  const { selected, target, asked } = exchange;
+  const { flavour } = run.config;
+  const milliseconds = Math.round(secondsSince(run, exchange.startedNs) * 1000);
+  const isEmpty = asked.method === 'HEAD';
+  const original = Number(headerValue(exchange.head?.headers ?? [], 'Content-Length') ?? bytes);
+  const returned = returnedHeaders(flavour, exchange.head?.headers ?? [], isEmpty ? original : bytes, run.nowMs, closesAfter(asked), milliseconds);
+  const edited = editHeaders(editHeaders(returned, selected.route.responseHeaders), target?.responseHeaders);
+  const reason = parseStatusLine(exchange.head?.startLine ?? '')?.reason || reasonOf(flavour, status);
+  context.tcpSend(exchange.client, textPayload(formatHead(`HTTP/1.1 ${status} ${reason}`, [...edited, ...exchange.corsHeaders]) + body));
+  run.log(asked, { status, bytes, seconds: secondsSince(run, exchange.startedNs) }, logged({ ...exchange, tries }, ''));
+  run.done(exchange.client, asked);
+}
+
+function keepIdle(run: ProxyRun, socket: SocketId, address: string): void {
+  const { idle, idleOf } = run.state;
+  const list = idle.get(address) ?? [];
+  if (list.length >= MAX_IDLE) {
+    run.context.close(socket);
+    return;
+  }
+  idle.set(address, [...list, socket]);
+  idleOf.set(socket, address);
+  run.context.setTimer(IDLE_NS, 'idle', { socket, since: run.context.nowNs }, true);
+  run.state.idleSince.set(socket, run.context.nowNs);
+}
+
+function takeIdle(run: ProxyRun, socket: SocketId): void {
+  const { idle, idleOf, idleSince } = run.state;
+  const address = idleOf.get(socket);
+  if (address === undefined) return;
+  idleOf.delete(socket);
+  idleSince.delete(socket);
+  const rest = (idle.get(address) ?? []).filter((one) => one !== socket);
+  if (rest.length === 0) idle.delete(address);
+  else idle.set(address, rest);
+}
+
+export function timerFired(run: ProxyRun, tag: string, data: unknown): void {
+  if (tag === 'idle') {
+    const { socket, since } = data as { readonly socket: SocketId; readonly since: number };
+    if (run.state.idleSince.get(socket) !== since) return;
+    takeIdle(run, socket);
+    run.context.close(socket);
+    return;
+  }
+  const exchange = run.state.exchanges.get(data as number);
+  if (exchange === undefined) return;
+  if (tag === 'deadline') {
+    giveUp(run, exchange);
+    fail(run, { ...exchange, upstream: -1, timer: -1, tries: triedNow(run, exchange, 504, 0) }, 504, 'upstream request timeout', 'UT');
+  } else
+    tryFailed(run, { ...exchange, timer: -1 }, 504, tag === 'connect' ? 'connection timeout' : 'upstream request timeout', tag === 'connect' ? 'UF' : 'UT');
+}
+
+/** nginx: 499. The backend's connection is closed with it. */
+export function clientLeft(run: ProxyRun, id: number): void {
+  const exchange = run.state.exchanges.get(id);
+  if (exchange === undefined) return;
+  giveUp(run, exchange);
+  end(run, exchange);
+  const status = run.config.flavour === 'nginx' ? 499 : 0;
+  run.log(
+    exchange.asked,
+    { status, bytes: 0, seconds: secondsSince(run, exchange.startedNs) },
+    logged({ ...exchange, tries: triedNow(run, exchange, 0, 0) }, 'DC'),
+  );
+}

@@ -1,0 +1,261 @@
+/** A reverse proxy for HTTP/1.1: reads requests, chooses a route and a backend, keeps connections to backends, tries again, answers, logs. */
+import { formatIp, inPrefix, parseIpPrefix } from '../../addr/ip.ts';
+import { DEFAULT_EPOCH_MS } from '../../wire/calendar.ts';
+import type { Ip } from '../../wire/packet.ts';
+import { utf8Length } from '../../wire/utf8.ts';
+import { type AppContext, type AppEvent, defineApp, type SocketId } from '../definition.ts';
+import { formatHead, type HttpHeader, headerValue, parseRequestLine, readHead, textPayload } from '../http-message.ts';
+import { listenAddress } from '../listen-address.ts';
+import type { HttpProxyConfig } from './config.ts';
+import { corsHeaders } from './cors.ts';
+import { redirectLocation } from './edit-message.ts';
+import { beginForward, clientLeft, timerFired, upstreamEvent } from './forward.ts';
+import { type Asked, accessLog, ownAnswer, reasonOf } from './manners.ts';
+import { type Client, closesAfter, type ProxyRun, type ProxyState } from './run.ts';
+import { type Selected, select } from './select-route.ts';
+
+const BACKLOG = 511;
+/** keep-alive of nginx.tmpl's default; Envoy waits an hour, which nobody here does. */
+const KEEPALIVE_NS = 75_000_000_000;
+/** So much of a connection's unread requests is kept. */
+const MAX_BUFFER_CHARACTERS = 16 * 1024 * 1024;
+
+const nowMs = (context: AppContext, config: HttpProxyConfig): number => (config.epochMs ?? DEFAULT_EPOCH_MS) + Math.floor(context.nowNs / 1e6);
+
+export const httpProxy = defineApp<ProxyState, HttpProxyConfig>({
+  name: 'http-proxy',
+  start: (context, config) => {
+    const socket = context.tcpListen(listenAddress(context, config.address), config.port, BACKLOG, { noDelay: true });
+    if (typeof socket === 'string') {
+      context.err(`bind() to ${config.address ?? '0.0.0.0'}:${config.port} failed (${socket === 'EADDRINUSE' ? '98: Address already in use' : socket})\n`);
+      context.exit(1);
+    }
+    return {
+      clients: new Map(),
+      exchanges: new Map(),
+      byUpstream: new Map(),
+      idle: new Map(),
+      idleOf: new Map(),
+      idleSince: new Map(),
+      turns: new Map(),
+      buckets: new Map(),
+      nextExchange: 1,
+    };
+  },
+  handle: (context, state, event, config) => {
+    const run = new Run(context, state, config);
+    run.handle(event);
+    return state;
+  },
+  copy: (state) => ({
+    clients: new Map(state.clients),
+    exchanges: new Map(state.exchanges),
+    byUpstream: new Map(state.byUpstream),
+    idle: new Map(state.idle),
+    idleOf: new Map(state.idleOf),
+    idleSince: new Map(state.idleSince),
+    turns: new Map(state.turns),
+    buckets: new Map(state.buckets),
+    nextExchange: state.nextExchange,
+  }),
+});
+
+/** One event's view of a proxy: its hands, its memory, its configuration. */
+class Run implements ProxyRun {
+  readonly context: AppContext;
+  readonly state: ProxyState;
+  readonly config: HttpProxyConfig;
+
+  constructor(context: AppContext, state: ProxyState, config: HttpProxyConfig) {
+    this.context = context;
+    this.state = state;
+    this.config = config;
+  }
+
+  get nowMs(): number {
+    return nowMs(this.context, this.config);
+  }
+
+  handle(event: AppEvent): void {
+    const { clients } = this.state;
+    if (event.kind === 'accepted') {
+      clients.set(event.socket, { buffer: '', timer: -1, exchange: undefined });
+      return;
+    }
+    if (event.kind === 'timer') {
+      if (event.tag === 'keep-alive') this.#drop(event.data as SocketId);
+      else timerFired(this, event.tag, event.data);
+      return;
+    }
+    if (!('socket' in event)) return;
+    const client = clients.get(event.socket);
+    if (client === undefined) {
+      upstreamEvent(this, event);
+      return;
+    }
+    if (event.kind === 'data') this.#received(event.socket, client, event.payload.octets === undefined ? (event.payload.text ?? '') : undefined);
+    else if (event.kind === 'peer-closed' || event.kind === 'aborted') {
+      if (client.exchange !== undefined) clientLeft(this, client.exchange);
+      if (event.kind === 'peer-closed') this.#drop(event.socket);
+      else this.#forget(event.socket);
+    }
+  }
+
+  #forget(socket: SocketId): void {
+    const client = this.state.clients.get(socket);
+    if (client !== undefined && client.timer >= 0) this.context.cancelTimer(client.timer);
+    this.state.clients.delete(socket);
+  }
+
+  #drop(socket: SocketId): void {
+    this.#forget(socket);
+    this.context.close(socket);
+  }
+
+  #received(socket: SocketId, client: Client, text: string | undefined): void {
+    if (client.timer >= 0) this.context.cancelTimer(client.timer);
+    const buffer = client.buffer + (text ?? '');
+    // No request begins with bytes that are no text: a client that speaks TLS to a port that does not.
+    if (text === undefined || buffer.length > MAX_BUFFER_CHARACTERS) {
+      this.#refuse(socket, text === undefined ? 400 : 413);
+      return;
+    }
+    this.state.clients.set(socket, { ...client, buffer, timer: -1 });
+    this.#next(socket);
+  }
+
+  /** Takes the next whole request from the buffer, if there is one and nothing is under way. */
+  #next(socket: SocketId): void {
+    for (;;) {
+      const client = this.state.clients.get(socket);
+      if (client === undefined || client.exchange !== undefined) return;
+      const read = readHead(client.buffer);
+      if (read === 'incomplete') break;
+      const line = read === 'malformed' ? undefined : parseRequestLine(read.head.startLine);
+      if (read === 'malformed' || line === undefined) {
+        this.#refuse(socket, 400);
+        return;
+      }
+      const { headers } = read.head;
+      const length = Number(headerValue(headers, 'Content-Length') ?? 0);
+      if (!Number.isInteger(length) || length < 0 || headerValue(headers, 'Transfer-Encoding') !== undefined) {
+        this.#refuse(socket, length >= 0 ? 501 : 400);
+        return;
+      }
+      if (utf8Length(read.rest) < length) break;
+      const body = read.rest.slice(0, length);
+      const prng = this.context.prng('request-id');
+      let requestId = '';
+      for (let i = 0; i < 4; i += 1) requestId += prng.uint32().toString(16).padStart(8, '0');
+      const bytes = client.buffer.length - read.rest.length + length;
+      const asked: Asked = { ...line, headers, client: this.context.remoteEndpoint(socket), requestId, bytes };
+      this.state.clients.set(socket, { buffer: read.rest.slice(length), timer: -1, exchange: undefined });
+      this.#serve(socket, asked, body);
+    }
+    const client = this.state.clients.get(socket);
+    if (client !== undefined && client.exchange === undefined)
+      this.state.clients.set(socket, { ...client, timer: this.context.setTimer(KEEPALIVE_NS, 'keep-alive', socket, true) });
+  }
+
+  #serve(socket: SocketId, asked: Asked, body: string): void {
+    const { config } = this;
+    const host = headerValue(asked.headers, 'Host');
+    if (host === undefined && asked.version === 'HTTP/1.1') {
+      this.#refuse(socket, 400);
+      return;
+    }
+    const mark = asked.target.indexOf('?');
+    const path = mark < 0 ? asked.target : asked.target.slice(0, mark);
+    const query = mark < 0 ? '' : asked.target.slice(mark + 1);
+    const selected = select(config, host ?? '', { method: asked.method, path, query, headers: asked.headers }, config.flavour === 'envoy');
+    const refuse = (code: number, extra: readonly HttpHeader[] = [], said = '', why = '') => this.answer(socket, asked, selected, code, extra, said, why);
+    if (selected === undefined) {
+      refuse(404, [], '', 'NR');
+      return;
+    }
+    const { route, groups } = selected;
+    if (route.allow !== undefined && !isAllowed(asked.client.ip, route.allow)) {
+      refuse(403);
+      return;
+    }
+    if (route.rate !== undefined && !this.#passes(`${route.owner} ${formatIp(asked.client.ip)}`, route.rate.milliPerSecond, route.rate.burst)) {
+      refuse(config.flavour === 'nginx' ? 503 : 429);
+      return;
+    }
+    if ((route.bodyLimitBytes ?? 0) > 0 && utf8Length(body) > (route.bodyLimitBytes ?? 0)) {
+      refuse(413);
+      return;
+    }
+    const cors = route.cors === undefined ? undefined : corsHeaders(route.cors, asked.headers, asked.method);
+    if (cors?.preflight === true) {
+      refuse(config.flavour === 'nginx' ? 204 : 200, cors.headers);
+      return;
+    }
+    const { action } = route;
+    if (action.kind === 'answer') refuse(action.code, [], action.body ?? '');
+    else if (action.kind === 'redirect') {
+      const asks = { scheme: 'http', host: host ?? '', port: config.port, path, query };
+      refuse(action.code, [{ name: config.flavour === 'nginx' ? 'Location' : 'location', value: redirectLocation(action, asks, route, groups) }]);
+    } else beginForward(this, socket, asked, body, selected, action, { path, query }, cors?.headers ?? []);
+  }
+
+  /** ngx_http_limit_req_module: what is in leaks with time; a request that would make it overflow is refused. */
+  #passes(key: string, milliPerSecond: number, burst: number): boolean {
+    const { buckets } = this.state;
+    const before = buckets.get(key);
+    const elapsedMs = before === undefined ? 0 : Math.floor((this.context.nowNs - before.atNs) / 1e6);
+    const milli = before === undefined ? 0 : Math.max(0, before.milli - Math.floor((milliPerSecond * elapsedMs) / 1000) + 1000);
+    if (milli > burst * 1000) return false;
+    buckets.delete(key);
+    if (buckets.size >= 16_000) buckets.delete(buckets.keys().next().value ?? '');
+    buckets.set(key, { milli, atNs: this.context.nowNs });
+    return true;
+  }
+
+  /** The proxy's own answer to a request. */
+  answer(socket: SocketId, asked: Asked, selected: Selected | undefined, code: number, extra: readonly HttpHeader[], said: string, why: string): void {
+    const { flavour } = this.config;
+    const { headers, body } = this.own(code, extra, said);
+    const sent = asked.method === 'HEAD' ? '' : body;
+    this.context.tcpSend(socket, textPayload(formatHead(`HTTP/1.1 ${code} ${reasonOf(flavour, code)}`, headers) + sent));
+    const name = flavour === 'nginx' && selected === undefined ? 'upstream-default-backend' : '';
+    this.log(asked, { status: code, bytes: utf8Length(sent), seconds: 0 }, { name, alternative: '', tries: [], why, route: selected?.route.owner ?? '' });
+    this.done(socket, asked);
+  }
+
+  own(code: number, extra: readonly HttpHeader[], said: string): ReturnType<typeof ownAnswer> {
+    return ownAnswer(this.config.flavour, code, this.nowMs, extra, said);
+  }
+
+  log(asked: Asked, answer: { readonly status: number; readonly bytes: number; readonly seconds: number }, upstream: Parameters<typeof accessLog>[3]): void {
+    this.context.out(accessLog(this.config.flavour, asked, { ...answer, nowMs: this.nowMs }, upstream));
+  }
+
+  /** The answer has been given: the connection stays for the next request, or not. */
+  done(socket: SocketId, asked: Asked): void {
+    const client = this.state.clients.get(socket);
+    if (client === undefined) return;
+    if (closesAfter(asked)) {
+      this.#drop(socket);
+      return;
+    }
+    if (client.exchange === undefined) return;
+    this.state.clients.set(socket, { ...client, exchange: undefined });
+    this.#next(socket);
+  }
+
+  #refuse(socket: SocketId, code: number): void {
+    const { flavour } = this.config;
+    const { headers, body } = this.own(code, [], '');
+    const closing = headers.map((header) => (header.name === 'Connection' ? { ...header, value: 'close' } : header));
+    this.context.tcpSend(socket, textPayload(formatHead(`HTTP/1.1 ${code} ${reasonOf(flavour, code)}`, closing) + body));
+    this.#drop(socket);
+  }
+}
+
+function isAllowed(ip: Ip, allow: readonly string[]): boolean {
+  return allow.some((cidr) => {
+    const prefix = parseIpPrefix(cidr);
+    return prefix !== undefined && inPrefix(prefix.network, prefix.prefixLength, ip);
+  });
+}

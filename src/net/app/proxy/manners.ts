@@ -1,0 +1,196 @@
+/** What sets one proxy's messages apart from another's: the headers it adds, its error pages, its access log. nginx: ngx_http_special_response.c; Envoy: source/common/http. */
+import { formatIp } from '../../addr/ip.ts';
+import { calendarTime, formatClock, formatDay, formatHttpDate, formatLogDate } from '../../wire/calendar.ts';
+import { utf8Length } from '../../wire/utf8.ts';
+import type { Endpoint } from '../definition.ts';
+import { type HttpHeader, headerValue, REASONS } from '../http-message.ts';
+import type { HttpProxyConfig } from './config.ts';
+
+export interface Asked {
+  readonly method: string;
+  readonly target: string;
+  readonly version: string;
+  readonly headers: readonly HttpHeader[];
+  readonly client: Endpoint;
+  readonly requestId: string;
+  readonly bytes: number;
+}
+
+/** One try at a backend, for the log. */
+export interface Tried {
+  readonly address: string;
+  readonly status: number;
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+const NGINX_REASONS: Readonly<Record<number, string>> = {
+  503: 'Service Temporarily Unavailable',
+  504: 'Gateway Time-out',
+  308: 'Permanent Redirect',
+  429: 'Too Many Requests',
+};
+const ENVOY_REASONS: Readonly<Record<number, string>> = { 307: 'Temporary Redirect', 308: 'Permanent Redirect', 303: 'See Other', 429: 'Too Many Requests' };
+
+export function reasonOf(flavour: HttpProxyConfig['flavour'], code: number): string {
+  return (flavour === 'nginx' ? NGINX_REASONS : ENVOY_REASONS)[code] ?? REASONS[code] ?? '';
+}
+
+/** The proxy's own answer. `said`: Envoy's one line of text. */
+export function ownAnswer(
+  flavour: HttpProxyConfig['flavour'],
+  code: number,
+  nowMs: number,
+  extra: readonly HttpHeader[],
+  said: string,
+): { readonly headers: readonly HttpHeader[]; readonly body: string } {
+  const date = formatHttpDate(nowMs);
+  if (flavour === 'envoy') {
+    const headers =
+      said === ''
+        ? []
+        : [
+            { name: 'content-length', value: String(utf8Length(said)) },
+            { name: 'content-type', value: 'text/plain' },
+          ];
+    return {
+      headers: [
+        ...extra,
+        ...headers,
+        { name: 'date', value: date },
+        { name: 'server', value: 'envoy' },
+        ...(said === '' ? [{ name: 'content-length', value: '0' }] : []),
+      ],
+      body: said,
+    };
+  }
+  const title = `${code} ${reasonOf(flavour, code)}`;
+  const body =
+    code === 200 || code === 204
+      ? said
+      : `<html>\r\n<head><title>${title}</title></head>\r\n<body>\r\n<center><h1>${title}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n`;
+  const length =
+    code === 204
+      ? []
+      : [
+          { name: 'Content-Type', value: 'text/html' },
+          { name: 'Content-Length', value: String(utf8Length(body)) },
+        ];
+  return { headers: [{ name: 'Date', value: date }, ...length, { name: 'Connection', value: 'keep-alive' }, ...extra], body };
+}
+
+const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
+const withoutHops = (headers: readonly HttpHeader[]): HttpHeader[] => headers.filter((header) => !hopByHop.has(header.name.toLowerCase()));
+
+/** The head that a backend gets. ingress-nginx: rootfs/etc/nginx/template/nginx.tmpl; Envoy: conn_manager_utility.cc. */
+export function forwardedHeaders(flavour: HttpProxyConfig['flavour'], asked: Asked, port: number, scheme: string): readonly HttpHeader[] {
+  const ip = formatIp(asked.client.ip);
+  const host = headerValue(asked.headers, 'Host') ?? '';
+  if (flavour === 'envoy') {
+    const before = headerValue(asked.headers, 'X-Forwarded-For');
+    const own = new Set(['host', 'x-forwarded-for', 'x-forwarded-proto', 'x-request-id', 'x-envoy-external-address']);
+    const kept = withoutHops(asked.headers).filter((header) => !own.has(header.name.toLowerCase()));
+    return [
+      { name: 'host', value: host },
+      ...kept.map((header) => ({ name: header.name.toLowerCase(), value: header.value })),
+      { name: 'x-forwarded-for', value: before === undefined ? ip : `${before},${ip}` },
+      { name: 'x-forwarded-proto', value: scheme },
+      { name: 'x-envoy-external-address', value: ip },
+      { name: 'x-request-id', value: headerValue(asked.headers, 'X-Request-ID') ?? asked.requestId },
+    ];
+  }
+  const set: HttpHeader[] = [
+    { name: 'Host', value: host },
+    { name: 'X-Request-ID', value: headerValue(asked.headers, 'X-Request-ID') ?? asked.requestId },
+    { name: 'X-Real-IP', value: ip },
+    { name: 'X-Forwarded-For', value: ip },
+    { name: 'X-Forwarded-Host', value: host },
+    { name: 'X-Forwarded-Port', value: String(port) },
+    { name: 'X-Forwarded-Proto', value: scheme },
+    { name: 'X-Forwarded-Scheme', value: scheme },
+    { name: 'X-Scheme', value: scheme },
+  ];
+  const before = headerValue(asked.headers, 'X-Forwarded-For');
+  if (before !== undefined) set.push({ name: 'X-Original-Forwarded-For', value: before });
+  const names = new Set(set.map(({ name }) => name.toLowerCase()));
+  return [...set, ...withoutHops(asked.headers).filter((header) => !names.has(header.name.toLowerCase()))];
+}
+
+/** A backend's headers as the client gets them. */
+export function returnedHeaders(
+  flavour: HttpProxyConfig['flavour'],
+  headers: readonly HttpHeader[],
+  bodyBytes: number,
+  nowMs: number,
+  close: boolean,
+  milliseconds: number,
+): readonly HttpHeader[] {
+  const kept = withoutHops(headers).filter((header) => header.name.toLowerCase() !== 'content-length');
+  if (flavour === 'envoy') {
+    const lower = kept.map((header) => ({ name: header.name.toLowerCase(), value: header.value })).filter((header) => header.name !== 'server');
+    const dated = lower.some((header) => header.name === 'date') ? [] : [{ name: 'date', value: formatHttpDate(nowMs) }];
+    const tail = [
+      { name: 'content-length', value: String(bodyBytes) },
+      { name: 'x-envoy-upstream-service-time', value: String(milliseconds) },
+      { name: 'server', value: 'envoy' },
+    ];
+    return [...lower, ...dated, ...tail, ...(close ? [{ name: 'connection', value: 'close' }] : [])];
+  }
+  const type = kept.find((header) => header.name.toLowerCase() === 'content-type');
+  const others = kept.filter((header) => header !== type && !['server', 'date'].includes(header.name.toLowerCase()));
+  return [
+    { name: 'Date', value: formatHttpDate(nowMs) },
+    ...(type === undefined ? [] : [{ name: 'Content-Type', value: type.value }]),
+    { name: 'Content-Length', value: String(bodyBytes) },
+    { name: 'Connection', value: close ? 'close' : 'keep-alive' },
+    ...others,
+  ];
+}
+
+const seconds = (value: number): string => value.toFixed(3);
+
+function isoTime(unixMs: number): string {
+  const time = calendarTime(unixMs);
+  return `${formatDay(time)}T${formatClock(time)}.${String(time.millisecond).padStart(3, '0')}Z`;
+}
+
+/** ingress-nginx: docs/user-guide/nginx-configuration/log-format.md; Envoy Gateway writes JSON. */
+export function accessLog(
+  flavour: HttpProxyConfig['flavour'],
+  asked: Asked,
+  answer: { readonly status: number; readonly bytes: number; readonly seconds: number; readonly nowMs: number },
+  upstream: { readonly name: string; readonly alternative: string; readonly tries: readonly Tried[]; readonly why: string; readonly route: string },
+): string {
+  const ip = formatIp(asked.client.ip);
+  const agent = headerValue(asked.headers, 'User-Agent');
+  const { tries } = upstream;
+  if (flavour === 'envoy') {
+    const last = tries.at(-1);
+    const value = {
+      start_time: isoTime(answer.nowMs - Math.round(answer.seconds * 1000)),
+      method: asked.method,
+      'x-envoy-origin-path': asked.target,
+      protocol: asked.version,
+      response_code: answer.status,
+      response_flags: upstream.why === '' ? '-' : upstream.why,
+      bytes_received: asked.bytes,
+      bytes_sent: answer.bytes,
+      duration: Math.round(answer.seconds * 1000),
+      'x-forwarded-for': ip,
+      'user-agent': agent ?? null,
+      'x-request-id': asked.requestId,
+      ':authority': headerValue(asked.headers, 'Host') ?? '',
+      upstream_host: last?.address ?? null,
+      upstream_cluster: upstream.name === '' ? null : upstream.name,
+      downstream_remote_address: `${ip}:${asked.client.port}`,
+      route_name: upstream.route === '' ? null : upstream.route,
+    };
+    return `${JSON.stringify(value)}\n`;
+  }
+  const each = (pick: (one: Tried) => string) => (tries.length === 0 ? '-' : tries.map(pick).join(', '));
+  return (
+    `${ip} - - [${formatLogDate(answer.nowMs)}] "${asked.method} ${asked.target} ${asked.version}" ${answer.status} ${answer.bytes} ` +
+    `"${headerValue(asked.headers, 'Referer') ?? '-'}" "${agent ?? '-'}" ${asked.bytes} ${seconds(answer.seconds)} [${upstream.name}] [${upstream.alternative}] ` +
+    `${each((one) => one.address)} ${each((one) => String(one.bytes))} ${each((one) => seconds(one.seconds))} ${each((one) => String(one.status))} ${asked.requestId}\n`
+  );
+}

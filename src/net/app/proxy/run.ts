@@ -1,0 +1,81 @@
+/** What the parts of the proxy share: its memory, the exchanges under way, and the hands that one event has. */
+import type { AppContext, SocketId } from '../definition.ts';
+import { type HttpHead, type HttpHeader, headerValue } from '../http-message.ts';
+import type { HttpProxyConfig, ProxyBackend, RouteAction, Target } from './config.ts';
+import type { Asked, accessLog, ownAnswer, Tried } from './manners.ts';
+import type { Selected } from './select-route.ts';
+
+export type Forward = Extract<RouteAction, { kind: 'forward' }>;
+
+export interface Exchange {
+  readonly id: number;
+  /** -1: the client has gone, or never was (a mirrored copy). */
+  readonly client: SocketId;
+  readonly asked: Asked;
+  readonly selected: Selected;
+  readonly action: Forward;
+  readonly backend: ProxyBackend;
+  readonly target: Target | undefined;
+  /** The backend that would have got it, were it not for a canary. */
+  readonly main: string;
+  readonly alternative: string;
+  readonly request: string;
+  readonly corsHeaders: readonly HttpHeader[];
+  readonly startedNs: number;
+  readonly timer: number;
+  readonly deadline: number;
+  readonly tries: readonly Tried[];
+  /** The try that is under way. */
+  readonly upstream: SocketId;
+  readonly address: string;
+  readonly tryNs: number;
+  readonly reused: boolean;
+  readonly sent: boolean;
+  readonly buffer: string;
+  readonly head: HttpHead | undefined;
+  readonly status: number;
+}
+
+export interface Client {
+  readonly buffer: string;
+  readonly timer: number;
+  /** The exchange that is under way; further requests wait in the buffer. */
+  readonly exchange: number | undefined;
+}
+
+/** Changed in place; what its maps hold is replaced. */
+export interface ProxyState {
+  readonly clients: Map<SocketId, Client>;
+  readonly exchanges: Map<number, Exchange>;
+  /** Whose answer is expected on a backend's connection. */
+  readonly byUpstream: Map<SocketId, number>;
+  /** Idle connections by `ip:port`, the latest last. */
+  readonly idle: Map<string, readonly SocketId[]>;
+  readonly idleOf: Map<SocketId, string>;
+  readonly idleSince: Map<SocketId, number>;
+  /** Whose turn it is, by backend. */
+  readonly turns: Map<string, number>;
+  /** Leaky buckets by route's owner and client: thousandths of requests that are in, and since when. */
+  readonly buckets: Map<string, { readonly milli: number; readonly atNs: number }>;
+  nextExchange: number;
+}
+
+/** One event's view of a proxy. */
+export interface ProxyRun {
+  readonly context: AppContext;
+  readonly state: ProxyState;
+  readonly config: HttpProxyConfig;
+  /** Unix milliseconds. */
+  readonly nowMs: number;
+  own(code: number, extra: readonly HttpHeader[], said: string): ReturnType<typeof ownAnswer>;
+  /** The proxy's own answer to a request. */
+  answer(socket: SocketId, asked: Asked, selected: Selected | undefined, code: number, extra: readonly HttpHeader[], said: string, why: string): void;
+  log(asked: Asked, answer: { readonly status: number; readonly bytes: number; readonly seconds: number }, upstream: Parameters<typeof accessLog>[3]): void;
+  /** The answer has been given: the connection stays for the next request, or not. */
+  done(socket: SocketId, asked: Asked): void;
+}
+
+export function closesAfter(asked: Asked): boolean {
+  const connection = headerValue(asked.headers, 'Connection')?.toLowerCase();
+  return asked.version === 'HTTP/1.1' ? connection === 'close' : connection !== 'keep-alive';
+}
