@@ -1,4 +1,5 @@
 /** The in-world file system: files a shell wrote, files of the netns, the document's files, what a pod mounts, /proc/sys and /proc/net. */
+import { nginxConf } from '../kube/ingress/nginx/nginx-conf.ts';
 import { hostNetworkFiles } from '../kube/pod/sandbox-agent.ts';
 import type { Pod } from '../kube/pod/types.ts';
 import { readSysctlText } from '../net/stack/sysctl.ts';
@@ -13,6 +14,9 @@ import { procNetFile } from './tools/proc-net.ts';
 
 /** A place may hold so many written files. */
 const MAX_FILES = 500;
+
+/** Of an ingress-nginx controller. */
+const NGINX_CONF = '/etc/nginx/nginx.conf';
 
 /** A removed file that would otherwise show through from below. */
 const REMOVED = '\u0000removed';
@@ -118,6 +122,7 @@ export class ShellFiles {
     const own = place.pod === undefined ? undefined : this.#host.api.view.find<Pod>(`Pod/${place.pod.namespace}/${place.pod.name}`);
     const hostNetwork = own === undefined ? undefined : hostNetworkFiles(own, this.#host.api.view);
     if (hostNetwork !== undefined && Object.hasOwn(hostNetwork, path)) return hostNetwork[path];
+    if (own !== undefined && path === NGINX_CONF) return nginxConf(own, this.#host.api.view);
     const netns = findNetns(this.#host, place.netns);
     if (netns !== undefined && Object.hasOwn(netns.files, path)) return netns.files[path];
     if (path.startsWith('/proc/sys/')) return this.#sysctl(place, path);

@@ -24,6 +24,10 @@ export interface CurlConfig {
   readonly headOnly: boolean;
   readonly method?: string;
   readonly headers: readonly string[];
+  /** `name:password` of `-u`. */
+  readonly user?: string;
+  readonly cookie?: string;
+  readonly referer?: string;
   readonly data?: string;
   readonly userAgent: string;
   readonly maxTimeSeconds: number;
@@ -44,7 +48,7 @@ const TRY = "curl: try 'curl --help' or 'curl --manual' for more information\n";
 
 const SPEC = {
   flags: 'sSviIOkLfgN46#',
-  values: 'mowXHdAuTe',
+  values: 'mowXHdAuTeb',
   longFlags: [
     'silent',
     'show-error',
@@ -85,6 +89,9 @@ const SPEC = {
     'retry',
     'interface',
     'noproxy',
+    'user',
+    'cookie',
+    'referer',
   ],
 } as const;
 
@@ -126,7 +133,10 @@ export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvir
   if ((output !== undefined && output !== '-' && output !== '/dev/null') || given.has('remote-name')) {
     return fail(`curl: (23) Kubehop's programs keep no files of their own: print the body (no -o, or -o /dev/null) and let the shell redirect it with >\n`, 23);
   }
-  if (given.has('upload-file') || given.has('user')) return fail(`curl: ${given.has('user') ? '-u' : '-T'} is not simulated in Kubehop\n`);
+  if (given.has('upload-file')) return fail('curl: -T is not simulated in Kubehop\n');
+  const cookie = given.get('cookie');
+  if (cookie !== undefined && !cookie.includes('=')) return fail('curl: a file of cookies (-b FILE) is not simulated in Kubehop\n');
+  const user = given.get('user');
   const parsedUrls: CurlUrl[] = [];
   for (const text of urls) {
     const url = parseUrl(text);
@@ -146,6 +156,9 @@ export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvir
       headOnly: given.has('head'),
       ...(method === undefined ? {} : { method }),
       headers,
+      ...(user === undefined ? {} : { user: user.includes(':') ? user : `${user}:` }),
+      ...(cookie === undefined ? {} : { cookie }),
+      ...(given.get('referer') === undefined ? {} : { referer: given.get('referer') ?? '' }),
       ...(data.length === 0 ? {} : { data: data.join('&') }),
       userAgent: given.get('user-agent') ?? `curl/${CURL_VERSION}`,
       maxTimeSeconds: parseSeconds(given.get('max-time') ?? '0') ?? 0,
@@ -179,6 +192,8 @@ const LONG_NAMES: Readonly<Record<string, string>> = {
   A: 'user-agent',
   T: 'upload-file',
   u: 'user',
+  b: 'cookie',
+  e: 'referer',
 };
 
 const HELP = `Usage: curl [options...] <url>

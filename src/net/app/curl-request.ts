@@ -1,12 +1,15 @@
 /** What curl sends, and where a redirect leads. */
-import { utf8Length } from '../wire/utf8.ts';
+import { bytesToBase64 } from '../wire/binary-text.ts';
+import { encodeUtf8, utf8Length } from '../wire/utf8.ts';
 import type { CurlConfig, CurlUrl } from './curl-args.ts';
 
 /** The whole head of a request. */
 export function requestHead(config: CurlConfig, url: CurlUrl, method: string): string {
   const name = url.host.includes(':') ? `[${url.host}]` : url.host;
   const host = url.port === 80 ? name : `${name}:${url.port}`;
-  const lines = config.headers.length === 0 && config.data === undefined ? plainHeaders(config, host) : requestHeaders(config, host);
+  const isPlain =
+    config.headers.length === 0 && config.data === undefined && config.user === undefined && config.cookie === undefined && config.referer === undefined;
+  const lines = isPlain ? plainHeaders(config, host) : requestHeaders(config, host);
   return `${method} ${url.target} HTTP/1.1\r\n${lines}\r\n`;
 }
 
@@ -16,8 +19,11 @@ const plainHeaders = (config: CurlConfig, host: string): string => `Host: ${host
 function requestHeaders(config: CurlConfig, host: string): string {
   const own: [string, string][] = [
     ['Host', host],
+    ...(config.user === undefined ? [] : [['Authorization', `Basic ${bytesToBase64(encodeUtf8(config.user))}`] as [string, string]]),
     ['User-Agent', config.userAgent],
     ['Accept', '*/*'],
+    ...(config.referer === undefined ? [] : [['Referer', config.referer] as [string, string]]),
+    ...(config.cookie === undefined ? [] : [['Cookie', config.cookie] as [string, string]]),
   ];
   if (config.data !== undefined) own.push(['Content-Length', String(utf8Length(config.data))], ['Content-Type', 'application/x-www-form-urlencoded']);
   const given = config.headers.map((line) => ({ line, name: (line.split(/[:;]/)[0] ?? '').toLowerCase() }));

@@ -1,6 +1,7 @@
 /** What curl prints beside the body: the progress meter, error lines, and -w's variables. */
 import { formatIp } from '../addr/ip.ts';
 import type { Errno } from '../stack/userland.ts';
+import { absoluteUrl } from './curl-request.ts';
 import type { CurlTransfer } from './curl-state.ts';
 import { headerValue } from './http-message.ts';
 
@@ -111,6 +112,10 @@ function variable(name: string, transfer: CurlTransfer, facts: WriteOutFacts): s
       return headerValue(transfer.headers, 'Content-Type') ?? '';
     case 'num_connects':
       return String(facts.connections);
+    case 'redirect_url': {
+      const location = transfer.code >= 300 && transfer.code < 400 ? headerValue(transfer.headers, 'Location') : undefined;
+      return location === undefined ? '' : absoluteUrl(transfer.url, location);
+    }
     case 'num_redirects':
       return String(transfer.redirects);
     case 'method':

@@ -13,10 +13,10 @@ import { ingressKeys, type NginxModel, nginxModel } from './model.ts';
 
 type Finding = NonNullable<Rendering<NetRecord>['diagnostics']>[number];
 
-const WATCHED = ['Ingress', 'IngressClass', 'Service', 'EndpointSlice', 'Pod'] as const;
+const WATCHED = ['Ingress', 'IngressClass', 'Service', 'EndpointSlice', 'Secret', 'Pod'] as const;
 
 /** By what its flags say: controllers that are alike have one configuration. */
-const models = perState(['Ingress', 'IngressClass', 'Service', 'EndpointSlice'], () => new Map<string, NginxModel>());
+const models = perState(['Ingress', 'IngressClass', 'Service', 'EndpointSlice', 'Secret'], () => new Map<string, NginxModel>());
 
 export function modelOf(pod: Pod, view: StoreView): NginxModel | undefined {
   const container = controllerContainer(pod);

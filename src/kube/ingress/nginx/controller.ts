@@ -4,6 +4,7 @@
  */
 import { deepEqual } from '../../../base/equal.ts';
 import { defineController, defineKind } from '../../../objects/define.ts';
+import { stableHex } from '../../../objects/identity.ts';
 import type { ControllerContext, KubeObject, ObjectKey, StoreView } from '../../../objects/types.ts';
 import { objectKey } from '../../../objects/types.ts';
 import type { Node } from '../../node/types.ts';
@@ -11,6 +12,8 @@ import { isReady, isTerminating, namespaceOf, type Pod } from '../../pod/types.t
 import { anything, kindSchema } from '../../schema.ts';
 import type { LoadBalancerIngress, Service } from '../../service/types.ts';
 import type { Ingress } from '../ingress.ts';
+import { modelOf } from './agent.ts';
+import { compileNginx } from './compile.ts';
 import { controllerContainer, controllerPods, flagsOf } from './controller-pods.ts';
 import { isOwnIngress } from './model.ts';
 
@@ -20,7 +23,7 @@ const STATUS_NS = 60_000_000_000;
 
 /** What a controller pod remembers: the Ingresses it has heard of, as they were, and when it last wrote addresses. Named after the pod. */
 interface IngressMemory extends KubeObject {
-  readonly spec: { readonly podUid: string; readonly seen: Readonly<Record<string, string>>; readonly wroteNs: number };
+  readonly spec: { readonly podUid: string; readonly seen: Readonly<Record<string, string>>; readonly wroteNs: number; readonly loaded: string };
 }
 
 export const ingressMemory = defineKind<IngressMemory>({
@@ -77,6 +80,13 @@ function addressesOf(pod: Pod, view: StoreView): readonly LoadBalancerIngress[] 
 const isLeader = (pod: Pod, view: StoreView): boolean =>
   controllerPods(view).filter((other) => isServing(other) && isAlike(other, pod))[0]?.metadata.uid === pod.metadata.uid;
 
+/** What nginx.conf is made of, as a short text to compare. */
+function configurationOf(pod: Pod, view: StoreView): string {
+  const model = modelOf(pod, view);
+  const container = controllerContainer(pod);
+  return model === undefined || container === undefined ? '' : stableHex(JSON.stringify(compileNginx(model, flagsOf(pod, container)).hosts));
+}
+
 function reconcile(key: ObjectKey, context: ControllerContext): void {
   const pod = context.view.find<Pod>(key);
   const container = pod === undefined ? undefined : controllerContainer(pod);
@@ -105,8 +115,11 @@ function reconcile(key: ObjectKey, context: ControllerContext): void {
     }
     seen[name] = versionOf(current);
   }
+  // Other endpoints are given to the running nginx; all else needs a new configuration.
+  const loaded = configurationOf(pod, context.view);
+  if (before?.loaded !== loaded) context.event(pod, 'Normal', 'RELOAD', 'NGINX reload triggered due to a change in configuration', COMPONENT);
   const wroteNs = before === undefined || context.nowNs >= due ? context.nowNs : before.wroteNs;
-  const spec = { podUid: pod.metadata.uid ?? '', seen, wroteNs };
+  const spec = { podUid: pod.metadata.uid ?? '', seen, wroteNs, loaded };
   if (own.length > 0) context.requeueAfter(key, wroteNs + STATUS_NS - context.nowNs);
   if (deepEqual(known?.spec, spec)) return;
   if (known === undefined) {
@@ -122,7 +135,7 @@ function reconcile(key: ObjectKey, context: ControllerContext): void {
 
 export const ingressNginxController = defineController({
   name: 'ingress-nginx',
-  watches: ['Ingress', 'IngressClass', 'Pod', 'Service'],
+  watches: ['Ingress', 'IngressClass', 'Pod', 'Service', 'Secret'],
   keysFor: (changed, view) => {
     if (changed.kind === 'Pod') return controllerContainer(changed as Pod) === undefined ? [] : [objectKey(changed)];
     return controllerPods(view).map(objectKey);

@@ -37,6 +37,7 @@ export interface Server {
   readonly locations: readonly Location[];
   /** One path is an expression, so all are. */
   readonly regex: boolean;
+  /** Its Secret is there. */
   readonly hasTls: boolean;
 }
 
@@ -108,6 +109,16 @@ function upstreamOf(ingress: Ingress, backend: IngressBackend, settings: NginxSe
   return { ...base, endpoints, ...(endpoints.length > 0 ? {} : { problem: `Service "${namespace}/${reference.name}" does not have any active Endpoint.` }) };
 }
 
+interface SecretObject extends KubeObject {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+/** Without a certificate the controller's own stands in for HTTPS, and nobody is sent there. */
+function hasCertificate(ingress: Ingress, name: string | undefined, view: StoreView): boolean {
+  const secret = name === undefined ? undefined : view.find<SecretObject>(`Secret/${namespaceOf(ingress)}/${name}`);
+  return secret?.data?.['tls.crt'] !== undefined && secret.data['tls.key'] !== undefined;
+}
+
 interface Draft {
   readonly locations: Location[];
   readonly aliases: string[];
@@ -151,7 +162,12 @@ export function nginxModel(flags: ControllerFlags, view: StoreView): NginxModel 
     for (const rule of ingress.spec?.rules ?? []) {
       const draft = draftOf(rule.host ?? '');
       draft.aliases.push(...settings.serverAliases);
-      if ((ingress.spec?.tls ?? []).some(({ hosts }) => hosts === undefined || hosts.includes(rule.host ?? ''))) draft.hasTls = true;
+      if (
+        (ingress.spec?.tls ?? []).some(
+          (one) => (one.hosts === undefined || one.hosts.includes(rule.host ?? '')) && hasCertificate(ingress, one.secretName, view),
+        )
+      )
+        draft.hasTls = true;
       if (fallback !== undefined) draft.root ??= location('/', 'Prefix', fallback);
       for (const one of rule.http?.paths ?? []) {
         const path = one.path === undefined || one.path === '' ? '/' : one.path;

@@ -218,8 +218,19 @@ class Run implements ProxyRun {
     const { headers, body } = this.own(code, extra, said);
     const sent = asked.method === 'HEAD' ? '' : body;
     this.context.tcpSend(socket, textPayload(formatHead(`HTTP/1.1 ${code} ${reasonOf(flavour, code)}`, headers) + sent));
-    const name = flavour === 'nginx' && selected === undefined ? 'upstream-default-backend' : '';
-    this.log(asked, { status: code, bytes: utf8Length(sent), seconds: 0 }, { name, alternative: '', tries: [], why, route: selected?.route.owner ?? '' });
+    // nginx asks a server of its own, at port 8181, for what no Ingress wants.
+    const own = flavour === 'nginx' && selected === undefined;
+    this.log(
+      asked,
+      { status: code, bytes: utf8Length(sent), seconds: 0 },
+      {
+        name: own ? 'upstream-default-backend' : '',
+        alternative: '',
+        tries: own ? [{ address: '127.0.0.1:8181', status: code, bytes: utf8Length(sent), seconds: 0 }] : [],
+        why,
+        route: selected?.route.owner ?? '',
+      },
+    );
     this.done(socket, asked);
   }
 
