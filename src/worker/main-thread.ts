@@ -7,6 +7,7 @@ export const mainThreadTransport: TransportFactory = (events) => {
   let open = true;
   const server = new PlaygroundServer({
     tools: fullToolbox,
+    loadLanguage: () => import('../world/language/language.ts').then(({ createLanguage }) => createLanguage),
     // Cloned and delivered later, as a worker's messages are.
     post: (message) => {
       const copy = structuredClone(message);

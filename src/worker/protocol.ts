@@ -2,11 +2,12 @@
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Capture } from '../world/capture.ts';
 import type { DocumentFile, WorldDocument } from '../world/document.ts';
+import type { LanguageRequests } from '../world/language/requests.ts';
 import type { ExpectationResult, Fix, ProbeResult, ProbeSpec, ReachAnswer, ReachPeer, ReachQuestion } from '../world/reach/reach-views.ts';
-import type { CompletionItem, HopView, HoverView, Inspection, LinkTarget, MomentView, PacketView, WorldUpdate } from '../world/views.ts';
+import type { HopView, Inspection, LinkTarget, MomentView, PacketView, WorldUpdate } from '../world/views.ts';
 
 /** Every request is answered with `{ id, ok, value | error }`; world updates come by themselves. All data is structured-cloneable. */
-export interface Requests {
+export interface Requests extends LanguageRequests {
   /** Starts a world; what ran before is gone. `baseFiles` make the cluster when the document gives none. Resolves when the first update was sent. */
   open(document: WorldDocument, baseFiles: readonly DocumentFile[]): { readonly diagnostics: readonly Diagnostic[] };
   /** New text of a file (null: removed). Errors leave the last good world running; the text is kept either way. */
@@ -29,8 +30,6 @@ export interface Requests {
   moment(atSeq: number): MomentView;
   /** Goes back to the end of the instant of that event: what came later is no more. Time stands still there until it is released by `hold`. */
   branch(atSeq: number): { readonly headSeq: number; readonly files: readonly DocumentFile[] };
-  yamlComplete(path: string, text: string, offset: number): readonly CompletionItem[];
-  yamlHover(path: string, text: string, offset: number): HoverView | null;
   /** Object whose text is at this offset of a file, for "cursor in YAML → its box". */
   objectAt(path: string, offset: number): string | null;
   /** What taps on all devices would have recorded in [from, to) of the log, as pcapng, or what is wrong with the filter. */

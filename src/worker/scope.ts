@@ -7,7 +7,7 @@ interface WorkerScope {
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
 }
 
-export function serveScope(tools: Pick<ServerEnvironment, 'tools' | 'loadTools'>): void {
+export function serveScope(tools: Pick<ServerEnvironment, 'tools' | 'loadTools' | 'loadLanguage'>): void {
   const scope = globalThis as unknown as WorkerScope;
   const server = new PlaygroundServer({
     ...tools,

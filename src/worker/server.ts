@@ -5,6 +5,9 @@ import { ShellSessions } from '../shell/shell.ts';
 import { type Toolbox, ToolsMissing } from '../shell/toolbox.ts';
 import { capture } from '../world/capture.ts';
 import type { WorldDocument } from '../world/document.ts';
+import type { Language } from '../world/language/language.ts';
+import type { LanguageRequestName } from '../world/language/requests.ts';
+import type { LanguageSource } from '../world/language/text-index.ts';
 import { checkExpectations } from '../world/reach/expectations.ts';
 import { fixesFor } from '../world/reach/fixes.ts';
 import { reachPeers } from '../world/reach/peers.ts';
@@ -29,6 +32,8 @@ export interface ServerEnvironment {
   readonly tools: Toolbox;
   /** Fetches all of them, where they come later. */
   loadTools?(): Promise<Toolbox>;
+  /** Fetches the editor's language service; without it the questions of an editor are refused. */
+  loadLanguage?(): Promise<() => Language>;
   post(message: FromWorker): void;
   /** Milliseconds, monotonic. */
   now(): number;
@@ -44,6 +49,7 @@ export class PlaygroundServer {
   /** Grows in place, since the shell of a running world holds it. */
   readonly #tools: { readonly [K in keyof Toolbox]: Toolbox[K] extends ReadonlyMap<string, infer T> ? Map<string, T> : never };
   #toolsLoading: Promise<void> | undefined;
+  #language: Promise<Language> | undefined;
   #hasAllTools: boolean;
   /** Requests that wait for tools; later ones that change something wait behind them. */
   #waiting = 0;
@@ -100,8 +106,16 @@ export class PlaygroundServer {
         this.#pace();
         return { headSeq: world.headSeq, files: world.files };
       },
-      yamlComplete: (path, text, offset) => this.#get().yamlComplete(path, text, offset),
-      yamlHover: (path, text, offset) => this.#get().yamlHover(path, text, offset),
+      yamlComplete: (...args) => this.#ask('yamlComplete', args),
+      yamlHover: (...args) => this.#ask('yamlHover', args),
+      yamlDefinition: (...args) => this.#ask('yamlDefinition', args),
+      yamlReferences: (...args) => this.#ask('yamlReferences', args),
+      yamlRename: (...args) => this.#ask('yamlRename', args),
+      yamlOutline: (...args) => this.#ask('yamlOutline', args),
+      yamlFormat: (...args) => this.#ask('yamlFormat', args),
+      yamlFixes: (...args) => this.#ask('yamlFixes', args),
+      yamlLint: (...args) => this.#ask('yamlLint', args),
+      yamlImport: (...args) => this.#ask('yamlImport', args),
       objectAt: (path, offset) => this.#get().objectAt(path, offset),
       capture: (from, to, filter) => capture(this.#get(), { interfaces: ['any'], filter, from, to }),
       bring: (session, path, base64) => this.#get().bring(session, path, base64) ?? null,
@@ -146,6 +160,17 @@ export class PlaygroundServer {
       if (name !== 'open' && this.#lastDocument !== undefined) this.#open(this.#lastDocument, this.#baseFiles);
       return handler(...args);
     }
+  }
+
+  async #ask<N extends LanguageRequestName>(name: N, args: Parameters<Requests[N]>): Promise<ReturnType<Requests[N]>> {
+    this.#language ??= (this.#environment.loadLanguage?.() ?? Promise.reject(new Error('there is no language service here'))).then((create) => create());
+    const language = await this.#language.catch((error: unknown) => {
+      // The next question tries again.
+      this.#language = undefined;
+      throw error;
+    });
+    const answer = language[name] as (source: LanguageSource, ...args: Parameters<Requests[N]>) => ReturnType<Requests[N]>;
+    return answer(this.#get().languageSource, ...args);
   }
 
   #needsTools({ name, args }: ToWorker): boolean {

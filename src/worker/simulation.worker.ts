@@ -2,4 +2,8 @@
 import { coreToolbox } from '../shell/core-toolbox.ts';
 import { serveScope } from './scope.ts';
 
-serveScope({ tools: coreToolbox, loadTools: () => import('../shell/full-toolbox.ts').then(({ fullToolbox }) => fullToolbox) });
+serveScope({
+  tools: coreToolbox,
+  loadTools: () => import('../shell/full-toolbox.ts').then(({ fullToolbox }) => fullToolbox),
+  loadLanguage: () => import('../world/language/language.ts').then(({ createLanguage }) => createLanguage),
+});

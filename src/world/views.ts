@@ -297,6 +297,8 @@ export interface CompletionItem {
   readonly documentation: string;
   readonly startOffset: number;
   readonly endOffset: number;
+  /** `insertText` has tab stops: `${1:web}`. */
+  readonly snippet?: true;
 }
 export interface HoverView {
   readonly startOffset: number;

@@ -21,27 +21,16 @@ import type { DocumentFile, DocumentInput, SessionPlace, WorldDocument } from '.
 import { type Act, History, SNAPSHOT_EVERY, type WorldSnapshot } from './history.ts';
 import { inspectWorld } from './inspect.ts';
 import { EPOCH_MS, install } from './install.ts';
+import type { LanguageSource } from './language/text-index.ts';
 import type { Shell, ShellHost } from './shell-host.ts';
 import { type PacketPosition, tell } from './tell.ts';
 import { tellContext } from './tell-context.ts';
 import type { TellContext } from './tell-phrases.ts';
 import { TerminalLog } from './terminal-log.ts';
 import { buildTopology } from './topology.ts';
-import type {
-  CompletionItem,
-  DeliveryView,
-  HopView,
-  HoverView,
-  Inspection,
-  LinkTarget,
-  MomentView,
-  PacketView,
-  SessionView,
-  TerminalEntry,
-  Topology,
-} from './views.ts';
+import type { DeliveryView, HopView, Inspection, LinkTarget, MomentView, PacketView, SessionView, TerminalEntry, Topology } from './views.ts';
 import { WorldFiles } from './world-files.ts';
-import { completeAt, hoverAt, objectAtOffset } from './yaml-service.ts';
+import { objectAtOffset } from './yaml-service.ts';
 
 export interface WorldOptions {
   readonly document: WorldDocument;
@@ -420,12 +409,9 @@ export class World {
     this.#keep();
   }
 
-  yamlComplete(path: string, text: string, offset: number): readonly CompletionItem[] {
-    return completeAt(this.api, path, text, offset);
-  }
-
-  yamlHover(path: string, text: string, offset: number): HoverView | null {
-    return hoverAt(this.api, path, text, offset);
+  /** What the editor's language service works on. */
+  get languageSource(): LanguageSource {
+    return { api: this.api, files: this.#files.files, diagnostics: this.diagnostics };
   }
 
   /** Where an object's text stands: its own, or that of what made it. */

@@ -190,6 +190,12 @@ for (const known of KNOWN) {
   }
 }
 
+/** Names to write in a container, of the servers and the boxes of tools. */
+export const knownImages: readonly string[] = KNOWN.filter((one) => one.role === 'server' || one.role === 'tools').flatMap((one) => {
+  const name = one.repositories[0] ?? '';
+  return name.startsWith('/') ? [] : [name];
+});
+
 function findKnown(image: ImageName): KnownImage | undefined {
   return exact.get(image.repository) ?? byLastPart.get(image.repository.slice(image.repository.lastIndexOf('/') + 1));
 }

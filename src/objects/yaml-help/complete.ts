@@ -11,26 +11,44 @@ export interface CompletionItem {
   readonly documentation: string;
   readonly startOffset: number;
   readonly endOffset: number;
+  /** `insertText` has tab stops: `${1:web}`. */
+  readonly snippet?: true;
 }
 
 /** Names of the running cluster by kind. */
 export type LiveNames = Readonly<Record<string, readonly string[]>>;
 
+/** What only the floors above know. */
+export interface CompletionExtras {
+  /** More that could stand here, before what the schema says. */
+  offers?(cursor: Cursor): readonly Offer[];
+  /** A whole object of a kind to start from, with tab stops. */
+  skeleton?(kind: Kind): string | undefined;
+}
+
 const maxItems = 200;
 
 /** Items in the schema's order. Empty in comments, in block texts and in flow style. */
-export function completeYaml(kinds: readonly Kind[], text: string, offset: number, live: LiveNames = {}): readonly CompletionItem[] {
+export function completeYaml(
+  kinds: readonly Kind[],
+  text: string,
+  offset: number,
+  live: LiveNames = {},
+  extras: CompletionExtras = {},
+): readonly CompletionItem[] {
   const cursor = findCursor(text, offset);
   if (cursor === undefined) return [];
   const kind = kinds.find((one) => one.kind === cursor.kind && (cursor.apiVersion === '' || one.apiVersion === cursor.apiVersion));
-  const items = cursor.place === 'value' ? values(kinds, kind, cursor, live) : keys(kinds, kind, cursor, live);
+  const more = (extras.offers?.(cursor) ?? []).map((offer) => place(cursor, { ...offer, insertText: spaced(cursor, offer.insertText) }));
+  const known = cursor.place === 'value' ? values(kinds, kind, cursor, live) : keys(kinds, kind, cursor, live, extras);
+  const items = more.length === 0 ? known : [...more, ...known.filter((item) => !more.some((one) => one.label === item.label))];
   const typed = cursor.typed.trim().toLowerCase();
   return items
     .filter((item) => item.label.toLowerCase().startsWith(typed) || (typed.length > 1 && item.label.toLowerCase().includes(typed)))
     .slice(0, maxItems);
 }
 
-interface Offer {
+export interface Offer {
   readonly label: string;
   readonly insertText: string;
   readonly detail: string;
@@ -78,8 +96,8 @@ function liveValues(path: SchemaPath, live: LiveNames): Offer[] {
   return [...new Set(live[kind] ?? [])].map((name) => ({ label: name, insertText: name, detail: kind, documentation: `A ${kind} of the running cluster.` }));
 }
 
-function keys(kinds: readonly Kind[], kind: Kind | undefined, cursor: Cursor, live: LiveNames): CompletionItem[] {
-  if (kind === undefined) return cursor.path.length === 0 ? newObjects(kinds, cursor) : [];
+function keys(kinds: readonly Kind[], kind: Kind | undefined, cursor: Cursor, live: LiveNames, extras: CompletionExtras): CompletionItem[] {
+  if (kind === undefined) return cursor.path.length === 0 ? newObjects(kinds, cursor, extras) : [];
   const schema = findSchema(rootSchema(kind), cursor.path);
   if (schema === undefined) return [];
   if (schema.properties === undefined) {
@@ -110,7 +128,7 @@ function insertKey(name: string, schema: Schema, column: number): string {
 }
 
 /** A document that says nothing yet: whole objects to start from, and the two keys that every object has. */
-function newObjects(kinds: readonly Kind[], cursor: Cursor): CompletionItem[] {
+function newObjects(kinds: readonly Kind[], cursor: Cursor, extras: CompletionExtras): CompletionItem[] {
   const items: CompletionItem[] = [];
   for (const key of ['apiVersion', 'kind', 'metadata']) {
     if (!cursor.siblings.has(key))
@@ -120,14 +138,14 @@ function newObjects(kinds: readonly Kind[], cursor: Cursor): CompletionItem[] {
   }
   if (cursor.siblings.size > 0) return items;
   for (const kind of kinds) {
-    items.push(
-      place(cursor, {
-        label: kind.kind,
-        insertText: `apiVersion: ${kind.apiVersion}\nkind: ${kind.kind}\nmetadata:\n  name: `,
-        detail: `new object, ${kind.apiVersion}`,
-        documentation: kind.schema.description ?? '',
-      }),
-    );
+    const skeleton = extras.skeleton?.(kind);
+    const item = place(cursor, {
+      label: kind.kind,
+      insertText: skeleton ?? `apiVersion: ${kind.apiVersion}\nkind: ${kind.kind}\nmetadata:\n  name: `,
+      detail: `new object, ${kind.apiVersion}`,
+      documentation: kind.schema.description ?? '',
+    });
+    items.push(skeleton === undefined ? item : { ...item, snippet: true });
   }
   return items;
 }

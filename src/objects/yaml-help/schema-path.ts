@@ -35,15 +35,58 @@ export function typeName(schema: Schema): string {
   return schema.type ?? 'any';
 }
 
-/** Which kinds' names a field holds, so that those of the running cluster can be offered. */
+/** Fields with a `name` in them that names another object, where no `kind` beside it says otherwise. */
+export const kindsByParent: Readonly<Record<string, string>> = {
+  configMapRef: 'ConfigMap',
+  configMapKeyRef: 'ConfigMap',
+  configMap: 'ConfigMap',
+  secretRef: 'Secret',
+  secretKeyRef: 'Secret',
+  imagePullSecrets: 'Secret',
+  certificateRefs: 'Secret',
+  service: 'Service',
+  backendRefs: 'Service',
+  backendRef: 'Service',
+  parentRefs: 'Gateway',
+  namespaceRef: 'Namespace',
+  scaleTargetRef: 'Deployment',
+  roleRef: 'ClusterRole',
+  subjects: 'ServiceAccount',
+  claimRef: 'PersistentVolumeClaim',
+};
+
+/** Fields whose whole value is the name of another object. */
+export const kindsByKey: Readonly<Record<string, string>> = {
+  namespace: 'Namespace',
+  serviceAccountName: 'ServiceAccount',
+  serviceAccount: 'ServiceAccount',
+  serviceName: 'Service',
+  nodeName: 'Node',
+  secretName: 'Secret',
+  claimName: 'PersistentVolumeClaim',
+  volumeName: 'PersistentVolume',
+  storageClassName: 'StorageClass',
+  priorityClassName: 'PriorityClass',
+  ingressClassName: 'IngressClass',
+  gatewayClassName: 'GatewayClass',
+};
+
+export const clusterWideKinds: ReadonlySet<string> = new Set([
+  'Node',
+  'PersistentVolume',
+  'StorageClass',
+  'PriorityClass',
+  'IngressClass',
+  'GatewayClass',
+  'ClusterRole',
+  'Namespace',
+]);
+
+/** Which kind's names a field holds, so that those of the running cluster can be offered. */
 export function referencedKind(path: SchemaPath): string | undefined {
-  const last = path.at(-1);
-  const parent = path.at(-2);
-  if (last === 'namespace' || (last === 'name' && parent === 'namespaceRef')) return 'Namespace';
-  if (last === 'nodeName') return 'Node';
-  if (last === 'serviceAccountName' || last === 'serviceAccount') return 'ServiceAccount';
-  if (last === 'serviceName' || (last === 'name' && parent === 'service')) return 'Service';
-  if (last === 'secretName' || (last === 'name' && (parent === 'secretKeyRef' || parent === 'secretRef'))) return 'Secret';
-  if (last === 'name' && (parent === 'configMapKeyRef' || parent === 'configMapRef' || parent === 'configMap')) return 'ConfigMap';
-  return undefined;
+  const keys = path.filter((part) => part !== '[]');
+  const last = keys.at(-1) ?? '';
+  const parent = keys.at(-2) ?? '';
+  if (last === 'name') return Object.hasOwn(kindsByParent, parent) ? kindsByParent[parent] : undefined;
+  return Object.hasOwn(kindsByKey, last) ? kindsByKey[last] : undefined;
 }
