@@ -204,7 +204,7 @@ class Fixer {
     const names = this.#source.api.view.list(kind, known.namespaced ? object.namespace : undefined).map((one) => one.metadata.name);
     for (const [index, word] of nearWords(name, names).entries()) this.#add(`Change to ${word}`, [replaceSpan(span, word)], index === 0);
     const text = snippetFor(known)
-      .replace('${1:web}', name)
+      .replace(/\$\{1:web\}/, name)
       .replace(/\$\{\d+(?::([^}]*))?\}/g, (_, word: string | undefined) => word ?? '')
       .replace(/^( {2}name: .*)$/m, object.namespace === 'default' || !known.namespaced ? '$1' : `$1\n  namespace: ${object.namespace}`);
     const end = this.#text.length;
