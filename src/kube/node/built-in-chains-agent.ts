@@ -40,7 +40,7 @@ const FIREWALL_RULES: readonly Rule[] = [{ text: LOCALNET_RULE }];
  */
 function jumpsInto(
   family: Chain['family'],
-  table: keyof typeof BUILT_IN,
+  table: Chain['table'],
   chain: string,
   origins: { readonly kubelet: Origin; readonly proxy: Origin; readonly cni: Origin },
   proxyJumps: readonly BuiltInJump[],
@@ -53,10 +53,22 @@ function jumpsInto(
   for (const jump of proxyJumps) if (jump.table === table && jump.from === chain) rules.unshift({ text: jump.text, origin: origins.proxy });
   for (const jump of cniJumps) {
     if (jump.table !== table || jump.from !== chain || jump.family !== family) continue;
-    if (jump.first === true) rules.unshift({ text: jump.text, origin: PORTMAP });
+    if (jump.head === true) rules.unshift({ text: jump.text, origin: origins.cni });
+    else if (jump.first === true) rules.unshift({ text: jump.text, origin: PORTMAP });
     else rules.push({ text: jump.text, origin: jump.text.endsWith(PORTMAP_DNAT) ? PORTMAP : origins.cni });
   }
   return rules.length === 0 ? NO_RULES : rules;
+}
+
+/** The raw table is there once somebody has rules in it. */
+function rawChains(local: readonly Chain[], netns: string, family: Chain['family'], origin: Origin, jumps: (chain: string) => readonly Rule[]): readonly Chain[] {
+  const own = ['PREROUTING', 'OUTPUT'].map((name) => [name, jumps(name)] as const);
+  if (own.every(([, rules]) => rules.length === 0)) return local;
+  return own.map(([name, rules]): Chain => {
+    const id = chainId(netns, 'raw', name, family);
+    const shape = { ...(family === undefined ? {} : { family }), table: 'raw' as const, name, policy: 'ACCEPT' as const };
+    return { kind: 'chain', id, origin, netns, ...shape, rules: [...rules, ...(local.find((chain) => chain.id === id)?.rules ?? [])] };
+  });
 }
 
 function jumpsLeft(before: readonly NetRecord[], id: string): readonly Rule[] {
@@ -96,7 +108,7 @@ function render(name: string, view: StoreView, before: readonly NetRecord[] = []
       // Empty chains by which the kubelet notices that somebody has flushed the table.
       for (const name of table === 'mangle' ? [IPTABLES_HINT, KUBELET_CANARY] : [KUBELET_CANARY]) chain(table, name, kubelet, NO_RULES);
     }
-    records.push(...nodeLocalRawChains(nodeLocal, netns, family, kernel));
+    records.push(...rawChains(nodeLocalRawChains(nodeLocal, netns, family, kernel), netns, family, kernel, (name) => jumpsInto(family, 'raw', name, { kubelet, proxy, cni: cniOrigin }, NO_JUMPS, cniJumps)));
     if (family === undefined) chain('filter', KUBELET_FIREWALL, kubelet, FIREWALL_RULES);
   }
   return { records };

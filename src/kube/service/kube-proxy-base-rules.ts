@@ -9,13 +9,15 @@ const rules = (texts: readonly string[]): readonly Rule[] => texts.map((text) =>
 
 /** A jump from a built-in chain, in the order kube-proxy inserts them: each at the head, so the last comes first. */
 export interface BuiltInJump {
-  readonly table: 'nat' | 'filter';
+  readonly table: 'nat' | 'filter' | 'mangle' | 'raw';
   readonly from: 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';
   readonly text: string;
   /** Of the CNI's: into which family's chains; absent: IPv4. */
   readonly family?: 'ipv6';
   /** Of the CNI's: before all others, not behind them. */
   readonly first?: true;
+  /** The same of its daemon, which looks after it. */
+  readonly head?: true;
 }
 
 const NEW = '-m conntrack --ctstate NEW';

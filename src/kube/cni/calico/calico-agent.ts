@@ -9,14 +9,18 @@ import { ROUTER_HOST, rootNetnsId } from '../../node/record-ids.ts';
 import type { Pod } from '../../pod/types.ts';
 import { daemonNodes, daemonsOf, isDaemon } from '../daemons.ts';
 import { BGP_KINDS, learnedRoutes, TOR } from './bgp.ts';
+import { FELIX, FELIX_KINDS, renderFelix } from './felix.ts';
 import { renderRoads } from './roads.ts';
 import { CALICO } from './settings.ts';
 
 const roads = (node: string): string => `${node}|roads`;
+const felix = (node: string): string => `${node}|felix`;
 const keysOf = (view: StoreView): readonly string[] => {
   const nodes = [...daemonsOf(CALICO, view).keys()];
-  return nodes.length === 0 ? [] : [...nodes.map(roads), roads(ROUTER_HOST)];
+  return nodes.length === 0 ? [] : [...nodes.flatMap((node) => [roads(node), felix(node)]), roads(ROUTER_HOST)];
 };
+
+const ROAD_KINDS: ReadonlySet<string> = new Set([...BGP_KINDS, ...NETWORK_KINDS]);
 
 function renderRouter(): (view: StoreView) => NetRecord[] {
   const netns = rootNetnsId(ROUTER_HOST);
@@ -27,22 +31,24 @@ function renderRouter(): (view: StoreView) => NetRecord[] {
 }
 
 function render(key: string, view: StoreView): Rendering<NetRecord> {
-  const [name = ''] = key.split('|');
+  const [name = '', part] = key.split('|');
   if (name === ROUTER_HOST) return { records: renderRouter()(view) };
   const daemon = daemonNodes(CALICO, view).includes(name) ? daemonsOf(CALICO, view).get(name) : undefined;
   const node = findNode(name, view);
   if (daemon === undefined || node?.ip === undefined) return { records: [] };
-  const origin: Origin = { component: 'felix', objects: [node.key, objectKey(daemon.pod)] };
-  return { records: renderRoads(node, origin, view) };
+  const origin: Origin = { component: FELIX, objects: [node.key, objectKey(daemon.pod)] };
+  return { records: part === 'felix' ? renderFelix(node, origin, view) : renderRoads(node, origin, view) };
 }
 
-/** Keys: `<node>|roads`, and the router's. */
+/** Keys: `<node>|roads`, `<node>|felix`, and the router's. */
 export const calicoAgent: Agent<NetRecord> = {
   name: 'calico',
-  watches: [...new Set([...BGP_KINDS, ...NETWORK_KINDS])],
+  watches: [...new Set([...BGP_KINDS, ...NETWORK_KINDS, ...FELIX_KINDS])],
   keysFor(changed: KubeObject, view: StoreView): readonly string[] {
-    if (changed.kind === 'Pod' && !isDaemon(changed as Pod, CALICO)) return [];
-    return keysOf(view);
+    const all = keysOf(view);
+    // Endpoints and policies lead no way.
+    const isFelix = changed.kind === 'Pod' ? !isDaemon(changed as Pod, CALICO) : !ROAD_KINDS.has(changed.kind);
+    return isFelix ? all.filter((key) => key.endsWith('|felix')) : all;
   },
   keys: keysOf,
   render,

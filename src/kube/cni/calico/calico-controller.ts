@@ -76,8 +76,7 @@ function initialise(context: ControllerContext): void {
       allowedUses: ['Workload', 'Tunnel'],
     });
   }
-  const host = environment.FELIX_DEFAULTENDPOINTTOHOSTACTION;
-  create('FelixConfiguration', 'default', { reportingInterval: '0s', ...(host === undefined ? {} : { defaultEndpointToHostAction: capital(host) }) });
+  create('FelixConfiguration', 'default', { reportingInterval: '0s' });
   create('Tier', 'adminnetworkpolicy', { order: 1000, defaultAction: 'Pass' });
   create('Tier', 'default', { order: 1_000_000, defaultAction: 'Deny' });
   create('Tier', 'baselineadminnetworkpolicy', { order: 10_000_000, defaultAction: 'Pass' });
@@ -87,8 +86,6 @@ function initialise(context: ControllerContext): void {
     datastoreReady: true,
   });
 }
-
-const capital = (word: string): string => `${word.slice(0, 1).toUpperCase()}${word.slice(1).toLowerCase()}`;
 
 /** The node's address and the ends of its tunnels, as annotations of its Node. */
 function startOn(node: Node, context: ControllerContext): void {

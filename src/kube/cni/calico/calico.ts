@@ -1,6 +1,5 @@
 /** Calico as a CNI: no bridge; each pod's wire ends on its node in a device that answers ARP for everything, behind a route to this pod alone. Calico v3.30: cni-plugin/pkg/dataplane/linux, felix/dataplane/linux/endpoint_mgr.go */
 import type { Origin } from '../../../base/origin.ts';
-import { sha1 } from '../../../base/sha1.ts';
 import { ip4 } from '../../../net/addr/ip4.ts';
 import type { NetRecord, Route, VethDevice } from '../../../net/records.ts';
 import type { StoreView } from '../../../objects/types.ts';
@@ -11,8 +10,9 @@ import { macFromName } from '../../node/mac.ts';
 import { podsOn } from '../../node/pods-by-node.ts';
 import { deviceId, rootNetnsId } from '../../node/record-ids.ts';
 import { hasSandbox } from '../../pod/running.ts';
-import { namespaceOf, type Pod } from '../../pod/types.ts';
 import { type CniSite, defineCni, type PodSite } from '../cni.ts';
+import { jumpsOfFelix } from './felix.ts';
+import { hostDeviceOf } from './device-name.ts';
 import { blocksByName } from './ipam.ts';
 import { CALICO, CALICO_KEYS, NODE_ADDRESS, nodeAnnotation, podMtu } from './settings.ts';
 
@@ -22,23 +22,6 @@ export const GATEWAY = '169.254.1.1';
 const HOST_MAC = 'ee:ee:ee:ee:ee:ee';
 /** Behind the card and the tunnels. */
 const FIRST_INDEX = 6;
-
-const hostNames = new Map<string, string>();
-const MAX_NAMES = 20_000;
-
-/** Calico: libcalico-go/lib/backend/k8s/conversion/workload_endpoint_default.go, VethNameForWorkload: eleven digits of the SHA-1 of namespace and name. */
-export function hostDeviceName(namespace: string, pod: string): string {
-  const text = `${namespace}.${pod}`;
-  let name = hostNames.get(text);
-  if (name === undefined) {
-    name = `cali${sha1(text).slice(0, 11)}`;
-    if (hostNames.size >= MAX_NAMES) hostNames.clear();
-    hostNames.set(text, name);
-  }
-  return name;
-}
-
-export const hostDeviceOf = (pod: Pod): string => hostDeviceName(namespaceOf(pod), pod.metadata.name);
 
 /** The place of an address among those of its node's blocks: no two pods of a node have one. */
 function deviceIndex(ip: string, node: string, view: StoreView): number {
@@ -113,7 +96,7 @@ export const calico = defineCni({
   portmap: () => ({ network: 'k8s-pod-network', snat: true, masqAll: false, markBit: 13 }),
   // All that is not a pod's is written by its agent.
   renderNode: () => ({ records: [] }),
-  jumps: () => [],
+  jumps: (site) => jumpsOfFelix(site.view),
   renderPodNetwork: () => [],
   attach,
 });
