@@ -61,7 +61,13 @@ function jumpsInto(
 }
 
 /** The raw table is there once somebody has rules in it. */
-function rawChains(local: readonly Chain[], netns: string, family: Chain['family'], origin: Origin, jumps: (chain: string) => readonly Rule[]): readonly Chain[] {
+function rawChains(
+  local: readonly Chain[],
+  netns: string,
+  family: Chain['family'],
+  origin: Origin,
+  jumps: (chain: string) => readonly Rule[],
+): readonly Chain[] {
   const own = ['PREROUTING', 'OUTPUT'].map((name) => [name, jumps(name)] as const);
   if (own.every(([, rules]) => rules.length === 0)) return local;
   return own.map(([name, rules]): Chain => {
@@ -108,7 +114,11 @@ function render(name: string, view: StoreView, before: readonly NetRecord[] = []
       // Empty chains by which the kubelet notices that somebody has flushed the table.
       for (const name of table === 'mangle' ? [IPTABLES_HINT, KUBELET_CANARY] : [KUBELET_CANARY]) chain(table, name, kubelet, NO_RULES);
     }
-    records.push(...rawChains(nodeLocalRawChains(nodeLocal, netns, family, kernel), netns, family, kernel, (name) => jumpsInto(family, 'raw', name, { kubelet, proxy, cni: cniOrigin }, NO_JUMPS, cniJumps)));
+    records.push(
+      ...rawChains(nodeLocalRawChains(nodeLocal, netns, family, kernel), netns, family, kernel, (name) =>
+        jumpsInto(family, 'raw', name, { kubelet, proxy, cni: cniOrigin }, NO_JUMPS, cniJumps),
+      ),
+    );
     if (family === undefined) chain('filter', KUBELET_FIREWALL, kubelet, FIREWALL_RULES);
   }
   return { records };

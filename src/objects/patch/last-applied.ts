@@ -1,5 +1,5 @@
 /** The annotation in which kubectl apply remembers the text it applied. Kubernetes: kubectl/pkg/util/apply.go. */
-import type { Kind, KubeObject } from '../types.ts';
+import { type Kind, type KubeObject, writtenKind } from '../types.ts';
 import { type Fields, goJson, isFields } from './values.ts';
 
 export const lastAppliedAnnotation = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -7,7 +7,7 @@ export const lastAppliedAnnotation = 'kubectl.kubernetes.io/last-applied-configu
 /** The object with its own text in the annotation; the annotation itself is not part of that text. */
 export function withLastApplied(object: KubeObject): KubeObject {
   const { [lastAppliedAnnotation]: _, ...annotations } = isFields(object.metadata.annotations) ? (object.metadata.annotations as Record<string, string>) : {};
-  const text = `${goJson({ ...object, metadata: { ...object.metadata, annotations } })}\n`;
+  const text = `${goJson({ ...object, kind: writtenKind(object.kind), metadata: { ...object.metadata, annotations } })}\n`;
   return { ...object, metadata: { ...object.metadata, annotations: { ...annotations, [lastAppliedAnnotation]: text } } };
 }
 

@@ -11,8 +11,8 @@ import { podsOn } from '../../node/pods-by-node.ts';
 import { deviceId, rootNetnsId } from '../../node/record-ids.ts';
 import { hasSandbox } from '../../pod/running.ts';
 import { type CniSite, defineCni, type PodSite } from '../cni.ts';
-import { jumpsOfFelix } from './felix.ts';
 import { hostDeviceOf } from './device-name.ts';
+import { jumpsOfFelix } from './felix.ts';
 import { blocksByName } from './ipam.ts';
 import { CALICO, CALICO_KEYS, NODE_ADDRESS, nodeAnnotation, podMtu } from './settings.ts';
 

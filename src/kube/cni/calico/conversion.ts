@@ -31,7 +31,8 @@ function peerEntity(peer: NetworkPolicyPeer | undefined): EntityRule {
   return { selector: selectorText(peer.podSelector, 'pods'), ...(namespaces === '' ? {} : { namespaceSelector: namespaces }) };
 }
 
-const portText = ({ port, endPort }: NetworkPolicyPort): number | string | undefined => (port === undefined || endPort === undefined ? port : `${port}:${endPort}`);
+const portText = ({ port, endPort }: NetworkPolicyPort): number | string | undefined =>
+  port === undefined || endPort === undefined ? port : `${port}:${endPort}`;
 
 /** Ports by protocol; undefined for a protocol means all of its ports. Undefined as a whole: any protocol. */
 function portsByProtocol(ports: readonly NetworkPolicyPort[]): ReadonlyMap<string, readonly (number | string)[] | undefined> | undefined {
@@ -55,7 +56,7 @@ function simplified(ports: readonly (number | string)[]): readonly (number | str
     .map((port) => String(port).split(':').map(Number))
     .map(([first = 0, last = first]) => [first, last] as const)
     .sort((a, b) => a[0] - b[0]);
-  if (ports.length <= 1 || ranges.every(([first, last]) => first === last) && ranges.length <= 1) return ports;
+  if (ports.length <= 1 || (ranges.every(([first, last]) => first === last) && ranges.length <= 1)) return ports;
   const joined: [number, number][] = [];
   for (const [first, last] of ranges) {
     const before = joined.at(-1);

@@ -6,8 +6,8 @@ import { perState } from '../../node/per-state.ts';
 import { hasSandbox } from '../../pod/running.ts';
 import { namespaceOf, type Pod } from '../../pod/types.ts';
 import type { NetworkPolicy } from '../../policy/network-policy.ts';
-import { hostDeviceOf } from './device-name.ts';
 import { policyOfNetworkPolicy } from './conversion.ts';
+import { hostDeviceOf } from './device-name.ts';
 import { setName, uniqueId } from './felix-rule.ts';
 import { formatSelector, matches, type Selector, selectorOf, withPrefix } from './selector.ts';
 import type { CalicoPolicy, CalicoRule, EntityRule, NetworkSet, Tier } from './types.ts';
@@ -333,7 +333,11 @@ const networkSets = perState([...SET_KINDS, 'Namespace'], (view): readonly Label
     ...view.list<NetworkSet>('GlobalNetworkSet').map((set) => read(set, [])),
     ...view.list<NetworkSet>('NetworkSet').map((set) => {
       const namespace = set.metadata.namespace ?? 'default';
-      return read(set, [[NAMESPACE_LABEL, namespace], ['pcns.projectcalico.org/name', namespace], ...prefixed(view.find(`Namespace/${namespace}`)?.metadata.labels, 'pcns.')]);
+      return read(set, [
+        [NAMESPACE_LABEL, namespace],
+        ['pcns.projectcalico.org/name', namespace],
+        ...prefixed(view.find(`Namespace/${namespace}`)?.metadata.labels, 'pcns.'),
+      ]);
     }),
   ];
 });
@@ -360,7 +364,9 @@ export function membersOf(set: WantedSet, view: StoreView): readonly string[] {
               .flatMap(setElements),
           ]
         : chosen.flatMap((one) =>
-            one.ports.filter((port) => port.name === namedPort.name && port.protocol === namedPort.protocol).map((port) => `${one.ip},${port.protocol}:${port.port}`),
+            one.ports
+              .filter((port) => port.name === namedPort.name && port.protocol === namedPort.protocol)
+              .map((port) => `${one.ip},${port.protocol}:${port.port}`),
           );
     list = [...new Set(elements)];
     known.set(set.name, list);

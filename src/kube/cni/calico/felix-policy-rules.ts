@@ -1,7 +1,7 @@
 /** Rules of policies and profiles as chains. Calico v3.30: felix/rules/policy.go */
 import type { Origin } from '../../../base/origin.ts';
+import type { ParsedEntity, ParsedRule, PortRange } from './felix-model.ts';
 import { ACCEPT_MARK, ALL_MARK, clearMark, type FelixRule, markClear, markSet, PASS_MARK, setMark, THIS_MARK } from './felix-rule.ts';
-import { type ParsedEntity, type ParsedRule, type PortRange } from './felix-model.ts';
 import type { CalicoRule } from './types.ts';
 
 type Side = 'source' | 'destination';
@@ -70,7 +70,12 @@ interface Left {
   portSets: readonly string[];
 }
 
-const leftOf = (entity: ParsedEntity): Left => ({ nets: entity.nets, notNets: entity.notNets, ports: entity.ports, portSets: entity.portSets.map((set) => set.name) });
+const leftOf = (entity: ParsedEntity): Left => ({
+  nets: entity.nets,
+  notNets: entity.notNets,
+  ports: entity.ports,
+  portSets: entity.portSets.map((set) => set.name),
+});
 
 function positive(entity: ParsedEntity, left: Left, side: Side): string[] {
   return [
@@ -174,4 +179,3 @@ export function chainRules(rules: readonly ParsedRule[], about: string, origin: 
   const [first = { origin }, ...rest] = written;
   return [{ ...first, comments: [...(first.comments ?? []), about] }, ...rest];
 }
-

@@ -39,7 +39,11 @@ interface FelixChain {
 const word = (verdict: string): string => verdict.slice(0, 1) + verdict.slice(1).toLowerCase();
 const CLEAR_ALL = clearMark('0xf0000');
 const accepted: FelixRule = { match: markSet(ACCEPT_MARK), action: jump('ACCEPT') };
-const hostAccepted = (action: string): FelixRule => ({ match: markSet(ACCEPT_MARK), action: jump(action), comments: ['Host endpoint policy accepted packet.'] });
+const hostAccepted = (action: string): FelixRule => ({
+  match: markSet(ACCEPT_MARK),
+  action: jump(action),
+  comments: ['Host endpoint policy accepted packet.'],
+});
 const vxlanMatch = (port: number): string => `-p 17 -m multiport --destination-ports ${port}`;
 
 function inputRules(settings: StaticSettings): FelixRule[] {
@@ -47,7 +51,11 @@ function inputRules(settings: StaticSettings): FelixRule[] {
   return [
     ...(settings.ipip
       ? [
-          { match: `-p 4 -m set --match-set ${SETS.allHosts} src -m addrtype --dst-type LOCAL`, action: jump(allow), comments: ['Allow IPIP packets from Calico hosts'] },
+          {
+            match: `-p 4 -m set --match-set ${SETS.allHosts} src -m addrtype --dst-type LOCAL`,
+            action: jump(allow),
+            comments: ['Allow IPIP packets from Calico hosts'],
+          },
           { match: '-p 4', action: jump(deny), comments: [`${word(deny)} IPIP packets from non-Calico hosts`] },
         ]
       : []),
@@ -58,7 +66,11 @@ function inputRules(settings: StaticSettings): FelixRule[] {
             action: jump(allow),
             comments: ['Allow IPv4 VXLAN packets from allowed hosts'],
           },
-          { match: `${vxlanMatch(settings.vxlanPort)} -m addrtype --dst-type LOCAL`, action: jump('DROP'), comments: ['Drop IPv4 VXLAN packets from non-allowed hosts'] },
+          {
+            match: `${vxlanMatch(settings.vxlanPort)} -m addrtype --dst-type LOCAL`,
+            action: jump('DROP'),
+            comments: ['Drop IPv4 VXLAN packets from non-allowed hosts'],
+          },
         ]
       : []),
     { match: '--in-interface cali+', action: goTo('cali-wl-to-host') },
@@ -74,7 +86,13 @@ function outputRules({ allow, ipip, vxlan, vxlanPort }: StaticSettings): FelixRu
     { ...accepted, action: jump(allow) },
     { match: '--out-interface cali+', action: jump('RETURN') },
     ...(ipip
-      ? [{ match: `-p 4 -m set --match-set ${SETS.allHosts} dst -m addrtype --src-type LOCAL`, action: jump(allow), comments: ['Allow IPIP packets to other Calico hosts'] }]
+      ? [
+          {
+            match: `-p 4 -m set --match-set ${SETS.allHosts} dst -m addrtype --src-type LOCAL`,
+            action: jump(allow),
+            comments: ['Allow IPIP packets to other Calico hosts'],
+          },
+        ]
       : []),
     ...(vxlan
       ? [
@@ -93,7 +111,10 @@ function outputRules({ allow, ipip, vxlan, vxlanPort }: StaticSettings): FelixRu
 
 function filterChains(settings: StaticSettings): FelixChain[] {
   const chain = (name: string, rules: readonly FelixRule[] = []): FelixChain => ({ table: 'filter', name, rules });
-  const blocks = settings.loopPrevention === 'Disabled' ? [] : settings.serviceCidrs.map((cidr) => ({ match: `--destination ${cidr}`, action: jump(settings.loopPrevention.toUpperCase()) }));
+  const blocks =
+    settings.loopPrevention === 'Disabled'
+      ? []
+      : settings.serviceCidrs.map((cidr) => ({ match: `--destination ${cidr}`, action: jump(settings.loopPrevention.toUpperCase()) }));
   return [
     chain('cali-FORWARD', [
       { action: clearMark('0xe0000') },
@@ -110,7 +131,10 @@ function filterChains(settings: StaticSettings): FelixChain[] {
     chain('cali-from-host-endpoint'),
     chain('cali-to-hep-forward'),
     chain('cali-to-host-endpoint'),
-    chain('cali-wl-to-host', [{ action: jump('cali-from-wl-dispatch') }, { action: jump(settings.toHost), comments: ['Configured DefaultEndpointToHostAction'] }]),
+    chain('cali-wl-to-host', [
+      { action: jump('cali-from-wl-dispatch') },
+      { action: jump(settings.toHost), comments: ['Configured DefaultEndpointToHostAction'] },
+    ]),
   ];
 }
 
@@ -132,7 +156,9 @@ function natChains({ tunnels, natOutgoing }: StaticSettings): FelixChain[] {
     chain('cali-fip-snat'),
     chain(
       'cali-nat-outgoing',
-      natOutgoing ? [{ match: `-m set --match-set ${SETS.masqPools} src -m set ! --match-set ${SETS.allPools} dst`, action: '--jump MASQUERADE --random-fully' }] : [],
+      natOutgoing
+        ? [{ match: `-m set --match-set ${SETS.masqPools} src -m set ! --match-set ${SETS.allPools} dst`, action: '--jump MASQUERADE --random-fully' }]
+        : [],
     ),
   ];
 }
@@ -144,7 +170,12 @@ function mangleAndRawChains(settings: StaticSettings): FelixChain[] {
     {
       table: 'mangle',
       name: 'cali-PREROUTING',
-      rules: [{ match: '-m conntrack --ctstate RELATED,ESTABLISHED', action: jump('ACCEPT') }, accepted, { action: jump('cali-from-host-endpoint') }, hostAccepted('ACCEPT')],
+      rules: [
+        { match: '-m conntrack --ctstate RELATED,ESTABLISHED', action: jump('ACCEPT') },
+        accepted,
+        { action: jump('cali-from-host-endpoint') },
+        hostAccepted('ACCEPT'),
+      ],
     },
     {
       table: 'mangle',
@@ -177,7 +208,11 @@ function mangleAndRawChains(settings: StaticSettings): FelixChain[] {
   ];
 }
 
-export const staticChains = (settings: StaticSettings): readonly FelixChain[] => [...filterChains(settings), ...natChains(settings), ...mangleAndRawChains(settings)];
+export const staticChains = (settings: StaticSettings): readonly FelixChain[] => [
+  ...filterChains(settings),
+  ...natChains(settings),
+  ...mangleAndRawChains(settings),
+];
 
 const HOOKS: readonly (readonly [BuiltInJump['table'], readonly BuiltInJump['from'][]])[] = [
   ['raw', ['PREROUTING', 'OUTPUT']],

@@ -9,7 +9,20 @@ import { perState } from '../../node/per-state.ts';
 import { chainId, rootNetnsId } from '../../node/record-ids.ts';
 import type { BuiltInJump } from '../../service/kube-proxy-base-rules.ts';
 import { daemonNodes, daemonsOf } from '../daemons.ts';
-import { ENDPOINT_KINDS, type Endpoint, endpoints, type FelixPolicy, type FelixTier, felixTiers, membersOf, type ParsedRule, POLICY_KINDS, SET_KINDS, selects, type WantedSet } from './felix-model.ts';
+import {
+  ENDPOINT_KINDS,
+  type Endpoint,
+  endpoints,
+  type FelixPolicy,
+  type FelixTier,
+  felixTiers,
+  membersOf,
+  type ParsedRule,
+  POLICY_KINDS,
+  SET_KINDS,
+  selects,
+  type WantedSet,
+} from './felix-model.ts';
 import { chainRules, type RuleSettings } from './felix-policy-rules.ts';
 import { ACCEPT_MARK, chainName, clearMark, type FelixRule, goTo, hashedRules, jump, markClear, markSet, PASS_MARK, setMark } from './felix-rule.ts';
 import { felixJumps, SETS, type StaticSettings, staticChains } from './felix-static.ts';
@@ -84,7 +97,15 @@ function groupsOf({ tier, policies }: AppliedTier, direction: Direction): readon
   const prefix = PREFIX[direction];
   return groups.map((group) => {
     const [only] = group as [FelixPolicy];
-    const chain = group.length === 1 ? chainName(prefix.policy, only.id) : `${prefix.group}${policyGroupId(tier.name, only.selectorText, direction, group.map((one) => one.id))}`;
+    const chain =
+      group.length === 1
+        ? chainName(prefix.policy, only.id)
+        : `${prefix.group}${policyGroupId(
+            tier.name,
+            only.selectorText,
+            direction,
+            group.map((one) => one.id),
+          )}`;
     return { chain, policies: group };
   });
 }
@@ -108,13 +129,20 @@ function endpointRules(endpoint: Endpoint, direction: Direction, tiers: readonly
   // A tunnel of a pod's own would carry what its policy forbids.
   if (direction === 'egress')
     rules.push(
-      { match: `-p 17 -m multiport --destination-ports ${vxlanPort}`, action: jump(deny), comments: [`${word(deny)} VXLAN encapped packets originating in workloads`] },
+      {
+        match: `-p 17 -m multiport --destination-ports ${vxlanPort}`,
+        action: jump(deny),
+        comments: [`${word(deny)} VXLAN encapped packets originating in workloads`],
+      },
       { match: '-p 4', action: jump(deny), comments: [`${word(deny)} IPinIP encapped packets originating in workloads`] },
     );
   for (const one of tiers) {
     rules.push({ action: clearMark(PASS_MARK), comments: [`Start of tier ${one.tier.name}`] });
     for (const group of groupsOf(one, direction))
-      rules.push({ match: markClear(PASS_MARK), action: jump(group.chain) }, { match: markSet(ACCEPT_MARK), action: '--jump RETURN', comments: ['Return if policy accepted'] });
+      rules.push(
+        { match: markClear(PASS_MARK), action: jump(group.chain) },
+        { match: markSet(ACCEPT_MARK), action: '--jump RETURN', comments: ['Return if policy accepted'] },
+      );
     if (!one.tier.passes)
       rules.push({
         match: markClear(PASS_MARK),
@@ -202,7 +230,18 @@ const commonSets = perState([...SETTING_KINDS, 'Pod', 'Node'], (view) => {
 
 /** Calico: felix/ipsets; 2^20 is MaxIPSetSize. */
 function ipSet(netns: string, origin: Origin, name: string, type: 'hash:net' | 'hash:ip,port' | 'hash:ip', elements: readonly string[]): IpSet {
-  return { kind: 'ipset', id: `${netns}/ipset/${name}`, origin, netns, name, type, family: 'inet', hashsize: 1024, maxelem: 1_048_576, entries: entriesOf(elements) };
+  return {
+    kind: 'ipset',
+    id: `${netns}/ipset/${name}`,
+    origin,
+    netns,
+    name,
+    type,
+    family: 'inet',
+    hashsize: 1024,
+    maxelem: 1_048_576,
+    entries: entriesOf(elements),
+  };
 }
 
 export function renderFelix(node: ClusterNode, origin: Origin, view: StoreView): NetRecord[] {
@@ -219,7 +258,12 @@ export function renderFelix(node: ClusterNode, origin: Origin, view: StoreView):
   const active = new Set<FelixPolicy>();
   const profiles = new Set<string>();
   for (const direction of ['egress', 'ingress'] as const) {
-    for (const [name, rules] of dispatchChains(direction, local.map((one) => one.device), settings.deny)) chain('filter', name, rules);
+    for (const [name, rules] of dispatchChains(
+      direction,
+      local.map((one) => one.device),
+      settings.deny,
+    ))
+      chain('filter', name, rules);
     for (const endpoint of local) {
       const own = applied(endpoint, direction, tiers);
       for (const one of own) {
@@ -231,7 +275,8 @@ export function renderFelix(node: ClusterNode, origin: Origin, view: StoreView):
       chain('filter', chainName(PREFIX[direction].endpoint, endpoint.device), rules, { component: FELIX, objects: [endpoint.key] });
     }
   }
-  for (const [name, [group, direction]] of groups) chain('filter', name, groupRules(group, direction), { component: FELIX, objects: group.policies.map((policy) => policy.key) });
+  for (const [name, [group, direction]] of groups)
+    chain('filter', name, groupRules(group, direction), { component: FELIX, objects: group.policies.map((policy) => policy.key) });
   const sets = new Map<string, WantedSet>();
   const used = new Map<string, string[]>();
   for (const policy of active) {
@@ -243,21 +288,45 @@ export function renderFelix(node: ClusterNode, origin: Origin, view: StoreView):
         const users = used.get(set.name) ?? [];
         if (!users.includes(policy.key)) used.set(set.name, [...users, policy.key]);
       }
-      if (policy[direction] !== undefined) chain('filter', chainName(PREFIX[direction].policy, policy.id), chainRules(rules, `Policy ${policy.id} ${direction}`, from, settings), from);
+      if (policy[direction] !== undefined)
+        chain('filter', chainName(PREFIX[direction].policy, policy.id), chainRules(rules, `Policy ${policy.id} ${direction}`, from, settings), from);
     }
   }
   for (const profile of profiles)
-    for (const direction of ['ingress', 'egress'] as const) chain('filter', chainName(PREFIX[direction].profile, profile), profileChain(profile, direction, settings));
+    for (const direction of ['ingress', 'egress'] as const)
+      chain('filter', chainName(PREFIX[direction].profile, profile), profileChain(profile, direction, settings));
   const common = commonSets(view);
   const others: IpSet[] = [
     ipSet(netns, origin, SETS.masqPools, 'hash:net', common.masquerading),
     ipSet(netns, origin, SETS.allPools, 'hash:net', common.pools),
-    ipSet(netns, origin, SETS.thisHost, 'hash:ip', node.ip === undefined ? [] : [node.ip, ...(['ipip', 'vxlan'] as const).flatMap((one) => tunnelAddress(node.name, one, view) ?? []), '127.0.0.1']),
+    ipSet(
+      netns,
+      origin,
+      SETS.thisHost,
+      'hash:ip',
+      node.ip === undefined ? [] : [node.ip, ...(['ipip', 'vxlan'] as const).flatMap((one) => tunnelAddress(node.name, one, view) ?? []), '127.0.0.1'],
+    ),
     ...(settings.ipip ? [ipSet(netns, origin, SETS.allHosts, 'hash:net', common.hosts)] : []),
-    ...(settings.vxlan ? [ipSet(netns, origin, SETS.allVxlan, 'hash:net', common.hosts.filter((ip) => ip !== node.ip))] : []),
+    ...(settings.vxlan
+      ? [
+          ipSet(
+            netns,
+            origin,
+            SETS.allVxlan,
+            'hash:net',
+            common.hosts.filter((ip) => ip !== node.ip),
+          ),
+        ]
+      : []),
   ];
   const own = [...sets.values()].map((set) =>
-    ipSet(netns, { component: FELIX, objects: used.get(set.name) ?? [] }, set.name, set.namedPort === undefined ? 'hash:net' : 'hash:ip,port', membersOf(set, view)),
+    ipSet(
+      netns,
+      { component: FELIX, objects: used.get(set.name) ?? [] },
+      set.name,
+      set.namedPort === undefined ? 'hash:net' : 'hash:ip,port',
+      membersOf(set, view),
+    ),
   );
   // Before the rules that ask for them.
   return [...others, ...own, ...records];
@@ -267,4 +336,3 @@ export function jumpsOfFelix(view: StoreView): readonly BuiltInJump[] {
   const { felix } = calicoSettings(view);
   return felixJumps(upper(felix.iptablesFilterAllowAction, 'Accept'), (felix.chainInsertMode ?? 'insert').toLowerCase() === 'append');
 }
-
