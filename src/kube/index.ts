@@ -3,6 +3,7 @@ import type { AdmissionPlugin, Controller, Kind } from '../objects/types.ts';
 import { calicoController } from './cni/calico/calico-controller.ts';
 import { calicoKinds } from './cni/calico/kinds.ts';
 import { ciliumPolicyKinds } from './cni/cilium-policy-kinds.ts';
+import { cniConfig } from './cni/cni-config.ts';
 import { accessKinds } from './config/access.ts';
 import { configMap, secret } from './config/config-map.ts';
 import { event } from './config/event.ts';
@@ -102,6 +103,7 @@ export const kinds: readonly Kind[] = [
   ...calicoKinds,
   ...clusterKinds,
   expectation,
+  cniConfig,
   hostLocalStore,
   podRuntimeKind,
   metricsSample,

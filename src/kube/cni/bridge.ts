@@ -14,13 +14,21 @@ import type { PodSite } from './cni.ts';
 
 export interface BridgeOptions {
   readonly nodeName: string;
+  /** cni0 when absent. */
+  readonly name?: string;
   /** The node's range: its first address is the bridge's. */
   readonly podCidr: string;
   /** The same in IPv6. */
   readonly podCidr6?: string | undefined;
+  /** The bridge's IPv4 address, where it is not the first. */
+  readonly gateway?: string | undefined;
   readonly mtuBytes: number;
   readonly hairpin: boolean;
   readonly defaultGateway: boolean;
+  /** `isGateway`: the bridge has an address; absent: yes. */
+  readonly hasAddress?: boolean;
+  /** Further routes of pods, through the gateway where they name none. */
+  readonly routes?: readonly { readonly dst: string; readonly gw?: string }[];
   /** A further range that is reached through the bridge, such as flannel's whole network. */
   readonly clusterCidr?: string;
   readonly clusterCidr6?: string | undefined;
@@ -30,6 +38,7 @@ export interface BridgeOptions {
 
 /** The options with everything worked out that is the same for all pods of the node. */
 export interface Bridge extends BridgeOptions {
+  readonly name: string;
   readonly netns: string;
   readonly id: string;
   /** Undefined without IPv4. */
@@ -37,7 +46,6 @@ export interface Bridge extends BridgeOptions {
   readonly six: { readonly network: Ip6; readonly prefixLength: number; readonly gateway: string } | undefined;
 }
 
-const BRIDGE = 'cni0';
 /** Linux: IFNAMSIZ leaves 11 characters after `veth`; the plugin uses 8. */
 const vethName = (pod: PodSite): string =>
   `veth${hashText(pod.pod.metadata.uid ?? pod.netns)
@@ -47,7 +55,7 @@ const vethName = (pod: PodSite): string =>
 /** Undefined where the node has no range that holds a bridge and a pod. */
 export function makeBridge(options: BridgeOptions): Bridge | undefined {
   const range = parseCidr(options.podCidr);
-  const four = range === undefined || range.prefixLength > 30 ? undefined : { ...range, gateway: formatIp4(range.network + 1) };
+  const four = range === undefined || range.prefixLength > 30 ? undefined : { ...range, gateway: options.gateway ?? formatIp4(range.network + 1) };
   const prefix = parseIpPrefix(options.podCidr6 ?? '');
   const six =
     prefix === undefined || typeof prefix.network !== 'bigint' || prefix.prefixLength > 126
@@ -55,7 +63,8 @@ export function makeBridge(options: BridgeOptions): Bridge | undefined {
       : { network: prefix.network, prefixLength: prefix.prefixLength, gateway: formatIp6(prefix.network + 1n) };
   if (four === undefined && six === undefined) return undefined;
   const netns = rootNetnsId(options.nodeName);
-  return { ...options, netns, id: deviceId(netns, BRIDGE), four, six };
+  const name = options.name ?? 'cni0';
+  return { ...options, name, netns, id: deviceId(netns, name), four, six };
 }
 
 /** The bridge and the node's route to its pods. */
@@ -65,15 +74,18 @@ export function renderBridge(bridge: Bridge): NetRecord[] {
     id: bridge.id,
     origin: bridge.origin,
     netns: bridge.netns,
-    name: BRIDGE,
+    name: bridge.name,
     index: DEVICE_INDEX.cni0,
     mac: macFromName(bridge.id),
     mtuBytes: bridge.mtuBytes,
     up: true,
-    addresses: [
-      ...(bridge.four === undefined ? [] : [subnetAddress(bridge.four.gateway, bridge.four.prefixLength)]),
-      ...(bridge.six === undefined ? [] : [address6(bridge.six.gateway, bridge.six.prefixLength)]),
-    ],
+    addresses:
+      bridge.hasAddress === false
+        ? []
+        : [
+            ...(bridge.four === undefined ? [] : [subnetAddress(bridge.four.gateway, bridge.four.prefixLength)]),
+            ...(bridge.six === undefined ? [] : [address6(bridge.six.gateway, bridge.six.prefixLength)]),
+          ],
     type: 'bridge',
     ageingSeconds: 300,
   };
@@ -138,6 +150,11 @@ export function attachToBridge(site: PodSite, bridge: Bridge): NetRecord[] {
   };
   if (site.ip !== '') routes(bridge.four?.gateway, '0.0.0.0/0', bridge.clusterCidr);
   if (site.ip6 !== undefined) routes(bridge.six?.gateway, '::/0', bridge.clusterCidr6);
+  for (const { dst, gw } of bridge.routes ?? []) {
+    const via = gw ?? (dst.includes(':') ? bridge.six : bridge.four)?.gateway;
+    if (via !== undefined && !records.some((record) => record.kind === 'route' && record.destination === dst))
+      records.push(gatewayRoute(site.netns, dst, via, 'eth0', origin));
+  }
   records.push(...kernelRoutes(eth0));
   return records;
 }

@@ -259,6 +259,21 @@ function attach(site: CniSite, pod: PodSite): NetRecord[] {
   ];
 }
 
+/** What the agent writes into /etc/cni/net.d. Cilium: plugins/cilium-cni/install */
+const NET_CONF = `
+{
+  "cniVersion": "0.3.1",
+  "name": "cilium",
+  "plugins": [
+    {
+       "type": "cilium-cni",
+       "enable-debug": false,
+       "log-file": "/var/run/cilium/cilium-cni.log"
+    }
+  ]
+}
+`;
+
 export const cilium = defineCni({
   name: CILIUM,
   role: CILIUM,
@@ -271,5 +286,6 @@ export const cilium = defineCni({
     return config.masquerade === 'iptables' && failure === undefined ? [{ table: 'nat', from: 'POSTROUTING', text: `${feeder} -j ${POST_NAT}` }] : [];
   },
   renderPodNetwork: () => [],
+  netConf: (_site, { running }) => (running ? { name: '05-cilium.conflist', text: NET_CONF } : undefined),
   attach,
 });

@@ -18,7 +18,7 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   const bar = key.indexOf('|');
   const node = findNode(bar < 0 ? key : key.slice(0, bar), view);
   if (node === undefined || (node.ip === undefined && node.ip6 === undefined)) return { records: [] };
-  const { cni, site, running, own } = cniOf(node, view);
+  const { cni, site, running, own, plugin, pluginSite } = cniOf(node, view);
   if (bar < 0) {
     if (!own) return { records: [] };
     const rendering = cni.renderNode(site);
@@ -26,8 +26,8 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
     return running ? rendering : { ...rendering, records: [] };
   }
   if (!podsOn(view, node.name).some(hasSandbox)) return { records: [] };
-  const portmap = cni.portmap?.(site);
-  return { records: [...cni.renderPodNetwork(site), ...(portmap === undefined ? [] : portmapChains(site, portmap))] };
+  const portmap = plugin.portmap?.(pluginSite);
+  return { records: [...plugin.renderPodNetwork(pluginSite), ...(portmap === undefined ? [] : portmapChains(pluginSite, portmap))] };
 }
 
 /** A ConfigMap that some CNI reads. */

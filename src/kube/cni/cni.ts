@@ -5,6 +5,7 @@ import type { ClusterNode } from '../node/cluster-network.ts';
 import type { ImageRole } from '../pod/images.ts';
 import type { Pod } from '../pod/types.ts';
 import type { BuiltInJump } from '../service/kube-proxy-base-rules.ts';
+import type { NetConf, NetDirFile } from './net-conf.ts';
 import type { Portmap } from './portmap.ts';
 
 /** A node as a CNI sees it. */
@@ -13,6 +14,8 @@ export interface CniSite {
   /** The CNI's own pod on this node, or on any other where it has left this one; undefined where no CNI is installed. */
   readonly daemon: Pod | undefined;
   readonly view: StoreView;
+  /** What the runtime has read in /etc/cni/net.d, where that is a file of somebody's own. */
+  readonly conf?: NetConf | undefined;
 }
 
 /** A pod with an address, on a node with a range for pods. */
@@ -37,6 +40,8 @@ export interface Cni {
   isReady?(node: string, view: StoreView): boolean;
   /** Settings of the kernel for devices of pods on their node. */
   podSysctls?(node: string, view: StoreView): Readonly<Record<string, number>>;
+  /** The file that its installation puts into /etc/cni/net.d of a node: `started` once its containers have run there, though they may crash now. */
+  netConf?(site: CniSite, state: { readonly running: boolean; readonly started: boolean }): NetDirFile | undefined;
   /** What the daemon writes while it runs on the node. */
   renderNode(site: CniSite): Rendering<NetRecord>;
   /** Jumps that the daemon appends to built-in chains. */

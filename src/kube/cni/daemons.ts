@@ -11,6 +11,8 @@ export interface Daemon {
   readonly pod: Pod;
   /** False while it crashes: it has no part in the network then, and something to say. */
   readonly running: boolean;
+  /** It has run here, though it may crash now: what its init containers install is there. */
+  readonly started: boolean;
 }
 
 /** Daemons of one role by node name, in the store's order. */
@@ -27,6 +29,10 @@ export function isDaemon(pod: Pod, role: string): boolean {
 const isRunning = (pod: Pod, role: string) =>
   pod.spec.containers.some((container) => imageRole(container.image ?? '') === role && isContainerRunning(pod, container.name));
 
+const hasStarted = (pod: Pod): boolean =>
+  pod.status?.containerStatuses?.some((one) => one.state?.running !== undefined || one.state?.terminated !== undefined || (one.restartCount ?? 0) > 0) ??
+  pod.status?.phase === 'Running';
+
 /** One daemon a node; where there are two (an update), the one that runs. */
 export function daemonsOf(role: string, view: StoreView): Daemons {
   const byRole = daemonsByRole(view);
@@ -34,7 +40,9 @@ export function daemonsOf(role: string, view: StoreView): Daemons {
   if (daemons === undefined) {
     const found = new Map<string, Daemon>();
     for (const [node, pods] of podsByNode(view)) {
-      const own = pods.filter((pod) => isDaemon(pod, role) && !isTerminating(pod) && !isFinished(pod)).map((pod) => ({ pod, running: isRunning(pod, role) }));
+      const own = pods
+        .filter((pod) => isDaemon(pod, role) && !isTerminating(pod) && !isFinished(pod))
+        .map((pod) => ({ pod, running: isRunning(pod, role), started: hasStarted(pod) }));
       const daemon = own.find((one) => one.running) ?? own[0];
       if (daemon !== undefined) found.set(node, daemon);
     }

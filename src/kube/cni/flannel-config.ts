@@ -5,6 +5,7 @@ import type { Cidr } from '../../net/addr/ip4.ts';
 import { formatCidr, parseCidr } from '../../net/addr/ip4.ts';
 import type { JsonObject } from './go-json.ts';
 import { fieldOf, goTypeName, isJsonObject, parseGoJson } from './go-json.ts';
+import { mtuField, portmapOf } from './net-conf.ts';
 import type { Portmap } from './portmap.ts';
 
 export interface FlannelConfig {
@@ -128,37 +129,37 @@ export interface Delegate {
   readonly mtuBytes?: number;
 }
 
-/** Reads the `delegate` of the flannel entry in cni-conf.json; upstream's values where it cannot be read. */
-export function parseDelegate(text: string | undefined): Delegate {
-  const upstream: Delegate = { hairpin: true, defaultGateway: true };
-  const json = text === undefined ? undefined : parseGoJson(text);
-  if (json?.ok !== true || !isJsonObject(json.value)) return upstream;
-  const plugins = fieldOf(json.value, 'plugins');
-  const plugin = Array.isArray(plugins) ? (plugins as readonly unknown[]).find((one) => isJsonObject(one) && fieldOf(one, 'type') === 'flannel') : undefined;
+const UPSTREAM: Delegate = { hairpin: true, defaultGateway: true };
+
+/** The `delegate` of the flannel entry among a network's plugins. */
+export function delegateOf(plugins: readonly unknown[]): Delegate {
+  const plugin = plugins.find((one) => isJsonObject(one) && fieldOf(one, 'type') === 'flannel');
   const delegate = isJsonObject(plugin) ? fieldOf(plugin, 'delegate') : undefined;
   if (!isJsonObject(delegate)) return { hairpin: false, defaultGateway: false };
-  const mtu = fieldOf(delegate, 'mtu');
+  const mtuBytes = mtuField(delegate);
   return {
     hairpin: fieldOf(delegate, 'hairpinMode') === true,
     defaultGateway: fieldOf(delegate, 'isDefaultGateway') === true,
-    ...(typeof mtu === 'number' && Number.isInteger(mtu) && mtu >= 68 && mtu <= 65535 ? { mtuBytes: mtu } : {}),
+    ...(mtuBytes === undefined ? {} : { mtuBytes }),
   };
 }
 
-/** Reads the `portmap` entry of cni-conf.json; upstream's configuration has one. CNI: plugins/meta/portmap/main.go. */
-export function parsePortmap(text: string | undefined): Portmap | undefined {
-  const usual: Portmap = { network: 'cbr0', snat: true, masqAll: false, markBit: 13 };
+const pluginsIn = (text: string | undefined): { readonly name: unknown; readonly plugins: readonly unknown[] } | undefined => {
   const json = text === undefined ? undefined : parseGoJson(text);
-  if (json?.ok !== true || !isJsonObject(json.value)) return usual;
+  if (json?.ok !== true || !isJsonObject(json.value)) return undefined;
   const plugins = fieldOf(json.value, 'plugins');
-  const plugin = Array.isArray(plugins) ? (plugins as readonly unknown[]).find((one) => isJsonObject(one) && fieldOf(one, 'type') === 'portmap') : undefined;
-  if (!isJsonObject(plugin)) return undefined;
-  const network = fieldOf(json.value, 'name');
-  const markBit = fieldOf(plugin, 'markMasqBit');
-  return {
-    network: typeof network === 'string' ? network : usual.network,
-    snat: fieldOf(plugin, 'snat') !== false,
-    masqAll: fieldOf(plugin, 'masqAll') === true,
-    markBit: typeof markBit === 'number' && Number.isInteger(markBit) && markBit >= 0 && markBit < 32 ? markBit : usual.markBit,
-  };
+  return { name: fieldOf(json.value, 'name'), plugins: Array.isArray(plugins) ? (plugins as readonly unknown[]) : [] };
+};
+
+/** Reads the `delegate` in cni-conf.json; upstream's values where it cannot be read. */
+export function parseDelegate(text: string | undefined): Delegate {
+  const found = pluginsIn(text);
+  return found === undefined ? UPSTREAM : delegateOf(found.plugins);
+}
+
+/** Reads the `portmap` entry of cni-conf.json; upstream's configuration has one. */
+export function parsePortmap(text: string | undefined): Portmap | undefined {
+  const found = pluginsIn(text);
+  if (found === undefined) return { network: 'cbr0', snat: true, masqAll: false, markBit: 13 };
+  return portmapOf(typeof found.name === 'string' ? found.name : 'cbr0', found.plugins.filter(isJsonObject));
 }

@@ -1,6 +1,6 @@
 /** flannel: a VXLAN device or plain routes between nodes, and the rules that keep pod traffic from being masqueraded inside the cluster. */
 import type { Origin } from '../../base/origin.ts';
-import { inPrefix, ipOf, parseIpPrefix } from '../../net/addr/ip.ts';
+import { formatIp, inPrefix, ipOf, parseIpPrefix } from '../../net/addr/ip.ts';
 import type { Chain, NetRecord, Route, VxlanDevice } from '../../net/records.ts';
 import type { ObjectKey, Rendering, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
@@ -19,7 +19,8 @@ import type { CniSite } from './cni.ts';
 import { defineCni } from './cni.ts';
 import { daemonNodes } from './daemons.ts';
 import type { Delegate, FlannelConfig, FlannelParse, VxlanBackend } from './flannel-config.ts';
-import { parseDelegate, parseNetConf, parsePortmap } from './flannel-config.ts';
+import { delegateOf, parseDelegate, parseNetConf, parsePortmap } from './flannel-config.ts';
+import { portmapOf } from './net-conf.ts';
 import type { Portmap } from './portmap.ts';
 
 const NAME = 'flannel';
@@ -276,7 +277,8 @@ function bridgeOf(site: CniSite): Bridge | undefined {
 }
 
 function bridgeOptions(site: CniSite): BridgeOptions {
-  const { netConf, delegate } = filesOf(site);
+  const { netConf, delegate: installed } = filesOf(site);
+  const delegate = site.conf === undefined ? installed : delegateOf(site.conf.plugins);
   const config = netConf.ok ? netConf.config : undefined;
   const map = configMapOf(site);
   return {
@@ -290,6 +292,45 @@ function bridgeOptions(site: CniSite): BridgeOptions {
     origin: { component: 'cni-bridge', objects: [site.node.key, ...(map === undefined ? [] : [objectKey(map)])] },
   };
 }
+
+/** What flanneld writes for its plugin; undefined where it does not run. flannel: pkg/subnet/subnet.go, WriteSubnetFile */
+export function flannelSubnetEnv(site: CniSite): string | undefined {
+  const found = joined(site);
+  if ('records' in found) return undefined;
+  const { config, lease } = found;
+  const lines: string[] = [];
+  for (const side of FAMILIES) {
+    const half = lease[side];
+    const range = parseIpPrefix(half?.podCidr ?? '');
+    if (half === undefined || range === undefined) continue;
+    const prefix = side === 'six' ? 'FLANNEL_IPV6' : 'FLANNEL';
+    const first = formatIp(typeof range.network === 'bigint' ? range.network + 1n : (range.network + 1) | 0);
+    lines.push(`${prefix}_NETWORK=${config[side]?.text ?? ''}`, `${prefix}_SUBNET=${first}/${range.prefixLength}`);
+  }
+  lines.push(`FLANNEL_MTU=${podMtu(site, config.backend)}`, `FLANNEL_IPMASQ=${hasFlag(site, 'ip-masq', false)}`);
+  return `${lines.join('\n')}\n`;
+}
+
+const UPSTREAM_CNI_CONF = `{
+  "name": "cbr0",
+  "cniVersion": "0.3.1",
+  "plugins": [
+    {
+      "type": "flannel",
+      "delegate": {
+        "hairpinMode": true,
+        "isDefaultGateway": true
+      }
+    },
+    {
+      "type": "portmap",
+      "capabilities": {
+        "portMappings": true
+      }
+    }
+  ]
+}
+`;
 
 export const flannel = defineCni({
   name: NAME,
@@ -326,7 +367,10 @@ export const flannel = defineCni({
     }
     return jumps;
   },
-  portmap: (site) => filesOf(site).portmap,
+  portmap: (site) => (site.conf === undefined ? filesOf(site).portmap : portmapOf(site.conf.name, site.conf.plugins)),
+  netConf(site, { started }) {
+    return started ? { name: '10-flannel.conflist', text: configMapOf(site)?.data?.[CNI_CONF] ?? UPSTREAM_CNI_CONF } : undefined;
+  },
   renderPodNetwork(site) {
     const bridge = bridgeOf(site);
     return bridge === undefined ? [] : renderBridge(bridge);

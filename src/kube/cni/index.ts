@@ -1,28 +1,43 @@
-/** The CNIs we know, and which one a node has. */
+/** The CNIs we know, which one a node has, and what its container runtime finds in /etc/cni/net.d. */
 import type { StoreView } from '../../objects/types.ts';
-import type { ClusterNode } from '../node/cluster-network.ts';
+import { type ClusterNode, findNode, NETWORK_KINDS } from '../node/cluster-network.ts';
+import { perState } from '../node/per-state.ts';
 import { calico } from './calico/calico.ts';
 import { cilium } from './cilium.ts';
 import type { Cni, CniSite } from './cni.ts';
+import { editedNetDir } from './cni-config.ts';
 import { daemonsOf } from './daemons.ts';
 import { flannel } from './flannel.ts';
 import { kindnet } from './kindnet.ts';
+import { firstFile, type LoadedConf, loadNetConf, type NetDirFile } from './net-conf.ts';
 import { plainBridge } from './plain-bridge.ts';
+import { referenceCni } from './reference.ts';
 
 export const cnis: readonly Cni[] = [flannel, cilium, calico, kindnet];
 
 export interface NodeCni {
+  /** Whose daemon concerns the node. */
   readonly cni: Cni;
   readonly site: CniSite;
   /** Its daemon runs on this very node. */
   readonly running: boolean;
   /** There is a daemon of its own here, running or crashing. */
   readonly own: boolean;
+  /** What wires pods: the daemon's own plugin, or another that a file of /etc/cni/net.d names. */
+  readonly plugin: Cni;
+  readonly pluginSite: CniSite;
+}
+
+interface Daemonic {
+  readonly cni: Cni;
+  readonly site: CniSite;
+  readonly running: boolean;
+  readonly own: boolean;
 }
 
 /** The CNI whose daemon is on the node; else one of another node, whose plugin has been left here; else a plain bridge. */
-export function cniOf(node: ClusterNode, view: StoreView): NodeCni {
-  let elsewhere: NodeCni | undefined;
+function daemonicOf(node: ClusterNode, view: StoreView): Daemonic {
+  let elsewhere: Daemonic | undefined;
   for (const cni of cnis) {
     if (cni.role === undefined) continue;
     const daemons = daemonsOf(cni.role, view);
@@ -32,4 +47,58 @@ export function cniOf(node: ClusterNode, view: StoreView): NodeCni {
     if (other !== undefined) elsewhere ??= { cni, site: { node, daemon: other.pod, view }, running: false, own: false };
   }
   return elsewhere ?? { cni: plainBridge, site: { node, daemon: undefined, view }, running: false, own: false };
+}
+
+export function cniOf(node: ClusterNode, view: StoreView): NodeCni {
+  const found = daemonicOf(node, view);
+  const loaded = netDirOf(node.name, view).loaded;
+  // What the daemon has installed is its own plugin's configuration; a directory that cannot be read concerns new pods alone.
+  const conf = loaded.ok && loaded.conf.file.by !== undefined ? loaded.conf : undefined;
+  const pluginSite = conf === undefined ? found.site : { ...found.site, conf };
+  const plugin = conf === undefined ? found.cni : (referenceCni(conf) ?? cnis.find((cni) => pluginTypes[cni.name] === conf.plugins[0]?.type) ?? found.cni);
+  return { ...found, plugin, pluginSite };
+}
+
+/** Programs of /opt/cni/bin that belong to a CNI, beside the reference plugins. */
+const pluginTypes: Readonly<Record<string, string>> = { flannel: 'flannel', cilium: 'cilium-cni' };
+
+export interface NetDir {
+  /** In the order of their names. */
+  readonly files: readonly NetDirFile[];
+  readonly loaded: LoadedConf;
+}
+
+const netDirs = perState(['Pod', 'ConfigMap', ...NETWORK_KINDS], () => new Map<string, NetDir>());
+/** By the object that brought the file: what has been read of it stays the same for all nodes that have it. */
+const loadedOf = new WeakMap<object, Map<string, LoadedConf>>();
+
+export function netDirOf(nodeName: string, view: StoreView): NetDir {
+  const known = netDirs(view);
+  let dir = known.get(nodeName);
+  if (dir === undefined) {
+    const files = editedNetDir(nodeName, installedFiles(nodeName, view), view);
+    dir = { files, loaded: load(files, view) };
+    known.set(nodeName, dir);
+  }
+  return dir;
+}
+
+function load(files: readonly NetDirFile[], view: StoreView): LoadedConf {
+  const first = firstFile(files);
+  const object = first?.by === undefined ? undefined : view.find(first.by);
+  if (first === undefined || object === undefined) return loadNetConf(first);
+  const known = loadedOf.get(object) ?? new Map<string, LoadedConf>();
+  loadedOf.set(object, known);
+  const loaded = known.get(first.name) ?? loadNetConf(first);
+  known.set(first.name, loaded);
+  return loaded;
+}
+
+function installedFiles(nodeName: string, view: StoreView): readonly NetDirFile[] {
+  const node = findNode(nodeName, view);
+  if (node === undefined) return [];
+  return cnis.flatMap((cni) => {
+    const daemon = cni.role === undefined ? undefined : daemonsOf(cni.role, view).get(nodeName);
+    return daemon === undefined ? [] : (cni.netConf?.({ node, daemon: daemon.pod, view }, daemon) ?? []);
+  });
 }

@@ -3,8 +3,9 @@ import type { Origin } from '../../base/origin.ts';
 import type { Chain, NetRecord, Rule } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
 import { isCniConfig, isCniDaemon } from '../cni/cni-agent.ts';
-import { cniOf, cnis } from '../cni/index.ts';
+import { cniOf, cnis, netDirOf } from '../cni/index.ts';
 import { mappedPorts, portmapJumps } from '../cni/portmap.ts';
+import { hasMasquerade } from '../cni/reference.ts';
 import { isNodeCachePod, nodeLocalRawChains, nodeLocalRules, nodeLocalRulesFor } from '../dns/node-local.ts';
 import type { Pod } from '../pod/types.ts';
 import type { BuiltInJump } from '../service/kube-proxy-base-rules.ts';
@@ -91,9 +92,13 @@ function render(name: string, view: StoreView, before: readonly NetRecord[] = []
   const presence = kubeProxyOn(name, view);
   const proxy: Origin = { component: 'kube-proxy', objects: presence?.objects ?? [] };
   const proxyJumps = presence === undefined ? NO_JUMPS : PROXY_JUMPS[presence.config.mode];
-  const { cni, site, running } = cniOf(node, view);
-  const portmap = cni.portmap?.(site);
-  const cniJumps = [...(running ? cni.jumps(site) : []), ...(portmap === undefined ? [] : portmapJumps(site, portmap))];
+  const { cni, site, running, plugin, pluginSite } = cniOf(node, view);
+  const portmap = plugin.portmap?.(pluginSite);
+  const cniJumps = [
+    ...(running ? cni.jumps(site) : []),
+    ...(plugin === cni ? [] : plugin.jumps(pluginSite)),
+    ...(portmap === undefined ? [] : portmapJumps(pluginSite, portmap)),
+  ];
   const cniOrigin: Origin = { component: cni.name, objects: [node.key] };
   const nodeLocal = nodeLocalRules(name, view);
   const records: Chain[] = [];
@@ -126,11 +131,19 @@ function render(name: string, view: StoreView, before: readonly NetRecord[] = []
 
 const names = (view: StoreView) => listNodes(view).map((node) => node.name);
 
+/** A file of /etc/cni/net.d asks for a rule for each pod. */
+function isMasqueraded(pod: Pod, view: StoreView): boolean {
+  if (pod.spec.hostNetwork === true || pod.spec.nodeName === undefined || view.list('CniConfig').length === 0) return false;
+  const { loaded } = netDirOf(pod.spec.nodeName, view);
+  return loaded.ok && hasMasquerade(loaded.conf);
+}
+
 function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
   if (changed.kind === 'Node') return [changed.metadata.name];
   if (changed.kind === 'Pod') {
     const pod = changed as Pod;
-    return pod.spec.nodeName !== undefined && (isProxyPod(pod) || isNodeCachePod(pod) || isCniDaemon(pod) || mappedPorts(pod).length > 0)
+    return pod.spec.nodeName !== undefined &&
+      (isProxyPod(pod) || isNodeCachePod(pod) || isCniDaemon(pod) || mappedPorts(pod).length > 0 || isMasqueraded(pod, view))
       ? [pod.spec.nodeName]
       : [];
   }

@@ -128,7 +128,7 @@ function linksOf(spec: Network['spec']): { readonly hostLink?: Link; readonly po
 }
 
 /** Kinds whose objects change what the functions of this file answer. */
-export const NETWORK_KINDS = ['Node', 'Network', 'ClusterConfiguration', 'Cluster', 'KubeletConfiguration'] as const;
+export const NETWORK_KINDS = ['Node', 'Network', 'ClusterConfiguration', 'Cluster', 'KubeletConfiguration', 'CniConfig'] as const;
 
 /** @throws {Error} when our own default range is malformed. */
 export const underlayOf = perState(NETWORK_KINDS, (view): Underlay => {

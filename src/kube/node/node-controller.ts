@@ -23,7 +23,7 @@ const allNodes: ObjectKey = 'Node/*';
 
 export const nodeController = defineController({
   name: 'node-controller',
-  watches: ['Node', 'Pod', ...settingsKinds],
+  watches: ['Node', 'Pod', 'CniConfig', ...settingsKinds],
   // Of pods only those in the node's own network can be a CNI's daemon.
   keysFor: (changed) => (changed.kind === 'Pod' && (changed as Pod).spec.hostNetwork !== true ? [] : [allNodes]),
   reconcile(_key, context) {

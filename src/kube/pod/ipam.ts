@@ -7,21 +7,34 @@ export interface HostLocalRange {
   readonly format: (number: number) => string;
   /** Undefined outside. */
   readonly numberOf: (text: string) => number | undefined;
+  /** The first and last that may be given out; the gateway is never. */
+  readonly first: number;
+  readonly last: number;
+  readonly gateway: number;
 }
 
 /** Undefined when the text is no range of either family. */
-export function hostLocalRange(text: string | undefined): HostLocalRange | undefined {
+export function hostLocalRange(
+  text: string | undefined,
+  limits: { readonly rangeStart?: string; readonly rangeEnd?: string; readonly gateway?: string } = {},
+): HostLocalRange | undefined {
   const prefix = text === undefined || !text.includes('/') ? undefined : parseIpPrefix(text);
   if (prefix === undefined) return undefined;
   const { network, prefixLength } = prefix;
+  const size = 2 ** Math.min(32, bitsOf(network) - prefixLength);
+  const numberOf = (address: string): number | undefined => {
+    const ip = parseIp(address);
+    if (ip === undefined || !inPrefix(network, prefixLength, ip)) return undefined;
+    return typeof ip === 'bigint' ? Number(ip - (network as bigint)) : (ip - (network as number)) >>> 0;
+  };
   return {
-    size: 2 ** Math.min(32, bitsOf(network) - prefixLength),
+    size,
+    // .0 is the network, .1 the gateway unless another is named, the last one the broadcast address.
+    first: numberOf(limits.rangeStart ?? '') ?? 1,
+    last: numberOf(limits.rangeEnd ?? '') ?? size - 2,
+    gateway: numberOf(limits.gateway ?? '') ?? 1,
     format: (number) => formatIp(typeof network === 'bigint' ? network + BigInt(number) : (network + number) | 0),
-    numberOf(address) {
-      const ip = parseIp(address);
-      if (ip === undefined || !inPrefix(network, prefixLength, ip)) return undefined;
-      return typeof ip === 'bigint' ? Number(ip - (network as bigint)) : (ip - (network as number)) >>> 0;
-    },
+    numberOf,
   };
 }
 
@@ -40,9 +53,10 @@ export class HostLocalAllocator {
    */
   constructor(range: HostLocalRange, used: Iterable<string>, lastReserved: string | undefined) {
     this.#range = range;
-    // .0 is the network, .1 the gateway (cni0), the last one the broadcast address.
-    this.#first = 2;
-    this.#last = range.size - 2;
+    // A gateway at an edge of the range is no part of it; elsewhere it is as if somebody had it.
+    this.#first = range.first === range.gateway ? range.first + 1 : range.first;
+    this.#last = range.last === range.gateway ? range.last - 1 : range.last;
+    this.#used.add(range.gateway);
     for (const text of used) {
       const number = range.numberOf(text);
       if (number !== undefined) this.#used.add(number);
@@ -73,4 +87,4 @@ export class HostLocalAllocator {
   }
 }
 
-export const rangeText = (range: HostLocalRange): string => `${range.format(1)}-${range.format(range.size - 2)}`;
+export const rangeText = (range: HostLocalRange): string => `${range.format(range.first)}-${range.format(range.last)}`;

@@ -7,10 +7,11 @@ import { defineController } from '../../objects/define.ts';
 import type { ControllerContext, ObjectKey, StoreView } from '../../objects/types.ts';
 import { podAddresses } from '../cni/calico/pod-addresses.ts';
 import { isDaemon } from '../cni/daemons.ts';
-import { flannelFailure } from '../cni/flannel.ts';
+import { flannelFailure, flannelSubnetEnv } from '../cni/flannel.ts';
+import { podPlug } from '../cni/plug.ts';
 import { clusterDns, findNode, underlayOf } from '../node/cluster-network.ts';
 import { nodeResolvConf } from '../node/host-agent.ts';
-import { isNetworkReady, networkNotReadyMessage } from '../node/network-ready.ts';
+import { networkNotReadyMessage } from '../node/network-ready.ts';
 import { groupByNode } from '../node/pods-by-node.ts';
 import { isStopped } from '../node/stopped-agents.ts';
 import { hostIps, isNodeReady, type Node, podCidrsOf } from '../node/types.ts';
@@ -20,7 +21,7 @@ import { allStatuses, findContainer, statusOfContainer } from './containers.ts';
 import type { HostLocalStore } from './host-local-store.ts';
 import { sandboxId } from './identity.ts';
 import { imageRole } from './images.ts';
-import { HostLocalAllocator, type HostLocalRange, hostLocalRange, rangeText } from './ipam.ts';
+import { HostLocalAllocator } from './ipam.ts';
 import { dnsWarnings } from './pod-files.ts';
 import type { PodRuntime } from './pod-runtime.ts';
 import { graceOf, probeFindings, stopContainers, takeReports } from './probe-results.ts';
@@ -36,7 +37,7 @@ const component = 'kubelet';
 
 export const kubelet = defineController({
   name: 'kubelet',
-  watches: ['Pod', 'Node', 'ConfigMap', 'Secret', 'PodRuntime'],
+  watches: ['Pod', 'Node', 'ConfigMap', 'Secret', 'PodRuntime', 'CniConfig'],
   keysFor(changed, view) {
     if (changed.kind === 'Node') return [`Node/${changed.metadata.name}`];
     if (changed.kind === 'PodRuntime') {
@@ -126,6 +127,15 @@ function startHostNetworkPod(pod: Pod, node: Node, hostIp: string, context: Cont
   const situation: Situation = missing.length > 0 ? { stage: 'creating' } : started(pod, hostIps(node), crashesOf(pod, node, view), view);
   const warnings = missing.map((message) => ['FailedMount', message] as const);
   report(pod, hostIp, situation, context, warnings);
+  if (situation.stage === 'started' && isDaemon(pod, 'flannel')) keepSubnetEnv(pod, node, context);
+}
+
+/** What flanneld writes when it comes up; it stays when flanneld ends. */
+function keepSubnetEnv(pod: Pod, node: Node, context: ControllerContext): void {
+  const clusterNode = findNode(node.metadata.name, context.view);
+  const subnetEnv = clusterNode === undefined ? undefined : flannelSubnetEnv({ node: clusterNode, daemon: pod, view: context.view });
+  const store = context.view.find<HostLocalStore>(`HostLocalStore/${node.metadata.name}`);
+  if (subnetEnv !== undefined && subnetEnv !== store?.spec?.subnetEnv) remember(node, { ...store?.spec, subnetEnv }, store, context);
 }
 
 function started(pod: Pod, podIps: readonly string[], crashes: ReadonlyMap<string, string>, view: StoreView): Situation {
@@ -146,14 +156,14 @@ function startPods(starting: readonly Pod[], all: readonly Pod[], node: Node, ho
   const { view } = context;
   const nodeName = node.metadata.name;
   // The node must have told so: then what waited for it, more important pods among them, is placed before addresses are given out.
-  const networkReady = isNodeReady(node) && isNetworkReady(view, nodeName);
-  const ranges = podCidrsOf(node).flatMap((text) => hostLocalRange(text) ?? []);
+  const plug = isNodeReady(node) ? podPlug(nodeName, podCidrsOf(node), view) : undefined;
   const store = view.find<HostLocalStore>(`HostLocalStore/${nodeName}`);
-  const held = [...heldAddresses(all)];
-  const allocators = networkReady
-    ? ranges.map((range, i) => new HostLocalAllocator(range, held, i === 0 ? store?.spec?.lastReservedIp : store?.spec?.lastReservedIp2))
-    : [];
-  const calico = networkReady ? podAddresses(node, view, context.timestamp) : undefined;
+  const forgotten = new Set(store?.spec?.forgotten);
+  const held = [...heldAddresses(all)].filter((ip) => !forgotten.has(ip));
+  const allocators = (plug?.failure === undefined ? (plug?.ranges ?? []) : []).map(
+    (range, i) => new HostLocalAllocator(range, held, i === 0 ? store?.spec?.lastReservedIp : store?.spec?.lastReservedIp2),
+  );
+  const calico = plug === undefined ? undefined : podAddresses(node, view, context.timestamp);
   for (const pod of starting) {
     const missing = missingVolumes(view, pod);
     if (missing.length > 0) {
@@ -167,7 +177,7 @@ function startPods(starting: readonly Pod[], all: readonly Pod[], node: Node, ho
       continue;
     }
     const given = pod.status?.podIP ?? '';
-    if (given === '' && !networkReady) {
+    if (given === '' && plug === undefined) {
       report(pod, hostIp, { stage: 'creating' }, context, [['NetworkNotReady', `network is not ready: ${networkNotReadyMessage}`]]);
       continue;
     }
@@ -175,8 +185,8 @@ function startPods(starting: readonly Pod[], all: readonly Pod[], node: Node, ho
       given === '' ? (calico?.assign(pod) ?? allocators.map((allocator) => allocator.allocate())) : (pod.status?.podIPs?.map((one) => one.ip) ?? [given]);
     const full = podIps.indexOf(undefined);
     if (podIps.length === 0 || full >= 0) {
-      const message = calico === undefined ? noAddressMessage(pod, ranges, full) : sandboxFailure(pod, calico.refusal);
-      report(pod, hostIp, { stage: 'creating' }, context, [['FailedCreatePodSandBox', message]]);
+      const message = calico === undefined || plug?.failure !== undefined ? (plug?.failure ?? plug?.noAddress(full) ?? '') : calico.refusal;
+      report(pod, hostIp, { stage: 'creating' }, context, [['FailedCreatePodSandBox', sandboxFailure(pod, message)]]);
       continue;
     }
     report(pod, hostIp, started(pod, podIps as string[], noCrashes, view), context, []);
@@ -184,7 +194,7 @@ function startPods(starting: readonly Pod[], all: readonly Pod[], node: Node, ho
   calico?.write(context);
   const [last, last2] = allocators.map((allocator) => allocator.lastReserved);
   if (calico === undefined && last !== undefined && (last !== store?.spec?.lastReservedIp || last2 !== store.spec.lastReservedIp2)) {
-    remember(node, { lastReservedIp: last, ...(last2 === undefined ? {} : { lastReservedIp2: last2 }) }, store, context);
+    remember(node, { ...store?.spec, lastReservedIp: last, ...(last2 === undefined ? {} : { lastReservedIp2: last2 }) }, store, context);
   }
 }
 
@@ -198,15 +208,6 @@ function* heldAddresses(pods: readonly Pod[]): Iterable<string> {
   }
 }
 
-/** CNI: plugins/ipam/host-local/backend/allocator/allocator.go, as the kubelet and containerd pass it on. */
-function noAddressMessage(pod: Pod, ranges: readonly HostLocalRange[], full: number): string {
-  const range = ranges[full];
-  const reason =
-    range === undefined
-      ? 'plugin type="flannel" failed (add): loadFlannelSubnetEnv failed: open /run/flannel/subnet.env: no such file or directory'
-      : `plugin type="flannel" failed (add): failed to delegate add: failed to allocate for range ${full}: no IP addresses available in range set: ${rangeText(range)}`;
-  return sandboxFailure(pod, reason);
-}
 
 const sandboxFailure = (pod: Pod, reason: string): string =>
   `Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "${sandboxId(pod.metadata.uid ?? '')}": ${reason}`;

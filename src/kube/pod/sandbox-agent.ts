@@ -117,7 +117,7 @@ function renderSandbox(pod: Pod, around: Surroundings): NetRecord[] {
       files: { '/etc/hosts': podHosts(pod, ips, dns.domain), '/etc/resolv.conf': resolvConfOf(pod, around), '/etc/hostname': `${hostname}\n` },
     },
     loopback(netns, origin),
-    ...cni.cni.attach(cni.site, { pod, netns, ip: ips.find((one) => !one.includes(':')) ?? '', ip6 }),
+    ...cni.plugin.attach(cni.pluginSite, { pod, netns, ip: ips.find((one) => !one.includes(':')) ?? '', ip6 }),
   ];
 }
 

@@ -10,8 +10,11 @@ import { hasSandbox } from '../pod/running.ts';
 export function nodeLocalIps(node: ClusterNode, family: IpFamily, view: StoreView): readonly string[] {
   const ip = family === 'IPv4' ? node.ip : node.ip6;
   if (ip === undefined) return [];
-  const { cni, site, running, own } = cniOf(node, view);
-  const records = [...(own && running ? cni.renderNode(site).records : []), ...(podsOn(view, node.name).some(hasSandbox) ? cni.renderPodNetwork(site) : [])];
+  const { cni, site, running, own, plugin, pluginSite } = cniOf(node, view);
+  const records = [
+    ...(own && running ? cni.renderNode(site).records : []),
+    ...(podsOn(view, node.name).some(hasSandbox) ? plugin.renderPodNetwork(pluginSite) : []),
+  ];
   const ips = records.flatMap((record) =>
     record.kind === 'device'
       ? record.addresses.filter((address) => address.scope === 'global' && address.ip.includes(':') === (family === 'IPv6')).map((address) => address.ip)

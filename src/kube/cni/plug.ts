@@ -1,0 +1,98 @@
+/** Whether a node's container runtime can plug a pod in, from which ranges it gets addresses, and the words of the plugin that fails. */
+import type { StoreView } from '../../objects/types.ts';
+import { findNode } from '../node/cluster-network.ts';
+import type { HostLocalStore } from '../pod/host-local-store.ts';
+import { type HostLocalRange, hostLocalRange, rangeText } from '../pod/ipam.ts';
+import { daemonsOf } from './daemons.ts';
+import { flannelSubnetEnv } from './flannel.ts';
+import { cniOf, netDirOf } from './index.ts';
+import { BIN_DIR, ipamOf, type NetConf } from './net-conf.ts';
+
+export const SUBNET_ENV = '/run/flannel/subnet.env';
+
+/** What containernetworking/plugins installs and is simulated; and the rest of it. */
+const SIMULATED = new Set(['bridge', 'ptp']);
+export const CHAINED = new Set(['portmap', 'bandwidth', 'tuning', 'firewall', 'sbr', 'vrf']);
+const OTHERS = new Set(['macvlan', 'ipvlan', 'host-device', 'vlan', 'dummy', 'tap', 'loopback']);
+const IPAMS = new Set(['host-local', 'dhcp', 'static']);
+export const REFERENCE_PLUGINS: readonly string[] = [...SIMULATED, ...CHAINED, ...OTHERS, ...IPAMS].sort();
+
+export interface PodPlug {
+  readonly ranges: readonly HostLocalRange[];
+  /** What follows `failed to setup network for sandbox "…": ` for any pod. */
+  readonly failure: string | undefined;
+  /** The same for a pod for which range number `full` has no address left. */
+  noAddress(full: number): string;
+}
+
+/** Undefined while the runtime has nothing to plug pods in by. `podCidrs`: the node's. */
+export function podPlug(nodeName: string, podCidrs: readonly string[], view: StoreView): PodPlug | undefined {
+  const { loaded } = netDirOf(nodeName, view);
+  if (!loaded.ok) return undefined;
+  const { conf } = loaded;
+  const [main] = conf.plugins;
+  const own = conf.file.by !== undefined && main !== undefined && SIMULATED.has(main.type);
+  const ranges = own
+    ? ipamOf(main).ranges.flatMap((range) => hostLocalRange(range.subnet, range) ?? [])
+    : podCidrs.flatMap((text) => hostLocalRange(text) ?? []);
+  const plugin = describePlugin(conf, 0);
+  return {
+    ranges,
+    failure: failureOf(conf, nodeName, view),
+    noAddress(full) {
+      const range = ranges[full];
+      if (range === undefined) return main?.type === 'flannel' ? noSubnetEnv(plugin) : `plugin ${plugin} failed (add): no IP ranges specified`;
+      if (main?.type === 'cilium-cni')
+        return `plugin ${plugin} failed (add): unable to allocate IP via local cilium agent: [POST /ipam][502] postIpamFailure "range is full"`;
+      const delegated = main?.type === 'flannel' ? 'failed to delegate add: ' : '';
+      return `plugin ${plugin} failed (add): ${delegated}failed to allocate for range ${full}: no IP addresses available in range set: ${rangeText(range)}`;
+    },
+  };
+}
+
+const noSubnetEnv = (plugin: string): string => `plugin ${plugin} failed (add): loadFlannelSubnetEnv failed: open ${SUBNET_ENV}: no such file or directory`;
+
+/** CNI: libcni/api.go, pluginDescription: an entry of a list has no name of its own. */
+function describePlugin(conf: NetConf, index: number): string {
+  const isList = conf.file.name.endsWith('.conflist');
+  return `type="${conf.plugins[index]?.type ?? ''}"${isList || conf.name === '' ? '' : ` name="${conf.name}"`}`;
+}
+
+function failureOf(conf: NetConf, nodeName: string, view: StoreView): string | undefined {
+  for (const [index, plugin] of conf.plugins.entries()) {
+    const { type } = plugin;
+    const failed = (words: string): string => `plugin ${describePlugin(conf, index)} failed (add): ${words}`;
+    const notFound = (name: string): string => failed(`failed to find plugin "${name}" in path [${BIN_DIR}]`);
+    if (type === 'flannel') {
+      // Its init container brings the program.
+      if (!isInstalled('flannel', nodeName, view)) return notFound(type);
+      if (subnetEnvOf(nodeName, view) === undefined) return noSubnetEnv(describePlugin(conf, index));
+    } else if (SIMULATED.has(type)) {
+      const ipam = ipamOf(plugin);
+      if (ipam.type === '') return 'failed to find network info for sandbox';
+      if (!IPAMS.has(ipam.type)) return notFound(ipam.type);
+      if (ipam.type === 'dhcp') return failed('error dialing DHCP daemon: dial unix /run/cni/dhcp.sock: connect: no such file or directory');
+      if (ipam.type === 'static') return failed('static addresses are not simulated');
+      if (ipam.ranges.length === 0) return failed('no IP ranges specified');
+    } else if (OTHERS.has(type)) return failed('this plugin is not simulated');
+    else if (!CHAINED.has(type) && conf.file.by !== undefined && !cniOfType(type, nodeName, view)) return notFound(type);
+  }
+  return undefined;
+}
+
+const isInstalled = (role: string, nodeName: string, view: StoreView): boolean => daemonsOf(role, view).get(nodeName)?.started === true;
+
+/** A daemon of the node has brought the program. */
+function cniOfType(type: string, nodeName: string, view: StoreView): boolean {
+  const node = findNode(nodeName, view);
+  const found = node === undefined ? undefined : cniOf(node, view);
+  return found?.own === true && (type === found.cni.name || type === `${found.cni.name}-cni`);
+}
+
+/** What flanneld has written on the node: now, or (it stays when flanneld ends) while it last ran. */
+export function subnetEnvOf(nodeName: string, view: StoreView): string | undefined {
+  const node = findNode(nodeName, view);
+  const daemon = daemonsOf('flannel', view).get(nodeName);
+  const now = node === undefined || daemon?.running !== true ? undefined : flannelSubnetEnv({ node, daemon: daemon.pod, view });
+  return now ?? view.find<HostLocalStore>(`HostLocalStore/${nodeName}`)?.spec?.subnetEnv;
+}
