@@ -7,6 +7,7 @@ import type { ShellHost } from '../world/shell-host.ts';
 import { getProfile } from './images.ts';
 import { fileKey, findNetns } from './machine/places.ts';
 import { type Location, locate, mountedFiles, nodeOfKey, sharedMounts } from './mounts.ts';
+import { forgetAddress, isNetConf, nodeFiles, writeNetConf } from './node-files.ts';
 import { parentOf, resolvePath } from './paths.ts';
 import type { Place, ShellState } from './state.ts';
 import { devicesOf } from './tools/net-view.ts';
@@ -21,6 +22,9 @@ const NGINX_CONF = '/etc/nginx/nginx.conf';
 /** A removed file that would otherwise show through from below. */
 const REMOVED = '\u0000removed';
 
+/** Where it may have a file. */
+const isOfCni = (path: string): boolean => /^\/(?:etc\/cni|run\/|var\/lib\/cni|opt\/cni)/.test(path);
+
 export class ShellFiles {
   readonly #state: ShellState;
   readonly #host: ShellHost;
@@ -32,7 +36,8 @@ export class ShellFiles {
 
   read(place: Place, path: string): string | undefined {
     const at = locate(this.#host, place, path);
-    const written = this.#state.files.get(at.key)?.get(at.path);
+    // The runtime's own view of its configuration counts, whoever has written it.
+    const written = (isNetConf(at.path) ? nodeFiles(this.#host, at.key).get(at.path)?.() : undefined) ?? this.#state.files.get(at.key)?.get(at.path);
     if (written !== undefined) return written === REMOVED ? undefined : written;
     return this.#beneath(place, at, path);
   }
@@ -80,6 +85,8 @@ export class ShellFiles {
   }
 
   #put({ key, path }: Location, content: string): string | undefined {
+    // What is opened to be written is empty for a moment, which nobody need see.
+    if (content !== '' && isNetConf(path)) writeNetConf(this.#host, key, path, content);
     let files = this.#state.files.get(key);
     if (files === undefined) {
       files = new Map();
@@ -93,6 +100,11 @@ export class ShellFiles {
   remove(place: Place, path: string): boolean {
     const at = locate(this.#host, place, path);
     if (at.readOnly || this.read(place, path) === undefined) return false;
+    if (isNetConf(at.path) && writeNetConf(this.#host, at.key, at.path, undefined)) {
+      this.#state.files.get(at.key)?.delete(at.path);
+      return true;
+    }
+    if (forgetAddress(this.#host, at.key, at.path)) return true;
     if (this.#beneath(place, at, path) === undefined) this.#state.files.get(at.key)?.delete(at.path);
     else if (this.write(place, path, '') === undefined) this.#state.files.get(at.key)?.set(at.path, REMOVED);
     return true;
@@ -104,6 +116,7 @@ export class ShellFiles {
     for (const path of Object.keys(findNetns(this.#host, place.netns)?.files ?? {})) paths.add(path);
     if (place.pod === undefined) for (const file of this.#host.files) paths.add(`/root/${file.path}`);
     for (const path of mountedFiles(this.#host, place).keys()) paths.add(path);
+    if (place.pod === undefined) for (const path of nodeFiles(this.#host, fileKey(place)).keys()) paths.add(path);
     const add = (path: string, content: string): void => {
       if (content === REMOVED) paths.delete(path);
       else paths.add(path);
@@ -131,7 +144,8 @@ export class ShellFiles {
       const file = this.#host.files.find((candidate) => `/root/${candidate.path}` === path);
       if (file !== undefined) return file.text;
     }
-    return mountedFiles(this.#host, place).get(path) ?? this.#fixed(place).get(path);
+    const ofCni = place.pod === undefined && isOfCni(path) ? nodeFiles(this.#host, fileKey(place)).get(path)?.() : undefined;
+    return ofCni ?? mountedFiles(this.#host, place).get(path) ?? this.#fixed(place).get(path);
   }
 
   #sysctl(place: Place, path: string): string | undefined {

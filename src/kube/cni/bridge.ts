@@ -32,6 +32,8 @@ export interface BridgeOptions {
   /** A further range that is reached through the bridge, such as flannel's whole network. */
   readonly clusterCidr?: string;
   readonly clusterCidr6?: string | undefined;
+  /** ifindex of the bridge, behind which those of the wires come; absent: that of cni0. */
+  readonly firstIndex?: number;
   /** What caused the bridge. */
   readonly origin: Origin;
 }
@@ -75,7 +77,7 @@ export function renderBridge(bridge: Bridge): NetRecord[] {
     origin: bridge.origin,
     netns: bridge.netns,
     name: bridge.name,
-    index: DEVICE_INDEX.cni0,
+    index: bridge.firstIndex ?? DEVICE_INDEX.cni0,
     mac: macFromName(bridge.id),
     mtuBytes: bridge.mtuBytes,
     up: true,
@@ -93,14 +95,15 @@ export function renderBridge(bridge: Bridge): NetRecord[] {
 }
 
 /** Unique on the node while pod addresses are: the devices every node has come first, then one per address of the range. */
-function vethIndex(site: PodSite, { four, six }: Bridge): number {
+function vethIndex(site: PodSite, { four, six, firstIndex }: Bridge): number {
+  const first = firstIndex ?? DEVICE_INDEX.cni0;
   if (site.ip === '') {
     const offset = Number((parseIp6(site.ip6 ?? '') ?? 0n) - (six?.network ?? 0n));
-    return DEVICE_INDEX.cni0 + (offset > 0 && offset < 0x1000000 ? offset : 0x1000000);
+    return first + (offset > 0 && offset < 0x1000000 ? offset : 0x1000000);
   }
   const address = ip4(site.ip);
   const inRange = four !== undefined && contains(four.network, four.prefixLength, address);
-  return DEVICE_INDEX.cni0 + (inRange ? address - four.network : 0x1000000 + (address & 0xffffff));
+  return first + (inRange ? address - four.network : 0x1000000 + (address & 0xffffff));
 }
 
 /** The veth pair and the routes in the pod. */

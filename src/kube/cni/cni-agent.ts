@@ -7,7 +7,7 @@ import { podsOn } from '../node/pods-by-node.ts';
 import { hasSandbox } from '../pod/running.ts';
 import type { Pod } from '../pod/types.ts';
 import { isDaemon } from './daemons.ts';
-import { cniOf, cnis } from './index.ts';
+import { cniOf, cnis, plugOf } from './index.ts';
 import { portmapChains } from './portmap.ts';
 
 const nodeNames = (view: StoreView) => view.list('Node').map((node) => node.metadata.name);
@@ -18,16 +18,22 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   const bar = key.indexOf('|');
   const node = findNode(bar < 0 ? key : key.slice(0, bar), view);
   if (node === undefined || (node.ip === undefined && node.ip6 === undefined)) return { records: [] };
-  const { cni, site, running, own, plugin, pluginSite } = cniOf(node, view);
+  const found = cniOf(node, view);
+  const { cni, site, running, own, plugin, pluginSite } = found;
   if (bar < 0) {
     if (!own) return { records: [] };
     const rendering = cni.renderNode(site);
     // A daemon that crashes writes nothing, and still says why.
     return running ? rendering : { ...rendering, records: [] };
   }
-  if (!podsOn(view, node.name).some(hasSandbox)) return { records: [] };
+  const used = new Map(
+    podsOn(view, node.name)
+      .flatMap((pod) => (hasSandbox(pod) ? [plugOf(found, pod.status?.podIP ?? '')] : []))
+      .map(({ cni: one, site: at }) => [one, at]),
+  );
+  if (used.size === 0) return { records: [] };
   const portmap = plugin.portmap?.(pluginSite);
-  return { records: [...plugin.renderPodNetwork(pluginSite), ...(portmap === undefined ? [] : portmapChains(pluginSite, portmap))] };
+  return { records: [...[...used].flatMap(([one, at]) => one.renderPodNetwork(at)), ...(portmap === undefined ? [] : portmapChains(pluginSite, portmap))] };
 }
 
 /** A ConfigMap that some CNI reads. */

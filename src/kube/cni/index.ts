@@ -1,4 +1,5 @@
 /** The CNIs we know, which one a node has, and what its container runtime finds in /etc/cni/net.d. */
+import { inPrefix, parseIp, parseIpPrefix } from '../../net/addr/ip.ts';
 import type { StoreView } from '../../objects/types.ts';
 import { type ClusterNode, findNode, NETWORK_KINDS } from '../node/cluster-network.ts';
 import { perState } from '../node/per-state.ts';
@@ -9,7 +10,7 @@ import { editedNetDir } from './cni-config.ts';
 import { daemonsOf } from './daemons.ts';
 import { flannel } from './flannel.ts';
 import { kindnet } from './kindnet.ts';
-import { firstFile, type LoadedConf, loadNetConf, type NetDirFile } from './net-conf.ts';
+import { firstFile, ipamOf, type LoadedConf, loadNetConf, type NetConf, type NetDirFile } from './net-conf.ts';
 import { plainBridge } from './plain-bridge.ts';
 import { referenceCni } from './reference.ts';
 
@@ -59,12 +60,39 @@ export function cniOf(node: ClusterNode, view: StoreView): NodeCni {
   return { ...found, plugin, pluginSite };
 }
 
+/** What has wired a pod: it keeps what it was plugged in by, which its address tells where the file of now has ranges of its own. */
+export function plugOf(found: NodeCni, ip: string): { readonly cni: Cni; readonly site: CniSite } {
+  const conf = found.pluginSite.conf;
+  if (found.plugin === found.cni || conf === undefined || covers(conf, ip)) return { cni: found.plugin, site: found.pluginSite };
+  return { cni: found.cni, site: found.site };
+}
+
+/** The configuration that a pod of the node was plugged in by. */
+export function confOf(nodeName: string, ip: string, view: StoreView): NetConf | undefined {
+  const { loaded, installed } = netDirOf(nodeName, view);
+  if (loaded.ok && (loaded.conf.file.by === undefined || covers(loaded.conf, ip))) return loaded.conf;
+  const before = loadNetConf(firstFile(installed));
+  return before.ok ? before.conf : undefined;
+}
+
+function covers(conf: NetConf, ip: string): boolean {
+  const { ranges } = ipamOf(conf.plugins[0] ?? {});
+  const address = parseIp(ip);
+  if (ranges.length === 0 || address === undefined) return true;
+  return ranges.some(({ subnet }) => {
+    const range = parseIpPrefix(subnet);
+    return range !== undefined && inPrefix(range.network, range.prefixLength, address);
+  });
+}
+
 /** Programs of /opt/cni/bin that belong to a CNI, beside the reference plugins. */
 const pluginTypes: Readonly<Record<string, string>> = { flannel: 'flannel', cilium: 'cilium-cni' };
 
 export interface NetDir {
   /** In the order of their names. */
   readonly files: readonly NetDirFile[];
+  /** What daemons have put there. */
+  readonly installed: readonly NetDirFile[];
   readonly loaded: LoadedConf;
 }
 
@@ -76,8 +104,9 @@ export function netDirOf(nodeName: string, view: StoreView): NetDir {
   const known = netDirs(view);
   let dir = known.get(nodeName);
   if (dir === undefined) {
-    const files = editedNetDir(nodeName, installedFiles(nodeName, view), view);
-    dir = { files, loaded: load(files, view) };
+    const installed = installedFiles(nodeName, view);
+    const files = editedNetDir(nodeName, installed, view);
+    dir = { files, installed, loaded: load(files, view) };
     known.set(nodeName, dir);
   }
   return dir;

@@ -9,9 +9,6 @@ import { macFromName } from '../node/mac.ts';
 import { DEVICE_INDEX, deviceId } from '../node/record-ids.ts';
 import type { PodSite } from './cni.ts';
 
-/** Behind the devices that every node has. */
-const FIRST_VETH_INDEX = DEVICE_INDEX.cni0;
-
 export interface PtpOptions {
   /** id of the node's netns. */
   readonly root: string;
@@ -20,6 +17,8 @@ export interface PtpOptions {
   readonly mtuBytes: number;
   /** Destinations that pods reach through it, beside the range itself. */
   readonly routes: readonly string[];
+  /** ifindex behind which those of the wires come; absent: behind the devices that every node has. */
+  readonly firstIndex?: number;
   /** What caused it, beside the pod. */
   readonly objects: Origin['objects'];
 }
@@ -60,12 +59,12 @@ function legRoutes(leg: Leg, options: PtpOptions, host: string, netns: string, o
   ];
 }
 
-function vethIndex(legs: readonly Leg[]): number {
+function vethIndex(legs: readonly Leg[], first: number): number {
   const [leg] = legs;
   const ip = leg === undefined ? undefined : parseIp(leg.ip);
-  if (leg === undefined || ip === undefined) return FIRST_VETH_INDEX;
+  if (leg === undefined || ip === undefined) return first;
   const offset = Number(BigInt(ip) - BigInt(leg.range.network));
-  return FIRST_VETH_INDEX + (offset > 0 && offset < 0x1000000 ? offset : 0x1000000);
+  return first + (offset > 0 && offset < 0x1000000 ? offset : 0x1000000);
 }
 
 /** Both ends of the pod's wire, its addresses and routes. */
@@ -95,7 +94,7 @@ export function attachPtp(pod: PodSite, options: PtpOptions): NetRecord[] {
       root,
       hostName,
       podId,
-      vethIndex(legs),
+      vethIndex(legs, options.firstIndex ?? DEVICE_INDEX.cni0),
       legs.map((leg) => (isSix(leg.ip) ? address6(leg.gateway, 128) : { ip: leg.gateway, prefixLength: 32, scope: 'global' as const })),
     ),
     ...legs.flatMap((leg) => legRoutes(leg, options, hostName, pod.netns, origin)),

@@ -1,11 +1,12 @@
 /** The plugins bridge and ptp with host-local addresses as a file of /etc/cni/net.d asks for them: nothing joins the nodes but what the network below knows. CNI: plugins/main/{bridge,ptp} */
 import type { Origin } from '../../base/origin.ts';
+import { inPrefix, parseIp, parseIpPrefix } from '../../net/addr/ip.ts';
 import type { Chain, NetRecord } from '../../net/records.ts';
 import { objectKey } from '../../objects/types.ts';
 import { formatCidr, parseCidr } from '../addresses.ts';
 import { underlayOf } from '../node/cluster-network.ts';
 import { podsOn } from '../node/pods-by-node.ts';
-import { chainId, rootNetnsId } from '../node/record-ids.ts';
+import { chainId, DEVICE_INDEX, rootNetnsId } from '../node/record-ids.ts';
 import { digest64, sandboxId } from '../pod/identity.ts';
 import { hasSandbox } from '../pod/running.ts';
 import type { Pod } from '../pod/types.ts';
@@ -18,6 +19,9 @@ import { attachPtp } from './ptp.ts';
 
 /** Linux: what a new bridge and a new veth have. */
 const DEFAULT_MTU = 1500;
+
+/** ifindex of the first device; beside another CNI's, behind all that the addresses of its pods give. */
+const firstIndex = (site: CniSite): number => (site.daemon === undefined ? DEVICE_INDEX.cni0 : 0x2000000);
 
 const originObjects = (conf: NetConf, site: CniSite): Origin['objects'] => [site.node.key, ...(conf.file.by === undefined ? [] : [conf.file.by])];
 
@@ -57,6 +61,7 @@ function bridgeCni(conf: NetConf): Cni {
       defaultGateway,
       hasAddress: defaultGateway || fieldOf(plugin, 'isGateway') === true,
       routes: ipam.routes,
+      firstIndex: firstIndex(site),
       origin: { component: 'cni-bridge', objects: originObjects(conf, site) },
     });
     bridges.set(site.node.name, bridge);
@@ -90,6 +95,7 @@ function ptpCni(conf: NetConf): Cni {
         mtuBytes: mtuField(plugin) ?? site.node.mtuBytes ?? underlayOf(site.view).mtuBytes,
         routes: ipam.routes.map((route) => route.dst),
         objects: originObjects(conf, site),
+        firstIndex: firstIndex(site),
       }),
   });
 }
@@ -110,14 +116,20 @@ export const hasMasquerade = (conf: NetConf): boolean => fieldOf(conf.plugins[0]
 /** CNI: pkg/utils, FormatChainName: a prefix and 24 digits. */
 const masqueradeChain = (conf: NetConf, pod: Pod): string => `CNI-${digest64(conf.name + sandboxId(pod.metadata.uid ?? ''))}`.slice(0, 28);
 const commentOf = (conf: NetConf, pod: Pod): string => `-m comment --comment "name: \\"${conf.name}\\" id: \\"${sandboxId(pod.metadata.uid ?? '')}\\""`;
-const pluggedIn = (site: CniSite): readonly Pod[] => podsOn(site.view, site.node.name).filter((pod) => hasSandbox(pod) && !isSix(pod));
-const isSix = (pod: Pod): boolean => (pod.status?.podIP ?? '').includes(':');
+function pluggedIn(conf: NetConf, site: CniSite): readonly Pod[] {
+  const range = parseIpPrefix(rangeOf(conf) ?? '');
+  return podsOn(site.view, site.node.name).filter((pod) => {
+    const ip = hasSandbox(pod) ? parseIp(pod.status?.podIP ?? '') : undefined;
+    return range !== undefined && ip !== undefined && inPrefix(range.network, range.prefixLength, ip);
+  });
+}
+const rangeOf = (conf: NetConf): string | undefined => ipamOf(conf.plugins[0] ?? {}).ranges.find(({ subnet }) => !subnet.includes(':'))?.subnet;
 
 function masqueradeChains(conf: NetConf, site: CniSite): Chain[] {
-  const range = parseCidr(ipamOf(conf.plugins[0] ?? {}).ranges.find(({ subnet }) => !subnet.includes(':'))?.subnet ?? '');
+  const range = parseCidr(rangeOf(conf) ?? '');
   if (!hasMasquerade(conf) || range === undefined) return [];
   const netns = rootNetnsId(site.node.name);
-  return pluggedIn(site).map((pod): Chain => {
+  return pluggedIn(conf, site).map((pod): Chain => {
     const name = masqueradeChain(conf, pod);
     return {
       kind: 'chain',
@@ -133,7 +145,7 @@ function masqueradeChains(conf: NetConf, site: CniSite): Chain[] {
 
 function masqueradeJumps(conf: NetConf, site: CniSite): BuiltInJump[] {
   if (!hasMasquerade(conf)) return [];
-  return pluggedIn(site).map((pod) => ({
+  return pluggedIn(conf, site).map((pod) => ({
     table: 'nat',
     from: 'POSTROUTING',
     text: `-s ${pod.status?.podIP}/32 ${commentOf(conf, pod)} -j ${masqueradeChain(conf, pod)}`,

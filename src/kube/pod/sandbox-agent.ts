@@ -8,7 +8,7 @@ import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/type
 import { objectKey } from '../../objects/types.ts';
 import { isCniConfig, isCniDaemon } from '../cni/cni-agent.ts';
 import type { NodeCni } from '../cni/index.ts';
-import { cniOf } from '../cni/index.ts';
+import { cniOf, plugOf } from '../cni/index.ts';
 import type { ClusterNode } from '../node/cluster-network.ts';
 import { clusterDns, findNode, NETWORK_KINDS, underlayOf } from '../node/cluster-network.ts';
 import { loopback } from '../node/devices.ts';
@@ -105,6 +105,7 @@ function renderSandbox(pod: Pod, around: Surroundings): NetRecord[] {
   const hostname = hostnameOf(pod);
   const ips = podIpsOf(pod);
   const ip6 = ips.find((ip) => ip.includes(':'));
+  const plug = plugOf(cni, ips[0] ?? '');
   return [
     {
       kind: 'netns',
@@ -117,7 +118,7 @@ function renderSandbox(pod: Pod, around: Surroundings): NetRecord[] {
       files: { '/etc/hosts': podHosts(pod, ips, dns.domain), '/etc/resolv.conf': resolvConfOf(pod, around), '/etc/hostname': `${hostname}\n` },
     },
     loopback(netns, origin),
-    ...cni.plugin.attach(cni.pluginSite, { pod, netns, ip: ips.find((one) => !one.includes(':')) ?? '', ip6 }),
+    ...plug.cni.attach(plug.site, { pod, netns, ip: ips.find((one) => !one.includes(':')) ?? '', ip6 }),
   ];
 }
 

@@ -1,5 +1,6 @@
 /** Where text goes and comes from: the terminal, pipes, files of a place. */
 import type { ShellHost } from '../../world/shell-host.ts';
+import { isNetConf, writeNetConf } from '../node-files.ts';
 import { findSession, type Io, type Pipe, type ShellState, type Sink, type Source, type Task } from '../state.ts';
 
 /** A pipe or a file may hold so many characters; more is a broken pipe or a full disk, and says so. */
@@ -37,6 +38,7 @@ export function writeSink(state: ShellState, host: ShellHost, sessionId: string,
       const before = files?.get(sink.path) ?? '';
       if (files === undefined || before.length + text.length > MAX_STREAM_CHARACTERS) return false;
       files.set(sink.path, before + text);
+      if (isNetConf(sink.path)) writeNetConf(host, sink.key, sink.path, before + text);
       return true;
     }
     case 'null':

@@ -1,4 +1,6 @@
 /** What the host tools print from: the devices, routes and names of one netns, in the order the kernel lists them. */
+
+import { sandboxNetnsName } from '../../kube/cni/call.ts';
 import { compareIp, inPrefix, prefixOf } from '../../net/addr/ip.ts';
 import type { Device, Route } from '../../net/records.ts';
 import { orderOf } from '../../net/stack/fib-rules.ts';
@@ -48,17 +50,8 @@ export function peerSuffix(host: ShellHost, device: Device): { readonly name: st
   return peer.netns === device.netns ? { name: `@${peer.name}`, peerNetns: peer.netns } : { name: `@if${peer.index}`, peerNetns: peer.netns };
 }
 
-/** `/var/run/netns` name the CNI runtime gives a pod's netns: a stable id from its name. */
-export function cniNetnsName(netns: string): string {
-  let a = 0x811c9dc5;
-  const digits: string[] = [];
-  for (let round = 0; round < 4; round += 1) {
-    for (const c of `${round}${netns}`) a = Math.imul(a ^ c.charCodeAt(0), 0x01000193) >>> 0;
-    digits.push(a.toString(16).padStart(8, '0'));
-  }
-  const hex = digits.join('');
-  return `cni-${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
-}
+/** `/var/run/netns` name the CNI runtime gives a pod's netns. */
+export const cniNetnsName = sandboxNetnsName;
 
 /** Pods' netns of a host, in the order in which they were made. */
 export function podNetnsOf(host: ShellHost, hostId: string): string[] {

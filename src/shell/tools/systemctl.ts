@@ -3,6 +3,7 @@ import { parseRfc3339 } from '../../base/time.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import { defineCommand, type Invocation } from '../command.ts';
 import { at, text } from '../json.ts';
+import { containerdLines } from './containerd-journal.ts';
 import { processesOf } from './pids.ts';
 import { clockParts, nowMs } from './system.ts';
 
@@ -128,6 +129,14 @@ function journal(invocation: Invocation, node: KubeObject): readonly string[] {
   return lines.toSorted((a, b) => a.ms - b.ms).map((one) => one.line);
 }
 
+function containerdJournal(invocation: Invocation, node: KubeObject): readonly string[] {
+  const pid = pidOf(invocation, units[1] as Unit);
+  return containerdLines(invocation, node).map(({ ms, words }) => {
+    const { month, day, time } = clockParts(ms);
+    return `${month} ${String(day).padStart(2, '0')} ${time} ${node.metadata.name} containerd[${pid}]: ${words}`;
+  });
+}
+
 function setRunning(invocation: Invocation, node: KubeObject, running: boolean): number {
   const { host, err } = invocation;
   if (running === isRunning(units[0] as Unit, node)) return 0;
@@ -203,7 +212,7 @@ const VERBS = ['status', 'start', 'stop', 'restart', 'is-active', 'is-enabled'];
 
 export const journalctl = defineCommand({
   name: 'journalctl',
-  summary: "the node's journal: journalctl -u kubelet [-n N] [--no-pager]",
+  summary: "the node's journal: journalctl -u kubelet|containerd [-n N] [--no-pager]",
   group: 'shell',
   run(invocation) {
     const { argv, out, err } = invocation;
@@ -222,7 +231,14 @@ export const journalctl = defineCommand({
         return 1;
       }
     }
-    const lines = node === undefined || (unit !== undefined && unit !== 'kubelet') ? [] : journal(invocation, node);
+    const lines =
+      node === undefined
+        ? []
+        : unit === 'containerd'
+          ? containerdJournal(invocation, node)
+          : unit === undefined || unit === 'kubelet'
+            ? journal(invocation, node)
+            : [];
     const shown = last === undefined ? lines : lines.slice(Math.max(0, lines.length - last));
     out(shown.length === 0 ? '-- No entries --\n' : `${shown.join('\n')}\n`);
     return 0;
