@@ -86,7 +86,7 @@ function covers(conf: NetConf, ip: string): boolean {
 }
 
 /** Programs of /opt/cni/bin that belong to a CNI, beside the reference plugins. */
-const pluginTypes: Readonly<Record<string, string>> = { flannel: 'flannel', cilium: 'cilium-cni' };
+const pluginTypes: Readonly<Record<string, string>> = { flannel: 'flannel', cilium: 'cilium-cni', calico: 'calico' };
 
 export interface NetDir {
   /** In the order of their names. */
@@ -128,6 +128,6 @@ function installedFiles(nodeName: string, view: StoreView): readonly NetDirFile[
   if (node === undefined) return [];
   return cnis.flatMap((cni) => {
     const daemon = cni.role === undefined ? undefined : daemonsOf(cni.role, view).get(nodeName);
-    return daemon === undefined ? [] : (cni.netConf?.({ node, daemon: daemon.pod, view }, daemon) ?? []);
+    return daemon === undefined || cni.isReady?.(nodeName, view) === false ? [] : (cni.netConf?.({ node, daemon: daemon.pod, view }, daemon) ?? []);
   });
 }

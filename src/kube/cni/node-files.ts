@@ -25,7 +25,8 @@ export function cniFiles(node: string, view: StoreView): ReadonlyMap<string, () 
   for (const plugin of REFERENCE_PLUGINS) files.set(`${BIN_DIR}/${plugin}`, program);
   for (const cni of cnis)
     if (cni.role !== undefined && daemonsOf(cni.role, view).get(node)?.started === true && cni.name !== 'kindnet')
-      files.set(`${BIN_DIR}/${cni.name === 'flannel' ? 'flannel' : `${cni.name}-cni`}`, program);
+      files.set(`${BIN_DIR}/${cni.name === 'cilium' ? 'cilium-cni' : cni.name}`, program);
+
   const subnetEnv = subnetEnvOf(node, view);
   if (subnetEnv !== undefined) files.set(SUBNET_ENV, () => subnetEnv);
   const store = view.find<HostLocalStore>(`HostLocalStore/${node}`)?.spec;

@@ -18,6 +18,8 @@ const IPAMS = new Set(['host-local', 'dhcp', 'static']);
 export const REFERENCE_PLUGINS: readonly string[] = [...SIMULATED, ...CHAINED, ...OTHERS, ...IPAMS].sort();
 
 export interface PodPlug {
+  /** A file of somebody's own has ranges of its own; else the CNI's daemon gives addresses. */
+  readonly own: boolean;
   readonly ranges: readonly HostLocalRange[];
   /** What follows `failed to setup network for sandbox "…": ` for any pod. */
   readonly failure: string | undefined;
@@ -37,6 +39,7 @@ export function podPlug(nodeName: string, podCidrs: readonly string[], view: Sto
     : podCidrs.flatMap((text) => hostLocalRange(text) ?? []);
   const plugin = describePlugin(conf, 0);
   return {
+    own,
     ranges,
     failure: failureOf(conf, nodeName, view),
     noAddress(full) {

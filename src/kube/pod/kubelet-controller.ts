@@ -163,7 +163,7 @@ function startPods(starting: readonly Pod[], all: readonly Pod[], node: Node, ho
   const allocators = (plug?.failure === undefined ? (plug?.ranges ?? []) : []).map(
     (range, i) => new HostLocalAllocator(range, held, i === 0 ? store?.spec?.lastReservedIp : store?.spec?.lastReservedIp2),
   );
-  const calico = plug === undefined ? undefined : podAddresses(node, view, context.timestamp);
+  const calico = plug === undefined || plug.own ? undefined : podAddresses(node, view, context.timestamp);
   for (const pod of starting) {
     const missing = missingVolumes(view, pod);
     if (missing.length > 0) {
@@ -207,7 +207,6 @@ function* heldAddresses(pods: readonly Pod[]): Iterable<string> {
     for (const one of pod.status?.podIPs ?? []) if (one.ip !== ip) yield one.ip;
   }
 }
-
 
 const sandboxFailure = (pod: Pod, reason: string): string =>
   `Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "${sandboxId(pod.metadata.uid ?? '')}": ${reason}`;

@@ -1,5 +1,7 @@
 /** crictl: pods, containers and images of this node, as cri-tools prints what containerd knows. Kubernetes: cri-tools/cmd/crictl */
+
 import { parseRfc3339 } from '../../base/time.ts';
+import { sandboxId } from '../../kube/pod/identity.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import { defineCommand, type Invocation, type Outcome } from '../command.ts';
 import { at, list, number, pairs, text } from '../json.ts';
@@ -29,7 +31,7 @@ function sandboxesOf({ host, place }: Invocation): Sandbox[] {
     if (text(at(pod, 'spec', 'nodeName')) !== place.hostId) return [];
     const where = podPlace(host, pod, text(at(list(at(pod, 'spec', 'containers'))[0], 'name')));
     const namespace = pod.metadata.namespace ?? 'default';
-    return where === undefined ? [] : [{ pod, id: containerId(pod.metadata.uid ?? ''), netns: where.netns, namespace }];
+    return where === undefined ? [] : [{ pod, id: sandboxId(pod.metadata.uid ?? ''), netns: where.netns, namespace }];
   });
 }
 

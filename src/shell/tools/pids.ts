@@ -1,4 +1,5 @@
 /** Process numbers of a host: every program, shim and pause process has one, made from its name so that it stays the same. */
+import { sandboxId } from '../../kube/pod/identity.ts';
 import type { ShellHost } from '../../world/shell-host.ts';
 import { at, list, text } from '../json.ts';
 import { podPlace } from '../machine/places.ts';
@@ -73,7 +74,7 @@ export function processesOf(host: ShellHost, hostId: string): readonly HostProce
     const shim = add(
       `shim ${uid}`,
       1,
-      `/usr/bin/containerd-shim-runc-v2 -namespace k8s.io -id ${containerId(uid)} -address /run/containerd/containerd.sock`,
+      `/usr/bin/containerd-shim-runc-v2 -namespace k8s.io -id ${sandboxId(uid)} -address /run/containerd/containerd.sock`,
       root,
     );
     add(`pause ${uid}`, shim, '/pause', place.netns, { pod: key });

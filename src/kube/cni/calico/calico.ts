@@ -74,12 +74,48 @@ function attach(site: CniSite, pod: PodSite): NetRecord[] {
   ];
 }
 
+/** What the init container install-cni writes into /etc/cni/net.d. Calico: manifests/calico.yaml, cni_network_config */
+const netConfText = (node: string): string => `{
+  "name": "k8s-pod-network",
+  "cniVersion": "0.3.1",
+  "plugins": [
+    {
+      "type": "calico",
+      "log_level": "info",
+      "log_file_path": "/var/log/calico/cni/cni.log",
+      "datastore_type": "kubernetes",
+      "nodename": "${node}",
+      "mtu": 0,
+      "ipam": {
+          "type": "calico-ipam"
+      },
+      "policy": {
+          "type": "k8s"
+      },
+      "kubernetes": {
+          "kubeconfig": "/etc/cni/net.d/calico-kubeconfig"
+      }
+    },
+    {
+      "type": "portmap",
+      "snat": true,
+      "capabilities": {"portMappings": true}
+    },
+    {
+      "type": "bandwidth",
+      "capabilities": {"bandwidth": true}
+    }
+  ]
+}
+`;
+
 export const calico = defineCni({
   name: CALICO,
   role: CALICO,
   configKeys: CALICO_KEYS,
   // calico-node has told its name: the plugin finds /var/lib/calico/nodename.
   isReady: (node, view) => nodeAnnotation(node, NODE_ADDRESS, view) !== undefined,
+  netConf: (site, { running }) => (running ? { name: '10-calico.conflist', text: netConfText(site.node.name) } : undefined),
   /** Calico: felix/dataplane/linux/endpoint_mgr.go, configureInterface */
   podSysctls(node, view) {
     const settings: Record<string, number> = {};
