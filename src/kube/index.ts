@@ -2,6 +2,7 @@
 import type { AdmissionPlugin, Controller, Kind } from '../objects/types.ts';
 import { calicoController } from './cni/calico/calico-controller.ts';
 import { calicoKinds } from './cni/calico/kinds.ts';
+import { ciliumObjectKinds, ciliumObjectsController } from './cni/cilium-objects.ts';
 import { ciliumPolicyKinds } from './cni/cilium-policy-kinds.ts';
 import { cniConfig } from './cni/cni-config.ts';
 import { accessKinds } from './config/access.ts';
@@ -99,6 +100,7 @@ export const kinds: readonly Kind[] = [
   ...gatewayKinds,
   customResourceDefinition,
   ...ciliumPolicyKinds,
+  ...ciliumObjectKinds,
   ...loadBalancerKinds,
   ...calicoKinds,
   ...clusterKinds,
@@ -145,4 +147,5 @@ export const controllers: readonly Controller[] = [
   metalLbSpeaker,
   cloudController,
   ingressNginxController,
+  ciliumObjectsController,
 ];

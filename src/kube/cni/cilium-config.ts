@@ -29,6 +29,8 @@ export interface CiliumConfig {
   /** Who is denied what no policy allows: those that a policy selects, everybody, nobody. */
   readonly enablePolicy: 'default' | 'always' | 'never';
   readonly tunnel: 'vxlan' | 'geneve';
+  /** What the DNS proxy answers where a name may not be asked for. */
+  readonly dnsReject: 'REFUSED' | 'NXDOMAIN';
   /** The node's agent keeps flows for `hubble`. */
   readonly hubble: boolean;
 }
@@ -116,6 +118,7 @@ function parse(data: Data): CiliumSettings {
       clusterName: get('cluster-name') === '' ? 'default' : get('cluster-name'),
       enablePolicy: policy === 'always' || policy === 'never' ? policy : 'default',
       tunnel,
+      dnsReject: get('tofqdns-dns-reject-response-code') === 'nameError' ? 'NXDOMAIN' : 'REFUSED',
       hubble: on('enable-hubble', true),
     },
     findings,

@@ -198,6 +198,7 @@ function renderNode(site: CniSite): Rendering<NetRecord> {
         ...(config.routing === 'tunnel' ? { overlayDevice: OVERLAY_DEVICE } : {}),
         nodePorts: config.nodePorts,
         noBackend: config.noBackend,
+        dnsReject: config.dnsReject,
       },
       ...(config.masquerade === 'iptables'
         ? [

@@ -63,6 +63,8 @@ export interface BpfConfig extends BpfBase {
   readonly nodePorts: readonly [number, number];
   /** What a client of a service without backends gets. */
   readonly noBackend: 'reject' | 'drop';
+  /** What the DNS proxy answers to names that no rule has. */
+  readonly dnsReject: 'REFUSED' | 'NXDOMAIN';
 }
 
 export type BpfServiceType = 'ClusterIP' | 'NodePort' | 'ExternalIPs' | 'LoadBalancer';

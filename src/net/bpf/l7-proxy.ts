@@ -66,14 +66,15 @@ function askForName(run: TcRun, call: ProxyCall, message: DnsMessage): boolean {
   const allowed = call.rules?.dns;
   if (message.response || allowed === undefined) return false;
   const name = plainName(message.question.name);
+  const rcode = run.hook.state.config?.record.dnsReject ?? 'REFUSED';
   const pattern = allowed.find((one) => matchesName(one, name));
   const what = `${message.question.type} ${name}`;
   if (pattern !== undefined) {
-    note(run, `dns-request FORWARDED`, `DNS Query ${name}. ${message.question.type}: the rule ${pattern} lets it pass`);
+    note(run, 'dns-request FORWARDED', `DNS Query ${name}. ${message.question.type}: the rule ${pattern} lets it pass`);
     return false;
   }
-  note(run, 'dns-request DROPPED', `DNS Query ${name}. ${message.question.type}: no rule of the policy has this name, the proxy answers REFUSED to ${what}`);
-  const answer: DnsMessage = { ...message, response: true, recursionAvailable: true, rcode: 'REFUSED', answers: [], authorities: [], additionals: [] };
+  note(run, 'dns-request DROPPED', `DNS Query ${name}. ${message.question.type}: no rule of the policy has this name, the proxy answers ${rcode} to ${what}`);
+  const answer: DnsMessage = { ...message, response: true, recursionAvailable: true, rcode, answers: [], authorities: [], additionals: [] };
   reply(run, call, DNS_PROXY, { bytes: dnsMessageBytes(answer), dns: answer }, undefined);
   return keep(run, DNS_PROXY);
 }
