@@ -1,23 +1,38 @@
 /** cilium-dbg (`cilium` before v1.15): what the agent of a node says of itself and of the maps it keeps. Cilium v1.18: cilium-dbg/cmd */
 import { ciliumSettings } from '../../kube/cni/cilium-config.ts';
 import { endpointNumbers } from '../../kube/cni/cilium-identity.ts';
+import { localLabels } from '../../kube/cni/cilium-policy.ts';
+import { ciliumRules } from '../../kube/cni/cilium-rules.ts';
 import type { BpfState } from '../../net/bpf/bpf-state.ts';
 import { defineCommand, type Invocation, type Outcome } from '../command.ts';
 import { bpfEndpointList, ctList, endpointList, identityList, ipcacheList, ipList, lbList, natList, serviceList } from './cilium-maps.ts';
 import { ciliumMonitor } from './cilium-monitor.ts';
+import { bpfPolicyGet, endpointGet, enforcement, fqdnCacheList, identityGet, policyGet } from './cilium-policy.ts';
 import { CILIUM_VERSION, ciliumStatus } from './cilium-status.ts';
 
-type Print = (invocation: Invocation, state: BpfState, words: readonly string[]) => string;
-const labels = (invocation: Invocation) => (identity: number) => endpointNumbers(invocation.host.api.view).labels.get(identity);
+/** Undefined: there is no such thing. */
+type Print = (invocation: Invocation, state: BpfState, words: readonly string[]) => string | undefined;
+const local = ({ host }: Invocation) => localLabels(ciliumRules(host.api.view));
+export const identityLabels = (invocation: Invocation) => {
+  const own = local(invocation);
+  const { labels } = endpointNumbers(invocation.host.api.view);
+  return (identity: number) => labels.get(identity) ?? own.get(identity);
+};
+const labels = identityLabels;
 
 /** By the words of the command line. */
 const COMMANDS: Readonly<Record<string, Print>> = {
   status: ciliumStatus,
   'service list': (_i, state) => serviceList(state),
-  'endpoint list': (i, state) => endpointList(state, labels(i), i.host.api.view.find(`Node/${i.place.hostId}`)),
-  'identity list': (i, state) => identityList(state, labels(i)),
+  'endpoint list': (i, state) => endpointList(state, labels(i), i.host.api.view.find(`Node/${i.place.hostId}`), enforcement),
+  'endpoint get': (i, state, words) => endpointGet(state, words, labels(i)),
+  'identity list': (i, state) => identityList(state, labels(i), local(i).keys()),
+  'identity get': (i, _state, words) => identityGet(words, labels(i)),
+  'policy get': (i) => policyGet(i),
+  'fqdn cache list': (i, state) => fqdnCacheList(state, i),
   'ip list': (i, state) => ipList(state, labels(i)),
   'bpf lb list': (_i, state, words) => lbList(state, words),
+  'bpf policy get': (i, state, words) => bpfPolicyGet(state, words, labels(i)),
   'bpf ct list': (i, state) => ctList(state, i.host.nowNs),
   'bpf nat list': (i, state) => natList(state, i.host.nowNs),
   'bpf endpoint list': (i, state) => bpfEndpointList(state, i),
@@ -30,11 +45,13 @@ Usage:
   cilium-dbg [command]
 
 Available Commands:
-  bpf         Direct access to local BPF maps: ct, endpoint, ipcache, lb, nat (list)
-  endpoint    Manage endpoints (list)
-  identity    Manage security identities (list)
+  bpf         Direct access to local BPF maps: ct, endpoint, ipcache, lb, nat (list), policy (get)
+  endpoint    Manage endpoints (list, get)
+  fqdn        Manage fqdn proxy (cache list)
+  identity    Manage security identities (list, get)
   ip          Manage IP addresses and associated information (list)
   monitor     Display BPF program events
+  policy      Manage security policies (get)
   service     Manage services & loadbalancers (list)
   status      Display status of daemon
   version     Print version information
@@ -66,7 +83,10 @@ function run(invocation: Invocation): Outcome {
   }
   const name = Object.keys(COMMANDS).find((one) => one.split(' ').every((word, i) => words[i] === word));
   const print = name === undefined ? undefined : COMMANDS[name];
-  if (print === undefined || argv.some((word) => word === '-o' || word.startsWith('--output') || word.startsWith('-o='))) {
+  if (
+    print === undefined ||
+    argv.some((word) => (word === '-o' && words[1] !== 'get') || (word.startsWith('--output') && words[1] !== 'get') || word.startsWith('-o='))
+  ) {
     err(
       print === undefined
         ? `Error: unknown command "${words.join(' ')}" for "cilium-dbg", or one that is not simulated here\nRun 'cilium-dbg --help' for usage.\n`
@@ -74,7 +94,12 @@ function run(invocation: Invocation): Outcome {
     );
     return 1;
   }
-  out(print(invocation, state, argv));
+  const text = print(invocation, state, argv);
+  if (text === undefined) {
+    err(`Error: Cannot get ${name ?? ''} ${words.slice((name ?? '').split(' ').length).join(' ')}: not found\n`);
+    return 1;
+  }
+  out(text);
   return 0;
 }
 

@@ -1,6 +1,7 @@
 /** BPF maps and endpoints as `cilium-dbg` prints them. Cilium v1.18: cilium-dbg/cmd/bpf_*.go, service_list.go, endpoint_list.go, pkg/maps */
 import { formatIp4 } from '../../net/addr/ip4.ts';
 import type { CtEntry } from '../../net/bpf/bpf-conntrack.ts';
+import { IDENTITY_KUBE_APISERVER, IDENTITY_REMOTE_NODE } from '../../net/bpf/bpf-records.ts';
 import type { BpfState, ServiceState } from '../../net/bpf/bpf-state.ts';
 import { frontendText, serviceFlags } from '../../net/bpf/bpf-words.ts';
 import type { KubeObject } from '../../objects/types.ts';
@@ -138,34 +139,42 @@ export function ipcacheList(state: BpfState): string {
 
 /** Labels by identity, for whoever has them. */
 export type IdentityLabels = (identity: number) => readonly string[] | undefined;
-export const labelsOf = (identity: number, labels: IdentityLabels): readonly string[] =>
-  RESERVED[identity] === undefined ? (labels(identity) ?? []) : [RESERVED[identity] ?? ''];
+export const labelsOf = (identity: number, labels: IdentityLabels): readonly string[] => {
+  const reserved = RESERVED[identity];
+  if (reserved === undefined) return labels(identity) ?? [];
+  // The API server's node is one of the others besides.
+  return identity === IDENTITY_KUBE_APISERVER ? [reserved, RESERVED[IDENTITY_REMOTE_NODE] ?? ''] : [reserved];
+};
 
-/** Policies are not enforced: both directions are always `Disabled`. */
-export function endpointList(state: BpfState, labels: IdentityLabels, node: KubeObject | undefined): string {
+export function endpointList(
+  state: BpfState,
+  labels: IdentityLabels,
+  node: KubeObject | undefined,
+  enforcement: (state: BpfState, ip: number) => readonly [string, string],
+): string {
   const rows: string[][] = [
     ['ENDPOINT', 'POLICY (ingress)', 'POLICY (egress)', 'IDENTITY', 'LABELS (source:key[=value])', 'IPv6', 'IPv4', 'STATUS'],
     ['', 'ENFORCEMENT', 'ENFORCEMENT', '', '', '', '', ''],
   ];
-  const add = (id: number, identity: number, words: readonly string[], ip: string): void => {
-    rows.push([String(id), 'Disabled', 'Disabled', String(identity), words[0] ?? 'no labels', '', ip, 'ready']);
+  const add = (id: number, identity: number, words: readonly string[], ip: string, policy: readonly [string, string]): void => {
+    rows.push([String(id), ...policy, String(identity), words[0] ?? 'no labels', '', ip, 'ready']);
     for (const word of words.slice(1)) rows.push(['', '', '', '', word, '', '', '']);
   };
   const own = state.endpoints().filter(({ isHost }) => !isHost);
   const hostLabels = Object.entries(node?.metadata.labels ?? {})
     .filter(([key]) => key.startsWith('node-role.kubernetes.io/') || key.startsWith('node.kubernetes.io/'))
     .map(([key, value]) => `k8s:${key}${value === '' ? '' : `=${value}`}`);
-  for (const { record } of own.sort((a, b) => a.record.endpointId - b.record.endpointId))
-    add(record.endpointId, record.identity, labelsOf(record.identity, labels), record.ip);
+  for (const { record, ip } of own.sort((a, b) => a.record.endpointId - b.record.endpointId))
+    add(record.endpointId, record.identity, labelsOf(record.identity, labels), record.ip, enforcement(state, ip));
   const used = new Set(own.map(({ record }) => record.endpointId));
   let hostId = 4000;
   while (used.has(hostId)) hostId += 1;
-  add(hostId, 1, [...hostLabels, 'reserved:host'], '');
+  add(hostId, 1, [...hostLabels, 'reserved:host'], '', ['Disabled', 'Disabled']);
   return padded(rows);
 }
 
-export function identityList(state: BpfState, labels: IdentityLabels): string {
-  const numbers = new Set(state.ipcacheEntries().map(({ identity }) => identity));
+export function identityList(state: BpfState, labels: IdentityLabels, known: Iterable<number>): string {
+  const numbers = new Set([...state.ipcacheEntries().map(({ identity }) => identity), ...known]);
   for (const reserved of Object.keys(RESERVED)) numbers.add(Number(reserved));
   const rows: string[][] = [['ID', 'LABELS']];
   for (const number of [...numbers].sort((a, b) => a - b)) {
