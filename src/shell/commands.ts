@@ -28,6 +28,7 @@ import { crictl } from './tools/crictl.ts';
 import { date } from './tools/date.ts';
 import { dmesg } from './tools/dmesg.ts';
 import { ethtool } from './tools/ethtool.ts';
+import { hubble } from './tools/hubble.ts';
 import { ip } from './tools/ip.ts';
 import { arp } from './tools/ip-neigh.ts';
 import { ipset } from './tools/ipset.ts';
@@ -75,6 +76,7 @@ const list: readonly Command[] = [
   bpftool,
   ciliumDbg,
   ciliumCommand,
+  hubble,
   conntrack,
   ss,
   netstat,

@@ -22,6 +22,7 @@ import { fold } from './text/sorted.ts';
 import { tail, tailWatch } from './text/tail.ts';
 import { xargsFilter } from './text/xargs.ts';
 import { ciliumMonitorWatch } from './tools/cilium-monitor.ts';
+import { hubbleWatch } from './tools/hubble.ts';
 import { monitorWatch } from './tools/ip-monitor.ts';
 import { ipsetRestoreFilter } from './tools/ipset.ts';
 import { restoreFilter } from './tools/iptables.ts';
@@ -80,6 +81,7 @@ const watchTable: Readonly<Record<string, Watch>> = {
   tail: tailWatch,
   'ip-monitor': monitorWatch,
   'cilium-monitor': ciliumMonitorWatch,
+  hubble: hubbleWatch,
 };
 
 const hookTable: Readonly<Record<string, Hook>> = {

@@ -154,7 +154,7 @@ const profiles: readonly Profile[] = [
     home: '/root',
     workingDirectory: '/home/cilium',
     user: 'root',
-    programs: set(coreutils, list('cilium cilium-dbg bpftool ip tc iptables iptables-save ip6tables ip6tables-save ipset')),
+    programs: set(coreutils, list('cilium cilium-dbg hubble bpftool ip tc iptables iptables-save ip6tables ip6tables-save ipset')),
     busybox: false,
     os: { id: 'ubuntu', name: 'Ubuntu', version: '24.04.3 LTS (Noble Numbat)' },
   },

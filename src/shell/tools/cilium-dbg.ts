@@ -5,6 +5,7 @@ import { localLabels } from '../../kube/cni/cilium-policy.ts';
 import { ciliumRules } from '../../kube/cni/cilium-rules.ts';
 import type { BpfState } from '../../net/bpf/bpf-state.ts';
 import { defineCommand, type Invocation, type Outcome } from '../command.ts';
+import { cliStatus } from './cilium-cli.ts';
 import { bpfEndpointList, ctList, endpointList, identityList, ipcacheList, ipList, lbList, natList, serviceList } from './cilium-maps.ts';
 import { ciliumMonitor } from './cilium-monitor.ts';
 import { bpfPolicyGet, endpointGet, enforcement, fqdnCacheList, identityGet, policyGet } from './cilium-policy.ts';
@@ -36,7 +37,7 @@ const COMMANDS: Readonly<Record<string, Print>> = {
   'bpf ct list': (i, state) => ctList(state, i.host.nowNs),
   'bpf nat list': (i, state) => natList(state, i.host.nowNs),
   'bpf endpoint list': (i, state) => bpfEndpointList(state, i),
-  'bpf ipcache list': (_i, state) => ipcacheList(state),
+  'bpf ipcache list': (i, state) => ipcacheList(state, i.host.nowNs),
 };
 
 const USAGE = `CLI for interacting with the local Cilium Agent
@@ -68,6 +69,11 @@ function run(invocation: Invocation): Outcome {
   }
   if (words[0] === 'version') {
     out(`Client: ${CILIUM_VERSION} go version go1.24.9 linux/amd64\nDaemon: ${CILIUM_VERSION} go version go1.24.9 linux/amd64\n`);
+    return 0;
+  }
+  // Outside a pod `cilium` is people's own tool, which asks the API server; what it does not have the agent's tool of this node has.
+  if (invocation.name === 'cilium' && place.pod === undefined && words[0] === 'status' && !argv.includes('--verbose')) {
+    out(cliStatus(invocation));
     return 0;
   }
   const state = host.engine.bpf(place.hostId);

@@ -7,6 +7,7 @@ import { frontendText, serviceFlags } from '../../net/bpf/bpf-words.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import type { Invocation } from '../command.ts';
 import { renderTabs } from '../kubectl/describe/writer.ts';
+import { identityOf } from './cilium-flows.ts';
 
 const NS = 1e9;
 const PROTOCOLS: Readonly<Record<number, string>> = { 1: 'ICMP', 6: 'TCP', 17: 'UDP' };
@@ -127,14 +128,19 @@ export function bpfEndpointList(state: BpfState, invocation: Invocation): string
   return padded([['IP ADDRESS', 'LOCAL ENDPOINT INFO'], ...rows]);
 }
 
-export function ipcacheList(state: BpfState): string {
+/** Addresses of learned names have the name's identity. */
+export function ipcacheList(state: BpfState, nowNs: number): string {
+  const learned = [...new Set(state.names.list().map(({ ip }) => ip))]
+    .map((ip) => ({ ip, identity: identityOf(state, ip, nowNs) }))
+    .filter(({ ip, identity }) => identity !== state.identityOf(ip))
+    .map(({ ip, identity }) => [`${formatIp4(ip)}/32`, `identity=${identity} encryptkey=0 tunnelendpoint=0.0.0.0 flags=<none>`]);
   const rows = state
     .ipcacheEntries()
     .map(({ record }) => [
       record.prefix,
       `identity=${record.identity} encryptkey=0 tunnelendpoint=${record.tunnelEndpoint ?? '0.0.0.0'} flags=${record.tunnelEndpoint === undefined ? '<none>' : 'hastunnel'}`,
     ]);
-  return padded([['IP PREFIX/ADDRESS', 'IDENTITY'], ...rows.reverse()]);
+  return padded([['IP PREFIX/ADDRESS', 'IDENTITY'], ...learned, ...rows.reverse()]);
 }
 
 /** Labels by identity, for whoever has them. */

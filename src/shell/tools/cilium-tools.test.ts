@@ -89,7 +89,7 @@ describe('cilium-dbg', () => {
       /^-> endpoint \d+ flow 0x[0-9a-f]+ , identity \d+->\d+ state reply ifindex lxc[0-9a-f]{12} orig-ip 10\.244\.1\.\d: 10\.244\.1\.\d:80 -> 10\.244\.0\.3:\d+ tcp SYN, ACK$/m,
     );
     expect(runLine(world, 'ssh node01 cat seen').stdout).toMatch(
-      /^xx drop \(Stale or unroutable IP\) flow 0x[0-9a-f]+ to endpoint 0, ifindex 4, identity remote-node->world: 10\.244\.0\.1 -> 10\.244\.1\.99 icmp EchoRequest$/m,
+      /^xx drop \(Stale or unroutable IP\) flow 0x[0-9a-f]+ to endpoint 0, ifindex 4, file bpf_host\.c:\d+, , identity remote-node->world: 10\.244\.0\.1 -> 10\.244\.1\.99 icmp EchoRequest$/m,
     );
   });
 
