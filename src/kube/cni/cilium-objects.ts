@@ -171,14 +171,20 @@ function wanted(key: ObjectKey, view: StoreView): { readonly should: Wanted; rea
   };
   if (key === NODES) {
     for (const name of nodes) put(nodeOf(name, view));
-    return { should, live: view.list('CiliumNode') };
+    // What an agent has written stays when it goes, until its node does.
+    return {
+      should,
+      live: view.list('CiliumNode').filter(({ metadata }) => nodes.includes(metadata.name) || view.find(`Node/${metadata.name}`) === undefined),
+    };
   }
   if (key === IDENTITIES) {
     if (nodes.length > 0) for (const [number, labels] of endpointNumbers(view).labels) put(identityOf(number, labels));
-    return { should, live: view.list('CiliumIdentity') };
+    return { should, live: nodes.length > 0 ? view.list('CiliumIdentity') : [] };
   }
   const pod = view.find<Pod>(`Pod/${key.slice('CiliumEndpoint/'.length)}`);
-  if (pod !== undefined && hasSandbox(pod) && !isTerminating(pod) && nodes.includes(pod.spec.nodeName ?? '')) put(endpointOf(pod, view));
+  const lives = pod !== undefined && hasSandbox(pod) && !isTerminating(pod);
+  if (lives && !nodes.includes(pod.spec.nodeName ?? '')) return { should, live: [] };
+  if (lives) put(endpointOf(pod, view));
   const known = view.find(key);
   return { should, live: known === undefined ? [] : [known] };
 }

@@ -77,7 +77,6 @@ export function cliStatus({ host }: Invocation): string {
     ...counts,
     ...containers,
     ['Cluster Pods:', `${managed}/${all.length} managed by Cilium`],
-    ['Helm chart version:', ''],
     ...images.map((row, i) => [i === 0 ? 'Image versions' : '', ...row]),
     ...errors,
   ];

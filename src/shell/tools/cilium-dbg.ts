@@ -1,6 +1,5 @@
 /** cilium-dbg (`cilium` before v1.15): what the agent of a node says of itself and of the maps it keeps. Cilium v1.18: cilium-dbg/cmd */
 import { ciliumSettings } from '../../kube/cni/cilium-config.ts';
-import { endpointNumbers } from '../../kube/cni/cilium-identity.ts';
 import { localLabels } from '../../kube/cni/cilium-policy.ts';
 import { ciliumRules } from '../../kube/cni/cilium-rules.ts';
 import type { BpfState } from '../../net/bpf/bpf-state.ts';
@@ -8,18 +7,13 @@ import { defineCommand, type Invocation, type Outcome } from '../command.ts';
 import { cliStatus } from './cilium-cli.ts';
 import { bpfEndpointList, ctList, endpointList, identityList, ipcacheList, ipList, lbList, natList, serviceList } from './cilium-maps.ts';
 import { ciliumMonitor } from './cilium-monitor.ts';
-import { bpfPolicyGet, endpointGet, enforcement, fqdnCacheList, identityGet, policyGet } from './cilium-policy.ts';
+import { bpfPolicyGet, endpointGet, enforcement, fqdnCacheList, identityGet, identityLabels, policyGet } from './cilium-policy.ts';
 import { CILIUM_VERSION, ciliumStatus } from './cilium-status.ts';
 
 /** Undefined: there is no such thing. */
 type Print = (invocation: Invocation, state: BpfState, words: readonly string[]) => string | undefined;
-const local = ({ host }: Invocation) => localLabels(ciliumRules(host.api.view));
-export const identityLabels = (invocation: Invocation) => {
-  const own = local(invocation);
-  const { labels } = endpointNumbers(invocation.host.api.view);
-  return (identity: number) => labels.get(identity) ?? own.get(identity);
-};
 const labels = identityLabels;
+const local = ({ host }: Invocation) => localLabels(ciliumRules(host.api.view));
 
 /** By the words of the command line. */
 const COMMANDS: Readonly<Record<string, Print>> = {

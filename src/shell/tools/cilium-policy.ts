@@ -1,5 +1,7 @@
 /** Policies as cilium-dbg prints them: the maps of endpoints, what an endpoint and an identity are, the rules, the names learned. Cilium v1.18: cilium-dbg/cmd/bpf_policy_get.go, endpoint_get.go, identity_get.go, policy_get.go, fqdn.go */
 import { formatRfc3339 } from '../../base/time.ts';
+import { endpointNumbers } from '../../kube/cni/cilium-identity.ts';
+import { localLabels } from '../../kube/cni/cilium-policy.ts';
 import { ciliumRules } from '../../kube/cni/cilium-rules.ts';
 import { formatIp4 } from '../../net/addr/ip4.ts';
 import type { BpfPolicyEntry } from '../../net/bpf/bpf-records.ts';
@@ -7,6 +9,13 @@ import type { BpfState, EndpointState } from '../../net/bpf/bpf-state.ts';
 import { portProtoText } from '../../net/bpf/bpf-words.ts';
 import type { Invocation } from '../command.ts';
 import { type IdentityLabels, labelsOf, padded } from './cilium-maps.ts';
+
+/** Labels of allocated identities and of the agent's own. */
+export const identityLabels = ({ host }: Invocation): IdentityLabels => {
+  const own = localLabels(ciliumRules(host.api.view));
+  const { labels } = endpointNumbers(host.api.view);
+  return (identity) => labels.get(identity) ?? own.get(identity);
+};
 
 const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
 

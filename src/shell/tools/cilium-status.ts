@@ -7,6 +7,7 @@ import type { BpfState } from '../../net/bpf/bpf-state.ts';
 import type { Invocation } from '../command.ts';
 import { virtualMs } from '../kubectl/age.ts';
 import { padded } from './cilium-maps.ts';
+import { hubbleUsage } from './hubble.ts';
 
 export const CILIUM_VERSION = '1.18.4 (v1.18.4-afda2aa9)';
 
@@ -47,7 +48,7 @@ export function ciliumStatus(invocation: Invocation, state: BpfState, words: rea
     ['Device Mode:', 'veth'],
     ['Masquerading:', masquerading],
     ['Global Identity Range:', 'min 256, max 65535'],
-    ['Hubble:', config.hubble ? 'Ok         Current/Max Flows: 4095/4095 (100.00%), Flows/s: 12.10   Metrics: Disabled' : 'Disabled'],
+    ['Hubble:', hubbleText(invocation, config.hubble)],
     ['Encryption:', 'Disabled'],
     ['Cluster health:', `${nodes}/${nodes} reachable   (${formatRfc3339(Math.floor(virtualMs(host) / 1000) * 1000)})`],
   ];
@@ -73,6 +74,12 @@ export function ciliumStatus(invocation: Invocation, state: BpfState, words: rea
   - externalIPs:    ${on(config.kubeProxyReplacement)}
   - HostPort:       Disabled
 `;
+}
+
+function hubbleText(invocation: Invocation, on: boolean): string {
+  if (!on) return 'Disabled';
+  const { flows, rate } = hubbleUsage(invocation, invocation.place.hostId, 1);
+  return `Ok         Current/Max Flows: ${flows}, Flows/s: ${rate}   Metrics: Disabled`;
 }
 
 const podName = (objects: readonly string[]): string => (objects.find((key) => key.startsWith('Pod/')) ?? '').slice('Pod/'.length);

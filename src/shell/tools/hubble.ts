@@ -9,10 +9,10 @@ import { namespaceOf } from '../../kube/pod/types.ts';
 import { calendarTime, formatClock, MONTHS } from '../../net/wire/calendar.ts';
 import { defineCommand, type Invocation, type Outcome, type Watch } from '../command.ts';
 import { renderTabs } from '../kubectl/describe/writer.ts';
-import { identityLabels } from './cilium-dbg.ts';
 import { type CiliumFlow, ciliumFlow } from './cilium-flows.ts';
 import { labelsOf } from './cilium-maps.ts';
 import { IDENTITY_NAMES } from './cilium-monitor.ts';
+import { identityLabels } from './cilium-policy.ts';
 
 /** What a node's buffer keeps (hubble-event-buffer-capacity). */
 const CAPACITY = 4095;
@@ -318,6 +318,15 @@ function lastFlows(invocation: Invocation, count: number, filter: Filter, faces:
   return flows.slice(-count || flows.length);
 }
 
+/** How full the buffers of some nodes are, and how fast they have filled since the beginning. */
+export function hubbleUsage(invocation: Invocation, only: string, nodes: number): { readonly flows: string; readonly rate: string } {
+  const room = CAPACITY * nodes;
+  const count = Math.min(lastFlows(invocation, room, EVERYTHING, facesOf(invocation), only).length, room);
+  const seconds = invocation.host.nowNs / 1e9;
+  const group = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
+  return { flows: `${group(count)}/${group(room)} (${((100 * count) / room).toFixed(2)}%)`, rate: (seconds === 0 ? 0 : count / seconds).toFixed(2) };
+}
+
 const NO_RELAY =
   'failed to connect to \'localhost:4245\': connection error: desc = "transport: error while dialing: dial tcp 127.0.0.1:4245: connect: connection refused"\n';
 
@@ -352,14 +361,11 @@ function run(invocation: Invocation): Outcome {
     return 1;
   }
   if (verb === 'status') {
-    const flows = Math.min(lastFlows(invocation, CAPACITY * hosts.length, parseFilter(), facesOf(invocation), only).length, CAPACITY * hosts.length);
-    const all = CAPACITY * hosts.length;
     const at = only === '' ? 'localhost:4245' : 'unix:///var/run/cilium/hubble.sock';
-    const group = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
-    const rate = host.nowNs === 0 ? 0 : flows / (host.nowNs / 1e9);
+    const { flows, rate } = hubbleUsage(invocation, only, hosts.length);
     const nodes = only === '' ? `Connected Nodes: ${hosts.length}/${hosts.length}\n` : '';
     out(
-      `Healthcheck (via ${at}): Ok\nCurrent/Max Flows: ${group(flows)}/${group(all)} (${((100 * flows) / all).toFixed(2)}%)\nFlows/s: ${rate.toFixed(2)}\n${nodes}`,
+    out(`Healthcheck (via ${at}): Ok\nCurrent/Max Flows: ${flows}\nFlows/s: ${rate}\n${nodes}`);
     );
     return 0;
   }
@@ -385,11 +391,7 @@ function run(invocation: Invocation): Outcome {
   return { kind: 'watch', watch: 'hubble', state, timeoutSeconds: Number.POSITIVE_INFINITY };
 }
 
-const parseFilter = (): Filter => {
-  const request = parse([]);
-  if (typeof request === 'string') throw new Error(request);
-  return request.filter;
-};
+const EVERYTHING: Filter = Object.fromEntries(Object.values(LISTS).map((name) => [name, []])) as unknown as Filter;
 
 const nodesWithHubble = ({ host }: Invocation): string[] =>
   host.api.view.list('Node').flatMap(({ metadata }) => (host.engine.bpf(metadata.name) === undefined ? [] : [metadata.name]));
