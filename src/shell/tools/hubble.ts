@@ -364,9 +364,7 @@ function run(invocation: Invocation): Outcome {
     const at = only === '' ? 'localhost:4245' : 'unix:///var/run/cilium/hubble.sock';
     const { flows, rate } = hubbleUsage(invocation, only, hosts.length);
     const nodes = only === '' ? `Connected Nodes: ${hosts.length}/${hosts.length}\n` : '';
-    out(
     out(`Healthcheck (via ${at}): Ok\nCurrent/Max Flows: ${flows}\nFlows/s: ${rate}\n${nodes}`);
-    );
     return 0;
   }
   if (verb === 'list' && rest[0] === 'nodes') {
