@@ -77,6 +77,16 @@ function whyBpf(step: Dropped, event: TraceEvent): readonly Phrase[] {
 }
 
 const bpfFixes: readonly (readonly [RegExp, string, string])[] = [
+  [
+    /^Policy denied by denylist/,
+    'kubectl get cnp,ccnp',
+    ' : one of them has a rule under ingressDeny or egressDeny that means this peer; no permission is stronger.',
+  ],
+  [
+    /^Policy denied/,
+    'cilium-dbg bpf policy get',
+    ' with the number of the endpoint prints who may talk to it on which port; nothing there allows this. A rule for the labels of the peer (cilium-dbg identity get) and the port of the pod, not of the Service, would.',
+  ],
   [/^Service backend not found/, 'cilium-dbg service list', ' shows what is behind the frontend: its Service has no ready endpoint.'],
   [/^Stale or unroutable IP/, 'cilium-dbg bpf endpoint list', ' and ipcache list show which addresses exist: nobody has this one any more.'],
   [/^Invalid source ip/, 'ip addr', ' in the pod: it sends from an address that is not the one it was given.'],

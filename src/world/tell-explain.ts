@@ -296,6 +296,24 @@ function whyIpvs(events: readonly TraceEvent[], step: Extract<TraceEvent['step']
 type Bpf = Extract<TraceEvent['step'], { kind: 'bpf' }>;
 
 function explainBpf(event: TraceEvent, step: Bpf, label: string): Words {
+  const [, match, way = '', action = ''] = /^policy-verdict:(\S+) (\S+) (\S+)$/.exec(step.verdict) ?? [];
+  if (match !== undefined)
+    return {
+      title: `policy: ${way.toLowerCase()} ${action.toLowerCase()}`,
+      summary: `${label}, ${way.toLowerCase()} ${action.toLowerCase()} (${match})`,
+      why: [
+        say('Cilium asks the policy map of the endpoint, by the identity of the peer and the port: '),
+        say(`${step.detail}.`),
+        ...(action === 'DENIED' ? [say(' The packet is dropped without a word, so that its sender waits.')] : []),
+      ],
+    };
+  const [, protocol, said] = /^(http|dns)-\w+ (FORWARDED|DROPPED)$/.exec(step.verdict) ?? [];
+  if (protocol !== undefined)
+    return {
+      title: `${protocol === 'http' ? 'Envoy' : 'DNS proxy'}: ${said === 'DROPPED' ? 'refused' : 'let pass'}`,
+      summary: `${label}, ${step.verdict}`,
+      why: [say('A rule about contents sends this connection through the proxy of the node, which has read: '), say(`${step.detail}.`)],
+    };
   const onSocket = step.hook.startsWith('cgroup/');
   return {
     title: onSocket ? 'the socket call got another address' : `${step.program}: ${step.verdict}`,

@@ -61,12 +61,12 @@ export const ICMP = 1;
 
 // ---- networking.k8s.io/v1
 
-/** The selector with its keys in another form. */
+/** The selector with its keys in another form; `matchLabels:` without a value is none. */
 function mapKeys(selector: LabelSelector, key: (key: string) => string): LabelSelector {
   const { matchLabels, matchExpressions } = selector;
   return {
-    ...(matchLabels === undefined ? {} : { matchLabels: Object.fromEntries(Object.entries(matchLabels).map(([name, value]) => [key(name), value])) }),
-    ...(matchExpressions === undefined ? {} : { matchExpressions: matchExpressions.map((one) => ({ ...one, key: key(one.key) })) }),
+    ...(!matchLabels ? {} : { matchLabels: Object.fromEntries(Object.entries(matchLabels).map(([name, value]) => [key(name), value])) }),
+    ...(!matchExpressions ? {} : { matchExpressions: matchExpressions.map((one) => ({ ...one, key: key(one.key) })) }),
   };
 }
 
