@@ -4,7 +4,7 @@ import type { Capture } from '../world/capture.ts';
 import type { DocumentFile, WorldDocument } from '../world/document.ts';
 import type { LanguageRequests } from '../world/language/requests.ts';
 import type { ExpectationResult, Fix, ProbeResult, ProbeSpec, ReachAnswer, ReachPeer, ReachQuestion } from '../world/reach/reach-views.ts';
-import type { HopView, Inspection, LinkTarget, MomentView, PacketView, WorldUpdate } from '../world/views.ts';
+import type { HopContext, HopView, Inspection, LinkTarget, MomentView, PacketView, WorldUpdate } from '../world/views.ts';
 
 /** Every request is answered with `{ id, ok, value | error }`; world updates come by themselves. All data is structured-cloneable. */
 export interface Requests extends LanguageRequests {
@@ -47,6 +47,8 @@ export interface Requests extends LanguageRequests {
   /** Who wanted to reach whom with the packet of this event; null where nobody did. */
   questionAt(seq: number): ReachQuestion | null;
   expectations(): readonly ExpectationResult[];
+  /** The rule or route of a hop among its neighbours; null where neither decided. */
+  hopContext(seq: number): HopContext | null;
   /** The document as it is now, for saving and sharing. */
   document(): WorldDocument;
   /** Holds or releases virtual time for endless programs (the page is hidden, the reader pressed pause). */

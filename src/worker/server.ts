@@ -5,6 +5,7 @@ import { ShellSessions } from '../shell/shell.ts';
 import { type Toolbox, ToolsMissing } from '../shell/toolbox.ts';
 import { capture } from '../world/capture.ts';
 import type { WorldDocument } from '../world/document.ts';
+import { hopContext } from '../world/hop-context.ts';
 import type { Language } from '../world/language/language.ts';
 import type { LanguageRequestName } from '../world/language/requests.ts';
 import type { LanguageSource } from '../world/language/text-index.ts';
@@ -125,6 +126,7 @@ export class PlaygroundServer {
       fixes: (question) => fixesFor(this.#get(), answer(this.#get(), question)),
       questionAt: (seq) => questionAt(this.#get(), seq) ?? null,
       expectations: () => checkExpectations(this.#get()),
+      hopContext: (seq) => hopContext(this.#get(), seq) ?? null,
       document: () => this.#get().document(),
       hold: (held) => {
         this.#catchUp();

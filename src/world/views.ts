@@ -132,6 +132,30 @@ export interface RuleView {
   readonly link?: LinkTarget;
 }
 
+/** A rule or a route beside the one that decided. */
+export interface NeighborRow {
+  /** As the tool prints it. */
+  readonly text: string;
+  readonly decided: boolean;
+  /** Why it did, or what in this packet it did not fit. */
+  readonly why: string;
+  /** Place in its chain, from 1. */
+  readonly number?: number;
+  readonly writtenBy: string;
+  readonly objectKey?: ObjectKey;
+  readonly yaml?: { readonly file: string; readonly span: Span };
+}
+/** What decided a hop, among what was there at that moment. */
+export interface HopContext {
+  /** `nat KUBE-SERVICES` */
+  readonly chain?: string;
+  readonly rules?: readonly NeighborRow[];
+  /** Rules of the chain before those that are shown. */
+  readonly skipped?: number;
+  /** The best first. */
+  readonly routes?: readonly NeighborRow[];
+}
+
 /** A change of an object on its way from the API server to a component that hears of it late. */
 export interface DeliveryView {
   /** `kube-proxy`, `endpointslice-controller` */

@@ -414,6 +414,11 @@ export class World {
     return { api: this.api, files: this.#files.files, diagnostics: this.diagnostics };
   }
 
+  /** What `look` sees in the world as it was right after event `atSeq`. */
+  lookAt<T>(atSeq: number, look: () => T): T {
+    return this.#replaying || atSeq >= this.headSeq - 1 ? look() : this.#inThePast(atSeq, look);
+  }
+
   /** Where an object's text stands: its own, or that of what made it. */
   sourceOf(key: string): AdmittedObject | undefined {
     return this.#sourceOf(key);

@@ -131,6 +131,7 @@ export function createFakeClient(world: FakeWorld): FakeClient {
     fixes: () => [],
     questionAt: () => null,
     expectations: () => [],
+    hopContext: () => null,
     ping: () => null,
   };
   return {
