@@ -20,6 +20,7 @@ const Learn = lazy(() => import('./learn/Learn.tsx').then((module) => ({ default
 const ShareDialog = lazy(() => import('./share/ShareDialog.tsx').then((module) => ({ default: module.ShareDialog })));
 const EmbedDialog = lazy(() => import('./share/EmbedDialog.tsx').then((module) => ({ default: module.EmbedDialog })));
 const DocumentsDialog = lazy(() => import('./shell/DocumentsDialog.tsx').then((module) => ({ default: module.DocumentsDialog })));
+const DropPage = lazy(() => import('./why/DropPage.tsx').then((module) => ({ default: module.DropPage })));
 const Present = lazy(() => import('./present/Present.tsx').then((module) => ({ default: module.Present })));
 
 function Dialogs() {
@@ -37,6 +38,8 @@ function Dialogs() {
       return <KeysDialog onClose={close} />;
     case 'documents':
       return <DocumentsDialog onClose={close} />;
+    case 'drop':
+      return <DropPage onClose={close} />;
     case undefined:
       return null;
   }

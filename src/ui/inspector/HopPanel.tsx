@@ -1,5 +1,5 @@
 /** The hop at the playhead: what happened, why, the packet's layers, the rules and the route that decided, and the line of YAML behind it. */
-import { useMemo } from 'react';
+import { lazy, Suspense, useMemo } from 'react';
 import type { HopView, RuleView } from '../../world/views.ts';
 import { withKeys } from '../shell/with-keys.ts';
 import { useCurrentHop, usePlayground } from '../state/context.ts';
@@ -7,6 +7,9 @@ import { formatTime, packetNumbers, unitFor } from '../timeline/format.ts';
 import styles from './Inspector.module.css';
 import { LayerCake } from './LayerCake.tsx';
 import { Words } from './Words.tsx';
+
+const DropHelp = lazy(() => import('../why/DropHelp.tsx').then((module) => ({ default: module.DropHelp })));
+const HopContext = lazy(() => import('../why/HopContext.tsx').then((module) => ({ default: module.HopContext })));
 
 /** Rules this packet has matched in this netns up to this hop, in order. */
 export function rulesSoFar(hops: readonly HopView[], index: number): readonly RuleView[] {
@@ -73,6 +76,11 @@ function Route({ hop }: { readonly hop: HopView }) {
   );
 }
 
+const decidesByTable = ({ event: { step } }: HopView): boolean =>
+  step.kind === 'routed' ||
+  (step.kind === 'matched' && step.rule !== undefined) ||
+  (step.kind === 'dropped' && (step.rule !== undefined || /NOROUTES$/.test(step.reason)));
+
 export function HopPanel() {
   const playground = usePlayground();
   const { hops, index, hop } = useCurrentHop();
@@ -110,6 +118,11 @@ export function HopPanel() {
           <Words phrases={hop.fix} />
         </p>
       )}
+      {hop.family === 'drop' ? (
+        <Suspense fallback={null}>
+          <DropHelp hop={hop} />
+        </Suspense>
+      ) : null}
       {yaml === undefined ? null : (
         <button type="button" className={styles.yaml} onClick={() => playground.revealPlace(yaml.file, yaml.span.startOffset, yaml.span.endOffset)}>
           YAML behind it: {yaml.file}:{yaml.span.startLine}
@@ -118,6 +131,11 @@ export function HopPanel() {
       {hop.event.layers.length === 0 ? null : <LayerCake layers={hop.event.layers} before={hop.before} />}
       <Route hop={hop} />
       <Rules rules={rules} current={hop.rules} />
+      {decidesByTable(hop) ? (
+        <Suspense fallback={null}>
+          <HopContext key={hop.event.seq} seq={hop.event.seq} />
+        </Suspense>
+      ) : null}
     </div>
   );
 }

@@ -1,9 +1,14 @@
-/** The right-hand pane: the hop at the playhead, or the selected box. */
+/** The right-hand pane: the hop at the playhead, the selected box, or who reaches whom. */
+import { lazy, Suspense } from 'react';
 import { ScrollRegion } from '../shell/ScrollRegion.tsx';
-import { usePlayground, useSession } from '../state/context.ts';
+import { useDocument, usePlayground, useSession } from '../state/context.ts';
 import { HopPanel } from './HopPanel.tsx';
 import styles from './Inspector.module.css';
 import { SelectionPanel } from './SelectionPanel.tsx';
+
+const WhyPanel = lazy(() => import('../why/WhyPanel.tsx').then((module) => ({ default: module.WhyPanel })));
+const ExpectationsBadge = lazy(() => import('../why/ExpectationsBadge.tsx').then((module) => ({ default: module.ExpectationsBadge })));
+const isExpectation = /^\s*kind:\s*["']?Expectation\b/m;
 
 const nameOf = (text: string) => text.split('/').at(-1) ?? text;
 
@@ -11,6 +16,7 @@ export function Inspector() {
   const { session } = usePlayground();
   const inspecting = useSession((state) => state.inspecting);
   const selection = useSession((state) => state.selection);
+  const expects = useDocument((document) => document.texts.some((file) => isExpectation.test(file.text)));
   const label =
     selection === undefined
       ? 'Box'
@@ -36,9 +42,34 @@ export function Inspector() {
         >
           {label}
         </button>
+        <button
+          type="button"
+          role="tab"
+          aria-selected={inspecting === 'why'}
+          className={inspecting === 'why' ? styles.switchOn : styles.switchOff}
+          onClick={() => session.setState({ inspecting: 'why' })}
+        >
+          Why?
+          {expects ? (
+            <Suspense fallback={null}>
+              <ExpectationsBadge />
+            </Suspense>
+          ) : null}
+        </button>
       </div>
-      <ScrollRegion className={styles.content} label={inspecting === 'hop' ? 'The hop at the playhead' : `About ${label}`}>
-        {inspecting === 'hop' ? <HopPanel /> : <SelectionPanel />}
+      <ScrollRegion
+        className={styles.content}
+        label={inspecting === 'hop' ? 'The hop at the playhead' : inspecting === 'why' ? 'Who reaches whom' : `About ${label}`}
+      >
+        {inspecting === 'hop' ? (
+          <HopPanel />
+        ) : inspecting === 'selection' ? (
+          <SelectionPanel />
+        ) : (
+          <Suspense fallback={null}>
+            <WhyPanel />
+          </Suspense>
+        )}
       </ScrollRegion>
     </section>
   );

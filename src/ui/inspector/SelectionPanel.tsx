@@ -26,6 +26,15 @@ function ObjectPanel({ inspection, atSeq }: { readonly inspection: ObjectInspect
             {source.file}:{source.span.startLine}
           </button>
         )}
+        {/^(?:Pod|Service)\//.test(inspection.key) ? (
+          <button
+            type="button"
+            className={styles.yaml}
+            onClick={() => playground.ask({ from: '', to: inspection.key.replace(/^(Pod|Service)/, (kind) => kind.toLowerCase()) })}
+          >
+            Who reaches it?
+          </button>
+        ) : null}
       </div>
       {inspection.conditions.length === 0 ? null : (
         <>

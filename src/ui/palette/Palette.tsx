@@ -14,8 +14,15 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
   const topology = useMirror((mirror) => mirror.topology);
   const [lessons, setLessons] = useState<readonly LessonEntry[]>([]);
   const [worlds, setWorlds] = useState<readonly Pick<Scenario, 'slug' | 'title'>[]>([]);
+  const [asking, setAsking] = useState<typeof import('../why/ask-items.ts')>();
   useEffect(() => {
     let alive = true;
+    import('../why/ask-items.ts').then(
+      (module) => {
+        if (alive) setAsking(module);
+      },
+      () => undefined,
+    );
     // Lessons come with the Learn pane's code; the palette works without them.
     import('../learn/catalogue.ts')
       .then(({ loadCatalogue, loadScenarios }) => Promise.all([loadCatalogue(), loadScenarios()]))
@@ -31,11 +38,11 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
       alive = false;
     };
   }, []);
-  const items = useMemo(() => paletteItems(topology, lessons, worlds), [topology, lessons, worlds]);
+  const items = useMemo(() => [...paletteItems(topology, lessons, worlds), ...(asking?.askItems(topology) ?? [])], [topology, lessons, worlds, asking]);
   const [letters, setLetters] = useState('');
   const [at, setAt] = useState(0);
   const list = useRef<HTMLDivElement>(null);
-  const shown = choose(items, letters, MAX_SHOWN);
+  const shown = asking?.typedQuestion(letters) ?? choose(items, letters, MAX_SHOWN);
   const active = Math.min(at, shown.length - 1);
   const act = (item: PaletteItem | undefined) => {
     if (item === undefined) return;

@@ -7,7 +7,7 @@ import { exampleOpening, loadExampleOpening } from '../state/start.ts';
 
 export interface PaletteItem {
   readonly id: string;
-  readonly group: 'Go to' | 'Run' | 'Show' | 'Learn' | 'Document';
+  readonly group: 'Go to' | 'Ask' | 'Run' | 'Show' | 'Learn' | 'Document';
   readonly label: string;
   readonly detail: string;
   act(playground: Playground): void;

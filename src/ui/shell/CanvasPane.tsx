@@ -1,10 +1,12 @@
 /** The canvas with its one line of words. */
-import { useCallback, useMemo } from 'react';
+import { lazy, Suspense, useCallback, useMemo } from 'react';
 import type { LinkTarget } from '../../world/views.ts';
 import { Canvas } from '../canvas/Canvas.tsx';
 import { useDocument, useMirror, usePlayground, useSession } from '../state/context.ts';
 import { NowLine } from './NowLine.tsx';
 import styles from './Shell.module.css';
+
+const ReachSheet = lazy(() => import('../why/ReachSheet.tsx').then((module) => ({ default: module.ReachSheet })));
 
 /** `quiet`: the line of words is shown elsewhere. */
 export function CanvasPane({ quiet = false }: { readonly quiet?: boolean }) {
@@ -15,6 +17,7 @@ export function CanvasPane({ quiet = false }: { readonly quiet?: boolean }) {
   const deliveries = useMemo(() => (list.length === 0 ? undefined : { list, nowNs: mirror.getState().nowNs, receivedMs: performance.now() }), [list, mirror]);
   const lens = useSession((session) => session.lens);
   const selection = useSession((session) => session.selection);
+  const matrix = useSession((session) => session.matrix !== undefined);
   const positions = useDocument((document) => document.positions);
   const onSelect = useCallback((target: LinkTarget | undefined) => playground.select(target), [playground]);
   const onMove = useCallback((id: string, offset: readonly [number, number]) => playground.moveBox(id, offset), [playground]);
@@ -38,6 +41,11 @@ export function CanvasPane({ quiet = false }: { readonly quiet?: boolean }) {
           ))}
         </ul>
       )}
+      {matrix ? (
+        <Suspense fallback={null}>
+          <ReachSheet />
+        </Suspense>
+      ) : null}
       {quiet ? null : <NowLine />}
     </section>
   );

@@ -1,6 +1,7 @@
 /** The page's model: one worker client, one document, their stores, and everything a person can do to them. */
 import type { PlaygroundClient } from '../../worker/protocol.ts';
 import type { WorldDocument } from '../../world/document.ts';
+import type { ReachQuestion } from '../../world/reach/reach-views.ts';
 import type { Inspection, LinkTarget, WorldUpdate } from '../../world/views.ts';
 import { Autosave } from './autosave.ts';
 import { createDocument, type DocumentStore } from './document.ts';
@@ -103,6 +104,9 @@ export class Playground {
       inspecting: opening.moment.selection === undefined ? 'hop' : 'selection',
       lens: opening.moment.lens ?? session.lens,
       terminalSession: 'main',
+      question: undefined,
+      matrix: undefined,
+      expectations: undefined,
       runs: [],
       run: undefined,
       save: { kind: 'idle' },
@@ -181,6 +185,11 @@ export class Playground {
   select(target: LinkTarget | undefined, reveal = true): void {
     this.session.setState({ selection: target, inspecting: target === undefined ? 'hop' : 'selection' });
     if (target !== undefined && reveal) void this.#revealSource(target);
+  }
+
+  /** Asks who reaches whom, in the inspector. */
+  ask(question: ReachQuestion): void {
+    this.session.setState({ question, inspecting: 'why', pane: 'inspector' });
   }
 
   revealPlace(file: string, startOffset: number, endOffset: number): void {

@@ -1,5 +1,6 @@
 /** The state of this tab: what is shown and selected. Some of it (theme, sizes) is remembered as preferences; none of it is part of a document. */
 import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { ExpectationResult, ReachQuestion } from '../../world/reach/reach-views.ts';
 import type { LinkTarget } from '../../world/views.ts';
 import type { Lens } from '../canvas/contract.ts';
 import type { SaveState } from './autosave.ts';
@@ -8,7 +9,7 @@ export type Mode = 'learn' | 'play' | 'present';
 export type ThemeChoice = 'system' | 'light' | 'dark';
 export type PaneName = 'canvas' | 'editor' | 'terminal' | 'timeline' | 'inspector';
 export type TimelineView = 'hops' | 'conversations' | 'sequence' | 'stream';
-export type DialogName = 'share' | 'embed' | 'palette' | 'keys' | 'documents';
+export type DialogName = 'share' | 'embed' | 'palette' | 'keys' | 'documents' | 'drop';
 
 /** Commands whose packets can be played: a span of the log and what was typed. */
 export interface Run {
@@ -38,8 +39,16 @@ export interface Session extends Preferences {
   readonly mode: Mode;
   readonly lens: Lens;
   readonly selection: LinkTarget | undefined;
-  /** What the inspector shows: the hop at the playhead, or the selected box. */
-  readonly inspecting: 'hop' | 'selection';
+  /** What the inspector shows: the hop at the playhead, the selected box, or a question. */
+  readonly inspecting: 'hop' | 'selection' | 'why';
+  /** Who reaches whom; an empty end is still to be chosen. */
+  readonly question: ReachQuestion | undefined;
+  /** The matrix of who reaches whom lies over the canvas; `to`: of this one only. */
+  readonly matrix: { readonly to?: string } | undefined;
+  /** As they were last tried; undefined while there are none. */
+  readonly expectations: readonly ExpectationResult[] | undefined;
+  /** The reason whose page is open. */
+  readonly drop: string;
   readonly openFile: string;
   readonly terminalSession: string;
   readonly reveal: Reveal | undefined;
@@ -79,6 +88,10 @@ export const createSession = (preferences: Preferences): SessionStore =>
     lens: 'wires',
     selection: undefined,
     inspecting: 'hop',
+    question: undefined,
+    matrix: undefined,
+    expectations: undefined,
+    drop: '',
     openFile: '',
     terminalSession: 'main',
     reveal: undefined,
