@@ -1,6 +1,7 @@
 /** Who reaches whom, as a matrix of real probes over the canvas: groups that open, what changed with the last edit, a cell's question at a click. */
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { ProbeOutcome, ProbeSpec, ReachPeer } from '../../world/reach/reach-views.ts';
+import { shortName } from '../canvas/short-name.ts';
 import { Icon } from '../shell/Icon.tsx';
 import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { Segmented } from '../shell/Segmented.tsx';
@@ -17,6 +18,7 @@ import {
   linesOf,
   MAX_LINES,
   type Outcomes,
+  portOf,
   specKey,
   specOf,
   type Way,
@@ -87,11 +89,11 @@ function markOf(cell: Cell): string {
   return cell.state === 'mixed' ? `${cell.open}/${cell.tried}` : OUTCOMES[cell.state].mark;
 }
 
-function LineName({ line, open, onToggle }: { readonly line: Line; readonly open: boolean; readonly onToggle: () => void }) {
+function LineName({ line, open, limit, onToggle }: { readonly line: Line; readonly open: boolean; readonly limit?: number; readonly onToggle: () => void }) {
   if (!line.isGroup) {
     return (
       <span className={styles.name} title={endText(line.key)}>
-        {line.title}
+        {limit === undefined ? line.title : shortName(line.title, limit)}
       </span>
     );
   }
@@ -101,6 +103,8 @@ function LineName({ line, open, onToggle }: { readonly line: Line; readonly open
     </button>
   );
 }
+
+const triedPort = (peer: ReachPeer | undefined): string => (peer === undefined ? '' : (portOf(peer)?.replace('/TCP', '') ?? ''));
 
 /** Arrows move between the cells; one of them is a tab stop. */
 function useRoving(table: React.RefObject<HTMLTableElement | null>): void {
@@ -255,9 +259,9 @@ export function ReachSheet() {
               {columns.map((column) => (
                 <th key={column.key} scope="col" data-member={!column.isGroup && column.group !== ''}>
                   <div className={styles.up}>
-                    <LineName line={column} open={openGroups.has(column.group)} onToggle={() => toggle(column.group)} />
+                    <LineName line={column} limit={16} open={openGroups.has(column.group)} onToggle={() => toggle(column.group)} />
                     {column.isGroup || way.kind === 'icmp' ? null : (
-                      <span className={styles.offered}>{way.kind === 'port' ? way.port : (column.members[0]?.ports.join(' ') ?? '')}</span>
+                      <span className={styles.offered}>{way.kind === 'port' ? way.port : triedPort(column.members[0])}</span>
                     )}
                   </div>
                 </th>

@@ -109,12 +109,13 @@ function Question({ question }: { readonly question: ReachQuestion | undefined }
           type="button"
           className={styles.secondary}
           title="Ask in the other direction"
+          aria-label="Swap the two ends"
           onClick={() => {
             setFrom(to);
             setTo(from);
           }}
         >
-          <span aria-hidden="true">⇅</span> Swap
+          <span aria-hidden="true">⇅</span>
         </button>
         <button type="button" className={styles.secondary} onClick={() => playground.session.setState({ matrix: {}, pane: 'canvas' })}>
           Matrix

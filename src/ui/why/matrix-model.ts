@@ -62,12 +62,15 @@ export function linesOf(peers: readonly ReachPeer[], grouping: Grouping, open: R
 
 export type Way = { readonly kind: 'ports' } | { readonly kind: 'icmp' } | { readonly kind: 'port'; readonly port: number };
 
+/** Where a peer is tried: its first TCP port, else its first. `80/TCP` */
+export const portOf = (to: ReachPeer): string | undefined => to.ports.find((one) => one.endsWith('/TCP')) ?? to.ports[0];
+
 /** The attempt from one peer to another; undefined where there is none to make. */
 export function specOf(from: ReachPeer, to: ReachPeer, way: Way): ProbeSpec | undefined {
   if (from.netns === '' || to.ip === '' || from.end === to.end) return undefined;
   if (way.kind === 'icmp') return to.netns === '' ? undefined : { from: from.netns, protocol: 'ICMP', target: to.ip, port: 0 };
   if (way.kind === 'port') return { from: from.netns, protocol: 'TCP', target: to.ip, port: way.port };
-  const port = to.ports.find((one) => one.endsWith('/TCP')) ?? to.ports[0];
+  const port = portOf(to);
   if (port === undefined) return undefined;
   const [number = '', protocol] = port.split('/');
   return { from: from.netns, protocol: protocol === 'UDP' ? 'UDP' : 'TCP', target: to.ip, port: Number(number) };
