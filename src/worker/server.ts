@@ -123,7 +123,11 @@ export class PlaygroundServer {
       reachPeers: () => reachPeers(this.#get()),
       probe: (specs) => probe(this.#get(), specs.slice(0, MAX_PROBES)),
       ask: (question) => answer(this.#get(), question),
-      fixes: (question) => fixesFor(this.#get(), answer(this.#get(), question)),
+      fixes: async (question) => {
+        // Fixes are commands, too: all of the tools must be here before they are tried.
+        if (!this.#hasAllTools) await this.#awaitTools();
+        return fixesFor(this.#get(), answer(this.#get(), question));
+      },
       questionAt: (seq) => questionAt(this.#get(), seq) ?? null,
       expectations: () => checkExpectations(this.#get()),
       hopContext: (seq) => hopContext(this.#get(), seq) ?? null,

@@ -1,5 +1,4 @@
 /** One change that would help: what it is, why this one, the lines of it, and a button that makes it; made, a button that takes it back. */
-import { useState } from 'react';
 import type { Fix } from '../../world/reach/reach-views.ts';
 import { withKeys } from '../shell/with-keys.ts';
 import { useDocument, usePlayground } from '../state/context.ts';
@@ -29,9 +28,14 @@ function Diff({ file, before, after }: { readonly file: string; readonly before:
 /** A line for the first terminal, which stands on the control plane. */
 const typed = ({ host, line }: { readonly host: string; readonly line: string }, at: string): string => (host === at ? line : `ssh ${host} ${line}`);
 
-export function FixCard({ fix }: { readonly fix: Fix }) {
+export interface FixCardProps {
+  readonly fix: Fix;
+  readonly made: boolean;
+  readonly onMade: (fix: Fix, made: boolean) => void;
+}
+
+export function FixCard({ fix, made, onMade }: FixCardProps) {
   const playground = usePlayground();
-  const [done, setDone] = useState(false);
   const writable = useDocument((document) => document.id !== '');
   const { edit, commands } = fix;
   const main =
@@ -55,13 +59,13 @@ export function FixCard({ fix }: { readonly fix: Fix }) {
     return problem === undefined;
   };
   const run = async () => {
-    setDone(true);
+    onMade(fix, true);
     for (const one of commands ?? []) await playground.run('main', typed(one, main)).catch(() => undefined);
     playground.session.setState({ inspecting: 'why' });
   };
   return (
     <article className={styles.fixCard} aria-label={fix.title}>
-      <h4>{commands === undefined ? fix.title : 'Run it'}</h4>
+      <h4>{commands === undefined ? fix.title : made ? 'Typed' : 'Type it'}</h4>
       <p>{fix.because}</p>
       {edit === undefined ? null : <Diff file={edit.file} before={edit.before ?? ''} after={edit.after} />}
       {commands === undefined ? null : (
@@ -75,18 +79,18 @@ export function FixCard({ fix }: { readonly fix: Fix }) {
           ))}
         </pre>
       )}
-      <p className={styles.proof}>Tried on a copy of this world: it opens the way.</p>
+      {made ? null : <p className={styles.proof}>Tried on a copy of this world: it opens the way.</p>}
       <div className={styles.buttons}>
         {edit === undefined ? (
-          <button type="button" className={styles.primary} disabled={done} onClick={() => void run()}>
-            {done ? 'Typed' : 'Run in the terminal'}
+          <button type="button" className={styles.primary} disabled={made} onClick={() => void run()}>
+            {made ? 'Typed' : 'Run in the terminal'}
           </button>
-        ) : done ? (
+        ) : made ? (
           <button
             type="button"
             className={styles.secondary}
             onClick={() => {
-              if (apply(edit.after, edit.before)) setDone(false);
+              if (apply(edit.after, edit.before)) onMade(fix, false);
             }}
           >
             Undo
@@ -97,7 +101,7 @@ export function FixCard({ fix }: { readonly fix: Fix }) {
             className={styles.primary}
             disabled={!writable}
             onClick={() => {
-              if (apply(edit.before, edit.after)) setDone(true);
+              if (apply(edit.before, edit.after)) onMade(fix, true);
             }}
           >
             Apply

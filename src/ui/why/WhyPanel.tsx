@@ -1,6 +1,6 @@
 /** "Why can't A reach B?": the question, every way that was tried, where it ended, what would fix it, and what should stay so. */
-import { useEffect, useId, useMemo, useState } from 'react';
-import type { ExpectationResult, ReachAnswer, ReachPeer, ReachQuestion, ReachRow } from '../../world/reach/reach-views.ts';
+import { useCallback, useEffect, useId, useMemo, useState } from 'react';
+import type { ExpectationResult, Fix, ReachAnswer, ReachPeer, ReachQuestion, ReachRow } from '../../world/reach/reach-views.ts';
 import type { HopView } from '../../world/views.ts';
 import inspector from '../inspector/Inspector.module.css';
 import { Words } from '../inspector/Words.tsx';
@@ -202,23 +202,32 @@ function Row({ row, was, question }: { readonly row: ReachRow; readonly was: Rea
 function Keep({ answer }: { readonly answer: ReachAnswer }) {
   const playground = usePlayground();
   const [kept, setKept] = useState('');
-  const keep = () => {
+  const keep = (expected: 'Open' | 'Closed') => {
     const before = playground.document.getState().texts.find((file) => file.path === EXPECTATIONS_FILE)?.text ?? null;
-    const next = withExpectation(before, answer);
+    const next = withExpectation(before, answer, expected);
     if (next === undefined) return;
     const problem = before === null ? playground.edits.addFile(next.file, next.text) : playground.edits.setText(next.file, next.text);
     if (problem === undefined) setKept(next.name);
     else playground.notify(problem, 'problem');
   };
   if (answer.rows.length === 0) return null;
-  return kept === '' ? (
-    <button type="button" className={styles.secondary} onClick={keep} title="Writes a kind: Expectation that is tried after each edit">
-      Keep as an expectation
-    </button>
-  ) : (
-    <p className={styles.note}>
-      {EXPECTATIONS_FILE} has {kept}; it is tried after each edit.
-    </p>
+  if (kept !== '') {
+    return (
+      <p className={styles.note} role="status">
+        {EXPECTATIONS_FILE} has {kept}; it is tried after each edit.
+      </p>
+    );
+  }
+  const title = 'Writes a kind: Expectation that is tried after each edit';
+  return (
+    <>
+      <button type="button" className={styles.secondary} onClick={() => keep('Open')} title={title}>
+        Expect it open
+      </button>
+      <button type="button" className={styles.secondary} onClick={() => keep('Closed')} title={title}>
+        Expect it closed
+      </button>
+    </>
   );
 }
 
@@ -241,6 +250,9 @@ function Expectation({ one }: { readonly one: ExpectationResult }) {
 }
 
 function Answer({ question }: { readonly question: ReachQuestion }) {
+  // A change that was made stays on its card, so that it can be taken back.
+  const [made, setMade] = useState<Fix | undefined>(undefined);
+  const onMade = useCallback((fix: Fix, isMade: boolean) => setMade(isMade ? fix : undefined), []);
   const { state, busy, problem } = useAnswer(question);
   const asked = question.from !== '' && question.to !== '';
   if (problem !== '') return <p className={styles.note}>It could not be tried: {problem}</p>;
@@ -274,7 +286,13 @@ function Answer({ question }: { readonly question: ReachQuestion }) {
           {list(back)}
         </>
       )}
-      {answer.reached || answer.rows.length === 0 ? null : (
+      {made === undefined ? null : (
+        <section aria-label="The change that was made">
+          <h3 className={inspector.heading}>Changed</h3>
+          <FixCard key={`made ${made.title}`} fix={made} made onMade={onMade} />
+        </section>
+      )}
+      {answer.reached || answer.rows.length === 0 || made !== undefined ? null : (
         <section aria-label="What would fix it">
           <h3 className={inspector.heading}>What would fix it</h3>
           {fixes === undefined ? (
@@ -282,7 +300,7 @@ function Answer({ question }: { readonly question: ReachQuestion }) {
           ) : fixes.length === 0 ? (
             <p className={styles.note}>None of the changes that were tried on a copy opened the way.</p>
           ) : (
-            fixes.map((fix) => <FixCard key={fix.title} fix={fix} />)
+            fixes.map((fix) => <FixCard key={fix.title} fix={fix} made={false} onMade={onMade} />)
           )}
         </section>
       )}
@@ -293,13 +311,15 @@ function Answer({ question }: { readonly question: ReachQuestion }) {
   );
 }
 
+const NOTHING: ReachQuestion = { from: '', to: '' };
+
 export function WhyPanel() {
   const question = useSession((session) => session.question);
   const expectations = useSession((session) => session.expectations);
   return (
     <div className={styles.panel}>
       <Question question={question} />
-      <Answer question={question ?? { from: '', to: '' }} />
+      <Answer key={JSON.stringify(question)} question={question ?? NOTHING} />
       {expectations === undefined || expectations.length === 0 ? null : (
         <>
           <h3 className={inspector.heading}>Expectations</h3>

@@ -22,7 +22,7 @@ const short = (end: string): string =>
     .replace(/^-+|-+$/g, '')
     .slice(0, 24) || 'x';
 
-/** The text of the file with one more expectation: that what is so now stays so. Undefined where nothing was tried. */
+/** The text of the file with one more expectation: of the way that a person would try first. Undefined where nothing was tried. */
 export function withExpectation(
   before: string | null,
   answer: ReachAnswer,
@@ -33,8 +33,7 @@ export function withExpectation(
   const { protocol, port } = first.spec;
   const asked = peer(from);
   const target = peer(to);
-  const outcome = first.outcome === 'open' ? 'Open' : first.outcome === 'unresolved' ? 'Closed' : first.outcome === 'refused' ? 'Refused' : 'Dropped';
-  const stem = `${short(from)}-${outcome === 'Open' ? 'reaches' : 'not'}-${short(to)}`.slice(0, 56);
+  const stem = `${short(from)}-${expected === 'Open' ? 'reaches' : 'not'}-${short(to)}`.slice(0, 56);
   let name = stem;
   for (let i = 2; before?.includes(`name: ${name}\n`) === true && i < 1000; i += 1) name = `${stem}-${i}`;
   const where = target.namespace === asked.namespace || /^(?:host|address)/.test(target.text) ? '' : `, namespace: ${target.namespace}`;
@@ -48,7 +47,7 @@ export function withExpectation(
     `  from: { ${asked.text} }`,
     `  to: { ${target.text}${where} }`,
     ...(protocol === 'ICMP' ? ['  protocol: ICMP'] : [`  port: ${port}`, ...(protocol === 'TCP' ? [] : [`  protocol: ${protocol}`])]),
-    `  outcome: ${outcome}`,
+    `  outcome: ${expected}`,
     '',
   ].join('\n');
   const kept = before?.replace(/\s+$/, '') ?? '';

@@ -59,7 +59,7 @@ describe('around a question', () => {
     expect(diffLines('', 'a\n').map(({ kind }) => kind)).toEqual(['new']);
   });
 
-  it('keeps what is so as an expectation, under a name that is free', () => {
+  it('writes an expectation, under a name that is free', () => {
     const result = { spec: { from: 'x', protocol: 'TCP', target: '10.0.0.1', port: 80 }, outcome: 'open', said: '', onTheWayBack: false } as const;
     const answer = {
       question: { from: 'pod/default/client', to: 'service/shop/web' },
@@ -67,8 +67,8 @@ describe('around a question', () => {
       conclusion: [],
       rows: [{ direction: 'there', about: '', result }],
     } as const;
-    const first = withExpectation(null, answer);
+    const first = withExpectation(null, answer, 'Open');
     expect(first?.text).toContain('  to: { service: "web", namespace: shop }\n  port: 80\n  outcome: Open\n');
-    expect(withExpectation(first?.text ?? '', answer)?.name).toBe('client-reaches-web-2');
+    expect(withExpectation(first?.text ?? '', answer, 'Open')?.name).toBe('client-reaches-web-2');
   });
 });

@@ -67,9 +67,9 @@ const holds = (expected: ExpectedOutcome, found: ProbeOutcome): boolean =>
   expected === 'Open' ? found === 'open' : expected === 'Closed' ? found !== 'open' && found !== 'unsent' : found === expected.toLowerCase();
 
 function describe(world: ProbedWorld, { spec, outcome, failing }: ProbeResult): string {
-  const { netnses } = world.topology();
+  const { netnses, services } = world.topology();
   const from = netnses.find((one) => one.id === spec.from)?.title ?? spec.from;
-  const to = netnses.find((one) => one.ip === spec.target)?.title ?? spec.target;
+  const to = services.find((one) => one.clusterIp === spec.target)?.name ?? netnses.find((one) => one.ip === spec.target)?.title ?? spec.target;
   const step = failing?.event.step;
   const by = step?.kind === 'dropped' ? `, ${step.reason} at ${failing?.where ?? ''}` : '';
   return `${outcome} from ${from} to ${to}${by}`;
