@@ -26,6 +26,7 @@ const short = (end: string): string =>
 export function withExpectation(
   before: string | null,
   answer: ReachAnswer,
+  expected: 'Open' | 'Closed',
 ): { readonly file: string; readonly text: string; readonly name: string } | undefined {
   const first = answer.rows[0]?.result;
   if (first === undefined || first.outcome === 'unsent') return undefined;
