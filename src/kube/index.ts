@@ -5,6 +5,7 @@ import { calicoKinds } from './cni/calico/kinds.ts';
 import { ciliumObjectKinds, ciliumObjectsController } from './cni/cilium-objects.ts';
 import { ciliumPolicyKinds } from './cni/cilium-policy-kinds.ts';
 import { cniConfig } from './cni/cni-config.ts';
+import { flannelController } from './cni/flannel-controller.ts';
 import { accessKinds } from './config/access.ts';
 import { configMap, secret } from './config/config-map.ts';
 import { event } from './config/event.ts';
@@ -124,6 +125,7 @@ export const controllers: readonly Controller[] = [
   nodeIpamController,
   nodeController,
   leaseController,
+  flannelController,
   taintEvictionController,
   kubernetesServiceController,
   quotaController,

@@ -13,9 +13,22 @@ export interface FlannelConfig {
   readonly four: { readonly network: Cidr; readonly text: string } | undefined;
   /** `EnableIPv6` and `IPv6Network`. */
   readonly six: { readonly network: IpPrefix; readonly text: string } | undefined;
-  readonly backend: VxlanBackend | { readonly type: 'host-gw' };
+  readonly backend: Backend;
   /** `EnableNFTables`: accepted and not simulated. */
   readonly nftables: boolean;
+}
+
+export type Backend = VxlanBackend | WireguardBackend | { readonly type: 'host-gw' } | { readonly type: 'ipip'; readonly directRouting: boolean };
+
+/** `separate`: a device for each family; else one for both, whose peers are called by the family that it names (`auto`: IPv4). */
+export interface WireguardBackend {
+  readonly type: 'wireguard';
+  readonly port: number;
+  readonly port6: number;
+  readonly keepaliveSeconds: number;
+  readonly mode: 'separate' | 'auto' | 'ipv4' | 'ipv6';
+  /** As for VXLAN, with 80 bytes. */
+  readonly mtuBytes: number | undefined;
 }
 
 export interface VxlanBackend {
@@ -35,7 +48,7 @@ export type FlannelParse =
   | { readonly ok: false; readonly unsupported: string };
 
 /** Backends that flannel has and we have not. */
-const OTHER_BACKENDS = new Set(['udp', 'wireguard', 'ipip', 'ipsec', 'extension', 'alloc', 'tencent-vpc', 'ali-vpc']);
+const OTHER_BACKENDS = new Set(['udp', 'ipsec', 'extension', 'alloc', 'tencent-vpc', 'ali-vpc']);
 const DEFAULT_PORT = 8472;
 
 class Mismatch extends Error {}
@@ -60,6 +73,20 @@ function flagField(object: JsonObject, name: string, fallback = false): boolean 
 function parseBackend(backend: JsonObject | undefined): FlannelConfig['backend'] | { readonly failure: string } | { readonly unsupported: string } {
   const type = backend === undefined ? 'udp' : (fieldOf(backend, 'Type') ?? '');
   if (type === 'host-gw') return { type };
+  if (type === 'ipip' && backend !== undefined) return { type, directRouting: flagField(backend, 'DirectRouting') };
+  if (type === 'wireguard' && backend !== undefined) {
+    const mode = fieldOf(backend, 'Mode') ?? 'separate';
+    if (mode !== 'separate' && mode !== 'auto' && mode !== 'ipv4' && mode !== 'ipv6') return { failure: 'Error registering network: No valid Mode configured' };
+    const mtu = numberField(backend, 'MTU', 0);
+    return {
+      type,
+      port: numberField(backend, 'ListenPort', 51820),
+      port6: numberField(backend, 'ListenPortV6', 51821),
+      keepaliveSeconds: numberField(backend, 'PersistentKeepaliveInterval', 0),
+      mode,
+      mtuBytes: mtu === 0 ? undefined : mtu,
+    };
+  }
   if (type === 'vxlan' && backend !== undefined) {
     const mtu = numberField(backend, 'MTU', 0);
     const port = numberField(backend, 'Port', 0);
@@ -102,7 +129,7 @@ export function parseNetConf(text: string): FlannelParse {
     if ('unsupported' in found) return { ok: false, unsupported: found.unsupported };
     const enabled = { four: flagField(json.value, 'EnableIPv4', true), six: flagField(json.value, 'EnableIPv6') };
     if (!enabled.four && !enabled.six) return refused('please define a correct Network parameter in the flannel config');
-    if ((enabled.four && network === undefined) || (enabled.six && six === undefined))
+    if ((enabled.four && network === undefined) || (enabled.six && six === undefined && found.type !== 'ipip'))
       return { ok: false, failure: 'Error registering network: failed to acquire lease: please define a correct Network parameter in the flannel config' };
     if (found.type === 'vxlan' && (found.vni < 1 || found.vni > 0xffffff || found.port < 1 || found.port > 65535)) {
       return { ok: false, failure: `Error registering network: failed to create vxlan device flannel.${found.vni}: numerical result out of range` };
@@ -110,7 +137,8 @@ export function parseNetConf(text: string): FlannelParse {
     const nftables = flagField(json.value, 'EnableNFTables');
     const config: FlannelConfig = {
       four: enabled.four && network !== undefined ? { network, text: formatCidr(network.network, network.prefixLength) } : undefined,
-      six: enabled.six && six !== undefined ? { network: six, text: formatPrefix(six.network, six.prefixLength) } : undefined,
+      // Only vxlan, host-gw and wireguard know two families. flannel: pkg/subnet/kube, AcquireLease
+      six: enabled.six && six !== undefined && found.type !== 'ipip' ? { network: six, text: formatPrefix(six.network, six.prefixLength) } : undefined,
       backend: found,
       nftables,
     };

@@ -100,7 +100,7 @@ describe('flannel', () => {
       `${key}Failed to create SubnetManager: error parsing subnet config: invalid character '}' looking for beginning of object key string`,
     );
     expect(diagnosticsOf(cniAgent, world(netConf({ Type: 'vxlam' })))[0]).toBe(`${key}Error fetching backend: unknown backend type: vxlam`);
-    expect(diagnosticsOf(cniAgent, world(netConf({ Type: 'wireguard' })))[0]).toContain('"wireguard" is not simulated yet');
+    expect(diagnosticsOf(cniAgent, world(netConf({ Type: 'udp' })))[0]).toContain('"udp" is not simulated yet');
     const wrong = world(netConf({ Type: 'vxlan' }, '10.10.0.0/16'));
     expect(diagnosticsOf(cniAgent, wrong)[0]).toBe(
       'Node/controlplane spec.podCIDR: Error registering network: failed to acquire lease: subnet "10.10.0.0/16" specified in the flannel net config doesn\'t contain "10.244.0.0/24" PodCIDR of the "controlplane" node',

@@ -42,7 +42,8 @@ function legOf(ip: string | undefined, options: PtpOptions): Leg | undefined {
   return { ip, range, gateway: wanted?.gateway ?? formatIp(first) };
 }
 
-function hostRoute(netns: string, destination: string, device: string, origin: Origin, scope: Route['scope'], source?: string): Route {
+/** A route straight out of a device. */
+export function hostRoute(netns: string, destination: string, device: string, origin: Origin, scope: Route['scope'], source?: string): Route {
   const { gateway: _, ...route } = gatewayRoute(netns, destination, '', device, origin);
   return { ...route, scope, ...(source === undefined ? {} : { source }) };
 }
