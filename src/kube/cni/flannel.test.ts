@@ -126,3 +126,58 @@ describe('flannel', () => {
     expect(flannelFailure(crashing[1] as Pod, findNode('controlplane', view) as ClusterNode, view)).toBe('Error fetching backend: unknown backend type: vxlam');
   });
 });
+
+describe('flannel with WireGuard', () => {
+  const records = renderAll(cniAgent, world(netConf({ Type: 'wireguard', PersistentKeepaliveInterval: 25 })));
+
+  it('has one device whose peers are the other nodes by their ranges, and one route to all of them', () => {
+    const there = records.get('controlplane/netns/root/device/flannel-wg') as { readonly publicKey: string };
+    expect(device(records, 'flannel-wg')).toMatchObject({
+      type: 'wireguard',
+      mtuBytes: 1420,
+      listenPort: 51820,
+      addresses: [{ ip: '10.244.1.0', prefixLength: 32 }],
+      peers: [{ publicKey: there.publicKey, endpoint: '172.30.1.2:51820', allowedIps: ['10.244.0.0/24'], keepaliveSeconds: 25 }],
+    });
+    expect(route(records, '10.244.0.0/16')).toMatchObject({ device: 'flannel-wg', scope: 'link' });
+    expect(device(records, 'cni0')).toMatchObject({ mtuBytes: 1420 });
+  });
+});
+
+describe('flannel with IPIP', () => {
+  it('has a device without a remote end: each route’s gateway is the other node', () => {
+    const records = renderAll(cniAgent, world(netConf({ Type: 'ipip' })));
+    expect(device(records, 'flannel.ipip')).toMatchObject({ type: 'ipip', mtuBytes: 1480, localIp: '172.30.2.2' });
+    expect(route(records, '10.244.0.0/24')).toMatchObject({ gateway: '172.30.1.2', device: 'flannel.ipip', onlink: true });
+    expect(route(renderAll(cniAgent, world(netConf({ Type: 'ipip', DirectRouting: true }))), '10.244.0.0/24')).toMatchObject({ device: 'eth0' });
+  });
+});
+
+describe('flanneld’s address', () => {
+  const flagged = (...args: readonly string[]) =>
+    flannelOn(both, netConf({ Type: 'vxlan' })).map((object) =>
+      object.kind === 'Pod'
+        ? { ...object, spec: { ...(object as Pod).spec, containers: [{ name: 'kube-flannel', image: 'ghcr.io/flannel-io/flannel:v0.27.4', args }] } }
+        : object,
+    );
+  const fdbOf = (view: ReturnType<typeof objectView>) =>
+    [...renderAll(cniAgent, view).values()].flatMap((record) => (record.kind === 'fdb' && record.netns.startsWith('node01') ? [record.dst] : []));
+
+  it('is what others send to: that of a flag for all, that of an annotation for one', () => {
+    expect(fdbOf(objectView([...nodes, ...flagged('--public-ip=10.0.2.15'), web]))).toEqual(['10.0.2.15']);
+    const [first, second] = nodes;
+    const said = {
+      ...first,
+      metadata: { ...(first as KubeObject).metadata, annotations: { 'flannel.alpha.coreos.com/public-ip-overwrite': '203.0.113.9' } },
+    } as KubeObject;
+    expect(fdbOf(objectView([said, second as KubeObject, ...flagged('--ip-masq'), web]))).toEqual(['203.0.113.9']);
+  });
+
+  it('is looked for on the interface that is named; without it flanneld ends', () => {
+    const view = (...args: readonly string[]) => objectView([...nodes, ...flagged(...args), web]);
+    expect(fdbOf(view('--iface=eth0'))).toEqual(['172.30.1.2']);
+    expect(fdbOf(view('--iface-regex=^172\\.30\\.'))).toEqual(['172.30.1.2']);
+    expect(fdbOf(view('--iface=eth1'))).toEqual([]);
+    expect(diagnosticsOf(cniAgent, view('--iface=eth1'))[0]).toContain('Failed to find interface to use that matches the interfaces and/or regexes provided');
+  });
+});

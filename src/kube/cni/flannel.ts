@@ -1,282 +1,38 @@
 /** flannel: a VXLAN device or plain routes between nodes, and the rules that keep pod traffic from being masqueraded inside the cluster. */
-
-import { compileGoRegexp, matchGoRegexp } from '../../base/go-regexp.ts';
 import type { Origin } from '../../base/origin.ts';
-import { formatIp, inPrefix, ipOf, parseIp, parseIpPrefix } from '../../net/addr/ip.ts';
-import type { Chain, NetRecord, Route, VxlanDevice, WireguardDevice } from '../../net/records.ts';
-import { bytesToBase64 } from '../../net/wire/binary-text.ts';
+import { formatIp, parseIpPrefix } from '../../net/addr/ip.ts';
+import type { Chain, NetRecord } from '../../net/records.ts';
 import type { ObjectKey, Rendering, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import type { ClusterNode } from '../node/cluster-network.ts';
-import { findNode, underlayOf } from '../node/cluster-network.ts';
-import { address6, gatewayRoute, kernelRoutes } from '../node/devices.ts';
 import { macFromName } from '../node/mac.ts';
-import { chainId, DEVICE_INDEX, deviceId, FLANNEL6_INDEX, fdbId, neighborId, rootNetnsId } from '../node/record-ids.ts';
-import { digest64 } from '../pod/identity.ts';
-import type { ConfigMap } from '../pod/mounts.ts';
-import { mountedConfigMap } from '../pod/mounts.ts';
+import { chainId, deviceId, rootNetnsId } from '../node/record-ids.ts';
 import type { Pod } from '../pod/types.ts';
 import type { BuiltInJump } from '../service/kube-proxy-base-rules.ts';
 import type { Bridge, BridgeOptions } from './bridge.ts';
 import { attachToBridge, makeBridge, renderBridge } from './bridge.ts';
 import type { CniSite } from './cni.ts';
 import { defineCni } from './cni.ts';
-import { daemonNodes, daemonsOf } from './daemons.ts';
-import type { Delegate, FlannelConfig, FlannelParse, VxlanBackend, WireguardBackend } from './flannel-config.ts';
-import { delegateOf, parseDelegate, parseNetConf, parsePortmap } from './flannel-config.ts';
+import { podMtu, renderHostGateway, renderIpip, renderVxlan, renderWireguard, WIREGUARD, wireguardKey } from './flannel-backends.ts';
+import type { FlannelConfig } from './flannel-config.ts';
+import { delegateOf } from './flannel-config.ts';
+import {
+  ANNOTATIONS,
+  CNI_CONF,
+  configMapOf,
+  FAMILIES,
+  filesOf,
+  hasFlag,
+  interfaceFailure,
+  type Lease,
+  leaseOf,
+  NAME,
+  NET_CONF,
+  otherLeases,
+  type Side,
+  vxlanName,
+} from './flannel-lease.ts';
 import { portmapOf } from './net-conf.ts';
-import type { Portmap } from './portmap.ts';
-import { hostRoute } from './ptp.ts';
-
-const NAME = 'flannel';
-const NET_CONF = 'net-conf.json';
-const CNI_CONF = 'cni-conf.json';
-const ENCAPSULATION_BYTES = 50;
-/** With an outer header of IPv6. */
-const ENCAPSULATION6_BYTES = 70;
-/** What flannel does with a node: join it to the others through a lease, which is its pod range and address. */
-interface Lease {
-  readonly node: ClusterNode;
-  readonly four: Half | undefined;
-  readonly six: Half | undefined;
-}
-/** A lease in one family: the node's address and its pod range. */
-interface Half {
-  readonly ip: string;
-  /** What the others are told: the node's address, unless somebody has said another. */
-  readonly publicIp: string;
-  readonly podCidr: string;
-}
-const FAMILIES = ['four', 'six'] as const;
-type Side = (typeof FAMILIES)[number];
-
-interface FlannelFiles {
-  readonly netConf: FlannelParse;
-  readonly delegate: Delegate;
-  readonly portmap: Portmap | undefined;
-}
-const NOTHING_MOUNTED: FlannelFiles = {
-  netConf: { ok: false, failure: 'Failed to create SubnetManager: failed to read net conf: open /etc/kube-flannel/net-conf.json: no such file or directory' },
-  delegate: parseDelegate(undefined),
-  portmap: parsePortmap(undefined),
-};
-const parsed = new WeakMap<ConfigMap, FlannelFiles>();
-
-const configMapOf = (site: CniSite): ConfigMap | undefined => (site.daemon === undefined ? undefined : mountedConfigMap(site.daemon, NET_CONF, site.view));
-
-function filesOf(site: CniSite): FlannelFiles {
-  const map = configMapOf(site);
-  if (map === undefined) return NOTHING_MOUNTED;
-  let files = parsed.get(map);
-  if (files === undefined) {
-    files = { netConf: parseNetConf(map.data?.[NET_CONF] ?? ''), delegate: parseDelegate(map.data?.[CNI_CONF]), portmap: parsePortmap(map.data?.[CNI_CONF]) };
-    parsed.set(map, files);
-  }
-  return files;
-}
-
-const ANNOTATIONS = 'flannel.alpha.coreos.com/';
-
-/** An annotation of the Node counts most, then the daemon's flag. flannel: pkg/subnet/kube, AcquireLease; pkg/ipmatch */
-function publicIpOf(node: ClusterNode, side: Side, ip: string, view: StoreView): string {
-  const suffix = side === 'six' ? 'v6' : '';
-  const overwrite = view.find(node.key)?.metadata.annotations?.[`${ANNOTATIONS}public-ip${suffix}-overwrite`];
-  if (overwrite !== undefined && parseIp(overwrite) !== undefined) return overwrite;
-  const daemon = daemonsOf(NAME, view).get(node.name)?.pod;
-  const flag = daemon === undefined ? undefined : flagOf(daemon, side === 'six' ? 'public-ipv6' : 'public-ip');
-  if (flag !== undefined && parseIp(flag) !== undefined) return flag;
-  return daemon !== undefined && side === 'four' && flagOf(daemon, 'iface') === 'lo' ? '127.0.0.1' : ip;
-}
-
-/** The lease of a node; `failure`: flanneld's words where it gets none. */
-function leaseOf(node: ClusterNode, config: FlannelConfig, view: StoreView): Lease | { readonly failure: string } {
-  const halves: { four: Half | undefined; six: Half | undefined } = { four: undefined, six: undefined };
-  for (const side of FAMILIES) {
-    const wanted = config[side];
-    if (wanted === undefined) continue;
-    const [ip, podCidr] = side === 'four' ? [node.ip, node.podCidr] : [node.ip6, node.podCidr6];
-    const range = parseIpPrefix(podCidr ?? '');
-    const network = parseIpPrefix(wanted.text);
-    if (ip === undefined || podCidr === undefined || range === undefined || network === undefined)
-      return { failure: `node "${node.name}" pod cidr not assigned` };
-    if (range.prefixLength < network.prefixLength || !inPrefix(network.network, network.prefixLength, range.network)) {
-      const name = side === 'four' ? 'subnet' : 'IPv6 subnet';
-      return { failure: `${name} "${wanted.text}" specified in the flannel net config doesn't contain "${podCidr}" PodCIDR of the "${node.name}" node` };
-    }
-    halves[side] = { ip, publicIp: publicIpOf(node, side, ip, view), podCidr };
-  }
-  return { node, ...halves };
-}
-
-/** The other nodes on which flannel runs and has a lease. */
-function otherLeases(site: CniSite, config: FlannelConfig): Lease[] {
-  return daemonNodes(NAME, site.view).flatMap((name) => {
-    if (name === site.node.name) return [];
-    const node = findNode(name, site.view);
-    const lease = node === undefined ? undefined : leaseOf(node, config, site.view);
-    return lease === undefined || 'failure' in lease ? [] : [lease];
-  });
-}
-
-/** The network's address, which a node's flannel.1 has with /32: traffic of the node itself to remote pods gets it as source. */
-const vtepIp = (half: Half): string => half.podCidr.slice(0, half.podCidr.indexOf('/'));
-const vxlanName = (backend: VxlanBackend, side: Side): string => `flannel${side === 'six' ? '-v6' : ''}.${backend.vni}`;
-
-/** What a packet grows by, where flannel takes the larger header for granted. */
-const OVERHEAD_BYTES = { vxlan: ENCAPSULATION_BYTES, wireguard: 80, ipip: 20, 'host-gw': 0 } as const;
-
-function podMtu(site: CniSite, backend: FlannelConfig['backend']): number {
-  return (('mtuBytes' in backend ? backend.mtuBytes : undefined) ?? cardMtu(site)) - OVERHEAD_BYTES[backend.type];
-}
-
-const cardMtu = (site: CniSite): number => site.node.mtuBytes ?? underlayOf(site.view).mtuBytes;
-
-/** What the kernel makes of a tunnel's MTU when it is created: never more than the card can carry. Linux: drivers/net/vxlan, vxlan_config_apply. */
-const tunnelMtu = (site: CniSite, backend: VxlanBackend, side: Side): number =>
-  Math.min(podMtu(site, backend), cardMtu(site) - (side === 'six' ? ENCAPSULATION6_BYTES : ENCAPSULATION_BYTES));
-
-/** flannel: pkg/backend/vxlan/vxlan_network.go: one route, one neighbor and one FDB entry per remote node. */
-function renderVxlan(site: CniSite, backend: VxlanBackend, own: Lease, others: readonly Lease[], side: Side, origin: Origin): NetRecord[] {
-  const half = own[side];
-  if (half === undefined) return [];
-  const netns = rootNetnsId(own.node.name);
-  const name = vxlanName(backend, side);
-  const id = deviceId(netns, name);
-  const device: VxlanDevice = {
-    kind: 'device',
-    id,
-    origin,
-    netns,
-    name,
-    // Behind all that the addresses of the node's pods give.
-    index: side === 'four' ? DEVICE_INDEX['flannel.1'] : FLANNEL6_INDEX,
-    mac: macFromName(id),
-    mtuBytes: tunnelMtu(site, backend, side),
-    up: true,
-    addresses: [side === 'four' ? { ip: vtepIp(half), prefixLength: 32, scope: 'global' } : address6(vtepIp(half), 128)],
-    type: 'vxlan',
-    vni: backend.vni,
-    localIp: half.ip,
-    underlay: deviceId(netns, 'eth0'),
-    destinationPort: backend.port,
-    learning: backend.learning,
-  };
-  const records: NetRecord[] = [device];
-  if (side === 'six') records.push(...kernelRoutes(device));
-  for (const other of others) {
-    const there = other[side];
-    if (there === undefined) continue;
-    const toOther: Origin = { component: NAME, objects: [other.node.key, ...origin.objects] };
-    if (backend.directRouting && onUnderlay(site, there, side)) {
-      records.push(gatewayRoute(netns, there.podCidr, there.publicIp, 'eth0', toOther));
-      continue;
-    }
-    const mac = macFromName(deviceId(rootNetnsId(other.node.name), name));
-    const gateway = vtepIp(there);
-    records.push(
-      { kind: 'neighbor', id: neighborId(netns, name, gateway), origin: toOther, netns, device: name, ip: gateway, mac, state: 'PERMANENT' },
-      { kind: 'fdb', id: fdbId(netns, name, mac, there.publicIp), origin: toOther, netns, device: name, mac, dst: there.publicIp, state: 'permanent' },
-      gatewayRoute(netns, there.podCidr, gateway, name, toOther, 'boot', true),
-    );
-  }
-  return records;
-}
-
-function onUnderlay(site: CniSite, half: Half, side: Side): boolean {
-  const underlay = underlayOf(site.view);
-  const prefix = side === 'four' ? parseIpPrefix(underlay.cidr) : underlay.six?.prefix;
-  return prefix !== undefined && inPrefix(prefix.network, prefix.prefixLength, ipOf(half.publicIp));
-}
-
-/** flannel: pkg/backend/hostgw: the other node is the gateway to its pods, which works only inside one subnet. */
-function renderHostGateway(site: CniSite, own: Lease, others: readonly Lease[], side: Side, origin: Origin): Route[] {
-  return others.flatMap((other) => {
-    const there = other[side];
-    if (there === undefined || !onUnderlay(site, there, side)) return [];
-    return [gatewayRoute(rootNetnsId(own.node.name), there.podCidr, there.publicIp, 'eth0', { component: NAME, objects: [other.node.key, ...origin.objects] })];
-  });
-}
-
-/** flannel: pkg/backend/ipip: a device without a remote end, which the gateway of each route gives. */
-function renderIpip(site: CniSite, directRouting: boolean, own: Lease, others: readonly Lease[], origin: Origin): NetRecord[] {
-  const half = own.four;
-  if (half === undefined) return [];
-  const netns = rootNetnsId(own.node.name);
-  const id = deviceId(netns, IPIP_DEVICE);
-  return [
-    {
-      ...tunnelBase(site, { type: 'ipip', directRouting }, id, IPIP_DEVICE, origin),
-      addresses: [{ ip: vtepIp(half), prefixLength: 32, scope: 'global' }],
-      type: 'ipip',
-      localIp: half.ip,
-      ttl: 'inherit',
-      tos: 0,
-      pathMtuDiscovery: false,
-    },
-    ...others.flatMap(({ node, four: there }) => {
-      if (there === undefined) return [];
-      const toOther: Origin = { component: NAME, objects: [node.key, ...origin.objects] };
-      const direct = directRouting && onUnderlay(site, there, 'four');
-      return [gatewayRoute(netns, there.podCidr, there.publicIp, direct ? 'eth0' : IPIP_DEVICE, toOther, 'boot', true)];
-    }),
-  ];
-}
-const IPIP_DEVICE = 'flannel.ipip';
-
-function tunnelBase(site: CniSite, backend: FlannelConfig['backend'], id: string, name: string, origin: Origin) {
-  const netns = rootNetnsId(site.node.name);
-  const index = name.endsWith('-v6') ? FLANNEL6_INDEX : DEVICE_INDEX['flannel.1'];
-  return { kind: 'device', id, origin, netns, name, index, mac: macFromName(id), mtuBytes: podMtu(site, backend), up: true } as const;
-}
-
-/** A key that stands for its node and device, as long as a real one. */
-export const wireguardKey = (node: string, device: string): string =>
-  bytesToBase64(Uint8Array.from({ length: 32 }, (_, i) => Number.parseInt(digest64(`wireguard ${node} ${device}`).slice(2 * i, 2 * i + 2), 16)));
-
-const WIREGUARD = { four: 'flannel-wg', six: 'flannel-wg-v6' } as const;
-
-/** flannel: pkg/backend/wireguard: one device whose peers are the other nodes, by their ranges; one route to all of them. */
-function renderWireguard(site: CniSite, backend: WireguardBackend, config: FlannelConfig, own: Lease, others: readonly Lease[], origin: Origin): NetRecord[] {
-  const netns = rootNetnsId(own.node.name);
-  const families = FAMILIES.filter((side) => own[side] !== undefined);
-  const devices = backend.mode === 'separate' ? families.map((side) => ({ side, sides: [side] })) : [{ side: 'four' as const, sides: families }];
-  return devices.flatMap(({ side, sides }): NetRecord[] => {
-    const name = WIREGUARD[side];
-    const id = deviceId(netns, name);
-    const port = side === 'six' ? backend.port6 : backend.port;
-    const outer = backend.mode === 'separate' ? side : backend.mode === 'ipv6' ? 'six' : 'four';
-    const device: WireguardDevice = {
-      ...tunnelBase(site, backend, id, name, origin),
-      addresses: sides.map((one) =>
-        one === 'four' ? { ip: vtepIp(own.four as Half), prefixLength: 32, scope: 'global' } : address6(vtepIp(own.six as Half), 128),
-      ),
-      type: 'wireguard',
-      listenPort: port,
-      publicKey: wireguardKey(own.node.name, name),
-      peers: others.flatMap((other) => {
-        const end = (other[outer] ?? other.four ?? other.six)?.publicIp;
-        const allowedIps = sides.flatMap((one) => other[one]?.podCidr ?? []);
-        if (end === undefined || allowedIps.length === 0) return [];
-        return [
-          {
-            publicKey: wireguardKey(other.node.name, name),
-            endpoint: end.includes(':') ? `[${end}]:${port}` : `${end}:${port}`,
-            allowedIps,
-            ...(backend.keepaliveSeconds > 0 ? { keepaliveSeconds: backend.keepaliveSeconds } : {}),
-          },
-        ];
-      }),
-    };
-    return [
-      device,
-      ...sides.flatMap((one) => {
-        const network = config[one]?.text;
-        return network === undefined ? [] : [hostRoute(netns, network, name, origin, one === 'four' ? 'link' : 'global')];
-      }),
-      ...(sides.includes('six') ? kernelRoutes(device) : []),
-    ];
-  });
-}
 
 const masq = '-m comment --comment "flanneld masq"';
 const forward = '-m comment --comment "flanneld forward"';
@@ -292,37 +48,6 @@ function masqueradeRules(network: string, podCidr: string): Chain['rules'] {
     `-s ${network} ! -d ${network.includes(':') ? 'ff00::/8' : '224.0.0.0/4'} ${masq} -j MASQUERADE --random-fully`,
     `! -s ${network} -d ${network} ${masq} -j MASQUERADE --random-fully`,
   ].map((text) => ({ text }));
-}
-
-/** What flanneld was started with for this flag: '' where it stands without a value. */
-function flagOf(daemon: Pod, name: string): string | undefined {
-  for (const container of daemon.spec.containers) {
-    for (const word of [...(container.command ?? []), ...(container.args ?? [])]) {
-      if (!word.startsWith('-')) continue;
-      const [, flag, value = ''] = /^--?([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
-      if (flag === name) return value;
-    }
-  }
-  return undefined;
-}
-
-/** `--flag=false` switches it off. */
-function hasFlag(site: CniSite, name: string, fallback: boolean): boolean {
-  const value = site.daemon === undefined ? undefined : flagOf(site.daemon, name);
-  return value === undefined ? fallback : value !== 'false';
-}
-
-/** Nodes have one card beside loopback. flannel: main.go, pkg/ipmatch, LookupExtIface */
-function interfaceFailure({ node, daemon }: CniSite): string | undefined {
-  if (daemon === undefined) return undefined;
-  const [iface, regex] = [flagOf(daemon, 'iface'), flagOf(daemon, 'iface-regex')];
-  const publicIp = flagOf(daemon, 'public-ip') ?? '';
-  if (publicIp !== '' && parseIp(publicIp) === undefined) return `Failed to find any valid interface to use: invalid public IP address: ${publicIp}`;
-  if ((iface ?? '') === '' && (regex ?? '') === '') return undefined;
-  const own = new Set(['eth0', 'lo', node.ip, node.ip6]);
-  const compiled = (regex ?? '') === '' ? undefined : compileGoRegexp(regex ?? '');
-  const matches = compiled?.ok === true && [node.ip ?? '', 'eth0'].some((text) => matchGoRegexp(compiled.regexp, text) !== undefined);
-  return own.has(iface) || matches ? undefined : 'Failed to find interface to use that matches the interfaces and/or regexes provided';
 }
 
 function renderChains(site: CniSite, config: FlannelConfig, own: Lease, side: Side, origin: Origin): Chain[] {
