@@ -208,7 +208,10 @@ export interface VxlanDevice extends DeviceBase {
 export interface GeneveDevice extends DeviceBase {
   readonly type: 'geneve';
   readonly vni: number;
+  /** '' in external mode. */
   readonly remoteIp: string;
+  /** As with VXLAN: who hands a packet over says where it goes, and with which VNI. */
+  readonly external?: true;
   readonly destinationPort: number;
   readonly ttl?: OrInherit;
   readonly tos?: OrInherit;

@@ -31,7 +31,9 @@ export function addDevice(device: Device): string[] {
     }
     case 'geneve': {
       const more = `${setting('ttl', device.ttl)}${setting('tos', device.tos)}${fragment(device.dontFragment)}`;
-      return [`${base} type geneve id ${Math.trunc(device.vni)} remote ${word(device.remoteIp)} dstport ${Math.trunc(device.destinationPort)}${more}`];
+      return [
+        `${base} type geneve ${device.external === true ? 'external' : `id ${Math.trunc(device.vni)} remote ${word(device.remoteIp)}`} dstport ${Math.trunc(device.destinationPort)}${more}`,
+      ];
     }
     case 'vlan':
       return [`link add link ${word(nameOf(device.lower))} name ${name} address ${word(device.mac)} ${mtu} type vlan id ${Math.trunc(device.vlanId)}`];

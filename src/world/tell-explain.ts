@@ -396,7 +396,7 @@ function whyEncapsulated(
       say(` encrypts the packet and wraps it into UDP: +${step.overheadBytes} bytes. Nobody on the wire can read what is inside.`),
     ];
   }
-  if (step.protocol === 'geneve') {
+  if (step.protocol === 'geneve' && step.fdbOrigin?.component !== 'bpf') {
     return [
       mono(event.device),
       say(' leads to one place, '),

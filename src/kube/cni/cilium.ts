@@ -28,10 +28,10 @@ import { daemonNodes } from './daemons.ts';
 const ENCAPSULATION_BYTES = 50;
 export const HOST_DEVICE = 'cilium_host';
 const PEER_DEVICE = 'cilium_net';
-export const OVERLAY_DEVICE = 'cilium_vxlan';
+export const overlayDevice = (config: CiliumConfig): 'cilium_vxlan' | 'cilium_geneve' => `cilium_${config.tunnel}`;
 const CARD = 'eth0';
 /** After lo and eth0; pods' wires come behind. */
-const INDEX = { cilium_net: 3, cilium_host: 4, cilium_vxlan: 5 } as const;
+const INDEX = { cilium_net: 3, cilium_host: 4, cilium_vxlan: 5, cilium_geneve: 5 } as const;
 const FIRST_LXC_INDEX = 6;
 
 /** The first address of a node's range is its cilium_host's, the gateway of its pods. */
@@ -95,10 +95,12 @@ function devices(site: CniSite, config: CiliumConfig, router: string, origin: Or
     { ...base(HOST_DEVICE), type: 'veth', peer: deviceId(netns, PEER_DEVICE), noArp: true, addresses: [{ ip: router, prefixLength: 32, scope: 'global' }] },
   ];
   if (config.routing === 'native') return pair;
+  if (config.tunnel === 'geneve')
+    return [...pair, { ...base('cilium_geneve'), type: 'geneve', vni: 0, remoteIp: '', destinationPort: config.tunnelPort, external: true }];
   return [
     ...pair,
     {
-      ...base(OVERLAY_DEVICE),
+      ...base('cilium_vxlan'),
       type: 'vxlan',
       vni: 0,
       localIp: '',
@@ -140,7 +142,7 @@ function programs(netns: string, config: CiliumConfig, origin: Origin): BpfProgr
     tc(PEER_DEVICE, 'ingress', 'cil_to_host'),
     tc(HOST_DEVICE, 'ingress', 'cil_to_host'),
     tc(HOST_DEVICE, 'egress', 'cil_from_host'),
-    ...(config.routing === 'tunnel' ? [tc(OVERLAY_DEVICE, 'ingress', 'cil_from_overlay'), tc(OVERLAY_DEVICE, 'egress', 'cil_to_overlay')] : []),
+    ...(config.routing === 'tunnel' ? [tc(overlayDevice(config), 'ingress', 'cil_from_overlay'), tc(overlayDevice(config), 'egress', 'cil_to_overlay')] : []),
     tc(CARD, 'ingress', 'cil_from_netdev'),
     tc(CARD, 'egress', 'cil_to_netdev'),
     ...(config.socketLb === 'off' ? [] : socketPrograms(netns, origin)),
@@ -195,7 +197,7 @@ function renderNode(site: CniSite): Rendering<NetRecord> {
         podCidr: node.podCidr,
         card: CARD,
         hostDevice: HOST_DEVICE,
-        ...(config.routing === 'tunnel' ? { overlayDevice: OVERLAY_DEVICE } : {}),
+        ...(config.routing === 'tunnel' ? { overlayDevice: overlayDevice(config) } : {}),
         nodePorts: config.nodePorts,
         noBackend: config.noBackend,
         dnsReject: config.dnsReject,

@@ -1,7 +1,7 @@
 /** The programs where the host's stack meets its endpoints, and at the overlay's device. Cilium: bpf/bpf_host.c, cil_from_host; bpf/bpf_overlay.c */
 import { contains, formatIp4 } from '../addr/ip4.ts';
 import { ETHERTYPE_ARP } from '../wire/packet.ts';
-import { IDENTITY_HOST, IDENTITY_REMOTE_NODE } from './bpf-records.ts';
+import { IDENTITY_HOST, IDENTITY_REMOTE_NODE, IDENTITY_WORLD } from './bpf-records.ts';
 import { deliverLocally, forward } from './delivery.ts';
 import { restoreSource } from './nodeport.ts';
 import { decrementTtl, drop, note, type TcRun, toStackOf } from './tc-actions.ts';
@@ -14,7 +14,10 @@ export function fromHost(run: TcRun): boolean {
   const endpoint = hook.state.findEndpoint(packet.dst);
   if (endpoint === undefined && contains(config.podCidr.network, config.podCidr.prefixLength, packet.dst))
     return drop(run, 'Stale or unroutable IP', `no endpoint of this node has ${formatIp4(packet.dst)}`);
-  if (endpoint !== undefined || (hook.state.ipcache(packet.dst)?.tunnelEndpoint ?? 0) !== 0) return forward(run, IDENTITY_HOST);
+  // What the stack has forwarded is still its sender's. An address of the host is the host only on what a program here has sent: translated traffic has it too.
+  const known = typeof packet.src === 'number' ? hook.state.identityOf(packet.src) : IDENTITY_HOST;
+  const sender = known === IDENTITY_HOST && packet.uid < 0 ? IDENTITY_WORLD : known;
+  if (endpoint !== undefined || (hook.state.ipcache(packet.dst)?.tunnelEndpoint ?? 0) !== 0) return forward(run, sender);
   return drop(run, 'Stale or unroutable IP', `${formatIp4(packet.dst)} is behind no node`);
 }
 

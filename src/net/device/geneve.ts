@@ -1,4 +1,4 @@
-/** A Geneve tunnel device: Ethernet frames in UDP, to one remote (RFC 8926). Linux: drivers/net/geneve.c */
+/** A Geneve tunnel device: Ethernet frames in UDP, to one remote or, in external mode, wherever each packet says (RFC 8926). Linux: drivers/net/geneve.c */
 import type { Core } from '../stack/core.ts';
 import { DECAPSULATE_NS, ENCAPSULATE_NS } from '../stack/costs.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
@@ -14,14 +14,25 @@ const OVERHEAD6_BYTES = 70;
 /** Unlike VXLAN's, its source ports are the whole range. */
 const SOURCE_PORT_MIN = 1;
 const SOURCE_PORT_MAX = 65535;
+/** Who gives tunnel keys. */
+const BPF = { component: 'bpf', objects: [] } as const;
 
 /** geneve_xmit(): behind the device's tap. */
 export function geneveTransmit(core: Core, device: DeviceState, packet: Skb): void {
   const record = device.record;
   if (record.type !== 'geneve' || !mayEnter(core, device, packet)) return;
   core.nowNs += ENCAPSULATE_NS;
+  const key = packet.tunnelKey;
+  packet.tunnelKey = undefined;
+  if (record.external === true && key === undefined) {
+    emitDropped(core, device.place, packet, 'GENEVE_VNI_NOT_FOUND', `${device.name} is external, and nobody gave this packet a tunnel key`);
+    device.txDropped += 1;
+    return;
+  }
+  const given = record.external === true ? key : undefined;
   const outer = newOuter(core, packet, TUNNEL_GENEVE, IP_PROTO_UDP);
-  outer.dst = device.tunnelRemote;
+  outer.dst = given?.remote ?? device.tunnelRemote;
+  if (given !== undefined) outer.src = given.local;
   const six = typeof outer.dst === 'bigint';
   if (six) outer.etherType = 0x86dd;
   outer.ttl = outerTtl(device, record.ttl, packet);
@@ -29,15 +40,16 @@ export function geneveTransmit(core: Core, device: DeviceState, packet: Skb): vo
   outer.dontFragment = outerDontFragment(record.dontFragment, packet);
   outer.sport = flowSourcePort(core, packet, SOURCE_PORT_MIN, SOURCE_PORT_MAX);
   outer.dport = record.destinationPort;
-  outer.vni = record.vni;
+  outer.vni = given?.id ?? record.vni;
   outer.checksumPartial = six;
   const text = {
-    localIp: addressText(undefined),
-    remoteIp: record.remoteIp,
+    localIp: addressText(given?.local),
+    remoteIp: given === undefined ? record.remoteIp : addressText(given.remote),
     overheadBytes: six ? OVERHEAD6_BYTES : GENEVE_OVERHEAD_BYTES,
-    fdbOrigin: record.origin,
+    fdbOrigin: given === undefined ? record.origin : BPF,
   };
-  device.tunnelText = sendOuter(core, device, outer, text, device.tunnelText);
+  if (given !== undefined) sendOuter(core, device, outer, text, -1);
+  else device.tunnelText = sendOuter(core, device, outer, text, device.tunnelText);
 }
 
 /** geneve_rx(): a device is found by VNI and by who sent it. True when some Geneve device owns the port. */
@@ -48,7 +60,7 @@ export function geneveReceive(core: Core, netns: NetnsState, outer: Skb): boolea
     const record = device.record;
     if (record.type !== 'geneve' || record.destinationPort !== outer.dport || !device.up) continue;
     someone = device;
-    if (record.vni === outer.vni && device.tunnelRemote === outer.src) owner = device;
+    if (record.external === true || (record.vni === outer.vni && device.tunnelRemote === outer.src)) owner = device;
   }
   if (someone === undefined) return false;
   core.nowNs += DECAPSULATE_NS;
@@ -63,6 +75,7 @@ export function geneveReceive(core: Core, netns: NetnsState, outer: Skb): boolea
     return true;
   }
   release(outer, inner);
+  if (owner.record.type === 'geneve' && owner.record.external === true) inner.tunnelKey = { local: outer.dst, remote: outer.src, id: outer.vni };
   classify(owner, inner);
   emitDecapsulated(core, owner, TUNNEL_GENEVE, outer.vni, inner);
   core.layers.receive(owner, inner);

@@ -45,6 +45,8 @@ function kindText(invocation: Invocation, device: Device): string {
     }
     case 'geneve': {
       const fragment = device.dontFragment === undefined ? '' : `df ${device.dontFragment} `;
+      if (device.external === true)
+        return `geneve id 0 ${ttlText(device.ttl)}${tosText(device.tos)}${fragment}dstport ${device.destinationPort} external udp6zerocsumrx `;
       return `geneve id ${device.vni} remote ${device.remoteIp} ${ttlText(device.ttl)}${tosText(device.tos)}${fragment}dstport ${device.destinationPort} noudpcsum noudp6zerocsumtx udp6zerocsumrx `;
     }
     case 'vlan':

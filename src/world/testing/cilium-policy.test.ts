@@ -153,6 +153,17 @@ describe('a CiliumNetworkPolicy', () => {
   });
 });
 
+describe('beside a kube-proxy', () => {
+  it('takes nobody for the node who has only got its address from MASQUERADE', () => {
+    const other = openCilium({ settings: [['kube-proxy-replacement', '"false"']] });
+    expect(said(other, 'ssh laptop curl -sS -m 1 172.30.2.2:30080')).toMatch(/^Hello/);
+    apply(other, 'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: deny}\nspec: {podSelector: {matchLabels: {app: web}}}\n');
+    expect(said(other, 'ssh laptop curl -sS -m 1 172.30.2.2:30080')).toContain('timed out');
+    expect(said(other, 'ssh node01 curl -sS -m 1 10.244.1.3')).toMatch(/^Hello/);
+    expect(said(other, 'kubectl get pods -l app=web')).toContain('1/1');
+  });
+});
+
 describe("Cilium's objects", () => {
   it('stand in the API beside the pods', () => {
     expect(said(world, 'kubectl get ciliumendpoints')).toMatch(/^NAME +SECURITY IDENTITY +ENDPOINT STATE +IPV4 +IPV6\nclient +\d+ +ready +10\.244\.0\.3/);

@@ -21,6 +21,7 @@ const nativeSettings = [
 ] as const;
 const ways: readonly (readonly [string, readonly (readonly [string, string])[]])[] = [
   ['through the tunnel', []],
+  ['through a Geneve tunnel', [['tunnel-protocol', 'geneve']]],
   ['routed by the network', nativeSettings],
   ['with sockets of pods left alone', [['bpf-lb-sock-hostns-only', '"true"']]],
   ["with iptables that masquerades, and so the host's stack in the way", [['enable-bpf-masquerade', '"false"']]],
