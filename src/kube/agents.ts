@@ -4,6 +4,7 @@ import type { Agent } from '../objects/types.ts';
 import { calicoAgent } from './cni/calico/calico-agent.ts';
 import { cniAgent } from './cni/cni-agent.ts';
 import { coreDnsAgent } from './dns/coredns-agent.ts';
+import { gatewayAgent } from './gateway/agent.ts';
 import { ingressNginxAgent } from './ingress/nginx/agent.ts';
 import { builtInChainsAgent } from './node/built-in-chains-agent.ts';
 import { hostAgent } from './node/host-agent.ts';
@@ -27,4 +28,5 @@ export const agents: readonly Agent<NetRecord>[] = [
   calicoAgent,
   coreDnsAgent,
   ingressNginxAgent,
+  gatewayAgent,
 ];

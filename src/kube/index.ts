@@ -16,6 +16,7 @@ import { quotaController } from './config/quota-controller.ts';
 import { serviceAccountController } from './config/service-account-controller.ts';
 import { expectation } from './expectation/expectation.ts';
 import { crdController, customResourceDefinition } from './extension/custom-resource-definition.ts';
+import { gatewayController } from './gateway/controller.ts';
 import { gatewayKinds } from './gateway/gateway-kinds.ts';
 import { defaultIngressClass } from './ingress/default-class.ts';
 import { ingress, ingressClass } from './ingress/ingress.ts';
@@ -151,4 +152,5 @@ export const controllers: readonly Controller[] = [
   cloudController,
   ingressNginxController,
   ciliumObjectsController,
+  gatewayController,
 ];

@@ -1,4 +1,4 @@
-/** The kinds of the Gateway API, v1: accepted, checked as their CRDs check them, and stored. Nothing routes by them here. */
+/** The kinds of the Gateway API, v1, checked as their CRDs check them. The controller and the proxy are in files beside this one. */
 import { defineKind } from '../../objects/define.ts';
 import type { FieldError, Kind, KubeObject, RowContext, Schema } from '../../objects/types.ts';
 import { columnsOf } from '../columns.ts';
@@ -89,7 +89,7 @@ const httpRule = struct('A rule.', {
   backendRefs,
   timeouts: struct('How long.', { request: text('The whole request.'), backendRequest: text('The request to the backend.') }),
   retry: anything('What is tried again.'),
-  sessionPersistence: anything('What keeps a client at its backend.'),
+  sessionPersistence: notSimulated(anything('What keeps a client at its backend.')),
 });
 const grpcRule = struct('A rule.', {
   name: text('Its name.'),
@@ -180,6 +180,7 @@ const age = (object: KubeObject, context: RowContext): string => context.age(obj
 
 const gatewayClass = defineKind<GatewayClass>({
   apiVersion: `${group}/v1`,
+  otherVersions: [`${group}/v1beta1`],
   kind: 'GatewayClass',
   plural: 'gatewayclasses',
   singular: 'gatewayclass',
@@ -225,46 +226,45 @@ const waiting = (type: string): Condition => ({
 
 const gateway = defineKind<Gateway>({
   apiVersion: `${group}/v1`,
+  otherVersions: [`${group}/v1beta1`],
   kind: 'Gateway',
   plural: 'gateways',
   singular: 'gateway',
   shortNames: ['gtw'],
   namespaced: true,
   schema: kindSchema(
-    'Where traffic comes in. Stored only.',
+    'Where traffic comes in.',
     {
-      spec: notSimulated(
-        struct(
-          'What is wanted.',
-          {
-            gatewayClassName: text('Its class.'),
-            listeners: list(
-              'Where it listens.',
-              struct(
-                'A listener.',
-                {
-                  name: text('Its name.'),
-                  hostname: text('Only for this host.'),
-                  port: integer('Port.', { minimum: 1, maximum: 65535 }),
-                  protocol: text('HTTP, HTTPS, TLS, TCP or UDP.'),
-                  tls: struct('TLS.', {
-                    mode: choice('Who ends it.', ['Terminate', 'Passthrough'], { default: 'Terminate' }),
-                    certificateRefs: anythings('Secrets.'),
-                    options: textMap('Options.'),
-                  }),
-                  allowedRoutes: anything('Whose routes it takes.'),
-                },
-                ['name', 'port', 'protocol'],
-              ),
-              ['name'],
+      spec: struct(
+        'What is wanted.',
+        {
+          gatewayClassName: text('Its class.'),
+          listeners: list(
+            'Where it listens.',
+            struct(
+              'A listener.',
+              {
+                name: text('Its name.'),
+                hostname: text('Only for this host.'),
+                port: integer('Port.', { minimum: 1, maximum: 65535 }),
+                protocol: text('HTTP, HTTPS, TLS, TCP or UDP.'),
+                tls: struct('TLS.', {
+                  mode: choice('Who ends it.', ['Terminate', 'Passthrough'], { default: 'Terminate' }),
+                  certificateRefs: anythings('Secrets.'),
+                  options: textMap('Options.'),
+                }),
+                allowedRoutes: anything('Whose routes it takes.'),
+              },
+              ['name', 'port', 'protocol'],
             ),
-            addresses: list('Wanted addresses.', struct('An address.', { type: text('Its type.', { default: 'IPAddress' }), value: text('The address.') })),
-            infrastructure: anything('What is made for it.'),
-            allowedListeners: anything('Whose listeners it takes.'),
-            tls: anything('TLS of the whole Gateway.'),
-          },
-          ['gatewayClassName', 'listeners'],
-        ),
+            ['name'],
+          ),
+          addresses: list('Wanted addresses.', struct('An address.', { type: text('Its type.', { default: 'IPAddress' }), value: text('The address.') })),
+          infrastructure: anything('What is made for it.'),
+          allowedListeners: anything('Whose listeners it takes.'),
+          tls: anything('TLS of the whole Gateway.'),
+        },
+        ['gatewayClassName', 'listeners'],
       ),
       status,
     },
@@ -287,22 +287,21 @@ const gateway = defineKind<Gateway>({
 function route(version: string, kind: string, rule: Schema, hasHostnames: boolean, shortNames: readonly string[] = []): Kind {
   return defineKind<GatewayRoute>({
     apiVersion: `${group}/${version}`,
+    otherVersions: [version === 'v1' ? `${group}/v1beta1` : `${group}/v1`],
     kind,
     plural: `${kind.toLowerCase()}s`,
     singular: kind.toLowerCase(),
     shortNames,
     namespaced: true,
     schema: kindSchema(
-      'Where the traffic of a Gateway goes. Stored only.',
+      'Where the traffic of a Gateway goes.',
       {
-        spec: notSimulated(
-          struct('What is wanted.', {
-            parentRefs,
-            ...(hasHostnames ? { hostnames: texts('For these hosts.') } : {}),
-            rules: list('Rules.', rule),
-            useDefaultGateways: text('Whether default Gateways take it.'),
-          }),
-        ),
+        spec: struct('What is wanted.', {
+          parentRefs,
+          ...(hasHostnames ? { hostnames: texts('For these hosts.') } : {}),
+          rules: list('Rules.', rule),
+          useDefaultGateways: notSimulated(text('Whether default Gateways take it.')),
+        }),
         status,
       },
       ['spec'],
@@ -322,21 +321,20 @@ interface ReferenceGrant extends KubeObject {
 }
 const referenceGrant = defineKind<ReferenceGrant>({
   apiVersion: `${group}/v1beta1`,
+  otherVersions: [`${group}/v1`, `${group}/v1alpha2`],
   kind: 'ReferenceGrant',
   plural: 'referencegrants',
   singular: 'referencegrant',
   shortNames: ['refgrant'],
   namespaced: true,
   schema: kindSchema('Who from other namespaces may point here.', {
-    spec: notSimulated(
-      struct(
-        'What is wanted.',
-        {
-          from: list('Who.', struct('A source.', { group: text('API group.'), kind: text('Kind.'), namespace: text('Namespace.') }, ['kind', 'namespace'])),
-          to: list('At what.', struct('A target.', { group: text('API group.'), kind: text('Kind.'), name: text('Name.') }, ['kind'])),
-        },
-        ['from', 'to'],
-      ),
+    spec: struct(
+      'What is wanted.',
+      {
+        from: list('Who.', struct('A source.', { group: text('API group.'), kind: text('Kind.'), namespace: text('Namespace.') }, ['kind', 'namespace'])),
+        to: list('At what.', struct('A target.', { group: text('API group.'), kind: text('Kind.'), name: text('Name.') }, ['kind'])),
+      },
+      ['from', 'to'],
     ),
   }),
   validate: ({ spec = {} }) => (['from', 'to'] as const).flatMap((part) => ((spec[part] ?? []).length === 0 ? [required(`spec.${part}`)] : [])),

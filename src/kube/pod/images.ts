@@ -14,6 +14,8 @@ export type ImageRole =
   | 'kindnet'
   | 'kube-proxy'
   | 'ingress-nginx'
+  | 'gateway-proxy'
+  | 'gateway-controller'
   | 'control-plane'
   | 'unknown';
 
@@ -138,6 +140,12 @@ const KNOWN: readonly KnownImage[] = [
     behave: (container, _image, words) => [http({ port: portOf(flag(words, 'port') ?? env(container, 'WHOAMI_PORT_NUMBER')) ?? 80, server: 'whoami' })],
   },
   { role: 'server', repositories: ['hashicorp/http-echo'], binaries: ['http-echo'], behave: echoText },
+  {
+    role: 'server',
+    repositories: ['/echo-basic'],
+    behave: (container) =>
+      env(container, 'GRPC_ECHO_SERVER') !== undefined ? [] : [http({ port: portOf(env(container, 'HTTP_PORT')) ?? 3000, server: 'echo-basic' })],
+  },
   { role: 'server', repositories: ['/agnhost'], binaries: ['agnhost'], behave: agnhost },
   { role: 'server', repositories: ['python'], binaries: ['python', 'python3'], behave: python },
   {
@@ -174,6 +182,8 @@ const KNOWN: readonly KnownImage[] = [
   { role: 'calico', repositories: ['calico/node'] },
   { role: 'kindnet', repositories: ['/kindnetd'] },
   { role: 'kube-proxy', repositories: ['/kube-proxy'] },
+  { role: 'gateway-proxy', repositories: ['envoyproxy/envoy', 'istio/proxyv2'] },
+  { role: 'gateway-controller', repositories: ['envoyproxy/gateway', 'istio/pilot'] },
   { role: 'ingress-nginx', repositories: ['ingress-nginx/controller', 'ingress-nginx/controller-chroot'] },
   {
     role: 'control-plane',

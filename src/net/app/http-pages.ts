@@ -28,11 +28,15 @@ export interface Served {
   readonly response: HttpResponse;
   /** Access log lines as `kubectl logs` shows them. */
   readonly log: { readonly stream: 'stdout' | 'stderr'; readonly text: string };
+  /** It is sent so much later. */
+  readonly delayNs?: number;
 }
 
 export interface ServerFacts {
   readonly config: HttpServerConfig;
   readonly hostname: string;
+  /** Of the pod that it runs in; '' elsewhere. */
+  readonly namespace: string;
   /** Unix milliseconds. */
   readonly nowMs: number;
   /** Milliseconds of Unix time at which the server started. */
@@ -72,6 +76,8 @@ export function serve(request: HttpRequest, facts: ServerFacts): Served {
       return servePlain(request, facts, agnhostBody(request, facts), [], agnhostLog(request, facts));
     case 'python':
       return servePython(request, facts);
+    case 'echo-basic':
+      return serveEchoBasic(request, facts);
     case 'pages':
       return servePage(request, facts);
     case 'generic':
@@ -268,4 +274,64 @@ function pythonError(code: number, message: string): string {
     '<!DOCTYPE HTML>\n<html lang="en">\n    <head>\n        <meta charset="utf-8">\n        <title>Error response</title>\n    </head>\n    <body>\n        <h1>Error response</h1>\n' +
     `        <p>Error code: ${code}</p>\n        <p>Message: ${escapeHtml(message)}.</p>\n        <p>Error code explanation: ${code} - ${explanation}</p>\n    </body>\n</html>\n`
   );
+}
+
+/** Go: net/textproto, CanonicalMIMEHeaderKey. */
+const canonicalName = (name: string): string => name.toLowerCase().replace(/(^|-)[a-z]/g, (part) => part.toUpperCase());
+
+const GO_UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
+
+/** Go: time.ParseDuration, of the forms that people write. */
+function goDurationNs(text: string): number {
+  let total = 0;
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|ms|s|m|h)/g)) total += Number(amount) * (GO_UNITS[unit ?? ''] ?? 0);
+  return Math.floor(Math.min(total, 600e9));
+}
+
+/** sigs.k8s.io/gateway-api: conformance/echo-basic/echo-basic.go. */
+function serveEchoBasic(request: HttpRequest, facts: ServerFacts): Served {
+  const target = request.target.replaceAll(/\/\/+/g, '/');
+  const path = pathOf(target);
+  const status = /^\/status\/(\d{3})$/.exec(request.target)?.[1];
+  if (path === '/health' || path.startsWith('/status/')) {
+    const plain = servePlain(request, facts, path === '/health' ? 'OK' : '', [], '');
+    const code = path === '/health' ? 200 : Number(status ?? 400);
+    return { ...plain, response: { ...plain.response, code, reason: REASONS[code] ?? '' } };
+  }
+  const headers = new Map<string, string[]>();
+  for (const { name, value } of request.headers) {
+    const key = canonicalName(name);
+    if (key !== 'Host') headers.set(key, [...(headers.get(key) ?? []), value]);
+  }
+  const body = JSON.stringify(
+    {
+      path: request.target,
+      host: headerValue(request.headers, 'Host') ?? '',
+      method: request.method,
+      proto: request.version,
+      headers: Object.fromEntries([...headers].sort(([a], [b]) => (a < b ? -1 : 1))),
+      httpPort: String(facts.config.port),
+      namespace: facts.namespace,
+      ingress: '',
+      service: '',
+      pod: facts.hostname,
+      sni: '',
+    },
+    undefined,
+    1,
+  );
+  const set = (headers.get('X-Echo-Set-Header') ?? [])
+    .flatMap((value) => value.split(','))
+    .map((pair) => ({ name: pair.split(':')[0]?.trim() ?? '', value: pair.split(':').slice(1).join(':').trim() }));
+  const said = [...set.filter(({ name }) => name !== ''), { name: 'X-Content-Type-Options', value: 'nosniff' }];
+  const served = servePlain(
+    request,
+    facts,
+    body,
+    said,
+    `Echoing back request made to ${request.target} to client (${formatIp(request.client.ip)}:${request.client.port})\n`,
+  );
+  const typed = served.response.headers.map((header) => (header.name === 'Content-Type' ? { ...header, value: 'application/json' } : header));
+  const delay = /[?&]delay=([^&]*)/.exec(target)?.[1];
+  return { ...served, response: { ...served.response, headers: typed }, ...(delay === undefined ? {} : { delayNs: goDurationNs(delay) }) };
 }

@@ -26,6 +26,21 @@ interface State {
   readonly connections: Map<SocketId, Connection>;
 }
 
+const LATER = 'later';
+
+/** An answer that takes its time. */
+interface Later {
+  readonly socket: SocketId;
+  readonly text: string;
+  readonly close: boolean;
+}
+
+function sendLater(context: AppContext, state: State, { socket, text, close }: Later): void {
+  if (!state.connections.has(socket)) return;
+  context.tcpSend(socket, textPayload(text));
+  if (close) drop(context, state, socket);
+}
+
 const EMPTY: Connection = { buffer: '', head: undefined, timer: -1 };
 
 export const httpServer = defineApp<State, HttpServerConfig>({
@@ -60,7 +75,8 @@ export const httpServer = defineApp<State, HttpServerConfig>({
         forget(context, state, event.socket);
         break;
       case 'timer':
-        drop(context, state, event.data as SocketId);
+        if (event.tag === LATER) sendLater(context, state, event.data as Later);
+        else drop(context, state, event.data as SocketId);
         break;
     }
     return state;
@@ -136,20 +152,23 @@ function answer(context: AppContext, state: State, socket: SocketId, request: Ht
   const facts = {
     config,
     hostname: context.hostname,
+    namespace: /\/netns\/.*\.([^./]+)$/.exec(context.netns)?.[1] ?? '',
     nowMs: epochMs + Math.floor(context.nowNs / 1e6),
     startedMs: epochMs + Math.floor(state.startedNs / 1e6),
   };
-  const { response, log } = serve(request, facts);
+  const { response, log, delayNs = 0 } = serve(request, facts);
   const head = formatHead(`${response.version} ${response.code} ${response.reason}`, response.headers);
   if (config.server === 'python') {
     // Its head and body are two writes, so two segments.
     context.tcpSend(socket, textPayload(head));
     if (response.body !== '') context.tcpSend(socket, textPayload(response.body));
-  } else context.tcpSend(socket, textPayload(head + response.body));
+  } else if (delayNs > 0) context.setTimer(delayNs, LATER, { socket, text: head + response.body, close: response.close } satisfies Later);
+  else context.tcpSend(socket, textPayload(head + response.body));
   if (log.stream === 'stdout') context.out(log.text);
   else context.err(log.text);
-  if (response.close) drop(context, state, socket);
-  return response.close;
+  const closes = response.close && delayNs === 0;
+  if (closes) drop(context, state, socket);
+  return closes;
 }
 
 /** `octets`: what stood where a request should begin. */

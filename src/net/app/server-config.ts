@@ -8,10 +8,11 @@
  * - `echo` (hashicorp/http-echo): `text` for every path
  * - `agnhost` (netexec): `/hostname`, `/clientip`, `/echo?msg=`, `/` answers `NOW: …`
  * - `python` (python -m http.server): HTTP/1.0, one request a connection
+ * - `echo-basic` (Gateway API's conformance image): the request as JSON, with the pod's name and namespace; `?delay=1s` waits, `/status/503` is that status
  * - `pages`: a Go program that serves the texts of `pages`: the first whose path is the request's, or `*`; 404 without one
  * - `generic`: an image that is not known: the host name for every path
  */
-export type HttpServerKind = 'nginx' | 'httpd' | 'whoami' | 'echo' | 'agnhost' | 'python' | 'pages' | 'generic';
+export type HttpServerKind = 'nginx' | 'httpd' | 'whoami' | 'echo' | 'agnhost' | 'python' | 'echo-basic' | 'pages' | 'generic';
 
 export interface HttpServerConfig {
   /** 1..65535. */

@@ -127,6 +127,8 @@ export interface ProxyHost {
   readonly oneLabel?: boolean;
   /** The first that matches takes the request. */
   readonly routes: readonly ProxyRoute[];
+  /** A listener's own hosts: once the listener is chosen no other is asked (Gateway API: HTTP listener isolation). */
+  readonly hosts?: readonly ProxyHost[];
 }
 
 export interface ProxyBackend {
@@ -141,6 +143,8 @@ export interface ProxyBackend {
 export interface HttpProxyConfig {
   readonly port: number;
   readonly address?: string;
+  /** The port that clients know, where a Service stands before this one. */
+  readonly publicPort?: number;
   /** Whose manners: headers, error pages, access log. */
   readonly flavour: 'nginx' | 'envoy';
   readonly hosts: readonly ProxyHost[];

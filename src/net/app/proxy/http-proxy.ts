@@ -194,7 +194,7 @@ class Run implements ProxyRun {
     const { action } = route;
     if (action.kind === 'answer') refuse(action.code, [], action.body ?? '');
     else if (action.kind === 'redirect') {
-      const asks = { scheme: 'http', host: host ?? '', port: config.port, path, query };
+      const asks = { scheme: 'http', host: host ?? '', port: config.publicPort ?? config.port, path, query };
       refuse(action.code, [{ name: config.flavour === 'nginx' ? 'Location' : 'location', value: redirectLocation(action, asks, route, groups) }]);
     } else beginForward(this, socket, asked, body, selected, action, { path, query }, cors?.headers ?? []);
   }

@@ -189,7 +189,9 @@ export function selectRoute(
 
 /** `fallThrough`: a host without a fitting route leaves the request to less specific ones (Gateway API); else its answer is 404 (nginx). */
 export function select(config: HttpProxyConfig, host: string, request: RouteRequest, fallThrough: boolean): Selected | undefined {
-  for (const candidate of selectHosts(config.hosts, hostName(host))) {
+  const name = hostName(host);
+  const [outer] = selectHosts(config.hosts, name);
+  for (const candidate of outer?.hosts === undefined ? selectHosts(config.hosts, name) : selectHosts(outer.hosts, name)) {
     const found = selectRoute(candidate.routes, request);
     if (found !== undefined) return { host: candidate, ...found };
     if (!fallThrough) return undefined;

@@ -1,5 +1,6 @@
 /** Well-known manifests by their addresses: our own short re-creations of what they install, because nothing is ever fetched. */
 import { calicoManifest } from './calico.ts';
+import { envoyGateway } from './envoy-gateway.ts';
 import { flannel } from './flannel.ts';
 import { ingressNginx } from './ingress-nginx.ts';
 import { metricsServer } from './metrics-server.ts';
@@ -26,6 +27,10 @@ const known: readonly (readonly [RegExp, (match: RegExpExecArray) => Bundled])[]
   [
     at(`kubernetes-sigs/metrics-server/${version}/(?:components|high-availability(?:-1\\.21\\+)?)\\.yaml`),
     () => ({ kind: 'manifest', title: 'metrics-server', text: metricsServer }),
+  ],
+  [
+    at('envoyproxy/gateway/releases/(?:latest/download|download/(v[\\w.-]+))/install\\.yaml'),
+    (match) => ({ kind: 'manifest', title: 'Envoy Gateway', text: envoyGateway(match[1] ?? 'v1.5.1') }),
   ],
   [at(`kubernetes-sigs/gateway-api/${version}/(?:standard|experimental)-install\\.yaml`), () => ({ kind: 'built-in', title: 'the Gateway API' })],
   [

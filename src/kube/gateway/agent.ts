@@ -1,0 +1,101 @@
+/** The proxies of Gateways: a process for each HTTP port, in each pod that a Gateway's Deployment runs. */
+import type { NetRecord, Process } from '../../net/records.ts';
+import type { Agent, KubeObject, ObjectKey, Rendering, StoreView } from '../../objects/types.ts';
+import { objectKey } from '../../objects/types.ts';
+import { perState } from '../node/per-state.ts';
+import { processId } from '../node/record-ids.ts';
+import { imageRole } from '../pod/images.ts';
+import { hasSandbox, isContainerRunning } from '../pod/running.ts';
+import { netnsOfPod, processNameOf } from '../pod/sandbox-agent.ts';
+import { namespaceOf, type Pod } from '../pod/types.ts';
+import { classOf, implementationOf } from './implementations.ts';
+import { compileGateway, type GatewayModel, gatewayModel, ROUTE_KINDS } from './model.ts';
+import type { Gateway } from './types.ts';
+
+const WATCHED = ['Gateway', 'GatewayClass', ...ROUTE_KINDS, 'ReferenceGrant', 'Service', 'EndpointSlice', 'Secret', 'Namespace', 'Pod'] as const;
+type Finding = NonNullable<Rendering<NetRecord>['diagnostics']>[number];
+
+const models = perState(['Gateway', 'GatewayClass', ...ROUTE_KINDS, 'ReferenceGrant', 'Secret', 'Namespace'], () => new Map<ObjectKey, GatewayModel>());
+
+export function modelOf(gateway: Gateway, view: StoreView): GatewayModel {
+  const known = models(view);
+  const key = objectKey(gateway);
+  let model = known.get(key);
+  if (model === undefined) {
+    model = gatewayModel(gateway, view);
+    known.set(key, model);
+  }
+  return model;
+}
+
+/** Where a proxy pod says whose it is. */
+export const GATEWAY_ANNOTATION = 'kubehop.dev/gateway';
+
+const proxyContainer = (pod: Pod) => pod.spec.containers.find((container) => imageRole(container.image ?? '') === 'gateway-proxy');
+const isProxy = (pod: Pod): boolean => pod.metadata.annotations?.[GATEWAY_ANNOTATION] !== undefined && proxyContainer(pod) !== undefined;
+const proxies = perState(['Pod'], (view): readonly Pod[] => view.list<Pod>('Pod').filter(isProxy));
+
+function findingsOf({ gateway, listeners, routes }: GatewayModel): Finding[] {
+  const findings: Finding[] = listeners.flatMap(({ listener }, index) =>
+    listener.protocol === 'HTTP'
+      ? []
+      : [
+          {
+            key: objectKey(gateway),
+            path: `spec.listeners[${index}].protocol`,
+            diagnostic: {
+              severity: 'info',
+              code: 'not-simulated',
+              message: `${listener.protocol} listeners get their status, and nobody listens there: only HTTP is forwarded`,
+            },
+          } as const,
+        ],
+  );
+  for (const { route } of routes) {
+    if (route.kind !== 'HTTPRoute')
+      findings.push({
+        key: objectKey(route),
+        path: 'spec',
+        diagnostic: { severity: 'info', code: 'not-simulated', message: `a ${route.kind} gets its status and carries no traffic here` },
+      });
+  }
+  return findings;
+}
+
+function render(key: string, view: StoreView): Rendering<NetRecord> {
+  const pod = view.find<Pod>(key);
+  const container = pod === undefined ? undefined : proxyContainer(pod);
+  const netns = pod === undefined ? undefined : netnsOfPod(pod);
+  if (pod === undefined || container === undefined || netns === undefined || !hasSandbox(pod) || !isContainerRunning(pod, container.name))
+    return { records: [] };
+  const gateway = view.find<Gateway>(`Gateway/${pod.metadata.annotations?.[GATEWAY_ANNOTATION] ?? ''}`);
+  const implementation = gateway === undefined ? undefined : implementationOf(classOf(gateway, view), view);
+  if (gateway === undefined || implementation === undefined) return { records: [] };
+  const model = modelOf(gateway, view);
+  const name = processNameOf(pod, container.name);
+  const records = compileGateway(model, implementation.containerPort, view).map(
+    ({ port, config, routes }): Process => ({
+      kind: 'process',
+      id: processId(netns, `${name}-${port}`),
+      origin: { component: 'gateway', objects: [key, objectKey(gateway), ...routes] },
+      netns,
+      app: 'http-proxy',
+      name,
+      config,
+    }),
+  );
+  return { records, diagnostics: findingsOf(model) };
+}
+
+export const gatewayAgent: Agent<NetRecord> = {
+  name: 'gateway',
+  watches: WATCHED,
+  keysFor: (changed: KubeObject, view: StoreView) => {
+    if (changed.kind !== 'Pod') return proxies(view).map(objectKey);
+    return isProxy(changed as Pod) ? [objectKey(changed)] : [];
+  },
+  keys: (view) => proxies(view).map(objectKey),
+  render,
+};
+
+export const gatewayKeyOf = (gateway: Gateway): string => `${namespaceOf(gateway)}/${gateway.metadata.name}`;

@@ -1,0 +1,63 @@
+/** What backend references of routes lead to, and whether they may. sigs.k8s.io/gateway-api: apis/v1beta1/referencegrant_types.go. */
+import type { ProxyBackend } from '../../net/app/proxy/config.ts';
+import type { KubeObject, StoreView } from '../../objects/types.ts';
+import { namespaceOf } from '../pod/types.ts';
+import { type EndpointSlice, type Service, serviceNameLabel } from '../service/types.ts';
+import { type BackendReference, GATEWAY_GROUP, type ReferenceGrant } from './types.ts';
+
+export type RefProblem = 'InvalidKind' | 'RefNotPermitted' | 'BackendNotFound';
+
+export interface ResolvedBackend {
+  readonly backend: ProxyBackend;
+  readonly problem?: { readonly reason: RefProblem; readonly message: string };
+}
+
+/** Whether objects of `from` may point at one in another namespace. */
+export function isGranted(
+  from: { readonly group: string; readonly kind: string; readonly namespace: string },
+  to: { readonly group: string; readonly kind: string; readonly namespace: string; readonly name: string },
+  view: StoreView,
+): boolean {
+  if (from.namespace === to.namespace) return true;
+  return view
+    .list<ReferenceGrant>('ReferenceGrant', to.namespace)
+    .some(
+      ({ spec }) =>
+        (spec?.from ?? []).some((one) => (one.group ?? '') === from.group && one.kind === from.kind && one.namespace === from.namespace) &&
+        (spec?.to ?? []).some(
+          (one) => (one.group ?? '') === to.group && one.kind === to.kind && (one.name === undefined || one.name === '' || one.name === to.name),
+        ),
+    );
+}
+
+const FAILED = 500;
+
+export function resolveBackend(route: KubeObject, reference: BackendReference, view: StoreView): ResolvedBackend {
+  const { group = '', kind = 'Service', namespace = namespaceOf(route), name, port = 0 } = reference;
+  const label = `${namespace}/${name}/${port}`;
+  const fail = (reason: RefProblem, message: string): ResolvedBackend => ({
+    backend: { name: `invalid ${label}`, endpoints: [], fails: FAILED },
+    problem: { reason, message },
+  });
+  if (group !== '' || kind !== 'Service')
+    return fail(
+      'InvalidKind',
+      `Group is invalid, only the core API group (specified by omitting the group field or setting it to an empty string) and kind Service are supported: ${group}/${kind}`,
+    );
+  if (!isGranted({ group: GATEWAY_GROUP, kind: route.kind, namespace: namespaceOf(route) }, { group, kind, namespace, name }, view))
+    return fail('RefNotPermitted', `Backend ref to ${kind} ${namespace}/${name} not permitted by any ReferenceGrant.`);
+  const service = view.find<Service>(`Service/${namespace}/${name}`);
+  if (service === undefined) return fail('BackendNotFound', `Service ${namespace}/${name} not found.`);
+  const found = service.spec.ports?.find((one) => one.port === port);
+  if (found === undefined) return fail('BackendNotFound', `TCP Port ${port} not found on service ${namespace}/${name}.`);
+  const endpoints = new Map<string, { ip: string; port: number }>();
+  for (const slice of view.select<EndpointSlice>('EndpointSlice', namespace, { [serviceNameLabel]: name })) {
+    const number = slice.ports?.find((one) => (one.name ?? '') === (found.name ?? ''))?.port;
+    if (number === undefined || number === null) continue;
+    for (const { addresses, conditions } of slice.endpoints ?? []) {
+      const ip = addresses?.[0];
+      if (ip !== undefined && conditions?.ready !== false) endpoints.set(`${ip} ${number}`, { ip, port: number });
+    }
+  }
+  return { backend: { name: label, endpoints: [...endpoints.values()].sort((a, b) => (a.ip < b.ip ? -1 : a.ip > b.ip ? 1 : a.port - b.port)) } };
+}
