@@ -1,5 +1,6 @@
 /** What the page and the worker say to each other, and the client interface that the page sees. */
-import type { Diagnostic } from '../base/diagnostic.ts';
+import type { Diagnostic, Span } from '../base/diagnostic.ts';
+import type { CellVerdict } from '../kube/policy/matrix.ts';
 import type { Capture } from '../world/capture.ts';
 import type { DocumentFile, WorldDocument } from '../world/document.ts';
 import type { LanguageRequests } from '../world/language/requests.ts';
@@ -40,6 +41,10 @@ export interface Requests extends LanguageRequests {
   reachPeers(): readonly ReachPeer[];
   /** Real attempts in a copy of the moment, at most 400 a call; the world does not notice. */
   probe(specs: readonly ProbeSpec[]): readonly ProbeResult[];
+  /** What policies say of the same pairs; null where an end is nobody's. */
+  policyCells(specs: readonly ProbeSpec[]): readonly (CellVerdict | null)[];
+  /** Where a field of an object is written (`spec.ingress[0].from[1]`); null where its text is not the reader's. */
+  placeOf(key: string, path: string): { readonly file: string; readonly span: Span } | null;
   /** "Why can't A reach B?" */
   ask(question: ReachQuestion): ReachAnswer;
   /** What would open the way that was asked about; each was tried in a copy. */

@@ -12,6 +12,7 @@ import type { LanguageSource } from '../world/language/text-index.ts';
 import { checkExpectations } from '../world/reach/expectations.ts';
 import { fixesFor } from '../world/reach/fixes.ts';
 import { reachPeers } from '../world/reach/peers.ts';
+import { policyAnswer, policyCells } from '../world/reach/policy-verdicts.ts';
 import { probe } from '../world/reach/probe.ts';
 import { answer, questionAt } from '../world/reach/question.ts';
 import type { WorldUpdate } from '../world/views.ts';
@@ -25,6 +26,7 @@ const TICK_MS = 50;
 const MAX_HOPS = 5_000;
 /** As Requests.probe says. */
 const MAX_PROBES = 400;
+const MAX_CELLS = 20_000;
 
 type Handlers = { readonly [N in RequestName]: (...args: Parameters<Requests[N]>) => ReturnType<Requests[N]> | Promise<ReturnType<Requests[N]>> };
 
@@ -122,7 +124,15 @@ export class PlaygroundServer {
       bring: (session, path, base64) => this.#get().bring(session, path, base64) ?? null,
       reachPeers: () => reachPeers(this.#get()),
       probe: (specs) => probe(this.#get(), specs.slice(0, MAX_PROBES)),
-      ask: (question) => answer(this.#get(), question),
+      policyCells: (specs) => policyCells(this.#get(), specs.slice(0, MAX_CELLS)).map((cell) => cell ?? null),
+      placeOf: (key, path) => {
+        const source = this.#get().sourceOf(key)?.source;
+        return source === undefined ? null : { file: source.file, span: source.spanOf(path) };
+      },
+      ask: (question) => {
+        const policy = policyAnswer(this.#get(), question);
+        return { ...answer(this.#get(), question), ...(policy === undefined ? {} : { policy }) };
+      },
       fixes: async (question) => {
         // Fixes are commands, too: all of the tools must be here before they are tried.
         if (!this.#hasAllTools) await this.#awaitTools();

@@ -127,6 +127,8 @@ export function createFakeClient(world: FakeWorld): FakeClient {
     hold: () => null,
     reachPeers: () => [],
     probe: () => [],
+    policyCells: () => [],
+    placeOf: () => null,
     ask: (question) => ({ question, reached: false, conclusion: [], rows: [] }),
     fixes: () => [],
     questionAt: () => null,

@@ -39,25 +39,42 @@ interface Progress {
 const nothing: Outcomes = new Map();
 
 /** Tries all of `specs`, again after each change of the world; a new list or the end of the sheet stops it. */
-function useOutcomes(specs: readonly ProbeSpec[]): Progress & { readonly again: () => void } {
+function useOutcomes(specs: readonly ProbeSpec[], isPolicy: boolean): Progress & { readonly again: () => void } {
   const { client } = usePlayground();
   const world = useWorldKey();
   const [asked, setAsked] = useState(0);
   const [progress, setProgress] = useState<Progress>({ outcomes: nothing, before: nothing, done: 0, total: 0 });
-  const last = useRef<{ world: number; outcomes: Map<string, ProbeOutcome>; before: Outcomes }>({ world, outcomes: new Map(), before: nothing });
+  const last = useRef<{ world: number; isPolicy: boolean; outcomes: Map<string, ProbeOutcome>; before: Outcomes }>({
+    world,
+    isPolicy,
+    outcomes: new Map(),
+    before: nothing,
+  });
   useEffect(() => {
     void asked;
     let alive = true;
     const known = last.current;
-    if (known.world !== world) last.current = { world, outcomes: new Map(), before: known.outcomes };
+    if (known.world !== world) last.current = { world, isPolicy: known.isPolicy, outcomes: new Map(), before: known.outcomes };
+    const keep = isPolicy !== last.current.isPolicy;
+    if (keep) last.current = { world, isPolicy, outcomes: new Map(), before: nothing };
     const { outcomes, before } = last.current;
     const open = specs.filter((spec) => !outcomes.has(specKey(spec)));
     const total = specs.length;
     const run = async () => {
       for (let at = 0; at < open.length && alive; at += BATCH) {
-        const results = await client.call('probe', open.slice(at, at + BATCH));
-        if (!alive) return;
-        for (const { spec, outcome } of results) outcomes.set(specKey(spec), outcome);
+        const part = open.slice(at, at + BATCH);
+        if (isPolicy) {
+          const verdicts = await client.call('policyCells', part);
+          if (!alive) return;
+          part.forEach((spec, index) => {
+            const verdict = verdicts[index];
+            outcomes.set(specKey(spec), verdict === '.' ? 'open' : verdict === null || verdict === undefined ? 'unsent' : 'dropped');
+          });
+        } else {
+          const results = await client.call('probe', part);
+          if (!alive) return;
+          for (const { spec, outcome } of results) outcomes.set(specKey(spec), outcome);
+        }
         setProgress({ outcomes: new Map(outcomes), before, done: total - open.length + Math.min(open.length, at + BATCH), total });
       }
     };
@@ -67,7 +84,7 @@ function useOutcomes(specs: readonly ProbeSpec[]): Progress & { readonly again: 
     return () => {
       alive = false;
     };
-  }, [client, specs, world, asked]);
+  }, [client, specs, world, asked, isPolicy]);
   const again = useCallback(() => {
     last.current = { ...last.current, world: -1 };
     setAsked((number) => number + 1);
@@ -75,11 +92,12 @@ function useOutcomes(specs: readonly ProbeSpec[]): Progress & { readonly again: 
   return { ...progress, again };
 }
 
-const cellWords = (cell: Cell): string => {
+const cellWords = (cell: Cell, isPolicy: boolean): string => {
   const change = cell.change === undefined ? '' : cell.change === 'opened' ? ', opened by the last change' : ', closed by the last change';
   if (cell.state === 'none') return 'nothing to try';
   if (cell.state === 'waiting') return 'not tried yet';
   if (cell.state === 'mixed') return `${cell.open} of ${cell.tried} open${change}`;
+  if (isPolicy) return `${cell.state === 'open' ? 'allowed' : 'not allowed'}${change}`;
   return `${OUTCOMES[cell.state].word}${change}`;
 };
 
@@ -134,14 +152,20 @@ export function ReachSheet() {
   const peers = usePeers();
   const [grouping, setGrouping] = useState<Grouping | undefined>(undefined);
   const [openGroups, setOpenGroups] = useState<ReadonlySet<string>>(new Set());
-  const [mode, setMode] = useState<'ports' | 'icmp' | 'port'>('ports');
+  const [mode, setMode] = useState<'ports' | 'icmp' | 'port' | 'policy'>('ports');
   const [port, setPort] = useState('');
   const table = useRef<HTMLTableElement>(null);
   const only = matrix?.to;
-  const way = useMemo((): Way => (mode === 'port' ? { kind: 'port', port: Math.min(65535, Math.max(1, Number(port) || 80)) } : { kind: mode }), [mode, port]);
+  const isPolicy = mode === 'policy';
+  const way = useMemo(
+    (): Way => (mode === 'port' ? { kind: 'port', port: Math.min(65535, Math.max(1, Number(port) || 80)) } : { kind: mode === 'policy' ? 'ports' : mode }),
+    [mode, port],
+  );
   const shown: Grouping = grouping ?? (peers.length > GROUP_FROM ? 'app' : 'none');
   const { rows, columns, cut } = useMemo(() => {
-    const offers = (peer: ReachPeer) => peer.ip !== '' && (way.kind === 'icmp' ? peer.netns !== '' : way.kind === 'port' ? true : peer.ports.length > 0);
+    // Policies speak of pods: what a Service leads to is judged there.
+    const offers = (peer: ReachPeer) =>
+      peer.ip !== '' && (!isPolicy || peer.netns !== '') && (way.kind === 'icmp' ? peer.netns !== '' : way.kind === 'port' ? true : peer.ports.length > 0);
     const allRows = linesOf(
       peers.filter((peer) => peer.netns !== ''),
       shown,
@@ -156,14 +180,14 @@ export function ReachSheet() {
             openGroups,
           );
     return { rows: allRows.slice(0, MAX_LINES), columns: allColumns.slice(0, MAX_LINES), cut: allRows.length > MAX_LINES || allColumns.length > MAX_LINES };
-  }, [peers, shown, openGroups, way, only]);
+  }, [peers, shown, openGroups, way, only, isPolicy]);
   const cells = useMemo(() => rows.map((row) => columns.map((column) => cellSpecs(row, column, way))), [rows, columns, way]);
   const specs = useMemo(() => {
     const unique = new Map<string, ProbeSpec>();
     for (const line of cells) for (const cell of line) for (const spec of cell) unique.set(specKey(spec), spec);
     return [...unique.values()];
   }, [cells]);
-  const { outcomes, before, done, total, again } = useOutcomes(specs);
+  const { outcomes, before, done, total, again } = useOutcomes(specs, isPolicy);
   const drawn = useMemo(() => cells.map((line) => line.map((specsOfCell) => cellOf(specsOfCell, outcomes, before))), [cells, outcomes, before]);
   useRoving(table);
   const toggle = (group: string) =>
@@ -195,7 +219,7 @@ export function ReachSheet() {
   const sentence =
     done < total
       ? `${done} of ${total} tried …`
-      : `${tried.filter((cell) => cell.state === 'open').length} of ${tried.length} ways are open.${opened + closed === 0 ? '' : ` The last change opened ${opened} and closed ${closed}.`}`;
+      : `${tried.filter((cell) => cell.state === 'open').length} of ${tried.length} ways are ${isPolicy ? 'allowed' : 'open'}.${opened + closed === 0 ? '' : ` The last change opened ${opened} and closed ${closed}.`}`;
   let first = true;
   return (
     <section className={styles.sheet} aria-label="Who reaches whom">
@@ -214,6 +238,7 @@ export function ReachSheet() {
             ['ports', 'Their ports'],
             ['icmp', 'Ping'],
             ['port', 'TCP port'],
+            ['policy', 'Policies say'],
           ]}
           onChange={setMode}
         />
@@ -278,7 +303,7 @@ export function ReachSheet() {
                   const cell = drawn[y]?.[x];
                   if (cell === undefined || cell.state === 'none') return <td key={column.key} className={styles.none} />;
                   const spec = cells[y]?.[x]?.[0];
-                  const words = `${row.title} to ${column.title}${spec === undefined || column.isGroup ? '' : `, ${portText(spec)}`}: ${cellWords(cell)}`;
+                  const words = `${row.title} to ${column.title}${spec === undefined || column.isGroup ? '' : `, ${portText(spec)}`}: ${cellWords(cell, isPolicy)}`;
                   const stop = first ? 0 : -1;
                   first = false;
                   return (
@@ -307,15 +332,20 @@ export function ReachSheet() {
         {cut ? <p className={styles.note}>The first {MAX_LINES} lines are drawn; group them to see all.</p> : null}
       </ScrollRegion>
       <p className={styles.legend}>
-        {(['open', 'refused', 'dropped'] as const).map((outcome) => (
+        {(isPolicy ? (['open', 'dropped'] as const) : (['open', 'refused', 'dropped'] as const)).map((outcome) => (
           <span key={outcome}>
             <span className={styles.key} data-state={outcome} aria-hidden="true">
               {OUTCOMES[outcome].mark}
             </span>{' '}
-            {OUTCOMES[outcome].word}
+            {isPolicy ? (outcome === 'open' ? 'allowed' : 'not allowed') : OUTCOMES[outcome].word}
           </span>
         ))}
-        <span>Of two groups four pairs are tried. A cell opens its question.</span>
+        <span>
+          {isPolicy
+            ? 'What NetworkPolicies and ClusterNetworkPolicies allow, whether or not the network enforces them.'
+            : 'Of two groups four pairs are tried.'}{' '}
+          A cell opens its question.
+        </span>
       </p>
     </section>
   );

@@ -9,6 +9,7 @@ import { useMirror, usePlayground, useSession } from '../state/context.ts';
 import { endText, OUTCOMES, portText, rowKey } from './ends.ts';
 import { EXPECTATIONS_FILE, withExpectation } from './expectation-text.ts';
 import { FixCard } from './FixCard.tsx';
+import { PolicyWalk } from './PolicyWalk.tsx';
 import { useAnswer } from './use-answer.ts';
 import styles from './Why.module.css';
 
@@ -286,6 +287,7 @@ function Answer({ question }: { readonly question: ReachQuestion }) {
           {list(back)}
         </>
       )}
+      {answer.policy === undefined ? null : <PolicyWalk answer={answer.policy} reached={answer.reached} />}
       {made === undefined ? null : (
         <section aria-label="The change that was made">
           <h3 className={inspector.heading}>Changed</h3>

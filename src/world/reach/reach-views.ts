@@ -2,6 +2,7 @@
 
 import type { Diagnostic } from '../../base/diagnostic.ts';
 import type { ObjectKey } from '../../base/origin.ts';
+import type { PolicyProtocol, PolicyVerdict } from '../../kube/policy/policy-types.ts';
 import type { HopView, Phrase } from '../views.ts';
 
 export type ProbeProtocol = 'TCP' | 'UDP' | 'ICMP';
@@ -65,6 +66,15 @@ export interface Fix {
   readonly commands?: readonly { readonly host: string; readonly line: string }[];
 }
 
+/** What NetworkPolicies and their kin say of a pair of pods, as they are asked. */
+export interface PolicyAnswer {
+  readonly from: string;
+  readonly to: string;
+  readonly protocol: PolicyProtocol;
+  readonly port: number;
+  readonly verdict: PolicyVerdict;
+}
+
 export interface ReachAnswer {
   readonly question: ReachQuestion;
   /** The first way a person would try is open. */
@@ -72,6 +82,8 @@ export interface ReachAnswer {
   /** One to three sentences. */
   readonly conclusion: readonly Phrase[];
   readonly rows: readonly ReachRow[];
+  /** Absent where there are no policies. */
+  readonly policy?: PolicyAnswer;
 }
 
 /** A line or column of a matrix. */
