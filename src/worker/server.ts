@@ -118,6 +118,7 @@ export class PlaygroundServer {
       yamlFormat: (...args) => this.#ask('yamlFormat', args),
       yamlFixes: (...args) => this.#ask('yamlFixes', args),
       yamlLint: (...args) => this.#ask('yamlLint', args),
+      yamlApplied: (...args) => this.#ask('yamlApplied', args),
       yamlImport: (...args) => this.#ask('yamlImport', args),
       objectAt: (path, offset) => this.#get().objectAt(path, offset),
       capture: (from, to, filter) => capture(this.#get(), { interfaces: ['any'], filter, from, to }),

@@ -411,7 +411,7 @@ export class World {
 
   /** What the editor's language service works on. */
   get languageSource(): LanguageSource {
-    return { api: this.api, files: this.#files.files, diagnostics: this.diagnostics };
+    return { api: this.api, files: this.#files.files, applied: this.#files.applied, diagnostics: this.diagnostics };
   }
 
   /** What `look` sees in the world as it was right after event `atSeq`. */

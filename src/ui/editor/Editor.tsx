@@ -5,7 +5,7 @@ import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { MAX_FILE_LENGTH } from '../state/check-document.ts';
 import { useDocument, useMirror, usePlayground, useSession } from '../state/context.ts';
 import { useEvent } from '../state/use-event.ts';
-import { useDark, useMedia } from '../state/use-media.ts';
+import { useDark, useMedia, useNarrow } from '../state/use-media.ts';
 import styles from './Editor.module.css';
 import { EditSheet } from './EditSheet.tsx';
 import { FileTabs } from './FileTabs.tsx';
@@ -14,15 +14,25 @@ import { Status } from './Status.tsx';
 import type { YamlEditor } from './yaml-editor.ts';
 
 const CURSOR_DELAY_MS = 150;
+const LINT_DELAY_MS = 500;
+const MAX_DUMP_LENGTH = 8 * 1024 * 1024;
 
-/** Refuses what would freeze the page before any editor sees it. */
+/** Refuses what would freeze the page before any editor sees it; lists of objects go to the import. */
 function useRefusedPaste(body: React.RefObject<HTMLElement | null>): void {
   const playground = usePlayground();
   useEvent(
     body,
     'paste',
     (event) => {
-      const length = event.clipboardData?.getData('text/plain').length ?? 0;
+      const text = event.clipboardData?.getData('text/plain') ?? '';
+      const { length } = text;
+      // A cluster dump pasted as it is would be objects that the cluster makes by itself.
+      if (length <= MAX_DUMP_LENGTH && /^(?:kind: \w*List|\s*"kind": "\w*List")\s*,?$/m.test(text.slice(0, 400) + text.slice(-400))) {
+        event.preventDefault();
+        event.stopPropagation();
+        playground.session.setState({ incoming: { files: [{ path: 'pasted.yaml', text }], problems: [] }, dialog: 'import' });
+        return;
+      }
       if (length <= MAX_FILE_LENGTH) return;
       event.preventDefault();
       event.stopPropagation();
@@ -51,6 +61,7 @@ function MonacoHost({
   const writable = useSession((session) => session.writable);
   const texts = useDocument((document) => document.texts);
   const diagnostics = useMirror((mirror) => mirror.diagnostics);
+  const lint = useMirror((mirror) => mirror.lint);
   const dark = useDark();
   const initial = useRef({ dark, readOnly: !writable, onReady, hadFocus });
 
@@ -85,8 +96,15 @@ function MonacoHost({
               );
             }, CURSOR_DELAY_MS);
           },
-          complete: (path, text, offset) => client.call('yamlComplete', path, text, offset).catch(() => []),
-          hover: (path, text, offset) => client.call('yamlHover', path, text, offset).catch(() => null),
+          client,
+          applyEdits: (edits) => {
+            const problem = playground.session.getState().writable ? playground.edits.applyTextEdits(edits) : 'This document is read-only here.';
+            if (problem !== undefined) playground.notify(problem, 'problem');
+          },
+          openPlace: (file, startOffset, endOffset) => playground.revealPlace(file, startOffset, endOffset),
+          undo: () => playground.undo(),
+          redo: () => playground.redo(),
+          onTabMode: (leaves) => playground.notify(leaves ? 'Tab leaves the text again.' : 'Tab indents now; Ctrl M again lets it leave the text.'),
         });
         setReady(true);
         initial.current.onReady();
@@ -113,8 +131,8 @@ function MonacoHost({
 
   useEffect(() => {
     if (!ready) return;
-    editor.current?.setDiagnostics(diagnostics);
-  }, [ready, diagnostics]);
+    editor.current?.setDiagnostics([...diagnostics, ...lint]);
+  }, [ready, diagnostics, lint]);
 
   useEffect(() => {
     if (ready && reveal !== undefined && reveal.file === openFile) editor.current?.reveal(reveal.startOffset, reveal.endOffset);
@@ -138,6 +156,61 @@ function MonacoHost({
   return <div className={styles.monaco} ref={host} id={ready ? EDITOR_BODY : undefined} tabIndex={-1} data-ready={ready} />;
 }
 
+/** Asks for what the API server does not say, once the world has rested after a change. */
+function useLint(on: boolean): void {
+  const playground = usePlayground();
+  const diagnostics = useMirror((mirror) => mirror.diagnostics);
+  const topology = useMirror((mirror) => mirror.topology);
+  useEffect(() => {
+    // Asked again when either of them is another.
+    void [diagnostics, topology];
+    if (!on) return;
+    let alive = true;
+    const timer = setTimeout(() => {
+      playground.client.call('yamlLint').then(
+        (lint) => {
+          if (alive && (lint.length > 0 || playground.mirror.getState().lint.length > 0)) playground.mirror.setState({ lint });
+        },
+        () => undefined,
+      );
+    }, LINT_DELAY_MS);
+    return () => {
+      alive = false;
+      clearTimeout(timer);
+    };
+  }, [playground, on, diagnostics, topology]);
+}
+
+/** Files or a folder dropped on the editor go to the import. */
+function useDrop(body: React.RefObject<HTMLElement | null>): boolean {
+  const playground = usePlayground();
+  const [over, setOver] = useState(false);
+  const holdsFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false;
+  useEvent(body, 'dragover', (event) => {
+    if (!holdsFiles(event)) return;
+    event.preventDefault();
+    setOver(true);
+  });
+  useEvent(body, 'dragleave', (event) => {
+    if (!(event.relatedTarget instanceof Node) || !(body.current?.contains(event.relatedTarget) ?? false)) setOver(false);
+  });
+  useEvent(body, 'drop', (event) => {
+    if (!holdsFiles(event) || event.dataTransfer === null) return;
+    event.preventDefault();
+    setOver(false);
+    // Entries are there only while the event is handled.
+    const entries = [...event.dataTransfer.items].flatMap((item) => item.webkitGetAsEntry() ?? []);
+    const plain = [...event.dataTransfer.files];
+    import('./read-files.ts')
+      .then(async ({ filesOfEntries, readFiles }) => readFiles(entries.length === 0 ? plain : await filesOfEntries(entries)))
+      .then(
+        (incoming) => playground.session.setState({ incoming, dialog: 'import' }),
+        () => playground.notify('What was dropped could not be read. Nothing was changed.', 'problem'),
+      );
+  });
+  return over;
+}
+
 function PlainField() {
   const playground = usePlayground();
   const openFile = useSession((session) => session.openFile);
@@ -158,7 +231,14 @@ function PlainField() {
         const problem = playground.edits.setText(openFile, event.target.value);
         if (problem !== undefined) playground.notify(problem, 'problem');
       }}
-      onKeyDown={(event) => event.stopPropagation()}
+      onKeyDown={(event) => {
+        event.stopPropagation();
+        const key = event.key.toLowerCase();
+        if (!(event.ctrlKey || event.metaKey) || event.altKey || (key !== 'z' && key !== 'y')) return;
+        event.preventDefault();
+        if (key === 'y' || event.shiftKey) playground.redo();
+        else playground.undo();
+      }}
     />
   );
 }
@@ -168,12 +248,16 @@ export function Editor() {
   const clicked = useRef(false);
   const openFile = useSession((session) => session.openFile);
   const text = useDocument((document) => document.texts.find((file) => file.path === openFile)?.text ?? '');
-  const coarse = useMedia('(pointer: coarse)');
+  const touched = useMedia('(pointer: coarse)');
+  const narrow = useNarrow();
+  const coarse = touched || narrow;
   const [wanted, setWanted] = useState(false);
   const [ready, setReady] = useState(false);
   const onReady = useCallback(() => setReady(true), []);
   const hadFocus = useCallback(() => clicked.current || (body.current?.contains(document.activeElement) ?? false), []);
   useRefusedPaste(body);
+  const frame = useRef<HTMLElement>(null);
+  const dropping = useDrop(frame);
   // Monaco is a megabyte and half a second of work: it comes when somebody reaches for the text.
   useEvent(body, 'pointerenter', () => setWanted(true));
   useEvent(body, 'focusin', () => setWanted(true));
@@ -187,8 +271,11 @@ export function Editor() {
     if (!palette && ready) event.stopPropagation();
   });
 
+  useLint(wanted || coarse);
+
   return (
-    <section className={styles.editor} aria-label="Editor">
+    <section className={styles.editor} aria-label="Editor" ref={frame}>
+      {dropping ? <div className={styles.dropping}>Drop files or a folder here</div> : null}
       <FileTabs />
       <div className={styles.body} ref={body}>
         {coarse ? (

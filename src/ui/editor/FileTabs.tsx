@@ -59,6 +59,23 @@ export function FileTabs() {
     if (own.some((diagnostic) => diagnostic.severity === 'error')) return 'error';
     return own.some((diagnostic) => diagnostic.severity === 'warning') ? 'warning' : undefined;
   };
+  /** The tab that is dragged, and the one it is over. */
+  const [drag, setDrag] = useState<{ readonly path: string; readonly over: string } | undefined>(undefined);
+  const place = (path: string) => texts.findIndex((file) => file.path === path);
+  const download = (form: 'yaml' | 'zip') => {
+    void import('./download-all.ts').then(({ downloadAll }) => downloadAll(playground.document.getState(), form));
+  };
+  const tidy = () => {
+    const text = texts.find((file) => file.path === open)?.text ?? '';
+    playground.client.call('yamlFormat', open, text).then(
+      (tidied) => {
+        const now = playground.document.getState().texts.find((file) => file.path === open)?.text;
+        if (tidied === null) playground.notify('There is nothing to tidy here: the file is tidy, or it has errors.');
+        else if (now === text) playground.edits.setText(open, tidied);
+      },
+      () => undefined,
+    );
+  };
   const newName = () => {
     let number = 1;
     while (texts.some((file) => file.path === `file-${number}.yaml`)) number += 1;
@@ -83,6 +100,21 @@ export function FileTabs() {
               role="tab"
               aria-selected={file.path === open}
               className={file.path === open ? styles.tabOn : styles.tab}
+              draggable={writable}
+              data-over={drag !== undefined && drag.path !== file.path && drag.over === file.path}
+              onDragStart={() => setDrag({ path: file.path, over: file.path })}
+              onDragEnd={() => setDrag(undefined)}
+              onDragOver={(event) => {
+                if (drag === undefined) return;
+                event.preventDefault();
+                if (drag.over !== file.path) setDrag({ ...drag, over: file.path });
+              }}
+              onDrop={(event) => {
+                if (drag === undefined) return;
+                event.preventDefault();
+                playground.edits.moveFile(drag.path, place(file.path) - place(drag.path));
+                setDrag(undefined);
+              }}
               onClick={() => playground.session.setState({ openFile: file.path })}
               onDoubleClick={() => {
                 if (writable) setNaming({ from: file.path });
@@ -110,6 +142,16 @@ export function FileTabs() {
           { label: 'New file …', disabled: !writable, onPick: () => setNaming({ from: undefined }) },
           { label: 'Rename …', detail: open, disabled: !writable || open === '', onPick: () => setNaming({ from: open }) },
           { label: 'Remove', detail: open, disabled: !writable || open === '', onPick: () => playground.edits.removeFile(open) },
+          { label: 'Move left', disabled: !writable || place(open) <= 0, onPick: () => playground.edits.moveFile(open, -1) },
+          { label: 'Move right', disabled: !writable || place(open) >= texts.length - 1, onPick: () => playground.edits.moveFile(open, 1) },
+          { label: 'Undo', detail: 'Ctrl Z', disabled: !writable, onPick: () => playground.undo() },
+          { label: 'Redo', detail: 'Ctrl Shift Z', disabled: !writable, onPick: () => playground.redo() },
+          { label: 'Tidy', detail: open, disabled: !writable || open === '', onPick: () => tidy() },
+          { label: 'Objects …', detail: 'kinds and names', onPick: () => playground.session.setState({ dialog: 'outline' }) },
+          { label: 'Changes …', detail: 'since the beginning', onPick: () => playground.session.setState({ dialog: 'changes' }) },
+          { label: 'Add files …', detail: 'or drop them here', disabled: !writable, onPick: () => playground.session.setState({ dialog: 'import' }) },
+          { label: 'Download all', detail: 'one YAML file', onPick: () => download('yaml') },
+          { label: 'Download all', detail: 'a zip of files', onPick: () => download('zip') },
         ]}
       >
         <Icon name="more" size={16} />

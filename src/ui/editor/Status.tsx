@@ -38,7 +38,9 @@ function Problem({ diagnostic }: { readonly diagnostic: Diagnostic }) {
 }
 
 export function Status() {
-  const diagnostics = useMirror((mirror) => mirror.diagnostics);
+  const said = useMirror((mirror) => mirror.diagnostics);
+  const lint = useMirror((mirror) => mirror.lint);
+  const diagnostics = lint.length === 0 ? said : [...said, ...lint];
   const running = useMirror((mirror) => mirror.status);
   const applying = useDocument((document) => document.applying);
   const writable = useSession((session) => session.writable);
@@ -72,6 +74,7 @@ export function Status() {
         <span role="status" className={errors.length > 0 ? styles.refused : styles.applied} data-testid="apply-status">
           {word}
         </span>
+        <span className={styles.tabHint}>Tab leaves the text · Ctrl M changes that</span>
         {ordered.length > 0 ? (
           <button
             type="button"

@@ -3,32 +3,41 @@ import * as monaco from 'monaco-editor/editor';
 import 'monaco-editor/features/bracketMatching/register';
 import 'monaco-editor/features/caretOperations/register';
 import 'monaco-editor/features/clipboard/register';
+import 'monaco-editor/features/codeAction/register';
 import 'monaco-editor/features/codicon/register';
 import 'monaco-editor/features/comment/register';
 import 'monaco-editor/features/contextmenu/register';
 import 'monaco-editor/features/cursorUndo/register';
 import 'monaco-editor/features/find/register';
+import 'monaco-editor/features/documentSymbols/register';
 import 'monaco-editor/features/folding/register';
+import 'monaco-editor/features/format/register';
 import 'monaco-editor/features/gotoError/register';
+import 'monaco-editor/features/gotoSymbol/register';
 import 'monaco-editor/features/hover/register';
 import 'monaco-editor/features/indentation/register';
 import 'monaco-editor/features/linesOperations/register';
 import 'monaco-editor/features/multicursor/register';
+import 'monaco-editor/features/quickOutline/register';
 import 'monaco-editor/features/readOnlyMessage/register';
+import 'monaco-editor/features/referenceSearch/register';
+import 'monaco-editor/features/rename/register';
 import 'monaco-editor/features/smartSelect/register';
 import 'monaco-editor/features/snippet/register';
 import 'monaco-editor/features/suggest/register';
 // The register file of 0.57 brings only the inline half of completion; the list is here.
 import 'monaco-editor/editor/contrib/suggest/browser/suggestController';
-import 'monaco-editor/features/toggleTabFocusMode/register';
 import 'monaco-editor/features/tokenization/register';
 import 'monaco-editor/features/wordOperations/register';
 import 'monaco-editor/languages/definitions/yaml/register';
 import editorWorkerUrl from 'monaco-editor/editor/editor.worker?worker&url';
 import type { Diagnostic } from '../../base/diagnostic.ts';
-import type { CompletionItem, HoverView } from '../../world/views.ts';
+import type { PlaygroundClient } from '../../worker/protocol.ts';
+import type { TextEdit } from '../../world/language/requests.ts';
+import { differenceOf } from '../state/undo.ts';
 import { createScriptAddress } from '../trusted-types.ts';
 import { editorThemes } from './editor-theme.ts';
+import { registerLanguage } from './monaco-language.ts';
 
 export interface YamlEditorOptions {
   readonly host: HTMLElement;
@@ -38,8 +47,14 @@ export interface YamlEditorOptions {
   onChange(path: string, text: string): boolean;
   /** The reader moved the cursor (not we). */
   onCursor(path: string, offset: number): void;
-  complete(path: string, text: string, offset: number): Promise<readonly CompletionItem[]>;
-  hover(path: string, text: string, offset: number): Promise<HoverView | null>;
+  readonly client: PlaygroundClient;
+  /** Changes texts of any files as one act. */
+  applyEdits(edits: readonly TextEdit[]): void;
+  openPlace(file: string, startOffset: number, endOffset: number): void;
+  undo(): void;
+  redo(): void;
+  /** Tab now leaves the editor, or indents. */
+  onTabMode(leaves: boolean): void;
 }
 
 const MAX_MARKERS = 200;
@@ -99,7 +114,9 @@ export class YamlEditor {
       quickSuggestions: { other: true, strings: true, comments: false },
       wordBasedSuggestions: 'off',
       accessibilitySupport: 'auto',
-      ariaLabel: 'YAML editor. Control M (on a Mac: Control Shift M) lets Tab leave the editor.',
+      // Whoever came by Tab gets on by Tab.
+      tabFocusMode: true,
+      ariaLabel: 'YAML editor. Tab leaves it; after Control M (on a Mac: Control Shift M) Tab indents.',
       stickyScroll: { enabled: false },
       occurrencesHighlight: 'off',
       selectionHighlight: false,
@@ -110,7 +127,7 @@ export class YamlEditor {
   }
 
   #listen(): void {
-    const { onChange, onCursor, complete, hover } = this.#options;
+    const { onChange, onCursor, client, applyEdits, openPlace } = this.#options;
     this.#disposables.push(
       this.#editor.onDidChangeModelContent(() => {
         const model = this.#editor.getModel();
@@ -128,24 +145,21 @@ export class YamlEditor {
         const position = this.#editor.getPosition();
         if (position !== null && this.#editor.hasTextFocus()) this.#editor.revealPosition(position, monaco.editor.ScrollType.Immediate);
       }),
-      monaco.languages.registerCompletionItemProvider('yaml', {
-        triggerCharacters: [' ', ':', '-'],
-        provideCompletionItems: async (model, position) => {
-          const items = await complete(pathOf(model), model.getValue(), model.getOffsetAt(position));
-          return { suggestions: items.map((item, index) => suggestion(model, item, index)) };
-        },
-      }),
-      monaco.languages.registerHoverProvider('yaml', {
-        provideHover: async (model, position) => {
-          const view = await hover(pathOf(model), model.getValue(), model.getOffsetAt(position));
-          if (view === null) return null;
-          return {
-            range: rangeOf(model, view.startOffset, view.endOffset),
-            contents: view.paragraphs.map((text) => ({ value: plainMarkdown(text), isTrusted: false, supportHtml: false })),
-          };
-        },
-      }),
+      ...registerLanguage({ client, uriOf, pathOf, applyEdits, openPlace }),
     );
+    const { CtrlCmd, Shift, WinCtrl } = monaco.KeyMod;
+    const { KeyM, KeyY, KeyZ } = monaco.KeyCode;
+    // One history for the editor and the canvas: Monaco's own knows one file only.
+    this.#editor.addCommand(CtrlCmd | KeyZ, () => this.#options.undo());
+    this.#editor.addCommand(CtrlCmd | Shift | KeyZ, () => this.#options.redo());
+    this.#editor.addCommand(CtrlCmd | KeyY, () => this.#options.redo());
+    const switchTab = () => {
+      const leaves = !this.#editor.getOption(monaco.editor.EditorOption.tabFocusMode);
+      this.#editor.updateOptions({ tabFocusMode: leaves });
+      this.#options.onTabMode(leaves);
+    };
+    this.#editor.addCommand(CtrlCmd | KeyM, switchTab);
+    this.#editor.addCommand(WinCtrl | Shift | KeyM, switchTab);
   }
 
   /** Shows a file; each keeps its own undo history, folding and place. */
@@ -163,7 +177,9 @@ export class YamlEditor {
   setText(path: string, text: string): void {
     const model = this.#modelOf(path, text);
     if (this.#refused.has(path) || model.getValue() === text) return;
-    this.#write(() => model.pushEditOperations([], [{ range: model.getFullModelRange(), text }], () => null));
+    // Only what differs, so that cursors and foldings elsewhere stay where they are.
+    const { start, endBefore, endAfter } = differenceOf(model.getValue(), text);
+    this.#write(() => model.pushEditOperations([], [{ range: rangeOf(model, start, endBefore), text: text.slice(start, endAfter) }], () => null));
   }
 
   /** Forgets the files that are no longer there. */
@@ -210,6 +226,12 @@ export class YamlEditor {
     this.#editor.updateOptions({ readOnly });
   }
 
+  /** Runs one of Monaco's own actions: `editor.action.formatDocument`. */
+  run(action: string): void {
+    this.#editor.focus();
+    void this.#editor.getAction(action)?.run();
+  }
+
   focus(): void {
     this.#editor.focus();
   }
@@ -241,20 +263,3 @@ export class YamlEditor {
 function rangeOf(model: monaco.editor.ITextModel, startOffset: number, endOffset: number): monaco.Range {
   return monaco.Range.fromPositions(model.getPositionAt(startOffset), model.getPositionAt(endOffset));
 }
-
-function suggestion(model: monaco.editor.ITextModel, item: CompletionItem, index: number): monaco.languages.CompletionItem {
-  return {
-    label: item.label,
-    insertText: item.insertText,
-    detail: item.detail,
-    documentation: item.documentation,
-    kind: monaco.languages.CompletionItemKind.Property,
-    // As ordered by the world: simulated and required fields first.
-    sortText: String(index).padStart(5, '0'),
-    range: rangeOf(model, item.startOffset, item.endOffset),
-    insertTextRules: monaco.languages.CompletionItemInsertTextRule.KeepWhitespace,
-  };
-}
-
-/** Monaco's hovers are Markdown; our paragraphs are plain, so every sign that means something there is escaped. */
-const plainMarkdown = (text: string): string => text.replace(/[\\`*_{}[\]()#+\-.!|<>~&]/g, '\\$&');

@@ -85,6 +85,16 @@ const switches: readonly PaletteItem[] = [
     detail: 'open, rename, download',
     act: ({ session }) => session.setState({ dialog: 'documents' }),
   },
+  {
+    id: 'outline',
+    group: 'Document',
+    label: 'Objects in the files …',
+    detail: 'kinds and names, jump',
+    act: ({ session }) => session.setState({ dialog: 'outline' }),
+  },
+  { id: 'changes', group: 'Document', label: 'Changes …', detail: 'what differs, and back', act: ({ session }) => session.setState({ dialog: 'changes' }) },
+  { id: 'import', group: 'Document', label: 'Add files …', detail: 'a folder, a cluster dump', act: ({ session }) => session.setState({ dialog: 'import' }) },
+  { id: 'undo', group: 'Document', label: 'Undo', detail: 'Ctrl Z', act: (playground) => playground.undo() },
   { id: 'keys', group: 'Show', label: 'Keys …', detail: '?', act: ({ session }) => session.setState({ dialog: 'keys' }) },
   {
     id: 'article',

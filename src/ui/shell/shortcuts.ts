@@ -66,6 +66,18 @@ export const shortcuts: readonly Shortcut[] = [
     },
   },
   {
+    keys: 'Ctrl Z or ⌘ Z',
+    says: 'Undo, in the files and on the canvas',
+    fits: (event) => (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === 'z',
+    act: (playground) => playground.undo(),
+  },
+  {
+    keys: 'Ctrl Shift Z or Ctrl Y',
+    says: 'Redo',
+    fits: (event) => (event.ctrlKey || event.metaKey) && !event.altKey && (event.shiftKey ? event.key.toLowerCase() === 'z' : event.key.toLowerCase() === 'y'),
+    act: (playground) => playground.redo(),
+  },
+  {
     keys: '?',
     says: 'These keys',
     fits: (event) => event.key === '?' && !event.ctrlKey && !event.metaKey,

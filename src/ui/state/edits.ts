@@ -1,9 +1,11 @@
 /** The texts in the editor: changed at once on the page, sent to the world when the typing pauses. */
 import type { PlaygroundClient } from '../../worker/protocol.ts';
 import type { DocumentFile } from '../../world/document.ts';
+import type { TextEdit } from '../../world/language/requests.ts';
 import { isFileName, MAX_FILE_LENGTH, MAX_FILES } from './check-document.ts';
-import { type DocumentStore, withText } from './document.ts';
+import { type DocumentStore, type OpenDocument, withText } from './document.ts';
 import type { SessionStore } from './session.ts';
+import { changedFiles } from './undo.ts';
 
 /** Typing pauses this long before the world is asked to follow. */
 const APPLY_DELAY_MS = 250;
@@ -37,6 +39,45 @@ export class Edits {
     );
     this.#options.onChange();
     return undefined;
+  }
+
+  /** Small changes of any files, none of them overlapping, as one act. */
+  applyTextEdits(edits: readonly TextEdit[]): string | undefined {
+    let problem: string | undefined;
+    for (const path of new Set(edits.map((edit) => edit.file))) {
+      const text = this.#options.document.getState().texts.find((file) => file.path === path)?.text;
+      if (text === undefined) continue;
+      const own = edits.filter((edit) => edit.file === path).sort((a, b) => b.startOffset - a.startOffset);
+      problem ??= this.setText(
+        path,
+        own.reduce((before, edit) => before.slice(0, edit.startOffset) + edit.text + before.slice(edit.endOffset), text),
+      );
+    }
+    return problem;
+  }
+
+  /** Puts an earlier (or later) content of the document in force. */
+  restore({ texts, positions }: Pick<OpenDocument, 'texts' | 'positions'>): void {
+    const { document, onChange } = this.#options;
+    const before = document.getState().texts;
+    const gone = before.filter((file) => !texts.some((one) => one.path === file.path));
+    document.setState({ texts, positions, applying: 'pending' });
+    // New ones first, as in a renaming.
+    for (const { path } of [...changedFiles(texts, before), ...gone]) void this.apply(path);
+    onChange();
+    if (changedFiles(texts, before).length + gone.length === 0) document.setState({ applying: 'applied' });
+  }
+
+  /** Another place among the tabs. */
+  moveFile(path: string, by: number): void {
+    const texts = [...this.#options.document.getState().texts];
+    const from = texts.findIndex((file) => file.path === path);
+    const file = texts[from];
+    if (file === undefined) return;
+    texts.splice(from, 1);
+    texts.splice(Math.max(0, Math.min(texts.length, from + by)), 0, file);
+    this.#options.document.setState({ texts });
+    this.#options.onChange();
   }
 
   /** A sentence when the name cannot be taken. */

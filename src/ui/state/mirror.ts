@@ -11,6 +11,8 @@ export interface Mirror {
   readonly nowNs: number;
   readonly topology: Topology;
   readonly diagnostics: readonly Diagnostic[];
+  /** What the language service says beside the API server, once somebody edits. */
+  readonly lint: readonly Diagnostic[];
   readonly sessions: readonly SessionView[];
   readonly deliveries: readonly DeliveryView[];
   /** In order of seq; the oldest are dropped above the bound. */
@@ -32,6 +34,7 @@ export const emptyMirror: Mirror = {
   nowNs: 0,
   topology: emptyTopology,
   diagnostics: [],
+  lint: [],
   sessions: [],
   deliveries: [],
   terminal: [],
@@ -67,6 +70,7 @@ export function applyUpdate(mirror: Mirror, update: WorldUpdate): Mirror {
     nowNs: update.nowNs,
     topology: update.topology ?? mirror.topology,
     diagnostics: update.diagnostics ?? mirror.diagnostics,
+    lint: mirror.lint,
     sessions: update.sessions ?? mirror.sessions,
     deliveries: update.deliveries ?? mirror.deliveries,
     ...joinTerminal(mirror, update),

@@ -4,7 +4,7 @@ import type { WorldDocument } from '../../world/document.ts';
 import type { ReachQuestion } from '../../world/reach/reach-views.ts';
 import type { Inspection, LinkTarget, WorldUpdate } from '../../world/views.ts';
 import { Autosave } from './autosave.ts';
-import { createDocument, type DocumentStore } from './document.ts';
+import { createDocument, type DocumentStore, type OpenDocument } from './document.ts';
 import { claimDocument, type DocumentLock } from './document-lock.ts';
 import type { SavedWork } from './document-store.ts';
 import { Edits } from './edits.ts';
@@ -15,6 +15,7 @@ import { RunQueue } from './run-queue.ts';
 import { createSession, type Preferences, type Run, type SessionStore } from './session.ts';
 import type { Opening } from './start.ts';
 import type { Storage } from './storage.ts';
+import { changedFiles, differenceOf, UndoHistory } from './undo.ts';
 
 export interface PlaygroundOptions {
   readonly client: PlaygroundClient;
@@ -46,6 +47,7 @@ export class Playground {
   readonly edits: Edits;
   readonly #options: PlaygroundOptions;
   readonly #queue: RunQueue;
+  readonly #undo: UndoHistory;
   /** The worker's document as it was after its last update. */
   #worldDocument: WorldDocument | undefined;
   #autosave: Autosave | undefined;
@@ -70,6 +72,7 @@ export class Playground {
       onChange: () => this.#changed(),
       onProblem: (message) => this.notify(message, 'problem'),
     });
+    this.#undo = new UndoHistory(this.document, options.now);
     this.#queue = new RunQueue((session, line, byReader) => this.#run(session, line, byReader));
     this.client.subscribe((update) => this.#updated(update));
     this.playback.subscribeCoarse(() => this.#holdWhilePaused());
@@ -196,6 +199,27 @@ export class Playground {
     if (!this.document.getState().texts.some((one) => one.path === file)) return;
     this.#nonce += 1;
     this.session.setState({ openFile: file, reveal: { file, startOffset, endOffset, nonce: this.#nonce } });
+  }
+
+  /** Takes back the last change of a text or of a box's place, wherever it was made. */
+  undo(): void {
+    if (this.session.getState().writable && !this.#undo.undo((content, from) => this.#restore(content, from))) this.notify('There is nothing to undo.');
+  }
+
+  redo(): void {
+    if (this.session.getState().writable && !this.#undo.redo((content, from) => this.#restore(content, from))) this.notify('There is nothing to redo.');
+  }
+
+  #restore(content: Pick<OpenDocument, 'texts' | 'positions'>, from: Pick<OpenDocument, 'texts' | 'positions'>): void {
+    this.edits.restore(content);
+    const changed = changedFiles(content.texts, from.texts)[0];
+    const { openFile } = this.session.getState();
+    if (changed === undefined) {
+      if (!content.texts.some((file) => file.path === openFile)) this.session.setState({ openFile: content.texts[0]?.path ?? '' });
+      return;
+    }
+    const { start, endAfter } = differenceOf(from.texts.find((file) => file.path === changed.path)?.text ?? '', changed.text);
+    this.revealPlace(changed.path, start, endAfter);
   }
 
   /** Loads a command's packets; by default the playhead stands before the first. */

@@ -1,5 +1,6 @@
 /** The state of this tab: what is shown and selected. Some of it (theme, sizes) is remembered as preferences; none of it is part of a document. */
 import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { DocumentFile } from '../../world/document.ts';
 import type { ExpectationResult, ReachQuestion } from '../../world/reach/reach-views.ts';
 import type { LinkTarget } from '../../world/views.ts';
 import type { Lens } from '../canvas/contract.ts';
@@ -9,7 +10,7 @@ export type Mode = 'learn' | 'play' | 'present';
 export type ThemeChoice = 'system' | 'light' | 'dark';
 export type PaneName = 'canvas' | 'editor' | 'terminal' | 'timeline' | 'inspector';
 export type TimelineView = 'hops' | 'conversations' | 'sequence' | 'stream';
-export type DialogName = 'share' | 'embed' | 'palette' | 'keys' | 'documents' | 'drop';
+export type DialogName = 'share' | 'embed' | 'palette' | 'keys' | 'documents' | 'drop' | 'outline' | 'changes' | 'import';
 
 /** Commands whose packets can be played: a span of the log and what was typed. */
 export interface Run {
@@ -58,6 +59,8 @@ export interface Session extends Preferences {
   /** The conversation those views show; undefined: none was chosen. */
   readonly stream: number | undefined;
   readonly dialog: DialogName | undefined;
+  /** Files on their way into the document; the import dialog takes them over. */
+  readonly incoming: { readonly files: readonly DocumentFile[]; readonly problems: readonly string[] } | undefined;
   /** The pane shown where there is room for one only. */
   readonly pane: PaneName;
   readonly runs: readonly Run[];
@@ -99,6 +102,7 @@ export const createSession = (preferences: Preferences): SessionStore =>
     timelineView: 'hops',
     stream: undefined,
     dialog: undefined,
+    incoming: undefined,
     pane: 'canvas',
     runs: [],
     run: undefined,

@@ -121,6 +121,7 @@ export function createFakeClient(world: FakeWorld): FakeClient {
     yamlFormat: () => null,
     yamlFixes: () => [],
     yamlLint: () => [],
+    yamlApplied: () => document.files,
     yamlImport: (files) => ({ files, objects: files.length, notes: [] }),
     objectAt: () => null,
     document: () => document,

@@ -46,6 +46,7 @@ export function createLanguage(): Language {
       return fixesFor(source, files, lint(source.api, files), path, text, startOffset, endOffset);
     },
     yamlLint: (source) => lint(source.api, index.files(source)),
+    yamlApplied: ({ applied }) => applied,
     yamlImport: (source, files, taken) => importFiles(source.api, files, taken),
   };
   const asRead = <N extends keyof Language>(name: N) => {
@@ -62,6 +63,7 @@ export function createLanguage(): Language {
     yamlFormat: asRead('yamlFormat'),
     yamlFixes: asRead('yamlFixes'),
     yamlLint: asRead('yamlLint'),
+    yamlApplied: asRead('yamlApplied'),
     yamlImport: asRead('yamlImport'),
   };
 }

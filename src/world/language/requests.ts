@@ -62,6 +62,8 @@ export interface LanguageRequests {
   yamlFixes(path: string, text: string, startOffset: number, endOffset: number): readonly QuickFix[];
   /** What the API server takes but will not do what its author meant: names that nothing has, selectors that fit nothing. */
   yamlLint(): readonly Diagnostic[];
+  /** The texts that the running world was made of last. */
+  yamlApplied(): readonly DocumentFile[];
   /** Turns manifests or a cluster dump (`kubectl get -A -o yaml`) into files. At most 8 MB in all. */
   yamlImport(files: readonly DocumentFile[], taken: readonly string[]): ImportPlan;
 }

@@ -20,6 +20,7 @@ export type LanguageApi = Pick<Api, 'kinds' | 'view'>;
 export interface LanguageSource {
   readonly api: LanguageApi;
   readonly files: readonly DocumentFile[];
+  readonly applied: readonly DocumentFile[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
