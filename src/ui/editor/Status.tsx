@@ -74,7 +74,7 @@ export function Status() {
         <span role="status" className={errors.length > 0 ? styles.refused : styles.applied} data-testid="apply-status">
           {word}
         </span>
-        <span className={styles.tabHint}>Tab leaves the text · Ctrl M changes that</span>
+        <span className={styles.tabHint}>Tab leaves · Ctrl M: Tab indents</span>
         {ordered.length > 0 ? (
           <button
             type="button"

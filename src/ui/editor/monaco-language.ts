@@ -34,9 +34,9 @@ function rangeOf(model: monaco.editor.ITextModel, startOffset: number, endOffset
 function suggestion(model: monaco.editor.ITextModel, item: CompletionItem, index: number): monaco.languages.CompletionItem {
   const { KeepWhitespace, InsertAsSnippet } = monaco.languages.CompletionItemInsertTextRule;
   return {
-    label: item.label,
+    label: { label: item.label, description: item.detail },
+    filterText: item.label,
     insertText: item.insertText,
-    detail: item.detail,
     documentation: item.documentation,
     kind: item.snippet === true ? monaco.languages.CompletionItemKind.Snippet : monaco.languages.CompletionItemKind.Property,
     // As ordered by the world: what exists first, then simulated and required fields.

@@ -73,6 +73,7 @@ class Fixer {
     else if (code === 'no-such-port' || code === 'undeclared-port') this.#port(object, span);
     else if (code === 'no-such-object') this.#noObject(object, span, message);
     else if (message.includes('`selector` does not match template `labels`')) this.#template(object);
+    else if (message.endsWith('field is immutable')) this.#anew(object);
     else {
       this.#supported(span, message);
       this.#required(object, message);
@@ -209,6 +210,13 @@ class Fixer {
       .replace(/^( {2}name: .*)$/m, object.namespace === 'default' || !known.namespaced ? '$1' : `$1\n  namespace: ${object.namespace}`);
     const end = this.#text.length;
     this.#add(`Add a ${kind} ${name}`, [{ file: span.file, startOffset: end, endOffset: end, text: `${this.#text.endsWith('\n') ? '' : '\n'}---\n${text}` }]);
+  }
+
+  /** What cannot be changed can be made anew, under another name: the old object goes with its text. */
+  #anew(object: TextObject): void {
+    const [, base = object.name, number = '1'] = /^(.*?)-(\d{1,4})$/.exec(object.name) ?? [];
+    const name = `${base}-${Number(number) + 1}`;
+    this.#add(`Make it anew, as ${object.kind} ${name}`, [replaceSpan(spanOf(object, 'metadata.name'), name)]);
   }
 
   #template(object: TextObject): void {

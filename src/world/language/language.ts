@@ -35,7 +35,7 @@ export function createLanguage(): Language {
     yamlOutline: (source, path, text) =>
       (filesOf(source, path, text).find((file) => file.path === path)?.objects ?? []).map((object) => ({
         kind: object.kind || '?',
-        name: object.name || '?',
+        name: object.name || object.kind || '?',
         namespace: object.namespace,
         span: object.prefix === '' ? object.document.span : spanOf(object, ''),
         nameSpan: spanOf(object, 'metadata.name'),

@@ -80,15 +80,17 @@ export function ChangesDialog({ onClose }: { readonly onClose: () => void }) {
   };
   return (
     <Dialog title="Changes" onClose={onClose} wide>
-      <Segmented
-        label="Compared with"
-        value={base}
-        options={[
-          ['beginning', 'The beginning'],
-          ['applied', 'What is running'],
-        ]}
-        onChange={setBase}
-      />
+      <div className={styles.segments}>
+        <Segmented
+          label="Compared with"
+          value={base}
+          options={[
+            ['beginning', 'The beginning'],
+            ['applied', 'What is running'],
+          ]}
+          onChange={setBase}
+        />
+      </div>
       {changes.length === 0 ? (
         <p className={styles.quiet}>{base === 'beginning' ? 'The files are as they were when this document began.' : 'Everything in the files is applied.'}</p>
       ) : null}
