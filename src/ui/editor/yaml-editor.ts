@@ -212,7 +212,7 @@ export class YamlEditor {
     const range = rangeOf(model, startOffset, endOffset);
     this.#write(() => {
       this.#editor.setPosition(range.getStartPosition(), 'api');
-      this.#editor.revealRangeNearTop(range, monaco.editor.ScrollType.Smooth);
+      this.#editor.revealRangeNearTopIfOutsideViewport(range, monaco.editor.ScrollType.Smooth);
     });
     const marks = this.#editor.createDecorationsCollection([{ range, options: { isWholeLine: true, className: 'kubehop-revealed' } }]);
     setTimeout(() => marks.clear(), 1_600);
