@@ -135,7 +135,10 @@ function MonacoHost({
   }, [ready, diagnostics, lint]);
 
   useEffect(() => {
-    if (ready && reveal !== undefined && reveal.file === openFile) editor.current?.reveal(reveal.startOffset, reveal.endOffset);
+    if (!ready || reveal === undefined || reveal.file !== openFile) return;
+    editor.current?.reveal(reveal.startOffset, reveal.endOffset);
+    // Whoever chose a problem in the list means to mend it.
+    if (host.current?.closest('section')?.contains(document.activeElement) === true) editor.current?.focus();
   }, [ready, reveal, openFile]);
 
   useEffect(() => {
