@@ -102,6 +102,9 @@ export class WorldFiles {
       ? [...admission.objects, ...kindAddOns(admission.objects, () => this.#baseReader.admit(this.#baseFiles).objects)]
       : this.#withBase(admission.objects);
     const next = new Map(objects.map((one) => [one.key, one]));
+    // A Service that was renamed keeps its cluster IP and node ports: the old name gives them up before the new one asks.
+    const isNew = (kind: string) => objects.some((one) => one.object.kind === kind && !this.#admitted.has(one.key));
+    for (const [key, one] of this.#admitted) if (one.object.kind === 'Service' && !next.has(key) && isNew('Service')) this.#api.remove(key);
     let systemRuns = this.#admitted.size > 0;
     for (const one of inApplyOrder(objects)) {
       // At first the cluster itself comes up, as it does before anybody can apply applications to it.

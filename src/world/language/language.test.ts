@@ -302,3 +302,17 @@ describe('robustness', () => {
     expect(nearWords('x', ['selector'])).toEqual([]);
   });
 });
+
+describe('a renamed Service', () => {
+  it('keeps the cluster IP that its text asks for', () => {
+    const address = () =>
+      world.api.view.find<{ apiVersion: string; kind: string; metadata: { name: string }; spec: { clusterIP: string } }>('Service/default/shop')?.spec
+        .clusterIP;
+    const found = withText('web.yaml', web.replace('name: web-service', 'name: shop'), () => [
+      address(),
+      ...world.diagnostics.filter((one) => one.severity === 'error'),
+    ]);
+    expect(found).toEqual(['10.97.253.216']);
+    expect(address()).toBeUndefined();
+  });
+});
