@@ -1,5 +1,6 @@
 /** The contents page of kube/: everything Kubernetes that a world is made of. To add a kind or a controller, write its file and one line here. */
 import type { AdmissionPlugin, Controller, Kind } from '../objects/types.ts';
+import { bgpStatusKind } from './cni/calico/bgp.ts';
 import { calicoController } from './cni/calico/calico-controller.ts';
 import { calicoKinds } from './cni/calico/kinds.ts';
 import { ciliumObjectKinds, ciliumObjectsController } from './cni/cilium-objects.ts';
@@ -110,6 +111,7 @@ export const kinds: readonly Kind[] = [
   expectation,
   cniConfig,
   hostLocalStore,
+  bgpStatusKind,
   podRuntimeKind,
   metricsSample,
   ingressMemory,

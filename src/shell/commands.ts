@@ -20,8 +20,10 @@ import { tail } from './text/tail.ts';
 import { bracket, testCommand } from './text/test.ts';
 import { basename, dirname, echo, falseCommand, printf, seq, trueCommand } from './text/words.ts';
 import { xargs } from './text/xargs.ts';
+import { birdc, birdcl } from './tools/birdcl.ts';
 import { bpftool } from './tools/bpftool.ts';
 import { brctl, bridge } from './tools/bridge.ts';
+import { calicoctl } from './tools/calicoctl.ts';
 import { ciliumCommand, ciliumDbg } from './tools/cilium-dbg.ts';
 import { conntrack } from './tools/conntrack.ts';
 import { crictl } from './tools/crictl.ts';
@@ -77,6 +79,9 @@ const list: readonly Command[] = [
   ciliumDbg,
   ciliumCommand,
   hubble,
+  calicoctl,
+  birdcl,
+  birdc,
   conntrack,
   ss,
   netstat,

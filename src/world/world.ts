@@ -2,6 +2,7 @@
 import type { Diagnostic } from '../base/diagnostic.ts';
 import { Prng } from '../base/prng.ts';
 import type { RecordStore } from '../base/record-store.ts';
+import { reportBgp } from '../kube/cni/calico/bgp.ts';
 import { containerOf, statusOfContainer } from '../kube/pod/containers.ts';
 import { reportLabel, reportProbe } from '../kube/pod/pod-runtime.ts';
 import type { Pod } from '../kube/pod/types.ts';
@@ -147,6 +148,11 @@ export class World {
       const record = stream === 'stdout' ? this.records.find(processId) : undefined;
       if (record?.kind === 'process' && record.app === 'prober') {
         this.#probed(record, text);
+        return;
+      }
+      if (record?.kind === 'process' && record.app === 'bird') {
+        reportBgp(this.api, record.netns.split('/')[0] ?? '', text, this.api.timestamp);
+        this.#reportsDue();
         return;
       }
       if (stream === 'exit') {
@@ -455,6 +461,10 @@ export class World {
     const [pod] = process.origin.objects;
     if (pod === undefined) return;
     reportProbe(this.api, pod, { label, text });
+    this.#reportsDue();
+  }
+
+  #reportsDue(): void {
     if (this.#reportsDueNs !== undefined) return;
     this.#reportsDueNs = this.nowNs + REPORTS_NS;
     this.#clock.interrupt();

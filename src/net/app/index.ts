@@ -1,5 +1,6 @@
 /** The contents page of programs: what can run on a simulated host, and the command lines that start it. */
 import { arping, arpingProgram } from './arping.ts';
+import { bird } from './bird.ts';
 import { busyboxNslookup, busyboxNslookupProgram } from './busybox-nslookup.ts';
 import { conntrackEvents } from './conntrack-events.ts';
 import { container } from './container.ts';
@@ -28,6 +29,7 @@ import { busyboxWgetProgram, wget, wgetProgram } from './wget.ts';
 
 const all: readonly App[] = [
   arping,
+  bird,
   busyboxNslookup,
   conntrackEvents,
   container,

@@ -124,10 +124,40 @@ EOF`,
     expect(said(world, 'kubectl get networkpolicies.projectcalico.org web -o yaml')).toContain('kind: NetworkPolicy\n');
   });
 
-  it('comes back from a snapshot with its addresses', () => {
-    const blocks = said(world, 'kubectl get ipamblocks -o yaml');
-    said(world, 'kubectl scale deploy web --replicas=1');
-    expect(said(world, 'kubectl get ipamblocks -o yaml')).not.toBe(blocks);
+  it('takes addresses back', () => {
+    const used = (): string | undefined => /Block {4}\| 10\.244\.251\.0\/26 .*?\| +64 \| (\d+) /.exec(said(world, 'calicoctl ipam show --show-blocks'))?.[1];
+    const before = Number(used());
+    said(world, 'kubectl scale deploy web --replicas=1 && kubectl rollout status deploy web && sleep 40');
+    expect(Number(used())).toBe(before - 2);
+  });
+
+  it('speaks BGP: a session whose packets are dropped ends with its hold time, and its routes go', () => {
+    expect(said(world, 'calicoctl node status')).toBe(`Calico process is running.
+
+IPv4 BGP status
++--------------+-------------------+-------+----------+-------------+
+| PEER ADDRESS |     PEER TYPE     | STATE |  SINCE   |    INFO     |
++--------------+-------------------+-------+----------+-------------+
+| 172.30.2.2   | node-to-node mesh | up    | 09:00:00 | Established |
++--------------+-------------------+-------+----------+-------------+
+
+IPv6 BGP status
+No IPv6 peers found.
+
+`);
+    expect(said(world, 'ss -tn')).toMatch(/ESTAB .*172\.30\.1\.2:179 +172\.30\.2\.2:\d+/);
+    const rules = ['--dport', '--sport'].map((side) => `INPUT -p tcp ${side} 179 -j DROP`);
+    said(world, rules.map((rule) => `iptables -I ${rule}`).join(' && '));
+    said(world, 'sleep 245');
+    expect(said(world, 'calicoctl node status')).toMatch(/172\.30\.2\.2 .* start .* Active {8}Error: Hold timer expired/);
+    expect(said(world, 'ip route')).not.toContain('tunl0');
+    expect(said(world, 'birdcl show protocols')).toMatch(
+      /^Mesh_172_30_2_2 BGP {6}master {3}start {2}\d\d:\d\d:\d\d {4}Active {8}Error: Hold timer expired {3}$/m,
+    );
+    said(world, rules.map((rule) => `iptables -D ${rule}`).join(' && '));
+    said(world, 'sleep 125');
+    expect(said(world, 'ip route')).toContain('10.244.251.0/26 via 172.30.2.2 dev tunl0 proto bird onlink \n');
+    expect(said(world, 'birdcl show route')).toMatch(/^10\.244\.251\.0\/26 +via 172\.30\.2\.2 on eth0 \[Mesh_172_30_2_2 .*\] \* \(100\/0\) \[i\]$/m);
   });
 });
 

@@ -1,10 +1,15 @@
 /** Who speaks BGP with whom, and what each has learnt. Calico v3.30: confd/etc/calico/confd/templates/bird.cfg.template; RFC 4271 section 9, RFC 4456 */
-import type { ObjectKey, StoreView } from '../../../objects/types.ts';
+import type { BirdConfig } from '../../../net/app/bird.ts';
+import type { Api } from '../../../objects/api.ts';
+import { defineKind } from '../../../objects/define.ts';
+import type { KubeObject, ObjectKey, StoreView } from '../../../objects/types.ts';
 import { objectKey } from '../../../objects/types.ts';
 import { findNode, NETWORK_KINDS, underlayOf } from '../../node/cluster-network.ts';
 import { perState } from '../../node/per-state.ts';
+import { ROUTER_HOST } from '../../node/record-ids.ts';
 import type { Node } from '../../node/types.ts';
-import { daemonNodes } from '../daemons.ts';
+import { anything, kindSchema } from '../../schema.ts';
+import { daemonNodes, daemonsOf } from '../daemons.ts';
 import { pieces } from './pieces.ts';
 import { matches, selectorOf } from './selector.ts';
 import { AS_NUMBER, CALICO, calicoSettings, DEFAULT_AS_NUMBER, REFLECTOR_ID } from './settings.ts';
@@ -48,6 +53,7 @@ export interface LearnedRoute {
 }
 
 export const BGP_KINDS = [
+  'BgpStatus',
   'Pod',
   'ConfigMap',
   'IPPool',
@@ -117,8 +123,82 @@ export const bgpSpeakers = perState(BGP_KINDS, (view): ReadonlyMap<string, BgpSp
   return speakers;
 });
 
-/** Both sides are configured for each other and agree about their AS numbers. */
+/** What a BIRD last said of its sessions by address: absent while nothing was wrong. Named after its node, or `router`. */
+export interface BgpStatus extends KubeObject {
+  readonly spec: { readonly sessions: Readonly<Record<string, { readonly state: 'up' | 'start'; readonly info: string; readonly since: string }>> };
+}
+
+export const bgpStatusKind = defineKind<BgpStatus>({
+  apiVersion: 'kubehop.dev/v1alpha1',
+  kind: 'BgpStatus',
+  plural: 'bgpstatuses',
+  singular: 'bgpstatus',
+  shortNames: [],
+  namespaced: false,
+  schema: kindSchema('What the BIRD of a node says of its sessions.', { spec: anything('By address of the peer.') }),
+  columns: [
+    { name: 'NAME', priority: 0 },
+    { name: 'AGE', priority: 0 },
+  ],
+  row: (object, context) => [object.metadata.name, context.age(object.metadata.creationTimestamp)],
+  describe: (object) => ({ title: object.metadata.name }),
+});
+
+const statusName = (speaker: string): string => (speaker === TOR ? ROUTER_HOST : speaker);
+const reportOf = (speaker: BgpSpeaker, ip: string, view: StoreView) => {
+  const sessions = view.find<BgpStatus>(`BgpStatus/${statusName(speaker.name)}`)?.spec.sessions;
+  return sessions !== undefined && Object.hasOwn(sessions, ip) ? sessions[ip] : undefined;
+};
+
+/** A line of a BIRD on a host: `172.30.2.2 start Active        Error: Hold timer expired`. */
+export function reportBgp(api: Api, host: string, text: string, since: string): void {
+  const key: ObjectKey = `BgpStatus/${host}`;
+  for (const line of text.split('\n')) {
+    const match = /^(\S+) (up|start) (.*)$/.exec(line);
+    if (match === null) continue;
+    const live = api.view.find<BgpStatus>(key);
+    const [, ip = '', state = '', info = ''] = match;
+    const sessions = { ...live?.spec.sessions, [ip]: { state: state === 'up' ? 'up' : 'start', info, since } };
+    const spec = { sessions };
+    if (live === undefined) api.create({ apiVersion: 'kubehop.dev/v1alpha1', kind: 'BgpStatus', metadata: { name: host }, spec } as KubeObject);
+    else api.update({ ...live, spec } as KubeObject);
+  }
+}
+
+/** As BIRD shows it. */
+export function sessionStatus(
+  speaker: BgpSpeaker,
+  session: BgpSession,
+  view: StoreView,
+): { readonly state: string; readonly info: string; readonly since: string } {
+  const report = reportOf(speaker, session.peerIp, view);
+  if (report !== undefined) return report;
+  const started = (speaker.name === TOR ? undefined : daemonsOf(CALICO, view).get(speaker.name)?.pod.status?.startTime) ?? '';
+  // Not before it was written down.
+  const since = session.objects.map((key) => view.find(key)?.metadata.creationTimestamp ?? '').reduce((a, b) => (a < b ? b : a), started);
+  return isConfigured(speaker, session, view) ? { state: 'up', info: 'Established', since } : { state: 'start', info: 'Connect', since };
+}
+
+/** Until a BIRD says otherwise a session that both sides are configured for is there: a cluster as it is found has settled. */
 export function isEstablished(speaker: BgpSpeaker, session: BgpSession, view: StoreView): boolean {
+  return isConfigured(speaker, session, view) && reportOf(speaker, session.peerIp, view)?.state !== 'start';
+}
+
+/** What one side tells the other. */
+export function toldRoutes(from: BgpSpeaker, session: BgpSession, view: StoreView): BirdConfig['peers'][number]['tells'] {
+  const speakers = bgpSpeakers(view);
+  const to = speakers.get(session.peer);
+  const own = pieces(view).filter((piece) => piece.node === from.name && piece.pool.announced);
+  return [
+    ...own.map((piece) => ({ prefix: piece.cidr, nextHop: from.ip, path: [] })),
+    ...learnedRoutes(from.name, view)
+      .filter((route) => to !== undefined && handsOn(from, to, route, speakers))
+      .map((route) => ({ prefix: route.destination, nextHop: route.nextHop, path: route.path })),
+  ];
+}
+
+/** Both sides are configured for each other and agree about their AS numbers. */
+function isConfigured(speaker: BgpSpeaker, session: BgpSession, view: StoreView): boolean {
   const other = bgpSpeakers(view).get(session.peer);
   const back = other?.sessions.find((one) => one.peerIp === speaker.ip);
   return other !== undefined && back !== undefined && other.as === session.peerAs && back.peerAs === speaker.as;

@@ -1,17 +1,18 @@
 /** What calico-node writes on its node, and what the router of the underlay learns from it. */
 import type { Origin } from '../../../base/origin.ts';
-import type { NetRecord } from '../../../net/records.ts';
+import type { BirdConfig } from '../../../net/app/bird.ts';
+import type { NetRecord, Process } from '../../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../../objects/types.ts';
 import { objectKey } from '../../../objects/types.ts';
 import { findNode, NETWORK_KINDS } from '../../node/cluster-network.ts';
 import { gatewayRoute } from '../../node/devices.ts';
-import { ROUTER_HOST, rootNetnsId } from '../../node/record-ids.ts';
+import { processId, ROUTER_HOST, rootNetnsId } from '../../node/record-ids.ts';
 import type { Pod } from '../../pod/types.ts';
 import { daemonNodes, daemonsOf, isDaemon } from '../daemons.ts';
-import { BGP_KINDS, learnedRoutes, TOR } from './bgp.ts';
+import { BGP_KINDS, bgpSpeakers, learnedRoutes, TOR, toldRoutes } from './bgp.ts';
 import { FELIX, FELIX_KINDS, renderFelix } from './felix.ts';
 import { renderRoads } from './roads.ts';
-import { CALICO } from './settings.ts';
+import { CALICO, calicoSettings } from './settings.ts';
 
 const roads = (node: string): string => `${node}|roads`;
 const felix = (node: string): string => `${node}|felix`;
@@ -22,22 +23,42 @@ const keysOf = (view: StoreView): readonly string[] => {
 
 const ROAD_KINDS: ReadonlySet<string> = new Set([...BGP_KINDS, ...NETWORK_KINDS]);
 
-function renderRouter(): (view: StoreView) => NetRecord[] {
+function birdProcess(speaker: string, host: string, origin: Origin, view: StoreView): Process[] {
+  const found = bgpSpeakers(view).get(speaker);
+  if (found === undefined) return [];
+  const netns = rootNetnsId(host);
+  const config: BirdConfig = {
+    ip: found.ip,
+    as: found.as,
+    port: calicoSettings(view).bgp.listenPort ?? 179,
+    peers: found.sessions.map((session) => ({ ip: session.peerIp, as: session.peerAs, tells: toldRoutes(found, session, view) })),
+  };
+  return [{ kind: 'process', id: processId(netns, 'bird'), origin, netns, app: 'bird', name: 'bird', config }];
+}
+
+function renderRouter(view: StoreView): NetRecord[] {
   const netns = rootNetnsId(ROUTER_HOST);
-  return (view) =>
-    learnedRoutes(TOR, view).map((route) =>
+  return [
+    ...birdProcess(TOR, ROUTER_HOST, { component: 'bird', objects: [] }, view),
+    ...learnedRoutes(TOR, view).map((route) =>
       gatewayRoute(netns, route.destination, route.nextHop, 'eth0', { component: 'bird', objects: route.objects }, 'bird'),
-    );
+    ),
+  ];
 }
 
 function render(key: string, view: StoreView): Rendering<NetRecord> {
   const [name = '', part] = key.split('|');
-  if (name === ROUTER_HOST) return { records: renderRouter()(view) };
+  if (name === ROUTER_HOST) return { records: renderRouter(view) };
   const daemon = daemonNodes(CALICO, view).includes(name) ? daemonsOf(CALICO, view).get(name) : undefined;
   const node = findNode(name, view);
   if (daemon === undefined || node?.ip === undefined) return { records: [] };
   const origin: Origin = { component: FELIX, objects: [node.key, objectKey(daemon.pod)] };
-  return { records: part === 'felix' ? renderFelix(node, origin, view) : renderRoads(node, origin, view) };
+  return {
+    records:
+      part === 'felix'
+        ? renderFelix(node, origin, view)
+        : [...renderRoads(node, origin, view), ...birdProcess(name, name, { ...origin, component: 'bird' }, view)],
+  };
 }
 
 /** Keys: `<node>|roads`, `<node>|felix`, and the router's. */
