@@ -78,7 +78,9 @@ function initialise(context: ControllerContext): void {
   }
   create('FelixConfiguration', 'default', { reportingInterval: '0s' });
   create('Tier', 'adminnetworkpolicy', { order: 1000, defaultAction: 'Pass' });
+  create('Tier', 'kube-admin', { order: 1000, defaultAction: 'Pass' });
   create('Tier', 'default', { order: 1_000_000, defaultAction: 'Deny' });
+  create('Tier', 'kube-baseline', { order: 10_000_000, defaultAction: 'Pass' });
   create('Tier', 'baselineadminnetworkpolicy', { order: 10_000_000, defaultAction: 'Pass' });
   create('ClusterInformation', 'default', {
     calicoVersion: CALICO_VERSION,

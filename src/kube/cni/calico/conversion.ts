@@ -6,7 +6,7 @@ import type { CalicoPolicy, CalicoRule, EntityRule } from './types.ts';
 /** All converted policies have it. */
 const ORDER = 1000;
 
-function selectorText(selector: LabelSelector | undefined, of: 'pods' | 'namespaces'): string {
+export function selectorText(selector: LabelSelector | undefined, of: 'pods' | 'namespaces'): string {
   const parts: string[] = of === 'pods' ? ["projectcalico.org/orchestrator == 'k8s'"] : [];
   if (selector === undefined) return parts.join(' && ');
   const labels = Object.entries(selector.matchLabels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));

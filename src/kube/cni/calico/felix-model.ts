@@ -1,11 +1,13 @@
 /** Endpoints and policies as Felix sees them: NetworkPolicies are turned into Calico's own, selectors into sets of addresses. Calico v3.30: libcalico-go/lib/backend/k8s/conversion, felix/calc */
-import type { ObjectKey, StoreView } from '../../../objects/types.ts';
+import type { KubeObject, ObjectKey, StoreView } from '../../../objects/types.ts';
 import { objectKey } from '../../../objects/types.ts';
 import { formatCidr, parseCidr } from '../../addresses.ts';
 import { perState } from '../../node/per-state.ts';
 import { hasSandbox } from '../../pod/running.ts';
 import { namespaceOf, type Pod } from '../../pod/types.ts';
+import type { ClusterNetworkPolicy } from '../../policy/cluster-network-policy.ts';
 import type { NetworkPolicy } from '../../policy/network-policy.ts';
+import { CLUSTER_POLICY_KINDS, policyOfClusterPolicy } from './cluster-conversion.ts';
 import { policyOfNetworkPolicy } from './conversion.ts';
 import { hostDeviceOf } from './device-name.ts';
 import { setName, uniqueId } from './felix-rule.ts';
@@ -268,7 +270,7 @@ function toFelix(policy: CalicoPolicy, key: ObjectKey): FelixPolicy {
   );
   const types = typesOf(policy);
   const tier = spec.tier ?? 'default';
-  const name = metadata.name.startsWith('knp.') || metadata.name.startsWith(`${tier}.`) ? metadata.name : `${tier}.${metadata.name}`;
+  const name = /^k(?:np|cnp|anp|banp)\./.test(metadata.name) || metadata.name.startsWith(`${tier}.`) ? metadata.name : `${tier}.${metadata.name}`;
   known = {
     key,
     id: namespace === undefined ? name : `${namespace}/${name}`,
@@ -285,7 +287,7 @@ function toFelix(policy: CalicoPolicy, key: ObjectKey): FelixPolicy {
 
 const converted = new WeakMap<object, CalicoPolicy>();
 
-export const POLICY_KINDS = ['NetworkPolicy', 'NetworkPolicy.projectcalico.org', 'GlobalNetworkPolicy', 'Tier'] as const;
+export const POLICY_KINDS = ['NetworkPolicy', ...CLUSTER_POLICY_KINDS, 'NetworkPolicy.projectcalico.org', 'GlobalNetworkPolicy', 'Tier'] as const;
 
 export interface FelixTier {
   readonly name: string;
@@ -297,18 +299,26 @@ export interface FelixTier {
 /** Tiers in their order, with what is in them. */
 export const felixTiers = perState(POLICY_KINDS, (view): readonly FelixTier[] => {
   const all: FelixPolicy[] = [];
-  for (const policy of view.list<NetworkPolicy>('NetworkPolicy')) {
+  const convert = <T extends KubeObject>(policy: T, how: (policy: T) => CalicoPolicy): void => {
     let own = converted.get(policy);
     if (own === undefined) {
-      own = policyOfNetworkPolicy(policy);
+      own = how(policy);
       converted.set(policy, own);
     }
     all.push(toFelix(own, objectKey(policy)));
-  }
+  };
+  for (const policy of view.list<NetworkPolicy>('NetworkPolicy')) convert(policy, policyOfNetworkPolicy);
+  for (const kind of CLUSTER_POLICY_KINDS) for (const policy of view.list<ClusterNetworkPolicy>(kind)) convert(policy, policyOfClusterPolicy);
   for (const kind of ['NetworkPolicy.projectcalico.org', 'GlobalNetworkPolicy'] as const)
     for (const policy of view.list<CalicoPolicy>(kind)) all.push(toFelix(policy, objectKey(policy)));
   all.sort((a, b) => (a.order === b.order ? (a.id < b.id ? -1 : 1) : a.order - b.order));
-  const tiers = new Map<string, { order: number; passes: boolean }>([['default', { order: 1_000_000, passes: false }]]);
+  const tiers = new Map<string, { order: number; passes: boolean }>([
+    ['kube-admin', { order: 1000, passes: true }],
+    ['adminnetworkpolicy', { order: 1000, passes: true }],
+    ['default', { order: 1_000_000, passes: false }],
+    ['kube-baseline', { order: 10_000_000, passes: true }],
+    ['baselineadminnetworkpolicy', { order: 10_000_000, passes: true }],
+  ]);
   for (const tier of view.list<Tier>('Tier'))
     tiers.set(tier.metadata.name, { order: tier.spec?.order ?? Number.POSITIVE_INFINITY, passes: tier.spec?.defaultAction === 'Pass' });
   return [...tiers]
