@@ -26,6 +26,21 @@ const PURPOSES: readonly (readonly [RegExp, string])[] = [
   [/^CNI-HOSTPORT-MASQ$/, 'which masquerades marked host port traffic'],
   [/^CNI-HOSTPORT-SETMARK$/, 'which marks host port traffic'],
   [/^CNI-DN-/, 'which is one pod with host ports'],
+  // Calico: felix/rules/rule_defs.go
+  [/^cali-(?:INPUT|OUTPUT|FORWARD|PREROUTING|POSTROUTING)$/, "which is Felix' part of this hook"],
+  [/^cali-from-wl-dispatch/, 'which looks for the egress policy of the pod it comes from'],
+  [/^cali-to-wl-dispatch/, 'which looks for the ingress policy of the pod it goes to'],
+  [/^cali-wl-to-host$/, 'which treats what pods send to their own node'],
+  [/^cali-fw-/, "which is one pod's egress policy"],
+  [/^cali-tw-/, "which is one pod's ingress policy"],
+  [/^cali-p[io]-/, 'which is one policy'],
+  [/^cali-g[io]-/, 'which is a group of policies'],
+  [/^cali-pr[io]-/, 'which is what a profile allows where no policy has a say'],
+  [/^cali-nat-outgoing$/, 'which masquerades what leaves the pools'],
+  [/^cali-cidr-block$/, 'which stops packets to Services that nobody serves'],
+  [/^cali-(?:from|to)-(?:host-endpoint|hep-forward)$/, 'which is for policies of host endpoints, and empty here'],
+  [/^cali-rpf-skip$/, 'which names pods that may use addresses of others'],
+  [/^cali-fip-/, 'which is for floating addresses'],
 ];
 
 const purposeOf = (chain: string): string | undefined => PURPOSES.find(([pattern]) => pattern.test(chain))?.[1];
