@@ -80,9 +80,9 @@ export const sha256 = (text: string): Uint8Array => digestOf(utf8Bytes(text), IN
 const INITIAL_STATE_224 = Uint32Array.of(0xc1059ed8, 0x367cd507, 0x3070dd17, 0xf70e5939, 0xffc00b31, 0x68581511, 0x64f98fa7, 0xbefa4fa4);
 
 /** The 28 bytes of the digest of some bytes. */
-export const sha224 = (message: readonly number[]): Uint8Array => digestOf(message, INITIAL_STATE_224).subarray(0, 28);
+export const sha224 = (message: ArrayLike<number>): Uint8Array => digestOf(message, INITIAL_STATE_224).subarray(0, 28);
 
-function digestOf(message: readonly number[], initial: Uint32Array): Uint8Array {
+function digestOf(message: ArrayLike<number>, initial: Uint32Array): Uint8Array {
   const padded = new Uint8Array((((message.length + 8) >> 6) << 6) + 64);
   padded.set(message);
   padded[message.length] = 0x80;

@@ -57,7 +57,11 @@ export function hashedRules(chain: string, rules: readonly FelixRule[], hashName
   if (written === undefined) {
     let hash = sha224(utf8Bytes(hashName));
     written = bodies.map((body, i) => {
-      hash = sha224([...hash, ...utf8Bytes(`-A ${hashName} HASH${body === '' ? '' : ` ${body}`}`)]);
+      const bytes = utf8Bytes(`-A ${hashName} HASH${body === '' ? '' : ` ${body}`}`);
+      const message = new Uint8Array(hash.length + bytes.length);
+      message.set(hash);
+      message.set(bytes, hash.length);
+      hash = sha224(message);
       const short = SHORT.reduce((text, [long, word]) => text.replace(long, word), body);
       const text = `-m comment --comment "cali:${base64Url(hash).slice(0, HASH_LENGTH)}"${short === '' ? '' : ` ${short}`}`;
       const { origin } = rules[i] ?? {};

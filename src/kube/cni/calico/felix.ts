@@ -1,6 +1,6 @@
 /** All that Felix writes on a node: static chains, a pair of chains for each local endpoint, those of its policies and profiles, and the sets that they ask for. Calico v3.30: felix/rules/endpoints.go, dispatch.go; felix/dataplane/linux/endpoint_mgr.go */
 import type { Origin } from '../../../base/origin.ts';
-import type { Chain, IpSet, IpSetEntry, NetRecord } from '../../../net/records.ts';
+import type { Chain, IpSet, IpSetEntry, NetRecord, Rule } from '../../../net/records.ts';
 import type { StoreView } from '../../../objects/types.ts';
 import { formatCidr } from '../../addresses.ts';
 import type { ClusterNode } from '../../node/cluster-network.ts';
@@ -16,6 +16,7 @@ import {
   type FelixPolicy,
   type FelixTier,
   felixTiers,
+  type LabelClass,
   membersOf,
   type ParsedRule,
   POLICY_KINDS,
@@ -74,11 +75,51 @@ interface AppliedTier {
   readonly policies: readonly FelixPolicy[];
 }
 
-function applied(endpoint: Endpoint, direction: Direction, tiers: readonly FelixTier[]): readonly AppliedTier[] {
-  return tiers.flatMap((tier) => {
-    const policies = tier.policies.filter((policy) => policy[direction] !== undefined && selects(policy.selector, endpoint.labels));
-    return policies.length === 0 ? [] : [{ tier, policies }];
-  });
+/** Worked out once for all endpoints with the same labels. */
+const appliedTo = new WeakMap<readonly FelixTier[], Map<LabelClass, Readonly<Record<Direction, readonly AppliedTier[]>>>>();
+
+function applied(labels: LabelClass, direction: Direction, tiers: readonly FelixTier[]): readonly AppliedTier[] {
+  const classes = appliedTo.get(tiers) ?? new Map<LabelClass, Readonly<Record<Direction, readonly AppliedTier[]>>>();
+  appliedTo.set(tiers, classes);
+  let known = classes.get(labels);
+  if (known === undefined) {
+    const of = (side: Direction): readonly AppliedTier[] =>
+      tiers.flatMap((tier) => {
+        const policies = tier.policies.filter((policy) => policy[side] !== undefined && selects(policy.selector, labels));
+        return policies.length === 0 ? [] : [{ tier, policies }];
+      });
+    known = { ingress: of('ingress'), egress: of('egress') };
+    classes.set(labels, known);
+  }
+  return known[direction];
+}
+
+/** Of an endpoint's chain all that can change, as a short text: most chains stay as they are when a policy or a pod comes. */
+const numbers = new WeakMap<FelixPolicy, number>();
+const counter = { next: 0 };
+const numberOf = (policy: FelixPolicy): number => {
+  let number = numbers.get(policy);
+  if (number === undefined) {
+    counter.next += 1;
+    number = counter.next;
+    numbers.set(policy, number);
+  }
+  return number;
+};
+const chains = new Map<string, readonly Rule[]>();
+const MAX_CHAINS = 20_000;
+
+function endpointChain(name: string, endpoint: Endpoint, direction: Direction, tiers: readonly AppliedTier[], settings: Settings): readonly Rule[] {
+  const { allow, deny, vxlanPort } = settings;
+  const told = tiers.map(({ tier, policies }) => `${tier.name}${tier.passes ? '+' : ''}:${policies.map(numberOf).join(',')}`).join(' ');
+  const key = `${name} ${endpoint.key} ${endpoint.profiles.join(' ')} ${allow} ${deny} ${vxlanPort} ${told}`;
+  let rules = chains.get(key);
+  if (rules === undefined) {
+    rules = hashedRules(name, endpointRules(endpoint, direction, tiers, settings));
+    if (chains.size >= MAX_CHAINS) chains.clear();
+    chains.set(key, rules);
+  }
+  return rules;
 }
 
 interface Group {
@@ -207,6 +248,30 @@ function profileChain(profile: string, direction: Direction, settings: Settings)
 const setsOf = (rules: readonly ParsedRule[]): readonly WantedSet[] =>
   rules.flatMap(({ source, destination }) => [source, destination].flatMap((side) => [...side.sets, ...side.notSets, ...side.portSets, ...side.notPortSets]));
 
+interface WrittenPolicy {
+  readonly name: string;
+  readonly rules: readonly Rule[];
+  readonly sets: readonly WantedSet[];
+}
+
+const policyChains = new WeakMap<FelixPolicy, Map<string, WrittenPolicy>>();
+
+/** The same on all nodes. Undefined where the policy has nothing to say in this direction. */
+function policyChain(policy: FelixPolicy, direction: Direction, origin: Origin, settings: Settings): WrittenPolicy | undefined {
+  const rules = policy[direction];
+  if (rules === undefined) return undefined;
+  const written = policyChains.get(policy) ?? new Map<string, WrittenPolicy>();
+  policyChains.set(policy, written);
+  const key = `${direction} ${settings.deny} ${settings.logPrefix}`;
+  let known = written.get(key);
+  if (known === undefined) {
+    const name = chainName(PREFIX[direction].policy, policy.id);
+    known = { name, rules: hashedRules(name, chainRules(rules, `Policy ${policy.id} ${direction}`, origin, settings)), sets: setsOf(rules) };
+    written.set(key, known);
+  }
+  return known;
+}
+
 const entryLists = new WeakMap<readonly string[], readonly IpSetEntry[]>();
 function entriesOf(elements: readonly string[]): readonly IpSetEntry[] {
   let entries = entryLists.get(elements);
@@ -250,9 +315,11 @@ export function renderFelix(node: ClusterNode, origin: Origin, view: StoreView):
   const local = endpoints(view).filter((endpoint) => endpoint.node === node.name);
   const tiers = felixTiers(view);
   const records: NetRecord[] = [];
-  const chain = (table: Chain['table'], name: string, rules: readonly FelixRule[], from: Origin = origin): void => {
-    records.push({ kind: 'chain', id: chainId(netns, table, name), origin: from, netns, table, name, rules: hashedRules(name, rules) });
+  const put = (table: Chain['table'], name: string, rules: readonly Rule[], from: Origin = origin): void => {
+    records.push({ kind: 'chain', id: chainId(netns, table, name), origin: from, netns, table, name, rules });
   };
+  const chain = (table: Chain['table'], name: string, rules: readonly FelixRule[], from: Origin = origin): void =>
+    put(table, name, hashedRules(name, rules), from);
   for (const { table, name, rules } of staticChains(settings)) chain(table, name, rules);
   const groups = new Map<string, readonly [Group, Direction]>();
   const active = new Set<FelixPolicy>();
@@ -265,14 +332,14 @@ export function renderFelix(node: ClusterNode, origin: Origin, view: StoreView):
     ))
       chain('filter', name, rules);
     for (const endpoint of local) {
-      const own = applied(endpoint, direction, tiers);
+      const own = applied(endpoint.labels, direction, tiers);
       for (const one of own) {
         for (const policy of one.policies) active.add(policy);
         for (const group of groupsOf(one, direction)) if (group.policies.length > 1) groups.set(group.chain, [group, direction]);
       }
       for (const profile of endpoint.profiles) profiles.add(profile);
-      const rules = endpointRules(endpoint, direction, own, settings);
-      chain('filter', chainName(PREFIX[direction].endpoint, endpoint.device), rules, { component: FELIX, objects: [endpoint.key] });
+      const name = chainName(PREFIX[direction].endpoint, endpoint.device);
+      put('filter', name, endpointChain(name, endpoint, direction, own, settings), { component: FELIX, objects: [endpoint.key] });
     }
   }
   for (const [name, [group, direction]] of groups)
@@ -282,14 +349,15 @@ export function renderFelix(node: ClusterNode, origin: Origin, view: StoreView):
   for (const policy of active) {
     const from: Origin = { component: FELIX, objects: [policy.key] };
     for (const direction of ['ingress', 'egress'] as const) {
-      const rules = policy[direction] ?? [];
-      for (const set of setsOf(rules)) {
+      const written = policyChain(policy, direction, from, settings);
+      if (written === undefined) continue;
+      put('filter', written.name, written.rules, from);
+      for (const set of written.sets) {
         sets.set(set.name, set);
-        const users = used.get(set.name) ?? [];
-        if (!users.includes(policy.key)) used.set(set.name, [...users, policy.key]);
+        const users = used.get(set.name);
+        if (users === undefined) used.set(set.name, [policy.key]);
+        else if (users.at(-1) !== policy.key) users.push(policy.key);
       }
-      if (policy[direction] !== undefined)
-        chain('filter', chainName(PREFIX[direction].policy, policy.id), chainRules(rules, `Policy ${policy.id} ${direction}`, from, settings), from);
     }
   }
   for (const profile of profiles)
