@@ -1,5 +1,10 @@
 /** Policies by Cilium, judged by packets: who is answered, who is dropped where, in every dialect, and what its tools say of it. */
 import { describe, expect, it } from 'vitest';
+import { Prng } from '../../base/prng.ts';
+import { policyModel } from '../../kube/policy/policy-model.ts';
+import { verdict } from '../../kube/policy/verdict.ts';
+import { formatIp } from '../../net/addr/ip.ts';
+import type { KubeObject } from '../../objects/types.ts';
 import type { World } from '../world.ts';
 import { runLine } from './article.ts';
 import { openCilium } from './cilium-world.ts';
@@ -161,6 +166,68 @@ describe('beside a kube-proxy', () => {
     expect(said(other, 'ssh laptop curl -sS -m 1 172.30.2.2:30080')).toContain('timed out');
     expect(said(other, 'ssh node01 curl -sS -m 1 10.244.1.3')).toMatch(/^Hello/);
     expect(said(other, 'kubectl get pods -l app=web')).toContain('1/1');
+  });
+});
+
+describe('drawn NetworkPolicies', () => {
+  const pod = (name: string, namespace: string, node: string, tier: string): string =>
+    `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}, namespace: ${namespace}, labels: {name: ${name}, tier: ${tier}}}\nspec: {nodeName: ${node}, containers: [{name: c, image: example.com/app, ports: [{name: web, containerPort: 8080}, {name: more, containerPort: 9090}]}, {name: tools, image: nicolaka/netshoot, command: [sleep, infinity]}]}\n`;
+  const pods = [
+    ['a', 'one', 'controlplane', 'front'],
+    ['b', 'one', 'node01', 'back'],
+    ['c', 'two', 'node01', 'front'],
+    ['d', 'two', 'controlplane', 'back'],
+  ] as const;
+  const manifest = ['one', 'two'].map((name) => `apiVersion: v1\nkind: Namespace\nmetadata: {name: ${name}, labels: {team: ${name}}}\n`);
+  const drawn = openCilium({
+    more: [{ path: 'drawn.yaml', text: [...manifest, ...pods.map(([name, namespace, node, tier]) => pod(name, namespace, node, tier))].join('---\n') }],
+  });
+  const prng = new Prng(7);
+  const pick = <T>(list: readonly T[]): T => list[prng.below(list.length)] as T;
+  const selector = (): unknown =>
+    pick([
+      {},
+      { matchLabels: { tier: 'front' } },
+      { matchLabels: { name: 'b' } },
+      { matchExpressions: [{ key: 'tier', operator: 'NotIn', values: ['front'] }] },
+    ]);
+  const team = (): unknown => pick([{}, { matchLabels: { team: 'one' } }, { matchExpressions: [{ key: 'team', operator: 'Exists' }] }]);
+  const peer = (): unknown =>
+    pick([() => ({ podSelector: selector() }), () => ({ namespaceSelector: team() }), () => ({ namespaceSelector: team(), podSelector: selector() })])();
+  const port = (): unknown => pick([{ port: 8080 }, { port: 'more' }, { port: 8000, endPort: 8191 }, { protocol: 'UDP', port: 8080 }]);
+  const rule = (side: string): unknown => ({ [side]: pick([[], [peer()], [peer(), peer()]]), ports: pick([[], [port()], [port(), port()]]) });
+  const policy = (i: number): KubeObject => ({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: `drawn-${i}`, namespace: pick(['one', 'two']) },
+    spec: {
+      podSelector: selector(),
+      policyTypes: pick([['Ingress'], ['Egress'], ['Ingress', 'Egress']]),
+      ingress: pick([[], [rule('from')]]),
+      egress: pick([[], [rule('to')], [{}]]),
+    },
+  });
+
+  it('let the same packets through as the rules say', () => {
+    const seen = new Set<boolean>();
+    for (let round = 0; round < 6; round += 1) {
+      const policies = [0, 1, 2].map(policy);
+      apply(drawn, `${policies.map((one) => JSON.stringify(one)).join('\n---\n')}\n`);
+      const model = policyModel(drawn.api.view);
+      for (const [from, fromNamespace] of pods)
+        for (const [to, toNamespace] of pods)
+          for (const number of from === to ? [] : [8080, 9090]) {
+            const [source, target] = [model.byId.get(`${fromNamespace}/${from}`), model.byId.get(`${toNamespace}/${to}`)];
+            if (source === undefined || target === undefined) throw new Error('no such pod');
+            const { allowed } = verdict(model, { from: source, to: target, protocol: 'TCP', port: number });
+            const ip = formatIp(target.ips[0] ?? 0);
+            const answer = said(drawn, `kubectl -n ${fromNamespace} exec ${from} -c tools -- curl -s -m 1 ${ip}:${number}`);
+            expect(answer === `${to}\n`, `${from} to ${to}:${number}, ${JSON.stringify(policies)}`).toBe(allowed);
+            seen.add(allowed);
+          }
+      runLine(drawn, policies.map(({ metadata }) => `kubectl -n ${metadata.namespace} delete netpol ${metadata.name}`).join('; '));
+    }
+    expect(seen.size).toBe(2);
   });
 });
 
