@@ -158,6 +158,31 @@ describe('a CiliumNetworkPolicy', () => {
   });
 });
 
+it('a look into the past, with policies, proxies and names on the way there, changes nothing of the present', () => {
+  const [looked, untouched] = [openCilium(), openCilium()];
+  const lines = [
+    'kubectl exec client -- dig +short www.example.com',
+    'kubectl exec client -- curl -s -m 1 web-service/admin',
+    'kubectl exec client -- curl -s -m 1 web-service',
+  ];
+  const spec = `{endpointSelector: {matchLabels: {app: client}}, egress: [{toEndpoints: [{matchLabels: {"k8s:io.kubernetes.pod.namespace": kube-system}}], toPorts: [{ports: [{port: "53", protocol: UDP}], rules: {dns: [{matchPattern: "*"}]}}]}, {toEndpoints: [{matchLabels: {app: web}}], toPorts: [{ports: [{port: "80", protocol: TCP}], rules: {http: [{path: /}]}}]}]}`;
+  for (const one of [looked, untouched]) apply(one, cnp('past', spec));
+  for (const line of lines) {
+    const answers = [looked, untouched].map((one) => said(one, line));
+    expect(answers[0]).toBe(answers[1]);
+    expect(looked.inspect({ kind: 'netns', id: 'controlplane/netns/root' }, looked.engine.traceLength - 20)).not.toBeNull();
+  }
+  const log = (one: World): string => JSON.stringify(one.engine.events(0, one.engine.traceLength));
+  expect(log(looked)).toBe(log(untouched));
+  for (const node of ['controlplane', 'node01']) expect(looked.engine.bpf(node)?.save()).toEqual(untouched.engine.bpf(node)?.save());
+  expect(
+    looked.engine
+      .bpf('controlplane')
+      ?.save()
+      .conntrack.some(({ proxySeq }) => proxySeq >= 0),
+  ).toBe(true);
+});
+
 describe('beside a kube-proxy', () => {
   it('takes nobody for the node who has only got its address from MASQUERADE', () => {
     const other = openCilium({ settings: [['kube-proxy-replacement', '"false"']] });
