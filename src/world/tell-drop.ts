@@ -76,6 +76,19 @@ function whyBpf(step: Dropped, event: TraceEvent): readonly Phrase[] {
   ];
 }
 
+/** Where a policy was asked the row before says what it knew. */
+function whyPolicy(events: readonly TraceEvent[], step: Dropped, event: TraceEvent): readonly Phrase[] | undefined {
+  const verdict = events.map((one) => one.step).find((one) => one.kind === 'bpf' && one.verdict.endsWith(' DENIED'));
+  if (verdict?.kind !== 'bpf') return undefined;
+  return [
+    say('The BPF program on '),
+    mono(event.device),
+    say(' has asked the policy of the endpoint: «'),
+    say(step.detail.split(': ', 1)[0] ?? ''),
+    say(`». ${verdict.detail}. It is dropped without a word: its sender waits.`),
+  ];
+}
+
 const bpfFixes: readonly (readonly [RegExp, string, string])[] = [
   [
     /^Policy denied by denylist/,
@@ -286,17 +299,21 @@ const advice: Readonly<Partial<Record<DropReason, Advice>>> = {
 };
 
 /** Words for a hop that ends in a drop. */
-export function explainDrop(_events: readonly TraceEvent[], main: TraceEvent, context: TellContext): Words {
+export function explainDrop(events: readonly TraceEvent[], main: TraceEvent, context: TellContext): Words {
   const step = main.step as Dropped;
   const face = faceOf(main.layers);
   const here = context.netns(main.netns);
   const entry = advice[step.reason];
   const rejected = step.answered !== undefined;
-  const why = entry?.why(step, main, context) ?? [say(step.detail === '' ? `The kernel dropped it: ${step.reason}.` : `${step.detail}.`)];
+  const why = whyPolicy(events, step, main) ??
+    entry?.why(step, main, context) ?? [say(step.detail === '' ? `The kernel dropped it: ${step.reason}.` : `${step.detail}.`)];
   const fix = entry?.fix?.(step, main, context);
   return {
     title: step.reason === 'OTHERHOST' ? `not for ${here.title}` : `${rejected ? 'refused' : 'dropped'} on ${here.title}`,
-    summary: step.reason === 'OTHERHOST' ? 'flooded copy, ignored' : `${face.label} ✕ ${step.reason}${step.rule === undefined ? '' : ` by ${step.rule.chain}`}`,
+    summary:
+      step.reason === 'OTHERHOST'
+        ? 'flooded copy, ignored'
+        : `${face.label} ✕ ${step.reason.startsWith('TC_') ? step.detail.split(': ', 1)[0] : step.reason}${step.rule === undefined ? '' : ` by ${step.rule.chain}`}`,
     why: [...why, say(' '), { text: step.reason, style: 'drop' }],
     ...(fix === undefined ? {} : { fix }),
   };

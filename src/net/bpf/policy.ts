@@ -48,7 +48,7 @@ export function enforce(
   drop(
     run,
     verdict.denied ? 'Policy denied by denylist' : 'Policy denied',
-    `${way} ${egress ? 'from' : 'to'} endpoint ${map.record.endpointId} (identity ${endpoint.record.identity}), peer identity ${peer}, ${portText(tuple, port)}`,
+    `${way} ${egress ? 'from' : 'to'} endpoint ${map.record.endpointId} (identity ${endpoint.record.identity}), peer ${identityText(peer)}, ${portText(tuple, port)}`,
   );
   return undefined;
 }
@@ -70,6 +70,9 @@ function check(run: TcRun, map: PolicyMap, egress: boolean, peer: number, tuple:
   return verdict;
 }
 
+const RESERVED: Readonly<Record<number, string>> = { 1: 'host', 2: 'world', 6: 'remote-node', 7: 'kube-apiserver' };
+const identityText = (identity: number): string => `identity ${identity}${RESERVED[identity] === undefined ? '' : ` (${RESERVED[identity]})`}`;
+
 const portText = (tuple: Tuple, port: number): string =>
   tuple.protocol === IP_PROTO_ICMP ? `ICMP type ${port}` : `${port}/${tuple.protocol === 6 ? 'TCP' : tuple.protocol === 17 ? 'UDP' : tuple.protocol}`;
 
@@ -80,11 +83,11 @@ function allowedText(map: PolicyMap, verdict: PolicyVerdict, egress: boolean, pe
   if (entry === undefined) return '';
   const who = entry.identity === 0 ? 'anybody' : `identity ${entry.identity}`;
   const where = entry.proxyPort === 0 ? '' : `; what it says is read by the proxy at port ${entry.proxyPort}`;
-  return `${mapName(map)} allows ${egress ? 'sending to' : 'receiving from'} ${who} on ${portProtoText(entry)} (the peer is identity ${peer})${where}`;
+  return `${mapName(map)} allows ${egress ? 'sending to' : 'receiving from'} ${who} on ${portProtoText(entry)} (the peer is ${identityText(peer)})${where}`;
 }
 
 function deniedText(map: PolicyMap, verdict: PolicyVerdict, egress: boolean, peer: number, tuple: Tuple, port: number): string {
-  const what = `${egress ? 'sending to' : 'receiving from'} identity ${peer} on ${portText(tuple, port)}`;
+  const what = `${egress ? 'sending to' : 'receiving from'} ${identityText(peer)} on ${portText(tuple, port)}`;
   return verdict.entry === undefined
     ? `${mapName(map)} has no entry that allows ${what}, and a policy selects the endpoint, so that everything else is denied`
     : `${mapName(map)} denies ${what} by the entry for ${verdict.entry.identity === 0 ? 'anybody' : `identity ${verdict.entry.identity}`} on ${portProtoText(verdict.entry)}`;

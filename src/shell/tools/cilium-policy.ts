@@ -2,7 +2,7 @@
 import { formatRfc3339 } from '../../base/time.ts';
 import { endpointNumbers } from '../../kube/cni/cilium-identity.ts';
 import { localLabels } from '../../kube/cni/cilium-policy.ts';
-import { ciliumRules } from '../../kube/cni/cilium-rules.ts';
+import { ciliumRules, type Peer, type PortSpec } from '../../kube/cni/cilium-rules.ts';
 import { formatIp4 } from '../../net/addr/ip4.ts';
 import type { BpfPolicyEntry } from '../../net/bpf/bpf-records.ts';
 import type { BpfState, EndpointState } from '../../net/bpf/bpf-state.ts';
@@ -121,6 +121,37 @@ export function identityGet(words: readonly string[], labels: IdentityLabels): s
   return own.length === 0 ? undefined : padded([['ID', 'LABELS'], ...own.map((word, i) => [i === 0 ? String(id) : '', word])]);
 }
 
+function peersJson(peers: readonly Peer[] | undefined, from: 'from' | 'to'): Readonly<Record<string, readonly unknown[]>> {
+  if (peers === undefined) return { [`${from}Endpoints`]: [{}] };
+  const lists: Record<string, unknown[]> = {};
+  const add = (key: string, one: unknown): void => {
+    lists[key] = [...(lists[key] ?? []), one];
+  };
+  for (const peer of peers)
+    if (peer.kind === 'selector') add(`${from}Endpoints`, peer.selector);
+    else if (peer.kind === 'cidr') add(`${from}CIDRSet`, { cidr: peer.cidr, ...(peer.except.length === 0 ? {} : { except: peer.except }) });
+    else add('toFQDNs', peer.pattern.includes('*') ? { matchPattern: peer.pattern } : { matchName: peer.pattern });
+  return lists;
+}
+
+const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 0: 'ANY', 1: 'ICMP', 6: 'TCP', 17: 'UDP', 58: 'ICMPv6', 132: 'SCTP' };
+
+function portsJson(ports: readonly PortSpec[] | undefined): Readonly<Record<string, readonly unknown[]>> {
+  if (ports === undefined) return {};
+  const icmps = ports.filter(({ protocol }) => protocol === 1 || protocol === 58);
+  const others = ports.filter((one) => !icmps.includes(one));
+  const rule = ({ protocol, port, endPort, l7 }: PortSpec): unknown => ({
+    ports: [{ port: String(port), ...(endPort === undefined ? {} : { endPort }), protocol: PROTOCOL_NAMES[protocol] ?? String(protocol) }],
+    ...(l7 === undefined
+      ? {}
+      : {
+          rules: l7.dns === undefined ? { http: l7.http } : { dns: l7.dns.map((name) => (name.includes('*') ? { matchPattern: name } : { matchName: name })) },
+        }),
+  });
+  const field = ({ protocol, port }: PortSpec): unknown => ({ family: protocol === 58 ? 'IPv6' : 'IPv4', type: port });
+  return { ...(others.length === 0 ? {} : { toPorts: others.map(rule) }), ...(icmps.length === 0 ? {} : { icmps: [{ fields: icmps.map(field) }] }) };
+}
+
 /** `policy get`: the rules that the agent has made of all policies. */
 export function policyGet({ host }: Invocation): string {
   const { rules } = ciliumRules(host.api.view);
@@ -128,22 +159,15 @@ export function policyGet({ host }: Invocation): string {
     const [kind = '', ...path] = policy.split('/');
     const [name = '', namespace] = [...path].reverse();
     const label = (key: string, value: string) => ({ key: `io.cilium.k8s.policy.${key}`, value, source: 'k8s' });
-    const side = (list: typeof ingress, deny: boolean) =>
-      list
-        .filter((rule) => rule.deny === deny)
-        .map(({ peers, ports }) => ({
-          peers: peers?.map((peer) =>
-            peer.kind === 'selector' ? peer.selector : peer.kind === 'cidr' ? { cidr: peer.cidr, except: peer.except } : { fqdn: peer.pattern },
-          ) ?? ['all'],
-          ...(ports === undefined ? {} : { toPorts: ports }),
-        }));
+    const side = (list: typeof ingress, deny: boolean, from: 'from' | 'to') =>
+      list.filter((rule) => rule.deny === deny).map(({ peers, ports }) => ({ ...peersJson(peers, from), ...portsJson(ports) }));
     const some = (key: string, list: readonly unknown[]) => (list.length === 0 ? {} : { [key]: list });
     return {
       endpointSelector: endpoints,
-      ...some('ingress', side(ingress, false)),
-      ...some('ingressDeny', side(ingress, true)),
-      ...some('egress', side(egress, false)),
-      ...some('egressDeny', side(egress, true)),
+      ...some('ingress', side(ingress, false, 'from')),
+      ...some('ingressDeny', side(ingress, true, 'from')),
+      ...some('egress', side(egress, false, 'to')),
+      ...some('egressDeny', side(egress, true, 'to')),
       labels: [label('derived-from', kind), label('name', name), ...(namespace === undefined ? [] : [label('namespace', namespace)])],
       enableDefaultDeny: denies,
     };

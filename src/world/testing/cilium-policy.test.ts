@@ -108,6 +108,11 @@ describe('a CiliumNetworkPolicy', () => {
     );
     expect(agent(world, 'cilium-dbg endpoint list')).toContain('Disabled');
     expect(said(world, 'ssh node01 cilium-dbg bpf policy get --all -n')).toMatch(/^Allow +Ingress +\d+ +80\/TCP +1\d{4} +disabled +\d+ +\d+ +24$/m);
+    const [rule] = JSON.parse(said(world, 'cilium-dbg policy get').replace(/Revision: \d+\n$/, '')) as [Record<string, unknown>];
+    expect(rule).toMatchObject({
+      endpointSelector: { matchLabels: { 'any:app': 'web', 'k8s:io.kubernetes.pod.namespace': 'default' } },
+      ingress: [{ toPorts: [{ ports: [{ port: '80', protocol: 'TCP' }], rules: { http: [{ method: 'GET', path: '/|/public/.*' }] } }] }],
+    });
     runLine(world, 'kubectl delete cnp l7');
   });
 
