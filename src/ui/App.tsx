@@ -3,10 +3,8 @@ import './theme/fonts.css';
 import './theme/tokens.css';
 import './shell/base.css';
 import { lazy, Suspense, useEffect } from 'react';
-import { Palette } from './palette/Palette.tsx';
 import { Banners, Notices } from './shell/Banners.tsx';
 import { Header } from './shell/Header.tsx';
-import { KeysDialog } from './shell/KeysDialog.tsx';
 import { Narrow } from './shell/Narrow.tsx';
 import { Pane } from './shell/Pane.tsx';
 import styles from './shell/Shell.module.css';
@@ -22,6 +20,8 @@ const EmbedDialog = lazy(() => import('./share/EmbedDialog.tsx').then((module) =
 const DocumentsDialog = lazy(() => import('./shell/DocumentsDialog.tsx').then((module) => ({ default: module.DocumentsDialog })));
 const DropPage = lazy(() => import('./why/DropPage.tsx').then((module) => ({ default: module.DropPage })));
 const EditorDialogs = lazy(() => import('./editor/dialogs/EditorDialogs.tsx').then((module) => ({ default: module.EditorDialogs })));
+const KeysDialog = lazy(() => import('./shell/KeysDialog.tsx').then((module) => ({ default: module.KeysDialog })));
+const Palette = lazy(() => import('./palette/Palette.tsx').then((module) => ({ default: module.Palette })));
 const Present = lazy(() => import('./present/Present.tsx').then((module) => ({ default: module.Present })));
 
 function Dialogs() {

@@ -1,14 +1,15 @@
 /** The selected box or object: its tables at the playhead's moment, or its live YAML, conditions and events. */
-import { useMemo, useState } from 'react';
+import { lazy, Suspense, useMemo, useState } from 'react';
 import type { LinkTarget, ObjectInspection } from '../../world/views.ts';
 import { StaticText } from '../editor/StaticText.tsx';
 import { Segmented } from '../shell/Segmented.tsx';
 import { withKeys } from '../shell/with-keys.ts';
 import { useCurrentHop, usePlayground, useSession } from '../state/context.ts';
 import styles from './Inspector.module.css';
-import { NetnsTables } from './NetnsTables.tsx';
-import { ServicePaths } from './ServicePaths.tsx';
 import { useInspection } from './use-inspection.ts';
+
+const NetnsTables = lazy(() => import('./NetnsTables.tsx').then((module) => ({ default: module.NetnsTables })));
+const ServicePaths = lazy(() => import('./ServicePaths.tsx').then((module) => ({ default: module.ServicePaths })));
 
 function ObjectPanel({ inspection, atSeq }: { readonly inspection: ObjectInspection; readonly atSeq: number | undefined }) {
   const playground = usePlayground();
@@ -65,7 +66,9 @@ function ObjectPanel({ inspection, atSeq }: { readonly inspection: ObjectInspect
       {inspection.paths === undefined ? null : (
         <>
           <h3 className={styles.heading}>Where its connections go</h3>
-          <ServicePaths paths={inspection.paths} />
+          <Suspense fallback={null}>
+            <ServicePaths paths={inspection.paths} />
+          </Suspense>
         </>
       )}
       {netns === undefined ? null : <NetnsOf id={netns} atSeq={atSeq} />}
@@ -80,7 +83,11 @@ function ObjectPanel({ inspection, atSeq }: { readonly inspection: ObjectInspect
 function NetnsOf({ id, atSeq }: { readonly id: string; readonly atSeq: number | undefined }) {
   const target = useMemo((): LinkTarget => ({ kind: 'netns', id }), [id]);
   const state = useInspection(target, atSeq);
-  return state?.inspection?.kind === 'netns' ? <NetnsTables inspection={state.inspection} target={undefined} /> : null;
+  return state?.inspection?.kind === 'netns' ? (
+    <Suspense fallback={null}>
+      <NetnsTables inspection={state.inspection} target={undefined} />
+    </Suspense>
+  ) : null;
 }
 
 function When({ past, onChange }: { readonly past: boolean; readonly onChange: (past: boolean) => void }) {
@@ -142,7 +149,9 @@ export function SelectionPanel() {
         {netns.namespace === undefined ? '' : ` · namespace ${netns.namespace}`}
         {netns.phase === undefined ? '' : ` · ${netns.phase}`}
       </p>
-      <NetnsTables inspection={inspection} target={target} />
+      <Suspense fallback={null}>
+        <NetnsTables inspection={inspection} target={target} />
+      </Suspense>
     </>
   );
 }
