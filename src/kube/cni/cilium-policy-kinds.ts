@@ -194,6 +194,12 @@ function ruleErrors(path: string, rule: CiliumSideRule): FieldError[] {
     else if (!/^[-a-zA-Z0-9_.*]*$/.test(`${matchName}${matchPattern}`) || matchName.includes('*'))
       errors.push(invalid(at, matchName || matchPattern, 'Invalid characters in FQDN'));
   });
+  (rule.icmps ?? []).forEach(({ fields = [] }, i) => {
+    fields.forEach(({ type }, j) => {
+      if (typeof type === 'number' ? type < 0 || type > 255 : !/^[A-Z][A-Za-z]+$|^\d{1,3}$/.test(type ?? ''))
+        errors.push(invalid(`${path}.icmps[${i}].fields[${j}].type`, type, 'must be a number from 0 to 255 or the name of a type'));
+    });
+  });
   (rule.toPorts ?? []).forEach((one, i) => {
     const at = `${path}.toPorts[${i}]`;
     (one.ports ?? []).forEach(({ port = '', endPort = 0 }, j) => {

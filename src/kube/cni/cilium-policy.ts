@@ -149,7 +149,8 @@ export class PolicyCompiler {
   readonly #selected = new Map<string, readonly number[]>();
   readonly #policies = new Map<string, EndpointPolicy>();
 
-  constructor(rules: CiliumRules, identities: ReadonlyMap<number, readonly string[]>, ports: ReadonlyMap<number, readonly NamedPorts[]>) {
+  /** `apiServer`: the API server runs on the agent's own node, whose host then is that too. */
+  constructor(rules: CiliumRules, identities: ReadonlyMap<number, readonly string[]>, ports: ReadonlyMap<number, readonly NamedPorts[]>, apiServer: boolean) {
     this.#rules = rules;
     this.#ports = ports;
     this.#locals = localIdentities(rules);
@@ -157,6 +158,7 @@ export class PolicyCompiler {
     this.#labels = new Map(
       [...Object.entries(RESERVED).map(([id, texts]) => [Number(id), texts] as const), ...identities, ...local].map(([id, texts]) => [id, labelsOf(texts)]),
     );
+    if (apiServer) this.#labels = new Map([...this.#labels, [IDENTITY_HOST, labelsOf(['reserved:host', 'reserved:kube-apiserver'])]]);
     this.#cidrs = [...this.#locals.cidrs].map(([text, identity]) => ({ cidr: parseCidr(text) as Cidr, identity }));
   }
 
@@ -348,13 +350,14 @@ class EntryMap {
 const compilers = new WeakMap<CiliumRules, Map<string, PolicyCompiler>>();
 const MAX_COMPILERS = 4;
 
-export function policyCompiler(view: StoreView): PolicyCompiler {
+export function policyCompiler(view: StoreView, apiServer = false): PolicyCompiler {
   const rules = ciliumRules(view);
   const numbers = endpointNumbers(view);
   const ports = rules.namesPorts ? portsByIdentity(view) : NO_PORTS;
-  const key = rules.namesPorts
+  const named = rules.namesPorts
     ? `${numbers.text}\n${[...ports].map(([id, lists]) => `${id} ${[...new Set(lists.map((list) => [...list].join(' ')))].join(';')}`).join('\n')}`
     : numbers.text;
+  const key = `${apiServer} ${named}`;
   let known = compilers.get(rules);
   if (known === undefined) {
     known = new Map();
@@ -363,7 +366,7 @@ export function policyCompiler(view: StoreView): PolicyCompiler {
   let compiler = known.get(key);
   if (compiler === undefined) {
     if (known.size >= MAX_COMPILERS) known.clear();
-    compiler = new PolicyCompiler(rules, numbers.labels, ports);
+    compiler = new PolicyCompiler(rules, numbers.labels, ports, apiServer);
     known.set(key, compiler);
   }
   return compiler;

@@ -207,19 +207,22 @@ function httpRule(rule: NonNullable<NonNullable<CiliumPortRule['rules']>['http']
   };
 }
 
-const ICMP_TYPES: Readonly<Record<string, number>> = {
-  EchoReply: 0,
-  DestinationUnreachable: 3,
-  Redirect: 5,
-  Echo: 8,
-  EchoRequest: 8,
-  RouterAdvertisement: 9,
-  RouterSelection: 10,
-  TimeExceeded: 11,
-  ParameterProblem: 12,
-  Timestamp: 13,
-  TimestampReply: 14,
-};
+/** Cilium: pkg/policy/api/icmp.go */
+export const ICMP_TYPES: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    EchoReply: 0,
+    DestinationUnreachable: 3,
+    Redirect: 5,
+    Echo: 8,
+    EchoRequest: 8,
+    RouterAdvertisement: 9,
+    RouterSelection: 10,
+    TimeExceeded: 11,
+    ParameterProblem: 12,
+    Timestamp: 13,
+    TimestampReply: 14,
+  }),
+);
 
 function portsOf(rule: CiliumSideRule): readonly PortSpec[] | undefined {
   if (rule.toPorts === undefined && rule.icmps === undefined) return undefined;
@@ -239,7 +242,7 @@ function portsOf(rule: CiliumSideRule): readonly PortSpec[] | undefined {
   }
   for (const { fields = [] } of rule.icmps ?? [])
     for (const { family = 'IPv4', type } of fields) {
-      const number = typeof type === 'number' ? type : /^\d+$/.test(type ?? '') ? Number(type) : ICMP_TYPES[type ?? ''];
+      const number = typeof type === 'number' ? type : /^\d+$/.test(type ?? '') ? Number(type) : ICMP_TYPES.get(type ?? '');
       if (number !== undefined) ports.push({ protocol: family === 'IPv6' ? 58 : ICMP, port: number });
     }
   return ports;

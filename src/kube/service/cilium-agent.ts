@@ -124,7 +124,7 @@ function renderPod(site: Site, key: ObjectKey, view: StoreView): NetRecord[] {
 /** A policy map for each endpoint of the node, whether some policy selects it or not. */
 function renderPolicies(site: Site, view: StoreView): Rendering<NetRecord> {
   const { identities, endpoints } = endpointNumbers(view);
-  const compiler = policyCompiler(view);
+  const compiler = policyCompiler(view, apiServerIps(view).has(site.node.ip ?? ''));
   const full = new Set<ObjectKey>();
   const records = (podsByNode(view).get(site.node.name) ?? []).filter(hasSandbox).map((pod): BpfPolicy => {
     const key = objectKey(pod);

@@ -154,6 +154,17 @@ describe('a CiliumNetworkPolicy', () => {
     runLine(world, 'kubectl delete cnp outside');
   });
 
+  it('knows the API server wherever it runs', () => {
+    const ask = (pod: string): boolean => said(world, `kubectl exec ${pod} -- curl -sv -m 1 172.30.1.2:6443`).includes('Connected to');
+    const spec = (entity: string): string => cnp('server', `{endpointSelector: {}, egress: [{toEntities: [${entity}]}]}`);
+    apply(world, spec('kube-apiserver'));
+    expect([ask('client'), ask('deploy/web')]).toEqual([true, true]);
+    expect(said(world, 'ssh node01 cilium-dbg bpf ipcache list')).toMatch(/^172\.30\.1\.2\/32 +identity=7 /m);
+    apply(world, spec('world'));
+    expect([ask('client'), ask('deploy/web')]).toEqual([false, false]);
+    runLine(world, 'kubectl delete cnp server');
+  });
+
   it('is refused in words where it cannot be read', () => {
     const refuse = (spec: string): string => said(world, `kubectl apply -f - <<'EOF'\n${cnp('bad', spec)}EOF`);
     expect(refuse('{endpointSelector: {}, ingress: [{fromCIDR: [10.0.0.0/40]}]}')).toContain('unable to parse CIDRRule "10.0.0.0/40"');
