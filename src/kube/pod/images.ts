@@ -12,6 +12,7 @@ export type ImageRole =
   | 'cilium'
   | 'calico'
   | 'kindnet'
+  | 'kube-network-policies'
   | 'kube-proxy'
   | 'ingress-nginx'
   | 'control-plane'
@@ -173,6 +174,7 @@ const KNOWN: readonly KnownImage[] = [
   { role: 'cilium', repositories: ['/cilium'] },
   { role: 'calico', repositories: ['calico/node'] },
   { role: 'kindnet', repositories: ['/kindnetd'] },
+  { role: 'kube-network-policies', repositories: ['/kube-network-policies'] },
   { role: 'kube-proxy', repositories: ['/kube-proxy'] },
   { role: 'ingress-nginx', repositories: ['ingress-nginx/controller', 'ingress-nginx/controller-chroot'] },
   {
