@@ -4,7 +4,7 @@
  */
 import type { Origin } from '../../base/origin.ts';
 import { formatIp, isIp6 } from '../../net/addr/ip.ts';
-import { type NfQueue, nfQueueId } from '../../net/netfilter/queue/queue-records.ts';
+import { type NfQueue, nfQueueId, type QueueTable } from '../../net/netfilter/queue/queue-records.ts';
 import { type NftElement, type NftRecord, nftChainId, nftSetId, nftTableId } from '../../net/nft/nft-records.ts';
 import { parseCommands } from '../../net/nft/parse-command.ts';
 import { Transaction } from '../../net/nft/transaction.ts';
@@ -19,7 +19,7 @@ import { type PolicyModel, policiesFor, policyModel } from './policy-model.ts';
 import { queueTable } from './policy-queue.ts';
 import { POLICY_KINDS } from './policy-rules.ts';
 
-interface Enforcer {
+export interface Enforcer {
   readonly role: 'kindnet' | 'kube-network-policies';
   readonly table: string;
   readonly program: string;
@@ -30,7 +30,7 @@ interface Enforcer {
   readonly all: boolean;
 }
 
-const kindnetd: Enforcer = { role: 'kindnet', table: 'kindnet-network-policies', program: 'kindnetd', queue: 101, failOpen: true, all: false };
+export const kindnetd: Enforcer = { role: 'kindnet', table: 'kindnet-network-policies', program: 'kindnetd', queue: 101, failOpen: true, all: false };
 
 /** By its arguments and the flavour that its image's tag names. */
 function standalone(pod: Pod): Enforcer {
@@ -62,6 +62,8 @@ function tableText({ table, queue, failOpen, all }: Enforcer): string {
     ],
     // Questions for names are looked at before conntrack could lose one of two that race.
     ['prerouting', 'dstnat + 5', ['meta l4proto != udp accept', 'udp dport != 53 accept', ...divert]],
+    // From pods to their own node: since v1, whose flavours for all policies these are.
+    ...(all ? ([['input', '101', ['iifname "lo" accept', `ct state new ${to}`]]] as const) : []),
   ];
   const lines = [`add table inet ${table}`];
   if (!all) lines.push(`add set inet ${table} podips-v4 { type ipv4_addr ; }`, `add set inet ${table} podips-v6 { type ipv6_addr ; }`);
@@ -86,8 +88,7 @@ function baseOf(text: string): readonly NftRecord[] {
 }
 
 /** Addresses of pods that a NetworkPolicy selects, by node. */
-const selectedByNode = perState(['Pod', 'Namespace', 'Node', ...POLICY_KINDS], (view): ReadonlyMap<string, readonly NftElement[][]> => {
-  const model: PolicyModel = policyModel(view);
+export function selectedPods(model: PolicyModel): ReadonlyMap<string, readonly NftElement[][]> {
   const found = new Map<string, NftElement[][]>();
   if (model.policies.length === 0) return found;
   for (const { pod, ips } of model.endpoints) {
@@ -102,11 +103,12 @@ const selectedByNode = perState(['Pod', 'Namespace', 'Node', ...POLICY_KINDS], (
     for (const ip of ips) lists[isIp6(ip) ? 1 : 0]?.push({ text: formatIp(ip) });
   }
   return found;
-});
+}
 
-function nftRecords(enforcer: Enforcer, node: string, netns: string, origin: Origin, view: StoreView): NetRecord[] {
+const selectedByNode = perState(['Pod', 'Namespace', 'Node', ...POLICY_KINDS], (view) => selectedPods(policyModel(view)));
+
+function nftRecords(enforcer: Enforcer, netns: string, origin: Origin, selected: readonly NftElement[][] | undefined): NetRecord[] {
   const { table } = enforcer;
-  const selected = selectedByNode(view).get(node);
   return baseOf(tableText(enforcer)).map((record): NetRecord => {
     if (record.kind === 'nft-table') return { ...record, id: nftTableId(netns, 'inet', table), netns, origin };
     if (record.kind === 'nft-chain') return { ...record, id: nftChainId(netns, 'inet', table, record.name), netns, origin };
@@ -114,6 +116,19 @@ function nftRecords(enforcer: Enforcer, node: string, netns: string, origin: Ori
     if (record.kind !== 'nft-set') return { ...record, id, netns, origin };
     return { ...record, id, netns, origin, elements: selected?.[SETS.indexOf(record.name as 'podips-v4')] ?? [] };
   });
+}
+
+/** All that an enforcer has on one machine. `selected`: addresses of pods there that a NetworkPolicy selects, IPv4 and IPv6. */
+export function enforcerRecords(
+  enforcer: Enforcer,
+  netns: string,
+  origin: Origin,
+  table: QueueTable,
+  selected: readonly NftElement[][] | undefined,
+): NetRecord[] {
+  const { queue, program } = enforcer;
+  const reader: NfQueue = { kind: 'nfqueue', id: nfQueueId(netns, queue), origin, netns, queue, program, table };
+  return [...nftRecords(enforcer, netns, origin, selected), reader];
 }
 
 function render(node: string, view: StoreView, before: readonly NetRecord[] = []): { readonly records: readonly NetRecord[] } {
@@ -130,16 +145,7 @@ function render(node: string, view: StoreView, before: readonly NetRecord[] = []
     }
     const netns = rootNetnsId(node);
     const origin: Origin = { component: enforcer.program, objects: [objectKey(daemon.pod)] };
-    const reader: NfQueue = {
-      kind: 'nfqueue',
-      id: nfQueueId(netns, enforcer.queue),
-      origin,
-      netns,
-      queue: enforcer.queue,
-      program: enforcer.program,
-      table: queueTable(view, enforcer.all),
-    };
-    records.push(...nftRecords(enforcer, node, netns, origin, view), reader);
+    records.push(...enforcerRecords(enforcer, netns, origin, queueTable(view, enforcer.all), selectedByNode(view).get(node)));
   }
   return { records };
 }
