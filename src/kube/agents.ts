@@ -10,6 +10,7 @@ import { hostAgent } from './node/host-agent.ts';
 import { outsideHostAgent } from './node/outside-host-agent.ts';
 import { underlayAgent } from './node/underlay-agent.ts';
 import { sandboxAgent } from './pod/sandbox-agent.ts';
+import { policyLintAgent } from './policy/policy-lint.ts';
 import { policyQueueAgent } from './policy/policy-queue-agent.ts';
 import { ciliumAgent } from './service/cilium-agent.ts';
 import { kubeProxyAgent } from './service/kube-proxy-agent.ts';
@@ -29,4 +30,5 @@ export const agents: readonly Agent<NetRecord>[] = [
   calicoAgent,
   coreDnsAgent,
   ingressNginxAgent,
+  policyLintAgent,
 ];
