@@ -11,6 +11,8 @@ import { hostAgent } from './node/host-agent.ts';
 import { outsideHostAgent } from './node/outside-host-agent.ts';
 import { underlayAgent } from './node/underlay-agent.ts';
 import { sandboxAgent } from './pod/sandbox-agent.ts';
+import { policyLintAgent } from './policy/policy-lint.ts';
+import { policyQueueAgent } from './policy/policy-queue-agent.ts';
 import { ciliumAgent } from './service/cilium-agent.ts';
 import { kubeProxyAgent } from './service/kube-proxy-agent.ts';
 import { loadBalancerAgent } from './service/load-balancer/agent.ts';
@@ -20,6 +22,7 @@ export const agents: readonly Agent<NetRecord>[] = [
   underlayAgent,
   outsideHostAgent,
   cniAgent,
+  policyQueueAgent,
   builtInChainsAgent,
   sandboxAgent,
   kubeProxyAgent,
@@ -29,4 +32,5 @@ export const agents: readonly Agent<NetRecord>[] = [
   coreDnsAgent,
   ingressNginxAgent,
   gatewayAgent,
+  policyLintAgent,
 ];

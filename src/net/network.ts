@@ -548,8 +548,8 @@ export class Network implements Engine {
   #logChange(change: Change<NetRecord>): void {
     const record = change.after ?? change.before;
     if (record === undefined || record.kind === 'process' || record.kind === 'host') return;
-    // A table of nftables remembers the last handle it gave out: nobody's event.
-    if (record.kind === 'nft-table' && change.before !== undefined && change.after !== undefined) return;
+    // A table of nftables remembers the last handle it gave out, a program what it has heard of the cluster: nobody's event.
+    if ((record.kind === 'nft-table' || record.kind === 'nfqueue') && change.before !== undefined && change.after !== undefined) return;
     const netns = record.kind === 'netns' ? record.id : record.netns;
     const place = this.#netns.get(netns)?.place;
     if (place !== undefined) emitChanged(this.#core, place, change);

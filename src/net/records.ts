@@ -3,6 +3,7 @@ import type { Origin } from '../base/origin.ts';
 import type { BpfRecord } from './bpf/bpf-records.ts';
 import type { IpvsService } from './ipvs/ipvs-records.ts';
 import type { IpSetTypeName } from './netfilter/ipset/type.ts';
+import type { NfQueue } from './netfilter/queue/queue-records.ts';
 import type { NftRecord } from './nft/nft-records.ts';
 
 /** Everything an agent can render. Immutable; ids are paths people can read, e.g. `node01/netns/root/device/cni0`. */
@@ -20,6 +21,7 @@ export type NetRecord =
   | Neighbor
   | ProxyNeighbor
   | FdbEntry
+  | NfQueue
   | Process;
 
 interface RecordBase {

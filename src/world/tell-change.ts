@@ -16,6 +16,7 @@ const nouns: Readonly<Partial<Record<Changed['record'], string>>> = {
   'nft-chain': 'nftables chain',
   'nft-set': 'nftables set',
   'nft-object': 'nftables object',
+  nfqueue: 'reader of a packet queue',
   'ipvs-service': 'virtual service',
   'bpf-program': 'BPF program',
   'bpf-config': 'BPF configuration',

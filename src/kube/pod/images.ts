@@ -12,6 +12,7 @@ export type ImageRole =
   | 'cilium'
   | 'calico'
   | 'kindnet'
+  | 'kube-network-policies'
   | 'kube-proxy'
   | 'ingress-nginx'
   | 'gateway-proxy'
@@ -181,6 +182,7 @@ const KNOWN: readonly KnownImage[] = [
   { role: 'cilium', repositories: ['/cilium'] },
   { role: 'calico', repositories: ['calico/node'] },
   { role: 'kindnet', repositories: ['/kindnetd'] },
+  { role: 'kube-network-policies', repositories: ['/kube-network-policies'] },
   { role: 'kube-proxy', repositories: ['/kube-proxy'] },
   { role: 'gateway-proxy', repositories: ['envoyproxy/envoy', 'istio/proxyv2'] },
   { role: 'gateway-controller', repositories: ['envoyproxy/gateway', 'istio/pilot'] },

@@ -1,11 +1,11 @@
-/** The kind NetworkPolicy. At this stage it is stored and checked; enforcing it needs a CNI that does, and flannel does not. */
+/** The kind NetworkPolicy: what the API server makes of it. Enforcing it needs a CNI that does (`enforcement.ts`), and flannel does not. */
 import { defineKind } from '../../objects/define.ts';
 import type { FieldError, KubeObject } from '../../objects/types.ts';
 import { isCidr, isStrictSubset } from '../addresses.ts';
 import { forbidden, invalid, invalidEach, portRange, required, unsupported } from '../field-errors.ts';
 import { formatSelector, type LabelSelector, labelSelectorSchema, validateSelector } from '../label-selector.ts';
 import { portNameErrors } from '../names.ts';
-import { anything, choice, integer, intOrString, kindSchema, list, notSimulated, struct, text, texts, withDefault } from '../schema.ts';
+import { anything, choice, integer, intOrString, kindSchema, list, struct, text, texts, withDefault } from '../schema.ts';
 
 export interface NetworkPolicyPort {
   readonly protocol?: string;
@@ -46,24 +46,22 @@ const ports = list(
 );
 
 const schema = kindSchema('Which traffic pods may take part in. A pod that no policy selects may do everything.', {
-  spec: notSimulated(
-    struct(
-      'What is allowed.',
-      {
-        podSelector: labelSelectorSchema('Pods it applies to; an empty selector means all pods of the namespace.'),
-        policyTypes: texts('Directions it restricts: Ingress, Egress or both.'),
-        ingress: list(
-          'What may come in.',
-          struct('A rule.', { from: list('Sources; all when absent.', peer), ports }, [], { goType: 'NetworkPolicyIngressRule' }),
-        ),
-        egress: list(
-          'What may go out.',
-          struct('A rule.', { to: list('Destinations; all when absent.', peer), ports }, [], { goType: 'NetworkPolicyEgressRule' }),
-        ),
-      },
-      [],
-      { goType: 'NetworkPolicySpec' },
-    ),
+  spec: struct(
+    'What is allowed.',
+    {
+      podSelector: labelSelectorSchema('Pods it applies to; an empty selector means all pods of the namespace.'),
+      policyTypes: texts('Directions it restricts: Ingress, Egress or both.'),
+      ingress: list(
+        'What may come in.',
+        struct('A rule.', { from: list('Sources; all when absent.', peer), ports }, [], { goType: 'NetworkPolicyIngressRule' }),
+      ),
+      egress: list(
+        'What may go out.',
+        struct('A rule.', { to: list('Destinations; all when absent.', peer), ports }, [], { goType: 'NetworkPolicyEgressRule' }),
+      ),
+    },
+    [],
+    { goType: 'NetworkPolicySpec' },
   ),
   status: anything('Obsolete.'),
 });

@@ -97,6 +97,8 @@ export type Stmt =
       readonly flags: readonly ('random' | 'fully-random' | 'persistent')[];
     })
   | (Node & { readonly s: 'notrack' })
+  /** To a program in userspace; `last` where several queues share the packets. */
+  | (Node & { readonly s: 'queue'; readonly first: number; readonly last: number; readonly flags: readonly ('bypass' | 'fanout')[] })
   | (Node & { readonly s: 'set'; readonly target: Expr; readonly value: Expr })
   | (Node & {
       readonly s: 'dynset';

@@ -4,7 +4,9 @@ import type { Tuple } from '../conntrack/connection.ts';
 import { bind, changesSource } from '../conntrack/nat.ts';
 import { OUTPUT } from '../netfilter/hook.ts';
 import type { HookContext } from '../netfilter/hook-context.ts';
+import { askQueue, type QueueAnswer } from '../netfilter/queue/judge.ts';
 import type { Core, IcmpErrorKind } from '../stack/core.ts';
+import { QUEUE_NS } from '../stack/costs.ts';
 import { ipBytes } from '../wire/lengths.ts';
 import type { Ip } from '../wire/packet.ts';
 import type { Expr, ExprOf, ParsedNftRule, Rate, Reject, Stmt, StmtOf, VerdictKind } from './ast.ts';
@@ -40,6 +42,8 @@ export interface NftContext extends NftVisit {
   /** Where a jump or goto leads. */
   target: string;
   answer: Answer | undefined;
+  /** What the program behind a queue said. */
+  queued: QueueAnswer | undefined;
   /** Connections that `ct count` of this rule has seen. */
   tracked: TrackedConnection[];
 }
@@ -170,6 +174,12 @@ class Compiler {
         return (c) => {
           if (c.skb.connection === undefined) c.hooks.untrack();
           return NEXT;
+        };
+      case 'queue':
+        return (c) => {
+          c.queued = askQueue(c.netns, s.first, s.flags.includes('bypass'), c.skb);
+          c.core.nowNs += c.queued.heard ? QUEUE_NS : 0;
+          return c.queued.accept ? ACCEPT : DROP;
         };
       case 'set':
         return this.#store(s);

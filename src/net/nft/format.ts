@@ -231,6 +231,8 @@ function stmtText(s: Stmt, family: Family, options: FormatOptions, live: LiveSta
       return natText(s, family, options);
     case 'notrack':
       return 'notrack';
+    case 'queue':
+      return `queue${s.flags.length === 0 ? '' : ` flags ${s.flags.join(',')}`} to ${s.first}${s.last === s.first ? '' : `-${s.last}`}`;
     case 'set':
       return `${formatExpr(s.target, options)} set ${formatExpr(s.value, options)}`;
     case 'dynset': {

@@ -24,23 +24,7 @@ const COMPARISONS: Readonly<Record<string, Comparison>> = {
   '!': '!',
 };
 const TERMINAL = new Set(['accept', 'drop', 'return', 'jump', 'goto', 'continue']);
-const UNSUPPORTED = new Set([
-  'queue',
-  'tproxy',
-  'flow',
-  'dup',
-  'fwd',
-  'synproxy',
-  'meter',
-  'secmark',
-  'last',
-  'dccp',
-  'exthdr',
-  'socket',
-  'osf',
-  'ipsec',
-  'xt',
-]);
+const UNSUPPORTED = new Set(['tproxy', 'flow', 'dup', 'fwd', 'synproxy', 'meter', 'secmark', 'last', 'dccp', 'exthdr', 'socket', 'osf', 'ipsec', 'xt']);
 const RATE_BYTES = new Set(['bytes', 'kbytes', 'mbytes']);
 const SCALE: Readonly<Record<string, number>> = { bytes: 1, kbytes: 1024, mbytes: 1024 * 1024 };
 const LEVELS = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug', 'audit'];
@@ -91,6 +75,8 @@ export class StmtParser extends ExprParser {
       case 'notrack':
         this.next();
         return { s: 'notrack', span: token };
+      case 'queue':
+        return this.queue();
       case 'add':
       case 'update':
       case 'delete':
@@ -107,13 +93,10 @@ export class StmtParser extends ExprParser {
     }
     if (UNSUPPORTED.has(word)) {
       const end = this.endOfRule();
-      throw new NftError(
-        word === 'queue' || word === 'flow' ? 'Could not process rule: No such file or directory' : 'Could not process rule: Operation not supported',
-        {
-          start,
-          end: word === 'queue' ? token.end : end,
-        },
-      );
+      throw new NftError(word === 'flow' ? 'Could not process rule: No such file or directory' : 'Could not process rule: Operation not supported', {
+        start,
+        end,
+      });
     }
     if (ends !== undefined && !this.beginsExpression()) return this.unexpected(ends);
     return this.match();
@@ -137,6 +120,35 @@ export class StmtParser extends ExprParser {
     if (token.text !== 'jump' && token.text !== 'goto') return { s: 'verdict', verdict, chain: undefined, chainSpan: undefined, span: token };
     const chain = this.chainName();
     return { s: 'verdict', verdict: token.text as 'jump', chain: chain.text, chainSpan: chain.span, span: this.spanFrom(token.start) };
+  }
+
+  /** `queue flags bypass to 101`, or as it was written before: `queue num 101 bypass`. */
+  private queue(): Stmt {
+    const start = this.next().start;
+    const flags: ('bypass' | 'fanout')[] = [];
+    let first = 0;
+    let last = 0;
+    for (;;) {
+      if (this.accept('flags') || this.is('bypass') || this.is('fanout')) {
+        do {
+          const word = this.word();
+          if (word.text !== 'bypass' && word.text !== 'fanout') throw new NftError(`syntax error, unexpected ${word.text}`, word);
+          flags.push(word.text);
+        } while (this.accept(','));
+      } else if (this.accept('num') || this.accept('to')) {
+        const token = this.peek();
+        const range = /^(\d+)-(\d+)$/.exec(token.text);
+        if (range === null) {
+          first = this.number();
+          last = this.accept('-') ? this.number() : first;
+        } else {
+          this.next();
+          first = Number(range[1]);
+          last = Number(range[2]);
+        }
+        if (last > 65535 || last < first) throw new NftError('Could not process rule: Invalid argument', token);
+      } else return { s: 'queue', first, last, flags: [...new Set(flags)].sort(), span: this.spanFrom(start) };
+    }
   }
 
   private counter(): Stmt {

@@ -19,7 +19,7 @@ interface DroppedBy {
 
 /** True: the packet goes on to the next base chain. False: dropped, and the log says by what. */
 export function runBaseChain(core: Core, netns: NetnsState, chain: NftChainState, hooks: HookContext): boolean {
-  const context: NftContext = { core, netns, hooks, skb: hooks.skb, numbers: [], tracked: [], target: '', answer: undefined };
+  const context: NftContext = { core, netns, hooks, skb: hooks.skb, numbers: [], tracked: [], target: '', answer: undefined, queued: undefined };
   const dropped: { by: DroppedBy | undefined } = { by: undefined };
   const outcome = walk(context, chain, 0, dropped);
   if (outcome === ACCEPT) return true;
@@ -37,6 +37,18 @@ function drop(c: NftContext, chain: NftChainState, by: DroppedBy | undefined): v
   const { core, hooks, skb } = c;
   const rule = by?.rule;
   const where = `table ${chain.table.label}, chain ${rule?.chain ?? chain.record.name}`;
+  if (c.queued !== undefined) {
+    // What comes back from userspace with this verdict is freed without a reason of netfilter's (nf_reinject).
+    emitDropped(
+      core,
+      hooks.place,
+      skb,
+      'NOT_SPECIFIED',
+      `${c.queued.reason}; ${where}`,
+      rule === undefined ? {} : { rule: { ...rule, origin: c.queued.origin ?? rule.origin } },
+    );
+    return;
+  }
   const detail = rule === undefined ? `policy of ${where}` : `${c.answer === undefined ? 'drop' : 'reject'} in ${where}`;
   const cause = rule === undefined ? {} : { rule };
   if (c.answer === undefined) emitDropped(core, hooks.place, skb, 'NETFILTER_DROP', detail, cause);
@@ -53,9 +65,11 @@ function walk(c: NftContext, chain: NftChainState, depth: number, dropped: { by:
     const word =
       outcome === JUMP || outcome === GOTO
         ? `${outcome === JUMP ? 'jump' : 'goto'} ${c.target}`
-        : c.answer === undefined
-          ? (VERDICT_WORDS[outcome] ?? 'continue')
-          : 'reject';
+        : c.queued !== undefined
+          ? `queue → ${c.queued.accept ? 'accept' : 'drop'}: ${c.queued.reason}`
+          : c.answer === undefined
+            ? (VERDICT_WORDS[outcome] ?? 'continue')
+            : 'reject';
     emitNftMatched(core, c.hooks.place, c.hooks.hook, chain, i, word, c.skb);
     switch (outcome) {
       case ACCEPT:

@@ -18,6 +18,8 @@ export const CONNTRACK_NEW_NS = 900;
  * 6.18 (11 ns with iptables-legacy), chains of 5,000 rules `-d ADDRESS -p udp --dport PORT -j CHAIN`. A look-up in a set or map costs no more than one rule.
  */
 export const RULE_NS = 35;
+/** To a program in userspace and back by netlink: two context switches and a look at its tables. */
+export const QUEUE_NS = 25_000;
 export const TRANSLATE_NS = 150;
 export const ENCAPSULATE_NS = 1200;
 export const DECAPSULATE_NS = 1000;

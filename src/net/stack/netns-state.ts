@@ -10,6 +10,7 @@ import type { DeviceState } from '../device/device-state.ts';
 import { IpvsState } from '../ipvs/ipvs-state.ts';
 import type { Family, RecentEntry } from '../netfilter/definition.ts';
 import type { IpSetState } from '../netfilter/ipset/state.ts';
+import type { NfQueue } from '../netfilter/queue/queue-records.ts';
 import { type ChainState, Ruleset } from '../netfilter/ruleset.ts';
 import type { NftRecord } from '../nft/nft-records.ts';
 import { NftTables } from '../nft/tables.ts';
@@ -77,6 +78,8 @@ export class NetnsState {
   readonly chains = new LazyMap<string, Chain>();
   readonly ipvs = new IpvsState();
   readonly nftRecords = new LazyMap<string, NftRecord>();
+  /** Programs that read packets from a queue, by its number. */
+  readonly queues = new LazyMap<number, NfQueue>();
   readonly neighborRecords = new LazyMap<string, Neighbor>();
   readonly fdbRecords = new LazyMap<string, FdbEntry>();
   gone = false;

@@ -43,6 +43,7 @@ const ORDER: readonly Kind[] = [
   'neighbor',
   'proxy-neighbor',
   'fdb',
+  'nfqueue',
   'process',
 ];
 
@@ -105,6 +106,9 @@ function remove(core: Core, state: RunningState, record: NetRecord): boolean {
       netns?.nftRecords.delete(record.id);
       netns?.nftChanged();
       return false;
+    case 'nfqueue':
+      netns?.queues.delete(record.queue);
+      return false;
     case 'ipvs-service':
       netns?.ipvs.remove(record.id);
       netns?.ipvsChanged();
@@ -162,6 +166,9 @@ function put(core: Core, state: RunningState, record: NetRecord, before: NetReco
     case 'nft-set':
     case 'nft-object':
       return putNft(state, record);
+    case 'nfqueue':
+      netnsOf(state, record).queues.set(record.queue, record);
+      return false;
     case 'ipvs-service': {
       const netns = netnsOf(state, record);
       netns.ipvs.put(record);

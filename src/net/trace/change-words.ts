@@ -71,6 +71,8 @@ export function linesOf(record: NetRecord): readonly string[] {
       ];
     case 'nft-object':
       return [`${record.type} ${record.family} ${record.table} ${record.name} ${record.text}`];
+    case 'nfqueue':
+      return [`queue ${record.queue}: ${record.program}`];
     case 'ipvs-service':
       return ipvsLines(record);
     case 'bpf-program':

@@ -172,6 +172,13 @@ function statement(s: Stmt): Json {
       };
     case 'notrack':
       return { notrack: null };
+    case 'queue':
+      return {
+        queue: {
+          num: s.first === s.last ? s.first : { range: [s.first, s.last] },
+          ...(s.flags.length === 0 ? {} : { flags: s.flags.length === 1 ? (s.flags[0] as string) : [...s.flags] }),
+        },
+      };
     case 'set':
       return { mangle: { key: expr(s.target), value: expr(s.value) } };
     case 'dynset':
