@@ -21,6 +21,7 @@ const ShareDialog = lazy(() => import('./share/ShareDialog.tsx').then((module) =
 const EmbedDialog = lazy(() => import('./share/EmbedDialog.tsx').then((module) => ({ default: module.EmbedDialog })));
 const DocumentsDialog = lazy(() => import('./shell/DocumentsDialog.tsx').then((module) => ({ default: module.DocumentsDialog })));
 const DropPage = lazy(() => import('./why/DropPage.tsx').then((module) => ({ default: module.DropPage })));
+const CompareDialog = lazy(() => import('./compare/CompareDialog.tsx').then((module) => ({ default: module.CompareDialog })));
 const Present = lazy(() => import('./present/Present.tsx').then((module) => ({ default: module.Present })));
 
 function Dialogs() {
@@ -38,6 +39,8 @@ function Dialogs() {
       return <KeysDialog onClose={close} />;
     case 'documents':
       return <DocumentsDialog onClose={close} />;
+    case 'compare':
+      return <CompareDialog onClose={close} />;
     case 'drop':
       return <DropPage onClose={close} />;
     case undefined:

@@ -85,6 +85,7 @@ const switches: readonly PaletteItem[] = [
     detail: 'open, rename, download',
     act: ({ session }) => session.setState({ dialog: 'documents' }),
   },
+  { id: 'compare', group: 'Show', label: 'Compare two roads …', detail: 'overlay and underlay', act: ({ session }) => session.setState({ dialog: 'compare' }) },
   { id: 'keys', group: 'Show', label: 'Keys …', detail: '?', act: ({ session }) => session.setState({ dialog: 'keys' }) },
   {
     id: 'article',

@@ -9,7 +9,7 @@ export type Mode = 'learn' | 'play' | 'present';
 export type ThemeChoice = 'system' | 'light' | 'dark';
 export type PaneName = 'canvas' | 'editor' | 'terminal' | 'timeline' | 'inspector';
 export type TimelineView = 'hops' | 'conversations' | 'sequence' | 'stream';
-export type DialogName = 'share' | 'embed' | 'palette' | 'keys' | 'documents' | 'drop';
+export type DialogName = 'share' | 'embed' | 'palette' | 'keys' | 'documents' | 'drop' | 'compare';
 
 /** Commands whose packets can be played: a span of the log and what was typed. */
 export interface Run {
