@@ -53,13 +53,16 @@ function reloadOnStaleDeploy(): void {
 
 async function start(): Promise<void> {
   reloadOnStaleDeploy();
-  const client = createPlaygroundClient({
-    transports: [workerTransport(() => new Worker(scriptAddress(workerUrl), { type: 'module', name: 'kubehop' })), lateMainThread],
-  });
+  const createClient = () =>
+    createPlaygroundClient({
+      transports: [workerTransport(() => new Worker(scriptAddress(workerUrl), { type: 'module', name: 'kubehop' })), lateMainThread],
+    });
+  const client = createClient();
   const storage = await openStorage();
   const preferences = readPreferences(await storage.get('preferences').catch(() => undefined));
   const playground = new Playground({
     client,
+    createClient,
     storage,
     preferences,
     now: () => Date.now(),

@@ -22,6 +22,7 @@ const DropPage = lazy(() => import('./why/DropPage.tsx').then((module) => ({ def
 const EditorDialogs = lazy(() => import('./editor/dialogs/EditorDialogs.tsx').then((module) => ({ default: module.EditorDialogs })));
 const KeysDialog = lazy(() => import('./shell/KeysDialog.tsx').then((module) => ({ default: module.KeysDialog })));
 const Palette = lazy(() => import('./palette/Palette.tsx').then((module) => ({ default: module.Palette })));
+const CompareDialog = lazy(() => import('./compare/CompareDialog.tsx').then((module) => ({ default: module.CompareDialog })));
 const Present = lazy(() => import('./present/Present.tsx').then((module) => ({ default: module.Present })));
 
 function Dialogs() {
@@ -39,6 +40,8 @@ function Dialogs() {
       return <KeysDialog onClose={close} />;
     case 'documents':
       return <DocumentsDialog onClose={close} />;
+    case 'compare':
+      return <CompareDialog onClose={close} />;
     case 'drop':
       return <DropPage onClose={close} />;
     case 'outline':

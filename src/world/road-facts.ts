@@ -135,3 +135,49 @@ export function factRows(roads: readonly RoadFacts[]): readonly FactRow[] {
     row('took', (road) => `${(road.durationNs / 1e6).toFixed(3)} ms`),
   ];
 }
+
+/** A piece of a frame, outermost first. */
+export interface FramePart {
+  readonly name: string;
+  readonly family: 'l2' | 'l3' | 'l4' | 'tunnel' | 'data';
+  readonly bytes: number;
+}
+
+/** The largest frame that went between machines, in pieces; empty when none did. */
+export function largestFrame(hops: readonly HopView[], topology: Topology): readonly FramePart[] {
+  const switches = new Set(topology.hosts.filter((host) => host.role === 'switch').map((host) => host.id));
+  let largest: HopView | undefined;
+  for (const hop of hops)
+    if (!hop.background && hop.event.step.kind === 'bridged' && switches.has(hop.event.hostId) && hop.lengthBytes > (largest?.lengthBytes ?? 0)) largest = hop;
+  return largest === undefined ? [] : frameParts(largest.event.layers, largest.lengthBytes);
+}
+
+function frameParts(layers: readonly Layer[], lengthBytes: number): FramePart[] {
+  const parts: FramePart[] = [];
+  let left = lengthBytes;
+  const add = (name: string, family: FramePart['family'], bytes: number): void => {
+    const taken = Math.max(0, Math.min(left, bytes));
+    left -= taken;
+    if (taken > 0) parts.push({ name, family, bytes: taken });
+  };
+  for (const [index, layer] of layers.entries()) {
+    if (layer.protocol === 'ethernet') add('Ethernet', 'l2', 14);
+    else if (layer.protocol === 'vlan') add('VLAN', 'l2', 4);
+    else if (layer.protocol === 'ipv4') add('IPv4', 'l3', 20);
+    else if (layer.protocol === 'ipv6') add('IPv6', 'l3', layer.fragment === undefined ? 40 : 48);
+    else if (layer.protocol === 'udp') add('UDP', 'l4', 8);
+    else if (layer.protocol === 'vxlan') add('VXLAN', 'tunnel', 8);
+    else if (layer.protocol === 'geneve') add('Geneve', 'tunnel', 8);
+    else if (layer.protocol === 'wireguard') {
+      const inner = outermostIp(layers.slice(index));
+      // Its header, its padding and its tag.
+      add('WireGuard', 'tunnel', layer.bytes - (inner?.protocol === 'ipv4' || inner?.protocol === 'ipv6' ? inner.totalBytes : 0));
+    } else if (layer.protocol === 'tcp') {
+      add('TCP', 'l4', left - layer.payloadBytes);
+      break;
+    } else if (layer.protocol === 'icmp' || layer.protocol === 'icmp6') add('ICMP', 'l4', 8);
+    else break;
+  }
+  add('data', 'data', left);
+  return parts;
+}

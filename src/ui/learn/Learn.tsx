@@ -71,6 +71,10 @@ function Catalogue() {
     <div className={styles.page}>
       <h2>Lessons</h2>
       {entries === undefined ? <p>Opening …</p> : null}
+      <button type="button" className={styles.card} onClick={() => session.setState({ dialog: 'compare' })}>
+        <strong>Two roads side by side</strong>
+        <span>The same request over an overlay and over the network below: every hop, every byte, and who must know the way.</span>
+      </button>
       {entries?.map((entry) => {
         const step = reached.get(entry.id) ?? 0;
         return (

@@ -95,6 +95,7 @@ const switches: readonly PaletteItem[] = [
   { id: 'changes', group: 'Document', label: 'Changes …', detail: 'what differs, and back', act: ({ session }) => session.setState({ dialog: 'changes' }) },
   { id: 'import', group: 'Document', label: 'Add files …', detail: 'a folder, a cluster dump', act: ({ session }) => session.setState({ dialog: 'import' }) },
   { id: 'undo', group: 'Document', label: 'Undo', detail: 'Ctrl Z', act: (playground) => playground.undo() },
+  { id: 'compare', group: 'Show', label: 'Compare two roads …', detail: 'overlay and underlay', act: ({ session }) => session.setState({ dialog: 'compare' }) },
   { id: 'keys', group: 'Show', label: 'Keys …', detail: '?', act: ({ session }) => session.setState({ dialog: 'keys' }) },
   {
     id: 'article',

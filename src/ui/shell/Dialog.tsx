@@ -8,11 +8,13 @@ export interface DialogProps {
   readonly onClose: () => void;
   readonly children: ReactNode;
   readonly wide?: boolean;
+  /** As large as the window lets it be. */
+  readonly full?: boolean;
   /** No title bar is drawn (the title is still read out). */
   readonly bare?: boolean;
 }
 
-export function Dialog({ title, onClose, children, wide = false, bare = false }: DialogProps) {
+export function Dialog({ title, onClose, children, wide = false, full = false, bare = false }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   useEffect(() => {
@@ -23,7 +25,7 @@ export function Dialog({ title, onClose, children, wide = false, bare = false }:
   return (
     <dialog
       ref={ref}
-      className={[styles.dialog, wide ? styles.wide : '', bare ? styles.bare : ''].join(' ')}
+      className={[styles.dialog, wide ? styles.wide : '', full ? styles.full : '', bare ? styles.bare : ''].join(' ')}
       aria-labelledby={titleId}
       onClose={onClose}
       onKeyDown={(event) => event.stopPropagation()}

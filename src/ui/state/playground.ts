@@ -19,6 +19,8 @@ import { changedFiles, differenceOf, UndoHistory } from './undo.ts';
 
 export interface PlaygroundOptions {
   readonly client: PlaygroundClient;
+  /** Another worker, for a world beside this one; who asks closes it. */
+  readonly createClient?: () => PlaygroundClient;
   readonly storage: Storage;
   readonly preferences: Preferences;
   /** Milliseconds since the Unix epoch. */
@@ -80,6 +82,11 @@ export class Playground {
       if (this.mirror.getState().status === 'starting') this.mirror.setState({ status: 'failed', problem: message });
       this.notify(`The simulation stopped and was started again from your document. (${message})`, 'problem');
     });
+  }
+
+  /** A worker for another world; undefined where there is none to be had. */
+  createClient(): PlaygroundClient | undefined {
+    return this.#options.createClient?.();
   }
 
   /** Opens a world in place of the one that runs; resolves when it runs and, for the first minute, its packets are on their way. */

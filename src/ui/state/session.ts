@@ -10,7 +10,7 @@ export type Mode = 'learn' | 'play' | 'present';
 export type ThemeChoice = 'system' | 'light' | 'dark';
 export type PaneName = 'canvas' | 'editor' | 'terminal' | 'timeline' | 'inspector';
 export type TimelineView = 'hops' | 'conversations' | 'sequence' | 'stream';
-export type DialogName = 'share' | 'embed' | 'palette' | 'keys' | 'documents' | 'drop' | 'outline' | 'changes' | 'import';
+export type DialogName = 'share' | 'embed' | 'palette' | 'keys' | 'documents' | 'drop' | 'compare' | 'outline' | 'changes' | 'import';
 
 /** Commands whose packets can be played: a span of the log and what was typed. */
 export interface Run {
