@@ -21,6 +21,7 @@ const ShareDialog = lazy(() => import('./share/ShareDialog.tsx').then((module) =
 const EmbedDialog = lazy(() => import('./share/EmbedDialog.tsx').then((module) => ({ default: module.EmbedDialog })));
 const DocumentsDialog = lazy(() => import('./shell/DocumentsDialog.tsx').then((module) => ({ default: module.DocumentsDialog })));
 const DropPage = lazy(() => import('./why/DropPage.tsx').then((module) => ({ default: module.DropPage })));
+const MomentsDialog = lazy(() => import('./timeline/MomentsDialog.tsx').then((module) => ({ default: module.MomentsDialog })));
 const Present = lazy(() => import('./present/Present.tsx').then((module) => ({ default: module.Present })));
 
 function Dialogs() {
@@ -40,6 +41,8 @@ function Dialogs() {
       return <DocumentsDialog onClose={close} />;
     case 'drop':
       return <DropPage onClose={close} />;
+    case 'moments':
+      return <MomentsDialog onClose={close} />;
     case undefined:
       return null;
   }

@@ -10,6 +10,8 @@ export interface Mirror {
   readonly headSeq: number;
   readonly nowNs: number;
   readonly topology: Topology;
+  /** From this place in the log on boxes and texts are as they are now. */
+  readonly eraSeq: number;
   readonly diagnostics: readonly Diagnostic[];
   readonly sessions: readonly SessionView[];
   readonly deliveries: readonly DeliveryView[];
@@ -31,6 +33,7 @@ export const emptyMirror: Mirror = {
   headSeq: 0,
   nowNs: 0,
   topology: emptyTopology,
+  eraSeq: 0,
   diagnostics: [],
   sessions: [],
   deliveries: [],
@@ -66,6 +69,7 @@ export function applyUpdate(mirror: Mirror, update: WorldUpdate): Mirror {
     headSeq: update.headSeq,
     nowNs: update.nowNs,
     topology: update.topology ?? mirror.topology,
+    eraSeq: update.eraSeq ?? mirror.eraSeq,
     diagnostics: update.diagnostics ?? mirror.diagnostics,
     sessions: update.sessions ?? mirror.sessions,
     deliveries: update.deliveries ?? mirror.deliveries,

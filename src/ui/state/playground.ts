@@ -1,15 +1,17 @@
 /** The page's model: one worker client, one document, their stores, and everything a person can do to them. */
 import type { PlaygroundClient } from '../../worker/protocol.ts';
-import type { WorldDocument } from '../../world/document.ts';
+import type { DocumentInput, Future, WorldDocument } from '../../world/document.ts';
 import type { ReachQuestion } from '../../world/reach/reach-views.ts';
 import type { Inspection, LinkTarget, WorldUpdate } from '../../world/views.ts';
 import { Autosave } from './autosave.ts';
+import { foldEdits, MAX_BOOKMARKS, MAX_FUTURES } from './check-document.ts';
 import { createDocument, type DocumentStore } from './document.ts';
 import { claimDocument, type DocumentLock } from './document-lock.ts';
 import type { SavedWork } from './document-store.ts';
 import { Edits } from './edits.ts';
 import { clusterFiles } from './examples.ts';
 import { applyUpdate, createMirror, emptyMirror, type MirrorStore } from './mirror.ts';
+import { Moments } from './moments.ts';
 import { type LoadOptions, Playback } from './playback.ts';
 import { RunQueue } from './run-queue.ts';
 import { createSession, type Preferences, type Run, type SessionStore } from './session.ts';
@@ -44,6 +46,7 @@ export class Playground {
   readonly session: SessionStore;
   readonly playback: Playback;
   readonly edits: Edits;
+  readonly moments: Moments;
   readonly #options: PlaygroundOptions;
   readonly #queue: RunQueue;
   /** The worker's document as it was after its last update. */
@@ -68,8 +71,13 @@ export class Playground {
       document: this.document,
       session: this.session,
       onChange: () => this.#changed(),
+      onApplied: () => {
+        this.moments.showNow();
+        this.#goOn();
+      },
       onProblem: (message) => this.notify(message, 'problem'),
     });
+    this.moments = new Moments({ client: options.client, playback: this.playback, session: this.session, mirror: this.mirror });
     this.#queue = new RunQueue((session, line, byReader) => this.#run(session, line, byReader));
     this.client.subscribe((update) => this.#updated(update));
     this.playback.subscribeCoarse(() => this.#holdWhilePaused());
@@ -96,6 +104,8 @@ export class Playground {
       origin: opening.origin,
       texts: opening.texts,
       positions: opening.document.positions,
+      bookmarks: opening.document.bookmarks ?? [],
+      futures: opening.document.futures ?? [],
       applying: 'applied',
     });
     this.session.setState((session) => ({
@@ -109,6 +119,7 @@ export class Playground {
       expectations: undefined,
       runs: [],
       run: undefined,
+      branched: false,
       save: { kind: 'idle' },
       writable: true,
       ...(opening.lesson === undefined ? {} : { mode: 'learn' as const, lesson: opening.lesson.id, lessonStep: opening.lesson.step - 1 }),
@@ -150,8 +161,8 @@ export class Playground {
 
   /** The document with its present title and positions, as the worker last told it. */
   currentDocument(): WorldDocument | undefined {
-    const { title, positions } = this.document.getState();
-    return this.#worldDocument === undefined ? undefined : { ...this.#worldDocument, title, positions };
+    const { title, positions, bookmarks, futures } = this.document.getState();
+    return this.#worldDocument === undefined ? undefined : { ...this.#worldDocument, title, positions, bookmarks, futures };
   }
 
   /** The document with every text as it stands in the editor. */
@@ -162,7 +173,10 @@ export class Playground {
   }
 
   /** Types a line into a session; lines of one session wait for each other. */
-  run(session: string, line: string): Promise<number> {
+  async run(session: string, line: string): Promise<number> {
+    // The command that was cut in two by a branch still runs in its terminal: this one is typed beside it.
+    const busy = this.session.getState().branched && this.mirror.getState().sessions.find((one) => one.id === session)?.busy === true;
+    if (busy) return this.#queue.add(await this.#terminalBeside(session), line, true);
     return this.#queue.add(session, line, session !== HIDDEN_SESSION);
   }
 
@@ -202,6 +216,109 @@ export class Playground {
   async showRun(run: Run, options: LoadOptions = {}): Promise<void> {
     this.session.setState({ run, inspecting: 'hop' });
     await this.playback.load(run.fromSeq, run.toSeq, options);
+  }
+
+  /** The end of the last run, with boxes, tables and texts of now. */
+  async toPresent(): Promise<void> {
+    const last = this.session.getState().runs.at(-1);
+    if (last !== undefined && last !== this.session.getState().run) await this.showRun(last, { at: 'end', play: false });
+    else this.playback.seek(this.playback.getSnapshot().hopCount - 1);
+  }
+
+  /** Goes back to the moment at the playhead, and on from there in another way; what came later is kept as a future. False where there is nothing to leave. */
+  async branch(): Promise<boolean> {
+    const { seq } = this.moments.store.getState();
+    const { run } = this.session.getState();
+    if (seq === undefined || seq < 0 || run === undefined || !this.session.getState().writable) return false;
+    const whole = await this.exactDocument();
+    const { headSeq, files } = await this.client.call('branch', seq);
+    const rest = (await this.client.call('document')).inputs;
+    const left: Future = { name: futureName(whole.inputs, rest.length, run.label), seq, inputs: whole.inputs, bookmarks: whole.bookmarks ?? [] };
+    this.document.setState((document) => ({
+      texts: files,
+      applying: 'applied',
+      bookmarks: document.bookmarks.filter((one) => one.seq < headSeq),
+      futures: [...document.futures, left].slice(-MAX_FUTURES),
+    }));
+    const runs = this.session
+      .getState()
+      .runs.filter((one) => one.fromSeq < headSeq)
+      .map((one) => (one.toSeq <= headSeq ? one : { ...one, toSeq: headSeq }));
+    const shown = runs.at(-1);
+    this.#worldDocument = this.client.lastDocument() ?? this.#worldDocument;
+    this.session.setState({ runs, branched: true });
+    this.#held = true;
+    this.#liveRun = undefined;
+    if (shown !== undefined) {
+      if (this.mirror.getState().sessions.some((one) => one.id === shown.session && one.busy)) this.#liveRun = shown;
+      await this.showRun(shown, { at: 'end', play: false });
+    }
+    this.#changed();
+    return true;
+  }
+
+  /** Leaves the present future for another that was left before. */
+  async openFuture(index: number): Promise<void> {
+    const { id, origin, futures } = this.document.getState();
+    const wanted = futures[index];
+    if (wanted === undefined || !this.session.getState().writable) return;
+    const whole = await this.exactDocument();
+    const same = wanted.inputs.findIndex((input, at) => JSON.stringify(input) !== JSON.stringify(whole.inputs[at]));
+    const name = futureName(whole.inputs, same < 0 ? wanted.inputs.length : same, whole.title ?? '');
+    const left: Future = { name, seq: this.mirror.getState().headSeq, inputs: whole.inputs, bookmarks: whole.bookmarks ?? [] };
+    const document: WorldDocument = {
+      ...whole,
+      inputs: wanted.inputs,
+      bookmarks: wanted.bookmarks,
+      futures: futures.map((one, at) => (at === index ? left : one)),
+    };
+    await this.#autosave?.flush();
+    const revision = this.#autosave?.revision ?? 0;
+    await this.open({ id, origin, document, texts: foldEdits(document).files, revision, moment: { seq: wanted.seq }, firstMinute: false });
+    this.#changed();
+  }
+
+  forgetFuture(index: number): void {
+    this.document.setState((document) => ({ futures: document.futures.filter((_, at) => at !== index) }));
+    this.#changed();
+  }
+
+  /** Names the moment at the playhead. */
+  addBookmark(): void {
+    const { hop } = this.playback;
+    const { bookmarks } = this.document.getState();
+    if (hop === undefined || bookmarks.some((one) => one.seq === hop.event.seq)) return;
+    if (bookmarks.length >= MAX_BOOKMARKS) {
+      this.notify(`A document has at most ${MAX_BOOKMARKS} bookmarks.`, 'problem');
+      return;
+    }
+    const mark = { name: `${hop.where}: ${hop.title}`.slice(0, 120), seq: hop.event.seq };
+    this.document.setState({ bookmarks: [...bookmarks, mark].sort((a, b) => a.seq - b.seq) });
+    this.notify(`Bookmarked: ${mark.name}`);
+    this.#changed();
+  }
+
+  /** `name` undefined: it is removed. */
+  renameBookmark(seq: number, name: string | undefined): void {
+    const before = this.document.getState().bookmarks;
+    const words = name?.trim().slice(0, 120);
+    const bookmarks =
+      words === undefined ? before.filter((one) => one.seq !== seq) : before.map((one) => (one.seq === seq && words !== '' ? { ...one, name: words } : one));
+    this.document.setState({ bookmarks });
+    this.#changed();
+  }
+
+  /** To a place in the log, in whichever run it is. */
+  async goTo(seq: number): Promise<void> {
+    const { runs, run } = this.session.getState();
+    const holds = (one: Run | undefined) => one !== undefined && seq >= one.fromSeq && seq < one.toSeq;
+    const wanted = holds(run) ? run : runs.find(holds);
+    if (wanted === undefined) {
+      this.notify('This moment lies in no run that can be played.');
+      return;
+    }
+    if (wanted !== run) await this.showRun(wanted, { play: false });
+    this.playback.seekToSeq(seq);
   }
 
   notify(text: string, tone: 'info' | 'problem' = 'info'): void {
@@ -271,18 +388,31 @@ export class Playground {
   /** Who pauses the packets of a ping or a tcpdump wants time to stand still; who has seen all so far waits for more. */
   #holdWhilePaused(): void {
     const { playing, index, hopCount } = this.playback.getSnapshot();
-    const held = this.#liveRun !== undefined && this.session.getState().run === this.#liveRun && !playing && index < hopCount - 1;
+    if (playing && this.session.getState().branched) this.session.setState({ branched: false });
+    const { branched } = this.session.getState();
+    const held = branched || (this.#liveRun !== undefined && this.session.getState().run === this.#liveRun && !playing && index < hopCount - 1);
     if (held === this.#held) return;
     this.#held = held;
     void this.client.call('hold', held).catch(() => undefined);
   }
 
   async #run(session: string, line: string, byReader: boolean): Promise<number> {
-    const { exitCode, firstSeq, lastSeq } = await this.client.call('run', session, line);
+    // Packets that a branch caught on their way belong to what is done then.
+    const joined = this.session.getState().branched ? this.#liveRun : undefined;
+    const answer = this.client.call('run', session, line);
+    this.#goOn();
+    const { exitCode, firstSeq, lastSeq } = await answer;
     if (line.trim() === '') return exitCode;
     if (byReader) this.#changed();
     const view = this.mirror.getState().sessions.find((one) => one.id === session);
     const endless = view?.busy === true && view.endless;
+    if (joined !== undefined && lastSeq > joined.toSeq) {
+      const both: Run = { label: `${joined.label}, and on the way: ${line.trim()}`, session: joined.session, fromSeq: joined.fromSeq, toSeq: lastSeq };
+      this.#liveRun = undefined;
+      this.session.setState((state) => ({ runs: [...state.runs.filter((one) => one.fromSeq !== joined.fromSeq), both] }));
+      await this.showRun(both, { at: 'keep', play: true });
+      return exitCode;
+    }
     const run: Run = { label: line.trim(), session, fromSeq: firstSeq, toSeq: lastSeq };
     if (endless) this.#liveRun = run;
     if (session === HIDDEN_SESSION || (lastSeq <= firstSeq && !endless)) return exitCode;
@@ -290,6 +420,24 @@ export class Playground {
     this.session.setState((state) => ({ runs: [...state.runs, run].slice(-MAX_RUNS) }));
     if (lastSeq > firstSeq) await this.showRun(run, { play: true });
     return exitCode;
+  }
+
+  /** Time passes again after a branch. */
+  #goOn(): void {
+    if (!this.session.getState().branched) return;
+    this.session.setState({ branched: false });
+    this.#holdWhilePaused();
+  }
+
+  async #terminalBeside(session: string): Promise<string> {
+    const { sessions } = this.mirror.getState();
+    let number = 2;
+    while (sessions.some((one) => one.id === `t${number}`)) number += 1;
+    const id = `t${number}`;
+    const host = sessions.find((one) => one.id === session)?.netns.split('/')[0] ?? 'controlplane';
+    await this.client.call('openSession', id, { host });
+    this.session.setState({ terminalSession: id });
+    return id;
   }
 
   /** After a reload or a link: the last command's packets, at the moment asked for or at their end, paused. */
@@ -339,6 +487,14 @@ export class Playground {
     const { file, span } = inspection.source;
     this.revealPlace(file, span.startOffset, span.endOffset);
   }
+}
+
+/** A future is called by the first thing in it that the one that stays does not have. */
+function futureName(inputs: readonly DocumentInput[], kept: number, run: string): string {
+  const next = inputs[kept];
+  const what =
+    next === undefined ? `the rest of ${run}` : next.kind === 'command' ? next.line : next.kind === 'edit' ? `an edit of ${next.path}` : 'what came later';
+  return what.slice(0, 160);
 }
 
 const firstLine = (error: unknown): string => (error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error));

@@ -11,6 +11,8 @@ import { Transport } from './Transport.tsx';
 
 const ConversationsView = lazy(() => import('./views/ConversationsView.tsx').then((module) => ({ default: module.ConversationsView })));
 const SequenceView = lazy(() => import('./views/SequenceView.tsx').then((module) => ({ default: module.SequenceView })));
+const MomentPill = lazy(() => import('./MomentPill.tsx').then((module) => ({ default: module.MomentPill })));
+const TimeMenu = lazy(() => import('./TimeMenu.tsx').then((module) => ({ default: module.TimeMenu })));
 const StreamView = lazy(() => import('./views/StreamView.tsx').then((module) => ({ default: module.StreamView })));
 
 function View() {
@@ -78,7 +80,13 @@ export function Timeline() {
     >
       <div className={styles.controls}>
         <Transport />
+        <Suspense fallback={null}>
+          <TimeMenu />
+        </Suspense>
         <Scrubber />
+        <Suspense fallback={null}>
+          <MomentPill />
+        </Suspense>
       </div>
       <div className={styles.tools}>
         <Segmented label="View of the run" options={views} value={view} onChange={(timelineView) => playground.session.setState({ timelineView })} />
