@@ -63,7 +63,7 @@ export class Moments {
     const hops = playback.hops();
     // At the end of the last run the playhead is the present.
     if (hops.length === 0 || run === undefined || (index >= hops.length - 1 && run === runs.at(-1))) return undefined;
-    return index < 0 ? (hops[0]?.event.seq ?? 1) - 1 : hops[index]?.event.seq;
+    return index < 0 ? Math.max(0, (hops[0]?.event.seq ?? 0) - 1) : hops[index]?.event.seq;
   }
 
   #moved(): void {
@@ -91,7 +91,9 @@ export class Moments {
     const view = await this.#options.client.call('moment', seq).catch(() => undefined);
     this.#asking = false;
     if (view === undefined) return;
-    if (era === this.#eraSeq) this.#known = [view, ...this.#known].slice(0, MAX_KNOWN);
+    // What was asked is answered, whatever the answer says of itself: nobody asks for it again and again.
+    if (era === this.#eraSeq)
+      this.#known = [{ ...view, fromSeq: Math.min(view.fromSeq, seq), toSeq: Math.max(view.toSeq, seq + 1) }, ...this.#known].slice(0, MAX_KNOWN);
     this.#moved();
   }
 }

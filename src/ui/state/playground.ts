@@ -2,10 +2,10 @@
 import type { PlaygroundClient } from '../../worker/protocol.ts';
 import type { DocumentInput, Future, WorldDocument } from '../../world/document.ts';
 import type { ReachQuestion } from '../../world/reach/reach-views.ts';
+import type { WorldDocument } from '../../world/document.ts';
 import type { Inspection, LinkTarget, WorldUpdate } from '../../world/views.ts';
 import { Autosave } from './autosave.ts';
-import { foldEdits, MAX_BOOKMARKS, MAX_FUTURES } from './check-document.ts';
-import { createDocument, type DocumentStore } from './document.ts';
+import { createDocument, type DocumentStore, type OpenDocument } from './document.ts';
 import { claimDocument, type DocumentLock } from './document-lock.ts';
 import type { SavedWork } from './document-store.ts';
 import { Edits } from './edits.ts';
@@ -176,7 +176,7 @@ export class Playground {
   async run(session: string, line: string): Promise<number> {
     // The command that was cut in two by a branch still runs in its terminal: this one is typed beside it.
     const busy = this.session.getState().branched && this.mirror.getState().sessions.find((one) => one.id === session)?.busy === true;
-    if (busy) return this.#queue.add(await this.#terminalBeside(session), line, true);
+    if (busy) return this.#queue.add(await (await import('./futures.ts')).terminalBeside(this, session), line, true);
     return this.#queue.add(session, line, session !== HIDDEN_SESSION);
   }
 
@@ -227,98 +227,44 @@ export class Playground {
 
   /** Goes back to the moment at the playhead, and on from there in another way; what came later is kept as a future. False where there is nothing to leave. */
   async branch(): Promise<boolean> {
-    const { seq } = this.moments.store.getState();
-    const { run } = this.session.getState();
-    if (seq === undefined || seq < 0 || run === undefined || !this.session.getState().writable) return false;
-    const whole = await this.exactDocument();
-    const { headSeq, files } = await this.client.call('branch', seq);
-    const rest = (await this.client.call('document')).inputs;
-    const left: Future = { name: futureName(whole.inputs, rest.length, run.label), seq, inputs: whole.inputs, bookmarks: whole.bookmarks ?? [] };
-    this.document.setState((document) => ({
-      texts: files,
-      applying: 'applied',
-      bookmarks: document.bookmarks.filter((one) => one.seq < headSeq),
-      futures: [...document.futures, left].slice(-MAX_FUTURES),
-    }));
-    const runs = this.session
-      .getState()
-      .runs.filter((one) => one.fromSeq < headSeq)
-      .map((one) => (one.toSeq <= headSeq ? one : { ...one, toSeq: headSeq }));
-    const shown = runs.at(-1);
-    this.#worldDocument = this.client.lastDocument() ?? this.#worldDocument;
-    this.session.setState({ runs, branched: true });
-    this.#held = true;
-    this.#liveRun = undefined;
-    if (shown !== undefined) {
-      if (this.mirror.getState().sessions.some((one) => one.id === shown.session && one.busy)) this.#liveRun = shown;
-      await this.showRun(shown, { at: 'end', play: false });
-    }
-    this.#changed();
-    return true;
+    const { branch } = await import('./futures.ts');
+    return branch(this);
   }
 
   /** Leaves the present future for another that was left before. */
   async openFuture(index: number): Promise<void> {
-    const { id, origin, futures } = this.document.getState();
-    const wanted = futures[index];
-    if (wanted === undefined || !this.session.getState().writable) return;
-    const whole = await this.exactDocument();
-    const same = wanted.inputs.findIndex((input, at) => JSON.stringify(input) !== JSON.stringify(whole.inputs[at]));
-    const name = futureName(whole.inputs, same < 0 ? wanted.inputs.length : same, whole.title ?? '');
-    const left: Future = { name, seq: this.mirror.getState().headSeq, inputs: whole.inputs, bookmarks: whole.bookmarks ?? [] };
-    const document: WorldDocument = {
-      ...whole,
-      inputs: wanted.inputs,
-      bookmarks: wanted.bookmarks,
-      futures: futures.map((one, at) => (at === index ? left : one)),
-    };
-    await this.#autosave?.flush();
-    const revision = this.#autosave?.revision ?? 0;
-    await this.open({ id, origin, document, texts: foldEdits(document).files, revision, moment: { seq: wanted.seq }, firstMinute: false });
+    const { openFuture } = await import('./futures.ts');
+    await openFuture(this, index, () => this.#autosave?.revision ?? 0);
     this.#changed();
   }
 
-  forgetFuture(index: number): void {
-    this.document.setState((document) => ({ futures: document.futures.filter((_, at) => at !== index) }));
+  /** The world has gone back to an earlier moment, where time stands still; `run` is the last one that began before. */
+  async stopAt(runs: readonly Run[]): Promise<void> {
+    this.#worldDocument = this.client.lastDocument() ?? this.#worldDocument;
+    this.session.setState({ runs, branched: true });
+    this.#held = true;
+    const shown = runs.at(-1);
+    const cut = shown !== undefined && this.mirror.getState().sessions.some((one) => one.id === shown.session && one.busy);
+    this.#liveRun = cut ? shown : undefined;
+    if (shown !== undefined) await this.showRun(shown, { at: 'end', play: false });
+    this.#changed();
+  }
+
+  /** Marks and futures are part of the document. */
+  keep(parts: Partial<Pick<OpenDocument, 'bookmarks' | 'futures'>>): void {
+    this.document.setState(parts);
     this.#changed();
   }
 
   /** Names the moment at the playhead. */
   addBookmark(): void {
-    const { hop } = this.playback;
-    const { bookmarks } = this.document.getState();
-    if (hop === undefined || bookmarks.some((one) => one.seq === hop.event.seq)) return;
-    if (bookmarks.length >= MAX_BOOKMARKS) {
-      this.notify(`A document has at most ${MAX_BOOKMARKS} bookmarks.`, 'problem');
-      return;
-    }
-    const mark = { name: `${hop.where}: ${hop.title}`.slice(0, 120), seq: hop.event.seq };
-    this.document.setState({ bookmarks: [...bookmarks, mark].sort((a, b) => a.seq - b.seq) });
-    this.notify(`Bookmarked: ${mark.name}`);
-    this.#changed();
-  }
-
-  /** `name` undefined: it is removed. */
-  renameBookmark(seq: number, name: string | undefined): void {
-    const before = this.document.getState().bookmarks;
-    const words = name?.trim().slice(0, 120);
-    const bookmarks =
-      words === undefined ? before.filter((one) => one.seq !== seq) : before.map((one) => (one.seq === seq && words !== '' ? { ...one, name: words } : one));
-    this.document.setState({ bookmarks });
-    this.#changed();
+    void import('./futures.ts').then(({ addBookmark }) => addBookmark(this));
   }
 
   /** To a place in the log, in whichever run it is. */
   async goTo(seq: number): Promise<void> {
-    const { runs, run } = this.session.getState();
-    const holds = (one: Run | undefined) => one !== undefined && seq >= one.fromSeq && seq < one.toSeq;
-    const wanted = holds(run) ? run : runs.find(holds);
-    if (wanted === undefined) {
-      this.notify('This moment lies in no run that can be played.');
-      return;
-    }
-    if (wanted !== run) await this.showRun(wanted, { play: false });
-    this.playback.seekToSeq(seq);
+    const { goTo } = await import('./futures.ts');
+    await goTo(this, seq);
   }
 
   notify(text: string, tone: 'info' | 'problem' = 'info'): void {
@@ -429,17 +375,6 @@ export class Playground {
     this.#holdWhilePaused();
   }
 
-  async #terminalBeside(session: string): Promise<string> {
-    const { sessions } = this.mirror.getState();
-    let number = 2;
-    while (sessions.some((one) => one.id === `t${number}`)) number += 1;
-    const id = `t${number}`;
-    const host = sessions.find((one) => one.id === session)?.netns.split('/')[0] ?? 'controlplane';
-    await this.client.call('openSession', id, { host });
-    this.session.setState({ terminalSession: id });
-    return id;
-  }
-
   /** After a reload or a link: the last command's packets, at the moment asked for or at their end, paused. */
   async #showHistory(seq: number | undefined): Promise<void> {
     const { terminal, headSeq } = this.mirror.getState();
@@ -487,14 +422,6 @@ export class Playground {
     const { file, span } = inspection.source;
     this.revealPlace(file, span.startOffset, span.endOffset);
   }
-}
-
-/** A future is called by the first thing in it that the one that stays does not have. */
-function futureName(inputs: readonly DocumentInput[], kept: number, run: string): string {
-  const next = inputs[kept];
-  const what =
-    next === undefined ? `the rest of ${run}` : next.kind === 'command' ? next.line : next.kind === 'edit' ? `an edit of ${next.path}` : 'what came later';
-  return what.slice(0, 160);
 }
 
 const firstLine = (error: unknown): string => (error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error));

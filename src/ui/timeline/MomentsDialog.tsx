@@ -2,6 +2,7 @@
 import { Dialog } from '../shell/Dialog.tsx';
 import { withKeys } from '../shell/with-keys.ts';
 import { useDocument, usePlayground } from '../state/context.ts';
+import { renameBookmark } from '../state/futures.ts';
 import styles from './Moment.module.css';
 
 export function MomentsDialog({ onClose }: { readonly onClose: () => void }) {
@@ -21,7 +22,7 @@ export function MomentsDialog({ onClose }: { readonly onClose: () => void }) {
               aria-label={`Name of the bookmark at event ${one.seq}`}
               defaultValue={one.name}
               maxLength={120}
-              onBlur={(event) => playground.renameBookmark(one.seq, event.target.value)}
+              onBlur={(event) => renameBookmark(playground, one.seq, event.target.value)}
             />
             <button
               type="button"
@@ -33,7 +34,7 @@ export function MomentsDialog({ onClose }: { readonly onClose: () => void }) {
             >
               Go
             </button>
-            <button type="button" aria-label={`Remove ${one.name}`} onClick={() => playground.renameBookmark(one.seq, undefined)}>
+            <button type="button" aria-label={`Remove ${one.name}`} onClick={() => renameBookmark(playground, one.seq, undefined)}>
               Remove
             </button>
           </li>
@@ -59,7 +60,7 @@ export function MomentsDialog({ onClose }: { readonly onClose: () => void }) {
             >
               Go back to it
             </button>
-            <button type="button" aria-label={`Forget ${item.name}`} onClick={() => playground.forgetFuture(index)}>
+            <button type="button" aria-label={`Forget ${item.name}`} onClick={() => playground.keep({ futures: futures.filter((_, at) => at !== index) })}>
               Forget
             </button>
           </li>
