@@ -6,7 +6,6 @@ import { lazy, Suspense, useEffect } from 'react';
 import { Palette } from './palette/Palette.tsx';
 import { Banners, Notices } from './shell/Banners.tsx';
 import { Header } from './shell/Header.tsx';
-import { KeysDialog } from './shell/KeysDialog.tsx';
 import { Narrow } from './shell/Narrow.tsx';
 import { Pane } from './shell/Pane.tsx';
 import styles from './shell/Shell.module.css';
@@ -21,6 +20,7 @@ const ShareDialog = lazy(() => import('./share/ShareDialog.tsx').then((module) =
 const EmbedDialog = lazy(() => import('./share/EmbedDialog.tsx').then((module) => ({ default: module.EmbedDialog })));
 const DocumentsDialog = lazy(() => import('./shell/DocumentsDialog.tsx').then((module) => ({ default: module.DocumentsDialog })));
 const DropPage = lazy(() => import('./why/DropPage.tsx').then((module) => ({ default: module.DropPage })));
+const KeysDialog = lazy(() => import('./shell/KeysDialog.tsx').then((module) => ({ default: module.KeysDialog })));
 const MomentsDialog = lazy(() => import('./timeline/MomentsDialog.tsx').then((module) => ({ default: module.MomentsDialog })));
 const Present = lazy(() => import('./present/Present.tsx').then((module) => ({ default: module.Present })));
 

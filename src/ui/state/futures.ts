@@ -53,7 +53,7 @@ export async function openFuture(playground: Playground, index: number, revision
   };
   await playground.flush();
   const texts = foldEdits(document).files;
-  await playground.open({ id, origin, document, texts, revision: revision(), moment: { seq: wanted.seq }, firstMinute: false });
+  await playground.open({ id, origin, document, texts, revision: revision(), moment: {}, firstMinute: false });
 }
 
 export function addBookmark(playground: Playground): void {
