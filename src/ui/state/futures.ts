@@ -1,5 +1,6 @@
 /** Other futures and named moments: what the page does with them, loaded when somebody first does. */
 import type { DocumentInput, Future, WorldDocument } from '../../world/document.ts';
+import type { HopView } from '../../world/views.ts';
 import { foldEdits, MAX_BOOKMARKS, MAX_FUTURES } from './check-document.ts';
 import type { Playground } from './playground.ts';
 import type { Run } from './session.ts';
@@ -56,10 +57,9 @@ export async function openFuture(playground: Playground, index: number, revision
   await playground.open({ id, origin, document, texts, revision: revision(), moment: {}, firstMinute: false });
 }
 
-export function addBookmark(playground: Playground): void {
-  const { hop } = playground.playback;
+export function addBookmark(playground: Playground, hop: HopView): void {
   const { bookmarks } = playground.document.getState();
-  if (hop === undefined || bookmarks.some((one) => one.seq === hop.event.seq)) return;
+  if (bookmarks.some((one) => one.seq === hop.event.seq)) return;
   if (bookmarks.length >= MAX_BOOKMARKS) {
     playground.notify(`A document has at most ${MAX_BOOKMARKS} bookmarks.`, 'problem');
     return;

@@ -258,7 +258,9 @@ export class Playground {
 
   /** Names the moment at the playhead. */
   addBookmark(): void {
-    void import('./futures.ts').then(({ addBookmark }) => addBookmark(this));
+    // Playback may have gone on when the code is there.
+    const { hop } = this.playback;
+    if (hop !== undefined) void import('./futures.ts').then(({ addBookmark }) => addBookmark(this, hop));
   }
 
   /** To a place in the log, in whichever run it is. */
