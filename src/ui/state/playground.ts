@@ -1,8 +1,7 @@
 /** The page's model: one worker client, one document, their stores, and everything a person can do to them. */
 import type { PlaygroundClient } from '../../worker/protocol.ts';
-import type { DocumentInput, Future, WorldDocument } from '../../world/document.ts';
-import type { ReachQuestion } from '../../world/reach/reach-views.ts';
 import type { WorldDocument } from '../../world/document.ts';
+import type { ReachQuestion } from '../../world/reach/reach-views.ts';
 import type { Inspection, LinkTarget, WorldUpdate } from '../../world/views.ts';
 import { Autosave } from './autosave.ts';
 import { createDocument, type DocumentStore, type OpenDocument } from './document.ts';
