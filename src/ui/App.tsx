@@ -23,6 +23,7 @@ const EditorDialogs = lazy(() => import('./editor/dialogs/EditorDialogs.tsx').th
 const KeysDialog = lazy(() => import('./shell/KeysDialog.tsx').then((module) => ({ default: module.KeysDialog })));
 const Palette = lazy(() => import('./palette/Palette.tsx').then((module) => ({ default: module.Palette })));
 const CompareDialog = lazy(() => import('./compare/CompareDialog.tsx').then((module) => ({ default: module.CompareDialog })));
+const MomentsDialog = lazy(() => import('./timeline/MomentsDialog.tsx').then((module) => ({ default: module.MomentsDialog })));
 const Present = lazy(() => import('./present/Present.tsx').then((module) => ({ default: module.Present })));
 
 function Dialogs() {
@@ -48,6 +49,8 @@ function Dialogs() {
     case 'changes':
     case 'import':
       return <EditorDialogs name={dialog} onClose={close} />;
+    case 'moments':
+      return <MomentsDialog onClose={close} />;
     case undefined:
       return null;
   }

@@ -30,4 +30,22 @@ export interface WorldDocument {
   readonly inputs: readonly DocumentInput[];
   /** Boxes a person has moved: scene id to offset in scene units. */
   readonly positions: Readonly<Record<string, readonly [number, number]>>;
+  /** Named moments of this document's log. */
+  readonly bookmarks?: readonly Bookmark[];
+  /** Other futures that were left for this one: saved, not shared. */
+  readonly futures?: readonly Future[];
+}
+
+export interface Bookmark {
+  readonly name: string;
+  /** Log position of the hop. */
+  readonly seq: number;
+}
+
+/** All inputs of another run of the same files; `seq` is where it was left. */
+export interface Future {
+  readonly name: string;
+  readonly seq: number;
+  readonly inputs: readonly DocumentInput[];
+  readonly bookmarks: readonly Bookmark[];
 }

@@ -1,5 +1,5 @@
 /** The editor pane: coloured text at once, Monaco when somebody reaches for it, a plain text field where fingers type. */
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import { EDITOR_BODY } from '../shell/focus-targets.ts';
 import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { MAX_FILE_LENGTH } from '../state/check-document.ts';
@@ -12,6 +12,8 @@ import { FileTabs } from './FileTabs.tsx';
 import { StaticText } from './StaticText.tsx';
 import { Status } from './Status.tsx';
 import type { YamlEditor } from './yaml-editor.ts';
+
+const PastText = lazy(() => import('../timeline/PastText.tsx').then((module) => ({ default: module.PastText })));
 
 const CURSOR_DELAY_MS = 150;
 const LINT_DELAY_MS = 500;
@@ -288,6 +290,9 @@ export function Editor() {
             <StaticText text={text} />
           </ScrollRegion>
         )}
+        <Suspense fallback={null}>
+          <PastText />
+        </Suspense>
         {!coarse && wanted ? <MonacoHost onReady={onReady} hadFocus={hadFocus} /> : null}
       </div>
       <Status />

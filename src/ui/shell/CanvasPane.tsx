@@ -2,16 +2,17 @@
 import { lazy, Suspense, useCallback, useMemo } from 'react';
 import type { LinkTarget } from '../../world/views.ts';
 import { Canvas } from '../canvas/Canvas.tsx';
-import { useDocument, useMirror, usePlayground, useSession } from '../state/context.ts';
+import { useBoxes, useDocument, useMirror, usePlayground, useSession } from '../state/context.ts';
 import { NowLine } from './NowLine.tsx';
 import styles from './Shell.module.css';
 
 const ReachSheet = lazy(() => import('../why/ReachSheet.tsx').then((module) => ({ default: module.ReachSheet })));
+const PastBanner = lazy(() => import('../timeline/PastBanner.tsx').then((module) => ({ default: module.PastBanner })));
 
 /** `quiet`: the line of words is shown elsewhere. */
 export function CanvasPane({ quiet = false }: { readonly quiet?: boolean }) {
   const playground = usePlayground();
-  const topology = useMirror((mirror) => mirror.topology);
+  const topology = useBoxes();
   const list = useMirror((mirror) => mirror.deliveries);
   const { mirror } = playground;
   const deliveries = useMemo(() => (list.length === 0 ? undefined : { list, nowNs: mirror.getState().nowNs, receivedMs: performance.now() }), [list, mirror]);
@@ -46,6 +47,9 @@ export function CanvasPane({ quiet = false }: { readonly quiet?: boolean }) {
           <ReachSheet />
         </Suspense>
       ) : null}
+      <Suspense fallback={null}>
+        <PastBanner />
+      </Suspense>
       {quiet ? null : <NowLine />}
     </section>
   );

@@ -22,8 +22,8 @@ export function KeysDialog({ onClose }: { readonly onClose: () => void }) {
         </tbody>
       </table>
       <p className={styles.note}>
-        In the terminal: ↑ ↓ history, Tab completes, Ctrl R searches, Ctrl C interrupts, Ctrl L clears; Escape, then Tab, leaves. In the editor: Ctrl M lets Tab
-        leave.
+        In the terminal: ↑ ↓ history, Tab completes, Ctrl R searches, Ctrl C interrupts, Ctrl L clears, Shift Enter runs at the playhead of the past; Escape,
+        then Tab, leaves. In the editor: Ctrl M lets Tab leave.
       </p>
       <label className={styles.switch}>
         <input

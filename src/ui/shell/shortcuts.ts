@@ -28,6 +28,10 @@ function changeSpeed(playground: Playground, step: number): void {
   playground.playback.setSpeed(speeds[Math.min(speeds.length - 1, Math.max(0, (at < 0 ? speeds.length - 1 : at) + step))] ?? 1);
 }
 
+function toDrop(playground: Playground, direction: 1 | -1): void {
+  if (!playground.playback.stepDrop(direction)) playground.notify(direction === 1 ? 'No packet is dropped after this.' : 'No packet is dropped before this.');
+}
+
 export const shortcuts: readonly Shortcut[] = [
   { keys: 'Space', says: 'Play or pause', fits: plain(' '), act: ({ playback }) => playback.toggle() },
   { keys: '→', says: 'One hop forward', fits: plain('arrowright'), act: ({ playback }) => playback.step(1) },
@@ -36,6 +40,16 @@ export const shortcuts: readonly Shortcut[] = [
   { keys: 'Shift ←', says: 'Packet before', fits: (event) => event.shiftKey && event.key === 'ArrowLeft', act: ({ playback }) => playback.stepPacket(-1) },
   { keys: 'Home', says: 'First hop', fits: plain('home'), act: ({ playback }) => playback.seek(0) },
   { keys: 'End', says: 'Last hop', fits: plain('end'), act: ({ playback }) => playback.seek(playback.getSnapshot().hopCount - 1) },
+  { keys: ']', says: 'Next hop of this packet', fits: plain(']'), act: ({ playback }) => void playback.stepSame(1) },
+  { keys: '[', says: 'Hop of this packet before', fits: plain('['), act: ({ playback }) => void playback.stepSame(-1) },
+  { keys: 'D', says: 'Next drop', fits: plain('d'), act: (playground) => toDrop(playground, 1) },
+  { keys: 'Shift D', says: 'Drop before', fits: (event) => event.shiftKey && event.key === 'D', act: (playground) => toDrop(playground, -1) },
+  { keys: 'B', says: 'Bookmark this moment', fits: plain('b'), act: (playground) => playground.addBookmark() },
+  { keys: 'I', says: 'A loop begins here', fits: plain('i'), act: ({ playback }) => playback.setSpan('from') },
+  { keys: 'O', says: 'A loop ends here', fits: plain('o'), act: ({ playback }) => playback.setSpan('to') },
+  { keys: 'L', says: 'Loop on or off', fits: plain('l'), act: ({ playback }) => playback.toggleLoop() },
+  { keys: 'X', says: 'Skip idle time, or show it', fits: plain('x'), act: ({ playback }) => playback.setSkipIdle(!playback.getSnapshot().skipIdle) },
+  { keys: 'N', says: 'Back to now', fits: plain('n'), act: (playground) => void playground.toPresent() },
   { keys: ',', says: 'Slower', fits: plain(','), act: (playground) => changeSpeed(playground, -1) },
   { keys: '.', says: 'Faster', fits: plain('.'), act: (playground) => changeSpeed(playground, 1) },
   {

@@ -43,6 +43,11 @@ export class Autosave {
     this.#writable = writable;
   }
 
+  /** The last revision that storage has. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   changed(): void {
     this.#dirty = true;
     if (!this.#writable) return;

@@ -1,5 +1,5 @@
 /** Checks that unknown data is a document, at the door: shapes, lengths, file names, and no key that could reach a prototype. */
-import type { DocumentFile, DocumentInput, SessionPlace, WorldDocument } from '../../world/document.ts';
+import type { Bookmark, DocumentFile, DocumentInput, Future, SessionPlace, WorldDocument } from '../../world/document.ts';
 
 export const MAX_FILES = 64;
 export const MAX_INPUTS = 5_000;
@@ -57,6 +57,28 @@ function checkPositions(value: unknown): Record<string, readonly [number, number
   return positions;
 }
 
+export const MAX_BOOKMARKS = 200;
+export const MAX_FUTURES = 8;
+
+/** Marks that cannot be read are left out: they are a convenience, and no reason to refuse a document. */
+function readBookmarks(value: unknown): readonly Bookmark[] {
+  if (!Array.isArray(value)) return [];
+  return value.slice(0, MAX_BOOKMARKS).flatMap((one): Bookmark[] => {
+    if (!isObject(one) || !isText(one.name, 120) || !isTime(one.seq)) return [];
+    return [{ name: one.name, seq: Math.trunc(one.seq) }];
+  });
+}
+
+function readFutures(value: unknown): readonly Future[] {
+  if (!Array.isArray(value)) return [];
+  return value.slice(0, MAX_FUTURES).flatMap((one): Future[] => {
+    if (!isObject(one) || !isText(one.name, 200) || !isTime(one.seq) || !Array.isArray(one.inputs) || one.inputs.length > MAX_INPUTS) return [];
+    const inputs = one.inputs.map(checkInput);
+    if (inputs.includes(undefined)) return [];
+    return [{ name: one.name, seq: Math.trunc(one.seq), inputs: inputs as DocumentInput[], bookmarks: readBookmarks(one.bookmarks) }];
+  });
+}
+
 /** All fields, none assumed; what is not ours is left behind. A version above ours is refused in words. */
 export function checkDocument(value: unknown): Checked<WorldDocument> {
   if (!isObject(value)) return { ok: false, problem: 'it is not a document' };
@@ -69,6 +91,8 @@ export function checkDocument(value: unknown): Checked<WorldDocument> {
   const files = value.files.map(checkFile);
   const inputs = value.inputs.map(checkInput);
   const positions = checkPositions(value.positions);
+  const bookmarks = readBookmarks(value.bookmarks);
+  const futures = readFutures(value.futures);
   if (files.includes(undefined)) return { ok: false, problem: 'one of its files has a bad name or is too long' };
   if (inputs.includes(undefined)) return { ok: false, problem: 'one of its inputs cannot be read' };
   if (positions === undefined) return { ok: false, problem: 'its box positions cannot be read' };
@@ -82,12 +106,14 @@ export function checkDocument(value: unknown): Checked<WorldDocument> {
       files: files as DocumentFile[],
       inputs: inputs as DocumentInput[],
       positions,
+      ...(bookmarks.length > 0 ? { bookmarks } : {}),
+      ...(futures.length > 0 ? { futures } : {}),
     },
   };
 }
 
-/** The files as they are after all edits, with the edits taken out of the inputs: smaller, but the history of the world is no longer the same. */
-export function foldEdits(document: WorldDocument): WorldDocument {
+/** The files as they are after all edits, with the edits taken out of the inputs: smaller, but the history of the world is no longer the same, and has no marks. */
+export function foldEdits({ bookmarks: _, futures: __, ...document }: WorldDocument): WorldDocument {
   const files = new Map(document.files.map((file) => [file.path, file.text]));
   for (const input of document.inputs) {
     if (input.kind !== 'edit') continue;

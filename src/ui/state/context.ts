@@ -4,6 +4,7 @@ import { useStore } from 'zustand';
 import type { HopView } from '../../world/views.ts';
 import type { OpenDocument } from './document.ts';
 import type { Mirror } from './mirror.ts';
+import type { Past } from './moments.ts';
 import type { Playground } from './playground.ts';
 import type { Session } from './session.ts';
 
@@ -17,7 +18,15 @@ export function usePlayground(): Playground {
 
 export const useMirror = <T>(select: (mirror: Mirror) => T): T => useStore(usePlayground().mirror, select);
 export const useSession = <T>(select: (session: Session) => T): T => useStore(usePlayground().session, select);
+export const usePast = <T>(select: (past: Past) => T): T => useStore(usePlayground().moments.store, select);
 export const useDocument = <T>(select: (document: OpenDocument) => T): T => useStore(usePlayground().document, select);
+
+/** The boxes that are shown: those of the playhead's moment. */
+export function useBoxes(): Mirror['topology'] {
+  const now = useMirror((mirror) => mirror.topology);
+  const then = usePast((past) => (past.now ? undefined : past.view?.topology));
+  return then ?? now;
+}
 
 /** Changes with each hop, never with each frame. */
 export function usePlaybackSnapshot(): ReturnType<Playground['playback']['getSnapshot']> {

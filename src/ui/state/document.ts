@@ -1,6 +1,6 @@
 /** The document being worked on, as the page sees it: the texts in the editor, its name, moved boxes. Everything else of it lives in the worker. */
 import { createStore, type StoreApi } from 'zustand/vanilla';
-import type { DocumentFile } from '../../world/document.ts';
+import type { Bookmark, DocumentFile, Future } from '../../world/document.ts';
 
 export interface OpenDocument {
   /** Names it in storage and in locks; '' before one is open. */
@@ -11,6 +11,9 @@ export interface OpenDocument {
   /** As typed, whether or not they could be applied. In the order of the tabs. */
   readonly texts: readonly DocumentFile[];
   readonly positions: Readonly<Record<string, readonly [number, number]>>;
+  /** In order of their places in the log. */
+  readonly bookmarks: readonly Bookmark[];
+  readonly futures: readonly Future[];
   /** What became of the last text sent to the world. */
   readonly applying: 'applied' | 'pending' | 'refused';
 }
@@ -18,7 +21,7 @@ export interface OpenDocument {
 export type DocumentStore = StoreApi<OpenDocument>;
 
 export const createDocument = (): DocumentStore =>
-  createStore<OpenDocument>(() => ({ id: '', title: '', origin: 'own', texts: [], positions: {}, applying: 'applied' }));
+  createStore<OpenDocument>(() => ({ id: '', title: '', origin: 'own', texts: [], positions: {}, bookmarks: [], futures: [], applying: 'applied' }));
 
 /** `texts` with one file's text replaced, added at the end, or (null) removed. */
 export function withText(texts: readonly DocumentFile[], path: string, text: string | null): readonly DocumentFile[] {

@@ -16,6 +16,8 @@ export interface EditsOptions {
   readonly session: SessionStore;
   /** After each change of a text and each answer of the world. */
   onChange(): void;
+  /** The world has taken a text. */
+  onApplied(): void;
   onProblem(message: string): void;
 }
 
@@ -119,6 +121,7 @@ export class Edits {
     try {
       const { applied } = await client.call('edit', path, text);
       if (document.getState().id !== id) return;
+      if (applied) this.#options.onApplied();
       if (this.#timers.size === 0) document.setState({ applying: applied ? 'applied' : 'refused' });
     } catch (error) {
       document.setState({ applying: 'refused' });

@@ -74,8 +74,9 @@ export interface EyeTimes {
 
 /**
  * Where several packets are on their way at once their hops share the time, so that a hundred packets do not take a hundred times as long as one.
+ * `skipIdle`: no pause where nothing happens.
  */
-export function eyeTimes(hops: readonly HopView[], next: Int32Array = nextHops(hops)): EyeTimes {
+export function eyeTimes(hops: readonly HopView[], next: Int32Array = nextHops(hops), skipIdle = false): EyeTimes {
   const times = new Float64Array(hops.length);
   const rests = new Float64Array(hops.length);
   const change = new Int32Array(hops.length + 1);
@@ -91,7 +92,7 @@ export function eyeTimes(hops: readonly HopView[], next: Int32Array = nextHops(h
   hops.forEach((hop, index) => {
     inFlight += change[index] as number;
     const before = hops[index - 1];
-    const gap = before === undefined ? 0 : gapMs(hop.event.timeNs - before.event.timeNs);
+    const gap = before === undefined || skipIdle ? 0 : gapMs(hop.event.timeNs - before.event.timeNs);
     const key = `${hop.place}|${hop.event.step.kind}|${hop.protocol}`;
     const known = seen.has(key);
     seen.add(key);

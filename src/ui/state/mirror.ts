@@ -10,6 +10,8 @@ export interface Mirror {
   readonly headSeq: number;
   readonly nowNs: number;
   readonly topology: Topology;
+  /** From this place in the log on boxes and texts are as they are now. */
+  readonly eraSeq: number;
   readonly diagnostics: readonly Diagnostic[];
   /** What the language service says beside the API server, once somebody edits. */
   readonly lint: readonly Diagnostic[];
@@ -33,6 +35,7 @@ export const emptyMirror: Mirror = {
   headSeq: 0,
   nowNs: 0,
   topology: emptyTopology,
+  eraSeq: 0,
   diagnostics: [],
   lint: [],
   sessions: [],
@@ -69,6 +72,7 @@ export function applyUpdate(mirror: Mirror, update: WorldUpdate): Mirror {
     headSeq: update.headSeq,
     nowNs: update.nowNs,
     topology: update.topology ?? mirror.topology,
+    eraSeq: update.eraSeq ?? mirror.eraSeq,
     diagnostics: update.diagnostics ?? mirror.diagnostics,
     lint: mirror.lint,
     sessions: update.sessions ?? mirror.sessions,

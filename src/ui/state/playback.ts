@@ -3,7 +3,7 @@
 import type { PlaygroundClient } from '../../worker/protocol.ts';
 import type { HopView } from '../../world/views.ts';
 import type { PlaybackSource } from '../canvas/contract.ts';
-import { eyeTimes } from './eye-time.ts';
+import { eyeTimes, nextHops } from './eye-time.ts';
 
 /** What React shows of the playhead. The same object until something in it changes. */
 export interface PlaybackSnapshot {
@@ -14,6 +14,10 @@ export interface PlaybackSnapshot {
   /** 0.1..4 */
   readonly speed: number;
   readonly loop: boolean;
+  /** Where a loop begins and ends, both hops included; undefined: at the ends. */
+  readonly span: { readonly from: number; readonly to: number } | undefined;
+  /** Time in which nothing happens takes none. */
+  readonly skipIdle: boolean;
   readonly loading: boolean;
   /** Why the last load failed, '' if it did not. */
   readonly problem: string;
@@ -78,7 +82,17 @@ export class Playback implements PlaybackSource {
   #waitMs = 0;
   #frame: number | undefined;
   #lastFrameMs = 0;
-  #snapshot: PlaybackSnapshot = { index: -1, hopCount: 0, playing: false, speed: 1, loop: false, loading: false, problem: '' };
+  #snapshot: PlaybackSnapshot = {
+    index: -1,
+    hopCount: 0,
+    playing: false,
+    speed: 1,
+    loop: false,
+    span: undefined,
+    skipIdle: false,
+    loading: false,
+    problem: '',
+  };
 
   /** @param client where hops come from; without one they are given with `setHops`. */
   constructor(client?: PlaygroundClient, options: PlaybackOptions = {}) {
@@ -125,6 +139,12 @@ export class Playback implements PlaybackSource {
   /** Viewer time at speed 1 when a hop is reached, in ms: where its tick stands on a scrubber. */
   timeOf(index: number): number {
     return this.#starts[index] ?? 0;
+  }
+
+  /** The hop of a log event, -1 where the span has none. */
+  indexOf(seq: number): number {
+    const index = this.#indexBefore(seq);
+    return this.#hops[index]?.event.seq === seq ? index : -1;
   }
 
   /** Virtual time at the playhead. */
@@ -178,7 +198,19 @@ export class Playback implements PlaybackSource {
   setHops(hops: readonly HopView[], options: LoadOptions = {}): void {
     const seq = this.hop?.event.seq;
     this.#hops = hops;
-    const { times, rests } = eyeTimes(hops);
+    this.#measure();
+    if (options.at !== 'keep') this.#update({ span: undefined });
+    const at = options.at ?? 'start';
+    if (at === 'keep') this.#stand(seq === undefined ? -1 : this.#indexBefore(seq));
+    else this.#stand(at === 'end' ? hops.length - 1 : -1);
+    if (options.play === true) this.play();
+    else if (options.play === false || hops.length === 0) this.pause();
+    else this.#schedule();
+  }
+
+  #measure(): void {
+    const hops = this.#hops;
+    const { times, rests } = eyeTimes(hops, nextHops(hops), this.#snapshot.skipIdle);
     this.#times = times;
     this.#rests = rests;
     this.#starts = new Float64Array(hops.length);
@@ -187,12 +219,6 @@ export class Playback implements PlaybackSource {
       sum += this.#times[i] as number;
       this.#starts[i] = sum;
     }
-    const at = options.at ?? 'start';
-    if (at === 'keep') this.#stand(seq === undefined ? -1 : this.#indexBefore(seq));
-    else this.#stand(at === 'end' ? hops.length - 1 : -1);
-    if (options.play === true) this.play();
-    else if (options.play === false || hops.length === 0) this.pause();
-    else this.#schedule();
   }
 
   play(): void {
@@ -236,6 +262,26 @@ export class Playback implements PlaybackSource {
     this.#moveTo(direction === 1 ? this.#hops.length - 1 : -1, false);
   }
 
+  /** To the next or the last hop at which a packet was dropped (a copy for somebody else is none); false where there is none. Pauses. */
+  stepDrop(direction: 1 | -1): boolean {
+    return this.#stepTo(direction, (hop) => hop.family === 'drop' && !hop.background);
+  }
+
+  /** To the next hop of the same packet, or the one before; false at its ends. Pauses. */
+  stepSame(direction: 1 | -1): boolean {
+    const id = this.hop?.event.packetId ?? this.#hops[0]?.event.packetId;
+    return this.#stepTo(direction, (hop) => hop.event.packetId === id);
+  }
+
+  #stepTo(direction: 1 | -1, fits: (hop: HopView) => boolean): boolean {
+    for (let i = this.#snapshot.index + direction; i >= 0 && i < this.#hops.length; i += direction) {
+      if (!fits(this.#hops[i] as HopView)) continue;
+      this.#moveTo(i, Math.abs(i - this.#snapshot.index) === 1);
+      return true;
+    }
+    return false;
+  }
+
   /** To a hop by index, -1 before the first; pauses unless told otherwise. */
   seek(index: number, options: { readonly keepPlaying?: boolean } = {}): void {
     if (options.keepPlaying !== true) this.#update({ playing: false });
@@ -268,6 +314,34 @@ export class Playback implements PlaybackSource {
 
   setLoop(loop: boolean): void {
     this.#update({ loop });
+  }
+
+  /** The playhead's hop becomes the first or the last one of the loop, which is then on. */
+  setSpan(end: 'from' | 'to'): void {
+    const at = this.#clamp(Math.max(0, this.#snapshot.index));
+    if (this.#hops.length === 0) return;
+    const { from, to } = this.#snapshot.span ?? { from: 0, to: this.#hops.length - 1 };
+    const span = end === 'from' ? { from: at, to: to > at ? to : this.#hops.length - 1 } : { from: from < at ? from : 0, to: at };
+    this.#update({ span, loop: true });
+  }
+
+  /** Off also forgets where the loop began and ended. */
+  toggleLoop(): void {
+    this.#update(this.#snapshot.loop ? { loop: false, span: undefined } : { loop: true });
+  }
+
+  setSkipIdle(skipIdle: boolean): void {
+    this.#update({ skipIdle });
+    this.#measure();
+    this.#notify();
+  }
+
+  /** The last hop that is played. */
+  get #last(): number {
+    const { loop, span } = this.#snapshot;
+    const last = this.#hops.length - 1;
+    // A playhead behind the loop plays on to the end.
+    return loop && span !== undefined && this.#position.index <= span.to ? Math.min(last, span.to) : last;
   }
 
   /** Stops all frames; the object is not used afterwards. */
@@ -370,7 +444,7 @@ export class Playback implements PlaybackSource {
   }
 
   #advance(passedMs: number): void {
-    const last = this.#hops.length - 1;
+    const last = this.#last;
     let { index, fraction } = this.#position;
     if (index >= last) {
       this.#atEnd(passedMs);
@@ -406,7 +480,7 @@ export class Playback implements PlaybackSource {
   #atEnd(passedMs: number): void {
     this.#waitMs += passedMs;
     if (!this.#snapshot.loop) this.#update({ playing: false });
-    else if (this.#waitMs >= LOOP_PAUSE_MS) this.#stand(-1);
+    else if (this.#waitMs >= LOOP_PAUSE_MS) this.#stand((this.#snapshot.span?.from ?? 0) - 1);
   }
 
   #update(change: Partial<PlaybackSnapshot>): void {

@@ -10,6 +10,7 @@ import type { SavedWork } from './document-store.ts';
 import { Edits } from './edits.ts';
 import { clusterFiles } from './examples.ts';
 import { applyUpdate, createMirror, emptyMirror, type MirrorStore } from './mirror.ts';
+import { Moments } from './moments.ts';
 import { type LoadOptions, Playback } from './playback.ts';
 import { RunQueue } from './run-queue.ts';
 import { createSession, type Preferences, type Run, type SessionStore } from './session.ts';
@@ -47,6 +48,7 @@ export class Playground {
   readonly session: SessionStore;
   readonly playback: Playback;
   readonly edits: Edits;
+  readonly moments: Moments;
   readonly #options: PlaygroundOptions;
   readonly #queue: RunQueue;
   readonly #undo: UndoHistory;
@@ -72,9 +74,14 @@ export class Playground {
       document: this.document,
       session: this.session,
       onChange: () => this.#changed(),
+      onApplied: () => {
+        this.moments.showNow();
+        this.#goOn();
+      },
       onProblem: (message) => this.notify(message, 'problem'),
     });
     this.#undo = new UndoHistory(this.document, options.now);
+    this.moments = new Moments({ client: options.client, playback: this.playback, session: this.session, mirror: this.mirror });
     this.#queue = new RunQueue((session, line, byReader) => this.#run(session, line, byReader));
     this.client.subscribe((update) => this.#updated(update));
     this.playback.subscribeCoarse(() => this.#holdWhilePaused());
@@ -106,6 +113,8 @@ export class Playground {
       origin: opening.origin,
       texts: opening.texts,
       positions: opening.document.positions,
+      bookmarks: opening.document.bookmarks ?? [],
+      futures: opening.document.futures ?? [],
       applying: 'applied',
     });
     this.session.setState((session) => ({
@@ -119,6 +128,7 @@ export class Playground {
       expectations: undefined,
       runs: [],
       run: undefined,
+      branched: false,
       save: { kind: 'idle' },
       writable: true,
       ...(opening.lesson === undefined ? {} : { mode: 'learn' as const, lesson: opening.lesson.id, lessonStep: opening.lesson.step - 1 }),
@@ -160,8 +170,8 @@ export class Playground {
 
   /** The document with its present title and positions, as the worker last told it. */
   currentDocument(): WorldDocument | undefined {
-    const { title, positions } = this.document.getState();
-    return this.#worldDocument === undefined ? undefined : { ...this.#worldDocument, title, positions };
+    const { title, positions, bookmarks, futures } = this.document.getState();
+    return this.#worldDocument === undefined ? undefined : { ...this.#worldDocument, title, positions, bookmarks, futures };
   }
 
   /** The document with every text as it stands in the editor. */
@@ -172,7 +182,10 @@ export class Playground {
   }
 
   /** Types a line into a session; lines of one session wait for each other. */
-  run(session: string, line: string): Promise<number> {
+  async run(session: string, line: string): Promise<number> {
+    // The command that was cut in two by a branch still runs in its terminal: this one is typed beside it.
+    const busy = this.session.getState().branched && this.mirror.getState().sessions.find((one) => one.id === session)?.busy === true;
+    if (busy) return this.#queue.add(await (await import('./futures.ts')).terminalBeside(this, session), line, true);
     return this.#queue.add(session, line, session !== HIDDEN_SESSION);
   }
 
@@ -233,6 +246,57 @@ export class Playground {
   async showRun(run: Run, options: LoadOptions = {}): Promise<void> {
     this.session.setState({ run, inspecting: 'hop' });
     await this.playback.load(run.fromSeq, run.toSeq, options);
+  }
+
+  /** The end of the last run, with boxes, tables and texts of now. */
+  async toPresent(): Promise<void> {
+    const last = this.session.getState().runs.at(-1);
+    if (last !== undefined && last !== this.session.getState().run) await this.showRun(last, { at: 'end', play: false });
+    else this.playback.seek(this.playback.getSnapshot().hopCount - 1);
+  }
+
+  /** Goes back to the moment at the playhead, and on from there in another way; what came later is kept as a future. False where there is nothing to leave. */
+  async branch(): Promise<boolean> {
+    const { branch } = await import('./futures.ts');
+    return branch(this);
+  }
+
+  /** Leaves the present future for another that was left before. */
+  async openFuture(index: number): Promise<void> {
+    const { openFuture } = await import('./futures.ts');
+    await openFuture(this, index, () => this.#autosave?.revision ?? 0);
+    this.#changed();
+  }
+
+  /** The world has gone back to an earlier moment, where time stands still; `run` is the last one that began before. */
+  async stopAt(runs: readonly Run[]): Promise<void> {
+    this.#worldDocument = this.client.lastDocument() ?? this.#worldDocument;
+    this.session.setState({ runs, branched: true });
+    this.#held = true;
+    const shown = runs.at(-1);
+    const cut = shown !== undefined && this.mirror.getState().sessions.some((one) => one.id === shown.session && one.busy);
+    this.#liveRun = cut ? shown : undefined;
+    if (shown !== undefined) await this.showRun(shown, { at: 'end', play: false });
+    this.#changed();
+  }
+
+  /** Marks and futures are part of the document. */
+  keep(parts: Partial<Pick<OpenDocument, 'bookmarks' | 'futures'>>): void {
+    this.document.setState(parts);
+    this.#changed();
+  }
+
+  /** Names the moment at the playhead. */
+  addBookmark(): void {
+    // Playback may have gone on when the code is there.
+    const { hop } = this.playback;
+    if (hop !== undefined) void import('./futures.ts').then(({ addBookmark }) => addBookmark(this, hop));
+  }
+
+  /** To a place in the log, in whichever run it is. */
+  async goTo(seq: number): Promise<void> {
+    const { goTo } = await import('./futures.ts');
+    await goTo(this, seq);
   }
 
   notify(text: string, tone: 'info' | 'problem' = 'info'): void {
@@ -302,18 +366,31 @@ export class Playground {
   /** Who pauses the packets of a ping or a tcpdump wants time to stand still; who has seen all so far waits for more. */
   #holdWhilePaused(): void {
     const { playing, index, hopCount } = this.playback.getSnapshot();
-    const held = this.#liveRun !== undefined && this.session.getState().run === this.#liveRun && !playing && index < hopCount - 1;
+    if (playing && this.session.getState().branched) this.session.setState({ branched: false });
+    const { branched } = this.session.getState();
+    const held = branched || (this.#liveRun !== undefined && this.session.getState().run === this.#liveRun && !playing && index < hopCount - 1);
     if (held === this.#held) return;
     this.#held = held;
     void this.client.call('hold', held).catch(() => undefined);
   }
 
   async #run(session: string, line: string, byReader: boolean): Promise<number> {
-    const { exitCode, firstSeq, lastSeq } = await this.client.call('run', session, line);
+    // Packets that a branch caught on their way belong to what is done then.
+    const joined = this.session.getState().branched ? this.#liveRun : undefined;
+    const answer = this.client.call('run', session, line);
+    this.#goOn();
+    const { exitCode, firstSeq, lastSeq } = await answer;
     if (line.trim() === '') return exitCode;
     if (byReader) this.#changed();
     const view = this.mirror.getState().sessions.find((one) => one.id === session);
     const endless = view?.busy === true && view.endless;
+    if (joined !== undefined && lastSeq > joined.toSeq) {
+      const both: Run = { label: `${joined.label}, and on the way: ${line.trim()}`, session: joined.session, fromSeq: joined.fromSeq, toSeq: lastSeq };
+      this.#liveRun = undefined;
+      this.session.setState((state) => ({ runs: [...state.runs.filter((one) => one.fromSeq !== joined.fromSeq), both] }));
+      await this.showRun(both, { at: 'keep', play: true });
+      return exitCode;
+    }
     const run: Run = { label: line.trim(), session, fromSeq: firstSeq, toSeq: lastSeq };
     if (endless) this.#liveRun = run;
     if (session === HIDDEN_SESSION || (lastSeq <= firstSeq && !endless)) return exitCode;
@@ -321,6 +398,13 @@ export class Playground {
     this.session.setState((state) => ({ runs: [...state.runs, run].slice(-MAX_RUNS) }));
     if (lastSeq > firstSeq) await this.showRun(run, { play: true });
     return exitCode;
+  }
+
+  /** Time passes again after a branch. */
+  #goOn(): void {
+    if (!this.session.getState().branched) return;
+    this.session.setState({ branched: false });
+    this.#holdWhilePaused();
   }
 
   /** After a reload or a link: the last command's packets, at the moment asked for or at their end, paused. */

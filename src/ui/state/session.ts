@@ -10,7 +10,7 @@ export type Mode = 'learn' | 'play' | 'present';
 export type ThemeChoice = 'system' | 'light' | 'dark';
 export type PaneName = 'canvas' | 'editor' | 'terminal' | 'timeline' | 'inspector';
 export type TimelineView = 'hops' | 'conversations' | 'sequence' | 'stream';
-export type DialogName = 'share' | 'embed' | 'palette' | 'keys' | 'documents' | 'drop' | 'compare' | 'outline' | 'changes' | 'import';
+export type DialogName = 'share' | 'embed' | 'palette' | 'keys' | 'documents' | 'drop' | 'compare' | 'outline' | 'changes' | 'import' | 'moments';
 
 /** Commands whose packets can be played: a span of the log and what was typed. */
 export interface Run {
@@ -65,6 +65,8 @@ export interface Session extends Preferences {
   readonly pane: PaneName;
   readonly runs: readonly Run[];
   readonly run: Run | undefined;
+  /** Another future begins here; time stands still until something is done. */
+  readonly branched: boolean;
   readonly save: SaveState;
   /** False: another tab has this document. */
   readonly writable: boolean;
@@ -106,6 +108,7 @@ export const createSession = (preferences: Preferences): SessionStore =>
     pane: 'canvas',
     runs: [],
     run: undefined,
+    branched: false,
     save: { kind: 'idle' },
     writable: true,
     lesson: undefined,

@@ -38,6 +38,7 @@ interface Header {
   readonly i?: readonly unknown[];
   readonly p?: Readonly<Record<string, readonly [number, number]>>;
   readonly m?: ShareMoment;
+  readonly b?: WorldDocument['bookmarks'];
 }
 
 const isEmpty = (value: object) => Object.keys(value).length === 0;
@@ -58,6 +59,7 @@ export function encodeShare(document: WorldDocument, moment: ShareMoment = {}, b
     ...(document.inputs.length === 0 ? {} : { i: document.inputs }),
     ...(isEmpty(document.positions) ? {} : { p: document.positions }),
     ...(isEmpty(moment) ? {} : { m: moment }),
+    ...((document.bookmarks ?? []).length === 0 ? {} : { b: document.bookmarks }),
   };
   return `#w=1.${toBase64Url(pack(`${JSON.stringify(header)}\n${bodies.join('')}`))}`;
 }
@@ -130,7 +132,7 @@ function decodeDocument(value: string, base: readonly DocumentFile[]): ShareTarg
   if (!isRecord(header)) return altered;
   const files = readFiles(header, end < 0 ? '' : unpacked.text.slice(end + 1), base);
   if (!Array.isArray(files)) return files;
-  const checked = checkDocument({ version: 1, seed: header.s, title: header.t, files, inputs: header.i ?? [], positions: header.p ?? {} });
+  const checked = checkDocument({ version: 1, seed: header.s, title: header.t, files, inputs: header.i ?? [], positions: header.p ?? {}, bookmarks: header.b });
   if (!checked.ok) return broken(`This link cannot be opened: ${checked.problem}.`);
   return { kind: 'document', document: checked.value, moment: readMoment(header.m) };
 }

@@ -2,7 +2,7 @@
 import { type ClipboardEvent, type KeyboardEvent, useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
 import type { SessionView } from '../../world/views.ts';
-import { usePlayground } from '../state/context.ts';
+import { usePast, usePlayground } from '../state/context.ts';
 import { completeLine, type History } from './history.ts';
 import styles from './Terminal.module.css';
 
@@ -26,12 +26,14 @@ export function Prompt({ session, history, onClear, inputId }: PromptProps) {
   const leaving = useRef(false);
   const input = useRef<HTMLInputElement>(null);
 
-  const submit = (line: string) => {
+  const past = usePast((state) => state.seq !== undefined);
+  const submit = (line: string, branching = false) => {
     history.add(line);
     setValue('');
     setCandidates([]);
     setSearch(undefined);
-    void playground.run(session.id, line);
+    if (branching) void playground.branch().then((done) => (done ? playground.run(session.id, line) : undefined));
+    else void playground.run(session.id, line);
   };
 
   const complete = async (element: HTMLInputElement) => {
@@ -87,7 +89,7 @@ export function Prompt({ session, history, onClear, inputId }: PromptProps) {
       return;
     }
     if (event.key === 'Enter') {
-      submit(search === undefined ? value : (found ?? value));
+      submit(search === undefined ? value : (found ?? value), event.shiftKey && past);
     } else if (event.key === 'Escape') {
       if (search === undefined) leaving.current = true;
       else {
@@ -143,7 +145,7 @@ export function Prompt({ session, history, onClear, inputId }: PromptProps) {
           autoCorrect="off"
           spellCheck={false}
           enterKeyHint="send"
-          placeholder={busy ? (session.endless ? 'running · Ctrl-C ends it' : 'running …') : ''}
+          placeholder={busy ? (session.endless ? 'running · Ctrl-C ends it' : 'running …') : past ? 'Enter runs now, Shift Enter at the playhead' : ''}
           onChange={(event) => {
             leaving.current = false;
             setCandidates([]);

@@ -51,9 +51,10 @@ export function HopTable() {
   const background = useSession((state) => state.background);
   const numbers = useMemo(() => packetNumbers(hops), [hops]);
   const filter = useFilter(text !== '');
+  const selected = text.includes('${') ? hops[index] : undefined;
   const indices = useMemo(
-    () => filter?.filterHops(hops, { text, background }, numbers) ?? hops.flatMap((hop, at) => (hop.background && !background ? [] : [at])),
-    [hops, text, background, numbers, filter],
+    () => filter?.filterHops(hops, { text, background, selected }, numbers) ?? hops.flatMap((hop, at) => (hop.background && !background ? [] : [at])),
+    [hops, text, background, numbers, filter, selected],
   );
   const current = rowAt(indices, index);
   const scroller = useRef<HTMLElement>(null);

@@ -1,7 +1,7 @@
 /** The track: a tick for each hop in its layer's colour, and the playhead, which moves outside React. */
-import { memo, useCallback, useEffect, useRef } from 'react';
+import { memo, useEffect, useMemo, useRef } from 'react';
 import type { HopView } from '../../world/views.ts';
-import { usePlaybackSnapshot, usePlayground } from '../state/context.ts';
+import { useDocument, usePlaybackSnapshot, usePlayground } from '../state/context.ts';
 import { formatTime, unitFor } from './format.ts';
 import styles from './Timeline.module.css';
 
@@ -41,11 +41,12 @@ const Ticks = memo(function Ticks({
 
 export function Scrubber() {
   const { playback } = usePlayground();
-  const { index, hopCount } = usePlaybackSnapshot();
+  const { index, hopCount, loop, span, skipIdle } = usePlaybackSnapshot();
+  const bookmarks = useDocument((document) => document.bookmarks);
   const hops = playback.hops();
   const head = useRef<HTMLDivElement>(null);
   const range = useRef<HTMLInputElement>(null);
-  const timeOf = useCallback((at: number) => playback.timeOf(at), [playback]);
+  const timeOf = useMemo(() => (skipIdle ? (at: number) => playback.timeOf(at) : (at: number) => playback.timeOf(at)), [playback, skipIdle]);
   useEffect(() => {
     const move = () => {
       const ratio = Math.min(1, playback.elapsedMs / Math.max(1, playback.durationMs));
@@ -55,6 +56,7 @@ export function Scrubber() {
     move();
     return playback.subscribe(move);
   }, [playback]);
+  const percent = (ms: number) => `${((ms / Math.max(1, playback.durationMs)) * 100).toFixed(2)}%`;
   const startNs = hops[0]?.event.timeNs ?? 0;
   const spanNs = (hops[hops.length - 1]?.event.timeNs ?? 0) - startNs;
   const unit = unitFor(spanNs);
@@ -64,6 +66,13 @@ export function Scrubber() {
     <>
       <div className={styles.track}>
         <Ticks hops={hops} timeOf={timeOf} durationMs={playback.durationMs} />
+        {loop && span !== undefined ? (
+          <div className={styles.loop} style={{ left: percent(playback.timeOf(span.from)), right: `calc(100% - ${percent(playback.timeOf(span.to))})` }} />
+        ) : null}
+        {bookmarks.map((one) => {
+          const at = playback.indexOf(one.seq);
+          return at < 0 ? null : <span key={one.seq} className={styles.mark} style={{ left: percent(playback.timeOf(at)) }} title={one.name} />;
+        })}
         <div className={styles.headRail} ref={head}>
           <div className={styles.head} />
         </div>

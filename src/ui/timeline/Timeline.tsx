@@ -2,15 +2,17 @@
 import { lazy, Suspense } from 'react';
 import { Segmented } from '../shell/Segmented.tsx';
 import { usePlayground, useSession } from '../state/context.ts';
-import { Captures, openCapture } from './Captures.tsx';
 import { FilterField } from './FilterField.tsx';
 import { HopTable } from './HopTable.tsx';
 import { Scrubber } from './Scrubber.tsx';
 import styles from './Timeline.module.css';
 import { Transport } from './Transport.tsx';
 
+const Captures = lazy(() => import('./Captures.tsx').then((module) => ({ default: module.Captures })));
 const ConversationsView = lazy(() => import('./views/ConversationsView.tsx').then((module) => ({ default: module.ConversationsView })));
 const SequenceView = lazy(() => import('./views/SequenceView.tsx').then((module) => ({ default: module.SequenceView })));
+const MomentPill = lazy(() => import('./MomentPill.tsx').then((module) => ({ default: module.MomentPill })));
+const TimeMenu = lazy(() => import('./TimeMenu.tsx').then((module) => ({ default: module.TimeMenu })));
 const StreamView = lazy(() => import('./views/StreamView.tsx').then((module) => ({ default: module.StreamView })));
 
 function View() {
@@ -73,12 +75,18 @@ export function Timeline() {
         const file = event.dataTransfer.files[0];
         if (file === undefined) return;
         event.preventDefault();
-        void openCapture(playground, file);
+        void import('./Captures.tsx').then(({ openCapture }) => openCapture(playground, file));
       }}
     >
       <div className={styles.controls}>
         <Transport />
+        <Suspense fallback={null}>
+          <TimeMenu />
+        </Suspense>
         <Scrubber />
+        <Suspense fallback={null}>
+          <MomentPill />
+        </Suspense>
       </div>
       <div className={styles.tools}>
         <Segmented label="View of the run" options={views} value={view} onChange={(timelineView) => playground.session.setState({ timelineView })} />
@@ -94,7 +102,9 @@ export function Timeline() {
           />
           background
         </label>
-        <Captures />
+        <Suspense fallback={null}>
+          <Captures />
+        </Suspense>
         <RunChoice />
       </div>
       <Suspense fallback={null}>

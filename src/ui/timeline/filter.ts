@@ -15,6 +15,8 @@ export interface RowFilter {
   /** A display filter (`tcp.port == 80 && ip.dst == 10.244.1.4`), or words, all of which must occur; `proto:dns` looks only at the protocol, `packet:3` only at the packet's number, `-word` must not occur. */
   readonly text: string;
   readonly background: boolean;
+  /** The hop at the playhead: only filters with `${…}` look at it. */
+  readonly selected?: HopView | undefined;
 }
 
 export function readFilter(text: string): ReadFilter {
@@ -49,7 +51,7 @@ export function filterHops(hops: readonly HopView[], filter: RowFilter, numbers:
   hops.forEach((hop, index) => {
     if (hop.background && !filter.background) return;
     const number = numbers.get(hop.event.packetId);
-    if (read.kind === 'display' && !read.accepts(hop, { number, stream: streams?.get(hop.event.packetId), startNs })) return;
+    if (read.kind === 'display' && !read.accepts(hop, { number, stream: streams?.get(hop.event.packetId), startNs, selected: filter.selected })) return;
     if (words.length > 0 && !wordsFit(words, hop, number)) return;
     indices.push(index);
   });

@@ -109,7 +109,12 @@ describe('display filters', () => {
     expect(error('(tcp')).toBe('A closing parenthesis is missing. @4+0');
     expect(error('tcp == 1')).toBe('"tcp" is a protocol: it has no value to compare. @4+2');
     expect(error('tcp.port in {80')).toBe('The set is not closed by }. @15+0');
-    expect(error('http.host matches "^web"')).toBe('"matches" is not supported; "contains" looks for a piece of text. @10+7');
+    expect(error('http.host matches "(web"')).toBe('The expression has an error: missing closing ): `(?i)(web`. @18+6');
+    expect(error('uper(http.host) == "A"')).toMatch(/There is no function "uper": len, count/);
+    expect(error('lower(tcp.port) == "a"')).toBe('"lower" needs text, and "tcp.port" is none. @6+8');
+    expect(error('tcp.port[0:1] == 00')).toMatch(/has no bytes to pick/);
+    expect(error('ip.src == tcp.port')).toBe('"ip.src" and "tcp.port" cannot be compared. @7+2');
+    expect(error('ip.src#0 == 1.2.3.4')).toMatch(/number of a layer/);
     expect(error(`${'('.repeat(60)}tcp`)).toMatch(/^Parentheses may be 50 deep/);
     expect(shown('tcp.prt == 80').length).toBe(hops.length);
   });
@@ -121,7 +126,7 @@ describe('display filters', () => {
   });
   it('complete fields where a field may stand', () => {
     const names = (text: string) => completeFilter(text, text.length)?.items.map((item) => item.name) ?? [];
-    expect(names('tcp.fl')).toEqual(['tcp.flags.syn', 'tcp.flags.ack', 'tcp.flags.fin', 'tcp.flags.reset', 'tcp.flags.push']);
+    expect(names('tcp.fl')).toEqual(['tcp.flags.syn', 'tcp.flags.ack', 'tcp.flags.fin', 'tcp.flags.reset', 'tcp.flags.push', 'tcp.flags']);
     expect(names('dns && ip.')).toContain('ip.addr');
     expect(names('tcp.port == tc')).toEqual([]);
     expect(names('web-service')).toEqual([]);

@@ -2,7 +2,7 @@
 import type { Layer } from '../../../net/wire/packet.ts';
 import type { HopView } from '../../../world/views.ts';
 
-export type FieldType = 'address' | 'mac' | 'number' | 'text' | 'flag';
+export type FieldType = 'address' | 'mac' | 'number' | 'text' | 'flag' | 'bytes' | 'protocol';
 
 /** What is known about the run besides the hop itself. */
 export interface HopContext {
@@ -12,11 +12,15 @@ export interface HopContext {
   readonly stream: number | undefined;
   /** When the run began. */
   readonly startNs: number;
+  /** The hop at the playhead, for `${ip.src}`. */
+  readonly selected?: HopView | undefined;
 }
 
 export interface Field {
   readonly type: FieldType;
   readonly help: string;
+  /** Whose layers have it; absent for what is no part of one. */
+  readonly protocol?: Layer['protocol'];
   /** All values in the hop, outermost layer first; empty where it has no such field. */
   readonly values: (hop: HopView, context: HopContext) => readonly (string | number)[];
 }
@@ -30,11 +34,11 @@ const field = (type: FieldType, help: string, values: Field['values']): Field =>
 
 /** A field of one protocol's layers; what a layer does not have is left out. */
 function of<P extends Layer['protocol']>(protocol: P, type: FieldType, help: string, read: (layer: Of<P>) => string | number | undefined): Field {
-  return field(type, help, (hop) => layersOf(hop, protocol).flatMap((layer) => read(layer) ?? []));
+  return { ...field(type, help, (hop) => layersOf(hop, protocol).flatMap((layer) => read(layer) ?? [])), protocol };
 }
 /** Both ends of a layer under one name. */
 function ends<P extends Layer['protocol']>(protocol: P, type: FieldType, help: string, read: (layer: Of<P>) => readonly (string | number)[]): Field {
-  return field(type, help, (hop) => layersOf(hop, protocol).flatMap((layer) => [...read(layer)]));
+  return { ...field(type, help, (hop) => layersOf(hop, protocol).flatMap((layer) => [...read(layer)])), protocol };
 }
 
 const tcpFlag = (letter: string) => (layer: Of<'tcp'>) => (layer.flags.includes(letter) ? 1 : 0);
@@ -47,9 +51,37 @@ const status = (text: string): number | undefined => {
   return code === undefined ? undefined : Number(code);
 };
 
+const FLAGS: Readonly<Record<string, number>> = { F: 1, S: 2, R: 4, P: 8, '.': 16, U: 32, E: 64, W: 128 };
+const WORDS: Readonly<Record<Layer['protocol'], string>> = {
+  ethernet: 'eth',
+  arp: 'arp',
+  ipv4: 'ip',
+  ipv6: 'ipv6',
+  udp: 'udp',
+  tcp: 'tcp',
+  icmp: 'icmp',
+  icmp6: 'icmpv6',
+  vlan: 'vlan',
+  vxlan: 'vxlan',
+  geneve: 'geneve',
+  ipip: 'ipip',
+  wireguard: 'wg',
+  dns: 'dns',
+  http: 'http',
+  tls: 'tls',
+  data: 'data',
+};
+
 const list: readonly (readonly [string, Field])[] = [
   ['frame.number', field('number', 'number of the packet in this run', (_, context) => (context.number === undefined ? [] : [context.number]))],
   ['frame.time_relative', field('number', 'seconds since the run began', (hop, context) => [(hop.event.timeNs - context.startNs) / 1e9])],
+  ['frame.time_epoch', field('number', 'seconds of virtual time', (hop) => [hop.event.timeNs / 1e9])],
+  [
+    'frame.protocols',
+    field('text', 'layers, outermost first: eth:ip:udp:vxlan:eth:ip:tcp', (hop) =>
+      hop.event.layers.length === 0 ? [] : [hop.event.layers.map((layer) => WORDS[layer.protocol]).join(':')],
+    ),
+  ],
   ['frame.len', field('number', 'bytes of the outermost frame', (hop) => (hop.lengthBytes > 0 ? [hop.lengthBytes] : []))],
   ['eth.src', of('ethernet', 'mac', 'source MAC', (layer) => layer.src)],
   ['eth.dst', of('ethernet', 'mac', 'destination MAC', (layer) => layer.dst)],
@@ -66,6 +98,11 @@ const list: readonly (readonly [string, Field])[] = [
   ['ip.ttl', of('ipv4', 'number', 'time to live', (layer) => layer.ttl)],
   ['ip.id', of('ipv4', 'number', 'identification', (layer) => layer.id)],
   ['ip.len', of('ipv4', 'number', 'total length in bytes', (layer) => layer.totalBytes)],
+  ['ip.version', of('ipv4', 'number', '4', () => 4)],
+  ['ip.hdr_len', of('ipv4', 'number', 'header in bytes', () => 20)],
+  ['ip.dsfield', of('ipv4', 'number', 'DSCP and ECN', (layer) => layer.tos)],
+  ['ip.dsfield.dscp', of('ipv4', 'number', 'differentiated services', (layer) => layer.tos >> 2)],
+  ['ip.dsfield.ecn', of('ipv4', 'number', 'explicit congestion notification', (layer) => layer.tos & 3)],
   ['ip.proto', of('ipv4', 'number', '6 TCP, 17 UDP, 1 ICMP', (layer) => layer.ipProtocol)],
   ['ip.flags.df', of('ipv4', 'flag', "don't fragment", ipFlag('DF'))],
   ['ip.flags.mf', of('ipv4', 'flag', 'more fragments', ipFlag('+'))],
@@ -73,6 +110,10 @@ const list: readonly (readonly [string, Field])[] = [
   ['ipv6.src', of('ipv6', 'address', 'source address', (layer) => layer.src)],
   ['ipv6.dst', of('ipv6', 'address', 'destination address', (layer) => layer.dst)],
   ['ipv6.addr', ends('ipv6', 'address', 'source or destination address', (layer) => [layer.src, layer.dst])],
+  ['ipv6.version', of('ipv6', 'number', '6', () => 6)],
+  ['ipv6.nxt', of('ipv6', 'number', '6 TCP, 17 UDP, 58 ICMPv6', (layer) => (layer.fragment === undefined ? layer.ipProtocol : 44))],
+  ['ipv6.plen', of('ipv6', 'number', 'bytes behind the header', (layer) => layer.totalBytes - 40)],
+  ['ipv6.flow', of('ipv6', 'number', 'flow label', (layer) => layer.flowLabel)],
   ['ipv6.hlim', of('ipv6', 'number', 'hop limit', (layer) => layer.ttl)],
   ['tcp.srcport', of('tcp', 'number', 'source port', (layer) => layer.sport)],
   ['tcp.dstport', of('tcp', 'number', 'destination port', (layer) => layer.dport)],
@@ -82,8 +123,11 @@ const list: readonly (readonly [string, Field])[] = [
   ['tcp.flags.fin', of('tcp', 'flag', 'FIN', tcpFlag('F'))],
   ['tcp.flags.reset', of('tcp', 'flag', 'RST', tcpFlag('R'))],
   ['tcp.flags.push', of('tcp', 'flag', 'PSH', tcpFlag('P'))],
-  ['tcp.seq', of('tcp', 'number', 'sequence number', (layer) => layer.seq)],
-  ['tcp.ack', of('tcp', 'number', 'acknowledgement number', (layer) => layer.ack)],
+  ['tcp.flags', of('tcp', 'number', 'all flags, e.g. 0x012', (layer) => [...layer.flags].reduce((sum, letter) => sum | (FLAGS[letter] ?? 0), 0))],
+  ['tcp.seq_raw', of('tcp', 'number', 'sequence number as sent', (layer) => layer.seq)],
+  ['tcp.ack_raw', of('tcp', 'number', 'acknowledgement number as sent', (layer) => layer.ack)],
+  ['tcp.seq', of('tcp', 'number', 'as sent: Wireshark counts its own from 0', (layer) => layer.seq)],
+  ['tcp.ack', of('tcp', 'number', 'as sent: Wireshark counts its own from 0', (layer) => layer.ack)],
   ['tcp.window_size_value', of('tcp', 'number', 'window as written in the header', (layer) => layer.window)],
   ['tcp.len', of('tcp', 'number', 'payload in bytes', (layer) => layer.payloadBytes)],
   [
@@ -100,6 +144,8 @@ const list: readonly (readonly [string, Field])[] = [
   ],
   ['icmp.type', of('icmp', 'number', '8 echo, 0 reply, 3 unreachable, 11 time exceeded', (layer) => layer.type)],
   ['icmp.code', of('icmp', 'number', 'code', (layer) => layer.code)],
+  ['icmp.ident', of('icmp', 'number', 'identifier of an echo', (layer) => layer.id)],
+  ['icmp.seq', of('icmp', 'number', 'sequence number of an echo', (layer) => layer.sequence)],
   ['icmpv6.type', of('icmp6', 'number', '128 echo, 135 neighbour solicitation', (layer) => layer.type)],
   ['icmpv6.code', of('icmp6', 'number', 'code', (layer) => layer.code)],
   ['vxlan.vni', of('vxlan', 'number', 'network identifier', (layer) => layer.vni)],
@@ -107,6 +153,9 @@ const list: readonly (readonly [string, Field])[] = [
   ['dns.id', of('dns', 'number', 'transaction', (layer) => layer.id)],
   ['dns.flags.response', of('dns', 'flag', '1 in answers', (layer) => (layer.response ? 1 : 0))],
   ['dns.qry.name', of('dns', 'text', 'name that is asked for, also in answers', (layer) => layer.name)],
+  ['http.request', of('http', 'flag', 'it is a request', (layer) => (request(layer.text, 1) === undefined ? undefined : 1))],
+  ['http.response', of('http', 'flag', 'it is a response', (layer) => (status(layer.text) === undefined ? undefined : 1))],
+  ['http.response.line', of('http', 'text', 'first line of a response', (layer) => (status(layer.text) === undefined ? undefined : firstLine(layer.text)))],
   ['http.request.method', of('http', 'text', 'GET, POST …', (layer) => request(layer.text, 1))],
   ['http.request.uri', of('http', 'text', 'path of the request', (layer) => request(layer.text, 2))],
   ['http.host', of('http', 'text', 'Host header', (layer) => header(layer.text, 'host'))],
@@ -126,6 +175,19 @@ const list: readonly (readonly [string, Field])[] = [
 const has = (hop: HopView, protocol: Layer['protocol']): boolean => hop.event.layers.some((layer) => layer.protocol === protocol);
 
 export const fields: ReadonlyMap<string, Field> = new Map(list);
+
+/** What a protocol carries, as text, its own layer included: what `tcp contains "GET"` looks in. */
+export function protocolText(hop: HopView, name: string): readonly string[] {
+  const { layers } = hop.event;
+  const start = name === 'frame' ? 0 : layers.findIndex((layer) => WORDS[layer.protocol] === name);
+  if (start < 0 || layers.length === 0) return [];
+  return [
+    layers
+      .slice(start)
+      .flatMap((layer) => (layer.protocol === 'dns' ? [layer.name] : layer.protocol === 'http' || layer.protocol === 'data' ? [layer.text ?? ''] : []))
+      .join('\n'),
+  ];
+}
 
 /** A protocol's name alone asks whether the hop has such a layer. */
 export const protocols: ReadonlyMap<string, (hop: HopView) => boolean> = new Map([

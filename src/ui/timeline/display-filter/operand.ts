@@ -15,6 +15,13 @@ export function readOperand(type: FieldType, text: string, quoted: boolean): Ope
   switch (type) {
     case 'text':
       return { kind: 'text', value: text };
+    case 'bytes': {
+      const digits = text.toLowerCase().replace(/^0x/, '').replace(/[:.-]/g, '');
+      if (quoted) return { kind: 'text', value: [...new TextEncoder().encode(text)].map((byte) => byte.toString(16).padStart(2, '0')).join(':') };
+      return /^(?:[0-9a-f]{2})+$/.test(digits) ? { kind: 'text', value: (digits.match(/../g) ?? []).join(':') } : `"${text}" are no bytes: 00:1c:42 or 0x1c.`;
+    }
+    case 'protocol':
+      return `A protocol has no value to compare.`;
     case 'mac':
       return /^[0-9a-f]{1,2}(?:[:-][0-9a-f]{1,2}){5}$/i.test(text)
         ? {
@@ -41,6 +48,13 @@ export function readOperand(type: FieldType, text: string, quoted: boolean): Ope
       return Number.isFinite(value) ? { kind: 'number', value } : `"${text}" is not a number.`;
     }
   }
+}
+
+/** A value of another field as the thing to compare with. */
+export function operandOf(type: FieldType, value: string | number): Operand {
+  if (type !== 'address') return typeof value === 'number' ? { kind: 'number', value } : { kind: 'text', value };
+  const operand = readOperand('address', String(value), false);
+  return typeof operand === 'string' ? { kind: 'text', value: String(value) } : operand;
 }
 
 export function equalTo(operand: Operand, value: string | number): boolean {

@@ -1,99 +1,58 @@
 /** Wireshark's display filter language: text in, a predicate over hops or an error with its place out. Wireshark: epan/dfilter, doc/wireshark-filter.adoc. */
+import { compileGoRegexp, matchGoRegexp } from '../../../base/go-regexp.ts';
 import type { HopView } from '../../../world/views.ts';
-import { type Field, type FieldType, fields, type HopContext, protocols } from './fields.ts';
-import { equalTo, less, type Operand, readOperand } from './operand.ts';
+import { type FieldType, fields, type HopContext, protocols } from './fields.ts';
+import { equalTo, less, type Operand, operandOf, readOperand } from './operand.ts';
+import { type FilterError, FilterFailure, scan, type Token } from './scan.ts';
+import { functions, readTerm, type Term, TokenReader, type ValueTerm } from './term.ts';
 
+export type { FilterError } from './scan.ts';
 export type HopPredicate = (hop: HopView, context: HopContext) => boolean;
-/** `at` and `length` in UTF-16 code units of the text. */
-export interface FilterError {
-  readonly message: string;
-  readonly at: number;
-  readonly length: number;
-}
 export type ParsedFilter = { readonly ok: true; readonly accepts: HopPredicate } | { readonly ok: false; readonly error: FilterError };
 
-interface Token {
-  readonly text: string;
-  readonly at: number;
-  readonly quoted: boolean;
-}
-
-const MAX_TOKENS = 400;
 const MAX_DEPTH = 50;
-const TOKEN = /\s+|"(?:[^"\\]|\\.)*"|&&|\|\||\^\^|[!=]==|==|!=|>=|<=|[()!<>{},~]|[^\s()!=<>{}&|^,"]+/gy;
-const COMPARISONS: Readonly<Record<string, string>> = {
-  '==': '==',
-  eq: '==',
-  any_eq: '==',
-  '===': '===',
-  all_eq: '===',
-  '!=': '!=',
-  ne: '!=',
-  all_ne: '!=',
-  '!==': '!==',
-  any_ne: '!==',
-  '>': '>',
-  gt: '>',
-  '<': '<',
-  lt: '<',
-  '>=': '>=',
-  ge: '>=',
-  '<=': '<=',
-  le: '<=',
-  contains: 'contains',
-  matches: 'matches',
-  '~': 'matches',
-  in: 'in',
+/** What is said by each sign, and whether one value is enough or all must fit. Of != all must, since version 4. */
+const COMPARISONS: Readonly<Record<string, readonly [sign: '==' | '!=' | '<' | '<=' | '>' | '>=' | 'contains' | 'matches' | 'in', which: 'any' | 'all']>> = {
+  '==': ['==', 'any'],
+  eq: ['==', 'any'],
+  any_eq: ['==', 'any'],
+  '===': ['==', 'all'],
+  all_eq: ['==', 'all'],
+  '!=': ['!=', 'all'],
+  ne: ['!=', 'all'],
+  all_ne: ['!=', 'all'],
+  '!==': ['!=', 'any'],
+  any_ne: ['!=', 'any'],
+  '>': ['>', 'any'],
+  gt: ['>', 'any'],
+  '<': ['<', 'any'],
+  lt: ['<', 'any'],
+  '>=': ['>=', 'any'],
+  ge: ['>=', 'any'],
+  '<=': ['<=', 'any'],
+  le: ['<=', 'any'],
+  contains: ['contains', 'any'],
+  matches: ['matches', 'any'],
+  '~': ['matches', 'any'],
+  in: ['in', 'any'],
 };
+const FLIPPED: Readonly<Record<string, '<' | '<=' | '>' | '>='>> = { '<': '>', '<=': '>=', '>': '<', '>=': '<=' };
 const JOINS: Readonly<Record<string, 'and' | 'or' | 'xor'>> = { '&&': 'and', and: 'and', '||': 'or', or: 'or', '^^': 'xor', xor: 'xor' };
-
-class FilterFailure extends Error {
-  readonly error: FilterError;
-  constructor(message: string, at: number, length: number) {
-    super(message);
-    this.error = { message, at, length };
-  }
-}
-
-function scan(text: string): Token[] {
-  const tokens: Token[] = [];
-  TOKEN.lastIndex = 0;
-  while (TOKEN.lastIndex < text.length) {
-    const at = TOKEN.lastIndex;
-    const match = TOKEN.exec(text);
-    if (match === null) throw new FilterFailure(text[at] === '"' ? 'A string is not closed by a quotation mark.' : `"${text[at]}" was unexpected.`, at, 1);
-    const word = match[0];
-    if (word.trim() === '') continue;
-    const quoted = word.startsWith('"');
-    tokens.push({ text: quoted ? word.slice(1, -1).replace(/\\(.)/g, '$1') : word, at, quoted });
-    if (tokens.length > MAX_TOKENS) throw new FilterFailure(`A filter may have ${MAX_TOKENS} words.`, at, 1);
-  }
-  return tokens;
-}
+type Sign = (typeof COMPARISONS)[string][0];
+type Test = (value: string | number, context: HopContext) => boolean;
 
 class Parser {
-  readonly #tokens: readonly Token[];
-  readonly #end: number;
-  #next = 0;
+  readonly #reader: TokenReader;
 
   constructor(text: string) {
-    this.#tokens = scan(text);
-    this.#end = text.length;
+    this.#reader = new TokenReader(scan(text), text.length);
   }
 
   whole(): HopPredicate {
     const accepts = this.#join(0);
-    const rest = this.#tokens[this.#next];
-    if (rest !== undefined) throw this.#failure(`"${rest.text}" was unexpected here.`, rest);
+    const rest = this.#reader.peek();
+    if (rest !== undefined) throw this.#reader.failure(`"${rest.text}" was unexpected here.`, rest);
     return accepts;
-  }
-
-  #failure(message: string, token: Token | undefined): FilterFailure {
-    return token === undefined ? new FilterFailure(message, this.#end, 0) : new FilterFailure(message, token.at, token.text.length + (token.quoted ? 2 : 0));
-  }
-
-  #peek(): Token | undefined {
-    return this.#tokens[this.#next];
   }
 
   /** `and` binds closest, then `xor`, then `or`. Wireshark: epan/dfilter/grammar.lemon. */
@@ -103,8 +62,8 @@ class Parser {
 
   #level(which: 'and' | 'or' | 'xor', part: () => HopPredicate): HopPredicate {
     let left = part();
-    for (let token = this.#peek(); token !== undefined && !token.quoted && JOINS[token.text.toLowerCase()] === which; token = this.#peek()) {
-      this.#next += 1;
+    for (let token = this.#reader.peek(); token !== undefined && !token.quoted && JOINS[token.text.toLowerCase()] === which; token = this.#reader.peek()) {
+      this.#reader.take();
       const one = left;
       const other = part();
       left =
@@ -118,112 +77,165 @@ class Parser {
   }
 
   #test(depth: number): HopPredicate {
-    const token = this.#peek();
-    if (token === undefined) throw this.#failure('The filter ends too early.', token);
-    if (depth > MAX_DEPTH) throw this.#failure(`Parentheses may be ${MAX_DEPTH} deep.`, token);
-    if (!token.quoted && (token.text === '!' || token.text.toLowerCase() === 'not')) {
-      this.#next += 1;
+    const reader = this.#reader;
+    const token = reader.peek();
+    if (token === undefined) throw reader.failure('The filter ends too early.', token);
+    if (depth > MAX_DEPTH) throw reader.failure(`Parentheses may be ${MAX_DEPTH} deep.`, token);
+    if (reader.is('!') || reader.is('not')) {
+      reader.take();
       const inner = this.#test(depth + 1);
       return (hop, context) => !inner(hop, context);
     }
-    if (!token.quoted && token.text === '(') {
-      this.#next += 1;
+    if (reader.is('(')) {
+      reader.take();
       const inner = this.#join(depth + 1);
-      const close = this.#peek();
-      if (close?.text !== ')' || close.quoted) throw this.#failure('A closing parenthesis is missing.', close);
-      this.#next += 1;
+      reader.expect(')', 'A closing parenthesis is missing.');
       return inner;
     }
-    return this.#relation(token);
+    const which = reader.is('any') || reader.is('all') ? (reader.take().text.toLowerCase() as 'any' | 'all') : undefined;
+    return this.#relation(which);
   }
 
-  #relation(token: Token): HopPredicate {
-    this.#next += 1;
-    const name = token.text.toLowerCase();
-    const field = token.quoted ? undefined : fields.get(name);
-    const layer = token.quoted ? undefined : protocols.get(name);
-    const operator = this.#peek();
-    const comparison =
-      operator === undefined || operator.quoted || !Object.hasOwn(COMPARISONS, operator.text.toLowerCase())
-        ? undefined
-        : COMPARISONS[operator.text.toLowerCase()];
-    if (field === undefined) {
-      if (layer === undefined) throw this.#failure(`"${token.text}" is neither a field nor a protocol.`, token);
-      if (comparison !== undefined) throw this.#failure(`"${token.text}" is a protocol: it has no value to compare.`, operator);
-      return layer;
+  /** One comparison, or a chain of them (`1024 <= tcp.port < 49152`), or a field or protocol alone: whether the packet has it. */
+  #relation(which: 'any' | 'all' | undefined): HopPredicate {
+    const reader = this.#reader;
+    const start = reader.peek() as Token;
+    let left = readTerm(reader);
+    const parts: HopPredicate[] = [];
+    for (let operator = this.#operator(); operator !== undefined; operator = this.#operator()) {
+      const { token, sign, quantity, negated } = operator;
+      const wanted = which ?? quantity;
+      if (sign === 'in') parts.push(negate(this.#in(this.#values(left, start, token)), negated));
+      else if (sign === 'contains' || sign === 'matches') parts.push(this.#search(this.#values(left, start, token), sign, wanted, token));
+      else {
+        if (reader.peek() === undefined)
+          throw reader.failure(`"${left.kind === 'literal' ? left.token.text : left.name}" is compared with nothing.`, undefined);
+        const right = readTerm(reader);
+        parts.push(this.#compare(left, right, sign, wanted, token, start));
+        left = right;
+        continue;
+      }
+      break;
     }
-    if (comparison === undefined || operator === undefined) return (hop, context) => field.values(hop, context).length > 0;
-    this.#next += 1;
-    if (comparison === 'matches') throw this.#failure('"matches" is not supported; "contains" looks for a piece of text.', operator);
-    if (comparison === 'in') return this.#in(field);
-    return this.#compare(name, field, comparison, operator);
+    if (parts.length > 0) return (hop, context) => parts.every((part) => part(hop, context));
+    if (left.kind === 'literal') throw reader.failure(`"${left.token.text}" is neither a field nor a protocol.`, left.token);
+    const { name, values, type } = left;
+    if (which !== undefined) throw reader.failure(`"${which}" needs a comparison.`, start);
+    if (type === 'protocol') return protocols.get(name) as HopPredicate;
+    if (left.computed === true) return (hop, context) => values(hop, context).some((value) => value !== 0);
+    return (hop, context) => values(hop, context).length > 0;
   }
 
-  #operand(type: FieldType, name: string): Operand {
-    const token = this.#peek();
-    if (token === undefined) throw this.#failure(`"${name}" is compared with nothing.`, token);
+  #operator(): { readonly token: Token; readonly sign: Sign; readonly quantity: 'any' | 'all'; readonly negated: boolean } | undefined {
+    const reader = this.#reader;
+    const negated = reader.is('not') && reader.is('in', 1);
+    if (negated) reader.take();
+    const token = reader.peek();
+    const found =
+      token === undefined || token.quoted || !Object.hasOwn(COMPARISONS, token.text.toLowerCase()) ? undefined : COMPARISONS[token.text.toLowerCase()];
+    if (token === undefined || found === undefined) return undefined;
+    reader.take();
+    return { token, sign: found[0], quantity: found[1], negated };
+  }
+
+  #values(term: Term, start: Token, operator: Token): ValueTerm {
+    if (term.kind === 'literal') throw this.#reader.failure(`"${term.token.text}" is neither a field nor a protocol.`, start);
+    if (term.type === 'protocol' && !/^(?:contains|matches|~)$/i.test(operator.text))
+      throw this.#reader.failure(`"${term.name}" is a protocol: it has no value to compare.`, operator);
+    return term;
+  }
+
+  #compare(left: Term, right: Term, sign: Sign, which: 'any' | 'all', operator: Token, start: Token): HopPredicate {
+    if (left.kind === 'literal') {
+      if (right.kind === 'literal') throw this.#reader.failure(`"${left.token.text}" is neither a field nor a protocol.`, left.token);
+      return this.#compare(right, left, FLIPPED[sign] ?? sign, which, operator, start);
+    }
+    const { name, type, values } = this.#values(left, start, operator);
+    const ordered = sign !== '==' && sign !== '!=';
+    if (ordered && (type === 'text' || type === 'mac' || type === 'bytes'))
+      throw this.#reader.failure(`"${name}" has no order: use ==, != or contains.`, operator);
+    const testOf = (operand: Operand) => testFor(sign, operand);
+    if (right.kind === 'literal') {
+      const operand = this.#literal(type, right.token);
+      return quantified(values, which, testOf(operand));
+    }
+    const other = this.#values(right, start, operator);
+    if (kindOf(other.type) !== kindOf(type)) throw this.#reader.failure(`"${name}" and "${other.name}" cannot be compared.`, operator);
+    return (hop, context) => {
+      const operands = other.values(hop, context).map((value) => testOf(operandOf(other.type, value)));
+      if (operands.length === 0) return false;
+      return quantified(values, which, (value) =>
+        which === 'all' ? operands.every((test) => test(value, context)) : operands.some((test) => test(value, context)),
+      )(hop, context);
+    };
+  }
+
+  #literal(type: FieldType, token: Token): Operand {
     const operand = readOperand(type, token.text, token.quoted);
-    if (typeof operand === 'string') throw this.#failure(operand, token);
-    this.#next += 1;
+    if (typeof operand === 'string') throw this.#reader.failure(operand, token);
     return operand;
   }
 
-  #compare(name: string, field: Field, comparison: string, operator: Token): HopPredicate {
-    if (comparison === 'contains') {
-      if (field.type === 'number' || field.type === 'flag') throw this.#failure(`"${name}" is a number: "contains" needs text.`, operator);
-      const token = this.#peek();
-      if (token === undefined) throw this.#failure(`"${name}" is compared with nothing.`, token);
-      this.#next += 1;
-      return (hop, context) => field.values(hop, context).some((value) => String(value).includes(token.text));
-    }
-    const operand = this.#operand(field.type, name);
-    const equal = (value: string | number) => equalTo(operand, value);
-    switch (comparison) {
-      case '==':
-        return (hop, context) => field.values(hop, context).some(equal);
-      case '!==':
-        return (hop, context) => field.values(hop, context).some((value) => !equal(value));
-      case '===':
-      case '!=': {
-        const wanted = comparison === '===';
-        return (hop, context) => {
-          const values = field.values(hop, context);
-          return values.length > 0 && values.every((value) => equal(value) === wanted);
-        };
-      }
-    }
-    if (field.type === 'text' || field.type === 'mac') throw this.#failure(`"${name}" has no order: use ==, != or contains.`, operator);
-    const under = comparison.startsWith('<');
-    const orEqual = comparison.endsWith('=');
-    return (hop, context) =>
-      field.values(hop, context).some((value) => (orEqual && equal(value)) || (under ? less(operand, value) === 'value' : less(operand, value) === 'operand'));
+  #search({ name, type, values }: ValueTerm, sign: 'contains' | 'matches', which: 'any' | 'all', operator: Token): HopPredicate {
+    if (type === 'number' || type === 'flag') throw this.#reader.failure(`"${name}" is a number: "${operator.text}" needs text.`, operator);
+    const token = this.#reader.take();
+    if (sign === 'contains') return quantified(values, which, (value) => String(value).includes(token.text));
+    // Case does not matter in "matches", as in Wireshark; its PCRE has more than Go's expressions, which cannot be made to run for ever.
+    const compiled = compileGoRegexp(`(?i)${token.text}`);
+    if (!compiled.ok) throw this.#reader.failure(`${compiled.error.replace('error parsing regexp: ', 'The expression has an error: ')}.`, token);
+    const { regexp } = compiled;
+    return quantified(values, which, (value) => matchGoRegexp(regexp, String(value)) !== undefined);
   }
 
   /** `tcp.port in {80, 443, 8000..8080}`; commas may be left out. */
-  #in(field: Field): HopPredicate {
-    const open = this.#peek();
-    if (open?.text !== '{') throw this.#failure('"in" needs a set: {80, 443, 8000..8080}.', open);
-    this.#next += 1;
-    const parts: ((value: string | number) => boolean)[] = [];
-    for (let token = this.#peek(); token?.text !== '}'; token = this.#peek()) {
-      if (token === undefined) throw this.#failure('The set is not closed by }.', token);
-      this.#next += 1;
+  #in({ type, values }: ValueTerm): HopPredicate {
+    const reader = this.#reader;
+    reader.expect('{', '"in" needs a set: {80, 443, 8000..8080}.');
+    const parts: Test[] = [];
+    while (!reader.is('}')) {
+      if (reader.peek() === undefined) throw reader.failure('The set is not closed by }.', undefined);
+      const token = reader.take();
       if (token.text === ',' && !token.quoted) continue;
       const range = token.quoted ? -1 : token.text.indexOf('..');
-      const texts = range < 0 ? [token.text] : [token.text.slice(0, range), token.text.slice(range + 2)];
-      const operands = texts.map((text) => readOperand(field.type, text, token.quoted));
-      const bad = operands.find((one) => typeof one === 'string');
-      if (bad !== undefined) throw this.#failure(bad as string, token);
-      const [low, high] = operands as Operand[];
-      if (low === undefined) continue;
-      parts.push(
-        high === undefined
-          ? (value) => equalTo(low, value)
-          : (value) => (equalTo(low, value) || less(low, value) === 'operand') && (equalTo(high, value) || less(high, value) === 'value'),
-      );
+      const part = (text: string) => this.#literal(type, { ...token, text });
+      if (range < 0) parts.push(testFor('==', part(token.text)));
+      else {
+        const [low, high] = [testFor('>=', part(token.text.slice(0, range))), testFor('<=', part(token.text.slice(range + 2)))];
+        parts.push((value, context) => low(value, context) && high(value, context));
+      }
     }
-    this.#next += 1;
-    return (hop, context) => field.values(hop, context).some((value) => parts.some((part) => part(value)));
+    reader.take();
+    return quantified(values, 'any', (value, context) => parts.some((part) => part(value, context)));
+  }
+}
+
+const negate = (predicate: HopPredicate, negated: boolean): HopPredicate => (negated ? (hop, context) => !predicate(hop, context) : predicate);
+const kindOf = (type: FieldType): FieldType => (type === 'flag' ? 'number' : type);
+
+/** None at all fits nothing, also where all must fit. */
+function quantified(values: ValueTerm['values'], which: 'any' | 'all', test: Test): HopPredicate {
+  return (hop, context) => {
+    const found = values(hop, context);
+    return found.length > 0 && (which === 'all' ? found.every((value) => test(value, context)) : found.some((value) => test(value, context)));
+  };
+}
+
+function testFor(sign: Sign, operand: Operand): Test {
+  const under = (value: string | number) => less(operand, value) === 'value';
+  const over = (value: string | number) => less(operand, value) === 'operand';
+  switch (sign) {
+    case '!=':
+      return (value) => !equalTo(operand, value);
+    case '<':
+      return under;
+    case '<=':
+      return (value) => equalTo(operand, value) || under(value);
+    case '>':
+      return over;
+    case '>=':
+      return (value) => equalTo(operand, value) || over(value);
+    default:
+      return (value) => equalTo(operand, value);
   }
 }
 
@@ -236,9 +248,9 @@ export function parseDisplayFilter(text: string): ParsedFilter {
   }
 }
 
-const OPERATOR = /[=<>(){}!&|^]|(?:^|\s)(?:and|or|not|xor|eq|ne|gt|lt|ge|le|contains|matches|in)\s/i;
+const OPERATOR = /[=<>(){}!&|^[\]]|(?:^|\s)(?:and|or|not|xor|eq|ne|gt|lt|ge|le|contains|matches|in)\s/i;
 /** Whether somebody means the language, not words to look for: it has an operator, begins with a field, or is a protocol's name alone. */
 export function looksLikeDisplayFilter(text: string): boolean {
   const lower = text.trim().toLowerCase();
-  return OPERATOR.test(text) || protocols.has(lower) || fields.has(lower.split(/\s/, 1)[0] ?? '');
+  return OPERATOR.test(text) || protocols.has(lower) || functions.has(lower) || fields.has(lower.split(/\s/, 1)[0] ?? '');
 }
