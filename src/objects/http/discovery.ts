@@ -1,5 +1,5 @@
 /** Which kinds there are, in the three forms in which clients ask: lists of groups and resources, aggregated discovery, OpenAPI v3. Kubernetes: apiserver/pkg/endpoints/discovery */
-import type { Kind } from '../types.ts';
+import { type Kind, writtenKind } from '../types.ts';
 import { type ApiRequest, type ApiResponse, json, noSuchPath } from './exchange.ts';
 import { openapiOf } from './openapi.ts';
 
@@ -39,7 +39,7 @@ interface Resource {
 }
 
 function subresources(kind: Kind): Resource[] {
-  const base = { singularName: '', namespaced: kind.namespaced, kind: kind.kind };
+  const base = { singularName: '', namespaced: kind.namespaced, kind: writtenKind(kind.kind) };
   const found: Resource[] = [{ ...base, name: `${kind.plural}/status`, verbs: ['get', 'patch', 'update'] }];
   if (scalable.has(kind.kind))
     found.push({ ...base, name: `${kind.plural}/scale`, kind: 'Scale', group: 'autoscaling', version: 'v1', verbs: ['get', 'patch', 'update'] });
@@ -59,7 +59,7 @@ function resourcesOf(kinds: readonly Kind[]): Resource[] {
       name: kind.plural,
       singularName: kind.singular,
       namespaced: kind.namespaced,
-      kind: kind.kind,
+      kind: writtenKind(kind.kind),
       verbs: VERBS,
       ...(kind.shortNames.length === 0 ? {} : { shortNames: kind.shortNames }),
       ...(inAll.has(kind.kind) ? { categories: ['all'] } : {}),
@@ -96,7 +96,7 @@ function aggregated(groups: ReadonlyMap<string, ReadonlyMap<string, readonly Kin
         freshness: 'Current',
         resources: kinds.map((kind) => ({
           resource: kind.plural,
-          responseKind: { group, version, kind: kind.kind },
+          responseKind: { group, version, kind: writtenKind(kind.kind) },
           scope: kind.namespaced ? 'Namespaced' : 'Cluster',
           singularResource: kind.singular,
           verbs: VERBS,

@@ -53,7 +53,8 @@ export const apiResources = defineVerb({
     const order = flags.get('sort-by');
     if (order !== '' && order !== 'name' && order !== 'kind') throw new KubectlError('error: --sort-by accepts only name or kind');
     const categories = flags.all('categories').flatMap((value) => value.split(','));
-    const keyOfKind = (kind: Kind): string => (order === 'kind' ? kind.kind : order === 'name' ? kind.plural : `${groupOf(kind.apiVersion)}/${kind.plural}`);
+    const keyOfKind = (kind: Kind): string =>
+      order === 'kind' ? writtenKind(kind.kind) : order === 'name' ? kind.plural : `${groupOf(kind.apiVersion)}\0${kind.plural}`;
     const kinds = kubectl.invocation.host.api.kinds
       .filter((kind) => isServed(kind.apiVersion))
       .filter((kind) => !flags.has('namespaced') || kind.namespaced === flags.bool('namespaced'))
