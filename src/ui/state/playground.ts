@@ -393,8 +393,12 @@ export class Playground {
     }
     const run: Run = { label: line.trim(), session, fromSeq: firstSeq, toSeq: lastSeq };
     if (endless) this.#liveRun = run;
-    if (session === HIDDEN_SESSION || (lastSeq <= firstSeq && !endless)) return exitCode;
-    if (!endless && !(await this.#tellsStory(run))) return exitCode;
+    if (session === HIDDEN_SESSION) return exitCode;
+    if (!endless && (lastSeq <= firstSeq || !(await this.#tellsStory(run)))) {
+      // Nothing to play: what the command has changed is seen at once.
+      this.moments.showNow();
+      return exitCode;
+    }
     this.session.setState((state) => ({ runs: [...state.runs, run].slice(-MAX_RUNS) }));
     if (lastSeq > firstSeq) await this.showRun(run, { play: true });
     return exitCode;
