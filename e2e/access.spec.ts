@@ -43,6 +43,12 @@ for (const theme of ['light', 'dark'] as const) {
       await app.seekRow('✕', /✕/);
       await page.getByRole('button', { name: 'Policy' }).click();
       await expectNoViolations(page, 'a drop, with the Policy lens', theme);
+      await app.inspector.getByRole('tab', { name: /^Why/ }).click();
+      await app.inspector.getByLabel('From').fill('pod/client');
+      await app.inspector.getByLabel('To', { exact: true }).fill('service/web-service');
+      await app.inspector.getByLabel('To', { exact: true }).press('Enter');
+      await expect(app.inspector.getByRole('heading', { name: 'What was tried' })).toBeVisible();
+      await expectNoViolations(page, 'an answer of Why?', theme);
       await page.getByRole('button', { name: 'Share', exact: true }).click();
       await expect(page.getByRole('textbox', { name: 'Link' })).toHaveValue(/#w=/);
       await expectNoViolations(page, 'the Share dialog', theme);

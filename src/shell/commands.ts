@@ -1,5 +1,6 @@
 /** Contents page of the terminal's commands. Programs that send packets come from net/app and are added by index.ts. */
 import type { Command } from './command.ts';
+import { firstCommands } from './first-commands.ts';
 import { kubectl } from './kubectl/index.ts';
 import { awk } from './text/awk.ts';
 import { base64 } from './text/base64.ts';
@@ -17,8 +18,6 @@ import { sed } from './text/sed.ts';
 import { sort } from './text/sort.ts';
 import { comm, fold, join } from './text/sorted.ts';
 import { tail } from './text/tail.ts';
-import { bracket, testCommand } from './text/test.ts';
-import { basename, dirname, echo, falseCommand, printf, seq, trueCommand } from './text/words.ts';
 import { xargs } from './text/xargs.ts';
 import { birdc, birdcl } from './tools/birdcl.ts';
 import { bpftool } from './tools/bpftool.ts';
@@ -46,7 +45,6 @@ import { replay } from './tools/replay.ts';
 import { busybox, clear, help, history, shellPrograms, ssh, sudo, watchCommand, which } from './tools/shells.ts';
 import { ss } from './tools/sockets.ts';
 import { sysctl } from './tools/sysctl.ts';
-import { cp, env, hostname, id, ls, mkdir, mv, nproc, printenv, pwd, realpath, rm, rmdir, touch, uname, whoami } from './tools/system.ts';
 import { journalctl, systemctl } from './tools/systemctl.ts';
 import { tc } from './tools/tc.ts';
 import { tcpdumpCommand } from './tools/tcpdump.ts';
@@ -55,6 +53,7 @@ import { nano, vi, vim } from './tools/vi.ts';
 import { wg } from './tools/wg.ts';
 
 const list: readonly Command[] = [
+  ...firstCommands,
   kubectl,
   crictl,
   systemctl,
@@ -93,7 +92,6 @@ const list: readonly Command[] = [
   nsenter,
   lsns,
   ssh,
-  hostname,
   trace,
   tcpdumpCommand,
   replay,
@@ -142,15 +140,6 @@ const list: readonly Command[] = [
   mktemp,
   hostnamectl,
   top,
-  echo,
-  printf,
-  seq,
-  basename,
-  dirname,
-  trueCommand,
-  falseCommand,
-  testCommand,
-  bracket,
   ...shellPrograms,
   busybox,
   clear,
@@ -160,22 +149,7 @@ const list: readonly Command[] = [
   watchCommand,
   which,
   ps,
-  cp,
   date,
-  env,
-  id,
-  ls,
-  mkdir,
-  mv,
-  nproc,
-  printenv,
-  pwd,
-  rm,
-  rmdir,
-  realpath,
-  touch,
-  uname,
-  whoami,
 ];
 
 export const commands: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]));

@@ -1,42 +1,12 @@
 /** What a page needs before anybody types: the packet engine's programs, `kubectl exec`, and what containers' start-up scripts use most. All other tools are known by name only and come later. */
 import { programs } from '../net/app/index.ts';
 import { type Command, defineCommand } from './command.ts';
+import { firstCommands } from './first-commands.ts';
 import { KUBECTL_SUMMARY, kubectlCommand } from './kubectl/command.ts';
 import { exec, execHook } from './kubectl/exec.ts';
 import { LATER_TOOLS } from './later-tools.ts';
-import { bracket, testCommand } from './text/test.ts';
-import { basename, dirname, echo, falseCommand, printf, seq, trueCommand } from './text/words.ts';
 import { type Toolbox, ToolsMissing } from './toolbox.ts';
 import { withPrograms } from './tools/programs.ts';
-import { cp, env, hostname, id, ls, mkdir, mv, nproc, printenv, pwd, realpath, rm, rmdir, touch, uname, whoami } from './tools/system.ts';
-
-const here: readonly Command[] = [
-  echo,
-  printf,
-  seq,
-  basename,
-  dirname,
-  trueCommand,
-  falseCommand,
-  testCommand,
-  bracket,
-  cp,
-  env,
-  hostname,
-  id,
-  ls,
-  mkdir,
-  mv,
-  nproc,
-  printenv,
-  pwd,
-  realpath,
-  rm,
-  rmdir,
-  touch,
-  uname,
-  whoami,
-];
 
 const stop = (name: string): never => {
   throw new ToolsMissing(name);
@@ -49,7 +19,7 @@ const kubectl = kubectlCommand([['', [exec]]], [], () => () => stop('kubectl'));
 
 const table = new Map<string, Command>([
   ...[...LATER_TOOLS].map((name) => [name, later(name)] as const),
-  ...here.map((command) => [command.name, command] as const),
+  ...firstCommands.map((command) => [command.name, command] as const),
 ]);
 table.set('kubectl', {
   ...kubectl,

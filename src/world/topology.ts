@@ -1,5 +1,7 @@
 /** The boxes of the canvas, read from records (what is there) and objects (what they are called). Stable order: as the records were first put. */
+
 import type { RecordStore } from '../base/record-store.ts';
+import { enforcement } from '../kube/policy/enforcement.ts';
 import type { Device, Netns, NetRecord } from '../net/records.ts';
 import type { KubeObject, StoreView } from '../objects/types.ts';
 import type { DeviceView, HostView, NetnsView, ServiceView, Topology } from './views.ts';
@@ -163,5 +165,7 @@ export function buildTopology(records: RecordStore<NetRecord>, view: StoreView):
       ...(key === undefined ? {} : { objectKey: key }),
     });
   }
-  return { hosts, netnses, devices, services: servicesOf(view, netnsByIp) };
+  const { nodes, sentence } = enforcement(view);
+  const enforces = nodes.some((one) => one.kinds.includes('NetworkPolicy'));
+  return { hosts, netnses, devices, services: servicesOf(view, netnsByIp), ...(nodes.length === 0 ? {} : { enforcement: { enforces, sentence } }) };
 }

@@ -12,6 +12,8 @@ export interface Topology {
   readonly netnses: readonly NetnsView[];
   readonly devices: readonly DeviceView[];
   readonly services: readonly ServiceView[];
+  /** Whether anything on the nodes enforces NetworkPolicy, and what it is. */
+  readonly enforcement?: { readonly enforces: boolean; readonly sentence: string };
 }
 
 export interface HostView {

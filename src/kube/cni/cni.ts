@@ -36,6 +36,8 @@ export interface Cni {
   readonly configKeys: readonly string[];
   /** Settings of the kernel that its installation changes on a node. */
   readonly nodeSysctls?: Readonly<Record<string, number>>;
+  /** None of its daemons is in the cluster, and what they have written says that it was on this node: its plugin and the wires of its pods are still there. */
+  remains?(node: string, view: StoreView): boolean;
   /** Beyond a running daemon: the plugin can be called. */
   isReady?(node: string, view: StoreView): boolean;
   /** Settings of the kernel for devices of pods on their node. */
@@ -46,6 +48,8 @@ export interface Cni {
   renderNode(site: CniSite): Rendering<NetRecord>;
   /** Jumps that the daemon appends to built-in chains. */
   jumps(site: CniSite): readonly BuiltInJump[];
+  /** They stay, as its rules do, when the daemon has gone. */
+  readonly leavesJumps?: true;
   /** The plugin for host ports, where the network's configuration has it. */
   portmap?(site: CniSite): Portmap | undefined;
   /** What stands on the node as soon as one pod is attached: the bridge. */

@@ -36,7 +36,7 @@ interface Daemonic {
   readonly own: boolean;
 }
 
-/** The CNI whose daemon is on the node; else one of another node, whose plugin has been left here; else a plain bridge. */
+/** The CNI whose daemon is on the node; else one of another node, whose plugin has been left here; else one that has gone altogether; else a plain bridge. */
 function daemonicOf(node: ClusterNode, view: StoreView): Daemonic {
   let elsewhere: Daemonic | undefined;
   for (const cni of cnis) {
@@ -47,7 +47,8 @@ function daemonicOf(node: ClusterNode, view: StoreView): Daemonic {
     const [other] = daemons.values();
     if (other !== undefined) elsewhere ??= { cni, site: { node, daemon: other.pod, view }, running: false, own: false };
   }
-  return elsewhere ?? { cni: plainBridge, site: { node, daemon: undefined, view }, running: false, own: false };
+  const left = cnis.find((cni) => cni.remains?.(node.name, view) === true);
+  return elsewhere ?? { cni: left ?? plainBridge, site: { node, daemon: undefined, view }, running: false, own: false };
 }
 
 export function cniOf(node: ClusterNode, view: StoreView): NodeCni {
@@ -128,6 +129,9 @@ function installedFiles(nodeName: string, view: StoreView): readonly NetDirFile[
   if (node === undefined) return [];
   return cnis.flatMap((cni) => {
     const daemon = cni.role === undefined ? undefined : daemonsOf(cni.role, view).get(nodeName);
+    // Nobody takes the file away when the daemon is deleted.
+    if (daemon === undefined && cni.remains?.(nodeName, view) === true)
+      return cni.netConf?.({ node, daemon: undefined, view }, { running: true, started: true }) ?? [];
     return daemon === undefined || cni.isReady?.(nodeName, view) === false ? [] : (cni.netConf?.({ node, daemon: daemon.pod, view }, daemon) ?? []);
   });
 }

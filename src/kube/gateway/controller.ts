@@ -125,6 +125,17 @@ function makeInfrastructure(
   return context.update({ ...service, spec: { ...service.spec, ports: merged } } as unknown as KubeObject) as Service | undefined;
 }
 
+interface DeploymentLike extends KubeObject {
+  readonly spec?: { readonly replicas?: number };
+  readonly status?: { readonly availableReplicas?: number };
+}
+
+function replicasOf(gateway: Gateway, { place }: Implementation, view: StoreView): { readonly available: number; readonly wanted: number } {
+  const { namespace, name } = place(gateway);
+  const deployment = view.find<DeploymentLike>(`Deployment/${namespace}/${name}`);
+  return { available: deployment?.status?.availableReplicas ?? 0, wanted: deployment?.spec?.replicas ?? 1 };
+}
+
 /** What stands in the controller's own namespace has no owner there that could take it along. */
 function removeInfrastructure(gateway: string, context: ControllerContext): void {
   for (const kind of ['Deployment', 'Service']) {
@@ -147,6 +158,7 @@ function reconcileGateway(gateway: Gateway, context: ControllerContext): void {
   if (implementation === undefined || gateway.metadata.deletionTimestamp !== undefined) return;
   const model = modelOf(gateway, view);
   const addresses = addressesOf(makeInfrastructure(model, implementation, context));
+  const replicas = replicasOf(gateway, implementation, view);
   const { generation } = gateway.metadata;
   const now = context.timestamp;
   const valid = model.listeners.filter(({ accepted, resolved }) => accepted.ok && resolved.ok);
@@ -162,9 +174,11 @@ function reconcileGateway(gateway: Gateway, context: ControllerContext): void {
   const programmed: Said =
     parameters !== undefined || valid.length === 0
       ? ['Programmed', false, 'Invalid', 'Gateway is not accepted']
-      : addresses.length > 0
-        ? ['Programmed', true, 'Programmed', 'Address assigned to the Gateway, 1/1 envoy replicas available']
-        : ['Programmed', false, 'AddressNotAssigned', 'No addresses have been assigned to the Gateway'];
+      : addresses.length === 0
+        ? ['Programmed', false, 'AddressNotAssigned', 'No addresses have been assigned to the Gateway']
+        : replicas.available === 0
+          ? ['Programmed', false, 'NoResources', 'Envoy replicas unavailable']
+          : ['Programmed', true, 'Programmed', `Address assigned to the Gateway, ${replicas.available}/${replicas.wanted} envoy replicas available`];
   const status = {
     ...(addresses.length === 0 ? {} : { addresses }),
     conditions: conditionsFrom([accepted, programmed], gateway.status?.conditions, generation, now),

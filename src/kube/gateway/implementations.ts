@@ -2,6 +2,7 @@
 
 import { stableHex } from '../../objects/identity.ts';
 import type { StoreView } from '../../objects/types.ts';
+import { perState } from '../node/per-state.ts';
 import { imageRole, parseImage } from '../pod/images.ts';
 import { isReady, namespaceOf, type Pod } from '../pod/types.ts';
 import type { Gateway, GatewayClass } from './types.ts';
@@ -61,21 +62,21 @@ export const implementations: readonly Implementation[] = [
   },
 ];
 
+/** Repositories of controllers with a ready pod. */
+const readyControllers = perState(['Pod'], (view): ReadonlySet<string> => {
+  const found = new Set<string>();
+  for (const pod of view.list<Pod>('Pod')) {
+    for (const { image = '' } of pod.spec.containers) if (imageRole(image) === 'gateway-controller' && isReady(pod)) found.add(parseImage(image).repository);
+  }
+  return found;
+});
+
 /** Of a class whose controller runs. */
 export function implementationOf(gatewayClass: GatewayClass | undefined, view: StoreView): Implementation | undefined {
   const found = implementations.find(({ controllerName }) => controllerName === gatewayClass?.spec?.controllerName);
   const image = found?.controllerImage;
   if (found === undefined || image === undefined) return found;
-  const runs = view
-    .list<Pod>('Pod')
-    .some(
-      (pod) =>
-        isReady(pod) &&
-        pod.spec.containers.some(
-          (container) => imageRole(container.image ?? '') === 'gateway-controller' && parseImage(container.image ?? '').repository === image,
-        ),
-    );
-  return runs ? found : undefined;
+  return readyControllers(view).has(image) ? found : undefined;
 }
 
 export const classOf = (gateway: Gateway, view: StoreView): GatewayClass | undefined =>

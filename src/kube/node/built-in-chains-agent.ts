@@ -78,9 +78,12 @@ function rawChains(
   });
 }
 
-function jumpsLeft(before: readonly NetRecord[], id: string): readonly Rule[] {
-  const chain = before.find((record) => record.id === id);
-  return chain?.kind === 'chain' ? chain.rules.filter((rule) => rule.origin?.component === 'kube-proxy') : NO_RULES;
+/** Components whose jumps stay where they are when their daemons go. */
+const leavingCnis: readonly string[] = cnis.filter((cni) => cni.leavesJumps === true).map((cni) => cni.name);
+
+function jumpsLeft(before: readonly NetRecord[], id: string, by: readonly string[]): readonly Rule[] {
+  const chain = by.length === 0 ? undefined : before.find((record) => record.id === id);
+  return chain?.kind === 'chain' ? chain.rules.filter((rule) => by.includes(rule.origin?.component ?? '')) : NO_RULES;
 }
 
 function render(name: string, view: StoreView, before: readonly NetRecord[] = []): Rendering<NetRecord> {
@@ -101,6 +104,8 @@ function render(name: string, view: StoreView, before: readonly NetRecord[] = []
   ];
   const cniOrigin: Origin = { component: cni.name, objects: [node.key] };
   const nodeLocal = nodeLocalRules(name, view);
+  // Who is not there any more has left its jumps, if it ever wrote some.
+  const gone = [...leavingCnis.filter((one) => !running || one !== cni.name), ...(presence === undefined && leavesRules(view) ? ['kube-proxy'] : [])];
   const records: Chain[] = [];
   for (const one of clusterSettings(view).families) {
     const family = one === 'IPv6' ? ('ipv6' as const) : undefined;
@@ -111,8 +116,7 @@ function render(name: string, view: StoreView, before: readonly NetRecord[] = []
     for (const table of ['mangle', 'filter', 'nat'] as const) {
       for (const name of BUILT_IN[table]) {
         const rules = jumpsInto(family, table, name, { kubelet, proxy, cni: cniOrigin }, proxyJumps, cniJumps);
-        // A kube-proxy that goes leaves its jumps where they are.
-        const left = presence === undefined && leavesRules(view) ? jumpsLeft(before, chainId(netns, table, name, family)) : NO_RULES;
+        const left = jumpsLeft(before, chainId(netns, table, name, family), gone);
         const local = nodeLocalRulesFor(nodeLocal, table, name, family);
         chain(table, name, kernel, left.length === 0 && local.length === 0 ? rules : [...local, ...left, ...rules], 'ACCEPT');
       }
@@ -120,9 +124,10 @@ function render(name: string, view: StoreView, before: readonly NetRecord[] = []
       for (const name of table === 'mangle' ? [IPTABLES_HINT, KUBELET_CANARY] : [KUBELET_CANARY]) chain(table, name, kubelet, NO_RULES);
     }
     records.push(
-      ...rawChains(nodeLocalRawChains(nodeLocal, netns, family, kernel), netns, family, kernel, (name) =>
-        jumpsInto(family, 'raw', name, { kubelet, proxy, cni: cniOrigin }, NO_JUMPS, cniJumps),
-      ),
+      ...rawChains(nodeLocalRawChains(nodeLocal, netns, family, kernel), netns, family, kernel, (name) => [
+        ...jumpsLeft(before, chainId(netns, 'raw', name, family), gone),
+        ...jumpsInto(family, 'raw', name, { kubelet, proxy, cni: cniOrigin }, NO_JUMPS, cniJumps),
+      ]),
     );
     if (family === undefined) chain('filter', KUBELET_FIREWALL, kubelet, FIREWALL_RULES);
   }

@@ -74,7 +74,8 @@ function sysctls(node: string, underlay: Underlay, view: StoreView): Readonly<Re
 function cniSysctls(name: string, view: StoreView): Readonly<Record<string, number>> | undefined {
   const node = findNode(name, view);
   const found = node === undefined ? undefined : cniOf(node, view);
-  return found?.own === true ? { ...found.cni.nodeSysctls, ...found.cni.podSysctls?.(name, view) } : undefined;
+  // Settings stay when the daemon that made them has gone.
+  return found?.own === true || found?.cni.remains?.(name, view) === true ? { ...found.cni.nodeSysctls, ...found.cni.podSysctls?.(name, view) } : undefined;
 }
 
 /** The records of one machine. A Node without an address is a machine whose cable is not plugged in. */

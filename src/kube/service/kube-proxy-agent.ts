@@ -9,6 +9,7 @@ import type { IpFamily } from '../node/cluster-config.ts';
 import { clusterSettings, settingsKinds } from '../node/cluster-config.ts';
 import type { ClusterNode } from '../node/cluster-network.ts';
 import { findNode, listNodes } from '../node/cluster-network.ts';
+import { leftBehind } from '../node/left-behind.ts';
 import { perState } from '../node/per-state.ts';
 import { chainId, rootNetnsId } from '../node/record-ids.ts';
 import type { Pod, PodTemplate } from '../pod/types.ts';
@@ -186,13 +187,11 @@ function configDiagnostics({ node, presence }: Site, view: StoreView): NonNullab
 }
 
 const nodeOf = (key: string): string => (key.includes('|') ? key.slice(0, key.indexOf('|')) : key);
-/** A kube-proxy that goes cleans nothing up: only its servers are gone. */
-const leftBehind = (before: readonly NetRecord[]): readonly NetRecord[] => before.filter((record) => record.kind !== 'process');
-
 function render(key: string, view: StoreView, before: readonly NetRecord[] = []): Rendering<NetRecord> {
   const bar = key.indexOf('|');
   const site = findSite(nodeOf(key), view);
   if (site === undefined) {
+    // A kube-proxy that goes cleans nothing up: only its servers are gone.
     const records = findNode(nodeOf(key), view) !== undefined && leavesRules(view) ? leftBehind(before) : [];
     const problem = bar < 0 && listNodes(view)[0]?.name === key ? kubeProxyProblem(key, view) : undefined;
     if (problem?.object === undefined) return { records };

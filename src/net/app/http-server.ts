@@ -1,6 +1,7 @@
 /** A web server with the manners of its image: accepts, reads requests, answers, logs, keeps alive. */
 import { formatIp } from '../addr/ip.ts';
 import { DEFAULT_EPOCH_MS, formatHttpDate, formatLogDate } from '../wire/calendar.ts';
+import { utf8Length, utf8Prefix } from '../wire/utf8.ts';
 import { type AppContext, defineApp, type SocketId } from './definition.ts';
 import { formatHead, type HttpHead, headerValue, parseRequestLine, readHead, textPayload } from './http-message.ts';
 import { type HttpRequest, nginxErrorPage, serve } from './http-pages.ts';
@@ -125,13 +126,15 @@ function receive(context: AppContext, state: State, socket: SocketId, before: Co
       refuse(context, state, socket, config);
       return;
     }
-    if (buffer.length < length) break;
-    const request = requestOf(context, socket, head, buffer.slice(0, length));
+    if (utf8Length(buffer) < length) break;
+    // Lengths are bytes of UTF-8, the buffer is text.
+    const end = utf8Prefix(buffer, length);
+    const request = requestOf(context, socket, head, buffer.slice(0, end));
     if (request === undefined) {
       refuse(context, state, socket, config);
       return;
     }
-    buffer = buffer.slice(length);
+    buffer = buffer.slice(end);
     head = undefined;
     if (answer(context, state, socket, request, config)) return;
   }

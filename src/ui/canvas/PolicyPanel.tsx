@@ -49,9 +49,11 @@ export function PolicyPanel({ picture }: { readonly picture: PolicyPicture }) {
           </table>
         </div>
       ) : null}
-      <p className={styles.policyCount}>
-        {picture.open} of {picture.pairs} directed pairs are open. Point at a pod to see whom it may reach.
-      </p>
+      {picture.pairs === 0 ? null : (
+        <p className={styles.policyCount}>
+          {picture.open} of {picture.pairs} directed pairs are open. Point at a pod to see whom it may reach.
+        </p>
+      )}
     </section>
   );
 }

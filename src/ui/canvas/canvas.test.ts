@@ -250,6 +250,14 @@ describe('the Policy lens', () => {
     expect(reachOf(partial, podId('n0', 'a'))).toEqual([]);
   });
 
+  it('leaves it to the policies themselves where something enforces them', () => {
+    const sentence = 'cilium enforces NetworkPolicy on every node.';
+    const picture = policyPicture({ ...articleTopology(), enforcement: { enforces: true, sentence } });
+    expect(picture.sentence).toContain(sentence);
+    expect(picture).toMatchObject({ pods: [], pairs: 0 });
+    expect(reachOf(picture, podId('controlplane', 'client'))).toEqual([]);
+  });
+
   it('guesses nothing where there is no flannel', () => {
     const topology = articleTopology();
     const bare = { ...topology, devices: topology.devices.filter((device) => device.type !== 'vxlan') };

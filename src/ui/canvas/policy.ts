@@ -1,4 +1,4 @@
-/** Who may talk to whom, as far as the boxes tell: what the cluster's network enforces, and which pods have an address at all. */
+/** Who may talk to whom where nothing enforces policies, as far as the boxes tell: which pods have an address at all. */
 import type { NetnsView, Topology } from '../../world/views.ts';
 
 export interface PolicyPicture {
@@ -12,6 +12,10 @@ export interface PolicyPicture {
 }
 
 export function policyPicture(topology: Topology): PolicyPicture {
+  const { enforcement } = topology;
+  // What policies say cannot be told from boxes: the matrix of Why? asks the policies themselves.
+  if (enforcement?.enforces === true)
+    return { sentence: `${enforcement.sentence} The matrix under Why? says who may talk to whom.`, pods: [], open: 0, pairs: 0, may: () => undefined };
   const pods = topology.netnses.filter((netns) => netns.type === 'pod');
   const overlays = new Set(topology.devices.filter((device) => device.type === 'vxlan').map((device) => device.netns));
   const flannel = topology.devices.some((device) => device.type === 'vxlan' && device.name.startsWith('flannel.'));
@@ -26,7 +30,7 @@ export function policyPicture(topology: Topology): PolicyPicture {
   const addressed = pods.filter((pod) => pod.ip !== '').length;
   const without = pods.length - addressed;
   const sentence = !flannel
-    ? 'No flannel device is there: whether this network enforces NetworkPolicy cannot be told from its boxes.'
+    ? (enforcement?.sentence ?? 'No flannel device is there: whether this network enforces NetworkPolicy cannot be told from its boxes.')
     : `flannel does not enforce NetworkPolicy: ${pods.length < 2 ? 'any pod may' : 'each of these pods may'} open a connection to every other one, on any port.${without === 0 ? '' : ` ${without} ${without === 1 ? 'pod has' : 'pods have'} no address yet.`}`;
   return { sentence, pods, open: addressed * Math.max(0, addressed - 1), pairs, may };
 }

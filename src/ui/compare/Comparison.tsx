@@ -4,6 +4,7 @@ import { type AlignedHop, alignJourneys, type HopDifference } from '../../world/
 import { type FramePart, factRows, largestFrame, roadFacts } from '../../world/road-facts.ts';
 import type { HopView } from '../../world/views.ts';
 import { ScrollRegion } from '../shell/ScrollRegion.tsx';
+import { withKeys } from '../shell/with-keys.ts';
 import styles from './CompareDialog.module.css';
 import type { RoadRun } from './run-road.ts';
 
@@ -48,9 +49,8 @@ function Frame({ title, parts, widest }: { readonly title: string; readonly part
         {title} <b>{total} bytes</b>
       </span>
       <ol className={styles.parts} style={{ width: `${widest === 0 ? 0 : (100 * total) / widest}%` }}>
-        {parts.map((part, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a header may come twice, and none moves
-          <li key={index} data-family={part.family} style={{ flexGrow: part.bytes }}>
+        {withKeys(parts, (part) => part.name).map(({ key, item: part }) => (
+          <li key={key} data-family={part.family} style={{ flexGrow: part.bytes }}>
             <span>{part.name}</span> <span>{part.bytes}</span>
           </li>
         ))}

@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import type { LessonEntry } from '../learn/catalogue.ts';
 import type { Scenario } from '../learn/scenario.ts';
 import { Dialog } from '../shell/Dialog.tsx';
+import { FindField, listId } from '../shell/FindField.tsx';
 import { useMirror, usePlayground } from '../state/context.ts';
 import { choose, type PaletteItem, paletteItems } from './items.ts';
 import styles from './Palette.module.css';
@@ -55,31 +56,23 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
   };
   return (
     <Dialog title="Go to anything, run anything" onClose={onClose} bare>
-      <input
+      <FindField
         className={styles.input}
-        role="combobox"
-        aria-expanded="true"
-        aria-controls="palette-list"
-        aria-activedescendant={shown[active] === undefined ? undefined : `palette-${active}`}
-        aria-label="Search boxes, commands, switches and lessons"
+        label="Search boxes, commands, switches and lessons"
         placeholder="A pod, a Service, a command, a lesson …"
-        value={letters}
         maxLength={400}
-        spellCheck={false}
-        autoComplete="off"
-        onChange={(event) => {
-          setLetters(event.target.value);
+        name="palette"
+        letters={letters}
+        count={shown.length}
+        active={active}
+        onLetters={(next) => {
+          setLetters(next);
           setAt(0);
         }}
-        onKeyDown={(event) => {
-          if (event.key === 'ArrowDown') move(Math.min(shown.length - 1, active + 1));
-          else if (event.key === 'ArrowUp') move(Math.max(0, active - 1));
-          else if (event.key === 'Enter') act(shown[active]);
-          else return;
-          event.preventDefault();
-        }}
+        onMove={move}
+        onTake={() => act(shown[active])}
       />
-      <div className={styles.list} id="palette-list" role="listbox" aria-label="Found" ref={list} tabIndex={-1}>
+      <div className={styles.list} id={listId('palette')} role="listbox" aria-label="Found" ref={list} tabIndex={-1}>
         {shown.map((item, index) => (
           <button
             key={item.id}

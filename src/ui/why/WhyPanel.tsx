@@ -320,6 +320,7 @@ export function WhyPanel() {
   const expectations = useSession((session) => session.expectations);
   return (
     <div className={styles.panel}>
+      <h2 className="visually-hidden">Who reaches whom</h2>
       <Question question={question} />
       <Answer key={JSON.stringify(question)} question={question ?? NOTHING} />
       {expectations === undefined || expectations.length === 0 ? null : (

@@ -164,6 +164,16 @@ No IPv6 peers found.
 describe('Calico without BIRD', () => {
   const world = openCalico('vxlan');
 
+  it('leaves its rules and routes when its daemons are deleted, and speaks no more', () => {
+    const gone = openCalico('bird');
+    const rules = said(gone, 'iptables-save | grep -c cali-');
+    said(gone, 'kubectl delete daemonset -n kube-system calico-node; sleep 60');
+    expect(said(gone, 'iptables-save | grep -c cali-')).toBe(rules);
+    expect(said(gone, 'ip route | grep bird')).toContain('blackhole');
+    expect(said(gone, 'ss -ltn | grep -c :179')).toBe('0\n');
+    expect(said(gone, 'kubectl exec client -- curl -sS -m 3 web-service')).toMatch(/^Hello from web-/);
+  });
+
   it('carries pods in VXLAN between tunnel ends that Felix writes down', () => {
     const route = said(world, 'ip route');
     expect(route).toContain('blackhole 10.244.145.128/26 proto 80 \n');

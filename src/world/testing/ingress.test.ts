@@ -136,6 +136,9 @@ describe('an Ingress in the hands of ingress-nginx', () => {
     ).toBe('301 http://shop.test/cart');
     expect(ask(world, 'small.test/', '-d 12345678')).toBe('200 one');
     expect(ask(world, 'small.test/', '-d 123456789')).toBe('413');
+    // Bytes count, not letters.
+    expect(ask(world, 'small.test/', '-d äöüß')).toBe('200 one');
+    expect(ask(world, 'small.test/', '-d äöüßä')).toBe('413');
   });
 
   it('gives a canary its share, and all that ask for it by header or cookie', () => {

@@ -6,6 +6,7 @@ import type { Agent, KubeObject, Rendering, StoreView } from '../../../objects/t
 import { objectKey } from '../../../objects/types.ts';
 import { findNode, NETWORK_KINDS } from '../../node/cluster-network.ts';
 import { gatewayRoute } from '../../node/devices.ts';
+import { leftBehind } from '../../node/left-behind.ts';
 import { processId, ROUTER_HOST, rootNetnsId } from '../../node/record-ids.ts';
 import type { Pod } from '../../pod/types.ts';
 import { daemonNodes, daemonsOf, isDaemon } from '../daemons.ts';
@@ -46,12 +47,14 @@ function renderRouter(view: StoreView): NetRecord[] {
   ];
 }
 
-function render(key: string, view: StoreView): Rendering<NetRecord> {
+function render(key: string, view: StoreView, before: readonly NetRecord[] = []): Rendering<NetRecord> {
   const [name = '', part] = key.split('|');
   if (name === ROUTER_HOST) return { records: renderRouter(view) };
   const daemon = daemonNodes(CALICO, view).includes(name) ? daemonsOf(CALICO, view).get(name) : undefined;
   const node = findNode(name, view);
-  if (daemon === undefined || node?.ip === undefined) return { records: [] };
+  if (node?.ip === undefined) return { records: [] };
+  // Felix' rules and BIRD's routes (`persist` of its kernel protocol) outlive their programs. Calico: confd/etc/calico/confd/templates/bird.cfg.template
+  if (daemon === undefined) return { records: leftBehind(before) };
   const origin: Origin = { component: FELIX, objects: [node.key, objectKey(daemon.pod)] };
   return {
     records:
@@ -69,7 +72,10 @@ export const calicoAgent: Agent<NetRecord> = {
     const all = keysOf(view);
     // Endpoints and policies lead no way.
     const isFelix = changed.kind === 'Pod' ? !isDaemon(changed as Pod, CALICO) : !ROAD_KINDS.has(changed.kind);
-    return isFelix ? all.filter((key) => key.endsWith('|felix')) : all;
+    if (isFelix) return all.filter((key) => key.endsWith('|felix'));
+    // A daemon that has gone is in no list any more.
+    const node = changed.kind === 'Pod' ? ((changed as Pod).spec.nodeName ?? '') : '';
+    return node === '' ? all : [...new Set([...all, roads(node), felix(node), roads(ROUTER_HOST)])];
   },
   keys: keysOf,
   render,

@@ -231,7 +231,7 @@ function broken(run: ProxyRun, exchange: Exchange): void {
   // A connection that was kept may have been closed just then: that is no failure of the backend.
   if (exchange.reused && exchange.head === undefined && exchange.buffer === '') {
     giveUp(run, exchange);
-    tryNext(run, { ...exchange, upstream: -1 });
+    tryNext(run, { ...exchange, upstream: -1, timer: -1 });
     return;
   }
   tryFailed(run, exchange, 502, 'connection termination', 'UC');

@@ -2,7 +2,7 @@
 import { formatIp, inPrefix, parseIpPrefix } from '../../addr/ip.ts';
 import { DEFAULT_EPOCH_MS } from '../../wire/calendar.ts';
 import type { Ip } from '../../wire/packet.ts';
-import { utf8Length } from '../../wire/utf8.ts';
+import { utf8Length, utf8Prefix } from '../../wire/utf8.ts';
 import { type AppContext, type AppEvent, defineApp, type SocketId } from '../definition.ts';
 import { formatHead, type HttpHeader, headerValue, parseRequestLine, readHead, textPayload } from '../http-message.ts';
 import { listenAddress } from '../listen-address.ts';
@@ -143,13 +143,15 @@ class Run implements ProxyRun {
         return;
       }
       if (utf8Length(read.rest) < length) break;
-      const body = read.rest.slice(0, length);
+      // Lengths are bytes of UTF-8, the buffer is text.
+      const end = utf8Prefix(read.rest, length);
+      const body = read.rest.slice(0, end);
       const prng = this.context.prng('request-id');
       let requestId = '';
       for (let i = 0; i < 4; i += 1) requestId += prng.uint32().toString(16).padStart(8, '0');
       const bytes = client.buffer.length - read.rest.length + length;
       const asked: Asked = { ...line, headers, client: this.context.remoteEndpoint(socket), requestId, bytes };
-      this.state.clients.set(socket, { buffer: read.rest.slice(length), timer: -1, exchange: undefined });
+      this.state.clients.set(socket, { buffer: read.rest.slice(end), timer: -1, exchange: undefined });
       this.#serve(socket, asked, body);
     }
     const client = this.state.clients.get(socket);

@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import type { OutlineEntry } from '../../../world/language/requests.ts';
 import { Dialog } from '../../shell/Dialog.tsx';
+import { FindField, listId } from '../../shell/FindField.tsx';
 import { useDocument, usePlayground } from '../../state/context.ts';
 import styles from './dialogs.module.css';
 
@@ -43,31 +44,23 @@ export function OutlineDialog({ onClose }: { readonly onClose: () => void }) {
   };
   return (
     <Dialog title="Objects in the files" onClose={onClose} bare>
-      <input
+      <FindField
         className={styles.find}
-        role="combobox"
-        aria-expanded="true"
-        aria-controls="outline-list"
-        aria-activedescendant={shown[active] === undefined ? undefined : `outline-${active}`}
-        aria-label="Kind, name, namespace or file"
+        label="Kind, name, namespace or file"
         placeholder="Kind, name, namespace or file …"
-        value={letters}
         maxLength={200}
-        spellCheck={false}
-        autoComplete="off"
-        onChange={(event) => {
-          setLetters(event.target.value);
+        name="outline"
+        letters={letters}
+        count={Math.min(shown.length, MAX_SHOWN)}
+        active={active}
+        onLetters={(next) => {
+          setLetters(next);
           setAt(0);
         }}
-        onKeyDown={(event) => {
-          if (event.key === 'ArrowDown') move(Math.min(Math.min(shown.length, MAX_SHOWN) - 1, active + 1));
-          else if (event.key === 'ArrowUp') move(Math.max(0, active - 1));
-          else if (event.key === 'Enter') go(shown[active]);
-          else return;
-          event.preventDefault();
-        }}
+        onMove={move}
+        onTake={() => go(shown[active])}
       />
-      <div className={styles.outline} id="outline-list" role="listbox" aria-label="Objects" ref={list} tabIndex={-1}>
+      <div className={styles.outline} id={listId('outline')} role="listbox" aria-label="Objects" ref={list} tabIndex={-1}>
         {shown.slice(0, MAX_SHOWN).map((entry, index) => (
           <button
             key={`${entry.span.file} ${entry.span.startOffset}`}
