@@ -38,5 +38,7 @@ describe('the palette', () => {
   it('runs what fits nothing as a command line', () => {
     expect(choose(items, 'kubectl get nodes', 8)[0]).toMatchObject({ group: 'Run', label: 'kubectl get nodes' });
     expect(choose(items, '', 5)).toHaveLength(5);
+    expect(first('compare two roads')).toBe('Compare two roads …');
+    expect(first('Objects in')).toBe('Objects in the files …');
   });
 });

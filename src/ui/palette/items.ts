@@ -166,12 +166,14 @@ export function choose(items: readonly PaletteItem[], letters: string, limit: nu
   const fits = items
     .map((item, index) => ({ item, index, fit: fitOf(item, letters) }))
     .filter((one) => one.fit > 0)
-    .sort((a, b) => b.fit - a.fit || a.index - b.index)
-    .map((one) => one.item);
+    .sort((a, b) => b.fit - a.fit || a.index - b.index);
   const line = letters.trim();
   const own: PaletteItem[] =
     line.length > 2 && !items.some((item) => item.label === line)
       ? [{ id: 'run-typed', group: 'Run', label: line, detail: 'run in the terminal', act: (playground) => void playground.run('main', line) }]
       : [];
-  return line.includes(' ') ? [...own, ...fits].slice(0, limit) : [...fits.slice(0, limit - own.length), ...own];
+  const found = fits.map((one) => one.item);
+  // Several words are a command line, unless they stand in the name of something here that is none.
+  const isLine = line.includes(' ') && !fits.some((one) => one.fit >= 3 && one.item.group !== 'Run');
+  return isLine ? [...own, ...found].slice(0, limit) : [...found.slice(0, limit - own.length), ...own];
 }
