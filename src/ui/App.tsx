@@ -21,10 +21,14 @@ const DocumentsDialog = lazy(() => import('./shell/DocumentsDialog.tsx').then((m
 const DropPage = lazy(() => import('./why/DropPage.tsx').then((module) => ({ default: module.DropPage })));
 const EditorDialogs = lazy(() => import('./editor/dialogs/EditorDialogs.tsx').then((module) => ({ default: module.EditorDialogs })));
 const KeysDialog = lazy(() => import('./shell/KeysDialog.tsx').then((module) => ({ default: module.KeysDialog })));
-const Palette = lazy(() => import('./palette/Palette.tsx').then((module) => ({ default: module.Palette })));
+const loadPalette = () => import('./palette/Palette.tsx');
+const Palette = lazy(() => loadPalette().then((module) => ({ default: module.Palette })));
 const CompareDialog = lazy(() => import('./compare/CompareDialog.tsx').then((module) => ({ default: module.CompareDialog })));
 const MomentsDialog = lazy(() => import('./timeline/MomentsDialog.tsx').then((module) => ({ default: module.MomentsDialog })));
 const Present = lazy(() => import('./present/Present.tsx').then((module) => ({ default: module.Present })));
+
+/** Later than what a page needs to show its first packet. */
+const PALETTE_AFTER_MS = 3_000;
 
 function Dialogs() {
   const { session } = usePlayground();
@@ -107,6 +111,11 @@ function Frame() {
     document.title = title === '' ? 'Kubehop' : `${title} · Kubehop`;
   }, [title]);
   useEffect(() => listenForShortcuts(playground), [playground]);
+  useEffect(() => {
+    // Letters typed right after Ctrl K are not lost when it is here already.
+    const timer = setTimeout(() => void loadPalette().catch(() => undefined), PALETTE_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, []);
   useEffect(() => {
     const save = () => void playground.flush();
     const onVisibility = () => {
