@@ -1,8 +1,8 @@
 /** kube-proxy in its three modes with 1,000 and 10,000 Services: all rules of a node, one endpoint that changes, and what a new connection costs, in our time and in the simulated kernel's. */
 import { RecordStore } from '../src/base/record-store.ts';
 import { objectView } from '../src/kube/node/testing/object-view.ts';
-import { kubeProxyAgent } from '../src/kube/service/kube-proxy-agent.ts';
 import { FLOW_NETNS, FLOW_NODE, flowTimeNs, openFlows } from '../src/kube/service/testing/engine-flows.ts';
+import { kubeProxyAgent } from '../src/kube/service/testing/kube-proxy.ts';
 import { proxyRecords } from '../src/kube/service/testing/proxy-records.ts';
 import type { NetRecord } from '../src/net/records.ts';
 import { AgentRunner } from '../src/objects/agent-runner.ts';

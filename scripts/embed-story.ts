@@ -1,16 +1,19 @@
 /** Run by the build: lets the engine play the article's first minute and prints the embed's page with that story and its first picture inside. */
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { articleFiles, clusterFiles } from '../src/cli/load.ts';
 import { createShell } from '../src/shell/index.ts';
 import { topologySvg } from '../src/ui/canvas/svg.ts';
 import { FIRST_COMMAND, type Story } from '../src/ui/embed/story.ts';
+import { allParts } from '../src/world/all-parts.ts';
 import { World } from '../src/world/world.ts';
 
 const root = process.argv[2] ?? '.';
 
 function tellArticle(): Story {
   const world = World.open({
+    parts: allParts,
     document: { version: 1, seed: 1, files: articleFiles(root), inputs: [], positions: {} },
     baseFiles: clusterFiles(root),
     createShell,

@@ -1,13 +1,15 @@
 /** The worlds that benchmarks open: the article's cluster, and three big nodes with a wide pod range for Deployments of thousands. */
+
 import { articleFiles } from '../../src/cli/load.ts';
 import { createShell } from '../../src/shell/index.ts';
+import { allParts } from '../../src/world/all-parts.ts';
 import type { DocumentFile } from '../../src/world/document.ts';
 import { World } from '../../src/world/world.ts';
 
 const article = articleFiles(process.cwd());
 
 function open(files: readonly DocumentFile[]): World {
-  return World.open({ document: { version: 1, seed: 1, files, inputs: [], positions: {} }, baseFiles: article, createShell });
+  return World.open({ parts: allParts, document: { version: 1, seed: 1, files, inputs: [], positions: {} }, baseFiles: article, createShell });
 }
 
 export function articleWorld(): World {

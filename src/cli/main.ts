@@ -1,8 +1,10 @@
 /** `bin/kubehop`: the same world and shell as in the browser, in Node. */
+
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createShell, END_OF_INPUT, hopJson } from '../shell/index.ts';
+import { allParts } from '../world/all-parts.ts';
 import { capture } from '../world/capture.ts';
 import { exportNetns } from '../world/export-netns.ts';
 import { probesFor } from '../world/export-netns-probes.ts';
@@ -29,6 +31,7 @@ function openWorld(options: CliOptions, packageRoot: string): World {
   const given = options.files.length === 0 ? articleFiles(packageRoot) : loadFiles(options.files);
   const files = options.verb === 'test' && options.words.length > 0 ? withExpectations(given, options.words) : given;
   const world = World.open({
+    parts: allParts,
     document: { version: 1, seed: options.seed, files, inputs: [], positions: {} },
     baseFiles: clusterFiles(packageRoot),
     createShell,

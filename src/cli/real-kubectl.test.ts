@@ -1,4 +1,5 @@
 /** Our kubectl against the real one: both talk to clusters that are alike, and must print the same, byte for byte. */
+
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createShell } from '../shell/index.ts';
+import { allParts } from '../world/all-parts.ts';
 import { World } from '../world/world.ts';
 import { articleFiles, clusterFiles } from './load.ts';
 import { type Serving, serve } from './serve.ts';
@@ -25,6 +27,7 @@ interface Printed {
 /** Two worlds that began alike: the real kubectl changes one of them, ours the other. */
 function open(): World {
   return World.open({
+    parts: allParts,
     document: { version: 1, seed: 1, files: articleFiles(root), inputs: [], positions: {} },
     baseFiles: clusterFiles(root),
     createShell,

@@ -1,9 +1,11 @@
 /** `kubehop recorded` as a command: its table, its exit codes, and manifests that make the same cluster again. */
+
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createShell } from '../shell/index.ts';
+import { allParts } from '../world/all-parts.ts';
 import { World } from '../world/world.ts';
 import { recorded } from './recorded.ts';
 
@@ -97,7 +99,7 @@ describe('kubehop recorded', () => {
     const manifests = join(folder, 'manifests');
     expect(run(path, '--manifests', manifests).code).toBe(0);
     const files = readdirSync(manifests).map((name) => ({ path: name, text: readFileSync(join(manifests, name), 'utf8') }));
-    const made = World.open({ document: { version: 1, seed: 1, files, inputs: [], positions: {} }, baseFiles: [], createShell });
+    const made = World.open({ parts: allParts, document: { version: 1, seed: 1, files, inputs: [], positions: {} }, baseFiles: [], createShell });
     expect(made.diagnostics.filter((one) => one.severity !== 'info')).toEqual([]);
     made.openSession('n', { host: 'node1' });
     const ask = (line: string): string => {

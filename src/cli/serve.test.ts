@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createShell } from '../shell/index.ts';
+import { allParts } from '../world/all-parts.ts';
 import { World } from '../world/world.ts';
 import { articleFiles, clusterFiles } from './load.ts';
 import { type Serving, serve } from './serve.ts';
@@ -13,6 +14,7 @@ describe('kubehop serve', () => {
   let serving: Serving;
   beforeAll(async () => {
     const world = World.open({
+      parts: allParts,
       document: { version: 1, seed: 1, files: articleFiles(root), inputs: [], positions: {} },
       baseFiles: clusterFiles(root),
       createShell,

@@ -10,7 +10,8 @@ import type { Chain, Device, NetRecord, Route } from '../net/records.ts';
 import { formatRoute } from '../net/stack/format-route.ts';
 import { ApiServer } from '../objects/api-server.ts';
 import type { KubeObject } from '../objects/types.ts';
-import { agents, configurationKinds, controllers, initialObjects, kinds } from './index.ts';
+import { configurationKinds, initialObjects, kinds } from './index.ts';
+import { kubeParts } from './later-parts.ts';
 import type { Pod } from './pod/types.ts';
 
 const folder = resolve(import.meta.dirname, '../content/examples/article');
@@ -23,7 +24,7 @@ interface World {
 
 function articleWorld(change: (file: string, text: string) => string = (_file, text) => text): World {
   const records = new RecordStore<NetRecord>();
-  const api = new ApiServer<NetRecord>({ kinds, controllers, agents, records, nowNs: () => 0, epochMs: 1_775_293_200_000, seed: 1 });
+  const api = new ApiServer<NetRecord>({ kinds, ...kubeParts, records, nowNs: () => 0, epochMs: 1_775_293_200_000, seed: 1 });
   for (const object of initialObjects) api.create(object);
   const objects = files.flatMap((file) => {
     const { documents, diagnostics } = parseYaml(file, change(file, readFileSync(resolve(folder, file), 'utf8')));

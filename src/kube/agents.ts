@@ -1,36 +1,41 @@
 /** The agents, in the order in which a machine comes up: hosts and wires, sandboxes, what the CNI, kube-proxy and CoreDNS write. */
 import type { NetRecord } from '../net/records.ts';
 import type { Agent } from '../objects/types.ts';
-import { calicoAgent } from './cni/calico/calico-agent.ts';
 import { cniAgent } from './cni/cni-agent.ts';
 import { coreDnsAgent } from './dns/coredns-agent.ts';
-import { gatewayAgent } from './gateway/agent.ts';
-import { ingressNginxAgent } from './ingress/nginx/agent.ts';
 import { builtInChainsAgent } from './node/built-in-chains-agent.ts';
 import { hostAgent } from './node/host-agent.ts';
 import { outsideHostAgent } from './node/outside-host-agent.ts';
 import { underlayAgent } from './node/underlay-agent.ts';
 import { sandboxAgent } from './pod/sandbox-agent.ts';
-import { policyLintAgent } from './policy/policy-lint.ts';
-import { policyQueueAgent } from './policy/policy-queue-agent.ts';
-import { ciliumAgent } from './service/cilium-agent.ts';
-import { kubeProxyAgent } from './service/kube-proxy-agent.ts';
-import { loadBalancerAgent } from './service/load-balancer/agent.ts';
+import { createKubeProxyAgent, type NftablesRendering } from './service/kube-proxy-agent.ts';
 
-export const agents: readonly Agent<NetRecord>[] = [
+/** Agents, and parts of them, that few worlds need. */
+export interface LaterAgents {
+  readonly calico: Agent<NetRecord>;
+  readonly cilium: Agent<NetRecord>;
+  readonly gateway: Agent<NetRecord>;
+  readonly ingressNginx: Agent<NetRecord>;
+  readonly loadBalancer: Agent<NetRecord>;
+  readonly policyLint: Agent<NetRecord>;
+  readonly policyQueue: Agent<NetRecord>;
+  readonly nftables: NftablesRendering;
+}
+
+export const agentsWith = (later: LaterAgents): readonly Agent<NetRecord>[] => [
   hostAgent,
   underlayAgent,
   outsideHostAgent,
   cniAgent,
-  policyQueueAgent,
+  later.policyQueue,
   builtInChainsAgent,
   sandboxAgent,
-  kubeProxyAgent,
-  loadBalancerAgent,
-  ciliumAgent,
-  calicoAgent,
+  createKubeProxyAgent(later.nftables),
+  later.loadBalancer,
+  later.cilium,
+  later.calico,
   coreDnsAgent,
-  ingressNginxAgent,
-  gatewayAgent,
-  policyLintAgent,
+  later.ingressNginx,
+  later.gateway,
+  later.policyLint,
 ];

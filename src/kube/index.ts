@@ -1,7 +1,7 @@
 /** The contents page of kube/: everything Kubernetes that a world is made of. To add a kind or a controller, write its file and one line here. */
-import type { AdmissionPlugin, Controller, Kind } from '../objects/types.ts';
+import type { NetRecord } from '../net/records.ts';
+import type { AdmissionPlugin, Agent, Controller, Kind } from '../objects/types.ts';
 import { bgpStatusKind } from './cni/calico/bgp.ts';
-import { calicoController } from './cni/calico/calico-controller.ts';
 import { calicoKinds } from './cni/calico/kinds.ts';
 import { ciliumObjectKinds, ciliumObjectsController } from './cni/cilium-objects.ts';
 import { ciliumPolicyKinds } from './cni/cilium-policy-kinds.ts';
@@ -17,11 +17,10 @@ import { quotaController } from './config/quota-controller.ts';
 import { serviceAccountController } from './config/service-account-controller.ts';
 import { expectation } from './expectation/expectation.ts';
 import { crdController, customResourceDefinition } from './extension/custom-resource-definition.ts';
-import { gatewayController } from './gateway/controller.ts';
 import { gatewayKinds } from './gateway/gateway-kinds.ts';
 import { defaultIngressClass } from './ingress/default-class.ts';
 import { ingress, ingressClass } from './ingress/ingress.ts';
-import { ingressMemory, ingressNginxController } from './ingress/nginx/controller.ts';
+import { ingressMemory } from './ingress/nginx/memory.ts';
 import { clusterKinds } from './node/cluster-kinds.ts';
 import { kindClusterController } from './node/kind-cluster-controller.ts';
 import { leaseController } from './node/leases.ts';
@@ -44,7 +43,6 @@ import { endpointSlice, endpoints } from './service/endpoint-slice.ts';
 import { endpointSliceController } from './service/endpoint-slice-controller.ts';
 import { endpointSliceMirroringController, endpointsController } from './service/endpoints-controller.ts';
 import { kubernetesServiceController } from './service/kubernetes-service-controller.ts';
-import { cloudController, metalLbController, metalLbSpeaker } from './service/load-balancer/controllers.ts';
 import { loadBalancerKinds } from './service/load-balancer/kinds.ts';
 import { service } from './service/service.ts';
 import { persistentVolumeClaim } from './storage/claim.ts';
@@ -65,10 +63,16 @@ import { metricsController, metricsSample } from './workload/pod-metrics.ts';
 import { replicaSetController } from './workload/replica-set-controller.ts';
 import { statefulSetController } from './workload/stateful-set-controller.ts';
 
-export { agents } from './agents.ts';
+export { agentsWith, type LaterAgents } from './agents.ts';
 export { configurationKinds } from './node/cluster-kinds.ts';
 export { initialObjects } from './node/namespace.ts';
 export { nodeOf, watchLatency } from './node/watch-latency.ts';
+
+/** Who acts in a cluster. */
+export interface KubeParts {
+  readonly controllers: readonly Controller[];
+  readonly agents: readonly Agent<NetRecord>[];
+}
 
 /** In the order of `kubectl api-resources`: the core group first. */
 export const kinds: readonly Kind[] = [
@@ -120,8 +124,18 @@ export const kinds: readonly Kind[] = [
 /** In the order of the real server; the quota is last, so that nothing is counted that is refused. */
 export const admission: readonly AdmissionPlugin[] = [limitRanger, defaultIngressClass, quotaAdmission];
 
+/** Controllers that few worlds need. */
+export interface LaterControllers {
+  readonly calico: Controller;
+  readonly cloud: Controller;
+  readonly gateway: Controller;
+  readonly ingressNginx: Controller;
+  readonly metalLb: Controller;
+  readonly metalLbSpeaker: Controller;
+}
+
 /** In the order in which a cluster comes up; within one round they run in this order. */
-export const controllers: readonly Controller[] = [
+export const controllersWith = (later: LaterControllers): readonly Controller[] => [
   kindClusterController,
   crdController,
   serviceAccountController,
@@ -144,15 +158,15 @@ export const controllers: readonly Controller[] = [
   volumeBinderController,
   disruptionController,
   scheduler,
-  calicoController,
+  later.calico,
   kubelet,
   endpointSliceController,
   endpointsController,
   endpointSliceMirroringController,
-  metalLbController,
-  metalLbSpeaker,
-  cloudController,
-  ingressNginxController,
+  later.metalLb,
+  later.metalLbSpeaker,
+  later.cloud,
+  later.ingressNginx,
   ciliumObjectsController,
-  gatewayController,
+  later.gateway,
 ];

@@ -43,7 +43,6 @@ import { formatElement } from './netfilter/ipset/element.ts';
 import type { NftTables } from './nft/tables.ts';
 import type { NetRecord, Process, Route } from './records.ts';
 import { loadState, type SavedState, saveState } from './snapshot.ts';
-import { createUserland } from './socket/userland.ts';
 import { proxyDue } from './stack/arp.ts';
 import type { Core } from './stack/core.ts';
 import { duplicateCheckDue } from './stack/duplicate-address.ts';
@@ -111,7 +110,7 @@ export class Network implements Engine {
   #changesLogged = false;
 
   /** `userland` stands in for sockets and programs in tests of the kernel side. */
-  constructor(options: NetworkOptions, userland: (kernel: Kernel) => Userland = createUserland) {
+  constructor(options: NetworkOptions, userland: (kernel: Kernel) => Userland) {
     this.records = options.records;
     this.#prngs = new PrngBank(options.seed);
     this.#core = createCore({

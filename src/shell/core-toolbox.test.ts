@@ -1,9 +1,10 @@
 /** The tools of a page's first moment against all tools. */
+
 import { describe, expect, it } from 'vitest';
+import { NotLoaded } from '../base/not-loaded.ts';
 import { coreToolbox, isCoreLine } from './core-toolbox.ts';
 import { fullToolbox } from './full-toolbox.ts';
 import { LATER_TOOLS } from './later-tools.ts';
-import { ToolsMissing } from './toolbox.ts';
 
 describe('the tools that are there first', () => {
   it('have every name that all tools have', () => {
@@ -17,7 +18,7 @@ describe('the tools that are there first', () => {
   });
 
   it('say of a later one that it is missing', () => {
-    expect(() => coreToolbox.commands.get('ip')?.run({} as never)).toThrow(ToolsMissing);
+    expect(() => coreToolbox.commands.get('ip')?.run({} as never)).toThrow(NotLoaded);
   });
 
   it('are enough for a request, not for a shell, a pipe or another verb', () => {

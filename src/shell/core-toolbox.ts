@@ -1,15 +1,16 @@
 /** What a page needs before anybody types: the packet engine's programs, `kubectl exec`, and what containers' start-up scripts use most. All other tools are known by name only and come later. */
-import { programs } from '../net/app/index.ts';
+import { NotLoaded } from '../base/not-loaded.ts';
+import { firstPrograms } from '../net/app/first-apps.ts';
 import { type Command, defineCommand } from './command.ts';
 import { firstCommands } from './first-commands.ts';
 import { KUBECTL_SUMMARY, kubectlCommand } from './kubectl/command.ts';
 import { exec, execHook } from './kubectl/exec.ts';
 import { LATER_TOOLS } from './later-tools.ts';
-import { type Toolbox, ToolsMissing } from './toolbox.ts';
+import type { Toolbox } from './toolbox.ts';
 import { withPrograms } from './tools/programs.ts';
 
 const stop = (name: string): never => {
-  throw new ToolsMissing(name);
+  throw new NotLoaded(name);
 };
 
 /** Stands for a tool that comes later: it exists at its places, and whoever runs it has to wait. */
@@ -33,9 +34,9 @@ export function isCoreLine(line: string): boolean {
 }
 
 export const coreToolbox: Toolbox = {
-  commands: withPrograms(table, programs),
+  commands: withPrograms(table, firstPrograms),
   filters: new Map(),
   watches: new Map(),
   hooks: new Map([['kubectl-exec', execHook]]),
-  programs,
+  programs: firstPrograms,
 };

@@ -9,11 +9,3 @@ export interface Toolbox {
   readonly hooks: ReadonlyMap<string, Hook>;
   readonly programs: ReadonlyMap<string, Program>;
 }
-
-/** Thrown where a tool is known by name and its code has not been loaded: nothing that was under way counts, the world has to be opened again with all tools. */
-export class ToolsMissing extends Error {
-  constructor(tool: string) {
-    super(`${tool} has not been loaded yet`);
-    this.name = 'ToolsMissing';
-  }
-}

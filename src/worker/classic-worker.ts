@@ -1,7 +1,7 @@
-/** The same server in a classic script, which cannot fetch a second part: all tools are in it. */
-import { fullToolbox } from '../shell/full-toolbox.ts';
+/** The same server in a classic script, which cannot fetch a second part: all is in it. */
+import { fullEquipment } from './full-equipment.ts';
 import { serveScope } from './scope.ts';
 
 export function serveClassicWorker(): void {
-  serveScope({ tools: fullToolbox });
+  serveScope({ equipment: fullEquipment });
 }

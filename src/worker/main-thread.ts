@@ -1,12 +1,12 @@
 /** The last resort where no worker starts (some sandboxes): the same server on the page's own thread, in slices. */
-import { fullToolbox } from '../shell/full-toolbox.ts';
 import type { TransportFactory } from './client.ts';
+import { fullEquipment } from './full-equipment.ts';
 import { PlaygroundServer } from './server.ts';
 
 export const mainThreadTransport: TransportFactory = (events) => {
   let open = true;
   const server = new PlaygroundServer({
-    tools: fullToolbox,
+    equipment: fullEquipment,
     loadLanguage: () => import('../world/language/language.ts').then(({ createLanguage }) => createLanguage),
     // Cloned and delivered later, as a worker's messages are.
     post: (message) => {

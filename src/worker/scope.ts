@@ -7,10 +7,10 @@ interface WorkerScope {
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
 }
 
-export function serveScope(tools: Pick<ServerEnvironment, 'tools' | 'loadTools' | 'loadLanguage'>): void {
+export function serveScope(supply: Pick<ServerEnvironment, 'equipment' | 'loadRest' | 'loadLanguage'>): void {
   const scope = globalThis as unknown as WorkerScope;
   const server = new PlaygroundServer({
-    ...tools,
+    ...supply,
     post: (message) => scope.postMessage(message),
     now: () => performance.now(),
     later: (task, delayMs) => setTimeout(task, delayMs) as unknown as number,

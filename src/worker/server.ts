@@ -1,23 +1,20 @@
 /** The worker's side of the channel: answers requests on one world, lets virtual time follow the wall clock while something goes on, and sends what changed. */
 
+import { NotLoaded } from '../base/not-loaded.ts';
 import { isCoreLine } from '../shell/core-toolbox.ts';
 import { ShellSessions } from '../shell/shell.ts';
-import { type Toolbox, ToolsMissing } from '../shell/toolbox.ts';
+import type { Toolbox } from '../shell/toolbox.ts';
 import { capture } from '../world/capture.ts';
 import type { WorldDocument } from '../world/document.ts';
 import { hopContext } from '../world/hop-context.ts';
 import type { Language } from '../world/language/language.ts';
 import type { LanguageRequestName } from '../world/language/requests.ts';
 import type { LanguageSource } from '../world/language/text-index.ts';
-import { checkExpectations } from '../world/reach/expectations.ts';
-import { fixesFor } from '../world/reach/fixes.ts';
-import { reachPeers } from '../world/reach/peers.ts';
-import { policyAnswer, policyCells } from '../world/reach/policy-verdicts.ts';
-import { probe } from '../world/reach/probe.ts';
-import { answer, questionAt } from '../world/reach/question.ts';
 import type { WorldUpdate } from '../world/views.ts';
 import { World } from '../world/world.ts';
+import type { Equipment } from './equipment.ts';
 import type { FromWorker, RequestName, Requests, ToWorker } from './protocol.ts';
+import type { Reach } from './reach.ts';
 
 /** Engine events between two looks at the message queue: about 50 ms of work. */
 const SLICE_EVENTS = 50_000;
@@ -31,10 +28,10 @@ const MAX_CELLS = 20_000;
 type Handlers = { readonly [N in RequestName]: (...args: Parameters<Requests[N]>) => ReturnType<Requests[N]> | Promise<ReturnType<Requests[N]>> };
 
 export interface ServerEnvironment {
-  /** The shell's tools that are here from the start. */
-  readonly tools: Toolbox;
-  /** Fetches all of them, where they come later. */
-  loadTools?(): Promise<Toolbox>;
+  /** What is here from the start. */
+  readonly equipment: Equipment;
+  /** Fetches everything, where that is not all. */
+  loadRest?(): Promise<Equipment>;
   /** Fetches the editor's language service; without it the questions of an editor are refused. */
   loadLanguage?(): Promise<() => Language>;
   post(message: FromWorker): void;
@@ -51,10 +48,11 @@ export class PlaygroundServer {
   readonly #handlers: Handlers;
   /** Grows in place, since the shell of a running world holds it. */
   readonly #tools: { readonly [K in keyof Toolbox]: Toolbox[K] extends ReadonlyMap<string, infer T> ? Map<string, T> : never };
-  #toolsLoading: Promise<void> | undefined;
+  #equipment: Equipment;
+  #restLoading: Promise<void> | undefined;
   #language: Promise<Language> | undefined;
-  #hasAllTools: boolean;
-  /** Requests that wait for tools; later ones that change something wait behind them. */
+  #hasAll: boolean;
+  /** Requests that wait for the rest; later ones that change something wait behind them. */
   #waiting = 0;
   #baseFiles: Parameters<Requests['open']>[1] = [];
   #lastDocument: WorldDocument | undefined;
@@ -67,9 +65,11 @@ export class PlaygroundServer {
 
   constructor(environment: ServerEnvironment) {
     this.#environment = environment;
-    const { commands, filters, watches, hooks, programs } = environment.tools;
+    const { equipment } = environment;
+    const { commands, filters, watches, hooks, programs } = equipment.tools;
+    this.#equipment = equipment;
     this.#tools = { commands: new Map(commands), filters: new Map(filters), watches: new Map(watches), hooks: new Map(hooks), programs: new Map(programs) };
-    this.#hasAllTools = environment.loadTools === undefined;
+    this.#hasAll = environment.loadRest === undefined;
     this.#lastActivityMs = environment.now();
     this.#handlers = {
       open: (document, baseFiles) => this.#open(document, baseFiles),
@@ -123,24 +123,24 @@ export class PlaygroundServer {
       objectAt: (path, offset) => this.#get().objectAt(path, offset),
       capture: (from, to, filter) => capture(this.#get(), { interfaces: ['any'], filter, from, to }),
       bring: (session, path, base64) => this.#get().bring(session, path, base64) ?? null,
-      reachPeers: () => reachPeers(this.#get()),
-      probe: (specs) => probe(this.#get(), specs.slice(0, MAX_PROBES)),
-      policyCells: (specs) => policyCells(this.#get(), specs.slice(0, MAX_CELLS)).map((cell) => cell ?? null),
+      reachPeers: async () => (await this.#reach()).reachPeers(this.#get()),
+      probe: async (specs) => (await this.#reach()).probe(this.#get(), specs.slice(0, MAX_PROBES)),
+      policyCells: async (specs) => (await this.#reach()).policyCells(this.#get(), specs.slice(0, MAX_CELLS)).map((cell) => cell ?? null),
       placeOf: (key, path) => {
         const source = this.#get().sourceOf(key)?.source;
         return source === undefined ? null : { file: source.file, span: source.spanOf(path) };
       },
-      ask: (question) => {
+      ask: async (question) => {
+        const { answer, policyAnswer } = await this.#reach();
         const policy = policyAnswer(this.#get(), question);
         return { ...answer(this.#get(), question), ...(policy === undefined ? {} : { policy }) };
       },
       fixes: async (question) => {
-        // Fixes are commands, too: all of the tools must be here before they are tried.
-        if (!this.#hasAllTools) await this.#awaitTools();
+        const { answer, fixesFor } = await this.#reach();
         return fixesFor(this.#get(), answer(this.#get(), question));
       },
-      questionAt: (seq) => questionAt(this.#get(), seq) ?? null,
-      expectations: () => checkExpectations(this.#get()),
+      questionAt: async (seq) => (await this.#reach()).questionAt(this.#get(), seq) ?? null,
+      expectations: async () => (await this.#reach()).checkExpectations(this.#get()),
       hopContext: (seq) => hopContext(this.#get(), seq) ?? null,
       document: () => this.#get().document(),
       hold: (held) => {
@@ -157,7 +157,7 @@ export class PlaygroundServer {
   async receive(message: ToWorker): Promise<void> {
     const { id, name } = message;
     try {
-      if (!this.#hasAllTools && this.#needsTools(message)) await this.#awaitTools();
+      if (!this.#hasAll && this.#needsRest(message)) await this.#awaitRest();
       const value = await this.#handle(message);
       if (name !== 'ping') this.#sendUpdate();
       this.#environment.post({ type: 'answer', id, ok: true, value });
@@ -171,9 +171,9 @@ export class PlaygroundServer {
     try {
       return await handler(...args);
     } catch (error) {
-      // A container's script wanted a tool that is still coming: as if nothing had happened, once it is here.
-      if (!(error instanceof ToolsMissing) || this.#hasAllTools) throw error;
-      await this.#awaitTools();
+      // A cluster or a container's script wanted something that is still coming, or that this world was opened without: as if nothing had happened, once it is here.
+      if (!(error instanceof NotLoaded)) throw error;
+      await this.#awaitRest();
       if (name !== 'open' && this.#lastDocument !== undefined) this.#open(this.#lastDocument, this.#baseFiles);
       return handler(...args);
     }
@@ -190,38 +190,46 @@ export class PlaygroundServer {
     return answer(this.#get().languageSource, ...args);
   }
 
-  #needsTools({ name, args }: ToWorker): boolean {
+  #needsRest({ name, args }: ToWorker): boolean {
     if (name === 'run') return this.#waiting > 0 || !isCoreLine(String(args[1]));
     // What is replayed at once; that a container wants a tool shows itself.
     if (name === 'open') return (args[0] as WorldDocument).inputs.some((input) => input.kind !== 'command' || !isCoreLine(input.line));
     return name === 'edit' || name === 'edited' || name === 'interrupt' || name === 'complete' || name === 'bring';
   }
 
-  async #awaitTools(): Promise<void> {
+  async #awaitRest(): Promise<void> {
     this.#waiting += 1;
     try {
-      await this.#fetchTools();
+      await this.#fetchRest();
     } finally {
       this.#waiting -= 1;
     }
   }
 
-  #fetchTools(): Promise<void> {
-    this.#toolsLoading ??= (this.#environment.loadTools?.() ?? Promise.reject(new Error('there are no more tools'))).then(
+  #fetchRest(): Promise<void> {
+    this.#restLoading ??= (this.#environment.loadRest?.() ?? Promise.reject(new Error('there is no more to load'))).then(
       (rest) => {
+        this.#equipment = rest;
         for (const kind of ['commands', 'filters', 'watches', 'hooks', 'programs'] as const)
-          for (const [name, tool] of rest[kind]) (this.#tools[kind] as Map<string, unknown>).set(name, tool);
-        this.#hasAllTools = true;
+          for (const [name, tool] of rest.tools[kind]) (this.#tools[kind] as Map<string, unknown>).set(name, tool);
+        this.#hasAll = true;
         this.#lastActivityMs = this.#environment.now();
         this.#pace();
       },
       (error: unknown) => {
         // The next request tries again.
-        this.#toolsLoading = undefined;
+        this.#restLoading = undefined;
         throw error;
       },
     );
-    return this.#toolsLoading;
+    return this.#restLoading;
+  }
+
+  async #reach(): Promise<Reach> {
+    if (!this.#hasAll) await this.#awaitRest();
+    const { reach } = this.#equipment;
+    if (reach === undefined) throw new Error('nothing here answers who reaches whom');
+    return reach;
   }
 
   #get(): World {
@@ -230,8 +238,8 @@ export class PlaygroundServer {
   }
 
   #open(document: WorldDocument, baseFiles: Parameters<Requests['open']>[1]): ReturnType<Requests['open']> {
-    if (!this.#hasAllTools) this.#fetchTools().catch(() => undefined);
-    this.#world = World.open({ document, baseFiles, createShell: (host) => new ShellSessions(host, this.#tools), editor: true });
+    if (!this.#hasAll) this.#fetchRest().catch(() => undefined);
+    this.#world = World.open({ parts: this.#equipment.parts, document, baseFiles, createShell: (host) => new ShellSessions(host, this.#tools), editor: true });
     this.#baseFiles = baseFiles;
     this.#lastDocument = document;
     this.#sent = { headSeq: -1, topology: -1, diagnostics: -1, terminal: 0, terminalEpoch: -1, sessions: '', files: -1, deliveries: '[]' };
@@ -261,13 +269,13 @@ export class PlaygroundServer {
     if (elapsedMs <= 0 || this.#world === undefined) return;
     this.#lastActivityMs = now;
     // Until all tools are here only requests move time: a script that wakes might want one.
-    if (!this.#held && this.#hasAllTools) this.#world.elapse(elapsedMs);
+    if (!this.#held && this.#hasAll) this.#world.elapse(elapsedMs);
   }
 
   /** Something goes on without anybody typing: an endless program, a job in the background. */
   #moves(): boolean {
     const world = this.#world;
-    return world !== undefined && this.#hasAllTools && (world.hasEndless || world.hasPending || world.deliveries.some((one) => one.arrivesNs !== undefined));
+    return world !== undefined && this.#hasAll && (world.hasEndless || world.hasPending || world.deliveries.some((one) => one.arrivesNs !== undefined));
   }
 
   #pace(): void {
@@ -275,7 +283,13 @@ export class PlaygroundServer {
     if (wanted && this.#tick === undefined) {
       const step = () => {
         this.#tick = this.#environment.later(step, TICK_MS);
-        this.#catchUp();
+        try {
+          this.#catchUp();
+        } catch (error) {
+          // Something came up with time that this world was opened without.
+          if (!(error instanceof NotLoaded) || this.#lastDocument === undefined) throw error;
+          this.#open(this.#lastDocument, this.#baseFiles);
+        }
         this.#sendUpdate();
         if (!this.#moves() || this.#held) this.#pace();
       };

@@ -1,9 +1,9 @@
-/** The worker's entry: it begins with few tools and fetches the others when the first world is opened. */
-import { coreToolbox } from '../shell/core-toolbox.ts';
+/** The worker's entry: it begins with little and fetches the rest when the first world is opened. */
+import { firstEquipment } from './first-equipment.ts';
 import { serveScope } from './scope.ts';
 
 serveScope({
-  tools: coreToolbox,
-  loadTools: () => import('../shell/full-toolbox.ts').then(({ fullToolbox }) => fullToolbox),
+  equipment: firstEquipment,
+  loadRest: () => import('./full-equipment.ts').then(({ fullEquipment }) => fullEquipment),
   loadLanguage: () => import('../world/language/language.ts').then(({ createLanguage }) => createLanguage),
 });

@@ -1,10 +1,10 @@
 /** The channel between page and worker: calls are answered, updates carry only what changed, an endless program follows the wall clock, a hung worker is replaced. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { coreToolbox } from '../shell/core-toolbox.ts';
-import { fullToolbox } from '../shell/full-toolbox.ts';
 import { articleFiles } from '../world/testing/article.ts';
 import type { WorldUpdate } from '../world/views.ts';
 import { createPlaygroundClient, type TransportFactory } from './client.ts';
+import { firstEquipment } from './first-equipment.ts';
+import { fullEquipment } from './full-equipment.ts';
 import { mainThreadTransport } from './main-thread.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 import { PlaygroundServer } from './server.ts';
@@ -85,8 +85,8 @@ describe('a worker whose tools come later', () => {
     });
     const posted: FromWorker[] = [];
     const server = new PlaygroundServer({
-      tools: coreToolbox,
-      loadTools: () => arrived.then(() => fullToolbox),
+      equipment: firstEquipment,
+      loadRest: () => arrived.then(() => fullEquipment),
       post: (message) => posted.push(structuredClone(message)),
       now: () => performance.now(),
       later: (task, delayMs) => setTimeout(task, delayMs) as unknown as number,

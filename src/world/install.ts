@@ -2,7 +2,7 @@
 
 import type { Change } from '../base/record-store.ts';
 import { RecordStore } from '../base/record-store.ts';
-import { admission, agents, controllers, initialObjects, kinds, watchLatency } from '../kube/index.ts';
+import { admission, initialObjects, kinds, watchLatency } from '../kube/index.ts';
 import { mergeRecord } from '../kube/node/merge-record.ts';
 import { netnsOfPod } from '../kube/pod/sandbox-agent.ts';
 import type { Pod } from '../kube/pod/types.ts';
@@ -10,9 +10,11 @@ import { proxyNews } from '../kube/service/kube-proxy-conntrack.ts';
 import { mergeVirtualService, RealServerDrain } from '../kube/service/kube-proxy-drain.ts';
 import { Network } from '../net/network.ts';
 import type { NetRecord } from '../net/records.ts';
+import { createUserland } from '../net/socket/userland.ts';
 import type { Kernel, Userland } from '../net/stack/userland.ts';
 import { ApiServer } from '../objects/api-server.ts';
 import type { KubeObject } from '../objects/types.ts';
+import type { WorldParts } from './parts.ts';
 
 /** 2026-04-04 09:00:00 UTC: the wall clock at virtual time 0, fixed so that output is the same on every run. */
 export const EPOCH_MS = 1_775_293_200_000;
@@ -26,6 +28,7 @@ export interface Installation {
 
 export interface InstallOptions {
   readonly seed: number;
+  readonly parts: WorldParts;
   readonly trace?: boolean;
   /** The wall clock at virtual time 0, Unix epoch in milliseconds; EPOCH_MS when absent. */
   readonly epochMs?: number;
@@ -42,13 +45,17 @@ function accepted(pod: Pod | undefined, engine: Network): number {
 }
 
 export function install(options: InstallOptions): Installation {
+  const { parts } = options;
   const records = new RecordStore<NetRecord>();
-  const engine = new Network({ seed: options.seed, records, ...(options.trace === undefined ? {} : { trace: options.trace }) }, options.userland);
+  const engine = new Network(
+    { seed: options.seed, records, ...(options.trace === undefined ? {} : { trace: options.trace }) },
+    options.userland ?? ((kernel) => createUserland(kernel, parts.apps)),
+  );
   const api: ApiServer<NetRecord> = new ApiServer<NetRecord>({
     kinds,
-    controllers,
+    controllers: parts.controllers,
     admission,
-    agents,
+    agents: parts.agents,
     records,
     nowNs: () => engine.nowNs,
     epochMs: options.epochMs ?? EPOCH_MS,

@@ -23,6 +23,7 @@ import { type Act, History, SNAPSHOT_EVERY, type WorldSnapshot } from './history
 import { inspectWorld } from './inspect.ts';
 import { EPOCH_MS, install } from './install.ts';
 import type { LanguageSource } from './language/text-index.ts';
+import type { WorldParts } from './parts.ts';
 import type { Shell, ShellHost } from './shell-host.ts';
 import { type PacketPosition, tell } from './tell.ts';
 import { tellContext } from './tell-context.ts';
@@ -45,6 +46,8 @@ export interface WorldOptions {
   /** Somebody shows what `vi` and `kubectl edit` open, and answers with `edited`. */
   readonly editor?: boolean;
   /** More programs than the usual ones (recordings bring their own clients and servers). */
+  /** Programs and components; `allParts`, but in a page's first moments. */
+  readonly parts: WorldParts;
   readonly userland?: (kernel: Kernel) => Userland;
   /** As in InstallOptions. */
   readonly staleConnections?: 'stay';
@@ -120,6 +123,7 @@ export class World {
     this.#shellPrng = Prng.fork(options.document.seed, 'shell');
     const installation = install({
       seed: options.document.seed,
+      parts: options.parts,
       ...(options.trace === undefined ? {} : { trace: options.trace }),
       ...(options.epochMs === undefined ? {} : { epochMs: options.epochMs }),
       ...(options.userland === undefined ? {} : { userland: options.userland }),

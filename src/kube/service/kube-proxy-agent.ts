@@ -20,7 +20,6 @@ import { udpNews } from './kube-proxy-conntrack.ts';
 import { IPVS_DEVICE, renderIpvsBase, renderIpvsService } from './kube-proxy-ipvs.ts';
 import { SERVICE_NAME_LABEL } from './kube-proxy-model.ts';
 import { EXTERNAL_SERVICES, FORWARD, MARK_MASQ, NODE_PORTS, POSTROUTING, PROXY_CANARY, PROXY_FIREWALL, SERVICES } from './kube-proxy-names.ts';
-import { renderNftBase, renderNftService } from './kube-proxy-nftables.ts';
 import { nodeLocalIps } from './kube-proxy-node-ips.ts';
 import type { KubeProxyPresence } from './kube-proxy-presence.ts';
 import {
@@ -108,15 +107,22 @@ function nodePortRules({ ip, localIps, config }: ProxyNode): readonly Rule[] {
   return nodePortJumps(config, nodePortIps(config, ip, [config.family === 'IPv4' ? '127.0.0.1' : '::1', ...localIps()]));
 }
 
+/** Mode nftables; a page may fetch it later than the rest. */
+export interface NftablesRendering {
+  base(netns: string, proxy: ProxyNode, origin: Origin, view: StoreView): NetRecord[];
+  service(netns: string, proxy: ProxyNode, service: Service, view: StoreView): NetRecord[];
+}
+
 /** The chains that all Services share. Cost: O(Services), their rules are remembered. */
 function renderBase(
   { node, presence }: Site,
   proxy: ProxyNode,
   view: StoreView,
+  nftables: NftablesRendering,
 ): { readonly records: readonly NetRecord[]; readonly counts: readonly RuleCount[] } {
   const netns = rootNetnsId(node.name);
   const origin: Origin = { component: KUBE_PROXY, objects: presence.objects };
-  if (proxy.config.mode === 'nftables') return { records: renderNftBase(netns, proxy, origin, view), counts: [] };
+  if (proxy.config.mode === 'nftables') return { records: nftables.base(netns, proxy, origin, view), counts: [] };
   const shared = new Map<string, Rule[]>();
   let ownRules = 0;
   for (const service of view.list<Service>('Service')) {
@@ -157,12 +163,12 @@ function renderBase(
 }
 
 /** The chains of one Service. */
-function renderService({ node, proxies }: Site, serviceKey: string, view: StoreView): NetRecord[] {
+function renderService({ node, proxies }: Site, serviceKey: string, view: StoreView, nftables: NftablesRendering): NetRecord[] {
   const service = view.find<Service>(`Service/${serviceKey}`);
   if (service === undefined) return [];
   return proxies.flatMap((proxy): NetRecord[] => {
     const netns = rootNetnsId(node.name);
-    if (proxy.config.mode === 'nftables') return renderNftService(netns, proxy, service, view);
+    if (proxy.config.mode === 'nftables') return nftables.service(netns, proxy, service, view);
     if (proxy.config.mode === 'ipvs') return renderIpvsService(netns, proxy, service, view);
     const chain = chainsOf(netns, proxy.config.family);
     return serviceRules(service, proxy, view).flatMap((port) => port.chains.map((one) => chain('nat', one.name, one.rules, one.origin)));
@@ -187,7 +193,7 @@ function configDiagnostics({ node, presence }: Site, view: StoreView): NonNullab
 }
 
 const nodeOf = (key: string): string => (key.includes('|') ? key.slice(0, key.indexOf('|')) : key);
-function render(key: string, view: StoreView, before: readonly NetRecord[] = []): Rendering<NetRecord> {
+function render(nftables: NftablesRendering, key: string, view: StoreView, before: readonly NetRecord[] = []): Rendering<NetRecord> {
   const bar = key.indexOf('|');
   const site = findSite(nodeOf(key), view);
   if (site === undefined) {
@@ -201,7 +207,7 @@ function render(key: string, view: StoreView, before: readonly NetRecord[] = [])
     };
   }
   if (bar >= 0) {
-    const records = renderService(site, key.slice(bar + 1), view);
+    const records = renderService(site, key.slice(bar + 1), view, nftables);
     const news = udpNews(key.slice(bar + 1), site.presence, site.proxies, view);
     return news === undefined ? { records } : { records, news };
   }
@@ -209,7 +215,7 @@ function render(key: string, view: StoreView, before: readonly NetRecord[] = [])
   const bases =
     site.presence.config.mode === 'ipvs'
       ? [{ records: renderIpvsBase(rootNetnsId(site.node.name), site.proxies, origin, view), counts: [] }]
-      : site.proxies.map((proxy) => renderBase(site, proxy, view));
+      : site.proxies.map((proxy) => renderBase(site, proxy, view, nftables));
   const shared = bases.flatMap((base) => base.records);
   const counts = bases.flatMap((base) => base.counts);
   const servers = kubeProxyServers(site.proxies, origin, counts, view);
@@ -273,12 +279,12 @@ function isSynchronized(node: string, view: StoreView): boolean {
 }
 
 /** Keys: `<node>` for the shared chains, `<node>|<namespace>/<service>` for those of a Service. */
-export const kubeProxyAgent: Agent<NetRecord> = {
+export const createKubeProxyAgent = (nftables: NftablesRendering): Agent<NetRecord> => ({
   name: KUBE_PROXY,
   watches: ['Service', 'EndpointSlice', 'Node', 'Pod', 'DaemonSet', 'ConfigMap', 'KubeProxyConfiguration', ...settingsKinds],
   keysFor,
   keys: allKeys,
-  render,
+  render: (key, view, before) => render(nftables, key, view, before),
   // Every synchronization writes the shared chains anew, and those of a Service that changed; other Services' are left as they are (partial sync).
   rewrites: (key, view) => (key.includes('|') ? 'whole' : isSynchronized(key, view) ? 'always' : 'differences'),
   repairs: [
@@ -288,4 +294,4 @@ export const kubeProxyAgent: Agent<NetRecord> = {
         isProxyAlive(nodeOf(key), view) && needsRepair(rendered, find) ? rendered.filter((record) => !deepEqual(find(record.id), record)) : [],
     },
   ],
-};
+});

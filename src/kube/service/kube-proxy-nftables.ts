@@ -9,6 +9,7 @@ import type { StoreView } from '../../objects/types.ts';
 import { formatCidr } from '../addresses.ts';
 import type { IpFamily } from '../node/cluster-config.ts';
 import { clusterSettings } from '../node/cluster-config.ts';
+import type { NftablesRendering } from './kube-proxy-agent.ts';
 import type { ProxyConfig } from './kube-proxy-config.ts';
 import { inRange, nodePortIps } from './kube-proxy-config.ts';
 import type { ServicePort } from './kube-proxy-model.ts';
@@ -252,3 +253,5 @@ export function renderNftService(netns: string, proxy: ProxyNode, service: Servi
   return records;
 }
 const NO_ELEMENTS: readonly NftElement[] = [];
+
+export const nftables: NftablesRendering = { base: renderNftBase, service: renderNftService };

@@ -4,7 +4,7 @@ import type { Process } from '../../net/records.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import { objectView } from '../node/testing/object-view.ts';
 import { configMap, node, pod, renderAll } from '../node/testing/small-cluster.ts';
-import { kubeProxyAgent } from './kube-proxy-agent.ts';
+import { kubeProxyAgent } from './testing/kube-proxy.ts';
 
 const nodes = [node('a', '172.30.1.2', '10.244.0.0/24'), node('b', '172.30.2.2', '10.244.1.0/24')];
 const service: KubeObject = {

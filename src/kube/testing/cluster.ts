@@ -4,7 +4,8 @@ import type { ApiFailure } from '../../objects/api.ts';
 import { ApiServer } from '../../objects/api-server.ts';
 import type { EventObject } from '../../objects/events.ts';
 import { type Controller, type KubeObject, type ObjectKey, objectKey } from '../../objects/types.ts';
-import { admission, configurationKinds, controllers, initialObjects, kinds, watchLatency } from '../index.ts';
+import { admission, configurationKinds, initialObjects, kinds, watchLatency } from '../index.ts';
+import { kubeParts } from '../later-parts.ts';
 import { argvOf, isScripted } from '../pod/container-exit.ts';
 import { allContainers, statusOfContainer } from '../pod/containers.ts';
 import { reportLabel, reportProbe } from '../pod/pod-runtime.ts';
@@ -16,7 +17,7 @@ export class TestCluster {
   readonly api: ApiServer;
   nowNs = 0;
 
-  constructor(running: readonly Controller[] = controllers, seed = 1) {
+  constructor(running: readonly Controller[] = kubeParts.controllers, seed = 1) {
     this.api = new ApiServer({ kinds, controllers: running, admission, nowNs: () => this.nowNs, epochMs, seed, latency: watchLatency });
     for (const object of initialObjects) this.must(this.api.create(object));
   }

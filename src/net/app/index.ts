@@ -3,57 +3,42 @@ import { arping, arpingProgram } from './arping.ts';
 import { bird } from './bird.ts';
 import { busyboxNslookup, busyboxNslookupProgram } from './busybox-nslookup.ts';
 import { conntrackEvents } from './conntrack-events.ts';
-import { container } from './container.ts';
-import { curl, curlProgram } from './curl.ts';
 import type { App, Program } from './definition.ts';
 import { dig, digProgram } from './dig.ts';
-import { dnsServer } from './dns-server.ts';
+import { firstApps, firstPrograms } from './first-apps.ts';
 import { getent, getentProgram } from './getent.ts';
 import { host, hostProgram } from './host.ts';
-import { httpServer } from './http-server.ts';
 import { mtr, mtrProgram } from './mtr.ts';
 import { nc, ncProgram } from './nc.ts';
 import { nslookup, nslookupProgram } from './nslookup.ts';
 import { openssl, opensslProgram } from './openssl.ts';
 import { packetReplay } from './packet-replay.ts';
-import { busyboxPingProgram, ping, pingProgram } from './ping.ts';
 import { portForward } from './port-forward.ts';
-import { prober } from './prober.ts';
 import { httpProxy } from './proxy/http-proxy.ts';
-import { sleep, sleepProgram } from './sleep.ts';
-import { tcpServer, udpEcho } from './small-servers.ts';
 import { tcpdump, tcpdumpProgram } from './tcpdump.ts';
 import { tracepath, tracepathProgram } from './tracepath.ts';
 import { busyboxTracerouteProgram, traceroute, tracerouteProgram } from './traceroute.ts';
 import { busyboxWgetProgram, wget, wgetProgram } from './wget.ts';
 
 const all: readonly App[] = [
+  ...firstApps,
   arping,
   bird,
   busyboxNslookup,
   conntrackEvents,
-  container,
-  curl,
   dig,
-  dnsServer,
   getent,
   host,
   httpProxy,
-  httpServer,
   mtr,
   nc,
   nslookup,
   openssl,
   packetReplay,
-  ping,
-  prober,
-  sleep,
-  tcpServer,
   portForward,
   tcpdump,
   tracepath,
   traceroute,
-  udpEcho,
   wget,
 ];
 
@@ -62,12 +47,11 @@ export const apps: ReadonlyMap<string, App> = new Map(all.map((app) => [app.name
 
 /** By the command's name. `busybox-…` is what an image with busybox alone calls by the plain name. */
 export const programs: ReadonlyMap<string, Program> = new Map([
+  ...firstPrograms,
   ['arping', arpingProgram],
   ['busybox-nslookup', busyboxNslookupProgram],
-  ['busybox-ping', busyboxPingProgram],
   ['busybox-traceroute', busyboxTracerouteProgram],
   ['busybox-wget', busyboxWgetProgram],
-  ['curl', curlProgram],
   ['dig', digProgram],
   ['getent', getentProgram],
   ['host', hostProgram],
@@ -75,8 +59,6 @@ export const programs: ReadonlyMap<string, Program> = new Map([
   ['nc', ncProgram],
   ['nslookup', nslookupProgram],
   ['openssl', opensslProgram],
-  ['ping', pingProgram],
-  ['sleep', sleepProgram],
   ['tcpdump', tcpdumpProgram],
   ['tracepath', tracepathProgram],
   ['traceroute', tracerouteProgram],

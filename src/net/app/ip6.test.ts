@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Network } from '../network.ts';
+import { createNetwork } from '../create-network.ts';
 import { WorldBuilder } from '../testing/world-builder.ts';
 import type { ProgramEnvironment } from './definition.ts';
 import { programs } from './index.ts';
@@ -42,7 +42,7 @@ function world(options: { readonly serverSysctls?: Readonly<Record<string, numbe
   const client = b.records.get(CLIENT);
   if (client.kind === 'netns')
     b.records.put({ ...client, files: { '/etc/resolv.conf': 'nameserver fd00:2::2\n', '/etc/hosts': '127.0.0.1 localhost\n::1 localhost ip6-localhost\n' } });
-  const network = new Network({ seed: 1, records: b.records });
+  const network = createNetwork({ seed: 1, records: b.records });
   const written = new Map<string, { stdout: string; stderr: string; exitCode: number | undefined }>();
   network.onOutput = (id, stream, text, exitCode) => {
     const ran = written.get(id) ?? { stdout: '', stderr: '', exitCode: undefined };

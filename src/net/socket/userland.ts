@@ -1,7 +1,6 @@
 /** Everything that runs on the simulated kernels: sockets and programs behind the kernel's seam (net/stack/userland.ts). */
 import type { Change } from '../../base/record-store.ts';
 import type { App, AppEvent } from '../app/definition.ts';
-import { apps } from '../app/index.ts';
 import type { ConnectionEvent, ProcessView, SocketView, TapFrame } from '../engine.ts';
 import type { NetRecord, Process } from '../records.ts';
 import type { MibName } from '../stack/mib.ts';
@@ -36,7 +35,7 @@ interface UserlandSnapshot {
   readonly processes: ProcessTableSnapshot;
 }
 
-export function createUserland(kernel: Kernel, programs: ReadonlyMap<string, App> = apps): Userland {
+export function createUserland(kernel: Kernel, programs: ReadonlyMap<string, App>): Userland {
   return new UserlandRuntime(kernel, programs);
 }
 

@@ -1,6 +1,8 @@
 /** A shell on a router with two links, whose engine is the real one: the very host that the golden text of routing tools was recorded on. */
+
+import { createNetwork } from '../../net/create-network.ts';
 import { connectedRoutes } from '../../net/device/connected-routes.ts';
-import { Network } from '../../net/network.ts';
+import type { Network } from '../../net/network.ts';
 import type { Device } from '../../net/records.ts';
 import { FakeWorld } from './fake-host.ts';
 
@@ -53,7 +55,7 @@ export function routerHost(): RouterHost {
     } as never);
     device(other, { ...ends, name: 'e0', index: 2, mac: `02:00:00:00:0${index}:02`, addresses: address(far), peer: `${ROOT}/device/r${index}` } as never);
   }
-  const network = new Network({ seed: 1, records: world.records });
+  const network = createNetwork({ seed: 1, records: world.records });
   world.engineParts = {
     routeGet: (netns, to, query) => network.routeGet(netns, to, query),
     derivedRoutes: (netns) => network.derivedRoutes(netns),

@@ -1,8 +1,8 @@
 /** Sessions of the real iptables 1.8.9 and ipset 7.17, typed again here. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { createNetwork } from '../../net/create-network.ts';
 import type { Engine } from '../../net/engine.ts';
-import { Network } from '../../net/network.ts';
 import { FakeWorld } from '../testing/fake-host.ts';
 
 interface Typed {
@@ -26,7 +26,7 @@ function readSession(name: string): Typed[] {
 /** A host with the real engine's tables behind the shell. */
 function host(): FakeWorld {
   const world = new FakeWorld();
-  const network = new Network({ seed: 1, records: world.records });
+  const network = createNetwork({ seed: 1, records: world.records });
   const parts: Partial<Engine> = {
     counters: (id) => network.counters(id),
     setCounters: (id, counters) => network.setCounters(id, counters),

@@ -1,4 +1,5 @@
 /** Builds a recorded world from its manifests, with the agents that write a real cluster's records, and does its steps there. */
+
 import { formatIp4, ip4, parseIp4 } from '../../net/addr/ip4.ts';
 import { apps } from '../../net/app/index.ts';
 import type { ConnectionView } from '../../net/engine.ts';
@@ -6,6 +7,7 @@ import type { Chain, Rule } from '../../net/records.ts';
 import { createUserland } from '../../net/socket/userland.ts';
 import type { Kernel } from '../../net/stack/userland.ts';
 import type { TraceEvent } from '../../net/trace-event.ts';
+import { allParts } from '../all-parts.ts';
 import type { Shell, ShellHost } from '../shell-host.ts';
 import { World } from '../world.ts';
 import type { Names } from './compare-hops.ts';
@@ -68,6 +70,7 @@ export class RecordedRun {
     this.#cluster = readCluster(this.#raw, []);
     const programs = new Map([...apps, ['probe-server', probeServer] as const, ['probe-client', probeClient] as const]);
     this.world = World.open({
+      parts: allParts,
       document: { version: 1, seed: options.seed ?? 7, files: manifestsOf(this.#cluster), inputs: [], positions: {} },
       baseFiles: [],
       createShell: options.createShell,

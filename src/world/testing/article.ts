@@ -1,8 +1,10 @@
 /** The article's cluster as tests open it: the files people see, read from disk, with the real shell. */
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createShell } from '../../shell/index.ts';
+import { allParts } from '../all-parts.ts';
 import type { DocumentFile, DocumentInput } from '../document.ts';
 import { World } from '../world.ts';
 
@@ -28,6 +30,7 @@ export interface OpenOptions {
 
 export function openArticle(options: OpenOptions = {}): World {
   return World.open({
+    parts: allParts,
     document: { version: 1, seed: options.seed ?? 1, files: options.files ?? articleFiles(), inputs: options.inputs ?? [], positions: {} },
     baseFiles: articleFiles().filter((file) => file.path !== 'web.yaml' && file.path !== 'client.yaml'),
     createShell,

@@ -1,7 +1,9 @@
 /** The article's cluster with Calico in flannel's place: its tables as its tools print them, and its policies by packets. */
+
 import { describe, expect, it } from 'vitest';
 import { createShell } from '../../shell/index.ts';
 import { calicoManifest } from '../../shell/kubectl/bundled/calico.ts';
+import { allParts } from '../all-parts.ts';
 import { World } from '../world.ts';
 import { articleFiles, runLine } from './article.ts';
 import { laptop } from './cilium-world.ts';
@@ -12,6 +14,7 @@ function openCalico(backend: 'bird' | 'vxlan', edit: (text: string) => string = 
   const files = articleFiles().filter((file) => !file.path.includes('flannel'));
   const calico = { path: 'calico.yaml', text: edit(calicoManifest(backend)) };
   const world = World.open({
+    parts: allParts,
     document: {
       version: 1,
       seed: 1,

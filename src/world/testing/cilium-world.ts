@@ -1,8 +1,10 @@
 /** The world of `examples/cilium` as tests open it, with a machine outside, other settings, and more manifests. */
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createShell } from '../../shell/index.ts';
+import { allParts } from '../all-parts.ts';
 import type { DocumentFile } from '../document.ts';
 import { World } from '../world.ts';
 
@@ -26,6 +28,7 @@ export function openCilium(
   options: { readonly settings?: readonly (readonly [string, string])[]; readonly more?: readonly DocumentFile[]; readonly routerRoute?: string } = {},
 ): World {
   return World.open({
+    parts: allParts,
     document: {
       version: 1,
       seed: 1,

@@ -1,6 +1,8 @@
 /** A kind cluster as its description alone gives it: kindnet's wires, routes and masquerade, in both families. */
+
 import { expect, it } from 'vitest';
 import { createShell } from '../../shell/index.ts';
+import { allParts } from '../all-parts.ts';
 import { World } from '../world.ts';
 import { articleFiles, runLine } from './article.ts';
 
@@ -34,6 +36,7 @@ spec:
 const base = articleFiles().filter((file) => file.path !== 'web.yaml' && file.path !== 'client.yaml');
 const open = (networking: string): World =>
   World.open({
+    parts: allParts,
     document: { version: 1, seed: 1, files: [{ path: 'kind.yaml', text: manifest(networking) }], inputs: [], positions: {} },
     baseFiles: base,
     createShell,

@@ -1,7 +1,8 @@
 /** The simulation's side of the comparison: one request at a time in an engine of its own on a world's records. */
 import { programs } from '../../net/app/index.ts';
+import { createNetwork } from '../../net/create-network.ts';
 import type { ChainCounters, ConnectionView } from '../../net/engine.ts';
-import { Network } from '../../net/network.ts';
+import type { Network } from '../../net/network.ts';
 import type { TraceEvent } from '../../net/trace-event.ts';
 import { payloadBytes } from '../../net/wire/encode.ts';
 import { IP_PROTO_TCP, IP_PROTO_UDP } from '../../net/wire/packet.ts';
@@ -26,7 +27,7 @@ export class ParityEngine {
 
   constructor(world: World) {
     this.#world = world;
-    this.network = new Network({ seed: 11, records: world.records });
+    this.network = createNetwork({ seed: 11, records: world.records });
     this.network.advanceTo(1e9);
   }
 

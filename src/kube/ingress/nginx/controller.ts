@@ -3,45 +3,23 @@
  * ingress-nginx: internal/ingress/controller/store/store.go, internal/ingress/status/status.go.
  */
 import { deepEqual } from '../../../base/equal.ts';
-import { defineController, defineKind } from '../../../objects/define.ts';
+import { defineController } from '../../../objects/define.ts';
 import { stableHex } from '../../../objects/identity.ts';
 import type { ControllerContext, KubeObject, ObjectKey, StoreView } from '../../../objects/types.ts';
 import { objectKey } from '../../../objects/types.ts';
 import type { Node } from '../../node/types.ts';
 import { isReady, isTerminating, namespaceOf, type Pod } from '../../pod/types.ts';
-import { anything, kindSchema } from '../../schema.ts';
 import type { LoadBalancerIngress, Service } from '../../service/types.ts';
 import type { Ingress } from '../ingress.ts';
 import { modelOf } from './agent.ts';
 import { compileNginx } from './compile.ts';
 import { controllerContainer, controllerPods, flagsOf } from './controller-pods.ts';
+import { type IngressMemory, ingressMemory } from './memory.ts';
 import { isOwnIngress } from './model.ts';
 
 const COMPONENT = 'nginx-ingress-controller';
 /** status.go, UpdateInterval */
 const STATUS_NS = 60_000_000_000;
-
-/** What a controller pod remembers: the Ingresses it has heard of, as they were, and when it last wrote addresses. Named after the pod. */
-interface IngressMemory extends KubeObject {
-  readonly spec: { readonly podUid: string; readonly seen: Readonly<Record<string, string>>; readonly wroteNs: number; readonly loaded: string };
-}
-
-export const ingressMemory = defineKind<IngressMemory>({
-  apiVersion: 'kubehop.dev/v1alpha1',
-  kind: 'IngressMemory',
-  plural: 'ingressmemories',
-  singular: 'ingressmemory',
-  shortNames: [],
-  namespaced: true,
-  followsOwner: true,
-  schema: kindSchema('What an ingress controller has heard of.', { spec: anything('Versions by Ingress.') }),
-  columns: [
-    { name: 'NAME', priority: 0 },
-    { name: 'AGE', priority: 0 },
-  ],
-  row: (object, context) => [object.metadata.name, context.age(object.metadata.creationTimestamp)],
-  describe: (object) => ({ title: object.metadata.name }),
-});
 
 const isServing = (pod: Pod): boolean => isReady(pod) && !isTerminating(pod);
 const versionOf = (ingress: Ingress): string => JSON.stringify([ingress.metadata.uid, ingress.spec, ingress.metadata.annotations, ingress.status]);

@@ -3,8 +3,8 @@ import type { Chain, NetRecord } from '../../../net/records.ts';
 import type { KubeObject } from '../../../objects/types.ts';
 import { builtInChainsAgent } from '../../node/built-in-chains-agent.ts';
 import { objectView } from '../../node/testing/object-view.ts';
-import { kubeProxyAgent } from '../kube-proxy-agent.ts';
 import type { ProxyConfig } from '../kube-proxy-config.ts';
+import { kubeProxyAgent } from './kube-proxy.ts';
 
 const node = (name: string, ip: string): KubeObject =>
   ({

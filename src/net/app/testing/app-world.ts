@@ -1,6 +1,7 @@
 /** The article's cluster in small for tests of programs: two flannel nodes, two DNS servers, three web servers, a client with its resolv.conf. */
 
-import { Network } from '../../network.ts';
+import { createNetwork } from '../../create-network.ts';
+import type { Network } from '../../network.ts';
 import type { Netns } from '../../records.ts';
 import { putKubeRules, type ServicePort } from '../../testing/kube-rules.ts';
 import { addFlannel, addPod, WorldBuilder } from '../../testing/world-builder.ts';
@@ -108,7 +109,7 @@ export function appWorld(
     { name: 'default/empty', clusterIp: '10.96.0.99', port: 80, protocol: 'tcp', endpoints: [] },
   ];
   for (const node of nodes) putKubeRules(b, `${node.name}/netns/root`, { clusterCidr: '10.244.0.0/16', podCidr: node.podCidr, services });
-  const network = new Network({ seed: options.seed ?? 1, records: b.records, ...(options.trace === undefined ? {} : { trace: options.trace }) });
+  const network = createNetwork({ seed: options.seed ?? 1, records: b.records, ...(options.trace === undefined ? {} : { trace: options.trace }) });
   const written = new Map<string, { stdout: string; stderr: string; exitCode: number | undefined }>();
   network.onOutput = (id, stream, text, exitCode) => {
     const ran = written.get(id) ?? { stdout: '', stderr: '', exitCode: undefined };

@@ -1,5 +1,6 @@
 /** Programs on the world of the routing tests (net/testing/routers.ts): left — router — right, with real sockets. */
-import { Network } from '../../network.ts';
+import { createNetwork } from '../../create-network.ts';
+import type { Network } from '../../network.ts';
 import { LEFT, RIGHT, ROUTER } from '../../testing/routers.ts';
 import { WorldBuilder } from '../../testing/world-builder.ts';
 import { programs } from '../index.ts';
@@ -30,7 +31,7 @@ export function routerWorld(options: { readonly mtu?: number; readonly change?: 
   b.route(LEFT, '0.0.0.0/0', { gateway: '10.1.0.1', device: 'a0' });
   b.route(RIGHT, '0.0.0.0/0', { gateway: '10.2.0.1', device: 'b0' });
   options.change?.(b);
-  const network = new Network({ seed: 1, records: b.records });
+  const network = createNetwork({ seed: 1, records: b.records });
   const written = new Map<string, { out: string; err: string; code: number | undefined }>();
   network.onOutput = (id, stream, text, code) => {
     const one = written.get(id) ?? { out: '', err: '', code: undefined };

@@ -1,0 +1,21 @@
+/** Names of the programs that a page fetches after its first picture; first-parts.test.ts compares them with what there is. */
+export const LATER_APPS: readonly string[] = [
+  'arping',
+  'bird',
+  'busybox-nslookup',
+  'conntrack-events',
+  'dig',
+  'getent',
+  'host',
+  'http-proxy',
+  'mtr',
+  'nc',
+  'nslookup',
+  'openssl',
+  'packet-replay',
+  'port-forward',
+  'tcpdump',
+  'tracepath',
+  'traceroute',
+  'wget',
+];

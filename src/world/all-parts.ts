@@ -1,0 +1,6 @@
+/** A world with everything in it. */
+import { kubeParts } from '../kube/later-parts.ts';
+import { apps } from '../net/app/index.ts';
+import type { WorldParts } from './parts.ts';
+
+export const allParts: WorldParts = { ...kubeParts, apps };
