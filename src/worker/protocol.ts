@@ -1,6 +1,7 @@
 /** What the page and the worker say to each other, and the client interface that the page sees. */
 import type { Diagnostic, Span } from '../base/diagnostic.ts';
 import type { CellVerdict } from '../kube/policy/matrix.ts';
+import type { Action, ActionQuestion } from '../world/actions/action-views.ts';
 import type { Capture } from '../world/capture.ts';
 import type { DocumentFile, WorldDocument } from '../world/document.ts';
 import type { LanguageRequests } from '../world/language/requests.ts';
@@ -54,6 +55,8 @@ export interface Requests extends LanguageRequests {
   expectations(): readonly ExpectationResult[];
   /** The rule or route of a hop among its neighbours; null where neither decided. */
   hopContext(seq: number): HopContext | null;
+  /** What can be done to a box, added to the canvas, or drawn between two pods. */
+  actions(question: ActionQuestion): readonly Action[];
   /** The document as it is now, for saving and sharing. */
   document(): WorldDocument;
   /** Holds or releases virtual time for endless programs (the page is hidden, the reader pressed pause). */

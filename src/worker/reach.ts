@@ -1,4 +1,5 @@
-/** The questions of the panes Why? and Reach, each answered in a copy of the world. */
+/** The questions of the panes Why? and Reach, each answered in a copy of the world, and what can be done on the canvas. */
+import { actionsFor } from '../world/actions/actions.ts';
 import { checkExpectations } from '../world/reach/expectations.ts';
 import { fixesFor } from '../world/reach/fixes.ts';
 import { reachPeers } from '../world/reach/peers.ts';
@@ -6,6 +7,6 @@ import { policyAnswer, policyCells } from '../world/reach/policy-verdicts.ts';
 import { probe } from '../world/reach/probe.ts';
 import { answer, questionAt } from '../world/reach/question.ts';
 
-export const reach = { answer, checkExpectations, fixesFor, policyAnswer, policyCells, probe, questionAt, reachPeers };
+export const reach = { actionsFor, answer, checkExpectations, fixesFor, policyAnswer, policyCells, probe, questionAt, reachPeers };
 
 export type Reach = typeof reach;

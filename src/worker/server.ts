@@ -142,6 +142,7 @@ export class PlaygroundServer {
       questionAt: async (seq) => (await this.#reach()).questionAt(this.#get(), seq) ?? null,
       expectations: async () => (await this.#reach()).checkExpectations(this.#get()),
       hopContext: (seq) => hopContext(this.#get(), seq) ?? null,
+      actions: async (question) => (await this.#reach()).actionsFor(this.#get(), question),
       document: () => this.#get().document(),
       hold: (held) => {
         this.#catchUp();

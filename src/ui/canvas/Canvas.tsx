@@ -2,12 +2,13 @@
 import { Background, Handle, type NodeProps, type OnNodeDrag, Position, ReactFlow, ReactFlowProvider, useReactFlow, useStore } from '@xyflow/react';
 import '@xyflow/react/dist/base.css';
 import { lazy, memo, Suspense, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import type { LinkTarget } from '../../world/views.ts';
 import { readPalette, watchPalette } from '../theme/theme.ts';
 import type { Backdrop } from './backdrop.ts';
 import { CanvasControls } from './CanvasControls.tsx';
 import styles from './canvas.module.css';
 import { fitView, type Margins, MIN_ZOOM, type Size } from './choose-layout.ts';
-import type { CanvasProps } from './contract.ts';
+import type { CanvasProps, CanvasTools } from './contract.ts';
 import { fitTexts } from './fit-texts.ts';
 import { type FlowNode, flowOf, flowOfMounted, type GripNode, isMovable, itemIdOfGrip, type SceneNode, type WireEdge } from './flow.ts';
 import { hitTest, itemOfTarget } from './hit-test.ts';
@@ -18,7 +19,7 @@ import { Overlay } from './overlay.ts';
 import { PolicyPanel } from './PolicyPanel.tsx';
 import { policyPicture, reachOf } from './policy.ts';
 import { PaintedShapes } from './Shapes.tsx';
-import type { Item } from './scene.ts';
+import { centre, type Item } from './scene.ts';
 import { fontsOf, useBackdrop, useMounted } from './use-large.ts';
 import { useScene, useSize } from './use-scene.ts';
 
@@ -94,7 +95,7 @@ function OverlaySync({
   return null;
 }
 
-function CanvasInside({ topology, lens, playback, positions, selection, deliveries, embedded, onSelect, onMove }: CanvasProps) {
+function CanvasInside({ topology, lens, playback, positions, selection, deliveries, embedded, tools, onSelect, onMove }: CanvasProps) {
   const frame = useRef<HTMLDivElement>(null);
   const drawing = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -235,6 +236,35 @@ function CanvasInside({ topology, lens, playback, positions, selection, deliveri
       hitTest(scene, flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }), flow.getZoom()),
     [scene, flow],
   );
+  const intercepting = useRef<((item: Item | undefined) => void) | undefined>(undefined);
+  const toolbox = useMemo(
+    (): CanvasTools => ({
+      scene,
+      itemAt: (event) => {
+        const hit = hitAt(event);
+        return hit?.kind === 'item' ? hit.item : undefined;
+      },
+      screenOf: (item) => {
+        const { x, y, zoom } = flow.getViewport();
+        const middle = centre(item.rect);
+        return { x: middle.x * zoom + x, y: middle.y * zoom + y };
+      },
+      intercept: (choose) => {
+        intercepting.current = choose;
+        return () => {
+          intercepting.current = undefined;
+        };
+      },
+    }),
+    [scene, hitAt, flow],
+  );
+  const onChoose = useCallback(
+    (target: LinkTarget | undefined) => {
+      if (intercepting.current === undefined) onSelect(target);
+      else intercepting.current(target === undefined ? undefined : itemOfTarget(scene, target));
+    },
+    [scene, onSelect],
+  );
   const onClick = useCallback(
     (event: React.MouseEvent) => {
       const hit = hitAt(event);
@@ -304,7 +334,7 @@ function CanvasInside({ topology, lens, playback, positions, selection, deliveri
 
   return (
     <div ref={frame} className={styles.canvas} data-testid="canvas" onPointerMove={onPointerMove} onPointerLeave={onPointerLeave}>
-      <Outline scene={scene} focused={focused} selected={selected?.id} onFocus={onFocus} onSelect={onSelect} onNudge={nudge} />
+      <Outline scene={scene} focused={focused} selected={selected?.id} onFocus={onFocus} onSelect={onChoose} onNudge={nudge} />
       <canvas ref={under} className={styles.backdrop} />
       <div ref={drawing} className={styles.drawing} data-lens={lens} data-lod="near" aria-hidden="true">
         <ReactFlow<FlowNode, WireEdge>
@@ -360,6 +390,7 @@ function CanvasInside({ topology, lens, playback, positions, selection, deliveri
         onNudge={nudge}
         onPutBack={putBack}
       />
+      {tools?.(toolbox)}
       <div ref={tip} className={styles.tip} role="presentation" hidden />
     </div>
   );

@@ -1,6 +1,7 @@
 /** What the canvas needs from whoever shows it (the app, the embed, the presenter). */
 import type { HopView, LinkTarget, Topology } from '../../world/views.ts';
 import type { Deliveries } from './deliveries.ts';
+import type { Item, Point, Scene } from './scene.ts';
 
 export type Lens = 'wires' | 'services' | 'policy';
 
@@ -15,7 +16,20 @@ export interface PlaybackSource {
   subscribe(listener: () => void): () => void;
 }
 
+/** What somebody needs who builds on the canvas; the same object while the scene is the same. */
+export interface CanvasTools {
+  readonly scene: Scene;
+  /** Under a pointer, in client coordinates. */
+  itemAt(event: { readonly clientX: number; readonly clientY: number }): Item | undefined;
+  /** The middle of an item, in pixels of the canvas. */
+  screenOf(item: Item): Point;
+  /** Until the function that is returned is called, what is chosen on the canvas goes there instead of being selected. */
+  intercept(choose: (item: Item | undefined) => void): () => void;
+}
+
 export interface CanvasProps {
+  /** Drawn over the canvas. */
+  readonly tools?: ((tools: CanvasTools) => React.ReactNode) | undefined;
   readonly topology: Topology;
   readonly lens: Lens;
   readonly playback: PlaybackSource;

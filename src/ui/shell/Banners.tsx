@@ -1,6 +1,7 @@
 /** What the reader must know: nothing is saved, another tab writes, the simulation stopped; and passing notices. */
 import { useEffect } from 'react';
 import { useMirror, usePlayground, useSession } from '../state/context.ts';
+import type { Notice } from '../state/session.ts';
 import { exampleOpening } from '../state/start.ts';
 import { downloadWork } from './download.ts';
 import { Icon } from './Icon.tsx';
@@ -8,7 +9,7 @@ import styles from './Shell.module.css';
 
 const NOTICE_MS = 9_000;
 
-function PassingNotice({ id, text, tone }: { readonly id: number; readonly text: string; readonly tone: 'info' | 'problem' }) {
+function PassingNotice({ id, text, tone, offer }: Notice) {
   const playground = usePlayground();
   useEffect(() => {
     if (tone === 'problem') return;
@@ -18,6 +19,18 @@ function PassingNotice({ id, text, tone }: { readonly id: number; readonly text:
   return (
     <div className={styles.notice} data-tone={tone} role={tone === 'problem' ? 'alert' : 'status'}>
       <span>{text}</span>
+      {offer === undefined ? null : (
+        <button
+          type="button"
+          className={styles.offer}
+          onClick={() => {
+            offer.act();
+            playground.dismiss(id);
+          }}
+        >
+          {offer.label}
+        </button>
+      )}
       <button type="button" aria-label="Dismiss" onClick={() => playground.dismiss(id)}>
         <Icon name="close" size={13} />
       </button>

@@ -13,7 +13,7 @@ import { applyUpdate, createMirror, emptyMirror, type MirrorStore } from './mirr
 import { Moments } from './moments.ts';
 import { type LoadOptions, Playback } from './playback.ts';
 import { RunQueue } from './run-queue.ts';
-import { createSession, type Preferences, type Run, type SessionStore } from './session.ts';
+import { createSession, type Notice, type Preferences, type Run, type SessionStore } from './session.ts';
 import type { Opening } from './start.ts';
 import type { Storage } from './storage.ts';
 import { changedFiles, differenceOf, UndoHistory } from './undo.ts';
@@ -299,9 +299,9 @@ export class Playground {
     await goTo(this, seq);
   }
 
-  notify(text: string, tone: 'info' | 'problem' = 'info'): void {
+  notify(text: string, tone: 'info' | 'problem' = 'info', offer?: Notice['offer']): void {
     this.#nonce += 1;
-    const notice = { id: this.#nonce, text, tone };
+    const notice = { id: this.#nonce, text, tone, ...(offer === undefined ? {} : { offer }) };
     this.session.setState((session) => ({ notices: [...session.notices, notice].slice(-4) }));
   }
 

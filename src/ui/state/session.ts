@@ -68,6 +68,8 @@ export interface Session extends Preferences {
   /** Another future begins here; time stands still until something is done. */
   readonly branched: boolean;
   readonly save: SaveState;
+  /** The panel for building is open. */
+  readonly building: boolean;
   /** False: another tab has this document. */
   readonly writable: boolean;
   readonly lesson: string | undefined;
@@ -80,6 +82,8 @@ export interface Notice {
   readonly id: number;
   readonly text: string;
   readonly tone: 'info' | 'problem';
+  /** Something that can be done about it: `Undo`. */
+  readonly offer?: { readonly label: string; act(): void };
 }
 
 export const defaultPreferences: Preferences = { theme: 'system', shortcuts: true, background: false, panelSizes: {} };
@@ -110,6 +114,7 @@ export const createSession = (preferences: Preferences): SessionStore =>
     run: undefined,
     branched: false,
     save: { kind: 'idle' },
+    building: false,
     writable: true,
     lesson: undefined,
     lessonStep: 0,

@@ -57,3 +57,34 @@ export function appendDocument(files: readonly DocumentFile[], file: string, doc
   const trimmed = before.replace(/\s+$/, '');
   return { file, before, after: trimmed === '' ? document : `${trimmed}\n---\n${document}` };
 }
+
+/** Sets `parent.key` to a scalar: in place where it is written, else on a line of its own (or in the same braces) before what its parent begins with. */
+export function setScalar(files: readonly DocumentFile[], admitted: AdmittedObject, parent: string, key: string, value: string): TextEdit | undefined {
+  const text = textOf(files, admitted.source.file);
+  const holder = admitted.object[parent as keyof typeof admitted.object] as Readonly<Record<string, unknown>> | undefined;
+  if (text === undefined || holder === undefined || holder === null) return undefined;
+  if (Object.hasOwn(holder, key)) return replaceValue(files, admitted, `${parent}.${key}`, value);
+  return insertFirst(text, admitted, parent, `${key}: ${value}`);
+}
+
+/** One annotation of an object: written, changed, or (`''`) left empty. */
+export function annotate(files: readonly DocumentFile[], admitted: AdmittedObject, key: string, value: string): TextEdit | undefined {
+  const text = textOf(files, admitted.source.file);
+  if (text === undefined) return undefined;
+  const quoted = /^[a-z][a-z0-9-]*$/.test(value) ? value : JSON.stringify(value);
+  const { annotations } = admitted.object.metadata;
+  if (annotations !== undefined && Object.hasOwn(annotations, key)) return replaceValue(files, admitted, `metadata.annotations["${key}"]`, quoted);
+  if (annotations !== undefined && Object.keys(annotations).length > 0) return insertFirst(text, admitted, 'metadata.annotations', `${key}: ${quoted}`);
+  if (annotations !== undefined) return replaceValue(files, admitted, 'metadata.annotations', `{${key}: ${quoted}}`);
+  return insertFirst(text, admitted, 'metadata', `annotations: {${key}: ${quoted}}`);
+}
+
+/** A new entry in front of the first of the mapping at `path`, written as that one is. */
+function insertFirst(text: string, admitted: AdmittedObject, path: string, entry: string): TextEdit {
+  const { startOffset } = admitted.source.spanOf(path);
+  const flow = text[startOffset] === '{';
+  const at = flow ? startOffset + 1 : startOffset;
+  const lineStart = text.lastIndexOf('\n', at - 1) + 1;
+  const indent = text.slice(lineStart, at).replace(/[^ ]/g, ' ');
+  return { file: admitted.source.file, before: text, after: `${text.slice(0, at)}${flow ? `${entry}, ` : `${entry}\n${indent}`}${text.slice(at)}` };
+}

@@ -1,0 +1,24 @@
+/** What a person can do to a box of the canvas, as changes of the texts or lines for a terminal: plain, structured-cloneable data. */
+import type { LinkTarget } from '../views.ts';
+
+export interface Action {
+  /** `Make web-service a NodePort` */
+  readonly title: string;
+  /** What will happen, in a sentence. */
+  readonly because: string;
+  /** The whole text of a file as it is (null: there is none yet) and as it would be. */
+  readonly edit?: { readonly file: string; readonly before: string | null; readonly after: string };
+  /** What a person would type; `undo` takes it back. */
+  readonly commands?: readonly { readonly host: string; readonly line: string }[];
+  readonly undo?: readonly { readonly host: string; readonly line: string }[];
+}
+
+/** What can be put on the canvas. */
+export type PaletteKind = 'client' | 'web' | 'service';
+
+export type ActionQuestion =
+  | { readonly kind: 'box'; readonly target: LinkTarget }
+  /** `node`: host id where it should run; absent: the scheduler decides. */
+  | { readonly kind: 'add'; readonly what: PaletteKind; readonly node?: string }
+  /** Netns ids of two pods. */
+  | { readonly kind: 'policy'; readonly from: string; readonly to: string };

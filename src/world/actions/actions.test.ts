@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { articleFiles, openArticle, runLine } from '../testing/article.ts';
+import type { World } from '../world.ts';
+import type { Action, ActionQuestion } from './action-views.ts';
+import { actionsFor } from './actions.ts';
+
+const world = openArticle({ files: articleFiles() });
+const titled = (of: World, question: ActionQuestion, pattern: RegExp): Action => {
+  const found = actionsFor(of, question).find((one) => pattern.test(one.title));
+  if (found === undefined) throw new Error(`${pattern} is not among ${actionsFor(of, question).map((one) => one.title)}`);
+  return found;
+};
+const box = (key: string): ActionQuestion => ({ kind: 'box', target: { kind: 'object', key } });
+const web = () => world.topology().netnses.find((one) => one.title.startsWith('web-'))?.id ?? '';
+const client = () => world.topology().netnses.find((one) => one.title === 'client')?.id ?? '';
+/** Every line that is not in the text before. */
+const added = ({ edit }: Action): string[] => {
+  const old = new Set(edit?.before?.split('\n'));
+  return (edit?.after ?? '').split('\n').filter((line) => !old.has(line));
+};
+
+describe('what can be done on the canvas', () => {
+  it('is the smallest change of the text that stands behind a box', () => {
+    expect(added(titled(world, box('Service/default/web-service'), /a NodePort/))).toEqual(['  type: NodePort']);
+    expect(added(titled(world, box('Service/default/web-service'), /at one endpoint/))).toEqual(['  sessionAffinity: ClientIP']);
+    expect(added(titled(world, { kind: 'box', target: { kind: 'netns', id: web() } }, /One more of web/))).toEqual(['  replicas: 4']);
+    expect(added(titled(world, box('Node/node01'), /Stop kube-proxy/))).toEqual(['  annotations: {kubehop.dev/stopped: kube-proxy}']);
+  });
+
+  it('is a line for the terminal where no text says it, with the line that takes it back', () => {
+    const cut = titled(world, { kind: 'box', target: { kind: 'device', id: `${client()}/device/eth0` } }, /^Cut veth/);
+    expect(cut.commands?.[0]).toMatchObject({ host: 'controlplane', line: expect.stringMatching(/^ip link set veth\w+ down$/) });
+    expect(cut.undo?.[0]?.line).toMatch(/up$/);
+    expect(titled(world, box('Node/node01'), /^Cordon/).commands).toEqual([{ host: 'controlplane', line: 'kubectl cordon node01' }]);
+  });
+
+  it('is a policy with lasting labels, the namespace of the other side where it differs, and declared ports', () => {
+    const question: ActionQuestion = { kind: 'policy', from: client(), to: web() };
+    const lines = titled(world, question, /^Only client may reach web, at TCP 80$/).edit?.after ?? '';
+    expect(lines).toContain('app: web');
+    expect(lines).not.toContain('pod-template-hash');
+    expect(lines).not.toContain('namespaceSelector');
+    const dns = world.topology().netnses.find((one) => one.title.startsWith('coredns'))?.id ?? '';
+    expect(titled(world, { kind: 'policy', from: dns, to: web() }, /^Only/).edit?.after).toContain('kubernetes.io/metadata.name: kube-system');
+    expect(actionsFor(world, { kind: 'policy', from: client(), to: 'node01/netns/root' })).toEqual([]);
+  });
+
+  it('is accepted by the API server, all of it', () => {
+    const questions: ActionQuestion[] = [
+      ...['Node/node01', 'Node/controlplane', 'Service/default/web-service', 'Pod/default/client'].map(box),
+      { kind: 'policy', from: client(), to: web() },
+      ...(['client', 'web', 'service'] as const).flatMap((what): ActionQuestion[] => [
+        { kind: 'add', what },
+        { kind: 'add', what, node: 'node01' },
+      ]),
+    ];
+    for (const question of questions) {
+      for (const { edit, title } of actionsFor(world, question)) {
+        if (edit === undefined) continue;
+        expect(
+          world.supposeTexts([{ path: edit.file, text: edit.after }], () => true),
+          title,
+        ).toBe(true);
+      }
+    }
+  });
+
+  it('goes on from what was done: stopped is started, down is mended', () => {
+    const other = openArticle({ files: articleFiles() });
+    runLine(other, 'ip link set flannel.1 down');
+    runLine(other, 'kubectl annotate node node01 kubehop.dev/stopped=kubelet');
+    expect(titled(other, { kind: 'box', target: { kind: 'device', id: 'controlplane/netns/root/device/flannel.1' } }, /^Mend/).commands?.[0]?.line).toBe(
+      'ip link set flannel.1 up',
+    );
+    expect(titled(other, box('Node/node01'), /^Start kubelet/)).toBeDefined();
+  });
+});
