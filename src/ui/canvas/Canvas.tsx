@@ -16,13 +16,13 @@ import { lensOpacity } from './lens.ts';
 import { lodAt } from './lod.ts';
 import { Outline } from './Outline.tsx';
 import { Overlay } from './overlay.ts';
-import { PolicyPanel } from './PolicyPanel.tsx';
 import { policyPicture, reachOf } from './policy.ts';
 import { PaintedShapes } from './Shapes.tsx';
 import { centre, type Item } from './scene.ts';
 import { fontsOf, useBackdrop, useMounted } from './use-large.ts';
 import { useScene, useSize } from './use-scene.ts';
 
+const PolicyPanel = lazy(() => import('./PolicyPanel.tsx').then((module) => ({ default: module.PolicyPanel })));
 const Minimap = lazy(() => import('./Minimap.tsx').then((module) => ({ default: module.Minimap })));
 
 /** Below there is room for the line that says what happens. */
@@ -95,7 +95,7 @@ function OverlaySync({
   return null;
 }
 
-function CanvasInside({ topology, lens, playback, positions, selection, deliveries, embedded, tools, onSelect, onMove }: CanvasProps) {
+function CanvasInside({ topology, lens, playback, positions, selection, arrangement, embedded, tools, onSelect, onMove }: CanvasProps) {
   const frame = useRef<HTMLDivElement>(null);
   const drawing = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -105,7 +105,7 @@ function CanvasInside({ topology, lens, playback, positions, selection, deliveri
   const [drag, setDrag] = useState<{ readonly id: string; readonly offset: readonly [number, number] } | undefined>(undefined);
   const dragStart = useRef<{ x: number; y: number; offset: readonly [number, number] } | undefined>(undefined);
   const placed = useMemo(() => (drag === undefined ? positions : { ...positions, [drag.id]: drag.offset }), [positions, drag]);
-  const scene = useScene(topology, placed, size, margins);
+  const scene = useScene(topology, placed, size, margins, arrangement);
   const under = useRef<HTMLCanvasElement>(null);
   const mounted = useMounted(scene, size);
   const backdrop = useBackdrop(under, scene);
@@ -152,27 +152,6 @@ function CanvasInside({ topology, lens, playback, positions, selection, deliveri
     backdrop?.setScene(scene, mounted, lensOpacity(lens, 'uplink'));
     backdrop?.draw();
   }, [backdrop, scene, mounted, lens]);
-
-  const apiServer = useMemo(
-    () => topology.hosts.find((host) => host.controlPlane === true)?.id ?? topology.hosts.find((host) => host.role === 'node')?.id ?? '',
-    [topology],
-  );
-  const late = deliveries !== undefined && deliveries.list.length > 0;
-  useLayoutEffect(() => {
-    overlay?.setDeliveries(deliveries, apiServer);
-    overlay?.draw();
-  }, [overlay, deliveries, apiServer]);
-  // Messages move by themselves, also while no packet is played; with reduced motion they step with each update of the world.
-  useEffect(() => {
-    if (!late || overlay === undefined || reducedMotion()) return;
-    let frameId = 0;
-    const step = () => {
-      overlay.draw();
-      frameId = requestAnimationFrame(step);
-    };
-    frameId = requestAnimationFrame(step);
-    return () => cancelAnimationFrame(frameId);
-  }, [late, overlay]);
 
   const policy = useMemo(() => (lens === 'policy' ? policyPicture(topology) : undefined), [lens, topology]);
   const mark = useCallback(() => {
@@ -240,6 +219,9 @@ function CanvasInside({ topology, lens, playback, positions, selection, deliveri
   const toolbox = useMemo(
     (): CanvasTools => ({
       scene,
+      overlay,
+      frame: frame.current,
+      current: (focused === undefined ? undefined : scene.itemById.get(focused)) ?? selected,
       itemAt: (event) => {
         const hit = hitAt(event);
         return hit?.kind === 'item' ? hit.item : undefined;
@@ -256,7 +238,7 @@ function CanvasInside({ topology, lens, playback, positions, selection, deliveri
         };
       },
     }),
-    [scene, hitAt, flow],
+    [scene, overlay, focused, selected, hitAt, flow],
   );
   const onChoose = useCallback(
     (target: LinkTarget | undefined) => {
@@ -379,7 +361,11 @@ function CanvasInside({ topology, lens, playback, positions, selection, deliveri
           <Minimap scene={scene} size={size} onGo={onGo} />
         </Suspense>
       )}
-      {policy === undefined ? null : <PolicyPanel picture={policy} />}
+      {policy === undefined ? null : (
+        <Suspense fallback={null}>
+          <PolicyPanel picture={policy} />
+        </Suspense>
+      )}
       <CanvasControls
         movable={selected !== undefined && isMovable(selected) ? selected : undefined}
         onZoom={(factor) => {

@@ -1,5 +1,6 @@
 /** The Policy lens: a sentence that says what is enforced, and a matrix of who may open a connection to whom. */
-import styles from './canvas.module.css';
+
+import styles from './PolicyPanel.module.css';
 import type { PolicyPicture } from './policy.ts';
 import { shortName } from './short-name.ts';
 

@@ -1,6 +1,7 @@
 /** What the canvas needs from whoever shows it (the app, the embed, the presenter). */
 import type { HopView, LinkTarget, Topology } from '../../world/views.ts';
-import type { Deliveries } from './deliveries.ts';
+import type { Overlay } from './overlay.ts';
+import type { Arrangement } from './plan.ts';
 import type { Item, Point, Scene } from './scene.ts';
 
 export type Lens = 'wires' | 'services' | 'policy';
@@ -16,9 +17,14 @@ export interface PlaybackSource {
   subscribe(listener: () => void): () => void;
 }
 
-/** What somebody needs who builds on the canvas; the same object while the scene is the same. */
+/** What somebody needs who builds on the canvas. */
 export interface CanvasTools {
   readonly scene: Scene;
+  readonly overlay: Overlay | undefined;
+  /** The element that all of the canvas is in. */
+  readonly frame: HTMLElement | null;
+  /** What the keyboard stands on, else what is selected. */
+  readonly current: Item | undefined;
   /** Under a pointer, in client coordinates. */
   itemAt(event: { readonly clientX: number; readonly clientY: number }): Item | undefined;
   /** The middle of an item, in pixels of the canvas. */
@@ -35,8 +41,8 @@ export interface CanvasProps {
   readonly playback: PlaybackSource;
   readonly positions: Readonly<Record<string, readonly [number, number]>>;
   readonly selection: LinkTarget | undefined;
-  /** What late components have not heard yet; absent where nothing is late. */
-  readonly deliveries?: Deliveries | undefined;
+  /** Pods that stand together by something else than their node, or folded. */
+  readonly arrangement?: Arrangement | undefined;
   /** The wheel scrolls the page instead of zooming (embeds). */
   readonly embedded: boolean;
   onSelect(target: LinkTarget | undefined): void;

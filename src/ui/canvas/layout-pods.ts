@@ -5,11 +5,11 @@ import { columnX, type Metrics, tileWidth } from './metrics.ts';
 import { aside, hubId, type Levels, type RoomInput, rowsNeeded, spokenDevice } from './room-plan.ts';
 import type { PodItem, Point } from './scene.ts';
 
-const spokenPod = (view: NetnsView, host: HostView): string =>
+export const spokenPod = (view: NetnsView, host: HostView): string =>
   `Pod ${view.title} in namespace ${view.namespace ?? 'default'}, ${view.ip === '' ? 'no address' : view.ip}, ${view.ready ? 'ready' : (view.phase ?? 'not ready')}, on ${host.name}`;
 
 /** Places of a pod's netns: its programs, its own kernel (all hooks in one), and loopback. */
-function podPlaces(
+export function podPlaces(
   draft: Draft,
   frame: Frame,
   pod: RoomInput['pods'][number] & { readonly tile: boolean },
@@ -42,7 +42,8 @@ function podPlaces(
   if (pod.view.ip !== '') draft.itemByIp.set(pod.view.ip, item);
 }
 
-const uplinkOf = (devices: readonly DeviceView[]): DeviceView | undefined => devices.find((device) => device.type === 'veth' && device.peer !== undefined);
+export const uplinkOf = (devices: readonly DeviceView[]): DeviceView | undefined =>
+  devices.find((device) => device.type === 'veth' && device.peer !== undefined);
 
 export function layoutPods(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, y: Levels, bridge: DeviceView | undefined, rootId: string): void {
   const { host } = input;

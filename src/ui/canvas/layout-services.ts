@@ -54,7 +54,7 @@ export function layoutServices(draft: Draft, services: readonly ServiceView[], p
     const [dx, dy] = plan.offset(service.objectKey);
     const x = (plan.direction === 'column' ? 0 : column * (width + m.roomGap)) + (place % PER_ROOM) * (w + gap);
     const up = Math.floor(place / PER_ROOM) * (m.serviceH + 10);
-    const roof = flip ? (frame?.dy ?? 0) + (rowPlan?.height ?? 0) : (topRow?.bottomY ?? 0) - (topRow?.height ?? 0);
+    const roof = flip ? (frame?.dy ?? 0) + (rowPlan?.height ?? 0) : (topRow?.bottomY ?? 0) - (topRow?.height ?? 0) - plan.lift;
     const y = flip ? roof + m.serviceGap + up : roof - m.serviceGap - m.serviceH - up;
     const rect: Rect = { x: x + dx, y: y + dy, w, h: m.serviceH };
     addItem(draft, {
@@ -76,7 +76,7 @@ export function layoutServices(draft: Draft, services: readonly ServiceView[], p
     }
   }
   if (folded > 0) {
-    const roof = (topRow?.bottomY ?? 0) - (topRow?.height ?? 0);
+    const roof = (topRow?.bottomY ?? 0) - (topRow?.height ?? 0) - plan.lift;
     const rect = { x: inTopRow * (width + m.roomGap), y: roof - m.serviceGap - m.serviceH, w: 120, h: m.serviceH };
     addItem(draft, {
       kind: 'fold',

@@ -6,7 +6,7 @@ import { layoutRoom } from './layout-room.ts';
 import { layoutServices } from './layout-services.ts';
 import { layoutTunnels } from './layout-tunnels.ts';
 import { compactMetrics, fullMetrics, type Metrics, roomWidth } from './metrics.ts';
-import type { Plan, RowPlan } from './plan.ts';
+import type { Arrangement, Plan, RowPlan } from './plan.ts';
 import { chipRowsNeeded, type RoomInput, roomHeight, rowsNeeded } from './room-plan.ts';
 import { type Item, type Scene, unite } from './scene.ts';
 import { assignSlots, type Slots } from './slots.ts';
@@ -22,6 +22,7 @@ export interface LayoutOptions {
   readonly show?: ReadonlySet<string>;
   /** Only these Services (object keys) are drawn. */
   readonly showServices?: ReadonlySet<string>;
+  readonly arrangement?: Arrangement;
 }
 
 /** More nodes than this stand in several rows. */
@@ -89,9 +90,9 @@ function makePlan(inputs: readonly RoomInput[], m: Metrics, options: LayoutOptio
   // From the last row upwards, so that a growing room pushes only what is above it.
   let bottomY = 0;
   for (const group of [...groups].reverse()) {
-    const rows = group.reduce((most, input) => Math.max(most, rowsNeeded(input, m)), 1);
+    const rows = group.reduce((most, input) => Math.max(most, rowsNeeded(input, m)), group.every((input) => input.rows === 0) ? 0 : 1);
     const chipRows = group.reduce((most, input) => Math.max(most, chipRowsNeeded(input, m)), 1);
-    const height = group.reduce((most, input) => Math.max(most, roomHeight(m, rows, chipRows, input.tiles)), 0);
+    const height = group.reduce((most, input) => Math.max(most, roomHeight(m, input.rows ?? rows, chipRows, input.tiles)), 0);
     rowPlans.unshift({ inputs: group, rows, chipRows, height, bottomY });
     bottomY -= height + zoneH + m.underlayH + 40;
   }
@@ -111,7 +112,7 @@ function makePlan(inputs: readonly RoomInput[], m: Metrics, options: LayoutOptio
       });
     }
   }
-  return { m, direction, perRow, rowPlans, frames, offset, zoneH };
+  return { m, direction, perRow, rowPlans, frames, offset, zoneH, lift: 0 };
 }
 
 function offsetFrame(row: RowPlan, x: number, offset: Plan['offset']): { readonly dx: number } {
@@ -129,19 +130,22 @@ const depth: Readonly<Record<Item['kind'], number>> = { room: 0, kernel: 1, bar:
 export function buildScene(topology: Topology, options: LayoutOptions): Scene {
   const m = options.density === 'full' ? fullMetrics : compactMetrics;
   const slots = options.slots ?? assignSlots(topology);
-  const inputs = roomInputs(topology, slots, options.show, m);
+  const own = roomInputs(topology, slots, options.show, m);
+  const arranged = options.arrangement?.take(own, m);
+  const inputs = arranged?.inputs ?? own;
   const draft: Draft = newDraft();
   const plan = makePlan(inputs, m, options, inputs.length);
   for (const row of plan.rowPlans) {
-    for (const input of row.inputs) layoutRoom(draft, input, m, plan.frames.get(input.host.id) as Frame, row.rows, row.chipRows);
+    for (const input of row.inputs) layoutRoom(draft, input, m, plan.frames.get(input.host.id) as Frame, input.rows ?? row.rows, row.chipRows);
   }
+  const lift = arranged?.layout(draft, plan) ?? 0;
   layoutOutside(draft, topology, plan);
   layoutTunnels(draft, topology, plan);
   const services = options.showServices;
   layoutServices(
     draft,
     services === undefined ? topology.services : topology.services.filter((service) => services.has(service.objectKey)),
-    plan,
+    { ...plan, lift },
     slots,
     services !== undefined,
   );

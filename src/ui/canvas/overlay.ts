@@ -4,7 +4,6 @@ import type { HopView } from '../../world/views.ts';
 import type { Palette } from '../theme/palette.ts';
 import { type Capsule, capsuleOf, isTunnelled } from './capsule.ts';
 import type { PlaybackSource } from './contract.ts';
-import { type Deliveries, drawMessages, type Message, messagesOf } from './deliveries.ts';
 import { Journey, type Traveller } from './journey.ts';
 import { serviceCurve } from './layout-services.ts';
 import { type Life, lifeAt, roundness } from './packet-life.ts';
@@ -52,6 +51,24 @@ interface Seat {
   alpha: number;
 }
 
+/** What a layer has to draw with; the context is in scene units. */
+export interface OverlayFrame {
+  readonly context: CanvasRenderingContext2D;
+  readonly scene: Scene;
+  readonly journey: Journey;
+  readonly position: { readonly index: number; readonly fraction: number };
+  readonly view: View;
+  readonly palette: Palette;
+  readonly fonts: Fonts;
+}
+/** Something else that is drawn above the boxes: under the way of the current packet, or over it. */
+export interface OverlayLayer {
+  readonly at: 'under' | 'over';
+  draw(frame: OverlayFrame): void;
+}
+/** Whether the packet of this hop is to be seen. */
+export type Shown = (hop: HopView, current: HopView | undefined) => boolean;
+
 export type TilePainter = (context: CanvasRenderingContext2D, scene: Scene, view: View, palette: Palette, monoFont: string, sansFont: string) => void;
 
 /** Lines of a Service that are drawn while it is looked at. */
@@ -76,9 +93,8 @@ export class Overlay {
   readonly #seats: Seat[] = [];
   /** By hop index: all hops of a packet share one. */
   #lives: (Life | undefined)[] = [];
-  #deliveries: Deliveries | undefined;
-  #apiServer = '';
-  #messages: readonly Message[] | undefined;
+  #layers: readonly OverlayLayer[] = [];
+  #shown: Shown | undefined;
   #ending: { readonly hop: number; readonly service: string; readonly pod: string } | undefined;
 
   readonly #tiles: TilePainter | undefined;
@@ -95,16 +111,14 @@ export class Overlay {
     this.#tiles = tiles;
   }
 
-  /** Messages of the control plane; `apiServer` is the id of its host. */
-  setDeliveries(deliveries: Deliveries | undefined, apiServer: string): void {
-    this.#deliveries = deliveries;
-    this.#apiServer = apiServer;
-    this.#messages = undefined;
+  /** `shown`: absent, all packets are. */
+  setLayers(layers: readonly OverlayLayer[], shown?: Shown): void {
+    this.#layers = layers;
+    this.#shown = shown;
   }
 
   setScene(scene: Scene): void {
     this.#scene = scene;
-    this.#messages = undefined;
     this.#journey = undefined;
   }
 
@@ -159,18 +173,13 @@ export class Overlay {
     if (scene.tiles.length > 0) this.#tiles?.(context, scene, this.#view, this.#palette, this.#fonts.mono, this.#fonts.sans);
     context.setTransform(ratio * zoom, 0, 0, ratio * zoom, ratio * x, ratio * y);
     const position = this.#playback.position();
-    this.#drawStory(context, journey, position);
+    const frame = { context, scene, journey, position, view: this.#view, palette: this.#palette, fonts: this.#fonts };
+    for (const layer of this.#layers) if (layer.at === 'under') layer.draw(frame);
+    const hop = this.#playback.hops()[position.index];
+    if (hop === undefined || this.#shown?.(hop, hop) !== false) this.#drawStory(context, journey, position);
     this.#drawMarks(context, scene);
-    this.#drawDeliveries(context, scene);
+    for (const layer of this.#layers) if (layer.at === 'over') layer.draw(frame);
     this.#drawPackets(context, journey, position);
-  }
-
-  #drawDeliveries(context: CanvasRenderingContext2D, scene: Scene): void {
-    const deliveries = this.#deliveries;
-    if (deliveries === undefined || deliveries.list.length === 0) return;
-    this.#messages ??= messagesOf(scene, deliveries.list, this.#apiServer);
-    const nowNs = deliveries.nowNs + (performance.now() - deliveries.receivedMs) * 1e6;
-    drawMessages(context, this.#messages, nowNs, this.#view.zoom, this.#palette, this.#fonts.sans);
   }
 
   #capsule(index: number): Capsule {
@@ -384,7 +393,11 @@ export class Overlay {
     const atlas = this.#atlas;
     context.setTransform(1, 0, 0, 1, 0, 0);
     let count = 0;
+    const hops = this.#playback.hops();
+    const shown = this.#shown;
+    const current = hops[position.index];
     journey.travellers(position, (one: Traveller) => {
+      if (shown !== undefined && !shown(hops[one.hop] as HopView, current)) return;
       const px = one.x * zoom + x;
       const py = one.y * zoom + y;
       if (px < -200 || py < -60 || px > width + 200 || py > height + 60) return;

@@ -1,5 +1,5 @@
 /** What the parts of the layout agree on: which rooms stand in which row, and where. */
-import type { Frame } from './draft.ts';
+import type { Draft, Frame } from './draft.ts';
 import type { Metrics } from './metrics.ts';
 import type { RoomInput } from './room-plan.ts';
 
@@ -22,4 +22,12 @@ export interface Plan {
   readonly offset: (id: string) => readonly [number, number];
   /** Height of the zone between rooms and underlay. */
   readonly zoneH: number;
+  /** Height of what stands between the rooms' roofs and the Services. */
+  readonly lift: number;
+}
+
+/** Another order of the pods than each in its node's room. */
+export interface Arrangement {
+  /** Takes pods out of their rooms; `layout` puts them elsewhere once the rooms stand, and returns the height that it needs above them. */
+  take(inputs: readonly RoomInput[], m: Metrics): { readonly inputs: readonly RoomInput[]; layout(draft: Draft, plan: Plan): number };
 }

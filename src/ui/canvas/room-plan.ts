@@ -12,11 +12,15 @@ export interface RoomInput {
   /** Pods of this node that are not drawn. */
   readonly folded: number;
   readonly tiles: boolean;
+  /** Its pods that stand elsewhere, or folded. */
+  readonly elsewhere?: RoomInput['pods'];
+  /** Rows of pods to leave room for, where that does not follow from `pods`. */
+  readonly rows?: number;
 }
 
 /** Devices of the root netns that are drawn as chips: all but loopback, the pods' ends of veth pairs, and the bridge drawn as a bar. */
 export function chipsOf(input: RoomInput, bridge: DeviceView | undefined): DeviceView[] {
-  const podPeers = new Set(input.pods.flatMap((pod) => pod.devices.map((device) => device.peer ?? '')));
+  const podPeers = new Set([...input.pods, ...(input.elsewhere ?? [])].flatMap((pod) => pod.devices.map((device) => device.peer ?? '')));
   const shown = input.rootDevices.filter(
     (device) => device.type !== 'loopback' && device !== bridge && device.master === undefined && !podPeers.has(device.id),
   );
@@ -39,6 +43,7 @@ export function mainBridge(devices: readonly DeviceView[]): DeviceView | undefin
 }
 
 export const rowsNeeded = (input: RoomInput, m: Metrics): number => {
+  if (input.rows !== undefined) return input.rows;
   const highest = input.pods.reduce((most, pod) => Math.max(most, pod.slot), 0);
   return Math.floor(highest / (input.tiles ? m.tileColumns : m.columns)) + 1;
 };
@@ -58,7 +63,7 @@ export function levels(m: Metrics, chipRows: number) {
 
 export function roomHeight(m: Metrics, rows: number, chipRows: number, tiles: boolean): number {
   const { podBottom } = levels(m, chipRows);
-  const pods = tiles ? rows * m.tileH + (rows - 1) * m.tileGap : rows * m.podH + (rows - 1) * m.rowGap;
+  const pods = Math.max(0, tiles ? rows * m.tileH + (rows - 1) * m.tileGap : rows * m.podH + (rows - 1) * m.rowGap);
   return -podBottom + pods + m.headerH;
 }
 

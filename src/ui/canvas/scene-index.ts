@@ -42,7 +42,7 @@ export function sceneIndex(scene: Scene): SceneIndex {
   }
   const top = children.get(undefined) ?? [];
   const rooms = top.filter((item) => item.kind === 'room').length;
-  const made: SceneIndex = { top, inside, children, large: scene.tiles.length > 0 && rooms > MAX_MOUNTED_ROOMS };
+  const made: SceneIndex = { top, inside, children, large: rooms > (scene.tiles.length > 0 ? MAX_MOUNTED_ROOMS : 2 * MAX_MOUNTED_ROOMS) };
   indexes.set(scene, made);
   return made;
 }

@@ -43,7 +43,7 @@ export function useMounted(scene: Scene, size: Size): ReadonlySet<string> | unde
 
 /** The painter of the canvas under the boxes, fetched when a world has tiles; undefined before. */
 export function useBackdrop(canvas: React.RefObject<HTMLCanvasElement | null>, scene: Scene): Backdrop | undefined {
-  const tiled = scene.tiles.length > 0;
+  const tiled = scene.tiles.length > 0 || sceneIndex(scene).large;
   const [backdrop, setBackdrop] = useState<Backdrop | undefined>(undefined);
   useEffect(() => {
     const element = canvas.current;

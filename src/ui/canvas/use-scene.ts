@@ -24,7 +24,13 @@ export function useSize(element: React.RefObject<HTMLElement | null>): Size {
 }
 
 /** The scene for what is shown; slots and shape are remembered, so that an edit moves nothing else. */
-export function useScene(topology: CanvasProps['topology'], positions: CanvasProps['positions'], size: Size, margins: Margins): Scene {
+export function useScene(
+  topology: CanvasProps['topology'],
+  positions: CanvasProps['positions'],
+  size: Size,
+  margins: Margins,
+  arrangement?: CanvasProps['arrangement'],
+): Scene {
   const slots = useRef<Slots>(noSlots);
   const shape = useRef<Shape | undefined>(undefined);
   const slotsNow = useMemo(() => {
@@ -34,12 +40,12 @@ export function useScene(topology: CanvasProps['topology'], positions: CanvasPro
   return useMemo(() => {
     const chosen = chooseScene(
       topology,
-      { slots: slotsNow, positions },
+      { slots: slotsNow, positions, ...(arrangement === undefined ? {} : { arrangement }) },
       size.width === 0 ? { width: 900, height: 640 } : size,
       margins,
       size.width === 0 ? undefined : shape.current,
     );
     if (size.width > 0) shape.current = chosen.shape;
     return chosen.scene;
-  }, [topology, slotsNow, positions, size, margins]);
+  }, [topology, slotsNow, positions, size, margins, arrangement]);
 }

@@ -4,9 +4,19 @@ import type { DocumentFile } from '../../world/document.ts';
 import type { ExpectationResult, ReachQuestion } from '../../world/reach/reach-views.ts';
 import type { LinkTarget } from '../../world/views.ts';
 import type { Lens } from '../canvas/contract.ts';
+import type { Arrangement } from '../canvas/plan.ts';
 import type { SaveState } from './autosave.ts';
 
 export type Mode = 'learn' | 'play' | 'present';
+/** What a packet is about: its highest layer; or it belongs to the control plane. */
+export type PacketLayer = 'l2' | 'l3' | 'l4' | 'l7' | 'control';
+/** By what pods stand together, and which of these groups are folded into one box. `key` is a label's. */
+export interface Grouping {
+  readonly by: 'node' | 'namespace' | 'label';
+  readonly key: string;
+  readonly folded: readonly string[];
+}
+export type CanvasSheet = 'build' | 'layers' | 'groups';
 export type ThemeChoice = 'system' | 'light' | 'dark';
 export type PaneName = 'canvas' | 'editor' | 'terminal' | 'timeline' | 'inspector';
 export type TimelineView = 'hops' | 'conversations' | 'sequence' | 'stream';
@@ -68,8 +78,15 @@ export interface Session extends Preferences {
   /** Another future begins here; time stands still until something is done. */
   readonly branched: boolean;
   readonly save: SaveState;
-  /** The panel for building is open. */
-  readonly building: boolean;
+  /** What is open beneath the canvas' bar. */
+  readonly sheet: CanvasSheet | undefined;
+  /** Layers that neither move on the canvas nor stand in the list. */
+  readonly hiddenLayers: readonly PacketLayer[];
+  /** Only what the current packet touches is seen. */
+  readonly focus: boolean;
+  readonly grouping: Grouping;
+  /** What `grouping` makes of the layout, once its code is here. */
+  readonly arrangement: Arrangement | undefined;
   /** False: another tab has this document. */
   readonly writable: boolean;
   readonly lesson: string | undefined;
@@ -114,7 +131,11 @@ export const createSession = (preferences: Preferences): SessionStore =>
     run: undefined,
     branched: false,
     save: { kind: 'idle' },
-    building: false,
+    sheet: undefined,
+    hiddenLayers: [],
+    focus: false,
+    grouping: { by: 'node', key: '', folded: [] },
+    arrangement: undefined,
     writable: true,
     lesson: undefined,
     lessonStep: 0,

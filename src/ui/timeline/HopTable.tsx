@@ -49,12 +49,13 @@ export function HopTable() {
   const { hops, index } = useCurrentHop();
   const text = useSession((state) => state.filter);
   const background = useSession((state) => state.background);
+  const hidden = useSession((state) => state.hiddenLayers);
   const numbers = useMemo(() => packetNumbers(hops), [hops]);
-  const filter = useFilter(text !== '');
+  const filter = useFilter(text !== '' || hidden.length > 0);
   const selected = text.includes('${') ? hops[index] : undefined;
   const indices = useMemo(
-    () => filter?.filterHops(hops, { text, background, selected }, numbers) ?? hops.flatMap((hop, at) => (hop.background && !background ? [] : [at])),
-    [hops, text, background, numbers, filter, selected],
+    () => filter?.filterHops(hops, { text, background, hidden, selected }, numbers) ?? hops.flatMap((hop, at) => (hop.background && !background ? [] : [at])),
+    [hops, text, background, hidden, numbers, filter, selected],
   );
   const current = rowAt(indices, index);
   const scroller = useRef<HTMLElement>(null);

@@ -1,5 +1,7 @@
 /** Which hops the timeline shows: words to look for, or a display filter where one is meant. */
 import type { HopView } from '../../world/views.ts';
+import { layerOf } from '../canvas/layer-of.ts';
+import type { PacketLayer } from '../state/session.ts';
 import { conversationsOf, streamsOf } from './conversations.ts';
 import { type FilterError, type HopPredicate, looksLikeDisplayFilter, parseDisplayFilter } from './display-filter/parse.ts';
 
@@ -15,6 +17,8 @@ export interface RowFilter {
   /** A display filter (`tcp.port == 80 && ip.dst == 10.244.1.4`), or words, all of which must occur; `proto:dns` looks only at the protocol, `packet:3` only at the packet's number, `-word` must not occur. */
   readonly text: string;
   readonly background: boolean;
+  /** Layers that are not shown, whatever the text says. */
+  readonly hidden?: readonly PacketLayer[];
   /** The hop at the playhead: only filters with `${…}` look at it. */
   readonly selected?: HopView | undefined;
 }
@@ -47,9 +51,11 @@ export function filterHops(hops: readonly HopView[], filter: RowFilter, numbers:
   const words = read.kind === 'words' ? filter.text.toLowerCase().split(/\s+/).filter(Boolean) : [];
   const streams = read.kind === 'display' ? streamsOf(conversationsOf(hops)) : undefined;
   const startNs = hops[0]?.event.timeNs ?? 0;
+  const hidden = filter.hidden ?? [];
   const indices: number[] = [];
   hops.forEach((hop, index) => {
     if (hop.background && !filter.background) return;
+    if (hidden.length > 0 && hidden.includes(layerOf(hop))) return;
     const number = numbers.get(hop.event.packetId);
     if (read.kind === 'display' && !read.accepts(hop, { number, stream: streams?.get(hop.event.packetId), startNs, selected: filter.selected })) return;
     if (words.length > 0 && !wordsFit(words, hop, number)) return;

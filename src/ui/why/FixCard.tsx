@@ -1,29 +1,9 @@
 /** One change that would help: what it is, why this one, the lines of it, and a button that makes it; made, a button that takes it back. */
 import type { Fix } from '../../world/reach/reach-views.ts';
-import { withKeys } from '../shell/with-keys.ts';
 import { useDocument, usePlayground } from '../state/context.ts';
-import { diffLines, firstDifference } from './diff-lines.ts';
+import { Diff } from './Diff.tsx';
+import { firstDifference } from './diff-lines.ts';
 import styles from './Why.module.css';
-
-const SIGNS = { same: ' ', gone: '−', new: '+', gap: ' ' } as const;
-
-function Diff({ file, before, after }: { readonly file: string; readonly before: string; readonly after: string }) {
-  return (
-    <figure className={styles.diff}>
-      <figcaption>{file}</figcaption>
-      <pre>
-        {withKeys(diffLines(before, after), (line) => `${line.kind} ${line.text}`).map(({ key, item }) => (
-          <span key={key} className={styles.diffLine} data-kind={item.kind}>
-            <span className="visually-hidden">{item.kind === 'gone' ? 'removed: ' : item.kind === 'new' ? 'added: ' : ''}</span>
-            <span aria-hidden="true">{SIGNS[item.kind]} </span>
-            {item.kind === 'gap' ? '…' : item.text}
-            {'\n'}
-          </span>
-        ))}
-      </pre>
-    </figure>
-  );
-}
 
 /** A line for the first terminal, which stands on the control plane. */
 const typed = ({ host, line }: { readonly host: string; readonly line: string }, at: string): string => (host === at ? line : `ssh ${host} ${line}`);

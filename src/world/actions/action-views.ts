@@ -16,9 +16,11 @@ export interface Action {
 /** What can be put on the canvas. */
 export type PaletteKind = 'client' | 'web' | 'service';
 
+/** A pod by its netns id, all pods of a namespace, or all with a label. */
+export type PolicyEnd = { readonly pod: string } | { readonly namespace: string } | { readonly label: string; readonly value: string };
+
 export type ActionQuestion =
   | { readonly kind: 'box'; readonly target: LinkTarget }
   /** `node`: host id where it should run; absent: the scheduler decides. */
   | { readonly kind: 'add'; readonly what: PaletteKind; readonly node?: string }
-  /** Netns ids of two pods. */
-  | { readonly kind: 'policy'; readonly from: string; readonly to: string };
+  | { readonly kind: 'policy'; readonly from: PolicyEnd; readonly to: PolicyEnd };

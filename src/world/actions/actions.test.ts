@@ -35,20 +35,27 @@ describe('what can be done on the canvas', () => {
   });
 
   it('is a policy with lasting labels, the namespace of the other side where it differs, and declared ports', () => {
-    const question: ActionQuestion = { kind: 'policy', from: client(), to: web() };
+    const question: ActionQuestion = { kind: 'policy', from: { pod: client() }, to: { pod: web() } };
     const lines = titled(world, question, /^Only client may reach web, at TCP 80$/).edit?.after ?? '';
     expect(lines).toContain('app: web');
     expect(lines).not.toContain('pod-template-hash');
     expect(lines).not.toContain('namespaceSelector');
     const dns = world.topology().netnses.find((one) => one.title.startsWith('coredns'))?.id ?? '';
-    expect(titled(world, { kind: 'policy', from: dns, to: web() }, /^Only/).edit?.after).toContain('kubernetes.io/metadata.name: kube-system');
-    expect(actionsFor(world, { kind: 'policy', from: client(), to: 'node01/netns/root' })).toEqual([]);
+    expect(titled(world, { kind: 'policy', from: { pod: dns }, to: { pod: web() } }, /^Only/).edit?.after).toContain(
+      'kubernetes.io/metadata.name: kube-system',
+    );
+    expect(actionsFor(world, { kind: 'policy', from: { pod: client() }, to: { pod: 'node01/netns/root' } })).toEqual([]);
+    const group = titled(world, { kind: 'policy', from: { namespace: 'kube-system' }, to: { label: 'app', value: 'web' } }, /^Only kube-system may reach web$/);
+    expect(group.edit?.after).toContain('app: web');
+    expect(group.edit?.after).toContain('kubernetes.io/metadata.name: kube-system');
+    expect(group.edit?.after).not.toContain('k8s-app');
   });
 
   it('is accepted by the API server, all of it', () => {
     const questions: ActionQuestion[] = [
       ...['Node/node01', 'Node/controlplane', 'Service/default/web-service', 'Pod/default/client'].map(box),
-      { kind: 'policy', from: client(), to: web() },
+      { kind: 'policy', from: { pod: client() }, to: { pod: web() } },
+      { kind: 'policy', from: { namespace: 'default' }, to: { namespace: 'kube-system' } },
       ...(['client', 'web', 'service'] as const).flatMap((what): ActionQuestion[] => [
         { kind: 'add', what },
         { kind: 'add', what, node: 'node01' },

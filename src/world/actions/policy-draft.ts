@@ -4,7 +4,7 @@ import type { KubeObject } from '../../objects/types.ts';
 import { appendDocument } from '../reach/text-edit.ts';
 import type { NetnsView } from '../views.ts';
 import type { World } from '../world.ts';
-import type { Action } from './action-views.ts';
+import type { Action, PolicyEnd } from './action-views.ts';
 import { freeName } from './free-name.ts';
 
 const FILE = 'policies.yaml';
@@ -21,16 +21,16 @@ const fleeting: ReadonlySet<string> = new Set([
 
 const lasting = (pod: NetnsView): Readonly<Record<string, string>> => Object.fromEntries(Object.entries(pod.labels).filter(([key]) => !fleeting.has(key)));
 
-const groupName = (pod: NetnsView): string => {
+const asName = (text: string): string =>
+  text
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 40) || 'pods';
+
+const nameOf = (pod: NetnsView): string => {
   const labels = lasting(pod);
-  const name = labels.app ?? labels['app.kubernetes.io/name'] ?? labels['k8s-app'] ?? pod.title;
-  return (
-    name
-      .toLowerCase()
-      .replace(/[^a-z0-9-]+/g, '-')
-      .replace(/^-+|-+$/g, '')
-      .slice(0, 40) || 'pods'
-  );
+  return asName(labels.app ?? labels['app.kubernetes.io/name'] ?? labels['k8s-app'] ?? pod.title);
 };
 
 interface PodLike extends KubeObject {
@@ -47,21 +47,56 @@ function portsOf(world: World, pod: NetnsView): readonly { readonly protocol: st
 const policy = (name: string, namespace: string, spec: { readonly [key: string]: YamlValue }): string =>
   formatYaml({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace }, spec });
 
-/** From netns `from` to netns `to`; none where one of them is no pod with an object. */
-export function policiesBetween(world: World, from: string, to: string): readonly Action[] {
-  const { netnses } = world.topology();
-  const a = netnses.find((one) => one.id === from && one.type === 'pod' && one.objectKey !== undefined);
-  const b = netnses.find((one) => one.id === to && one.type === 'pod' && one.objectKey !== undefined);
+/** One side of the arrow. */
+interface End {
+  readonly name: string;
+  readonly namespace: string;
+  /** Of the pods meant; none: all of the namespace. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Pods of any namespace, by their label alone. */
+  readonly anywhere: boolean;
+  /** One of the pods meant. */
+  readonly pod: NetnsView;
+}
+
+function endOf(world: World, end: PolicyEnd): End | undefined {
+  const pods = world.topology().netnses.filter((one) => one.type === 'pod' && one.objectKey !== undefined);
+  if ('namespace' in end) {
+    const pod = pods.find((one) => (one.namespace ?? 'default') === end.namespace);
+    return pod === undefined ? undefined : { name: asName(end.namespace), namespace: end.namespace, labels: {}, anywhere: false, pod };
+  }
+  if ('label' in end) {
+    const those = pods.filter((one) => Object.hasOwn(one.labels, end.label) && one.labels[end.label] === end.value);
+    const [pod] = those;
+    if (pod === undefined) return undefined;
+    const anywhere = those.some((one) => one.namespace !== pod.namespace);
+    return { name: asName(end.value), namespace: pod.namespace ?? 'default', labels: { [end.label]: end.value }, anywhere, pod };
+  }
+  const pod = pods.find((one) => one.id === end.pod);
+  return pod === undefined ? undefined : { name: nameOf(pod), namespace: pod.namespace ?? 'default', labels: lasting(pod), anywhere: false, pod };
+}
+
+/** `{}` selects everything; `matchLabels` without entries does, too, but says less. */
+const selector = (labels: Readonly<Record<string, string>>): { readonly [key: string]: YamlValue } =>
+  Object.keys(labels).length === 0 ? {} : { matchLabels: labels };
+
+/** What an arrow may mean; nothing where one of its ends is no pod with an object. */
+export function policiesBetween(world: World, from: PolicyEnd, to: PolicyEnd): readonly Action[] {
+  const a = endOf(world, from);
+  const b = endOf(world, to);
   if (a === undefined || b === undefined) return [];
-  const namespace = b.namespace ?? 'default';
-  const away = (a.namespace ?? 'default') !== namespace;
-  const [nameA, nameB] = [groupName(a), groupName(b)];
-  const subject = { podSelector: { matchLabels: lasting(b) } };
+  const { namespace } = b;
+  const subject = { podSelector: selector(b.labels) };
+  const whole = Object.keys(a.labels).length === 0;
   const peer = {
-    ...(away ? { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': a.namespace ?? 'default' } } } : {}),
-    podSelector: { matchLabels: lasting(a) },
+    ...(a.anywhere
+      ? { namespaceSelector: {} }
+      : a.namespace !== namespace || whole
+        ? { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': a.namespace } } }
+        : {}),
+    ...(whole ? {} : { podSelector: selector(a.labels) }),
   };
-  const ports = portsOf(world, b);
+  const ports = portsOf(world, b.pod);
   const add = (title: string, because: string, name: string, spec: { readonly [key: string]: YamlValue }): Action => ({
     title,
     because,
@@ -69,7 +104,7 @@ export function policiesBetween(world: World, from: string, to: string): readonl
   });
   const words = ports.map((one) => `${one.protocol} ${one.port}`).join(', ');
   return [
-    add(`Only ${nameA} may reach ${nameB}`, `Every other pod is kept out of ${nameB}; ${nameA} may use any port.`, `${nameB}-from-${nameA}`, {
+    add(`Only ${a.name} may reach ${b.name}`, `Every other pod is kept out of ${b.name}; ${a.name} may use any port.`, `${b.name}-from-${a.name}`, {
       ...subject,
       policyTypes: ['Ingress'],
       ingress: [{ from: [peer] }],
@@ -77,13 +112,13 @@ export function policiesBetween(world: World, from: string, to: string): readonl
     ...(ports.length === 0
       ? []
       : [
-          add(`Only ${nameA} may reach ${nameB}, at ${words}`, 'At the ports that its containers declare, and no other.', `${nameB}-from-${nameA}`, {
+          add(`Only ${a.name} may reach ${b.name}, at ${words}`, 'At the ports that its containers declare, and no other.', `${b.name}-from-${a.name}`, {
             ...subject,
             policyTypes: ['Ingress'],
             ingress: [{ from: [peer], ports: ports.map((one) => ({ protocol: one.protocol, port: one.port })) }],
           }),
         ]),
-    add(`Nobody may reach ${nameB}`, 'It is isolated on its way in; answers to what it asks still come back.', `${nameB}-deny`, {
+    add(`Nobody may reach ${b.name}`, 'It is isolated on its way in; answers to what it asks still come back.', `${b.name}-deny`, {
       ...subject,
       policyTypes: ['Ingress'],
       ingress: [],

@@ -1,21 +1,23 @@
 /** Direct manipulation: things to put on the canvas, an arrow that becomes a NetworkPolicy, and what can be done to the selected box; each is a previewed change of a text. */
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import type { Action, ActionQuestion, PaletteKind } from '../../../world/actions/action-views.ts';
-import { useDocument, useMirror, usePlayground, useSession } from '../../state/context.ts';
+import type { ActionQuestion, PaletteKind, PolicyEnd } from '../../../world/actions/action-views.ts';
+import { useMirror, useSession } from '../../state/context.ts';
+import type { Grouping } from '../../state/session.ts';
 import type { CanvasTools } from '../contract.ts';
+import { groupOfItem } from '../group/grouping.ts';
 import type { Item, Point } from '../scene.ts';
-import { ActionCard } from './ActionCard.tsx';
+import { Question } from './Question.tsx';
 import styles from './Workbench.module.css';
 
-type Tool = { readonly kind: 'add'; readonly what: PaletteKind } | { readonly kind: 'policy'; readonly from?: Item };
+type Tool =
+  | { readonly kind: 'add'; readonly what: PaletteKind }
+  | { readonly kind: 'policy'; readonly from?: { readonly item: Item; readonly end: PolicyEnd } };
 
 const things: readonly (readonly [PaletteKind, string, string])[] = [
   ['client', 'Tool box', 'a pod with curl, dig, ping'],
   ['web', 'Web servers', 'a Deployment of two'],
   ['service', 'With a Service', 'two, and one address for both'],
 ];
-
-const isPod = (item: Item | undefined): item is Item => item?.kind === 'pod';
 
 /** The pod, or the node, that an item belongs to. */
 function ownerOf(tools: CanvasTools, item: Item | undefined, wanted: 'pod' | 'room'): Item | undefined {
@@ -24,43 +26,27 @@ function ownerOf(tools: CanvasTools, item: Item | undefined, wanted: 'pod' | 'ro
   return at;
 }
 
-function Question({ question, onDone }: { readonly question: ActionQuestion; readonly onDone: () => void }) {
-  const playground = usePlayground();
-  const hosts = useMirror((mirror) => mirror.topology).hosts.length;
-  const services = useMirror((mirror) => mirror.topology.services);
-  const texts = useDocument((document) => (document.applying === 'applied' ? document.texts : undefined));
-  const [answer, setAnswer] = useState<{ readonly actions: readonly Action[]; readonly turn: number; readonly of: unknown } | undefined>(undefined);
-  const [turn, setTurn] = useState(0);
-  // What is offered follows the texts, the Services, and each command that was run from here.
-  useEffect(() => {
-    if (texts === undefined || hosts === 0) return;
-    let gone = false;
-    const show = (actions: readonly Action[]) => {
-      if (!gone) setAnswer({ actions, turn, of: services });
-    };
-    playground.client
-      .call('actions', question)
-      .then(show)
-      .catch(() => show([]));
-    return () => {
-      gone = true;
-    };
-  }, [playground, question, services, hosts, texts, turn]);
-  const actions = answer?.actions;
-  if (actions === undefined) return <p className={styles.hint}>Looking …</p>;
-  if (actions.length === 0) return <p className={styles.hint}>Nothing can be changed here: no text of yours stands behind it.</p>;
-  return actions.map((action, index) => (
-    <ActionCard
-      key={action.title}
-      action={action}
-      open={question.kind !== 'box' && index === 0}
-      onApplied={() => (question.kind === 'box' ? setTurn((now) => now + 1) : onDone())}
-    />
-  ));
+const DRAGGED = 'application/x-kubehop';
+
+/** The node whose room an item is in. */
+function nodeUnder(tools: CanvasTools, item: Item | undefined): string | undefined {
+  const room = ownerOf(tools, item, 'room');
+  return room?.target?.kind === 'netns' ? room.id : undefined;
+}
+
+/** A pod, or a group of them, as one end of a policy's arrow. */
+function endOf(tools: CanvasTools, item: Item | undefined, grouping: Grouping): { readonly item: Item; readonly end: PolicyEnd } | undefined {
+  const pod = ownerOf(tools, item, 'pod');
+  if (pod !== undefined) return { item: pod, end: { pod: pod.id } };
+  const box = item?.kind === 'fold' ? item : ownerOf(tools, item, 'room');
+  const group = box === undefined || grouping.by === 'node' ? undefined : groupOfItem(box.id, grouping.by, box.kind);
+  if (box === undefined || group === undefined) return undefined;
+  return { item: box, end: grouping.by === 'namespace' ? { namespace: group } : { label: grouping.key, value: group } };
 }
 
 export function Workbench({ tools, onClose }: { readonly tools: CanvasTools; readonly onClose: () => void }) {
   const selection = useSession((session) => session.selection);
+  const grouping = useSession((session) => session.grouping);
   const nodes = useMirror((mirror) => mirror.topology).hosts.filter((host) => host.role === 'node');
   const [tool, setTool] = useState<Tool | undefined>(undefined);
   const [question, setQuestion] = useState<ActionQuestion | undefined>(undefined);
@@ -96,25 +82,23 @@ export function Workbench({ tools, onClose }: { readonly tools: CanvasTools; rea
     (item: Item | undefined) => {
       if (tool === undefined) return;
       if (tool.kind === 'add') {
-        place(tool.what, ownerOf(tools, item, 'room')?.id);
+        place(tool.what, nodeUnder(tools, item));
         return;
       }
-      const pod = ownerOf(tools, item, 'pod');
-      if (!isPod(pod)) {
-        setSaid('That is no pod.');
-        return;
-      }
-      if (tool.from === undefined) {
-        setTool({ kind: 'policy', from: pod });
-        setSaid('Now the pod that it wants to reach.');
-      } else if (pod.id !== tool.from.id) {
-        setQuestion({ kind: 'policy', from: tool.from.id, to: pod.id });
+      const end = endOf(tools, item, grouping);
+      if (end === undefined) setSaid('That is no pod and no group of pods.');
+      else if (tool.from === undefined) {
+        setTool({ kind: 'policy', from: end });
+        setSaid('Now whom it wants to reach.');
+      } else if (end.item.id !== tool.from.item.id) {
+        setQuestion({ kind: 'policy', from: tool.from.end, to: end.end });
         stop();
       }
     },
-    [tool, tools, place, stop],
+    [tool, tools, grouping, place, stop],
   );
 
+  useDrops(tools, place);
   // While something is placed or drawn, what the keyboard chooses in the outline is the answer.
   useEffect(() => {
     if (tool === undefined) return;
@@ -125,28 +109,28 @@ export function Workbench({ tools, onClose }: { readonly tools: CanvasTools; rea
     const box = layer.current?.getBoundingClientRect();
     return { x: event.clientX - (box?.left ?? 0), y: event.clientY - (box?.top ?? 0) };
   };
-  const down = useRef<Item | undefined>(undefined);
+  const down = useRef<ReturnType<typeof endOf>>(undefined);
   const onMove = (event: React.PointerEvent) => {
     const point = at(event);
     if (ghost.current !== null) ghost.current.style.transform = `translate(${point.x + 10}px, ${point.y + 10}px)`;
     const from = tool?.kind === 'policy' ? (tool.from ?? down.current) : undefined;
     if (line.current === null || from === undefined) return;
-    const start = tools.screenOf(from);
+    const start = tools.screenOf(from.item);
     line.current.setAttribute('x1', String(start.x));
     line.current.setAttribute('y1', String(start.y));
     line.current.setAttribute('x2', String(point.x));
     line.current.setAttribute('y2', String(point.y));
   };
   const onDown = (event: React.PointerEvent) => {
-    down.current = tool?.kind === 'policy' && tool.from === undefined ? ownerOf(tools, tools.itemAt(event), 'pod') : undefined;
+    down.current = tool?.kind === 'policy' && tool.from === undefined ? endOf(tools, tools.itemAt(event), grouping) : undefined;
   };
   const onUp = (event: React.PointerEvent) => {
     const item = tools.itemAt(event);
     const from = down.current;
     down.current = undefined;
-    const to = ownerOf(tools, item, 'pod');
-    if (from !== undefined && isPod(to) && to.id !== from.id) {
-      setQuestion({ kind: 'policy', from: from.id, to: to.id });
+    const to = endOf(tools, item, grouping);
+    if (from !== undefined && to !== undefined && to.item.id !== from.item.id) {
+      setQuestion({ kind: 'policy', from: from.end, to: to.end });
       stop();
     } else choose(item);
   };
@@ -189,7 +173,7 @@ export function Workbench({ tools, onClose }: { readonly tools: CanvasTools; rea
               title={`${detail}: drag it onto a node, or click it and then the node`}
               aria-pressed={tool?.kind === 'add' && tool.what === what}
               draggable
-              onDragStart={(event) => event.dataTransfer.setData('application/x-kubehop', what)}
+              onDragStart={(event) => event.dataTransfer.setData(DRAGGED, what)}
               onClick={() => {
                 setTool({ kind: 'add', what });
                 setSaid('Click a node, or choose one here.');
@@ -202,11 +186,11 @@ export function Workbench({ tools, onClose }: { readonly tools: CanvasTools; rea
             type="button"
             className={styles.thing}
             aria-label="NetworkPolicy"
-            title="an arrow from one pod to another becomes a NetworkPolicy"
+            title="an arrow from one pod, or group of pods, to another becomes a NetworkPolicy"
             aria-pressed={tool?.kind === 'policy'}
             onClick={() => {
               setTool({ kind: 'policy' });
-              setSaid('Click the pod that may connect; or drag from it to the other one.');
+              setSaid('Click who may connect, a pod or a group; or drag from it to the other one.');
             }}
           >
             Policy
@@ -234,30 +218,28 @@ export function Workbench({ tools, onClose }: { readonly tools: CanvasTools; rea
               ))}
             </div>
           ) : null}
-          {tool === undefined && shown !== undefined ? <Question key={JSON.stringify(shown)} question={shown} onDone={() => setQuestion(undefined)} /> : null}
+          {tool === undefined && shown !== undefined ? (
+            <Question key={JSON.stringify(shown)} question={shown} open={shown.kind !== 'box'} onDone={() => setQuestion(undefined)} />
+          ) : null}
         </div>
       </section>
-      <DropTarget tools={tools} onDrop={place} />
     </>
   );
 }
 
-const kinds: ReadonlySet<string> = new Set(things.map(([what]) => what));
-
 /** Listens for things that are dragged out of the panel onto the canvas. */
-function DropTarget({ tools, onDrop }: { readonly tools: CanvasTools; readonly onDrop: (what: PaletteKind, node: string | undefined) => void }) {
-  const mark = useRef<HTMLSpanElement>(null);
+function useDrops(tools: CanvasTools, onDrop: (what: PaletteKind, node: string | undefined) => void): void {
   useEffect(() => {
-    const area = mark.current?.closest<HTMLElement>('[data-testid="canvas"]');
-    if (area === null || area === undefined) return;
+    const area = tools.frame;
+    if (area === null) return;
     const over = (event: DragEvent) => {
-      if (event.dataTransfer?.types.includes('application/x-kubehop') === true) event.preventDefault();
+      if (event.dataTransfer?.types.includes(DRAGGED) === true) event.preventDefault();
     };
     const drop = (event: DragEvent) => {
-      const what = event.dataTransfer?.getData('application/x-kubehop') ?? '';
-      if (!kinds.has(what)) return;
+      const what = things.find(([kind]) => kind === event.dataTransfer?.getData(DRAGGED))?.[0];
+      if (what === undefined) return;
       event.preventDefault();
-      onDrop(what as PaletteKind, ownerOf(tools, tools.itemAt(event), 'room')?.id);
+      onDrop(what, nodeUnder(tools, tools.itemAt(event)));
     };
     area.addEventListener('dragover', over);
     area.addEventListener('drop', drop);
@@ -266,5 +248,4 @@ function DropTarget({ tools, onDrop }: { readonly tools: CanvasTools; readonly o
       area.removeEventListener('drop', drop);
     };
   }, [tools, onDrop]);
-  return <span ref={mark} hidden />;
 }
