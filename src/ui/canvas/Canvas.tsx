@@ -25,8 +25,8 @@ import { useScene, useSize } from './use-scene.ts';
 const PolicyPanel = lazy(() => import('./PolicyPanel.tsx').then((module) => ({ default: module.PolicyPanel })));
 const Minimap = lazy(() => import('./Minimap.tsx').then((module) => ({ default: module.Minimap })));
 
-/** Below there is room for the line that says what happens. */
-const margins: Margins = { top: 18, right: 18, bottom: 58, left: 18 };
+/** Below there is room for the line that says what happens, above for the bar. */
+const margins: Margins = { top: 50, right: 18, bottom: 58, left: 18 };
 const MAX_ZOOM = 3;
 const MAX_OFFSET = 20_000;
 const FIT_MS = 220;

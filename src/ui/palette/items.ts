@@ -96,6 +96,28 @@ const switches: readonly PaletteItem[] = [
   { id: 'import', group: 'Document', label: 'Add files …', detail: 'a folder, a cluster dump', act: ({ session }) => session.setState({ dialog: 'import' }) },
   { id: 'undo', group: 'Document', label: 'Undo', detail: 'Ctrl Z', act: (playground) => playground.undo() },
   { id: 'compare', group: 'Show', label: 'Compare two roads …', detail: 'overlay and underlay', act: ({ session }) => session.setState({ dialog: 'compare' }) },
+  {
+    id: 'build',
+    group: 'Document',
+    label: 'Build on the canvas',
+    detail: 'pods, policies',
+    act: ({ session }) => session.setState({ sheet: 'build', pane: 'canvas' }),
+  },
+  {
+    id: 'layers',
+    group: 'Show',
+    label: 'Layers …',
+    detail: 'L2 to L7, control plane',
+    act: ({ session }) => session.setState({ sheet: 'layers', pane: 'canvas' }),
+  },
+  {
+    id: 'groups',
+    group: 'Show',
+    label: 'Group pods …',
+    detail: 'namespace, label, node',
+    act: ({ session }) => session.setState({ sheet: 'groups', pane: 'canvas' }),
+  },
+  { id: 'focus', group: 'Show', label: 'Focus on one packet', detail: 'F', act: ({ session }) => session.setState(({ focus }) => ({ focus: !focus })) },
   { id: 'keys', group: 'Show', label: 'Keys …', detail: '?', act: ({ session }) => session.setState({ dialog: 'keys' }) },
   {
     id: 'article',

@@ -50,6 +50,7 @@ export const shortcuts: readonly Shortcut[] = [
   { keys: 'L', says: 'Loop on or off', fits: plain('l'), act: ({ playback }) => playback.toggleLoop() },
   { keys: 'X', says: 'Skip idle time, or show it', fits: plain('x'), act: ({ playback }) => playback.setSkipIdle(!playback.getSnapshot().skipIdle) },
   { keys: 'N', says: 'Back to now', fits: plain('n'), act: (playground) => void playground.toPresent() },
+  { keys: 'F', says: 'Focus on one packet', fits: plain('f'), act: ({ session }) => session.setState(({ focus }) => ({ focus: !focus })) },
   { keys: ',', says: 'Slower', fits: plain(','), act: (playground) => changeSpeed(playground, -1) },
   { keys: '.', says: 'Faster', fits: plain('.'), act: (playground) => changeSpeed(playground, 1) },
   {
