@@ -1,0 +1,178 @@
+/** TLS 1.3's key schedule and record protection with TLS_AES_256_GCM_SHA384 (RFC 8446 sections 5 and 7), the suite that OpenSSL, nginx and Envoy agree on. */
+import { gcm } from '@noble/ciphers/aes.js';
+import { x25519 } from '@noble/curves/ed25519.js';
+import { hmac } from '@noble/hashes/hmac.js';
+import { sha256, sha384 } from '@noble/hashes/sha2.js';
+import { bytesToText, textToBytes } from '../../wire/binary-text.ts';
+import { encodeUtf8 } from '../../wire/utf8.ts';
+import { concatBytes } from './der.ts';
+
+export const CIPHER_SUITE = 0x1302;
+export const CIPHER_NAME = 'TLS_AES_256_GCM_SHA384';
+const HASH_BYTES = 48;
+const KEY_BYTES = 32;
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+export const HEADER_BYTES = 5;
+/** RFC 8446 section 5.1 */
+export const MAX_RECORD_BYTES = 16_384;
+
+/** Remembers the results of a pure function for its latest arguments: the two ends of a connection, and a run that is repeated, ask the same. */
+function remembered<T>(limit: number): (key: string, make: () => T) => T {
+  const known = new Map<string, T>();
+  return (key, make) => {
+    let value = known.get(key);
+    if (value === undefined) {
+      value = make();
+      if (known.size >= limit) known.delete(known.keys().next().value ?? '');
+      known.set(key, value);
+    }
+    return value;
+  };
+}
+
+export const hashOf = (...parts: readonly Uint8Array[]): Uint8Array => sha384(concatBytes(...parts));
+
+/** HKDF-Expand-Label; one block is enough for all that is asked here. */
+function expandLabel(secret: Uint8Array, label: string, context: Uint8Array, length: number): Uint8Array {
+  const name = encodeUtf8(`tls13 ${label}`);
+  const info = concatBytes(Uint8Array.of(0, length, name.length), name, Uint8Array.of(context.length), context, Uint8Array.of(1));
+  return hmac(sha384, secret, info).subarray(0, length);
+}
+
+const EMPTY_HASH = sha384(new Uint8Array());
+const ZEROS = new Uint8Array(HASH_BYTES);
+const EARLY_DERIVED = expandLabel(hmac(sha384, ZEROS, ZEROS), 'derived', EMPTY_HASH, HASH_BYTES);
+
+/** One direction: `sequence` counts records. */
+export interface TrafficKey {
+  readonly key: Uint8Array;
+  readonly iv: Uint8Array;
+  readonly sequence: number;
+}
+
+export interface TrafficSecrets {
+  readonly client: Uint8Array;
+  readonly server: Uint8Array;
+  readonly clientKey: TrafficKey;
+  readonly serverKey: TrafficKey;
+}
+
+export interface HandshakeSecrets extends TrafficSecrets {
+  readonly handshake: Uint8Array;
+}
+
+const trafficKey = (secret: Uint8Array): TrafficKey => ({
+  key: expandLabel(secret, 'key', new Uint8Array(), KEY_BYTES),
+  iv: expandLabel(secret, 'iv', new Uint8Array(), IV_BYTES),
+  sequence: 0,
+});
+
+const rememberedHandshake = remembered<HandshakeSecrets>(32);
+const rememberedApplication = remembered<TrafficSecrets>(32);
+
+/** From the shared secret and the hash of both hellos. */
+export function handshakeSecrets(shared: Uint8Array, hellos: Uint8Array): HandshakeSecrets {
+  return rememberedHandshake(bytesToText(shared) + bytesToText(hellos), () => {
+    const handshake = hmac(sha384, EARLY_DERIVED, shared);
+    const client = expandLabel(handshake, 'c hs traffic', hellos, HASH_BYTES);
+    const server = expandLabel(handshake, 's hs traffic', hellos, HASH_BYTES);
+    return { handshake, client, server, clientKey: trafficKey(client), serverKey: trafficKey(server) };
+  });
+}
+
+/** From the handshake secret and the hash of all up to the server's Finished. */
+export function applicationSecrets(handshake: Uint8Array, transcript: Uint8Array): TrafficSecrets {
+  return rememberedApplication(bytesToText(handshake) + bytesToText(transcript), () => {
+    const master = hmac(sha384, expandLabel(handshake, 'derived', EMPTY_HASH, HASH_BYTES), ZEROS);
+    const client = expandLabel(master, 'c ap traffic', transcript, HASH_BYTES);
+    const server = expandLabel(master, 's ap traffic', transcript, HASH_BYTES);
+    return { client, server, clientKey: trafficKey(client), serverKey: trafficKey(server) };
+  });
+}
+
+/** verify_data of Finished. */
+export const finishedData = (secret: Uint8Array, transcript: Uint8Array): Uint8Array =>
+  hmac(sha384, expandLabel(secret, 'finished', new Uint8Array(), HASH_BYTES), transcript);
+
+function nonceOf({ iv, sequence }: TrafficKey): Uint8Array {
+  const nonce = Uint8Array.from(iv);
+  for (let i = 0, left = sequence; i < 6 && left > 0; i += 1, left = Math.floor(left / 256)) {
+    const at = IV_BYTES - 1 - i;
+    nonce[at] = (nonce[at] ?? 0) ^ (left & 255);
+  }
+  return nonce;
+}
+
+/** The latest sealed records with what is in them: whoever reads one needs not compute it again. */
+const sealed = new Map<string, { readonly key: Uint8Array; readonly sequence: number; readonly inner: Uint8Array }>();
+const MAX_SEALED = 256;
+
+/** A protected record: header and ciphertext, as characters. */
+export function seal(traffic: TrafficKey, type: number, content: Uint8Array): string {
+  const length = content.length + 1 + TAG_BYTES;
+  const header = Uint8Array.of(23, 3, 3, length >> 8, length & 255);
+  const inner = concatBytes(content, Uint8Array.of(type));
+  const body = bytesToText(gcm(traffic.key, nonceOf(traffic), header).encrypt(inner));
+  if (sealed.size >= MAX_SEALED) sealed.delete(sealed.keys().next().value ?? '');
+  sealed.set(body, { key: traffic.key, sequence: traffic.sequence, inner });
+  return bytesToText(header) + body;
+}
+
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
+
+/** What is in a protected record; undefined where it was not sealed with this key and number. */
+export function unseal(traffic: TrafficKey, header: string, body: string): { readonly type: number; readonly content: Uint8Array } | undefined {
+  const known = sealed.get(body);
+  let inner: Uint8Array | undefined;
+  if (known !== undefined && known.sequence === traffic.sequence && sameBytes(known.key, traffic.key)) inner = known.inner;
+  else {
+    const [head, bytes] = [textToBytes(header), textToBytes(body)];
+    if (head === undefined || bytes === undefined || bytes.length < TAG_BYTES) return undefined;
+    // The library throws where the tag is wrong.
+    try {
+      inner = gcm(traffic.key, nonceOf(traffic), head).decrypt(bytes);
+    } catch {
+      return undefined;
+    }
+  }
+  let end = inner.length - 1;
+  while (end >= 0 && inner[end] === 0) end -= 1;
+  return end < 0 ? undefined : { type: inner[end] ?? 0, content: inner.subarray(0, end) };
+}
+
+export const nextKey = (key: TrafficKey): TrafficKey => ({ ...key, sequence: key.sequence + 1 });
+
+/** So many X25519 keys each side has to choose from: drawing new ones for each connection would cost a millisecond of CPU, and nobody sees more of them than that they differ. */
+const SHARES = 16;
+const rememberedShare = remembered<KeyShare>(2 * SHARES);
+const rememberedSecret = remembered<Uint8Array>(SHARES * SHARES);
+
+export interface KeyShare {
+  readonly secret: Uint8Array;
+  readonly public: Uint8Array;
+}
+
+export const SHARE_COUNT = SHARES;
+
+/** `number`: 0 to SHARE_COUNT - 1. */
+export function keyShare(side: 'client' | 'server', number: number): KeyShare {
+  return rememberedShare(`${side} ${number}`, () => {
+    const secret = sha256(encodeUtf8(`key share ${number} of a ${side}`));
+    return { secret, public: x25519.getPublicKey(secret) };
+  });
+}
+
+/** Undefined for a public key that is none. */
+export function sharedSecret(own: KeyShare, peer: Uint8Array): Uint8Array | undefined {
+  if (peer.length !== 32) return undefined;
+  const [a, b] = [bytesToText(own.public), bytesToText(peer)];
+  // Both sides come to the same secret.
+  return rememberedSecret(a < b ? a + b : b + a, () => {
+    try {
+      return x25519.getSharedSecret(own.secret, peer);
+    } catch {
+      return new Uint8Array();
+    }
+  });
+}
