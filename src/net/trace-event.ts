@@ -154,6 +154,15 @@ export type Step =
   | { readonly kind: 'delivered'; readonly to: string; readonly process?: string }
   /** A process wrote to its terminal. Has no packet (packetId -1). */
   | { readonly kind: 'printed'; readonly process: string; readonly stream: 'stdout' | 'stderr'; readonly text: string }
+  /** A process took a step of a TLS handshake: `what` it did, `why`; `objects` that decided, `keys` as lines of an SSLKEYLOGFILE. Has no packet (packetId -1). */
+  | {
+      readonly kind: 'tls';
+      readonly process: string;
+      readonly what: string;
+      readonly why: string;
+      readonly objects?: readonly string[];
+      readonly keys?: string;
+    }
   /**
    * Somebody added, changed or removed a record, or a program took an entry out of the connection table (`connection`). Has no packet (packetId -1). `by` is `user` or the agent's name, `command` the line a person typed.
    * `before` and `after` are what the tool that shows such records prints of them, only what differs; absent where there was or is nothing.

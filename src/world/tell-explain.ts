@@ -92,9 +92,10 @@ export function explain(events: readonly TraceEvent[], main: TraceEvent, context
       return { title: `delivered to ${step.process ?? step.to}`, summary: `${face.label} delivered to ${here.title}`, why: whyDelivered(main, step, context) };
     case 'printed':
       return { title: `${step.process} prints`, summary: step.text.trimEnd(), why: [mono(step.text.trimEnd())] };
+    case 'tls':
     case 'changed':
-      // Has no packet: told by tell-change.ts.
-      return { title: step.record, summary: step.recordId, why: [] };
+      // Have no packet: told by tell-change.ts and tell-tls.ts.
+      return { title: step.kind, summary: '', why: [] };
     case 'dropped':
       return explainDrop(events, main, context);
   }

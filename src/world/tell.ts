@@ -4,6 +4,7 @@ import { deepEqual } from '../base/equal.ts';
 import type { Origin } from '../base/origin.ts';
 import type { TraceEvent } from '../net/trace-event.ts';
 import { isNeighborDiscovery } from '../net/wire/icmp6.ts';
+import { tellTls } from './tell-tls.ts';
 import { tellChange } from './tell-change.ts';
 import { explain } from './tell-explain.ts';
 import type { TellContext } from './tell-phrases.ts';
@@ -270,7 +271,10 @@ export function tell(events: readonly TraceEvent[], context: TellContext, positi
       ...(yaml === undefined ? {} : { yaml }),
     };
   });
-  for (const event of events) if (event.step.kind === 'changed') hops.push(tellChange(event, event.step, context));
+  for (const event of events) {
+    if (event.step.kind === 'changed') hops.push(tellChange(event, event.step, context));
+    else if (event.step.kind === 'tls') hops.push(tellTls(event, event.step, context));
+  }
   // In order of the log: a stop that began earlier may have its telling event after another packet's.
   return hops.sort((a, b) => a.event.seq - b.event.seq);
 }

@@ -92,6 +92,17 @@ export interface UdpSocketOptions {
   readonly wantsErrors?: boolean;
 }
 
+/** What one end of a TLS connection did, in words for the log. */
+export interface TlsNote {
+  /** Few words: `shows Secret/default/web-tls`. */
+  readonly what: string;
+  readonly why: string;
+  /** What decided, as object keys. */
+  readonly objects?: readonly string[];
+  /** Lines of an SSLKEYLOGFILE, once there are secrets. */
+  readonly keys?: string;
+}
+
 /** A program's hands. Everything takes effect at once in virtual time; results come as events. */
 export interface AppContext {
   readonly nowNs: number;
@@ -108,6 +119,8 @@ export interface AppContext {
   prng(name: string): Prng;
   out(text: string): void;
   err(text: string): void;
+  /** A step of a TLS handshake, for the log. */
+  tell(note: TlsNote): void;
   /** Ends the process: its sockets are closed, nothing more is called. */
   exit(code: number): void;
 

@@ -1,7 +1,7 @@
 /** The hands of one running program: what an app's context does, in terms of sockets, kernel and records. */
 import type { Prng } from '../../base/prng.ts';
 import { parseMac } from '../addr/mac.ts';
-import type { AppContext, Endpoint, LocalChoice, SendOptions, SocketId, TcpSocketOptions, UdpSocketOptions } from '../app/definition.ts';
+import type { AppContext, Endpoint, LocalChoice, SendOptions, SocketId, TcpSocketOptions, TlsNote, UdpSocketOptions } from '../app/definition.ts';
 import type { Netns, Process } from '../records.ts';
 import type { Errno, RouteQuery } from '../stack/userland.ts';
 import type { ArpMessage, Ip, Mac, Packet, Payload } from '../wire/packet.ts';
@@ -15,6 +15,7 @@ import { echoOpen, echoSend, type Owner, udpBind, udpConnect, udpSend } from './
 export interface ProcessHost {
   readonly layer: SocketLayer;
   print(processId: string, stream: 'stdout' | 'stderr', text: string): void;
+  tell(processId: string, note: TlsNote): void;
   requestExit(processId: string, code: number): void;
 }
 
@@ -70,6 +71,10 @@ export class ProcessContext implements AppContext {
 
   err(text: string): void {
     if (text !== '') this.#host.print(this.processId, 'stderr', text);
+  }
+
+  tell(note: TlsNote): void {
+    this.#host.tell(this.processId, note);
   }
 
   exit(code: number): void {

@@ -1,6 +1,6 @@
 /** Everything that runs on the simulated kernels: sockets and programs behind the kernel's seam (net/stack/userland.ts). */
 import type { Change } from '../../base/record-store.ts';
-import type { App, AppEvent } from '../app/definition.ts';
+import type { App, AppEvent, TlsNote } from '../app/definition.ts';
 import type { ConnectionEvent, ProcessView, SocketView, TapFrame } from '../engine.ts';
 import type { NetRecord, Process } from '../records.ts';
 import type { MibName } from '../stack/mib.ts';
@@ -224,6 +224,11 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
     if (process === undefined) return;
     this.kernel.tracePrinted(process.record.netns, process.record.name, stream, text);
     this.onOutput?.(processId, stream, text, 0);
+  }
+
+  tell(processId: string, note: TlsNote): void {
+    const process = this.#processes.find(processId);
+    if (process !== undefined) this.kernel.traceTls(process.record.netns, process.record.name, note);
   }
 
   requestExit(processId: string, code: number): void {

@@ -7,7 +7,7 @@ import type { ConnectionListeners } from '../conntrack/listeners.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import type { NetRecord } from '../records.ts';
 import { emitBpf, emitCreated, emitDelivered, emitDropped } from '../trace/emit.ts';
-import { ROW_PRINTED } from '../trace/trace-log.ts';
+import { ROW_PRINTED, ROW_TLS } from '../trace/trace-log.ts';
 import { ipBytes } from '../wire/lengths.ts';
 import { ETHERTYPE_IPV6, IP_PROTO_UDP, type Ip, type Packet, TCP_RST } from '../wire/packet.ts';
 import { sendArp } from './arp-send.ts';
@@ -76,6 +76,10 @@ export function createKernel(core: Core, records: RecordStore<NetRecord>, taps: 
     tracePrinted: (netns, process, stream, text) => {
       if (!core.log.enabled) return core.log.skip();
       return core.log.add(core.nowNs, ROW_PRINTED, 0, placeOf(netns), undefined, core.log.object({ kind: 'printed', process, stream, text }), 0, 0);
+    },
+    traceTls: (netns, process, note) => {
+      if (!core.log.enabled) return core.log.skip();
+      return core.log.add(core.nowNs, ROW_TLS, 0, placeOf(netns), undefined, core.log.object({ kind: 'tls', process, ...note }), 0, 0);
     },
     sendIcmpError: (netns, packet, type, code) => {
       const state = core.netns.get(netns);

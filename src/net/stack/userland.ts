@@ -2,6 +2,7 @@
 import type { Prng } from '../../base/prng.ts';
 import type { Change } from '../../base/record-store.ts';
 import type { SocketCall, SocketTranslation } from '../bpf/socket-lb.ts';
+import type { TlsNote } from '../app/definition.ts';
 import type { ProcessView, SocketView } from '../engine.ts';
 import type { NetRecord } from '../records.ts';
 import type { BpfNote } from '../trace/emit.ts';
@@ -79,6 +80,7 @@ export interface Kernel {
   /** Writes a log row. `delivered`: a packet reached a socket; returns the row's sequence number, to be a reply's `causeSeq`. */
   traceDelivered(netns: string, packet: Packet, to: string, process: string): number;
   traceDropped(netns: string, packet: Packet, reason: import('../trace-event.ts').DropReason, detail: string): number;
+  traceTls(netns: string, process: string, note: TlsNote): number;
   tracePrinted(netns: string, process: string, stream: 'stdout' | 'stderr', text: string): number;
   /** Answers with an ICMP error from the right address, as icmp_send() would. */
   sendIcmpError(netns: string, packet: Packet, type: number, code: number): void;

@@ -36,6 +36,7 @@ import {
   ROW_RECEIVED,
   ROW_RESOLVED,
   ROW_ROUTED,
+  ROW_TLS,
   ROW_TRANSLATED,
   ROW_TRANSMITTED,
   smallOf,
@@ -186,6 +187,8 @@ function decodeStep(log: TraceLog, kind: number, small: number, a: number, b: nu
       return a === NO_REFERENCE ? { kind: 'transmitted' } : { kind: 'transmitted', to: text(log, a) };
     case ROW_DELIVERED:
       return b === NO_REFERENCE ? { kind: 'delivered', to: text(log, a) } : { kind: 'delivered', to: text(log, a), process: text(log, b) };
+    case ROW_TLS:
+      return log.resolve(a) as Of<'tls'>;
     case ROW_PRINTED: {
       const r = log.resolve(a) as Of<'printed'>;
       return { kind: 'printed', process: r.process, stream: r.stream, text: r.text };

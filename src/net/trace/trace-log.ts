@@ -46,6 +46,7 @@ export type Reference =
       readonly detail: string;
       readonly origin?: import('../../base/origin.ts').Origin;
     }
+  | ({ readonly kind: 'tls'; readonly process: string } & import('../app/definition.ts').TlsNote)
   | { readonly kind: 'printed'; readonly process: string; readonly stream: 'stdout' | 'stderr'; readonly text: string }
   | { readonly kind: 'changed'; readonly command: string | undefined; readonly before: NetRecord | undefined; readonly after: NetRecord | undefined }
   | { readonly kind: 'forgotten'; readonly by: string; readonly netns: string; readonly flow: string };
@@ -69,6 +70,8 @@ export const ROW_DUPLICATED = 20;
 export const ROW_CHANGED = 15;
 /** A BPF program decided. */
 export const ROW_BPF = 21;
+/** A program took a step of a TLS handshake. */
+export const ROW_TLS = 22;
 
 // Columns of a row; the time is a float64 beside them: 44 bytes a row.
 export const COLUMN_PACKET = 0;

@@ -114,6 +114,7 @@ const stepKinds: readonly StepKind[] = [
   'transmitted',
   'delivered',
   'printed',
+  'tls',
   'dropped',
 ];
 

@@ -19,6 +19,7 @@ const restMs: Readonly<Record<StepKind, number>> = {
   transmitted: 30,
   delivered: 480,
   printed: 0,
+  tls: 600,
   changed: 300,
   dropped: 1600,
 };
@@ -38,7 +39,7 @@ function gapMs(ns: number): number {
   return ms <= 1 ? 0 : Math.min(MAX_GAP_MS, 140 + 150 * Math.log10(ms));
 }
 
-const ends: ReadonlySet<StepKind> = new Set<StepKind>(['delivered', 'dropped', 'changed']);
+const ends: ReadonlySet<StepKind> = new Set<StepKind>(['delivered', 'dropped', 'changed', 'tls']);
 
 /** A packet's life is over here; a change of a record has none. */
 export const isEnd = (hop: HopView): boolean => ends.has(hop.event.step.kind);
