@@ -49,7 +49,7 @@ export interface Program {
   readonly app: string;
   parse(
     argv: readonly string[],
-    env: { readonly tty: boolean; readonly image: string; readonly epochMs?: number },
+    env: { readonly tty: boolean; readonly image: string; readonly epochMs?: number; readonly readFile?: (path: string) => string | undefined },
   ): { readonly ok: true; readonly config: unknown } | { readonly ok: false; readonly stdout?: string; readonly stderr: string; readonly exitCode: number };
   endless(config: unknown): boolean;
 }

@@ -4,11 +4,11 @@ import { deepEqual } from '../base/equal.ts';
 import type { Origin } from '../base/origin.ts';
 import type { TraceEvent } from '../net/trace-event.ts';
 import { isNeighborDiscovery } from '../net/wire/icmp6.ts';
-import { tellTls } from './tell-tls.ts';
 import { tellChange } from './tell-change.ts';
 import { explain } from './tell-explain.ts';
 import type { TellContext } from './tell-phrases.ts';
 import { probesAmong } from './tell-probes.ts';
+import { tellTls } from './tell-tls.ts';
 import { faceOf, ruleOption, ruleProbability } from './tell-words.ts';
 import type { HopView, RuleView } from './views.ts';
 
@@ -36,6 +36,7 @@ const weight: Readonly<Record<TraceEvent['step']['kind'], number>> = {
   transmitted: 1,
   received: 1,
   printed: 0,
+  tls: 0,
   changed: 0,
 };
 

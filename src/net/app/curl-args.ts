@@ -1,6 +1,7 @@
 /** curl's command line, with curl 7.88.1's words for what is wrong with it. */
 import { parseIp4 } from '../addr/ip4.ts';
 import { parseIp6 } from '../addr/ip6.ts';
+import { DEFAULT_EPOCH_MS } from '../wire/calendar.ts';
 import { parseOptions, parseSeconds } from './cli-options.ts';
 import type { ParseResult, ProgramEnvironment } from './definition.ts';
 import type { AddressFamily } from './resolver.ts';
@@ -40,15 +41,27 @@ export interface CurlConfig {
   readonly discardBody: boolean;
   /** `--resolve host:port:address`. */
   readonly resolve: readonly { readonly host: string; readonly port: number; readonly address: string }[];
+  /** `--connect-to`: parts that are empty stand for any, or for what the URL says. */
+  readonly connectTo: readonly { readonly host: string; readonly port: string; readonly toHost: string; readonly toPort: string }[];
+  /** -k */
+  readonly insecure: boolean;
+  /** PEM of the certificates that are believed, and the file they are from as -v names it. */
+  readonly ca: { readonly text: string; readonly file: string };
+  /** PEM of --cert and --key. */
+  readonly identity?: { readonly chain: string; readonly key: string; readonly source: string };
+  readonly alpn: boolean;
+  readonly epochMs: number;
   readonly tty: boolean;
 }
+
+const CA_FILE = '/etc/ssl/certs/ca-certificates.crt';
 
 export const CURL_VERSION = '7.88.1';
 const TRY = "curl: try 'curl --help' or 'curl --manual' for more information\n";
 
 const SPEC = {
   flags: 'sSviIOkLfgN46#',
-  values: 'mowXHdAuTeb',
+  values: 'mowXHdAuTebE',
   longFlags: [
     'silent',
     'show-error',
@@ -71,6 +84,13 @@ const SPEC = {
     'remote-name',
     'progress-bar',
     'no-keepalive',
+    'tlsv1',
+    'tlsv1.0',
+    'tlsv1.1',
+    'tlsv1.2',
+    'tlsv1.3',
+    'no-alpn',
+    'http2',
   ],
   longValues: [
     'max-time',
@@ -92,6 +112,13 @@ const SPEC = {
     'user',
     'cookie',
     'referer',
+    'cacert',
+    'capath',
+    'cert',
+    'key',
+    'cert-type',
+    'key-type',
+    'connect-to',
   ],
 } as const;
 
@@ -108,6 +135,7 @@ export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvir
   const headers: string[] = [];
   const data: string[] = [];
   const resolve: { host: string; port: number; address: string }[] = [];
+  const connectTo: { host: string; port: string; toHost: string; toPort: string }[] = [];
   const given = new Map<string, string>();
   for (const { name, value } of parsed.options) {
     const long = LONG_NAMES[name] ?? name;
@@ -118,6 +146,10 @@ export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvir
       const match = /^\+?([^:]+):(\d{1,5}):(.+)$/.exec(value);
       if (match === null) return fail(`curl: (49) Couldn't parse CURLOPT_RESOLVE entry '${value}'\n`, 49);
       resolve.push({ host: match[1] as string, port: Number(match[2]), address: match[3] as string });
+    } else if (long === 'connect-to') {
+      const match = /^([^:]*):(\d{0,5}):([^:]*):(\d{0,5})$/.exec(value);
+      if (match === null) return fail(`curl: (49) Couldn't parse CURLOPT_CONNECT_TO entry '${value}'\n`, 49);
+      connectTo.push({ host: match[1] ?? '', port: match[2] ?? '', toHost: match[3] ?? '', toPort: match[4] ?? '' });
     } else given.set(long, value);
   }
   if (given.has('version'))
@@ -143,6 +175,29 @@ export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvir
     if (typeof url === 'string') return fail(given.has('silent') && !given.has('show-error') ? '' : url, url.startsWith('curl: (1)') ? 1 : 3);
     parsedUrls.push(url);
   }
+  const quiet = given.has('silent') && !given.has('show-error');
+  const read = (file: string): string | undefined => environment.readFile?.(file);
+  const hasPem = (text: string | undefined, label: RegExp): text is string => text !== undefined && label.test(text);
+  const caFile = given.get('cacert');
+  const caText = read(caFile ?? CA_FILE);
+  if (caFile !== undefined && !given.has('insecure') && !hasPem(caText, /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/))
+    return fail(quiet ? '' : `curl: (77) error setting certificate file: ${caFile}\n`, 77);
+  // `-E file:password`: keys here have no password.
+  const certFile = given.get('cert');
+  const certText = certFile === undefined ? undefined : read(certFile);
+  const keyFile = given.get('key') ?? certFile;
+  const keyText = keyFile === undefined ? undefined : read(keyFile);
+  if (certFile !== undefined && !hasPem(certText, /-----BEGIN CERTIFICATE-----/)) {
+    const why = certText === undefined ? 'error:80000002:system library::No such file or directory' : 'error:0480006C:PEM routines::no start line';
+    return fail(
+      quiet
+        ? ''
+        : `curl: (58) could not load PEM client certificate from ${certFile}, OpenSSL error ${why}, (no key found, wrong pass phrase, or wrong file format?)\n`,
+      58,
+    );
+  }
+  if (certFile !== undefined && !hasPem(keyText, /-----BEGIN [A-Z ]*PRIVATE KEY-----/))
+    return fail(quiet ? '' : `curl: (58) unable to set private key file: '${keyFile}' type PEM\n`, 58);
   const method = given.get('request');
   const writeOut = given.get('write-out');
   return {
@@ -169,6 +224,12 @@ export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvir
       ...(writeOut === undefined ? {} : { writeOut }),
       discardBody: output === '/dev/null',
       resolve,
+      connectTo,
+      insecure: given.has('insecure'),
+      ca: { text: caText ?? '', file: caFile ?? CA_FILE },
+      ...(certText === undefined || keyText === undefined ? {} : { identity: { chain: certText, key: keyText, source: certFile ?? '' } }),
+      alpn: !given.has('no-alpn'),
+      epochMs: environment.epochMs ?? DEFAULT_EPOCH_MS,
       tty: environment.tty && output === undefined,
     },
   };
@@ -192,6 +253,8 @@ const LONG_NAMES: Readonly<Record<string, string>> = {
   A: 'user-agent',
   T: 'upload-file',
   u: 'user',
+  E: 'cert',
+  k: 'insecure',
   b: 'cookie',
   e: 'referer',
 };

@@ -3,10 +3,12 @@ import { bytesToBase64 } from '../wire/binary-text.ts';
 import { encodeUtf8, utf8Length } from '../wire/utf8.ts';
 import type { CurlConfig, CurlUrl } from './curl-args.ts';
 
+const standardPort = ({ scheme }: CurlUrl): number => (scheme === 'https' ? 443 : 80);
+
 /** The whole head of a request. */
 export function requestHead(config: CurlConfig, url: CurlUrl, method: string): string {
   const name = url.host.includes(':') ? `[${url.host}]` : url.host;
-  const host = url.port === 80 ? name : `${name}:${url.port}`;
+  const host = url.port === standardPort(url) ? name : `${name}:${url.port}`;
   const isPlain =
     config.headers.length === 0 && config.data === undefined && config.user === undefined && config.cookie === undefined && config.referer === undefined;
   const lines = isPlain ? plainHeaders(config, host) : requestHeaders(config, host);
@@ -38,6 +40,7 @@ function requestHeaders(config: CurlConfig, host: string): string {
 
 export function absoluteUrl(base: CurlUrl, location: string): string {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(location)) return location;
-  const host = base.port === 80 ? base.host : `${base.host}:${base.port}`;
-  return location.startsWith('/') ? `http://${host}${location}` : `http://${host}${base.target.replace(/[^/]*$/, '')}${location}`;
+  if (location.startsWith('//')) return `${base.scheme}:${location}`;
+  const host = base.port === standardPort(base) ? base.host : `${base.host}:${base.port}`;
+  return location.startsWith('/') ? `${base.scheme}://${host}${location}` : `${base.scheme}://${host}${base.target.replace(/[^/]*$/, '')}${location}`;
 }

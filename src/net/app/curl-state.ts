@@ -4,12 +4,15 @@ import type { CurlConfig, CurlUrl } from './curl-args.ts';
 import type { SocketId } from './definition.ts';
 import type { HttpHeader } from './http-message.ts';
 import type { Resolving } from './resolver.ts';
+import type { TlsSessions } from './tls/sessions.ts';
 
 /** Times in ns since the transfer began, as `-w` reports them; -1 not reached. */
 export interface CurlTimes {
   readonly startNs: number;
   readonly resolvedNs: number;
   readonly connectedNs: number;
+  /** TLS is there. */
+  readonly securedNs: number;
   readonly firstByteNs: number;
 }
 
@@ -41,7 +44,7 @@ export interface CurlState {
   readonly rivalIp: Ip;
   readonly socket: SocketId;
   /** A kept connection of an earlier transfer. */
-  readonly kept: { readonly socket: SocketId; readonly host: string; readonly port: number; readonly ip: Ip } | undefined;
+  readonly kept: { readonly socket: SocketId; readonly host: string; readonly port: number; readonly ip: Ip; readonly scheme: string } | undefined;
   /** Connections since the start, which -v numbers from 0. */
   readonly connection: number;
   readonly buffer: string;
@@ -49,9 +52,11 @@ export interface CurlState {
   readonly remaining: number | 'chunked' | 'until-close';
   readonly timers: readonly number[];
   readonly exitCode: number;
+  /** Changed in place. */
+  readonly tls: TlsSessions;
 }
 
-export const NO_TIMES: CurlTimes = { startNs: 0, resolvedNs: -1, connectedNs: -1, firstByteNs: -1 };
+export const NO_TIMES: CurlTimes = { startNs: 0, resolvedNs: -1, connectedNs: -1, securedNs: -1, firstByteNs: -1 };
 
 export function newTransfer(config: CurlConfig, url: CurlUrl, redirects: number): CurlTransfer {
   const method = config.method ?? (config.headOnly ? 'HEAD' : config.data === undefined ? 'GET' : 'POST');
@@ -76,5 +81,6 @@ export function firstState(config: CurlConfig): CurlState {
     remaining: 0,
     timers: [],
     exitCode: 0,
+    tls: new Map(),
   };
 }

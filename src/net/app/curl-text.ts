@@ -51,8 +51,12 @@ export function finalMeter(transfer: CurlTransfer, nowNs: number, code: number):
   return `\r${String(received).padStart(3)} ${five(total)}  ${String(received).padStart(3)} ${five(bytes)}    0     0  ${five(speed)}      0 ${clock(0)} ${clock(spent)} ${clock(0)} ${five(speed)}\n`;
 }
 
+const MORE_DETAILS =
+  'More details here: https://curl.se/docs/sslcerts.html\n\ncurl failed to verify the legitimacy of the server and therefore could not\n' +
+  'establish a secure connection to it. To learn more about this situation and\nhow to fix it, please visit the web page mentioned above.\n';
+
 export function curlErrorText(code: number, error: string): string {
-  return `curl: (${code}) ${error}\n`;
+  return `curl: (${code}) ${error}\n${code === 60 ? MORE_DETAILS : ''}`;
 }
 
 export interface WriteOutFacts {
@@ -60,6 +64,8 @@ export interface WriteOutFacts {
   readonly exitCode: number;
   readonly error: string;
   readonly connections: number;
+  /** X509_V_ERR_…; 0 if all is well. */
+  readonly verifyCode: number;
 }
 
 /** `%{http_code}` and the like; unknown variables are named on stdout as curl does, `\n`, `\t`, `\r` and `%%` are what they say. */
@@ -83,9 +89,9 @@ function variable(name: string, transfer: CurlTransfer, facts: WriteOutFacts): s
     case 'time_connect':
       return seconds(times.connectedNs);
     case 'time_appconnect':
-      return '0.000000';
+      return seconds(times.securedNs);
     case 'time_pretransfer':
-      return seconds(times.connectedNs);
+      return seconds(Math.max(times.connectedNs, times.securedNs));
     case 'time_starttransfer':
       return seconds(times.firstByteNs);
     case 'time_redirect':
@@ -110,6 +116,8 @@ function variable(name: string, transfer: CurlTransfer, facts: WriteOutFacts): s
       return String(Math.floor((transfer.bodyBytes * 1e9) / Math.max(1, facts.nowNs - times.startNs)));
     case 'content_type':
       return headerValue(transfer.headers, 'Content-Type') ?? '';
+    case 'ssl_verify_result':
+      return String(facts.verifyCode);
     case 'num_connects':
       return String(facts.connections);
     case 'redirect_url': {
@@ -121,7 +129,7 @@ function variable(name: string, transfer: CurlTransfer, facts: WriteOutFacts): s
     case 'method':
       return transfer.method;
     case 'scheme':
-      return transfer.code === 0 ? '' : 'HTTP';
+      return transfer.code === 0 ? '' : transfer.url.scheme.toUpperCase();
     case 'url':
       return transfer.url.text;
     case 'url_effective':

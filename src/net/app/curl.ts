@@ -1,15 +1,17 @@
-/** curl 7.88.1: resolve, connect, ask, read, print, with its words and exit codes. https gets as far as a ClientHello; HTTP/2 and proxies are not simulated. */
+/** curl 7.88.1: resolve, connect, ask, read, print, with its words and exit codes. HTTP/2 and proxies are not simulated. */
+
+import { NotLoaded } from '../../base/not-loaded.ts';
 import { formatEndpoint, formatIp, parseIp, sameFamily } from '../addr/ip.ts';
 import type { Errno } from '../stack/userland.ts';
 import { utf8Length } from '../wire/utf8.ts';
 import { type CurlConfig, parseCurlArgs, parseUrl } from './curl-args.ts';
+import type { CurlHttps, HttpsContext } from './curl-https.ts';
 import { absoluteUrl, requestHead } from './curl-request.ts';
 import { type CurlState, type CurlTransfer, firstState, NO_TIMES, newTransfer } from './curl-state.ts';
 import { curlErrorText, ERRNO_TEXTS, finalMeter, METER_HEAD, METER_ZERO, writeOutText } from './curl-text.ts';
-import { type AppContext, type AppEvent, defineApp, defineProgram } from './definition.ts';
+import { type App, type AppContext, type AppEvent, defineApp, defineProgram } from './definition.ts';
 import { bodyLength, headerValue, parseStatusLine, readHead, textPayload } from './http-message.ts';
 import { handleResolving, RESOLVER_TIMER, startResolving, stopResolving } from './resolver.ts';
-import { helloPayload, judgeAnswer, streamText, UNEXPECTED_EOF } from './tls-client.ts';
 
 const MAX_REDIRECTS = 50;
 /** Connecting without a limit of its own ends after so long. */
@@ -19,29 +21,54 @@ const DEFAULT_CONNECT_SECONDS = 300;
 const HAPPY_EYEBALLS_NS = 200e6;
 const EYEBALLS_TIMER = 'happy-eyeballs';
 
-export const curl = defineApp<CurlState, CurlConfig>({
-  name: 'curl',
-  start: (context, config) => begin(context, config, firstState(config)),
-  handle: (context, state, event, config) => {
-    if (state.phase === 'done') return state;
-    if (event.kind === 'signal') {
-      context.exit(130);
-      return { ...state, phase: 'done' };
-    }
-    if (event.kind === 'timer' && event.tag === EYEBALLS_TIMER) return state.phase === 'connecting' ? startRival(context, config, state) : state;
-    if (event.kind === 'timer' && event.tag !== RESOLVER_TIMER) return timedOut(context, config, state, event.tag);
-    switch (state.phase) {
-      case 'resolving':
-        return whileResolving(context, config, state, event);
-      case 'connecting':
-        return whileConnecting(context, config, state, event);
-      case 'tls':
-        return whileHandshaking(context, config, state, event);
-      default:
-        return whileReading(context, config, state, event);
-    }
-  },
-});
+/** `https`: how to speak TLS; without it an https URL waits for the code to come. */
+export const curlWith = (https: CurlHttps | undefined): App =>
+  defineApp<CurlState, CurlConfig>({
+    name: 'curl',
+    start: (context, config) => begin(handsFor(https, context, config, firstState(config)), config, firstState(config)),
+    handle: (plain, state, event, config) => {
+      if (state.phase === 'done') return state;
+      const context = handsFor(https, plain, config, state);
+      return events(context, config, event).reduce((current, one) => step(context, config, current, one), state);
+    },
+    copy: (state) => ({ ...state, tls: new Map(state.tls) }),
+  });
+
+const speaksTls = (context: AppContext): context is HttpsContext => 'https' in context;
+
+/** Sealing hands, where the URL asks for them or a connection has them. */
+function handsFor(https: CurlHttps | undefined, context: AppContext, config: CurlConfig, state: CurlState): AppContext {
+  if (state.transfer.url.scheme !== 'https' && state.tls.size === 0) return context;
+  if (https === undefined) throw new NotLoaded('https');
+  return https(context, state.tls, config.epochMs + Math.floor(context.nowNs / 1e6));
+}
+
+function events(context: AppContext, config: CurlConfig, event: AppEvent): readonly AppEvent[] {
+  if (!speaksTls(context)) return [event];
+  const opened = context.open(event);
+  context.https.print(config);
+  return opened;
+}
+
+function step(context: AppContext, config: CurlConfig, state: CurlState, event: AppEvent): CurlState {
+  if (state.phase === 'done') return state;
+  if (event.kind === 'signal') {
+    context.exit(130);
+    return { ...state, phase: 'done' };
+  }
+  if (event.kind === 'timer' && event.tag === EYEBALLS_TIMER) return state.phase === 'connecting' ? startRival(context, config, state) : state;
+  if (event.kind === 'timer' && event.tag !== RESOLVER_TIMER) return timedOut(context, config, state, event.tag);
+  switch (state.phase) {
+    case 'resolving':
+      return whileResolving(context, config, state, event);
+    case 'connecting':
+      return whileConnecting(context, config, state, event);
+    case 'tls':
+      return whileHandshaking(context, config, state, event);
+    default:
+      return whileReading(context, config, state, event);
+  }
+}
 
 export const curlProgram = defineProgram({ app: 'curl', parse: parseCurlArgs });
 
@@ -62,7 +89,7 @@ function begin(context: AppContext, config: CurlConfig, before: CurlState): Curl
   const state: CurlState = { ...before, phase: 'resolving', transfer, timers: transfer.redirects > 0 ? [...before.timers, ...timers] : timers };
   const { host, port } = transfer.url;
   const { kept } = state;
-  if (kept !== undefined && kept.host === host && kept.port === port) {
+  if (kept !== undefined && kept.host === host && kept.port === port && kept.scheme === transfer.url.scheme) {
     info(context, config, `Re-using existing connection! (#${state.connection - 1}) with host ${host}`);
     const reused = {
       ...state,
@@ -74,10 +101,21 @@ function begin(context: AppContext, config: CurlConfig, before: CurlState): Curl
   }
   if (kept !== undefined) context.close(kept.socket);
   const fresh = { ...state, kept: undefined };
-  const entry = config.resolve.find((one) => one.host === host && one.port === port);
+  const target = placeOf(config, transfer.url);
+  if (target !== transfer.url) {
+    if (target.host !== host) info(context, config, `Connecting to hostname: ${target.host}`);
+    if (target.port !== port) info(context, config, `Connecting to port: ${target.port}`);
+  }
+  const entry = config.resolve.find((one) => (one.host === target.host || one.host === '*') && one.port === target.port);
   const fixed = entry === undefined ? undefined : parseIp(entry.address);
   if (fixed !== undefined) return connectNext(context, config, resolvedAt(context, { ...fresh, addresses: [fixed], otherFamily: [] }));
-  return afterResolving(context, config, { ...fresh, resolving: startResolving(context, host, config.family) });
+  return afterResolving(context, config, { ...fresh, resolving: startResolving(context, target.host, config.family) });
+}
+
+/** Where to connect: what the URL says, unless --connect-to says otherwise. */
+function placeOf({ connectTo }: CurlConfig, url: { readonly host: string; readonly port: number }): { readonly host: string; readonly port: number } {
+  const found = connectTo.find((one) => (one.host === '' || one.host === url.host) && (one.port === '' || Number(one.port) === url.port));
+  return found === undefined ? url : { host: found.toHost === '' ? url.host : found.toHost, port: found.toPort === '' ? url.port : Number(found.toPort) };
 }
 
 function resolvedAt(context: AppContext, state: CurlState): CurlState {
@@ -109,7 +147,7 @@ function afterResolving(context: AppContext, config: CurlConfig, state: CurlStat
 
 function connectNext(context: AppContext, config: CurlConfig, state: CurlState): CurlState {
   const [ip, ...rest] = state.addresses;
-  const { url } = state.transfer;
+  const url = placeOf(config, state.transfer.url);
   if (ip === undefined) return connectGaveUp(context, config, state, 'ECONNREFUSED');
   info(context, config, `  Trying ${formatEndpoint(ip, url.port)}...`);
   const trying: CurlState = { ...state, phase: 'connecting', addresses: rest, transfer: { ...state.transfer, remoteIp: ip } };
@@ -122,7 +160,8 @@ function connectNext(context: AppContext, config: CurlConfig, state: CurlState):
 function whileConnecting(context: AppContext, config: CurlConfig, state: CurlState, event: AppEvent): CurlState {
   if ('socket' in event && event.socket === state.rival && state.rival >= 0) return rivalEvent(context, config, state, event);
   if (!('socket' in event) || event.socket !== state.socket) return state;
-  const { url, remoteIp } = state.transfer;
+  const { remoteIp } = state.transfer;
+  const url = placeOf(config, state.transfer.url);
   if (event.kind === 'connect-failed' || event.kind === 'aborted') {
     info(context, config, `connect to ${formatIp(remoteIp)} port ${url.port} failed: ${ERRNO_TEXTS[event.errno] ?? event.errno}`);
     return attemptFailed(context, config, { ...state, socket: -1 }, event.errno);
@@ -133,55 +172,26 @@ function whileConnecting(context: AppContext, config: CurlConfig, state: CurlSta
   const local = context.localEndpoint(state.socket);
   const transfer = { ...state.transfer, localIp: local.ip, localPort: local.port, times: { ...state.transfer.times, connectedNs: context.nowNs } };
   const connected: CurlState = { ...state, transfer, connection: state.connection + 1, rival: -1, otherFamily: [] };
-  return url.scheme === 'https' ? sendHello(context, config, connected) : sendRequest(context, config, connected);
+  return state.transfer.url.scheme === 'https' ? sendHello(context, config, connected) : sendRequest(context, config, connected);
 }
 
-const ALPN: readonly string[] = ['h2', 'http/1.1'];
-
 function sendHello(context: AppContext, config: CurlConfig, state: CurlState): CurlState {
-  const { host } = state.transfer.url;
-  const hello = helloPayload(context, { style: 'curl', alpn: ALPN, ...(parseIp(host) === undefined ? { serverName: host } : {}) });
-  info(context, config, `ALPN: offers ${ALPN.join(',')}`);
-  tlsData(context, config, '}', 5);
-  info(context, config, 'TLSv1.3 (OUT), TLS handshake, Client hello (1):');
-  tlsData(context, config, '}', hello.bytes - 5);
-  info(context, config, ' CAfile: /etc/ssl/certs/ca-certificates.crt');
-  info(context, config, ' CApath: /etc/ssl/certs');
-  context.tcpSend(state.socket, hello);
+  if (!speaksTls(context)) throw new NotLoaded('https');
+  context.https.hello(config, state.socket, state.transfer.url.host);
   return { ...state, phase: 'tls', buffer: '' };
 }
 
-function tlsData(context: AppContext, config: CurlConfig, direction: '{' | '}', bytes: number): void {
-  if (config.verbose && !config.tty) context.err(`${direction} [${bytes} bytes data]\n`);
-}
-
-/** Nobody here ends TLS: every answer is one that OpenSSL has an error for. */
 function whileHandshaking(context: AppContext, config: CurlConfig, state: CurlState, event: AppEvent): CurlState {
-  if (!('socket' in event) || event.socket !== state.socket) return state;
+  if (!speaksTls(context)) return state;
   const { host, port } = state.transfer.url;
-  const giveUp = (text: string, socket: number): CurlState => {
-    info(context, config, text);
-    return failed(context, config, { ...state, socket }, 35, text, true);
-  };
-  switch (event.kind) {
-    case 'data': {
-      const buffer = state.buffer + streamText(event.payload);
-      const failure = judgeAnswer(buffer);
-      if (failure === undefined) return { ...state, buffer };
-      tlsData(context, config, '{', 5);
-      if (failure.alert !== undefined) context.tcpSend(state.socket, failure.alert);
-      // What was not read makes the close a reset.
-      else context.abort(state.socket);
-      return giveUp(`OpenSSL/3.0.19: error:${failure.code}:SSL routines::${failure.reason}`, failure.alert === undefined ? -1 : state.socket);
-    }
-    case 'peer-closed':
-      if (UNEXPECTED_EOF.alert !== undefined) context.tcpSend(state.socket, UNEXPECTED_EOF.alert);
-      return giveUp(`OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to ${host}:${port} `, state.socket);
-    case 'aborted':
-      return giveUp(`OpenSSL SSL_connect: ${ERRNO_TEXTS[event.errno] ?? 'Connection reset by peer'} in connection to ${host}:${port} `, -1);
-    default:
-      return state;
-  }
+  // An event of the handshake that leads to nothing yet has gone by; what it brought is told here.
+  if (!('socket' in event) || event.socket !== state.socket) return state;
+  if (event.kind !== 'connected' && event.kind !== 'aborted') return state;
+  const failure = context.https.told(config, state.socket, host, port, event.kind === 'aborted' ? event.errno : undefined);
+  if (failure !== undefined)
+    return failed(context, config, { ...state, socket: event.kind === 'aborted' ? -1 : state.socket }, failure.code, failure.text, true);
+  const transfer = { ...state.transfer, times: { ...state.transfer.times, securedNs: context.nowNs } };
+  return sendRequest(context, config, { ...state, transfer });
 }
 
 /** One address refused: the next of its family, the attempt that runs beside it, or the other family at once. */
@@ -203,7 +213,7 @@ function attemptFailed(context: AppContext, config: CurlConfig, state: CurlState
 /** 200 ms have passed without a connection. */
 function startRival(context: AppContext, config: CurlConfig, state: CurlState): CurlState {
   const [ip, ...rest] = state.otherFamily;
-  const { url } = state.transfer;
+  const url = placeOf(config, state.transfer.url);
   if (ip === undefined || state.rival >= 0) return state;
   info(context, config, `  Trying ${formatEndpoint(ip, url.port)}...`);
   const socket = context.tcpConnect({ ip, port: url.port });
@@ -214,7 +224,11 @@ function startRival(context: AppContext, config: CurlConfig, state: CurlState): 
 
 function rivalEvent(context: AppContext, config: CurlConfig, state: CurlState, event: AppEvent): CurlState {
   if (event.kind === 'connect-failed' || event.kind === 'aborted') {
-    info(context, config, `connect to ${formatIp(state.rivalIp)} port ${state.transfer.url.port} failed: ${ERRNO_TEXTS[event.errno] ?? event.errno}`);
+    info(
+      context,
+      config,
+      `connect to ${formatIp(state.rivalIp)} port ${placeOf(config, state.transfer.url).port} failed: ${ERRNO_TEXTS[event.errno] ?? event.errno}`,
+    );
     return startRival(context, config, { ...state, rival: -1 });
   }
   if (event.kind !== 'connected') return state;
@@ -225,7 +239,8 @@ function rivalEvent(context: AppContext, config: CurlConfig, state: CurlState, e
 }
 
 function connectGaveUp(context: AppContext, config: CurlConfig, state: CurlState, errno: Errno): CurlState {
-  const { url, times } = state.transfer;
+  const { times } = state.transfer;
+  const url = placeOf(config, state.transfer.url);
   const text = `Failed to connect to ${url.host} port ${url.port} after ${Math.floor((context.nowNs - times.startNs) / 1e6)} ms: Couldn't connect to server`;
   info(context, config, text);
   return failed(context, config, { ...state, socket: -1 }, errno === 'ETIMEDOUT' ? 28 : 7, text, true);
@@ -236,6 +251,7 @@ function sendRequest(context: AppContext, config: CurlConfig, state: CurlState):
   if (connectTimer !== undefined) context.cancelTimer(connectTimer);
   const { url, method } = state.transfer;
   const head = requestHead(config, url, method);
+  if (speaksTls(context)) context.https.data(config, '}');
   context.tcpSend(state.socket, textPayload(head + (config.data ?? '')));
   if (config.verbose) {
     context.err(
@@ -253,6 +269,7 @@ function sendRequest(context: AppContext, config: CurlConfig, state: CurlState):
 
 function whileReading(context: AppContext, config: CurlConfig, state: CurlState, event: AppEvent): CurlState {
   if (!('socket' in event) || event.socket !== state.socket) return state;
+  if (speaksTls(context) && event.kind === 'data' && state.phase === 'head' && state.buffer === '') context.https.data(config, '{');
   if (event.kind === 'data') {
     const times = state.transfer.times.firstByteNs >= 0 ? state.transfer.times : { ...state.transfer.times, firstByteNs: context.nowNs };
     const text = event.payload.text ?? '';
@@ -262,6 +279,11 @@ function whileReading(context: AppContext, config: CurlConfig, state: CurlState,
       : readBody(context, config, counted, text);
   }
   if (event.kind === 'peer-closed') return peerClosed(context, config, state);
+  const alert = event.kind === 'aborted' && speaksTls(context) ? context.https.alertText(state.socket) : undefined;
+  if (alert !== undefined) {
+    info(context, config, alert);
+    return failed(context, config, { ...state, socket: -1 }, 56, alert, true);
+  }
   if (event.kind === 'aborted') {
     const text = `Recv failure: ${ERRNO_TEXTS[event.errno] ?? 'Connection reset by peer'}`;
     info(context, config, text);
@@ -364,7 +386,7 @@ function complete(context: AppContext, config: CurlConfig, state: CurlState): Cu
     context.close(state.socket);
   } else {
     info(context, config, `Connection #${state.connection - 1} to host ${transfer.url.host} left intact`);
-    kept = { socket: state.socket, host: transfer.url.host, port: transfer.url.port, ip: transfer.remoteIp };
+    kept = { socket: state.socket, host: transfer.url.host, port: transfer.url.port, ip: transfer.remoteIp, scheme: transfer.url.scheme };
   }
   const location = config.followRedirects && isRedirect(transfer) ? headerValue(transfer.headers, 'Location') : undefined;
   const settled: CurlState = { ...state, kept, socket: -1 };
@@ -404,6 +426,7 @@ function failed(context: AppContext, config: CurlConfig, state: CurlState, code:
       `Closing connection ${Math.max(0, state.connection - (state.phase === 'tls' || state.phase === 'head' || state.phase === 'body' ? 1 : 0))}`,
     );
   if (state.socket >= 0) context.close(state.socket);
+  if (speaksTls(context)) context.https.print(config);
   if (state.rival >= 0) context.close(state.rival);
   return finishTransfer(context, config, { ...state, socket: -1, rival: -1, resolving: undefined, kept: undefined }, code, text);
 }
@@ -414,7 +437,15 @@ function finishTransfer(context: AppContext, config: CurlConfig, state: CurlStat
   if (showsMeter(config)) context.err(finalMeter(transfer, context.nowNs, code));
   if (code !== 0 && (!config.silent || config.showError)) context.err(curlErrorText(code, error));
   if (config.writeOut !== undefined)
-    context.out(writeOutText(config.writeOut, transfer, { nowNs: context.nowNs, exitCode: code, error, connections: state.connection }));
+    context.out(
+      writeOutText(config.writeOut, transfer, {
+        nowNs: context.nowNs,
+        exitCode: code,
+        error,
+        connections: state.connection,
+        verifyCode: speaksTls(context) ? context.https.verifyCode : 0,
+      }),
+    );
   const next = config.urls[state.index + 1];
   if (next === undefined) {
     context.exit(code);

@@ -218,6 +218,8 @@ export interface ProgramEnvironment {
   readonly image: string;
   /** Virtual time 0 as Unix milliseconds, for programs that print a clock. */
   readonly epochMs?: number;
+  /** Files where the command runs. */
+  readonly readFile?: (path: string) => string | undefined;
 }
 
 export type ParseResult<Config> =

@@ -1,6 +1,6 @@
 /** Programs that a page has from its first picture on: what the containers of a plain cluster run, and what first requests are made with. */
 import { container } from './container.ts';
-import { curl, curlProgram } from './curl.ts';
+import { curlProgram, curlWith } from './curl.ts';
 import type { App, Program } from './definition.ts';
 import { dnsServer } from './dns-server.ts';
 import { httpServer } from './http-server.ts';
@@ -9,7 +9,7 @@ import { prober } from './prober.ts';
 import { sleep, sleepProgram } from './sleep.ts';
 import { tcpServer, udpEcho } from './small-servers.ts';
 
-export const firstApps: readonly App[] = [container, curl, dnsServer, httpServer, ping, prober, sleep, tcpServer, udpEcho];
+export const firstApps: readonly App[] = [container, curlWith(undefined), dnsServer, httpServer, ping, prober, sleep, tcpServer, udpEcho];
 
 /** Of commands, by name. */
 export const firstPrograms: ReadonlyMap<string, Program> = new Map([

@@ -3,6 +3,8 @@ import { arping, arpingProgram } from './arping.ts';
 import { bird } from './bird.ts';
 import { busyboxNslookup, busyboxNslookupProgram } from './busybox-nslookup.ts';
 import { conntrackEvents } from './conntrack-events.ts';
+import { curlWith } from './curl.ts';
+import { curlHttps } from './curl-https.ts';
 import type { App, Program } from './definition.ts';
 import { dig, digProgram } from './dig.ts';
 import { firstApps, firstPrograms } from './first-apps.ts';
@@ -22,6 +24,7 @@ import { busyboxWgetProgram, wget, wgetProgram } from './wget.ts';
 
 const all: readonly App[] = [
   ...firstApps,
+  curlWith(curlHttps),
   arping,
   bird,
   busyboxNslookup,

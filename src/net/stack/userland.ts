@@ -1,8 +1,8 @@
 /** The seam inside the engine between the kernel (IP and below) and what runs on it (sockets, TCP, programs). Both sides are in `net/`; this file is their contract. */
 import type { Prng } from '../../base/prng.ts';
 import type { Change } from '../../base/record-store.ts';
-import type { SocketCall, SocketTranslation } from '../bpf/socket-lb.ts';
 import type { TlsNote } from '../app/definition.ts';
+import type { SocketCall, SocketTranslation } from '../bpf/socket-lb.ts';
 import type { ProcessView, SocketView } from '../engine.ts';
 import type { NetRecord } from '../records.ts';
 import type { BpfNote } from '../trace/emit.ts';

@@ -1,5 +1,7 @@
 /** The programs of the packet engine as terminal commands: curl, dig, ping, tcpdump and the others. */
+
 import { type Command, defineCommand, type Program } from '../command.ts';
+import { resolvePath } from '../paths.ts';
 
 const summaries: Readonly<Record<string, string>> = {
   curl: 'an HTTP request: curl [-v] http://web-service',
@@ -25,8 +27,13 @@ export function programCommand(name: string, program: Program): Command {
     name,
     summary: summaries[name] ?? 'a network program',
     group: name === 'sleep' ? 'shell' : 'network',
-    run: ({ argv, place, outTty, host, out, err }) => {
-      const parsed = program.parse(argv, { tty: outTty, image: place.pod?.image ?? place.profile, epochMs: host.epochMs });
+    run: ({ argv, place, outTty, host, out, err, shell, cwd }) => {
+      const parsed = program.parse(argv, {
+        tty: outTty,
+        image: place.pod?.image ?? place.profile,
+        epochMs: host.epochMs,
+        readFile: (path) => shell.readFile(place, resolvePath(cwd, path)),
+      });
       if (!parsed.ok) {
         if (parsed.stdout !== undefined) out(parsed.stdout);
         err(parsed.stderr);

@@ -1,5 +1,7 @@
 /** What an HTTP reverse proxy does with requests, as controllers compile it from Ingresses and Gateway API routes. Plain data, in the order of precedence. */
 
+import type { ClientTlsConfig, ServerTlsConfig } from '../tls/config.ts';
+
 export type PathMatch =
   /** The whole path. */
   | { readonly kind: 'exact'; readonly value: string }
@@ -82,6 +84,8 @@ export type RouteAction =
       readonly requestTimeoutMs: number;
       /** How often one request is tried at most. */
       readonly tries: number;
+      /** TLS towards the backend, whatever the backend says. */
+      readonly tls?: ClientTlsConfig;
       /** Status codes after which another try is made, beside connection failures. */
       readonly retryCodes?: readonly number[];
     }
@@ -116,6 +120,8 @@ export interface ProxyRoute {
   /** Clients by CIDR; absent: all. */
   readonly allow?: readonly string[];
   readonly rate?: RateLimit;
+  /** What a client's certificate has to be, and the name it goes by in headers; ngx_http_ssl_module: `on` wants one that is believed. */
+  readonly clientCertificate?: 'on' | 'optional' | 'optional_no_ca';
   /** Bytes of a request's body; 0: any. */
   readonly bodyLimitBytes?: number;
 }
@@ -132,6 +138,8 @@ export interface ProxyHost {
 }
 
 export interface ProxyBackend {
+  /** It is spoken to in TLS. */
+  readonly tls?: ClientTlsConfig;
   /** `test-nginx-service-80` */
   readonly name: string;
   /** In order of address. */
@@ -142,6 +150,8 @@ export interface ProxyBackend {
 
 export interface HttpProxyConfig {
   readonly port: number;
+  /** It ends TLS: requests come inside of it. */
+  readonly tls?: ServerTlsConfig;
   readonly address?: string;
   /** The port that clients know, where a Service stands before this one. */
   readonly publicPort?: number;

@@ -73,7 +73,10 @@ export function beginForward(
   }
   const { route, groups } = selected;
   const rewritten = rewritePath(path, action.rewrite, route, groups);
-  let headers = editHeaders(editHeaders(forwardedHeaders(flavour, asked, port, 'http'), route.requestHeaders), target.requestHeaders);
+  let headers = editHeaders(
+    editHeaders(forwardedHeaders(flavour, asked, port, run.config.tls === undefined ? 'http' : 'https'), route.requestHeaders),
+    target.requestHeaders,
+  );
   if (action.hostname !== undefined)
     headers = headers.map((header) => (header.name.toLowerCase() === 'host' ? { ...header, value: action.hostname ?? '' } : header));
   const length = body !== '' && headerValue(headers, 'Content-Length') === undefined ? [{ name: 'Content-Length', value: String(utf8Length(body)) }] : [];
@@ -149,7 +152,10 @@ function tryNext(run: ProxyRun, exchange: Exchange): void {
     return;
   }
   const address = addressOf(endpoint);
-  const idle = state.idle.get(address)?.at(-1);
+  const tls = exchange.action.tls ?? exchange.backend.tls;
+  // A connection in the plain and one in TLS are not alike.
+  const kind = tls === undefined ? address : `tls ${address}`;
+  const idle = state.idle.get(kind)?.at(-1);
   if (idle !== undefined) {
     takeIdle(run, idle);
     const next = { ...exchange, upstream: idle, address, tryNs: context.nowNs, reused: true };
@@ -173,6 +179,7 @@ function tryNext(run: ProxyRun, exchange: Exchange): void {
     tryFailed(run, next, 502, `delayed connect error: ${socket}`, 'UF');
     return;
   }
+  if (tls !== undefined) run.tls?.secure(socket, tls);
   state.byUpstream.set(socket, exchange.id);
   state.exchanges.set(exchange.id, { ...next, timer: context.setTimer(exchange.action.connectTimeoutMs * 1e6, 'connect', exchange.id) });
 }
@@ -325,7 +332,7 @@ function complete(run: ProxyRun, exchange: Exchange, body: string, keep: boolean
   }
   if (exchange.timer >= 0) context.cancelTimer(exchange.timer);
   state.byUpstream.delete(exchange.upstream);
-  if (keep) keepIdle(run, exchange.upstream, exchange.address);
+  if (keep) keepIdle(run, exchange.upstream, (action.tls ?? exchange.backend.tls) === undefined ? exchange.address : `tls ${exchange.address}`);
   else context.close(exchange.upstream);
   const bytes = utf8Length(body);
   const tries = triedNow(run, exchange, status, bytes);

@@ -6,7 +6,9 @@ import { utf8Length, utf8Prefix } from '../../wire/utf8.ts';
 import { type AppContext, type AppEvent, defineApp, type SocketId } from '../definition.ts';
 import { formatHead, type HttpHeader, headerValue, parseRequestLine, readHead, textPayload } from '../http-message.ts';
 import { listenAddress } from '../listen-address.ts';
-import type { HttpProxyConfig } from './config.ts';
+import { tlsLayer } from '../tls/layer.ts';
+import type { TlsContext } from '../tls/sessions.ts';
+import type { HttpProxyConfig, ProxyHost } from './config.ts';
 import { corsHeaders } from './cors.ts';
 import { redirectLocation } from './edit-message.ts';
 import { beginForward, clientLeft, timerFired, upstreamEvent } from './forward.ts';
@@ -19,6 +21,21 @@ const BACKLOG = 511;
 const KEEPALIVE_NS = 75_000_000_000;
 /** So much of a connection's unread requests is kept. */
 const MAX_BUFFER_CHARACTERS = 16 * 1024 * 1024;
+
+const known = new WeakMap<HttpProxyConfig, boolean>();
+
+/** Whether clients or backends speak TLS with it. */
+function speaksTls(config: HttpProxyConfig): boolean {
+  let speaks = known.get(config);
+  if (speaks === undefined) {
+    speaks = config.tls !== undefined || config.backends.some(({ tls }) => tls !== undefined) || hasTlsRoute(config.hosts);
+    known.set(config, speaks);
+  }
+  return speaks;
+}
+
+const hasTlsRoute = (hosts: readonly ProxyHost[]): boolean =>
+  hosts.some(({ routes, hosts: inner = [] }) => routes.some(({ action }) => action.kind === 'forward' && action.tls !== undefined) || hasTlsRoute(inner));
 
 const nowMs = (context: AppContext, config: HttpProxyConfig): number => (config.epochMs ?? DEFAULT_EPOCH_MS) + Math.floor(context.nowNs / 1e6);
 
@@ -39,12 +56,19 @@ export const httpProxy = defineApp<ProxyState, HttpProxyConfig>({
       idleSince: new Map(),
       turns: new Map(),
       buckets: new Map(),
+      tls: new Map(),
       nextExchange: 1,
     };
   },
   handle: (context, state, event, config) => {
-    const run = new Run(context, state, config);
-    run.handle(event);
+    if (!speaksTls(config)) {
+      new Run(context, state, config, undefined).handle(event);
+      return state;
+    }
+    const tls = tlsLayer(context, state.tls, nowMs(context, config));
+    const run = new Run(tls, state, config, tls);
+    if (event.kind === 'accepted' && config.tls !== undefined) tls.serve(event.socket, config.tls);
+    for (const one of tls.open(event)) run.handle(one);
     return state;
   },
   copy: (state) => ({
@@ -56,6 +80,7 @@ export const httpProxy = defineApp<ProxyState, HttpProxyConfig>({
     idleSince: new Map(state.idleSince),
     turns: new Map(state.turns),
     buckets: new Map(state.buckets),
+    tls: new Map(state.tls),
     nextExchange: state.nextExchange,
   }),
 });
@@ -65,8 +90,10 @@ class Run implements ProxyRun {
   readonly context: AppContext;
   readonly state: ProxyState;
   readonly config: HttpProxyConfig;
+  readonly tls: TlsContext | undefined;
 
-  constructor(context: AppContext, state: ProxyState, config: HttpProxyConfig) {
+  constructor(context: AppContext, state: ProxyState, config: HttpProxyConfig, tls: TlsContext | undefined) {
+    this.tls = tls;
     this.context = context;
     this.state = state;
     this.config = config;
@@ -78,6 +105,7 @@ class Run implements ProxyRun {
 
   handle(event: AppEvent): void {
     const { clients } = this.state;
+    const { config } = this;
     if (event.kind === 'accepted') {
       clients.set(event.socket, { buffer: '', timer: -1, exchange: undefined });
       return;
@@ -93,7 +121,11 @@ class Run implements ProxyRun {
       upstreamEvent(this, event);
       return;
     }
-    if (event.kind === 'data') this.#received(event.socket, client, event.payload.octets === undefined ? (event.payload.text ?? '') : undefined);
+    if (event.kind === 'data' && this.tls?.isPlain(event.socket) === true) {
+      // nginx: NGX_HTTP_TO_HTTPS. Envoy hangs up.
+      if (config.flavour === 'nginx') this.#refuse(event.socket, 400, 'The plain HTTP request was sent to HTTPS port');
+      else this.#drop(event.socket);
+    } else if (event.kind === 'data') this.#received(event.socket, client, event.payload.octets === undefined ? (event.payload.text ?? '') : undefined);
     else if (event.kind === 'peer-closed' || event.kind === 'aborted') {
       if (client.exchange !== undefined) clientLeft(this, client.exchange);
       if (event.kind === 'peer-closed') this.#drop(event.socket);
@@ -169,13 +201,24 @@ class Run implements ProxyRun {
     const mark = asked.target.indexOf('?');
     const path = mark < 0 ? asked.target : asked.target.slice(0, mark);
     const query = mark < 0 ? '' : asked.target.slice(mark + 1);
-    const selected = select(config, host ?? '', { method: asked.method, path, query, headers: asked.headers }, config.flavour === 'envoy');
+    const selected = select(
+      config,
+      host ?? '',
+      { method: asked.method, path, query, headers: asked.headers },
+      config.flavour === 'envoy',
+      this.#serverName(socket),
+    );
     const refuse = (code: number, extra: readonly HttpHeader[] = [], said = '', why = '') => this.answer(socket, asked, selected, code, extra, said, why);
     if (selected === undefined) {
       refuse(404, [], '', 'NR');
       return;
     }
     const { route, groups } = selected;
+    const unproven = route.clientCertificate === undefined ? '' : this.#unproven(socket, route.clientCertificate);
+    if (unproven !== '') {
+      refuse(400, [], unproven);
+      return;
+    }
     if (route.allow !== undefined && !isAllowed(asked.client.ip, route.allow)) {
       refuse(403);
       return;
@@ -196,9 +239,22 @@ class Run implements ProxyRun {
     const { action } = route;
     if (action.kind === 'answer') refuse(action.code, [], action.body ?? '');
     else if (action.kind === 'redirect') {
-      const asks = { scheme: 'http', host: host ?? '', port: config.publicPort ?? config.port, path, query };
+      const asks = { scheme: config.tls === undefined ? 'http' : 'https', host: host ?? '', port: config.publicPort ?? config.port, path, query };
       refuse(action.code, [{ name: config.flavour === 'nginx' ? 'Location' : 'location', value: redirectLocation(action, asks, route, groups) }]);
     } else beginForward(this, socket, asked, body, selected, action, { path, query }, cors?.headers ?? []);
+  }
+
+  /** What the client asked for in TLS; undefined where it did not speak TLS. */
+  #serverName(socket: SocketId): string | undefined {
+    return this.config.tls === undefined ? undefined : (this.tls?.facts(socket)?.serverName ?? '');
+  }
+
+  /** ngx_http_request.c, ngx_http_process_request: what is wrong with the client's certificate, in the words of its page. */
+  #unproven(socket: SocketId, wanted: 'on' | 'optional' | 'optional_no_ca'): string {
+    const verified = this.tls?.facts(socket)?.clientVerify ?? 'NONE';
+    if (wanted === 'optional_no_ca') return '';
+    if (verified.startsWith('FAILED')) return 'The SSL certificate error';
+    return verified === 'NONE' && wanted === 'on' ? 'No required SSL certificate was sent' : '';
   }
 
   /** ngx_http_limit_req_module: what is in leaks with time; a request that would make it overflow is refused. */
@@ -257,9 +313,9 @@ class Run implements ProxyRun {
     this.#next(socket);
   }
 
-  #refuse(socket: SocketId, code: number): void {
+  #refuse(socket: SocketId, code: number, said = ''): void {
     const { flavour } = this.config;
-    const { headers, body } = this.own(code, [], '');
+    const { headers, body } = this.own(code, [], said);
     const closing = headers.map((header) => (header.name === 'Connection' ? { ...header, value: 'close' } : header));
     this.context.tcpSend(socket, textPayload(formatHead(`HTTP/1.1 ${code} ${reasonOf(flavour, code)}`, closing) + body));
     this.#drop(socket);

@@ -64,11 +64,13 @@ export function ownAnswer(
       body: said,
     };
   }
-  const title = `${code} ${reasonOf(flavour, code)}`;
+  const reason = `${code} ${reasonOf(flavour, code)}`;
+  // What TLS lacks is told in a line of its own (ngx_http_error_495_page and its sisters).
+  const line = said === '' ? '' : `<center>${said}</center>\r\n`;
   const body =
     code === 200 || code === 204
       ? said
-      : `<html>\r\n<head><title>${title}</title></head>\r\n<body>\r\n<center><h1>${title}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n`;
+      : `<html>\r\n<head><title>${said === '' ? reason : `${code} ${said}`}</title></head>\r\n<body>\r\n<center><h1>${reason}</h1></center>\r\n${line}<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n`;
   const length =
     code === 204
       ? []

@@ -1,6 +1,7 @@
 /** What the parts of the proxy share: its memory, the exchanges under way, and the hands that one event has. */
 import type { AppContext, SocketId } from '../definition.ts';
 import { type HttpHead, type HttpHeader, headerValue } from '../http-message.ts';
+import type { TlsContext, TlsSessions } from '../tls/sessions.ts';
 import type { HttpProxyConfig, ProxyBackend, RouteAction, Target } from './config.ts';
 import type { Asked, accessLog, ownAnswer, Tried } from './manners.ts';
 import type { Selected } from './select-route.ts';
@@ -57,6 +58,8 @@ export interface ProxyState {
   readonly turns: Map<string, number>;
   /** Leaky buckets by route's owner and client: thousandths of requests that are in, and since when. */
   readonly buckets: Map<string, { readonly milli: number; readonly atNs: number }>;
+  /** Of clients and backends that speak TLS. */
+  readonly tls: TlsSessions;
   nextExchange: number;
 }
 
@@ -65,6 +68,8 @@ export interface ProxyRun {
   readonly context: AppContext;
   readonly state: ProxyState;
   readonly config: HttpProxyConfig;
+  /** The context, where TLS is spoken. */
+  readonly tls: TlsContext | undefined;
   /** Unix milliseconds. */
   readonly nowMs: number;
   own(code: number, extra: readonly HttpHeader[], said: string): ReturnType<typeof ownAnswer>;

@@ -188,9 +188,16 @@ export function selectRoute(
 }
 
 /** `fallThrough`: a host without a fitting route leaves the request to less specific ones (Gateway API); else its answer is 404 (nginx). */
-export function select(config: HttpProxyConfig, host: string, request: RouteRequest, fallThrough: boolean): Selected | undefined {
+export function select(
+  config: HttpProxyConfig,
+  host: string,
+  request: RouteRequest,
+  fallThrough: boolean,
+  /** By TLS: it has chosen the listener before there was a request. */
+  serverName?: string,
+): Selected | undefined {
   const name = hostName(host);
-  const [outer] = selectHosts(config.hosts, name);
+  const [outer] = selectHosts(config.hosts, serverName !== undefined && config.hosts.some(({ hosts }) => hosts !== undefined) ? serverName : name);
   for (const candidate of outer?.hosts === undefined ? selectHosts(config.hosts, name) : selectHosts(outer.hosts, name)) {
     const found = selectRoute(candidate.routes, request);
     if (found !== undefined) return { host: candidate, ...found };

@@ -2,6 +2,7 @@
 import { sha1 } from '@noble/hashes/legacy.js';
 import { formatIp, parseIp } from '../../addr/ip.ts';
 import { bytesToText } from '../../wire/binary-text.ts';
+import { calendarTime, formatClock, MONTHS } from '../../wire/calendar.ts';
 import type { Ip } from '../../wire/packet.ts';
 import { decodeUtf8, encodeUtf8 } from '../../wire/utf8.ts';
 import {
@@ -175,7 +176,7 @@ export function altNamesExtension(names: readonly AltName[], critical = false): 
 
 function decodeAltNames(value: Uint8Array): readonly AltName[] {
   return (readSequence(value) ?? []).flatMap(({ tag, content }): AltName[] => {
-    const kind = ({ 0x81: 'email', 0x82: 'dns', 0x86: 'uri' } as const)[tag as 0x81];
+    const kind = ({ 129: 'email', 130: 'dns', 134: 'uri' } as const)[tag as 0x81];
     if (tag === 0x87) return [{ kind: 'ip', value: addressText(content) }];
     return kind === undefined ? [] : [{ kind, value: bytesToText(content) }];
   });
@@ -268,7 +269,15 @@ export function parseCertificate(bytes: Uint8Array): Certificate | undefined {
   const [serial, , issuer, validity, subject, spki, ...others] = versioned ? parts.slice(1) : parts;
   const oid = readAll(algorithm.content)?.[0];
   const [from, to] = (validity === undefined ? [] : (readAll(validity.content) ?? [])).map(readTime);
-  if (serial === undefined || issuer === undefined || subject === undefined || spki === undefined || oid === undefined || from === undefined || to === undefined)
+  if (
+    serial === undefined ||
+    issuer === undefined ||
+    subject === undefined ||
+    spki === undefined ||
+    oid === undefined ||
+    from === undefined ||
+    to === undefined
+  )
     return undefined;
   const extensions = decodeExtensions(others.find(({ tag }) => tag === 0xa3));
   const find = (wanted: string): Uint8Array | undefined => extensions.find((one) => one.oid === wanted)?.value;
@@ -285,7 +294,7 @@ export function parseCertificate(bytes: Uint8Array): Certificate | undefined {
   return {
     der: bytes,
     signed: signed.whole,
-    version: versioned ? ((readDer(parts[0]?.content ?? new Uint8Array())?.content[0] ?? 0) + 1) : 1,
+    version: versioned ? (readDer(parts[0]?.content ?? new Uint8Array())?.content[0] ?? 0) + 1 : 1,
     serial: serial.content,
     signatureAlgorithm: oidText(oid.content),
     signature: signature.content.subarray(1),
@@ -327,6 +336,12 @@ export function parseCertificates(text: string): readonly Certificate[] | undefi
 /** `O = Acme Co, CN = web` as openssl prints it; `O=Acme Co; CN=web` as curl does. */
 export const formatName = (name: DistinguishedName, equals = ' = ', between = ', '): string =>
   name.map(({ type, value }) => `${type}${equals}${value}`).join(between);
+
+/** `Nov 25 09:24:49 2026 GMT` */
+export function certificateDate(unixMs: number): string {
+  const time = calendarTime(unixMs);
+  return `${MONTHS[time.month - 1] ?? ''} ${String(time.day).padStart(2)} ${formatClock(time)} ${time.year} GMT`;
+}
 
 /** 20 bytes, the highest bit off: what openssl and others draw for a serial number. */
 export function randomSerial(random: (length: number) => Uint8Array): Uint8Array {

@@ -47,6 +47,10 @@ export interface ClientTlsConfig {
   readonly ca?: string;
   readonly identity?: TlsIdentityConfig;
   readonly alpn?: readonly string[];
+  /** Problems of the certificate are noted, and the handshake goes on. */
+  readonly insecure?: true;
+  /** Whose hello it is; OpenSSL's own when absent. */
+  readonly style?: 'curl';
   /** What decided that TLS is spoken. */
   readonly why?: string;
 }
@@ -63,7 +67,10 @@ export function findTlsName(names: readonly TlsNameConfig[], asked: string | und
       name === '' ||
       (host !== '' &&
         (name.toLowerCase() === host ||
-          (name.startsWith('*.') && (one.deep === true ? host.endsWith(name.slice(1).toLowerCase()) && host.length > name.length - 1 : dot > 0 && host.slice(dot) === name.slice(1).toLowerCase()))));
+          (name.startsWith('*.') &&
+            (one.deep === true
+              ? host.endsWith(name.slice(1).toLowerCase()) && host.length > name.length - 1
+              : dot > 0 && host.slice(dot) === name.slice(1).toLowerCase()))));
     if (fits && (best === undefined || rank(one) > rank(best))) best = one;
   }
   return best;

@@ -4,7 +4,7 @@ import type { Certificate } from './certificate.ts';
 import { concatBytes } from './der.ts';
 import type { PrivateKey } from './keys.ts';
 import { ALERT, HANDSHAKE, RECORD } from './messages.ts';
-import { HEADER_BYTES, type HandshakeSecrets, hashOf, MAX_RECORD_BYTES, nextKey, seal, type TrafficKey, type TrafficSecrets, unseal } from './schedule.ts';
+import { type HandshakeSecrets, HEADER_BYTES, hashOf, MAX_RECORD_BYTES, nextKey, seal, type TrafficKey, type TrafficSecrets, unseal } from './schedule.ts';
 import type { VerifyProblem } from './verify.ts';
 
 /** What an end shows to prove who it is: the chain, the shown one first, and the key of that one. */
@@ -22,6 +22,8 @@ export interface TlsEvent {
   readonly alert?: number;
   /** Of the message, without the record's header. */
   readonly bytes: number;
+  /** Of sealed records that came: which one by this key, from 0. */
+  readonly sequence?: number;
   /** The record was encrypted. */
   readonly sealed: boolean;
 }
@@ -139,7 +141,7 @@ export class Work {
     this.set({ writtenBytes: this.state.writtenBytes + record.length });
   }
 
-  #note(direction: 'in' | 'out', record: number, bytes: number, sealed: boolean, more: Pick<TlsEvent, 'message' | 'alert'> = {}): void {
+  #note(direction: 'in' | 'out', record: number, bytes: number, sealed: boolean, more: Pick<TlsEvent, 'message' | 'alert' | 'sequence'> = {}): void {
     this.events.push({ direction, record, bytes, sealed, ...more });
   }
 
@@ -234,7 +236,8 @@ export class Work {
         if (bytes.length < length) break;
         const whole = bytes.slice(0, length);
         bytes = bytes.slice(length);
-        this.#note('in', RECORD.handshake, length, sealed, { message: whole[0] ?? 0 });
+        const { read } = this.state;
+        this.#note('in', RECORD.handshake, length, sealed, { message: whole[0] ?? 0, ...(read === undefined ? {} : { sequence: read.sequence - 1 }) });
         onMessage(whole[0] ?? 0, whole.subarray(4), whole);
       }
       this.set({ partial: bytes });

@@ -3,7 +3,22 @@ import { bytesToText } from '../../wire/binary-text.ts';
 import { calendarTime } from '../../wire/calendar.ts';
 
 /** Universal tags that X.509 uses; `context(n)` for the others. */
-export const TAG = { boolean: 1, integer: 2, bitString: 3, octetString: 4, null: 5, oid: 6, utf8: 12, sequence: 0x30, set: 0x31, printable: 19, teletex: 20, ia5: 22, utcTime: 23, generalizedTime: 24 } as const;
+export const TAG = {
+  boolean: 1,
+  integer: 2,
+  bitString: 3,
+  octetString: 4,
+  null: 5,
+  oid: 6,
+  utf8: 12,
+  sequence: 0x30,
+  set: 0x31,
+  printable: 19,
+  teletex: 20,
+  ia5: 22,
+  utcTime: 23,
+  generalizedTime: 24,
+} as const;
 
 export const concatBytes = (...parts: readonly Uint8Array[]): Uint8Array => {
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));

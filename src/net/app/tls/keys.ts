@@ -1,8 +1,34 @@
 /** Private and public keys of certificates: ECDSA on P-256 and RSA; their PEM and DER forms (RFC 5915, RFC 5958, RFC 8017), signing and verifying. */
 import { p256 } from '@noble/curves/nist.js';
-import { concatBytes, type DerValue, derBits, derContext, derInteger, derNull, derOctets, derOid, derSequence, oidText, readDer, readSequence, TAG } from './der.ts';
+import {
+  concatBytes,
+  type DerValue,
+  derBits,
+  derContext,
+  derInteger,
+  derNull,
+  derOctets,
+  derOid,
+  derSequence,
+  oidText,
+  readDer,
+  readSequence,
+  TAG,
+} from './der.ts';
 import { type PemBlock, parsePem } from './pem.ts';
-import { bigintToBytes, bytesToBigint, digestOf, type HashName, type RandomBytes, type RsaPrivateKey, type RsaPublicKey, signPss, signV15, verifyPss, verifyV15 } from './rsa.ts';
+import {
+  bigintToBytes,
+  bytesToBigint,
+  digestOf,
+  type HashName,
+  type RandomBytes,
+  type RsaPrivateKey,
+  type RsaPublicKey,
+  signPss,
+  signV15,
+  verifyPss,
+  verifyV15,
+} from './rsa.ts';
 
 export interface EcPrivateKey {
   readonly kind: 'ec';
@@ -66,7 +92,8 @@ export function decodePublic(spki: Uint8Array): PublicKey | undefined {
   if (oid === undefined || bits?.tag !== TAG.bitString) return undefined;
   const key = bits.content.subarray(1);
   const name = oidText(oid.content);
-  if (name === OID_EC) return parameters !== undefined && oidText(parameters.content) === OID_P256 && key.length === 65 ? { kind: 'ec', point: key } : undefined;
+  if (name === OID_EC)
+    return parameters !== undefined && oidText(parameters.content) === OID_P256 && key.length === 65 ? { kind: 'ec', point: key } : undefined;
   const [n, e] = name === OID_RSA ? (readSequence(key) ?? []) : [];
   return n === undefined || e === undefined ? undefined : { kind: 'rsa', n: bytesToBigint(n.content), e: bytesToBigint(e.content) };
 }
@@ -162,9 +189,7 @@ export function verifySignature(oid: string, key: PublicKey, message: Uint8Array
   const algorithm = SIGNATURES[oid];
   if (algorithm === undefined || algorithm.kind !== key.kind) return false;
   return remember(oid, key, message, signature, () =>
-    key.kind === 'ec'
-      ? verifyEc(key, digestOf(algorithm.hash, message), signature)
-      : verifyV15(key, algorithm.hash, message, signature),
+    key.kind === 'ec' ? verifyEc(key, digestOf(algorithm.hash, message), signature) : verifyV15(key, algorithm.hash, message, signature),
   );
 }
 
@@ -190,6 +215,7 @@ export function signTls(key: PrivateKey, message: Uint8Array, random: RandomByte
 }
 
 export function verifyTls(scheme: number, key: PublicKey, message: Uint8Array, signature: Uint8Array): boolean {
-  if (key.kind === 'ec') return scheme === SCHEME_ECDSA && remember('tls', key, message, signature, () => verifyEc(key, digestOf('sha256', message), signature));
+  if (key.kind === 'ec')
+    return scheme === SCHEME_ECDSA && remember('tls', key, message, signature, () => verifyEc(key, digestOf('sha256', message), signature));
   return scheme === SCHEME_PSS && remember('pss', key, message, signature, () => verifyPss(key, 'sha256', message, signature));
 }

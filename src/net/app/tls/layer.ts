@@ -8,7 +8,7 @@ import type { AppContext, AppEvent, Endpoint, LocalChoice, SendOptions, SocketId
 import { type Certificate, formatName, parseCertificates } from './certificate.ts';
 import { alertOf, clientReceive, startClient, type TlsClientOptions } from './client.ts';
 import { type ClientTlsConfig, findTlsName, type ServerTlsConfig, type TlsIdentityConfig } from './config.ts';
-import { closeTls, type Identity, keyLog, newConnection, sendPlain, type TlsConnection, type TlsOutcome } from './connection.ts';
+import { closeTls, type Identity, keyLog, newConnection, sendPlain, type TlsConnection, type TlsEvent, type TlsOutcome } from './connection.ts';
 import { parsePrivateKey } from './keys.ts';
 import { ALERT_WORDS } from './messages.ts';
 import { CIPHER_NAME } from './schedule.ts';
@@ -70,6 +70,8 @@ export function plainPayload(bytes: string): { readonly payload: Payload | undef
 
 class Layer implements TlsContext {
   failure = '';
+  readonly seen: TlsEvent[] = [];
+  readonly #ended = new Map<SocketId, TlsConnection>();
   readonly #context: AppContext;
   readonly #sessions: TlsSessions;
   readonly #nowMs: number;
@@ -91,6 +93,15 @@ class Layer implements TlsContext {
 
   secure(socket: SocketId, config: ClientTlsConfig): void {
     this.#sessions.set(socket, { connection: newConnection('client'), server: undefined, client: config, tail: '' });
+  }
+
+  begin(socket: SocketId, config: ClientTlsConfig): void {
+    this.secure(socket, config);
+    this.open({ kind: 'connected', socket });
+  }
+
+  connection(socket: SocketId): TlsConnection | undefined {
+    return this.#sessions.get(socket)?.connection ?? this.#ended.get(socket);
   }
 
   isPlain(socket: SocketId): boolean {
@@ -142,6 +153,7 @@ class Layer implements TlsContext {
         // In the middle of a handshake nobody waits for the rest.
         if (session.connection.phase === 'open' || session.connection.phase === 'ended') return [event];
         this.failure = 'unexpected eof while reading';
+        this.#ended.set(event.socket, session.connection);
         this.#sessions.delete(event.socket);
         if (session.server === undefined) {
           this.#context.close(event.socket);
@@ -156,11 +168,11 @@ class Layer implements TlsContext {
   #clientOptions(config: ClientTlsConfig): TlsClientOptions {
     const identity = config.identity === undefined ? undefined : identityOf(config.identity);
     return {
-      style: 'openssl',
+      style: config.style ?? 'openssl',
       alpn: config.alpn ?? [],
       trusted: config.ca === undefined ? [] : bundleOf(config.ca),
       nowMs: this.#nowMs,
-      verify: config.ca === undefined ? 'off' : 'insist',
+      verify: config.ca === undefined ? 'off' : config.insecure === true ? 'report' : 'insist',
       ...(config.serverName === undefined ? {} : { serverName: config.serverName }),
       ...(config.checkName === undefined ? {} : { checkName: config.checkName }),
       ...(identity === undefined ? {} : { identity }),
@@ -181,7 +193,9 @@ class Layer implements TlsContext {
         return {
           identity,
           index: found.identity,
-          ...(clients === undefined ? {} : { clients: { mode: clients.mode, trusted: bundleOf(clients.ca), ...(clients.insecure === true ? { insecure: true } : {}) } }),
+          ...(clients === undefined
+            ? {}
+            : { clients: { mode: clients.mode, trusted: bundleOf(clients.ca), ...(clients.insecure === true ? { insecure: true } : {}) } }),
         };
       },
     };
@@ -189,6 +203,7 @@ class Layer implements TlsContext {
 
   #take(socket: SocketId, session: TlsSession, outcome: TlsOutcome): readonly AppEvent[] {
     const { connection, events } = outcome;
+    this.seen.push(...events);
     for (const record of outcome.send) this.#context.tcpSend(socket, octets(record));
     for (const { message, direction } of events) {
       if (direction === 'in' && message === 1 && session.server !== undefined) this.#context.tell(chosen(session.server, connection));
@@ -197,14 +212,14 @@ class Layer implements TlsContext {
     const { payload, tail } = plainPayload(session.tail + outcome.plain);
     this.#sessions.set(socket, { ...session, connection, tail });
     const { end } = connection;
-    if (end !== undefined) return this.#ended(socket, session, connection);
+    if (end !== undefined) return this.#end(socket, session, connection);
     const out: AppEvent[] = [];
     if (outcome.opened && session.client !== undefined) out.push({ kind: 'connected', socket });
     if (payload !== undefined) out.push({ kind: 'data', socket, payload });
     return out;
   }
 
-  #ended(socket: SocketId, session: TlsSession, connection: TlsConnection): readonly AppEvent[] {
+  #end(socket: SocketId, session: TlsSession, connection: TlsConnection): readonly AppEvent[] {
     const { end, info } = connection;
     const words = end === undefined || end.by === 'nobody' ? 'what came is no TLS' : (ALERT_WORDS[end.alert] ?? `alert ${end.alert}`);
     const problem = info.problems.find(({ code }) => end?.by === 'us' && alertOf(code) === end.alert);
@@ -219,8 +234,11 @@ class Layer implements TlsContext {
             : `the certificate is not believed: ${VERIFY_TEXTS[problem.code]}${session.client?.checkName === undefined ? '' : ` (wanted: ${session.client.checkName})`}`,
       keys: keyLog(connection),
     });
+    this.#ended.set(socket, connection);
     this.#sessions.delete(socket);
-    this.#context.close(socket);
+    // What was not read makes the close a reset.
+    if (end?.by === 'nobody') this.#context.abort(socket);
+    else this.#context.close(socket);
     return [{ kind: 'aborted', socket, errno: 'ECONNRESET' }];
   }
 
@@ -238,7 +256,9 @@ class Layer implements TlsContext {
   close(socket: SocketId): void {
     const session = this.#sessions.get(socket);
     if (session !== undefined) {
-      for (const record of closeTls(session.connection).send) this.#context.tcpSend(socket, octets(record));
+      const outcome = closeTls(session.connection);
+      this.seen.push(...outcome.events);
+      for (const record of outcome.send) this.#context.tcpSend(socket, octets(record));
       this.#sessions.delete(socket);
     }
     this.#context.close(socket);
@@ -366,7 +386,8 @@ function chosen(config: ServerTlsConfig, { info }: TlsConnection): TlsNote {
   const asked = info.serverName === undefined ? 'no server name' : `the name ${info.serverName}`;
   const found = findTlsName(config.names, info.serverName);
   const identity = found === undefined ? undefined : config.identities[found.identity];
-  if (found === undefined || identity === undefined) return { what: 'no certificate for this name', why: `the client asks for ${asked}; no certificate here is for it` };
+  if (found === undefined || identity === undefined)
+    return { what: 'no certificate for this name', why: `the client asks for ${asked}; no certificate here is for it` };
   return {
     what: `shows ${identity.source}`,
     why: `the client asks for ${asked}; ${found.why}`,

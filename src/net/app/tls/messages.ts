@@ -203,8 +203,7 @@ export const encryptedExtensions = (alpn: string | undefined, sawName: boolean):
   );
 
 /** The chosen ALPN name. */
-export const readEncryptedExtensions = (body: Uint8Array): string | undefined =>
-  readNames(readExtensions(new Reader(body).vector(2)).get(EXTENSION.alpn))[0];
+export const readEncryptedExtensions = (body: Uint8Array): string | undefined => readNames(readExtensions(new Reader(body).vector(2)).get(EXTENSION.alpn))[0];
 
 /** The signature schemes that OpenSSL takes, in its order. */
 const SCHEMES = [0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0809, 0x080a, 0x080b, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601];
@@ -263,4 +262,11 @@ export const signedContent = (side: 'client' | 'server', transcript: Uint8Array)
 
 /** `ticket`: opaque; lifetime in seconds. */
 export const newSessionTicket = (lifetime: number, ageAdd: Uint8Array, nonce: number, ticket: Uint8Array): Uint8Array =>
-  message(HANDSHAKE.newSessionTicket, concatBytes(u16(lifetime >> 16), u16(lifetime & 0xffff)), ageAdd, vector8(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, nonce)), vector16(ticket), u16(0));
+  message(
+    HANDSHAKE.newSessionTicket,
+    concatBytes(u16(lifetime >> 16), u16(lifetime & 0xffff)),
+    ageAdd,
+    vector8(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, nonce)),
+    vector16(ticket),
+    u16(0),
+  );

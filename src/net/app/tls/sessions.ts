@@ -1,7 +1,7 @@
 /** What programs that may speak TLS know of it: sessions by socket as state, and hands that seal what is sent and open what comes. The code behind it comes later (layer.ts). */
 import type { AppContext, AppEvent, SocketId } from '../definition.ts';
 import type { ClientTlsConfig, ServerTlsConfig } from './config.ts';
-import type { TlsConnection } from './connection.ts';
+import type { TlsConnection, TlsEvent } from './connection.ts';
 
 export interface TlsSession {
   readonly connection: TlsConnection;
@@ -34,6 +34,12 @@ export interface TlsContext extends AppContext {
   /** The first bytes on this socket were no TLS; it goes on in the plain. */
   isPlain(socket: SocketId): boolean;
   facts(socket: SocketId): TlsFacts | undefined;
+  /** Sends the hello at once: for programs that have been told of the connection. */
+  begin(socket: SocketId, config: ClientTlsConfig): void;
+  /** Records that went by in this event. */
+  readonly seen: readonly TlsEvent[];
+  /** The connection as it is, or as it was when it ended in this event. */
+  connection(socket: SocketId): TlsConnection | undefined;
   /** Why the last session of this event failed, in OpenSSL's words; '' if none did. */
   readonly failure: string;
 }

@@ -42,7 +42,8 @@ function mayHaveIssued(issuer: Certificate, subject: Certificate): boolean {
 
 /** Its subject is its issuer, and its key is the one that the issuer's is said to be. */
 export const isSelfSigned = (one: Certificate): boolean =>
-  one.subjectHex === one.issuerHex && (one.authorityKeyId === undefined || one.subjectKeyId === undefined || hexOf(one.authorityKeyId) === hexOf(one.subjectKeyId));
+  one.subjectHex === one.issuerHex &&
+  (one.authorityKeyId === undefined || one.subjectKeyId === undefined || hexOf(one.authorityKeyId) === hexOf(one.subjectKeyId));
 
 const isSame = (a: Certificate, b: Certificate): boolean => a.der.length === b.der.length && hexOf(a.signature) === hexOf(b.signature);
 
