@@ -10,6 +10,7 @@ import { dig, digProgram } from './dig.ts';
 import { firstApps, firstPrograms } from './first-apps.ts';
 import { getent, getentProgram } from './getent.ts';
 import { host, hostProgram } from './host.ts';
+import { logLines } from './log-lines.ts';
 import { mtr, mtrProgram } from './mtr.ts';
 import { nc, ncProgram } from './nc.ts';
 import { nslookup, nslookupProgram } from './nslookup.ts';
@@ -33,6 +34,7 @@ const all: readonly App[] = [
   getent,
   host,
   httpProxy,
+  logLines,
   mtr,
   nc,
   nslookup,

@@ -8,6 +8,7 @@ export const LATER_APPS: readonly string[] = [
   'getent',
   'host',
   'http-proxy',
+  'log-lines',
   'mtr',
   'nc',
   'nslookup',

@@ -1,28 +1,45 @@
-/** openssl 3.0.19: `s_client`, which sends a ClientHello and shows what it gets; other commands are not simulated. */
+/** openssl 3.0.19: `s_client`. What needs files (req, x509, verify) is the shell's (shell/tools/openssl.ts). OpenSSL: apps/s_client.c, apps/lib/s_cb.c. */
 import { parseIp } from '../addr/ip.ts';
 import type { Errno } from '../stack/userland.ts';
+import { DEFAULT_EPOCH_MS } from '../wire/calendar.ts';
 import type { Ip } from '../wire/packet.ts';
 import { servicePort } from '../wire/tcpdump/names.ts';
 import { ERRNO_TEXTS } from './curl-text.ts';
-import { type AppContext, type AppEvent, defineApp, defineProgram, type ParseResult, type SocketId } from './definition.ts';
+import { type AppContext, type AppEvent, defineApp, defineProgram, type ParseResult, type ProgramEnvironment, type SocketId } from './definition.ts';
 import { handleResolving, type Resolving, startResolving } from './resolver.ts';
-import { helloPayload, isDnsName, judgeAnswer, streamText, type TlsFailure, UNEXPECTED_EOF } from './tls-client.ts';
+import type { ClientTlsConfig } from './tls/config.ts';
+import type { TlsConnection } from './tls/connection.ts';
+import { tlsLayer } from './tls/layer.ts';
+import { briefText, connectedText, verifyLines, verifyResult } from './tls/s-client-text.ts';
+import type { TlsContext, TlsSessions } from './tls/sessions.ts';
+import { receivedAlert } from './tls/words.ts';
+import { isDnsName } from './tls-client.ts';
 
 export interface OpensslConfig {
   readonly host: string;
   readonly port: number;
   readonly serverName?: string;
   readonly alpn: readonly string[];
-  /** -quiet, -brief: no report. */
+  /** -quiet: no report. */
   readonly quiet: boolean;
+  readonly brief: boolean;
+  readonly showCertificates: boolean;
+  /** PEM of -CAfile, or of the system's. */
+  readonly ca: string;
+  readonly verifyHost?: string;
+  /** -verify_return_error */
+  readonly insist: boolean;
+  readonly identity?: { readonly chain: string; readonly key: string; readonly source: string };
+  readonly epochMs: number;
 }
 
 interface State {
   readonly resolving: Resolving | undefined;
   readonly socket: SocketId;
-  readonly writtenBytes: number;
-  readonly received: string;
+  readonly connected: boolean;
   readonly done: boolean;
+  /** Changed in place. */
+  readonly tls: TlsSessions;
 }
 
 const ERRNO_NUMBERS: Partial<Record<Errno, number>> = { ECONNREFUSED: 111, ETIMEDOUT: 110, EHOSTUNREACH: 113, ENETUNREACH: 101, ECONNRESET: 104 };
@@ -30,24 +47,30 @@ const ERRNO_NUMBERS: Partial<Record<Errno, number>> = { ECONNREFUSED: 111, ETIME
 export const openssl = defineApp<State, OpensslConfig>({
   name: 'openssl',
   start: (context, config) => {
-    const state: State = { resolving: undefined, socket: -1, writtenBytes: 0, received: '', done: false };
+    const state: State = { resolving: undefined, socket: -1, connected: false, done: false, tls: new Map() };
     const ip = parseIp(config.host);
     if (ip !== undefined) return connect(context, config, state, ip);
     return resolved(context, config, { ...state, resolving: startResolving(context, config.host) });
   },
-  handle: (context, state, event, config) => {
-    if (state.done) return state;
-    if (event.kind === 'signal') {
-      context.exit(130);
-      return { ...state, done: true };
-    }
-    if (state.resolving !== undefined) {
-      const resolving = handleResolving(context, state.resolving, event);
-      return resolving === state.resolving ? state : resolved(context, config, { ...state, resolving });
-    }
-    return 'socket' in event && event.socket === state.socket ? talk(context, config, state, event) : state;
+  handle: (plain, state, event, config) => {
+    const context = tlsLayer(plain, state.tls, config.epochMs + Math.floor(plain.nowNs / 1e6));
+    return context.open(event).reduce((current, one) => step(context, current, one, config), state);
   },
+  copy: (state) => ({ ...state, tls: new Map(state.tls) }),
 });
+
+function step(context: TlsContext, state: State, event: AppEvent, config: OpensslConfig): State {
+  if (state.done) return state;
+  if (event.kind === 'signal') {
+    context.exit(130);
+    return { ...state, done: true };
+  }
+  if (state.resolving !== undefined) {
+    const resolving = handleResolving(context, state.resolving, event);
+    return resolving === state.resolving ? state : resolved(context, config, { ...state, resolving });
+  }
+  return 'socket' in event && event.socket === state.socket ? talk(context, config, state, event) : state;
+}
 
 function resolved(context: AppContext, config: OpensslConfig, state: State): State {
   const result = state.resolving?.result;
@@ -56,7 +79,7 @@ function resolved(context: AppContext, config: OpensslConfig, state: State): Sta
     context.err(
       `${thread(context)}:error:10080002:BIO routines:BIO_lookup_ex:system lib:../crypto/bio/bio_addr.c:738:Name or service not known\nconnect:errno=0\n`,
     );
-    return finish(context, state);
+    return finish(context, state, 1);
   }
   return connect(context, config, { ...state, resolving: undefined }, result.addresses[0] as Ip);
 }
@@ -73,57 +96,80 @@ function refused(context: AppContext, state: State, errno: Errno): State {
     `${id}:error:800000${number.toString(16).toUpperCase().padStart(2, '0')}:system library:BIO_connect:${ERRNO_TEXTS[errno] ?? errno}:../crypto/bio/bio_sock2.c:117:calling connect()\n` +
       `${id}:error:10000067:BIO routines:BIO_connect:connect error:../crypto/bio/bio_sock2.c:119:\nconnect:errno=${number}\n`,
   );
-  return finish(context, state);
+  return finish(context, state, 1);
 }
 
-function talk(context: AppContext, config: OpensslConfig, state: State, event: AppEvent): State {
+function talk(context: TlsContext, config: OpensslConfig, state: State, event: AppEvent): State {
   switch (event.kind) {
-    case 'connected': {
-      const name = config.serverName ?? (isDnsName(config.host) ? config.host : undefined);
-      const hello = helloPayload(context, { style: 'openssl', alpn: config.alpn, ...(name === undefined || name === '' ? {} : { serverName: name }) });
-      context.tcpSend(state.socket, hello);
-      context.out('CONNECTED(00000003)\n');
-      return { ...state, writtenBytes: hello.bytes };
-    }
+    case 'connected':
+      return state.connected ? opened(context, config, state) : begin(context, config, state);
     case 'connect-failed':
       return refused(context, state, event.errno);
-    case 'data': {
-      const received = state.received + streamText(event.payload);
-      const failure = judgeAnswer(received);
-      return failure === undefined ? { ...state, received } : failed(context, config, state, failure);
-    }
-    case 'peer-closed':
-      return failed(context, config, state, UNEXPECTED_EOF);
     case 'aborted':
-      if (state.writtenBytes === 0) return refused(context, state, event.errno);
-      context.err(`write:errno=${ERRNO_NUMBERS[event.errno] ?? 104}\n`);
-      report(context, config, state.writtenBytes, 0);
-      return finish(context, { ...state, socket: -1 });
+      return state.connected ? failed(context, config, state, event.errno) : refused(context, state, event.errno);
     default:
       return state;
   }
 }
 
-function failed(context: AppContext, config: OpensslConfig, state: State, failure: TlsFailure): State {
-  context.err(`${thread(context)}:error:${failure.code}:SSL routines:${failure.where}:\n`);
-  let { writtenBytes } = state;
-  if (failure.alert !== undefined) {
-    context.tcpSend(state.socket, failure.alert);
-    writtenBytes += failure.alert.bytes;
-  }
-  report(context, config, writtenBytes, failure.readBytes);
-  // What was not read makes the close a reset.
-  if (failure.alert === undefined) context.abort(state.socket);
-  else context.close(state.socket);
-  return finish(context, { ...state, socket: -1 });
+function begin(context: TlsContext, config: OpensslConfig, state: State): State {
+  const { serverName, verifyHost, identity } = config;
+  const options: ClientTlsConfig = {
+    alpn: config.alpn,
+    ca: config.ca,
+    ...(config.insist ? {} : { insecure: true }),
+    ...(serverName === undefined ? {} : { serverName }),
+    ...(verifyHost === undefined ? {} : { checkName: verifyHost }),
+    ...(identity === undefined ? {} : { identity }),
+  };
+  context.begin(state.socket, options);
+  if (!config.brief && !config.quiet) context.out('CONNECTED(00000003)\n');
+  return { ...state, connected: true };
 }
 
-function report(context: AppContext, config: OpensslConfig, writtenBytes: number, readBytes: number): void {
-  if (config.quiet) return;
+function opened(context: TlsContext, config: OpensslConfig, state: State): State {
+  const connection = context.connection(state.socket);
+  if (connection === undefined) return state;
+  if (config.serverName === undefined) context.err("Can't use SSL_get_servername\n");
+  context.err(verifyLines(connection.info, config.brief));
+  if (config.brief) context.err(briefText(connection));
+  else if (!config.quiet) context.out(connectedText(connection, config.showCertificates));
+  // Its standard input has ended.
+  context.err('DONE\n');
+  context.close(state.socket);
+  return finish(context, { ...state, socket: -1 }, 0);
+}
+
+/** Where OpenSSL reports each failure from. */
+function failureOf(context: TlsContext, connection: TlsConnection | undefined): string | undefined {
+  const end = connection?.end;
+  if (end?.by === 'nobody') return 'error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../ssl/record/ssl3_record.c:350:';
+  if (end?.by === 'us')
+    return (connection?.info.problems.length ?? 0) > 0
+      ? 'error:0A000086:SSL routines:tls_post_process_server_certificate:certificate verify failed:../ssl/statem/statem_clnt.c:1889:'
+      : 'error:0A0000F4:SSL routines:ossl_statem_client_read_transition:unexpected message:../ssl/statem/statem_clnt.c:398:';
+  if (end?.by === 'peer') {
+    const { code, reason } = receivedAlert(end.alert);
+    return `error:${code}:SSL routines:ssl3_read_bytes:${reason}:../ssl/record/rec_layer_s3.c:1600:SSL alert number ${end.alert}`;
+  }
+  return context.failure === '' ? undefined : 'error:0A000126:SSL routines:ssl3_read_n:unexpected eof while reading:../ssl/record/rec_layer_s3.c:318:';
+}
+
+function failed(context: TlsContext, config: OpensslConfig, state: State, errno: Errno): State {
+  const connection = context.connection(state.socket);
+  const failure = failureOf(context, connection);
+  if (connection !== undefined) context.err(verifyLines(connection.info, config.brief));
+  context.err(failure === undefined ? `write:errno=${ERRNO_NUMBERS[errno] ?? 104}\n` : `${thread(context)}:${failure}\n`);
+  if (!config.quiet && !config.brief) report(context, connection);
+  return finish(context, { ...state, socket: -1 }, 1);
+}
+
+function report(context: AppContext, connection: TlsConnection | undefined): void {
+  const result = verifyResult(connection?.info.problems ?? []);
   context.out(
-    `---\nno peer certificate available\n---\nNo client certificate CA names sent\n---\nSSL handshake has read ${readBytes} bytes and written ${writtenBytes} bytes\n` +
-      'Verification: OK\n---\nNew, (NONE), Cipher is (NONE)\nSecure Renegotiation IS NOT supported\nCompression: NONE\nExpansion: NONE\nNo ALPN negotiated\n' +
-      'Early data was not sent\nVerify return code: 0 (ok)\n---\n',
+    `---\nno peer certificate available\n---\nNo client certificate CA names sent\n---\nSSL handshake has read ${connection?.readBytes ?? 0} bytes and written ${connection?.writtenBytes ?? 0} bytes\n` +
+      `Verification${result.code === 0 ? ': OK' : ` error: ${result.text}`}\n---\nNew, (NONE), Cipher is (NONE)\nSecure Renegotiation IS NOT supported\nCompression: NONE\nExpansion: NONE\nNo ALPN negotiated\n` +
+      `Early data was not sent\nVerify return code: ${result.code} (${result.text})\n---\n`,
   );
 }
 
@@ -132,8 +178,8 @@ function thread(context: AppContext): string {
   return `40${context.prng(`openssl ${context.processId}`).below(0x1000000).toString(16).toUpperCase().padStart(6, '0')}F97F0000`;
 }
 
-function finish(context: AppContext, state: State): State {
-  context.exit(1);
+function finish(context: AppContext, state: State, code: number): State {
+  context.exit(code);
   return { ...state, resolving: undefined, done: true };
 }
 
@@ -150,14 +196,30 @@ const FLAGS: ReadonlySet<string> = new Set([
   '-debug',
   '-msg',
   '-state',
+  '-prexit',
+  '-status',
+  '-tlsextdebug',
+  '-verify_quiet',
+  '-verify_return_error',
+  '-no-CApath',
 ]);
-const VALUES: ReadonlySet<string> = new Set(['-connect', '-servername', '-alpn', '-CAfile', '-CApath', '-verify', '-host', '-port']);
+const VALUES: ReadonlySet<string> = new Set([
+  '-connect',
+  '-servername',
+  '-alpn',
+  '-CAfile',
+  '-CApath',
+  '-verify',
+  '-verify_hostname',
+  '-host',
+  '-port',
+  '-cert',
+  '-key',
+]);
 
-export function parseOpensslArgs(argv: readonly string[]): ParseResult<OpensslConfig> {
+export function parseOpensslArgs(argv: readonly string[], environment: ProgramEnvironment): ParseResult<OpensslConfig> {
   const bad = (stderr: string, exitCode = 1): ParseResult<OpensslConfig> => ({ ok: false, stderr, exitCode });
-  if (argv[0] === 'version') return { ok: false, stdout: 'OpenSSL 3.0.19 27 Jan 2026 (Library: OpenSSL 3.0.19 27 Jan 2026)\n', stderr: '', exitCode: 0 };
-  if (argv[0] !== 's_client')
-    return bad(argv[0] === undefined ? 'openssl: a command is needed: s_client\n' : `openssl: ${argv[0]} is not simulated in Kubehop\n`);
+  if (argv[0] !== 's_client') return bad(argv[0] === undefined ? 'openssl: a command is needed\n' : `openssl: ${argv[0]} is not simulated in Kubehop\n`);
   const given = new Map<string, string>();
   for (let i = 1; i < argv.length; i += 1) {
     const word = (argv[i] as string).replace(/^--/, '-');
@@ -176,15 +238,33 @@ export function parseOpensslArgs(argv: readonly string[]): ParseResult<OpensslCo
   const portText = match?.[3] ?? '4433';
   const port = /^\d+$/.test(portText) ? Number(portText) : servicePort(portText);
   if (port === undefined || port < 1 || port > 65535) return bad('s_client: -connect argument or target parameter malformed or ambiguous\n');
-  const serverName = given.has('-noservername') ? '' : given.get('-servername');
+  const name = given.get('-servername') ?? (isDnsName(host) ? host : undefined);
+  const read = (file: string): string | undefined => environment.readFile?.(file);
+  const caFile = given.get('-CAfile');
+  const ca = read(caFile ?? '/etc/ssl/certs/ca-certificates.crt');
+  if (caFile !== undefined && ca === undefined) return bad(`Could not open file or uri for loading CAs from ${caFile}\n`);
+  const certFile = given.get('-cert');
+  const keyFile = given.get('-key') ?? certFile;
+  const [chain, key] = [certFile === undefined ? undefined : read(certFile), keyFile === undefined ? undefined : read(keyFile)];
+  if (certFile !== undefined && chain === undefined)
+    return bad(`Could not open file or uri for loading client certificate from ${certFile}\nunable to load client certificate\n`);
+  if (keyFile !== undefined && key === undefined) return bad(`Could not open file or uri for loading client certificate private key from ${keyFile}\n`);
+  const verifyHost = given.get('-verify_hostname');
   return {
     ok: true,
     config: {
       host: host === '' ? 'localhost' : host,
       port,
-      alpn: (given.get('-alpn') ?? '').split(',').filter((name) => name !== ''),
-      quiet: given.has('-quiet') || given.has('-brief'),
-      ...(serverName === undefined ? {} : { serverName }),
+      alpn: (given.get('-alpn') ?? '').split(',').filter((one) => one !== ''),
+      quiet: given.has('-quiet'),
+      brief: given.has('-brief'),
+      showCertificates: given.has('-showcerts'),
+      insist: given.has('-verify_return_error'),
+      ca: ca ?? '',
+      epochMs: environment.epochMs ?? DEFAULT_EPOCH_MS,
+      ...(verifyHost === undefined ? {} : { verifyHost }),
+      ...(chain === undefined || key === undefined ? {} : { identity: { chain, key, source: certFile ?? '' } }),
+      ...(name === undefined || name === '' || given.has('-noservername') ? {} : { serverName: name }),
     },
   };
 }

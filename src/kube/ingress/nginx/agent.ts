@@ -1,12 +1,14 @@
 /** ingress-nginx' controller on its node: the proxy that its configuration makes, and its own health port, in each pod that runs it. */
 import type { HttpServerConfig } from '../../../net/app/server-config.ts';
 import type { NetRecord, Process } from '../../../net/records.ts';
+import { unixMsOf } from '../../../net/app/tls/der.ts';
 import type { Agent, KubeObject, ObjectKey, Rendering, StoreView } from '../../../objects/types.ts';
 import { objectKey } from '../../../objects/types.ts';
 import { perState } from '../../node/per-state.ts';
 import { processId } from '../../node/record-ids.ts';
 import { netnsOfPod, processNameOf } from '../../pod/sandbox-agent.ts';
 import type { Pod } from '../../pod/types.ts';
+import { fakeCertificate } from './certificates.ts';
 import { compileNginx } from './compile.ts';
 import { controllerContainer, controllerPods, flagsOf, isControllerRunning } from './controller-pods.ts';
 import { ingressKeys, type NginxModel, nginxModel } from './model.ts';
@@ -49,17 +51,8 @@ function findingsOf(model: NginxModel): Finding[] {
         findings.push({ key, path: 'metadata.annotations', diagnostic: { severity, code: severity === 'info' ? 'not-simulated' : 'ingress-nginx', message } });
       for (const problem of settings.problems) note(problem, 'warning');
       if (settings.unknown.length > 0) note(`not simulated: ${settings.unknown.map((name) => `nginx.ingress.kubernetes.io/${name}`).join(', ')}`, 'info');
-      if ((ingress.spec?.tls ?? []).length > 0)
-        findings.push({
-          key,
-          path: 'spec.tls',
-          diagnostic: {
-            severity: 'info',
-            code: 'not-simulated',
-            message:
-              'nobody ends TLS here: port 443 is closed, and http:// is redirected to it as by the real controller (nginx.ingress.kubernetes.io/ssl-redirect: "false" leaves it)',
-          },
-        });
+      for (const message of server.certificate?.problems ?? [])
+        findings.push({ key, path: 'spec.tls', diagnostic: { severity: 'warning', code: 'ingress-nginx', message } });
     }
   }
   return findings;
@@ -86,7 +79,15 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   });
   const ok = { path: '/healthz', code: 200, headers: [], body: 'ok' };
   const health: HttpServerConfig = { port: flags.healthPort, server: 'pages', pages: [ok] };
-  return { records: [process('', 'http-proxy', compileNginx(model, flags)), process('-health', 'http-server', health)], diagnostics: findingsOf(model) };
+  const [year = 2026, month = 1, day = 1, hour, minute, second] = (pod.status?.startTime ?? '').match(/\d+/g)?.map(Number) ?? [];
+  const fake = fakeCertificate(pod, unixMsOf(year, month, day, hour, minute, second));
+  const records = [
+    process('', 'http-proxy', compileNginx(model, flags)),
+    process('-https', 'http-proxy', compileNginx(model, flags, fake)),
+    process('-health', 'http-server', health),
+    ...(model.warnings.length === 0 ? [] : [process('-log', 'log-lines', { component: 'controller.go:1', lines: model.warnings })]),
+  ];
+  return { records, diagnostics: findingsOf(model) };
 }
 
 function keysFor(changed: KubeObject, view: StoreView): readonly string[] {

@@ -42,6 +42,11 @@ export interface NginxSettings {
     readonly maxAge: number;
   };
   readonly forwardedPrefix?: HeaderEdits;
+  /** TLS towards the backend. */
+  readonly backendTls?: { readonly secret: string; readonly verify: boolean; readonly name: string; readonly serverName: boolean };
+  /** Certificates of clients. */
+  readonly clients?: { readonly secret: string; readonly verify: 'on' | 'optional' | 'optional_no_ca' | 'off'; readonly pass: boolean };
+  readonly passthrough: boolean;
   readonly serverAliases: readonly string[];
   /** Names without the prefix that are there and have no effect here. */
   readonly unknown: readonly string[];
@@ -152,6 +157,27 @@ function readSettings(ingress: Ingress): NginxSettings {
     maxAge: number('cors-max-age') ?? 1_728_000,
   };
   const hasCors = flag('enable-cors', false);
+  const protocol = (text('backend-protocol') ?? 'HTTP').toUpperCase();
+  if (!['HTTP', 'HTTPS', 'AUTO_HTTP'].includes(protocol)) problems.push(`backend-protocol ${protocol} is not simulated: the backend is spoken to in HTTP`);
+  const backendTls =
+    protocol === 'HTTPS'
+      ? {
+          secret: text('proxy-ssl-secret') ?? '',
+          verify: text('proxy-ssl-verify') === 'on',
+          name: text('proxy-ssl-name') ?? '',
+          serverName: text('proxy-ssl-server-name') === 'on',
+        }
+      : undefined;
+  const clientSecret = text('auth-tls-secret');
+  const verifyClient = text('auth-tls-verify-client') ?? 'on';
+  const clients =
+    clientSecret === undefined
+      ? undefined
+      : {
+          secret: clientSecret,
+          verify: verifyClient === 'off' || verifyClient === 'optional' || verifyClient === 'optional_no_ca' ? verifyClient : ('on' as const),
+          pass: flag('auth-tls-pass-certificate-to-upstream', false),
+        };
   const settings = {
     ...put('rewriteTarget', text('rewrite-target')),
     useRegex: flag('use-regex', false),
@@ -170,6 +196,9 @@ function readSettings(ingress: Ingress): NginxSettings {
     serviceUpstream: flag('service-upstream', false),
     ...put('cors', hasCors ? cors : undefined),
     ...put('forwardedPrefix', prefix === undefined ? undefined : { set: [{ name: 'X-Forwarded-Prefix', value: prefix }] }),
+    ...put('backendTls', backendTls),
+    ...put('clients', clients),
+    passthrough: flag('ssl-passthrough', false),
     serverAliases: listOf(text('server-alias') ?? ''),
   };
   return { ...settings, unknown: [...given.keys()].filter((name) => !used.has(name)), problems };

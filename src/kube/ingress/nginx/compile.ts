@@ -1,5 +1,6 @@
 /** From servers and locations to what the proxy does. ingress-nginx: internal/ingress/controller/template/template.go. */
 import type { Cors, HttpProxyConfig, PathMatch, ProxyHost, ProxyRoute, RouteAction } from '../../../net/app/proxy/config.ts';
+import type { ClientTlsConfig, ServerTlsConfig, TlsIdentityConfig, TlsNameConfig } from '../../../net/app/tls/config.ts';
 import { namespaceOf } from '../../pod/types.ts';
 import type { NginxSettings } from './annotations.ts';
 import type { ControllerFlags } from './controller-pods.ts';
@@ -13,10 +14,12 @@ function pathMatch(location: Location, server: Server): PathMatch {
   return { kind: location.pathType === 'Exact' ? 'exact' : 'prefix', value: location.path };
 }
 
-function actionOf(location: Location, server: Server): RouteAction {
+function actionOf(location: Location, server: Server, scheme: 'http' | 'https'): RouteAction {
   const { settings, upstream, path } = location;
   if (settings.redirect !== undefined) return { kind: 'redirect', ...settings.redirect };
-  if (settings.forceSslRedirect || (settings.sslRedirect && server.hasTls)) return { kind: 'redirect', code: 308, scheme: 'https', port: 443 };
+  if (server.clients?.ca === '') return { kind: 'answer', code: 503 };
+  if (scheme === 'http' && (settings.forceSslRedirect || (settings.sslRedirect && server.hasTls)))
+    return { kind: 'redirect', code: 308, scheme: 'https', port: 443 };
   if (upstream === undefined) return { kind: 'answer', code: 503 };
   const rewrite = settings.rewriteTarget;
   return {
@@ -29,11 +32,26 @@ function actionOf(location: Location, server: Server): RouteAction {
         }),
     ...(rewrite === undefined || rewrite === path ? {} : { rewrite: { kind: 'regex', value: rewrite } as const }),
     ...(settings.upstreamHost === undefined ? {} : { hostname: settings.upstreamHost }),
+    ...backendTls(location),
     connectTimeoutMs: settings.connectTimeoutMs,
     readTimeoutMs: settings.readTimeoutMs,
     requestTimeoutMs: 0,
     // 0: without limit, which endpoints set.
     tries: settings.tries === 0 ? 100 : settings.tries,
+  };
+}
+
+/** backend-protocol: HTTPS. Without proxy-ssl-verify whatever the backend shows will do. */
+function backendTls({ settings, ingress, backendCa }: Location): { readonly tls?: ClientTlsConfig } {
+  const { backendTls: tls } = settings;
+  if (tls === undefined) return {};
+  const why = `backend-protocol of Ingress ${ownerOf({ ingress } as Location)} is HTTPS`;
+  return {
+    tls: {
+      why,
+      ...(tls.serverName && tls.name !== '' ? { serverName: tls.name } : {}),
+      ...(tls.verify ? { ca: backendCa ?? '', ...(tls.name === '' ? {} : { checkName: tls.name }) } : {}),
+    },
   };
 }
 
@@ -52,13 +70,19 @@ function corsOf(settings: NginxSettings): { readonly cors?: Cors } {
   };
 }
 
-function routesOf(server: Server): readonly ProxyRoute[] {
+const HSTS = { name: 'Strict-Transport-Security', value: 'max-age=31536000; includeSubDomains' } as const;
+
+function routesOf(server: Server, scheme: 'http' | 'https'): readonly ProxyRoute[] {
+  const secure = scheme === 'https';
+  const { clients } = server;
   const routes = server.locations.map((location): ProxyRoute => {
     const { settings } = location;
     return {
       owner: ownerOf(location),
       match: { path: pathMatch(location, server) },
-      action: actionOf(location, server),
+      action: actionOf(location, server, scheme),
+      ...(secure && server.hasTls ? { responseHeaders: { set: [HSTS] } } : {}),
+      ...(secure && clients !== undefined && clients.verify !== 'off' ? { clientCertificate: clients.verify } : {}),
       ...(settings.forwardedPrefix === undefined ? {} : { requestHeaders: settings.forwardedPrefix }),
       ...corsOf(settings),
       ...(settings.allow === undefined ? {} : { allow: settings.allow }),
@@ -91,16 +115,46 @@ function withHealth(routes: readonly ProxyRoute[]): readonly ProxyRoute[] {
   return at < 0 ? [...routes, HEALTH] : [...routes.slice(0, at), HEALTH, ...routes.slice(at)];
 }
 
-export function compileNginx(model: NginxModel, flags: ControllerFlags): HttpProxyConfig {
+/** The certificates of all servers, the default one for every other name. `fake`: the controller's own. */
+function tlsOf(model: NginxModel, fake: TlsIdentityConfig): ServerTlsConfig {
+  const identities = [model.defaultCertificate ?? fake];
+  const names: TlsNameConfig[] = [
+    { name: '', identity: 0, why: model.defaultCertificate === undefined ? 'no Ingress has a certificate for it' : '--default-ssl-certificate' },
+  ];
+  for (const { hostname, aliases, certificate, clients } of model.servers) {
+    if (certificate === undefined && clients === undefined) continue;
+    let identity = 0;
+    if (certificate?.identity !== undefined) {
+      const own = certificate.identity;
+      identity = identities.findIndex(({ source }) => source === own.source);
+      if (identity < 0) identity = identities.push(own) - 1;
+    }
+    const ca = clients === undefined || clients.verify === 'off' || clients.ca === '' ? undefined : clients;
+    for (const name of hostname === '_' ? [] : [hostname, ...aliases])
+      names.push({
+        name: name.toLowerCase(),
+        identity,
+        why: certificate?.why ?? 'no Ingress has a certificate for it',
+        ...(ca === undefined ? {} : { clients: { mode: 'optional', ca: ca.ca, ...(ca.verify === 'optional_no_ca' ? { insecure: true } : {}) } }),
+      });
+  }
+  // HTTP/2 is not there to be agreed on.
+  return { identities, names, alpn: ['http/1.1'], tickets: 2 };
+}
+
+/** The configuration for plain HTTP, and with `fake` the one for HTTPS. */
+export function compileNginx(model: NginxModel, flags: ControllerFlags, fake?: TlsIdentityConfig): HttpProxyConfig {
+  const scheme = fake === undefined ? 'http' : 'https';
   const hosts = model.servers.flatMap((server): ProxyHost[] => {
-    const routes = routesOf(server);
+    const routes = routesOf(server, scheme);
     if (server.hostname === '_') return [{ name: '', routes: withHealth(routes) }];
     return [server.hostname, ...server.aliases].map((name) => ({ name: name.toLowerCase(), ...(name.startsWith('*.') ? { oneLabel: true } : {}), routes }));
   });
   return {
-    port: flags.httpPort,
+    port: fake === undefined ? flags.httpPort : flags.httpsPort,
     flavour: 'nginx',
     hosts,
     backends: model.upstreams.map(({ name, endpoints }) => ({ name, endpoints })),
+    ...(fake === undefined ? {} : { tls: tlsOf(model, fake) }),
   };
 }

@@ -21,6 +21,9 @@ export interface ControllerFlags {
   readonly defaultBackend: string;
   readonly configMap: string;
   readonly internalAddress: boolean;
+  /** `namespace/name` of a Secret, or ''. */
+  readonly defaultCertificate: string;
+  readonly passthrough: boolean;
 }
 
 export function controllerContainer(pod: Pod): Container | undefined {
@@ -62,6 +65,8 @@ export function flagsOf(pod: Pod, container: Container): ControllerFlags {
       healthPort: port('healthz-port', 10_254),
       defaultBackend: value('default-backend-service') ?? '',
       configMap: value('configmap') ?? '',
+      defaultCertificate: value('default-ssl-certificate') ?? '',
+      passthrough: isOn('enable-ssl-passthrough'),
       internalAddress: isOn('report-node-internal-ip-address'),
     };
     remembered.set(container, flags);

@@ -2,12 +2,15 @@
  * The servers and locations that ingress-nginx makes of all Ingresses of its class, in nginx' order: first host, then path. Of two Ingresses that want the same
  * path the older one has it. ingress-nginx: internal/ingress/controller/{controller,location,store/store}.go.
  */
+
+import type { TlsIdentityConfig } from '../../../net/app/tls/config.ts';
 import type { KubeObject, ObjectKey, StoreView } from '../../../objects/types.ts';
 import { objectKey } from '../../../objects/types.ts';
 import { namespaceOf } from '../../pod/types.ts';
 import { type EndpointSlice, type Service, serviceNameLabel, serviceType } from '../../service/types.ts';
 import type { Ingress, IngressBackend } from '../ingress.ts';
 import { type NginxSettings, settingsOf } from './annotations.ts';
+import { certificateFor, defaultCertificate, type ServerCertificate, textOf } from './certificates.ts';
 import type { ControllerFlags } from './controller-pods.ts';
 
 export interface Upstream {
@@ -27,6 +30,8 @@ export interface Location {
   readonly ingress: Ingress;
   readonly settings: NginxSettings;
   readonly upstream: Upstream | undefined;
+  /** PEM of those whose certificates its backend may have (proxy-ssl-secret). */
+  readonly backendCa?: string;
   readonly canaries: readonly { readonly upstream: Upstream; readonly settings: NginxSettings }[];
 }
 
@@ -37,14 +42,24 @@ export interface Server {
   readonly locations: readonly Location[];
   /** One path is an expression, so all are. */
   readonly regex: boolean;
-  /** Its Secret is there. */
+  /** What is shown in TLS; undefined: nobody asked for a certificate, the default one is shown. */
+  readonly certificate: ServerCertificate | undefined;
+  /** Its own certificate is there. */
   readonly hasTls: boolean;
+  /** Whose certificates clients have to show. */
+  readonly clients: ClientCertificates | undefined;
+  /** It has an Ingress whose TLS is passed on as it is. */
+  readonly passthrough: Upstream | undefined;
 }
 
 export interface NginxModel {
   readonly servers: readonly Server[];
   readonly upstreams: readonly Upstream[];
   readonly ingresses: readonly Ingress[];
+  /** --default-ssl-certificate; undefined: the fake one. */
+  readonly defaultCertificate: TlsIdentityConfig | undefined;
+  /** What the controller logs of certificates, each line once. */
+  readonly warnings: readonly string[];
 }
 
 interface ClassObject extends KubeObject {
@@ -109,20 +124,39 @@ function upstreamOf(ingress: Ingress, backend: IngressBackend, settings: NginxSe
   return { ...base, endpoints, ...(endpoints.length > 0 ? {} : { problem: `Service "${namespace}/${reference.name}" does not have any active Endpoint.` }) };
 }
 
-interface SecretObject extends KubeObject {
-  readonly data?: Readonly<Record<string, string>>;
+export interface ClientCertificates {
+  /** PEM; '' where the Secret is missing or has no ca.crt: then nothing is served. */
+  readonly ca: string;
+  readonly secret: string;
+  readonly verify: 'on' | 'optional' | 'optional_no_ca' | 'off';
+  readonly pass: boolean;
+  readonly ingress: string;
 }
 
-/** Without a certificate the controller's own stands in for HTTPS, and nobody is sent there. */
-function hasCertificate(ingress: Ingress, name: string | undefined, view: StoreView): boolean {
-  const secret = name === undefined ? undefined : view.find<SecretObject>(`Secret/${namespaceOf(ingress)}/${name}`);
-  return secret?.data?.['tls.crt'] !== undefined && secret.data['tls.key'] !== undefined;
+/** authtls: `namespace/name` of a Secret with ca.crt. */
+function clientsOf(ingress: Ingress, { secret, verify, pass }: NonNullable<NginxSettings['clients']>, view: StoreView): ClientCertificates {
+  const key = secret.includes('/') ? secret : `${namespaceOf(ingress)}/${secret}`;
+  const found = view.find<KubeObject & { readonly data?: Readonly<Record<string, string>> }>(`Secret/${key}`);
+  return {
+    ca: found === undefined ? '' : (textOf(found, 'ca.crt') ?? ''),
+    secret: key,
+    verify,
+    pass,
+    ingress: `${namespaceOf(ingress)}/${ingress.metadata.name}`,
+  };
+}
+
+function caOf(key: string, view: StoreView): string {
+  const found = view.find<KubeObject & { readonly data?: Readonly<Record<string, string>> }>(`Secret/${key}`);
+  return found === undefined ? '' : (textOf(found, 'ca.crt') ?? '');
 }
 
 interface Draft {
   readonly locations: Location[];
   readonly aliases: string[];
-  hasTls: boolean;
+  certificate: ServerCertificate | undefined;
+  clients: ClientCertificates | undefined;
+  passthrough: Upstream | undefined;
   /** Of an Ingress with rules: where what matches none goes. */
   root: Location | undefined;
 }
@@ -130,7 +164,9 @@ interface Draft {
 export function nginxModel(flags: ControllerFlags, view: StoreView): NginxModel {
   const ingresses = view.list<Ingress>('Ingress').filter((ingress) => ingress.metadata.deletionTimestamp === undefined && isOwnIngress(ingress, flags, view));
   const sorted = [...ingresses].sort(byAge);
-  const drafts = new Map<string, Draft>([['_', { locations: [], aliases: [], hasTls: false, root: undefined }]]);
+  const drafts = new Map<string, Draft>([
+    ['_', { locations: [], aliases: [], certificate: undefined, clients: undefined, passthrough: undefined, root: undefined }],
+  ]);
   const upstreams = new Map<string, Upstream>();
   const upstream = (ingress: Ingress, backend: IngressBackend | undefined, settings: NginxSettings): Upstream | undefined => {
     const made = backend === undefined ? undefined : upstreamOf(ingress, backend, settings, view);
@@ -141,7 +177,7 @@ export function nginxModel(flags: ControllerFlags, view: StoreView): NginxModel 
     const name = host === '' ? '_' : host;
     let draft = drafts.get(name);
     if (draft === undefined) {
-      draft = { locations: [], aliases: [], hasTls: false, root: undefined };
+      draft = { locations: [], aliases: [], certificate: undefined, clients: undefined, passthrough: undefined, root: undefined };
       drafts.set(name, draft);
     }
     return draft;
@@ -156,24 +192,24 @@ export function nginxModel(flags: ControllerFlags, view: StoreView): NginxModel 
       ingress,
       settings,
       upstream: to,
+      ...(settings.backendTls?.verify === true ? { backendCa: caOf(settings.backendTls.secret, view) } : {}),
       canaries: [],
     });
     if ((ingress.spec?.rules ?? []).length === 0 && fallback !== undefined) draftOf('').root ??= location('/', 'Prefix', fallback);
     for (const rule of ingress.spec?.rules ?? []) {
       const draft = draftOf(rule.host ?? '');
       draft.aliases.push(...settings.serverAliases);
-      if (
-        (ingress.spec?.tls ?? []).some(
-          (one) => (one.hosts === undefined || one.hosts.includes(rule.host ?? '')) && hasCertificate(ingress, one.secretName, view),
-        )
-      )
-        draft.hasTls = true;
+      // The first Ingress of a host that has a certificate gives it.
+      if (draft.certificate?.identity === undefined) draft.certificate = certificateFor(ingress, rule.host ?? '', view) ?? draft.certificate;
+      if (settings.clients !== undefined) draft.clients ??= clientsOf(ingress, settings.clients, view);
       if (fallback !== undefined) draft.root ??= location('/', 'Prefix', fallback);
       for (const one of rule.http?.paths ?? []) {
         const path = one.path === undefined || one.path === '' ? '/' : one.path;
         const pathType = one.pathType === 'Exact' || one.pathType === 'Prefix' ? one.pathType : 'ImplementationSpecific';
         const taken = draft.locations.some((other) => other.path === path && (other.pathType === 'Exact') === (pathType === 'Exact'));
-        if (!taken) draft.locations.push(location(path, pathType, upstream(ingress, one.backend, settings)));
+        const to = upstream(ingress, one.backend, settings);
+        if (!taken) draft.locations.push(location(path, pathType, to));
+        if (settings.passthrough && path === '/' && to !== undefined) draft.passthrough ??= to;
       }
     }
   }
@@ -184,10 +220,27 @@ export function nginxModel(flags: ControllerFlags, view: StoreView): NginxModel 
         ? draft.locations
         : [...draft.locations, draft.root];
     const regex = locations.some(({ settings, path }) => settings.useRegex || (settings.rewriteTarget !== undefined && settings.rewriteTarget !== path));
-    return { hostname, aliases: [...new Set(draft.aliases)], locations: inOrder(regex ? locations : spread(locations)), regex, hasTls: draft.hasTls };
+    return {
+      hostname,
+      aliases: [...new Set(draft.aliases)],
+      locations: inOrder(regex ? locations : spread(locations)),
+      regex,
+      certificate: draft.certificate,
+      hasTls: draft.certificate?.identity !== undefined,
+      clients: draft.clients,
+      passthrough: draft.passthrough,
+    };
   });
   servers.sort((a, b) => (a.hostname < b.hostname ? -1 : a.hostname > b.hostname ? 1 : 0));
-  return { servers, upstreams: [...upstreams.values()], ingresses: sorted };
+  const standard = defaultCertificate(flags.defaultCertificate, view);
+  const warnings = new Set([...(standard?.ok === false ? [standard.problem] : []), ...servers.flatMap(({ certificate }) => certificate?.problems ?? [])]);
+  return {
+    servers,
+    upstreams: [...upstreams.values()],
+    ingresses: sorted,
+    defaultCertificate: standard?.ok === true ? standard.identity : undefined,
+    warnings: [...warnings],
+  };
 }
 
 /** A canary joins the location of the same host and path; without one it is left aside. */

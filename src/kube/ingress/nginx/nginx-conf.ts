@@ -52,7 +52,12 @@ function locationLines(location: Location, server: Server): readonly string[] {
   );
   if (settings.rewriteTarget !== undefined && settings.rewriteTarget !== location.path)
     lines.push(`rewrite "(?i)${location.path}" ${settings.rewriteTarget} break;`);
-  return [...lines, 'proxy_pass http://upstream_balancer;', '', 'proxy_redirect                          off;'];
+  return [
+    ...lines,
+    `proxy_pass ${settings.backendTls === undefined ? 'http' : 'https'}://upstream_balancer;`,
+    '',
+    'proxy_redirect                          off;',
+  ];
 }
 
 /** A wildcard stands for one label. template.go: buildServerName */
@@ -65,7 +70,20 @@ function serverLines(server: Server, flags: ControllerFlags): readonly string[] 
     `server_name ${[server.hostname, ...server.aliases].map(serverName).join(' ')} ;`,
     '',
     `listen ${flags.httpPort}${isDefault ? ' default_server reuseport backlog=4096' : ''} ;`,
+    `listen ${flags.httpsPort}${isDefault ? ' default_server reuseport backlog=4096' : ''} ssl;`,
     '',
+    '# PEM of the host, or the default one: by the name in the ClientHello',
+    'ssl_certificate_by_lua_file /etc/nginx/lua/nginx/ngx_conf_certificate.lua;',
+    '',
+    ...(server.clients === undefined
+      ? []
+      : [
+          `# ${server.clients.secret}: ca.crt`,
+          `ssl_client_certificate                  /etc/ingress-controller/ssl/ca-${server.clients.secret.replace('/', '-')}.pem;`,
+          `ssl_verify_client                       ${server.clients.verify};`,
+          'ssl_verify_depth                        1;',
+          '',
+        ]),
     'set $proxy_upstream_name "-";',
     '',
     ...server.locations.flatMap((location) => block(locationHead(location, server), locationLines(location, server))),
@@ -85,6 +103,12 @@ export function nginxConf(pod: Pod, view: StoreView): string | undefined {
   const flags = flagsOf(pod, container);
   const http = [
     'keepalive_timeout  75s;',
+    'ssl_protocols TLSv1.2 TLSv1.3;',
+    'ssl_early_data off;',
+    'ssl_session_tickets off;',
+    '# The certificate that is shown where no other fits.',
+    'ssl_certificate     /etc/ingress-controller/ssl/default-fake-certificate.pem;',
+    'ssl_certificate_key /etc/ingress-controller/ssl/default-fake-certificate.pem;',
     'server_tokens off;',
     'more_clear_headers Server;',
     '',

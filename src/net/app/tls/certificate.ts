@@ -131,7 +131,7 @@ export function encodeName(name: DistinguishedName): Uint8Array {
   );
 }
 
-function decodeName(bytes: Uint8Array): DistinguishedName {
+export function decodeName(bytes: Uint8Array): DistinguishedName {
   return (readSequence(bytes) ?? []).flatMap((set) =>
     (readAll(set.content) ?? []).flatMap((pair) => {
       const [oid, value] = readAll(pair.content) ?? [];

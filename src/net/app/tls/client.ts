@@ -1,7 +1,7 @@
 /** The client's end of a TLS 1.3 handshake, with the manners of OpenSSL. OpenSSL: ssl/statem/statem_clnt.c. */
 import { bytesToText } from '../../wire/binary-text.ts';
 import { clientHello, type HelloOptions } from '../../wire/tls-hello.ts';
-import { type Certificate, parseCertificate } from './certificate.ts';
+import { type Certificate, decodeName, parseCertificate } from './certificate.ts';
 import { type Identity, newConnection, type TlsConnection, type TlsOutcome, Work } from './connection.ts';
 import { concatBytes } from './der.ts';
 import { signTls, verifyTls } from './keys.ts';
@@ -93,7 +93,8 @@ function onMessage(work: Work, type: number, body: Uint8Array, whole: Uint8Array
     }
     case 'certificate':
       if (type === HANDSHAKE.certificateRequest) {
-        work.set({ transcript, info: { ...state.info, wanted: readCertificateRequest(body).authorities } });
+        const wanted = readCertificateRequest(body).authorities;
+        work.set({ transcript, info: { ...state.info, wanted, wantedNames: wanted.map(decodeName) } });
         return;
       }
       if (type !== HANDSHAKE.certificate) break;

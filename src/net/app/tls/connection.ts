@@ -1,6 +1,6 @@
 /** One end of a TLS 1.3 connection, as plain data, and the hands that work on it for the time of one event. RFC 8446. */
 import { bytesToText, textToBytes } from '../../wire/binary-text.ts';
-import type { Certificate } from './certificate.ts';
+import type { Certificate, DistinguishedName } from './certificate.ts';
 import { concatBytes } from './der.ts';
 import type { PrivateKey } from './keys.ts';
 import { ALERT, HANDSHAKE, RECORD } from './messages.ts';
@@ -42,6 +42,7 @@ export interface TlsInfo {
   readonly scheme?: number;
   /** Subjects of those whose certificates the server wants. */
   readonly wanted?: readonly Uint8Array[];
+  readonly wantedNames?: readonly DistinguishedName[];
   /** Index into the server's identities. */
   readonly identity?: number;
 }

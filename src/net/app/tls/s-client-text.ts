@@ -1,0 +1,91 @@
+/** What `openssl s_client` 3.0 prints of a connection. OpenSSL: apps/s_client.c print_stuff, apps/lib/s_cb.c. */
+import { type Certificate, certificateDate, formatName } from './certificate.ts';
+import type { TlsConnection, TlsInfo } from './connection.ts';
+import { SCHEME_ECDSA, SIGNATURES } from './keys.ts';
+import { formatPem } from './pem.ts';
+import { CIPHER_NAME } from './schedule.ts';
+import { VERIFY_TEXTS, type VerifyProblem } from './verify.ts';
+
+/** The last error counts. */
+export function verifyResult(problems: readonly VerifyProblem[]): { readonly code: number; readonly text: string } {
+  const code = problems.at(-1)?.code ?? 0;
+  return { code, text: VERIFY_TEXTS[code] ?? '' };
+}
+
+/** Errors of dates and signatures are found on the way down the chain, all others before. */
+const BELOW: ReadonlySet<number> = new Set([7, 9, 10]);
+
+export function verifyLines({ chain, problems, peer }: TlsInfo, brief = false): string {
+  if (peer.length === 0) return '';
+  const nameAt = (depth: number): string => formatName((chain[depth] as Certificate).subject);
+  const error = ({ code, depth }: VerifyProblem): string => {
+    const one = chain[depth];
+    const date =
+      one === undefined
+        ? ''
+        : code === 10
+          ? `notAfter=${certificateDate(one.notAfterMs)}\n`
+          : code === 9
+            ? `notBefore=${certificateDate(one.notBeforeMs)}\n`
+            : '';
+    return `depth=${depth} ${nameAt(depth)}\nverify error:num=${code}:${VERIFY_TEXTS[code]}\n${date}${brief ? '' : 'verify return:1\n'}`;
+  };
+  let text = problems
+    .filter(({ code }) => !BELOW.has(code))
+    .map(error)
+    .join('');
+  for (let depth = chain.length - 1; depth >= 0; depth -= 1) {
+    text += problems
+      .filter((one) => one.depth === depth && BELOW.has(one.code))
+      .map(error)
+      .join('');
+    if (!brief) text += `depth=${depth} ${nameAt(depth)}\nverify return:1\n`;
+  }
+  return text;
+}
+
+const bitsOf = ({ publicKey }: Certificate): number => (publicKey === undefined ? 0 : publicKey.kind === 'ec' ? 256 : publicKey.n.toString(2).length);
+
+function chainEntry(one: Certificate, index: number, show: boolean): string {
+  const algorithm = SIGNATURES[one.signatureAlgorithm];
+  const signature = algorithm === undefined ? one.signatureAlgorithm : algorithm.kind === 'rsa' ? `RSA-${algorithm.hash.toUpperCase()}` : algorithm.name;
+  return (
+    ` ${index} s:${formatName(one.subject)}\n   i:${formatName(one.issuer)}\n` +
+    `   a:PKEY: ${one.publicKey?.kind === 'rsa' ? 'rsaEncryption' : 'id-ecPublicKey'}, ${bitsOf(one)} (bit); sigalg: ${signature}\n` +
+    `   v:NotBefore: ${certificateDate(one.notBeforeMs)}; NotAfter: ${certificateDate(one.notAfterMs)}\n${show ? formatPem('CERTIFICATE', one.der) : ''}`
+  );
+}
+
+/** The signature algorithms that a server of ours asks for. */
+const REQUESTED =
+  'ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:Ed25519:Ed448:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512';
+
+const signatureType = (info: TlsInfo): string => (info.scheme === SCHEME_ECDSA ? 'ECDSA' : 'RSA-PSS');
+
+export function connectedText({ info, readBytes, writtenBytes }: TlsConnection, showAll: boolean): string {
+  const [leaf] = info.peer;
+  if (leaf === undefined) return '';
+  const result = verifyResult(info.problems);
+  const wanted =
+    info.wanted === undefined || info.wanted.length === 0
+      ? 'No client certificate CA names sent\n'
+      : `Acceptable client certificate CA names\n${info.wantedNames?.map((name) => `${formatName(name)}\n`).join('') ?? ''}`;
+  const algorithms = info.wanted === undefined ? '' : `Requested Signature Algorithms: ${REQUESTED}\nShared Requested Signature Algorithms: ${REQUESTED}\n`;
+  return (
+    `---\nCertificate chain\n${info.peer.map((one, index) => chainEntry(one, index, showAll)).join('')}---\nServer certificate\n` +
+    `${showAll ? '' : formatPem('CERTIFICATE', leaf.der)}subject=${formatName(leaf.subject)}\nissuer=${formatName(leaf.issuer)}\n---\n` +
+    `${wanted}${algorithms}Peer signing digest: SHA256\nPeer signature type: ${signatureType(info)}\nServer Temp Key: X25519, 253 bits\n---\n` +
+    `SSL handshake has read ${readBytes} bytes and written ${writtenBytes} bytes\nVerification${result.code === 0 ? ': OK' : ` error: ${result.text}`}\n---\n` +
+    `New, TLSv1.3, Cipher is ${CIPHER_NAME}\nServer public key is ${bitsOf(leaf)} bit\nSecure Renegotiation IS NOT supported\nCompression: NONE\nExpansion: NONE\n` +
+    `${info.alpn === undefined ? 'No ALPN negotiated' : `ALPN protocol: ${info.alpn}`}\nEarly data was not sent\nVerify return code: ${result.code} (${result.text})\n---\n`
+  );
+}
+
+export function briefText({ info }: TlsConnection): string {
+  const [leaf] = info.peer;
+  const result = verifyResult(info.problems);
+  return (
+    `CONNECTION ESTABLISHED\nProtocol version: TLSv1.3\nCiphersuite: ${CIPHER_NAME}\nPeer certificate: ${leaf === undefined ? '' : formatName(leaf.subject)}\n` +
+    `Hash used: SHA256\nSignature type: ${signatureType(info)}\nVerification${result.code === 0 ? ': OK' : ` error: ${result.text}`}\nServer Temp Key: X25519, 253 bits\n`
+  );
+}
