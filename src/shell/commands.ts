@@ -40,6 +40,7 @@ import { df, free, hostnamectl, mktemp, stat, top, uptime } from './tools/machin
 import { netstat } from './tools/netstat.ts';
 import { nft } from './tools/nft.ts';
 import { nstat } from './tools/nstat.ts';
+import { openssl } from './tools/openssl.ts';
 import { lsns, nsenter, ps } from './tools/processes.ts';
 import { replay } from './tools/replay.ts';
 import { busybox, clear, help, history, shellPrograms, ssh, sudo, watchCommand, which } from './tools/shells.ts';
@@ -85,6 +86,7 @@ const list: readonly Command[] = [
   ss,
   netstat,
   nstat,
+  openssl,
   sysctl,
   arp,
   route,
