@@ -1,7 +1,8 @@
 /** ingress-nginx' controller on its node: the proxy that its configuration makes, and its own health port, in each pod that runs it. */
 import type { HttpServerConfig } from '../../../net/app/server-config.ts';
-import type { NetRecord, Process } from '../../../net/records.ts';
 import { unixMsOf } from '../../../net/app/tls/der.ts';
+import type { NetRecord, Process } from '../../../net/records.ts';
+import { stableHex } from '../../../objects/identity.ts';
 import type { Agent, KubeObject, ObjectKey, Rendering, StoreView } from '../../../objects/types.ts';
 import { objectKey } from '../../../objects/types.ts';
 import { perState } from '../../node/per-state.ts';
@@ -85,7 +86,8 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
     process('', 'http-proxy', compileNginx(model, flags)),
     process('-https', 'http-proxy', compileNginx(model, flags, fake)),
     process('-health', 'http-server', health),
-    ...(model.warnings.length === 0 ? [] : [process('-log', 'log-lines', { component: 'controller.go:1', lines: model.warnings })]),
+    // What it says of its configuration, once for each line.
+    ...model.warnings.map((line) => process(`-log-${stableHex(line).slice(0, 8)}`, 'log-lines', { component: 'controller.go:1541', lines: [line] })),
   ];
   return { records, diagnostics: findingsOf(model) };
 }
