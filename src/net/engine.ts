@@ -306,6 +306,8 @@ export interface Engine {
   /** Lets a running process say something: for those whose program is run outside the engine. */
   print(processId: string, stream: 'stdout' | 'stderr', text: string): void;
   findProcess(processId: string): ProcessView | undefined;
+  /** What a running program has counted of its requests; not to be changed or kept. */
+  tally(processId: string): import('./app/load/tally.ts').Tally | undefined;
   /** Called with each piece of program output, and with each exit (stream 'exit', code). One listener: the world. */
   onOutput: ((processId: string, stream: 'stdout' | 'stderr' | 'exit', text: string, exitCode: number) => void) | undefined;
 

@@ -3,6 +3,7 @@
 import type { Change, RecordStore } from '../base/record-store.ts';
 import { formatIp, parseIp } from './addr/ip.ts';
 import { parseMac } from './addr/mac.ts';
+import type { Tally } from './app/load/tally.ts';
 import type { BpfService } from './bpf/bpf-records.ts';
 import type { BpfState } from './bpf/bpf-state.ts';
 import { abandonedSockets } from './bpf/socket-term.ts';
@@ -272,6 +273,12 @@ export class Network implements Engine {
   findProcess(processId: string): ProcessView | undefined {
     this.#settle();
     return this.#userland.findProcess(processId);
+  }
+
+  /** What a running program has counted of its requests; not to be changed or kept. */
+  tally(processId: string): Tally | undefined {
+    this.#settle();
+    return this.#userland.tally(processId);
   }
 
   neighbors(netns: string): NeighborView[] {

@@ -6,6 +6,7 @@ import type { Capture } from '../world/capture.ts';
 import type { DocumentFile, WorldDocument } from '../world/document.ts';
 import type { LanguageRequests } from '../world/language/requests.ts';
 import type { ExpectationResult, Fix, ProbeResult, ProbeSpec, ReachAnswer, ReachPeer, ReachQuestion } from '../world/reach/reach-views.ts';
+import type { TrafficView } from '../world/traffic-views.ts';
 import type { HopContext, HopView, Inspection, LinkTarget, MomentView, PacketView, WorldUpdate } from '../world/views.ts';
 
 /** Every request is answered with `{ id, ok, value | error }`; world updates come by themselves. All data is structured-cloneable. */
@@ -53,6 +54,8 @@ export interface Requests extends LanguageRequests {
   /** Who wanted to reach whom with the packet of this event; null where nobody did. */
   questionAt(seq: number): ReachQuestion | null;
   expectations(): readonly ExpectationResult[];
+  /** Requests of a Pod, a Service or a Host, as those who ask and those who answer have counted them; null where nobody counts. */
+  traffic(key: string): TrafficView | null;
   /** The rule or route of a hop among its neighbours; null where neither decided. */
   hopContext(seq: number): HopContext | null;
   /** What can be done to a box, added to the canvas, or drawn between two pods. */

@@ -10,6 +10,7 @@ import { hopContext } from '../world/hop-context.ts';
 import type { Language } from '../world/language/language.ts';
 import type { LanguageRequestName } from '../world/language/requests.ts';
 import type { LanguageSource } from '../world/language/text-index.ts';
+import { traffic } from '../world/traffic.ts';
 import type { WorldUpdate } from '../world/views.ts';
 import { World } from '../world/world.ts';
 import type { Equipment } from './equipment.ts';
@@ -141,6 +142,7 @@ export class PlaygroundServer {
       },
       questionAt: async (seq) => (await this.#reach()).questionAt(this.#get(), seq) ?? null,
       expectations: async () => (await this.#reach()).checkExpectations(this.#get()),
+      traffic: (key) => traffic(this.#get(), key) ?? null,
       hopContext: (seq) => hopContext(this.#get(), seq) ?? null,
       actions: async (question) => (await this.#reach()).actionsFor(this.#get(), question),
       document: () => this.#get().document(),

@@ -4,6 +4,7 @@ import { Prng } from '../base/prng.ts';
 import type { RecordStore } from '../base/record-store.ts';
 import { reportBgp } from '../kube/cni/calico/bgp.ts';
 import { containerOf, statusOfContainer } from '../kube/pod/containers.ts';
+import { SETTLED_NS } from '../kube/pod/load.ts';
 import { reportLabel, reportProbe } from '../kube/pod/pod-runtime.ts';
 import type { Pod } from '../kube/pod/types.ts';
 import type { RealServerDrain } from '../kube/service/kube-proxy-drain.ts';
@@ -53,8 +54,6 @@ export interface WorldOptions {
   readonly staleConnections?: 'stay';
 }
 
-/** The cluster has been up for a while when the reader comes: ages read like those of a real one. */
-const SETTLED_NS = 15 * 60 * 1e9;
 /** A kubelet gathers what it has to say for so long: a thousand pods that become ready together are one settling. */
 const REPORTS_NS = 5e6;
 /** Pods of a supposed text start and become ready in this time. */

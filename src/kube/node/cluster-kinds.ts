@@ -4,6 +4,7 @@ import { defineKind } from '../../objects/define.ts';
 import type { FieldError, Kind, KubeObject, RowContext, Schema } from '../../objects/types.ts';
 import { isCidr, isIp } from '../addresses.ts';
 import { invalid, required } from '../field-errors.ts';
+import { rateErrors } from '../pod/load.ts';
 import { anything, anythings, choice, decimal, flag, integer, kindSchema, list, notSimulated, struct, text, textMap, texts } from '../schema.ts';
 import { controlPlane } from './control-plane.ts';
 import { networkingErrors } from './kubeadm-networking.ts';
@@ -360,10 +361,12 @@ const host = defineKind<Host>({
       }),
     }),
   }),
-  validate: (object) =>
-    object.spec?.address === undefined || isIp(object.spec.address)
+  validate: (object) => [
+    ...rateErrors('metadata.annotations', object.metadata.annotations),
+    ...(object.spec?.address === undefined || isIp(object.spec.address)
       ? []
-      : [invalid('spec.address', object.spec.address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')],
+      : [invalid('spec.address', object.spec.address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')]),
+  ],
   columns: [
     { name: 'NAME', priority: 0 },
     { name: 'ADDRESS', priority: 0 },

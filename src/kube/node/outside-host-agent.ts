@@ -5,6 +5,7 @@ import { hashText } from '../../base/prng.ts';
 import type { BridgeDevice, NetRecord, Process } from '../../net/records.ts';
 import type { Agent, Rendering, StoreView } from '../../objects/types.ts';
 import { behaviourOf } from '../pod/images.ts';
+import { loadProcesses } from '../pod/load.ts';
 import type { Container } from '../pod/types.ts';
 import { findNode, listNodes, NETWORK_KINDS, type OutsideHost, outsideHosts, type Underlay, underlayOf } from './cluster-network.ts';
 import { address6, ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
@@ -147,6 +148,7 @@ function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
     gatewayRoute(netns, '0.0.0.0/0', host.gateway, 'eth0', origin, 'static'),
     ...(host.six === undefined ? [] : [gatewayRoute(netns, '::/0', host.six.gateway, 'eth0', origin, 'static')]),
     ...processes,
+    ...loadProcesses(view.find(key)?.metadata.annotations, netns, origin, 'kubehop-load', 0),
     ...dns,
   ];
   if (broken !== undefined && !broken.ok)

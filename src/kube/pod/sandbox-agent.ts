@@ -22,6 +22,7 @@ import type { Node } from '../node/types.ts';
 import { argvOf, isScripted } from './container-exit.ts';
 import { allContainers, statusOfContainer } from './containers.ts';
 import { behaviourOf } from './images.ts';
+import { loadProcesses } from './load.ts';
 import type { DnsSettings } from './pod-files.ts';
 import { hostnameOf, podHosts, podResolvConf } from './pod-files.ts';
 import { type ContainerHealth, reportLabel } from './pod-runtime.ts';
@@ -150,6 +151,11 @@ function renderPrograms(pod: Pod, netns: string, view: StoreView, findings: Find
     for (const program of behaviour.programs)
       process(program.app, `${whole}${program.suffix === '' || behaviour.programs.length === 1 ? '' : `-${program.suffix}`}`, program.config);
     if (behaviour.note !== undefined) note(container, 'image', behaviour.note);
+  }
+  const [first] = pod.spec.containers;
+  if (pod.metadata.annotations !== undefined && first !== undefined && isContainerRunning(pod, first.name)) {
+    const run = statusOfContainer(pod, first.name)?.restartCount ?? 0;
+    processes.push(...loadProcesses(pod.metadata.annotations, netns, origin, processNameOf(pod, 'kubehop-load'), run));
   }
   return processes;
 }

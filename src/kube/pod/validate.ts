@@ -5,6 +5,7 @@ import { isIp } from '../addresses.ts';
 import { duplicate, forbidden, invalid, invalidEach, notFound, portRange, required } from '../field-errors.ts';
 import { validateSelector } from '../label-selector.ts';
 import { dnsLabelErrors, dnsSubdomainErrors, envNameErrors, portNameErrors, qualifiedNameErrors } from '../names.ts';
+import { rateErrors } from './load.ts';
 import { parseQuantity } from './quantity.ts';
 import type { Container, EphemeralContainer, Pod, PodSpec, Toleration } from './types.ts';
 import { containerHandlerErrors, subPathErrors, volumeSourceErrors } from './validate-handlers.ts';
@@ -162,8 +163,9 @@ const updateWords =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
 
 export function validatePod(pod: Pod, old: Pod | undefined, subresource?: string): readonly FieldError[] {
-  if (old !== undefined && (old.spec === pod.spec || isOnlyBound(pod.spec, old.spec))) return [];
-  const errors = validatePodSpec('spec', pod.spec);
+  const wrong = old?.metadata.annotations === pod.metadata.annotations ? [] : rateErrors('metadata.annotations', pod.metadata.annotations);
+  if (old !== undefined && (old.spec === pod.spec || isOnlyBound(pod.spec, old.spec))) return wrong;
+  const errors = [...wrong, ...validatePodSpec('spec', pod.spec)];
   if (old === undefined) return errors;
   const oldTolerations = old.spec.tolerations ?? [];
   const tolerations = pod.spec.tolerations ?? [];

@@ -4,6 +4,7 @@ import { validateLabels } from '../../objects/validation/metadata.ts';
 import { formatValue, invalid, notNegative, required } from '../field-errors.ts';
 import { isEmptySelector, type LabelSelector, labelSelectorSchema, matchesSelector, validateSelector } from '../label-selector.ts';
 import { podSpecDefaults } from '../pod/defaults.ts';
+import { rateErrors } from '../pod/load.ts';
 import { podTemplateSchema } from '../pod/spec-schema.ts';
 import type { PodTemplate } from '../pod/types.ts';
 import { validatePodSpec } from '../pod/validate.ts';
@@ -45,7 +46,7 @@ export function validateTemplate(spec: TemplateSpec, old: TemplateSpec | undefin
   if (spec.selector !== undefined && !matchesSelector(spec.selector, labels)) {
     errors.push(invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'));
   }
-  errors.push(...validateLabels(labels, 'spec.template.labels'));
+  errors.push(...validateLabels(labels, 'spec.template.labels'), ...rateErrors('spec.template.metadata.annotations', spec.template.metadata?.annotations));
   if (spec.template.spec === undefined) return [...errors, required('spec.template.spec.containers')];
   errors.push(...validatePodSpec('spec.template.spec', spec.template.spec));
   const policy = spec.template.spec.restartPolicy;

@@ -3,6 +3,7 @@ import type { Prng } from '../../base/prng.ts';
 import type { ConnectionEvent, TapFrame } from '../engine.ts';
 import type { Errno } from '../stack/userland.ts';
 import type { ArpMessage, Ip, Mac, Packet, Payload } from '../wire/packet.ts';
+import type { Tally } from './load/tally.ts';
 
 /** A socket of the running process. */
 export type SocketId = number;
@@ -189,6 +190,8 @@ export interface AppDefinition<State, Config> {
   readonly handle: (context: AppContext, state: State, event: AppEvent, config: Config) => State;
   /** For states that are changed in place: a copy that running on does not change. */
   readonly copy?: (state: State) => State;
+  /** What it has counted of its requests, for programs that do. */
+  readonly tally?: (state: State) => Tally;
 }
 
 /** A program with its types forgotten, as the process table runs it. */
@@ -197,16 +200,18 @@ export interface App {
   readonly start: (context: AppContext, config: unknown) => unknown;
   readonly handle: (context: AppContext, state: unknown, event: AppEvent, config: unknown) => unknown;
   readonly copy: ((state: unknown) => unknown) | undefined;
+  readonly tally?: (state: unknown) => Tally;
 }
 
 /** The one place where a program's own types are forgotten: its state comes back from the table it was put into, its config was written for it. */
 export function defineApp<State, Config>(definition: AppDefinition<State, Config>): App {
-  const { copy } = definition;
+  const { copy, tally } = definition;
   return {
     name: definition.name,
     start: (context, config) => definition.start(context, config as Config),
     handle: (context, state, event, config) => definition.handle(context, state as State, event, config as Config),
     copy: copy === undefined ? undefined : (state) => copy(state as State),
+    ...(tally === undefined ? {} : { tally: (state: unknown) => tally(state as State) }),
   };
 }
 

@@ -6,6 +6,7 @@ import { type AppContext, defineApp, type SocketId } from './definition.ts';
 import { formatHead, type HttpHead, headerValue, parseRequestLine, readHead, textPayload } from './http-message.ts';
 import { type HttpRequest, nginxErrorPage, serve } from './http-pages.ts';
 import { listenAddress } from './listen-address.ts';
+import { codeOutcome, copyTally, count, newTally, type Tally } from './load/tally.ts';
 import type { HttpServerConfig } from './server-config.ts';
 
 /** nginx' client_max_body_size; what is larger is refused. */
@@ -25,6 +26,7 @@ interface Connection {
 interface State {
   readonly startedNs: number;
   readonly connections: Map<SocketId, Connection>;
+  readonly tally: Tally;
 }
 
 const LATER = 'later';
@@ -53,7 +55,7 @@ export const httpServer = defineApp<State, HttpServerConfig>({
       context.err(bindError(config, socket));
       context.exit(1);
     }
-    return { startedNs: context.nowNs, connections: new Map() };
+    return { startedNs: context.nowNs, connections: new Map(), tally: newTally() };
   },
   handle: (context, state, event, config) => {
     const { connections } = state;
@@ -82,7 +84,8 @@ export const httpServer = defineApp<State, HttpServerConfig>({
     }
     return state;
   },
-  copy: (state) => ({ startedNs: state.startedNs, connections: new Map(state.connections) }),
+  copy: (state) => ({ startedNs: state.startedNs, connections: new Map(state.connections), tally: copyTally(state.tally) }),
+  tally: (state) => state.tally,
 });
 
 function bindError(config: HttpServerConfig, errno: string): string {
@@ -160,6 +163,7 @@ function answer(context: AppContext, state: State, socket: SocketId, request: Ht
     startedMs: epochMs + Math.floor(state.startedNs / 1e6),
   };
   const { response, log, delayNs = 0 } = serve(request, facts);
+  count(state.tally, context.nowNs, codeOutcome(response.code));
   const head = formatHead(`${response.version} ${response.code} ${response.reason}`, response.headers);
   if (config.server === 'python') {
     // Its head and body are two writes, so two segments.

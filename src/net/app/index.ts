@@ -10,6 +10,7 @@ import { dig, digProgram } from './dig.ts';
 import { firstApps, firstPrograms } from './first-apps.ts';
 import { getent, getentProgram } from './getent.ts';
 import { host, hostProgram } from './host.ts';
+import { load } from './load/load.ts';
 import { logLines } from './log-lines.ts';
 import { mtr, mtrProgram } from './mtr.ts';
 import { nc, ncProgram } from './nc.ts';
@@ -34,6 +35,7 @@ const all: readonly App[] = [
   getent,
   host,
   httpProxy,
+  load,
   logLines,
   mtr,
   nc,

@@ -8,6 +8,7 @@ export const LATER_APPS: readonly string[] = [
   'getent',
   'host',
   'http-proxy',
+  'load',
   'log-lines',
   'mtr',
   'nc',

@@ -1,6 +1,7 @@
 /** Everything that runs on the simulated kernels: sockets and programs behind the kernel's seam (net/stack/userland.ts). */
 import type { Change } from '../../base/record-store.ts';
 import type { App, AppEvent, TlsNote } from '../app/definition.ts';
+import type { Tally } from '../app/load/tally.ts';
 import type { ConnectionEvent, ProcessView, SocketView, TapFrame } from '../engine.ts';
 import type { NetRecord, Process } from '../records.ts';
 import type { MibName } from '../stack/mib.ts';
@@ -174,6 +175,11 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
     if (this.#processes.find(processId) !== undefined) return { id: processId, running: true };
     const exitCode = this.#processes.exitCodeOf(processId);
     return exitCode === undefined ? undefined : { id: processId, running: false, exitCode };
+  }
+
+  tally(processId: string): Tally | undefined {
+    const process = this.#processes.find(processId);
+    return process?.phase === 'running' ? process.app.tally?.(process.state) : undefined;
   }
 
   sockets(netns: string): SocketView[] {

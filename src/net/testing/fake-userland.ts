@@ -136,6 +136,10 @@ class FakeUserland implements Userland, FakeHands {
   signal(): void {}
   writeStdin(): void {}
   print(): void {}
+  tally(): undefined {
+    return undefined;
+  }
+
   findProcess(): undefined {
     return undefined;
   }

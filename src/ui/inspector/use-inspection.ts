@@ -1,5 +1,5 @@
 /** Asks the world for a box's tables at the playhead's moment, not more often than it can be read. */
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { Inspection, LinkTarget } from '../../world/views.ts';
 import { useMirror, usePlayground } from '../state/context.ts';
 
@@ -22,20 +22,25 @@ export function useInspection(target: LinkTarget | undefined, atSeq: number | un
   const present = atSeq === undefined ? { headSeq, topology } : undefined;
   const presentKey = present?.headSeq;
   const presentBoxes = present?.topology;
+  // In a world that is never still, a look is due some time after the first change, not after the last one.
+  const dueMs = useRef(0);
   useEffect(() => {
     if (target === undefined) return;
     let alive = true;
     // The boxes are looked at only to ask again when they change.
     void presentBoxes;
     void presentKey;
+    const now = performance.now();
+    if (atSeq !== undefined || dueMs.current === 0) dueMs.current = now + SETTLE_MS;
     const timer = setTimeout(() => {
+      dueMs.current = 0;
       client.call('inspect', target, ...(atSeq === undefined ? [] : [atSeq])).then(
         (inspection) => {
           if (alive) setState({ target, inspection });
         },
         () => undefined,
       );
-    }, SETTLE_MS);
+    }, dueMs.current - now);
     return () => {
       alive = false;
       clearTimeout(timer);

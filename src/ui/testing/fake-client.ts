@@ -135,6 +135,7 @@ export function createFakeClient(world: FakeWorld): FakeClient {
     questionAt: () => null,
     expectations: () => [],
     hopContext: () => null,
+    traffic: () => null,
     actions: () => [],
     ping: () => null,
   };
