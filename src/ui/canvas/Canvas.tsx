@@ -74,6 +74,12 @@ function OverlaySync({
   const fitting = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useLayoutEffect(() => {
     const [x, y, zoom] = transform;
+    // Drawn before any style changes: a canvas that is told its font has the page's styles worked out there and then.
+    const view = { x, y, zoom, width: size.width, height: size.height, ratio: Math.min(3, devicePixelRatio || 1) };
+    backdrop?.setView(view);
+    backdrop?.draw();
+    overlay?.setView(view);
+    overlay?.draw();
     const element = drawing.current;
     if (element !== null) {
       const lod = lodAt(zoom);
@@ -86,11 +92,6 @@ function OverlaySync({
         else fitting.current = setTimeout(() => fitTexts(element), FIT_MS);
       }
     }
-    const view = { x, y, zoom, width: size.width, height: size.height, ratio: Math.min(3, devicePixelRatio || 1) };
-    backdrop?.setView(view);
-    backdrop?.draw();
-    overlay?.setView(view);
-    overlay?.draw();
   }, [transform, overlay, backdrop, size, drawing]);
   return null;
 }

@@ -5,7 +5,7 @@ import { pathData } from './paint.ts';
 import type { Item, Rect, Scene } from './scene.ts';
 import { sceneIndex } from './scene-index.ts';
 import { shortName } from './short-name.ts';
-import { drawTiles } from './tiles.ts';
+import { drawTiles, letterPx } from './tiles.ts';
 
 /** Names of boxes are written on those at least this wide, in px. */
 const NAMED_WIDTH = 64;
@@ -142,8 +142,10 @@ export class Backdrop {
   }
 
   #drawNames(context: CanvasRenderingContext2D): void {
-    const { zoom } = this.#view;
-    const size = Math.max(10.5, 10.5 / zoom);
+    const { zoom, ratio, x, y } = this.#view;
+    const size = letterPx(10.5, zoom);
+    // In pixels: a font of another size is looked up anew in each frame of a zoom, which costs more than all that is written.
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.font = `600 ${size}px ${this.#fonts.sans}`;
     context.textAlign = 'center';
     context.textBaseline = 'middle';
@@ -151,7 +153,7 @@ export class Backdrop {
     for (const item of this.#far?.named ?? []) {
       const { rect } = item;
       if (rect.w * zoom < NAMED_WIDTH || item.kind === 'pod' || item.kind === 'kernel') continue;
-      context.fillText(shortName(item.title, Math.floor(rect.w / (size * 0.6))), rect.x + rect.w / 2, rect.y + rect.h / 2);
+      context.fillText(shortName(item.title, Math.floor((rect.w * zoom) / (size * 0.6))), (rect.x + rect.w / 2) * zoom + x, (rect.y + rect.h / 2) * zoom + y);
     }
   }
 }

@@ -23,6 +23,9 @@ function boundsOf(grid: TileGrid): Rect {
 /** Tiles are rimmed from this zoom on. */
 const STROKE_ZOOM = 0.2;
 
+/** Size of letters on screen, in px: they grow with the boxes beyond zoom 1, in few steps. */
+export const letterPx = (px: number, zoom: number): number => Math.round(px * Math.max(1, zoom) * 2) / 2;
+
 interface GridPaths {
   readonly all: Path2D;
   readonly ready: Path2D;
@@ -80,7 +83,8 @@ export function drawTiles(context: CanvasRenderingContext2D, scene: Scene, view:
     drawTitles(context, scene, grids, view, palette, sansFont);
     return;
   }
-  const size = Math.max(10.5, 10.5 / view.zoom);
+  const size = letterPx(10.5, view.zoom);
+  context.setTransform(view.ratio, 0, 0, view.ratio, view.ratio * view.x, view.ratio * view.y);
   context.font = `500 ${size}px ${monoFont}`;
   context.textAlign = 'center';
   context.textBaseline = 'middle';
@@ -89,7 +93,7 @@ export function drawTiles(context: CanvasRenderingContext2D, scene: Scene, view:
     for (const pod of grid.pods) {
       if (pod === undefined || letters >= MAX_LETTERED || !visible(view, pod.rect)) continue;
       letters += 1;
-      context.fillText(tinyName(pod.view.title), pod.rect.x + pod.rect.w / 2 + 1, pod.rect.y + pod.rect.h / 2 + 0.5);
+      context.fillText(tinyName(pod.view.title), (pod.rect.x + pod.rect.w / 2 + 1) * view.zoom, (pod.rect.y + pod.rect.h / 2 + 0.5) * view.zoom);
     }
   }
 }
@@ -108,7 +112,9 @@ const tailName = (name: string, letters: number): string => (name.length <= lett
 /** From afar: the nodes' names over their pods. */
 function drawTitles(context: CanvasRenderingContext2D, scene: Scene, grids: readonly TileGrid[], view: View, palette: Palette, sansFont: string): void {
   if (view.zoom >= LOW_ZOOM) return;
-  const size = 11.5 / view.zoom;
+  const size = 11.5;
+  const { zoom } = view;
+  context.setTransform(view.ratio, 0, 0, view.ratio, view.ratio * view.x, view.ratio * view.y);
   context.font = `700 ${size}px ${sansFont}`;
   context.textAlign = 'center';
   context.textBaseline = 'middle';
@@ -116,8 +122,8 @@ function drawTitles(context: CanvasRenderingContext2D, scene: Scene, grids: read
   for (const grid of grids) {
     const room = scene.itemById.get(grid.room);
     if (room?.kind !== 'room') continue;
-    const name = tailName(room.title.slice(shared), Math.max(3, Math.floor(room.rect.w / (size * 0.62))));
-    const at = { x: room.rect.x + room.rect.w / 2, y: room.rect.y + room.rect.h * 0.42 };
+    const name = tailName(room.title.slice(shared), Math.max(3, Math.floor((room.rect.w * zoom) / (size * 0.62))));
+    const at = { x: (room.rect.x + room.rect.w / 2) * zoom, y: (room.rect.y + room.rect.h * 0.42) * zoom };
     const w = context.measureText(name).width + size;
     context.fillStyle = palette.room;
     context.beginPath();
