@@ -182,6 +182,10 @@ function farOf(scene: Scene, mounted: ReadonlySet<string>): Far {
         if (one.kind === 'kernel') addRound(far.kernels, one.rect, 10);
         else if (one.kind === 'bar' || (one.kind === 'chip' && !one.small)) addRound(far.bars, one.rect, 8);
         else if (one.kind === 'pod') addRound(far.plain, one.rect, 10);
+        else if (one.kind === 'fold') {
+          addRound(far.plain, one.rect, 40);
+          far.named.push(one);
+        }
       }
       continue;
     }

@@ -3,6 +3,7 @@ import type { Palette } from '../theme/palette.ts';
 import { LOW_ZOOM } from './lod.ts';
 import type { View } from './overlay.ts';
 import type { Rect, Scene, TileGrid } from './scene.ts';
+import { sceneIndex } from './scene-index.ts';
 import { tinyName } from './short-name.ts';
 
 /** Letters are drawn on tiles that are at least this wide on screen, in px. */
@@ -118,9 +119,11 @@ function drawTitles(context: CanvasRenderingContext2D, scene: Scene, grids: read
   context.font = `700 ${size}px ${sansFont}`;
   context.textAlign = 'center';
   context.textBaseline = 'middle';
-  const shared = sharedPrefix(scene.tiles.map((grid) => grid.room));
-  for (const grid of grids) {
-    const room = scene.itemById.get(grid.room);
+  // In a large world every room is drawn here, also one whose pods are folded or stand elsewhere.
+  const { large, top } = sceneIndex(scene);
+  const rooms = large ? top.filter((item) => visible(view, item.rect)) : grids.map((grid) => scene.itemById.get(grid.room));
+  const shared = sharedPrefix(large ? top.flatMap((item) => (item.kind === 'room' ? [item.title] : [])) : scene.tiles.map((grid) => grid.room));
+  for (const room of rooms) {
     if (room?.kind !== 'room') continue;
     const name = tailName(room.title.slice(shared), Math.max(3, Math.floor((room.rect.w * zoom) / (size * 0.62))));
     const at = { x: (room.rect.x + room.rect.w / 2) * zoom, y: (room.rect.y + room.rect.h * 0.42) * zoom };
