@@ -12,6 +12,7 @@ import { BoxMenu } from './BoxMenu.tsx';
 import styles from './CanvasBar.module.css';
 import { GroupsSheet } from './GroupsSheet.tsx';
 import { LayersSheet } from './LayersSheet.tsx';
+import { useBirths } from './use-births.ts';
 import { useGroups } from './use-groups.ts';
 
 /** What else is drawn above the boxes, and which packets are seen. */
@@ -25,17 +26,22 @@ function useLayers({ overlay }: CanvasTools): void {
     const apiServer = hosts.find((host) => host.controlPlane === true)?.id ?? hosts.find((host) => host.role === 'node')?.id ?? '';
     return list.length === 0 ? undefined : deliveryLayer(list, apiServer, mirror.getState().nowNs, performance.now());
   }, [list, hosts, mirror]);
+  const births = useBirths();
   useLayoutEffect(() => {
-    const layers: OverlayLayer[] = [...(focus ? [focusLayer()] : []), ...(late === undefined || hidden.includes('control') ? [] : [late])];
+    const layers: OverlayLayer[] = [
+      ...(focus ? [focusLayer()] : []),
+      ...(late === undefined || hidden.includes('control') ? [] : [late]),
+      ...(births === undefined ? [] : [births]),
+    ];
     const shown: Shown | undefined =
       focus || hidden.length > 0 ? (hop, current) => (!focus || isFocused(hop, current)) && !hidden.includes(layerOf(hop)) : undefined;
     overlay?.setLayers(layers, shown);
     overlay?.draw();
     return () => overlay?.setLayers([]);
-  }, [overlay, focus, hidden, late]);
+  }, [overlay, focus, hidden, late, births]);
   // Messages move by themselves, also while no packet is played; with reduced motion they step with each update of the world.
   useEffect(() => {
-    if (late === undefined || overlay === undefined || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+    if ((late === undefined && births === undefined) || overlay === undefined || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
     let frame = 0;
     const step = () => {
       overlay.draw();
@@ -43,7 +49,7 @@ function useLayers({ overlay }: CanvasTools): void {
     };
     frame = requestAnimationFrame(step);
     return () => cancelAnimationFrame(frame);
-  }, [late, overlay]);
+  }, [late, births, overlay]);
 }
 
 export function CanvasBar({ tools }: { readonly tools: CanvasTools }) {
