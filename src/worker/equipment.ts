@@ -9,4 +9,6 @@ export interface Equipment {
   readonly parts: WorldParts;
   /** Who reaches whom, and why not. */
   readonly reach?: Reach;
+  /** Puts what has come later into the worlds that run with this. */
+  fill?(all: Equipment): void;
 }

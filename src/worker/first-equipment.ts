@@ -3,4 +3,8 @@ import { coreToolbox } from '../shell/core-toolbox.ts';
 import { firstParts } from '../world/first-parts.ts';
 import type { Equipment } from './equipment.ts';
 
-export const firstEquipment: Equipment = { tools: coreToolbox, parts: firstParts };
+/** Of one server. */
+export function firstEquipment(): Equipment {
+  const parts = firstParts();
+  return { tools: coreToolbox, parts, fill: (all) => parts.fill(all.parts) };
+}

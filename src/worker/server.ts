@@ -174,8 +174,8 @@ export class PlaygroundServer {
     try {
       return await handler(...args);
     } catch (error) {
-      // A cluster or a container's script wanted something that is still coming, or that this world was opened without: as if nothing had happened, once it is here.
-      if (!(error instanceof NotLoaded)) throw error;
+      // A cluster or a container's script wanted something that is still coming: as if nothing had happened, once it is here.
+      if (!(error instanceof NotLoaded) || this.#hasAll) throw error;
       await this.#awaitRest();
       if (name !== 'open' && this.#lastDocument !== undefined) this.#open(this.#lastDocument, this.#baseFiles);
       return handler(...args);
@@ -212,6 +212,7 @@ export class PlaygroundServer {
   #fetchRest(): Promise<void> {
     this.#restLoading ??= (this.#environment.loadRest?.() ?? Promise.reject(new Error('there is no more to load'))).then(
       (rest) => {
+        this.#equipment.fill?.(rest);
         this.#equipment = rest;
         for (const kind of ['commands', 'filters', 'watches', 'hooks', 'programs'] as const)
           for (const [name, tool] of rest.tools[kind]) (this.#tools[kind] as Map<string, unknown>).set(name, tool);
@@ -286,13 +287,7 @@ export class PlaygroundServer {
     if (wanted && this.#tick === undefined) {
       const step = () => {
         this.#tick = this.#environment.later(step, TICK_MS);
-        try {
-          this.#catchUp();
-        } catch (error) {
-          // Something came up with time that this world was opened without.
-          if (!(error instanceof NotLoaded) || this.#lastDocument === undefined) throw error;
-          this.#open(this.#lastDocument, this.#baseFiles);
-        }
+        this.#catchUp();
         this.#sendUpdate();
         if (!this.#moves() || this.#held) this.#pace();
       };

@@ -3,7 +3,7 @@ import { firstEquipment } from './first-equipment.ts';
 import { serveScope } from './scope.ts';
 
 serveScope({
-  equipment: firstEquipment,
+  equipment: firstEquipment(),
   loadRest: () => import('./full-equipment.ts').then(({ fullEquipment }) => fullEquipment),
   loadLanguage: () => import('../world/language/language.ts').then(({ createLanguage }) => createLanguage),
 });

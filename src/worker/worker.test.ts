@@ -85,7 +85,7 @@ describe('a worker whose tools come later', () => {
     });
     const posted: FromWorker[] = [];
     const server = new PlaygroundServer({
-      equipment: firstEquipment,
+      equipment: firstEquipment(),
       loadRest: () => arrived.then(() => fullEquipment),
       post: (message) => posted.push(structuredClone(message)),
       now: () => performance.now(),

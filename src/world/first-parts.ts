@@ -1,10 +1,15 @@
-/** What a page needs for its first picture of a plain cluster. Whatever wants more throws NotLoaded. */
+/** What a page needs for its first picture of a plain cluster. Whatever wants more throws NotLoaded, until the rest is put in. */
 import { NotLoaded } from '../base/not-loaded.ts';
-import { awaitedParts } from '../kube/awaited-parts.ts';
+import { awaitParts } from '../kube/awaited-parts.ts';
 import type { App } from '../net/app/definition.ts';
 import { firstApps } from '../net/app/first-apps.ts';
 import { LATER_APPS } from '../net/app/later-apps.ts';
 import type { WorldParts } from './parts.ts';
+
+export interface FirstParts extends WorldParts {
+  /** Puts the rest in, also where worlds are running with these. */
+  fill(all: WorldParts): void;
+}
 
 function awaited(name: string): App {
   const stop = (): never => {
@@ -13,7 +18,16 @@ function awaited(name: string): App {
   return { name, start: stop, handle: stop, copy: undefined };
 }
 
-export const firstParts: WorldParts = {
-  ...awaitedParts,
-  apps: new Map([...firstApps, ...LATER_APPS.map(awaited)].map((app) => [app.name, app])),
-};
+export function firstParts(): FirstParts {
+  const { controllers, agents, fill } = awaitParts();
+  const apps = new Map([...firstApps, ...LATER_APPS.map(awaited)].map((app) => [app.name, app]));
+  return {
+    controllers,
+    agents,
+    apps,
+    fill: (all) => {
+      fill(all);
+      for (const [name, app] of all.apps) apps.set(name, app);
+    },
+  };
+}

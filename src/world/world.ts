@@ -46,9 +46,9 @@ export interface WorldOptions {
   readonly epochMs?: number;
   /** Somebody shows what `vi` and `kubectl edit` open, and answers with `edited`. */
   readonly editor?: boolean;
-  /** More programs than the usual ones (recordings bring their own clients and servers). */
   /** Programs and components; `allParts`, but in a page's first moments. */
   readonly parts: WorldParts;
+  /** More programs than the usual ones (recordings bring their own clients and servers). */
   readonly userland?: (kernel: Kernel) => Userland;
   /** As in InstallOptions. */
   readonly staleConnections?: 'stay';
