@@ -9,6 +9,7 @@ import styles from './Inspector.module.css';
 import { useInspection } from './use-inspection.ts';
 
 const NetnsTables = lazy(() => import('./NetnsTables.tsx').then((module) => ({ default: module.NetnsTables })));
+const TrafficPane = lazy(() => import('./TrafficPane.tsx').then((module) => ({ default: module.TrafficPane })));
 const ServicePaths = lazy(() => import('./ServicePaths.tsx').then((module) => ({ default: module.ServicePaths })));
 
 function ObjectPanel({ inspection, atSeq }: { readonly inspection: ObjectInspection; readonly atSeq: number | undefined }) {
@@ -37,6 +38,7 @@ function ObjectPanel({ inspection, atSeq }: { readonly inspection: ObjectInspect
           </button>
         ) : null}
       </div>
+      {/^(?:Pod|Service|Host)\//.test(inspection.key) ? <TrafficOf key={inspection.key} objectKey={inspection.key} /> : null}
       {inspection.conditions.length === 0 ? null : (
         <>
           <h3 className={styles.heading}>Conditions</h3>
@@ -77,6 +79,14 @@ function ObjectPanel({ inspection, atSeq }: { readonly inspection: ObjectInspect
         <StaticText text={inspection.yaml} />
       </details>
     </>
+  );
+}
+
+function TrafficOf({ objectKey }: { readonly objectKey: string }) {
+  return (
+    <Suspense fallback={null}>
+      <TrafficPane objectKey={objectKey} />
+    </Suspense>
   );
 }
 
@@ -149,6 +159,7 @@ export function SelectionPanel() {
         {netns.namespace === undefined ? '' : ` · namespace ${netns.namespace}`}
         {netns.phase === undefined ? '' : ` · ${netns.phase}`}
       </p>
+      {netns.objectKey === undefined || target.kind === 'device' ? null : <TrafficOf key={netns.objectKey} objectKey={netns.objectKey} />}
       <Suspense fallback={null}>
         <NetnsTables inspection={inspection} target={target} />
       </Suspense>

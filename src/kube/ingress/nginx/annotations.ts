@@ -45,8 +45,7 @@ export interface NginxSettings {
   /** TLS towards the backend. */
   readonly backendTls?: { readonly secret: string; readonly verify: boolean; readonly name: string; readonly serverName: boolean };
   /** Certificates of clients. */
-  readonly clients?: { readonly secret: string; readonly verify: 'on' | 'optional' | 'optional_no_ca' | 'off'; readonly pass: boolean };
-  readonly passthrough: boolean;
+  readonly clients?: { readonly secret: string; readonly verify: 'on' | 'optional' | 'optional_no_ca' | 'off' };
   readonly serverAliases: readonly string[];
   /** Names without the prefix that are there and have no effect here. */
   readonly unknown: readonly string[];
@@ -176,7 +175,6 @@ function readSettings(ingress: Ingress): NginxSettings {
       : {
           secret: clientSecret,
           verify: verifyClient === 'off' || verifyClient === 'optional' || verifyClient === 'optional_no_ca' ? verifyClient : ('on' as const),
-          pass: flag('auth-tls-pass-certificate-to-upstream', false),
         };
   const settings = {
     ...put('rewriteTarget', text('rewrite-target')),
@@ -198,7 +196,6 @@ function readSettings(ingress: Ingress): NginxSettings {
     ...put('forwardedPrefix', prefix === undefined ? undefined : { set: [{ name: 'X-Forwarded-Prefix', value: prefix }] }),
     ...put('backendTls', backendTls),
     ...put('clients', clients),
-    passthrough: flag('ssl-passthrough', false),
     serverAliases: listOf(text('server-alias') ?? ''),
   };
   return { ...settings, unknown: [...given.keys()].filter((name) => !used.has(name)), problems };

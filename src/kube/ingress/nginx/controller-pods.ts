@@ -23,7 +23,6 @@ export interface ControllerFlags {
   readonly internalAddress: boolean;
   /** `namespace/name` of a Secret, or ''. */
   readonly defaultCertificate: string;
-  readonly passthrough: boolean;
 }
 
 export function controllerContainer(pod: Pod): Container | undefined {
@@ -66,7 +65,6 @@ export function flagsOf(pod: Pod, container: Container): ControllerFlags {
       defaultBackend: value('default-backend-service') ?? '',
       configMap: value('configmap') ?? '',
       defaultCertificate: value('default-ssl-certificate') ?? '',
-      passthrough: isOn('enable-ssl-passthrough'),
       internalAddress: isOn('report-node-internal-ip-address'),
     };
     remembered.set(container, flags);

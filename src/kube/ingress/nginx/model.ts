@@ -48,8 +48,6 @@ export interface Server {
   readonly hasTls: boolean;
   /** Whose certificates clients have to show. */
   readonly clients: ClientCertificates | undefined;
-  /** It has an Ingress whose TLS is passed on as it is. */
-  readonly passthrough: Upstream | undefined;
 }
 
 export interface NginxModel {
@@ -129,19 +127,16 @@ export interface ClientCertificates {
   readonly ca: string;
   readonly secret: string;
   readonly verify: 'on' | 'optional' | 'optional_no_ca' | 'off';
-  readonly pass: boolean;
   readonly ingress: string;
 }
 
 /** authtls: `namespace/name` of a Secret with ca.crt. */
-function clientsOf(ingress: Ingress, { secret, verify, pass }: NonNullable<NginxSettings['clients']>, view: StoreView): ClientCertificates {
+function clientsOf(ingress: Ingress, { secret, verify }: NonNullable<NginxSettings['clients']>, view: StoreView): ClientCertificates {
   const key = secret.includes('/') ? secret : `${namespaceOf(ingress)}/${secret}`;
-  const found = view.find<KubeObject & { readonly data?: Readonly<Record<string, string>> }>(`Secret/${key}`);
   return {
-    ca: found === undefined ? '' : (textOf(found, 'ca.crt') ?? ''),
+    ca: caOf(key, view),
     secret: key,
     verify,
-    pass,
     ingress: `${namespaceOf(ingress)}/${ingress.metadata.name}`,
   };
 }
@@ -156,7 +151,6 @@ interface Draft {
   readonly aliases: string[];
   certificate: ServerCertificate | undefined;
   clients: ClientCertificates | undefined;
-  passthrough: Upstream | undefined;
   /** Of an Ingress with rules: where what matches none goes. */
   root: Location | undefined;
 }
@@ -164,9 +158,7 @@ interface Draft {
 export function nginxModel(flags: ControllerFlags, view: StoreView): NginxModel {
   const ingresses = view.list<Ingress>('Ingress').filter((ingress) => ingress.metadata.deletionTimestamp === undefined && isOwnIngress(ingress, flags, view));
   const sorted = [...ingresses].sort(byAge);
-  const drafts = new Map<string, Draft>([
-    ['_', { locations: [], aliases: [], certificate: undefined, clients: undefined, passthrough: undefined, root: undefined }],
-  ]);
+  const drafts = new Map<string, Draft>([['_', { locations: [], aliases: [], certificate: undefined, clients: undefined, root: undefined }]]);
   const upstreams = new Map<string, Upstream>();
   const upstream = (ingress: Ingress, backend: IngressBackend | undefined, settings: NginxSettings): Upstream | undefined => {
     const made = backend === undefined ? undefined : upstreamOf(ingress, backend, settings, view);
@@ -177,7 +169,7 @@ export function nginxModel(flags: ControllerFlags, view: StoreView): NginxModel 
     const name = host === '' ? '_' : host;
     let draft = drafts.get(name);
     if (draft === undefined) {
-      draft = { locations: [], aliases: [], certificate: undefined, clients: undefined, passthrough: undefined, root: undefined };
+      draft = { locations: [], aliases: [], certificate: undefined, clients: undefined, root: undefined };
       drafts.set(name, draft);
     }
     return draft;
@@ -209,7 +201,6 @@ export function nginxModel(flags: ControllerFlags, view: StoreView): NginxModel 
         const taken = draft.locations.some((other) => other.path === path && (other.pathType === 'Exact') === (pathType === 'Exact'));
         const to = upstream(ingress, one.backend, settings);
         if (!taken) draft.locations.push(location(path, pathType, to));
-        if (settings.passthrough && path === '/' && to !== undefined) draft.passthrough ??= to;
       }
     }
   }
@@ -228,7 +219,6 @@ export function nginxModel(flags: ControllerFlags, view: StoreView): NginxModel 
       certificate: draft.certificate,
       hasTls: draft.certificate?.identity !== undefined,
       clients: draft.clients,
-      passthrough: draft.passthrough,
     };
   });
   servers.sort((a, b) => (a.hostname < b.hostname ? -1 : a.hostname > b.hostname ? 1 : 0));
