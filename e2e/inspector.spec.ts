@@ -105,3 +105,15 @@ test('a wrong targetPort: the pod’s kernel refuses, and the inspector says tha
   await expect(app.inspector.getByText(/8080/).first()).toBeVisible();
   await expect(app.inspector.getByText('What would fix it:')).toBeVisible();
 });
+
+test('a pod with a rate: the Service that it asks shows requests, latencies and who answered', async ({ app, page }) => {
+  await app.openPaused();
+  await app.run('kubectl annotate pod client "kubehop.dev/rate=http://web-service/ 20/s"');
+  const name = await page.getByTestId('canvas').locator('svg').getByText('web-service', { exact: true }).first().boundingBox();
+  if (name === null) throw new Error('the canvas does not show the Service');
+  await page.mouse.click(name.x + name.width / 2, name.y + name.height / 2);
+  const requests = app.inspector.getByRole('region', { name: 'Requests in the last minute' });
+  await expect(requests.getByRole('table', { name: 'Who answered' }).getByRole('row')).toHaveCount(3);
+  await expect(requests.getByRole('table', { name: 'What came of them since they began' }).getByRole('row', { name: /^2xx \d+$/ })).toBeVisible();
+  await expect(requests.getByText(/client → http:\/\/web-service\//)).toBeVisible();
+});

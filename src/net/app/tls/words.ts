@@ -1,4 +1,5 @@
 /** The words in which OpenSSL 3.0 and curl tell of TLS records, alerts and failures. OpenSSL: ssl/ssl_stat.c, include/openssl/sslerr.h; curl: lib/vtls/openssl.c, ossl_trace. */
+import { ALERT_WORDS } from './messages.ts';
 
 const MESSAGES: Readonly<Record<number, string>> = {
   1: 'Client hello',
@@ -11,24 +12,8 @@ const MESSAGES: Readonly<Record<number, string>> = {
   20: 'Finished',
 };
 
-/** SSL_alert_desc_string_long: it does not know those that came with TLS 1.3. */
-const ALERTS: Readonly<Record<number, string>> = {
-  0: 'close notify',
-  10: 'unexpected_message',
-  20: 'bad record mac',
-  40: 'handshake failure',
-  42: 'bad certificate',
-  43: 'unsupported certificate',
-  45: 'certificate expired',
-  46: 'certificate unknown',
-  48: 'unknown CA',
-  50: 'decode error',
-  51: 'decrypt error',
-  70: 'protocol version',
-  80: 'internal error',
-  112: 'unrecognized name',
-  120: 'no application protocol',
-};
+/** SSL_alert_desc_string_long: one is spelt otherwise, and those that came with TLS 1.3 it does not know. */
+const ALERTS: Readonly<Record<number, string | undefined>> = { ...ALERT_WORDS, 10: 'unexpected_message', 43: 'unsupported certificate', 116: undefined };
 
 /** `TLSv1.3 (IN), TLS handshake, Certificate (11):` */
 export function curlRecord(event: { readonly direction: 'in' | 'out'; readonly record: number; readonly message?: number; readonly alert?: number }): string {
