@@ -76,6 +76,21 @@ describe('a pod with a rate', () => {
   });
 });
 
+describe('a log that is full of what happens by itself', () => {
+  it('lets time stand still and says so, and what somebody types still happens', () => {
+    const world = openArticle({ files: [...articleFiles(), { path: 'load.yaml', text: pod('steady', 'http://web-service/ 20/s') }], maxIdleRows: 5_000 });
+    for (let i = 0; i < 100; i += 1) world.elapse(100);
+    const { headSeq, nowNs } = world;
+    expect(headSeq).toBeGreaterThanOrEqual(5_000);
+    expect(headSeq).toBeLessThan(10_000);
+    world.elapse(60_000);
+    expect(world.nowNs).toBe(nowNs);
+    expect(world.diagnostics.map(({ code }) => code)).toContain('log-full');
+    expect(runLine(world, 'kubectl exec client -- curl -s http://web-service/').output).toMatch(/^Hello from web-/);
+    expect(world.headSeq).toBeGreaterThan(headSeq);
+  });
+});
+
 describe('a rate that is written wrong', () => {
   it.each([
     ['web 20', '"20" is none of'],

@@ -52,6 +52,8 @@ export interface WorldOptions {
   readonly userland?: (kernel: Kernel) => Userland;
   /** As in InstallOptions. */
   readonly staleConnections?: 'stay';
+  /** MAX_IDLE_ROWS when absent. */
+  readonly maxIdleRows?: number;
 }
 
 /** A kubelet gathers what it has to say for so long: a thousand pods that become ready together are one settling. */
@@ -69,6 +71,16 @@ const historyFull: Diagnostic = {
   severity: 'warning',
   code: 'history-full',
   message: `More than ${MAX_INPUTS} commands and edits: later ones are not part of links and of what is saved. Open the files as a new document.`,
+};
+
+/** Rows of the log, about 80 bytes each with their packets, up to which time passes by itself; whoever types goes on. */
+const MAX_IDLE_ROWS = 5_000_000;
+
+const logFull: Diagnostic = {
+  severity: 'warning',
+  code: 'log-full',
+  message:
+    'The log is full of what happens by itself (kubehop.dev/rate, a ping that does not end): time stands still but for commands and edits. End it, and open the world again for an empty log.',
 };
 
 /** Kinds and records whose change moves a box. */
@@ -191,7 +203,8 @@ export class World {
   }
 
   get diagnostics(): readonly Diagnostic[] {
-    return this.#inputs.length < MAX_INPUTS ? this.#files.diagnostics : [...this.#files.diagnostics, historyFull];
+    const full = [...(this.#inputs.length < MAX_INPUTS ? [] : [historyFull]), ...(this.#isLogFull() ? [logFull] : [])];
+    return full.length === 0 ? this.#files.diagnostics : [...this.#files.diagnostics, ...full];
   }
 
   get hasEndless(): boolean {
@@ -277,7 +290,13 @@ export class World {
 
   /** Lets virtual time pass by so many milliseconds, with all that happens in it. */
   elapse(milliseconds: number): void {
+    if (this.#isLogFull()) return;
     this.#clock.advanceTo(this.nowNs + milliseconds * 1e6);
+    if (this.#isLogFull()) this.diagnosticsVersion += 1;
+  }
+
+  #isLogFull(): boolean {
+    return this.headSeq >= (this.#options.maxIdleRows ?? MAX_IDLE_ROWS);
   }
 
   /** Lets a program outside write to the API server, and the cluster settle. Not an input: neither saved nor part of a link. */

@@ -26,6 +26,7 @@ export interface OpenOptions {
   readonly trace?: boolean;
   /** `vi` finds an editor pane. */
   readonly editor?: boolean;
+  readonly maxIdleRows?: number;
 }
 
 export function openArticle(options: OpenOptions = {}): World {
@@ -36,6 +37,7 @@ export function openArticle(options: OpenOptions = {}): World {
     createShell,
     editor: options.editor === true,
     ...(options.trace === undefined ? {} : { trace: options.trace }),
+    ...(options.maxIdleRows === undefined ? {} : { maxIdleRows: options.maxIdleRows }),
   });
 }
 
