@@ -373,6 +373,8 @@ export interface Engine {
   beginReplay(snapshot: EngineSnapshot): void;
   /** Ends a replay and returns to `head`, a snapshot taken before `beginReplay`; the log is whole, as it was. */
   endReplay(head: EngineSnapshot): void;
+  /** The packet as it was right after an event; undefined for events without one. */
+  packetAt(seq: number): Packet | undefined;
   /** Packet id of each event in [from, to) (-1 without packet), without decoding them. */
   packetIds(from: number, to: number): Int32Array;
 }

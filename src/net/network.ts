@@ -72,9 +72,10 @@ import { TapTable } from './stack/taps.ts';
 import type { Kernel, TimerToken, Userland } from './stack/userland.ts';
 import { decodeEvent, type LayerCache, seqAt } from './trace/decode.ts';
 import { emitChanged, emitForgotten } from './trace/emit.ts';
-import { framesOf, type LoggedFrame } from './trace/frames.ts';
+import { framesOf, type LoggedFrame, packetOfRow } from './trace/frames.ts';
 import { COLUMN_PACKET, TraceLog } from './trace/trace-log.ts';
 import type { TraceEvent } from './trace-event.ts';
+import type { Packet } from './wire/packet.ts';
 
 /** Events that one call of `advanceTo` may take: a storm ends here, and the clock stands where it got to. */
 const ADVANCE_LIMIT = 20_000_000;
@@ -507,6 +508,11 @@ export class Network implements Engine {
     this.#listeners.attach(this.#netns, this.#core.connectionEvent);
     this.#changesLogged = state.changesLogged;
     this.#userland.restore(state.userland);
+  }
+
+  packetAt(seq: number): Packet | undefined {
+    const { log } = this.#core;
+    return Number.isInteger(seq) && seq >= 0 && seq < log.rows.length ? packetOfRow(log, seq) : undefined;
   }
 
   packetIds(from: number, to: number): Int32Array {

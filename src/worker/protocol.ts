@@ -37,6 +37,8 @@ export interface Requests extends LanguageRequests {
   objectAt(path: string, offset: number): string | null;
   /** What taps on all devices would have recorded in [from, to) of the log, as pcapng, or what is wrong with the filter. */
   capture(from: number, to: number, filter: string): Capture;
+  /** The frame of an event as a capture has it; null for events without a packet. */
+  bytes(seq: number): Uint8Array | null;
   /** Puts a binary file where a session's shell runs; what is wrong with it, or null. */
   bring(session: string, path: string, base64: string): string | null;
   /** Who can be asked about, for matrices and fields. */

@@ -4,7 +4,7 @@ import { NotLoaded } from '../base/not-loaded.ts';
 import { isCoreLine } from '../shell/core-toolbox.ts';
 import { ShellSessions } from '../shell/shell.ts';
 import type { Toolbox } from '../shell/toolbox.ts';
-import { capture } from '../world/capture.ts';
+import { capture, frameAt } from '../world/capture.ts';
 import type { WorldDocument } from '../world/document.ts';
 import { hopContext } from '../world/hop-context.ts';
 import type { Language } from '../world/language/language.ts';
@@ -123,6 +123,7 @@ export class PlaygroundServer {
       yamlImport: (...args) => this.#ask('yamlImport', args),
       objectAt: (path, offset) => this.#get().objectAt(path, offset),
       capture: (from, to, filter) => capture(this.#get(), { interfaces: ['any'], filter, from, to }),
+      bytes: (seq) => frameAt(this.#get(), seq) ?? null,
       bring: (session, path, base64) => this.#get().bring(session, path, base64) ?? null,
       reachPeers: async () => (await this.#reach()).reachPeers(this.#get()),
       probe: async (specs) => (await this.#reach()).probe(this.#get(), specs.slice(0, MAX_PROBES)),

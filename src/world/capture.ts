@@ -114,6 +114,12 @@ function reasonsFor(world: World, from: number, to: number): ReadonlyMap<number,
   return reasons;
 }
 
+/** The frame of an event, as `capture` writes those of taps; undefined for events without a packet. */
+export function frameAt(world: World, seq: number): Uint8Array | undefined {
+  const packet = world.engine.packetAt(seq);
+  return packet === undefined ? undefined : encodeFrame(packet);
+}
+
 /** Frames on each named device, in causal order. */
 export function capture(world: World, request: CaptureRequest): Capture {
   const chosen = choose(world, request);

@@ -2,7 +2,7 @@
 import { BROADCAST_MAC, isGroupMac } from '../addr/mac.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import type { TapFrame } from '../engine.ts';
-import type { Mac } from '../wire/packet.ts';
+import type { Mac, Packet } from '../wire/packet.ts';
 import {
   COLUMN_CAUSE,
   COLUMN_HEADER,
@@ -22,6 +22,15 @@ export interface LoggedFrame extends TapFrame {
   readonly deviceId: string;
 }
 
+/** The packet of a row of the log as it was then; undefined for rows without one. */
+export function packetOfRow(log: TraceLog, seq: number): Packet | undefined {
+  const chunk = log.rows.chunkOf(seq);
+  const at = log.rows.offsetOf(seq);
+  const header = chunk[at + COLUMN_HEADER] as number;
+  const mark = (chunk[at + COLUMN_MARK] as number) >>> 0;
+  return header < 0 ? undefined : log.headers.rebuild(header, chunk[at + COLUMN_PACKET] as number, chunk[at + COLUMN_CAUSE] as number, mark);
+}
+
 /** Frames received and sent in rows [from, to) by the devices of which `wanted` has the id, in the log's order, which is the causal one. */
 export function framesOf(log: TraceLog, wanted: ReadonlySet<string>, devices: ReadonlyMap<string, DeviceState>, from: number, to: number): LoggedFrame[] {
   const frames: LoggedFrame[] = [];
@@ -38,12 +47,8 @@ export function framesOf(log: TraceLog, wanted: ReadonlySet<string>, devices: Re
     const deviceId = ids[index];
     const place = log.places[index];
     if (deviceId === undefined || place === undefined) continue;
-    const packet = log.headers.rebuild(
-      chunk[at + COLUMN_HEADER] as number,
-      chunk[at + COLUMN_PACKET] as number,
-      chunk[at + COLUMN_CAUSE] as number,
-      (chunk[at + COLUMN_MARK] as number) >>> 0,
-    );
+    const packet = packetOfRow(log, seq);
+    if (packet === undefined) continue;
     const direction = kind === ROW_TRANSMITTED ? 'out' : incoming(packet.ethDst, devices.get(deviceId));
     frames.push({ seq, deviceId, timeNs: log.times.get(seq), netns: place.netns, device: place.device, direction, packet });
   }

@@ -84,6 +84,7 @@ export function createFakeClient(world: FakeWorld): FakeClient {
       return { exitCode: 0, firstSeq, lastSeq: log.length };
     },
     capture: () => ({ ok: true, bytes: new Uint8Array(), packets: 0 }),
+    bytes: () => null,
     bring: () => null,
     edited: () => null,
     interrupt: (session) => {
