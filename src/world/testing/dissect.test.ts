@@ -62,7 +62,10 @@ ${['kind-worker', 'kind-worker2'].map((node) => `apiVersion: v1\nkind: Pod\nmeta
   ],
 });
 const address = runLine(six, "kubectl get pod on-kind-worker2 -o jsonpath='{.status.podIP}'").stdout;
-const wireguard = framesOf(six, [`kubectl exec on-kind-worker -- ping -c 1 -s 2000 ${address}`, `kubectl exec on-kind-worker -- curl -s http://[${address}]:81/`]);
+const wireguard = framesOf(six, [
+  `kubectl exec on-kind-worker -- ping -c 1 -s 2000 ${address}`,
+  `kubectl exec on-kind-worker -- curl -s http://[${address}]:81/`,
+]);
 
 function made(): Frame[] {
   const base = (fields: Partial<Packet>): Packet =>

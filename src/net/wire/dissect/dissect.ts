@@ -1,9 +1,11 @@
 /** Which bytes of a frame are which field: the packet's layers say what follows what, the bytes say where it stands and what it says. */
 import type { Layer } from '../packet.ts';
 import { takeDns } from './dns.ts';
-import { type ByteField, type ByteLayer, type Family, FieldReader } from './field.ts';
+import { type ByteField, type ByteLayer, type Family, FieldReader, type FormField } from './field.ts';
 import * as forms from './forms.ts';
 import { takeHttp, takeTls } from './text.ts';
+
+export type { ByteField, ByteLayer } from './field.ts';
 
 const TITLES: Readonly<Record<Layer['protocol'], readonly [title: string, family: Family]>> = {
   ethernet: ['Ethernet', 'l2'],
@@ -114,44 +116,29 @@ function takeWireguard(reader: FieldReader): void {
   reader.rest(data ? 'wg.encrypted_packet' : '', data ? 'packet, encrypted' : 'rest', 'bytes');
 }
 
+/** Headers that are a form and no more. */
+const FORMS: Readonly<Partial<Record<Layer['protocol'], readonly FormField[]>>> = {
+  ethernet: forms.ETHERNET,
+  vlan: forms.VLAN,
+  arp: forms.ARP,
+  ipv4: forms.IPV4,
+  ipv6: forms.IPV6,
+  udp: forms.UDP,
+  vxlan: forms.VXLAN,
+  geneve: forms.GENEVE,
+};
+
 function takeLayer(reader: FieldReader, layer: Layer, before: Layer | undefined): void {
-  switch (layer.protocol) {
-    case 'ethernet':
-      return reader.form(forms.ETHERNET);
-    case 'vlan':
-      return reader.form(forms.VLAN);
-    case 'arp':
-      return reader.form(forms.ARP);
-    case 'ipv4':
-      return reader.form(forms.IPV4);
-    case 'ipv6':
-      reader.form(forms.IPV6);
-      return layer.fragment === undefined ? undefined : reader.form(forms.FRAGMENT6);
-    case 'udp':
-      return reader.form(forms.UDP);
-    case 'tcp':
-      return takeTcp(reader);
-    case 'icmp':
-      return takeIcmp(reader, layer.quoted !== undefined);
-    case 'icmp6':
-      return takeIcmp6(reader, layer.quoted !== undefined);
-    case 'vxlan':
-      return reader.form(forms.VXLAN);
-    case 'geneve':
-      return reader.form(forms.GENEVE);
-    case 'ipip':
-      return undefined;
-    case 'wireguard':
-      return takeWireguard(reader);
-    case 'dns':
-      return takeDns(reader, before?.protocol === 'tcp');
-    case 'http':
-      return takeHttp(reader);
-    case 'tls':
-      return takeTls(reader);
-    case 'data':
-      return reader.rest('data.data', 'data', layer.text === undefined ? 'bytes' : 'text');
-  }
+  reader.form(FORMS[layer.protocol] ?? []);
+  if (layer.protocol === 'ipv6' && layer.fragment !== undefined) reader.form(forms.FRAGMENT6);
+  else if (layer.protocol === 'tcp') takeTcp(reader);
+  else if (layer.protocol === 'icmp') takeIcmp(reader, layer.quoted !== undefined);
+  else if (layer.protocol === 'icmp6') takeIcmp6(reader, layer.quoted !== undefined);
+  else if (layer.protocol === 'wireguard') takeWireguard(reader);
+  else if (layer.protocol === 'dns') takeDns(reader, before?.protocol === 'tcp');
+  else if (layer.protocol === 'http') takeHttp(reader);
+  else if (layer.protocol === 'tls') takeTls(reader);
+  else if (layer.protocol === 'data') reader.rest('data.data', 'data', layer.text === undefined ? 'bytes' : 'text');
 }
 
 /** ICMP errors quote packets, which quote none: two are enough. */

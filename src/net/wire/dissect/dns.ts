@@ -6,7 +6,20 @@ import { DNS_HEAD } from './forms.ts';
 const MAX_LABELS = 128;
 const MAX_RECORDS = 200;
 const OPT = 41;
-const TYPES: Readonly<Record<number, string>> = { 1: 'A', 2: 'NS', 5: 'CNAME', 6: 'SOA', 12: 'PTR', 13: 'HINFO', 15: 'MX', 16: 'TXT', 28: 'AAAA', 33: 'SRV', 41: 'OPT', 255: 'ANY' };
+const TYPES: Readonly<Record<number, string>> = {
+  1: 'A',
+  2: 'NS',
+  5: 'CNAME',
+  6: 'SOA',
+  12: 'PTR',
+  13: 'HINFO',
+  15: 'MX',
+  16: 'TXT',
+  28: 'AAAA',
+  33: 'SRV',
+  41: 'OPT',
+  255: 'ANY',
+};
 const typeName = (type: number): string => TYPES[type] ?? String(type);
 
 /** The name at `at` and how many bytes it takes there; a pointer leads back into the message that begins at `origin`. */

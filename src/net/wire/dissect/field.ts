@@ -142,7 +142,13 @@ export class FieldReader {
         const low = part.mask & -part.mask;
         // Masks reach into the 32nd bit, which the operators of the language take for a sign.
         const value = (Math.floor(number / (low >>> 0)) & (part.mask / low)) * (part.times ?? 1);
-        const words = isFlag(part.mask) ? (value === 0 ? 'not set' : 'set') : part.hex === true ? `0x${value.toString(16).padStart(part.bytes * 2 - 1, '0')}` : String(value);
+        const words = isFlag(part.mask)
+          ? value === 0
+            ? 'not set'
+            : 'set'
+          : part.hex === true
+            ? `0x${value.toString(16).padStart(part.bytes * 2 - 1, '0')}`
+            : String(value);
         this.part(part.name, part.label, start + part.at, part.bytes, { value: words });
       }
     }

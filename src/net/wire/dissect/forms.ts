@@ -5,11 +5,7 @@ const field = (name: string, label: string, bytes: number, as: Reading, parts?: 
   parts === undefined ? { name, label, bytes, as } : { name, label, bytes, as, parts };
 const part = (name: string, label: string, mask: number, more: Partial<Part> = {}): Part => ({ name, label, at: 0, bytes: 1, mask, ...more });
 
-export const ETHERNET = [
-  field('eth.dst', 'destination', 6, 'mac'),
-  field('eth.src', 'source', 6, 'mac'),
-  field('eth.type', 'type', 2, 'hex'),
-] as const;
+export const ETHERNET = [field('eth.dst', 'destination', 6, 'mac'), field('eth.src', 'source', 6, 'mac'), field('eth.type', 'type', 2, 'hex')] as const;
 
 /** What stands behind the tag's own EtherType. */
 export const VLAN = [
@@ -111,10 +107,7 @@ export const VXLAN = [
 ] as const;
 
 export const GENEVE = [
-  field('', 'version, options length', 1, 'hex', [
-    part('geneve.version', 'version', 0xc0),
-    part('', 'options in bytes', 0x3f, { times: 4 }),
-  ]),
+  field('', 'version, options length', 1, 'hex', [part('geneve.version', 'version', 0xc0), part('', 'options in bytes', 0x3f, { times: 4 })]),
   field('geneve.flags', 'flags', 1, 'hex'),
   field('geneve.proto_type', 'protocol type', 2, 'hex'),
   field('geneve.vni', 'VNI', 3, 'count'),
@@ -150,7 +143,11 @@ export const WIREGUARD: ReadonlyMap<number, readonly FormField[]> = new Map([
   [4, [...WG_HEAD, field('wg.receiver', 'receiver', 4, 'bytes'), field('wg.counter', 'counter', 8, 'little')]],
 ]);
 
-export const ICMP_HEAD = [field('icmp.type', 'type', 1, 'count'), field('icmp.code', 'code', 1, 'count'), field('icmp.checksum', 'checksum', 2, 'hex')] as const;
+export const ICMP_HEAD = [
+  field('icmp.type', 'type', 1, 'count'),
+  field('icmp.code', 'code', 1, 'count'),
+  field('icmp.checksum', 'checksum', 2, 'hex'),
+] as const;
 export const ICMP_ECHO = [field('icmp.ident', 'identifier', 2, 'count'), field('icmp.seq', 'sequence number', 2, 'count')] as const;
 export const ICMP6_HEAD = [
   field('icmpv6.type', 'type', 1, 'count'),

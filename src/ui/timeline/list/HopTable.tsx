@@ -1,12 +1,12 @@
 /** The hops as rows, as a packet sniffer lists them: only the rows in view are in the page. */
 import { memo, useEffect, useMemo, useRef, useState } from 'react';
-import type { HopView } from '../../world/views.ts';
-import { ScrollRegion } from '../shell/ScrollRegion.tsx';
-import { useCurrentHop, usePlayground, useSession } from '../state/context.ts';
-import { useEvent } from '../state/use-event.ts';
-import { formatTime, packetNumbers, rowAt, type TimeUnit, unitFor } from './format.ts';
-import styles from './Timeline.module.css';
-import { useFilter } from './use-filter.ts';
+import type { HopView } from '../../../world/views.ts';
+import { ScrollRegion } from '../../shell/ScrollRegion.tsx';
+import { useCurrentHop, usePlayground, useSession } from '../../state/context.ts';
+import { useEvent } from '../../state/use-event.ts';
+import { formatTime, packetNumbers, rowAt, type TimeUnit, unitFor } from '../format.ts';
+import styles from '../Timeline.module.css';
+import { useFilter } from '../use-filter.ts';
 
 export const ROW_HEIGHT = 22;
 const OVERSCAN = 6;

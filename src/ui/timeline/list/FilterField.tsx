@@ -1,9 +1,9 @@
 /** The timeline's filter: words, or Wireshark's language with completion of fields and its errors at their place. */
 import { useId, useRef, useState } from 'react';
-import { TIMELINE_FILTER } from '../shell/focus-targets.ts';
-import { usePlayground, useSession } from '../state/context.ts';
-import styles from './Timeline.module.css';
-import { useFilter } from './use-filter.ts';
+import { TIMELINE_FILTER } from '../../shell/focus-targets.ts';
+import { usePlayground, useSession } from '../../state/context.ts';
+import styles from '../Timeline.module.css';
+import { useFilter } from '../use-filter.ts';
 
 const MAX_LENGTH = 400;
 
