@@ -9,13 +9,28 @@ import { hasSandbox, isContainerRunning } from '../pod/running.ts';
 import { netnsOfPod, processNameOf } from '../pod/sandbox-agent.ts';
 import { namespaceOf, type Pod } from '../pod/types.ts';
 import { classOf, implementationOf } from './implementations.ts';
-import { compileGateway, type GatewayModel, gatewayModel, ROUTE_KINDS } from './model.ts';
+import { compileGateway, compileStreams, type GatewayModel, gatewayModel, ROUTE_KINDS } from './model.ts';
 import type { Gateway } from './types.ts';
 
-const WATCHED = ['Gateway', 'GatewayClass', ...ROUTE_KINDS, 'ReferenceGrant', 'Service', 'EndpointSlice', 'Secret', 'Namespace', 'Pod'] as const;
+const WATCHED = [
+  'Gateway',
+  'GatewayClass',
+  ...ROUTE_KINDS,
+  'ReferenceGrant',
+  'Service',
+  'EndpointSlice',
+  'Secret',
+  'ConfigMap',
+  'BackendTLSPolicy',
+  'Namespace',
+  'Pod',
+] as const;
 type Finding = NonNullable<Rendering<NetRecord>['diagnostics']>[number];
 
-const models = perState(['Gateway', 'GatewayClass', ...ROUTE_KINDS, 'ReferenceGrant', 'Secret', 'Namespace'], () => new Map<ObjectKey, GatewayModel>());
+const models = perState(
+  ['Gateway', 'GatewayClass', ...ROUTE_KINDS, 'ReferenceGrant', 'Secret', 'ConfigMap', 'Namespace'],
+  () => new Map<ObjectKey, GatewayModel>(),
+);
 
 export function modelOf(gateway: Gateway, view: StoreView): GatewayModel {
   const known = models(view);
@@ -37,7 +52,7 @@ const proxies = perState(['Pod'], (view): readonly Pod[] => view.list<Pod>('Pod'
 
 function findingsOf({ gateway, listeners, routes }: GatewayModel): Finding[] {
   const findings: Finding[] = listeners.flatMap(({ listener }, index) =>
-    listener.protocol === 'HTTP'
+    ['HTTP', 'HTTPS', 'TLS'].includes(listener.protocol)
       ? []
       : [
           {
@@ -46,13 +61,13 @@ function findingsOf({ gateway, listeners, routes }: GatewayModel): Finding[] {
             diagnostic: {
               severity: 'info',
               code: 'not-simulated',
-              message: `${listener.protocol} listeners get their status, and nobody listens there: only HTTP is forwarded`,
+              message: `${listener.protocol} listeners get their status, and nobody listens there`,
             },
           } as const,
         ],
   );
   for (const { route } of routes) {
-    if (route.kind !== 'HTTPRoute')
+    if (route.kind !== 'HTTPRoute' && route.kind !== 'TLSRoute')
       findings.push({
         key: objectKey(route),
         path: 'spec',
@@ -73,13 +88,17 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   if (gateway === undefined || implementation === undefined) return { records: [] };
   const model = modelOf(gateway, view);
   const name = processNameOf(pod, container.name);
-  const records = compileGateway(model, implementation.containerPort, view).map(
-    ({ port, config, routes }): Process => ({
+  const ports = [
+    ...compileGateway(model, implementation.containerPort, view).map((one) => ({ ...one, app: 'http-proxy' })),
+    ...compileStreams(model, implementation.containerPort, view).map((one) => ({ ...one, app: 'stream-proxy' })),
+  ];
+  const records = ports.map(
+    ({ port, config, routes, app }): Process => ({
       kind: 'process',
       id: processId(netns, `${name}-${port}`),
       origin: { component: 'gateway', objects: [key, objectKey(gateway), ...routes] },
       netns,
-      app: 'http-proxy',
+      app,
       name,
       config,
     }),

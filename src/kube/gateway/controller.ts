@@ -8,10 +8,12 @@ import { namespaceOf } from '../pod/types.ts';
 import type { Service } from '../service/types.ts';
 import { GATEWAY_ANNOTATION, gatewayKeyOf, modelOf } from './agent.ts';
 import { isParent } from './attach.ts';
+import { type BackendAncestor, type BackendTlsPolicy, policyState } from './backend-tls.ts';
 import { unknownFilters } from './compile-route.ts';
 import { classOf, type Implementation, implementationOf } from './implementations.ts';
 import { type GatewayModel, ROUTE_KINDS } from './model.ts';
 import { resolveBackend } from './references.ts';
+import { isInsecure } from './tls.ts';
 import { GATEWAY_GROUP, type Gateway, type GatewayClass, type Listener, type Route, type RouteParentStatus } from './types.ts';
 
 type Said = readonly [type: string, ok: boolean, reason: string, message: string];
@@ -181,7 +183,18 @@ function reconcileGateway(gateway: Gateway, context: ControllerContext): void {
           : ['Programmed', true, 'Programmed', `Address assigned to the Gateway, ${replicas.available}/${replicas.wanted} envoy replicas available`];
   const status = {
     ...(addresses.length === 0 ? {} : { addresses }),
-    conditions: conditionsFrom([accepted, programmed], gateway.status?.conditions, generation, now),
+    conditions: conditionsFrom(
+      [
+        accepted,
+        programmed,
+        ...(isInsecure(gateway)
+          ? [['InsecureFrontendValidationMode', true, 'ConfigurationChanged', 'Clients are let in whatever certificate they show'] as const]
+          : []),
+      ],
+      gateway.status?.conditions,
+      generation,
+      now,
+    ),
     listeners: model.listeners.map(({ listener, kinds, accepted: one, resolved, attachedRoutes }) => ({
       attachedRoutes,
       conditions: conditionsFrom(
@@ -223,6 +236,39 @@ function refsOf(route: Route, view: StoreView): Said {
   return ['ResolvedRefs', true, 'ResolvedRefs', 'Resolved all the Object references for the Route'];
 }
 
+/** The Gateways whose routes lead to a policy's Services. */
+function reconcilePolicy(policy: BackendTlsPolicy, context: ControllerContext): void {
+  const { view } = context;
+  const services = new Set((policy.spec?.targetRefs ?? []).map(({ name }) => name));
+  const ancestors: BackendAncestor[] = [];
+  for (const gateway of view.list<Gateway>('Gateway')) {
+    const implementation = implementationOf(classOf(gateway, view), view);
+    if (implementation === undefined) continue;
+    const leads = modelOf(gateway, view).routes.some(
+      ({ route, attached }) =>
+        attached.accepted &&
+        (route.spec?.rules ?? []).some(({ backendRefs = [] }) =>
+          backendRefs.some(({ name, namespace = namespaceOf(route) }) => services.has(name) && namespace === namespaceOf(policy)),
+        ),
+    );
+    if (!leads) continue;
+    const { accepted, resolved } = policyState(policy, view);
+    const ancestorRef = { group: GATEWAY_GROUP, kind: 'Gateway', name: gateway.metadata.name, namespace: namespaceOf(gateway) };
+    const before = policy.status?.ancestors?.find((one) => deepEqual(one.ancestorRef, ancestorRef))?.conditions;
+    const said: readonly Said[] = [
+      ['Accepted', accepted.ok, accepted.reason, accepted.message],
+      ['ResolvedRefs', resolved.ok, resolved.reason, resolved.message],
+    ];
+    ancestors.push({
+      ancestorRef,
+      controllerName: implementation.controllerName,
+      conditions: conditionsFrom(said, before, policy.metadata.generation, context.timestamp),
+    });
+  }
+  if (ancestors.length === 0 && policy.status?.ancestors === undefined) return;
+  writeStatus(policy, { ...policy.status, ancestors }, context);
+}
+
 function reconcileRoute(route: Route, context: ControllerContext): void {
   const { view } = context;
   const parents: RouteParentStatus[] = [];
@@ -250,13 +296,13 @@ function reconcileRoute(route: Route, context: ControllerContext): void {
   writeStatus(route, { ...route.status, parents }, context);
 }
 
-const ALL = ['GatewayClass', 'Gateway', ...ROUTE_KINDS] as const;
+const ALL = ['GatewayClass', 'Gateway', ...ROUTE_KINDS, 'BackendTLSPolicy'] as const;
 const allKeys = (view: StoreView): readonly ObjectKey[] => ALL.flatMap((kind) => view.list<KubeObject>(kind).map(objectKey));
 const isRoute = (kind: string): boolean => (ROUTE_KINDS as readonly string[]).includes(kind);
 
 export const gatewayController = defineController({
   name: 'gateway-controller',
-  watches: [...ALL, 'ReferenceGrant', 'Service', 'Deployment', 'Secret', 'Namespace', 'Pod'],
+  watches: [...ALL, 'ReferenceGrant', 'Service', 'Deployment', 'Secret', 'ConfigMap', 'Namespace', 'Pod'],
   keysFor: (changed, view) => {
     if (view.list('Gateway').length === 0 && view.list('GatewayClass').length === 0) return [];
     // Pods matter where a controller's own come and go, Deployments where somebody changes what was made.
@@ -274,6 +320,7 @@ export const gatewayController = defineController({
     }
     if (object.kind === 'GatewayClass') reconcileClass(object as GatewayClass, context);
     else if (object.kind === 'Gateway') reconcileGateway(object as Gateway, context);
+    else if (object.kind === 'BackendTLSPolicy') reconcilePolicy(object as BackendTlsPolicy, context);
     else if (isRoute(object.kind)) reconcileRoute(object as Route, context);
   },
 });

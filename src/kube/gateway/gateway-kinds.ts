@@ -350,12 +350,15 @@ const backendTlsPolicy = defineKind({
   singular: 'backendtlspolicy',
   shortNames: ['btlspolicy'],
   namespaced: true,
-  schema: kindSchema('How a Gateway speaks TLS to backends. Stored only.', {
-    spec: notSimulated(
-      struct('What is wanted.', { targetRefs: anythings('Backends.'), validation: anything('What certificates must be.'), options: textMap('Options.') }, [
-        'targetRefs',
-        'validation',
-      ]),
+  schema: kindSchema('How a Gateway speaks TLS to backends.', {
+    spec: struct(
+      'What is wanted.',
+      {
+        targetRefs: anythings('Services, by port where they name one.'),
+        validation: anything('What certificates must be.'),
+        options: notSimulated(textMap('Options.')),
+      },
+      ['targetRefs', 'validation'],
     ),
     status,
   }),

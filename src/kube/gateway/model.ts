@@ -1,12 +1,14 @@
 /** A Gateway with all that belongs to it: the listeners that work and those that do not, the routes at each, and the proxy configuration that follows. */
 import type { HttpProxyConfig, ProxyBackend, ProxyHost } from '../../net/app/proxy/config.ts';
-import type { KubeObject, ObjectKey, StoreView } from '../../objects/types.ts';
+import type { StreamProxyConfig, StreamRoute } from '../../net/app/proxy/stream-proxy.ts';
+import type { ObjectKey, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { namespaceOf } from '../pod/types.ts';
 import { type Attached, attach, isParent, isSupportedProtocol, kindsOf } from './attach.ts';
 import { byRank, type CompiledRoute, compileRoute } from './compile-route.ts';
-import { isGranted } from './references.ts';
-import { GATEWAY_GROUP, type Gateway, type Listener, type ParentReference, type Route } from './types.ts';
+import { resolveBackend } from './references.ts';
+import { endsTls, frontendState, listenerIdentities, serverTls } from './tls.ts';
+import type { Gateway, Listener, ParentReference, Route } from './types.ts';
 
 export const ROUTE_KINDS = ['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'UDPRoute'] as const;
 
@@ -30,35 +32,10 @@ export interface GatewayModel {
   readonly routes: readonly RouteAttachment[];
 }
 
-interface Secret extends KubeObject {
-  readonly type?: string;
-  readonly data?: Readonly<Record<string, string>>;
-}
-
-const isPem = (text: string | undefined): boolean => {
-  // A certificate that is none is told apart by its first line alone.
-  return text?.startsWith('LS0tLS1CRUdJTi') === true;
-};
-
-function certificateState(gateway: Gateway, listener: Listener, view: StoreView): ListenerState['resolved'] {
-  const good = { ok: true, reason: 'ResolvedRefs', message: 'Listener references have been resolved' };
-  if (listener.protocol !== 'HTTPS' && !(listener.protocol === 'TLS' && listener.tls?.mode !== 'Passthrough')) return good;
-  for (const reference of listener.tls?.certificateRefs ?? []) {
-    const { group = '', kind = 'Secret', namespace = namespaceOf(gateway), name } = reference;
-    const bad = (message: string) => ({ ok: false, reason: 'InvalidCertificateRef', message });
-    if (group !== '' || kind !== 'Secret') return bad(`Listener's TLS certificate ref must be a Secret, not ${group}/${kind}.`);
-    if (!isGranted({ group: GATEWAY_GROUP, kind: 'Gateway', namespace: namespaceOf(gateway) }, { group, kind, namespace, name }, view))
-      return { ok: false, reason: 'RefNotPermitted', message: `Certificate ref to secret ${namespace}/${name} not permitted by any ReferenceGrant.` };
-    const secret = view.find<Secret>(`Secret/${namespace}/${name}`);
-    if (secret === undefined) return bad(`Secret ${namespace}/${name} does not exist.`);
-    if (!isPem(secret.data?.['tls.crt']) || !isPem(secret.data?.['tls.key'])) return bad(`Secret ${namespace}/${name} must contain valid tls.crt and tls.key.`);
-  }
-  return good;
-}
-
 function listenerState(gateway: Gateway, listener: Listener, view: StoreView): Omit<ListenerState, 'attachedRoutes'> {
   const { kinds, invalid } = kindsOf(listener);
-  const certificates = certificateState(gateway, listener, view);
+  const own = listenerIdentities(gateway, listener, view).resolved;
+  const certificates = own.ok ? frontendState(gateway, listener, view) : own;
   const resolved = invalid
     ? { ok: false, reason: 'InvalidRouteKinds', message: 'A route kind that is not supported by this listener was specified in allowedRoutes.kinds' }
     : certificates;
@@ -88,13 +65,15 @@ export function gatewayModel(gateway: Gateway, view: StoreView): GatewayModel {
   return { gateway, listeners: states.map((state) => ({ ...state, attachedRoutes: count(state.listener) })), routes };
 }
 
-/** A configuration for each port with HTTP listeners. */
+/** A configuration for each port with HTTP or HTTPS listeners. */
 export function compileGateway(
   model: GatewayModel,
   containerPort: (port: number) => number,
   view: StoreView,
 ): readonly { readonly port: number; readonly config: HttpProxyConfig; readonly routes: readonly ObjectKey[] }[] {
-  const http = model.listeners.filter(({ listener, accepted }) => accepted.ok && listener.protocol === 'HTTP');
+  const http = model.listeners.filter(
+    ({ listener, accepted, resolved }) => accepted.ok && (listener.protocol === 'HTTP' || (listener.protocol === 'HTTPS' && resolved.ok)),
+  );
   return [...new Set(http.map(({ listener }) => listener.port))]
     .sort((a, b) => a - b)
     .map((port) => {
@@ -124,7 +103,55 @@ export function compileGateway(
             hosts: [...byHost].map(([name, routes]) => ({ name, routes: routes.sort(byRank).map(({ route }) => route) })),
           };
         });
-      const config: HttpProxyConfig = { port: containerPort(port), publicPort: port, flavour: 'envoy', hosts, backends: [...backends.values()] };
+      const secure = http.map(({ listener }) => listener).filter((one) => one.port === port && one.protocol === 'HTTPS');
+      const tls = secure.length === 0 ? {} : { tls: serverTls(model.gateway, secure, view) };
+      const config: HttpProxyConfig = { ...tls, port: containerPort(port), publicPort: port, flavour: 'envoy', hosts, backends: [...backends.values()] };
       return { port, config, routes: [...used].sort() };
+    });
+}
+
+/** A configuration for each port with TLS listeners: TLSRoutes, by the name in the hello. A port that HTTPS has too is HTTPS' alone. */
+export function compileStreams(
+  model: GatewayModel,
+  containerPort: (port: number) => number,
+  view: StoreView,
+): readonly { readonly port: number; readonly config: StreamProxyConfig; readonly routes: readonly ObjectKey[] }[] {
+  const taken = new Set(model.listeners.filter(({ listener }) => listener.protocol === 'HTTPS').map(({ listener }) => listener.port));
+  const streams = model.listeners.filter(
+    ({ listener, accepted, resolved }) => accepted.ok && resolved.ok && listener.protocol === 'TLS' && !taken.has(listener.port),
+  );
+  return [...new Set(streams.map(({ listener }) => listener.port))]
+    .sort((a, b) => a - b)
+    .map((port) => {
+      const listeners = streams.map(({ listener }) => listener).filter((one) => one.port === port);
+      const used = new Set<ObjectKey>();
+      const routes = listeners.flatMap((listener) =>
+        model.routes.flatMap(({ route, attached }): StreamRoute[] => {
+          if (route.kind !== 'TLSRoute' || !attached.accepted) return [];
+          const hostnames = attached.to.find(({ listener: own }) => own.name === listener.name)?.hostnames ?? [];
+          if (hostnames.length === 0) return [];
+          used.add(objectKey(route));
+          const backends = (route.spec?.rules ?? []).flatMap(({ backendRefs = [] }) =>
+            backendRefs.map((reference) => {
+              const { backend } = resolveBackend(route, reference, view);
+              return {
+                name: backend.name,
+                weight: reference.weight ?? 1,
+                endpoints: backend.endpoints,
+                ...(backend.tls === undefined ? {} : { tls: backend.tls }),
+              };
+            }),
+          );
+          return hostnames.map((name) => ({
+            owner: `TLSRoute ${namespaceOf(route)}/${route.metadata.name}`,
+            name: name.toLowerCase(),
+            ends: endsTls(listener),
+            backends,
+          }));
+        }),
+      );
+      const ending = listeners.filter(endsTls);
+      const tls = ending.length === 0 ? {} : { tls: serverTls(model.gateway, ending, view) };
+      return { port, config: { port: containerPort(port), byName: true, routes, ...tls }, routes: [...used].sort() };
     });
 }

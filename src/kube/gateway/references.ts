@@ -3,31 +3,15 @@ import type { ProxyBackend } from '../../net/app/proxy/config.ts';
 import type { KubeObject, StoreView } from '../../objects/types.ts';
 import { namespaceOf } from '../pod/types.ts';
 import { type EndpointSlice, type Service, serviceNameLabel } from '../service/types.ts';
-import { type BackendReference, GATEWAY_GROUP, type ReferenceGrant } from './types.ts';
+import { backendTls } from './backend-tls.ts';
+import { isGranted } from './grants.ts';
+import { type BackendReference, GATEWAY_GROUP } from './types.ts';
 
 export type RefProblem = 'InvalidKind' | 'RefNotPermitted' | 'BackendNotFound';
 
 export interface ResolvedBackend {
   readonly backend: ProxyBackend;
   readonly problem?: { readonly reason: RefProblem; readonly message: string };
-}
-
-/** Whether objects of `from` may point at one in another namespace. */
-export function isGranted(
-  from: { readonly group: string; readonly kind: string; readonly namespace: string },
-  to: { readonly group: string; readonly kind: string; readonly namespace: string; readonly name: string },
-  view: StoreView,
-): boolean {
-  if (from.namespace === to.namespace) return true;
-  return view
-    .list<ReferenceGrant>('ReferenceGrant', to.namespace)
-    .some(
-      ({ spec }) =>
-        (spec?.from ?? []).some((one) => (one.group ?? '') === from.group && one.kind === from.kind && one.namespace === from.namespace) &&
-        (spec?.to ?? []).some(
-          (one) => (one.group ?? '') === to.group && one.kind === to.kind && (one.name === undefined || one.name === '' || one.name === to.name),
-        ),
-    );
 }
 
 const FAILED = 500;
@@ -59,5 +43,14 @@ export function resolveBackend(route: KubeObject, reference: BackendReference, v
       if (ip !== undefined && conditions?.ready !== false) endpoints.set(`${ip} ${number}`, { ip, port: number });
     }
   }
-  return { backend: { name: label, endpoints: [...endpoints.values()].sort((a, b) => (a.ip < b.ip ? -1 : a.ip > b.ip ? 1 : a.port - b.port)) } };
+  const { tls, fails } = backendTls(service, found.name ?? '', view);
+  // A policy that cannot be kept lets nothing through.
+  if (fails) return { backend: { name: `invalid ${label}`, endpoints: [], fails: FAILED } };
+  return {
+    backend: {
+      name: label,
+      ...(tls === undefined ? {} : { tls }),
+      endpoints: [...endpoints.values()].sort((a, b) => (a.ip < b.ip ? -1 : a.ip > b.ip ? 1 : a.port - b.port)),
+    },
+  };
 }

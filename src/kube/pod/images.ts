@@ -33,6 +33,8 @@ export interface ContainerProgram {
   /** Told apart where a container has several: `''`, `udp`, `8080`. */
   readonly suffix: string;
   readonly config: HttpServerConfig | TcpServerConfig | UdpEchoConfig;
+  /** It speaks TLS with what is in these files. */
+  readonly certificate?: { readonly chain: string; readonly key: string };
 }
 
 export interface ContainerBehaviour {
@@ -64,6 +66,8 @@ interface KnownImage {
 }
 
 const http = (config: HttpServerConfig): ContainerProgram => ({ app: 'http-server', suffix: '', config });
+const secured = (chain: string | undefined, key: string | undefined, program: ContainerProgram): readonly ContainerProgram[] =>
+  chain === undefined || key === undefined ? [] : [{ ...program, certificate: { chain, key } }];
 const silent =
   (port: number): Behave =>
   () => [{ app: 'tcp-server', suffix: '', config: { port, greeting: '', echo: false } }];
@@ -96,7 +100,9 @@ const agnhost: Behave = (_container, _image, words) => {
   if (at < 0) return [];
   if (words[at] === 'serve-hostname') return [http({ port: portOf(flag(words, 'port')) ?? 9376, server: 'generic' })];
   const udpPort = portOf(flag(words, 'udp-port')) ?? 8081;
-  return [http({ port: portOf(flag(words, 'http-port')) ?? 8080, server: 'agnhost' }), { app: 'udp-echo', suffix: 'udp', config: { port: udpPort } }];
+  const web = http({ port: portOf(flag(words, 'http-port')) ?? 8080, server: 'agnhost' });
+  const inTls = secured(flag(words, 'tls-cert-file'), flag(words, 'tls-private-key-file'), web);
+  return [...(inTls.length > 0 ? inTls : [web]), { app: 'udp-echo', suffix: 'udp', config: { port: udpPort } }];
 };
 
 const python: Behave = (_container, _image, words) => {
@@ -138,14 +144,26 @@ const KNOWN: readonly KnownImage[] = [
     role: 'server',
     repositories: ['traefik/whoami', 'containous/whoami'],
     binaries: ['whoami'],
-    behave: (container, _image, words) => [http({ port: portOf(flag(words, 'port') ?? env(container, 'WHOAMI_PORT_NUMBER')) ?? 80, server: 'whoami' })],
+    behave: (container, _image, words) => {
+      const plain = http({ port: portOf(flag(words, 'port') ?? env(container, 'WHOAMI_PORT_NUMBER')) ?? 80, server: 'whoami' });
+      const inTls = secured(flag(words, 'cert'), flag(words, 'key'), plain);
+      return inTls.length > 0 ? inTls : [plain];
+    },
   },
   { role: 'server', repositories: ['hashicorp/http-echo'], binaries: ['http-echo'], behave: echoText },
   {
     role: 'server',
     repositories: ['/echo-basic'],
     behave: (container) =>
-      env(container, 'GRPC_ECHO_SERVER') !== undefined ? [] : [http({ port: portOf(env(container, 'HTTP_PORT')) ?? 3000, server: 'echo-basic' })],
+      env(container, 'GRPC_ECHO_SERVER') !== undefined
+        ? []
+        : [
+            http({ port: portOf(env(container, 'HTTP_PORT')) ?? 3000, server: 'echo-basic' }),
+            ...secured(env(container, 'TLS_SERVER_CERT'), env(container, 'TLS_SERVER_PRIVKEY'), {
+              ...http({ port: portOf(env(container, 'HTTPS_PORT')) ?? 8443, server: 'echo-basic' }),
+              suffix: 'https',
+            }),
+          ],
   },
   { role: 'server', repositories: ['/agnhost'], binaries: ['agnhost'], behave: agnhost },
   { role: 'server', repositories: ['python'], binaries: ['python', 'python3'], behave: python },

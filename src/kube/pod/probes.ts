@@ -32,7 +32,6 @@ function whyNotSent(container: Container, probe: Probe): string | undefined {
   const otherAgents = role !== 'server' && role !== 'tools' && role !== 'unknown';
   if (probe.exec !== undefined && (role === 'unknown' || otherAgents)) return 'what is in this image is not simulated: the probe counts as successful';
   if (probe.grpc !== undefined) return 'grpc probes are not simulated: the probe counts as successful';
-  if ((probe.httpGet as Action | undefined)?.scheme === 'HTTPS') return 'probes over HTTPS are not simulated: the probe counts as successful';
   const unknownServer = role === 'unknown' && programs.length === 0 && !isScripted(container);
   if (otherAgents || unknownServer) return 'what would answer this probe is not simulated: it counts as successful';
   return undefined;
@@ -61,7 +60,14 @@ function checkOf(container: Container, handlers: Handlers, podIp: string): Check
   const ip = action.host ?? podIp;
   if (handlers.httpGet === undefined) return { kind: 'tcp', ip, port };
   const path = action.path ?? '/';
-  return { kind: 'http', ip, port, path: path.startsWith('/') ? path : `/${path}`, headers: action.httpHeaders ?? [] };
+  return {
+    kind: 'http',
+    ip,
+    port,
+    path: path.startsWith('/') ? path : `/${path}`,
+    headers: action.httpHeaders ?? [],
+    ...(action.scheme === 'HTTPS' ? { secure: true } : {}),
+  };
 }
 
 /** Asked at every look at a pod; containers of one template are one object in all its pods. */
@@ -133,13 +139,4 @@ export function hookConfig(container: Container, kind: HookKind, podIp: string, 
     endsAt: 'either',
     restUntilNs: 0,
   };
-}
-
-/** What the author should know of a container's hooks: field and words. */
-export function hookNotes(container: Container): readonly { readonly field: string; readonly message: string }[] {
-  return HOOK_KINDS.flatMap((kind) => {
-    const hook = container.lifecycle?.[kind];
-    const isTls = (hook?.httpGet as Action | undefined)?.scheme === 'HTTPS';
-    return isTls ? [{ field: `lifecycle.${kind}`, message: 'requests of hooks over HTTPS are sent in plain text' }] : [];
-  });
 }

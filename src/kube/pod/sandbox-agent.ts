@@ -3,6 +3,7 @@
 import type { Origin } from '../../base/origin.ts';
 import type { ContainerConfig } from '../../net/app/container.ts';
 import type { ProberConfig } from '../../net/app/prober.ts';
+import type { ServerTlsConfig } from '../../net/app/tls/config.ts';
 import type { Netns, NetRecord, Process } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
@@ -21,17 +22,20 @@ import { isStopped } from '../node/stopped-agents.ts';
 import type { Node } from '../node/types.ts';
 import { argvOf, isScripted } from './container-exit.ts';
 import { allContainers, statusOfContainer } from './containers.ts';
+import type { ContainerProgram } from './images.ts';
 import { behaviourOf } from './images.ts';
 import { loadProcesses } from './load.ts';
 import type { DnsSettings } from './pod-files.ts';
 import { hostnameOf, podHosts, podResolvConf } from './pod-files.ts';
 import { type ContainerHealth, reportLabel } from './pod-runtime.ts';
 import { healthOf } from './probe-results.ts';
-import { type HookKind, hookConfig, hookNotes, type ProbeKind, probeNotes, proberConfig, sentProbes } from './probes.ts';
+import { type HookKind, hookConfig, type ProbeKind, probeNotes, proberConfig, sentProbes } from './probes.ts';
 import { hasSandbox, isContainerRunning } from './running.ts';
+import { findDataOf } from './sources.ts';
 import { withSysctls } from './sysctls.ts';
 import type { Container, Pod } from './types.ts';
 import { isFinished, namespaceOf } from './types.ts';
+import { volumeFiles } from './volume-files.ts';
 
 type Finding = NonNullable<Rendering<NetRecord>['diagnostics']>[number];
 
@@ -148,8 +152,12 @@ function renderPrograms(pod: Pod, netns: string, view: StoreView, findings: Find
       continue;
     }
     const behaviour = behaviourOf(container, hostnameOf(pod));
-    for (const program of behaviour.programs)
-      process(program.app, `${whole}${program.suffix === '' || behaviour.programs.length === 1 ? '' : `-${program.suffix}`}`, program.config);
+    for (const program of behaviour.programs) {
+      const config = program.certificate === undefined ? program.config : withCertificate(pod, container, program, view);
+      if (config === undefined)
+        note(container, 'image', `${program.certificate?.chain} or ${program.certificate?.key} holds no certificate and key: nobody listens there`);
+      else process(program.app, `${whole}${program.suffix === '' || behaviour.programs.length === 1 ? '' : `-${program.suffix}`}`, config);
+    }
     if (behaviour.note !== undefined) note(container, 'image', behaviour.note);
   }
   const [first] = pod.spec.containers;
@@ -158,6 +166,31 @@ function renderPrograms(pod: Pod, netns: string, view: StoreView, findings: Find
     processes.push(...loadProcesses(pod.metadata.annotations, netns, origin, processNameOf(pod, 'kubehop-load'), run));
   }
   return processes;
+}
+
+/** Where a server's certificate and key are files of mounted Secrets and ConfigMaps. */
+function withCertificate(pod: Pod, container: Container, program: ContainerProgram, view: StoreView): object | undefined {
+  const read = (path: string): { readonly text: string; readonly source: string } | undefined => {
+    for (const mount of container.volumeMounts ?? []) {
+      const root = mount.mountPath.replace(/\/$/, '');
+      const volume = pod.spec.volumes?.find(({ name }) => name === mount.name);
+      if (volume === undefined || !path.startsWith(`${root}/`)) continue;
+      const text = volumeFiles(pod, volume, findDataOf(pod, view, 'shown'))?.get(path.slice(root.length + 1));
+      const secret = (volume.secret as { readonly secretName?: string } | undefined)?.secretName;
+      if (text !== undefined) return { text, source: secret === undefined ? path : `Secret/${namespaceOf(pod)}/${secret}` };
+    }
+    return undefined;
+  };
+  const [chain, key] = [read(program.certificate?.chain ?? ''), read(program.certificate?.key ?? '')];
+  if (chain === undefined || key === undefined || !chain.text.includes('BEGIN CERTIFICATE') || !key.text.includes('PRIVATE KEY')) return undefined;
+  const tls: ServerTlsConfig = {
+    identities: [{ chain: chain.text, key: key.text, source: chain.source }],
+    names: [{ name: '', identity: 0, why: `${program.certificate?.chain} of container ${container.name} is its only certificate` }],
+    alpn: ['http/1.1'],
+    // Go: crypto/tls sends one.
+    tickets: 1,
+  };
+  return { ...program.config, tls };
 }
 
 function containerConfig(pod: Pod, container: Container, health: ContainerHealth | undefined): ContainerConfig {
@@ -207,7 +240,7 @@ function renderProbers(pod: Pod, nodeName: string, view: StoreView): Process[] {
 
 function noteProbes(pod: Pod, findings: Finding[]): void {
   for (const container of allContainers(pod)) {
-    for (const { field, message } of [...probeNotes(container), ...hookNotes(container)]) {
+    for (const { field, message } of probeNotes(container)) {
       findings.push({ key: objectKey(pod), path: `${pathOf(pod, container)}.${field}`, diagnostic: { severity: 'info', code: 'not-simulated', message } });
     }
   }

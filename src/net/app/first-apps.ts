@@ -3,13 +3,23 @@ import { container } from './container.ts';
 import { curlProgram, curlWith } from './curl.ts';
 import type { App, Program } from './definition.ts';
 import { dnsServer } from './dns-server.ts';
-import { httpServer } from './http-server.ts';
+import { httpServerWith } from './http-server.ts';
 import { busyboxPingProgram, ping, pingProgram } from './ping.ts';
-import { prober } from './prober.ts';
+import { proberWith } from './prober.ts';
 import { sleep, sleepProgram } from './sleep.ts';
 import { tcpServer, udpEcho } from './small-servers.ts';
 
-export const firstApps: readonly App[] = [container, curlWith(undefined), dnsServer, httpServer, ping, prober, sleep, tcpServer, udpEcho];
+export const firstApps: readonly App[] = [
+  container,
+  curlWith(undefined),
+  dnsServer,
+  httpServerWith(undefined),
+  ping,
+  proberWith(undefined),
+  sleep,
+  tcpServer,
+  udpEcho,
+];
 
 /** Of commands, by name. */
 export const firstPrograms: ReadonlyMap<string, Program> = new Map([

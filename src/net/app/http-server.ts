@@ -1,13 +1,16 @@
 /** A web server with the manners of its image: accepts, reads requests, answers, logs, keeps alive. */
+
+import { NotLoaded } from '../../base/not-loaded.ts';
 import { formatIp } from '../addr/ip.ts';
 import { DEFAULT_EPOCH_MS, formatHttpDate, formatLogDate } from '../wire/calendar.ts';
 import { utf8Length, utf8Prefix } from '../wire/utf8.ts';
-import { type AppContext, defineApp, type SocketId } from './definition.ts';
+import { type App, type AppContext, type AppEvent, defineApp, type SocketId } from './definition.ts';
 import { formatHead, type HttpHead, headerValue, parseRequestLine, readHead, textPayload } from './http-message.ts';
 import { type HttpRequest, nginxErrorPage, serve } from './http-pages.ts';
 import { listenAddress } from './listen-address.ts';
 import { codeOutcome, copyTally, count, newTally, type Tally } from './load/tally.ts';
 import type { HttpServerConfig } from './server-config.ts';
+import type { TlsLayer, TlsSessions } from './tls/sessions.ts';
 
 /** nginx' client_max_body_size; what is larger is refused. */
 const MAX_BODY_CHARACTERS = 1_048_576;
@@ -27,6 +30,7 @@ interface State {
   readonly startedNs: number;
   readonly connections: Map<SocketId, Connection>;
   readonly tally: Tally;
+  readonly tls: TlsSessions;
 }
 
 const LATER = 'later';
@@ -46,47 +50,63 @@ function sendLater(context: AppContext, state: State, { socket, text, close }: L
 
 const EMPTY: Connection = { buffer: '', head: undefined, timer: -1 };
 
-export const httpServer = defineApp<State, HttpServerConfig>({
-  name: 'http-server',
-  start: (context, config) => {
-    const ip = listenAddress(context, config.address);
-    const socket = context.tcpListen(ip, config.port, BACKLOG, { noDelay: true });
-    if (typeof socket === 'string') {
-      context.err(bindError(config, socket));
-      context.exit(1);
-    }
-    return { startedNs: context.nowNs, connections: new Map(), tally: newTally() };
-  },
-  handle: (context, state, event, config) => {
-    const { connections } = state;
-    switch (event.kind) {
-      case 'accepted':
-        connections.set(event.socket, EMPTY);
-        break;
-      case 'data': {
-        const connection = connections.get(event.socket);
-        if (connection === undefined) break;
-        // No request begins with such bytes: a client that speaks TLS to a port that does not.
-        if (event.payload.octets !== undefined) refuse(context, state, event.socket, config, event.payload.octets);
-        else receive(context, state, event.socket, connection, event.payload.text ?? '', config);
-        break;
+/** `tls`: how to speak TLS; without it a server of HTTPS waits for the code to come. */
+export const httpServerWith = (tls: TlsLayer | undefined): App =>
+  defineApp<State, HttpServerConfig>({
+    name: 'http-server',
+    start: (context, config) => {
+      const ip = listenAddress(context, config.address);
+      const socket = context.tcpListen(ip, config.port, BACKLOG, { noDelay: true });
+      if (typeof socket === 'string') {
+        context.err(bindError(config, socket));
+        context.exit(1);
       }
-      case 'peer-closed':
-        drop(context, state, event.socket);
-        break;
-      case 'aborted':
-        forget(context, state, event.socket);
-        break;
-      case 'timer':
-        if (event.tag === LATER) sendLater(context, state, event.data as Later);
-        else drop(context, state, event.data as SocketId);
-        break;
+      if (config.tls !== undefined && tls === undefined) throw new NotLoaded('https');
+      return { startedNs: context.nowNs, connections: new Map(), tally: newTally(), tls: new Map() };
+    },
+    handle: (plain, state, event, config) => {
+      if (config.tls === undefined || tls === undefined) return handle(plain, state, event, config);
+      const context = tls(plain, state.tls, (config.epochMs ?? DEFAULT_EPOCH_MS) + Math.floor(plain.nowNs / 1e6));
+      if (event.kind === 'accepted') context.serve(event.socket, config.tls);
+      // Go's server says in the plain what it thinks of plain HTTP; so does nginx.
+      return context.open(event).reduce((current, one) => handle(context, current, one, config), state);
+    },
+    copy: (state) => ({
+      startedNs: state.startedNs,
+      connections: new Map(state.connections),
+      tally: copyTally(state.tally),
+      tls: new Map(state.tls),
+    }),
+    tally: (state) => state.tally,
+  });
+
+function handle(context: AppContext, state: State, event: AppEvent, config: HttpServerConfig): State {
+  const { connections } = state;
+  switch (event.kind) {
+    case 'accepted':
+      connections.set(event.socket, EMPTY);
+      break;
+    case 'data': {
+      const connection = connections.get(event.socket);
+      if (connection === undefined) break;
+      // No request begins with such bytes: a client that speaks TLS to a port that does not.
+      if (event.payload.octets !== undefined) refuse(context, state, event.socket, config, event.payload.octets);
+      else receive(context, state, event.socket, connection, event.payload.text ?? '', config);
+      break;
     }
-    return state;
-  },
-  copy: (state) => ({ startedNs: state.startedNs, connections: new Map(state.connections), tally: copyTally(state.tally) }),
-  tally: (state) => state.tally,
-});
+    case 'peer-closed':
+      drop(context, state, event.socket);
+      break;
+    case 'aborted':
+      forget(context, state, event.socket);
+      break;
+    case 'timer':
+      if (event.tag === LATER) sendLater(context, state, event.data as Later);
+      else drop(context, state, event.data as SocketId);
+      break;
+  }
+  return state;
+}
 
 function bindError(config: HttpServerConfig, errno: string): string {
   const reason = errno === 'EADDRINUSE' ? '98: Address already in use' : '99: Cannot assign requested address';

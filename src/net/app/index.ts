@@ -10,6 +10,7 @@ import { dig, digProgram } from './dig.ts';
 import { firstApps, firstPrograms } from './first-apps.ts';
 import { getent, getentProgram } from './getent.ts';
 import { host, hostProgram } from './host.ts';
+import { httpServerWith } from './http-server.ts';
 import { load } from './load/load.ts';
 import { logLines } from './log-lines.ts';
 import { mtr, mtrProgram } from './mtr.ts';
@@ -18,8 +19,11 @@ import { nslookup, nslookupProgram } from './nslookup.ts';
 import { openssl, opensslProgram } from './openssl.ts';
 import { packetReplay } from './packet-replay.ts';
 import { portForward } from './port-forward.ts';
+import { proberWith } from './prober.ts';
 import { httpProxy } from './proxy/http-proxy.ts';
+import { streamProxy } from './proxy/stream-proxy.ts';
 import { tcpdump, tcpdumpProgram } from './tcpdump.ts';
+import { tlsLayer } from './tls/layer.ts';
 import { tracepath, tracepathProgram } from './tracepath.ts';
 import { busyboxTracerouteProgram, traceroute, tracerouteProgram } from './traceroute.ts';
 import { busyboxWgetProgram, wget, wgetProgram } from './wget.ts';
@@ -27,6 +31,8 @@ import { busyboxWgetProgram, wget, wgetProgram } from './wget.ts';
 const all: readonly App[] = [
   ...firstApps,
   curlWith(curlHttps),
+  httpServerWith(tlsLayer),
+  proberWith(tlsLayer),
   arping,
   bird,
   busyboxNslookup,
@@ -43,6 +49,7 @@ const all: readonly App[] = [
   openssl,
   packetReplay,
   portForward,
+  streamProxy,
   tcpdump,
   tracepath,
   traceroute,

@@ -16,6 +16,7 @@ export const LATER_APPS: readonly string[] = [
   'openssl',
   'packet-replay',
   'port-forward',
+  'stream-proxy',
   'tcpdump',
   'tracepath',
   'traceroute',

@@ -2,11 +2,15 @@
  * A health checker: asks one address again and again (HTTP or TCP), or has a command run, and says what it finds, as a kubelet's probe worker does.
  * Kubernetes: pkg/kubelet/prober/worker.go, pkg/probe/{http,tcp}.
  */
+
+import { NotLoaded } from '../../base/not-loaded.ts';
 import { formatIp, parseIp } from '../addr/ip.ts';
 import type { Errno } from '../stack/userland.ts';
+import { DEFAULT_EPOCH_MS } from '../wire/calendar.ts';
 import { utf8Length } from '../wire/utf8.ts';
-import { type AppContext, type AppEvent, defineApp, type SocketId } from './definition.ts';
+import { type App, type AppContext, type AppEvent, defineApp, type SocketId } from './definition.ts';
 import { bodyLength, formatHead, type HttpHeader, headerValue, MAX_HEAD_CHARACTERS, parseStatusLine, readHead, textPayload } from './http-message.ts';
+import type { TlsContext, TlsLayer, TlsSessions } from './tls/sessions.ts';
 
 export interface ProberConfig {
   readonly check: Check;
@@ -32,6 +36,8 @@ export interface HttpCheck {
   readonly port: number;
   readonly path: string;
   readonly headers: readonly HttpHeader[];
+  /** HTTPS: whatever certificate is shown is believed, as by the kubelet. */
+  readonly secure?: true;
   /** Any answer will do. */
   readonly anyStatus?: true;
 }
@@ -77,26 +83,39 @@ interface State {
   readonly asks: boolean;
   readonly timer: number;
   readonly received: string;
+  /** Changed in place. */
+  readonly tls: TlsSessions;
 }
 
 /** A body is read up to here, as the kubelet reads it. Kubernetes: pkg/probe/http/http.go, maxRespBodyLength. */
 const MAX_BODY_BYTES = 10 * 1024;
 
-export const prober = defineApp<State, ProberConfig>({
-  name: 'prober',
-  start: (context, config) => {
-    // The worker's clock ticks from its start; ticks within the delay pass unused.
-    const ticks = Math.ceil(config.initialDelayNs / config.periodNs);
-    context.setTimer(ticks * config.periodNs, 'tick', undefined, false);
-    return { verdict: config.initially, last: 'success', row: 0, socket: -1, asks: false, timer: -1, received: '' };
-  },
-  handle: (context, state, event, config) => {
-    if (event.kind === 'timer') return event.tag === 'tick' ? tick(context, state, config) : tooLate(context, state, config);
-    if (event.kind === 'stdin') return state.asks ? executed(context, state, config, event.text) : state;
-    if (!('socket' in event) || event.socket !== state.socket || state.socket < 0) return state;
-    return heard(context, state, event, config);
-  },
-});
+/** `tls`: how to speak TLS; without it a probe of HTTPS waits for the code to come. */
+export const proberWith = (tls: TlsLayer | undefined): App =>
+  defineApp<State, ProberConfig>({
+    name: 'prober',
+    start: (context, config) => {
+      // The worker's clock ticks from its start; ticks within the delay pass unused.
+      const ticks = Math.ceil(config.initialDelayNs / config.periodNs);
+      context.setTimer(ticks * config.periodNs, 'tick', undefined, false);
+      return { verdict: config.initially, last: 'success', row: 0, socket: -1, asks: false, timer: -1, received: '', tls: new Map() };
+    },
+    handle: (plain, state, event, config) => {
+      const { check } = config;
+      if (check.kind !== 'http' || check.secure !== true) return handle(plain, state, event, config);
+      if (tls === undefined) throw new NotLoaded('https');
+      const context = tls(plain, state.tls, DEFAULT_EPOCH_MS + Math.floor(plain.nowNs / 1e6));
+      return context.open(event).reduce((current, one) => handle(context, current, one, config), state);
+    },
+    copy: (state) => ({ ...state, tls: new Map(state.tls) }),
+  });
+
+function handle(context: AppContext, state: State, event: AppEvent, config: ProberConfig): State {
+  if (event.kind === 'timer') return event.tag === 'tick' ? tick(context, state, config) : tooLate(context, state, config);
+  if (event.kind === 'stdin') return state.asks ? executed(context, state, config, event.text) : state;
+  if (!('socket' in event) || event.socket !== state.socket || state.socket < 0) return state;
+  return heard(context, state, event, config);
+}
 
 function tick(context: AppContext, state: State, config: ProberConfig): State {
   const next = state.asks ? state : ask(context, state, config);
@@ -114,6 +133,8 @@ function isOver({ row, last, verdict }: State, { endsAt }: ProberConfig): boolea
   return row > 0 && last === verdict && (endsAt === 'either' || verdict === endsAt);
 }
 
+const isSecure = (context: AppContext): context is TlsContext => 'secure' in context;
+
 function ask(context: AppContext, state: State, config: ProberConfig): State {
   if (isOver(state, config)) return state;
   if (state.verdict === 'success' && state.row > 0 && context.nowNs < config.restUntilNs) return state;
@@ -128,6 +149,8 @@ function ask(context: AppContext, state: State, config: ProberConfig): State {
   if (ip === undefined) return judge(context, state, config, `${refusedAt(check)}: no such host`);
   const socket = context.tcpConnect({ ip, port: check.port }, { noDelay: true, maker: `${context.name}, ${config.title.toLowerCase()}` });
   if (typeof socket === 'string') return judge(context, state, config, connectError(check, socket));
+  // The kubelet believes whatever certificate it is shown.
+  if (isSecure(context)) context.secure(socket, { alpn: ['http/1.1'], why: 'the probe asks with scheme HTTPS' });
   return { ...state, socket, asks: true, timer: context.setTimer(config.timeoutNs, 'timeout'), received: '' };
 }
 
@@ -149,6 +172,10 @@ function heard(context: AppContext, state: State, event: Exclude<AppEvent, { kin
     case 'connect-failed':
       return judge(context, { ...state, socket: -1 }, config, connectError(check, event.errno));
     case 'aborted': {
+      if (isSecure(context) && context.failure !== '') {
+        const told = context.failure === 'what came is no TLS' ? 'http: server gave HTTP response to HTTPS client' : `remote error: tls: ${context.failure}`;
+        return judge(context, { ...state, socket: -1 }, config, `${prefixOf(check)}${told}`);
+      }
       const words = event.errno === 'ECONNRESET' ? 'connection reset by peer' : (ERRORS[event.errno] ?? event.errno);
       return judge(context, { ...state, socket: -1 }, config, `${prefixOf(check)}read tcp ${hostPort(check)}: read: ${words}`);
     }
@@ -221,7 +248,8 @@ const ERRORS: Partial<Record<Errno, string>> = {
 };
 
 const hostPort = ({ ip, port }: NetCheck): string => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);
-const prefixOf = (check: NetCheck): string => (check.kind === 'http' ? `Get "http://${hostPort(check)}${check.path}": ` : '');
+const prefixOf = (check: NetCheck): string =>
+  check.kind === 'http' ? `Get "${check.secure === true ? 'https' : 'http'}://${hostPort(check)}${check.path}": ` : '';
 const refusedAt = (check: NetCheck): string => `${prefixOf(check)}dial tcp ${hostPort(check)}`;
 const connectError = (check: NetCheck, errno: Errno): string => `${refusedAt(check)}: connect: ${ERRORS[errno] ?? errno}`;
 

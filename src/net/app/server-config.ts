@@ -1,5 +1,7 @@
 /** Configurations of the simulated servers (`http-server`, `tcp-server`, `udp-echo`) as agents write them into Process records. */
 
+import type { ServerTlsConfig } from './tls/config.ts';
+
 /**
  * Whose manners an HTTP server has. The pages are simulated: they name the host that answered, since that is what a network playground must show.
  * Headers, status texts, error pages and access logs follow the real server.
@@ -22,6 +24,8 @@ export interface HttpServerConfig {
   readonly server: HttpServerKind;
   /** As in the Server header (`1.27.3`), usually the image's tag; a recent one when absent. */
   readonly version?: string;
+  /** It speaks HTTPS. */
+  readonly tls?: ServerTlsConfig;
   /** http-echo's `-text`. */
   readonly text?: string;
   readonly pages?: readonly HttpPage[];

@@ -214,7 +214,7 @@ class Layer implements TlsContext {
     const { end } = connection;
     if (end !== undefined) return this.#end(socket, session, connection);
     const out: AppEvent[] = [];
-    if (outcome.opened && session.client !== undefined) out.push({ kind: 'connected', socket });
+    if (outcome.opened) out.push({ kind: 'connected', socket });
     if (payload !== undefined) out.push({ kind: 'data', socket, payload });
     return out;
   }
