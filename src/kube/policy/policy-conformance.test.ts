@@ -1,24 +1,11 @@
 /** Kubernetes' own NetworkPolicy tests, Cyclonus' truth tables, the recipes and ClusterNetworkPolicy's conformance: every verdict, one by one and as a matrix. */
 import { describe, expect, it } from 'vitest';
-import { parseIp } from '../../net/addr/ip.ts';
 import { policyMatrix } from './matrix.ts';
-import { buildModel, findEndpoint, type PolicyModel } from './policy-model.ts';
-import type { PolicyEndpoint } from './policy-types.ts';
-import { clusterPolicySteps, cyclonusSteps, e2eSteps, haveCases, type Probe, recipeSteps, type Step } from './testing/conformance-cases.ts';
-import { verdict } from './verdict.ts';
+import { buildModel } from './policy-model.ts';
+import { clusterPolicySteps, cyclonusSteps, e2eSteps, haveCases, recipeSteps, type Step } from './testing/conformance-cases.ts';
+import { endOf, judge } from './testing/packet-run.ts';
 
 const sideOf = (egress: boolean, ingress: boolean): string => (egress ? (ingress ? '.' : 'I') : ingress ? 'E' : 'B');
-
-function end(model: PolicyModel, id: string): PolicyEndpoint {
-  const found = id.startsWith('external') ? findEndpoint(model, '203.0.113.9') : model.byId.get(id);
-  if (found === undefined) throw new Error(`no pod ${id}`);
-  return found;
-}
-
-function flowOf(model: PolicyModel, { from, to, toIp, protocol, port }: Probe) {
-  const ip = toIp === undefined ? undefined : parseIp(toIp);
-  return { from: end(model, from), to: end(model, to), protocol, port, ...(ip === undefined ? {} : { toIp: ip }) };
-}
 
 /** Sentences about each probe that is judged wrongly, by the walk or by the matrix; empty where all agree. */
 function disagreements(steps: readonly Step[]): { readonly wrong: string[]; readonly judged: number } {
@@ -27,17 +14,17 @@ function disagreements(steps: readonly Step[]): { readonly wrong: string[]; read
   for (const step of steps) {
     const model = buildModel(step);
     const ports = [...new Map(step.probes.map((one) => [`${one.protocol} ${one.port}`, { protocol: one.protocol, port: one.port }])).entries()];
-    const outside = step.probes.some(({ from, to }) => from.startsWith('external') || to.startsWith('external')) ? [end(model, 'external')] : [];
+    const outside = step.probes.some(({ from, to }) => from.startsWith('external') || to.startsWith('external')) ? [endOf(model, 'external')] : [];
     const matrix = policyMatrix(
       model,
       ports.map(([, port]) => port),
       [...model.endpoints, ...outside],
     );
-    const groupOf = (id: string): number => matrix.groupOf.get(end(model, id).id) ?? -1;
+    const groupOf = (id: string): number => matrix.groupOf.get(endOf(model, id).id) ?? -1;
     const columns = new Map(ports.map(([name], index) => [name, index]));
     for (const probe of step.probes) {
       judged += 1;
-      const answer = verdict(model, flowOf(model, probe));
+      const answer = judge(model, probe);
       const side = sideOf(answer.egress.allowed, answer.ingress.allowed);
       const cell = matrix.cell(columns.get(`${probe.protocol} ${probe.port}`) ?? 0, groupOf(probe.from), groupOf(probe.to));
       const what = `${step.id}: ${probe.from} to ${probe.to} ${probe.protocol} ${probe.port}`;

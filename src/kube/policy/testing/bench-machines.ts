@@ -27,8 +27,8 @@ export interface BenchMachines {
   readonly nodes: readonly { readonly name: string; readonly ip: string }[];
   /** The pods of a step, each on the machine where it is here. */
   placed(pods: readonly Pod[]): readonly Pod[];
-  /** The first packet of a connection, from one pod's netns (or the outside) to another pod's address. */
-  send(probe: Probe): Outcome;
+  /** The first packet of a connection, from one pod's netns (or the outside) to another pod's address, or to one that leads there. */
+  send(probe: Probe, through?: { readonly ip: string; readonly port: number }): Outcome;
 }
 
 const idOf = ({ metadata }: Pod): string => `${metadata.namespace}/${metadata.name}`;
@@ -73,15 +73,15 @@ export function benchMachines(step: Step, wire: Wire): BenchMachines {
     builder,
     nodes,
     placed: (pods) => pods.map((pod) => ({ ...pod, spec: { ...pod.spec, nodeName: nodeOf.get(idOf(pod)) ?? '' } })),
-    send({ from, to, protocol, port: dport }) {
+    send({ from, to, protocol, port: dport }, through) {
       port = port >= 60_000 ? 20_000 : port + 1;
       const packet = hands().kernel.newPacket();
       packet.src = ipOf(ipOfPod.get(placeOf(from)) ?? '');
-      packet.dst = ipOf(ipOfPod.get(placeOf(to)) ?? '');
+      packet.dst = ipOf(through?.ip ?? ipOfPod.get(placeOf(to)) ?? '');
       packet.protocol = PROTOCOLS[protocol];
       packet.dontFragment = true;
       packet.sport = port;
-      packet.dport = dport;
+      packet.dport = through?.port ?? dport;
       packet.payload = { bytes: 12 };
       if (protocol === 'TCP') packet.tcp = { flags: 2, seq: 1, ack: 0, window: 64240, options: {} };
       const seq = network.traceLength;

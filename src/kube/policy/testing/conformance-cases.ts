@@ -25,6 +25,12 @@ export interface Probe {
   /** `I`, `E`, `B` where the case says which side blocks. */
   readonly side?: string;
 }
+export interface CaseService {
+  readonly namespace: string;
+  readonly name: string;
+  readonly selector: Readonly<Record<string, string>>;
+  readonly ports: readonly { readonly port: number; readonly targetPort: number; readonly protocol: 'TCP' | 'UDP' | 'SCTP' }[];
+}
 export interface Step {
   readonly id: string;
   readonly pods: readonly Pod[];
@@ -32,6 +38,8 @@ export interface Step {
   readonly nodes: readonly Node[];
   readonly policies: readonly KubeObject[];
   readonly probes: readonly Probe[];
+  /** The case's own; absent: it says nothing of Services. */
+  readonly services?: readonly CaseService[];
 }
 
 const folder = resolve(import.meta.dirname, '../../../../../shared/conformance');
@@ -83,6 +91,7 @@ interface RecipesFile {
     readonly namespaces: Readonly<Record<string, Readonly<Record<string, string>>>>;
     readonly pods: readonly FilePod[];
     readonly policies: readonly KubeObject[];
+    readonly services: readonly CaseService[];
     readonly expected: readonly (Probe & { readonly targetPod?: string; readonly targetPort?: number; readonly allowedBySpec?: boolean })[];
   }[];
 }
@@ -138,6 +147,7 @@ export const recipeSteps = (): readonly Step[] =>
     namespaces: namespacesOf(one.namespaces),
     nodes: [],
     policies: one.policies,
+    services: one.services,
     probes: one.expected.map((probe) => ({
       ...probe,
       to: probe.targetPod ?? probe.to,
