@@ -36,7 +36,13 @@ const columns = [
   ['SCTP', 14],
   ['seconds', 7],
 ];
-const line = (cells) => console.log(cells.map((cell, index) => String(cell).padEnd(columns[index][1])).join(' ').trimEnd());
+const line = (cells) =>
+  console.log(
+    cells
+      .map((cell, index) => String(cell).padEnd(columns[index][1]))
+      .join(' ')
+      .trimEnd(),
+  );
 const count = (one) => (one === undefined ? '-' : `${one.sent - one.failed}/${one.sent}`);
 
 line(columns.map(([name]) => name));
@@ -47,6 +53,7 @@ for (const row of conformanceRows(process.argv[2])) {
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   started = performance.now();
   if (row.way === 'pod') for (const [why, steps] of row.without) notes.set(`${row.file}, ${row.cni}: ${steps} steps are not asked of it: ${why}.`, true);
+  if (row.sent === 0) continue;
   const { TCP, UDP, SCTP } = row.byProtocol;
   line([row.file, row.cni, row.way, `${row.stepsPassed}/${row.steps}`, row.sent, row.failed, count(TCP), count(UDP), count(SCTP), seconds]);
   for (const sentence of row.wrong) console.log(`    ${sentence}`);

@@ -12,10 +12,14 @@ describe.skipIf(!haveCases)('Policies hold for packets as others expect (../shar
     expect(wrong).toEqual([]);
     expect(sent).toBeGreaterThan(300);
   });
-  it('by the truth tables of Cyclonus: each step, and pairs that change from step to step', () => {
-    const { wrong, sent } = packetRun(cyclonusSteps(), kindnetKind, { ...by, stride: 41 });
+  it('by the truth tables of Cyclonus: every third step, and pairs that change from step to step', () => {
+    const { wrong, sent } = packetRun(
+      cyclonusSteps().filter((_, index) => index % 3 === 1),
+      kindnetKind,
+      { ...by, stride: 17 },
+    );
     expect(wrong).toEqual([]);
-    expect(sent).toBeGreaterThan(1700);
+    expect(sent).toBeGreaterThan(1500);
   });
   it('by the recipes, through their Services', () => {
     expect(packetRun(recipeSteps(), kindnetKind, by).wrong).toEqual([]);

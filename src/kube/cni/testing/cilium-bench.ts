@@ -14,6 +14,8 @@ const settings = { 'routing-mode': 'tunnel', 'tunnel-protocol': 'vxlan', 'kube-p
 export const ciliumKind: BenchKind = {
   // Wires are among what the plugin renders.
   wire: () => undefined,
+  // They are off unless enable-sctp is set.
+  servesNot: ({ protocol }) => protocol === 'SCTP',
   cluster: (nodes) => [
     configMap('cilium-config', 'kube-system', settings),
     ...nodes.flatMap(({ name, ip }, index) => [
@@ -34,8 +36,8 @@ export const ciliumKind: BenchKind = {
         .filter((one) => one.spec.nodeName === name && hasSandbox(one))
         .forEach((one, index) => {
           const netns = `${name}/netns/${one.metadata.name}.${one.metadata.namespace}`;
+          // Addresses of a case are of no node's range: the number that follows from an address would be the same for all.
           for (const record of cilium.attach(site, { pod: one, netns, ip: one.status?.podIP ?? '' }))
-            // Addresses of a case are of no node's range: the number that follows from an address would be the same for all.
             records.push(record.kind === 'device' && record.netns !== netns ? { ...record, index: 10 + index } : record);
         });
     }

@@ -84,6 +84,8 @@ export function benchMachines(step: Step, wire: Wire): BenchMachines {
       packet.dport = through?.port ?? dport;
       packet.payload = { bytes: 12 };
       if (protocol === 'TCP') packet.tcp = { flags: 2, seq: 1, ack: 0, window: 64240, options: {} };
+      // What has been written since the last packet holds once the engine has seen it.
+      network.run({ untilNs: Number.POSITIVE_INFINITY, maxEvents: 10_000 });
       const seq = network.traceLength;
       hands().kernel.output(netnsOf.get(placeOf(from)) ?? '', packet, 'test');
       network.run({ untilNs: Number.POSITIVE_INFINITY, maxEvents: 10_000 });

@@ -73,8 +73,10 @@ export function packetRun(steps: readonly Step[], kind: BenchKind, { droppedBy, 
       if (outcome.arrived !== probe.allowed)
         problem = `${outcome.arrived ? 'arrived' : (outcome.dropped ?? '')}, expected ${probe.allowed ? 'to arrive' : 'to be dropped'}`;
       else if (!outcome.arrived && outcome.dropped?.includes(droppedBy) !== true) problem = `dropped by somebody else: ${outcome.dropped}`;
-      else if (said.allowed !== outcome.arrived) problem = `${outcome.arrived ? 'arrived' : 'dropped'}, and the walk says ${said.allowed ? 'allowed' : 'denied'}`;
-      const count = (byProtocol[probe.protocol] ??= { sent: 0, failed: 0 });
+      else if (said.allowed !== outcome.arrived)
+        problem = `${outcome.arrived ? 'arrived' : 'dropped'}, and the walk says ${said.allowed ? 'allowed' : 'denied'}`;
+      const count = byProtocol[probe.protocol] ?? { sent: 0, failed: 0 };
+      byProtocol[probe.protocol] = count;
       count.sent += 1;
       sent += 1;
       if (problem === undefined) return;

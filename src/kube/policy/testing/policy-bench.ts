@@ -22,6 +22,8 @@ export interface PolicyBench {
 /** How one CNI is tried. */
 export interface BenchKind {
   readonly wire: Wire;
+  /** Services that it makes nothing of. */
+  servesNot?(probe: Probe): boolean;
   /** Nodes, the CNI's daemons and its settings. */
   cluster(nodes: BenchMachines['nodes']): readonly KubeObject[];
   /** What the CNI writes on all nodes, without its jumps into built-in chains. */
@@ -93,6 +95,8 @@ export function policyBench(step: Step, kind: BenchKind): PolicyBench {
     },
     send(probe, way = 'pod') {
       if (way === 'pod') return send(probe);
+      // A ClusterIP is for pods and nodes.
+      if (probe.from.startsWith('external') || kind.servesNot?.(probe) === true) return undefined;
       for (const { ip, pods, service } of frontends) {
         const [only] = pods;
         if (only === undefined || pods.length > 1 || idOf(only) !== probe.to) continue;
