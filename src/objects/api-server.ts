@@ -248,10 +248,11 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     return { ok: true, value: object, warnings: [] };
   }
 
-  settle(): { readonly rounds: number; readonly diagnostics: readonly Diagnostic[] } {
+  /** `meanwhile` is called now and then while objects still change; it may look at them. */
+  settle(meanwhile?: () => void): { readonly rounds: number; readonly diagnostics: readonly Diagnostic[] } {
     this.#refusals = [];
     this.#writer.expireEvents(this.#epochMs + this.#nowNs() / 1e6);
-    const { rounds, diagnostics } = this.#runtime.settle(this.#nowNs(), () => this.#writer.cleanUp());
+    const { rounds, diagnostics } = this.#runtime.settle(this.#nowNs(), () => this.#writer.cleanUp(), meanwhile);
     this.#agents.run();
     this.#agents.repair();
     return { rounds, diagnostics: [...this.#refusals, ...diagnostics] };

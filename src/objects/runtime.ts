@@ -12,6 +12,8 @@ const maxReconciles = 500_000;
 const maxTravelling = 199;
 const firstRetryNs = 5_000_000;
 const lastRetryNs = 1_000_000_000_000;
+/** Reconciles between two looks of who watches a fixpoint being reached. */
+const stretch = 256;
 
 interface Item {
   readonly controller: number;
@@ -101,11 +103,12 @@ export class ControllerRuntime {
     return next;
   }
 
-  /** `beforeRound` may change objects too (garbage collection); it says whether it did. */
-  settle(nowNs: number, beforeRound: () => boolean): { readonly rounds: number; readonly diagnostics: readonly Diagnostic[] } {
+  /** `beforeRound` may change objects too (garbage collection); it says whether it did. `meanwhile` is called now and then between two reconciles, and changes nothing. */
+  settle(nowNs: number, beforeRound: () => boolean, meanwhile?: () => void): { readonly rounds: number; readonly diagnostics: readonly Diagnostic[] } {
     this.#fireTimers(nowNs);
     let rounds = 0;
     let reconciles = 0;
+    let done = 0;
     for (;;) {
       const cleaned = beforeRound();
       this.#distribute();
@@ -115,6 +118,7 @@ export class ControllerRuntime {
       }
       if (rounds >= maxRounds || reconciles >= maxReconciles) return { rounds, diagnostics: [this.#giveUp(rounds)] };
       rounds += 1;
+      meanwhile?.();
       // In the controllers' declared order, keys as they came: a set makes its pods before the scheduler looks.
       const batch = this.#queue.sort((a, b) => a.controller - b.controller);
       this.#queue = [];
@@ -126,6 +130,8 @@ export class ControllerRuntime {
         this.#currentKey = key;
         if (context !== undefined) this.#controllers[controller]?.reconcile(key, context);
         if (!this.#hasFailed && this.#failures.size > 0) this.#failures.delete(`${controller} ${key}`);
+        done += 1;
+        if (meanwhile !== undefined && done % stretch === 0) meanwhile();
       }
     }
   }

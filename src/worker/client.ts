@@ -1,7 +1,8 @@
 /** The page's side of the channel: typed calls, updates, a heartbeat, and a restart from the last document when the worker dies or hangs. */
 import type { DocumentFile, WorldDocument } from '../world/document.ts';
-import type { WorldUpdate } from '../world/views.ts';
+import type { Topology, WorldUpdate } from '../world/views.ts';
 import type { FromWorker, PlaygroundClient, RequestName, Requests, ToWorker } from './protocol.ts';
+import { changedTopology } from './topology-change.ts';
 
 /** A way to reach a server: a worker, an inline worker, or this very thread. */
 export interface Transport {
@@ -41,6 +42,7 @@ class Client implements PlaygroundClient {
   #started = false;
   #nextId = 1;
   #document: WorldDocument | undefined;
+  #topology: Topology | undefined;
   #baseFiles: readonly DocumentFile[] = [];
   #lastHeardMs = 0;
   #heartbeat: ReturnType<typeof setInterval> | undefined;
@@ -127,7 +129,10 @@ class Client implements PlaygroundClient {
     this.#lastHeardMs = performance.now();
     if (message.type === 'update') {
       this.#document = message.document;
-      for (const listener of this.#listeners) listener(message.update);
+      const { update, change } = message;
+      if (change !== undefined) this.#topology = changedTopology(this.#topology, change);
+      const told = change === undefined || this.#topology === undefined ? update : { ...update, topology: this.#topology };
+      for (const listener of this.#listeners) listener(told);
       return;
     }
     const pending = this.#pending.get(message.id);

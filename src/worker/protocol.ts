@@ -8,6 +8,7 @@ import type { LanguageRequests } from '../world/language/requests.ts';
 import type { ExpectationResult, Fix, ProbeResult, ProbeSpec, ReachAnswer, ReachPeer, ReachQuestion } from '../world/reach/reach-views.ts';
 import type { TrafficView } from '../world/traffic-views.ts';
 import type { HopContext, HopView, Inspection, LinkTarget, MomentView, PacketView, WorldUpdate } from '../world/views.ts';
+import type { TopologyChange } from './topology-change.ts';
 
 /** Every request is answered with `{ id, ok, value | error }`; world updates come by themselves. All data is structured-cloneable. */
 export interface Requests extends LanguageRequests {
@@ -79,8 +80,8 @@ export interface ToWorker {
 export type FromWorker =
   | { readonly type: 'answer'; readonly id: number; readonly ok: true; readonly value: unknown }
   | { readonly type: 'answer'; readonly id: number; readonly ok: false; readonly error: string }
-  /** `document` is what a restarted worker would be given. */
-  | { readonly type: 'update'; readonly update: WorldUpdate; readonly document: WorldDocument };
+  /** `document` is what a restarted worker would be given; `change` is what became of the boxes that were told before. */
+  | { readonly type: 'update'; readonly update: Omit<WorldUpdate, 'topology'>; readonly change?: TopologyChange; readonly document: WorldDocument };
 
 export type RequestName = keyof Requests;
 

@@ -7,7 +7,7 @@ interface WorkerScope {
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
 }
 
-export function serveScope(supply: Pick<ServerEnvironment, 'equipment' | 'loadRest' | 'loadLanguage'>): void {
+export function serveScope(supply: Pick<ServerEnvironment, 'equipment' | 'isApart' | 'loadRest' | 'loadLanguage'>): void {
   const scope = globalThis as unknown as WorkerScope;
   const server = new PlaygroundServer({
     ...supply,

@@ -11,17 +11,22 @@ import type { Language } from '../world/language/language.ts';
 import type { LanguageRequestName } from '../world/language/requests.ts';
 import type { LanguageSource } from '../world/language/text-index.ts';
 import { traffic } from '../world/traffic.ts';
-import type { WorldUpdate } from '../world/views.ts';
+import type { Topology, WorldUpdate } from '../world/views.ts';
 import { World } from '../world/world.ts';
 import type { Equipment } from './equipment.ts';
 import type { FromWorker, RequestName, Requests, ToWorker } from './protocol.ts';
 import type { Reach } from './reach.ts';
+import type { TopologyChange } from './topology-change.ts';
+import { topologyChange } from './topology-difference.ts';
 
 /** Engine events between two looks at the message queue: about 50 ms of work. */
 const SLICE_EVENTS = 50_000;
 /** Wall time between two advances of virtual time while tcpdump, ping and the like run. */
 const TICK_MS = 50;
 const MAX_HOPS = 5_000;
+/** Between two pictures of a world that comes up; and so many times what a picture costs. */
+const COMING_MS = 200;
+const COMING_SHARE = 8;
 /** As Requests.probe says. */
 const MAX_PROBES = 400;
 const MAX_CELLS = 20_000;
@@ -35,6 +40,8 @@ export interface ServerEnvironment {
   loadRest?(): Promise<Equipment>;
   /** Fetches the editor's language service; without it the questions of an editor are refused. */
   loadLanguage?(): Promise<() => Language>;
+  /** The page goes on while this works: pictures of a world that comes up are worth sending. */
+  readonly isApart?: boolean;
   post(message: FromWorker): void;
   /** Milliseconds, monotonic. */
   now(): number;
@@ -59,6 +66,8 @@ export class PlaygroundServer {
   #lastDocument: WorldDocument | undefined;
   #world: World | undefined;
   #revision = 0;
+  /** Boxes as they were told last. */
+  #told: Topology | undefined;
   #held = false;
   #lastActivityMs: number;
   #tick: number | undefined;
@@ -244,13 +253,46 @@ export class PlaygroundServer {
 
   #open(document: WorldDocument, baseFiles: Parameters<Requests['open']>[1]): ReturnType<Requests['open']> {
     if (!this.#hasAll) this.#fetchRest().catch(() => undefined);
-    this.#world = World.open({ parts: this.#equipment.parts, document, baseFiles, createShell: (host) => new ShellSessions(host, this.#tools), editor: true });
+    this.#told = undefined;
+    this.#world = World.open({
+      parts: this.#equipment.parts,
+      document,
+      baseFiles,
+      createShell: (host) => new ShellSessions(host, this.#tools),
+      editor: true,
+      ...(this.#environment.isApart === true ? { onComing: this.#comingTo(document) } : {}),
+    });
     this.#baseFiles = baseFiles;
     this.#lastDocument = document;
     this.#sent = { headSeq: -1, topology: -1, diagnostics: -1, terminal: 0, terminalEpoch: -1, sessions: '', files: -1, deliveries: '[]' };
     this.#lastActivityMs = this.#environment.now();
     this.#pace();
     return { diagnostics: this.#world.diagnostics };
+  }
+
+  /** Shows a large world while it comes up; what is sent leaves at once, though nothing is heard before the world stands. */
+  #comingTo(document: WorldDocument): (boxes: () => Topology, nowNs: number) => void {
+    const { now, post } = this.#environment;
+    let nextMs = now() + COMING_MS;
+    return (boxes, nowNs) => {
+      const startMs = now();
+      if (startMs < nextMs) return;
+      const topology = boxes();
+      if (topology.hosts.length > 0) {
+        const change = this.#changeTo(topology);
+        if (Object.keys(change).length > 0) {
+          this.#revision += 1;
+          post({ type: 'update', update: { revision: this.#revision, nowNs, headSeq: 0, coming: true }, change, document });
+        }
+      }
+      nextMs = now() + Math.max(COMING_MS, (now() - startMs) * COMING_SHARE);
+    };
+  }
+
+  #changeTo(topology: Topology): TopologyChange {
+    const change = topologyChange(this.#told, topology);
+    this.#told = topology;
+    return change;
   }
 
   async #run(session: string, line: string): Promise<ReturnType<Requests['run']>> {
@@ -324,11 +366,11 @@ export class PlaygroundServer {
     )
       return;
     this.#revision += 1;
-    const update: WorldUpdate = {
+    const change = changedTopology ? this.#changeTo(world.topology()) : undefined;
+    const update: Omit<WorldUpdate, 'topology'> = {
       revision: this.#revision,
       nowNs: world.nowNs,
       headSeq: world.headSeq,
-      ...(changedTopology ? { topology: world.topology() } : {}),
       eraSeq: world.eraSeq,
       ...(changedDiagnostics ? { diagnostics: world.diagnostics } : {}),
       ...(changedFiles ? { files: world.files } : {}),
@@ -348,7 +390,7 @@ export class PlaygroundServer {
       files: world.filesVersion,
     };
     this.#lastDocument = world.document();
-    this.#environment.post({ type: 'update', update, document: this.#lastDocument });
+    this.#environment.post({ type: 'update', update, ...(change === undefined ? {} : { change }), document: this.#lastDocument });
     this.#pace();
   }
 }

@@ -4,6 +4,7 @@ import { serveScope } from './scope.ts';
 
 serveScope({
   equipment: firstEquipment(),
+  isApart: true,
   loadRest: () => import('./full-equipment.ts').then(({ fullEquipment }) => fullEquipment),
   loadLanguage: () => import('../world/language/language.ts').then(({ createLanguage }) => createLanguage),
 });

@@ -1,6 +1,8 @@
 /** The boxes of the canvas, read from records (what is there) and objects (what they are called). Stable order: as the records were first put. */
 
 import type { RecordStore } from '../base/record-store.ts';
+import { netnsOfPod } from '../kube/pod/sandbox-agent.ts';
+import { isFinished, type Pod } from '../kube/pod/types.ts';
 import { enforcement } from '../kube/policy/enforcement.ts';
 import type { Device, Netns, NetRecord } from '../net/records.ts';
 import type { KubeObject, StoreView } from '../objects/types.ts';
@@ -58,9 +60,39 @@ export function podOf(netns: Netns): string | undefined {
   return netns.origin.objects.find((key) => key.startsWith('Pod/'));
 }
 
-function netnsView(netns: Netns, ip: string, view: StoreView): NetnsView {
-  const podKey = netns.name === 'root' ? undefined : podOf(netns);
-  const pod = podKey === undefined ? undefined : view.find<PodLike>(podKey);
+/** Views that hold as long as what they were made from: what did not change stays the very same reference, and is not sent again. */
+export interface TopologyCache {
+  readonly devices: WeakMap<Device, DeviceView>;
+  /** By netns id. */
+  netnses: ReadonlyMap<string, { readonly record: Netns | undefined; readonly ip: string; readonly pod: PodLike | undefined; readonly made: NetnsView }>;
+}
+
+export const topologyCache = (): TopologyCache => ({ devices: new WeakMap(), netnses: new Map() });
+
+function podView(id: string, hostId: string, podKey: string, pod: PodLike, ip: string): NetnsView {
+  const statuses = new Map((pod.status?.containerStatuses ?? []).map((status) => [status.name, status.ready ?? false]));
+  const apps = (pod.spec?.containers ?? []).map((container) => ({
+    name: container.name,
+    image: container.image ?? '',
+    role: 'app' as const,
+    ready: statuses.get(container.name) ?? false,
+  }));
+  return {
+    id,
+    hostId,
+    type: 'pod',
+    title: pod.metadata.name,
+    namespace: pod.metadata.namespace ?? 'default',
+    ip: pod.status?.podIP ?? ip,
+    phase: pod.status?.phase ?? 'Pending',
+    ready: conditionTrue(pod.status?.conditions, 'Ready'),
+    containers: [{ name: 'pause', image: 'registry.k8s.io/pause:3.10', role: 'pause', ready: true }, ...apps],
+    objectKey: podKey,
+    labels: pod.metadata.labels ?? {},
+  };
+}
+
+function netnsView(netns: Netns, ip: string, podKey: string | undefined, pod: PodLike | undefined): NetnsView {
   if (podKey === undefined || pod === undefined) {
     const key = netns.origin.objects.find((one) => one.startsWith('Node/'));
     return {
@@ -76,26 +108,19 @@ function netnsView(netns: Netns, ip: string, view: StoreView): NetnsView {
       ...(key === undefined ? {} : { objectKey: key }),
     };
   }
-  const statuses = new Map((pod.status?.containerStatuses ?? []).map((status) => [status.name, status.ready ?? false]));
-  const apps = (pod.spec?.containers ?? []).map((container) => ({
-    name: container.name,
-    image: container.image ?? '',
-    role: 'app' as const,
-    ready: statuses.get(container.name) ?? false,
-  }));
-  return {
-    id: netns.id,
-    hostId: netns.hostId,
-    type: 'pod',
-    title: pod.metadata.name,
-    namespace: pod.metadata.namespace ?? 'default',
-    ip: pod.status?.podIP ?? ip,
-    phase: pod.status?.phase ?? 'Pending',
-    ready: conditionTrue(pod.status?.conditions, 'Ready'),
-    containers: [{ name: 'pause', image: 'registry.k8s.io/pause:3.10', role: 'pause', ready: true }, ...apps],
-    objectKey: podKey,
-    labels: pod.metadata.labels ?? {},
-  };
+  return podView(netns.id, netns.hostId, podKey, pod, ip);
+}
+
+/** Pods that have a node and no netns yet: their machine is still at it. */
+function comingPods(view: StoreView, keys: readonly string[], known: ReadonlySet<string>): NetnsView[] {
+  const coming: NetnsView[] = [];
+  for (const key of keys) {
+    const pod = key.startsWith('Pod/') ? view.find<Pod>(key) : undefined;
+    const id = pod === undefined ? undefined : netnsOfPod(pod);
+    if (pod === undefined || id === undefined || known.has(id) || pod.spec.hostNetwork === true || isFinished(pod)) continue;
+    coming.push({ ...podView(id, pod.spec.nodeName ?? '', key, pod as PodLike, ''), ready: false, ip: '', phase: 'Pending' });
+  }
+  return coming;
 }
 
 function servicesOf(view: StoreView, netnsByIp: ReadonlyMap<string, string>): ServiceView[] {
@@ -130,17 +155,51 @@ function servicesOf(view: StoreView, netnsByIp: ReadonlyMap<string, string>): Se
   });
 }
 
+/** Nodes that nobody has built yet. */
+function comingHosts(view: StoreView, keys: readonly string[], known: ReadonlySet<string>): HostView[] {
+  return keys.flatMap((key): HostView[] => {
+    const node = key.startsWith('Node/') ? view.find<NodeLike>(key) : undefined;
+    if (node === undefined || known.has(node.metadata.name)) return [];
+    const { name, labels } = node.metadata;
+    const podCidr = node.spec?.podCIDR;
+    const controlPlane = labels?.['node-role.kubernetes.io/control-plane'] !== undefined;
+    return [
+      {
+        id: name,
+        name,
+        role: 'node',
+        ip: '',
+        ready: false,
+        objectKey: key,
+        ...(podCidr === undefined ? {} : { podCidr }),
+        ...(controlPlane ? { controlPlane } : {}),
+      },
+    ];
+  });
+}
+
+export interface TopologyOptions {
+  readonly cache?: TopologyCache;
+  /** Keys of Nodes and Pods in the order in which they were made: those that are not built yet are boxes too, neither ready nor with an address. */
+  readonly coming?: readonly string[];
+}
+
 /** All boxes; O(records). */
-export function buildTopology(records: RecordStore<NetRecord>, view: StoreView): Topology {
+export function buildTopology(records: RecordStore<NetRecord>, view: StoreView, options: TopologyOptions = {}): Topology {
+  const cache = options.cache ?? topologyCache();
   const hosts: HostView[] = [];
   const netnses: NetnsView[] = [];
   const devices: DeviceView[] = [];
   const mainIp = new Map<string, string>();
   const netnsByIp = new Map<string, string>();
+  const cached = new Map<string, NonNullable<ReturnType<TopologyCache['netnses']['get']>>>();
   const networks = view.list<KubeObject & { readonly spec?: { readonly cidr?: string } }>('Network');
   for (const record of records.values()) {
     if (record.kind !== 'device') continue;
-    devices.push(deviceView(record));
+    const known = cache.devices.get(record);
+    const made = known ?? deviceView(record);
+    if (known === undefined) cache.devices.set(record, made);
+    devices.push(made);
     for (const address of record.addresses) {
       if (address.scope === 'host' && record.type === 'loopback') continue;
       netnsByIp.set(address.ip, record.netns);
@@ -149,7 +208,16 @@ export function buildTopology(records: RecordStore<NetRecord>, view: StoreView):
     }
   }
   for (const record of records.values()) {
-    if (record.kind === 'netns') netnses.push(netnsView(record, mainIp.get(record.id) ?? '', view));
+    if (record.kind === 'netns') {
+      const ip = mainIp.get(record.id) ?? '';
+      const podKey = record.name === 'root' ? undefined : podOf(record);
+      const pod = podKey === undefined ? undefined : view.find<PodLike>(podKey);
+      const known = cache.netnses.get(record.id);
+      const same = known !== undefined && known.record === record && known.ip === ip && known.pod === pod;
+      const entry = same ? known : { record, ip, pod, made: netnsView(record, ip, podKey, pod) };
+      cached.set(record.id, entry);
+      netnses.push(entry.made);
+    }
     if (record.kind !== 'host') continue;
     const key = record.origin.objects.find((one) => one.startsWith('Node/') || one.startsWith('Host/') || one.startsWith('Network/'));
     const node = key === undefined ? undefined : view.find<NodeLike>(key);
@@ -164,6 +232,11 @@ export function buildTopology(records: RecordStore<NetRecord>, view: StoreView):
       ...(node?.metadata.labels?.['node-role.kubernetes.io/control-plane'] === undefined ? {} : { controlPlane: true }),
       ...(key === undefined ? {} : { objectKey: key }),
     });
+  }
+  cache.netnses = cached;
+  if (options.coming !== undefined) {
+    hosts.push(...comingHosts(view, options.coming, new Set(hosts.map((host) => host.id))));
+    netnses.push(...comingPods(view, options.coming, new Set(cached.keys())));
   }
   const { nodes, sentence } = enforcement(view);
   const enforces = nodes.some((one) => one.kinds.includes('NetworkPolicy'));

@@ -215,6 +215,8 @@ export interface WorldUpdate {
   readonly nowNs: number;
   readonly headSeq: number;
   readonly topology?: Topology;
+  /** The world still comes up: these are the boxes that stand so far, and nothing else is told. */
+  readonly coming?: true;
   /** From this place in the log on boxes and texts are as they are now; before it `moment` has them. Absent: from 0. */
   readonly eraSeq?: number;
   readonly diagnostics?: readonly Diagnostic[];

@@ -30,7 +30,7 @@ import { type PacketPosition, tell } from './tell.ts';
 import { tellContext } from './tell-context.ts';
 import type { TellContext } from './tell-phrases.ts';
 import { TerminalLog } from './terminal-log.ts';
-import { buildTopology } from './topology.ts';
+import { buildTopology, type TopologyCache, topologyCache } from './topology.ts';
 import type { DeliveryView, HopView, Inspection, LinkTarget, MomentView, PacketView, SessionView, TerminalEntry, Topology } from './views.ts';
 import { WorldFiles } from './world-files.ts';
 import { objectAtOffset } from './yaml-service.ts';
@@ -54,6 +54,8 @@ export interface WorldOptions {
   readonly staleConnections?: 'stay';
   /** MAX_IDLE_ROWS when absent. */
   readonly maxIdleRows?: number;
+  /** Called now and then while a world comes up, before `open` returns: `boxes` tells what stands already. For looking, nothing else. */
+  readonly onComing?: (boxes: () => Topology, nowNs: number) => void;
 }
 
 /** A kubelet gathers what it has to say for so long: a thousand pods that become ready together are one settling. */
@@ -109,6 +111,9 @@ export class World {
   readonly #clock: Clock;
   readonly #shellPrng: Prng;
   #topology: Topology | undefined;
+  readonly #topologyCache: TopologyCache = topologyCache();
+  /** Nodes and Pods made while the world comes up, in order; undefined once it stands. */
+  #coming: string[] | undefined = [];
   #tellContext: TellContext | undefined;
   #replaying = false;
   #inShell = false;
@@ -142,6 +147,7 @@ export class World {
       onObjectChange: (change) => {
         const kind = change.after?.kind ?? change.before?.kind ?? '';
         if (topologyKinds.has(kind)) this.#topologyChanged();
+        if (change.before === undefined && (kind === 'Pod' || kind === 'Node')) this.#coming?.push(change.id);
       },
     });
     this.records = installation.records;
@@ -348,7 +354,7 @@ export class World {
   }
 
   topology(): Topology {
-    this.#topology ??= buildTopology(this.records, this.api.view);
+    this.#topology ??= buildTopology(this.records, this.api.view, { cache: this.#topologyCache });
     return this.#topology;
   }
 
@@ -519,7 +525,13 @@ export class World {
     inputs.forEach((input, index) => {
       this.#replay(input, inputs[index + 1]?.timeNs ?? Number.POSITIVE_INFINITY);
     });
+    this.#coming = undefined;
   }
+
+  readonly #meanwhile = (): void => {
+    const coming = this.#coming;
+    if (coming !== undefined) this.#options.onComing?.(() => buildTopology(this.records, this.api.view, { cache: this.#topologyCache, coming }), this.nowNs);
+  };
 
   #defaultHost(): string {
     const hosts = this.topology().hosts.filter((host) => host.role === 'node');
@@ -606,12 +618,14 @@ export class World {
   }
 
   #settle(): void {
+    this.#meanwhile();
     this.#reportsDueNs = undefined;
     // What controllers and agents do now they do, also in the middle of a person's command.
     this.records.attribute(undefined, () => {
-      this.#files.settled(this.api.settle().diagnostics);
+      this.#files.settled(this.api.settle(this.#meanwhile).diagnostics);
       this.#drain.run();
     });
+    this.#meanwhile();
     this.diagnosticsVersion += 1;
     if (!this.#inShell) this.#shell.poll();
   }
@@ -756,7 +770,11 @@ export class World {
       get endless() {
         return world.hasEndless;
       },
-      run: (limits) => world.engine.run(limits),
+      run: (limits) => {
+        const result = world.engine.run(limits);
+        world.#meanwhile();
+        return result;
+      },
       settle: () => world.#settle(),
       moved: () => world.#keepIfFar(),
       giveUp: () => world.#giveUp(),

@@ -22,13 +22,18 @@ function useSlowly(text: string, everyMs: number): string {
 
 export function NowLine() {
   const status = useMirror((mirror) => mirror.status);
+  const coming = useMirror(({ status: now, topology: { netnses } }) => {
+    if (now !== 'starting' || netnses.length === 0) return '';
+    const pods = netnses.filter((one) => one.type === 'pod');
+    return `: ${pods.filter((one) => one.ready).length} of ${pods.length} pods are ready`;
+  });
   const run = useSession((session) => session.run);
   const { hop, hops, index } = useCurrentHop();
   const { playing, loading } = usePlaybackSnapshot();
   const drop = hop?.family === 'drop';
   const sentence =
     status === 'starting'
-      ? 'Starting the cluster …'
+      ? `Starting the cluster${coming} …`
       : loading
         ? 'Reading the log …'
         : hop === undefined

@@ -66,6 +66,7 @@ function joinTerminal({ terminal, terminalDropped, terminalEpoch }: Mirror, upda
 
 /** The next state; parts that the update leaves out stay the same references. */
 export function applyUpdate(mirror: Mirror, update: WorldUpdate): Mirror {
+  if (update.coming === true) return { ...mirror, topology: update.topology ?? mirror.topology };
   return {
     status: 'running',
     problem: '',

@@ -15,7 +15,7 @@ export function useBirths(): OverlayLayer | undefined {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const stop = mirror.subscribe((now, before) => {
       // Another world has been opened, or time has gone back.
-      if (now.topology === before.topology || before.topology.hosts.length === 0 || now.headSeq < before.headSeq) return;
+      if (now.topology === before.topology || before.status !== 'running' || now.headSeq < before.headSeq) return;
       const known = new Set(before.topology.netnses.map((one) => one.id));
       const added = now.topology.netnses.filter((one) => one.type === 'pod' && !known.has(one.id));
       if (added.length === 0 || added.length > MAX_AT_ONCE) return;
