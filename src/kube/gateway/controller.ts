@@ -13,7 +13,7 @@ import { unknownFilters } from './compile-route.ts';
 import { classOf, type Implementation, implementationOf } from './implementations.ts';
 import { type GatewayModel, ROUTE_KINDS } from './model.ts';
 import { resolveBackend } from './references.ts';
-import { isInsecure } from './tls.ts';
+import { backendIdentity, isInsecure } from './tls.ts';
 import { GATEWAY_GROUP, type Gateway, type GatewayClass, type Listener, type Route, type RouteParentStatus } from './types.ts';
 
 type Said = readonly [type: string, ok: boolean, reason: string, message: string];
@@ -181,12 +181,14 @@ function reconcileGateway(gateway: Gateway, context: ControllerContext): void {
         : replicas.available === 0
           ? ['Programmed', false, 'NoResources', 'Envoy replicas unavailable']
           : ['Programmed', true, 'Programmed', `Address assigned to the Gateway, ${replicas.available}/${replicas.wanted} envoy replicas available`];
+  const shown = backendIdentity(gateway, view)?.resolved;
   const status = {
     ...(addresses.length === 0 ? {} : { addresses }),
     conditions: conditionsFrom(
       [
         accepted,
         programmed,
+        ...(shown === undefined ? [] : [['ResolvedRefs', shown.ok, shown.reason, shown.message] as const]),
         ...(isInsecure(gateway)
           ? [['InsecureFrontendValidationMode', true, 'ConfigurationChanged', 'Clients are let in whatever certificate they show'] as const]
           : []),

@@ -1,13 +1,14 @@
 /** A Gateway with all that belongs to it: the listeners that work and those that do not, the routes at each, and the proxy configuration that follows. */
 import type { HttpProxyConfig, ProxyBackend, ProxyHost } from '../../net/app/proxy/config.ts';
 import type { StreamProxyConfig, StreamRoute } from '../../net/app/proxy/stream-proxy.ts';
+import type { ClientTlsConfig } from '../../net/app/tls/config.ts';
 import type { ObjectKey, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { namespaceOf } from '../pod/types.ts';
 import { type Attached, attach, isParent, isSupportedProtocol, kindsOf } from './attach.ts';
 import { byRank, type CompiledRoute, compileRoute } from './compile-route.ts';
 import { resolveBackend } from './references.ts';
-import { endsTls, frontendState, listenerIdentities, serverTls } from './tls.ts';
+import { backendIdentity, endsTls, frontendState, listenerIdentities, serverTls } from './tls.ts';
 import type { Gateway, Listener, ParentReference, Route } from './types.ts';
 
 export const ROUTE_KINDS = ['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'UDPRoute'] as const;
@@ -65,6 +66,12 @@ export function gatewayModel(gateway: Gateway, view: StoreView): GatewayModel {
   return { gateway, listeners: states.map((state) => ({ ...state, attachedRoutes: count(state.listener) })), routes };
 }
 
+/** With what the Gateway shows to backends that ask for it. */
+function withIdentity<B extends { readonly tls?: ClientTlsConfig }>(backend: B, gateway: Gateway, view: StoreView): B {
+  const identity = backend.tls === undefined ? undefined : backendIdentity(gateway, view)?.identity;
+  return identity === undefined ? backend : { ...backend, tls: { ...backend.tls, identity } };
+}
+
 /** A configuration for each port with HTTP or HTTPS listeners. */
 export function compileGateway(
   model: GatewayModel,
@@ -105,7 +112,14 @@ export function compileGateway(
         });
       const secure = http.map(({ listener }) => listener).filter((one) => one.port === port && one.protocol === 'HTTPS');
       const tls = secure.length === 0 ? {} : { tls: serverTls(model.gateway, secure, view) };
-      const config: HttpProxyConfig = { ...tls, port: containerPort(port), publicPort: port, flavour: 'envoy', hosts, backends: [...backends.values()] };
+      const config: HttpProxyConfig = {
+        ...tls,
+        port: containerPort(port),
+        publicPort: port,
+        flavour: 'envoy',
+        hosts,
+        backends: [...backends.values()].map((one) => withIdentity(one, model.gateway, view)),
+      };
       return { port, config, routes: [...used].sort() };
     });
 }
@@ -133,7 +147,7 @@ export function compileStreams(
           used.add(objectKey(route));
           const backends = (route.spec?.rules ?? []).flatMap(({ backendRefs = [] }) =>
             backendRefs.map((reference) => {
-              const { backend } = resolveBackend(route, reference, view);
+              const backend = withIdentity(resolveBackend(route, reference, view).backend, model.gateway, view);
               return {
                 name: backend.name,
                 weight: reference.weight ?? 1,

@@ -57,6 +57,7 @@ interface Validation {
   readonly mode?: string;
 }
 interface GatewayTls {
+  readonly backend?: { readonly clientCertificateRef?: CaReference };
   readonly frontend?: {
     readonly default?: { readonly validation?: Validation };
     readonly perPort?: readonly { readonly port?: number; readonly tls?: { readonly validation?: Validation } }[];
@@ -93,8 +94,30 @@ export function caOf(
   return { pem, about, ...(problem === undefined ? {} : { problem }) };
 }
 
+const tlsOf = (gateway: Gateway): GatewayTls | undefined => (gateway.spec as { readonly tls?: GatewayTls } | undefined)?.tls;
+
+/** What a Gateway shows to backends that ask who it is; undefined where it is not said. */
+export function backendIdentity(gateway: Gateway, view: StoreView): { readonly resolved: Resolved; readonly identity?: TlsIdentityConfig } | undefined {
+  const reference = tlsOf(gateway)?.backend?.clientCertificateRef;
+  if (reference === undefined) return undefined;
+  const own = namespaceOf(gateway);
+  const { group = '', kind = 'Secret', namespace = own, name } = reference;
+  const fail = (reason: string, message: string) => ({ resolved: { ok: false, reason, message } });
+  if (group !== '' || kind !== 'Secret') return fail('InvalidClientCertificateRef', `The client certificate ref must be a Secret, not ${group}/${kind}.`);
+  if (!isGranted({ group: GATEWAY_GROUP, kind: 'Gateway', namespace: own }, { group, kind, namespace, name }, view))
+    return fail('RefNotPermitted', `Client certificate ref to secret ${namespace}/${name} not permitted by any ReferenceGrant.`);
+  const secret = view.find<DataObject>(`Secret/${namespace}/${name}`);
+  const read = secret === undefined ? undefined : readTlsSecret(secret);
+  return read?.ok === true
+    ? { resolved: { ok: true, reason: 'ResolvedRefs', message: 'All references are resolved' }, identity: read.identity }
+    : fail(
+        'InvalidClientCertificateRef',
+        secret === undefined ? `Secret ${namespace}/${name} does not exist.` : `Secret ${namespace}/${name} must contain valid tls.crt and tls.key.`,
+      );
+}
+
 export const frontendValidation = (gateway: Gateway, port: number): Validation | undefined => {
-  const tls = (gateway.spec as { readonly tls?: GatewayTls } | undefined)?.tls?.frontend;
+  const tls = tlsOf(gateway)?.frontend;
   return tls?.perPort?.find((one) => one.port === port)?.tls?.validation ?? tls?.default?.validation;
 };
 
