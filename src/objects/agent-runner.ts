@@ -223,6 +223,14 @@ export class AgentRunner<R extends Identified> {
     for (const [agent, keys] of news) this.#onNews?.(agent, keys);
   }
 
+  /** Everything that is rendered is looked at again with the next `run`. */
+  again(): void {
+    for (const id of this.#rendered.keys()) {
+      const space = id.indexOf(' ');
+      this.#dirty[Number(id.slice(0, space))]?.add(id.slice(space + 1));
+    }
+  }
+
   findings(): readonly Finding[] {
     return [...this.#rendered.values()].flatMap((one) => one.findings);
   }

@@ -258,6 +258,11 @@ export class ApiServer<R extends Identified = Identified> implements Api {
     return { rounds, diagnostics: [...this.#refusals, ...diagnostics] };
   }
 
+  /** With the next `settle` agents look at all that they have written, also at what belongs to objects that are long gone. */
+  renderAgain(): void {
+    this.#agents.again();
+  }
+
   snapshot(): ApiSnapshot {
     return {
       objects: this.#store.snapshot(),

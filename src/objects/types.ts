@@ -61,6 +61,8 @@ export interface Schema {
   readonly items?: Schema;
   readonly required?: readonly string[];
   readonly enum?: readonly string[];
+  /** What each word of `enum` means, in its order. */
+  readonly enumDescriptions?: readonly string[];
   readonly default?: JsonValue;
   readonly format?: string;
   readonly minimum?: number;

@@ -1,57 +1,81 @@
 /** What `kind create cluster` installs besides the nodes: its CNI, and the DNS that kubeadm brings. kind: pkg/cluster/internal/create/actions/installcni, images/kindnetd */
+
+import { findChoice, ROUTED_UNDERLAY } from '../kube/cni/choice.ts';
+import type { KindCluster } from '../kube/node/cluster-kinds.ts';
+import { formatIp, formatPrefix, isIp6, parseIpPrefix } from '../net/addr/ip.ts';
 import type { KubeObject } from '../objects/types.ts';
 import type { AdmittedObject } from './admit.ts';
 
-interface KindClusterLike extends KubeObject {
-  readonly networking?: { readonly disableDefaultCNI?: boolean };
+const CNI_NAME = /flannel|cilium|calico|kindnet/;
+/** Where files of /etc/cni/net.d are all there is. */
+const NET_DIR = 'net.d';
+
+/** Which pod networks the objects install, by the names of their daemons. */
+export function networksOf(objects: Iterable<AdmittedObject>): ReadonlySet<string> {
+  const found = new Set<string>();
+  let files = false;
+  for (const { object } of objects) {
+    files ||= object.kind === 'CniConfig';
+    const name = object.kind === 'DaemonSet' ? CNI_NAME.exec(object.metadata.name)?.[0] : undefined;
+    if (name !== undefined) found.add(name);
+  }
+  if (found.size === 0 && files) found.add(NET_DIR);
+  return found;
 }
 
 const isKindCluster = ({ object }: AdmittedObject): boolean => object.kind === 'Cluster' && object.apiVersion.startsWith('kind.x-k8s.io/');
-/** A CNI of the reader's own: two would fight for `/etc/cni/net.d`. */
-const isCni = ({ object }: AdmittedObject): boolean => object.kind === 'DaemonSet' && /flannel|cilium|calico|kindnet/.test(object.metadata.name);
 
-const kindnetDaemonSet = (): KubeObject => {
-  const labels = { tier: 'node', app: 'kindnet', 'k8s-app': 'kindnet' };
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'DaemonSet',
-    metadata: { name: 'kindnet', namespace: 'kube-system', labels },
-    spec: {
-      selector: { matchLabels: { app: 'kindnet' } },
-      template: {
-        metadata: { labels },
-        spec: {
-          hostNetwork: true,
-          nodeSelector: { 'kubernetes.io/os': 'linux' },
-          tolerations: [{ operator: 'Exists' }],
-          serviceAccountName: 'kindnet',
-          containers: [
-            {
-              name: 'kindnet-cni',
-              image: 'docker.io/kindest/kindnetd:v20250512-df8de77b',
-              env: ['HOST_IP:status.hostIP', 'POD_IP:status.podIP'].map((one) => ({
-                name: one.slice(0, one.indexOf(':')),
-                valueFrom: { fieldRef: { fieldPath: one.slice(one.indexOf(':') + 1) } },
-              })),
-            },
-          ],
-        },
-      },
-    },
-  } as KubeObject;
-};
+/** `networking.cni` of a kind cluster, or what kind does without it. */
+function wantedOf(objects: Iterable<AdmittedObject>): string | undefined {
+  for (const one of objects) {
+    if (!isKindCluster(one)) continue;
+    const { networking } = one.object as KindCluster;
+    return networking?.cni ?? (networking?.disableDefaultCNI === true ? 'none' : 'kindnet');
+  }
+  return undefined;
+}
+
+/** One pod network has taken the place of another, or the same one in another way where kind installs it, which never changes a cluster that it has made. */
+export function isExchanged(before: readonly AdmittedObject[], after: readonly AdmittedObject[]): boolean {
+  const [old, next] = [wantedOf(before), wantedOf(after)];
+  if (old !== undefined && next !== undefined && old !== next) return true;
+  const [names, nextNames] = [networksOf(before), networksOf(after)];
+  return names.size > 0 && nextNames.size > 0 && ![...names].some((name) => nextNames.has(name));
+}
+
+function rangesOf(
+  cluster: KindCluster,
+  objects: readonly AdmittedObject[],
+): { readonly podCidr: string; readonly podCidr6: string | undefined; readonly gateway: string } {
+  const family = cluster.networking?.ipFamily ?? 'ipv4';
+  const usual = family === 'ipv6' ? 'fd00:10:244::/56' : family === 'dual' ? '10.244.0.0/16,fd00:10:244::/56' : '10.244.0.0/16';
+  const prefixes = (cluster.networking?.podSubnet ?? usual).split(',').flatMap((part) => parseIpPrefix(part.trim()) ?? []);
+  const textOf = (six: boolean): string | undefined => {
+    const prefix = prefixes.find((one) => isIp6(one.address) === six);
+    return prefix === undefined ? undefined : formatPrefix(prefix.network, prefix.prefixLength);
+  };
+  const network = objects.find(({ object }) => object.kind === 'Network')?.object as (KubeObject & { readonly spec?: { readonly cidr?: string } }) | undefined;
+  const underlay = parseIpPrefix((network?.spec?.cidr ?? '').split(',')[0] ?? '');
+  const gateway = underlay === undefined || isIp6(underlay.network) ? '172.30.0.1' : formatIp((underlay.network as number) + 1);
+  return { podCidr: textOf(false) ?? '', podCidr6: textOf(true), gateway };
+}
+
+/** Reads a text of ours. */
+export type ReadText = (path: string, text: string) => readonly AdmittedObject[];
 
 /** Objects that kind adds to the files' own, with the cluster's description as their source; `base` brings CoreDNS. Empty where the files describe no kind cluster. */
-export function kindAddOns(objects: readonly AdmittedObject[], base: () => readonly AdmittedObject[]): readonly AdmittedObject[] {
+export function kindAddOns(objects: readonly AdmittedObject[], base: () => readonly AdmittedObject[], read: ReadText): readonly AdmittedObject[] {
   const cluster = objects.find(isKindCluster);
   if (cluster === undefined) return [];
   const own = new Set(objects.map((one) => one.key));
   const added: AdmittedObject[] = base().filter((one) => /(?:coredns|kube-dns)/.test(one.object.metadata.name) && !own.has(one.key));
-  const wantsCni = (cluster.object as KindClusterLike).networking?.disableDefaultCNI !== true && !objects.some(isCni);
-  if (wantsCni) {
-    const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'kindnet', namespace: 'kube-system' } };
-    added.push({ key: 'ServiceAccount/kube-system/kindnet', object: account, source: cluster.source });
-    added.push({ key: 'DaemonSet/kube-system/kindnet', object: kindnetDaemonSet(), source: cluster.source });
-  }
+  // A CNI of the reader's own: two would fight for /etc/cni/net.d.
+  if (networksOf(objects).size > 0) return added;
+  const choice = findChoice(wantedOf([cluster]) ?? '');
+  if (choice === undefined) return added;
+  const texts = [choice.manifest(rangesOf(cluster.object as KindCluster, objects))];
+  if (choice.name === 'ptp' && !objects.some(({ object }) => object.kind === 'Network')) texts.push(ROUTED_UNDERLAY);
+  for (const [index, text] of texts.entries())
+    for (const one of read(`${choice.name} ${index}`, text)) if (!own.has(one.key)) added.push({ key: one.key, object: one.object, source: cluster.source });
   return added;
 }

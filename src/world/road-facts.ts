@@ -51,7 +51,8 @@ export function roadFacts(hops: readonly HopView[], topology: Topology): RoadFac
   const shown = hops.filter((hop) => !hop.background && hop.event.packetId >= 0);
   const roles = new Map(topology.hosts.map((host) => [host.id, host.role]));
   const own = new Set(topology.devices.filter((device) => device.netns.endsWith('/netns/root')).flatMap(({ addresses }) => addresses.map(withoutLength)));
-  const first = shown[0];
+  // Routers of nodes talk to each other meanwhile.
+  const first = shown.find((hop) => !hop.event.netns.endsWith('/netns/root')) ?? shown[0];
   const tunnels = new Set<string>();
   const seen = new Set<string>();
   const machines = new Set<string>();

@@ -610,7 +610,12 @@ export class World {
     const undo = () => {
       if (before !== undefined) this.#restoreState(before);
     };
-    const applied = this.#files.apply(atomic, undo, () => this.#settle());
+    const applied = this.#files.apply(
+      atomic,
+      undo,
+      () => this.#settle(),
+      () => this.engine.run({ untilNs: this.nowNs, maxEvents: 0 }),
+    );
     if (applied) this.#settle();
     this.diagnosticsVersion += 1;
     this.#tellContext = undefined;

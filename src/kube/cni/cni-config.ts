@@ -3,6 +3,7 @@ import { defineKind } from '../../objects/define.ts';
 import type { KubeObject, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { invalid } from '../field-errors.ts';
+import { findNode } from '../node/cluster-network.ts';
 import { kindSchema, struct, textMap, texts } from '../schema.ts';
 import type { NetDirFile } from './net-conf.ts';
 
@@ -26,7 +27,9 @@ export const cniConfig = defineKind<CniConfig>({
   schema: kindSchema('Files of /etc/cni/net.d: of the first in the order of their names the container runtime reads how it plugs pods in.', {
     spec: struct('The files.', {
       nodes: texts('Names of the nodes that have them; all nodes when absent.'),
-      files: textMap('Texts by file name, such as 10-bridge.conflist.'),
+      files: textMap(
+        "Texts by file name, such as 10-bridge.conflist; {{.PodCIDR}} in them is the node's own range, as in a template of containerd's (conf_template).",
+      ),
       removed: texts('Names of files that are taken away, such as one that a daemon has installed.'),
     }),
   }),
@@ -53,7 +56,15 @@ export function editedNetDir(node: string, installed: readonly NetDirFile[], vie
   const edits = view.list<CniConfig>('CniConfig').filter((object) => object.spec?.nodes === undefined || object.spec.nodes.includes(node));
   for (const object of [...edits].sort((a, b) => (rank(a) < rank(b) ? -1 : 1))) {
     for (const name of object.spec?.removed ?? []) files.delete(name);
-    for (const [name, text] of Object.entries(object.spec?.files ?? {})) files.set(name, { name, text, by: objectKey(object) });
+    for (const [name, text] of Object.entries(object.spec?.files ?? {})) files.set(name, { name, text: filled(text, node, view), by: objectKey(object) });
   }
   return [...files.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** containerd: internal/cri/server/update_runtime_config.go, cniConfigTemplate */
+function filled(text: string, name: string, view: StoreView): string {
+  if (!text.includes('{{')) return text;
+  const node = findNode(name, view);
+  const ranges = [node?.podCidr, node?.podCidr6].filter((range) => range !== undefined);
+  return text.replace(/\{\{\s*(?:\.PodCIDR|index \.PodCIDRRanges (\d))\s*\}\}/g, (_, index: string | undefined) => ranges[Number(index ?? 0)] ?? '');
 }

@@ -119,8 +119,10 @@ function load(files: readonly NetDirFile[], view: StoreView): LoadedConf {
   if (first === undefined || object === undefined) return loadNetConf(first);
   const known = loadedOf.get(object) ?? new Map<string, LoadedConf>();
   loadedOf.set(object, known);
-  const loaded = known.get(first.name) ?? loadNetConf(first);
-  known.set(first.name, loaded);
+  // A template is another text on each node.
+  const which = `${first.name}\n${first.text}`;
+  const loaded = known.get(which) ?? loadNetConf(first);
+  known.set(which, loaded);
   return loaded;
 }
 

@@ -3,6 +3,7 @@
 import { defineKind } from '../../objects/define.ts';
 import type { FieldError, Kind, KubeObject, RowContext, Schema } from '../../objects/types.ts';
 import { isCidr, isIp } from '../addresses.ts';
+import { CNI_CHOICES } from '../cni/choice.ts';
 import { invalid, required } from '../field-errors.ts';
 import { rateErrors } from '../pod/load.ts';
 import { anything, anythings, choice, decimal, flag, integer, kindSchema, list, notSimulated, struct, text, textMap, texts } from '../schema.ts';
@@ -193,6 +194,7 @@ export interface KindCluster extends KubeObject {
     readonly podSubnet?: string;
     readonly serviceSubnet?: string;
     readonly disableDefaultCNI?: boolean;
+    readonly cni?: string;
     readonly kubeProxyMode?: string;
     readonly ipFamily?: string;
     readonly apiServerAddress?: string;
@@ -227,6 +229,11 @@ const kindCluster = defineKind<KindCluster>({
       podSubnet: text('Range of pod addresses; 10.244.0.0/16 when absent.'),
       serviceSubnet: text('Range of ClusterIPs; 10.96.0.0/16 when absent.'),
       disableDefaultCNI: flag('No kindnet: a CNI is installed by hand.'),
+      cni: choice(
+        'The pod network that is installed with the cluster, by one word; kindnet when absent. Change it and the cluster is made anew with another one. (kind itself has only disableDefaultCNI.)',
+        [...CNI_CHOICES.map((one) => one.name), 'none'],
+        { enumDescriptions: [...CNI_CHOICES.map((one) => `${one.title}. ${one.does}`), 'Nothing: nodes stay NotReady until a CNI is installed by hand.'] },
+      ),
       kubeProxyMode: choice('Mode of kube-proxy.', ['iptables', 'ipvs', 'nftables', 'none']),
       ipFamily: choice('IP family.', ['ipv4', 'ipv6', 'dual']),
       apiServerAddress: text('Address of the API server on the computer.'),
@@ -259,6 +266,7 @@ export interface Network extends KubeObject {
     readonly bandwidth?: string;
     readonly internet?: boolean;
     readonly dns?: { readonly nameservers?: readonly string[]; readonly searches?: readonly string[] };
+    readonly podRoutes?: boolean;
     /** What the router knows beyond its own wires. */
     readonly routes?: readonly { readonly destination: string; readonly gateway: string }[];
   };
@@ -288,6 +296,7 @@ const network = defineKind<Network>({
         nameservers: texts('Addresses of name servers; the router when absent.'),
         searches: texts('Search domains.'),
       }),
+      podRoutes: flag("The router at its edge knows each node's pod range, as a cloud's route controller teaches it."),
       routes: list(
         'Routes of the router at its edge, as to the pod ranges behind the nodes.',
         struct('A route.', { destination: text('Range, such as 10.244.0.0/24.'), gateway: text('Address of the machine that forwards to it.') }),

@@ -147,7 +147,15 @@ export const underlayOf = perState(NETWORK_KINDS, (view): Underlay => {
     six: prefix === undefined ? undefined : { prefix, gateway: formatIp((prefix.network as bigint) + 1n) },
     mtuBytes: network?.spec?.mtuBytes ?? 1500,
     ...linksOf(network?.spec),
-    routes: network?.spec?.routes ?? [],
+    routes: [
+      ...(network?.spec?.routes ?? []),
+      ...(network?.spec?.podRoutes !== true
+        ? []
+        : listNodes(view).flatMap(({ ip, ip6, podCidr, podCidr6 }) => [
+            ...(ip === undefined || podCidr === undefined ? [] : [{ destination: podCidr, gateway: ip }]),
+            ...(ip6 === undefined || podCidr6 === undefined ? [] : [{ destination: podCidr6, gateway: ip6 }]),
+          ])),
+    ],
   };
 });
 

@@ -1,6 +1,7 @@
 /** Makes the nodes that a kind configuration asks for. kind: pkg/cluster/internal/providers/common/namer.go, pkg/internal/apis/config. */
 import { defineController } from '../../objects/define.ts';
 import { objectKey } from '../../objects/types.ts';
+import { REFLECTOR_ID } from '../cni/calico/settings.ts';
 import type { KindCluster } from './cluster-kinds.ts';
 
 const maxNodes = 100;
@@ -22,12 +23,19 @@ export const kindClusterController = defineController({
       const controlPlane = role === 'control-plane';
       // A cluster of one node runs pods on its control plane.
       const tainted = controlPlane && (cluster.nodes ?? []).length > 1;
+      // calicoctl makes a node a reflector by its cluster id.
+      const reflects = controlPlane && cluster.networking?.cni === 'calico-route-reflector';
       context.create({
         apiVersion: 'v1',
         kind: 'Node',
         metadata: {
           name,
-          labels: { ...(controlPlane ? { 'node-role.kubernetes.io/control-plane': '' } : {}), ...wanted.labels },
+          labels: {
+            ...(controlPlane ? { 'node-role.kubernetes.io/control-plane': '' } : {}),
+            ...(reflects ? { 'route-reflector': 'true' } : {}),
+            ...wanted.labels,
+          },
+          ...(reflects ? { annotations: { [REFLECTOR_ID]: '244.0.0.1' } } : {}),
           ownerReferences: [{ apiVersion: cluster.apiVersion, kind: cluster.kind, name: cluster.metadata.name, uid: cluster.metadata.uid ?? '' }],
         },
         spec: tainted ? { taints: [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }] } : {},

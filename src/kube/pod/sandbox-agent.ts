@@ -284,7 +284,8 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
 /** Keys are pods' keys. */
 export const sandboxAgent: Agent<NetRecord> = {
   name: 'sandbox',
-  watches: ['Pod', 'PodRuntime', 'ConfigMap', ...NETWORK_KINDS],
+  // Calico's tunnels make the wires of pods narrower.
+  watches: ['Pod', 'PodRuntime', 'ConfigMap', 'IPPool', 'FelixConfiguration', ...NETWORK_KINDS],
   keysFor,
   keys: allKeys,
   render,

@@ -266,7 +266,7 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
   switch (changed.kind) {
     case 'Pod':
       // The agent itself: a node begins or ends to take part.
-      if (isDaemon(changed as Pod, CILIUM)) return allKeys(view);
+      if (isDaemon(changed as Pod, CILIUM)) return ['*', ...allKeys(view)];
       return (changed as Pod).spec.hostNetwork === true ? [] : [...forEachNode(objectKey(changed), view), ...forEachNode(POLICY, view)];
     case 'Service':
       return [...forEachNode(objectKey(changed), view), ...forEachNode(POLICY, view)];
@@ -283,7 +283,9 @@ function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
     case 'ConfigMap':
       return objectKey(changed) === CILIUM_CONFIG_MAP ? allKeys(view) : [];
     default:
-      return ciliumSettings(view).failure === undefined && daemonNodes(CILIUM, view).length === 0 ? [] : allKeys(view);
+      if (ciliumSettings(view).failure !== undefined || daemonNodes(CILIUM, view).length > 0) return allKeys(view);
+      // With a machine goes what was in its kernel.
+      return changed.kind === 'Node' ? [`${changed.metadata.name}*`] : [];
   }
 }
 

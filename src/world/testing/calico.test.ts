@@ -1,8 +1,8 @@
 /** The article's cluster with Calico in flannel's place: its tables as its tools print them, and its policies by packets. */
 
 import { describe, expect, it } from 'vitest';
+import { calicoManifest } from '../../kube/cni/manifests/calico.ts';
 import { createShell } from '../../shell/index.ts';
-import { calicoManifest } from '../../shell/kubectl/bundled/calico.ts';
 import { allParts } from '../all-parts.ts';
 import { World } from '../world.ts';
 import { articleFiles, runLine } from './article.ts';

@@ -1,7 +1,7 @@
 /** Well-known manifests by their addresses: our own short re-creations of what they install, because nothing is ever fetched. */
-import { calicoManifest } from './calico.ts';
+import { calicoManifest } from '../../../kube/cni/manifests/calico.ts';
+import { flannelManifest } from '../../../kube/cni/manifests/flannel.ts';
 import { envoyGateway } from './envoy-gateway.ts';
-import { flannel } from './flannel.ts';
 import { ingressNginx } from './ingress-nginx.ts';
 import { metricsServer } from './metrics-server.ts';
 
@@ -15,7 +15,7 @@ const version = '(?:releases/(?:latest/download|download/v?[\\w.-]+)|[\\w./-]+)'
 const at = (text: string): RegExp => new RegExp(`^https://(?:raw\\.githubusercontent\\.com|github\\.com)/${text}$`);
 
 const known: readonly (readonly [RegExp, (match: RegExpExecArray) => Bundled])[] = [
-  [at(`flannel-io/flannel/${version}/kube-flannel\\.yml`), () => ({ kind: 'manifest', title: 'flannel', text: flannel })],
+  [at(`flannel-io/flannel/${version}/kube-flannel\\.yml`), () => ({ kind: 'manifest', title: 'flannel', text: flannelManifest() })],
   [
     at('kubernetes/ingress-nginx/(?:blob/|raw/)?(?:controller-)?([\\w.-]+)/deploy/static/provider/(\\w+)(?:/[\\w.-]+)?/deploy\\.yaml'),
     (match) => ({

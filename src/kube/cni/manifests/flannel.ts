@@ -1,5 +1,7 @@
 /** What flannel's kube-flannel.yml installs, in short. */
-export const flannel = `apiVersion: v1
+
+/** @param network '' where pods have no IPv4 addresses; @param backend the object `Backend` of net-conf.json, as JSON */
+export const flannelManifest = (network = '10.244.0.0/16', backend = '{ "Type": "vxlan" }', network6?: string): string => `apiVersion: v1
 kind: Namespace
 metadata:
   name: kube-flannel
@@ -39,9 +41,8 @@ data:
     }
   net-conf.json: |
     {
-      "Network": "10.244.0.0/16",
-      "EnableNFTables": false,
-      "Backend": { "Type": "vxlan" }
+${network === '' ? '      "EnableIPv4": false,\n' : `      "Network": "${network}",\n`}${network6 === undefined ? '' : `      "EnableIPv6": true,\n      "IPv6Network": "${network6}",\n`}      "EnableNFTables": false,
+      "Backend": ${backend}
     }
 ---
 apiVersion: apps/v1

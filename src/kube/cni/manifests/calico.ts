@@ -26,8 +26,11 @@ subjects:
 ---
 `;
 
-/** The manifest with BIRD and IPIP, or without BIRD and with VXLAN. */
-export const calicoManifest = (backend: 'bird' | 'vxlan'): string => `apiVersion: policy/v1
+/** The manifest with BIRD, or without it and with VXLAN. `ipip`: of the pool that calico-node makes when it finds none. */
+export const calicoManifest = (
+  backend: 'bird' | 'vxlan',
+  ipip: 'Always' | 'CrossSubnet' | 'Never' = backend === 'bird' ? 'Always' : 'Never',
+): string => `apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata: {name: calico-kube-controllers, namespace: kube-system, labels: {k8s-app: calico-kube-controllers}}
 spec: {maxUnavailable: 1, selector: {matchLabels: {k8s-app: calico-kube-controllers}}}
@@ -79,7 +82,7 @@ spec:
         - {name: CALICO_NETWORKING_BACKEND, valueFrom: {configMapKeyRef: {name: calico-config, key: calico_backend}}}
         - {name: CLUSTER_TYPE, value: "${backend === 'bird' ? 'k8s,bgp' : 'k8s'}"}
         - {name: IP, value: autodetect}
-        - {name: CALICO_IPV4POOL_IPIP, value: ${backend === 'bird' ? 'Always' : 'Never'}}
+        - {name: CALICO_IPV4POOL_IPIP, value: ${ipip}}
         - {name: CALICO_IPV4POOL_VXLAN, value: ${backend === 'bird' ? 'Never' : 'Always'}}
         - {name: FELIX_DEFAULTENDPOINTTOHOSTACTION, value: ACCEPT}
         - {name: FELIX_IPV6SUPPORT, value: "false"}
