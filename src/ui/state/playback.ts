@@ -46,9 +46,9 @@ export interface LoadOptions {
 export const MIN_SPEED = 0.1;
 export const MAX_SPEED = 4;
 /** Log events a span may have; a longer one is cut at its end. */
-export const MAX_LOADED_EVENTS = 50_000;
+export const MAX_LOADED_EVENTS = 400_000;
 
-const EVENTS_PER_CALL = 5_000;
+const EVENTS_PER_CALL = 2_000;
 /** A stepped packet glides there in this time, whatever the speed. */
 const GLIDE_MS = 260;
 /** After a hidden tab or a long task playback goes on where it was. */

@@ -5,6 +5,7 @@ import type { ExpectationResult, ReachQuestion } from '../../world/reach/reach-v
 import type { LinkTarget } from '../../world/views.ts';
 import type { Lens } from '../canvas/contract.ts';
 import type { Arrangement } from '../canvas/plan.ts';
+import type { PacketList } from '../timeline/list/settings.ts';
 import type { SaveState } from './autosave.ts';
 
 export type Mode = 'learn' | 'play' | 'present';
@@ -68,6 +69,10 @@ export interface Session extends Preferences {
   readonly timelineView: TimelineView;
   /** The conversation those views show; undefined: none was chosen. */
   readonly stream: number | undefined;
+  /** Columns and colour rules of the packet list, once they are read. */
+  readonly packetList: PacketList | undefined;
+  /** What of them is being changed; `filter`: for a new rule. */
+  readonly listDialog: { readonly kind: 'columns' } | { readonly kind: 'rules'; readonly filter: string } | undefined;
   readonly dialog: DialogName | undefined;
   /** Files on their way into the document; the import dialog takes them over. */
   readonly incoming: { readonly files: readonly DocumentFile[]; readonly problems: readonly string[] } | undefined;
@@ -124,6 +129,8 @@ export const createSession = (preferences: Preferences): SessionStore =>
     filter: '',
     timelineView: 'hops',
     stream: undefined,
+    packetList: undefined,
+    listDialog: undefined,
     dialog: undefined,
     incoming: undefined,
     pane: 'canvas',

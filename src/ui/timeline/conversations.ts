@@ -1,6 +1,7 @@
 /** Which packets belong together: conversations of TCP and UDP ports (or ICMP ids) that hold through NAT, since a packet carries its own ends from one address pair to the next. */
 import { isIpLayer, type Layer } from '../../net/wire/packet.ts';
 import type { HopView } from '../../world/views.ts';
+import { drain, type Work } from './sliced.ts';
 
 export interface Conversation {
   /** From 0, in order of the first packet. */
@@ -70,9 +71,13 @@ function transportOf(
 const keyOf = (protocol: string, end: End): string =>
   end.source < end.destination ? `${protocol} ${end.netns} ${end.source} ${end.destination}` : `${protocol} ${end.netns} ${end.destination} ${end.source}`;
 
-function livesOf(hops: readonly HopView[]): Map<number, Life> {
+/** Hops or packets between two chances to interrupt. */
+const STRIDE = 256;
+
+function* livesOf(hops: readonly HopView[]): Work<Map<number, Life>> {
   const lives = new Map<number, Life>();
-  for (const { event } of hops) {
+  for (const [index, { event }] of hops.entries()) {
+    if (index % STRIDE === STRIDE - 1) yield;
     if (event.packetId < 0) continue;
     const known = lives.get(event.packetId);
     const dropped = event.step.kind === 'dropped';
@@ -106,12 +111,18 @@ function livesOf(hops: readonly HopView[]): Map<number, Life> {
   return lives;
 }
 
-/** All conversations of a run. O(hops). */
-export function conversationsOf(hops: readonly HopView[]): Conversation[] {
+/** All conversations of a run at once. O(hops). */
+export const conversationsOf = (hops: readonly HopView[]): Conversation[] => drain(conversing(hops));
+
+/** The same in steps. */
+export function* conversing(hops: readonly HopView[]): Work<Conversation[]> {
   type Open = { -readonly [K in keyof Conversation]: Conversation[K] } & { packets: number[] };
   const byKey = new Map<string, Open>();
   const all: Open[] = [];
-  for (const life of livesOf(hops).values()) {
+  let count = 0;
+  for (const life of (yield* livesOf(hops)).values()) {
+    count += 1;
+    if (count % STRIDE === 0) yield;
     const here = keyOf(life.protocol, life.first);
     const there = life.delivered ? keyOf(life.protocol, life.last) : here;
     const known = byKey.get(here) ?? byKey.get(there);

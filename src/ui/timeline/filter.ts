@@ -2,8 +2,9 @@
 import type { HopView } from '../../world/views.ts';
 import { layerOf } from '../canvas/layer-of.ts';
 import type { PacketLayer } from '../state/session.ts';
-import { conversationsOf, streamsOf } from './conversations.ts';
+import { conversing, streamsOf } from './conversations.ts';
 import { type FilterError, type HopPredicate, looksLikeDisplayFilter, parseDisplayFilter } from './display-filter/parse.ts';
+import { drain, type Work } from './sliced.ts';
 
 export { completeFilter } from './display-filter/complete.ts';
 
@@ -45,21 +46,32 @@ function wordsFit(words: readonly string[], hop: HopView, number: number | undef
   return words.every(fits);
 }
 
+/** Only these filters need to know the conversations. */
+export const asksForStreams = (text: string): boolean => /\bstream\b/.test(text);
+
+/** Hops that are looked at between two chances to interrupt. */
+const STRIDE = 256;
+
 /** Indices of the hops to show, in order; a display filter with an error shows all. */
-export function filterHops(hops: readonly HopView[], filter: RowFilter, numbers: ReadonlyMap<number, number>): readonly number[] {
+export function* filtering(hops: readonly HopView[], filter: RowFilter, numbers: ReadonlyMap<number, number>): Work<readonly number[]> {
   const read = readFilter(filter.text);
   const words = read.kind === 'words' ? filter.text.toLowerCase().split(/\s+/).filter(Boolean) : [];
-  const streams = read.kind === 'display' ? streamsOf(conversationsOf(hops)) : undefined;
+  const streams = read.kind === 'display' && asksForStreams(filter.text) ? streamsOf(yield* conversing(hops)) : undefined;
   const startNs = hops[0]?.event.timeNs ?? 0;
   const hidden = filter.hidden ?? [];
   const indices: number[] = [];
-  hops.forEach((hop, index) => {
-    if (hop.background && !filter.background) return;
-    if (hidden.length > 0 && hidden.includes(layerOf(hop))) return;
+  for (const [index, hop] of hops.entries()) {
+    if (index % STRIDE === STRIDE - 1) yield;
+    if (hop.background && !filter.background) continue;
+    if (hidden.length > 0 && hidden.includes(layerOf(hop))) continue;
     const number = numbers.get(hop.event.packetId);
-    if (read.kind === 'display' && !read.accepts(hop, { number, stream: streams?.get(hop.event.packetId), startNs, selected: filter.selected })) return;
-    if (words.length > 0 && !wordsFit(words, hop, number)) return;
+    if (read.kind === 'display' && !read.accepts(hop, { number, stream: streams?.get(hop.event.packetId), startNs, selected: filter.selected })) continue;
+    if (words.length > 0 && !wordsFit(words, hop, number)) continue;
     indices.push(index);
-  });
+  }
   return indices;
 }
+
+/** The same at once. */
+export const filterHops = (hops: readonly HopView[], filter: RowFilter, numbers: ReadonlyMap<number, number>): readonly number[] =>
+  drain(filtering(hops, filter, numbers));

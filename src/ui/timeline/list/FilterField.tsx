@@ -2,8 +2,9 @@
 import { useId, useRef, useState } from 'react';
 import { TIMELINE_FILTER } from '../../shell/focus-targets.ts';
 import { usePlayground, useSession } from '../../state/context.ts';
-import styles from '../Timeline.module.css';
+
 import { useFilter } from '../use-filter.ts';
+import styles from './List.module.css';
 
 const MAX_LENGTH = 400;
 

@@ -75,6 +75,8 @@ function RunMenu() {
         void playground.savePreferences();
       },
     },
+    { label: 'Columns …', onPick: () => playground.session.setState({ timelineView: 'hops', listDialog: { kind: 'columns' } }) },
+    { label: 'Colour rules …', onPick: () => playground.session.setState({ timelineView: 'hops', listDialog: { kind: 'rules', filter: '' } }) },
     { label: 'Save pcapng', detail: 'what taps on all devices saw', disabled: empty, onPick: () => void saveCapture(playground) },
     { label: 'Open capture…', detail: 'pcapng, pcap', onPick: () => input.current?.click() },
   ];
