@@ -17,6 +17,8 @@ export interface CliOptions {
   /** pcap: `node01:flannel.1`, `any`. */
   readonly interfaces: readonly string[];
   readonly output?: string;
+  /** Where the secrets of TLS connections go. */
+  readonly keyLog?: string;
   /** pcap: the capture filter; replay: the file; compare: the two worlds; test: more files. */
   readonly words: readonly string[];
   /** serve: the port, 0 for any free one. */
@@ -47,10 +49,11 @@ export const USAGE = `usage:
   kubehop recorded DIR|WORLD.json [TRACE.json] [--level N] [--json]
       worlds recorded on a real kernel, done again here and compared (recorded --help)
 
+--keylog FILE (or SSLKEYLOGFILE in the environment) adds the secrets of the TLS connections of the commands to a file; a .pcapng has them inside.
 Without files the article's two-node flannel cluster runs. The exit code is that of the last command.
 `;
 
-const withValue: Readonly<Record<string, 'files' | 'commands' | 'on' | 'seed' | 'from' | 'to' | 'interfaces' | 'output' | 'port'>> = {
+const withValue: Readonly<Record<string, 'files' | 'commands' | 'on' | 'seed' | 'from' | 'to' | 'interfaces' | 'output' | 'port' | 'keyLog'>> = {
   '-f': 'files',
   '--filename': 'files',
   '-c': 'commands',
@@ -63,6 +66,7 @@ const withValue: Readonly<Record<string, 'files' | 'commands' | 'on' | 'seed' | 
   '-o': 'output',
   '-w': 'output',
   '--port': 'port',
+  '--keylog': 'keyLog',
 };
 
 const problem = (text: string): ParsedArguments => ({ kind: 'text', stream: 'stderr', text: `kubehop: ${text}\nTry 'kubehop --help'.\n`, exitCode: 2 });
@@ -79,7 +83,7 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
     return problem(argv[1] === undefined ? 'export needs a format: netns' : `unknown export format: ${argv[1]}`);
   }
   const lists = { files: [] as string[], commands: [] as string[], interfaces: [] as string[] };
-  const single: { on?: string; seed?: string; from?: string; to?: string; output?: string; port?: string } = {};
+  const single: { on?: string; seed?: string; from?: string; to?: string; output?: string; port?: string; keyLog?: string } = {};
   let json = false;
   const words: string[] = [];
   for (let i = verb === 'run' ? 0 : verb === 'export-netns' ? 2 : 1; i < argv.length; i += 1) {
@@ -128,6 +132,7 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
       ...(single.from === undefined ? {} : { from: single.from }),
       ...(single.to === undefined ? {} : { to: single.to }),
       ...(single.output === undefined ? {} : { output: single.output }),
+      ...(single.keyLog === undefined ? {} : { keyLog: single.keyLog }),
     },
   };
 }

@@ -1,6 +1,6 @@
 /** `bin/kubehop`: the same world and shell as in the browser, in Node. */
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createShell, END_OF_INPUT, hopJson } from '../shell/index.ts';
@@ -221,6 +221,27 @@ async function test(world: World, options: CliOptions): Promise<number> {
   return results.every((one) => one.pass) ? 0 : 1;
 }
 
+async function runVerb(world: World, options: CliOptions): Promise<number> {
+  if (options.verb === 'trace') return await trace(world, options);
+  if (options.verb === 'pcap') return await pcap(world, options);
+  if (options.verb === 'replay') return await replay(world, options);
+  if (options.verb === 'serve') return await serveWorld(world, options);
+  if (options.verb === 'test') return await test(world, options);
+  if (options.verb === 'export-netns') return await exportScript(world, options);
+  const session = openSession(world, options.on);
+  if (options.commands.length > 0) {
+    const from = world.headSeq;
+    const exitCode = await runCommands(session, options.commands);
+    if (options.json) for (const hop of world.hops(from, world.headSeq)) streams.out(`${hopJson(hop)}\n`);
+    return exitCode;
+  }
+  if (process.stdin.isTTY) return await interactive(session);
+  if (options.files.includes('-')) return 0;
+  let exitCode = 0;
+  for await (const line of createInterface({ input: process.stdin })) exitCode = await session.run(line, interrupted);
+  return exitCode;
+}
+
 /** Runs the command line; resolves with the exit code. */
 export async function main(argv: readonly string[], packageRoot: string): Promise<number> {
   if (argv[0] === 'recorded') {
@@ -247,23 +268,10 @@ export async function main(argv: readonly string[], packageRoot: string): Promis
   try {
     if (options.verb === 'compare') return await compare(options, packageRoot);
     const world = openWorld(options, packageRoot);
-    if (options.verb === 'trace') return await trace(world, options);
-    if (options.verb === 'pcap') return await pcap(world, options);
-    if (options.verb === 'replay') return await replay(world, options);
-    if (options.verb === 'serve') return await serveWorld(world, options);
-    if (options.verb === 'test') return await test(world, options);
-    if (options.verb === 'export-netns') return await exportScript(world, options);
-    const session = openSession(world, options.on);
-    if (options.commands.length > 0) {
-      const from = world.headSeq;
-      const exitCode = await runCommands(session, options.commands);
-      if (options.json) for (const hop of world.hops(from, world.headSeq)) streams.out(`${hopJson(hop)}\n`);
-      return exitCode;
-    }
-    if (process.stdin.isTTY) return await interactive(session);
-    if (options.files.includes('-')) return 0;
-    let exitCode = 0;
-    for await (const line of createInterface({ input: process.stdin })) exitCode = await session.run(line, interrupted);
+    const exitCode = await runVerb(world, options);
+    const keyLog = options.keyLog ?? process.env.SSLKEYLOGFILE;
+    // Libraries add to the file, too.
+    if (keyLog !== undefined && keyLog !== '') appendFileSync(keyLog, world.engine.tlsKeys(0, world.headSeq));
     return exitCode;
   } catch (error) {
     streams.err(`kubehop: ${error instanceof Error ? error.message : String(error)}\n`);

@@ -294,6 +294,8 @@ export interface Engine {
 
   /** Decodes events [from, to) of the log; `to` is clipped. */
   events(from: number, to: number): TraceEvent[];
+  /** The secrets of TLS connections in events [from, to), as lines of an SSLKEYLOGFILE. */
+  tlsKeys(from: number, to: number): string;
   /** Sequence number of the first event at or after `timeNs`. */
   seqAt(timeNs: number): number;
 

@@ -73,6 +73,7 @@ import type { Kernel, TimerToken, Userland } from './stack/userland.ts';
 import { decodeEvent, type LayerCache, seqAt } from './trace/decode.ts';
 import { emitChanged, emitForgotten } from './trace/emit.ts';
 import { framesOf, type LoggedFrame, packetOfRow } from './trace/frames.ts';
+import { keyLogOf } from './trace/key-log.ts';
 import { COLUMN_PACKET, TraceLog } from './trace/trace-log.ts';
 import type { TraceEvent } from './trace-event.ts';
 import type { Packet } from './wire/packet.ts';
@@ -238,6 +239,10 @@ export class Network implements Engine {
   /** The frames that captures on these devices hold, from the log, in causal order: for pcap files. */
   frames(deviceIds: ReadonlySet<string>, from = 0, to = Number.POSITIVE_INFINITY): LoggedFrame[] {
     return framesOf(this.#core.log, deviceIds, this.#devices, Math.max(0, from), Math.min(to, this.#core.log.rows.length));
+  }
+
+  tlsKeys(from: number, to: number): string {
+    return keyLogOf(this.#core.log, Math.max(0, from), Math.min(to, this.#core.log.rows.length));
   }
 
   spawn(process: Omit<Process, 'kind' | 'id' | 'origin'> & { readonly origin?: Process['origin'] }): string {

@@ -1,5 +1,5 @@
 /**
- * What taps on some devices would have recorded, as a pcapng file with the reason of each hop as a packet comment. Checksums are those of the wire: what a tap
+ * What taps on some devices would have recorded, as a pcapng file with the reason of each hop as a packet comment, and the secrets by which readers see into TLS. Checksums are those of the wire: what a tap
  * sees of checksums that are left to a network card (`tcpdump` shows it) would only make Wireshark's readers look for a fault.
  */
 import { parseMac } from '../net/addr/mac.ts';
@@ -153,5 +153,5 @@ export function capture(world: World, request: CaptureRequest): Capture {
     }
   }
   const blocks = [...chosen.values()].map(({ block }) => block);
-  return { ok: true, bytes: writePcapng(blocks, packets, EPOCH_MS), packets: packets.length };
+  return { ok: true, bytes: writePcapng(blocks, packets, EPOCH_MS, world.engine.tlsKeys(request.from, end)), packets: packets.length };
 }

@@ -1,4 +1,4 @@
-/** Writes pcapng files: one interface block a device, nanosecond timestamps, a comment for each packet where there is one (IETF draft-ietf-opsawg-pcapng). */
+/** Writes pcapng files: one interface block a device, nanosecond timestamps, a comment for each packet where there is one, secrets of TLS (IETF draft-ietf-opsawg-pcapng). */
 import { LINKTYPE_ETHERNET } from './link-type.ts';
 import { encodeUtf8 } from './utf8.ts';
 
@@ -28,6 +28,9 @@ export interface PcapngPacket {
 const SECTION_HEADER = 0x0a0d0d0a;
 const INTERFACE_DESCRIPTION = 1;
 const ENHANCED_PACKET = 6;
+const DECRYPTION_SECRETS = 10;
+/** TLSK: an SSLKEYLOGFILE. */
+const SECRETS_TLS = 0x544c534b;
 /** opt_epb_flags: bits 0 and 1 inbound or outbound, 2 to 4 unicast, multicast, broadcast, promiscuous. */
 const FLAGS: Readonly<Record<NonNullable<PcapngPacket['direction']>, number>> = {
   in: 0b00101,
@@ -37,10 +40,12 @@ const FLAGS: Readonly<Record<NonNullable<PcapngPacket['direction']>, number>> = 
   out: 0b00010,
 };
 
-/** The whole file, little-endian. `epochMs` is Unix time at virtual time 0. */
-export function writePcapng(interfaces: readonly PcapngInterface[], packets: readonly PcapngPacket[], epochMs: number, application = 'Kubehop'): Uint8Array {
-  const blocks: Uint8Array[] = [sectionBlock(application)];
+/** The whole file, little-endian. `epochMs` is Unix time at virtual time 0. `keyLog`: lines of an SSLKEYLOGFILE, by which readers decrypt. */
+export function writePcapng(interfaces: readonly PcapngInterface[], packets: readonly PcapngPacket[], epochMs: number, keyLog = ''): Uint8Array {
+  const blocks: Uint8Array[] = [sectionBlock('Kubehop')];
   for (const one of interfaces) blocks.push(interfaceBlock(one));
+  // Before the packets that need them.
+  if (keyLog !== '') blocks.push(secretsBlock(keyLog));
   for (const packet of packets) blocks.push(packetBlock(packet, epochMs));
   const out = new Uint8Array(blocks.reduce((sum, block) => sum + block.length, 0));
   let at = 0;
@@ -84,6 +89,16 @@ function interfaceBlock(one: PcapngInterface): Uint8Array {
   if (one.filter !== undefined && one.filter !== '') options.push({ code: 11, value: Uint8Array.of(0, ...encodeUtf8(one.filter)) });
   options.push(textOption(12, 'Linux (simulated)'));
   return block(INTERFACE_DESCRIPTION, body, options);
+}
+
+function secretsBlock(keyLog: string): Uint8Array {
+  const secrets = encodeUtf8(keyLog);
+  const body = new Uint8Array(8 + padded(secrets.length));
+  const view = new DataView(body.buffer);
+  view.setUint32(0, SECRETS_TLS, true);
+  view.setUint32(4, secrets.length, true);
+  body.set(secrets, 8);
+  return block(DECRYPTION_SECRETS, body, []);
 }
 
 function macBytes(mac: number): Uint8Array {

@@ -1,5 +1,10 @@
 /** HTTPS through ingress-nginx: which certificate is shown, what curl and openssl say of it, and what the log tells. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { capture } from '../capture.ts';
 import { articleFiles, openArticle, runLine } from './article.ts';
 
 const deploy = 'https://raw.githubusercontent.com/kubernetes/ingress-nginx/controller-v1.8.1/deploy/static/provider/baremetal/deploy.yaml';
@@ -70,6 +75,22 @@ describe('HTTPS at ingress-nginx', () => {
       ['TLSv1.3 with good.test', expect.stringContaining('TLS_AES_256_GCM_SHA384 keys by X25519, http/1.1 by ALPN; the server showed CN = good.test')],
       ['TLSv1.3 with good.test', expect.any(String)],
     ]);
+  });
+
+  it.skipIf(spawnSync('tshark', ['--version']).status !== 0)('is decrypted by tshark with the secrets in the capture, and not without', () => {
+    const from = world.headSeq;
+    curl('good.test', '-d a=1');
+    const captured = capture(world, { interfaces: ['controlplane:any'], from, to: world.headSeq });
+    const folder = mkdtempSync(join(tmpdir(), 'kubehop-tls-'));
+    const [file, bare] = [join(folder, 'tls.pcapng'), join(folder, 'bare.pcapng')];
+    writeFileSync(file, captured.ok ? captured.bytes : '');
+    const fields = ['http.request.method', 'http.host', 'http.response.code', 'x509sat.uTF8String', '_ws.malformed'].flatMap((one) => ['-e', one]);
+    const tshark = (path: string): string => spawnSync('tshark', ['-r', path, '-Y', 'tls', '-T', 'fields', ...fields], { encoding: 'utf8' }).stdout.trim();
+    // Inside the records: the server's certificate, the request as the client sent it, and the answer.
+    expect(tshark(file)).toMatch(/good\.test[\s\S]*POST\tgood\.test[\s\S]*\t200/);
+    spawnSync('editcap', ['--discard-all-secrets', file, bare]);
+    expect(tshark(bare)).not.toMatch(/good|POST|200/);
+    rmSync(folder, { recursive: true });
   });
 
   it.each([
