@@ -79,7 +79,7 @@ export function awaitParts(): AwaitedParts {
   const stop = (): never => {
     throw new NotLoaded('kube-proxy nftables');
   };
-  const gateway: Need = { kinds: ['Gateway', 'GatewayClass'], roles: ['gateway-proxy', 'gateway-controller'] };
+  const gateway: Need = { kinds: ['Gateway', 'GatewayClass', 'ListenerSet'], roles: ['gateway-proxy', 'gateway-controller'] };
   const ingressNginx: Need = { roles: ['ingress-nginx'] };
   const loadBalancer: Need = { kinds: loadBalancerKinds.map(({ kind }) => kind) };
   const agents = agentsWith({

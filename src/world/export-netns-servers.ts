@@ -34,7 +34,7 @@ function httpAnswer(config: HttpServerConfig, hostname: string): string {
     server: ANY,
   } as const;
   const epochMs = config.epochMs ?? EPOCH_MS;
-  const { response } = serve(request, { config, hostname, namespace: '', nowMs: epochMs, startedMs: epochMs });
+  const { response } = serve(request, { config, hostname, namespace: '', nowMs: epochMs, startedMs: epochMs, attempt: () => 1 });
   return formatHead(`${response.version} ${response.code} ${response.reason}`, response.headers) + response.body;
 }
 

@@ -9,12 +9,13 @@ import { hasSandbox, isContainerRunning } from '../pod/running.ts';
 import { netnsOfPod, processNameOf } from '../pod/sandbox-agent.ts';
 import { namespaceOf, type Pod } from '../pod/types.ts';
 import { classOf, implementationOf } from './implementations.ts';
-import { compileGateway, compileStreams, type GatewayModel, gatewayModel, ROUTE_KINDS } from './model.ts';
+import { compileGateway, compilePlain, compileStreams, type GatewayModel, gatewayModel, ROUTE_KINDS } from './model.ts';
 import type { Gateway } from './types.ts';
 
 const WATCHED = [
   'Gateway',
   'GatewayClass',
+  'ListenerSet',
   ...ROUTE_KINDS,
   'ReferenceGrant',
   'Service',
@@ -28,7 +29,7 @@ const WATCHED = [
 type Finding = NonNullable<Rendering<NetRecord>['diagnostics']>[number];
 
 const models = perState(
-  ['Gateway', 'GatewayClass', ...ROUTE_KINDS, 'ReferenceGrant', 'Secret', 'ConfigMap', 'Namespace'],
+  ['Gateway', 'GatewayClass', 'ListenerSet', ...ROUTE_KINDS, 'ReferenceGrant', 'Secret', 'ConfigMap', 'Namespace'],
   () => new Map<ObjectKey, GatewayModel>(),
 );
 
@@ -50,31 +51,18 @@ const proxyContainer = (pod: Pod) => pod.spec.containers.find((container) => ima
 const isProxy = (pod: Pod): boolean => pod.metadata.annotations?.[GATEWAY_ANNOTATION] !== undefined && proxyContainer(pod) !== undefined;
 const proxies = perState(['Pod'], (view): readonly Pod[] => view.list<Pod>('Pod').filter(isProxy));
 
-function findingsOf({ gateway, listeners, routes }: GatewayModel): Finding[] {
-  const findings: Finding[] = listeners.flatMap(({ listener }, index) =>
-    ['HTTP', 'HTTPS', 'TLS'].includes(listener.protocol)
-      ? []
-      : [
+function findingsOf({ routes }: GatewayModel): Finding[] {
+  return routes.flatMap(({ route }): Finding[] =>
+    route.kind === 'GRPCRoute'
+      ? [
           {
-            key: objectKey(gateway),
-            path: `spec.listeners[${index}].protocol`,
-            diagnostic: {
-              severity: 'info',
-              code: 'not-simulated',
-              message: `${listener.protocol} listeners get their status, and nobody listens there`,
-            },
-          } as const,
-        ],
+            key: objectKey(route),
+            path: 'spec',
+            diagnostic: { severity: 'info', code: 'not-simulated', message: 'a GRPCRoute gets its status and carries no traffic here' },
+          },
+        ]
+      : [],
   );
-  for (const { route } of routes) {
-    if (route.kind !== 'HTTPRoute' && route.kind !== 'TLSRoute')
-      findings.push({
-        key: objectKey(route),
-        path: 'spec',
-        diagnostic: { severity: 'info', code: 'not-simulated', message: `a ${route.kind} gets its status and carries no traffic here` },
-      });
-  }
-  return findings;
 }
 
 function render(key: string, view: StoreView): Rendering<NetRecord> {
@@ -91,11 +79,13 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   const ports = [
     ...compileGateway(model, implementation.containerPort, view).map((one) => ({ ...one, app: 'http-proxy' })),
     ...compileStreams(model, implementation.containerPort, view).map((one) => ({ ...one, app: 'stream-proxy' })),
+    ...compilePlain(model, 'TCP', implementation.containerPort, view).map((one) => ({ ...one, app: 'stream-proxy' })),
+    ...compilePlain(model, 'UDP', implementation.containerPort, view).map((one) => ({ ...one, app: 'udp-proxy' })),
   ];
   const records = ports.map(
     ({ port, config, routes, app }): Process => ({
       kind: 'process',
-      id: processId(netns, `${name}-${port}`),
+      id: processId(netns, `${name}-${port}${app === 'udp-proxy' ? '-udp' : ''}`),
       origin: { component: 'gateway', objects: [key, objectKey(gateway), ...routes] },
       netns,
       app,

@@ -2,7 +2,8 @@
 import type { KubeObject, StoreView } from '../../objects/types.ts';
 import { matchesSelector } from '../label-selector.ts';
 import { namespaceOf } from '../pod/types.ts';
-import { GATEWAY_GROUP, type Gateway, type Listener, type ParentReference, type Route } from './types.ts';
+import type { ListenerOwner, OwnedListener } from './listener-set.ts';
+import { GATEWAY_GROUP, type Listener, type ParentReference, type Route } from './types.ts';
 
 /** What a listener takes by its protocol. */
 const KINDS: Readonly<Record<string, readonly string[]>> = {
@@ -35,7 +36,7 @@ export function meet(a: string | undefined, b: string | undefined): string | und
   return below(x, y) ? x : undefined;
 }
 
-export function isNamespaceAllowed(listener: Listener, gateway: Gateway, namespace: string, view: StoreView): boolean {
+export function isNamespaceAllowed(listener: Listener, owner: ListenerOwner, namespace: string, view: StoreView): boolean {
   const rule = listener.allowedRoutes?.namespaces;
   switch (rule?.from ?? 'Same') {
     case 'All':
@@ -43,7 +44,7 @@ export function isNamespaceAllowed(listener: Listener, gateway: Gateway, namespa
     case 'Selector':
       return matchesSelector(rule?.selector, view.find<KubeObject>(`Namespace/${namespace}`)?.metadata.labels ?? {});
     default:
-      return namespace === namespaceOf(gateway);
+      return namespace === namespaceOf(owner);
   }
 }
 
@@ -57,25 +58,28 @@ export type Attached =
   | { readonly accepted: true; readonly to: readonly Attachment[] }
   | { readonly accepted: false; readonly reason: 'NoMatchingParent' | 'NotAllowedByListeners' | 'NoMatchingListenerHostname'; readonly message: string };
 
-export const isParent = (reference: ParentReference, route: KubeObject, gateway: Gateway): boolean =>
+/** A reference to a Gateway means its own listeners, not those of its ListenerSets. */
+export const isParent = (reference: ParentReference, route: KubeObject, owner: ListenerOwner): boolean =>
   (reference.group ?? GATEWAY_GROUP) === GATEWAY_GROUP &&
-  (reference.kind ?? 'Gateway') === 'Gateway' &&
-  reference.name === gateway.metadata.name &&
-  (reference.namespace ?? namespaceOf(route)) === namespaceOf(gateway);
+  (reference.kind ?? 'Gateway') === owner.kind &&
+  reference.name === owner.metadata.name &&
+  (reference.namespace ?? namespaceOf(route)) === namespaceOf(owner);
 
 const hasHostnames = (kind: string): boolean => kind === 'HTTPRoute' || kind === 'GRPCRoute' || kind === 'TLSRoute';
 
-/** `listeners` are those of the Gateway that work. */
-export function attach(route: Route, reference: ParentReference, gateway: Gateway, listeners: readonly Listener[], view: StoreView): Attached {
+/** `listeners` are those that work, of the Gateway or ListenerSet that the reference names. */
+export function attach(route: Route, reference: ParentReference, listeners: readonly OwnedListener[], view: StoreView): Attached {
   const named = listeners.filter(
-    (listener) =>
+    ({ listener }) =>
       (reference.sectionName === undefined || listener.name === reference.sectionName) && (reference.port === undefined || listener.port === reference.port),
   );
   if (named.length === 0) return { accepted: false, reason: 'NoMatchingParent', message: 'No listeners match this parent ref' };
-  const allowed = named.filter((listener) => kindsOf(listener).kinds.includes(route.kind) && isNamespaceAllowed(listener, gateway, namespaceOf(route), view));
+  const allowed = named.filter(
+    ({ listener, owner }) => kindsOf(listener).kinds.includes(route.kind) && isNamespaceAllowed(listener, owner, namespaceOf(route), view),
+  );
   if (allowed.length === 0)
     return { accepted: false, reason: 'NotAllowedByListeners', message: 'No listeners included by this parent ref allowed this attachment.' };
-  const to = allowed.flatMap((listener): Attachment[] => {
+  const to = allowed.flatMap(({ listener }): Attachment[] => {
     if (!hasHostnames(route.kind)) return [{ listener, hostnames: [''] }];
     const wanted: readonly (string | undefined)[] = (route.spec?.hostnames ?? []).length === 0 ? [undefined] : (route.spec?.hostnames ?? []);
     const hostnames = wanted.flatMap((name) => {

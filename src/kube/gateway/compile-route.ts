@@ -6,6 +6,7 @@ import type {
   PathRewrite,
   ProxyBackend,
   ProxyRoute,
+  Redirect,
   RouteAction,
   RouteMatch,
   Target,
@@ -28,6 +29,9 @@ import {
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Envoy Gateway's, where a rule says nothing: it waits for ever, here for five minutes. */
 const STANDARD_REQUEST_MS = 300_000;
+
+/** Envoy's base interval between tries. */
+const STANDARD_BACKOFF_MS = 25;
 
 export interface CompiledRoute {
   readonly route: ProxyRoute;
@@ -103,7 +107,7 @@ function rewriteOf(path: PathModifier | undefined): PathRewrite | undefined {
 
 const WELL_KNOWN: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
-function redirectOf({ scheme, hostname, path, port, statusCode = 302 }: NonNullable<RouteFilter['requestRedirect']>): RouteAction {
+function redirectOf({ scheme, hostname, path, port, statusCode = 302 }: NonNullable<RouteFilter['requestRedirect']>): Redirect {
   const rewrite = rewriteOf(path);
   const number = port ?? (scheme === undefined ? undefined : WELL_KNOWN[scheme]);
   return {
@@ -131,7 +135,7 @@ function corsOf(filter: RouteFilter | undefined): Cors | undefined {
 
 const SUPPORTED = new Set(['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestRedirect', 'URLRewrite', 'RequestMirror', 'CORS']);
 
-const AT_BACKENDS = new Set(['RequestHeaderModifier', 'ResponseHeaderModifier']);
+const AT_BACKENDS = new Set(['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestRedirect', 'URLRewrite']);
 
 /** Filters that nobody here knows: their requests fail, as the API demands. */
 export const unknownFilters = (rule: HttpRule): readonly string[] => [
@@ -147,11 +151,17 @@ function forwardOf(rule: HttpRule, resolve: (reference: BackendReference) => Res
     const own = reference.filters ?? [];
     const requestHeaders = joined(own, ({ requestHeaderModifier }) => requestHeaderModifier);
     const responseHeaders = joined(own, ({ responseHeaderModifier }) => responseHeaderModifier);
+    const change = own.find(({ type }) => type === 'URLRewrite')?.urlRewrite;
+    const toPath = rewriteOf(change?.path);
+    const redirect = own.find(({ type }) => type === 'RequestRedirect')?.requestRedirect;
     return {
       backend: resolve(reference).backend.name,
       weight: reference.weight ?? 1,
       ...(requestHeaders === undefined ? {} : { requestHeaders }),
       ...(responseHeaders === undefined ? {} : { responseHeaders }),
+      ...(toPath === undefined ? {} : { rewrite: toPath }),
+      ...(change?.hostname === undefined ? {} : { hostname: change.hostname }),
+      ...(redirect === undefined ? {} : { redirect: redirectOf(redirect) }),
     };
   });
   const mirrors = filters.flatMap(({ requestMirror }) => {
@@ -172,6 +182,7 @@ function forwardOf(rule: HttpRule, resolve: (reference: BackendReference) => Res
     readTimeoutMs: backendMs ?? 0,
     requestTimeoutMs: requestMs ?? STANDARD_REQUEST_MS,
     tries: 1 + (rule.retry === undefined ? 0 : (rule.retry.attempts ?? 1)),
+    ...(rule.retry === undefined ? {} : { backoffMs: gatewayDurationMs(rule.retry.backoff) ?? STANDARD_BACKOFF_MS }),
     ...(rule.retry?.codes === undefined ? {} : { retryCodes: rule.retry.codes }),
   };
 }

@@ -3,40 +3,18 @@ import { deepEqual } from '../../base/equal.ts';
 import { defineController } from '../../objects/define.ts';
 import type { ControllerContext, KubeObject, ObjectKey, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
-import type { Condition } from '../pod/types.ts';
 import { namespaceOf } from '../pod/types.ts';
-import type { Service } from '../service/types.ts';
-import { GATEWAY_ANNOTATION, gatewayKeyOf, modelOf } from './agent.ts';
-import { isParent } from './attach.ts';
+import { modelOf } from './agent.ts';
 import { type BackendAncestor, type BackendTlsPolicy, policyState } from './backend-tls.ts';
 import { unknownFilters } from './compile-route.ts';
-import { classOf, type Implementation, implementationOf } from './implementations.ts';
-import { type GatewayModel, ROUTE_KINDS } from './model.ts';
+import { conditionsFrom, type Said, writeStatus } from './conditions.ts';
+import { classOf, implementationOf } from './implementations.ts';
+import { addressesOf, makeInfrastructure, removeInfrastructure, replicasOf, staticAddresses } from './infrastructure.ts';
+import type { ListenerSet } from './listener-set.ts';
+import { type GatewayModel, type ListenerState, ROUTE_KINDS } from './model.ts';
 import { resolveBackend } from './references.ts';
 import { backendIdentity, isInsecure } from './tls.ts';
-import { GATEWAY_GROUP, type Gateway, type GatewayClass, type Listener, type Route, type RouteParentStatus } from './types.ts';
-
-type Said = readonly [type: string, ok: boolean, reason: string, message: string];
-
-/** A condition's time moves only with its status. */
-function conditionsFrom(said: readonly Said[], before: readonly Condition[] | undefined, generation: number | undefined, now: string): readonly Condition[] {
-  return said.map(([type, ok, reason, message]) => {
-    const status = ok ? 'True' : 'False';
-    const old = before?.find((one) => one.type === type);
-    return {
-      type,
-      status,
-      reason,
-      message,
-      ...(generation === undefined ? {} : { observedGeneration: generation }),
-      lastTransitionTime: old?.status === status && old.lastTransitionTime !== undefined ? old.lastTransitionTime : now,
-    } as Condition;
-  });
-}
-
-function writeStatus<T extends KubeObject & { readonly status?: unknown }>(object: T, status: unknown, context: ControllerContext): void {
-  if (!deepEqual(object.status, status)) context.updateStatus({ ...object, status } as KubeObject);
-}
+import { GATEWAY_GROUP, type Gateway, type GatewayClass, type ListenerStatus, type ParentReference, type Route, type RouteParentStatus } from './types.ts';
 
 function reconcileClass(object: GatewayClass, context: ControllerContext): void {
   if (implementationOf(object, context.view) === undefined) return;
@@ -51,136 +29,40 @@ function reconcileClass(object: GatewayClass, context: ControllerContext): void 
   );
 }
 
-const ports = (listeners: readonly Listener[]): readonly Listener[] =>
-  listeners.filter((one, at) => listeners.findIndex((other) => other.port === one.port && isUdp(other) === isUdp(one)) === at);
-const isUdp = ({ protocol }: Listener): boolean => protocol === 'UDP';
-
-/** The Deployment and the Service; an update only where they differ in what is ours. */
-function makeInfrastructure(
-  { gateway, listeners }: GatewayModel,
-  { place, labels, proxyImage, serviceType, containerPort }: Implementation,
-  context: ControllerContext,
-): Service | undefined {
-  const { namespace, name } = place(gateway);
-  const own = labels(gateway);
-  const ownerReferences =
-    namespace === namespaceOf(gateway)
-      ? [
-          {
-            apiVersion: `${GATEWAY_GROUP}/v1`,
-            kind: 'Gateway',
-            name: gateway.metadata.name,
-            uid: gateway.metadata.uid ?? '',
-            controller: true,
-            blockOwnerDeletion: true,
-          },
-        ]
-      : undefined;
-  const metadata = {
-    name,
-    namespace,
-    labels: { ...own, ...gateway.spec?.infrastructure?.labels },
-    ...(ownerReferences === undefined ? {} : { ownerReferences }),
-  };
-  const open = ports(listeners.filter(({ accepted }) => accepted.ok).map(({ listener }) => listener));
-  if (open.length === 0) return undefined;
-  const containerPorts = open.map((listener) => ({
-    name: `${listener.protocol.toLowerCase()}-${listener.port}`,
-    containerPort: containerPort(listener.port),
-    protocol: isUdp(listener) ? 'UDP' : 'TCP',
-  }));
-  const spec = {
-    replicas: 1,
-    selector: { matchLabels: own },
-    template: {
-      metadata: { labels: own, annotations: { [GATEWAY_ANNOTATION]: gatewayKeyOf(gateway) } },
-      spec: { containers: [{ name: 'envoy', image: proxyImage, ports: containerPorts }] },
-    },
-  };
-  const deployment = context.view.find<KubeObject & { readonly spec?: typeof spec }>(`Deployment/${namespace}/${name}`);
-  if (deployment === undefined) context.create({ apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec } as KubeObject);
-  else {
-    const container = deployment.spec?.template.spec.containers[0];
-    const same =
-      container?.ports?.length === containerPorts.length && containerPorts.every((port, at) => container.ports[at]?.containerPort === port.containerPort);
-    if (!same) context.update({ ...deployment, spec: { ...deployment.spec, template: spec.template } } as KubeObject);
-  }
-  const wanted = open.map((listener, at) => ({
-    name: containerPorts[at]?.name ?? '',
-    port: listener.port,
-    protocol: isUdp(listener) ? 'UDP' : 'TCP',
-    targetPort: containerPort(listener.port),
-  }));
-  const service = context.view.find<Service>(`Service/${namespace}/${name}`);
-  if (service === undefined)
-    return context.create({
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata,
-      spec: { type: serviceType, ...(serviceType === 'LoadBalancer' ? { externalTrafficPolicy: 'Local' } : {}), selector: own, ports: wanted },
-    } as unknown as KubeObject) as Service | undefined;
-  const same =
-    service.spec.ports?.length === wanted.length &&
-    wanted.every((port) => service.spec.ports?.some((one) => one.port === port.port && one.targetPort === port.targetPort && one.protocol === port.protocol));
-  if (same) return service;
-  const merged = wanted.map((port) => ({ ...service.spec.ports?.find((one) => one.port === port.port && one.protocol === port.protocol), ...port }));
-  return context.update({ ...service, spec: { ...service.spec, ports: merged } } as unknown as KubeObject) as Service | undefined;
-}
-
-interface DeploymentLike extends KubeObject {
-  readonly spec?: { readonly replicas?: number };
-  readonly status?: { readonly availableReplicas?: number };
-}
-
-function replicasOf(gateway: Gateway, { place }: Implementation, view: StoreView): { readonly available: number; readonly wanted: number } {
-  const { namespace, name } = place(gateway);
-  const deployment = view.find<DeploymentLike>(`Deployment/${namespace}/${name}`);
-  return { available: deployment?.status?.availableReplicas ?? 0, wanted: deployment?.spec?.replicas ?? 1 };
-}
-
-/** What stands in the controller's own namespace has no owner there that could take it along. */
-function removeInfrastructure(gateway: string, context: ControllerContext): void {
-  for (const kind of ['Deployment', 'Service']) {
-    for (const object of context.view.list<KubeObject>(kind))
-      if (object.metadata.annotations?.[GATEWAY_ANNOTATION] === gateway) context.remove(objectKey(object));
-  }
-}
-
-function addressesOf(service: Service | undefined): readonly { readonly type: string; readonly value: string }[] {
-  if (service === undefined) return [];
-  if (service.spec.type !== 'LoadBalancer') return service.spec.clusterIP === undefined ? [] : [{ type: 'IPAddress', value: service.spec.clusterIP }];
-  return (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip, hostname }) =>
-    ip !== undefined ? [{ type: 'IPAddress', value: ip }] : hostname === undefined ? [] : [{ type: 'Hostname', value: hostname }],
-  );
-}
-
 function reconcileGateway(gateway: Gateway, context: ControllerContext): void {
   const { view } = context;
   const implementation = implementationOf(classOf(gateway, view), view);
   if (implementation === undefined || gateway.metadata.deletionTimestamp !== undefined) return;
   const model = modelOf(gateway, view);
+  const { namespace, name } = implementation.place(gateway);
+  const asked = staticAddresses(gateway, `${namespace}/${name}`, view);
   const addresses = addressesOf(makeInfrastructure(model, implementation, context));
   const replicas = replicasOf(gateway, implementation, view);
   const { generation } = gateway.metadata;
   const now = context.timestamp;
-  const valid = model.listeners.filter(({ accepted, resolved }) => accepted.ok && resolved.ok);
+  const own = model.listeners.filter(({ owner }) => owner === gateway);
+  const valid = own.filter(isValid);
   const parameters = gateway.spec?.infrastructure?.parametersRef;
   const accepted: Said =
     parameters !== undefined
       ? ['Accepted', false, 'InvalidParameters', `the parametersRef ${parameters.name} is not simulated`]
-      : valid.length === model.listeners.length
-        ? ['Accepted', true, 'Accepted', 'The Gateway has been scheduled']
-        : model.listeners.some((one) => one.accepted.ok)
-          ? ['Accepted', true, 'ListenersNotValid', 'There are one or more listeners that are not valid']
-          : ['Accepted', false, 'ListenersNotValid', 'No listener is valid'];
+      : asked.unsupported !== undefined
+        ? ['Accepted', false, 'UnsupportedAddress', `Addresses of type ${asked.unsupported} are not supported, only IPAddress`]
+        : valid.length === own.length
+          ? ['Accepted', true, 'Accepted', 'The Gateway has been scheduled']
+          : own.some((one) => one.accepted.ok)
+            ? ['Accepted', true, 'ListenersNotValid', 'There are one or more listeners that are not valid']
+            : ['Accepted', false, 'ListenersNotValid', 'No listener is valid'];
   const programmed: Said =
-    parameters !== undefined || valid.length === 0
+    parameters !== undefined || asked.unsupported !== undefined || valid.length === 0
       ? ['Programmed', false, 'Invalid', 'Gateway is not accepted']
-      : addresses.length === 0
-        ? ['Programmed', false, 'AddressNotAssigned', 'No addresses have been assigned to the Gateway']
-        : replicas.available === 0
-          ? ['Programmed', false, 'NoResources', 'Envoy replicas unavailable']
-          : ['Programmed', true, 'Programmed', `Address assigned to the Gateway, ${replicas.available}/${replicas.wanted} envoy replicas available`];
+      : asked.unusable !== undefined
+        ? ['Programmed', false, 'AddressNotUsable', `The address ${asked.unusable} cannot be used: it is none, or another Service has it`]
+        : addresses.length === 0
+          ? ['Programmed', false, 'AddressNotAssigned', 'No addresses have been assigned to the Gateway']
+          : replicas.available === 0
+            ? ['Programmed', false, 'NoResources', 'Envoy replicas unavailable']
+            : ['Programmed', true, 'Programmed', `Address assigned to the Gateway, ${replicas.available}/${replicas.wanted} envoy replicas available`];
   const shown = backendIdentity(gateway, view)?.resolved;
   const status = {
     ...(addresses.length === 0 ? {} : { addresses }),
@@ -197,29 +79,72 @@ function reconcileGateway(gateway: Gateway, context: ControllerContext): void {
       generation,
       now,
     ),
-    listeners: model.listeners.map(({ listener, kinds, accepted: one, resolved, attachedRoutes }) => ({
-      attachedRoutes,
-      conditions: conditionsFrom(
-        [
-          [
-            'Programmed',
-            one.ok && resolved.ok,
-            one.ok && resolved.ok ? 'Programmed' : 'Invalid',
-            one.ok && resolved.ok ? 'Sending translated listener configuration to the data plane' : 'Listener is invalid, see other Conditions for details.',
-          ],
-          ['Accepted', one.ok, one.reason, one.message],
-          ['ResolvedRefs', resolved.ok, resolved.reason, resolved.message],
-          ['Conflicted', false, 'NoConflicts', 'No conflicts'],
-        ],
-        gateway.status?.listeners?.find(({ name }) => name === listener.name)?.conditions,
-        generation,
-        now,
-      ),
-      name: listener.name,
-      supportedKinds: kinds.map((kind) => ({ group: GATEWAY_GROUP, kind })),
-    })),
+    listeners: own.map((state) => listenerStatus(state, gateway.status?.listeners, generation, now)),
+    ...(model.sets.length === 0 ? {} : { attachedListenerSets: model.sets.filter((one) => setState(one, model).accepted).length }),
   };
   writeStatus(gateway, status, context);
+}
+
+const isValid = ({ accepted, resolved }: ListenerState): boolean => accepted.ok && resolved.ok;
+
+function listenerStatus(state: ListenerState, before: readonly ListenerStatus[] | undefined, generation: number | undefined, now: string): ListenerStatus {
+  const { listener, kinds, accepted, resolved, conflict, attachedRoutes } = state;
+  const programmed: Said = isValid(state)
+    ? ['Programmed', true, 'Programmed', 'Sending translated listener configuration to the data plane']
+    : ['Programmed', false, conflict ?? 'Invalid', 'Listener is invalid, see other Conditions for details.'];
+  return {
+    attachedRoutes,
+    conditions: conditionsFrom(
+      [
+        programmed,
+        ['Accepted', accepted.ok, accepted.reason, accepted.message],
+        ['ResolvedRefs', resolved.ok, resolved.reason, resolved.message],
+        conflict === undefined ? ['Conflicted', false, 'NoConflicts', 'No conflicts'] : ['Conflicted', true, conflict, accepted.message],
+      ],
+      before?.find(({ name }) => name === listener.name)?.conditions,
+      generation,
+      now,
+    ),
+    name: listener.name,
+    supportedKinds: kinds.map((kind) => ({ group: GATEWAY_GROUP, kind })),
+  };
+}
+
+/** A set is accepted where the Gateway takes it and at least one of its listeners is in order. */
+function setState(
+  { set, allowed }: GatewayModel['sets'][number],
+  model: GatewayModel,
+): { readonly accepted: boolean; readonly reason: string; readonly message: string } {
+  if (!allowed) return { accepted: false, reason: 'NotAllowed', message: 'The Gateway does not take ListenerSets of this namespace (spec.allowedListeners)' };
+  const listeners = model.listeners.filter(({ owner }) => owner === set);
+  return listeners.some((one) => one.accepted.ok)
+    ? { accepted: true, reason: 'Accepted', message: 'ListenerSet is accepted' }
+    : { accepted: false, reason: 'ListenersNotValid', message: 'No listener of the set is valid' };
+}
+
+function reconcileSet(set: ListenerSet, context: ControllerContext): void {
+  const { view } = context;
+  const { kind = 'Gateway', namespace = namespaceOf(set), name = '' } = set.spec?.parentRef ?? {};
+  const gateway = kind === 'Gateway' ? view.find<Gateway>(`Gateway/${namespace}/${name}`) : undefined;
+  if (gateway === undefined || implementationOf(classOf(gateway, view), view) === undefined) return;
+  const model = modelOf(gateway, view);
+  const own = model.sets.find((one) => one.set === set);
+  if (own === undefined) return;
+  const { accepted, reason, message } = setState(own, model);
+  const listeners = model.listeners.filter(({ owner }) => owner === set);
+  const valid = listeners.some(isValid);
+  const { generation } = set.metadata;
+  const said: readonly Said[] = [
+    ['Accepted', accepted, reason, message],
+    accepted && valid
+      ? ['Programmed', true, 'Programmed', 'Sending translated listener configuration to the data plane']
+      : ['Programmed', false, accepted ? 'Invalid' : reason, accepted ? 'No listener of the set can be programmed' : message],
+  ];
+  const status = {
+    conditions: conditionsFrom(said, set.status?.conditions, generation, context.timestamp),
+    ...(listeners.length === 0 ? {} : { listeners: listeners.map((state) => listenerStatus(state, set.status?.listeners, generation, context.timestamp)) }),
+  };
+  writeStatus(set, status, context);
 }
 
 /** Of all backends of a route the first that leads nowhere. */
@@ -271,12 +196,24 @@ function reconcilePolicy(policy: BackendTlsPolicy, context: ControllerContext): 
   writeStatus(policy, { ...policy.status, ancestors }, context);
 }
 
+/** The Gateway that a parent is, or whose ListenerSet it is. */
+function gatewayOf(reference: ParentReference, route: Route, view: StoreView): Gateway | undefined {
+  const { group = GATEWAY_GROUP, kind = 'Gateway', namespace = namespaceOf(route), name } = reference;
+  if (group !== GATEWAY_GROUP) return undefined;
+  if (kind === 'Gateway') return view.find<Gateway>(`Gateway/${namespace}/${name}`);
+  const set = kind === 'ListenerSet' ? view.find<ListenerSet>(`ListenerSet/${namespace}/${name}`) : undefined;
+  const parent = set?.spec?.parentRef;
+  return parent === undefined || (parent.kind ?? 'Gateway') !== 'Gateway'
+    ? undefined
+    : view.find<Gateway>(`Gateway/${parent.namespace ?? namespace}/${parent.name}`);
+}
+
 function reconcileRoute(route: Route, context: ControllerContext): void {
   const { view } = context;
   const parents: RouteParentStatus[] = [];
   for (const reference of route.spec?.parentRefs ?? []) {
-    const gateway = view.find<Gateway>(`Gateway/${reference.namespace ?? namespaceOf(route)}/${reference.name}`);
-    const implementation = gateway === undefined || !isParent(reference, route, gateway) ? undefined : implementationOf(classOf(gateway, view), view);
+    const gateway = gatewayOf(reference, route, view);
+    const implementation = gateway === undefined ? undefined : implementationOf(classOf(gateway, view), view);
     if (gateway === undefined || implementation === undefined) continue;
     const attached = modelOf(gateway, view).routes.find((one) => objectKey(one.route) === objectKey(route) && deepEqual(one.reference, reference))?.attached;
     if (attached === undefined) continue;
@@ -298,7 +235,7 @@ function reconcileRoute(route: Route, context: ControllerContext): void {
   writeStatus(route, { ...route.status, parents }, context);
 }
 
-const ALL = ['GatewayClass', 'Gateway', ...ROUTE_KINDS, 'BackendTLSPolicy'] as const;
+const ALL = ['GatewayClass', 'Gateway', 'ListenerSet', ...ROUTE_KINDS, 'BackendTLSPolicy'] as const;
 const allKeys = (view: StoreView): readonly ObjectKey[] => ALL.flatMap((kind) => view.list<KubeObject>(kind).map(objectKey));
 const isRoute = (kind: string): boolean => (ROUTE_KINDS as readonly string[]).includes(kind);
 
@@ -322,6 +259,7 @@ export const gatewayController = defineController({
     }
     if (object.kind === 'GatewayClass') reconcileClass(object as GatewayClass, context);
     else if (object.kind === 'Gateway') reconcileGateway(object as Gateway, context);
+    else if (object.kind === 'ListenerSet') reconcileSet(object as ListenerSet, context);
     else if (object.kind === 'BackendTLSPolicy') reconcilePolicy(object as BackendTlsPolicy, context);
     else if (isRoute(object.kind)) reconcileRoute(object as Route, context);
   },

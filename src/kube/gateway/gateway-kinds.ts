@@ -120,6 +120,27 @@ const hostnameTest = new RegExp(hostnamePattern);
 const hostnameErrors = (path: string, value: string): FieldError[] =>
   value.length <= 253 && hostnameTest.test(value) ? [] : [invalid(path, value, `${path} in body should match '${hostnamePattern}'`)];
 
+const listenerList = list(
+  'Where it listens.',
+  struct(
+    'A listener.',
+    {
+      name: text('Its name.'),
+      hostname: text('Only for this host.'),
+      port: integer('Port.', { minimum: 1, maximum: 65535 }),
+      protocol: text('HTTP, HTTPS, TLS, TCP or UDP.'),
+      tls: struct('TLS.', {
+        mode: choice('Who ends it.', ['Terminate', 'Passthrough'], { default: 'Terminate' }),
+        certificateRefs: anythings('Secrets.'),
+        options: textMap('Options.'),
+      }),
+      allowedRoutes: anything('Whose routes it takes.'),
+    },
+    ['name', 'port', 'protocol'],
+  ),
+  ['name'],
+);
+
 function routeErrors({ spec = {} }: GatewayRoute): FieldError[] {
   const errors: FieldError[] = [];
   const hostnames = spec.hostnames ?? [];
@@ -239,26 +260,7 @@ const gateway = defineKind<Gateway>({
         'What is wanted.',
         {
           gatewayClassName: text('Its class.'),
-          listeners: list(
-            'Where it listens.',
-            struct(
-              'A listener.',
-              {
-                name: text('Its name.'),
-                hostname: text('Only for this host.'),
-                port: integer('Port.', { minimum: 1, maximum: 65535 }),
-                protocol: text('HTTP, HTTPS, TLS, TCP or UDP.'),
-                tls: struct('TLS.', {
-                  mode: choice('Who ends it.', ['Terminate', 'Passthrough'], { default: 'Terminate' }),
-                  certificateRefs: anythings('Secrets.'),
-                  options: textMap('Options.'),
-                }),
-                allowedRoutes: anything('Whose routes it takes.'),
-              },
-              ['name', 'port', 'protocol'],
-            ),
-            ['name'],
-          ),
+          listeners: listenerList,
           addresses: list('Wanted addresses.', struct('An address.', { type: text('Its type.', { default: 'IPAddress' }), value: text('The address.') })),
           infrastructure: anything('What is made for it.'),
           allowedListeners: anything('Whose listeners it takes.'),
@@ -343,6 +345,30 @@ const referenceGrant = defineKind<ReferenceGrant>({
   describe: (object) => ({ title: object.metadata.name }),
 });
 
+const listenerSet = defineKind<Gateway>({
+  apiVersion: `${group}/v1`,
+  kind: 'ListenerSet',
+  plural: 'listenersets',
+  singular: 'listenerset',
+  shortNames: ['lset'],
+  namespaced: true,
+  schema: kindSchema(
+    'Listeners that are added to a Gateway.',
+    {
+      spec: struct('What is wanted.', { parentRef: reference('The Gateway.', { group, kind: 'Gateway' }), listeners: listenerList }, [
+        'parentRef',
+        'listeners',
+      ]),
+      status,
+    },
+    ['spec'],
+  ),
+  validate: gatewayErrors,
+  columns: columnsOf('NAME, ACCEPTED, PROGRAMMED, AGE'),
+  row: (object, context) => [object.metadata.name, conditionOf(object, 'Accepted'), conditionOf(object, 'Programmed'), age(object, context)],
+  describe: (object) => ({ title: object.metadata.name }),
+});
+
 const backendTlsPolicy = defineKind({
   apiVersion: `${group}/v1`,
   kind: 'BackendTLSPolicy',
@@ -373,6 +399,7 @@ export const gatewayKinds: readonly Kind[] = [
   gateway,
   route('v1', 'GRPCRoute', grpcRule, true),
   route('v1', 'HTTPRoute', httpRule, true),
+  listenerSet,
   referenceGrant,
   route('v1alpha2', 'TCPRoute', streamRule, false),
   route('v1alpha2', 'TLSRoute', streamRule, true),

@@ -32,8 +32,9 @@ export function resolveBackend(route: KubeObject, reference: BackendReference, v
     return fail('RefNotPermitted', `Backend ref to ${kind} ${namespace}/${name} not permitted by any ReferenceGrant.`);
   const service = view.find<Service>(`Service/${namespace}/${name}`);
   if (service === undefined) return fail('BackendNotFound', `Service ${namespace}/${name} not found.`);
-  const found = service.spec.ports?.find((one) => one.port === port);
-  if (found === undefined) return fail('BackendNotFound', `TCP Port ${port} not found on service ${namespace}/${name}.`);
+  const protocol = route.kind === 'UDPRoute' ? 'UDP' : 'TCP';
+  const found = service.spec.ports?.find((one) => one.port === port && (one.protocol ?? 'TCP') === protocol);
+  if (found === undefined) return fail('BackendNotFound', `${protocol} Port ${port} not found on service ${namespace}/${name}.`);
   const endpoints = new Map<string, { ip: string; port: number }>();
   for (const slice of view.select<EndpointSlice>('EndpointSlice', namespace, { [serviceNameLabel]: name })) {
     const number = slice.ports?.find((one) => (one.name ?? '') === (found.name ?? ''))?.port;

@@ -5,6 +5,7 @@ import type { KubeObject, StoreView } from '../../objects/types.ts';
 import { readTlsSecret, textOf } from '../ingress/nginx/certificates.ts';
 import { namespaceOf } from '../pod/types.ts';
 import { isGranted } from './grants.ts';
+import type { ListenerOwner, OwnedListener } from './listener-set.ts';
 import { GATEWAY_GROUP, type Gateway, type Listener } from './types.ts';
 
 export interface Resolved {
@@ -23,19 +24,19 @@ interface DataObject extends KubeObject {
 
 /** The certificates of a listener, or why it has none. */
 export function listenerIdentities(
-  gateway: Gateway,
+  owner: ListenerOwner,
   listener: Listener,
   view: StoreView,
 ): { readonly resolved: Resolved; readonly identities: readonly TlsIdentityConfig[] } {
   const identities: TlsIdentityConfig[] = [];
   if (!endsTls(listener)) return { resolved: GOOD, identities };
-  const own = namespaceOf(gateway);
+  const own = namespaceOf(owner);
   const fail = (reason: string, message: string) => ({ resolved: { ok: false, reason, message }, identities: [] });
   for (const reference of listener.tls?.certificateRefs ?? []) {
     const { group = '', kind = 'Secret', namespace = own, name } = reference;
     const bad = (message: string) => fail('InvalidCertificateRef', message);
     if (group !== '' || kind !== 'Secret') return bad(`Listener's TLS certificate ref must be a Secret, not ${group}/${kind}.`);
-    if (!isGranted({ group: GATEWAY_GROUP, kind: 'Gateway', namespace: own }, { group, kind, namespace, name }, view))
+    if (!isGranted({ group: GATEWAY_GROUP, kind: owner.kind, namespace: own }, { group, kind, namespace, name }, view))
       return fail('RefNotPermitted', `Certificate ref to secret ${namespace}/${name} not permitted by any ReferenceGrant.`);
     const secret = view.find<DataObject>(`Secret/${namespace}/${name}`);
     if (secret === undefined) return bad(`Secret ${namespace}/${name} does not exist.`);
@@ -143,18 +144,18 @@ function clientsOf(gateway: Gateway, port: number, view: StoreView): ClientAuthC
 }
 
 /** How the listeners of one port that end TLS do it. Each listener's name has its certificate. */
-export function serverTls(gateway: Gateway, listeners: readonly Listener[], view: StoreView): ServerTlsConfig {
+export function serverTls(gateway: Gateway, listeners: readonly OwnedListener[], view: StoreView): ServerTlsConfig {
   const identities: TlsIdentityConfig[] = [];
   const names: TlsNameConfig[] = [];
-  for (const listener of listeners) {
-    const index = gateway.spec?.listeners?.indexOf(listener) ?? 0;
-    const own = listenerIdentities(gateway, listener, view).identities;
+  for (const { listener, owner } of listeners) {
+    const index = owner.spec?.listeners?.indexOf(listener) ?? 0;
+    const own = listenerIdentities(owner, listener, view).identities;
     const clients = listener.protocol === 'HTTPS' ? clientsOf(gateway, listener.port, view) : undefined;
     const first = own[0];
     if (first === undefined) continue;
     const at = identities.push(...own) - own.length;
-    const why = `listener ${listener.name} (spec.listeners[${index}]) of Gateway ${namespaceOf(gateway)}/${gateway.metadata.name} has it`;
+    const why = `listener ${listener.name} (spec.listeners[${index}]) of ${owner.kind} ${namespaceOf(owner)}/${owner.metadata.name} has it`;
     names.push({ name: listener.hostname?.toLowerCase() ?? '', deep: true, identity: at, why, ...(clients === undefined ? {} : { clients }) });
   }
-  return { identities, names, alpn: listeners.some(({ protocol }) => protocol === 'HTTPS') ? ['http/1.1'] : [], tickets: 2 };
+  return { identities, names, alpn: listeners.some(({ listener }) => listener.protocol === 'HTTPS') ? ['http/1.1'] : [], tickets: 2 };
 }

@@ -105,6 +105,7 @@ export interface Gateway extends KubeObject {
     readonly gatewayClassName?: string;
     readonly listeners?: readonly Listener[];
     readonly addresses?: readonly { readonly type?: string; readonly value?: string }[];
+    readonly allowedListeners?: { readonly namespaces?: { readonly from?: string; readonly selector?: LabelSelector } };
     readonly infrastructure?: {
       readonly labels?: Readonly<Record<string, string>>;
       readonly annotations?: Readonly<Record<string, string>>;
@@ -115,6 +116,8 @@ export interface Gateway extends KubeObject {
     readonly addresses?: readonly { readonly type?: string; readonly value?: string }[];
     readonly conditions?: readonly Condition[];
     readonly listeners?: readonly ListenerStatus[];
+    /** ListenerSets that are accepted. */
+    readonly attachedListenerSets?: number;
   };
 }
 export interface GatewayClass extends KubeObject {

@@ -1,5 +1,5 @@
 /** What the container images that we know do on the network. An image we do not know listens on its containerPorts and answers with its pod's name. */
-import type { HttpServerConfig, TcpServerConfig, UdpEchoConfig } from '../../net/app/server-config.ts';
+import type { HttpServerConfig, L4EchoConfig, TcpServerConfig, UdpEchoConfig } from '../../net/app/server-config.ts';
 import type { Container } from './types.ts';
 
 /** What a container is, for the agents: a server, a box of tools, or one of the cluster's own components, whose work other agents do. */
@@ -29,10 +29,10 @@ export interface ImageName {
 
 /** One program of a container. */
 export interface ContainerProgram {
-  readonly app: 'http-server' | 'tcp-server' | 'udp-echo';
+  readonly app: 'http-server' | 'tcp-server' | 'udp-echo' | 'l4-echo';
   /** Told apart where a container has several: `''`, `udp`, `8080`. */
   readonly suffix: string;
-  readonly config: HttpServerConfig | TcpServerConfig | UdpEchoConfig;
+  readonly config: HttpServerConfig | TcpServerConfig | UdpEchoConfig | L4EchoConfig;
   /** It speaks TLS with what is in these files. */
   readonly certificate?: { readonly chain: string; readonly key: string };
 }
@@ -115,6 +115,27 @@ const echoText: Behave = (container, _image, words) => {
   return [http({ port: portOf(flag(words, 'listen')) ?? 5678, server: 'echo', ...boundTo(flag(words, 'listen')), ...(text === undefined ? {} : { text }) })];
 };
 
+/** One server or another, by environment variables. sigs.k8s.io/gateway-api: conformance/echo-basic/echo-basic.go. */
+const echoBasic: Behave = (container) => {
+  const port = (name: string, otherwise: number): number => portOf(env(container, name)) ?? otherwise;
+  const service = env(container, 'SERVICE_NAME') ?? '';
+  const tcpPort = port('TCP_PORT', 3000);
+  const tlsPort = port('TLS_PORT', 8443);
+  const [certificate, key] = [env(container, 'TLS_SERVER_CERT'), env(container, 'TLS_SERVER_PRIV_KEY') ?? env(container, 'TLS_SERVER_PRIVKEY')];
+  if (env(container, 'UDP_ECHO_SERVER') !== undefined)
+    return [{ app: 'l4-echo', suffix: '', config: { port: port('UDP_PORT', 8080), protocol: 'udp', service, tcpPort, tlsPort } }];
+  if (env(container, 'TCP_ECHO_SERVER') !== undefined)
+    return [
+      { app: 'l4-echo', suffix: '', config: { port: tcpPort, protocol: 'tcp', service, tcpPort, tlsPort } },
+      ...secured(certificate, key, { app: 'l4-echo', suffix: 'tls', config: { port: tlsPort, protocol: 'tcp', service, tcpPort, tlsPort } }),
+    ];
+  if (env(container, 'GRPC_ECHO_SERVER') !== undefined) return [];
+  return [
+    http({ port: port('HTTP_PORT', 3000), server: 'echo-basic' }),
+    ...secured(certificate, key, { ...http({ port: port('HTTPS_PORT', 8443), server: 'echo-basic' }), suffix: 'https' }),
+  ];
+};
+
 const KNOWN: readonly KnownImage[] = [
   {
     role: 'server',
@@ -154,16 +175,7 @@ const KNOWN: readonly KnownImage[] = [
   {
     role: 'server',
     repositories: ['/echo-basic'],
-    behave: (container) =>
-      env(container, 'GRPC_ECHO_SERVER') !== undefined
-        ? []
-        : [
-            http({ port: portOf(env(container, 'HTTP_PORT')) ?? 3000, server: 'echo-basic' }),
-            ...secured(env(container, 'TLS_SERVER_CERT'), env(container, 'TLS_SERVER_PRIVKEY'), {
-              ...http({ port: portOf(env(container, 'HTTPS_PORT')) ?? 8443, server: 'echo-basic' }),
-              suffix: 'https',
-            }),
-          ],
+    behave: echoBasic,
   },
   { role: 'server', repositories: ['/agnhost'], binaries: ['agnhost'], behave: agnhost },
   { role: 'server', repositories: ['python'], binaries: ['python', 'python3'], behave: python },

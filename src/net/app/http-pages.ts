@@ -33,6 +33,8 @@ export interface Served {
 }
 
 export interface ServerFacts {
+  /** How often a request of this name has come, with this time. */
+  readonly attempt: (name: string) => number;
   readonly config: HttpServerConfig;
   readonly hostname: string;
   /** Of the pod that it runs in; '' elsewhere. */
@@ -298,6 +300,14 @@ function serveEchoBasic(request: HttpRequest, facts: ServerFacts): Served {
     const code = path === '/health' ? 200 : Number(status ?? 400);
     return { ...plain, response: { ...plain.response, code, reason: REASONS[code] ?? '' } };
   }
+  const query = (name: string): string | undefined => new RegExp(`[?&]${name}=([^&]*)`).exec(target)?.[1];
+  const [name, succeedAfter] = [query('uuid'), query('succeedAfter')];
+  if (name !== undefined && succeedAfter !== undefined && facts.attempt(name) <= Number(succeedAfter)) {
+    // Without a code to answer with it hangs up.
+    const code = Number(query('responseCode') ?? 0);
+    const failed = servePlain(request, facts, '', [], '');
+    return { ...failed, response: { ...failed.response, code, reason: REASONS[code] ?? '' }, delayNs: goDurationNs(query('delayRetry') ?? '') };
+  }
   const headers = new Map<string, string[]>();
   for (const { name, value } of request.headers) {
     const key = canonicalName(name);
@@ -332,6 +342,6 @@ function serveEchoBasic(request: HttpRequest, facts: ServerFacts): Served {
     `Echoing back request made to ${request.target} to client (${formatIp(request.client.ip)}:${request.client.port})\n`,
   );
   const typed = served.response.headers.map((header) => (header.name === 'Content-Type' ? { ...header, value: 'application/json' } : header));
-  const delay = /[?&]delay=([^&]*)/.exec(target)?.[1];
+  const delay = query('delay');
   return { ...served, response: { ...served.response, headers: typed }, ...(delay === undefined ? {} : { delayNs: goDurationNs(delay) }) };
 }

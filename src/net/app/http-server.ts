@@ -31,6 +31,8 @@ interface State {
   readonly connections: Map<SocketId, Connection>;
   readonly tally: Tally;
   readonly tls: TlsSessions;
+  /** Requests by what they call themselves (echo-basic's `uuid`), for those that fail a few times. */
+  readonly attempts: Map<string, number>;
 }
 
 const LATER = 'later';
@@ -62,7 +64,7 @@ export const httpServerWith = (tls: TlsLayer | undefined): App =>
         context.exit(1);
       }
       if (config.tls !== undefined && tls === undefined) throw new NotLoaded('https');
-      return { startedNs: context.nowNs, connections: new Map(), tally: newTally(), tls: new Map() };
+      return { startedNs: context.nowNs, connections: new Map(), tally: newTally(), tls: new Map(), attempts: new Map() };
     },
     handle: (plain, state, event, config) => {
       if (config.tls === undefined || tls === undefined) return handle(plain, state, event, config);
@@ -76,6 +78,7 @@ export const httpServerWith = (tls: TlsLayer | undefined): App =>
       connections: new Map(state.connections),
       tally: copyTally(state.tally),
       tls: new Map(state.tls),
+      attempts: new Map(state.attempts),
     }),
     tally: (state) => state.tally,
   });
@@ -181,8 +184,14 @@ function answer(context: AppContext, state: State, socket: SocketId, request: Ht
     namespace: /\/netns\/.*\.([^./]+)$/.exec(context.netns)?.[1] ?? '',
     nowMs: epochMs + Math.floor(context.nowNs / 1e6),
     startedMs: epochMs + Math.floor(state.startedNs / 1e6),
+    attempt: (key: string): number => attempt(state, key),
   };
   const { response, log, delayNs = 0 } = serve(request, facts);
+  if (response.code === 0) {
+    // It hangs up without a word.
+    drop(context, state, socket);
+    return true;
+  }
   count(state.tally, context.nowNs, codeOutcome(response.code));
   const head = formatHead(`${response.version} ${response.code} ${response.reason}`, response.headers);
   if (config.server === 'python') {
@@ -196,6 +205,17 @@ function answer(context: AppContext, state: State, socket: SocketId, request: Ht
   const closes = response.close && delayNs === 0;
   if (closes) drop(context, state, socket);
   return closes;
+}
+
+const MAX_ATTEMPT_KEYS = 1000;
+
+/** How often somebody has asked under this name, this time included. */
+function attempt({ attempts }: State, key: string): number {
+  const times = (attempts.get(key) ?? 0) + 1;
+  attempts.delete(key);
+  if (attempts.size >= MAX_ATTEMPT_KEYS) attempts.delete(attempts.keys().next().value ?? '');
+  attempts.set(key, times);
+  return times;
 }
 
 /** `octets`: what stood where a request should begin. */

@@ -11,6 +11,7 @@ import { firstApps, firstPrograms } from './first-apps.ts';
 import { getent, getentProgram } from './getent.ts';
 import { host, hostProgram } from './host.ts';
 import { httpServerWith } from './http-server.ts';
+import { l4Echo } from './l4-echo.ts';
 import { load } from './load/load.ts';
 import { logLines } from './log-lines.ts';
 import { mtr, mtrProgram } from './mtr.ts';
@@ -22,6 +23,7 @@ import { portForward } from './port-forward.ts';
 import { proberWith } from './prober.ts';
 import { httpProxy } from './proxy/http-proxy.ts';
 import { streamProxy } from './proxy/stream-proxy.ts';
+import { udpProxy } from './proxy/udp-proxy.ts';
 import { tcpdump, tcpdumpProgram } from './tcpdump.ts';
 import { tlsLayer } from './tls/layer.ts';
 import { tracepath, tracepathProgram } from './tracepath.ts';
@@ -41,6 +43,7 @@ const all: readonly App[] = [
   getent,
   host,
   httpProxy,
+  l4Echo,
   load,
   logLines,
   mtr,
@@ -53,6 +56,7 @@ const all: readonly App[] = [
   tcpdump,
   tracepath,
   traceroute,
+  udpProxy,
   wget,
 ];
 

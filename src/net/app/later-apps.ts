@@ -8,6 +8,7 @@ export const LATER_APPS: readonly string[] = [
   'getent',
   'host',
   'http-proxy',
+  'l4-echo',
   'load',
   'log-lines',
   'mtr',
@@ -20,5 +21,6 @@ export const LATER_APPS: readonly string[] = [
   'tcpdump',
   'tracepath',
   'traceroute',
+  'udp-proxy',
   'wget',
 ];

@@ -51,6 +51,19 @@ export interface TcpServerConfig {
   readonly echo?: boolean;
 }
 
+/** The Gateway API's conformance image as a server of bytes or datagrams: `PING`, `IS_TLS` and `TEST` are lines that it answers, datagrams come back as JSON. */
+export interface L4EchoConfig {
+  readonly port: number;
+  readonly protocol: 'tcp' | 'udp';
+  /** SERVICE_NAME, as it says itself. */
+  readonly service: string;
+  readonly tcpPort: number;
+  readonly tlsPort: number;
+  readonly tls?: ServerTlsConfig;
+  /** Virtual time 0 as Unix milliseconds. */
+  readonly epochMs?: number;
+}
+
 /** Answers every datagram: with `text` if set, else with the datagram's own content. */
 export interface UdpEchoConfig {
   readonly port: number;

@@ -46,6 +46,22 @@ export interface Target {
   readonly weight: number;
   readonly requestHeaders?: HeaderEdits;
   readonly responseHeaders?: HeaderEdits;
+  readonly rewrite?: PathRewrite;
+  readonly hostname?: string;
+  /** Requests that choose it are sent elsewhere by their clients. */
+  readonly redirect?: Redirect;
+}
+
+export interface Redirect {
+  readonly kind: 'redirect';
+  readonly code: number;
+  readonly scheme?: string;
+  readonly hostname?: string;
+  /** 0: none is written. */
+  readonly port?: number;
+  readonly path?: PathRewrite;
+  /** The whole Location, as nginx' `return 301 URL`. */
+  readonly location?: string;
 }
 
 /** ingress-nginx' canary: another backend for some requests, by header, then cookie, then weight. */
@@ -86,20 +102,12 @@ export type RouteAction =
       readonly tries: number;
       /** TLS towards the backend, whatever the backend says. */
       readonly tls?: ClientTlsConfig;
+      /** Before another try; 0 or absent: at once. */
+      readonly backoffMs?: number;
       /** Status codes after which another try is made, beside connection failures. */
       readonly retryCodes?: readonly number[];
     }
-  | {
-      readonly kind: 'redirect';
-      readonly code: number;
-      readonly scheme?: string;
-      readonly hostname?: string;
-      /** 0: none is written. */
-      readonly port?: number;
-      readonly path?: PathRewrite;
-      /** The whole Location, as nginx' `return 301 URL`. */
-      readonly location?: string;
-    }
+  | Redirect
   | { readonly kind: 'answer'; readonly code: number; readonly body?: string };
 
 /** ngx_http_limit_req_module: a leaky bucket per client address. */

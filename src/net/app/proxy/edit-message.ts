@@ -1,7 +1,7 @@
 /** How a proxy changes what it passes on: headers, path, host, and where redirects lead. */
 import type { HttpHeader } from '../http-message.ts';
 import { headerValue } from '../http-message.ts';
-import type { HeaderEdits, PathRewrite, ProxyRoute, RouteAction } from './config.ts';
+import type { HeaderEdits, PathRewrite, ProxyRoute, Redirect } from './config.ts';
 import { hostName } from './select-route.ts';
 
 const same = (a: string, b: string): boolean => a.length === b.length && a.toLowerCase() === b.toLowerCase();
@@ -40,7 +40,7 @@ export function rewritePath(path: string, rewrite: PathRewrite | undefined, rout
 
 /** Where a redirect leads. A port is written unless it is the scheme's own. Gateway API: HTTPRequestRedirectFilter. */
 export function redirectLocation(
-  action: Extract<RouteAction, { kind: 'redirect' }>,
+  action: Redirect,
   asked: { readonly scheme: string; readonly host: string; readonly port: number; readonly path: string; readonly query: string },
   route: ProxyRoute,
   groups: readonly string[],

@@ -67,18 +67,22 @@ export function beginForward(
   }
   const canary = action.canary?.find((one) => takesCanary(run, one, asked.headers));
   const backend = canary === undefined ? main : findBackend(run, canary.target);
+  if (target.redirect !== undefined) {
+    run.redirect(client, asked, selected, target.redirect, path, query);
+    return;
+  }
   if (backend.fails !== undefined) {
     run.answer(client, asked, selected, backend.fails, corsHeaders, '', '-');
     return;
   }
   const { route, groups } = selected;
-  const rewritten = rewritePath(path, action.rewrite, route, groups);
+  const rewritten = rewritePath(path, target.rewrite ?? action.rewrite, route, groups);
   let headers = editHeaders(
     editHeaders(forwardedHeaders(flavour, asked, port, run.config.tls === undefined ? 'http' : 'https'), route.requestHeaders),
     target.requestHeaders,
   );
-  if (action.hostname !== undefined)
-    headers = headers.map((header) => (header.name.toLowerCase() === 'host' ? { ...header, value: action.hostname ?? '' } : header));
+  const hostname = target.hostname ?? action.hostname;
+  if (hostname !== undefined) headers = headers.map((header) => (header.name.toLowerCase() === 'host' ? { ...header, value: hostname } : header));
   const length = body !== '' && headerValue(headers, 'Content-Length') === undefined ? [{ name: 'Content-Length', value: String(utf8Length(body)) }] : [];
   const request = formatHead(`${asked.method} ${rewritten}${query === '' ? '' : `?${query}`} HTTP/1.1`, [...headers, ...length]) + body;
   const common = { asked, selected, action, target, main: main.name, request, corsHeaders, startedNs: run.context.nowNs };
@@ -287,9 +291,19 @@ function tryFailed(run: ProxyRun, exchange: Exchange, status: number, why: strin
   giveUp(run, exchange);
   const tries = triedNow(run, exchange, status, 0);
   const next: Exchange = { ...exchange, upstream: -1, timer: -1, tries, sent: false, buffer: '', head: undefined };
-  const safe = !exchange.sent || !['POST', 'PATCH', 'LOCK'].includes(exchange.asked.method);
-  if (tries.length < exchange.action.tries && safe) tryNext(run, next);
+  // Envoy does what the route says, whatever the method.
+  const safe = run.config.flavour === 'envoy' || !exchange.sent || !['POST', 'PATCH', 'LOCK'].includes(exchange.asked.method);
+  const { tries: most, backoffMs = 0 } = exchange.action;
+  if (tries.length < most && safe && backoffMs > 0)
+    run.state.exchanges.set(next.id, { ...next, timer: run.context.setTimer(backoffNs(run, backoffMs, tries.length), 'again', next.id) });
+  else if (tries.length < most && safe) tryNext(run, next);
   else fail(run, next, status, `upstream connect error or disconnect/reset before headers. reset reason: ${why}`, flag);
+}
+
+/** Envoy: source/common/common/backoff_strategy.cc, JitteredExponentialBackOffStrategy; never less than the interval that was asked for, as the Gateway API has it (GEP-1731). */
+function backoffNs(run: ProxyRun, baseMs: number, tries: number): number {
+  const spanMs = Math.min(baseMs * 2 ** Math.min(tries - 1, 10), 10 * baseMs);
+  return (baseMs + run.context.prng('backoff').below(Math.max(1, spanMs))) * 1e6;
 }
 
 function end(run: ProxyRun, exchange: Exchange): void {
@@ -388,8 +402,8 @@ export function timerFired(run: ProxyRun, tag: string, data: unknown): void {
   if (tag === 'deadline') {
     giveUp(run, exchange);
     fail(run, { ...exchange, upstream: -1, timer: -1, tries: triedNow(run, exchange, 504, 0) }, 504, 'upstream request timeout', 'UT');
-  } else
-    tryFailed(run, { ...exchange, timer: -1 }, 504, tag === 'connect' ? 'connection timeout' : 'upstream request timeout', tag === 'connect' ? 'UF' : 'UT');
+  } else if (tag === 'again') tryNext(run, { ...exchange, timer: -1 });
+  else tryFailed(run, { ...exchange, timer: -1 }, 504, tag === 'connect' ? 'connection timeout' : 'upstream request timeout', tag === 'connect' ? 'UF' : 'UT');
 }
 
 /** nginx: 499. The backend's connection is closed with it. */

@@ -8,7 +8,7 @@ import { formatHead, type HttpHeader, headerValue, parseRequestLine, readHead, t
 import { listenAddress } from '../listen-address.ts';
 import { tlsLayer } from '../tls/layer.ts';
 import type { TlsContext } from '../tls/sessions.ts';
-import type { HttpProxyConfig, ProxyHost } from './config.ts';
+import type { HttpProxyConfig, ProxyHost, Redirect } from './config.ts';
 import { corsHeaders } from './cors.ts';
 import { redirectLocation } from './edit-message.ts';
 import { beginForward, clientLeft, timerFired, upstreamEvent } from './forward.ts';
@@ -213,7 +213,7 @@ class Run implements ProxyRun {
       refuse(404, [], '', 'NR');
       return;
     }
-    const { route, groups } = selected;
+    const { route } = selected;
     const unproven = route.clientCertificate === undefined ? '' : this.#unproven(socket, route.clientCertificate);
     if (unproven !== '') {
       refuse(400, [], unproven);
@@ -238,10 +238,16 @@ class Run implements ProxyRun {
     }
     const { action } = route;
     if (action.kind === 'answer') refuse(action.code, [], action.body ?? '');
-    else if (action.kind === 'redirect') {
-      const asks = { scheme: config.tls === undefined ? 'http' : 'https', host: host ?? '', port: config.publicPort ?? config.port, path, query };
-      refuse(action.code, [{ name: config.flavour === 'nginx' ? 'Location' : 'location', value: redirectLocation(action, asks, route, groups) }]);
-    } else beginForward(this, socket, asked, body, selected, action, { path, query }, cors?.headers ?? []);
+    else if (action.kind === 'redirect') this.redirect(socket, asked, selected, action, path, query);
+    else beginForward(this, socket, asked, body, selected, action, { path, query }, cors?.headers ?? []);
+  }
+
+  redirect(socket: SocketId, asked: Asked, selected: Selected, action: Redirect, path: string, query: string): void {
+    const { config } = this;
+    const host = headerValue(asked.headers, 'Host') ?? '';
+    const asks = { scheme: config.tls === undefined ? 'http' : 'https', host, port: config.publicPort ?? config.port, path, query };
+    const value = redirectLocation(action, asks, selected.route, selected.groups);
+    this.answer(socket, asked, selected, action.code, [{ name: config.flavour === 'nginx' ? 'Location' : 'location', value }], '', '');
   }
 
   /** What the client asked for in TLS; undefined where it did not speak TLS. */

@@ -2,7 +2,7 @@
 import type { AppContext, SocketId } from '../definition.ts';
 import { type HttpHead, type HttpHeader, headerValue } from '../http-message.ts';
 import type { TlsContext, TlsSessions } from '../tls/sessions.ts';
-import type { HttpProxyConfig, ProxyBackend, RouteAction, Target } from './config.ts';
+import type { HttpProxyConfig, ProxyBackend, Redirect, RouteAction, Target } from './config.ts';
 import type { Asked, accessLog, ownAnswer, Tried } from './manners.ts';
 import type { Selected } from './select-route.ts';
 
@@ -72,6 +72,8 @@ export interface ProxyRun {
   readonly tls: TlsContext | undefined;
   /** Unix milliseconds. */
   readonly nowMs: number;
+  /** Tells the client where else to ask. */
+  redirect(socket: SocketId, asked: Asked, selected: Selected, action: Redirect, path: string, query: string): void;
   own(code: number, extra: readonly HttpHeader[], said: string): ReturnType<typeof ownAnswer>;
   /** The proxy's own answer to a request. */
   answer(socket: SocketId, asked: Asked, selected: Selected | undefined, code: number, extra: readonly HttpHeader[], said: string, why: string): void;
