@@ -117,7 +117,7 @@ function setState(
 ): { readonly accepted: boolean; readonly reason: string; readonly message: string } {
   if (!allowed) return { accepted: false, reason: 'NotAllowed', message: 'The Gateway does not take ListenerSets of this namespace (spec.allowedListeners)' };
   const listeners = model.listeners.filter(({ owner }) => owner === set);
-  return listeners.some((one) => one.accepted.ok)
+  return listeners.some(isValid)
     ? { accepted: true, reason: 'Accepted', message: 'ListenerSet is accepted' }
     : { accepted: false, reason: 'ListenersNotValid', message: 'No listener of the set is valid' };
 }
@@ -132,13 +132,10 @@ function reconcileSet(set: ListenerSet, context: ControllerContext): void {
   if (own === undefined) return;
   const { accepted, reason, message } = setState(own, model);
   const listeners = model.listeners.filter(({ owner }) => owner === set);
-  const valid = listeners.some(isValid);
   const { generation } = set.metadata;
   const said: readonly Said[] = [
     ['Accepted', accepted, reason, message],
-    accepted && valid
-      ? ['Programmed', true, 'Programmed', 'Sending translated listener configuration to the data plane']
-      : ['Programmed', false, accepted ? 'Invalid' : reason, accepted ? 'No listener of the set can be programmed' : message],
+    accepted ? ['Programmed', true, 'Programmed', 'Sending translated listener configuration to the data plane'] : ['Programmed', false, reason, message],
   ];
   const status = {
     conditions: conditionsFrom(said, set.status?.conditions, generation, context.timestamp),

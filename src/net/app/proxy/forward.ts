@@ -239,8 +239,8 @@ export function upstreamEvent(run: ProxyRun, event: Extract<AppEvent, { readonly
 
 /** The backend hung up before its answer was whole. */
 function broken(run: ProxyRun, exchange: Exchange): void {
-  // A connection that was kept may have been closed just then: that is no failure of the backend.
-  if (exchange.reused && exchange.head === undefined && exchange.buffer === '') {
+  // A connection that was kept may have been closed just then: to nginx that is no failure of the backend, Envoy lets it count.
+  if (run.config.flavour === 'nginx' && exchange.reused && exchange.head === undefined && exchange.buffer === '') {
     giveUp(run, exchange);
     tryNext(run, { ...exchange, upstream: -1, timer: -1 });
     return;
