@@ -52,6 +52,7 @@ function Dialogs() {
     case 'outline':
     case 'changes':
     case 'import':
+    case 'network':
       return <EditorDialogs name={dialog} onClose={close} />;
     case 'moments':
       return <MomentsDialog onClose={close} />;

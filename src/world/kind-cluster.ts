@@ -6,7 +6,7 @@ import { formatIp, formatPrefix, isIp6, parseIpPrefix } from '../net/addr/ip.ts'
 import type { KubeObject } from '../objects/types.ts';
 import type { AdmittedObject } from './admit.ts';
 
-const CNI_NAME = /flannel|cilium|calico|kindnet/;
+export const CNI_NAME = /flannel|cilium|calico|kindnet/;
 /** Where files of /etc/cni/net.d are all there is. */
 const NET_DIR = 'net.d';
 
@@ -26,7 +26,7 @@ export function networksOf(objects: Iterable<AdmittedObject>): ReadonlySet<strin
 const isKindCluster = ({ object }: AdmittedObject): boolean => object.kind === 'Cluster' && object.apiVersion.startsWith('kind.x-k8s.io/');
 
 /** `networking.cni` of a kind cluster, or what kind does without it. */
-function wantedOf(objects: Iterable<AdmittedObject>): string | undefined {
+export function wantedNetwork(objects: Iterable<AdmittedObject>): string | undefined {
   for (const one of objects) {
     if (!isKindCluster(one)) continue;
     const { networking } = one.object as KindCluster;
@@ -37,7 +37,7 @@ function wantedOf(objects: Iterable<AdmittedObject>): string | undefined {
 
 /** One pod network has taken the place of another, or the same one in another way where kind installs it, which never changes a cluster that it has made. */
 export function isExchanged(before: readonly AdmittedObject[], after: readonly AdmittedObject[]): boolean {
-  const [old, next] = [wantedOf(before), wantedOf(after)];
+  const [old, next] = [wantedNetwork(before), wantedNetwork(after)];
   if (old !== undefined && next !== undefined && old !== next) return true;
   const [names, nextNames] = [networksOf(before), networksOf(after)];
   return names.size > 0 && nextNames.size > 0 && ![...names].some((name) => nextNames.has(name));
@@ -71,7 +71,7 @@ export function kindAddOns(objects: readonly AdmittedObject[], base: () => reado
   const added: AdmittedObject[] = base().filter((one) => /(?:coredns|kube-dns)/.test(one.object.metadata.name) && !own.has(one.key));
   // A CNI of the reader's own: two would fight for /etc/cni/net.d.
   if (networksOf(objects).size > 0) return added;
-  const choice = findChoice(wantedOf([cluster]) ?? '');
+  const choice = findChoice(wantedNetwork([cluster]) ?? '');
   if (choice === undefined) return added;
   const texts = [choice.manifest(rangesOf(cluster.object as KindCluster, objects))];
   if (choice.name === 'ptp' && !objects.some(({ object }) => object.kind === 'Network')) texts.push(ROUTED_UNDERLAY);

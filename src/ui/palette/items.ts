@@ -94,6 +94,13 @@ const switches: readonly PaletteItem[] = [
   },
   { id: 'changes', group: 'Document', label: 'Changes …', detail: 'what differs, and back', act: ({ session }) => session.setState({ dialog: 'changes' }) },
   { id: 'import', group: 'Document', label: 'Add files …', detail: 'a folder, a cluster dump', act: ({ session }) => session.setState({ dialog: 'import' }) },
+  {
+    id: 'network',
+    group: 'Document',
+    label: 'Change the pod network …',
+    detail: 'CNI: flannel, Calico, Cilium',
+    act: ({ session }) => session.setState({ dialog: 'network' }),
+  },
   { id: 'undo', group: 'Document', label: 'Undo', detail: 'Ctrl Z', act: (playground) => playground.undo() },
   { id: 'compare', group: 'Show', label: 'Compare two roads …', detail: 'overlay and underlay', act: ({ session }) => session.setState({ dialog: 'compare' }) },
   {

@@ -21,7 +21,7 @@ export type CanvasSheet = 'build' | 'layers' | 'groups';
 export type ThemeChoice = 'system' | 'light' | 'dark';
 export type PaneName = 'canvas' | 'editor' | 'terminal' | 'timeline' | 'inspector';
 export type TimelineView = 'hops' | 'conversations' | 'sequence' | 'stream' | 'bytes';
-export type DialogName = 'share' | 'embed' | 'palette' | 'keys' | 'documents' | 'drop' | 'compare' | 'outline' | 'changes' | 'import' | 'moments';
+export type DialogName = 'share' | 'embed' | 'palette' | 'keys' | 'documents' | 'drop' | 'compare' | 'outline' | 'changes' | 'import' | 'moments' | 'network';
 
 /** Commands whose packets can be played: a span of the log and what was typed. */
 export interface Run {

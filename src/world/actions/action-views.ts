@@ -20,6 +20,8 @@ export type PaletteKind = 'client' | 'web' | 'service';
 export type PolicyEnd = { readonly pod: string } | { readonly namespace: string } | { readonly label: string; readonly value: string };
 
 export type ActionQuestion =
+  /** Another pod network; the answer without an edit is the one that there is. */
+  | { readonly kind: 'network' }
   | { readonly kind: 'box'; readonly target: LinkTarget }
   /** `node`: host id where it should run; absent: the scheduler decides. */
   | { readonly kind: 'add'; readonly what: PaletteKind; readonly node?: string }

@@ -6,6 +6,7 @@ import { annotate, setScalar } from '../reach/text-edit.ts';
 import type { LinkTarget, NetnsView } from '../views.ts';
 import type { World } from '../world.ts';
 import type { Action, ActionQuestion } from './action-views.ts';
+import { networkChoices } from './network.ts';
 import { additions } from './palette.ts';
 import { policiesBetween } from './policy-draft.ts';
 
@@ -20,6 +21,8 @@ const STOPPED = 'kubehop.dev/stopped';
 
 export function actionsFor(world: World, question: ActionQuestion): readonly Action[] {
   switch (question.kind) {
+    case 'network':
+      return networkChoices(world);
     case 'add':
       return additions(world, question.what, question.node);
     case 'policy':

@@ -79,6 +79,16 @@ export function annotate(files: readonly DocumentFile[], admitted: AdmittedObjec
   return insertFirst(text, admitted, 'metadata', `annotations: {${key}: ${quoted}}`);
 }
 
+/** A new field of the document itself, on lines of its own behind the one that is called `sibling`. */
+export function insertTopField(files: readonly DocumentFile[], admitted: AdmittedObject, sibling: string, lines: string): TextEdit | undefined {
+  const text = textOf(files, admitted.source.file);
+  if (text === undefined) return undefined;
+  const lineStart = text.lastIndexOf('\n', admitted.source.spanOf(sibling).startOffset - 1) + 1;
+  const lineEnd = text.indexOf('\n', lineStart);
+  if (lineEnd < 0 || !text.startsWith(`${sibling}:`, lineStart)) return undefined;
+  return { file: admitted.source.file, before: text, after: `${text.slice(0, lineEnd + 1)}${lines}\n${text.slice(lineEnd + 1)}` };
+}
+
 /** A new entry in front of the first of the mapping at `path`, written as that one is. */
 function insertFirst(text: string, admitted: AdmittedObject, path: string, entry: string): TextEdit {
   const { startOffset } = admitted.source.spanOf(path);

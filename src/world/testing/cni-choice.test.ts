@@ -2,10 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { CNI_CHOICES } from '../../kube/cni/choice.ts';
 import { createShell } from '../../shell/index.ts';
+import { actionsFor } from '../actions/actions.ts';
 import { allParts } from '../all-parts.ts';
 import { roadFacts } from '../road-facts.ts';
 import { World } from '../world.ts';
-import { runLine } from './article.ts';
+import { articleFiles, openArticle, runLine } from './article.ts';
 
 const manifest = (networking: string) => `kind: Cluster
 apiVersion: kind.x-k8s.io/v1alpha4
@@ -79,5 +80,41 @@ describe('networking.cni', () => {
     world.edit('kind.yaml', manifest('{cni: kindnet}'));
     expect(roadOf(world)).toBe(ROADS.kindnet);
     expect([...world.records.values()].filter((record) => /^(?:bpf|ipset|wireguard)/.test(record.kind) || /cali|KUBE-IPVS/.test(record.id))).toEqual([]);
+  });
+});
+
+describe('another pod network, offered for the texts on the page', () => {
+  const offered = (world: World, title: string) => actionsFor(world, { kind: 'network' }).find((one) => one.title === title);
+
+  it('is one word of a kind cluster', () => {
+    const world = open('{ipFamily: ipv4}');
+    expect(offered(world, 'kindnet')?.edit).toBeUndefined();
+    expect(offered(world, 'Calico, VXLAN')?.edit?.after).toBe(manifest('{cni: calico-vxlan, ipFamily: ipv4}'));
+    const bare = manifest('X').replace('networking: X\n', '');
+    world.edit('kind.yaml', bare);
+    expect(offered(world, 'flannel, VXLAN')?.edit?.after).toBe(bare.replace('v1alpha4\n', 'v1alpha4\nnetworking:\n  cni: flannel\n'));
+  });
+
+  it('is one word of flannel’s file, or the manifests of another CNI in its place, with which pods start anew', () => {
+    const world = openArticle({ files: articleFiles(), trace: false });
+    const flannel = world.files.find((file) => file.path === 'flannel.yaml')?.text ?? '';
+    expect(offered(world, 'flannel, VXLAN')?.edit).toBeUndefined();
+    expect(offered(world, 'flannel, host-gw')?.edit).toEqual({ file: 'flannel.yaml', before: flannel, after: flannel.replace('"vxlan"', '"host-gw"') });
+    expect(offered(world, 'ptp and a router that knows the nodes’ ranges')).toBeUndefined();
+    const edit = offered(world, 'Cilium, VXLAN')?.edit;
+    expect(edit?.after).not.toContain('flannel');
+    expect(world.edit('flannel.yaml', edit?.after ?? '').applied).toBe(true);
+    expect(runLine(world, 'kubectl exec client -- curl -sS -m 3 web-service').output).toMatch(/^Hello from web-/);
+    expect(offered(world, 'Cilium, VXLAN')?.edit).toBeUndefined();
+    expect(runLine(world, 'ip -br link show type bridge; ls /etc/cni/net.d').output).toBe('05-cilium.conflist\n');
+  });
+
+  it('is a file of its own where the cluster is the given one', () => {
+    const world = openArticle({ files: articleFiles().filter((file) => ['web.yaml', 'client.yaml'].includes(file.path)), trace: false });
+    const edit = offered(world, 'Calico, IPIP')?.edit;
+    expect(edit).toMatchObject({ file: 'network.yaml', before: null });
+    world.edit('network.yaml', edit?.after ?? '');
+    expect(runLine(world, 'kubectl exec client -- curl -sS -m 3 web-service').output).toMatch(/^Hello from web-/);
+    expect(runLine(world, 'kubectl get ds -A --no-headers | grep -c flannel').output).toBe('0\n');
   });
 });

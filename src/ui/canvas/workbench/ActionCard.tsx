@@ -6,7 +6,16 @@ import { Diff } from '../../why/Diff.tsx';
 import { firstDifference } from '../../why/diff-lines.ts';
 import styles from './Workbench.module.css';
 
-export function ActionCard({ action, open, onApplied }: { readonly action: Action; readonly open: boolean; readonly onApplied: () => void }) {
+export interface ActionCardProps {
+  readonly action: Action;
+  /** Its lines are shown. */
+  readonly open: boolean;
+  readonly onApplied: () => void;
+  /** What it does stands elsewhere. */
+  readonly told?: boolean;
+}
+
+export function ActionCard({ action, open, onApplied, told = false }: ActionCardProps) {
   const playground = usePlayground();
   const writable = useSession((session) => session.writable);
   const [shown, setShown] = useState(open);
@@ -55,7 +64,7 @@ export function ActionCard({ action, open, onApplied }: { readonly action: Actio
       </div>
       {shown ? (
         <>
-          <p>{action.because}</p>
+          {told ? null : <p>{action.because}</p>}
           {edit === undefined ? (
             <pre>{(commands ?? []).map(({ host, line }) => `${host}:~# ${line}\n`).join('')}</pre>
           ) : (
