@@ -11,7 +11,7 @@ export interface ActionCardProps {
   /** Its lines are shown. */
   readonly open: boolean;
   readonly onApplied: () => void;
-  /** What it does stands elsewhere. */
+  /** What it does is said before somebody asks. */
   readonly told?: boolean;
 }
 
@@ -62,9 +62,9 @@ export function ActionCard({ action, open, onApplied, told = false }: ActionCard
           {verb}
         </button>
       </div>
+      {shown || told ? <p>{action.because}</p> : null}
       {shown ? (
         <>
-          {told ? null : <p>{action.because}</p>}
           {edit === undefined ? (
             <pre>{(commands ?? []).map(({ host, line }) => `${host}:~# ${line}\n`).join('')}</pre>
           ) : (

@@ -37,13 +37,15 @@ export function NetworkDialog({ onClose }: { readonly onClose: () => void }) {
         {(actions ?? []).map((action) => (
           <li key={action.title} data-now={action.edit === undefined}>
             {action.edit === undefined ? (
-              <p className={styles.now}>
-                <b>{action.title}</b> <span>now</span>
-              </p>
+              <>
+                <p className={styles.now}>
+                  <b>{action.title}</b> <span>now</span>
+                </p>
+                <p className={styles.does}>{action.because}</p>
+              </>
             ) : (
               <ActionCard action={action} open={false} onApplied={onClose} told />
             )}
-            <p className={styles.does}>{action.because}</p>
           </li>
         ))}
       </ul>
