@@ -5,6 +5,7 @@ import type { Action, ActionQuestion } from '../world/actions/action-views.ts';
 import type { Capture } from '../world/capture.ts';
 import type { DocumentFile, WorldDocument } from '../world/document.ts';
 import type { LanguageRequests } from '../world/language/requests.ts';
+import type { PlugView } from '../world/plug-view.ts';
 import type { ExpectationResult, Fix, ProbeResult, ProbeSpec, ReachAnswer, ReachPeer, ReachQuestion } from '../world/reach/reach-views.ts';
 import type { TrafficView } from '../world/traffic-views.ts';
 import type { HopContext, HopView, Inspection, LinkTarget, MomentView, PacketView, WorldUpdate } from '../world/views.ts';
@@ -61,6 +62,8 @@ export interface Requests extends LanguageRequests {
   traffic(key: string): TrafficView | null;
   /** The rule or route of a hop among its neighbours; null where neither decided. */
   hopContext(seq: number): HopContext | null;
+  /** How a Pod came to its network; null where it has none of its own. */
+  plug(key: string): PlugView | null;
   /** What can be done to a box, added to the canvas, or drawn between two pods. */
   actions(question: ActionQuestion): readonly Action[];
   /** The document as it is now, for saving and sharing. */

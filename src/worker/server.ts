@@ -154,6 +154,7 @@ export class PlaygroundServer {
       expectations: async () => (await this.#reach()).checkExpectations(this.#get()),
       traffic: (key) => traffic(this.#get(), key) ?? null,
       hopContext: (seq) => hopContext(this.#get(), seq) ?? null,
+      plug: async (key) => (await this.#reach()).podPlugView(this.#get(), key) ?? null,
       actions: async (question) => (await this.#reach()).actionsFor(this.#get(), question),
       document: () => this.#get().document(),
       hold: (held) => {

@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'react';
 import type { TrafficView } from '../../world/traffic-views.ts';
 import { usePlayground } from '../state/context.ts';
+import { PlugPane } from './PlugPane.tsx';
 import styles from './TrafficPane.module.css';
 
 const REFRESH_MS = 1_000;
@@ -81,8 +82,18 @@ function useTraffic(objectKey: string): TrafficView | null {
   return view;
 }
 
-/** Nothing where nobody counts. Of the present, wherever the playhead stands. */
+/** Of the present, wherever the playhead stands; of a Pod, how it came to its network as well. */
 export function TrafficPane({ objectKey }: { readonly objectKey: string }) {
+  return (
+    <>
+      <Requests objectKey={objectKey} />
+      {objectKey.startsWith('Pod/') ? <PlugPane objectKey={objectKey} /> : null}
+    </>
+  );
+}
+
+/** Nothing where nobody counts. */
+function Requests({ objectKey }: { readonly objectKey: string }) {
   const view = useTraffic(objectKey);
   if (view === null) return null;
   const { seconds, totals, streams, endpoints, lastSecond } = view;

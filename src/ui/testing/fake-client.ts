@@ -138,6 +138,7 @@ export function createFakeClient(world: FakeWorld): FakeClient {
     hopContext: () => null,
     traffic: () => null,
     actions: () => [],
+    plug: () => null,
     ping: () => null,
   };
   return {
