@@ -1,16 +1,48 @@
 /** A scene while it is being laid out: lists to append to, and the transformation of a room's own coordinates. */
 import type { Item, Place, Point, Rect, TileGrid, Wire } from './scene.ts';
 
+/** Places by id. Those of a node whose pods are tiles are five for each pod: they are made when the first of them is asked for. */
+export class Places extends Map<string, Place> {
+  readonly #later = new Map<string, () => void>();
+
+  /** `make` puts the places whose ids begin with the host's. */
+  later(host: string, make: () => void): void {
+    this.#later.set(host, make);
+  }
+
+  #make(id: string): void {
+    if (this.#later.size === 0) return;
+    const host = id.slice(0, id.indexOf('/'));
+    const make = this.#later.get(host);
+    if (make === undefined) return;
+    this.#later.delete(host);
+    make();
+  }
+
+  override get(id: string): Place | undefined {
+    const known = super.get(id);
+    if (known !== undefined) return known;
+    this.#make(id);
+    return super.get(id);
+  }
+
+  override has(id: string): boolean {
+    if (super.has(id)) return true;
+    this.#make(id);
+    return super.has(id);
+  }
+}
+
 export interface Draft {
   readonly items: Item[];
   readonly itemById: Map<string, Item>;
   readonly wires: Wire[];
   readonly tiles: TileGrid[];
-  readonly places: Map<string, Place>;
+  readonly places: Places;
   readonly itemByIp: Map<string, string>;
 }
 
-export const newDraft = (): Draft => ({ items: [], itemById: new Map(), wires: [], tiles: [], places: new Map(), itemByIp: new Map() });
+export const newDraft = (): Draft => ({ items: [], itemById: new Map(), wires: [], tiles: [], places: new Places(), itemByIp: new Map() });
 
 export const addItem = (draft: Draft, item: Item): void => {
   draft.items.push(item);

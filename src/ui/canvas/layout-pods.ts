@@ -154,7 +154,6 @@ export function layoutPods(draft: Draft, input: RoomInput, m: Metrics, frame: Fr
 
 export function layoutTiles(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, y: Levels, bridge: DeviceView | undefined, rootId: string): void {
   const { host } = input;
-  const byId = new Map(input.rootDevices.map((device) => [device.id, device]));
   const w = tileWidth(m);
   const rows = rowsNeeded(input, m);
   const grid: (PodItem | undefined)[] = new Array(rows * m.tileColumns).fill(undefined);
@@ -179,24 +178,7 @@ export function layoutTiles(draft: Draft, input: RoomInput, m: Metrics, frame: F
     };
     addItem(draft, item);
     grid[pod.slot] = item;
-    const eth = uplinkOf(pod.devices);
-    const point = pointAt(frame, x + w / 2, bottom - m.tileH / 2);
-    const peer = byId.get(eth?.peer ?? '');
-    const gutter = x + w + m.tileGap / 2;
-    const end = pointAt(frame, gutter, bridge === undefined ? y.kernelTop : y.barTop);
-    if (eth !== undefined) {
-      addPlace(draft, {
-        id: eth.id,
-        point,
-        item: view.id,
-        ...(peer === undefined ? {} : { up: { to: peer.id, from: point, via: [pointAt(frame, gutter, bottom - m.tileH / 2)], at: end } }),
-      });
-      if (peer !== undefined) {
-        const to = bridge !== undefined && peer.master === bridge.id ? bridge.id : hubId(rootId);
-        addPlace(draft, { id: peer.id, point: end, item: to, up: { to, from: end, via: [], at: pointAt(frame, gutter, y.barTop + m.barH / 2) } });
-      }
-    }
-    podPlaces(draft, frame, { ...pod, tile: true }, view.id, point, point, eth);
+    if (view.ip !== '') draft.itemByIp.set(view.ip, view.id);
   }
   const first = rectAt(frame, m.pad, y.podBottom - m.tileH, w, m.tileH);
   draft.tiles.push({
@@ -225,5 +207,34 @@ export function layoutTiles(draft: Draft, input: RoomInput, m: Metrics, frame: F
       target: undefined,
       spoken: '',
     });
+  }
+}
+
+/** The places of pods that are tiles. */
+export function placeTiles(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, y: Levels, bridge: DeviceView | undefined, rootId: string): void {
+  const byId = new Map(input.rootDevices.map((device) => [device.id, device]));
+  const w = tileWidth(m);
+  for (const pod of input.pods) {
+    const x = m.pad + (pod.slot % m.tileColumns) * (w + m.tileGap);
+    const bottom = y.podBottom - Math.floor(pod.slot / m.tileColumns) * (m.tileH + m.tileGap);
+    const { view } = pod;
+    const eth = uplinkOf(pod.devices);
+    const point = pointAt(frame, x + w / 2, bottom - m.tileH / 2);
+    const peer = byId.get(eth?.peer ?? '');
+    const gutter = x + w + m.tileGap / 2;
+    const end = pointAt(frame, gutter, bridge === undefined ? y.kernelTop : y.barTop);
+    if (eth !== undefined) {
+      addPlace(draft, {
+        id: eth.id,
+        point,
+        item: view.id,
+        ...(peer === undefined ? {} : { up: { to: peer.id, from: point, via: [pointAt(frame, gutter, bottom - m.tileH / 2)], at: end } }),
+      });
+      if (peer !== undefined) {
+        const to = bridge !== undefined && peer.master === bridge.id ? bridge.id : hubId(rootId);
+        addPlace(draft, { id: peer.id, point: end, item: to, up: { to, from: end, via: [], at: pointAt(frame, gutter, y.barTop + m.barH / 2) } });
+      }
+    }
+    podPlaces(draft, frame, { ...pod, tile: true }, view.id, point, point, eth);
   }
 }

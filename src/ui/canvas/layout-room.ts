@@ -2,7 +2,7 @@
 import type { DeviceView } from '../../world/views.ts';
 import { addItem, addPlace, type Draft, type Frame, pointAt, rectAt } from './draft.ts';
 import { kernelGates, layoutKernel } from './layout-kernel.ts';
-import { layoutPods, layoutTiles } from './layout-pods.ts';
+import { layoutPods, layoutTiles, placeTiles } from './layout-pods.ts';
 import { chipWidth, chipX, type Metrics, roomWidth } from './metrics.ts';
 import { aside, chipsOf, hubId, type Levels, levels, mainBridge, type RoomInput, roomHeight, spokenDevice } from './room-plan.ts';
 import type { Tone } from './scene.ts';
@@ -47,12 +47,22 @@ export function layoutRoom(draft: Draft, input: RoomInput, m: Metrics, frame: Fr
   layoutKernel(draft, input, m, frame, y, rootId);
   if (bridge !== undefined) layoutBridge(draft, input, m, frame, y, bridge, rootId);
   layoutChips(draft, input, m, frame, y, bridge, rootId);
-  if (input.tiles) layoutTiles(draft, input, m, frame, y, bridge, rootId);
-  else layoutPods(draft, input, m, frame, y, bridge, rootId);
-  for (const device of input.rootDevices) {
-    const place = draft.places.get(rootId);
-    if (!draft.places.has(device.id) && place !== undefined) addPlace(draft, { ...place, id: device.id });
+  const placeOthers = () => {
+    for (const device of input.rootDevices) {
+      const place = draft.places.get(rootId);
+      if (!draft.places.has(device.id) && place !== undefined) addPlace(draft, { ...place, id: device.id });
+    }
+  };
+  if (input.tiles) {
+    layoutTiles(draft, input, m, frame, y, bridge, rootId);
+    draft.places.later(host.id, () => {
+      placeTiles(draft, input, m, frame, y, bridge, rootId);
+      placeOthers();
+    });
+    return;
   }
+  layoutPods(draft, input, m, frame, y, bridge, rootId);
+  placeOthers();
 }
 
 function layoutBridge(draft: Draft, input: RoomInput, m: Metrics, frame: Frame, y: Levels, bridge: DeviceView, rootId: string): void {

@@ -149,10 +149,9 @@ export function buildScene(topology: Topology, options: LayoutOptions): Scene {
     slots,
     services !== undefined,
   );
-  const items = draft.items
-    .map((item, index) => ({ item, index }))
-    .sort((a, b) => depth[a.item.kind] - depth[b.item.kind] || a.index - b.index)
-    .map((one) => one.item);
+  const layers: Item[][] = Array.from({ length: 6 }, () => []);
+  for (const item of draft.items) layers[depth[item.kind]]?.push(item);
+  const items = layers.flat();
   const rects = items.filter((item) => item.parent === undefined).map((item) => item.rect);
   return {
     density: options.density,
@@ -161,7 +160,7 @@ export function buildScene(topology: Topology, options: LayoutOptions): Scene {
     items,
     wires: draft.wires,
     tiles: draft.tiles,
-    itemById: new Map(items.map((item) => [item.id, item])),
+    itemById: draft.itemById,
     places: draft.places,
     itemByIp: draft.itemByIp,
   };

@@ -18,17 +18,21 @@ export interface RoomInput {
   readonly rows?: number;
 }
 
+const chips = new WeakMap<RoomInput, DeviceView[]>();
+
 /** Devices of the root netns that are drawn as chips: all but loopback, the pods' ends of veth pairs, and the bridge drawn as a bar. */
-export function chipsOf(input: RoomInput, bridge: DeviceView | undefined): DeviceView[] {
-  const podPeers = new Set([...input.pods, ...(input.elsewhere ?? [])].flatMap((pod) => pod.devices.map((device) => device.peer ?? '')));
+export function chipsOf(input: RoomInput, bridge: DeviceView | undefined): readonly DeviceView[] {
+  const known = chips.get(input);
+  if (known !== undefined) return known;
+  const podPeers = new Set<string>();
+  for (const pods of [input.pods, input.elsewhere ?? []]) for (const { devices } of pods) for (const { peer } of devices) podPeers.add(peer ?? '');
   const shown = input.rootDevices.filter(
     (device) => device.type !== 'loopback' && device !== bridge && device.master === undefined && !podPeers.has(device.id),
   );
   const rank = (device: DeviceView) => (device.type === 'ethernet' ? 0 : device.type === 'vxlan' ? 1 : 2);
-  return shown
-    .map((device, index) => ({ device, index }))
-    .sort((a, b) => rank(a.device) - rank(b.device) || a.index - b.index)
-    .map((one) => one.device);
+  const sorted = shown.sort((a, b) => rank(a) - rank(b));
+  chips.set(input, sorted);
+  return sorted;
 }
 
 /** The bridge with most ports is the bar; the first of equals. */
