@@ -27,7 +27,7 @@ const Minimap = lazy(() => import('./Minimap.tsx').then((module) => ({ default: 
 
 /** Below there is room for the line that says what happens, above for the bar. */
 const margins: Margins = { top: 50, right: 18, bottom: 58, left: 18 };
-const MAX_ZOOM = 3;
+const MAX_ZOOM = 6;
 const MAX_OFFSET = 20_000;
 const FIT_MS = 220;
 

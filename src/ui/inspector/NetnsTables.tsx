@@ -230,7 +230,10 @@ export function NetnsTables({ inspection, target }: { readonly inspection: Netns
     setSeen(target);
     if (target?.kind === 'chain') setChosen('rules');
   }
-  const wanted = chosen ?? (target?.kind === 'chain' ? 'rules' : target?.kind === 'device' ? 'devices' : 'routes');
+  // What a bridge or a tunnel knows is its forwarding table.
+  const device = target?.kind === 'device' ? inspection.devices.find((one) => one.id === target.id) : undefined;
+  const forwards = inspection.fdb.length > 0 && (device?.type === 'bridge' || device?.type === 'vxlan');
+  const wanted = chosen ?? (target?.kind === 'chain' ? 'rules' : target?.kind === 'device' ? (forwards ? 'fdb' : 'devices') : 'routes');
   // The mode was switched while its own table was open.
   const shown = tables.some(([name]) => name === wanted) ? wanted : 'rules';
   const { netns } = inspection;

@@ -2,6 +2,7 @@
 import { useEffect, useLayoutEffect, useMemo } from 'react';
 import { useMirror, usePlayground, useSession } from '../../state/context.ts';
 import type { CanvasSheet } from '../../state/session.ts';
+import { useClose } from '../close/use-close.ts';
 import type { CanvasTools } from '../contract.ts';
 import { deliveryLayer } from '../delivery-layer.ts';
 import { focusLayer, isFocused } from '../focus.ts';
@@ -27,8 +28,10 @@ function useLayers({ overlay }: CanvasTools): void {
     return list.length === 0 ? undefined : deliveryLayer(list, apiServer, mirror.getState().nowNs, performance.now());
   }, [list, hosts, mirror]);
   const births = useBirths();
+  const close = useClose(overlay);
   useLayoutEffect(() => {
     const layers: OverlayLayer[] = [
+      close,
       ...(focus ? [focusLayer()] : []),
       ...(late === undefined || hidden.includes('control') ? [] : [late]),
       ...(births === undefined ? [] : [births]),
@@ -38,7 +41,7 @@ function useLayers({ overlay }: CanvasTools): void {
     overlay?.setLayers(layers, shown);
     overlay?.draw();
     return () => overlay?.setLayers([]);
-  }, [overlay, focus, hidden, late, births]);
+  }, [overlay, focus, hidden, late, births, close]);
   // Messages move by themselves, also while no packet is played; with reduced motion they step with each update of the world.
   useEffect(() => {
     if ((late === undefined && births === undefined) || overlay === undefined || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
