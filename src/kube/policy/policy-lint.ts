@@ -8,13 +8,15 @@ import { formatCidr } from '../addresses.ts';
 import { formatSelector, isEmptySelector, matchesSelector } from '../label-selector.ts';
 import { clusterSettings, settingsKinds } from '../node/cluster-config.ts';
 import { noEffect } from './enforcement.ts';
-import { inNamespace, type PolicyModel, policyModel, selectsPod } from './policy-model.ts';
+import { inNamespace, type PolicyModel, policiesFor, policyModel, selectsPod } from './policy-model.ts';
 import { compilePolicy, POLICY_KINDS } from './policy-rules.ts';
 import type { CompiledPolicy, PeerTerm, PolicyDirection, PolicyEndpoint, PolicyRule } from './policy-types.ts';
 import { directionVerdict } from './verdict.ts';
 
 /** Of the first so many policies. */
 const MOST = 300;
+/** The API server gives it to every namespace; it can be taken away. */
+const NAME_LABEL = 'kubernetes.io/metadata.name';
 
 interface Finding {
   readonly key: ObjectKey;
@@ -91,7 +93,12 @@ function lintPeer(policy: CompiledPolicy, term: PeerTerm, direction: PolicyDirec
     const wanted = Object.entries(labels.matchLabels ?? {});
     const called = wanted.find(([, value]) => place.namespaces.some((one) => one.name === value));
     const field = policy.tier === 'NetworkPolicy' ? `${term.path}.namespaceSelector` : term.path;
-    const hint = called === undefined ? undefined : `The label with a namespace's name is kubernetes.io/metadata.name: ${called[1]}`;
+    const hint =
+      called === undefined
+        ? undefined
+        : called[0] === NAME_LABEL
+          ? `Namespace ${called[1]} has no such label: kubectl label namespace ${called[1]} ${NAME_LABEL}=${called[1]}`
+          : `The label with a namespace's name is ${NAME_LABEL}: ${called[1]}`;
     return [{ key, path: field, diagnostic: warning('policy-namespace-label', `no namespace has ${formatSelector(labels)}`, hint) }];
   }
   if (term.pods === undefined || isEmptySelector(term.pods)) return [];
@@ -151,6 +158,8 @@ function lintDns(policy: CompiledPolicy, place: Place): Finding[] {
   if (pod === undefined) return [];
   const verdict = directionVerdict(model, { from: pod, to: dns, protocol: 'UDP', port: 53 }, 'egress');
   if (verdict.allowed) return [];
+  // Who may send nothing to anybody has no use for names.
+  if (pod.pod === undefined || policiesFor(model, pod.pod, 'egress').every((one) => one.egress?.length === 0)) return [];
   const message = `pods it selects (${pod.id}) may not ask ${dns.id} for names: UDP 53 is in no rule of the policies that isolate them, so every name times out`;
   const hint =
     'egress: [{to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}, podSelector: {matchLabels: {k8s-app: kube-dns}}}], ports: [{protocol: UDP, port: 53}, {protocol: TCP, port: 53}]}]';

@@ -29,7 +29,7 @@ export async function loadLesson(id: string): Promise<ParsedLesson | undefined> 
 }
 
 /** As the list shows them. */
-export const topics: readonly string[] = ['Services', 'Load balancing', 'DNS', 'Nodes and the kernel', 'Pod network'];
+export const topics: readonly string[] = ['Services', 'Load balancing', 'DNS', 'Nodes and the kernel', 'Pod network', 'NetworkPolicy'];
 
 /** Every scenario, in order of topic and name. */
 export async function loadScenarios(): Promise<readonly Scenario[]> {
