@@ -1,17 +1,31 @@
-/** The app's entry: starts the worker, finds out what to open, and draws. */
-import { StrictMode } from 'react';
-import { createRoot } from 'react-dom/client';
-import { Root } from './ui/Root.tsx';
-import { Playground } from './ui/state/playground.ts';
-import { readPreferences } from './ui/state/session.ts';
-import { decideStart } from './ui/state/start.ts';
-import { openStorage } from './ui/state/storage.ts';
+/** The app's entry, as small as it can be: starts the simulation's worker and fetches the app and what reads a link, all at once. */
 import { createScriptAddress } from './ui/trusted-types.ts';
-import { createPlaygroundClient, type TransportFactory, workerTransport } from './worker/client.ts';
+import { type TransportFactory, workerTransport } from './worker/client.ts';
 import type { ToWorker } from './worker/protocol.ts';
 import workerUrl from './worker/simulation.worker.ts?worker&url';
 
 const scriptAddress = createScriptAddress('kubehop-worker');
+const startWorker = () => new Worker(scriptAddress(workerUrl), { type: 'module', name: 'kubehop' });
+
+/** The first worker is on its way before the app is here; whether it failed meanwhile is asked when the app is. */
+function startedWorker(): () => Worker {
+  let first: Worker | undefined;
+  let failed = false;
+  try {
+    first = startWorker();
+    first.onerror = (event) => {
+      event.preventDefault();
+      failed = true;
+    };
+  } catch {
+    failed = true;
+  }
+  return () => {
+    const worker = first;
+    first = undefined;
+    return worker === undefined || failed ? startWorker() : worker;
+  };
+}
 
 /** Where no worker starts the world runs on this thread; its code is fetched only then. */
 const lateMainThread: TransportFactory = (events) => {
@@ -51,34 +65,13 @@ function reloadOnStaleDeploy(): void {
   });
 }
 
-async function start(): Promise<void> {
-  reloadOnStaleDeploy();
-  const createClient = () =>
-    createPlaygroundClient({
-      transports: [workerTransport(() => new Worker(scriptAddress(workerUrl), { type: 'module', name: 'kubehop' })), lateMainThread],
-    });
-  const client = createClient();
-  const storage = await openStorage();
-  const preferences = readPreferences(await storage.get('preferences').catch(() => undefined));
-  const playground = new Playground({
-    client,
-    createClient,
-    storage,
-    preferences,
-    now: () => Date.now(),
-    onOwned: () => history.replaceState(history.state, '', location.pathname + location.search),
-  });
-  const decided = await decideStart(location.hash, storage, () => crypto.randomUUID());
-  const root = document.getElementById('root');
-  if (root === null) throw new Error('the page has no #root');
-  createRoot(root).render(
-    <StrictMode>
-      <Root playground={playground} start={decided} />
-    </StrictMode>,
-  );
-  if (decided.kind === 'open') void playground.open(decided.opening);
-  // Another link pasted into the same tab is another world.
-  window.addEventListener('hashchange', () => location.reload());
-}
-
-void start();
+reloadOnStaleDeploy();
+const transports = [workerTransport(startedWorker()), lateMainThread];
+if (location.hash.length > 1) void import('./ui/state/share-link.ts').catch(() => undefined);
+import('./ui/start-app.tsx').then(
+  ({ startApp }) => startApp(transports),
+  () => {
+    const root = document.getElementById('root');
+    if (root !== null) root.textContent = 'Kubehop could not be loaded. Your work is kept; reload the page when you are connected.';
+  },
+);

@@ -7,12 +7,12 @@ import { useDocument, useMirror, usePlayground, useSession } from '../state/cont
 import { useEvent } from '../state/use-event.ts';
 import { useDark, useMedia, useNarrow } from '../state/use-media.ts';
 import styles from './Editor.module.css';
-import { EditSheet } from './EditSheet.tsx';
 import { FileTabs } from './FileTabs.tsx';
 import { StaticText } from './StaticText.tsx';
 import { Status } from './Status.tsx';
 import type { YamlEditor } from './yaml-editor.ts';
 
+const EditSheet = lazy(() => import('./EditSheet.tsx').then((module) => ({ default: module.EditSheet })));
 const PastText = lazy(() => import('../timeline/PastText.tsx').then((module) => ({ default: module.PastText })));
 
 const CURSOR_DELAY_MS = 150;
@@ -296,7 +296,9 @@ export function Editor() {
         {!coarse && wanted ? <MonacoHost onReady={onReady} hadFocus={hadFocus} /> : null}
       </div>
       <Status />
-      <EditSheet />
+      <Suspense fallback={null}>
+        <EditSheet />
+      </Suspense>
     </section>
   );
 }

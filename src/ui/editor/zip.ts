@@ -1,6 +1,6 @@
 /** A zip archive of texts, stored without compression. PKWARE APPNOTE 6.3.10, sections 4.3.7, 4.3.12 and 4.3.16. */
 import type { DocumentFile } from '../../world/document.ts';
-import { crcOfText } from '../state/share-bytes.ts';
+import { crcOfText } from '../state/crc32.ts';
 
 const LOCAL = 0x04034b50;
 const CENTRAL = 0x02014b50;

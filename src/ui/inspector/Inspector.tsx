@@ -2,10 +2,10 @@
 import { lazy, Suspense } from 'react';
 import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { useDocument, usePlayground, useSession } from '../state/context.ts';
-import { HopPanel } from './HopPanel.tsx';
 import styles from './Inspector.module.css';
-import { SelectionPanel } from './SelectionPanel.tsx';
 
+const HopPanel = lazy(() => import('./HopPanel.tsx').then((module) => ({ default: module.HopPanel })));
+const SelectionPanel = lazy(() => import('./SelectionPanel.tsx').then((module) => ({ default: module.SelectionPanel })));
 const WhyPanel = lazy(() => import('../why/WhyPanel.tsx').then((module) => ({ default: module.WhyPanel })));
 const ExpectationsBadge = lazy(() => import('../why/ExpectationsBadge.tsx').then((module) => ({ default: module.ExpectationsBadge })));
 const isExpectation = /^\s*kind:\s*["']?Expectation\b/m;
@@ -61,15 +61,7 @@ export function Inspector() {
         className={styles.content}
         label={inspecting === 'hop' ? 'The hop at the playhead' : inspecting === 'why' ? 'Who reaches whom' : `About ${label}`}
       >
-        {inspecting === 'hop' ? (
-          <HopPanel />
-        ) : inspecting === 'selection' ? (
-          <SelectionPanel />
-        ) : (
-          <Suspense fallback={null}>
-            <WhyPanel />
-          </Suspense>
-        )}
+        <Suspense fallback={null}>{inspecting === 'hop' ? <HopPanel /> : inspecting === 'selection' ? <SelectionPanel /> : <WhyPanel />}</Suspense>
       </ScrollRegion>
     </section>
   );

@@ -1,92 +1,79 @@
 /** The layout of a desktop: editor or lesson, canvas, inspector; below them timeline and terminal. All borders can be dragged, and the side panes closed. */
-import { type ReactNode, useEffect, useRef } from 'react';
-import { Group, type Layout, Panel, Separator, usePanelRef } from 'react-resizable-panels';
+import { type ReactNode, useState } from 'react';
 import { Editor } from '../editor/Editor.tsx';
 import { Inspector } from '../inspector/Inspector.tsx';
-import { usePlayground } from '../state/context.ts';
+import { usePlayground, useSession } from '../state/context.ts';
 import { Terminal } from '../terminal/Terminal.tsx';
 import { Timeline } from '../timeline/Timeline.tsx';
 import { CanvasPane } from './CanvasPane.tsx';
 import { Pane } from './Pane.tsx';
 import styles from './Shell.module.css';
+import { Split } from './Split.tsx';
 
-/** The stored sizes of a group, if they name exactly its panels. */
-function useSizes(group: string, panels: readonly string[], remember = true) {
-  const playground = usePlayground();
-  const stored = playground.session.getState().panelSizes[group];
-  const fits = stored !== undefined && panels.every((panel) => typeof stored[panel] === 'number') && Object.keys(stored).length === panels.length;
-  return {
-    ...(fits ? { defaultLayout: { ...stored } } : {}),
-    onLayoutChanged: (layout: Layout) => {
-      if (!remember) return;
-      playground.session.setState((session) => ({ panelSizes: { ...session.panelSizes, [group]: { ...layout } } }));
-      void playground.savePreferences();
-    },
-  };
-}
+/** Pixels of each side pane where nothing is stored, and the least of them. */
+const usual = {
+  left: { usualPx: 300, minPx: 180 },
+  right: { usualPx: 310, minPx: 200 },
+  lower: { usualPx: 210, minPx: 110 },
+  terminal: { usualPx: 500, minPx: 200 },
+} as const;
+type SideName = keyof typeof usual;
 
 /** Text to be read needs more room than YAML; what the reader had in Play comes back with Play. */
 const LESSON_WIDTH = 400;
 
-function useLeftWidth(learning: boolean) {
-  const panel = usePanelRef();
-  const playWidth = useRef<number | undefined>(undefined);
-  useEffect(() => {
-    const width = panel.current?.getSize().inPixels;
-    if (width === undefined) return;
-    if (learning && width < LESSON_WIDTH) {
-      playWidth.current = width;
-      panel.current?.resize(LESSON_WIDTH);
-    } else if (!learning && playWidth.current !== undefined) {
-      panel.current?.resize(playWidth.current);
-      playWidth.current = undefined;
-    }
-  }, [panel, learning]);
-  return panel;
-}
-
 export function Wide({ lesson }: { readonly lesson: ReactNode | undefined }) {
-  const rows = useSizes('columns', ['upper', 'lower']);
-  const middle = useSizes('middle', ['left', 'canvas', 'right'], lesson === undefined);
-  const bottom = useSizes('bottom', ['timeline', 'terminal']);
-  const left = useLeftWidth(lesson !== undefined);
+  const playground = usePlayground();
+  const sizes = useSession((session) => session.panelSizes.panes);
+  const [lessonPx, setLessonPx] = useState<number | undefined>(undefined);
+  const side = (name: SideName, label: string, content: ReactNode) => ({
+    ...usual[name],
+    label,
+    content,
+    sizePx: sizes?.[name] ?? usual[name].usualPx,
+    onSize: (sizePx: number) => {
+      playground.session.setState(({ panelSizes }) => ({ panelSizes: { ...panelSizes, panes: { ...panelSizes.panes, [name]: sizePx } } }));
+      void playground.savePreferences();
+    },
+  });
+  const left = side('left', 'Width of the left pane', <Pane name={lesson === undefined ? 'editor' : 'lesson'}>{lesson ?? <Editor />}</Pane>);
+  const terminal = side(
+    'terminal',
+    'Width of the terminal',
+    <Pane name="terminal">
+      <Terminal />
+    </Pane>,
+  );
+  const lower = side(
+    'lower',
+    'Height of the lower panes',
+    <Split direction="row" minPercent={25} after={terminal}>
+      <Pane name="timeline">
+        <Timeline />
+      </Pane>
+    </Split>,
+  );
+  const right = side(
+    'right',
+    'Width of the inspector',
+    <Pane name="inspector">
+      <Inspector />
+    </Pane>,
+  );
   return (
-    <Group orientation="vertical" className={styles.grow} {...rows}>
-      <Panel id="upper" minSize="30%">
-        <Group orientation="horizontal" {...middle}>
-          <Panel id="left" panelRef={left} defaultSize={300} minSize={180} collapsible groupResizeBehavior="preserve-pixel-size">
-            <Pane name={lesson === undefined ? 'editor' : 'lesson'}>{lesson ?? <Editor />}</Pane>
-          </Panel>
-          <Separator className={styles.columnSeparator} aria-label="Width of the left pane" />
-          <Panel id="canvas" minSize="25%">
-            <Pane name="canvas">
-              <CanvasPane />
-            </Pane>
-          </Panel>
-          <Separator className={styles.columnSeparator} aria-label="Width of the inspector" />
-          <Panel id="right" defaultSize={310} minSize={200} collapsible groupResizeBehavior="preserve-pixel-size">
-            <Pane name="inspector">
-              <Inspector />
-            </Pane>
-          </Panel>
-        </Group>
-      </Panel>
-      <Separator className={styles.rowSeparator} aria-label="Height of the lower panes" />
-      <Panel id="lower" defaultSize={210} minSize={110} collapsible groupResizeBehavior="preserve-pixel-size">
-        <Group orientation="horizontal" {...bottom}>
-          <Panel id="timeline" minSize="25%">
-            <Pane name="timeline">
-              <Timeline />
-            </Pane>
-          </Panel>
-          <Separator className={styles.columnSeparator} aria-label="Width of the terminal" />
-          <Panel id="terminal" defaultSize={500} minSize={200} collapsible groupResizeBehavior="preserve-pixel-size">
-            <Pane name="terminal">
-              <Terminal />
-            </Pane>
-          </Panel>
-        </Group>
-      </Panel>
-    </Group>
+    <div className={styles.grow}>
+      <Split direction="column" minPercent={30} after={lower}>
+        <Split
+          direction="row"
+          minPercent={25}
+          before={lesson === undefined ? left : { ...left, sizePx: lessonPx ?? Math.max(left.sizePx, LESSON_WIDTH), onSize: setLessonPx }}
+          after={right}
+        >
+          <Pane name="canvas">
+            <CanvasPane />
+          </Pane>
+        </Split>
+      </Split>
+    </div>
   );
 }

@@ -1,7 +1,7 @@
 /** Saved documents: two slots and a pointer each, so that a crash while writing never costs more than the last second, and a journal of earlier versions. */
 import type { DocumentFile, WorldDocument } from '../../world/document.ts';
 import { checkDocument, foldEdits } from './check-document.ts';
-import { crcOfText } from './share-bytes.ts';
+import { crcOfText } from './crc32.ts';
 import type { Storage } from './storage.ts';
 
 /** What is saved: the world's document, and the texts as they stand in the editor (they may not have been applied yet). */

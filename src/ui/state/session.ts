@@ -44,6 +44,7 @@ export interface Preferences {
   readonly shortcuts: boolean;
   /** ARP and flooded copies in the timeline. */
   readonly background: boolean;
+  /** Pixels of the panes that keep theirs. */
   readonly panelSizes: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
@@ -151,14 +152,17 @@ export const createSession = (preferences: Preferences): SessionStore =>
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** No window is wider. */
+const MAX_PANE_PX = 20_000;
+
 function readSizes(value: unknown): Preferences['panelSizes'] {
   if (!isRecord(value)) return {};
   const sizes: Record<string, Record<string, number>> = {};
-  for (const group of ['columns', 'middle', 'bottom']) {
+  for (const group of ['panes']) {
     const entry = value[group];
     if (!isRecord(entry)) continue;
     const numbers = Object.entries(entry).filter(
-      (pair): pair is [string, number] => typeof pair[1] === 'number' && Number.isFinite(pair[1]) && /^[a-z]{1,20}$/.test(pair[0]),
+      (pair): pair is [string, number] => typeof pair[1] === 'number' && pair[1] >= 0 && pair[1] <= MAX_PANE_PX && /^[a-z]{1,20}$/.test(pair[0]),
     );
     sizes[group] = Object.fromEntries(numbers);
   }

@@ -1,5 +1,6 @@
-/** The bytes of a share link: base64url, CRC-32, and deflate with our dictionary, inflated no further than a cap. */
+/** The bytes of a share link: base64url, a CRC-32, and deflate with our dictionary, inflated no further than a cap. */
 import { deflateSync, Inflate, strFromU8, strToU8 } from 'fflate';
+import { crc32 } from './crc32.ts';
 import { shareDictionary } from './share-dictionary.ts';
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
@@ -36,21 +37,6 @@ export function fromBase64Url(text: string): Uint8Array | undefined {
   }
   return bytes;
 }
-
-const crcTable = Uint32Array.from({ length: 256 }, (_, index) => {
-  let value = index;
-  for (let bit = 0; bit < 8; bit += 1) value = (value & 1) === 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1;
-  return value >>> 0;
-});
-
-/** The CRC-32 of RFC 1952 section 8, unsigned. */
-export function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = (crcTable[(crc ^ byte) & 255] ?? 0) ^ (crc >>> 8);
-  return (crc ^ 0xffffffff) >>> 0;
-}
-
-export const crcOfText = (text: string): number => crc32(strToU8(text));
 
 const dictionary = strToU8(shareDictionary);
 

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { cpuMs } from '../../base/testing/cpu.ts';
 import type { WorldDocument } from '../../world/document.ts';
 import { checkDocument, foldEdits } from './check-document.ts';
-import { crc32, fromBase64Url, pack, toBase64Url, unpack } from './share-bytes.ts';
+import { crc32 } from './crc32.ts';
+import { fromBase64Url, pack, toBase64Url, unpack } from './share-bytes.ts';
 import { decodeShare, encodeShare, MAX_LINK_LENGTH } from './share-link.ts';
 
 const app = (name: string, image: string, port: number, replicas: number) => `apiVersion: apps/v1

@@ -3,8 +3,9 @@ import type { DocumentFile, WorldDocument } from '../../world/document.ts';
 import type { LinkTarget } from '../../world/views.ts';
 import type { Lens } from '../canvas/contract.ts';
 import { checkDocument, isFileName } from './check-document.ts';
+import { crcOfText } from './crc32.ts';
 import { articleFiles } from './examples.ts';
-import { crcOfText, fromBase64Url, pack, toBase64Url, unpack } from './share-bytes.ts';
+import { fromBase64Url, pack, toBase64Url, unpack } from './share-bytes.ts';
 
 /** Where a shared world is opened. */
 export interface ShareMoment {

@@ -4,8 +4,7 @@ import { foldEdits } from './check-document.ts';
 import { listDocuments, loadDocument } from './document-store.ts';
 import { findExample } from './examples.ts';
 import { findSynchronousStorage, openParachute } from './parachute.ts';
-import { loadExample, scenarioWorlds } from './scenario-worlds.ts';
-import { decodeShare, type ShareMoment } from './share-link.ts';
+import type { ShareMoment, ShareTarget } from './share-link.ts';
 import type { Storage } from './storage.ts';
 
 export interface Opening {
@@ -43,6 +42,7 @@ export function exampleOpening(name: string, newId: NewId): Opening | undefined 
 
 /** Any built-in world; one that has a scenario of its name opens beside its text. @throws when its files cannot be fetched. */
 export async function loadExampleOpening(name: string, newId: NewId): Promise<Opening | undefined> {
+  const { loadExample, scenarioWorlds } = await import('./scenario-worlds.ts');
   const document = await loadExample(name);
   if (document === undefined) return undefined;
   const opening = openingOf(newId(), document, 'shared');
@@ -72,8 +72,18 @@ export async function ownOpening(storage: Storage, newId: NewId, id?: string): P
   return openingOf(newId(), fresh, 'own');
 }
 
+/** What reads links comes only with a link. */
+async function readFragment(fragment: string): Promise<ShareTarget> {
+  if (fragment.length < 2) return { kind: 'none' };
+  try {
+    return (await import('./share-link.ts')).decodeShare(fragment);
+  } catch {
+    return { kind: 'broken', message: 'What reads this link could not be fetched. Nothing was loaded; reload the page when you are connected.' };
+  }
+}
+
 export async function decideStart(fragment: string, storage: Storage, newId: NewId): Promise<Start> {
-  const target = decodeShare(fragment);
+  const target = await readFragment(fragment);
   switch (target.kind) {
     case 'none':
       return { kind: 'open', opening: await ownOpening(storage, newId) };
