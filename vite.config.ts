@@ -12,8 +12,8 @@ function developmentWithoutPolicy(): Plugin {
 }
 
 /**
- * The page's first script only starts the simulation; the app that it imports is fetched beside it, not after it, and its styles before the first paint.
- * Vite links what is imported statically only.
+ * The page's first script only starts the simulation; the app that it imports, and its styles, are fetched beside it, not after it.
+ * Vite links what is imported statically only, and styles in a way that makes scripts wait for them.
  */
 function linkTheApp(): Plugin {
   return {
@@ -21,9 +21,9 @@ function linkTheApp(): Plugin {
     apply: 'build',
     transformIndexHtml: {
       order: 'post',
-      handler: (_html, { bundle }) => {
+      handler: (html, { bundle }) => {
         const chunks = Object.values(bundle ?? {}).filter((one) => one.type === 'chunk');
-        const app = chunks.find((one) => one.facadeModuleId?.endsWith('/src/ui/start-app.tsx'));
+        const app = chunks.find((one) => one.moduleIds.some((id) => id.endsWith('/src/ui/start-app.tsx')));
         if (app === undefined) return [];
         const names = new Set<string>();
         const add = (name: string) => {
@@ -33,26 +33,33 @@ function linkTheApp(): Plugin {
         };
         add(app.fileName);
         const styles = new Set(chunks.filter((one) => names.has(one.fileName)).flatMap((one) => [...(one.viteMetadata?.importedCss ?? [])]));
-        const link = (rel: string, name: string) => ({ tag: 'link', attrs: { rel, crossorigin: true, href: `./${name}` }, injectTo: 'head' as const });
-        return [...[...names].map((name) => link('modulepreload', name)), ...[...styles].map((name) => link('stylesheet', name))];
+        const link = (name: string, attrs: Readonly<Record<string, string>>) => ({
+          tag: 'link',
+          attrs: { ...attrs, crossorigin: true, href: `./${name}` },
+          injectTo: 'head' as const,
+        });
+        return [
+          ...[...names].filter((name) => !html.includes(name)).map((name) => link(name, { rel: 'modulepreload' })),
+          ...[...styles].map((name) => link(name, { rel: 'preload', as: 'style' })),
+        ];
       },
     },
   };
 }
 
-/** Is the module part of what the app imports statically, and not of the page's first script? They are one file: a page over a slow line waits once, not for each of thirty. */
-function inTheApp(): (id: string, context: { getModuleInfo(id: string): { readonly importedIds: readonly string[] } | null }) => string | null {
-  const path = (name: string) => new URL(name, import.meta.url).pathname;
-  let app: Set<string> | undefined;
+/** Names the chunk of all modules that `entry` imports statically: they are one file, and a page over a slow line waits once, not for each of thirty. */
+function chunkOf(
+  name: string,
+  entry: string,
+): (id: string, context: { getModuleInfo(id: string): { readonly importedIds: readonly string[] } | null }) => string | null {
+  let reached: Set<string> | undefined;
   return (id, context) => {
-    const reachedFrom = (entry: string) => {
-      const reached = new Set([entry]);
+    if (reached === undefined) {
+      reached = new Set([new URL(entry, import.meta.url).pathname]);
       // A set gives what is added while it is walked.
       for (const one of reached) for (const next of context.getModuleInfo(one)?.importedIds ?? []) reached.add(next);
-      return reached;
-    };
-    app ??= reachedFrom(path('./src/ui/start-app.tsx')).difference(reachedFrom(path('./src/main.tsx')));
-    return app.has(id) ? 'app' : null;
+    }
+    return reached.has(id) ? name : null;
   };
 }
 
@@ -70,7 +77,17 @@ export default defineConfig({
     emptyOutDir: true,
     chunkSizeWarningLimit: 5000,
     modulePreload: { polyfill: false },
-    rolldownOptions: { output: { codeSplitting: { groups: [{ name: inTheApp() }] } } },
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            // What the first script needs must not wait in the app's file.
+            { name: chunkOf('first', './src/main.tsx'), priority: 2 },
+            { name: chunkOf('app', './src/ui/start-app.tsx'), priority: 1 },
+          ],
+        },
+      },
+    },
   },
   test: {
     include: ['src/**/*.test.{ts,tsx}', 'scripts/**/*.test.ts'],

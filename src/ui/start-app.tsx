@@ -23,6 +23,7 @@ export async function startApp(transports: readonly TransportFactory[]): Promise
     onOwned: () => history.replaceState(history.state, '', location.pathname + location.search),
   });
   const decided = await decideStart(location.hash, storage, () => crypto.randomUUID());
+  if (document.readyState === 'loading') await new Promise((resolve) => document.addEventListener('DOMContentLoaded', resolve, { once: true }));
   const root = document.getElementById('root');
   if (root === null) throw new Error('the page has no #root');
   createRoot(root).render(

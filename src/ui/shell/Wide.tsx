@@ -7,7 +7,6 @@ import { Terminal } from '../terminal/Terminal.tsx';
 import { Timeline } from '../timeline/Timeline.tsx';
 import { CanvasPane } from './CanvasPane.tsx';
 import { Pane } from './Pane.tsx';
-import styles from './Shell.module.css';
 import { Split } from './Split.tsx';
 
 /** Pixels of each side pane where nothing is stored, and the least of them. */
@@ -61,19 +60,17 @@ export function Wide({ lesson }: { readonly lesson: ReactNode | undefined }) {
     </Pane>,
   );
   return (
-    <div className={styles.grow}>
-      <Split direction="column" minPercent={30} after={lower}>
-        <Split
-          direction="row"
-          minPercent={25}
-          before={lesson === undefined ? left : { ...left, sizePx: lessonPx ?? Math.max(left.sizePx, LESSON_WIDTH), onSize: setLessonPx }}
-          after={right}
-        >
-          <Pane name="canvas">
-            <CanvasPane />
-          </Pane>
-        </Split>
+    <Split direction="column" minPercent={30} after={lower}>
+      <Split
+        direction="row"
+        minPercent={25}
+        before={lesson === undefined ? left : { ...left, sizePx: lessonPx ?? Math.max(left.sizePx, LESSON_WIDTH), onSize: setLessonPx }}
+        after={right}
+      >
+        <Pane name="canvas">
+          <CanvasPane />
+        </Pane>
       </Split>
-    </div>
+    </Split>
   );
 }
