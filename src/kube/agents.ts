@@ -17,6 +17,7 @@ export interface LaterAgents {
   readonly gateway: Agent<NetRecord>;
   readonly ingressNginx: Agent<NetRecord>;
   readonly loadBalancer: Agent<NetRecord>;
+  readonly mesh: Agent<NetRecord>;
   readonly policyLint: Agent<NetRecord>;
   readonly policyQueue: Agent<NetRecord>;
   readonly nftables: NftablesRendering;
@@ -37,5 +38,6 @@ export const agentsWith = (later: LaterAgents): readonly Agent<NetRecord>[] => [
   coreDnsAgent,
   later.ingressNginx,
   later.gateway,
+  later.mesh,
   later.policyLint,
 ];

@@ -88,6 +88,7 @@ export function awaitParts(): AwaitedParts {
     gateway: agent('gateway', gateway),
     ingressNginx: agent('ingress-nginx', ingressNginx),
     loadBalancer: agent('load-balancer', loadBalancer),
+    mesh: agent('mesh', { roles: ['gateway-proxy', 'gateway-controller'] }),
     nftables: { base: stop, service: stop },
     policyLint: agent('policy-lint', { kinds: POLICY_KINDS }),
     policyQueue: agent('policy-queue', { roles: ['kindnet', 'kube-network-policies'] }),

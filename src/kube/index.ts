@@ -21,6 +21,7 @@ import { gatewayKinds } from './gateway/gateway-kinds.ts';
 import { defaultIngressClass } from './ingress/default-class.ts';
 import { ingress, ingressClass } from './ingress/ingress.ts';
 import { ingressMemory } from './ingress/nginx/memory.ts';
+import { peerAuthentication } from './mesh/peer-authentication.ts';
 import { clusterKinds } from './node/cluster-kinds.ts';
 import { kindClusterController } from './node/kind-cluster-controller.ts';
 import { leaseController } from './node/leases.ts';
@@ -111,6 +112,7 @@ export const kinds: readonly Kind[] = [
   ...ciliumObjectKinds,
   ...loadBalancerKinds,
   ...calicoKinds,
+  peerAuthentication,
   ...clusterKinds,
   expectation,
   cniConfig,

@@ -7,6 +7,7 @@ import { gatewayController } from './gateway/controller.ts';
 import { agentsWith, controllersWith, type KubeParts, type LaterControllers } from './index.ts';
 import { ingressNginxAgent } from './ingress/nginx/agent.ts';
 import { ingressNginxController } from './ingress/nginx/controller.ts';
+import { meshAgent } from './mesh/agent.ts';
 import { policyLintAgent } from './policy/policy-lint.ts';
 import { policyQueueAgent } from './policy/policy-queue-agent.ts';
 import { ciliumAgent } from './service/cilium-agent.ts';
@@ -29,6 +30,7 @@ const laterAgents: LaterAgents = {
   gateway: gatewayAgent,
   ingressNginx: ingressNginxAgent,
   loadBalancer: loadBalancerAgent,
+  mesh: meshAgent,
   nftables,
   policyLint: policyLintAgent,
   policyQueue: policyQueueAgent,

@@ -473,4 +473,6 @@ export interface Process extends RecordBase {
   readonly files?: Readonly<Record<string, string>>;
   /** Of the image it runs from; absent: glibc. */
   readonly libc?: 'glibc' | 'musl';
+  /** User and group id; absent: root. */
+  readonly uid?: number;
 }

@@ -2,6 +2,7 @@
 import { defineKind } from '../../objects/define.ts';
 import type { StoreView } from '../../objects/types.ts';
 import type { PriorityClass } from '../config/access.ts';
+import { injectSidecar } from '../mesh/inject.ts';
 import { anything, kindSchema } from '../schema.ts';
 import { podDefaults } from './defaults.ts';
 import { podColumns, podRow, summarizePod } from './row.ts';
@@ -34,7 +35,7 @@ export const pod = defineKind<Pod>({
   ),
   defaults: podDefaults,
   validate: validatePod,
-  admit: (object, old, view) => ({ object: old === undefined ? withClassPriority(object, view) : object, errors: [] }),
+  admit: (object, old, view) => (old === undefined ? injectSidecar(withClassPriority(object, view), view) : { object, errors: [] }),
   gracePeriodSeconds,
   columns: podColumns,
   row: podRow,

@@ -151,6 +151,8 @@ export interface AppContext {
   abort(socket: SocketId): void;
   localEndpoint(socket: SocketId): Endpoint;
   remoteEndpoint(socket: SocketId): Endpoint;
+  /** getsockopt(SO_ORIGINAL_DST) of a TCP connection that came in: where it was sent before destination NAT. Undefined (ENOENT) where nobody tracks it. */
+  originalDestination(socket: SocketId): Endpoint | undefined;
 
   /** A ping socket; `id` as ping takes it from its process id. */
   echoOpen(id: number): SocketId | Errno;

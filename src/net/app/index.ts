@@ -14,6 +14,7 @@ import { httpServerWith } from './http-server.ts';
 import { l4Echo } from './l4-echo.ts';
 import { load } from './load/load.ts';
 import { logLines } from './log-lines.ts';
+import { sidecar } from './mesh/sidecar.ts';
 import { mtr, mtrProgram } from './mtr.ts';
 import { nc, ncProgram } from './nc.ts';
 import { nslookup, nslookupProgram } from './nslookup.ts';
@@ -52,6 +53,7 @@ const all: readonly App[] = [
   openssl,
   packetReplay,
   portForward,
+  sidecar,
   streamProxy,
   tcpdump,
   tracepath,

@@ -17,6 +17,7 @@ export const LATER_APPS: readonly string[] = [
   'openssl',
   'packet-replay',
   'port-forward',
+  'sidecar',
   'stream-proxy',
   'tcpdump',
   'tracepath',

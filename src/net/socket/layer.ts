@@ -88,8 +88,8 @@ export function drawFlowHash(layer: SocketLayer): number {
 }
 
 /** A packet that leaves here, with what every one has. */
-export function outgoing(layer: SocketLayer, src: Ip, dst: Ip, protocol: number): Packet {
-  const packet = layer.kernel.newPacket();
+export function outgoing(layer: SocketLayer, src: Ip, dst: Ip, protocol: number, uid?: number): Packet {
+  const packet = layer.kernel.newPacket(uid);
   packet.causeSeq = layer.causeSeq;
   packet.src = src;
   packet.dst = dst;

@@ -32,14 +32,14 @@ export class ProcessContext implements AppContext {
   readonly #files: Readonly<Record<string, string>> | undefined;
   readonly #libc: 'glibc' | 'musl';
 
-  constructor(host: ProcessHost, { id: processId, name, netns, files, libc }: Process) {
+  constructor(host: ProcessHost, { id: processId, name, netns, files, libc, uid }: Process) {
     this.#files = files;
     this.#libc = libc ?? 'glibc';
     this.#host = host;
     this.processId = processId;
     this.name = name;
     this.netns = netns;
-    this.#owner = { netns, processId, name };
+    this.#owner = { netns, processId, name, uid };
   }
 
   get nowNs(): number {
@@ -147,6 +147,13 @@ export class ProcessContext implements AppContext {
     if (socket === undefined || socket.protocol === 'icmp') return NOWHERE;
     const { netns, protocol, remoteIp: ip, remotePort: port } = socket;
     return this.#host.layer.kernel.socketHooks.getpeername({ netns, protocol, ip, port, socket: id });
+  }
+
+  originalDestination(id: SocketId): Endpoint | undefined {
+    const socket = this.#find(id);
+    if (socket?.protocol !== 'tcp') return undefined;
+    const { netns, localIp, localPort, remoteIp, remotePort } = socket;
+    return this.#host.layer.kernel.originalDestination(netns, { ip: localIp, port: localPort }, { ip: remoteIp, port: remotePort });
   }
 
   echoOpen(id: number): SocketId | Errno {

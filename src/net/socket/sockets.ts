@@ -24,6 +24,8 @@ interface SocketBase {
   processId: string;
   /** Its name, for the log. */
   processName: string;
+  /** Whose it is; absent: root's. */
+  readonly uid?: number;
   localIp: Ip;
   localPort: number;
   remoteIp: Ip;

@@ -61,7 +61,7 @@ export function listenArrives(layer: SocketLayer, listener: TcpSocket, packet: P
 
 /** A connection as the SYN describes it; in no table yet. */
 function halfOpen(layer: SocketLayer, listener: TcpSocket, packet: Packet, tcp: TcpHeader): TcpSocket {
-  const owner = { netns: listener.netns, processId: listener.processId, name: listener.processName };
+  const owner = { netns: listener.netns, processId: listener.processId, name: listener.processName, uid: listener.uid };
   const socket = newTcpSocket(layer, owner, { ip: packet.dst, port: packet.dport }, { ip: packet.src, port: packet.sport });
   const route = layer.kernel.routeFor(listener.netns, packet.src);
   socket.pathMtu = typeof route === 'string' ? 1500 : route.mtuBytes;

@@ -14,6 +14,8 @@ export interface Owner {
   readonly netns: string;
   readonly processId: string;
   readonly name: string;
+  /** Absent: root. */
+  readonly uid?: number | undefined;
 }
 
 export function udpBind(layer: SocketLayer, owner: Owner, ip: Ip, port: number, options: UdpSocketOptions = {}): UdpSocket | Errno {

@@ -9,7 +9,7 @@ import type { NetRecord } from '../records.ts';
 import { emitBpf, emitCreated, emitDelivered, emitDropped } from '../trace/emit.ts';
 import { ROW_PRINTED, ROW_TLS } from '../trace/trace-log.ts';
 import { ipBytes } from '../wire/lengths.ts';
-import { ETHERTYPE_IPV6, IP_PROTO_UDP, type Ip, type Packet, TCP_RST } from '../wire/packet.ts';
+import { ETHERTYPE_IPV6, IP_PROTO_TCP, IP_PROTO_UDP, type Ip, type Packet, TCP_RST } from '../wire/packet.ts';
 import { sendArp } from './arp-send.ts';
 import type { Core } from './core.ts';
 import { EVENT_TIMER } from './event-queue.ts';
@@ -33,10 +33,9 @@ export function createKernel(core: Core, records: RecordStore<NetRecord>, taps: 
     },
     records,
     prng: (name) => core.prng(name),
-    newPacket: () => {
+    newPacket: (uid = 0) => {
       const packet = core.newSkb();
-      // Programs run as root here.
-      packet.uid = 0;
+      packet.uid = uid;
       return packet;
     },
     output: (netns, packet, by, bound, raw = false) => {
@@ -60,6 +59,10 @@ export function createKernel(core: Core, records: RecordStore<NetRecord>, taps: 
       note: (packet, note) => {
         if (packet instanceof Skb) packet.socketNote = note;
       },
+    },
+    originalDestination: (netns, local, remote) => {
+      const found = core.netns.get(netns)?.connections.find(local.ip, remote.ip, local.port, remote.port, IP_PROTO_TCP, -1, core.nowNs);
+      return found === undefined ? undefined : { ip: found.connection.original.dst, port: found.connection.original.dport };
     },
     isLocalAddress: (netns, ip) => core.netns.get(netns)?.fib.isLocal(ip) ?? false,
     sysctl: (netns, name) => sysctl(core.netns.get(netns)?.record.sysctls ?? {}, name),

@@ -57,8 +57,8 @@ export interface Kernel {
   readonly nowNs: number;
   /** A named generator that lives as long as the engine (and is part of its snapshot): `ephemeral-port`, `tcp-isn`, `dns-id` … */
   prng(name: string): Prng;
-  /** A blank packet with a fresh id, as seen by nobody yet. */
-  newPacket(): Packet;
+  /** A blank packet with a fresh id, as seen by nobody yet; `uid` is whose socket sends it, root's if absent. */
+  newPacket(uid?: number): Packet;
   /**
    * Hands a packet made here (addresses, protocol, ports and payload filled in) to the IP layer: route, OUTPUT, POSTROUTING, out.
    * `by` names the maker for the log (`curl`, `kernel tcp`). `bound`: the device that the socket
@@ -67,6 +67,12 @@ export interface Kernel {
   output(netns: string, packet: Packet, by: string, bound?: string, raw?: boolean): 'ok' | Errno;
   /** The source address and path MTU the kernel would choose for a destination (route lookup, before any NAT), or why it cannot. */
   routeFor(netns: string, dst: Ip, flow?: RouteQuery): { readonly source: Ip; readonly mtuBytes: number; readonly device: string } | Errno;
+  /** Where the connection that came in between these two was sent at first. Linux: net/netfilter/nf_conntrack_proto.c, getorigdst. */
+  originalDestination(
+    netns: string,
+    local: { readonly ip: Ip; readonly port: number },
+    remote: { readonly ip: Ip; readonly port: number },
+  ): { readonly ip: Ip; readonly port: number } | undefined;
   isLocalAddress(netns: string, ip: Ip): boolean;
   /** What BPF programs on the host's sockets make of a call; undefined where there are none, or they let it be. */
   readonly socketHooks: SocketHooks;

@@ -145,13 +145,20 @@ export interface ProxyHost {
   readonly hosts?: readonly ProxyHost[];
 }
 
+export interface ProxyEndpoint {
+  readonly ip: string;
+  readonly port: number;
+  /** This one is spoken to in TLS: a mesh knows it of each pod. */
+  readonly tls?: ClientTlsConfig;
+}
+
 export interface ProxyBackend {
   /** It is spoken to in TLS. */
   readonly tls?: ClientTlsConfig;
   /** `test-nginx-service-80` */
   readonly name: string;
   /** In order of address. */
-  readonly endpoints: readonly { readonly ip: string; readonly port: number }[];
+  readonly endpoints: readonly ProxyEndpoint[];
   /** Answered without asking anybody: a reference that leads nowhere. */
   readonly fails?: number;
 }
@@ -167,6 +174,10 @@ export interface HttpProxyConfig {
   readonly flavour: 'nginx' | 'envoy';
   readonly hosts: readonly ProxyHost[];
   readonly backends: readonly ProxyBackend[];
+  /** A proxy beside a pod's own programs: it notes no client addresses in headers and keeps no access log; `server` is what it calls itself. */
+  readonly sidecar?: { readonly server: string };
+  /** Connections to backends leave from this address. */
+  readonly source?: string;
   /** Virtual time 0 as Unix milliseconds. */
   readonly epochMs?: number;
 }

@@ -3,7 +3,7 @@ import { parseIp } from '../../addr/ip.ts';
 import { utf8Length } from '../../wire/utf8.ts';
 import type { AppEvent, SocketId } from '../definition.ts';
 import { bodyLength, formatHead, type HttpHead, type HttpHeader, headerValue, parseStatusLine, readHead, textPayload } from '../http-message.ts';
-import type { Canary, ProxyBackend, Target } from './config.ts';
+import type { Canary, ProxyBackend, ProxyEndpoint, Target } from './config.ts';
 import { cookieValue, editHeaders, rewritePath } from './edit-message.ts';
 import { type Asked, forwardedHeaders, reasonOf, returnedHeaders, type Tried } from './manners.ts';
 import { closesAfter, type Exchange, type Forward, type ProxyRun } from './run.ts';
@@ -78,7 +78,10 @@ export function beginForward(
   const { route, groups } = selected;
   const rewritten = rewritePath(path, target.rewrite ?? action.rewrite, route, groups);
   let headers = editHeaders(
-    editHeaders(forwardedHeaders(flavour, asked, port, run.config.tls === undefined ? 'http' : 'https'), route.requestHeaders),
+    editHeaders(
+      forwardedHeaders(flavour, asked, port, run.config.tls === undefined ? 'http' : 'https', run.config.sidecar !== undefined),
+      route.requestHeaders,
+    ),
     target.requestHeaders,
   );
   const hostname = target.hostname ?? action.hostname;
@@ -128,7 +131,7 @@ function open(run: ProxyRun, opening: Opening): void {
 }
 
 /** Round robin; an endpoint that has failed this request is passed over while there are others. */
-function chooseEndpoint(run: ProxyRun, exchange: Exchange): { readonly ip: string; readonly port: number } | undefined {
+function chooseEndpoint(run: ProxyRun, exchange: Exchange): ProxyEndpoint | undefined {
   const { endpoints, name } = exchange.backend;
   if (endpoints.length === 0) return undefined;
   const { turns } = run.state;
@@ -156,7 +159,7 @@ function tryNext(run: ProxyRun, exchange: Exchange): void {
     return;
   }
   const address = addressOf(endpoint);
-  const tls = exchange.action.tls ?? exchange.backend.tls;
+  const tls = exchange.action.tls ?? endpoint.tls ?? exchange.backend.tls;
   // A connection in the plain and one in TLS are not alike.
   const kind = tls === undefined ? address : `tls ${address}`;
   const idle = state.idle.get(kind)?.at(-1);
@@ -167,7 +170,8 @@ function tryNext(run: ProxyRun, exchange: Exchange): void {
     send(run, next);
     return;
   }
-  const socket = context.tcpConnect({ ip, port: endpoint.port }, { noDelay: true });
+  const source = run.config.source === undefined ? undefined : parseIp(run.config.source);
+  const socket = context.tcpConnect({ ip, port: endpoint.port }, { noDelay: true, ...(source === undefined ? {} : { ip: source }) });
   const next: Exchange = {
     ...exchange,
     address,
@@ -346,7 +350,7 @@ function complete(run: ProxyRun, exchange: Exchange, body: string, keep: boolean
   }
   if (exchange.timer >= 0) context.cancelTimer(exchange.timer);
   state.byUpstream.delete(exchange.upstream);
-  if (keep) keepIdle(run, exchange.upstream, (action.tls ?? exchange.backend.tls) === undefined ? exchange.address : `tls ${exchange.address}`);
+  if (keep) keepIdle(run, exchange.upstream, state.tls.has(exchange.upstream) ? `tls ${exchange.address}` : exchange.address);
   else context.close(exchange.upstream);
   const bytes = utf8Length(body);
   const tries = triedNow(run, exchange, status, bytes);
@@ -357,7 +361,15 @@ function complete(run: ProxyRun, exchange: Exchange, body: string, keep: boolean
   const milliseconds = Math.round(secondsSince(run, exchange.startedNs) * 1000);
   const isEmpty = asked.method === 'HEAD';
   const original = Number(headerValue(exchange.head?.headers ?? [], 'Content-Length') ?? bytes);
-  const returned = returnedHeaders(flavour, exchange.head?.headers ?? [], isEmpty ? original : bytes, run.nowMs, closesAfter(asked), milliseconds);
+  const returned = returnedHeaders(
+    flavour,
+    exchange.head?.headers ?? [],
+    isEmpty ? original : bytes,
+    run.nowMs,
+    closesAfter(asked),
+    milliseconds,
+    run.config.sidecar?.server,
+  );
   const edited = editHeaders(editHeaders(returned, selected.route.responseHeaders), target?.responseHeaders);
   const reason = parseStatusLine(exchange.head?.startLine ?? '')?.reason || reasonOf(flavour, status);
   context.tcpSend(exchange.client, textPayload(formatHead(`HTTP/1.1 ${status} ${reason}`, [...edited, ...exchange.corsHeaders]) + body));

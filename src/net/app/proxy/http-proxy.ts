@@ -28,7 +28,10 @@ const known = new WeakMap<HttpProxyConfig, boolean>();
 function speaksTls(config: HttpProxyConfig): boolean {
   let speaks = known.get(config);
   if (speaks === undefined) {
-    speaks = config.tls !== undefined || config.backends.some(({ tls }) => tls !== undefined) || hasTlsRoute(config.hosts);
+    speaks =
+      config.tls !== undefined ||
+      config.backends.some(({ tls, endpoints }) => tls !== undefined || endpoints.some((one) => one.tls !== undefined)) ||
+      hasTlsRoute(config.hosts);
     known.set(config, speaks);
   }
   return speaks;
@@ -47,31 +50,33 @@ export const httpProxy = defineApp<ProxyState, HttpProxyConfig>({
       context.err(`bind() to ${config.address ?? '0.0.0.0'}:${config.port} failed (${socket === 'EADDRINUSE' ? '98: Address already in use' : socket})\n`);
       context.exit(1);
     }
-    return {
-      clients: new Map(),
-      exchanges: new Map(),
-      byUpstream: new Map(),
-      idle: new Map(),
-      idleOf: new Map(),
-      idleSince: new Map(),
-      turns: new Map(),
-      buckets: new Map(),
-      tls: new Map(),
-      nextExchange: 1,
-    };
+    return newProxyState(1);
   },
   handle: (context, state, event, config) => {
-    if (!speaksTls(config)) {
-      new Run(context, state, config, undefined).handle(event);
-      return state;
-    }
-    const tls = tlsLayer(context, state.tls, nowMs(context, config));
-    const run = new Run(tls, state, config, tls);
-    if (event.kind === 'accepted' && config.tls !== undefined) tls.serve(event.socket, config.tls);
-    for (const one of tls.open(event)) run.handle(one);
+    proxyEvent(context, state, event, config);
     return state;
   },
-  copy: (state) => ({
+  copy: copyProxyState,
+});
+
+/** The memory of a proxy that has done nothing yet; its exchanges count from `firstExchange`. */
+export function newProxyState(firstExchange: number): ProxyState {
+  return {
+    clients: new Map(),
+    exchanges: new Map(),
+    byUpstream: new Map(),
+    idle: new Map(),
+    idleOf: new Map(),
+    idleSince: new Map(),
+    turns: new Map(),
+    buckets: new Map(),
+    tls: new Map(),
+    nextExchange: firstExchange,
+  };
+}
+
+export function copyProxyState(state: ProxyState): ProxyState {
+  return {
     clients: new Map(state.clients),
     exchanges: new Map(state.exchanges),
     byUpstream: new Map(state.byUpstream),
@@ -82,8 +87,20 @@ export const httpProxy = defineApp<ProxyState, HttpProxyConfig>({
     buckets: new Map(state.buckets),
     tls: new Map(state.tls),
     nextExchange: state.nextExchange,
-  }),
-});
+  };
+}
+
+/** One event of a connection that came in, or of what followed from it, whoever listens. */
+export function proxyEvent(context: AppContext, state: ProxyState, event: AppEvent, config: HttpProxyConfig): void {
+  if (!speaksTls(config)) {
+    new Run(context, state, config, undefined).handle(event);
+    return;
+  }
+  const tls = tlsLayer(context, state.tls, nowMs(context, config));
+  const run = new Run(tls, state, config, tls);
+  if (event.kind === 'accepted' && config.tls !== undefined) tls.serve(event.socket, config.tls);
+  for (const one of tls.open(event)) run.handle(one);
+}
 
 /** One event's view of a proxy: its hands, its memory, its configuration. */
 class Run implements ProxyRun {
@@ -299,11 +316,11 @@ class Run implements ProxyRun {
   }
 
   own(code: number, extra: readonly HttpHeader[], said: string): ReturnType<typeof ownAnswer> {
-    return ownAnswer(this.config.flavour, code, this.nowMs, extra, said);
+    return ownAnswer(this.config.flavour, code, this.nowMs, extra, said, this.config.sidecar?.server);
   }
 
   log(asked: Asked, answer: { readonly status: number; readonly bytes: number; readonly seconds: number }, upstream: Parameters<typeof accessLog>[3]): void {
-    this.context.out(accessLog(this.config.flavour, asked, { ...answer, nowMs: this.nowMs }, upstream));
+    if (this.config.sidecar === undefined) this.context.out(accessLog(this.config.flavour, asked, { ...answer, nowMs: this.nowMs }, upstream));
   }
 
   /** The answer has been given: the connection stays for the next request, or not. */

@@ -43,6 +43,7 @@ export function ownAnswer(
   nowMs: number,
   extra: readonly HttpHeader[],
   said: string,
+  server = 'envoy',
 ): { readonly headers: readonly HttpHeader[]; readonly body: string } {
   const date = formatHttpDate(nowMs);
   if (flavour === 'envoy') {
@@ -58,7 +59,7 @@ export function ownAnswer(
         ...extra,
         ...headers,
         { name: 'date', value: date },
-        { name: 'server', value: 'envoy' },
+        { name: 'server', value: server },
         ...(said === '' ? [{ name: 'content-length', value: '0' }] : []),
       ],
       body: said,
@@ -85,19 +86,26 @@ const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 
 const withoutHops = (headers: readonly HttpHeader[]): HttpHeader[] => headers.filter((header) => !hopByHop.has(header.name.toLowerCase()));
 
 /** The head that a backend gets. ingress-nginx: rootfs/etc/nginx/template/nginx.tmpl; Envoy: conn_manager_utility.cc. */
-export function forwardedHeaders(flavour: HttpProxyConfig['flavour'], asked: Asked, port: number, scheme: string): readonly HttpHeader[] {
+export function forwardedHeaders(flavour: HttpProxyConfig['flavour'], asked: Asked, port: number, scheme: string, isSidecar = false): readonly HttpHeader[] {
   const ip = formatIp(asked.client.ip);
   const host = headerValue(asked.headers, 'Host') ?? '';
   if (flavour === 'envoy') {
     const before = headerValue(asked.headers, 'X-Forwarded-For');
-    const own = new Set(['host', 'x-forwarded-for', 'x-forwarded-proto', 'x-request-id', 'x-envoy-external-address']);
+    // use_remote_address is off beside a pod: the client is the pod itself, or another mesh's proxy.
+    const client = isSidecar
+      ? []
+      : [
+          { name: 'x-forwarded-for', value: before === undefined ? ip : `${before},${ip}` },
+          { name: 'x-envoy-external-address', value: ip },
+        ];
+    const own = new Set(['host', 'x-forwarded-proto', 'x-request-id', ...client.map(({ name }) => name)]);
     const kept = withoutHops(asked.headers).filter((header) => !own.has(header.name.toLowerCase()));
     return [
       { name: 'host', value: host },
       ...kept.map((header) => ({ name: header.name.toLowerCase(), value: header.value })),
-      { name: 'x-forwarded-for', value: before === undefined ? ip : `${before},${ip}` },
+      ...client.slice(0, 1),
       { name: 'x-forwarded-proto', value: scheme },
-      { name: 'x-envoy-external-address', value: ip },
+      ...client.slice(1),
       { name: 'x-request-id', value: headerValue(asked.headers, 'X-Request-ID') ?? asked.requestId },
     ];
   }
@@ -126,6 +134,7 @@ export function returnedHeaders(
   nowMs: number,
   close: boolean,
   milliseconds: number,
+  server = 'envoy',
 ): readonly HttpHeader[] {
   const kept = withoutHops(headers).filter((header) => header.name.toLowerCase() !== 'content-length');
   if (flavour === 'envoy') {
@@ -134,7 +143,7 @@ export function returnedHeaders(
     const tail = [
       { name: 'content-length', value: String(bodyBytes) },
       { name: 'x-envoy-upstream-service-time', value: String(milliseconds) },
-      { name: 'server', value: 'envoy' },
+      { name: 'server', value: server },
     ];
     return [...lower, ...dated, ...tail, ...(close ? [{ name: 'connection', value: 'close' }] : [])];
   }

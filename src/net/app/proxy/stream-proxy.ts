@@ -12,12 +12,13 @@ import { type ClientTlsConfig, findTlsName, type ServerTlsConfig } from '../tls/
 import { payloadBytes, tlsLayer } from '../tls/layer.ts';
 import { readClientHello } from '../tls/messages.ts';
 import type { TlsContext, TlsSessions } from '../tls/sessions.ts';
+import type { ProxyEndpoint } from './config.ts';
 
 export interface StreamBackend {
   readonly name: string;
   /** Share of the sum; 0 gets nothing. */
   readonly weight: number;
-  readonly endpoints: readonly { readonly ip: string; readonly port: number }[];
+  readonly endpoints: readonly ProxyEndpoint[];
   readonly tls?: ClientTlsConfig;
 }
 
@@ -38,6 +39,8 @@ export interface StreamProxyConfig {
   readonly routes: readonly StreamRoute[];
   /** Certificates for routes where TLS ends. */
   readonly tls?: ServerTlsConfig;
+  /** Connections to backends leave from this address. */
+  readonly source?: string;
   readonly epochMs?: number;
 }
 
@@ -52,7 +55,7 @@ interface Pair {
 }
 
 /** Changed in place; what its maps hold is replaced. */
-interface State {
+export interface StreamState {
   readonly pairs: Map<SocketId, Pair>;
   readonly turns: Map<string, number>;
   readonly tls: TlsSessions;
@@ -63,7 +66,7 @@ const BACKLOG = 511;
 const MAX_HELLO = 16_384;
 const MAX_WAITING = 1024;
 
-export const streamProxy = defineApp<State, StreamProxyConfig>({
+export const streamProxy = defineApp<StreamState, StreamProxyConfig>({
   name: 'stream-proxy',
   start: (context, config) => {
     const socket = context.tcpListen(listenAddress(context, config.address), config.port, BACKLOG, { noDelay: true });
@@ -71,23 +74,35 @@ export const streamProxy = defineApp<State, StreamProxyConfig>({
       context.err(`cannot bind '0.0.0.0:${config.port}': ${socket}\n`);
       context.exit(1);
     }
-    return { pairs: new Map(), turns: new Map(), tls: new Map() };
+    return newStreamState();
   },
-  handle: (plain, state, event, config) => {
-    const context = tlsLayer(plain, state.tls, (config.epochMs ?? DEFAULT_EPOCH_MS) + Math.floor(plain.nowNs / 1e6));
-    if (event.kind === 'accepted') {
-      state.pairs.set(event.socket, { other: -1, client: true, waiting: [], open: true, ended: false });
-      if (!config.byName) choose(context, state, event.socket, config.routes[0]);
-    } else if ('socket' in event && state.pairs.get(event.socket)?.client === true && state.pairs.get(event.socket)?.other === -1 && event.kind === 'data')
-      inspect(context, state, event, config);
-    else for (const one of context.open(event)) handle(context, state, one, config);
+  handle: (context, state, event, config) => {
+    streamEvent(context, state, event, config);
     return state;
   },
-  copy: (state) => ({ pairs: new Map(state.pairs), turns: new Map(state.turns), tls: new Map(state.tls) }),
+  copy: copyStreamState,
 });
 
+export const newStreamState = (): StreamState => ({ pairs: new Map(), turns: new Map(), tls: new Map() });
+export function copyStreamState(state: StreamState): StreamState {
+  return { pairs: new Map(state.pairs), turns: new Map(state.turns), tls: new Map(state.tls) };
+}
+
+/** One event of a connection that came in, or of the one that it is joined to, whoever listens. */
+export function streamEvent(plain: AppContext, state: StreamState, event: AppEvent, config: StreamProxyConfig): void {
+  const context = tlsLayer(plain, state.tls, (config.epochMs ?? DEFAULT_EPOCH_MS) + Math.floor(plain.nowNs / 1e6));
+  if (event.kind === 'accepted') {
+    state.pairs.set(event.socket, { other: -1, client: true, waiting: [], open: true, ended: false });
+    if (config.byName) return;
+    if (config.tls !== undefined) context.serve(event.socket, config.tls);
+    choose(context, state, event.socket, config.routes[0], config);
+  } else if ('socket' in event && state.pairs.get(event.socket)?.client === true && state.pairs.get(event.socket)?.other === -1 && event.kind === 'data')
+    inspect(context, state, event, config);
+  else for (const one of context.open(event)) handle(context, state, one, config);
+}
+
 /** Waits for the whole hello, then knows the route by its name. */
-function inspect(context: TlsContext, state: State, event: Extract<AppEvent, { readonly kind: 'data' }>, config: StreamProxyConfig): void {
+function inspect(context: TlsContext, state: StreamState, event: Extract<AppEvent, { readonly kind: 'data' }>, config: StreamProxyConfig): void {
   const { socket } = event;
   const pair = state.pairs.get(socket);
   if (pair === undefined) return;
@@ -118,17 +133,18 @@ function inspect(context: TlsContext, state: State, event: Extract<AppEvent, { r
       why: `the client asks for ${asked}; ${route.owner} has it, and nobody on the way opens what is sealed`,
     });
     state.pairs.set(socket, { ...pair, waiting });
-    choose(context, state, socket, route);
+    choose(context, state, socket, route, config);
     return;
   }
   // The certificate is chosen by the same name.
   if (config.tls !== undefined) context.serve(socket, config.tls);
   state.pairs.set(socket, { ...pair, waiting: [] });
-  choose(context, state, socket, route);
+  choose(context, state, socket, route, config);
   for (const payload of waiting) for (const one of context.open({ ...event, payload })) handle(context, state, one, config);
 }
 
-function choose(context: TlsContext, state: State, client: SocketId, route: StreamRoute | undefined): void {
+function choose(context: TlsContext, state: StreamState, client: SocketId, route: StreamRoute | undefined, config: StreamProxyConfig): void {
+  const source = config.source === undefined ? undefined : parseIp(config.source);
   const pair = state.pairs.get(client);
   const backends = (route?.backends ?? []).filter(({ weight, endpoints }) => weight > 0 && endpoints.length > 0);
   const total = (route?.backends ?? []).reduce((sum, { weight }) => sum + weight, 0);
@@ -145,17 +161,21 @@ function choose(context: TlsContext, state: State, client: SocketId, route: Stre
   state.turns.set(backend.name, turn + 1);
   const endpoint = backend.endpoints[turn % backend.endpoints.length];
   const ip = endpoint === undefined ? undefined : parseIp(endpoint.ip);
-  const socket = ip === undefined || endpoint === undefined ? 'EINVAL' : context.tcpConnect({ ip, port: endpoint.port }, { noDelay: true });
+  const socket =
+    ip === undefined || endpoint === undefined
+      ? 'EINVAL'
+      : context.tcpConnect({ ip, port: endpoint.port }, { noDelay: true, ...(source === undefined ? {} : { ip: source }) });
   if (typeof socket === 'string') {
     drop(context, state, client);
     return;
   }
-  if (backend.tls !== undefined) context.secure(socket, backend.tls);
+  const tls = endpoint?.tls ?? backend.tls;
+  if (tls !== undefined) context.secure(socket, tls);
   state.pairs.set(client, { ...pair, other: socket });
   state.pairs.set(socket, { other: client, client: false, waiting: [], open: false, ended: false });
 }
 
-function handle(context: TlsContext, state: State, event: AppEvent, _config: StreamProxyConfig): void {
+function handle(context: TlsContext, state: StreamState, event: AppEvent, _config: StreamProxyConfig): void {
   if (!('socket' in event)) return;
   const pair = state.pairs.get(event.socket);
   if (pair === undefined) return;
@@ -191,7 +211,7 @@ function handle(context: TlsContext, state: State, event: AppEvent, _config: Str
 }
 
 /** Both ends are closed; a client that never got anywhere is reset. */
-function drop(context: AppContext, state: State, socket: SocketId): void {
+function drop(context: AppContext, state: StreamState, socket: SocketId): void {
   const pair = state.pairs.get(socket);
   state.pairs.delete(socket);
   if (pair === undefined) return;

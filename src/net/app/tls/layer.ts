@@ -340,6 +340,9 @@ class Layer implements TlsContext {
   remoteEndpoint(socket: SocketId): Endpoint {
     return this.#context.remoteEndpoint(socket);
   }
+  originalDestination(socket: SocketId): Endpoint | undefined {
+    return this.#context.originalDestination(socket);
+  }
   echoOpen(id: number): SocketId | Errno {
     return this.#context.echoOpen(id);
   }
