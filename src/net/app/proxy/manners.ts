@@ -138,7 +138,9 @@ export function returnedHeaders(
 ): readonly HttpHeader[] {
   const kept = withoutHops(headers).filter((header) => header.name.toLowerCase() !== 'content-length');
   if (flavour === 'envoy') {
-    const lower = kept.map((header) => ({ name: header.name.toLowerCase(), value: header.value })).filter((header) => header.name !== 'server');
+    const lower = kept
+      .map((header) => ({ name: header.name.toLowerCase(), value: header.value }))
+      .filter(({ name }) => name !== 'server' && name !== 'x-envoy-upstream-service-time');
     const dated = lower.some((header) => header.name === 'date') ? [] : [{ name: 'date', value: formatHttpDate(nowMs) }];
     const tail = [
       { name: 'content-length', value: String(bodyBytes) },
