@@ -1,5 +1,6 @@
 /** The run seen in other ways: Wireshark's filters, conversations, words, a sequence diagram; and how a Service's connections are spread. */
-import { expect, test } from './fixtures.ts';
+import { CURL } from './app.ts';
+import { articleFile, expect, test } from './fixtures.ts';
 
 test('a display filter completes fields, keeps what fits and says what is wrong at its place', async ({ app, page }) => {
   await app.openPaused();
@@ -39,4 +40,46 @@ test('a Service shows where its connections went, down to the rule in words', as
     .click();
   await page.getByRole('listitem').filter({ hasText: '--probability 0.5' }).getByRole('button').first().click();
   await expect(page.getByText(/in 50 of 100 cases by chance/)).toBeVisible();
+});
+
+test('the list has columns of one’s own, is sorted and coloured; a frame’s bytes and fields belong together', async ({ app, page }) => {
+  await app.openPaused();
+  const list = page.getByRole('region', { name: /^Hops/ });
+  await app.seekRow('tcp.flags.syn == 1 && hop.step == "translated"', /DNAT/);
+  await expect(list.locator('tr[aria-current]')).toContainText('Address rewritten');
+  await list.locator('tr[aria-current] td[data-column="len"]').click({ button: 'right' });
+  await page.getByRole('menuitem', { name: /^Only this len/ }).click();
+  await expect(page.getByRole('searchbox', { name: 'Filter hops' })).toHaveValue('frame.len == 74');
+  await page.getByRole('searchbox', { name: 'Filter hops' }).fill('');
+  const head = page.getByRole('columnheader', { name: 'len' });
+  await head.getByRole('button').press('Enter');
+  await head.getByRole('button').press('Enter');
+  await expect(head).toHaveAttribute('aria-sort', 'descending');
+  await head.getByRole('button').press('Alt+ArrowLeft');
+  await expect(page.getByRole('columnheader').nth(6)).toHaveText(/^len/);
+  await list.focus();
+  await page.keyboard.press('Enter');
+  const fields = page.getByRole('region', { name: /^Fields of the frame/ });
+  await fields.getByText('time to live').first().click();
+  await expect(app.timeline.getByRole('status').filter({ hasText: /^time to live \(ip\.ttl\): 6\d · byte 22 of/ })).toBeVisible();
+  await page
+    .getByRole('region', { name: /^Bytes of the frame/ })
+    .locator('[data-at="14"]')
+    .first()
+    .hover();
+  await expect(fields.locator('[aria-current]')).toContainText('version, header length');
+});
+
+test('before and after an edit stand side by side, the first difference marked', async ({ app, page }) => {
+  await app.openPaused();
+  await app.paste('web.yaml', articleFile('web.yaml').replace('targetPort: 80', 'targetPort: 81'));
+  await expect(app.status).toHaveText('applied');
+  await app.run(CURL);
+  await page.getByRole('button', { name: 'Compare', exact: true }).click();
+  const pair = page.getByRole('region', { name: 'Two runs side by side' });
+  const first = pair.locator('tr[data-first="true"]');
+  await expect(first).toContainText('the first difference');
+  await expect(first).toContainText(/10\.244\.1\.\d:80.*10\.244\.1\.\d:81/);
+  await first.locator('td').last().click();
+  await expect.poll(async () => (await app.place()).hop).toBeGreaterThan(1);
 });

@@ -107,8 +107,12 @@ function outcomeOf({ event: { step } }: HopView): string {
   return step.kind === 'dropped' ? `dropped ${step.reason}` : step.kind === 'delivered' ? 'delivered' : '';
 }
 
+const NEIGHBOR: ReadonlySet<string> = new Set(['resolved', 'queued']);
+
 function differenceOf(a: HopView, b: HopView): HopDifference | undefined {
   if (outcomeOf(a) !== outcomeOf(b)) return 'outcome';
+  // Whoever goes first has to ask for a neighbour's MAC, and whoever comes after knows it: nobody decided anything else.
+  if (NEIGHBOR.has(a.event.step.kind) && NEIGHBOR.has(b.event.step.kind)) return 'headers';
   if (a.event.step.kind !== b.event.step.kind || decisionOf(a) !== decisionOf(b)) return 'decision';
   return a.source === b.source && a.destination === b.destination && a.lengthBytes === b.lengthBytes ? undefined : 'headers';
 }

@@ -1,20 +1,11 @@
 /** What two roads have in common and in what they differ: facts, the largest frame in pieces, and the hops of each packet. */
-import { Fragment } from 'react';
-import { type AlignedHop, alignJourneys, type HopDifference } from '../../world/align-journeys.ts';
+import { alignJourneys } from '../../world/align-journeys.ts';
 import { type FramePart, factRows, largestFrame, roadFacts } from '../../world/road-facts.ts';
-import type { HopView } from '../../world/views.ts';
 import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { withKeys } from '../shell/with-keys.ts';
+import { AlignedHops, MARKS } from './AlignedHops.tsx';
 import styles from './CompareDialog.module.css';
 import type { RoadRun } from './run-road.ts';
-
-const MARKS: Readonly<Record<HopDifference, readonly [sign: string, words: string]>> = {
-  'only-left': ['‹', 'only on the left'],
-  'only-right': ['›', 'only on the right'],
-  outcome: ['✕', 'another end'],
-  decision: ['≠', 'another decision'],
-  headers: ['~', 'the same decision, other addresses or lengths'],
-};
 
 function Facts({ left, right }: { readonly left: RoadRun; readonly right: RoadRun }) {
   const rows = factRows([roadFacts(left.hops, left.topology), roadFacts(right.hops, right.topology)]);
@@ -59,42 +50,8 @@ function Frame({ title, parts, widest }: { readonly title: string; readonly part
   );
 }
 
-function Stop({ hop }: { readonly hop: HopView | undefined }) {
-  if (hop === undefined) return <td className={styles.none} />;
-  return (
-    <td data-family={hop.family}>
-      <span className={styles.where}>{hop.where}</span>
-      <span className={styles.what}>{hop.summary}</span>
-    </td>
-  );
-}
-
-function Row({ row, left, right }: { readonly row: AlignedHop; readonly left: RoadRun; readonly right: RoadRun }) {
-  const a = row.left === undefined ? undefined : left.hops[row.left];
-  const b = row.right === undefined ? undefined : right.hops[row.right];
-  const mark = row.difference === undefined ? undefined : MARKS[row.difference];
-  return (
-    <tr data-difference={row.difference}>
-      <Stop hop={a} />
-      <td className={styles.bytes}>{a?.lengthBytes}</td>
-      <td className={styles.mark}>
-        {mark === undefined ? null : (
-          <>
-            <span aria-hidden="true" title={mark[1]}>
-              {mark[0]}
-            </span>
-            <span className={styles.hidden}>{mark[1]}</span>
-          </>
-        )}
-      </td>
-      <td className={styles.bytes}>{b?.lengthBytes}</td>
-      <Stop hop={b} />
-    </tr>
-  );
-}
-
 export function Comparison({ left, right }: { readonly left: RoadRun; readonly right: RoadRun }) {
-  const { packets } = alignJourneys(left.hops, right.hops);
+  const alignment = alignJourneys(left.hops, right.hops);
   const frames = [largestFrame(left.hops, left.topology), largestFrame(right.hops, right.topology)] as const;
   const widest = Math.max(...frames.map((parts) => parts.reduce((sum, part) => sum + part.bytes, 0)));
   return (
@@ -115,37 +72,7 @@ export function Comparison({ left, right }: { readonly left: RoadRun; readonly r
         </section>
       </div>
       <ScrollRegion label="Hops side by side" className={styles.scroll}>
-        <table className={styles.hops}>
-          <thead>
-            <tr>
-              <th scope="col">{left.title}</th>
-              <th scope="col" className={styles.bytes}>
-                bytes
-              </th>
-              <th scope="col">
-                <span className={styles.hidden}>difference</span>
-              </th>
-              <th scope="col" className={styles.bytes}>
-                bytes
-              </th>
-              <th scope="col">{right.title}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {packets.map((packet) => (
-              <Fragment key={`${packet.left ?? ''} ${packet.right ?? ''}`}>
-                <tr className={styles.packet}>
-                  <th colSpan={5} scope="rowgroup">
-                    {packet.label}
-                  </th>
-                </tr>
-                {packet.hops.map((row) => (
-                  <Row key={`${row.left ?? ''} ${row.right ?? ''}`} row={row} left={left} right={right} />
-                ))}
-              </Fragment>
-            ))}
-          </tbody>
-        </table>
+        <AlignedHops left={left} right={right} alignment={alignment} />
       </ScrollRegion>
     </>
   );

@@ -44,8 +44,14 @@ const ends: ReadonlySet<StepKind> = new Set<StepKind>(['delivered', 'dropped', '
 /** A packet's life is over here; a change of a record has none. */
 export const isEnd = (hop: HopView): boolean => ends.has(hop.event.step.kind);
 
+/** The playhead and the canvas ask for the same of one run; a long one takes a while. */
+const knownNext = new WeakMap<readonly HopView[], Int32Array>();
+const knownTogether = new WeakMap<readonly HopView[], Uint8Array>();
+
 /** For each hop the index of the same packet's next hop, -1 at its end. Typed, since it is read every frame. */
 export function nextHops(hops: readonly HopView[]): Int32Array {
+  const known = knownNext.get(hops);
+  if (known !== undefined) return known;
   const next = new Int32Array(hops.length).fill(-1);
   const last = new Map<number, number>();
   hops.forEach((hop, index) => {
@@ -54,16 +60,23 @@ export function nextHops(hops: readonly HopView[]): Int32Array {
     if (before !== undefined && !isEnd(hops[before] as HopView)) next[before] = index;
     last.set(id, index);
   });
+  knownNext.set(hops, next);
   return next;
 }
 
 /** 1 for hops after which the packet travels while virtual time passes and others' hops happen: it moves all the while, not only when its turn has come. */
 export function onWires(hops: readonly HopView[], next: Int32Array): Uint8Array {
-  return Uint8Array.from(next, (to, from) => {
-    const hop = hops[from];
-    const then = hops[to];
-    return hop !== undefined && then !== undefined && to - from > 1 && hop.event.step.kind !== 'queued' && then.event.timeNs > hop.event.timeNs ? 1 : 0;
-  });
+  const known = knownTogether.get(hops);
+  if (known !== undefined) return known;
+  const together = new Uint8Array(hops.length);
+  for (let from = 0; from < hops.length; from += 1) {
+    const to = next[from] as number;
+    if (to - from <= 1) continue;
+    const hop = hops[from] as HopView;
+    if (hop.event.step.kind !== 'queued' && (hops[to] as HopView).event.timeNs > hop.event.timeNs) together[from] = 1;
+  }
+  knownTogether.set(hops, together);
+  return together;
 }
 
 export interface EyeTimes {

@@ -46,7 +46,7 @@ export interface LoadOptions {
 export const MIN_SPEED = 0.1;
 export const MAX_SPEED = 4;
 /** Log events a span may have; a longer one is cut at its end. */
-export const MAX_LOADED_EVENTS = 400_000;
+export const MAX_LOADED_EVENTS = 200_000;
 
 const EVENTS_PER_CALL = 2_000;
 /** A stepped packet glides there in this time, whatever the speed. */

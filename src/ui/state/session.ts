@@ -20,7 +20,7 @@ export interface Grouping {
 export type CanvasSheet = 'build' | 'layers' | 'groups';
 export type ThemeChoice = 'system' | 'light' | 'dark';
 export type PaneName = 'canvas' | 'editor' | 'terminal' | 'timeline' | 'inspector';
-export type TimelineView = 'hops' | 'conversations' | 'sequence' | 'stream' | 'bytes';
+export type TimelineView = 'hops' | 'conversations' | 'sequence' | 'stream' | 'bytes' | 'compare';
 export type DialogName = 'share' | 'embed' | 'palette' | 'keys' | 'documents' | 'drop' | 'compare' | 'outline' | 'changes' | 'import' | 'moments' | 'network';
 
 /** Commands whose packets can be played: a span of the log and what was typed. */

@@ -29,14 +29,17 @@ export class Screen {
   #next = 0;
   #seen = 0;
   #epoch = 0;
+  /** What `lines` gave last; undefined once it has changed. */
+  #given: readonly Line[] | undefined;
 
   constructor(session: string) {
     this.session = session;
   }
 
-  /** Finished lines, and the one that has no end yet; a new list each time. */
+  /** Finished lines, and the one that has no end yet; the same list until there is something new. */
   lines(): readonly Line[] {
-    return this.#open.length === 0 ? [...this.#lines] : [...this.#lines, { number: this.#next, pieces: this.#open }];
+    this.#given ??= this.#open.length === 0 ? [...this.#lines] : [...this.#lines, { number: this.#next, pieces: this.#open }];
+    return this.#given;
   }
 
   /** Reads what is new in the list; `dropped` entries came before its first, and another `epoch` means that all of it is new. */
@@ -51,16 +54,20 @@ export class Screen {
       if (entry.session === this.session) this.#add(entry);
     }
     this.#seen = dropped + entries.length;
-    if (this.#lines.length > MAX_LINES) this.#lines = this.#lines.slice(this.#lines.length - MAX_LINES);
+    if (this.#lines.length <= MAX_LINES) return;
+    this.#lines = this.#lines.slice(this.#lines.length - MAX_LINES);
+    this.#given = undefined;
   }
 
   clear(): void {
+    this.#given = undefined;
     this.#lines = [];
     this.#open = [];
     this.#openLength = 0;
   }
 
   #add(entry: TerminalEntry): void {
+    this.#given = undefined;
     if (entry.text.includes(CLEAR)) this.clear();
     const text = withoutEscapes(entry.text);
     const parts = text.split('\n');

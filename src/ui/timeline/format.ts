@@ -19,10 +19,15 @@ export function formatTime(ns: number, unit: TimeUnit): string {
   return unit.name === 'µs' ? value.toFixed(1) : value.toFixed(value < 10 ? 3 : value < 100 ? 2 : 1);
 }
 
-/** Numbers packets of a run from 1 in order of appearance. */
+const knownNumbers = new WeakMap<readonly HopView[], ReadonlyMap<number, number>>();
+
+/** Numbers packets of a run from 1 in order of appearance. Counted once for each list of hops. */
 export function packetNumbers(hops: readonly HopView[]): ReadonlyMap<number, number> {
+  const known = knownNumbers.get(hops);
+  if (known !== undefined) return known;
   const numbers = new Map<number, number>();
   for (const { event } of hops) if (event.packetId >= 0 && !numbers.has(event.packetId)) numbers.set(event.packetId, numbers.size + 1);
+  knownNumbers.set(hops, numbers);
   return numbers;
 }
 

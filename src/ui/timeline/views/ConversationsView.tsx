@@ -1,19 +1,24 @@
 /** Conversations of the run, a row each; from there to their hops, their words or their diagram. */
-import { useMemo } from 'react';
+import { useState } from 'react';
 import type { NetnsView } from '../../../world/views.ts';
 import { ScrollRegion } from '../../shell/ScrollRegion.tsx';
 import { useCurrentHop, useMirror, usePlayground } from '../../state/context.ts';
-import { type Conversation, conversationsOf } from '../conversations.ts';
+import type { Conversation } from '../conversations.ts';
 import { formatTime, unitFor } from '../format.ts';
+import { useConversations } from './use-conversations.ts';
 import styles from './Views.module.css';
 
 const titleOf = (netnses: readonly NetnsView[] | undefined, id: string): string => netnses?.find((netns) => netns.id === id)?.title ?? '';
+
+/** So many rows are drawn at first, and as many more each time somebody asks. */
+const ROWS = 200;
 
 export function ConversationsView() {
   const playground = usePlayground();
   const { hops } = useCurrentHop();
   const netnses = useMirror((mirror) => mirror.topology?.netnses);
-  const conversations = useMemo(() => conversationsOf(hops), [hops]);
+  const conversations = useConversations(hops);
+  const [room, setRoom] = useState(ROWS);
   const startNs = hops[0]?.event.timeNs ?? 0;
   const unit = unitFor((hops[hops.length - 1]?.event.timeNs ?? 0) - startNs);
   const show = (conversation: Conversation, view: 'hops' | 'sequence' | 'stream') => {
@@ -24,6 +29,7 @@ export function ConversationsView() {
         filter: conversation.protocol === 'ICMP' ? 'icmp || icmpv6' : `${conversation.protocol.toLowerCase()}.stream == ${conversation.index}`,
       });
   };
+  if (conversations === undefined) return <p className={styles.empty}>Reading …</p>;
   if (conversations.length === 0) return <p className={styles.empty}>No conversation yet.</p>;
   return (
     <ScrollRegion className={styles.scroll} label="Conversations">
@@ -43,7 +49,7 @@ export function ConversationsView() {
           </tr>
         </thead>
         <tbody>
-          {conversations.map((one) => (
+          {conversations.slice(0, room).map((one) => (
             <tr key={one.index}>
               <td>{one.index}</td>
               <td data-family={one.protocol === 'ICMP' ? 'l3' : 'l4'}>{one.protocol}</td>
@@ -79,6 +85,13 @@ export function ConversationsView() {
           ))}
         </tbody>
       </table>
+      {conversations.length > room ? (
+        <p className={styles.empty}>
+          <button type="button" className={styles.button} onClick={() => setRoom(room + ROWS)}>
+            {Math.min(ROWS, conversations.length - room)} more of {conversations.length}
+          </button>
+        </p>
+      ) : null}
     </ScrollRegion>
   );
 }

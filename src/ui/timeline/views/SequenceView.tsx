@@ -3,10 +3,11 @@ import { useEffect, useMemo, useRef } from 'react';
 import { ScrollRegion } from '../../shell/ScrollRegion.tsx';
 import { useCurrentHop, useMirror, usePlayground, useSession } from '../../state/context.ts';
 import { useEvent } from '../../state/use-event.ts';
-import { conversationsOf } from '../conversations.ts';
+import type { Conversation } from '../conversations.ts';
 import { formatTime, unitFor } from '../format.ts';
 import { type Arrow, mermaidSequence, sequenceOf } from '../sequence.ts';
 import { StreamChoice } from './StreamChoice.tsx';
+import { useConversations } from './use-conversations.ts';
 import styles from './Views.module.css';
 
 const COLUMN = 150;
@@ -37,12 +38,14 @@ function ArrowMark({ arrow, row, current, startNs, unit }: { arrow: Arrow; row: 
   );
 }
 
+const NONE: readonly Conversation[] = [];
+
 export function SequenceView() {
   const { playback, session } = usePlayground();
   const { hops, index } = useCurrentHop();
   const topology = useMirror((mirror) => mirror.topology);
   const chosen = useSession((state) => state.stream);
-  const conversations = useMemo(() => conversationsOf(hops), [hops]);
+  const conversations = useConversations(hops) ?? NONE;
   const conversation = chosen === undefined ? undefined : conversations[chosen];
   const sequence = useMemo(
     () => sequenceOf(hops, topology, conversation === undefined ? undefined : new Set(conversation.packets)),

@@ -4,6 +4,9 @@ import { usePlayground } from '../../state/context.ts';
 import type { Conversation } from '../conversations.ts';
 import styles from './Views.module.css';
 
+/** A longer list nobody reads: the others are found among the conversations. */
+const MAX_CHOICES = 200;
+
 /** The chosen one; before a choice, that of the packet at the playhead, else the first. */
 export function useStream(conversations: readonly Conversation[], chosen: number | undefined, packetId: number | undefined): Conversation | undefined {
   if (chosen !== undefined && conversations[chosen] !== undefined) return conversations[chosen];
@@ -23,6 +26,9 @@ export function StreamChoice({
   readonly children?: ReactNode;
 }) {
   const { session } = usePlayground();
+  const first = conversations.slice(0, MAX_CHOICES);
+  const chosen = value === undefined ? undefined : conversations[value];
+  const shown = chosen === undefined || first.includes(chosen) ? first : [...first, chosen];
   return (
     <div className={styles.bar}>
       <select
@@ -32,7 +38,7 @@ export function StreamChoice({
         onChange={(event) => session.setState({ stream: event.target.value === '' ? undefined : Number(event.target.value) })}
       >
         {all ? <option value="">all conversations</option> : null}
-        {conversations.map((one) => (
+        {shown.map((one) => (
           <option key={one.index} value={String(one.index)}>
             {one.index} · {one.protocol} {one.client} → {one.addressed}
           </option>

@@ -3,16 +3,19 @@ import { useMemo } from 'react';
 import { ScrollRegion } from '../../shell/ScrollRegion.tsx';
 import { withKeys } from '../../shell/with-keys.ts';
 import { useCurrentHop, usePlayground, useSession } from '../../state/context.ts';
-import { conversationsOf } from '../conversations.ts';
+import type { Conversation } from '../conversations.ts';
 import { followStream } from '../stream.ts';
 import { StreamChoice, useStream } from './StreamChoice.tsx';
+import { useConversations } from './use-conversations.ts';
 import styles from './Views.module.css';
+
+const NONE: readonly Conversation[] = [];
 
 export function StreamView() {
   const { playback, session } = usePlayground();
   const { hops, index } = useCurrentHop();
   const chosen = useSession((state) => state.stream);
-  const conversations = useMemo(() => conversationsOf(hops), [hops]);
+  const conversations = useConversations(hops) ?? NONE;
   const conversation = useStream(conversations, chosen, hops[index]?.event.packetId);
   const followed = useMemo(() => (conversation === undefined ? undefined : followStream(hops, conversation)), [hops, conversation]);
   if (conversation === undefined || followed === undefined) return <p className={styles.empty}>No conversation yet.</p>;

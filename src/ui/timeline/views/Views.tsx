@@ -10,6 +10,7 @@ import { HopTable } from '../list/HopTable.tsx';
 import styles from '../Timeline.module.css';
 
 const BytesView = lazy(() => import('./BytesView.tsx').then((module) => ({ default: module.BytesView })));
+const CompareView = lazy(() => import('./CompareView.tsx').then((module) => ({ default: module.CompareView })));
 const ConversationsView = lazy(() => import('./ConversationsView.tsx').then((module) => ({ default: module.ConversationsView })));
 const SequenceView = lazy(() => import('./SequenceView.tsx').then((module) => ({ default: module.SequenceView })));
 const StreamView = lazy(() => import('./StreamView.tsx').then((module) => ({ default: module.StreamView })));
@@ -25,6 +26,8 @@ function View() {
       return <SequenceView />;
     case 'stream':
       return <StreamView />;
+    case 'compare':
+      return <CompareView />;
     case 'bytes':
       return <BytesView />;
   }
@@ -36,6 +39,7 @@ const views = [
   ['conversations', 'Conversations'],
   ['stream', 'Words'],
   ['sequence', 'Sequence'],
+  ['compare', 'Compare'],
 ] as const;
 
 function RunChoice() {
