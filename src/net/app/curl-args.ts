@@ -50,6 +50,9 @@ export interface CurlConfig {
   /** PEM of --cert and --key. */
   readonly identity?: { readonly chain: string; readonly key: string; readonly source: string };
   readonly alpn: boolean;
+  /** TLS versions as numbers (0x0303: 1.2). */
+  readonly minVersion?: number;
+  readonly maxVersion?: number;
   readonly epochMs: number;
   readonly tty: boolean;
 }
@@ -119,6 +122,7 @@ const SPEC = {
     'cert-type',
     'key-type',
     'connect-to',
+    'tls-max',
   ],
 } as const;
 
@@ -198,6 +202,10 @@ export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvir
   }
   if (certFile !== undefined && !hasPem(keyText, /-----BEGIN [A-Z ]*PRIVATE KEY-----/))
     return fail(quiet ? '' : `curl: (58) unable to set private key file: '${keyFile}' type PEM\n`, 58);
+  const versions = tlsVersions(given);
+  if (typeof versions === 'string') return fail(versions);
+  if ((versions.minVersion ?? 0) > (versions.maxVersion ?? 0x0304))
+    return fail(quiet ? '' : 'curl: (35) CURL_SSLVERSION_MAX incompatible with CURL_SSLVERSION\n', 35);
   const method = given.get('request');
   const writeOut = given.get('write-out');
   return {
@@ -229,10 +237,23 @@ export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvir
       ca: { text: caText ?? '', file: caFile ?? CA_FILE },
       ...(certText === undefined || keyText === undefined ? {} : { identity: { chain: certText, key: keyText, source: certFile ?? '' } }),
       alpn: !given.has('no-alpn'),
+      ...versions,
       epochMs: environment.epochMs ?? DEFAULT_EPOCH_MS,
       tty: environment.tty && output === undefined,
     },
   };
+}
+
+const TLS_VERSIONS: Readonly<Record<string, number>> = { '1.0': 0x0301, '1.1': 0x0302, '1.2': 0x0303, '1.3': 0x0304 };
+
+/** `--tlsv1.2` is the least, `--tls-max` the most; the last of several counts. */
+function tlsVersions(given: ReadonlyMap<string, string>): { readonly minVersion?: number; readonly maxVersion?: number } | string {
+  let minVersion: number | undefined;
+  for (const name of given.keys()) minVersion = TLS_VERSIONS[/^tlsv(1\.\d)$/.exec(name)?.[1] ?? ''] ?? minVersion;
+  const max = given.get('tls-max');
+  const maxVersion = max === undefined || max === 'default' ? undefined : TLS_VERSIONS[max];
+  if (max !== undefined && max !== 'default' && maxVersion === undefined) return `curl: option --tls-max: is badly used here\n${TRY}`;
+  return { ...(minVersion === undefined ? {} : { minVersion }), ...(maxVersion === undefined ? {} : { maxVersion }) };
 }
 
 const LONG_NAMES: Readonly<Record<string, string>> = {

@@ -8,10 +8,10 @@ import { certificateDate, formatName } from './tls/certificate.ts';
 import type { TlsConnection } from './tls/connection.ts';
 import { tlsLayer } from './tls/layer.ts';
 import { HANDSHAKE, RECORD } from './tls/messages.ts';
-import { CIPHER_NAME } from './tls/schedule.ts';
+import { cipherName } from './tls/schedule.ts';
 import type { TlsContext, TlsSessions } from './tls/sessions.ts';
 import { findHostName, VERIFY_TEXTS } from './tls/verify.ts';
-import { curlRecord, receivedAlert } from './tls/words.ts';
+import { curlRecord, receivedAlert, versionName } from './tls/words.ts';
 
 export interface HttpsManners {
   /** Sends the hello. */
@@ -82,6 +82,8 @@ class Manners implements HttpsManners {
       ...(config.insecure ? { insecure: true } : {}),
       ...(parseIp(host) === undefined ? { serverName: host } : {}),
       ...(config.identity === undefined ? {} : { identity: config.identity }),
+      ...(config.minVersion === undefined ? {} : { minVersion: config.minVersion }),
+      ...(config.maxVersion === undefined ? {} : { maxVersion: config.maxVersion }),
     });
     this.print(config);
     if (config.insecure) return;
@@ -123,7 +125,7 @@ class Manners implements HttpsManners {
     const { info } = connection;
     const [leaf] = info.peer;
     if (leaf === undefined) return undefined;
-    this.#info(config, `SSL connection using TLSv1.3 / ${CIPHER_NAME}`);
+    this.#info(config, `SSL connection using ${versionName(connection.version)} / ${cipherName(connection.suite)}`);
     if (config.alpn)
       this.#info(config, info.alpn === undefined ? 'ALPN: server did not agree on a protocol. Uses default.' : `ALPN: server accepted ${info.alpn}`);
     this.#info(config, 'Server certificate:');

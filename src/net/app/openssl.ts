@@ -10,7 +10,7 @@ import { handleResolving, type Resolving, startResolving } from './resolver.ts';
 import type { ClientTlsConfig } from './tls/config.ts';
 import type { TlsConnection } from './tls/connection.ts';
 import { tlsLayer } from './tls/layer.ts';
-import { briefText, connectedText, verifyLines, verifyResult } from './tls/s-client-text.ts';
+import { briefText, connectedText, olderSession, verifyLines, verifyResult } from './tls/s-client-text.ts';
 import type { TlsContext, TlsSessions } from './tls/sessions.ts';
 import { receivedAlert } from './tls/words.ts';
 import { isDnsName } from './tls-client.ts';
@@ -30,6 +30,8 @@ export interface OpensslConfig {
   /** -verify_return_error */
   readonly insist: boolean;
   readonly identity?: { readonly chain: string; readonly key: string; readonly source: string };
+  /** -tls1_2, -tls1_3: that one alone. */
+  readonly version?: number;
   readonly epochMs: number;
 }
 
@@ -121,6 +123,7 @@ function begin(context: TlsContext, config: OpensslConfig, state: State): State 
     ...(serverName === undefined ? {} : { serverName }),
     ...(verifyHost === undefined ? {} : { checkName: verifyHost }),
     ...(identity === undefined ? {} : { identity }),
+    ...(config.version === undefined ? {} : { minVersion: config.version, maxVersion: config.version }),
   };
   context.begin(state.socket, options);
   if (!config.brief && !config.quiet) context.out('CONNECTED(00000003)\n');
@@ -133,7 +136,7 @@ function opened(context: TlsContext, config: OpensslConfig, state: State): State
   if (config.serverName === undefined) context.err("Can't use SSL_get_servername\n");
   context.err(verifyLines(connection.info, config.brief));
   if (config.brief) context.err(briefText(connection));
-  else if (!config.quiet) context.out(connectedText(connection, config.showCertificates));
+  else if (!config.quiet) context.out(connectedText(connection, config.showCertificates, config.epochMs + Math.floor(context.nowNs / 1e6)));
   // Its standard input has ended.
   context.err('DONE\n');
   context.close(state.socket);
@@ -150,7 +153,7 @@ function failureOf(context: TlsContext, connection: TlsConnection | undefined): 
       : 'error:0A0000F4:SSL routines:ossl_statem_client_read_transition:unexpected message:../ssl/statem/statem_clnt.c:398:';
   if (end?.by === 'peer') {
     const { code, reason } = receivedAlert(end.alert);
-    return `error:${code}:SSL routines:ssl3_read_bytes:${reason}:../ssl/record/rec_layer_s3.c:1600:SSL alert number ${end.alert}`;
+    return `error:${code}:SSL routines:ssl3_read_bytes:${reason}:../ssl/record/rec_layer_s3.c:1601:SSL alert number ${end.alert}`;
   }
   return context.failure === '' ? undefined : 'error:0A000126:SSL routines:ssl3_read_n:unexpected eof while reading:../ssl/record/rec_layer_s3.c:318:';
 }
@@ -160,16 +163,18 @@ function failed(context: TlsContext, config: OpensslConfig, state: State, errno:
   const failure = failureOf(context, connection);
   if (connection !== undefined) context.err(verifyLines(connection.info, config.brief));
   context.err(failure === undefined ? `write:errno=${ERRNO_NUMBERS[errno] ?? 104}\n` : `${thread(context)}:${failure}\n`);
-  if (!config.quiet && !config.brief) report(context, connection);
+  if (!config.quiet && !config.brief) report(context, config, connection);
   return finish(context, { ...state, socket: -1 }, 1);
 }
 
-function report(context: AppContext, connection: TlsConnection | undefined): void {
+function report(context: AppContext, config: OpensslConfig, connection: TlsConnection | undefined): void {
   const result = verifyResult(connection?.info.problems ?? []);
   context.out(
     `---\nno peer certificate available\n---\nNo client certificate CA names sent\n---\nSSL handshake has read ${connection?.readBytes ?? 0} bytes and written ${connection?.writtenBytes ?? 0} bytes\n` +
       `Verification${result.code === 0 ? ': OK' : ` error: ${result.text}`}\n---\nNew, (NONE), Cipher is (NONE)\nSecure Renegotiation IS NOT supported\nCompression: NONE\nExpansion: NONE\nNo ALPN negotiated\n` +
-      `Early data was not sent\nVerify return code: ${result.code} (${result.text})\n---\n`,
+      (config.version === 0x0303
+        ? olderSession(connection, result, config.epochMs + Math.floor(context.nowNs / 1e6))
+        : `Early data was not sent\nVerify return code: ${result.code} (${result.text})\n---\n`),
   );
 }
 
@@ -262,6 +267,7 @@ export function parseOpensslArgs(argv: readonly string[], environment: ProgramEn
       insist: given.has('-verify_return_error'),
       ca: ca ?? '',
       epochMs: environment.epochMs ?? DEFAULT_EPOCH_MS,
+      ...(given.has('-tls1_2') ? { version: 0x0303 } : given.has('-tls1_3') ? { version: 0x0304 } : {}),
       ...(verifyHost === undefined ? {} : { verifyHost }),
       ...(chain === undefined || key === undefined ? {} : { identity: { chain, key, source: certFile ?? '' } }),
       ...(name === undefined || name === '' || given.has('-noservername') ? {} : { serverName: name }),

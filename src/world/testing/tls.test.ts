@@ -80,6 +80,7 @@ describe('HTTPS at ingress-nginx', () => {
   it.skipIf(spawnSync('tshark', ['--version']).status !== 0)('is decrypted by tshark with the secrets in the capture, and not without', () => {
     const from = world.headSeq;
     curl('good.test', '-d a=1');
+    curl('good.test', '-X PUT --tls-max 1.2');
     const captured = capture(world, { interfaces: ['controlplane:any'], from, to: world.headSeq });
     const folder = mkdtempSync(join(tmpdir(), 'kubehop-tls-'));
     const [file, bare] = [join(folder, 'tls.pcapng'), join(folder, 'bare.pcapng')];
@@ -87,10 +88,34 @@ describe('HTTPS at ingress-nginx', () => {
     const fields = ['http.request.method', 'http.host', 'http.response.code', 'x509sat.uTF8String', '_ws.malformed'].flatMap((one) => ['-e', one]);
     const tshark = (path: string): string => spawnSync('tshark', ['-r', path, '-Y', 'tls', '-T', 'fields', ...fields], { encoding: 'utf8' }).stdout.trim();
     // Inside the records: the server's certificate, the request as the client sent it, and the answer.
-    expect(tshark(file)).toMatch(/good\.test[\s\S]*POST\tgood\.test[\s\S]*\t200/);
+    expect(tshark(file)).toMatch(/good\.test[\s\S]*POST\tgood\.test[\s\S]*\t200[\s\S]*PUT\tgood\.test[\s\S]*\t200/);
     spawnSync('editcap', ['--discard-all-secrets', file, bare]);
-    expect(tshark(bare)).not.toMatch(/good|POST|200/);
+    expect(tshark(bare)).not.toMatch(/POST|PUT|200/);
     rmSync(folder, { recursive: true });
+  });
+
+  it('falls back to TLS 1.2 with clients that know no more, and says so everywhere', () => {
+    const { stdout, stderr } = curl('good.test', '-v --tls-max 1.2');
+    expect(stdout).toBe('shop\n');
+    expect(stderr.match(/TLSv1[^\n]*|ALPN: server[^\n]*/g)).toEqual([
+      'TLSv1.2 (OUT), TLS handshake, Client hello (1):',
+      'TLSv1.2 (IN), TLS handshake, Server hello (2):',
+      'TLSv1.2 (IN), TLS handshake, Certificate (11):',
+      'TLSv1.2 (IN), TLS handshake, Server key exchange (12):',
+      'TLSv1.2 (IN), TLS handshake, Server finished (14):',
+      'TLSv1.2 (OUT), TLS handshake, Client key exchange (16):',
+      'TLSv1.2 (OUT), TLS change cipher, Change cipher spec (1):',
+      'TLSv1.2 (OUT), TLS handshake, Finished (20):',
+      'TLSv1.2 (IN), TLS handshake, Finished (20):',
+      'TLSv1.2 / ECDHE-ECDSA-AES128-GCM-SHA256',
+      'ALPN: server accepted http/1.1',
+    ]);
+    const report = run(`openssl s_client -tls1_2 -CAfile ca.crt -connect ${ip}:443 -servername good.test`).stdout;
+    expect(report).toMatch(
+      /New, TLSv1\.2, Cipher is ECDHE-ECDSA-AES128-GCM-SHA256\n[\s\S]* {4}Session-ID: [0-9A-F]{64}\n[\s\S]* {4}Master-Key: [0-9A-F]{96}\n/,
+    );
+    expect(curl('good.test', '--tls-max 1.1').stderr).toBe('curl: (35) OpenSSL/3.0.19: error:0A00042E:SSL routines::tlsv1 alert protocol version\n');
+    expect(curl('good.test', '--tlsv1.3 --tls-max 1.2').stderr).toBe('curl: (35) CURL_SSLVERSION_MAX incompatible with CURL_SSLVERSION\n');
   });
 
   it.each([

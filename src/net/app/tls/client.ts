@@ -1,9 +1,10 @@
-/** The client's end of a TLS 1.3 handshake, with the manners of OpenSSL. OpenSSL: ssl/statem/statem_clnt.c. */
+/** The client's end of a TLS handshake, 1.3 and the beginning of 1.2, with the manners of OpenSSL. OpenSSL: ssl/statem/statem_clnt.c. */
 import { bytesToText } from '../../wire/binary-text.ts';
-import { clientHello, type HelloOptions } from '../../wire/tls-hello.ts';
-import { type Certificate, decodeName, parseCertificate } from './certificate.ts';
-import { type Identity, newConnection, type TlsConnection, type TlsOutcome, Work } from './connection.ts';
+import { clientHello } from '../../wire/tls-hello.ts';
+import { decodeName } from './certificate.ts';
+import { newConnection, type TlsConnection, type TlsOutcome, Work } from './connection.ts';
 import { concatBytes } from './der.ts';
+import { judgeServer, type TlsClientOptions } from './judge.ts';
 import { signTls, verifyTls } from './keys.ts';
 import {
   ALERT,
@@ -18,40 +19,23 @@ import {
   readServerHello,
   signedContent,
 } from './messages.ts';
+import { TLS12 } from './older.ts';
+import { beginOlder, olderClientMessage } from './older-client.ts';
 import type { RandomBytes } from './rsa.ts';
 import { applicationSecrets, CIPHER_SUITE, finishedData, handshakeSecrets, hashOf, keyShare, SHARE_COUNT, sharedSecret } from './schedule.ts';
-import { findHostName, verifyChain } from './verify.ts';
-
-export interface TlsClientOptions {
-  readonly style: HelloOptions['style'];
-  readonly serverName?: string;
-  readonly alpn: readonly string[];
-  readonly trusted: readonly Certificate[];
-  /** Unix milliseconds. */
-  readonly nowMs: number;
-  /** `report`: problems of the chain are noted and the handshake goes on (curl -k, s_client). */
-  readonly verify: 'insist' | 'report' | 'off';
-  /** The name the certificate has to have; curl looks at it only after the handshake, by itself. */
-  readonly checkName?: string;
-  readonly identity?: Identity;
-}
-
-/** ssl_x509err2alert */
-const ALERTS: Readonly<Record<number, number>> = {
-  7: ALERT.decryptError,
-  9: ALERT.badCertificate,
-  10: ALERT.certificateExpired,
-  26: 43,
-  62: ALERT.badCertificate,
-};
-export const alertOf = (code: number): number => ALERTS[code] ?? ALERT.unknownCa;
 
 export function startClient(options: TlsClientOptions, random: RandomBytes): TlsOutcome {
-  const work = new Work(newConnection('client'));
+  const work = new Work(newConnection('client', options.max));
   const shareNumber = (random(1)[0] ?? 0) % SHARE_COUNT;
   const helloRandom = random(32);
   const record = clientHello(
-    { style: options.style, alpn: options.alpn, ...(options.serverName === undefined ? {} : { serverName: options.serverName }) },
+    {
+      style: options.style,
+      alpn: options.alpn,
+      ...(options.serverName === undefined ? {} : { serverName: options.serverName }),
+      ...(options.min === undefined ? {} : { min: options.min }),
+      ...(options.max === undefined ? {} : { max: options.max }),
+    },
     { random: helloRandom, sessionId: random(32), share: keyShare('client', shareNumber).public },
   );
   work.set({
@@ -71,17 +55,25 @@ export function clientReceive(connection: TlsConnection, octets: string, options
 
 function onMessage(work: Work, type: number, body: Uint8Array, whole: Uint8Array, options: TlsClientOptions, random: RandomBytes): void {
   const { state } = work;
+  if (state.older !== undefined) {
+    if (!olderClientMessage(work, type, body, whole, options, random)) work.fail(ALERT.unexpectedMessage);
+    return;
+  }
   const transcript = concatBytes(state.transcript, whole);
   switch (state.phase) {
     case 'hello': {
       if (type !== HANDSHAKE.serverHello) break;
       const hello = readServerHello(body);
+      if (hello?.version === TLS12 && (options.min ?? 0) <= TLS12) {
+        beginOlder(work, hello, transcript);
+        return;
+      }
       const shared = hello === undefined ? undefined : sharedSecret(keyShare('client', state.shareNumber), hello.share);
       if (hello === undefined || hello.version !== 0x0304) work.fail(ALERT.protocolVersion);
       else if (hello.suite !== CIPHER_SUITE || shared === undefined || shared.length === 0) work.fail(ALERT.handshakeFailure);
       else {
         const secrets = handshakeSecrets(shared, hashOf(transcript));
-        work.set({ transcript, secrets, read: secrets.serverKey, phase: 'parameters' });
+        work.set({ transcript, secrets, version: hello.version, suite: hello.suite, read: secrets.serverKey, phase: 'parameters' });
       }
       return;
     }
@@ -99,7 +91,7 @@ function onMessage(work: Work, type: number, body: Uint8Array, whole: Uint8Array
       }
       if (type !== HANDSHAKE.certificate) break;
       work.set({ transcript, phase: 'certificate-verify' });
-      judge(work, body, options);
+      judgeServer(work, readCertificateMessage(body), options);
       return;
     case 'certificate-verify': {
       if (type !== HANDSHAKE.certificateVerify) break;
@@ -119,23 +111,6 @@ function onMessage(work: Work, type: number, body: Uint8Array, whole: Uint8Array
       break;
   }
   work.fail(ALERT.unexpectedMessage);
-}
-
-/** Whether the server's chain is to be believed. */
-function judge(work: Work, body: Uint8Array, options: TlsClientOptions): void {
-  const peer = readCertificateMessage(body).map(parseCertificate);
-  const [leaf] = peer;
-  if (leaf === undefined || peer.includes(undefined)) {
-    work.fail(ALERT.decodeError);
-    return;
-  }
-  const certificates = peer as readonly Certificate[];
-  const verified = verifyChain(leaf, certificates.slice(1), options.trusted, { nowMs: options.nowMs, purpose: 'server' });
-  const named = options.checkName === undefined || findHostName(leaf, options.checkName) !== undefined;
-  const problems = options.verify === 'off' ? [] : named ? verified.problems : [...verified.problems, { code: 62, depth: 0 }];
-  work.set({ info: { ...work.state.info, peer: certificates, problems, chain: verified.chain } });
-  const [first] = problems;
-  if (first !== undefined && options.verify === 'insist') work.fail(alertOf(first.code));
 }
 
 function finish(work: Work, body: Uint8Array, transcript: Uint8Array, options: TlsClientOptions, random: RandomBytes): void {

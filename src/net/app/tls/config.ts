@@ -8,6 +8,8 @@ export interface TlsIdentityConfig {
   readonly source: string;
 }
 
+export type TlsVersion = 'TLSv1.3' | 'TLSv1.2';
+
 export interface ClientAuthConfig {
   /** `optional`: what is wrong is noted and told above; `require`: the handshake fails. */
   readonly mode: 'optional' | 'require';
@@ -34,8 +36,10 @@ export interface ServerTlsConfig {
   /** The most exact name that fits counts. A name that none fits is refused (unrecognized_name). */
   readonly names: readonly TlsNameConfig[];
   readonly alpn: readonly string[];
-  /** Session tickets after the handshake. */
+  /** Session tickets after the handshake, in TLS 1.3. */
   readonly tickets: number;
+  /** The newest first; both where absent. */
+  readonly versions?: readonly TlsVersion[];
 }
 
 export interface ClientTlsConfig {
@@ -51,6 +55,9 @@ export interface ClientTlsConfig {
   readonly insecure?: true;
   /** Whose hello it is; OpenSSL's own when absent. */
   readonly style?: 'curl';
+  /** As numbers (0x0303: TLS 1.2); OpenSSL's whole range where absent. */
+  readonly minVersion?: number;
+  readonly maxVersion?: number;
   /** What decided that TLS is spoken. */
   readonly why?: string;
 }

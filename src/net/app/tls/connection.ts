@@ -1,4 +1,4 @@
-/** One end of a TLS 1.3 connection, as plain data, and the hands that work on it for the time of one event. RFC 8446. */
+/** One end of a TLS connection, as plain data, and the hands that work on it for the time of one event. RFC 8446, RFC 5246. */
 import { bytesToText, textToBytes } from '../../wire/binary-text.ts';
 import type { Certificate, DistinguishedName } from './certificate.ts';
 import { concatBytes } from './der.ts';
@@ -26,6 +26,8 @@ export interface TlsEvent {
   readonly sequence?: number;
   /** The record was encrypted. */
   readonly sealed: boolean;
+  /** What was agreed on when it went by; before that, the newest that this end can do. */
+  readonly version: number;
 }
 
 /** What is known of a connection once it is open, or was when it ended. */
@@ -54,10 +56,25 @@ export type TlsEnd =
   /** The first bytes are no TLS. */
   | { readonly by: 'nobody'; readonly bytes: number };
 
+export interface OlderSecrets {
+  readonly serverRandom: Uint8Array;
+  readonly sessionId: Uint8Array;
+  /** The secret of the key exchange, then the master secret. */
+  readonly secret: Uint8Array;
+  readonly isMaster: boolean;
+  readonly extendedMaster: boolean;
+  /** Holds from the peer's ChangeCipherSpec on. */
+  readonly nextRead: TrafficKey | undefined;
+}
+
 export interface TlsConnection {
   readonly role: 'client' | 'server';
   /** What is waited for. */
-  readonly phase: 'hello' | 'parameters' | 'certificate' | 'certificate-verify' | 'finished' | 'open' | 'ended';
+  readonly phase: 'hello' | 'parameters' | 'certificate' | 'key-exchange' | 'hello-done' | 'certificate-verify' | 'finished' | 'open' | 'ended';
+  /** What both ends agreed on (0x0304: TLS 1.3); before that the newest that this end can do. */
+  readonly version: number;
+  /** The cipher suite; 0 before there is one. */
+  readonly suite: number;
   /** Bytes of a record that is not whole yet. */
   readonly received: string;
   /** Of a handshake message that is not whole yet. */
@@ -70,6 +87,8 @@ export interface TlsConnection {
   /** Of the client: what key logs go by. */
   readonly random: Uint8Array;
   readonly shareNumber: number;
+  /** What TLS 1.2 alone needs to remember. */
+  readonly older: OlderSecrets | undefined;
   readonly secrets: HandshakeSecrets | undefined;
   readonly application: TrafficSecrets | undefined;
   readonly info: TlsInfo;
@@ -78,9 +97,11 @@ export interface TlsConnection {
 
 const EMPTY = new Uint8Array();
 
-export const newConnection = (role: TlsConnection['role']): TlsConnection => ({
+export const newConnection = (role: TlsConnection['role'], version = 0x0304): TlsConnection => ({
   role,
   phase: 'hello',
+  version,
+  suite: 0,
   received: '',
   partial: EMPTY,
   transcript: EMPTY,
@@ -90,6 +111,7 @@ export const newConnection = (role: TlsConnection['role']): TlsConnection => ({
   writtenBytes: 0,
   random: EMPTY,
   shareNumber: 0,
+  older: undefined,
   secrets: undefined,
   application: undefined,
   info: { offered: [], peer: [], problems: [], chain: [] },
@@ -143,7 +165,7 @@ export class Work {
   }
 
   #note(direction: 'in' | 'out', record: number, bytes: number, sealed: boolean, more: Pick<TlsEvent, 'message' | 'alert' | 'sequence'> = {}): void {
-    this.events.push({ direction, record, bytes, sealed, ...more });
+    this.events.push({ direction, record, bytes, sealed, version: this.state.version, ...more });
   }
 
   /** A handshake message in a record of its own. */
@@ -202,10 +224,12 @@ export class Work {
       this.set({ received: received.slice(HEADER_BYTES + length), readBytes: this.state.readBytes + HEADER_BYTES + length });
       if (type === RECORD.changeCipherSpec) {
         this.#note('in', RECORD.changeCipherSpec, 1, false);
+        const { older } = this.state;
+        if (older?.nextRead !== undefined) this.set({ read: older.nextRead, older: { ...older, nextRead: undefined } });
         continue;
       }
       // An alert of a client that does not believe the server comes before it has turned to its keys.
-      const isOpen = read === undefined || type !== RECORD.applicationData;
+      const isOpen = read === undefined || (read.older !== true && type !== RECORD.applicationData);
       const opened = isOpen ? { type, content: textToBytes(body) ?? EMPTY } : unseal(read, header, body);
       if (opened === undefined) {
         this.fail(ALERT.badRecordMac);
@@ -275,7 +299,8 @@ const hex = (bytes: Uint8Array): string => {
 };
 
 /** The connection's secrets as lines of an SSLKEYLOGFILE (draft-ietf-tls-keylogfile). */
-export function keyLog({ random, secrets, application }: TlsConnection): string {
+export function keyLog({ random, secrets, application, older }: TlsConnection): string {
+  if (older !== undefined) return older.isMaster ? `CLIENT_RANDOM ${hex(random)} ${hex(older.secret)}\n` : '';
   const lines: [string, Uint8Array | undefined][] = [
     ['CLIENT_HANDSHAKE_TRAFFIC_SECRET', secrets?.client],
     ['SERVER_HANDSHAKE_TRAFFIC_SECRET', secrets?.server],

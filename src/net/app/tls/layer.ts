@@ -6,15 +6,17 @@ import type { ArpMessage, Ip, Mac, Packet, Payload } from '../../wire/packet.ts'
 import { decodeUtf8, encodeUtf8 } from '../../wire/utf8.ts';
 import type { AppContext, AppEvent, Endpoint, LocalChoice, SendOptions, SocketId, TcpSocketOptions, TlsNote, UdpSocketOptions } from '../definition.ts';
 import { type Certificate, formatName, parseCertificates } from './certificate.ts';
-import { alertOf, clientReceive, startClient, type TlsClientOptions } from './client.ts';
+import { clientReceive, startClient } from './client.ts';
 import { type ClientTlsConfig, findTlsName, type ServerTlsConfig, type TlsIdentityConfig } from './config.ts';
 import { closeTls, type Identity, keyLog, newConnection, sendPlain, type TlsConnection, type TlsEvent, type TlsOutcome } from './connection.ts';
+import { alertOf, type TlsClientOptions, type TlsServerOptions } from './judge.ts';
 import { parsePrivateKey } from './keys.ts';
 import { ALERT_WORDS } from './messages.ts';
-import { CIPHER_NAME } from './schedule.ts';
-import { serverReceive, type TlsServerOptions } from './server.ts';
+import { cipherName } from './schedule.ts';
+import { serverReceive } from './server.ts';
 import type { TlsContext, TlsFacts, TlsLayer, TlsSession, TlsSessions } from './sessions.ts';
 import { VERIFY_TEXTS } from './verify.ts';
+import { versionName } from './words.ts';
 
 const identities = new WeakMap<TlsIdentityConfig, Identity | 'none'>();
 
@@ -176,6 +178,8 @@ class Layer implements TlsContext {
       ...(config.serverName === undefined ? {} : { serverName: config.serverName }),
       ...(config.checkName === undefined ? {} : { checkName: config.checkName }),
       ...(identity === undefined ? {} : { identity }),
+      ...(config.minVersion === undefined ? {} : { min: config.minVersion }),
+      ...(config.maxVersion === undefined ? {} : { max: config.maxVersion }),
     };
   }
 
@@ -184,6 +188,7 @@ class Layer implements TlsContext {
       alpn: config.alpn,
       nowMs: this.#nowMs,
       tickets: config.tickets,
+      ...(config.versions === undefined ? {} : { versions: config.versions.map((one) => (one === 'TLSv1.3' ? 0x0304 : 0x0303)) }),
       choose: (name) => {
         const found = findTlsName(config.names, name);
         const wanted = found === undefined ? undefined : config.identities[found.identity];
@@ -411,8 +416,8 @@ function openedNote(session: TlsSession, connection: TlsConnection): TlsNote {
         ? ''
         : `; the client showed ${formatName(leaf.subject)}`;
   return {
-    what: `TLSv1.3 with ${info.serverName ?? 'its peer'}`,
-    why: `both ends have ${CIPHER_NAME} keys by X25519${alpn}${peer}${session.client?.why === undefined ? '' : `; ${session.client.why}`}`,
+    what: `${versionName(connection.version)} with ${info.serverName ?? 'its peer'}`,
+    why: `both ends have ${cipherName(connection.suite)} keys by X25519${alpn}${peer}${session.client?.why === undefined ? '' : `; ${session.client.why}`}`,
     // Both ends have the same secrets; one line of each is enough.
     ...(session.server === undefined ? {} : { keys: keyLog(connection) }),
   };

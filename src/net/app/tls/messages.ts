@@ -10,8 +10,11 @@ export const HANDSHAKE = {
   newSessionTicket: 4,
   encryptedExtensions: 8,
   certificate: 11,
+  serverKeyExchange: 12,
   certificateRequest: 13,
+  serverHelloDone: 14,
   certificateVerify: 15,
+  clientKeyExchange: 16,
   finished: 20,
 } as const;
 export const ALERT = {
@@ -50,16 +53,27 @@ export const ALERT_WORDS: Readonly<Record<number, string>> = {
   120: 'no application protocol',
 };
 
-const EXTENSION = { serverName: 0, groups: 10, signatures: 13, alpn: 16, versions: 43, authorities: 47, keyShare: 51 } as const;
-const X25519 = 29;
+export const EXTENSION = {
+  serverName: 0,
+  groups: 10,
+  pointFormats: 11,
+  signatures: 13,
+  alpn: 16,
+  extendedMaster: 23,
+  versions: 43,
+  authorities: 47,
+  keyShare: 51,
+  renegotiation: 0xff01,
+} as const;
+export const X25519 = 29;
 
-const u16 = (value: number): Uint8Array => Uint8Array.of(value >> 8, value & 255);
+export const u16 = (value: number): Uint8Array => Uint8Array.of(value >> 8, value & 255);
 const u24 = (value: number): Uint8Array => Uint8Array.of(value >> 16, (value >> 8) & 255, value & 255);
-const vector8 = (bytes: Uint8Array): Uint8Array => concatBytes(Uint8Array.of(bytes.length), bytes);
-const vector16 = (bytes: Uint8Array): Uint8Array => concatBytes(u16(bytes.length), bytes);
-const vector24 = (bytes: Uint8Array): Uint8Array => concatBytes(u24(bytes.length), bytes);
-const ascii = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0) & 255);
-const extension = (type: number, body: Uint8Array): Uint8Array => concatBytes(u16(type), vector16(body));
+export const vector8 = (bytes: Uint8Array): Uint8Array => concatBytes(Uint8Array.of(bytes.length), bytes);
+export const vector16 = (bytes: Uint8Array): Uint8Array => concatBytes(u16(bytes.length), bytes);
+export const vector24 = (bytes: Uint8Array): Uint8Array => concatBytes(u24(bytes.length), bytes);
+export const ascii = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0) & 255);
+export const extension = (type: number, body: Uint8Array): Uint8Array => concatBytes(u16(type), vector16(body));
 
 export const message = (type: number, ...body: readonly Uint8Array[]): Uint8Array => concatBytes(Uint8Array.of(type), vector24(concatBytes(...body)));
 
@@ -114,6 +128,8 @@ export interface ReadHello {
   readonly serverName: string | undefined;
   readonly alpn: readonly string[];
   readonly versions: readonly number[];
+  readonly groups: readonly number[];
+  readonly extendedMaster: boolean;
   readonly share: Uint8Array | undefined;
   readonly signatures: readonly number[];
 }
@@ -130,13 +146,14 @@ function readNames(bytes: Uint8Array | undefined): readonly string[] {
 /** The body of a ClientHello; undefined where it is none. */
 export function readClientHello(body: Uint8Array): ReadHello | undefined {
   const reader = new Reader(body);
-  reader.number(2);
+  const legacy = reader.number(2);
   const random = reader.take(32);
   const sessionId = reader.vector(1);
   const suites = numbers16(reader.vector(2));
   reader.vector(1);
   const extensions = readExtensions(reader.left > 0 ? reader.vector(2) : new Uint8Array());
   if (reader.failed) return undefined;
+  const versions = extensions.get(EXTENSION.versions);
   const name = new Reader(new Reader(extensions.get(EXTENSION.serverName) ?? new Uint8Array()).vector(2));
   const hasName = name.left > 3 && name.number(1) === 0;
   const shares = new Reader(new Reader(extensions.get(EXTENSION.keyShare) ?? new Uint8Array()).vector(2));
@@ -152,7 +169,9 @@ export function readClientHello(body: Uint8Array): ReadHello | undefined {
     suites,
     serverName: hasName ? bytesToText(name.vector(2)).toLowerCase() : undefined,
     alpn: readNames(extensions.get(EXTENSION.alpn)),
-    versions: numbers16((extensions.get(EXTENSION.versions) ?? new Uint8Array(1)).subarray(1)),
+    versions: versions === undefined ? [legacy] : numbers16(versions.subarray(1)),
+    extendedMaster: extensions.has(EXTENSION.extendedMaster),
+    groups: numbers16((extensions.get(EXTENSION.groups) ?? new Uint8Array(2)).subarray(2)),
     share,
     signatures: numbers16((extensions.get(EXTENSION.signatures) ?? new Uint8Array(2)).subarray(2)),
   };
@@ -171,6 +190,10 @@ export const serverHello = (random: Uint8Array, sessionId: Uint8Array, share: Ui
 
 export interface ReadServerHello {
   readonly random: Uint8Array;
+  readonly sessionId: Uint8Array;
+  readonly extendedMaster: boolean;
+  /** Of TLS 1.2; later versions tell it under seal. */
+  readonly alpn: string | undefined;
   readonly suite: number;
   readonly version: number;
   readonly share: Uint8Array;
@@ -180,7 +203,7 @@ export function readServerHello(body: Uint8Array): ReadServerHello | undefined {
   const reader = new Reader(body);
   const legacy = reader.number(2);
   const random = reader.take(32);
-  reader.vector(1);
+  const sessionId = reader.vector(1);
   const suite = reader.number(2);
   reader.number(1);
   const extensions = readExtensions(reader.left > 0 ? reader.vector(2) : new Uint8Array());
@@ -188,7 +211,15 @@ export function readServerHello(body: Uint8Array): ReadServerHello | undefined {
   const version = numbers16(extensions.get(EXTENSION.versions) ?? new Uint8Array())[0] ?? legacy;
   const share = new Reader(extensions.get(EXTENSION.keyShare) ?? new Uint8Array());
   const group = share.number(2);
-  return { random, suite, version, share: group === X25519 ? share.vector(2) : new Uint8Array() };
+  return {
+    random,
+    sessionId,
+    suite,
+    version,
+    extendedMaster: extensions.has(EXTENSION.extendedMaster),
+    alpn: readNames(extensions.get(EXTENSION.alpn))[0],
+    share: group === X25519 ? share.vector(2) : new Uint8Array(),
+  };
 }
 
 export const encryptedExtensions = (alpn: string | undefined, sawName: boolean): Uint8Array =>

@@ -1,4 +1,4 @@
-/** TLS 1.3's key schedule and record protection with TLS_AES_256_GCM_SHA384 (RFC 8446 sections 5 and 7), the suite that OpenSSL, nginx and Envoy agree on. */
+/** TLS 1.3's key schedule with TLS_AES_256_GCM_SHA384, the suite that OpenSSL, nginx and Envoy agree on (RFC 8446 section 7), and record protection, TLS 1.2's too (RFC 8446 section 5, RFC 5288). */
 import { gcm } from '@noble/ciphers/aes.js';
 import { x25519 } from '@noble/curves/ed25519.js';
 import { hmac } from '@noble/hashes/hmac.js';
@@ -8,7 +8,15 @@ import { encodeUtf8 } from '../../wire/utf8.ts';
 import { concatBytes } from './der.ts';
 
 export const CIPHER_SUITE = 0x1302;
-export const CIPHER_NAME = 'TLS_AES_256_GCM_SHA384';
+const CIPHER_NAMES: Readonly<Record<number, string>> = {
+  [CIPHER_SUITE]: 'TLS_AES_256_GCM_SHA384',
+  49195: 'ECDHE-ECDSA-AES128-GCM-SHA256',
+  49196: 'ECDHE-ECDSA-AES256-GCM-SHA384',
+  49199: 'ECDHE-RSA-AES128-GCM-SHA256',
+  49200: 'ECDHE-RSA-AES256-GCM-SHA384',
+};
+/** OpenSSL's name of a suite. */
+export const cipherName = (suite: number): string => CIPHER_NAMES[suite] ?? '(NONE)';
 const HASH_BYTES = 48;
 const KEY_BYTES = 32;
 const IV_BYTES = 12;
@@ -46,6 +54,8 @@ const EARLY_DERIVED = expandLabel(hmac(sha384, ZEROS, ZEROS), 'derived', EMPTY_H
 
 /** One direction: `sequence` counts records. */
 export interface TrafficKey {
+  /** Records as TLS 1.2 has them: their type outside, the changing part of the nonce in front. */
+  readonly older?: true;
   readonly key: Uint8Array;
   readonly iv: Uint8Array;
   readonly sequence: number;
@@ -95,7 +105,14 @@ export function applicationSecrets(handshake: Uint8Array, transcript: Uint8Array
 export const finishedData = (secret: Uint8Array, transcript: Uint8Array): Uint8Array =>
   hmac(sha384, expandLabel(secret, 'finished', new Uint8Array(), HASH_BYTES), transcript);
 
-function nonceOf({ iv, sequence }: TrafficKey): Uint8Array {
+const bytes8 = (value: number): Uint8Array => {
+  const out = new Uint8Array(8);
+  for (let i = 7, left = value; i >= 0 && left > 0; i -= 1, left = Math.floor(left / 256)) out[i] = left & 255;
+  return out;
+};
+
+function nonceOf({ iv, sequence, older }: TrafficKey): Uint8Array {
+  if (older === true) return concatBytes(iv, bytes8(sequence));
   const nonce = Uint8Array.from(iv);
   for (let i = 0, left = sequence; i < 6 && left > 0; i += 1, left = Math.floor(left / 256)) {
     const at = IV_BYTES - 1 - i;
@@ -110,14 +127,29 @@ const MAX_SEALED = 256;
 
 /** A protected record: header and ciphertext, as characters. */
 export function seal(traffic: TrafficKey, type: number, content: Uint8Array): string {
+  if (traffic.older === true) {
+    // RFC 5288 section 3; the nonce's changing part is the record's number, as section 3 allows.
+    const body =
+      bytesToText(bytes8(traffic.sequence)) + bytesToText(gcm(traffic.key, nonceOf(traffic), olderHead(traffic, type, content.length)).encrypt(content));
+    rememberSealed(traffic, body, concatBytes(content, Uint8Array.of(type)));
+    return bytesToText(Uint8Array.of(type, 3, 3, body.length >> 8, body.length & 255)) + body;
+  }
   const length = content.length + 1 + TAG_BYTES;
   const header = Uint8Array.of(23, 3, 3, length >> 8, length & 255);
   const inner = concatBytes(content, Uint8Array.of(type));
   const body = bytesToText(gcm(traffic.key, nonceOf(traffic), header).encrypt(inner));
-  if (sealed.size >= MAX_SEALED) sealed.delete(sealed.keys().next().value ?? '');
-  sealed.set(body, { key: traffic.key, sequence: traffic.sequence, inner });
+  rememberSealed(traffic, body, inner);
   return bytesToText(header) + body;
 }
+
+function rememberSealed({ key, sequence }: TrafficKey, body: string, inner: Uint8Array): void {
+  if (sealed.size >= MAX_SEALED) sealed.delete(sealed.keys().next().value ?? '');
+  sealed.set(body, { key, sequence, inner });
+}
+
+/** What else a record's tag covers in TLS 1.2: its number, type, version and length. */
+const olderHead = ({ sequence }: TrafficKey, type: number, length: number): Uint8Array =>
+  concatBytes(bytes8(sequence), Uint8Array.of(type, 3, 3, length >> 8, length & 255));
 
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
 
@@ -131,7 +163,16 @@ export function unseal(traffic: TrafficKey, header: string, body: string): { rea
     if (head === undefined || bytes === undefined || bytes.length < TAG_BYTES) return undefined;
     // The library throws where the tag is wrong.
     try {
-      inner = gcm(traffic.key, nonceOf(traffic), head).decrypt(bytes);
+      const type = head[0] ?? 0;
+      inner =
+        traffic.older === true
+          ? concatBytes(
+              gcm(traffic.key, concatBytes(traffic.iv, bytes.subarray(0, 8)), olderHead(traffic, type, bytes.length - 8 - TAG_BYTES)).decrypt(
+                bytes.subarray(8),
+              ),
+              Uint8Array.of(type),
+            )
+          : gcm(traffic.key, nonceOf(traffic), head).decrypt(bytes);
     } catch {
       return undefined;
     }

@@ -1,9 +1,9 @@
-/** The server's end of a TLS 1.3 handshake, with the manners of OpenSSL as nginx uses it. OpenSSL: ssl/statem/statem_srvr.c. */
+/** The server's end of a TLS handshake, 1.3 and the beginning of 1.2, with the manners of OpenSSL as nginx uses it. OpenSSL: ssl/statem/statem_srvr.c. */
 import { bytesToText } from '../../wire/binary-text.ts';
-import { type Certificate, encodeName, parseCertificate } from './certificate.ts';
-import { alertOf } from './client.ts';
-import { type Identity, type TlsConnection, type TlsOutcome, Work } from './connection.ts';
+import { encodeName } from './certificate.ts';
+import { type TlsConnection, type TlsOutcome, Work } from './connection.ts';
 import { concatBytes } from './der.ts';
+import { judgeClient, type TlsServerOptions } from './judge.ts';
 import { signTls, verifyTls } from './keys.ts';
 import {
   ALERT,
@@ -20,29 +20,13 @@ import {
   serverHello,
   signedContent,
 } from './messages.ts';
+import { TLS12 } from './older.ts';
+import { greetOlder, olderServerMessage } from './older-server.ts';
 import type { RandomBytes } from './rsa.ts';
 import { applicationSecrets, CIPHER_SUITE, finishedData, handshakeSecrets, hashOf, keyShare, SHARE_COUNT, sharedSecret } from './schedule.ts';
-import { verifyChain } from './verify.ts';
-
-export interface TlsServerChoice {
-  readonly identity: Identity;
-  /** Index of the identity, for those who ask later which one it was. */
-  readonly index: number;
-  /** Certificates of clients: `optional` notes what is wrong and goes on (nginx answers 400 itself), `require` ends the handshake. */
-  readonly clients?: { readonly mode: 'optional' | 'require'; readonly trusted: readonly Certificate[]; readonly insecure?: boolean };
-}
-
-export interface TlsServerOptions {
-  /** The certificate for a name that a client asks for; undefined: nobody here has that name. */
-  readonly choose: (serverName: string | undefined) => TlsServerChoice | undefined;
-  /** In order of preference. */
-  readonly alpn: readonly string[];
-  readonly nowMs: number;
-  /** Session tickets after the handshake: 2 by OpenSSL and BoringSSL, 1 by Go. */
-  readonly tickets: number;
-}
 
 const TLS13 = 0x0304;
+const VERSIONS: readonly number[] = [TLS13, TLS12];
 const TICKET_SECONDS = 7200;
 /** A stateful ticket: the session's number, as with `ssl_session_tickets off`. */
 const TICKET_BYTES = 32;
@@ -55,6 +39,10 @@ export function serverReceive(connection: TlsConnection, octets: string, options
 
 function onMessage(work: Work, type: number, body: Uint8Array, whole: Uint8Array, options: TlsServerOptions, random: RandomBytes): void {
   const { state } = work;
+  if (state.older !== undefined) {
+    if (!olderServerMessage(work, type, body, whole, options)) work.fail(ALERT.unexpectedMessage);
+    return;
+  }
   const transcript = concatBytes(state.transcript, whole);
   switch (state.phase) {
     case 'hello':
@@ -64,7 +52,7 @@ function onMessage(work: Work, type: number, body: Uint8Array, whole: Uint8Array
     case 'certificate':
       if (type !== HANDSHAKE.certificate) break;
       work.set({ transcript });
-      judge(work, body, options);
+      judgeClient(work, readCertificateMessage(body), options, { none: 'finished', some: 'certificate-verify', missing: ALERT.certificateRequired });
       return;
     case 'certificate-verify': {
       if (type !== HANDSHAKE.certificateVerify) break;
@@ -102,7 +90,9 @@ function greet(work: Work, body: Uint8Array, transcript: Uint8Array, options: Tl
   }
   const { serverName } = hello;
   work.set({ transcript, random: hello.random, info: { ...work.state.info, offered: hello.alpn, ...(serverName === undefined ? {} : { serverName }) } });
-  if (!hello.versions.includes(TLS13)) {
+  const versions = options.versions ?? VERSIONS;
+  const version = versions.find((one) => hello.versions.includes(one));
+  if (version === undefined) {
     work.fail(ALERT.protocolVersion);
     return;
   }
@@ -116,6 +106,10 @@ function greet(work: Work, body: Uint8Array, transcript: Uint8Array, options: Tl
     work.fail(ALERT.noApplicationProtocol);
     return;
   }
+  if (version === TLS12) {
+    greetOlder(work, hello, choice, { alpn, knowsNewer: versions.includes(TLS13) }, random);
+    return;
+  }
   const shareNumber = (random(1)[0] ?? 0) % SHARE_COUNT;
   const own = keyShare('server', shareNumber);
   const shared = hello.share === undefined ? undefined : sharedSecret(own, hello.share);
@@ -123,7 +117,7 @@ function greet(work: Work, body: Uint8Array, transcript: Uint8Array, options: Tl
     work.fail(ALERT.handshakeFailure);
     return;
   }
-  work.set({ shareNumber, info: { ...work.state.info, identity: choice.index, ...(alpn === undefined ? {} : { alpn }) } });
+  work.set({ shareNumber, version, suite: CIPHER_SUITE, info: { ...work.state.info, identity: choice.index, ...(alpn === undefined ? {} : { alpn }) } });
   work.handshake(serverHello(random(32), hello.sessionId, own.public));
   work.changeCipherSpec();
   const secrets = handshakeSecrets(shared, work.transcriptHash);
@@ -136,26 +130,4 @@ function greet(work: Work, body: Uint8Array, transcript: Uint8Array, options: Tl
   work.handshake(message(HANDSHAKE.finished, finishedData(secrets.server, work.transcriptHash)));
   const application = applicationSecrets(secrets.handshake, work.transcriptHash);
   work.set({ application, write: application.serverKey, phase: choice.clients === undefined ? 'finished' : 'certificate' });
-}
-
-function judge(work: Work, body: Uint8Array, options: TlsServerOptions): void {
-  const { info } = work.state;
-  const clients = options.choose(info.serverName)?.clients;
-  const peer = readCertificateMessage(body).map(parseCertificate);
-  const [leaf] = peer;
-  if (leaf === undefined) {
-    if (clients?.mode === 'require') work.fail(ALERT.certificateRequired);
-    else work.set({ phase: 'finished' });
-    return;
-  }
-  if (peer.includes(undefined)) {
-    work.fail(ALERT.decodeError);
-    return;
-  }
-  const certificates = peer as readonly Certificate[];
-  const verified = verifyChain(leaf, certificates.slice(1), clients?.trusted ?? [], { nowMs: options.nowMs, purpose: 'client' });
-  const problems = clients?.insecure === true ? [] : verified.problems;
-  work.set({ phase: 'certificate-verify', info: { ...info, peer: certificates, problems, chain: verified.chain } });
-  const [first] = problems;
-  if (first !== undefined && clients?.mode === 'require') work.fail(alertOf(first.code));
 }

@@ -1,14 +1,20 @@
 /** The words in which OpenSSL 3.0 and curl tell of TLS records, alerts and failures. OpenSSL: ssl/ssl_stat.c, include/openssl/sslerr.h; curl: lib/vtls/openssl.c, ossl_trace. */
 import { ALERT_WORDS } from './messages.ts';
 
+/** `TLSv1.3` of 0x0304. */
+export const versionName = (version: number): string => `TLSv1${version > 0x0301 ? `.${version - 0x0301}` : '.0'}`;
+
 const MESSAGES: Readonly<Record<number, string>> = {
   1: 'Client hello',
   2: 'Server hello',
   4: 'Newsession Ticket',
   8: 'Encrypted Extensions',
   11: 'Certificate',
+  12: 'Server key exchange',
   13: 'Request CERT',
+  14: 'Server finished',
   15: 'CERT verify',
+  16: 'Client key exchange',
   20: 'Finished',
 };
 
@@ -16,14 +22,21 @@ const MESSAGES: Readonly<Record<number, string>> = {
 const ALERTS: Readonly<Record<number, string | undefined>> = { ...ALERT_WORDS, 10: 'unexpected_message', 43: 'unsupported certificate', 116: undefined };
 
 /** `TLSv1.3 (IN), TLS handshake, Certificate (11):` */
-export function curlRecord(event: { readonly direction: 'in' | 'out'; readonly record: number; readonly message?: number; readonly alert?: number }): string {
+export function curlRecord(event: {
+  readonly direction: 'in' | 'out';
+  readonly record: number;
+  readonly message?: number;
+  readonly alert?: number;
+  readonly version: number;
+}): string {
   const way = event.direction === 'in' ? 'IN' : 'OUT';
-  if (event.record === 20) return `TLSv1.3 (${way}), TLS change cipher, Change cipher spec (1):`;
+  const version = versionName(event.version);
+  if (event.record === 20) return `${version} (${way}), TLS change cipher, Change cipher spec (1):`;
   if (event.record === 21) {
     const alert = event.alert ?? 0;
-    return `TLSv1.3 (${way}), TLS alert, ${ALERTS[alert] ?? 'unknown'} (${(alert === 0 ? 256 : 512) + alert}):`;
+    return `${version} (${way}), TLS alert, ${ALERTS[alert] ?? 'unknown'} (${(alert === 0 ? 256 : 512) + alert}):`;
   }
-  return `TLSv1.3 (${way}), TLS handshake, ${MESSAGES[event.message ?? 0] ?? 'Unknown'} (${event.message ?? 0}):`;
+  return `${version} (${way}), TLS handshake, ${MESSAGES[event.message ?? 0] ?? 'Unknown'} (${event.message ?? 0}):`;
 }
 
 const RECEIVED: Readonly<Record<number, string>> = {
