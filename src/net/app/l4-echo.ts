@@ -5,7 +5,7 @@ import { textPayload } from './http-message.ts';
 import { listenAddress } from './listen-address.ts';
 import type { L4EchoConfig } from './server-config.ts';
 import { tlsLayer } from './tls/layer.ts';
-import { CIPHER_NAME } from './tls/schedule.ts';
+import { cipherName } from './tls/schedule.ts';
 import type { TlsContext, TlsSessions } from './tls/sessions.ts';
 
 /** Changed in place. */
@@ -82,7 +82,10 @@ function receive(context: TlsContext, state: State, socket: SocketId, text: stri
     else if (asked === 'TEST') {
       const { namespace, ingress, service, pod } = podOf(context, config.service);
       const facts = context.facts(socket);
-      const tls = isTLS ? { tls: { version: 'TLS 1.3', serverName: facts?.serverName ?? '', cipherSuite: CIPHER_NAME } } : {};
+      const { version = 0x0304, suite = 0 } = context.connection(socket) ?? {};
+      // By Go's names.
+      const cipherSuite = cipherName(suite).replace(/^ECDHE-(\w+)-AES(\d+)-GCM-/, 'TLS_ECDHE_$1_WITH_AES_$2_GCM_');
+      const tls = isTLS ? { tls: { version: `TLS 1.${version - 0x0301}`, serverName: facts?.serverName ?? '', cipherSuite } } : {};
       context.tcpSend(
         socket,
         textPayload(
