@@ -179,7 +179,14 @@ export class AgentRunner<R extends Identified> {
       const space = id.indexOf(' ');
       const [component, key] = [this.#agents[Number(id.slice(0, space))]?.name ?? '', id.slice(space + 1)];
       const latencyNs = this.#latencyNs(id, latency);
-      return mailbox.letters.map(({ object, sentNs }) => ({ component, key, object, sentNs, arrivesNs: sentNs + latencyNs }));
+      return mailbox.letters.map(({ object, version, sentNs }) => ({
+        component,
+        key,
+        object,
+        sentNs,
+        arrivesNs: sentNs + latencyNs,
+        ...(version?.metadata.resourceVersion === undefined ? {} : { revision: Number(version.metadata.resourceVersion) }),
+      }));
     });
   }
 

@@ -86,6 +86,8 @@ export class ApiServer<R extends Identified = Identified> implements Api {
   readonly #registry: KindRegistry;
   readonly #writer: Writer;
   readonly #runtime: ControllerRuntime;
+  /** Controllers and agents, with the kinds that each watches. */
+  readonly watchers: readonly { readonly name: string; readonly watches: readonly string[] }[];
   readonly #agents: AgentRunner<R>;
   readonly #nowNs: () => number;
   readonly #epochMs: number;
@@ -99,6 +101,7 @@ export class ApiServer<R extends Identified = Identified> implements Api {
   constructor(options: ApiServerOptions<R>) {
     this.#registry = new KindRegistry(options.kinds);
     this.#nowNs = options.nowNs;
+    this.watchers = [...options.controllers, ...(options.agents ?? [])];
     this.#epochMs = options.epochMs;
     this.#seed = options.seed;
     this.#measure = options.measure ?? (() => 0);
@@ -155,6 +158,11 @@ export class ApiServer<R extends Identified = Identified> implements Api {
   /** Changes on their way to late components, in the order in which they were made. */
   deliveries(): readonly Delivery[] {
     return [...this.#runtime.deliveries(), ...this.#agents.deliveries()].sort((a, b) => a.sentNs - b.sentNs);
+  }
+
+  /** The controller that is writing; undefined: somebody outside. */
+  get acting(): string | undefined {
+    return this.#runtime.acting;
   }
 
   /** Whether an object (a CustomResourceDefinition) declared this kind. */

@@ -63,6 +63,8 @@ export interface Delivery {
   readonly sentNs: number;
   /** Infinite while the component does not listen. */
   readonly arrivesNs: number;
+  /** Of the version that travels; absent where the object has gone or the newest is read on arrival. */
+  readonly revision?: number;
 }
 
 /** What an agent says about an object; whoever has the text adds the span. */

@@ -55,6 +55,7 @@ export class ControllerRuntime {
   readonly #failures = new CowMap<string, number>();
   #hasFailed = false;
   #currentKey: ObjectKey = '/';
+  #acting: string | undefined;
   #travelling: Travelling[] = [];
   readonly #latency: () => WatchLatency | undefined;
 
@@ -96,6 +97,11 @@ export class ControllerRuntime {
     this.#pending.set(change.id, { id: change.id, ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) });
   }
 
+  /** The controller that is at work; undefined while none is. */
+  get acting(): string | undefined {
+    return this.#acting;
+  }
+
   /** Earliest time somebody asked to be called again. */
   get nextDueNs(): number | undefined {
     let next: number | undefined;
@@ -128,11 +134,13 @@ export class ControllerRuntime {
         const context = this.#contexts[controller];
         this.#hasFailed = false;
         this.#currentKey = key;
+        this.#acting = this.#controllers[controller]?.name;
         if (context !== undefined) this.#controllers[controller]?.reconcile(key, context);
         if (!this.#hasFailed && this.#failures.size > 0) this.#failures.delete(`${controller} ${key}`);
         done += 1;
         if (meanwhile !== undefined && done % stretch === 0) meanwhile();
       }
+      this.#acting = undefined;
     }
   }
 

@@ -8,7 +8,7 @@ import type { LanguageRequests } from '../world/language/requests.ts';
 import type { PlugView } from '../world/plug-view.ts';
 import type { ExpectationResult, Fix, ProbeResult, ProbeSpec, ReachAnswer, ReachPeer, ReachQuestion } from '../world/reach/reach-views.ts';
 import type { TrafficView } from '../world/traffic-views.ts';
-import type { HopContext, HopView, Inspection, LinkTarget, MomentView, PacketView, WorldUpdate } from '../world/views.ts';
+import type { ControlPlaneView, HopContext, HopView, Inspection, LinkTarget, MomentView, PacketView, WorldUpdate } from '../world/views.ts';
 import type { TopologyChange } from './topology-change.ts';
 
 /** Every request is answered with `{ id, ok, value | error }`; world updates come by themselves. All data is structured-cloneable. */
@@ -60,6 +60,8 @@ export interface Requests extends LanguageRequests {
   expectations(): readonly ExpectationResult[];
   /** Requests of a Pod, a Service or a Host, as those who ask and those who answer have counted them; null where nobody counts. */
   traffic(key: string): TrafficView | null;
+  /** The API server, who watches it, and the last writes; at `atSeq`, or now. */
+  controlPlane(atSeq?: number): ControlPlaneView;
   /** The rule or route of a hop among its neighbours; null where neither decided. */
   hopContext(seq: number): HopContext | null;
   /** How a Pod came to its network; null where it has none of its own. */

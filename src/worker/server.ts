@@ -153,6 +153,7 @@ export class PlaygroundServer {
       questionAt: async (seq) => (await this.#reach()).questionAt(this.#get(), seq) ?? null,
       expectations: async () => (await this.#reach()).checkExpectations(this.#get()),
       traffic: (key) => traffic(this.#get(), key) ?? null,
+      controlPlane: async (atSeq) => (await this.#reach()).controlPlane(this.#get(), atSeq),
       hopContext: (seq) => hopContext(this.#get(), seq) ?? null,
       plug: async (key) => (await this.#reach()).podPlugView(this.#get(), key) ?? null,
       actions: async (question) => (await this.#reach()).actionsFor(this.#get(), question),

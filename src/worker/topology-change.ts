@@ -13,6 +13,7 @@ export interface TopologyChange extends Partial<Pick<Topology, 'hosts' | 'servic
   readonly devices?: ListChange<DeviceView>;
   /** Null: nothing is known of it any more. */
   readonly enforcement?: Topology['enforcement'] | null;
+  readonly coming?: boolean;
 }
 
 const nothing: Topology = { hosts: [], netnses: [], devices: [], services: [] };
@@ -29,8 +30,8 @@ function patched<T extends { readonly id: string }>(list: readonly T[], change: 
 /** The boxes after a change; what did not change stays the same reference. */
 export function changedTopology(before: Topology = nothing, change: TopologyChange): Topology {
   if (Object.keys(change).length === 0) return before;
-  const { netnses, devices, enforcement, ...rest } = change;
-  const { enforcement: known, ...kept } = before;
+  const { netnses, devices, enforcement, coming, ...rest } = change;
+  const { enforcement: known, coming: came, ...kept } = before;
   const now = enforcement === undefined ? known : (enforcement ?? undefined);
   return {
     ...kept,
@@ -38,5 +39,6 @@ export function changedTopology(before: Topology = nothing, change: TopologyChan
     netnses: patched(before.netnses, netnses),
     devices: patched(before.devices, devices),
     ...(now === undefined ? {} : { enforcement: now }),
+    ...((coming ?? came) === true ? { coming: true as const } : {}),
   };
 }

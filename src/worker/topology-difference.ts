@@ -18,9 +18,16 @@ function listChange<T extends { readonly id: string }>(before: readonly T[], now
 
 /** Undefined `before`: everything. O(boxes). */
 export function topologyChange(before: Topology | undefined, now: Topology): TopologyChange {
-  const { hosts, services, enforcement } = now;
+  const { hosts, services, enforcement, coming = false } = now;
   if (before === undefined)
-    return { hosts, services, netnses: { put: now.netnses, whole: true }, devices: { put: now.devices, whole: true }, enforcement: enforcement ?? null };
+    return {
+      hosts,
+      services,
+      netnses: { put: now.netnses, whole: true },
+      devices: { put: now.devices, whole: true },
+      enforcement: enforcement ?? null,
+      coming,
+    };
   const netnses = listChange(before.netnses, now.netnses);
   const devices = listChange(before.devices, now.devices);
   return {
@@ -28,6 +35,7 @@ export function topologyChange(before: Topology | undefined, now: Topology): Top
     ...(deepEqual(before.services, services) ? {} : { services }),
     ...(netnses === undefined ? {} : { netnses }),
     ...(devices === undefined ? {} : { devices }),
+    ...((before.coming ?? false) === coming ? {} : { coming }),
     ...(deepEqual(before.enforcement, enforcement) ? {} : { enforcement: enforcement ?? null }),
   };
 }

@@ -24,6 +24,8 @@ export interface WorldSnapshot {
   readonly acts: number;
   readonly inputs: number;
   readonly terminal: number;
+  /** And how many writes of objects there had been. */
+  readonly writes: number;
 }
 
 /** Something done to a world, and the length of the log when it was done: a replay does it again there. */

@@ -238,6 +238,7 @@ export function buildTopology(records: RecordStore<NetRecord>, view: StoreView, 
     hosts.push(...comingHosts(view, options.coming, new Set(hosts.map((host) => host.id))));
     netnses.push(...comingPods(view, options.coming, new Set(cached.keys())));
   }
+  if (options.coming !== undefined) return { hosts, netnses, devices, services: [], coming: true };
   const { nodes, sentence } = enforcement(view);
   const enforces = nodes.some((one) => one.kinds.includes('NetworkPolicy'));
   return { hosts, netnses, devices, services: servicesOf(view, netnsByIp), ...(nodes.length === 0 ? {} : { enforcement: { enforces, sentence } }) };

@@ -12,6 +12,8 @@ export interface Topology {
   readonly netnses: readonly NetnsView[];
   readonly devices: readonly DeviceView[];
   readonly services: readonly ServiceView[];
+  /** The world still comes up: Services are not told yet. */
+  readonly coming?: true;
   /** Whether anything on the nodes enforces NetworkPolicy, and what it is. */
   readonly enforcement?: { readonly enforces: boolean; readonly sentence: string };
 }
@@ -170,6 +172,41 @@ export interface DeliveryView {
   readonly arrivesNs?: number;
   /** `EndpointSlice default/web-x2x9p, on its way to kube-proxy on node01` */
   readonly sentence: string;
+}
+
+/** Who watches the API server; of a node's agents, those that have not heard of everything stand by themselves. */
+export interface WatcherView {
+  readonly component: string;
+  readonly host?: string;
+  /** Kinds. */
+  readonly watches: readonly string[];
+  /** The last revision that it has heard of without a gap. */
+  readonly seen: number;
+  /** Objects whose newest version is on its way. */
+  readonly waiting: number;
+  /** When the next of them arrives. */
+  readonly arrivesNs?: number;
+  readonly stopped?: true;
+}
+/** A write of an object, or what an agent wrote on a machine. */
+export interface ControlStepView {
+  readonly seq: number;
+  readonly timeNs: number;
+  /** `replicaset-controller`, `kubectl`, `kube-proxy` */
+  readonly by: string;
+  readonly verb: 'creates' | 'updates' | 'deletes' | 'writes';
+  readonly objectKey?: ObjectKey;
+  readonly revision?: number;
+  readonly host?: string;
+  /** `on node01, Running`; '' where there is no more to say. */
+  readonly detail: string;
+  readonly sentence: string;
+}
+export interface ControlPlaneView {
+  /** Of the last write. */
+  readonly revision: number;
+  readonly watchers: readonly WatcherView[];
+  readonly steps: readonly ControlStepView[];
 }
 
 /** A packet's whole life, for the animation and the timeline. */

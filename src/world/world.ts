@@ -24,6 +24,7 @@ import { type Act, History, SNAPSHOT_EVERY, type WorldSnapshot } from './history
 import { inspectWorld } from './inspect.ts';
 import { EPOCH_MS, install } from './install.ts';
 import type { LanguageSource } from './language/text-index.ts';
+import { MAX_WRITES, type ObjectWrite, writeOf } from './object-writes.ts';
 import type { WorldParts } from './parts.ts';
 import type { Shell, ShellHost } from './shell-host.ts';
 import { type PacketPosition, tell } from './tell.ts';
@@ -112,6 +113,10 @@ export class World {
   readonly #shellPrng: Prng;
   #topology: Topology | undefined;
   readonly #topologyCache: TopologyCache = topologyCache();
+  /** Writes of objects since the cluster was found, the last ones only, and how many came before them. */
+  #writes: ObjectWrite[] = [];
+  #writesForgotten = 0;
+  #revision = 0;
   /** Nodes and Pods made while the world comes up, in order; undefined once it stands. */
   #coming: string[] | undefined = [];
   #tellContext: TellContext | undefined;
@@ -148,6 +153,8 @@ export class World {
         const kind = change.after?.kind ?? change.before?.kind ?? '';
         if (topologyKinds.has(kind)) this.#topologyChanged();
         if (change.before === undefined && (kind === 'Pod' || kind === 'Node')) this.#coming?.push(change.id);
+        this.#revision = Math.max(this.#revision, Number(change.after?.metadata.resourceVersion ?? 0));
+        if (this.#coming === undefined && !this.#replaying) this.#noteWrite(change);
       },
     });
     this.records = installation.records;
@@ -201,6 +208,25 @@ export class World {
   /** Current texts, the broken ones too. */
   get files(): readonly DocumentFile[] {
     return this.#files.files;
+  }
+
+  /** Writes of objects since the cluster was found; of many the last ones. */
+  get writes(): readonly ObjectWrite[] {
+    return this.#writes;
+  }
+
+  /** Of the last write of an object. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  #noteWrite(change: Parameters<typeof writeOf>[0]): void {
+    const write = writeOf(change, this.headSeq, this.nowNs, this.api.acting);
+    if (write === undefined) return;
+    this.#writes.push(write);
+    if (this.#writes.length < 2 * MAX_WRITES) return;
+    this.#writes = this.#writes.slice(MAX_WRITES);
+    this.#writesForgotten += MAX_WRITES;
   }
 
   /** Changes of objects that late components have not heard of yet. */
@@ -431,6 +457,7 @@ export class World {
     this.#inputs = this.#inputs.slice(0, base.inputs);
     this.#eras = this.#eras.filter((seq) => seq < base.seq);
     this.#terminal.truncate(base.terminal);
+    this.#writes = this.#writes.slice(0, Math.max(0, base.writes - this.#writesForgotten));
     this.#runTo(acts, base.acts, atSeq, Number.POSITIVE_INFINITY, (act) => {
       if (act.input.kind !== 'edit') this.#do(act.input);
       else this.edit(act.input.path, act.input.text);
@@ -688,6 +715,7 @@ export class World {
       acts: this.#acts.length,
       inputs: this.#inputs.length,
       terminal: this.#terminal.length,
+      writes: this.#writesForgotten + this.#writes.length,
     };
   }
 

@@ -45,7 +45,8 @@ export function useScene(
       margins,
       size.width === 0 ? undefined : shape.current,
     );
-    if (size.width > 0) shape.current = chosen.shape;
+    // What stands so far of a world that comes up says nothing about how the whole is shown best.
+    if (size.width > 0 && topology.coming !== true) shape.current = chosen.shape;
     return chosen.scene;
   }, [topology, slotsNow, positions, size, margins, arrangement]);
 }

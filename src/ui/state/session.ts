@@ -17,7 +17,7 @@ export interface Grouping {
   readonly key: string;
   readonly folded: readonly string[];
 }
-export type CanvasSheet = 'build' | 'layers' | 'groups';
+export type CanvasSheet = 'build' | 'layers' | 'groups' | 'control';
 export type ThemeChoice = 'system' | 'light' | 'dark';
 export type PaneName = 'canvas' | 'editor' | 'terminal' | 'timeline' | 'inspector';
 export type TimelineView = 'hops' | 'conversations' | 'sequence' | 'stream' | 'bytes' | 'compare';

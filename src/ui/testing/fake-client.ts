@@ -137,6 +137,7 @@ export function createFakeClient(world: FakeWorld): FakeClient {
     expectations: () => [],
     hopContext: () => null,
     traffic: () => null,
+    controlPlane: () => ({ revision: 0, watchers: [], steps: [] }),
     actions: () => [],
     plug: () => null,
     ping: () => null,

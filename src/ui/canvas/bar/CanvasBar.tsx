@@ -4,6 +4,8 @@ import { useMirror, usePlayground, useSession } from '../../state/context.ts';
 import type { CanvasSheet } from '../../state/session.ts';
 import { useClose } from '../close/use-close.ts';
 import type { CanvasTools } from '../contract.ts';
+import { ControlSheet } from '../control/ControlSheet.tsx';
+import { type Control, useControl } from '../control/use-control.ts';
 import { deliveryLayer } from '../delivery-layer.ts';
 import { focusLayer, isFocused } from '../focus.ts';
 import { layerOf } from '../layer-of.ts';
@@ -17,7 +19,7 @@ import { useBirths } from './use-births.ts';
 import { useGroups } from './use-groups.ts';
 
 /** What else is drawn above the boxes, and which packets are seen. */
-function useLayers({ overlay }: CanvasTools): void {
+function useLayers({ overlay }: CanvasTools, { layer: control, moving }: Control): void {
   const { mirror } = usePlayground();
   const list = useMirror((state) => state.deliveries);
   const hosts = useMirror((state) => state.topology.hosts);
@@ -34,17 +36,19 @@ function useLayers({ overlay }: CanvasTools): void {
       close,
       ...(focus ? [focusLayer()] : []),
       ...(late === undefined || hidden.includes('control') ? [] : [late]),
-      ...(births === undefined ? [] : [births]),
+      // The control plane's own steps tell of a new pod too.
+      ...(births === undefined || control !== undefined ? [] : [births]),
+      ...(control === undefined ? [] : [control]),
     ];
     const shown: Shown | undefined =
       focus || hidden.length > 0 ? (hop, current) => (!focus || isFocused(hop, current)) && !hidden.includes(layerOf(hop)) : undefined;
     overlay?.setLayers(layers, shown);
     overlay?.draw();
     return () => overlay?.setLayers([]);
-  }, [overlay, focus, hidden, late, births, close]);
+  }, [overlay, focus, hidden, late, births, close, control]);
   // Messages move by themselves, also while no packet is played; with reduced motion they step with each update of the world.
   useEffect(() => {
-    if ((late === undefined && births === undefined) || overlay === undefined || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+    if ((late === undefined && births === undefined && !moving) || overlay === undefined || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
     let frame = 0;
     const step = () => {
       overlay.draw();
@@ -52,7 +56,7 @@ function useLayers({ overlay }: CanvasTools): void {
     };
     frame = requestAnimationFrame(step);
     return () => cancelAnimationFrame(frame);
-  }, [late, births, overlay]);
+  }, [late, births, moving, overlay]);
 }
 
 export function CanvasBar({ tools }: { readonly tools: CanvasTools }) {
@@ -62,7 +66,8 @@ export function CanvasBar({ tools }: { readonly tools: CanvasTools }) {
   const hidden = useSession((state) => state.hiddenLayers);
   const grouping = useSession((state) => state.grouping);
   const list = useMirror((state) => state.deliveries);
-  useLayers(tools);
+  const control = useControl(sheet === 'control');
+  useLayers(tools, control);
   useGroups(tools);
   const close = () => session.setState({ sheet: undefined });
   const opener = (name: CanvasSheet, label: string) => (
@@ -78,10 +83,12 @@ export function CanvasBar({ tools }: { readonly tools: CanvasTools }) {
         <button type="button" aria-pressed={focus} title="Only what the packet at the playhead touches" onClick={() => session.setState({ focus: !focus })}>
           Focus
         </button>
+        {opener('control', 'Control')}
         {opener('groups', grouping.by === 'node' ? 'Group' : `By ${grouping.by === 'label' ? grouping.key : grouping.by}`)}
       </fieldset>
       {sheet === 'build' ? <Workbench tools={tools} onClose={close} /> : null}
       {sheet === 'layers' ? <LayersSheet onClose={close} /> : null}
+      {sheet === 'control' ? <ControlSheet view={control.view} onClose={close} /> : null}
       {sheet === 'groups' ? <GroupsSheet onClose={close} /> : null}
       <BoxMenu tools={tools} />
       {list.length === 0 ? null : (

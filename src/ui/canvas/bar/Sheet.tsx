@@ -2,7 +2,15 @@
 import { type ReactNode, useEffect, useRef } from 'react';
 import styles from './CanvasBar.module.css';
 
-export function Sheet({ label, onClose, children }: { readonly label: string; readonly onClose: () => void; readonly children: ReactNode }) {
+export interface SheetProps {
+  readonly label: string;
+  /** It stands low, so that what is above the machines can be seen. */
+  readonly low?: boolean;
+  readonly children: ReactNode;
+  onClose(): void;
+}
+
+export function Sheet({ label, low = false, onClose, children }: SheetProps) {
   const sheet = useRef<HTMLElement>(null);
   useEffect(() => {
     const before = document.activeElement;
@@ -14,7 +22,7 @@ export function Sheet({ label, onClose, children }: { readonly label: string; re
   return (
     <section
       ref={sheet}
-      className={styles.sheet}
+      className={low ? styles.low : styles.sheet}
       aria-label={label}
       onKeyDown={(event) => {
         if (event.key !== 'Escape') return;
