@@ -2,6 +2,7 @@
 import { compareIp, formatIp, isMulticastIp, isUnspecified, parseIp } from './addr/ip.ts';
 import { formatMac } from './addr/mac.ts';
 import { type Connection, TCP_STATE_NAMES, type Tuple, zoneId } from './conntrack/connection.ts';
+import { SCTP_STATE_NAMES } from './conntrack/sctp.ts';
 import type { DeviceState } from './device/device-state.ts';
 import type { AddressView, ConnectionTuple, ConnectionView, FdbView, NeighborView, RouteGetErrno, RouteGetQuery, RouteGetView } from './engine.ts';
 import { DUPLICATE } from './stack/duplicate-address.ts';
@@ -142,6 +143,7 @@ export function connectionView(netns: NetnsState, c: Connection, nowNs: number):
     family: typeof c.original.src === 'number' ? 'ipv4' : 'ipv6',
     id: connectionId(c),
     ...(protocol === 'tcp' ? { tcpState: TCP_STATE_NAMES[c.tcpState] ?? 'NONE' } : {}),
+    ...(protocol === 'sctp' && c.sctp !== undefined ? { tcpState: SCTP_STATE_NAMES[c.tcpState] ?? 'NONE' } : {}),
     timeoutSeconds: Math.max(0, Math.floor((Math.floor(c.expiresNs / JIFFY_NS) - Math.floor(nowNs / JIFFY_NS)) / JIFFIES_PER_SECOND)),
     original: tupleView(c.original, c.protocol),
     reply: tupleView(c.reply, c.protocol),

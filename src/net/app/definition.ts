@@ -136,6 +136,12 @@ export interface AppContext {
   /** `to` is for unconnected sockets. */
   udpSend(socket: SocketId, payload: Payload, to?: Endpoint, options?: SendOptions): 'ok' | Errno;
 
+  /** SCTP: `accepted`, `connected` or `connect-failed`, `data` (one message each), `peer-closed` and `aborted` follow, as for TCP. */
+  sctpListen(ip: Ip, port: number): SocketId | Errno;
+  sctpConnect(to: Endpoint, from?: LocalChoice): SocketId | Errno;
+  /** One message; EMSGSIZE where it does not fit into a packet. */
+  sctpSend(socket: SocketId, payload: Payload): 'ok' | Errno;
+
   tcpListen(ip: Ip, port: number, backlog: number, options?: TcpSocketOptions): SocketId | Errno;
   /** `connected` or `connect-failed` follows. */
   tcpConnect(to: Endpoint, from?: LocalChoice & TcpSocketOptions): SocketId | Errno;

@@ -70,3 +70,9 @@ export interface UdpEchoConfig {
   readonly address?: string;
   readonly text?: string;
 }
+
+/** SCTP: writes `greeting` and closes, as agnhost's porter does; without one it answers each message with the host's name. */
+export interface SctpServerConfig {
+  readonly port: number;
+  readonly greeting?: string;
+}

@@ -1,5 +1,6 @@
 /** One entry of the connection tracking table. Linux: include/net/netfilter/nf_conntrack.h */
 import type { Ip } from '../wire/packet.ts';
+import type { SctpTrack } from './sctp.ts';
 import { copyTcpTrack, type TcpTrack } from './tcp-track.ts';
 
 /** Who talks to whom. For ICMP echo `sport` and `dport` both are the identifier, and `icmpType` tells request from reply; it is -1 for everything else. */
@@ -74,9 +75,12 @@ export class Connection {
   clash = false;
   mark = 0;
   expiresNs = 0;
+  /** Of TCP, and of SCTP (SCTP_STATE_NAMES). */
   tcpState = TCP_NONE;
   /** TCP only. */
   tcp: TcpTrack | undefined = undefined;
+  /** SCTP only. */
+  sctp: SctpTrack | undefined = undefined;
   /** UDP: when it counts as a stream (two seconds after its start). */
   streamAtNs = 0;
   /** See makeZone(). */
@@ -121,6 +125,7 @@ export function copyConnection(from: Connection): Connection {
   to.expiresNs = from.expiresNs;
   to.tcpState = from.tcpState;
   to.tcp = from.tcp === undefined ? undefined : copyTcpTrack(from.tcp);
+  to.sctp = from.sctp === undefined ? undefined : { ...from.sctp };
   to.streamAtNs = from.streamAtNs;
   to.zone = from.zone;
   to.pendingEvents = from.pendingEvents;

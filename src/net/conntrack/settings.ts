@@ -1,6 +1,7 @@
 /** The nf_conntrack sysctls of a netns, compiled: time-outs in ns, switches as booleans. Linux: Documentation/networking/nf_conntrack-sysctl.rst */
 import { sysctl } from '../stack/sysctl.ts';
 import { TCP_STATE_NAMES } from './connection.ts';
+import { SCTP_TIMEOUT_LEAVES } from './sctp.ts';
 
 /** Places of the two time-outs that are no states', behind the states in `tcpTimeoutsNs`. */
 export const TIMEOUT_MAX_RETRANS = TCP_STATE_NAMES.length;
@@ -9,6 +10,8 @@ export const TIMEOUT_UNACKNOWLEDGED = TCP_STATE_NAMES.length + 1;
 export interface ConntrackSettings {
   /** By TCP state's number, then TIMEOUT_MAX_RETRANS and TIMEOUT_UNACKNOWLEDGED. */
   readonly tcpTimeoutsNs: readonly number[];
+  /** By SCTP state's number. */
+  readonly sctpTimeoutsNs: readonly number[];
   readonly udpTimeoutNs: number;
   readonly udpStreamTimeoutNs: number;
   readonly icmpTimeoutNs: number;
@@ -34,6 +37,7 @@ function compile(sysctls: Readonly<Record<string, number>>): ConntrackSettings {
   const ns = (leaf: string): number => read(leaf) * 1e9;
   return {
     tcpTimeoutsNs: [...TCP_LEAVES.map((leaf) => ns(`tcp_timeout_${leaf}`)), ns('tcp_timeout_max_retrans'), ns('tcp_timeout_unacknowledged')],
+    sctpTimeoutsNs: SCTP_TIMEOUT_LEAVES.map((leaf) => ns(`sctp_timeout_${leaf}`)),
     udpTimeoutNs: ns('udp_timeout'),
     udpStreamTimeoutNs: ns('udp_timeout_stream'),
     icmpTimeoutNs: ns('icmp_timeout'),

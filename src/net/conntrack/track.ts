@@ -6,7 +6,9 @@ import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, type Skb 
 import { emitDropped } from '../trace/emit.ts';
 import { ipBytes } from '../wire/lengths.ts';
 import { IP_PROTO_ICMP, IP_PROTO_ICMP6, IP_PROTO_TCP, IP_PROTO_UDP, type Packet } from '../wire/packet.ts';
+import { IP_PROTO_SCTP } from '../wire/sctp.ts';
 import { type Connection, EVENT_ASSURED, EVENT_REPLY, invert, isIcmpQuery, opensIcmp, type Tuple } from './connection.ts';
+import { followSctp, startSctp } from './sctp.ts';
 import type { ConntrackSettings } from './settings.ts';
 import { FOLLOWED, followTcp, hasValidFlags, INVALID, REFUSED, REOPENS, startTcp } from './tcp.ts';
 
@@ -17,7 +19,6 @@ const WARN_BURST = 10;
 /** KERN_WARNING */
 const WARNING = 4;
 const IP_PROTO_GRE = 47;
-const IP_PROTO_SCTP = 132;
 
 const isIcmp = (protocol: number): boolean => protocol === IP_PROTO_ICMP || protocol === IP_PROTO_ICMP6;
 
@@ -107,6 +108,7 @@ function trackNew(core: Core, netns: NetnsState, packet: Skb): boolean {
   connection.zone = packet.zone;
   connection.accounted = settings.accounting;
   if (packet.tcp !== undefined && !startTcp(settings, connection, packet.tcp, packet.payload?.bytes ?? 0)) return invalid(netns, packet);
+  if (packet.protocol === IP_PROTO_SCTP && packet.sctp !== undefined && !startSctp(connection, packet.sctp)) return invalid(netns, packet);
   packet.connection = connection;
   packet.ctReply = false;
   packet.ctState = CT_NEW;
@@ -134,6 +136,8 @@ function follow(netns: NetnsState, packet: Skb, connection: Connection, nowNs: n
     // The packet keeps the entry, so that it still is translated back.
     if (verdict === REFUSED) netns.connections.remove(connection);
     counts = verdict === FOLLOWED || verdict === REFUSED;
+  } else if (packet.protocol === IP_PROTO_SCTP && packet.sctp !== undefined) {
+    if (!followSctp(netns.conntrack.sctpTimeoutsNs, connection, packet.sctp, reply, nowNs)) return invalid(netns, packet);
   } else followOther(netns, packet.protocol, connection, nowNs);
   if (counts) {
     const bytes = ipBytes(packet);

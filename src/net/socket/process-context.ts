@@ -6,6 +6,7 @@ import type { Netns, Process } from '../records.ts';
 import type { Errno, RouteQuery } from '../stack/userland.ts';
 import type { ArpMessage, Ip, Mac, Packet, Payload } from '../wire/packet.ts';
 import type { SocketLayer } from './layer.ts';
+import { sctpAbort, sctpClose, sctpConnect, sctpListen, sctpSend } from './sctp.ts';
 import type { Socket } from './sockets.ts';
 import { setReading } from './tcp-data.ts';
 import { tcpAbort, tcpClose, tcpConnect, tcpListen, tcpSend, tcpShutdown } from './tcp-open.ts';
@@ -102,6 +103,19 @@ export class ProcessContext implements AppContext {
     return socket?.protocol === 'udp' ? udpSend(this.#host.layer, socket, payload, to, options) : 'EINVAL';
   }
 
+  sctpListen(ip: Ip, port: number): SocketId | Errno {
+    return idOf(sctpListen(this.#host.layer, this.#owner, ip, port));
+  }
+
+  sctpConnect(to: Endpoint, from?: LocalChoice): SocketId | Errno {
+    return idOf(sctpConnect(this.#host.layer, this.#owner, to, from));
+  }
+
+  sctpSend(id: SocketId, payload: Payload): 'ok' | Errno {
+    const socket = this.#find(id);
+    return socket?.protocol === 'sctp' ? sctpSend(this.#host.layer, socket, payload) : 'EINVAL';
+  }
+
   tcpListen(ip: Ip, port: number, backlog: number, options?: TcpSocketOptions): SocketId | Errno {
     return idOf(tcpListen(this.#host.layer, this.#owner, ip, port, backlog, options));
   }
@@ -134,6 +148,7 @@ export class ProcessContext implements AppContext {
   abort(id: SocketId): void {
     const socket = this.#find(id);
     if (socket?.protocol === 'tcp') tcpAbort(this.#host.layer, socket);
+    else if (socket?.protocol === 'sctp') sctpAbort(this.#host.layer, socket);
     else if (socket !== undefined) closeSocket(this.#host.layer, socket);
   }
 
@@ -145,6 +160,7 @@ export class ProcessContext implements AppContext {
   remoteEndpoint(id: SocketId): Endpoint {
     const socket = this.#find(id);
     if (socket === undefined || socket.protocol === 'icmp') return NOWHERE;
+    if (socket.protocol === 'sctp') return { ip: socket.remoteIp, port: socket.remotePort };
     const { netns, protocol, remoteIp: ip, remotePort: port } = socket;
     return this.#host.layer.kernel.socketHooks.getpeername({ netns, protocol, ip, port, socket: id });
   }
@@ -259,5 +275,6 @@ const idOf = (result: Socket | Errno): SocketId | Errno => (typeof result === 's
 /** What the end of a process does to what it held. */
 export function closeSocket(layer: SocketLayer, socket: Socket): void {
   if (socket.protocol === 'tcp') tcpClose(layer, socket);
+  else if (socket.protocol === 'sctp') sctpClose(layer, socket);
   else layer.table.remove(socket);
 }

@@ -2,7 +2,7 @@
 import { ipHash } from '../addr/ip.ts';
 import type { Ip } from '../wire/packet.ts';
 import { bothMeant, boundDistance } from './bound.ts';
-import { copySocket, type EchoSocket, type Socket, type TcpSocket, type UdpSocket } from './sockets.ts';
+import { copySocket, type EchoSocket, type SctpSocket, type Socket, type TcpSocket, type UdpSocket } from './sockets.ts';
 
 /** One netns' sockets. Buckets hold few entries: those that share ports. */
 interface NetnsSockets {
@@ -11,6 +11,8 @@ interface NetnsSockets {
   readonly listeners: Map<number, TcpSocket[]>;
   readonly udp: Map<number, UdpSocket[]>;
   readonly echo: Map<number, EchoSocket>;
+  /** Listeners and associations by local port. */
+  readonly sctp: Map<number, SctpSocket[]>;
 }
 
 const pairKey = (localPort: number, remotePort: number): number => (localPort << 16) | remotePort;
@@ -91,6 +93,7 @@ export class SocketTable {
     if (netns === undefined) return;
     if (socket.protocol === 'udp') removeFrom(netns.udp, socket.localPort, socket);
     else if (socket.protocol === 'icmp') netns.echo.delete(socket.localPort);
+    else if (socket.protocol === 'sctp') removeFrom(netns.sctp, socket.localPort, socket);
     else {
       if (socket.backlog > 0) removeFrom(netns.listeners, socket.localPort, socket);
       else removeFrom(netns.connections, pairKey(socket.localPort, socket.remotePort), socket);
@@ -160,6 +163,27 @@ export class SocketTable {
 
   findEcho(netnsId: string, id: number): EchoSocket | undefined {
     return this.#netns.get(netnsId)?.echo.get(id);
+  }
+
+  /** The association of these two ends, else who listens. */
+  findSctp(netnsId: string, localIp: Ip, localPort: number, remoteIp: Ip, remotePort: number): SctpSocket | undefined {
+    const bucket = this.#netns.get(netnsId)?.sctp.get(localPort);
+    if (bucket === undefined) return undefined;
+    for (const socket of bucket)
+      if (socket.state !== 'LISTEN' && socket.remotePort === remotePort && socket.remoteIp === remoteIp && socket.localIp === localIp) return socket;
+    return bestBound(
+      bucket.filter((socket) => socket.state === 'LISTEN'),
+      localIp,
+    );
+  }
+
+  isSctpListening(netnsId: string, ip: Ip, port: number, v6only: boolean): boolean {
+    const bucket = this.#netns.get(netnsId)?.sctp.get(port) ?? [];
+    return bucket.some((socket) => socket.state === 'LISTEN' && bothMeant(socket, { localIp: ip, v6only }));
+  }
+
+  hasSctp(netnsId: string, port: number): boolean {
+    return this.#netns.get(netnsId)?.sctp.has(port) ?? false;
   }
 
   /** Whether binding is refused with EADDRINUSE (udp_lib_lport_inuse()): not where both chose SO_REUSEPORT or are bound to different devices. */
@@ -232,11 +256,12 @@ export class SocketTable {
   #index(socket: Socket): void {
     let netns = this.#netns.get(socket.netns);
     if (netns === undefined) {
-      netns = { connections: new Map(), listeners: new Map(), udp: new Map(), echo: new Map() };
+      netns = { connections: new Map(), listeners: new Map(), udp: new Map(), echo: new Map(), sctp: new Map() };
       this.#netns.set(socket.netns, netns);
     }
     if (socket.protocol === 'udp') addTo(netns.udp, socket.localPort, socket);
     else if (socket.protocol === 'icmp') netns.echo.set(socket.localPort, socket);
+    else if (socket.protocol === 'sctp') addTo(netns.sctp, socket.localPort, socket);
     else {
       if (socket.backlog > 0) addTo(netns.listeners, socket.localPort, socket);
       else addTo(netns.connections, pairKey(socket.localPort, socket.remotePort), socket);

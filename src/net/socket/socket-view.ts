@@ -6,7 +6,8 @@ import { seqDistance } from './sequence.ts';
 import type { Socket, TcpSocket } from './sockets.ts';
 
 export function socketView(socket: Socket, nowNs: number): SocketView | undefined {
-  if (socket.protocol === 'icmp') return undefined;
+  // `ss` shows SCTP only with -S, which is not here.
+  if (socket.protocol === 'icmp' || socket.protocol === 'sctp') return undefined;
   const shown = (ip: Ip): string => (socket.mapped === true ? `::ffff:${formatIp(ip)}` : formatIp(ip));
   const wildcard = socket.remotePort === 0;
   const common = {

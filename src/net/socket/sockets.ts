@@ -213,7 +213,46 @@ export interface EchoSocket extends SocketBase {
   readonly protocol: 'icmp';
 }
 
-export type Socket = TcpSocket | UdpSocket | EchoSocket;
+/** RFC 9260 section 4. */
+export type SctpState =
+  | 'LISTEN'
+  | 'COOKIE-WAIT'
+  | 'COOKIE-ECHOED'
+  | 'ESTABLISHED'
+  | 'SHUTDOWN-PENDING'
+  | 'SHUTDOWN-SENT'
+  | 'SHUTDOWN-RECEIVED'
+  | 'SHUTDOWN-ACK-SENT'
+  | 'CLOSED';
+
+/** A listener, or an association. Numbers are unsigned 32-bit. */
+export interface SctpSocket extends SocketBase {
+  readonly protocol: 'sctp';
+  state: SctpState;
+  /** Of an association that came in: the listener's id, -1 otherwise. */
+  listener: number;
+  /** What packets to this side carry, and those to the other; 0 while unknown. */
+  localTag: number;
+  peerTag: number;
+  nextTsn: number;
+  nextSequence: number;
+  /** The last that came in order. */
+  receivedTsn: number;
+  cookie: string;
+  unacked: { readonly tsn: number; readonly sequence: number; readonly payload: Payload }[];
+  queue: Payload[];
+  /** Packets with data that are not acknowledged yet; -1 before the first. */
+  owedSacks: number;
+  rtoNs: number;
+  retries: number;
+  /** Kernel timers, -1 none. */
+  timer: number;
+  sackTimer: number;
+  pathMtu: number;
+  txHash: number;
+}
+
+export type Socket = TcpSocket | UdpSocket | EchoSocket | SctpSocket;
 
 export function copySocket<S extends Socket>(socket: S): S {
   const copy = { ...socket };
@@ -222,6 +261,10 @@ export function copySocket<S extends Socket>(socket: S): S {
     copy.queue = copy.queue.slice();
     copy.early = copy.early.slice();
     copy.unread = copy.unread.slice();
+  }
+  if (copy.protocol === 'sctp') {
+    copy.unacked = copy.unacked.slice();
+    copy.queue = copy.queue.slice();
   }
   return copy;
 }

@@ -8,9 +8,11 @@ import type { MibName } from '../stack/mib.ts';
 import type { Kernel, TimerToken, Userland } from '../stack/userland.ts';
 import { ICMP6_ECHO_REPLY } from '../wire/icmp6.ts';
 import { IP_PROTO_ICMP, IP_PROTO_ICMP6, IP_PROTO_TCP, IP_PROTO_UDP, type Packet } from '../wire/packet.ts';
+import { IP_PROTO_SCTP } from '../wire/sctp.ts';
 import type { SocketLayer } from './layer.ts';
 import { closeSocket, ProcessContext, type ProcessHost } from './process-context.ts';
 import { type PendingEvent, ProcessTable, type ProcessTableSnapshot, type RunningProcess } from './process-table.ts';
+import { sctpDeliver, sctpError, sctpTimer } from './sctp.ts';
 import { SettingsCache, type TransportSettings } from './settings.ts';
 import { SocketTable, type SocketTableSnapshot } from './socket-table.ts';
 import { socketView } from './socket-view.ts';
@@ -109,6 +111,12 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
       return;
     }
     const socket = this.table.find(token.socket);
+    if (socket?.protocol === 'sctp') {
+      this.#busy = true;
+      sctpTimer(this, socket, token.tag);
+      this.#settle();
+      return;
+    }
     if (socket?.protocol !== 'tcp') return;
     this.#busy = true;
     if (token.tag === 'delayed-ack') {
@@ -247,6 +255,7 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
   #isWanted(netns: string, packet: Packet): boolean {
     if (packet.protocol === IP_PROTO_TCP) return packet.tcp !== undefined;
     if (packet.protocol === IP_PROTO_UDP) return this.table.findUdp(netns, packet.dst, packet.dport, packet.src, packet.sport) !== undefined;
+    if (packet.protocol === IP_PROTO_SCTP) return packet.sctp !== undefined;
     const echoReply =
       packet.protocol === IP_PROTO_ICMP6 ? packet.icmp?.type === ICMP6_ECHO_REPLY : packet.protocol === IP_PROTO_ICMP && packet.icmp?.type === 0;
     if (echoReply && packet.icmp !== undefined) return this.table.findEcho(netns, packet.icmp.id) !== undefined;
@@ -255,6 +264,7 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
 
   #take(netns: string, packet: Packet): void {
     if (packet.protocol === IP_PROTO_TCP) tcpDeliver(this, netns, packet);
+    else if (packet.protocol === IP_PROTO_SCTP) sctpDeliver(this, netns, packet);
     else if (packet.protocol === IP_PROTO_UDP) {
       // The socket may have been closed while the datagram waited.
       if (!udpDeliver(this, netns, packet)) this.kernel.traceDropped(netns, packet, 'NO_SOCKET', 'the socket was closed a moment ago');
@@ -266,6 +276,7 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
     if (quoted === undefined) return;
     if (quoted.protocol === IP_PROTO_TCP) tcpError(this, netns, packet, quoted);
     else if (quoted.protocol === IP_PROTO_UDP) udpError(this, netns, packet, quoted);
+    else if (quoted.protocol === IP_PROTO_SCTP) sctpError(this, netns, packet, quoted);
     else if (quoted.protocol === IP_PROTO_ICMP || quoted.protocol === IP_PROTO_ICMP6) echoError(this, netns, packet, quoted);
   }
 
@@ -374,6 +385,10 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
   #dropNetns(netns: string): void {
     this.#settings.forget(netns);
     for (const socket of this.table.dropNetns(netns)) {
+      if (socket.protocol === 'sctp') {
+        for (const timer of [socket.timer, socket.sackTimer]) if (timer >= 0) this.kernel.cancelTimer(timer);
+        socket.state = 'CLOSED';
+      }
       if (socket.protocol !== 'tcp') continue;
       if (socket.timer >= 0) this.kernel.cancelTimer(socket.timer);
       socket.timer = -1;

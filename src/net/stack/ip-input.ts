@@ -5,6 +5,7 @@ import { FORWARD, INPUT, PREROUTING } from '../netfilter/hook.ts';
 import { emitDropped, emitRouted } from '../trace/emit.ts';
 import { ipBytes } from '../wire/lengths.ts';
 import { IP_PROTO_ICMP, IP_PROTO_IPIP, IP_PROTO_TCP, IP_PROTO_UDP, TCP_ACK } from '../wire/packet.ts';
+import { IP_PROTO_SCTP } from '../wire/sctp.ts';
 import type { Core } from './core.ts';
 import { FORWARD_NS, LOCAL_DELIVER_NS, RECEIVE_NS, ROUTE_NS } from './costs.ts';
 import { dropDamagedContent, dropDamagedHeader } from './damage.ts';
@@ -140,6 +141,10 @@ function deliverLocal(core: Core, netns: NetnsState, device: DeviceState, arrive
       noteProgress(netns, packet);
       if (!core.userland.deliver(netns.id, packet))
         emitDropped(core, device.place, packet, 'NO_SOCKET', `no socket for TCP ${formatIp(packet.dst)}:${packet.dport}`);
+      return;
+    case IP_PROTO_SCTP:
+      if (packet.sctp !== undefined && core.userland.deliver(netns.id, packet)) return;
+      core.layers.dropWithError(netns, packet, device.place, 'UNHANDLED_PROTO', `IP protocol ${packet.protocol}`, { type: 3, code: 2 });
       return;
     default:
       // Without such a device it is a protocol unknown here like any other.

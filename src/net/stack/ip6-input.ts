@@ -7,6 +7,7 @@ import { emitDropped, emitRouted } from '../trace/emit.ts';
 import { ICMP6_ADDRESS_UNREACHABLE, ICMP6_PARAMETER, ICMP6_PORT_UNREACHABLE, ICMP6_TIME_EXCEEDED, ICMP6_TOO_BIG, ICMP6_UNREACHABLE } from '../wire/icmp6.ts';
 import { ipBytes } from '../wire/lengths.ts';
 import { IP_PROTO_ICMP6, IP_PROTO_TCP, IP_PROTO_UDP, type Ip6 } from '../wire/packet.ts';
+import { IP_PROTO_SCTP } from '../wire/sctp.ts';
 import type { Core } from './core.ts';
 import { FORWARD_NS, LOCAL_DELIVER_NS, RECEIVE_NS, ROUTE_NS } from './costs.ts';
 import type { CompiledRoute } from './fib.ts';
@@ -149,7 +150,17 @@ function deliverLocal(core: Core, netns: NetnsState, device: DeviceState, arrive
       noteProgress(netns, packet);
       if (!core.userland.deliver(netns.id, packet)) emitDropped(core, device.place, packet, 'NO_SOCKET', `no socket for TCP [${to}]:${packet.dport}`);
       return;
-    default: {
+    case IP_PROTO_SCTP:
+      if (packet.sctp !== undefined && core.userland.deliver(netns.id, packet)) return;
+      unknownHeader(core, netns, device, packet);
+      return;
+    default:
+      unknownHeader(core, netns, device, packet);
+  }
+}
+
+function unknownHeader(core: Core, netns: NetnsState, device: DeviceState, packet: Skb): void {
+  {
       const error = { type: ICMP6_PARAMETER, code: UNKNOWN_NEXT_HEADER, pointer: NEXT_HEADER_AT };
       core.layers.dropWithError(netns, packet, device.place, 'UNHANDLED_PROTO', `next header ${packet.protocol}`, error);
     }

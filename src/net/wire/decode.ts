@@ -34,6 +34,7 @@ import {
   TUNNEL_GENEVE,
   TUNNEL_IPIP,
 } from './packet.ts';
+import { decodeSctp, IP_PROTO_SCTP } from './sctp.ts';
 import { decodeUtf8 } from './utf8.ts';
 import { decodeWireguard, WIREGUARD_PORT } from './wireguard-message.ts';
 
@@ -111,6 +112,7 @@ function decodeIp(bytes: Uint8Array, packet: Packet, depth: number, quoted: bool
   if (packet.moreFragments) packet.fragmentBytes = bodyBytes;
   if (packet.protocol === IP_PROTO_TCP) return decodeTcp(body, bodyBytes, packet);
   if (packet.protocol === IP_PROTO_UDP) return decodeUdp(body, packet, depth);
+  if (packet.protocol === IP_PROTO_SCTP && decodeSctpBody(body, bodyBytes, packet)) return true;
   if (packet.protocol === IP_PROTO_ICMP) return decodeIcmp(body, bodyBytes, packet, depth);
   if (packet.protocol === IP_PROTO_IPIP && depth < MAX_DEPTH) {
     const inner = blankPacket();
@@ -156,6 +158,7 @@ function decodeIp6(bytes: Uint8Array, packet: Packet, depth: number, quoted: boo
   }
   if (packet.protocol === IP_PROTO_TCP) return decodeTcp(body, bodyBytes, packet);
   if (packet.protocol === IP_PROTO_UDP) return decodeUdp(body, packet, depth);
+  if (packet.protocol === IP_PROTO_SCTP && decodeSctpBody(body, bodyBytes, packet)) return true;
   if (packet.protocol === IP_PROTO_ICMP6) return decodeIcmp6(body, bodyBytes, packet, depth);
   packet.payload = payloadOf(body, bodyBytes);
   return true;
@@ -234,6 +237,15 @@ function decodeTcpOptions(bytes: Uint8Array): TcpOptions {
     ...(windowScale === undefined ? {} : { windowScale }),
     ...(sack === undefined ? {} : { sack }),
   };
+}
+
+/** A packet that cannot be read keeps its bytes as payload. */
+function decodeSctpBody(body: Uint8Array, bodyBytes: number, packet: Packet): boolean {
+  if (body.length < bodyBytes) return false;
+  const data = decodeSctp(body, packet);
+  if (data === undefined) return false;
+  packet.payload = payloadOf(data, data.length);
+  return true;
 }
 
 function decodeUdp(body: Uint8Array, packet: Packet, depth: number): boolean {

@@ -38,8 +38,11 @@ import {
   TUNNEL_IPIP,
   TUNNEL_WIREGUARD,
 } from './packet.ts';
+import { encodeSctp } from './sctp.ts';
 import { encodeUtf8 } from './utf8.ts';
 import { encodeWireguard } from './wireguard-message.ts';
+
+const NOTHING = new Uint8Array(0);
 
 /** The Ethernet frame without check sequence, not padded; the bare IP packet where the device has no Ethernet header. */
 export function encodeFrame(packet: Packet): Uint8Array {
@@ -144,6 +147,8 @@ export function encodeDatagram(packet: Packet): Uint8Array {
   else if (packet.icmp !== undefined) putIcmp(out, packet, packet.icmp);
   else if (packet.inner !== undefined && packet.tunnel === TUNNEL_IPIP) out.set(encodeIp(packet.inner), 0);
   else if (packet.protocol === IP_PROTO_UDP) putUdp(out, packet);
+  else if (packet.sctp !== undefined)
+    return encodeSctp(packet, packet.payload === undefined ? NOTHING : payloadBytes(packet.payload), typeof packet.dst === 'bigint');
   else if (packet.payload !== undefined) out.set(payloadBytes(packet.payload), 0);
   return out;
 }

@@ -17,6 +17,7 @@ import {
   TUNNEL_VXLAN,
   TUNNEL_WIREGUARD,
 } from './packet.ts';
+import { sctpChunksText } from './sctp.ts';
 import { tlsText } from './tls-hello.ts';
 import { wireguardText } from './wireguard-message.ts';
 import { dnsText, icmpText, startsHttpMessage, tcpFlagsText, tcpOptionsText } from './words.ts';
@@ -110,6 +111,9 @@ function pushTransport(layers: Layer[], packet: Packet): void {
     });
   } else if (packet.protocol === IP_PROTO_UDP) {
     layers.push({ protocol: 'udp', sport: packet.sport, dport: packet.dport, lengthBytes: datagramBytes(packet) });
+  } else if (packet.sctp !== undefined) {
+    const { sctp } = packet;
+    layers.push({ protocol: 'sctp', sport: packet.sport, dport: packet.dport, tag: sctp.tag, text: sctpChunksText(sctp), bytes: datagramBytes(packet) });
   }
   const wireguard = payload?.wireguard;
   if (wireguard !== undefined && payload !== undefined) {

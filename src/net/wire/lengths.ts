@@ -1,6 +1,7 @@
 /** How long things are on the wire, exactly: TCP options, datagrams, IP packets, frames. */
 import { neighborBodyBytes } from './icmp6.ts';
 import { ETHERTYPE_ARP, IP_PROTO_UDP, type Packet, type TcpOptions, TUNNEL_IPIP, TUNNEL_WIREGUARD } from './packet.ts';
+import { IP_PROTO_SCTP, sctpBytes } from './sctp.ts';
 
 export const ETHERNET_HEADER_BYTES = 14;
 export const ARP_BYTES = 28;
@@ -52,7 +53,8 @@ export function datagramBytes(packet: Packet): number {
     if (neighbor !== undefined) return ICMP_HEADER_BYTES + neighborBodyBytes(packet.icmp.type, neighbor);
     return ICMP_HEADER_BYTES + (quoted === undefined ? payload : quotedBytes(quoted));
   }
-  return packet.protocol === IP_PROTO_UDP ? UDP_HEADER_BYTES + payload : payload;
+  if (packet.protocol === IP_PROTO_UDP) return UDP_HEADER_BYTES + payload;
+  return packet.protocol === IP_PROTO_SCTP && packet.sctp !== undefined ? sctpBytes(packet) : payload;
 }
 
 /** As much of a packet as an ICMP error quotes. */

@@ -1,5 +1,6 @@
 /** A packet in flight: one mutable object a frame, with the headers as plain fields so that the hot path allocates little. */
 import type { DnsMessage } from './dns-message.ts';
+import type { SctpHeader } from './sctp.ts';
 
 /** An IPv4 address as a signed 32-bit integer (small integers in V8); see net/addr. */
 export type Ip4 = number;
@@ -179,11 +180,13 @@ export interface Packet {
   /** Of a fragment: the bytes behind its IP header; its other fields describe the whole datagram. Absent or 0 when the packet is whole. */
   fragmentBytes?: number;
 
-  /** TCP and UDP. */
+  /** TCP, UDP and SCTP. */
   sport: number;
   dport: number;
   tcp: TcpHeader | undefined;
   icmp: IcmpMessage | undefined;
+  /** Of SCTP only, so that other packets keep their shape. */
+  sctp?: SctpHeader;
   payload: Payload | undefined;
 
   /** This packet is a tunnel's outer one: the network identifier and what it carries. Inside WireGuard nobody on the wire sees it: `payload` is what stands there. */
@@ -233,6 +236,8 @@ export type Layer =
       readonly ipProtocol: number;
     }
   | { readonly protocol: 'udp'; readonly sport: number; readonly dport: number; readonly lengthBytes: number }
+  /** `text`: the chunks, `[INIT]`. */
+  | { readonly protocol: 'sctp'; readonly sport: number; readonly dport: number; readonly tag: number; readonly text: string; readonly bytes: number }
   | {
       readonly protocol: 'tcp';
       readonly sport: number;

@@ -18,6 +18,7 @@ import {
   TUNNEL_GENEVE,
   TUNNEL_IPIP,
 } from './packet.ts';
+import { sctpChunksText } from './sctp.ts';
 import { wireguardText } from './wireguard-message.ts';
 
 /** `S`, `S.`, `P.`, `F.`, `.`, `R.` in tcpdump's order; `none` without flags. */
@@ -241,5 +242,6 @@ export function packetSummary(packet: Packet): string {
     return `${packet.tunnel === TUNNEL_GENEVE ? 'Geneve' : 'VXLAN'} ${packet.vni} ${from} > ${to}`;
   }
   if (packet.payload?.dns !== undefined) return `DNS ${ends} ${dnsText(packet.payload.dns)}`;
+  if (packet.sctp !== undefined) return `SCTP ${ends} ${sctpChunksText(packet.sctp)}`;
   return `UDP ${ends}`;
 }

@@ -3,6 +3,7 @@ import { printIcmp } from './icmp.ts';
 import { printIcmp6 } from './icmp6.ts';
 import { protocolWord } from './names.ts';
 import { inside } from './parts.ts';
+import { printSctp } from './sctp.ts';
 import { printTcp } from './tcp.ts';
 import { printUdp } from './udp.ts';
 import type { View } from './view.ts';
@@ -18,6 +19,9 @@ export function printTransport(view: View, protocol: number, ip: number, at: num
       return;
     case 1:
       printIcmp(view, at, length, fragmented);
+      return;
+    case 132:
+      printSctp(view, ip, at, length);
       return;
     case 58:
       printIcmp6(view, ip, at, length, fragmented);
