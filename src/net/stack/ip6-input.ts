@@ -160,12 +160,6 @@ function deliverLocal(core: Core, netns: NetnsState, device: DeviceState, arrive
 }
 
 function unknownHeader(core: Core, netns: NetnsState, device: DeviceState, packet: Skb): void {
-  {
-      const error = { type: ICMP6_PARAMETER, code: UNKNOWN_NEXT_HEADER, pointer: NEXT_HEADER_AT };
-      core.layers.dropWithError(netns, packet, device.place, 'UNHANDLED_PROTO', `next header ${packet.protocol}`, error);
-    }
-  }
+  const error = { type: ICMP6_PARAMETER, code: UNKNOWN_NEXT_HEADER, pointer: NEXT_HEADER_AT };
+  core.layers.dropWithError(netns, packet, device.place, 'UNHANDLED_PROTO', `next header ${packet.protocol}`, error);
 }
-
-/** What ip6_link_failure() sends: nobody has answered for the next hop. */
-export const LINK_FAILURE = { type: ICMP6_UNREACHABLE, code: ICMP6_ADDRESS_UNREACHABLE } as const;
