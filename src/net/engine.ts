@@ -146,7 +146,7 @@ export interface WireguardPeerView {
 
 export interface SocketView {
   readonly netns: string;
-  readonly protocol: 'tcp' | 'udp';
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
   readonly state: string;
   readonly localIp: string;
   readonly localPort: number;

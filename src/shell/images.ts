@@ -124,7 +124,7 @@ const profiles: readonly Profile[] = [
     home: '/root',
     workingDirectory: '/',
     user: 'root',
-    programs: set(coreutils, busyboxApplets, list('curl dig host iperf')),
+    programs: set(coreutils, busyboxApplets, list('agnhost curl dig host iperf')),
     busybox: true,
     os: alpine,
   },

@@ -37,7 +37,7 @@ function faceOf(event: TraceEvent): Face | undefined {
   const ip = event.layers[at];
   if (!isIpLayer(ip)) return undefined;
   const next: Layer | undefined = event.layers[at + 1];
-  const ports = next?.protocol === 'tcp' || next?.protocol === 'udp' ? next : undefined;
+  const ports = next?.protocol === 'tcp' || next?.protocol === 'udp' || next?.protocol === 'sctp' ? next : undefined;
   const protocol = ports?.protocol ?? (next?.protocol === 'icmp' ? 'icmp' : next?.protocol === 'icmp6' ? 'ipv6-icmp' : '');
   return {
     src: ip.src,
@@ -138,7 +138,7 @@ function protocolMiss(rule: ParsedRule, face: Face): string | undefined {
 function matchMiss(rule: ParsedRule, face: Face): string | undefined {
   for (const { name, text } of rule.matches) {
     const value = (option: string) => new RegExp(`(! )?--${option} (\\S+)`).exec(text);
-    if (name === 'tcp' || name === 'udp') {
+    if (name === 'tcp' || name === 'udp' || name === 'sctp') {
       const dport = value('dport');
       if (dport !== null && inRange(dport[2] ?? '', face.dport) === (dport[1] !== undefined))
         return `For port ${dport[1] === undefined ? '' : 'other than '}${dport[2]}; this one goes to port ${face.dport}.`;

@@ -167,6 +167,7 @@ function frameParts(layers: readonly Layer[], lengthBytes: number): FramePart[] 
     else if (layer.protocol === 'ipv4') add('IPv4', 'l3', 20);
     else if (layer.protocol === 'ipv6') add('IPv6', 'l3', layer.fragment === undefined ? 40 : 48);
     else if (layer.protocol === 'udp') add('UDP', 'l4', 8);
+    else if (layer.protocol === 'sctp') add('SCTP', 'l4', 12);
     else if (layer.protocol === 'vxlan') add('VXLAN', 'tunnel', 8);
     else if (layer.protocol === 'geneve') add('Geneve', 'tunnel', 8);
     else if (layer.protocol === 'wireguard') {

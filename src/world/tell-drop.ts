@@ -24,7 +24,7 @@ const destinationOf = (event: TraceEvent) => innermost(event)?.dst ?? '';
 const portOf = (event: TraceEvent) => {
   for (let i = event.layers.length - 1; i >= 0; i -= 1) {
     const layer = event.layers[i];
-    if (layer?.protocol === 'tcp' || layer?.protocol === 'udp') return layer.dport;
+    if (layer?.protocol === 'tcp' || layer?.protocol === 'udp' || layer?.protocol === 'sctp') return layer.dport;
   }
   return undefined;
 };

@@ -112,6 +112,8 @@ function innerFace(layers: readonly Layer[], from: number): Pick<Face, 'protocol
   if (wireguard !== undefined) return { protocol: 'WireGuard', family: 'tunnel', label: shorten(wireguard.text.split(',')[0] ?? 'WireGuard', 24) };
   const icmp6 = find(layers, 'icmp6', from);
   if (icmp6 !== undefined) return { protocol: 'ICMPv6', family: 'l3', label: icmp6Label(icmp6.text) };
+  const sctp = find(layers, 'sctp', from);
+  if (sctp !== undefined) return { protocol: 'SCTP', family: 'l4', label: shorten(sctp.types[0] === 1 ? `INIT :${sctp.dport}` : sctp.text.slice(1, -1), 24) };
   const udp = find(layers, 'udp', from);
   if (udp !== undefined) return { protocol: 'UDP', family: 'l4', label: `UDP :${udp.dport}` };
   const arp = find(layers, 'arp', from);
@@ -130,7 +132,8 @@ function endpoints(layers: readonly Layer[]): { source: string; destination: str
   const at = layers.indexOf(ip);
   const next = layers[at + 1];
   const end = (address: string, port: number): string => (ip.protocol === 'ipv6' ? `[${address}]:${port}` : `${address}:${port}`);
-  if (next?.protocol === 'tcp' || next?.protocol === 'udp') return { source: end(ip.src, next.sport), destination: end(ip.dst, next.dport) };
+  if (next?.protocol === 'tcp' || next?.protocol === 'udp' || next?.protocol === 'sctp')
+    return { source: end(ip.src, next.sport), destination: end(ip.dst, next.dport) };
   return { source: ip.src, destination: ip.dst };
 }
 

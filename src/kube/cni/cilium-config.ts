@@ -31,6 +31,8 @@ export interface CiliumConfig {
   readonly tunnel: 'vxlan' | 'geneve';
   /** What the DNS proxy answers where a name may not be asked for. */
   readonly dnsReject: 'REFUSED' | 'NXDOMAIN';
+  /** Without it programs drop SCTP as a protocol that they do not know. */
+  readonly sctp: boolean;
   /** The node's agent keeps flows for `hubble`. */
   readonly hubble: boolean;
 }
@@ -119,6 +121,7 @@ function parse(data: Data): CiliumSettings {
       enablePolicy: policy === 'always' || policy === 'never' ? policy : 'default',
       tunnel,
       dnsReject: get('tofqdns-dns-reject-response-code') === 'nameError' ? 'NXDOMAIN' : 'REFUSED',
+      sctp: on('enable-sctp'),
       hubble: on('enable-hubble', true),
     },
     findings,

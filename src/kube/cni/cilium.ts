@@ -201,6 +201,7 @@ function renderNode(site: CniSite): Rendering<NetRecord> {
         nodePorts: config.nodePorts,
         noBackend: config.noBackend,
         dnsReject: config.dnsReject,
+        ...(config.sctp ? { sctp: true as const } : {}),
       },
       ...(config.masquerade === 'iptables'
         ? [

@@ -1,5 +1,5 @@
 /** What the container images that we know do on the network. An image we do not know listens on its containerPorts and answers with its pod's name. */
-import type { HttpServerConfig, L4EchoConfig, TcpServerConfig, UdpEchoConfig } from '../../net/app/server-config.ts';
+import type { HttpServerConfig, L4EchoConfig, SctpServerConfig, TcpServerConfig, UdpEchoConfig } from '../../net/app/server-config.ts';
 import type { Container } from './types.ts';
 
 /** What a container is, for the agents: a server, a box of tools, or one of the cluster's own components, whose work other agents do. */
@@ -29,10 +29,10 @@ export interface ImageName {
 
 /** One program of a container. */
 export interface ContainerProgram {
-  readonly app: 'http-server' | 'tcp-server' | 'udp-echo' | 'l4-echo';
+  readonly app: 'http-server' | 'tcp-server' | 'udp-echo' | 'l4-echo' | 'sctp-server';
   /** Told apart where a container has several: `''`, `udp`, `8080`. */
   readonly suffix: string;
-  readonly config: HttpServerConfig | TcpServerConfig | UdpEchoConfig | L4EchoConfig;
+  readonly config: HttpServerConfig | TcpServerConfig | UdpEchoConfig | L4EchoConfig | SctpServerConfig;
   /** It speaks TLS with what is in these files. */
   readonly certificate?: { readonly chain: string; readonly key: string };
 }
@@ -95,14 +95,35 @@ function boundTo(text: string | undefined): { readonly address?: string } {
 }
 const env = (container: Container, name: string): string | undefined => container.env?.find((one) => one.name === name)?.value;
 
-const agnhost: Behave = (_container, _image, words) => {
-  const at = words.findIndex((word) => ['netexec', 'serve-hostname'].includes(word));
-  if (at < 0) return [];
-  if (words[at] === 'serve-hostname') return [http({ port: portOf(flag(words, 'port')) ?? 9376, server: 'generic' })];
+/** A flag of Go's that is set, by itself or to true. */
+const isOn = (words: readonly string[], name: string): boolean => words.some((word) => word === `--${name}` || word === `--${name}=true`);
+
+/** SERVE_PORT_80=text, SERVE_SCTP_PORT_81=text. Kubernetes: test/images/agnhost/porter/porter.go */
+const porter = (container: Container): readonly ContainerProgram[] =>
+  (container.env ?? []).flatMap(({ name, value = '' }): ContainerProgram[] => {
+    const [, kind, digits] = /^SERVE_(SCTP_|TLS_)?PORT_(\d+)$/.exec(name) ?? [];
+    const port = portOf(digits);
+    if (port === undefined || kind === 'TLS_') return [];
+    if (kind === 'SCTP_') return [{ app: 'sctp-server', suffix: `${port}-sctp`, config: { port, greeting: value } }];
+    return [{ app: 'http-server', suffix: String(port), config: { port, server: 'echo', text: value } }];
+  });
+
+const agnhost: Behave = (container, _image, words) => {
+  const verb = words.find((word) => ['netexec', 'serve-hostname', 'porter'].includes(word));
+  if (verb === 'porter') return porter(container);
+  if (verb === 'serve-hostname') {
+    const port = portOf(flag(words, 'port')) ?? 9376;
+    if (isOn(words, 'udp')) return [{ app: 'udp-echo', suffix: 'udp', config: { port, ownName: true } }];
+    if (isOn(words, 'tcp')) return [{ app: 'tcp-server', suffix: '', config: { port, echo: false } }];
+    return [http({ port, server: 'generic' })];
+  }
+  if (verb !== 'netexec') return [];
   const udpPort = portOf(flag(words, 'udp-port')) ?? 8081;
+  const sctpPort = portOf(flag(words, 'sctp-port'));
+  const sctp: readonly ContainerProgram[] = sctpPort === undefined ? [] : [{ app: 'sctp-server', suffix: 'sctp', config: { port: sctpPort } }];
   const web = http({ port: portOf(flag(words, 'http-port')) ?? 8080, server: 'agnhost' });
   const inTls = secured(flag(words, 'tls-cert-file'), flag(words, 'tls-private-key-file'), web);
-  return [...(inTls.length > 0 ? inTls : [web]), { app: 'udp-echo', suffix: 'udp', config: { port: udpPort } }];
+  return [...(inTls.length > 0 ? inTls : [web]), { app: 'udp-echo', suffix: 'udp', config: { port: udpPort } }, ...sctp];
 };
 
 const python: Behave = (_container, _image, words) => {
@@ -283,9 +304,10 @@ function probedPorts(container: Container): readonly { readonly containerPort: n
 /** An image we do not know: every containerPort answers with the pod's name. */
 function generic(container: Container, hostname: string): readonly ContainerProgram[] {
   return [...(container.ports ?? []), ...probedPorts(container)].flatMap((port): ContainerProgram[] => {
-    const suffix = `${port.containerPort}${port.protocol === 'UDP' ? '-udp' : ''}`;
+    const suffix = `${port.containerPort}${port.protocol === 'UDP' ? '-udp' : port.protocol === 'SCTP' ? '-sctp' : ''}`;
     if (port.protocol === 'UDP') return [{ app: 'udp-echo', suffix, config: { port: port.containerPort, text: `${hostname}\n` } }];
-    return port.protocol === 'SCTP' ? [] : [{ app: 'http-server', suffix, config: { port: port.containerPort, server: 'generic' } }];
+    if (port.protocol === 'SCTP') return [{ app: 'sctp-server', suffix, config: { port: port.containerPort } }];
+    return [{ app: 'http-server', suffix, config: { port: port.containerPort, server: 'generic' } }];
   });
 }
 

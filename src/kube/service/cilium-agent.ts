@@ -175,11 +175,13 @@ function frontendsOf(port: ServicePort, { config, node }: Site): Frontend[] {
 
 function renderPort(site: Site, port: ServicePort, zone: string): BpfService[] {
   const { protocol } = port;
-  if (protocol === 'sctp') return [];
+  // Node ports and addresses from outside: Cilium has them of TCP and UDP only.
+  if (protocol === 'sctp' && !site.config.sctp) return [];
   const hinted = site.config.serviceTopology ? port : withoutHints(port);
   const { cluster, local } = chooseEndpoints(hinted, { nodeName: site.node.name, zone });
   const origin: Origin = { component: AGENT, objects: [port.service] };
   return frontendsOf(port, site).flatMap((frontend) => {
+    if (protocol === 'sctp' && frontend.type !== 'ClusterIP') return [];
     const inside = port.internalLocal ? local : cluster;
     const outside = port.externalLocal ? local : cluster;
     const isClusterIp = frontend.type === 'ClusterIP';

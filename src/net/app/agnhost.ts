@@ -1,7 +1,8 @@
 /** `agnhost connect`: tries a connection and names what came of it in one word. Kubernetes: test/images/agnhost/connect/connect.go */
 import { formatEndpoint, parseIp } from '../addr/ip.ts';
+import { sctpTransport } from '../socket/sctp.ts';
 import type { Errno } from '../stack/userland.ts';
-import { type AppContext, defineApp, defineProgram, type ParseResult, type SocketId } from './definition.ts';
+import { type AppContext, type AppEvent, defineApp, defineProgram, type ParseResult, type SocketId } from './definition.ts';
 import { textPayload } from './http-message.ts';
 import { handleResolving, type Resolving, startResolving } from './resolver.ts';
 
@@ -9,9 +10,10 @@ export interface AgnhostConfig {
   readonly host: string;
   readonly port: number;
   readonly protocol: 'tcp' | 'udp' | 'sctp';
-  /** 0: as long as it takes. */
+  /** 0: of SCTP no time at all, of the others as long as it takes. */
   readonly timeoutNs: number;
-  readonly udpData: string;
+  /** What is sent, over UDP and SCTP. */
+  readonly data: string;
 }
 
 interface State {
@@ -19,17 +21,34 @@ interface State {
   readonly socket: SocketId;
 }
 
-const WORDS: Partial<Record<Errno, string>> = { ECONNREFUSED: 'REFUSED', ETIMEDOUT: 'TIMEOUT' };
-const SYSCALL: Partial<Record<Errno, string>> = {
+/** As Go's syscall.Errno prints them. */
+const ERRNO: Partial<Record<Errno, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset by peer',
   EHOSTUNREACH: 'no route to host',
   ENETUNREACH: 'network is unreachable',
+  ENOPROTOOPT: 'protocol not available',
   EPERM: 'operation not permitted',
-  ECONNRESET: 'connection reset by peer',
+  ETIMEDOUT: 'connection timed out',
 };
 
-function failed(context: AppContext, { protocol, host, port }: AgnhostConfig, errno: Errno): void {
-  context.err(`${WORDS[errno] ?? `OTHER: dial ${protocol} ${host}:${port}: connect: ${SYSCALL[errno] ?? errno}`}\n`);
+function failed(context: AppContext, config: AgnhostConfig, state: State, errno: Errno): State {
+  const { protocol } = config;
+  const words = ERRNO[errno] ?? errno;
+  const { ip, port } = state.socket < 0 ? { ip: 0, port: 0 } : context.remoteEndpoint(state.socket);
+  const peer = state.socket < 0 ? `${config.host}:${config.port}` : formatEndpoint(ip, port);
+  const own = state.socket < 0 ? undefined : context.localEndpoint(state.socket);
+  const reading = own === undefined ? `dial udp ${peer}: connect` : `read udp ${formatEndpoint(own.ip, own.port)}->${peer}`;
+  if (errno === 'ETIMEDOUT') context.err(protocol === 'udp' ? `TIMEOUT: ${reading}: i/o timeout\n` : 'TIMEOUT\n');
+  else if (protocol === 'tcp') context.err(errno === 'ECONNREFUSED' ? 'REFUSED\n' : `OTHER: dial tcp ${config.host}:${config.port}: connect: ${words}\n`);
+  // Only TCP's and UDP's refusals are told apart.
+  else if (protocol === 'sctp') context.err(`OTHER: ${words}\n`);
+  else
+    context.err(
+      `${errno === 'ECONNREFUSED' ? 'REFUSED' : own === undefined ? 'OTHER' : 'UNKNOWN'}: ${reading}: ${own === undefined ? '' : 'recvfrom: '}${words}\n`,
+    );
   context.exit(1);
+  return state;
 }
 
 function connect(context: AppContext, config: AgnhostConfig, state: State): State {
@@ -41,31 +60,35 @@ function connect(context: AppContext, config: AgnhostConfig, state: State): Stat
     return state;
   }
   const to = { ip: result.addresses[0] ?? 0, port: config.port };
-  const socket = config.protocol === 'udp' ? context.udpConnect(to) : config.protocol === 'sctp' ? context.sctpConnect(to) : context.tcpConnect(to);
-  if (typeof socket === 'string') {
-    failed(context, { ...config, host: formatEndpoint(to.ip, to.port).replace(/:\d+$/, '') }, socket);
-    return state;
-  }
-  if (config.protocol === 'udp') context.udpSend(socket, textPayload(config.udpData));
-  if (config.timeoutNs > 0) context.setTimer(config.timeoutNs, 'timeout');
+  const socket = config.protocol === 'udp' ? context.udpConnect(to) : config.protocol === 'sctp' ? context.sctp.connect(to) : context.tcpConnect(to);
+  if (typeof socket === 'string') return failed(context, config, { resolving: undefined, socket: -1 }, socket);
+  if (config.protocol === 'udp') context.udpSend(socket, textPayload(`${config.data}\n`));
+  if (config.timeoutNs > 0 || config.protocol === 'sctp') context.setTimer(config.timeoutNs, 'timeout');
   return { resolving: undefined, socket };
+}
+
+function connected(context: AppContext, config: AgnhostConfig, state: State, event: AppEvent): void {
+  const hasAnswer = event.kind === 'datagram' || event.kind === 'data' || event.kind === 'peer-closed';
+  if (event.kind === 'connected' && config.protocol === 'sctp') context.sctp.send(state.socket, textPayload(`${config.data}\n`));
+  else if (hasAnswer || event.kind === 'connected') {
+    context.close(state.socket);
+    context.exit(0);
+  }
 }
 
 export const agnhost = defineApp<State, AgnhostConfig>({
   name: 'agnhost',
+  sctp: sctpTransport,
   start: (context, config) => connect(context, config, { resolving: startResolving(context, config.host), socket: -1 }),
   handle: (context, state, event, config) => {
     if (event.kind === 'signal') context.exit(130);
     else if (state.resolving !== undefined) {
       const resolving = handleResolving(context, state.resolving, event);
       return resolving === state.resolving ? state : connect(context, config, { ...state, resolving });
-    } else if (event.kind === 'timer' && event.tag === 'timeout') failed(context, config, 'ETIMEDOUT');
+    } else if (event.kind === 'timer' && event.tag === 'timeout') return failed(context, config, state, 'ETIMEDOUT');
     else if ('socket' in event && event.socket === state.socket) {
-      if (event.kind === 'connect-failed' || event.kind === 'aborted' || event.kind === 'socket-error') failed(context, config, event.errno);
-      else if (event.kind === 'connected' || event.kind === 'datagram') {
-        context.close(state.socket);
-        context.exit(0);
-      }
+      if (event.kind === 'connect-failed' || event.kind === 'aborted' || event.kind === 'socket-error') return failed(context, config, state, event.errno);
+      connected(context, config, state, event);
     }
     return state;
   },
@@ -79,25 +102,27 @@ export function parseAgnhostArgs(argv: readonly string[]): ParseResult<AgnhostCo
   const [verb, ...rest] = argv;
   // The servers among its commands are run by containers, not by hand.
   if (verb !== 'connect') return bad(`Error: unknown command "${verb ?? ''}" for "app"\nRun 'app --help' for usage.\n`);
-  let destination: string | undefined;
+  const destinations: string[] = [];
   const flags = new Map<string, string>();
   for (let i = 0; i < rest.length; i += 1) {
     const word = rest[i] as string;
-    const flag = /^--?(protocol|timeout|udp-data)(?:=(.*))?$/.exec(word);
+    const flag = /^--(protocol|timeout|udp-data|sctp-data)(?:=(.*))?$/.exec(word);
     if (flag !== null) {
       flags.set(flag[1] as string, flag[2] ?? rest[i + 1] ?? '');
       if (flag[2] === undefined) i += 1;
-    } else if (word.startsWith('-')) return bad(`Error: unknown flag: ${word}\n${HELP}`);
-    else destination = word;
+    } else if (word.startsWith('-')) return bad(`Error: unknown flag: ${word.split('=')[0]}\n${HELP}`);
+    else destinations.push(word);
   }
-  if (destination === undefined) return bad(`Error: accepts 1 arg(s), received 0\n${HELP}`);
+  const [destination] = destinations;
+  if (destination === undefined || destinations.length > 1) return bad(`Error: accepts 1 arg(s), received ${destinations.length}\n${HELP}`);
+  const protocol = flags.get('protocol') || 'tcp';
+  if (protocol !== 'tcp' && protocol !== 'udp' && protocol !== 'sctp') return bad(`Unsupported protocol\n${protocol}`);
+  const timeoutText = flags.get('timeout') ?? '0s';
+  const timeout = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(timeoutText === '0' ? '0s' : timeoutText);
+  if (timeout === null) return bad(`Error: invalid argument "${timeoutText}" for "--timeout" flag: time: invalid duration "${timeoutText}"\n${HELP}`);
   const ends = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(destination);
-  if (ends === null) return bad(`DNS: address ${destination}: missing port in address\n`);
-  const protocol = flags.get('protocol') ?? 'tcp';
-  if (protocol !== 'tcp' && protocol !== 'udp' && protocol !== 'sctp') return bad(`Unsupported protocol: "${protocol}"`);
-  const timeout = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(flags.get('timeout') ?? '0s');
-  if (timeout === null)
-    return bad(`Error: invalid argument "${flags.get('timeout') ?? ''}" for "--timeout" flag: time: invalid duration "${flags.get('timeout') ?? ''}"\n${HELP}`);
+  const problem = `address ${destination}: ${/:[^:]*:/.test(destination) && !destination.startsWith('[') ? 'too many colons' : 'missing port'} in address\n`;
+  if (ends === null) return bad(`${protocol === 'tcp' ? 'UNKNOWN' : 'DNS'}: ${problem}`);
   const host = ends[1] ?? ends[2] ?? '';
   if (ends[1] !== undefined && parseIp(host) === undefined) return bad(`DNS: lookup ${host}: no such host\n`);
   return {
@@ -107,7 +132,7 @@ export function parseAgnhostArgs(argv: readonly string[]): ParseResult<AgnhostCo
       port: Number(ends[3]),
       protocol,
       timeoutNs: Number(timeout[1]) * (UNITS[timeout[2] as string] as number),
-      udpData: flags.get('udp-data') ?? 'hello',
+      data: flags.get(protocol === 'sctp' ? 'sctp-data' : 'udp-data') ?? 'hostname',
     },
   };
 }

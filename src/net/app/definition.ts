@@ -1,6 +1,7 @@
 /** What a program is: a plain-data state machine that sees events and acts through a context. One file a program, one line in index.ts. */
 import type { Prng } from '../../base/prng.ts';
 import type { ConnectionEvent, TapFrame } from '../engine.ts';
+import type { SctpTransport } from '../socket/sctp-transport.ts';
 import type { Errno } from '../stack/userland.ts';
 import type { ArpMessage, Ip, Mac, Packet, Payload } from '../wire/packet.ts';
 import type { Tally } from './load/tally.ts';
@@ -105,6 +106,14 @@ export interface TlsNote {
 }
 
 /** A program's hands. Everything takes effect at once in virtual time; results come as events. */
+/** `accepted`, `connected` or `connect-failed`, `data` (one message each), `peer-closed` and `aborted` follow, as for TCP. */
+export interface SctpCalls {
+  listen(ip: Ip, port: number): SocketId | Errno;
+  connect(to: Endpoint, from?: LocalChoice): SocketId | Errno;
+  /** One message; EMSGSIZE where it does not fit into a packet. */
+  send(socket: SocketId, payload: Payload): 'ok' | Errno;
+}
+
 export interface AppContext {
   readonly nowNs: number;
   readonly processId: string;
@@ -136,11 +145,8 @@ export interface AppContext {
   /** `to` is for unconnected sockets. */
   udpSend(socket: SocketId, payload: Payload, to?: Endpoint, options?: SendOptions): 'ok' | Errno;
 
-  /** SCTP: `accepted`, `connected` or `connect-failed`, `data` (one message each), `peer-closed` and `aborted` follow, as for TCP. */
-  sctpListen(ip: Ip, port: number): SocketId | Errno;
-  sctpConnect(to: Endpoint, from?: LocalChoice): SocketId | Errno;
-  /** One message; EMSGSIZE where it does not fit into a packet. */
-  sctpSend(socket: SocketId, payload: Payload): 'ok' | Errno;
+  /** Of programs that brought SCTP with them; EPROTONOSUPPORT from all others. */
+  readonly sctp: SctpCalls;
 
   tcpListen(ip: Ip, port: number, backlog: number, options?: TcpSocketOptions): SocketId | Errno;
   /** `connected` or `connect-failed` follows. */
@@ -200,6 +206,8 @@ export interface AppDefinition<State, Config> {
   readonly copy?: (state: State) => State;
   /** What it has counted of its requests, for programs that do. */
   readonly tally?: (state: State) => Tally;
+  /** The kernel module behind `context.sctp`, for programs that open such sockets (net/socket/sctp.ts). */
+  readonly sctp?: SctpTransport;
 }
 
 /** A program with its types forgotten, as the process table runs it. */
@@ -209,17 +217,19 @@ export interface App {
   readonly handle: (context: AppContext, state: unknown, event: AppEvent, config: unknown) => unknown;
   readonly copy: ((state: unknown) => unknown) | undefined;
   readonly tally?: (state: unknown) => Tally;
+  readonly sctp?: SctpTransport;
 }
 
 /** The one place where a program's own types are forgotten: its state comes back from the table it was put into, its config was written for it. */
 export function defineApp<State, Config>(definition: AppDefinition<State, Config>): App {
-  const { copy, tally } = definition;
+  const { copy, tally, sctp } = definition;
   return {
     name: definition.name,
     start: (context, config) => definition.start(context, config as Config),
     handle: (context, state, event, config) => definition.handle(context, state as State, event, config as Config),
     copy: copy === undefined ? undefined : (state) => copy(state as State),
     ...(tally === undefined ? {} : { tally: (state: unknown) => tally(state as State) }),
+    ...(sctp === undefined ? {} : { sctp }),
   };
 }
 

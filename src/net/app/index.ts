@@ -1,4 +1,5 @@
 /** The contents page of programs: what can run on a simulated host, and the command lines that start it. */
+import { agnhost, agnhostProgram } from './agnhost.ts';
 import { arping, arpingProgram } from './arping.ts';
 import { bird } from './bird.ts';
 import { busyboxNslookup, busyboxNslookupProgram } from './busybox-nslookup.ts';
@@ -25,6 +26,7 @@ import { proberWith } from './prober.ts';
 import { httpProxy } from './proxy/http-proxy.ts';
 import { streamProxy } from './proxy/stream-proxy.ts';
 import { udpProxy } from './proxy/udp-proxy.ts';
+import { sctpServer } from './sctp-server.ts';
 import { tcpdump, tcpdumpProgram } from './tcpdump.ts';
 import { tlsLayer } from './tls/layer.ts';
 import { tracepath, tracepathProgram } from './tracepath.ts';
@@ -36,6 +38,7 @@ const all: readonly App[] = [
   curlWith(curlHttps),
   httpServerWith(tlsLayer),
   proberWith(tlsLayer),
+  agnhost,
   arping,
   bird,
   busyboxNslookup,
@@ -55,6 +58,7 @@ const all: readonly App[] = [
   portForward,
   sidecar,
   streamProxy,
+  sctpServer,
   tcpdump,
   tracepath,
   traceroute,
@@ -68,6 +72,7 @@ export const apps: ReadonlyMap<string, App> = new Map(all.map((app) => [app.name
 /** By the command's name. `busybox-…` is what an image with busybox alone calls by the plain name. */
 export const programs: ReadonlyMap<string, Program> = new Map([
   ...firstPrograms,
+  ['agnhost', agnhostProgram],
   ['arping', arpingProgram],
   ['busybox-nslookup', busyboxNslookupProgram],
   ['busybox-traceroute', busyboxTracerouteProgram],

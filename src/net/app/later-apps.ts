@@ -1,5 +1,6 @@
 /** Names of the programs that a page fetches after its first picture; first-parts.test.ts compares them with what there is. */
 export const LATER_APPS: readonly string[] = [
+  'agnhost',
   'arping',
   'bird',
   'busybox-nslookup',
@@ -17,6 +18,7 @@ export const LATER_APPS: readonly string[] = [
   'openssl',
   'packet-replay',
   'port-forward',
+  'sctp-server',
   'sidecar',
   'stream-proxy',
   'tcpdump',

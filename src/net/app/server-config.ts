@@ -69,6 +69,8 @@ export interface UdpEchoConfig {
   readonly port: number;
   readonly address?: string;
   readonly text?: string;
+  /** Answers with the host's name. */
+  readonly ownName?: true;
 }
 
 /** SCTP: writes `greeting` and closes, as agnhost's porter does; without one it answers each message with the host's name. */

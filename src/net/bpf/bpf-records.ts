@@ -65,6 +65,8 @@ export interface BpfConfig extends BpfBase {
   readonly noBackend: 'reject' | 'drop';
   /** What the DNS proxy answers to names that no rule has. */
   readonly dnsReject: 'REFUSED' | 'NXDOMAIN';
+  /** The programs know SCTP (ENABLE_SCTP). */
+  readonly sctp?: true;
 }
 
 export type BpfServiceType = 'ClusterIP' | 'NodePort' | 'ExternalIPs' | 'LoadBalancer';
@@ -83,7 +85,7 @@ export interface BpfService extends BpfBase {
   readonly kind: 'bpf-service';
   readonly ip: string;
   readonly port: number;
-  readonly protocol: 'tcp' | 'udp';
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
   readonly scope: 'external' | 'internal';
   readonly type: BpfServiceType;
   readonly twoScopes: boolean;

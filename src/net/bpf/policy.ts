@@ -74,7 +74,9 @@ const RESERVED: Readonly<Record<number, string>> = { 1: 'host', 2: 'world', 6: '
 const identityText = (identity: number): string => `identity ${identity}${RESERVED[identity] === undefined ? '' : ` (${RESERVED[identity]})`}`;
 
 const portText = (tuple: Tuple, port: number): string =>
-  tuple.protocol === IP_PROTO_ICMP ? `ICMP type ${port}` : `${port}/${tuple.protocol === 6 ? 'TCP' : tuple.protocol === 17 ? 'UDP' : tuple.protocol}`;
+  tuple.protocol === IP_PROTO_ICMP
+    ? `ICMP type ${port}`
+    : `${port}/${tuple.protocol === 6 ? 'TCP' : tuple.protocol === 17 ? 'UDP' : tuple.protocol === 132 ? 'SCTP' : tuple.protocol}`;
 
 const mapName = (map: PolicyMap): string => `cilium_policy_v2_${String(map.record.endpointId).padStart(5, '0')}`;
 

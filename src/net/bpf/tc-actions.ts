@@ -13,6 +13,7 @@ import { emitBpf, emitDropped, emitRouted, emitTranslated } from '../trace/emit.
 import type { DropReason } from '../trace-event.ts';
 import { ipBytes } from '../wire/lengths.ts';
 import { IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP, type Ip4 } from '../wire/packet.ts';
+import { IP_PROTO_SCTP } from '../wire/sctp.ts';
 import { IDENTITY_HOST, IDENTITY_REMOTE_NODE } from './bpf-records.ts';
 import type { EndpointState } from './bpf-state.ts';
 import type { TcHook } from './tc-hook.ts';
@@ -57,7 +58,7 @@ export function rewrite(run: TcRun, field: 'source' | 'destination', ip: Ip4, po
   const { packet, core, device } = run;
   const destination = field === 'destination';
   const before = destination ? packet.dst : packet.src;
-  const hasPorts = packet.protocol === IP_PROTO_TCP || packet.protocol === IP_PROTO_UDP;
+  const hasPorts = packet.protocol === IP_PROTO_TCP || packet.protocol === IP_PROTO_UDP || packet.protocol === IP_PROTO_SCTP;
   const beforePort = destination ? packet.dport : packet.sport;
   if (destination) packet.dst = ip;
   else packet.src = ip;

@@ -3,6 +3,7 @@ import { formatIp } from '../addr/ip.ts';
 import { formatIp4 } from '../addr/ip4.ts';
 import { sendArp } from '../stack/arp-send.ts';
 import { ETHERTYPE_ARP, type Ip4 } from '../wire/packet.ts';
+import { IP_PROTO_SCTP } from '../wire/sctp.ts';
 import { reversedTuple, tupleOf } from './bpf-conntrack.ts';
 import { type EndpointState, frontendOf } from './bpf-state.ts';
 import { deliverLocally, forward, protocolName } from './delivery.ts';
@@ -11,7 +12,7 @@ import { answerFromBackend } from './nodeport.ts';
 import { enforce, SERVICE_LOOPBACK } from './policy.ts';
 import { chooseBackend, noBackends } from './service.ts';
 import { drop, note, rewrite, type TcRun } from './tc-actions.ts';
-import { commit, look } from './track.ts';
+import { commit, isTracked, look } from './track.ts';
 
 /** cil_from_container */
 export function fromContainer(run: TcRun): boolean {
@@ -23,8 +24,10 @@ export function fromContainer(run: TcRun): boolean {
   if (packet.src !== endpoint.ip) return drop(run, 'Invalid source ip', `${formatIp(packet.src)} is not the address of this endpoint, ${endpoint.record.ip}`);
   if (state.config === undefined || typeof packet.dst !== 'number') return false;
   if (packet.dst === SERVICE_LOOPBACK) return answerItself(run, endpoint);
-  const served = state.config.record.socketLb !== 'full' ? perPacketService(run) : undefined;
+  // No program on a socket's call sees SCTP (ENABLE_PER_PACKET_LB).
+  const served = state.config.record.socketLb !== 'full' || packet.protocol === IP_PROTO_SCTP ? perPacketService(run) : undefined;
   if (served === 'done') return true;
+  if (!isTracked(run)) return true;
   const looked = look(run, 'OUT');
   if (looked === undefined) return forward(run, endpoint.record.identity);
   const { identity } = endpoint.record;
@@ -74,7 +77,7 @@ function answerArp(run: TcRun, endpoint: EndpointState | undefined): boolean {
 /** lb4_local(): where no socket program has done it, each packet is looked up, and the first one's choice is remembered. */
 function perPacketService(run: TcRun): { readonly service: string; readonly ip: Ip4; readonly port: number } | 'done' | undefined {
   const { packet, hook } = run;
-  const protocol = protocolName(packet.protocol);
+  const protocol = packet.protocol === IP_PROTO_SCTP && hook.state.config?.record.sctp === true ? 'sctp' : protocolName(packet.protocol);
   const { dst, dport } = packet;
   if (protocol === undefined || typeof dst !== 'number') return undefined;
   const service = hook.state.findService(protocol, dst, dport, true);
@@ -85,6 +88,11 @@ function perPacketService(run: TcRun): { readonly service: string; readonly ip: 
   }
   const choice = chooseBackend(run, service, formatIp(packet.src));
   if (choice === undefined) return undefined;
+  // CRC32c cannot be mended step by step as the other checksums are.
+  if (protocol === 'sctp' && choice.port !== dport) {
+    drop(run, 'Error while correcting L4 checksum', `port ${dport} would become ${choice.port}, and SCTP's checksum is over the whole packet`);
+    return 'done';
+  }
   // It has chosen the client itself: with equal addresses the kernel would take the packet for a forgery.
   if (choice.ip === packet.src) rewrite(run, 'source', SERVICE_LOOPBACK, packet.sport, 'SNAT');
   rewrite(run, 'destination', choice.ip, choice.port, 'DNAT');

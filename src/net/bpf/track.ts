@@ -1,14 +1,33 @@
 /** The connection table as an endpoint's programs use it: looked at first, written once the packet may pass. Cilium: bpf/lib/conntrack.h */
 import { ipBytes } from '../wire/lengths.ts';
-import { TCP_ACK, TCP_SYN } from '../wire/packet.ts';
+import { IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP, TCP_ACK, TCP_SYN } from '../wire/packet.ts';
+import { IP_PROTO_SCTP } from '../wire/sctp.ts';
 import { type CtEntry, type CtResult, reversedTuple, type Tuple, touch, tupleOf } from './bpf-conntrack.ts';
-import type { TcRun } from './tc-actions.ts';
+import { drop, type TcRun } from './tc-actions.ts';
 
 /** What the connection table knows of a packet at an endpoint. */
 export interface Looked {
   readonly tuple: Tuple;
   readonly result: CtResult;
   readonly entry: CtEntry | undefined;
+}
+
+/** False: dropped, as a protocol that the connection table does not know. Cilium: ct_extract_ports4, DROP_CT_UNKNOWN_PROTO */
+export function isTracked(run: TcRun): boolean {
+  const { packet, hook } = run;
+  switch (packet.protocol) {
+    case IP_PROTO_ICMP:
+    case IP_PROTO_TCP:
+    case IP_PROTO_UDP:
+      return true;
+    case IP_PROTO_SCTP:
+      if (hook.state.config?.record.sctp === true) return true;
+      drop(run, 'CT: Unknown L4 protocol', 'SCTP, which the programs know only with enable-sctp');
+      return false;
+    default:
+      drop(run, 'CT: Unknown L4 protocol', `IP protocol ${packet.protocol}`);
+      return false;
+  }
 }
 
 /** CT lookup at an endpoint: a reply of the other direction's entry, an error about a connection, else its own. Cilium: ct_lookup4 */

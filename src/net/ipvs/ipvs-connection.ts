@@ -2,6 +2,8 @@
 
 import type { Ip } from '../wire/packet.ts';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/packet.ts';
+import { IP_PROTO_SCTP } from '../wire/sctp.ts';
+import { SCTP_STATES } from './ipvs-sctp.ts';
 import type { DestinationState } from './ipvs-state.ts';
 
 export const STATE_NAMES = [
@@ -110,6 +112,7 @@ export class IpvsConnection {
   /** What `ipvsadm -Lc` calls its state. */
   get stateName(): string {
     if (this.template) return 'NONE';
+    if (this.protocol === IP_PROTO_SCTP) return SCTP_STATES[this.state] ?? 'NONE';
     return this.protocol === 17 ? 'UDP' : (STATE_NAMES[this.state] ?? 'NONE');
   }
 }

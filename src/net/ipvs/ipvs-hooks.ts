@@ -12,8 +12,10 @@ import { emitDropped, emitIpvs, emitRouted, emitTranslated } from '../trace/emit
 import type { RuleReference } from '../trace-event.ts';
 import { ipBytes } from '../wire/lengths.ts';
 import { IP_PROTO_TCP, IP_PROTO_UDP, type Packet, TCP_SYN } from '../wire/packet.ts';
-import { CL, type IpvsConnection, nextState, TW } from './ipvs-connection.ts';
+import { IP_PROTO_SCTP } from '../wire/sctp.ts';
+import { CL, type Direction, type IpvsConnection, nextState, TW } from './ipvs-connection.ts';
 import { schedule } from './ipvs-schedulers.ts';
+import { nextSctpState, SCTP_CLOSED } from './ipvs-sctp.ts';
 import type { DestinationState, IpvsState, ServiceState } from './ipvs-state.ts';
 import { ipvsName, ipvsServiceWords } from './ipvs-words.ts';
 
@@ -29,10 +31,16 @@ interface Visit {
 }
 
 const setting = (netns: NetnsState, leaf: string): number => sysctl(netns.record.sysctls, `net.ipv4.vs.${leaf}`);
-const known = (protocol: number): boolean => protocol === IP_PROTO_TCP || protocol === IP_PROTO_UDP;
+const known = (protocol: number): boolean => protocol === IP_PROTO_TCP || protocol === IP_PROTO_UDP || protocol === IP_PROTO_SCTP;
 
 function visit(core: Core, netns: NetnsState, state: IpvsState, hook: Hook, packet: Skb, inDevice: DeviceState | undefined): Visit {
   return { core, netns, state, hook, packet, inDevice, place: inDevice?.place ?? netns.place };
+}
+
+function stateAfter(c: IpvsConnection, { tcp, sctp }: Skb, direction: Direction): number {
+  const oneWay = direction === 0 && c.destination.record.forwarding !== 'masq';
+  if (sctp !== undefined) return nextSctpState(c.state, sctp, direction, oneWay);
+  return tcp === undefined ? c.state : nextState(c.state, tcp.flags, direction, oneWay);
 }
 
 /** ip_vs_in(): at INPUT and OUTPUT. True: the packet goes on (perhaps to a real server on this host). False: IPVS has sent it on itself, or dropped it. */
@@ -43,10 +51,13 @@ export function ipvsIn(core: Core, netns: NetnsState, state: IpvsState, hook: Ho
   if (!known(packet.protocol)) return true;
   const now = core.nowNs;
   let c = state.findByClient(packet.protocol, packet.src, packet.sport, packet.dst, packet.dport, now);
-  const fresh = packet.tcp !== undefined && (packet.tcp.flags & TCP_SYN) !== 0;
+  const fresh = packet.sctp !== undefined ? packet.sctp.chunks[0]?.kind === 'INIT' : packet.tcp !== undefined && (packet.tcp.flags & TCP_SYN) !== 0;
   if (c !== undefined && fresh) {
     const empty = setting(netns, 'expire_nodest_conn') !== 0 && c.destination.weight === 0;
-    const reuse = setting(netns, 'conn_reuse_mode') !== 0 && c.control === undefined && (c.state === TW || c.state === CL);
+    const reuse =
+      setting(netns, 'conn_reuse_mode') !== 0 &&
+      c.control === undefined &&
+      (packet.sctp === undefined ? c.state === TW || c.state === CL : c.state === SCTP_CLOSED);
     if (empty || reuse) {
       const old = usesOldConntrack(c, packet);
       state.expire(c);
@@ -62,14 +73,15 @@ export function ipvsIn(core: Core, netns: NetnsState, state: IpvsState, hook: Ho
     c = undefined;
   }
   if (c === undefined) {
-    if (packet.tcp !== undefined && !fresh && setting(netns, 'sloppy_tcp') === 0) return true;
+    const opens = fresh || (packet.tcp !== undefined && setting(netns, 'sloppy_tcp') !== 0) || packet.protocol === IP_PROTO_UDP;
+    if (!opens) return true;
     const service = state.findService(packet.mark, packet.protocol, packet.dst, packet.dport);
     if (service === undefined) return true;
     c = newConnection(v, service);
     if (c === undefined) return leave(v, service);
   }
   countPacket(v, c, 1);
-  state.touch(c, packet.tcp === undefined ? c.state : nextState(c.state, packet.tcp.flags, 0, c.destination.record.forwarding !== 'masq'), now);
+  state.touch(c, stateAfter(c, packet, 0), now);
   if (c.onePacket) state.expire(c);
   return send(v, c);
 }
@@ -269,7 +281,7 @@ export function ipvsOut(core: Core, netns: NetnsState, state: IpvsState, hook: H
   if (c === undefined || c.destination.record.forwarding !== 'masq') return true;
   countPacket(v, c, 2);
   translate(v, true, c.virtualIp, c.virtualPort);
-  state.touch(c, packet.tcp === undefined ? c.state : nextState(c.state, packet.tcp.flags, 1, false), core.nowNs);
+  state.touch(c, stateAfter(c, packet, 1), core.nowNs);
   packet.ipvs = true;
   settleConntrack(v, c, false);
   return true;

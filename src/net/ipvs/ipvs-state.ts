@@ -1,8 +1,10 @@
 /** IPVS of one netns as packets meet it: services, real servers with what they have to do, connections. Linux: net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_conn.c */
 import { ipOf, networkOf } from '../addr/ip.ts';
 import type { Ip } from '../wire/packet.ts';
+import { IP_PROTO_SCTP } from '../wire/sctp.ts';
 import { ES, IpvsConnection, TCP_TIMEOUTS, UDP_TIMEOUT } from './ipvs-connection.ts';
 import type { IpvsDestination, IpvsService } from './ipvs-records.ts';
+import { SCTP_ESTABLISHED, SCTP_TIMEOUTS } from './ipvs-sctp.ts';
 
 const NS = 1e9;
 /** A template outlives the connections it controls, looked at every minute. */
@@ -310,13 +312,15 @@ export class IpvsState {
     if (state !== c.state || c.timeoutSeconds === 0) {
       const wasInactive = c.inactive;
       if (c.protocol === 6) c.inactive = state !== ES;
+      else if (c.protocol === IP_PROTO_SCTP) c.inactive = state !== SCTP_ESTABLISHED;
       if (wasInactive !== c.inactive) {
         destination.active += c.inactive ? -1 : 1;
         destination.inactive += c.inactive ? 1 : -1;
       }
       c.state = state;
     }
-    c.timeoutSeconds = c.protocol === 6 ? (this.tcpTimeouts[state] ?? 60) : this.udpTimeout;
+    if (c.protocol === IP_PROTO_SCTP) c.timeoutSeconds = SCTP_TIMEOUTS[state] ?? 2;
+    else c.timeoutSeconds = c.protocol === 6 ? (this.tcpTimeouts[state] ?? 60) : this.udpTimeout;
     c.expiresNs = nowNs + c.timeoutSeconds * NS;
   }
 

@@ -8,6 +8,7 @@ import type { Errno, Kernel } from '../stack/userland.ts';
 import { ICMP6_ADDRESS_UNREACHABLE, ICMP6_NO_ROUTE, ICMP6_PARAMETER, ICMP6_PORT_UNREACHABLE, ICMP6_TIME_EXCEEDED, ICMP6_TOO_BIG } from '../wire/icmp6.ts';
 import type { Ip, Packet } from '../wire/packet.ts';
 import { IP_PROTO_ICMP6 } from '../wire/packet.ts';
+import type { SctpTransport } from './sctp-transport.ts';
 import type { TransportSettings } from './settings.ts';
 import type { SocketTable } from './socket-table.ts';
 import type { TcpSocket } from './sockets.ts';
@@ -27,6 +28,8 @@ export interface SocketLayer {
   readonly cookieSecret: number;
   /** Sequence number of the log row that what happens now answers, -1 if none. */
   causeSeq: number;
+  /** There once some program has opened an SCTP socket. */
+  readonly sctp: SctpTransport | undefined;
 }
 
 /** Sequences of ports that go on from connection to connection (INET_TABLE_PERTURB_SIZE is larger by default). */

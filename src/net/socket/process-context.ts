@@ -1,12 +1,12 @@
 /** The hands of one running program: what an app's context does, in terms of sockets, kernel and records. */
 import type { Prng } from '../../base/prng.ts';
 import { parseMac } from '../addr/mac.ts';
-import type { AppContext, Endpoint, LocalChoice, SendOptions, SocketId, TcpSocketOptions, TlsNote, UdpSocketOptions } from '../app/definition.ts';
+import type { AppContext, Endpoint, LocalChoice, SctpCalls, SendOptions, SocketId, TcpSocketOptions, TlsNote, UdpSocketOptions } from '../app/definition.ts';
 import type { Netns, Process } from '../records.ts';
 import type { Errno, RouteQuery } from '../stack/userland.ts';
 import type { ArpMessage, Ip, Mac, Packet, Payload } from '../wire/packet.ts';
 import type { SocketLayer } from './layer.ts';
-import { sctpAbort, sctpClose, sctpConnect, sctpListen, sctpSend } from './sctp.ts';
+import type { SctpTransport } from './sctp-transport.ts';
 import type { Socket } from './sockets.ts';
 import { setReading } from './tcp-data.ts';
 import { tcpAbort, tcpClose, tcpConnect, tcpListen, tcpSend, tcpShutdown } from './tcp-open.ts';
@@ -18,6 +18,8 @@ export interface ProcessHost {
   print(processId: string, stream: 'stdout' | 'stderr', text: string): void;
   tell(processId: string, note: TlsNote): void;
   requestExit(processId: string, code: number): void;
+  /** Loads the kernel module on the process' host (sctp_init()); undefined where the program has not brought it. */
+  loadSctp(processId: string): SctpTransport | undefined;
 }
 
 const NOWHERE: Endpoint = { ip: 0, port: 0 };
@@ -103,17 +105,20 @@ export class ProcessContext implements AppContext {
     return socket?.protocol === 'udp' ? udpSend(this.#host.layer, socket, payload, to, options) : 'EINVAL';
   }
 
-  sctpListen(ip: Ip, port: number): SocketId | Errno {
-    return idOf(sctpListen(this.#host.layer, this.#owner, ip, port));
-  }
-
-  sctpConnect(to: Endpoint, from?: LocalChoice): SocketId | Errno {
-    return idOf(sctpConnect(this.#host.layer, this.#owner, to, from));
-  }
-
-  sctpSend(id: SocketId, payload: Payload): 'ok' | Errno {
-    const socket = this.#find(id);
-    return socket?.protocol === 'sctp' ? sctpSend(this.#host.layer, socket, payload) : 'EINVAL';
+  get sctp(): SctpCalls {
+    const layer = this.#host.layer;
+    const open = (make: (transport: SctpTransport) => Socket | Errno): SocketId | Errno => {
+      const transport = this.#host.loadSctp(this.processId);
+      return transport === undefined ? 'EPROTONOSUPPORT' : idOf(make(transport));
+    };
+    return {
+      listen: (ip, port) => open((transport) => transport.listen(layer, this.#owner, ip, port)),
+      connect: (to, from) => open((transport) => transport.connect(layer, this.#owner, to, from)),
+      send: (id, payload) => {
+        const socket = this.#find(id);
+        return socket?.protocol === 'sctp' ? (layer.sctp?.send(layer, socket, payload) ?? 'EINVAL') : 'EINVAL';
+      },
+    };
   }
 
   tcpListen(ip: Ip, port: number, backlog: number, options?: TcpSocketOptions): SocketId | Errno {
@@ -148,7 +153,7 @@ export class ProcessContext implements AppContext {
   abort(id: SocketId): void {
     const socket = this.#find(id);
     if (socket?.protocol === 'tcp') tcpAbort(this.#host.layer, socket);
-    else if (socket?.protocol === 'sctp') sctpAbort(this.#host.layer, socket);
+    else if (socket?.protocol === 'sctp') this.#host.layer.sctp?.abort(this.#host.layer, socket);
     else if (socket !== undefined) closeSocket(this.#host.layer, socket);
   }
 
@@ -275,6 +280,6 @@ const idOf = (result: Socket | Errno): SocketId | Errno => (typeof result === 's
 /** What the end of a process does to what it held. */
 export function closeSocket(layer: SocketLayer, socket: Socket): void {
   if (socket.protocol === 'tcp') tcpClose(layer, socket);
-  else if (socket.protocol === 'sctp') sctpClose(layer, socket);
+  else if (socket.protocol === 'sctp') layer.sctp?.close(layer, socket);
   else layer.table.remove(socket);
 }

@@ -5,6 +5,7 @@ import type { Errno } from '../stack/userland.ts';
 import type { Packet, Payload } from '../wire/packet.ts';
 import { IP_PROTO_SCTP, SCTP_HEADER_BYTES, type SctpChunk, type SctpHeader, type SctpOffer } from '../wire/sctp.ts';
 import { drawFlowHash, endpointText, errnoOf, isV6Only, outgoing, type SocketLayer } from './layer.ts';
+import type { SctpTransport } from './sctp-transport.ts';
 import { seqAdd, seqDistance } from './sequence.ts';
 import type { SctpSocket } from './sockets.ts';
 import { mayBindAnywhere, type Owner } from './udp.ts';
@@ -61,7 +62,7 @@ function newSocket(layer: SocketLayer, owner: Owner, local: Endpoint, remote: En
   };
 }
 
-export function sctpListen(layer: SocketLayer, owner: Owner, ip: Endpoint['ip'], port: number): SctpSocket | Errno {
+function sctpListen(layer: SocketLayer, owner: Owner, ip: Endpoint['ip'], port: number): SctpSocket | Errno {
   if (!isUnspecified(ip) && !layer.kernel.isLocalAddress(owner.netns, ip) && !mayBindAnywhere(layer, owner)) return 'EADDRNOTAVAIL';
   const v6only = isV6Only(layer, owner.netns, ip);
   if (layer.table.isSctpListening(owner.netns, ip, port, v6only)) return 'EADDRINUSE';
@@ -72,7 +73,7 @@ export function sctpListen(layer: SocketLayer, owner: Owner, ip: Endpoint['ip'],
   return socket;
 }
 
-export function sctpConnect(layer: SocketLayer, owner: Owner, to: Endpoint, from: LocalChoice = {}): SctpSocket | Errno {
+function sctpConnect(layer: SocketLayer, owner: Owner, to: Endpoint, from: LocalChoice = {}): SctpSocket | Errno {
   const route = layer.kernel.routeFor(owner.netns, to.ip);
   if (typeof route === 'string') return route;
   const source = from.ip ?? route.source;
@@ -98,7 +99,7 @@ function freePort(layer: SocketLayer, netns: string): number | undefined {
 }
 
 /** EMSGSIZE: messages are not cut into chunks here. */
-export function sctpSend(layer: SocketLayer, socket: SctpSocket, payload: Payload): 'ok' | Errno {
+function sctpSend(layer: SocketLayer, socket: SctpSocket, payload: Payload): 'ok' | Errno {
   if (payload.bytes === 0 || socket.state === 'LISTEN' || socket.state === 'CLOSED' || socket.state.startsWith('SHUTDOWN')) return 'EINVAL';
   if (payload.bytes > socket.pathMtu - IP_HEADERS_BYTES - SCTP_HEADER_BYTES - DATA_HEADER_BYTES) return 'EMSGSIZE';
   socket.queue.push(payload);
@@ -107,7 +108,7 @@ export function sctpSend(layer: SocketLayer, socket: SctpSocket, payload: Payloa
 }
 
 /** close(): the other side hears SHUTDOWN once all data has been acknowledged. */
-export function sctpClose(layer: SocketLayer, socket: SctpSocket): void {
+function sctpClose(layer: SocketLayer, socket: SctpSocket): void {
   layer.table.disown(socket);
   if (socket.state === 'ESTABLISHED') {
     socket.state = 'SHUTDOWN-PENDING';
@@ -118,7 +119,7 @@ export function sctpClose(layer: SocketLayer, socket: SctpSocket): void {
   }
 }
 
-export function sctpAbort(layer: SocketLayer, socket: SctpSocket): void {
+function sctpAbort(layer: SocketLayer, socket: SctpSocket): void {
   if (socket.peerTag !== 0) send(layer, socket, [{ kind: 'ABORT', reflected: false }]);
   end(layer, socket);
 }
@@ -215,7 +216,7 @@ function arm(layer: SocketLayer, socket: SctpSocket): void {
   socket.timer = layer.kernel.setTimer(socket.rtoNs, { kind: 'socket', socket: socket.id, tag: 'retransmit' });
 }
 
-export function sctpTimer(layer: SocketLayer, socket: SctpSocket, tag: string): void {
+function sctpTimer(layer: SocketLayer, socket: SctpSocket, tag: string): void {
   if (tag === 'sack') {
     if (socket.sackTimer < 0) return;
     socket.sackTimer = -1;
@@ -246,7 +247,7 @@ export function sctpTimer(layer: SocketLayer, socket: SctpSocket, tag: string): 
 // ---- receiving
 
 /** Every SCTP packet for this netns: the kernel answers also where nobody listens. */
-export function sctpDeliver(layer: SocketLayer, netns: string, packet: Packet): void {
+function sctpDeliver(layer: SocketLayer, netns: string, packet: Packet): void {
   const { sctp } = packet;
   if (sctp === undefined) return;
   const found = layer.table.findSctp(netns, packet.dst, packet.dport, packet.src, packet.sport);
@@ -392,7 +393,7 @@ function acknowledged(layer: SocketLayer, socket: SctpSocket, tsn: number): void
 }
 
 /** sctp_v4_err(): only that a host does not speak SCTP ends an association; unreachable ports and hosts are tried again. */
-export function sctpError(layer: SocketLayer, netns: string, error: Packet, quoted: Packet): void {
+function sctpError(layer: SocketLayer, netns: string, error: Packet, quoted: Packet): void {
   const socket = layer.table.findSctp(netns, quoted.src, quoted.sport, quoted.dst, quoted.dport);
   if (socket === undefined || socket.state === 'LISTEN' || error.icmp === undefined) return;
   if (error.icmp.mtu !== undefined) socket.pathMtu = Math.min(socket.pathMtu, error.icmp.mtu);
@@ -427,3 +428,14 @@ function openCookie(layer: SocketLayer, socket: SctpSocket, cookie: string): boo
   Object.assign(socket, { localTag, nextTsn, peerTag, receivedTsn: seqAdd(peerTsn, -1) });
   return true;
 }
+
+export const sctpTransport: SctpTransport = {
+  listen: sctpListen,
+  connect: sctpConnect,
+  send: sctpSend,
+  close: sctpClose,
+  abort: sctpAbort,
+  timer: sctpTimer,
+  deliver: sctpDeliver,
+  error: sctpError,
+};

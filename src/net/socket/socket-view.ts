@@ -5,9 +5,17 @@ import type { Ip } from '../wire/packet.ts';
 import { seqDistance } from './sequence.ts';
 import type { Socket, TcpSocket } from './sockets.ts';
 
+/** A socket's own state (sctp_sk state), which knows fewer than its association. Linux: net/sctp/diag.c */
+const SCTP_SS_STATES: Readonly<Record<string, string>> = {
+  LISTEN: 'LISTEN',
+  'COOKIE-WAIT': 'CLOSED',
+  'COOKIE-ECHOED': 'CLOSED',
+  CLOSED: 'CLOSED',
+  'SHUTDOWN-RECEIVED': 'CLOSE-WAIT',
+};
+
 export function socketView(socket: Socket, nowNs: number): SocketView | undefined {
-  // `ss` shows SCTP only with -S, which is not here.
-  if (socket.protocol === 'icmp' || socket.protocol === 'sctp') return undefined;
+  if (socket.protocol === 'icmp') return undefined;
   const shown = (ip: Ip): string => (socket.mapped === true ? `::ffff:${formatIp(ip)}` : formatIp(ip));
   const wildcard = socket.remotePort === 0;
   const common = {
@@ -23,6 +31,9 @@ export function socketView(socket: Socket, nowNs: number): SocketView | undefine
     socketId: socket.id,
   };
   if (socket.protocol === 'udp') return { ...common, state: socket.connected ? 'ESTAB' : 'UNCONN', device: socket.device, receiveQueue: 0, sendQueue: 0 };
+  // sk_max_ack_backlog of Go's and ncat's listeners; what is not acknowledged counts as sent.
+  if (socket.protocol === 'sctp')
+    return { ...common, state: SCTP_SS_STATES[socket.state] ?? 'ESTAB', device: '', receiveQueue: 0, sendQueue: socket.state === 'LISTEN' ? 128 : 0 };
   const listening = socket.state === 'LISTEN';
   const pending = socket.queue.reduce((sum, payload) => sum + payload.bytes, 0);
   const endReceived = socket.state === 'CLOSE-WAIT' && !socket.reading ? 1 : 0;

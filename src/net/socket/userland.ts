@@ -12,7 +12,7 @@ import { IP_PROTO_SCTP } from '../wire/sctp.ts';
 import type { SocketLayer } from './layer.ts';
 import { closeSocket, ProcessContext, type ProcessHost } from './process-context.ts';
 import { type PendingEvent, ProcessTable, type ProcessTableSnapshot, type RunningProcess } from './process-table.ts';
-import { sctpDeliver, sctpError, sctpTimer } from './sctp.ts';
+import type { SctpTransport } from './sctp-transport.ts';
 import { SettingsCache, type TransportSettings } from './settings.ts';
 import { SocketTable, type SocketTableSnapshot } from './socket-table.ts';
 import { socketView } from './socket-view.ts';
@@ -36,6 +36,8 @@ interface WaitingPacket {
 interface UserlandSnapshot {
   readonly sockets: SocketTableSnapshot;
   readonly processes: ProcessTableSnapshot;
+  /** Hosts whose kernel has loaded SCTP. */
+  readonly sctpHosts: readonly string[];
 }
 
 export function createUserland(kernel: Kernel, programs: ReadonlyMap<string, App>): Userland {
@@ -49,6 +51,7 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
   readonly cookieSecret: number;
   onOutput: Userland['onOutput'] = undefined;
   readonly #settings: SettingsCache;
+  #sctpHosts = new Set<string>();
 
   readonly #apps: ReadonlyMap<string, App>;
   readonly #processes = new ProcessTable();
@@ -67,6 +70,29 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
 
   get layer(): SocketLayer {
     return this;
+  }
+
+  /** The same code whoever brings it. */
+  get sctp(): SctpTransport | undefined {
+    if (this.#sctpHosts.size > 0) for (const app of this.#apps.values()) if (app.sctp !== undefined) return app.sctp;
+    return undefined;
+  }
+
+  loadSctp(processId: string): SctpTransport | undefined {
+    const process = this.#processes.find(processId);
+    if (process?.app.sctp === undefined) return undefined;
+    this.#sctpHosts.add(this.#hostOf(process.record.netns));
+    return process.app.sctp;
+  }
+
+  /** Modules are the kernel's: all netns of a host have them. */
+  #hasSctp(netns: string): boolean {
+    return this.#sctpHosts.has(this.#hostOf(netns));
+  }
+
+  #hostOf(netns: string): string {
+    const record = this.kernel.records.find(netns);
+    return record?.kind === 'netns' ? record.hostId : '';
   }
 
   // ---- from the kernel
@@ -113,7 +139,7 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
     const socket = this.table.find(token.socket);
     if (socket?.protocol === 'sctp') {
       this.#busy = true;
-      sctpTimer(this, socket, token.tag);
+      this.sctp?.timer(this, socket, token.tag);
       this.#settle();
       return;
     }
@@ -201,12 +227,13 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
   }
 
   snapshot(): UserlandSnapshot {
-    return { sockets: this.table.snapshot(), processes: this.#processes.snapshot() };
+    return { sockets: this.table.snapshot(), processes: this.#processes.snapshot(), sctpHosts: [...this.#sctpHosts] };
   }
 
   /** What was under way in this instant is forgotten: the kernel's queue comes back with its own timers. */
   restore(snapshot: unknown): void {
-    const { sockets, processes } = snapshot as UserlandSnapshot;
+    const { sockets, processes, sctpHosts } = snapshot as UserlandSnapshot;
+    this.#sctpHosts = new Set(sctpHosts);
     this.#events = [];
     this.#inbox = [];
     this.#acknowledge = [];
@@ -255,7 +282,7 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
   #isWanted(netns: string, packet: Packet): boolean {
     if (packet.protocol === IP_PROTO_TCP) return packet.tcp !== undefined;
     if (packet.protocol === IP_PROTO_UDP) return this.table.findUdp(netns, packet.dst, packet.dport, packet.src, packet.sport) !== undefined;
-    if (packet.protocol === IP_PROTO_SCTP) return packet.sctp !== undefined;
+    if (packet.protocol === IP_PROTO_SCTP) return packet.sctp !== undefined && this.#hasSctp(netns);
     const echoReply =
       packet.protocol === IP_PROTO_ICMP6 ? packet.icmp?.type === ICMP6_ECHO_REPLY : packet.protocol === IP_PROTO_ICMP && packet.icmp?.type === 0;
     if (echoReply && packet.icmp !== undefined) return this.table.findEcho(netns, packet.icmp.id) !== undefined;
@@ -264,7 +291,7 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
 
   #take(netns: string, packet: Packet): void {
     if (packet.protocol === IP_PROTO_TCP) tcpDeliver(this, netns, packet);
-    else if (packet.protocol === IP_PROTO_SCTP) sctpDeliver(this, netns, packet);
+    else if (packet.protocol === IP_PROTO_SCTP) this.sctp?.deliver(this, netns, packet);
     else if (packet.protocol === IP_PROTO_UDP) {
       // The socket may have been closed while the datagram waited.
       if (!udpDeliver(this, netns, packet)) this.kernel.traceDropped(netns, packet, 'NO_SOCKET', 'the socket was closed a moment ago');
@@ -276,7 +303,7 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
     if (quoted === undefined) return;
     if (quoted.protocol === IP_PROTO_TCP) tcpError(this, netns, packet, quoted);
     else if (quoted.protocol === IP_PROTO_UDP) udpError(this, netns, packet, quoted);
-    else if (quoted.protocol === IP_PROTO_SCTP) sctpError(this, netns, packet, quoted);
+    else if (quoted.protocol === IP_PROTO_SCTP) this.sctp?.error(this, netns, packet, quoted);
     else if (quoted.protocol === IP_PROTO_ICMP || quoted.protocol === IP_PROTO_ICMP6) echoError(this, netns, packet, quoted);
   }
 

@@ -3,6 +3,7 @@ import type { Connection } from '../conntrack/connection.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import type { BpfNote } from '../trace/emit.ts';
 import type { ArpMessage, IcmpMessage, Ip, Mac, Packet, Payload, TcpHeader, Tunnel } from '../wire/packet.ts';
+import type { SctpHeader } from '../wire/sctp.ts';
 
 /** Linux: include/uapi/linux/if_packet.h, how the frame was addressed relative to the device that took it in. */
 export const PACKET_HOST = 0;
@@ -57,6 +58,7 @@ export class Skb implements Packet {
   dport = 0;
   tcp: TcpHeader | undefined = undefined;
   icmp: IcmpMessage | undefined = undefined;
+  sctp: SctpHeader | undefined = undefined;
   payload: Payload | undefined = undefined;
   vni = 0;
   inner: Skb | undefined = undefined;
@@ -135,6 +137,7 @@ export function cloneSkb(from: Skb): Skb {
   to.dport = from.dport;
   to.tcp = from.tcp;
   to.icmp = from.icmp;
+  to.sctp = from.sctp;
   to.payload = from.payload;
   to.vni = from.vni;
   to.inner = from.inner === undefined ? undefined : cloneSkb(from.inner);

@@ -26,6 +26,8 @@ export type Errno =
   | 'EINVAL'
   | 'EPIPE'
   | 'EPROTO'
+  | 'EPROTONOSUPPORT'
+  | 'ENOPROTOOPT'
   | 'ENETDOWN'
   | 'ENODEV';
 

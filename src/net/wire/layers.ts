@@ -17,7 +17,7 @@ import {
   TUNNEL_VXLAN,
   TUNNEL_WIREGUARD,
 } from './packet.ts';
-import { sctpChunksText } from './sctp.ts';
+import { chunkType, sctpChunksText } from './sctp.ts';
 import { tlsText } from './tls-hello.ts';
 import { wireguardText } from './wireguard-message.ts';
 import { dnsText, icmpText, startsHttpMessage, tcpFlagsText, tcpOptionsText } from './words.ts';
@@ -113,7 +113,7 @@ function pushTransport(layers: Layer[], packet: Packet): void {
     layers.push({ protocol: 'udp', sport: packet.sport, dport: packet.dport, lengthBytes: datagramBytes(packet) });
   } else if (packet.sctp !== undefined) {
     const { sctp } = packet;
-    layers.push({ protocol: 'sctp', sport: packet.sport, dport: packet.dport, tag: sctp.tag, text: sctpChunksText(sctp), bytes: datagramBytes(packet) });
+    layers.push({ protocol: 'sctp', sport: packet.sport, dport: packet.dport, tag: sctp.tag, text: sctpChunksText(sctp), types: sctp.chunks.map(chunkType), bytes: datagramBytes(packet) });
   }
   const wireguard = payload?.wireguard;
   if (wireguard !== undefined && payload !== undefined) {

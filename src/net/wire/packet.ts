@@ -185,8 +185,8 @@ export interface Packet {
   dport: number;
   tcp: TcpHeader | undefined;
   icmp: IcmpMessage | undefined;
-  /** Of SCTP only, so that other packets keep their shape. */
-  sctp?: SctpHeader;
+  /** SCTP alone; absent in packets that never were in a kernel. */
+  sctp?: SctpHeader | undefined;
   payload: Payload | undefined;
 
   /** This packet is a tunnel's outer one: the network identifier and what it carries. Inside WireGuard nobody on the wire sees it: `payload` is what stands there. */
@@ -236,8 +236,16 @@ export type Layer =
       readonly ipProtocol: number;
     }
   | { readonly protocol: 'udp'; readonly sport: number; readonly dport: number; readonly lengthBytes: number }
-  /** `text`: the chunks, `[INIT]`. */
-  | { readonly protocol: 'sctp'; readonly sport: number; readonly dport: number; readonly tag: number; readonly text: string; readonly bytes: number }
+  | {
+      readonly protocol: 'sctp';
+      readonly sport: number;
+      readonly dport: number;
+      readonly tag: number;
+      /** The chunks, `[INIT]`, and their types. */
+      readonly text: string;
+      readonly types: readonly number[];
+      readonly bytes: number;
+    }
   | {
       readonly protocol: 'tcp';
       readonly sport: number;

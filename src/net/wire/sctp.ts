@@ -104,8 +104,8 @@ export function encodeSctp(packet: Packet, content: Uint8Array, six: boolean): U
   let at = SCTP_HEADER_BYTES;
   for (const chunk of packet.sctp?.chunks ?? []) {
     const bytes = chunkBytes(chunk, packet.payload);
-    view.setUint8(at, chunk.kind === 'OTHER' ? chunk.type : TYPES[chunk.kind]);
-    view.setUint8(at + 1, flagsOf(chunk));
+    view.setUint8(at, chunkType(chunk));
+    view.setUint8(at + 1, chunkFlags(chunk));
     view.setUint16(at + 2, bytes);
     putChunk(view, at + CHUNK_HEADER_BYTES, chunk, content, six);
     at += padded(bytes);
@@ -114,7 +114,9 @@ export function encodeSctp(packet: Packet, content: Uint8Array, six: boolean): U
   return out;
 }
 
-function flagsOf(chunk: SctpChunk): number {
+export const chunkType = (chunk: SctpChunk): number => (chunk.kind === 'OTHER' ? chunk.type : TYPES[chunk.kind]);
+
+export function chunkFlags(chunk: SctpChunk): number {
   if (chunk.kind === 'DATA') return DATA_WHOLE;
   if (chunk.kind === 'ABORT' || chunk.kind === 'SHUTDOWN COMPLETE') return chunk.reflected ? REFLECTED : 0;
   return chunk.kind === 'OTHER' ? chunk.flags : 0;

@@ -28,6 +28,7 @@ function listSockets({ host, place, out }: Invocation, flags: ReadonlySet<string
   const name = (socket: SocketView): string => `${socket.protocol}${isIp6(socket.localIp) ? '6' : ''}`;
   const rank = (socket: SocketView): number => (socket.protocol === 'tcp' ? 0 : 2) + (isIp6(socket.localIp) ? 1 : 0);
   const sockets = all
+    .filter((socket) => socket.protocol !== 'sctp')
     .filter((socket) => both || (socket.protocol === 'tcp' ? flags.has('t') : flags.has('u')))
     .filter((socket) => flags.has('a') || isServer(socket) === flags.has('l'))
     .filter((socket) => flags.has('4') === flags.has('6') || isIp6(socket.localIp) === flags.has('6'))

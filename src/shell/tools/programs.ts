@@ -4,6 +4,7 @@ import { type Command, defineCommand, type Program } from '../command.ts';
 import { resolvePath } from '../paths.ts';
 
 const summaries: Readonly<Record<string, string>> = {
+  agnhost: 'tries a connection: agnhost connect HOST:PORT --protocol=tcp|udp|sctp --timeout=3s',
   curl: 'an HTTP request: curl [-v] http://web-service',
   wget: 'an HTTP request: wget -qO- http://web-service',
   ping: 'ICMP echo (-c N)',

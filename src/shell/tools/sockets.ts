@@ -24,6 +24,7 @@ const USAGE = `Usage: ss [ OPTIONS ]
    -4, --ipv4          display only IP version 4 sockets
    -6, --ipv6          display only IP version 6 sockets
    -t, --tcp           display only TCP sockets
+   -S, --sctp          display only SCTP sockets
    -u, --udp           display only UDP sockets
    -w, --raw           display only RAW sockets
    -x, --unix          display only Unix domain sockets
@@ -57,13 +58,14 @@ const LONG: Readonly<Record<string, string>> = {
   ipv4: '4',
   ipv6: '6',
   tcp: 't',
+  sctp: 'S',
   udp: 'u',
   raw: 'w',
   unix: 'x',
   'no-header': 'H',
   oneline: 'O',
 };
-const KNOWN = 'hVnraloempis46tuwxHO';
+const KNOWN = 'hVnraloempis46tuwxSHO';
 
 interface Request {
   readonly flags: Set<string>;
@@ -104,7 +106,7 @@ function readOptions({ argv, err }: Invocation): Request | number {
         err(`ss: "${value}" is invalid family\n${USAGE}`);
         return 255;
       }
-    } else for (const kind of value.split(',')) for (const one of kind === 'inet' || kind === 'all' ? ['tcp', 'udp'] : [kind]) request.queried.add(one);
+    } else for (const kind of value.split(',')) for (const one of kind === 'inet' || kind === 'all' ? ['tcp', 'udp', 'sctp'] : [kind]) request.queried.add(one);
   }
   return request;
 }
@@ -202,13 +204,14 @@ function listSockets(invocation: Invocation, request: Request): number {
   const states = filter.states ?? defaultStates(request);
   const kinds = new Set(queried);
   if (flags.has('t')) kinds.add('tcp');
+  if (flags.has('S')) kinds.add('sctp');
   if (flags.has('u')) kinds.add('udp');
   if (flags.has('w')) kinds.add('raw');
   if (flags.has('x')) kinds.add('unix');
   const every = kinds.size === 0;
   const all = host.engine.sockets(place.netns);
   const sockets = all
-    .filter((socket) => (every || kinds.has(socket.protocol)) && states.has(socket.state) && test(socket))
+    .filter((socket) => (every ? socket.protocol !== 'sctp' : kinds.has(socket.protocol)) && states.has(socket.state) && test(socket))
     .filter((socket) => flags.has('4') === flags.has('6') || isIp6(socket) === flags.has('6'))
     .toSorted((a, b) => rank(a) - rank(b) || a.socketId - b.socketId);
   const ownerOf = flags.has('p') ? socketOwners(host, place.hostId, all) : (): SocketOwner | undefined => undefined;

@@ -39,7 +39,7 @@ export function isReply(layers: readonly Layer[]): boolean {
   for (const layer of innerLayers(layers)) {
     if (layer.protocol === 'arp') return layer.operation === 'reply';
     if (layer.protocol === 'icmp') return layer.type !== 8;
-    if (layer.protocol === 'tcp' || layer.protocol === 'udp') return layer.sport < layer.dport;
+    if (layer.protocol === 'tcp' || layer.protocol === 'udp' || layer.protocol === 'sctp') return layer.sport < layer.dport;
   }
   return false;
 }
@@ -49,7 +49,7 @@ function innerTone(hop: HopView): Tone {
   if (hop.family !== 'tunnel') return hop.family;
   const inner = innerLayers(hop.event.layers);
   if (inner.some((layer) => layer.protocol === 'dns' || layer.protocol === 'http' || layer.protocol === 'tls')) return 'l7';
-  if (inner.some((layer) => layer.protocol === 'tcp' || layer.protocol === 'udp')) return 'l4';
+  if (inner.some((layer) => layer.protocol === 'tcp' || layer.protocol === 'udp' || layer.protocol === 'sctp')) return 'l4';
   return inner.some(isIpLayer) ? 'l3' : 'l2';
 }
 

@@ -13,7 +13,7 @@ function layerOfFrame(layers: readonly Layer[]): PacketLayer {
   let found: PacketLayer = 'l2';
   for (const layer of innerLayers(layers)) {
     if (layer.protocol === 'tcp' && (CONTROL_PORTS.has(layer.sport) || CONTROL_PORTS.has(layer.dport))) return 'control';
-    if (layer.protocol === 'tcp' || layer.protocol === 'udp') found = 'l4';
+    if (layer.protocol === 'tcp' || layer.protocol === 'udp' || layer.protocol === 'sctp') found = 'l4';
     else if (layer.protocol === 'dns' || layer.protocol === 'http' || layer.protocol === 'tls') found = 'l7';
     else if (layer.protocol === 'ipv4' || layer.protocol === 'ipv6') found = 'l3';
   }

@@ -116,6 +116,16 @@ function contentOf(layer: Layer, before: Layer | undefined, nameMac: NameMac): C
         details: [value(`${layer.lengthBytes} bytes`)],
       };
     }
+    case 'sctp': {
+      const old = before as Of<'sctp'> | undefined;
+      return {
+        family: 'l4',
+        title: `SCTP ${layer.text}`,
+        from: value(layer.sport, old?.sport),
+        to: value(layer.dport, old?.dport),
+        details: [value(`tag ${layer.tag}`), value(`${layer.bytes} bytes`)],
+      };
+    }
     case 'arp':
       return {
         family: 'l2',

@@ -6,7 +6,7 @@ import { drain, type Work } from './sliced.ts';
 export interface Conversation {
   /** From 0, in order of the first packet. */
   readonly index: number;
-  readonly protocol: 'TCP' | 'UDP' | 'ICMP';
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP' | 'ICMP';
   /** The end that spoke first, as its own side wrote the addresses: `10.244.0.3:41822`. */
   readonly client: string;
   /** Where the first packet was addressed to, and where it arrived (the same without NAT). */
@@ -54,9 +54,9 @@ function transportOf(
     const ip = layers[i - 1];
     if (!isIpLayer(ip)) continue;
     const bytes = ip.totalBytes;
-    if (layer.protocol === 'tcp' || layer.protocol === 'udp')
+    if (layer.protocol === 'tcp' || layer.protocol === 'udp' || layer.protocol === 'sctp')
       return {
-        protocol: layer.protocol === 'tcp' ? 'TCP' : 'UDP',
+        protocol: layer.protocol === 'tcp' ? 'TCP' : layer.protocol === 'udp' ? 'UDP' : 'SCTP',
         source: endpoint(ip.src, layer.sport),
         destination: endpoint(ip.dst, layer.dport),
         bytes,

@@ -50,6 +50,8 @@ const EPHEMERAL = 32_768;
 export function listening(world: ProbedWorld, netns: NetnsView): Port[] {
   const ports = new Map<string, Port>();
   for (const socket of world.engine.sockets(netns.id)) {
+    // Questions of Why? and Reach are asked over TCP, UDP and ICMP.
+    if (socket.protocol === 'sctp') continue;
     const protocol = socket.protocol === 'tcp' ? 'TCP' : 'UDP';
     if (LOOPBACK.test(socket.localIp) || socket.remotePort !== 0) continue;
     if (protocol === 'TCP' ? socket.state !== 'LISTEN' : socket.localPort >= EPHEMERAL) continue;

@@ -4,7 +4,18 @@ import type { Errno } from '../../stack/userland.ts';
 import { bytesToText, textToBytes } from '../../wire/binary-text.ts';
 import type { ArpMessage, Ip, Mac, Packet, Payload } from '../../wire/packet.ts';
 import { decodeUtf8, encodeUtf8 } from '../../wire/utf8.ts';
-import type { AppContext, AppEvent, Endpoint, LocalChoice, SendOptions, SocketId, TcpSocketOptions, TlsNote, UdpSocketOptions } from '../definition.ts';
+import type {
+  AppContext,
+  AppEvent,
+  Endpoint,
+  LocalChoice,
+  SctpCalls,
+  SendOptions,
+  SocketId,
+  TcpSocketOptions,
+  TlsNote,
+  UdpSocketOptions,
+} from '../definition.ts';
 import { type Certificate, formatName, parseCertificates } from './certificate.ts';
 import { clientReceive, startClient } from './client.ts';
 import { type ClientTlsConfig, findTlsName, type ServerTlsConfig, type TlsIdentityConfig } from './config.ts';
@@ -327,6 +338,10 @@ class Layer implements TlsContext {
   udpSend(socket: SocketId, payload: Payload, to?: Endpoint, options?: SendOptions): 'ok' | Errno {
     return this.#context.udpSend(socket, payload, to, options);
   }
+  get sctp(): SctpCalls {
+    return this.#context.sctp;
+  }
+
   tcpListen(ip: Ip, port: number, backlog: number, options?: TcpSocketOptions): SocketId | Errno {
     return this.#context.tcpListen(ip, port, backlog, options);
   }

@@ -1,11 +1,11 @@
 /** -m tcp, -m udp, -m sctp: ports (and TCP flags and options, SCTP chunks) of the packet itself. Linux: net/netfilter/xt_tcpudp.c, xt_sctp.c */
 import type { Skb } from '../../stack/skb.ts';
 import { IP_PROTO_TCP, IP_PROTO_UDP, TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, type TcpHeader } from '../../wire/packet.ts';
+import { chunkFlags, chunkType, IP_PROTO_SCTP, type SctpHeader } from '../../wire/sctp.ts';
 import { type BuiltMatch, defineMatch, EINVAL, type GivenOption, type GivenOptions, type RuleContext, type RuleError, type RuleHead } from '../definition.ts';
 import { serviceName } from '../names.ts';
 import { formatPortRange, option, type PortRange, parsePort, parsePortRange, parseUnsigned } from '../text.ts';
 
-const IP_PROTO_SCTP = 132;
 const TWICE = { sport: "Only one `--source-port' allowed", dport: "Only one `--destination-port' allowed" } as const;
 
 /** In the order iptables prints a set of flags. URG is never set by anybody here. */
@@ -223,7 +223,36 @@ const CHUNKS: readonly (readonly [string, number])[] = [
   ['I_FORWARD_TSN', 194],
 ];
 
-/** SCTP's chunks: nobody here sends SCTP, so that no packet ever has the ones asked for. */
+/** Letters of --chunk-types' flags, by chunk type: their bits; those of other chunks are ignored (xt_sctp's dump_chunk_flags). */
+const CHUNK_FLAGS: Readonly<Record<number, Readonly<Record<string, number>>>> = { 0: { U: 4, B: 2, E: 1, I: 8 }, 6: { T: 1 }, 14: { T: 1 } };
+
+interface WantedChunk {
+  readonly type: number;
+  readonly flags: string;
+}
+
+/** An upper-case letter asks for a flag that is set, a lower-case one for one that is not. */
+function hasFlags({ type, flags }: WantedChunk, found: number): boolean {
+  const known = CHUNK_FLAGS[type] ?? {};
+  return [...flags].every((letter) => {
+    const bit = known[letter.toUpperCase()] ?? 0;
+    return bit === 0 || ((found & bit) !== 0) === (letter === letter.toUpperCase());
+  });
+}
+
+/** match_packet(): `all` listed chunks are there, `any` of them is, or `only` such are. `whole`: ALL or NONE was written. */
+function matchesChunks(how: string, whole: string, wanted: readonly WantedChunk[], sctp: SctpHeader | undefined): boolean {
+  const missing = new Set(whole === 'ALL' ? CHUNKS.map(([, type]) => type) : wanted.map(({ type }) => type));
+  for (const chunk of sctp?.chunks ?? []) {
+    const type = chunkType(chunk);
+    const listed = whole === 'ALL' || wanted.some((one) => one.type === type && hasFlags(one, chunkFlags(chunk)));
+    if (listed && how === 'any') return true;
+    if (listed) missing.delete(type);
+    else if (how === 'only') return false;
+  }
+  return how === 'only' || (how === 'all' && missing.size === 0);
+}
+
 function chunksOf(given: GivenOptions): Extra | undefined | RuleError {
   const wanted = given.get('chunk-types');
   if (wanted === undefined) return undefined;
@@ -246,7 +275,7 @@ function chunksOf(given: GivenOptions): Extra | undefined | RuleError {
     text: option('chunk-types', wanted.negated, `${how} ${names}`),
     listing: `${bang}${how} ${numbers}`,
     named: `${bang}${how} ${names}`,
-    test: () => wanted.negated,
+    test: ({ sctp }) => matchesChunks(how, whole ? list.toUpperCase() : '', chunks, sctp) !== wanted.negated,
   };
 }
 
