@@ -180,8 +180,7 @@ describe.skipIf(flows.length === 0)('kube-proxy flows as the engine runs them (k
   for (const one of flows.filter((flow) => flow.config.mode === 'iptables')) {
     it(one.id, () => {
       const records = engineRecords(one);
-      // No program of ours sends SCTP; its rules are judged by their text and by the walker above.
-      for (const flow of one.flows.filter(({ protocol }) => protocol !== 'SCTP')) {
+      for (const flow of one.flows) {
         const ips = one.config.nodeIPs.filter((ip) => ip.includes(':') === flow.destIP.includes(':'));
         const outcomes = flowOutcomes(ips, records, { ...flow, protocol: flow.protocol || 'TCP' });
         const verdict = flow.verdict === 'accept' ? 'no-rule' : flow.verdict;

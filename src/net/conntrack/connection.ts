@@ -125,7 +125,7 @@ export function copyConnection(from: Connection): Connection {
   to.expiresNs = from.expiresNs;
   to.tcpState = from.tcpState;
   to.tcp = from.tcp === undefined ? undefined : copyTcpTrack(from.tcp);
-  to.sctp = from.sctp === undefined ? undefined : { ...from.sctp };
+  to.sctp = from.sctp;
   to.streamAtNs = from.streamAtNs;
   to.zone = from.zone;
   to.pendingEvents = from.pendingEvents;

@@ -8,7 +8,7 @@ import { ipBytes } from '../wire/lengths.ts';
 import { IP_PROTO_ICMP, IP_PROTO_ICMP6, IP_PROTO_TCP, IP_PROTO_UDP, type Packet } from '../wire/packet.ts';
 import { IP_PROTO_SCTP } from '../wire/sctp.ts';
 import { type Connection, EVENT_ASSURED, EVENT_REPLY, invert, isIcmpQuery, opensIcmp, type Tuple } from './connection.ts';
-import { followSctp, startSctp } from './sctp.ts';
+import { followSctp } from './sctp.ts';
 import type { ConntrackSettings } from './settings.ts';
 import { FOLLOWED, followTcp, hasValidFlags, INVALID, REFUSED, REOPENS, startTcp } from './tcp.ts';
 
@@ -108,7 +108,6 @@ function trackNew(core: Core, netns: NetnsState, packet: Skb): boolean {
   connection.zone = packet.zone;
   connection.accounted = settings.accounting;
   if (packet.tcp !== undefined && !startTcp(settings, connection, packet.tcp, packet.payload?.bytes ?? 0)) return invalid(netns, packet);
-  if (packet.protocol === IP_PROTO_SCTP && packet.sctp !== undefined && !startSctp(connection, packet.sctp)) return invalid(netns, packet);
   packet.connection = connection;
   packet.ctReply = false;
   packet.ctState = CT_NEW;

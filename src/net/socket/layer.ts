@@ -114,7 +114,7 @@ function icmpErrno(type: number, code: number): { readonly errno: Errno; readonl
     case 11:
       return { errno: 'ENETUNREACH', fatal: code === 6 };
     case 2:
-      return { errno: 'ECONNREFUSED', fatal: true };
+      return { errno: 'ENOPROTOOPT', fatal: true };
     case 3:
       return { errno: 'ECONNREFUSED', fatal: true };
     case 4:

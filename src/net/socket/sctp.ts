@@ -2,14 +2,16 @@
 import { isUnspecified } from '../addr/ip.ts';
 import type { Endpoint, LocalChoice } from '../app/definition.ts';
 import type { Errno } from '../stack/userland.ts';
-import type { Packet, Payload } from '../wire/packet.ts';
+import { ICMP6_PARAMETER } from '../wire/icmp6.ts';
+import { IP_PROTO_ICMP6, type Packet, type Payload } from '../wire/packet.ts';
 import { IP_PROTO_SCTP, SCTP_HEADER_BYTES, type SctpChunk, type SctpHeader, type SctpOffer } from '../wire/sctp.ts';
-import { drawFlowHash, endpointText, errnoOf, isV6Only, outgoing, type SocketLayer } from './layer.ts';
+import { drawFlowHash, endpointText, isV6Only, outgoing, type SocketLayer } from './layer.ts';
 import type { SctpTransport } from './sctp-transport.ts';
 import { seqAdd, seqDistance } from './sequence.ts';
 import type { SctpSocket } from './sockets.ts';
 import { mayBindAnywhere, type Owner } from './udp.ts';
 
+const ICMP_UNREACHABLE = 3;
 const KERNEL_MAKER = 'kernel sctp';
 /** What Linux offers by default: half of the receive buffer, ten streams out, as many in as there are. */
 const WINDOW_BYTES = 106_496;
@@ -392,12 +394,16 @@ function acknowledged(layer: SocketLayer, socket: SctpSocket, tsn: number): void
   shutdownWhenDone(layer, socket);
 }
 
-/** sctp_v4_err(): only that a host does not speak SCTP ends an association; unreachable ports and hosts are tried again. */
+/** Protocol unreachable, or an unknown next header. */
+const isNoProtocol = ({ protocol, icmp }: Packet): boolean =>
+  icmp?.type === (protocol === IP_PROTO_ICMP6 ? ICMP6_PARAMETER : ICMP_UNREACHABLE) && icmp.code === (protocol === IP_PROTO_ICMP6 ? 1 : 2);
+
+/** sctp_v4_err(), sctp_v6_err(): only that a host does not speak SCTP ends an association; unreachable ports and hosts are tried again. */
 function sctpError(layer: SocketLayer, netns: string, error: Packet, quoted: Packet): void {
   const socket = layer.table.findSctp(netns, quoted.src, quoted.sport, quoted.dst, quoted.dport);
   if (socket === undefined || socket.state === 'LISTEN' || error.icmp === undefined) return;
   if (error.icmp.mtu !== undefined) socket.pathMtu = Math.min(socket.pathMtu, error.icmp.mtu);
-  else if (error.icmp.type === 3 && error.icmp.code === 2) fail(layer, socket, errnoOf(error).errno);
+  else if (isNoProtocol(error) && socket.state === 'COOKIE-WAIT') fail(layer, socket, 'ENOPROTOOPT');
 }
 
 // ---- cookies

@@ -59,7 +59,8 @@ export const formatRoute = (route: Route): string => formatRouteLine(route, { ne
 
 const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
 const range = (words: string, [first, last]: readonly [number, number]): string => `${words} ${first === last ? first : `${first}-${last}`}`;
-export const ipProtocolName = (protocol: number): string => ({ 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'ipv6-icmp' })[protocol] ?? `ipproto-${protocol}`;
+export const ipProtocolName = (protocol: number): string =>
+  ({ 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'ipv6-icmp', 132: 'sctp' })[protocol] ?? `ipproto-${protocol}`;
 
 /** The line of `ip rule` behind its `<priority>:\t`. */
 export function formatRule(rule: RoutingRule, details = false): string {

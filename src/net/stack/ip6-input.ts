@@ -4,7 +4,7 @@ import { isLinkLocal6, isMulticast6, LOOPBACK6 } from '../addr/ip6.ts';
 import type { DeviceState } from '../device/device-state.ts';
 import { FORWARD, INPUT, PREROUTING } from '../netfilter/hook.ts';
 import { emitDropped, emitRouted } from '../trace/emit.ts';
-import { ICMP6_ADDRESS_UNREACHABLE, ICMP6_PARAMETER, ICMP6_PORT_UNREACHABLE, ICMP6_TIME_EXCEEDED, ICMP6_TOO_BIG, ICMP6_UNREACHABLE } from '../wire/icmp6.ts';
+import { ICMP6_PARAMETER, ICMP6_PORT_UNREACHABLE, ICMP6_TIME_EXCEEDED, ICMP6_TOO_BIG, ICMP6_UNREACHABLE } from '../wire/icmp6.ts';
 import { ipBytes } from '../wire/lengths.ts';
 import { IP_PROTO_ICMP6, IP_PROTO_TCP, IP_PROTO_UDP, type Ip6 } from '../wire/packet.ts';
 import { IP_PROTO_SCTP } from '../wire/sctp.ts';

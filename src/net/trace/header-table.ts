@@ -11,6 +11,7 @@ import {
   type TcpHeader,
   type Tunnel,
 } from '../wire/packet.ts';
+import type { SctpHeader } from '../wire/sctp.ts';
 import { IntRows } from './rows.ts';
 
 /** What does not change on a packet's way but as a whole. */
@@ -19,6 +20,7 @@ interface Content {
   readonly tcp: TcpHeader | undefined;
   readonly icmp: IcmpMessage | undefined;
   readonly payload: Payload | undefined;
+  readonly sctp?: SctpHeader;
 }
 
 /** What an IPv6 header has that does not fit into the columns; rows of equal headers share one. */
@@ -82,7 +84,8 @@ export class HeaderTable {
     if (packet.headerRow >= 0) return packet.headerRow;
     if (packet.contentRow < 0) {
       packet.contentRow = this.#contents.length;
-      this.#contents.push({ arp: packet.arp, tcp: packet.tcp, icmp: packet.icmp, payload: packet.payload });
+      const { arp, tcp, icmp, payload, sctp } = packet;
+      this.#contents.push(sctp === undefined ? { arp, tcp, icmp, payload } : { arp, tcp, icmp, payload, sctp });
     }
     const row = this.#rows.add();
     const chunk = this.#rows.chunkOf(row);
@@ -156,6 +159,7 @@ export class HeaderTable {
     packet.tcp = content.tcp;
     packet.icmp = content.icmp;
     packet.payload = content.payload;
+    packet.sctp = content.sctp;
     const tunnel = column(TUNNEL);
     packet.vni = tunnel & VNI_MASK;
     packet.tunnel = ((tunnel >>> TUNNEL_SHIFT) & TUNNEL_MASK) as Tunnel;

@@ -10,13 +10,13 @@ import { layersOf } from './layers.ts';
 import { frameBytes } from './lengths.ts';
 import { blankPacket } from './new-packet.ts';
 import type { Packet } from './packet.ts';
-import { dnsMessage, plain, tcpPacket, udpPacket, vxlanPacket } from './testing/packets.ts';
+import { dnsMessage, plain, sctpPacket, tcpPacket, udpPacket, vxlanPacket } from './testing/packets.ts';
 import { decodeUtf8, encodeUtf8, utf8Length, utf8Prefix } from './utf8.ts';
 
 describe('frames', () => {
   it('come back from their bytes as they were', () => {
     fc.assert(
-      fc.property(fc.oneof(plain, vxlanPacket), (packet) => {
+      fc.property(fc.oneof(plain, vxlanPacket, sctpPacket), (packet) => {
         const bytes = encodeFrame(packet);
         expect(bytes.length).toBe(frameBytes(packet));
         expect(decodeFrame(bytes)).toEqual(packet);
@@ -39,7 +39,7 @@ describe('frames', () => {
 
   it('are refused or decoded, never a crash, whatever the bytes', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 120 }), fc.oneof(plain, vxlanPacket), fc.nat(), fc.nat(255), (noise, packet, where, value) => {
+      fc.property(fc.uint8Array({ maxLength: 120 }), fc.oneof(plain, vxlanPacket, sctpPacket), fc.nat(), fc.nat(255), (noise, packet, where, value) => {
         decodeFrame(noise);
         const bytes = encodeFrame(packet);
         bytes[where % bytes.length] = value;

@@ -113,7 +113,15 @@ function pushTransport(layers: Layer[], packet: Packet): void {
     layers.push({ protocol: 'udp', sport: packet.sport, dport: packet.dport, lengthBytes: datagramBytes(packet) });
   } else if (packet.sctp !== undefined) {
     const { sctp } = packet;
-    layers.push({ protocol: 'sctp', sport: packet.sport, dport: packet.dport, tag: sctp.tag, text: sctpChunksText(sctp), types: sctp.chunks.map(chunkType), bytes: datagramBytes(packet) });
+    layers.push({
+      protocol: 'sctp',
+      sport: packet.sport,
+      dport: packet.dport,
+      tag: sctp.tag,
+      text: sctpChunksText(sctp),
+      types: sctp.chunks.map(chunkType),
+      bytes: datagramBytes(packet),
+    });
   }
   const wireguard = payload?.wireguard;
   if (wireguard !== undefined && payload !== undefined) {

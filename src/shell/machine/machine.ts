@@ -228,7 +228,8 @@ export class Machine {
       runBuiltin(this, task, typed, rest, environment);
       return;
     }
-    const name = typed.includes('/') ? (/^(?:\/usr)?(?:\/local)?\/s?bin\/([^/]+)$/.exec(typed)?.[1] ?? typed) : typed;
+    // agnhost's image has it at its root.
+    const name = typed.includes('/') ? (/^(?:(?:\/usr)?(?:\/local)?\/s?bin\/([^/]+)|\/(agnhost))$/.exec(typed)?.slice(1).find(Boolean) ?? typed) : typed;
     const applet = `busybox-${name}`;
     const chosen = getProfile(task.place.profile).busybox && this.services.commands.has(applet) ? applet : name;
     const command = this.services.hasProgram(task.place, name) ? this.services.commands.get(chosen) : undefined;

@@ -20,7 +20,7 @@ export interface PacketFlow {
   readonly tuple: Tuple;
   readonly src: string;
   readonly dst: string;
-  readonly protocol: 'tcp' | 'udp' | 'icmp' | 'other';
+  readonly protocol: 'tcp' | 'udp' | 'sctp' | 'icmp' | 'other';
   readonly tcpFlags: readonly string[];
   /** ICMP's type in words. */
   readonly icmp: string;
@@ -41,6 +41,10 @@ export function packetFlow(event: TraceEvent): PacketFlow | undefined {
     const tcpFlags = next.protocol === 'tcp' ? TCP_FLAGS.filter(([letter]) => next.flags.includes(letter)).map(([, name]) => name) : [];
     const tuple = { protocol: next.protocol === 'tcp' ? 6 : 17, src, sport: next.sport, dst, dport: next.dport };
     return { ...ends, tuple, protocol: next.protocol, tcpFlags, syn: next.protocol === 'udp' || (next.flags.includes('S') && !next.flags.includes('.')) };
+  }
+  if (next?.protocol === 'sctp') {
+    const tuple = { protocol: 132, src, sport: next.sport, dst, dport: next.dport };
+    return { ...ends, tuple, protocol: 'sctp', syn: next.types[0] === 1 };
   }
   if (next?.protocol !== 'icmp') return { ...ends, tuple: { protocol: 0, src, sport: 0, dst, dport: 0 }, protocol: 'other', syn: true };
   const [sport, dport] = next.type === 8 ? [next.id ?? 0, 0] : next.type === 0 ? [0, next.id ?? 0] : [0, 0];

@@ -11,7 +11,10 @@ export function endpointColumns(socket: SocketView, local: boolean, numeric: boo
   const port = local ? socket.localPort : socket.remotePort;
   const device = local && socket.device !== '' ? `%${socket.device}` : '';
   const address = isIp6(ip) ? `[${ip}]${device}` : `${ip}${device}`;
-  return [`${address}:`, port === 0 ? '*' : numeric ? String(port) : ((socket.protocol === 'sctp' ? undefined : serviceName(port, socket.protocol)) ?? String(port))];
+  return [
+    `${address}:`,
+    port === 0 ? '*' : numeric ? String(port) : ((socket.protocol === 'sctp' ? undefined : serviceName(port, socket.protocol)) ?? String(port)),
+  ];
 }
 
 /** `119min`, `4.996ms` (for nearly five seconds), `432ms` (print_ms_timer()). */

@@ -9,9 +9,21 @@ import { openArticle, runLine } from './article.ts';
 
 const there = spawnSync('tshark', ['--version']).status === 0;
 const folder = there ? mkdtempSync(join(tmpdir(), 'kubehop-tshark-')) : '';
-const CHECKS = ['-o', 'ip.check_checksum:TRUE', '-o', 'tcp.check_checksum:TRUE', '-o', 'udp.check_checksum:TRUE', '-d', 'udp.port==8472,vxlan'];
+const CHECKS = [
+  '-o',
+  'ip.check_checksum:TRUE',
+  '-o',
+  'tcp.check_checksum:TRUE',
+  '-o',
+  'udp.check_checksum:TRUE',
+  '-o',
+  'sctp.checksum:CRC32C',
+  '-d',
+  'udp.port==8472,vxlan',
+];
 /** PI_ERROR */
-const BAD = '_ws.malformed or _ws.expert.severity >= 8388608 or ip.checksum.status == 0 or tcp.checksum.status == 0 or udp.checksum.status == 0';
+const BAD =
+  'sctp.checksum.status == 0 or _ws.malformed or _ws.expert.severity >= 8388608 or ip.checksum.status == 0 or tcp.checksum.status == 0 or udp.checksum.status == 0';
 
 function tshark(file: string, args: readonly string[]): string {
   const run = spawnSync('tshark', ['-r', file, ...CHECKS, ...args], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
@@ -42,6 +54,16 @@ const SESSIONS: readonly (readonly [string, readonly string[], readonly string[]
   ['traceroute', [inClient('traceroute -n 10.244.1.3')], ['icmp.type == 11', 'icmp.type == 3 and icmp.code == 3']],
   ['fragments', ['ping -c 1 -s 4000 172.30.2.2', inClient('ping -c 1 -s 3000 10.244.1.3')], ['ip.flags.mf == 1', 'ip.reassembled.length > 0']],
   ['TLS to the wrong port', [inClient('curl -sk https://web-service:80/')], ['tcp.len == 517']],
+  [
+    'SCTP',
+    [
+      'kubectl run s --image registry.k8s.io/e2e-test-images/agnhost:2.53 --env SERVE_SCTP_PORT_80=foo -- porter',
+      'kubectl run c --image registry.k8s.io/e2e-test-images/agnhost:2.53 -- pause',
+      'kubectl wait --for=condition=Ready pod/s pod/c',
+      "kubectl exec c -- agnhost connect $(kubectl get pod s -o jsonpath='{.status.podIP}'):80 --protocol sctp --timeout 2s",
+    ],
+    ['sctp.chunk_type == 1', 'sctp.chunk_type == 0', 'sctp.chunk_type == 14'],
+  ],
   ['a closed port', [inClient('nc -zvw 1 10.244.1.3 81'), inClient('nc -zuvw 1 10.244.1.3 81')], ['tcp.flags.reset == 1', 'icmp.type == 3']],
 ];
 

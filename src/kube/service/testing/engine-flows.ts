@@ -1,10 +1,13 @@
 /** One node between the outside and its pods, in a real engine: what kube-proxy's records do to the first packet of a flow. */
 
+import { ipOf } from '../../../net/addr/ip.ts';
 import { Network } from '../../../net/network.ts';
 import type { NetRecord } from '../../../net/records.ts';
+import type { Kernel } from '../../../net/stack/userland.ts';
 import { fakeUserland } from '../../../net/testing/fake-userland.ts';
 import { WorldBuilder } from '../../../net/testing/world-builder.ts';
 import type { RuleReference, TraceEvent } from '../../../net/trace-event.ts';
+import { IP_PROTO_SCTP } from '../../../net/wire/sctp.ts';
 
 export const FLOW_NODE = 'node';
 export const FLOW_NETNS = `${FLOW_NODE}/netns/root`;
@@ -64,11 +67,20 @@ export function openFlows(nodeIps: readonly string[], records: readonly NetRecor
       const here = nodeIps.includes(flow.sourceIP) || flow.sourceIP === '127.0.0.1' || flow.sourceIP === '::1';
       const netns = here ? FLOW_NETNS : OUTSIDE;
       if (flow.protocol.toUpperCase() === 'UDP') hands().sendUdp(netns, flow.destIP, flow.destPort, sourcePort, 10, { from: flow.sourceIP });
+      else if (flow.protocol.toUpperCase() === 'SCTP') sendInit(hands().kernel, netns, flow, sourcePort);
       else hands().sendTcp(netns, flow.destIP, flow.destPort, sourcePort, undefined, flow.sourceIP);
       network.run({ untilNs: Number.POSITIVE_INFINITY, maxEvents: 10_000 });
       return network.events(from, network.traceLength);
     },
   };
+}
+
+function sendInit(kernel: Kernel, netns: string, flow: Flow, sourcePort: number): void {
+  const packet = kernel.newPacket();
+  const offer = { tag: sourcePort, windowBytes: 1500, outStreams: 1, inStreams: 1, tsn: 1 };
+  Object.assign(packet, { src: ipOf(flow.sourceIP), dst: ipOf(flow.destIP), protocol: IP_PROTO_SCTP, sport: sourcePort, dport: flow.destPort });
+  packet.sctp = { tag: 0, chunks: [{ kind: 'INIT', offer }] };
+  kernel.output(netns, packet, 'test');
 }
 
 export function flowOutcomes(nodeIps: readonly string[], records: readonly NetRecord[], flow: Flow): readonly FlowOutcome[] {
@@ -99,7 +111,7 @@ const hides = (rule: RuleReference): boolean =>
 /** What happened to the packet itself on the node; answers and errors about it are other packets. */
 function outcomeOf(events: readonly TraceEvent[]): FlowOutcome {
   const packet = events.find(
-    (event) => event.step.kind === 'created' && event.layers.some((layer) => layer.protocol === 'tcp' || layer.protocol === 'udp'),
+    (event) => event.step.kind === 'created' && event.layers.some((layer) => layer.protocol === 'tcp' || layer.protocol === 'udp' || layer.protocol === 'sctp'),
   )?.packetId;
   let destination: string | undefined;
   let masquerade = false;

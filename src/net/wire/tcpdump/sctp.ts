@@ -1,6 +1,6 @@
 /** SCTP as tcpdump prints it. tcpdump: print-sctp.c */
 import { hexdump } from '../hexdump.ts';
-import { needPorts, printEndpoints } from './parts.ts';
+import { printEndpoints } from './parts.ts';
 import type { View } from './view.ts';
 
 const NAMES: Readonly<Record<number, string>> = {
@@ -20,12 +20,17 @@ const NAMES: Readonly<Record<number, string>> = {
   13: 'CWR',
   14: 'SHUTDOWN COMPLETE',
 };
+/** By payload protocol identifier, from 1 on. */
+const PAYLOADS: readonly (string | undefined)[] =
+  ',ISDN Q.921,M2UA,M3UA,SUA,M2PA,V5.2,H.248,BICC,TALI,DUA,ASAP,ENRP,H.323,Q.IPC,SIMCO,DDPSC,DDPSSC,S1AP,RUA,HNBAP,ForCES HP,ForCES MP,ForCES LP,SBc-AP,NBAP,,X2AP'
+    .split(',')
+    .map((name) => (name === '' ? undefined : name));
 /** Payloads are dumped from here on. */
 const DUMP_VERBOSITY = 2;
 
 export function printSctp(view: View, ip: number, at: number, length: number): void {
   view.protocol = 'sctp';
-  needPorts(view, ip, at);
+  view.need(at, 12);
   printEndpoints(view, ip, 132, String(view.u16(at)), String(view.u16(at + 2)));
   view.print('sctp');
   const dumps = view.options.verbosity >= DUMP_VERBOSITY;
@@ -33,6 +38,7 @@ export function printSctp(view: View, ip: number, at: number, length: number): v
   for (let chunk = at + 12; chunk + 4 <= at + length; ) {
     const type = view.u8(chunk);
     const bytes = view.u16(chunk + 2);
+    view.need(chunk, bytes);
     count += 1;
     view.print(dumps ? `\n\t${count}) ` : `${count === 1 ? ' ' : ', '}(${count}) `);
     view.print(`[${NAMES[type] ?? `Unknown chunk type: 0x${type.toString(16)}`}] `);
@@ -47,7 +53,9 @@ function printChunk(view: View, type: number, at: number, bytes: number, dumps: 
   switch (type) {
     case 0:
       view.print(`${(flags & 4) !== 0 ? '(U)' : ''}${(flags & 2) !== 0 ? '(B)' : ''}${(flags & 1) !== 0 ? '(E)' : ''} `);
-      view.print(`[TSN: ${view.u32(at + 4)}] [SID: ${view.u16(at + 8)}] [SSEQ ${view.u16(at + 10)}] [PPID 0x${view.u32(at + 12).toString(16)}] `);
+      view.print(
+        `[TSN: ${view.u32(at + 4)}] [SID: ${view.u16(at + 8)}] [SSEQ ${view.u16(at + 10)}] [PPID ${PAYLOADS[view.u32(at + 12)] ?? `0x${view.u32(at + 12).toString(16)}`}] `,
+      );
       if (dumps && bytes > 16) {
         view.need(at, bytes);
         view.print(`[Payload:${hexdump(view.bytes.subarray(at + 16, at + bytes), true)}]`);

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { encodeFrame, encodeTapped } from '../encode.ts';
 import { blankPacket } from '../new-packet.ts';
 import { type Packet, TUNNEL_GENEVE, TUNNEL_IPIP } from '../packet.ts';
-import { plain, tcpPacket, udpPacket, vxlanPacket } from './packets.ts';
+import { plain, sctpPacket, tcpPacket, udpPacket, vxlanPacket } from './packets.ts';
 import { plain6, vxlanPacket6 } from './packets6.ts';
 
 const text = (value: string) => ({ bytes: value.length, text: value });
@@ -83,6 +83,7 @@ export function corpus(random: number): Uint8Array[] {
     ...sample(vxlanPacket),
     ...sample(plain6),
     ...sample(vxlanPacket6),
+    ...sample(sctpPacket),
   ];
   for (const packet of sample(fc.oneof(tcpPacket, udpPacket))) packets.push({ ...packet, checksumPartial: true });
   const frames = packets.map(encodeTapped);

@@ -5,6 +5,7 @@ import { dnsMessageBytes } from '../dns-codec.ts';
 import type { DnsMessage, DnsResourceRecord } from '../dns-message.ts';
 import { blankPacket } from '../new-packet.ts';
 import type { Packet, Payload, TcpOptions } from '../packet.ts';
+import type { SctpChunk } from '../sctp.ts';
 import { utf8Length } from '../utf8.ts';
 
 const u16 = fc.integer({ min: 0, max: 65535 });
@@ -81,6 +82,27 @@ export const tcpPacket = fc
 export const udpPacket = fc
   .tuple(base, port, port, payload)
   .map(([fields, sport, dport, data]): Packet => ({ ...blankPacket(), ...fields, protocol: 17, sport, dport, payload: data }));
+const offer = fc.record({ tag: u32, windowBytes: u32, outStreams: u16, inStreams: u16, tsn: u32 });
+const octets = fc.uint8Array({ maxLength: 40 }).map((bytes) => String.fromCharCode(...bytes));
+const sctpChunk: fc.Arbitrary<SctpChunk> = fc.oneof(
+  offer.map((one) => ({ kind: 'INIT' as const, offer: one })),
+  fc.tuple(offer, octets).map(([one, cookie]) => ({ kind: 'INIT ACK' as const, offer: one, cookie })),
+  fc.record({ kind: fc.constant('SACK' as const), tsn: u32, windowBytes: u32 }),
+  octets.map((cookie) => ({ kind: 'COOKIE ECHO' as const, cookie })),
+  fc.constantFrom('COOKIE ACK' as const, 'SHUTDOWN ACK' as const).map((kind) => ({ kind })),
+  u32.map((tsn) => ({ kind: 'SHUTDOWN' as const, tsn })),
+  fc.tuple(fc.constantFrom('ABORT' as const, 'SHUTDOWN COMPLETE' as const), fc.boolean()).map(([kind, reflected]) => ({ kind, reflected })),
+  fc.tuple(fc.constantFrom(4, 5), octets).map(([type, body]) => ({ kind: 'OTHER' as const, type, flags: 0, body })),
+);
+const sctpData = fc.record({ kind: fc.constant('DATA' as const), tsn: u32, stream: u16, sequence: u16, protocolId: u32 });
+/** At most one chunk of data, with the bytes of the payload. */
+export const sctpPacket = fc
+  .tuple(base, port, port, u32, fc.array(sctpChunk, { minLength: 1, maxLength: 3 }), fc.option(fc.tuple(sctpData, text)))
+  .map(([fields, sport, dport, tag, chunks, data]): Packet => {
+    const sctp = { tag, chunks: data === null ? chunks : [...chunks, data[0]] };
+    const bytes = data === null ? undefined : { bytes: utf8Length(data[1]), text: data[1] };
+    return { ...blankPacket(), ...fields, protocol: 132, sport, dport, sctp, payload: bytes };
+  });
 const dnsPacket = fc.tuple(base, port, dnsMessage).map(
   ([fields, sport, message]): Packet => ({
     ...blankPacket(),
