@@ -12,6 +12,7 @@ import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../../net/wire/link-type.ts';
 import { blankPacket } from '../../net/wire/new-packet.ts';
 import { type Layer, type Packet, TUNNEL_GENEVE } from '../../net/wire/packet.ts';
 import { writePcapng } from '../../net/wire/pcapng.ts';
+import type { SctpChunk } from '../../net/wire/sctp.ts';
 import { frameAt } from '../capture.ts';
 import type { World } from '../world.ts';
 import { articleFiles, openArticle, runLine } from './article.ts';
@@ -71,7 +72,20 @@ function made(): Frame[] {
   const base = (fields: Partial<Packet>): Packet =>
     Object.assign(blankPacket(), { ethSrc: 0x020000000001, ethDst: 0x020000000002, src: ip4('10.0.0.1'), dst: ip4('10.0.0.2'), ipId: 1 }, fields);
   const echo = base({ protocol: 1, icmp: { type: 8, code: 0, id: 7, sequence: 1 }, payload: { bytes: 8 }, vlan: 10 });
-  const packets = [echo, base({ protocol: 17, tunnel: TUNNEL_GENEVE, vni: 1, sport: 40000, dport: 6081, inner: echo })];
+  const offer = { tag: 7, windowBytes: 1500, outStreams: 10, inStreams: 10, tsn: 1 };
+  const data: SctpChunk = { kind: 'DATA', tsn: 1, stream: 0, sequence: 0, protocolId: 0 };
+  const sctp = (chunks: readonly SctpChunk[], text = ''): Packet =>
+    base({ protocol: 132, sport: 40000, dport: 80, sctp: { tag: 7, chunks }, payload: text === '' ? undefined : { bytes: text.length, text } });
+  const packets = [
+    sctp([{ kind: 'INIT', offer }]),
+    sctp([{ kind: 'INIT ACK', offer, cookie: 'c'.repeat(32) }]),
+    sctp([{ kind: 'COOKIE ECHO', cookie: 'c'.repeat(32) }, data], 'hello'),
+    sctp([{ kind: 'SACK', tsn: 1, windowBytes: 9 }]),
+    sctp([{ kind: 'SHUTDOWN', tsn: 1 }]),
+    sctp([{ kind: 'ABORT', reflected: true }]),
+    echo,
+    base({ protocol: 17, tunnel: TUNNEL_GENEVE, vni: 1, sport: 40000, dport: 6081, inner: echo }),
+  ];
   return packets.map((packet) => ({ bytes: encodeFrame(packet), layers: layersOf(packet) }));
 }
 

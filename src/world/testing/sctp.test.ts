@@ -1,7 +1,7 @@
 /** SCTP in whole clusters: associations through Services in each of kube-proxy's modes, and policies for SCTP ports held by packets in each CNI that enforces them. */
 import { describe, expect, it } from 'vitest';
+import { calicoManifest } from '../../kube/cni/manifests/calico.ts';
 import { createShell } from '../../shell/index.ts';
-import { calicoManifest } from '../../shell/kubectl/bundled/calico.ts';
 import { allParts } from '../all-parts.ts';
 import type { DocumentFile } from '../document.ts';
 import { World } from '../world.ts';

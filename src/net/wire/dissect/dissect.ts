@@ -3,6 +3,7 @@ import type { Layer } from '../packet.ts';
 import { takeDns } from './dns.ts';
 import { type ByteField, type ByteLayer, type Family, FieldReader, type FormField } from './field.ts';
 import * as forms from './forms.ts';
+import { takeSctp } from './sctp.ts';
 import { takeHttp, takeTls } from './text.ts';
 
 export type { ByteField, ByteLayer } from './field.ts';
@@ -15,6 +16,7 @@ const TITLES: Readonly<Record<Layer['protocol'], readonly [title: string, family
   ipv6: ['IPv6', 'l3'],
   udp: ['UDP', 'l4'],
   tcp: ['TCP', 'l4'],
+  sctp: ['SCTP', 'l4'],
   icmp: ['ICMP', 'l3'],
   icmp6: ['ICMPv6', 'l3'],
   vxlan: ['VXLAN', 'tunnel'],
@@ -132,6 +134,7 @@ function takeLayer(reader: FieldReader, layer: Layer, before: Layer | undefined)
   reader.form(FORMS[layer.protocol] ?? []);
   if (layer.protocol === 'ipv6' && layer.fragment !== undefined) reader.form(forms.FRAGMENT6);
   else if (layer.protocol === 'tcp') takeTcp(reader);
+  else if (layer.protocol === 'sctp') takeSctp(reader);
   else if (layer.protocol === 'icmp') takeIcmp(reader, layer.quoted !== undefined);
   else if (layer.protocol === 'icmp6') takeIcmp6(reader, layer.quoted !== undefined);
   else if (layer.protocol === 'wireguard') takeWireguard(reader);

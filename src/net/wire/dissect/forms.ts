@@ -76,6 +76,13 @@ export const UDP = [
   field('udp.checksum', 'checksum', 2, 'hex'),
 ] as const;
 
+export const SCTP = [
+  field('sctp.srcport', 'source port', 2, 'count'),
+  field('sctp.dstport', 'destination port', 2, 'count'),
+  field('sctp.verification_tag', 'verification tag', 4, 'hex'),
+  field('sctp.checksum', 'checksum', 4, 'hex'),
+] as const;
+
 const tcpFlag = (name: string, label: string, mask: number): Part => part(`tcp.flags.${name}`, label, mask, { at: 1 });
 export const TCP = [
   field('tcp.srcport', 'source port', 2, 'count'),
