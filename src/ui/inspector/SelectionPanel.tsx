@@ -4,7 +4,7 @@ import type { LinkTarget, ObjectInspection } from '../../world/views.ts';
 import { StaticText } from '../editor/StaticText.tsx';
 import { Segmented } from '../shell/Segmented.tsx';
 import { withKeys } from '../shell/with-keys.ts';
-import { useCurrentHop, usePlayground, useSession } from '../state/context.ts';
+import { useCurrentHop, usePlaybackSnapshot, usePlayground, useSession } from '../state/context.ts';
 import styles from './Inspector.module.css';
 import { useInspection } from './use-inspection.ts';
 
@@ -119,14 +119,15 @@ function When({ past, onChange }: { readonly past: boolean; readonly onChange: (
 export function SelectionPanel() {
   const target = useSession((session) => session.selection);
   const { hops, index } = useCurrentHop();
+  const { event } = usePlaybackSnapshot();
   const run = useSession((session) => session.run);
   const runs = useSession((session) => session.runs);
   // Tables are looked at to follow a packet; objects to see what an edit has made of them.
   const [chosen, setChosen] = useState<boolean | undefined>(undefined);
   // At the end of the last run the playhead is the present.
-  const inPast = hops.length > 0 && (index < hops.length - 1 || run !== runs[runs.length - 1]);
+  const inPast = hops.length > 0 && (index < hops.length - 1 || event !== undefined || run !== runs[runs.length - 1]);
   const past = inPast && (chosen ?? target?.kind !== 'object');
-  const atSeq = !past ? undefined : index < 0 ? (hops[0]?.event.seq ?? 1) - 1 : hops[index]?.event.seq;
+  const atSeq = !past ? undefined : event !== undefined ? event : index < 0 ? (hops[0]?.event.seq ?? 1) - 1 : hops[index]?.event.seq;
   const state = useInspection(target, atSeq);
   if (target === undefined) return <p className={styles.empty}>Click a box on the canvas, or an address in the terminal.</p>;
   const when = inPast ? <When past={past} onChange={setChosen} /> : null;

@@ -42,6 +42,8 @@ export const shortcuts: readonly Shortcut[] = [
   { keys: 'End', says: 'Last hop', fits: plain('end'), act: ({ playback }) => playback.seek(playback.getSnapshot().hopCount - 1) },
   { keys: ']', says: 'Next hop of this packet', fits: plain(']'), act: ({ playback }) => void playback.stepSame(1) },
   { keys: '[', says: 'Hop of this packet before', fits: plain('['), act: ({ playback }) => void playback.stepSame(-1) },
+  { keys: 'K', says: 'Next event of the log', fits: plain('k'), act: ({ playback }) => playback.stepEvent(1) },
+  { keys: 'J', says: 'Event of the log before', fits: plain('j'), act: ({ playback }) => playback.stepEvent(-1) },
   { keys: 'D', says: 'Next drop', fits: plain('d'), act: (playground) => toDrop(playground, 1) },
   { keys: 'Shift D', says: 'Drop before', fits: (event) => event.shiftKey && event.key === 'D', act: (playground) => toDrop(playground, -1) },
   { keys: 'B', says: 'Bookmark this moment', fits: plain('b'), act: (playground) => playground.addBookmark() },

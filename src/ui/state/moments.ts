@@ -59,10 +59,11 @@ export class Moments {
   #seq(): number | undefined {
     const { playback, session } = this.#options;
     const { run, runs } = session.getState();
-    const { index } = playback.getSnapshot();
+    const { index, event } = playback.getSnapshot();
     const hops = playback.hops();
     // At the end of the last run the playhead is the present.
-    if (hops.length === 0 || run === undefined || (index >= hops.length - 1 && run === runs.at(-1))) return undefined;
+    if (hops.length === 0 || run === undefined || (index >= hops.length - 1 && event === undefined && run === runs.at(-1))) return undefined;
+    if (event !== undefined) return event;
     return index < 0 ? Math.max(0, (hops[0]?.event.seq ?? 0) - 1) : hops[index]?.event.seq;
   }
 

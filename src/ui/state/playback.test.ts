@@ -55,6 +55,24 @@ describe('playback', () => {
     expect(clock.idle).toBe(true);
   });
 
+  it('goes by events of the log between its hops, until it is moved to a hop again', async () => {
+    const { hops, playback } = make();
+    const [first, second] = [hops[3]?.event.seq ?? 0, hops[4]?.event.seq ?? 0];
+    await playback.load(0, (hops.at(-1)?.event.seq ?? 0) + 3);
+    playback.seek(3);
+    for (let event = first + 1; event <= second; event += 1) {
+      playback.stepEvent(1);
+      expect(playback.getSnapshot()).toMatchObject({ event, index: event < second ? 3 : 4 });
+    }
+    playback.stepEvent(-1);
+    expect(playback.getSnapshot()).toMatchObject({ event: second - 1, index: 3 });
+    playback.seek(3);
+    expect(playback.getSnapshot().event).toBeUndefined();
+    playback.seek(hops.length - 1);
+    for (let i = 0; i < 9; i += 1) playback.stepEvent(1);
+    expect(playback.getSnapshot().event, 'the end of what is loaded').toBe((hops.at(-1)?.event.seq ?? 0) + 2);
+  });
+
   it('steps forward and back symmetrically, to the same positions', () => {
     const { clock, hops, playback } = make();
     const seen: number[] = [];

@@ -10,6 +10,8 @@ export interface PlaybackSnapshot {
   /** The hop the reader looks at, -1 before the first. While stepping it is already the hop that the packet glides to. */
   readonly index: number;
   readonly hopCount: number;
+  /** The log event that is looked at between this hop and the next one; undefined: the hop's own. */
+  readonly event: number | undefined;
   readonly playing: boolean;
   /** 0.1..4 */
   readonly speed: number;
@@ -85,6 +87,7 @@ export class Playback implements PlaybackSource {
   #snapshot: PlaybackSnapshot = {
     index: -1,
     hopCount: 0,
+    event: undefined,
     playing: false,
     speed: 1,
     loop: false,
@@ -260,6 +263,15 @@ export class Playback implements PlaybackSource {
       }
     }
     this.#moveTo(direction === 1 ? this.#hops.length - 1 : -1, false);
+  }
+
+  /** One event of the log forward (1) or back (-1), whichever packet it is of, and whether of any; pauses. A hop is several of them. */
+  stepEvent(direction: 1 | -1): void {
+    if (this.#to <= this.#from) return;
+    const from = this.#snapshot.event ?? this.hop?.event.seq ?? this.#from - 1;
+    const event = Math.max(this.#from, Math.min(this.#to - 1, from + direction));
+    this.seekToSeq(event);
+    this.#update({ event });
   }
 
   /** To the next or the last hop at which a packet was dropped (a copy for somebody else is none); false where there is none. Pauses. */
@@ -484,7 +496,8 @@ export class Playback implements PlaybackSource {
   }
 
   #update(change: Partial<PlaybackSnapshot>): void {
-    const next = { ...this.#snapshot, ...change, hopCount: this.#hops.length };
+    // Whoever moves the playhead looks at whole hops again.
+    const next = { ...this.#snapshot, ...('index' in change ? { event: undefined } : {}), ...change, hopCount: this.#hops.length };
     const same = (Object.keys(next) as (keyof PlaybackSnapshot)[]).every((key) => next[key] === this.#snapshot[key]);
     if (same) return;
     this.#snapshot = next;

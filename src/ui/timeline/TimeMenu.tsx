@@ -20,10 +20,24 @@ export function TimeMenu() {
       detail: bookmarks.length + futures.length === 0 ? '' : String(bookmarks.length + futures.length),
       onPick: () => session.setState({ dialog: 'moments' }),
     },
+    {
+      label: 'First drop',
+      detail: '',
+      disabled: empty,
+      onPick: () => {
+        const { index } = playback.getSnapshot();
+        playback.seek(-1);
+        if (playback.stepDrop(1)) return;
+        playback.seek(index);
+        playground.notify('No packet is dropped in this run.');
+      },
+    },
     { label: 'Next drop', detail: 'D', disabled: empty, onPick: () => playback.stepDrop(1) },
     { label: 'Drop before', detail: 'Shift D', disabled: empty, onPick: () => playback.stepDrop(-1) },
     { label: 'Next hop of this packet', detail: ']', disabled: empty, onPick: () => playback.stepSame(1) },
     { label: 'Hop of this packet before', detail: '[', disabled: empty, onPick: () => playback.stepSame(-1) },
+    { label: 'Next event of the log', detail: 'K', disabled: empty, onPick: () => playback.stepEvent(1) },
+    { label: 'Event of the log before', detail: 'J', disabled: empty, onPick: () => playback.stepEvent(-1) },
     { label: 'A loop begins here', detail: 'I', disabled: empty, onPick: () => playback.setSpan('from') },
     { label: 'A loop ends here', detail: 'O', disabled: empty, onPick: () => playback.setSpan('to') },
     {

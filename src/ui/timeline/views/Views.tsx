@@ -8,6 +8,7 @@ import { openCapture, saveCapture } from '../captures.ts';
 import { FilterField } from '../list/FilterField.tsx';
 import { HopTable } from '../list/HopTable.tsx';
 import styles from '../Timeline.module.css';
+import { EventStrip } from './EventStrip.tsx';
 
 const BytesView = lazy(() => import('./BytesView.tsx').then((module) => ({ default: module.BytesView })));
 const CompareView = lazy(() => import('./CompareView.tsx').then((module) => ({ default: module.CompareView })));
@@ -119,6 +120,7 @@ export function Views() {
       <Suspense fallback={null}>
         <View />
       </Suspense>
+      <EventStrip />
     </>
   );
 }
