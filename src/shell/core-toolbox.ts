@@ -39,4 +39,5 @@ export const coreToolbox: Toolbox = {
   watches: new Map(),
   hooks: new Map([['kubectl-exec', execHook]]),
   programs: firstPrograms,
+  podFiles: new Map(),
 };

@@ -1,5 +1,4 @@
 /** The in-world file system: files a shell wrote, files of the netns, the document's files, what a pod mounts, /proc/sys and /proc/net. */
-import { nginxConf } from '../kube/ingress/nginx/nginx-conf.ts';
 import { hostNetworkFiles } from '../kube/pod/sandbox-agent.ts';
 import type { Pod } from '../kube/pod/types.ts';
 import { readSysctlText } from '../net/stack/sysctl.ts';
@@ -10,14 +9,12 @@ import { type Location, locate, mountedFiles, nodeOfKey, sharedMounts } from './
 import { forgetAddress, isNetConf, nodeFiles, writeNetConf } from './node-files.ts';
 import { parentOf, resolvePath } from './paths.ts';
 import type { Place, ShellState } from './state.ts';
+import type { Toolbox } from './toolbox.ts';
 import { devicesOf } from './tools/net-view.ts';
 import { procNetFile } from './tools/proc-net.ts';
 
 /** A place may hold so many written files. */
 const MAX_FILES = 500;
-
-/** Of an ingress-nginx controller. */
-const NGINX_CONF = '/etc/nginx/nginx.conf';
 
 /** A removed file that would otherwise show through from below. */
 const REMOVED = '\u0000removed';
@@ -28,8 +25,10 @@ const isOfCni = (path: string): boolean => /^\/(?:etc\/cni|run\/|var\/lib\/cni|o
 export class ShellFiles {
   readonly #state: ShellState;
   readonly #host: ShellHost;
+  readonly #podFiles: Toolbox['podFiles'];
 
-  constructor(state: ShellState, host: ShellHost) {
+  constructor(state: ShellState, host: ShellHost, podFiles: Toolbox['podFiles']) {
+    this.#podFiles = podFiles;
     this.#state = state;
     this.#host = host;
   }
@@ -135,7 +134,8 @@ export class ShellFiles {
     const own = place.pod === undefined ? undefined : this.#host.api.view.find<Pod>(`Pod/${place.pod.namespace}/${place.pod.name}`);
     const hostNetwork = own === undefined ? undefined : hostNetworkFiles(own, this.#host.api.view);
     if (hostNetwork !== undefined && Object.hasOwn(hostNetwork, path)) return hostNetwork[path];
-    if (own !== undefined && path === NGINX_CONF) return nginxConf(own, this.#host.api.view);
+    const written = own === undefined ? undefined : this.#podFiles.get(path)?.(own, this.#host.api.view);
+    if (written !== undefined) return written;
     const netns = findNetns(this.#host, place.netns);
     if (netns !== undefined && Object.hasOwn(netns.files, path)) return netns.files[path];
     if (path.startsWith('/proc/sys/')) return this.#sysctl(place, path);

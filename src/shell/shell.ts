@@ -55,8 +55,8 @@ export class ShellSessions implements WatchingShell {
   #newMachine(): Machine {
     const state = this.#state;
     const host = this.#host;
-    const files = new ShellFiles(state, host);
     const toolbox = this.#toolbox;
+    const files = new ShellFiles(state, host, toolbox.podFiles);
     const services: ShellServices = {
       state,
       ...toolbox,

@@ -76,9 +76,16 @@ export class PlaygroundServer {
   constructor(environment: ServerEnvironment) {
     this.#environment = environment;
     const { equipment } = environment;
-    const { commands, filters, watches, hooks, programs } = equipment.tools;
+    const { commands, filters, watches, hooks, programs, podFiles } = equipment.tools;
     this.#equipment = equipment;
-    this.#tools = { commands: new Map(commands), filters: new Map(filters), watches: new Map(watches), hooks: new Map(hooks), programs: new Map(programs) };
+    this.#tools = {
+      commands: new Map(commands),
+      filters: new Map(filters),
+      watches: new Map(watches),
+      hooks: new Map(hooks),
+      programs: new Map(programs),
+      podFiles: new Map(podFiles),
+    };
     this.#hasAll = environment.loadRest === undefined;
     this.#lastActivityMs = environment.now();
     this.#handlers = {
@@ -226,7 +233,7 @@ export class PlaygroundServer {
       (rest) => {
         this.#equipment.fill?.(rest);
         this.#equipment = rest;
-        for (const kind of ['commands', 'filters', 'watches', 'hooks', 'programs'] as const)
+        for (const kind of ['commands', 'filters', 'watches', 'hooks', 'programs', 'podFiles'] as const)
           for (const [name, tool] of rest.tools[kind]) (this.#tools[kind] as Map<string, unknown>).set(name, tool);
         this.#hasAll = true;
         this.#lastActivityMs = this.#environment.now();

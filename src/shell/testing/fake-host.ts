@@ -82,7 +82,14 @@ export class FakeWorld {
       });
     }
     this.host = this.#host();
-    this.shell = new ShellSessions(this.host, { commands: withPrograms(commands, fakePrograms), filters, watches, hooks, programs: fakePrograms });
+    this.shell = new ShellSessions(this.host, {
+      commands: withPrograms(commands, fakePrograms),
+      filters,
+      watches,
+      hooks,
+      programs: fakePrograms,
+      podFiles: new Map(),
+    });
     this.shell.open('main', { host: 'controlplane' });
   }
 

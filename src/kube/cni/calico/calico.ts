@@ -12,7 +12,7 @@ import { deviceId, rootNetnsId } from '../../node/record-ids.ts';
 import { hasSandbox } from '../../pod/running.ts';
 import { type CniSite, defineCni, type PodSite } from '../cni.ts';
 import { hostDeviceOf } from './device-name.ts';
-import { jumpsOfFelix } from './felix.ts';
+import { jumpsOfFelix } from './felix-jumps.ts';
 import { blocksByName } from './ipam.ts';
 import { CALICO, CALICO_KEYS, NODE_ADDRESS, nodeAnnotation, podMtu } from './settings.ts';
 

@@ -1,7 +1,6 @@
 /** The chains that Felix has on every node, and how it hooks them in. Calico v3.30: felix/rules/static.go, nat.go */
 import type { Chain } from '../../../net/records.ts';
-import type { BuiltInJump } from '../../service/kube-proxy-base-rules.ts';
-import { ACCEPT_MARK, ALL_MARK, clearMark, type FelixRule, goTo, hashedRules, jump, markClear, markSet, setMark, setName } from './felix-rule.ts';
+import { ACCEPT_MARK, ALL_MARK, clearMark, type FelixRule, goTo, jump, markClear, markSet, setMark, setName } from './felix-rule.ts';
 
 export interface StaticSettings {
   readonly ipip: boolean;
@@ -213,30 +212,3 @@ export const staticChains = (settings: StaticSettings): readonly FelixChain[] =>
   ...natChains(settings),
   ...mangleAndRawChains(settings),
 ];
-
-const HOOKS: readonly (readonly [BuiltInJump['table'], readonly BuiltInJump['from'][]])[] = [
-  ['raw', ['PREROUTING', 'OUTPUT']],
-  ['mangle', ['PREROUTING', 'POSTROUTING']],
-  ['nat', ['PREROUTING', 'OUTPUT', 'POSTROUTING']],
-  ['filter', ['INPUT', 'FORWARD', 'OUTPUT']],
-];
-
-/** Felix inserts its jumps before all others, unless told to append them; two rules are always last in FORWARD. */
-export function felixJumps(allow: string, append: boolean): readonly BuiltInJump[] {
-  const jumps: BuiltInJump[] = HOOKS.flatMap(([table, chains]) =>
-    chains.map((from) => {
-      const [rule] = hashedRules(from, [{ action: jump(`cali-${from}`) }]);
-      return { table, from, text: rule?.text ?? '', ...(append ? {} : { head: true as const }) };
-    }),
-  );
-  const last = hashedRules(
-    'FORWARD',
-    [
-      { match: markSet(ACCEPT_MARK), action: jump(allow), comments: ['Policy explicitly accepted packet.'] },
-      // To the mangle table it says that the packet is a forwarded one.
-      { action: setMark(ACCEPT_MARK) },
-    ],
-    'FORWARD*appends*',
-  );
-  return [...jumps, ...last.map(({ text }): BuiltInJump => ({ table: 'filter', from: 'FORWARD', text }))];
-}

@@ -7,7 +7,6 @@ import type { ClusterNode } from '../../node/cluster-network.ts';
 import { findNode } from '../../node/cluster-network.ts';
 import { perState } from '../../node/per-state.ts';
 import { chainId, rootNetnsId } from '../../node/record-ids.ts';
-import type { BuiltInJump } from '../../service/kube-proxy-base-rules.ts';
 import { daemonNodes, daemonsOf } from '../daemons.ts';
 import {
   ENDPOINT_KINDS,
@@ -26,7 +25,7 @@ import {
 } from './felix-model.ts';
 import { chainRules, type RuleSettings } from './felix-policy-rules.ts';
 import { ACCEPT_MARK, chainName, clearMark, type FelixRule, goTo, hashedRules, jump, markClear, markSet, PASS_MARK, setMark } from './felix-rule.ts';
-import { felixJumps, SETS, type StaticSettings, staticChains } from './felix-static.ts';
+import { SETS, type StaticSettings, staticChains } from './felix-static.ts';
 import { policyGroupId } from './policy-group.ts';
 import { CALICO, calicoSettings, SETTING_KINDS, tunnelAddress } from './settings.ts';
 
@@ -398,9 +397,4 @@ export function renderFelix(node: ClusterNode, origin: Origin, view: StoreView):
   );
   // Before the rules that ask for them.
   return [...others, ...own, ...records];
-}
-
-export function jumpsOfFelix(view: StoreView): readonly BuiltInJump[] {
-  const { felix } = calicoSettings(view);
-  return felixJumps(upper(felix.iptablesFilterAllowAction, 'Accept'), (felix.chainInsertMode ?? 'insert').toLowerCase() === 'append');
 }
