@@ -1,3 +1,4 @@
+/** How Felix hooks its chains in: all that a node's built-in chains need to know of it. Calico v3.30: felix/rules/static.go */
 import type { StoreView } from '../../../objects/types.ts';
 import type { BuiltInJump } from '../../service/kube-proxy-base-rules.ts';
 import { ACCEPT_MARK, hashedRules, jump, markSet, setMark } from './felix-rule.ts';
