@@ -30,10 +30,20 @@ export interface WorldDocument {
   readonly inputs: readonly DocumentInput[];
   /** Boxes a person has moved: scene id to offset in scene units. */
   readonly positions: Readonly<Record<string, readonly [number, number]>>;
+  /** How it is looked at, where that is not as usual. */
+  readonly view?: DocumentView;
   /** Named moments of this document's log. */
   readonly bookmarks?: readonly Bookmark[];
   /** Other futures that were left for this one: saved, not shared. */
   readonly futures?: readonly Future[];
+}
+
+/** The part of a document that changes nothing in its world. */
+export interface DocumentView {
+  /** By what pods stand together: their node, namespace, or the value of the label `key`; and which groups are folded into one box. */
+  readonly grouping?: { readonly by: 'node' | 'namespace' | 'label'; readonly key: string; readonly folded: readonly string[] };
+  /** Layers whose packets are not shown: `l2`, `l3`, `l4`, `l7`, `control`. */
+  readonly hiddenLayers?: readonly string[];
 }
 
 export interface Bookmark {

@@ -11,6 +11,7 @@ import { isProxyConfig, kubeProxyOn } from '../service/kube-proxy-presence.ts';
 import type { ClusterNode, Underlay } from './cluster-network.ts';
 import { findNode, listNodes, NETWORK_KINDS, underlayOf } from './cluster-network.ts';
 import { address6, ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
+import { isDown, withDeviceDown } from './down-devices.ts';
 import { FORWARDING6, ip6Sysctls } from './ip6.ts';
 import { DEVICE_INDEX, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
 import { underlayPort } from './underlay-agent.ts';
@@ -121,6 +122,7 @@ function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
   records.push(eth0, ...kernelRoutes(eth0));
   if (node.ip !== undefined) records.push(gatewayRoute(netns, '0.0.0.0/0', underlay.gateway, 'eth0', networkd, 'static'));
   if (node.ip6 !== undefined && underlay.six !== undefined) records.push(gatewayRoute(netns, '::/0', underlay.six.gateway, 'eth0', networkd, 'static'));
+  if (isDown(view.find(node.key), 'eth0')) records.splice(0, records.length, ...withDeviceDown(records, netns, 'eth0'));
   records.push(nodeServer(netns, 'kubelet', 10250, node));
   if (node.controlPlane) records.push(nodeServer(netns, 'kube-apiserver', 6443, node));
   const range = parseCidr(underlay.cidr);

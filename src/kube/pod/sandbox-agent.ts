@@ -13,6 +13,7 @@ import { cniOf, plugOf } from '../cni/index.ts';
 import type { ClusterNode } from '../node/cluster-network.ts';
 import { clusterDns, findNode, NETWORK_KINDS, underlayOf } from '../node/cluster-network.ts';
 import { loopback } from '../node/devices.ts';
+import { isDown, withDeviceDown } from '../node/down-devices.ts';
 import { nodeResolvConf } from '../node/host-agent.ts';
 import { ip6Sysctls } from '../node/ip6.ts';
 import { perState } from '../node/per-state.ts';
@@ -111,7 +112,7 @@ function renderSandbox(pod: Pod, around: Surroundings): NetRecord[] {
   const ips = podIpsOf(pod);
   const ip6 = ips.find((ip) => ip.includes(':'));
   const plug = plugOf(cni, ips[0] ?? '');
-  return [
+  const records: NetRecord[] = [
     {
       kind: 'netns',
       id: netns,
@@ -125,6 +126,7 @@ function renderSandbox(pod: Pod, around: Surroundings): NetRecord[] {
     loopback(netns, origin),
     ...plug.cni.attach(plug.site, { pod, netns, ip: ips.find((one) => !one.includes(':')) ?? '', ip6 }),
   ];
+  return isDown(pod, 'eth0') ? withDeviceDown(records, netns, 'eth0') : records;
 }
 
 /** `spec.containers[0]` */

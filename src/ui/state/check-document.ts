@@ -1,5 +1,5 @@
 /** Checks that unknown data is a document, at the door: shapes, lengths, file names, and no key that could reach a prototype. */
-import type { Bookmark, DocumentFile, DocumentInput, Future, SessionPlace, WorldDocument } from '../../world/document.ts';
+import type { Bookmark, DocumentFile, DocumentInput, DocumentView, Future, SessionPlace, WorldDocument } from '../../world/document.ts';
 
 export const MAX_FILES = 64;
 export const MAX_INPUTS = 5_000;
@@ -69,6 +69,25 @@ function readBookmarks(value: unknown): readonly Bookmark[] {
   });
 }
 
+export const LAYERS = ['l2', 'l3', 'l4', 'l7', 'control'] as const;
+const MAX_FOLDED = 500;
+
+/** As bookmarks: what of it cannot be read is left out. */
+function readView(value: unknown): DocumentView | undefined {
+  if (!isObject(value)) return undefined;
+  const { grouping, hiddenLayers } = value;
+  const hidden = Array.isArray(hiddenLayers) ? LAYERS.filter((layer) => hiddenLayers.includes(layer)) : [];
+  const by = isObject(grouping) ? (['node', 'namespace', 'label'] as const).find((one) => one === grouping.by) : undefined;
+  const key = isObject(grouping) && isText(grouping.key, 320) ? grouping.key : '';
+  const folded =
+    isObject(grouping) && Array.isArray(grouping.folded) ? grouping.folded.filter((one): one is string => isText(one, 253)).slice(0, MAX_FOLDED) : [];
+  const view: DocumentView = {
+    ...(by === undefined || (by === 'node' && folded.length === 0) ? {} : { grouping: { by, key, folded } }),
+    ...(hidden.length === 0 ? {} : { hiddenLayers: hidden }),
+  };
+  return Object.keys(view).length === 0 ? undefined : view;
+}
+
 function readFutures(value: unknown): readonly Future[] {
   if (!Array.isArray(value)) return [];
   return value.slice(0, MAX_FUTURES).flatMap((one): Future[] => {
@@ -93,6 +112,7 @@ export function checkDocument(value: unknown): Checked<WorldDocument> {
   const positions = checkPositions(value.positions);
   const bookmarks = readBookmarks(value.bookmarks);
   const futures = readFutures(value.futures);
+  const view = readView(value.view);
   if (files.includes(undefined)) return { ok: false, problem: 'one of its files has a bad name or is too long' };
   if (inputs.includes(undefined)) return { ok: false, problem: 'one of its inputs cannot be read' };
   if (positions === undefined) return { ok: false, problem: 'its box positions cannot be read' };
@@ -106,6 +126,7 @@ export function checkDocument(value: unknown): Checked<WorldDocument> {
       files: files as DocumentFile[],
       inputs: inputs as DocumentInput[],
       positions,
+      ...(view === undefined ? {} : { view }),
       ...(bookmarks.length > 0 ? { bookmarks } : {}),
       ...(futures.length > 0 ? { futures } : {}),
     },

@@ -13,7 +13,7 @@ import { applyUpdate, createMirror, emptyMirror, type MirrorStore } from './mirr
 import { Moments } from './moments.ts';
 import { type LoadOptions, Playback } from './playback.ts';
 import { RunQueue } from './run-queue.ts';
-import { createSession, type Notice, type Preferences, type Run, type SessionStore } from './session.ts';
+import { createSession, type Notice, type Preferences, type Run, type SessionStore, sessionViewOf, viewOf } from './session.ts';
 import type { Opening } from './start.ts';
 import type { Storage } from './storage.ts';
 import { changedFiles, differenceOf, UndoHistory } from './undo.ts';
@@ -85,6 +85,9 @@ export class Playground {
     this.#queue = new RunQueue((session, line, byReader) => this.#run(session, line, byReader));
     this.client.subscribe((update) => this.#updated(update));
     this.playback.subscribeCoarse(() => this.#holdWhilePaused());
+    this.session.subscribe((now, before) => {
+      if (!this.#switching && (now.grouping !== before.grouping || now.hiddenLayers !== before.hiddenLayers)) this.#changed();
+    });
     this.client.onCrash((message) => {
       if (this.mirror.getState().status === 'starting') this.mirror.setState({ status: 'failed', problem: message });
       this.notify(`The simulation stopped and was started again from your document. (${message})`, 'problem');
@@ -106,6 +109,8 @@ export class Playground {
     this.edits.forget();
     this.#liveRun = undefined;
     this.playback.pause();
+    // What is set from here on comes from the document, not from its reader.
+    this.#switching = true;
     this.mirror.setState(emptyMirror);
     this.document.setState({
       id: opening.id,
@@ -129,6 +134,7 @@ export class Playground {
       runs: [],
       run: undefined,
       branched: false,
+      ...sessionViewOf(opening.document),
       save: { kind: 'idle' },
       writable: true,
       ...(opening.lesson === undefined ? {} : { mode: 'learn' as const, lesson: opening.lesson.id, lessonStep: opening.lesson.step - 1 }),
@@ -143,7 +149,6 @@ export class Playground {
     });
     if (opening.origin === 'own') this.#claim(opening.id);
     this.#worldDocument = opening.document;
-    this.#switching = true;
     try {
       await this.client.call('open', opening.document, clusterFiles);
     } catch (error) {
@@ -171,7 +176,10 @@ export class Playground {
   /** The document with its present title and positions, as the worker last told it. */
   currentDocument(): WorldDocument | undefined {
     const { title, positions, bookmarks, futures } = this.document.getState();
-    return this.#worldDocument === undefined ? undefined : { ...this.#worldDocument, title, positions, bookmarks, futures };
+    if (this.#worldDocument === undefined) return undefined;
+    const { view: _, ...rest } = this.#worldDocument;
+    const view = viewOf(this.session.getState());
+    return { ...rest, title, positions, bookmarks, futures, ...(view === undefined ? {} : { view }) };
   }
 
   /** The document with every text as it stands in the editor. */

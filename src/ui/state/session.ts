@@ -1,6 +1,6 @@
 /** The state of this tab: what is shown and selected. Some of it (theme, sizes) is remembered as preferences; none of it is part of a document. */
 import { createStore, type StoreApi } from 'zustand/vanilla';
-import type { DocumentFile } from '../../world/document.ts';
+import type { DocumentFile, DocumentView, WorldDocument } from '../../world/document.ts';
 import type { ExpectationResult, ReachQuestion } from '../../world/reach/reach-views.ts';
 import type { LinkTarget } from '../../world/views.ts';
 import type { Lens } from '../canvas/contract.ts';
@@ -17,6 +17,20 @@ export interface Grouping {
   readonly key: string;
   readonly folded: readonly string[];
 }
+const byNode: Grouping = { by: 'node', key: '', folded: [] };
+
+/** What a document says of how it is looked at. */
+export function sessionViewOf({ view }: WorldDocument): Pick<Session, 'grouping' | 'hiddenLayers'> {
+  return { grouping: view?.grouping ?? byNode, hiddenLayers: (view?.hiddenLayers ?? []) as readonly PacketLayer[] };
+}
+
+/** Undefined: as usual. */
+export function viewOf({ grouping, hiddenLayers }: Pick<Session, 'grouping' | 'hiddenLayers'>): DocumentView | undefined {
+  const usual = grouping.by === 'node' && grouping.folded.length === 0;
+  if (usual && hiddenLayers.length === 0) return undefined;
+  return { ...(usual ? {} : { grouping }), ...(hiddenLayers.length === 0 ? {} : { hiddenLayers }) };
+}
+
 export type CanvasSheet = 'build' | 'layers' | 'groups' | 'control';
 export type ThemeChoice = 'system' | 'light' | 'dark';
 export type PaneName = 'canvas' | 'editor' | 'terminal' | 'timeline' | 'inspector';
@@ -142,7 +156,7 @@ export const createSession = (preferences: Preferences): SessionStore =>
     sheet: undefined,
     hiddenLayers: [],
     focus: false,
-    grouping: { by: 'node', key: '', folded: [] },
+    grouping: byNode,
     arrangement: undefined,
     writable: true,
     lesson: undefined,

@@ -72,6 +72,17 @@ describe('a share link', () => {
     expect(encodeShare(fiveApps, moment, base)).toBe(link);
   });
 
+  it('carries by what pods stand together and which layers are hidden; what of it cannot be read is as usual', () => {
+    const base: WorldDocument = { version: 1, seed: 1, files: [{ path: 'a.yaml', text: 'a: 1' }], inputs: [], positions: {} };
+    const view = { grouping: { by: 'label' as const, key: 'app', folded: ['web'] }, hiddenLayers: ['l2'] };
+    const decoded = decodeShare(encodeShare({ ...base, view }));
+    expect(decoded.kind === 'document' ? decoded.document.view : undefined).toEqual(view);
+    const garbage = checkDocument({ ...base, view: { grouping: { by: 'colour', key: 7, folded: 'all' }, hiddenLayers: ['l9'], __proto__: { x: 1 } } });
+    expect(garbage.ok && garbage.value.view).toBeUndefined();
+    const folded = checkDocument({ ...base, view: { grouping: { by: 'node', key: '', folded: ['node01', 9] } } });
+    expect(folded.ok && folded.value.view).toEqual({ grouping: { by: 'node', key: '', folded: ['node01'] } });
+  });
+
   it('stays under 600 characters for five apps', () => {
     expect(encodeShare(fiveApps, { seq: 41 }, base).length).toBeLessThan(600);
   });

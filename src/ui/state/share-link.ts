@@ -38,6 +38,7 @@ interface Header {
   readonly f: readonly (readonly [string, number])[];
   readonly i?: readonly unknown[];
   readonly p?: Readonly<Record<string, readonly [number, number]>>;
+  readonly v?: WorldDocument['view'];
   readonly m?: ShareMoment;
   readonly b?: WorldDocument['bookmarks'];
 }
@@ -59,6 +60,7 @@ export function encodeShare(document: WorldDocument, moment: ShareMoment = {}, b
     f: files,
     ...(document.inputs.length === 0 ? {} : { i: document.inputs }),
     ...(isEmpty(document.positions) ? {} : { p: document.positions }),
+    ...(document.view === undefined ? {} : { v: document.view }),
     ...(isEmpty(moment) ? {} : { m: moment }),
     ...((document.bookmarks ?? []).length === 0 ? {} : { b: document.bookmarks }),
   };
@@ -133,7 +135,16 @@ function decodeDocument(value: string, base: readonly DocumentFile[]): ShareTarg
   if (!isRecord(header)) return altered;
   const files = readFiles(header, end < 0 ? '' : unpacked.text.slice(end + 1), base);
   if (!Array.isArray(files)) return files;
-  const checked = checkDocument({ version: 1, seed: header.s, title: header.t, files, inputs: header.i ?? [], positions: header.p ?? {}, bookmarks: header.b });
+  const checked = checkDocument({
+    version: 1,
+    seed: header.s,
+    title: header.t,
+    files,
+    inputs: header.i ?? [],
+    positions: header.p ?? {},
+    view: header.v,
+    bookmarks: header.b,
+  });
   if (!checked.ok) return broken(`This link cannot be opened: ${checked.problem}.`);
   return { kind: 'document', document: checked.value, moment: readMoment(header.m) };
 }

@@ -28,10 +28,27 @@ describe('what can be done on the canvas', () => {
   });
 
   it('is a line for the terminal where no text says it, with the line that takes it back', () => {
-    const cut = titled(world, { kind: 'box', target: { kind: 'device', id: `${client()}/device/eth0` } }, /^Cut veth/);
-    expect(cut.commands?.[0]).toMatchObject({ host: 'controlplane', line: expect.stringMatching(/^ip link set veth\w+ down$/) });
+    const cut = titled(world, { kind: 'box', target: { kind: 'device', id: `${web()}/device/eth0` } }, /^Cut veth/);
+    expect(cut.commands?.[0]).toMatchObject({ host: 'node01', line: expect.stringMatching(/^ip link set veth\w+ down$/) });
     expect(cut.undo?.[0]?.line).toMatch(/up$/);
-    expect(titled(world, box('Node/node01'), /^Cordon/).commands).toEqual([{ host: 'controlplane', line: 'kubectl cordon node01' }]);
+    expect(titled(world, { kind: 'box', target: { kind: 'netns', id: web() } }, /^Delete/).commands?.[0]?.line).toMatch(/^kubectl delete pod web-/);
+  });
+
+  it('cuts and mends a node’s cable and a pod’s wire in the text, and cordons there', () => {
+    expect(added(titled(world, box('Node/node01'), /^Cordon/))).toEqual(['  unschedulable: true']);
+    expect(added(titled(world, { kind: 'box', target: { kind: 'device', id: `${client()}/device/eth0` } }, /^Cut veth/))).toEqual([
+      expect.stringContaining('kubehop.dev/down: eth0'),
+    ]);
+    const other = openArticle({ files: articleFiles() });
+    const apply = ({ edit }: Action) => other.edit(edit?.file ?? '', edit?.after ?? '').applied;
+    const reaches = () => other.command('main', 'kubectl exec client -- curl -s -m 2 web-service') === 0;
+    const cable: ActionQuestion = { kind: 'box', target: { kind: 'device', id: 'node01/netns/root/device/eth0' } };
+    for (const question of [cable, { kind: 'box', target: { kind: 'device', id: `${client()}/device/eth0` } } as const]) {
+      expect(apply(titled(other, question, /^Cut/))).toBe(true);
+      expect(reaches()).toBe(false);
+      expect(apply(titled(other, question, /^Mend/))).toBe(true);
+      expect(reaches()).toBe(true);
+    }
   });
 
   it('is a policy with lasting labels, the namespace of the other side where it differs, and declared ports', () => {

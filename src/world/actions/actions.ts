@@ -18,6 +18,7 @@ interface Scaled extends KubeObject {
 }
 
 const STOPPED = 'kubehop.dev/stopped';
+const DOWN = 'kubehop.dev/down';
 
 export function actionsFor(world: World, question: ActionQuestion): readonly Action[] {
   switch (question.kind) {
@@ -50,6 +51,19 @@ const mainHost = (world: World): string => {
   return (hosts.find((one) => one.controlPlane === true) ?? hosts.find((one) => one.role === 'node'))?.id ?? '';
 };
 
+/** The wire as a fact of the text: of a node's card, or of the pod network's end in a pod that has a text of its own. */
+function wireText(world: World, netns: NetnsView, device: string, up: boolean): Action['edit'] | undefined {
+  if (device !== 'eth0' || netns.objectKey === undefined) return undefined;
+  const own = ownText(world, netns.objectKey);
+  // A pod of a Deployment has no text: one in its template would be all of them, made anew.
+  if (own === undefined) return undefined;
+  const down = (world.api.view.find(netns.objectKey)?.metadata.annotations?.[DOWN] ?? '').split(',').map((one) => one.trim());
+  // What a command has cut a command mends.
+  if (!up && !down.includes(device)) return undefined;
+  const others = down.filter((one) => one !== '' && one !== device);
+  return annotate(world.files, own, DOWN, (up ? [...others, device] : others).join(','));
+}
+
 /** On the host whose root netns has the device, or whose pods do. */
 function wireActions(world: World, id: string): Action[] {
   const device = world.topology().devices.find((one) => one.id === id);
@@ -61,6 +75,7 @@ function wireActions(world: World, id: string): Action[] {
   const host = netns.hostId;
   const type = (line: string) => [{ host, line }];
   const { name } = near;
+  const text = wireText(world, netns, device.name, device.up && near.up);
   const lossy: Action = {
     title: `Make ${name} lose every fifth packet`,
     because: 'netem on its way out drops 20 % by chance.',
@@ -79,13 +94,18 @@ function wireActions(world: World, id: string): Action[] {
           title: `Cut ${name}`,
           because:
             near.type === 'veth' ? 'The pod at its other end is alone: its eth0 loses its carrier.' : `Nothing passes ${name} of ${host} until it is up again.`,
-          commands: type(`ip link set ${name} down`),
-          undo: type(`ip link set ${name} up`),
+          ...(text === undefined ? { commands: type(`ip link set ${name} down`), undo: type(`ip link set ${name} up`) } : { edit: text }),
         },
         slow,
         lossy,
       ]
-    : [{ title: `Mend ${name}`, because: 'It is down.', commands: type(`ip link set ${name} up`), undo: type(`ip link set ${name} down`) }];
+    : [
+        {
+          title: `Mend ${name}`,
+          because: 'It is down.',
+          ...(text === undefined ? { commands: type(`ip link set ${name} up`), undo: type(`ip link set ${name} down`) } : { edit: text }),
+        },
+      ];
 }
 
 function nodeActions(world: World, netns: NetnsView): Action[] {
@@ -119,14 +139,15 @@ function nodeActions(world: World, netns: NetnsView): Action[] {
   const cordoned = (node as { readonly spec?: { readonly unschedulable?: boolean } }).spec?.unschedulable === true;
   const uplink = world.topology().devices.find((one) => one.netns === netns.id && one.type === 'ethernet');
   const at = mainHost(world);
+  const line = (verb: string) => [{ host: at, line: `kubectl ${verb} ${name}` }];
+  const cordon = own === undefined ? undefined : setScalar(world.files, own, 'spec', 'unschedulable', cordoned ? 'false' : 'true');
   return [
     ...(uplink === undefined ? [] : wireActions(world, uplink.id).slice(0, 1)),
     ...actions,
     {
       title: cordoned ? `Uncordon ${name}` : `Cordon ${name}`,
       because: cordoned ? 'The scheduler may use it again.' : 'No new pod is put there; those that run stay.',
-      commands: [{ host: at, line: `kubectl ${cordoned ? 'uncordon' : 'cordon'} ${name}` }],
-      undo: [{ host: at, line: `kubectl ${cordoned ? 'cordon' : 'uncordon'} ${name}` }],
+      ...(cordon === undefined ? { commands: line(cordoned ? 'uncordon' : 'cordon'), undo: line(cordoned ? 'cordon' : 'uncordon') } : { edit: cordon }),
     },
   ];
 }

@@ -73,7 +73,7 @@ export function annotate(files: readonly DocumentFile[], admitted: AdmittedObjec
   if (text === undefined) return undefined;
   const quoted = /^[a-z][a-z0-9-]*$/.test(value) ? value : JSON.stringify(value);
   const { annotations } = admitted.object.metadata;
-  if (annotations !== undefined && Object.hasOwn(annotations, key)) return replaceValue(files, admitted, `metadata.annotations["${key}"]`, quoted);
+  if (annotations !== undefined && Object.hasOwn(annotations, key)) return replaceValue(files, admitted, `metadata.annotations[${key}]`, quoted);
   if (annotations !== undefined && Object.keys(annotations).length > 0) return insertFirst(text, admitted, 'metadata.annotations', `${key}: ${quoted}`);
   if (annotations !== undefined) return replaceValue(files, admitted, 'metadata.annotations', `{${key}: ${quoted}}`);
   return insertFirst(text, admitted, 'metadata', `annotations: {${key}: ${quoted}}`);
