@@ -7,7 +7,7 @@ import type { DocumentFile, WorldDocument } from '../world/document.ts';
 import type { LanguageRequests } from '../world/language/requests.ts';
 import type { PlugView } from '../world/plug-view.ts';
 import type { ExpectationResult, Fix, ProbeResult, ProbeSpec, ReachAnswer, ReachPeer, ReachQuestion } from '../world/reach/reach-views.ts';
-import type { TrafficView } from '../world/traffic-views.ts';
+import type { FlowsView, TrafficView } from '../world/traffic-views.ts';
 import type { ControlPlaneView, HopContext, HopView, Inspection, LinkTarget, MomentView, PacketView, WorldUpdate } from '../world/views.ts';
 import type { TopologyChange } from './topology-change.ts';
 
@@ -58,6 +58,8 @@ export interface Requests extends LanguageRequests {
   /** Who wanted to reach whom with the packet of this event; null where nobody did. */
   questionAt(seq: number): ReachQuestion | null;
   expectations(): readonly ExpectationResult[];
+  /** How much flows where, for marks on the canvas. */
+  flows(): FlowsView;
   /** Requests of a Pod, a Service or a Host, as those who ask and those who answer have counted them; null where nobody counts. */
   traffic(key: string): TrafficView | null;
   /** The API server, who watches it, and the last writes; at `atSeq`, or now. */

@@ -1,6 +1,7 @@
 /** The questions of the panes Why? and Reach, each answered in a copy of the world, what can be done on the canvas, and what the control plane did. */
 import { actionsFor } from '../world/actions/actions.ts';
 import { controlPlane } from '../world/control-plane.ts';
+import { flows } from '../world/flows.ts';
 import { podPlugView } from '../world/plug-view.ts';
 import { checkExpectations } from '../world/reach/expectations.ts';
 import { fixesFor } from '../world/reach/fixes.ts';
@@ -9,6 +10,19 @@ import { policyAnswer, policyCells } from '../world/reach/policy-verdicts.ts';
 import { probe } from '../world/reach/probe.ts';
 import { answer, questionAt } from '../world/reach/question.ts';
 
-export const reach = { actionsFor, answer, checkExpectations, controlPlane, fixesFor, podPlugView, policyAnswer, policyCells, probe, questionAt, reachPeers };
+export const reach = {
+  actionsFor,
+  answer,
+  checkExpectations,
+  controlPlane,
+  fixesFor,
+  flows,
+  podPlugView,
+  policyAnswer,
+  policyCells,
+  probe,
+  questionAt,
+  reachPeers,
+};
 
 export type Reach = typeof reach;

@@ -159,6 +159,7 @@ export class PlaygroundServer {
       },
       questionAt: async (seq) => (await this.#reach()).questionAt(this.#get(), seq) ?? null,
       expectations: async () => (await this.#reach()).checkExpectations(this.#get()),
+      flows: async () => (await this.#reach()).flows(this.#get()),
       traffic: (key) => traffic(this.#get(), key) ?? null,
       controlPlane: async (atSeq) => (await this.#reach()).controlPlane(this.#get(), atSeq),
       hopContext: (seq) => hopContext(this.#get(), seq) ?? null,

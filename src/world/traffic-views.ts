@@ -40,3 +40,19 @@ export interface TrafficView {
   /** A Service's endpoints, as they have counted what they answered. */
   readonly endpoints: readonly TrafficShare[];
 }
+
+/** Requests a second, the mean of the last seconds that are over. */
+export interface FlowMark {
+  readonly key: ObjectKey;
+  readonly requests: number;
+  /** Of them: all but 2xx and 3xx. */
+  readonly errors: number;
+}
+
+export interface FlowsView {
+  readonly nowNs: number;
+  /** Of Pods, Services and Hosts. */
+  readonly marks: readonly FlowMark[];
+  /** Device ids with the packets that each has received and sent since it is there. */
+  readonly devices: readonly (readonly [id: string, packets: number])[];
+}

@@ -9,7 +9,7 @@ import type { World } from './world.ts';
 
 type Counted = Pick<World, 'records' | 'engine' | 'api' | 'nowNs'>;
 
-interface ServiceLike extends KubeObject {
+export interface ServiceLike extends KubeObject {
   readonly spec?: { readonly clusterIP?: string; readonly externalName?: string; readonly selector?: Readonly<Record<string, string>> };
 }
 
@@ -18,7 +18,7 @@ const sum = (counts: readonly number[], from = 0): number => counts.reduce((tota
 const milliseconds = (ns: number | undefined): number | undefined => (ns === undefined ? undefined : ns / 1e6);
 
 /** Whether a host in a URL, as a program of `namespace` says it, is this Service. */
-function isAimed(host: string, namespace: string, { metadata, spec }: ServiceLike): boolean {
+export function isAimed(host: string, namespace: string, { metadata, spec }: ServiceLike): boolean {
   const own = metadata.namespace ?? 'default';
   if (spec?.clusterIP !== undefined && spec.clusterIP !== 'None' && host === spec.clusterIP) return true;
   const full = `${metadata.name}.${own}.svc.cluster.local`;
@@ -26,13 +26,13 @@ function isAimed(host: string, namespace: string, { metadata, spec }: ServiceLik
   return (name === metadata.name && namespace === own) || (name.startsWith(`${metadata.name}.${own}`) && (full === name || full.startsWith(`${name}.`)));
 }
 
-interface Counter {
+export interface Counter {
   readonly key: ObjectKey;
   readonly process: Process;
   readonly tally: Tally;
 }
 
-function counters(world: Counted): { readonly asking: readonly Counter[]; readonly answering: readonly Counter[] } {
+export function counters(world: Counted): { readonly asking: readonly Counter[]; readonly answering: readonly Counter[] } {
   const asking: Counter[] = [];
   const answering: Counter[] = [];
   for (const process of world.records.values()) {

@@ -5,6 +5,7 @@ import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { withKeys } from '../shell/with-keys.ts';
 import { usePlayground } from '../state/context.ts';
 import styles from './Inspector.module.css';
+import { RuleRate } from './RuleRate.tsx';
 import { Words } from './Words.tsx';
 
 type TableName = 'devices' | 'routes' | 'neighbors' | 'fdb' | 'connections' | 'sockets' | 'rules' | 'ipvs' | 'ipsets';
@@ -92,6 +93,7 @@ function Chains({ inspection, rule }: { readonly inspection: NetnsInspection; re
                     </span>{' '}
                     {one.text}
                   </button>
+                  {wanted?.id === chain.id && wanted.rule === index ? <RuleRate rule={`${chain.id} ${index}`} packets={packets} /> : null}
                   {wanted?.id === chain.id && wanted.rule === index && inspection.explained !== undefined ? (
                     <p className={styles.ruleWords}>
                       <Words phrases={inspection.explained} />

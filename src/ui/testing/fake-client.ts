@@ -137,6 +137,7 @@ export function createFakeClient(world: FakeWorld): FakeClient {
     expectations: () => [],
     hopContext: () => null,
     traffic: () => null,
+    flows: () => ({ nowNs: 0, marks: [], devices: [] }),
     controlPlane: () => ({ revision: 0, watchers: [], steps: [] }),
     actions: () => [],
     plug: () => null,

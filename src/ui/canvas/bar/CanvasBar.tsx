@@ -7,6 +7,7 @@ import type { CanvasTools } from '../contract.ts';
 import { ControlSheet } from '../control/ControlSheet.tsx';
 import { type Control, useControl } from '../control/use-control.ts';
 import { deliveryLayer } from '../delivery-layer.ts';
+import { useFlows } from '../flows/use-flows.ts';
 import { focusLayer, isFocused } from '../focus.ts';
 import { layerOf } from '../layer-of.ts';
 import type { OverlayLayer, Shown } from '../overlay.ts';
@@ -31,8 +32,10 @@ function useLayers({ overlay }: CanvasTools, { layer: control, moving }: Control
   }, [list, hosts, mirror]);
   const births = useBirths();
   const close = useClose(overlay);
+  const flows = useFlows();
   useLayoutEffect(() => {
     const layers: OverlayLayer[] = [
+      ...flows,
       close,
       ...(focus ? [focusLayer()] : []),
       ...(late === undefined || hidden.includes('control') ? [] : [late]),
@@ -45,7 +48,7 @@ function useLayers({ overlay }: CanvasTools, { layer: control, moving }: Control
     overlay?.setLayers(layers, shown);
     overlay?.draw();
     return () => overlay?.setLayers([]);
-  }, [overlay, focus, hidden, late, births, close, control]);
+  }, [overlay, focus, hidden, late, births, close, flows, control]);
   // Messages move by themselves, also while no packet is played; with reduced motion they step with each update of the world.
   useEffect(() => {
     if ((late === undefined && births === undefined && !moving) || overlay === undefined || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
