@@ -103,7 +103,9 @@ describe('display filters', () => {
       const parsed = parseDisplayFilter(text);
       return parsed.ok ? 'ok' : `${parsed.error.message} @${parsed.error.at}+${parsed.error.length}`;
     };
-    expect(error('tcp.prt == 80')).toBe('"tcp.prt" is neither a field nor a protocol. @0+7');
+    expect(error('tcp.prt == 80')).toBe('"tcp.prt" is neither a field nor a protocol. Did you mean tcp.port? @0+7');
+    expect(error('ip.dest == 10.244.0.9')).toMatch(/Did you mean ip\.dst\?/);
+    expect(error('quite.other == 1')).toBe('"quite.other" is neither a field nor a protocol. @0+11');
     expect(error('ip.src == 10.244.0.999')).toBe('"10.244.0.999" is not an address or a network. @10+12');
     expect(error('tcp.port == ')).toBe('"tcp.port" is compared with nothing. @12+0');
     expect(error('(tcp')).toBe('A closing parenthesis is missing. @4+0');
@@ -130,5 +132,18 @@ describe('display filters', () => {
     expect(names('dns && ip.')).toContain('ip.addr');
     expect(names('tcp.port == tc')).toEqual([]);
     expect(names('web-service')).toEqual([]);
+    expect(names('htt')).toContain('http');
+  });
+  it('complete what a field is compared by, and its values as this run has them, the most frequent first', () => {
+    const run = { hops, contextOf: () => ({ number: 1, stream: undefined, startNs: 0 }) };
+    const names = (text: string) => completeFilter(text, text.length, run)?.items.map((item) => item.name) ?? [];
+    expect(names('tcp.port ')).toEqual(['==', '!=', 'in', '>=', '<=']);
+    expect(names('http.host c')).toEqual(['contains']);
+    expect(names('tcp && tcp.dstport == ')).toContain('80');
+    expect(names('tcp.dstport in {8')).toEqual(['80']);
+    expect(names('hop.step == "tr')).toContain('"translated"');
+    const [first] = completeFilter('ip.dst == ', 10, run)?.items ?? [];
+    expect(first?.help).toMatch(/^\d+ times in this run$/);
+    expect(names('web service ')).toEqual([]);
   });
 });

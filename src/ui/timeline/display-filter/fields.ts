@@ -216,3 +216,38 @@ export const protocols: ReadonlyMap<string, (hop: HopView) => boolean> = new Map
   ['tls', (hop: HopView) => has(hop, 'tls')],
   ['drop', (hop: HopView) => hop.event.step.kind === 'dropped'],
 ]);
+
+/** Steps from one word to the other: letters put in, taken out, exchanged (Levenshtein 1966). Words are short. */
+function stepsBetween(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= one.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= other.length; j += 1)
+      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + (one[i - 1] === other[j - 1] ? 0 : 1)));
+    row = next;
+  }
+  return row[other.length] as number;
+}
+
+const MAX_WORD = 40;
+
+/** The field or protocol that was most likely meant by a word that is none; undefined where nothing is near. */
+export function meant(word: string): string | undefined {
+  const lower = word.toLowerCase();
+  if (lower.length < 3 || lower.length > MAX_WORD) return undefined;
+  let best: string | undefined;
+  let least = lower.length < 6 ? 1 : 2;
+  for (const name of [...fields.keys(), ...protocols.keys()]) {
+    if (Math.abs(name.length - lower.length) > least) continue;
+    const steps = stepsBetween(lower, name);
+    if (steps < least || (steps === least && best === undefined)) {
+      best = name;
+      least = steps;
+    }
+  }
+  // `tcp.dport` for `tcp.dstport`: the end of a longer name.
+  const [protocol, last] = lower.split(/\.(?=[^.]*$)/);
+  return (
+    best ?? (last === undefined || last.length < 3 ? undefined : [...fields.keys()].find((name) => name.startsWith(`${protocol}.`) && name.endsWith(last)))
+  );
+}

@@ -1,7 +1,7 @@
 /** Wireshark's display filter language: text in, a predicate over hops or an error with its place out. Wireshark: epan/dfilter, doc/wireshark-filter.adoc. */
 import { compileGoRegexp, matchGoRegexp } from '../../../base/go-regexp.ts';
 import type { HopView } from '../../../world/views.ts';
-import { type FieldType, fields, type HopContext, protocols } from './fields.ts';
+import { type FieldType, fields, type HopContext, meant, protocols } from './fields.ts';
 import { equalTo, less, type Operand, operandOf, readOperand } from './operand.ts';
 import { type FilterError, FilterFailure, scan, type Token } from './scan.ts';
 import { functions, readTerm, type Term, TokenReader, type ValueTerm } from './term.ts';
@@ -40,6 +40,12 @@ const FLIPPED: Readonly<Record<string, '<' | '<=' | '>' | '>='>> = { '<': '>', '
 const JOINS: Readonly<Record<string, 'and' | 'or' | 'xor'>> = { '&&': 'and', and: 'and', '||': 'or', or: 'or', '^^': 'xor', xor: 'xor' };
 type Sign = (typeof COMPARISONS)[string][0];
 type Test = (value: string | number, context: HopContext) => boolean;
+
+/** Says what was most likely meant, too. */
+function neither(word: string): string {
+  const near = meant(word);
+  return `"${word}" is neither a field nor a protocol.${near === undefined ? '' : ` Did you mean ${near}?`}`;
+}
 
 class Parser {
   readonly #reader: TokenReader;
@@ -118,7 +124,7 @@ class Parser {
       break;
     }
     if (parts.length > 0) return (hop, context) => parts.every((part) => part(hop, context));
-    if (left.kind === 'literal') throw reader.failure(`"${left.token.text}" is neither a field nor a protocol.`, left.token);
+    if (left.kind === 'literal') throw reader.failure(neither(left.token.text), left.token);
     const { name, values, type } = left;
     if (which !== undefined) throw reader.failure(`"${which}" needs a comparison.`, start);
     if (type === 'protocol') return protocols.get(name) as HopPredicate;
@@ -139,7 +145,7 @@ class Parser {
   }
 
   #values(term: Term, start: Token, operator: Token): ValueTerm {
-    if (term.kind === 'literal') throw this.#reader.failure(`"${term.token.text}" is neither a field nor a protocol.`, start);
+    if (term.kind === 'literal') throw this.#reader.failure(neither(term.token.text), start);
     if (term.type === 'protocol' && !/^(?:contains|matches|~)$/i.test(operator.text))
       throw this.#reader.failure(`"${term.name}" is a protocol: it has no value to compare.`, operator);
     return term;
@@ -147,7 +153,7 @@ class Parser {
 
   #compare(left: Term, right: Term, sign: Sign, which: 'any' | 'all', operator: Token, start: Token): HopPredicate {
     if (left.kind === 'literal') {
-      if (right.kind === 'literal') throw this.#reader.failure(`"${left.token.text}" is neither a field nor a protocol.`, left.token);
+      if (right.kind === 'literal') throw this.#reader.failure(neither(left.token.text), left.token);
       return this.#compare(right, left, FLIPPED[sign] ?? sign, which, operator, start);
     }
     const { name, type, values } = this.#values(left, start, operator);

@@ -4,6 +4,7 @@ import { Icon } from '../../shell/Icon.tsx';
 import { Menu, type MenuItem } from '../../shell/Menu.tsx';
 import { Segmented } from '../../shell/Segmented.tsx';
 import { usePlayground, useSession } from '../../state/context.ts';
+import { useNarrow } from '../../state/use-media.ts';
 import { openCapture, saveCapture } from '../captures.ts';
 import { FilterField } from '../list/FilterField.tsx';
 import { HopTable } from '../list/HopTable.tsx';
@@ -108,11 +109,30 @@ function RunMenu() {
 
 export function Views() {
   const { session } = usePlayground();
+  const narrow = useNarrow();
   const view = useSession((state) => state.timelineView);
   return (
     <>
       <div className={styles.tools}>
-        <Segmented label="View of the run" options={views} value={view} onChange={(timelineView) => session.setState({ timelineView })} />
+        {narrow ? (
+          <select
+            className={styles.run}
+            aria-label="View of the run"
+            value={view}
+            onChange={(event) => {
+              const chosen = views.find(([name]) => name === event.target.value);
+              if (chosen !== undefined) session.setState({ timelineView: chosen[0] });
+            }}
+          >
+            {views.map(([name, text]) => (
+              <option key={name} value={name}>
+                {text}
+              </option>
+            ))}
+          </select>
+        ) : (
+          <Segmented label="View of the run" options={views} value={view} onChange={(timelineView) => session.setState({ timelineView })} />
+        )}
         <FilterField />
         <RunChoice />
         <RunMenu />
