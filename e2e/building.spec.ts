@@ -65,13 +65,15 @@ test('layers filter the canvas and the list together, and groups fold pods into 
   expect(violations.map(({ id, nodes }) => `${id} ${nodes.map((node) => node.target)}`)).toEqual([]);
 });
 
-test('the control plane is shown on demand: who did what after a scale, and what it is about', async ({ app }) => {
+test('the control plane is shown on demand: who did what after a scale, and what it is about', async ({ app, page }) => {
   await app.openPaused();
   await app.canvas.getByRole('group', { name: 'Canvas' }).getByRole('button', { name: 'Control' }).click();
   const control = app.canvas.getByRole('region', { name: 'Control plane' });
   await expect(control.getByText(/components watch it, and all have heard of everything/)).toBeVisible();
   await app.run('kubectl scale deployment web --replicas=4');
   await expect(control.getByRole('button', { name: /deployment-controller updates ReplicaSet/ })).not.toHaveCount(0);
+  const { violations } = await new AxeBuilder({ page }).setLegacyMode().include('section[aria-label="Control plane"]').analyze();
+  expect(violations.map(({ id, nodes }) => `${id} ${nodes.map((node) => node.target)}`)).toEqual([]);
   await control.getByRole('button', { name: /kube-scheduler updates Pod .* on node01/ }).click();
   await expect(app.inspector.getByText(/web-/).first()).toBeVisible();
   await control.getByRole('button', { name: 'Close' }).click();
