@@ -28,6 +28,7 @@ import { ipsetRestoreFilter } from './tools/ipset.ts';
 import { restoreFilter } from './tools/iptables.ts';
 import { ipvsadmRestore } from './tools/ipvsadm.ts';
 import { nftInput } from './tools/nft.ts';
+import { opensslFilter } from './tools/openssl.ts';
 import { shellInputFilter, timeHook, xargsHook } from './tools/shells.ts';
 import { tcpdumpReadFilter } from './tools/tcpdump.ts';
 import { traceHook } from './tools/trace.ts';
@@ -70,6 +71,7 @@ const filterTable: Readonly<Record<string, Filter>> = {
   'tcpdump-read': tcpdumpReadFilter,
   nft: nftInput,
   'ipvsadm-restore': ipvsadmRestore,
+  openssl: opensslFilter,
   'wg-pubkey': pubkeyFilter,
 };
 

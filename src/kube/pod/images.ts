@@ -34,7 +34,7 @@ export interface ContainerProgram {
   readonly suffix: string;
   readonly config: HttpServerConfig | TcpServerConfig | UdpEchoConfig | L4EchoConfig | SctpServerConfig;
   /** It speaks TLS with what is in these files. */
-  readonly certificate?: { readonly chain: string; readonly key: string };
+  readonly certificate?: { readonly chain: string; readonly key: string /** Of those whose certificates clients must have. */; readonly clients?: string };
 }
 
 export interface ContainerBehaviour {
@@ -66,8 +66,8 @@ interface KnownImage {
 }
 
 const http = (config: HttpServerConfig): ContainerProgram => ({ app: 'http-server', suffix: '', config });
-const secured = (chain: string | undefined, key: string | undefined, program: ContainerProgram): readonly ContainerProgram[] =>
-  chain === undefined || key === undefined ? [] : [{ ...program, certificate: { chain, key } }];
+const secured = (chain: string | undefined, key: string | undefined, program: ContainerProgram, clients?: string): readonly ContainerProgram[] =>
+  chain === undefined || key === undefined ? [] : [{ ...program, certificate: { chain, key, ...(clients === undefined ? {} : { clients }) } }];
 const silent =
   (port: number): Behave =>
   () => [{ app: 'tcp-server', suffix: '', config: { port, greeting: '', echo: false } }];
@@ -188,7 +188,7 @@ const KNOWN: readonly KnownImage[] = [
     binaries: ['whoami'],
     behave: (container, _image, words) => {
       const plain = http({ port: portOf(flag(words, 'port') ?? env(container, 'WHOAMI_PORT_NUMBER')) ?? 80, server: 'whoami' });
-      const inTls = secured(flag(words, 'cert'), flag(words, 'key'), plain);
+      const inTls = secured(flag(words, 'cert'), flag(words, 'key'), plain, flag(words, 'cacert'));
       return inTls.length > 0 ? inTls : [plain];
     },
   },

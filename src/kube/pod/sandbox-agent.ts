@@ -185,9 +185,19 @@ function withCertificate(pod: Pod, container: Container, program: ContainerProgr
   };
   const [chain, key] = [read(program.certificate?.chain ?? ''), read(program.certificate?.key ?? '')];
   if (chain === undefined || key === undefined || !chain.text.includes('BEGIN CERTIFICATE') || !key.text.includes('PRIVATE KEY')) return undefined;
+  const clients = program.certificate?.clients;
+  const ca = clients === undefined ? undefined : read(clients)?.text;
+  if (clients !== undefined && ca === undefined) return undefined;
   const tls: ServerTlsConfig = {
     identities: [{ chain: chain.text, key: key.text, source: chain.source }],
-    names: [{ name: '', identity: 0, why: `${program.certificate?.chain} of container ${container.name} is its only certificate` }],
+    names: [
+      {
+        name: '',
+        identity: 0,
+        why: `${program.certificate?.chain} of container ${container.name} is its only certificate`,
+        ...(ca === undefined ? {} : { clients: { mode: 'require', ca } }),
+      },
+    ],
     alpn: ['http/1.1'],
     // Go: crypto/tls sends one.
     tickets: 1,

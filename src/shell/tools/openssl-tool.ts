@@ -29,7 +29,11 @@ export interface Tool {
   readonly random: (length: number) => Uint8Array;
 }
 
-export function toolOf(invocation: Invocation, name: string, flags: string, values: string): Tool | string {
+/** The name by which what came on standard input is read. */
+export const STDIN = '<stdin>';
+
+/** `input`: what came on standard input. */
+export function toolOf(invocation: Invocation, name: string, flags: string, values: string, input?: string): Tool | string {
   const { argv, shell, place, cwd, host } = invocation;
   const given = new Map<string, string[]>();
   const [plain, taking] = [new Set(flags.split(' ')), new Set(values.split(' '))];
@@ -53,7 +57,7 @@ export function toolOf(invocation: Invocation, name: string, flags: string, valu
     given,
     has: (key) => given.has(key),
     get: (key) => given.get(key)?.at(-1),
-    read: (path) => shell.readFile(place, resolvePath(cwd, path)),
+    read: (path) => (path === STDIN ? input : shell.readFile(place, resolvePath(cwd, path))),
     write: (path, text) => {
       if (path === undefined) invocation.out(text);
       else {

@@ -6,11 +6,11 @@ import { formatPem, parsePem } from '../../net/app/tls/pem.ts';
 import { digestOf } from '../../net/app/tls/rsa.ts';
 import { findHostName, VERIFY_TEXTS, verifyChain } from '../../net/app/tls/verify.ts';
 import { bytesToBase64 } from '../../net/wire/binary-text.ts';
-import { defineCommand, type Outcome } from '../command.ts';
+import { defineCommand, type Filter, type FilterIo, type Invocation, type Outcome } from '../command.ts';
 import { resolvePath } from '../paths.ts';
 import { requestCertificate, signRequest } from './openssl-request.ts';
 import { certificateText, extensionText } from './openssl-text.ts';
-import { couldNotOpen, loadCertificate, loadKey, newKey, OpensslError, type Tool, toolOf } from './openssl-tool.ts';
+import { couldNotOpen, loadCertificate, loadKey, newKey, OpensslError, STDIN, type Tool, toolOf } from './openssl-tool.ts';
 
 function runReq(tool: Tool): number {
   const text = requestCertificate(tool);
@@ -27,8 +27,7 @@ function runX509(tool: Tool): number {
     tool.write(tool.get('out'), signRequest(tool));
     return 0;
   }
-  const path = tool.get('in');
-  if (path === undefined) throw new OpensslError('openssl: x509 reads its certificate from a file here: -in FILE\n');
+  const path = tool.get('in') ?? STDIN;
   const certificate = loadCertificate(tool, path);
   // In the order in which they were asked for.
   for (const name of tool.given.keys()) {
@@ -170,6 +169,39 @@ const TOOLS: Readonly<Record<string, { readonly flags: string; readonly values: 
   },
 };
 
+function runTool(invocation: Invocation, name: string, input?: string): number {
+  const known = TOOLS[name];
+  if (known === undefined) return 1;
+  const tool = toolOf(invocation, name, known.flags, known.values, input);
+  if (typeof tool === 'string') {
+    invocation.err(tool);
+    return 1;
+  }
+  try {
+    return known.run(tool);
+  } catch (problem) {
+    if (!(problem instanceof OpensslError)) throw problem;
+    invocation.err(problem.message);
+    return problem.code;
+  }
+}
+
+interface Reading {
+  readonly argv: readonly string[];
+  text: string;
+}
+
+const MAX_INPUT_CHARACTERS = 1_000_000;
+
+/** Standard input of `openssl x509`. */
+export const opensslFilter: Filter = {
+  data: (state: Reading, text: string) => {
+    if (state.text.length < MAX_INPUT_CHARACTERS) state.text += text;
+    return undefined;
+  },
+  end: (state: Reading, io: FilterIo) => runTool({ ...io.invocation(), argv: state.argv, out: io.out, err: io.err }, state.argv[0] ?? '', state.text),
+};
+
 export const openssl = defineCommand({
   name: 'openssl',
   summary: 'certificates and TLS: openssl req -x509 …, x509 -text, verify, s_client -connect HOST:443 -servername NAME',
@@ -200,18 +232,9 @@ export const openssl = defineCommand({
       }
       return { kind: 'program', app: program.app, name: 'openssl', config: parsed.config, endless: false };
     }
-    const tool = toolOf(invocation, name, known.flags, known.values);
-    if (typeof tool === 'string') {
-      err(tool);
-      return 1;
-    }
-    try {
-      return known.run(tool);
-    } catch (problem) {
-      if (!(problem instanceof OpensslError)) throw problem;
-      err(problem.message);
-      return problem.code;
-    }
+    // A certificate that no file is named for comes through a pipe.
+    if (name === 'x509' && !argv.some((word) => /^--?(in|req)$/.test(word))) return { kind: 'filter', filter: 'openssl', state: { argv, text: '' } };
+    return runTool(invocation, name);
   },
   complete: (words, current) => (words.length === 1 ? [...Object.keys(TOOLS), 's_client', 'version'].filter((one) => one.startsWith(current)) : []),
 });
