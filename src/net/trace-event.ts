@@ -162,6 +162,7 @@ export type Step =
       readonly why: string;
       readonly objects?: readonly string[];
       readonly keys?: string;
+      readonly warning?: import('./app/definition.ts').TlsWarning;
     }
   /**
    * Somebody added, changed or removed a record, or a program took an entry out of the connection table (`connection`). Has no packet (packetId -1). `by` is `user` or the agent's name, `command` the line a person typed.

@@ -6,7 +6,7 @@ import { ERRNO_TEXTS } from './curl-text.ts';
 import type { AppContext, SocketId } from './definition.ts';
 import { certificateDate, formatName } from './tls/certificate.ts';
 import type { TlsConnection } from './tls/connection.ts';
-import { tlsLayer } from './tls/layer.ts';
+import { tlsLayer, warningOf } from './tls/layer.ts';
 import { HANDSHAKE, RECORD } from './tls/messages.ts';
 import { cipherName } from './tls/schedule.ts';
 import type { TlsContext, TlsSessions } from './tls/sessions.ts';
@@ -42,16 +42,18 @@ const ALPN: readonly string[] = ['h2', 'http/1.1'];
 
 export const curlHttps: CurlHttps = (context, sessions, nowMs) => {
   const tls = tlsLayer(context, sessions, nowMs);
-  return Object.assign(tls, { https: new Manners(tls, sessions) });
+  return Object.assign(tls, { https: new Manners(tls, sessions, nowMs) });
 };
 
 class Manners implements HttpsManners {
   readonly #tls: TlsContext;
   readonly #sessions: TlsSessions;
+  readonly #nowMs: number;
   #printed = 0;
   #verifyCode = 0;
 
-  constructor(tls: TlsContext, sessions: TlsSessions) {
+  constructor(tls: TlsContext, sessions: TlsSessions, nowMs: number) {
+    this.#nowMs = nowMs;
     this.#tls = tls;
     this.#sessions = sessions;
   }
@@ -145,6 +147,11 @@ class Manners implements HttpsManners {
             ? 'SSL: unable to obtain common name from peer certificate'
             : `SSL: certificate subject name '${common}' does not match target host name '${host}'`;
         this.#info(config, text);
+        this.#tls.tell({
+          what: 'TLS ends: the certificate is for another name',
+          why: `the handshake went well, but ${text.slice('SSL: '.length)}; the certificate is for ${(leaf.altNames ?? []).map(({ value }) => String(value)).join(', ') || common || 'nobody'}`,
+          warning: { ...warningOf(connection, { code: 62, depth: 0 }, this.#nowMs), asked: host },
+        });
         return { code: 60, text };
       }
       this.#info(config, hasNames ? ` subjectAltName: host "${host}" matched cert's "${fits}"` : ` common name: ${fits} (matched)`);

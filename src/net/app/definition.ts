@@ -103,6 +103,25 @@ export interface TlsNote {
   readonly objects?: readonly string[];
   /** Lines of an SSLKEYLOGFILE, once there are secrets. */
   readonly keys?: string;
+  readonly warning?: TlsWarning;
+}
+
+/** What a client held against a server, or a server against it: the facts that a browser's warning goes by. */
+export interface TlsWarning {
+  /** X509_V_ERR_… of the certificate; 0 where it was not about the certificate. */
+  readonly code: number;
+  /** Of the alert that ended it, 255 where what came is no TLS; undefined where nothing ended. */
+  readonly alert?: number;
+  /** The name that was asked for. */
+  readonly asked?: string;
+  readonly nowMs: number;
+  /** Of the certificate that is at fault. */
+  readonly subject?: string;
+  readonly issuer?: string;
+  readonly notBeforeMs?: number;
+  readonly notAfterMs?: number;
+  /** Those of the subjectAltName. */
+  readonly names?: readonly string[];
 }
 
 /** A program's hands. Everything takes effect at once in virtual time; results come as events. */

@@ -118,7 +118,7 @@ export function HopPanel() {
           <Words phrases={hop.fix} />
         </p>
       )}
-      {hop.family === 'drop' ? (
+      {hop.family === 'drop' || hop.event.step.kind === 'tls' ? (
         <Suspense fallback={null}>
           <DropHelp hop={hop} />
         </Suspense>

@@ -1,11 +1,20 @@
-/** At a drop: the way to the question behind it, and to the page about its reason. */
+/** At a drop: the way to the question behind it, and to the page about its reason. At a handshake that a browser would not have gone through with: what it would say. */
+import { lazy, Suspense } from 'react';
 import type { HopView } from '../../world/views.ts';
 import { usePlayground } from '../state/context.ts';
 import styles from './Why.module.css';
 
+const TlsWarningCard = lazy(() => import('./TlsWarningCard.tsx').then((module) => ({ default: module.TlsWarningCard })));
+
 export function DropHelp({ hop }: { readonly hop: HopView }) {
   const playground = usePlayground();
   const { step, seq } = hop.event;
+  if (step.kind === 'tls' && step.warning !== undefined)
+    return (
+      <Suspense fallback={null}>
+        <TlsWarningCard warning={step.warning} />
+      </Suspense>
+    );
   if (step.kind !== 'dropped' || step.reason === 'OTHERHOST') return null;
   const why = async () => {
     const question = await playground.client.call('questionAt', seq).catch(() => null);

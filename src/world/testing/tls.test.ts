@@ -155,7 +155,16 @@ describe('HTTPS at ingress-nginx', () => {
     run(`openssl req -new ${EC} -keyout k -out r -subj /CN=good.test && echo subjectAltName=DNS:good.test > ext`);
     run('openssl x509 -req -in r -CA ca.crt -CAkey ca.key -out old.crt -days 0 -extfile ext && kubectl delete secret good-tls');
     run('kubectl create secret tls good-tls --cert old.crt --key k && sleep 2');
+    const from = world.headSeq;
+    const warnings = () =>
+      world.hops(from, world.headSeq).flatMap(({ event: { step } }) => (step.kind === 'tls' && step.warning !== undefined ? [step.warning] : []));
     expect(curl('good.test')).toMatchObject({ exitCode: 60, stderr: expect.stringContaining('SSL certificate problem: certificate has expired\n') });
+    expect(warnings()).toEqual([
+      expect.objectContaining({ code: 10, alert: 45, asked: 'good.test', subject: 'CN = good.test', issuer: 'CN = ca', names: ['good.test'] }),
+    ]);
+    // Whoever goes on all the same is told, too.
+    curl('good.test', '-k');
+    expect(warnings()[1]).toMatchObject({ code: 10, asked: 'good.test' });
     expect(run('openssl verify -CAfile ca.crt old.crt').stderr).toBe(
       'CN = good.test\nerror 10 at 0 depth lookup: certificate has expired\nerror old.crt: verification failed\n',
     );

@@ -14,6 +14,7 @@ import type {
   SocketId,
   TcpSocketOptions,
   TlsNote,
+  TlsWarning,
   UdpSocketOptions,
 } from '../definition.ts';
 import { type Certificate, formatName, parseCertificates } from './certificate.ts';
@@ -26,7 +27,7 @@ import { ALERT_WORDS } from './messages.ts';
 import { cipherName } from './schedule.ts';
 import { serverReceive } from './server.ts';
 import type { TlsContext, TlsFacts, TlsLayer, TlsSession, TlsSessions } from './sessions.ts';
-import { VERIFY_TEXTS } from './verify.ts';
+import { VERIFY_TEXTS, type VerifyProblem } from './verify.ts';
 import { versionName } from './words.ts';
 
 const identities = new WeakMap<TlsIdentityConfig, Identity | 'none'>();
@@ -224,7 +225,7 @@ class Layer implements TlsContext {
     for (const { message, direction } of events) {
       if (direction === 'in' && message === 1 && session.server !== undefined) this.#context.tell(chosen(session.server, connection));
     }
-    if (outcome.opened) this.#context.tell(openedNote(session, connection));
+    if (outcome.opened) this.#context.tell(openedNote(session, connection, this.#nowMs));
     const { payload, tail } = plainPayload(session.tail + outcome.plain);
     this.#sessions.set(socket, { ...session, connection, tail });
     const { end } = connection;
@@ -249,6 +250,7 @@ class Layer implements TlsContext {
             ? `${words}${info.serverName === undefined ? '' : ` (asked for ${info.serverName})`}`
             : `the certificate is not believed: ${VERIFY_TEXTS[problem.code]}${session.client?.checkName === undefined ? '' : ` (wanted: ${session.client.checkName})`}`,
       keys: keyLog(connection),
+      ...(session.client === undefined ? {} : { warning: warningOf(connection, problem, this.#nowMs) }),
     });
     this.#ended.set(socket, connection);
     this.#sessions.delete(socket);
@@ -418,15 +420,43 @@ function chosen(config: ServerTlsConfig, { info }: TlsConnection): TlsNote {
   };
 }
 
-function openedNote(session: TlsSession, connection: TlsConnection): TlsNote {
+/** What a browser in the client's place would have to go by. */
+export function warningOf({ info, end }: TlsConnection, problem: VerifyProblem | undefined, nowMs: number): TlsWarning {
+  const one = problem === undefined ? info.peer[0] : (info.chain[problem.depth] ?? info.peer[0]);
+  const alert = end === undefined ? undefined : end.by === 'nobody' ? 255 : end.alert;
+  return {
+    code: problem?.code ?? 0,
+    nowMs,
+    ...(alert === undefined ? {} : { alert }),
+    ...(info.serverName === undefined ? {} : { asked: info.serverName }),
+    ...(one === undefined
+      ? {}
+      : {
+          subject: formatName(one.subject),
+          issuer: formatName(one.issuer),
+          notBeforeMs: one.notBeforeMs,
+          notAfterMs: one.notAfterMs,
+          names: (one.altNames ?? []).flatMap(({ kind, value }) => (kind === 'dns' ? [String(value)] : [])),
+        }),
+  };
+}
+
+function openedNote(session: TlsSession, connection: TlsConnection, nowMs: number): TlsNote {
   const { info } = connection;
   const alpn = info.alpn === undefined ? '' : `, ${info.alpn} by ALPN`;
   const leaf = info.peer[0];
+  const [problem] = info.problems;
+  const verdict =
+    session.client?.ca === undefined
+      ? ', which nobody checked'
+      : problem === undefined
+        ? ', which is believed'
+        : `, which is not believed (${VERIFY_TEXTS[problem.code]}) and taken all the same`;
   const peer =
     session.server === undefined
       ? leaf === undefined
         ? ''
-        : `; the server showed ${formatName(leaf.subject)}${session.client?.ca === undefined ? ', which nobody checked' : ', which is believed'}`
+        : `; the server showed ${formatName(leaf.subject)}${verdict}`
       : leaf === undefined
         ? ''
         : `; the client showed ${formatName(leaf.subject)}`;
@@ -435,6 +465,7 @@ function openedNote(session: TlsSession, connection: TlsConnection): TlsNote {
     why: `both ends have ${cipherName(connection.suite)} keys by X25519${alpn}${peer}${session.client?.why === undefined ? '' : `; ${session.client.why}`}`,
     // Both ends have the same secrets; one line of each is enough.
     ...(session.server === undefined ? {} : { keys: keyLog(connection) }),
+    ...(session.client === undefined || problem === undefined ? {} : { warning: warningOf(connection, problem, nowMs) }),
   };
 }
 
