@@ -13,6 +13,10 @@ export function TlsWarningCard({ warning }: { readonly warning: TlsWarning }) {
   const { canProceed, headline, chrome, firefox, means, cure } = browserWarning(warning);
   const { code, asked, subject, issuer, names = [], notBeforeMs, notAfterMs, nowMs } = warning;
   const isDate = code === 9 || code === 10;
+  const codes = [
+    ['Chrome', chrome],
+    ['Firefox', firefox],
+  ] as const;
   const facts: readonly (readonly [string, string, boolean])[] = [
     ['Asked for', asked ?? 'no name', code === 62],
     ...(subject === undefined
@@ -37,12 +41,15 @@ export function TlsWarningCard({ warning }: { readonly warning: TlsWarning }) {
         <h3>{headline}</h3>
       </div>
       <p>{means}</p>
-      <p className={styles.codes}>
-        <code>{chrome}</code> <span>Chrome</span>
-        <br />
-        <code>{firefox}</code> <span>Firefox</span>
-      </p>
       <dl className={styles.facts}>
+        {codes.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>
+              <code>{value}</code>
+            </dd>
+          </div>
+        ))}
         {facts.map(([name, value, isFault]) => (
           <div key={name} data-fault={isFault}>
             <dt>{name}</dt>

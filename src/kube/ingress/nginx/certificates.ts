@@ -114,22 +114,27 @@ export function certificateFor(ingress: Ingress, host: string, view: StoreView):
   if (!secret.ok) return fallBack([secret.problem, `${missing(name)}. Using default certificate`], 'it holds no usable pair of certificate and key');
   if (host !== '' && findHostName(secret.leaf, host, false) === undefined) {
     const names = (secret.leaf.altNames ?? []).flatMap((one) => (one.kind === 'dns' ? [one.value] : []));
-    const go =
-      names.length === 0
-        ? 'x509: certificate relies on legacy Common Name field, use SANs instead'
+    const byCommonName = findHostName(secret.leaf, host) !== undefined;
+    // Go: crypto/x509, HostnameError
+    const go = byCommonName
+      ? 'x509: certificate relies on legacy Common Name field, use SANs instead'
+      : names.length === 0
+        ? `x509: certificate is not valid for any names, but wanted to match ${host}`
         : `x509: certificate is valid for ${names.join(', ')}, not ${host}`;
-    const first = `Unexpected error validating SSL certificate "${namespace}/${name}" for server "${host}": ${go}`;
-    if (findHostName(secret.leaf, host) === undefined)
+    const doubts = [
+      `Unexpected error validating SSL certificate "${namespace}/${name}" for server "${host}": ${go}`,
+      'Validating certificate against DNS names. This will be deprecated in a future version',
+    ];
+    if (!byCommonName)
       return fallBack(
         [
-          first,
-          `Validating certificate against DNS names. This will be deprecated in a future version`,
+          ...doubts,
           `SSL certificate "${namespace}/${name}" does not contain a Common Name or Subject Alternative Name for server "${host}": ${go}`,
           'Using default certificate',
         ],
         'its certificate is not for this host',
       );
-    problems.push(first);
+    problems.push(...doubts);
   }
   return { identity: secret.identity, why: said, problems };
 }

@@ -213,7 +213,8 @@ export const protocols: ReadonlyMap<string, (hop: HopView) => boolean> = new Map
   ['wg', (hop: HopView) => has(hop, 'wireguard')],
   ['dns', (hop: HopView) => has(hop, 'dns')],
   ['http', (hop: HopView) => has(hop, 'http')],
-  ['tls', (hop: HopView) => has(hop, 'tls')],
+  // Steps of handshakes are rows without a packet.
+  ['tls', (hop: HopView) => has(hop, 'tls') || hop.event.step.kind === 'tls'],
   ['drop', (hop: HopView) => hop.event.step.kind === 'dropped'],
 ]);
 
