@@ -5,12 +5,13 @@
 import { parseMac } from '../net/addr/mac.ts';
 import { encodeFrame } from '../net/wire/encode.ts';
 import type { Filter } from '../net/wire/filter-tree.ts';
+import { linkBytes } from '../net/wire/lengths.ts';
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../net/wire/link-type.ts';
 import { type PcapngInterface, type PcapngPacket, writePcapng } from '../net/wire/pcapng.ts';
 import { parseFilter } from '../net/wire/tcpdump-filter.ts';
 import { matchesFilter } from '../net/wire/tcpdump-match.ts';
 import { EPOCH_MS } from './install.ts';
-import { groupHops } from './tell.ts';
+import { groupHops, shownLayers } from './tell.ts';
 import type { DeviceView, NetnsView } from './views.ts';
 import type { World } from './world.ts';
 
@@ -114,10 +115,13 @@ function reasonsFor(world: World, from: number, to: number): ReadonlyMap<number,
   return reasons;
 }
 
-/** The frame of an event, as `capture` writes those of taps; undefined for events without a packet. */
+/** The bytes of the layers that are shown of an event, as `capture` writes those of taps; undefined for events without a packet. */
 export function frameAt(world: World, seq: number): Uint8Array | undefined {
   const packet = world.engine.packetAt(seq);
-  return packet === undefined ? undefined : encodeFrame(packet);
+  const [event] = world.engine.events(seq, seq + 1);
+  if (packet === undefined || event === undefined) return undefined;
+  const bytes = encodeFrame(packet);
+  return shownLayers(event).length < event.layers.length ? bytes.subarray(linkBytes(packet)) : bytes;
 }
 
 /** Frames on each named device, in causal order. */

@@ -211,7 +211,7 @@ function originOfGroup(events: readonly TraceEvent[], main: TraceEvent): Origin 
 }
 
 /** Before the next hop's MAC is known a frame has no Ethernet header to show; on the loopback device zeros are what is really there. */
-function shownLayers(event: TraceEvent): TraceEvent['layers'] {
+export function shownLayers(event: TraceEvent): TraceEvent['layers'] {
   const first = event.layers[0];
   if (first?.protocol !== 'ethernet' || event.device === 'lo') return event.layers;
   return first.src === NO_MAC && first.dst === NO_MAC ? event.layers.slice(1) : event.layers;

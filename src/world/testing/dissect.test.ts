@@ -14,6 +14,7 @@ import { type Layer, type Packet, TUNNEL_GENEVE } from '../../net/wire/packet.ts
 import { writePcapng } from '../../net/wire/pcapng.ts';
 import type { SctpChunk } from '../../net/wire/sctp.ts';
 import { frameAt } from '../capture.ts';
+import { shownLayers } from '../tell.ts';
 import type { World } from '../world.ts';
 import { articleFiles, openArticle, runLine } from './article.ts';
 
@@ -31,7 +32,7 @@ function framesOf(world: World, lines: readonly string[]): Frame[] {
     // Hops that change nothing show the very same layers.
     if (event.layers.length === 0 || seen.has(event.layers)) return [];
     seen.add(event.layers);
-    return [{ bytes: frameAt(world, event.seq) as Uint8Array, layers: event.layers }];
+    return [{ bytes: frameAt(world, event.seq) as Uint8Array, layers: shownLayers(event) }];
   });
 }
 
@@ -96,6 +97,10 @@ describe('the bytes of a packet', () => {
     expect(vxlan.length).toBeGreaterThan(200);
     expect(wireguard.length).toBeGreaterThan(20);
     for (const { bytes, layers } of frames) {
+      expect(
+        bytes.length >= 20 && layers[0]?.protocol === 'ipv4' ? (bytes[0] ?? 0) >> 4 : 4,
+        'a packet that no device has sent yet begins with its IP header',
+      ).toBe(4);
       let at = 0;
       for (const layer of dissect(bytes, layers)) {
         expect(layer.start).toBe(at);
