@@ -9,7 +9,7 @@ import { serviceCurve } from './layout-services.ts';
 import { type Life, lifeAt, roundness } from './packet-life.ts';
 import { pathData } from './paint.ts';
 import type { Item, Rect, Scene, ServiceItem } from './scene.ts';
-import { SpriteAtlas } from './sprites.ts';
+import { type Sprite, SpriteAtlas } from './sprites.ts';
 
 /** How scene units become pixels: `zoom`, then `x` and `y` in CSS pixels; the canvas' size in CSS pixels and device pixels per CSS pixel. */
 export interface View {
@@ -89,6 +89,8 @@ export class Overlay {
   #atlas: SpriteAtlas | undefined;
   #atlasScale = 0;
   #capsules: (Capsule | undefined)[] = [];
+  /** By hop index, of the present atlas: looking one up by its words costs more than drawing it. */
+  #sprites: (Sprite | undefined)[] = [];
   /** Reused between frames. */
   readonly #seats: Seat[] = [];
   /** By hop index: all hops of a packet share one. */
@@ -155,6 +157,7 @@ export class Overlay {
     if (this.#journey === undefined || this.#journey.hops !== hops) {
       this.#journey = new Journey(scene, hops);
       this.#capsules = new Array(hops.length).fill(undefined);
+      this.#sprites = new Array(hops.length).fill(undefined);
       this.#lives = new Array(hops.length).fill(undefined);
       this.#ending = undefined;
     }
@@ -187,6 +190,14 @@ export class Overlay {
     if (known !== undefined) return known;
     const made = capsuleOf(this.#playback.hops()[index] as HopView);
     this.#capsules[index] = made;
+    return made;
+  }
+
+  #sprite(index: number, capsule: Capsule, atlas: SpriteAtlas): Sprite {
+    const known = this.#sprites[index];
+    if (known !== undefined) return known;
+    const made = atlas.get(capsule);
+    this.#sprites[index] = made;
     return made;
   }
 
@@ -389,6 +400,7 @@ export class Overlay {
     if (this.#atlas === undefined || this.#atlasScale !== scale * ratio) {
       this.#atlas = new SpriteAtlas(this.#palette, this.#fonts.mono, scale * ratio);
       this.#atlasScale = scale * ratio;
+      this.#sprites.fill(undefined);
     }
     const atlas = this.#atlas;
     context.setTransform(1, 0, 0, 1, 0, 0);
@@ -419,7 +431,8 @@ export class Overlay {
         context.fillRect((seat.x - 4) * ratio, (seat.y - 2) * ratio, 8 * ratio, 4 * ratio);
         continue;
       }
-      const sprite = atlas.get(capsule, capsule.dropped && seat.x + capsule.w * scale > width);
+      // A dropped packet's words change sides at the edge of the picture.
+      const sprite = capsule.dropped ? atlas.get(capsule, seat.x + capsule.w * scale > width) : this.#sprite(seat.hop, capsule, atlas);
       // Words stay in the picture, and on whole device pixels they are sharp while they move.
       const inside = capsule.dropped ? seat.x : Math.max(sprite.anchorX * scale - 4, Math.min(width - (sprite.w - sprite.anchorX) * scale + 4, seat.x));
       context.drawImage(sprite.image, Math.round((inside - sprite.anchorX * scale) * ratio), Math.round((seat.y - sprite.anchorY * scale) * ratio));
