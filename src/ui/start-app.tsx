@@ -3,6 +3,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createPlaygroundClient, type TransportFactory } from '../worker/client.ts';
 import { Root } from './Root.tsx';
+import { newDocumentId } from './state/new-id.ts';
 import { Playground } from './state/playground.ts';
 import { readPreferences } from './state/session.ts';
 import { decideStart } from './state/start.ts';
@@ -22,7 +23,7 @@ export async function startApp(transports: readonly TransportFactory[]): Promise
     now: () => Date.now(),
     onOwned: () => history.replaceState(history.state, '', location.pathname + location.search),
   });
-  const decided = await decideStart(location.hash, storage, () => crypto.randomUUID());
+  const decided = await decideStart(location.hash, storage, newDocumentId);
   if (document.readyState === 'loading') await new Promise((resolve) => document.addEventListener('DOMContentLoaded', resolve, { once: true }));
   const root = document.getElementById('root');
   if (root === null) throw new Error('the page has no #root');

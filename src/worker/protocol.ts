@@ -92,12 +92,17 @@ export type FromWorker =
 
 export type RequestName = keyof Requests;
 
+/**
+ * The worker died or does not answer. `restarted`: another one opens the last document; false: it failed while a world was being opened,
+ * and nothing runs until a world is opened again.
+ */
+export type CrashListener = (message: string, restarted: boolean) => void;
+
 export interface PlaygroundClient {
   call<N extends RequestName>(name: N, ...args: Parameters<Requests[N]>): Promise<ReturnType<Requests[N]>>;
   subscribe(listener: (update: WorldUpdate) => void): () => void;
   /** The document as the last update told it (what was given to `open` before the first): there at once, for a page that is going away. */
   lastDocument(): WorldDocument | undefined;
-  /** The worker died or does not answer; the client has restarted it from the last document. */
-  onCrash(listener: (message: string) => void): () => void;
+  onCrash(listener: CrashListener): () => void;
   close(): void;
 }

@@ -137,6 +137,7 @@ describe('a client whose worker fails', () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
   });
   afterEach(() => {
+    vi.restoreAllMocks();
     vi.useRealTimers();
   });
 
@@ -177,5 +178,75 @@ describe('a client whose worker fails', () => {
     expect(starts[1]?.map((message) => message.name)).toContain('open');
     expect(starts[1]?.map((message) => message.name)).not.toContain('run');
     client.close();
+  });
+
+  const silence = (start: { silent: readonly string[] } | undefined, ...names: readonly string[]) => {
+    if (start !== undefined) start.silent = names;
+  };
+
+  /** Answers all but the names in `silent`; `fail` is what the browser would say of the worker. */
+  function obedient(silent: readonly string[]) {
+    const starts: { fail(reason: string): void; readonly heard: string[]; silent: readonly string[] }[] = [];
+    const factory: TransportFactory = (events) => {
+      const self = { fail: (reason: string) => events.failed(reason), heard: [] as string[], silent };
+      starts.push(self);
+      return {
+        send: (message) => {
+          self.heard.push(message.name);
+          if (!self.silent.includes(message.name)) queueMicrotask(() => events.message({ type: 'answer', id: message.id, ok: true, value: null }));
+        },
+        close: () => undefined,
+      };
+    };
+    const crashes: [string, boolean][] = [];
+    const client = createPlaygroundClient({ transports: [factory, mainThreadTransport], hangMs: 5_000, openHangMs: 20_000 });
+    client.onCrash((message, restarted) => crashes.push([message, restarted]));
+    return { starts, crashes, client };
+  }
+
+  it('stops, and never moves a world to the page’s own thread, when it fails again as it comes up', async () => {
+    const { starts, crashes, client } = obedient([]);
+    await client.call('open', document, base);
+    starts[0]?.fail('out of memory');
+    expect(starts[1]?.heard).toEqual(['ping', 'open']);
+    starts[1]?.fail('out of memory');
+    expect(crashes).toEqual([
+      ['out of memory', true],
+      ['out of memory', false],
+    ]);
+    await expect(client.call('run', 'main', 'hostname')).rejects.toThrow('out of memory');
+    // Who opens a world again gets another worker.
+    await client.call('open', document, base);
+    expect(starts).toHaveLength(3);
+    client.close();
+  });
+
+  it('gives up on a world that never comes up, later than on a call', async () => {
+    const { starts, crashes, client } = obedient(['open']);
+    const opening = expect(client.call('open', document, base)).rejects.toThrow(/did not answer for 20 seconds/);
+    silence(starts[0], 'open', 'ping');
+    for (let i = 0; i < 8; i += 1) await vi.advanceTimersByTimeAsync(2_000);
+    expect(crashes).toEqual([]);
+    for (let i = 0; i < 5; i += 1) await vi.advanceTimersByTimeAsync(2_000);
+    await opening;
+    expect(crashes.map(([, restarted]) => restarted)).toEqual([false]);
+    client.close();
+  });
+
+  it('waits as long as it takes for a worker that waits for the network itself, or slept with the page', async () => {
+    const { starts, crashes, client } = obedient(['run']);
+    await client.call('open', document, base);
+    const waiting = client.call('run', 'main', 'dig web-service').catch(() => undefined);
+    for (let i = 0; i < 20; i += 1) await vi.advanceTimersByTimeAsync(2_000);
+    expect(crashes).toEqual([]);
+    silence(starts[0], 'run', 'ping');
+    await vi.advanceTimersByTimeAsync(2_000);
+    // The lid was closed for an hour: one beat, an hour late.
+    const now = performance.now();
+    vi.spyOn(performance, 'now').mockReturnValue(now + 3_600_000);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(crashes).toEqual([]);
+    client.close();
+    await waiting;
   });
 });

@@ -2,6 +2,7 @@
 import { Fragment, useEffect, useRef, useState } from 'react';
 import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { usePlayground } from '../state/context.ts';
+import { newDocumentId } from '../state/new-id.ts';
 import { loadExampleOpening } from '../state/start.ts';
 import { type LessonEntry, loadCatalogue, loadScenarios } from './catalogue.ts';
 import styles from './Learn.module.css';
@@ -28,7 +29,7 @@ function Scenarios() {
     };
   }, []);
   const open = async (slug: string) => {
-    const opening = await loadExampleOpening(slug, () => crypto.randomUUID()).catch(() => undefined);
+    const opening = await loadExampleOpening(slug, newDocumentId).catch(() => undefined);
     if (opening === undefined) playground.notify('This world could not be fetched; try again when you are connected.', 'problem');
     else await playground.open(opening);
   };

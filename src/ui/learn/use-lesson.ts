@@ -3,6 +3,7 @@ import { useCallback, useEffect, useState } from 'react';
 import type { WorldDocument } from '../../world/document.ts';
 import type { LinkTarget } from '../../world/views.ts';
 import { usePlayground, useSession } from '../state/context.ts';
+import { newDocumentId } from '../state/new-id.ts';
 import { HIDDEN_SESSION, type Playground } from '../state/playground.ts';
 import { loadExample } from '../state/scenario-worlds.ts';
 import { loadExampleOpening } from '../state/start.ts';
@@ -173,7 +174,7 @@ export function useLesson(): LessonPlayer {
   };
 
   const freshWorld = async () => {
-    const opening = lesson === undefined ? undefined : await loadExampleOpening(lesson.world, () => crypto.randomUUID()).catch(() => undefined);
+    const opening = lesson === undefined ? undefined : await loadExampleOpening(lesson.world, newDocumentId).catch(() => undefined);
     if (opening === undefined || lesson === undefined) return;
     await playground.open({ ...opening, lesson: { id: lesson.id, step: index + 1 }, firstMinute: false });
     await show(playground, lesson, index);

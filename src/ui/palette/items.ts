@@ -2,6 +2,7 @@
 import type { Topology } from '../../world/views.ts';
 import type { LessonEntry } from '../learn/catalogue.ts';
 import type { Scenario } from '../learn/scenario.ts';
+import { newDocumentId } from '../state/new-id.ts';
 import type { Playground } from '../state/playground.ts';
 import { exampleOpening, loadExampleOpening } from '../state/start.ts';
 
@@ -132,14 +133,14 @@ const switches: readonly PaletteItem[] = [
     label: 'New: the article’s cluster',
     detail: '',
     act: (playground) => {
-      const opening = exampleOpening('article', () => crypto.randomUUID());
+      const opening = exampleOpening('article', newDocumentId);
       if (opening !== undefined) void playground.open(opening);
     },
   },
 ];
 
 async function openWorld(playground: Playground, slug: string): Promise<void> {
-  const opening = await loadExampleOpening(slug, () => crypto.randomUUID()).catch(() => undefined);
+  const opening = await loadExampleOpening(slug, newDocumentId).catch(() => undefined);
   if (opening === undefined) playground.notify('This world could not be fetched; try again when you are connected.', 'problem');
   else await playground.open(opening);
 }

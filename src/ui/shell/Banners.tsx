@@ -1,6 +1,7 @@
 /** What the reader must know: nothing is saved, another tab writes, the simulation stopped; and passing notices. */
 import { useEffect } from 'react';
 import { useMirror, usePlayground, useSession } from '../state/context.ts';
+import { newDocumentId } from '../state/new-id.ts';
 import type { Notice } from '../state/session.ts';
 import { exampleOpening } from '../state/start.ts';
 import { downloadWork } from './download.ts';
@@ -68,12 +69,15 @@ export function Banners() {
     <>
       {status === 'failed' ? (
         <div className={styles.banner} data-tone="problem" role="alert">
-          <span>The simulation did not start: {problem}</span>
+          <span>The simulation is not running: {problem} Your texts are kept.</span>
+          <button type="button" onClick={() => void playground.reopen()}>
+            Try again
+          </button>
           {downloadButton}
           <button
             type="button"
             onClick={() => {
-              const opening = exampleOpening('article', () => crypto.randomUUID());
+              const opening = exampleOpening('article', newDocumentId);
               if (opening !== undefined) void playground.open(opening);
             }}
           >

@@ -3,12 +3,12 @@ import { useCallback, useEffect, useState } from 'react';
 import { checkDocument } from '../state/check-document.ts';
 import { useDocument, usePlayground } from '../state/context.ts';
 import { type DocumentEntry, listDocuments, loadJournal, removeDocument, type SavedVersion } from '../state/document-store.ts';
+import { newDocumentId } from '../state/new-id.ts';
 import { exampleOpening, openingOf, ownOpening } from '../state/start.ts';
 import { Dialog } from './Dialog.tsx';
 import styles from './DocumentsDialog.module.css';
 import { downloadWork } from './download.ts';
 
-const newId = () => crypto.randomUUID();
 const dateOf = (ms: number) => new Date(ms).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const MAX_IMPORT_BYTES = 8 * 1024 * 1024;
 
@@ -43,7 +43,11 @@ export function DocumentsDialog({ onClose }: { readonly onClose: () => void }) {
     if (value === undefined) {
       // Not ours: YAML becomes a world of its own.
       await playground.open(
-        openingOf(newId(), { version: 1, seed: 1, title: file.name.slice(0, 60), files: [{ path: 'world.yaml', text }], inputs: [], positions: {} }, 'shared'),
+        openingOf(
+          newDocumentId(),
+          { version: 1, seed: 1, title: file.name.slice(0, 60), files: [{ path: 'world.yaml', text }], inputs: [], positions: {} },
+          'shared',
+        ),
       );
       onClose();
       return;
@@ -54,7 +58,7 @@ export function DocumentsDialog({ onClose }: { readonly onClose: () => void }) {
       playground.notify(`${file.name} cannot be opened: ${checked.problem}.`, 'problem');
       return;
     }
-    await playground.open({ ...openingOf(newId(), checked.value, 'shared'), firstMinute: false });
+    await playground.open({ ...openingOf(newDocumentId(), checked.value, 'shared'), firstMinute: false });
     onClose();
   };
 
@@ -77,7 +81,7 @@ export function DocumentsDialog({ onClose }: { readonly onClose: () => void }) {
         <button
           type="button"
           onClick={() => {
-            const opening = exampleOpening('article', newId);
+            const opening = exampleOpening('article', newDocumentId);
             onClose();
             if (opening !== undefined) void playground.open(opening);
           }}
@@ -116,7 +120,7 @@ export function DocumentsDialog({ onClose }: { readonly onClose: () => void }) {
               disabled={entry.id === id}
               onClick={() => {
                 onClose();
-                void ownOpening(storage, newId, entry.id).then((opening) => playground.open(opening));
+                void ownOpening(storage, newDocumentId, entry.id).then((opening) => playground.open(opening));
               }}
             >
               <span>{entry.title}</span>
@@ -151,7 +155,7 @@ export function DocumentsDialog({ onClose }: { readonly onClose: () => void }) {
                     onClose();
                     // As a document of its own: going back must not lose what came after.
                     const document = { ...version.document, title: `${version.document.title ?? 'untitled'} (${dateOf(version.savedAtMs)})` };
-                    void playground.open({ ...openingOf(newId(), document, 'shared'), texts: version.texts, firstMinute: false });
+                    void playground.open({ ...openingOf(newDocumentId(), document, 'shared'), texts: version.texts, firstMinute: false });
                   }}
                 >
                   <span>{dateOf(version.savedAtMs)}</span>

@@ -1,6 +1,7 @@
 /** Shown instead of a world when the address names one that cannot be opened, or one that must be asked for first. */
 import { useState } from 'react';
 import { PlaygroundContext } from '../state/context.ts';
+import { newDocumentId } from '../state/new-id.ts';
 import type { Playground } from '../state/playground.ts';
 import { exampleOpening, fetchWorld, type Opening, ownOpening, type Start } from '../state/start.ts';
 import styles from './Shell.module.css';
@@ -11,20 +12,18 @@ export interface StartCardProps {
   readonly onOpen: (opening: Opening) => void;
 }
 
-const newId = () => crypto.randomUUID();
-
 export function StartCard({ start, playground, onOpen }: StartCardProps) {
   const [problem, setProblem] = useState<string | undefined>(undefined);
   const [busy, setBusy] = useState(false);
   const others = (
     <>
-      <button type="button" onClick={() => void ownOpening(playground.storage, newId).then(onOpen)}>
+      <button type="button" onClick={() => void ownOpening(playground.storage, newDocumentId).then(onOpen)}>
         Open my own work
       </button>
       <button
         type="button"
         onClick={() => {
-          const opening = exampleOpening('article', newId);
+          const opening = exampleOpening('article', newDocumentId);
           if (opening !== undefined) onOpen(opening);
         }}
       >
@@ -58,7 +57,7 @@ export function StartCard({ start, playground, onOpen }: StartCardProps) {
                   disabled={busy}
                   onClick={() => {
                     setBusy(true);
-                    fetchWorld(start.url, newId).then(onOpen, (error: unknown) => {
+                    fetchWorld(start.url, newDocumentId).then(onOpen, (error: unknown) => {
                       setProblem(error instanceof Error ? error.message : String(error));
                       setBusy(false);
                     });

@@ -26,9 +26,9 @@ export function claimDocument(documentId: string, onChange: (writable: boolean) 
           release = resolve;
         });
       })
-      .catch(() => {
-        // Another tab stole it.
-        if (!released) onChange(false);
+      .catch((error: unknown) => {
+        // A frame whose storage is walled off has no locks either: nobody else can have its documents. Anything else: another tab stole it.
+        if (!released) onChange(error instanceof DOMException && error.name === 'SecurityError');
       });
   };
   hold({ ifAvailable: true });

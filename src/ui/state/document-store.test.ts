@@ -2,7 +2,17 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { WorldDocument } from '../../world/document.ts';
 import { Autosave, type SaveState } from './autosave.ts';
-import { JOURNAL_LENGTH, listDocuments, loadDocument, loadJournal, removeDocument, saveDocument } from './document-store.ts';
+import {
+  JOURNAL_LENGTH,
+  listDocuments,
+  loadDocument,
+  loadJournal,
+  removeDocument,
+  type SavedWork,
+  saveDocument,
+  sealWork,
+  unsealWork,
+} from './document-store.ts';
 import { memoryStorage, type Storage } from './storage.ts';
 
 const documentOf = (text: string): WorldDocument => ({ version: 1, seed: 1, title: 'mine', files: [{ path: 'a.yaml', text }], inputs: [], positions: {} });
@@ -62,6 +72,14 @@ describe('a saved document', () => {
     await saveDocument(storage, 'd', workOf('second'), 2, 0);
     await storage.set('document/d/slot1', { revision: 2, savedAtMs: 0, crc: 1, json: '{"document":' });
     expect((await loadDocument(storage, 'd'))?.texts[0]?.text).toBe('first');
+  });
+
+  it('keeps what was typed when the history of its world cannot be read', async () => {
+    const odd = { ...workOf('typed').document, inputs: [{ kind: 'dance', timeNs: 0 }] } as unknown as SavedWork['document'];
+    const kept = unsealWork(sealWork({ ...workOf('typed'), document: odd }, 4, 9));
+    expect(kept).toMatchObject({ revision: 4, savedAtMs: 9, document: { inputs: [] }, texts: [{ text: 'typed' }] });
+    // Of a newer version nothing is guessed; it stays where it is.
+    expect(unsealWork(sealWork({ ...workOf('typed'), document: { ...odd, version: 2 } as unknown as SavedWork['document'] }, 4, 9))).toBeUndefined();
   });
 
   it('never overwrites a newer revision', async () => {

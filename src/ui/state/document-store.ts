@@ -40,6 +40,12 @@ const FOLD_ABOVE_LENGTH = 1_000_000;
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
 
+/** A world that begins anew with the texts, without the commands, places and marks of the one that cannot be read. */
+function textsAlone({ title, seed }: Readonly<Record<string, unknown>>, files: unknown): SavedWork | undefined {
+  const checked = checkDocument({ version: 1, seed: typeof seed === 'number' ? seed : 1, title, files, inputs: [], positions: {} });
+  return checked.ok && checked.value.files.length > 0 ? { document: checked.value, texts: checked.value.files } : undefined;
+}
+
 /** Reads what `sealWork` made; undefined when it is not whole. */
 export function unsealWork(value: unknown): SavedVersion | undefined {
   if (!isRecord(value) || typeof value.json !== 'string' || typeof value.revision !== 'number' || value.crc !== crcOfText(value.json)) return undefined;
@@ -51,11 +57,16 @@ export function unsealWork(value: unknown): SavedVersion | undefined {
   }
   if (!isRecord(work)) return undefined;
   const document = checkDocument(work.document);
-  if (!document.ok) return undefined;
+  const savedAtMs = typeof value.savedAtMs === 'number' ? value.savedAtMs : 0;
+  if (!document.ok) {
+    // Whatever is wrong with the history of the world: what was typed is not lost with it.
+    const kept = isRecord(work.document) && work.document.version === 1 ? textsAlone(work.document, work.texts) : undefined;
+    return kept === undefined ? undefined : { revision: value.revision, savedAtMs, ...kept };
+  }
   const texts = checkDocument({ ...document.value, files: work.texts });
   return {
     revision: value.revision,
-    savedAtMs: typeof value.savedAtMs === 'number' ? value.savedAtMs : 0,
+    savedAtMs,
     document: document.value,
     texts: texts.ok ? texts.value.files : document.value.files,
   };

@@ -88,9 +88,9 @@ export class Playground {
     this.session.subscribe((now, before) => {
       if (!this.#switching && (now.grouping !== before.grouping || now.hiddenLayers !== before.hiddenLayers)) this.#changed();
     });
-    this.client.onCrash((message) => {
-      if (this.mirror.getState().status === 'starting') this.mirror.setState({ status: 'failed', problem: message });
-      this.notify(`The simulation stopped and was started again from your document. (${message})`, 'problem');
+    this.client.onCrash((message, restarted) => {
+      if (restarted) this.notify(`The simulation stopped and was started again from your document. (${message})`, 'problem');
+      else this.mirror.setState({ status: 'failed', problem: message });
     });
   }
 
@@ -164,6 +164,14 @@ export class Playground {
     }
     if (opening.firstMinute) await this.#queue.add('main', FIRST_COMMAND, false);
     else await this.#showHistory(opening.moment.seq);
+  }
+
+  /** Opens the document as it stands once more, after a simulation that did not come up. */
+  async reopen(): Promise<void> {
+    const { id, origin, texts } = this.document.getState();
+    const document = this.currentDocument();
+    if (document === undefined) return;
+    await this.open({ id, origin, document, texts, revision: this.#autosave?.revision ?? 0, moment: {}, firstMinute: false });
   }
 
   /** What autosave writes, and what "download my work" gives. Undefined while nothing is open. */

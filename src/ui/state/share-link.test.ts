@@ -150,6 +150,8 @@ describe('a share link', () => {
   });
 
   it('of a newer version says so', () => {
+    // There never was a version 0.
+    expect(decodeShare('#w=0.AAAA', base)).toMatchObject({ kind: 'broken', message: expect.stringMatching(/damaged/) });
     const target = decodeShare('#w=2.AAAA', base);
     expect(target.kind === 'broken' && target.message).toMatch(/newer version/);
   });

@@ -117,7 +117,7 @@ function readFiles(header: Readonly<Record<string, unknown>>, body: string, base
 function decodeDocument(value: string, base: readonly DocumentFile[]): ShareTarget {
   const dot = value.indexOf('.');
   const version = dot < 0 ? '' : value.slice(0, dot);
-  if (!/^[0-9]{1,4}$/.test(version)) return altered;
+  if (!/^[1-9][0-9]{0,3}$/.test(version)) return altered;
   if (version !== '1')
     return broken(`This link was made by a newer version of Kubehop (link version ${version}). Reload the page, or ask for a link of version 1.`);
   const packed = fromBase64Url(value.slice(dot + 1));

@@ -110,10 +110,20 @@ export function Prompt({ session, history, onClear, inputId }: PromptProps) {
   };
 
   const onPaste = (event: ClipboardEvent<HTMLInputElement>) => {
-    const pasted = event.clipboardData.getData('text/plain').replace(/\r\n?/g, '\n');
+    const raw = event.clipboardData.getData('text/plain');
+    const element = event.currentTarget;
+    // A field would cut a longer line without a word, and half a command is another command.
+    if (raw.length + value.length > MAX_LINE) {
+      event.preventDefault();
+      playground.notify(
+        `What you pasted has ${Math.ceil(raw.length / 1024).toLocaleString('en')} kB; a command line takes at most ${MAX_LINE / 1024}. Nothing was run.`,
+        'problem',
+      );
+      return;
+    }
+    const pasted = raw.replace(/\r\n?/g, '\n');
     if (!pasted.includes('\n')) return;
     event.preventDefault();
-    const element = event.currentTarget;
     const all = value.slice(0, element.selectionStart ?? value.length) + pasted + value.slice(element.selectionEnd ?? value.length);
     const lines = all.split('\n');
     if (lines.length > MAX_PASTED_LINES) {

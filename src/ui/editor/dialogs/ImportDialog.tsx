@@ -4,6 +4,7 @@ import type { DocumentFile } from '../../../world/document.ts';
 import type { ImportPlan } from '../../../world/language/requests.ts';
 import { Dialog } from '../../shell/Dialog.tsx';
 import { useDocument, usePlayground, useSession } from '../../state/context.ts';
+import { newDocumentId } from '../../state/new-id.ts';
 import { openingOf } from '../../state/start.ts';
 import { MAX_IMPORT_BYTES, readFiles } from '../read-files.ts';
 import styles from './dialogs.module.css';
@@ -66,7 +67,7 @@ export function ImportDialog({ onClose }: { readonly onClose: () => void }) {
   const openNew = () => {
     onClose();
     const files = read?.plan.files ?? [];
-    const opening = openingOf(crypto.randomUUID(), { version: 1, seed: 1, title: files[0]?.path ?? 'imported', files, inputs: [], positions: {} }, 'shared');
+    const opening = openingOf(newDocumentId(), { version: 1, seed: 1, title: files[0]?.path ?? 'imported', files, inputs: [], positions: {} }, 'shared');
     void playground.open({ ...opening, firstMinute: false });
   };
   const plan = read?.plan;
