@@ -17,7 +17,7 @@ export interface Admission {
 }
 
 /** Bounds for one world: S4 of the security goals. */
-export const MAX_OBJECTS = 10_000;
+export const MAX_OBJECTS = 20_000;
 export const MAX_FILES = 64;
 
 /** Configuration files have no metadata; in the store they need a name. */

@@ -1,6 +1,7 @@
 /** The boxes of the canvas, read from records (what is there) and objects (what they are called). Stable order: as the records were first put. */
 
 import type { RecordStore } from '../base/record-store.ts';
+import { summarizePod } from '../kube/pod/row.ts';
 import { netnsOfPod } from '../kube/pod/sandbox-agent.ts';
 import { isFinished, type Pod } from '../kube/pod/types.ts';
 import { enforcement } from '../kube/policy/enforcement.ts';
@@ -77,6 +78,7 @@ function podView(id: string, hostId: string, podKey: string, pod: PodLike, ip: s
     role: 'app' as const,
     ready: statuses.get(container.name) ?? false,
   }));
+  const { reason, restarts } = summarizePod(pod as Pod);
   return {
     id,
     hostId,
@@ -85,6 +87,8 @@ function podView(id: string, hostId: string, podKey: string, pod: PodLike, ip: s
     namespace: pod.metadata.namespace ?? 'default',
     ip: pod.status?.podIP ?? ip,
     phase: pod.status?.phase ?? 'Pending',
+    ...(reason === 'Running' || reason === '' ? {} : { status: reason }),
+    ...(restarts.count === 0 ? {} : { restarts: restarts.count }),
     ready: conditionTrue(pod.status?.conditions, 'Ready'),
     containers: [{ name: 'pause', image: 'registry.k8s.io/pause:3.10', role: 'pause', ready: true }, ...apps],
     objectKey: podKey,

@@ -42,6 +42,10 @@ export interface NetnsView {
   readonly namespace?: string;
   readonly ip: string;
   readonly phase?: string;
+  /** As kubectl has it under STATUS, where it is not `Running`. */
+  readonly status?: string;
+  /** Of all containers; absent: none. */
+  readonly restarts?: number;
   readonly ready: boolean;
   readonly containers: readonly { readonly name: string; readonly image: string; readonly role: 'pause' | 'app'; readonly ready: boolean }[];
   readonly objectKey?: ObjectKey;

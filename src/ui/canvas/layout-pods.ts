@@ -6,7 +6,7 @@ import { aside, hubId, type Levels, type RoomInput, rowsNeeded, spokenDevice } f
 import type { PodItem, Point } from './scene.ts';
 
 export const spokenPod = (view: NetnsView, host: HostView): string =>
-  `Pod ${view.title} in namespace ${view.namespace ?? 'default'}, ${view.ip === '' ? 'no address' : view.ip}, ${view.ready ? 'ready' : (view.phase ?? 'not ready')}, on ${host.name}`;
+  `Pod ${view.title} in namespace ${view.namespace ?? 'default'}, ${view.ip === '' ? 'no address' : view.ip}, ${view.ready && view.status === undefined ? 'ready' : (view.status ?? view.phase ?? 'not ready')}${(view.restarts ?? 0) === 0 ? '' : `, ${view.restarts} ${view.restarts === 1 ? 'restart' : 'restarts'}`}, on ${host.name}`;
 
 /** Places of a pod's netns: its programs, its own kernel (all hooks in one), and loopback. */
 export function podPlaces(

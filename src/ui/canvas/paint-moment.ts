@@ -1,14 +1,12 @@
 /** A moment of the animation as shapes, for still pictures: the packet, the way it has come and will go, and the box where it stands. */
-import { capsuleOf, isTunnelled } from './capsule.ts';
+import { type Capsule, capsuleOf, isTunnelled } from './capsule.ts';
 import type { Journey } from './journey.ts';
 import { pathData } from './paint.ts';
 import type { Point } from './scene.ts';
 import type { Shape } from './shape.ts';
 
-function capsuleShapes(journey: Journey, index: number, at: Point): Shape[] {
-  const hop = journey.hops[index];
-  if (hop === undefined) return [];
-  const capsule = capsuleOf(hop);
+/** A capsule around a point. */
+export function paintCapsule(capsule: Capsule, at: Point): Shape[] {
   const { w, h, label, tone } = capsule;
   const letters = (x: number, anchor: 'start' | 'middle', fill: 'on-fill' | typeof tone): Shape => ({
     type: 'text',
@@ -83,5 +81,5 @@ export function paintMoment(journey: Journey, index: number): Shape[] {
     shapes.push({ type: 'rect', x: x - 1, y: y - 1, w: w + 2, h: h + 2, r, stroke: tone, width: 2.2 });
   }
   const rest = journey.rest(index);
-  return [...shapes, ...capsuleShapes(journey, index, { x: at.x + rest.x, y: at.y + rest.y })];
+  return [...shapes, ...paintCapsule(capsuleOf(hop), { x: at.x + rest.x, y: at.y + rest.y })];
 }

@@ -63,12 +63,48 @@ function stateDot(x: number, y: number, r: number, ready: boolean, running: bool
   ];
 }
 
+/** `CrashLoopBackOff` is known by its first word. */
+const shortStatus = (words: string): string => shortAddress(words.replace(/BackOff$/, ''), 11);
+
+/** What is on its way, and what ends, is no fault. */
+const statusTone = (status: string): Token =>
+  /^(?:Terminating|Completed|Succeeded)$/.test(status)
+    ? 'mute'
+    : /^(?:Pending|ContainerCreating|PodInitializing|NotReady|Init:\d+\/\d+)$/.test(status)
+      ? 'l2'
+      : 'drop';
+
+/** How often containers were started again: a turning arrow and the number, ending at `x`. */
+function restartMark(x: number, y: number, restarts: number): Shape[] {
+  const words = restarts > 999 ? '999+' : String(restarts);
+  const left = x - words.length * 6.4 - 9;
+  return [
+    { type: 'path', d: `M${left + 3.4} ${y - 2}A4 4 0 1 0 ${left + 4} ${y + 0.6}M${left + 3.6} ${y - 4.6}v2.8h-2.8`, stroke: 'l2', width: 1.3 },
+    text(x, y, words, { mono: true, fill: 'l2', anchor: 'end', centred: true }),
+  ];
+}
+
 function pod(item: PodItem): Shape {
   const { x, y, w, h } = item.rect;
   const { view } = item;
-  const stroke: Paint = view.ready ? 'line' : 'l2';
-  const box: Shape = { type: 'rect', x, y, w, h, r: item.size === 'card' ? 10 : 8, fill: 'panel', stroke, width: 1.2, ...(view.ready ? {} : { dash: '4 3' }) };
-  const address = view.ip === '' ? (view.phase ?? 'no address') : view.ip;
+  // Of a pod that is not simply running this matters more than its address.
+  const address = view.status ?? (view.ip === '' ? (view.phase ?? 'no address') : view.ip);
+  const tone = view.status === undefined ? 'mute' : statusTone(view.status);
+  const leaving = view.status === 'Terminating';
+  const stroke: Paint = leaving ? 'mute' : view.ready ? 'line' : tone === 'drop' ? 'drop' : 'l2';
+  const dash = leaving ? '1 4' : '4 3';
+  const box: Shape = {
+    type: 'rect',
+    x,
+    y,
+    w,
+    h,
+    r: item.size === 'card' ? 10 : 8,
+    fill: 'panel',
+    stroke,
+    width: 1.2,
+    ...(view.ready && !leaving ? {} : { dash }),
+  };
   if (item.size === 'tile') return group([box, text(x + w / 2, y + h / 2, tinyName(view.title), { mono: true, anchor: 'middle', centred: true })]);
   const top = item.flipped ? y + 9 : y;
   const name = podName(view.title, item.size === 'card' ? 11 : 9);
@@ -83,7 +119,7 @@ function pod(item: PodItem): Shape {
         fit: w - 8,
       }),
       text(x + w / 2, top + 21, name[0] ?? '', { size: 10.5, weight: 600, anchor: 'middle', lod: 'm', fit: w - 8 }),
-      text(x + w / 2, top + 28.5, shortAddress(address, 11), { mono: true, fill: 'mute', anchor: 'middle', fit: w - 8 }),
+      text(x + w / 2, top + 28.5, shortStatus(address), { mono: true, fill: tone, anchor: 'middle', fit: w - 8 }),
     ]);
   }
   const running = view.phase === 'Running' || view.phase === undefined;
@@ -98,9 +134,13 @@ function pod(item: PodItem): Shape {
     box,
     text(x + 9, top + 18, fits ? name.join('-') : (name[0] ?? ''), { size: 11.5, weight: 600, fit: w - 16 }),
     text(x + 9, top + 24, name[0] ?? '', { size: 10.5, weight: 600, lod: 'm', fit: w - 16 }),
-    text(x + 9, top + 33, shortAddress(address, 11), { mono: true, fill: 'mute', fit: w - 16 }),
+    text(x + 9, top + 33, shortStatus(address), { mono: true, fill: tone, fit: w - 16 }),
     ...dots,
-    ...(fits || apps.length > 1 ? [] : [text(x + w - 8, dotY, name[1] ?? '', { mono: true, fill: 'mute', anchor: 'end', centred: true })]),
+    ...(view.restarts !== undefined
+      ? restartMark(x + w - 8, dotY, view.restarts)
+      : fits || apps.length > 1
+        ? []
+        : [text(x + w - 8, dotY, name[1] ?? '', { mono: true, fill: 'mute', anchor: 'end', centred: true })]),
   ]);
 }
 

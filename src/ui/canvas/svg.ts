@@ -38,7 +38,8 @@ export function elementText(element: ElementSpec): string {
   return inside === '' ? `<${element.tag}${attributes}/>` : `<${element.tag}${attributes}>${inside}</${element.tag}>`;
 }
 
-function fileInks(theme: PaletteName): Inks {
+/** Plain values, for a file. */
+export function fileInks(theme: PaletteName): Inks {
   const palette = palettes[theme];
   return {
     colour: (paint) => (typeof paint === 'string' ? palette[paint] : mix(palette[paint.token], palette[paint.over], paint.part)),
