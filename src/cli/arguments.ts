@@ -1,7 +1,7 @@
 /** The command line of `bin/kubehop`: options in any order, errors in the words and exit codes of ordinary Unix tools. */
 
 export interface CliOptions {
-  readonly verb: 'run' | 'trace' | 'pcap' | 'replay' | 'export-netns' | 'serve' | 'compare' | 'test';
+  readonly verb: 'run' | 'trace' | 'pcap' | 'replay' | 'export-netns' | 'serve' | 'compare' | 'test' | 'suggest';
   /** `-f`, in order: a file, a folder, or `-`. */
   readonly files: readonly string[];
   /** `-c`, in order. */
@@ -19,7 +19,7 @@ export interface CliOptions {
   readonly output?: string;
   /** Where the secrets of TLS connections go. */
   readonly keyLog?: string;
-  /** pcap: the capture filter; replay: the file; compare: the two worlds; test: more files. */
+  /** pcap: the capture filter; replay: the file; compare: the two worlds; test: more files; suggest: namespaces. */
   readonly words: readonly string[];
   /** serve: the port, 0 for any free one. */
   readonly port: number;
@@ -46,6 +46,8 @@ export const USAGE = `usage:
       the API server on the loopback address, for your own kubectl; prints how to reach it
   kubehop test [-f FILE]... [-c COMMAND]... [EXPECTATIONS.yaml...] [--json]
       who should reach whom (kind: Expectation, kubehop.dev/v1alpha1), tried with real packets; prints TAP, exits with 1 when one does not hold
+  kubehop suggest [-f FILE]... -c COMMAND... [NAMESPACE...]
+      NetworkPolicies that allow what the commands were seen to need, and nothing else (namespace default, if none is given)
   kubehop recorded DIR|WORLD.json [TRACE.json] [--level N] [--json]
       worlds recorded on a real kernel, done again here and compared (recorded --help)
 
@@ -73,7 +75,13 @@ const problem = (text: string): ParsedArguments => ({ kind: 'text', stream: 'std
 
 export function parseArguments(argv: readonly string[]): ParsedArguments {
   const verb =
-    argv[0] === 'trace' || argv[0] === 'pcap' || argv[0] === 'replay' || argv[0] === 'serve' || argv[0] === 'compare' || argv[0] === 'test'
+    argv[0] === 'trace' ||
+    argv[0] === 'pcap' ||
+    argv[0] === 'replay' ||
+    argv[0] === 'serve' ||
+    argv[0] === 'compare' ||
+    argv[0] === 'test' ||
+    argv[0] === 'suggest'
       ? argv[0]
       : argv[0] === 'export'
         ? 'export-netns'
@@ -98,7 +106,7 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
     const option = withValue[name];
     if (
       option === undefined &&
-      (verb === 'pcap' || verb === 'replay' || verb === 'compare' || verb === 'test') &&
+      (verb === 'pcap' || verb === 'replay' || verb === 'compare' || verb === 'test' || verb === 'suggest') &&
       (!word.startsWith('-') || (verb === 'replay' && word === '--both'))
     ) {
       words.push(word);

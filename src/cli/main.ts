@@ -9,6 +9,7 @@ import { capture } from '../world/capture.ts';
 import { exportNetns } from '../world/export-netns.ts';
 import { probesFor } from '../world/export-netns-probes.ts';
 import { checkExpectations } from '../world/reach/expectations.ts';
+import { suggestPolicies } from '../world/suggest/suggest-policies.ts';
 import { World } from '../world/world.ts';
 import { type CliOptions, parseArguments } from './arguments.ts';
 import { compareText } from './compare.ts';
@@ -209,6 +210,21 @@ async function compare(options: CliOptions, packageRoot: string): Promise<number
   return exitCode;
 }
 
+/** Commands come first; what they print goes to stderr, policies to stdout. */
+async function suggest(world: World, options: CliOptions): Promise<number> {
+  const { id } = openSession(world, options.on);
+  const exitCode = await runCommands(new CliSession(world, id, { out: streams.err, err: streams.err }), options.commands);
+  const namespaces = options.words.length === 0 ? ['default'] : options.words;
+  const found = namespaces.map((namespace) => suggestPolicies(world, { namespace }));
+  for (const { nameless } of found) for (const name of nameless) streams.err(`kubehop: ${name} has no labels that a policy could name\n`);
+  const policies = found.flatMap((one) => one.policies);
+  if (policies.length === 0) throw new Error(`there are no pods with labels in ${namespaces.join(', ')}`);
+  streams.out(
+    policies.map(({ text, seen }) => `${seen.length === 0 ? '# nothing was seen' : seen.map((line) => `# ${line}`).join('\n')}\n${text}`).join('---\n'),
+  );
+  return exitCode;
+}
+
 /** TAP version 14, or JSON Lines. Commands come first; what they print goes to stderr. */
 async function test(world: World, options: CliOptions): Promise<number> {
   if (options.commands.length > 0) {
@@ -227,6 +243,7 @@ async function runVerb(world: World, options: CliOptions): Promise<number> {
   if (options.verb === 'replay') return await replay(world, options);
   if (options.verb === 'serve') return await serveWorld(world, options);
   if (options.verb === 'test') return await test(world, options);
+  if (options.verb === 'suggest') return await suggest(world, options);
   if (options.verb === 'export-netns') return await exportScript(world, options);
   const session = openSession(world, options.on);
   if (options.commands.length > 0) {

@@ -25,4 +25,6 @@ export type ActionQuestion =
   | { readonly kind: 'box'; readonly target: LinkTarget }
   /** `node`: host id where it should run; absent: the scheduler decides. */
   | { readonly kind: 'add'; readonly what: PaletteKind; readonly node?: string }
-  | { readonly kind: 'policy'; readonly from: PolicyEnd; readonly to: PolicyEnd };
+  | { readonly kind: 'policy'; readonly from: PolicyEnd; readonly to: PolicyEnd }
+  /** The least that the pods of a namespace, or those like one pod (netns id), were seen to need. */
+  | { readonly kind: 'suggest'; readonly namespace: string; readonly pod?: string };

@@ -3,6 +3,7 @@
 import type { KubeObject } from '../../objects/types.ts';
 import { ownText } from '../reach/fixed-world.ts';
 import { annotate, setScalar } from '../reach/text-edit.ts';
+import { suggestions } from '../suggest/suggest-policies.ts';
 import type { LinkTarget, NetnsView } from '../views.ts';
 import type { World } from '../world.ts';
 import type { Action, ActionQuestion } from './action-views.ts';
@@ -28,6 +29,8 @@ export function actionsFor(world: World, question: ActionQuestion): readonly Act
       return additions(world, question.what, question.node);
     case 'policy':
       return policiesBetween(world, question.from, question.to);
+    case 'suggest':
+      return suggestions(world, question);
     case 'box':
       return ofBox(world, question.target);
   }

@@ -1,37 +1,14 @@
 /** NetworkPolicies that an arrow from one pod to another may mean, as YAML with the labels that tell the two groups apart. */
-import { formatYaml, type YamlValue } from '../../base/yaml/index.ts';
+import type { YamlValue } from '../../base/yaml/index.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import { appendDocument } from '../reach/text-edit.ts';
 import type { NetnsView } from '../views.ts';
 import type { World } from '../world.ts';
 import type { Action, PolicyEnd } from './action-views.ts';
 import { freeName } from './free-name.ts';
+import { asName, lastingLabels, nameOfLabels, namespaceSelectorOf, POLICY_FILE, policyText, selectorOf } from './policy-words.ts';
 
-const FILE = 'policies.yaml';
-/** Labels that controllers give to tell their own pods apart; a policy that named them would not outlive a rollout. */
-const fleeting: ReadonlySet<string> = new Set([
-  'pod-template-hash',
-  'controller-revision-hash',
-  'pod-template-generation',
-  'statefulset.kubernetes.io/pod-name',
-  'apps.kubernetes.io/pod-index',
-  'batch.kubernetes.io/controller-uid',
-  'controller-uid',
-]);
-
-const lasting = (pod: NetnsView): Readonly<Record<string, string>> => Object.fromEntries(Object.entries(pod.labels).filter(([key]) => !fleeting.has(key)));
-
-const asName = (text: string): string =>
-  text
-    .toLowerCase()
-    .replace(/[^a-z0-9-]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 40) || 'pods';
-
-const nameOf = (pod: NetnsView): string => {
-  const labels = lasting(pod);
-  return asName(labels.app ?? labels['app.kubernetes.io/name'] ?? labels['k8s-app'] ?? pod.title);
-};
+const nameOf = (pod: NetnsView): string => nameOfLabels(lastingLabels(pod.labels), pod.title);
 
 interface PodLike extends KubeObject {
   readonly spec?: { readonly containers?: readonly { readonly ports?: readonly { readonly containerPort: number; readonly protocol?: string }[] }[] };
@@ -43,9 +20,6 @@ function portsOf(world: World, pod: NetnsView): readonly { readonly protocol: st
     .flatMap((one) => (one.ports ?? []).map((port) => ({ protocol: port.protocol ?? 'TCP', port: port.containerPort })))
     .slice(0, 16);
 }
-
-const policy = (name: string, namespace: string, spec: { readonly [key: string]: YamlValue }): string =>
-  formatYaml({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace }, spec });
 
 /** One side of the arrow. */
 interface End {
@@ -73,12 +47,8 @@ function endOf(world: World, end: PolicyEnd): End | undefined {
     return { name: asName(end.value), namespace: pod.namespace ?? 'default', labels: { [end.label]: end.value }, anywhere, pod };
   }
   const pod = pods.find((one) => one.id === end.pod);
-  return pod === undefined ? undefined : { name: nameOf(pod), namespace: pod.namespace ?? 'default', labels: lasting(pod), anywhere: false, pod };
+  return pod === undefined ? undefined : { name: nameOf(pod), namespace: pod.namespace ?? 'default', labels: lastingLabels(pod.labels), anywhere: false, pod };
 }
-
-/** `{}` selects everything; `matchLabels` without entries does, too, but says less. */
-const selector = (labels: Readonly<Record<string, string>>): { readonly [key: string]: YamlValue } =>
-  Object.keys(labels).length === 0 ? {} : { matchLabels: labels };
 
 /** What an arrow may mean; nothing where one of its ends is no pod with an object. */
 export function policiesBetween(world: World, from: PolicyEnd, to: PolicyEnd): readonly Action[] {
@@ -86,21 +56,17 @@ export function policiesBetween(world: World, from: PolicyEnd, to: PolicyEnd): r
   const b = endOf(world, to);
   if (a === undefined || b === undefined) return [];
   const { namespace } = b;
-  const subject = { podSelector: selector(b.labels) };
+  const subject = { podSelector: selectorOf(b.labels) };
   const whole = Object.keys(a.labels).length === 0;
   const peer = {
-    ...(a.anywhere
-      ? { namespaceSelector: {} }
-      : a.namespace !== namespace || whole
-        ? { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': a.namespace } } }
-        : {}),
-    ...(whole ? {} : { podSelector: selector(a.labels) }),
+    ...(a.anywhere ? { namespaceSelector: {} } : a.namespace !== namespace || whole ? { namespaceSelector: namespaceSelectorOf(a.namespace) } : {}),
+    ...(whole ? {} : { podSelector: selectorOf(a.labels) }),
   };
   const ports = portsOf(world, b.pod);
   const add = (title: string, because: string, name: string, spec: { readonly [key: string]: YamlValue }): Action => ({
     title,
     because,
-    edit: appendDocument(world.files, FILE, policy(freeName(world, ['NetworkPolicy'], namespace, name), namespace, spec)),
+    edit: appendDocument(world.files, POLICY_FILE, policyText(freeName(world, ['NetworkPolicy'], namespace, name), namespace, spec)),
   });
   const words = ports.map((one) => `${one.protocol} ${one.port}`).join(', ');
   return [

@@ -2,18 +2,15 @@
 import { matchesLabels, matchesSelector } from '../../kube/label-selector.ts';
 import type { NetworkPolicy } from '../../kube/policy/network-policy.ts';
 import type { Service } from '../../kube/service/types.ts';
+import { lastingLabels } from '../actions/policy-words.ts';
 import type { NetnsView } from '../views.ts';
 import type { FixedWorld } from './fixed-world.ts';
 import { listening, type Target } from './peers.ts';
 import type { Fix } from './reach-views.ts';
 import { appendDocument } from './text-edit.ts';
 
-const MADE = /^(?:pod-template-hash|controller-revision-hash|statefulset\.kubernetes\.io\/|apps\.kubernetes\.io\/|batch\.kubernetes\.io\/)/;
-
 const isolates = (policy: NetworkPolicy, direction: 'Ingress' | 'Egress'): boolean =>
   policy.spec?.policyTypes?.includes(direction) ?? (direction === 'Ingress' || (policy.spec?.egress ?? []).length > 0);
-
-const ownLabels = (pod: NetnsView): Readonly<Record<string, string>> => Object.fromEntries(Object.entries(pod.labels).filter(([key]) => !MADE.test(key)));
 
 function selectorText(labels: Readonly<Record<string, string>>, indent: string): string {
   const entries = Object.entries(labels);
@@ -26,7 +23,7 @@ function peerLines(peer: NetnsView, namespace: string): string {
   const space = across
     ? `        - namespaceSelector:\n            matchLabels:\n              kubernetes.io/metadata.name: ${peer.namespace ?? 'default'}\n`
     : '';
-  const pods = selectorText(ownLabels(peer), '          ');
+  const pods = selectorText(lastingLabels(peer.labels), '          ');
   return across ? `${space}${pods}` : `        - ${pods.trimStart()}`;
 }
 
@@ -84,5 +81,5 @@ export function policyFixes(world: FixedWorld, from: NetnsView, to: Target): Fix
 }
 
 function document(pod: NetnsView, name: string, type: 'Ingress' | 'Egress', field: string, rules: string): string {
-  return `apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: ${name}\n  namespace: ${pod.namespace ?? 'default'}\nspec:\n${selectorText(ownLabels(pod), '  ')}  policyTypes: [${type}]\n  ${field}:\n${rules}`;
+  return `apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: ${name}\n  namespace: ${pod.namespace ?? 'default'}\nspec:\n${selectorText(lastingLabels(pod.labels), '  ')}  policyTypes: [${type}]\n  ${field}:\n${rules}`;
 }
