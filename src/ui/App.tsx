@@ -53,6 +53,7 @@ function Dialogs() {
     case 'changes':
     case 'import':
     case 'network':
+    case 'suggest':
       return <EditorDialogs name={dialog} onClose={close} />;
     case 'moments':
       return <MomentsDialog onClose={close} />;

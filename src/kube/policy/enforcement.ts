@@ -22,12 +22,14 @@ export interface Enforcement {
 }
 
 const CLUSTER_KINDS = ['ClusterNetworkPolicy', 'AdminNetworkPolicy', 'BaselineAdminNetworkPolicy'] as const;
-/** What the CNIs that enforce act on, beside their own dialects. */
+/** What the CNIs that enforce act on, with their own dialects. */
 const CNI_KINDS: Readonly<Record<string, { readonly by: string; readonly kinds: readonly string[] }>> = {
   kindnet: { by: 'kindnetd', kinds: ['NetworkPolicy'] },
-  cilium: { by: 'cilium', kinds: ['NetworkPolicy'] },
-  calico: { by: 'calico', kinds: ['NetworkPolicy'] },
+  cilium: { by: 'cilium', kinds: ['NetworkPolicy', 'CiliumNetworkPolicy', 'CiliumClusterwideNetworkPolicy'] },
+  calico: { by: 'calico', kinds: ['NetworkPolicy', ...CLUSTER_KINDS, 'NetworkPolicy.projectcalico.org', 'GlobalNetworkPolicy'] },
 };
+/** Kinds that only one CNI knows. */
+export const DIALECT_KINDS = ['CiliumNetworkPolicy', 'CiliumClusterwideNetworkPolicy', 'NetworkPolicy.projectcalico.org', 'GlobalNetworkPolicy'] as const;
 
 export const enforcement = perState(['Pod', 'Node', 'ConfigMap'], (view: StoreView): Enforcement => {
   const extra = daemonsOf('kube-network-policies', view);

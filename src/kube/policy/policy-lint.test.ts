@@ -94,4 +94,12 @@ describe('A policy is noted', () => {
     const alone = objectView([...cluster.filter((one) => one.metadata.name !== 'cilium'), policy(web)]);
     expect(lintPolicies(alone).map(({ diagnostic }) => diagnostic.code)).toEqual(['policy-not-enforced']);
   });
+  it('when it is written in the words of another CNI', () => {
+    const dialect = (kind: string): KubeObject => ({ apiVersion: 'x/v1', kind, metadata: { name: 'one', namespace: 'default' } });
+    const found = lintPolicies(objectView([...cluster, dialect('CiliumNetworkPolicy'), dialect('GlobalNetworkPolicy'), dialect('ClusterNetworkPolicy')]));
+    expect(found.map(({ key, diagnostic }) => `${key}: ${diagnostic.message}`)).toEqual([
+      'ClusterNetworkPolicy/default/one: cilium does not act on ClusterNetworkPolicy: this object is stored and has no effect',
+      'GlobalNetworkPolicy/default/one: cilium does not act on GlobalNetworkPolicy: this object is stored and has no effect',
+    ]);
+  });
 });

@@ -3,11 +3,11 @@ import type { Diagnostic } from '../../base/diagnostic.ts';
 import type { IpPrefix } from '../../net/addr/ip.ts';
 import { inPrefix, parseIpPrefix } from '../../net/addr/ip.ts';
 import type { NetRecord } from '../../net/records.ts';
-import type { Agent, ObjectKey, Rendering, StoreView } from '../../objects/types.ts';
+import { type Agent, type ObjectKey, objectKey, type Rendering, type StoreView } from '../../objects/types.ts';
 import { formatCidr } from '../addresses.ts';
 import { formatSelector, isEmptySelector, matchesSelector } from '../label-selector.ts';
 import { clusterSettings, settingsKinds } from '../node/cluster-config.ts';
-import { noEffect } from './enforcement.ts';
+import { DIALECT_KINDS, noEffect } from './enforcement.ts';
 import { inNamespace, type PolicyModel, policiesFor, policyModel, selectsPod } from './policy-model.ts';
 import { compilePolicy, POLICY_KINDS } from './policy-rules.ts';
 import type { CompiledPolicy, PeerTerm, PolicyDirection, PolicyEndpoint, PolicyRule } from './policy-types.ts';
@@ -184,7 +184,8 @@ export function lintPolicies(view: StoreView): readonly Finding[] {
   const policies = POLICY_KINDS.flatMap((kind) => view.list(kind))
     .slice(0, MOST)
     .map(compilePolicy);
-  if (policies.length === 0) return [];
+  const unread = lintDialects(view);
+  if (policies.length === 0) return unread;
   const { serviceCidr, serviceCidr6 } = clusterSettings(view);
   const model = policyModel(view);
   const place: Place = {
@@ -196,18 +197,27 @@ export function lintPolicies(view: StoreView): readonly Finding[] {
       .filter((one) => one !== undefined),
     dns: model.endpoints.find(({ pod }) => pod?.namespace === 'kube-system' && pod.labels['k8s-app'] === 'kube-dns'),
   };
-  return policies.flatMap((policy) => lintPolicy(policy, place));
+  return [...policies.flatMap((policy) => lintPolicy(policy, place)), ...unread];
+}
+
+/** Policies in the words of a CNI that is not there. */
+function lintDialects(view: StoreView): Finding[] {
+  return DIALECT_KINDS.flatMap((kind) => {
+    const all = view.list(kind).slice(0, MOST);
+    const nothing = all.length === 0 ? undefined : noEffect(kind, view);
+    return nothing === undefined ? [] : all.map((one) => ({ key: objectKey(one), path: 'spec', diagnostic: warning('policy-not-enforced', nothing) }));
+  });
 }
 
 const KEY = 'policies';
-const watches: readonly string[] = ['Pod', 'Namespace', 'Node', ...settingsKinds, ...POLICY_KINDS];
+const KINDS: readonly string[] = [...POLICY_KINDS, ...DIALECT_KINDS];
+const watches: readonly string[] = ['Pod', 'Namespace', 'Node', ...settingsKinds, ...KINDS];
 
 /** Renders nothing: says what the author should know. */
 export const policyLintAgent: Agent<NetRecord> = {
   name: 'policy-lint',
   watches,
-  keysFor: (changed, view) =>
-    (POLICY_KINDS as readonly string[]).includes(changed.kind) || POLICY_KINDS.some((kind) => view.list(kind).length > 0) ? [KEY] : [],
+  keysFor: (changed, view) => (KINDS.includes(changed.kind) || KINDS.some((kind) => view.list(kind).length > 0) ? [KEY] : []),
   keys: () => [KEY],
   render: (_key, view): Rendering<NetRecord> => ({ records: [], diagnostics: lintPolicies(view) }),
 };

@@ -37,6 +37,11 @@ function ObjectPanel({ inspection, atSeq }: { readonly inspection: ObjectInspect
             Who reaches it?
           </button>
         ) : null}
+        {/^(?:Pod|Namespace)\//.test(inspection.key) ? (
+          <button type="button" className={styles.yaml} onClick={() => playground.session.setState({ dialog: 'suggest' })}>
+            Suggest a policy
+          </button>
+        ) : null}
       </div>
       {/^(?:Pod|Service|Host)\//.test(inspection.key) ? <TrafficOf key={inspection.key} objectKey={inspection.key} /> : null}
       {inspection.conditions.length === 0 ? null : (

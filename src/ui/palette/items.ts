@@ -96,6 +96,13 @@ const switches: readonly PaletteItem[] = [
   { id: 'changes', group: 'Document', label: 'Changes …', detail: 'what differs, and back', act: ({ session }) => session.setState({ dialog: 'changes' }) },
   { id: 'import', group: 'Document', label: 'Add files …', detail: 'a folder, a cluster dump', act: ({ session }) => session.setState({ dialog: 'import' }) },
   {
+    id: 'suggest',
+    group: 'Document',
+    label: 'Suggest policies from what was seen …',
+    detail: 'least privilege, previewed',
+    act: ({ session }) => session.setState({ dialog: 'suggest' }),
+  },
+  {
     id: 'network',
     group: 'Document',
     label: 'Change the pod network …',

@@ -3,8 +3,9 @@ import { ChangesDialog } from './ChangesDialog.tsx';
 import { ImportDialog } from './ImportDialog.tsx';
 import { NetworkDialog } from './NetworkDialog.tsx';
 import { OutlineDialog } from './OutlineDialog.tsx';
+import { SuggestDialog } from './SuggestDialog.tsx';
 
-const dialogs = { outline: OutlineDialog, changes: ChangesDialog, import: ImportDialog, network: NetworkDialog } as const;
+const dialogs = { outline: OutlineDialog, changes: ChangesDialog, import: ImportDialog, network: NetworkDialog, suggest: SuggestDialog } as const;
 
 export function EditorDialogs({ name, onClose }: { readonly name: keyof typeof dialogs; readonly onClose: () => void }) {
   const Shown = dialogs[name];
