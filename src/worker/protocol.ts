@@ -6,7 +6,7 @@ import type { Capture } from '../world/capture.ts';
 import type { DocumentFile, WorldDocument } from '../world/document.ts';
 import type { LanguageRequests } from '../world/language/requests.ts';
 import type { PlugView } from '../world/plug-view.ts';
-import type { ExpectationResult, Fix, ProbeResult, ProbeSpec, ReachAnswer, ReachPeer, ReachQuestion } from '../world/reach/reach-views.ts';
+import type { ExpectationResult, Fix, PolicyLensView, ProbeResult, ProbeSpec, ReachAnswer, ReachPeer, ReachQuestion } from '../world/reach/reach-views.ts';
 import type { FlowsView, TrafficView } from '../world/traffic-views.ts';
 import type { ControlPlaneView, HopContext, HopView, Inspection, LinkTarget, MomentView, PacketView, WorldUpdate } from '../world/views.ts';
 import type { TopologyChange } from './topology-change.ts';
@@ -49,6 +49,8 @@ export interface Requests extends LanguageRequests {
   probe(specs: readonly ProbeSpec[]): readonly ProbeResult[];
   /** What policies say of the same pairs; null where an end is nobody's. */
   policyCells(specs: readonly ProbeSpec[]): readonly (CellVerdict | null)[];
+  /** What the policies say between groups of pods. */
+  policyLens(): PolicyLensView;
   /** Where a field of an object is written (`spec.ingress[0].from[1]`); null where its text is not the reader's. */
   placeOf(key: string, path: string): { readonly file: string; readonly span: Span } | null;
   /** "Why can't A reach B?" */

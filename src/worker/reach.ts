@@ -6,6 +6,7 @@ import { podPlugView } from '../world/plug-view.ts';
 import { checkExpectations } from '../world/reach/expectations.ts';
 import { fixesFor } from '../world/reach/fixes.ts';
 import { reachPeers } from '../world/reach/peers.ts';
+import { policyLens } from '../world/reach/policy-lens.ts';
 import { policyAnswer, policyCells } from '../world/reach/policy-verdicts.ts';
 import { probe } from '../world/reach/probe.ts';
 import { answer, questionAt } from '../world/reach/question.ts';
@@ -20,6 +21,7 @@ export const reach = {
   podPlugView,
   policyAnswer,
   policyCells,
+  policyLens,
   probe,
   questionAt,
   reachPeers,

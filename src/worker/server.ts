@@ -144,6 +144,7 @@ export class PlaygroundServer {
       reachPeers: async () => (await this.#reach()).reachPeers(this.#get()),
       probe: async (specs) => (await this.#reach()).probe(this.#get(), specs.slice(0, MAX_PROBES)),
       policyCells: async (specs) => (await this.#reach()).policyCells(this.#get(), specs.slice(0, MAX_CELLS)).map((cell) => cell ?? null),
+      policyLens: async () => (await this.#reach()).policyLens(this.#get()),
       placeOf: (key, path) => {
         const source = this.#get().sourceOf(key)?.source;
         return source === undefined ? null : { file: source.file, span: source.spanOf(path) };

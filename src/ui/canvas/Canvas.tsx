@@ -362,7 +362,7 @@ function CanvasInside({ topology, lens, playback, positions, selection, arrangem
           <Minimap scene={scene} size={size} onGo={onGo} />
         </Suspense>
       )}
-      {policy === undefined ? null : (
+      {policy === undefined || tools !== undefined ? null : (
         <Suspense fallback={null}>
           <PolicyPanel picture={policy} />
         </Suspense>

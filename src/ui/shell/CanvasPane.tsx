@@ -9,6 +9,7 @@ import styles from './Shell.module.css';
 
 const ReachSheet = lazy(() => import('../why/ReachSheet.tsx').then((module) => ({ default: module.ReachSheet })));
 const PastBanner = lazy(() => import('../timeline/PastBanner.tsx').then((module) => ({ default: module.PastBanner })));
+const PolicyLens = lazy(() => import('../canvas/policy-lens/PolicyLens.tsx').then((module) => ({ default: module.PolicyLens })));
 const CanvasBar = lazy(() => import('../canvas/bar/CanvasBar.tsx').then((module) => ({ default: module.CanvasBar })));
 
 /** `quiet`: the line of words is shown elsewhere. */
@@ -26,10 +27,11 @@ export function CanvasPane({ quiet = false }: { readonly quiet?: boolean }) {
   const tools = useCallback(
     (box: CanvasTools) => (
       <Suspense fallback={null}>
+        {lens === 'policy' ? <PolicyLens tools={box} /> : null}
         <CanvasBar tools={box} />
       </Suspense>
     ),
-    [],
+    [lens],
   );
   return (
     <section className={styles.canvas} aria-label="Canvas">

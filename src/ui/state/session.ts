@@ -35,7 +35,20 @@ export type CanvasSheet = 'build' | 'layers' | 'groups' | 'control';
 export type ThemeChoice = 'system' | 'light' | 'dark';
 export type PaneName = 'canvas' | 'editor' | 'terminal' | 'timeline' | 'inspector';
 export type TimelineView = 'hops' | 'conversations' | 'sequence' | 'stream' | 'bytes' | 'compare';
-export type DialogName = 'share' | 'embed' | 'palette' | 'keys' | 'documents' | 'drop' | 'compare' | 'outline' | 'changes' | 'import' | 'moments' | 'network' | 'suggest';
+export type DialogName =
+  | 'share'
+  | 'embed'
+  | 'palette'
+  | 'keys'
+  | 'documents'
+  | 'drop'
+  | 'compare'
+  | 'outline'
+  | 'changes'
+  | 'import'
+  | 'moments'
+  | 'network'
+  | 'suggest';
 
 /** Commands whose packets can be played: a span of the log and what was typed. */
 export interface Run {

@@ -6,7 +6,6 @@ import { Icon } from '../shell/Icon.tsx';
 import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { Segmented } from '../shell/Segmented.tsx';
 import { usePlayground, useSession } from '../state/context.ts';
-import { useEvent } from '../state/use-event.ts';
 import { endText, OUTCOMES, portText } from './ends.ts';
 import {
   type Cell,
@@ -24,6 +23,7 @@ import {
   type Way,
 } from './matrix-model.ts';
 import styles from './ReachSheet.module.css';
+import { useRoving } from './use-roving.ts';
 import { useWorldKey } from './use-world-key.ts';
 import { usePeers } from './WhyPanel.tsx';
 
@@ -123,28 +123,6 @@ function LineName({ line, open, limit, onToggle }: { readonly line: Line; readon
 }
 
 const triedPort = (peer: ReachPeer | undefined): string => (peer === undefined ? '' : (portOf(peer)?.replace('/TCP', '') ?? ''));
-
-/** Arrows move between the cells; one of them is a tab stop. */
-function useRoving(table: React.RefObject<HTMLTableElement | null>): void {
-  useEvent(table, 'keydown', (event) => {
-    const step = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[event.key];
-    const { target } = event;
-    if (step === undefined || !(target instanceof HTMLElement) || target.dataset.at === undefined) return;
-    event.preventDefault();
-    event.stopPropagation();
-    let [row = 0, column = 0] = target.dataset.at.split(' ').map(Number);
-    for (let i = 0; i < MAX_LINES; i += 1) {
-      row += step[0] ?? 0;
-      column += step[1] ?? 0;
-      const next = table.current?.querySelector<HTMLElement>(`[data-at="${row} ${column}"]`);
-      if (next === null || next === undefined) continue;
-      for (const one of table.current?.querySelectorAll<HTMLElement>('[data-at][tabindex="0"]') ?? []) one.tabIndex = -1;
-      next.tabIndex = 0;
-      next.focus();
-      return;
-    }
-  });
-}
 
 export function ReachSheet() {
   const playground = usePlayground();

@@ -86,6 +86,43 @@ export interface ReachAnswer {
   readonly policy?: PolicyAnswer;
 }
 
+/** One port between two groups: how many of the ordered pairs of pods may use it. */
+export interface PolicyLensWay {
+  /** `80/TCP` */
+  readonly port: string;
+  readonly open: number;
+  readonly pairs: number;
+}
+/** Indexes of groups. */
+export interface PolicyLensEdge {
+  readonly from: number;
+  readonly to: number;
+  readonly ways: readonly PolicyLensWay[];
+}
+export interface PolicyLensGroup {
+  readonly id: string;
+  readonly title: string;
+  readonly namespace: string;
+  /** Netns ids. */
+  readonly pods: readonly string[];
+  /** The first of them, as a question names it. */
+  readonly first: ReachEnd;
+}
+/** What the policies say, whether or not somebody enforces them. */
+export interface PolicyLensView {
+  /** Who enforces what. */
+  readonly sentence: string;
+  readonly enforced: boolean;
+  readonly policies: number;
+  /** Policies in a CNI's own words, which are not judged here. */
+  readonly dialects: number;
+  readonly by: 'label' | 'namespace';
+  readonly groups: readonly PolicyLensGroup[];
+  readonly edges: readonly PolicyLensEdge[];
+  /** Groups left out. */
+  readonly beyond: number;
+}
+
 /** A line or column of a matrix. */
 export interface ReachPeer {
   readonly end: ReachEnd;

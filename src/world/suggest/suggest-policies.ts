@@ -9,10 +9,10 @@ import { POLICY_KINDS } from '../../kube/policy/policy-rules.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import type { Action } from '../actions/action-views.ts';
 import { freeName } from '../actions/free-name.ts';
-import { asName, lastingLabels, nameOfLabels, namespaceSelectorOf, POLICY_FILE, policyText, selectorOf } from '../actions/policy-words.ts';
+import { asName, namespaceSelectorOf, POLICY_FILE, policyText, selectorOf } from '../actions/policy-words.ts';
 import { appendDocument } from '../reach/text-edit.ts';
-import type { NetnsView } from '../views.ts';
 import type { World } from '../world.ts';
+import { type GroupedWorld, type PodGroup, podGroups } from './pod-groups.ts';
 import { hostRange, type SeenFlow, seenFlows } from './seen-flows.ts';
 
 /** Where policies are wanted: all pods of a namespace, or the group of one pod. */
@@ -38,50 +38,9 @@ export interface Suggestion {
   readonly nameless: readonly string[];
 }
 
-interface Owner extends KubeObject {
-  readonly spec?: { readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> } };
-}
+type Suggested = GroupedWorld & Pick<World, 'engine' | 'headSeq' | 'files'>;
 
-/** Pods that one selector means. */
-interface Group {
-  readonly key: string;
-  readonly name: string;
-  readonly namespace: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly pods: NetnsView[];
-}
-
-type Suggested = Pick<World, 'engine' | 'topology' | 'headSeq' | 'api' | 'files'>;
-
-/** The labels by which its owner knows it, without those that a rollout changes; without an owner, its own. */
-function labelsOf(world: Suggested, pod: NetnsView): Readonly<Record<string, string>> {
-  const object = pod.objectKey === undefined ? undefined : world.api.view.find(pod.objectKey);
-  const reference = object?.metadata.ownerReferences?.find((one) => one.controller === true);
-  const owner = reference === undefined ? undefined : world.api.view.find<Owner>(`${reference.kind}/${pod.namespace ?? 'default'}/${reference.name}`);
-  const chosen = lastingLabels(owner?.spec?.selector?.matchLabels ?? {});
-  return Object.keys(chosen).length > 0 ? chosen : lastingLabels(pod.labels);
-}
-
-function groupsOf(world: Suggested): ReadonlyMap<string, Group> {
-  const groups = new Map<string, Group>();
-  const byPod = new Map<string, Group>();
-  for (const pod of world.topology().netnses) {
-    if (pod.type !== 'pod' || pod.objectKey === undefined) continue;
-    const namespace = pod.namespace ?? 'default';
-    const labels = labelsOf(world, pod);
-    const key = `${namespace} ${JSON.stringify(Object.entries(labels).sort())}`;
-    let group = groups.get(key);
-    if (group === undefined) {
-      group = { key, name: nameOfLabels(labels, pod.title), namespace, labels, pods: [] };
-      groups.set(key, group);
-    }
-    group.pods.push(pod);
-    byPod.set(pod.id, group);
-  }
-  return byPod;
-}
-
-const isDns = (group: Group): boolean => group.namespace === 'kube-system' && group.labels['k8s-app'] === 'kube-dns';
+const isDns = (group: PodGroup): boolean => group.namespace === 'kube-system' && group.labels['k8s-app'] === 'kube-dns';
 
 /** The other end as a peer, with what it is called. */
 interface Peer {
@@ -91,7 +50,7 @@ interface Peer {
   readonly dns: boolean;
 }
 
-function peerOf(end: string, byPod: ReadonlyMap<string, Group>, namespace: string): Peer {
+function peerOf(end: string, byPod: ReadonlyMap<string, PodGroup>, namespace: string): Peer {
   const group = byPod.get(end);
   if (group === undefined) return { key: end, title: end, peer: { ipBlock: { cidr: hostRange(end) } }, dns: false };
   const nameless = Object.keys(group.labels).length === 0;
@@ -145,7 +104,7 @@ function rulesOf(
 }
 
 /** @param taken Names that other suggestions of the same call have. */
-function policyFor(world: Suggested, group: Group, flows: readonly SeenFlow[], byPod: ReadonlyMap<string, Group>, taken: Set<string>): SuggestedPolicy {
+function policyFor(world: Suggested, group: PodGroup, flows: readonly SeenFlow[], byPod: ReadonlyMap<string, PodGroup>, taken: Set<string>): SuggestedPolicy {
   const inside = new Set(group.pods.map((one) => one.id));
   const nodesOf = new Set(group.pods.map((one) => one.hostId));
   const own = (ip: string): boolean => world.topology().netnses.some((one) => one.type === 'root' && nodesOf.has(one.hostId) && one.ip === ip);
@@ -174,7 +133,7 @@ function policyFor(world: Suggested, group: Group, flows: readonly SeenFlow[], b
 
 /** What the pods of the scope have been seen to need, in the order in which the pods stand. Flows of which nothing arrived are not needed. */
 export function suggestPolicies(world: Suggested, scope: SuggestScope): Suggestion {
-  const byPod = groupsOf(world);
+  const byPod = podGroups(world);
   const wanted = new Set(
     [...byPod].filter(([id, group]) => group.namespace === scope.namespace && (scope.pod === undefined || scope.pod === id)).map(([, group]) => group),
   );
