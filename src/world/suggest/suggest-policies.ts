@@ -3,8 +3,8 @@ import type { YamlValue } from '../../base/yaml/index.ts';
 import { parseYaml } from '../../base/yaml/index.ts';
 import type { Node } from '../../kube/node/types.ts';
 import type { Pod } from '../../kube/pod/types.ts';
-import { policyMatrix } from '../../kube/policy/matrix.ts';
-import { buildModel, policyModel } from '../../kube/policy/policy-model.ts';
+import { declaredPorts, type MatrixPort, policyMatrix } from '../../kube/policy/matrix.ts';
+import { buildModel, type PolicyModel, policyModel } from '../../kube/policy/policy-model.ts';
 import { POLICY_KINDS } from '../../kube/policy/policy-rules.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import type { Action } from '../actions/action-views.ts';
@@ -37,6 +37,9 @@ export interface Suggestion {
   /** Pods that no selector can name, since they have no labels that last. */
   readonly nameless: readonly string[];
 }
+
+/** Ports of containers that are counted. */
+const MAX_PORTS = 60;
 
 type Suggested = GroupedWorld & Pick<World, 'engine' | 'headSeq' | 'files'>;
 
@@ -147,10 +150,30 @@ export function suggestPolicies(world: Suggested, scope: SuggestScope): Suggesti
   };
 }
 
-/** Ordered pairs of pods and ports of containers that are open without these policies and with them. */
+type Ways = { readonly model: PolicyModel; readonly ports: readonly MatrixPort[] };
+
+/** Ordered pairs of different pods that may talk, counted once for each port that the containers of the second declare. */
+function openWays({ model, ports }: Ways): number {
+  const pods = model.endpoints.filter((one) => one.pod !== undefined);
+  const matrix = policyMatrix(model, ports, pods);
+  return ports.reduce((sum, { port, protocol }, index) => {
+    const serving = matrix.groups.map(({ members }) => members.filter((one) => one.ports.some((own) => own.port === port && own.protocol === protocol)).length);
+    let open = sum;
+    matrix.groups.forEach(({ members }, from) => {
+      serving.forEach((targets, to) => {
+        // Nobody is counted as a way to itself.
+        const pairs = members.length * targets - (from === to ? targets : 0);
+        if (pairs > 0 && matrix.open(index, from, to)) open += pairs;
+      });
+    });
+    return open;
+  }, 0);
+}
+
+/** Ways between pods that are open without these policies and with them. */
 function effectOf(world: Suggested, texts: readonly string[]): { readonly before: number; readonly after: number } {
   const { view } = world.api;
-  const now = policyModel(view);
+  const model = policyModel(view);
   const more = texts.flatMap((text) => parseYaml('', text).documents.map((one) => one.value as unknown as KubeObject));
   const then = buildModel({
     pods: view.list<Pod>('Pod'),
@@ -158,14 +181,8 @@ function effectOf(world: Suggested, texts: readonly string[]): { readonly before
     nodes: view.list<Node>('Node'),
     policies: [...POLICY_KINDS.flatMap((kind) => view.list(kind)), ...more],
   });
-  const ports = [...new Map(now.endpoints.flatMap((one) => one.ports.map((port) => [`${port.protocol} ${port.port}`, port] as const))).values()]
-    .slice(0, 12)
-    .map(({ protocol, port }) => ({ protocol: protocol as 'TCP' | 'UDP' | 'SCTP', port }));
-  const open = (model: typeof now): number => {
-    const matrix = policyMatrix(model, ports);
-    return ports.reduce((sum, _, index) => sum + matrix.allowedPairs(index).allowed, 0);
-  };
-  return { before: open(now), after: open(then) };
+  const ports = declaredPorts(model, MAX_PORTS);
+  return { before: openWays({ model, ports }), after: openWays({ model: then, ports }) };
 }
 
 /** The same as changes of a text: all of them at once, then each. */

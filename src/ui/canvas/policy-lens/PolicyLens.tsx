@@ -232,9 +232,9 @@ function Matrix({ seen, system, onAsk }: { readonly seen: Seen; readonly system:
 export function PolicyLens({ tools }: { readonly tools: CanvasTools }) {
   const playground = usePlayground();
   const seen = usePolicyLens();
-  const [shown, setShown] = useState<Shown>('both');
+  const [shown, setShown] = useState<Shown>('open');
   const [system, setSystem] = useState(false);
-  const [small, setSmall] = useState(false);
+  const [wide, setWide] = useState(false);
   if (seen === undefined) return null;
   const { view, change } = seen;
   const chosen = tools.current?.kind === 'pod' ? view.groups.findIndex((group) => group.pods.includes(tools.current?.id ?? '')) : -1;
@@ -259,41 +259,37 @@ export function PolicyLens({ tools }: { readonly tools: CanvasTools }) {
             {view.sentence}
             {view.enforced || view.policies === 0 ? '' : ' What they would deny is drawn, and nobody denies it.'}
           </p>
-          <button type="button" aria-expanded={!small} onClick={() => setSmall(!small)}>
-            {small ? 'Show' : 'Hide'}
+          <button type="button" aria-expanded={wide} onClick={() => setWide(!wide)}>
+            Matrix
           </button>
         </div>
-        {small ? null : (
-          <>
-            <div className={styles.tools}>
-              <Segmented
-                label="Lines that are drawn"
-                value={shown}
-                options={[
-                  ['both', 'Both'],
-                  ['open', 'Allowed'],
-                  ['closed', 'Denied'],
-                ]}
-                onChange={setShown}
-              />
-              <label>
-                <input type="checkbox" checked={system} onChange={(event) => setSystem(event.target.checked)} /> System pods
-              </label>
-              <button type="button" className={styles.small} onClick={() => playground.session.setState({ dialog: 'suggest' })}>
-                Suggest …
-              </button>
-            </div>
-            <p className={styles.note} role="status">
-              {view.policies === 0
-                ? 'There is no policy: everybody may talk to everybody.'
-                : `${view.policies} ${view.policies === 1 ? 'policy' : 'policies'}, pods ${view.by === 'label' ? 'by their owners’ labels' : 'by namespace'}.`}
-              {change.opened + change.closed === 0 ? '' : ` The last change opened ${change.opened} and closed ${change.closed}.`}
-              {tangled ? ' Choose a pod to see its lines.' : of === undefined ? '' : ` Lines of ${view.groups[of]?.title ?? ''}.`}
-              {view.dialects === 0 ? '' : ` ${view.dialects} in the CNI’s own words ${view.dialects === 1 ? 'is' : 'are'} not judged here.`}
-            </p>
-            <Matrix seen={seen} system={system} onAsk={ask} />
-          </>
-        )}
+        <div className={styles.tools}>
+          <Segmented
+            label="Lines that are drawn"
+            value={shown}
+            options={[
+              ['open', 'Allowed'],
+              ['closed', 'Denied'],
+              ['both', 'Both'],
+            ]}
+            onChange={setShown}
+          />
+          <label>
+            <input type="checkbox" checked={system} onChange={(event) => setSystem(event.target.checked)} /> System pods
+          </label>
+          <button type="button" className={styles.small} onClick={() => playground.session.setState({ dialog: 'suggest' })}>
+            Suggest …
+          </button>
+        </div>
+        <p className={styles.note} role="status">
+          {view.policies === 0
+            ? 'There is no policy: everybody may talk to everybody.'
+            : `${view.policies} ${view.policies === 1 ? 'policy' : 'policies'}, pods ${view.by === 'label' ? 'by their owners’ labels' : 'by namespace'}.`}
+          {change.opened + change.closed === 0 ? '' : ` The last change opened ${change.opened} and closed ${change.closed}.`}
+          {tangled ? ' Choose a pod to see its lines.' : of === undefined ? '' : ` Lines of ${view.groups[of]?.title ?? ''}.`}
+          {view.dialects === 0 ? '' : ` ${view.dialects} in the CNI’s own words ${view.dialects === 1 ? 'is' : 'are'} not judged here.`}
+        </p>
+        {wide ? <Matrix seen={seen} system={system} onAsk={ask} /> : null}
       </section>
     </>
   );
