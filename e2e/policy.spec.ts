@@ -1,0 +1,26 @@
+/** Policies in the page: what they allow between groups of pods, what an edit changes of that, and policies that are written from what was seen. */
+import AxeBuilder from '@axe-core/playwright';
+import { expect, test } from './fixtures.ts';
+
+test('the Policy lens draws what is allowed, a cell opens its question, an edit is told, and what was seen becomes policies', async ({ app, page }) => {
+  await app.open('#x=three-tiers');
+  await page.getByRole('button', { name: 'Policy', exact: true }).click();
+  const lens = app.canvas.getByRole('region', { name: 'Who may talk to whom' });
+  await lens.getByRole('button', { name: 'Matrix' }).click();
+  const cell = lens.getByRole('button', { name: /^web to api, 8080\/TCP: denied/ });
+  await expect(cell).toBeVisible();
+  await expect(lens.getByRole('button', { name: 'api to database, 5432/TCP: allowed' })).toBeVisible();
+  await cell.click();
+  await expect(app.inspector.getByRole('heading', { name: 'What the policies say' })).toBeVisible();
+  await expect(app.inspector.getByText('no answer').first()).toBeVisible();
+  await app.run('kubectl delete networkpolicy -n shop default-deny api');
+  await expect(lens.getByRole('button', { name: 'web to api, 8080/TCP: allowed, opened by the last change' })).toBeVisible();
+  await expect(lens.getByRole('status')).toContainText(/The last change opened \d+ and closed 0\./);
+
+  await lens.getByRole('button', { name: 'Suggest …' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Policies from what was seen' });
+  await dialog.getByLabel('Namespace').selectOption('shop');
+  await expect(dialog.getByRole('button', { name: /^Only what was seen in shop: 3 policies/ })).toBeVisible();
+  const { violations } = await new AxeBuilder({ page }).setLegacyMode().include('dialog').include('section[aria-label="Canvas"]').analyze();
+  expect(violations.map(({ id, nodes }) => `${id} ${nodes.map((node) => node.target)}`)).toEqual([]);
+});
