@@ -3,7 +3,8 @@ import AxeBuilder from '@axe-core/playwright';
 import { expect, test } from './fixtures.ts';
 
 test('the Policy lens draws what is allowed, a cell opens its question, an edit is told, and what was seen becomes policies', async ({ app, page }) => {
-  await app.open('#x=three-tiers');
+  await page.goto(`${app.url}#x=three-tiers`);
+  await expect(app.box(/^Node node01, .*, 6 pods$/)).toBeAttached();
   await page.getByRole('button', { name: 'Policy', exact: true }).click();
   const lens = app.canvas.getByRole('region', { name: 'Who may talk to whom' });
   await lens.getByRole('button', { name: 'Matrix' }).click();
