@@ -158,6 +158,9 @@ function Lines({
   );
 }
 
+/** Pixels. */
+const LOW = 420;
+
 const MARKS = { open: '✓', closed: '✕', mixed: '◐' } as const;
 
 function Matrix({ seen, system, onAsk }: { readonly seen: Seen; readonly system: boolean; readonly onAsk: (from: number, column: LensColumn) => void }) {
@@ -235,6 +238,8 @@ export function PolicyLens({ tools }: { readonly tools: CanvasTools }) {
   const [shown, setShown] = useState<Shown>('open');
   const [system, setSystem] = useState(false);
   const [wide, setWide] = useState(false);
+  // Where the canvas is low, the panel would be all that is seen of it.
+  const [open, setOpen] = useState((tools.frame?.clientHeight ?? LOW) >= LOW);
   if (seen === undefined) return null;
   const { view, change } = seen;
   const chosen = tools.current?.kind === 'pod' ? view.groups.findIndex((group) => group.pods.includes(tools.current?.id ?? '')) : -1;
@@ -253,44 +258,54 @@ export function PolicyLens({ tools }: { readonly tools: CanvasTools }) {
   return (
     <>
       <Lines tools={tools} seen={seen} shown={shown} system={system} of={of} />
-      <section className={styles.panel} aria-label="Who may talk to whom" onKeyDown={(event) => event.stopPropagation()}>
-        <div className={styles.head}>
-          <p>
-            {view.sentence}
-            {view.enforced || view.policies === 0 ? '' : ' What they would deny is drawn, and nobody denies it.'}
+      {open ? null : (
+        <button type="button" className={styles.folded} aria-expanded={false} onClick={() => setOpen(true)}>
+          What policies say
+        </button>
+      )}
+      {open ? (
+        <section className={styles.panel} aria-label="Who may talk to whom" onKeyDown={(event) => event.stopPropagation()}>
+          <div className={styles.head}>
+            <p>
+              {view.sentence}
+              {view.enforced || view.policies === 0 ? '' : ' What they would deny is drawn, and nobody denies it.'}
+            </p>
+            <button type="button" aria-expanded={wide} onClick={() => setWide(!wide)}>
+              Matrix
+            </button>
+            <button type="button" aria-label="Fold what policies say" onClick={() => setOpen(false)}>
+              –
+            </button>
+          </div>
+          <div className={styles.tools}>
+            <Segmented
+              label="Lines that are drawn"
+              value={shown}
+              options={[
+                ['open', 'Allowed'],
+                ['closed', 'Denied'],
+                ['both', 'Both'],
+              ]}
+              onChange={setShown}
+            />
+            <label>
+              <input type="checkbox" checked={system} onChange={(event) => setSystem(event.target.checked)} /> System pods
+            </label>
+            <button type="button" className={styles.small} onClick={() => playground.session.setState({ dialog: 'suggest' })}>
+              Suggest …
+            </button>
+          </div>
+          <p className={styles.note} role="status">
+            {view.policies === 0
+              ? 'There is no policy: everybody may talk to everybody.'
+              : `${view.policies} ${view.policies === 1 ? 'policy' : 'policies'}, pods ${view.by === 'label' ? 'by their owners’ labels' : 'by namespace'}.`}
+            {change.opened + change.closed === 0 ? '' : ` The last change opened ${change.opened} and closed ${change.closed}.`}
+            {tangled ? ' Choose a pod to see its lines.' : of === undefined ? '' : ` Lines of ${view.groups[of]?.title ?? ''}.`}
+            {view.dialects === 0 ? '' : ` ${view.dialects} in the CNI’s own words ${view.dialects === 1 ? 'is' : 'are'} not judged here.`}
           </p>
-          <button type="button" aria-expanded={wide} onClick={() => setWide(!wide)}>
-            Matrix
-          </button>
-        </div>
-        <div className={styles.tools}>
-          <Segmented
-            label="Lines that are drawn"
-            value={shown}
-            options={[
-              ['open', 'Allowed'],
-              ['closed', 'Denied'],
-              ['both', 'Both'],
-            ]}
-            onChange={setShown}
-          />
-          <label>
-            <input type="checkbox" checked={system} onChange={(event) => setSystem(event.target.checked)} /> System pods
-          </label>
-          <button type="button" className={styles.small} onClick={() => playground.session.setState({ dialog: 'suggest' })}>
-            Suggest …
-          </button>
-        </div>
-        <p className={styles.note} role="status">
-          {view.policies === 0
-            ? 'There is no policy: everybody may talk to everybody.'
-            : `${view.policies} ${view.policies === 1 ? 'policy' : 'policies'}, pods ${view.by === 'label' ? 'by their owners’ labels' : 'by namespace'}.`}
-          {change.opened + change.closed === 0 ? '' : ` The last change opened ${change.opened} and closed ${change.closed}.`}
-          {tangled ? ' Choose a pod to see its lines.' : of === undefined ? '' : ` Lines of ${view.groups[of]?.title ?? ''}.`}
-          {view.dialects === 0 ? '' : ` ${view.dialects} in the CNI’s own words ${view.dialects === 1 ? 'is' : 'are'} not judged here.`}
-        </p>
-        {wide ? <Matrix seen={seen} system={system} onAsk={ask} /> : null}
-      </section>
+          {wide ? <Matrix seen={seen} system={system} onAsk={ask} /> : null}
+        </section>
+      ) : null}
     </>
   );
 }
