@@ -9,13 +9,17 @@ import { ciliumAgent } from '../../service/cilium-agent.ts';
 import { cilium } from '../cilium.ts';
 import { daemonsOf } from '../daemons.ts';
 
-const settings = { 'routing-mode': 'tunnel', 'tunnel-protocol': 'vxlan', 'kube-proxy-replacement': 'true', 'bpf-lb-sock-hostns-only': 'true' };
+const settings = {
+  'routing-mode': 'tunnel',
+  'tunnel-protocol': 'vxlan',
+  'kube-proxy-replacement': 'true',
+  'bpf-lb-sock-hostns-only': 'true',
+  'enable-sctp': 'true',
+};
 
 export const ciliumKind: BenchKind = {
   // Wires are among what the plugin renders.
   wire: () => undefined,
-  // They are off unless enable-sctp is set.
-  servesNot: ({ protocol }) => protocol === 'SCTP',
   cluster: (nodes) => [
     configMap('cilium-config', 'kube-system', settings),
     ...nodes.flatMap(({ name, ip }, index) => [

@@ -22,8 +22,6 @@ export interface PolicyBench {
 /** How one CNI is tried. */
 export interface BenchKind {
   readonly wire: Wire;
-  /** Services that it makes nothing of. */
-  servesNot?(probe: Probe): boolean;
   /** Nodes, the CNI's daemons and its settings. */
   cluster(nodes: BenchMachines['nodes']): readonly KubeObject[];
   /** What the CNI writes on all nodes, without its jumps into built-in chains. */
@@ -49,7 +47,12 @@ function frontendsOf({ services, pods }: Step): readonly Frontend[] {
       const ports = pod.spec.containers.flatMap((one) => one.ports ?? []);
       if (ports.length === 0 || pod.spec.hostNetwork === true) return [];
       const { namespace = 'default', name } = pod.metadata;
-      const offered = ports.map(({ containerPort, protocol = 'TCP' }) => ({ port: 1000 + containerPort, targetPort: containerPort, protocol }));
+      // Cilium does not change ports of SCTP, whose checksum is over the whole packet.
+      const offered = ports.map(({ containerPort, protocol = 'TCP' }) => ({
+        port: protocol === 'SCTP' ? containerPort : 1000 + containerPort,
+        targetPort: containerPort,
+        protocol,
+      }));
       return [{ service: { namespace, name: `s-${name}`, selector: {}, ports: offered }, pods: [pod] }];
     });
   return all.map((one, index) => ({ ...one, ip: `10.96.${1 + Math.floor(index / 250)}.${1 + (index % 250)}` }));
@@ -96,7 +99,7 @@ export function policyBench(step: Step, kind: BenchKind): PolicyBench {
     send(probe, way = 'pod') {
       if (way === 'pod') return send(probe);
       // A ClusterIP is for pods and nodes.
-      if (probe.from.startsWith('external') || kind.servesNot?.(probe) === true) return undefined;
+      if (probe.from.startsWith('external')) return undefined;
       for (const { ip, pods, service } of frontends) {
         const [only] = pods;
         if (only === undefined || pods.length > 1 || idOf(only) !== probe.to) continue;
