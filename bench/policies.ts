@@ -67,7 +67,14 @@ function cluster(cni: keyof typeof IMAGES, policies: number) {
     } as KubeObject);
   for (let i = 0; i < PODS; i += 1) {
     const ip = `10.244.${i % NODES}.${Math.floor(i / NODES) + 2}`;
-    const one = pod(`pod-${i}`, namespaceOf(i), `node${i % NODES}`, ip, { containers: [{ name: 'c', image: 'nginx', ports: [{ containerPort: 8080 }] }] }, { app: `app-${i % APPS}`, tier: i % 2 === 0 ? 'a' : 'b' });
+    const one = pod(
+      `pod-${i}`,
+      namespaceOf(i),
+      `node${i % NODES}`,
+      ip,
+      { containers: [{ name: 'c', image: 'nginx', ports: [{ containerPort: 8080 }] }] },
+      { app: `app-${i % APPS}`, tier: i % 2 === 0 ? 'a' : 'b' },
+    );
     objects.push({ ...one, status: { ...one.status, podIPs: [{ ip }] } } as KubeObject);
   }
   for (let i = 0; i < policies; i += 1) objects.push(policy(i));
@@ -85,7 +92,12 @@ function running(cni: keyof typeof IMAGES, policies: number) {
 const figures: Figure[] = [];
 const model = policyModel(cluster('kindnet', 500));
 const ports = [{ protocol: 'TCP' as const, port: 8080 }];
-figures.push({ name: 'policies: full matrix of 1,000 pods and 500 policies', value: cpuMilliseconds(5, () => policyMatrix(model, ports).allowedPairs(0)), unit: 'ms', goal: 1000 });
+figures.push({
+  name: 'policies: full matrix of 1,000 pods and 500 policies',
+  value: cpuMilliseconds(5, () => policyMatrix(model, ports).allowedPairs(0)),
+  unit: 'ms',
+  goal: 1000,
+});
 const some = model.endpoints.filter((one) => one.pod !== undefined).slice(0, 100);
 const pairs = cpuMilliseconds(3, () => {
   for (const from of some)
@@ -95,7 +107,15 @@ const pairs = cpuMilliseconds(3, () => {
 });
 figures.push({ name: 'policies: the same pair by pair (100 of 1,000 rows, times ten)', value: pairs * 10, unit: 'ms' });
 for (const cni of ['kindnet', 'calico', 'cilium'] as const) {
-  figures.push({ name: `policies: ${cni}, first rendering of 1,000 pods and 500 policies`, value: cpuMilliseconds(2, ({ runner }) => runner.run(), () => running(cni, 500)), unit: 'ms' });
+  figures.push({
+    name: `policies: ${cni}, first rendering of 1,000 pods and 500 policies`,
+    value: cpuMilliseconds(
+      2,
+      ({ runner }) => runner.run(),
+      () => running(cni, 500),
+    ),
+    unit: 'ms',
+  });
   const { view, runner } = running(cni, 500);
   runner.run();
   let port = 8080;
@@ -110,5 +130,13 @@ for (const cni of ['kindnet', 'calico', 'cilium'] as const) {
   figures.push({ name: `policies: ${cni}, one of 500 policies changed`, value: change, unit: 'ms', goal: 100 });
 }
 for (const cni of ['kindnet', 'calico', 'cilium'] as const)
-  figures.push({ name: `policies: ${cni}, first rendering of 10,000 policies`, value: cpuMilliseconds(1, ({ runner }) => runner.run(), () => running(cni, 10_000)), unit: 'ms' });
+  figures.push({
+    name: `policies: ${cni}, first rendering of 10,000 policies`,
+    value: cpuMilliseconds(
+      1,
+      ({ runner }) => runner.run(),
+      () => running(cni, 10_000),
+    ),
+    unit: 'ms',
+  });
 report(figures);

@@ -8,6 +8,7 @@ import { type Labels, matchesSelector } from '../label-selector.ts';
 import { perState } from '../node/per-state.ts';
 import { hasSandbox } from '../pod/running.ts';
 import type { Pod } from '../pod/types.ts';
+import { PairTable, pairsOfLabels, SelectorIndex } from '../policy/pair-index.ts';
 import { CILIUM_CONFIG_MAP } from './cilium-config.ts';
 import { endpointNumbers } from './cilium-identity.ts';
 import { type CiliumRule, type CiliumRules, ciliumRules, type Direction, ICMP, type IdentitySelector, type PortSpec, type SideRule } from './cilium-rules.ts';
@@ -146,6 +147,8 @@ export class PolicyCompiler {
   readonly #cidrs: readonly { readonly cidr: Cidr; readonly identity: number }[];
   readonly #locals: LocalIdentities;
   readonly #ports: ReadonlyMap<number, readonly NamedPorts[]>;
+  readonly #index: SelectorIndex<CiliumRule>;
+  readonly #byPair: PairTable<readonly [number, Labels]>;
   readonly #selected = new Map<string, readonly number[]>();
   readonly #policies = new Map<string, EndpointPolicy>();
 
@@ -159,6 +162,8 @@ export class PolicyCompiler {
       [...Object.entries(RESERVED).map(([id, texts]) => [Number(id), texts] as const), ...identities, ...local].map(([id, texts]) => [id, labelsOf(texts)]),
     );
     if (apiServer) this.#labels = new Map([...this.#labels, [IDENTITY_HOST, labelsOf(['reserved:host', 'reserved:kube-apiserver'])]]);
+    this.#index = new SelectorIndex(rules.rules, (rule) => pairsOfLabels(rule.endpoints.matchLabels ?? {}));
+    this.#byPair = new PairTable([...this.#labels], ([, labels]) => pairsOfLabels(labels));
     this.#cidrs = [...this.#locals.cidrs].map(([text, identity]) => ({ cidr: parseCidr(text) as Cidr, identity }));
   }
 
@@ -177,7 +182,7 @@ export class PolicyCompiler {
   #compile(identity: number, own: NamedPorts): EndpointPolicy {
     const { mode } = this.#rules;
     const labels = this.#labels.get(identity);
-    const selected = mode === 'never' ? [] : this.#rules.rules.filter((rule) => matchesSelector(rule.endpoints, labels));
+    const selected = mode === 'never' ? [] : this.#index.candidates(pairsOfLabels(labels ?? {})).filter((rule) => matchesSelector(rule.endpoints, labels));
     const enforces = (direction: Direction): boolean => mode === 'always' || selected.some((rule) => rule.denies[direction]);
     const entries = (['ingress', 'egress'] as const).flatMap((direction) => this.#side(direction, selected, enforces(direction), own));
     return {
@@ -215,7 +220,9 @@ export class PolicyCompiler {
     const key = JSON.stringify(selector);
     let found = this.#selected.get(key);
     if (found === undefined) {
-      found = [...this.#labels].flatMap(([identity, labels]) => (matchesSelector(selector, labels) ? [identity] : []));
+      found = this.#byPair
+        .having(pairsOfLabels(selector.matchLabels ?? {}))
+        .flatMap(([identity, labels]) => (matchesSelector(selector, labels) ? [identity] : []));
       this.#selected.set(key, found);
     }
     return found;

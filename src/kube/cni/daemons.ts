@@ -52,7 +52,15 @@ export function daemonsOf(role: string, view: StoreView): Daemons {
   return daemons;
 }
 
+const running = new WeakMap<Daemons, readonly string[]>();
+
 /** Names of the nodes on which a daemon runs. */
 export function daemonNodes(role: string, view: StoreView): readonly string[] {
-  return [...daemonsOf(role, view)].flatMap(([node, daemon]) => (daemon.running ? [node] : [])).sort();
+  const daemons = daemonsOf(role, view);
+  let names = running.get(daemons);
+  if (names === undefined) {
+    names = [...daemons].flatMap(([node, daemon]) => (daemon.running ? [node] : [])).sort();
+    running.set(daemons, names);
+  }
+  return names;
 }

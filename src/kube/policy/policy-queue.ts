@@ -1,4 +1,5 @@
 /** The policies of a cluster as the program behind a packet queue has them: ends by address, sets of addresses, lists of rules. kube-network-policies: pkg/networkpolicy */
+import { deepEqual } from '../../base/equal.ts';
 import { formatIp } from '../../net/addr/ip.ts';
 import type { QueueEnd, QueueList, QueuePorts, QueueRule, QueueSet, QueueTable } from '../../net/netfilter/queue/queue-records.ts';
 import type { StoreView } from '../../objects/types.ts';
@@ -119,6 +120,15 @@ export function buildQueueTable(model: PolicyModel, all: boolean): QueueTable {
   return { ends, sets: sets.sets, lists };
 }
 
+/** What a table has as the one before had it stays the very same, so that who compares them has little to look at. */
+function sharing(before: QueueTable | undefined, after: QueueTable): QueueTable {
+  if (before === undefined) return after;
+  const list = <T>(old: readonly T[], now: readonly T[]): readonly T[] => now.map((one, i) => (deepEqual(old[i], one) ? (old[i] as T) : one));
+  const ends = Object.fromEntries(Object.entries(after.ends).map(([ip, end]) => [ip, deepEqual(before.ends[ip], end) ? (before.ends[ip] as QueueEnd) : end]));
+  return { ends, sets: list(before.sets, after.sets), lists: list(before.lists, after.lists) };
+}
+
+const last = new Map<boolean, QueueTable>();
 const tables = perState(['Pod', 'Namespace', 'Node', ...POLICY_KINDS], () => new Map<boolean, QueueTable>());
 
 /** The same for every machine, as long as nothing of it changes. */
@@ -126,7 +136,8 @@ export function queueTable(view: StoreView, all: boolean): QueueTable {
   const known = tables(view);
   let table = known.get(all);
   if (table === undefined) {
-    table = buildQueueTable(policyModel(view), all);
+    table = sharing(last.get(all), buildQueueTable(policyModel(view), all));
+    last.set(all, table);
     known.set(all, table);
   }
   return table;

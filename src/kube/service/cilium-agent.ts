@@ -27,6 +27,7 @@ import { ciliumRules, POLICY_KINDS } from '../cni/cilium-rules.ts';
 import { daemonNodes, isDaemon } from '../cni/daemons.ts';
 import type { ClusterNode } from '../node/cluster-network.ts';
 import { findNode, NETWORK_KINDS } from '../node/cluster-network.ts';
+import { perState } from '../node/per-state.ts';
 import { podsByNode } from '../node/pods-by-node.ts';
 import { processId, rootNetnsId } from '../node/record-ids.ts';
 import { hasSandbox } from '../pod/running.ts';
@@ -75,10 +76,12 @@ const apiServerIps = (view: StoreView): ReadonlySet<string> =>
   );
 const API_SERVER_LABELS = { [SERVICE_NAME_LABEL]: 'kubernetes' };
 
+const podPrefixes = perState(['Pod'], (view) => new Set(view.list<Pod>('Pod').flatMap((pod) => (hasSandbox(pod) ? [`${pod.status?.podIP ?? ''}/32`] : []))));
+
 /** The node's own addresses, the other nodes with their ranges, the rest of the world, and the ranges of it that policies speak of. */
 function renderNodes(site: Site, view: StoreView): NetRecord[] {
   const entries = new Map(renderPlaces(site, view).map((record) => [record.id, record]));
-  const pods = new Set(view.list<Pod>('Pod').flatMap((pod) => (hasSandbox(pod) ? [`${pod.status?.podIP ?? ''}/32`] : [])));
+  const pods = podPrefixes(view);
   for (const [cidr, identity] of localIdentities(ciliumRules(view)).cidrs) {
     const known = entries.get(bpfIpcacheId(site.netns, cidr));
     if (pods.has(cidr) || (known?.kind === 'bpf-ipcache' && known.identity !== IDENTITY_WORLD)) continue;

@@ -7,11 +7,12 @@ import { hasSandbox } from '../../pod/running.ts';
 import { namespaceOf, type Pod } from '../../pod/types.ts';
 import type { ClusterNetworkPolicy } from '../../policy/cluster-network-policy.ts';
 import type { NetworkPolicy } from '../../policy/network-policy.ts';
+import { PairTable, pairText } from '../../policy/pair-index.ts';
 import { CLUSTER_POLICY_KINDS, policyOfClusterPolicy } from './cluster-conversion.ts';
 import { policyOfNetworkPolicy } from './conversion.ts';
 import { hostDeviceOf } from './device-name.ts';
 import { setName, uniqueId } from './felix-rule.ts';
-import { formatSelector, matches, type Selector, selectorOf, withPrefix } from './selector.ts';
+import { formatSelector, matches, requiredPairs, type Selector, selectorOf, withPrefix } from './selector.ts';
 import type { CalicoPolicy, CalicoRule, EntityRule, NetworkSet, Tier } from './types.ts';
 
 export interface Endpoint {
@@ -30,6 +31,7 @@ export interface Endpoint {
 /** Labels that many endpoints share; what selectors say of them is worked out once. */
 export interface LabelClass {
   readonly values: ReadonlyMap<string, string>;
+  readonly pairs: readonly string[];
   readonly answers: Map<Selector, boolean>;
 }
 
@@ -53,7 +55,7 @@ const classOf = (entries: readonly (readonly [string, string])[], classes: Map<s
   const signature = JSON.stringify(entries);
   let found = classes.get(signature);
   if (found === undefined) {
-    found = { values: new Map(entries), answers: new Map() };
+    found = { values: new Map(entries), pairs: entries.map(([label, value]) => pairText(label, value)), answers: new Map() };
     classes.set(signature, found);
   }
   return found;
@@ -357,13 +359,17 @@ const setElements = (net: string): readonly string[] => (net === '0.0.0.0/0' ? [
 
 const members = perState([...ENDPOINT_KINDS, ...SET_KINDS], () => new Map<string, readonly string[]>());
 
+const endpointTable = perState(ENDPOINT_KINDS, (view) => new PairTable(endpoints(view), (one) => one.labels.pairs));
+
 /** Elements of a set, as ipset prints them; one list for all nodes. */
 export function membersOf(set: WantedSet, view: StoreView): readonly string[] {
   const known = members(view);
   let list = known.get(set.name);
   if (list === undefined) {
     const { namedPort } = set;
-    const chosen = endpoints(view).filter((one) => selects(set.selector, one.labels));
+    const chosen = endpointTable(view)
+      .having(requiredPairs(set.selector))
+      .filter((one) => selects(set.selector, one.labels));
     const elements =
       namedPort === undefined
         ? [

@@ -7,6 +7,7 @@ import type { ClusterNode } from '../../node/cluster-network.ts';
 import { findNode } from '../../node/cluster-network.ts';
 import { perState } from '../../node/per-state.ts';
 import { chainId, rootNetnsId } from '../../node/record-ids.ts';
+import { SelectorIndex } from '../../policy/pair-index.ts';
 import { daemonNodes, daemonsOf } from '../daemons.ts';
 import {
   ENDPOINT_KINDS,
@@ -27,6 +28,7 @@ import { chainRules, type RuleSettings } from './felix-policy-rules.ts';
 import { ACCEPT_MARK, chainName, clearMark, type FelixRule, goTo, hashedRules, jump, markClear, markSet, PASS_MARK, setMark } from './felix-rule.ts';
 import { SETS, type StaticSettings, staticChains } from './felix-static.ts';
 import { policyGroupId } from './policy-group.ts';
+import { requiredPairs } from './selector.ts';
 import { CALICO, calicoSettings, SETTING_KINDS, tunnelAddress } from './settings.ts';
 
 export const FELIX = 'felix';
@@ -77,14 +79,29 @@ interface AppliedTier {
 /** Worked out once for all endpoints with the same labels. */
 const appliedTo = new WeakMap<readonly FelixTier[], Map<LabelClass, Readonly<Record<Direction, readonly AppliedTier[]>>>>();
 
+const indexes = new WeakMap<FelixTier, SelectorIndex<FelixPolicy>>();
+function indexOf(tier: FelixTier): SelectorIndex<FelixPolicy> {
+  let index = indexes.get(tier);
+  if (index === undefined) {
+    index = new SelectorIndex(tier.policies, (policy) => requiredPairs(policy.selector));
+    indexes.set(tier, index);
+  }
+  return index;
+}
+
 function applied(labels: LabelClass, direction: Direction, tiers: readonly FelixTier[]): readonly AppliedTier[] {
   const classes = appliedTo.get(tiers) ?? new Map<LabelClass, Readonly<Record<Direction, readonly AppliedTier[]>>>();
   appliedTo.set(tiers, classes);
   let known = classes.get(labels);
   if (known === undefined) {
+    const selected = tiers.map((tier) =>
+      indexOf(tier)
+        .candidates(labels.pairs)
+        .filter((policy) => selects(policy.selector, labels)),
+    );
     const of = (side: Direction): readonly AppliedTier[] =>
-      tiers.flatMap((tier) => {
-        const policies = tier.policies.filter((policy) => policy[side] !== undefined && selects(policy.selector, labels));
+      tiers.flatMap((tier, i) => {
+        const policies = (selected[i] ?? []).filter((policy) => policy[side] !== undefined);
         return policies.length === 0 ? [] : [{ tier, policies }];
       });
     known = { ingress: of('ingress'), egress: of('egress') };
@@ -126,8 +143,19 @@ interface Group {
   readonly policies: readonly FelixPolicy[];
 }
 
+const grouped = new WeakMap<AppliedTier, readonly Group[]>();
+
 /** Neighbours that select by the same words share a chain. */
-function groupsOf({ tier, policies }: AppliedTier, direction: Direction): readonly Group[] {
+function groupsOf(one: AppliedTier, direction: Direction): readonly Group[] {
+  let groups = grouped.get(one);
+  if (groups === undefined) {
+    groups = makeGroups(one, direction);
+    grouped.set(one, groups);
+  }
+  return groups;
+}
+
+function makeGroups({ tier, policies }: AppliedTier, direction: Direction): readonly Group[] {
   const groups: FelixPolicy[][] = [];
   for (const policy of policies) {
     const last = groups.at(-1);

@@ -1,4 +1,5 @@
 /** Calico's selector language: `app == 'web' && tier in {'a', 'b'}`. Calico: libcalico-go/lib/selector */
+import { pairText } from '../../policy/pair-index.ts';
 
 export type Selector =
   | { readonly op: 'all' | 'global' }
@@ -8,6 +9,13 @@ export type Selector =
   | { readonly op: 'in' | 'not in'; readonly label: string; readonly values: readonly string[] }
   | { readonly op: 'not'; readonly of: Selector }
   | { readonly op: '&&' | '||'; readonly parts: readonly Selector[] };
+
+/** Pairs without which the selector cannot hold. */
+export function requiredPairs(selector: Selector): readonly string[] {
+  if (selector.op === '==') return [pairText(selector.label, selector.value)];
+  if (selector.op === 'in') return selector.values.length === 1 ? [pairText(selector.label, selector.values[0] ?? '')] : [];
+  return selector.op === '&&' ? selector.parts.flatMap(requiredPairs) : [];
+}
 
 type TokenKind = '(' | ')' | '{' | '}' | ',' | '==' | '!=' | '!' | '&&' | '||' | 'text' | 'label' | 'word' | 'has' | 'all' | 'global' | 'end';
 interface Token {
