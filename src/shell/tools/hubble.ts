@@ -204,7 +204,7 @@ function ends(flow: CiliumFlow, { invocation, faces }: Printer): readonly [src: 
   const { packet, hostId } = flow;
   const { tuple } = packet;
   const bpf = invocation.host.engine.bpf(hostId);
-  const ports = packet.protocol === 'tcp' || packet.protocol === 'udp';
+  const ports = packet.protocol === 'tcp' || packet.protocol === 'udp' || packet.protocol === 'sctp';
   const one = (ip: string, number: number, port: number): string => {
     const pod = faces.get(ip);
     const names = pod === undefined ? (bpf?.names.namesOf(number, flow.timeNs) ?? []) : [];
@@ -256,13 +256,18 @@ function response(flow: CiliumFlow, { invocation, faces }: Printer): unknown {
       ? { TCP: { ...ports, flags: Object.fromEntries(packet.tcpFlags.map((flag) => [flag, true])) } }
       : packet.protocol === 'udp'
         ? { UDP: ports }
-        : { ICMPv4: { type: packet.icmp === 'EchoRequest' ? 8 : 0 } };
+        : packet.protocol === 'sctp'
+          ? { SCTP: ports }
+          : { ICMPv4: { type: packet.icmp === 'EchoRequest' ? 8 : 0 } };
   const numbers: Readonly<Record<string, number>> = { drop: 1, trace: 4, 'policy-verdict': 5, l7: 129 };
   const body = {
     time,
     verdict: flow.verdict,
     ...(flow.kind === 'drop'
-      ? { drop_reason: flow.point === 'Policy denied' ? 133 : 181, drop_reason_desc: flow.point.toUpperCase().replaceAll(' ', '_') }
+      ? {
+          drop_reason: flow.point === 'Policy denied' ? 133 : flow.point === 'CT: Unknown L4 protocol' ? 137 : 181,
+          drop_reason_desc: flow.point.toUpperCase().replaceAll(' ', '_'),
+        }
       : {}),
     IP: { source: packet.src, destination: packet.dst, ipVersion: 'IPv4' },
     l4,
