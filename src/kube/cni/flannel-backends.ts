@@ -47,7 +47,7 @@ export function renderVxlan(site: CniSite, backend: VxlanBackend, own: Lease, ot
     type: 'vxlan',
     vni: backend.vni,
     localIp: half.ip,
-    underlay: deviceId(netns, 'eth0'),
+    underlay: deviceId(netns, half.card),
     destinationPort: backend.port,
     learning: backend.learning,
   };

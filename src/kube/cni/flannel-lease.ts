@@ -4,6 +4,7 @@ import { inPrefix, ipOf, parseIp, parseIpPrefix } from '../../net/addr/ip.ts';
 import type { StoreView } from '../../objects/types.ts';
 import type { ClusterNode } from '../node/cluster-network.ts';
 import { findNode, underlayOf } from '../node/cluster-network.ts';
+import { NAT_CARD } from '../node/types.ts';
 import type { ConfigMap } from '../pod/mounts.ts';
 import { mountedConfigMap } from '../pod/mounts.ts';
 import type { Pod } from '../pod/types.ts';
@@ -27,7 +28,9 @@ export interface Lease {
 }
 /** A lease in one family: the node's address and its pod range. */
 export interface Half {
+  /** Of the card that flanneld has chosen. */
   readonly ip: string;
+  readonly card: string;
   /** What the others are told: the node's address, unless somebody has said another. */
   readonly publicIp: string;
   readonly podCidr: string;
@@ -54,7 +57,8 @@ export function leaseOf(node: ClusterNode, config: FlannelConfig, view: StoreVie
   for (const side of FAMILIES) {
     const wanted = config[side];
     if (wanted === undefined) continue;
-    const [ip, podCidr] = side === 'four' ? [node.ip, node.podCidr] : [node.ip6, node.podCidr6];
+    const [card, ip] = cardOf(node, side, daemonsOf(NAME, view).get(node.name)?.pod);
+    const podCidr = side === 'four' ? node.podCidr : node.podCidr6;
     const range = parseIpPrefix(podCidr ?? '');
     const network = parseIpPrefix(wanted.text);
     if (ip === undefined || podCidr === undefined || range === undefined || network === undefined)
@@ -63,7 +67,7 @@ export function leaseOf(node: ClusterNode, config: FlannelConfig, view: StoreVie
       const name = side === 'four' ? 'subnet' : 'IPv6 subnet';
       return { failure: `${name} "${wanted.text}" specified in the flannel net config doesn't contain "${podCidr}" PodCIDR of the "${node.name}" node` };
     }
-    halves[side] = { ip, publicIp: publicIpOf(node, side, ip, view), podCidr };
+    halves[side] = { ip, card, publicIp: publicIpOf(node, side, ip, view), podCidr };
   }
   return { node, ...halves };
 }
@@ -132,15 +136,36 @@ export function hasFlag(site: CniSite, name: string, fallback: boolean): boolean
   return value === undefined ? fallback : value !== 'false';
 }
 
-/** Nodes have one card beside loopback. flannel: main.go, pkg/ipmatch, LookupExtIface */
+/** The cards of a node that flanneld can choose from, by name and address. */
+function cardsOf({ ip, ip6, natCard }: ClusterNode): readonly (readonly [name: string, ips: readonly (string | undefined)[]])[] {
+  return [...(natCard === undefined ? [] : [[NAT_CARD, [natCard.ip]] as const]), ['eth0', [ip, ip6]], ['lo', ['127.0.0.1']]];
+}
+
+/** Without a flag the card of the default route. flannel: main.go, pkg/ipmatch, LookupExtIface */
+function cardOf(node: ClusterNode, side: Side, daemon: Pod | undefined): readonly [name: string, ip: string | undefined] {
+  const [iface = '', regex = ''] = daemon === undefined ? [] : [flagOf(daemon, 'iface'), flagOf(daemon, 'iface-regex')];
+  const compiled = regex === '' ? undefined : compileGoRegexp(regex);
+  const fits = (name: string, ips: readonly (string | undefined)[]): boolean =>
+    name === iface ||
+    (iface !== '' && ips.includes(iface)) ||
+    (compiled?.ok === true && [ips[0] ?? '', name].some((text) => matchGoRegexp(compiled.regexp, text) !== undefined));
+  const chosen = cardsOf(node).find(([name, ips]) => (iface === '' && regex === '' ? true : fits(name, ips)));
+  if (side === 'four' && chosen?.[0] === NAT_CARD) return [NAT_CARD, node.natCard?.ip];
+  return ['eth0', side === 'four' ? node.ip : node.ip6];
+}
+
+/** flannel: main.go, pkg/ipmatch, LookupExtIface */
 export function interfaceFailure({ node, daemon }: CniSite): string | undefined {
   if (daemon === undefined) return undefined;
   const [iface, regex] = [flagOf(daemon, 'iface'), flagOf(daemon, 'iface-regex')];
   const publicIp = flagOf(daemon, 'public-ip') ?? '';
   if (publicIp !== '' && parseIp(publicIp) === undefined) return `Failed to find any valid interface to use: invalid public IP address: ${publicIp}`;
   if ((iface ?? '') === '' && (regex ?? '') === '') return undefined;
-  const own = new Set(['eth0', 'lo', node.ip, node.ip6]);
+  const cards = cardsOf(node);
   const compiled = (regex ?? '') === '' ? undefined : compileGoRegexp(regex ?? '');
-  const matches = compiled?.ok === true && [node.ip ?? '', 'eth0'].some((text) => matchGoRegexp(compiled.regexp, text) !== undefined);
-  return own.has(iface) || matches ? undefined : 'Failed to find interface to use that matches the interfaces and/or regexes provided';
+  const matches =
+    compiled?.ok === true && cards.some(([name, [ip = '']]) => name !== 'lo' && [ip, name].some((text) => matchGoRegexp(compiled.regexp, text) !== undefined));
+  return cards.some(([name, ips]) => name === iface || ips.includes(iface)) || matches
+    ? undefined
+    : 'Failed to find interface to use that matches the interfaces and/or regexes provided';
 }

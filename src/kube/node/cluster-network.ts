@@ -11,7 +11,7 @@ import { clusterSettings, serviceAddress } from './cluster-config.ts';
 import type { Host, KubeletConfiguration, Network } from './cluster-kinds.ts';
 import { perState } from './per-state.ts';
 import type { Node } from './types.ts';
-import { internalIp, internalIps, isControlPlane, nodeMtu, nodeSysctls, podCidrOf, podCidrsOf } from './types.ts';
+import { internalIp, internalIps, isControlPlane, type NatCard, natCard, nodeMtu, nodeSysctls, podCidrOf, podCidrsOf } from './types.ts';
 
 /** The layer-2 network that joins the nodes. */
 export interface Underlay {
@@ -51,6 +51,8 @@ export interface ClusterNode {
   readonly controlPlane: boolean;
   /** Of its network card, where it differs from the underlay's. */
   readonly mtuBytes: number | undefined;
+  /** A second card, which has the default route. */
+  readonly natCard?: NatCard | undefined;
   /** Settings of its kernel that differ from the usual ones. */
   readonly sysctls: Readonly<Record<string, number>>;
 }
@@ -90,6 +92,7 @@ function toClusterNode(node: Node): ClusterNode {
     zone: node.metadata.labels?.['topology.kubernetes.io/zone'] ?? '',
     controlPlane: isControlPlane(node),
     mtuBytes: nodeMtu(node),
+    natCard: natCard(node),
     sysctls: nodeSysctls(node),
   };
 }

@@ -3,7 +3,7 @@
 import type { Origin } from '../../base/origin.ts';
 import { contains, parseCidr, parseIp4 } from '../../net/addr/ip4.ts';
 import type { TcpServerConfig } from '../../net/app/server-config.ts';
-import type { NetRecord, Process } from '../../net/records.ts';
+import type { DummyDevice, NetRecord, Process } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
 import { cniOf } from '../cni/index.ts';
 import type { ProxyConfig } from '../service/kube-proxy-config.ts';
@@ -13,7 +13,9 @@ import { findNode, listNodes, NETWORK_KINDS, underlayOf } from './cluster-networ
 import { address6, ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
 import { isDown, withDeviceDown } from './down-devices.ts';
 import { FORWARDING6, ip6Sysctls } from './ip6.ts';
-import { DEVICE_INDEX, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
+import { macFromName } from './mac.ts';
+import { DEVICE_INDEX, deviceId, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
+import { NAT_CARD, type NatCard } from './types.ts';
 import { underlayPort } from './underlay-agent.ts';
 
 /** What a node's own programs resolve with; kubelets hand it to pods of dnsPolicy Default. */
@@ -120,7 +122,8 @@ function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
   });
   const networkd: Origin = { component: 'systemd-networkd', objects: [node.key] };
   records.push(eth0, ...kernelRoutes(eth0));
-  if (node.ip !== undefined) records.push(gatewayRoute(netns, '0.0.0.0/0', underlay.gateway, 'eth0', networkd, 'static'));
+  if (node.natCard !== undefined) records.push(...natCardRecords(node.natCard, netns, networkd));
+  else if (node.ip !== undefined) records.push(gatewayRoute(netns, '0.0.0.0/0', underlay.gateway, 'eth0', networkd, 'static'));
   if (node.ip6 !== undefined && underlay.six !== undefined) records.push(gatewayRoute(netns, '::/0', underlay.six.gateway, 'eth0', networkd, 'static'));
   if (isDown(view.find(node.key), 'eth0')) records.splice(0, records.length, ...withDeviceDown(records, netns, 'eth0'));
   records.push(nodeServer(netns, 'kubelet', 10250, node));
@@ -132,6 +135,27 @@ function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
   }
   return { records };
 }
+
+/** What lies behind the card is the hypervisor's: nothing of it is simulated. */
+function natCardRecords({ ip, prefixLength, gateway }: NatCard, netns: string, origin: Origin): NetRecord[] {
+  const id = deviceId(netns, NAT_CARD);
+  const card: DummyDevice = {
+    kind: 'device',
+    id,
+    origin,
+    netns,
+    name: NAT_CARD,
+    index: NAT_CARD_INDEX,
+    mac: macFromName(id),
+    mtuBytes: 1500,
+    up: true,
+    addresses: [subnetAddress(ip, prefixLength)],
+    type: 'dummy',
+  };
+  return [card, ...kernelRoutes(card), gatewayRoute(netns, '0.0.0.0/0', gateway, NAT_CARD, origin, 'dhcp')];
+}
+/** Behind all that addresses of pods give. */
+const NAT_CARD_INDEX = 0x7fffff0;
 
 const names = (view: StoreView) => listNodes(view).map((node) => node.name);
 

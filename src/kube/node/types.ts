@@ -1,4 +1,5 @@
 /** Nodes, Namespaces and the documents that describe the cluster itself. */
+import { formatIp, parseIpPrefix } from '../../net/addr/ip.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import { type Condition, findCondition } from '../pod/types.ts';
 
@@ -70,6 +71,9 @@ export const isControlPlane = (node: Node): boolean => {
 
 /** What a Node object has no field for and a machine has nevertheless. */
 export const MTU_ANNOTATION = 'kubehop.dev/mtu-bytes';
+/** Address of a second card, of a hypervisor's own NAT, by which the default route leads: `10.0.2.15/24`. */
+export const NAT_CARD_ANNOTATION = 'kubehop.dev/nat-card';
+export const NAT_CARD = 'enp0s3';
 /** Lines of sysctl.conf: `net.ipv4.ip_forward = 0`. */
 export const SYSCTL_ANNOTATION = 'kubehop.dev/sysctl.conf';
 
@@ -77,6 +81,20 @@ export const SYSCTL_ANNOTATION = 'kubehop.dev/sysctl.conf';
 export function nodeMtu(node: Node): number | undefined {
   const mtu = Number(node.metadata.annotations?.[MTU_ANNOTATION] ?? Number.NaN);
   return Number.isInteger(mtu) && mtu >= 68 && mtu <= 65535 ? mtu : undefined;
+}
+
+/** Undefined where it has none. */
+export function natCard(node: Node): NatCard | undefined {
+  const prefix = parseIpPrefix(node.metadata.annotations?.[NAT_CARD_ANNOTATION] ?? '');
+  if (prefix === undefined || typeof prefix.address === 'bigint' || prefix.prefixLength > 30) return undefined;
+  return { ip: formatIp(prefix.address), prefixLength: prefix.prefixLength, gateway: formatIp((prefix.network as number) + 2) };
+}
+
+/** The hypervisor itself is the second address of the range. */
+export interface NatCard {
+  readonly ip: string;
+  readonly prefixLength: number;
+  readonly gateway: string;
 }
 
 const MAX_SYSCTLS = 100;

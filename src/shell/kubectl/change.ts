@@ -21,6 +21,7 @@ import {
   selectorFlag,
 } from './client.ts';
 import { KubectlError } from './flags.ts';
+import { parseFieldSelector } from './get.ts';
 import { selectObjects, targetFlags, targets } from './select.ts';
 import type { WaitState } from './watches.ts';
 import { isChanged, patchObject, teller, writeFlags, writeOptions } from './write.ts';
@@ -53,7 +54,8 @@ export const deleteVerb = defineVerb({
     const named = flags.args.length > 1 || flags.args.some((word) => word.includes('/'));
     if (!named && !everything) throw new KubectlError('error: resource(s) were provided, but no name was specified');
     if (named && flags.bool('all')) throw new KubectlError('error: name cannot be provided when a selector is specified');
-    const { objects, failed } = selectQuietly(kubectl);
+    const { objects: chosen, failed } = selectQuietly(kubectl);
+    const objects = chosen.filter(([kind, object]) => parseFieldSelector(kind, flags.get('field-selector'))(object));
     if (objects.length === 0 && !named) kubectl.out('No resources found\n');
     if (flags.bool('force'))
       kubectl.err(
