@@ -139,9 +139,10 @@ export class WorldFiles {
     const own = new Set(objects.map((one) => one.key));
     const base = this.#baseReader.admit(this.#baseFiles).objects;
     // With a pod network of its own the document wants none of the given cluster's.
-    const networks = new Set(networksOf(objects).size === 0 ? [] : networksOf(base));
+    const chosen = networksOf(objects);
+    const networks = chosen.size === 0 ? [] : [...networksOf(base)].filter((name) => !chosen.has(name));
     const isGiven = ({ object: { kind, metadata } }: AdmittedObject): boolean =>
-      [...networks].some((name) => (kind === 'Namespace' ? metadata.name : `${metadata.namespace ?? ''} ${metadata.name}`).includes(name));
+      networks.some((name) => (kind === 'Namespace' ? metadata.name : `${metadata.namespace ?? ''} ${metadata.name}`).includes(name));
     return [...base.filter((one) => !own.has(one.key) && !isGiven(one)), ...objects];
   }
 
