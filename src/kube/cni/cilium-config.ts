@@ -3,7 +3,7 @@ import { parseCidr } from '../../net/addr/ip4.ts';
 import type { ObjectKey, StoreView } from '../../objects/types.ts';
 import { perState } from '../node/per-state.ts';
 import type { ConfigMap } from '../pod/mounts.ts';
-import { daemonsOf } from './daemons.ts';
+import { daemonsOf, joinedNodes } from './daemons.ts';
 
 export const CILIUM = 'cilium';
 export const CILIUM_CONFIG_MAP: ObjectKey = 'ConfigMap/kube-system/cilium-config';
@@ -142,8 +142,8 @@ export function ciliumSettings(view: StoreView): CiliumSettings {
   return settings;
 }
 
-/** Cilium is installed and does kube-proxy's work: without an object that says otherwise none is taken to run. */
+/** Cilium is installed, or was, and does kube-proxy's work: without an object that says otherwise none is taken to run. */
 export const replacesKubeProxy = perState(
   ['ConfigMap', 'Pod'],
-  (view): boolean => ciliumSettings(view).config.kubeProxyReplacement && daemonsOf(CILIUM, view).size > 0,
+  (view): boolean => ciliumSettings(view).config.kubeProxyReplacement && joinedNodes(CILIUM, view).length + daemonsOf(CILIUM, view).size > 0,
 );

@@ -23,7 +23,7 @@ import { CILIUM, CILIUM_CONFIG_MAP, CILIUM_KEYS, type CiliumConfig, ciliumSettin
 import { endpointNumbers } from './cilium-identity.ts';
 import type { CniSite, PodSite } from './cni.ts';
 import { defineCni } from './cni.ts';
-import { daemonNodes } from './daemons.ts';
+import { joinedNodes } from './daemons.ts';
 
 const ENCAPSULATION_BYTES = 50;
 export const HOST_DEVICE = 'cilium_host';
@@ -124,7 +124,7 @@ function routes(site: CniSite, config: CiliumConfig, router: string, origin: Ori
   });
   const list: Route[] = [scopeRoute(netns, `${router}/32`, HOST_DEVICE, origin, 'kernel'), throughHost(node.podCidr ?? '', {})];
   const underlay = parseCidr(underlayOf(view).cidr);
-  for (const name of daemonNodes(CILIUM, view)) {
+  for (const name of joinedNodes(CILIUM, view)) {
     const other = name === node.name ? undefined : findNode(name, view);
     if (other?.podCidr === undefined || other.ip === undefined) continue;
     const toOther: Origin = { component: CILIUM, objects: [other.key, ...origin.objects] };

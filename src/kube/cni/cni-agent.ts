@@ -2,6 +2,7 @@
 import type { NetRecord } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
 import { findNode, NETWORK_KINDS } from '../node/cluster-network.ts';
+import { leftBehind } from '../node/left-behind.ts';
 import { ensureChain } from '../node/merge-record.ts';
 import { podsOn } from '../node/pods-by-node.ts';
 import { hasSandbox } from '../pod/running.ts';
@@ -14,17 +15,20 @@ const nodeNames = (view: StoreView) => view.list('Node').map((node) => node.meta
 const bridgeKey = (node: string) => `${node}|bridge`;
 const bothKeys = (view: StoreView) => nodeNames(view).flatMap((node) => [node, bridgeKey(node)]);
 
-function render(key: string, view: StoreView): Rendering<NetRecord> {
+function render(key: string, view: StoreView, before: readonly NetRecord[] = []): Rendering<NetRecord> {
   const bar = key.indexOf('|');
   const node = findNode(bar < 0 ? key : key.slice(0, bar), view);
   if (node === undefined || (node.ip === undefined && node.ip6 === undefined)) return { records: [] };
   const found = cniOf(node, view);
   const { cni, site, running, own, plugin, pluginSite } = found;
   if (bar < 0) {
-    if (!own) return { records: [] };
+    // Devices, routes and rules are the kernel's, which keeps them.
+    if (!own) return { records: leftBehind(before) };
     const rendering = cni.renderNode(site);
     // A daemon that crashes writes nothing, and still says why.
-    return running ? rendering : { ...rendering, records: [] };
+    if (!running) return { ...rendering, records: leftBehind(before) };
+    const others = before.filter((record) => record.origin.component !== cni.name);
+    return others.length === 0 ? rendering : { ...rendering, records: [...leftBehind(others), ...rendering.records] };
   }
   const used = new Map(
     podsOn(view, node.name)
@@ -33,7 +37,12 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   );
   if (used.size === 0) return { records: [] };
   const portmap = plugin.portmap?.(pluginSite);
-  return { records: [...[...used].flatMap(([one, at]) => one.renderPodNetwork(at)), ...(portmap === undefined ? [] : portmapChains(pluginSite, portmap))] };
+  const rendered = [...used].flatMap(([one, at]) => one.renderPodNetwork(at));
+  const kept = before.filter((record) => record.kind === 'device' || record.kind === 'route');
+  // Without the daemon nobody changes the bridge, and a CNI that has none leaves another's alone.
+  const isLeft = !own && cni.role !== undefined && kept.length > 0;
+  const bridge = isLeft ? kept : rendered.some((record) => record.kind === 'device') ? rendered : [...rendered, ...kept];
+  return { records: [...bridge, ...(portmap === undefined ? [] : portmapChains(pluginSite, portmap))] };
 }
 
 /** A ConfigMap that some CNI reads. */

@@ -46,10 +46,8 @@ export interface Cni {
   netConf?(site: CniSite, state: { readonly running: boolean; readonly started: boolean }): NetDirFile | undefined;
   /** What the daemon writes while it runs on the node. */
   renderNode(site: CniSite): Rendering<NetRecord>;
-  /** Jumps that the daemon appends to built-in chains. */
+  /** Jumps that the daemon appends to built-in chains; they stay, as its rules do, when it has gone. */
   jumps(site: CniSite): readonly BuiltInJump[];
-  /** They stay, as its rules do, when the daemon has gone. */
-  readonly leavesJumps?: true;
   /** The plugin for host ports, where the network's configuration has it. */
   portmap?(site: CniSite): Portmap | undefined;
   /** What stands on the node as soon as one pod is attached: the bridge. */

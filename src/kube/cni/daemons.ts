@@ -2,6 +2,7 @@
 import type { StoreView } from '../../objects/types.ts';
 import { perState } from '../node/per-state.ts';
 import { podsByNode } from '../node/pods-by-node.ts';
+import type { HostLocalStore } from '../pod/host-local-store.ts';
 import { imageRole } from '../pod/images.ts';
 import { isContainerRunning } from '../pod/running.ts';
 import type { Pod } from '../pod/types.ts';
@@ -63,4 +64,14 @@ export function daemonNodes(role: string, view: StoreView): readonly string[] {
     running.set(daemons, names);
   }
   return names;
+}
+
+/** Nodes on which one runs, or has run and has gone altogether: what it has told others of itself is still there. */
+export function joinedNodes(role: string, view: StoreView): readonly string[] {
+  const running = daemonNodes(role, view);
+  const daemons = daemonsOf(role, view);
+  const left = view
+    .list<HostLocalStore>('HostLocalStore')
+    .flatMap(({ metadata, spec }) => (spec?.network === role && !daemons.has(metadata.name) ? [metadata.name] : []));
+  return left.length === 0 ? running : [...running, ...left].sort();
 }

@@ -9,7 +9,7 @@ import type { ConfigMap } from '../pod/mounts.ts';
 import { mountedConfigMap } from '../pod/mounts.ts';
 import type { Pod } from '../pod/types.ts';
 import type { CniSite } from './cni.ts';
-import { daemonNodes, daemonsOf } from './daemons.ts';
+import { daemonsOf, joinedNodes } from './daemons.ts';
 import type { Delegate, FlannelConfig, FlannelParse, VxlanBackend } from './flannel-config.ts';
 import { parseDelegate, parseNetConf, parsePortmap } from './flannel-config.ts';
 import type { Portmap } from './portmap.ts';
@@ -72,9 +72,10 @@ export function leaseOf(node: ClusterNode, config: FlannelConfig, view: StoreVie
   return { node, ...halves };
 }
 
-/** The other nodes on which flannel runs and has a lease. */
+/** The other nodes that have a lease. */
 export function otherLeases(site: CniSite, config: FlannelConfig): Lease[] {
-  return daemonNodes(NAME, site.view).flatMap((name) => {
+  // A lease is annotations of a Node: it lasts as long as the Node does.
+  return joinedNodes(NAME, site.view).flatMap((name) => {
     if (name === site.node.name) return [];
     const node = findNode(name, site.view);
     const lease = node === undefined ? undefined : leaseOf(node, config, site.view);

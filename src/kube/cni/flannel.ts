@@ -7,6 +7,7 @@ import { objectKey } from '../../objects/types.ts';
 import type { ClusterNode } from '../node/cluster-network.ts';
 import { macFromName } from '../node/mac.ts';
 import { chainId, deviceId, rootNetnsId } from '../node/record-ids.ts';
+import type { HostLocalStore } from '../pod/host-local-store.ts';
 import type { Pod } from '../pod/types.ts';
 import type { BuiltInJump } from '../service/kube-proxy-base-rules.ts';
 import type { Bridge, BridgeOptions } from './bridge.ts';
@@ -15,7 +16,7 @@ import type { CniSite } from './cni.ts';
 import { defineCni } from './cni.ts';
 import { podMtu, renderHostGateway, renderIpip, renderVxlan, renderWireguard, WIREGUARD, wireguardKey } from './flannel-backends.ts';
 import type { FlannelConfig } from './flannel-config.ts';
-import { delegateOf } from './flannel-config.ts';
+import { delegateOf, parseDelegate } from './flannel-config.ts';
 import {
   ANNOTATIONS,
   CNI_CONF,
@@ -126,6 +127,7 @@ function bridgeOf(site: CniSite): Bridge | undefined {
 }
 
 function bridgeOptions(site: CniSite): BridgeOptions {
+  if (site.daemon === undefined) return leftBridge(site);
   const { netConf, delegate: installed } = filesOf(site);
   const delegate = site.conf === undefined ? installed : delegateOf(site.conf.plugins);
   const config = netConf.ok ? netConf.config : undefined;
@@ -139,6 +141,23 @@ function bridgeOptions(site: CniSite): BridgeOptions {
     ...(config?.four === undefined ? {} : { clusterCidr: config.four.text }),
     clusterCidr6: config?.six?.text,
     origin: { component: 'cni-bridge', objects: [site.node.key, ...(map === undefined ? [] : [objectKey(map)])] },
+  };
+}
+
+/** flanneld has gone: its plugin reads what is on the disk. */
+function leftBridge(site: CniSite): BridgeOptions {
+  const store = site.view.find<HostLocalStore>(`HostLocalStore/${site.node.name}`)?.spec;
+  const value = (name: string): string | undefined => new RegExp(`^${name}=(.*)$`, 'm').exec(store?.subnetEnv ?? '')?.[1];
+  const network = value('FLANNEL_NETWORK');
+  return {
+    nodeName: site.node.name,
+    podCidr: network === undefined ? '' : (site.node.podCidr ?? ''),
+    podCidr6: value('FLANNEL_IPV6_NETWORK') === undefined ? undefined : site.node.podCidr6,
+    mtuBytes: Number(value('FLANNEL_MTU') ?? 1500),
+    ...(site.conf === undefined ? parseDelegate(store?.netConfs?.['10-flannel.conflist']) : delegateOf(site.conf.plugins)),
+    ...(network === undefined ? {} : { clusterCidr: network }),
+    clusterCidr6: value('FLANNEL_IPV6_NETWORK'),
+    origin: { component: 'cni-bridge', objects: [site.node.key] },
   };
 }
 

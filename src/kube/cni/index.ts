@@ -3,6 +3,7 @@ import { inPrefix, parseIp, parseIpPrefix } from '../../net/addr/ip.ts';
 import type { StoreView } from '../../objects/types.ts';
 import { type ClusterNode, findNode, NETWORK_KINDS } from '../node/cluster-network.ts';
 import { perState } from '../node/per-state.ts';
+import { type HostLocalStore, lastNetwork } from '../pod/host-local-store.ts';
 import { calico } from './calico/calico.ts';
 import { cilium } from './cilium.ts';
 import type { Cni, CniSite } from './cni.ts';
@@ -47,8 +48,15 @@ function daemonicOf(node: ClusterNode, view: StoreView): Daemonic {
     const [other] = daemons.values();
     if (other !== undefined) elsewhere ??= { cni, site: { node, daemon: other.pod, view }, running: false, own: false };
   }
-  const left = cnis.find((cni) => cni.remains?.(node.name, view) === true);
+  const left = cnis.find((cni) => hasLeft(cni, node.name, view));
   return elsewhere ?? { cni: left ?? plainBridge, site: { node, daemon: undefined, view }, running: false, own: false };
+}
+
+/** None of its daemons is on the node, and one has been: its files, its rules and the wires of its pods are still there. */
+export function hasLeft(cni: Cni, node: string, view: StoreView): boolean {
+  return (
+    cni.role !== undefined && daemonsOf(cni.role, view).get(node) === undefined && (cni.remains?.(node, view) === true || lastNetwork(node, view) === cni.name)
+  );
 }
 
 export function cniOf(node: ClusterNode, view: StoreView): NodeCni {
@@ -126,14 +134,17 @@ function load(files: readonly NetDirFile[], view: StoreView): LoadedConf {
   return loaded;
 }
 
+/** Nobody takes a file away when its daemon is deleted. */
 function installedFiles(nodeName: string, view: StoreView): readonly NetDirFile[] {
   const node = findNode(nodeName, view);
   if (node === undefined) return [];
-  return cnis.flatMap((cni) => {
+  const left = view.find<HostLocalStore>(`HostLocalStore/${nodeName}`)?.spec?.netConfs;
+  const files = new Map(Object.entries(left ?? {}).map(([name, text]) => [name, { name, text }]));
+  for (const cni of cnis) {
     const daemon = cni.role === undefined ? undefined : daemonsOf(cni.role, view).get(nodeName);
-    // Nobody takes the file away when the daemon is deleted.
-    if (daemon === undefined && cni.remains?.(nodeName, view) === true)
-      return cni.netConf?.({ node, daemon: undefined, view }, { running: true, started: true }) ?? [];
-    return daemon === undefined || cni.isReady?.(nodeName, view) === false ? [] : (cni.netConf?.({ node, daemon: daemon.pod, view }, daemon) ?? []);
-  });
+    const isThere = daemon === undefined ? cni.remains?.(nodeName, view) === true : cni.isReady?.(nodeName, view) !== false;
+    const file = isThere ? cni.netConf?.({ node, daemon: daemon?.pod, view }, daemon ?? { running: true, started: true }) : undefined;
+    if (file !== undefined) files.set(file.name, file);
+  }
+  return [...files.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }

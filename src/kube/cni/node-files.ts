@@ -9,7 +9,7 @@ import { hasSandbox } from '../pod/running.ts';
 import type { Pod } from '../pod/types.ts';
 import { cniCall, delegateConfig } from './call.ts';
 import { daemonsOf } from './daemons.ts';
-import { cnis, confOf, netDirOf } from './index.ts';
+import { cnis, confOf, hasLeft, netDirOf } from './index.ts';
 import { BIN_DIR, NET_DIR, type NetConf } from './net-conf.ts';
 import { REFERENCE_PLUGINS, SUBNET_ENV, subnetEnvOf } from './plug.ts';
 
@@ -24,7 +24,7 @@ export function cniFiles(node: string, view: StoreView): ReadonlyMap<string, () 
   for (const file of dir.files) files.set(`${NET_DIR}/${file.name}`, () => file.text);
   for (const plugin of REFERENCE_PLUGINS) files.set(`${BIN_DIR}/${plugin}`, program);
   for (const cni of cnis)
-    if (cni.role !== undefined && daemonsOf(cni.role, view).get(node)?.started === true && cni.name !== 'kindnet')
+    if (cni.role !== undefined && (daemonsOf(cni.role, view).get(node)?.started === true || hasLeft(cni, node, view)) && cni.name !== 'kindnet')
       files.set(`${BIN_DIR}/${cni.name === 'cilium' ? 'cilium-cni' : cni.name}`, program);
 
   const subnetEnv = subnetEnvOf(node, view);

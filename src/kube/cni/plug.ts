@@ -1,7 +1,7 @@
 /** Whether a node's container runtime can plug a pod in, from which ranges it gets addresses, and the words of the plugin that fails. */
 import type { StoreView } from '../../objects/types.ts';
 import { findNode } from '../node/cluster-network.ts';
-import type { HostLocalStore } from '../pod/host-local-store.ts';
+import { type HostLocalStore, lastNetwork } from '../pod/host-local-store.ts';
 import { type HostLocalRange, hostLocalRange, rangeText } from '../pod/ipam.ts';
 import { daemonsOf } from './daemons.ts';
 import { flannelSubnetEnv } from './flannel.ts';
@@ -77,13 +77,20 @@ function failureOf(conf: NetConf, nodeName: string, view: StoreView): string | u
       if (ipam.type === 'dhcp') return failed('error dialing DHCP daemon: dial unix /run/cni/dhcp.sock: connect: no such file or directory');
       if (ipam.type === 'static') return failed('static addresses are not simulated');
       if (ipam.ranges.length === 0) return failed('no IP ranges specified');
+    } else if (type === 'cilium-cni' && conf.file.by === undefined) {
+      // Cilium: plugins/cilium-cni/cmd, api client
+      if (daemonsOf('cilium', view).get(nodeName)?.running !== true)
+        return failed(
+          'unable to connect to Cilium agent: failed to create cilium agent client after 30.000000 seconds timeout: Get "http://localhost/v1/config": dial unix /var/run/cilium/cilium.sock: connect: no such file or directory\nIs the agent running?',
+        );
     } else if (OTHERS.has(type)) return failed('this plugin is not simulated');
     else if (!CHAINED.has(type) && conf.file.by !== undefined && !cniOfType(type, nodeName, view)) return notFound(type);
   }
   return undefined;
 }
 
-const isInstalled = (role: string, nodeName: string, view: StoreView): boolean => daemonsOf(role, view).get(nodeName)?.started === true;
+const isInstalled = (role: string, nodeName: string, view: StoreView): boolean =>
+  daemonsOf(role, view).get(nodeName)?.started === true || lastNetwork(nodeName, view) === role;
 
 /** A daemon of the node has brought the program. */
 function cniOfType(type: string, nodeName: string, view: StoreView): boolean {

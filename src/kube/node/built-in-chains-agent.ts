@@ -79,7 +79,7 @@ function rawChains(
 }
 
 /** Components whose jumps stay where they are when their daemons go. */
-const leavingCnis: readonly string[] = cnis.filter((cni) => cni.leavesJumps === true).map((cni) => cni.name);
+const leavingCnis: readonly string[] = cnis.map((cni) => cni.name);
 
 function jumpsLeft(before: readonly NetRecord[], id: string, by: readonly string[]): readonly Rule[] {
   const chain = by.length === 0 ? undefined : before.find((record) => record.id === id);

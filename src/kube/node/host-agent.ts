@@ -5,7 +5,7 @@ import { contains, parseCidr, parseIp4 } from '../../net/addr/ip4.ts';
 import type { TcpServerConfig } from '../../net/app/server-config.ts';
 import type { DummyDevice, NetRecord, Process } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
-import { cniOf } from '../cni/index.ts';
+import { cniOf, hasLeft } from '../cni/index.ts';
 import type { ProxyConfig } from '../service/kube-proxy-config.ts';
 import { isProxyConfig, kubeProxyOn } from '../service/kube-proxy-presence.ts';
 import type { ClusterNode, Underlay } from './cluster-network.ts';
@@ -78,7 +78,9 @@ function cniSysctls(name: string, view: StoreView): Readonly<Record<string, numb
   const node = findNode(name, view);
   const found = node === undefined ? undefined : cniOf(node, view);
   // Settings stay when the daemon that made them has gone.
-  return found?.own === true || found?.cni.remains?.(name, view) === true ? { ...found.cni.nodeSysctls, ...found.cni.podSysctls?.(name, view) } : undefined;
+  return found?.own === true || (found !== undefined && hasLeft(found.cni, name, view))
+    ? { ...found.cni.nodeSysctls, ...found.cni.podSysctls?.(name, view) }
+    : undefined;
 }
 
 /** The records of one machine. A Node without an address is a machine whose cable is not plugged in. */

@@ -1,7 +1,7 @@
 /** The kind HostLocalStore: what CNI plugins remember on a node's disk, which Kubernetes itself has no object for. */
 import { defineKind } from '../../objects/define.ts';
-import type { KubeObject } from '../../objects/types.ts';
-import { kindSchema, struct, text, texts } from '../schema.ts';
+import type { KubeObject, StoreView } from '../../objects/types.ts';
+import { kindSchema, struct, text, textMap, texts } from '../schema.ts';
 
 /** Named after its node. */
 export interface HostLocalStore extends KubeObject {
@@ -13,8 +13,15 @@ export interface HostLocalStore extends KubeObject {
     readonly forgotten?: readonly string[];
     /** The file /run/flannel/subnet.env. */
     readonly subnetEnv?: string;
+    /** The CNI whose daemon came up on the node last. */
+    readonly network?: string;
+    /** Files that daemons have installed in /etc/cni/net.d, by name. */
+    readonly netConfs?: Readonly<Record<string, string>>;
   };
 }
+
+/** The CNI whose daemon has been on this node, if it left anything. */
+export const lastNetwork = (node: string, view: StoreView): string | undefined => view.find<HostLocalStore>(`HostLocalStore/${node}`)?.spec?.network;
 
 export const hostLocalStore = defineKind<HostLocalStore>({
   apiVersion: 'kubehop.dev/v1alpha1',
@@ -29,6 +36,8 @@ export const hostLocalStore = defineKind<HostLocalStore>({
       lastReservedIp2: text('… of the second range.'),
       forgotten: texts('Addresses whose files have been removed.'),
       subnetEnv: text('The file /run/flannel/subnet.env.'),
+      network: text('The CNI that came up here last.'),
+      netConfs: textMap('Files that daemons have installed in /etc/cni/net.d, by name.'),
     }),
   }),
   columns: [

@@ -8,6 +8,7 @@ import type { ControllerContext, ObjectKey, StoreView } from '../../objects/type
 import { podAddresses } from '../cni/calico/pod-addresses.ts';
 import { isDaemon } from '../cni/daemons.ts';
 import { flannelFailure, flannelSubnetEnv } from '../cni/flannel.ts';
+import { cnis } from '../cni/index.ts';
 import { podPlug } from '../cni/plug.ts';
 import { clusterDns, findNode, underlayOf } from '../node/cluster-network.ts';
 import { nodeResolvConf } from '../node/host-agent.ts';
@@ -127,15 +128,26 @@ function startHostNetworkPod(pod: Pod, node: Node, hostIp: string, context: Cont
   const situation: Situation = missing.length > 0 ? { stage: 'creating' } : started(pod, hostIps(node), crashesOf(pod, node, view), view);
   const warnings = missing.map((message) => ['FailedMount', message] as const);
   report(pod, hostIp, situation, context, warnings);
-  if (situation.stage === 'started' && isDaemon(pod, 'flannel')) keepSubnetEnv(pod, node, context);
+  if (situation.stage === 'started') keepNetwork(pod, node, context);
 }
 
-/** What flanneld writes when it comes up; it stays when flanneld ends. */
-function keepSubnetEnv(pod: Pod, node: Node, context: ControllerContext): void {
-  const clusterNode = findNode(node.metadata.name, context.view);
-  const subnetEnv = clusterNode === undefined ? undefined : flannelSubnetEnv({ node: clusterNode, daemon: pod, view: context.view });
-  const store = context.view.find<HostLocalStore>(`HostLocalStore/${node.metadata.name}`);
-  if (subnetEnv !== undefined && subnetEnv !== store?.spec?.subnetEnv) remember(node, { ...store?.spec, subnetEnv }, store, context);
+/** What a CNI's daemon puts on the disk when it comes up; it stays when the daemon ends. */
+function keepNetwork(pod: Pod, node: Node, context: ControllerContext): void {
+  const { view } = context;
+  const cni = cnis.find((one) => one.role !== undefined && isDaemon(pod, one.role));
+  const clusterNode = cni === undefined ? undefined : findNode(node.metadata.name, view);
+  if (cni === undefined || clusterNode === undefined) return;
+  const site = { node: clusterNode, daemon: pod, view };
+  const subnetEnv = cni.name === 'flannel' ? flannelSubnetEnv(site) : undefined;
+  const netConf = cni.isReady?.(node.metadata.name, view) === false ? undefined : cni.netConf?.(site, { running: true, started: true });
+  const store = view.find<HostLocalStore>(`HostLocalStore/${node.metadata.name}`);
+  const spec: HostLocalStore['spec'] = {
+    ...store?.spec,
+    ...(subnetEnv === undefined ? {} : { subnetEnv }),
+    network: cni.name,
+    ...(netConf === undefined ? {} : { netConfs: { ...store?.spec?.netConfs, [netConf.name]: netConf.text } }),
+  };
+  if (!deepEqual(spec, store?.spec)) remember(node, spec, store, context);
 }
 
 function started(pod: Pod, podIps: readonly string[], crashes: ReadonlyMap<string, string>, view: StoreView): Situation {

@@ -4,7 +4,7 @@ import type { Origin } from '../../base/origin.ts';
 import type { ContainerConfig } from '../../net/app/container.ts';
 import type { ProberConfig } from '../../net/app/prober.ts';
 import type { ServerTlsConfig } from '../../net/app/tls/config.ts';
-import type { Netns, NetRecord, Process } from '../../net/records.ts';
+import type { Netns, NetRecord, Process, VethDevice } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import { isCniConfig, isCniDaemon } from '../cni/cni-agent.ts';
@@ -104,7 +104,18 @@ const SANDBOX_SYSCTLS6: Netns['sysctls'] = Object.fromEntries(Object.entries(SAN
 
 const podIpsOf = (pod: Pod): readonly string[] => pod.status?.podIPs?.map((one) => one.ip) ?? [pod.status?.podIP ?? ''];
 
-function renderSandbox(pod: Pod, around: Surroundings): NetRecord[] {
+/** A pod's wire is made once: it stays when the CNI has gone, and when another one has come. */
+function wiresOf(made: readonly NetRecord[], before: readonly NetRecord[], ips: readonly string[], isGone: boolean): readonly NetRecord[] {
+  if (before.length === 0) return made;
+  const eth0 = (records: readonly NetRecord[]) => records.find((record): record is VethDevice => record.kind === 'device' && record.type === 'veth');
+  const [old, next] = [eth0(before), eth0(made)];
+  const isSame = next === undefined || old?.origin.component === next.origin.component;
+  if (old === undefined || (isSame && !isGone) || !old.addresses.some(({ ip }) => ips.includes(ip))) return made;
+  // What the kubelet has not made itself.
+  return before.filter((record) => record.kind !== 'process' && record.origin.component !== 'kubelet');
+}
+
+function renderSandbox(pod: Pod, around: Surroundings, before: readonly NetRecord[]): NetRecord[] {
   const { node, dns, cni } = around;
   const netns = podNetnsId(node.name, pod.metadata.name, namespaceOf(pod));
   const origin: Origin = { component: 'kubelet', objects: [objectKey(pod), node.key] };
@@ -124,7 +135,12 @@ function renderSandbox(pod: Pod, around: Surroundings): NetRecord[] {
       files: { '/etc/hosts': podHosts(pod, ips, dns.domain), '/etc/resolv.conf': resolvConfOf(pod, around), '/etc/hostname': `${hostname}\n` },
     },
     loopback(netns, origin),
-    ...plug.cni.attach(plug.site, { pod, netns, ip: ips.find((one) => !one.includes(':')) ?? '', ip6 }),
+    ...wiresOf(
+      plug.cni.attach(plug.site, { pod, netns, ip: ips.find((one) => !one.includes(':')) ?? '', ip6 }),
+      before,
+      ips,
+      !cni.running && cni.cni.role !== undefined,
+    ),
   ];
   return isDown(pod, 'eth0') ? withDeviceDown(records, netns, 'eth0') : records;
 }
@@ -258,7 +274,7 @@ function noteProbes(pod: Pod, findings: Finding[]): void {
   }
 }
 
-function render(key: string, view: StoreView): Rendering<NetRecord> {
+function render(key: string, view: StoreView, before: readonly NetRecord[] = []): Rendering<NetRecord> {
   const pod = view.find<Pod>(key);
   const netns = pod === undefined ? undefined : netnsOfPod(pod);
   if (pod === undefined || netns === undefined || isFinished(pod)) return { records: [] };
@@ -267,7 +283,7 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   const diagnostics: Finding[] = [];
   if (hasSandbox(pod)) {
     const records = [
-      ...renderSandbox(pod, surroundingsOf(node, view)),
+      ...renderSandbox(pod, surroundingsOf(node, view), before),
       ...renderPrograms(pod, netns, view, diagnostics),
       ...renderProbers(pod, node.name, view),
     ];

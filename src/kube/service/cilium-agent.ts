@@ -24,9 +24,10 @@ import { CILIUM, CILIUM_CONFIG_MAP, type CiliumConfig, ciliumSettings } from '..
 import { endpointNumbers } from '../cni/cilium-identity.ts';
 import { localIdentities, MAX_ENTRIES, policyCompiler } from '../cni/cilium-policy.ts';
 import { ciliumRules, POLICY_KINDS } from '../cni/cilium-rules.ts';
-import { daemonNodes, isDaemon } from '../cni/daemons.ts';
+import { daemonNodes, isDaemon, joinedNodes } from '../cni/daemons.ts';
 import type { ClusterNode } from '../node/cluster-network.ts';
 import { findNode, NETWORK_KINDS } from '../node/cluster-network.ts';
+import { leftBehind } from '../node/left-behind.ts';
 import { perState } from '../node/per-state.ts';
 import { podsByNode } from '../node/pods-by-node.ts';
 import { processId, rootNetnsId } from '../node/record-ids.ts';
@@ -104,7 +105,7 @@ function renderPlaces(site: Site, view: StoreView): NetRecord[] {
     );
   }
   const apiServers = apiServerIps(view);
-  for (const name of daemonNodes(CILIUM, view)) {
+  for (const name of joinedNodes(CILIUM, view)) {
     const other = name === node.name ? undefined : findNode(name, view);
     if (other?.ip === undefined) continue;
     records.push(ipcacheEntry(site, `${other.ip}/32`, apiServers.has(other.ip) ? IDENTITY_KUBE_APISERVER : IDENTITY_REMOTE_NODE, undefined, [other.key]));
@@ -245,10 +246,11 @@ function healthServer(site: Site, ports: readonly ServicePort[]): Process[] {
   return [{ kind: 'process', id, origin: { component: AGENT, objects: [first.service] }, netns: site.netns, app: 'http-server', name: AGENT, config }];
 }
 
-function render(key: string, view: StoreView): Rendering<NetRecord> {
+function render(key: string, view: StoreView, before: readonly NetRecord[] = []): Rendering<NetRecord> {
   const [name = '', object] = key.split('|') as [string, ObjectKey | typeof POLICY | undefined];
   const site = siteOf(name, view);
-  if (site === undefined) return { records: [] };
+  // Maps are the kernel's: they stay as they are when the agent has gone.
+  if (site === undefined) return { records: findNode(name, view) === undefined ? [] : leftBehind(before) };
   if (object === undefined) return { records: renderNodes(site, view) };
   if (object === POLICY) return renderPolicies(site, view);
   return { records: object.startsWith('Pod/') ? renderPod(site, object, view) : renderService(site, object, view) };

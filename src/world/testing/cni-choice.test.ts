@@ -118,3 +118,42 @@ describe('another pod network, offered for the texts on the page', () => {
     expect(runLine(world, 'kubectl get ds -A --no-headers | grep -c flannel').output).toBe('0\n');
   });
 });
+
+describe('a CNI whose daemons are deleted', () => {
+  const tables = (world: World): string =>
+    ['ip route', 'ip -br link', "iptables-save | grep -v '^#'", 'bpftool net show', 'ls /etc/cni/net.d']
+      .map((line) => runLine(world, `ssh kind-worker "${line}"`).output)
+      .join('\n')
+      .replace(/\[\d+:\d+\]/g, '');
+  const late = `kubectl run late --image=nginx --overrides='{"spec":{"nodeName":"kind-worker"}}'`;
+
+  it.each([
+    ['kindnet', 'kube-system ds kindnet', 'Running'],
+    ['flannel', 'kube-flannel ds kube-flannel-ds', 'Running'],
+    ['cilium', 'kube-system ds cilium', 'ContainerCreating'],
+  ])('leaves what the kernel keeps, the wires of pods and its file: %s', (name, daemons, becomes) => {
+    const world = open(`{cni: ${name}}`);
+    const before = tables(world);
+    expect(runLine(world, `kubectl delete -n ${daemons}`).exitCode).toBe(0);
+    expect(tables(world)).toBe(before);
+    expect(roadOf(world)).toBe(ROADS[name]);
+    runLine(world, late);
+    expect(runLine(world, 'kubectl get pod late --no-headers').output).toContain(becomes);
+    if (becomes !== 'Running')
+      expect(runLine(world, 'kubectl describe pod late').output).toContain('dial unix /var/run/cilium/cilium.sock: connect: no such file or directory');
+  });
+
+  it('keeps the wires of its pods when another CNI comes; new pods are plugged in by that one', () => {
+    const world = open('{cni: flannel}');
+    const wire = runLine(world, 'kubectl exec client -- ip route').output;
+    runLine(world, 'kubectl delete -n kube-flannel ds kube-flannel-ds');
+    runLine(world, 'kubectl apply -f https://raw.githubusercontent.com/projectcalico/calico/v3.30.3/manifests/calico.yaml');
+    runLine(world, late);
+    expect(runLine(world, 'kubectl exec client -- ip route').output).toBe(wire);
+    expect(runLine(world, 'ssh kind-worker ip route').output).toMatch(/^10\.244\.\d+\.\d+ dev cali[0-9a-f]{11} scope link $/m);
+    // Calico's file comes before flannel's; flannel's stays.
+    expect(runLine(world, 'ssh kind-worker ls /etc/cni/net.d; ssh kind-worker ip -br link show type bridge').output).toMatch(
+      /^10-calico\.conflist {2}10-flannel\.conflist\ncni0 /,
+    );
+  });
+});

@@ -112,7 +112,6 @@ const netConfText = (node: string): string => `{
 export const calico = defineCni({
   name: CALICO,
   role: CALICO,
-  leavesJumps: true,
   configKeys: CALICO_KEYS,
   remains: (node, view) => nodeAnnotation(node, NODE_ADDRESS, view) !== undefined,
   // calico-node has told its name: the plugin finds /var/lib/calico/nodename.
