@@ -61,8 +61,6 @@ export interface Schema {
   readonly items?: Schema;
   readonly required?: readonly string[];
   readonly enum?: readonly string[];
-  /** What each word of `enum` means, in its order. */
-  readonly enumDescriptions?: readonly string[];
   readonly default?: JsonValue;
   readonly format?: string;
   readonly minimum?: number;

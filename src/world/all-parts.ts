@@ -1,6 +1,7 @@
 /** A world with everything in it. */
+import { cniManifest } from '../kube/cni/choice.ts';
 import { kubeParts } from '../kube/later-parts.ts';
 import { apps } from '../net/app/index.ts';
 import type { WorldParts } from './parts.ts';
 
-export const allParts: WorldParts = { ...kubeParts, apps };
+export const allParts: WorldParts = { ...kubeParts, apps, manifest: cniManifest };

@@ -1,6 +1,7 @@
 /** What a page needs for its first picture of a plain cluster. Whatever wants more throws NotLoaded, until the rest is put in. */
 import { NotLoaded } from '../base/not-loaded.ts';
 import { awaitParts } from '../kube/awaited-parts.ts';
+import { KINDNET_MANIFEST } from '../kube/cni/manifests/kindnet.ts';
 import type { App } from '../net/app/definition.ts';
 import { firstApps } from '../net/app/first-apps.ts';
 import { LATER_APPS } from '../net/app/later-apps.ts';
@@ -21,12 +22,18 @@ function awaited(name: string): App {
 export function firstParts(): FirstParts {
   const { controllers, agents, fill } = awaitParts();
   const apps = new Map([...firstApps, ...LATER_APPS.map(awaited)].map((app) => [app.name, app]));
+  let manifests: WorldParts['manifest'] = (name) => {
+    if (name !== 'kindnet') throw new NotLoaded(name);
+    return KINDNET_MANIFEST;
+  };
   return {
     controllers,
     agents,
     apps,
+    manifest: (name, ranges) => manifests(name, ranges),
     fill: (all) => {
       fill(all);
+      manifests = all.manifest;
       for (const [name, app] of all.apps) apps.set(name, app);
     },
   };

@@ -1,12 +1,18 @@
 /** What `kind create cluster` installs besides the nodes: its CNI, and the DNS that kubeadm brings. kind: pkg/cluster/internal/create/actions/installcni, images/kindnetd */
 
-import { findChoice, ROUTED_UNDERLAY } from '../kube/cni/choice.ts';
+import { type CniManifest, isCniName } from '../kube/cni/choice-names.ts';
 import type { KindCluster } from '../kube/node/cluster-kinds.ts';
 import { formatIp, formatPrefix, isIp6, parseIpPrefix } from '../net/addr/ip.ts';
 import type { KubeObject } from '../objects/types.ts';
 import type { AdmittedObject } from './admit.ts';
 
 export const CNI_NAME = /flannel|cilium|calico|kindnet/;
+/** The underlay of the way that needs a router which knows all pods. */
+const ROUTED_UNDERLAY = `apiVersion: kubehop.dev/v1alpha1
+kind: Network
+metadata: {name: underlay}
+spec: {cidr: 172.30.0.0/16, podRoutes: true}
+`;
 /** Where files of /etc/cni/net.d are all there is. */
 const NET_DIR = 'net.d';
 
@@ -63,19 +69,24 @@ function rangesOf(
 /** Reads a text of ours. */
 export type ReadText = (path: string, text: string) => readonly AdmittedObject[];
 
-/** Objects that kind adds to the files' own, with the cluster's description as their source; `base` brings CoreDNS. Empty where the files describe no kind cluster. */
-export function kindAddOns(objects: readonly AdmittedObject[], base: () => readonly AdmittedObject[], read: ReadText): readonly AdmittedObject[] {
+/** Objects that kind adds to the files' own, with the cluster's description as their source; `base` brings CoreDNS, `manifest` the pod network. Empty where the files describe no kind cluster. */
+export function kindAddOns(
+  objects: readonly AdmittedObject[],
+  base: () => readonly AdmittedObject[],
+  read: ReadText,
+  manifest: CniManifest,
+): readonly AdmittedObject[] {
   const cluster = objects.find(isKindCluster);
   if (cluster === undefined) return [];
   const own = new Set(objects.map((one) => one.key));
   const added: AdmittedObject[] = base().filter((one) => /(?:coredns|kube-dns)/.test(one.object.metadata.name) && !own.has(one.key));
   // A CNI of the reader's own: two would fight for /etc/cni/net.d.
   if (networksOf(objects).size > 0) return added;
-  const choice = findChoice(wantedNetwork([cluster]) ?? '');
-  if (choice === undefined) return added;
-  const texts = [choice.manifest(rangesOf(cluster.object as KindCluster, objects))];
-  if (choice.name === 'ptp' && !objects.some(({ object }) => object.kind === 'Network')) texts.push(ROUTED_UNDERLAY);
+  const name = wantedNetwork([cluster]) ?? '';
+  if (!isCniName(name)) return added;
+  const texts = [manifest(name, rangesOf(cluster.object as KindCluster, objects))];
+  if (name === 'ptp' && !objects.some(({ object }) => object.kind === 'Network')) texts.push(ROUTED_UNDERLAY);
   for (const [index, text] of texts.entries())
-    for (const one of read(`${choice.name} ${index}`, text)) if (!own.has(one.key)) added.push({ key: one.key, object: one.object, source: cluster.source });
+    for (const one of read(`${name} ${index}`, text)) if (!own.has(one.key)) added.push({ key: one.key, object: one.object, source: cluster.source });
   return added;
 }

@@ -1,8 +1,11 @@
 /** What of a world may come later than its first picture: who acts in the cluster, and the programs of its hosts. */
+import type { CniManifest } from '../kube/cni/choice-names.ts';
 import type { KubeParts } from '../kube/index.ts';
 import type { App } from '../net/app/definition.ts';
 
 export interface WorldParts extends KubeParts {
   /** By the name in Process records. */
   readonly apps: ReadonlyMap<string, App>;
+  /** What kind installs as its cluster's pod network. */
+  readonly manifest: CniManifest;
 }

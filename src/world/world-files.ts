@@ -1,5 +1,6 @@
 /** The texts of a world and what became of them: which stand applied, which are broken, and what their author should know. */
 import type { Diagnostic } from '../base/diagnostic.ts';
+import type { CniManifest } from '../kube/cni/choice-names.ts';
 import { initialObjects } from '../kube/index.ts';
 import type { NetRecord } from '../net/records.ts';
 import type { ApiServer } from '../objects/api-server.ts';
@@ -25,6 +26,7 @@ export class WorldFiles {
   readonly #baseReader: FileReader;
   /** Of texts of ours that a cluster brings with it. */
   readonly #givenReader: FileReader;
+  readonly #manifest: CniManifest;
   #texts: ReadonlyMap<string, string>;
   /** Texts of the last good world. */
   #applied: ReadonlyMap<string, string> = new Map();
@@ -33,7 +35,8 @@ export class WorldFiles {
   #settleDiagnostics: readonly Diagnostic[] = [];
   #diagnostics: readonly Diagnostic[] | undefined;
 
-  constructor(api: ApiServer<NetRecord>, files: readonly DocumentFile[], baseFiles: readonly DocumentFile[]) {
+  constructor(api: ApiServer<NetRecord>, files: readonly DocumentFile[], baseFiles: readonly DocumentFile[], manifest: CniManifest) {
+    this.#manifest = manifest;
     this.#api = api;
     this.#reader = new FileReader(kindLookup(api));
     this.#baseReader = new FileReader(kindLookup(api));
@@ -151,6 +154,7 @@ export class WorldFiles {
       objects,
       () => this.#baseReader.admit(this.#baseFiles).objects,
       (path, text) => this.#givenReader.admit([{ path, text }]).objects,
+      this.#manifest,
     );
   }
 

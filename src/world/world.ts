@@ -169,7 +169,7 @@ export class World {
       const isProber = before?.kind === 'process' && before.app === 'prober' && after === undefined;
       if (isProber || isContainer(before) || isContainer(after)) this.#shell.containerChanged(change.id, after?.kind === 'process' ? after : undefined);
     });
-    this.#files = new WorldFiles(this.api, options.document.files, options.baseFiles);
+    this.#files = new WorldFiles(this.api, options.document.files, options.baseFiles, options.parts.manifest);
     this.#shell = options.createShell(this.#shellHost());
     this.#clock = new Clock(this.#clockwork());
     this.engine.onOutput = (processId, stream, text, exitCode) => {

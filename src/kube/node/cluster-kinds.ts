@@ -3,7 +3,7 @@
 import { defineKind } from '../../objects/define.ts';
 import type { FieldError, Kind, KubeObject, RowContext, Schema } from '../../objects/types.ts';
 import { isCidr, isIp } from '../addresses.ts';
-import { CNI_CHOICES } from '../cni/choice.ts';
+import { CNI_NAMES } from '../cni/choice-names.ts';
 import { invalid, required } from '../field-errors.ts';
 import { rateErrors } from '../pod/load.ts';
 import { anything, anythings, choice, decimal, flag, integer, kindSchema, list, notSimulated, struct, text, textMap, texts } from '../schema.ts';
@@ -231,8 +231,7 @@ const kindCluster = defineKind<KindCluster>({
       disableDefaultCNI: flag('No kindnet: a CNI is installed by hand.'),
       cni: choice(
         'The pod network that is installed with the cluster, by one word; kindnet when absent. Change it and the cluster is made anew with another one. (kind itself has only disableDefaultCNI.)',
-        [...CNI_CHOICES.map((one) => one.name), 'none'],
-        { enumDescriptions: [...CNI_CHOICES.map((one) => `${one.title}. ${one.does}`), 'Nothing: nodes stay NotReady until a CNI is installed by hand.'] },
+        [...CNI_NAMES, 'none'],
       ),
       kubeProxyMode: choice('Mode of kube-proxy.', ['iptables', 'ipvs', 'nftables', 'none']),
       ipFamily: choice('IP family.', ['ipv4', 'ipv6', 'dual']),

@@ -80,12 +80,7 @@ function schemaValues(schema: Schema | undefined): Offer[] {
   if (schema === undefined) return [];
   const documentation = schema.description ?? '';
   if (schema.enum !== undefined) {
-    return schema.enum.map((word, index) => ({
-      label: word,
-      insertText: word,
-      detail: word === schema.default ? 'default' : typeName(schema),
-      documentation: schema.enumDescriptions?.[index] ?? documentation,
-    }));
+    return schema.enum.map((word) => ({ label: word, insertText: word, detail: word === schema.default ? 'default' : typeName(schema), documentation }));
   }
   if (schema.type === 'boolean')
     return ['true', 'false'].map((word) => ({ label: word, insertText: word, detail: String(schema.default) === word ? 'default' : 'boolean', documentation }));

@@ -1,7 +1,9 @@
 /** Another pod network for the world on the page, as a change of one text: one word of a kind cluster, flannel's back end, or another CNI's manifests in the place of those that are there. */
 
 import { formatCidr } from '../../kube/addresses.ts';
-import { CNI_CHOICES, type CniChoice } from '../../kube/cni/choice.ts';
+import { cniManifest, NEEDS_NODES } from '../../kube/cni/choice.ts';
+import { CNI_NAMES, type CniName } from '../../kube/cni/choice-names.ts';
+import { CNI_WORDS } from '../../kube/cni/choice-words.ts';
 import { clusterSettings } from '../../kube/node/cluster-config.ts';
 import { underlayOf } from '../../kube/node/cluster-network.ts';
 import type { DocumentFile } from '../document.ts';
@@ -23,23 +25,24 @@ const NAMED = new RegExp(`^ {2}name(?:space)?: \\S*(?:${CNI_NAME.source})|^metad
 
 /** An action without an edit is the way that the world has now. */
 export function networkChoices(world: World): readonly Action[] {
-  return CNI_CHOICES.flatMap((choice): Action[] => {
-    const edit = inKindCluster(world, choice) ?? inManifests(world, choice);
+  return CNI_NAMES.flatMap((name): Action[] => {
+    const edit = inKindCluster(world, name) ?? inManifests(world, name);
     if (edit === undefined) return [];
-    return [{ title: choice.title, because: choice.does, ...(edit.before === edit.after ? {} : { edit }) }];
+    const [title, because] = CNI_WORDS[name];
+    return [{ title, because, ...(edit.before === edit.after ? {} : { edit }) }];
   });
 }
 
 const kindClusterOf = (world: World) => world.api.view.list('Cluster')[0];
 
-function inKindCluster(world: World, choice: CniChoice): Edit | undefined {
+function inKindCluster(world: World, name: CniName): Edit | undefined {
   const cluster = kindClusterOf(world);
   const own = cluster === undefined ? undefined : ownText(world, `Cluster/${cluster.metadata.name}`);
   if (own === undefined || hasManifests(world.files)) return undefined;
   const { file } = own.source;
   const text = world.files.find((one) => one.path === file)?.text ?? '';
-  if (wantedNetwork([own]) === choice.name) return { file, before: text, after: text };
-  return setScalar(world.files, own, 'networking', 'cni', choice.name) ?? insertTopField(world.files, own, 'apiVersion', `networking:\n  cni: ${choice.name}`);
+  if (wantedNetwork([own]) === name) return { file, before: text, after: text };
+  return setScalar(world.files, own, 'networking', 'cni', name) ?? insertTopField(world.files, own, 'apiVersion', `networking:\n  cni: ${name}`);
 }
 
 const documentsOf = (text: string): readonly string[] => text.split(/^---[ \t]*\n/m);
@@ -47,12 +50,12 @@ const isNetwork = (document: string): boolean => WAY_KINDS.test(document) || NAM
 const hasDaemon = (text: string): boolean => documentsOf(text).some((document) => /^kind: (?:DaemonSet|CniConfig)\s*$/m.test(document) && isNetwork(document));
 const hasManifests = (files: readonly DocumentFile[]): boolean => files.some((file) => hasDaemon(file.text));
 
-function inManifests(world: World, choice: CniChoice): Edit | undefined {
-  if (choice.needsNodes === true || (kindClusterOf(world) !== undefined && !hasManifests(world.files))) return undefined;
+function inManifests(world: World, name: CniName): Edit | undefined {
+  if (NEEDS_NODES.has(name) || (kindClusterOf(world) !== undefined && !hasManifests(world.files))) return undefined;
   const settings = clusterSettings(world.api.view);
   const range = settings.podCidr;
   const podCidr = range === undefined ? '10.244.0.0/16' : formatCidr(range);
-  const manifest = choice.manifest({ podCidr, podCidr6: settings.podCidr6, gateway: underlayOf(world.api.view).gateway });
+  const manifest = cniManifest(name, { podCidr, podCidr6: settings.podCidr6, gateway: underlayOf(world.api.view).gateway });
   const file = world.files.find((one) => hasDaemon(one.text));
   if (file === undefined) return { file: OWN_FILE, before: null, after: manifest };
   const before = file.text;

@@ -1,5 +1,7 @@
 /** Completion that knows the running cluster and the texts: labels that exist, ports, names of other objects. */
 
+import { CNI_NAMES, isCniName } from '../../kube/cni/choice-names.ts';
+import { CNI_WORDS } from '../../kube/cni/choice-words.ts';
 import { type Labels, matchesLabels } from '../../kube/label-selector.ts';
 import { knownImages } from '../../kube/pod/images.ts';
 import type { Pod } from '../../kube/pod/types.ts';
@@ -131,18 +133,26 @@ export function complete(api: LanguageApi, files: readonly TextFile[], path: str
   const end = text.indexOf('\n---', offset);
   const document = text.slice(start, end < 0 ? text.length : end);
   const namespace = valueIn(document, /^ {1,8}namespace:[ \t]*(\S+)/m) || 'default';
-  return completeYaml(api.kinds, text, offset, findCursor(text, offset) === undefined ? {} : liveNames(api, files), {
-    offers: (cursor) => [
-      ...labelOffers(api, cursor, namespace),
-      ...portOffers(api, cursor, document, namespace),
-      ...nameOffers(
-        cursor,
-        files.find((file) => file.path === path),
-      ),
-      ...(cursor.place === 'value' && cursor.path.at(-1) === 'image' && cursor.path.includes('containers')
-        ? knownImages.map((image) => offer(image, 'its behaviour is simulated'))
-        : []),
-    ],
-    skeleton: snippetFor,
-  });
+  return cniWords(
+    completeYaml(api.kinds, text, offset, findCursor(text, offset) === undefined ? {} : liveNames(api, files), {
+      offers: (cursor) => [
+        ...labelOffers(api, cursor, namespace),
+        ...portOffers(api, cursor, document, namespace),
+        ...nameOffers(
+          cursor,
+          files.find((file) => file.path === path),
+        ),
+        ...(cursor.place === 'value' && cursor.path.at(-1) === 'image' && cursor.path.includes('containers')
+          ? knownImages.map((image) => offer(image, 'its behaviour is simulated'))
+          : []),
+      ],
+      skeleton: snippetFor,
+    }),
+  );
+}
+
+/** What each pod network does, where one is chosen by its word. */
+function cniWords(items: readonly CompletionItem[]): readonly CompletionItem[] {
+  if (items.length <= CNI_NAMES.length || !CNI_NAMES.every((name, index) => items[index]?.label === name)) return items;
+  return items.map((item) => (isCniName(item.label) ? { ...item, documentation: CNI_WORDS[item.label].join('. ') } : item));
 }

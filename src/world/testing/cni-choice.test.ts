@@ -1,6 +1,6 @@
 /** One word in a kind cluster's description, another road between its nodes. */
 import { describe, expect, it } from 'vitest';
-import { CNI_CHOICES } from '../../kube/cni/choice.ts';
+import { CNI_NAMES } from '../../kube/cni/choice-names.ts';
 import { createShell } from '../../shell/index.ts';
 import { actionsFor } from '../actions/actions.ts';
 import { allParts } from '../all-parts.ts';
@@ -72,7 +72,7 @@ describe('networking.cni', () => {
   it('has a road for each of its words, and takes another with another word as if the cluster were made anew', () => {
     const world = open('{cni: kindnet}');
     const roads: Record<string, string> = {};
-    for (const { name } of CNI_CHOICES) {
+    for (const name of CNI_NAMES) {
       world.edit('kind.yaml', manifest(`{cni: ${name}}`));
       roads[name] = roadOf(world);
     }
