@@ -68,15 +68,61 @@ const ROADS: Readonly<Record<string, string>> = {
   bridge: 'plain 1500 pods seen 7',
 };
 
+const TABLES: Readonly<Record<string, readonly string[]>> = {
+  '': ['ip route', 'ip neigh show nud permanent'],
+  flannel: [
+    'cat /run/flannel/subnet.env',
+    'ip -d link show type vxlan',
+    'bridge fdb show dev flannel.1',
+    'ip -d link show type ipip',
+    'wg show',
+    "iptables-save | grep -e '-A FLANNEL'",
+  ],
+  calico: [
+    'ip -d link show type vxlan',
+    'bridge fdb show dev vxlan.calico',
+    'ip -d link show type ipip',
+    'calicoctl node status',
+    'calicoctl get ippools -o wide',
+    'calicoctl ipam show --show-blocks',
+    'birdcl show route',
+    'birdcl show protocols',
+  ],
+  cilium: [
+    'ip -d link show type vxlan',
+    'ip -d link show type geneve',
+    'bpftool net show',
+    'kubectl -n kube-system exec ds/cilium -- cilium-dbg status --brief',
+    'kubectl -n kube-system exec ds/cilium -- cilium-dbg bpf lb list',
+    'kubectl -n kube-system exec ds/cilium -- cilium-dbg endpoint list',
+    'kubectl -n kube-system exec ds/cilium -- cilium-dbg bpf ipcache list',
+    'kubectl -n kube-system exec ds/cilium -- cilium-dbg service list',
+  ],
+};
+
+/** What a way leaves in the tables of a node, as its own tools print it; times and ages are those of this test alone. */
+function tablesOf(world: World, name: string): string {
+  const lines = [...(TABLES[''] ?? []), ...(TABLES[name.split('-')[0] ?? ''] ?? [])];
+  return lines
+    .flatMap((line) => {
+      const { stdout } = runLine(world, line.startsWith('kubectl') ? line : `ssh kind-worker ${line.includes('|') ? `"${line}"` : line}`);
+      return stdout === '' ? [] : [`$ ${line}\n${stdout.replace(/\d\d:\d\d:\d\d(?:\.\d+)?|\d+s\b/g, (time) => time.replace(/\d/g, '0'))}`];
+    })
+    .join('\n');
+}
+
 describe('networking.cni', () => {
-  it('has a road for each of its words, and takes another with another word as if the cluster were made anew', () => {
+  it('has a road and tables for each of its words, and takes others with another word as if the cluster were made anew', async () => {
     const world = open('{cni: kindnet}');
     const roads: Record<string, string> = {};
+    let tables = '';
     for (const name of CNI_NAMES) {
       world.edit('kind.yaml', manifest(`{cni: ${name}}`));
       roads[name] = roadOf(world);
+      tables += `======== ${name}\n${tablesOf(world, name)}\n`;
     }
     expect(roads).toEqual(ROADS);
+    await expect(tables).toMatchFileSnapshot('cni-tables.golden.txt');
     world.edit('kind.yaml', manifest('{cni: kindnet}'));
     expect(roadOf(world)).toBe(ROADS.kindnet);
     expect([...world.records.values()].filter((record) => /^(?:bpf|ipset|wireguard)/.test(record.kind) || /cali|KUBE-IPVS/.test(record.id))).toEqual([]);
