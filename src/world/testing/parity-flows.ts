@@ -1,4 +1,6 @@
 /** The cluster and the requests that the simulation and a real kernel are compared with: the article's, with one endpoint a Service so that nothing is left to chance. */
+import { cniManifest } from '../../kube/cni/choice.ts';
+import type { CniName } from '../../kube/cni/choice-names.ts';
 import type { DocumentFile } from '../document.ts';
 import { articleFiles } from './article.ts';
 
@@ -91,6 +93,12 @@ function with1Replica(file: DocumentFile): DocumentFile {
 
 export function parityFiles(): DocumentFile[] {
   return [...articleFiles().map(with1Replica), { path: 'parity.yaml', text: EXTRA }];
+}
+
+/** The same with another pod network in the place of flannel's VXLAN. */
+export function parityFilesOf(way: CniName): DocumentFile[] {
+  const manifest = cniManifest(way, { podCidr: '10.244.0.0/16', gateway: '172.30.0.1' });
+  return parityFiles().map((file) => (file.path === 'flannel.yaml' ? { ...file, text: manifest } : file));
 }
 
 export interface ParityFlow {
@@ -243,4 +251,13 @@ export const FLOWS: readonly ParityFlow[] = [
     http('pod to ClusterIP, endpoint on the same node', 'client', '10.96.50.1'),
     http('pod to pod on another node', 'client', 'WEB'),
   ].map(withSysctl('ip_forward 0', { name: 'net.ipv4.ip_forward', value: 0, normal: 1 })),
+];
+
+/** What differs from one road to another. */
+export const ROAD_FLOWS: readonly ParityFlow[] = [
+  alsoWarm(http('pod to pod on the same node', 'client', 'LOCAL')),
+  alsoWarm(http('pod to pod on another node', 'client', 'WEB')),
+  http('pod to ClusterIP, endpoint on another node', 'client', '10.97.253.216'),
+  http('node to a pod on another node', 'controlplane', 'WEB'),
+  ping('ping with TTL 2', 'client', 'WEB', { ttl: 2 }),
 ];
