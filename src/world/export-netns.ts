@@ -1,7 +1,7 @@
 /** `kubehop export netns`: the cluster of a world, from its records, as one bash script that builds it from network namespaces of a real Linux kernel. */
 
 import { formatIptablesSave } from '../net/netfilter/save.ts';
-import type { Chain, Device, EthernetDevice, FdbEntry, Neighbor, Netns, NetRecord, Process, Route, VethDevice } from '../net/records.ts';
+import type { Chain, Device, EthernetDevice, FdbEntry, IpSet, Neighbor, Netns, NetRecord, Process, Route, VethDevice } from '../net/records.ts';
 import { sysctl } from '../net/stack/sysctl.ts';
 import { addDevice, qdiscLine } from './export-netns-devices.ts';
 import { exportedServers, PROBE_PROGRAM, SERVER_PROGRAM } from './export-netns-servers.ts';
@@ -26,11 +26,12 @@ interface Parts {
   readonly neighbors: Neighbor[];
   readonly fdb: FdbEntry[];
   readonly chains: Chain[];
+  readonly sets: IpSet[];
   readonly processes: Process[];
 }
 
 function sort(records: Iterable<NetRecord>): Parts {
-  const parts: Parts = { netnses: [], devices: [], routes: [], neighbors: [], fdb: [], chains: [], processes: [] };
+  const parts: Parts = { netnses: [], devices: [], routes: [], neighbors: [], fdb: [], chains: [], sets: [], processes: [] };
   for (const record of records) {
     if (record.kind === 'netns') parts.netnses.push(record);
     else if (record.kind === 'device') parts.devices.push(record);
@@ -38,6 +39,7 @@ function sort(records: Iterable<NetRecord>): Parts {
     else if (record.kind === 'neighbor') parts.neighbors.push(record);
     else if (record.kind === 'fdb') parts.fdb.push(record);
     else if (record.kind === 'chain') parts.chains.push(record);
+    else if (record.kind === 'ipset') parts.sets.push(record);
     else if (record.kind === 'process') parts.processes.push(record);
     else if (record.kind === 'bpf-program')
       throw new Error(
@@ -80,7 +82,7 @@ function header(names: readonly string[]): string {
 # Look around:   sudo ip netns exec kubehop-node01 iptables-save
 #                sudo ip netns exec kubehop-client.default@controlplane bash
 #                sudo ip netns exec kubehop-node01 tcpdump -ni any
-# Needs root, Linux with br_netfilter and vxlan, and: ip, bridge (iproute2), iptables, python3; ethtool if it is there.
+# Needs root, Linux with br_netfilter and vxlan, and: ip, bridge (iproute2), iptables, python3; ethtool and ipset if they are needed.
 # Real: devices, addresses, routes, tunnels, bridges, iptables, conntrack, sockets. Stand-ins: the servers, small Python programs.
 # Not rebuilt: what the kernels of the simulation had learnt by themselves (ARP, connections) and counters; IPv6 is switched off.
 set -euo pipefail
@@ -190,6 +192,21 @@ function wires(devices: readonly Device[]): string[] {
   return lines;
 }
 
+/** Lists come behind the sets that they name. */
+function ipsetLines(sets: readonly IpSet[]): string[] {
+  const ordered = [...sets].sort((a, b) => Number(a.type === 'list:set') - Number(b.type === 'list:set'));
+  const option = (name: string, value: number | string | undefined): string => (value === undefined ? '' : ` ${name} ${value}`);
+  return [
+    ...ordered.map((set) => {
+      const own = set.type.startsWith('hash:')
+        ? ` family ${set.family}${option('hashsize', set.hashsize)}${option('maxelem', set.maxelem)}${option('netmask', set.netmask)}`
+        : `${option('range', set.range)}${option('size', set.size)}`;
+      return `create ${word(set.name)} ${set.type}${own}${option('timeout', set.timeoutSeconds)}${set.counters === true ? ' counters' : ''}`;
+    }),
+    ...ordered.flatMap((set) => set.entries.map((entry) => `add ${word(set.name)} ${word(entry.element)}${entry.nomatch === true ? ' nomatch' : ''}`)),
+  ];
+}
+
 function configureNetns(netns: Netns, parts: Parts): string {
   const name = exportedNetnsName(netns.id);
   const inside = <R extends { readonly netns: string }>(records: readonly R[]): R[] => records.filter((record) => record.netns === netns.id);
@@ -214,6 +231,8 @@ function configureNetns(netns: Netns, parts: Parts): string {
     if (device.type === 'ethernet' && device.link !== undefined) text += shape(name, device.name, device.link);
     if (device.qdisc !== undefined) text += `in_netns ${name} ${qdiscLine(device.name, device.qdisc)}\n`;
   }
+  const sets = inside(parts.sets);
+  if (sets.length > 0) text += hereDocument(`in_netns ${name} ipset restore`, ipsetLines(sets).join('\n'));
   const rules = formatIptablesSave(inside(parts.chains), { date: '' });
   if (rules !== '') text += hereDocument(`in_netns ${name} "$RESTORE"`, rules.replace(/^#.*\n/gm, ''));
   return text;

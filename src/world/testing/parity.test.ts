@@ -48,7 +48,7 @@ describe.skipIf(reason !== undefined)('the article’s cluster, built on this ma
   });
 });
 
-describe.skipIf(reason !== undefined).each(['flannel-host-gw', 'calico-bgp'] as const)('the same cluster with plain routes, by %s', (way) => {
+describe.skipIf(whyNot(['ipset']) !== undefined).each(['flannel-host-gw', 'calico-bgp'] as const)('the same cluster with plain routes, by %s', (way) => {
   let cluster: ParityCluster;
   beforeAll(async () => {
     cluster = new ParityCluster(parityFilesOf(way));

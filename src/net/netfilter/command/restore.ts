@@ -285,7 +285,8 @@ export function readSaved(text: string): readonly TableEdit[] {
     text,
     options,
     (table) => new TableEdit('ipv4', table, []),
-    () => undefined,
+    // A set that a saved rule names is there.
+    () => ({ family: 'inet', holdsAddresses: true }),
   );
   if (restored.exitCode !== 0) throw new Error(restored.err);
   return restored.tables;
