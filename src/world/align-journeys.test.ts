@@ -44,6 +44,7 @@ describe('one request over an overlay and over the underlay', () => {
     expect(roads[0].frames).toBe(roads[1].frames);
     expect(roads[0].frameBytes - roads[1].frameBytes).toBe(50 * roads[0].frames);
     expect(factRows(roads)[1]).toEqual(['wrapped in', 'VXLAN, VNI 1', 'nothing: pods’ packets as they are']);
+    expect(factRows(roads)).toContainEqual(['must let pass', 'UDP port 8472', 'all that pods send, from their addresses']);
   });
 
   it('parts nowhere from itself', () => {

@@ -21,6 +21,8 @@ export interface RoadFacts {
   readonly seenAddresses: readonly string[];
   /** Those of them that are no machine's own: the network must know a way to them. */
   readonly podAddresses: readonly string[];
+  /** What a firewall between the machines must let pass, as it sees it: `UDP port 8472`, `IP protocol 4`. */
+  readonly carriers: readonly string[];
   /** Names of machines that took the packets in, in order. */
   readonly machines: readonly string[];
   /** Rules of iptables or nftables that matched. */
@@ -56,6 +58,7 @@ export function roadFacts(hops: readonly HopView[], topology: Topology): RoadFac
   const tunnels = new Set<string>();
   const seen = new Set<string>();
   const machines = new Set<string>();
+  const carriers = new Set<string>();
   let [overheadBytes, frames, frameBytes, largestFrameBytes, payloadBytes, rules, programs, stops] = [0, 0, 0, 0, 0, 0, 0, 0];
   let mssBytes: number | undefined;
   let outcome: string | undefined;
@@ -80,6 +83,8 @@ export function roadFacts(hops: readonly HopView[], topology: Topology): RoadFac
     frames += 1;
     frameBytes += hop.lengthBytes;
     largestFrameBytes = Math.max(largestFrameBytes, hop.lengthBytes);
+    const carrier = carrierOf(layers);
+    if (carrier !== undefined) carriers.add(carrier);
     const ip = outermostIp(layers);
     if (ip?.protocol === 'ipv4' || ip?.protocol === 'ipv6') for (const address of [ip.src, ip.dst]) seen.add(address);
   }
@@ -95,6 +100,7 @@ export function roadFacts(hops: readonly HopView[], topology: Topology): RoadFac
     payloadBytes,
     seenAddresses: [...seen],
     podAddresses: [...seen].filter((address) => !own.has(address)),
+    carriers: [...carriers],
     machines: [...machines],
     rules,
     programs,
@@ -102,6 +108,14 @@ export function roadFacts(hops: readonly HopView[], topology: Topology): RoadFac
     outcome: outcome ?? (shown.length === 0 ? 'no packets' : 'delivered'),
     durationNs: first === undefined || last === undefined ? 0 : last.event.timeNs - first.event.timeNs,
   };
+}
+
+/** The outermost thing above IP that a filter of packets can name; undefined where pods' own packets are outermost. */
+function carrierOf(layers: readonly Layer[]): string | undefined {
+  const at = layers.findIndex((layer) => layer.protocol === 'ipv4' || layer.protocol === 'ipv6');
+  const [outer, next, inner] = layers.slice(at, at + 3);
+  if (outer?.protocol === 'ipv4' && (next?.protocol === 'ipv4' || next?.protocol === 'ipv6')) return `IP protocol ${outer.ipProtocol}`;
+  return next?.protocol === 'udp' && Object.hasOwn(TUNNELS, inner?.protocol ?? '') ? `UDP port ${next.dport}` : undefined;
 }
 
 const TUNNELS: Readonly<Record<string, string>> = { vxlan: 'VXLAN', geneve: 'Geneve', ipip: 'IPIP', wireguard: 'WireGuard' };
@@ -129,6 +143,7 @@ export function factRows(roads: readonly RoadFacts[]): readonly FactRow[] {
     row('largest frame there', (road) => `${road.largestFrameBytes} bytes`),
     row('application data', (road) => `${road.payloadBytes} bytes`),
     row('addresses seen there', (road) => orNone(road.seenAddresses, 'none')),
+    row('must let pass', (road) => orNone(road.carriers, 'all that pods send, from their addresses')),
     row('must know a way to', (road) => orNone(road.podAddresses, 'the machines themselves, no more')),
     row('machines passed', (road) => orNone(road.machines, 'none')),
     row('rules matched', (road) => `${road.rules}${road.programs === 0 ? '' : `, ${road.programs} decisions of BPF programs`}`),

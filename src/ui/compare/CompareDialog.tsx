@@ -6,7 +6,7 @@ import { usePlayground } from '../state/context.ts';
 import { FIRST_COMMAND } from '../state/playground.ts';
 import styles from './CompareDialog.module.css';
 import { Comparison } from './Comparison.tsx';
-import { type Road, roadsBeside } from './roads.ts';
+import { type Road, roadsBeside, waysOf } from './roads.ts';
 import { type RoadRun, runRoad } from './run-road.ts';
 
 type State =
@@ -20,10 +20,16 @@ function RoadChoice(props: { readonly label: string; readonly roads: readonly Ro
     <label className={styles.choice}>
       <span>{props.label}</span>
       <select value={props.value} onChange={(event) => props.onChange(event.target.value)}>
-        {props.roads.map((road) => (
-          <option key={road.id} value={road.id}>
-            {road.title}
-          </option>
+        {[...new Set(props.roads.map((road) => road.group))].map((group) => (
+          <optgroup key={group} label={group}>
+            {props.roads
+              .filter((road) => road.group === group)
+              .map((road) => (
+                <option key={road.id} value={road.id}>
+                  {road.title}
+                </option>
+              ))}
+          </optgroup>
         ))}
       </select>
     </label>
@@ -32,7 +38,15 @@ function RoadChoice(props: { readonly label: string; readonly roads: readonly Ro
 
 export function CompareDialog({ onClose }: { readonly onClose: () => void }) {
   const playground = usePlayground();
-  const [roads] = useState(() => roadsBeside(playground.client.lastDocument()));
+  const [roads, setRoads] = useState(() => roadsBeside(playground.client.lastDocument()));
+  useEffect(() => {
+    const own = playground.client.lastDocument();
+    if (own === undefined) return;
+    playground.client.call('actions', { kind: 'network' }).then(
+      (actions) => setRoads([...roadsBeside(own), ...waysOf(own, actions)]),
+      () => undefined,
+    );
+  }, [playground]);
   const [leftId, setLeft] = useState('vxlan');
   const [rightId, setRight] = useState('host-gw');
   const [command, setCommand] = useState(FIRST_COMMAND);

@@ -1,4 +1,5 @@
 /** The roads between nodes that can be laid beside each other: the article's cluster with another network each, or worlds of their own. */
+import type { Action } from '../../world/actions/action-views.ts';
 import type { WorldDocument } from '../../world/document.ts';
 import { findExample } from '../state/examples.ts';
 import { loadExample, scenarioWorlds } from '../state/scenario-worlds.ts';
@@ -6,6 +7,8 @@ import { loadExample, scenarioWorlds } from '../state/scenario-worlds.ts';
 export interface Road {
   readonly id: string;
   readonly title: string;
+  /** What stands above it in a list of roads. */
+  readonly group: 'The article’s cluster' | 'Worlds of their own' | 'This world';
   /** Undefined when its files cannot be fetched. */
   load(): Promise<WorldDocument | undefined>;
 }
@@ -60,7 +63,12 @@ spec:
     - {destination: 10.244.1.0/24, gateway: 172.30.2.2}
 `;
 
-const flannel = (id: string, title: string, change: (text: string) => string): Road => ({ id, title, load: async () => article(change) });
+const flannel = (id: string, title: string, change: (text: string) => string): Road => ({
+  id,
+  title,
+  group: 'The article’s cluster',
+  load: async () => article(change),
+});
 
 /** `own`: the world on the page. Built-in worlds of other CNIs come behind, where there are some. */
 export function roadsBeside(own: WorldDocument | undefined): readonly Road[] {
@@ -73,7 +81,18 @@ export function roadsBeside(own: WorldDocument | undefined): readonly Road[] {
     flannel('ptp', 'ptp and the router’s routes', () => PTP),
     ...(['cilium', 'calico'] as const)
       .filter((name) => scenarioWorlds.includes(name))
-      .map((name): Road => ({ id: name, title: name === 'cilium' ? 'Cilium' : 'Calico', load: () => loadExample(name) })),
-    ...(own === undefined ? [] : [{ id: 'own', title: 'this world', load: async () => own }]),
+      .map((name): Road => ({ id: name, title: name === 'cilium' ? 'Cilium' : 'Calico', group: 'Worlds of their own', load: () => loadExample(name) })),
+    ...(own === undefined ? [] : [{ id: 'own', title: 'this world', group: 'This world' as const, load: async () => own }]),
   ];
+}
+
+/** The world on the page with another pod network, for each way that its texts can have. */
+export function waysOf(own: WorldDocument, actions: readonly Action[]): readonly Road[] {
+  return actions.flatMap(({ title, edit }): Road[] => {
+    if (edit === undefined) return [];
+    const others = own.files.filter((file) => file.path !== edit.file);
+    // What was typed was typed into the other network.
+    const document: WorldDocument = { ...own, files: [...others, { path: edit.file, text: edit.after }], inputs: [] };
+    return [{ id: `own ${title}`, title: `this world with ${title}`, group: 'This world', load: async () => document }];
+  });
 }
