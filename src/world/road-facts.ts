@@ -114,7 +114,7 @@ export function roadFacts(hops: readonly HopView[], topology: Topology): RoadFac
 function carrierOf(layers: readonly Layer[]): string | undefined {
   const at = layers.findIndex((layer) => layer.protocol === 'ipv4' || layer.protocol === 'ipv6');
   const [outer, next, inner] = layers.slice(at, at + 3);
-  if (outer?.protocol === 'ipv4' && (next?.protocol === 'ipv4' || next?.protocol === 'ipv6')) return `IP protocol ${outer.ipProtocol}`;
+  if (outer?.protocol === 'ipv4' && next?.protocol === 'ipip') return `IP protocol ${outer.ipProtocol}`;
   return next?.protocol === 'udp' && Object.hasOwn(TUNNELS, inner?.protocol ?? '') ? `UDP port ${next.dport}` : undefined;
 }
 
@@ -193,7 +193,7 @@ function frameParts(layers: readonly Layer[], lengthBytes: number): FramePart[] 
       add('TCP', 'l4', left - layer.payloadBytes);
       break;
     } else if (layer.protocol === 'icmp' || layer.protocol === 'icmp6') add('ICMP', 'l4', 8);
-    else break;
+    else if (layer.protocol !== 'ipip') break;
   }
   add('data', 'data', left);
   return parts;

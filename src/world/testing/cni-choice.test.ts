@@ -4,7 +4,7 @@ import { CNI_NAMES } from '../../kube/cni/choice-names.ts';
 import { createShell } from '../../shell/index.ts';
 import { actionsFor } from '../actions/actions.ts';
 import { allParts } from '../all-parts.ts';
-import { roadFacts } from '../road-facts.ts';
+import { largestFrame, roadFacts } from '../road-facts.ts';
 import { World } from '../world.ts';
 import { articleFiles, openArticle, runLine } from './article.ts';
 
@@ -37,33 +37,35 @@ const open = (networking: string): World =>
     createShell,
   });
 
-/** A request by the Service's address: its tunnel, the MTU where it starts, and whether pods' addresses are seen between the machines. */
+/** A request by the Service's address: its tunnel, the MTU where it starts, and what is seen between the machines. */
 function roadOf(world: World): string {
   const from = world.headSeq;
   const { exitCode } = runLine(world, 'kubectl exec client -- curl -sS -m 2 10.96.0.80');
-  const { tunnels: all, mtuBytes, podAddresses } = roadFacts(world.hops(from, world.headSeq + 1), world.topology());
+  const hops = world.hops(from, world.headSeq + 1);
+  const { tunnels: all, mtuBytes, podAddresses, carriers } = roadFacts(hops, world.topology());
+  const within = largestFrame(hops, world.topology()).map((part) => part.name);
   // Cilium's VNI is the sender's identity, a number that is given out.
   const tunnels = new Set(all.map((one) => one.replace(/VNI \d{5}$/, 'VNI of the sender')));
-  return `${[...tunnels].join('+') || 'plain'} ${mtuBytes} ${podAddresses.length > 0 ? 'pods seen' : 'machines seen'} ${exitCode}`;
+  return `${[...tunnels].join('+') || 'plain'} ${mtuBytes} ${podAddresses.length > 0 ? 'pods seen' : `${carriers.join()} around ${within.slice(2, -2).join(' ')}`} ${exitCode}`;
 }
 
 const ROADS: Readonly<Record<string, string>> = {
   kindnet: 'plain 1500 pods seen 0',
-  flannel: 'VXLAN, VNI 1 1450 machines seen 0',
+  flannel: 'VXLAN, VNI 1 1450 UDP port 8472 around UDP VXLAN Ethernet IPv4 0',
   'flannel-direct-routing': 'plain 1450 pods seen 0',
   'flannel-host-gw': 'plain 1500 pods seen 0',
-  'flannel-wireguard': 'WireGuard 1420 machines seen 0',
-  'flannel-ipip': 'IPIP 1480 machines seen 0',
-  calico: 'IPIP 1480 machines seen 0',
+  'flannel-wireguard': 'WireGuard 1420 UDP port 51820 around UDP WireGuard IPv4 0',
+  'flannel-ipip': 'IPIP 1480 IP protocol 4 around IPv4 0',
+  calico: 'IPIP 1480 IP protocol 4 around IPv4 0',
   'calico-cross-subnet': 'plain 1480 pods seen 0',
   'calico-bgp': 'plain 1500 pods seen 0',
   'calico-route-reflector': 'plain 1500 pods seen 0',
   'calico-top-of-rack': 'plain 1500 pods seen 0',
-  'calico-vxlan': 'VXLAN, VNI 4096 1450 machines seen 0',
-  cilium: 'VXLAN, VNI of the sender 1500 machines seen 0',
-  'cilium-geneve': 'Geneve, VNI of the sender 1500 machines seen 0',
+  'calico-vxlan': 'VXLAN, VNI 4096 1450 UDP port 4789 around UDP VXLAN Ethernet IPv4 0',
+  cilium: 'VXLAN, VNI of the sender 1500 UDP port 8472 around UDP VXLAN Ethernet IPv4 0',
+  'cilium-geneve': 'Geneve, VNI of the sender 1500 UDP port 6081 around UDP Geneve Ethernet IPv4 0',
   'cilium-native': 'plain 1500 pods seen 0',
-  'cilium-with-kube-proxy': 'VXLAN, VNI of the sender 1500 machines seen 0',
+  'cilium-with-kube-proxy': 'VXLAN, VNI of the sender 1500 UDP port 8472 around UDP VXLAN Ethernet IPv4 0',
   ptp: 'plain 1500 pods seen 0',
   bridge: 'plain 1500 pods seen 7',
 };
