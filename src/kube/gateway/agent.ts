@@ -26,7 +26,6 @@ const WATCHED = [
   'Namespace',
   'Pod',
 ] as const;
-type Finding = NonNullable<Rendering<NetRecord>['diagnostics']>[number];
 
 const models = perState(
   ['Gateway', 'GatewayClass', 'ListenerSet', ...ROUTE_KINDS, 'ReferenceGrant', 'Secret', 'ConfigMap', 'Namespace'],
@@ -50,20 +49,6 @@ export const GATEWAY_ANNOTATION = 'kubehop.dev/gateway';
 const proxyContainer = (pod: Pod) => pod.spec.containers.find((container) => imageRole(container.image ?? '') === 'gateway-proxy');
 const isProxy = (pod: Pod): boolean => pod.metadata.annotations?.[GATEWAY_ANNOTATION] !== undefined && proxyContainer(pod) !== undefined;
 const proxies = perState(['Pod'], (view): readonly Pod[] => view.list<Pod>('Pod').filter(isProxy));
-
-function findingsOf({ routes }: GatewayModel): Finding[] {
-  return routes.flatMap(({ route }): Finding[] =>
-    route.kind === 'GRPCRoute'
-      ? [
-          {
-            key: objectKey(route),
-            path: 'spec',
-            diagnostic: { severity: 'info', code: 'not-simulated', message: 'a GRPCRoute gets its status and carries no traffic here' },
-          },
-        ]
-      : [],
-  );
-}
 
 function render(key: string, view: StoreView): Rendering<NetRecord> {
   const pod = view.find<Pod>(key);
@@ -93,7 +78,7 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
       config,
     }),
   );
-  return { records, diagnostics: findingsOf(model) };
+  return { records };
 }
 
 export const gatewayAgent: Agent<NetRecord> = {

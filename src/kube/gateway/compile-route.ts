@@ -17,6 +17,7 @@ import { namespaceOf } from '../pod/types.ts';
 import { type ResolvedBackend, resolveBackend } from './references.ts';
 import {
   type BackendReference,
+  type GrpcMethodMatch,
   gatewayDurationMs,
   type HeaderFilter,
   type HttpMatch,
@@ -39,7 +40,18 @@ export interface CompiledRoute {
   readonly rank: readonly (number | string)[];
 }
 
+const quoted = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+/** `/service/method`, of which either may be left open. */
+function methodPath({ type, service, method }: GrpcMethodMatch): PathMatch {
+  if (type === 'RegularExpression') return { kind: 'regex', value: `/${service ?? '[^/]+'}/${method ?? '[^/]+'}`, whole: true };
+  if (service !== undefined && method !== undefined) return { kind: 'exact', value: `/${service}/${method}` };
+  if (service !== undefined) return { kind: 'elements', value: `/${service}` };
+  return method === undefined ? { kind: 'elements', value: '/' } : { kind: 'regex', value: `/[^/]+/${quoted(method)}`, whole: true };
+}
+
 function pathOf(match: HttpMatch): PathMatch {
+  if (typeof match.method === 'object') return methodPath(match.method);
   const { type = 'PathPrefix', value = '/' } = match.path ?? {};
   if (type === 'Exact') return { kind: 'exact', value };
   if (type === 'RegularExpression') return { kind: 'regex', value, whole: true };
@@ -59,7 +71,7 @@ function matchOf(match: HttpMatch): RouteMatch {
   const query = valueMatches(match.queryParams);
   return {
     path: pathOf(match),
-    ...(match.method === undefined ? {} : { method: match.method }),
+    ...(typeof match.method === 'string' ? { method: match.method } : {}),
     ...(headers === undefined ? {} : { headers }),
     ...(query === undefined ? {} : { query }),
   };
@@ -207,7 +219,7 @@ export function compileRoute(route: Route, view: StoreView, backends: Map<string
       const match = matchOf(given);
       return {
         route: {
-          owner: `httproute/${namespaceOf(route)}/${route.metadata.name}/rule/${ruleIndex}/match/${matchIndex}`,
+          owner: `${route.kind.toLowerCase()}/${namespaceOf(route)}/${route.metadata.name}/rule/${ruleIndex}/match/${matchIndex}`,
           match,
           action,
           ...(requestHeaders === undefined ? {} : { requestHeaders }),

@@ -216,7 +216,7 @@ function reconcileRoute(route: Route, context: ControllerContext): void {
     if (attached === undefined) continue;
     const unknown = (route.spec?.rules ?? []).flatMap(unknownFilters);
     const accepted: Said =
-      route.kind === 'HTTPRoute' && unknown.length > 0
+      (route.kind === 'HTTPRoute' || route.kind === 'GRPCRoute') && unknown.length > 0
         ? ['Accepted', false, 'UnsupportedValue', `Filters that are not supported: ${[...new Set(unknown)].join(', ')}`]
         : attached.accepted
           ? ['Accepted', true, 'Accepted', 'Route is accepted']

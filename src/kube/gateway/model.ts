@@ -119,7 +119,7 @@ export function compileGateway(
         .map(({ listener }): ProxyHost => {
           const byHost = new Map<string, CompiledRoute[]>();
           for (const { route, attached } of model.routes) {
-            if (route.kind !== 'HTTPRoute' || !attached.accepted) continue;
+            if ((route.kind !== 'HTTPRoute' && route.kind !== 'GRPCRoute') || !attached.accepted) continue;
             for (const { listener: own, hostnames } of attached.to) {
               if (own !== listener) continue;
               let routes = compiled.get(route);

@@ -44,12 +44,15 @@ export function resolveBackend(route: KubeObject, reference: BackendReference, v
       if (ip !== undefined && conditions?.ready !== false) endpoints.set(`${ip} ${number}`, { ip, port: number });
     }
   }
+  // gRPC is HTTP/2, whatever the Service says.
+  const http2 = route.kind === 'GRPCRoute' || found.appProtocol === 'kubernetes.io/h2c';
   const { tls, fails } = backendTls(service, found.name ?? '', view);
   // A policy that cannot be kept lets nothing through.
   if (fails) return { backend: { name: `invalid ${label}`, endpoints: [], fails: FAILED } };
   return {
     backend: {
-      name: label,
+      name: http2 ? `${label} h2` : label,
+      ...(http2 ? { http2: true as const } : {}),
       ...(tls === undefined ? {} : { tls }),
       endpoints: [...endpoints.values()].sort((a, b) => (a.ip < b.ip ? -1 : a.ip > b.ip ? 1 : a.port - b.port)),
     },

@@ -58,9 +58,15 @@ export interface RouteFilter {
     readonly maxAge?: number;
   };
 }
+export interface GrpcMethodMatch {
+  readonly type?: string;
+  readonly service?: string;
+  readonly method?: string;
+}
 export interface HttpMatch {
   readonly path?: { readonly type?: string; readonly value?: string };
-  readonly method?: string;
+  /** GRPCRoute: service and method. */
+  readonly method?: string | GrpcMethodMatch;
   readonly headers?: readonly { readonly type?: string; readonly name: string; readonly value: string }[];
   readonly queryParams?: readonly { readonly type?: string; readonly name: string; readonly value: string }[];
 }

@@ -1,4 +1,5 @@
 /** What the container images that we know do on the network. An image we do not know listens on its containerPorts and answers with its pod's name. */
+import type { GrpcEchoConfig } from '../../net/app/grpc/grpc-echo.ts';
 import type { HttpServerConfig, L4EchoConfig, SctpServerConfig, TcpServerConfig, UdpEchoConfig } from '../../net/app/server-config.ts';
 import type { Container } from './types.ts';
 
@@ -29,10 +30,10 @@ export interface ImageName {
 
 /** One program of a container. */
 export interface ContainerProgram {
-  readonly app: 'http-server' | 'tcp-server' | 'udp-echo' | 'l4-echo' | 'sctp-server';
+  readonly app: 'http-server' | 'tcp-server' | 'udp-echo' | 'l4-echo' | 'sctp-server' | 'grpc-echo';
   /** Told apart where a container has several: `''`, `udp`, `8080`. */
   readonly suffix: string;
-  readonly config: HttpServerConfig | TcpServerConfig | UdpEchoConfig | L4EchoConfig | SctpServerConfig;
+  readonly config: HttpServerConfig | TcpServerConfig | UdpEchoConfig | L4EchoConfig | SctpServerConfig | GrpcEchoConfig;
   /** It speaks TLS with what is in these files. */
   readonly certificate?: { readonly chain: string; readonly key: string /** Of those whose certificates clients must have. */; readonly clients?: string };
 }
@@ -150,7 +151,7 @@ const echoBasic: Behave = (container) => {
       { app: 'l4-echo', suffix: '', config: { port: tcpPort, protocol: 'tcp', service, tcpPort, tlsPort } },
       ...secured(certificate, key, { app: 'l4-echo', suffix: 'tls', config: { port: tlsPort, protocol: 'tcp', service, tcpPort, tlsPort } }),
     ];
-  if (env(container, 'GRPC_ECHO_SERVER') !== undefined) return [];
+  if (env(container, 'GRPC_ECHO_SERVER') !== undefined) return [{ app: 'grpc-echo', suffix: '', config: { port: port('HTTP_PORT', 3000), service } }];
   return [
     http({ port: port('HTTP_PORT', 3000), server: 'echo-basic' }),
     ...secured(certificate, key, { ...http({ port: port('HTTPS_PORT', 8443), server: 'echo-basic' }), suffix: 'https' }),

@@ -10,6 +10,8 @@ import type { App, Program } from './definition.ts';
 import { dig, digProgram } from './dig.ts';
 import { firstApps, firstPrograms } from './first-apps.ts';
 import { getent, getentProgram } from './getent.ts';
+import { grpcEcho } from './grpc/grpc-echo.ts';
+import { grpcurl, grpcurlProgram } from './grpc/grpcurl.ts';
 import { host, hostProgram } from './host.ts';
 import { httpServerWith } from './http-server.ts';
 import { l4Echo } from './l4-echo.ts';
@@ -45,6 +47,8 @@ const all: readonly App[] = [
   conntrackEvents,
   dig,
   getent,
+  grpcEcho,
+  grpcurl,
   host,
   httpProxy,
   l4Echo,
@@ -79,6 +83,7 @@ export const programs: ReadonlyMap<string, Program> = new Map([
   ['busybox-wget', busyboxWgetProgram],
   ['dig', digProgram],
   ['getent', getentProgram],
+  ['grpcurl', grpcurlProgram],
   ['host', hostProgram],
   ['mtr', mtrProgram],
   ['nc', ncProgram],

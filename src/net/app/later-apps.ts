@@ -7,6 +7,8 @@ export const LATER_APPS: readonly string[] = [
   'conntrack-events',
   'dig',
   'getent',
+  'grpc-echo',
+  'grpcurl',
   'host',
   'http-proxy',
   'l4-echo',

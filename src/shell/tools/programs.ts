@@ -12,6 +12,7 @@ const summaries: Readonly<Record<string, string>> = {
   'busybox-nslookup': 'a DNS question as busybox asks it',
   dig: 'a DNS question (+short, +search, @server)',
   host: 'a DNS question',
+  grpcurl: 'a gRPC call: grpcurl -plaintext HOST:PORT SERVICE/METHOD',
   getent: 'names as the C library resolves them',
   openssl: 'a TLS ClientHello: openssl s_client -connect HOST:443 -servername NAME',
   nc: 'connects to a port: nc -zv HOST PORT',

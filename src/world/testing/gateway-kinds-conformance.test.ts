@@ -1,4 +1,4 @@
-/** Cases of the Gateway API's conformance suite beside HTTPRoutes: TCPRoute, UDPRoute, ListenerSet and the conditions of Gateways. Skipped where ../shared/conformance is absent. */
+/** Cases of the Gateway API's conformance suite beside HTTPRoutes: TCPRoute, UDPRoute, GRPCRoute, ListenerSet and the conditions of Gateways. Skipped where ../shared/conformance is absent. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -108,10 +108,10 @@ describe.skipIf(!existsSync(file))('Gateway API conformance of all kinds (skippe
     ? JSON.parse(readFileSync(file, 'utf8'))
     : { baseManifests: [], cases: [] };
   const cases = suite.cases.filter(
-    ({ id, steps }) => /^(TCPRoute|UDPRoute|ListenerSet|Gateway)/.test(id) && !/TLS|Certificate|HTTPListenerIsolation/.test(id) && steps.length > 0,
+    ({ id, steps }) => /^(GRPC|TCPRoute|UDPRoute|ListenerSet|Gateway)/.test(id) && !/TLS|Certificate|HTTPListenerIsolation/.test(id) && steps.length > 0,
   );
   const base = suite.baseManifests.filter(
-    ({ kind, metadata }) => kind === 'Namespace' || kind === 'Gateway' || /^(infra-backend|web-backend|tcp-backend|coredns)/.test(metadata.name),
+    ({ kind, metadata }) => kind === 'Namespace' || kind === 'Gateway' || /^(infra-backend|web-backend|grpc|tcp-backend|coredns)/.test(metadata.name),
   );
   const world = openArticle({
     files: [...articleFiles(), { path: 'base.yaml', text: text([gatewayClass, ...base]) }, { path: 'case.yaml', text: '' }],
@@ -124,6 +124,7 @@ describe.skipIf(!existsSync(file))('Gateway API conformance of all kinds (skippe
   for (const [name, namespace] of [
     ['tls-validity-checks-certificate', INFRA],
     ['certificate', 'gateway-conformance-web-backend'],
+    ['tls-checks-certificate', INFRA],
   ])
     run(`kubectl create secret tls ${name} -n ${namespace} --cert c --key k`);
   run('sleep 10');
@@ -139,6 +140,15 @@ describe.skipIf(!existsSync(file))('Gateway API conformance of all kinds (skippe
   const tcp = (gateway: Named & { readonly port?: number }): string =>
     run(`kubectl exec -i client -- sh -c 'echo TEST | nc -w 1 ${addressOf(gateway)} ${gateway.port}'`).stdout;
 
+  const grpc = (gateway: Named & { readonly port?: number }, { requestMetadata = {}, echoTwoRequest, echoThreeRequest }: Expected) => {
+    const method = echoTwoRequest !== undefined ? 'EchoTwo' : echoThreeRequest !== undefined ? 'EchoThree' : 'Echo';
+    const headers = Object.entries(requestMetadata.metadata ?? {}).map(([name, value]) => `-H '${name}: ${value}'`);
+    const authority = requestMetadata.authority === undefined || requestMetadata.authority === '' ? '' : `-authority ${requestMetadata.authority}`;
+    return run(
+      `kubectl exec client -- grpcurl -plaintext ${authority} ${headers.join(' ')} ${addressOf(gateway)}:${gateway.port} gateway_api_conformance.echo_basic.grpcecho.GrpcEcho/${method}`,
+    );
+  };
+
   function ask({ kind, gateway, expected = {} }: Step): string | undefined {
     if (gateway === undefined) return 'no gateway';
     if (kind === 'udpEcho') {
@@ -153,6 +163,13 @@ describe.skipIf(!existsSync(file))('Gateway API conformance of all kinds (skippe
       if (!codes.includes(code)) return `status ${code} instead of ${codes}`;
       return code === 200 ? fromPod(said.slice(said.indexOf('{')), expected, said) : undefined;
     }
+    if (kind === 'grpc') {
+      const { stdout, stderr, exitCode } = grpc(gateway, expected);
+      const code = expected.response?.code ?? 0;
+      if (exitCode !== (code === 0 ? 0 : 64 + code)) return `exit code ${exitCode}: ${stderr}`;
+      const seen: { readonly assertions?: { readonly context?: object } } = code === 0 ? JSON.parse(stdout) : {};
+      return code === 0 ? fromPod(JSON.stringify(seen.assertions?.context ?? {}), expected, stdout) : undefined;
+    }
     const [welcome = '', answer = ''] = tcp(gateway).split('\n');
     return welcome === 'Gateway API Test TCP Server' ? fromPod(answer, expected, answer) : `no welcome: ${welcome}`;
   }
@@ -163,7 +180,9 @@ describe.skipIf(!existsSync(file))('Gateway API conformance of all kinds (skippe
     // 120 instead of 500: three standard deviations are 0.13.
     const total = 120;
     for (let i = 0; i < total; i += 1) {
-      const pod = /"pod":\s*"(.*?)-[^-]+-[^-]+"/.exec(tcp({ namespace, name, port: Number(port) }))?.[1] ?? '';
+      const at = { namespace, name, port: Number(port) };
+      const said = probe?.kind === 'grpcManual' ? grpc(at, probe.expected ?? {}).stdout : tcp(at);
+      const pod = /"pod":\s*"(.*?)-[^-]+-[^-]+"/.exec(said)?.[1] ?? '';
       counts.set(pod, (counts.get(pod) ?? 0) + 1);
     }
     const wrong = Object.entries(expectedWeights).find(([backend, share]) => Math.abs((counts.get(backend) ?? 0) / total - share) > (share === 0 ? 0 : 0.13));

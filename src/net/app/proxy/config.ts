@@ -153,6 +153,8 @@ export interface ProxyEndpoint {
 }
 
 export interface ProxyBackend {
+  /** It is spoken to in HTTP/2, in the plain (h2c with prior knowledge). */
+  readonly http2?: true;
   /** It is spoken to in TLS. */
   readonly tls?: ClientTlsConfig;
   /** `test-nginx-service-80` */

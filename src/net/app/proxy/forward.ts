@@ -3,6 +3,7 @@ import { parseIp } from '../../addr/ip.ts';
 import { utf8Length } from '../../wire/utf8.ts';
 import type { AppEvent, SocketId } from '../definition.ts';
 import { bodyLength, formatHead, type HttpHead, type HttpHeader, headerValue, parseStatusLine, readHead, textPayload } from '../http-message.ts';
+import { TRAILER } from '../http2/layer.ts';
 import type { Canary, ProxyBackend, ProxyEndpoint, Target } from './config.ts';
 import { cookieValue, editHeaders, rewritePath } from './edit-message.ts';
 import { type Asked, forwardedHeaders, reasonOf, returnedHeaders, type Tried } from './manners.ts';
@@ -171,7 +172,9 @@ function tryNext(run: ProxyRun, exchange: Exchange): void {
     return;
   }
   const source = run.config.source === undefined ? undefined : parseIp(run.config.source);
-  const socket = context.tcpConnect({ ip, port: endpoint.port }, { noDelay: true, ...(source === undefined ? {} : { ip: source }) });
+  const stream = exchange.backend.http2 === true ? run.http2?.connectStream({ ip, port: endpoint.port }) : undefined;
+  const plain = () => context.tcpConnect({ ip, port: endpoint.port }, { noDelay: true, ...(source === undefined ? {} : { ip: source }) });
+  const socket = stream === undefined ? plain() : typeof stream === 'string' ? stream : stream.socket;
   const next: Exchange = {
     ...exchange,
     address,
@@ -189,6 +192,10 @@ function tryNext(run: ProxyRun, exchange: Exchange): void {
   }
   if (tls !== undefined) run.tls?.secure(socket, tls);
   state.byUpstream.set(socket, exchange.id);
+  if (typeof stream === 'object' && stream.open) {
+    send(run, next);
+    return;
+  }
   state.exchanges.set(exchange.id, { ...next, timer: context.setTimer(exchange.action.connectTimeoutMs * 1e6, 'connect', exchange.id) });
 }
 
@@ -350,7 +357,9 @@ function complete(run: ProxyRun, exchange: Exchange, body: string, keep: boolean
   }
   if (exchange.timer >= 0) context.cancelTimer(exchange.timer);
   state.byUpstream.delete(exchange.upstream);
-  if (keep) keepIdle(run, exchange.upstream, state.tls.has(exchange.upstream) ? `tls ${exchange.address}` : exchange.address);
+  // Streams end, their connection stays.
+  if (keep && run.http2?.isStream(exchange.upstream) !== true)
+    keepIdle(run, exchange.upstream, state.tls.has(exchange.upstream) ? `tls ${exchange.address}` : exchange.address);
   else context.close(exchange.upstream);
   const bytes = utf8Length(body);
   const tries = triedNow(run, exchange, status, bytes);
@@ -370,7 +379,8 @@ function complete(run: ProxyRun, exchange: Exchange, body: string, keep: boolean
     milliseconds,
     run.config.sidecar?.server,
   );
-  const edited = editHeaders(editHeaders(returned, selected.route.responseHeaders), target?.responseHeaders);
+  const behind = run.http2?.isStream(exchange.client) === true ? returned : returned.filter(({ name }) => !name.startsWith(TRAILER));
+  const edited = editHeaders(editHeaders(behind, selected.route.responseHeaders), target?.responseHeaders);
   const reason = parseStatusLine(exchange.head?.startLine ?? '')?.reason || reasonOf(flavour, status);
   context.tcpSend(exchange.client, textPayload(formatHead(`HTTP/1.1 ${status} ${reason}`, [...edited, ...exchange.corsHeaders]) + body));
   run.log(asked, { status, bytes, seconds: secondsSince(run, exchange.startedNs) }, logged({ ...exchange, tries }, ''));

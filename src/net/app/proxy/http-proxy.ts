@@ -3,8 +3,9 @@ import { formatIp, inPrefix, parseIpPrefix } from '../../addr/ip.ts';
 import { DEFAULT_EPOCH_MS } from '../../wire/calendar.ts';
 import type { Ip } from '../../wire/packet.ts';
 import { utf8Length, utf8Prefix } from '../../wire/utf8.ts';
-import { type AppContext, type AppEvent, defineApp, type SocketId } from '../definition.ts';
+import { type AppEvent, defineApp, type SocketId } from '../definition.ts';
 import { formatHead, type HttpHeader, headerValue, parseRequestLine, readHead, textPayload } from '../http-message.ts';
+import { copyHttp2State, Http2Layer, newHttp2State, type ProxyHands } from '../http2/layer.ts';
 import { listenAddress } from '../listen-address.ts';
 import { tlsLayer } from '../tls/layer.ts';
 import type { TlsContext } from '../tls/sessions.ts';
@@ -40,7 +41,7 @@ function speaksTls(config: HttpProxyConfig): boolean {
 const hasTlsRoute = (hosts: readonly ProxyHost[]): boolean =>
   hosts.some(({ routes, hosts: inner = [] }) => routes.some(({ action }) => action.kind === 'forward' && action.tls !== undefined) || hasTlsRoute(inner));
 
-const nowMs = (context: AppContext, config: HttpProxyConfig): number => (config.epochMs ?? DEFAULT_EPOCH_MS) + Math.floor(context.nowNs / 1e6);
+const nowMs = (context: ProxyHands, config: HttpProxyConfig): number => (config.epochMs ?? DEFAULT_EPOCH_MS) + Math.floor(context.nowNs / 1e6);
 
 export const httpProxy = defineApp<ProxyState, HttpProxyConfig>({
   name: 'http-proxy',
@@ -71,6 +72,7 @@ export function newProxyState(firstExchange: number): ProxyState {
     turns: new Map(),
     buckets: new Map(),
     tls: new Map(),
+    http2: newHttp2State(),
     nextExchange: firstExchange,
   };
 }
@@ -86,6 +88,7 @@ export function copyProxyState(state: ProxyState): ProxyState {
     turns: new Map(state.turns),
     buckets: new Map(state.buckets),
     tls: new Map(state.tls),
+    http2: copyHttp2State(state.http2),
     nextExchange: state.nextExchange,
   };
 }
@@ -93,23 +96,29 @@ export function copyProxyState(state: ProxyState): ProxyState {
 /** One event of a connection that came in, or of what followed from it, whoever listens. */
 export function proxyEvent(context: AppContext, state: ProxyState, event: AppEvent, config: HttpProxyConfig): void {
   if (!speaksTls(config)) {
-    new Run(context, state, config, undefined).handle(event);
+    // nginx speaks HTTP/1.1 here on both sides, and so do the proxies of a mesh.
+    const http2 = config.flavour === 'envoy' && config.sidecar === undefined ? new Http2Layer(context, state.http2) : undefined;
+    const run = new Run(http2 ?? context, state, config, undefined, http2);
+    if (http2 === undefined) run.handle(event);
+    else for (const one of http2.open(event)) run.handle(one);
     return;
   }
   const tls = tlsLayer(context, state.tls, nowMs(context, config));
-  const run = new Run(tls, state, config, tls);
+  const run = new Run(tls, state, config, tls, undefined);
   if (event.kind === 'accepted' && config.tls !== undefined) tls.serve(event.socket, config.tls);
   for (const one of tls.open(event)) run.handle(one);
 }
 
 /** One event's view of a proxy: its hands, its memory, its configuration. */
 class Run implements ProxyRun {
-  readonly context: AppContext;
+  readonly context: ProxyHands;
+  readonly http2: Http2Layer | undefined;
   readonly state: ProxyState;
   readonly config: HttpProxyConfig;
   readonly tls: TlsContext | undefined;
 
-  constructor(context: AppContext, state: ProxyState, config: HttpProxyConfig, tls: TlsContext | undefined) {
+  constructor(context: ProxyHands, state: ProxyState, config: HttpProxyConfig, tls: TlsContext | undefined, http2: Http2Layer | undefined) {
+    this.http2 = http2;
     this.tls = tls;
     this.context = context;
     this.state = state;
@@ -199,7 +208,8 @@ class Run implements ProxyRun {
       let requestId = '';
       for (let i = 0; i < 4; i += 1) requestId += prng.uint32().toString(16).padStart(8, '0');
       const bytes = client.buffer.length - read.rest.length + length;
-      const asked: Asked = { ...line, headers, client: this.context.remoteEndpoint(socket), requestId, bytes };
+      const version = this.http2?.isStream(socket) === true ? 'HTTP/2' : line.version;
+      const asked: Asked = { ...line, version, headers, client: this.context.remoteEndpoint(socket), requestId, bytes };
       this.state.clients.set(socket, { buffer: read.rest.slice(end), timer: -1, exchange: undefined });
       this.#serve(socket, asked, body);
     }

@@ -1,6 +1,7 @@
 /** What the parts of the proxy share: its memory, the exchanges under way, and the hands that one event has. */
-import type { AppContext, SocketId } from '../definition.ts';
+import type { SocketId } from '../definition.ts';
 import { type HttpHead, type HttpHeader, headerValue } from '../http-message.ts';
+import type { Http2Layer, Http2State, ProxyHands } from '../http2/layer.ts';
 import type { TlsContext, TlsSessions } from '../tls/sessions.ts';
 import type { HttpProxyConfig, ProxyBackend, Redirect, RouteAction, Target } from './config.ts';
 import type { Asked, accessLog, ownAnswer, Tried } from './manners.ts';
@@ -60,12 +61,16 @@ export interface ProxyState {
   readonly buckets: Map<string, { readonly milli: number; readonly atNs: number }>;
   /** Of clients and backends that speak TLS. */
   readonly tls: TlsSessions;
+  /** Of clients and backends that speak HTTP/2. */
+  readonly http2: Http2State;
   nextExchange: number;
 }
 
 /** One event's view of a proxy. */
 export interface ProxyRun {
-  readonly context: AppContext;
+  readonly context: ProxyHands;
+  /** The context, where HTTP/2 is spoken. */
+  readonly http2: Http2Layer | undefined;
   readonly state: ProxyState;
   readonly config: HttpProxyConfig;
   /** The context, where TLS is spoken. */
