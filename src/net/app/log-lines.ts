@@ -1,10 +1,12 @@
-/** What a component says in its log of the configuration it was given, each line once, as klog writes warnings; it has no sockets of its own. */
+/** What a component says in its log of the configuration it was given, each line once, as klog writes it; it has no sockets of its own. */
 import { calendarTime, DEFAULT_EPOCH_MS, formatClock } from '../wire/calendar.ts';
 import { type AppContext, defineApp } from './definition.ts';
 
 export interface LogLinesConfig {
   /** `controller.go:1`: file and line stand before each text. */
   readonly component: string;
+  /** Warnings if absent. */
+  readonly severity?: 'I' | 'W' | 'E';
   readonly lines: readonly string[];
   readonly epochMs?: number;
 }
@@ -20,9 +22,9 @@ export const logLines = defineApp<readonly string[], LogLinesConfig>({
   handle: (_context, state) => state,
 });
 
-function write(context: AppContext, { component, lines, epochMs = DEFAULT_EPOCH_MS }: LogLinesConfig): void {
+function write(context: AppContext, { component, severity = 'W', lines, epochMs = DEFAULT_EPOCH_MS }: LogLinesConfig): void {
   const nowMs = epochMs + Math.floor(context.nowNs / 1e6);
   const time = calendarTime(nowMs);
   const micros = String(time.millisecond * 1000).padStart(6, '0');
-  for (const line of lines) context.err(`W${two(time.month)}${two(time.day)} ${formatClock(time)}.${micros}       7 ${component}] ${line}\n`);
+  for (const line of lines) context.err(`${severity}${two(time.month)}${two(time.day)} ${formatClock(time)}.${micros}       7 ${component}] ${line}\n`);
 }

@@ -89,6 +89,8 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
     // What it says of its configuration, once for each line.
     ...model.warnings.map((line) => process(`-log-${stableHex(line).slice(0, 8)}`, 'log-lines', { component: 'controller.go:1541', lines: [line] })),
   ];
+  for (const line of model.ignored)
+    records.push(process(`-log-${stableHex(line).slice(0, 8)}`, 'log-lines', { component: 'store.go:432', severity: 'I', lines: [line] }));
   return { records, diagnostics: findingsOf(model) };
 }
 

@@ -58,6 +58,8 @@ export interface NginxModel {
   readonly defaultCertificate: TlsIdentityConfig | undefined;
   /** What the controller logs of certificates, each line once. */
   readonly warnings: readonly string[];
+  /** What it logs of Ingresses that are not its own, each line once. */
+  readonly ignored: readonly string[];
 }
 
 interface ClassObject extends KubeObject {
@@ -74,6 +76,13 @@ export function isOwnIngress(ingress: Ingress, flags: ControllerFlags, view: Sto
   const className = ingress.spec?.ingressClassName;
   if (className === undefined || className === '') return flags.withoutClass;
   return view.find<ClassObject>(`IngressClass/${className}`)?.spec?.controller === flags.controllerClass;
+}
+
+/** store.go, in the store of which are only classes of its own. */
+function ignoredLine(ingress: Ingress): string {
+  const name = ingress.spec?.ingressClassName ?? '';
+  const error = name === '' ? 'ingress does not contain a valid IngressClass' : `no object matching key \\"${name}\\" in local store`;
+  return `"Ignoring ingress because of error while validating ingress class" ingress="${namespaceOf(ingress)}/${ingress.metadata.name}" error="${error}"`;
 }
 
 /** Older first, then by name. */
@@ -230,6 +239,11 @@ export function nginxModel(flags: ControllerFlags, view: StoreView): NginxModel 
     ingresses: sorted,
     defaultCertificate: standard?.ok === true ? standard.identity : undefined,
     warnings: [...warnings],
+    ignored: view
+      .list<Ingress>('Ingress')
+      .flatMap((one) =>
+        isOwnIngress(one, flags, view) || (flags.watchNamespace !== '' && namespaceOf(one) !== flags.watchNamespace) ? [] : [ignoredLine(one)],
+      ),
   };
 }
 

@@ -3,8 +3,8 @@ import { formatIp, inPrefix, parseIpPrefix } from '../../addr/ip.ts';
 import { DEFAULT_EPOCH_MS } from '../../wire/calendar.ts';
 import type { Ip } from '../../wire/packet.ts';
 import { utf8Length, utf8Prefix } from '../../wire/utf8.ts';
-import { type AppEvent, defineApp, type SocketId } from '../definition.ts';
-import { formatHead, type HttpHeader, headerValue, parseRequestLine, readHead, textPayload } from '../http-message.ts';
+import { type AppContext, type AppEvent, defineApp, type SocketId } from '../definition.ts';
+import { formatHead, type HttpHeader, headerValue, MAX_HEAD_CHARACTERS, parseRequestLine, readHead, textPayload } from '../http-message.ts';
 import { copyHttp2State, Http2Layer, newHttp2State, type ProxyHands } from '../http2/layer.ts';
 import { listenAddress } from '../listen-address.ts';
 import { tlsLayer } from '../tls/layer.ts';
@@ -191,7 +191,13 @@ class Run implements ProxyRun {
       if (read === 'incomplete') break;
       const line = read === 'malformed' ? undefined : parseRequestLine(read.head.startLine);
       if (read === 'malformed' || line === undefined) {
-        this.#refuse(socket, 400);
+        // A head that goes on and on, such as the one that grows from gateway to gateway in a circle.
+        const long = client.buffer.length > MAX_HEAD_CHARACTERS && !client.buffer.includes('\r\n\r\n');
+        this.#refuse(
+          socket,
+          long && this.config.flavour === 'envoy' ? 431 : 400,
+          long && this.config.flavour === 'nginx' ? 'Request Header Or Cookie Too Large' : '',
+        );
         return;
       }
       const { headers } = read.head;

@@ -30,7 +30,13 @@ const NGINX_REASONS: Readonly<Record<number, string>> = {
   308: 'Permanent Redirect',
   429: 'Too Many Requests',
 };
-const ENVOY_REASONS: Readonly<Record<number, string>> = { 307: 'Temporary Redirect', 308: 'Permanent Redirect', 303: 'See Other', 429: 'Too Many Requests' };
+const ENVOY_REASONS: Readonly<Record<number, string>> = {
+  307: 'Temporary Redirect',
+  308: 'Permanent Redirect',
+  303: 'See Other',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+};
 
 export function reasonOf(flavour: HttpProxyConfig['flavour'], code: number): string {
   return (flavour === 'nginx' ? NGINX_REASONS : ENVOY_REASONS)[code] ?? REASONS[code] ?? '';
