@@ -54,6 +54,7 @@ function Dialogs() {
     case 'import':
     case 'network':
     case 'suggest':
+    case 'ways-in':
       return <EditorDialogs name={dialog} onClose={close} />;
     case 'moments':
       return <MomentsDialog onClose={close} />;

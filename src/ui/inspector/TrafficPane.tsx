@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'react';
 import type { TrafficView } from '../../world/traffic-views.ts';
 import { usePlayground } from '../state/context.ts';
+import { Dials } from './Dials.tsx';
 import { PlugPane } from './PlugPane.tsx';
 import styles from './TrafficPane.module.css';
 
@@ -87,6 +88,7 @@ export function TrafficPane({ objectKey }: { readonly objectKey: string }) {
   return (
     <>
       <Requests objectKey={objectKey} />
+      <Dials />
       {objectKey.startsWith('Pod/') ? <PlugPane objectKey={objectKey} /> : null}
     </>
   );

@@ -109,6 +109,13 @@ const switches: readonly PaletteItem[] = [
     detail: 'CNI: flannel, Calico, Cilium',
     act: ({ session }) => session.setState({ dialog: 'network' }),
   },
+  {
+    id: 'ways-in',
+    group: 'Document',
+    label: 'Ingress to Gateway API …',
+    detail: 'convert, roles',
+    act: ({ session }) => session.setState({ dialog: 'ways-in' }),
+  },
   { id: 'undo', group: 'Document', label: 'Undo', detail: 'Ctrl Z', act: (playground) => playground.undo() },
   { id: 'compare', group: 'Show', label: 'Compare two roads …', detail: 'overlay and underlay', act: ({ session }) => session.setState({ dialog: 'compare' }) },
   {

@@ -48,7 +48,8 @@ export type DialogName =
   | 'import'
   | 'moments'
   | 'network'
-  | 'suggest';
+  | 'suggest'
+  | 'ways-in';
 
 /** Commands whose packets can be played: a span of the log and what was typed. */
 export interface Run {

@@ -7,9 +7,11 @@ import { suggestions } from '../suggest/suggest-policies.ts';
 import type { LinkTarget, NetnsView } from '../views.ts';
 import type { World } from '../world.ts';
 import type { Action, ActionQuestion } from './action-views.ts';
+import { dialsOf, turnDial } from './dials.ts';
 import { networkChoices } from './network.ts';
 import { additions } from './palette.ts';
 import { policiesBetween } from './policy-draft.ts';
+import { waysIn } from './ways-in.ts';
 
 interface ServiceLike extends KubeObject {
   readonly spec?: { readonly type?: string; readonly clusterIP?: string; readonly sessionAffinity?: string };
@@ -23,6 +25,12 @@ const DOWN = 'kubehop.dev/down';
 
 export function actionsFor(world: World, question: ActionQuestion): readonly Action[] {
   switch (question.kind) {
+    case 'dials':
+      return dialsOf(world);
+    case 'dial':
+      return turnDial(world, question.id, question.value);
+    case 'ways-in':
+      return waysIn(world);
     case 'network':
       return networkChoices(world);
     case 'add':
