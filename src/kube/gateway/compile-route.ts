@@ -1,4 +1,5 @@
 /** From the rules of an HTTPRoute to those of the proxy. sigs.k8s.io/gateway-api: apis/v1/httproute_types.go. */
+import { compileGoRegexp } from '../../base/go-regexp.ts';
 import type {
   Cors,
   HeaderEdits,
@@ -154,6 +155,20 @@ export const unknownFilters = (rule: HttpRule): readonly string[] => [
   ...(rule.filters ?? []).flatMap(({ type = '' }) => (SUPPORTED.has(type) ? [] : [type])),
   ...(rule.backendRefs ?? []).flatMap((one) => one.filters ?? []).flatMap(({ type = '' }) => (AT_BACKENDS.has(type) ? [] : [`${type} of a backend`])),
 ];
+
+/** Expressions of a rule that are none; its requests would match nothing. */
+export const invalidExpressions = (rule: HttpRule): readonly string[] =>
+  (rule.matches ?? []).flatMap(({ path, method, headers = [], queryParams = [] }) => {
+    const all = [
+      ...(path?.type === 'RegularExpression' ? [path.value ?? ''] : []),
+      ...(typeof method === 'object' && method.type === 'RegularExpression' ? [method.service ?? '', method.method ?? ''] : []),
+      ...[...headers, ...queryParams].flatMap(({ type, value }) => (type === 'RegularExpression' ? [value] : [])),
+    ];
+    return all.flatMap((source) => {
+      const compiled = compileGoRegexp(source);
+      return compiled.ok ? [] : [`Regex "${source}" is invalid: ${compiled.error}`];
+    });
+  });
 
 function forwardOf(rule: HttpRule, resolve: (reference: BackendReference) => ResolvedBackend): RouteAction {
   const filters = rule.filters ?? [];

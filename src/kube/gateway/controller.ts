@@ -6,7 +6,7 @@ import { objectKey } from '../../objects/types.ts';
 import { namespaceOf } from '../pod/types.ts';
 import { modelOf } from './agent.ts';
 import { type BackendAncestor, type BackendTlsPolicy, policyState } from './backend-tls.ts';
-import { unknownFilters } from './compile-route.ts';
+import { invalidExpressions, unknownFilters } from './compile-route.ts';
 import { conditionsFrom, type Said, writeStatus } from './conditions.ts';
 import { classOf, implementationOf } from './implementations.ts';
 import { addressesOf, makeInfrastructure, removeInfrastructure, replicasOf, staticAddresses } from './infrastructure.ts';
@@ -215,12 +215,15 @@ function reconcileRoute(route: Route, context: ControllerContext): void {
     const attached = modelOf(gateway, view).routes.find((one) => objectKey(one.route) === objectKey(route) && deepEqual(one.reference, reference))?.attached;
     if (attached === undefined) continue;
     const unknown = (route.spec?.rules ?? []).flatMap(unknownFilters);
+    const broken = (route.spec?.rules ?? []).flatMap(invalidExpressions);
     const accepted: Said =
       (route.kind === 'HTTPRoute' || route.kind === 'GRPCRoute') && unknown.length > 0
         ? ['Accepted', false, 'UnsupportedValue', `Filters that are not supported: ${[...new Set(unknown)].join(', ')}`]
-        : attached.accepted
-          ? ['Accepted', true, 'Accepted', 'Route is accepted']
-          : ['Accepted', false, attached.reason, attached.message];
+        : attached.accepted && broken.length > 0
+          ? ['Accepted', false, 'UnsupportedValue', [...new Set(broken)].join('; ')]
+          : attached.accepted
+            ? ['Accepted', true, 'Accepted', 'Route is accepted']
+            : ['Accepted', false, attached.reason, attached.message];
     const before = route.status?.parents?.find((one) => deepEqual(one.parentRef, reference))?.conditions;
     parents.push({
       parentRef: reference,

@@ -110,6 +110,7 @@ const grpcRule = struct('A rule.', {
 });
 const streamRule = struct('A rule.', { name: text('Its name.'), backendRefs });
 
+const ONCE = ['CORS', 'RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestRedirect', 'URLRewrite'];
 const MAX_HOSTNAMES = 16;
 const MAX_RULES = 16;
 const MAX_LISTENERS = 64;
@@ -155,6 +156,14 @@ function routeErrors({ spec = {} }: GatewayRoute): FieldError[] {
       if ((one.kind ?? 'Service') === 'Service' && (one.group ?? '') === '' && one.port === undefined)
         errors.push(invalid(`spec.rules[${index}].backendRefs[${at}]`, one, 'Must have port for Service reference'));
     });
+    const types = (rule.filters ?? []).map(({ type = '' }) => type);
+    const filters = `spec.rules[${index}].filters`;
+    if (types.includes('RequestRedirect') && types.includes('URLRewrite'))
+      errors.push(invalid(filters, rule.filters, 'May specify either httpRouteFilterRequestRedirect or httpRouteFilterRequestRewrite, but not both'));
+    for (const type of ONCE)
+      if (types.filter((one) => one === type).length > 1) errors.push(invalid(filters, rule.filters, `${type} filter cannot be repeated`));
+    if (types.includes('RequestRedirect') && (rule.backendRefs ?? []).length > 0)
+      errors.push(invalid(`spec.rules[${index}]`, rule, 'RequestRedirect filter must not be used together with backendRefs'));
     (rule.matches ?? []).forEach((match, at) => {
       const { type, value } = match.path ?? {};
       if (value !== undefined && type !== 'RegularExpression' && !value.startsWith('/'))

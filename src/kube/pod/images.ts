@@ -30,7 +30,10 @@ export interface ImageName {
 
 /** One program of a container. */
 export interface ContainerProgram {
-  readonly app: 'http-server' | 'tcp-server' | 'udp-echo' | 'l4-echo' | 'sctp-server' | 'grpc-echo';
+  readonly app: 'http-server' | 'tcp-server' | 'udp-echo' | 'l4-echo' | 'sctp-server' | 'grpc-echo' | 'http2-server';
+  /** Told apart where a container has several: `''`, `udp`, `8080`. */
+  readonly suffix: string;
+  readonly config: ;
   /** Told apart where a container has several: `''`, `udp`, `8080`. */
   readonly suffix: string;
   readonly config: HttpServerConfig | TcpServerConfig | UdpEchoConfig | L4EchoConfig | SctpServerConfig | GrpcEchoConfig;
@@ -154,6 +157,7 @@ const echoBasic: Behave = (container) => {
   if (env(container, 'GRPC_ECHO_SERVER') !== undefined) return [{ app: 'grpc-echo', suffix: '', config: { port: port('HTTP_PORT', 3000), service } }];
   return [
     http({ port: port('HTTP_PORT', 3000), server: 'echo-basic' }),
+    { app: 'http2-server', suffix: 'h2c', config: { port: port('H2C_PORT', 3001), server: 'echo-basic' } },
     ...secured(certificate, key, { ...http({ port: port('HTTPS_PORT', 8443), server: 'echo-basic' }), suffix: 'https' }),
   ];
 };

@@ -14,6 +14,7 @@ import { grpcEcho } from './grpc/grpc-echo.ts';
 import { grpcurl, grpcurlProgram } from './grpc/grpcurl.ts';
 import { host, hostProgram } from './host.ts';
 import { httpServerWith } from './http-server.ts';
+import { http2Server } from './http2/http2-server.ts';
 import { l4Echo } from './l4-echo.ts';
 import { load } from './load/load.ts';
 import { logLines } from './log-lines.ts';
@@ -50,6 +51,7 @@ const all: readonly App[] = [
   grpcEcho,
   grpcurl,
   host,
+  http2Server,
   httpProxy,
   l4Echo,
   load,

@@ -11,6 +11,7 @@ export const LATER_APPS: readonly string[] = [
   'grpcurl',
   'host',
   'http-proxy',
+  'http2-server',
   'l4-echo',
   'load',
   'log-lines',

@@ -87,18 +87,18 @@ function Slider({ action }: { readonly action: Action }) {
   );
 }
 
-/** Nothing where the texts have no such number. */
+/** Nothing where the texts have no such number; open where requests flow by themselves. */
 export function Dials() {
   const dials = useDials();
   if (dials.length === 0) return null;
   return (
-    <section aria-label="Shares and rates">
-      <h3 className={styles.heading}>Shares and rates</h3>
+    <details className={styles.pane} open={dials.some(({ dial }) => dial?.unit === '/s')}>
+      <summary>Shares and rates</summary>
       <ul className={styles.dials}>
         {dials.map((action) => (
           <Slider key={action.dial?.id} action={action} />
         ))}
       </ul>
-    </section>
+    </details>
   );
 }
