@@ -33,9 +33,6 @@ export interface ContainerProgram {
   readonly app: 'http-server' | 'tcp-server' | 'udp-echo' | 'l4-echo' | 'sctp-server' | 'grpc-echo' | 'http2-server';
   /** Told apart where a container has several: `''`, `udp`, `8080`. */
   readonly suffix: string;
-  readonly config: ;
-  /** Told apart where a container has several: `''`, `udp`, `8080`. */
-  readonly suffix: string;
   readonly config: HttpServerConfig | TcpServerConfig | UdpEchoConfig | L4EchoConfig | SctpServerConfig | GrpcEchoConfig;
   /** It speaks TLS with what is in these files. */
   readonly certificate?: { readonly chain: string; readonly key: string /** Of those whose certificates clients must have. */; readonly clients?: string };

@@ -91,12 +91,12 @@ describe('a Gateway', () => {
 
   it('serves the last of 5,000 routes like the first', () => {
     const rules = (from: number) => Array.from({ length: 16 }, (_, i) => ({ ...path(`/tenant-${from + i}`), ...to('echo') }));
-    const { diagnostics } = world.edit('case.yaml', text(Array.from({ length: 313 }, (_, i) => route(`many-${i}`, 'entry', rules(i * 16)))));
-    expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
+    const many = Array.from({ length: 313 }, (_, i) => route(`many-${i}`, 'entry', rules(i * 16)));
+    // A file may have 256 kB.
+    for (let at = 0; at < many.length; at += 105) world.edit(`many-${at}.yaml`, text(many.slice(at, at + 105)));
     runLine(world, 'sleep 1');
     expect(ask('entry-gateway/tenant-0/a')).toMatch(/200$/);
     expect(ask('entry-gateway/tenant-5007/a')).toMatch(/200$/);
     expect(ask('entry-gateway/tenant-5008/a')).toMatch(/404$/);
-    world.edit('case.yaml', '');
   });
 });
