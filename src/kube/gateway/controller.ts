@@ -3,6 +3,7 @@ import { deepEqual } from '../../base/equal.ts';
 import { defineController } from '../../objects/define.ts';
 import type { ControllerContext, KubeObject, ObjectKey, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
+import { perState } from '../node/per-state.ts';
 import { namespaceOf } from '../pod/types.ts';
 import { modelOf } from './agent.ts';
 import { type BackendAncestor, type BackendTlsPolicy, policyState } from './backend-tls.ts';
@@ -144,8 +145,40 @@ function reconcileSet(set: ListenerSet, context: ControllerContext): void {
   writeStatus(set, status, context);
 }
 
-/** Of all backends of a route the first that leads nowhere. */
+interface Faults {
+  readonly unknown: readonly string[];
+  readonly broken: readonly string[];
+}
+const faults = new WeakMap<object, Faults>();
+
+/** Filters and expressions that cannot be kept; a status that is written leaves the spec what it is. */
+function faultsOf({ spec }: Route): Faults {
+  const rules = spec?.rules ?? [];
+  let found = faults.get(rules);
+  if (found === undefined) {
+    found = { unknown: rules.flatMap(unknownFilters), broken: rules.flatMap(invalidExpressions) };
+    faults.set(rules, found);
+  }
+  return found;
+}
+
+const references = perState(['Service', 'ReferenceGrant', 'BackendTLSPolicy', 'ConfigMap', 'Secret'], () => new Map<object, Said>());
+
 function refsOf(route: Route, view: StoreView): Said {
+  const known = references(view);
+  // Grants go by the kind of the route and its namespace: rules belong to one route alone.
+  const rules = route.spec?.rules;
+  if (rules === undefined) return resolveAll(route, view);
+  let said = known.get(rules);
+  if (said === undefined) {
+    said = resolveAll(route, view);
+    known.set(rules, said);
+  }
+  return said;
+}
+
+/** Of all backends of a route the first that leads nowhere. */
+function resolveAll(route: Route, view: StoreView): Said {
   const rules = route.spec?.rules ?? [];
   for (const rule of rules) {
     const references = [
@@ -208,14 +241,15 @@ function gatewayOf(reference: ParentReference, route: Route, view: StoreView): G
 function reconcileRoute(route: Route, context: ControllerContext): void {
   const { view } = context;
   const parents: RouteParentStatus[] = [];
+  const { unknown, broken } = faultsOf(route);
   for (const reference of route.spec?.parentRefs ?? []) {
     const gateway = gatewayOf(reference, route, view);
     const implementation = gateway === undefined ? undefined : implementationOf(classOf(gateway, view), view);
     if (gateway === undefined || implementation === undefined) continue;
-    const attached = modelOf(gateway, view).routes.find((one) => objectKey(one.route) === objectKey(route) && deepEqual(one.reference, reference))?.attached;
+    const attached = modelOf(gateway, view)
+      .byRoute.get(objectKey(route))
+      ?.find((one) => deepEqual(one.reference, reference))?.attached;
     if (attached === undefined) continue;
-    const unknown = (route.spec?.rules ?? []).flatMap(unknownFilters);
-    const broken = (route.spec?.rules ?? []).flatMap(invalidExpressions);
     const accepted: Said =
       (route.kind === 'HTTPRoute' || route.kind === 'GRPCRoute') && unknown.length > 0
         ? ['Accepted', false, 'UnsupportedValue', `Filters that are not supported: ${[...new Set(unknown)].join(', ')}`]
@@ -248,6 +282,9 @@ export const gatewayController = defineController({
     if (changed.kind === 'Pod')
       return changed.metadata.labels?.['control-plane'] === 'envoy-gateway' || changed.metadata.labels?.app === 'istiod' ? allKeys(view) : [];
     if (changed.kind === 'Deployment') return view.list<Gateway>('Gateway').map(objectKey);
+    // Other routes do not care for this one; its Gateways count it, and policies are listed with them.
+    if (isRoute(changed.kind))
+      return [objectKey(changed), ...['Gateway', 'ListenerSet', 'BackendTLSPolicy'].flatMap((kind) => view.list<KubeObject>(kind).map(objectKey))];
     // One that has gone is in no list any more.
     return [...allKeys(view), objectKey(changed)];
   },

@@ -39,6 +39,7 @@ export interface GatewayModel {
   /** All that name it, whether it takes them or not. */
   readonly sets: readonly { readonly set: ListenerSet; readonly allowed: boolean }[];
   readonly routes: readonly RouteAttachment[];
+  readonly byRoute: ReadonlyMap<ObjectKey, readonly RouteAttachment[]>;
 }
 
 const CONFLICTS: Readonly<Record<Conflict, string>> = {
@@ -87,10 +88,17 @@ export function gatewayModel(gateway: Gateway, view: StoreView): GatewayModel {
       }),
     ),
   );
+  const byRoute = new Map<ObjectKey, RouteAttachment[]>();
+  for (const one of routes) {
+    const key = objectKey(one.route);
+    const known = byRoute.get(key);
+    if (known === undefined) byRoute.set(key, [one]);
+    else known.push(one);
+  }
   const count = (listener: Listener): number =>
     new Set(routes.filter(({ attached }) => attached.accepted && attached.to.some((one) => one.listener === listener)).map(({ route }) => objectKey(route)))
       .size;
-  return { gateway, listeners: states.map((state) => ({ ...state, attachedRoutes: count(state.listener) })), sets, routes };
+  return { gateway, listeners: states.map((state) => ({ ...state, attachedRoutes: count(state.listener) })), sets, routes, byRoute };
 }
 
 /** With what the Gateway shows to backends that ask for it. */

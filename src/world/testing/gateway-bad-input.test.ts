@@ -89,14 +89,13 @@ describe('a Gateway', () => {
     expect(ask('entry-gateway/h2c')).toMatch(/"proto": "HTTP\/2\.0".*200$/s);
   });
 
-  it('serves the last of 5,000 routes like the first', () => {
+  it('serves the last of 1,600 routes like the first', () => {
     const rules = (from: number) => Array.from({ length: 16 }, (_, i) => ({ ...path(`/tenant-${from + i}`), ...to('echo') }));
-    const many = Array.from({ length: 313 }, (_, i) => route(`many-${i}`, 'entry', rules(i * 16)));
-    // A file may have 256 kB.
-    for (let at = 0; at < many.length; at += 105) world.edit(`many-${at}.yaml`, text(many.slice(at, at + 105)));
+    const many = Array.from({ length: 100 }, (_, i) => route(`many-${i}`, 'entry', rules(i * 16)));
+    world.edit('case.yaml', text(many));
     runLine(world, 'sleep 1');
     expect(ask('entry-gateway/tenant-0/a')).toMatch(/200$/);
-    expect(ask('entry-gateway/tenant-5007/a')).toMatch(/200$/);
-    expect(ask('entry-gateway/tenant-5008/a')).toMatch(/404$/);
+    expect(ask('entry-gateway/tenant-1599/a')).toMatch(/200$/);
+    expect(ask('entry-gateway/tenant-1600/a')).toMatch(/404$/);
   });
 });
