@@ -341,5 +341,9 @@ function readBehaviour(container: Container, hostname: string): ContainerBehavio
   if (overridden && !words.some((word) => known.binaries?.includes(baseName(word)) === true)) {
     return { role: known.role, programs: [] };
   }
-  return { role: known.role, programs: known.behave(container, image, words) };
+  const programs = known.behave(container, image, words);
+  // `sh -c 'sleep 8; exec python3 -m http.server 80'`: a program that takes its time to begin.
+  const seconds = Number(/^\s*sleep (\d{1,4})\s*(?:;|&&)/.exec([...(container.command ?? []), ...(container.args ?? [])][2] ?? '')?.[1] ?? 0);
+  if (seconds === 0) return { role: known.role, programs };
+  return { role: known.role, programs: programs.map((one) => (one.app === 'http-server' ? { ...one, config: { ...one.config, startSeconds: seconds } } : one)) };
 }

@@ -36,6 +36,7 @@ interface State {
 }
 
 const LATER = 'later';
+const START = 'start';
 
 /** An answer that takes its time. */
 interface Later {
@@ -57,12 +58,8 @@ export const httpServerWith = (tls: TlsLayer | undefined): App =>
   defineApp<State, HttpServerConfig>({
     name: 'http-server',
     start: (context, config) => {
-      const ip = listenAddress(context, config.address);
-      const socket = context.tcpListen(ip, config.port, BACKLOG, { noDelay: true });
-      if (typeof socket === 'string') {
-        context.err(bindError(config, socket));
-        context.exit(1);
-      }
+      if (config.startSeconds === undefined) listen(context, config);
+      else context.setTimer(config.startSeconds * 1e9, START);
       if (config.tls !== undefined && tls === undefined) throw new NotLoaded('https');
       return { startedNs: context.nowNs, connections: new Map(), tally: newTally(), tls: new Map(), attempts: new Map() };
     },
@@ -104,11 +101,19 @@ function handle(context: AppContext, state: State, event: AppEvent, config: Http
       forget(context, state, event.socket);
       break;
     case 'timer':
-      if (event.tag === LATER) sendLater(context, state, event.data as Later);
+      if (event.tag === START) listen(context, config);
+      else if (event.tag === LATER) sendLater(context, state, event.data as Later);
       else drop(context, state, event.data as SocketId);
       break;
   }
   return state;
+}
+
+function listen(context: AppContext, config: HttpServerConfig): void {
+  const socket = context.tcpListen(listenAddress(context, config.address), config.port, BACKLOG, { noDelay: true });
+  if (typeof socket !== 'string') return;
+  context.err(bindError(config, socket));
+  context.exit(1);
 }
 
 function bindError(config: HttpServerConfig, errno: string): string {

@@ -17,6 +17,8 @@ import type { ServerTlsConfig } from './tls/config.ts';
 export type HttpServerKind = 'nginx' | 'httpd' | 'whoami' | 'echo' | 'agnhost' | 'python' | 'echo-basic' | 'pages' | 'generic';
 
 export interface HttpServerConfig {
+  /** It listens so long after it was started. */
+  readonly startSeconds?: number;
   /** 1..65535. */
   readonly port: number;
   /** Absent: all addresses. */

@@ -170,7 +170,7 @@ export class Http2Layer implements ProxyHands {
     const { connections } = this.#state;
     let connection = connections.get(socket);
     if (connection === undefined) {
-      if (event.kind !== 'data' || !bytesOf(event.payload).startsWith('PRI * HTTP/2.0')) return [event];
+      if (event.kind !== 'data' || !(event.payload.octets ?? event.payload.text ?? '').startsWith('PRI * HTTP/2.0')) return [event];
       const { session, send } = startH2('server');
       connection = { session, open: true, address: undefined, streams: new Map(), waiting: [] };
       connections.set(socket, connection);
