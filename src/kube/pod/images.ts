@@ -345,5 +345,8 @@ function readBehaviour(container: Container, hostname: string): ContainerBehavio
   // `sh -c 'sleep 8; exec python3 -m http.server 80'`: a program that takes its time to begin.
   const seconds = Number(/^\s*sleep (\d{1,4})\s*(?:;|&&)/.exec([...(container.command ?? []), ...(container.args ?? [])][2] ?? '')?.[1] ?? 0);
   if (seconds === 0) return { role: known.role, programs };
-  return { role: known.role, programs: programs.map((one) => (one.app === 'http-server' ? { ...one, config: { ...one.config, startSeconds: seconds } } : one)) };
+  return {
+    role: known.role,
+    programs: programs.map((one) => (one.app === 'http-server' ? { ...one, config: { ...one.config, startSeconds: seconds } } : one)),
+  };
 }
