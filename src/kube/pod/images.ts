@@ -151,7 +151,11 @@ const echoBasic: Behave = (container) => {
       { app: 'l4-echo', suffix: '', config: { port: tcpPort, protocol: 'tcp', service, tcpPort, tlsPort } },
       ...secured(certificate, key, { app: 'l4-echo', suffix: 'tls', config: { port: tlsPort, protocol: 'tcp', service, tcpPort, tlsPort } }),
     ];
-  if (env(container, 'GRPC_ECHO_SERVER') !== undefined) return [{ app: 'grpc-echo', suffix: '', config: { port: port('HTTP_PORT', 3000), service } }];
+  if (env(container, 'GRPC_ECHO_SERVER') !== undefined)
+    return [
+      { app: 'grpc-echo', suffix: '', config: { port: port('HTTP_PORT', 3000), service } },
+      ...secured(certificate, key, { app: 'grpc-echo', suffix: 'tls', config: { port: port('HTTPS_PORT', 8443), service } }),
+    ];
   return [
     http({ port: port('HTTP_PORT', 3000), server: 'echo-basic' }),
     { app: 'http2-server', suffix: 'h2c', config: { port: port('H2C_PORT', 3001), server: 'echo-basic' } },

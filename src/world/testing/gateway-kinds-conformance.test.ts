@@ -47,6 +47,7 @@ interface Step {
   readonly gateway?: Named & { readonly port?: number };
   readonly gatewayClass?: Named;
   readonly listenerSet?: Named;
+  readonly policy?: Named;
   readonly route?: Named;
   readonly routes?: readonly Named[] | null;
   readonly routeKind?: string;
@@ -75,6 +76,7 @@ interface WithStatus {
     readonly conditions?: readonly Said[];
     readonly attachedListenerSets?: number;
     readonly listeners?: readonly ListenerStatus[];
+    readonly ancestors?: readonly { readonly ancestorRef: Named; readonly conditions: readonly Said[] }[];
     readonly parents?: readonly { readonly parentRef: ParentRef; readonly conditions: readonly Said[] }[];
   };
 }
@@ -108,7 +110,9 @@ describe.skipIf(!existsSync(file))('Gateway API conformance of all kinds (skippe
     ? JSON.parse(readFileSync(file, 'utf8'))
     : { baseManifests: [], cases: [] };
   const cases = suite.cases.filter(
-    ({ id, steps }) => /^(GRPC|TCPRoute|UDPRoute|ListenerSet|Gateway)/.test(id) && !/TLS|Certificate|HTTPListenerIsolation/.test(id) && steps.length > 0,
+    ({ id, steps }) =>
+      id === 'BackendTLSPolicyGRPCRoute' ||
+      (/^(GRPC|TCPRoute|UDPRoute|ListenerSet|Gateway)/.test(id) && !/TLS|Certificate|HTTPListenerIsolation/.test(id) && steps.length > 0),
   );
   const base = suite.baseManifests.filter(
     ({ kind, metadata }) => kind === 'Namespace' || kind === 'Gateway' || /^(infra-backend|web-backend|grpc|tcp-backend|coredns)/.test(metadata.name),
@@ -120,13 +124,18 @@ describe.skipIf(!existsSync(file))('Gateway API conformance of all kinds (skippe
   const run = (line: string) => runLine(world, line);
   const find = (kind: string, { name, namespace }: Named): WithStatus | undefined =>
     world.api.view.find<KubeObject>(namespace === '' ? `${kind}/${name}` : `${kind}/${namespace}/${name}`) as unknown as WithStatus | undefined;
-  run('openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout k -out c -subj /CN=example.org -days 30');
+  const EC = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes';
+  for (const ca of ['ca', 'other']) run(`openssl req -x509 -days 30 ${EC} -keyout ${ca}.key -out ${ca}.crt -subj /CN=${ca}`);
+  run(`openssl req -new ${EC} -keyout k -out r -subj /CN=abc.example.com && echo subjectAltName=DNS:abc.example.com,DNS:example.org > ext`);
+  run('openssl x509 -req -in r -CA ca.crt -CAkey ca.key -out c -days 30 -extfile ext');
   for (const [name, namespace] of [
     ['tls-validity-checks-certificate', INFRA],
     ['certificate', 'gateway-conformance-web-backend'],
     ['tls-checks-certificate', INFRA],
   ])
     run(`kubectl create secret tls ${name} -n ${namespace} --cert c --key k`);
+  run(`kubectl create configmap tls-checks-ca-certificate -n ${INFRA} --from-file=ca.crt=ca.crt`);
+  run(`kubectl create configmap mismatch-ca-certificate -n ${INFRA} --from-file=ca.crt=other.crt`);
   run('sleep 10');
 
   const addressOf = (gateway: Named): string => find('Gateway', gateway)?.status?.addresses?.[0]?.value ?? 'nowhere.invalid';
@@ -163,6 +172,7 @@ describe.skipIf(!existsSync(file))('Gateway API conformance of all kinds (skippe
       if (!codes.includes(code)) return `status ${code} instead of ${codes}`;
       return code === 200 ? fromPod(said.slice(said.indexOf('{')), expected, said) : undefined;
     }
+    if (kind === 'grpcMustFail') return grpc(gateway, expected).exitCode === 0 ? 'it was answered' : undefined;
     if (kind === 'grpc') {
       const { stdout, stderr, exitCode } = grpc(gateway, expected);
       const code = expected.response?.code ?? 0;
@@ -234,6 +244,13 @@ describe.skipIf(!existsSync(file))('Gateway API conformance of all kinds (skippe
         const found = parents(route as Named).filter(({ parentRef }) => parentRef.name === parent?.name);
         return differs(
           found.flatMap((one) => one.conditions),
+          condition,
+        );
+      }
+      case 'BackendTLSPolicyMustHaveCondition': {
+        const found = find('BackendTLSPolicy', step.policy as Named)?.status?.ancestors?.filter(({ ancestorRef }) => ancestorRef.name === gateway?.name);
+        return differs(
+          found?.flatMap((one) => one.conditions),
           condition,
         );
       }

@@ -91,15 +91,19 @@ export class Http2Layer implements ProxyHands {
     return this.#state.virtual.has(socket);
   }
 
-  /** A stream to a backend, on the connection that is there or on a new one; `connected` follows unless it is open already. */
-  connectStream(to: Endpoint): { readonly socket: SocketId; readonly open: boolean } | Errno {
+  /** A stream to a backend, on the connection that is there or on a new one; `connected` follows unless it is open already. `secure`: by whose name in TLS, and how it begins. */
+  connectStream(
+    to: Endpoint,
+    secure?: { readonly name: string; readonly begin: (socket: SocketId) => void },
+  ): { readonly socket: SocketId; readonly open: boolean } | Errno {
     const { byAddress, connections, virtual } = this.#state;
-    const address = `${formatIp(to.ip)} ${to.port}`;
+    const address = `${formatIp(to.ip)} ${to.port}${secure === undefined ? '' : ` tls ${secure.name}`}`;
     let socket = byAddress.get(address);
     if (socket === undefined || connections.get(socket)?.session.goingAway === true) {
       const opened = this.#context.tcpConnect(to, { noDelay: true });
       if (typeof opened === 'string') return opened;
       socket = opened;
+      secure?.begin(socket);
       connections.set(socket, { session: startH2('client').session, open: false, address, streams: new Map(), waiting: [] });
       byAddress.set(address, socket);
     }

@@ -4,6 +4,7 @@ import { utf8Length } from '../../wire/utf8.ts';
 import type { AppEvent, SocketId } from '../definition.ts';
 import { bodyLength, formatHead, type HttpHead, type HttpHeader, headerValue, parseStatusLine, readHead, textPayload } from '../http-message.ts';
 import { TRAILER } from '../http2/layer.ts';
+import type { ClientTlsConfig } from '../tls/config.ts';
 import type { Canary, ProxyBackend, ProxyEndpoint, Target } from './config.ts';
 import { cookieValue, editHeaders, rewritePath } from './edit-message.ts';
 import { type Asked, forwardedHeaders, reasonOf, returnedHeaders, type Tried } from './manners.ts';
@@ -172,7 +173,7 @@ function tryNext(run: ProxyRun, exchange: Exchange): void {
     return;
   }
   const source = run.config.source === undefined ? undefined : parseIp(run.config.source);
-  const stream = exchange.backend.http2 === true ? run.http2?.connectStream({ ip, port: endpoint.port }) : undefined;
+  const stream = exchange.backend.http2 === true ? run.http2?.connectStream({ ip, port: endpoint.port }, secured(run, tls)) : undefined;
   const plain = () => context.tcpConnect({ ip, port: endpoint.port }, { noDelay: true, ...(source === undefined ? {} : { ip: source }) });
   const socket = stream === undefined ? plain() : typeof stream === 'string' ? stream : stream.socket;
   const next: Exchange = {
@@ -190,7 +191,7 @@ function tryNext(run: ProxyRun, exchange: Exchange): void {
     tryFailed(run, next, 502, `delayed connect error: ${socket}`, 'UF');
     return;
   }
-  if (tls !== undefined) run.tls?.secure(socket, tls);
+  if (tls !== undefined && stream === undefined) run.tls?.secure(socket, tls);
   state.byUpstream.set(socket, exchange.id);
   if (typeof stream === 'object' && stream.open) {
     send(run, next);
@@ -198,6 +199,12 @@ function tryNext(run: ProxyRun, exchange: Exchange): void {
   }
   state.exchanges.set(exchange.id, { ...next, timer: context.setTimer(exchange.action.connectTimeoutMs * 1e6, 'connect', exchange.id) });
 }
+
+/** HTTP/2 inside of TLS is agreed upon there. */
+const secured = (run: ProxyRun, tls: ClientTlsConfig | undefined) =>
+  tls === undefined
+    ? undefined
+    : { name: `${tls.serverName} ${tls.why ?? ''}`, begin: (socket: SocketId): void => run.tls?.secure(socket, { ...tls, alpn: ['h2'] }) };
 
 function send(run: ProxyRun, exchange: Exchange): void {
   if (exchange.timer >= 0) run.context.cancelTimer(exchange.timer);

@@ -104,9 +104,10 @@ export function proxyEvent(context: AppContext, state: ProxyState, event: AppEve
     return;
   }
   const tls = tlsLayer(context, state.tls, nowMs(context, config));
-  const run = new Run(tls, state, config, tls, undefined);
+  const http2 = config.flavour === 'envoy' && config.sidecar === undefined ? new Http2Layer(tls, state.http2) : undefined;
+  const run = new Run(http2 ?? tls, state, config, tls, http2);
   if (event.kind === 'accepted' && config.tls !== undefined) tls.serve(event.socket, config.tls);
-  for (const one of tls.open(event)) run.handle(one);
+  for (const plain of tls.open(event)) for (const one of http2?.open(plain) ?? [plain]) run.handle(one);
 }
 
 /** One event's view of a proxy: its hands, its memory, its configuration. */

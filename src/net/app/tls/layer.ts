@@ -226,7 +226,11 @@ class Layer implements TlsContext {
       if (direction === 'in' && message === 1 && session.server !== undefined) this.#context.tell(chosen(session.server, connection));
     }
     if (outcome.opened) this.#context.tell(openedNote(session, connection, this.#nowMs));
-    const { payload, tail } = plainPayload(session.tail + outcome.plain);
+    // HTTP/2 is no text, whatever its bytes look like.
+    const { payload, tail } =
+      connection.info.alpn === 'h2'
+        ? { payload: outcome.plain === '' ? undefined : octets(outcome.plain), tail: '' }
+        : plainPayload(session.tail + outcome.plain);
     this.#sessions.set(socket, { ...session, connection, tail });
     const { end } = connection;
     if (end !== undefined) return this.#end(socket, session, connection);
