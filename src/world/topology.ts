@@ -64,11 +64,13 @@ export function podOf(netns: Netns): string | undefined {
 /** Views that hold as long as what they were made from: what did not change stays the very same reference, and is not sent again. */
 export interface TopologyCache {
   readonly devices: WeakMap<Device, DeviceView>;
+  /** Of pods that have no netns yet. */
+  readonly coming: WeakMap<Pod, NetnsView>;
   /** By netns id. */
   netnses: ReadonlyMap<string, { readonly record: Netns | undefined; readonly ip: string; readonly pod: PodLike | undefined; readonly made: NetnsView }>;
 }
 
-export const topologyCache = (): TopologyCache => ({ devices: new WeakMap(), netnses: new Map() });
+export const topologyCache = (): TopologyCache => ({ devices: new WeakMap(), coming: new WeakMap(), netnses: new Map() });
 
 function podView(id: string, hostId: string, podKey: string, pod: PodLike, ip: string): NetnsView {
   const statuses = new Map((pod.status?.containerStatuses ?? []).map((status) => [status.name, status.ready ?? false]));
@@ -116,13 +118,16 @@ function netnsView(netns: Netns, ip: string, podKey: string | undefined, pod: Po
 }
 
 /** Pods that have a node and no netns yet: their machine is still at it. */
-function comingPods(view: StoreView, keys: readonly string[], known: ReadonlySet<string>): NetnsView[] {
+function comingPods(view: StoreView, keys: readonly string[], known: ReadonlySet<string>, cache: TopologyCache): NetnsView[] {
   const coming: NetnsView[] = [];
   for (const key of keys) {
     const pod = key.startsWith('Pod/') ? view.find<Pod>(key) : undefined;
     const id = pod === undefined ? undefined : netnsOfPod(pod);
     if (pod === undefined || id === undefined || known.has(id) || pod.spec.hostNetwork === true || isFinished(pod)) continue;
-    coming.push({ ...podView(id, pod.spec.nodeName ?? '', key, pod as PodLike, ''), ready: false, ip: '', phase: 'Pending' });
+    const told = cache.coming.get(pod);
+    const made = told ?? { ...podView(id, pod.spec.nodeName ?? '', key, pod as PodLike, ''), ready: false, ip: '', phase: 'Pending' };
+    if (told === undefined) cache.coming.set(pod, made);
+    coming.push(made);
   }
   return coming;
 }
@@ -240,7 +245,7 @@ export function buildTopology(records: RecordStore<NetRecord>, view: StoreView, 
   cache.netnses = cached;
   if (options.coming !== undefined) {
     hosts.push(...comingHosts(view, options.coming, new Set(hosts.map((host) => host.id))));
-    netnses.push(...comingPods(view, options.coming, new Set(cached.keys())));
+    netnses.push(...comingPods(view, options.coming, new Set(cached.keys()), cache));
   }
   if (options.coming !== undefined) return { hosts, netnses, devices, services: [], coming: true };
   const { nodes, sentence } = enforcement(view);
