@@ -7,8 +7,9 @@ import { articleFile, expect, test } from './fixtures.ts';
 const everything = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
 /** Between the themes only colours differ, so in the dark one axe looks at colours only. */
-async function expectNoViolations(page: Page, state: string, theme: 'light' | 'dark'): Promise<void> {
+async function expectNoViolations(page: Page, state: string, theme: 'light' | 'dark', part?: string): Promise<void> {
   const axe = new AxeBuilder({ page }).setLegacyMode();
+  if (part !== undefined) axe.include(part);
   const { violations } = await (theme === 'light' ? axe.withTags(everything) : axe.withRules(['color-contrast', 'link-in-text-block'])).analyze();
   const found = violations.map(
     ({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target.join(' ')} ${node.failureSummary?.replace(/\s+/g, ' ') ?? ''}`).join(' | ')}`,
@@ -62,6 +63,40 @@ for (const theme of ['light', 'dark'] as const) {
       await page.getByRole('button', { name: 'Present' }).click();
       await expect(page.getByRole('heading', { level: 1 })).not.toBeEmpty();
       await expectNoViolations(page, 'Present', theme);
+    });
+
+    test('axe finds nothing in what the palette opens', async ({ app, page }) => {
+      test.setTimeout(120_000);
+      await app.openPaused();
+      const open = async (words: string) => {
+        await page.getByRole('button', { name: 'Command palette' }).click();
+        await page.getByRole('combobox', { name: /^Search boxes/ }).fill(words);
+        await page.getByRole('option', { name: words }).first().click();
+      };
+      const dialogs = ['Changes …', 'Compare two roads', 'Change the pod network'];
+      // The others have no colours of their own.
+      if (theme === 'light') dialogs.push('Objects in the files', 'Add files', 'Documents …', 'Embed …', 'Keys …');
+      for (const words of dialogs) {
+        await open(words);
+        await expect(page.locator('dialog[open] h2'), words).toBeVisible();
+        await expectNoViolations(page, words, theme, 'dialog[open]');
+        await page.keyboard.press('Escape');
+        await expect(page.locator('dialog[open]')).toHaveCount(0);
+      }
+      for (const [words, sheet] of [
+        ['Build on the canvas', 'Build'],
+        ['Layers …', 'Layers'],
+        ['Group pods', 'Group'],
+      ] as const) {
+        await open(words);
+        await expect(app.canvas.getByRole('button', { name: sheet })).toHaveAttribute('aria-expanded', 'true');
+        await expectNoViolations(page, words, theme, 'section[aria-label="Canvas"]');
+      }
+      await page.keyboard.press('Escape');
+      for (const view of ['Conversations', 'Sequence', 'Words']) {
+        await app.timeline.getByRole('button', { name: view, exact: true }).click();
+        await expectNoViolations(page, view, theme, 'section[aria-label="Timeline"]');
+      }
     });
 
     test('axe finds nothing on a phone and on a page that cannot open its link', async ({ app, page }) => {
