@@ -1,6 +1,10 @@
+import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
-import type { Plugin } from 'vite';
+import { normalizePath, type Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+
+/** As Vite writes the ids of modules, also in a folder whose name has spaces. */
+const pathOf = (file: string) => normalizePath(fileURLToPath(new URL(file, import.meta.url)));
 
 /** Vite's development server injects an inline script, which the page's Content-Security-Policy forbids: there, and only there, the policy is left out. */
 function developmentWithoutPolicy(): Plugin {
@@ -55,7 +59,7 @@ function chunkOf(
   let reached: Set<string> | undefined;
   return (id, context) => {
     if (reached === undefined) {
-      reached = new Set([new URL(entry, import.meta.url).pathname]);
+      reached = new Set([pathOf(entry)]);
       // A set gives what is added while it is walked.
       for (const one of reached) for (const next of context.getModuleInfo(one)?.importedIds ?? []) reached.add(next);
     }
@@ -68,7 +72,7 @@ export default defineConfig({
   base: './',
   plugins: [react(), developmentWithoutPolicy(), linkTheApp()],
   // React Flow moves the picture by numbers; that d3 could also mix colours is 4 kB which nothing here asks for.
-  resolve: { alias: { 'd3-color': new URL('./src/ui/canvas/no-color.ts', import.meta.url).pathname } },
+  resolve: { alias: { 'd3-color': pathOf('./src/ui/canvas/no-color.ts') } },
   worker: { format: 'es' },
   css: { transformer: 'lightningcss' },
   build: {
