@@ -56,9 +56,9 @@ function Step({ step, node }: { readonly step: PlugStepView; readonly node: stri
       {step.reads === undefined ? null : (
         <details>
           <summary>what it reads and answers</summary>
-          <h4>From its standard input</h4>
+          <p className={styles.what}>From its standard input</p>
           <pre>{step.reads}</pre>
-          <h4>Its answer</h4>
+          <p className={styles.what}>Its answer</p>
           <pre>{step.answers}</pre>
         </details>
       )}

@@ -1,4 +1,5 @@
 /** The lines of a text that a change touches, as they are and as they would be. */
+import { ScrollRegion } from '../shell/ScrollRegion.tsx';
 import { withKeys } from '../shell/with-keys.ts';
 import { diffLines } from './diff-lines.ts';
 import styles from './Why.module.css';
@@ -9,16 +10,18 @@ export function Diff({ file, before, after }: { readonly file: string; readonly 
   return (
     <figure className={styles.diff}>
       <figcaption>{file}</figcaption>
-      <pre>
-        {withKeys(diffLines(before, after), (line) => `${line.kind} ${line.text}`).map(({ key, item }) => (
-          <span key={key} className={styles.diffLine} data-kind={item.kind}>
-            <span className="visually-hidden">{item.kind === 'gone' ? 'removed: ' : item.kind === 'new' ? 'added: ' : ''}</span>
-            <span aria-hidden="true">{SIGNS[item.kind]} </span>
-            {item.kind === 'gap' ? '…' : item.text}
-            {'\n'}
-          </span>
-        ))}
-      </pre>
+      <ScrollRegion label={`Change of ${file}`} className={styles.diffScroll}>
+        <pre>
+          {withKeys(diffLines(before, after), (line) => `${line.kind} ${line.text}`).map(({ key, item }) => (
+            <span key={key} className={styles.diffLine} data-kind={item.kind}>
+              <span className="visually-hidden">{item.kind === 'gone' ? 'removed: ' : item.kind === 'new' ? 'added: ' : ''}</span>
+              <span aria-hidden="true">{SIGNS[item.kind]} </span>
+              {item.kind === 'gap' ? '…' : item.text}
+              {'\n'}
+            </span>
+          ))}
+        </pre>
+      </ScrollRegion>
     </figure>
   );
 }
