@@ -1,12 +1,17 @@
 /** Network policies at 1,000 pods and 500 policies: the full matrix against asking for each pair, one policy more in what each CNI writes, what a packet costs with 1,000 policies, and ten thousand of them. */
 import { RecordStore } from '../src/base/record-store.ts';
 import { calicoAgent } from '../src/kube/cni/calico/calico-agent.ts';
-
+import { calicoKind } from '../src/kube/cni/calico/testing/felix-bench.ts';
+import { ciliumKind } from '../src/kube/cni/testing/cilium-bench.ts';
 import { objectView } from '../src/kube/node/testing/object-view.ts';
 import { configMap, node, pod } from '../src/kube/node/testing/small-cluster.ts';
+import type { Pod } from '../src/kube/pod/types.ts';
 import { policyMatrix } from '../src/kube/policy/matrix.ts';
 import { policyModel } from '../src/kube/policy/policy-model.ts';
 import { policyQueueAgent } from '../src/kube/policy/policy-queue-agent.ts';
+import type { Step } from '../src/kube/policy/testing/conformance-cases.ts';
+import { kindnetKind } from '../src/kube/policy/testing/packet-bench.ts';
+import { policyBench } from '../src/kube/policy/testing/policy-bench.ts';
 import { verdict } from '../src/kube/policy/verdict.ts';
 import { ciliumAgent } from '../src/kube/service/cilium-agent.ts';
 import type { NetRecord } from '../src/net/records.ts';
@@ -139,4 +144,61 @@ for (const cni of ['kindnet', 'calico', 'cilium'] as const)
     ),
     unit: 'ms',
   });
+
+/** One pod that a thousand policies select, or none; the last of them lets the client in. */
+function crowded(policies: number): Step {
+  const one = (name: string, n: number): Pod => ({
+    ...pod(
+      name,
+      'team-0',
+      'node',
+      `10.244.0.${n}`,
+      { containers: [{ name: 'c', image: 'nginx', ports: [{ containerPort: 80, protocol: 'TCP' }] }] },
+      { app: name },
+    ),
+    status: { phase: 'Running', podIP: `10.244.0.${n}`, podIPs: [{ ip: `10.244.0.${n}` }] },
+  });
+  const rule = (i: number): KubeObject =>
+    ({
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name: `policy-${10_000 + i}`, namespace: 'team-0' },
+      spec: {
+        podSelector: { matchLabels: { app: 'server' } },
+        policyTypes: ['Ingress'],
+        ingress: [{ from: [{ podSelector: { matchLabels: { app: i === policies - 1 ? 'client' : `app-${i}` } } }], ports: [{ protocol: 'TCP', port: 80 }] }],
+      },
+    }) as unknown as KubeObject;
+  return {
+    id: 'crowded',
+    pods: [one('server', 2), one('client', 3)],
+    namespaces: [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'team-0', labels: {} } }],
+    nodes: [],
+    policies: Array.from({ length: policies }, (_gone, i) => rule(i)),
+    probes: [],
+  };
+}
+
+const CONNECTIONS = 500;
+for (const [cni, kind] of [
+  ['kindnet', kindnetKind],
+  ['calico', calicoKind],
+  ['cilium', ciliumKind],
+] as const) {
+  for (const policies of [0, 1_000]) {
+    const step = crowded(policies);
+    const bench = policyBench(step, kind);
+    bench.enforce(step);
+    const used = cpuMilliseconds(3, () => {
+      for (let i = 0; i < CONNECTIONS; i += 1)
+        if (bench.send({ from: 'team-0/client', to: 'team-0/server', protocol: 'TCP', port: 80, allowed: true })?.arrived !== true)
+          throw new Error(`${cni}: the packet did not arrive`);
+    });
+    figures.push({
+      name: `policies: ${cni}, first packet of a connection to a pod that ${policies} policies select`,
+      value: (used * 1e6) / CONNECTIONS,
+      unit: 'ns',
+    });
+  }
+}
 report(figures);
