@@ -51,7 +51,7 @@ export const l4Echo = defineApp<State, L4EchoConfig>({
       if (config.tls !== undefined) context.serve(event.socket, config.tls);
     }
     for (const one of context.open(event)) {
-      if (one.kind === 'accepted') context.tcpSend(one.socket, textPayload(WELCOME));
+      if (one.kind === (config.tls === undefined ? 'accepted' : 'connected')) context.tcpSend(one.socket, textPayload(WELCOME));
       else if (one.kind === 'data') receive(context, state, one.socket, one.payload.text ?? '', config);
       else if (one.kind === 'peer-closed' || one.kind === 'aborted') {
         state.lines.delete(one.socket);

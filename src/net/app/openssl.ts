@@ -6,6 +6,7 @@ import type { Ip } from '../wire/packet.ts';
 import { servicePort } from '../wire/tcpdump/names.ts';
 import { ERRNO_TEXTS } from './curl-text.ts';
 import { type AppContext, type AppEvent, defineApp, defineProgram, type ParseResult, type ProgramEnvironment, type SocketId } from './definition.ts';
+import { textPayload } from './http-message.ts';
 import { handleResolving, type Resolving, startResolving } from './resolver.ts';
 import type { ClientTlsConfig } from './tls/config.ts';
 import type { TlsConnection } from './tls/connection.ts';
@@ -22,6 +23,8 @@ export interface OpensslConfig {
   readonly alpn: readonly string[];
   /** -quiet: no report. */
   readonly quiet: boolean;
+  /** -ign_eof, which -quiet implies: it stays until the server leaves, also when its input has ended. */
+  readonly stays: boolean;
   readonly brief: boolean;
   readonly showCertificates: boolean;
   /** PEM of -CAfile, or of the system's. */
@@ -40,16 +43,20 @@ interface State {
   readonly socket: SocketId;
   readonly connected: boolean;
   readonly done: boolean;
+  /** What came on standard input before there was a connection. */
+  readonly typed: string;
+  readonly talking: boolean;
   /** Changed in place. */
   readonly tls: TlsSessions;
 }
 
+const MAX_TYPED_CHARACTERS = 65_536;
 const ERRNO_NUMBERS: Partial<Record<Errno, number>> = { ECONNREFUSED: 111, ETIMEDOUT: 110, EHOSTUNREACH: 113, ENETUNREACH: 101, ECONNRESET: 104 };
 
 export const openssl = defineApp<State, OpensslConfig>({
   name: 'openssl',
   start: (context, config) => {
-    const state: State = { resolving: undefined, socket: -1, connected: false, done: false, tls: new Map() };
+    const state: State = { resolving: undefined, socket: -1, connected: false, done: false, typed: '', talking: false, tls: new Map() };
     const ip = parseIp(config.host);
     if (ip !== undefined) return connect(context, config, state, ip);
     return resolved(context, config, { ...state, resolving: startResolving(context, config.host) });
@@ -66,6 +73,11 @@ function step(context: TlsContext, state: State, event: AppEvent, config: Openss
   if (event.kind === 'signal') {
     context.exit(130);
     return { ...state, done: true };
+  }
+  if (event.kind === 'stdin') {
+    if (!state.talking) return { ...state, typed: (state.typed + event.text).slice(0, MAX_TYPED_CHARACTERS) };
+    context.tcpSend(state.socket, textPayload(event.text));
+    return state;
   }
   if (state.resolving !== undefined) {
     const resolving = handleResolving(context, state.resolving, event);
@@ -102,6 +114,7 @@ function refused(context: AppContext, state: State, errno: Errno): State {
 }
 
 function talk(context: TlsContext, config: OpensslConfig, state: State, event: AppEvent): State {
+  if (state.talking) return converse(context, state, event);
   switch (event.kind) {
     case 'connected':
       return state.connected ? opened(context, config, state) : begin(context, config, state);
@@ -137,10 +150,21 @@ function opened(context: TlsContext, config: OpensslConfig, state: State): State
   context.err(verifyLines(connection.info, config.brief));
   if (config.brief) context.err(briefText(connection));
   else if (!config.quiet) context.out(connectedText(connection, config.showCertificates, config.epochMs + Math.floor(context.nowNs / 1e6)));
+  if (state.typed !== '') context.tcpSend(state.socket, textPayload(state.typed));
+  if (state.typed !== '' && config.stays) return { ...state, typed: '', talking: true };
   // Its standard input has ended.
   context.err('DONE\n');
   context.close(state.socket);
   return finish(context, { ...state, socket: -1 }, 0);
+}
+
+/** What the server says is printed until it leaves. */
+function converse(context: TlsContext, state: State, event: AppEvent): State {
+  if (event.kind === 'data') context.out(event.payload.text ?? '');
+  if (event.kind !== 'peer-closed' && event.kind !== 'aborted') return state;
+  if (event.kind === 'peer-closed') context.close(state.socket);
+  else context.err(`read:errno=${ERRNO_NUMBERS[event.errno] ?? 104}\n`);
+  return finish(context, { ...state, socket: -1 }, event.kind === 'aborted' ? 1 : 0);
 }
 
 /** Where OpenSSL reports each failure from. */
@@ -262,6 +286,7 @@ export function parseOpensslArgs(argv: readonly string[], environment: ProgramEn
       port,
       alpn: (given.get('-alpn') ?? '').split(',').filter((one) => one !== ''),
       quiet: given.has('-quiet'),
+      stays: (given.has('-quiet') || given.has('-ign_eof')) && !given.has('-no_ign_eof'),
       brief: given.has('-brief'),
       showCertificates: given.has('-showcerts'),
       insist: given.has('-verify_return_error'),

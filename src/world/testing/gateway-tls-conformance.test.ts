@@ -40,9 +40,12 @@ interface Step {
   readonly clientCert?: boolean;
   readonly object?: KubeObject;
   readonly expected?: {
-    readonly request: { readonly host?: string; readonly path: string; readonly method: string };
+    readonly request?: { readonly host?: string; readonly path: string; readonly method: string };
     readonly response?: { readonly statusCodes?: readonly number[] };
     readonly backend?: string;
+    readonly backendIsTLS?: boolean;
+    /** Of a TCP backend's TLS. */
+    readonly hostname?: string;
     readonly redirectRequest?: { readonly scheme?: string; readonly host?: string; readonly port?: string };
   };
 }
@@ -80,8 +83,8 @@ const text = (objects: readonly unknown[]): string =>
     .replaceAll('{GATEWAY_CLASS_NAME}', 'kubehop')
     .replaceAll('{GATEWAY_CONTROLLER_NAME}', 'kubehop.dev/gateway-controller');
 
-/** What the article's world has no part in: gRPC and TCP backends, and cases for implementations that cannot end TLS for TLSRoutes. */
-const LEFT_OUT = new Set(['BackendTLSPolicyGRPCRoute', 'BackendTLSPolicyTLSRouteTerminate', 'ListenerSetReferenceGrant', 'GatewayModifyListeners']);
+/** gRPC, and what gateway-kinds-conformance.test.ts judges. */
+const LEFT_OUT = new Set(['BackendTLSPolicyGRPCRoute', 'ListenerSetReferenceGrant', 'GatewayModifyListeners']);
 
 describe.skipIf(!existsSync(file))('Gateway API conformance with TLS (skipped where ../shared/conformance is absent)', () => {
   const suite: Suite = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { baseManifests: [], cases: [] };
@@ -91,7 +94,7 @@ describe.skipIf(!existsSync(file))('Gateway API conformance with TLS (skipped wh
       one.steps.length > 0 &&
       (/TLS|Certificate|SecretReferenceGrant/.test(one.id) || one.steps.some(({ kind }) => kind.startsWith('https') || kind.startsWith('tls'))),
   );
-  const base = suite.baseManifests.filter(({ kind, metadata }) => kind === 'Namespace' || kind === 'Gateway' || /^(infra|tls)-backend/.test(metadata.name));
+  const base = suite.baseManifests.filter(({ kind, metadata }) => kind === 'Namespace' || kind === 'Gateway' || /^(infra|tls|tcp)-backend/.test(metadata.name));
   const world = openArticle({
     files: [...articleFiles(), { path: 'base.yaml', text: text([gatewayClass, ...base]) }, { path: 'case.yaml', text: '' }],
     trace: false,
@@ -131,7 +134,7 @@ describe.skipIf(!existsSync(file))('Gateway API conformance with TLS (skipped wh
   /** A request; `client`: whose certificate is shown. */
   function ask(step: Step, client: string | undefined): string | undefined {
     const { gateway, sni, expected } = step;
-    const { request, response, backend, redirectRequest } = expected ?? { request: { path: '/', method: 'GET' } };
+    const { request = { path: '/', method: 'GET' }, response, backend, redirectRequest } = expected ?? {};
     const port = gateway?.port ?? 80;
     const address = addressOf(gateway as Named);
     const host = sni ?? request.host ?? address;
@@ -159,6 +162,16 @@ describe.skipIf(!existsSync(file))('Gateway API conformance with TLS (skipped wh
     const shown = clientCert === true ? `--cert client${port === 443 ? 8443 : 443}.crt --key client${port === 443 ? 8443 : 443}.key` : '';
     const { exitCode } = run(`curl -sS -m 20 --cacert checks.crt ${shown} --resolve ${sni}:${port}:${addressOf(gateway as Named)} https://${sni}:${port}/`);
     return exitCode === 35 || exitCode === 56 ? undefined : `${kind}: curl ends with ${exitCode}`;
+  }
+
+  /** The TCP backend greets, and says of itself what it sees. */
+  function talk({ gateway, sni, expected }: Step): string | undefined {
+    const target = `-connect ${addressOf(gateway as Named)}:${gateway?.port} -servername ${sni}`;
+    const { stdout } = run(`echo TEST | timeout 2 openssl s_client -quiet ${target}`);
+    const [welcome = '', answer = '{}'] = stdout.split('\n');
+    const seen = welcome === 'Gateway API Test TCP Server' ? JSON.parse(answer) : {};
+    const fits = seen.pod?.startsWith(`${expected?.backend}-`) && seen.isTLS === expected?.backendIsTLS && seen.tls?.serverName === expected?.hostname;
+    return fits === true ? undefined : `it says ${stdout}`;
   }
 
   const differs = (all: readonly Said[] | undefined, wanted: Said | undefined): string | undefined => {
@@ -229,10 +242,12 @@ describe.skipIf(!existsSync(file))('Gateway API conformance with TLS (skipped wh
           ? ask(step, client)
           : step.kind === 'httpsMustFail' || step.kind === 'tlsConnectionRejected'
             ? handshake(step)
-            : step.kind === 'status'
-              ? judge(step)
-              : `nobody judges ${step.kind}`;
-      if (problem !== undefined) failed.push(`step ${index} (${step.assert ?? `${step.kind} ${step.sni}${step.expected?.request.path ?? ''}`}): ${problem}`);
+            : step.kind === 'tcp'
+              ? talk(step)
+              : step.kind === 'status'
+                ? judge(step)
+                : `nobody judges ${step.kind}`;
+      if (problem !== undefined) failed.push(`step ${index} (${step.assert ?? `${step.kind} ${step.sni}${step.expected?.request?.path ?? ''}`}): ${problem}`);
     }
     expect(failed).toEqual([]);
   });

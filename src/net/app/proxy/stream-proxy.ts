@@ -138,7 +138,8 @@ function inspect(context: TlsContext, state: StreamState, event: Extract<AppEven
   }
   // The certificate is chosen by the same name.
   if (config.tls !== undefined) context.serve(socket, config.tls);
-  state.pairs.set(socket, { ...pair, waiting: [] });
+  // A backend that speaks first is not heard before the handshake with the client is over.
+  state.pairs.set(socket, { ...pair, waiting: [], open: config.tls === undefined });
   choose(context, state, socket, route, config);
   for (const payload of waiting) for (const one of context.open({ ...event, payload })) handle(context, state, one, config);
 }
@@ -182,7 +183,6 @@ function handle(context: TlsContext, state: StreamState, event: AppEvent, _confi
   const other = state.pairs.get(pair.other);
   switch (event.kind) {
     case 'connected':
-      if (pair.client) return;
       state.pairs.set(event.socket, { ...pair, open: true });
       if (other === undefined) return;
       for (const payload of other.waiting) context.tcpSend(event.socket, payload);
