@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'react';
 import type { Inspection, LinkTarget } from '../../world/views.ts';
 import { useMirror, usePlayground } from '../state/context.ts';
 
-/** Looking into the past costs the world a replay. */
+/** Looking into the past costs the world a replay: the first look is at once, others not sooner than this after it. */
 const SETTLE_MS = 180;
 
 export interface InspectionState {
@@ -22,29 +22,36 @@ export function useInspection(target: LinkTarget | undefined, atSeq: number | un
   const present = atSeq === undefined ? { headSeq, topology } : undefined;
   const presentKey = present?.headSeq;
   const presentBoxes = present?.topology;
-  // In a world that is never still, a look is due some time after the first change, not after the last one.
-  const dueMs = useRef(0);
+  const askedMs = useRef(Number.NEGATIVE_INFINITY);
+  const last = useRef(target);
+  /** Numbers of questions, and the newest one that was answered: who drags the playhead sees the tables go with it. */
+  const asked = useRef(0);
+  const answered = useRef(0);
   useEffect(() => {
     if (target === undefined) return;
-    let alive = true;
     // The boxes are looked at only to ask again when they change.
     void presentBoxes;
     void presentKey;
-    const now = performance.now();
-    if (atSeq !== undefined || dueMs.current === 0) dueMs.current = now + SETTLE_MS;
-    const timer = setTimeout(() => {
-      dueMs.current = 0;
-      client.call('inspect', target, ...(atSeq === undefined ? [] : [atSeq])).then(
-        (inspection) => {
-          if (alive) setState({ target, inspection });
-        },
-        () => undefined,
-      );
-    }, dueMs.current - now);
-    return () => {
-      alive = false;
-      clearTimeout(timer);
-    };
+    // Another box is a question of its own.
+    if (last.current !== target) askedMs.current = Number.NEGATIVE_INFINITY;
+    last.current = target;
+    const timer = setTimeout(
+      () => {
+        askedMs.current = performance.now();
+        asked.current += 1;
+        const number = asked.current;
+        client.call('inspect', target, ...(atSeq === undefined ? [] : [atSeq])).then(
+          (inspection) => {
+            if (number < answered.current) return;
+            answered.current = number;
+            setState({ target, inspection });
+          },
+          () => undefined,
+        );
+      },
+      Math.max(0, askedMs.current + SETTLE_MS - performance.now()),
+    );
+    return () => clearTimeout(timer);
   }, [client, target, atSeq, presentKey, presentBoxes]);
   return state?.target === target ? state : undefined;
 }

@@ -1,4 +1,4 @@
-/** Which packets belong together: conversations of TCP and UDP ports (or ICMP ids) that hold through NAT, since a packet carries its own ends from one address pair to the next. */
+/** Which packets belong together: conversations of TCP, UDP and SCTP ports (or ICMP ids) that hold through NAT, since a packet carries its own ends from one address pair to the next. */
 import { isIpLayer, type Layer } from '../../net/wire/packet.ts';
 import type { HopView } from '../../world/views.ts';
 import { drain, type Work } from './sliced.ts';
@@ -164,4 +164,10 @@ export function streamsOf(conversations: readonly Conversation[]): ReadonlyMap<n
   const streams = new Map<number, number>();
   for (const conversation of conversations) for (const id of conversation.packets) streams.set(id, conversation.index);
   return streams;
+}
+
+/** The display filter for one conversation: Wireshark counts each transport's by a name of its own. */
+export function conversationFilter({ protocol, index }: Conversation): string {
+  if (protocol === 'ICMP') return 'icmp || icmpv6';
+  return protocol === 'SCTP' ? `sctp.assoc_index == ${index}` : `${protocol.toLowerCase()}.stream == ${index}`;
 }

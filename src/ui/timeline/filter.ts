@@ -47,7 +47,7 @@ function wordsFit(words: readonly string[], hop: HopView, number: number | undef
 }
 
 /** Only these filters need to know the conversations. */
-export const asksForStreams = (text: string): boolean => /\bstream\b/.test(text);
+export const asksForStreams = (text: string): boolean => /\b(?:stream|assoc_index)\b/.test(text);
 
 /** Hops that are looked at between two chances to interrupt. */
 const STRIDE = 256;

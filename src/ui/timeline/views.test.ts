@@ -125,6 +125,7 @@ describe('display filters', () => {
     expect(readFilter('dns proto:udp').kind).toBe('words');
     expect(readFilter('dns').kind).toBe('display');
     expect(readFilter('tcp.port').kind).toBe('display');
+    expect(readFilter('sctp.assoc_index == 0').kind).toBe('display');
   });
   it('complete fields where a field may stand', () => {
     const names = (text: string) => completeFilter(text, text.length)?.items.map((item) => item.name) ?? [];

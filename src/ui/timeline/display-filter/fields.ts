@@ -147,6 +147,10 @@ const list: readonly (readonly [string, Field])[] = [
   ['sctp.dstport', of('sctp', 'number', 'destination port', (layer) => layer.dport)],
   ['sctp.port', ends('sctp', 'number', 'source or destination port', (layer) => [layer.sport, layer.dport])],
   ['sctp.verification_tag', of('sctp', 'number', 'tag of the association', (layer) => layer.tag)],
+  [
+    'sctp.assoc_index',
+    field('number', 'association, also through NAT', (hop, context) => (has(hop, 'sctp') && context.stream !== undefined ? [context.stream] : [])),
+  ],
   ['sctp.chunk_type', ends('sctp', 'number', '0 DATA, 1 INIT, 3 SACK, 6 ABORT, 7 SHUTDOWN', (layer) => layer.types)],
   ['icmp.type', of('icmp', 'number', '8 echo, 0 reply, 3 unreachable, 11 time exceeded', (layer) => layer.type)],
   ['icmp.code', of('icmp', 'number', 'code', (layer) => layer.code)],

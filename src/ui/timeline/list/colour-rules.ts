@@ -19,6 +19,7 @@ const rule = (name: string, mark: string, ink: Ink, filter: string): ColourRule 
 export const defaultRules: readonly ColourRule[] = [
   rule('Dropped', '✕', 'drop', 'drop'),
   rule('TCP reset', '⊘', 'drop', 'tcp.flags.reset == 1'),
+  rule('SCTP abort', '⊘', 'drop', 'sctp.chunk_type == 6'),
   rule('ICMP error', '!', 'drop', 'icmp.type in {3, 4, 5, 11, 12} || icmpv6.type in {1..4}'),
   rule('HTTP error', '!', 'drop', 'http.response.code >= 400'),
   rule('Address rewritten', '⇄', 'l4', 'hop.step == "translated"'),
@@ -27,6 +28,7 @@ export const defaultRules: readonly ColourRule[] = [
   rule('HTTP', '↔', 'l7', 'http'),
   rule('TLS', '§', 'l7', 'tls'),
   rule('TCP begins or ends', '●', 'l4', 'tcp.flags.syn == 1 || tcp.flags.fin == 1'),
+  rule('SCTP begins or ends', '●', 'l4', 'sctp.chunk_type in {1, 2, 7, 8, 14}'),
   rule('ICMP', '∿', 'l3', 'icmp || icmpv6'),
   rule('ARP', '◦', 'l2', 'arp'),
 ];

@@ -1,7 +1,7 @@
 /** What can be done with a row of the packet list, and with the value that was pressed in it. */
 import type { MenuItem } from '../../shell/Menu.tsx';
 import type { Playground } from '../../state/playground.ts';
-import { conversationsOf } from '../conversations.ts';
+import { conversationFilter, conversationsOf } from '../conversations.ts';
 import { type Cell, columnKinds, FIELD, titleOf } from './columns.ts';
 import type { Painter } from './language.ts';
 
@@ -58,7 +58,7 @@ export function rowMenu(playground: Playground, { column, cell, index, painter, 
     }
     here();
     session.setState({ stream: one.index, timelineView: view });
-    if (view === 'hops') filter(one.protocol === 'ICMP' ? 'icmp || icmpv6' : `${one.protocol.toLowerCase()}.stream == ${one.index}`);
+    if (view === 'hops') filter(conversationFilter(one));
   };
   return [
     ...ofCell,

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import type { NetnsView } from '../../../world/views.ts';
 import { ScrollRegion } from '../../shell/ScrollRegion.tsx';
 import { useCurrentHop, useMirror, usePlayground } from '../../state/context.ts';
-import type { Conversation } from '../conversations.ts';
+import { type Conversation, conversationFilter } from '../conversations.ts';
 import { formatTime, unitFor } from '../format.ts';
 import { useConversations } from './use-conversations.ts';
 import styles from './Views.module.css';
@@ -24,10 +24,7 @@ export function ConversationsView() {
   const show = (conversation: Conversation, view: 'hops' | 'sequence' | 'stream') => {
     const { session } = playground;
     session.setState({ stream: conversation.index, timelineView: view });
-    if (view === 'hops')
-      session.setState({
-        filter: conversation.protocol === 'ICMP' ? 'icmp || icmpv6' : `${conversation.protocol.toLowerCase()}.stream == ${conversation.index}`,
-      });
+    if (view === 'hops') session.setState({ filter: conversationFilter(conversation) });
   };
   if (conversations === undefined) return <p className={styles.empty}>Reading …</p>;
   if (conversations.length === 0) return <p className={styles.empty}>No conversation yet.</p>;
