@@ -9,7 +9,7 @@ export const DOWN_ANNOTATION = 'kubehop.dev/down';
 
 export function isDown(object: KubeObject | undefined, device: string): boolean {
   const value = object?.metadata.annotations?.[DOWN_ANNOTATION];
-  return value !== undefined && value.split(',').some((word) => word.trim() === device);
+  return value?.split(',').some((word) => word.trim() === device) === true;
 }
 
 /** The records of a netns with that device down: routes by it and neighbours behind it are forgotten. Linux: net/ipv4/fib_frontend.c, fib_disable_ip */

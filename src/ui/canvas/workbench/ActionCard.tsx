@@ -64,13 +64,11 @@ export function ActionCard({ action, open, onApplied, told = false }: ActionCard
       </div>
       {shown || told ? <p>{action.because}</p> : null}
       {shown ? (
-        <>
-          {edit === undefined ? (
-            <pre>{(commands ?? []).map(({ host, line }) => `${host}:~# ${line}\n`).join('')}</pre>
-          ) : (
-            <Diff file={edit.file} before={edit.before ?? ''} after={edit.after} />
-          )}
-        </>
+        edit === undefined ? (
+          <pre>{(commands ?? []).map(({ host, line }) => `${host}:~# ${line}\n`).join('')}</pre>
+        ) : (
+          <Diff file={edit.file} before={edit.before ?? ''} after={edit.after} />
+        )
       ) : null}
     </article>
   );
