@@ -5,7 +5,8 @@ import { expect, test } from './fixtures.ts';
 test('the run that is shown is saved as pcapng, and such a file is listed and replayed', async ({ app, page }) => {
   await app.openPaused();
   const waiting = page.waitForEvent('download');
-  await app.button('Save pcapng').click();
+  await app.button('More of this run').click();
+  await page.getByRole('menuitem', { name: /^Save pcapng/ }).click();
   const download = await waiting;
   expect(download.suggestedFilename()).toBe('kubehop.pcapng');
   const path = await download.path();

@@ -1,7 +1,8 @@
 /** cilium-dbg (`cilium` before v1.15): what the agent of a node says of itself and of the maps it keeps. Cilium v1.18: cilium-dbg/cmd */
-import { ciliumSettings } from '../../kube/cni/cilium-config.ts';
+import { CILIUM, ciliumSettings } from '../../kube/cni/cilium-config.ts';
 import { localLabels } from '../../kube/cni/cilium-policy.ts';
 import { ciliumRules } from '../../kube/cni/cilium-rules.ts';
+import { daemonNodes } from '../../kube/cni/daemons.ts';
 import type { BpfState } from '../../net/bpf/bpf-state.ts';
 import { defineCommand, type Invocation, type Outcome } from '../command.ts';
 import { cliStatus } from './cilium-cli.ts';
@@ -71,7 +72,8 @@ function run(invocation: Invocation): Outcome {
     return 0;
   }
   const state = host.engine.bpf(place.hostId);
-  if (state === undefined || ciliumSettings(host.api.view).failure !== undefined) {
+  // The maps outlive the agent that filled them.
+  if (state === undefined || !daemonNodes(CILIUM, host.api.view).includes(place.hostId) || ciliumSettings(host.api.view).failure !== undefined) {
     err(NO_AGENT);
     return 1;
   }
