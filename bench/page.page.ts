@@ -115,7 +115,9 @@ async function run(page: Page, line: string): Promise<void> {
   await prompt.fill(line);
   await prompt.press('Enter');
   await page.getByRole('log').getByText(line).last().waitFor();
-  await page.waitForFunction(() => document.querySelector('input[aria-label^="Command line of"]')?.getAttribute('placeholder') === '');
+  await page.waitForFunction(
+    () => document.querySelector('input[aria-label^="Command line of"]')?.getAttribute('placeholder')?.startsWith('running') === false,
+  );
 }
 
 async function openApp(context: BrowserContext, url: string): Promise<Page> {

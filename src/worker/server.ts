@@ -24,6 +24,8 @@ const SLICE_EVENTS = 50_000;
 /** Wall time between two advances of virtual time while tcpdump, ping and the like run. */
 const TICK_MS = 50;
 const MAX_HOPS = 5_000;
+/** Longer than this a cluster may not take to come up to be shown before its commands can be done. */
+const BEGINNING_MS = 250;
 /** Between two pictures of a world that comes up; and so many times what a picture costs. */
 const COMING_MS = 200;
 const COMING_SHARE = 8;
@@ -181,7 +183,11 @@ export class PlaygroundServer {
   async receive(message: ToWorker): Promise<void> {
     const { id, name } = message;
     try {
-      if (!this.#hasAll && this.#needsRest(message)) await this.#awaitRest();
+      if (!this.#hasAll && this.#needsRest(message)) {
+        const rest = this.#awaitRest();
+        if (name === 'open') this.#showBeginning(...(message.args as Parameters<Requests['open']>));
+        await rest;
+      }
       const value = await this.#handle(message);
       if (name !== 'ping') this.#sendUpdate();
       this.#environment.post({ type: 'answer', id, ok: true, value });
@@ -279,6 +285,31 @@ export class PlaygroundServer {
     this.#lastActivityMs = this.#environment.now();
     this.#pace();
     return { diagnostics: this.#world.diagnostics };
+  }
+
+  /** Until the commands of a document can be done again, its cluster is shown as they found it. */
+  #showBeginning(document: WorldDocument, baseFiles: Parameters<Requests['open']>[1]): void {
+    const { now, post, isApart } = this.#environment;
+    if (isApart !== true) return;
+    const startMs = now();
+    try {
+      const world = World.open({
+        parts: this.#equipment.parts,
+        document: { ...document, inputs: [] },
+        baseFiles,
+        createShell: (host) => new ShellSessions(host, this.#tools),
+        // A large one is not made twice.
+        onComing: () => {
+          if (now() - startMs > BEGINNING_MS) throw new Error('it takes too long');
+        },
+      });
+      this.#told = undefined;
+      const change = this.#changeTo(world.topology());
+      this.#revision += 1;
+      post({ type: 'update', update: { revision: this.#revision, nowNs: world.nowNs, headSeq: 0, coming: true }, change, document });
+    } catch {
+      // What is wrong with it is said when it is opened.
+    }
   }
 
   /** Shows a large world while it comes up; what is sent leaves at once, though nothing is heard before the world stands. */

@@ -86,6 +86,7 @@ describe('a worker whose tools come later', () => {
     const posted: FromWorker[] = [];
     const server = new PlaygroundServer({
       equipment: firstEquipment(),
+      isApart: true,
       loadRest: () => arrived.then(() => fullEquipment),
       post: (message) => posted.push(structuredClone(message)),
       now: () => performance.now(),
@@ -99,7 +100,8 @@ describe('a worker whose tools come later', () => {
     };
     const printed = () => posted.flatMap((message) => (message.type === 'update' ? (message.update.terminal ?? []) : [])).map(({ text }) => text);
     const answers = () => posted.flatMap((message) => (message.type === 'answer' ? [message.ok] : []));
-    return { ask, arrive, printed, answers };
+    const pictures = () => posted.flatMap((message) => (message.type === 'update' && message.change?.hosts !== undefined ? [message.update] : []));
+    return { ask, arrive, printed, answers, pictures };
   }
 
   it('answers the first request without them, and holds what needs them until they are there', async () => {
@@ -115,6 +117,19 @@ describe('a worker whose tools come later', () => {
     arrive();
     await Promise.all([waiting, behind]);
     expect(printed().join('')).toMatch(/service\/web-service[\s\S]*second/);
+  });
+
+  it('shows a cluster while the commands that were typed in it wait', async () => {
+    const { ask, arrive, answers, printed, pictures } = slow();
+    const scaled = { ...document, inputs: [{ timeNs: 900_000_000_000, session: 'main', kind: 'command', line: 'kubectl scale deployment web --replicas=4' }] };
+    const opening = ask('open', scaled, base);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(answers()).toEqual([]);
+    expect(pictures().map(({ coming }) => coming)).toEqual([true]);
+    arrive();
+    await opening;
+    expect(pictures().map(({ coming }) => coming)).toEqual([true, undefined]);
+    expect(printed().join('')).toContain('deployment.apps/web scaled');
   });
 
   it('opens a world again whose containers want one at once', async () => {
