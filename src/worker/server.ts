@@ -25,7 +25,7 @@ const SLICE_EVENTS = 50_000;
 const TICK_MS = 50;
 const MAX_HOPS = 5_000;
 /** Longer than this a cluster may not take to come up to be shown before its commands can be done. */
-const BEGINNING_MS = 250;
+const BEGINNING_MS = 800;
 /** Between two pictures of a world that comes up; and so many times what a picture costs. */
 const COMING_MS = 200;
 const COMING_SHARE = 8;
