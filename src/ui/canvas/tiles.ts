@@ -123,9 +123,22 @@ function drawTitles(context: CanvasRenderingContext2D, scene: Scene, grids: read
   const { large, top } = sceneIndex(scene);
   const rooms = large ? top.filter((item) => visible(view, item.rect)) : grids.map((grid) => scene.itemById.get(grid.room));
   const shared = sharedPrefix(large ? top.flatMap((item) => (item.kind === 'room' ? [item.title] : [])) : scene.tiles.map((grid) => grid.room));
+  // A name that is a little too long for its node is written smaller; its beginning goes only where that is not enough.
+  const smallest = 9;
+  let written = size;
+  const write = (px: number): void => {
+    if (px === written) return;
+    written = px;
+    context.font = `700 ${px}px ${sansFont}`;
+  };
   for (const room of rooms) {
     if (room?.kind !== 'room') continue;
-    const name = tailName(room.title.slice(shared), Math.max(3, Math.floor((room.rect.w * zoom) / (size * 0.62))));
+    const whole = room.title.slice(shared);
+    const space = room.rect.w * zoom - 2;
+    write(size);
+    const wanted = context.measureText(whole).width;
+    if (wanted > space) write(Math.max(smallest, Math.floor((size * 10 * space) / wanted) / 10));
+    const name = (wanted * written) / size <= space ? whole : tailName(whole, Math.max(3, Math.floor(space / (written * 0.62))));
     const at = { x: (room.rect.x + room.rect.w / 2) * zoom, y: (room.rect.y + room.rect.h * 0.42) * zoom };
     const w = context.measureText(name).width + size;
     context.fillStyle = palette.room;
