@@ -6,6 +6,7 @@ import type { Chain, NetRecord, Process } from '../../net/records.ts';
 import { DEFAULT_EPOCH_MS } from '../../net/wire/calendar.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
+import { matchesLabels } from '../label-selector.ts';
 import { perState } from '../node/per-state.ts';
 import { chainId, processId } from '../node/record-ids.ts';
 import { findContainer, statusOfContainer } from '../pod/containers.ts';
@@ -87,7 +88,7 @@ function inboundOf(pod: Pod, view: StoreView): Readonly<Record<string, MeshProto
   const ports: Record<string, MeshProtocol> = {};
   for (const service of view.list<Service>('Service', namespaceOf(pod))) {
     const { selector } = service.spec;
-    if (selector === undefined || !Object.entries(selector).every(([key, value]) => pod.metadata.labels?.[key] === value)) continue;
+    if (selector === undefined || !matchesLabels(selector, pod.metadata.labels)) continue;
     for (const port of service.spec.ports ?? []) {
       const protocol = protocolOf(port);
       const target = port.targetPort ?? port.port;

@@ -1,13 +1,5 @@
 /** Identities of a mesh: its root, and a certificate for each pod with the SPIFFE name of its ServiceAccount. Istio: security/pkg/pki/ca; spiffe.io: X509-SVID. */
-import {
-  altNamesExtension,
-  constraintsExtension,
-  extendedKeyUsageExtension,
-  keyUsageExtension,
-  makeCertificate,
-  OID,
-  parseCertificates,
-} from '../../net/app/tls/certificate.ts';
+import { altNamesExtension, constraintsExtension, extendedKeyUsageExtension, keyUsageExtension, makeCertificate, OID } from '../../net/app/tls/certificate.ts';
 import type { TlsIdentityConfig } from '../../net/app/tls/config.ts';
 import { encodePrivate, generateEc, type PrivateKey, publicOf } from '../../net/app/tls/keys.ts';
 import { formatPem } from '../../net/app/tls/pem.ts';
@@ -103,6 +95,3 @@ export function workloadIdentity(uid: string, spiffe: string, startedMs: number,
   }
   return found;
 }
-
-/** For tests and tools: the names in a chain's first certificate. */
-export const uriOf = (chain: string): string | undefined => parseCertificates(chain)?.[0]?.altNames?.find(({ kind }) => kind === 'uri')?.value;

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { uriOf, workloadIdentity } from '../../kube/mesh/identity.ts';
+import { workloadIdentity } from '../../kube/mesh/identity.ts';
+import { parseCertificates } from '../../net/app/tls/certificate.ts';
 import type { World } from '../world.ts';
 import { openArticle, runLine } from './article.ts';
 
@@ -76,7 +77,8 @@ describe('a sidecar mesh', () => {
   });
 
   it('gives a pod a certificate with the name of its ServiceAccount', () => {
-    expect(uriOf(workloadIdentity('u', 'spiffe://cluster.local/ns/shop/sa/default', 0, 0).chain)).toBe('spiffe://cluster.local/ns/shop/sa/default');
+    const { chain } = workloadIdentity('u', 'spiffe://cluster.local/ns/shop/sa/default', 0, 0);
+    expect(parseCertificates(chain)?.[0]?.altNames).toEqual([{ kind: 'uri', value: 'spiffe://cluster.local/ns/shop/sa/default' }]);
   });
 
   it('refuses who shows no certificate where STRICT is said, and takes everybody where it is not', () => {

@@ -55,7 +55,6 @@ interface State {
   /** In order of their exchanges' numbers. */
   readonly order: string[];
   readonly unread: Map<SocketId, Unread>;
-  readonly owners: Map<SocketId, string>;
 }
 
 export const sidecar = defineApp<State, SidecarConfig>({
@@ -69,7 +68,7 @@ export const sidecar = defineApp<State, SidecarConfig>({
         context.exit(1);
       } else ports.set(socket, port);
     }
-    return { ports, listeners: new Map(), order: [], unread: new Map(), owners: new Map() };
+    return { ports, listeners: new Map(), order: [], unread: new Map() };
   },
   handle: (context, state, event, config) => {
     if (event.kind === 'accepted') accepted(context, state, event, config);
@@ -96,7 +95,6 @@ export const sidecar = defineApp<State, SidecarConfig>({
     ),
     order: [...state.order],
     unread: new Map(state.unread),
-    owners: new Map(state.owners),
   }),
 });
 
@@ -144,7 +142,7 @@ function read(context: AppContext, state: State, event: Extract<AppEvent, { read
   const { to, inbound } = unread;
   const port = String(to.port);
   const strict = config.strict.ports[port] ?? config.strict.all;
-  if (inbound && !isTls && strict && payloads.length > 0) {
+  if (inbound && !isTls && strict) {
     state.unread.delete(socket);
     context.tell({ what: 'plain connection refused', why: `${config.strict.why} lets nobody in who does not prove who he is, and what came is no TLS` });
     context.abort(socket);
@@ -179,16 +177,13 @@ function pass(context: AppContext, state: State, key: string, event: AppEvent, c
     state.listeners.set(key, listener);
     state.order.push(key);
   }
-  if (event.kind === 'accepted') state.owners.set(event.socket, key);
-  else if ('socket' in event && (event.kind === 'aborted' || event.kind === 'connect-failed')) state.owners.delete(event.socket);
   const own = listenerConfig(config, key);
   if (listener.kind === 'http' && own.http !== undefined) proxyEvent(context, listener.state, event, own.http);
   else if (listener.kind === 'stream' && own.stream !== undefined) streamEvent(context, listener.state, event, own.stream);
 }
 
+/** Which listener a connection belongs to: there are as many as destinations that were asked for. */
 function ownerOf(state: State, socket: SocketId): string | undefined {
-  const known = state.owners.get(socket);
-  if (known !== undefined) return known;
   for (const [key, one] of state.listeners) {
     const owns =
       one.kind === 'http'

@@ -1,10 +1,9 @@
 /** The Gateway API in its three roles, and the Ingresses of the document said again in its words. */
-import { useEffect, useState } from 'react';
-import type { Action, Role } from '../../../world/actions/action-views.ts';
+import type { Role } from '../../../world/actions/action-views.ts';
 import { ActionCard } from '../../canvas/workbench/ActionCard.tsx';
 import { Dialog } from '../../shell/Dialog.tsx';
-import { useDocument, usePlayground } from '../../state/context.ts';
 import styles from './dialogs.module.css';
+import { useActions } from './use-actions.ts';
 
 const ROLES: readonly (readonly [Role, string, string])[] = [
   ['provider', 'Infrastructure provider', 'says which program makes Gateways: GatewayClass'],
@@ -13,23 +12,7 @@ const ROLES: readonly (readonly [Role, string, string])[] = [
 ];
 
 export function WaysInDialog({ onClose }: { readonly onClose: () => void }) {
-  const playground = usePlayground();
-  const texts = useDocument((document) => (document.applying === 'applied' ? document.texts : undefined));
-  const [actions, setActions] = useState<readonly Action[]>([]);
-  useEffect(() => {
-    if (texts === undefined) return;
-    let alive = true;
-    const show = (found: readonly Action[]) => {
-      if (alive) setActions(found);
-    };
-    playground.client
-      .call('actions', { kind: 'ways-in' })
-      .then(show)
-      .catch(() => show([]));
-    return () => {
-      alive = false;
-    };
-  }, [playground, texts]);
+  const actions = useActions('ways-in') ?? [];
   const conversions = actions.filter(({ edit }) => edit !== undefined);
   return (
     <Dialog title="Ingress and Gateway API" onClose={onClose} wide>
