@@ -254,7 +254,9 @@ export class Network implements Engine {
     }
     this.#settle();
     const name = id.slice(process.netns.length + '/process/'.length);
-    this.records.put({ ...process, kind: 'process', id, origin: process.origin ?? { component: 'user', objects: [] }, name });
+    // Written out, since a spread between other members is slow and each command is a process.
+    const { netns, app, config, files, libc, uid, origin = { component: 'user', objects: [] } } = process;
+    this.records.put({ kind: 'process', id, origin, netns, app, name, config, files, libc, uid });
     this.#settle();
     return id;
   }

@@ -470,9 +470,9 @@ export interface Process extends RecordBase {
   readonly name: string;
   readonly config: unknown;
   /** Files of a mount namespace of its own, before those of the netns: a container in its node's network. */
-  readonly files?: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string>> | undefined;
   /** Of the image it runs from; absent: glibc. */
-  readonly libc?: 'glibc' | 'musl';
+  readonly libc?: 'glibc' | 'musl' | undefined;
   /** User and group id; absent: root. */
-  readonly uid?: number;
+  readonly uid?: number | undefined;
 }

@@ -25,7 +25,7 @@ interface SocketBase {
   /** Its name, for the log. */
   processName: string;
   /** Whose it is; absent: root's. */
-  readonly uid?: number;
+  readonly uid?: number | undefined;
   localIp: Ip;
   localPort: number;
   remoteIp: Ip;

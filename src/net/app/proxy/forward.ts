@@ -92,30 +92,39 @@ export function beginForward(
   const request = formatHead(`${asked.method} ${rewritten}${query === '' ? '' : `?${query}`} HTTP/1.1`, [...headers, ...length]) + body;
   const common = { asked, selected, action, target, main: main.name, request, corsHeaders, startedNs: run.context.nowNs };
   const alternative = action.canary?.[0]?.target ?? '';
-  open(run, { ...common, client, backend, alternative });
+  open(run, common, client, backend, alternative);
   for (const mirror of action.mirrors ?? []) {
     if (mirror.percent === undefined || run.context.prng('mirror').below(100) < mirror.percent) {
-      open(run, { ...common, client: -1, backend: findBackend(run, mirror.backend), alternative: '' });
+      open(run, common, -1, findBackend(run, mirror.backend), '');
     }
   }
 }
 
-type Opening = Pick<
-  Exchange,
-  'client' | 'asked' | 'selected' | 'action' | 'backend' | 'target' | 'main' | 'alternative' | 'request' | 'corsHeaders' | 'startedNs'
->;
+/** What the exchange of a request and those of its mirrored copies have in common. */
+type Opening = Pick<Exchange, 'asked' | 'selected' | 'action' | 'target' | 'main' | 'request' | 'corsHeaders' | 'startedNs'>;
 
-function open(run: ProxyRun, opening: Opening): void {
+function open(run: ProxyRun, opening: Opening, clientSocket: SocketId, backend: ProxyBackend, alternative: string): void {
   const { state, context } = run;
   const id = state.nextExchange;
   state.nextExchange += 1;
   const { requestTimeoutMs } = opening.action;
   const deadline = requestTimeoutMs > 0 ? context.setTimer(requestTimeoutMs * 1e6, 'deadline', id) : -1;
-  const client = state.clients.get(opening.client);
-  if (client !== undefined) state.clients.set(opening.client, { ...client, exchange: id });
+  const client = state.clients.get(clientSocket);
+  if (client !== undefined) state.clients.set(clientSocket, { buffer: client.buffer, timer: client.timer, exchange: id });
+  // Written out: an object spread of so many members costs more than the rest of this function.
   const exchange: Exchange = {
-    ...opening,
     id,
+    client: clientSocket,
+    asked: opening.asked,
+    selected: opening.selected,
+    action: opening.action,
+    backend,
+    target: opening.target,
+    main: opening.main,
+    alternative,
+    request: opening.request,
+    corsHeaders: opening.corsHeaders,
+    startedNs: opening.startedNs,
     timer: -1,
     deadline,
     tries: [],

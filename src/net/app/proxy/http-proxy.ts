@@ -216,7 +216,8 @@ class Run implements ProxyRun {
       for (let i = 0; i < 4; i += 1) requestId += prng.uint32().toString(16).padStart(8, '0');
       const bytes = client.buffer.length - read.rest.length + length;
       const version = this.http2?.isStream(socket) === true ? 'HTTP/2' : line.version;
-      const asked: Asked = { ...line, version, headers, client: this.context.remoteEndpoint(socket), requestId, bytes };
+      const { method, target } = line;
+      const asked: Asked = { method, target, version, headers, client: this.context.remoteEndpoint(socket), requestId, bytes };
       this.state.clients.set(socket, { buffer: read.rest.slice(end), timer: -1, exchange: undefined });
       this.#serve(socket, asked, body);
     }
@@ -337,7 +338,9 @@ class Run implements ProxyRun {
   }
 
   log(asked: Asked, answer: { readonly status: number; readonly bytes: number; readonly seconds: number }, upstream: Parameters<typeof accessLog>[3]): void {
-    if (this.config.sidecar === undefined) this.context.out(accessLog(this.config.flavour, asked, { ...answer, nowMs: this.nowMs }, upstream));
+    if (this.config.sidecar !== undefined) return;
+    const { status, bytes, seconds } = answer;
+    this.context.out(accessLog(this.config.flavour, asked, { status, bytes, seconds, nowMs: this.nowMs }, upstream));
   }
 
   /** The answer has been given: the connection stays for the next request, or not. */
