@@ -94,6 +94,9 @@ export class Connection {
   bytes = 0;
   replyPackets = 0;
   replyBytes = 0;
+  /** Of its tuples and protocol, while it is in a table; told apart by them before anything else is compared. */
+  originalHash = 0;
+  replyHash = 0;
   /** Next entry in the same hash bucket, by each tuple. */
   nextOriginal: Connection | undefined = undefined;
   nextReply: Connection | undefined = undefined;

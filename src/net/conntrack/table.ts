@@ -25,13 +25,15 @@ function hash(src: Ip, dst: Ip, ports: number, protocol: number): number {
 
 const portsOf = (sport: number, dport: number): number => ((sport << 16) ^ dport) | 0;
 
+const hashOf = (t: Tuple, protocol: number): number => hash(t.src, t.dst, portsOf(t.sport, t.dport), protocol);
+
 const sourceKey = (t: Tuple, protocol: number): number => hash(t.src, 0, t.sport, protocol);
 
 /** How many buckets a search for an entry to evict looks at (NF_CT_EVICTION_RANGE). */
 const EVICTION_RANGE = 8;
 
-function isWithin(c: Connection, t: Tuple, start: number, buckets: number): boolean {
-  const ahead = (hash(t.src, t.dst, portsOf(t.sport, t.dport), c.protocol) % buckets) - start;
+function isWithin(hashed: number, start: number, buckets: number): boolean {
+  const ahead = (hashed % buckets) - start;
   return (ahead < 0 ? ahead + buckets : ahead) < EVICTION_RANGE;
 }
 
@@ -60,15 +62,20 @@ export class ConnectionTable {
 
   /** The live entry with this tuple, in either direction. Expired entries are removed on the way. The result is valid until the next call. */
   find(src: Ip, dst: Ip, sport: number, dport: number, protocol: number, icmpType: number, nowNs: number, zone = 0): Found | undefined {
-    const bucket = hash(src, dst, portsOf(sport, dport), protocol) & this.#mask;
+    const hashed = hash(src, dst, portsOf(sport, dport), protocol);
+    const bucket = hashed & this.#mask;
     let entry = this.#buckets[bucket];
     while (entry !== undefined) {
-      const o = entry.original;
-      const isOriginal =
-        o.sport === sport && o.dport === dport && o.src === src && o.dst === dst && !entry.clash && entry.protocol === protocol && o.icmpType === icmpType;
-      const r = entry.reply;
-      const isReply =
-        !isOriginal && r.sport === sport && r.dport === dport && r.src === src && r.dst === dst && entry.protocol === protocol && r.icmpType === icmpType;
+      let isOriginal = false;
+      if (entry.originalHash === hashed && !entry.clash) {
+        const o = entry.original;
+        isOriginal = o.sport === sport && o.dport === dport && o.src === src && o.dst === dst && entry.protocol === protocol && o.icmpType === icmpType;
+      }
+      let isReply = false;
+      if (entry.replyHash === hashed && !isOriginal) {
+        const r = entry.reply;
+        isReply = r.sport === sport && r.dport === dport && r.src === src && r.dst === dst && entry.protocol === protocol && r.icmpType === icmpType;
+      }
       if ((isOriginal || isReply) && (entry.zone === zone || zoneId(entry.zone, isReply) === zoneId(zone, isReply))) {
         if (entry.expiresNs > nowNs) {
           this.#found.connection = entry;
@@ -101,12 +108,12 @@ export class ConnectionTable {
    * this tuple would look at, goes. False where there is none (early_drop()).
    */
   evictNear(tuple: Tuple, protocol: number, buckets: number): boolean {
-    const start = hash(tuple.src, tuple.dst, portsOf(tuple.sport, tuple.dport), protocol) % buckets;
+    const start = hashOf(tuple, protocol) % buckets;
     let oldest: Connection | undefined;
     for (let bucket = 0; bucket < this.#buckets.length; bucket += 1) {
       for (let e = this.#buckets[bucket]; e !== undefined; e = this.#next(e, bucket)) {
         if (e.assured || (oldest !== undefined && oldest.serial <= e.serial)) continue;
-        if (isWithin(e, e.original, start, buckets) || isWithin(e, e.reply, start, buckets)) oldest = e;
+        if (isWithin(e.originalHash, start, buckets) || isWithin(e.replyHash, start, buckets)) oldest = e;
       }
     }
     if (oldest === undefined) return false;
@@ -115,7 +122,10 @@ export class ConnectionTable {
   }
 
   insert(connection: Connection): void {
-    if (this.#size >= this.#mask) this.#grow();
+    // Two links an entry: chains stay shorter than one on average.
+    if (2 * this.#size >= this.#mask) this.#grow();
+    connection.originalHash = hashOf(connection.original, connection.protocol);
+    connection.replyHash = hashOf(connection.reply, connection.protocol);
     this.#link(connection);
     this.#size += 1;
     connection.confirmed = true;
@@ -124,8 +134,8 @@ export class ConnectionTable {
 
   remove(connection: Connection): void {
     if (!connection.confirmed || connection.dead) return;
-    const a = this.#bucketOf(connection, connection.original);
-    const b = this.#bucketOf(connection, connection.reply);
+    const a = connection.originalHash & this.#mask;
+    const b = connection.replyHash & this.#mask;
     this.#unlink(connection, a);
     if (b !== a) this.#unlink(connection, b);
     connection.nextOriginal = undefined;
@@ -141,7 +151,7 @@ export class ConnectionTable {
     const seen: Connection[] = [];
     for (let bucket = 0; bucket < this.#buckets.length; bucket += 1) {
       for (let e = this.#buckets[bucket]; e !== undefined; e = this.#next(e, bucket)) {
-        if (e.expiresNs > nowNs && this.#bucketOf(e, e.original) === bucket) seen.push(e);
+        if (e.expiresNs > nowNs && (e.originalHash & this.#mask) === bucket) seen.push(e);
       }
     }
     return seen.sort((x, y) => x.serial - y.serial);
@@ -201,19 +211,15 @@ export class ConnectionTable {
 
   // An entry is in one or two buckets. In its original tuple's bucket it is chained by `nextOriginal`, else by `nextReply`; where both
   // tuples fall into one bucket it stands there once.
-  #bucketOf(c: Connection, t: Tuple): number {
-    return hash(t.src, t.dst, portsOf(t.sport, t.dport), c.protocol) & this.#mask;
-  }
-
   #next(c: Connection, bucket: number): Connection | undefined {
-    return this.#bucketOf(c, c.original) === bucket ? c.nextOriginal : c.nextReply;
+    return (c.originalHash & this.#mask) === bucket ? c.nextOriginal : c.nextReply;
   }
 
   #link(c: Connection): void {
-    const a = this.#bucketOf(c, c.original);
+    const a = c.originalHash & this.#mask;
     c.nextOriginal = this.#buckets[a];
     this.#buckets[a] = c;
-    const b = this.#bucketOf(c, c.reply);
+    const b = c.replyHash & this.#mask;
     if (b === a) return;
     c.nextReply = this.#buckets[b];
     this.#buckets[b] = c;
@@ -229,7 +235,7 @@ export class ConnectionTable {
       const next = this.#next(e, bucket);
       if (next === c) {
         const after = this.#next(c, bucket);
-        if (this.#bucketOf(e, e.original) === bucket) e.nextOriginal = after;
+        if ((e.originalHash & this.#mask) === bucket) e.nextOriginal = after;
         else e.nextReply = after;
         return;
       }
