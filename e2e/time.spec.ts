@@ -48,6 +48,20 @@ test('the hop table is a way to any moment, by mouse and by keys, and can be fil
   await expect.poll(async () => (await app.place()).hop).toBeGreaterThan(dns.hop);
   await page.keyboard.press('ArrowUp');
   await expect.poll(() => app.place()).toEqual(dns);
+  // By events: line, drawer and row go along, and back.
+  const said = app.timeline.getByText(/^event \d+$/);
+  await app.nowLine.click();
+  await page.keyboard.press('k');
+  await expect(said).toBeVisible();
+  const event = Number((await said.textContent())?.split(' ')[1]);
+  await expect(app.inspector.getByText(new RegExp(`^EVENT ${event} · PACKET`))).toBeVisible();
+  await page.keyboard.press('k');
+  await expect(app.inspector.getByText(new RegExp(`^EVENT ${event + 1} · `))).toBeVisible();
+  await page.keyboard.press('j');
+  await expect(app.inspector.getByText(new RegExp(`^EVENT ${event} · PACKET`))).toBeVisible();
+  expect(await app.playhead.getAttribute('aria-valuetext')).toMatch(`event ${event}, hop`);
+  await page.keyboard.press('ArrowLeft');
+  await expect(said).toHaveCount(0);
   await page.getByRole('searchbox', { name: 'Filter hops' }).fill('no-such-word');
   await expect(table).toContainText('No hop fits this filter.');
 });

@@ -12,6 +12,8 @@ export interface PlaybackSource {
   hops(): readonly HopView[];
   /** Where the playhead stands: index of the last hop reached (-1: before the first) and how far on the way to the next (0..1). */
   position(): { readonly index: number; readonly fraction: number };
+  /** An event that is looked at between two hops: its packet stands at this place instead of at its last hop; `of` is the hop that it is part of, -1: none. */
+  stop?(): { readonly hop: HopView | undefined; readonly of: number } | undefined;
   readonly playing: boolean;
   /** Called after each change of hops or position (each frame while playing). */
   subscribe(listener: () => void): () => void;

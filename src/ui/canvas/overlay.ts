@@ -8,7 +8,7 @@ import { Journey, type Traveller } from './journey.ts';
 import { serviceCurve } from './layout-services.ts';
 import { type Life, lifeAt, roundness } from './packet-life.ts';
 import { pathData } from './paint.ts';
-import type { Item, Rect, Scene, ServiceItem } from './scene.ts';
+import { findPlace, type Item, type Rect, type Scene, type ServiceItem } from './scene.ts';
 import { type Sprite, SpriteAtlas } from './sprites.ts';
 
 /** How scene units become pixels: `zoom`, then `x` and `y` in CSS pixels; the canvas' size in CSS pixels and device pixels per CSS pixel. */
@@ -70,6 +70,9 @@ export interface OverlayLayer {
 export type Shown = (hop: HopView, current: HopView | undefined) => boolean;
 
 export type TilePainter = (context: CanvasRenderingContext2D, scene: Scene, view: View, palette: Palette, monoFont: string, sansFont: string) => void;
+
+/** Instead of a hop's index: the packet of the event that is looked at. */
+const AT_STOP = -1;
 
 /** Lines of a Service that are drawn while it is looked at. */
 const MAX_SERVICE_LINES = 240;
@@ -178,7 +181,7 @@ export class Overlay {
     const position = this.#playback.position();
     const frame = { context, scene, journey, position, view: this.#view, palette: this.#palette, fonts: this.#fonts };
     for (const layer of this.#layers) if (layer.at === 'under') layer.draw(frame);
-    const hop = this.#playback.hops()[position.index];
+    const hop = this.#playback.stop?.()?.hop ?? this.#playback.hops()[position.index];
     if (hop === undefined || this.#shown?.(hop, hop) !== false) this.#drawStory(context, journey, position);
     this.#drawMarks(context, scene);
     for (const layer of this.#layers) if (layer.at === 'over') layer.draw(frame);
@@ -212,10 +215,11 @@ export class Overlay {
   /** The current packet's way, its ends, the box where it is, and the tunnel or Service it makes use of. */
   #drawStory(context: CanvasRenderingContext2D, journey: Journey, position: { readonly index: number; readonly fraction: number }): void {
     const hops = this.#playback.hops();
-    const index = Math.max(0, Math.min(position.index, hops.length - 1));
-    const hop = hops[index];
-    if (hop === undefined || (position.index < 0 && position.fraction === 0)) return;
-    const tone = this.#palette[this.#capsule(index).tone];
+    const stop = this.#playback.stop?.();
+    const index = Math.max(0, Math.min(stop !== undefined && stop.of >= 0 ? stop.of : position.index, hops.length - 1));
+    const hop = stop?.hop ?? hops[index];
+    if (hop === undefined || (position.index < 0 && position.fraction === 0 && stop === undefined)) return;
+    const tone = this.#palette[stop?.hop === undefined ? this.#capsule(index).tone : capsuleOf(stop.hop).tone];
     const life = this.#lifeOf(journey, index);
     const thin = 1 / Math.max(0.5, this.#view.zoom);
     context.save();
@@ -245,7 +249,7 @@ export class Overlay {
     context.globalAlpha = 1;
     if (isTunnelled(hop)) this.#drawTunnel(context, journey.scene, hop);
     if (hop.event.step.kind === 'translated') this.#drawService(context, journey, index, hop);
-    const item = journey.scene.itemById.get(journey.itemOf(index) ?? '');
+    const item = journey.scene.itemById.get((stop?.hop === undefined ? journey.itemOf(index) : findPlace(journey.scene, hop.place)?.item) ?? '');
     if (item !== undefined && item.kind !== 'room') {
       context.globalAlpha = 0.16;
       context.fillStyle = tone;
@@ -407,24 +411,38 @@ export class Overlay {
     let count = 0;
     const hops = this.#playback.hops();
     const shown = this.#shown;
-    const current = hops[position.index];
-    journey.travellers(position, (one: Traveller) => {
-      if (shown !== undefined && !shown(hops[one.hop] as HopView, current)) return;
-      const px = one.x * zoom + x;
-      const py = one.y * zoom + y;
+    const event = this.#playback.stop?.();
+    const stop = event?.hop;
+    const current = stop ?? hops[position.index];
+    const seatAt = (sx: number, sy: number, hop: number, alpha: number) => {
+      const px = sx * zoom + x;
+      const py = sy * zoom + y;
       if (px < -200 || py < -60 || px > width + 200 || py > height + 60) return;
       const seat = this.#seats[count] ?? { x: 0, y: 0, hop: 0, alpha: 1 };
       this.#seats[count] = seat;
       count += 1;
       seat.x = px;
       seat.y = py;
-      seat.hop = one.hop;
-      seat.alpha = one.alpha;
+      seat.hop = hop;
+      seat.alpha = alpha;
+    };
+    journey.travellers(position, (one: Traveller) => {
+      const hop = hops[one.hop] as HopView;
+      // The packet of the event that is looked at stands where that event happened.
+      if (stop !== undefined && hop.event.packetId === stop.event.packetId) return;
+      if (shown !== undefined && !shown(hop, current)) return;
+      seatAt(one.x, one.y, one.hop, one.alpha);
     });
+    if (event !== undefined && stop !== undefined && stop.event.packetId >= 0 && shown?.(stop, stop) !== false) {
+      const place = findPlace(journey.scene, stop.place);
+      // On a long box it stands where its way leads to, not in the middle.
+      const point = hops[event.of]?.place === stop.place ? journey.anchor(event.of) : place?.point;
+      if (place !== undefined && point !== undefined) seatAt(point.x + (place.rest?.x ?? 0), point.y + (place.rest?.y ?? 0), AT_STOP, 1);
+    }
     if (count <= MAX_STACKED) this.#stack(count, scale);
     for (let i = 0; i < count; i += 1) {
       const seat = this.#seats[i] as Seat;
-      const capsule = this.#capsule(seat.hop);
+      const capsule = seat.hop === AT_STOP ? capsuleOf(stop as HopView) : this.#capsule(seat.hop);
       context.globalAlpha = seat.alpha;
       if (count > MAX_LABELLED && i < count - 1) {
         context.fillStyle = this.#palette[capsule.tone];
@@ -432,7 +450,10 @@ export class Overlay {
         continue;
       }
       // A dropped packet's words change sides at the edge of the picture.
-      const sprite = capsule.dropped ? atlas.get(capsule, seat.x + capsule.w * scale > width) : this.#sprite(seat.hop, capsule, atlas);
+      const sprite =
+        capsule.dropped || seat.hop === AT_STOP
+          ? atlas.get(capsule, capsule.dropped && seat.x + capsule.w * scale > width)
+          : this.#sprite(seat.hop, capsule, atlas);
       // Words stay in the picture, and on whole device pixels they are sharp while they move.
       const inside = capsule.dropped ? seat.x : Math.max(sprite.anchorX * scale - 4, Math.min(width - (sprite.w - sprite.anchorX) * scale + 4, seat.x));
       context.drawImage(sprite.image, Math.round((inside - sprite.anchorX * scale) * ratio), Math.round((seat.y - sprite.anchorY * scale) * ratio));

@@ -2,7 +2,7 @@
 import { lazy, Suspense, useMemo } from 'react';
 import type { HopView, RuleView } from '../../world/views.ts';
 import { withKeys } from '../shell/with-keys.ts';
-import { useCurrentHop, usePlayground } from '../state/context.ts';
+import { useCurrentHop, usePlaybackSnapshot, usePlayground } from '../state/context.ts';
 import { formatTime, packetNumbers, unitFor } from '../timeline/format.ts';
 import styles from './Inspector.module.css';
 import { LayerCake } from './LayerCake.tsx';
@@ -11,16 +11,16 @@ import { Words } from './Words.tsx';
 const DropHelp = lazy(() => import('../why/DropHelp.tsx').then((module) => ({ default: module.DropHelp })));
 const HopContext = lazy(() => import('../why/HopContext.tsx').then((module) => ({ default: module.HopContext })));
 
-/** Rules this packet has matched in this netns up to this hop, in order. */
-export function rulesSoFar(hops: readonly HopView[], index: number): readonly RuleView[] {
-  const hop = hops[index];
+/** Rules this packet has matched in this netns up to this hop, in order; `event`: up to this event, which is part of that hop. */
+export function rulesSoFar(hops: readonly HopView[], index: number, event?: HopView): readonly RuleView[] {
+  const hop = event ?? hops[index];
   if (hop === undefined) return [];
   const groups: (readonly RuleView[])[] = [];
   for (let i = index; i >= 0; i -= 1) {
     const one = hops[i] as HopView;
     if (one.event.packetId !== hop.event.packetId) continue;
     if (one.event.netns !== hop.event.netns) break;
-    groups.push(one.rules);
+    groups.push(event !== undefined && i === index ? event.rules : one.rules);
     if (one.hop === 1) break;
   }
   return groups.reverse().flat();
@@ -85,7 +85,8 @@ export function HopPanel() {
   const playground = usePlayground();
   const { hops, index, hop } = useCurrentHop();
   const numbers = useMemo(() => packetNumbers(hops), [hops]);
-  const rules = useMemo(() => rulesSoFar(hops, index), [hops, index]);
+  const { stop } = usePlaybackSnapshot();
+  const rules = useMemo(() => (stop?.hop === undefined ? rulesSoFar(hops, index) : rulesSoFar(hops, stop.of, stop.hop)), [hops, index, stop]);
   if (hop === undefined) {
     return (
       <div className={styles.empty}>
@@ -101,7 +102,9 @@ export function HopPanel() {
   const { yaml } = hop;
   return (
     <div className={styles.hop}>
-      <p className={styles.over}>{number === undefined ? time : `PACKET ${number} · HOP ${hop.hop} of ${hop.hops} · ${time}`}</p>
+      <p className={styles.over}>
+        {number === undefined ? time : `${stop === undefined ? '' : `EVENT ${stop.seq} · `}PACKET ${number} · HOP ${hop.hop} of ${hop.hops} · ${time}`}
+      </p>
       <h2 className={styles.title} data-drop={hop.family === 'drop'}>
         {hop.family === 'drop' ? '✕ ' : ''}
         {hop.title}

@@ -29,7 +29,7 @@ export function NowLine() {
   });
   const run = useSession((session) => session.run);
   const { hop, hops, index } = useCurrentHop();
-  const { playing, loading } = usePlaybackSnapshot();
+  const { playing, loading, stop } = usePlaybackSnapshot();
   const drop = hop?.family === 'drop';
   const sentence =
     status === 'starting'
@@ -53,7 +53,7 @@ export function NowLine() {
       <span className={styles.nowText}>{sentence}</span>
       {hop === undefined || playing ? null : (
         <span className={styles.nowCount}>
-          {index + 1} / {hops.length}
+          {(stop === undefined || stop.of < 0 ? index : stop.of) + 1} / {hops.length}
         </span>
       )}
       <span className="visually-hidden" aria-live="polite">

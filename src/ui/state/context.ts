@@ -34,9 +34,9 @@ export function usePlaybackSnapshot(): ReturnType<Playground['playback']['getSna
   return useSyncExternalStore(playback.subscribeCoarse, playback.getSnapshot);
 }
 
-/** The loaded hops and the one at the playhead. */
+/** The loaded hops and the one at the playhead; while somebody goes by events, `hop` is the event, and `index` still the last whole hop before it. */
 export function useCurrentHop(): { readonly hops: readonly HopView[]; readonly index: number; readonly hop: HopView | undefined } {
-  const { index } = usePlaybackSnapshot();
+  const { index, stop } = usePlaybackSnapshot();
   const hops = usePlayground().playback.hops();
-  return { hops, index, hop: hops[index] };
+  return { hops, index, hop: stop?.hop ?? hops[index] };
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { crowdHops, curlHops } from '../canvas/testing/article.ts';
 import { fakeClient } from '../canvas/testing/fake-client.ts';
 import { eyeTimes, nextHops } from './eye-time.ts';
@@ -71,6 +71,22 @@ describe('playback', () => {
     playback.seek(hops.length - 1);
     for (let i = 0; i < 9; i += 1) playback.stepEvent(1);
     expect(playback.getSnapshot().event, 'the end of what is loaded').toBe((hops.at(-1)?.event.seq ?? 0) + 2);
+  });
+
+  it('knows where the packet of an event stands and which hop the event is part of', async () => {
+    const { hops, playback } = make();
+    await playback.load(0, (hops.at(-1)?.event.seq ?? 0) + 3);
+    playback.seek(3);
+    const frames: unknown[] = [];
+    playback.subscribeCoarse(() => frames.push(playback.getSnapshot().index));
+    playback.stepEvent(1);
+    await vi.waitFor(() => expect(playback.stop()?.seq).toBe((hops[3]?.event.seq ?? 0) + 1));
+    expect(new Set(frames), 'no other hop is shown on the way').toEqual(new Set([playback.getSnapshot().index]));
+    playback.seekToSeq((hops[5]?.event.seq ?? 0) - 1);
+    playback.stepEvent(1);
+    await vi.waitFor(() => expect(playback.stop()).toMatchObject({ seq: hops[5]?.event.seq, of: 5, hop: { place: hops[5]?.place, hop: hops[5]?.hop } }));
+    playback.step(-1);
+    expect(playback.stop()).toBeUndefined();
   });
 
   it('steps forward and back symmetrically, to the same positions', () => {

@@ -3,6 +3,7 @@
 import type { PlaygroundClient } from '../../worker/protocol.ts';
 import type { HopView } from '../../world/views.ts';
 import type { PlaybackSource } from '../canvas/contract.ts';
+import { type EventStop, loadStop } from './event-stop.ts';
 import { eyeTimes, nextHops } from './eye-time.ts';
 
 /** What React shows of the playhead. The same object until something in it changes. */
@@ -12,6 +13,8 @@ export interface PlaybackSnapshot {
   readonly hopCount: number;
   /** The log event that is looked at between this hop and the next one; undefined: the hop's own. */
   readonly event: number | undefined;
+  /** That event in words and where its packet stands; the one before until it is told. */
+  readonly stop: EventStop | undefined;
   readonly playing: boolean;
   /** 0.1..4 */
   readonly speed: number;
@@ -78,6 +81,9 @@ export class Playback implements PlaybackSource {
   #from = 0;
   #to = 0;
   #loadNumber = 0;
+  /** Numbers of questions for an event, and the newest one that was answered. */
+  #asked = 0;
+  #answered = 0;
   #position = { index: -1, fraction: 0 };
   /** While stepping: where the glide ends. */
   #glide: { readonly from: number; readonly to: number; elapsedMs: number } | undefined;
@@ -88,6 +94,7 @@ export class Playback implements PlaybackSource {
     index: -1,
     hopCount: 0,
     event: undefined,
+    stop: undefined,
     playing: false,
     speed: 1,
     loop: false,
@@ -116,6 +123,11 @@ export class Playback implements PlaybackSource {
     return this.#snapshot.playing;
   }
 
+  /** Where the packet of the event that is looked at stands, if somebody goes by events. */
+  stop(): EventStop | undefined {
+    return this.#snapshot.stop;
+  }
+
   /** The loaded span of the log, [from, to). */
   get span(): { readonly from: number; readonly to: number } {
     return { from: this.#from, to: this.#to };
@@ -136,7 +148,16 @@ export class Playback implements PlaybackSource {
   get elapsedMs(): number {
     const { index, fraction } = this.#position;
     const reached = index < 0 ? 0 : (this.#starts[index] as number);
-    return reached + fraction * (this.#times[index + 1] ?? 0);
+    return reached + (fraction + this.#partOfEvent(index)) * (this.#times[index + 1] ?? 0);
+  }
+
+  /** 0..1: the share of the events between a hop and the next one that the playhead has passed. */
+  #partOfEvent(index: number): number {
+    const { event } = this.#snapshot;
+    if (event === undefined) return 0;
+    const before = this.#hops[index]?.event.seq ?? this.#from;
+    const after = this.#hops[index + 1]?.event.seq ?? this.#to;
+    return Math.max(0, Math.min(1, (event - before) / Math.max(1, after - before)));
   }
 
   /** Viewer time at speed 1 when a hop is reached, in ms: where its tick stands on a scrubber. */
@@ -270,8 +291,28 @@ export class Playback implements PlaybackSource {
     if (this.#to <= this.#from) return;
     const from = this.#snapshot.event ?? this.hop?.event.seq ?? this.#from - 1;
     const event = Math.max(this.#from, Math.min(this.#to - 1, from + direction));
-    this.seekToSeq(event);
-    this.#update({ event });
+    const index = this.#indexBefore(event);
+    this.#glide = undefined;
+    this.#waitMs = 0;
+    this.#position = { index, fraction: 0 };
+    // One change for those who listen: a hop that nobody looks at is never shown.
+    this.#update({ playing: false, index, event, stop: this.#snapshot.stop });
+    this.#cancelFrame();
+    this.#notify();
+    void this.#tellEvent(event);
+  }
+
+  async #tellEvent(event: number): Promise<void> {
+    const client = this.#client;
+    if (client === undefined) return;
+    this.#asked += 1;
+    const number = this.#asked;
+    const stop = await loadStop(client, this.#hops, this.#from, event).catch(() => undefined);
+    // Whoever holds the key down sees the events go by, not only the last.
+    if (stop === undefined || number < this.#answered || this.#snapshot.event === undefined) return;
+    this.#answered = number;
+    this.#update({ stop });
+    this.#notify();
   }
 
   /** To the next or the last hop at which a packet was dropped (a copy for somebody else is none); false where there is none. Pauses. */
@@ -497,7 +538,7 @@ export class Playback implements PlaybackSource {
 
   #update(change: Partial<PlaybackSnapshot>): void {
     // Whoever moves the playhead looks at whole hops again.
-    const next = { ...this.#snapshot, ...('index' in change ? { event: undefined } : {}), ...change, hopCount: this.#hops.length };
+    const next = { ...this.#snapshot, ...('index' in change ? { event: undefined, stop: undefined } : {}), ...change, hopCount: this.#hops.length };
     const same = (Object.keys(next) as (keyof PlaybackSnapshot)[]).every((key) => next[key] === this.#snapshot[key]);
     if (same) return;
     this.#snapshot = next;

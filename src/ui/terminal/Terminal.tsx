@@ -4,7 +4,7 @@ import type { LinkTarget } from '../../world/views.ts';
 import { TERMINAL_INPUT } from '../shell/focus-targets.ts';
 import { Icon } from '../shell/Icon.tsx';
 import { Menu, type MenuItem } from '../shell/Menu.tsx';
-import { useCurrentHop, useMirror, usePlayground, useSession } from '../state/context.ts';
+import { useCurrentHop, useMirror, usePlaybackSnapshot, usePlayground, useSession } from '../state/context.ts';
 import { HIDDEN_SESSION } from '../state/playground.ts';
 import { useEvent } from '../state/use-event.ts';
 import { History } from './history.ts';
@@ -19,10 +19,12 @@ const MAX_MENU = 40;
 /** The log position up to which things have happened for who looks at the playhead; Infinity in the present. */
 function usePlayheadSeq(): number {
   const { hops, index } = useCurrentHop();
+  const { event } = usePlaybackSnapshot();
   const run = useSession((session) => session.run);
   const runs = useSession((session) => session.runs);
   const last = hops.length - 1;
   if (run === undefined || last < 0) return Number.POSITIVE_INFINITY;
+  if (event !== undefined) return event;
   if (index >= last) return run === runs[runs.length - 1] ? Number.POSITIVE_INFINITY : run.toSeq;
   return hops[Math.max(0, index)]?.event.seq ?? Number.POSITIVE_INFINITY;
 }

@@ -41,7 +41,7 @@ const Ticks = memo(function Ticks({
 
 export function Scrubber() {
   const { playback } = usePlayground();
-  const { index, hopCount, loop, span, skipIdle } = usePlaybackSnapshot();
+  const { index, hopCount, loop, span, skipIdle, stop } = usePlaybackSnapshot();
   const bookmarks = useDocument((document) => document.bookmarks);
   const hops = playback.hops();
   const head = useRef<HTMLDivElement>(null);
@@ -60,7 +60,7 @@ export function Scrubber() {
   const startNs = hops[0]?.event.timeNs ?? 0;
   const spanNs = (hops[hops.length - 1]?.event.timeNs ?? 0) - startNs;
   const unit = unitFor(spanNs);
-  const hop = hops[index];
+  const hop = stop?.hop ?? hops[index];
   const now = hop === undefined ? 0 : hop.event.timeNs - startNs;
   return (
     <>
@@ -81,7 +81,11 @@ export function Scrubber() {
           className={styles.range}
           type="range"
           aria-label="Playhead"
-          aria-valuetext={hop === undefined ? 'before the first hop' : `hop ${index + 1} of ${hopCount}: ${hop.title}`}
+          aria-valuetext={
+            hop === undefined
+              ? 'before the first hop'
+              : `${stop === undefined ? '' : `event ${stop.seq}, `}hop ${(stop === undefined || stop.of < 0 ? index : stop.of) + 1} of ${hopCount}: ${hop.title}`
+          }
           min={0}
           max={WIDTH}
           step={1}

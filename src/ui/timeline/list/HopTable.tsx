@@ -3,7 +3,7 @@ import { lazy, memo, Suspense, useEffect, useRef, useState } from 'react';
 import type { HopView } from '../../../world/views.ts';
 import type { MenuItem } from '../../shell/Menu.tsx';
 import { ScrollRegion } from '../../shell/ScrollRegion.tsx';
-import { useCurrentHop, usePlayground, useSession } from '../../state/context.ts';
+import { useCurrentHop, usePlaybackSnapshot, usePlayground, useSession } from '../../state/context.ts';
 import { useEvent } from '../../state/use-event.ts';
 import { useNarrow } from '../../state/use-media.ts';
 import type { ColourRule } from './colour-rules.ts';
@@ -89,6 +89,7 @@ export function HopTable() {
   const playground = usePlayground();
   const { playback, session } = playground;
   const { hops, index } = useCurrentHop();
+  const { stop } = usePlaybackSnapshot();
   const settings = useSession((state) => state.packetList) ?? defaultPacketList;
   const dialog = useSession((state) => state.listDialog);
   const narrow = useNarrow();
@@ -101,7 +102,8 @@ export function HopTable() {
   const { rows, pending } = useRows(run, sort, index, language, painter);
   // Rows of the run before stand here until the new ones are found.
   const shown = rows.hops === hops ? rows.shown : [];
-  const current = rows.hops === hops ? rows.rowOf(index) : -1;
+  // The row that an event is part of, while somebody goes by events.
+  const current = rows.hops === hops ? rows.rowOf(stop === undefined || stop.of < 0 ? index : stop.of) : -1;
   const scroller = useRef<HTMLElement>(null);
   const [view, setView] = useState({ top: 0, height: 200 });
 

@@ -7,7 +7,6 @@ import { useCurrentHop, usePlayground } from '../../state/context.ts';
 import { useEvent } from '../../state/use-event.ts';
 import { filterOf } from '../filter-of.ts';
 import styles from './Bytes.module.css';
-import { useEventHop } from './EventStrip.tsx';
 
 const ROW_BYTES = 16;
 /** A jumbo frame and more; the rest is counted. */
@@ -135,10 +134,8 @@ function pointed(target: EventTarget | null): number | Span | undefined {
 
 export function BytesView() {
   const { session } = usePlayground();
-  const { hops, hop: stop } = useCurrentHop();
   // Who goes by events sees the frame as it was at each.
-  const told = useEventHop();
-  const hop = told === undefined ? stop : told.hop;
+  const { hops, hop } = useCurrentHop();
   const frame = useFrame(hop?.event.seq);
   const shown = frame === undefined ? undefined : hop?.event.seq === frame.seq ? hop : hops.find((one) => one.event.seq === frame.seq);
   const bytes = frame?.bytes ?? undefined;
