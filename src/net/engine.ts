@@ -8,6 +8,9 @@ import type { KernelLogLine } from './stack/kernel-log.ts';
 import type { TraceEvent } from './trace-event.ts';
 import type { Packet } from './wire/packet.ts';
 
+/** Where a program's text goes: `file` is the one that it was told to save to (wget -O, curl -o). */
+export type OutputStream = 'stdout' | 'stderr' | 'file';
+
 /** Everything the engine remembers beside records: queue, ARP, FDB, conntrack, sockets, program states, counters, trace length. Opaque plain data. */
 export interface EngineSnapshot {
   readonly nowNs: number;
@@ -311,7 +314,7 @@ export interface Engine {
   /** What a running program has counted of its requests; not to be changed or kept. */
   tally(processId: string): import('./app/load/tally.ts').Tally | undefined;
   /** Called with each piece of program output, and with each exit (stream 'exit', code). One listener: the world. */
-  onOutput: ((processId: string, stream: 'stdout' | 'stderr' | 'exit', text: string, exitCode: number) => void) | undefined;
+  onOutput: ((processId: string, stream: OutputStream | 'exit', text: string, exitCode: number) => void) | undefined;
 
   neighbors(netns: string): NeighborView[];
   fdb(netns: string): FdbView[];

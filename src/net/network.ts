@@ -28,6 +28,7 @@ import type {
   FdbView,
   IpSetMemberView,
   NeighborView,
+  OutputStream,
   ProcessView,
   QdiscView,
   RouteGetErrno,
@@ -574,7 +575,7 @@ export class Network implements Engine {
     if (place !== undefined) emitChanged(this.#core, place, change);
   }
 
-  #output(processId: string, stream: 'stdout' | 'stderr' | 'exit', text: string, exitCode: number): void {
+  #output(processId: string, stream: OutputStream | 'exit', text: string, exitCode: number): void {
     if (stream === 'exit') this.records.remove(processId);
     this.onOutput?.(processId, stream, text, exitCode);
   }

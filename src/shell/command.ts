@@ -32,6 +32,8 @@ export interface ShellServices extends Toolbox {
   /** Text of a file, or undefined. `path` is absolute. */
   readFile(place: Place, path: string): string | undefined;
   writeFile(place: Place, path: string, text: string): string | undefined;
+  /** Why a file cannot be opened to be written, if it cannot. */
+  refusesFile(place: Place, path: string): string | undefined;
   /** Where the text of an open file is kept. */
   fileAt(place: Place, path: string): { readonly key: string; readonly path: string };
   removeFile(place: Place, path: string): boolean;
@@ -52,6 +54,9 @@ export interface Program {
     env: { readonly tty: boolean; readonly image: string; readonly epochMs?: number; readonly readFile?: (path: string) => string | undefined },
   ): { readonly ok: true; readonly config: unknown } | { readonly ok: false; readonly stdout?: string; readonly stderr: string; readonly exitCode: number };
   endless(config: unknown): boolean;
+  savesTo(
+    config: unknown,
+  ): { readonly file: string; readonly exclusive?: boolean; readonly refused: (why: string) => string; readonly exitCode: number } | undefined;
 }
 
 /** A number is an exit code: the command has ended. */
@@ -67,6 +72,8 @@ export type Outcome =
       readonly after?: After;
       /** An open file that takes what the program writes to standard output (tcpdump -w). */
       readonly stdoutFile?: { readonly key: string; readonly path: string };
+      /** Absolute path of the file that the program saves to. */
+      readonly savedFile?: string;
     }
   /** Reads standard input through a filter. */
   | { readonly kind: 'filter'; readonly filter: string; readonly state: unknown; readonly input?: string }

@@ -50,12 +50,15 @@ export class ShellFiles {
 
   /** Returns an error text, or undefined when it worked. */
   write(place: Place, path: string, content: string): string | undefined {
+    return this.refusal(place, path) ?? this.#put(locate(this.#host, place, path), content);
+  }
+
+  /** Why a file cannot be written, if it cannot. */
+  refusal(place: Place, path: string): string | undefined {
     if (path === '/' || this.paths(place).some((other) => other.startsWith(`${path}/`))) return 'Is a directory';
     if (path.startsWith('/proc/')) return 'Permission denied';
-    const at = locate(this.#host, place, path);
-    if (at.readOnly) return 'Read-only file system';
-    if (!this.#isDirectory(place, parentOf(path))) return 'No such file or directory';
-    return this.#put(at, content);
+    if (locate(this.#host, place, path).readOnly) return 'Read-only file system';
+    return this.#isDirectory(place, parentOf(path)) ? undefined : 'No such file or directory';
   }
 
   /** The file system knows only files: a directory is remembered by a hidden one in it. */

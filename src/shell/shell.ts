@@ -1,4 +1,5 @@
 /** The shell: sessions with prompts and levels on top of the machine that runs their commands. */
+import type { OutputStream } from '../net/engine.ts';
 import type { Process } from '../net/records.ts';
 import type { KubeObject } from '../objects/types.ts';
 import type { Shell, ShellHost } from '../world/shell-host.ts';
@@ -62,6 +63,7 @@ export class ShellSessions implements WatchingShell {
       ...toolbox,
       readFile: (place, path) => files.read(place, path),
       writeFile: (place, path, content) => files.write(place, path, content),
+      refusesFile: (place, path) => files.refusal(place, path),
       fileAt: (place, path) => files.at(place, path),
       removeFile: (place, path) => files.remove(place, path),
       makeDirectory: (place, path, parents) => files.makeDirectory(place, path, parents),
@@ -244,8 +246,8 @@ export class ShellSessions implements WatchingShell {
     this.#run();
   }
 
-  output(processId: string, stream: 'stdout' | 'stderr' | 'exit', content: string, exitCode: number): void {
-    const record = stream === 'exit' ? undefined : this.#host.engine.records.find(processId);
+  output(processId: string, stream: OutputStream | 'exit', content: string, exitCode: number): void {
+    const record = stream === 'exit' || stream === 'file' ? undefined : this.#host.engine.records.find(processId);
     if (record?.kind === 'process') logOutput(this.#state, this.#host, record, content);
     this.#machine.output(processId, stream, content, exitCode);
     this.#collect();

@@ -128,7 +128,15 @@ export type Frame =
   /** Puts back what a redirection or another place had replaced; `exit`, `break` and `continue` stop at a boundary. */
   | { readonly kind: 'restore'; readonly io: Io; readonly place: Place; readonly scope: Scope; readonly boundary: boolean }
   /** Waits for an engine program. */
-  | { readonly kind: 'program'; readonly processId: string; readonly endless: boolean; exitCode: number | undefined; feeding: boolean }
+  | {
+      readonly kind: 'program';
+      readonly processId: string;
+      readonly endless: boolean;
+      exitCode: number | undefined;
+      feeding: boolean;
+      /** Where it saves to; made, or emptied, with the first text. */
+      readonly file: { readonly place: Place; readonly path: string; opened: boolean } | undefined;
+    }
   /** Runs something that was put off. */
   | { readonly kind: 'later'; readonly outcome: Outcome }
   /** Consumes standard input. */

@@ -1,7 +1,8 @@
 /** The seam between the world and the shell above it: the world drives a shell through `Shell`, the shell acts through `ShellHost`. */
+
 import type { Diagnostic } from '../base/diagnostic.ts';
 import type { Prng } from '../base/prng.ts';
-import type { Engine } from '../net/engine.ts';
+import type { Engine, OutputStream } from '../net/engine.ts';
 import type { Process } from '../net/records.ts';
 import type { Api } from '../objects/api.ts';
 import type { KubeObject } from '../objects/types.ts';
@@ -64,7 +65,7 @@ export interface Shell {
   /** Ctrl-C. */
   interrupt(session: string): void;
   /** From the engine: a program this shell started wrote or ended (stream `exit`). */
-  output(processId: string, stream: 'stdout' | 'stderr' | 'exit', text: string, exitCode: number): void;
+  output(processId: string, stream: OutputStream | 'exit', text: string, exitCode: number): void;
   /** The record of a container's process came, changed or, without `after`, went (a prober's too): what it says is done at the next `poll`. */
   containerChanged(id: string, after: Process | undefined): void;
   /** A kubelet's prober wants its command to be run in its container; the answer goes to its standard input. */

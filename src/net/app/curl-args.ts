@@ -39,6 +39,8 @@ export interface CurlConfig {
   readonly writeOut?: string;
   /** The body goes nowhere (`-o /dev/null`). */
   readonly discardBody: boolean;
+  /** -o, -O: the file that bodies go to, in place of standard output. */
+  readonly saveBody: string | undefined;
   /** `--resolve host:port:address`. */
   readonly resolve: readonly { readonly host: string; readonly port: number; readonly address: string }[];
   /** `--connect-to`: parts that are empty stand for any, or for what the URL says. */
@@ -166,9 +168,6 @@ export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvir
       return fail(`curl: option ${option === 'max-time' ? '-m' : '--connect-timeout'}: expected a proper numerical parameter\n${TRY}`);
   }
   const output = given.get('output');
-  if ((output !== undefined && output !== '-' && output !== '/dev/null') || given.has('remote-name')) {
-    return fail(`curl: (23) Kubehop's programs keep no files of their own: print the body (no -o, or -o /dev/null) and let the shell redirect it with >\n`, 23);
-  }
   if (given.has('upload-file')) return fail('curl: -T is not simulated in Kubehop\n');
   const cookie = given.get('cookie');
   if (cookie !== undefined && !cookie.includes('=')) return fail('curl: a file of cookies (-b FILE) is not simulated in Kubehop\n');
@@ -179,6 +178,9 @@ export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvir
     if (typeof url === 'string') return fail(given.has('silent') && !given.has('show-error') ? '' : url, url.startsWith('curl: (1)') ? 1 : 3);
     parsedUrls.push(url);
   }
+  const [firstUrl] = parsedUrls;
+  const remoteName = given.has('remote-name') && firstUrl !== undefined ? firstUrl.target.replace(/[?#].*$/, '').replace(/^.*\//, '') : undefined;
+  if (remoteName === '') return fail('curl: Remote file name has no length!\ncurl: (23) Failed writing received data to disk/application\n', 23);
   const quiet = given.has('silent') && !given.has('show-error');
   const read = (file: string): string | undefined => environment.readFile?.(file);
   const hasPem = (text: string | undefined, label: RegExp): text is string => text !== undefined && label.test(text);
@@ -231,6 +233,7 @@ export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvir
       family: given.has('6') || given.has('ipv6') ? 6 : given.has('4') || given.has('ipv4') ? 4 : 'any',
       ...(writeOut === undefined ? {} : { writeOut }),
       discardBody: output === '/dev/null',
+      saveBody: output === '-' || output === '/dev/null' ? undefined : (output ?? remoteName),
       resolve,
       connectTo,
       insecure: given.has('insecure'),
@@ -239,7 +242,7 @@ export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvir
       alpn: !given.has('no-alpn'),
       ...versions,
       epochMs: environment.epochMs ?? DEFAULT_EPOCH_MS,
-      tty: environment.tty && output === undefined,
+      tty: environment.tty && output === undefined && remoteName === undefined,
     },
   };
 }

@@ -70,7 +70,20 @@ function step(context: AppContext, config: CurlConfig, state: CurlState, event: 
   }
 }
 
-export const curlProgram = defineProgram({ app: 'curl', parse: parseCurlArgs });
+export const curlProgram = defineProgram({
+  app: 'curl',
+  parse: parseCurlArgs,
+  savesTo: ({ saveBody, silent, showError }) =>
+    saveBody === undefined
+      ? undefined
+      : {
+          file: saveBody,
+          refused: (why) =>
+            (silent ? '' : `Warning: Failed to open the file ${saveBody}: ${why}\n`) +
+            (silent && !showError ? '' : 'curl: (23) Failure writing output to destination\n'),
+          exitCode: 23,
+        },
+});
 
 const info = (context: AppContext, config: CurlConfig, text: string): void => {
   if (config.verbose) context.err(`* ${text}\n`);
@@ -325,7 +338,7 @@ function readResponseHead(context: AppContext, config: CurlConfig, state: CurlSt
     info(context, config, text);
     return failed(context, config, { ...state, transfer }, 22, text, true);
   }
-  if (config.includeHead && !config.discardBody) context.out(headText);
+  if (config.includeHead) keep(context, config, headText);
   const inBody: CurlState = { ...state, phase: 'body', transfer, remaining, buffer: '' };
   return remaining === 0 ? complete(context, config, inBody) : readBody(context, config, inBody, rest);
 }
@@ -359,7 +372,12 @@ function readChunks(context: AppContext, config: CurlConfig, before: CurlState):
 
 function print(context: AppContext, config: CurlConfig, state: CurlState, text: string): void {
   const redirected = config.followRedirects && isRedirect(state.transfer);
-  if (!config.discardBody && !redirected) context.out(text);
+  if (!redirected) keep(context, config, text);
+}
+
+function keep(context: AppContext, config: CurlConfig, text: string): void {
+  if (config.saveBody !== undefined) context.save(text);
+  else if (!config.discardBody) context.out(text);
 }
 
 const isRedirect = (transfer: CurlTransfer): boolean => transfer.code >= 300 && transfer.code < 400 && headerValue(transfer.headers, 'Location') !== undefined;

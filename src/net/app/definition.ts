@@ -148,6 +148,8 @@ export interface AppContext {
   prng(name: string): Prng;
   out(text: string): void;
   err(text: string): void;
+  /** To the file that `Program.savesTo` has named. */
+  save(text: string): void;
   /** A step of a TLS handshake, for the log. */
   tell(note: TlsNote): void;
   /** Ends the process: its sockets are closed, nothing more is called. */
@@ -269,6 +271,15 @@ export type ParseResult<Config> =
   /** Printed as it is; the program does not start. `--version` and `--help` come this way too, with text on stdout. */
   | { readonly ok: false; readonly stdout?: string; readonly stderr: string; readonly exitCode: number };
 
+/** A file that a program saves to, relative to where it is started, and what it says, before it ends with `exitCode`, where the system refuses to open it. */
+export interface Saving {
+  readonly file: string;
+  /** One that is there already stays as it is (O_EXCL). */
+  readonly exclusive?: boolean;
+  readonly refused: (why: string) => string;
+  readonly exitCode: number;
+}
+
 /** A command line's way to a running program. */
 export interface Program {
   /** Name of the app that runs it. */
@@ -276,13 +287,21 @@ export interface Program {
   readonly parse: (argv: readonly string[], environment: ProgramEnvironment) => ParseResult<unknown>;
   /** Runs until it is interrupted. */
   readonly endless: (config: unknown) => boolean;
+  /** The file that it writes what it gets to. */
+  readonly savesTo: (config: unknown) => Saving | undefined;
 }
 
 export function defineProgram<Config>(program: {
   readonly app: string;
   readonly parse: (argv: readonly string[], environment: ProgramEnvironment) => ParseResult<Config>;
   readonly endless?: (config: Config) => boolean;
+  readonly savesTo?: (config: Config) => Saving | undefined;
 }): Program {
-  const { endless } = program;
-  return { app: program.app, parse: program.parse, endless: (config) => endless?.(config as Config) ?? false };
+  const { endless, savesTo } = program;
+  return {
+    app: program.app,
+    parse: program.parse,
+    endless: (config) => endless?.(config as Config) ?? false,
+    savesTo: (config) => savesTo?.(config as Config),
+  };
 }

@@ -48,7 +48,7 @@ function world(options: { readonly serverSysctls?: Readonly<Record<string, numbe
     const ran = written.get(id) ?? { stdout: '', stderr: '', exitCode: undefined };
     written.set(id, ran);
     if (stream === 'exit') ran.exitCode = exitCode;
-    else ran[stream] += text;
+    else if (stream !== 'file') ran[stream] += text;
   };
   const soa = { primary: 'ns.test.', mailbox: 'admin.test.', serial: 1, refreshSeconds: 1, retrySeconds: 1, expireSeconds: 1, minimumSeconds: 30 };
   const names = {

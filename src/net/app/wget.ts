@@ -4,7 +4,7 @@ import { calendarTime, DEFAULT_EPOCH_MS, formatClock, formatDay } from '../wire/
 import { utf8Length } from '../wire/utf8.ts';
 import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
 import { parseUrl } from './curl-args.ts';
-import { type AppContext, defineApp, defineProgram, type ParseResult, type ProgramEnvironment } from './definition.ts';
+import { type AppContext, defineApp, defineProgram, type ParseResult, type ProgramEnvironment, type Saving } from './definition.ts';
 import { type Fetching, handleFetching, startFetching, stopFetching } from './http-fetch.ts';
 import { headerValue, parseStatusLine } from './http-message.ts';
 import { isBusybox } from './ping-args.ts';
@@ -16,9 +16,13 @@ export interface WgetConfig {
   readonly port: number;
   readonly target: string;
   readonly quiet: boolean;
+  /** GNU's -nv: a line about what came, and errors. */
+  readonly terse: boolean;
   readonly spider: boolean;
-  /** `-O /dev/null`. */
-  readonly discard: boolean;
+  /** Where the page goes: `-` is standard output. */
+  readonly output: string;
+  /** By -O; else by the URL. */
+  readonly isNamed: boolean;
   readonly serverResponse: boolean;
   readonly timeoutSeconds: number;
   readonly tries: number;
@@ -33,6 +37,7 @@ interface State {
 }
 
 const GNU_VERSION = '1.21.3';
+const MAX_NUMBERED = 1000;
 
 export const wget = defineApp<State, WgetConfig>({
   name: 'wget',
@@ -70,7 +75,7 @@ function attempt(context: AppContext, config: WgetConfig, tried: number): State 
 }
 
 const say = (context: AppContext, config: WgetConfig, text: string): void => {
-  if (!config.quiet) context.err(text);
+  if (!config.quiet && !config.terse) context.err(text);
 };
 
 function stamp(context: AppContext, config: WgetConfig): string {
@@ -102,10 +107,11 @@ function finished(context: AppContext, config: WgetConfig, state: State): State 
     if (config.serverResponse) context.err(`  ${fetching.statusLine}\n${fetching.headers.map((header) => `  ${header.name}: ${header.value}\n`).join('')}`);
     if (fetching.code >= 400) return end(context, state, `wget: server returned error: ${fetching.statusLine}\n`, 1);
     if (config.spider) return end(context, state, config.quiet ? '' : 'remote file exists\n', 0);
-    say(context, config, config.discard ? "saving to '/dev/null'\n" : 'writing to stdout\n');
-    if (!config.discard) context.out(fetching.body);
-    const meter = `${(config.discard ? 'null' : '-').padEnd(20)} 100% |********************************| ${String(bytes).padStart(5)}  0:00:00 ETA\n`;
-    return end(context, state, config.quiet ? '' : `${meter}${config.discard ? "'/dev/null' saved\n" : 'written to stdout\n'}`, 0);
+    const isShown = config.output === '-';
+    say(context, config, isShown ? 'writing to stdout\n' : `saving to '${config.output}'\n`);
+    keep(context, config, fetching.body);
+    const meter = `${baseName(config.output).slice(0, 20).padEnd(20)} 100% |********************************| ${String(bytes).padStart(5)}  0:00:00 ETA\n`;
+    return end(context, state, config.quiet ? '' : `${meter}${isShown ? 'written to stdout\n' : `'${config.output}' saved\n`}`, 0);
   }
   const line = `${fetching.code} ${status?.reason ?? ''}\n`;
   if (config.serverResponse)
@@ -116,17 +122,22 @@ function finished(context: AppContext, config: WgetConfig, state: State): State 
   const length = headerValue(fetching.headers, 'Content-Length') ?? 'unspecified';
   say(context, config, `Length: ${length}${type === undefined ? '' : ` [${type.replace(/;.*$/, '')}]`}\n`);
   if (config.spider) return end(context, state, config.quiet ? '' : 'Remote file exists.\n\n', 0);
-  const target = config.discard ? '/dev/null' : 'STDOUT';
-  say(context, config, `Saving to: ‘${target}’\n\n`);
-  if (!config.discard) context.out(fetching.body);
-  say(
-    context,
-    config,
-    `\n${(config.discard ? '/dev/null' : '-').padEnd(20)}100%[===================>] ${String(bytes).padStart(7)}  --.-KB/s    in 0s      \n\n`,
-  );
-  const verdict = config.discard ? `‘/dev/null’ saved` : 'written to stdout';
+  const isShown = config.output === '-';
+  say(context, config, `Saving to: ‘${isShown ? 'STDOUT' : config.output}’\n\n`);
+  keep(context, config, fetching.body);
+  say(context, config, `\n${config.output.slice(0, 20).padEnd(20)}100%[===================>] ${String(bytes).padStart(7)}  --.-KB/s    in 0s      \n\n`);
+  if (config.terse && !config.quiet)
+    return end(context, state, `${stamp(context, config)} URL:${config.url} [${bytes}/${bytes}] -> "${config.output}" [${state.tried}]\n`, 0);
+  const verdict = isShown ? 'written to stdout' : `‘${config.output}’ saved`;
   return end(context, state, config.quiet ? '' : `${stamp(context, config)} (${speed(bytes)}) - ${verdict} [${bytes}/${bytes}]\n\n`, 0);
 }
+
+function keep(context: AppContext, config: WgetConfig, body: string): void {
+  if (config.output === '-') context.out(body);
+  else if (config.output !== '/dev/null') context.save(body);
+}
+
+const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 /** Nothing takes measurable time here, so the speed is what a millisecond gives. */
 function speed(bytes: number): string {
@@ -188,7 +199,9 @@ function end(context: AppContext, state: State, words: string, code: number): St
 
 export function parseWgetArgs(argv: readonly string[], environment: ProgramEnvironment, style: 'gnu' | 'busybox'): ParseResult<WgetConfig> {
   // -qO- and -O - both name standard output.
-  const parsed = parseOptions(argv, {
+  // The one short option of two letters.
+  const words = argv.map((word) => (style === 'gnu' && word === '-nv' ? '--no-verbose' : word));
+  const parsed = parseOptions(words, {
     flags: 'qSc4v',
     values: 'OTtU',
     longFlags: ['spider', 'quiet', 'no-verbose', 'server-response', 'no-check-certificate'],
@@ -217,10 +230,13 @@ export function parseWgetArgs(argv: readonly string[], environment: ProgramEnvir
           : `wget: not an http or ftp url: ${text}\n`,
       1,
     );
-  const output = optionValue(parsed, 'O', 'output-document');
+  const named = optionValue(parsed, 'O', 'output-document');
+  const remoteName = baseName(url.target.replace(/[?#].*$/, '')) || 'index.html';
+  // GNU's numbers a name that is taken, busybox' refuses it.
+  const isTaken = (name: string): boolean => style === 'gnu' && environment.readFile?.(name) !== undefined;
+  let free = remoteName;
+  for (let i = 1; i < MAX_NUMBERED && isTaken(free); i += 1) free = `${remoteName}.${i}`;
   const spider = hasOption(parsed, 'spider');
-  if (!spider && output !== '-' && output !== '/dev/null')
-    return bad("wget: Kubehop's programs keep no files of their own: use -O- and let the shell redirect it with >\n", 1);
   const timeoutSeconds = parseSeconds(optionValue(parsed, 'T', 'timeout') ?? '900');
   if (timeoutSeconds === undefined) return bad(`wget: --timeout: Invalid time period ‘${optionValue(parsed, 'T', 'timeout') ?? ''}’\n`);
   const tries = parseInteger(optionValue(parsed, 't', 'tries') ?? '20', 0, 1000) ?? 20;
@@ -233,8 +249,10 @@ export function parseWgetArgs(argv: readonly string[], environment: ProgramEnvir
       port: url.port,
       target: url.target,
       quiet: hasOption(parsed, 'q', 'quiet'),
+      terse: hasOption(parsed, 'no-verbose'),
       spider,
-      discard: output === '/dev/null',
+      output: named ?? free,
+      isNamed: named !== undefined,
       serverResponse: hasOption(parsed, 'S', 'server-response'),
       timeoutSeconds,
       tries: tries === 0 ? 1000 : tries,
@@ -243,8 +261,16 @@ export function parseWgetArgs(argv: readonly string[], environment: ProgramEnvir
   };
 }
 
+function savesTo({ spider, output, style, isNamed }: WgetConfig): Saving | undefined {
+  if (spider || output === '-' || output === '/dev/null') return undefined;
+  return style === 'busybox'
+    ? { file: output, exclusive: !isNamed, refused: (why) => `wget: can't open '${output}': ${why}\n`, exitCode: 1 }
+    : { file: output, refused: (why) => `${output}: ${why}\n`, exitCode: isNamed ? 1 : 3 };
+}
+
 export const wgetProgram = defineProgram({
   app: 'wget',
+  savesTo,
   parse: (argv, environment) => parseWgetArgs(argv, environment, isBusybox(environment) || /curlimages|netshoot/.test(environment.image) ? 'busybox' : 'gnu'),
 });
-export const busyboxWgetProgram = defineProgram({ app: 'wget', parse: (argv, environment) => parseWgetArgs(argv, environment, 'busybox') });
+export const busyboxWgetProgram = defineProgram({ app: 'wget', savesTo, parse: (argv, environment) => parseWgetArgs(argv, environment, 'busybox') });

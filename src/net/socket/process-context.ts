@@ -1,7 +1,9 @@
 /** The hands of one running program: what an app's context does, in terms of sockets, kernel and records. */
+
 import type { Prng } from '../../base/prng.ts';
 import { parseMac } from '../addr/mac.ts';
 import type { AppContext, Endpoint, LocalChoice, SctpCalls, SendOptions, SocketId, TcpSocketOptions, TlsNote, UdpSocketOptions } from '../app/definition.ts';
+import type { OutputStream } from '../engine.ts';
 import type { Netns, Process } from '../records.ts';
 import type { Errno, RouteQuery } from '../stack/userland.ts';
 import type { ArpMessage, Ip, Mac, Packet, Payload } from '../wire/packet.ts';
@@ -15,7 +17,7 @@ import { echoOpen, echoSend, type Owner, udpBind, udpConnect, udpSend } from './
 /** What the runtime lends to a context. */
 export interface ProcessHost {
   readonly layer: SocketLayer;
-  print(processId: string, stream: 'stdout' | 'stderr', text: string): void;
+  print(processId: string, stream: OutputStream, text: string): void;
   tell(processId: string, note: TlsNote): void;
   requestExit(processId: string, code: number): void;
   /** Loads the kernel module on the process' host (sctp_init()); undefined where the program has not brought it. */
@@ -74,6 +76,10 @@ export class ProcessContext implements AppContext {
 
   err(text: string): void {
     if (text !== '') this.#host.print(this.processId, 'stderr', text);
+  }
+
+  save(text: string): void {
+    if (text !== '') this.#host.print(this.processId, 'file', text);
   }
 
   tell(note: TlsNote): void {

@@ -1,8 +1,9 @@
 /** Everything that runs on the simulated kernels: sockets and programs behind the kernel's seam (net/stack/userland.ts). */
+
 import type { Change } from '../../base/record-store.ts';
 import type { App, AppEvent, TlsNote } from '../app/definition.ts';
 import type { Tally } from '../app/load/tally.ts';
-import type { ConnectionEvent, ProcessView, SocketView, TapFrame } from '../engine.ts';
+import type { ConnectionEvent, OutputStream, ProcessView, SocketView, TapFrame } from '../engine.ts';
 import type { NetRecord, Process } from '../records.ts';
 import type { MibName } from '../stack/mib.ts';
 import type { Kernel, TimerToken, Userland } from '../stack/userland.ts';
@@ -260,10 +261,10 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
     this.#acknowledge.push(socket);
   }
 
-  print(processId: string, stream: 'stdout' | 'stderr', text: string): void {
+  print(processId: string, stream: OutputStream, text: string): void {
     const process = this.#processes.find(processId);
     if (process === undefined) return;
-    this.kernel.tracePrinted(process.record.netns, process.record.name, stream, text);
+    if (stream !== 'file') this.kernel.tracePrinted(process.record.netns, process.record.name, stream, text);
     this.onOutput?.(processId, stream, text, 0);
   }
 

@@ -123,12 +123,12 @@ export interface Userland {
   recordChanged(change: Change<NetRecord>): void;
   signal(processId: string, signal: 'SIGINT' | 'SIGKILL'): void;
   writeStdin(processId: string, text: string): void;
-  print(processId: string, stream: 'stdout' | 'stderr', text: string): void;
+  print(processId: string, stream: import('../engine.ts').OutputStream, text: string): void;
   findProcess(processId: string): ProcessView | undefined;
   /** What a running program has counted of its requests. */
   tally(processId: string): import('../app/load/tally.ts').Tally | undefined;
   sockets(netns: string): SocketView[];
-  onOutput: ((processId: string, stream: 'stdout' | 'stderr' | 'exit', text: string, exitCode: number) => void) | undefined;
+  onOutput: ((processId: string, stream: import('../engine.ts').OutputStream | 'exit', text: string, exitCode: number) => void) | undefined;
   /** Plain data, deep enough that running on does not change it. */
   snapshot(): unknown;
   restore(snapshot: unknown): void;

@@ -3,6 +3,7 @@
 import { SETTLING_NS } from '../../kube/pod/probes.ts';
 import { hostNetworkFiles } from '../../kube/pod/sandbox-agent.ts';
 import type { Pod } from '../../kube/pod/types.ts';
+import type { OutputStream } from '../../net/engine.ts';
 import type { ShellHost } from '../../world/shell-host.ts';
 import type { Command, FilterIo, Invocation, Outcome, ShellServices } from '../command.ts';
 import { getProfile, libcOf } from '../images.ts';
@@ -37,7 +38,7 @@ export class Machine {
   #driving = false;
   #again = false;
   /** Output of a program that wrote before `spawn` returned its id. */
-  #early: { id: string; stream: 'stdout' | 'stderr' | 'exit'; text: string; exitCode: number }[] | undefined;
+  #early: { id: string; stream: OutputStream | 'exit'; text: string; exitCode: number }[] | undefined;
 
   constructor(state: ShellState, host: ShellHost, services: ShellServices) {
     this.state = state;
@@ -153,7 +154,7 @@ export class Machine {
   }
 
   /** From the engine. */
-  output(processId: string, stream: 'stdout' | 'stderr' | 'exit', text: string, exitCode: number): void {
+  output(processId: string, stream: OutputStream | 'exit', text: string, exitCode: number): void {
     const taskId = this.state.processes.get(processId);
     const task = taskId === undefined ? undefined : this.state.tasks.get(taskId);
     if (task === undefined) {
@@ -168,10 +169,18 @@ export class Machine {
         else if ((waiting.kind === 'watch' || waiting.kind === 'timeout' || waiting.kind === 'read') && waiting.timer === processId) waiting.expired = true;
       }
     } else if (frame?.kind === 'program') {
-      this.write(task, stream === 'stdout' ? task.io.stdout : task.io.stderr, text);
+      if (stream === 'file') this.#save(task, frame, text);
+      else this.write(task, stream === 'stdout' ? task.io.stdout : task.io.stderr, text);
       if (task.unwind?.kind === 'kill') this.endProcess(processId);
     }
     if (this.#early === undefined) this.drive(this.state.containers.has(task.session) ? task.session : undefined);
+  }
+
+  #save(task: Task, frame: Extract<Frame, { kind: 'program' }>, text: string): void {
+    if (frame.file === undefined) return;
+    if (!frame.file.opened) this.services.writeFile(frame.file.place, frame.file.path, '');
+    frame.file.opened = true;
+    this.write(task, { kind: 'file', ...this.services.fileAt(frame.file.place, frame.file.path) }, text);
   }
 
   /** Says what is wrong as the task's shell would. */
@@ -381,7 +390,7 @@ export class Machine {
     if (this.state.bootSpawns <= MAX_BOOT_SPAWNS || nowNs >= REST_UNTIL_NS) return false;
     task.stack.push({ kind: 'later', outcome });
     const processId = this.#start(task, 'sleep', 'sleep', { seconds: (REST_UNTIL_NS - nowNs) / 1e9, background: true });
-    task.stack.push({ kind: 'program', processId, endless: false, exitCode: undefined, feeding: false });
+    task.stack.push({ kind: 'program', processId, endless: false, exitCode: undefined, feeding: false, file: undefined });
     this.#replayEarly();
     return true;
   }
@@ -396,7 +405,8 @@ export class Machine {
     const isBackground = outcome.app === 'sleep' && this.state.containers.has(task.session);
     const config = isBackground ? { ...(outcome.config as object), background: true } : outcome.config;
     const processId = this.#start(task, outcome.app, outcome.name, config);
-    task.stack.push({ kind: 'program', processId, endless: outcome.endless, exitCode: undefined, feeding: true });
+    const file = outcome.savedFile === undefined ? undefined : { place: task.place, path: outcome.savedFile, opened: false };
+    task.stack.push({ kind: 'program', processId, endless: outcome.endless, exitCode: undefined, feeding: true, file });
     this.#replayEarly();
   }
 

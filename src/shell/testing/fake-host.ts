@@ -20,9 +20,9 @@ interface FakeProcess {
 
 /** Programs of the fake engine: `sleep SECONDS`, `say WORD…` (prints and ends at once), `talk` (prints a line a second until interrupted). */
 export const fakePrograms: ReadonlyMap<string, Program> = new Map<string, Program>([
-  ['sleep', { app: 'sleep', parse: (argv) => ({ ok: true, config: { seconds: Number(argv[0]) } }), endless: () => false }],
-  ['say', { app: 'say', parse: (argv) => ({ ok: true, config: argv }), endless: () => false }],
-  ['talk', { app: 'talk', parse: () => ({ ok: true, config: undefined }), endless: () => true }],
+  ['sleep', { app: 'sleep', parse: (argv) => ({ ok: true, config: { seconds: Number(argv[0]) } }), endless: () => false, savesTo: () => undefined }],
+  ['say', { app: 'say', parse: (argv) => ({ ok: true, config: argv }), endless: () => false, savesTo: () => undefined }],
+  ['talk', { app: 'talk', parse: () => ({ ok: true, config: undefined }), endless: () => true, savesTo: () => undefined }],
 ]);
 
 const origin = { component: 'kernel', objects: [] };

@@ -41,7 +41,15 @@ export function programCommand(name: string, program: Program): Command {
         err(parsed.stderr);
         return parsed.exitCode;
       }
-      return { kind: 'program', app: program.app, name, config: parsed.config, endless: program.endless(parsed.config) };
+      const saving = program.savesTo(parsed.config);
+      const running = { kind: 'program' as const, app: program.app, name, config: parsed.config, endless: program.endless(parsed.config) };
+      if (saving === undefined) return running;
+      const savedFile = resolvePath(cwd, saving.file);
+      const exists = saving.exclusive === true && shell.readFile(place, savedFile) !== undefined;
+      const why = exists ? 'File exists' : shell.refusesFile(place, savedFile);
+      if (why === undefined) return { ...running, savedFile };
+      err(saving.refused(why));
+      return saving.exitCode;
     },
     complete: (_words, current, { host }) => (/^-/.test(current) ? [] : targetsFor(name, current, host)),
   });

@@ -115,7 +115,7 @@ export function appWorld(
     const ran = written.get(id) ?? { stdout: '', stderr: '', exitCode: undefined };
     written.set(id, ran);
     if (stream === 'exit') ran.exitCode = exitCode;
-    else ran[stream] += text;
+    else if (stream !== 'file') ran[stream] += text;
   };
   const dns = options.dns ?? DNS;
   for (const netns of ['controlplane/netns/coredns1.default', 'node01/netns/coredns2.default'])

@@ -323,6 +323,9 @@ class Layer implements TlsContext {
   err(text: string): void {
     this.#context.err(text);
   }
+  save(text: string): void {
+    this.#context.save(text);
+  }
   tell(note: TlsNote): void {
     this.#context.tell(note);
   }
