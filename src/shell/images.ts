@@ -212,7 +212,7 @@ const byRepository: readonly (readonly [RegExp, string])[] = [
   [/(?:^|\/)busybox$/, 'busybox'],
   [/(?:^|\/)alpine$/, 'alpine'],
   [/(?:^|\/)curl$/, 'curl'],
-  [/(?:^|\/)nginx(?:-unprivileged)?$/, 'nginx'],
+  [/(?:^|\/)nginx(?:-unprivileged|-slim)?$/, 'nginx'],
   [/(?:^|\/)httpd$/, 'httpd'],
   [/(?:dnsutils|dnstools)$/, 'dnsutils'],
   [/(?:^|\/)agnhost$/, 'agnhost'],

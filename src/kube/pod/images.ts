@@ -166,13 +166,15 @@ const echoBasic: Behave = (container) => {
 const KNOWN: readonly KnownImage[] = [
   {
     role: 'server',
-    repositories: ['nginx', 'bitnami/nginx'],
+    repositories: ['nginx'],
     binaries: ['nginx', 'docker-entrypoint.sh'],
     behave: (_c, image) => [http({ port: 80, server: 'nginx', ...versionOf(image.tag) })],
   },
+  // The tags of Kubernetes' own tutorials count that image's builds, not nginx' versions.
+  { role: 'server', repositories: ['/nginx-slim'], binaries: ['nginx'], behave: () => [http({ port: 80, server: 'nginx' })] },
   {
     role: 'server',
-    repositories: ['nginxinc/nginx-unprivileged'],
+    repositories: ['nginxinc/nginx-unprivileged', 'bitnami/nginx'],
     binaries: ['nginx'],
     behave: (_c, image) => [http({ port: 8080, server: 'nginx', ...versionOf(image.tag) })],
   },

@@ -48,7 +48,8 @@ export function validateTemplate(spec: TemplateSpec, old: TemplateSpec | undefin
   }
   errors.push(...validateLabels(labels, 'spec.template.labels'), ...rateErrors('spec.template.metadata.annotations', spec.template.metadata?.annotations));
   if (spec.template.spec === undefined) return [...errors, required('spec.template.spec.containers')];
-  errors.push(...validatePodSpec('spec.template.spec', spec.template.spec));
+  // A StatefulSet's pods get volumes that the template does not name, so what its pod spec says is judged with each pod.
+  if (word !== 'statefulset') errors.push(...validatePodSpec('spec.template.spec', spec.template.spec));
   const policy = spec.template.spec.restartPolicy;
   if (policy === 'Never' || policy === 'OnFailure') {
     errors.push({

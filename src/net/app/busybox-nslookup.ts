@@ -1,15 +1,17 @@
-/** nslookup of busybox: every suffix for A and AAAA at once, printed in order, NXDOMAIN of the others included. busybox: networking/nslookup.c. */
+/** nslookup of busybox since 1.29: every suffix for A and AAAA at once, printed in order, NXDOMAIN of the others included. busybox: networking/nslookup.c. */
 import { formatIp, parseIp } from '../addr/ip.ts';
 import { parseDnsType } from '../wire/dns-codec.ts';
 import type { DnsMessage, DnsResourceRecord, DnsType } from '../wire/dns-message.ts';
 import type { Ip } from '../wire/packet.ts';
+import { handleSmall, isSmallNslookup, type SmallNslookupConfig, type SmallNslookupState, startSmall } from './busybox-nslookup-small.ts';
 import { optionProblemText, parseOptions } from './cli-options.ts';
-import { type AppContext, defineApp, defineProgram, type ParseResult, type SocketId } from './definition.ts';
+import { type AppContext, type AppEvent, defineApp, defineProgram, type ParseResult, type SocketId } from './definition.ts';
 import { DNS_PORT, dnsPayload, dnsQuestion, isAskable, newDnsId, reverseName } from './dns-query.ts';
 import { readResolvConf } from './resolv-conf.ts';
 import { handleResolving, type Resolving, startResolving } from './resolver.ts';
 
 export interface BusyboxNslookupConfig {
+  readonly kind: 'big';
   readonly name: string;
   readonly types: readonly DnsType[];
   readonly server?: string;
@@ -22,6 +24,7 @@ interface Question {
 }
 
 interface State {
+  readonly kind: 'big';
   readonly server: Ip;
   readonly questions: readonly Question[];
   readonly answers: readonly (DnsMessage | undefined)[];
@@ -36,53 +39,61 @@ interface State {
 const RETRY_NS = 2_500_000_000;
 const ATTEMPTS = 2;
 
-export const busyboxNslookup = defineApp<State, BusyboxNslookupConfig>({
+export const busyboxNslookup = defineApp<State | SmallNslookupState, BusyboxNslookupConfig | SmallNslookupConfig>({
   name: 'busybox-nslookup',
-  start: (context, config) => {
-    const conf = readResolvConf(context);
-    const address = parseIp(config.name);
-    const names =
-      address !== undefined
-        ? [reverseName(address)]
-        : config.name.includes('.') || conf.search.length === 0
-          ? [withDot(config.name)]
-          : conf.search.map((domain) => withDot(`${config.name}.${domain}`));
-    const types: readonly DnsType[] = config.types.length > 0 ? config.types : address !== undefined ? ['PTR'] : ['A', 'AAAA'];
-    const chance = context.prng('dns-id');
-    const questions = types.flatMap((type) => names.filter(isAskable).map((name) => ({ id: newDnsId(chance), name, type })));
-    const state: State = {
-      server: 0,
-      questions,
-      answers: questions.map(() => undefined),
-      socket: -1,
-      attempt: 0,
-      timer: -1,
-      resolving: undefined,
-      done: false,
-    };
-    if (questions.length === 0) {
-      context.err(`nslookup: invalid name '${config.name}'\n`);
-      return finish(context, state, 1);
-    }
-    if (config.server === undefined) return ask(context, { ...state, server: conf.nameservers[0] ?? 0 });
-    return withServer(context, config, { ...state, resolving: startResolving(context, config.server) });
-  },
+  start: (context, config) => (config.kind === 'small' ? startSmall(context, config) : start(context, config)),
   handle: (context, state, event, config) => {
-    if (state.done) return state;
-    if (event.kind === 'signal') return finish(context, state, 130);
-    if (state.resolving !== undefined) {
-      const resolving = handleResolving(context, state.resolving, event);
-      return resolving === state.resolving ? state : withServer(context, config, { ...state, resolving });
-    }
-    if (event.kind === 'timer' && event.tag === 'retry') return retry(context, { ...state, timer: -1 });
-    if (event.kind !== 'datagram' || event.payload.dns === undefined) return state;
-    const message = event.payload.dns;
-    const at = state.questions.findIndex((question) => question.id === message.id);
-    if (at < 0 || !message.response) return state;
-    const answers = state.answers.map((answer, i) => (i === at ? message : answer));
-    return answers.every((answer) => answer !== undefined) ? print(context, { ...state, answers }) : { ...state, answers };
+    if (state.kind === 'small') return handleSmall(context, state, event);
+    return config.kind === 'small' ? state : handle(context, state, event, config);
   },
 });
+
+function start(context: AppContext, config: BusyboxNslookupConfig): State {
+  const conf = readResolvConf(context);
+  const address = parseIp(config.name);
+  const names =
+    address !== undefined
+      ? [reverseName(address)]
+      : config.name.includes('.') || conf.search.length === 0
+        ? [withDot(config.name)]
+        : conf.search.map((domain) => withDot(`${config.name}.${domain}`));
+  const types: readonly DnsType[] = config.types.length > 0 ? config.types : address !== undefined ? ['PTR'] : ['A', 'AAAA'];
+  const chance = context.prng('dns-id');
+  const questions = types.flatMap((type) => names.filter(isAskable).map((name) => ({ id: newDnsId(chance), name, type })));
+  const state: State = {
+    kind: 'big',
+    server: 0,
+    questions,
+    answers: questions.map(() => undefined),
+    socket: -1,
+    attempt: 0,
+    timer: -1,
+    resolving: undefined,
+    done: false,
+  };
+  if (questions.length === 0) {
+    context.err(`nslookup: invalid name '${config.name}'\n`);
+    return finish(context, state, 1);
+  }
+  if (config.server === undefined) return ask(context, { ...state, server: conf.nameservers[0] ?? 0 });
+  return withServer(context, config, { ...state, resolving: startResolving(context, config.server) });
+}
+
+function handle(context: AppContext, state: State, event: AppEvent, config: BusyboxNslookupConfig): State {
+  if (state.done) return state;
+  if (event.kind === 'signal') return finish(context, state, 130);
+  if (state.resolving !== undefined) {
+    const resolving = handleResolving(context, state.resolving, event);
+    return resolving === state.resolving ? state : withServer(context, config, { ...state, resolving });
+  }
+  if (event.kind === 'timer' && event.tag === 'retry') return retry(context, { ...state, timer: -1 });
+  if (event.kind !== 'datagram' || event.payload.dns === undefined) return state;
+  const message = event.payload.dns;
+  const at = state.questions.findIndex((question) => question.id === message.id);
+  if (at < 0 || !message.response) return state;
+  const answers = state.answers.map((answer, i) => (i === at ? message : answer));
+  return answers.every((answer) => answer !== undefined) ? print(context, { ...state, answers }) : { ...state, answers };
+}
 
 const withDot = (name: string): string => (name.endsWith('.') ? name : `${name}.`);
 const withoutDot = (name: string): string => name.replace(/\.$/, '');
@@ -163,7 +174,8 @@ function finish(context: AppContext, state: State, code: number): State {
   return { ...state, done: true };
 }
 
-export function parseBusyboxNslookupArgs(argv: readonly string[]): ParseResult<BusyboxNslookupConfig> {
+export function parseBusyboxNslookupArgs(argv: readonly string[], image: string): ParseResult<BusyboxNslookupConfig | SmallNslookupConfig> {
+  if (isSmallNslookup(image)) return parseSmallArgs(argv);
   const types: DnsType[] = [];
   const rest: string[] = [];
   for (const word of argv) {
@@ -181,7 +193,18 @@ export function parseBusyboxNslookupArgs(argv: readonly string[]): ParseResult<B
   if ('problem' in parsed) return { ok: false, stderr: optionProblemText('nslookup', parsed) + usage, exitCode: 1 };
   const [name, server] = parsed.operands;
   if (name === undefined) return { ok: false, stderr: usage, exitCode: 1 };
-  return { ok: true, config: { name, types, ...(server === undefined ? {} : { server }) } };
+  return { ok: true, config: { kind: 'big', name, types, ...(server === undefined ? {} : { server }) } };
 }
 
-export const busyboxNslookupProgram = defineProgram({ app: 'busybox-nslookup', parse: (argv) => parseBusyboxNslookupArgs(argv) });
+function parseSmallArgs(argv: readonly string[]): ParseResult<SmallNslookupConfig> {
+  const [name, server] = argv;
+  if (name === undefined || argv.length > 2 || name.startsWith('-'))
+    return {
+      ok: false,
+      stderr: 'Usage: nslookup [HOST] [SERVER]\n\nQuery the nameserver for the IP address of the given HOST\noptionally using a specified DNS server\n',
+      exitCode: 1,
+    };
+  return { ok: true, config: { kind: 'small', name, ...(server === undefined ? {} : { server }) } };
+}
+
+export const busyboxNslookupProgram = defineProgram({ app: 'busybox-nslookup', parse: (argv, { image }) => parseBusyboxNslookupArgs(argv, image) });

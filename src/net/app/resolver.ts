@@ -4,7 +4,7 @@ import type { DnsType } from '../wire/dns-message.ts';
 import type { Ip } from '../wire/packet.ts';
 import type { AppContext, AppEvent } from './definition.ts';
 import { isAskable, reverseName } from './dns-query.ts';
-import { hostsAddresses, readResolvConf, searchCandidates } from './resolv-conf.ts';
+import { hostsAddresses, type ResolvConf, readResolvConf, searchCandidates } from './resolv-conf.ts';
 import { askGlibc, handleGlibc } from './resolver-glibc.ts';
 import { askMusl, handleMusl } from './resolver-musl.ts';
 import { inOrder, type ResolveError, type Resolving } from './resolver-state.ts';
@@ -17,8 +17,7 @@ const TYPES: Readonly<Record<AddressFamily, readonly DnsType[]>> = { any: ['A', 
 const isWanted = (ip: Ip, family: AddressFamily): boolean => family === 'any' || (typeof ip === 'bigint') === (family === 6);
 
 /** `result` may be there at once: an address as text, or a line of /etc/hosts. */
-export function startResolving(context: AppContext, name: string, family: AddressFamily = 'any'): Resolving {
-  const conf = readResolvConf(context);
+export function startResolving(context: AppContext, name: string, family: AddressFamily = 'any', conf: ResolvConf = readResolvConf(context)): Resolving {
   const base: Resolving = {
     name,
     conf,
@@ -55,8 +54,8 @@ export function startResolving(context: AppContext, name: string, family: Addres
 }
 
 /** The name of an address by DNS (getnameinfo, gethostbyaddr): `result` has it as `canonical`, without addresses. */
-export function startReverse(context: AppContext, ip: Ip): Resolving {
-  const base = startResolving(context, formatIp(ip));
+export function startReverse(context: AppContext, ip: Ip, conf?: ResolvConf): Resolving {
+  const base = startResolving(context, formatIp(ip), 'any', conf);
   const candidates = [{ name: reverseName(ip), why: 'for the name of an address' }];
   const ready: Resolving = { ...base, types: ['PTR'], candidates, result: undefined };
   return context.libc === 'musl' ? askMusl(context, ready) : askGlibc(context, ready);

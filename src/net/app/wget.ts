@@ -224,7 +224,7 @@ export function parseWgetArgs(argv: readonly string[], environment: ProgramEnvir
   if (typeof url === 'string')
     return bad(
       url.includes('TLS')
-        ? 'wget: TLS is not simulated in Kubehop: use http://\n'
+        ? 'wget: https is simulated for curl alone: curl URL\n'
         : style === 'gnu'
           ? `${text}: Invalid URL.\n`
           : `wget: not an http or ftp url: ${text}\n`,
