@@ -5,6 +5,7 @@ import { summarizePod } from '../kube/pod/row.ts';
 import { netnsOfPod } from '../kube/pod/sandbox-agent.ts';
 import { isFinished, type Pod } from '../kube/pod/types.ts';
 import { enforcement } from '../kube/policy/enforcement.ts';
+import { qdiscText } from '../net/device/qdisc-text.ts';
 import type { Device, Netns, NetRecord } from '../net/records.ts';
 import type { KubeObject, StoreView } from '../objects/types.ts';
 import type { DeviceView, HostView, NetnsView, ServiceView, Topology } from './views.ts';
@@ -53,6 +54,14 @@ export function deviceView(device: Device): DeviceView {
     ...(device.master === undefined ? {} : { master: device.master }),
     ...((device.type === 'veth' || device.type === 'ethernet') && device.peer !== undefined ? { peer: device.peer } : {}),
     ...(device.type === 'vxlan' ? { vni: device.vni } : {}),
+    ...(device.qdisc === undefined
+      ? {}
+      : {
+          impaired: qdiscText(device.qdisc)
+            .replace(/^limit \d+ /, '')
+            .replace(/ {2,}/g, ' ')
+            .trim(),
+        }),
   };
 }
 

@@ -64,6 +64,8 @@ export interface DeviceView {
   readonly master?: string;
   readonly peer?: string;
   readonly vni?: number;
+  /** What netem or a token bucket does to packets on their way out: `delay 50ms loss 20%`. */
+  readonly impaired?: string;
 }
 
 export interface ServiceView {

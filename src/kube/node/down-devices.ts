@@ -1,6 +1,6 @@
 /**
  * Wires that are cut, as a fact of the document: the annotation `kubehop.dev/down` of a Node or a Pod lists its devices that are down, parted by commas, as after
- * `ip link set eth0 down`. Of a Node its network card, of a Pod its end of the pod network.
+ * `ip link set eth0 down`. Of a Node its network card, of a Pod its end of the pod network; of a Node also the ends of pods on it, as `<namespace>/<pod>`.
  */
 import type { NetRecord } from '../../net/records.ts';
 import type { KubeObject } from '../../objects/types.ts';

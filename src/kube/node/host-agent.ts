@@ -12,6 +12,7 @@ import type { ClusterNode, Underlay } from './cluster-network.ts';
 import { findNode, listNodes, NETWORK_KINDS, underlayOf } from './cluster-network.ts';
 import { address6, ethernet, gatewayRoute, kernelRoutes, loopback, subnetAddress } from './devices.ts';
 import { isDown, withDeviceDown } from './down-devices.ts';
+import { impairmentOf, impairmentProblems, withQdisc } from './impaired-wires.ts';
 import { FORWARDING6, ip6Sysctls } from './ip6.ts';
 import { macFromName } from './mac.ts';
 import { DEVICE_INDEX, deviceId, processId, ROUTER_HOST, rootNetnsId, UNDERLAY_HOST } from './record-ids.ts';
@@ -127,15 +128,18 @@ function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
   if (node.natCard !== undefined) records.push(...natCardRecords(node.natCard, netns, networkd));
   else if (node.ip !== undefined) records.push(gatewayRoute(netns, '0.0.0.0/0', underlay.gateway, 'eth0', networkd, 'static'));
   if (node.ip6 !== undefined && underlay.six !== undefined) records.push(gatewayRoute(netns, '::/0', underlay.six.gateway, 'eth0', networkd, 'static'));
-  if (isDown(view.find(node.key), 'eth0')) records.splice(0, records.length, ...withDeviceDown(records, netns, 'eth0'));
+  const object = view.find(node.key);
+  records.splice(0, records.length, ...withQdisc(records, netns, 'eth0', impairmentOf(object, 'eth0')));
+  const diagnostics = object === undefined ? [] : [...impairmentProblems(object, (wire) => wire === 'eth0' || view.find(`Pod/${wire}`) !== undefined)];
+  if (isDown(object, 'eth0')) records.splice(0, records.length, ...withDeviceDown(records, netns, 'eth0'));
   records.push(nodeServer(netns, 'kubelet', 10250, node));
   if (node.controlPlane) records.push(nodeServer(netns, 'kube-apiserver', 6443, node));
   const range = parseCidr(underlay.cidr);
   if (node.ip !== undefined && range !== undefined && !contains(range.network, range.prefixLength, parseIp4(node.ip) as number)) {
     const message = `node "${name}" has the address ${node.ip}, which is outside the underlay ${underlay.cidr}: no other node can reach it`;
-    return { records, diagnostics: [{ key: node.key, path: 'status.addresses', diagnostic: { severity: 'warning', code: 'node-outside-underlay', message } }] };
+    diagnostics.push({ key: node.key, path: 'status.addresses', diagnostic: { severity: 'warning', code: 'node-outside-underlay', message } });
   }
-  return { records };
+  return { records, ...(diagnostics.length === 0 ? {} : { diagnostics }) };
 }
 
 /** What lies behind the card is the hypervisor's: nothing of it is simulated. */

@@ -15,6 +15,7 @@ import { clusterDns, findNode, NETWORK_KINDS, underlayOf } from '../node/cluster
 import { loopback } from '../node/devices.ts';
 import { isDown, withDeviceDown } from '../node/down-devices.ts';
 import { nodeResolvConf } from '../node/host-agent.ts';
+import { impairmentOf, impairmentProblems, withQdisc } from '../node/impaired-wires.ts';
 import { ip6Sysctls } from '../node/ip6.ts';
 import { perState } from '../node/per-state.ts';
 import { podsOn } from '../node/pods-by-node.ts';
@@ -63,6 +64,7 @@ const SANDBOX_SYSCTLS: Netns['sysctls'] = {
 /** What the sandboxes of a node have in common. */
 interface Surroundings {
   readonly node: ClusterNode;
+  readonly object: Node | undefined;
   readonly cni: NodeCni;
   readonly dns: DnsSettings;
   /** By namespace: resolv.conf of pods that ask for nothing special. */
@@ -76,7 +78,7 @@ function surroundingsOf(node: ClusterNode, view: StoreView): Surroundings {
   let found = known.get(node.name);
   if (found === undefined) {
     const dns = { ...clusterDns(view), nodeResolvConf: nodeResolvConf(underlayOf(view)) };
-    found = { node, cni: cniOf(node, view), dns, resolvConfs: new Map() };
+    found = { node, object: view.find<Node>(node.key), cni: cniOf(node, view), dns, resolvConfs: new Map() };
     known.set(node.name, found);
   }
   return found;
@@ -142,7 +144,15 @@ function renderSandbox(pod: Pod, around: Surroundings, before: readonly NetRecor
       !cni.running && cni.cni.role !== undefined,
     ),
   ];
-  return isDown(pod, 'eth0') ? withDeviceDown(records, netns, 'eth0') : records;
+  return marred(records, pod, netns, around.object);
+}
+
+/** Its wire as the texts of the pod and of its node have it: cut, slow, lossy. */
+function marred(records: NetRecord[], pod: Pod, netns: string, node: Node | undefined): NetRecord[] {
+  const wire = `${namespaceOf(pod)}/${pod.metadata.name}`;
+  if (isDown(pod, 'eth0') || isDown(node, wire)) return withDeviceDown(records, netns, 'eth0');
+  const qdisc = impairmentOf(pod, 'eth0') ?? impairmentOf(node, wire);
+  return qdisc === undefined ? records : withQdisc(records, netns, 'eth0', qdisc);
 }
 
 /** `spec.containers[0]` */
@@ -288,6 +298,7 @@ function render(key: string, view: StoreView, before: readonly NetRecord[] = [])
       ...renderProbers(pod, node.name, view),
     ];
     noteProbes(pod, diagnostics);
+    diagnostics.push(...impairmentProblems(pod, (wire) => wire === 'eth0'));
     return { records, diagnostics };
   }
   if (pod.spec.hostNetwork !== true) return { records: [] };

@@ -227,6 +227,10 @@ function CanvasInside({ topology, lens, playback, positions, selection, arrangem
         const hit = hitAt(event);
         return hit?.kind === 'item' ? hit.item : undefined;
       },
+      wireEndAt: (event) => {
+        const hit = hitAt(event);
+        return hit?.kind === 'wire' ? scene.itemById.get(hit.wire.from) : undefined;
+      },
       screenOf: (item) => {
         const { x, y, zoom } = flow.getViewport();
         const middle = centre(item.rect);

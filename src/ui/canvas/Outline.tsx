@@ -65,6 +65,8 @@ export function Outline({ scene, focused, selected, onFocus, onSelect, onNudge }
       }}
       onBlur={(event) => {
         if (event.currentTarget.contains(event.relatedTarget)) return;
+        // A menu of this item: who closes it stands where he stood.
+        if (event.relatedTarget instanceof Element && event.relatedTarget.closest('[data-of-item]') !== null) return;
         hasFocus.current = false;
         onFocus(undefined);
       }}

@@ -29,6 +29,8 @@ export interface CanvasTools {
   readonly current: Item | undefined;
   /** Under a pointer, in client coordinates. */
   itemAt(event: { readonly clientX: number; readonly clientY: number }): Item | undefined;
+  /** The device at which a wire under a pointer begins. */
+  wireEndAt(event: { readonly clientX: number; readonly clientY: number }): Item | undefined;
   /** The middle of an item, in pixels of the canvas. */
   screenOf(item: Item): Point;
   /** Until the function that is returned is called, what is chosen on the canvas goes there instead of being selected. */

@@ -1,6 +1,7 @@
 /** What stands outside the nodes: the underlay switch as a bar (a comb when nodes stand in rows), routers and external hosts beside it, and the cables. */
 import type { DeviceView, HostView, Topology } from '../../world/views.ts';
 import { addItem, addPlace, type Draft } from './draft.ts';
+import { impairedLabel, spokenImpairment } from './impaired.ts';
 import { chipWidth, roomWidth } from './metrics.ts';
 import type { Plan } from './plan.ts';
 import type { Point, Rect, Wire } from './scene.ts';
@@ -131,7 +132,15 @@ function nodeCable(draft: Draft, plan: Plan, bar: Bar, port: DeviceView, card: D
   const hub = draft.places.get(`${card.netns}#kernel`);
   if (hub !== undefined && hub.up === undefined) draft.places.set(hub.id, { ...hub, up: { to: card.id, from: start.point, via: [], at: start.point } });
   portPlace(draft, bar, port, end, { x: endX, y: middleY(segment) });
-  draft.wires.push(cable(`${card.id}|${port.id}`, card.id, bar.bridge, `cable ${card.name} of ${hostOf(card.netns)}`, card.id, [chipEdge, ...via, end]));
+  draft.wires.push({
+    ...cable(`${card.id}|${port.id}`, card.id, bar.bridge, `cable ${card.name} of ${hostOf(card.netns)}${spokenImpairment(card, port)}`, card.id, [
+      chipEdge,
+      ...via,
+      end,
+    ]),
+    // Tunnels have their words in the middle between rooms and bar.
+    ...impairedLabel([card, port], chipEdge, via[0] ?? end, 0.84),
+  });
 }
 
 function portPlace(draft: Draft, bar: Bar, port: DeviceView, point: Point, onBar: Point): void {

@@ -1,6 +1,7 @@
 /** Lays out a node's pods with their wires to the bridge: cards that can be read, or tiles when they are many. */
 import type { DeviceView, HostView, NetnsView } from '../../world/views.ts';
 import { addItem, addPlace, type Draft, type Frame, pointAt, rectAt } from './draft.ts';
+import { impairedLabel, spokenImpairment } from './impaired.ts';
 import { columnX, type Metrics, tileWidth } from './metrics.ts';
 import { aside, hubId, type Levels, type RoomInput, rowsNeeded, spokenDevice } from './room-plan.ts';
 import type { PodItem, Point } from './scene.ts';
@@ -133,8 +134,9 @@ export function layoutPods(draft: Draft, input: RoomInput, m: Metrics, frame: Fr
           to: bridged ? bridge.id : hubId(rootId),
           room: host.id,
           target: { kind: 'device', id: peer.id },
-          spoken: `veth pair ${eth.name} of ${view.title} – ${peer.name} on ${host.name}`,
-          ...(row === 0 && !m.strip
+          spoken: `veth pair ${eth.name} of ${view.title} – ${peer.name} on ${host.name}${spokenImpairment(eth, peer)}`,
+          ...impairedLabel([eth, peer], points[0] as Point, end),
+          ...(row === 0 && !m.strip && eth.impaired === undefined && peer.impaired === undefined
             ? {
                 label: {
                   text: 'veth',

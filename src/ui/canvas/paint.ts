@@ -285,7 +285,14 @@ export function pathData(points: readonly Point[], curve: boolean, radius = 6): 
   return d;
 }
 
-function wireLabel(wire: Wire, { text: words, at, anchor }: NonNullable<Wire['label']>): Shape[] {
+function wireLabel(wire: Wire, { text: words, at, anchor, warns }: NonNullable<Wire['label']>): Shape[] {
+  if (warns === true) {
+    const w = words.length * 6.4 + 12;
+    return [
+      { type: 'rect', x: at.x - w / 2, y: at.y - 8.5, w, h: 17, r: 8.5, fill: 'panel', stroke: 'drop', width: 1.2, dash: '3 2' },
+      text(at.x, at.y, words, { mono: true, fill: 'drop', anchor: 'middle', centred: true }),
+    ];
+  }
   if (wire.kind !== 'tunnel') return [text(at.x, at.y, words, { mono: true, fill: 'mute', anchor })];
   const w = words.length * 6.4 + 14;
   const x = anchor === 'middle' ? at.x - w / 2 : at.x - 7;

@@ -72,7 +72,7 @@ export function roomHeight(m: Metrics, rows: number, chipRows: number, tiles: bo
 }
 
 export const spokenDevice = (device: DeviceView): string =>
-  `${device.type} ${device.name}${device.addresses.length === 0 ? '' : `, ${device.addresses.join(', ')}`}, MTU ${device.mtuBytes}${device.up ? '' : ', down'}`;
+  `${device.type} ${device.name}${device.addresses.length === 0 ? '' : `, ${device.addresses.join(', ')}`}, MTU ${device.mtuBytes}${device.up ? '' : ', down'}${device.impaired === undefined ? '' : `, netem: ${device.impaired}`}`;
 
 export type Levels = ReturnType<typeof levels>;
 /** Offset of a resting packet, `dy` downwards in an upright room. */

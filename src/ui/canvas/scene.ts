@@ -113,7 +113,13 @@ export interface Wire {
   readonly room: string | undefined;
   readonly target: LinkTarget | undefined;
   readonly spoken: string;
-  readonly label?: { readonly text: string; readonly at: Point; readonly anchor: 'start' | 'middle' | 'end' };
+  readonly label?: {
+    readonly text: string;
+    readonly at: Point;
+    readonly anchor: 'start' | 'middle' | 'end';
+    /** On the wire, since it says what is wrong with it. */
+    readonly warns?: true;
+  };
 }
 
 /** A stop of packets, and its way to the next place nearer to the underlay: together the places form trees. */

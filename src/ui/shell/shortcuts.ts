@@ -113,6 +113,9 @@ export const shortcuts: readonly Shortcut[] = [
 export function isTaken(event: KeyboardEvent): boolean {
   const { target } = event;
   if (!(target instanceof HTMLElement)) return false;
+  // A slider has its arrows, a box its space; letters and undo mean nothing to them.
+  if (target instanceof HTMLInputElement && target.type === 'range') return /^(?:Arrow|Home|End|Page)/.test(event.key);
+  if (target instanceof HTMLInputElement && target.type === 'checkbox') return event.key === ' ' || event.key === 'Enter';
   if (target.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) return true;
   if (event.key === ' ' || event.key === 'Enter') return target.closest('button, a, summary, [role="tab"], [role="option"]') !== null;
   return target.closest('[role="menu"], dialog') !== null;

@@ -28,15 +28,15 @@ describe('what can be done on the canvas', () => {
   });
 
   it('is a line for the terminal where no text says it, with the line that takes it back', () => {
-    const cut = titled(world, { kind: 'box', target: { kind: 'device', id: `${web()}/device/eth0` } }, /^Cut veth/);
-    expect(cut.commands?.[0]).toMatchObject({ host: 'node01', line: expect.stringMatching(/^ip link set veth\w+ down$/) });
+    const cut = titled(world, { kind: 'box', target: { kind: 'device', id: 'node01/netns/root/device/cni0' } }, /^Cut cni0/);
+    expect(cut.commands?.[0]).toMatchObject({ host: 'node01', line: 'ip link set cni0 down' });
     expect(cut.undo?.[0]?.line).toMatch(/up$/);
     expect(titled(world, { kind: 'box', target: { kind: 'netns', id: web() } }, /^Delete/).commands?.[0]?.line).toMatch(/^kubectl delete pod web-/);
   });
 
   it('cuts and mends a node’s cable and a pod’s wire in the text, and cordons there', () => {
     expect(added(titled(world, box('Node/node01'), /^Cordon/))).toEqual(['  unschedulable: true']);
-    expect(added(titled(world, { kind: 'box', target: { kind: 'device', id: `${client()}/device/eth0` } }, /^Cut veth/))).toEqual([
+    expect(added(titled(world, { kind: 'box', target: { kind: 'device', id: `${client()}/device/eth0` } }, /^Cut the wire of/))).toEqual([
       expect.stringContaining('kubehop.dev/down: eth0'),
     ]);
     const other = openArticle({ files: articleFiles() });
@@ -49,6 +49,42 @@ describe('what can be done on the canvas', () => {
       expect(apply(titled(other, question, /^Mend/))).toBe(true);
       expect(reaches()).toBe(true);
     }
+  });
+
+  it('makes wires slow and lossy in the text, those of a Deployment’s pods in their node’s, and says what cannot be read', () => {
+    const other = openArticle({ files: articleFiles() });
+    const wire = (netns: string): ActionQuestion => ({ kind: 'box', target: { kind: 'device', id: `${netns}/device/eth0` } });
+    const pod =
+      web()
+        .split('/netns/')[1]
+        ?.replace(/\.default$/, '') ?? '';
+    const apply = (question: ActionQuestion, pattern: RegExp) => {
+      const { edit } = titled(other, question, pattern);
+      expect(other.edit(edit?.file ?? '', edit?.after ?? '').applied, `${pattern}`).toBe(true);
+      return added({ title: '', because: '', ...(edit === undefined ? {} : { edit }) });
+    };
+    const ping = () =>
+      /time=([\d.]+) ms/.exec(runLine(other, `kubectl exec client -- ping -c 1 ${other.topology().netnses.find((one) => one.id === web())?.ip}`).output)?.[1];
+    expect(Number(ping())).toBeLessThan(1);
+    expect(apply(wire(client()), /slow$/)).toEqual([expect.stringContaining('kubehop.dev/impair: "eth0 delay 50ms"')]);
+    expect(runLine(other, 'kubectl exec client -- tc qdisc show dev eth0').output).toMatch(/^qdisc netem 8001: root refcnt \d+ limit 1000 delay 50ms/m);
+    expect(Number(ping())).toBeCloseTo(50, 0);
+    expect(other.topology().devices.find((one) => one.id === `${client()}/device/eth0`)?.impaired).toBe('delay 50ms');
+    expect(apply(wire(web()), /slow$/)).toEqual([expect.stringContaining(`kubehop.dev/impair: "default/${pod} delay 50ms"`)]);
+    expect(Number(ping())).toBeCloseTo(100, 0);
+    expect(apply(wire(web()), /every fifth/)).toEqual([expect.stringContaining(`"default/${pod} delay 50ms loss 20%"`)]);
+    apply(wire(web()), /good one again/);
+    expect(Number(ping())).toBeCloseTo(50, 0);
+    expect(apply(wire(web()), /^Cut the wire of/)).toEqual([expect.stringContaining(`kubehop.dev/down: "default/${pod}"`)]);
+    expect(ping()).toBeUndefined();
+    const { diagnostics } = other.edit(
+      'client.yaml',
+      (other.files.find((one) => one.path === 'client.yaml')?.text ?? '').replace('eth0 delay 50ms', 'eth0 delay soon; eth1 loss 1%'),
+    );
+    expect(diagnostics.flatMap((one) => (one.code === 'impaired-wire' ? [one.message] : []))).toEqual([
+      '"eth0": Illegal "latency"',
+      expect.stringContaining('there is no wire "eth1" here'),
+    ]);
   });
 
   it('is a policy with lasting labels, the namespace of the other side where it differs, and declared ports', () => {

@@ -12,6 +12,7 @@ import { networkChoices } from './network.ts';
 import { additions } from './palette.ts';
 import { policiesBetween } from './policy-draft.ts';
 import { waysIn } from './ways-in.ts';
+import { wireActions } from './wires.ts';
 
 interface ServiceLike extends KubeObject {
   readonly spec?: { readonly type?: string; readonly clusterIP?: string; readonly sessionAffinity?: string };
@@ -21,7 +22,6 @@ interface Scaled extends KubeObject {
 }
 
 const STOPPED = 'kubehop.dev/stopped';
-const DOWN = 'kubehop.dev/down';
 
 export function actionsFor(world: World, question: ActionQuestion): readonly Action[] {
   switch (question.kind) {
@@ -61,63 +61,6 @@ const mainHost = (world: World): string => {
   const { hosts } = world.topology();
   return (hosts.find((one) => one.controlPlane === true) ?? hosts.find((one) => one.role === 'node'))?.id ?? '';
 };
-
-/** The wire as a fact of the text: of a node's card, or of the pod network's end in a pod that has a text of its own. */
-function wireText(world: World, netns: NetnsView, device: string, up: boolean): Action['edit'] | undefined {
-  if (device !== 'eth0' || netns.objectKey === undefined) return undefined;
-  const own = ownText(world, netns.objectKey);
-  // A pod of a Deployment has no text: one in its template would be all of them, made anew.
-  if (own === undefined) return undefined;
-  const down = (world.api.view.find(netns.objectKey)?.metadata.annotations?.[DOWN] ?? '').split(',').map((one) => one.trim());
-  // What a command has cut a command mends.
-  if (!up && !down.includes(device)) return undefined;
-  const others = down.filter((one) => one !== '' && one !== device);
-  return annotate(world.files, own, DOWN, (up ? [...others, device] : others).join(','));
-}
-
-/** On the host whose root netns has the device, or whose pods do. */
-function wireActions(world: World, id: string): Action[] {
-  const device = world.topology().devices.find((one) => one.id === id);
-  const netns = world.topology().netnses.find((one) => one.id === device?.netns);
-  if (device === undefined || netns === undefined || device.type === 'loopback') return [];
-  // A pod has no tools of its own for this: its other end, on the node, is as good.
-  const near = netns.type === 'root' ? device : world.topology().devices.find((one) => one.id === device.peer);
-  if (near === undefined || !near.netns.endsWith('/netns/root')) return [];
-  const host = netns.hostId;
-  const type = (line: string) => [{ host, line }];
-  const { name } = near;
-  const text = wireText(world, netns, device.name, device.up && near.up);
-  const lossy: Action = {
-    title: `Make ${name} lose every fifth packet`,
-    because: 'netem on its way out drops 20 % by chance.',
-    commands: type(`tc qdisc add dev ${name} root netem loss 20%`),
-    undo: type(`tc qdisc del dev ${name} root`),
-  };
-  const slow: Action = {
-    title: `Make ${name} slow`,
-    because: 'netem holds each packet for 50 ms on its way out.',
-    commands: type(`tc qdisc add dev ${name} root netem delay 50ms`),
-    undo: type(`tc qdisc del dev ${name} root`),
-  };
-  return device.up && near.up
-    ? [
-        {
-          title: `Cut ${name}`,
-          because:
-            near.type === 'veth' ? 'The pod at its other end is alone: its eth0 loses its carrier.' : `Nothing passes ${name} of ${host} until it is up again.`,
-          ...(text === undefined ? { commands: type(`ip link set ${name} down`), undo: type(`ip link set ${name} up`) } : { edit: text }),
-        },
-        slow,
-        lossy,
-      ]
-    : [
-        {
-          title: `Mend ${name}`,
-          because: 'It is down.',
-          ...(text === undefined ? { commands: type(`ip link set ${name} up`), undo: type(`ip link set ${name} down`) } : { edit: text }),
-        },
-      ];
-}
 
 function nodeActions(world: World, netns: NetnsView): Action[] {
   const name = netns.title;

@@ -36,7 +36,7 @@ function useOpening(tools: CanvasTools): readonly [Open | undefined, (open: Open
     const onMenu = (event: MouseEvent) => {
       if (!onCanvas(event)) return;
       const keyboard = event.target instanceof Element && event.target.closest('[role="tree"]') !== null;
-      if (keyboard ? show(tools.current, undefined) : show(tools.itemAt(event), pointAt(event))) event.preventDefault();
+      if (keyboard ? show(tools.current, undefined) : show(tools.itemAt(event) ?? tools.wireEndAt(event), pointAt(event))) event.preventDefault();
     };
     const onKey = (event: KeyboardEvent) => {
       if (event.key !== '.' || event.ctrlKey || event.metaKey || !onCanvas(event) || !show(tools.current, undefined)) return;
@@ -54,7 +54,10 @@ function useOpening(tools: CanvasTools): readonly [Open | undefined, (open: Open
       const { clientX, clientY } = event;
       press = {
         from: { x: clientX, y: clientY },
-        timer: setTimeout(() => show(tools.itemAt({ clientX, clientY }), pointAt({ clientX, clientY })), LONG_PRESS_MS),
+        timer: setTimeout(
+          () => show(tools.itemAt({ clientX, clientY }) ?? tools.wireEndAt({ clientX, clientY }), pointAt({ clientX, clientY })),
+          LONG_PRESS_MS,
+        ),
       };
     };
     const onMove = (event: PointerEvent) => {
@@ -80,13 +83,20 @@ function useOpening(tools: CanvasTools): readonly [Open | undefined, (open: Open
 }
 
 const titleOf = (item: Item): string => (item.kind === 'pod' ? item.view.title : item.kind === 'kernel' ? 'kernel' : item.title);
+/** All pods' wires are called eth0. */
+function nameIn(scene: CanvasTools['scene'], item: Item): string {
+  const parent = item.kind === 'chip' ? scene.itemById.get(item.parent ?? '') : undefined;
+  return parent === undefined ? titleOf(item) : `${titleOf(item)} of ${titleOf(parent)}`;
+}
 
 export function BoxMenu({ tools }: { readonly tools: CanvasTools }) {
   const [open, setOpen] = useOpening(tools);
-  return open === undefined ? null : <Opened key={`${open.item.id} ${open.at.x} ${open.at.y}`} open={open} onClose={() => setOpen(undefined)} />;
+  return open === undefined ? null : (
+    <Opened key={`${open.item.id} ${open.at.x} ${open.at.y}`} open={open} title={nameIn(tools.scene, open.item)} onClose={() => setOpen(undefined)} />
+  );
 }
 
-function Opened({ open: { item, at }, onClose }: { readonly open: Open; readonly onClose: () => void }) {
+function Opened({ open: { item, at }, title, onClose }: { readonly open: Open; readonly title: string; readonly onClose: () => void }) {
   const { session } = usePlayground();
   const grouping = useSession((state) => state.grouping);
   const box = useRef<HTMLElement>(null);
@@ -121,8 +131,9 @@ function Opened({ open: { item, at }, onClose }: { readonly open: Open; readonly
   return (
     <section
       ref={box}
+      data-of-item=""
       className={styles.menu}
-      aria-label={`What can be done to ${titleOf(item)}`}
+      aria-label={`What can be done to ${title}`}
       tabIndex={-1}
       onKeyDown={(event) => {
         if (event.key !== 'Escape') return;
@@ -130,7 +141,7 @@ function Opened({ open: { item, at }, onClose }: { readonly open: Open; readonly
         onClose();
       }}
     >
-      <h2>{titleOf(item)}</h2>
+      <h2>{title}</h2>
       {group === undefined ? null : (
         <button
           type="button"
