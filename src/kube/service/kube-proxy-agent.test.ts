@@ -87,10 +87,10 @@ describe('kube-proxy', () => {
 });
 
 describe('where kube-proxy runs', () => {
-  const proxy = (host: string) =>
+  const proxy = (host: string, version = 'v1.34.2') =>
     pod(`kube-proxy-${host}`, 'kube-system', host, '172.30.0.9', {
       hostNetwork: true,
-      containers: [{ name: 'kube-proxy', image: 'registry.k8s.io/kube-proxy:v1.34.2' }],
+      containers: [{ name: 'kube-proxy', image: `registry.k8s.io/kube-proxy:${version}` }],
       volumes: [{ name: 'c', configMap: { name: 'kube-proxy' } }],
     });
   const config = (text: string) => configMap('kube-proxy', 'kube-system', { 'config.conf': text });
@@ -120,6 +120,23 @@ describe('where kube-proxy runs', () => {
     expect(chain(records, 'a', 'nat', 'KUBE-MARK-MASQ')?.rules[0]?.text).toBe('-j MARK --or-mark 0x8000');
     const cluster = [...records.values()].find((record) => record.kind === 'chain' && record.name.startsWith('KUBE-SVC-')) as Chain;
     expect(cluster.rules[0]?.text).toBe('-m comment --comment "default/web cluster IP" -m tcp -p tcp -d 10.97.0.1 --dport 80 -j KUBE-MARK-MASQ');
+  });
+
+  it.each([
+    ['v1.14.10', false, false],
+    ['v1.17.8', false, true],
+    ['v1.17.9', true, true],
+    ['v1.18.5', false, true],
+    ['v1.18.6-rc.1', true, true],
+    ['latest', true, true],
+  ])('of version %s takes its mark off: %s, drops INVALID packets: %s', (version, unmarks, dropsInvalid) => {
+    const records = renderAll(kubeProxyAgent, objectView([...nodes, ...web, proxy('a', version)]));
+    const text = (table: string, name: string) =>
+      chain(records, 'a', table, name)
+        ?.rules.map((rule) => rule.text)
+        .join('\n');
+    expect(text('nat', 'KUBE-POSTROUTING')?.includes('--xor-mark')).toBe(unmarks);
+    expect(text('filter', 'KUBE-FORWARD')?.includes('INVALID')).toBe(dropsInvalid);
   });
 
   it('does not start with a mode or a scheduler that there is not', () => {

@@ -49,18 +49,17 @@ export function markMasqRules(config: ProxyConfig): readonly Rule[] {
 /** The mark is taken off again before masquerading, or a tunnel's outer packet would be masqueraded for a second time. */
 export function postroutingRules(config: ProxyConfig): readonly Rule[] {
   const mark = config.masqueradeMark;
-  return rules([
-    `-m mark ! --mark ${mark}/${mark} -j RETURN`,
-    `-j MARK --xor-mark ${mark}`,
-    `-m comment --comment "kubernetes service traffic requiring SNAT" -j MASQUERADE${config.randomFully ? ' --random-fully' : ''}`,
-  ]);
+  const how = config.randomFully ? ' --random-fully' : '';
+  const words = '-m comment --comment "kubernetes service traffic requiring SNAT"';
+  if (!config.unmarks) return rules([`${words} -m mark --mark ${mark}/${mark} -j MASQUERADE${how}`]);
+  return rules([`-m mark ! --mark ${mark}/${mark} -j RETURN`, `-j MARK --xor-mark ${mark}`, `${words} -j MASQUERADE${how}`]);
 }
 
 export function forwardRules(config: ProxyConfig): readonly Rule[] {
   const mark = config.masqueradeMark;
   const counted = config.nfacct ? ' -m nfacct --nfacct-name ct_state_invalid_dropped_pkts' : '';
   return rules([
-    ...(config.conntrackTcpLiberal ? [] : [`-m conntrack --ctstate INVALID${counted} -j DROP`]),
+    ...(config.conntrackTcpLiberal || !config.dropsInvalid ? [] : [`-m conntrack --ctstate INVALID${counted} -j DROP`]),
     `-m comment --comment "kubernetes forwarding rules" -m mark --mark ${mark}/${mark} -j ACCEPT`,
     '-m comment --comment "kubernetes forwarding conntrack rule" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
   ]);

@@ -42,6 +42,10 @@ export interface ProxyConfig {
   readonly nfacct: boolean;
   /** iptables knows `--random-fully` (1.6.2 and later). */
   readonly randomFully: boolean;
+  /** It takes its mark off again before masquerading (since v1.18.6, v1.17.9 and v1.16.13). */
+  readonly unmarks: boolean;
+  /** It drops what conntrack calls INVALID (since v1.15.0). */
+  readonly dropsInvalid: boolean;
 }
 
 /** The defaults on a current node. nfnetlink_acct is not loaded on a stock Ubuntu node; kube-proxy then leaves its counters out. */
@@ -64,7 +68,22 @@ export const DEFAULT_PROXY_CONFIG: ProxyConfig = {
   metricsBindAddress: '',
   nfacct: false,
   randomFully: true,
+  unmarks: true,
+  dropsInvalid: true,
 };
+
+/** First versions that take the mark off, by minor version. Kubernetes: pull request 92035. */
+const UNMARKS_SINCE: Readonly<Record<number, number>> = { 16: 13, 17: 9, 18: 6 };
+
+/** What an older kube-proxy does not do yet, by the tag of its image; a tag that is no version is today's. */
+export function asOfVersion(config: ProxyConfig, tag: string): ProxyConfig {
+  const [, minorText, patchText] = /^v?1\.(\d{1,3})\.(\d{1,3})(?![0-9])/.exec(tag) ?? [];
+  if (minorText === undefined) return config;
+  const minor = Number(minorText);
+  const unmarks = minor > 18 || Number(patchText) >= (UNMARKS_SINCE[minor] ?? Number.POSITIVE_INFINITY);
+  const dropsInvalid = minor >= 15;
+  return unmarks && dropsInvalid ? config : { ...config, unmarks, dropsInvalid };
+}
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
 const stringsOf = (value: unknown): readonly string[] => (Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : []);

@@ -10,13 +10,13 @@ import { perState } from '../node/per-state.ts';
 import { podsOn } from '../node/pods-by-node.ts';
 import { isStopped } from '../node/stopped-agents.ts';
 import type { Node } from '../node/types.ts';
-import { imageRole } from '../pod/images.ts';
+import { imageRole, parseImage } from '../pod/images.ts';
 import type { ConfigMap } from '../pod/mounts.ts';
 import { mountedConfigMap } from '../pod/mounts.ts';
 import type { Pod, PodTemplate } from '../pod/types.ts';
 import { isTerminating } from '../pod/types.ts';
 import type { ProxyConfig } from './kube-proxy-config.ts';
-import { proxyConfigOf } from './kube-proxy-config.ts';
+import { asOfVersion, proxyConfigOf } from './kube-proxy-config.ts';
 
 export interface KubeProxyPresence {
   readonly config: ProxyConfig;
@@ -80,11 +80,23 @@ function configOf(pod: Pod | undefined, view: StoreView): { readonly config: Pro
   return { config: rememberedConfig(NO_DOCUMENT, clusterCidr, () => undefined) };
 }
 
+const byTag = new WeakMap<ProxyConfig, Map<string, ProxyConfig>>();
+
+/** The configuration as the version in this pod's image understands it; the same reference each time. */
+function versioned(config: ProxyConfig, pod: Pod): ProxyConfig {
+  const { tag } = parseImage(pod.spec.containers.find(({ image }) => imageRole(image ?? '') === 'kube-proxy')?.image ?? '');
+  let known = byTag.get(config);
+  if (known === undefined) byTag.set(config, (known = new Map()));
+  const found = known.get(tag) ?? asOfVersion(config, tag);
+  known.set(tag, found);
+  return found;
+}
+
 function presenceOn(node: string, view: StoreView): KubeProxyPresence | undefined {
   const pod = podsOn(view, node).find((one) => isProxyPod(one) && one.status?.phase === 'Running' && !isTerminating(one));
   if (pod !== undefined) {
     const { config, object } = configOf(pod, view);
-    return { config, objects: object === undefined ? [objectKey(pod)] : [objectKey(pod), object], assumed: false };
+    return { config: versioned(config, pod), objects: object === undefined ? [objectKey(pod)] : [objectKey(pod), object], assumed: false };
   }
   if (isInstalled(view) || replacesKubeProxy(view) || view.list<KindCluster>('Cluster')[0]?.networking?.kubeProxyMode === 'none') return undefined;
   const { config, object } = configOf(undefined, view);

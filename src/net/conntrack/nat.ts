@@ -2,6 +2,7 @@
 import type { NatBinding } from '../netfilter/definition.ts';
 import { type Hook, INPUT, OUTPUT, POSTROUTING, PREROUTING } from '../netfilter/hook.ts';
 import type { Core } from '../stack/core.ts';
+import { spoilOuterChecksum } from '../stack/checksum.ts';
 import { TRANSLATE_NS } from '../stack/costs.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
 import { CT_RELATED, cloneSkb, Skb } from '../stack/skb.ts';
@@ -83,6 +84,7 @@ function rewrite(core: Core, place: number, packet: Skb, connection: Connection,
   } else if (source) packet.sport = newPort;
   else packet.dport = newPort;
   packet.headerRow = -1;
+  if (packet.inner !== undefined) spoilOuterChecksum(packet, ip, port, newIp, newPort);
   emitTranslated(
     core,
     place,

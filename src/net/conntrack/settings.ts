@@ -27,6 +27,8 @@ export interface ConntrackSettings {
   readonly beLiberal: boolean;
   readonly maxRetrans: number;
   readonly ignoreInvalidRst: boolean;
+  /** Packets with a wrong checksum are INVALID. */
+  readonly checksum: boolean;
 }
 
 /** The sysctl behind each TCP state; NONE and SYN_SENT2 have none of their own. */
@@ -52,6 +54,7 @@ function compile(sysctls: Readonly<Record<string, number>>): ConntrackSettings {
     beLiberal: read('tcp_be_liberal') !== 0,
     maxRetrans: read('tcp_max_retrans'),
     ignoreInvalidRst: read('tcp_ignore_invalid_rst') !== 0,
+    checksum: read('checksum') !== 0,
   };
 }
 

@@ -48,6 +48,8 @@ export function tupleOf(packet: Packet): Tuple | undefined {
 export function trackIn(core: Core, netns: NetnsState, packet: Skb): boolean {
   if (packet.connection !== undefined || packet.ctState === CT_UNTRACKED) return true;
   core.nowNs += CONNTRACK_NS;
+  // nf_checksum() in PREROUTING; what this host makes itself is not looked at.
+  if (packet.corruptByte >= 0 && netns.conntrack.checksum) return invalid(netns, packet);
   const icmp = packet.icmp;
   if (icmp !== undefined && isNeverTracked(packet.protocol, icmp.type)) {
     packet.ctState = CT_UNTRACKED;

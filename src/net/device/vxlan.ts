@@ -7,7 +7,7 @@ import { DECAPSULATE_NS, ENCAPSULATE_NS } from '../stack/costs.ts';
 import type { NetnsState, TunnelEntry } from '../stack/netns-state.ts';
 import { cloneSkb, type Skb } from '../stack/skb.ts';
 import { emitDecapsulated, emitDropped } from '../trace/emit.ts';
-import { IP_PROTO_UDP, TUNNEL_VXLAN } from '../wire/packet.ts';
+import { IP_PROTO_UDP, NO_CHECKSUM, TUNNEL_VXLAN } from '../wire/packet.ts';
 import type { DeviceState } from './device-state.ts';
 import { classify, flowSourcePort, mayEnter, newOuter, outerDontFragment, outerTos, outerTtl, release, sendOuter } from './tunnel.ts';
 
@@ -75,9 +75,10 @@ function encapsulate(core: Core, device: DeviceState, record: VxlanDevice, packe
   outer.sport = flowSourcePort(core, packet, record.sourcePorts?.low ?? SOURCE_PORT_MIN, record.sourcePorts?.high ?? SOURCE_PORT_MAX);
   outer.dport = to.port ?? record.destinationPort;
   outer.vni = to.vni ?? record.vni;
-  outer.checksumPartial = true;
+  outer.checksumPartial = typeof to.remote === 'bigint' || record.udpChecksum !== false;
   const overheadBytes = typeof to.remote === 'bigint' ? OVERHEAD6_BYTES : VXLAN_OVERHEAD_BYTES;
   if (typeof to.remote === 'bigint') outer.etherType = 0x86dd;
+  else if (record.udpChecksum === false) outer.checksumError = NO_CHECKSUM;
   to.traceIndex = sendOuter(
     core,
     device,

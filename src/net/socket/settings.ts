@@ -29,6 +29,8 @@ export interface TransportSettings {
   readonly maxReceiveBufferBytes: number;
   readonly firstPort: number;
   readonly portCount: number;
+  /** A retransmission timeout draws a new flow hash. */
+  readonly rehashes: boolean;
 }
 
 function compile(values: Readonly<Record<string, number>>): TransportSettings {
@@ -60,6 +62,7 @@ function compile(values: Readonly<Record<string, number>>): TransportSettings {
     maxReceiveBufferBytes: Math.max(tcp('rmem[2]'), sysctl(values, 'net.core.rmem_max')),
     firstPort: first,
     portCount: Math.max(1, last - first + 1),
+    rehashes: sysctl(values, 'net.core.txrehash') !== 0,
   };
 }
 

@@ -56,7 +56,7 @@ function retransmitFired(layer: SocketLayer, socket: TcpSocket): void {
   const linear = socket.state === 'SYN-SENT' && socket.retries <= settings.synLinearTimeouts;
   if (!linear) socket.rtoNs = Math.min(settings.rtoMaxNs, socket.rtoNs * 2);
   // Linux: net/core/sock.c, sk_rethink_txhash: perhaps another way through the network works.
-  if (handshake || socket.unacked.length > 0) socket.txHash = drawFlowHash(layer);
+  if (settings.rehashes && (handshake || socket.unacked.length > 0)) socket.txHash = drawFlowHash(layer);
   armRetransmit(layer, socket);
   if (handshake) {
     socket.retransmissions += 1;

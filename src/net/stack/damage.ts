@@ -1,9 +1,10 @@
-/** Packets that were damaged on the way (netem corrupt): who checks which checksum throws them away. Linux: net/ipv4/ip_input.c, net/ipv4/tcp_ipv4.c, net/ipv4/udp.c */
+/** Packets that were damaged on the way (netem corrupt) or left with a wrong checksum: who checks which checksum throws them away. Linux: net/ipv4/ip_input.c, net/ipv4/tcp_ipv4.c, net/ipv4/udp.c */
 import type { DeviceState } from '../device/device-state.ts';
 import { emitDropped } from '../trace/emit.ts';
 import type { DropReason } from '../trace-event.ts';
 import { IPV4_HEADER_BYTES } from '../wire/lengths.ts';
 import { IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP } from '../wire/packet.ts';
+import { wrongChecksumText } from './checksum.ts';
 import type { Core } from './core.ts';
 import type { Skb } from './skb.ts';
 
@@ -23,6 +24,15 @@ const REASONS: ReadonlyMap<number, DropReason> = new Map([
 
 /** True, and the packet is dropped, when what the receiving host's protocol checks is damaged. */
 export function dropDamagedContent(core: Core, device: DeviceState, packet: Skb): boolean {
-  emitDropped(core, device.place, packet, REASONS.get(packet.protocol) ?? 'IP_CSUM', `byte ${packet.corruptByte} of the packet was damaged on the way`);
+  const { mib } = device.netns;
+  if (packet.protocol === IP_PROTO_UDP) {
+    mib.count('UdpInErrors');
+    mib.count('UdpInCsumErrors');
+  } else if (packet.protocol === IP_PROTO_TCP) {
+    mib.count('TcpInErrs');
+    mib.count('TcpInCsumErrors');
+  }
+  const text = packet.checksumError === 0 ? `byte ${packet.corruptByte} of the packet was damaged on the way` : wrongChecksumText(packet);
+  emitDropped(core, device.place, packet, REASONS.get(packet.protocol) ?? 'IP_CSUM', text);
   return true;
 }

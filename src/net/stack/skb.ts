@@ -92,6 +92,7 @@ export class Skb implements Packet {
   nextHop: Ip = 0;
   /** Byte of the IP packet that was damaged on the way, -1 for none: whoever checks that part's checksum throws it away. */
   corruptByte = -1;
+  checksumError = 0;
   /** IPVS has dealt with it (skb->ipvs_property). */
   ipvs = false;
   /** A hook has sent it on itself: who ran the hook must not call it lost (NF_STOLEN). */
@@ -158,6 +159,7 @@ export function cloneSkb(from: Skb): Skb {
   to.bridgeBudget = from.bridgeBudget;
   to.nextHop = from.nextHop;
   to.corruptByte = from.corruptByte;
+  to.checksumError = from.checksumError;
   to.ipvs = from.ipvs;
   to.fragMaxBytes = from.fragMaxBytes;
   to.fragmentBytes = from.fragmentBytes;

@@ -77,6 +77,7 @@ const SETTINGS: ReadonlyMap<string, Setting> = new Map([
   ['net.core.rmem_max', number(4_194_304)],
   ['net.core.wmem_max', number(4_194_304)],
   ['net.core.somaxconn', number(4096)],
+  ['net.core.txrehash', number(1, 0, 1)],
   ['net.bridge.bridge-nf-call-iptables', flag(1)],
   ['net.bridge.bridge-nf-call-ip6tables', flag(1)],
   ['net.ipv6.auto_flowlabels', number(1, 0, 3)],

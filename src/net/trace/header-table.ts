@@ -42,6 +42,7 @@ const DST = 4;
 const IP_BITS = 5;
 /** ipId 16, fragment offset in 8-byte units 16. */
 const FRAGMENT = 6;
+/** Length of a fragment 16, error of the UDP checksum 16. */
 const FRAGMENT_BYTES = 7;
 const PORTS = 8;
 const CONTENT = 9;
@@ -111,7 +112,7 @@ export class HeaderTable {
       (packet.dontFragment ? BIT_DF : 0) |
       (packet.moreFragments ? BIT_MF : 0);
     chunk[at + FRAGMENT] = (packet.ipId << 16) | (packet.fragmentOffset >> 3);
-    chunk[at + FRAGMENT_BYTES] = packet.fragmentBytes;
+    chunk[at + FRAGMENT_BYTES] = packet.fragmentBytes | (packet.checksumError << 16);
     chunk[at + PORTS] = (packet.sport << 16) | packet.dport;
     chunk[at + CONTENT] = packet.contentRow;
     chunk[at + TUNNEL] = packet.vni | (packet.tunnel << TUNNEL_SHIFT) | (packet.raw ? BIT_RAW : 0);
@@ -151,7 +152,8 @@ export class HeaderTable {
       packet.dst = column(DST);
     }
     packet.fragmentOffset = (column(FRAGMENT) & 0xffff) << 3;
-    packet.fragmentBytes = column(FRAGMENT_BYTES);
+    packet.fragmentBytes = column(FRAGMENT_BYTES) & 0xffff;
+    packet.checksumError = column(FRAGMENT_BYTES) >>> 16;
     packet.sport = column(PORTS) >>> 16;
     packet.dport = column(PORTS) & 0xffff;
     const content = this.#contents[column(CONTENT)] as Content;

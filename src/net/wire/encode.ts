@@ -31,6 +31,7 @@ import {
   IP_PROTO_UDP,
   type Ip,
   type Mac,
+  NO_CHECKSUM,
   type Packet,
   type Payload,
   type TcpHeader,
@@ -241,7 +242,9 @@ function putUdp(out: Uint8Array, packet: Packet): void {
   } else if (packet.payload !== undefined) out.set(payloadBytes(packet.payload), UDP_HEADER_BYTES);
   // Over IPv4 a Geneve device sends none unless it is told to (Linux: drivers/net/geneve.c); over IPv6 there must be one.
   if (packet.inner !== undefined && packet.tunnel === TUNNEL_GENEVE && typeof packet.src === 'number') return;
-  const checksum = finishChecksum(sumWords(out, 0, out.length, pseudoSum(packet, IP_PROTO_UDP, out.length)));
+  const { checksumError = 0 } = packet;
+  if (checksumError === NO_CHECKSUM) return;
+  const checksum = finishChecksum(sumWords(out, 0, out.length, pseudoSum(packet, IP_PROTO_UDP, out.length) + checksumError));
   // RFC 768: zero means "none", so a sum of zero is sent as all ones.
   put16(out, 6, checksum === 0 ? 0xffff : checksum);
 }

@@ -138,6 +138,9 @@ export interface WireguardMessage {
   readonly to?: string;
 }
 
+/** RFC 768: a checksum field of zero says that there is none. */
+export const NO_CHECKSUM = 0xffff;
+
 /** One frame. Encapsulation makes a new outer packet whose `inner` is this one; the outermost is what a wire carries. */
 export interface Packet {
   /** Stable over its whole way, also through NAT and encapsulation (an outer packet has its inner one's id). */
@@ -154,6 +157,8 @@ export interface Packet {
   etherType: number;
   /** The TCP or UDP checksum is left to a network card (CHECKSUM_PARTIAL): taps see it unfinished until the packet has crossed a wire. */
   checksumPartial?: boolean;
+  /** How far the UDP checksum on the wire is from the right one, in ones' complement of 16 bits; 0 or absent: it is right; NO_CHECKSUM: zero is sent. */
+  checksumError?: number;
   /** 802.1Q tags: the outermost one's 16 bits of control information in the low half, one more inside it in the high half. 0 or absent: untagged. */
   vlan?: number;
   /** There is no Ethernet header: a packet on a device without one (tun, ipip, wireguard). */
