@@ -85,8 +85,8 @@ const byTag = new WeakMap<ProxyConfig, Map<string, ProxyConfig>>();
 /** The configuration as the version in this pod's image understands it; the same reference each time. */
 function versioned(config: ProxyConfig, pod: Pod): ProxyConfig {
   const { tag } = parseImage(pod.spec.containers.find(({ image }) => imageRole(image ?? '') === 'kube-proxy')?.image ?? '');
-  let known = byTag.get(config);
-  if (known === undefined) byTag.set(config, (known = new Map()));
+  const known = byTag.get(config) ?? new Map<string, ProxyConfig>();
+  byTag.set(config, known);
   const found = known.get(tag) ?? asOfVersion(config, tag);
   known.set(tag, found);
   return found;

@@ -1,8 +1,8 @@
 /** Binding connections to other addresses and ports, and rewriting their packets. Linux: net/netfilter/nf_nat_core.c, nf_nat_proto.c */
 import type { NatBinding } from '../netfilter/definition.ts';
 import { type Hook, INPUT, OUTPUT, POSTROUTING, PREROUTING } from '../netfilter/hook.ts';
-import type { Core } from '../stack/core.ts';
 import { spoilOuterChecksum } from '../stack/checksum.ts';
+import type { Core } from '../stack/core.ts';
 import { TRANSLATE_NS } from '../stack/costs.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
 import { CT_RELATED, cloneSkb, Skb } from '../stack/skb.ts';
