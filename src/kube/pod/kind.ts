@@ -6,6 +6,7 @@ import { injectSidecar } from '../mesh/inject.ts';
 import { anything, kindSchema } from '../schema.ts';
 import { podDefaults } from './defaults.ts';
 import { podColumns, podRow, summarizePod } from './row.ts';
+import { withServiceAccountToken } from './service-account.ts';
 import { podSpecSchema } from './spec-schema.ts';
 import { gracePeriodSeconds } from './termination.ts';
 import type { Pod } from './types.ts';
@@ -21,6 +22,8 @@ function withClassPriority(object: Pod, view: StoreView): Pod {
   return { ...object, spec: { ...object.spec, priority: found.value, ...(preemptionPolicy === undefined ? {} : { preemptionPolicy }) } };
 }
 
+const withToken = ({ object, errors }: ReturnType<typeof injectSidecar>, view: StoreView) => ({ object: withServiceAccountToken(object, view), errors });
+
 export const pod = defineKind<Pod>({
   apiVersion: 'v1',
   kind: 'Pod',
@@ -35,7 +38,7 @@ export const pod = defineKind<Pod>({
   ),
   defaults: podDefaults,
   validate: validatePod,
-  admit: (object, old, view) => (old === undefined ? injectSidecar(withClassPriority(object, view), view) : { object, errors: [] }),
+  admit: (object, old, view) => (old === undefined ? withToken(injectSidecar(withClassPriority(object, view), view), view) : { object, errors: [] }),
   gracePeriodSeconds,
   columns: podColumns,
   row: podRow,

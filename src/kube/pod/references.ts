@@ -1,6 +1,7 @@
 /** ConfigMaps and Secrets a pod needs before it can start, and which of them are missing. Kubernetes: pkg/volume/{configmap,secret}, pkg/kubelet/kubelet_pods.go. */
 import type { KubeObject, StoreView } from '../../objects/types.ts';
 import { allContainers } from './containers.ts';
+import { ROOT_CA } from './service-account.ts';
 import { type Container, namespaceOf, type Pod } from './types.ts';
 import { sourcesOf, type VolumeSource } from './volume-files.ts';
 
@@ -9,9 +10,6 @@ interface Data extends KubeObject {
   readonly binaryData?: Readonly<Record<string, string>>;
   readonly stringData?: Readonly<Record<string, string>>;
 }
-
-/** Every namespace has it on a real cluster; certificates are not modelled, so nobody is made to wait for it. */
-const rootCa = 'kube-root-ca.crt';
 
 const find = (view: StoreView, kind: 'ConfigMap' | 'Secret', namespace: string, name: string): Data | undefined =>
   view.find<Data>(`${kind}/${namespace}/${name}`);
@@ -32,7 +30,7 @@ export function missingVolumes(view: StoreView, pod: Pod): readonly string[] {
 function sourceError(view: StoreView, namespace: string, { configMap, secret }: VolumeSource): string | undefined {
   const name = configMap?.name ?? secret?.secretName ?? secret?.name;
   const one = configMap ?? secret;
-  if (one === undefined || name === undefined || name === rootCa) return undefined;
+  if (one === undefined || name === undefined || name === ROOT_CA) return undefined;
   const object = find(view, configMap === undefined ? 'Secret' : 'ConfigMap', namespace, name);
   if (object === undefined) return one.optional === true ? undefined : `${configMap === undefined ? 'secret' : 'configmap'} "${name}" not found`;
   const absent = one.items?.find(({ key }) => ![object.data, object.binaryData].some((data) => data !== undefined && Object.hasOwn(data, key)));

@@ -6,6 +6,7 @@ import type { ControllerContext, ObjectKey, StoreView } from '../../objects/type
 import { secondsBetween } from './back-off.ts';
 import { allContainers } from './containers.ts';
 import { newRuntime, type PodRuntime, putRuntime, runtimeOf } from './pod-runtime.ts';
+import { ROOT_CA } from './service-account.ts';
 import { namespaceOf, type Pod } from './types.ts';
 import { type Data, type FindData, sourcesOf } from './volume-files.ts';
 
@@ -30,7 +31,8 @@ export function sourceNames(pod: Pod): readonly (readonly ['ConfigMap' | 'Secret
   if (keys !== undefined) return keys;
   const found = new Map<string, readonly ['ConfigMap' | 'Secret', string]>();
   const add = (kind: 'ConfigMap' | 'Secret', name: string | undefined) => {
-    if (name !== undefined && name !== '') found.set(`${kind}/${name}`, [kind, name]);
+    // Nobody makes the one that every token's volume names.
+    if (name !== undefined && name !== '' && name !== ROOT_CA) found.set(`${kind}/${name}`, [kind, name]);
   };
   for (const volume of pod.spec.volumes ?? []) {
     for (const { configMap, secret } of sourcesOf(volume) ?? []) {

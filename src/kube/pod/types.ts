@@ -154,6 +154,7 @@ export interface PodSpec {
   readonly schedulingGates?: readonly { readonly name: string }[];
   readonly serviceAccountName?: string;
   readonly serviceAccount?: string;
+  readonly automountServiceAccountToken?: boolean;
   readonly priority?: number;
   readonly priorityClassName?: string;
   readonly preemptionPolicy?: string;

@@ -4,6 +4,7 @@ import { decodeUtf8 } from '../../net/wire/utf8.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import { allContainers } from './containers.ts';
 import { fieldValue, type ResourceField, resourceValue } from './pod-values.ts';
+import { podToken } from './service-account.ts';
 import type { Pod, Volume } from './types.ts';
 
 export interface Data extends KubeObject {
@@ -26,6 +27,7 @@ export interface VolumeSource {
   readonly configMap?: { readonly name?: string; readonly optional?: boolean; readonly items?: readonly Item[] };
   readonly secret?: { readonly secretName?: string; readonly name?: string; readonly optional?: boolean; readonly items?: readonly Item[] };
   readonly downwardAPI?: { readonly items?: readonly FieldItem[] };
+  readonly serviceAccountToken?: { readonly path?: string };
 }
 
 /** One source, or those that a projected volume puts together; undefined for volumes of other kinds. */
@@ -56,7 +58,8 @@ export function volumeFiles(pod: Pod, volume: Volume, find: FindData): ReadonlyM
   const sources = sourcesOf(volume);
   if (sources === undefined) return undefined;
   const files = new Map<string, string>();
-  for (const { configMap, secret, downwardAPI } of sources) {
+  for (const { configMap, secret, downwardAPI, serviceAccountToken } of sources) {
+    if (serviceAccountToken !== undefined) files.set(serviceAccountToken.path ?? 'token', podToken(pod));
     const one = configMap ?? secret;
     if (one !== undefined) {
       const name = configMap?.name ?? secret?.secretName ?? secret?.name ?? '';

@@ -1,17 +1,15 @@
 /** kubectl create token: what a TokenRequest answers, as an unsecured JWT (RFC 7519 section 6): the right claims, signed by nobody. Kubernetes: pkg/serviceaccount/claims.go */
 import { formatRfc3339 } from '../../base/time.ts';
+import { ISSUER, unsecuredToken } from '../../kube/pod/service-account.ts';
 import { stableUid } from '../../objects/identity.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import type { Outcome } from '../command.ts';
-import { encodeBase64 } from '../text/words.ts';
 import { findKind, getObject, type Kubectl } from './client.ts';
 import { KubectlError } from './flags.ts';
 import { parseDuration } from './logs.ts';
 import { formatObjects, parseOutput } from './output.ts';
 
-const ISSUER = 'https://kubernetes.default.svc.cluster.local';
 const HOUR = 3600;
-const part = (value: object): string => encodeBase64(JSON.stringify(value)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 
 export function createToken(kubectl: Kubectl, names: readonly string[]): Outcome {
   const { flags, invocation } = kubectl;
@@ -50,7 +48,7 @@ export function createToken(kubectl: Kubectl, names: readonly string[]): Outcome
     nbf: now,
     sub: `system:serviceaccount:${kubectl.namespace}:${name}`,
   };
-  const token = `${part({ alg: 'none', typ: 'JWT' })}.${part(claims)}.`;
+  const token = unsecuredToken(claims);
   const format = parseOutput(flags.get('output'), false);
   if (format.kind === 'table') kubectl.out(`${token}\n`);
   else {

@@ -58,6 +58,19 @@ describe('StatefulSet basics', () => {
   });
 });
 
+describe('a pod’s ServiceAccount', () => {
+  it('is mounted in each container that has nothing else there', () => {
+    const shown = run('kubectl describe pod sts-0');
+    const [, volume] = /serviceaccount from (kube-api-access-\w{5}) \(ro\)/.exec(shown) ?? [];
+    expect(shown).toContain(
+      `  ${volume}:\n    Type:                    Projected (a volume that contains injected data from multiple sources)\n    TokenExpirationSeconds:  3607\n    ConfigMapName:           kube-root-ca.crt\n    Optional:                false\n    DownwardAPI:             true\n`,
+    );
+    expect(run('kubectl exec dns-test -- cat /var/run/secrets/kubernetes.io/serviceaccount/namespace')).toBe('default');
+    run('kubectl run bare --image=busybox --overrides=\'{"spec":{"automountServiceAccountToken":false}}\' -- sleep 10');
+    expect(run("kubectl get pod bare -o jsonpath='{.spec.volumes}'")).toBe('');
+  });
+});
+
 describe('Debugging DNS resolution', () => {
   it('ends with the words that the guide looks for', () => {
     expect(run('kubectl exec dns-test -- nslookup kubernetes.default')).toContain(
