@@ -80,8 +80,8 @@ function MonacoHost({
           host: element,
           dark: initial.current.dark,
           readOnly: initial.current.readOnly,
-          onChange: (path, text) => {
-            const problem = playground.edits.setText(path, text);
+          onChange: (path, text, manner) => {
+            const problem = playground.edits.setText(path, text, manner);
             if (problem !== undefined) playground.notify(problem, 'problem');
             return problem === undefined;
           },
@@ -233,7 +233,7 @@ function PlainField() {
       autoCorrect="off"
       wrap="off"
       onChange={(event) => {
-        const problem = playground.edits.setText(openFile, event.target.value);
+        const problem = playground.edits.setText(openFile, event.target.value, /^insertFrom/.test((event.nativeEvent as InputEvent).inputType ?? '') ? 'act' : 'typing');
         if (problem !== undefined) playground.notify(problem, 'problem');
       }}
       onKeyDown={(event) => {

@@ -34,6 +34,7 @@ import editorWorkerUrl from 'monaco-editor/editor/editor.worker?worker&url';
 import type { Diagnostic } from '../../base/diagnostic.ts';
 import type { PlaygroundClient } from '../../worker/protocol.ts';
 import type { TextEdit } from '../../world/language/requests.ts';
+import type { Manner } from '../state/edits.ts';
 import { differenceOf } from '../state/undo.ts';
 import { createScriptAddress } from '../trusted-types.ts';
 import { editorThemes } from './editor-theme.ts';
@@ -44,7 +45,7 @@ export interface YamlEditorOptions {
   readonly dark: boolean;
   readonly readOnly: boolean;
   /** The reader changed a text. False: it was refused, and what stands in the editor is kept there. */
-  onChange(path: string, text: string): boolean;
+  onChange(path: string, text: string, manner: Manner): boolean;
   /** The reader moved the cursor (not we). */
   onCursor(path: string, offset: number): void;
   readonly client: PlaygroundClient;
@@ -57,6 +58,8 @@ export interface YamlEditorOptions {
   onTabMode(leaves: boolean): void;
 }
 
+/** Brackets that close themselves are typed, too. */
+const PAIR_LENGTH = 2;
 const MAX_MARKERS = 200;
 const severities = { error: monaco.MarkerSeverity.Error, warning: monaco.MarkerSeverity.Warning, info: monaco.MarkerSeverity.Info } as const;
 
@@ -129,10 +132,11 @@ export class YamlEditor {
   #listen(): void {
     const { onChange, onCursor, client, applyEdits, openPlace } = this.#options;
     this.#disposables.push(
-      this.#editor.onDidChangeModelContent(() => {
+      this.#editor.onDidChangeModelContent(({ changes, isUndoing, isRedoing }) => {
         const model = this.#editor.getModel();
         if (model === null || this.#writing) return;
-        if (onChange(pathOf(model), model.getValue())) this.#refused.delete(pathOf(model));
+        const act = isUndoing || isRedoing || changes.some((change) => change.text.trim().length > PAIR_LENGTH);
+        if (onChange(pathOf(model), model.getValue(), act ? 'act' : 'typing')) this.#refused.delete(pathOf(model));
         else this.#refused.add(pathOf(model));
       }),
       this.#editor.onDidChangeCursorPosition((event) => {

@@ -1,14 +1,15 @@
-/** The texts in the editor: changed at once on the page, sent to the world when the typing pauses. */
+/** The texts in the editor: changed at once on the page, sent to the world at once where one act changed them, and when the hand pauses where they are typed. */
 import type { PlaygroundClient } from '../../worker/protocol.ts';
 import type { DocumentFile } from '../../world/document.ts';
 import type { TextEdit } from '../../world/language/requests.ts';
 import { isFileName, MAX_FILE_LENGTH, MAX_FILES } from './check-document.ts';
 import { type DocumentStore, type OpenDocument, withText } from './document.ts';
 import type { SessionStore } from './session.ts';
+import { TypingPause } from './typing-pause.ts';
 import { changedFiles } from './undo.ts';
 
-/** Typing pauses this long before the world is asked to follow. */
-const APPLY_DELAY_MS = 250;
+/** `typing`: more keys will follow, and what is half written is not meant. `act`: a paste, a completion, a fix, a drag on the canvas. */
+export type Manner = 'typing' | 'act';
 
 export interface EditsOptions {
   readonly client: PlaygroundClient;
@@ -24,20 +25,21 @@ export interface EditsOptions {
 export class Edits {
   readonly #options: EditsOptions;
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #pause = new TypingPause();
 
   constructor(options: EditsOptions) {
     this.#options = options;
   }
 
   /** New text of a file (null: removed). Refuses, with a sentence, what would freeze the page; the caller keeps what was typed. */
-  setText(path: string, text: string | null): string | undefined {
+  setText(path: string, text: string | null, manner: Manner = 'act'): string | undefined {
     if (text !== null && text.length > MAX_FILE_LENGTH)
       return `This file would have ${Math.round(text.length / 1024).toLocaleString('en')} kB; at most ${MAX_FILE_LENGTH / 1024} kB are read. It is not applied.`;
     this.#options.document.setState((document) => ({ texts: withText(document.texts, path, text), applying: 'pending' }));
     clearTimeout(this.#timers.get(path));
     this.#timers.set(
       path,
-      setTimeout(() => void this.apply(path), text === null ? 0 : APPLY_DELAY_MS),
+      setTimeout(() => void this.apply(path), manner === 'typing' ? this.#pause.key(performance.now()) : 0),
     );
     this.#options.onChange();
     return undefined;

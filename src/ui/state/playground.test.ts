@@ -75,8 +75,9 @@ describe('an edit', () => {
   it('is applied once the typing pauses, and a refused one is kept and saved', async () => {
     const playground = createPlayground();
     await playground.open({ ...openingOf('d', document, 'own'), firstMinute: false });
-    playground.edits.setText('web.yaml', 'replicas: B');
-    playground.edits.setText('web.yaml', 'replicas: BROKEN');
+    playground.edits.setText('web.yaml', 'replicas: B', 'typing');
+    await vi.advanceTimersByTimeAsync(100);
+    playground.edits.setText('web.yaml', 'replicas: BROKEN', 'typing');
     expect(playground.document.getState().applying).toBe('pending');
     await vi.advanceTimersByTimeAsync(300);
     expect(client.calls.filter((name) => name === 'edit')).toHaveLength(1);
