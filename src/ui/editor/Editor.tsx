@@ -233,7 +233,11 @@ function PlainField() {
       autoCorrect="off"
       wrap="off"
       onChange={(event) => {
-        const problem = playground.edits.setText(openFile, event.target.value, /^insertFrom/.test((event.nativeEvent as InputEvent).inputType ?? '') ? 'act' : 'typing');
+        const problem = playground.edits.setText(
+          openFile,
+          event.target.value,
+          /^insertFrom/.test((event.nativeEvent as InputEvent).inputType ?? '') ? 'act' : 'typing',
+        );
         if (problem !== undefined) playground.notify(problem, 'problem');
       }}
       onKeyDown={(event) => {

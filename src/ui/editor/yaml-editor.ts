@@ -77,6 +77,8 @@ const pathOf = (model: monaco.editor.ITextModel) => model.uri.path.slice(1);
 export class YamlEditor {
   readonly #options: YamlEditorOptions;
   readonly #editor: monaco.editor.IStandaloneCodeEditor;
+  /** Letters that the present event has written so far. */
+  #written = 0;
   readonly #views = new Map<string, monaco.editor.ICodeEditorViewState | null>();
   readonly #disposables: monaco.IDisposable[] = [];
   /** Files whose text was refused: only here does it exist. */
@@ -135,7 +137,10 @@ export class YamlEditor {
       this.#editor.onDidChangeModelContent(({ changes, isUndoing, isRedoing }) => {
         const model = this.#editor.getModel();
         if (model === null || this.#writing) return;
-        const act = isUndoing || isRedoing || changes.some((change) => change.text.trim().length > PAIR_LENGTH);
+        // A word that comes as a whole (from a phone's keyboard) is told letter by letter, all within one event.
+        if (this.#written === 0) queueMicrotask(() => (this.#written = 0));
+        this.#written += changes.reduce((sum, change) => sum + change.text.trim().length, 0);
+        const act = isUndoing || isRedoing || this.#written > PAIR_LENGTH;
         if (onChange(pathOf(model), model.getValue(), act ? 'act' : 'typing')) this.#refused.delete(pathOf(model));
         else this.#refused.add(pathOf(model));
       }),
