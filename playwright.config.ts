@@ -32,6 +32,8 @@ export default defineConfig({
         '--disable-background-networking',
         '--disable-component-update',
         '--disable-sync',
+        // Another name of this machine, which is no secure context as its own is.
+        '--host-resolver-rules=MAP plain.test 127.0.0.1',
       ],
     },
   },

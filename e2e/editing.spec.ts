@@ -152,7 +152,7 @@ test('completion and hover come from the world', async ({ app, page }) => {
   await page.keyboard.press('Escape');
 });
 
-test('a paste of 5 MB is refused in words, the text stays, and the page stays awake', async ({ app, page }) => {
+test('a paste of 10 MB is refused in words, the text stays, and the page stays awake', async ({ app, page }) => {
   await app.openPaused();
   await app.edit('web.yaml');
   await page.evaluate(() => {
@@ -165,10 +165,10 @@ test('a paste of 5 MB is refused in words, the text stays, and the page stays aw
       last = now;
     }, 10);
   });
-  // A paste event with the text; the browser's own clipboard would spend seconds on 5 MB before the page hears of it.
+  // A paste event with the text; the browser's own clipboard would spend seconds on 10 MB before the page hears of it.
   await page.evaluate(() => {
     const data = new DataTransfer();
-    data.setData('text/plain', `kind: Pod\n# ${'x'.repeat(78)}\n`.repeat(56_000));
+    data.setData('text/plain', `kind: Pod\n# ${'x'.repeat(78)}\n`.repeat(112_000));
     const state = globalThis as unknown as { worstStallMs: number };
     state.worstStallMs = 0;
     document.activeElement?.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));

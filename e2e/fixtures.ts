@@ -136,7 +136,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   ],
 
   watch: async ({ site, host }, use) => {
-    const watch = new Watch([new URL(site.url).origin, new URL(host.url).origin]);
+    const origins = [site.url, host.url].flatMap((url) => [url, url.replace(/\/\/[^:/]+/, '//plain.test')]);
+    const watch = new Watch(origins.map((url) => new URL(url).origin));
     await use(watch);
     expect(watch.problems, 'errors, policy violations and foreign requests').toEqual([]);
   },

@@ -13,6 +13,42 @@ const payloads = [
   '{{kubehopHacked()}}#{kubehopHacked()}',
 ] as const;
 
+/** Every way to begin in every way to hide it: they are on the page together, so that many cost no more than one. */
+const corpus: readonly string[] = [
+  'kubehopHacked()',
+  'javascript:kubehopHacked()',
+  'data:text/html,<script>parent.kubehopHacked()</script>',
+  '<img src=x onerror=kubehopHacked()>',
+  '<svg><script>kubehopHacked()</script></svg>',
+  '<svg><animate onbegin=kubehopHacked() attributeName=x dur=1s>',
+  '<math><mtext><table><mglyph><style><img src=x onerror=kubehopHacked()>',
+  '<details open ontoggle=kubehopHacked()>',
+  '<video><source onerror=kubehopHacked()></video>',
+  '<body onload=kubehopHacked()>',
+  '<input autofocus onfocus=kubehopHacked()>',
+  '<object data=javascript:kubehopHacked()>',
+  '<base href=javascript:kubehopHacked()//>',
+  '<link rel=stylesheet href=data:text/css,*{display:none}>',
+].flatMap((payload) =>
+  [
+    '%',
+    '">%',
+    "'>%",
+    '</text>%',
+    '</style>%',
+    '</script>%',
+    '</title></textarea>%',
+    '-->%',
+    ']]>%',
+    '`%`',
+    '$' + '{%}',
+    '![x](%)',
+    '[x](<%>)',
+    '<%',
+    '\u001b]8;;%\u0007x\u001b]8;;\u0007',
+  ].map((shell) => shell.replace('%', () => payload)),
+);
+
 const quoted = (text: string) => JSON.stringify(text);
 
 /** Valid manifests with hostile text wherever text is free. */
@@ -35,13 +71,17 @@ const hostileWorld = [
   'metadata:',
   '  name: hostile',
   'data:',
-  ...payloads.map((text, at) => `  key-${at}: ${quoted(text)}`),
+  ...[...payloads, ...corpus].map((text, at) => `  key-${at}: ${quoted(text)}`),
 ].join('\n');
 
 async function expectNothingRan(app: App): Promise<void> {
   const { page } = app;
   expect(await page.evaluate(() => (globalThis as unknown as { kubehopHacks?: number }).kubehopHacks ?? 0), 'payloads that ran').toBe(0);
-  await expect(page.locator('img[src="x"], svg[onload], iframe[srcdoc], a[href^="javascript"], body script:not([src])')).toHaveCount(0);
+  await expect(
+    page.locator(
+      'img[src="x"], svg[onload], iframe[srcdoc], a[href^="javascript"], a[href^="data:"], body script:not([src]), object, base, mglyph, details[ontoggle]',
+    ),
+  ).toHaveCount(0);
   await expect(app.canvas, 'no payload hid the page').toBeVisible();
 }
 
@@ -70,7 +110,10 @@ test('hostile text in objects, diagnostics and tables stays text', async ({ app,
   await app.inspector.getByRole('button', { name: 'Now' }).click();
   await expect(app.inspector.getByRole('heading', { name: 'hostile' })).toBeVisible();
   await app.run('kubectl get pod hostile -o yaml');
-  await app.run('kubectl get configmap hostile -o yaml');
+  // So long that its own line is no longer in view.
+  await app.prompt.fill('kubectl get configmap hostile -o yaml');
+  await app.prompt.press('Enter');
+  await expect(app.output).toContainText(`key-${payloads.length + corpus.length - 1}: `);
   await app.run('kubectl describe pod hostile');
   await expect(app.output).toContainText('onerror=kubehopHacked()');
   await expectNothingRan(app);

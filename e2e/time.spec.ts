@@ -50,7 +50,7 @@ test('the hop table is a way to any moment, by mouse and by keys, and can be fil
   await expect.poll(() => app.place()).toEqual(dns);
   // By events: line, drawer and row go along, and back.
   const said = app.timeline.getByText(/^event \d+$/);
-  await app.nowLine.click();
+  await page.getByRole('heading', { level: 1 }).click();
   await page.keyboard.press('k');
   await expect(said).toBeVisible();
   const event = Number((await said.textContent())?.split(' ')[1]);

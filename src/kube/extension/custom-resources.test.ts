@@ -2,10 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { ApiServer } from '../../objects/api-server.ts';
 import { causeText } from '../../objects/status.ts';
-import type { KubeObject } from '../../objects/types.ts';
+import type { FieldError, KubeObject } from '../../objects/types.ts';
 import { kinds } from '../index.ts';
 import { crdController } from './custom-resource-definition.ts';
 import { firstAt } from './json-path.ts';
+import { checkSchema } from './json-schema.ts';
 
 const definition = (spec: object = {}, schema: object = {}): KubeObject =>
   ({
@@ -63,6 +64,12 @@ function server() {
   };
   return { api, errorsOf };
 }
+
+it('a pattern of a stranger takes no more time than its text is long', () => {
+  const errors: FieldError[] = [];
+  checkSchema({ type: 'string', pattern: '^(a*)*(a|aa)*a*a*a*a*a*a*b$' }, 'a'.repeat(2_000), 'spec.x', errors);
+  expect(errors).toHaveLength(1);
+});
 
 describe('a custom resource', () => {
   it('is nothing before its definition, and a kind with names, defaults and columns after it', () => {

@@ -1,4 +1,5 @@
 /** Values against a CRD's OpenAPI schema, in the API server's words. Kubernetes: kube-openapi/pkg/validation/validate, apiextensions-apiserver/pkg/apiserver/validation. */
+import { compileGoRegexp, type GoRegexp, matchGoRegexp } from '../../base/go-regexp.ts';
 import { isFields } from '../../objects/patch/values.ts';
 import type { FieldError, JsonValue, Schema } from '../../objects/types.ts';
 import { duplicate, invalid, required, tooLong, tooMany, unsupported } from '../field-errors.ts';
@@ -65,23 +66,17 @@ export function shapeOf(schema: JsonSchema, depth = 0): Schema {
   };
 }
 
-const patterns = new Map<string, RegExp | undefined>();
+const patterns = new Map<string, GoRegexp | undefined>();
 const MAX_PATTERNS = 1000;
 const MAX_PATTERN_LENGTH = 1000;
 /** Longer texts are not matched. */
 const MAX_MATCHED = 2000;
 
-/** Patterns that could take exponential time here (the server's engine is linear) and those this engine cannot read are not evaluated. */
-function patternOf(text: string): RegExp | undefined {
+/** Go's expressions, as the server has them: no pattern of a stranger takes more time than its text is long. Those that cannot be read are not evaluated. */
+function patternOf(text: string): GoRegexp | undefined {
   if (patterns.has(text)) return patterns.get(text);
-  let compiled: RegExp | undefined;
-  const nested = /\((?:[^()\\]|\\.)*[*+}|](?:[^()\\]|\\.)*\)[*+{]/.test(text) || /\)\)[*+{]/.test(text) || /\\[1-9]/.test(text) || text.includes('(?');
-  if (text.length <= MAX_PATTERN_LENGTH && !nested)
-    try {
-      compiled = new RegExp(text, 'u');
-    } catch {
-      compiled = undefined;
-    }
+  const read = text.length <= MAX_PATTERN_LENGTH ? compileGoRegexp(text) : undefined;
+  const compiled = read?.ok === true ? read.regexp : undefined;
   if (patterns.size >= MAX_PATTERNS) patterns.clear();
   patterns.set(text, compiled);
   return compiled;
@@ -146,7 +141,8 @@ function checkText(schema: JsonSchema, value: string, path: string, errors: Fiel
   const { minLength, maxLength, pattern } = schema;
   if (maxLength !== undefined && value.length > maxLength) errors.push(tooLong(path, maxLength));
   if (minLength !== undefined && value.length < minLength) wrong(value, `in body should be at least ${minLength} chars long`);
-  if (pattern !== undefined && value.length <= MAX_MATCHED && patternOf(pattern)?.test(value) === false) wrong(value, `in body should match '${pattern}'`);
+  const expression = pattern === undefined || value.length > MAX_MATCHED ? undefined : patternOf(pattern);
+  if (expression !== undefined && matchGoRegexp(expression, value) === undefined) wrong(value, `in body should match '${pattern}'`);
 }
 
 function checkNumber(schema: JsonSchema, value: number, wrong: Wrong): void {

@@ -1,14 +1,14 @@
 /** A text to take away, with the button that copies it. */
+
 import { useState } from 'react';
+import { copyText } from '../shell/copy-text.ts';
 import styles from './Share.module.css';
 
 export function CopyField({ label, text, rows = 2 }: { readonly label: string; readonly text: string; readonly rows?: number }) {
   const [said, setSaid] = useState('');
   const copy = async (field: HTMLTextAreaElement | null) => {
-    try {
-      await navigator.clipboard.writeText(text);
-      setSaid('Copied');
-    } catch {
+    if (await copyText(text)) setSaid('Copied');
+    else {
       field?.focus();
       field?.select();
       setSaid('Press Ctrl C');

@@ -1,5 +1,5 @@
 /** What the reader must know: nothing is saved, another tab writes, the simulation stopped; and passing notices. */
-import { useEffect } from 'react';
+import { useEffect, useState } from 'react';
 import { useMirror, usePlayground, useSession } from '../state/context.ts';
 import { newDocumentId } from '../state/new-id.ts';
 import type { Notice } from '../state/session.ts';
@@ -50,6 +50,23 @@ export function Notices() {
   );
 }
 
+/** In somebody else's page a click may not be meant for this one. */
+function FramedBanner() {
+  const [seen, setSeen] = useState(false);
+  if (seen || window.top === window.self) return null;
+  return (
+    <div className={styles.banner} role="status">
+      <span>You see Kubehop inside of another page.</span>
+      <a href={location.href} target="_blank" rel="noopener noreferrer">
+        Open it in a tab of its own
+      </a>
+      <button type="button" onClick={() => setSeen(true)}>
+        Stay here
+      </button>
+    </div>
+  );
+}
+
 export function Banners() {
   const playground = usePlayground();
   const save = useSession((session) => session.save);
@@ -67,6 +84,7 @@ export function Banners() {
   );
   return (
     <>
+      <FramedBanner />
       {status === 'failed' ? (
         <div className={styles.banner} data-tone="problem" role="alert">
           <span>The simulation is not running: {problem} Your texts are kept.</span>

@@ -1,5 +1,6 @@
 /** The run as a sequence diagram: who sent what to whom, downwards in time. */
 import { useEffect, useMemo, useRef } from 'react';
+import { copyText } from '../../shell/copy-text.ts';
 import { ScrollRegion } from '../../shell/ScrollRegion.tsx';
 import { useCurrentHop, useMirror, usePlayground, useSession } from '../../state/context.ts';
 import { useEvent } from '../../state/use-event.ts';
@@ -41,7 +42,8 @@ function ArrowMark({ arrow, row, current, startNs, unit }: { arrow: Arrow; row: 
 const NONE: readonly Conversation[] = [];
 
 export function SequenceView() {
-  const { playback, session } = usePlayground();
+  const playground = usePlayground();
+  const { playback, session } = playground;
   const { hops, index } = useCurrentHop();
   const topology = useMirror((mirror) => mirror.topology);
   const chosen = useSession((state) => state.stream);
@@ -69,10 +71,14 @@ export function SequenceView() {
   const unit = unitFor((hops[hops.length - 1]?.event.timeNs ?? 0) - startNs);
   const width = LEFT + COLUMN * sequence.lifelines.length;
   const height = HEAD + ROW * (sequence.arrows.length + 1);
+  const copy = async (text: string) => {
+    if (await copyText(text)) playground.notify('Copied as a Mermaid sequence diagram.');
+    else playground.notify('This browser lets the page copy nothing; nothing was copied.', 'problem');
+  };
   return (
     <>
       <StreamChoice conversations={conversations} value={chosen} all>
-        <button type="button" className={styles.button} onClick={() => void navigator.clipboard?.writeText(mermaidSequence(sequence))}>
+        <button type="button" className={styles.button} onClick={() => void copy(mermaidSequence(sequence))}>
           Copy as Mermaid
         </button>
         <span className={styles.mute}>time in {unit.name}</span>
