@@ -18,6 +18,7 @@ export interface LaterAgents {
   readonly ingressNginx: Agent<NetRecord>;
   readonly loadBalancer: Agent<NetRecord>;
   readonly mesh: Agent<NetRecord>;
+  readonly openConnections: Agent<NetRecord>;
   readonly policyLint: Agent<NetRecord>;
   readonly policyQueue: Agent<NetRecord>;
   readonly nftables: NftablesRendering;
@@ -40,4 +41,5 @@ export const agentsWith = (later: LaterAgents): readonly Agent<NetRecord>[] => [
   later.gateway,
   later.mesh,
   later.policyLint,
+  later.openConnections,
 ];

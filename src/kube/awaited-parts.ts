@@ -37,6 +37,7 @@ function wait(name: string, need: Need, changed: KubeObject): readonly never[] {
 interface Loaded {
   readonly controllers: ReadonlyMap<string, Controller>;
   readonly agents: ReadonlyMap<string, Agent<NetRecord>>;
+  readonly onNews: KubeParts['onNews'];
 }
 
 function standInController(name: string, need: Need, loaded: () => Loaded | undefined): Controller {
@@ -90,6 +91,8 @@ export function awaitParts(): AwaitedParts {
     loadBalancer: agent('load-balancer', loadBalancer),
     mesh: agent('mesh', { roles: ['gateway-proxy', 'gateway-controller'] }),
     nftables: { base: stop, service: stop },
+    // Where it has anything to do, the policies' own agents have been waited for.
+    openConnections: agent('open-connections', {}),
     policyLint: agent('policy-lint', { kinds: POLICY_KINDS }),
     policyQueue: agent('policy-queue', { roles: ['kindnet', 'kube-network-policies'] }),
   });
@@ -103,8 +106,9 @@ export function awaitParts(): AwaitedParts {
       metalLbSpeaker: controller('metallb-speaker', loadBalancer),
     }),
     agents: agents.map((one) => (one.name === 'kube-proxy' ? withModes(one, () => loaded?.agents.get(one.name)) : one)),
+    onNews: (...news) => loaded?.onNews?.(...news),
     fill: (all) => {
-      loaded = { controllers: new Map(all.controllers.map((one) => [one.name, one])), agents: new Map(all.agents.map((one) => [one.name, one])) };
+      loaded = { controllers: new Map(all.controllers.map((one) => [one.name, one])), agents: new Map(all.agents.map((one) => [one.name, one])), onNews: all.onNews };
     },
   };
 }

@@ -1,6 +1,7 @@
 /** The contents page of kube/: everything Kubernetes that a world is made of. To add a kind or a controller, write its file and one line here. */
+import type { Engine } from '../net/engine.ts';
 import type { NetRecord } from '../net/records.ts';
-import type { AdmissionPlugin, Agent, Controller, Kind } from '../objects/types.ts';
+import type { AdmissionPlugin, Agent, Controller, Kind, StoreView } from '../objects/types.ts';
 import { bgpStatusKind } from './cni/calico/bgp.ts';
 import { calicoKinds } from './cni/calico/kinds.ts';
 import { ciliumObjectKinds, ciliumObjectsController } from './cni/cilium-objects.ts';
@@ -73,6 +74,8 @@ export { nodeOf, watchLatency } from './node/watch-latency.ts';
 export interface KubeParts {
   readonly controllers: readonly Controller[];
   readonly agents: readonly Agent<NetRecord>[];
+  /** What agents do beside their records when they have news, with a hand on the engine. */
+  readonly onNews?: (agent: string, keys: readonly string[], engine: Engine, view: StoreView) => void;
 }
 
 /** In the order of `kubectl api-resources`: the core group first. */

@@ -8,6 +8,7 @@ import { agentsWith, controllersWith, type KubeParts, type LaterControllers } fr
 import { ingressNginxAgent } from './ingress/nginx/agent.ts';
 import { ingressNginxController } from './ingress/nginx/controller.ts';
 import { meshAgent } from './mesh/agent.ts';
+import { cutConnections, openConnectionsAgent } from './policy/open-connections-agent.ts';
 import { policyLintAgent } from './policy/policy-lint.ts';
 import { policyQueueAgent } from './policy/policy-queue-agent.ts';
 import { ciliumAgent } from './service/cilium-agent.ts';
@@ -31,10 +32,11 @@ const laterAgents: LaterAgents = {
   ingressNginx: ingressNginxAgent,
   loadBalancer: loadBalancerAgent,
   mesh: meshAgent,
+  openConnections: openConnectionsAgent,
   nftables,
   policyLint: policyLintAgent,
   policyQueue: policyQueueAgent,
 };
 
 /** All that runs in a cluster. */
-export const kubeParts: KubeParts = { controllers: controllersWith(laterControllers), agents: agentsWith(laterAgents) };
+export const kubeParts: KubeParts = { controllers: controllersWith(laterControllers), agents: agentsWith(laterAgents), onNews: cutConnections };

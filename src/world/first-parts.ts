@@ -20,15 +20,14 @@ function awaited(name: string): App {
 }
 
 export function firstParts(): FirstParts {
-  const { controllers, agents, fill } = awaitParts();
+  const { fill, ...parts } = awaitParts();
   const apps = new Map([...firstApps, ...LATER_APPS.map(awaited)].map((app) => [app.name, app]));
   let manifests: WorldParts['manifest'] = (name) => {
     if (name !== 'kindnet') throw new NotLoaded(name);
     return KINDNET_MANIFEST;
   };
   return {
-    controllers,
-    agents,
+    ...parts,
     apps,
     manifest: (name, ranges) => manifests(name, ranges),
     fill: (all) => {

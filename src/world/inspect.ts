@@ -1,10 +1,12 @@
 /** Answers "what is in this box?": the tables of a netns or the live object behind a key, as they are at this moment. */
 import { formatYaml, type YamlValue } from '../base/yaml/index.ts';
+import { DIALECT_KINDS, enforcement, noEffect } from '../kube/policy/enforcement.ts';
+import { POLICY_KINDS } from '../kube/policy/policy-rules.ts';
 import { ipvsEndpoint } from '../net/ipvs/ipvs-words.ts';
 import type { NftChain } from '../net/nft/nft-records.ts';
 import type { Chain, IpSet, Route } from '../net/records.ts';
 import { formatRoute } from '../net/stack/format-route.ts';
-import type { KubeObject } from '../objects/types.ts';
+import type { KubeObject, StoreView } from '../objects/types.ts';
 import type { AdmittedObject } from './admit.ts';
 import { explainRule } from './explain-rule.ts';
 import { servicePaths } from './service-paths.ts';
@@ -151,6 +153,14 @@ function tidy(object: KubeObject): YamlValue {
   return { ...object, metadata: { ...metadata, ...(kept.length === 0 ? {} : { annotations: Object.fromEntries(kept) }) } } as unknown as YamlValue;
 }
 
+const isPolicy = (kind: string): boolean => ([...POLICY_KINDS, ...DIALECT_KINDS] as readonly string[]).includes(kind);
+
+function policyNotes(kind: string, view: StoreView): readonly string[] {
+  const { sentence, openConnections } = enforcement(view);
+  const nothing = noEffect(kind, view);
+  return nothing === undefined ? [sentence, openConnections].filter((one) => one !== '') : [`${nothing.charAt(0).toUpperCase()}${nothing.slice(1)}.`];
+}
+
 function inspectObject(world: InspectedWorld, key: string, sourceOf: (key: string) => AdmittedObject | undefined): ObjectInspection | null {
   const object = world.api.view.find(key);
   if (object === undefined) return null;
@@ -191,5 +201,6 @@ function inspectObject(world: InspectedWorld, key: string, sourceOf: (key: strin
     ...(admitted === undefined ? {} : { source: { file: admitted.source.file, span: admitted.source.span } }),
     ...(netns === undefined ? {} : { netns }),
     ...(object.kind === 'Service' ? { paths: servicePaths(world, key) } : {}),
+    ...(isPolicy(object.kind) ? { notes: policyNotes(object.kind, world.api.view) } : {}),
   };
 }

@@ -62,7 +62,14 @@ export function install(options: InstallOptions): Installation {
     seed: options.seed,
     merge: (before, rendered, present) =>
       rendered.kind === 'ipvs-service' ? mergeVirtualService(before, rendered, present, engine) : mergeRecord(before, rendered, present),
-    ...(options.staleConnections === 'stay' ? {} : { onNews: (agent: string, keys: readonly string[]) => proxyNews(agent, keys, engine, api.view) }),
+    ...(options.staleConnections === 'stay'
+      ? {}
+      : {
+          onNews: (agent: string, keys: readonly string[]) => {
+            proxyNews(agent, keys, engine, api.view);
+            parts.onNews?.(agent, keys, engine, api.view);
+          },
+        }),
     latency: watchLatency,
     measure: (key) => accepted(api.view.find<Pod>(key), engine),
     ...(options.onObjectChange === undefined ? {} : { onChange: options.onObjectChange }),

@@ -351,6 +351,8 @@ export interface ObjectInspection {
   readonly title: string;
   readonly subtitle: string;
   readonly source?: { readonly file: string; readonly span: Span };
+  /** Of a policy: who enforces it, and what becomes of open connections when it changes. */
+  readonly notes?: readonly string[];
   /** netns of a pod, so that the inspector can offer its tables. */
   readonly netns?: string;
   /** Of a Service: how each node spreads its connections. */

@@ -1,12 +1,13 @@
-/** The kind ControlPlane: how fast the parts of the control plane hear of changes. Ours, not Kubernetes'. */
+/** The kind ControlPlane: how fast the parts of the control plane hear of changes, and what those that have no setting for it do with open connections. Ours, not Kubernetes'. */
 import { defineKind } from '../../objects/define.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import { invalid } from '../field-errors.ts';
-import { kindSchema, mapOf, struct, text } from '../schema.ts';
+import { choice, kindSchema, mapOf, struct, text } from '../schema.ts';
 
 export interface ControlPlane extends KubeObject {
   readonly spec?: {
     readonly watchLatency?: Readonly<Record<string, string>>;
+    readonly openConnections?: 'Keep' | 'Cut';
   };
 }
 
@@ -24,6 +25,10 @@ export const controlPlane = defineKind<ControlPlane>({
       watchLatency: mapOf(
         'Time from a change to the component that watches it, such as kube-proxy: 3s. Names: kube-proxy, kubelet, kube-scheduler, coredns, deployment-controller, replicaset-controller, endpointslice-controller and the other controllers. Without an entry it hears at once.',
         text('A time such as 500ms or 3s.'),
+      ),
+      openConnections: choice(
+        'What kindnet and Calico do with open connections that a changed policy no longer allows. Keep (when absent, and what they really do): whoever talks may go on. Cut: their entries are taken out of the connection table, as an operator does it with conntrack -D, and the next packet is judged like a first one. kube-network-policies has --strict-mode for it; Cilium judges every packet and has no choice.',
+        ['Keep', 'Cut'],
       ),
     }),
   }),

@@ -1,10 +1,15 @@
-/** Whether anything on the nodes enforces policies, and which kinds: flannel, kube-proxy and the plain plugins do not. */
+/** Whether anything on the nodes enforces policies, which kinds, and what becomes of open connections: flannel, kube-proxy and the plain plugins enforce nothing. */
 import type { StoreView } from '../../objects/types.ts';
 import { daemonsOf } from '../cni/daemons.ts';
 import { cniOf } from '../cni/index.ts';
 import { listNodes } from '../node/cluster-network.ts';
+import type { ControlPlane } from '../node/control-plane.ts';
 import { perState } from '../node/per-state.ts';
 import { parseImage } from '../pod/images.ts';
+import type { Pod } from '../pod/types.ts';
+
+/** Of connections that a changed policy no longer allows. `judged`: each packet is; `cut`: they are taken out of the connection table. */
+export type OpenConnections = 'kept' | 'cut' | 'judged';
 
 export interface NodeEnforcement {
   readonly node: string;
@@ -13,12 +18,16 @@ export interface NodeEnforcement {
   readonly by: readonly string[];
   /** Kinds that hold there. */
   readonly kinds: readonly string[];
+  /** By program. */
+  readonly open: ReadonlyMap<string, OpenConnections>;
 }
 
 export interface Enforcement {
   readonly nodes: readonly NodeEnforcement[];
   /** For the screen: one or two sentences. */
   readonly sentence: string;
+  /** What happens to open connections when policies change, and by which setting. Empty where nobody enforces. */
+  readonly openConnections: string;
 }
 
 const CLUSTER_KINDS = ['ClusterNetworkPolicy', 'AdminNetworkPolicy', 'BaselineAdminNetworkPolicy'] as const;
@@ -30,27 +39,43 @@ const CNI_KINDS: Readonly<Record<string, { readonly by: string; readonly kinds: 
 };
 /** Kinds that only one CNI knows. */
 export const DIALECT_KINDS = ['CiliumNetworkPolicy', 'CiliumClusterwideNetworkPolicy', 'NetworkPolicy.projectcalico.org', 'GlobalNetworkPolicy'] as const;
+const STANDALONE = 'kube-network-policies';
 
-export const enforcement = perState(['Pod', 'Node', 'ConfigMap'], (view: StoreView): Enforcement => {
-  const extra = daemonsOf('kube-network-policies', view);
+/** The setting --strict-mode, which is on since v1.0. kube-network-policies: pkg/cmd/cmd.go */
+export function isStrict(pod: Pod): boolean {
+  const container = pod.spec.containers.find((one) => parseImage(one.image ?? '').repository.endsWith(`/${STANDALONE}`)) ?? pod.spec.containers[0];
+  const written = [...(container?.command ?? []), ...(container?.args ?? [])].flatMap((word) => /^--?strict-mode(?:=(.*))?$/.exec(word)?.[1] ?? []);
+  const bare = [...(container?.command ?? []), ...(container?.args ?? [])].some((word) => /^--?strict-mode$/.test(word));
+  if (bare) return true;
+  const last = written.at(-1);
+  return last === undefined ? /^v[1-9]/.test(parseImage(container?.image ?? '').tag) : /^(?:1|t|true)$/i.test(last);
+}
+
+export const enforcement = perState(['Pod', 'Node', 'ConfigMap', 'ControlPlane'], (view: StoreView): Enforcement => {
+  const extra = daemonsOf(STANDALONE, view);
+  const asked = view.list<ControlPlane>('ControlPlane').some((one) => one.spec?.openConnections === 'Cut') ? 'cut' : 'kept';
   const nodes = listNodes(view).map((node): NodeEnforcement => {
     const { cni, own } = cniOf(node, view);
     const known = own ? CNI_KINDS[cni.name] : undefined;
     const daemon = extra.get(node.name);
     const tags = daemon?.running === true ? daemon.pod.spec.containers.map((one) => parseImage(one.image ?? '').tag) : undefined;
+    const open = new Map<string, OpenConnections>();
+    if (known !== undefined) open.set(known.by, known.by === 'cilium' ? 'judged' : asked);
+    if (daemon?.running === true) open.set(STANDALONE, isStrict(daemon.pod) ? 'cut' : 'kept');
     return {
       node: node.name,
       cni: cni.name,
-      by: [...(known === undefined ? [] : [known.by]), ...(tags === undefined ? [] : ['kube-network-policies'])],
+      by: [...(known === undefined ? [] : [known.by]), ...(tags === undefined ? [] : [STANDALONE])],
       kinds: [
         ...new Set([
           ...(known?.kinds ?? []),
           ...(tags === undefined ? [] : ['NetworkPolicy', ...(tags.some((tag) => /npa|v1alpha/.test(tag)) ? CLUSTER_KINDS : [])]),
         ]),
       ],
+      open,
     };
   });
-  return { nodes, sentence: sentenceOf(nodes) };
+  return { nodes, sentence: sentenceOf(nodes), openConnections: openSentence(nodes) };
 });
 
 function sentenceOf(nodes: readonly NodeEnforcement[]): string {
@@ -62,6 +87,29 @@ function sentenceOf(nodes: readonly NodeEnforcement[]): string {
   if (enforcing.length === nodes.length) return `${programs} enforces NetworkPolicy on every node.`;
   const without = nodes.filter((one) => !enforcing.includes(one)).map((one) => one.node);
   return `${programs} enforces NetworkPolicy, but not on ${without.slice(0, 5).join(', ')}${without.length > 5 ? ' and others' : ''}.`;
+}
+
+const KEPT: Readonly<Record<string, string>> = {
+  kindnetd: 'kindnetd judges the first packet of a connection, so what is open stays open (openConnections: Cut in a ControlPlane ends it)',
+  calico: 'Calico accepts what is established before it asks a policy, so what is open stays open (openConnections: Cut in a ControlPlane ends it)',
+  [STANDALONE]: `${STANDALONE} judges the first packet of a connection, so what is open stays open (--strict-mode ends it)`,
+};
+const CUT: Readonly<Record<string, string>> = {
+  kindnetd: 'what kindnetd would no longer allow is cut, since a ControlPlane says openConnections: Cut',
+  calico: 'what Calico would no longer allow is cut, since a ControlPlane says openConnections: Cut',
+  [STANDALONE]: `${STANDALONE} runs in strict mode: what it would no longer allow expires in the connection table, and its next packet is judged anew`,
+};
+
+function openSentence(nodes: readonly NodeEnforcement[]): string {
+  const said = new Set<string>();
+  for (const { open } of nodes)
+    for (const [by, what] of open)
+      said.add(
+        what === 'judged'
+          ? 'Cilium judges every packet of the side that began, so a tighter policy ends open connections'
+          : ((what === 'cut' ? CUT[by] : KEPT[by]) ?? ''),
+      );
+  return said.size === 0 ? '' : `When policies change: ${[...said].join('; ')}.`;
 }
 
 /** Why an object of this kind has no effect at all; undefined where some node enforces it. */

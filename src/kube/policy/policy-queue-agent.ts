@@ -1,6 +1,6 @@
 /**
  * Policies enforced in userspace, as kindnetd does since kind v0.24 and the DaemonSet kube-network-policies does beside any CNI: nftables sends the first packet of a
- * connection to a queue, the program behind it judges. An open connection is never judged again. kube-network-policies v0.7: pkg/networkpolicy/controller.go, syncNFTablesRules
+ * connection to a queue, the program behind it judges. An open connection is judged again only where `open-connections-agent.ts` takes it out of the table. kube-network-policies v0.7: pkg/networkpolicy/controller.go, syncNFTablesRules
  */
 import type { Origin } from '../../base/origin.ts';
 import { formatIp, isIp6 } from '../../net/addr/ip.ts';
@@ -33,7 +33,7 @@ export interface Enforcer {
 export const kindnetd: Enforcer = { role: 'kindnet', table: 'kindnet-network-policies', program: 'kindnetd', queue: 101, failOpen: true, all: false };
 
 /** By its arguments and the flavour that its image's tag names. */
-function standalone(pod: Pod): Enforcer {
+export function standalone(pod: Pod): Enforcer {
   const container = pod.spec.containers.find((one) => parseImage(one.image ?? '').repository.endsWith('/kube-network-policies')) ?? pod.spec.containers[0];
   const words = [...(container?.command ?? []), ...(container?.args ?? [])];
   const value = (name: string): string | undefined => words.find((word) => word.replace(/^--?/, '').startsWith(`${name}=`))?.split('=')[1];

@@ -44,6 +44,11 @@ function ObjectPanel({ inspection, atSeq }: { readonly inspection: ObjectInspect
         ) : null}
       </div>
       {/^(?:Pod|Service|Host)\//.test(inspection.key) ? <TrafficOf key={inspection.key} objectKey={inspection.key} /> : null}
+      {inspection.notes?.map((note) => (
+        <p key={note} className={styles.where}>
+          {note}
+        </p>
+      ))}
       {inspection.conditions.length === 0 ? null : (
         <>
           <h3 className={styles.heading}>Conditions</h3>

@@ -81,10 +81,11 @@ export function policyLens(world: ProbedWorld): PolicyLensView {
       return ways.length === 0 ? [] : [{ from, to, ways }];
     }),
   );
-  const { nodes, sentence } = enforcement(view);
+  const { nodes, sentence, openConnections } = enforcement(view);
   return {
     sentence,
     enforced: nodes.some((node) => node.kinds.includes('NetworkPolicy')),
+    openConnections,
     policies: model.policies.length,
     dialects: DIALECT_KINDS.reduce((count, kind) => count + view.list(kind).length, 0),
     by,

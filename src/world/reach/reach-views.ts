@@ -113,6 +113,8 @@ export interface PolicyLensView {
   /** Who enforces what. */
   readonly sentence: string;
   readonly enforced: boolean;
+  /** What becomes of open connections when policies change; empty where nobody enforces. */
+  readonly openConnections: string;
   readonly policies: number;
   /** Policies in a CNI's own words, which are not judged here. */
   readonly dialects: number;

@@ -134,4 +134,15 @@ describe.each(CNIS)('NetworkPolicy in %s', (cni, make) => {
     expect(curl(pod('far'), server)).toBe('timeout');
     expect(said(world, 'kubectl logs server -c chat')).toBe(cni === 'Cilium' ? 'before\n' : 'before\nafter\n');
   });
+
+  it.skipIf(cni === 'Cilium')('cuts open connections where a ControlPlane says so, and those alone that are not allowed any more', () => {
+    runLine(world, `kubectl apply -f - <<'EOF'\napiVersion: kubehop.dev/v1alpha1\nkind: ControlPlane\nmetadata: {name: strict}\nspec: {openConnections: Cut}\nEOF`);
+    apply(world, '{podSelector: {matchLabels: {app: nobody}}}');
+    for (const from of ['near', 'far'])
+      runLine(world, `kubectl exec ${from} -- sh -c '(echo ${from} one; sleep 4; echo ${from} two; sleep 2) | nc ${server} 7000' & sleep 1`);
+    apply(world, '{podSelector: {matchLabels: {app: server}}, ingress: [{from: [{podSelector: {matchLabels: {app: near}}}]}]}');
+    runLine(world, 'sleep 6');
+    const lines = said(world, 'kubectl logs server -c chat').split('\n');
+    expect(['near one', 'far one', 'near two', 'far two'].filter((line) => lines.includes(line))).toEqual(['near one', 'far one', 'near two']);
+  });
 });

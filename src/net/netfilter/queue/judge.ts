@@ -6,6 +6,9 @@ import type { Skb } from '../../stack/skb.ts';
 import type { Ip } from '../../wire/packet.ts';
 import type { NfQueue, QueueEnd, QueueList, QueuePorts, QueueRule, QueueTable } from './queue-records.ts';
 
+/** What of a packet is judged; `dport` is the pod's, after DNAT. */
+export type QueuedFlow = Pick<Skb, 'src' | 'dst' | 'protocol' | 'dport'>;
+
 export interface QueueAnswer {
   readonly accept: boolean;
   /** A program reads the queue; else the kernel itself decided. */
@@ -58,14 +61,14 @@ function inSet(set: CompiledSet | undefined, ip: Ip): boolean {
   return false;
 }
 
-function portsMatch(ports: QueuePorts, skb: Skb, destination: QueueEnd | undefined): boolean {
+function portsMatch(ports: QueuePorts, skb: QueuedFlow, destination: QueueEnd | undefined): boolean {
   const { protocol, dport } = skb;
   if (ports.protocol !== undefined && ports.protocol !== protocol) return false;
   if (ports.name !== undefined) return destination?.ports?.some((one) => one.name === ports.name && one.port === dport && one.protocol === protocol) ?? false;
   return (protocol === TCP || protocol === UDP || protocol === SCTP) && dport >= ports.first && dport <= ports.last;
 }
 
-function ruleMatches(table: CompiledTable, rule: QueueRule, skb: Skb, other: Ip, destination: QueueEnd | undefined): boolean {
+function ruleMatches(table: CompiledTable, rule: QueueRule, skb: QueuedFlow, other: Ip, destination: QueueEnd | undefined): boolean {
   if (rule.ports?.some((ports) => portsMatch(ports, skb, destination)) === false) return false;
   return rule.who === undefined || rule.who.some((index) => inSet(table.sets[index], other));
 }
@@ -80,7 +83,7 @@ interface Decision {
 function decide(
   table: CompiledTable,
   lists: readonly number[],
-  skb: Skb,
+  skb: QueuedFlow,
   direction: 'ingress' | 'egress',
   destination: QueueEnd | undefined,
 ): Decision | undefined {
@@ -108,7 +111,8 @@ function decide(
   return { accept: false, reason: `${names} ${isolating.length === 1 ? 'allows' : 'allow'} no such ${direction}`, list: first };
 }
 
-function judge(reader: NfQueue, skb: Skb): QueueAnswer {
+/** What the program would say of a packet of this flow. */
+export function judge(reader: Pick<NfQueue, 'table' | 'program'>, skb: QueuedFlow): QueueAnswer {
   const table = compile(reader.table);
   const from = table.ends.get(skb.src);
   const to = table.ends.get(skb.dst);

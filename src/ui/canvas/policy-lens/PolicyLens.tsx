@@ -301,6 +301,7 @@ export function PolicyLens({ tools }: { readonly tools: CanvasTools }) {
               : `${view.policies} ${view.policies === 1 ? 'policy' : 'policies'}, pods ${view.by === 'label' ? 'by their owners’ labels' : 'by namespace'}.`}
             {change.opened + change.closed === 0 ? '' : ` The last change opened ${change.opened} and closed ${change.closed}.`}
             {tangled ? ' Choose a pod to see its lines.' : of === undefined ? '' : ` Lines of ${view.groups[of]?.title ?? ''}.`}
+            {view.policies === 0 || view.openConnections === '' ? '' : ` ${view.openConnections}`}
             {view.dialects === 0 ? '' : ` ${view.dialects} in the CNI’s own words ${view.dialects === 1 ? 'is' : 'are'} not judged here.`}
           </p>
           {wide ? <Matrix seen={seen} system={system} onAsk={ask} /> : null}
