@@ -108,7 +108,11 @@ export function awaitParts(): AwaitedParts {
     agents: agents.map((one) => (one.name === 'kube-proxy' ? withModes(one, () => loaded?.agents.get(one.name)) : one)),
     onNews: (...news) => loaded?.onNews?.(...news),
     fill: (all) => {
-      loaded = { controllers: new Map(all.controllers.map((one) => [one.name, one])), agents: new Map(all.agents.map((one) => [one.name, one])), onNews: all.onNews };
+      loaded = {
+        controllers: new Map(all.controllers.map((one) => [one.name, one])),
+        agents: new Map(all.agents.map((one) => [one.name, one])),
+        onNews: all.onNews,
+      };
     },
   };
 }

@@ -107,9 +107,9 @@ const METAS: Readonly<Record<string, Load>> = {
   oifname: ({ hooks }) => hooks.outDevice,
   iiftype: ({ hooks }) => (hooks.inDevice === 'lo' ? 772 : 1),
   oiftype: ({ hooks }) => (hooks.outDevice === 'lo' ? 772 : 1),
-  // Only what a socket of this netns sends has an owner; all programs here are root's.
-  skuid: ({ hooks }) => (hooks.inDevice === '' ? 0 : undefined),
-  skgid: ({ hooks }) => (hooks.inDevice === '' ? 0 : undefined),
+  // Only what a socket of this netns sends has an owner. Linux: net/netfilter/nft_meta.c, nft_meta_get_eval_skugid
+  skuid: ({ hooks }) => hooks.owner()?.uid,
+  skgid: ({ hooks }) => hooks.owner()?.gid,
   nftrace: () => 0,
   rtclassid: () => 0,
   pkttype: ({ skb }) => skb.packetType,

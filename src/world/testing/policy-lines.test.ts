@@ -23,6 +23,19 @@ const manifest = (one: string, two: string): DocumentFile => ({
   ].join('---\n'),
 });
 
+const KUBE_NETWORK_POLICIES = `apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: kube-network-policies, namespace: kube-system}
+spec:
+  selector: {matchLabels: {k8s-app: kube-network-policies}}
+  template:
+    metadata: {labels: {k8s-app: kube-network-policies}}
+    spec:
+      hostNetwork: true
+      tolerations: [{operator: Exists}]
+      containers: [{name: c, image: "registry.k8s.io/networking/kube-network-policies:v1.0.0", args: [/bin/netpol]}]
+`;
+
 interface Cluster {
   readonly world: World;
   readonly one: string;
@@ -57,6 +70,14 @@ const CNIS: readonly (readonly [string, () => Cluster])[] = [
       two: 'node01',
     }),
   ],
+  [
+    'kube-network-policies beside flannel',
+    () => ({
+      world: open([...base, { path: 'kube-network-policies.yaml', text: KUBE_NETWORK_POLICIES }, laptop, manifest('controlplane', 'node01')]),
+      one: 'controlplane',
+      two: 'node01',
+    }),
+  ],
   ['Cilium', () => ({ world: openCilium({ more: [manifest('controlplane', 'node01')] }), one: 'controlplane', two: 'node01' })],
 ];
 
@@ -67,6 +88,8 @@ const apply = (world: World, spec: string): void => {
 };
 
 describe.each(CNIS)('NetworkPolicy in %s', (cni, make) => {
+  /** As they are, without anybody's choice. */
+  const cuts = cni === 'Cilium' || cni.startsWith('kube-network-policies');
   const { world, one, two } = make();
   const ip = (pod: string): string => said(world, `kubectl get pod ${pod} -o jsonpath='{.status.podIP}'`);
   const server = ip('server');
@@ -126,17 +149,20 @@ describe.each(CNIS)('NetworkPolicy in %s', (cni, make) => {
     expect(curl('ssh laptop', `${nodeIp(one)}:30123`)).toBe('open');
   });
 
-  it(cni === 'Cilium' ? 'cuts open connections too' : 'leaves open connections open', () => {
+  it(cuts ? 'cuts open connections too' : 'leaves open connections open', () => {
     apply(world, '{podSelector: {matchLabels: {app: nobody}}}');
     runLine(world, `kubectl exec far -- sh -c '(echo before; sleep 4; echo after; sleep 2) | nc ${server} 7000' & sleep 2`);
     apply(world, '{podSelector: {matchLabels: {app: server}}}');
     runLine(world, 'sleep 5');
     expect(curl(pod('far'), server)).toBe('timeout');
-    expect(said(world, 'kubectl logs server -c chat')).toBe(cni === 'Cilium' ? 'before\n' : 'before\nafter\n');
+    expect(said(world, 'kubectl logs server -c chat')).toBe(cuts ? 'before\n' : 'before\nafter\n');
   });
 
-  it.skipIf(cni === 'Cilium')('cuts open connections where a ControlPlane says so, and those alone that are not allowed any more', () => {
-    runLine(world, `kubectl apply -f - <<'EOF'\napiVersion: kubehop.dev/v1alpha1\nkind: ControlPlane\nmetadata: {name: strict}\nspec: {openConnections: Cut}\nEOF`);
+  it.skipIf(cuts)('cuts open connections where a ControlPlane says so, and those alone that are not allowed any more', () => {
+    runLine(
+      world,
+      `kubectl apply -f - <<'EOF'\napiVersion: kubehop.dev/v1alpha1\nkind: ControlPlane\nmetadata: {name: strict}\nspec: {openConnections: Cut}\nEOF`,
+    );
     apply(world, '{podSelector: {matchLabels: {app: nobody}}}');
     for (const from of ['near', 'far'])
       runLine(world, `kubectl exec ${from} -- sh -c '(echo ${from} one; sleep 4; echo ${from} two; sleep 2) | nc ${server} 7000' & sleep 1`);
