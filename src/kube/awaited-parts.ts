@@ -37,7 +37,7 @@ function wait(name: string, need: Need, changed: KubeObject): readonly never[] {
 interface Loaded {
   readonly controllers: ReadonlyMap<string, Controller>;
   readonly agents: ReadonlyMap<string, Agent<NetRecord>>;
-  readonly onNews: KubeParts['onNews'];
+  readonly hearNews: KubeParts['hearNews'];
 }
 
 function standInController(name: string, need: Need, loaded: () => Loaded | undefined): Controller {
@@ -106,12 +106,12 @@ export function awaitParts(): AwaitedParts {
       metalLbSpeaker: controller('metallb-speaker', loadBalancer),
     }),
     agents: agents.map((one) => (one.name === 'kube-proxy' ? withModes(one, () => loaded?.agents.get(one.name)) : one)),
-    onNews: (...news) => loaded?.onNews?.(...news),
+    hearNews: (...news) => loaded?.hearNews?.(...news),
     fill: (all) => {
       loaded = {
         controllers: new Map(all.controllers.map((one) => [one.name, one])),
         agents: new Map(all.agents.map((one) => [one.name, one])),
-        onNews: all.onNews,
+        hearNews: all.hearNews,
       };
     },
   };

@@ -75,7 +75,7 @@ export interface KubeParts {
   readonly controllers: readonly Controller[];
   readonly agents: readonly Agent<NetRecord>[];
   /** What agents do beside their records when they have news, with a hand on the engine. */
-  readonly onNews?: (agent: string, keys: readonly string[], engine: Engine, view: StoreView) => void;
+  readonly hearNews?: (agent: string, keys: readonly string[], engine: Engine, view: StoreView) => void;
 }
 
 /** In the order of `kubectl api-resources`: the core group first. */

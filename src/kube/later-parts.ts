@@ -39,4 +39,4 @@ const laterAgents: LaterAgents = {
 };
 
 /** All that runs in a cluster. */
-export const kubeParts: KubeParts = { controllers: controllersWith(laterControllers), agents: agentsWith(laterAgents), onNews: cutConnections };
+export const kubeParts: KubeParts = { controllers: controllersWith(laterControllers), agents: agentsWith(laterAgents), hearNews: cutConnections };

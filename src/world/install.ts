@@ -67,7 +67,7 @@ export function install(options: InstallOptions): Installation {
       : {
           onNews: (agent: string, keys: readonly string[]) => {
             proxyNews(agent, keys, engine, api.view);
-            parts.onNews?.(agent, keys, engine, api.view);
+            parts.hearNews?.(agent, keys, engine, api.view);
           },
         }),
     latency: watchLatency,
