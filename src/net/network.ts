@@ -43,7 +43,7 @@ import { addressViews, connectionView, fdbViews, isWritten, neighborEntries, nei
 import type { IpvsState } from './ipvs/ipvs-state.ts';
 import { formatElement } from './netfilter/ipset/element.ts';
 import type { NftTables } from './nft/tables.ts';
-import type { NetRecord, Process, Route } from './records.ts';
+import type { Host, NetRecord, Process, Route } from './records.ts';
 import { loadState, type SavedState, saveState } from './snapshot.ts';
 import { proxyDue } from './stack/arp.ts';
 import type { Core } from './stack/core.ts';
@@ -101,6 +101,7 @@ interface EngineState {
 export class Network implements Engine {
   readonly records: RecordStore<NetRecord>;
   onOutput: Engine['onOutput'] = undefined;
+  readonly #hosts = new Map<string, Host>();
   readonly #netns = new Map<string, NetnsState>();
   readonly #devices = new Map<string, DeviceState>();
   readonly #core: Core;
@@ -181,6 +182,7 @@ export class Network implements Engine {
     queue.pop();
     const { kind, a, b, seq } = queue;
     if (queue.timeNs > core.nowNs) core.nowNs = queue.timeNs;
+    queue.startedNs = core.nowNs;
     switch (kind) {
       case EVENT_FRAME:
         arrive(core, b as DeviceState, a as Skb);
@@ -540,7 +542,7 @@ export class Network implements Engine {
   #settleNetwork(): Change<NetRecord>[] {
     if (this.#pending.size === 0) return [];
     const changes = this.#pending.take();
-    applyChanges(this.#core, { netns: this.#netns, devices: this.#devices }, changes);
+    applyChanges(this.#core, { hosts: this.#hosts, netns: this.#netns, devices: this.#devices }, changes);
     return changes;
   }
 

@@ -34,6 +34,10 @@ export interface Host extends RecordBase {
   readonly kind: 'host';
   readonly name: string;
   readonly role: 'node' | 'switch' | 'router' | 'external';
+  /** Version of its kernel; absent: today's. Where conntrack judged differently is in net/conntrack/settings.ts. */
+  readonly kernel?: { readonly major: number; readonly minor: number };
+  /** Of the packets that programs on it send, 0..1: how many its second CPU handles, beside the first. Absent: none. */
+  readonly secondCpuRatio?: number;
 }
 
 /** A network namespace. Id: `<host>/netns/<name>`; the host's own is `<host>/netns/root`. */

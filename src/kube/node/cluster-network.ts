@@ -11,7 +11,19 @@ import { clusterSettings, serviceAddress } from './cluster-config.ts';
 import type { Host, KubeletConfiguration, Network } from './cluster-kinds.ts';
 import { perState } from './per-state.ts';
 import type { Node } from './types.ts';
-import { internalIp, internalIps, isControlPlane, type NatCard, natCard, nodeMtu, nodeSysctls, podCidrOf, podCidrsOf } from './types.ts';
+import {
+  internalIp,
+  internalIps,
+  isControlPlane,
+  kernelOf,
+  type NatCard,
+  natCard,
+  nodeMtu,
+  nodeSysctls,
+  podCidrOf,
+  podCidrsOf,
+  secondCpuRatio,
+} from './types.ts';
 
 /** The layer-2 network that joins the nodes. */
 export interface Underlay {
@@ -55,6 +67,8 @@ export interface ClusterNode {
   readonly natCard?: NatCard | undefined;
   /** Settings of its kernel that differ from the usual ones. */
   readonly sysctls: Readonly<Record<string, number>>;
+  readonly kernel?: { readonly major: number; readonly minor: number } | undefined;
+  readonly secondCpuRatio?: number | undefined;
 }
 
 const NS_PER_UNIT: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
@@ -94,6 +108,8 @@ function toClusterNode(node: Node): ClusterNode {
     mtuBytes: nodeMtu(node),
     natCard: natCard(node),
     sysctls: nodeSysctls(node),
+    kernel: kernelOf(node),
+    secondCpuRatio: secondCpuRatio(node),
   };
 }
 

@@ -3,7 +3,7 @@
 import type { Origin } from '../../base/origin.ts';
 import { contains, parseCidr, parseIp4 } from '../../net/addr/ip4.ts';
 import type { TcpServerConfig } from '../../net/app/server-config.ts';
-import type { DummyDevice, NetRecord, Process } from '../../net/records.ts';
+import type { DummyDevice, Host, NetRecord, Process } from '../../net/records.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
 import { cniOf, hasLeft } from '../cni/index.ts';
 import type { ProxyConfig } from '../service/kube-proxy-config.ts';
@@ -84,6 +84,21 @@ function cniSysctls(name: string, view: StoreView): Readonly<Record<string, numb
     : undefined;
 }
 
+/** The newest conntrack that we know the rules of; younger kernels judge alike. */
+const isOld = ({ major, minor }: { readonly major: number; readonly minor: number }): boolean => major < 6 || (major === 6 && minor < 2);
+
+function hostRecord({ name, kernel, secondCpuRatio }: ClusterNode, origin: Origin): Host {
+  return {
+    kind: 'host',
+    id: name,
+    origin,
+    name,
+    role: 'node',
+    ...(kernel !== undefined && isOld(kernel) ? { kernel } : {}),
+    ...(secondCpuRatio === undefined ? {} : { secondCpuRatio }),
+  };
+}
+
 /** The records of one machine. A Node without an address is a machine whose cable is not plugged in. */
 function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
   const node = findNode(name, view);
@@ -96,7 +111,7 @@ function renderHost(name: string, view: StoreView): Rendering<NetRecord> {
   const origin: Origin = { component: 'node', objects: [node.key] };
   const netns = rootNetnsId(name);
   const records: NetRecord[] = [
-    { kind: 'host', id: name, origin, name, role: 'node' },
+    hostRecord(node, origin),
     {
       kind: 'netns',
       id: netns,

@@ -77,6 +77,21 @@ export const NAT_CARD = 'enp0s3';
 /** Lines of sysctl.conf: `net.ipv4.ip_forward = 0`. */
 export const SYSCTL_ANNOTATION = 'kubehop.dev/sysctl.conf';
 
+/** Of the packets that programs send, in percent, those that the second CPU handles: 0 to 100. */
+export const SECOND_CPU_ANNOTATION = 'kubehop.dev/second-cpu-percent';
+
+/** 0..1; undefined where the annotation is missing or none. */
+export function secondCpuRatio(node: Node): number | undefined {
+  const percent = Number(node.metadata.annotations?.[SECOND_CPU_ANNOTATION] ?? Number.NaN);
+  return percent > 0 && percent <= 100 ? percent / 100 : undefined;
+}
+
+/** The kernel that a Node's YAML names; undefined for what is no version. */
+export function kernelOf(node: Node): { readonly major: number; readonly minor: number } | undefined {
+  const [, major, minor] = /^(\d{1,3})\.(\d{1,3})(?!\d)/.exec(node.status?.nodeInfo?.kernelVersion ?? '') ?? [];
+  return major === undefined || minor === undefined ? undefined : { major: Number(major), minor: Number(minor) };
+}
+
 /** MTU of the node's network card; undefined: the underlay's. */
 export function nodeMtu(node: Node): number | undefined {
   const mtu = Number(node.metadata.annotations?.[MTU_ANNOTATION] ?? Number.NaN);

@@ -23,6 +23,8 @@ export function confirm(core: Core, netns: NetnsState, packet: Skb): boolean {
   if (first !== undefined) return resolveClash(core, netns, packet, connection, first.connection, first.reply);
   if (table.findTuple(connection.reply, connection.protocol, core.nowNs, connection.zone) !== undefined) return dropClash(core, netns, packet);
   table.insert(connection);
+  connection.confirmedNs = core.nowNs;
+  connection.cpu = packet.cpu;
   tell(core, netns, connection, 'NEW');
   return true;
 }
@@ -34,7 +36,7 @@ function tell(core: Core, netns: NetnsState, connection: Connection, kind: 'NEW'
 
 /**
  * Two first packets of one flow were on their way at once (a resolver's A and AAAA, while ARP was asked). The later one joins the entry of the
- * earlier if their translations agree; a UDP one may live beside it for a second, so that its answer finds back (nf_ct_resolve_clash(), since Linux 5.7).
+ * earlier if their translations agree; a UDP one may live beside it for a second, so that its answer finds back (nf_ct_resolve_clash(); before Linux 5.7 it was dropped).
  */
 function resolveClash(core: Core, netns: NetnsState, packet: Skb, loser: Connection, winner: Connection, winnerReplies: boolean): boolean {
   const { statistics } = netns.connections;
@@ -45,6 +47,7 @@ function resolveClash(core: Core, netns: NetnsState, packet: Skb, loser: Connect
     statistics.clashResolve += 1;
     return true;
   }
+  if (!netns.conntrack.clashesLive) return dropClash(core, netns, packet);
   const answered = netns.connections.findTuple(loser.reply, loser.protocol, core.nowNs, loser.zone) !== undefined;
   if (loser.protocol !== IP_PROTO_UDP || winnerReplies || answered) return dropClash(core, netns, packet);
   loser.clash = true;

@@ -56,6 +56,9 @@ export class Connection {
   /** Changed by NAT until the entry is confirmed. */
   reply: Tuple;
   confirmed = false;
+  /** When it was, and by which CPU. */
+  confirmedNs = 0;
+  cpu = 0;
   /** Taken out of the table (RST, conntrack -D, a new SYN); packets on their way may still hold it. */
   dead = false;
   /** Somebody took it out (conntrack -D, -F). */
@@ -113,6 +116,8 @@ export class Connection {
 export function copyConnection(from: Connection): Connection {
   const to = new Connection(from.serial, from.protocol, { ...from.original }, { ...from.reply });
   to.confirmed = from.confirmed;
+  to.confirmedNs = from.confirmedNs;
+  to.cpu = from.cpu;
   to.dead = from.dead;
   to.byHand = from.byHand;
   to.seenReply = from.seenReply;

@@ -1,4 +1,5 @@
 /** The nf_conntrack sysctls of a netns, compiled: time-outs in ns, switches as booleans. Linux: Documentation/networking/nf_conntrack-sysctl.rst */
+import type { Host } from '../records.ts';
 import { sysctl } from '../stack/sysctl.ts';
 import { TCP_STATE_NAMES } from './connection.ts';
 import { SCTP_TIMEOUT_LEAVES } from './sctp.ts';
@@ -29,12 +30,22 @@ export interface ConntrackSettings {
   readonly ignoreInvalidRst: boolean;
   /** Packets with a wrong checksum are INVALID. */
   readonly checksum: boolean;
+  /** A UDP packet whose entry clashes with one of another translation may have an entry beside it (nf_ct_resolve_clash_harder(), since Linux 5.7). */
+  readonly clashesLive: boolean;
+  /** TCP segments that come far too late, or acknowledge what is long done, are not INVALID (since Linux 6.1). */
+  readonly acceptsLate: boolean;
+  /** … and those that go a little beyond the window neither (since Linux 6.2). */
+  readonly acceptsBeyond: boolean;
 }
 
 /** The sysctl behind each TCP state; NONE and SYN_SENT2 have none of their own. */
 const TCP_LEAVES = ['syn_sent', 'syn_sent', 'syn_recv', 'established', 'fin_wait', 'close_wait', 'last_ack', 'time_wait', 'close', 'syn_sent'] as const;
 
-function compile(sysctls: Readonly<Record<string, number>>): ConntrackSettings {
+/** Is the kernel this one or a later one? */
+const isFrom = (kernel: Host['kernel'], major: number, minor: number): boolean =>
+  kernel === undefined || kernel.major > major || (kernel.major === major && kernel.minor >= minor);
+
+function compile(sysctls: Readonly<Record<string, number>>, kernel?: Host['kernel']): ConntrackSettings {
   const read = (leaf: string): number => sysctl(sysctls, `net.netfilter.nf_conntrack_${leaf}`);
   const ns = (leaf: string): number => read(leaf) * 1e9;
   return {
@@ -55,13 +66,17 @@ function compile(sysctls: Readonly<Record<string, number>>): ConntrackSettings {
     maxRetrans: read('tcp_max_retrans'),
     ignoreInvalidRst: read('tcp_ignore_invalid_rst') !== 0,
     checksum: read('checksum') !== 0,
+    clashesLive: isFrom(kernel, 5, 7),
+    acceptsLate: isFrom(kernel, 6, 1),
+    acceptsBeyond: isFrom(kernel, 6, 2),
   };
 }
 
 const KERNELS_OWN = compile({});
 
 /** Most netns (a thousand pods) set none of them and share one object. */
-export function compileConntrack(sysctls: Readonly<Record<string, number>>): ConntrackSettings {
+export function compileConntrack(sysctls: Readonly<Record<string, number>>, kernel?: Host['kernel']): ConntrackSettings {
+  if (kernel !== undefined) return compile(sysctls, kernel);
   for (const name in sysctls) if (name.startsWith('net.netfilter.')) return compile(sysctls);
   return KERNELS_OWN;
 }

@@ -20,8 +20,8 @@ interface Sent {
 }
 
 /** A tracked connection; `send` says what came of a segment: the seconds left and the state, or a word. */
-function tracked(sysctls: Readonly<Record<string, number>> = {}) {
-  const settings = compileConntrack(sysctls);
+function tracked(sysctls: Readonly<Record<string, number>> = {}, kernel?: { readonly major: number; readonly minor: number }) {
+  const settings = compileConntrack(sysctls, kernel);
   const connection = new Connection(1, 6, tuple, invert(tuple));
   let started = false;
   const send = (s: Sent): string => {
@@ -62,6 +62,17 @@ describe('a segment of a tracked connection', () => {
     expect(send({ flags: DATA, seq: ISS + 1, ack: IRS + 50_000_000, bytes: 10 })).toBe('invalid');
     expect(send({ flags: DATA, seq: ISS + 1 - 500_000, ack: IRS + 1, bytes: 10 })).toBe('432000 ESTABLISHED ASSURED');
     expect(send({ flags: TCP_ACK, seq: ISS + 1, ack: IRS + 1 - 500_000 })).toBe('432000 ESTABLISHED ASSURED');
+  });
+
+  it.each([
+    [5, 15, 'invalid', 'invalid'],
+    [6, 1, '432000 ESTABLISHED ASSURED', 'invalid'],
+    [6, 2, '432000 ESTABLISHED ASSURED', '432000 ESTABLISHED ASSURED'],
+  ])('is judged by Linux %i.%i: too late %s, a little beyond the window %s', (major, minor, late, beyond) => {
+    const { send, handshake } = tracked({}, { major, minor });
+    handshake();
+    expect(send({ flags: DATA, seq: ISS + 1 - 500_000, ack: IRS + 1, bytes: 10 })).toBe(late);
+    expect(send({ flags: DATA, seq: ISS + 1 + 64_300, ack: IRS + 1, bytes: 10 })).toBe(beyond);
   });
 
   it('is let through anywhere with nf_conntrack_tcp_be_liberal', () => {

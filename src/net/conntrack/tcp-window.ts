@@ -110,15 +110,16 @@ export function checkWindow(
       after(sack, ackFloor) &&
       overshot <= receiver.maxWindow &&
       before(sack, (receiver.end + 1) >>> 0);
-    if (onlyTooMuch) {
+    if (onlyTooMuch && settings.acceptsBeyond) {
       // A sender that goes a little beyond the window: should the peer acknowledge it all the same, that acknowledgement is believed.
       sender.end = end;
       sender.flags |= SIDE_UNACKNOWLEDGED;
     }
-    return liberal ? IN_WINDOW : onlyTooMuch ? PASSES : OUT_OF_WINDOW;
+    return liberal ? IN_WINDOW : onlyTooMuch && settings.acceptsBeyond ? PASSES : OUT_OF_WINDOW;
   }
   if (!before(sack, (receiver.end + 1) >>> 0)) return liberal ? IN_WINDOW : OUT_OF_WINDOW;
-  if ((receiver.maxWindow !== 0 && !after(end, sequenceFloor)) || !after(sack, ackFloor)) return liberal ? IN_WINDOW : PASSES;
+  if ((receiver.maxWindow !== 0 && !after(end, sequenceFloor)) || !after(sack, ackFloor))
+    return liberal ? IN_WINDOW : settings.acceptsLate ? PASSES : OUT_OF_WINDOW;
 
   const window = isSyn ? tcp.window : tcp.window * 2 ** sender.scale;
   const reach = window + ((sack - ack) >>> 0);

@@ -1,6 +1,7 @@
 /** How a packet gets its connection, and how an entry is made, refreshed and confirmed. Linux: net/netfilter/nf_conntrack_core.c */
 import type { Core } from '../stack/core.ts';
 import { CONNTRACK_NEW_NS, CONNTRACK_NS } from '../stack/costs.ts';
+import { EVENT_FRAME } from '../stack/event-queue.ts';
 import type { NetnsState } from '../stack/netns-state.ts';
 import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, type Skb } from '../stack/skb.ts';
 import { emitDropped } from '../trace/emit.ts';
@@ -10,6 +11,7 @@ import { IP_PROTO_SCTP } from '../wire/sctp.ts';
 import { type Connection, EVENT_ASSURED, EVENT_REPLY, invert, isIcmpQuery, opensIcmp, type Tuple } from './connection.ts';
 import { followSctp } from './sctp.ts';
 import type { ConntrackSettings } from './settings.ts';
+import type { Found } from './table.ts';
 import { FOLLOWED, followTcp, hasValidFlags, INVALID, REFUSED, REOPENS, startTcp } from './tcp.ts';
 
 const UDP_STREAM_AFTER_NS = 2e9;
@@ -68,7 +70,7 @@ export function trackIn(core: Core, netns: NetnsState, packet: Skb): boolean {
   const sport = icmp === undefined ? packet.sport : icmp.id;
   const dport = icmp === undefined ? packet.dport : icmp.id;
   const found = netns.connections.find(packet.src, packet.dst, sport, dport, packet.protocol, icmpType, core.nowNs, packet.zone);
-  if (found === undefined) return trackNew(core, netns, packet);
+  if (found === undefined || (netns.secondCpuRatio > 0 && isInFlight(core, found, packet))) return trackNew(core, netns, packet);
   const { connection, reply } = found;
   packet.connection = connection;
   packet.ctReply = reply;
@@ -79,6 +81,16 @@ export function trackIn(core: Core, netns: NetnsState, packet: Skb): boolean {
   packet.connection = undefined;
   packet.ctReply = false;
   return trackNew(core, netns, packet);
+}
+
+/**
+ * Another CPU was still at work on the connection's first packet when this one was looked up: its entry was not in the table yet. Work runs to
+ * completion here, one packet after the other; what happened at the same time shows in when this packet arrived.
+ */
+function isInFlight(core: Core, { connection, reply }: Found, packet: Skb): boolean {
+  const { queue } = core;
+  if (reply || connection.cpu === packet.cpu || queue.kind !== EVENT_FRAME) return false;
+  return queue.timeNs + core.nowNs - queue.startedNs < connection.confirmedNs;
 }
 
 function invalid(netns: NetnsState, packet: Skb): true {

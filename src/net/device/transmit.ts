@@ -119,6 +119,7 @@ function toPeer(core: Core, device: DeviceState, packet: Skb, timeNs: number): v
 function toWire(core: Core, device: DeviceState, packet: Skb, bytes: number): void {
   const link = device.record.type === 'ethernet' ? device.record.link : undefined;
   packet.flowHash = 0;
+  packet.cpu = 0;
   finishChecksums(packet);
   if (link === undefined) {
     toPeer(core, device, packet, core.nowNs + WIRE_NS);

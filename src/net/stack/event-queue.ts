@@ -48,6 +48,8 @@ export class EventQueue {
 
   // The event taken out last.
   timeNs = 0;
+  /** When its work began: later than it was due where earlier work took long. */
+  startedNs = 0;
   seq = 0;
   kind = 0;
   a: unknown = undefined;

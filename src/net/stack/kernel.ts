@@ -132,6 +132,7 @@ function output(core: Core, netns: NetnsState, given: Packet, by: string, bound:
   packet.headerRow = -1;
   packet.contentRow = -1;
   packet.packetType = PACKET_HOST;
+  if (netns.secondCpuRatio > 0) packet.cpu = core.prng(`${netns.hostId} cpu`).float() < netns.secondCpuRatio ? 1 : 0;
   packet.connection = undefined;
   packet.ctState = CT_NONE;
   packet.ctReply = false;

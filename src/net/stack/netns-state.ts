@@ -14,7 +14,7 @@ import type { NfQueue } from '../netfilter/queue/queue-records.ts';
 import { type ChainState, Ruleset } from '../netfilter/ruleset.ts';
 import type { NftRecord } from '../nft/nft-records.ts';
 import { NftTables } from '../nft/tables.ts';
-import type { Chain, FdbEntry, Neighbor, Netns, ProxyNeighbor, Route, RoutingRule } from '../records.ts';
+import type { Chain, FdbEntry, Host, Neighbor, Netns, ProxyNeighbor, Route, RoutingRule } from '../records.ts';
 import type { Ip, Mac } from '../wire/packet.ts';
 import { type DeviceSettings, deviceSettings } from './device-settings.ts';
 import { type DeviceSettings6, deviceSettings6 } from './device-settings6.ts';
@@ -101,6 +101,9 @@ export class NetnsState {
   defaultTtl = 64;
   icmpLimit: IcmpLimit = UNLIMITED;
   conntrack: ConntrackSettings;
+  /** See `Host`. */
+  secondCpuRatio = 0;
+  #kernel: Host['kernel'];
   #tunnelDevices: readonly DeviceState[] | undefined;
   #loopback: DeviceState | undefined;
 
@@ -142,7 +145,14 @@ export class NetnsState {
     this.icmpLimit = icmpLimit(record.sysctls);
     this.bridgeNetfilter = sysctl(record.sysctls, 'net.bridge.bridge-nf-call-iptables') !== 0;
     this.defaultTtl = sysctl(record.sysctls, 'net.ipv4.ip_default_ttl');
-    this.conntrack = compileConntrack(record.sysctls);
+    this.conntrack = compileConntrack(record.sysctls, this.#kernel);
+  }
+
+  /** What its machine says that is not as usual. */
+  compileMachine(host: Host): void {
+    this.#kernel = host.kernel;
+    this.secondCpuRatio = host.secondCpuRatio ?? 0;
+    this.conntrack = compileConntrack(this.record.sysctls, this.#kernel);
   }
 
   /** What sysctls say of a device. */

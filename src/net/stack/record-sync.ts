@@ -7,7 +7,7 @@ import { DeviceState } from '../device/device-state.ts';
 import { wireguardDown, wireguardUp } from '../device/wireguard.ts';
 import { IpSetState } from '../netfilter/ipset/state.ts';
 import type { NftRecord } from '../nft/nft-records.ts';
-import type { Chain, Device, FdbEntry, IpSet, Neighbor, Netns, NetRecord, Route, RoutingRule } from '../records.ts';
+import type { Chain, Device, FdbEntry, Host, IpSet, Neighbor, Netns, NetRecord, Route, RoutingRule } from '../records.ts';
 import { announceAddresses } from './arp-send.ts';
 import type { Core } from './core.ts';
 import { checkNewAddresses } from './duplicate-address.ts';
@@ -16,6 +16,8 @@ import { NetnsState } from './netns-state.ts';
 
 /** Everything the engine runs, by record id. */
 export interface RunningState {
+  /** Those that differ from today's usual machine. */
+  readonly hosts: Map<string, Host>;
   readonly netns: Map<string, NetnsState>;
   readonly devices: Map<string, DeviceState>;
 }
@@ -67,7 +69,11 @@ export function applyChanges(core: Core, state: RunningState, changes: readonly 
 }
 
 function remove(core: Core, state: RunningState, record: NetRecord): boolean {
-  if (record.kind === 'host' || record.kind === 'process') return false;
+  if (record.kind === 'process') return false;
+  if (record.kind === 'host') {
+    state.hosts.delete(record.id);
+    return false;
+  }
   if (record.kind === 'netns') {
     const netns = state.netns.get(record.id);
     if (netns !== undefined) netns.gone = true;
@@ -143,6 +149,9 @@ function remove(core: Core, state: RunningState, record: NetRecord): boolean {
 
 function put(core: Core, state: RunningState, record: NetRecord, before: NetRecord | undefined): boolean {
   switch (record.kind) {
+    case 'host':
+      putHost(state, record);
+      return false;
     case 'netns':
       putNetns(core, state, record);
       return false;
@@ -199,7 +208,21 @@ function putNetns(core: Core, state: RunningState, record: Netns): void {
     // Sysctls decide about addresses that the kernel gives itself.
     for (const device of known.devices.values()) recompile(core, device, device.record);
     known.routingChanged();
-  } else state.netns.set(record.id, new NetnsState(record, core.log.place(record.hostId, record.id, '')));
+    return;
+  }
+  const netns = new NetnsState(record, core.log.place(record.hostId, record.id, ''));
+  const host = state.hosts.get(record.hostId);
+  if (host !== undefined) netns.compileMachine(host);
+  state.netns.set(record.id, netns);
+}
+
+/** All network namespaces of a machine share its kernel and CPUs. */
+function putHost(state: RunningState, record: Host): void {
+  const usual = record.kernel === undefined && record.secondCpuRatio === undefined;
+  if (usual && !state.hosts.has(record.id)) return;
+  if (usual) state.hosts.delete(record.id);
+  else state.hosts.set(record.id, record);
+  for (const netns of state.netns.values()) if (netns.hostId === record.id) netns.compileMachine(record);
 }
 
 /** @throws {Error} when a record names a netns that has none: our own mistake, never the user's. */

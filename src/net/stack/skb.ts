@@ -37,6 +37,8 @@ export class Skb implements Packet {
   mark = 0;
   /** Whose socket sent it: a user's id, -1 for what the kernel made or a wire brought. */
   uid = -1;
+  /** Which CPU of its host handles it: that of the program that sent it, 0 for what a wire brought. */
+  cpu = 0;
   ethSrc: Mac = 0;
   ethDst: Mac = 0;
   etherType = 0x0800;
@@ -117,6 +119,7 @@ export function cloneSkb(from: Skb): Skb {
   to.causeSeq = from.causeSeq;
   to.mark = from.mark;
   to.uid = from.uid;
+  to.cpu = from.cpu;
   to.ethSrc = from.ethSrc;
   to.ethDst = from.ethDst;
   to.etherType = from.etherType;
