@@ -27,6 +27,7 @@ import { allContainers, statusOfContainer } from './containers.ts';
 import type { ContainerProgram } from './images.ts';
 import { behaviourOf } from './images.ts';
 import { loadProcesses } from './load.ts';
+import { nginxProgram } from './nginx-files.ts';
 import type { DnsSettings } from './pod-files.ts';
 import { hostnameOf, podHosts, podResolvConf } from './pod-files.ts';
 import { type ContainerHealth, reportLabel } from './pod-runtime.ts';
@@ -181,6 +182,11 @@ function renderPrograms(pod: Pod, netns: string, view: StoreView, findings: Find
     }
     const behaviour = behaviourOf(container, hostnameOf(pod));
     for (const program of behaviour.programs) {
+      const byFiles = nginxProgram(pod, container, program, view);
+      if (byFiles !== undefined) {
+        process(byFiles.app, whole, byFiles.config);
+        continue;
+      }
       const config = program.certificate === undefined ? program.config : withCertificate(pod, container, program, view);
       if (config === undefined)
         note(container, 'image', `${program.certificate?.chain} or ${program.certificate?.key} holds no certificate and key: nobody listens there`);

@@ -21,6 +21,7 @@ import { logLines } from './log-lines.ts';
 import { sidecar } from './mesh/sidecar.ts';
 import { mtr, mtrProgram } from './mtr.ts';
 import { nc, ncProgram } from './nc.ts';
+import { nginx } from './nginx/nginx.ts';
 import { nslookup, nslookupProgram } from './nslookup.ts';
 import { openssl, opensslProgram } from './openssl.ts';
 import { packetReplay } from './packet-replay.ts';
@@ -58,6 +59,7 @@ const all: readonly App[] = [
   logLines,
   mtr,
   nc,
+  nginx,
   nslookup,
   openssl,
   packetReplay,

@@ -17,6 +17,7 @@ export const LATER_APPS: readonly string[] = [
   'log-lines',
   'mtr',
   'nc',
+  'nginx',
   'nslookup',
   'openssl',
   'packet-replay',

@@ -1,0 +1,79 @@
+/** An nginx whose ConfigMap makes it a reverse proxy: it asks DNS when it starts and never again, tries the next backend, and ends where a name is unknown. */
+import { describe, expect, it } from 'vitest';
+import { openArticle, runLine } from './article.ts';
+
+const front = (conf: string, name = 'front') => `apiVersion: v1
+kind: ConfigMap
+metadata: {name: ${name}}
+data:
+  default.conf: |
+    ${conf.trim().replaceAll('\n', '\n    ')}
+  index.html: a page of ours
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: ${name}, labels: {app: ${name}}}
+spec:
+  containers:
+  - name: nginx
+    image: nginx:1.29.3
+    volumeMounts: [{name: conf, mountPath: /etc/nginx/conf.d}, {name: conf, mountPath: /usr/share/nginx/html}]
+  volumes: [{name: conf, configMap: {name: ${name}}}]
+`;
+const world = openArticle();
+const run = (line: string) => runLine(world, line).output;
+const apply = (text: string) => run(`kubectl apply -f - <<'X'\n${text}X`);
+const ask = (name: string, path = '/', more = '') =>
+  run(`kubectl exec client -- curl -s ${more} http://$(kubectl get pod ${name} -o jsonpath='{.status.podIP}')${path}`);
+
+describe('a reverse proxy by its ConfigMap', () => {
+  apply(
+    front(`
+upstream web { server web-service; server 10.244.1.250:81 backup; }
+server {
+  listen 80;
+  location / { proxy_pass http://web; proxy_set_header Host $host; proxy_set_header X-Real-IP $remote_addr; }
+  location /page { alias /usr/share/nginx/html; index index.html; }
+  location /gone { return 301 /; }
+  location = /health { access_log off; add_header X-Ok yes; return 200 "ok\\n"; }
+  location /closed { deny all; }
+}`),
+  );
+  run('sleep 3');
+
+  it('asks its backend with one request of HTTP/1.0 on a connection of its own', () => {
+    expect(ask('front')).toMatch(/^Hello from web-/);
+    expect(run('kubectl logs front')).toMatch(/^\S+ - - \[04\/Apr\/2026:09:15:\d\d \+0000\] "GET \/ HTTP\/1\.1" 200 \d+ "-" "curl\/\S+" "-"\n$/);
+  });
+
+  it('answers itself: a text, a page, a redirect, a refusal', () => {
+    expect(ask('front', '/health', '-i')).toMatch(
+      /^HTTP\/1\.1 200 OK\r\nServer: nginx\/1\.29\.3\r\nDate: .*\r\nContent-Type: application\/octet-stream\r\n.*X-Ok: yes\r\n\r\nok\n$/s,
+    );
+    expect(ask('front', '/page/')).toBe('a page of ours');
+    expect(ask('front', '/gone', '-i')).toMatch(/^HTTP\/1\.1 301 Moved Permanently\r\n.*Location: http:\/\/10\.244\.\d+\.\d+\/\r\n/s);
+    expect(ask('front', '/closed', "-o /dev/null -w '%{http_code}'")).toBe('403');
+  });
+
+  it('holds on to an address that its Service has lost, until it is started again', () => {
+    run("kubectl get svc web-service -o yaml | grep -v -e clusterIP -e '- 10\\.' > /tmp/s.yaml; kubectl delete svc web-service; kubectl create -f /tmp/s.yaml");
+    expect(ask('front', '/', "-m 5 -o /dev/null -w '%{http_code}'")).toMatch(/^(?:000|50[24])$/);
+    run('kubectl delete pod front');
+    apply(front('server { location / { proxy_pass http://web-service/; } }'));
+    run('sleep 3');
+    expect(ask('front')).toMatch(/^Hello from web-/);
+  });
+});
+
+describe('a name that nobody knows', () => {
+  it('ends it at once, again and again, until there is one', () => {
+    apply(front('server { location / { proxy_pass http://late; } }', 'early'));
+    run('sleep 20');
+    expect(run('kubectl logs early --previous')).toMatch(
+      /^2026\/04\/04 09:\d\d:\d\d \[emerg\] 1#1: host not found in upstream "late" in \/etc\/nginx\/conf.d\/default.conf:1\nnginx: \[emerg\] host not found in upstream "late" in /,
+    );
+    expect(run('kubectl get pod early --no-headers')).toMatch(/CrashLoopBackOff|Error/);
+    run('kubectl expose deployment web --name late --port 80; sleep 60');
+    expect(ask('early')).toMatch(/^Hello from web-/);
+  });
+});
