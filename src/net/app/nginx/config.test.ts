@@ -22,7 +22,7 @@ describe('what is wrong', () => {
     ['server { listen 80; } }', `unexpected "}" in ${SITE}:1`],
     [inServer('lisen 80;'), `unknown directive "lisen" in ${SITE}:2`],
     [inServer('listen 80a;'), `invalid port in "80a" of the "listen" directive in ${SITE}:2`],
-    [inServer('return 200 ${host;'), `the closing bracket in "{host" variable is missing in ${SITE}:2`],
+    [inServer('return 200 ${host;'), `the closing bracket in "host" variable is missing in ${SITE}:2`],
     [inServer('proxy_pass http://web;'), `"proxy_pass" directive is not allowed here in ${SITE}:2`],
     [inServer('location / { proxy_pass web; }'), `invalid URL prefix in ${SITE}:2`],
     [inServer('location / { root; }'), `invalid number of arguments in "root" directive in ${SITE}:2`],

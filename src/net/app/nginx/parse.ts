@@ -63,8 +63,9 @@ function tokensOf(text: string, file: string): Token[] {
       while (i < text.length && !/[\s;{]/.test(text[i] as string)) {
         // `${name}` is a variable, not a block.
         if (text[i] === '$' && text[i + 1] === '{') {
-          const end = text.indexOf('}', i);
-          if (end < 0) throw new NginxConfigError(`the closing bracket in "${text.slice(i + 1).split(/[\s;]/)[0]}" variable is missing in ${file}:${line}`);
+          const end = text.slice(i).search(/[\s;}]/) + i;
+          if (text[end] !== '}')
+            throw new NginxConfigError(`the closing bracket in "${text.slice(i + 2, Math.max(i, end))}" variable is missing in ${file}:${line}`);
           value += text.slice(i, end + 1);
           i = end + 1;
           continue;
