@@ -11,12 +11,12 @@ import { netnsOfPod, processNameOf } from '../../pod/sandbox-agent.ts';
 import type { Pod } from '../../pod/types.ts';
 import { fakeCertificate } from './certificates.ts';
 import { compileNginx } from './compile.ts';
-import { controllerContainer, controllerPods, flagsOf, isControllerRunning } from './controller-pods.ts';
+import { controllerContainer, controllerPods, flagsOf, isConfigOf, isControllerRunning, usesProxyProtocol } from './controller-pods.ts';
 import { ingressKeys, type NginxModel, nginxModel } from './model.ts';
 
 type Finding = NonNullable<Rendering<NetRecord>['diagnostics']>[number];
 
-const WATCHED = ['Ingress', 'IngressClass', 'Service', 'EndpointSlice', 'Secret', 'Pod'] as const;
+const WATCHED = ['Ingress', 'IngressClass', 'Service', 'EndpointSlice', 'Secret', 'ConfigMap', 'Pod'] as const;
 
 /** By what its flags say: controllers that are alike have one configuration. */
 const models = perState(['Ingress', 'IngressClass', 'Service', 'EndpointSlice', 'Secret'], () => new Map<string, NginxModel>());
@@ -82,9 +82,10 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   const health: HttpServerConfig = { port: flags.healthPort, server: 'pages', pages: [ok] };
   const [year = 2026, month = 1, day = 1, hour, minute, second] = (pod.status?.startTime ?? '').match(/\d+/g)?.map(Number) ?? [];
   const fake = fakeCertificate(pod, unixMsOf(year, month, day, hour, minute, second));
+  const preamble = usesProxyProtocol(flags, view) ? { proxyProtocol: true } : {};
   const records = [
-    process('', 'http-proxy', compileNginx(model, flags)),
-    process('-https', 'http-proxy', compileNginx(model, flags, fake)),
+    process('', 'http-proxy', { ...compileNginx(model, flags), ...preamble }),
+    process('-https', 'http-proxy', { ...compileNginx(model, flags, fake), ...preamble }),
     process('-health', 'http-server', health),
     // What it says of its configuration, once for each line.
     ...model.warnings.map((line) => process(`-log-${stableHex(line).slice(0, 8)}`, 'log-lines', { component: 'controller.go:1541', lines: [line] })),
@@ -95,6 +96,10 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
 }
 
 function keysFor(changed: KubeObject, view: StoreView): readonly string[] {
+  if (changed.kind === 'ConfigMap')
+    return controllerPods(view)
+      .filter((pod) => isConfigOf(changed, pod))
+      .map(objectKey);
   if (changed.kind !== 'Pod') return controllerPods(view).map(objectKey);
   return controllerContainer(changed as Pod) === undefined ? [] : [objectKey(changed)];
 }

@@ -1,7 +1,8 @@
 /** Pods that run ingress-nginx' controller, and what its flags say. ingress-nginx: pkg/flags/flags.go. */
-import type { StoreView } from '../../../objects/types.ts';
+import { type KubeObject, objectKey, type StoreView } from '../../../objects/types.ts';
 import { perState } from '../../node/per-state.ts';
 import { imageRole, parseImage } from '../../pod/images.ts';
+import type { ConfigMap } from '../../pod/mounts.ts';
 import { hasSandbox, isContainerRunning } from '../../pod/running.ts';
 import { type Container, namespaceOf, type Pod } from '../../pod/types.ts';
 
@@ -70,4 +71,14 @@ export function flagsOf(pod: Pod, container: Container): ControllerFlags {
     remembered.set(container, flags);
   }
   return flags;
+}
+
+/** `use-proxy-protocol` of the controller's ConfigMap: a connection to nginx begins with who the client is, or it is closed. */
+export const usesProxyProtocol = (flags: ControllerFlags, view: StoreView): boolean =>
+  flags.configMap !== '' && view.find<ConfigMap>(`ConfigMap/${flags.configMap}`)?.data?.['use-proxy-protocol'] === 'true';
+
+/** The ConfigMap that this controller reads. */
+export function isConfigOf(changed: KubeObject, pod: Pod): boolean {
+  const container = controllerContainer(pod);
+  return container !== undefined && objectKey(changed) === `ConfigMap/${flagsOf(pod, container).configMap}`;
 }

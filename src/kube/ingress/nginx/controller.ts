@@ -13,7 +13,7 @@ import type { LoadBalancerIngress, Service } from '../../service/types.ts';
 import type { Ingress } from '../ingress.ts';
 import { modelOf } from './agent.ts';
 import { compileNginx } from './compile.ts';
-import { controllerContainer, controllerPods, flagsOf } from './controller-pods.ts';
+import { controllerContainer, controllerPods, flagsOf, isConfigOf, usesProxyProtocol } from './controller-pods.ts';
 import { type IngressMemory, ingressMemory } from './memory.ts';
 import { isOwnIngress } from './model.ts';
 
@@ -62,7 +62,9 @@ const isLeader = (pod: Pod, view: StoreView): boolean =>
 function configurationOf(pod: Pod, view: StoreView): string {
   const model = modelOf(pod, view);
   const container = controllerContainer(pod);
-  return model === undefined || container === undefined ? '' : stableHex(JSON.stringify(compileNginx(model, flagsOf(pod, container)).hosts));
+  if (model === undefined || container === undefined) return '';
+  const flags = flagsOf(pod, container);
+  return stableHex(JSON.stringify(compileNginx(model, flags).hosts) + (usesProxyProtocol(flags, view) ? ' proxy_protocol' : ''));
 }
 
 function reconcile(key: ObjectKey, context: ControllerContext): void {
@@ -113,8 +115,12 @@ function reconcile(key: ObjectKey, context: ControllerContext): void {
 
 export const ingressNginxController = defineController({
   name: 'ingress-nginx',
-  watches: ['Ingress', 'IngressClass', 'Pod', 'Service', 'Secret'],
+  watches: ['Ingress', 'IngressClass', 'Pod', 'Service', 'Secret', 'ConfigMap'],
   keysFor: (changed, view) => {
+    if (changed.kind === 'ConfigMap')
+      return controllerPods(view)
+        .filter((pod) => isConfigOf(changed, pod))
+        .map(objectKey);
     if (changed.kind === 'Pod') return controllerContainer(changed as Pod) === undefined ? [] : [objectKey(changed)];
     return controllerPods(view).map(objectKey);
   },

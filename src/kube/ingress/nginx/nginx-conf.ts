@@ -2,7 +2,7 @@
 import type { StoreView } from '../../../objects/types.ts';
 import { namespaceOf, type Pod } from '../../pod/types.ts';
 import { modelOf } from './agent.ts';
-import { type ControllerFlags, controllerContainer, flagsOf, isControllerRunning } from './controller-pods.ts';
+import { type ControllerFlags, controllerContainer, flagsOf, isControllerRunning, usesProxyProtocol } from './controller-pods.ts';
 import type { Location, Server } from './model.ts';
 
 const block = (head: string, lines: readonly string[]): readonly string[] => [`${head} {`, ...lines.map((line) => (line === '' ? '' : `\t${line}`)), '}', ''];
@@ -64,13 +64,14 @@ function locationLines(location: Location, server: Server): readonly string[] {
 const serverName = (hostname: string): string =>
   hostname.startsWith('*.') ? `~^(?<subdomain>[\\w-]+)\\.${hostname.slice(2).replaceAll('.', '\\.')}$` : hostname;
 
-function serverLines(server: Server, flags: ControllerFlags): readonly string[] {
+function serverLines(server: Server, flags: ControllerFlags, preamble: boolean): readonly string[] {
   const isDefault = server.hostname === '_';
+  const listens = `${preamble ? ' proxy_protocol' : ''}${isDefault ? ' default_server reuseport backlog=4096' : ''}`;
   const lines = [
     `server_name ${[server.hostname, ...server.aliases].map(serverName).join(' ')} ;`,
     '',
-    `listen ${flags.httpPort}${isDefault ? ' default_server reuseport backlog=4096' : ''} ;`,
-    `listen ${flags.httpsPort}${isDefault ? ' default_server reuseport backlog=4096' : ''} ssl;`,
+    `listen ${flags.httpPort}${listens} ;`,
+    `listen ${flags.httpsPort}${listens} ssl;`,
     '',
     '# PEM of the host, or the default one: by the name in the ClientHello',
     'ssl_certificate_by_lua_file /etc/nginx/lua/nginx/ngx_conf_certificate.lua;',
@@ -101,7 +102,9 @@ export function nginxConf(pod: Pod, view: StoreView): string | undefined {
   const model = modelOf(pod, view);
   if (model === undefined) return undefined;
   const flags = flagsOf(pod, container);
+  const preamble = usesProxyProtocol(flags, view);
   const http = [
+    ...(preamble ? ['real_ip_header proxy_protocol;', 'real_ip_recursive on;', 'set_real_ip_from 0.0.0.0/0;', ''] : []),
     'keepalive_timeout  75s;',
     'ssl_protocols TLSv1.2 TLSv1.3;',
     'ssl_early_data off;',
@@ -125,7 +128,7 @@ export function nginxConf(pod: Pod, view: StoreView): string | undefined {
     ]),
     ...model.servers.flatMap((server) => [
       `## start server ${server.hostname}`,
-      ...block('server', serverLines(server, flags)),
+      ...block('server', serverLines(server, flags, preamble)),
       `## end server ${server.hostname}`,
       '',
     ]),

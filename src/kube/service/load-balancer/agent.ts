@@ -2,19 +2,14 @@
 import type { Origin } from '../../../base/origin.ts';
 import { formatPrefix, networkOf, parseIp } from '../../../net/addr/ip.ts';
 import type { ArpingConfig } from '../../../net/app/arping.ts';
-import type { Chain, NetRecord, Process, ProxyNeighbor, Route, Rule } from '../../../net/records.ts';
+import type { NetRecord, Process, ProxyNeighbor, Route } from '../../../net/records.ts';
 import type { Agent, KubeObject, StoreView } from '../../../objects/types.ts';
-import { objectKey } from '../../../objects/types.ts';
 import { findNode, NETWORK_KINDS, underlayOf } from '../../node/cluster-network.ts';
 import { perState } from '../../node/per-state.ts';
-import { chainId, MAIN_TABLE, processId, ROUTER_HOST, rootNetnsId } from '../../node/record-ids.ts';
-import { probability } from '../kube-proxy-names.ts';
-import { kubeProxyOn } from '../kube-proxy-presence.ts';
-import { portsOf } from '../kube-proxy-shared.ts';
+import { MAIN_TABLE, processId, ROUTER_HOST, rootNetnsId } from '../../node/record-ids.ts';
 import type { Service } from '../types.ts';
-import { type Announcement, announcementsOf, speakers } from './announcements.ts';
-import type { CloudProvider } from './kinds.ts';
-import { poolHolds } from './pools.ts';
+import { type Announcement, announcementsOf } from './announcements.ts';
+import { renderCloud } from './cloud.ts';
 
 const SPEAKER = 'metallb-speaker';
 /** Announced again and again for five seconds: one may get lost. MetalLB: internal/layer2/announcer.go, spam. */
@@ -78,55 +73,6 @@ function renderBgpRoutes(view: StoreView): Route[] {
     }
   }
   return [...routes.values()];
-}
-
-/** Nodes that a cloud's health check passes: kube-proxy's own, or for policy Local the Service's health check node port. */
-function healthyNodes(service: Service, view: StoreView): readonly string[] {
-  const proxied = speakers(view).filter((node) => kubeProxyOn(node.metadata.name, view) !== undefined);
-  const local = service.spec.externalTrafficPolicy === 'Local';
-  const endpoints = local ? portsOf(service, 'IPv4', view).flatMap((port) => port.endpoints.filter((endpoint) => endpoint.ready)) : [];
-  const found = proxied.filter((node) => !local || endpoints.some((endpoint) => endpoint.nodeName === node.metadata.name));
-  return found.flatMap((node) => findNode(node.metadata.name, view)?.ip ?? []);
-}
-
-/** A pass-through balancer: the destination becomes a node's port, the source stays, and answers come back through the router. */
-function renderCloud(view: StoreView): Chain[] {
-  const [cloud] = view.list<CloudProvider>('CloudProvider');
-  if (cloud === undefined) return [];
-  const netns = rootNetnsId(ROUTER_HOST);
-  const nat: Rule[] = [];
-  const mangle: Rule[] = [];
-  for (const service of view.list<Service>('Service')) {
-    const ips = (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => (ip !== undefined && poolHolds(cloud.spec?.addresses ?? [], ip) ? [ip] : []));
-    if (ips.length === 0) continue;
-    const origin: Origin = { component: 'cloud', objects: [objectKey(service), objectKey(cloud)] };
-    const nodes = healthyNodes(service, view);
-    for (const ip of ips) {
-      for (const port of service.spec.ports ?? []) {
-        const protocol = (port.protocol ?? 'TCP').toLowerCase();
-        const match = `-d ${ip}/32 -p ${protocol} -m ${protocol} --dport ${port.port}`;
-        const targets = (port.nodePort ?? 0) === 0 ? [] : nodes;
-        if (targets.length === 0) mangle.push({ text: `${match} -j DROP`, origin });
-        targets.forEach((node, i) => {
-          const left = targets.length - i;
-          const chance = left > 1 ? ` -m statistic --mode random --probability ${probability(left)}` : '';
-          nat.push({ text: `${match}${chance} -j DNAT --to-destination ${node}:${port.nodePort}`, origin });
-        });
-      }
-    }
-  }
-  const origin: Origin = { component: 'cloud', objects: [objectKey(cloud)] };
-  const chain = (table: 'nat' | 'mangle', rules: readonly Rule[]): Chain => ({
-    kind: 'chain',
-    id: chainId(netns, table, 'PREROUTING'),
-    origin,
-    netns,
-    table,
-    name: 'PREROUTING',
-    policy: 'ACCEPT',
-    rules,
-  });
-  return [chain('mangle', mangle), chain('nat', nat)];
 }
 
 const keys = (view: StoreView) => [ROUTER_HOST, ...view.list('Node').map((node) => node.metadata.name)];

@@ -138,7 +138,7 @@ export const loadBalancerKinds: readonly Kind[] = [
     'kubehop.dev/v1alpha1',
     'CloudProvider',
     false,
-    "A cloud around the cluster: each Service of type LoadBalancer gets a load balancer in the underlay's router, which sends to the node ports of healthy nodes and keeps the client's address.",
+    "A cloud around the cluster: each Service of type LoadBalancer gets a load balancer in the underlay's router, which sends to the node ports of healthy nodes and keeps the client's address, or ends connections and writes the PROXY protocol where a Service's annotations ask for it.",
     {
       addresses: texts('Its public addresses, as in an IPAddressPool; outside the underlay.'),
       ipMode: choice('VIP: nodes take the address for themselves. Proxy: what is sent to it leaves the cluster first.', ['VIP', 'Proxy']),

@@ -174,6 +174,8 @@ export interface HttpProxyConfig {
   readonly publicPort?: number;
   /** Whose manners: headers, error pages, access log. */
   readonly flavour: 'nginx' | 'envoy';
+  /** A connection begins with the PROXY protocol, or is closed. */
+  readonly proxyProtocol?: true;
   readonly hosts: readonly ProxyHost[];
   readonly backends: readonly ProxyBackend[];
   /** A proxy beside a pod's own programs: it notes no client addresses in headers and keeps no access log; `server` is what it calls itself. */

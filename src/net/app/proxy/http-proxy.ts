@@ -1,19 +1,20 @@
 /** A reverse proxy for HTTP/1.1: reads requests, chooses a route and a backend, keeps connections to backends, tries again, answers, logs. */
 import { formatIp, inPrefix, parseIpPrefix } from '../../addr/ip.ts';
-import { DEFAULT_EPOCH_MS } from '../../wire/calendar.ts';
+import { calendarTime, DEFAULT_EPOCH_MS, formatClock, formatDay } from '../../wire/calendar.ts';
 import type { Ip } from '../../wire/packet.ts';
 import { utf8Length, utf8Prefix } from '../../wire/utf8.ts';
-import { type AppContext, type AppEvent, defineApp, type SocketId } from '../definition.ts';
+import { type AppContext, type AppEvent, defineApp, type Endpoint, type SocketId } from '../definition.ts';
 import { formatHead, type HttpHeader, headerValue, MAX_HEAD_CHARACTERS, parseRequestLine, readHead, textPayload } from '../http-message.ts';
 import { copyHttp2State, Http2Layer, newHttp2State, type ProxyHands } from '../http2/layer.ts';
 import { listenAddress } from '../listen-address.ts';
-import { tlsLayer } from '../tls/layer.ts';
+import { payloadBytes, plainPayload, tlsLayer } from '../tls/layer.ts';
 import type { TlsContext } from '../tls/sessions.ts';
 import type { HttpProxyConfig, ProxyHost, Redirect } from './config.ts';
 import { corsHeaders } from './cors.ts';
 import { redirectLocation } from './edit-message.ts';
 import { beginForward, clientLeft, timerFired, upstreamEvent } from './forward.ts';
 import { type Asked, accessLog, ownAnswer, reasonOf } from './manners.ts';
+import { brokenHeaderText, readPreamble } from './proxy-protocol.ts';
 import { type Client, closesAfter, type ProxyRun, type ProxyState } from './run.ts';
 import { type Selected, select } from './select-route.ts';
 
@@ -64,6 +65,7 @@ export const httpProxy = defineApp<ProxyState, HttpProxyConfig>({
 export function newProxyState(firstExchange: number): ProxyState {
   return {
     clients: new Map(),
+    spokenFor: new Map(),
     exchanges: new Map(),
     byUpstream: new Map(),
     idle: new Map(),
@@ -80,6 +82,7 @@ export function newProxyState(firstExchange: number): ProxyState {
 export function copyProxyState(state: ProxyState): ProxyState {
   return {
     clients: new Map(state.clients),
+    spokenFor: new Map(state.spokenFor),
     exchanges: new Map(state.exchanges),
     byUpstream: new Map(state.byUpstream),
     idle: new Map(state.idle),
@@ -95,6 +98,10 @@ export function copyProxyState(state: ProxyState): ProxyState {
 
 /** One event of a connection that came in, or of what followed from it, whoever listens. */
 export function proxyEvent(context: AppContext, state: ProxyState, event: AppEvent, config: HttpProxyConfig): void {
+  for (const one of config.proxyProtocol === true ? afterPreamble(context, state, event, config) : [event]) connectionEvent(context, state, one, config);
+}
+
+function connectionEvent(context: AppContext, state: ProxyState, event: AppEvent, config: HttpProxyConfig): void {
   if (!speaksTls(config)) {
     // nginx speaks HTTP/1.1 here on both sides, and so do the proxies of a mesh.
     const http2 = config.flavour === 'envoy' && config.sidecar === undefined ? new Http2Layer(context, state.http2) : undefined;
@@ -108,6 +115,34 @@ export function proxyEvent(context: AppContext, state: ProxyState, event: AppEve
   const run = new Run(http2 ?? tls, state, config, tls, http2);
   if (event.kind === 'accepted' && config.tls !== undefined) tls.serve(event.socket, config.tls);
   for (const plain of tls.open(event)) for (const one of http2?.open(plain) ?? [plain]) run.handle(one);
+}
+
+/** With the PROXY protocol a connection's first bytes are its sender's; what comes behind them is the client's. nginx: ngx_http_wait_request_handler */
+function afterPreamble(context: AppContext, state: ProxyState, event: AppEvent, config: HttpProxyConfig): readonly AppEvent[] {
+  if (event.kind === 'accepted') state.spokenFor.set(event.socket, 'awaited');
+  if (!('socket' in event) || event.kind !== 'data' || state.spokenFor.get(event.socket) !== 'awaited') return [event];
+  const { socket } = event;
+  const bytes = payloadBytes(event.payload);
+  const read = readPreamble(bytes);
+  if (read === undefined) {
+    const { ip } = context.remoteEndpoint(socket);
+    const time = calendarTime(nowMs(context, config));
+    context.err(
+      `${formatDay(time).replaceAll('-', '/')} ${formatClock(time)} [error] 33#33: *${socket} broken header: "${brokenHeaderText(bytes)}" while reading PROXY protocol, client: ${formatIp(ip)}, server: 0.0.0.0:${config.port}\n`,
+    );
+    state.clients.delete(socket);
+    state.spokenFor.delete(socket);
+    context.close(socket);
+    return [];
+  }
+  if (read.from === undefined) state.spokenFor.delete(socket);
+  else state.spokenFor.set(socket, read.from);
+  const rest = bytes.slice(read.length);
+  if (rest === '') return [];
+  const { text } = event.payload;
+  if (text !== undefined) return [{ ...event, payload: textPayload(text.slice(read.length)) }];
+  const { payload, tail } = plainPayload(rest);
+  return [{ ...event, payload: payload === undefined || tail !== '' ? { bytes: rest.length, octets: rest } : payload }];
 }
 
 /** One event's view of a proxy: its hands, its memory, its configuration. */
@@ -152,15 +187,24 @@ class Run implements ProxyRun {
       // nginx: NGX_HTTP_TO_HTTPS. Envoy hangs up.
       if (config.flavour === 'nginx') this.#refuse(event.socket, 400, 'The plain HTTP request was sent to HTTPS port');
       else this.#drop(event.socket);
-    } else if (event.kind === 'data') this.#received(event.socket, client, event.payload.octets === undefined ? (event.payload.text ?? '') : undefined);
-    else if (event.kind === 'peer-closed' || event.kind === 'aborted') {
+    } else if (event.kind === 'data') {
+      const { octets, text = '' } = event.payload;
+      if (octets !== undefined && config.flavour === 'nginx') this.#logMalformed(event.socket, client.buffer + octets);
+      this.#received(event.socket, client, octets === undefined ? text : undefined);
+    } else if (event.kind === 'peer-closed' || event.kind === 'aborted') {
       if (client.exchange !== undefined) clientLeft(this, client.exchange);
       if (event.kind === 'peer-closed') this.#drop(event.socket);
       else this.#forget(event.socket);
     }
   }
 
+  #clientOf(socket: SocketId): Endpoint {
+    const told = this.state.spokenFor.get(socket);
+    return told === undefined || told === 'awaited' ? this.context.remoteEndpoint(socket) : told;
+  }
+
   #forget(socket: SocketId): void {
+    this.state.spokenFor.delete(socket);
     const client = this.state.clients.get(socket);
     if (client !== undefined && client.timer >= 0) this.context.cancelTimer(client.timer);
     this.state.clients.delete(socket);
@@ -194,6 +238,7 @@ class Run implements ProxyRun {
       if (read === 'malformed' || line === undefined) {
         // A head that goes on and on, such as the one that grows from gateway to gateway in a circle.
         const long = client.buffer.length > MAX_HEAD_CHARACTERS && !client.buffer.includes('\r\n\r\n');
+        if (this.config.flavour === 'nginx') this.#logMalformed(socket, client.buffer);
         this.#refuse(
           socket,
           long && this.config.flavour === 'envoy' ? 431 : 400,
@@ -217,7 +262,7 @@ class Run implements ProxyRun {
       const bytes = client.buffer.length - read.rest.length + length;
       const version = this.http2?.isStream(socket) === true ? 'HTTP/2' : line.version;
       const { method, target } = line;
-      const asked: Asked = { method, target, version, headers, client: this.context.remoteEndpoint(socket), requestId, bytes };
+      const asked: Asked = { method, target, version, headers, client: this.#clientOf(socket), requestId, bytes };
       this.state.clients.set(socket, { buffer: read.rest.slice(end), timer: -1, exchange: undefined });
       this.#serve(socket, asked, body);
     }
@@ -354,6 +399,15 @@ class Run implements ProxyRun {
     if (client.exchange === undefined) return;
     this.state.clients.set(socket, { ...client, exchange: undefined });
     this.#next(socket);
+  }
+
+  /** What was no request line stands in the log as it came, up to its end. nginx: ngx_http_variable_request_line */
+  #logMalformed(socket: SocketId, buffer: string): void {
+    const [line = ''] = buffer.replace(/^[\r\n]+/, '').split(/[\r\n]/, 1);
+    const shown = [...line].map((c) => (c >= ' ' && c <= '~' && c !== '"' ? c : `\\x${(c.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(2, '0')}`));
+    const asked: Asked = { method: shown.join(''), target: '', version: '', headers: [], client: this.#clientOf(socket), requestId: '', bytes: 0 };
+    const bytes = utf8Length(this.own(400, [], '').body);
+    this.log(asked, { status: 400, bytes, seconds: 0 }, { name: '', alternative: '', tries: [], why: '', route: '' });
   }
 
   #refuse(socket: SocketId, code: number, said = ''): void {

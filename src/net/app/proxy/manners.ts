@@ -207,8 +207,10 @@ export function accessLog(
     return `${JSON.stringify(value)}\n`;
   }
   const each = (pick: (one: Tried) => string) => (tries.length === 0 ? '-' : tries.map(pick).join(', '));
+  // A request line that could not be read has no parts.
+  const line = asked.version === '' ? asked.method : `${asked.method} ${asked.target} ${asked.version}`;
   return (
-    `${ip} - - [${formatLogDate(answer.nowMs)}] "${asked.method} ${asked.target} ${asked.version}" ${answer.status} ${answer.bytes} ` +
+    `${ip} - - [${formatLogDate(answer.nowMs)}] "${line}" ${answer.status} ${answer.bytes} ` +
     `"${headerValue(asked.headers, 'Referer') ?? '-'}" "${agent ?? '-'}" ${asked.bytes} ${seconds(answer.seconds)} [${upstream.name}] [${upstream.alternative}] ` +
     `${each((one) => one.address)} ${each((one) => String(one.bytes))} ${each((one) => seconds(one.seconds))} ${each((one) => String(one.status))} ${asked.requestId}\n`
   );

@@ -1,5 +1,5 @@
 /** What the parts of the proxy share: its memory, the exchanges under way, and the hands that one event has. */
-import type { SocketId } from '../definition.ts';
+import type { Endpoint, SocketId } from '../definition.ts';
 import { type HttpHead, type HttpHeader, headerValue } from '../http-message.ts';
 import type { Http2Layer, Http2State, ProxyHands } from '../http2/layer.ts';
 import type { TlsContext, TlsSessions } from '../tls/sessions.ts';
@@ -48,6 +48,8 @@ export interface Client {
 /** Changed in place; what its maps hold is replaced. */
 export interface ProxyState {
   readonly clients: Map<SocketId, Client>;
+  /** Of clients that a load balancer speaks for: who they are, by what it wrote first; `awaited`: it has not written yet. */
+  readonly spokenFor: Map<SocketId, Endpoint | 'awaited'>;
   readonly exchanges: Map<number, Exchange>;
   /** Whose answer is expected on a backend's connection. */
   readonly byUpstream: Map<SocketId, number>;

@@ -13,6 +13,7 @@ import { payloadBytes, tlsLayer } from '../tls/layer.ts';
 import { readClientHello } from '../tls/messages.ts';
 import type { TlsContext, TlsSessions } from '../tls/sessions.ts';
 import type { ProxyEndpoint } from './config.ts';
+import { proxyPreamble } from './proxy-protocol.ts';
 
 export interface StreamBackend {
   readonly name: string;
@@ -39,6 +40,8 @@ export interface StreamProxyConfig {
   readonly routes: readonly StreamRoute[];
   /** Certificates for routes where TLS ends. */
   readonly tls?: ServerTlsConfig;
+  /** Each connection to a backend begins with the PROXY protocol of this version. */
+  readonly sendsProxyProtocol?: 1 | 2;
   /** Connections to backends leave from this address. */
   readonly source?: string;
   readonly epochMs?: number;
@@ -172,7 +175,9 @@ function choose(context: TlsContext, state: StreamState, client: SocketId, route
   }
   const tls = endpoint?.tls ?? backend.tls;
   if (tls !== undefined) context.secure(socket, tls);
-  state.pairs.set(client, { ...pair, other: socket });
+  const preamble =
+    config.sendsProxyProtocol === undefined ? [] : [proxyPreamble(config.sendsProxyProtocol, context.remoteEndpoint(client), context.localEndpoint(client))];
+  state.pairs.set(client, { ...pair, other: socket, waiting: [...preamble, ...pair.waiting] });
   state.pairs.set(socket, { other: client, client: false, waiting: [], open: false, ended: false });
 }
 
