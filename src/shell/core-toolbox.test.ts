@@ -21,11 +21,19 @@ describe('the tools that are there first', () => {
     expect(() => coreToolbox.commands.get('ip')?.run({} as never)).toThrow(NotLoaded);
   });
 
-  it('are enough for a request, not for a shell, a pipe or another verb', () => {
+  it('are enough for a request and the verbs of most links, not for a shell, a pipe or another verb', () => {
     expect(isCoreLine('kubectl exec client -- curl -s http://web-service/')).toBe(true);
     expect(isCoreLine('kubectl exec client -n shop -c app -- ping -c 1 10.244.1.3')).toBe(true);
     for (const line of [
-      'kubectl get pods',
+      'kubectl get pods -A -o wide',
+      'kubectl scale deployment web --replicas=4',
+      'kubectl label pod client tier=front',
+      'kubectl delete pod web-1',
+    ])
+      expect(isCoreLine(line)).toBe(true);
+    for (const line of [
+      'kubectl get pods | wc -l',
+      'kubectl describe pod client',
       'kubectl exec client -- sh',
       'kubectl exec client -- /bin/sh',
       'kubectl exec client -- curl a | wc',

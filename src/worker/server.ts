@@ -222,8 +222,9 @@ export class PlaygroundServer {
 
   #needsRest({ name, args }: ToWorker): boolean {
     if (name === 'run') return this.#waiting > 0 || !isCoreLine(String(args[1]));
-    // What is replayed at once; that a container wants a tool shows itself.
-    if (name === 'open') return (args[0] as WorldDocument).inputs.some((input) => input.kind !== 'command' || !isCoreLine(input.line));
+    // What is replayed at once; that a container or an object wants more shows itself.
+    if (name === 'open')
+      return (args[0] as WorldDocument).inputs.some((input) => input.kind !== 'edit' && (input.kind !== 'command' || !isCoreLine(input.line)));
     return name === 'edit' || name === 'edited' || name === 'interrupt' || name === 'complete' || name === 'bring';
   }
 

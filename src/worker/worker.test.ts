@@ -109,27 +109,35 @@ describe('a worker whose tools come later', () => {
     await ask('open', document, base);
     await ask('run', 'main', 'kubectl exec client -- curl -s web-service');
     expect(printed().join('')).toMatch(/Hello from web-/);
-    const waiting = ask('run', 'main', 'kubectl get svc web-service -o name');
+    const waiting = ask('run', 'main', 'kubectl describe svc web-service');
     // In order, although this one alone would not have to wait.
     const behind = ask('run', 'main', 'kubectl exec client -- curl -s web-service/second');
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(printed().join('')).not.toMatch(/second/);
     arrive();
     await Promise.all([waiting, behind]);
-    expect(printed().join('')).toMatch(/service\/web-service[\s\S]*second/);
+    expect(printed().join('')).toMatch(/Endpoints:[\s\S]*second/);
   });
 
   it('shows a cluster while the commands that were typed in it wait', async () => {
     const { ask, arrive, answers, printed, pictures } = slow();
-    const scaled = { ...document, inputs: [{ timeNs: 900_000_000_000, session: 'main', kind: 'command', line: 'kubectl scale deployment web --replicas=4' }] };
-    const opening = ask('open', scaled, base);
+    const made = { ...document, inputs: [{ timeNs: 900_000_000_000, session: 'main', kind: 'command', line: 'kubectl create deployment two --image=nginx' }] };
+    const opening = ask('open', made, base);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(answers()).toEqual([]);
     expect(pictures().map(({ coming }) => coming)).toEqual([true]);
     arrive();
     await opening;
-    expect(pictures().map(({ coming }) => coming)).toEqual([true, undefined]);
-    expect(printed().join('')).toContain('deployment.apps/web scaled');
+    expect(printed().join('')).toContain('deployment.apps/two created');
+  });
+
+  it('opens without them a link whose commands are those of most links', async () => {
+    const { ask, answers, printed } = slow();
+    const lines = ['kubectl scale deployment web --replicas=4', 'kubectl delete pod client', 'kubectl get deployment web'];
+    const inputs = lines.map((line, at) => ({ timeNs: 900_000_000_000 + at * 60_000_000_000, session: 'main', kind: 'command', line }));
+    await ask('open', { ...document, inputs }, base);
+    expect(answers()).toEqual([true]);
+    expect(printed().join('')).toMatch(/web scaled[\s\S]*pod "client" deleted[\s\S]*web {2,}4\/4/);
   });
 
   it('opens a world again whose containers want one at once', async () => {
