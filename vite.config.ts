@@ -1,5 +1,8 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
+import { transformSync } from 'esbuild';
 import { normalizePath, type Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
@@ -51,6 +54,28 @@ function linkTheApp(): Plugin {
   };
 }
 
+/** Writes src/start-worker.ts into the page, right behind the policy that then allows it by its hash: the worker is on its way before any script of the app is. */
+function startTheWorker(): Plugin {
+  return {
+    name: 'start-the-worker',
+    apply: 'build',
+    transformIndexHtml: {
+      order: 'post',
+      handler: (html, { bundle }) => {
+        const worker = Object.keys(bundle ?? {}).find((name) => /\bsimulation\.worker-[\w-]+\.js$/.test(name));
+        if (worker === undefined) throw new Error('the simulation has no worker');
+        const source = readFileSync(pathOf('./src/start-worker.ts'), 'utf8');
+        const define = { KUBEHOP_WORKER_URL: JSON.stringify(`./${worker}`) };
+        const code = transformSync(source, { loader: 'ts', minify: true, target: 'es2022', define }).code.trim();
+        const hash = createHash('sha256').update(code).digest('base64');
+        return html
+          .replace("script-src 'self'", `script-src 'self' 'sha256-${hash}'`)
+          .replace(/(<meta\s+http-equiv="Content-Security-Policy"[^>]*>)/, (policy) => `${policy}\n    <script>${code}</script>`);
+      },
+    },
+  };
+}
+
 /** Names the chunk of all modules that `entry` imports statically: they are one file, and a page over a slow line waits once, not for each of thirty. */
 function chunkOf(
   name: string,
@@ -70,7 +95,7 @@ function chunkOf(
 /** The app. Relative paths, so that dist/ works from any sub-path of any static host. */
 export default defineConfig({
   base: './',
-  plugins: [react(), developmentWithoutPolicy(), linkTheApp()],
+  plugins: [react(), developmentWithoutPolicy(), linkTheApp(), startTheWorker()],
   // React Flow moves the picture by numbers; that d3 could also mix colours is 4 kB which nothing here asks for.
   resolve: { alias: { 'd3-color': pathOf('./src/ui/canvas/no-color.ts') } },
   worker: { format: 'es' },

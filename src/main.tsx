@@ -1,29 +1,21 @@
-/** The app's entry, as small as it can be: starts the simulation's worker and fetches the app and what reads a link, all at once. */
+/** The app's entry, as small as it can be: takes or starts the simulation's worker and fetches the app and what reads a link, all at once. */
+import type { StartedWorker } from './start-worker.ts';
 import { createScriptAddress } from './ui/trusted-types.ts';
 import { type TransportFactory, workerTransport } from './worker/client.ts';
 import type { ToWorker } from './worker/protocol.ts';
 import workerUrl from './worker/simulation.worker.ts?worker&url';
 
-const scriptAddress = createScriptAddress('kubehop-worker');
-const startWorker = () => new Worker(scriptAddress(workerUrl), { type: 'module', name: 'kubehop' });
-
-/** The first worker is on its way before the app is here; whether it failed meanwhile is asked when the app is. */
+/** The page itself has started the first worker (start-worker.ts); whether it failed meanwhile is asked when the app is here. */
 function startedWorker(): () => Worker {
-  let first: Worker | undefined;
-  let failed = false;
-  try {
-    first = startWorker();
-    first.onerror = (event) => {
-      event.preventDefault();
-      failed = true;
-    };
-  } catch {
-    failed = true;
+  const { kubehopWorker: started } = globalThis as { readonly kubehopWorker?: StartedWorker };
+  if (started === undefined) {
+    const address = createScriptAddress('kubehop-worker');
+    return () => new Worker(address(workerUrl), { type: 'module', name: 'kubehop' });
   }
   return () => {
-    const worker = first;
-    first = undefined;
-    return worker === undefined || failed ? startWorker() : worker;
+    const worker = started.first;
+    started.first = undefined;
+    return worker === undefined || started.failed ? started.start() : worker;
   };
 }
 

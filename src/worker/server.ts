@@ -29,6 +29,9 @@ const BEGINNING_MS = 800;
 /** Between two pictures of a world that comes up; and so many times what a picture costs. */
 const COMING_MS = 200;
 const COMING_SHARE = 8;
+/** A world with fewer hosts and network namespaces is whole before its half could be drawn on a slow machine; after so long it is shown all the same. */
+const MANY_BOXES = 60;
+const PATIENCE_MS = 700;
 /** As Requests.probe says. */
 const MAX_PROBES = 400;
 const MAX_CELLS = 20_000;
@@ -316,12 +319,14 @@ export class PlaygroundServer {
   /** Shows a large world while it comes up; what is sent leaves at once, though nothing is heard before the world stands. */
   #comingTo(document: WorldDocument): (boxes: () => Topology, nowNs: number) => void {
     const { now, post } = this.#environment;
-    let nextMs = now() + COMING_MS;
+    const beganMs = now();
+    let nextMs = beganMs + COMING_MS;
     return (boxes, nowNs) => {
       const startMs = now();
       if (startMs < nextMs) return;
       const topology = boxes();
-      if (topology.hosts.length > 0) {
+      const many = topology.hosts.length + topology.netnses.length >= MANY_BOXES;
+      if (topology.hosts.length > 0 && (many || startMs - beganMs > PATIENCE_MS)) {
         const change = this.#changeTo(topology);
         if (Object.keys(change).length > 0) {
           this.#revision += 1;

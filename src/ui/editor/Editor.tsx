@@ -1,7 +1,8 @@
 /** The editor pane: coloured text at once, Monaco when somebody reaches for it, a plain text field where fingers type. */
-import { lazy, Suspense, useCallback, useEffect, useRef, useState } from 'react';
+import { lazy, useCallback, useEffect, useRef, useState } from 'react';
 import { EDITOR_BODY } from '../shell/focus-targets.ts';
 import { ScrollRegion } from '../shell/ScrollRegion.tsx';
+import { Settled } from '../shell/Settled.tsx';
 import { MAX_FILE_LENGTH } from '../state/check-document.ts';
 import { useDocument, useMirror, usePlayground, useSession } from '../state/context.ts';
 import { useEvent } from '../state/use-event.ts';
@@ -294,15 +295,15 @@ export function Editor() {
             <StaticText text={text} />
           </ScrollRegion>
         )}
-        <Suspense fallback={null}>
+        <Settled>
           <PastText />
-        </Suspense>
+        </Settled>
         {!coarse && wanted ? <MonacoHost onReady={onReady} hadFocus={hadFocus} /> : null}
       </div>
       <Status />
-      <Suspense fallback={null}>
+      <Settled>
         <EditSheet />
-      </Suspense>
+      </Settled>
     </section>
   );
 }

@@ -1,6 +1,7 @@
 /** The right-hand pane: the hop at the playhead, the selected box, or who reaches whom. */
 import { lazy, Suspense } from 'react';
 import { ScrollRegion } from '../shell/ScrollRegion.tsx';
+import { Settled } from '../shell/Settled.tsx';
 import { useDocument, usePlayground, useSession } from '../state/context.ts';
 import styles from './Inspector.module.css';
 
@@ -61,7 +62,7 @@ export function Inspector() {
         className={styles.content}
         label={inspecting === 'hop' ? 'The hop at the playhead' : inspecting === 'why' ? 'Who reaches whom' : `About ${label}`}
       >
-        <Suspense fallback={null}>{inspecting === 'hop' ? <HopPanel /> : inspecting === 'selection' ? <SelectionPanel /> : <WhyPanel />}</Suspense>
+        <Settled>{inspecting === 'hop' ? <HopPanel /> : inspecting === 'selection' ? <SelectionPanel /> : <WhyPanel />}</Settled>
       </ScrollRegion>
     </section>
   );

@@ -5,6 +5,7 @@ import { Canvas } from '../canvas/Canvas.tsx';
 import type { CanvasTools } from '../canvas/contract.ts';
 import { useBoxes, useDocument, usePlayground, useSession } from '../state/context.ts';
 import { NowLine } from './NowLine.tsx';
+import { Settled } from './Settled.tsx';
 import styles from './Shell.module.css';
 
 const ReachSheet = lazy(() => import('../why/ReachSheet.tsx').then((module) => ({ default: module.ReachSheet })));
@@ -26,10 +27,10 @@ export function CanvasPane({ quiet = false }: { readonly quiet?: boolean }) {
   const mode = useSession((session) => session.mode);
   const tools = useCallback(
     (box: CanvasTools) => (
-      <Suspense fallback={null}>
+      <Settled>
         {lens === 'policy' ? <PolicyLens tools={box} /> : null}
         <CanvasBar tools={box} />
-      </Suspense>
+      </Settled>
     ),
     [lens],
   );
@@ -52,9 +53,9 @@ export function CanvasPane({ quiet = false }: { readonly quiet?: boolean }) {
           <ReachSheet />
         </Suspense>
       ) : null}
-      <Suspense fallback={null}>
+      <Settled>
         <PastBanner />
-      </Suspense>
+      </Settled>
       {quiet ? null : <NowLine />}
     </section>
   );

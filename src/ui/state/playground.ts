@@ -154,6 +154,7 @@ export class Playground {
     } catch (error) {
       this.#switching = false;
       this.mirror.setState({ status: 'failed', problem: firstLine(error) });
+      this.session.setState({ settled: true });
       return;
     }
     if (number !== this.#openings) return;
@@ -164,6 +165,7 @@ export class Playground {
     }
     if (opening.firstMinute) await this.#queue.add('main', FIRST_COMMAND, false);
     else await this.#showHistory(opening.moment.seq);
+    this.session.setState({ settled: true });
   }
 
   /** Opens the document as it stands once more, after a simulation that did not come up. */
@@ -434,8 +436,9 @@ export class Playground {
     const runs = commands
       .map((entry, index): Run => ({ label: entry.text.trim(), session: entry.session, fromSeq: entry.seq, toSeq: commands[index + 1]?.seq ?? headSeq }))
       .filter((run) => run.toSeq > run.fromSeq);
-    const shown: Run[] = [];
-    for (const one of runs.slice(-MAX_RUNS)) if (await this.#tellsStory(one)) shown.push(one);
+    const last = runs.slice(-MAX_RUNS);
+    const tell = await Promise.all(last.map((one) => this.#tellsStory(one)));
+    const shown = last.filter((_, at) => tell[at]);
     this.session.setState({ runs: shown });
     const run = (seq === undefined ? undefined : shown.find((one) => seq >= one.fromSeq && seq < one.toSeq)) ?? shown.at(-1);
     if (run === undefined) return;

@@ -77,6 +77,8 @@ export interface Preferences {
 }
 
 export interface Session extends Preferences {
+  /** A world has come up (or has failed to) and its packets are here: what is not needed for that may come now. */
+  readonly settled: boolean;
   readonly mode: Mode;
   readonly lens: Lens;
   readonly selection: LinkTarget | undefined;
@@ -144,6 +146,7 @@ export type SessionStore = StoreApi<Session>;
 export const createSession = (preferences: Preferences): SessionStore =>
   createStore<Session>(() => ({
     ...preferences,
+    settled: false,
     mode: 'play',
     lens: 'wires',
     selection: undefined,

@@ -1,5 +1,6 @@
 /** Transport and track of the run that is looked at; below them, loaded when they are there, the views of the run. */
-import { lazy, Suspense } from 'react';
+import { lazy } from 'react';
+import { Settled } from '../shell/Settled.tsx';
 import { usePlayground } from '../state/context.ts';
 import { Scrubber } from './Scrubber.tsx';
 import styles from './Timeline.module.css';
@@ -27,17 +28,17 @@ export function Timeline() {
     >
       <div className={styles.controls}>
         <Transport />
-        <Suspense fallback={null}>
+        <Settled>
           <TimeMenu />
-        </Suspense>
+        </Settled>
         <Scrubber />
-        <Suspense fallback={null}>
+        <Settled>
           <MomentPill />
-        </Suspense>
+        </Settled>
       </div>
-      <Suspense fallback={<div className={styles.tools} />}>
+      <Settled meanwhile={<div className={styles.tools} />}>
         <Views />
-      </Suspense>
+      </Settled>
     </section>
   );
 }
