@@ -24,10 +24,9 @@ export function nginxProgram(
   const hidden: string[] = [];
   for (const { name, mountPath, subPath = '' } of container.volumeMounts) {
     const volume = pod.spec.volumes?.find((one) => one.name === name);
-    const isConfiguration = mountPath.startsWith(ETC);
     if (volume === undefined || name.startsWith('kube-api-access-')) continue;
     // A process reads its configuration when it starts, and pages whenever it is asked for them.
-    const content = volumeFiles(pod, volume, findDataOf(pod, view, isConfiguration ? 'started' : 'shown'));
+    const content = volumeFiles(pod, volume, findDataOf(pod, view, mountPath.startsWith(HTML) ? 'shown' : 'started'));
     if (content === undefined) continue;
     const root = mountPath.replace(/\/$/, '');
     if (subPath !== '') {

@@ -77,3 +77,28 @@ describe('a name that nobody knows', () => {
     expect(ask('early')).toMatch(/^Hello from web-/);
   });
 });
+
+describe('listen 443 ssl', () => {
+  it('shows the certificate of a mounted Secret, and says what plain HTTP is there', () => {
+    run(
+      'openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -days 9 -keyout /tmp/k -out /tmp/c -subj /CN=shop.test -addext subjectAltName=DNS:shop.test',
+    );
+    run('kubectl create secret tls shop --key /tmp/k --cert /tmp/c');
+    const pod = front('server { listen 443 ssl; ssl_certificate ssl/tls.crt; ssl_certificate_key ssl/tls.key; location / { return 200 $scheme; } }', 'shop')
+      .replace('volumeMounts: [', 'volumeMounts: [{name: tls, mountPath: /etc/nginx/ssl}, ')
+      .replace('volumes: [', 'volumes: [{name: tls, secret: {secretName: shop}}, ');
+    apply(pod);
+    run('sleep 3');
+    const ip = run("kubectl get pod shop -o jsonpath='{.status.podIP}'");
+    expect(run(`curl -s --cacert /tmp/c --resolve shop.test:443:${ip} https://shop.test/`)).toBe('https');
+    expect(run(`curl -s http://${ip}:443/`)).toContain('<center>The plain HTTP request was sent to HTTPS port</center>');
+  });
+
+  it('does not start without one', () => {
+    apply(front('server { listen 443 ssl; }', 'bare'));
+    run('sleep 3');
+    expect(run('kubectl logs bare --previous || kubectl logs bare')).toContain(
+      'nginx: [emerg] no "ssl_certificate" is defined for the "listen ... ssl" directive in /etc/nginx/conf.d/default.conf:1\n',
+    );
+  });
+});

@@ -29,6 +29,16 @@ export interface Answer {
   readonly chunked?: boolean;
 }
 
+/** What else a 400 may say. */
+export function plainOnHttps(version: string | undefined): Answer {
+  const said = 'The plain HTTP request was sent to HTTPS port';
+  const page = errorAnswer(400, version);
+  const body = page.body
+    .replace('<title>400 Bad Request<', `<title>400 ${said}<`)
+    .replace('</h1></center>\r\n', `</h1></center>\r\n<center>${said}</center>\r\n`);
+  return { ...page, body };
+}
+
 export const errorAnswer = (code: number, version: string | undefined, headers: readonly HttpHeader[] = []): Answer => ({
   code,
   type: 'text/html',

@@ -1,5 +1,6 @@
 /** What nginx' files say, ready to serve: servers by port, locations in order, upstreams. nginx: src/http/ngx_http_core_module.c, modules/ngx_http_proxy_module.c, ngx_http_upstream.c. */
 import { compileGoRegexp } from '../../../base/go-regexp.ts';
+import type { ClientAuthConfig, ServerTlsConfig, TlsIdentityConfig, TlsNameConfig } from '../tls/config.ts';
 import { FOLLOWED, HARMLESS, NOT_SIMULATED } from './directives.ts';
 import { type Directive, NginxConfigError, parseNginx } from './parse.ts';
 import type { Location, NginxPlan, Pass, Server, Settings, UpstreamServer } from './plan.ts';
@@ -26,6 +27,9 @@ const base: Settings = {
   set: new Map(),
   resolver: undefined,
   internal: false,
+  ssl: { certificate: '', key: '', clients: '', verify: 'off' },
+  passServerName: false,
+  passSslName: undefined,
 };
 
 const where = ({ file, line }: Directive): string => `${file}:${line}`;
@@ -60,7 +64,7 @@ class Reader {
   readonly upstreams = new Map<string, UpstreamServer[]>();
   readonly names: { host: string; at: string }[] = [];
   readonly notSimulated = new Set<string>();
-  readonly listeners = new Map<string, { port: number; address: string | undefined; servers: Server[]; hasDefault: boolean }>();
+  readonly listeners = new Map<string, { port: number; address: string | undefined; servers: Server[]; hasDefault: boolean; ssl: string | undefined }>();
   #included = 0;
 
   constructor(files: ReadonlyMap<string, string>) {
@@ -154,10 +158,10 @@ class Reader {
     const [, address, digits] = /^(?:([\d.]+|\*|localhost):)?(\d{1,5})$/.exec(text) ?? /^([\d.]+|localhost)()$/.exec(text) ?? [];
     const port = Number(digits === undefined || digits === '' ? 80 : digits);
     if ((address === undefined && digits === undefined) || port < 1 || port > 65_535) fail(`invalid port in "${text}" of the "listen" directive`, directive);
-    if (options.includes('ssl')) this.notSimulated.add('listen … ssl');
     const key = `${address === '*' || address === '0.0.0.0' ? '' : (address ?? '')}:${port}`;
-    const listener = this.listeners.get(key) ?? { port, address: key.startsWith(':') ? undefined : address, servers: [], hasDefault: false };
+    const listener = this.listeners.get(key) ?? { port, address: key.startsWith(':') ? undefined : address, servers: [], hasDefault: false, ssl: undefined };
     this.listeners.set(key, listener);
+    if (options.includes('ssl')) listener.ssl ??= where(directive);
     const isDefault = options.includes('default_server') || options.includes('default');
     if (isDefault && listener.hasDefault) fail(`a duplicate default server for 0.0.0.0:${port}`, directive);
     if (isDefault) listener.hasDefault = true;
@@ -268,6 +272,23 @@ class Reader {
         case 'resolver':
           own.resolver = args[0] ?? '';
           break;
+        case 'ssl_certificate':
+        case 'ssl_certificate_key':
+        case 'ssl_client_certificate':
+        case 'ssl_verify_client': {
+          const [value = ''] = only(one, 1);
+          const field = (
+            { ssl_certificate: 'certificate', ssl_certificate_key: 'key', ssl_client_certificate: 'clients', ssl_verify_client: 'verify' } as const
+          )[name];
+          own.ssl = { ...(own.ssl ?? above.ssl), [field]: field === 'verify' || value.startsWith('/') ? value : `/etc/nginx/${value}` };
+          break;
+        }
+        case 'proxy_ssl_server_name':
+          own.passServerName = args[0] === 'on';
+          break;
+        case 'proxy_ssl_name':
+          own.passSslName = args[0];
+          break;
         case 'internal':
           own.internal = true;
           break;
@@ -282,12 +303,39 @@ class Reader {
     const hasVariables = text.includes('$');
     if (scheme === undefined && hasVariables) return { scheme: 'http', host: text, port: 80, uri: undefined, hasVariables };
     if (scheme === undefined) fail('invalid URL prefix', directive);
-    if (scheme === 'https') this.notSimulated.add('proxy_pass https://');
     const port = digits === undefined ? (scheme === 'https' ? 443 : 80) : Number(digits);
-    if (hasVariables) return { scheme: 'http', host: text, port, uri: undefined, hasVariables };
+    if (hasVariables) return { scheme: scheme === 'https' ? 'https' : 'http', host: text, port, uri: undefined, hasVariables };
     this.names.push({ host, at: where(directive) });
     return { scheme: scheme === 'https' ? 'https' : 'http', host, port, uri, hasVariables };
   }
+}
+
+/** Certificates by server name; the first server's is for all other names. nginx: src/http/modules/ngx_http_ssl_module.c, src/event/ngx_event_openssl.c. */
+function tlsOf(servers: readonly Server[], files: ReadonlyMap<string, string>, at: string): ServerTlsConfig {
+  const identities: TlsIdentityConfig[] = [];
+  const names: TlsNameConfig[] = [];
+  const open = (what: string, path: string): string => {
+    const text = files.get(path);
+    if (text !== undefined) return text;
+    throw new NginxConfigError(
+      `cannot load ${what} "${path}": BIO_new_file() failed (SSL: error:80000002:system library::No such file or directory:calling fopen(${path}, r) error:10000080:BIO routines::no such file)`,
+    );
+  };
+  for (const [index, { names: own, settings }] of servers.entries()) {
+    const { certificate, key, clients, verify } = settings.ssl;
+    if (certificate === '') throw new NginxConfigError(`no "ssl_certificate" is defined for the "listen ... ssl" directive in ${at}`);
+    identities.push({ chain: open('certificate', certificate), key: open('certificate key', key), source: certificate });
+    const auth: ClientAuthConfig | undefined =
+      verify === 'off' || clients === '' ? undefined : { mode: verify === 'on' ? 'require' : 'optional', ca: open('CA certificate', clients) };
+    for (const name of index === 0 ? ['', ...own] : own)
+      names.push({
+        name,
+        identity: index,
+        why: `ssl_certificate ${certificate} of nginx' server ${own.join(' ')}`,
+        ...(auth === undefined ? {} : { clients: auth }),
+      });
+  }
+  return { identities, names, alpn: ['http/1.1'], tickets: 2 };
 }
 
 /** nginx.conf as the image has it. */
@@ -330,5 +378,11 @@ export function readNginx(files: Readonly<Record<string, string>>, hidesConfD: b
   }
   if (!top.some((one) => one.name === 'events')) throw new NginxConfigError('no "events" section in configuration');
   const names = reader.names.filter(({ host }) => !reader.upstreams.has(host));
-  return { listeners: [...reader.listeners.values()], upstreams: reader.upstreams, names, notSimulated: [...reader.notSimulated] };
+  const listeners = [...reader.listeners.values()].map(({ port, address, servers, ssl }) => ({
+    port,
+    address,
+    servers,
+    tls: ssl === undefined ? undefined : tlsOf(servers, all, ssl),
+  }));
+  return { listeners, upstreams: reader.upstreams, names, notSimulated: [...reader.notSimulated] };
 }

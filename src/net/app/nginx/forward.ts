@@ -6,6 +6,7 @@ import type { AppContext, AppEvent, SocketId } from '../definition.ts';
 import { bodyLength, formatHead, type HttpHead, type HttpHeader, headerValue, parseStatusLine, readHead, textPayload } from '../http-message.ts';
 import { readResolvConf } from '../resolv-conf.ts';
 import { handleResolving, startResolving } from '../resolver.ts';
+import type { TlsContext } from '../tls/sessions.ts';
 import { type Answer, errorAnswer } from './answer.ts';
 import { choosePeer, type Peer, peerAnswered, peerFailed, peersOf } from './peers.ts';
 import type { Location, NginxPlan, Server } from './plan.ts';
@@ -18,6 +19,8 @@ export interface Hands {
   readonly state: NginxState;
   readonly config: NginxConfig;
   readonly plan: NginxPlan;
+  /** The context, where TLS is spoken. */
+  readonly tls: TlsContext | undefined;
   answer(socket: SocketId, asked: Asked, server: Server, location: Location | undefined, answer: Answer): void;
   error(words: string, asked: Asked, server: Server, upstream: string, socket: SocketId): void;
   facts(asked: Asked, server: Server, location: Location | undefined): Facts;
@@ -50,7 +53,7 @@ export function forward(hands: Hands, client: SocketId, asked: Asked, at: Exchan
   let target = passedTarget(location, asked.target);
   let upstream = plan.upstreams.has(pass.host) ? pass.host : `${pass.host}:${pass.port}`;
   if (pass.hasVariables) {
-    const [, host = '', digits = '80', uri] = /^(?:http:\/\/)?([^/:]+)(?::(\d+))?(\/.*)?$/.exec(expand(pass.host, facts)) ?? [];
+    const [, host = '', digits = '80', uri] = /^(?:https?:\/\/)?([^/:]+)(?::(\d+))?(\/.*)?$/.exec(expand(pass.host, facts)) ?? [];
     upstream = plan.upstreams.has(host) ? host : `${host}:${digits}`;
     // A path in a proxy_pass with variables is the whole of it.
     target = uri ?? asked.target;
@@ -130,7 +133,8 @@ function resolvedLate(hands: Hands, exchange: Exchange, host: string): void {
 }
 
 const peerOf = ({ plan, state }: Hands, { upstream, peer }: Exchange): Peer | undefined => peersOf(plan, state, upstream).find(({ name }) => name === peer);
-const urlOf = ({ peer, target }: Exchange): string => `http://${peer}${target}`;
+const schemeOf = (hands: Hands, exchange: Exchange): string => placeOf(hands, exchange).location.settings.pass?.scheme ?? 'http';
+const urlOf = (hands: Hands, exchange: Exchange): string => `${schemeOf(hands, exchange)}://${exchange.peer}${exchange.target}`;
 
 function tryNext(hands: Hands, exchange: Exchange): void {
   const { context, state, plan } = hands;
@@ -162,6 +166,11 @@ function tryNext(hands: Hands, exchange: Exchange): void {
     return;
   }
   exchange.socket = socket;
+  const { pass, passServerName, passSslName } = location.settings;
+  if (pass?.scheme === 'https') {
+    const name = passSslName ?? pass.host;
+    hands.tls?.secure(socket, { ...(passServerName ? { serverName: name } : {}), why: `proxy_pass https://${pass.host} of nginx` });
+  }
   exchange.timer = context.setTimer(location.settings.connectSeconds * 1e9, 'upstream', exchange.id);
   state.bySocket.set(socket, exchange.id);
 }
@@ -211,6 +220,10 @@ export function upstreamEvent(hands: Hands, event: AppEvent, resolverTag: string
     case 'peer-closed':
     case 'aborted':
       if (event.kind === 'aborted') forget(hands, exchange);
+      if (event.kind === 'aborted' && !exchange.sent) {
+        failed(hands, exchange, 502, `SSL_do_handshake() failed (SSL: ${hands.tls?.failure ?? ''}) while SSL handshaking to upstream`, 'error');
+        return;
+      }
       received(hands, exchange, true, event.kind === 'aborted');
       break;
   }
@@ -295,7 +308,7 @@ function mayTry(hands: Hands, exchange: Exchange): boolean {
 function failed(hands: Hands, exchange: Exchange, code: number, words: string, kind: string): void {
   const { server, location } = placeOf(hands, exchange);
   const { nextUpstream } = location.settings;
-  if (!kind.startsWith('http_')) hands.error(words, exchange.asked, server, urlOf(exchange), exchange.client);
+  if (!kind.startsWith('http_')) hands.error(words, exchange.asked, server, urlOf(hands, exchange), exchange.client);
   const peer = peerOf(hands, exchange);
   if (peer !== undefined) peerFailed(hands.state, exchange.upstream, peer, hands.context.nowNs);
   close(hands, exchange);

@@ -6,7 +6,9 @@ import { headerValue, parseRequestLine, readHead, textPayload } from '../http-me
 import { listenAddress } from '../listen-address.ts';
 import { codeOutcome, count } from '../load/tally.ts';
 import { handleResolving, RESOLVER_TIMER, startResolving } from '../resolver.ts';
-import { type Answer, accessLine, answerText, errorAnswer, errorContext, errorPrefix } from './answer.ts';
+import { tlsLayer } from '../tls/layer.ts';
+import type { TlsContext } from '../tls/sessions.ts';
+import { type Answer, accessLine, answerText, errorAnswer, errorContext, errorPrefix, plainOnHttps } from './answer.ts';
 import { readNginx } from './config.ts';
 import { findFile, typeOf } from './files.ts';
 import { clientLeft, forward, type Hands, upstreamEvent } from './forward.ts';
@@ -54,12 +56,29 @@ export const nginx = defineApp<NginxState, NginxConfig>({
       state.resolving = handleResolving(context, state.resolving, event);
       return resolveNames(context, config, state);
     }
-    if (state.phase === 'serving') new Run(context, state, config).handle(event);
+    if (state.phase !== 'serving') return state;
+    const plan = planOf(config);
+    if (!speaksTls(plan)) {
+      new Run(context, state, config, undefined).handle(event);
+      return state;
+    }
+    const sealed = tlsLayer(context, state.tls, nowMsOf(context, config));
+    if (event.kind === 'accepted') {
+      const { port } = context.localEndpoint(event.socket);
+      const tls = plan.listeners.find((one) => one.port === port)?.tls;
+      if (tls !== undefined) sealed.serve(event.socket, tls);
+    }
+    for (const opened of sealed.open(event)) new Run(sealed, state, config, sealed).handle(opened);
     return state;
   },
   copy: copyState,
   tally: (state) => state.tally,
 });
+
+const speaksTls = (plan: NginxPlan): boolean =>
+  plan.listeners.some(
+    ({ tls, servers }) => tls !== undefined || servers.some(({ locations }) => locations.some(({ settings }) => settings.pass?.scheme === 'https')),
+  );
 
 function ends(context: AppContext, config: NginxConfig, state: NginxState, words: string): NginxState {
   context.err(`${errorPrefix('emerg', nowMsOf(context, config))}${words}\nnginx: [emerg] ${words}\n`);
@@ -99,8 +118,10 @@ class Run implements Hands {
   readonly state: NginxState;
   readonly config: NginxConfig;
   readonly plan: NginxPlan;
+  readonly tls: TlsContext | undefined;
 
-  constructor(context: AppContext, state: NginxState, config: NginxConfig) {
+  constructor(context: AppContext, state: NginxState, config: NginxConfig, tls: TlsContext | undefined) {
+    this.tls = tls;
     this.context = context;
     this.state = state;
     this.config = config;
@@ -133,7 +154,8 @@ class Run implements Hands {
       client.timer = -1;
       client.buffer += event.payload.text ?? '';
       // What is no text is no request: TLS on a port of the plain kind.
-      if (event.payload.text === undefined) this.#refuse(event.socket, 400);
+      if (this.tls?.isPlain(event.socket) === true) this.#refuse(event.socket, plainOnHttps(this.config.version));
+      else if (event.payload.text === undefined) this.#refuse(event.socket, errorAnswer(400, this.config.version));
       else this.next(event.socket);
     } else if (event.kind === 'peer-closed' || event.kind === 'aborted') {
       if (client.exchange !== undefined) clientLeft(this, client.exchange);
@@ -150,7 +172,7 @@ class Run implements Hands {
     this.context.close(socket);
   }
 
-  #refuse(socket: SocketId, code: number): void {
+  #refuse(socket: SocketId, answer: Answer): void {
     const asked: Asked = {
       method: '',
       target: '',
@@ -159,14 +181,12 @@ class Run implements Hands {
       body: '',
       client: this.context.remoteEndpoint(socket),
       server: this.context.localEndpoint(socket),
+      scheme: 'http',
     };
     const listener = this.plan.listeners.find(({ port }) => port === asked.server.port);
     const settings = listener?.servers[0]?.settings;
     if (settings !== undefined)
-      this.context.tcpSend(
-        socket,
-        textPayload(answerText(errorAnswer(code, this.config.version), asked, settings, (text) => text, { ...this.times(), keeps: false }).text),
-      );
+      this.context.tcpSend(socket, textPayload(answerText(answer, asked, settings, (text) => text, { ...this.times(), keeps: false }).text));
     this.drop(socket);
   }
 
@@ -186,12 +206,12 @@ class Run implements Hands {
       }
       const line = typeof read === 'string' ? undefined : parseRequestLine(read.head.startLine);
       if (typeof read === 'string' || line === undefined) {
-        this.#refuse(socket, 400);
+        this.#refuse(socket, errorAnswer(400, this.config.version));
         return;
       }
       const length = Number(headerValue(read.head.headers, 'Content-Length') ?? 0);
       if (!Number.isInteger(length) || length < 0 || headerValue(read.head.headers, 'Transfer-Encoding') !== undefined) {
-        this.#refuse(socket, length >= 0 ? 501 : 400);
+        this.#refuse(socket, errorAnswer(length >= 0 ? 501 : 400, this.config.version));
         return;
       }
       if (utf8Length(read.rest) < length) return;
@@ -205,6 +225,7 @@ class Run implements Hands {
         body: read.rest.slice(0, end),
         client: this.context.remoteEndpoint(socket),
         server: this.context.localEndpoint(socket),
+        scheme: this.state.tls.has(socket) ? 'https' : 'http',
       });
     }
   }
@@ -264,7 +285,7 @@ class Run implements Hands {
 
   facts(asked: Asked, server: Server, location: Location | undefined): Facts {
     const { pass, set } = location?.settings ?? server.settings;
-    const proxyHost = pass === undefined ? '' : pass.port === 80 ? pass.host : `${pass.host}:${pass.port}`;
+    const proxyHost = pass === undefined ? '' : pass.port === (pass.scheme === 'https' ? 443 : 80) ? pass.host : `${pass.host}:${pass.port}`;
     return { asked, hostname: this.context.hostname, serverName: server.names[0] ?? '', proxyHost, set };
   }
 
@@ -278,7 +299,9 @@ class Run implements Hands {
     const said = expand(text, this.facts(asked, server, location));
     if ([301, 302, 303, 307, 308].includes(code) && said !== '') {
       const host = headerValue(asked.headers, 'Host') ?? server.names[0] ?? '';
-      const to = said.startsWith('/') ? `http://${host.replace(/:\d+$/, '')}${asked.server.port === 80 ? '' : `:${asked.server.port}`}${said}` : said;
+      const to = said.startsWith('/')
+        ? `${asked.scheme}://${host.replace(/:\d+$/, '')}${asked.server.port === (asked.scheme === 'https' ? 443 : 80) ? '' : `:${asked.server.port}`}${said}`
+        : said;
       this.answer(socket, asked, server, location, errorAnswer(code, this.config.version, [{ name: 'Location', value: to }]));
     } else if (code === 444) {
       this.#log(asked, server, location, 444, 0);
@@ -298,7 +321,7 @@ class Run implements Hands {
     const path = pathOf(asked.target);
     if (found.kind === 'slash') {
       const host = headerValue(asked.headers, 'Host') ?? '';
-      this.answer(socket, asked, server, location, errorAnswer(301, this.config.version, [{ name: 'Location', value: `http://${host}${path}/` }]));
+      this.answer(socket, asked, server, location, errorAnswer(301, this.config.version, [{ name: 'Location', value: `${asked.scheme}://${host}${path}/` }]));
       return;
     }
     if (found.kind === 'code' || (asked.method !== 'GET' && asked.method !== 'HEAD')) {

@@ -1,5 +1,6 @@
 /** An nginx' configuration as it serves: plain data but for compiled expressions, made anew from the files wherever it is needed. */
 import type { GoRegexp } from '../../../base/go-regexp.ts';
+import type { ServerTlsConfig } from '../tls/config.ts';
 
 export interface Pass {
   readonly scheme: 'http' | 'https';
@@ -35,6 +36,10 @@ export interface Settings {
   readonly set: ReadonlyMap<string, string>;
   readonly resolver: string | undefined;
   readonly internal: boolean;
+  readonly ssl: { readonly certificate: string; readonly key: string; readonly clients: string; readonly verify: string };
+  /** SNI towards a backend: not sent unless proxy_ssl_server_name is on. */
+  readonly passServerName: boolean;
+  readonly passSslName: string | undefined;
 }
 
 export interface Location {
@@ -50,9 +55,12 @@ export interface Server {
   readonly settings: Settings;
 }
 
+/** A socket that listens. */
 export interface Listener {
   readonly port: number;
   readonly address: string | undefined;
+  /** `listen … ssl`. */
+  readonly tls: ServerTlsConfig | undefined;
   /** The first is the default one. */
   readonly servers: readonly Server[];
 }

@@ -3,6 +3,7 @@ import type { Ip } from '../../wire/packet.ts';
 import type { SocketId } from '../definition.ts';
 import { copyTally, newTally, type Tally } from '../load/tally.ts';
 import type { Resolving } from '../resolver.ts';
+import type { TlsSessions } from '../tls/sessions.ts';
 import type { Asked } from './variables.ts';
 
 export interface NginxConfig {
@@ -63,6 +64,7 @@ export interface NginxState {
   readonly exchanges: Map<number, Exchange>;
   readonly bySocket: Map<SocketId, number>;
   readonly peers: Map<string, PeerState>;
+  readonly tls: TlsSessions;
   readonly tally: Tally;
   nextId: number;
 }
@@ -78,6 +80,7 @@ export const newState = (startedNs: number): NginxState => ({
   exchanges: new Map(),
   bySocket: new Map(),
   peers: new Map(),
+  tls: new Map(),
   tally: newTally(),
   nextId: 1,
 });
@@ -92,5 +95,6 @@ export const copyState = (state: NginxState): NginxState => ({
   exchanges: new Map([...state.exchanges].map(([id, one]) => [id, { ...one, tried: [...one.tried] }])),
   bySocket: new Map(state.bySocket),
   peers: copied(state.peers),
+  tls: new Map(state.tls),
   tally: copyTally(state.tally),
 });

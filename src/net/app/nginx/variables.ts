@@ -12,6 +12,7 @@ export interface Asked {
   readonly body: string;
   readonly client: Endpoint;
   readonly server: Endpoint;
+  readonly scheme: 'http' | 'https';
 }
 
 /** What a text's variables are taken from. */
@@ -62,7 +63,7 @@ function variable(name: string, facts: Facts): string | undefined {
     case 'server_protocol':
       return asked.version;
     case 'scheme':
-      return 'http';
+      return asked.scheme;
     case 'request_uri':
       return asked.target;
     case 'uri':
@@ -112,7 +113,7 @@ export const expand = (text: string, facts: Facts): string =>
     : text;
 
 const SAMPLE: Facts = {
-  asked: { method: '', target: '', version: '', headers: [], body: '', client: { ip: 0, port: 0 }, server: { ip: 0, port: 0 } },
+  asked: { method: '', target: '', version: '', headers: [], body: '', client: { ip: 0, port: 0 }, server: { ip: 0, port: 0 }, scheme: 'http' },
   hostname: '',
   serverName: '',
   proxyHost: '',
