@@ -11,6 +11,8 @@ const executablePath = chromiumPath();
 
 export default defineConfig({
   testDir: 'e2e',
+  // Pictures are of one build of the browser, which the name says (e2e/pictures.spec.ts).
+  snapshotPathTemplate: 'e2e/pictures/{arg}{ext}',
   timeout: 60_000,
   expect: { timeout: 15_000 },
   fullyParallel: false,

@@ -1,15 +1,18 @@
 /** The gallery: one of each box, wire and packet of real worlds, as text with token names and the colours of both themes. `npx vitest run -u src/ui/canvas/gallery.test.ts` writes it anew after a change that was meant. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { articleFiles, openArticle, runLine } from '../../world/testing/article.ts';
 import type { HopView } from '../../world/views.ts';
 import type { World } from '../../world/world.ts';
 import { type Palette, palettes } from '../theme/palette.ts';
+import { PodGroups } from './group/grouping.ts';
 import { buildScene } from './layout.ts';
 import type { Item, Wire } from './scene.ts';
-import { type Paint, type Shape, toElement } from './shape.ts';
-import { elementText, escapeXml, fileInks } from './svg.ts';
-import { type SeenWorld, type Specimen, specimens } from './testing/specimens.ts';
+import type { Paint, Shape } from './shape.ts';
+import { galleryPage } from './testing/gallery-page.ts';
+import { type SeenWorld, specimens } from './testing/specimens.ts';
+
+const GALLERY_FOLDER = new URL('../../../.cache/', import.meta.url);
 
 const states = `
 apiVersion: v1
@@ -19,7 +22,7 @@ spec: {nodeName: controlplane, containers: [{name: c, image: busybox, command: [
 ---
 apiVersion: v1
 kind: Pod
-metadata: {name: unready}
+metadata: {name: unready, annotations: {kubehop.dev/impair: eth0 delay 50ms loss 20%}}
 spec:
   nodeName: controlplane
   containers:
@@ -93,6 +96,11 @@ function stateWorlds(): readonly SeenWorld[] {
   world.elapse(60_000);
   return [
     { scene: before, hops },
+    // Grouped by namespace, one of them folded.
+    {
+      scene: buildScene(world.topology(), { density: 'full', direction: 'row', arrangement: new PodGroups({ by: 'namespace', folded: ['kube-system'] }) }),
+      hops: [],
+    },
     { scene: buildScene(world.topology(), { density: 'compact', direction: 'column' }), hops: [] },
   ];
 }
@@ -101,22 +109,6 @@ function exampleWorld(name: string, line: string): SeenWorld {
   const world = openArticle({ files: exampleFiles(name) });
   runLine(world, line);
   return { scene: buildScene(world.topology(), { density: 'full', direction: 'row' }), hops: hopsOf(world) };
-}
-
-/** A page to look at, both themes beside each other: `KUBEHOP_GALLERY=/tmp/gallery.html npx vitest run src/ui/canvas/gallery.test.ts`. */
-function page(all: readonly Specimen[]): string {
-  const themes = (['light', 'dark'] as const).map((theme) => {
-    const inks = fileInks(theme);
-    const cards = all.map(({ group, look, shapes, size }) => {
-      const body = shapes.map((shape) => toElement(shape, inks)).map((element) => (element === undefined ? '' : elementText(element)));
-      const w = Math.min(size.w, 420) + 16;
-      const h = Math.min(size.h, 120) + 16;
-      return `<figure><svg width="${w}" height="${h}" viewBox="-8 -8 ${w} ${h}">${body.join('')}</svg><figcaption>${escapeXml(`${group}: ${look}`)}</figcaption></figure>`;
-    });
-    const { bg, ink } = palettes[theme];
-    return `<section style="background:${bg};color:${ink};padding:12px;display:flex;flex-wrap:wrap;gap:12px;font:11px sans-serif">${cards.join('')}</section>`;
-  });
-  return `<!doctype html><meta charset="utf-8"><style>figure{margin:0;max-width:430px}body{margin:0}</style>${themes.join('')}`;
 }
 
 const n = (value: number) => String(Math.round(value * 10) / 10);
@@ -155,8 +147,9 @@ function describeShape(shape: Shape, indent: string): string[] {
 
 describe('the gallery', () => {
   const all = specimens([...stateWorlds(), exampleWorld('cilium-policy-drop', 'kubectl get pods'), exampleWorld('three-tiers', 'kubectl get pods')]);
-  const target = process.env.KUBEHOP_GALLERY;
-  if (target !== undefined) writeFileSync(target, page(all));
+  // A page to look at; e2e/pictures.spec.ts takes its pictures.
+  mkdirSync(GALLERY_FOLDER, { recursive: true });
+  writeFileSync(new URL('gallery.html', GALLERY_FOLDER), galleryPage(all));
 
   it('looks as it was last looked at', async () => {
     const tokens = (Object.keys(palettes.light) as (keyof Palette)[]).map(
@@ -177,7 +170,7 @@ describe('the gallery', () => {
       pill: /^box: hook/,
       service: /^box: Service/,
       outside: /^box: outside/,
-      fold: /./,
+      fold: /^box: boxes folded/,
     };
     const wires: Readonly<Record<Wire['kind'], RegExp>> = { veth: /veth/, inner: /inner/, uplink: /uplink/, tunnel: /tunnel/, 'service-line': /service-line/ };
     for (const [kind, pattern] of Object.entries(boxes))

@@ -106,7 +106,8 @@ function pod(item: PodItem): Shape {
     ...(view.ready && !leaving ? {} : { dash }),
   };
   if (item.size === 'tile') return group([box, text(x + w / 2, y + h / 2, tinyName(view.title), { mono: true, anchor: 'middle', centred: true })]);
-  const top = item.flipped ? y + 9 : y;
+  // Its wire comes in at the top then.
+  const top = item.flipped ? y + (item.size === 'small' ? 6 : 9) : y;
   const name = podName(view.title, item.size === 'card' ? 11 : 9);
   if (item.size === 'small') {
     return group([

@@ -43,7 +43,8 @@ function lookOf(item: Item): string {
   }
 }
 
-const wireLook = (wire: Wire): string => `${wire.kind}, ${wire.tone}${wire.curve ? ', curved' : ''}${wire.label === undefined ? '' : ', with words'}`;
+const wireLook = (wire: Wire): string =>
+  `${wire.kind}, ${wire.tone}${wire.curve ? ', curved' : ''}${wire.label === undefined ? '' : wire.label.warns === true ? ', slow or lossy' : ', with words'}`;
 
 const packetLook = (hop: HopView): string => {
   const { tone, tunnelled, reply, dropped } = capsuleOf(hop);
@@ -100,7 +101,7 @@ export function specimens(worlds: readonly SeenWorld[]): readonly Specimen[] {
           { x: 0, y: 10 },
           { x: 160, y: 10 },
         ],
-        ...(wire.label === undefined ? {} : { label: { ...wire.label, at: { x: 80, y: 30 }, anchor: 'middle' as const } }),
+        ...(wire.label === undefined ? {} : { label: { ...wire.label, at: { x: 80, y: wire.label.warns === true ? 10 : 30 }, anchor: 'middle' as const } }),
       };
       add('wire', wireLook(wire), () => ({ shapes: [paintWire(straight)], size: { w: 160, h: 40 } }));
     }
