@@ -98,7 +98,11 @@ function stateWorlds(): readonly SeenWorld[] {
     { scene: before, hops },
     // Grouped by namespace, one of them folded.
     {
-      scene: buildScene(world.topology(), { density: 'full', direction: 'row', arrangement: new PodGroups({ by: 'namespace', folded: ['kube-system'] }) }),
+      scene: buildScene(world.topology(), {
+        density: 'full',
+        direction: 'row',
+        arrangement: new PodGroups({ by: 'namespace', key: '', folded: ['kube-system'] }),
+      }),
       hops: [],
     },
     { scene: buildScene(world.topology(), { density: 'compact', direction: 'column' }), hops: [] },
