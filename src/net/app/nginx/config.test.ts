@@ -43,11 +43,7 @@ describe('what is wrong', () => {
   });
 
   it('names what is read without effect', () => {
-    expect(read(inServer('listen 443 ssl; ssl_certificate a; location / { rewrite ^ /x; }')).notSimulated).toEqual([
-      'ssl_certificate',
-      'rewrite',
-      'listen … ssl',
-    ]);
+    expect(read(inServer('limit_req zone=a; location / { rewrite ^ /x; }')).notSimulated).toEqual(['limit_req', 'rewrite']);
   });
 });
 
