@@ -8,7 +8,7 @@ import type { Errno } from '../../stack/userland.ts';
 import { bytesToText, textToBytes } from '../../wire/binary-text.ts';
 import type { Payload } from '../../wire/packet.ts';
 import { decodeUtf8, encodeUtf8, utf8Length } from '../../wire/utf8.ts';
-import type { AppContext, AppEvent, Endpoint, SocketId } from '../definition.ts';
+import type { AppContext, AppEvent, Endpoint, SocketId, TlsNote } from '../definition.ts';
 import { grpcCodeOf } from '../grpc/message.ts';
 import { formatHead, type HttpHeader, headerValue, REASONS, readHead } from '../http-message.ts';
 import { H2_ERROR, type H2Message, type H2Outcome, type H2Session, receiveH2, resetH2, sendH2, startH2 } from './session.ts';
@@ -49,7 +49,9 @@ export const copyHttp2State = (state: Http2State): Http2State => ({
 });
 
 /** What a proxy needs of its context. */
-export type ProxyHands = Pick<AppContext, 'nowNs' | 'prng' | 'setTimer' | 'cancelTimer' | 'tcpConnect' | 'tcpSend' | 'close' | 'out' | 'remoteEndpoint'>;
+export type ProxyHands = Pick<AppContext, 
+  'nowNs' | 'prng' | 'setTimer' | 'cancelTimer' | 'tcpConnect' | 'tcpSend' | 'close' | 'out' | 'tell' | 'remoteEndpoint' | 'localEndpoint'
+>;
 
 const octets = (text: string): Payload => ({ bytes: text.length, octets: text });
 const bytesOf = (payload: Payload): string => payload.octets ?? bytesToText(encodeUtf8(payload.text ?? ''));
@@ -75,6 +77,9 @@ export class Http2Layer implements ProxyHands {
   out(text: string): void {
     this.#context.out(text);
   }
+  tell(note: TlsNote): void {
+    this.#context.tell(note);
+  }
   setTimer(delayNs: number, tag: string, data?: unknown, housekeeping?: boolean): number {
     return this.#context.setTimer(delayNs, tag, data, housekeeping);
   }
@@ -83,6 +88,9 @@ export class Http2Layer implements ProxyHands {
   }
   tcpConnect(to: Endpoint, from?: Parameters<AppContext['tcpConnect']>[1]): SocketId | Errno {
     return this.#context.tcpConnect(to, from);
+  }
+  localEndpoint(socket: SocketId): Endpoint {
+    return this.#context.localEndpoint(this.#state.virtual.get(socket)?.socket ?? socket);
   }
   remoteEndpoint(socket: SocketId): Endpoint {
     return this.#context.remoteEndpoint(this.#state.virtual.get(socket)?.socket ?? socket);

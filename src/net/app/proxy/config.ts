@@ -1,6 +1,7 @@
 /** What an HTTP reverse proxy does with requests, as controllers compile it from Ingresses and Gateway API routes. Plain data, in the order of precedence. */
 
 import type { ClientTlsConfig, ServerTlsConfig } from '../tls/config.ts';
+import type { Authorization } from './authorize.ts';
 
 export type PathMatch =
   /** The whole path. */
@@ -15,8 +16,10 @@ export type PathMatch =
 /** Of a header (names compare without case) or a query parameter (with case; the first of several counts). */
 export interface ValueMatch {
   readonly name: string;
-  readonly kind: 'exact' | 'regex' | 'present';
+  readonly kind: 'exact' | 'regex' | 'present' | 'prefix';
   readonly value: string;
+  /** It must not be so; what is absent is not so. */
+  readonly not?: true;
 }
 
 export interface RouteMatch {
@@ -24,6 +27,9 @@ export interface RouteMatch {
   readonly method?: string;
   readonly headers?: readonly ValueMatch[];
   readonly query?: readonly ValueMatch[];
+  /** The method where it is no fixed one, and what a host header says: names do not count. */
+  readonly methods?: ValueMatch;
+  readonly authority?: ValueMatch;
 }
 
 /** Order: set, add, remove. */
@@ -33,10 +39,12 @@ export interface HeaderEdits {
   readonly remove?: readonly string[];
 }
 
-/** `prefix`: the matched elements are replaced. `regex`: `$1` and so on stand for groups of the route's expression. */
+/** `prefix`: the matched elements are replaced. `swap`: the matched characters. `replace`: what an expression finds, `\\1` and so on being its groups. `regex`: `$1` and so on stand for groups of the route's expression. */
 export type PathRewrite =
   | { readonly kind: 'whole'; readonly value: string }
   | { readonly kind: 'prefix'; readonly value: string }
+  | { readonly kind: 'swap'; readonly value: string }
+  | { readonly kind: 'replace'; readonly pattern: string; readonly value: string }
   | { readonly kind: 'regex'; readonly value: string };
 
 export interface Target {
@@ -106,6 +114,10 @@ export type RouteAction =
       readonly backoffMs?: number;
       /** Status codes after which another try is made, beside connection failures. */
       readonly retryCodes?: readonly number[];
+      /** Envoy's words for what is tried again (`connect-failure`, `5xx` …); any failure where absent. */
+      readonly retryOn?: readonly string[];
+      /** The same client value goes to the same endpoint. */
+      readonly hashBy?: HashBy;
     }
   | Redirect
   | { readonly kind: 'answer'; readonly code: number; readonly body?: string };
@@ -117,7 +129,18 @@ export interface RateLimit {
   readonly burst: number;
 }
 
+/** What of a request tells its endpoint, where a backend's policy is to keep together what is alike. */
+export type HashBy = { readonly header: string } | { readonly cookie: string } | { readonly query: string } | 'source';
+
+/** Envoy: source/extensions/filters/http/fault. Shares in percent. */
+export interface Fault {
+  readonly delay?: { readonly ms: number; readonly percent: number };
+  readonly abort?: { readonly code: number; readonly percent: number };
+}
+
 export interface ProxyRoute {
+  /** Some requests are kept waiting, or refused, on purpose. */
+  readonly fault?: Fault;
   /** Who made it: `test/host-based-ingress`. For logs and reasons. */
   readonly owner: string;
   readonly match: RouteMatch;
@@ -148,11 +171,39 @@ export interface ProxyHost {
 export interface ProxyEndpoint {
   readonly ip: string;
   readonly port: number;
+  /** 0 (or absent) is asked first; others as far as the better ones are ill. */
+  readonly priority?: number;
+  /** Those of one place have their share together; without it all have the same. */
+  readonly place?: { readonly name: string; readonly weight: number };
   /** This one is spoken to in TLS: a mesh knows it of each pod. */
   readonly tls?: ClientTlsConfig;
 }
 
+/** What a client holds back from a backend for its own sake: Envoy's circuit breakers, outlier detection and load balancing. Absent numbers are no limits. */
+export interface BackendPolicy {
+  readonly balance?: 'round-robin' | 'random' | 'least-request';
+  readonly maxConnections?: number;
+  /** Requests that wait for a connection. */
+  readonly maxPending?: number;
+  readonly maxRequests?: number;
+  readonly maxRetries?: number;
+  readonly requestsPerConnection?: number;
+  readonly outlier?: {
+    /** In a row; 0: never. */
+    readonly errors: number;
+    readonly gatewayErrors: number;
+    readonly intervalMs: number;
+    readonly baseMs: number;
+    readonly maxPercent: number;
+    /** With fewer healthy ones than this all are asked. */
+    readonly minHealthPercent: number;
+  };
+  /** Whose word it is, as an object's key. */
+  readonly source?: string;
+}
+
 export interface ProxyBackend {
+  readonly policy?: BackendPolicy;
   /** It is spoken to in HTTP/2, in the plain (h2c with prior knowledge). */
   readonly http2?: true;
   /** It is spoken to in TLS. */
@@ -179,7 +230,17 @@ export interface HttpProxyConfig {
   readonly hosts: readonly ProxyHost[];
   readonly backends: readonly ProxyBackend[];
   /** A proxy beside a pod's own programs: it notes no client addresses in headers and keeps no access log; `server` is what it calls itself. */
-  readonly sidecar?: { readonly server: string };
+  readonly sidecar?: {
+    readonly server: string;
+    /** `ip:port` that the client's connection was meant to go to. */
+    readonly local?: string;
+    /** Requests are noted, in Istio's words. */
+    readonly log?: true;
+    /** What is said to lie behind requests that go nowhere: `inbound|80||`. */
+    readonly cluster?: string;
+    /** Who may ask for what. */
+    readonly authorization?: Authorization;
+  };
   /** Connections to backends leave from this address. */
   readonly source?: string;
   /** Virtual time 0 as Unix milliseconds. */

@@ -1,4 +1,5 @@
 /** How a proxy changes what it passes on: headers, path, host, and where redirects lead. */
+import { compileGoRegexp, matchGoRegexp } from '../../../base/go-regexp.ts';
 import type { HttpHeader } from '../http-message.ts';
 import { headerValue } from '../http-message.ts';
 import type { HeaderEdits, PathRewrite, ProxyRoute, Redirect } from './config.ts';
@@ -30,12 +31,34 @@ export function editHeaders(headers: readonly HttpHeader[], edits: HeaderEdits |
 export function rewritePath(path: string, rewrite: PathRewrite | undefined, route: ProxyRoute, groups: readonly string[]): string {
   if (rewrite === undefined) return path;
   if (rewrite.kind === 'whole') return rewrite.value;
+  if (rewrite.kind === 'swap') return rewrite.value + path.slice(route.match.path.value.length);
+  if (rewrite.kind === 'replace') return replaceFound(path, rewrite.pattern, rewrite.value);
   if (rewrite.kind === 'regex') return rewrite.value.replace(/\$(\d)/g, (_all, digit: string) => groups[Number(digit)] ?? '');
   const matched = route.match.path.value.replace(/\/$/, '');
   const rest = path.slice(matched.length);
   const value = rewrite.value.replace(/\/$/, '');
   const joined = value + (rest === '' || rest.startsWith('/') ? rest : `/${rest}`);
   return joined === '' ? '/' : joined;
+}
+
+const MAX_FOUND = 100;
+
+/** Each place that the expression finds, from left to right. Envoy: source/common/common/regex.cc, replaceAll. */
+function replaceFound(path: string, pattern: string, value: string): string {
+  const compiled = compileGoRegexp(pattern);
+  if (!compiled.ok) return path;
+  let result = '';
+  let rest = path;
+  for (let count = 0; count < MAX_FOUND && rest !== ''; count += 1) {
+    const found = matchGoRegexp(compiled.regexp, rest);
+    const [text = ''] = found ?? [];
+    const at = text === '' ? -1 : rest.indexOf(text);
+    if (found === undefined || at < 0) break;
+    result += rest.slice(0, at) + value.replace(/\\(\d)/g, (_all, digit: string) => found[Number(digit)] ?? '');
+    rest = rest.slice(at + text.length);
+    if (pattern.startsWith('^')) break;
+  }
+  return result + rest;
 }
 
 /** Where a redirect leads. A port is written unless it is the scheme's own. Gateway API: HTTPRequestRedirectFilter. */

@@ -1,13 +1,18 @@
 /** A request on its way to a backend and back: which backend, which endpoint, which connection, and what happens when one fails. nginx: ngx_http_upstream.c. */
-import { parseIp } from '../../addr/ip.ts';
+import { formatIp, parseIp } from '../../addr/ip.ts';
 import { utf8Length } from '../../wire/utf8.ts';
 import type { AppEvent, SocketId } from '../definition.ts';
 import { bodyLength, formatHead, type HttpHead, type HttpHeader, headerValue, parseStatusLine, readHead, textPayload } from '../http-message.ts';
 import { TRAILER } from '../http2/layer.ts';
 import type { ClientTlsConfig } from '../tls/config.ts';
 import type { Canary, ProxyBackend, ProxyEndpoint, Target } from './config.ts';
+import { addressOf, chooseEndpoint } from './balance.ts';
 import { cookieValue, editHeaders, rewritePath } from './edit-message.ts';
+import { joined } from './istio-log.ts';
 import { type Asked, forwardedHeaders, reasonOf, returnedHeaders, type Tried } from './manners.ts';
+import { reportOutcome } from './outlier.ts';
+import { connectionClosed, connectionOpened, connectionUsed, hasLimits, isWornOut, mayTakeRequest, nextFor, roomFor, wait } from './pool.ts';
+import { backoffNs, type Failure, hasRoomForRetry, mayRetry } from './retry.ts';
 import { closesAfter, type Exchange, type Forward, type ProxyRun } from './run.ts';
 import { matchesExpression, type Selected } from './select-route.ts';
 
@@ -48,7 +53,16 @@ function chooseTarget(run: ProxyRun, targets: readonly Target[]): Target | undef
   return undefined;
 }
 
-const findBackend = (run: ProxyRun, name: string): ProxyBackend => run.config.backends.find((backend) => backend.name === name) ?? { name, endpoints: [] };
+const tables = new WeakMap<readonly ProxyBackend[], ReadonlyMap<string, ProxyBackend>>();
+
+function findBackend({ config: { backends } }: ProxyRun, name: string): ProxyBackend | undefined {
+  let table = tables.get(backends);
+  if (table === undefined) {
+    table = new Map(backends.map((one) => [one.name, one]));
+    tables.set(backends, table);
+  }
+  return table.get(name);
+}
 
 export function beginForward(
   run: ProxyRun,
@@ -62,19 +76,24 @@ export function beginForward(
 ): void {
   const { flavour, port } = run.config;
   const target = chooseTarget(run, action.targets);
-  const main = target === undefined ? undefined : findBackend(run, target.backend);
-  if (target === undefined || main === undefined) {
+  if (target === undefined) {
     run.answer(client, asked, selected, flavour === 'nginx' ? 503 : 500, corsHeaders, '', 'NC');
     return;
   }
+  const main = findBackend(run, target.backend) ?? { name: target.backend, endpoints: [] };
+  // A route that names a cluster which nobody has described.
+  if (run.config.sidecar !== undefined && main.endpoints.length === 0 && findBackend(run, target.backend) === undefined) {
+    run.answer(client, asked, selected, 503, corsHeaders, '', 'NC');
+    return;
+  }
   const canary = action.canary?.find((one) => takesCanary(run, one, asked.headers));
-  const backend = canary === undefined ? main : findBackend(run, canary.target);
+  const backend = canary === undefined ? main : (findBackend(run, canary.target) ?? { name: canary.target, endpoints: [] });
   if (target.redirect !== undefined) {
     run.redirect(client, asked, selected, target.redirect, path, query);
     return;
   }
   if (backend.fails !== undefined) {
-    run.answer(client, asked, selected, backend.fails, corsHeaders, '', '-');
+    run.answer(client, asked, selected, backend.fails, corsHeaders, '', '-', 'direct_response');
     return;
   }
   const { route, groups } = selected;
@@ -95,7 +114,7 @@ export function beginForward(
   open(run, common, client, backend, alternative);
   for (const mirror of action.mirrors ?? []) {
     if (mirror.percent === undefined || run.context.prng('mirror').below(100) < mirror.percent) {
-      open(run, common, -1, findBackend(run, mirror.backend), '');
+      open(run, common, -1, findBackend(run, mirror.backend) ?? { name: mirror.backend, endpoints: [] }, '');
     }
   }
 }
@@ -141,49 +160,72 @@ function open(run: ProxyRun, opening: Opening, clientSocket: SocketId, backend: 
   tryNext(run, exchange);
 }
 
-/** Round robin; an endpoint that has failed this request is passed over while there are others. */
-function chooseEndpoint(run: ProxyRun, exchange: Exchange): ProxyEndpoint | undefined {
-  const { endpoints, name } = exchange.backend;
-  if (endpoints.length === 0) return undefined;
-  const { turns } = run.state;
-  let turn = turns.get(name) ?? run.context.prng('turn').below(endpoints.length);
-  const failed = new Set(exchange.tries.map((one) => one.address));
-  for (let i = 0; i < endpoints.length; i += 1) {
-    const endpoint = endpoints[turn % endpoints.length];
-    turn = (turn + 1) % endpoints.length;
-    if (endpoint !== undefined && (!failed.has(addressOf(endpoint)) || failed.size >= endpoints.length)) {
-      turns.set(name, turn);
-      return endpoint;
-    }
-  }
-  return undefined;
-}
-
-const addressOf = ({ ip, port }: { readonly ip: string; readonly port: number }): string => `${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
-
 function tryNext(run: ProxyRun, exchange: Exchange): void {
-  const { context, state } = run;
+  const { state } = run;
+  const { backend } = exchange;
   const endpoint = chooseEndpoint(run, exchange);
-  const ip = endpoint === undefined ? undefined : parseIp(endpoint.ip);
-  if (endpoint === undefined || ip === undefined) {
+  if (endpoint === undefined) {
     fail(run, exchange, 503, 'no healthy upstream', 'UH');
     return;
   }
   const address = addressOf(endpoint);
-  const tls = exchange.action.tls ?? endpoint.tls ?? exchange.backend.tls;
+  const limited = hasLimits(backend);
+  if (limited && !mayTakeRequest(run, backend)) {
+    overflow(run, { ...exchange, address });
+    return;
+  }
+  const tls = exchange.action.tls ?? endpoint.tls ?? backend.tls;
   // A connection in the plain and one in TLS are not alike.
   const kind = tls === undefined ? address : `tls ${address}`;
   const idle = state.idle.get(kind)?.at(-1);
   if (idle !== undefined) {
     takeIdle(run, idle);
-    const next = { ...exchange, upstream: idle, address, tryNs: context.nowNs, reused: true };
+    const next = { ...exchange, upstream: idle, address, tryNs: run.context.nowNs, reused: true };
     state.byUpstream.set(idle, exchange.id);
     send(run, next);
     return;
   }
+  if (limited) {
+    const room = roomFor(run, backend, address);
+    if (room === 'overflow') {
+      overflow(run, { ...exchange, address });
+      return;
+    }
+    if (room === 'wait') {
+      state.exchanges.set(exchange.id, { ...exchange, address, tryNs: run.context.nowNs, upstream: -1, sent: false });
+      wait(run, exchange);
+      return;
+    }
+  }
+  connect(run, exchange, endpoint);
+}
+
+/** The backend has as much under way as it may have. No other try is made: it would only add to that. */
+function overflow(run: ProxyRun, exchange: Exchange): void {
+  const { policy, name } = exchange.backend;
+  run.context.tell({
+    what: `has no room for another request to ${name}`,
+    why: `${policy?.source ?? 'its policy'} allows ${[
+      policy?.maxConnections === undefined ? '' : `${policy.maxConnections} connections`,
+      policy?.maxPending === undefined ? '' : `${policy.maxPending} waiting requests`,
+      policy?.maxRequests === undefined ? '' : `${policy.maxRequests} requests`,
+    ]
+      .filter((one) => one !== '')
+      .join(', ')}, and more are under way`,
+    ...(policy?.source === undefined ? {} : { objects: [policy.source] }),
+  });
+  fail(run, { ...exchange, address: '' }, 503, `${RESET}reset reason: overflow`, 'UO');
+}
+
+function connect(run: ProxyRun, exchange: Exchange, endpoint: ProxyEndpoint): void {
+  const { context, state } = run;
+  const address = addressOf(endpoint);
+  const tls = exchange.action.tls ?? endpoint.tls ?? exchange.backend.tls;
+  const ip = parseIp(endpoint.ip);
   const source = run.config.source === undefined ? undefined : parseIp(run.config.source);
-  const stream = exchange.backend.http2 === true ? run.http2?.connectStream({ ip, port: endpoint.port }, secured(run, tls)) : undefined;
-  const plain = () => context.tcpConnect({ ip, port: endpoint.port }, { noDelay: true, ...(source === undefined ? {} : { ip: source }) });
+  const to = ip === undefined ? undefined : { ip, port: endpoint.port };
+  const stream = to !== undefined && exchange.backend.http2 === true ? run.http2?.connectStream(to, secured(run, tls)) : undefined;
+  const plain = () => (to === undefined ? 'EINVAL' : context.tcpConnect(to, { noDelay: true, ...(source === undefined ? {} : { ip: source }) }));
   const socket = stream === undefined ? plain() : typeof stream === 'string' ? stream : stream.socket;
   const next: Exchange = {
     ...exchange,
@@ -197,9 +239,10 @@ function tryNext(run: ProxyRun, exchange: Exchange): void {
     upstream: typeof socket === 'string' ? -1 : socket,
   };
   if (typeof socket === 'string') {
-    tryFailed(run, next, 502, `delayed connect error: ${socket}`, 'UF');
+    tryFailed(run, next, 502, `delayed connect error: ${socket}`, 'UF', 'connect');
     return;
   }
+  if (hasLimits(exchange.backend)) connectionOpened(run, exchange.backend, socket, address);
   if (tls !== undefined && stream === undefined) run.tls?.secure(socket, tls);
   state.byUpstream.set(socket, exchange.id);
   if (typeof stream === 'object' && stream.open) {
@@ -208,6 +251,17 @@ function tryNext(run: ProxyRun, exchange: Exchange): void {
   }
   state.exchanges.set(exchange.id, { ...next, timer: context.setTimer(exchange.action.connectTimeoutMs * 1e6, 'connect', exchange.id) });
 }
+
+/** A connection to a backend has ended: who waits for one may have a new one. */
+function gone(run: ProxyRun, socket: SocketId): void {
+  const next = connectionClosed(run, socket);
+  const endpoint = next?.backend.endpoints.find((one) => addressOf(one) === next.address);
+  if (next === undefined) return;
+  if (endpoint === undefined) tryNext(run, next);
+  else connect(run, next, endpoint);
+}
+
+const RESET = 'upstream connect error or disconnect/reset before headers. ';
 
 /** HTTP/2 inside of TLS is agreed upon there. */
 const secured = (run: ProxyRun, tls: ClientTlsConfig | undefined) =>
@@ -220,6 +274,7 @@ function send(run: ProxyRun, exchange: Exchange): void {
   const { readTimeoutMs } = exchange.action;
   const timer = readTimeoutMs > 0 ? run.context.setTimer(readTimeoutMs * 1e6, 'read', exchange.id) : -1;
   run.state.exchanges.set(exchange.id, { ...exchange, sent: true, buffer: '', head: undefined, status: 0, timer });
+  if (exchange.backend.policy !== undefined) connectionUsed(run, exchange.backend, exchange.upstream);
   run.context.tcpSend(exchange.upstream, textPayload(exchange.request));
 }
 
@@ -232,6 +287,7 @@ export function upstreamEvent(run: ProxyRun, event: Extract<AppEvent, { readonly
     if (event.kind === 'peer-closed' || event.kind === 'aborted') {
       takeIdle(run, event.socket);
       if (event.kind === 'peer-closed') run.context.close(event.socket);
+      gone(run, event.socket);
     }
     return;
   }
@@ -245,13 +301,19 @@ export function upstreamEvent(run: ProxyRun, event: Extract<AppEvent, { readonly
         run,
         { ...exchange, upstream: -1 },
         502,
-        event.errno === 'ECONNREFUSED' ? 'delayed connect error: Connection refused' : 'connection failure',
+        event.errno === 'ECONNREFUSED' ? `${REMOTE}delayed connect error: Connection refused` : 'connection timeout',
         'UF',
+        'connect',
       );
+      gone(run, event.socket);
       break;
     case 'aborted':
       state.byUpstream.delete(event.socket);
-      broken(run, { ...exchange, upstream: -1 });
+      // Whom it could not agree with in TLS it has had no connection to.
+      if (!exchange.sent && run.tls !== undefined)
+        tryFailed(run, { ...exchange, upstream: -1 }, 502, `${REMOTE}TLS_error:|${run.tls.failure || 'Connection reset by peer'}:TLS_error_end`, 'UF', 'connect');
+      else broken(run, { ...exchange, upstream: -1 });
+      gone(run, event.socket);
       break;
     case 'peer-closed':
       if (exchange.head !== undefined && bodyLength(exchange.head.headers, exchange.status, exchange.asked.method) === 'until-close')
@@ -264,6 +326,8 @@ export function upstreamEvent(run: ProxyRun, event: Extract<AppEvent, { readonly
   }
 }
 
+const REMOTE = 'remote connection failure, transport failure reason: ';
+
 /** The backend hung up before its answer was whole. */
 function broken(run: ProxyRun, exchange: Exchange): void {
   // A connection that was kept may have been closed just then: to nginx that is no failure of the backend, Envoy lets it count.
@@ -272,7 +336,7 @@ function broken(run: ProxyRun, exchange: Exchange): void {
     tryNext(run, { ...exchange, upstream: -1, timer: -1 });
     return;
   }
-  tryFailed(run, exchange, 502, 'connection termination', 'UC');
+  tryFailed(run, exchange, 502, 'connection termination', 'UC', 'reset');
 }
 
 function received(run: ProxyRun, before: Exchange, text: string): void {
@@ -285,7 +349,7 @@ function received(run: ProxyRun, before: Exchange, text: string): void {
     }
     const status = read === 'malformed' ? undefined : parseStatusLine(read.head.startLine);
     if (read === 'malformed' || status === undefined) {
-      tryFailed(run, exchange, 502, 'protocol error', 'UPE');
+      tryFailed(run, exchange, 502, 'protocol error', 'UPE', 'reset');
       return;
     }
     exchange = { ...exchange, head: read.head, status: status.code, buffer: read.rest };
@@ -293,7 +357,7 @@ function received(run: ProxyRun, before: Exchange, text: string): void {
   run.state.exchanges.set(exchange.id, exchange);
   const { headers } = exchange.head as HttpHead;
   const length = bodyLength(headers, exchange.status, exchange.asked.method);
-  if (exchange.buffer.length > MAX_ANSWER_CHARACTERS || length === 'chunked') tryFailed(run, exchange, 502, 'protocol error', 'UPE');
+  if (exchange.buffer.length > MAX_ANSWER_CHARACTERS || length === 'chunked') tryFailed(run, exchange, 502, 'protocol error', 'UPE', 'reset');
   else if (length !== 'until-close' && utf8Length(exchange.buffer) >= length)
     complete(run, exchange, exchange.buffer, headerValue(headers, 'Connection')?.toLowerCase() !== 'close');
 }
@@ -301,8 +365,14 @@ function received(run: ProxyRun, before: Exchange, text: string): void {
 const secondsSince = (run: ProxyRun, fromNs: number): number => (run.context.nowNs - fromNs) / 1e9;
 const triedNow = (run: ProxyRun, exchange: Exchange, status: number, bytes: number): readonly Tried[] => [
   ...exchange.tries,
-  { address: exchange.address, status, bytes, seconds: secondsSince(run, exchange.tryNs) },
+  { address: exchange.address, status, bytes, seconds: secondsSince(run, exchange.tryNs), local: localOf(run, exchange) },
 ];
+
+const localOf = (run: ProxyRun, { upstream, sent }: Exchange): string => {
+  if (run.config.sidecar?.log !== true || upstream < 0 || !sent) return '';
+  const { ip, port } = run.context.localEndpoint(upstream);
+  return addressOf({ ip: formatIp(ip), port });
+};
 
 /** Ends the try that is under way; the connection is closed unless it has gone. */
 function giveUp(run: ProxyRun, exchange: Exchange): void {
@@ -310,27 +380,32 @@ function giveUp(run: ProxyRun, exchange: Exchange): void {
   if (exchange.upstream >= 0) {
     run.state.byUpstream.delete(exchange.upstream);
     run.context.close(exchange.upstream);
+    gone(run, exchange.upstream);
   }
 }
 
 /** proxy_next_upstream: what was not sent may always be sent again; what was, only where repeating does no harm (RFC 9110 section 9.2.2). */
-function tryFailed(run: ProxyRun, exchange: Exchange, status: number, why: string, flag: string): void {
+function tryFailed(run: ProxyRun, exchange: Exchange, status: number, why: string, flag: string, failure: Failure): void {
+  const tries = triedNow(run, exchange, failure === 'status' ? status : 0, 0);
   giveUp(run, exchange);
-  const tries = triedNow(run, exchange, status, 0);
+  if (failure !== 'status') reportOutcome(run, exchange.backend, exchange.address, failure === 'timeout' ? 504 : undefined);
   const next: Exchange = { ...exchange, upstream: -1, timer: -1, tries, sent: false, buffer: '', head: undefined };
   // Envoy does what the route says, whatever the method.
   const safe = run.config.flavour === 'envoy' || !exchange.sent || !['POST', 'PATCH', 'LOCK'].includes(exchange.asked.method);
-  const { tries: most, backoffMs = 0 } = exchange.action;
-  if (tries.length < most && safe && backoffMs > 0)
-    run.state.exchanges.set(next.id, { ...next, timer: run.context.setTimer(backoffNs(run, backoffMs, tries.length), 'again', next.id) });
-  else if (tries.length < most && safe) tryNext(run, next);
-  else fail(run, next, status, `upstream connect error or disconnect/reset before headers. reset reason: ${why}`, flag);
-}
-
-/** Envoy: source/common/common/backoff_strategy.cc, JitteredExponentialBackOffStrategy; never less than the interval that was asked for, as the Gateway API has it (GEP-1731). */
-function backoffNs(run: ProxyRun, baseMs: number, tries: number): number {
-  const spanMs = Math.min(baseMs * 2 ** Math.min(tries - 1, 10), 10 * baseMs);
-  return (baseMs + run.context.prng('backoff').below(Math.max(1, spanMs))) * 1e6;
+  const { action } = exchange;
+  const wanted = safe && mayRetry(action, failure, status);
+  const roomy = !wanted || hasRoomForRetry(run, next);
+  if (wanted && roomy && tries.length < action.tries) {
+    if (run.config.sidecar !== undefined)
+      run.context.tell({ what: `tries ${exchange.asked.method} ${exchange.asked.target} again (${tries.length} of ${action.tries - 1})`, why: `${exchange.address}: ${why}` });
+    if ((action.backoffMs ?? 0) > 0)
+      run.state.exchanges.set(next.id, { ...next, timer: run.context.setTimer(backoffNs(run, action, tries.length), 'again', next.id) });
+    else tryNext(run, next);
+    return;
+  }
+  const said = flag === 'UT' ? why : `${RESET}${action.retryOn !== undefined && tries.length > 1 ? 'retried and the latest ' : ''}reset reason: ${why}`;
+  const flags = action.retryOn === undefined || !wanted || action.tries < 2 ? flag : roomy ? `URX,${flag}` : `UO,${flag}`;
+  fail(run, next, status, said, flags);
 }
 
 function end(run: ProxyRun, exchange: Exchange): void {
@@ -345,7 +420,7 @@ function fail(run: ProxyRun, exchange: Exchange, status: number, said: string, f
   // Envoy has one code for all that is wrong with connections.
   const code = flavour === 'envoy' && status === 502 ? 503 : status;
   const own = ownFailure(run, exchange, code, flavour === 'envoy' ? said : '');
-  run.log(exchange.asked, { status: code, bytes: own, seconds: secondsSince(run, exchange.startedNs) }, logged(exchange, flag));
+  run.log(exchange.asked, { status: code, bytes: own, seconds: secondsSince(run, exchange.startedNs) }, { ...logged(exchange, flag), ...detailsOf(said, code) });
   run.done(exchange.client, exchange.asked);
 }
 
@@ -354,6 +429,14 @@ function ownFailure(run: ProxyRun, exchange: Exchange, code: number, said: strin
   const sent = exchange.asked.method === 'HEAD' ? '' : body;
   run.context.tcpSend(exchange.client, textPayload(formatHead(`HTTP/1.1 ${code} ${reasonOf(run.config.flavour, code)}`, headers) + sent));
   return utf8Length(sent);
+}
+
+/** What Envoy calls it: `upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}`. */
+function detailsOf(said: string, code: number): { readonly details: string; readonly transportFailure: string } {
+  const [, reason = ''] = said.split('reset reason: ');
+  if (reason === '') return { details: code === 504 ? 'response_timeout' : joined(said), transportFailure: '' };
+  const [what = '', transportFailure = ''] = reason.split(', transport failure reason: ').map(joined);
+  return { details: `upstream_reset_before_response_started{${what}${transportFailure === '' ? '' : `|${transportFailure}`}}`, transportFailure };
 }
 
 const logged = (exchange: Exchange, why: string) => ({
@@ -367,19 +450,23 @@ const logged = (exchange: Exchange, why: string) => ({
 function complete(run: ProxyRun, exchange: Exchange, body: string, keep: boolean): void {
   const { context, state } = run;
   const { action, status } = exchange;
-  if (action.retryCodes?.includes(status) === true && exchange.tries.length + 1 < action.tries) {
-    tryFailed(run, exchange, status, 'retriable status code', 'URX');
+  reportOutcome(run, exchange.backend, exchange.address, status);
+  const wanted = action.tries > 1 && mayRetry(action, 'status', status);
+  if (wanted && exchange.tries.length + 1 < action.tries && hasRoomForRetry(run, exchange)) {
+    tryFailed(run, exchange, status, `the answer is ${status}`, 'URX', 'status');
     return;
   }
   if (exchange.timer >= 0) context.cancelTimer(exchange.timer);
   state.byUpstream.delete(exchange.upstream);
   // Streams end, their connection stays.
-  if (keep && run.http2?.isStream(exchange.upstream) !== true)
-    keepIdle(run, exchange.upstream, state.tls.has(exchange.upstream) ? `tls ${exchange.address}` : exchange.address);
-  else context.close(exchange.upstream);
   const bytes = utf8Length(body);
   const tries = triedNow(run, exchange, status, bytes);
   end(run, exchange);
+  if (keep && run.http2?.isStream(exchange.upstream) !== true && !isWornOut(run, exchange.backend, exchange.upstream)) reuse(run, exchange);
+  else {
+    context.close(exchange.upstream);
+    gone(run, exchange.upstream);
+  }
   if (exchange.client < 0) return;
   const { selected, target, asked } = exchange;
   const { flavour } = run.config;
@@ -399,8 +486,19 @@ function complete(run: ProxyRun, exchange: Exchange, body: string, keep: boolean
   const edited = editHeaders(editHeaders(behind, selected.route.responseHeaders), target?.responseHeaders);
   const reason = parseStatusLine(exchange.head?.startLine ?? '')?.reason || reasonOf(flavour, status);
   context.tcpSend(exchange.client, textPayload(formatHead(`HTTP/1.1 ${status} ${reason}`, [...edited, ...exchange.corsHeaders]) + body));
-  run.log(asked, { status, bytes, seconds: secondsSince(run, exchange.startedNs) }, logged({ ...exchange, tries }, ''));
+  run.log(asked, { status, bytes, seconds: secondsSince(run, exchange.startedNs) }, logged({ ...exchange, tries }, wanted && action.retryOn !== undefined ? 'URX' : ''));
   run.done(exchange.client, asked);
+}
+
+/** Who waits for this endpoint takes the connection at once, else it is kept. */
+function reuse(run: ProxyRun, { upstream, address, backend }: Exchange): void {
+  const next = nextFor(run, backend.name, (one) => one.address === address);
+  if (next === undefined) {
+    keepIdle(run, upstream, run.state.tls.has(upstream) ? `tls ${address}` : address);
+    return;
+  }
+  run.state.byUpstream.set(upstream, next.id);
+  send(run, { ...next, upstream, reused: true });
 }
 
 function keepIdle(run: ProxyRun, socket: SocketId, address: string): void {
@@ -408,6 +506,7 @@ function keepIdle(run: ProxyRun, socket: SocketId, address: string): void {
   const list = idle.get(address) ?? [];
   if (list.length >= MAX_IDLE) {
     run.context.close(socket);
+    gone(run, socket);
     return;
   }
   idle.set(address, [...list, socket]);
@@ -433,27 +532,32 @@ export function timerFired(run: ProxyRun, tag: string, data: unknown): void {
     if (run.state.idleSince.get(socket) !== since) return;
     takeIdle(run, socket);
     run.context.close(socket);
+    gone(run, socket);
     return;
   }
   const exchange = run.state.exchanges.get(data as number);
   if (exchange === undefined) return;
   if (tag === 'deadline') {
+    const tries = triedNow(run, exchange, 0, 0);
     giveUp(run, exchange);
-    fail(run, { ...exchange, upstream: -1, timer: -1, tries: triedNow(run, exchange, 504, 0) }, 504, 'upstream request timeout', 'UT');
+    if (exchange.address !== '') reportOutcome(run, exchange.backend, exchange.address, 504);
+    fail(run, { ...exchange, upstream: -1, timer: -1, tries }, 504, 'upstream request timeout', 'UT');
   } else if (tag === 'again') tryNext(run, { ...exchange, timer: -1 });
-  else tryFailed(run, { ...exchange, timer: -1 }, 504, tag === 'connect' ? 'connection timeout' : 'upstream request timeout', tag === 'connect' ? 'UF' : 'UT');
+  else if (tag === 'connect') tryFailed(run, { ...exchange, timer: -1 }, 504, 'connection timeout', 'UF', 'connect');
+  else tryFailed(run, { ...exchange, timer: -1 }, 504, 'upstream request timeout', 'UT', 'timeout');
 }
 
 /** nginx: 499. The backend's connection is closed with it. */
 export function clientLeft(run: ProxyRun, id: number): void {
   const exchange = run.state.exchanges.get(id);
   if (exchange === undefined) return;
+  const tries = triedNow(run, exchange, 0, 0);
   giveUp(run, exchange);
   end(run, exchange);
   const status = run.config.flavour === 'nginx' ? 499 : 0;
   run.log(
     exchange.asked,
     { status, bytes: 0, seconds: secondsSince(run, exchange.startedNs) },
-    logged({ ...exchange, tries: triedNow(run, exchange, 0, 0) }, 'DC'),
+    { ...logged({ ...exchange, tries }, 'DC'), details: 'downstream_remote_disconnect' },
   );
 }

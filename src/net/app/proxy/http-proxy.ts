@@ -13,6 +13,8 @@ import type { HttpProxyConfig, ProxyHost, Redirect } from './config.ts';
 import { corsHeaders } from './cors.ts';
 import { redirectLocation } from './edit-message.ts';
 import { beginForward, clientLeft, timerFired, upstreamEvent } from './forward.ts';
+import { endDelay, isAborted, isDelayed, isForbidden } from './guard.ts';
+import { istioLog } from './istio-log.ts';
 import { type Asked, accessLog, ownAnswer, reasonOf } from './manners.ts';
 import { brokenHeaderText, readPreamble } from './proxy-protocol.ts';
 import { type Client, closesAfter, type ProxyRun, type ProxyState } from './run.ts';
@@ -61,8 +63,8 @@ export const httpProxy = defineApp<ProxyState, HttpProxyConfig>({
   copy: copyProxyState,
 });
 
-/** The memory of a proxy that has done nothing yet; its exchanges count from `firstExchange`. */
-export function newProxyState(firstExchange: number): ProxyState {
+/** The memory of a proxy that has done nothing yet; its exchanges count from `firstExchange`. Listeners of one process share what they know of `health`. */
+export function newProxyState(firstExchange: number, health: ProxyState['health'] = new Map()): ProxyState {
   return {
     clients: new Map(),
     spokenFor: new Map(),
@@ -73,13 +75,17 @@ export function newProxyState(firstExchange: number): ProxyState {
     idleSince: new Map(),
     turns: new Map(),
     buckets: new Map(),
+    health,
+    pools: new Map(),
+    poolOf: new Map(),
+    delayed: new Map(),
     tls: new Map(),
     http2: newHttp2State(),
     nextExchange: firstExchange,
   };
 }
 
-export function copyProxyState(state: ProxyState): ProxyState {
+export function copyProxyState(state: ProxyState, health: ProxyState['health'] = new Map(state.health)): ProxyState {
   return {
     clients: new Map(state.clients),
     spokenFor: new Map(state.spokenFor),
@@ -90,6 +96,10 @@ export function copyProxyState(state: ProxyState): ProxyState {
     idleSince: new Map(state.idleSince),
     turns: new Map(state.turns),
     buckets: new Map(state.buckets),
+    health,
+    pools: new Map(state.pools),
+    poolOf: new Map(state.poolOf),
+    delayed: new Map(state.delayed),
     tls: new Map(state.tls),
     http2: copyHttp2State(state.http2),
     nextExchange: state.nextExchange,
@@ -145,6 +155,9 @@ function afterPreamble(context: AppContext, state: ProxyState, event: AppEvent, 
   return [{ ...event, payload: payload === undefined || tail !== '' ? { bytes: rest.length, octets: rest } : payload }];
 }
 
+/** Envoy's words for what it answers by itself. source/common/stream_info/stream_info.h, ResponseCodeDetailValues. */
+const OWN_DETAILS: Readonly<Record<string, string>> = { NR: 'route_not_found', NC: 'cluster_not_found', UH: 'no_healthy_upstream' };
+
 /** One event's view of a proxy: its hands, its memory, its configuration. */
 class Run implements ProxyRun {
   readonly context: ProxyHands;
@@ -174,6 +187,7 @@ class Run implements ProxyRun {
     }
     if (event.kind === 'timer') {
       if (event.tag === 'keep-alive') this.#drop(event.data as SocketId);
+      else if (event.tag === 'fault') this.#afterDelay(event.data as number);
       else timerFired(this, event.tag, event.data);
       return;
     }
@@ -262,7 +276,11 @@ class Run implements ProxyRun {
       const bytes = client.buffer.length - read.rest.length + length;
       const version = this.http2?.isStream(socket) === true ? 'HTTP/2' : line.version;
       const { method, target } = line;
-      const asked: Asked = { method, target, version, headers, client: this.#clientOf(socket), requestId, bytes };
+      const from = this.#clientOf(socket);
+      const asked: Asked =
+        this.config.sidecar === undefined
+          ? { method, target, version, headers, client: from, requestId, bytes }
+          : { method, target, version, headers, client: from, requestId: asUuid(requestId), bytes, ...this.#extra(socket, length) };
       this.state.clients.set(socket, { buffer: read.rest.slice(end), timer: -1, exchange: undefined });
       this.#serve(socket, asked, body);
     }
@@ -299,6 +317,9 @@ class Run implements ProxyRun {
       refuse(400, [], unproven);
       return;
     }
+    if (isForbidden(this, socket, asked, selected, this.#clientUris(socket))) return;
+    if (route.fault !== undefined && asked.flags === undefined && isDelayed(this, socket, asked, body, route.fault, route.owner)) return;
+    if (route.fault !== undefined && isAborted(this, socket, asked, selected, route.fault, asked.flags ?? '')) return;
     if (route.allow !== undefined && !isAllowed(asked.client.ip, route.allow)) {
       refuse(403);
       return;
@@ -330,6 +351,22 @@ class Run implements ProxyRun {
     this.answer(socket, asked, selected, action.code, [{ name: config.flavour === 'nginx' ? 'Location' : 'location', value }], '', '');
   }
 
+  /** What only a mesh's log and its rules want to know. */
+  #extra(socket: SocketId, bodyBytes: number): Pick<Asked, 'bodyBytes' | 'serverName' | 'sinceNs'> {
+    const serverName = this.config.sidecar?.log === true ? this.#serverName(socket) : undefined;
+    return { bodyBytes, sinceNs: this.context.nowNs, ...(serverName === undefined ? {} : { serverName }) };
+  }
+
+  /** The fault's time is over: the request goes on as if it came now. */
+  #afterDelay(id: number): void {
+    const delayed = endDelay(this, id);
+    if (delayed !== undefined) this.#serve(delayed.socket, { ...delayed.asked, flags: 'DI' }, delayed.body);
+  }
+
+  #clientUris(socket: SocketId): readonly string[] {
+    return this.config.sidecar?.authorization === undefined ? [] : (this.tls?.facts(socket)?.clientUris ?? []);
+  }
+
   /** What the client asked for in TLS; undefined where it did not speak TLS. */
   #serverName(socket: SocketId): string | undefined {
     return this.config.tls === undefined ? undefined : (this.tls?.facts(socket)?.serverName ?? '');
@@ -357,7 +394,16 @@ class Run implements ProxyRun {
   }
 
   /** The proxy's own answer to a request. */
-  answer(socket: SocketId, asked: Asked, selected: Selected | undefined, code: number, extra: readonly HttpHeader[], said: string, why: string): void {
+  answer(
+    socket: SocketId,
+    asked: Asked,
+    selected: Selected | undefined,
+    code: number,
+    extra: readonly HttpHeader[],
+    said: string,
+    why: string,
+    details?: string,
+  ): void {
     const { flavour } = this.config;
     const { headers, body } = this.own(code, extra, said);
     const sent = asked.method === 'HEAD' ? '' : body;
@@ -373,6 +419,7 @@ class Run implements ProxyRun {
         tries: own ? [{ address: '127.0.0.1:8181', status: code, bytes: utf8Length(sent), seconds: 0 }] : [],
         why,
         route: selected?.route.owner ?? '',
+        details: details ?? OWN_DETAILS[why] ?? 'direct_response',
       },
     );
     this.done(socket, asked);
@@ -383,9 +430,28 @@ class Run implements ProxyRun {
   }
 
   log(asked: Asked, answer: { readonly status: number; readonly bytes: number; readonly seconds: number }, upstream: Parameters<typeof accessLog>[3]): void {
-    if (this.config.sidecar !== undefined) return;
+    const { sidecar, flavour } = this.config;
     const { status, bytes, seconds } = answer;
-    this.context.out(accessLog(this.config.flavour, asked, { status, bytes, seconds, nowMs: this.nowMs }, upstream));
+    if (sidecar === undefined) this.context.out(accessLog(flavour, asked, { status, bytes, seconds, nowMs: this.nowMs }, upstream));
+    else if (sidecar.log === true) {
+      const flags = [...(asked.flags === undefined || upstream.why.startsWith(asked.flags) ? [] : [asked.flags]), ...(upstream.why === '' ? [] : [upstream.why])];
+      this.context.out(
+        istioLog(asked, {
+          status,
+          bytes,
+          seconds: (this.context.nowNs - (asked.sinceNs ?? this.context.nowNs)) / 1e9,
+          nowMs: this.nowMs,
+          received: asked.bodyBytes ?? 0,
+          flags: flags.join(),
+          details: upstream.details ?? 'via_upstream',
+          transportFailure: upstream.transportFailure ?? '',
+          upstream: { cluster: upstream.name === '' ? (sidecar.cluster ?? '') : upstream.name, last: upstream.why === 'UO' ? undefined : upstream.tries.at(-1) },
+          local: sidecar.local ?? '-',
+          serverName: asked.serverName ?? '',
+          route: upstream.route,
+        }),
+      );
+    }
   }
 
   /** The answer has been given: the connection stays for the next request, or not. */
@@ -418,6 +484,9 @@ class Run implements ProxyRun {
     this.#drop(socket);
   }
 }
+
+/** `84961386-6d84-929d-98bd-c5aee93b5c88` */
+const asUuid = (hex: string): string => [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 
 function isAllowed(ip: Ip, allow: readonly string[]): boolean {
   return allow.some((cidr) => {

@@ -1,10 +1,11 @@
 /** What sets one proxy's messages apart from another's: the headers it adds, its error pages, its access log. nginx: ngx_http_special_response.c; Envoy: source/common/http. */
 import { formatIp } from '../../addr/ip.ts';
-import { calendarTime, formatClock, formatDay, formatHttpDate, formatLogDate } from '../../wire/calendar.ts';
+import { formatHttpDate, formatLogDate } from '../../wire/calendar.ts';
 import { utf8Length } from '../../wire/utf8.ts';
 import type { Endpoint } from '../definition.ts';
 import { type HttpHeader, headerValue, REASONS } from '../http-message.ts';
 import type { HttpProxyConfig } from './config.ts';
+import { isoTime } from './iso-time.ts';
 
 export interface Asked {
   readonly method: string;
@@ -14,6 +15,13 @@ export interface Asked {
   readonly client: Endpoint;
   readonly requestId: string;
   readonly bytes: number;
+  /** Of its body. */
+  readonly bodyBytes?: number;
+  /** What the client asked for in TLS. */
+  readonly serverName?: string;
+  readonly sinceNs?: number;
+  /** A fault has kept it waiting already. */
+  readonly flags?: string;
 }
 
 /** One try at a backend, for the log. */
@@ -22,6 +30,8 @@ export interface Tried {
   readonly status: number;
   readonly bytes: number;
   readonly seconds: number;
+  /** Our end of the connection. */
+  readonly local?: string;
 }
 
 const NGINX_REASONS: Readonly<Record<number, string>> = {
@@ -168,17 +178,12 @@ export function returnedHeaders(
 
 const seconds = (value: number): string => value.toFixed(3);
 
-function isoTime(unixMs: number): string {
-  const time = calendarTime(unixMs);
-  return `${formatDay(time)}T${formatClock(time)}.${String(time.millisecond).padStart(3, '0')}Z`;
-}
-
 /** ingress-nginx: docs/user-guide/nginx-configuration/log-format.md; Envoy Gateway writes JSON. */
 export function accessLog(
   flavour: HttpProxyConfig['flavour'],
   asked: Asked,
   answer: { readonly status: number; readonly bytes: number; readonly seconds: number; readonly nowMs: number },
-  upstream: { readonly name: string; readonly alternative: string; readonly tries: readonly Tried[]; readonly why: string; readonly route: string },
+  upstream: { readonly name: string; readonly alternative: string; readonly tries: readonly Tried[]; readonly why: string; readonly route: string; readonly details?: string; readonly transportFailure?: string },
 ): string {
   const ip = formatIp(asked.client.ip);
   const agent = headerValue(asked.headers, 'User-Agent');

@@ -4,7 +4,10 @@ import { type HttpHead, type HttpHeader, headerValue } from '../http-message.ts'
 import type { Http2Layer, Http2State, ProxyHands } from '../http2/layer.ts';
 import type { TlsContext, TlsSessions } from '../tls/sessions.ts';
 import type { HttpProxyConfig, ProxyBackend, Redirect, RouteAction, Target } from './config.ts';
+import type { Delayed } from './guard.ts';
 import type { Asked, accessLog, ownAnswer, Tried } from './manners.ts';
+import type { Health } from './outlier.ts';
+import type { Pool } from './pool.ts';
 import type { Selected } from './select-route.ts';
 
 export type Forward = Extract<RouteAction, { kind: 'forward' }>;
@@ -61,6 +64,13 @@ export interface ProxyState {
   readonly turns: Map<string, number>;
   /** Leaky buckets by route's owner and client: thousandths of requests that are in, and since when. */
   readonly buckets: Map<string, { readonly milli: number; readonly atNs: number }>;
+  /** What is held against endpoints. */
+  readonly health: Health;
+  /** Connections of backends that may have so many only. */
+  readonly pools: Map<string, Pool>;
+  readonly poolOf: Map<SocketId, string>;
+  /** Requests that wait because of a fault, by the number that they wait under. */
+  readonly delayed: Map<number, Delayed>;
   /** Of clients and backends that speak TLS. */
   readonly tls: TlsSessions;
   /** Of clients and backends that speak HTTP/2. */
@@ -83,7 +93,18 @@ export interface ProxyRun {
   redirect(socket: SocketId, asked: Asked, selected: Selected, action: Redirect, path: string, query: string): void;
   own(code: number, extra: readonly HttpHeader[], said: string): ReturnType<typeof ownAnswer>;
   /** The proxy's own answer to a request. */
-  answer(socket: SocketId, asked: Asked, selected: Selected | undefined, code: number, extra: readonly HttpHeader[], said: string, why: string): void;
+  answer(
+    socket: SocketId,
+    asked: Asked,
+    selected: Selected | undefined,
+    code: number,
+    extra: readonly HttpHeader[],
+    said: string,
+    /** The flag in the log. */
+    why: string,
+    /** Envoy's word for what it was; the flag's usual one where absent. */
+    details?: string,
+  ): void;
   log(asked: Asked, answer: { readonly status: number; readonly bytes: number; readonly seconds: number }, upstream: Parameters<typeof accessLog>[3]): void;
   /** The answer has been given: the connection stays for the next request, or not. */
   done(socket: SocketId, asked: Asked): void;

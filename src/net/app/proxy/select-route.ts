@@ -125,8 +125,13 @@ export function matchesExpression(source: string, text: string): boolean {
   return regexp !== undefined && matchGoRegexp(regexp, text) !== undefined;
 }
 
-const holds = (match: ValueMatch, value: string | undefined): boolean =>
-  value !== undefined && (match.kind === 'present' || (match.kind === 'exact' ? value === match.value : matchesExpression(`^(?:${match.value})$`, value)));
+const holds = (match: ValueMatch, value: string | undefined): boolean => (value !== undefined && isSo(match, value)) !== (match.not === true);
+
+function isSo({ kind, value }: ValueMatch, given: string): boolean {
+  if (kind === 'present') return true;
+  if (kind === 'exact') return given === value;
+  return kind === 'prefix' ? given.startsWith(value) : matchesExpression(`^(?:${value})$`, given);
+}
 
 /** The first parameter of that name, decoded. */
 export function queryValue(query: string, name: string): string | undefined {
@@ -146,9 +151,11 @@ function decoded(text: string): string {
 }
 
 function restMatches(route: ProxyRoute, request: RouteRequest): boolean {
-  const { method, headers, query } = route.match;
+  const { method, methods, authority, headers, query } = route.match;
   return (
     (method === undefined || method === request.method) &&
+    (methods === undefined || holds(methods, request.method)) &&
+    (authority === undefined || holds(authority, headerValue(request.headers, 'Host'))) &&
     (headers === undefined || headers.every((one) => holds(one, headerValue(request.headers, one.name)))) &&
     (query === undefined || query.every((one) => holds(one, queryValue(request.query, one.name))))
   );

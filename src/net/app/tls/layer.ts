@@ -130,6 +130,7 @@ class Layer implements TlsContext {
     return {
       serverName: info.serverName,
       clientSubject: leaf === undefined ? undefined : formatName(leaf.subject, '=', ','),
+      clientUris: (leaf?.altNames ?? []).flatMap((one) => (one.kind === 'uri' ? [one.value] : [])),
       clientVerify: leaf === undefined ? 'NONE' : problem === undefined ? 'SUCCESS' : `FAILED:${VERIFY_TEXTS[problem.code] ?? ''}`,
     };
   }

@@ -19,6 +19,8 @@ export interface TlsFacts {
   readonly serverName: string | undefined;
   /** Of the client's certificate; undefined where it showed none. */
   readonly clientSubject: string | undefined;
+  /** Its names of the kind URI (SPIFFE). */
+  readonly clientUris: readonly string[];
   /** `FAILED:certificate has expired`, `SUCCESS`, `NONE`: as nginx has it in $ssl_client_verify. */
   readonly clientVerify: string;
 }
