@@ -22,6 +22,7 @@ import { gatewayKinds } from './gateway/gateway-kinds.ts';
 import { defaultIngressClass } from './ingress/default-class.ts';
 import { ingress, ingressClass } from './ingress/ingress.ts';
 import { ingressMemory } from './ingress/nginx/memory.ts';
+import { istioKinds } from './mesh/istio-kinds.ts';
 import { peerAuthentication } from './mesh/peer-authentication.ts';
 import { clusterKinds } from './node/cluster-kinds.ts';
 import { kindClusterController } from './node/kind-cluster-controller.ts';
@@ -116,6 +117,7 @@ export const kinds: readonly Kind[] = [
   ...loadBalancerKinds,
   ...calicoKinds,
   peerAuthentication,
+  ...istioKinds,
   ...clusterKinds,
   expectation,
   cniConfig,

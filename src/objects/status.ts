@@ -61,5 +61,7 @@ export function formatFailure(one: ApiFailure, context: { readonly verb?: string
   }
   const where = context.verb === undefined ? '' : `error when ${context.verb} ${JSON.stringify(context.source ?? '')}: `;
   if (one.details === undefined && one.reason === 'NotFound') return `error: ${one.message}\n`;
-  return `Error from server (${one.reason}): ${where}${one.message}\n`;
+  // A webhook that refuses gives no reason.
+  const reason = one.message.startsWith('admission webhook ') ? '' : ` (${one.reason})`;
+  return `Error from server${reason}: ${where}${one.message}\n`;
 }

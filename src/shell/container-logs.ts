@@ -33,7 +33,8 @@ export function logOutput(state: ShellState, host: ShellHost, process: Process, 
   if (process.origin.component === 'user' || process.app === 'prober') return;
   const key = process.origin.objects.find((one) => one.startsWith('Pod/'));
   const pod = key === undefined ? undefined : host.api.view.find<Pod>(key);
-  const container = pod === undefined ? undefined : containerOf(pod, process.name);
+  // A program may go by another name than its container (a mesh's envoy); its record has the container's.
+  const container = pod === undefined ? undefined : (containerOf(pod, process.name) ?? containerOf(pod, process.id.split('/').at(-1) ?? ''));
   if (key === undefined || pod === undefined || container === undefined) return;
   const uid = pod.metadata.uid ?? '';
   const known = state.logs.get(keyOf(uid, container));

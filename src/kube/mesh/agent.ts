@@ -14,10 +14,13 @@ import { hasSandbox, isContainerRunning } from '../pod/running.ts';
 import { netnsOfPod, processNameOf } from '../pod/sandbox-agent.ts';
 import { namespaceOf, type Pod } from '../pod/types.ts';
 import type { Service } from '../service/types.ts';
+import { authorizationOf } from './authorization.ts';
 import { rootCertificate, spiffeId, workloadIdentity } from './identity.ts';
 import { INIT, PROXY } from './inject.ts';
+import { meshConfig } from './mesh-config.ts';
 import { peerModeOf } from './peer-authentication.ts';
-import { hostsFor, MESH_SERVICE_KINDS, meshModel, protocolOf } from './services.ts';
+import { MESH_SERVICE_KINDS, meshModel, protocolOf } from './services.ts';
+import { localityOf } from './workloads.ts';
 
 const UID = 1337;
 
@@ -70,19 +73,6 @@ function chains(netns: string, origin: Origin): Chain[] {
 const isMeshed = (pod: Pod): boolean => pod.spec.initContainers?.some(({ name }) => name === PROXY) === true;
 const meshedPods = perState(['Pod'], (view) => view.list<Pod>('Pod').filter(isMeshed));
 
-/** By namespace: the names of Services as its pods know them. */
-const hostsOf = perState(MESH_SERVICE_KINDS, () => new Map<string, SidecarConfig['hosts']>());
-
-function hostsIn(namespace: string, view: StoreView): SidecarConfig['hosts'] {
-  const known = hostsOf(view);
-  let hosts = known.get(namespace);
-  if (hosts === undefined) {
-    hosts = hostsFor(namespace, meshModel(view));
-    known.set(namespace, hosts);
-  }
-  return hosts;
-}
-
 /** What its Services say of the pod's ports. */
 function inboundOf(pod: Pod, view: StoreView): Readonly<Record<string, MeshProtocol>> {
   const ports: Record<string, MeshProtocol> = {};
@@ -116,7 +106,9 @@ function probesOf(pod: Pod): SidecarConfig['probes'] {
 
 function configOf(pod: Pod, view: StoreView): SidecarConfig {
   const namespace = namespaceOf(pod);
-  const model = meshModel(view);
+  const model = meshModel({ namespace, labels: pod.metadata.labels ?? {}, locality: localityOf(pod, view) }, view);
+  const { log, anyOutbound } = meshConfig(view);
+  const authorization = authorizationOf(pod, view);
   const peers = peerModeOf(pod, view);
   const started = statusOfContainer(pod, PROXY)?.state?.running?.startedAt;
   const startedMs = parseRfc3339(started ?? '') ?? DEFAULT_EPOCH_MS;
@@ -132,9 +124,12 @@ function configOf(pod: Pod, view: StoreView): SidecarConfig {
     },
     inbound: inboundOf(pod, view),
     services: model.services,
-    hosts: hostsIn(namespace, view),
+    hosts: model.hosts,
     backends: model.backends,
     probes: probesOf(pod),
+    ...(authorization === undefined ? {} : { authorization }),
+    ...(log ? { log } : {}),
+    ...(anyOutbound ? {} : { knownOnly: true }),
   };
 }
 
@@ -164,7 +159,7 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
 /** Keys are pods' keys. A change of any Service reaches every proxy, as istiod pushes it. */
 export const meshAgent: Agent<NetRecord> = {
   name: 'mesh',
-  watches: [...MESH_SERVICE_KINDS, 'PeerAuthentication'],
+  watches: [...MESH_SERVICE_KINDS, 'PeerAuthentication', 'AuthorizationPolicy'],
   keysFor: (changed: KubeObject, view: StoreView) => {
     const all = meshedPods(view).map(objectKey);
     return changed.kind === 'Pod' && isMeshed(changed as Pod) && !all.includes(objectKey(changed)) ? [...all, objectKey(changed)] : all;

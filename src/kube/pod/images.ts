@@ -134,7 +134,9 @@ const python: Behave = (_container, _image, words) => {
 
 const echoText: Behave = (container, _image, words) => {
   const text = flag(words, 'text') ?? env(container, 'ECHO_TEXT');
-  return [http({ port: portOf(flag(words, 'listen')) ?? 5678, server: 'echo', ...boundTo(flag(words, 'listen')), ...(text === undefined ? {} : { text }) })];
+  const status = Number(flag(words, 'status-code') ?? 200);
+  const own = { ...(text === undefined ? {} : { text }), ...(status === 200 || !Number.isInteger(status) || status < 100 || status > 999 ? {} : { status }) };
+  return [http({ port: portOf(flag(words, 'listen')) ?? 5678, server: 'echo', ...boundTo(flag(words, 'listen')), ...own })];
 };
 
 /** One server or another, by environment variables. sigs.k8s.io/gateway-api: conformance/echo-basic/echo-basic.go. */

@@ -73,9 +73,10 @@ export function serve(request: HttpRequest, facts: ServerFacts): Served {
           { name: 'X-App-Version', value: facts.config.version ?? '1.0.0' },
         ],
         echoLog(request, facts),
+        facts.config.status,
       );
     case 'agnhost':
-      return servePlain(request, facts, agnhostBody(request, facts), [], agnhostLog(request, facts));
+      return servePlain(request, facts, agnhostBody(request, facts), [], agnhostLog(request, facts), agnhostCode(request));
     case 'python':
       return servePython(request, facts);
     case 'echo-basic':
@@ -151,7 +152,7 @@ function httpdError(code: number, request: HttpRequest): string {
 const escapeHtml = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
 /** Go's net/http and what is built on it. */
-function servePlain(request: HttpRequest, facts: ServerFacts, body: string, extra: readonly HttpHeader[], log: string): Served {
+function servePlain(request: HttpRequest, facts: ServerFacts, body: string, extra: readonly HttpHeader[], log: string, code = 200): Served {
   const close = !keepAlive(request);
   const headers: HttpHeader[] = [
     ...extra,
@@ -161,7 +162,7 @@ function servePlain(request: HttpRequest, facts: ServerFacts, body: string, extr
     ...(close ? [{ name: 'Connection', value: 'close' }] : []),
   ];
   return {
-    response: { version: 'HTTP/1.1', code: 200, reason: 'OK', headers, body: request.method === 'HEAD' ? '' : body, close },
+    response: { version: 'HTTP/1.1', code, reason: REASONS[code] ?? '', headers, body: request.method === 'HEAD' ? '' : body, close },
     log: { stream: 'stdout', text: log },
   };
 }
@@ -202,6 +203,12 @@ function whoamiBody(request: HttpRequest, facts: ServerFacts): string {
   return `${lines.join('\n')}\n\n`;
 }
 
+/** `/echo?msg=…&code=503`. Kubernetes: test/images/agnhost/netexec/netexec.go, echoHandler. */
+function agnhostCode({ target }: HttpRequest): number {
+  const code = /^\/echo\?(?:.*&)?code=(\d{3})(?:&|$)/i.exec(target)?.[1];
+  return code === undefined ? 200 : Number(code);
+}
+
 function agnhostBody(request: HttpRequest, facts: ServerFacts): string {
   const path = pathOf(request.target);
   const query = new Map(
@@ -240,7 +247,7 @@ function decodeQuery(text: string): string {
 function echoLog(request: HttpRequest, facts: ServerFacts): string {
   const now = calendarTime(facts.nowMs);
   const body = utf8Length(`${facts.config.text ?? 'hello-world'}\n`);
-  return `${formatDay(now).replaceAll('-', '/')} ${formatClock(now)} ${headerValue(request.headers, 'Host') ?? ''} ${formatIp(request.client.ip)}:${request.client.port} "${request.method} ${request.target} ${request.version}" 200 ${body} "${headerValue(request.headers, 'User-Agent') ?? ''}" 0s\n`;
+  return `${formatDay(now).replaceAll('-', '/')} ${formatClock(now)} ${headerValue(request.headers, 'Host') ?? ''} ${formatIp(request.client.ip)}:${request.client.port} "${request.method} ${request.target} ${request.version}" ${facts.config.status ?? 200} ${body} "${headerValue(request.headers, 'User-Agent') ?? ''}" 0s\n`;
 }
 
 function agnhostLog(request: HttpRequest, facts: ServerFacts): string {

@@ -30,6 +30,8 @@ export interface HttpServerConfig {
   readonly tls?: ServerTlsConfig;
   /** http-echo's `-text`. */
   readonly text?: string;
+  /** Its `-status-code`; 200 where absent. */
+  readonly status?: number;
   readonly pages?: readonly HttpPage[];
   /** Virtual time 0 as Unix milliseconds. */
   readonly epochMs?: number;

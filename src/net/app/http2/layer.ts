@@ -49,7 +49,8 @@ export const copyHttp2State = (state: Http2State): Http2State => ({
 });
 
 /** What a proxy needs of its context. */
-export type ProxyHands = Pick<AppContext, 
+export type ProxyHands = Pick<
+  AppContext,
   'nowNs' | 'prng' | 'setTimer' | 'cancelTimer' | 'tcpConnect' | 'tcpSend' | 'close' | 'out' | 'tell' | 'remoteEndpoint' | 'localEndpoint'
 >;
 

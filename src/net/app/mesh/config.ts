@@ -1,5 +1,7 @@
 /** What the proxy beside a pod of a mesh knows, as istiod compiles it: plain data. Istio: pilot/pkg/networking/core. */
+import type { Authorization } from '../proxy/authorize.ts';
 import type { ProxyBackend, ProxyHost } from '../proxy/config.ts';
+import type { StreamBackend } from '../proxy/stream-proxy.ts';
 import type { TlsIdentityConfig } from '../tls/config.ts';
 
 /** What travels on a port: `sniffed` is told by its first bytes. */
@@ -11,6 +13,8 @@ export interface MeshService {
   readonly protocol: MeshProtocol;
   /** `outbound|5432||db.shop.svc.cluster.local`: where its bytes go when they are no HTTP. */
   readonly cluster: string;
+  /** Where its bytes go instead, by shares. */
+  readonly streams?: readonly StreamBackend[];
 }
 
 export interface SidecarConfig {
@@ -30,6 +34,12 @@ export interface SidecarConfig {
   readonly backends: readonly ProxyBackend[];
   /** `/app-health/…` on port 15020 → where the kubelet wanted to ask. */
   readonly probes: readonly { readonly path: string; readonly port: number; readonly target: string }[];
+  /** Who may ask this pod for what. */
+  readonly authorization?: Authorization;
+  /** Requests are noted on standard output. */
+  readonly log?: true;
+  /** Only what is known may be asked: REGISTRY_ONLY. */
+  readonly knownOnly?: true;
   /** Virtual time 0 as Unix milliseconds. */
   readonly epochMs?: number;
 }

@@ -7,7 +7,7 @@ import { textToBytes } from '../../wire/binary-text.ts';
 import type { Payload } from '../../wire/packet.ts';
 import { type AppContext, type AppEvent, defineApp, type Endpoint, type SocketId } from '../definition.ts';
 import { listenAddress } from '../listen-address.ts';
-import type { HttpProxyConfig, ProxyBackend, ProxyHost } from '../proxy/config.ts';
+import type { HttpProxyConfig, ProxyEndpoint, ProxyHost } from '../proxy/config.ts';
 import { copyProxyState, newProxyState, proxyEvent } from '../proxy/http-proxy.ts';
 import type { ProxyState } from '../proxy/run.ts';
 import { copyStreamState, newStreamState, type StreamProxyConfig, type StreamState, streamEvent } from '../proxy/stream-proxy.ts';
@@ -55,6 +55,8 @@ interface State {
   /** In order of their exchanges' numbers. */
   readonly order: string[];
   readonly unread: Map<SocketId, Unread>;
+  /** What all listeners hold against endpoints. */
+  readonly health: ProxyState['health'];
 }
 
 export const sidecar = defineApp<State, SidecarConfig>({
@@ -68,7 +70,7 @@ export const sidecar = defineApp<State, SidecarConfig>({
         context.exit(1);
       } else ports.set(socket, port);
     }
-    return { ports, listeners: new Map(), order: [], unread: new Map() };
+    return { ports, listeners: new Map(), order: [], unread: new Map(), health: new Map() };
   },
   handle: (context, state, event, config) => {
     if (event.kind === 'accepted') accepted(context, state, event, config);
@@ -85,17 +87,21 @@ export const sidecar = defineApp<State, SidecarConfig>({
     }
     return state;
   },
-  copy: (state) => ({
-    ports: new Map(state.ports),
-    listeners: new Map(
-      [...state.listeners].map(([key, one]) => [
-        key,
-        one.kind === 'http' ? { kind: 'http', state: copyProxyState(one.state) } : { kind: 'stream', state: copyStreamState(one.state) },
-      ]),
-    ),
-    order: [...state.order],
-    unread: new Map(state.unread),
-  }),
+  copy: (state) => {
+    const health = new Map(state.health);
+    return {
+      ports: new Map(state.ports),
+      listeners: new Map(
+        [...state.listeners].map(([key, one]) => [
+          key,
+          one.kind === 'http' ? { kind: 'http', state: copyProxyState(one.state, health) } : { kind: 'stream', state: copyStreamState(one.state) },
+        ]),
+      ),
+      order: [...state.order],
+      unread: new Map(state.unread),
+      health,
+    };
+  },
 });
 
 function accepted(context: AppContext, state: State, event: Extract<AppEvent, { readonly kind: 'accepted' }>, config: SidecarConfig): void {
@@ -173,7 +179,7 @@ function pass(context: AppContext, state: State, key: string, event: AppEvent, c
     }
     listener = key.startsWith('tcp ')
       ? { kind: 'stream', state: newStreamState() }
-      : { kind: 'http', state: newProxyState(state.order.length * EXCHANGES + 1) };
+      : { kind: 'http', state: newProxyState(state.order.length * EXCHANGES + 1, state.health) };
     state.listeners.set(key, listener);
     state.order.push(key);
   }
@@ -223,6 +229,12 @@ function listenerConfig(config: SidecarConfig, key: string): ListenerConfig {
   return found;
 }
 
+/** What the log says about where the client wanted to go. */
+const noted = ({ log }: SidecarConfig, ip: string, port: number) => ({
+  local: `${ip.includes(':') ? `[${ip}]` : ip}:${port}`,
+  ...(log === undefined ? {} : { log }),
+});
+
 const epochOf = ({ epochMs }: SidecarConfig) => (epochMs === undefined ? {} : { epochMs });
 const answer = (owner: string, path: string, code: number): ProxyHost => ({
   name: '',
@@ -241,9 +253,11 @@ export const mutualTls = ({ identity, ca }: SidecarConfig): ServerTlsConfig => (
 });
 
 /** Pods of the mesh are spoken to with the pod's own certificate, and must show one of the same root. */
-const asThisPod = ({ identity, ca }: SidecarConfig, backend: ProxyBackend): ProxyBackend => ({
+const asThisPod = <B extends { readonly endpoints: readonly ProxyEndpoint[] }>({ identity, ca }: SidecarConfig, backend: B): B => ({
   ...backend,
-  endpoints: backend.endpoints.map((one) => (one.tls === undefined ? one : { ...one, tls: { ...one.tls, identity, ca, alpn: ['istio'] } })),
+  endpoints: backend.endpoints.map((one) =>
+    one.tls === undefined || one.tls.alien === true ? one : { ...one, tls: { ...one.tls, identity, ca, alpn: ['istio'] } },
+  ),
 });
 
 function compile(config: SidecarConfig, key: string): ListenerConfig {
@@ -280,6 +294,7 @@ function compile(config: SidecarConfig, key: string): ListenerConfig {
           routes: [{ owner: name, name: '', ends: true, backends: [{ name, weight: 1, endpoints }] }],
           source,
           ...tls,
+          ...(config.authorization === undefined ? {} : { authorization: config.authorization, localPort: port }),
           ...epochOf(config),
         },
       };
@@ -290,7 +305,12 @@ function compile(config: SidecarConfig, key: string): ListenerConfig {
         port: INBOUND_PORT,
         hosts: [{ name: '', routes }],
         backends: [{ name, endpoints }],
-        sidecar: { server: 'istio-envoy' },
+        sidecar: {
+          ...noted(config, ip, port),
+          server: 'istio-envoy',
+          cluster: name,
+          ...(config.authorization === undefined ? {} : { authorization: config.authorization }),
+        },
         source,
         ...tls,
       },
@@ -298,30 +318,39 @@ function compile(config: SidecarConfig, key: string): ListenerConfig {
   }
   const through = { name: 'PassthroughCluster', endpoints: [{ ip, port }] };
   if (protocol === 'tcp') {
-    const cluster = config.services.find((one) => one.ip === ip && one.port === port)?.cluster;
-    const found = config.backends.find(({ name }) => name === cluster);
-    const backend = found === undefined ? through : asThisPod(config, found);
+    const service = config.services.find((one) => one.ip === ip && one.port === port);
+    const found = config.backends.find(({ name, passes }) => name === service?.cluster && passes !== true);
+    const nowhere = service === undefined && config.knownOnly === true;
+    const backends = (service?.streams ?? [{ ...(found ?? (nowhere ? { name: 'BlackHoleCluster', endpoints: [] } : through)), weight: 1 }]).map((one) =>
+      asThisPod(config, one),
+    );
     return {
       stream: {
         port: OUTBOUND_PORT,
         byName: false,
-        routes: [{ owner: backend.name, name: '', ends: false, backends: [{ ...backend, weight: 1 }] }],
+        routes: [{ owner: service?.cluster ?? through.name, name: '', ends: false, backends }],
         ...epochOf(config),
       },
     };
   }
   // outboundTrafficPolicy ALLOW_ANY: what no Service is goes where it was meant to go.
+  const anything = { path: { kind: 'elements', value: '/' } } as const;
   const anywhere: ProxyHost = {
     name: '',
-    routes: [{ owner: 'allow_any', match: { path: { kind: 'elements', value: '/' } }, action: forwardTo(through.name, 1) }],
+    routes: [
+      config.knownOnly === true
+        ? { owner: 'block_all', match: anything, action: { kind: 'answer', code: 502 } }
+        : { owner: 'allow_any', match: anything, action: forwardTo(through.name, 1) },
+    ],
   };
   return {
     http: {
       ...common,
       port: OUTBOUND_PORT,
+      publicPort: port,
       hosts: [...(config.hosts[portText] ?? []), anywhere],
-      backends: [...config.backends.map((one) => asThisPod(config, one)), through],
-      sidecar: { server: 'envoy' },
+      backends: [...config.backends.map((one) => asThisPod(config, one.passes === true ? { ...one, endpoints: through.endpoints } : one)), through],
+      sidecar: { ...noted(config, ip, port), server: 'envoy' },
     },
   };
 }

@@ -143,6 +143,8 @@ export interface ProxyRoute {
   readonly fault?: Fault;
   /** Who made it: `test/host-based-ingress`. For logs and reasons. */
   readonly owner: string;
+  /** What a mesh's log calls it, where that is not its owner. */
+  readonly label?: string;
   readonly match: RouteMatch;
   readonly action: RouteAction;
   readonly requestHeaders?: HeaderEdits;
@@ -204,6 +206,8 @@ export interface BackendPolicy {
 
 export interface ProxyBackend {
   readonly policy?: BackendPolicy;
+  /** It has no endpoints of its own: connections go where they were meant to go. */
+  readonly passes?: true;
   /** It is spoken to in HTTP/2, in the plain (h2c with prior knowledge). */
   readonly http2?: true;
   /** It is spoken to in TLS. */

@@ -5,8 +5,8 @@ import type { AppEvent, SocketId } from '../definition.ts';
 import { bodyLength, formatHead, type HttpHead, type HttpHeader, headerValue, parseStatusLine, readHead, textPayload } from '../http-message.ts';
 import { TRAILER } from '../http2/layer.ts';
 import type { ClientTlsConfig } from '../tls/config.ts';
-import type { Canary, ProxyBackend, ProxyEndpoint, Target } from './config.ts';
 import { addressOf, chooseEndpoint } from './balance.ts';
+import type { Canary, ProxyBackend, ProxyEndpoint, Target } from './config.ts';
 import { cookieValue, editHeaders, rewritePath } from './edit-message.ts';
 import { joined } from './istio-log.ts';
 import { type Asked, forwardedHeaders, reasonOf, returnedHeaders, type Tried } from './manners.ts';
@@ -52,6 +52,8 @@ function chooseTarget(run: ProxyRun, targets: readonly Target[]): Target | undef
   }
   return undefined;
 }
+
+const ORIGINAL_PATH = 'x-envoy-original-path';
 
 const tables = new WeakMap<readonly ProxyBackend[], ReadonlyMap<string, ProxyBackend>>();
 
@@ -108,6 +110,9 @@ export function beginForward(
   const hostname = target.hostname ?? action.hostname;
   if (hostname !== undefined) headers = headers.map((header) => (header.name.toLowerCase() === 'host' ? { ...header, value: hostname } : header));
   const length = body !== '' && headerValue(headers, 'Content-Length') === undefined ? [{ name: 'Content-Length', value: String(utf8Length(body)) }] : [];
+  // What was asked for is told on, for logs. Envoy: x-envoy-original-path
+  if (run.config.sidecar !== undefined && rewritten !== path && headerValue(headers, ORIGINAL_PATH) === undefined)
+    headers = [...headers, { name: ORIGINAL_PATH, value: asked.target }];
   const request = formatHead(`${asked.method} ${rewritten}${query === '' ? '' : `?${query}`} HTTP/1.1`, [...headers, ...length]) + body;
   const common = { asked, selected, action, target, main: main.name, request, corsHeaders, startedNs: run.context.nowNs };
   const alternative = action.canary?.[0]?.target ?? '';
@@ -311,7 +316,14 @@ export function upstreamEvent(run: ProxyRun, event: Extract<AppEvent, { readonly
       state.byUpstream.delete(event.socket);
       // Whom it could not agree with in TLS it has had no connection to.
       if (!exchange.sent && run.tls !== undefined)
-        tryFailed(run, { ...exchange, upstream: -1 }, 502, `${REMOTE}TLS_error:|${run.tls.failure || 'Connection reset by peer'}:TLS_error_end`, 'UF', 'connect');
+        tryFailed(
+          run,
+          { ...exchange, upstream: -1 },
+          502,
+          `${REMOTE}TLS_error:|${run.tls.failure || 'Connection reset by peer'}:TLS_error_end`,
+          'UF',
+          'connect',
+        );
       else broken(run, { ...exchange, upstream: -1 });
       gone(run, event.socket);
       break;
@@ -397,7 +409,10 @@ function tryFailed(run: ProxyRun, exchange: Exchange, status: number, why: strin
   const roomy = !wanted || hasRoomForRetry(run, next);
   if (wanted && roomy && tries.length < action.tries) {
     if (run.config.sidecar !== undefined)
-      run.context.tell({ what: `tries ${exchange.asked.method} ${exchange.asked.target} again (${tries.length} of ${action.tries - 1})`, why: `${exchange.address}: ${why}` });
+      run.context.tell({
+        what: `tries ${exchange.asked.method} ${exchange.asked.target} again (${tries.length} of ${action.tries - 1})`,
+        why: `${exchange.address}: ${why}`,
+      });
     if ((action.backoffMs ?? 0) > 0)
       run.state.exchanges.set(next.id, { ...next, timer: run.context.setTimer(backoffNs(run, action, tries.length), 'again', next.id) });
     else tryNext(run, next);
@@ -420,7 +435,11 @@ function fail(run: ProxyRun, exchange: Exchange, status: number, said: string, f
   // Envoy has one code for all that is wrong with connections.
   const code = flavour === 'envoy' && status === 502 ? 503 : status;
   const own = ownFailure(run, exchange, code, flavour === 'envoy' ? said : '');
-  run.log(exchange.asked, { status: code, bytes: own, seconds: secondsSince(run, exchange.startedNs) }, { ...logged(exchange, flag), ...detailsOf(said, code) });
+  run.log(
+    exchange.asked,
+    { status: code, bytes: own, seconds: secondsSince(run, exchange.startedNs) },
+    { ...logged(exchange, flag), ...detailsOf(said, code) },
+  );
   run.done(exchange.client, exchange.asked);
 }
 
@@ -444,7 +463,7 @@ const logged = (exchange: Exchange, why: string) => ({
   alternative: exchange.alternative,
   tries: exchange.tries,
   why,
-  route: exchange.selected.route.owner,
+  route: exchange.selected.route.label ?? exchange.selected.route.owner,
 });
 
 function complete(run: ProxyRun, exchange: Exchange, body: string, keep: boolean): void {
@@ -486,7 +505,11 @@ function complete(run: ProxyRun, exchange: Exchange, body: string, keep: boolean
   const edited = editHeaders(editHeaders(behind, selected.route.responseHeaders), target?.responseHeaders);
   const reason = parseStatusLine(exchange.head?.startLine ?? '')?.reason || reasonOf(flavour, status);
   context.tcpSend(exchange.client, textPayload(formatHead(`HTTP/1.1 ${status} ${reason}`, [...edited, ...exchange.corsHeaders]) + body));
-  run.log(asked, { status, bytes, seconds: secondsSince(run, exchange.startedNs) }, logged({ ...exchange, tries }, wanted && action.retryOn !== undefined ? 'URX' : ''));
+  run.log(
+    asked,
+    { status, bytes, seconds: secondsSince(run, exchange.startedNs) },
+    logged({ ...exchange, tries }, wanted && action.retryOn !== undefined ? 'URX' : ''),
+  );
   run.done(exchange.client, asked);
 }
 

@@ -418,7 +418,7 @@ class Run implements ProxyRun {
         alternative: '',
         tries: own ? [{ address: '127.0.0.1:8181', status: code, bytes: utf8Length(sent), seconds: 0 }] : [],
         why,
-        route: selected?.route.owner ?? '',
+        route: selected?.route.label ?? selected?.route.owner ?? '',
         details: details ?? OWN_DETAILS[why] ?? 'direct_response',
       },
     );
@@ -434,7 +434,10 @@ class Run implements ProxyRun {
     const { status, bytes, seconds } = answer;
     if (sidecar === undefined) this.context.out(accessLog(flavour, asked, { status, bytes, seconds, nowMs: this.nowMs }, upstream));
     else if (sidecar.log === true) {
-      const flags = [...(asked.flags === undefined || upstream.why.startsWith(asked.flags) ? [] : [asked.flags]), ...(upstream.why === '' ? [] : [upstream.why])];
+      const flags = [
+        ...(asked.flags === undefined || upstream.why.startsWith(asked.flags) ? [] : [asked.flags]),
+        ...(upstream.why === '' ? [] : [upstream.why]),
+      ];
       this.context.out(
         istioLog(asked, {
           status,
@@ -445,7 +448,10 @@ class Run implements ProxyRun {
           flags: flags.join(),
           details: upstream.details ?? 'via_upstream',
           transportFailure: upstream.transportFailure ?? '',
-          upstream: { cluster: upstream.name === '' ? (sidecar.cluster ?? '') : upstream.name, last: upstream.why === 'UO' ? undefined : upstream.tries.at(-1) },
+          upstream: {
+            cluster: upstream.name === '' ? (sidecar.cluster ?? '') : upstream.name,
+            last: upstream.why === 'UO' ? undefined : upstream.tries.at(-1),
+          },
           local: sidecar.local ?? '-',
           serverName: asked.serverName ?? '',
           route: upstream.route,

@@ -34,7 +34,7 @@ export function istioLog(asked: Asked, line: IstioLine): string {
   const service = last !== undefined && last.status !== 0 && line.details === 'via_upstream' ? String(Math.round(last.seconds * 1000)) : '-';
   const or = (text: string): string => (text === '' ? '-' : text);
   return (
-    `[${isoTime(line.nowMs - milliseconds)}] "${asked.method} ${asked.target} ${asked.version}" ${line.status} ${or(line.flags)} ${or(line.details)} - ` +
+    `[${isoTime(line.nowMs - milliseconds)}] "${asked.method} ${headerValue(asked.headers, 'x-envoy-original-path') ?? asked.target} ${asked.version}" ${line.status} ${or(line.flags)} ${or(line.details)} - ` +
     `"${or(line.transportFailure)}" ${line.received} ${line.bytes} ${milliseconds} ${service} "${headerValue(asked.headers, 'X-Forwarded-For') ?? '-'}" ` +
     `"${headerValue(asked.headers, 'User-Agent') ?? '-'}" "${headerValue(asked.headers, 'X-Request-ID') ?? asked.requestId}" "${headerValue(asked.headers, 'Host') ?? '-'}" ` +
     `"${or(last?.address ?? '')}" ${or(line.upstream.cluster)} ${or(last?.local ?? '')} ${line.local} ${remote} ${or(line.serverName)} ${or(line.route)}\n`

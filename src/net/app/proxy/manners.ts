@@ -183,7 +183,15 @@ export function accessLog(
   flavour: HttpProxyConfig['flavour'],
   asked: Asked,
   answer: { readonly status: number; readonly bytes: number; readonly seconds: number; readonly nowMs: number },
-  upstream: { readonly name: string; readonly alternative: string; readonly tries: readonly Tried[]; readonly why: string; readonly route: string; readonly details?: string; readonly transportFailure?: string },
+  upstream: {
+    readonly name: string;
+    readonly alternative: string;
+    readonly tries: readonly Tried[];
+    readonly why: string;
+    readonly route: string;
+    readonly details?: string;
+    readonly transportFailure?: string;
+  },
 ): string {
   const ip = formatIp(asked.client.ip);
   const agent = headerValue(asked.headers, 'User-Agent');

@@ -19,8 +19,7 @@ export function mayRetry({ retryOn, retryCodes }: Forward, failure: Failure, sta
     if (retryCodes?.includes(status) === true && (retryOn === undefined || retryOn.includes('retriable-status-codes'))) return true;
     return (
       retryOn?.some(
-        (word) =>
-          (word === '5xx' && status >= 500) || (word === 'gateway-error' && isGatewayError(status)) || (word === 'retriable-4xx' && status === 409),
+        (word) => (word === '5xx' && status >= 500) || (word === 'gateway-error' && isGatewayError(status)) || (word === 'retriable-4xx' && status === 409),
       ) === true
     );
   }

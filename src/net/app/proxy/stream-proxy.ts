@@ -12,6 +12,7 @@ import { type ClientTlsConfig, findTlsName, type ServerTlsConfig } from '../tls/
 import { payloadBytes, tlsLayer } from '../tls/layer.ts';
 import { readClientHello } from '../tls/messages.ts';
 import type { TlsContext, TlsSessions } from '../tls/sessions.ts';
+import { type Authorization, refusalOf } from './authorize.ts';
 import type { ProxyEndpoint } from './config.ts';
 import { proxyPreamble } from './proxy-protocol.ts';
 
@@ -44,6 +45,9 @@ export interface StreamProxyConfig {
   readonly sendsProxyProtocol?: 1 | 2;
   /** Connections to backends leave from this address. */
   readonly source?: string;
+  /** Who may come, and to which port of the pod. */
+  readonly authorization?: Authorization;
+  readonly localPort?: number;
   readonly epochMs?: number;
 }
 
@@ -55,6 +59,8 @@ interface Pair {
   readonly waiting: readonly Payload[];
   readonly open: boolean;
   readonly ended: boolean;
+  /** It was let in. */
+  readonly asked?: true;
 }
 
 /** Changed in place; what its maps hold is replaced. */
@@ -181,9 +187,9 @@ function choose(context: TlsContext, state: StreamState, client: SocketId, route
   state.pairs.set(socket, { other: client, client: false, waiting: [], open: false, ended: false });
 }
 
-function handle(context: TlsContext, state: StreamState, event: AppEvent, _config: StreamProxyConfig): void {
+function handle(context: TlsContext, state: StreamState, event: AppEvent, config: StreamProxyConfig): void {
   if (!('socket' in event)) return;
-  const pair = state.pairs.get(event.socket);
+  let pair = state.pairs.get(event.socket);
   if (pair === undefined) return;
   const other = state.pairs.get(pair.other);
   switch (event.kind) {
@@ -195,6 +201,14 @@ function handle(context: TlsContext, state: StreamState, event: AppEvent, _confi
       if (other.ended) context.shutdown(event.socket);
       break;
     case 'data':
+      if (pair.client && pair.asked !== true && config.authorization !== undefined) {
+        if (isRefused(context, event.socket, config)) {
+          drop(context, state, event.socket);
+          return;
+        }
+        pair = { ...pair, asked: true };
+        state.pairs.set(event.socket, pair);
+      }
       if (other?.open === true) context.tcpSend(pair.other, event.payload);
       else if (pair.waiting.length >= MAX_WAITING) drop(context, state, event.socket);
       else state.pairs.set(event.socket, { ...pair, waiting: [...pair.waiting, event.payload] });
@@ -213,6 +227,16 @@ function handle(context: TlsContext, state: StreamState, event: AppEvent, _confi
       }
       break;
   }
+}
+
+/** envoy.filters.network.rbac: asked once, with the first byte. */
+function isRefused(context: TlsContext, socket: SocketId, { authorization, localPort = 0 }: StreamProxyConfig): boolean {
+  if (authorization === undefined) return false;
+  const uri = context.facts(socket)?.clientUris.find((one) => one.startsWith('spiffe://'));
+  const refusal = refusalOf(authorization, { principal: uri?.slice('spiffe://'.length), ip: context.remoteEndpoint(socket).ip, port: localPort });
+  if (refusal === undefined) return false;
+  context.tell({ what: `refuses the connection: rbac_access_denied_matched_policy[${refusal.id}]`, why: refusal.why, objects: refusal.objects });
+  return true;
 }
 
 /** Both ends are closed; a client that never got anywhere is reset. */

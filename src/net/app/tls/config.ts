@@ -60,6 +60,8 @@ export interface ClientTlsConfig {
   readonly maxVersion?: number;
   /** What decided that TLS is spoken. */
   readonly why?: string;
+  /** Towards somebody who is none of the mesh: no identity of its is shown. */
+  readonly alien?: true;
 }
 
 /** The entry for a name; undefined where none fits. */
