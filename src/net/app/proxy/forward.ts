@@ -398,7 +398,7 @@ function giveUp(run: ProxyRun, exchange: Exchange): void {
 
 /** proxy_next_upstream: what was not sent may always be sent again; what was, only where repeating does no harm (RFC 9110 section 9.2.2). */
 function tryFailed(run: ProxyRun, exchange: Exchange, status: number, why: string, flag: string, failure: Failure): void {
-  const tries = triedNow(run, exchange, failure === 'status' ? status : 0, 0);
+  const tries = triedNow(run, exchange, status, 0);
   giveUp(run, exchange);
   if (failure !== 'status') reportOutcome(run, exchange.backend, exchange.address, failure === 'timeout' ? 504 : undefined);
   const next: Exchange = { ...exchange, upstream: -1, timer: -1, tries, sent: false, buffer: '', head: undefined };
@@ -561,7 +561,7 @@ export function timerFired(run: ProxyRun, tag: string, data: unknown): void {
   const exchange = run.state.exchanges.get(data as number);
   if (exchange === undefined) return;
   if (tag === 'deadline') {
-    const tries = triedNow(run, exchange, 0, 0);
+    const tries = triedNow(run, exchange, 504, 0);
     giveUp(run, exchange);
     if (exchange.address !== '') reportOutcome(run, exchange.backend, exchange.address, 504);
     fail(run, { ...exchange, upstream: -1, timer: -1, tries }, 504, 'upstream request timeout', 'UT');
