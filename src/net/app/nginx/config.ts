@@ -1,65 +1,13 @@
 /** What nginx' files say, ready to serve: servers by port, locations in order, upstreams. nginx: src/http/ngx_http_core_module.c, modules/ngx_http_proxy_module.c, ngx_http_upstream.c. */
 import { compileGoRegexp } from '../../../base/go-regexp.ts';
-import type { ClientAuthConfig, ServerTlsConfig, TlsIdentityConfig, TlsNameConfig } from '../tls/config.ts';
+import { tlsOf } from './certificates.ts';
 import { FOLLOWED, HARMLESS, NOT_SIMULATED } from './directives.ts';
 import { type Directive, NginxConfigError, parseNginx } from './parse.ts';
-import type { Location, NginxPlan, Pass, Server, Settings, UpstreamServer } from './plan.ts';
-import { unknownVariable } from './variables.ts';
-
-const base: Settings = {
-  answer: undefined,
-  pass: undefined,
-  passHeaders: [],
-  passVersion: '1.0',
-  connectSeconds: 60,
-  readSeconds: 60,
-  nextUpstream: new Set(['error', 'timeout']),
-  tries: 0,
-  root: '/etc/nginx/html',
-  alias: undefined,
-  index: ['index.html'],
-  tryFiles: undefined,
-  logs: true,
-  bodyBytes: 1_048_576,
-  headers: [],
-  defaultType: 'text/plain',
-  access: [],
-  set: new Map(),
-  resolver: undefined,
-  internal: false,
-  ssl: { certificate: '', key: '', clients: '', verify: 'off' },
-  passServerName: false,
-  passSslName: undefined,
-};
-
-const where = ({ file, line }: Directive): string => `${file}:${line}`;
-
-function fail(words: string, at: Directive): never {
-  throw new NginxConfigError(`${words} in ${where(at)}`);
-}
-
-function only(directive: Directive, least: number, most = least): readonly string[] {
-  const { args, name } = directive;
-  if (args.length < least || args.length > most) fail(`invalid number of arguments in "${name}" directive`, directive);
-  return args;
-}
-
-/** `1m30s`, `500ms`, `60` in seconds. */
-function secondsOf(directive: Directive, text: string): number {
-  const units: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400, '': 1 };
-  if (!/^(?:\d+(?:ms|[smhd])?)+$/.test(text)) fail(`"${directive.name}" directive invalid value`, directive);
-  let seconds = 0;
-  for (const [, digits, unit = ''] of text.matchAll(/(\d+)(ms|[smhd])?/g)) seconds += Number(digits) * (units[unit] ?? 1);
-  return seconds;
-}
-
-function bytesOf(directive: Directive, text: string): number {
-  const [, digits, unit = ''] = /^(\d+)([kmg]?)$/i.exec(text) ?? fail(`"${directive.name}" directive invalid value`, directive);
-  return Number(digits) * (({ k: 1024, m: 1_048_576, g: 1_073_741_824 } as Readonly<Record<string, number>>)[unit.toLowerCase()] ?? 1);
-}
+import type { Location, NginxPlan, Server, Settings, UpstreamServer } from './plan.ts';
+import { base, fail, type Notes, only, readSettings, secondsOf, where } from './settings.ts';
 
 /** Reads files that include each other. */
-class Reader {
+class Reader implements Notes {
   readonly #files: ReadonlyMap<string, string>;
   readonly upstreams = new Map<string, UpstreamServer[]>();
   readonly names: { host: string; at: string }[] = [];
@@ -106,7 +54,7 @@ class Reader {
 
   http(directive: Directive): void {
     const inside = this.flat(directive.block ?? []);
-    const settings = this.settings(base, inside, 'http');
+    const settings = readSettings(base, inside, 'http', this);
     for (const one of inside) if (one.name === 'upstream') this.upstream(one);
     for (const one of inside) if (one.name === 'server') this.server(one, settings);
   }
@@ -141,7 +89,7 @@ class Reader {
 
   server(directive: Directive, above: Settings): void {
     const inside = this.flat(directive.block ?? []);
-    const settings = this.settings(above, inside, 'server');
+    const settings = readSettings(above, inside, 'server', this);
     const names = inside.filter((one) => one.name === 'server_name').flatMap((one) => one.args.map((word) => word.toLowerCase()));
     const locations: Location[] = [];
     for (const one of inside) if (one.name === 'location') this.location(one, settings, locations);
@@ -181,7 +129,7 @@ class Reader {
       fail(`duplicate location "${value}"`, directive);
     const inside = this.flat(directive.block ?? []);
     if (value.startsWith('@')) this.notSimulated.add('location @name');
-    const settings = this.settings({ ...above, answer: undefined, pass: undefined, alias: undefined, internal: false }, inside, 'location');
+    const settings = readSettings({ ...above, answer: undefined, pass: undefined, alias: undefined, internal: false }, inside, 'location', this);
     if (settings.pass?.uri !== undefined && !settings.pass.hasVariables && kind === 'regex')
       fail(
         '"proxy_pass" cannot have URI part in location given by regular expression, or inside named location, or inside "if" statement, or inside "limit_except" block',
@@ -190,152 +138,6 @@ class Reader {
     locations.push({ kind, value, regexp: compiled?.ok === true ? compiled.regexp : undefined, settings });
     for (const one of inside) if (one.name === 'location') this.location(one, settings, locations);
   }
-
-  /** Headers and lists of addresses of a level replace all of the levels above, as nginx merges them. */
-  settings(above: Settings, directives: readonly Directive[], level: 'http' | 'server' | 'location'): Settings {
-    const own: { -readonly [K in keyof Settings]?: Settings[K] } = {};
-    const set = new Map(above.set);
-    for (const one of directives) {
-      if (!this.known(one)) continue;
-      const { name, args } = one;
-      for (const word of args) {
-        const unknown = ['return', 'proxy_pass', 'proxy_set_header', 'add_header', 'try_files', 'root'].includes(name)
-          ? unknownVariable(word, new Set(set.keys()))
-          : undefined;
-        if (unknown !== undefined) throw new NginxConfigError(`unknown "${unknown}" variable`);
-      }
-      switch (name) {
-        case 'set':
-          only(one, 2);
-          set.set((args[0] ?? '').replace(/^\$/, ''), args[1] ?? '');
-          break;
-        case 'return': {
-          if (level === 'http') fail('"return" directive is not allowed here', one);
-          const [first = '', text = ''] = only(one, 1, 2);
-          const code = /^\d+$/.test(first) ? Number(first) : undefined;
-          if (code === undefined && args.length === 2) fail(`invalid return code "${first}"`, one);
-          own.answer ??= code === undefined ? { code: 302, text: first } : { code, text };
-          break;
-        }
-        case 'proxy_pass':
-          if (level !== 'location') fail('"proxy_pass" directive is not allowed here', one);
-          own.pass = this.pass(one);
-          break;
-        case 'proxy_set_header':
-          only(one, 2);
-          own.passHeaders = [...(own.passHeaders ?? []), [args[0] ?? '', args[1] ?? '']];
-          break;
-        case 'proxy_http_version':
-          own.passVersion = args[0] === '1.1' ? '1.1' : '1.0';
-          break;
-        case 'proxy_connect_timeout':
-          own.connectSeconds = secondsOf(one, only(one, 1)[0] ?? '');
-          break;
-        case 'proxy_read_timeout':
-          own.readSeconds = secondsOf(one, only(one, 1)[0] ?? '');
-          break;
-        case 'proxy_next_upstream':
-          own.nextUpstream = new Set(args);
-          break;
-        case 'proxy_next_upstream_tries':
-          own.tries = Number(args[0]);
-          break;
-        case 'root':
-          own.root = only(one, 1)[0] ?? '';
-          break;
-        case 'alias':
-          own.alias = only(one, 1)[0] ?? '';
-          break;
-        case 'index':
-          own.index = args;
-          break;
-        case 'try_files':
-          own.tryFiles = args;
-          break;
-        case 'access_log':
-          own.logs = args[0] !== 'off';
-          break;
-        case 'client_max_body_size':
-          own.bodyBytes = bytesOf(one, only(one, 1)[0] ?? '');
-          break;
-        case 'add_header':
-          only(one, 2, 3);
-          own.headers = [...(own.headers ?? []), { name: args[0] ?? '', value: args[1] ?? '', always: args[2] === 'always' }];
-          break;
-        case 'default_type':
-          own.defaultType = args[0] ?? '';
-          break;
-        case 'allow':
-        case 'deny':
-          own.access = [...(own.access ?? []), { allow: name === 'allow', from: only(one, 1)[0] ?? '' }];
-          break;
-        case 'resolver':
-          own.resolver = args[0] ?? '';
-          break;
-        case 'ssl_certificate':
-        case 'ssl_certificate_key':
-        case 'ssl_client_certificate':
-        case 'ssl_verify_client': {
-          const [value = ''] = only(one, 1);
-          const field = (
-            { ssl_certificate: 'certificate', ssl_certificate_key: 'key', ssl_client_certificate: 'clients', ssl_verify_client: 'verify' } as const
-          )[name];
-          own.ssl = { ...(own.ssl ?? above.ssl), [field]: field === 'verify' || value.startsWith('/') ? value : `/etc/nginx/${value}` };
-          break;
-        }
-        case 'proxy_ssl_server_name':
-          own.passServerName = args[0] === 'on';
-          break;
-        case 'proxy_ssl_name':
-          own.passSslName = args[0];
-          break;
-        case 'internal':
-          own.internal = true;
-          break;
-      }
-    }
-    return { ...above, ...own, set };
-  }
-
-  pass(directive: Directive): Pass {
-    const [text = ''] = only(directive, 1);
-    const [, scheme, host = '', digits, uri] = /^(https?):\/\/([^/:]+)(?::(\d+|\$\w+))?(\/.*)?$/.exec(text) ?? [];
-    const hasVariables = text.includes('$');
-    if (scheme === undefined && hasVariables) return { scheme: 'http', host: text, port: 80, uri: undefined, hasVariables };
-    if (scheme === undefined) fail('invalid URL prefix', directive);
-    const port = digits === undefined ? (scheme === 'https' ? 443 : 80) : Number(digits);
-    if (hasVariables) return { scheme: scheme === 'https' ? 'https' : 'http', host: text, port, uri: undefined, hasVariables };
-    this.names.push({ host, at: where(directive) });
-    return { scheme: scheme === 'https' ? 'https' : 'http', host, port, uri, hasVariables };
-  }
-}
-
-/** Certificates by server name; the first server's is for all other names. nginx: src/http/modules/ngx_http_ssl_module.c, src/event/ngx_event_openssl.c. */
-function tlsOf(servers: readonly Server[], files: ReadonlyMap<string, string>, at: string): ServerTlsConfig {
-  const identities: TlsIdentityConfig[] = [];
-  const names: TlsNameConfig[] = [];
-  const open = (what: string, path: string): string => {
-    const text = files.get(path);
-    if (text !== undefined) return text;
-    throw new NginxConfigError(
-      `cannot load ${what} "${path}": BIO_new_file() failed (SSL: error:80000002:system library::No such file or directory:calling fopen(${path}, r) error:10000080:BIO routines::no such file)`,
-    );
-  };
-  for (const [index, { names: own, settings }] of servers.entries()) {
-    const { certificate, key, clients, verify } = settings.ssl;
-    if (certificate === '') throw new NginxConfigError(`no "ssl_certificate" is defined for the "listen ... ssl" directive in ${at}`);
-    identities.push({ chain: open('certificate', certificate), key: open('certificate key', key), source: certificate });
-    const auth: ClientAuthConfig | undefined =
-      verify === 'off' || clients === '' ? undefined : { mode: verify === 'on' ? 'require' : 'optional', ca: open('CA certificate', clients) };
-    for (const name of index === 0 ? ['', ...own] : own)
-      names.push({
-        name,
-        identity: index,
-        why: `ssl_certificate ${certificate} of nginx' server ${own.join(' ')}`,
-        ...(auth === undefined ? {} : { clients: auth }),
-      });
-  }
-  return { identities, names, alpn: ['http/1.1'], tickets: 2 };
 }
 
 /** nginx.conf as the image has it. */

@@ -1,6 +1,7 @@
 /** What a running nginx remembers. Changed in place. */
+import { DEFAULT_EPOCH_MS } from '../../wire/calendar.ts';
 import type { Ip } from '../../wire/packet.ts';
-import type { SocketId } from '../definition.ts';
+import type { AppContext, SocketId } from '../definition.ts';
 import { copyTally, newTally, type Tally } from '../load/tally.ts';
 import type { Resolving } from '../resolver.ts';
 import type { TlsSessions } from '../tls/sessions.ts';
@@ -14,6 +15,10 @@ export interface NginxConfig {
   readonly version?: string;
   readonly epochMs?: number;
 }
+
+/** Unix milliseconds. */
+export const nowMsOf = (context: Pick<AppContext, 'nowNs'>, config: NginxConfig): number =>
+  (config.epochMs ?? DEFAULT_EPOCH_MS) + Math.floor(context.nowNs / 1e6);
 
 export interface Client {
   buffer: string;
