@@ -5,7 +5,7 @@ import { createPlaygroundClient, type TransportFactory } from '../worker/client.
 import { Root } from './Root.tsx';
 import { newDocumentId } from './state/new-id.ts';
 import { Playground } from './state/playground.ts';
-import { readPreferences } from './state/session.ts';
+import { readPreferences, viewOfAddress } from './state/session.ts';
 import { decideStart } from './state/start.ts';
 import { openStorage } from './state/storage.ts';
 
@@ -23,6 +23,8 @@ export async function startApp(transports: readonly TransportFactory[]): Promise
     now: () => Date.now(),
     onOwned: () => history.replaceState(history.state, '', location.pathname + location.search),
   });
+  const timelineView = viewOfAddress(location.search);
+  if (timelineView !== undefined) playground.session.setState({ timelineView, pane: 'timeline' });
   const decided = await decideStart(location.hash, storage, newDocumentId);
   if (document.readyState === 'loading') await new Promise((resolve) => document.addEventListener('DOMContentLoaded', resolve, { once: true }));
   const root = document.getElementById('root');

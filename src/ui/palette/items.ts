@@ -118,6 +118,47 @@ const switches: readonly PaletteItem[] = [
   },
   { id: 'undo', group: 'Document', label: 'Undo', detail: 'Ctrl Z', act: (playground) => playground.undo() },
   { id: 'compare', group: 'Show', label: 'Compare two roads …', detail: 'overlay and underlay', act: ({ session }) => session.setState({ dialog: 'compare' }) },
+  ...(
+    [
+      ['compare', 'Two runs side by side …', 'before and after an edit, another future'],
+      ['bytes', 'Bytes of the packet', 'hex joined to fields'],
+      ['sequence', 'Sequence of the packets', 'as a diagram, Mermaid'],
+      ['conversations', 'Conversations', 'who spoke with whom'],
+      ['hops', 'List of hops', ''],
+    ] as const
+  ).map(
+    ([timelineView, label, detail]): PaletteItem => ({
+      id: `view-${timelineView}`,
+      group: 'Show',
+      label,
+      detail,
+      act: ({ session }) => session.setState({ timelineView, pane: 'timeline' }),
+    }),
+  ),
+  {
+    id: 'moments',
+    group: 'Show',
+    label: 'Bookmarks and other futures …',
+    detail: 'go there, compare',
+    act: ({ session }) => session.setState({ dialog: 'moments' }),
+  },
+  {
+    id: 'first-drop',
+    group: 'Show',
+    label: 'First drop',
+    detail: 'of the run that is shown',
+    act: (playground) => {
+      playground.playback.seek(-1);
+      if (!playground.playback.stepDrop(1)) playground.notify('No packet is dropped in this run.');
+    },
+  },
+  {
+    id: 'control',
+    group: 'Show',
+    label: 'Control plane',
+    detail: 'watches, lag, who did what',
+    act: ({ session }) => session.setState({ sheet: 'control', pane: 'canvas' }),
+  },
   {
     id: 'build',
     group: 'Document',

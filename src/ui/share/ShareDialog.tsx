@@ -1,7 +1,7 @@
 /** Share: a link that holds the whole world, the same as Markdown, and how long it is. */
 import { useState } from 'react';
 import { Dialog } from '../shell/Dialog.tsx';
-import { useDocument } from '../state/context.ts';
+import { useDocument, useSession } from '../state/context.ts';
 import { CopyField } from './CopyField.tsx';
 import { COMFORTABLE_LENGTH, pageAddress } from './links.ts';
 import styles from './Share.module.css';
@@ -13,7 +13,8 @@ export function ShareDialog({ onClose }: { readonly onClose: () => void }) {
   const title = useDocument((document) => document.title);
   const [moment, setMoment] = useState(true);
   const shared = useFragment(moment);
-  const link = shared === undefined ? '' : `${pageAddress(location.href)}${shared.fragment}`;
+  const view = useSession((session) => session.timelineView);
+  const link = shared === undefined ? '' : `${pageAddress(location.href)}${moment && view !== 'hops' ? `?view=${view}` : ''}${shared.fragment}`;
   return (
     <Dialog title="Share" onClose={onClose}>
       <p className={styles.lead}>
@@ -30,7 +31,7 @@ export function ShareDialog({ onClose }: { readonly onClose: () => void }) {
       </p>
       <label className={styles.option}>
         <input type="checkbox" checked={moment} onChange={(event) => setMoment(event.target.checked)} />
-        Open at this hop, with this lens and selection
+        Open at this hop, with this view, lens and selection
       </label>
     </Dialog>
   );

@@ -134,6 +134,7 @@ export class Playground {
       runs: [],
       run: undefined,
       branched: false,
+      comparing: undefined,
       ...sessionViewOf(opening.document),
       save: { kind: 'idle' },
       writable: true,

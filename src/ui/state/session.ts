@@ -34,7 +34,14 @@ export function viewOf({ grouping, hiddenLayers }: Pick<Session, 'grouping' | 'h
 export type CanvasSheet = 'build' | 'layers' | 'groups' | 'control';
 export type ThemeChoice = 'system' | 'light' | 'dark';
 export type PaneName = 'canvas' | 'editor' | 'terminal' | 'timeline' | 'inspector';
-export type TimelineView = 'hops' | 'conversations' | 'sequence' | 'stream' | 'bytes' | 'compare';
+export const timelineViews = ['hops', 'bytes', 'conversations', 'stream', 'sequence', 'compare'] as const;
+export type TimelineView = (typeof timelineViews)[number];
+
+/** `?view=compare` in the page's address: presentation, as all of its query. */
+export const viewOfAddress = (search: string): TimelineView | undefined => {
+  const wanted = new URLSearchParams(search).get('view');
+  return timelineViews.find((view) => view === wanted);
+};
 export type DialogName =
   | 'share'
   | 'embed'
@@ -98,6 +105,8 @@ export interface Session extends Preferences {
   readonly filter: string;
   /** The list of hops, or the run seen in another way. */
   readonly timelineView: TimelineView;
+  /** Ids of the two sides that Compare shows; undefined: what one most likely wants to see. */
+  readonly comparing: readonly [left: string, right: string] | undefined;
   /** The conversation those views show; undefined: none was chosen. */
   readonly stream: number | undefined;
   /** Columns and colour rules of the packet list, once they are read. */
@@ -160,6 +169,7 @@ export const createSession = (preferences: Preferences): SessionStore =>
     reveal: undefined,
     filter: '',
     timelineView: 'hops',
+    comparing: undefined,
     stream: undefined,
     packetList: undefined,
     listDialog: undefined,

@@ -60,6 +60,16 @@ export function MomentsDialog({ onClose }: { readonly onClose: () => void }) {
             >
               Go back to it
             </button>
+            <button
+              type="button"
+              aria-label={`${item.name} and this future side by side`}
+              onClick={() => {
+                onClose();
+                playground.session.setState({ timelineView: 'compare', comparing: [`future ${index}`, `since ${index}`], pane: 'timeline' });
+              }}
+            >
+              Side by side
+            </button>
             <button type="button" aria-label={`Forget ${item.name}`} onClick={() => playground.keep({ futures: futures.filter((_, at) => at !== index) })}>
               Forget
             </button>

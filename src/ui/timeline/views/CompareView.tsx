@@ -88,9 +88,9 @@ export function CompareView() {
   const sides = useSides();
   const run = useSession((session) => session.run);
   const { hop } = useCurrentHop();
-  const [chosen, setChosen] = useState<readonly [string, string] | undefined>(undefined);
+  const chosen = useSession((session) => session.comparing);
   const [onlyDifferent, setOnlyDifferent] = useState(false);
-  const pair = chosen ?? firstPair(sides, run);
+  const pair = chosen?.every((id) => sides.some((side) => side.id === id)) === true ? chosen : firstPair(sides, run);
   const left = sides.find((side) => side.id === pair?.[0]);
   const right = sides.find((side) => side.id === pair?.[1]);
   const loaded = usePair(left, right);
@@ -105,7 +105,7 @@ export function CompareView() {
     if (loaded.kind === 'done') first.current?.scrollIntoView({ block: 'center' });
   }, [loaded]);
   // The element stays, whatever it shows: its listener is put on once.
-  const choose = (at: 0 | 1) => (id: string) => setChosen(at === 0 ? [id, right?.id ?? id] : [left?.id ?? id, id]);
+  const choose = (at: 0 | 1) => (id: string) => playground.session.setState({ comparing: at === 0 ? [id, right?.id ?? id] : [left?.id ?? id, id] });
   return (
     <>
       {sides.length < 2 ? null : (
