@@ -1,6 +1,6 @@
 /** flannel: a VXLAN device or plain routes between nodes, and the rules that keep pod traffic from being masqueraded inside the cluster. */
 import type { Origin } from '../../base/origin.ts';
-import { formatIp, parseIpPrefix } from '../../net/addr/ip.ts';
+import { formatIp, formatPrefix, parseIpPrefix } from '../../net/addr/ip.ts';
 import type { Chain, NetRecord } from '../../net/records.ts';
 import type { ObjectKey, Rendering, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
@@ -132,9 +132,10 @@ function bridgeOptions(site: CniSite): BridgeOptions {
   const delegate = site.conf === undefined ? installed : delegateOf(site.conf.plugins);
   const config = netConf.ok ? netConf.config : undefined;
   const map = configMapOf(site);
+  const podCidr = config?.four === undefined && config?.six !== undefined ? '' : (site.node.podCidr ?? '');
   return {
     nodeName: site.node.name,
-    podCidr: config?.four === undefined && config?.six !== undefined ? '' : (site.node.podCidr ?? ''),
+    ...addressOf(podCidr, site),
     podCidr6: config?.six === undefined ? undefined : site.node.podCidr6,
     mtuBytes: podMtu(site, config?.backend ?? { type: 'host-gw' }),
     ...delegate,
@@ -142,6 +143,14 @@ function bridgeOptions(site: CniSite): BridgeOptions {
     clusterCidr6: config?.six?.text,
     origin: { component: 'cni-bridge', objects: [site.node.key, ...(map === undefined ? [] : [objectKey(map)])] },
   };
+}
+
+/** A cni0 that another plugin has made keeps its address: new pods are refused then, and old ones stay on it. */
+function addressOf(podCidr: string, site: CniSite): { readonly podCidr: string; readonly gateway?: string } {
+  const kept = parseIpPrefix(site.view.find<HostLocalStore>(`HostLocalStore/${site.node.name}`)?.spec?.bridges?.cni0 ?? '');
+  const own = parseIpPrefix(podCidr);
+  if (kept === undefined || own === undefined || (kept.network === own.network && kept.prefixLength === own.prefixLength)) return { podCidr };
+  return { podCidr: formatPrefix(kept.network, kept.prefixLength), gateway: formatIp(kept.address) };
 }
 
 /** flanneld has gone: its plugin reads what is on the disk. */

@@ -1,10 +1,12 @@
 /** Whether a node's container runtime can plug a pod in, from which ranges it gets addresses, and the words of the plugin that fails. */
+import { formatIp, parseIpPrefix } from '../../net/addr/ip.ts';
 import type { StoreView } from '../../objects/types.ts';
 import { findNode } from '../node/cluster-network.ts';
 import { type HostLocalStore, lastNetwork } from '../pod/host-local-store.ts';
 import { type HostLocalRange, hostLocalRange, rangeText } from '../pod/ipam.ts';
 import { daemonsOf } from './daemons.ts';
 import { flannelSubnetEnv } from './flannel.ts';
+import { fieldOf, isJsonObject } from './go-json.ts';
 import { cniOf, netDirOf } from './index.ts';
 import { BIN_DIR, ipamOf, type NetConf } from './net-conf.ts';
 
@@ -17,10 +19,20 @@ const OTHERS = new Set(['macvlan', 'ipvlan', 'host-device', 'vlan', 'dummy', 'ta
 const IPAMS = new Set(['host-local', 'dhcp', 'static']);
 export const REFERENCE_PLUGINS: readonly string[] = [...SIMULATED, ...CHAINED, ...OTHERS, ...IPAMS].sort();
 
+export interface PlugBridge {
+  readonly name: string;
+  /** `10.244.1.1/24` */
+  readonly address: string;
+  /** `forceAddress`: another address goes. */
+  readonly force: boolean;
+}
+
 export interface PodPlug {
   /** A file of somebody's own has ranges of its own; else the CNI's daemon gives addresses. */
   readonly own: boolean;
   readonly ranges: readonly HostLocalRange[];
+  /** The bridge that pods are put on, with the address that the plugin gives it. */
+  readonly bridge: PlugBridge | undefined;
   /** What follows `failed to setup network for sandbox "…": ` for any pod. */
   readonly failure: string | undefined;
   /** The same for a pod for which range number `full` has no address left. */
@@ -38,10 +50,12 @@ export function podPlug(nodeName: string, podCidrs: readonly string[], view: Sto
     ? ipamOf(main).ranges.flatMap((range) => hostLocalRange(range.subnet, range) ?? [])
     : podCidrs.flatMap((text) => hostLocalRange(text) ?? []);
   const plugin = describePlugin(conf, 0);
+  const bridge = bridgeOf(conf, podCidrs);
   return {
     own,
     ranges,
-    failure: failureOf(conf, nodeName, view),
+    bridge,
+    failure: failureOf(conf, nodeName, view) ?? addressFailure(bridge, main?.type === 'flannel', plugin, nodeName, view),
     noAddress(full) {
       const range = ranges[full];
       if (range === undefined) return main?.type === 'flannel' ? noSubnetEnv(plugin) : `plugin ${plugin} failed (add): no IP ranges specified`;
@@ -51,6 +65,32 @@ export function podPlug(nodeName: string, podCidrs: readonly string[], view: Sto
       return `plugin ${plugin} failed (add): ${delegated}failed to allocate for range ${full}: no IP addresses available in range set: ${rangeText(range)}`;
     },
   };
+}
+
+/** Undefined where the plugin makes no bridge or gives it no IPv4 address. */
+function bridgeOf(conf: NetConf, podCidrs: readonly string[]): PlugBridge | undefined {
+  const main = conf.plugins[0];
+  if (main === undefined || (main.type !== 'flannel' && (conf.file.by === undefined || main.type !== 'bridge'))) return undefined;
+  const isFlannel = main.type === 'flannel';
+  if (!isFlannel && fieldOf(main, 'isGateway') !== true && fieldOf(main, 'isDefaultGateway') !== true) return undefined;
+  const range = isFlannel ? podCidrs.find((text) => !text.includes(':')) : ipamOf(main).ranges.find(({ subnet }) => !subnet.includes(':'))?.subnet;
+  const prefix = parseIpPrefix(range ?? '');
+  if (prefix === undefined || typeof prefix.network !== 'number') return undefined;
+  const gateway = isFlannel ? undefined : ipamOf(main).ranges.find(({ subnet }) => subnet === range)?.gateway;
+  const settings = isFlannel ? fieldOf(main, 'delegate') : main;
+  const name = isJsonObject(settings) ? fieldOf(settings, 'bridge') : undefined;
+  return {
+    name: typeof name === 'string' && name !== '' ? name.slice(0, 15) : 'cni0',
+    address: `${gateway ?? formatIp((prefix.network + 1) | 0)}/${prefix.prefixLength}`,
+    force: isJsonObject(settings) && fieldOf(settings, 'forceAddress') === true,
+  };
+}
+
+/** CNI: plugins/main/bridge/bridge.go, ensureAddr */
+function addressFailure(bridge: PlugBridge | undefined, delegated: boolean, plugin: string, nodeName: string, view: StoreView): string | undefined {
+  const kept = bridge === undefined ? undefined : view.find<HostLocalStore>(`HostLocalStore/${nodeName}`)?.spec?.bridges?.[bridge.name];
+  if (bridge === undefined || bridge.force || kept === undefined || kept === bridge.address) return undefined;
+  return `plugin ${plugin} failed (add): ${delegated ? 'failed to delegate add: ' : ''}failed to set bridge addr: "${bridge.name}" already has an IP address different from ${bridge.address}`;
 }
 
 const noSubnetEnv = (plugin: string): string => `plugin ${plugin} failed (add): loadFlannelSubnetEnv failed: open ${SUBNET_ENV}: no such file or directory`;

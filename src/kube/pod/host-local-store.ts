@@ -17,6 +17,8 @@ export interface HostLocalStore extends KubeObject {
     readonly network?: string;
     /** Files that daemons have installed in /etc/cni/net.d, by name. */
     readonly netConfs?: Readonly<Record<string, string>>;
+    /** IPv4 addresses of bridges that a plugin has made, `10.244.1.1/24` by the bridge's name: the kernel keeps them until somebody deletes the bridge. */
+    readonly bridges?: Readonly<Record<string, string>>;
   };
 }
 
@@ -38,6 +40,7 @@ export const hostLocalStore = defineKind<HostLocalStore>({
       subnetEnv: text('The file /run/flannel/subnet.env.'),
       network: text('The CNI that came up here last.'),
       netConfs: textMap('Files that daemons have installed in /etc/cni/net.d, by name.'),
+      bridges: textMap('Addresses of bridges that a plugin has made, by name.'),
     }),
   }),
   columns: [

@@ -38,9 +38,14 @@ const component = 'kubelet';
 
 export const kubelet = defineController({
   name: 'kubelet',
-  watches: ['Pod', 'Node', 'ConfigMap', 'Secret', 'PodRuntime', 'CniConfig'],
+  watches: ['Pod', 'Node', 'ConfigMap', 'Secret', 'PodRuntime', 'CniConfig', 'HostLocalStore'],
   keysFor(changed, view) {
     if (changed.kind === 'Node') return [`Node/${changed.metadata.name}`];
+    if (changed.kind === 'HostLocalStore') {
+      // The last bridge has been deleted: pods that were refused for its address are tried again.
+      const { bridges } = (changed as HostLocalStore).spec ?? {};
+      return bridges !== undefined && Object.keys(bridges).length === 0 ? [`Node/${changed.metadata.name}`] : [];
+    }
     if (changed.kind === 'PodRuntime') {
       const { spec } = changed as PodRuntime;
       const nodeName = spec.reports.length === 0 ? undefined : view.find<Pod>(`Pod/${namespaceOf(changed)}/${changed.metadata.name}`)?.spec.nodeName;
@@ -205,8 +210,15 @@ function startPods(starting: readonly Pod[], all: readonly Pod[], node: Node, ho
   }
   calico?.write(context);
   const [last, last2] = allocators.map((allocator) => allocator.lastReserved);
+  const { bridge } = plug ?? {};
+  const bridges = bridge === undefined || last === undefined ? store?.spec?.bridges : { ...store?.spec?.bridges, [bridge.name]: bridge.address };
   if (calico === undefined && last !== undefined && (last !== store?.spec?.lastReservedIp || last2 !== store.spec.lastReservedIp2)) {
-    remember(node, { ...store?.spec, lastReservedIp: last, ...(last2 === undefined ? {} : { lastReservedIp2: last2 }) }, store, context);
+    remember(
+      node,
+      { ...store?.spec, lastReservedIp: last, ...(last2 === undefined ? {} : { lastReservedIp2: last2 }), ...(bridges === undefined ? {} : { bridges }) },
+      store,
+      context,
+    );
   }
 }
 

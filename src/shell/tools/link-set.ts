@@ -1,6 +1,7 @@
 /** ip link set and del: what people change of a device, with the kernel's conditions and iproute2's words. */
 import type { BridgePort, Device } from '../../net/records.ts';
 import type { Invocation } from '../command.ts';
+import { forgetBridge } from '../node-files.ts';
 import { followPorts, moveDevice, NEW_PORT, putDevice, removeDevice, renameDevice, setDown, setMac, setMtu, setUp, withoutMaster } from './device-change.ts';
 import { isDeviceName, isMac } from './device-names.ts';
 import { changeKind } from './link-kinds.ts';
@@ -230,6 +231,7 @@ export function deleteLink(invocation: Invocation, words: readonly string[]): nu
     return 2;
   }
   removeDevice(host, device);
+  if (device.type === 'bridge') forgetBridge(host, place.netns, device.name);
   host.settle();
   return 0;
 }
