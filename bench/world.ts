@@ -77,7 +77,7 @@ function measureEdits(pods: number, goal: number): void {
   if (pods >= 1000)
     figure(
       `boxes of ${pods} pods from records and objects`,
-      cpuMilliseconds(15, () => buildTopology(world.records, world.api.view)),
+      cpuMilliseconds(15, () => buildTopology(world.records, world.planes)),
       10,
     );
   const states = { records: world.records.snapshot(), api: world.api.snapshot(), engine: world.engine.snapshot() };

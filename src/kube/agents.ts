@@ -21,6 +21,7 @@ export interface LaterAgents {
   readonly openConnections: Agent<NetRecord>;
   readonly policyLint: Agent<NetRecord>;
   readonly policyQueue: Agent<NetRecord>;
+  readonly wan: Agent<NetRecord>;
   readonly nftables: NftablesRendering;
 }
 
@@ -42,4 +43,5 @@ export const agentsWith = (later: LaterAgents): readonly Agent<NetRecord>[] => [
   later.mesh,
   later.policyLint,
   later.openConnections,
+  later.wan,
 ];

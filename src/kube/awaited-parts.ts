@@ -94,6 +94,7 @@ export function awaitParts(): AwaitedParts {
     // Where it has anything to do, the policies' own agents have been waited for.
     openConnections: agent('open-connections', {}),
     policyLint: agent('policy-lint', { kinds: POLICY_KINDS }),
+    wan: agent('wan', { kinds: ['ClusterPeer'] }),
     policyQueue: agent('policy-queue', { roles: ['kindnet', 'kube-network-policies'] }),
   });
   return {
@@ -104,6 +105,7 @@ export function awaitParts(): AwaitedParts {
       ingressNginx: controller('ingress-nginx', ingressNginx),
       metalLb: controller('metallb-controller', loadBalancer),
       metalLbSpeaker: controller('metallb-speaker', loadBalancer),
+      multicluster: controller('mcs-controller', { kinds: ['ServiceExport', 'ServiceImport', 'ClusterPeer'] }),
     }),
     agents: agents.map((one) => (one.name === 'kube-proxy' ? withModes(one, () => loaded?.agents.get(one.name)) : one)),
     hearNews: (...news) => loaded?.hearNews?.(...news),

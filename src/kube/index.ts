@@ -24,6 +24,7 @@ import { ingress, ingressClass } from './ingress/ingress.ts';
 import { ingressMemory } from './ingress/nginx/memory.ts';
 import { istioKinds } from './mesh/istio-kinds.ts';
 import { peerAuthentication } from './mesh/peer-authentication.ts';
+import { clusterPeerKind, multiclusterKinds } from './multicluster/kinds.ts';
 import { clusterKinds } from './node/cluster-kinds.ts';
 import { kindClusterController } from './node/kind-cluster-controller.ts';
 import { leaseController } from './node/leases.ts';
@@ -116,6 +117,7 @@ export const kinds: readonly Kind[] = [
   ...ciliumObjectKinds,
   ...loadBalancerKinds,
   ...calicoKinds,
+  ...multiclusterKinds,
   peerAuthentication,
   ...istioKinds,
   ...clusterKinds,
@@ -126,6 +128,7 @@ export const kinds: readonly Kind[] = [
   podRuntimeKind,
   metricsSample,
   ingressMemory,
+  clusterPeerKind,
 ];
 
 /** In the order of the real server; the quota is last, so that nothing is counted that is refused. */
@@ -139,6 +142,7 @@ export interface LaterControllers {
   readonly ingressNginx: Controller;
   readonly metalLb: Controller;
   readonly metalLbSpeaker: Controller;
+  readonly multicluster: Controller;
 }
 
 /** In the order in which a cluster comes up; within one round they run in this order. */
@@ -176,4 +180,5 @@ export const controllersWith = (later: LaterControllers): readonly Controller[] 
   later.ingressNginx,
   ciliumObjectsController,
   later.gateway,
+  later.multicluster,
 ];

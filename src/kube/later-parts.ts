@@ -8,6 +8,8 @@ import { agentsWith, controllersWith, type KubeParts, type LaterControllers } fr
 import { ingressNginxAgent } from './ingress/nginx/agent.ts';
 import { ingressNginxController } from './ingress/nginx/controller.ts';
 import { meshAgent } from './mesh/agent.ts';
+import { mcsController } from './multicluster/mcs-controller.ts';
+import { wanAgent } from './multicluster/wan-agent.ts';
 import { cutConnections, openConnectionsAgent } from './policy/open-connections-agent.ts';
 import { policyLintAgent } from './policy/policy-lint.ts';
 import { policyQueueAgent } from './policy/policy-queue-agent.ts';
@@ -23,6 +25,7 @@ const laterControllers: LaterControllers = {
   ingressNginx: ingressNginxController,
   metalLb: metalLbController,
   metalLbSpeaker,
+  multicluster: mcsController,
 };
 
 const laterAgents: LaterAgents = {
@@ -36,6 +39,7 @@ const laterAgents: LaterAgents = {
   nftables,
   policyLint: policyLintAgent,
   policyQueue: policyQueueAgent,
+  wan: wanAgent,
 };
 
 /** All that runs in a cluster. */

@@ -82,6 +82,8 @@ export type Outcome =
       readonly kind: 'call';
       readonly argv: readonly string[];
       readonly place?: Place;
+      /** Here, but speaking to that cluster. */
+      readonly cluster?: string;
       readonly environment?: ReadonlyMap<string, string>;
       readonly after?: After;
       readonly stdoutToStderr?: boolean;

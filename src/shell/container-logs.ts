@@ -3,6 +3,7 @@ import { containerOf, statusOfContainer } from '../kube/pod/containers.ts';
 import type { Pod } from '../kube/pod/types.ts';
 import type { Process } from '../net/records.ts';
 import type { ShellHost } from '../world/shell-host.ts';
+import { findObject } from './clusters.ts';
 import type { ShellState } from './state.ts';
 
 export interface LogEntry {
@@ -32,7 +33,7 @@ const keyOf = (uid: string, container: string): string => `${uid}/${container}`;
 export function logOutput(state: ShellState, host: ShellHost, process: Process, text: string): void {
   if (process.origin.component === 'user' || process.app === 'prober') return;
   const key = process.origin.objects.find((one) => one.startsWith('Pod/'));
-  const pod = key === undefined ? undefined : host.api.view.find<Pod>(key);
+  const pod = key === undefined ? undefined : findObject<Pod>(host, key);
   // A program may go by another name than its container (a mesh's envoy); its record has the container's.
   const container = pod === undefined ? undefined : (containerOf(pod, process.name) ?? containerOf(pod, process.id.split('/').at(-1) ?? ''));
   if (key === undefined || pod === undefined || container === undefined) return;
@@ -58,7 +59,7 @@ function append(log: ContainerLog, { timeNs, run, text }: LogEntry): ContainerLo
 }
 
 function forgetOld(state: ShellState, host: ShellHost): void {
-  for (const [key, { pod, uid }] of state.logs) if (host.api.view.find(pod)?.metadata.uid !== uid) state.logs.delete(key);
+  for (const [key, { pod, uid }] of state.logs) if (findObject(host, pod)?.metadata.uid !== uid) state.logs.delete(key);
 }
 
 /** Entries from number `from` on, and the number of the next one. */

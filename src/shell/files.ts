@@ -3,6 +3,7 @@ import { hostNetworkFiles } from '../kube/pod/sandbox-agent.ts';
 import type { Pod } from '../kube/pod/types.ts';
 import { readSysctlText } from '../net/stack/sysctl.ts';
 import type { ShellHost } from '../world/shell-host.ts';
+import { hostAt } from './clusters.ts';
 import { getProfile } from './images.ts';
 import { fileKey, findNetns } from './machine/places.ts';
 import { type Location, locate, mountedFiles, nodeOfKey, sharedMounts } from './mounts.ts';
@@ -134,10 +135,11 @@ export class ShellFiles {
   }
 
   #below(place: Place, path: string): string | undefined {
-    const own = place.pod === undefined ? undefined : this.#host.api.view.find<Pod>(`Pod/${place.pod.namespace}/${place.pod.name}`);
-    const hostNetwork = own === undefined ? undefined : hostNetworkFiles(own, this.#host.api.view);
+    const { view } = hostAt(this.#host, place).api;
+    const own = place.pod === undefined ? undefined : view.find<Pod>(`Pod/${place.pod.namespace}/${place.pod.name}`);
+    const hostNetwork = own === undefined ? undefined : hostNetworkFiles(own, view);
     if (hostNetwork !== undefined && Object.hasOwn(hostNetwork, path)) return hostNetwork[path];
-    const written = own === undefined ? undefined : this.#podFiles.get(path)?.(own, this.#host.api.view);
+    const written = own === undefined ? undefined : this.#podFiles.get(path)?.(own, view);
     if (written !== undefined) return written;
     const netns = findNetns(this.#host, place.netns);
     if (netns !== undefined && Object.hasOwn(netns.files, path)) return netns.files[path];

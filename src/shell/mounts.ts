@@ -4,6 +4,7 @@ import { findDataOf } from '../kube/pod/sources.ts';
 import type { Pod, Volume, VolumeMount } from '../kube/pod/types.ts';
 import { sourcesOf, volumeFiles } from '../kube/pod/volume-files.ts';
 import type { ShellHost } from '../world/shell-host.ts';
+import { hostAt } from './clusters.ts';
 import { fileKey, hostPlace } from './machine/places.ts';
 import { resolvePath } from './paths.ts';
 import type { Place } from './state.ts';
@@ -16,7 +17,7 @@ interface Mount {
 
 function mountsOf(host: ShellHost, place: Place): readonly Mount[] {
   if (place.pod === undefined) return [];
-  const pod = host.api.view.find<Pod>(`Pod/${place.pod.namespace}/${place.pod.name}`);
+  const pod = hostAt(host, place).api.view.find<Pod>(`Pod/${place.pod.namespace}/${place.pod.name}`);
   const container = pod === undefined ? undefined : findContainer(pod, place.pod?.container);
   if (pod === undefined) return [];
   return (container?.volumeMounts ?? []).flatMap((mount) => {
@@ -67,10 +68,11 @@ export const sharedMounts = (host: ShellHost, place: Place): readonly { readonly
 /** Files of ConfigMaps, Secrets and the downward API by absolute path. What is mounted by `subPath` stays as the container found it. */
 export function mountedFiles(host: ShellHost, place: Place): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
+  const { view } = hostAt(host, place).api;
   for (const { pod, mount, volume } of mountsOf(host, place)) {
     const sub = mount.subPath ?? '';
     const target = resolvePath('/', mount.mountPath);
-    for (const [path, content] of volumeFiles(pod, volume, findDataOf(pod, host.api.view, sub === '' ? 'shown' : 'started')) ?? []) {
+    for (const [path, content] of volumeFiles(pod, volume, findDataOf(pod, view, sub === '' ? 'shown' : 'started')) ?? []) {
       if (sub === '') files.set(resolvePath(target, path), content);
       else if (path === sub) files.set(target, content);
       else if (path.startsWith(`${sub}/`)) files.set(resolvePath(target, path.slice(sub.length + 1)), content);

@@ -5,25 +5,27 @@ import { cniFiles, NETWORKS_DIR } from '../kube/cni/node-files.ts';
 import type { HostLocalStore } from '../kube/pod/host-local-store.ts';
 import type { ShellHost } from '../world/shell-host.ts';
 
-/** Name of the node whose own files stand under this key. */
-function nodeOf(host: ShellHost, key: string): string | undefined {
+/** The node whose own files stand under this key, and its cluster. */
+function nodeOf(world: ShellHost, key: string): { readonly node: string; readonly host: ShellHost } | undefined {
   const name = key.endsWith('/netns/root') ? key.slice(0, -'/netns/root'.length) : undefined;
-  return name !== undefined && host.api.view.find(`Node/${name}`) !== undefined ? name : undefined;
+  const host = name === undefined ? world : (world.at?.(name) ?? world);
+  return name !== undefined && host.api.view.find(`Node/${name}`) !== undefined ? { node: name, host } : undefined;
 }
 
 /** What the CNI has there, by absolute path. */
-export function nodeFiles(host: ShellHost, key: string): ReadonlyMap<string, () => string> {
-  const node = nodeOf(host, key);
-  return node === undefined ? new Map() : cniFiles(node, host.api.view);
+export function nodeFiles(world: ShellHost, key: string): ReadonlyMap<string, () => string> {
+  const found = nodeOf(world, key);
+  return found === undefined ? new Map() : cniFiles(found.node, found.host.api.view);
 }
 
 /** A file that a node's container runtime would read. */
 export const isNetConf = (path: string): boolean => path.startsWith(`${NET_DIR}/`) && !path.slice(NET_DIR.length + 1).includes('/') && !path.endsWith('/.keep');
 
 /** A configuration is written (undefined: removed). Says whether the path is one; the others are ordinary files. */
-export function writeNetConf(host: ShellHost, key: string, path: string, text: string | undefined): boolean {
-  const node = nodeOf(host, key);
-  if (node === undefined || !isNetConf(path)) return false;
+export function writeNetConf(world: ShellHost, key: string, path: string, text: string | undefined): boolean {
+  const found = nodeOf(world, key);
+  if (found === undefined || !isNetConf(path)) return false;
+  const { node, host } = found;
   const name = path.slice(NET_DIR.length + 1);
   const known = host.api.view.find<CniConfig>(`CniConfig/${node}`);
   const { [name]: _, ...files } = known?.spec?.files ?? {};
@@ -37,9 +39,11 @@ export function writeNetConf(host: ShellHost, key: string, path: string, text: s
 }
 
 /** host-local's file of an address is removed: the plugin takes it for free from then on. Says whether it was one. */
-export function forgetAddress(host: ShellHost, key: string, path: string): boolean {
-  const node = nodeOf(host, key);
-  if (node === undefined || !path.startsWith(`${NETWORKS_DIR}/`) || !cniFiles(node, host.api.view).has(path)) return false;
+export function forgetAddress(world: ShellHost, key: string, path: string): boolean {
+  const found = nodeOf(world, key);
+  if (found === undefined) return false;
+  const { node, host } = found;
+  if (!path.startsWith(`${NETWORKS_DIR}/`) || !cniFiles(node, host.api.view).has(path)) return false;
   const name = path.slice(path.lastIndexOf('/') + 1);
   const store = host.api.view.find<HostLocalStore>(`HostLocalStore/${node}`);
   if (store === undefined) return false;

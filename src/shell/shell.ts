@@ -4,6 +4,7 @@ import type { Process } from '../net/records.ts';
 import type { KubeObject } from '../objects/types.ts';
 import type { Shell, ShellHost } from '../world/shell-host.ts';
 import type { SessionView } from '../world/views.ts';
+import { findObject } from './clusters.ts';
 import type { ShellServices } from './command.ts';
 import { completeLine } from './completion.ts';
 import { logOutput } from './container-logs.ts';
@@ -110,7 +111,7 @@ export class ShellSessions implements WatchingShell {
   }
 
   #podPlace(namespace: string, name: string, container: string | undefined): Place | undefined {
-    const pod = this.#host.api.view.find<KubeObject>(`Pod/${namespace}/${name}`);
+    const pod = findObject<KubeObject>(this.#host, `Pod/${namespace}/${name}`);
     if (pod === undefined) return undefined;
     return podPlace(this.#host, pod, container ?? text(at(list(at(pod, 'spec', 'containers'))[0], 'name')));
   }

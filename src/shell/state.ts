@@ -22,6 +22,8 @@ export interface Place {
   readonly netns: string;
   readonly hostname: string;
   readonly pod?: PlaceInPod;
+  /** The cluster that commands here were told to speak to (`kubectl --context`); absent: that of the machine. */
+  readonly cluster?: string;
   /** Contents-page name in images.ts; decides which programs exist. */
   readonly profile: string;
 }

@@ -1,12 +1,16 @@
 /** From files to objects: parses every file, names what each document is, and finds what only all files together show (duplicates, missing clusters). */
 import type { Diagnostic, Span } from '../base/diagnostic.ts';
 import { parseYaml, type YamlDocument } from '../base/yaml/index.ts';
+import { isClusterName, keyIn } from '../objects/cluster-key.ts';
 import { type KubeObject, type ObjectSource, objectKey } from '../objects/types.ts';
 import type { DocumentFile } from './document.ts';
 
 /** A document that looks like an API object, with its place in the text. */
 export interface AdmittedObject {
+  /** With its cluster, where that is not the first one. */
   readonly key: string;
+  /** Absent: the first one. */
+  readonly cluster?: string;
   readonly object: KubeObject;
   readonly source: ObjectSource;
 }
@@ -167,16 +171,45 @@ export function admitFiles(files: readonly DocumentFile[], lookup: Lookup, defau
   return join(files, (file) => readFile(file, lookup, defaultNamespace));
 }
 
+/** Says for one object in which cluster it is. */
+const CLUSTER_ANNOTATION = 'kubehop.dev/cluster';
+
+/** What a file's own description of a cluster calls it: kind's, or kubeadm's. */
+function clusterNameIn(reading: FileReading): string | undefined {
+  for (const entry of reading) {
+    if (!isAdmitted(entry)) continue;
+    const { kind, apiVersion } = entry.object;
+    const { name, clusterName } = entry.object as KubeObject & { readonly name?: unknown; readonly clusterName?: unknown };
+    const said = kind === 'Cluster' && apiVersion.startsWith('kind.x-k8s.io/') ? (name ?? 'kind') : kind === 'ClusterConfiguration' ? clusterName : undefined;
+    if (typeof said === 'string' && isClusterName(said)) return said;
+  }
+  return undefined;
+}
+
+/** A file that describes a cluster of another name than the first that is described is that cluster's; the others are the first one's. */
+function clustersOf(files: readonly DocumentFile[], read: (file: DocumentFile) => FileReading): (file: DocumentFile, entry: AdmittedObject) => AdmittedObject {
+  const named = new Map(files.map((file) => [file.path, clusterNameIn(read(file))]));
+  const first = [...named.values()].find((name) => name !== undefined);
+  return (file, entry) => {
+    const said = entry.object.metadata.annotations?.[CLUSTER_ANNOTATION];
+    const name = typeof said === 'string' && isClusterName(said) ? said : named.get(file.path);
+    return name === undefined || name === first ? entry : { ...entry, key: keyIn(name, entry.key), cluster: name };
+  };
+}
+
 function join(files: readonly DocumentFile[], read: (file: DocumentFile) => FileReading): Admission {
   const objects: AdmittedObject[] = [];
   const diagnostics: Diagnostic[] = [];
   const seen = new Map<string, AdmittedObject>();
-  for (const file of files.slice(0, MAX_FILES)) {
-    for (const entry of read(file)) {
-      if (!isAdmitted(entry)) {
-        diagnostics.push(entry);
+  const taken = files.slice(0, MAX_FILES);
+  const placed = clustersOf(taken, read);
+  for (const file of taken) {
+    for (const one of read(file)) {
+      if (!isAdmitted(one)) {
+        diagnostics.push(one);
         continue;
       }
+      const entry = placed(file, one);
       const earlier = seen.get(entry.key);
       if (earlier !== undefined) {
         diagnostics.push(

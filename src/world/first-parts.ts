@@ -26,13 +26,21 @@ export function firstParts(): FirstParts {
     if (name !== 'kindnet') throw new NotLoaded(name);
     return KINDNET_MANIFEST;
   };
+  const wait = (): never => {
+    throw new NotLoaded('further clusters');
+  };
+  let further: WorldParts['further'] = { agentsOf: wait, exchange: wait };
   return {
     ...parts,
     apps,
     manifest: (name, ranges) => manifests(name, ranges),
+    get further() {
+      return further;
+    },
     fill: (all) => {
       fill(all);
       manifests = all.manifest;
+      further = all.further;
       for (const [name, app] of all.apps) apps.set(name, app);
     },
   };

@@ -4,7 +4,7 @@ import type { RecordSnapshot } from '../base/record-store.ts';
 import type { DrainSnapshot } from '../kube/service/kube-proxy-drain.ts';
 import type { EngineSnapshot } from '../net/engine.ts';
 import type { NetRecord } from '../net/records.ts';
-import type { ApiSnapshot } from '../objects/api-server.ts';
+import type { PlanesSnapshot } from './control-planes.ts';
 import type { DocumentInput } from './document.ts';
 import type { SavedFiles } from './world-files.ts';
 
@@ -12,7 +12,7 @@ import type { SavedFiles } from './world-files.ts';
 export interface WorldSnapshot {
   /** Length of the log then. */
   readonly seq: number;
-  readonly api: ApiSnapshot;
+  readonly planes: PlanesSnapshot;
   readonly records: RecordSnapshot<NetRecord>;
   readonly engine: EngineSnapshot;
   readonly shell: unknown;

@@ -14,7 +14,7 @@ import { deviceView } from './topology.ts';
 import type { Inspection, LinkTarget, NetnsInspection, ObjectInspection, Phrase } from './views.ts';
 import type { World } from './world.ts';
 
-type InspectedWorld = Pick<World, 'records' | 'engine' | 'api' | 'topology' | 'headSeq' | 'nowNs'>;
+type InspectedWorld = Pick<World, 'records' | 'engine' | 'api' | 'planes' | 'topology' | 'headSeq' | 'nowNs'>;
 
 export function inspectWorld(world: InspectedWorld, target: LinkTarget, sourceOf: (key: string) => AdmittedObject | undefined): Inspection | null {
   switch (target.kind) {
@@ -162,13 +162,15 @@ function policyNotes(kind: string, view: StoreView): readonly string[] {
 }
 
 function inspectObject(world: InspectedWorld, key: string, sourceOf: (key: string) => AdmittedObject | undefined): ObjectInspection | null {
-  const object = world.api.view.find(key);
+  const plane = world.planes.resolve(key);
+  const { view, kinds } = plane.api;
+  const object = view.find(plane.key);
   if (object === undefined) return null;
-  const kind = world.api.kinds.find((one) => one.kind === object.kind && one.apiVersion === object.apiVersion);
+  const kind = kinds.find((one) => one.kind === object.kind && one.apiVersion === object.apiVersion);
   const described = kind?.describe(object);
   const admitted = sourceOf(key);
   const namespace = object.metadata.namespace;
-  const events = world.api.view
+  const events = view
     .list<EventLike>('Event', namespace ?? 'default')
     .filter((event) => event.involvedObject?.kind === object.kind && event.involvedObject.name === object.metadata.name)
     .map((event) => ({

@@ -1,5 +1,6 @@
 /** The composition root: the only place that sees every floor. Wires records, engine and API server together. */
 
+import { hashText } from '../base/prng.ts';
 import type { Change } from '../base/record-store.ts';
 import { RecordStore } from '../base/record-store.ts';
 import { admission, initialObjects, kinds, watchLatency } from '../kube/index.ts';
@@ -13,7 +14,9 @@ import type { NetRecord } from '../net/records.ts';
 import { createUserland } from '../net/socket/userland.ts';
 import type { Kernel, Userland } from '../net/stack/userland.ts';
 import { ApiServer } from '../objects/api-server.ts';
+import { keyIn } from '../objects/cluster-key.ts';
 import type { KubeObject } from '../objects/types.ts';
+import { ControlPlanes } from './control-planes.ts';
 import type { WorldParts } from './parts.ts';
 
 /** 2026-04-04 09:00:00 UTC: the wall clock at virtual time 0, fixed so that output is the same on every run. */
@@ -22,7 +25,7 @@ export const EPOCH_MS = 1_775_293_200_000;
 export interface Installation {
   readonly records: RecordStore<NetRecord>;
   readonly engine: Network;
-  readonly api: ApiServer<NetRecord>;
+  readonly planes: ControlPlanes;
   readonly drain: RealServerDrain;
 }
 
@@ -35,7 +38,8 @@ export interface InstallOptions {
   readonly userland?: (kernel: Kernel) => Userland;
   /** Nobody takes stale entries out of connection tables: a recording has kube-proxy's rules without its process. */
   readonly staleConnections?: 'stay';
-  readonly onObjectChange?: (change: Change<KubeObject>) => void;
+  /** With keys as `cluster-key.ts` has them; `acting`: who wrote it. */
+  readonly onObjectChange?: (change: Change<KubeObject>, acting: string | undefined) => void;
 }
 
 /** Connections and datagrams that a pod of its own netns has been given. */
@@ -51,29 +55,36 @@ export function install(options: InstallOptions): Installation {
     { seed: options.seed, records, ...(options.trace === undefined ? {} : { trace: options.trace }) },
     options.userland ?? ((kernel) => createUserland(kernel, parts.apps)),
   );
-  const api: ApiServer<NetRecord> = new ApiServer<NetRecord>({
-    kinds,
-    controllers: parts.controllers,
-    admission,
-    agents: parts.agents,
-    records,
-    nowNs: () => engine.nowNs,
-    epochMs: options.epochMs ?? EPOCH_MS,
-    seed: options.seed,
-    merge: (before, rendered, present) =>
-      rendered.kind === 'ipvs-service' ? mergeVirtualService(before, rendered, present, engine) : mergeRecord(before, rendered, present),
-    ...(options.staleConnections === 'stay'
-      ? {}
-      : {
-          onNews: (agent: string, keys: readonly string[]) => {
-            proxyNews(agent, keys, engine, api.view);
-            parts.hearNews?.(agent, keys, engine, api.view);
-          },
-        }),
-    latency: watchLatency,
-    measure: (key) => accepted(api.view.find<Pod>(key), engine),
-    ...(options.onObjectChange === undefined ? {} : { onChange: options.onObjectChange }),
-  });
-  for (const object of initialObjects) api.create(object);
-  return { records, engine, api, drain: new RealServerDrain(records, engine) };
+  const open = (cluster: string): ApiServer<NetRecord> => {
+    const onChange = options.onObjectChange;
+    const api: ApiServer<NetRecord> = new ApiServer<NetRecord>({
+      kinds,
+      controllers: parts.controllers,
+      admission,
+      agents: cluster === '' ? parts.agents : parts.further.agentsOf(cluster, parts.agents),
+      records,
+      nowNs: () => engine.nowNs,
+      epochMs: options.epochMs ?? EPOCH_MS,
+      // Two clusters give their objects different names and uids.
+      seed: cluster === '' ? options.seed : hashText(cluster, options.seed),
+      merge: (before, rendered, present) =>
+        rendered.kind === 'ipvs-service' ? mergeVirtualService(before, rendered, present, engine) : mergeRecord(before, rendered, present),
+      ...(options.staleConnections === 'stay'
+        ? {}
+        : {
+            onNews: (agent: string, keys: readonly string[]) => {
+              proxyNews(agent, keys, engine, api.view);
+              parts.hearNews?.(agent, keys, engine, api.view);
+            },
+          }),
+      latency: watchLatency,
+      measure: (key) => accepted(api.view.find<Pod>(key), engine),
+      ...(onChange === undefined
+        ? {}
+        : { onChange: (change: Change<KubeObject>) => onChange(cluster === '' ? change : { ...change, id: keyIn(cluster, change.id) }, api.acting) }),
+    });
+    for (const object of initialObjects) api.create(object);
+    return api;
+  };
+  return { records, engine, planes: new ControlPlanes(open, () => parts.further), drain: new RealServerDrain(records, engine) };
 }

@@ -66,6 +66,16 @@ function rangesOf(
   return { podCidr: textOf(false) ?? '', podCidr6: textOf(true), gateway };
 }
 
+/** kubeadm gives the DNS Service the tenth address of the range that the cluster has. Kubernetes: cmd/kubeadm/app/constants, GetDNSIP. */
+function inServiceRange(one: AdmittedObject, cluster: KindCluster): AdmittedObject {
+  const range = parseIpPrefix((cluster.networking?.serviceSubnet ?? '').split(',')[0]?.trim() ?? '');
+  const { spec } = one.object as KubeObject & { readonly spec?: { readonly clusterIP?: string } };
+  if (range === undefined || isIp6(range.network) || one.object.kind !== 'Service' || spec?.clusterIP === undefined) return one;
+  const clusterIP = formatIp((range.network as number) + 10);
+  const object = { ...one.object, spec: { ...spec, clusterIP, clusterIPs: [clusterIP] } };
+  return { ...one, object: object as KubeObject };
+}
+
 /** Reads a text of ours. */
 export type ReadText = (path: string, text: string) => readonly AdmittedObject[];
 
@@ -79,7 +89,9 @@ export function kindAddOns(
   const cluster = objects.find(isKindCluster);
   if (cluster === undefined) return [];
   const own = new Set(objects.map((one) => one.key));
-  const added: AdmittedObject[] = base().filter((one) => /(?:coredns|kube-dns)/.test(one.object.metadata.name) && !own.has(one.key));
+  const added: AdmittedObject[] = base()
+    .filter((one) => /(?:coredns|kube-dns)/.test(one.object.metadata.name) && !own.has(one.key))
+    .map((one) => inServiceRange(one, cluster.object as KindCluster));
   // A CNI of the reader's own: two would fight for /etc/cni/net.d.
   if (networksOf(objects).size > 0) return added;
   const name = wantedNetwork([cluster]) ?? '';

@@ -1,6 +1,7 @@
 /** What of a world may come later than its first picture: who acts in the cluster, and the programs of its hosts. */
 import type { CniManifest } from '../kube/cni/choice-names.ts';
 import type { KubeParts } from '../kube/index.ts';
+import type { FurtherClusters } from '../kube/multicluster/further.ts';
 import type { App } from '../net/app/definition.ts';
 
 export interface WorldParts extends KubeParts {
@@ -8,4 +9,6 @@ export interface WorldParts extends KubeParts {
   readonly apps: ReadonlyMap<string, App>;
   /** What kind installs as its cluster's pod network. */
   readonly manifest: CniManifest;
+  /** Of worlds with more than one cluster. */
+  readonly further: FurtherClusters;
 }

@@ -15,7 +15,17 @@ export interface ShellHost {
   /** Virtual time as a wall clock: Unix epoch in milliseconds at virtual time 0 (fixed, so that output is deterministic). */
   readonly epochMs: number;
   readonly engine: Engine;
+  /** The API server of `cluster`. */
   readonly api: Api;
+  /** '' or absent: the first one. */
+  readonly cluster?: string;
+  /** All clusters where there are several; `title` is what people call them. */
+  readonly clusters?: readonly { readonly name: string; readonly title: string }[];
+  /** The same, seen from a machine of that name, or as that cluster. */
+  at?(host: string): ShellHost;
+  of?(cluster: string): ShellHost;
+  /** By a key as records have it, of any cluster. */
+  find?<T extends KubeObject = KubeObject>(key: string): T | undefined;
   readonly prng: Prng;
   /** Somebody shows `SessionView.editing` and answers with `World.edited`; without, `vi` says that there is no editor. */
   readonly hasEditor?: boolean;

@@ -7,7 +7,9 @@ import { isFinished, type Pod } from '../kube/pod/types.ts';
 import { enforcement } from '../kube/policy/enforcement.ts';
 import { qdiscText } from '../net/device/qdisc-text.ts';
 import type { Device, Netns, NetRecord } from '../net/records.ts';
+import { keyIn } from '../objects/cluster-key.ts';
 import type { KubeObject, StoreView } from '../objects/types.ts';
+import type { ControlPlanes } from './control-planes.ts';
 import type { DeviceView, HostView, NetnsView, ServiceView, Topology } from './views.ts';
 
 interface ContainerSpec {
@@ -26,6 +28,9 @@ interface PodLike extends KubeObject {
 interface NodeLike extends KubeObject {
   readonly spec?: { readonly podCIDR?: string };
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+}
+interface NetworkLike extends KubeObject {
+  readonly spec?: { readonly cidr?: string };
 }
 interface ServiceLike extends KubeObject {
   readonly spec?: {
@@ -127,10 +132,10 @@ function netnsView(netns: Netns, ip: string, podKey: string | undefined, pod: Po
 }
 
 /** Pods that have a node and no netns yet: their machine is still at it. */
-function comingPods(view: StoreView, keys: readonly string[], known: ReadonlySet<string>, cache: TopologyCache): NetnsView[] {
+function comingPods(planes: Pick<ControlPlanes, 'find'>, keys: readonly string[], known: ReadonlySet<string>, cache: TopologyCache): NetnsView[] {
   const coming: NetnsView[] = [];
   for (const key of keys) {
-    const pod = key.startsWith('Pod/') ? view.find<Pod>(key) : undefined;
+    const pod = key.startsWith('Pod/') ? planes.find<Pod>(key) : undefined;
     const id = pod === undefined ? undefined : netnsOfPod(pod);
     if (pod === undefined || id === undefined || known.has(id) || pod.spec.hostNetwork === true || isFinished(pod)) continue;
     const told = cache.coming.get(pod);
@@ -141,7 +146,7 @@ function comingPods(view: StoreView, keys: readonly string[], known: ReadonlySet
   return coming;
 }
 
-function servicesOf(view: StoreView, netnsByIp: ReadonlyMap<string, string>): ServiceView[] {
+function servicesOf(view: StoreView, cluster: string, netnsAt: (ip: string) => string): ServiceView[] {
   const slices = new Map<string, SliceLike[]>();
   for (const slice of view.list<SliceLike>('EndpointSlice')) {
     const name = slice.metadata.labels?.['kubernetes.io/service-name'];
@@ -154,15 +159,13 @@ function servicesOf(view: StoreView, netnsByIp: ReadonlyMap<string, string>): Se
   return view.list<ServiceLike>('Service').map((service) => {
     const namespace = service.metadata.namespace ?? 'default';
     const endpoints = (slices.get(`${namespace}/${service.metadata.name}`) ?? []).flatMap((slice) =>
-      (slice.endpoints ?? [])
-        .filter((endpoint) => endpoint.conditions?.ready !== false)
-        .flatMap((endpoint) => endpoint.addresses.map((ip) => netnsByIp.get(ip) ?? '')),
+      (slice.endpoints ?? []).filter((endpoint) => endpoint.conditions?.ready !== false).flatMap((endpoint) => endpoint.addresses.map(netnsAt)),
     );
     const ports = (service.spec?.ports ?? []).map((port) =>
       port.nodePort === undefined ? `${port.port}/${port.protocol ?? 'TCP'}` : `${port.port}:${port.nodePort}/${port.protocol ?? 'TCP'}`,
     );
     return {
-      objectKey: `Service/${namespace}/${service.metadata.name}`,
+      objectKey: keyIn(cluster, `Service/${namespace}/${service.metadata.name}`),
       name: service.metadata.name,
       namespace,
       type: service.spec?.type ?? 'ClusterIP',
@@ -174,9 +177,9 @@ function servicesOf(view: StoreView, netnsByIp: ReadonlyMap<string, string>): Se
 }
 
 /** Nodes that nobody has built yet. */
-function comingHosts(view: StoreView, keys: readonly string[], known: ReadonlySet<string>): HostView[] {
+function comingHosts(planes: Pick<ControlPlanes, 'find'>, keys: readonly string[], known: ReadonlySet<string>): HostView[] {
   return keys.flatMap((key): HostView[] => {
-    const node = key.startsWith('Node/') ? view.find<NodeLike>(key) : undefined;
+    const node = key.startsWith('Node/') ? planes.find<NodeLike>(key) : undefined;
     if (node === undefined || known.has(node.metadata.name)) return [];
     const { name, labels } = node.metadata;
     const podCidr = node.spec?.podCIDR;
@@ -196,6 +199,21 @@ function comingHosts(view: StoreView, keys: readonly string[], known: ReadonlySe
   });
 }
 
+/** Clusters may have the same pod addresses: an endpoint is the cluster's own pod, or where it has none of that address another's. */
+function netnsOf(planes: ControlPlanes, records: RecordStore<NetRecord>, cluster: string, all: ReadonlyMap<string, string>): (ip: string) => string {
+  if (!planes.areMany) return (ip) => all.get(ip) ?? '';
+  const own = new Map<string, string>();
+  const hosts = new Map<string, boolean>();
+  for (const record of records.values()) {
+    if (record.kind !== 'device' || record.type === 'loopback') continue;
+    const host = record.netns.slice(0, record.netns.indexOf('/'));
+    const mine = hosts.get(host) ?? planes.ofHost(host) === cluster;
+    hosts.set(host, mine);
+    if (mine) for (const { ip } of record.addresses) own.set(ip, record.netns);
+  }
+  return (ip) => own.get(ip) ?? all.get(ip) ?? '';
+}
+
 export interface TopologyOptions {
   readonly cache?: TopologyCache;
   /** Keys of Nodes and Pods in the order in which they were made: those that are not built yet are boxes too, neither ready nor with an address. */
@@ -203,7 +221,8 @@ export interface TopologyOptions {
 }
 
 /** All boxes; O(records). */
-export function buildTopology(records: RecordStore<NetRecord>, view: StoreView, options: TopologyOptions = {}): Topology {
+export function buildTopology(records: RecordStore<NetRecord>, planes: ControlPlanes, options: TopologyOptions = {}): Topology {
+  const { view } = planes.first;
   const cache = options.cache ?? topologyCache();
   const hosts: HostView[] = [];
   const netnses: NetnsView[] = [];
@@ -211,7 +230,7 @@ export function buildTopology(records: RecordStore<NetRecord>, view: StoreView, 
   const mainIp = new Map<string, string>();
   const netnsByIp = new Map<string, string>();
   const cached = new Map<string, NonNullable<ReturnType<TopologyCache['netnses']['get']>>>();
-  const networks = view.list<KubeObject & { readonly spec?: { readonly cidr?: string } }>('Network');
+  const titles = planes.areMany ? new Map(planes.titled.map(({ name, title }) => [name, title])) : undefined;
   for (const record of records.values()) {
     if (record.kind !== 'device') continue;
     const known = cache.devices.get(record);
@@ -229,7 +248,7 @@ export function buildTopology(records: RecordStore<NetRecord>, view: StoreView, 
     if (record.kind === 'netns') {
       const ip = mainIp.get(record.id) ?? '';
       const podKey = record.name === 'root' ? undefined : podOf(record);
-      const pod = podKey === undefined ? undefined : view.find<PodLike>(podKey);
+      const pod = podKey === undefined ? undefined : planes.find<PodLike>(podKey);
       const known = cache.netnses.get(record.id);
       const same = known !== undefined && known.record === record && known.ip === ip && known.pod === pod;
       const entry = same ? known : { record, ip, pod, made: netnsView(record, ip, podKey, pod) };
@@ -238,7 +257,10 @@ export function buildTopology(records: RecordStore<NetRecord>, view: StoreView, 
     }
     if (record.kind !== 'host') continue;
     const key = record.origin.objects.find((one) => one.startsWith('Node/') || one.startsWith('Host/') || one.startsWith('Network/'));
-    const node = key === undefined ? undefined : view.find<NodeLike>(key);
+    const node = key === undefined ? undefined : planes.find<NodeLike>(key);
+    const cluster = planes.areMany ? planes.ofHost(record.name) : '';
+    const cidr = record.role === 'switch' ? planes.get(cluster).view.list<NetworkLike>('Network')[0]?.spec?.cidr : undefined;
+    const title = titles?.get(cluster);
     hosts.push({
       id: record.id,
       name: record.name,
@@ -246,18 +268,25 @@ export function buildTopology(records: RecordStore<NetRecord>, view: StoreView, 
       ip: mainIp.get(`${record.id}/netns/root`) ?? '',
       ready: record.role !== 'node' || conditionTrue(node?.status?.conditions, 'Ready'),
       ...(node?.spec?.podCIDR === undefined ? {} : { podCidr: node.spec.podCIDR }),
-      ...(record.role === 'switch' && networks[0]?.spec?.cidr !== undefined ? { cidr: networks[0].spec.cidr } : {}),
+      ...(cidr === undefined ? {} : { cidr }),
+      ...(title === undefined ? {} : { cluster: title }),
       ...(node?.metadata.labels?.['node-role.kubernetes.io/control-plane'] === undefined ? {} : { controlPlane: true }),
       ...(key === undefined ? {} : { objectKey: key }),
     });
   }
   cache.netnses = cached;
   if (options.coming !== undefined) {
-    hosts.push(...comingHosts(view, options.coming, new Set(hosts.map((host) => host.id))));
-    netnses.push(...comingPods(view, options.coming, new Set(cached.keys()), cache));
+    hosts.push(...comingHosts(planes, options.coming, new Set(hosts.map((host) => host.id))));
+    netnses.push(...comingPods(planes, options.coming, new Set(cached.keys()), cache));
   }
   if (options.coming !== undefined) return { hosts, netnses, devices, services: [], coming: true };
   const { nodes, sentence } = enforcement(view);
   const enforces = nodes.some((one) => one.kinds.includes('NetworkPolicy'));
-  return { hosts, netnses, devices, services: servicesOf(view, netnsByIp), ...(nodes.length === 0 ? {} : { enforcement: { enforces, sentence } }) };
+  return {
+    hosts,
+    netnses,
+    devices,
+    services: planes.all.flatMap(({ name, api }) => servicesOf(api.view, name, netnsOf(planes, records, name, netnsByIp))),
+    ...(nodes.length === 0 ? {} : { enforcement: { enforces, sentence } }),
+  };
 }

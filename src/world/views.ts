@@ -28,6 +28,8 @@ export interface HostView {
   /** `172.30.0.0/16` for the underlay switch. */
   readonly cidr?: string;
   readonly ready: boolean;
+  /** Which cluster's machine it is, where there are several. */
+  readonly cluster?: string;
   /** The API server runs on it. */
   readonly controlPlane?: boolean;
   readonly objectKey?: ObjectKey;

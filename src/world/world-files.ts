@@ -4,9 +4,12 @@ import type { CniManifest } from '../kube/cni/choice-names.ts';
 import { initialObjects } from '../kube/index.ts';
 import type { NetRecord } from '../net/records.ts';
 import type { ApiServer } from '../objects/api-server.ts';
+import { keyIn, withoutCluster } from '../objects/cluster-key.ts';
 import { objectKey } from '../objects/types.ts';
 import { type AdmittedObject, FileReader, givesCluster, inApplyOrder, isSystem } from './admit.ts';
 import { failureDiagnostics, findingDiagnostics, kindLookup } from './apply.ts';
+import { admittedOf, byCluster, clusterProblems, underlayText } from './clusters-of-texts.ts';
+import type { ControlPlanes } from './control-planes.ts';
 import type { DocumentFile } from './document.ts';
 import { isExchanged, kindAddOns, networksOf } from './kind-cluster.ts';
 
@@ -20,7 +23,7 @@ export interface SavedFiles {
 }
 
 export class WorldFiles {
-  readonly #api: ApiServer<NetRecord>;
+  readonly #planes: ControlPlanes;
   readonly #baseFiles: readonly DocumentFile[];
   readonly #reader: FileReader;
   readonly #baseReader: FileReader;
@@ -35,9 +38,10 @@ export class WorldFiles {
   #settleDiagnostics: readonly Diagnostic[] = [];
   #diagnostics: readonly Diagnostic[] | undefined;
 
-  constructor(api: ApiServer<NetRecord>, files: readonly DocumentFile[], baseFiles: readonly DocumentFile[], manifest: CniManifest) {
+  constructor(planes: ControlPlanes, files: readonly DocumentFile[], baseFiles: readonly DocumentFile[], manifest: CniManifest) {
     this.#manifest = manifest;
-    this.#api = api;
+    this.#planes = planes;
+    const api = planes.first;
     this.#reader = new FileReader(kindLookup(api));
     this.#baseReader = new FileReader(kindLookup(api));
     this.#givenReader = new FileReader(kindLookup(api));
@@ -65,7 +69,11 @@ export class WorldFiles {
   }
 
   get diagnostics(): readonly Diagnostic[] {
-    this.#diagnostics ??= [...this.#textDiagnostics, ...findingDiagnostics(this.#api, this.#admitted), ...this.#settleDiagnostics];
+    this.#diagnostics ??= [
+      ...this.#textDiagnostics,
+      ...this.#planes.all.flatMap(({ name, api }) => findingDiagnostics(api, this.#planes.areMany ? admittedOf(this.#admitted, name) : this.#admitted)),
+      ...this.#settleDiagnostics,
+    ];
     return this.#diagnostics;
   }
 
@@ -103,17 +111,45 @@ export class WorldFiles {
    */
   apply(atomic: boolean, undo: () => void, settle: () => void, forget: () => void): boolean {
     const admission = this.#reader.admit(this.files);
-    const diagnostics: Diagnostic[] = [...admission.diagnostics];
+    const diagnostics: Diagnostic[] = [...admission.diagnostics, ...clusterProblems(admission.objects)];
     const isBroken = () => diagnostics.some((one) => one.severity === 'error');
     if (atomic && isBroken()) return this.#told(diagnostics, false);
 
-    const objects = givesCluster(admission.objects) ? [...admission.objects, ...this.#kindAddOns(admission.objects)] : this.#withBase(admission.objects);
+    const next = new Map<string, AdmittedObject>();
+    const before = byCluster([...this.#admitted.values()]);
+    const now = byCluster(admission.objects);
+    for (const cluster of before.keys()) if (!now.has(cluster)) now.set(cluster, []);
+    for (const [cluster, own] of now) {
+      const had = new Map((before.get(cluster) ?? []).map((one) => [one.key, one]));
+      for (const one of this.#applyCluster(cluster, own, had, diagnostics, settle, forget)) next.set(one.key, one);
+    }
+    if (atomic && isBroken()) {
+      undo();
+      return this.#told(diagnostics, false);
+    }
+    this.#admitted = next;
+    this.#applied = this.#texts;
+    return this.#told(diagnostics, true);
+  }
+
+  /** Writes what changed in one cluster, and returns all that it has now. */
+  #applyCluster(
+    cluster: string,
+    own: readonly AdmittedObject[],
+    had: ReadonlyMap<string, AdmittedObject>,
+    diagnostics: Diagnostic[],
+    settle: () => void,
+    forget: () => void,
+  ): readonly AdmittedObject[] {
+    const api = this.#planes.get(cluster);
+    const bare = (key: string): string => withoutCluster(cluster, key);
+    const objects = cluster === '' ? this.#withCluster(own) : this.#furtherCluster(cluster, own);
     const next = new Map(objects.map((one) => [one.key, one]));
     // Who exchanges the pod network in the texts makes the cluster anew: no running one changes it without traces.
-    const before = isExchanged([...this.#admitted.values()], objects) ? this.#clear(settle, forget) : this.#admitted;
+    const before = isExchanged([...had.values()], objects) ? this.#clear(api, settle, forget) : had;
     // A Service that was renamed keeps its cluster IP and node ports: the old name gives them up before the new one asks.
     const isNew = (kind: string) => objects.some((one) => one.object.kind === kind && !before.has(one.key));
-    for (const [key, one] of before) if (one.object.kind === 'Service' && !next.has(key) && isNew('Service')) this.#api.remove(key);
+    for (const [key, one] of before) if (one.object.kind === 'Service' && !next.has(key) && isNew('Service')) api.remove(bare(key));
     let systemRuns = before.size > 0;
     for (const one of inApplyOrder(objects)) {
       // At first the cluster itself comes up, as it does before anybody can apply applications to it.
@@ -123,18 +159,32 @@ export class WorldFiles {
       }
       const previous = before.get(one.key);
       if (previous !== undefined && (previous.object === one.object || JSON.stringify(previous.object) === JSON.stringify(one.object))) continue;
-      const result = this.#api.apply(one.object);
+      const result = api.apply(one.object);
       if (!result.ok) diagnostics.push(...failureDiagnostics(result, one));
       else for (const warning of result.warnings) diagnostics.push({ severity: 'warning', code: 'api-warning', message: warning, span: one.source.span });
     }
-    for (const key of before.keys()) if (!next.has(key)) this.#api.remove(key);
-    if (atomic && isBroken()) {
-      undo();
-      return this.#told(diagnostics, false);
-    }
-    this.#admitted = next;
-    this.#applied = this.#texts;
-    return this.#told(diagnostics, true);
+    for (const key of before.keys()) if (!next.has(key)) api.remove(bare(key));
+    return objects;
+  }
+
+  #withCluster(own: readonly AdmittedObject[]): readonly AdmittedObject[] {
+    return givesCluster(own) ? [...own, ...this.#kindAddOns(own)] : this.#withBase(own);
+  }
+
+  /** A cluster beside the first one describes its machines itself, and has an underlay of its own. */
+  #furtherCluster(cluster: string, own: readonly AdmittedObject[]): readonly AdmittedObject[] {
+    if (!givesCluster(own)) return own;
+    const plain = own.map((one) => ({ ...one, key: withoutCluster(cluster, one.key) }));
+    const number = Math.max(
+      1,
+      this.#planes.all.findIndex((one) => one.name === cluster),
+    );
+    const given = plain.some(({ object }) => object.kind === 'Network')
+      ? []
+      : this.#givenReader.admit([{ path: `underlay ${number}`, text: underlayText(number) }]).objects;
+    const source = own[0]?.source;
+    const all = [...plain, ...given.map((one) => ({ ...one, source: source ?? one.source }))];
+    return [...all, ...this.#kindAddOns(all)].map((one) => ({ ...one, key: keyIn(cluster, one.key), cluster }));
   }
 
   /** The files name no machine: the given cluster carries what they describe. */
@@ -159,12 +209,12 @@ export class WorldFiles {
   }
 
   /** Deletes the cluster: all objects but those that an API server starts with. */
-  #clear(settle: () => void, forget: () => void): ReadonlyMap<string, AdmittedObject> {
+  #clear(api: ApiServer<NetRecord>, settle: () => void, forget: () => void): ReadonlyMap<string, AdmittedObject> {
     const first = new Set(initialObjects.map((object) => objectKey(object)));
-    for (const { kind } of this.#api.kinds)
-      for (const object of this.#api.view.list(kind)) if (!first.has(objectKey(object))) this.#api.remove(objectKey(object), { gracePeriodSeconds: 0 });
+    for (const { kind } of api.kinds)
+      for (const object of api.view.list(kind)) if (!first.has(objectKey(object))) api.remove(objectKey(object), { gracePeriodSeconds: 0 });
     settle();
-    this.#api.renderAgain();
+    api.renderAgain();
     settle();
     forget();
     return new Map();

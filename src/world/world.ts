@@ -15,9 +15,11 @@ import type { NetRecord, Process } from '../net/records.ts';
 import type { Kernel, Userland } from '../net/stack/userland.ts';
 import { base64ToBytes, bytesToText } from '../net/wire/binary-text.ts';
 import type { ApiServer } from '../objects/api-server.ts';
+import { keyIn } from '../objects/cluster-key.ts';
 import type { AdmittedObject } from './admit.ts';
 import { applyText } from './apply.ts';
 import { Clock, type Clockwork } from './clock.ts';
+import type { ControlPlanes } from './control-planes.ts';
 import { deliveryViews } from './deliveries.ts';
 import type { DocumentFile, DocumentInput, SessionPlace, WorldDocument } from './document.ts';
 import { type Act, History, SNAPSHOT_EVERY, type WorldSnapshot } from './history.ts';
@@ -97,7 +99,7 @@ function earlier(a: number | undefined, b: number | undefined): number | undefin
 export class World {
   readonly records: RecordStore<NetRecord>;
   readonly engine: Network;
-  readonly api: ApiServer<NetRecord>;
+  readonly planes: ControlPlanes;
   readonly #drain: RealServerDrain;
   readonly #shell: Shell;
   readonly #options: WorldOptions;
@@ -110,6 +112,8 @@ export class World {
   readonly #files: WorldFiles;
   readonly #history = new History();
   readonly #clock: Clock;
+  /** What shells reach, by cluster. */
+  readonly #hosts = new Map<string, ShellHost>();
   readonly #shellPrng: Prng;
   #topology: Topology | undefined;
   readonly #topologyCache: TopologyCache = topologyCache();
@@ -149,17 +153,17 @@ export class World {
       ...(options.epochMs === undefined ? {} : { epochMs: options.epochMs }),
       ...(options.userland === undefined ? {} : { userland: options.userland }),
       ...(options.staleConnections === undefined ? {} : { staleConnections: options.staleConnections }),
-      onObjectChange: (change) => {
+      onObjectChange: (change, acting) => {
         const kind = change.after?.kind ?? change.before?.kind ?? '';
         if (topologyKinds.has(kind)) this.#topologyChanged();
         if (change.before === undefined && (kind === 'Pod' || kind === 'Node')) this.#coming?.push(change.id);
         this.#revision = Math.max(this.#revision, Number(change.after?.metadata.resourceVersion ?? 0));
-        if (this.#coming === undefined && !this.#replaying) this.#noteWrite(change);
+        if (this.#coming === undefined && !this.#replaying) this.#noteWrite(change, acting);
       },
     });
     this.records = installation.records;
     this.engine = installation.engine;
-    this.api = installation.api;
+    this.planes = installation.planes;
     this.#drain = installation.drain;
     this.records.listen((change) => {
       const { before, after } = change;
@@ -169,8 +173,8 @@ export class World {
       const isProber = before?.kind === 'process' && before.app === 'prober' && after === undefined;
       if (isProber || isContainer(before) || isContainer(after)) this.#shell.containerChanged(change.id, after?.kind === 'process' ? after : undefined);
     });
-    this.#files = new WorldFiles(this.api, options.document.files, options.baseFiles, options.parts.manifest);
-    this.#shell = options.createShell(this.#shellHost());
+    this.#files = new WorldFiles(this.planes, options.document.files, options.baseFiles, options.parts.manifest);
+    this.#shell = options.createShell(this.#hostOf(''));
     this.#clock = new Clock(this.#clockwork());
     this.engine.onOutput = (processId, stream, text, exitCode) => {
       const record = stream === 'stdout' ? this.records.find(processId) : undefined;
@@ -179,7 +183,8 @@ export class World {
         return;
       }
       if (record?.kind === 'process' && record.app === 'bird') {
-        reportBgp(this.api, record.netns.split('/')[0] ?? '', text, this.api.timestamp);
+        const host = record.netns.split('/')[0] ?? '';
+        reportBgp(this.planes.get(this.planes.ofHost(host)), host, text, this.api.timestamp);
         this.#reportsDue();
         return;
       }
@@ -189,6 +194,11 @@ export class World {
       }
       this.#shell.output(processId, stream, text, exitCode);
     };
+  }
+
+  /** Of the first cluster. */
+  get api(): ApiServer<NetRecord> {
+    return this.planes.first;
   }
 
   get nowNs(): number {
@@ -220,8 +230,8 @@ export class World {
     return this.#revision;
   }
 
-  #noteWrite(change: Parameters<typeof writeOf>[0]): void {
-    const write = writeOf(change, this.headSeq, this.nowNs, this.api.acting);
+  #noteWrite(change: Parameters<typeof writeOf>[0], acting: string | undefined): void {
+    const write = writeOf(change, this.headSeq, this.nowNs, acting);
     if (write === undefined) return;
     this.#writes.push(write);
     if (this.#writes.length < 2 * MAX_WRITES) return;
@@ -231,7 +241,7 @@ export class World {
 
   /** Changes of objects that late components have not heard of yet. */
   get deliveries(): readonly DeliveryView[] {
-    return deliveryViews(this.api.deliveries());
+    return deliveryViews(this.planes.deliveries());
   }
 
   get diagnostics(): readonly Diagnostic[] {
@@ -380,7 +390,7 @@ export class World {
   }
 
   topology(): Topology {
-    this.#topology ??= buildTopology(this.records, this.api.view, { cache: this.#topologyCache });
+    this.#topology ??= buildTopology(this.records, this.planes, { cache: this.#topologyCache });
     return this.#topology;
   }
 
@@ -499,7 +509,7 @@ export class World {
   #serverEnded(process: Process, exitCode: number): void {
     const { component } = process.origin;
     if ((component !== 'kubelet' && component !== 'coredns') || process.app === 'prober' || process.app === 'container') return;
-    const pod = this.api.view.find<Pod>(process.origin.objects[0] ?? '');
+    const pod = this.planes.find<Pod>(process.origin.objects[0] ?? '');
     const container = pod === undefined ? undefined : containerOf(pod, process.name);
     if (pod === undefined || container === undefined) return;
     this.#report(process, reportLabel(container, 'exit', statusOfContainer(pod, container)?.restartCount ?? 0), String(exitCode));
@@ -515,7 +525,8 @@ export class World {
   #report(process: Process, label: string, text: string): void {
     const [pod] = process.origin.objects;
     if (pod === undefined) return;
-    reportProbe(this.api, pod, { label, text });
+    const { api, key } = this.planes.resolve(pod);
+    reportProbe(api, key, { label, text });
     this.#reportsDue();
   }
 
@@ -531,11 +542,12 @@ export class World {
     for (let depth = 0; depth < 8; depth += 1) {
       const admitted = this.#files.admitted.get(current);
       if (admitted !== undefined) return admitted;
-      const object = this.api.view.find(current);
+      const { name: cluster } = this.planes.resolve(current);
+      const object = this.planes.find(current);
       const owner = object?.metadata.ownerReferences?.find((reference) => reference.controller === true) ?? object?.metadata.ownerReferences?.[0];
       if (object === undefined || owner === undefined) return undefined;
-      const namespaced = `${owner.kind}/${object.metadata.namespace ?? ''}/${owner.name}`;
-      current = this.api.view.find(namespaced) === undefined ? `${owner.kind}/${owner.name}` : namespaced;
+      const namespaced = keyIn(cluster, `${owner.kind}/${object.metadata.namespace ?? ''}/${owner.name}`);
+      current = this.planes.find(namespaced) === undefined ? keyIn(cluster, `${owner.kind}/${owner.name}`) : namespaced;
     }
     return undefined;
   };
@@ -546,7 +558,7 @@ export class World {
     this.#shell.open('main', { host: this.#defaultHost() });
     this.#clock.advanceTo(SETTLED_NS);
     this.engine.logChanges();
-    this.api.startClock();
+    this.planes.startClock();
     this.#keep();
     const inputs = document.inputs.slice(0, MAX_INPUTS);
     inputs.forEach((input, index) => {
@@ -557,7 +569,7 @@ export class World {
 
   readonly #meanwhile = (): void => {
     const coming = this.#coming;
-    if (coming !== undefined) this.#options.onComing?.(() => buildTopology(this.records, this.api.view, { cache: this.#topologyCache, coming }), this.nowNs);
+    if (coming !== undefined) this.#options.onComing?.(() => buildTopology(this.records, this.planes, { cache: this.#topologyCache, coming }), this.nowNs);
   };
 
   #defaultHost(): string {
@@ -654,7 +666,7 @@ export class World {
     this.#reportsDueNs = undefined;
     // What controllers and agents do now they do, also in the middle of a person's command.
     this.records.attribute(undefined, () => {
-      this.#files.settled(this.api.settle(this.#meanwhile).diagnostics);
+      this.#files.settled(this.planes.settle(this.#meanwhile));
       this.#drain.run();
     });
     this.#meanwhile();
@@ -704,7 +716,7 @@ export class World {
   #snapshot(): WorldSnapshot {
     return {
       seq: this.headSeq,
-      api: this.api.snapshot(),
+      planes: this.planes.snapshot(),
       records: this.records.snapshot(),
       engine: this.engine.snapshot(),
       shell: this.#shell.snapshot(),
@@ -766,7 +778,7 @@ export class World {
   /** All of a snapshot but the texts and the engine's part. */
   #load(snapshot: WorldSnapshot): void {
     this.records.restore(snapshot.records);
-    this.api.restore(snapshot.api);
+    this.planes.restore(snapshot.planes);
     this.#shell.restore(snapshot.shell);
     this.#shellPrng.state = snapshot.shellPrng;
     this.#reportsDueNs = snapshot.reportsDueNs;
@@ -792,7 +804,7 @@ export class World {
         return world.nowNs;
       },
       get nextDueNs() {
-        return earlier(earlier(world.api.nextDueNs, world.#reportsDueNs), world.#drain.nextDueNs);
+        return earlier(earlier(world.planes.nextDueNs, world.#reportsDueNs), world.#drain.nextDueNs);
       },
       get nextEventNs() {
         return earlier(world.engine.nextEventNs(), world.#reportsDueNs);
@@ -814,9 +826,26 @@ export class World {
     };
   }
 
-  #shellHost(): ShellHost {
+  /** Asked for by a name that is none: the first one's. */
+  #hostOf(cluster: string): ShellHost {
+    const name = this.planes.all.some((one) => one.name === cluster) ? cluster : '';
+    const known = this.#hosts.get(name);
+    if (known !== undefined) return known;
+    const made = this.#shellHost(name);
+    this.#hosts.set(name, made);
+    return made;
+  }
+
+  #shellHost(cluster = ''): ShellHost {
     const world = this;
     return {
+      cluster,
+      get clusters() {
+        return world.planes.areMany ? world.planes.titled.map(({ name, title }) => ({ name, title })) : [];
+      },
+      at: (host) => (world.planes.areMany ? world.#hostOf(world.planes.ofHost(host)) : world.#hostOf('')),
+      of: (name) => world.#hostOf(name),
+      find: (key) => world.planes.find(key),
       get nowNs() {
         return world.nowNs;
       },
@@ -825,7 +854,7 @@ export class World {
         return world.engine;
       },
       get api() {
-        return world.api;
+        return world.planes.get(cluster);
       },
       prng: world.#shellPrng,
       // What was edited before is edited again, also where nobody looks.
@@ -834,7 +863,7 @@ export class World {
         return world.files;
       },
       print: (session, stream, text) => world.#log(session, stream, text),
-      applyText: (fileName, text, options) => applyText(world.api, fileName, text, options),
+      applyText: (fileName, text, options) => applyText(world.planes.get(cluster), fileName, text, options),
       settle: () => {
         // The shell is in the middle of a command: it must not be entered again.
         const outer = world.#inShell;

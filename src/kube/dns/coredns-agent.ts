@@ -116,7 +116,7 @@ function verifiesPods(view: StoreView): boolean {
 /** Keys are the keys of CoreDNS pods. */
 export const coreDnsAgent: Agent<NetRecord> = {
   name: 'coredns',
-  watches: ['Service', 'EndpointSlice', 'Namespace', 'Pod', 'ConfigMap', ...NETWORK_KINDS],
+  watches: ['Service', 'EndpointSlice', 'Namespace', 'Pod', 'ConfigMap', 'ServiceImport', ...NETWORK_KINDS],
   keysFor,
   keys: allKeys,
   render,

@@ -38,6 +38,8 @@ export interface KubernetesPlugin {
   readonly ignoreEmptyService: boolean;
   readonly endpointPodNames: boolean;
   readonly noEndpoints: boolean;
+  /** Zones of the set of clusters, among `zones`. */
+  readonly multicluster?: readonly string[];
 }
 
 /** Plugins that need to know the pod or the cluster they run in. */
@@ -152,7 +154,9 @@ function readKubernetes(directive: Directive, aside: Aside): KubernetesPlugin {
       case 'apiserver_qps':
       case 'apiserver_burst':
       case 'apiserver_max_inflight':
+        break;
       case 'multicluster':
+        plugin = { ...plugin, multicluster: zonesOr(args, aside) };
         break;
       default:
         throw placed('kubernetes', `unknown property '${line.name}'`, line);

@@ -3,6 +3,7 @@ import type { DnsSoa, DnsZone, DnsZoneRecord } from '../../net/app/dns-server-co
 import type { StoreView } from '../../objects/types.ts';
 import type { Endpoint, EndpointPort, EndpointSlice, Service } from '../service/types.ts';
 import type { KubernetesPlugin } from './coredns-config.ts';
+import { addImports } from './multicluster-zone.ts';
 import { reverseName } from './reverse-name.ts';
 
 const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
@@ -171,6 +172,7 @@ function forwardNames(
   namespaces: readonly string[],
   nsAddresses: readonly string[],
   view: StoreView,
+  exposed: (namespace: string) => boolean,
 ): Names {
   const names: Names = {
     [origin]: [{ type: 'NS', data: `ns.dns.${origin}` }],
@@ -183,6 +185,7 @@ function forwardNames(
     names[`${namespace}.svc.${origin}`] = NODATA;
     if (plugin.pods !== 'disabled') names[`${namespace}.pod.${origin}`] = NODATA;
   }
+  if (plugin.multicluster?.includes(origin) === true) addImports(names, origin, view, exposed);
   for (const service of services) for (const [name, records] of serviceNames(service, view, origin, plugin).forward) add(names, name, records);
   if (plugin.pods === 'verified') {
     for (const pod of view.list<{ readonly status?: { readonly podIP?: string } } & Service>('Pod')) {
@@ -209,11 +212,15 @@ function reverseNames(origin: string, primary: string, plugin: KubernetesPlugin,
   return names;
 }
 
+/** In a zone of the set of clusters only what is imported has a name. */
+const imported: readonly Service[] = [];
+
 interface Compiled {
   readonly plugin: KubernetesPlugin;
   readonly slices: readonly unknown[];
   readonly namespaces: readonly unknown[];
   readonly pods: readonly unknown[];
+  readonly imports: readonly unknown[];
   readonly nsAddresses: string;
   readonly zones: readonly DnsZone[];
 }
@@ -228,6 +235,7 @@ export function kubernetesZones(plugin: KubernetesPlugin, nsAddresses: readonly 
   // Only `pods verified` looks at pods.
   const pods = plugin.pods === 'verified' ? view.list('Pod') : [];
   const known = compiled.get(all);
+  const imports = view.list('ServiceImport');
   const addresses = nsAddresses.join(' ');
   const samePods = known !== undefined && (known.pods === pods || (known.pods.length === 0 && pods.length === 0));
   if (
@@ -235,6 +243,7 @@ export function kubernetesZones(plugin: KubernetesPlugin, nsAddresses: readonly 
     samePods &&
     known.plugin === plugin &&
     known.slices === slices &&
+    known.imports === imports &&
     known.namespaces === namespaceList &&
     known.nsAddresses === addresses
   )
@@ -243,18 +252,21 @@ export function kubernetesZones(plugin: KubernetesPlugin, nsAddresses: readonly 
   const namespaces = namespaceList.map((namespace) => namespace.metadata.name).filter(exposed);
   const exposedNames = new Set(namespaces);
   const services = all.filter((service) => exposedNames.has(service.metadata.namespace ?? 'default'));
-  const primary = plugin.zones.find((zone) => !isReverseZone(zone)) ?? 'cluster.local.';
+  const ofSet = (origin: string) => plugin.multicluster?.includes(origin) === true;
+  const primary = plugin.zones.find((zone) => !isReverseZone(zone) && !ofSet(zone)) ?? 'cluster.local.';
   const zones = plugin.zones.map((origin): DnsZone => {
     const reverse = isReverseZone(origin);
     return {
       origin,
       ttlSeconds: plugin.ttlSeconds,
       soa: soaOf(origin, plugin.ttlSeconds),
-      names: reverse ? reverseNames(origin, primary, plugin, services, view) : forwardNames(origin, plugin, services, namespaces, nsAddresses, view),
+      names: reverse
+        ? reverseNames(origin, primary, plugin, services, view)
+        : forwardNames(origin, plugin, ofSet(origin) ? imported : services, namespaces, nsAddresses, view, exposed),
       ...(reverse ? {} : { podPattern: { mode: plugin.pods === 'insecure' ? 'insecure' : 'disabled', namespaces } as const }),
       ...(plugin.fallthrough.some((zone) => origin === zone || zone === '.' || origin.endsWith(`.${zone}`)) ? { fallthrough: true } : {}),
     };
   });
-  compiled.set(all, { plugin, slices, namespaces: namespaceList, pods, nsAddresses: addresses, zones });
+  compiled.set(all, { plugin, slices, namespaces: namespaceList, pods, imports, nsAddresses: addresses, zones });
   return zones;
 }

@@ -1,8 +1,10 @@
 /** kubectl as a command: finds the verb, reads its flags and the context, and runs it. The verbs are given, so that a page can begin with few. */
+
+import { meetClusters } from '../clusters.ts';
 import { type Command, defineCommand, type Invocation, type Outcome } from '../command.ts';
 import { namespaceOfContext } from '../kubeconfig.ts';
 import type { Kubectl, Verb } from './client.ts';
-import { checkContext } from './context.ts';
+import { checkContext, otherCluster } from './context.ts';
 import { globalFlags, KubectlError, parseFlags } from './flags.ts';
 import { overview, verbHelp } from './help.ts';
 
@@ -55,6 +57,9 @@ function runKubectl(invocation: Invocation, argv: readonly string[], verbs: Verb
       return 0;
     }
     const { kubeconfig } = invocation.shell.state;
+    meetClusters(kubeconfig, invocation.host);
+    const cluster = otherCluster(invocation, flags, kubeconfig);
+    if (cluster !== undefined) return { kind: 'call', argv: ['kubectl', ...argv], cluster };
     const namespace = flags.get('namespace') || namespaceOfContext(kubeconfig, flags.get('context') || kubeconfig.current);
     const call: Kubectl = { invocation, flags, verb: verb.name, namespace, out: invocation.out, err: invocation.err };
     checkContext(call, kubeconfig);

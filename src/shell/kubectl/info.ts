@@ -124,7 +124,7 @@ export const clusterInfo = defineVerb({
         'error: kubectl cluster-info dump is not part of this simulated kubectl; kubectl get all,nodes,events -A -o json and kubectl logs tell what it would',
       );
     if (word !== undefined) throw new KubectlError(`error: unknown command "${word}" for "kubectl cluster-info"`);
-    const url = `https://${controlPlaneIp(kubectl)}:6443`;
+    const url = `https://${controlPlaneIp(kubectl.invocation.host)}:6443`;
     kubectl.out(`Kubernetes control plane is running at ${url}\n`);
     if (kubectl.invocation.host.api.view.find('Service/kube-system/kube-dns') !== undefined)
       kubectl.out(`CoreDNS is running at ${url}/api/v1/namespaces/kube-system/services/kube-dns:dns/proxy\n`);

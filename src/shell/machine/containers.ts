@@ -4,6 +4,7 @@ import type { Pod } from '../../kube/pod/types.ts';
 import type { ContainerConfig } from '../../net/app/container.ts';
 import type { ExecAnswer, ExecCheck, ProberConfig } from '../../net/app/prober.ts';
 import type { Process } from '../../net/records.ts';
+import { findObject } from '../clusters.ts';
 import { getProfile } from '../images.ts';
 import { resolvePath } from '../paths.ts';
 import type { ContainerRun, Io, Place, Session, Task } from '../state.ts';
@@ -31,7 +32,7 @@ const nothing = { kind: 'null' } as const;
 const ownOutput = { stdout: { kind: 'terminal', stream: 'stdout' }, stderr: { kind: 'terminal', stream: 'stderr' } } as const;
 
 function placeOf(machine: Machine, process: Process, container: string): Place | undefined {
-  const pod = machine.host.api.view.find<Pod>(process.origin.objects[0] ?? '');
+  const pod = findObject<Pod>(machine.host, process.origin.objects[0] ?? '');
   return pod === undefined ? undefined : podPlace(machine.host, pod, container);
 }
 

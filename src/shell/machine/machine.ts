@@ -5,6 +5,7 @@ import { hostNetworkFiles } from '../../kube/pod/sandbox-agent.ts';
 import type { Pod } from '../../kube/pod/types.ts';
 import type { OutputStream } from '../../net/engine.ts';
 import type { ShellHost } from '../../world/shell-host.ts';
+import { hostAt } from '../clusters.ts';
 import type { Command, FilterIo, Invocation, Outcome, ShellServices } from '../command.ts';
 import { getProfile, libcOf } from '../images.ts';
 import { resolvePath } from '../paths.ts';
@@ -208,7 +209,7 @@ export class Machine {
       flavour: task.scope.flavour,
       outTty: task.io.stdout.kind === 'terminal' && task.io.withoutTerminal !== true,
       inTty: task.io.stdin.kind === 'terminal' && !task.background,
-      host: this.host,
+      host: hostAt(this.host, task.place),
       shell: this.services,
       out: (text) => this.write(task, task.io.stdout, text),
       err: (text) => this.write(task, task.io.stderr, text),
@@ -285,7 +286,7 @@ export class Machine {
         task.stack.push({ kind: 'filter', filter: outcome.filter, state: outcome.state });
         break;
       case 'call': {
-        const place = outcome.place ?? task.place;
+        const place = outcome.place ?? (outcome.cluster === undefined ? task.place : { ...task.place, cluster: outcome.cluster });
         task.stack.push({ kind: 'restore', io: task.io, place: task.place, scope: task.scope, boundary: true });
         if (outcome.stdoutToStderr === true) task.io = { ...task.io, stdout: task.io.stderr };
         if (outcome.withoutTerminal === true) task.io = { ...task.io, withoutTerminal: true };
@@ -360,8 +361,9 @@ export class Machine {
     const number = this.state.nextId;
     this.state.nextId += 1;
     const { pod, netns } = task.place;
-    const found = pod === undefined ? undefined : this.host.api.view.find<Pod>(`Pod/${pod.namespace}/${pod.name}`);
-    const files = found === undefined ? undefined : hostNetworkFiles(found, this.host.api.view);
+    const { view } = hostAt(this.host, task.place).api;
+    const found = pod === undefined ? undefined : view.find<Pod>(`Pod/${pod.namespace}/${pod.name}`);
+    const files = found === undefined ? undefined : hostNetworkFiles(found, view);
     const record = { netns, app, name: `${name}-${number}`, config, origin: { component: 'user', objects: [] }, libc: libcOf(task.place.profile) };
     const id = this.host.engine.spawn(files === undefined ? record : { ...record, files });
     this.state.processes.set(id, task.id);

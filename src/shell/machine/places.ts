@@ -5,6 +5,7 @@ import type { Pod } from '../../kube/pod/types.ts';
 import type { Netns } from '../../net/records.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import type { ShellHost } from '../../world/shell-host.ts';
+import { hostAt } from '../clusters.ts';
 import { getProfile, profileOfImage } from '../images.ts';
 import { at, text } from '../json.ts';
 import type { Place, Scope } from '../state.ts';
@@ -82,9 +83,10 @@ export function environmentOf(host: ShellHost, place: Place): [string, string][]
     return variables;
   }
   variables.push(['HOSTNAME', place.hostname], ['HOME', profile.home], ['TERM', 'xterm']);
-  const pod = host.api.view.find<Pod>(`Pod/${place.pod.namespace}/${place.pod.name}`);
+  const { view } = hostAt(host, place).api;
+  const pod = view.find<Pod>(`Pod/${place.pod.namespace}/${place.pod.name}`);
   const container = pod === undefined ? undefined : findContainer(pod, place.pod?.container);
-  if (pod !== undefined && container !== undefined) variables.push(...containerEnvironment(pod, container, host.api.view));
+  if (pod !== undefined && container !== undefined) variables.push(...containerEnvironment(pod, container, view));
   return variables;
 }
 

@@ -1,0 +1,180 @@
+/** Two clusters on one network: each with its own API server, and Services that both of them answer. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { createShell } from '../../shell/index.ts';
+import { allParts } from '../all-parts.ts';
+import { World } from '../world.ts';
+import { articleFiles } from './article.ts';
+
+const clusterText = (name: string, number: number): string => `kind: Cluster
+apiVersion: kind.x-k8s.io/v1alpha4
+name: ${name}
+nodes: [{role: control-plane}]
+networking: {podSubnet: 10.${number}0.0.0/16, serviceSubnet: 10.1${number}0.0.0/16}
+---
+apiVersion: kubehop.dev/v1alpha1
+kind: Network
+metadata: {name: underlay}
+spec: {cidr: 172.3${number}.0.0/16, podRoutes: true}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: coredns, namespace: kube-system}
+data:
+  Corefile: |
+    .:53 {
+        kubernetes cluster.local clusterset.local in-addr.arpa ip6.arpa {
+           multicluster clusterset.local
+        }
+        forward . /etc/resolv.conf
+    }
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: client}
+spec: {containers: [{name: client, image: curlimages/curl, command: [sleep, infinity]}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop}
+spec:
+  selector: {matchLabels: {app: shop}}
+  template:
+    metadata: {labels: {app: shop}}
+    spec: {containers: [{name: web, image: hashicorp/http-echo, args: ["-listen=:8080", "-text=${name}"]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {selector: {app: shop}, ports: [{name: http, port: 80, targetPort: 8080}]}
+---
+apiVersion: multicluster.x-k8s.io/v1alpha1
+kind: ServiceExport
+metadata: {name: shop}
+`;
+
+const east = { path: 'east.yaml', text: clusterText('east', 1) };
+const west = { path: 'west.yaml', text: clusterText('west', 2) };
+const open = (files: readonly { readonly path: string; readonly text: string }[]): World =>
+  World.open({ document: { version: 1, seed: 7, files, inputs: [], positions: {} }, baseFiles: articleFiles(), createShell, parts: allParts });
+
+describe('two clusters', () => {
+  let world: World;
+  const run = (line: string): string => {
+    const from = world.terminalLength;
+    world.command('main', line);
+    return world
+      .terminalFrom(from)
+      .filter((one) => one.kind === 'stdout' || one.kind === 'stderr')
+      .map((one) => one.text)
+      .join('');
+  };
+  const shares = (times: number): Record<string, number> => {
+    const lines = run(`kubectl exec client -- sh -c 'for i in $(seq ${times}); do curl -s -m 3 shop.default.svc.clusterset.local; done'`);
+    const found: Record<string, number> = {};
+    for (const line of lines.split('\n').filter((one) => one !== '')) found[line] = (found[line] ?? 0) + 1;
+    return found;
+  };
+
+  beforeAll(() => {
+    world = open([east, west]);
+  });
+
+  it('have an API server each: the same name is another object, with another address', () => {
+    expect(world.diagnostics.filter((one) => one.severity === 'error')).toEqual([]);
+    expect(run('kubectl get nodes -o name')).toBe('node/east-control-plane\n');
+    expect(run('kubectl --context west get nodes -o name')).toBe('node/west-control-plane\n');
+    expect(run('kubectl config get-contexts -o name')).toBe('east\nkubernetes-admin@kubernetes\nwest\n');
+    expect(run("kubectl --context=west get pod client -o jsonpath='{.status.podIP}'")).toMatch(/^10\.20\./);
+    expect(run("kubectl get pod client -o jsonpath='{.status.podIP}'")).toMatch(/^10\.10\./);
+  });
+
+  it('speak, on a machine of a cluster, to that cluster, and follow the context that is used', () => {
+    expect(run('ssh west-control-plane kubectl get nodes -o name')).toBe('node/west-control-plane\n');
+    expect(run('kubectl config use-context west && kubectl get nodes -o name && kubectl exec client -- hostname -i; kubectl config use-context east')).toMatch(
+      /^Switched to context "west"\.\nnode\/west-control-plane\n10\.20\.\d+\.\d+\nSwitched to context "east"\.\n$/,
+    );
+  });
+
+  it('give an exported Service one name that the pods of both answer', () => {
+    expect(run("kubectl get serviceimport shop -o jsonpath='{.spec.type} {.status.clusters[*].cluster}'")).toBe('ClusterSetIP east west');
+    expect(run("kubectl get serviceexport shop -o jsonpath='{.status.conditions[*].type} {.status.conditions[*].status}'")).toBe(
+      'Valid Ready Conflict True True False',
+    );
+    expect(run('kubectl get service -l multicluster.kubernetes.io/derived-service=shop -o name')).toBe('service/derived-bfi7jingo2\n');
+    const { east: near = 0, west: far = 0 } = shares(20);
+    expect(near + far).toBe(20);
+    expect(Math.min(near, far)).toBeGreaterThanOrEqual(4);
+    expect(run('kubectl exec client -- curl -s shop')).toBe('east\n');
+  });
+
+  it('tell each other at once when the pods of one are gone', () => {
+    run('kubectl scale deployment shop --replicas=0; sleep 2');
+    expect(shares(6)).toEqual({ west: 6 });
+    run('kubectl scale deployment shop --replicas=1; kubectl --context west delete serviceexport shop; sleep 20');
+    expect(shares(6)).toEqual({ east: 6 });
+    expect(run('kubectl --context west apply -f west.yaml | grep -c created')).toBe('1\n');
+  });
+
+  it('shows the boxes of both, with keys of their own, and finds the objects behind them', () => {
+    const { hosts, netnses, services } = world.topology();
+    expect(hosts.map((one) => [one.id, one.role, one.cluster])).toEqual([
+      ['east-control-plane', 'node', 'east'],
+      ['underlay', 'switch', 'east'],
+      ['router', 'router', 'east'],
+      ['west-control-plane', 'node', 'west'],
+      ['west-underlay', 'switch', 'west'],
+      ['west-router', 'router', 'west'],
+    ]);
+    const clients = netnses.flatMap((one) => (one.title === 'client' ? [one.objectKey] : []));
+    expect(clients).toEqual(['Pod/default/client', 'Pod/default/client@west']);
+    expect(services.filter((one) => one.name === 'shop').map((one) => one.objectKey)).toEqual(['Service/default/shop', 'Service/default/shop@west']);
+    const inspection = world.inspect({ kind: 'object', key: 'Pod/default/client@west' });
+    expect(inspection).toMatchObject({ kind: 'object', title: 'client', source: { file: 'west.yaml' }, netns: 'west-control-plane/netns/client.default' });
+    expect(JSON.stringify(inspection)).toContain('10.20.0.');
+  });
+
+  it('crosses the line between the routers, and can go back to any moment of it', () => {
+    const from = world.headSeq;
+    const ip = run("kubectl --context west get pod client -o jsonpath='{.status.podIP}'");
+    expect(run(`kubectl exec client -- ping -c 1 ${ip}`)).toContain('1 packets transmitted, 1 packets received');
+    const places = new Set(world.hops(from, world.headSeq).map((one) => one.event.netns));
+    for (const netns of ['router/netns/root', 'west-router/netns/root', 'west-underlay/netns/root']) expect(places).toContain(netns);
+    const log = JSON.stringify(world.hops(from, world.headSeq).map((one) => one.event.step));
+    const middle = world.moment(from + 3);
+    expect(middle.topology.hosts.filter((one) => one.cluster === 'west')).toHaveLength(3);
+    expect(JSON.stringify(world.hops(from, world.headSeq).map((one) => one.event.step))).toBe(log);
+  });
+
+  it('comes and goes with its file, and names what cannot be', () => {
+    expect(world.edit('west.yaml', west.text.replaceAll('west', 'east')).applied).toBe(false);
+    expect(
+      world
+        .edit(
+          'west.yaml',
+          'apiVersion: v1\nkind: Pod\nmetadata: {name: x, annotations: {kubehop.dev/cluster: north}}\nspec: {containers: [{name: x, image: nginx}]}\n',
+        )
+        .diagnostics.map((one) => one.code),
+    ).toContain('cluster-without-nodes');
+    expect(world.edit('west.yaml', null).applied).toBe(true);
+    world.elapse(40_000);
+    expect(world.topology().hosts.map((one) => one.id)).toEqual(['east-control-plane', 'underlay', 'router']);
+    expect(shares(4)).toEqual({ east: 4 });
+    expect(world.edit('west.yaml', west.text).applied).toBe(true);
+    world.elapse(20_000);
+    expect(Object.keys(shares(20)).sort()).toEqual(['east', 'west']);
+  });
+});
+
+describe('exports that do not agree', () => {
+  it('have the condition Conflict, and the older one counts', () => {
+    const headless = west.text.replace('spec: {selector: {app: shop}', 'spec: {clusterIP: None, selector: {app: shop}');
+    const world = open([east, { path: 'west.yaml', text: headless }]);
+    const statusOf = (key: string) =>
+      world.planes
+        .find<{ readonly status?: { readonly conditions?: readonly unknown[] } } & ReturnType<typeof world.planes.find> & object>(key)
+        ?.status?.conditions?.at(-1);
+    expect(statusOf('ServiceExport/default/shop@west')).toMatchObject({ type: 'Conflict', status: 'True', reason: 'TypeConflict' });
+    expect(world.planes.find('ServiceImport/default/shop@west')).toMatchObject({ spec: { type: 'ClusterSetIP' } });
+    expect(world.api.view.list('EndpointSlice').map((one) => one.metadata.name)).not.toContain('imported-west-shop-0');
+  });
+});
