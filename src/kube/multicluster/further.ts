@@ -7,6 +7,7 @@ import { keyIn } from '../../objects/cluster-key.ts';
 import type { Agent, KubeObject, Rendering, StoreView } from '../../objects/types.ts';
 import type { Network } from '../node/cluster-kinds.ts';
 import { listNodes, outsideHosts, underlayOf } from '../node/cluster-network.ts';
+import { macFromName } from '../node/mac.ts';
 import { ROUTER_HOST, UNDERLAY_HOST } from '../node/record-ids.ts';
 import { type EndpointSlice, type Service, serviceNameLabel } from '../service/types.ts';
 import type { ClusterPeer, ExportedService, ServiceExport } from './kinds.ts';
@@ -45,6 +46,8 @@ function originIn(cluster: string, origin: Origin): Origin {
 function recordIn(cluster: string, record: NetRecord, renames: boolean): NetRecord {
   const fields: Record<string, unknown> = { ...record, origin: originIn(cluster, record.origin) };
   if (renames) for (const path of PATHS) if (typeof fields[path] === 'string') fields[path] = renamed(cluster, fields[path]);
+  // No two cards have the same address, wherever they are.
+  if (record.kind === 'device' && fields.id !== record.id && record.type !== 'loopback') fields.mac = macFromName(String(fields.id));
   if (record.kind === 'chain' || record.kind === 'nft-chain')
     fields.rules = record.rules.map((rule: { readonly origin?: Origin }) =>
       rule.origin === undefined ? rule : { ...rule, origin: originIn(cluster, rule.origin) },
