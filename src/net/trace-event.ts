@@ -161,6 +161,7 @@ export type Step =
       readonly what: string;
       readonly why: string;
       readonly objects?: readonly string[];
+      readonly about?: 'HTTP';
       readonly keys?: string;
       readonly warning?: import('./app/definition.ts').TlsWarning;
     }

@@ -1,4 +1,4 @@
-/** Steps of TLS handshakes in words: which certificate was shown and why, what both ends agreed on, why one of them gave up. */
+/** Steps of TLS handshakes in words: which certificate was shown and why, what both ends agreed on, why one of them gave up; and what proxies decide on requests. */
 import type { Origin } from '../base/origin.ts';
 import type { TraceEvent } from '../net/trace-event.ts';
 import { say, strong, type TellContext } from './tell-phrases.ts';
@@ -13,12 +13,12 @@ export function tellTls(event: TraceEvent, step: Tls, context: TellContext): Hop
   return {
     event,
     place: event.netns,
-    protocol: 'TLS',
-    family: step.what.startsWith('TLS ends') || step.what.startsWith('no certificate') ? 'drop' : 'l7',
+    protocol: step.about ?? 'TLS',
+    family: step.what.startsWith('TLS ends') || step.what.startsWith('no certificate') || step.what.startsWith('refuses ') ? 'drop' : 'l7',
     source: step.process,
     destination: '',
     lengthBytes: 0,
-    label: 'TLS',
+    label: step.about ?? 'TLS',
     where: where.title,
     title: `${step.process}: ${step.what}`,
     summary: step.what,

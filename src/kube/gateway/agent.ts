@@ -23,6 +23,9 @@ const WATCHED = [
   'Secret',
   'ConfigMap',
   'BackendTLSPolicy',
+  'SecurityPolicy',
+  'BackendTrafficPolicy',
+  'HTTPRouteFilter',
   'Namespace',
   'Pod',
 ] as const;
@@ -62,7 +65,7 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   const model = modelOf(gateway, view);
   const name = processNameOf(pod, container.name);
   const ports = [
-    ...compileGateway(model, implementation.containerPort, view).map((one) => ({ ...one, app: 'http-proxy' })),
+    ...compileGateway(model, implementation.containerPort, view, implementation.policies === true).map((one) => ({ ...one, app: 'http-proxy' })),
     ...compileStreams(model, implementation.containerPort, view).map((one) => ({ ...one, app: 'stream-proxy' })),
     ...compilePlain(model, 'TCP', implementation.containerPort, view).map((one) => ({ ...one, app: 'stream-proxy' })),
     ...compilePlain(model, 'UDP', implementation.containerPort, view).map((one) => ({ ...one, app: 'udp-proxy' })),

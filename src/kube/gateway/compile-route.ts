@@ -15,6 +15,7 @@ import type {
 } from '../../net/app/proxy/config.ts';
 import type { StoreView } from '../../objects/types.ts';
 import { namespaceOf } from '../pod/types.ts';
+import { extensionOf, isRouteFilter, type RuleExtension } from './policies/route-filter.ts';
 import { type ResolvedBackend, resolveBackend } from './references.ts';
 import {
   type BackendReference,
@@ -37,6 +38,8 @@ const STANDARD_BACKOFF_MS = 25;
 
 export interface CompiledRoute {
   readonly route: ProxyRoute;
+  /** Index of its rule. */
+  readonly rule: number;
   /** For the order among all routes of a host. */
   readonly rank: readonly (number | string)[];
 }
@@ -152,7 +155,7 @@ const AT_BACKENDS = new Set(['RequestHeaderModifier', 'ResponseHeaderModifier', 
 
 /** Filters that nobody here knows: their requests fail, as the API demands. */
 export const unknownFilters = (rule: HttpRule): readonly string[] => [
-  ...(rule.filters ?? []).flatMap(({ type = '' }) => (SUPPORTED.has(type) ? [] : [type])),
+  ...(rule.filters ?? []).flatMap((one) => (SUPPORTED.has(one.type ?? '') || isRouteFilter(one) ? [] : [one.type ?? ''])),
   ...(rule.backendRefs ?? []).flatMap((one) => one.filters ?? []).flatMap(({ type = '' }) => (AT_BACKENDS.has(type) ? [] : [`${type} of a backend`])),
 ];
 
@@ -214,6 +217,11 @@ function forwardOf(rule: HttpRule, resolve: (reference: BackendReference) => Res
   };
 }
 
+function answerOf({ directResponse, body }: RuleExtension): RouteAction {
+  const { statusCode = 200, contentType } = directResponse ?? {};
+  return { kind: 'answer', code: statusCode, ...(body === undefined ? {} : { body }), ...(contentType === undefined ? {} : { contentType }) };
+}
+
 /** The routes of all rules and their matches, in no order yet; `backends` collects what they lead to. */
 export function compileRoute(route: Route, view: StoreView, backends: Map<string, ProxyBackend>): readonly CompiledRoute[] {
   const resolve = (reference: BackendReference): ResolvedBackend => {
@@ -224,8 +232,15 @@ export function compileRoute(route: Route, view: StoreView, backends: Map<string
   return (route.spec?.rules ?? [{}]).flatMap((rule, ruleIndex) => {
     const filters = rule.filters ?? [];
     const redirect = filters.find(({ type }) => type === 'RequestRedirect')?.requestRedirect;
+    const { found, problem } = extensionOf(rule, route, view);
     const action: RouteAction =
-      unknownFilters(rule).length > 0 ? { kind: 'answer', code: 500 } : redirect === undefined ? forwardOf(rule, resolve) : redirectOf(redirect);
+      unknownFilters(rule).length > 0 || problem !== undefined
+        ? { kind: 'answer', code: 500 }
+        : found?.directResponse !== undefined
+          ? answerOf(found)
+          : redirect === undefined
+            ? forwardOf(rule, resolve)
+            : redirectOf(redirect);
     const requestHeaders = joined(filters, ({ requestHeaderModifier }) => requestHeaderModifier);
     const responseHeaders = joined(filters, ({ responseHeaderModifier }) => responseHeaderModifier);
     const cors = corsOf(filters.find(({ type }) => type === 'CORS'));
@@ -241,6 +256,7 @@ export function compileRoute(route: Route, view: StoreView, backends: Map<string
           ...(responseHeaders === undefined ? {} : { responseHeaders }),
           ...(cors === undefined ? {} : { cors }),
         },
+        rule: ruleIndex,
         rank: rankOf(route, match, ruleIndex, matchIndex),
       };
     });

@@ -13,6 +13,9 @@ import { classOf, implementationOf } from './implementations.ts';
 import { addressesOf, makeInfrastructure, removeInfrastructure, replicasOf, staticAddresses } from './infrastructure.ts';
 import type { ListenerSet } from './listener-set.ts';
 import { type GatewayModel, type ListenerState, ROUTE_KINDS } from './model.ts';
+import { extensionOf } from './policies/route-filter.ts';
+import { reconcileTrafficPolicy } from './policies/status.ts';
+import { POLICY_KINDS, type Policy } from './policies/types.ts';
 import { resolveBackend } from './references.ts';
 import { backendIdentity, isInsecure } from './tls.ts';
 import { GATEWAY_GROUP, type Gateway, type GatewayClass, type ListenerStatus, type ParentReference, type Route, type RouteParentStatus } from './types.ts';
@@ -242,6 +245,7 @@ function reconcileRoute(route: Route, context: ControllerContext): void {
   const { view } = context;
   const parents: RouteParentStatus[] = [];
   const { unknown, broken } = faultsOf(route);
+  const extension = (route.spec?.rules ?? []).map((rule) => extensionOf(rule, route, view).problem).find((one) => one !== undefined);
   for (const reference of route.spec?.parentRefs ?? []) {
     const gateway = gatewayOf(reference, route, view);
     const implementation = gateway === undefined ? undefined : implementationOf(classOf(gateway, view), view);
@@ -253,11 +257,13 @@ function reconcileRoute(route: Route, context: ControllerContext): void {
     const accepted: Said =
       (route.kind === 'HTTPRoute' || route.kind === 'GRPCRoute') && unknown.length > 0
         ? ['Accepted', false, 'UnsupportedValue', `Filters that are not supported: ${[...new Set(unknown)].join(', ')}`]
-        : attached.accepted && broken.length > 0
-          ? ['Accepted', false, 'UnsupportedValue', [...new Set(broken)].join('; ')]
-          : attached.accepted
-            ? ['Accepted', true, 'Accepted', 'Route is accepted']
-            : ['Accepted', false, attached.reason, attached.message];
+        : attached.accepted && extension !== undefined
+          ? ['Accepted', false, 'UnsupportedValue', extension]
+          : attached.accepted && broken.length > 0
+            ? ['Accepted', false, 'UnsupportedValue', [...new Set(broken)].join('; ')]
+            : attached.accepted
+              ? ['Accepted', true, 'Accepted', 'Route is accepted']
+              : ['Accepted', false, attached.reason, attached.message];
     const before = route.status?.parents?.find((one) => deepEqual(one.parentRef, reference))?.conditions;
     parents.push({
       parentRef: reference,
@@ -269,13 +275,13 @@ function reconcileRoute(route: Route, context: ControllerContext): void {
   writeStatus(route, { ...route.status, parents }, context);
 }
 
-const ALL = ['GatewayClass', 'Gateway', 'ListenerSet', ...ROUTE_KINDS, 'BackendTLSPolicy'] as const;
+const ALL = ['GatewayClass', 'Gateway', 'ListenerSet', ...ROUTE_KINDS, 'BackendTLSPolicy', ...POLICY_KINDS] as const;
 const allKeys = (view: StoreView): readonly ObjectKey[] => ALL.flatMap((kind) => view.list<KubeObject>(kind).map(objectKey));
 const isRoute = (kind: string): boolean => (ROUTE_KINDS as readonly string[]).includes(kind);
 
 export const gatewayController = defineController({
   name: 'gateway-controller',
-  watches: [...ALL, 'ReferenceGrant', 'Service', 'Deployment', 'Secret', 'ConfigMap', 'Namespace', 'Pod'],
+  watches: [...ALL, 'HTTPRouteFilter', 'ReferenceGrant', 'Service', 'Deployment', 'Secret', 'ConfigMap', 'Namespace', 'Pod'],
   keysFor: (changed, view) => {
     if (view.list('Gateway').length === 0 && view.list('GatewayClass').length === 0) return [];
     // Pods matter where a controller's own come and go, Deployments where somebody changes what was made.
@@ -284,7 +290,10 @@ export const gatewayController = defineController({
     if (changed.kind === 'Deployment') return view.list<Gateway>('Gateway').map(objectKey);
     // Other routes do not care for this one; its Gateways count it, and policies are listed with them.
     if (isRoute(changed.kind))
-      return [objectKey(changed), ...['Gateway', 'ListenerSet', 'BackendTLSPolicy'].flatMap((kind) => view.list<KubeObject>(kind).map(objectKey))];
+      return [
+        objectKey(changed),
+        ...['Gateway', 'ListenerSet', 'BackendTLSPolicy', ...POLICY_KINDS].flatMap((kind) => view.list<KubeObject>(kind).map(objectKey)),
+      ];
     // One that has gone is in no list any more.
     return [...allKeys(view), objectKey(changed)];
   },
@@ -299,5 +308,6 @@ export const gatewayController = defineController({
     else if (object.kind === 'ListenerSet') reconcileSet(object as ListenerSet, context);
     else if (object.kind === 'BackendTLSPolicy') reconcilePolicy(object as BackendTlsPolicy, context);
     else if (isRoute(object.kind)) reconcileRoute(object as Route, context);
+    else if ((POLICY_KINDS as readonly string[]).includes(object.kind)) reconcileTrafficPolicy(object as Policy, context);
   },
 });

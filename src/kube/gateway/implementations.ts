@@ -17,6 +17,8 @@ export interface Implementation {
   readonly place: (gateway: Gateway) => { readonly namespace: string; readonly name: string };
   /** Where its proxy listens for a listener's port. */
   readonly containerPort: (port: number) => number;
+  /** It reads Envoy Gateway's policies. */
+  readonly policies?: true;
   readonly labels: (gateway: Gateway) => Readonly<Record<string, string>>;
 }
 
@@ -25,6 +27,7 @@ const same = (port: number): number => port;
 export const implementations: readonly Implementation[] = [
   {
     controllerName: 'kubehop.dev/gateway-controller',
+    policies: true,
     proxyImage: 'docker.io/envoyproxy/envoy:distroless-v1.36.2',
     serviceType: 'ClusterIP',
     place: (gateway) => ({ namespace: namespaceOf(gateway), name: `${gateway.metadata.name}-gateway` }),
@@ -34,6 +37,7 @@ export const implementations: readonly Implementation[] = [
   {
     // Envoy Gateway: internal/infrastructure/kubernetes/proxy
     controllerName: 'gateway.envoyproxy.io/gatewayclass-controller',
+    policies: true,
     controllerImage: 'envoyproxy/gateway',
     proxyImage: 'docker.io/envoyproxy/envoy:distroless-v1.36.2',
     serviceType: 'LoadBalancer',

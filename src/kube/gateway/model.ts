@@ -9,6 +9,7 @@ import { namespaceOf } from '../pod/types.ts';
 import { type Attached, attach, isParent, isSupportedProtocol, kindsOf } from './attach.ts';
 import { byRank, type CompiledRoute, compileRoute } from './compile-route.ts';
 import { type Conflict, conflictsOf, isSetAllowed, type ListenerOwner, type ListenerSet, listenerSetsOf } from './listener-set.ts';
+import { policiesFor } from './policies/apply.ts';
 import { resolveBackend } from './references.ts';
 import { backendIdentity, endsTls, frontendState, listenerIdentities, serverTls } from './tls.ts';
 import type { Gateway, Listener, ParentReference, Route } from './types.ts';
@@ -112,6 +113,8 @@ export function compileGateway(
   model: GatewayModel,
   containerPort: (port: number) => number,
   view: StoreView,
+  /** Envoy Gateway's policies count. */
+  withPolicies = false,
 ): readonly { readonly port: number; readonly config: HttpProxyConfig; readonly routes: readonly ObjectKey[] }[] {
   const http = model.listeners.filter(
     ({ listener, accepted, resolved }) => accepted.ok && (listener.protocol === 'HTTP' || (listener.protocol === 'HTTPS' && resolved.ok)),
@@ -122,6 +125,7 @@ export function compileGateway(
       const backends = new Map<string, ProxyBackend>();
       const compiled = new Map<Route, readonly CompiledRoute[]>();
       const used = new Set<ObjectKey>();
+      const decorate = withPolicies ? policiesFor(model.gateway, view, backends) : undefined;
       const hosts = http
         .filter(({ listener }) => listener.port === port)
         .map(({ listener }): ProxyHost => {
@@ -136,7 +140,8 @@ export function compileGateway(
                 compiled.set(route, routes);
               }
               used.add(objectKey(route));
-              for (const name of hostnames) byHost.set(name, [...(byHost.get(name) ?? []), ...routes]);
+              const decorated = decorate?.(listener, route, routes) ?? routes;
+              for (const name of hostnames) byHost.set(name, [...(byHost.get(name) ?? []), ...decorated]);
             }
           }
           return {

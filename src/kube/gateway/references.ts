@@ -28,7 +28,13 @@ export function resolveBackend(route: KubeObject, reference: BackendReference, v
       'InvalidKind',
       `Group is invalid, only the core API group (specified by omitting the group field or setting it to an empty string) and kind Service are supported: ${group}/${kind}`,
     );
-  if (!isGranted({ group: GATEWAY_GROUP, kind: route.kind, namespace: namespaceOf(route) }, { group, kind, namespace, name }, view))
+  if (
+    !isGranted(
+      { group: route.apiVersion.split('/')[0] ?? GATEWAY_GROUP, kind: route.kind, namespace: namespaceOf(route) },
+      { group, kind, namespace, name },
+      view,
+    )
+  )
     return fail('RefNotPermitted', `Backend ref to ${kind} ${namespace}/${name} not permitted by any ReferenceGrant.`);
   const service = view.find<Service>(`Service/${namespace}/${name}`);
   if (service === undefined) return fail('BackendNotFound', `Service ${namespace}/${name} not found.`);

@@ -34,6 +34,7 @@ export interface PathModifier {
 }
 export interface RouteFilter {
   readonly type?: string;
+  readonly extensionRef?: { readonly group: string; readonly kind: string; readonly name: string };
   readonly requestHeaderModifier?: HeaderFilter;
   readonly responseHeaderModifier?: HeaderFilter;
   readonly requestRedirect?: {

@@ -101,6 +101,8 @@ export interface TlsNote {
   readonly why: string;
   /** What decided, as object keys. */
   readonly objects?: readonly string[];
+  /** What it is about; TLS where absent. */
+  readonly about?: 'HTTP';
   /** Lines of an SSLKEYLOGFILE, once there are secrets. */
   readonly keys?: string;
   readonly warning?: TlsWarning;

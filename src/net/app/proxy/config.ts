@@ -2,6 +2,7 @@
 
 import type { ClientTlsConfig, ServerTlsConfig } from '../tls/config.ts';
 import type { Authorization } from './authorize.ts';
+import type { RouteFilters } from './filters/config.ts';
 
 export type PathMatch =
   /** The whole path. */
@@ -120,7 +121,7 @@ export type RouteAction =
       readonly hashBy?: HashBy;
     }
   | Redirect
-  | { readonly kind: 'answer'; readonly code: number; readonly body?: string };
+  | { readonly kind: 'answer'; readonly code: number; readonly body?: string; readonly contentType?: string };
 
 /** ngx_http_limit_req_module: a leaky bucket per client address. */
 export interface RateLimit {
@@ -150,6 +151,8 @@ export interface ProxyRoute {
   readonly requestHeaders?: HeaderEdits;
   readonly responseHeaders?: HeaderEdits;
   readonly cors?: Cors;
+  /** What is asked of requests before they go on. */
+  readonly filters?: RouteFilters;
   /** Clients by CIDR; absent: all. */
   readonly allow?: readonly string[];
   readonly rate?: RateLimit;

@@ -8,6 +8,7 @@ import type { ClientTlsConfig } from '../tls/config.ts';
 import { addressOf, chooseEndpoint } from './balance.ts';
 import type { Canary, ProxyBackend, ProxyEndpoint, Target } from './config.ts';
 import { cookieValue, editHeaders, rewritePath } from './edit-message.ts';
+import type { Aside } from './filters/held.ts';
 import { joined } from './istio-log.ts';
 import { type Asked, forwardedHeaders, reasonOf, returnedHeaders, type Tried } from './manners.ts';
 import { reportOutcome } from './outlier.ts';
@@ -127,7 +128,18 @@ export function beginForward(
 /** What the exchange of a request and those of its mirrored copies have in common. */
 type Opening = Pick<Exchange, 'asked' | 'selected' | 'action' | 'target' | 'main' | 'request' | 'corsHeaders' | 'startedNs'>;
 
-function open(run: ProxyRun, opening: Opening, clientSocket: SocketId, backend: ProxyBackend, alternative: string): void {
+/** A request of the proxy's own, whose answer comes to `run.aside`. `began` hears its number before anything is sent: an answer may be there at once. */
+export function sendAside(run: ProxyRun, client: SocketId, selected: Selected, aside: Aside, began: (id: number) => void): void {
+  const { method, target, headers, body = '', timeoutMs } = aside;
+  const asked: Asked = { method, target, version: 'HTTP/1.1', headers, client: run.context.remoteEndpoint(client), requestId: '', bytes: 0 };
+  const backend = findBackend(run, aside.backend);
+  const length = body === '' ? [] : [{ name: 'content-length', value: String(utf8Length(body)) }];
+  const request = formatHead(`${method} ${target} HTTP/1.1`, [...headers, ...length]) + body;
+  const action: Forward = { kind: 'forward', targets: [], connectTimeoutMs: timeoutMs, readTimeoutMs: 0, requestTimeoutMs: timeoutMs, tries: 1 };
+  open(run, { asked, selected, action, target: undefined, main: backend.name, request, corsHeaders: [], startedNs: run.context.nowNs }, -1, backend, '', began);
+}
+
+function open(run: ProxyRun, opening: Opening, clientSocket: SocketId, backend: ProxyBackend, alternative: string, began?: (id: number) => void): void {
   const { state, context } = run;
   const id = state.nextExchange;
   state.nextExchange += 1;
@@ -162,6 +174,7 @@ function open(run: ProxyRun, opening: Opening, clientSocket: SocketId, backend: 
     status: 0,
   };
   state.exchanges.set(id, exchange);
+  began?.(id);
   tryNext(run, exchange);
 }
 
@@ -430,7 +443,10 @@ function end(run: ProxyRun, exchange: Exchange): void {
 
 function fail(run: ProxyRun, exchange: Exchange, status: number, said: string, flag: string): void {
   end(run, exchange);
-  if (exchange.client < 0) return;
+  if (exchange.client < 0) {
+    run.aside(exchange.id, status, [], '');
+    return;
+  }
   const { flavour } = run.config;
   // Envoy has one code for all that is wrong with connections.
   const code = flavour === 'envoy' && status === 502 ? 503 : status;
@@ -486,7 +502,10 @@ function complete(run: ProxyRun, exchange: Exchange, body: string, keep: boolean
     context.close(exchange.upstream);
     gone(run, exchange.upstream);
   }
-  if (exchange.client < 0) return;
+  if (exchange.client < 0) {
+    run.aside(exchange.id, status, exchange.head?.headers ?? [], body);
+    return;
+  }
   const { selected, target, asked } = exchange;
   const { flavour } = run.config;
   const milliseconds = Math.round(secondsSince(run, exchange.startedNs) * 1000);
@@ -575,11 +594,13 @@ export function clientLeft(run: ProxyRun, id: number): void {
   const exchange = run.state.exchanges.get(id);
   if (exchange === undefined) return;
   const tries = triedNow(run, exchange, 0, 0);
+  const held = run.state.waiting.get(id)?.held;
+  run.state.waiting.delete(id);
   giveUp(run, exchange);
   end(run, exchange);
   const status = run.config.flavour === 'nginx' ? 499 : 0;
   run.log(
-    exchange.asked,
+    held?.asked ?? exchange.asked,
     { status, bytes: 0, seconds: secondsSince(run, exchange.startedNs) },
     { ...logged({ ...exchange, tries }, 'DC'), details: 'downstream_remote_disconnect' },
   );

@@ -12,6 +12,8 @@ import type { TlsContext } from '../tls/sessions.ts';
 import type { HttpProxyConfig, ProxyHost, Redirect } from './config.ts';
 import { corsHeaders } from './cors.ts';
 import { redirectLocation } from './edit-message.ts';
+import { asideAnswered, passFilters } from './filters/chain.ts';
+import type { Held } from './filters/held.ts';
 import { beginForward, clientLeft, timerFired, upstreamEvent } from './forward.ts';
 import { endDelay, isAborted, isDelayed, isForbidden } from './guard.ts';
 import { istioLog } from './istio-log.ts';
@@ -79,6 +81,9 @@ export function newProxyState(firstExchange: number, health: ProxyState['health'
     pools: new Map(),
     poolOf: new Map(),
     delayed: new Map(),
+    waiting: new Map(),
+    keySets: new Map(),
+    tokens: new Map(),
     tls: new Map(),
     http2: newHttp2State(),
     nextExchange: firstExchange,
@@ -100,6 +105,9 @@ export function copyProxyState(state: ProxyState, health: ProxyState['health'] =
     pools: new Map(state.pools),
     poolOf: new Map(state.poolOf),
     delayed: new Map(state.delayed),
+    waiting: new Map(state.waiting),
+    keySets: new Map(state.keySets),
+    tokens: new Map(state.tokens),
     tls: new Map(state.tls),
     http2: copyHttp2State(state.http2),
     nextExchange: state.nextExchange,
@@ -337,10 +345,31 @@ class Run implements ProxyRun {
       refuse(config.flavour === 'nginx' ? 204 : 200, cors.headers);
       return;
     }
-    const { action } = route;
-    if (action.kind === 'answer') refuse(action.code, [], action.body ?? '');
-    else if (action.kind === 'redirect') this.redirect(socket, asked, selected, action, path, query);
-    else beginForward(this, socket, asked, body, selected, action, { path, query }, cors?.headers ?? []);
+    const held: Held = { socket, asked, body, selected, stage: 0, extra: cors?.headers ?? [] };
+    const passed = route.filters === undefined ? held : passFilters(this, held);
+    if (passed !== undefined) this.#act(passed);
+  }
+
+  /** What its route says, after all that may refuse it. */
+  #act({ socket, asked, body, selected, extra }: Held): void {
+    const mark = asked.target.indexOf('?');
+    const path = mark < 0 ? asked.target : asked.target.slice(0, mark);
+    const query = mark < 0 ? '' : asked.target.slice(mark + 1);
+    const { action } = selected.route;
+    if (action.kind === 'answer') {
+      const type = action.contentType === undefined ? [] : [{ name: 'content-type', value: action.contentType }];
+      this.answer(socket, asked, selected, action.code, [...extra, ...type], action.body ?? '', '');
+    } else if (action.kind === 'redirect') this.redirect(socket, asked, selected, action, path, query);
+    else beginForward(this, socket, asked, body, selected, action, { path, query }, extra);
+  }
+
+  aside(id: number, status: number, headers: readonly HttpHeader[], body: string): void {
+    if (this.state.waiting.size === 0) return;
+    asideAnswered(this, id, status, headers, body, (held, socket) => {
+      if (held !== undefined) this.#act(held);
+      // Further requests may have come meanwhile.
+      this.#next(socket);
+    });
   }
 
   redirect(socket: SocketId, asked: Asked, selected: Selected, action: Redirect, path: string, query: string): void {

@@ -44,6 +44,7 @@ const ENVOY_REASONS: Readonly<Record<number, string>> = {
   307: 'Temporary Redirect',
   308: 'Permanent Redirect',
   303: 'See Other',
+  401: 'Unauthorized',
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
 };
@@ -63,13 +64,9 @@ export function ownAnswer(
 ): { readonly headers: readonly HttpHeader[]; readonly body: string } {
   const date = formatHttpDate(nowMs);
   if (flavour === 'envoy') {
+    const typed = extra.some(({ name }) => name === 'content-type');
     const headers =
-      said === ''
-        ? []
-        : [
-            { name: 'content-length', value: String(utf8Length(said)) },
-            { name: 'content-type', value: 'text/plain' },
-          ];
+      said === '' ? [] : [{ name: 'content-length', value: String(utf8Length(said)) }, ...(typed ? [] : [{ name: 'content-type', value: 'text/plain' }])];
     return {
       headers: [
         ...extra,

@@ -4,6 +4,8 @@ import { type HttpHead, type HttpHeader, headerValue } from '../http-message.ts'
 import type { Http2Layer, Http2State, ProxyHands } from '../http2/layer.ts';
 import type { TlsContext, TlsSessions } from '../tls/sessions.ts';
 import type { HttpProxyConfig, ProxyBackend, Redirect, RouteAction, Target } from './config.ts';
+import type { KeySet, Waiting } from './filters/held.ts';
+import type { Bucket } from './filters/token-bucket.ts';
 import type { Delayed } from './guard.ts';
 import type { Asked, accessLog, ownAnswer, Tried } from './manners.ts';
 import type { Health } from './outlier.ts';
@@ -71,6 +73,12 @@ export interface ProxyState {
   readonly poolOf: Map<SocketId, string>;
   /** Requests that wait because of a fault, by the number that they wait under. */
   readonly delayed: Map<number, Delayed>;
+  /** What filters wait for, by the exchange that brings it. */
+  readonly waiting: Map<number, Waiting>;
+  /** Keys that sign tokens, by where they were fetched. */
+  readonly keySets: Map<string, KeySet>;
+  /** Tokens of limits, by route, limit and client. */
+  readonly tokens: Map<string, Bucket>;
   /** Of clients and backends that speak TLS. */
   readonly tls: TlsSessions;
   /** Of clients and backends that speak HTTP/2. */
@@ -106,6 +114,8 @@ export interface ProxyRun {
     details?: string,
   ): void;
   log(asked: Asked, answer: { readonly status: number; readonly bytes: number; readonly seconds: number }, upstream: Parameters<typeof accessLog>[3]): void;
+  /** An exchange without a client of its own has its answer. */
+  aside(id: number, status: number, headers: readonly HttpHeader[], body: string): void;
   /** The answer has been given: the connection stays for the next request, or not. */
   done(socket: SocketId, asked: Asked): void;
 }
