@@ -173,10 +173,11 @@ export const invalidExpressions = (rule: HttpRule): readonly string[] =>
     });
   });
 
-function forwardOf(rule: HttpRule, resolve: (reference: BackendReference) => ResolvedBackend): RouteAction {
+function forwardOf(rule: HttpRule, resolve: (reference: BackendReference) => ResolvedBackend, extension: RuleExtension | undefined): RouteAction {
   const filters = rule.filters ?? [];
   const rewrite = filters.find(({ type }) => type === 'URLRewrite')?.urlRewrite;
-  const path = rewriteOf(rewrite?.path);
+  const regex = extension?.urlRewrite?.path?.replaceRegexMatch;
+  const path: PathRewrite | undefined = regex === undefined ? rewriteOf(rewrite?.path) : { kind: 'replace', pattern: regex.pattern, value: regex.substitution };
   const targets = (rule.backendRefs ?? []).map((reference): Target => {
     const own = reference.filters ?? [];
     const requestHeaders = joined(own, ({ requestHeaderModifier }) => requestHeaderModifier);
@@ -239,7 +240,7 @@ export function compileRoute(route: Route, view: StoreView, backends: Map<string
         : found?.directResponse !== undefined
           ? answerOf(found)
           : redirect === undefined
-            ? forwardOf(rule, resolve)
+            ? forwardOf(rule, resolve, found)
             : redirectOf(redirect);
     const requestHeaders = joined(filters, ({ requestHeaderModifier }) => requestHeaderModifier);
     const responseHeaders = joined(filters, ({ responseHeaderModifier }) => responseHeaderModifier);

@@ -81,6 +81,20 @@ const objects = [
     metadata: { name: 'teapot' },
     spec: { directResponse: { statusCode: 418, contentType: 'application/json', body: { type: 'Inline', inline: '{"short":"stout"}' } } },
   },
+  route('fault'),
+  policy('BackendTrafficPolicy', 'fault', { faultInjection: { abort: { httpStatus: 503, percentage: 100 } } }),
+  route('sick', {
+    backendRefs: [{ name: 'judge', port: 80 }],
+    filters: [{ type: 'URLRewrite', urlRewrite: { path: { type: 'ReplaceFullPath', replaceFullPath: '/echo' } } }],
+  }),
+  policy('BackendTrafficPolicy', 'sick', { healthCheck: { passive: { consecutive5XxErrors: 2, maxEjectionPercent: 100 }, panicThreshold: 0 } }),
+  route('regex', { filters: [{ type: 'ExtensionRef', extensionRef: { group: 'gateway.envoyproxy.io', kind: 'HTTPRouteFilter', name: 'shorten' } }] }),
+  {
+    apiVersion: ENVOY,
+    kind: 'HTTPRouteFilter',
+    metadata: { name: 'shorten' },
+    spec: { urlRewrite: { path: { type: 'ReplaceRegexMatch', replaceRegexMatch: { pattern: '^/regex/([^/]+)/.*$', substitution: '/short/\\1' } } } },
+  },
   secret('users', { '.htpasswd': 'foo:{SHA}Ys23Ag/5IOWqZCw9QGaVDdHwH00=\n' }),
   secret('clients', { alice: 'k-1', bob: 'k-2' }),
   policy('BackendTrafficPolicy', 'limit', {
@@ -136,7 +150,7 @@ const text = (all: readonly unknown[]): string => all.map((object) => `${JSON.st
 const world = openArticle({ files: [...articleFiles(), { path: 'policies.yaml', text: text(objects) }] });
 runLine(world, 'sleep 5');
 const ask = (path: string, options = ''): string =>
-  runLine(world, `kubectl exec client -- curl -s -m 20 -w ' %{http_code}' ${options} http://entry-gateway/${path}`).stdout;
+  runLine(world, `kubectl exec client -- curl -s -m 20 -w ' %{http_code}' ${options} 'http://entry-gateway/${path}'`).stdout;
 const conditions = (key: string) =>
   world.api.view
     .find<
@@ -163,6 +177,19 @@ describe('a BackendTrafficPolicy', () => {
   it('counts apart what a selector names', () => {
     expect(ask('limit', "-H 'x-user: one'")).toMatch(/ 200$/);
     expect(ask('limit', "-H 'x-user: one'")).toMatch(/ 429$/);
+  });
+});
+
+describe('a BackendTrafficPolicy', () => {
+  it('makes failures on purpose', () => {
+    expect(ask('fault')).toBe('fault filter abort 503');
+  });
+
+  it('leaves endpoints alone after errors in a row', () => {
+    expect(ask('sick?code=500&msg=a')).toBe('a 500');
+    expect(ask('sick?code=500&msg=b')).toBe('b 500');
+    expect(ask('sick?msg=c')).toBe('no healthy upstream 503');
+    expect(ask('denied')).toBe('no /denied 401');
   });
 });
 
@@ -245,6 +272,10 @@ describe('a SecurityPolicy', () => {
 describe('an HTTPRouteFilter', () => {
   it('answers by itself', () => {
     expect(ask('direct', '-i')).toMatch(/^HTTP\/1\.1 418[\s\S]*content-type: application\/json[\s\S]*\{"short":"stout"\} 418$/);
+  });
+
+  it('rewrites a path by an expression', () => {
+    expect(ask('regex/a/b')).toContain('"path": "/short/a"');
   });
 
   it('that is not there makes its requests fail and its route not accepted', () => {

@@ -1,5 +1,5 @@
 /** What policies make of compiled routes: filters before the backend, and how the backend is asked. */
-import type { ProxyBackend, ProxyRoute } from '../../../net/app/proxy/config.ts';
+import type { BackendPolicy, ProxyBackend, ProxyRoute } from '../../../net/app/proxy/config.ts';
 import { objectKey, type StoreView } from '../../../objects/types.ts';
 import type { CompiledRoute } from '../compile-route.ts';
 import type { Gateway, Listener, Route } from '../types.ts';
@@ -41,8 +41,22 @@ export function policiesFor(gateway: Gateway, view: StoreView, backends: Map<str
       if (safe === undefined && busy === undefined) return one;
       const { filters, cors } = safe === undefined ? {} : secure(safe);
       const compiled = busy === undefined ? undefined : regulate(busy);
-      return { ...one, route: changed(one.route, filters, cors, compiled, busy) };
+      const regulated = changed(one.route, filters, cors, compiled, busy);
+      return { ...one, route: compiled?.backend === undefined ? regulated : withBackendPolicy(regulated, compiled.backend, backends) };
     });
+}
+
+/** The same endpoints asked in another manner are another backend, as in Envoy, where each rule has clusters of its own. */
+function withBackendPolicy(route: ProxyRoute, policy: BackendPolicy, backends: Map<string, ProxyBackend>): ProxyRoute {
+  const { action } = route;
+  if (action.kind !== 'forward') return route;
+  const targets = action.targets.map((target) => {
+    const name = `${target.backend} by ${policy.source ?? ''}`;
+    const backend = backends.get(target.backend);
+    if (backend !== undefined && backend.fails === undefined) backends.set(name, { ...backend, name, policy });
+    return backend === undefined || backend.fails !== undefined ? target : { ...target, backend: name };
+  });
+  return { ...route, action: { ...action, targets } };
 }
 
 function changed(
@@ -59,6 +73,7 @@ function changed(
     // A rule's own CORS filter is nearer than a policy's.
     ...(cors === undefined || route.cors !== undefined ? {} : { cors }),
     ...(traffic?.forward === undefined || action.kind !== 'forward' ? {} : { action: { ...action, ...traffic.forward } }),
+    ...(traffic?.fault === undefined ? {} : { fault: traffic.fault }),
     filters: {
       ...filters,
       ...(traffic?.limits === undefined ? {} : { limits: traffic.limits }),

@@ -115,6 +115,32 @@ export interface TrafficSpec {
     readonly retryOn?: { readonly triggers?: readonly string[]; readonly httpStatusCodes?: readonly number[] };
     readonly perRetry?: { readonly timeout?: string; readonly backOff?: { readonly baseInterval?: string } };
   };
+  readonly circuitBreaker?: {
+    readonly maxConnections?: number;
+    readonly maxPendingRequests?: number;
+    readonly maxParallelRequests?: number;
+    readonly maxParallelRetries?: number;
+    readonly maxRequestsPerConnection?: number;
+  };
+  readonly loadBalancer?: {
+    readonly type?: string;
+    readonly consistentHash?: { readonly type?: string; readonly header?: { readonly name: string }; readonly cookie?: { readonly name: string } };
+  };
+  readonly healthCheck?: {
+    readonly passive?: {
+      readonly consecutive5XxErrors?: number;
+      readonly consecutiveGatewayErrors?: number;
+      readonly interval?: string;
+      readonly baseEjectionTime?: string;
+      readonly maxEjectionPercent?: number;
+    };
+    readonly active?: unknown;
+    readonly panicThreshold?: number;
+  };
+  readonly faultInjection?: {
+    readonly delay?: { readonly fixedDelay: string; readonly percentage?: number };
+    readonly abort?: { readonly httpStatus?: number; readonly percentage?: number };
+  };
   readonly timeout?: { readonly tcp?: { readonly connectTimeout?: string }; readonly http?: { readonly requestTimeout?: string } };
 }
 export interface RouteFilterSpec {

@@ -132,7 +132,7 @@ type Opening = Pick<Exchange, 'asked' | 'selected' | 'action' | 'target' | 'main
 export function sendAside(run: ProxyRun, client: SocketId, selected: Selected, aside: Aside, began: (id: number) => void): void {
   const { method, target, headers, body = '', timeoutMs } = aside;
   const asked: Asked = { method, target, version: 'HTTP/1.1', headers, client: run.context.remoteEndpoint(client), requestId: '', bytes: 0 };
-  const backend = findBackend(run, aside.backend);
+  const backend = findBackend(run, aside.backend) ?? { name: aside.backend, endpoints: [] };
   const length = body === '' ? [] : [{ name: 'content-length', value: String(utf8Length(body)) }];
   const request = formatHead(`${method} ${target} HTTP/1.1`, [...headers, ...length]) + body;
   const action: Forward = { kind: 'forward', targets: [], connectTimeoutMs: timeoutMs, readTimeoutMs: 0, requestTimeoutMs: timeoutMs, tries: 1 };

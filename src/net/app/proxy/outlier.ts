@@ -42,7 +42,12 @@ export function reportOutcome(run: ProxyRun, backend: ProxyBackend, address: str
   const errors = before.errors + 1;
   const gatewayErrors = code >= 502 && code <= 504 ? before.gatewayErrors + 1 : 0;
   const isOut = before.backNs > run.context.nowNs;
-  const by = errors === outlier.errors ? `${errors} server errors` : gatewayErrors === outlier.gatewayErrors ? `${gatewayErrors} gateway errors` : '';
+  const by =
+    errors === outlier.errors
+      ? `${errors} server errors`
+      : gatewayErrors > 0 && gatewayErrors === outlier.gatewayErrors
+        ? `${gatewayErrors} gateway errors`
+        : '';
   if (by === '' || isOut) {
     put(run, name, address, { ...before, errors, gatewayErrors });
     return;
