@@ -3,17 +3,7 @@ import type { Ip } from '../../net/wire/packet.ts';
 import { matchesSelector } from '../label-selector.ts';
 import { andInto, type Bits, emptyBits, fullBits, hasBit, orInto, removeFrom, setBit, wordsFor } from './bits.ts';
 import { inNamespace, type PolicyModel, policiesFor } from './policy-model.ts';
-import type {
-  CompiledPolicy,
-  PeerTerm,
-  PolicyBlock,
-  PolicyDirection,
-  PolicyEndpoint,
-  PolicyProtocol,
-  PolicyRule,
-  PolicyTier,
-  PortTerm,
-} from './policy-types.ts';
+import type { CompiledPolicy, PeerTerm, PolicyBlock, PolicyDirection, PolicyEndpoint, PolicyProtocol, PolicyRule, PortTerm } from './policy-types.ts';
 import { inBlock, peerMatches } from './verdict.ts';
 
 export interface MatrixPort {
@@ -93,18 +83,21 @@ function groupEndpoints(model: PolicyModel, endpoints: readonly PolicyEndpoint[]
   // A pod's node is let in whatever its policies say, so that it matters where nodes are among the ends.
   const nodesMatter = endpoints.some((one) => one.node !== undefined);
   const groups = new Map<string, PolicyEndpoint[]>();
+  const { classOf: dialectClass } = model;
   for (const one of endpoints) {
     const { pod, node } = one;
     const who =
       pod === undefined
         ? `n ${node?.name ?? ''}`
-        : JSON.stringify([
-            pod.namespace,
-            nodesMatter ? pod.node : '',
-            keys.map((key) => (Object.hasOwn(pod.labels, key) ? (pod.labels[key] ?? '') : null)),
-            named.size === 0 ? '' : pod.ports.filter((port) => named.has(port.name)),
-          ]);
-    const key = `${who}|${classOf(one.ips[0])}`;
+        : dialectClass !== undefined
+          ? JSON.stringify([pod.namespace, pod.node, dialectClass(one), named.size === 0 ? '' : pod.ports.filter((port) => named.has(port.name))])
+          : JSON.stringify([
+              pod.namespace,
+              nodesMatter ? pod.node : '',
+              keys.map((key) => (Object.hasOwn(pod.labels, key) ? (pod.labels[key] ?? '') : null)),
+              named.size === 0 ? '' : pod.ports.filter((port) => named.has(port.name)),
+            ]);
+    const key = `${who}|${classOf(one.ips[0])}${pod === undefined && dialectClass !== undefined ? dialectClass(one) : ''}`;
     const list = groups.get(key);
     if (list === undefined) groups.set(key, [one]);
     else list.push(one);
@@ -139,11 +132,12 @@ class Rows {
     });
   }
 
-  #peer(term: PeerTerm): Bits {
+  #peer(term: PeerTerm, subject: PolicyEndpoint): Bits {
     const { path: _, ...what } = term;
     const key = JSON.stringify(what, (_name, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
     const known = this.#peers.get(key);
     if (known !== undefined) return known;
+    const remembered = term.kind !== 'entity' || term.perSubject !== true;
     const bits = emptyBits(this.#words);
     if (term.kind === 'pods') {
       for (const indexes of 'own' in term.namespaces ? [this.#byNamespace.get(term.namespaces.own) ?? []] : this.#byNamespace.values()) {
@@ -154,10 +148,10 @@ class Rows {
       }
     } else {
       this.#groups.forEach(({ members: [one] }, index) => {
-        if (one !== undefined && peerMatches(this.#model, term, one, one.ips[0])) setBit(bits, index);
+        if (one !== undefined && peerMatches(this.#model, term, one, one.ips[0], subject)) setBit(bits, index);
       });
     }
-    this.#peers.set(key, bits);
+    if (remembered) this.#peers.set(key, bits);
     return bits;
   }
 
@@ -167,6 +161,7 @@ class Rows {
     let named: PortTerm[] | undefined;
     for (const term of rule.ports) {
       if (term.protocol !== undefined && term.protocol !== port.protocol) continue;
+      if (term.whole === true) return bits;
       if (term.name === undefined) {
         if (port.protocol !== 'ICMP' && port.port >= term.first && port.port <= term.last) return bits;
       } else if (direction === 'ingress') {
@@ -186,9 +181,10 @@ class Rows {
   }
 
   #rule(rule: PolicyRule, port: MatrixPort, subject: PolicyEndpoint, direction: PolicyDirection): Bits | undefined {
+    if (rule.subject?.matches(subject, subject.ips[0], subject) === false) return undefined;
     if (rule.peers === undefined) return this.#ports(rule, port, subject, direction, this.#all);
     const bits = emptyBits(this.#words);
-    for (const peer of rule.peers) orInto(bits, this.#peer(peer));
+    for (const peer of rule.peers) orInto(bits, this.#peer(peer, subject));
     return this.#ports(rule, port, subject, direction, bits);
   }
 
@@ -204,7 +200,7 @@ class Rows {
     if (policies.length === 0) return this.#all;
     const own =
       direction === 'ingress' && policies.some((policy) => (policy.ingress ?? []).some((rule) => rule.ports?.some((term) => term.name !== undefined)));
-    const key = `${direction}|${port.protocol} ${port.port}|${policies.map((policy) => this.#ids.get(policy)).join(',')}|${own ? JSON.stringify(subject.pod.ports) : ''}`;
+    const key = `${direction}|${port.protocol} ${port.port}|${policies.map((policy) => this.#ids.get(policy)).join(',')}|${own ? JSON.stringify(subject.pod.ports) : ''}|${this.#model.classOf === undefined ? '' : `${this.#model.classOf(subject)} ${subject.pod.node}`}`;
     const known = this.#rows.get(key);
     if (known !== undefined) return known;
     const row = this.#decide(policies, subject, port, direction);
@@ -215,37 +211,28 @@ class Rows {
   #decide(policies: readonly CompiledPolicy[], subject: PolicyEndpoint, port: MatrixPort, direction: PolicyDirection): Bits {
     const allowed = emptyBits(this.#words);
     const open = this.#all.slice();
-    const ordered = (tier: PolicyTier) => {
+    for (const { name, how, end } of this.#model.stages) {
+      const asked = policies.filter((policy) => policy.tier === name);
+      if (asked.length === 0) continue;
       const passed = emptyBits(this.#words);
-      for (const policy of policies) {
-        if (policy.tier !== tier) continue;
-        for (const rule of policy[direction] ?? []) {
-          const found = this.#rule(rule, port, subject, direction);
-          if (found === undefined) continue;
-          const hit = found.slice();
-          andInto(hit, open);
-          removeFrom(open, hit);
-          if (rule.action === 'Accept') orInto(allowed, hit);
-          else if (rule.action === 'Pass') orInto(passed, hit);
+      // Where any denial counts first, what allows is looked at after all that denies.
+      for (const action of how === 'ordered' ? [undefined] : (['Deny', 'Accept'] as const)) {
+        for (const policy of asked) {
+          for (const rule of policy[direction] ?? []) {
+            if (rule.action === 'Log' || (action !== undefined && rule.action !== action)) continue;
+            const found = this.#rule(rule, port, subject, direction);
+            if (found === undefined) continue;
+            const hit = found.slice();
+            andInto(hit, open);
+            removeFrom(open, hit);
+            if (rule.action === 'Accept') orInto(allowed, hit);
+            else if (rule.action === 'Pass') orInto(passed, hit);
+          }
         }
       }
+      if (end === 'deny' && asked.some((policy) => policy.isolates?.[direction] !== false)) open.fill(0);
       orInto(open, passed);
-    };
-    ordered('Admin');
-    const isolating = policies.filter((policy) => policy.tier === 'NetworkPolicy');
-    if (isolating.length > 0) {
-      const some = emptyBits(this.#words);
-      for (const policy of isolating) {
-        for (const rule of policy[direction] ?? []) {
-          const found = this.#rule(rule, port, subject, direction);
-          if (found !== undefined) orInto(some, found);
-        }
-      }
-      andInto(some, open);
-      orInto(allowed, some);
-      return allowed;
     }
-    ordered('Baseline');
     orInto(allowed, open);
     return allowed;
   }

@@ -7,7 +7,7 @@ import { perState } from '../node/per-state.ts';
 import type { Node } from '../node/types.ts';
 import { isFinished, namespaceOf, type Pod } from '../pod/types.ts';
 import { compilePolicy, POLICY_KINDS } from './policy-rules.ts';
-import type { CompiledPolicy, NamedPort, NamespaceTerm, PolicyDirection, PolicyEndpoint, PolicyPod } from './policy-types.ts';
+import type { CompiledPolicy, NamedPort, NamespaceTerm, PolicyDirection, PolicyEndpoint, PolicyPod, PolicyStage } from './policy-types.ts';
 
 export interface PolicyInput {
   readonly pods: readonly Pod[];
@@ -28,10 +28,21 @@ export interface PolicyModel {
   /** NetworkPolicies by their namespace; all others under `''`. */
   readonly byNamespace: ReadonlyMap<string, readonly CompiledPolicy[]>;
   readonly domains: ReadonlyMap<string, readonly Ip[]>;
+  /** In the order in which they are asked; those of Kubernetes' own kinds unless a CNI has others. */
+  readonly stages: readonly PolicyStage[];
+  /** Ends with the same text are alike to all policies, but for named ports. Absent: labels and ranges tell. */
+  classOf?(endpoint: PolicyEndpoint): string;
 }
 
+const STAGES: readonly PolicyStage[] = [
+  { name: 'Admin', how: 'ordered', end: 'pass' },
+  { name: 'NetworkPolicy', how: 'ordered', end: 'deny' },
+  { name: 'Baseline', how: 'ordered', end: 'pass' },
+];
+
 const none: Labels = {};
-const tierOrder = { Admin: 0, NetworkPolicy: 1, Baseline: 2 } as const;
+const tierOrder: Readonly<Record<string, number>> = { Admin: 0, NetworkPolicy: 1, Baseline: 2 };
+const orderOf = (policy: CompiledPolicy): number => tierOrder[policy.tier] ?? 0;
 const text = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 const addresses = (texts: readonly (string | undefined)[]): readonly Ip[] =>
@@ -44,6 +55,16 @@ function portsOf(pod: Pod): readonly NamedPort[] {
   return pod.spec.containers.flatMap((container) =>
     (container.ports ?? []).map((one) => ({ name: one.name ?? '', port: one.containerPort, protocol: one.protocol ?? 'TCP' })),
   );
+}
+
+/** The same ends under other policies, in the order in which these are asked: those of a CNI's own words. */
+export function modelWith(
+  model: PolicyModel,
+  policies: readonly CompiledPolicy[],
+  stages: readonly PolicyStage[],
+  classOf: (endpoint: PolicyEndpoint) => string,
+): PolicyModel {
+  return { ...model, policies, byNamespace: new Map([['', policies]]), stages, classOf };
 }
 
 export function buildModel(input: PolicyInput): PolicyModel {
@@ -85,7 +106,7 @@ export function buildModel(input: PolicyInput): PolicyModel {
   }
   const policies = input.policies
     .map(compilePolicy)
-    .sort((a, b) => tierOrder[a.tier] - tierOrder[b.tier] || a.priority - b.priority || text(a.namespace ?? '', b.namespace ?? '') || text(a.name, b.name));
+    .sort((a, b) => orderOf(a) - orderOf(b) || a.priority - b.priority || text(a.namespace ?? '', b.namespace ?? '') || text(a.name, b.name));
   const byNamespace = new Map<string, CompiledPolicy[]>();
   for (const policy of policies) {
     const place = policy.namespace ?? '';
@@ -94,7 +115,7 @@ export function buildModel(input: PolicyInput): PolicyModel {
     else list.push(policy);
   }
   const domains = new Map([...(input.domains ?? [])].map(([name, ips]) => [name, addresses(ips)]));
-  return { endpoints, byId, byIp, policies, byNamespace, domains };
+  return { endpoints, byId, byIp, policies, byNamespace, domains, stages: STAGES };
 }
 
 /** Of what the API server has now; remembered as long as none of it changes. */
@@ -122,12 +143,13 @@ export function inNamespace(term: NamespaceTerm, pod: PolicyPod): boolean {
 }
 
 export const selectsPod = (policy: CompiledPolicy, pod: PolicyPod): boolean =>
-  inNamespace(policy.subject.namespaces, pod) && (policy.subject.pods === undefined || matchesSelector(policy.subject.pods, pod.labels));
+  policy.selects?.(pod) ??
+  (inNamespace(policy.subject.namespaces, pod) && (policy.subject.pods === undefined || matchesSelector(policy.subject.pods, pod.labels)));
 
 /** What applies to this pod in this direction, in the order in which it is asked. */
 export function policiesFor(model: PolicyModel, pod: PolicyPod, direction: PolicyDirection): readonly CompiledPolicy[] {
   const own = model.byNamespace.get(pod.namespace) ?? [];
   const cluster = model.byNamespace.get('') ?? [];
   const found = [...cluster, ...own].filter((policy) => policy[direction] !== undefined && selectsPod(policy, pod));
-  return cluster.length === 0 ? found : found.sort((a, b) => tierOrder[a.tier] - tierOrder[b.tier]);
+  return cluster.length === 0 || model.classOf !== undefined ? found : found.sort((a, b) => orderOf(a) - orderOf(b));
 }

@@ -10,8 +10,8 @@ import { POLICY_KINDS } from './policy-rules.ts';
 import type { CompiledPolicy, PeerTerm, PolicyDirection, PolicyEndpoint, PortTerm } from './policy-types.ts';
 
 const PROTOCOLS: Readonly<Record<string, number>> = { TCP: 6, UDP: 17, SCTP: 132 };
-const ACTIONS = { Accept: 'accept', Deny: 'deny', Pass: 'pass' } as const;
-const STAGES = { Admin: 0, NetworkPolicy: 1, Baseline: 2 } as const;
+const ACTIONS = { Accept: 'accept', Deny: 'deny', Pass: 'pass', Log: 'pass' } as const;
+const STAGES: Readonly<Record<string, 0 | 1 | 2>> = { Admin: 0, NetworkPolicy: 1, Baseline: 2 };
 const NOTHING: QueueTable = { ends: {}, sets: [], lists: [] };
 
 function portsOf(term: PortTerm): QueuePorts {
@@ -63,6 +63,7 @@ class Sets {
       case 'nodes':
         return { addresses: this.#nodes.filter((one) => matchesSelector(term.nodes, one.node?.labels)).flatMap((one) => one.ips.map(formatIp)) };
       case 'domains':
+      case 'entity':
         return {};
       case 'pods': {
         const addresses: string[] = [];
@@ -88,7 +89,7 @@ function listOf(policy: CompiledPolicy, direction: PolicyDirection, sets: Sets):
     }),
   );
   const slash = policy.key.indexOf('/');
-  return { name: `${policy.key.slice(0, slash)} ${policy.key.slice(slash + 1)}`, object: policy.key, stage: STAGES[policy.tier], rules };
+  return { name: `${policy.key.slice(0, slash)} ${policy.key.slice(slash + 1)}`, object: policy.key, stage: STAGES[policy.tier] ?? 1, rules };
 }
 
 /** @param all Also ClusterNetworkPolicy and its elders; else NetworkPolicy alone. */

@@ -12,9 +12,19 @@ import type { LabelSelector, Labels } from '../label-selector.ts';
 /** ICMP has no ports: a rule that names ports never matches it. */
 export type PolicyProtocol = 'TCP' | 'UDP' | 'SCTP' | 'ICMP';
 export type PolicyDirection = 'ingress' | 'egress';
-/** In the order in which they are asked. */
-export type PolicyTier = 'Admin' | 'NetworkPolicy' | 'Baseline';
-export type PolicyAction = 'Accept' | 'Deny' | 'Pass';
+/** `Admin`, `NetworkPolicy`, `Baseline`; in Calico the name of a tier, in Cilium `Cilium`. */
+export type PolicyTier = string;
+/** `Log` decides nothing: Calico's. */
+export type PolicyAction = 'Accept' | 'Deny' | 'Pass' | 'Log';
+
+/** Policies that are asked together, one such step after the other. */
+export interface PolicyStage {
+  readonly name: PolicyTier;
+  /** `ordered`: the first rule that matches counts. `deny first`: a denying rule of any policy counts before all that allow. */
+  readonly how: 'ordered' | 'deny first';
+  /** What becomes of a flow of which nothing here decides, where a policy of this stage isolates the pod. */
+  readonly end: 'deny' | 'pass';
+}
 
 export interface PortTerm {
   readonly path: string;
@@ -24,6 +34,8 @@ export interface PortTerm {
   readonly name?: string;
   readonly first: number;
   readonly last: number;
+  /** All of the protocol, also where it has no ports. */
+  readonly whole?: true;
 }
 
 export interface PolicyBlock {
@@ -39,12 +51,28 @@ export type PeerTerm =
   | { readonly kind: 'pods'; readonly path: string; readonly namespaces: NamespaceTerm; readonly pods?: LabelSelector }
   | { readonly kind: 'networks'; readonly path: string; readonly blocks: readonly PolicyBlock[] }
   | { readonly kind: 'nodes'; readonly path: string; readonly nodes: LabelSelector }
-  | { readonly kind: 'domains'; readonly path: string; readonly names: readonly string[] };
+  | { readonly kind: 'domains'; readonly path: string; readonly names: readonly string[] }
+  | EntityTerm;
+
+/** Whatever a CNI's own words mean. */
+export interface EntityTerm {
+  readonly kind: 'entity';
+  readonly path: string;
+  /** As it is written; equal for terms that mean the same. */
+  readonly text: string;
+  /** Whether it depends on who asks: a pod's own node is another than others' nodes. */
+  readonly perSubject?: true;
+  matches(endpoint: PolicyEndpoint, ip: Ip | undefined, subject: PolicyEndpoint): boolean;
+}
 
 export interface PolicyRule {
   readonly path: string;
   readonly name?: string;
   readonly action: PolicyAction;
+  /** What the pod itself must be, besides being selected. */
+  readonly subject?: EntityTerm;
+  /** What a rule asks besides: `its contents are read by a proxy: GET /health`. */
+  readonly note?: string;
   /** Undefined: everybody; empty: nobody. */
   readonly peers?: readonly PeerTerm[];
   /** Undefined: every port of every protocol. */
@@ -59,6 +87,10 @@ export interface CompiledPolicy {
   /** Lower is asked first; within equal ones, by name. 0 for NetworkPolicy, whose order does not matter. */
   readonly priority: number;
   readonly subject: { readonly namespaces: NamespaceTerm; readonly pods?: LabelSelector };
+  /** In place of `subject`, where a CNI's own words select. */
+  selects?(pod: PolicyPod): boolean;
+  /** Absent: it isolates in each direction about which it says something. */
+  readonly isolates?: Readonly<Record<PolicyDirection, boolean>>;
   /** Undefined: it says nothing about this direction. A NetworkPolicy's empty list isolates. */
   readonly ingress?: readonly PolicyRule[];
   readonly egress?: readonly PolicyRule[];
@@ -119,6 +151,8 @@ export interface RuleWalk {
   readonly name?: string;
   readonly action: PolicyAction;
   readonly matched: boolean;
+  /** As the rule has it. */
+  readonly note?: string;
   readonly ports: readonly TermWalk[];
   readonly peers: readonly TermWalk[];
 }

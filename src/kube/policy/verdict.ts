@@ -12,7 +12,6 @@ import type {
   PolicyEndpoint,
   PolicyFlow,
   PolicyRule,
-  PolicyTier,
   PolicyVerdict,
   PolicyWalk,
   PortTerm,
@@ -22,6 +21,7 @@ import type {
 
 export function portMatches(term: PortTerm, flow: PolicyFlow): boolean {
   if (term.protocol !== undefined && term.protocol !== flow.protocol) return false;
+  if (term.whole === true) return true;
   // A name means the ports of that name in the pod at the far end; several containers may have one.
   if (term.name !== undefined)
     return flow.to.pod?.ports.some((one) => one.name === term.name && one.port === flow.port && one.protocol === flow.protocol) ?? false;
@@ -39,7 +39,8 @@ export const matchesDomain = (pattern: string, name: string): boolean => {
   return wanted.startsWith('*.') ? name.endsWith(wanted.slice(1)) && name.length > wanted.length - 1 : name === wanted;
 };
 
-export function peerMatches(model: PolicyModel, term: PeerTerm, endpoint: PolicyEndpoint, ip: Ip | undefined): boolean {
+/** @param subject The pod whose policy asks. */
+export function peerMatches(model: PolicyModel, term: PeerTerm, endpoint: PolicyEndpoint, ip: Ip | undefined, subject: PolicyEndpoint): boolean {
   switch (term.kind) {
     case 'pods':
       return (
@@ -49,6 +50,8 @@ export function peerMatches(model: PolicyModel, term: PeerTerm, endpoint: Policy
       return ip !== undefined && term.blocks.some((block) => inBlock(block, ip));
     case 'nodes':
       return endpoint.node !== undefined && matchesSelector(term.nodes, endpoint.node.labels);
+    case 'entity':
+      return term.matches(endpoint, ip, subject);
     case 'domains':
       return ip !== undefined && [...model.domains].some(([name, ips]) => ips.includes(ip) && term.names.some((pattern) => matchesDomain(pattern, name)));
   }
@@ -94,6 +97,8 @@ function peerReason(term: PeerTerm, endpoint: PolicyEndpoint, ip: Ip | undefined
     case 'nodes':
       if (endpoint.node === undefined) return `${address} is no node's address`;
       return matched ? `node ${endpoint.node.name} matches` : `node ${endpoint.node.name} ${missedLabels(term.nodes, endpoint.node.labels)}`;
+    case 'entity':
+      return `${endpoint.pod === undefined ? address : endpoint.id} ${matched ? 'is' : 'is not'} ${term.text}`;
     case 'domains':
       return matched ? `${address} was resolved from one of ${term.names.join(', ')}` : `no name of ${term.names.join(', ')} has been resolved to ${address}`;
   }
@@ -112,29 +117,46 @@ function portReason(term: PortTerm, flow: PolicyFlow, matched: boolean): string 
   return `${asked} is not ${term.first === term.last ? term.first : `${term.first}-${term.last}`}`;
 }
 
-function walkRule(model: PolicyModel, rule: PolicyRule, flow: PolicyFlow, other: PolicyEndpoint, ip: Ip | undefined): RuleWalk {
+function walkRule(model: PolicyModel, rule: PolicyRule, flow: PolicyFlow, direction: PolicyDirection): RuleWalk {
+  const [subject, other] = direction === 'ingress' ? [flow.to, flow.from] : [flow.from, flow.to];
+  const [ownIp, ip] =
+    direction === 'ingress' ? [flow.toIp ?? flow.to.ips[0], flow.fromIp ?? flow.from.ips[0]] : [flow.fromIp ?? flow.from.ips[0], flow.toIp ?? flow.to.ips[0]];
   const ports: TermWalk[] = (rule.ports ?? []).map((term) => {
     const matched = portMatches(term, flow);
     return { path: term.path, matched, reason: portReason(term, flow, matched) };
   });
   const peers: TermWalk[] = (rule.peers ?? []).map((term) => {
-    const matched = peerMatches(model, term, other, ip);
+    const matched = peerMatches(model, term, other, ip, subject);
     return { path: term.path, matched, reason: peerReason(term, other, ip, matched) };
   });
-  const matched = (rule.ports === undefined || ports.some((one) => one.matched)) && (rule.peers === undefined || peers.some((one) => one.matched));
-  return { path: rule.path, ...(rule.name === undefined ? {} : { name: rule.name }), action: rule.action, matched, ports, peers };
+  const own: TermWalk[] = [];
+  if (rule.subject !== undefined) {
+    const holds = rule.subject.matches(subject, ownIp, subject);
+    own.push({ path: rule.subject.path, matched: holds, reason: peerReason(rule.subject, subject, ownIp, holds) });
+  }
+  const matched =
+    own.every((one) => one.matched) &&
+    (rule.ports === undefined || ports.some((one) => one.matched)) &&
+    (rule.peers === undefined || peers.some((one) => one.matched));
+  return {
+    path: rule.path,
+    ...(rule.name === undefined ? {} : { name: rule.name }),
+    action: rule.action,
+    matched,
+    ports,
+    peers: [...own, ...peers],
+    ...(rule.note === undefined ? {} : { note: rule.note }),
+  };
 }
 
-const outcomes = { Accept: 'accept', Deny: 'deny', Pass: 'pass' } as const;
+const outcomes = { Accept: 'accept', Deny: 'deny', Pass: 'pass', Log: 'no match' } as const;
 
 function walkPolicy(model: PolicyModel, policy: CompiledPolicy, direction: PolicyDirection, flow: PolicyFlow): PolicyWalk {
-  const other = direction === 'ingress' ? flow.from : flow.to;
-  const ip = direction === 'ingress' ? (flow.fromIp ?? flow.from.ips[0]) : (flow.toIp ?? flow.to.ips[0]);
   const rules: RuleWalk[] = [];
   for (const rule of policy[direction] ?? []) {
-    const walk = walkRule(model, rule, flow, other, ip);
+    const walk = walkRule(model, rule, flow, direction);
     rules.push(walk);
-    if (walk.matched) return { policy: policy.key, tier: policy.tier, outcome: outcomes[rule.action], rules };
+    if (walk.matched && rule.action !== 'Log') return { policy: policy.key, tier: policy.tier, outcome: outcomes[rule.action], rules };
   }
   return { policy: policy.key, tier: policy.tier, outcome: 'no match', rules };
 }
@@ -168,30 +190,30 @@ export function directionVerdict(model: PolicyModel, flow: PolicyFlow, direction
     return {
       ...base,
       allowed,
-      reason: `${walk.policy.slice(0, walk.policy.indexOf('/'))} ${nameOf(walk.policy)} ${allowed ? 'allows' : 'denies'} it: ${name}`,
+      reason: `${walk.policy.slice(0, walk.policy.indexOf('/'))} ${nameOf(walk.policy)} ${allowed ? 'allows' : 'denies'} it: ${name}${rule?.note === undefined ? '' : `; ${rule.note}`}`,
       policies,
       by: { policy: walk.policy, ...(rule === undefined ? {} : { path: rule.path }) },
     };
   };
-  const ordered = (tier: PolicyTier): PolicyWalk | undefined => {
-    for (const policy of found) {
-      if (policy.tier !== tier) continue;
+  for (const stage of model.stages) {
+    const asked = found.filter((policy) => policy.tier === stage.name);
+    let passed = false;
+    let allowing: PolicyWalk | undefined;
+    for (const policy of asked) {
       const walk = walkPolicy(model, policy, direction, flow);
       policies.push(walk);
-      if (walk.outcome === 'pass') return undefined;
-      if (walk.outcome !== 'no match') return walk;
+      if (walk.outcome === 'no match') continue;
+      if (stage.how === 'deny first' && walk.outcome === 'accept') {
+        allowing ??= walk;
+        continue;
+      }
+      if (walk.outcome !== 'pass') return decide(walk);
+      passed = true;
+      break;
     }
-    return undefined;
-  };
-  const admin = ordered('Admin');
-  if (admin !== undefined) return decide(admin);
-  const isolating = found.filter((policy) => policy.tier === 'NetworkPolicy');
-  for (const policy of isolating) {
-    const walk = walkPolicy(model, policy, direction, flow);
-    policies.push(walk);
-    if (walk.outcome === 'accept') return decide(walk);
-  }
-  if (isolating.length > 0) {
+    if (allowing !== undefined) return decide(allowing);
+    const isolating = asked.filter((policy) => policy.isolates?.[direction] !== false);
+    if (passed || stage.end === 'pass' || isolating.length === 0) continue;
     const names = isolating.map((policy) => nameOf(policy.key)).join(', ');
     const [only] = isolating;
     return {
@@ -202,8 +224,6 @@ export function directionVerdict(model: PolicyModel, flow: PolicyFlow, direction
       ...(isolating.length === 1 && only !== undefined ? { by: { policy: only.key } } : {}),
     };
   }
-  const baseline = ordered('Baseline');
-  if (baseline !== undefined) return decide(baseline);
   return { ...base, allowed: true, reason: `no policy restricts ${direction} of ${pod.id} here`, policies };
 }
 
