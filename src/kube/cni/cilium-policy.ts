@@ -65,7 +65,7 @@ export function localLabels(rules: CiliumRules): ReadonlyMap<number, readonly st
 }
 
 /** `k8s:app=web` as selectors find it: under its source, and under any. */
-function labelsOf(texts: readonly string[]): Labels {
+export function labelsOf(texts: readonly string[]): Labels {
   const labels: Record<string, string> = {};
   for (const text of texts) {
     const colon = text.indexOf(':');

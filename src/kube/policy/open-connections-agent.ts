@@ -9,7 +9,8 @@ import { daemonsOf } from '../cni/daemons.ts';
 import { perState } from '../node/per-state.ts';
 import { rootNetnsId } from '../node/record-ids.ts';
 import { DIALECT_KINDS, enforcement } from './enforcement.ts';
-import { endpointAt, policyModel } from './policy-model.ts';
+import { judgedModel } from './judged-model.ts';
+import { endpointAt } from './policy-model.ts';
 import { queueTable } from './policy-queue.ts';
 import { standalone } from './policy-queue-agent.ts';
 import { POLICY_KINDS } from './policy-rules.ts';
@@ -47,7 +48,7 @@ type Allowed = (connection: ConnectionView) => boolean;
 /** What the first packet of this connection would be told now: its client, and the server after DNAT. */
 function judgeOf(by: string, node: string, view: StoreView): Allowed {
   if (by === 'calico') {
-    const model = policyModel(view);
+    const model = judgedModel(view);
     return ({ protocol, original, reply }) => {
       const [from, to] = [parseIp(original.src), parseIp(reply.src)];
       if (from === undefined || to === undefined) return true;

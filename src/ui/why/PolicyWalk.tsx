@@ -51,6 +51,7 @@ function Rule({ policy, rule }: { readonly policy: string; readonly rule: RuleWa
         <span>
           <Place policy={policy} path={rule.path} text={rule.path.replace(/^spec\./, '')} />
           {rule.name === undefined ? '' : ` “${rule.name}”`} {rule.matched ? `fits: ${rule.action}` : 'does not fit'}
+          {rule.note === undefined ? '' : ` (${rule.note})`}
         </span>
       </p>
       <ul className={styles.terms}>

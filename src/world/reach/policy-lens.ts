@@ -1,7 +1,7 @@
 /** Who may talk to whom as the policies say, between groups of pods and per port: what the Policy lens draws. */
-import { DIALECT_KINDS, enforcement } from '../../kube/policy/enforcement.ts';
+import { enforcement } from '../../kube/policy/enforcement.ts';
+import { judgedModel, unreadPolicies } from '../../kube/policy/judged-model.ts';
 import { type MatrixPort, policyMatrix } from '../../kube/policy/matrix.ts';
-import { policyModel } from '../../kube/policy/policy-model.ts';
 import type { PolicyEndpoint } from '../../kube/policy/policy-types.ts';
 import { podGroups } from '../suggest/pod-groups.ts';
 import type { NetnsView } from '../views.ts';
@@ -38,7 +38,7 @@ type Spread = ReadonlyMap<number, number>;
 
 export function policyLens(world: ProbedWorld): PolicyLensView {
   const { view } = world.api;
-  const model = policyModel(view);
+  const model = judgedModel(view);
   const { by, groups, beyond } = groupsOf(world);
   const ends = groups.map(({ pods }) => pods.map((pod) => model.byId.get(idOf(pod))).filter((one): one is PolicyEndpoint => one !== undefined));
   const ports = new Map<string, MatrixPort>();
@@ -86,8 +86,8 @@ export function policyLens(world: ProbedWorld): PolicyLensView {
     sentence,
     enforced: nodes.some((node) => node.kinds.includes('NetworkPolicy')),
     openConnections,
-    policies: model.policies.length,
-    dialects: DIALECT_KINDS.reduce((count, kind) => count + view.list(kind).length, 0),
+    policies: new Set(model.policies.map(({ key }) => key)).size,
+    dialects: unreadPolicies(view),
     by,
     groups: groups.map(({ id, title, namespace, pods }) => ({
       id,

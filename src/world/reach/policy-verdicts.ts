@@ -1,6 +1,8 @@
 /** What policies say of the pairs that are tried: beside what packets do, so that a network that does not enforce them is seen. */
+
+import { judgedModel } from '../../kube/policy/judged-model.ts';
 import { type CellVerdict, type MatrixPort, policyMatrix } from '../../kube/policy/matrix.ts';
-import { findEndpoint, policyModel } from '../../kube/policy/policy-model.ts';
+import { findEndpoint } from '../../kube/policy/policy-model.ts';
 import type { PolicyEndpoint } from '../../kube/policy/policy-types.ts';
 import { verdict } from '../../kube/policy/verdict.ts';
 import type { NetnsView } from '../views.ts';
@@ -13,7 +15,7 @@ const idOf = (netns: NetnsView): string => (netns.type === 'pod' ? `${netns.name
 
 /** For each pair: allowed (`.`), blocked by ingress, egress or both; undefined where an end is nobody's address. */
 export function policyCells(world: ProbedWorld, specs: readonly ProbeSpec[]): (CellVerdict | undefined)[] {
-  const model = policyModel(world.api.view);
+  const model = judgedModel(world.api.view);
   const byNetns = new Map(world.topology().netnses.map((one) => [one.id, idOf(one)]));
   const ports: MatrixPort[] = [];
   const portAt = new Map<string, number>();
@@ -43,7 +45,7 @@ export function policyCells(world: ProbedWorld, specs: readonly ProbeSpec[]): (C
 
 /** The walk through the policies for a question: of a Service, for its first endpoint. Undefined where there are no policies or no such pods. */
 export function policyAnswer(world: ProbedWorld, question: ReachQuestion): PolicyAnswer | undefined {
-  const model = policyModel(world.api.view);
+  const model = judgedModel(world.api.view);
   if (model.policies.length === 0) return undefined;
   const from = findTarget(world, question.from);
   const to = findTarget(world, question.to);

@@ -116,7 +116,7 @@ export interface PolicyLensView {
   /** What becomes of open connections when policies change; empty where nobody enforces. */
   readonly openConnections: string;
   readonly policies: number;
-  /** Policies in a CNI's own words, which are not judged here. */
+  /** Policies in the words of a CNI that is not there. */
   readonly dialects: number;
   readonly by: 'label' | 'namespace';
   readonly groups: readonly PolicyLensGroup[];

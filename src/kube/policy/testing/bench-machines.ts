@@ -85,6 +85,7 @@ export function benchMachines(step: Step, wire: Wire): BenchMachines {
       packet.payload = { bytes: 12 };
       if (protocol === 'SCTP')
         packet.sctp = { tag: 0, chunks: [{ kind: 'INIT', offer: { tag: port, windowBytes: 1500, outStreams: 1, inStreams: 1, tsn: 1 } }] };
+      if (protocol === 'ICMP') packet.icmp = { type: typeof packet.dst === 'bigint' ? 128 : 8, code: 0, id: port, sequence: 1 };
       if (protocol === 'TCP') packet.tcp = { flags: 2, seq: 1, ack: 0, window: 64240, options: {} };
       // What has been written since the last packet holds once the engine has seen it.
       network.run({ untilNs: Number.POSITIVE_INFINITY, maxEvents: 10_000 });

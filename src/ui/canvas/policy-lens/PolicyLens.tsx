@@ -302,7 +302,7 @@ export function PolicyLens({ tools }: { readonly tools: CanvasTools }) {
             {change.opened + change.closed === 0 ? '' : ` The last change opened ${change.opened} and closed ${change.closed}.`}
             {tangled ? ' Choose a pod to see its lines.' : of === undefined ? '' : ` Lines of ${view.groups[of]?.title ?? ''}.`}
             {view.policies === 0 || view.openConnections === '' ? '' : ` ${view.openConnections}`}
-            {view.dialects === 0 ? '' : ` ${view.dialects} in the CNI’s own words ${view.dialects === 1 ? 'is' : 'are'} not judged here.`}
+            {view.dialects === 0 ? '' : ` ${view.dialects} in the words of a CNI that is not here ${view.dialects === 1 ? 'says' : 'say'} nothing.`}
           </p>
           {wide ? <Matrix seen={seen} system={system} onAsk={ask} /> : null}
         </section>
