@@ -1,10 +1,12 @@
-/** One HTTP GET as a piece of another program (wget): resolve, connect, ask, collect. */
+/** One HTTP GET as a piece of another program (wget): resolve, connect, shake hands where it is https, ask, collect. */
 import type { Errno } from '../stack/userland.ts';
 import type { Ip } from '../wire/packet.ts';
 import { utf8Length } from '../wire/utf8.ts';
 import type { AppContext, AppEvent, SocketId } from './definition.ts';
-import { bodyLength, type HttpHeader, parseStatusLine, readHead, textPayload } from './http-message.ts';
+import { bodyLength, type HttpHeader, parseStatusLine, readHead, textPayload, unchunked } from './http-message.ts';
 import { handleResolving, type Resolving, startResolving } from './resolver.ts';
+import type { ClientTlsConfig } from './tls/config.ts';
+import type { TlsContext } from './tls/sessions.ts';
 
 /** Plain data. What has happened so far is told by `phase`; a program compares it with what it saw before. */
 export interface Fetching {
@@ -13,6 +15,8 @@ export interface Fetching {
   readonly port: number;
   readonly request: string;
   readonly method: string;
+  /** Of https; the context is one that speaks TLS then. */
+  readonly tls: ClientTlsConfig | undefined;
   readonly resolving: Resolving | undefined;
   readonly ip: Ip;
   readonly socket: SocketId;
@@ -24,16 +28,14 @@ export interface Fetching {
   readonly failure:
     | { readonly kind: 'resolve'; readonly again: boolean }
     | { readonly kind: 'connect' | 'read'; readonly errno: Errno }
+    | { readonly kind: 'tls' }
     | { readonly kind: 'protocol' }
     | undefined;
 }
 
 const MAX_BODY_CHARACTERS = 16 * 1024 * 1024;
 
-export function startFetching(
-  context: AppContext,
-  to: { readonly host: string; readonly port: number; readonly method: string; readonly request: string },
-): Fetching {
+export function startFetching(context: AppContext, to: Pick<Fetching, 'host' | 'port' | 'method' | 'request' | 'tls'>): Fetching {
   const state: Fetching = {
     phase: 'resolving',
     ...to,
@@ -49,6 +51,8 @@ export function startFetching(
   };
   return resolved(context, state);
 }
+
+const speaksTls = (context: AppContext): context is TlsContext => 'secure' in context;
 
 export function stopFetching(context: AppContext, state: Fetching): void {
   if (state.socket >= 0) context.close(state.socket);
@@ -69,7 +73,13 @@ export function handleFetching(context: AppContext, state: Fetching, event: AppE
     case 'connect-failed':
       return { ...state, phase: 'failed', socket: -1, failure: { kind: 'connect', errno: event.errno } };
     case 'aborted':
-      return { ...state, phase: 'failed', socket: -1, failure: { kind: 'read', errno: event.errno } };
+      // What ends before it is open ended in the handshake.
+      return {
+        ...state,
+        phase: 'failed',
+        socket: -1,
+        failure: state.tls !== undefined && state.phase === 'connecting' ? { kind: 'tls' } : { kind: 'read', errno: event.errno },
+      };
     case 'data':
       return received(context, { ...state, buffer: state.buffer + (event.payload.text ?? '') });
     case 'peer-closed':
@@ -86,6 +96,7 @@ function resolved(context: AppContext, state: Fetching): Fetching {
   const ip = result.addresses[0] ?? 0;
   const socket = context.tcpConnect({ ip, port: state.port }, { noDelay: true });
   if (typeof socket === 'string') return { ...state, phase: 'failed', ip, resolving: undefined, failure: { kind: 'connect', errno: socket } };
+  if (state.tls !== undefined && speaksTls(context)) context.secure(socket, state.tls);
   return { ...state, phase: 'connecting', ip, socket, resolving: undefined };
 }
 
@@ -99,7 +110,11 @@ function received(context: AppContext, before: Fetching): Fetching {
     state = { ...state, phase: 'answered', code: status.code, statusLine: read.head.startLine, headers: read.head.headers, buffer: read.rest };
   }
   const length = bodyLength(state.headers, state.code, state.method);
-  if (length === 'chunked' || state.buffer.length > MAX_BODY_CHARACTERS) return failProtocol(context, state);
+  if (state.buffer.length > MAX_BODY_CHARACTERS) return failProtocol(context, state);
+  if (length === 'chunked') {
+    const whole = unchunked(state.buffer);
+    return whole === undefined ? state : complete(context, { ...state, buffer: whole });
+  }
   return length !== 'until-close' && utf8Length(state.buffer) >= length ? complete(context, state) : state;
 }
 

@@ -85,6 +85,21 @@ export function bodyLength(headers: readonly HttpHeader[], code: number, method:
   return length !== undefined && /^\d{1,12}$/.test(length) ? Number(length) : 'until-close';
 }
 
+/** A body in chunks, put together; undefined while chunks are missing. RFC 9112 section 7.1. */
+export function unchunked(text: string): string | undefined {
+  let body = '';
+  for (let at = 0; at < text.length; ) {
+    const end = text.indexOf('\r\n', at);
+    const size = end < 0 ? Number.NaN : Number.parseInt(text.slice(at, end), 16);
+    if (Number.isNaN(size)) return undefined;
+    if (size === 0) return body;
+    if (text.length < end + 4 + size) return undefined;
+    body += text.slice(end + 2, end + 2 + size);
+    at = end + 4 + size;
+  }
+  return undefined;
+}
+
 export const textPayload = (text: string): { readonly bytes: number; readonly text: string } => ({ bytes: utf8Length(text), text });
 
 export const REASONS: Readonly<Record<number, string>> = {

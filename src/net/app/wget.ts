@@ -1,20 +1,19 @@
-/** wget, GNU's and busybox', as far as `wget -qO- URL`, `--spider` and their messages go. */
+/** wget, GNU's (built with GnuTLS) and busybox', as far as `wget -qO- URL`, `--spider`, redirects, https and their messages go. */
 import { formatIp } from '../addr/ip.ts';
 import { calendarTime, DEFAULT_EPOCH_MS, formatClock, formatDay } from '../wire/calendar.ts';
 import { utf8Length } from '../wire/utf8.ts';
 import { hasOption, optionProblemText, optionValue, parseInteger, parseOptions, parseSeconds } from './cli-options.ts';
-import { parseUrl } from './curl-args.ts';
-import { type AppContext, defineApp, defineProgram, type ParseResult, type ProgramEnvironment, type Saving } from './definition.ts';
+import { type CurlUrl, parseUrl } from './curl-args.ts';
+import { type AppContext, type AppEvent, defineApp, defineProgram, type ParseResult, type ProgramEnvironment, type Saving } from './definition.ts';
 import { type Fetching, handleFetching, startFetching, stopFetching } from './http-fetch.ts';
 import { headerValue, parseStatusLine } from './http-message.ts';
 import { isBusybox } from './ping-args.ts';
+import { tlsLayer } from './tls/layer.ts';
+import type { TlsContext, TlsSessions } from './tls/sessions.ts';
 
 export interface WgetConfig {
   readonly style: 'gnu' | 'busybox';
-  readonly url: string;
-  readonly host: string;
-  readonly port: number;
-  readonly target: string;
+  readonly url: CurlUrl;
   readonly quiet: boolean;
   /** GNU's -nv: a line about what came, and errors. */
   readonly terse: boolean;
@@ -26,10 +25,22 @@ export interface WgetConfig {
   readonly serverResponse: boolean;
   readonly timeoutSeconds: number;
   readonly tries: number;
+  /** --no-check-certificate. */
+  readonly insecure: boolean;
+  /** --header, as they were written. */
+  readonly headers: readonly string[];
+  readonly agent: string | undefined;
+  readonly post: string | undefined;
+  /** PEM of those who may sign. */
+  readonly ca: string;
   readonly epochMs: number;
 }
 
 interface State {
+  /** Where it is now, and how often it was sent on. */
+  readonly url: CurlUrl;
+  readonly redirects: number;
+  readonly tls: TlsSessions;
   readonly fetching: Fetching;
   readonly timer: number;
   readonly tried: number;
@@ -38,41 +49,70 @@ interface State {
 
 const GNU_VERSION = '1.21.3';
 const MAX_NUMBERED = 1000;
+const MAX_REDIRECTS = 20;
+const CA_FILE = '/etc/ssl/certs/ca-certificates.crt';
 
 export const wget = defineApp<State, WgetConfig>({
   name: 'wget',
-  start: (context, config) => attempt(context, config, 0),
-  handle: (context, state, event, config) => {
-    if (state.done) return state;
-    if (event.kind === 'signal') {
-      stopFetching(context, state.fetching);
-      context.exit(130);
-      return { ...state, done: true };
-    }
-    if (event.kind === 'timer' && event.tag === 'timeout') return timedOut(context, config, state);
-    if (event.kind === 'timer' && event.tag === 'retry') return attempt(context, config, state.tried);
-    const fetching = handleFetching(context, state.fetching, event);
-    return fetching === state.fetching ? state : progress(context, config, { ...state, fetching }, state.fetching.phase);
+  start: (plain, config) => {
+    const tls: TlsSessions = new Map();
+    return attempt(handsFor(plain, config, config.url, tls), config, { url: config.url, redirects: 0, tls, tried: 0 });
+  },
+  copy: (state) => ({ ...state, tls: new Map(state.tls) }),
+  handle: (plain, state, event, config) => {
+    const context = handsFor(plain, config, state.url, state.tls);
+    const opened = 'open' in context ? context.open(event) : [event];
+    return opened.reduce((current, one) => step(context, config, current, one), state);
   },
 });
 
-function attempt(context: AppContext, config: WgetConfig, tried: number): State {
+/** Sealing hands, where the URL asks for them or a connection has them. */
+function handsFor(plain: AppContext, config: WgetConfig, url: CurlUrl, sessions: TlsSessions): AppContext | TlsContext {
+  return url.scheme === 'https' || sessions.size > 0 ? tlsLayer(plain, sessions, config.epochMs + Math.floor(plain.nowNs / 1e6)) : plain;
+}
+
+function step(context: AppContext | TlsContext, config: WgetConfig, state: State, event: AppEvent): State {
+  if (state.done) return state;
+  if (event.kind === 'signal') {
+    stopFetching(context, state.fetching);
+    context.exit(130);
+    return { ...state, done: true };
+  }
+  if (event.kind === 'timer' && event.tag === 'timeout') return timedOut(context, config, state);
+  if (event.kind === 'timer' && event.tag === 'retry') return attempt(context, config, state);
+  const fetching = handleFetching(context, state.fetching, event);
+  return fetching === state.fetching ? state : progress(context, config, { ...state, fetching }, state.fetching.phase);
+}
+
+function attempt(context: AppContext, config: WgetConfig, before: Pick<State, 'url' | 'redirects' | 'tls' | 'tried'>): State {
+  const { url, tried } = before;
   say(
     context,
     config,
-    config.style === 'gnu' ? `--${stamp(context, config)}--${tried > 0 ? `  (try:${String(tried + 1).padStart(2)})` : ''}  ${config.url}\n` : '',
+    config.style === 'gnu' ? `--${stamp(context, config)}--${tried > 0 ? `  (try:${String(tried + 1).padStart(2)})` : ''}  ${shownUrl(url)}\n` : '',
   );
-  if (config.style === 'gnu' && !/^[\d.]+$/.test(config.host)) say(context, config, `Resolving ${config.host} (${config.host})... `);
-  const hostHeader = config.port === 80 ? config.host : `${config.host}:${config.port}`;
-  const method = config.spider && config.style === 'gnu' ? 'HEAD' : 'GET';
-  const request =
-    config.style === 'gnu'
-      ? `${method} ${config.target} HTTP/1.1\r\nHost: ${hostHeader}\r\nUser-Agent: Wget/${GNU_VERSION}\r\nAccept: */*\r\nAccept-Encoding: identity\r\nConnection: Keep-Alive\r\n\r\n`
-      : `${method} ${config.target} HTTP/1.1\r\nHost: ${hostHeader}\r\nUser-Agent: Wget\r\nConnection: close\r\n\r\n`;
-  const fetching = startFetching(context, { host: config.host, port: config.port, method, request });
+  if (config.style === 'gnu' && !/^[\d.]+$/.test(url.host)) say(context, config, `Resolving ${url.host} (${url.host})... `);
+  const hostHeader = url.port === (url.scheme === 'https' ? 443 : 80) ? url.host : `${url.host}:${url.port}`;
+  const method = config.post !== undefined ? 'POST' : config.spider && config.style === 'gnu' ? 'HEAD' : 'GET';
+  const agent = config.agent ?? (config.style === 'gnu' ? `Wget/${GNU_VERSION}` : 'Wget');
+  const named = (name: string): boolean => config.headers.some((line) => line.toLowerCase().startsWith(`${name}:`));
+  const lines = [
+    ...(named('host') ? [] : [`Host: ${hostHeader}`]),
+    ...(named('user-agent') ? [] : [`User-Agent: ${agent}`]),
+    ...(config.style === 'gnu' ? ['Accept: */*', 'Accept-Encoding: identity', 'Connection: Keep-Alive'] : ['Connection: close']),
+    ...(config.post === undefined ? [] : ['Content-Type: application/x-www-form-urlencoded', `Content-Length: ${utf8Length(config.post)}`]),
+    ...config.headers,
+  ];
+  const request = `${method} ${url.target} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n${config.post ?? ''}`;
+  // Both look at the certificate when the handshake is over: GNU's then gives up, busybox' does not care.
+  const tls = url.scheme !== 'https' ? undefined : { serverName: url.host, checkName: url.host, ca: config.ca, insecure: true as const, alpn: ['http/1.1'] };
+  if (tls !== undefined && config.style === 'busybox') say(context, config, 'wget: note: TLS certificate validation not implemented\n');
+  const fetching = startFetching(context, { host: url.host, port: url.port, method, request, tls });
   const timer = config.timeoutSeconds > 0 ? context.setTimer(config.timeoutSeconds * 1e9, 'timeout') : -1;
-  return progress(context, config, { fetching, timer, tried: tried + 1, done: false }, 'resolving');
+  return progress(context, config, { ...before, fetching, timer, tried: tried + 1, done: false }, 'resolving');
 }
+
+const shownUrl = ({ text, scheme }: CurlUrl): string => (/^[a-z]+:\/\//i.test(text) ? text : `${scheme}://${text}`).replace(/^(https?:\/\/[^/]+)$/i, '$1/');
 
 const say = (context: AppContext, config: WgetConfig, text: string): void => {
   if (!config.quiet && !config.terse) context.err(text);
@@ -89,14 +129,67 @@ function progress(context: AppContext, config: WgetConfig, state: State, before:
   const { phase } = fetching;
   const address = formatIp(fetching.ip);
   if (before === 'resolving' && fetching.ip !== 0) {
-    const named = !/^[\d.]+$/.test(config.host);
+    const { host, port } = state.url;
+    const named = !/^[\d.]+$/.test(host);
     if (config.style === 'gnu')
-      say(context, config, `${named ? `${address}\n` : ''}Connecting to ${named ? `${config.host} (${config.host})|${address}|` : address}:${config.port}... `);
-    else say(context, config, `Connecting to ${config.host} (${address}:${config.port})\n`);
+      say(context, config, `${named ? `${address}\n` : ''}Connecting to ${named ? `${host} (${host})|${address}|` : address}:${port}... `);
+    else say(context, config, `Connecting to ${host} (${address}:${port})\n`);
   }
   if (phase === 'failed') return failed(context, config, state);
-  if (phase === 'requested' && before === 'connecting' && config.style === 'gnu') say(context, config, 'connected.\nHTTP request sent, awaiting response... ');
+  if (phase === 'requested' && before === 'connecting' && config.style === 'gnu') {
+    say(context, config, 'connected.\n');
+    const unproven = distrust(context, config, state);
+    if (unproven !== undefined) return unproven;
+    say(context, config, 'HTTP request sent, awaiting response... ');
+  }
   return phase === 'complete' ? finished(context, config, state) : state;
+}
+
+/** What GnuTLS held against the certificate; the connection is given up unless it was told not to check. wget: src/gnutls.c, ssl_check_certificate(). */
+function distrust(context: AppContext | TlsContext, config: WgetConfig, state: State): State | undefined {
+  const problems = 'connection' in context ? (context.connection(state.fetching.socket)?.info.problems ?? []) : [];
+  if (problems.length === 0) return undefined;
+  const severity = config.insecure ? 'WARNING' : 'ERROR';
+  const { host } = state.url;
+  const codes = new Set(problems.map(({ code }) => code));
+  const chain = [...codes].filter((code) => code !== 62);
+  let words = chain.length === 0 ? '' : `${severity}: The certificate of ‘${host}’ is not trusted.\n`;
+  if ([18, 19, 20, 21].some((code) => codes.has(code))) words += `${severity}: The certificate of ‘${host}’ doesn't have a known issuer.\n`;
+  if (codes.has(9)) words += `${severity}: The certificate of ‘${host}’ is not yet activated.\n`;
+  if (codes.has(10)) words += `${severity}: The certificate of ‘${host}’ has expired.\n`;
+  if (codes.has(62)) words += `The certificate's owner does not match hostname ‘${host}’\n`;
+  if (config.insecure) {
+    say(context, config, words);
+    return undefined;
+  }
+  stopFetching(context, state.fetching);
+  return end(context, state, config.quiet ? '' : words, 5);
+}
+
+/** Sent on to another URL, up to twenty times. */
+function follow(context: AppContext, config: WgetConfig, state: State): State | undefined {
+  const location = headerValue(state.fetching.headers, 'Location');
+  if (![301, 302, 303, 307, 308].includes(state.fetching.code) || location === undefined) return undefined;
+  const { scheme, host, port, target } = state.url;
+  const authority = `${scheme}://${host}${port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`}`;
+  const text = /^https?:\/\//i.test(location)
+    ? location
+    : location.startsWith('/')
+      ? authority + location
+      : `${authority}${target.replace(/[^/]*$/, '')}${location}`;
+  const url = parseUrl(text);
+  if (config.style === 'gnu') say(context, config, `Location: ${location} [following]\n`);
+  if (typeof url === 'string') return end(context, state, config.style === 'gnu' ? `${location}: Invalid URL.\n` : `wget: bad redirection: ${location}\n`, 1);
+  if (state.redirects >= MAX_REDIRECTS)
+    return end(
+      context,
+      state,
+      config.style === 'gnu' ? `${MAX_REDIRECTS} redirections exceeded.\n` : 'wget: too many redirections\n',
+      config.style === 'gnu' ? 8 : 1,
+    );
+  if (state.timer >= 0) context.cancelTimer(state.timer);
+  const hands = 'secure' in context ? context : handsFor(context, config, url, state.tls);
+  return attempt(hands, config, { url, redirects: state.redirects + 1, tls: state.tls, tried: 0 });
 }
 
 function finished(context: AppContext, config: WgetConfig, state: State): State {
@@ -105,6 +198,8 @@ function finished(context: AppContext, config: WgetConfig, state: State): State 
   const bytes = utf8Length(fetching.body);
   if (config.style === 'busybox') {
     if (config.serverResponse) context.err(`  ${fetching.statusLine}\n${fetching.headers.map((header) => `  ${header.name}: ${header.value}\n`).join('')}`);
+    const sentOn = follow(context, config, state);
+    if (sentOn !== undefined) return sentOn;
     if (fetching.code >= 400) return end(context, state, `wget: server returned error: ${fetching.statusLine}\n`, 1);
     if (config.spider) return end(context, state, config.quiet ? '' : 'remote file exists\n', 0);
     const isShown = config.output === '-';
@@ -117,6 +212,8 @@ function finished(context: AppContext, config: WgetConfig, state: State): State 
   if (config.serverResponse)
     say(context, config, `\n  ${fetching.statusLine}\n${fetching.headers.map((header) => `  ${header.name}: ${header.value}\n`).join('')}`);
   else say(context, config, line);
+  const sentOn = follow(context, config, state);
+  if (sentOn !== undefined) return sentOn;
   if (fetching.code >= 400) return end(context, state, config.quiet ? '' : `${stamp(context, config)} ERROR ${fetching.code}: ${status?.reason ?? ''}.\n\n`, 8);
   const type = headerValue(fetching.headers, 'Content-Type');
   const length = headerValue(fetching.headers, 'Content-Length') ?? 'unspecified';
@@ -127,7 +224,7 @@ function finished(context: AppContext, config: WgetConfig, state: State): State 
   keep(context, config, fetching.body);
   say(context, config, `\n${config.output.slice(0, 20).padEnd(20)}100%[===================>] ${String(bytes).padStart(7)}  --.-KB/s    in 0s      \n\n`);
   if (config.terse && !config.quiet)
-    return end(context, state, `${stamp(context, config)} URL:${config.url} [${bytes}/${bytes}] -> "${config.output}" [${state.tried}]\n`, 0);
+    return end(context, state, `${stamp(context, config)} URL:${shownUrl(state.url)} [${bytes}/${bytes}] -> "${config.output}" [${state.tried}]\n`, 0);
   const verdict = isShown ? 'written to stdout' : `‘${config.output}’ saved`;
   return end(context, state, config.quiet ? '' : `${stamp(context, config)} (${speed(bytes)}) - ${verdict} [${bytes}/${bytes}]\n\n`, 0);
 }
@@ -154,13 +251,13 @@ const ERRORS: Readonly<Record<string, string>> = {
   EPERM: 'Operation not permitted',
 };
 
-function failed(context: AppContext, config: WgetConfig, state: State): State {
+function failed(context: AppContext | TlsContext, config: WgetConfig, state: State): State {
   const { failure, ip } = state.fetching;
   if (failure?.kind === 'resolve') {
-    if (config.style === 'busybox') return end(context, state, `wget: bad address '${config.host}'\n`, 1);
+    if (config.style === 'busybox') return end(context, state, `wget: bad address '${state.url.host}'\n`, 1);
     const words = failure.again ? 'Temporary failure in name resolution' : 'Name or service not known';
     say(context, config, `failed: ${words}.\n`);
-    return end(context, state, `wget: unable to resolve host address ‘${config.host}’\n`, 4);
+    return end(context, state, `wget: unable to resolve host address ‘${state.url.host}’\n`, 4);
   }
   if (failure?.kind === 'connect') {
     const words = ERRORS[failure.errno] ?? failure.errno;
@@ -168,6 +265,13 @@ function failed(context: AppContext, config: WgetConfig, state: State): State {
     say(context, config, `failed: ${words}.\n`);
     // Refused is final; the others are tried again.
     return failure.errno === 'ECONNREFUSED' || state.tried >= config.tries ? end(context, state, '', 4) : retry(context, config, state);
+  }
+  if (failure?.kind === 'tls') {
+    if (config.style === 'busybox') return end(context, state, 'ssl_client: TLS error from peer\nwget: error getting response: Connection reset by peer\n', 1);
+    say(context, config, 'connected.\n');
+    const isPlain = 'open' in context && /wrong version number/.test(context.failure);
+    const words = isPlain ? 'An unexpected TLS packet was received.' : 'A TLS fatal alert has been received.';
+    return end(context, state, config.quiet ? '' : `GnuTLS: ${words}\nUnable to establish SSL connection.\n`, 4);
   }
   if (config.style === 'busybox') return end(context, state, 'wget: error getting response\n', 1);
   say(context, config, failure?.kind === 'read' ? `Read error (${ERRORS[failure.errno] ?? failure.errno}) in headers.\n` : 'No data received.\n');
@@ -205,7 +309,7 @@ export function parseWgetArgs(argv: readonly string[], environment: ProgramEnvir
     flags: 'qSc4v',
     values: 'OTtU',
     longFlags: ['spider', 'quiet', 'no-verbose', 'server-response', 'no-check-certificate'],
-    longValues: ['output-document', 'timeout', 'tries', 'header'],
+    longValues: ['output-document', 'timeout', 'tries', 'header', 'user-agent', 'post-data', 'ca-certificate'],
   });
   const bad = (stderr: string, exitCode = style === 'busybox' ? 1 : 2): ParseResult<WgetConfig> => ({ ok: false, stderr, exitCode });
   if ('problem' in parsed)
@@ -221,15 +325,7 @@ export function parseWgetArgs(argv: readonly string[], environment: ProgramEnvir
       1,
     );
   const url = parseUrl(text);
-  if (typeof url === 'string')
-    return bad(
-      url.includes('TLS')
-        ? 'wget: https is simulated for curl alone: curl URL\n'
-        : style === 'gnu'
-          ? `${text}: Invalid URL.\n`
-          : `wget: not an http or ftp url: ${text}\n`,
-      1,
-    );
+  if (typeof url === 'string') return bad(style === 'gnu' ? `${text}: Invalid URL.\n` : `wget: not an http or ftp url: ${text}\n`, 1);
   const named = optionValue(parsed, 'O', 'output-document');
   const remoteName = baseName(url.target.replace(/[?#].*$/, '')) || 'index.html';
   // GNU's numbers a name that is taken, busybox' refuses it.
@@ -244,10 +340,7 @@ export function parseWgetArgs(argv: readonly string[], environment: ProgramEnvir
     ok: true,
     config: {
       style,
-      url: /^[a-z]+:\/\//i.test(text) ? text.replace(/^(http:\/\/[^/]+)$/i, '$1/') : `http://${text.replace(/^([^/]+)$/, '$1/')}`,
-      host: url.host,
-      port: url.port,
-      target: url.target,
+      url,
       quiet: hasOption(parsed, 'q', 'quiet'),
       terse: hasOption(parsed, 'no-verbose'),
       spider,
@@ -256,6 +349,11 @@ export function parseWgetArgs(argv: readonly string[], environment: ProgramEnvir
       serverResponse: hasOption(parsed, 'S', 'server-response'),
       timeoutSeconds,
       tries: tries === 0 ? 1000 : tries,
+      headers: parsed.options.filter(({ name }) => name === 'header').map(({ value }) => value),
+      agent: optionValue(parsed, 'U', 'user-agent'),
+      post: optionValue(parsed, 'post-data'),
+      insecure: style === 'busybox' || hasOption(parsed, 'no-check-certificate'),
+      ca: environment.readFile?.(optionValue(parsed, 'ca-certificate') ?? CA_FILE) ?? '',
       epochMs: environment.epochMs ?? DEFAULT_EPOCH_MS,
     },
   };

@@ -9,11 +9,11 @@ import { hostAt } from '../clusters.ts';
 import type { Command, FilterIo, Invocation, Outcome, ShellServices } from '../command.ts';
 import { getProfile, libcOf } from '../images.ts';
 import { resolvePath } from '../paths.ts';
-import { type Budget, type Frame, findSession, type Session, type ShellState, type Sink, type Task } from '../state.ts';
+import { type Budget, type Frame, findSession, type Place, type Session, type ShellState, type Sink, type Task } from '../state.ts';
 import { printInto, runBuiltin, specialBuiltins } from './builtins.ts';
 import { stopRunawayContainer, takeContainerChanges } from './containers.ts';
 import { callFunction } from './functions.ts';
-import { scopeFor, shellFlavour } from './places.ts';
+import { fileKey, scopeFor, shellFlavour } from './places.ts';
 import { stepTask } from './step.ts';
 import { writeSink } from './streams.ts';
 import { copyScope, finishTask, newTask, treeOf } from './tasks.ts';
@@ -31,6 +31,9 @@ const isSpent = ({ steps, characters }: Budget): boolean => steps >= MAX_STEPS |
 /** All containers together may start so many programs in the time before anybody looks; then they rest until shortly before its end. */
 const MAX_BOOT_SPAWNS = 300;
 const REST_UNTIL_NS = SETTLING_NS - 10e9;
+
+/** That the programs of a place read through its resolver. */
+const RESOLVER_FILES: readonly string[] = ['/etc/hosts', '/etc/resolv.conf'];
 
 export class Machine {
   readonly state: ShellState;
@@ -363,11 +366,20 @@ export class Machine {
     const { pod, netns } = task.place;
     const { view } = hostAt(this.host, task.place).api;
     const found = pod === undefined ? undefined : view.find<Pod>(`Pod/${pod.namespace}/${pod.name}`);
-    const files = found === undefined ? undefined : hostNetworkFiles(found, view);
+    const files = this.#resolverFiles(task.place, found === undefined ? undefined : hostNetworkFiles(found, view));
     const record = { netns, app, name: `${name}-${number}`, config, origin: { component: 'user', objects: [] }, libc: libcOf(task.place.profile) };
     const id = this.host.engine.spawn(files === undefined ? record : { ...record, files });
     this.state.processes.set(id, task.id);
     return id;
+  }
+
+  /** What somebody has written there into the C library's files, which programs then go by. */
+  #resolverFiles(place: Place, files: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> | undefined {
+    const written = this.state.files.get(fileKey(place));
+    if (written === undefined || !RESOLVER_FILES.some((path) => written.has(path))) return files;
+    const own: Record<string, string> = { ...files };
+    for (const path of RESOLVER_FILES) if (written.has(path)) own[path] = this.services.readFile(place, path) ?? '';
+    return own;
   }
 
   /** Lets a `read` wait no longer than so many seconds. */

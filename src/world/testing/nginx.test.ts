@@ -55,6 +55,13 @@ server {
     expect(ask('front', '/closed', "-o /dev/null -w '%{http_code}'")).toBe('403');
   });
 
+  it('sends wget on, which says so', () => {
+    const ip = run("kubectl get pod front -o jsonpath='{.status.podIP}'");
+    expect(run(`wget -O- http://${ip}/gone`)).toMatch(
+      /awaiting response\.\.\. 301 Moved Permanently\nLocation: (http:\S+) \[following\]\n--\S+ \S+-- {2}\1\nConnecting to \S+ connected\.\nHTTP request sent, awaiting response\.\.\. 200 OK\n/,
+    );
+  });
+
   it('holds on to an address that its Service has lost, until it is started again', () => {
     run("kubectl get svc web-service -o yaml | grep -v -e clusterIP -e '- 10\\.' > /tmp/s.yaml; kubectl delete svc web-service; kubectl create -f /tmp/s.yaml");
     expect(ask('front', '/', "-m 5 -o /dev/null -w '%{http_code}'")).toMatch(/^(?:000|50[24])$/);
@@ -92,6 +99,21 @@ describe('listen 443 ssl', () => {
     const ip = run("kubectl get pod shop -o jsonpath='{.status.podIP}'");
     expect(run(`curl -s --cacert /tmp/c --resolve shop.test:443:${ip} https://shop.test/`)).toBe('https');
     expect(run(`curl -s http://${ip}:443/`)).toContain('<center>The plain HTTP request was sent to HTTPS port</center>');
+  });
+
+  it('is distrusted by GNU’s wget, and by busybox’ not looked at', () => {
+    const ip = run("kubectl get pod shop -o jsonpath='{.status.podIP}'");
+    expect(runLine(world, `wget -O- https://${ip}/`)).toMatchObject({
+      output: expect.stringContaining(
+        `Connecting to ${ip}:443... connected.\nERROR: The certificate of ‘${ip}’ is not trusted.\nERROR: The certificate of ‘${ip}’ doesn't have a known issuer.\nThe certificate's owner does not match hostname ‘${ip}’\n`,
+      ),
+      exitCode: 5,
+    });
+    expect(run(`wget -qO- --no-check-certificate https://${ip}/`)).toBe('https');
+    expect(run(`wget -O- https://${ip}:80/; kubectl run box --image=busybox --restart=Never -- sleep 99; sleep 3`)).toContain('failed: Connection refused.');
+    expect(run(`kubectl exec box -- wget -O- https://${ip}/`)).toMatch(
+      /^wget: note: TLS certificate validation not implemented\nConnecting to .*\nwriting to stdout\nhttps/,
+    );
   });
 
   it('does not start without one', () => {

@@ -82,3 +82,20 @@ describe('Debugging DNS resolution', () => {
     );
   });
 });
+
+describe('a name that is written into /etc/hosts', () => {
+  it('is known to the programs of that place from then on, until it is taken out', () => {
+    const ip = run("kubectl get svc web-service -o jsonpath='{.spec.clusterIP}'");
+    run(`echo "${ip} shop.example" | sudo tee -a /etc/hosts`);
+    expect(run('curl -s shop.example')).toMatch(/^Hello from web-/);
+    run('sudo sed -i /shop/d /etc/hosts');
+    expect(run('curl -sS shop.example')).toBe('curl: (6) Could not resolve host: shop.example\n');
+    expect(run(`kubectl exec dns-test -- sh -c 'echo ${ip} foo.local >> /etc/hosts; wget -qO- foo.local'`)).toMatch(/^Hello from web-/);
+  });
+
+  it('goes for resolv.conf too', () => {
+    run('echo "nameserver 10.96.0.10" > /etc/resolv.conf');
+    expect(run('curl -s web-service.default.svc.cluster.local')).toMatch(/^Hello from web-/);
+    run('rm /etc/resolv.conf');
+  });
+});

@@ -3,7 +3,7 @@ import { formatEndpoint, parseIp } from '../../addr/ip.ts';
 import type { Ip } from '../../wire/packet.ts';
 import { utf8Length } from '../../wire/utf8.ts';
 import type { AppContext, AppEvent, SocketId } from '../definition.ts';
-import { bodyLength, formatHead, type HttpHead, type HttpHeader, headerValue, parseStatusLine, readHead, textPayload } from '../http-message.ts';
+import { bodyLength, formatHead, type HttpHead, type HttpHeader, headerValue, parseStatusLine, readHead, textPayload, unchunked } from '../http-message.ts';
 import { readResolvConf } from '../resolv-conf.ts';
 import { handleResolving, startResolving } from '../resolver.ts';
 import type { TlsContext } from '../tls/sessions.ts';
@@ -254,21 +254,6 @@ function received(hands: Hands, exchange: Exchange, ended: boolean, aborted = fa
     if (body !== undefined) complete(hands, exchange, read.head, status.code, body);
     else if (ended) failed(hands, exchange, 502, 'upstream prematurely closed connection while reading upstream', 'error');
   } else if (length === 'until-close' ? ended : utf8Length(read.rest) >= length || ended) complete(hands, exchange, read.head, status.code, read.rest);
-}
-
-/** RFC 9112 section 7.1; undefined while chunks are missing. */
-function unchunked(text: string): string | undefined {
-  let body = '';
-  for (let at = 0; at < text.length; ) {
-    const end = text.indexOf('\r\n', at);
-    const size = end < 0 ? Number.NaN : Number.parseInt(text.slice(at, end), 16);
-    if (Number.isNaN(size)) return undefined;
-    if (size === 0) return body;
-    if (text.length < end + 4 + size) return undefined;
-    body += text.slice(end + 2, end + 2 + size);
-    at = end + 4 + size;
-  }
-  return undefined;
 }
 
 /** Of a backend's answer nginx writes these itself, or keeps them. */
