@@ -32,6 +32,7 @@ export interface RouteReference {
 /** Kernel's `enum skb_drop_reason` names without the prefix (Linux: include/net/dropreason-core.h); a few of ours end the same way where the kernel has no name. */
 export type DropReason =
   | 'NO_SOCKET'
+  | 'SOCKET_RCVBUFF'
   | 'NETFILTER_DROP'
   | 'OTHERHOST'
   | 'IP_INADDRERRORS'

@@ -142,6 +142,10 @@ const advice: Readonly<Partial<Record<DropReason, Advice>>> = {
       say('.'),
     ],
   },
+  SOCKET_RCVBUFF: {
+    why: (step) => [say('The program does not read as fast as datagrams come, and the socket has no room left: '), say(step.detail), say('.')],
+    fix: () => [say('Give the program more CPU, or send it less. A larger buffer ('), mono('net.core.rmem_default'), say(') only makes the queue longer.')],
+  },
   OTHERHOST: { why: () => [say("A copy that the bridge flooded: its destination MAC is somebody else's, so this receiver ignores it.")] },
   IPV6_NDISC_NS_OTHERHOST: {
     why: (step) => [

@@ -1,14 +1,15 @@
 /** CoreDNS: a dns-server process in each running CoreDNS container, with its Corefile's plugins and the cluster's names compiled into tables. */
-import type { DnsServerConfig } from '../../net/app/dns-server-config.ts';
+import type { DnsCpuLimit, DnsServerConfig } from '../../net/app/dns-server-config.ts';
 import type { NetRecord, Process } from '../../net/records.ts';
 import type { Agent, KubeObject, ObjectKey, Rendering, StoreView } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
-import { NETWORK_KINDS } from '../node/cluster-network.ts';
+import { NETWORK_KINDS, parseDurationNs } from '../node/cluster-network.ts';
 import { perState } from '../node/per-state.ts';
 import { processId } from '../node/record-ids.ts';
 import { imageRole } from '../pod/images.ts';
 import type { ConfigMap } from '../pod/mounts.ts';
 import { mountedConfigMap } from '../pod/mounts.ts';
+import { milliUnits } from '../pod/quantity.ts';
 import { hasSandbox, isContainerRunning } from '../pod/running.ts';
 import { netnsOfPod, processNameOf } from '../pod/sandbox-agent.ts';
 import type { Container, Pod } from '../pod/types.ts';
@@ -66,6 +67,20 @@ function limits(map: ConfigMap, config: CoreDnsConfig): Finding[] {
   );
 }
 
+/** cpu.cfs_period_us of a container. */
+const PERIOD_NS = 100_000_000;
+/** A question for a name of the cluster; CoreDNS' own measurements: some 17,000 a second of one core. */
+const QUESTION_NS = 60_000;
+
+/** Undefined without a limit: then the server is never short of time. */
+function cpuLimit(pod: Pod, container: Container): DnsCpuLimit | undefined {
+  const { limits } = (container.resources ?? {}) as { readonly limits?: Readonly<Record<string, string>> };
+  const milli = milliUnits(limits?.cpu);
+  if (milli <= 0) return undefined;
+  const costNs = parseDurationNs(pod.metadata.annotations?.['kubehop.dev/cpu-per-request']) ?? QUESTION_NS;
+  return { quotaNs: (milli / 1000) * PERIOD_NS, periodNs: PERIOD_NS, costNs };
+}
+
 function render(key: string, view: StoreView): Rendering<NetRecord> {
   const pod = view.find<Pod>(key);
   const container = pod === undefined ? undefined : coreDnsContainer(pod);
@@ -84,9 +99,18 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   if (!running) return { records: [], diagnostics };
   const made: DnsServerConfig =
     config.problem === undefined ? compileCoreDns(config, pod, container, view) : brokenCoreDns(config, lenient, pod, container, view);
+  const cpu = cpuLimit(pod, container);
   const origin = { component: 'coredns', objects: [key, objectKey(map)] as readonly ObjectKey[] };
   const name = processNameOf(pod, container.name);
-  const process: Process = { kind: 'process', id: processId(netns, name), origin, netns, app: 'dns-server', name, config: made };
+  const process: Process = {
+    kind: 'process',
+    id: processId(netns, name),
+    origin,
+    netns,
+    app: 'dns-server',
+    name,
+    config: cpu === undefined ? made : { ...made, cpu },
+  };
   const device = isNodeCache(container) ? nodeCacheDevice(pod, container, origin) : undefined;
   return { records: device === undefined ? [process] : [device, process], diagnostics };
 }

@@ -178,7 +178,10 @@ export interface AppContext {
   tcpSend(socket: SocketId, payload: Payload): void;
   /** shutdown(SHUT_WR): FIN behind what is queued; data still comes. */
   shutdown(socket: SocketId): void;
-  /** Whether TCP data is taken from the socket as it comes (as it is at first); what is not taken closes the window in time. */
+  /**
+   * Whether data is taken from the socket as it comes (as it is at first). Of TCP what is not taken closes the window in time; of UDP it waits in the socket
+   * while there is room (net.core.rmem_default), and comes at once when the program reads again.
+   */
   setReading(socket: SocketId, on: boolean): void;
   /** UDP, echo: gone. TCP: FIN after what is queued. */
   close(socket: SocketId): void;

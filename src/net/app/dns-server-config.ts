@@ -2,7 +2,16 @@
 import type { GoRegexp } from '../../base/go-regexp.ts';
 import type { DnsRcode, DnsResourceRecord, DnsType } from '../wire/dns-message.ts';
 
+/** A limit of CPU time: so much in each period, and what one question costs. Linux: kernel/sched/fair.c, cfs_bandwidth. */
+export interface DnsCpuLimit {
+  readonly quotaNs: number;
+  readonly periodNs: number;
+  readonly costNs: number;
+}
+
 export interface DnsServerConfig {
+  /** Absent: as much as it wants. */
+  readonly cpu?: DnsCpuLimit;
   /** One for each address and port. */
   readonly servers: readonly DnsListener[];
   /** Printed on stdout when the server starts: `.:53` before the line about the configuration, the rest after it. */

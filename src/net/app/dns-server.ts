@@ -9,7 +9,7 @@ import { CONSOLIDATE_TIMER, tellConsolidated } from './dns/observe.ts';
 import { newRun, serve } from './dns/serve.ts';
 import { octetsOf, readDnsStream } from './dns/tcp-stream.ts';
 import { dnsQuestion, newDnsId } from './dns-query.ts';
-import type { DnsHttpListener, DnsServerConfig } from './dns-server-config.ts';
+import type { DnsCpuLimit, DnsHttpListener, DnsServerConfig } from './dns-server-config.ts';
 import { listenAddress } from './listen-address.ts';
 
 /** A client's connection that says nothing is closed. */
@@ -17,6 +17,7 @@ const TCP_IDLE_NS = 10_000_000_000;
 const RELOAD_TIMER = 'reload';
 const TCP_TIMER = 'tcp-idle';
 const LOOP_TIMER = 'loop';
+const CPU_TIMER = 'cpu';
 /** The loop's probe waits so long for its answer, is sent again so long, and counts for so long after its answer. */
 const LOOP_ANSWER_NS = 2_000_000_000;
 const LOOP_DEADLINE_NS = 30_000_000_000;
@@ -38,6 +39,7 @@ function newState(active: DnsServerConfig, startedNs: number): ServerState {
     counters: new Map(),
     consolidated: new Map(),
     loop: undefined,
+    cpu: { usedNs: 0, period: 0, stopped: false },
     answered: newAnswered(),
   };
 }
@@ -142,12 +144,13 @@ function adopt(context: AppContext, state: ServerState, config: DnsServerConfig)
 }
 
 function handle(run: Run, event: AppEvent): void {
-  const { context, state } = run;
+  const { context, state, config } = run;
   switch (event.kind) {
     case 'datagram': {
       const serves = state.listening.get(event.socket);
       if (serves === undefined) break;
       const query = event.payload.dns;
+      if (config.cpu !== undefined) spend(context, state, config.cpu);
       if (query !== undefined && !query.response)
         serve(run, placeOf(serves), query, { transport: 'udp', socket: event.socket, from: event.from, bytes: event.payload.bytes });
       return;
@@ -167,6 +170,7 @@ function handle(run: Run, event: AppEvent): void {
     case 'timer':
       if (event.tag === RELOAD_TIMER) look(run, event.data as { readonly period: number; readonly hash: string });
       else if (event.tag === CONSOLIDATE_TIMER) tellConsolidated(run, event.data as Parameters<typeof tellConsolidated>[1]);
+      else if (event.tag === CPU_TIMER) goOn(context, state, config.cpu);
       else if (event.tag === LOOP_TIMER) loopTimer(run, event.data as string);
       else if (event.tag === TCP_TIMER) {
         forget(run, event.data as SocketId);
@@ -176,6 +180,37 @@ function handle(run: Run, event: AppEvent): void {
   }
   if (state.loop !== undefined && 'socket' in event && event.socket === state.loop.socket) loopAnswered(run, event);
   else handleUpstream(run, event);
+}
+
+/** A question costs CPU time. Whoever has used up the quota of a period stands still until there is some again (CFS bandwidth control), and reads nothing meanwhile. */
+function spend(context: AppContext, state: ServerState, cpu: DnsCpuLimit): void {
+  const { usedNs, stopped } = earned(context, state, cpu);
+  state.cpu = { ...state.cpu, usedNs: usedNs + cpu.costNs };
+  if (stopped || state.cpu.usedNs < cpu.quotaNs) return;
+  const periods = Math.floor(state.cpu.usedNs / cpu.quotaNs);
+  state.cpu = { ...state.cpu, stopped: true };
+  setReading(context, state, false);
+  context.setTimer((state.cpu.period + periods) * cpu.periodNs - context.nowNs, CPU_TIMER);
+}
+
+/** The quotas of periods that have begun since are there again. */
+function earned(context: AppContext, state: ServerState, cpu: DnsCpuLimit): ServerState['cpu'] {
+  const period = Math.floor(context.nowNs / cpu.periodNs);
+  if (period > state.cpu.period) state.cpu = { ...state.cpu, usedNs: Math.max(0, state.cpu.usedNs - (period - state.cpu.period) * cpu.quotaNs), period };
+  return state.cpu;
+}
+
+function goOn(context: AppContext, state: ServerState, cpu: DnsCpuLimit | undefined): void {
+  if (cpu !== undefined && earned(context, state, cpu).usedNs >= cpu.quotaNs) {
+    context.setTimer((state.cpu.period + 1) * cpu.periodNs - context.nowNs, CPU_TIMER);
+    return;
+  }
+  state.cpu = { ...state.cpu, stopped: false };
+  setReading(context, state, true);
+}
+
+function setReading(context: AppContext, state: ServerState, on: boolean): void {
+  for (const [socket, serves] of state.listening) if (serves.startsWith('udp ')) context.setReading(socket, on);
 }
 
 const placeOf = (serves: string): number => Number(serves.split(' ')[1]);

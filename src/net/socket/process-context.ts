@@ -12,7 +12,7 @@ import type { SctpTransport } from './sctp-transport.ts';
 import type { Socket } from './sockets.ts';
 import { setReading } from './tcp-data.ts';
 import { tcpAbort, tcpClose, tcpConnect, tcpListen, tcpSend, tcpShutdown } from './tcp-open.ts';
-import { echoOpen, echoSend, type Owner, udpBind, udpConnect, udpSend } from './udp.ts';
+import { echoOpen, echoSend, type Owner, setUdpReading, udpBind, udpConnect, udpSend } from './udp.ts';
 
 /** What the runtime lends to a context. */
 export interface ProcessHost {
@@ -149,6 +149,7 @@ export class ProcessContext implements AppContext {
   setReading(id: SocketId, on: boolean): void {
     const socket = this.#find(id);
     if (socket?.protocol === 'tcp') setReading(this.#host.layer, socket, on);
+    else if (socket?.protocol === 'udp') setUdpReading(this.#host.layer, socket, on);
   }
 
   close(id: SocketId): void {

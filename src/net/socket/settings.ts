@@ -27,6 +27,7 @@ export interface TransportSettings {
   /** Bytes of receive buffer a socket begins with, and may grow to. */
   readonly receiveBufferBytes: number;
   readonly maxReceiveBufferBytes: number;
+  readonly udpReceiveBufferBytes: number;
   readonly firstPort: number;
   readonly portCount: number;
   /** A retransmission timeout draws a new flow hash. */
@@ -60,6 +61,7 @@ function compile(values: Readonly<Record<string, number>>): TransportSettings {
     rtoMaxNs: tcp('rto_max_ms') * 1e6,
     receiveBufferBytes: tcp('rmem[1]'),
     maxReceiveBufferBytes: Math.max(tcp('rmem[2]'), sysctl(values, 'net.core.rmem_max')),
+    udpReceiveBufferBytes: sysctl(values, 'net.core.rmem_default'),
     firstPort: first,
     portCount: Math.max(1, last - first + 1),
     rehashes: sysctl(values, 'net.core.txrehash') !== 0,

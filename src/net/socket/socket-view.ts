@@ -4,6 +4,7 @@ import type { SocketView, TcpSocketView } from '../engine.ts';
 import type { Ip } from '../wire/packet.ts';
 import { seqDistance } from './sequence.ts';
 import type { Socket, TcpSocket } from './sockets.ts';
+import { trueSize } from './udp.ts';
 
 /** A socket's own state (sctp_sk state), which knows fewer than its association. Linux: net/sctp/diag.c */
 const SCTP_SS_STATES: Readonly<Record<string, string>> = {
@@ -30,7 +31,11 @@ export function socketView(socket: Socket, nowNs: number): SocketView | undefine
     processId: socket.processId,
     socketId: socket.id,
   };
-  if (socket.protocol === 'udp') return { ...common, state: socket.connected ? 'ESTAB' : 'UNCONN', device: socket.device, receiveQueue: 0, sendQueue: 0 };
+  if (socket.protocol === 'udp') {
+    // ss shows the memory that they take (sk_rmem_alloc).
+    const receiveQueue = (socket.unread ?? []).reduce((sum, { payload }) => sum + trueSize(payload.bytes), 0);
+    return { ...common, state: socket.connected ? 'ESTAB' : 'UNCONN', device: socket.device, receiveQueue, sendQueue: 0 };
+  }
   // sk_max_ack_backlog of Go's and ncat's listeners; what is not acknowledged counts as sent.
   if (socket.protocol === 'sctp')
     return { ...common, state: SCTP_SS_STATES[socket.state] ?? 'ESTAB', device: '', receiveQueue: 0, sendQueue: socket.state === 'LISTEN' ? 128 : 0 };

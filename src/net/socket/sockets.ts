@@ -1,4 +1,6 @@
 /** Endpoints of TCP, UDP and ping as the socket layer keeps them: flat records, changed in place, copied for snapshots. */
+
+import type { Endpoint } from '../app/definition.ts';
 import type { Errno } from '../stack/userland.ts';
 import type { BpfNote } from '../trace/emit.ts';
 import type { Ip, Payload } from '../wire/packet.ts';
@@ -207,6 +209,16 @@ export interface UdpSocket extends SocketBase {
   wantsErrors: boolean;
   /** sk_txhash of a connected socket; 0 otherwise, when tunnels look at the addresses. */
   txHash: number;
+  /** While its program does not read: datagrams in the receive buffer, replaced as a whole. */
+  unread?: readonly UnreadDatagram[] | undefined;
+}
+
+export interface UnreadDatagram {
+  readonly payload: Payload;
+  readonly from: Endpoint;
+  readonly ttl: number;
+  /** The row that it was delivered by. */
+  readonly causeSeq: number;
 }
 
 export interface EchoSocket extends SocketBase {

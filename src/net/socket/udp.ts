@@ -133,18 +133,60 @@ function sendDiscovering(layer: SocketLayer, socket: UdpSocket | EchoSocket, pac
 export function udpDeliver(layer: SocketLayer, netns: string, packet: Packet): boolean {
   const socket = layer.table.findUdp(netns, packet.dst, packet.dport, packet.src, packet.sport);
   if (socket === undefined) return false;
+  const payload = packet.payload ?? NO_PAYLOAD;
+  if (socket.unread !== undefined && isFull(layer, socket, payload.bytes)) {
+    layer.count(netns, 'UdpInErrors');
+    layer.count(netns, 'UdpRcvbufErrors');
+    layer.kernel.traceDropped(
+      netns,
+      packet,
+      'SOCKET_RCVBUFF',
+      `${socket.unread.length} datagrams wait for ${socket.processName} already, more do not fit into the socket`,
+    );
+    return true;
+  }
   layer.count(netns, 'UdpInDatagrams');
   layer.causeSeq = layer.kernel.traceDelivered(netns, packet, socket.label, socket.processName);
-  layer.notify(socket.processId, {
-    kind: 'datagram',
-    socket: socket.id,
-    payload: packet.payload ?? NO_PAYLOAD,
-    from: layer.kernel.socketHooks.active
-      ? layer.kernel.socketHooks.recvmsg({ netns, protocol: 'udp', ip: packet.src, port: packet.sport, socket: socket.id })
-      : { ip: packet.src, port: packet.sport },
-    ttl: packet.ttl,
-  });
+  const from = layer.kernel.socketHooks.active
+    ? layer.kernel.socketHooks.recvmsg({ netns, protocol: 'udp', ip: packet.src, port: packet.sport, socket: socket.id })
+    : { ip: packet.src, port: packet.sport };
+  if (socket.unread !== undefined) socket.unread = [...socket.unread, { payload, from, ttl: packet.ttl, causeSeq: layer.causeSeq }];
+  else layer.notify(socket.processId, { kind: 'datagram', socket: socket.id, payload, from, ttl: packet.ttl });
   return true;
+}
+
+/** struct sk_buff; what stands before and behind the data in its buffer (headers, skb_shared_info); and the buffer for small packets (skbuff_small_head). */
+const SKB_BYTES = 256;
+const AROUND_DATA_BYTES = 384;
+const SMALL_HEAD_BYTES = 576;
+
+/** What a datagram takes of a socket's receive buffer (skb->truesize), as we measured on Linux 6.18: larger buffers come in powers of two. */
+export function trueSize(bytes: number): number {
+  if (bytes + AROUND_DATA_BYTES <= SMALL_HEAD_BYTES) return SKB_BYTES + SMALL_HEAD_BYTES;
+  let buffer = 1024;
+  while (buffer < bytes + AROUND_DATA_BYTES) buffer *= 2;
+  return SKB_BYTES + buffer;
+}
+
+/** Linux: net/ipv4/udp.c, __udp_enqueue_schedule_skb */
+function isFull(layer: SocketLayer, socket: UdpSocket, bytes: number): boolean {
+  let taken = trueSize(bytes);
+  for (const { payload } of socket.unread ?? []) taken += trueSize(payload.bytes);
+  return taken > layer.settings(socket.netns).udpReceiveBufferBytes;
+}
+
+/** A program that does not read leaves its datagrams in the socket; when it reads again it gets all of them at once. */
+export function setUdpReading(layer: SocketLayer, socket: UdpSocket, on: boolean): void {
+  if (!on) {
+    socket.unread ??= [];
+    return;
+  }
+  const waiting = socket.unread ?? [];
+  socket.unread = undefined;
+  for (const { payload, from, ttl, causeSeq } of waiting) {
+    layer.causeSeq = causeSeq;
+    layer.notify(socket.processId, { kind: 'datagram', socket: socket.id, payload, from, ttl });
+  }
 }
 
 /** udp_err(): the error belongs to whoever sent the quoted datagram, if it is connected to that peer or asked for errors (IP_RECVERR). */

@@ -87,6 +87,7 @@ const COUNTED = [
   'UdpNoPorts',
   'UdpInErrors',
   'UdpInCsumErrors',
+  'UdpRcvbufErrors',
   'UdpOutDatagrams',
   'TcpExtSyncookiesSent',
   'TcpExtSyncookiesRecv',

@@ -74,6 +74,7 @@ const SETTINGS: ReadonlyMap<string, Setting> = new Map([
   ['net.ipv4.ip_unprivileged_port_start', number(1024, 0, 65_535)],
   ['net.ipv4.ping_group_range[0]', number(0)],
   ['net.ipv4.ping_group_range[1]', number(2_147_483_647)],
+  ['net.core.rmem_default', number(212_992)],
   ['net.core.rmem_max', number(4_194_304)],
   ['net.core.wmem_max', number(4_194_304)],
   ['net.core.somaxconn', number(4096)],

@@ -178,6 +178,8 @@ export interface ServerState {
   /** Errors that are counted instead of printed, by pattern. */
   readonly consolidated: Map<string, number>;
   loop: { readonly name: string; readonly seen: number; readonly untilNs: number; readonly socket: SocketId; readonly listener: number } | undefined;
+  /** Of a server with a CPU limit: what it has used, ns, up to which period of the scheduler that was counted, and whether it waits for the next. */
+  cpu: { readonly usedNs: number; readonly period: number; readonly stopped: boolean };
   readonly answered: Answered;
 }
 
