@@ -22,6 +22,7 @@ export interface LaterAgents {
   readonly policyLint: Agent<NetRecord>;
   readonly policyQueue: Agent<NetRecord>;
   readonly wan: Agent<NetRecord>;
+  readonly traefik: Agent<NetRecord>;
   readonly nftables: NftablesRendering;
 }
 
@@ -39,6 +40,7 @@ export const agentsWith = (later: LaterAgents): readonly Agent<NetRecord>[] => [
   later.calico,
   coreDnsAgent,
   later.ingressNginx,
+  later.traefik,
   later.gateway,
   later.mesh,
   later.policyLint,

@@ -82,6 +82,7 @@ export function awaitParts(): AwaitedParts {
   };
   const gateway: Need = { kinds: ['Gateway', 'GatewayClass', 'ListenerSet'], roles: ['gateway-proxy', 'gateway-controller'] };
   const ingressNginx: Need = { roles: ['ingress-nginx'] };
+  const traefik: Need = { roles: ['traefik'] };
   const loadBalancer: Need = { kinds: loadBalancerKinds.map(({ kind }) => kind) };
   const agents = agentsWith({
     calico: agent('calico', { roles: ['calico'] }),
@@ -96,6 +97,7 @@ export function awaitParts(): AwaitedParts {
     policyLint: agent('policy-lint', { kinds: POLICY_KINDS }),
     wan: agent('wan', { kinds: ['ClusterPeer'] }),
     policyQueue: agent('policy-queue', { roles: ['kindnet', 'kube-network-policies'] }),
+    traefik: agent('traefik', traefik),
   });
   return {
     controllers: controllersWith({
@@ -106,6 +108,7 @@ export function awaitParts(): AwaitedParts {
       metalLb: controller('metallb-controller', loadBalancer),
       metalLbSpeaker: controller('metallb-speaker', loadBalancer),
       multicluster: controller('mcs-controller', { kinds: ['ServiceExport', 'ServiceImport', 'ClusterPeer'] }),
+      traefik: controller('traefik', traefik),
     }),
     agents: agents.map((one) => (one.name === 'kube-proxy' ? withModes(one, () => loaded?.agents.get(one.name)) : one)),
     hearNews: (...news) => loaded?.hearNews?.(...news),

@@ -22,6 +22,7 @@ import { gatewayKinds } from './gateway/gateway-kinds.ts';
 import { defaultIngressClass } from './ingress/default-class.ts';
 import { ingress, ingressClass } from './ingress/ingress.ts';
 import { ingressMemory } from './ingress/nginx/memory.ts';
+import { traefikKinds } from './ingress/traefik/kinds.ts';
 import { istioKinds } from './mesh/istio-kinds.ts';
 import { peerAuthentication } from './mesh/peer-authentication.ts';
 import { clusterPeerKind, multiclusterKinds } from './multicluster/kinds.ts';
@@ -113,6 +114,7 @@ export const kinds: readonly Kind[] = [
   ...accessKinds,
   storageClass,
   ...gatewayKinds,
+  ...traefikKinds,
   customResourceDefinition,
   ...ciliumObjectKinds,
   ...loadBalancerKinds,
@@ -143,6 +145,7 @@ export interface LaterControllers {
   readonly metalLb: Controller;
   readonly metalLbSpeaker: Controller;
   readonly multicluster: Controller;
+  readonly traefik: Controller;
 }
 
 /** In the order in which a cluster comes up; within one round they run in this order. */
@@ -178,6 +181,7 @@ export const controllersWith = (later: LaterControllers): readonly Controller[] 
   later.metalLbSpeaker,
   later.cloud,
   later.ingressNginx,
+  later.traefik,
   ciliumObjectsController,
   later.gateway,
   later.multicluster,

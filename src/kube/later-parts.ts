@@ -7,6 +7,8 @@ import { gatewayController } from './gateway/controller.ts';
 import { agentsWith, controllersWith, type KubeParts, type LaterControllers } from './index.ts';
 import { ingressNginxAgent } from './ingress/nginx/agent.ts';
 import { ingressNginxController } from './ingress/nginx/controller.ts';
+import { traefikAgent } from './ingress/traefik/agent.ts';
+import { traefikController } from './ingress/traefik/controller.ts';
 import { meshAgent } from './mesh/agent.ts';
 import { mcsController } from './multicluster/mcs-controller.ts';
 import { wanAgent } from './multicluster/wan-agent.ts';
@@ -26,6 +28,7 @@ const laterControllers: LaterControllers = {
   metalLb: metalLbController,
   metalLbSpeaker,
   multicluster: mcsController,
+  traefik: traefikController,
 };
 
 const laterAgents: LaterAgents = {
@@ -40,6 +43,7 @@ const laterAgents: LaterAgents = {
   policyLint: policyLintAgent,
   policyQueue: policyQueueAgent,
   wan: wanAgent,
+  traefik: traefikAgent,
 };
 
 /** All that runs in a cluster. */

@@ -16,6 +16,7 @@ export type ImageRole =
   | 'kube-network-policies'
   | 'kube-proxy'
   | 'ingress-nginx'
+  | 'traefik'
   | 'gateway-proxy'
   | 'gateway-controller'
   | 'control-plane'
@@ -248,6 +249,7 @@ const KNOWN: readonly KnownImage[] = [
   { role: 'gateway-proxy', repositories: ['envoyproxy/envoy', 'istio/proxyv2'] },
   { role: 'gateway-controller', repositories: ['envoyproxy/gateway', 'istio/pilot'] },
   { role: 'ingress-nginx', repositories: ['ingress-nginx/controller', 'ingress-nginx/controller-chroot'] },
+  { role: 'traefik', repositories: ['traefik', 'traefik/traefik'] },
   {
     role: 'control-plane',
     repositories: ['/kube-apiserver', '/kube-controller-manager', '/kube-scheduler', '/etcd', '/operator-generic', 'calico/kube-controllers', 'calico/cni'],

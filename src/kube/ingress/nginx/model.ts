@@ -7,8 +7,9 @@ import type { TlsIdentityConfig } from '../../../net/app/tls/config.ts';
 import type { KubeObject, ObjectKey, StoreView } from '../../../objects/types.ts';
 import { objectKey } from '../../../objects/types.ts';
 import { namespaceOf } from '../../pod/types.ts';
-import { type EndpointSlice, type Service, serviceNameLabel, serviceType } from '../../service/types.ts';
+import { type Service, serviceType } from '../../service/types.ts';
 import type { Ingress, IngressBackend } from '../ingress.ts';
+import { readyEndpoints } from '../named-service.ts';
 import { type NginxSettings, settingsOf } from './annotations.ts';
 import { certificateFor, defaultCertificate, type ServerCertificate, textOf } from './certificates.ts';
 import type { ControllerFlags } from './controller-pods.ts';
@@ -90,19 +91,6 @@ const byAge = (a: Ingress, b: Ingress): number => {
   const [x, y] = [a, b].map((one) => `${one.metadata.creationTimestamp ?? ''} ${namespaceOf(one)}/${one.metadata.name}`);
   return (x ?? '') < (y ?? '') ? -1 : (x ?? '') > (y ?? '') ? 1 : 0;
 };
-
-function readyEndpoints(service: Service, portName: string, view: StoreView): Upstream['endpoints'] {
-  const found = new Map<string, { ip: string; port: number }>();
-  for (const slice of view.select<EndpointSlice>('EndpointSlice', namespaceOf(service), { [serviceNameLabel]: service.metadata.name })) {
-    const port = slice.ports?.find((one) => (one.name ?? '') === portName && (one.protocol ?? 'TCP') === 'TCP')?.port;
-    if (port === undefined || port === null) continue;
-    for (const { addresses, conditions } of slice.endpoints ?? []) {
-      const ip = addresses?.[0];
-      if (ip !== undefined && conditions?.ready !== false) found.set(`${ip} ${port}`, { ip, port });
-    }
-  }
-  return [...found.values()].sort((a, b) => (a.ip === b.ip ? a.port - b.port : a.ip < b.ip ? -1 : 1));
-}
 
 function upstreamOf(ingress: Ingress, backend: IngressBackend, settings: NginxSettings, view: StoreView): Upstream | undefined {
   const { service: reference } = backend;

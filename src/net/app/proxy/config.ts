@@ -3,6 +3,8 @@
 import type { ClientTlsConfig, ServerTlsConfig } from '../tls/config.ts';
 import type { Authorization } from './authorize.ts';
 import type { RouteFilters } from './filters/config.ts';
+import type { Rule } from './rule.ts';
+import type { Step, Sticky } from './steps/config.ts';
 
 export type PathMatch =
   /** The whole path. */
@@ -31,6 +33,8 @@ export interface RouteMatch {
   /** The method where it is no fixed one, and what a host header says: names do not count. */
   readonly methods?: ValueMatch;
   readonly authority?: ValueMatch;
+  /** All that it must be, beside the path. */
+  readonly rule?: Rule;
 }
 
 /** Order: set, add, remove. */
@@ -111,6 +115,8 @@ export type RouteAction =
       readonly tries: number;
       /** TLS towards the backend, whatever the backend says. */
       readonly tls?: ClientTlsConfig;
+      /** A cookie brings the same client to the same endpoint. */
+      readonly sticky?: Sticky;
       /** Before another try; 0 or absent: at once. */
       readonly backoffMs?: number;
       /** Status codes after which another try is made, beside connection failures. */
@@ -160,6 +166,12 @@ export interface ProxyRoute {
   readonly clientCertificate?: 'on' | 'optional' | 'optional_no_ca';
   /** Bytes of a request's body; 0: any. */
   readonly bodyLimitBytes?: number;
+  /** What a request goes through before it is sent on, in this order. */
+  readonly steps?: readonly Step[];
+  /** Among the routes of all hosts, where `ranked`: the lowest wins. */
+  readonly rank?: number;
+  /** Why it has this rank, for reasons. */
+  readonly said?: string;
 }
 
 export interface ProxyHost {
@@ -231,7 +243,19 @@ export interface HttpProxyConfig {
   /** The port that clients know, where a Service stands before this one. */
   readonly publicPort?: number;
   /** Whose manners: headers, error pages, access log. */
-  readonly flavour: 'nginx' | 'envoy';
+  readonly flavour: 'nginx' | 'envoy' | 'traefik';
+  /** Hosts do not decide before routes do: of all that fit the one with the lowest rank wins. */
+  readonly ranked?: true;
+  /** What clients are served that speak in the plain on a port where TLS is spoken too. */
+  readonly plainHosts?: readonly ProxyHost[];
+  /** Each choice of a route is told in the log. */
+  readonly tells?: true;
+  /** What it calls itself in X-Forwarded-Server. */
+  readonly server?: string;
+  /** X-Forwarded headers are believed that come from these. */
+  readonly trusted?: readonly string[];
+  /** No line for each request. */
+  readonly quiet?: true;
   /** A connection begins with the PROXY protocol, or is closed. */
   readonly proxyProtocol?: true;
   readonly hosts: readonly ProxyHost[];

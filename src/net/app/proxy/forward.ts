@@ -14,8 +14,11 @@ import { type Asked, forwardedHeaders, reasonOf, returnedHeaders, type Tried } f
 import { reportOutcome } from './outlier.ts';
 import { connectionClosed, connectionOpened, connectionUsed, hasLimits, isWornOut, mayTakeRequest, nextFor, roomFor, wait } from './pool.ts';
 import { backoffNs, type Failure, hasRoomForRetry, mayRetry } from './retry.ts';
+import { isClient } from './rule.ts';
 import { closesAfter, type Exchange, type Forward, type ProxyRun } from './run.ts';
 import { matchesExpression, type Selected } from './select-route.ts';
+import { drawLot, pinnedEndpoint, stickyHeaders } from './steps/sticky.ts';
+import { reportSteps } from './steps/walk.ts';
 
 /** Idle connections to backends wait so long, and so many are kept for one. ingress-nginx: upstream-keepalive-timeout, upstream-keepalive-connections. */
 const IDLE_NS = 60_000_000_000;
@@ -67,6 +70,8 @@ function findBackend({ config: { backends } }: ProxyRun, name: string): ProxyBac
   return table.get(name);
 }
 
+const isTrusted = ({ config: { trusted } }: ProxyRun, asked: Asked): boolean => trusted?.some((one) => isClient(asked.client.ip, one)) === true;
+
 export function beginForward(
   run: ProxyRun,
   client: SocketId,
@@ -103,7 +108,7 @@ export function beginForward(
   const rewritten = rewritePath(path, target.rewrite ?? action.rewrite, route, groups);
   let headers = editHeaders(
     editHeaders(
-      forwardedHeaders(flavour, asked, port, run.config.tls === undefined ? 'http' : 'https', run.config.sidecar !== undefined),
+      forwardedHeaders(flavour, asked, port, run.scheme(client), run.config.sidecar !== undefined, run.config.server, isTrusted(run, asked)),
       route.requestHeaders,
     ),
     target.requestHeaders,
@@ -172,6 +177,7 @@ function open(run: ProxyRun, opening: Opening, clientSocket: SocketId, backend: 
     buffer: '',
     head: undefined,
     status: 0,
+    lot: opening.action.sticky === undefined ? '' : drawLot(run, opening.action.sticky, opening.asked.headers),
   };
   state.exchanges.set(id, exchange);
   began?.(id);
@@ -181,7 +187,7 @@ function open(run: ProxyRun, opening: Opening, clientSocket: SocketId, backend: 
 function tryNext(run: ProxyRun, exchange: Exchange): void {
   const { state } = run;
   const { backend } = exchange;
-  const endpoint = chooseEndpoint(run, exchange);
+  const endpoint = pinnedEndpoint(exchange) ?? chooseEndpoint(run, exchange);
   if (endpoint === undefined) {
     fail(run, exchange, 503, 'no healthy upstream', 'UH');
     return;
@@ -356,7 +362,7 @@ const REMOTE = 'remote connection failure, transport failure reason: ';
 /** The backend hung up before its answer was whole. */
 function broken(run: ProxyRun, exchange: Exchange): void {
   // A connection that was kept may have been closed just then: to nginx that is no failure of the backend, Envoy lets it count.
-  if (run.config.flavour === 'nginx' && exchange.reused && exchange.head === undefined && exchange.buffer === '') {
+  if (run.config.flavour !== 'envoy' && exchange.reused && exchange.head === undefined && exchange.buffer === '') {
     giveUp(run, exchange);
     tryNext(run, { ...exchange, upstream: -1, timer: -1 });
     return;
@@ -416,7 +422,9 @@ function tryFailed(run: ProxyRun, exchange: Exchange, status: number, why: strin
   if (failure !== 'status') reportOutcome(run, exchange.backend, exchange.address, failure === 'timeout' ? 504 : undefined);
   const next: Exchange = { ...exchange, upstream: -1, timer: -1, tries, sent: false, buffer: '', head: undefined };
   // Envoy does what the route says, whatever the method.
-  const safe = run.config.flavour === 'envoy' || !exchange.sent || !['POST', 'PATCH', 'LOCK'].includes(exchange.asked.method);
+  const { flavour } = run.config;
+  // Traefik's retries end where a request has been written.
+  const safe = flavour === 'envoy' || !exchange.sent || (flavour === 'nginx' && !['POST', 'PATCH', 'LOCK'].includes(exchange.asked.method));
   const { action } = exchange;
   const wanted = safe && mayRetry(action, failure, status);
   const roomy = !wanted || hasRoomForRetry(run, next);
@@ -451,6 +459,7 @@ function fail(run: ProxyRun, exchange: Exchange, status: number, said: string, f
   // Envoy has one code for all that is wrong with connections.
   const code = flavour === 'envoy' && status === 502 ? 503 : status;
   const own = ownFailure(run, exchange, code, flavour === 'envoy' ? said : '');
+  report(run, exchange, code);
   run.log(
     exchange.asked,
     { status: code, bytes: own, seconds: secondsSince(run, exchange.startedNs) },
@@ -458,6 +467,9 @@ function fail(run: ProxyRun, exchange: Exchange, status: number, said: string, f
   );
   run.done(exchange.client, exchange.asked);
 }
+
+const report = (run: ProxyRun, { selected: { route }, startedNs }: Exchange, status: number): void =>
+  reportSteps(run, route.steps, route.owner, status, (run.context.nowNs - startedNs) / 1e6);
 
 function ownFailure(run: ProxyRun, exchange: Exchange, code: number, said: string): number {
   const { headers, body } = run.own(code, exchange.corsHeaders, said);
@@ -480,6 +492,7 @@ const logged = (exchange: Exchange, why: string) => ({
   tries: exchange.tries,
   why,
   route: exchange.selected.route.label ?? exchange.selected.route.owner,
+  ...(exchange.backend.tls === undefined && exchange.action.tls === undefined ? {} : { scheme: 'https' as const }),
 });
 
 function complete(run: ProxyRun, exchange: Exchange, body: string, keep: boolean): void {
@@ -523,7 +536,11 @@ function complete(run: ProxyRun, exchange: Exchange, body: string, keep: boolean
   const behind = run.http2?.isStream(exchange.client) === true ? returned : returned.filter(({ name }) => !name.startsWith(TRAILER));
   const edited = editHeaders(editHeaders(behind, selected.route.responseHeaders), target?.responseHeaders);
   const reason = parseStatusLine(exchange.head?.startLine ?? '')?.reason || reasonOf(flavour, status);
-  context.tcpSend(exchange.client, textPayload(formatHead(`HTTP/1.1 ${status} ${reason}`, [...edited, ...exchange.corsHeaders]) + body));
+  context.tcpSend(
+    exchange.client,
+    textPayload(formatHead(`HTTP/1.1 ${status} ${reason}`, [...edited, ...exchange.corsHeaders, ...stickyHeaders(run, exchange)]) + body),
+  );
+  report(run, exchange, status);
   run.log(
     asked,
     { status, bytes, seconds: secondsSince(run, exchange.startedNs) },
@@ -598,7 +615,7 @@ export function clientLeft(run: ProxyRun, id: number): void {
   run.state.waiting.delete(id);
   giveUp(run, exchange);
   end(run, exchange);
-  const status = run.config.flavour === 'nginx' ? 499 : 0;
+  const status = run.config.flavour === 'envoy' ? 0 : 499;
   run.log(
     held?.asked ?? exchange.asked,
     { status, bytes: 0, seconds: secondsSince(run, exchange.startedNs) },

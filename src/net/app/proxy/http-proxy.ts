@@ -21,6 +21,9 @@ import { type Asked, accessLog, ownAnswer, reasonOf } from './manners.ts';
 import { brokenHeaderText, readPreamble } from './proxy-protocol.ts';
 import { type Client, closesAfter, type ProxyRun, type ProxyState } from './run.ts';
 import { type Selected, select } from './select-route.ts';
+import { askingEvent, leaveAsking, type Verdict } from './steps/forward-auth.ts';
+import { copyStepsState, newStepsState, type Walk } from './steps/state.ts';
+import { walkOn } from './steps/walk.ts';
 
 const BACKLOG = 511;
 /** keep-alive of nginx.tmpl's default; Envoy waits an hour, which nobody here does. */
@@ -84,6 +87,7 @@ export function newProxyState(firstExchange: number, health: ProxyState['health'
     waiting: new Map(),
     keySets: new Map(),
     tokens: new Map(),
+    steps: newStepsState(),
     tls: new Map(),
     http2: newHttp2State(),
     nextExchange: firstExchange,
@@ -101,6 +105,7 @@ export function copyProxyState(state: ProxyState, health: ProxyState['health'] =
     idleSince: new Map(state.idleSince),
     turns: new Map(state.turns),
     buckets: new Map(state.buckets),
+    steps: copyStepsState(state.steps),
     health,
     pools: new Map(state.pools),
     poolOf: new Map(state.poolOf),
@@ -131,7 +136,8 @@ function connectionEvent(context: AppContext, state: ProxyState, event: AppEvent
   const tls = tlsLayer(context, state.tls, nowMs(context, config));
   const http2 = config.flavour === 'envoy' && config.sidecar === undefined ? new Http2Layer(tls, state.http2) : undefined;
   const run = new Run(http2 ?? tls, state, config, tls, http2);
-  if (event.kind === 'accepted' && config.tls !== undefined) tls.serve(event.socket, config.tls);
+  if (config.tls !== undefined && 'socket' in event && (config.plainHosts === undefined ? event.kind === 'accepted' : beginsTls(event, state)))
+    tls.serve(event.socket, config.tls);
   for (const plain of tls.open(event)) for (const one of http2?.open(plain) ?? [plain]) run.handle(one);
 }
 
@@ -166,6 +172,13 @@ function afterPreamble(context: AppContext, state: ProxyState, event: AppEvent, 
 /** Envoy's words for what it answers by itself. source/common/stream_info/stream_info.h, ResponseCodeDetailValues. */
 const OWN_DETAILS: Readonly<Record<string, string>> = { NR: 'route_not_found', NC: 'cluster_not_found', UH: 'no_healthy_upstream' };
 
+/** What comes first on a connection is a TLS record: nobody has said yet what is spoken there. */
+function beginsTls(event: AppEvent, state: ProxyState): boolean {
+  if (event.kind !== 'data' || state.tls.has(event.socket)) return false;
+  const client = state.clients.get(event.socket);
+  return client !== undefined && client.buffer === '' && client.exchange === undefined && payloadBytes(event.payload).startsWith('\x16\x03');
+}
+
 /** One event's view of a proxy: its hands, its memory, its configuration. */
 class Run implements ProxyRun {
   readonly context: ProxyHands;
@@ -189,6 +202,13 @@ class Run implements ProxyRun {
   handle(event: AppEvent): void {
     const { clients } = this.state;
     const { config } = this;
+    // Nobody is asked but by routes that say so.
+    const verdict = this.state.steps.asking.size === 0 ? false : askingEvent(this, event);
+    if (verdict !== false) {
+      if (verdict?.refusal !== undefined) this.#refused(verdict.walk, verdict.refusal);
+      else if (verdict !== undefined) walkOn(this, verdict.walk, (walk) => this.#send(walk));
+      return;
+    }
     if (event.kind === 'accepted') {
       clients.set(event.socket, { buffer: '', timer: -1, exchange: undefined });
       return;
@@ -214,7 +234,7 @@ class Run implements ProxyRun {
       if (octets !== undefined && config.flavour === 'nginx') this.#logMalformed(event.socket, client.buffer + octets);
       this.#received(event.socket, client, octets === undefined ? text : undefined);
     } else if (event.kind === 'peer-closed' || event.kind === 'aborted') {
-      if (client.exchange !== undefined) clientLeft(this, client.exchange);
+      if (client.exchange !== undefined && !leaveAsking(this, client.exchange)) clientLeft(this, client.exchange);
       if (event.kind === 'peer-closed') this.#drop(event.socket);
       else this.#forget(event.socket);
     }
@@ -308,13 +328,14 @@ class Run implements ProxyRun {
     const path = mark < 0 ? asked.target : asked.target.slice(0, mark);
     const query = mark < 0 ? '' : asked.target.slice(mark + 1);
     const selected = select(
-      config,
+      config.plainHosts !== undefined && this.scheme(socket) === 'http' ? { ...config, hosts: config.plainHosts } : config,
       host ?? '',
-      { method: asked.method, path, query, headers: asked.headers },
+      { method: asked.method, path, query, headers: asked.headers, client: asked.client.ip },
       config.flavour === 'envoy',
       this.#serverName(socket),
     );
     const refuse = (code: number, extra: readonly HttpHeader[] = [], said = '', why = '') => this.answer(socket, asked, selected, code, extra, said, why);
+    if (config.tells === true) this.#tellChoice(asked, selected, host ?? '', path);
     if (selected === undefined) {
       refuse(404, [], '', 'NR');
       return;
@@ -345,6 +366,10 @@ class Run implements ProxyRun {
       refuse(config.flavour === 'nginx' ? 204 : 200, cors.headers);
       return;
     }
+    if (route.steps !== undefined && route.steps.length > 0) {
+      walkOn(this, { socket, asked, body, selected, cors: cors?.headers ?? [], path, query, at: 0 }, (walk) => this.#send(walk));
+      return;
+    }
     const held: Held = { socket, asked, body, selected, stage: 0, extra: cors?.headers ?? [] };
     const passed = route.filters === undefined ? held : passFilters(this, held);
     if (passed !== undefined) this.#act(passed);
@@ -372,12 +397,40 @@ class Run implements ProxyRun {
     });
   }
 
+  /** All steps are behind the request. */
+  #send({ socket, asked, body, selected, cors, path, query }: Walk): void {
+    const { action } = selected.route;
+    if (action.kind === 'answer') this.answer(socket, asked, selected, action.code, cors, action.body ?? '', '');
+    else if (action.kind === 'redirect') this.redirect(socket, asked, selected, action, path, query);
+    else beginForward(this, socket, asked, body, selected, action, { path, query }, cors);
+  }
+
+  #refused({ socket, asked, selected, at }: Walk, { code, headers = [], said = '', why }: NonNullable<Verdict['refusal']>): void {
+    const step = selected.route.steps?.[at];
+    this.context.tell({
+      what: `answers ${asked.method} ${asked.target} with ${code}`,
+      why: `${step?.kind ?? ''} ${step?.owner ?? ''}: ${why}`,
+      ...(step?.object === undefined ? {} : { objects: [step.object] }),
+    });
+    this.answer(socket, asked, selected, code, headers, this.config.flavour === 'traefik' ? said : '', '');
+  }
+
+  #tellChoice({ method }: Asked, selected: Selected | undefined, host: string, path: string): void {
+    const what = `${method} ${host}${path}`;
+    if (selected === undefined) this.context.tell({ what: `has no route for ${what}`, why: 'no rule fits: 404' });
+    else this.context.tell({ what: `takes ${selected.route.owner} for ${what}`, why: selected.route.said ?? '' });
+  }
+
+  scheme(socket: SocketId): 'http' | 'https' {
+    return this.config.tls === undefined || (this.config.plainHosts !== undefined && !this.state.tls.has(socket)) ? 'http' : 'https';
+  }
+
   redirect(socket: SocketId, asked: Asked, selected: Selected, action: Redirect, path: string, query: string): void {
     const { config } = this;
     const host = headerValue(asked.headers, 'Host') ?? '';
-    const asks = { scheme: config.tls === undefined ? 'http' : 'https', host, port: config.publicPort ?? config.port, path, query };
+    const asks = { scheme: this.scheme(socket), host, port: config.publicPort ?? config.port, path, query };
     const value = redirectLocation(action, asks, selected.route, selected.groups);
-    this.answer(socket, asked, selected, action.code, [{ name: config.flavour === 'nginx' ? 'Location' : 'location', value }], '', '');
+    this.answer(socket, asked, selected, action.code, [{ name: config.flavour === 'envoy' ? 'location' : 'Location', value }], '', '');
   }
 
   /** What only a mesh's log and its rules want to know. */
@@ -461,8 +514,11 @@ class Run implements ProxyRun {
   log(asked: Asked, answer: { readonly status: number; readonly bytes: number; readonly seconds: number }, upstream: Parameters<typeof accessLog>[3]): void {
     const { sidecar, flavour } = this.config;
     const { status, bytes, seconds } = answer;
-    if (sidecar === undefined) this.context.out(accessLog(flavour, asked, { status, bytes, seconds, nowMs: this.nowMs }, upstream));
-    else if (sidecar.log === true) {
+    if (sidecar === undefined) {
+      this.state.steps.served += 1;
+      if (this.config.quiet !== true)
+        this.context.out(accessLog(flavour, asked, { status, bytes, seconds, nowMs: this.nowMs }, upstream, this.state.steps.served));
+    } else if (sidecar.log === true) {
       const flags = [
         ...(asked.flags === undefined || upstream.why.startsWith(asked.flags) ? [] : [asked.flags]),
         ...(upstream.why === '' ? [] : [upstream.why]),

@@ -7,6 +7,7 @@ import type { Asked } from './manners.ts';
 
 /** net/http's words for codes that the other proxies call otherwise. */
 const REASONS: Readonly<Record<number, string>> = {
+  401: 'Unauthorized',
   302: 'Found',
   307: 'Temporary Redirect',
   308: 'Permanent Redirect',
@@ -35,7 +36,14 @@ export function traefikAnswer(code: number, nowMs: number, extra: readonly HttpH
 
 /** What a client says of itself in these is not believed (forwardedHeaders.insecure and trustedIPs aside). */
 const OWN = ['X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Port', 'X-Forwarded-Proto', 'X-Forwarded-Server', 'X-Real-Ip'];
-const own = new Set([...OWN.map((name) => name.toLowerCase()), 'host', 'x-forwarded-uri', 'x-forwarded-method', 'x-forwarded-tls-client-cert', 'x-forwarded-tls-client-cert-info']);
+const own = new Set([
+  ...OWN.map((name) => name.toLowerCase()),
+  'host',
+  'x-forwarded-uri',
+  'x-forwarded-method',
+  'x-forwarded-tls-client-cert',
+  'x-forwarded-tls-client-cert-info',
+]);
 
 export function traefikForwarded(asked: Asked, kept: readonly HttpHeader[], scheme: string, server: string, trusted: boolean): readonly HttpHeader[] {
   const ip = formatIp(asked.client.ip);
@@ -80,10 +88,8 @@ export interface TraefikLogged {
 /** CommonLogFormatter: as Apache's, with the number of the request, its router and its server. */
 export function traefikLog(asked: Asked, answer: TraefikLogged): string {
   const quoted = (text: string | undefined): string => (text === undefined || text === '' ? '"-"' : `"${text}"`);
-  const given = headerValue(asked.headers, 'Authorization') ?? '';
-  const user = given === '' ? '-' : (asked.user ?? '-');
   return (
-    `${formatIp(asked.client.ip)} - ${user} [${formatLogDate(answer.nowMs - Math.round(answer.seconds * 1000))}] "${asked.method} ${asked.target} ${asked.version === 'HTTP/2' ? 'HTTP/2.0' : asked.version}" ` +
+    `${formatIp(asked.client.ip)} - ${asked.user ?? '-'} [${formatLogDate(answer.nowMs - Math.round(answer.seconds * 1000))}] "${asked.method} ${asked.target} ${asked.version === 'HTTP/2' ? 'HTTP/2.0' : asked.version}" ` +
     `${answer.status} ${answer.bytes} ${quoted(headerValue(asked.headers, 'Referer'))} ${quoted(headerValue(asked.headers, 'User-Agent'))} ` +
     `${answer.count} ${quoted(answer.router)} ${quoted(answer.url)} ${Math.floor(answer.seconds * 1000)}ms\n`
   );

@@ -6,6 +6,7 @@ import type { Endpoint } from '../definition.ts';
 import { type HttpHeader, headerValue, REASONS } from '../http-message.ts';
 import type { HttpProxyConfig } from './config.ts';
 import { isoTime } from './iso-time.ts';
+import { traefikAnswer, traefikForwarded, traefikLog, traefikReason, traefikReturned } from './manners-traefik.ts';
 
 export interface Asked {
   readonly method: string;
@@ -22,6 +23,8 @@ export interface Asked {
   readonly sinceNs?: number;
   /** A fault has kept it waiting already. */
   readonly flags?: string;
+  /** Who has shown a password. */
+  readonly user?: string;
 }
 
 /** One try at a backend, for the log. */
@@ -35,6 +38,7 @@ export interface Tried {
 }
 
 const NGINX_REASONS: Readonly<Record<number, string>> = {
+  401: 'Unauthorized',
   503: 'Service Temporarily Unavailable',
   504: 'Gateway Time-out',
   308: 'Permanent Redirect',
@@ -50,6 +54,7 @@ const ENVOY_REASONS: Readonly<Record<number, string>> = {
 };
 
 export function reasonOf(flavour: HttpProxyConfig['flavour'], code: number): string {
+  if (flavour === 'traefik') return traefikReason(code) ?? REASONS[code] ?? '';
   return (flavour === 'nginx' ? NGINX_REASONS : ENVOY_REASONS)[code] ?? REASONS[code] ?? '';
 }
 
@@ -62,6 +67,7 @@ export function ownAnswer(
   said: string,
   server = 'envoy',
 ): { readonly headers: readonly HttpHeader[]; readonly body: string } {
+  if (flavour === 'traefik') return traefikAnswer(code, nowMs, extra, said, reasonOf(flavour, code));
   const date = formatHttpDate(nowMs);
   if (flavour === 'envoy') {
     const typed = extra.some(({ name }) => name === 'content-type');
@@ -78,7 +84,7 @@ export function ownAnswer(
       body: said,
     };
   }
-  const reason = `${code} ${reasonOf(flavour, code)}`;
+  const reason = code === 401 ? '401 Authorization Required' : `${code} ${reasonOf(flavour, code)}`;
   // What TLS lacks is told in a line of its own (ngx_http_error_495_page and its sisters).
   const line = said === '' ? '' : `<center>${said}</center>\r\n`;
   const body =
@@ -99,7 +105,16 @@ const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 
 const withoutHops = (headers: readonly HttpHeader[]): HttpHeader[] => headers.filter((header) => !hopByHop.has(header.name.toLowerCase()));
 
 /** The head that a backend gets. ingress-nginx: rootfs/etc/nginx/template/nginx.tmpl; Envoy: conn_manager_utility.cc. */
-export function forwardedHeaders(flavour: HttpProxyConfig['flavour'], asked: Asked, port: number, scheme: string, isSidecar = false): readonly HttpHeader[] {
+export function forwardedHeaders(
+  flavour: HttpProxyConfig['flavour'],
+  asked: Asked,
+  port: number,
+  scheme: string,
+  isSidecar = false,
+  server = '',
+  trusted = false,
+): readonly HttpHeader[] {
+  if (flavour === 'traefik') return traefikForwarded(asked, withoutHops(asked.headers), scheme, server, trusted);
   const ip = formatIp(asked.client.ip);
   const host = headerValue(asked.headers, 'Host') ?? '';
   if (flavour === 'envoy') {
@@ -150,6 +165,7 @@ export function returnedHeaders(
   server = 'envoy',
 ): readonly HttpHeader[] {
   const kept = withoutHops(headers).filter((header) => header.name.toLowerCase() !== 'content-length');
+  if (flavour === 'traefik') return traefikReturned(kept, bodyBytes, nowMs, close);
   if (flavour === 'envoy') {
     const lower = kept
       .map((header) => ({ name: header.name.toLowerCase(), value: header.value }))
@@ -188,8 +204,14 @@ export function accessLog(
     readonly route: string;
     readonly details?: string;
     readonly transportFailure?: string;
+    readonly scheme?: 'https';
   },
+  count = 0,
 ): string {
+  if (flavour === 'traefik') {
+    const address = upstream.tries.at(-1)?.address;
+    return traefikLog(asked, { ...answer, router: upstream.route, url: address === undefined ? '' : `${upstream.scheme ?? 'http'}://${address}`, count });
+  }
   const ip = formatIp(asked.client.ip);
   const agent = headerValue(asked.headers, 'User-Agent');
   const { tries } = upstream;

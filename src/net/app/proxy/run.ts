@@ -11,6 +11,7 @@ import type { Asked, accessLog, ownAnswer, Tried } from './manners.ts';
 import type { Health } from './outlier.ts';
 import type { Pool } from './pool.ts';
 import type { Selected } from './select-route.ts';
+import type { StepsState } from './steps/state.ts';
 
 export type Forward = Extract<RouteAction, { kind: 'forward' }>;
 
@@ -41,6 +42,8 @@ export interface Exchange {
   readonly buffer: string;
   readonly head: HttpHead | undefined;
   readonly status: number;
+  /** nginx' affinity: what was drawn for a client without a cookie. */
+  readonly lot: string;
 }
 
 export interface Client {
@@ -79,6 +82,7 @@ export interface ProxyState {
   readonly keySets: Map<string, KeySet>;
   /** Tokens of limits, by route, limit and client. */
   readonly tokens: Map<string, Bucket>;
+  readonly steps: StepsState;
   /** Of clients and backends that speak TLS. */
   readonly tls: TlsSessions;
   /** Of clients and backends that speak HTTP/2. */
@@ -97,6 +101,8 @@ export interface ProxyRun {
   readonly tls: TlsContext | undefined;
   /** Unix milliseconds. */
   readonly nowMs: number;
+  /** Whether the client speaks TLS. */
+  scheme(socket: SocketId): 'http' | 'https';
   /** Tells the client where else to ask. */
   redirect(socket: SocketId, asked: Asked, selected: Selected, action: Redirect, path: string, query: string): void;
   own(code: number, extra: readonly HttpHeader[], said: string): ReturnType<typeof ownAnswer>;

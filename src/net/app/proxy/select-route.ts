@@ -1,7 +1,9 @@
 /** Which host and which route of a proxy take a request. Compiled once for each list of routes; a request is looked up by path, not route by route. */
 import { compileGoRegexp, type GoRegexp, matchGoRegexp } from '../../../base/go-regexp.ts';
+import type { Ip } from '../../wire/packet.ts';
 import { type HttpHeader, headerValue } from '../http-message.ts';
 import type { HttpProxyConfig, PathMatch, ProxyHost, ProxyRoute, ValueMatch } from './config.ts';
+import { ruleHolds } from './rule.ts';
 
 export interface RouteRequest {
   readonly method: string;
@@ -10,6 +12,7 @@ export interface RouteRequest {
   /** What follows `?`. */
   readonly query: string;
   readonly headers: readonly HttpHeader[];
+  readonly client?: Ip;
 }
 
 export interface Selected {
@@ -142,6 +145,15 @@ export function queryValue(query: string, name: string): string | undefined {
   return undefined;
 }
 
+/** All of that name, decoded. */
+export function queryValues(query: string, name: string): readonly string[] {
+  return query.split('&').flatMap((pair) => {
+    const equals = pair.indexOf('=');
+    const key = equals < 0 ? pair : pair.slice(0, equals);
+    return pair !== '' && decoded(key) === name ? [equals < 0 ? '' : decoded(pair.slice(equals + 1))] : [];
+  });
+}
+
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
@@ -151,13 +163,14 @@ function decoded(text: string): string {
 }
 
 function restMatches(route: ProxyRoute, request: RouteRequest): boolean {
-  const { method, methods, authority, headers, query } = route.match;
+  const { method, methods, authority, headers, query, rule } = route.match;
   return (
     (method === undefined || method === request.method) &&
     (methods === undefined || holds(methods, request.method)) &&
     (authority === undefined || holds(authority, headerValue(request.headers, 'Host'))) &&
     (headers === undefined || headers.every((one) => holds(one, headerValue(request.headers, one.name)))) &&
-    (query === undefined || query.every((one) => holds(one, queryValue(request.query, one.name))))
+    (query === undefined || query.every((one) => holds(one, queryValue(request.query, one.name)))) &&
+    (rule === undefined || ruleHolds(rule, request))
   );
 }
 
@@ -204,6 +217,7 @@ export function select(
   serverName?: string,
 ): Selected | undefined {
   const name = hostName(host);
+  if (config.ranked === true) return selectRanked(config.hosts, name, request);
   const [outer] = selectHosts(config.hosts, serverName !== undefined && config.hosts.some(({ hosts }) => hosts !== undefined) ? serverName : name);
   for (const candidate of outer?.hosts === undefined ? selectHosts(config.hosts, name) : selectHosts(outer.hosts, name)) {
     const found = selectRoute(candidate.routes, request);
@@ -211,4 +225,14 @@ export function select(
     if (!fallThrough) return undefined;
   }
   return undefined;
+}
+
+/** Of all hosts that fit: the route with the lowest rank. */
+function selectRanked(hosts: readonly ProxyHost[], name: string, request: RouteRequest): Selected | undefined {
+  let best: Selected | undefined;
+  for (const host of selectHosts(hosts, name)) {
+    const found = selectRoute(host.routes, request);
+    if (found !== undefined && (best === undefined || (found.route.rank ?? 0) < (best.route.rank ?? 0))) best = { host, ...found };
+  }
+  return best;
 }

@@ -30,7 +30,14 @@ export type Step = {
   | { readonly kind: 'in-flight'; readonly most: number; readonly by: CountBy; readonly code: number }
   | { readonly kind: 'body-limit'; readonly bytes: number }
   | ForwardAuth
-  | { readonly kind: 'circuit-breaker'; readonly trip: Trip; readonly checkMs: number; readonly fallbackMs: number; readonly recoveryMs: number; readonly code: number }
+  | {
+      readonly kind: 'circuit-breaker';
+      readonly trip: Trip;
+      readonly checkMs: number;
+      readonly fallbackMs: number;
+      readonly recoveryMs: number;
+      readonly code: number;
+    }
 );
 
 /** Somebody else is asked first: only with 2xx the request goes on. */

@@ -54,7 +54,8 @@ export function beginAsking(run: ProxyRun, step: ForwardAuth, walk: Walk, refuse
   state.turns.set(step.url, turn + 1);
   const ip = endpoint === undefined ? undefined : parseIp(endpoint.ip);
   const client = state.clients.get(walk.socket);
-  const opened = ip === undefined || endpoint === undefined || client === undefined ? 'EHOSTUNREACH' : context.tcpConnect({ ip, port: endpoint.port }, { noDelay: true });
+  const opened =
+    ip === undefined || endpoint === undefined || client === undefined ? 'EHOSTUNREACH' : context.tcpConnect({ ip, port: endpoint.port }, { noDelay: true });
   if (typeof opened === 'string' || client === undefined) return refuse({ code: 500, why: `${step.url} cannot be asked` });
   const id = state.nextExchange;
   state.nextExchange += 1;
@@ -149,7 +150,8 @@ function answerOf(step: ForwardAuth, walk: Walk, text: string): Verdict | 'bad' 
       return { walk, refusal: { code: 302, headers: [{ name: 'Location', value: to }], why } };
     }
     const challenge = headerValue(headers, 'WWW-Authenticate');
-    if (status.code === 401) return { walk, refusal: { code: 401, headers: challenge === undefined ? [] : [{ name: 'WWW-Authenticate', value: challenge }], why } };
+    if (status.code === 401)
+      return { walk, refusal: { code: 401, headers: challenge === undefined ? [] : [{ name: 'WWW-Authenticate', value: challenge }], why } };
     return { walk, refusal: { code: status.code === 403 ? 403 : 500, why } };
   }
   const kept = headers.filter(({ name }) => ['location', 'set-cookie', 'www-authenticate', 'content-type'].includes(name.toLowerCase()));

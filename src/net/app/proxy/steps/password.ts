@@ -27,16 +27,21 @@ export function md5Crypt(password: string, salt: string, magic: string): string 
   let final = md5(join(...parts));
   for (let round = 0; round < ROUNDS; round += 1) {
     const odd = (round & 1) === 1;
-    final = md5(
-      join(odd ? key : final, round % 3 === 0 ? new Uint8Array() : saltBytes, round % 7 === 0 ? new Uint8Array() : key, odd ? final : key),
-    );
+    final = md5(join(odd ? key : final, round % 3 === 0 ? new Uint8Array() : saltBytes, round % 7 === 0 ? new Uint8Array() : key, odd ? final : key));
   }
   const at = (index: number): number => final[index] ?? 0;
   let text = '';
   const put = (value: number, count: number) => {
     for (let i = 0; i < count; i += 1) text += ALPHABET[(value >> (6 * i)) & 63];
   };
-  for (const [a, b, c] of [[0, 6, 12], [1, 7, 13], [2, 8, 14], [3, 9, 15], [4, 10, 5]] as const) put((at(a) << 16) | (at(b) << 8) | at(c), 4);
+  for (const [a, b, c] of [
+    [0, 6, 12],
+    [1, 7, 13],
+    [2, 8, 14],
+    [3, 9, 15],
+    [4, 10, 5],
+  ] as const)
+    put((at(a) << 16) | (at(b) << 8) | at(c), 4);
   put(at(11), 2);
   return `${magic}${salt}$${text}`;
 }

@@ -1,8 +1,9 @@
 /** Affinity by cookie: which endpoint a client has been given, and what it is told. Traefik: pkg/server/service/loadbalancer/sticky.go; ingress-nginx: rootfs/etc/nginx/lua/balancer/sticky.lua. */
-import { hashText } from '../../../../base/prng.ts';
+
 import { hex8 } from '../../../../base/hex.ts';
-import type { HttpHeader } from '../../http-message.ts';
+import { hashText } from '../../../../base/prng.ts';
 import { formatHttpDate } from '../../../wire/calendar.ts';
+import type { HttpHeader } from '../../http-message.ts';
 import type { ProxyEndpoint } from '../config.ts';
 import { cookieValue } from '../edit-message.ts';
 import type { Exchange, ProxyRun } from '../run.ts';
@@ -55,7 +56,12 @@ export function stickyHeaders(run: ProxyRun, exchange: Exchange): readonly HttpH
   if (value === '' || value === given) return [];
   const parts = [`${sticky.cookie}=${value}`];
   if (sticky.maxAgeSeconds !== undefined) {
-    if (sticky.manner === 'nginx') parts.push(`Expires=${formatHttpDate(run.nowMs + sticky.maxAgeSeconds * 1000).replace(/^(\w+), (\d+) (\w+) /, '$1, $2-$3-').replace(/-(\d{4})/, '-$1')}`);
+    if (sticky.manner === 'nginx')
+      parts.push(
+        `Expires=${formatHttpDate(run.nowMs + sticky.maxAgeSeconds * 1000)
+          .replace(/^(\w+), (\d+) (\w+) /, '$1, $2-$3-')
+          .replace(/-(\d{4})/, '-$1')}`,
+      );
     parts.push(`Max-Age=${sticky.maxAgeSeconds}`);
   }
   parts.push(`Path=${sticky.path}`);

@@ -47,7 +47,8 @@ function refuse(run: ProxyRun, walk: Walk, step: Step, { code, headers = [], sai
     why: `${step.kind} ${step.owner}: ${why}`,
     ...(step.object === undefined ? {} : { objects: [step.object] }),
   });
-  run.answer(walk.socket, walk.asked, walk.selected, code, headers, said, '');
+  // nginx has pages of its own.
+  run.answer(walk.socket, walk.asked, walk.selected, code, headers, run.config.flavour === 'traefik' ? said : '', '');
   return 'answered';
 }
 
@@ -95,7 +96,11 @@ function take(run: ProxyRun, step: Step, walk: Walk): Outcome {
       const own = keyOf(step.by, walk);
       let busy = 0;
       for (const { client, selected, asked } of run.state.exchanges.values())
-        if (client >= 0 && selected.route.steps?.some(({ owner, kind }) => kind === step.kind && owner === step.owner) === true && keyOf(step.by, { asked }) === own)
+        if (
+          client >= 0 &&
+          selected.route.steps?.some(({ owner, kind }) => kind === step.kind && owner === step.owner) === true &&
+          keyOf(step.by, { asked }) === own
+        )
           busy += 1;
       if (busy < step.most) return walk;
       return refuse(run, walk, step, { code: step.code, said: 'Too Many Requests', why: `${busy} requests of ${own} are under way, and that is the most` });
@@ -128,7 +133,9 @@ function replaced(pattern: string, replacement: string, text: string): string | 
     const found = matchGoRegexp(compiled.regexp, rest);
     const at = found === undefined ? -1 : rest.indexOf(found[0] ?? '');
     if (found === undefined || at < 0) return count === 0 ? undefined : result + rest;
-    const value = replacement.replace(/\$(?:\{(\d+)\}|(\d+)|\$)/g, (all, braced?: string, plain?: string) => (all === '$$' ? '$' : (found[Number(braced ?? plain)] ?? '')));
+    const value = replacement.replace(/\$(?:\{(\d+)\}|(\d+)|\$)/g, (all, braced?: string, plain?: string) =>
+      all === '$$' ? '$' : (found[Number(braced ?? plain)] ?? ''),
+    );
     result += rest.slice(0, at) + value;
     rest = rest.slice(at + (found[0] ?? '').length);
     if ((found[0] ?? '') === '' || pattern.startsWith('^')) break;
@@ -164,12 +171,13 @@ function authenticate(run: ProxyRun, step: Extract<Step, { readonly kind: 'basic
   const [name, password] = colon < 0 ? ['', ''] : [pair.slice(0, colon), pair.slice(colon + 1)];
   const line = step.users.find((one) => one.slice(0, one.indexOf(':')) === name && name !== '');
   if (line !== undefined && passwordFits(line.slice(line.indexOf(':') + 1), password)) {
-    const kept = step.remove ? withHeaders(walk, editHeaders(walk.asked.headers, { remove: ['Authorization'] })) : walk;
+    const known: Walk = { ...walk, asked: { ...walk.asked, user: name } };
+    const kept = step.remove ? withHeaders(known, editHeaders(known.asked.headers, { remove: ['Authorization'] })) : known;
     return step.header === undefined ? kept : put(kept, step.header, name);
   }
   return refuse(run, walk, step, {
     code: 401,
-    headers: [{ name: 'Www-Authenticate', value: `Basic realm="${step.realm}"` }],
+    headers: [{ name: run.config.flavour === 'traefik' ? 'Www-Authenticate' : 'WWW-Authenticate', value: `Basic realm="${step.realm}"` }],
     said: '401 Unauthorized\n',
     why: given === '' ? 'the request shows no credentials' : line === undefined ? `it knows no user "${name}"` : `that is not the password of "${name}"`,
   });
