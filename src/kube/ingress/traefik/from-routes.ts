@@ -142,11 +142,7 @@ export function fromRoute(route: IngressRoute, flags: TraefikFlags, view: StoreV
   return { routers, services, log, findings: log.map((message) => ({ key, message: `Traefik: ${message}`, severity: 'warning' as const })) };
 }
 
-export function fromTcpRoute(
-  route: IngressRouteTcp,
-  flags: TraefikFlags,
-  view: StoreView,
-): { readonly routers: readonly TcpRouter[]; readonly log: readonly string[] } {
+export function fromTcpRoute(route: IngressRouteTcp, view: StoreView): { readonly routers: readonly TcpRouter[]; readonly log: readonly string[] } {
   const namespace = namespaceOf(route);
   const log: string[] = [];
   const routers = (route.spec?.routes ?? []).flatMap(({ match = '', services: references = [] }): TcpRouter[] => {

@@ -95,7 +95,7 @@ function readRoutes(draft: Draft, flags: TraefikFlags, view: StoreView): void {
   for (const route of byName(view.list<IngressRouteTcp>('IngressRouteTCP')).filter(isWatched)) {
     const key = objectKey(route);
     draft.objects.add(key);
-    const made = fromTcpRoute(route, flags, view);
+    const made = fromTcpRoute(route, view);
     draft.tcp.push(...made.routers);
     for (const line of made.log) {
       draft.log.add(line);

@@ -47,7 +47,7 @@ describe("Traefik's rules", () => {
     ['PathRegexp(`(`)', 'compiling PathPrefix matcher'],
     ['ClientIP(`10.0.0/8`)', 'invalid CIDR address: 10.0.0/8'],
     ['Host(`a.example`', "missing ',' in argument list"],
-    ['Host(`a.example) && Path(`/`)', 'not terminated'],
+    ['Host(`a.example)', 'not terminated'],
     ['Host(`a.example`) PathPrefix(`/`)', 'expected operand'],
     [`${'('.repeat(200)}Host(\`a\`)${')'.repeat(200)}`, 'too many parentheses'],
   ])('%s is refused', (text, reason) => {

@@ -2,7 +2,7 @@
 import { inPrefix, parseIp, parseIpPrefix } from '../../addr/ip.ts';
 import type { Ip } from '../../wire/packet.ts';
 import { headerValue } from '../http-message.ts';
-import { hostName, matchesExpression, queryValues, type RouteRequest } from './select-route.ts';
+import { hostName, matchesExpression, queryValues, type RouteRequest } from './request-parts.ts';
 
 export type Rule =
   /** `name` is that of a header or of a parameter. */

@@ -1,19 +1,11 @@
 /** Which host and which route of a proxy take a request. Compiled once for each list of routes; a request is looked up by path, not route by route. */
 import { compileGoRegexp, type GoRegexp, matchGoRegexp } from '../../../base/go-regexp.ts';
-import type { Ip } from '../../wire/packet.ts';
-import { type HttpHeader, headerValue } from '../http-message.ts';
+import { headerValue } from '../http-message.ts';
 import type { HttpProxyConfig, PathMatch, ProxyHost, ProxyRoute, ValueMatch } from './config.ts';
+import { hostName, matchesExpression, queryValue, type RouteRequest } from './request-parts.ts';
 import { ruleHolds } from './rule.ts';
 
-export interface RouteRequest {
-  readonly method: string;
-  /** Without query. */
-  readonly path: string;
-  /** What follows `?`. */
-  readonly query: string;
-  readonly headers: readonly HttpHeader[];
-  readonly client?: Ip;
-}
+export { hostName, matchesExpression, queryValue, queryValues, type RouteRequest } from './request-parts.ts';
 
 export interface Selected {
   readonly host: ProxyHost;
@@ -44,14 +36,6 @@ function hostTable(hosts: readonly ProxyHost[]): HostTable {
     hostTables.set(hosts, table);
   }
   return table;
-}
-
-/** `shop.example.com:8080` without the port, in lower case. */
-export function hostName(header: string): string {
-  const name = header.toLowerCase();
-  if (name.startsWith('[')) return name.slice(0, name.indexOf(']') + 1);
-  const colon = name.lastIndexOf(':');
-  return colon < 0 ? name : name.slice(0, colon);
 }
 
 /** The very name, else the longest wildcard, else the host of all names. */
@@ -114,52 +98,12 @@ function prefixMatches(match: PathMatch, path: string): boolean {
   return match.value === '/' || path.length === length || path[length] === '/';
 }
 
-const expressions = new Map<string, GoRegexp | undefined>();
-const MAX_EXPRESSIONS = 2000;
-
-/** RE2 somewhere in the text; an expression that does not compile matches nothing. */
-export function matchesExpression(source: string, text: string): boolean {
-  if (!expressions.has(source)) {
-    if (expressions.size >= MAX_EXPRESSIONS) expressions.clear();
-    const compiled = compileGoRegexp(source);
-    expressions.set(source, compiled.ok ? compiled.regexp : undefined);
-  }
-  const regexp = expressions.get(source);
-  return regexp !== undefined && matchGoRegexp(regexp, text) !== undefined;
-}
-
 const holds = (match: ValueMatch, value: string | undefined): boolean => (value !== undefined && isSo(match, value)) !== (match.not === true);
 
 function isSo({ kind, value }: ValueMatch, given: string): boolean {
   if (kind === 'present') return true;
   if (kind === 'exact') return given === value;
   return kind === 'prefix' ? given.startsWith(value) : matchesExpression(`^(?:${value})$`, given);
-}
-
-/** The first parameter of that name, decoded. */
-export function queryValue(query: string, name: string): string | undefined {
-  for (const pair of query.split('&')) {
-    const equals = pair.indexOf('=');
-    if (decoded(equals < 0 ? pair : pair.slice(0, equals)) === name) return equals < 0 ? '' : decoded(pair.slice(equals + 1));
-  }
-  return undefined;
-}
-
-/** All of that name, decoded. */
-export function queryValues(query: string, name: string): readonly string[] {
-  return query.split('&').flatMap((pair) => {
-    const equals = pair.indexOf('=');
-    const key = equals < 0 ? pair : pair.slice(0, equals);
-    return pair !== '' && decoded(key) === name ? [equals < 0 ? '' : decoded(pair.slice(equals + 1))] : [];
-  });
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' '));
-  } catch {
-    return text;
-  }
 }
 
 function restMatches(route: ProxyRoute, request: RouteRequest): boolean {

@@ -24,13 +24,13 @@ function endpointOf(sticky: Sticky, value: string, endpoints: readonly ProxyEndp
   return best;
 }
 
-const valueOf = (exchange: Exchange, { cookie }: Sticky): string => (exchange.lot === '' ? (cookieValue(exchange.asked.headers, cookie) ?? '') : exchange.lot);
+const cookieOf = (exchange: Exchange, { cookie }: Sticky): string => (exchange.lot === '' ? (cookieValue(exchange.asked.headers, cookie) ?? '') : exchange.lot);
 
 /** Where the client's cookie leads; undefined where it has none, it leads nowhere, or that one has just failed. */
 export function pinnedEndpoint(exchange: Exchange): ProxyEndpoint | undefined {
   const { sticky } = exchange.action;
   if (sticky === undefined) return undefined;
-  const value = valueOf(exchange, sticky);
+  const value = cookieOf(exchange, sticky);
   const endpoint = value === '' ? undefined : endpointOf(sticky, value, exchange.backend.endpoints);
   if (endpoint === undefined) return undefined;
   const failed = exchange.tries.some((one) => one.address === address(endpoint));
