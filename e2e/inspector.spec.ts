@@ -6,7 +6,7 @@ test('a DNAT shows the old and the new address, the rules that matched and the Y
   await app.openPaused();
   await app.seekRow('proto:tcp', /DNAT/);
   await expect(app.inspector.getByRole('heading', { level: 2 })).toContainText(/DNAT/);
-  const ip = app.inspector.getByRole('region', { name: /^IPv4/ });
+  const ip = app.inspector.getByRole('group', { name: /^IPv4/ });
   await expect(ip.getByRole('deletion')).toHaveText('10.97.253.216');
   await expect(ip.getByRole('insertion')).toHaveText(/10\.244\.1\.[345]/);
 
@@ -56,8 +56,8 @@ test('the route that decided is the one that ip route shows', async ({ app }) =>
 test('an encapsulated packet is a frame within a datagram', async ({ app }) => {
   await app.openPaused();
   await app.seekRow('encapsulated', /encapsulated/i);
-  const outer = app.inspector.getByRole('region', { name: 'Outer IPv4 · UDP 8472 · VXLAN vni 1' });
-  await expect(outer.getByRole('region', { name: 'Ethernet' }).getByRole('region', { name: 'IPv4' })).toBeVisible();
+  const outer = app.inspector.getByRole('group', { name: 'Outer IPv4 · UDP 8472 · VXLAN vni 1' });
+  await expect(outer.getByRole('group', { name: 'Ethernet' }).getByRole('group', { name: 'IPv4' })).toBeVisible();
   await expect(app.inspector.getByText('added').first()).toBeVisible();
   await expect(app.inspector.getByText('172.30.2.2').first()).toBeVisible();
 });

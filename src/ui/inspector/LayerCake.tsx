@@ -23,7 +23,8 @@ function Value({ value, arrow }: { readonly value: CakeValue; readonly arrow?: b
 
 function Box({ box }: { readonly box: CakeBox }) {
   return (
-    <section className={styles.layer} data-family={box.family} aria-label={box.title}>
+    // A frame within a frame is no landmark twice.
+    <fieldset className={styles.layer} data-family={box.family} aria-label={box.title}>
       <div className={styles.layerTitle}>
         {box.title}
         {box.added ? <span className={styles.added}>added</span> : null}
@@ -44,7 +45,7 @@ function Box({ box }: { readonly box: CakeBox }) {
       {box.children.map((child) => (
         <Box key={child.key} box={child} />
       ))}
-    </section>
+    </fieldset>
   );
 }
 
