@@ -73,9 +73,9 @@ for (const theme of ['light', 'dark'] as const) {
         await page.getByRole('combobox', { name: /^Search boxes/ }).fill(words);
         await page.getByRole('option', { name: words }).first().click();
       };
-      const dialogs = ['Changes …', 'Compare two roads', 'Change the pod network'];
+      const dialogs = ['Changes …', 'Compare two roads', 'Change the pod network', 'Bookmarks and other futures'];
       // The others have no colours of their own.
-      if (theme === 'light') dialogs.push('Objects in the files', 'Add files', 'Documents …', 'Embed …', 'Keys …');
+      if (theme === 'light') dialogs.push('Objects in the files', 'Add files', 'Documents …', 'Embed …', 'Keys …', 'Ingress to Gateway API');
       for (const words of dialogs) {
         await open(words);
         await expect(page.locator('dialog[open] h2'), words).toBeVisible();
@@ -93,7 +93,31 @@ for (const theme of ['light', 'dark'] as const) {
         await expectNoViolations(page, words, theme, 'section[aria-label="Canvas"]');
       }
       await page.keyboard.press('Escape');
-      for (const view of ['Conversations', 'Sequence', 'Words']) {
+      if (theme === 'light') {
+        // What can be done to a wire, by the keys alone, and back to where one stood.
+        const held = () => page.evaluate(() => document.activeElement?.textContent ?? '');
+        await page.getByRole('treeitem').first().focus();
+        await page.keyboard.press('Shift+N');
+        await page.keyboard.press('ArrowRight');
+        for (let i = 0; i < 12 && !(await held()).startsWith('ethernet eth0'); i += 1) await page.keyboard.press('ArrowDown');
+        await page.keyboard.press('.');
+        const menu = page.getByRole('region', { name: /^What can be done to eth0 of node/ });
+        await expect(menu.getByRole('button', { name: 'Apply: Make eth0 slow' })).toBeVisible();
+        await expectNoViolations(page, 'the menu of a wire', theme, 'section[aria-label="Canvas"]');
+        await menu.getByRole('button', { name: 'Apply: Make eth0 slow' }).press('Enter');
+        await expect(app.box(/^ethernet eth0, .*, netem: delay 50ms$/)).toBeFocused();
+        await app.run('iptables -I FORWARD -j DROP');
+        await app.run('kubectl exec client -- curl -s -m 1 web-service');
+        await open('First drop');
+        await app.inspector.getByRole('button', { name: /^About NETFILTER_DROP/ }).click();
+        await expect(page.getByRole('dialog', { name: 'NETFILTER_DROP' })).toBeVisible();
+        await expectNoViolations(page, 'the page of a drop', theme, 'dialog[open]');
+        await page.keyboard.press('Escape');
+        await page.getByRole('heading', { level: 1 }).click();
+        await page.keyboard.press('k');
+        await expect(app.timeline.getByText(/^event \d+$/)).toBeVisible();
+      }
+      for (const view of ['Compare', 'Conversations', 'Sequence', 'Words']) {
         await app.timeline.getByRole('button', { name: view, exact: true }).click();
         await expectNoViolations(page, view, theme, 'section[aria-label="Timeline"]');
       }
