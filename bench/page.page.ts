@@ -1,51 +1,14 @@
 /** The built page in Chromium: time to the first picture and to interactive, cold and on a slow device, an edit's way to the canvas, and frames while 200 packets move. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { extname, join, normalize, sep } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { join } from 'node:path';
 import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from '@playwright/test';
 import { type Figure, report } from './harness.ts';
+import { serve } from './support/site.ts';
 
 const root = process.cwd();
 const dist = join(root, 'dist');
 const RUNS = 3;
-const types: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.woff2': 'font/woff2',
-  '.ttf': 'font/ttf',
-};
-
-/** As static hosts serve: gzipped text, nothing cached. */
-function serve(): Promise<{ readonly url: string; close(): void }> {
-  const packed = new Map<string, Buffer>();
-  const server = createServer((request, response) => {
-    const path = new URL(request.url ?? '/', 'http://localhost').pathname;
-    const file = normalize(join(dist, path.endsWith('/') ? `${path}index.html` : path));
-    if (!file.startsWith(dist + sep) || !existsSync(file)) {
-      response.writeHead(404).end();
-      return;
-    }
-    const type = types[extname(file)] ?? 'application/octet-stream';
-    if (!type.startsWith('text/')) {
-      response.writeHead(200, { 'Content-Type': type }).end(readFileSync(file));
-      return;
-    }
-    const body = packed.get(file) ?? gzipSync(readFileSync(file));
-    packed.set(file, body);
-    response.writeHead(200, { 'Content-Type': type, 'Content-Encoding': 'gzip', 'Content-Length': body.length }).end(body);
-  });
-  return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      resolve({ url: `http://127.0.0.1:${port}/`, close: () => server.closeAllConnections() ?? server.close() });
-    });
-  });
-}
-
 const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b);
 const at = (values: readonly number[], part: number) => sorted(values)[Math.min(values.length - 1, Math.floor(values.length * part))] ?? Number.NaN;
 
@@ -219,7 +182,7 @@ function weights(): Figure[] {
 async function main(): Promise<void> {
   const found = join(root, 'node_modules', '.cache', 'kubehop', 'chromium.json');
   const executablePath = existsSync(found) ? (JSON.parse(readFileSync(found, 'utf8')) as { path: string }).path : undefined;
-  const site = await serve();
+  const site = await serve(dist);
   const browser = await chromium.launch({
     ...(executablePath === undefined ? {} : { executablePath }),
     args: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-gpu'],

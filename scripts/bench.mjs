@@ -1,4 +1,4 @@
-/** Runs every benchmark (bench/*.ts in Node, bench/*.page.ts in Chromium) and prints its figures as ratios to a baseline of the same run. `--record` appends them to bench/results.md; a word picks the benchmarks whose name contains it. */
+/** Runs every benchmark (bench/*.ts in Node, bench/*.page.ts and, when asked for, *.soak.ts in Chromium) and prints its figures as ratios to a baseline of the same run. `--record` appends them to bench/results.md; a word picks the benchmarks whose name contains it. */
 import { execSync, spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -14,9 +14,11 @@ const filter = process.argv.slice(2).find((word) => !word.startsWith('-'));
 mkdirSync(out, { recursive: true });
 const names = readdirSync(join(root, 'bench'))
   .filter((name) => name.endsWith('.ts') && name !== 'harness.ts')
+  // What takes many minutes runs only when it is asked for.
+  .filter((name) => !name.endsWith('.soak.ts') || (filter !== undefined && name.includes(filter)))
   .filter((name) => filter === undefined || name.includes(filter))
   .sort();
-if (names.some((name) => name.endsWith('.page.ts'))) {
+if (names.some((name) => name.endsWith('.page.ts') || name.endsWith('.soak.ts'))) {
   const built = spawnSync(process.execPath, [join(root, 'scripts', 'build.mjs'), '--if-stale'], { cwd: root, stdio: 'inherit' });
   if (built.status !== 0) process.exit(built.status ?? 1);
 }
