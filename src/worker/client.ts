@@ -154,6 +154,10 @@ class Client implements PlaygroundClient {
     this.#started = true;
     this.#worked = true;
     this.#lastHeardMs = performance.now();
+    if (message.type === 'part') {
+      this.#topology = changedTopology(this.#topology, message.change);
+      return;
+    }
     if (message.type === 'update') {
       this.#document = message.document;
       const { update, change } = message;

@@ -89,6 +89,8 @@ export interface ToWorker {
 export type FromWorker =
   | { readonly type: 'answer'; readonly id: number; readonly ok: true; readonly value: unknown }
   | { readonly type: 'answer'; readonly id: number; readonly ok: false; readonly error: string }
+  /** Of a change that is too large for one message; nobody is told before the update that ends it. */
+  | { readonly type: 'part'; readonly change: TopologyChange }
   /** `document` is what a restarted worker would be given; `change` is what became of the boxes that were told before. */
   | { readonly type: 'update'; readonly update: Omit<WorldUpdate, 'topology'>; readonly change?: TopologyChange; readonly document: WorldDocument };
 

@@ -18,6 +18,7 @@ import type { FromWorker, RequestName, Requests, ToWorker } from './protocol.ts'
 import type { Reach } from './reach.ts';
 import type { TopologyChange } from './topology-change.ts';
 import { topologyChange } from './topology-difference.ts';
+import { topologyParts } from './topology-parts.ts';
 
 /** Engine events between two looks at the message queue: about 50 ms of work. */
 const SLICE_EVENTS = 50_000;
@@ -28,6 +29,10 @@ const MAX_HOPS = 5_000;
 const BEGINNING_MS = 800;
 /** Between two pictures of a world that comes up; and so many times what a picture costs. */
 const COMING_MS = 200;
+/** The first one of a large world: its nodes, which say at once how large it is. */
+const FIRST_COMING_MS = 50;
+/** A page needs about so long for its own picture of so many boxes. */
+const BOXES_A_MS = 40;
 const COMING_SHARE = 8;
 /** A world with fewer hosts and network namespaces is whole before its half could be drawn on a slow machine; after so long it is shown all the same. */
 const MANY_BOXES = 60;
@@ -320,7 +325,7 @@ export class PlaygroundServer {
   #comingTo(document: WorldDocument): (boxes: () => Topology, nowNs: number) => void {
     const { now, post } = this.#environment;
     const beganMs = now();
-    let nextMs = beganMs + COMING_MS;
+    let nextMs = beganMs + FIRST_COMING_MS;
     return (boxes, nowNs) => {
       const startMs = now();
       if (startMs < nextMs) return;
@@ -333,14 +338,17 @@ export class PlaygroundServer {
           post({ type: 'update', update: { revision: this.#revision, nowNs, headSeq: 0, coming: true }, change, document });
         }
       }
-      nextMs = now() + Math.max(COMING_MS, (now() - startMs) * COMING_SHARE);
+      const count = topology.netnses.length + topology.devices.length;
+      nextMs = now() + Math.max(many ? COMING_MS : FIRST_COMING_MS, (now() - startMs) * COMING_SHARE, count / BOXES_A_MS);
     };
   }
 
+  /** What is left to tell with an update: of very many boxes most are told here. */
   #changeTo(topology: Topology): TopologyChange {
-    const change = topologyChange(this.#told, topology);
+    const parts = topologyParts(topologyChange(this.#told, topology));
     this.#told = topology;
-    return change;
+    for (const change of parts.slice(0, -1)) this.#environment.post({ type: 'part', change });
+    return parts.at(-1) ?? {};
   }
 
   async #run(session: string, line: string): Promise<ReturnType<Requests['run']>> {

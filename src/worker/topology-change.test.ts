@@ -10,6 +10,7 @@ import type { FromWorker } from './protocol.ts';
 import { PlaygroundServer } from './server.ts';
 import { changedTopology } from './topology-change.ts';
 import { topologyChange } from './topology-difference.ts';
+import { topologyParts } from './topology-parts.ts';
 
 const view = (id: number, ready: boolean): NetnsView => ({
   id: `node01/netns/${id}`,
@@ -44,6 +45,19 @@ describe('what crosses the channel', () => {
     const now = topologyOf(before.netnses.map((one) => (one.ready ? one : { ...one, ready: true })));
     expect(topologyChange(before, now)).toEqual({ netnses: { put: [view(7, true)] } });
     expect(changedTopology(now, topologyChange(now, now))).toBe(now);
+  });
+
+  it('crosses in parts where very many boxes changed, and comes to the same', () => {
+    const all = Array.from({ length: 4_000 }, (_, id) => view(id, false));
+    const before = topologyOf([...all.slice(0, 1_000), view(9_999, true)]);
+    const now: Topology = { ...topologyOf(all.map((one) => (one.title.endsWith('3') ? { ...one, ready: true } : one))), coming: true };
+    for (const from of [undefined, before]) {
+      const parts = topologyParts(topologyChange(from, now));
+      expect(parts.length).toBeGreaterThan(2);
+      expect(Math.max(...parts.map(({ netnses }) => netnses?.put.length ?? 0))).toBeLessThan(2_000);
+      expect(parts.reduce<Topology | undefined>((told, part) => changedTopology(told, part), from)).toEqual(now);
+    }
+    expect(topologyParts({ hosts: [] })).toEqual([{ hosts: [] }]);
   });
 
   it('shows pods that have a node and no netns yet as pending, without an address', () => {

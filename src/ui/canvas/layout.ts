@@ -1,5 +1,6 @@
 /** From topology to scene: rooms side by side above their underlay, Services above, tunnels below. Pure, deterministic, linear; slots keep boxes where they were. */
 import type { Topology } from '../../world/views.ts';
+import { drain, type Work } from '../state/work.ts';
 import { type Draft, type Frame, newDraft } from './draft.ts';
 import { layoutOutside } from './layout-outside.ts';
 import { layoutRoom } from './layout-room.ts';
@@ -126,21 +127,25 @@ function place(frames: Map<string, Frame>, row: RowPlan, frame: Frame): void {
 
 const depth: Readonly<Record<Item['kind'], number>> = { room: 0, kernel: 1, bar: 2, pod: 2, pill: 3, chip: 4, service: 5, outside: 5, fold: 5 };
 
-/** O(hosts + pods + devices + services + endpoints). */
-export function buildScene(topology: Topology, options: LayoutOptions): Scene {
+/** O(hosts + pods + devices + services + endpoints); may be interrupted after each row of rooms. */
+export function* layingOut(topology: Topology, options: LayoutOptions): Work<Scene> {
   const m = options.density === 'full' ? fullMetrics : compactMetrics;
   const slots = options.slots ?? assignSlots(topology);
   const own = roomInputs(topology, slots, options.show, m);
+  yield;
   const arranged = options.arrangement?.take(own, m);
   const inputs = arranged?.inputs ?? own;
   const draft: Draft = newDraft();
   const plan = makePlan(inputs, m, options, inputs.length);
   for (const row of plan.rowPlans) {
     for (const input of row.inputs) layoutRoom(draft, input, m, plan.frames.get(input.host.id) as Frame, input.rows ?? row.rows, row.chipRows);
+    yield;
   }
   const lift = arranged?.layout(draft, plan) ?? 0;
   layoutOutside(draft, topology, plan);
+  yield;
   layoutTunnels(draft, topology, plan);
+  yield;
   const services = options.showServices;
   layoutServices(
     draft,
@@ -149,6 +154,7 @@ export function buildScene(topology: Topology, options: LayoutOptions): Scene {
     slots,
     services !== undefined,
   );
+  yield;
   const layers: Item[][] = Array.from({ length: 6 }, () => []);
   for (const item of draft.items) layers[depth[item.kind]]?.push(item);
   const items = layers.flat();
@@ -165,3 +171,6 @@ export function buildScene(topology: Topology, options: LayoutOptions): Scene {
     itemByIp: draft.itemByIp,
   };
 }
+
+/** The same at once. */
+export const buildScene = (topology: Topology, options: LayoutOptions): Scene => drain(layingOut(topology, options));

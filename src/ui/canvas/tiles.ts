@@ -110,37 +110,63 @@ export function sharedPrefix(names: readonly string[]): number {
 /** The end of a name: of numbered nodes it is what differs. */
 const tailName = (name: string, letters: number): string => (name.length <= letters ? name : `…${name.slice(name.length - letters + 1)}`);
 
+/** What a scene's titles have in common, and how wide they are at their full size: to measure them costs more than to draw them. */
+interface Titles {
+  readonly font: string;
+  readonly shared: number;
+  readonly widths: Map<string, number>;
+}
+const titlesOfScene = new WeakMap<Scene, Titles>();
+
+function titlesOf(scene: Scene, font: string): Titles {
+  const known = titlesOfScene.get(scene);
+  if (known?.font === font) return known;
+  const { large, top } = sceneIndex(scene);
+  const names = large ? top.flatMap((item) => (item.kind === 'room' ? [item.title] : [])) : scene.tiles.map((grid) => grid.room);
+  const made: Titles = { font, shared: sharedPrefix(names), widths: new Map() };
+  titlesOfScene.set(scene, made);
+  return made;
+}
+
 /** From afar: the nodes' names over their pods. */
 function drawTitles(context: CanvasRenderingContext2D, scene: Scene, grids: readonly TileGrid[], view: View, palette: Palette, sansFont: string): void {
   if (view.zoom >= LOW_ZOOM) return;
   const size = 11.5;
   const { zoom } = view;
   context.setTransform(view.ratio, 0, 0, view.ratio, view.ratio * view.x, view.ratio * view.y);
-  context.font = `700 ${size}px ${sansFont}`;
   context.textAlign = 'center';
   context.textBaseline = 'middle';
   // In a large world every room is drawn here, also one whose pods are folded or stand elsewhere.
   const { large, top } = sceneIndex(scene);
   const rooms = large ? top.filter((item) => visible(view, item.rect)) : grids.map((grid) => scene.itemById.get(grid.room));
-  const shared = sharedPrefix(large ? top.flatMap((item) => (item.kind === 'room' ? [item.title] : [])) : scene.tiles.map((grid) => grid.room));
+  const { shared, widths } = titlesOf(scene, sansFont);
   // A name that is a little too long for its node is written smaller; its beginning goes only where that is not enough.
   const smallest = 9;
-  let written = size;
+  let written = 0;
   const write = (px: number): void => {
     if (px === written) return;
     written = px;
     context.font = `700 ${px}px ${sansFont}`;
   };
+  const widthOf = (name: string): number => {
+    let width = widths.get(name);
+    if (width === undefined) {
+      write(size);
+      width = context.measureText(name).width;
+      widths.set(name, width);
+    }
+    return width;
+  };
   for (const room of rooms) {
     if (room?.kind !== 'room') continue;
     const whole = room.title.slice(shared);
     const space = room.rect.w * zoom - 2;
-    write(size);
-    const wanted = context.measureText(whole).width;
-    if (wanted > space) write(Math.max(smallest, Math.floor((size * 10 * space) / wanted) / 10));
-    const name = (wanted * written) / size <= space ? whole : tailName(whole, Math.max(3, Math.floor(space / (written * 0.62))));
+    const wanted = widthOf(whole);
+    const px = wanted > space ? Math.max(smallest, Math.floor((size * 10 * space) / wanted) / 10) : size;
+    const name = (wanted * px) / size <= space ? whole : tailName(whole, Math.max(3, Math.floor(space / (px * 0.62))));
     const at = { x: (room.rect.x + room.rect.w / 2) * zoom, y: (room.rect.y + room.rect.h * 0.42) * zoom };
-    const w = context.measureText(name).width + size;
+    const w = (widthOf(name) * px) / size + size;
+    write(px);
     context.fillStyle = palette.room;
     context.beginPath();
     context.roundRect(at.x - w / 2, at.y - size * 0.85, w, size * 1.7, size * 0.6);

@@ -7,6 +7,7 @@ import { Terminal } from '../terminal/Terminal.tsx';
 import { Timeline } from '../timeline/Timeline.tsx';
 import { CanvasPane } from './CanvasPane.tsx';
 import { Pane } from './Pane.tsx';
+import { Beside } from './Settled.tsx';
 import { Split } from './Split.tsx';
 
 /** Pixels of each side pane where nothing is stored, and the least of them. */
@@ -35,12 +36,24 @@ export function Wide({ lesson }: { readonly lesson: ReactNode | undefined }) {
       void playground.savePreferences();
     },
   });
-  const left = side('left', 'Width of the left pane', <Pane name={lesson === undefined ? 'editor' : 'lesson'}>{lesson ?? <Editor />}</Pane>);
+  const left = side(
+    'left',
+    'Width of the left pane',
+    <Pane name={lesson === undefined ? 'editor' : 'lesson'}>
+      {lesson ?? (
+        <Beside>
+          <Editor />
+        </Beside>
+      )}
+    </Pane>,
+  );
   const terminal = side(
     'terminal',
     'Width of the terminal',
     <Pane name="terminal">
-      <Terminal />
+      <Beside>
+        <Terminal />
+      </Beside>
     </Pane>,
   );
   const lower = side(
@@ -56,7 +69,9 @@ export function Wide({ lesson }: { readonly lesson: ReactNode | undefined }) {
     'right',
     'Width of the inspector',
     <Pane name="inspector">
-      <Inspector />
+      <Beside>
+        <Inspector />
+      </Beside>
     </Pane>,
   );
   return (
