@@ -14,6 +14,7 @@ import { hasSandbox, isContainerRunning } from '../pod/running.ts';
 import { netnsOfPod, processNameOf } from '../pod/sandbox-agent.ts';
 import { namespaceOf, type Pod } from '../pod/types.ts';
 import type { Service } from '../service/types.ts';
+import { ambientPods, ambientRecords, isAmbient } from './ambient.ts';
 import { authorizationOf } from './authorization.ts';
 import { rootCertificate, spiffeId, workloadIdentity } from './identity.ts';
 import { INIT, PROXY } from './inject.ts';
@@ -71,7 +72,7 @@ function chains(netns: string, origin: Origin): Chain[] {
 }
 
 const isMeshed = (pod: Pod): boolean => pod.spec.initContainers?.some(({ name }) => name === PROXY) === true;
-const meshedPods = perState(['Pod'], (view) => view.list<Pod>('Pod').filter(isMeshed));
+const meshedPods = perState(['Pod', 'Namespace'], (view) => [...view.list<Pod>('Pod').filter(isMeshed), ...ambientPods(view)]);
 
 /** What its Services say of the pod's ports. */
 function inboundOf(pod: Pod, view: StoreView): Readonly<Record<string, MeshProtocol>> {
@@ -136,7 +137,8 @@ function configOf(pod: Pod, view: StoreView): SidecarConfig {
 function render(key: string, view: StoreView): Rendering<NetRecord> {
   const pod = view.find<Pod>(key);
   const netns = pod === undefined ? undefined : netnsOfPod(pod);
-  if (pod === undefined || netns === undefined || !isMeshed(pod) || !hasSandbox(pod)) return { records: [] };
+  if (pod !== undefined && !isMeshed(pod)) return { records: isAmbient(pod, view) ? ambientRecords(pod, view) : [] };
+  if (pod === undefined || netns === undefined || !hasSandbox(pod)) return { records: [] };
   const isSetUp = statusOfContainer(pod, INIT)?.state?.terminated?.exitCode === 0;
   const records: NetRecord[] = isSetUp ? chains(netns, { component: INIT, objects: [key] }) : [];
   if (isContainerRunning(pod, PROXY)) {
@@ -159,9 +161,12 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
 /** Keys are pods' keys. A change of any Service reaches every proxy, as istiod pushes it. */
 export const meshAgent: Agent<NetRecord> = {
   name: 'mesh',
-  watches: [...MESH_SERVICE_KINDS, 'PeerAuthentication', 'AuthorizationPolicy'],
+  watches: [...MESH_SERVICE_KINDS, 'PeerAuthentication', 'AuthorizationPolicy', 'Namespace', 'Gateway'],
   keysFor: (changed: KubeObject, view: StoreView) => {
     const all = meshedPods(view).map(objectKey);
+    // Who leaves the ambient mesh is in none of the lists any more.
+    if (changed.kind === 'Namespace') return [...new Set([...all, ...view.list<Pod>('Pod', changed.metadata.name).map(objectKey)])];
+    if (changed.kind === 'Pod' && ambientPods(view).length > 0 && !all.includes(objectKey(changed))) return [...all, objectKey(changed)];
     return changed.kind === 'Pod' && isMeshed(changed as Pod) && !all.includes(objectKey(changed)) ? [...all, objectKey(changed)] : all;
   },
   keys: (view) => meshedPods(view).map(objectKey),

@@ -80,6 +80,10 @@ export interface TcpSocketOptions {
   readonly maker?: string;
   /** The socket is opened in another netns, as after setns(); connections only. */
   readonly netns?: string;
+  /** SO_MARK: packets leave with it, and routing rules see it; connections only. */
+  readonly mark?: number;
+  /** IP_TRANSPARENT: it may come from an address that is none of this netns'; connections only. */
+  readonly transparent?: boolean;
   /** SO_KEEPALIVE; what is absent the sysctls say. */
   readonly keepAlive?: { readonly idleSeconds?: number; readonly intervalSeconds?: number; readonly probes?: number };
 }

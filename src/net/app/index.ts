@@ -19,6 +19,7 @@ import { l4Echo } from './l4-echo.ts';
 import { load } from './load/load.ts';
 import { logLines } from './log-lines.ts';
 import { sidecar } from './mesh/sidecar.ts';
+import { ztunnel } from './mesh/ztunnel.ts';
 import { mtr, mtrProgram } from './mtr.ts';
 import { nc, ncProgram } from './nc.ts';
 import { nginx } from './nginx/nginx.ts';
@@ -72,6 +73,7 @@ const all: readonly App[] = [
   traceroute,
   udpProxy,
   wget,
+  ztunnel,
 ];
 
 /** By name, as Process records say it. */

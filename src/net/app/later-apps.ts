@@ -30,4 +30,5 @@ export const LATER_APPS: readonly string[] = [
   'traceroute',
   'udp-proxy',
   'wget',
+  'ztunnel',
 ];

@@ -61,6 +61,8 @@ export interface Segment {
 export type TimerPurpose = 'retransmit' | 'probe' | 'loss-probe';
 
 export interface TcpSocket extends SocketBase {
+  /** SO_MARK; 0: none. */
+  mark: number;
   /** Whom the log names as the maker of its packets. */
   maker: string;
   readonly protocol: 'tcp';

@@ -26,6 +26,7 @@ export function newTcpSocket(layer: SocketLayer, owner: Owner, local: Endpoint, 
     processId: owner.processId,
     processName: owner.name,
     uid: owner.uid,
+    mark: 0,
     maker: KERNEL_MAKER,
     localIp: local.ip,
     localPort: local.port,
@@ -158,8 +159,8 @@ export function tcpConnect(layer: SocketLayer, owner: Owner, given: Endpoint, fr
   const hooked = layer.kernel.socketHooks.connect({ netns: owner.netns, protocol: 'tcp', ip: given.ip, port: given.port, socket: id });
   if (hooked?.kind === 'refused') return hooked.errno;
   const to = hooked ?? given;
-  if (from.ip !== undefined && !layer.kernel.isLocalAddress(owner.netns, from.ip)) return 'EADDRNOTAVAIL';
-  const route = layer.kernel.routeFor(owner.netns, to.ip);
+  if (from.ip !== undefined && from.transparent !== true && !layer.kernel.isLocalAddress(owner.netns, from.ip)) return 'EADDRNOTAVAIL';
+  const route = layer.kernel.routeFor(owner.netns, to.ip, from.mark === undefined ? undefined : { mark: from.mark });
   if (typeof route === 'string') return route;
   layer.table.expire(layer.kernel.nowNs);
   const source = from.ip ?? route.source;
@@ -175,6 +176,7 @@ export function tcpConnect(layer: SocketLayer, owner: Owner, given: Endpoint, fr
   const socket = newTcpSocket(layer, owner, { ip: source, port }, to, id);
   applyOptions(layer, socket, from);
   if (from.maker !== undefined) socket.maker = from.maker;
+  if (from.mark !== undefined) socket.mark = from.mark;
   socket.state = 'SYN-SENT';
   socket.pathMtu = route.mtuBytes;
   openSending(layer, socket);

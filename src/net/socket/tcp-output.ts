@@ -78,6 +78,7 @@ function takeSackBlocks(socket: TcpSocket): readonly (readonly [number, number])
 /** Sends one segment as it is; accounting is the caller's. */
 export function transmit(layer: SocketLayer, socket: TcpSocket, flags: number, seq: number, payload: Payload | undefined, note?: BpfNote): void {
   const packet = outgoing(layer, socket.localIp, socket.remoteIp, IP_PROTO_TCP, socket.uid);
+  if (socket.mark !== 0) packet.mark = socket.mark;
   const syn = (flags & TCP_SYN) !== 0;
   packet.sport = socket.localPort;
   packet.dport = socket.remotePort;
