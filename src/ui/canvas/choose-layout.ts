@@ -1,6 +1,7 @@
 /** Which of the layouts suits a place on screen, and how a scene fits into it. */
 import type { Topology } from '../../world/views.ts';
 import { buildScene, type LayoutOptions } from './layout.ts';
+import { clustersOf } from './layout-clusters.ts';
 import { NEAR_ZOOM } from './lod.ts';
 import type { Rect, Scene } from './scene.ts';
 
@@ -65,7 +66,7 @@ export function chooseScene(
   const build = (shape: Shape) => ({ shape, scene: buildScene(topology, { ...options, ...shape }) });
   const first = shapes[0] as Shape;
   if (topology.hosts.length > MAX_HOSTS_TO_TRY || options.slots?.tiles === true) return build(first);
-  const twoNodes = topology.hosts.filter((host) => host.role === 'node').length === 2;
+  const twoNodes = topology.hosts.filter((host) => host.role === 'node').length === 2 || clustersOf(topology).length > 1;
   const tried = shapes.filter((shape) => shape.direction === 'row' || twoNodes).map(build);
   const readable = tried.find(({ scene }) => zoomOf(scene) >= NEAR_ZOOM);
   const best = readable ?? tried.reduce((a, b) => (zoomOf(b.scene) > zoomOf(a.scene) * 1.05 ? b : a));

@@ -19,6 +19,11 @@ export class Places extends Map<string, Place> {
     make();
   }
 
+  /** All of them, so that they can be listed. */
+  makeAll(): void {
+    for (const host of [...this.#later.keys()]) this.#make(`${host}/`);
+  }
+
   override get(id: string): Place | undefined {
     const known = super.get(id);
     if (known !== undefined) return known;

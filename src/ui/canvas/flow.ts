@@ -10,7 +10,7 @@ export type FlowNode = SceneNode | GripNode;
 export type WireEdge = Edge<{ readonly painted: readonly Painted[] }, 'wire'>;
 
 /** From back to front. */
-const layer = { back: 0, virtual: 1, front: 2, cable: 3, grip: 4 } as const;
+const layer = { ground: -1, back: 0, virtual: 1, front: 2, cable: 3, grip: 4 } as const;
 
 const HEAD_HEIGHT = 36;
 
@@ -62,6 +62,9 @@ function outermost(scene: Scene, id: string): string | undefined {
   return item === undefined ? undefined : item.kind === 'room' ? `front:${item.id}` : `box:${item.id}`;
 }
 
+/** Frames lie below all that is in them. */
+const boxNode = (item: Item): SceneNode => sceneNode(`box:${item.id}`, item.rect, paintAll([item], []), item.kind === 'frame' ? layer.ground : layer.front);
+
 function wireEdge(scene: Scene, wire: Wire): WireEdge | undefined {
   const source = outermost(scene, wire.from);
   const target = outermost(scene, wire.to);
@@ -85,7 +88,7 @@ function nodesOfTop(scene: Scene, item: Item): FlowNode[] {
   if (item.kind === 'room') {
     const [, ...rest] = paintAll([item, ...(sceneIndex(scene).inside.get(item.id) ?? [])], wiresOf(scene).get(item.id) ?? []);
     nodes.push(sceneNode(`front:${item.id}`, item.rect, rest, layer.front));
-  } else nodes.push(sceneNode(`box:${item.id}`, item.rect, paintAll([item], []), layer.front));
+  } else nodes.push(boxNode(item));
   if (isMovable(item)) nodes.push(gripNode(item));
   known.set(item.id, nodes);
   return nodes;
@@ -143,7 +146,7 @@ export function flowOf(scene: Scene, grounds = true): { readonly nodes: FlowNode
     const [ground, ...rest] = paintAll(items, wires);
     nodes.push(sceneNode(`back:${id}`, rect, ground === undefined || !grounds ? [] : [ground], layer.back), sceneNode(`front:${id}`, rect, rest, layer.front));
   }
-  for (const item of boxes) nodes.push(sceneNode(`box:${item.id}`, item.rect, paintAll([item], []), layer.front));
+  for (const item of boxes) nodes.push(boxNode(item));
   for (const item of scene.items) if (isMovable(item)) nodes.push(gripNode(item));
   return { nodes, edges };
 }

@@ -60,6 +60,8 @@ export function hitTest(scene: Scene, point: Point, zoom = 1): Hit | undefined {
   for (let i = top.length - 1; i >= 0; i -= 1) {
     const item = top[i] as Item;
     if (!contains(item.rect, point)) continue;
+    // Between the boxes of a cluster there are wires.
+    if (item.kind === 'frame') continue;
     if (item.kind !== 'room') return { kind: 'item', item };
     room = item;
     break;

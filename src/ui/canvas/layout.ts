@@ -2,6 +2,7 @@
 import type { Topology } from '../../world/views.ts';
 import { drain, type Work } from '../state/work.ts';
 import { type Draft, type Frame, newDraft } from './draft.ts';
+import { clustersOf, layoutClusters } from './layout-clusters.ts';
 import { layoutOutside } from './layout-outside.ts';
 import { layoutRoom } from './layout-room.ts';
 import { layoutServices } from './layout-services.ts';
@@ -125,12 +126,38 @@ function place(frames: Map<string, Frame>, row: RowPlan, frame: Frame): void {
   if (id !== undefined) frames.set(id, frame);
 }
 
-const depth: Readonly<Record<Item['kind'], number>> = { room: 0, kernel: 1, bar: 2, pod: 2, pill: 3, chip: 4, service: 5, outside: 5, fold: 5 };
+const depth: Readonly<Record<Item['kind'], number>> = { frame: 0, room: 1, kernel: 2, bar: 3, pod: 3, pill: 4, chip: 5, service: 6, outside: 6, fold: 6 };
 
 /** O(hosts + pods + devices + services + endpoints); may be interrupted after each row of rooms. */
 export function* layingOut(topology: Topology, options: LayoutOptions): Work<Scene> {
-  const m = options.density === 'full' ? fullMetrics : compactMetrics;
   const slots = options.slots ?? assignSlots(topology);
+  const clusters = clustersOf(topology);
+  const draft =
+    clusters.length < 2
+      ? yield* layOut(topology, options, slots)
+      : yield* layoutClusters(topology, clusters, options.direction, (part) => layOut(part, { ...options, direction: 'row' }, slots));
+  yield;
+  const layers: Item[][] = Array.from({ length: 7 }, () => []);
+  for (const item of draft.items) layers[depth[item.kind]]?.push(item);
+  const items = layers.flat();
+  const rects = items.filter((item) => item.parent === undefined).map((item) => item.rect);
+  const isColumn = options.direction === 'column' && (clusters.length > 1 || topology.hosts.filter((host) => host.role === 'node').length === 2);
+  return {
+    density: options.density,
+    direction: isColumn ? 'column' : 'row',
+    bounds: unite(rects),
+    items,
+    wires: draft.wires,
+    tiles: draft.tiles,
+    itemById: draft.itemById,
+    places: draft.places,
+    itemByIp: draft.itemByIp,
+  };
+}
+
+/** All boxes and wires of one cluster. */
+function* layOut(topology: Topology, options: LayoutOptions, slots: Slots): Work<Draft> {
+  const m = options.density === 'full' ? fullMetrics : compactMetrics;
   const own = roomInputs(topology, slots, options.show, m);
   yield;
   const arranged = options.arrangement?.take(own, m);
@@ -154,22 +181,7 @@ export function* layingOut(topology: Topology, options: LayoutOptions): Work<Sce
     slots,
     services !== undefined,
   );
-  yield;
-  const layers: Item[][] = Array.from({ length: 6 }, () => []);
-  for (const item of draft.items) layers[depth[item.kind]]?.push(item);
-  const items = layers.flat();
-  const rects = items.filter((item) => item.parent === undefined).map((item) => item.rect);
-  return {
-    density: options.density,
-    direction: plan.direction,
-    bounds: unite(rects),
-    items,
-    wires: draft.wires,
-    tiles: draft.tiles,
-    itemById: draft.itemById,
-    places: draft.places,
-    itemByIp: draft.itemByIp,
-  };
+  return draft;
 }
 
 /** The same at once. */

@@ -18,6 +18,8 @@ export interface Life {
 /** Corner radius of an item's outline, in scene units. */
 export function roundness(item: Item): number {
   switch (item.kind) {
+    case 'frame':
+      return 20;
     case 'room':
       return 16;
     case 'pill':

@@ -1,6 +1,6 @@
 /** What each box and wire looks like, as shapes in scene units; the one place where the visual language is drawn. */
 
-import type { BarItem, ChipItem, FoldItem, Item, KernelItem, OutsideItem, PillItem, PodItem, Point, RoomItem, ServiceItem, Wire } from './scene.ts';
+import type { BarItem, ChipItem, FoldItem, FrameItem, Item, KernelItem, OutsideItem, PillItem, PodItem, Point, RoomItem, ServiceItem, Wire } from './scene.ts';
 import type { Lod, Paint, Shape, Token } from './shape.ts';
 import { podName, shortAddress, shortName, tinyName } from './short-name.ts';
 
@@ -226,6 +226,15 @@ function outside(item: OutsideItem): Shape {
   ]);
 }
 
+function frame(item: FrameItem): Shape {
+  const { x, y, w, h } = item.rect;
+  return group([
+    { type: 'rect', x, y, w, h, r: 20, fill: 'bg', stroke: 'line', width: 1.4 },
+    text(x + 18, y + 24, item.title, { size: 13, weight: 600, fill: 'mute', lod: 'n' }),
+    text(x + 18, y + 18, item.title, { size: 12, weight: 600, fill: 'mute', centred: true, lod: 'm' }),
+  ]);
+}
+
 function fold(item: FoldItem): Shape {
   const { x, y, w, h } = item.rect;
   return group([
@@ -254,6 +263,8 @@ export function paintItem(item: Item): Shape {
       return outside(item);
     case 'fold':
       return fold(item);
+    case 'frame':
+      return frame(item);
   }
 }
 

@@ -94,7 +94,13 @@ export interface FoldItem extends ItemBase {
   readonly title: string;
 }
 
-export type Item = RoomItem | PodItem | BarItem | ChipItem | KernelItem | PillItem | ServiceItem | OutsideItem | FoldItem;
+/** Around all of one cluster, where there are several. */
+export interface FrameItem extends ItemBase {
+  readonly kind: 'frame';
+  readonly title: string;
+}
+
+export type Item = FrameItem | RoomItem | PodItem | BarItem | ChipItem | KernelItem | PillItem | ServiceItem | OutsideItem | FoldItem;
 
 /** `veth`, `inner` (within a kernel), `uplink` are wires packets travel on; `tunnel` and `service-line` are virtual. */
 export type WireKind = 'veth' | 'inner' | 'uplink' | 'tunnel' | 'service-line';

@@ -1,5 +1,6 @@
 /** Which slot each pod and each service has: once given it is kept, so that an edit moves nothing else. */
 import type { Topology } from '../../world/views.ts';
+import { clusterOfService, clustersOf } from './layout-clusters.ts';
 
 export interface Slots {
   /** Netns id of a pod to its slot within its host, from 0. */
@@ -61,6 +62,8 @@ export function assignSlots(topology: Topology, previous: Slots = noSlots): Slot
   const hostOf = new Map(podNetnses.map((netns) => [netns.id, netns.hostId]));
   const nodes = topology.hosts.filter((host) => host.role === 'node').map((host) => host.id);
   const known = new Set(nodes);
+  const clusters = clustersOf(topology);
+  const clusterOfNode = new Map(topology.hosts.map((host) => [host.id, host.cluster]));
   const services = new Map<string, { host: string; slot: number }>();
   const above = new Map<string, FreeList>();
   const shown = topology.services.slice(0, MAX_SERVICES);
@@ -74,7 +77,9 @@ export function assignSlots(topology: Topology, previous: Slots = noSlots): Slot
   for (const { host } of services.values()) counts.set(host, (counts.get(host) ?? 0) + 1);
   for (const service of shown) {
     if (services.has(service.objectKey)) continue;
-    const near = service.endpoints.map((netns) => hostOf.get(netns)).find((one) => one !== undefined && known.has(one)) ?? nodes[0] ?? '';
+    // A Service of several clusters stands above its own one.
+    const own = clusters.length < 2 ? known : new Set(nodes.filter((one) => clusterOfNode.get(one) === clusterOfService(service, clusters)));
+    const near = service.endpoints.map((netns) => hostOf.get(netns)).find((one) => one !== undefined && own.has(one)) ?? [...own][0] ?? '';
     const host = spread?.reduce((a, b) => ((counts.get(b) ?? 0) < (counts.get(a) ?? 0) ? b : a)) ?? near;
     counts.set(host, (counts.get(host) ?? 0) + 1);
     services.set(service.objectKey, { host, slot: listOf(above, host).give() });

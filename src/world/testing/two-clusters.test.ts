@@ -1,61 +1,7 @@
 /** Two clusters on one network: each with its own API server, and Services that both of them answer. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createShell } from '../../shell/index.ts';
-import { allParts } from '../all-parts.ts';
-import { World } from '../world.ts';
-import { articleFiles } from './article.ts';
-
-const clusterText = (name: string, number: number): string => `kind: Cluster
-apiVersion: kind.x-k8s.io/v1alpha4
-name: ${name}
-nodes: [{role: control-plane}]
-networking: {podSubnet: 10.${number}0.0.0/16, serviceSubnet: 10.1${number}0.0.0/16}
----
-apiVersion: kubehop.dev/v1alpha1
-kind: Network
-metadata: {name: underlay}
-spec: {cidr: 172.3${number}.0.0/16, podRoutes: true}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: coredns, namespace: kube-system}
-data:
-  Corefile: |
-    .:53 {
-        kubernetes cluster.local clusterset.local in-addr.arpa ip6.arpa {
-           multicluster clusterset.local
-        }
-        forward . /etc/resolv.conf
-    }
----
-apiVersion: v1
-kind: Pod
-metadata: {name: client}
-spec: {containers: [{name: client, image: curlimages/curl, command: [sleep, infinity]}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: shop}
-spec:
-  selector: {matchLabels: {app: shop}}
-  template:
-    metadata: {labels: {app: shop}}
-    spec: {containers: [{name: web, image: hashicorp/http-echo, args: ["-listen=:8080", "-text=${name}"]}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: shop}
-spec: {selector: {app: shop}, ports: [{name: http, port: 80, targetPort: 8080}]}
----
-apiVersion: multicluster.x-k8s.io/v1alpha1
-kind: ServiceExport
-metadata: {name: shop}
-`;
-
-const east = { path: 'east.yaml', text: clusterText('east', 1) };
-const west = { path: 'west.yaml', text: clusterText('west', 2) };
-const open = (files: readonly { readonly path: string; readonly text: string }[]): World =>
-  World.open({ document: { version: 1, seed: 7, files, inputs: [], positions: {} }, baseFiles: articleFiles(), createShell, parts: allParts });
+import type { World } from '../world.ts';
+import { east, twoSites, west } from './two-sites.ts';
 
 describe('two clusters', () => {
   let world: World;
@@ -76,7 +22,7 @@ describe('two clusters', () => {
   };
 
   beforeAll(() => {
-    world = open([east, west]);
+    world = twoSites();
   });
 
   it('have an API server each: the same name is another object, with another address', () => {
@@ -168,7 +114,7 @@ describe('two clusters', () => {
 describe('exports that do not agree', () => {
   it('have the condition Conflict, and the older one counts', () => {
     const headless = west.text.replace('spec: {selector: {app: shop}', 'spec: {clusterIP: None, selector: {app: shop}');
-    const world = open([east, { path: 'west.yaml', text: headless }]);
+    const world = twoSites([east, { path: 'west.yaml', text: headless }]);
     const statusOf = (key: string) =>
       world.planes
         .find<{ readonly status?: { readonly conditions?: readonly unknown[] } } & ReturnType<typeof world.planes.find> & object>(key)

@@ -38,6 +38,8 @@ function lookOf(item: Item): string {
       return `Service ${/^[0-9]/.test(item.detail) ? 'with an address' : item.detail}, ${item.endpoints.length === 0 ? 'no endpoint' : 'endpoints'}, ${item.rect.h < 40 ? 'small' : 'full'}`;
     case 'outside':
       return `outside: ${item.title}${item.note === '' ? '' : ', with a note'}`;
+    case 'frame':
+      return 'cluster';
     case 'fold':
       return 'boxes folded into one';
   }
