@@ -10,6 +10,7 @@ import { listNodes, outsideHosts, underlayOf } from '../node/cluster-network.ts'
 import { macFromName } from '../node/mac.ts';
 import { ROUTER_HOST, UNDERLAY_HOST } from '../node/record-ids.ts';
 import { type EndpointSlice, type Service, serviceNameLabel } from '../service/types.ts';
+import { throughGateway } from './east-west.ts';
 import type { ClusterPeer, ExportedService, ServiceExport } from './kinds.ts';
 import { WAN_AGENT } from './wan-agent.ts';
 
@@ -160,7 +161,7 @@ function peerOf(own: Member, other: Member, numbers: readonly [number, number], 
 /** Each cluster hears what the others export, as by a broker that all of them read and write. True when one of them heard something new. */
 function exchange(all: readonly Member[]): boolean {
   const members = all.filter(({ api }) => api.view.list('Node').length > 0).slice(0, MAX_MEMBERS);
-  const exported = members.map(({ api }) => exportsOf(api.view));
+  const exported = members.map(({ api }) => throughGateway(exportsOf(api.view), api.view));
   let changed = false;
   for (const own of all) {
     const mine = members.indexOf(own);

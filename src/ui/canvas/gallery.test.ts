@@ -150,7 +150,12 @@ function describeShape(shape: Shape, indent: string): string[] {
 }
 
 describe('the gallery', () => {
-  const all = specimens([...stateWorlds(), exampleWorld('cilium-policy-drop', 'kubectl get pods'), exampleWorld('three-tiers', 'kubectl get pods')]);
+  const all = specimens([
+    ...stateWorlds(),
+    exampleWorld('cilium-policy-drop', 'kubectl get pods'),
+    exampleWorld('three-tiers', 'kubectl get pods'),
+    exampleWorld('two-clusters', 'kubectl get pods'),
+  ]);
   // A page to look at; e2e/pictures.spec.ts takes its pictures.
   mkdirSync(GALLERY_FOLDER, { recursive: true });
   writeFileSync(new URL('gallery.html', GALLERY_FOLDER), galleryPage(all));
@@ -175,6 +180,7 @@ describe('the gallery', () => {
       service: /^box: Service/,
       outside: /^box: outside/,
       fold: /^box: boxes folded/,
+      frame: /^box: cluster/,
     };
     const wires: Readonly<Record<Wire['kind'], RegExp>> = { veth: /veth/, inner: /inner/, uplink: /uplink/, tunnel: /tunnel/, 'service-line': /service-line/ };
     for (const [kind, pattern] of Object.entries(boxes))

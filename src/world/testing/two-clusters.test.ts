@@ -124,3 +124,39 @@ describe('exports that do not agree', () => {
     expect(world.api.view.list('EndpointSlice').map((one) => one.metadata.name)).not.toContain('imported-west-shop-0');
   });
 });
+
+describe('clusters with the same ranges', () => {
+  it('reach each other through the Gateway that is marked for it: by its address, for the names that its listeners take', () => {
+    const gateway = `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: proxy}
+spec: {controllerName: kubehop.dev/gateway-controller}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: eastwest, labels: {topology.istio.io/network: west}}
+spec:
+  gatewayClassName: proxy
+  addresses: [{value: 172.32.1.2}]
+  listeners:
+    - {name: https, port: 15443, protocol: TLS, hostname: "*.clusterset.local", tls: {mode: Passthrough}}
+    - {name: http, port: 15080, protocol: HTTP, hostname: "*.clusterset.local"}
+`;
+    const ports = 'ports: [{name: http, port: 80, targetPort: 8080}, {name: https, port: 443, targetPort: 8443}]';
+    const world = twoSites([east, { path: 'west.yaml', text: `${west.text.replace(/ports: \[\{name: http.*\]/, ports)}${gateway}` }]);
+    expect(world.diagnostics.filter((one) => one.severity === 'error')).toEqual([]);
+    expect(world.api.view.find('EndpointSlice/default/imported-west-shop-0')).toMatchObject({
+      addressType: 'IPv4',
+      ports: [
+        { name: 'http', port: 15080 },
+        { name: 'https', port: 15443 },
+      ],
+      endpoints: [{ addresses: ['172.32.1.2'], conditions: { ready: true } }],
+    });
+    // Its own cluster goes straight to the pods.
+    expect(JSON.stringify(world.planes.find('EndpointSlice/default/imported-west-shop-0@west'))).toContain('10.20.');
+    world.command('main', 'kubectl --context west scale deployment shop --replicas=0; sleep 2');
+    expect(world.api.view.find('EndpointSlice/default/imported-west-shop-0')).toMatchObject({ endpoints: [{ conditions: { ready: false } }] });
+  });
+});
