@@ -199,7 +199,7 @@ function netshoot(): ReadonlySet<string> {
   return set(
     coreutils,
     list(
-      'busybox nslookup dig host wget curl ping traceroute tracepath nc ip bridge route ifconfig arp netstat ps clear more less vi watch kill ss tcpdump conntrack iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore ipset dmesg sysctl nstat arping mtr openssl grpcurl telnet top free df du uptime md5sum sha1sum sha256sum hexdump xxd bc tar jq brctl tc ethtool wg',
+      'busybox nslookup dig host wget curl ping traceroute tracepath nc ip bridge route ifconfig arp netstat ps clear more less vi watch kill ss tcpdump conntrack iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore ipset dmesg sysctl nstat arping mtr openssl grpcurl websocat telnet top free df du uptime md5sum sha1sum sha256sum hexdump xxd bc tar jq brctl tc ethtool wg',
     ),
   );
 }

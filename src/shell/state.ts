@@ -136,6 +136,8 @@ export type Frame =
       readonly endless: boolean;
       exitCode: number | undefined;
       feeding: boolean;
+      /** It acts on the end of its input. */
+      readonly hearsEnd: boolean;
       /** Where it saves to; made, or emptied, with the first text. */
       readonly file: { readonly place: Place; readonly path: string; opened: boolean } | undefined;
     }

@@ -79,6 +79,8 @@ export function parseStatusLine(line: string): StatusLine | undefined {
 
 /** How a response's body ends (RFC 9112 section 6.3). */
 export function bodyLength(headers: readonly HttpHeader[], code: number, method: string): number | 'chunked' | 'until-close' {
+  // What follows is another protocol's.
+  if (code === 101) return 'until-close';
   if (method === 'HEAD' || code === 204 || code === 304 || code < 200) return 0;
   if (/\bchunked\b/i.test(headerValue(headers, 'Transfer-Encoding') ?? '')) return 'chunked';
   const length = headerValue(headers, 'Content-Length');

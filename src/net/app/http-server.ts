@@ -3,6 +3,7 @@
 import { NotLoaded } from '../../base/not-loaded.ts';
 import { formatIp } from '../addr/ip.ts';
 import { DEFAULT_EPOCH_MS, formatHttpDate, formatLogDate } from '../wire/calendar.ts';
+import type { Payload } from '../wire/packet.ts';
 import { utf8Length, utf8Prefix } from '../wire/utf8.ts';
 import { type App, type AppContext, type AppEvent, defineApp, type SocketId } from './definition.ts';
 import { formatHead, type HttpHead, headerValue, parseRequestLine, readHead, textPayload } from './http-message.ts';
@@ -23,7 +24,19 @@ interface Connection {
   /** A request's head whose body is not complete yet. */
   readonly head: HttpHead | undefined;
   readonly timer: number;
+  /** It has become a WebSocket: octets of a frame that is not whole. */
+  readonly frames?: string;
 }
+
+/** How a server speaks WebSocket. */
+export interface WebSocketLayer {
+  /** The head of the answer to a request that asks for it: 101, or what is wrong. */
+  upgrade(request: HttpRequest): string;
+  receive(buffer: string, payload: Payload): { readonly buffer: string; readonly send: readonly Payload[]; readonly closes: boolean };
+}
+
+/** Where servers of an image speak WebSocket. */
+const WEBSOCKET_PATHS: Partial<Record<HttpServerConfig['server'], string>> = { whoami: '/echo', 'echo-basic': '/ws' };
 
 /** Changed in place. */
 interface State {
@@ -53,8 +66,8 @@ function sendLater(context: AppContext, state: State, { socket, text, close }: L
 
 const EMPTY: Connection = { buffer: '', head: undefined, timer: -1 };
 
-/** `tls`: how to speak TLS; without it a server of HTTPS waits for the code to come. */
-export const httpServerWith = (tls: TlsLayer | undefined): App =>
+/** `tls`: how to speak TLS; without it a server of HTTPS waits for the code to come. `webSocket` alike. */
+export const httpServerWith = (tls: TlsLayer | undefined, webSocket?: WebSocketLayer): App =>
   defineApp<State, HttpServerConfig>({
     name: 'http-server',
     start: (context, config) => {
@@ -64,11 +77,11 @@ export const httpServerWith = (tls: TlsLayer | undefined): App =>
       return { startedNs: context.nowNs, connections: new Map(), tally: newTally(), tls: new Map(), attempts: new Map() };
     },
     handle: (plain, state, event, config) => {
-      if (config.tls === undefined || tls === undefined) return handle(plain, state, event, config);
+      if (config.tls === undefined || tls === undefined) return handle(plain, state, event, config, webSocket);
       const context = tls(plain, state.tls, (config.epochMs ?? DEFAULT_EPOCH_MS) + Math.floor(plain.nowNs / 1e6));
       if (event.kind === 'accepted') context.serve(event.socket, config.tls);
       // Go's server says in the plain what it thinks of plain HTTP; so does nginx.
-      return context.open(event).reduce((current, one) => handle(context, current, one, config), state);
+      return context.open(event).reduce((current, one) => handle(context, current, one, config, webSocket), state);
     },
     copy: (state) => ({
       startedNs: state.startedNs,
@@ -80,7 +93,7 @@ export const httpServerWith = (tls: TlsLayer | undefined): App =>
     tally: (state) => state.tally,
   });
 
-function handle(context: AppContext, state: State, event: AppEvent, config: HttpServerConfig): State {
+function handle(context: AppContext, state: State, event: AppEvent, config: HttpServerConfig, webSocket: WebSocketLayer | undefined): State {
   const { connections } = state;
   switch (event.kind) {
     case 'accepted':
@@ -89,9 +102,13 @@ function handle(context: AppContext, state: State, event: AppEvent, config: Http
     case 'data': {
       const connection = connections.get(event.socket);
       if (connection === undefined) break;
+      if (connection.frames !== undefined && webSocket !== undefined) {
+        hear(context, state, event.socket, connection, webSocket.receive(connection.frames, event.payload));
+        break;
+      }
       // No request begins with such bytes: a client that speaks TLS to a port that does not.
       if (event.payload.octets !== undefined) refuse(context, state, event.socket, config, event.payload.octets);
-      else receive(context, state, event.socket, connection, event.payload.text ?? '', config);
+      else receive(context, state, event.socket, connection, event.payload.text ?? '', config, webSocket);
       break;
     }
     case 'peer-closed':
@@ -107,6 +124,12 @@ function handle(context: AppContext, state: State, event: AppEvent, config: Http
       break;
   }
   return state;
+}
+
+function hear(context: AppContext, state: State, socket: SocketId, connection: Connection, heard: ReturnType<WebSocketLayer['receive']>): void {
+  state.connections.set(socket, { ...connection, frames: heard.buffer });
+  for (const payload of heard.send) context.tcpSend(socket, payload);
+  if (heard.closes) drop(context, state, socket);
 }
 
 function listen(context: AppContext, config: HttpServerConfig): void {
@@ -136,7 +159,15 @@ function drop(context: AppContext, state: State, socket: SocketId): void {
   context.close(socket);
 }
 
-function receive(context: AppContext, state: State, socket: SocketId, before: Connection, text: string, config: HttpServerConfig): void {
+function receive(
+  context: AppContext,
+  state: State,
+  socket: SocketId,
+  before: Connection,
+  text: string,
+  config: HttpServerConfig,
+  webSocket?: WebSocketLayer,
+): void {
   if (before.timer >= 0) context.cancelTimer(before.timer);
   let buffer = before.buffer + text;
   let head = before.head;
@@ -167,6 +198,18 @@ function receive(context: AppContext, state: State, socket: SocketId, before: Co
     }
     buffer = buffer.slice(end);
     head = undefined;
+    if (headerValue(request.headers, 'Upgrade')?.toLowerCase() === 'websocket' && request.target.split('?')[0] === WEBSOCKET_PATHS[config.server]) {
+      if (webSocket === undefined) throw new NotLoaded('websocket');
+      const answer = webSocket.upgrade(request);
+      context.tcpSend(socket, textPayload(answer));
+      if (answer.startsWith('HTTP/1.1 101')) {
+        count(state.tally, context.nowNs, codeOutcome(101));
+        // Silence does not end it: nothing but its two ends knows how long it is meant to be.
+        state.connections.set(socket, { ...EMPTY, frames: '' });
+        return;
+      }
+      continue;
+    }
     if (answer(context, state, socket, request, config)) return;
   }
   const timer = context.setTimer(KEEPALIVE_NS, 'keep-alive', socket, true);

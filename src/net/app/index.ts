@@ -36,12 +36,14 @@ import { tcpdump, tcpdumpProgram } from './tcpdump.ts';
 import { tlsLayer } from './tls/layer.ts';
 import { tracepath, tracepathProgram } from './tracepath.ts';
 import { busyboxTracerouteProgram, traceroute, tracerouteProgram } from './traceroute.ts';
+import { webSocketEcho } from './websocket/echo.ts';
+import { websocat, websocatProgram } from './websocket/websocat.ts';
 import { busyboxWgetProgram, wget, wgetProgram } from './wget.ts';
 
 const all: readonly App[] = [
   ...firstApps,
   curlWith(curlHttps),
-  httpServerWith(tlsLayer),
+  httpServerWith(tlsLayer, webSocketEcho),
   proberWith(tlsLayer),
   agnhost,
   arping,
@@ -72,6 +74,7 @@ const all: readonly App[] = [
   tracepath,
   traceroute,
   udpProxy,
+  websocat,
   wget,
   ztunnel,
 ];
@@ -98,5 +101,6 @@ export const programs: ReadonlyMap<string, Program> = new Map([
   ['tcpdump', tcpdumpProgram],
   ['tracepath', tracepathProgram],
   ['traceroute', tracerouteProgram],
+  ['websocat', websocatProgram],
   ['wget', wgetProgram],
 ]);

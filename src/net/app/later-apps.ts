@@ -29,6 +29,7 @@ export const LATER_APPS: readonly string[] = [
   'tracepath',
   'traceroute',
   'udp-proxy',
+  'websocat',
   'wget',
   'ztunnel',
 ];

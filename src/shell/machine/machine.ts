@@ -20,6 +20,8 @@ import { copyScope, finishTask, newTask, treeOf } from './tasks.ts';
 import { exportedOf } from './variables.ts';
 
 /** Steps of tasks at one instant of virtual time; an endless loop without a pause is stopped there. */
+/** Apps that act on the end of their standard input. */
+const HEAR_END: ReadonlySet<string> = new Set(['nc', 'websocat']);
 const MAX_STEPS = 200_000;
 /** A command of this kind counts as so many steps, since it does much more than `echo`. */
 const STEPS_OF_COMMAND: Readonly<Record<Command['group'], number>> = { kubernetes: 100, network: 100, text: 5, shell: 5 };
@@ -404,7 +406,7 @@ export class Machine {
     if (this.state.bootSpawns <= MAX_BOOT_SPAWNS || nowNs >= REST_UNTIL_NS) return false;
     task.stack.push({ kind: 'later', outcome });
     const processId = this.#start(task, 'sleep', 'sleep', { seconds: (REST_UNTIL_NS - nowNs) / 1e9, background: true });
-    task.stack.push({ kind: 'program', processId, endless: false, exitCode: undefined, feeding: false, file: undefined });
+    task.stack.push({ kind: 'program', processId, endless: false, exitCode: undefined, feeding: false, hearsEnd: false, file: undefined });
     this.#replayEarly();
     return true;
   }
@@ -420,7 +422,7 @@ export class Machine {
     const config = isBackground ? { ...(outcome.config as object), background: true } : outcome.config;
     const processId = this.#start(task, outcome.app, outcome.name, config);
     const file = outcome.savedFile === undefined ? undefined : { place: task.place, path: outcome.savedFile, opened: false };
-    task.stack.push({ kind: 'program', processId, endless: outcome.endless, exitCode: undefined, feeding: true, file });
+    task.stack.push({ kind: 'program', processId, endless: outcome.endless, exitCode: undefined, feeding: true, hearsEnd: HEAR_END.has(outcome.app), file });
     this.#replayEarly();
   }
 

@@ -14,7 +14,9 @@ export function stepProgram(machine: Machine, task: Task, frame: Extract<Frame, 
   const input = readSource(machine.state, task, task.io.stdin);
   if (input === undefined) return 'blocked';
   if (input.end) frame.feeding = false;
-  if (input.text !== '') machine.host.engine.writeStdin(frame.processId, input.text);
+  // Programs that talk hear of the end as of a terminal's Ctrl-D.
+  const text = input.end && frame.hearsEnd ? `${input.text}\u0004` : input.text;
+  if (text !== '') machine.host.engine.writeStdin(frame.processId, text);
   return 'ran';
 }
 

@@ -14,6 +14,7 @@ const summaries: Readonly<Record<string, string>> = {
   host: 'a DNS question',
   grpcurl: 'a gRPC call: grpcurl -plaintext HOST:PORT SERVICE/METHOD',
   getent: 'names as the C library resolves them',
+  websocat: 'a WebSocket: websocat ws://HOST/PATH, a line a message',
   openssl: 'a TLS ClientHello: openssl s_client -connect HOST:443 -servername NAME',
   nc: 'connects to a port: nc -zv HOST PORT',
   arping: 'ARP requests by hand (-I DEV, -c N, -D, -U)',

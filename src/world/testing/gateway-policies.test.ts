@@ -69,7 +69,7 @@ const objects = [
   },
   ...deployment('echo', 'registry.k8s.io/gateway-api/conformance/echo-basic:v0.1.0', [], 3000),
   ...deployment('judge', 'registry.k8s.io/e2e-test-images/agnhost:2.53', ['netexec', '--http-port=8080'], 8080),
-  ...['plain', 'limit', 'basic', 'keys', 'jwt', 'rules', 'auth', 'denied', 'down', 'broken', 'cors'].map((name) => route(name)),
+  ...['ws', 'plain', 'limit', 'basic', 'keys', 'jwt', 'rules', 'auth', 'denied', 'down', 'broken', 'cors'].map((name) => route(name)),
   route('direct', {
     backendRefs: [],
     filters: [{ type: 'ExtensionRef', extensionRef: { group: 'gateway.envoyproxy.io', kind: 'HTTPRouteFilter', name: 'teapot' } }],
@@ -266,6 +266,26 @@ describe('a SecurityPolicy', () => {
     const row = world.hops(from, world.headSeq).find((hop) => hop.protocol === 'HTTP' && hop.event.step.kind === 'tls');
     expect(row?.summary).toBe('refuses DELETE /rules: RBAC: access denied');
     expect(row?.yaml).toBeDefined();
+  });
+});
+
+describe('an upgrade', () => {
+  it('is passed on with its 101, and bytes go both ways until somebody ends it', () => {
+    const heard = runLine(world, "kubectl exec client -- sh -c 'echo hello | websocat -v ws://entry-gateway/ws'");
+    expect(heard.output).toContain('Connected to ws\nhello\n');
+    expect(heard.output).not.toContain('without a Close frame');
+    expect(ask('ws', '-i')).toMatch(/^HTTP\/1\.1 200/);
+    const asked = "-i -m 1 -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='";
+    expect(ask('ws', asked)).toMatch(/^HTTP\/1\.1 101 Switching Protocols\r\n[\s\S]*sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=/);
+    expect(ask('basic', asked)).toMatch(/^HTTP\/1\.1 401/);
+  });
+
+  it('ends after five minutes of silence, and lives on with pings', () => {
+    const seconds = (options: string): string =>
+      runLine(world, `kubectl exec client -- sh -c 'a=$(date +%s); timeout 400 websocat -U ${options} ws://entry-gateway/ws; echo $(( $(date +%s) - a ))'`)
+        .stdout;
+    expect(seconds('')).toBe('300\n');
+    expect(seconds('--ping-interval 60')).toBe('400\n');
   });
 });
 

@@ -1,6 +1,7 @@
 /** A request on its way to a backend and back: which backend, which endpoint, which connection, and what happens when one fails. nginx: ngx_http_upstream.c. */
 import { formatIp, parseIp } from '../../addr/ip.ts';
-import { utf8Length } from '../../wire/utf8.ts';
+import { bytesToText } from '../../wire/binary-text.ts';
+import { encodeUtf8, utf8Length } from '../../wire/utf8.ts';
 import type { AppEvent, SocketId } from '../definition.ts';
 import { bodyLength, formatHead, type HttpHead, type HttpHeader, headerValue, parseStatusLine, readHead, textPayload } from '../http-message.ts';
 import { TRAILER } from '../http2/layer.ts';
@@ -19,6 +20,7 @@ import { closesAfter, type Exchange, type Forward, type ProxyRun } from './run.t
 import { matchesExpression, type Selected } from './select-route.ts';
 import { drawLot, pinnedEndpoint, stickyHeaders } from './steps/sticky.ts';
 import { reportSteps } from './steps/walk.ts';
+import { beginTunnel, upgradeHeaders } from './tunnel.ts';
 
 /** Idle connections to backends wait so long, and so many are kept for one. ingress-nginx: upstream-keepalive-timeout, upstream-keepalive-connections. */
 const IDLE_NS = 60_000_000_000;
@@ -115,11 +117,12 @@ export function beginForward(
   );
   const hostname = target.hostname ?? action.hostname;
   if (hostname !== undefined) headers = headers.map((header) => (header.name.toLowerCase() === 'host' ? { ...header, value: hostname } : header));
+  const upgrade = run.http2?.isStream(client) === true ? [] : upgradeHeaders(asked);
   const length = body !== '' && headerValue(headers, 'Content-Length') === undefined ? [{ name: 'Content-Length', value: String(utf8Length(body)) }] : [];
   // What was asked for is told on, for logs. Envoy: x-envoy-original-path
   if (run.config.sidecar !== undefined && rewritten !== path && headerValue(headers, ORIGINAL_PATH) === undefined)
     headers = [...headers, { name: ORIGINAL_PATH, value: asked.target }];
-  const request = formatHead(`${asked.method} ${rewritten}${query === '' ? '' : `?${query}`} HTTP/1.1`, [...headers, ...length]) + body;
+  const request = formatHead(`${asked.method} ${rewritten}${query === '' ? '' : `?${query}`} HTTP/1.1`, [...headers, ...upgrade, ...length]) + body;
   const common = { asked, selected, action, target, main: main.name, request, corsHeaders, startedNs: run.context.nowNs };
   const alternative = action.canary?.[0]?.target ?? '';
   open(run, common, client, backend, alternative);
@@ -277,7 +280,7 @@ function connect(run: ProxyRun, exchange: Exchange, endpoint: ProxyEndpoint): vo
 }
 
 /** A connection to a backend has ended: who waits for one may have a new one. */
-function gone(run: ProxyRun, socket: SocketId): void {
+export function gone(run: ProxyRun, socket: SocketId): void {
   const next = connectionClosed(run, socket);
   const endpoint = next?.backend.endpoints.find((one) => addressOf(one) === next.address);
   if (next === undefined) return;
@@ -385,12 +388,25 @@ function received(run: ProxyRun, before: Exchange, text: string): void {
     }
     exchange = { ...exchange, head: read.head, status: status.code, buffer: read.rest };
   }
+  if (exchange.status === 101 && exchange.client >= 0 && upgradeHeaders(exchange.asked).length > 0) {
+    tunnelled(run, exchange, exchange.head as HttpHead);
+    return;
+  }
   run.state.exchanges.set(exchange.id, exchange);
   const { headers } = exchange.head as HttpHead;
   const length = bodyLength(headers, exchange.status, exchange.asked.method);
   if (exchange.buffer.length > MAX_ANSWER_CHARACTERS || length === 'chunked') tryFailed(run, exchange, 502, 'protocol error', 'UPE', 'reset');
   else if (length !== 'until-close' && utf8Length(exchange.buffer) >= length)
     complete(run, exchange, exchange.buffer, headerValue(headers, 'Connection')?.toLowerCase() !== 'close');
+}
+
+/** The exchange is over, its two connections go on together. */
+function tunnelled(run: ProxyRun, exchange: Exchange, head: HttpHead): void {
+  if (exchange.timer >= 0) run.context.cancelTimer(exchange.timer);
+  run.state.byUpstream.delete(exchange.upstream);
+  const tries = triedNow(run, exchange, 101, 0);
+  end(run, exchange);
+  beginTunnel(run, exchange, head, bytesToText(encodeUtf8(exchange.buffer)), tries);
 }
 
 const secondsSince = (run: ProxyRun, fromNs: number): number => (run.context.nowNs - fromNs) / 1e9;

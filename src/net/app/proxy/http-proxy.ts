@@ -14,7 +14,7 @@ import { corsHeaders } from './cors.ts';
 import { redirectLocation } from './edit-message.ts';
 import { asideAnswered, passFilters } from './filters/chain.ts';
 import type { Held } from './filters/held.ts';
-import { beginForward, clientLeft, timerFired, upstreamEvent } from './forward.ts';
+import { beginForward, clientLeft, gone, timerFired, upstreamEvent } from './forward.ts';
 import { endDelay, isAborted, isDelayed, isForbidden } from './guard.ts';
 import { istioLog } from './istio-log.ts';
 import { type Asked, accessLog, ownAnswer, reasonOf } from './manners.ts';
@@ -24,6 +24,7 @@ import { type Selected, select } from './select-route.ts';
 import { askingEvent, leaveAsking, type Verdict } from './steps/forward-auth.ts';
 import { copyStepsState, newStepsState, type Walk } from './steps/state.ts';
 import { walkOn } from './steps/walk.ts';
+import { tunnelEvent, tunnelIdle } from './tunnel.ts';
 
 const BACKLOG = 511;
 /** keep-alive of nginx.tmpl's default; Envoy waits an hour, which nobody here does. */
@@ -84,6 +85,8 @@ export function newProxyState(firstExchange: number, health: ProxyState['health'
     pools: new Map(),
     poolOf: new Map(),
     delayed: new Map(),
+    tunnels: new Map(),
+    tunnelOf: new Map(),
     waiting: new Map(),
     keySets: new Map(),
     tokens: new Map(),
@@ -110,6 +113,8 @@ export function copyProxyState(state: ProxyState, health: ProxyState['health'] =
     pools: new Map(state.pools),
     poolOf: new Map(state.poolOf),
     delayed: new Map(state.delayed),
+    tunnels: new Map(state.tunnels),
+    tunnelOf: new Map(state.tunnelOf),
     waiting: new Map(state.waiting),
     keySets: new Map(state.keySets),
     tokens: new Map(state.tokens),
@@ -215,11 +220,12 @@ class Run implements ProxyRun {
     }
     if (event.kind === 'timer') {
       if (event.tag === 'keep-alive') this.#drop(event.data as SocketId);
+      else if (event.tag === 'tunnel') tunnelIdle(this, event.data as SocketId, gone);
       else if (event.tag === 'fault') this.#afterDelay(event.data as number);
       else timerFired(this, event.tag, event.data);
       return;
     }
-    if (!('socket' in event)) return;
+    if (!('socket' in event) || tunnelEvent(this, event, gone)) return;
     const client = clients.get(event.socket);
     if (client === undefined) {
       upstreamEvent(this, event);

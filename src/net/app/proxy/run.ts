@@ -12,6 +12,7 @@ import type { Health } from './outlier.ts';
 import type { Pool } from './pool.ts';
 import type { Selected } from './select-route.ts';
 import type { StepsState } from './steps/state.ts';
+import type { Tunnel } from './tunnel.ts';
 
 export type Forward = Extract<RouteAction, { kind: 'forward' }>;
 
@@ -76,6 +77,9 @@ export interface ProxyState {
   readonly poolOf: Map<SocketId, string>;
   /** Requests that wait because of a fault, by the number that they wait under. */
   readonly delayed: Map<number, Delayed>;
+  /** Connections that have become another protocol's, by their clients' sockets. */
+  readonly tunnels: Map<SocketId, Tunnel>;
+  readonly tunnelOf: Map<SocketId, SocketId>;
   /** What filters wait for, by the exchange that brings it. */
   readonly waiting: Map<number, Waiting>;
   /** Keys that sign tokens, by where they were fetched. */
