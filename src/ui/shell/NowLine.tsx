@@ -20,6 +20,12 @@ function useSlowly(text: string, everyMs: number): string {
   return spoken;
 }
 
+/** Pods have long names, and the line has said this one already. */
+function withoutName(title: string, where: string): string {
+  const name = where.split(' ')[0] ?? '';
+  return title.replace(` on ${name}`, ' here').replace(` for ${name}`, ' for it');
+}
+
 export function NowLine() {
   const status = useMirror((mirror) => mirror.status);
   const coming = useMirror(({ status: now, topology: { netnses } }) => {
@@ -40,7 +46,7 @@ export function NowLine() {
           ? run === undefined
             ? 'Nothing is on its way. Type a command in the terminal, or change a line of YAML.'
             : `${run.label}: its first packet is about to leave. Space plays.`
-          : `${hop.where}: ${hop.title}`;
+          : `${hop.where}: ${withoutName(hop.title, hop.where)}`;
   const spoken = useSlowly(sentence, SPEAK_EVERY_MS);
   return (
     <div className={styles.now} data-drop={drop} data-testid="now-line">

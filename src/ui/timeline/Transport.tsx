@@ -1,8 +1,11 @@
 /** The buttons that move the playhead, and the speed. */
 
+import { lazy, Suspense } from 'react';
 import { Icon, type IconName } from '../shell/Icon.tsx';
 import { usePlaybackSnapshot, usePlayground } from '../state/context.ts';
 import styles from './Timeline.module.css';
+
+const DropButton = lazy(() => import('./DropButton.tsx').then((module) => ({ default: module.DropButton })));
 
 export const speeds: readonly number[] = [0.1, 0.25, 0.5, 1, 2, 4];
 
@@ -50,6 +53,9 @@ export function Transport() {
           </option>
         ))}
       </select>
+      <Suspense fallback={null}>
+        <DropButton />
+      </Suspense>
     </div>
   );
 }
