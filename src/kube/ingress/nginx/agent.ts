@@ -40,7 +40,7 @@ function findingsOf(model: NginxModel): Finding[] {
   const findings: Finding[] = [];
   const seen = new Set<string>();
   for (const server of model.servers) {
-    for (const { ingress, settings, upstream } of server.locations) {
+    for (const { ingress, settings, upstream, access } of server.locations) {
       const key = objectKey(ingress);
       if (upstream?.problem !== undefined && !seen.has(`${key} ${upstream.name}`)) {
         seen.add(`${key} ${upstream.name}`);
@@ -51,6 +51,7 @@ function findingsOf(model: NginxModel): Finding[] {
       const note = (message: string, severity: 'warning' | 'info') =>
         findings.push({ key, path: 'metadata.annotations', diagnostic: { severity, code: severity === 'info' ? 'not-simulated' : 'ingress-nginx', message } });
       for (const problem of settings.problems) note(problem, 'warning');
+      for (const problem of [...access.problems, ...(access.denied === undefined ? [] : [access.denied])]) note(problem, 'warning');
       if (settings.unknown.length > 0) note(`not simulated: ${settings.unknown.map((name) => `nginx.ingress.kubernetes.io/${name}`).join(', ')}`, 'info');
       for (const message of server.certificate?.problems ?? [])
         findings.push({ key, path: 'spec.tls', diagnostic: { severity: 'warning', code: 'ingress-nginx', message } });

@@ -3,6 +3,7 @@
 import { parseIpPrefix } from '../../../net/addr/ip.ts';
 import type { HeaderEdits } from '../../../net/app/proxy/config.ts';
 import type { Ingress } from '../ingress.ts';
+import type { AccessSettings } from './access.ts';
 
 const PREFIX = 'nginx.ingress.kubernetes.io/';
 
@@ -47,6 +48,8 @@ export interface NginxSettings {
   /** Certificates of clients. */
   readonly clients?: { readonly secret: string; readonly verify: 'on' | 'optional' | 'optional_no_ca' | 'off' };
   readonly serverAliases: readonly string[];
+  /** Who gets through, and to whom. */
+  readonly access: AccessSettings;
   /** Names without the prefix that are there and have no effect here. */
   readonly unknown: readonly string[];
   /** What the controller's log says of values that it does not accept. */
@@ -197,6 +200,49 @@ function readSettings(ingress: Ingress): NginxSettings {
     ...put('backendTls', backendTls),
     ...put('clients', clients),
     serverAliases: listOf(text('server-alias') ?? ''),
+    access: readAccess(text, number, flag, bad),
   };
   return { ...settings, unknown: [...given.keys()].filter((name) => !used.has(name)), problems };
+}
+
+type Text = (name: string) => string | undefined;
+
+function readAccess(
+  text: Text,
+  number: (name: string) => number | undefined,
+  flag: (name: string, standard: boolean) => boolean,
+  bad: (name: string, value: string) => undefined,
+): AccessSettings {
+  const type = text('auth-type');
+  if (type !== undefined && type !== 'basic') bad('auth-type', type);
+  const secret = text('auth-secret') ?? '';
+  const realm = text('auth-realm') ?? 'Authentication Required';
+  const secretType = text('auth-secret-type') ?? 'auth-file';
+  const url = text('auth-url');
+  const signin = text('auth-signin');
+  const takes = listOf(text('auth-response-headers') ?? '');
+  const connections = number('limit-connections') ?? 0;
+  const affinity = text('affinity');
+  if (affinity !== undefined && affinity !== 'cookie') bad('affinity', affinity);
+  const maxAge = number('session-cookie-max-age') ?? number('session-cookie-expires');
+  const sameSite = text('session-cookie-samesite');
+  const cookie = {
+    manner: 'nginx',
+    cookie: text('session-cookie-name') ?? 'INGRESSCOOKIE',
+    path: text('session-cookie-path') ?? '/',
+    secure: flag('session-cookie-secure', false),
+    httpOnly: true,
+    changeOnFailure: flag('session-cookie-change-on-failure', false),
+    ...(maxAge === undefined || maxAge === 0 ? {} : { maxAgeSeconds: maxAge }),
+    ...(sameSite === undefined ? {} : { sameSite }),
+  } as const;
+  const mirror = text('mirror-target');
+  const mirrorHost = text('mirror-host') ?? '';
+  return {
+    ...(type === 'basic' ? { basic: { secret, realm, map: secretType === 'auth-map' } } : {}),
+    ...(url === undefined ? {} : { authUrl: { url, takes, ...(signin === undefined ? {} : { signin }) } }),
+    ...(connections > 0 ? { connections } : {}),
+    ...(affinity === 'cookie' ? { sticky: cookie } : {}),
+    ...(mirror === undefined ? {} : { mirror: { url: mirror, host: mirrorHost } }),
+  };
 }

@@ -15,12 +15,13 @@ function pathMatch(location: Location, server: Server): PathMatch {
 }
 
 function actionOf(location: Location, server: Server, scheme: 'http' | 'https'): RouteAction {
-  const { settings, upstream, path } = location;
+  const { settings, upstream, path, access } = location;
   if (settings.redirect !== undefined) return { kind: 'redirect', ...settings.redirect };
   if (server.clients?.ca === '') return { kind: 'answer', code: 503 };
   if (scheme === 'http' && (settings.forceSslRedirect || (settings.sslRedirect && server.hasTls)))
     return { kind: 'redirect', code: 308, scheme: 'https', port: 443 };
-  if (upstream === undefined) return { kind: 'answer', code: 503 };
+  if (upstream === undefined || access.denied !== undefined) return { kind: 'answer', code: 503 };
+  const { sticky } = settings.access;
   const rewrite = settings.rewriteTarget;
   return {
     kind: 'forward',
@@ -32,6 +33,8 @@ function actionOf(location: Location, server: Server, scheme: 'http' | 'https'):
         }),
     ...(rewrite === undefined || rewrite === path ? {} : { rewrite: { kind: 'regex', value: rewrite } as const }),
     ...(settings.upstreamHost === undefined ? {} : { hostname: settings.upstreamHost }),
+    ...(sticky === undefined ? {} : { sticky: { ...sticky, secure: sticky.secure || scheme === 'https' } }),
+    ...(access.mirror === undefined ? {} : { mirrors: [{ backend: access.mirror.name, hostname: access.mirror.host }] }),
     ...backendTls(location),
     connectTimeoutMs: settings.connectTimeoutMs,
     readTimeoutMs: settings.readTimeoutMs,
@@ -76,11 +79,14 @@ function routesOf(server: Server, scheme: 'http' | 'https'): readonly ProxyRoute
   const secure = scheme === 'https';
   const { clients } = server;
   const routes = server.locations.map((location): ProxyRoute => {
-    const { settings } = location;
+    const { settings, access } = location;
+    const action = actionOf(location, server, scheme);
     return {
       owner: ownerOf(location),
       match: { path: pathMatch(location, server) },
-      action: actionOf(location, server, scheme),
+      action,
+      // Redirects are of the rewrite phase: nobody is asked for a password before.
+      ...(access.steps.length === 0 || action.kind !== 'forward' ? {} : { steps: access.steps }),
       ...(secure && server.hasTls ? { responseHeaders: { set: [HSTS] } } : {}),
       ...(secure && clients !== undefined && clients.verify !== 'off' ? { clientCertificate: clients.verify } : {}),
       ...(settings.forwardedPrefix === undefined ? {} : { requestHeaders: settings.forwardedPrefix }),
@@ -142,6 +148,14 @@ function tlsOf(model: NginxModel, fake: TlsIdentityConfig): ServerTlsConfig {
   return { identities, names, alpn: ['http/1.1'], tickets: 2 };
 }
 
+function mirrorsOf(model: NginxModel): HttpProxyConfig['backends'] {
+  const found = new Map<string, HttpProxyConfig['backends'][number]>();
+  for (const { locations } of model.servers)
+    for (const { access } of locations)
+      if (access.mirror !== undefined) found.set(access.mirror.name, { name: access.mirror.name, endpoints: access.mirror.endpoints });
+  return [...found.values()];
+}
+
 /** The configuration for plain HTTP, and with `fake` the one for HTTPS. */
 export function compileNginx(model: NginxModel, flags: ControllerFlags, fake?: TlsIdentityConfig): HttpProxyConfig {
   const scheme = fake === undefined ? 'http' : 'https';
@@ -154,7 +168,7 @@ export function compileNginx(model: NginxModel, flags: ControllerFlags, fake?: T
     port: fake === undefined ? flags.httpPort : flags.httpsPort,
     flavour: 'nginx',
     hosts,
-    backends: model.upstreams.map(({ name, endpoints }) => ({ name, endpoints })),
+    backends: [...model.upstreams.map(({ name, endpoints }) => ({ name, endpoints })), ...mirrorsOf(model)],
     ...(fake === undefined ? {} : { tls: tlsOf(model, fake) }),
   };
 }

@@ -10,6 +10,7 @@ import { namespaceOf } from '../../pod/types.ts';
 import { type Service, serviceType } from '../../service/types.ts';
 import type { Ingress, IngressBackend } from '../ingress.ts';
 import { readyEndpoints } from '../named-service.ts';
+import { type Access, accessOf } from './access.ts';
 import { type NginxSettings, settingsOf } from './annotations.ts';
 import { certificateFor, defaultCertificate, type ServerCertificate, textOf } from './certificates.ts';
 import type { ControllerFlags } from './controller-pods.ts';
@@ -30,6 +31,7 @@ export interface Location {
   readonly pathType: 'Exact' | 'Prefix' | 'ImplementationSpecific';
   readonly ingress: Ingress;
   readonly settings: NginxSettings;
+  readonly access: Access;
   readonly upstream: Upstream | undefined;
   /** PEM of those whose certificates its backend may have (proxy-ssl-secret). */
   readonly backendCa?: string;
@@ -174,12 +176,14 @@ export function nginxModel(flags: ControllerFlags, view: StoreView): NginxModel 
   for (const ingress of sorted) {
     const settings = settingsOf(ingress);
     if (settings.canary !== undefined) continue;
+    const access = accessOf(ingress, settings.access, view);
     const fallback = upstream(ingress, ingress.spec?.defaultBackend, settings);
     const location = (path: string, pathType: Location['pathType'], to: Upstream | undefined): Location => ({
       path,
       pathType,
       ingress,
       settings,
+      access,
       upstream: to,
       ...(settings.backendTls?.verify === true ? { backendCa: caOf(settings.backendTls.secret, view) } : {}),
       canaries: [],

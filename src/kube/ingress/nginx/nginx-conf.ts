@@ -32,6 +32,7 @@ function locationLines(location: Location, server: Server): readonly string[] {
   if (settings.forceSslRedirect || (settings.sslRedirect && server.hasTls))
     lines.push('# enforce ssl on server side', 'return 308 https://$redirect_host$request_uri;', '');
   if (upstream === undefined) return [...lines, 'return 503;'];
+  lines.push(...accessLines(location));
   lines.push(
     `client_max_body_size                    ${settings.bodyLimitBytes};`,
     'proxy_set_header Host                   $best_http_host;',
@@ -59,6 +60,28 @@ function locationLines(location: Location, server: Server): readonly string[] {
     'proxy_redirect                          off;',
   ];
 }
+
+/** Before a backend is asked: connections, passwords, another server's word, a copy. */
+function accessLines({ settings, access, ingress, path }: Location): readonly string[] {
+  const { basic, authUrl, connections, mirror } = settings.access;
+  const name = `${namespaceOf(ingress)}_${ingress.metadata.name}`;
+  if (access.denied !== undefined) return [`# ${access.denied}`, 'return 503;'];
+  return [
+    ...(connections === undefined ? [] : [`limit_conn ${name}_conn ${connections};`]),
+    ...(basic === undefined ? [] : [`auth_basic "${basic.realm}";`, `auth_basic_user_file /etc/ingress-controller/auth/${name.replace('_', '-')}.passwd;`]),
+    ...(authUrl === undefined
+      ? []
+      : [`# this location requires authentication: ${authUrl.url}`, `auth_request        /_external-auth-${path.replaceAll('/', '') || 'root'}-Prefix;`]),
+    ...authUrlHeaders(authUrl?.takes ?? []),
+    ...(mirror === undefined ? [] : [`mirror /_mirror-${ingress.metadata.uid ?? name};`, 'mirror_request_body on;']),
+  ];
+}
+
+const authUrlHeaders = (names: readonly string[]): readonly string[] =>
+  names.flatMap((name, i) => [
+    `auth_request_set $authHeader${i} $upstream_http_${name.toLowerCase().replaceAll('-', '_')};`,
+    `proxy_set_header '${name}' $authHeader${i};`,
+  ]);
 
 /** A wildcard stands for one label. template.go: buildServerName */
 const serverName = (hostname: string): string =>

@@ -105,7 +105,7 @@ export type RouteAction =
       readonly rewrite?: PathRewrite;
       readonly hostname?: string;
       /** A copy of each request goes there too, and its answer nowhere. `percent` of requests; 100 if absent. */
-      readonly mirrors?: readonly { readonly backend: string; readonly percent?: number }[];
+      readonly mirrors?: readonly { readonly backend: string; readonly percent?: number; readonly hostname?: string }[];
       readonly connectTimeoutMs: number;
       /** Between two reads from the backend; 0: never. */
       readonly readTimeoutMs: number;

@@ -128,7 +128,9 @@ export function beginForward(
   open(run, common, client, backend, alternative);
   for (const mirror of action.mirrors ?? []) {
     if (mirror.percent === undefined || run.context.prng('mirror').below(100) < mirror.percent) {
-      open(run, common, -1, findBackend(run, mirror.backend) ?? { name: mirror.backend, endpoints: [] }, '');
+      const copy =
+        mirror.hostname === undefined ? common : { ...common, request: request.replace(/\r\nHost: [^\r\n]*/i, () => `\r\nHost: ${mirror.hostname}`) };
+      open(run, copy, -1, findBackend(run, mirror.backend) ?? { name: mirror.backend, endpoints: [] }, '');
     }
   }
 }

@@ -502,7 +502,7 @@ class Run implements ProxyRun {
       asked,
       { status: code, bytes: utf8Length(sent), seconds: 0 },
       {
-        name: own ? 'upstream-default-backend' : '',
+        name: own ? 'upstream-default-backend' : flavour === 'nginx' ? backendNameOf(selected) : '',
         alternative: '',
         tries: own ? [{ address: '127.0.0.1:8181', status: code, bytes: utf8Length(sent), seconds: 0 }] : [],
         why,
@@ -584,6 +584,10 @@ class Run implements ProxyRun {
 
 /** `84961386-6d84-929d-98bd-c5aee93b5c88` */
 const asUuid = (hex: string): string => [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+
+/** nginx has set it before it refuses. */
+const backendNameOf = (selected: Selected | undefined): string =>
+  selected?.route.action.kind === 'forward' ? (selected.route.action.targets[0]?.backend ?? '') : '';
 
 function isAllowed(ip: Ip, allow: readonly string[]): boolean {
   return allow.some((cidr) => {

@@ -38,6 +38,7 @@ export interface Tried {
 }
 
 const NGINX_REASONS: Readonly<Record<number, string>> = {
+  302: 'Moved Temporarily',
   401: 'Unauthorized',
   503: 'Service Temporarily Unavailable',
   504: 'Gateway Time-out',
@@ -242,7 +243,7 @@ export function accessLog(
   // A request line that could not be read has no parts.
   const line = asked.version === '' ? asked.method : `${asked.method} ${asked.target} ${asked.version}`;
   return (
-    `${ip} - - [${formatLogDate(answer.nowMs)}] "${line}" ${answer.status} ${answer.bytes} ` +
+    `${ip} - ${asked.user ?? '-'} [${formatLogDate(answer.nowMs)}] "${line}" ${answer.status} ${answer.bytes} ` +
     `"${headerValue(asked.headers, 'Referer') ?? '-'}" "${agent ?? '-'}" ${asked.bytes} ${seconds(answer.seconds)} [${upstream.name}] [${upstream.alternative}] ` +
     `${each((one) => one.address)} ${each((one) => String(one.bytes))} ${each((one) => seconds(one.seconds))} ${each((one) => String(one.status))} ${asked.requestId}\n`
   );
