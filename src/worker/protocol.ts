@@ -49,8 +49,8 @@ export interface Requests extends LanguageRequests {
   probe(specs: readonly ProbeSpec[]): readonly ProbeResult[];
   /** What policies say of the same pairs; null where an end is nobody's. */
   policyCells(specs: readonly ProbeSpec[]): readonly (CellVerdict | null)[];
-  /** What the policies say between groups of pods. */
-  policyLens(): PolicyLensView;
+  /** What the policies say between groups of pods. `opened`: namespaces of which the groups are wanted, where there are too many groups for all. */
+  policyLens(opened: readonly string[]): PolicyLensView;
   /** Where a field of an object is written (`spec.ingress[0].from[1]`); null where its text is not the reader's. */
   placeOf(key: string, path: string): { readonly file: string; readonly span: Span } | null;
   /** "Why can't A reach B?" */

@@ -39,6 +39,8 @@ const MANY_BOXES = 60;
 const PATIENCE_MS = 700;
 /** As Requests.probe says. */
 const MAX_PROBES = 400;
+/** Namespaces whose groups the Policy lens shows. */
+const MAX_OPENED = 20;
 const MAX_CELLS = 20_000;
 
 type Handlers = { readonly [N in RequestName]: (...args: Parameters<Requests[N]>) => ReturnType<Requests[N]> | Promise<ReturnType<Requests[N]>> };
@@ -154,7 +156,7 @@ export class PlaygroundServer {
       reachPeers: async () => (await this.#reach()).reachPeers(this.#get()),
       probe: async (specs) => (await this.#reach()).probe(this.#get(), specs.slice(0, MAX_PROBES)),
       policyCells: async (specs) => (await this.#reach()).policyCells(this.#get(), specs.slice(0, MAX_CELLS)).map((cell) => cell ?? null),
-      policyLens: async () => (await this.#reach()).policyLens(this.#get()),
+      policyLens: async (opened) => (await this.#reach()).policyLens(this.#get(), opened.slice(0, MAX_OPENED)),
       placeOf: (key, path) => {
         const source = this.#get().sourceOf(key)?.source;
         return source === undefined ? null : { file: source.file, span: source.spanOf(path) };

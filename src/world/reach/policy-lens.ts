@@ -3,7 +3,7 @@ import { enforcement } from '../../kube/policy/enforcement.ts';
 import { judgedModel, unreadPolicies } from '../../kube/policy/judged-model.ts';
 import { type MatrixPort, policyMatrix } from '../../kube/policy/matrix.ts';
 import type { PolicyEndpoint } from '../../kube/policy/policy-types.ts';
-import { podGroups } from '../suggest/pod-groups.ts';
+import { type PodGroup, podGroups } from '../suggest/pod-groups.ts';
 import type { NetnsView } from '../views.ts';
 import type { ProbedWorld } from './probe.ts';
 import type { PolicyLensEdge, PolicyLensView, PolicyLensWay } from './reach-views.ts';
@@ -19,15 +19,28 @@ interface Group {
   readonly title: string;
   readonly namespace: string;
   readonly pods: readonly NetnsView[];
+  readonly opens?: 'closed' | 'open';
 }
 
-function groupsOf(world: ProbedWorld): { readonly by: PolicyLensView['by']; readonly groups: readonly Group[]; readonly beyond: number } {
+function groupsOf(
+  world: ProbedWorld,
+  opened: ReadonlySet<string>,
+): { readonly by: PolicyLensView['by']; readonly groups: readonly Group[]; readonly beyond: number } {
   const byLabel = [...new Set(podGroups(world).values())];
   if (byLabel.length <= MAX_GROUPS) return { by: 'label', groups: byLabel.map((one) => ({ ...one, id: one.key, title: one.name })), beyond: 0 };
-  const spaces = new Map<string, NetnsView[]>();
-  for (const { namespace, pods } of byLabel) spaces.set(namespace, [...(spaces.get(namespace) ?? []), ...pods]);
-  const all = [...spaces].map(([namespace, pods]) => ({ id: namespace, title: namespace, namespace, pods }));
-  return { by: 'namespace', groups: all.slice(0, MAX_GROUPS), beyond: Math.max(0, all.length - MAX_GROUPS) };
+  const spaces = new Map<string, PodGroup[]>();
+  for (const group of byLabel) {
+    const known = spaces.get(group.namespace);
+    if (known === undefined) spaces.set(group.namespace, [group]);
+    else known.push(group);
+  }
+  const all = [...spaces].flatMap(([namespace, own]): Group[] =>
+    opened.has(namespace)
+      ? own.slice(0, MAX_GROUPS).map((one) => ({ ...one, id: one.key, title: one.name, opens: 'open' }))
+      : [{ id: namespace, title: namespace, namespace, pods: own.flatMap((one) => one.pods), ...(own.length > 1 ? { opens: 'closed' } : {}) }],
+  );
+  const shown = all.slice(0, 2 * MAX_GROUPS);
+  return { by: 'namespace', groups: shown, beyond: all.length - shown.length };
 }
 
 const textOf = ({ port, protocol }: MatrixPort): string => `${port}/${protocol}`;
@@ -36,10 +49,11 @@ const idOf = (pod: NetnsView): string => `${pod.namespace ?? 'default'}/${pod.ti
 /** How many of a group's ends are in each group of the matrix. */
 type Spread = ReadonlyMap<number, number>;
 
-export function policyLens(world: ProbedWorld): PolicyLensView {
+/** @param opened Namespaces whose groups are wanted where there are too many groups for all of them. */
+export function policyLens(world: ProbedWorld, opened: readonly string[] = []): PolicyLensView {
   const { view } = world.api;
   const model = judgedModel(view);
-  const { by, groups, beyond } = groupsOf(world);
+  const { by, groups, beyond } = groupsOf(world, new Set(opened));
   const ends = groups.map(({ pods }) => pods.map((pod) => model.byId.get(idOf(pod))).filter((one): one is PolicyEndpoint => one !== undefined));
   const ports = new Map<string, MatrixPort>();
   const portsOf = ends.map((list) => {
@@ -89,12 +103,13 @@ export function policyLens(world: ProbedWorld): PolicyLensView {
     policies: new Set(model.policies.map(({ key }) => key)).size,
     dialects: unreadPolicies(view),
     by,
-    groups: groups.map(({ id, title, namespace, pods }) => ({
+    groups: groups.map(({ id, title, namespace, pods, opens }) => ({
       id,
       title,
       namespace,
       pods: pods.map((one) => one.id),
       first: `pod/${idOf(pods[0] as NetnsView)}`,
+      ...(opens === undefined ? {} : { opens }),
     })),
     edges,
     beyond,

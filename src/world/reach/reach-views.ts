@@ -107,6 +107,8 @@ export interface PolicyLensGroup {
   readonly pods: readonly string[];
   /** The first of them, as a question names it. */
   readonly first: ReachEnd;
+  /** A namespace with several groups, which can be shown in its place; or one of these groups. */
+  readonly opens?: 'closed' | 'open';
 }
 /** What the policies say, whether or not somebody enforces them. */
 export interface PolicyLensView {

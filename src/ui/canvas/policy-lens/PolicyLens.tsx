@@ -33,14 +33,14 @@ interface Seen {
 }
 
 /** What the policies say now, and what that changed against the answer before. */
-function usePolicyLens(): Seen | undefined {
+function usePolicyLens(opened: readonly string[]): Seen | undefined {
   const { client } = usePlayground();
   const world = useWorldKey();
   const [seen, setSeen] = useState<Seen | undefined>(undefined);
   useEffect(() => {
     void world;
     let alive = true;
-    client.call('policyLens').then(
+    client.call('policyLens', opened).then(
       (view) => {
         if (alive) setSeen((before) => ({ view, change: changesOf(before?.view, view) }));
       },
@@ -49,7 +49,7 @@ function usePolicyLens(): Seen | undefined {
     return () => {
       alive = false;
     };
-  }, [client, world]);
+  }, [client, world, opened]);
   return seen;
 }
 
@@ -158,12 +158,23 @@ function Lines({
   );
 }
 
+const NONE: readonly string[] = [];
 /** Pixels. */
 const LOW = 420;
 
 const MARKS = { open: '✓', closed: '✕', mixed: '◐' } as const;
 
-function Matrix({ seen, system, onAsk }: { readonly seen: Seen; readonly system: boolean; readonly onAsk: (from: number, column: LensColumn) => void }) {
+function Matrix({
+  seen,
+  system,
+  onAsk,
+  onOpen,
+}: {
+  readonly seen: Seen;
+  readonly system: boolean;
+  readonly onAsk: (from: number, column: LensColumn) => void;
+  readonly onOpen: (namespace: string) => void;
+}) {
   const { view, change } = seen;
   const table = useRef<HTMLTableElement>(null);
   useRoving(table);
@@ -190,7 +201,14 @@ function Matrix({ seen, system, onAsk }: { readonly seen: Seen; readonly system:
           {rows.slice(0, MAX_ROWS).map(({ group, index }, y) => (
             <tr key={group.id}>
               <th scope="row" title={`${group.namespace}/${group.title}: ${group.pods.length}`}>
-                {shortName(group.title, 18)} {group.pods.length === 1 ? null : <span>{group.pods.length}</span>}
+                {group.opens === undefined ? (
+                  shortName(group.title, 18)
+                ) : (
+                  <button type="button" className={styles.opener} aria-expanded={group.opens === 'open'} onClick={() => onOpen(group.namespace)}>
+                    {shortName(group.opens === 'open' ? `${group.namespace}/${group.title}` : group.title, 22)}
+                  </button>
+                )}{' '}
+                {group.pods.length === 1 ? null : <span>{group.pods.length}</span>}
               </th>
               {columns.slice(0, MAX_COLUMNS).map((column, x) => {
                 const way = wayAt(view, index, column);
@@ -234,7 +252,8 @@ function Matrix({ seen, system, onAsk }: { readonly seen: Seen; readonly system:
 
 export function PolicyLens({ tools }: { readonly tools: CanvasTools }) {
   const playground = usePlayground();
-  const seen = usePolicyLens();
+  const [opened, setOpened] = useState<readonly string[]>(NONE);
+  const seen = usePolicyLens(opened);
   const [shown, setShown] = useState<Shown>('open');
   const [system, setSystem] = useState(false);
   const [wide, setWide] = useState(false);
@@ -298,13 +317,20 @@ export function PolicyLens({ tools }: { readonly tools: CanvasTools }) {
           <p className={styles.note} role="status">
             {view.policies === 0
               ? 'There is no policy: everybody may talk to everybody.'
-              : `${view.policies} ${view.policies === 1 ? 'policy' : 'policies'}, pods ${view.by === 'label' ? 'by their owners’ labels' : 'by namespace'}.`}
+              : `${view.policies} ${view.policies === 1 ? 'policy' : 'policies'}, pods ${view.by === 'label' ? 'by their owners’ labels' : wide ? 'by namespace: click one for its groups' : 'by namespace'}.`}
             {change.opened + change.closed === 0 ? '' : ` The last change opened ${change.opened} and closed ${change.closed}.`}
             {tangled ? ' Choose a pod to see its lines.' : of === undefined ? '' : ` Lines of ${view.groups[of]?.title ?? ''}.`}
             {view.policies === 0 || view.openConnections === '' ? '' : ` ${view.openConnections}`}
             {view.dialects === 0 ? '' : ` ${view.dialects} in the words of a CNI that is not here ${view.dialects === 1 ? 'says' : 'say'} nothing.`}
           </p>
-          {wide ? <Matrix seen={seen} system={system} onAsk={ask} /> : null}
+          {wide ? (
+            <Matrix
+              seen={seen}
+              system={system}
+              onAsk={ask}
+              onOpen={(namespace) => setOpened(opened.includes(namespace) ? opened.filter((one) => one !== namespace) : [...opened, namespace])}
+            />
+          ) : null}
         </section>
       ) : null}
     </>
