@@ -264,7 +264,9 @@ function CanvasInside({ topology, lens, playback, positions, selection, arrangem
       const element = tip.current;
       const area = frame.current;
       if (element === null || area === null || event.pointerType === 'touch') return;
-      const hit = event.buttons === 0 ? hitAt(event) : undefined;
+      // What lies on the canvas hides what is under it from the hand too.
+      const covered = event.target instanceof Element && event.target.closest('[data-panel]') !== null;
+      const hit = event.buttons === 0 && !covered ? hitAt(event) : undefined;
       const id = hit?.kind === 'item' && hit.item.kind !== 'room' ? hit.item.id : undefined;
       const words = hit === undefined ? '' : hit.kind === 'wire' ? hit.wire.spoken : hit.item.kind === 'room' ? '' : hit.item.spoken;
       element.hidden = words === '';

@@ -162,6 +162,10 @@ const NONE: readonly string[] = [];
 /** Pixels. */
 const LOW = 420;
 
+/** Two namespaces may have groups of one name. */
+const columnName = (group: PolicyLensView['groups'][number] | undefined): string =>
+  group === undefined ? '' : group.opens === 'open' ? `${group.namespace}/${group.title}` : group.title;
+
 const MARKS = { open: '✓', closed: '✕', mixed: '◐' } as const;
 
 function Matrix({
@@ -191,7 +195,7 @@ function Matrix({
             {columns.slice(0, MAX_COLUMNS).map(({ group, port }) => (
               <th key={`${group} ${port}`} scope="col">
                 <span>
-                  {shortName(view.groups[group]?.title ?? '', 16)} <b>{portWords(port)}</b>
+                  {shortName(columnName(view.groups[group]), 16)} <b>{portWords(port)}</b>
                 </span>
               </th>
             ))}
@@ -283,7 +287,7 @@ export function PolicyLens({ tools }: { readonly tools: CanvasTools }) {
         </button>
       )}
       {open ? (
-        <section className={styles.panel} aria-label="Who may talk to whom" onKeyDown={(event) => event.stopPropagation()}>
+        <section className={styles.panel} data-panel="" aria-label="Who may talk to whom" onKeyDown={(event) => event.stopPropagation()}>
           <div className={styles.head}>
             <p>
               {view.sentence}
@@ -320,9 +324,14 @@ export function PolicyLens({ tools }: { readonly tools: CanvasTools }) {
               : `${view.policies} ${view.policies === 1 ? 'policy' : 'policies'}, pods ${view.by === 'label' ? 'by their owners’ labels' : wide ? 'by namespace: click one for its groups' : 'by namespace'}.`}
             {change.opened + change.closed === 0 ? '' : ` The last change opened ${change.opened} and closed ${change.closed}.`}
             {tangled ? ' Choose a pod to see its lines.' : of === undefined ? '' : ` Lines of ${view.groups[of]?.title ?? ''}.`}
-            {view.policies === 0 || view.openConnections === '' ? '' : ` ${view.openConnections}`}
             {view.dialects === 0 ? '' : ` ${view.dialects} in the words of a CNI that is not here ${view.dialects === 1 ? 'says' : 'say'} nothing.`}
           </p>
+          {view.policies === 0 || view.openConnections === '' ? null : (
+            <details className={styles.note}>
+              <summary>What becomes of open connections</summary>
+              {view.openConnections}
+            </details>
+          )}
           {wide ? (
             <Matrix
               seen={seen}
