@@ -8,6 +8,7 @@ import { insertField, parentOf, replaceSpan, valueAt } from './edit-text.ts';
 import { ingressEdits } from './ingress-fix.ts';
 import { portsOf } from './lint.ts';
 import { nearWords } from './near.ts';
+import { policyFixes } from './policy-fixes.ts';
 import type { QuickFix, TextEdit } from './requests.ts';
 import { snippetFor } from './snippets.ts';
 import type { LanguageSource, TextFile } from './text-index.ts';
@@ -72,6 +73,14 @@ class Fixer {
     else if (code === 'selects-nothing') this.#selector(object);
     else if (code === 'no-such-port' || code === 'undeclared-port') this.#port(object, span);
     else if (code === 'no-such-object') this.#noObject(object, span, message);
+    else if (code.startsWith('policy-'))
+      for (const { title, edits, preferred } of policyFixes(code, diagnostic.hint ?? '', span, {
+        text: this.#text,
+        object,
+        objects: this.#files.flatMap((file) => file.objects),
+        view: this.#source.api.view,
+      }))
+        this.#add(title, edits, preferred);
     else if (message.includes('`selector` does not match template `labels`')) this.#template(object);
     else if (message.endsWith('field is immutable')) this.#anew(object);
     else {
