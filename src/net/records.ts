@@ -362,7 +362,7 @@ export interface RoutingRule extends RecordBase {
 }
 
 /**
- * One iptables chain, or one of ip6tables (`family`). Id: `<netns>/chain/<table>/<name>`, of ip6tables `<netns>/chain6/<table>/<name>`. Chains with a `policy` are the built-in ones and are hooked by their name.
+ * One iptables chain, or one of ip6tables (`family`). Id: `<netns>/chain/<table>/<name>`, of ip6tables `<netns>/chain6/<table>/<name>`; of iptables-legacy `<netns>/chain-legacy/…` and `<netns>/chain6-legacy/…`. Chains with a `policy` are the built-in ones and are hooked by their name.
  * `rules` may be shared by reference between many records (a hundred nodes have the same Service chains).
  */
 export interface Chain extends RecordBase {
@@ -370,6 +370,8 @@ export interface Chain extends RecordBase {
   readonly netns: string;
   /** Absent: ipv4. */
   readonly family?: 'ipv4' | 'ipv6';
+  /** In the kernel's old tables (ip_tables), which are walked beside those of nf_tables; absent: in nf_tables. */
+  readonly backend?: 'legacy';
   readonly table: 'raw' | 'mangle' | 'nat' | 'filter' | 'security';
   readonly name: string;
   readonly policy?: 'ACCEPT' | 'DROP';

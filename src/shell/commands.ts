@@ -33,7 +33,20 @@ import { hubble } from './tools/hubble.ts';
 import { ip } from './tools/ip.ts';
 import { arp } from './tools/ip-neigh.ts';
 import { ipset } from './tools/ipset.ts';
-import { ip6tables, ip6tablesRestore, ip6tablesSave, iptables, iptablesRestore, iptablesSave } from './tools/iptables.ts';
+import {
+  ip6tables,
+  ip6tablesLegacy,
+  ip6tablesLegacyRestore,
+  ip6tablesLegacySave,
+  ip6tablesRestore,
+  ip6tablesSave,
+  iptables,
+  iptablesLegacy,
+  iptablesLegacyRestore,
+  iptablesLegacySave,
+  iptablesRestore,
+  iptablesSave,
+} from './tools/iptables.ts';
 import { ipvsadm } from './tools/ipvsadm.ts';
 import { ifconfig, route } from './tools/legacy.ts';
 import { df, free, hostnamectl, mktemp, stat, top, uptime } from './tools/machine.ts';
@@ -72,6 +85,12 @@ const list: readonly Command[] = [
   ip6tables,
   ip6tablesSave,
   ip6tablesRestore,
+  iptablesLegacy,
+  iptablesLegacySave,
+  iptablesLegacyRestore,
+  ip6tablesLegacy,
+  ip6tablesLegacySave,
+  ip6tablesLegacyRestore,
   ipset,
   dmesg,
   ipvsadm,

@@ -38,7 +38,7 @@ function sort(records: Iterable<NetRecord>): Parts {
     else if (record.kind === 'route') parts.routes.push(record);
     else if (record.kind === 'neighbor') parts.neighbors.push(record);
     else if (record.kind === 'fdb') parts.fdb.push(record);
-    else if (record.kind === 'chain') parts.chains.push(record);
+    else if (record.kind === 'chain' && record.backend === undefined) parts.chains.push(record);
     else if (record.kind === 'ipset') parts.sets.push(record);
     else if (record.kind === 'process') parts.processes.push(record);
     else if (record.kind === 'bpf-program')

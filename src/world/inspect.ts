@@ -22,7 +22,7 @@ export function inspectWorld(world: InspectedWorld, target: LinkTarget, sourceOf
       return inspectNetns(world, target.id);
     case 'device':
     case 'chain': {
-      const at = target.id.search(target.kind === 'device' ? /\/device\// : /\/(?:nft|ipvs|chain6?)\//);
+      const at = target.id.search(target.kind === 'device' ? /\/device\// : /\/(?:nft|ipvs|chain6?(?:-legacy)?)\//);
       const netns = at < 0 ? null : inspectNetns(world, target.id.slice(0, at));
       const words = target.kind === 'chain' ? ruleWords(world, target.id, target.rule) : undefined;
       return netns === null || words === undefined ? netns : { ...netns, explained: words };
@@ -48,7 +48,7 @@ function inspectNetns(world: InspectedWorld, id: string): NetnsInspection | null
   const devices = [];
   for (const record of world.records.values()) {
     if (record.kind === 'route' && record.netns === id) routes.push(record);
-    else if (record.kind === 'chain' && record.netns === id) chains.push(record);
+    else if (record.kind === 'chain' && record.netns === id && record.backend === undefined) chains.push(record);
     else if (record.kind === 'nft-chain' && record.netns === id) nftChains.push(record);
     else if (record.kind === 'ipset' && record.netns === id) sets.push(record);
     else if (record.kind === 'device' && record.netns === id) devices.push(record);

@@ -103,15 +103,18 @@ export class Ruleset {
   readonly nat: boolean;
   /** The tables of nftables that stand beside. */
   readonly nft: NftTables | undefined;
+  /** The chains of iptables-legacy, which hang on the same hooks. */
+  readonly legacy: Ruleset | undefined;
   /** How ids of this family's chains go on behind the netns. */
   readonly #folder: string;
 
   /** `before` gives its counters and memory to chains whose rules are the very same array. */
-  constructor(records: Iterable<Chain>, before: Ruleset | undefined, family: Family = 'ipv4', nft?: NftTables) {
-    this.#folder = family === 'ipv6' ? 'chain6' : 'chain';
+  constructor(records: Iterable<Chain>, before: Ruleset | undefined, family: Family = 'ipv4', nft?: NftTables, legacy?: Ruleset) {
+    let folder = family === 'ipv6' ? 'chain6' : 'chain';
     const hooked: (ChainState | undefined)[][] = TABLE_NAMES.map(() => HOOK_NAMES.map(() => undefined));
     let nat = false;
     for (const record of records) {
+      if (record.backend === 'legacy') folder = family === 'ipv6' ? 'chain6-legacy' : 'chain-legacy';
       const old = before?.chains.get(record.id);
       const chain = new ChainState(record);
       if (old !== undefined) chain.inherit(old);
@@ -122,9 +125,15 @@ export class Ruleset {
       const row = hooked[TABLE_NAMES.indexOf(record.table)];
       if (hook >= 0 && row !== undefined) row[hook] = chain;
     }
+    this.#folder = folder;
     this.nft = nft;
-    this.nat = nat || nft?.nat === true;
-    this.conntrack = this.nat || nft?.conntrack === true || [...this.chains.values()].some((c) => c.record.rules.some((r) => ASKS_FOR_CONNTRACK.test(r.text)));
+    this.legacy = legacy;
+    this.nat = nat || nft?.nat === true || legacy?.nat === true;
+    this.conntrack =
+      this.nat ||
+      nft?.conntrack === true ||
+      legacy?.conntrack === true ||
+      [...this.chains.values()].some((c) => c.record.rules.some((r) => ASKS_FOR_CONNTRACK.test(r.text)));
     this.hooked = hooked;
   }
 

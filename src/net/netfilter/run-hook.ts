@@ -193,7 +193,13 @@ export class HookRunner {
     return true;
   }
 
+  /** A table of nf_tables, and before it the one of the same name that iptables-legacy has written: it came later, and among equals the latest runs first. */
   #walk(netns: NetnsState, ruleset: Ruleset, table: number, context: HookContext): boolean {
+    if (ruleset.legacy !== undefined) {
+      if (!this.#walk(netns, ruleset.legacy, table, context)) return false;
+      const connection = context.skb.connection;
+      if (table === NAT && connection !== undefined && isBound(connection, changesSource(context.hook))) return true;
+    }
     const verdict = walkBaseChain(this.#core, netns, ruleset, table, context);
     if (verdict !== DROP) return true;
     const dropped = context.dropped;

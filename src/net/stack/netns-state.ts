@@ -237,8 +237,18 @@ export class NetnsState {
   #compileRulesets(): void {
     this.#rulesetStale = false;
     const compile = (family: Family, before: Ruleset | undefined): Ruleset | undefined => {
-      const chains = [...this.chains.values()].filter((c) => (c.family ?? 'ipv4') === family);
-      return chains.length === 0 && this.nft === undefined && this.ipvs.size === 0 ? undefined : new Ruleset(chains, before, family, this.nft);
+      const all = [...this.chains.values()].filter((c) => (c.family ?? 'ipv4') === family);
+      const chains = all.filter((c) => c.backend === undefined);
+      const old =
+        all.length === chains.length
+          ? undefined
+          : new Ruleset(
+              all.filter((c) => c.backend === 'legacy'),
+              before?.legacy,
+              family,
+            );
+      if (all.length === 0 && this.nft === undefined && this.ipvs.size === 0) return undefined;
+      return new Ruleset(chains, before, family, this.nft, old);
     };
     this.#ruleset = compile('ipv4', this.#ruleset);
     this.#ruleset6 = compile('ipv6', this.#ruleset6);
@@ -246,11 +256,13 @@ export class NetnsState {
 
   /** The running chain of a record, of either family. */
   chainState(id: string): ChainState | undefined {
-    return this.ruleset?.chains.get(id) ?? this.ruleset6?.chains.get(id);
+    const in4 = this.ruleset;
+    const in6 = this.ruleset6;
+    return in4?.chains.get(id) ?? in6?.chains.get(id) ?? in4?.legacy?.chains.get(id) ?? in6?.legacy?.chains.get(id);
   }
 
   chainStates(): ChainState[] {
-    return [...(this.ruleset?.chains.values() ?? []), ...(this.ruleset6?.chains.values() ?? [])];
+    return [this.ruleset, this.ruleset6, this.ruleset?.legacy, this.ruleset6?.legacy].flatMap((one) => [...(one?.chains.values() ?? [])]);
   }
 
   /** Static and permanent FDB entries of a VXLAN device; several only for the all-zero MAC (unknown destinations). */

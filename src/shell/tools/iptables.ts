@@ -7,7 +7,7 @@ import { BUILTIN_CHAINS } from '../../net/netfilter/hook.ts';
 import { formatIptablesSave } from '../../net/netfilter/save.ts';
 import { type Command, defineCommand, type Filter, type FilterIo, type Invocation, type Outcome } from '../command.ts';
 import { resolvePath } from '../paths.ts';
-import { chainRecords, findSetOf, openTable, writeTable } from './netfilter-tables.ts';
+import { type Backend, chainRecords, findSetOf, openTable, writeTable } from './netfilter-tables.ts';
 import { asctime, nowMs } from './system.ts';
 
 const HELP = (program: string): string => `${program} ${VERSION}
@@ -36,7 +36,40 @@ function failed(program: string, failure: Failure): { readonly text: string; rea
   }
 }
 
-function run(invocation: Invocation, program: string, family: Family): number {
+/** iptables/nft.c, nft_check_xt_legacy */
+function tellLegacy({ host, place, err }: Pick<Invocation, 'host' | 'place' | 'err'>, program: string, family: Family, suffix = ''): void {
+  const name = program.replace('-save', '');
+  if (chainRecords(host, place.netns, family, 'legacy').length > 0) err(`# Warning: ${name}-legacy tables present, use ${name}-legacy${suffix} to see them\n`);
+}
+
+/** What the kernel's old tables are said to have against it. iptables: libiptc/libiptc.c, TC_STRERROR */
+function legacyWords(text: string): string {
+  if (text.includes('No such file or directory')) return 'No chain/target/match by that name.';
+  if (text.includes('File exists')) return 'Chain already exists.';
+  if (text.includes('Device or resource busy')) return 'Too many links.';
+  return text.includes('Directory not empty') ? 'Directory not empty.' : "Invalid argument. Run `dmesg' for more information.";
+}
+
+function run(invocation: Invocation, program: string, family: Family, backend: Backend = 'nft'): number {
+  if (backend === 'legacy') return runLegacy(invocation, program, family);
+  if (invocation.argv.some((word) => /^(-[a-zA-Z]*[LS]|--list|--list-rules)/.test(word))) tellLegacy(invocation, program, family);
+  return perform(invocation, program, family, backend);
+}
+
+function runLegacy(invocation: Invocation, program: string, family: Family): number {
+  const asLegacy = (text: string): string => {
+    const said = text
+      .replaceAll(VERSION, VERSION.replace('nf_tables', 'legacy'))
+      .replace(/Chain '([^']*)' does not exist\n/, "Couldn't load target `$1':No such file or directory\n\n");
+    const kernel = /^(ip6?tables) v[\d.]+ \(legacy\): {2}(.*)\n$/s.exec(said);
+    return kernel === null ? said : `${kernel[1]}: ${legacyWords(kernel[2] ?? '')}\n`;
+  };
+  const { out, err } = invocation;
+  const code = perform({ ...invocation, out: (text) => out(asLegacy(text)), err: (text) => err(asLegacy(text)) }, program, family, 'legacy');
+  return code === 4 ? 1 : code;
+}
+
+function perform(invocation: Invocation, program: string, family: Family, backend: Backend): number {
   const { host, place, out, err } = invocation;
   const parsed = parseCommand(invocation.argv, family);
   switch (parsed.kind) {
@@ -53,7 +86,7 @@ function run(invocation: Invocation, program: string, family: Family): number {
       err(parsed.usage || parsed.exitCode !== 4 ? formatCommandError(program, parsed) : `${program} ${VERSION}:  ${parsed.message}\n`);
       return parsed.exitCode;
     case 'command': {
-      const edit = openTable(host, place.netns, family, parsed.table);
+      const edit = openTable(host, place.netns, family, parsed.table, backend);
       for (const warning of parsed.warnings) err(warning);
       const reads = (parsed.action === 'list' || parsed.action === 'list-rules') && !parsed.zeroAfter;
       const { out: text, failure } = applyCommand(edit, parsed, findSetOf(host, place.netns), false);
@@ -65,7 +98,7 @@ function run(invocation: Invocation, program: string, family: Family): number {
       }
       if (!reads && parsed.action !== 'check') {
         edit.touched = true;
-        writeTable(host, place.netns, edit);
+        writeTable(host, place.netns, edit, backend);
         host.settle();
       }
       return 0;
@@ -75,18 +108,19 @@ function run(invocation: Invocation, program: string, family: Family): number {
 
 const FLAGS = ['-t', '-L', '-n', '-v', '-S', '-A', '-D', '-I', '-R', '-C', '-F', '-N', '-X', '-P', '-Z', '-E', '--line-numbers'];
 
-function defineIptables(program: 'iptables' | 'ip6tables', family: Family): Command {
+function defineIptables(program: 'iptables' | 'ip6tables', family: Family, backend: Backend = 'nft'): Command {
+  const name = backend === 'legacy' ? `${program}-legacy` : program;
   return defineCommand({
-    name: program,
-    summary: `rules of this netns${family === 'ipv6' ? ' for IPv6' : ''}: ${program} -t nat -L -n -v, -S, -A, -I, -D, -R, -C, -F, -N, -X, -P, -Z`,
+    name,
+    summary: `${backend === 'legacy' ? "rules in the kernel's old tables" : 'rules'} of this netns${family === 'ipv6' ? ' for IPv6' : ''}: ${name} -t nat -L -n -v, -S, -A, -I, -D, -R, -C, -F, -N, -X, -P, -Z`,
     group: 'network',
-    run: (invocation) => run(invocation, program, family),
+    run: (invocation) => run(invocation, program, family, backend),
     complete: (words, current, { host, place }) => {
       const table = TABLES.find((candidate) => words.includes(candidate)) ?? 'filter';
       const chains = [
         ...new Set([
           ...BUILTIN_CHAINS[table],
-          ...chainRecords(host, place.netns, family)
+          ...chainRecords(host, place.netns, family, backend)
             .filter((chain) => chain.table === table)
             .map((chain) => chain.name),
         ]),
@@ -100,10 +134,10 @@ function defineIptables(program: 'iptables' | 'ip6tables', family: Family): Comm
 const unknownOption = (program: string, word: string, hint: string): string =>
   `${program}: ${word.startsWith('--') ? `unrecognized option '${word}'` : `invalid option -- '${word[1]}'`}\n${hint}\n`;
 
-function defineSave(program: 'iptables-save' | 'ip6tables-save', family: Family): Command {
+function defineSave(program: 'iptables-save' | 'ip6tables-save', family: Family, backend: Backend = 'nft'): Command {
   return defineCommand({
-    name: program,
-    summary: `all ${family === 'ipv6' ? 'ip6tables' : 'iptables'} rules as text (-t TABLE, -c)`,
+    name: backend === 'legacy' ? program.replace('-save', '-legacy-save') : program,
+    summary: `all ${backend === 'legacy' ? 'legacy ' : ''}${family === 'ipv6' ? 'ip6tables' : 'iptables'} rules as text (-t TABLE, -c)`,
     group: 'network',
     run: (invocation) => {
       const { host, place, out, err, shell, cwd } = invocation;
@@ -137,16 +171,18 @@ function defineSave(program: 'iptables-save' | 'ip6tables-save', family: Family)
           return 1;
         }
       }
-      const text = formatIptablesSave(chainRecords(host, place.netns, family), {
+      const text = formatIptablesSave(chainRecords(host, place.netns, family, backend), {
         date: asctime(nowMs(invocation)),
         family,
         policies: (id) => host.engine.counters(id).policy,
         ...(tables === undefined ? {} : { tables }),
         ...(counted ? { counters: (id: string) => host.engine.counters(id) } : {}),
       });
-      if (file === undefined) out(text);
+      if (backend === 'nft') tellLegacy(invocation, program, family, '-save');
+      const shown = backend === 'legacy' ? text.replaceAll(` ${VERSION} on`, ` ${VERSION.replace(' (nf_tables)', '')} on`) : text;
+      if (file === undefined) out(shown);
       else {
-        const error = shell.writeFile(place, resolvePath(cwd, file), text);
+        const error = shell.writeFile(place, resolvePath(cwd, file), shown);
         if (error !== undefined) {
           err(`Couldn't open file ${file}: ${error}\n`);
           return 1;
@@ -160,6 +196,7 @@ function defineSave(program: 'iptables-save' | 'ip6tables-save', family: Family)
 
 interface RestoreState {
   readonly program: 'iptables-restore' | 'ip6tables-restore';
+  readonly backend: Backend;
   readonly noflush: boolean;
   readonly counters: boolean;
   readonly test: boolean;
@@ -187,11 +224,11 @@ const RESTORE_HELP = (program: string): string => `Usage: ${program} [-c] [-v] [
 function restore(invocation: Pick<Invocation, 'host' | 'place'>, state: RestoreState, io: Pick<FilterIo, 'out' | 'err'>): number {
   const { host, place } = invocation;
   const family = state.program === 'ip6tables-restore' ? 'ipv6' : 'ipv4';
-  const { text, ...options } = state;
-  const restored = restoreText(text, { family, ...options }, (table) => openTable(host, place.netns, family, table), findSetOf(host, place.netns));
+  const { text, backend, ...options } = state;
+  const restored = restoreText(text, { family, ...options }, (table) => openTable(host, place.netns, family, table, backend), findSetOf(host, place.netns));
   io.out(restored.out);
   io.err(restored.err);
-  for (const edit of restored.tables) writeTable(host, place.netns, edit);
+  for (const edit of restored.tables) writeTable(host, place.netns, edit, backend);
   host.settle();
   return restored.exitCode;
 }
@@ -204,15 +241,15 @@ export const restoreFilter: Filter = {
   end: (state: RestoreState, io): Outcome => restore(io.invocation(), state, io),
 };
 
-function defineRestore(program: 'iptables-restore' | 'ip6tables-restore'): Command {
+function defineRestore(program: 'iptables-restore' | 'ip6tables-restore', backend: Backend = 'nft'): Command {
   return defineCommand({
-    name: program,
+    name: backend === 'legacy' ? program.replace('-restore', '-legacy-restore') : program,
     summary: `rules from the text of ${program.replace('restore', 'save')} (-n keeps other chains, -c counters, -t test only, -T TABLE)`,
     group: 'network',
     run: (invocation) => {
       const { out, err, shell, place, cwd } = invocation;
       const words = invocation.argv.flatMap((word) => (/^-[bcvVthn46]{2,}$/.test(word) ? [...word.slice(1)].map((letter) => `-${letter}`) : [word]));
-      const state = { program, noflush: false, counters: false, test: false, verbose: false, table: undefined as string | undefined, text: '' };
+      const state = { program, backend, noflush: false, counters: false, test: false, verbose: false, table: undefined as string | undefined, text: '' };
       const files: string[] = [];
       for (let word = words.shift(); word !== undefined; word = words.shift()) {
         if (word === '-n' || word === '--noflush') state.noflush = true;
@@ -258,3 +295,9 @@ export const iptablesSave = defineSave('iptables-save', 'ipv4');
 export const ip6tablesSave = defineSave('ip6tables-save', 'ipv6');
 export const iptablesRestore = defineRestore('iptables-restore');
 export const ip6tablesRestore = defineRestore('ip6tables-restore');
+export const iptablesLegacy = defineIptables('iptables', 'ipv4', 'legacy');
+export const ip6tablesLegacy = defineIptables('ip6tables', 'ipv6', 'legacy');
+export const iptablesLegacySave = defineSave('iptables-save', 'ipv4', 'legacy');
+export const ip6tablesLegacySave = defineSave('ip6tables-save', 'ipv6', 'legacy');
+export const iptablesLegacyRestore = defineRestore('iptables-restore', 'legacy');
+export const ip6tablesLegacyRestore = defineRestore('ip6tables-restore', 'legacy');

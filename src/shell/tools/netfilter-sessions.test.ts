@@ -39,7 +39,7 @@ function host(): FakeWorld {
 /** What the kernel draws by chance, and how many bytes it took. */
 const plain = (text: string): string => text.replace(/initval 0x[0-9a-f]{8}/g, 'initval 0x').replace(/Size in memory: \d+/g, 'Size in memory:');
 
-describe.each(['iptables-session.txt', 'ipset-session.txt'])('%s', (name) => {
+describe.each(['iptables-session.txt', 'iptables-legacy-session.txt', 'ipset-session.txt'])('%s', (name) => {
   it('prints and ends as the real one, command by command', () => {
     const world = host();
     const differences: unknown[] = [];

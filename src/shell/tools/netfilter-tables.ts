@@ -8,13 +8,16 @@ import type { Chain, IpSet } from '../../net/records.ts';
 import type { TableName } from '../../net/trace-event.ts';
 import type { ShellHost } from '../../world/shell-host.ts';
 
-const NO_COUNTERS: ChainCounters = { policy: [0, 0], rules: [] };
-const folder = (family: Family): string => (family === 'ipv6' ? 'chain6' : 'chain');
+/** Whose tables: nf_tables', or the kernel's old ones, of which `iptables` (nft) knows nothing. */
+export type Backend = 'nft' | 'legacy';
 
-export function chainRecords(host: ShellHost, netns: string, family: Family): Chain[] {
+const NO_COUNTERS: ChainCounters = { policy: [0, 0], rules: [] };
+const folder = (family: Family, backend: Backend): string => `${family === 'ipv6' ? 'chain6' : 'chain'}${backend === 'legacy' ? '-legacy' : ''}`;
+
+export function chainRecords(host: ShellHost, netns: string, family: Family, backend: Backend = 'nft'): Chain[] {
   const chains: Chain[] = [];
   for (const record of host.engine.records.values()) {
-    if (record.kind === 'chain' && record.netns === netns && (record.family ?? 'ipv4') === family) chains.push(record);
+    if (record.kind === 'chain' && record.netns === netns && (record.family ?? 'ipv4') === family && (record.backend ?? 'nft') === backend) chains.push(record);
   }
   return chains;
 }
@@ -31,11 +34,11 @@ function editChain(host: ShellHost, record: Chain): EditChain {
   };
 }
 
-export function openTable(host: ShellHost, netns: string, family: Family, table: TableName): TableEdit {
+export function openTable(host: ShellHost, netns: string, family: Family, table: TableName, backend: Backend = 'nft'): TableEdit {
   return new TableEdit(
     family,
     table,
-    chainRecords(host, netns, family)
+    chainRecords(host, netns, family, backend)
       .filter((record) => record.table === table)
       .map((record) => editChain(host, record)),
   );
@@ -50,15 +53,16 @@ export const findSetOf =
     return { family: record.family, holdsAddresses: dimensions.includes('ip') || dimensions.includes('net') };
   };
 
-function recordOf(netns: string, edit: TableEdit, chain: EditChain): Chain {
+function recordOf(netns: string, edit: TableEdit, chain: EditChain, backend: Backend): Chain {
   const known = chain.record;
   const rules = known !== undefined && known.rules.length === chain.rules.length ? known.rules : chain.rules.map((one) => one.rule);
   return {
     ...(known ?? { kind: 'chain', origin: { component: 'user', objects: [] } }),
     kind: 'chain',
-    id: `${netns}/${folder(edit.family)}/${edit.table}/${chain.name}`,
+    id: `${netns}/${folder(edit.family, backend)}/${edit.table}/${chain.name}`,
     netns,
     ...(edit.family === 'ipv6' ? { family: 'ipv6' as const } : {}),
+    ...(backend === 'legacy' ? { backend } : {}),
     table: edit.table,
     name: chain.name,
     ...(chain.policy === undefined ? {} : { policy: chain.policy }),
@@ -68,11 +72,11 @@ function recordOf(netns: string, edit: TableEdit, chain: EditChain): Chain {
 }
 
 /** Writes what the edit changed. A table somebody has written to has all its built-in chains. */
-export function writeTable(host: ShellHost, netns: string, edit: TableEdit): void {
+export function writeTable(host: ShellHost, netns: string, edit: TableEdit, backend: Backend = 'nft'): void {
   if (!edit.touched) return;
   const { engine } = host;
   const before = new Map(
-    chainRecords(host, netns, edit.family)
+    chainRecords(host, netns, edit.family, backend)
       .filter((record) => record.table === edit.table)
       .map((record) => [record.name, record]),
   );
@@ -85,7 +89,7 @@ export function writeTable(host: ShellHost, netns: string, edit: TableEdit): voi
     const record =
       chain.record === known && known !== undefined && samePolicy(known, chain)
         ? known
-        : recordOf(netns, edit, known === undefined || chain.record !== undefined ? chain : owned(chain, known));
+        : recordOf(netns, edit, known === undefined || chain.record !== undefined ? chain : owned(chain, known), backend);
     if (record !== known) engine.records.put(record);
     counted.push({ id: record.id, counters: { policy: chain.policyCounters, rules: chain.rules.map((one) => one.counters) } });
   }

@@ -203,7 +203,7 @@ function change({ host, place }: NftIo, commands: readonly Command[], request: R
 function warnOfIptables({ host, place, err }: NftIo, family: string | undefined): void {
   const tables = new Set<string>();
   for (const record of host.engine.records.values()) {
-    if (record.kind !== 'chain' || record.netns !== place.netns) continue;
+    if (record.kind !== 'chain' || record.netns !== place.netns || record.backend !== undefined) continue;
     const own = record.family === 'ipv6' ? 'ip6' : 'ip';
     if (family === undefined || family === own) tables.add(`${own} ${record.table}`);
   }
