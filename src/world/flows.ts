@@ -1,5 +1,6 @@
 /** How much flows where, for marks on the canvas: requests a second of who asks and who answers, and what devices have counted. */
 import { OUTCOMES, windowsOf } from '../net/app/load/tally.ts';
+import { keyIn } from '../objects/cluster-key.ts';
 import { counters, isAimed, type ServiceLike } from './traffic.ts';
 import type { FlowMark, FlowsView } from './traffic-views.ts';
 import type { World } from './world.ts';
@@ -10,7 +11,7 @@ const MAX_DEVICES = 4_000;
 const FIRST_ERROR = OUTCOMES.indexOf('4xx');
 
 /** O(records). No marks where nobody has a rate. */
-export function flows(world: Pick<World, 'records' | 'engine' | 'api' | 'nowNs'>): FlowsView {
+export function flows(world: Pick<World, 'records' | 'engine' | 'planes' | 'nowNs'>): FlowsView {
   const { asking, answering } = counters(world);
   const last = Math.floor(world.nowNs / 1e9) - 1;
   const marks = new Map<string, { requests: number; errors: number }>();
@@ -26,13 +27,14 @@ export function flows(world: Pick<World, 'records' | 'engine' | 'api' | 'nowNs'>
     }
   };
   if (asking.length === 0) return { nowNs: world.nowNs, marks: [], devices: [] };
-  const services = world.api.view.list<ServiceLike>('Service');
+  const services = new Map(world.planes.all.map(({ name, api }) => [name, api.view.list<ServiceLike>('Service')]));
   for (const { key, tally, process } of asking) {
     add(key, tally);
     const { host } = process.config as { readonly host: string };
     const namespace = key.startsWith('Pod/') ? (key.split('/')[1] ?? '') : '';
-    const service = services.find((one) => isAimed(host, namespace, one));
-    if (service !== undefined) add(`Service/${service.metadata.namespace ?? 'default'}/${service.metadata.name}`, tally);
+    const { name: cluster } = world.planes.resolve(key);
+    const service = services.get(cluster)?.find((one) => isAimed(host, namespace, one));
+    if (service !== undefined) add(keyIn(cluster, `Service/${service.metadata.namespace ?? 'default'}/${service.metadata.name}`), tally);
   }
   for (const { key, tally } of answering) add(key, tally);
   const devices: [string, number][] = [];

@@ -3,11 +3,12 @@ import type { ObjectKey } from '../base/origin.ts';
 import type { LoadConfig } from '../net/app/load/config.ts';
 import { OUTCOMES, quantileNs, type Tally, WINDOWS, windowsOf } from '../net/app/load/tally.ts';
 import type { Process } from '../net/records.ts';
+import { keyIn } from '../objects/cluster-key.ts';
 import type { KubeObject } from '../objects/types.ts';
 import type { TrafficSecond, TrafficShare, TrafficView } from './traffic-views.ts';
 import type { World } from './world.ts';
 
-type Counted = Pick<World, 'records' | 'engine' | 'api' | 'nowNs'>;
+type Counted = Pick<World, 'records' | 'engine' | 'planes' | 'nowNs'>;
 
 export interface ServiceLike extends KubeObject {
   readonly spec?: { readonly clusterIP?: string; readonly externalName?: string; readonly selector?: Readonly<Record<string, string>> };
@@ -17,12 +18,17 @@ const FIRST_ERROR = OUTCOMES.indexOf('4xx');
 const sum = (counts: readonly number[], from = 0): number => counts.reduce((total, one, at) => (at < from ? total : total + one), 0);
 const milliseconds = (ns: number | undefined): number | undefined => (ns === undefined ? undefined : ns / 1e6);
 
+/** Of a Service that stands for an import: the import's name. */
+const DERIVED_LABEL = 'multicluster.kubernetes.io/derived-service';
+
 /** Whether a host in a URL, as a program of `namespace` says it, is this Service. */
 export function isAimed(host: string, namespace: string, { metadata, spec }: ServiceLike): boolean {
   const own = metadata.namespace ?? 'default';
   if (spec?.clusterIP !== undefined && spec.clusterIP !== 'None' && host === spec.clusterIP) return true;
-  const full = `${metadata.name}.${own}.svc.cluster.local`;
   const name = host.replace(/\.$/, '');
+  const imported = metadata.labels?.[DERIVED_LABEL];
+  if (imported !== undefined) return name === `${imported}.${own}.svc.clusterset.local`;
+  const full = `${metadata.name}.${own}.svc.cluster.local`;
   return (name === metadata.name && namespace === own) || (name.startsWith(`${metadata.name}.${own}`) && (full === name || full.startsWith(`${name}.`)));
 }
 
@@ -46,7 +52,7 @@ export function counters(world: Counted): { readonly asking: readonly Counter[];
 
 /** Requests of a Pod, a Service or a Host in the last minute of virtual time; undefined where nobody counts. O(records). */
 export function traffic(world: Counted, key: ObjectKey): TrafficView | undefined {
-  const object = world.api.view.find<ServiceLike>(key);
+  const object = world.planes.find<ServiceLike>(key);
   if (object === undefined) return undefined;
   const { asking, answering } = counters(world);
   if (object.kind !== 'Service') {
@@ -60,18 +66,30 @@ export function traffic(world: Counted, key: ObjectKey): TrafficView | undefined
           [],
         );
   }
-  const { selector } = object.spec ?? {};
-  const namespace = object.metadata.namespace ?? 'default';
-  const pods = new Set(
-    selector === undefined || Object.keys(selector).length === 0
-      ? []
-      : world.api.view.select('Pod', namespace, selector).map((pod): ObjectKey => `Pod/${namespace}/${pod.metadata.name}`),
-  );
+  const { name: cluster } = world.planes.resolve(key);
+  const pods = podsBehind(world, cluster, object);
   const servers = answering.filter((one) => pods.has(one.key));
-  const clients = asking.filter((one) =>
-    isAimed((one.process.config as LoadConfig).host, one.key.startsWith('Pod/') ? (one.key.split('/')[1] ?? '') : '', object),
+  const clients = asking.filter(
+    (one) =>
+      world.planes.resolve(one.key).name === cluster &&
+      isAimed((one.process.config as LoadConfig).host, one.key.startsWith('Pod/') ? (one.key.split('/')[1] ?? '') : '', object),
   );
   return clients.length > 0 ? view(world, 'clients', clients, servers) : view(world, 'servers', servers, servers);
+}
+
+/** Keys of the pods that a Service selects; of an import the pods of all clusters that export it. */
+function podsBehind({ planes }: Counted, cluster: string, { metadata, spec }: ServiceLike): ReadonlySet<ObjectKey> {
+  const namespace = metadata.namespace ?? 'default';
+  const imported = metadata.labels?.[DERIVED_LABEL];
+  const found = new Set<ObjectKey>();
+  for (const { name, api } of planes.all) {
+    if (imported === undefined && name !== cluster) continue;
+    const isExported = imported !== undefined && api.view.find(`ServiceExport/${namespace}/${imported}`) !== undefined;
+    const own = imported === undefined ? spec : isExported ? api.view.find<ServiceLike>(`Service/${namespace}/${imported}`)?.spec : undefined;
+    if (own?.selector === undefined || Object.keys(own.selector).length === 0) continue;
+    for (const pod of api.view.select('Pod', namespace, own.selector)) found.add(keyIn(name, `Pod/${namespace}/${pod.metadata.name}`));
+  }
+  return found;
 }
 
 function view(world: Counted, countedBy: TrafficView['countedBy'], counted: readonly Counter[], servers: readonly Counter[]): TrafficView | undefined {

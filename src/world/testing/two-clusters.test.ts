@@ -1,5 +1,7 @@
 /** Two clusters on one network: each with its own API server, and Services that both of them answer. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import { flows } from '../flows.ts';
+import { traffic } from '../traffic.ts';
 import type { World } from '../world.ts';
 import { east, twoSites, west } from './two-sites.ts';
 
@@ -108,6 +110,27 @@ describe('two clusters', () => {
     expect(world.edit('west.yaml', west.text).applied).toBe(true);
     world.elapse(20_000);
     expect(Object.keys(shares(20)).sort()).toEqual(['east', 'west']);
+  });
+});
+
+describe('requests to a Service of two clusters', () => {
+  it('are counted with the share of each pod of both', () => {
+    const rate = '{name: client, annotations: {kubehop.dev/rate: "http://shop.default.svc.clusterset.local/ 20/s constant"}}';
+    const world = twoSites([{ ...east, text: east.text.replace('{name: client}', rate) }, west]);
+    world.elapse(4_000);
+    const derived = world.api.view.list('Service').find((one) => one.metadata.name.startsWith('derived-'));
+    const seen = traffic(world, `Service/default/${derived?.metadata.name}`);
+    expect(seen?.streams.map((one) => one.key)).toEqual(['Pod/default/client']);
+    expect(seen?.seconds.at(-1)?.requests).toBe(20);
+    expect(seen?.totals.map((one) => one.outcome)).toEqual(['2xx']);
+    const shares = seen?.endpoints.map((one) => [one.name.includes('@west'), one.share > 0.2 && one.share < 0.8]) ?? [];
+    expect(shares.sort()).toEqual([
+      [false, true],
+      [true, true],
+    ]);
+    // Their plain Services are asked by nobody: who answers is all that is known.
+    expect(traffic(world, 'Service/default/shop@west')?.countedBy).toBe('servers');
+    expect(flows(world).marks.map((one) => one.key)).toContain(`Service/default/${derived?.metadata.name}`);
   });
 });
 
