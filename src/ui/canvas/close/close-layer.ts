@@ -51,12 +51,15 @@ function drawBox({ context, view, palette, fonts }: OverlayFrame, item: Item, wo
   const size = zoom >= 3 ? 12 : 11;
   const line = size + 4;
   const box = { x: item.rect.x * zoom + view.x, y: item.rect.y * zoom + view.y, w: item.rect.w * zoom, h: item.rect.h * zoom };
-  const radius = Math.min(roundness(item) * zoom, 14, box.h / 2);
+  const whole = Math.min(roundness(item) * zoom, box.h / 2);
+  const radius = Math.min(whole, 14);
+  // The box's own corners grow with the zoom; what is less round stands so far in that it does not stick out of them.
+  const inset = item.kind === 'pill' || item.kind === 'pod' ? 1.5 : 1.5 + (whole - radius) * (1 - Math.SQRT1_2);
   context.fillStyle = palette.panel;
   // A pill's round ends stand out of a box that has room for rows.
   if (item.kind === 'pill') context.fillRect(box.x - zoom, box.y - zoom, box.w + 2 * zoom, box.h + 2 * zoom);
   context.beginPath();
-  context.roundRect(box.x + 1.5, box.y + 1.5, box.w - 3, box.h - 3, Math.max(2, radius - 1.5));
+  context.roundRect(box.x + inset, box.y + inset, box.w - 2 * inset, box.h - 2 * inset, Math.max(2, radius - 1.5));
   context.fill();
   if (item.kind === 'pill' || item.kind === 'pod') {
     context.strokeStyle = item.kind === 'pod' && !words.good ? palette.l2 : palette.mute;
@@ -64,10 +67,10 @@ function drawBox({ context, view, palette, fonts }: OverlayFrame, item: Item, wo
     context.stroke();
   }
   // Words stay in the part of a box that is in the picture.
-  const left = Math.max(box.x, 2) + PAD;
-  const right = Math.min(box.x + box.w, view.width - 2) - PAD;
-  const upper = Math.max(box.y, 2);
-  const height = Math.min(box.y + box.h, view.height - 2) - upper;
+  const left = Math.max(box.x + inset, 2) + PAD;
+  const right = Math.min(box.x + box.w - inset, view.width - 2) - PAD;
+  const upper = Math.max(box.y + inset, 2);
+  const height = Math.min(box.y + box.h - inset, view.height - 2) - upper;
   const across = Math.floor((right - left) / (size * LETTER));
   if (across < 4 || height < line) return;
   const count = Math.max(0, Math.floor((height - PAD) / line) - 1);
