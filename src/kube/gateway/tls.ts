@@ -157,5 +157,5 @@ export function serverTls(gateway: Gateway, listeners: readonly OwnedListener[],
     const why = `listener ${listener.name} (spec.listeners[${index}]) of ${owner.kind} ${namespaceOf(owner)}/${owner.metadata.name} has it`;
     names.push({ name: listener.hostname?.toLowerCase() ?? '', deep: true, identity: at, why, ...(clients === undefined ? {} : { clients }) });
   }
-  return { identities, names, alpn: listeners.some(({ listener }) => listener.protocol === 'HTTPS') ? ['http/1.1'] : [], tickets: 2 };
+  return { identities, names, alpn: listeners.some(({ listener }) => listener.protocol === 'HTTPS') ? ['h2', 'http/1.1'] : [], tickets: 2 };
 }

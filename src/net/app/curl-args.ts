@@ -52,6 +52,8 @@ export interface CurlConfig {
   /** PEM of --cert and --key. */
   readonly identity?: { readonly chain: string; readonly key: string; readonly source: string };
   readonly alpn: boolean;
+  /** Of HTTP; what both ends agree on in TLS where absent, else 1.1. */
+  readonly http?: '1.1' | '2-prior-knowledge';
   /** TLS versions as numbers (0x0303: 1.2). */
   readonly minVersion?: number;
   readonly maxVersion?: number;
@@ -96,6 +98,7 @@ const SPEC = {
     'tlsv1.3',
     'no-alpn',
     'http2',
+    'http2-prior-knowledge',
   ],
   longValues: [
     'max-time',
@@ -225,6 +228,7 @@ export function parseCurlArgs(argv: readonly string[], environment: ProgramEnvir
       ...(cookie === undefined ? {} : { cookie }),
       ...(given.get('referer') === undefined ? {} : { referer: given.get('referer') ?? '' }),
       ...(data.length === 0 ? {} : { data: data.join('&') }),
+      ...(given.has('http2-prior-knowledge') ? { http: '2-prior-knowledge' as const } : given.has('http1.1') ? { http: '1.1' as const } : {}),
       userAgent: given.get('user-agent') ?? `curl/${CURL_VERSION}`,
       maxTimeSeconds: parseSeconds(given.get('max-time') ?? '0') ?? 0,
       connectTimeoutSeconds: parseSeconds(given.get('connect-timeout') ?? '0') ?? 0,

@@ -2,8 +2,9 @@
 import { parseIp } from '../addr/ip.ts';
 import type { Errno } from '../stack/userland.ts';
 import type { CurlConfig } from './curl-args.ts';
+import { type CurlH2, hearCurlH2, type SentH2, sendCurlH2 } from './curl-http2.ts';
 import { ERRNO_TEXTS } from './curl-text.ts';
-import type { AppContext, SocketId } from './definition.ts';
+import type { AppContext, AppEvent, SocketId } from './definition.ts';
 import { certificateDate, formatName } from './tls/certificate.ts';
 import type { TlsConnection } from './tls/connection.ts';
 import { tlsLayer, warningOf } from './tls/layer.ts';
@@ -28,6 +29,10 @@ export interface HttpsManners {
   ): { readonly code: number; readonly text: string } | undefined;
   /** The line of bytes that stands before what is said or heard in TLS. */
   data(config: CurlConfig, direction: '{' | '}'): void;
+  /** Sends it as HTTP/2 where both ends speak it; undefined where they do not. */
+  request(config: CurlConfig, socket: SocketId, head: string, scheme: string): SentH2 | undefined;
+  /** Events as HTTP/1.1 would have brought them. */
+  hear(event: AppEvent): readonly AppEvent[];
   /** What an alert on the open connection is to curl. */
   alertText(socket: SocketId): string | undefined;
   /** X509_V_ERR_…, 0 if all is well. */
@@ -35,24 +40,26 @@ export interface HttpsManners {
 }
 
 export type HttpsContext = TlsContext & { readonly https: HttpsManners };
-export type CurlHttps = (context: AppContext, sessions: TlsSessions, nowMs: number) => HttpsContext;
+export type CurlHttps = (context: AppContext, sessions: TlsSessions, http2: CurlH2, nowMs: number) => HttpsContext;
 
 const LIBRARY = 'OpenSSL/3.0.19';
 const ALPN: readonly string[] = ['h2', 'http/1.1'];
 
-export const curlHttps: CurlHttps = (context, sessions, nowMs) => {
+export const curlHttps: CurlHttps = (context, sessions, http2, nowMs) => {
   const tls = tlsLayer(context, sessions, nowMs);
-  return Object.assign(tls, { https: new Manners(tls, sessions, nowMs) });
+  return Object.assign(tls, { https: new Manners(tls, sessions, http2, nowMs) });
 };
 
 class Manners implements HttpsManners {
   readonly #tls: TlsContext;
   readonly #sessions: TlsSessions;
+  readonly #http2: CurlH2;
   readonly #nowMs: number;
   #printed = 0;
   #verifyCode = 0;
 
-  constructor(tls: TlsContext, sessions: TlsSessions, nowMs: number) {
+  constructor(tls: TlsContext, sessions: TlsSessions, http2: CurlH2, nowMs: number) {
+    this.#http2 = http2;
     this.#nowMs = nowMs;
     this.#tls = tls;
     this.#sessions = sessions;
@@ -72,14 +79,24 @@ class Manners implements HttpsManners {
   }
 
   data(config: CurlConfig, direction: '{' | '}'): void {
-    this.#bytes(config, direction, 5);
+    if (this.#sessions.size > 0) this.#bytes(config, direction, 5);
+  }
+
+  request(config: CurlConfig, socket: SocketId, head: string, scheme: string): SentH2 | undefined {
+    const agreed = this.#http2.has(socket) || this.#tls.connection(socket)?.info.alpn === 'h2' || config.http === '2-prior-knowledge';
+    return agreed ? sendCurlH2(this.#tls, this.#http2, socket, head, config.data ?? '', scheme) : undefined;
+  }
+
+  hear(event: AppEvent): readonly AppEvent[] {
+    return hearCurlH2(this.#tls, this.#http2, event);
   }
 
   hello(config: CurlConfig, socket: SocketId, host: string): void {
-    if (config.alpn) this.#info(config, `ALPN: offers ${ALPN.join(',')}`);
+    const offers = config.http === '1.1' ? ALPN.slice(1) : ALPN;
+    if (config.alpn) this.#info(config, `ALPN: offers ${offers.join(',')}`);
     this.#tls.begin(socket, {
       style: 'curl',
-      alpn: config.alpn ? ALPN : [],
+      alpn: config.alpn ? offers : [],
       ca: config.ca.text,
       ...(config.insecure ? { insecure: true } : {}),
       ...(parseIp(host) === undefined ? { serverName: host } : {}),
@@ -163,7 +180,7 @@ class Manners implements HttpsManners {
         ? ' SSL certificate verify ok.'
         : ` SSL certificate verify result: ${VERIFY_TEXTS[problem.code]} (${problem.code}), continuing anyway.`,
     );
-    this.#info(config, 'using HTTP/1.1');
+    this.#info(config, info.alpn === 'h2' ? 'using HTTP/2' : 'using HTTP/1.1');
     return undefined;
   }
 

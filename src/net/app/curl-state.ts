@@ -1,6 +1,7 @@
 /** What curl remembers of a transfer, as plain data. */
 import type { Ip } from '../wire/packet.ts';
 import type { CurlConfig, CurlUrl } from './curl-args.ts';
+import type { CurlH2 } from './curl-http2.ts';
 import type { SocketId } from './definition.ts';
 import type { HttpHeader } from './http-message.ts';
 import type { Resolving } from './resolver.ts';
@@ -54,6 +55,8 @@ export interface CurlState {
   readonly exitCode: number;
   /** Changed in place. */
   readonly tls: TlsSessions;
+  /** Connections that speak HTTP/2; changed in place. */
+  readonly http2: CurlH2;
 }
 
 export const NO_TIMES: CurlTimes = { startNs: 0, resolvedNs: -1, connectedNs: -1, securedNs: -1, firstByteNs: -1 };
@@ -82,5 +85,6 @@ export function firstState(config: CurlConfig): CurlState {
     timers: [],
     exitCode: 0,
     tls: new Map(),
+    http2: new Map(),
   };
 }

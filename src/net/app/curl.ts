@@ -1,4 +1,4 @@
-/** curl 7.88.1: resolve, connect, ask, read, print, with its words and exit codes. HTTP/2 and proxies are not simulated. */
+/** curl 7.88.1: resolve, connect, ask, read, print, with its words and exit codes. Proxies are not simulated. */
 
 import { NotLoaded } from '../../base/not-loaded.ts';
 import { formatEndpoint, formatIp, parseIp, sameFamily } from '../addr/ip.ts';
@@ -25,29 +25,32 @@ const EYEBALLS_TIMER = 'happy-eyeballs';
 export const curlWith = (https: CurlHttps | undefined): App =>
   defineApp<CurlState, CurlConfig>({
     name: 'curl',
-    start: (context, config) => begin(handsFor(https, context, config, firstState(config)), config, firstState(config)),
+    start: (context, config) => {
+      const state = firstState(config);
+      return begin(handsFor(https, context, config, state), config, state);
+    },
     handle: (plain, state, event, config) => {
       if (state.phase === 'done') return state;
       const context = handsFor(https, plain, config, state);
       return events(context, config, event).reduce((current, one) => step(context, config, current, one), state);
     },
-    copy: (state) => ({ ...state, tls: new Map(state.tls) }),
+    copy: (state) => ({ ...state, tls: new Map(state.tls), http2: new Map(state.http2) }),
   });
 
 const speaksTls = (context: AppContext): context is HttpsContext => 'https' in context;
 
 /** Sealing hands, where the URL asks for them or a connection has them. */
 function handsFor(https: CurlHttps | undefined, context: AppContext, config: CurlConfig, state: CurlState): AppContext {
-  if (state.transfer.url.scheme !== 'https' && state.tls.size === 0) return context;
+  if (state.transfer.url.scheme !== 'https' && state.tls.size === 0 && config.http !== '2-prior-knowledge') return context;
   if (https === undefined) throw new NotLoaded('https');
-  return https(context, state.tls, config.epochMs + Math.floor(context.nowNs / 1e6));
+  return https(context, state.tls, state.http2, config.epochMs + Math.floor(context.nowNs / 1e6));
 }
 
 function events(context: AppContext, config: CurlConfig, event: AppEvent): readonly AppEvent[] {
   if (!speaksTls(context)) return [event];
   const opened = context.open(event);
   context.https.print(config);
-  return opened;
+  return opened.flatMap((one) => context.https.hear(one));
 }
 
 function step(context: AppContext, config: CurlConfig, state: CurlState, event: AppEvent): CurlState {
@@ -263,9 +266,12 @@ function sendRequest(context: AppContext, config: CurlConfig, state: CurlState):
   const connectTimer = state.timers[state.timers.length - 1];
   if (connectTimer !== undefined) context.cancelTimer(connectTimer);
   const { url, method } = state.transfer;
-  const head = requestHead(config, url, method);
+  const asked = requestHead(config, url, method);
   if (speaksTls(context)) context.https.data(config, '}');
-  context.tcpSend(state.socket, textPayload(head + (config.data ?? '')));
+  const http2 = speaksTls(context) ? context.https.request(config, state.socket, asked, url.scheme) : undefined;
+  for (const line of http2?.lines ?? []) info(context, config, line);
+  const head = http2?.head ?? asked;
+  if (http2 === undefined) context.tcpSend(state.socket, textPayload(head + (config.data ?? '')));
   if (config.verbose) {
     context.err(
       `${head
@@ -325,7 +331,8 @@ function readResponseHead(context: AppContext, config: CurlConfig, state: CurlSt
         .map((line) => `< ${line}`)
         .join('\n')}\n`,
     );
-  const remaining = bodyLength(head.headers, status.code, state.transfer.method);
+  // In HTTP/2 an answer comes as a whole.
+  const remaining = status.version === 'HTTP/2' ? utf8Length(rest) : bodyLength(head.headers, status.code, state.transfer.method);
   const transfer = {
     ...state.transfer,
     code: status.code,

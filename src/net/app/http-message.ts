@@ -73,7 +73,7 @@ export interface StatusLine {
 }
 
 export function parseStatusLine(line: string): StatusLine | undefined {
-  const match = /^(HTTP\/1\.[01]) (\d{3})(?: (.*))?$/.exec(line);
+  const match = /^(HTTP\/(?:1\.[01]|2)) (\d{3})(?: (.*))?$/.exec(line);
   return match === null ? undefined : { version: match[1] as string, code: Number(match[2]), reason: match[3] ?? '' };
 }
 

@@ -96,6 +96,10 @@ export class Http2Layer implements ProxyHands {
   remoteEndpoint(socket: SocketId): Endpoint {
     return this.#context.remoteEndpoint(this.#state.virtual.get(socket)?.socket ?? socket);
   }
+  /** The TCP connection of a stream; undefined for what is none. */
+  connectionOf(socket: SocketId): SocketId | undefined {
+    return this.#state.virtual.get(socket)?.socket;
+  }
   isStream(socket: SocketId): boolean {
     return this.#state.virtual.has(socket);
   }

@@ -246,8 +246,13 @@ class Run implements ProxyRun {
     }
   }
 
+  /** Streams are sockets of their own; what TLS knows it knows of their connection. */
+  #connection(socket: SocketId): SocketId {
+    return this.http2?.connectionOf(socket) ?? socket;
+  }
+
   #clientOf(socket: SocketId): Endpoint {
-    const told = this.state.spokenFor.get(socket);
+    const told = this.state.spokenFor.get(this.#connection(socket));
     return told === undefined || told === 'awaited' ? this.context.remoteEndpoint(socket) : told;
   }
 
@@ -452,17 +457,17 @@ class Run implements ProxyRun {
   }
 
   #clientUris(socket: SocketId): readonly string[] {
-    return this.config.sidecar?.authorization === undefined ? [] : (this.tls?.facts(socket)?.clientUris ?? []);
+    return this.config.sidecar?.authorization === undefined ? [] : (this.tls?.facts(this.#connection(socket))?.clientUris ?? []);
   }
 
   /** What the client asked for in TLS; undefined where it did not speak TLS. */
   #serverName(socket: SocketId): string | undefined {
-    return this.config.tls === undefined ? undefined : (this.tls?.facts(socket)?.serverName ?? '');
+    return this.config.tls === undefined ? undefined : (this.tls?.facts(this.#connection(socket))?.serverName ?? '');
   }
 
   /** ngx_http_request.c, ngx_http_process_request: what is wrong with the client's certificate, in the words of its page. */
   #unproven(socket: SocketId, wanted: 'on' | 'optional' | 'optional_no_ca'): string {
-    const verified = this.tls?.facts(socket)?.clientVerify ?? 'NONE';
+    const verified = this.tls?.facts(this.#connection(socket))?.clientVerify ?? 'NONE';
     if (wanted === 'optional_no_ca') return '';
     if (verified.startsWith('FAILED')) return 'The SSL certificate error';
     return verified === 'NONE' && wanted === 'on' ? 'No required SSL certificate was sent' : '';
