@@ -81,6 +81,8 @@ export class Playback implements PlaybackSource {
   #from = 0;
   #to = 0;
   #loadNumber = 0;
+  /** Asked for before anybody wanted to see it. */
+  #expected: { readonly from: number; readonly to: number; readonly hops: Promise<readonly HopView[]> } | undefined;
   /** Numbers of questions for an event, and the newest one that was answered. */
   #asked = 0;
   #answered = 0;
@@ -193,6 +195,13 @@ export class Playback implements PlaybackSource {
 
   readonly getSnapshot = (): PlaybackSnapshot => this.#snapshot;
 
+  /** This span will most likely be loaded next: its hops are asked for now, while the page has other work. Longer ones are not worth it. */
+  expect(from: number, to: number): void {
+    const hops = to - from > EVENTS_PER_CALL ? undefined : this.#client?.call('hops', from, to);
+    hops?.catch(() => undefined);
+    this.#expected = hops === undefined ? undefined : { from, to, hops };
+  }
+
   /** Loads log events [from, to). The last call wins; never rejects, a failure stands in the snapshot. */
   async load(from: number, to: number, options: LoadOptions = {}): Promise<void> {
     const client = this.#client;
@@ -202,9 +211,13 @@ export class Playback implements PlaybackSource {
     const end = Math.min(to, from + MAX_LOADED_EVENTS);
     this.#update({ loading: true, problem: '' });
     const loaded: HopView[] = [];
+    const expected = this.#expected;
+    this.#expected = undefined;
     try {
       for (let start = from; start < end; start += EVENTS_PER_CALL) {
-        const part = await client.call('hops', start, Math.min(end, start + EVENTS_PER_CALL));
+        const part = await (expected?.from === from && expected.to === end
+          ? expected.hops
+          : client.call('hops', start, Math.min(end, start + EVENTS_PER_CALL)));
         if (number !== this.#loadNumber) return;
         loaded.push(...part);
       }

@@ -9,7 +9,7 @@ import { claimDocument, type DocumentLock } from './document-lock.ts';
 import type { SavedWork } from './document-store.ts';
 import { Edits } from './edits.ts';
 import { clusterFiles } from './examples.ts';
-import { applyUpdate, createMirror, emptyMirror, type MirrorStore } from './mirror.ts';
+import { applyUpdate, createMirror, emptyMirror, type Mirror, type MirrorStore } from './mirror.ts';
 import { Moments } from './moments.ts';
 import { type LoadOptions, Playback } from './playback.ts';
 import { RunQueue } from './run-queue.ts';
@@ -40,6 +40,14 @@ const MAX_LIVE_EVENTS = 5_000;
 /** A longer span surely has more than ARP in it. */
 const MAX_BACKGROUND_EVENTS = 200;
 
+/** Commands that were done before the page was here; `tell`: which of them have packets that somebody wants to see. */
+interface History {
+  /** Length of the log when they were read. */
+  readonly headSeq: number;
+  readonly runs: readonly Run[];
+  readonly tell: Promise<readonly boolean[]>;
+}
+
 export class Playground {
   readonly client: PlaygroundClient;
   readonly storage: Storage;
@@ -62,6 +70,9 @@ export class Playground {
   #held = false;
   #liveTimer: ReturnType<typeof setTimeout> | undefined;
   #switching = false;
+  /** A world with a history is being opened, and has not been heard of. */
+  #awaitsHistory = false;
+  #history: History | undefined;
 
   constructor(options: PlaygroundOptions) {
     this.#options = options;
@@ -150,6 +161,8 @@ export class Playground {
     });
     if (opening.origin === 'own') this.#claim(opening.id);
     this.#worldDocument = opening.document;
+    this.#history = undefined;
+    this.#awaitsHistory = !opening.firstMinute;
     try {
       await this.client.call('open', opening.document, clusterFiles);
     } catch (error) {
@@ -347,7 +360,25 @@ export class Playground {
     }
   }
 
+  /** The commands of a world that has just been opened, and which of them can be looked at. The packets of the last long one are asked for, too. */
+  #readHistory({ terminal, headSeq }: Pick<Mirror, 'terminal' | 'headSeq'>): History {
+    const commands = terminal.filter((entry) => entry.kind === 'command' && entry.session !== HIDDEN_SESSION && entry.text.trim() !== '');
+    const runs = commands
+      .map((entry, index): Run => ({ label: entry.text.trim(), session: entry.session, fromSeq: entry.seq, toSeq: commands[index + 1]?.seq ?? headSeq }))
+      .filter((run) => run.toSeq > run.fromSeq)
+      .slice(-MAX_RUNS);
+    const long = runs.findLast((run) => run.toSeq - run.fromSeq > MAX_BACKGROUND_EVENTS);
+    const tell = Promise.all(runs.map((run) => this.#tellsStory(run)));
+    if (long !== undefined) this.playback.expect(long.fromSeq, long.toSeq);
+    return { headSeq, runs, tell };
+  }
+
   #updated(update: WorldUpdate): void {
+    // The worker reads while this page draws.
+    if (this.#awaitsHistory && update.coming !== true && update.terminal !== undefined) {
+      this.#awaitsHistory = false;
+      this.#history = this.#readHistory({ terminal: update.terminal, headSeq: update.headSeq });
+    }
     this.mirror.setState((mirror) => applyUpdate(mirror, update));
     // While another world is being opened a late word of the old one may still arrive.
     if (!this.#switching) this.#worldDocument = this.client.lastDocument() ?? this.#worldDocument;
@@ -432,14 +463,10 @@ export class Playground {
 
   /** After a reload or a link: the last command's packets, at the moment asked for or at their end, paused. */
   async #showHistory(seq: number | undefined): Promise<void> {
-    const { terminal, headSeq } = this.mirror.getState();
-    const commands = terminal.filter((entry) => entry.kind === 'command' && entry.session !== HIDDEN_SESSION && entry.text.trim() !== '');
-    const runs = commands
-      .map((entry, index): Run => ({ label: entry.text.trim(), session: entry.session, fromSeq: entry.seq, toSeq: commands[index + 1]?.seq ?? headSeq }))
-      .filter((run) => run.toSeq > run.fromSeq);
-    const last = runs.slice(-MAX_RUNS);
-    const tell = await Promise.all(last.map((one) => this.#tellsStory(one)));
-    const shown = last.filter((_, at) => tell[at]);
+    const mirror = this.mirror.getState();
+    const { runs, tell } = this.#history?.headSeq === mirror.headSeq ? this.#history : this.#readHistory(mirror);
+    const tells = await tell;
+    const shown = runs.filter((_, at) => tells[at]);
     this.session.setState({ runs: shown });
     const run = (seq === undefined ? undefined : shown.find((one) => seq >= one.fromSeq && seq < one.toSeq)) ?? shown.at(-1);
     if (run === undefined) return;
