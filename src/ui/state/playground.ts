@@ -36,6 +36,8 @@ export const FIRST_COMMAND = 'kubectl exec client -- curl -s web-service';
 const MAX_RUNS = 50;
 /** Between two additions to the packets of a program that does not end. */
 const LIVE_DELAY_MS = 500;
+/** A few frames. */
+const SETTLE_MS = 60;
 const MAX_LIVE_EVENTS = 5_000;
 /** A longer span surely has more than ARP in it. */
 const MAX_BACKGROUND_EVENTS = 200;
@@ -179,7 +181,8 @@ export class Playground {
     }
     if (opening.firstMinute) await this.#queue.add('main', FIRST_COMMAND, false);
     else await this.#showHistory(opening.moment.seq);
-    this.session.setState({ settled: true });
+    // What can be played now is painted before more is asked of the page.
+    setTimeout(() => this.session.setState({ settled: true }), SETTLE_MS);
   }
 
   /** Opens the document as it stands once more, after a simulation that did not come up. */
