@@ -32,7 +32,7 @@ test('a Service shows where its connections went, down to the rule in words', as
   await app.openPaused();
   await app.run('for i in 1 2 3 4 5 6; do kubectl exec client -- curl -s web-service; done');
   await page.getByTestId('rf__node-grip:Service/default/web-service').click({ force: true });
-  await page.getByRole('button', { name: 'Now', exact: true }).click();
+  await app.inspector.getByRole('button', { name: 'Now', exact: true }).click();
   await expect(page.getByText(/[67] connections counted by its rules/)).toBeVisible();
   await page
     .getByRole('button', { name: /^KUBE-SVC-/ })
