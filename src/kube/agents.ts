@@ -14,6 +14,7 @@ import { createKubeProxyAgent, type NftablesRendering } from './service/kube-pro
 export interface LaterAgents {
   readonly calico: Agent<NetRecord>;
   readonly cilium: Agent<NetRecord>;
+  readonly cloudIngress: Agent<NetRecord>;
   readonly gateway: Agent<NetRecord>;
   readonly ingressNginx: Agent<NetRecord>;
   readonly loadBalancer: Agent<NetRecord>;
@@ -41,6 +42,7 @@ export const agentsWith = (later: LaterAgents): readonly Agent<NetRecord>[] => [
   coreDnsAgent,
   later.ingressNginx,
   later.traefik,
+  later.cloudIngress,
   later.gateway,
   later.mesh,
   later.policyLint,

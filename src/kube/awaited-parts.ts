@@ -87,6 +87,7 @@ export function awaitParts(): AwaitedParts {
   const agents = agentsWith({
     calico: agent('calico', { roles: ['calico'] }),
     cilium: agent('cilium-agent', { roles: ['cilium'] }),
+    cloudIngress: agent('cloud-ingress', loadBalancer),
     gateway: agent('gateway', gateway),
     ingressNginx: agent('ingress-nginx', ingressNginx),
     loadBalancer: agent('load-balancer', loadBalancer),
@@ -103,6 +104,7 @@ export function awaitParts(): AwaitedParts {
     controllers: controllersWith({
       calico: controller('calico-node', { roles: ['calico'] }),
       cloud: controller('service-lb-controller', loadBalancer),
+      cloudIngress: controller('cloud-ingress', loadBalancer),
       gateway: controller('gateway-controller', gateway),
       ingressNginx: controller('ingress-nginx', ingressNginx),
       metalLb: controller('metallb-controller', loadBalancer),

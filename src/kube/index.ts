@@ -140,6 +140,7 @@ export const admission: readonly AdmissionPlugin[] = [limitRanger, defaultIngres
 export interface LaterControllers {
   readonly calico: Controller;
   readonly cloud: Controller;
+  readonly cloudIngress: Controller;
   readonly gateway: Controller;
   readonly ingressNginx: Controller;
   readonly metalLb: Controller;
@@ -182,6 +183,7 @@ export const controllersWith = (later: LaterControllers): readonly Controller[] 
   later.cloud,
   later.ingressNginx,
   later.traefik,
+  later.cloudIngress,
   ciliumObjectsController,
   later.gateway,
   later.multicluster,

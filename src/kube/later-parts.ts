@@ -5,6 +5,8 @@ import { calicoController } from './cni/calico/calico-controller.ts';
 import { gatewayAgent } from './gateway/agent.ts';
 import { gatewayController } from './gateway/controller.ts';
 import { agentsWith, controllersWith, type KubeParts, type LaterControllers } from './index.ts';
+import { cloudIngressAgent } from './ingress/cloud/agent.ts';
+import { cloudIngressController } from './ingress/cloud/controller.ts';
 import { ingressNginxAgent } from './ingress/nginx/agent.ts';
 import { ingressNginxController } from './ingress/nginx/controller.ts';
 import { traefikAgent } from './ingress/traefik/agent.ts';
@@ -23,6 +25,7 @@ import { cloudController, metalLbController, metalLbSpeaker } from './service/lo
 const laterControllers: LaterControllers = {
   calico: calicoController,
   cloud: cloudController,
+  cloudIngress: cloudIngressController,
   gateway: gatewayController,
   ingressNginx: ingressNginxController,
   metalLb: metalLbController,
@@ -34,6 +37,7 @@ const laterControllers: LaterControllers = {
 const laterAgents: LaterAgents = {
   calico: calicoAgent,
   cilium: ciliumAgent,
+  cloudIngress: cloudIngressAgent,
   gateway: gatewayAgent,
   ingressNginx: ingressNginxAgent,
   loadBalancer: loadBalancerAgent,

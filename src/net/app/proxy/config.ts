@@ -3,6 +3,7 @@
 import type { ClientTlsConfig, ServerTlsConfig } from '../tls/config.ts';
 import type { Authorization } from './authorize.ts';
 import type { RouteFilters } from './filters/config.ts';
+import type { CloudFlavour } from './manners-cloud.ts';
 import type { Rule } from './rule.ts';
 import type { Step, Sticky } from './steps/config.ts';
 
@@ -243,7 +244,7 @@ export interface HttpProxyConfig {
   /** The port that clients know, where a Service stands before this one. */
   readonly publicPort?: number;
   /** Whose manners: headers, error pages, access log. */
-  readonly flavour: 'nginx' | 'envoy' | 'traefik';
+  readonly flavour: 'nginx' | 'envoy' | 'traefik' | CloudFlavour;
   /** Hosts do not decide before routes do: of all that fit the one with the lowest rank wins. */
   readonly ranked?: true;
   /** What clients are served that speak in the plain on a port where TLS is spoken too. */

@@ -12,6 +12,7 @@ import { cookieValue, editHeaders, rewritePath } from './edit-message.ts';
 import type { Aside } from './filters/held.ts';
 import { joined } from './istio-log.ts';
 import { type Asked, forwardedHeaders, reasonOf, returnedHeaders, type Tried } from './manners.ts';
+import { cloudCode, isCloudFlavour } from './manners-cloud.ts';
 import { reportOutcome } from './outlier.ts';
 import { connectionClosed, connectionOpened, connectionUsed, hasLimits, isWornOut, mayTakeRequest, nextFor, roomFor, wait } from './pool.ts';
 import { backoffNs, type Failure, hasRoomForRetry, mayRetry } from './retry.ts';
@@ -110,7 +111,7 @@ export function beginForward(
   const rewritten = rewritePath(path, target.rewrite ?? action.rewrite, route, groups);
   let headers = editHeaders(
     editHeaders(
-      forwardedHeaders(flavour, asked, port, run.scheme(client), run.config.sidecar !== undefined, run.config.server, isTrusted(run, asked)),
+      forwardedHeaders(flavour, asked, port, run.scheme(client), run.config.sidecar !== undefined, run.config.server, isTrusted(run, asked), run.nowMs),
       route.requestHeaders,
     ),
     target.requestHeaders,
@@ -475,7 +476,7 @@ function fail(run: ProxyRun, exchange: Exchange, status: number, said: string, f
   }
   const { flavour } = run.config;
   // Envoy has one code for all that is wrong with connections.
-  const code = flavour === 'envoy' && status === 502 ? 503 : status;
+  const code = flavour === 'envoy' && status === 502 ? 503 : isCloudFlavour(flavour) ? cloudCode(flavour, status) : status;
   const own = ownFailure(run, exchange, code, flavour === 'envoy' ? said : '');
   report(run, exchange, code);
   run.log(

@@ -6,6 +6,7 @@ import type { Endpoint } from '../definition.ts';
 import { type HttpHeader, headerValue, REASONS } from '../http-message.ts';
 import type { HttpProxyConfig } from './config.ts';
 import { isoTime } from './iso-time.ts';
+import { cloudAnswer, cloudForwarded, cloudReason, cloudReturned, isCloudFlavour } from './manners-cloud.ts';
 import { traefikAnswer, traefikForwarded, traefikLog, traefikReason, traefikReturned } from './manners-traefik.ts';
 
 export interface Asked {
@@ -55,6 +56,7 @@ const ENVOY_REASONS: Readonly<Record<number, string>> = {
 };
 
 export function reasonOf(flavour: HttpProxyConfig['flavour'], code: number): string {
+  if (isCloudFlavour(flavour)) return cloudReason(code) ?? REASONS[code] ?? '';
   if (flavour === 'traefik') return traefikReason(code) ?? REASONS[code] ?? '';
   return (flavour === 'nginx' ? NGINX_REASONS : ENVOY_REASONS)[code] ?? REASONS[code] ?? '';
 }
@@ -68,6 +70,7 @@ export function ownAnswer(
   said: string,
   server = 'envoy',
 ): { readonly headers: readonly HttpHeader[]; readonly body: string } {
+  if (isCloudFlavour(flavour)) return cloudAnswer(flavour, code, nowMs, extra);
   if (flavour === 'traefik') return traefikAnswer(code, nowMs, extra, said, reasonOf(flavour, code));
   const date = formatHttpDate(nowMs);
   if (flavour === 'envoy') {
@@ -114,7 +117,9 @@ export function forwardedHeaders(
   isSidecar = false,
   server = '',
   trusted = false,
+  nowMs = 0,
 ): readonly HttpHeader[] {
+  if (isCloudFlavour(flavour)) return cloudForwarded(flavour, asked, withoutHops(asked.headers), port, scheme, server, nowMs);
   if (flavour === 'traefik') return traefikForwarded(asked, withoutHops(asked.headers), scheme, server, trusted);
   const ip = formatIp(asked.client.ip);
   const host = headerValue(asked.headers, 'Host') ?? '';
@@ -166,6 +171,7 @@ export function returnedHeaders(
   server = 'envoy',
 ): readonly HttpHeader[] {
   const kept = withoutHops(headers).filter((header) => header.name.toLowerCase() !== 'content-length');
+  if (isCloudFlavour(flavour)) return cloudReturned(flavour, kept, bodyBytes, nowMs, close);
   if (flavour === 'traefik') return traefikReturned(kept, bodyBytes, nowMs, close);
   if (flavour === 'envoy') {
     const lower = kept
