@@ -61,9 +61,11 @@ export function forgetAddress(world: ShellHost, key: string, path: string): bool
 }
 
 /** A bridge of the node's has been deleted by hand: the next plugin that wants it makes it anew, with the address of its own. */
-export function forgetBridge(host: ShellHost, key: string, name: string): void {
-  const node = nodeOf(host, key);
-  const store = node === undefined ? undefined : host.api.view.find<HostLocalStore>(`HostLocalStore/${node}`);
+export function forgetBridge(world: ShellHost, key: string, name: string): void {
+  const found = nodeOf(world, key);
+  if (found === undefined) return;
+  const { node, host } = found;
+  const store = host.api.view.find<HostLocalStore>(`HostLocalStore/${node}`);
   if (store?.spec?.bridges?.[name] === undefined) return;
   const { [name]: _, ...bridges } = store.spec.bridges;
   host.api.update({ ...store, spec: { ...store.spec, bridges } } as HostLocalStore);
