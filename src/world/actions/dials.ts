@@ -1,5 +1,6 @@
 /** Numbers of the texts that decide how much goes where: replicas, weights of canaries and of routes' backends, rates of requests. Turning one is a change of its text. */
 import { RATE_ANNOTATION } from '../../kube/pod/load.ts';
+import { keyIn } from '../../objects/cluster-key.ts';
 import type { KubeObject } from '../../objects/types.ts';
 import { objectKey } from '../../objects/types.ts';
 import type { AdmittedObject } from '../admit.ts';
@@ -67,8 +68,8 @@ function rateDial(world: World, own: AdmittedObject, path: string, text: string 
   ];
 }
 
-function dialsOfObject(world: World, object: Weighted): Found[] {
-  const key = objectKey(object);
+function dialsOfObject(world: World, cluster: string, object: Weighted): Found[] {
+  const key = keyIn(cluster, objectKey(object));
   const own = ownText(world, key);
   if (own === undefined) return [];
   const written = own.object as Weighted;
@@ -101,10 +102,17 @@ function dialsOfObject(world: World, object: Weighted): Found[] {
   return found;
 }
 
+const inCluster = (cluster: string, { action, turn }: Found): Found => ({ action: { ...action, title: `${action.title} in ${cluster}` }, turn });
+
 /** Of objects whose text the reader has; rates and weights before replicas. */
 function allDials(world: World): readonly Found[] {
   const kinds = ['Host', 'Pod', 'Ingress', 'HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'UDPRoute', 'Deployment'];
-  return kinds.flatMap((kind) => world.api.view.list<Weighted>(kind).flatMap((object) => dialsOfObject(world, object))).slice(0, MAX_DIALS);
+  const found = kinds.flatMap((kind) =>
+    world.planes.all.flatMap(({ name, api }) =>
+      api.view.list<Weighted>(kind).flatMap((object) => dialsOfObject(world, name, object).map((one) => (name === '' ? one : inCluster(name, one)))),
+    ),
+  );
+  return found.slice(0, MAX_DIALS);
 }
 
 export const dialsOf = (world: World): readonly Action[] => allDials(world).map(({ action }) => action);

@@ -1,5 +1,6 @@
 /** Two clusters on one network: each with its own API server, and Services that both of them answer. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import { dialsOf } from '../actions/dials.ts';
 import { flows } from '../flows.ts';
 import { traffic } from '../traffic.ts';
 import type { World } from '../world.ts';
@@ -130,6 +131,7 @@ describe('requests to a Service of two clusters', () => {
     ]);
     // Their plain Services are asked by nobody: who answers is all that is known.
     expect(traffic(world, 'Service/default/shop@west')?.countedBy).toBe('servers');
+    expect(dialsOf(world).map((one) => one.title)).toEqual(['Requests of client', 'Replicas of shop', 'Replicas of shop in west']);
     expect(flows(world).marks.map((one) => one.key)).toContain(`Service/default/${derived?.metadata.name}`);
   });
 });
