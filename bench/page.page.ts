@@ -216,7 +216,11 @@ async function main(): Promise<void> {
       { name: 'embed, cold: interactive', value: embed.readyMs, unit: 'ms' },
       { name: 'embed, cold, 4× CPU, Fast 4G: first picture', value: slowEmbed.pictureMs, unit: 'ms', goal: 1_500 },
       { name: 'embed, cold, 4× CPU, Fast 4G: interactive', value: slowEmbed.readyMs, unit: 'ms', goal: 2_500 },
-      { name: 'edit to updated canvas, median (one act; where it is typed, the wait for the next key comes to it: 250 ms at most)', value: at(edits, 0.5), unit: 'ms' },
+      {
+        name: 'edit to updated canvas, median (one act; where it is typed, the wait for the next key comes to it: 250 ms at most)',
+        value: at(edits, 0.5),
+        unit: 'ms',
+      },
       { name: 'edit to updated canvas, slowest of nine', value: at(edits, 1), unit: 'ms', goal: 1_000 },
       { name: '200 packets moving: script per frame', value: frames.scriptMs, unit: 'ms' },
       { name: '200 packets moving: main thread per frame', value: frames.taskMs, unit: 'ms' },

@@ -28,7 +28,7 @@ export function useSize(element: React.RefObject<HTMLElement | null>): Size {
 }
 
 /** With more network namespaces than this a new picture takes longer than a frame: it is laid out between other tasks, and the one before is seen meanwhile. */
-const MANY_NETNSES = 500;
+const MANY_NETNSES = 2_000;
 
 interface Prepared {
   readonly topology: Topology;
