@@ -26,6 +26,7 @@ const WATCHED = [
   'SecurityPolicy',
   'BackendTrafficPolicy',
   'HTTPRouteFilter',
+  'InferencePool',
   'Namespace',
   'Pod',
 ] as const;
@@ -88,7 +89,8 @@ export const gatewayAgent: Agent<NetRecord> = {
   name: 'gateway',
   watches: WATCHED,
   keysFor: (changed: KubeObject, view: StoreView) => {
-    if (changed.kind !== 'Pod') return proxies(view).map(objectKey);
+    // Pools know their pods by labels, without slices.
+    if (changed.kind !== 'Pod' || view.list('InferencePool').length > 0) return proxies(view).map(objectKey);
     return isProxy(changed as Pod) ? [objectKey(changed)] : [];
   },
   keys: (view) => proxies(view).map(objectKey),

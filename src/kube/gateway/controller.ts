@@ -10,6 +10,7 @@ import { type BackendAncestor, type BackendTlsPolicy, policyState } from './back
 import { invalidExpressions, unknownFilters } from './compile-route.ts';
 import { conditionsFrom, type Said, writeStatus } from './conditions.ts';
 import { classOf, implementationOf } from './implementations.ts';
+import { type InferencePool, reconcilePool } from './inference.ts';
 import { addressesOf, makeInfrastructure, removeInfrastructure, replicasOf, staticAddresses } from './infrastructure.ts';
 import type { ListenerSet } from './listener-set.ts';
 import { type GatewayModel, type ListenerState, ROUTE_KINDS } from './model.ts';
@@ -165,7 +166,7 @@ function faultsOf({ spec }: Route): Faults {
   return found;
 }
 
-const references = perState(['Service', 'ReferenceGrant', 'BackendTLSPolicy', 'ConfigMap', 'Secret'], () => new Map<object, Said>());
+const references = perState(['Service', 'ReferenceGrant', 'InferencePool', 'BackendTLSPolicy', 'ConfigMap', 'Secret'], () => new Map<object, Said>());
 
 function refsOf(route: Route, view: StoreView): Said {
   const known = references(view);
@@ -195,6 +196,13 @@ function resolveAll(route: Route, view: StoreView): Said {
   }
   return ['ResolvedRefs', true, 'ResolvedRefs', 'Resolved all the Object references for the Route'];
 }
+
+/** Gateways that somebody acts for, with the routes that they take. */
+const gatewaysWithRoutes = (view: StoreView) =>
+  view
+    .list<Gateway>('Gateway')
+    .filter((gateway) => implementationOf(classOf(gateway, view), view) !== undefined)
+    .map((gateway) => ({ gateway, routes: modelOf(gateway, view).routes.flatMap(({ route, attached }) => (attached.accepted ? [route] : [])) }));
 
 /** The Gateways whose routes lead to a policy's Services. */
 function reconcilePolicy(policy: BackendTlsPolicy, context: ControllerContext): void {
@@ -275,7 +283,7 @@ function reconcileRoute(route: Route, context: ControllerContext): void {
   writeStatus(route, { ...route.status, parents }, context);
 }
 
-const ALL = ['GatewayClass', 'Gateway', 'ListenerSet', ...ROUTE_KINDS, 'BackendTLSPolicy', ...POLICY_KINDS] as const;
+const ALL = ['GatewayClass', 'Gateway', 'ListenerSet', ...ROUTE_KINDS, 'BackendTLSPolicy', 'InferencePool', ...POLICY_KINDS] as const;
 const allKeys = (view: StoreView): readonly ObjectKey[] => ALL.flatMap((kind) => view.list<KubeObject>(kind).map(objectKey));
 const isRoute = (kind: string): boolean => (ROUTE_KINDS as readonly string[]).includes(kind);
 
@@ -287,12 +295,12 @@ export const gatewayController = defineController({
     // Pods matter where a controller's own come and go, Deployments where somebody changes what was made.
     if (changed.kind === 'Pod')
       return changed.metadata.labels?.['control-plane'] === 'envoy-gateway' || changed.metadata.labels?.app === 'istiod' ? allKeys(view) : [];
-    if (changed.kind === 'Deployment') return view.list<Gateway>('Gateway').map(objectKey);
+    if (changed.kind === 'Deployment') return ['Gateway', 'InferencePool'].flatMap((kind) => view.list<KubeObject>(kind).map(objectKey));
     // Other routes do not care for this one; its Gateways count it, and policies are listed with them.
     if (isRoute(changed.kind))
       return [
         objectKey(changed),
-        ...['Gateway', 'ListenerSet', 'BackendTLSPolicy', ...POLICY_KINDS].flatMap((kind) => view.list<KubeObject>(kind).map(objectKey)),
+        ...['Gateway', 'ListenerSet', 'BackendTLSPolicy', 'InferencePool', ...POLICY_KINDS].flatMap((kind) => view.list<KubeObject>(kind).map(objectKey)),
       ];
     // One that has gone is in no list any more.
     return [...allKeys(view), objectKey(changed)];
@@ -306,6 +314,7 @@ export const gatewayController = defineController({
     if (object.kind === 'GatewayClass') reconcileClass(object as GatewayClass, context);
     else if (object.kind === 'Gateway') reconcileGateway(object as Gateway, context);
     else if (object.kind === 'ListenerSet') reconcileSet(object as ListenerSet, context);
+    else if (object.kind === 'InferencePool') reconcilePool(object as InferencePool, gatewaysWithRoutes(context.view), context);
     else if (object.kind === 'BackendTLSPolicy') reconcilePolicy(object as BackendTlsPolicy, context);
     else if (isRoute(object.kind)) reconcileRoute(object as Route, context);
     else if ((POLICY_KINDS as readonly string[]).includes(object.kind)) reconcileTrafficPolicy(object as Policy, context);

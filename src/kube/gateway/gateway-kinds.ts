@@ -5,6 +5,7 @@ import { columnsOf } from '../columns.ts';
 import { duplicate, invalid, required, tooMany } from '../field-errors.ts';
 import type { Condition } from '../pod/types.ts';
 import { anything, anythings, choice, integer, kindSchema, list, notSimulated, struct, text, textMap, texts } from '../schema.ts';
+import { inferencePool } from './inference-kind.ts';
 import { envoyKinds } from './policies/kinds.ts';
 
 const group = 'gateway.networking.k8s.io';
@@ -405,6 +406,7 @@ const backendTlsPolicy = defineKind({
 
 export const gatewayKinds: readonly Kind[] = [
   ...envoyKinds,
+  inferencePool,
   backendTlsPolicy,
   gatewayClass,
   gateway,

@@ -5,6 +5,7 @@ import { namespaceOf } from '../pod/types.ts';
 import { type EndpointSlice, type Service, serviceNameLabel } from '../service/types.ts';
 import { backendTls } from './backend-tls.ts';
 import { isGranted } from './grants.ts';
+import { INFERENCE_GROUP, type InferencePool, poolBackend } from './inference.ts';
 import { type BackendReference, GATEWAY_GROUP } from './types.ts';
 
 export type RefProblem = 'InvalidKind' | 'RefNotPermitted' | 'BackendNotFound';
@@ -23,6 +24,13 @@ export function resolveBackend(route: KubeObject, reference: BackendReference, v
     backend: { name: `invalid ${label}`, endpoints: [], fails: FAILED },
     problem: { reason, message },
   });
+  if (group === INFERENCE_GROUP && kind === 'InferencePool') {
+    const pool = view.find<InferencePool>(`InferencePool/${namespace}/${name}`);
+    if (pool === undefined) return fail('BackendNotFound', `InferencePool ${namespace}/${name} not found.`);
+    return isGranted({ group: GATEWAY_GROUP, kind: route.kind, namespace: namespaceOf(route) }, { group, kind, namespace, name }, view)
+      ? { backend: poolBackend(pool, view) }
+      : fail('RefNotPermitted', `Backend ref to ${kind} ${namespace}/${name} not permitted by any ReferenceGrant.`);
+  }
   if (group !== '' || kind !== 'Service')
     return fail(
       'InvalidKind',

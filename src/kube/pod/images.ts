@@ -1,5 +1,6 @@
 /** What the container images that we know do on the network. An image we do not know listens on its containerPorts and answers with its pod's name. */
 import type { GrpcEchoConfig } from '../../net/app/grpc/grpc-echo.ts';
+import type { ModelServerConfig } from '../../net/app/inference/model-server.ts';
 import type { HttpServerConfig, L4EchoConfig, SctpServerConfig, TcpServerConfig, UdpEchoConfig } from '../../net/app/server-config.ts';
 import type { Container } from './types.ts';
 
@@ -31,10 +32,10 @@ export interface ImageName {
 
 /** One program of a container. */
 export interface ContainerProgram {
-  readonly app: 'http-server' | 'tcp-server' | 'udp-echo' | 'l4-echo' | 'sctp-server' | 'grpc-echo' | 'http2-server';
+  readonly app: 'http-server' | 'tcp-server' | 'udp-echo' | 'l4-echo' | 'sctp-server' | 'grpc-echo' | 'http2-server' | 'model-server';
   /** Told apart where a container has several: `''`, `udp`, `8080`. */
   readonly suffix: string;
-  readonly config: HttpServerConfig | TcpServerConfig | UdpEchoConfig | L4EchoConfig | SctpServerConfig | GrpcEchoConfig;
+  readonly config: HttpServerConfig | TcpServerConfig | UdpEchoConfig | L4EchoConfig | SctpServerConfig | GrpcEchoConfig | ModelServerConfig;
   /** It speaks TLS with what is in these files. */
   readonly certificate?: { readonly chain: string; readonly key: string /** Of those whose certificates clients must have. */; readonly clients?: string };
 }
@@ -109,6 +110,25 @@ const porter = (container: Container): readonly ContainerProgram[] =>
     if (kind === 'SCTP_') return [{ app: 'sctp-server', suffix: `${port}-sctp`, config: { port, greeting: value } }];
     return [{ app: 'http-server', suffix: String(port), config: { port, server: 'echo', text: value } }];
   });
+
+/** llm-d-inference-sim: --model, --port, --max-num-seqs, --inter-token-latency; what a block takes is ours, the sum of it its --time-to-first-token. */
+const modelServer: Behave = (_container, _image, words) => {
+  const number = (name: string, otherwise: number): number => Number(/^(\d+)(?:ms)?$/.exec(flag(words, name) ?? '')?.[1] ?? otherwise);
+  return [
+    {
+      app: 'model-server',
+      suffix: '',
+      config: {
+        port: portOf(flag(words, 'port')) ?? 8000,
+        model: flag(words, 'model') ?? 'model',
+        blockMs: 20,
+        tokenMs: number('inter-token-latency', 5),
+        slots: number('max-num-seqs', 5),
+        cacheBlocks: 1024,
+      },
+    },
+  ];
+};
 
 const agnhost: Behave = (container, _image, words) => {
   const verb = words.find((word) => ['netexec', 'serve-hostname', 'porter'].includes(word));
@@ -209,6 +229,7 @@ const KNOWN: readonly KnownImage[] = [
     repositories: ['/echo-basic'],
     behave: echoBasic,
   },
+  { role: 'server', repositories: ['/llm-d-inference-sim'], behave: modelServer },
   { role: 'server', repositories: ['/agnhost'], binaries: ['agnhost'], behave: agnhost },
   { role: 'server', repositories: ['python'], binaries: ['python', 'python3'], behave: python },
   {

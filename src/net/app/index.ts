@@ -15,6 +15,7 @@ import { grpcurl, grpcurlProgram } from './grpc/grpcurl.ts';
 import { host, hostProgram } from './host.ts';
 import { httpServerWith } from './http-server.ts';
 import { http2Server } from './http2/http2-server.ts';
+import { modelServer } from './inference/model-server.ts';
 import { l4Echo } from './l4-echo.ts';
 import { load } from './load/load.ts';
 import { logLines } from './log-lines.ts';
@@ -57,6 +58,7 @@ const all: readonly App[] = [
   host,
   http2Server,
   httpProxy,
+  modelServer,
   l4Echo,
   load,
   logLines,

@@ -15,6 +15,7 @@ export const LATER_APPS: readonly string[] = [
   'l4-echo',
   'load',
   'log-lines',
+  'model-server',
   'mtr',
   'nc',
   'nginx',

@@ -9,8 +9,11 @@ import { queryValue } from './select-route.ts';
 
 export const addressOf = ({ ip, port }: { readonly ip: string; readonly port: number }): string => `${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
 
+/** Chooses by what a request says; undefined where it says nothing of use. */
+type Pick = (run: ProxyRun, exchange: Exchange, candidates: readonly ProxyEndpoint[]) => ProxyEndpoint | undefined;
+
 /** An endpoint that has failed this request is passed over while there are others. */
-export function chooseEndpoint(run: ProxyRun, exchange: Exchange): ProxyEndpoint | undefined {
+export function chooseEndpoint(run: ProxyRun, exchange: Exchange, pick: Pick): ProxyEndpoint | undefined {
   const { backend } = exchange;
   const candidates = candidatesOf(run, backend);
   if (candidates.length === 0) return undefined;
@@ -26,6 +29,8 @@ export function chooseEndpoint(run: ProxyRun, exchange: Exchange): ProxyEndpoint
       return usable[run.context.prng('endpoint').below(usable.length)];
     case 'least-request':
       return leastLoaded(run, usable);
+    case 'prompt':
+      return pick(run, exchange, usable) ?? byTurn(run, backend, candidates, usable);
     default:
       return byTurn(run, backend, candidates, usable);
   }

@@ -199,7 +199,8 @@ export interface ProxyEndpoint {
 
 /** What a client holds back from a backend for its own sake: Envoy's circuit breakers, outlier detection and load balancing. Absent numbers are no limits. */
 export interface BackendPolicy {
-  readonly balance?: 'round-robin' | 'random' | 'least-request';
+  /** `prompt`: by what model servers have read before. */
+  readonly balance?: 'round-robin' | 'random' | 'least-request' | 'prompt';
   readonly maxConnections?: number;
   /** Requests that wait for a connection. */
   readonly maxPending?: number;

@@ -10,6 +10,7 @@ import { addressOf, chooseEndpoint } from './balance.ts';
 import type { Canary, ProxyBackend, ProxyEndpoint, Target } from './config.ts';
 import { cookieValue, editHeaders, rewritePath } from './edit-message.ts';
 import type { Aside } from './filters/held.ts';
+import { byPrompt } from './inference.ts';
 import { joined } from './istio-log.ts';
 import { type Asked, forwardedHeaders, reasonOf, returnedHeaders, type Tried } from './manners.ts';
 import { cloudCode, isCloudFlavour } from './manners-cloud.ts';
@@ -193,7 +194,7 @@ function open(run: ProxyRun, opening: Opening, clientSocket: SocketId, backend: 
 function tryNext(run: ProxyRun, exchange: Exchange): void {
   const { state } = run;
   const { backend } = exchange;
-  const endpoint = pinnedEndpoint(exchange) ?? chooseEndpoint(run, exchange);
+  const endpoint = pinnedEndpoint(exchange) ?? chooseEndpoint(run, exchange, byPrompt);
   if (endpoint === undefined) {
     fail(run, exchange, 503, 'no healthy upstream', 'UH');
     return;

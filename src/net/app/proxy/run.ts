@@ -80,6 +80,8 @@ export interface ProxyState {
   /** Connections that have become another protocol's, by their clients' sockets. */
   readonly tunnels: Map<SocketId, Tunnel>;
   readonly tunnelOf: Map<SocketId, SocketId>;
+  /** Blocks of prompts that endpoints have read, by backend and `ip:port`. */
+  readonly prefixes: Map<string, ReadonlySet<string>>;
   /** What filters wait for, by the exchange that brings it. */
   readonly waiting: Map<number, Waiting>;
   /** Keys that sign tokens, by where they were fetched. */
