@@ -69,6 +69,22 @@ const objects = [
   },
   ...deployment('echo', 'registry.k8s.io/gateway-api/conformance/echo-basic:v0.1.0', [], 3000),
   ...deployment('judge', 'registry.k8s.io/e2e-test-images/agnhost:2.53', ['netexec', '--http-port=8080'], 8080),
+  ...deployment('tokens', 'hashicorp/http-echo', ['-text={"access_token":"t-1","id_token":"i-1","expires_in":60}'], 5678),
+  ...deployment('keyring', 'hashicorp/http-echo', [`-text=${jwks}`], 5678),
+  route('login'),
+  route('remote'),
+  policy('SecurityPolicy', 'login', {
+    oidc: {
+      provider: { issuer: 'http://id', authorizationEndpoint: 'http://id.example.com/auth', tokenEndpoint: 'http://tokens/token' },
+      clientID: 'shop',
+      clientSecret: { name: 'client-secret' },
+      redirectURL: 'http://entry-gateway/login/callback',
+      logoutPath: '/login/out',
+      forwardAccessToken: true,
+    },
+  }),
+  secret('client-secret', { 'client-secret': 'hush' }),
+  policy('SecurityPolicy', 'remote', { jwt: { providers: [{ name: 'p', remoteJWKS: { uri: 'http://keyring.default.svc.cluster.local/keys' } }] } }),
   ...['ws', 'plain', 'limit', 'basic', 'keys', 'jwt', 'rules', 'auth', 'denied', 'down', 'broken', 'cors'].map((name) => route(name)),
   route('direct', {
     backendRefs: [],
@@ -222,6 +238,36 @@ describe('a SecurityPolicy', () => {
     expect(bearer(byRsa({ ...claims, iss: 'x' }))).toBe('Jwt issuer is not configured 401');
     expect(bearer(byRsa({ ...claims, aud: 'y' }))).toBe('Audiences in Jwt are not allowed 403');
     expect(bearer(byRsa({ ...claims, realm: { roles: [] } }))).toBe('RBAC: access denied 403');
+  });
+
+  it('fetches keys where they are, once', () => {
+    const from = world.headSeq;
+    const bearer = (): string => ask('remote', `-H 'Authorization: Bearer ${byRsa({ sub: 'ann' })}'`);
+    expect(bearer()).toMatch(/ 200$/);
+    expect(bearer()).toMatch(/ 200$/);
+    const logs = runLine(world, 'kubectl logs deployment/keyring')
+      .stdout.split('\n')
+      .filter((line) => line.includes('GET /keys'));
+    expect(logs.length).toBe(1);
+    expect(world.headSeq).toBeGreaterThan(from);
+  });
+
+  it('sends browsers to the identity provider and takes them back with a code, which becomes cookies', () => {
+    const first = ask('login/cart?x=1', '-i');
+    const state = /[?&]state=([^&\s]+)/.exec(first)?.[1] ?? '';
+    const nonce = /set-cookie: (OauthNonce-[^;]+)/.exec(first)?.[1] ?? '';
+    expect(first).toMatch(
+      /^HTTP\/1\.1 302 Found[\s\S]*location: http:\/\/id\.example\.com\/auth\?client_id=shop&redirect_uri=http%3A%2F%2Fentry-gateway%2Flogin%2Fcallback&response_type=code&scope=openid&state=/,
+    );
+    expect(ask(`login/callback?code=c-1&state=${state}`)).toBe('OAuth flow failed. 401');
+    const back = ask(`login/callback?code=c-1&state=${state}`, `-i -b '${nonce}'`);
+    expect(back).toMatch(/^HTTP\/1\.1 302 Found[\s\S]*location: http:\/\/entry-gateway\/login\/cart\?x=1/);
+    const cookies = [...back.matchAll(/set-cookie: ([^;]+)/g)].map(([, one]) => one).join('; ');
+    expect(ask('login/cart', `-b '${cookies}'`)).toMatch(/"Authorization": \[\s*"Bearer t-1"[\s\S]* 200$/);
+    expect(ask('login/cart', `-b '${cookies.replace('t-1', 't-2')}'`)).toMatch(/ 302$/);
+    expect(ask('login/out', '-i')).toContain('BearerToken-');
+    runLine(world, 'sleep 61');
+    expect(ask('login/cart', `-b '${cookies}'`)).toMatch(/ 302$/);
   });
 
   it('allows and denies by address and method', () => {
