@@ -79,10 +79,10 @@ describe('what can be done on the canvas', () => {
     expect(ping()).toBeUndefined();
     const { diagnostics } = other.edit(
       'client.yaml',
-      (other.files.find((one) => one.path === 'client.yaml')?.text ?? '').replace('eth0 delay 50ms', 'eth0 delay soon; eth1 loss 1%'),
+      (other.files.find((one) => one.path === 'client.yaml')?.text ?? '').replace('eth0 delay 50ms', 'eth0 loss 2% delay soon; eth1 loss 1% delay 1ms'),
     );
     expect(diagnostics.flatMap((one) => (one.code === 'impaired-wire' ? [one.message] : []))).toEqual([
-      '"eth0": Illegal "latency"',
+      expect.stringContaining('"eth0": write for instance "delay 50ms 5ms loss 20%"'),
       expect.stringContaining('there is no wire "eth1" here'),
     ]);
   });
