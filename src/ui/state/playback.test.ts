@@ -231,6 +231,16 @@ describe('playback', () => {
     expect(broken.getSnapshot()).toMatchObject({ loading: false, problem: 'gone' });
   });
 
+  it('has nothing of the last world when another is opened, neither what is loaded nor what is on its way', async () => {
+    const { hops, playback } = make();
+    playback.play();
+    const late = playback.load(0, (hops.at(-1)?.event.seq ?? 0) + 1);
+    playback.forget();
+    await late;
+    expect(playback.getSnapshot()).toMatchObject({ index: -1, hopCount: 0, playing: false, loading: false });
+    expect(playback.span).toEqual({ from: 0, to: 0 });
+  });
+
   it('scrubs to any moment and back', () => {
     const { hops, playback } = make();
     for (const part of [0, 0.13, 0.5, 0.77, 1]) {

@@ -231,6 +231,16 @@ export class Playback implements PlaybackSource {
     this.setHops(loaded, options);
   }
 
+  /** Another world is opened: nothing of this one is left to be played, and what is still on its way is not wanted. */
+  forget(): void {
+    this.#loadNumber += 1;
+    this.#expected = undefined;
+    this.#from = 0;
+    this.#to = 0;
+    this.#update({ loading: false, problem: '', event: undefined, stop: undefined });
+    this.setHops([]);
+  }
+
   /** Replaces the span by these hops. */
   setHops(hops: readonly HopView[], options: LoadOptions = {}): void {
     const seq = this.hop?.event.seq;

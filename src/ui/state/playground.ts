@@ -121,7 +121,7 @@ export class Playground {
     this.#lock?.release();
     this.edits.forget();
     this.#liveRun = undefined;
-    this.playback.pause();
+    this.playback.forget();
     // What is set from here on comes from the document, not from its reader.
     this.#switching = true;
     this.mirror.setState(emptyMirror);
