@@ -313,6 +313,8 @@ export interface Engine {
   findProcess(processId: string): ProcessView | undefined;
   /** What a running program has counted of its requests; not to be changed or kept. */
   tally(processId: string): import('./app/load/tally.ts').Tally | undefined;
+  /** What a running program tells tools of itself (a proxy's admin interface); not to be changed or kept. */
+  report(processId: string): unknown;
   /** Called with each piece of program output, and with each exit (stream 'exit', code). One listener: the world. */
   onOutput: ((processId: string, stream: OutputStream | 'exit', text: string, exitCode: number) => void) | undefined;
 

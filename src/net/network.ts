@@ -286,6 +286,11 @@ export class Network implements Engine {
     return this.#userland.findProcess(processId);
   }
 
+  report(processId: string): unknown {
+    this.#settle();
+    return this.#userland.report(processId);
+  }
+
   /** What a running program has counted of its requests; not to be changed or kept. */
   tally(processId: string): Tally | undefined {
     this.#settle();

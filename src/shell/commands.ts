@@ -48,6 +48,7 @@ import {
   iptablesSave,
 } from './tools/iptables.ts';
 import { ipvsadm } from './tools/ipvsadm.ts';
+import { istioctl } from './tools/istioctl.ts';
 import { ifconfig, route } from './tools/legacy.ts';
 import { df, free, hostnamectl, mktemp, stat, top, uptime } from './tools/machine.ts';
 import { netstat } from './tools/netstat.ts';
@@ -99,6 +100,7 @@ const list: readonly Command[] = [
   ciliumCommand,
   hubble,
   calicoctl,
+  istioctl,
   birdcl,
   birdc,
   conntrack,

@@ -236,6 +236,8 @@ export interface AppDefinition<State, Config> {
   readonly copy?: (state: State) => State;
   /** What it has counted of its requests, for programs that do. */
   readonly tally?: (state: State) => Tally;
+  /** What its admin interface would tell, for tools. */
+  readonly report?: (state: State) => unknown;
   /** The kernel module behind `context.sctp`, for programs that open such sockets (net/socket/sctp.ts). */
   readonly sctp?: SctpTransport;
 }
@@ -247,18 +249,20 @@ export interface App {
   readonly handle: (context: AppContext, state: unknown, event: AppEvent, config: unknown) => unknown;
   readonly copy: ((state: unknown) => unknown) | undefined;
   readonly tally?: (state: unknown) => Tally;
+  readonly report?: (state: unknown) => unknown;
   readonly sctp?: SctpTransport;
 }
 
 /** The one place where a program's own types are forgotten: its state comes back from the table it was put into, its config was written for it. */
 export function defineApp<State, Config>(definition: AppDefinition<State, Config>): App {
-  const { copy, tally, sctp } = definition;
+  const { copy, tally, report, sctp } = definition;
   return {
     name: definition.name,
     start: (context, config) => definition.start(context, config as Config),
     handle: (context, state, event, config) => definition.handle(context, state as State, event, config as Config),
     copy: copy === undefined ? undefined : (state) => copy(state as State),
     ...(tally === undefined ? {} : { tally: (state: unknown) => tally(state as State) }),
+    ...(report === undefined ? {} : { report: (state: unknown) => report(state as State) }),
     ...(sctp === undefined ? {} : { sctp }),
   };
 }

@@ -217,6 +217,11 @@ class UserlandRuntime implements Userland, SocketLayer, ProcessHost {
     return process?.phase === 'running' ? process.app.tally?.(process.state) : undefined;
   }
 
+  report(processId: string): unknown {
+    const process = this.#processes.find(processId);
+    return process?.phase === 'running' ? process.app.report?.(process.state) : undefined;
+  }
+
   sockets(netns: string): SocketView[] {
     this.table.expire(this.kernel.nowNs);
     const views: SocketView[] = [];

@@ -127,6 +127,7 @@ export interface Userland {
   findProcess(processId: string): ProcessView | undefined;
   /** What a running program has counted of its requests. */
   tally(processId: string): import('../app/load/tally.ts').Tally | undefined;
+  report(processId: string): unknown;
   sockets(netns: string): SocketView[];
   onOutput: ((processId: string, stream: import('../engine.ts').OutputStream | 'exit', text: string, exitCode: number) => void) | undefined;
   /** Plain data, deep enough that running on does not change it. */

@@ -46,8 +46,15 @@ describe('an ambient mesh', () => {
   });
 
   it('shares the connection of a tunnel among all that go to one pod', () => {
-    inside('sh -c "for i in 1 2 3 4 5 6; do curl -s -m 3 web > /dev/null; done"');
+    inside('sh -c "for i in 1 2 3; do curl -s -m 3 web > /dev/null; done"');
     expect(inside('ss -tn').stdout.match(/:15008/g)?.length).toBeLessThanOrEqual(2);
+  });
+
+  it('is told of all workloads, and by which protocol they are reached', () => {
+    const { stdout } = run('istioctl ztunnel-config workloads');
+    expect(stdout).toMatch(/^NAMESPACE +POD NAME +ADDRESS +NODE +WAYPOINT PROTOCOL$/m);
+    expect(stdout).toMatch(/^shop +web-\S+ +10\.244\.\S+ +node01 +None +HBONE$/m);
+    expect(stdout).toMatch(/^default +outsider-\S+ +10\.244\.\S+ +node01 +None +TCP$/m);
   });
 
   it('takes plain connections until STRICT is said', () => {

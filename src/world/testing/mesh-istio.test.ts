@@ -151,7 +151,7 @@ describe('Istio', () => {
   });
 
   it('shows an error of a backend as it is, and hides it once retries are asked for', () => {
-    const codes = () => curl(`-o /dev/null -w '%{http_code} ' ${Array.from({ length: 12 }, () => 'ill').join(' ')}`).match(/200|503/g) ?? [];
+    const codes = () => curl(`-o /dev/null -w '%{http_code} ' ${Array.from({ length: 8 }, () => 'ill').join(' ')}`).match(/200|503/g) ?? [];
     expect(new Set(codes())).toEqual(new Set(['200', '503']));
     world.edit(
       'retry.yaml',
@@ -171,10 +171,41 @@ describe('Istio', () => {
         .trimEnd()
         .split('\n');
     const count = (lines: readonly string[]) => lines.filter((line) => line === 'ill').length;
-    expect(count(ask(20))).toBe(2);
-    expect(count(ask(10))).toBe(0);
+    expect(count(ask(12))).toBe(2);
+    expect(count(ask(6))).toBe(0);
+    const endpoints = run("istioctl proxy-config endpoints deploy/client-v1 -n shop --cluster 'outbound|80||ill.shop.svc.cluster.local'").stdout;
+    expect(endpoints).toMatch(
+      /^ENDPOINT +STATUS +OUTLIER CHECK +CLUSTER\n10\.244\.\S+:80 +HEALTHY +(FAILED|OK) +outbound\|80\|\|ill\.shop\.svc\.cluster\.local\n/,
+    );
+    expect(endpoints.match(/FAILED/g)).toHaveLength(1);
     run('sleep 31');
-    expect(count(ask(20))).toBe(2);
+    expect(count(ask(12))).toBe(2);
+  });
+
+  it('shows what the proxies have been told', () => {
+    const status = run('istioctl proxy-status').stdout.split('\n');
+    expect(status[0]).toMatch(/^NAME +CLUSTER +ISTIOD +VERSION +SUBSCRIBED TYPES$/);
+    expect(status[1]).toMatch(/^client-v1-\S+\.shop {5}Kubernetes {5}istiod-\S+ {5}1\.27\.1 {6}4 \(CDS,LDS,EDS,RDS\)$/);
+    const clusters = run('istioctl pc clusters deploy/client-v1 -n shop --fqdn web.shop.svc.cluster.local').stdout;
+    expect(clusters).toBe(
+      [
+        'SERVICE FQDN                   PORT     SUBSET     DIRECTION     TYPE     DESTINATION RULE',
+        'web.shop.svc.cluster.local     80       -          outbound      EDS      web.shop',
+        'web.shop.svc.cluster.local     80       v1         outbound      EDS      web.shop',
+        'web.shop.svc.cluster.local     80       v2         outbound      EDS      web.shop',
+        '',
+      ].join('\n'),
+    );
+    expect(run('istioctl pc routes deploy/client-v1 -n shop --name 80').stdout).toMatch(
+      /^80 +web\.shop\.svc\.cluster\.local:80 +web\.shop\.svc, web\.shop\.svc\.cluster\.local \+ 4 more\.\.\. +\/\* +web\.shop$/m,
+    );
+    expect(run('istioctl pc listeners deploy/client-v1 -n shop --port 80').stdout).toBe(
+      'ADDRESSES PORT MATCH                                DESTINATION\n0.0.0.0   80   ALL                                  PassthroughCluster\n0.0.0.0   80   Trans: raw_buffer; App: http/1.1,h2c Route: 80\n',
+    );
+    const { stdout, stderr, exitCode } = run('istioctl analyze -n shop');
+    expect(stdout).toContain('Error [IST0101] (VirtualService shop/web) Referenced host+subset in destinationrule not found: "web+v3"\n');
+    expect(stderr).toContain('Error: Analyzers found issues when analyzing namespace: shop.\n');
+    expect(exitCode).toBe(79);
   });
 
   it('has the webhook refuse what istiod would not take', () => {

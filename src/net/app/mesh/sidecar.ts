@@ -39,6 +39,11 @@ interface StreamListener {
   readonly state: StreamState;
 }
 
+/** `localhost:15000/clusters`: what it holds against endpoints. */
+export interface SidecarReport {
+  readonly health: State['health'];
+}
+
 /** A connection of which it is not known yet what it carries. */
 interface Unread {
   readonly to: Endpoint;
@@ -87,6 +92,7 @@ export const sidecar = defineApp<State, SidecarConfig>({
     }
     return state;
   },
+  report: (state): SidecarReport => ({ health: state.health }),
   copy: (state) => {
     const health = new Map(state.health);
     return {
