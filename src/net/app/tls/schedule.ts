@@ -1,10 +1,10 @@
 /** TLS 1.3's key schedule with TLS_AES_256_GCM_SHA384, the suite that OpenSSL, nginx and Envoy agree on (RFC 8446 section 7), and record protection, TLS 1.2's too (RFC 8446 section 5, RFC 5288). */
-import { gcm } from '@noble/ciphers/aes.js';
 import { x25519 } from '@noble/curves/ed25519.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256, sha384 } from '@noble/hashes/sha2.js';
 import { bytesToText, textToBytes } from '../../wire/binary-text.ts';
 import { encodeUtf8 } from '../../wire/utf8.ts';
+import { gcmOpen, gcmSeal } from './aes-gcm.ts';
 import { concatBytes } from './der.ts';
 
 export const CIPHER_SUITE = 0x1302;
@@ -129,15 +129,14 @@ const MAX_SEALED = 256;
 export function seal(traffic: TrafficKey, type: number, content: Uint8Array): string {
   if (traffic.older === true) {
     // RFC 5288 section 3; the nonce's changing part is the record's number, as section 3 allows.
-    const body =
-      bytesToText(bytes8(traffic.sequence)) + bytesToText(gcm(traffic.key, nonceOf(traffic), olderHead(traffic, type, content.length)).encrypt(content));
+    const body = bytesToText(bytes8(traffic.sequence)) + bytesToText(gcmSeal(traffic.key, nonceOf(traffic), olderHead(traffic, type, content.length), content));
     rememberSealed(traffic, body, concatBytes(content, Uint8Array.of(type)));
     return bytesToText(Uint8Array.of(type, 3, 3, body.length >> 8, body.length & 255)) + body;
   }
   const length = content.length + 1 + TAG_BYTES;
   const header = Uint8Array.of(23, 3, 3, length >> 8, length & 255);
   const inner = concatBytes(content, Uint8Array.of(type));
-  const body = bytesToText(gcm(traffic.key, nonceOf(traffic), header).encrypt(inner));
+  const body = bytesToText(gcmSeal(traffic.key, nonceOf(traffic), header, inner));
   rememberSealed(traffic, body, inner);
   return bytesToText(header) + body;
 }
@@ -161,21 +160,13 @@ export function unseal(traffic: TrafficKey, header: string, body: string): { rea
   else {
     const [head, bytes] = [textToBytes(header), textToBytes(body)];
     if (head === undefined || bytes === undefined || bytes.length < TAG_BYTES) return undefined;
-    // The library throws where the tag is wrong.
-    try {
-      const type = head[0] ?? 0;
-      inner =
-        traffic.older === true
-          ? concatBytes(
-              gcm(traffic.key, concatBytes(traffic.iv, bytes.subarray(0, 8)), olderHead(traffic, type, bytes.length - 8 - TAG_BYTES)).decrypt(
-                bytes.subarray(8),
-              ),
-              Uint8Array.of(type),
-            )
-          : gcm(traffic.key, nonceOf(traffic), head).decrypt(bytes);
-    } catch {
-      return undefined;
-    }
+    const type = head[0] ?? 0;
+    if (traffic.older === true) {
+      const covered = olderHead(traffic, type, bytes.length - 8 - TAG_BYTES);
+      const content = gcmOpen(traffic.key, concatBytes(traffic.iv, bytes.subarray(0, 8)), covered, bytes.subarray(8));
+      inner = content === undefined ? undefined : concatBytes(content, Uint8Array.of(type));
+    } else inner = gcmOpen(traffic.key, nonceOf(traffic), head, bytes);
+    if (inner === undefined) return undefined;
   }
   let end = inner.length - 1;
   while (end >= 0 && inner[end] === 0) end -= 1;
