@@ -140,6 +140,10 @@ class FakeUserland implements Userland, FakeHands {
     return undefined;
   }
 
+  report(): undefined {
+    return undefined;
+  }
+
   findProcess(): undefined {
     return undefined;
   }
