@@ -2,44 +2,43 @@
 import { defineKind } from '../../../objects/define.ts';
 import type { FieldError, Kind, KubeObject, Schema } from '../../../objects/types.ts';
 import { required } from '../../field-errors.ts';
-import { anything, anythings, choice, flag, integer, intOrString, kindSchema, list, notSimulated, struct, text, texts } from '../../schema.ts';
+import { anything, choice, flag, integer, intOrString, kindSchema, list, notSimulated, struct, text, texts } from '../../schema.ts';
+
+type Fields = Readonly<Record<string, Schema>>;
+
+/** Accepted, whatever they hold. */
+const without = (names: string): Fields =>
+  Object.fromEntries(names.split(' ').map((name) => [name, notSimulated({ description: 'Not here.', 'x-kubernetes-preserve-unknown-fields': true })]));
 
 const reference = struct('Another object.', { name: text('Name.'), namespace: text('Namespace.') });
 const cookie = struct('Affinity.', {
   cookie: struct('By a cookie.', {
-    name: text('Its name.'),
+    name: text('Name.'),
     secure: flag('Only in TLS.'),
     httpOnly: flag('Not for scripts.'),
-    sameSite: choice('For requests from other sites.', ['none', 'lax', 'strict']),
+    sameSite: choice('SameSite.', ['none', 'lax', 'strict']),
     maxAge: integer('Seconds.'),
-    path: text('For which paths.'),
+    path: text('Path.'),
   }),
 });
 const service = struct('Where requests go.', {
-  kind: choice('Service or TraefikService.', ['Service', 'TraefikService']),
+  kind: choice('Kind.', ['Service', 'TraefikService']),
   name: text('Name.'),
-  namespace: text('Namespace; another one only with allowCrossNamespace.'),
-  port: intOrString('Port, by number or name.'),
+  namespace: text('Namespace.'),
+  port: intOrString('Port.'),
   weight: integer('Its share.', { minimum: 0 }),
   scheme: text('http or https.'),
-  passHostHeader: flag('The Host header goes along; true when absent.'),
+  passHostHeader: flag('The Host header goes along.'),
   nativeLB: flag("The Service's address instead of its endpoints."),
   sticky: cookie,
-  percent: integer('Share of mirrored requests.'),
+  percent: integer('Share of copies.'),
   serversTransport: text('How backends are spoken to.'),
-  healthCheck: notSimulated(anything('Probes.')),
-  strategy: notSimulated(text('Who is next; wrr when absent.')),
-  responseForwarding: notSimulated(anything('Buffering.')),
+  ...without('healthCheck passiveHealthCheck strategy responseForwarding'),
 });
-const entryPoints = texts('Names of entry points; all default ones when absent.');
+const services = list('Services.', service);
+const entryPoints = texts('Names of entry points; all when absent.');
 
-function kindOf(
-  kind: string,
-  plural: string,
-  description: string,
-  spec: Readonly<Record<string, Schema>>,
-  validate?: (object: KubeObject) => readonly FieldError[],
-): Kind {
+function kindOf(kind: string, plural: string, description: string, spec: Fields, validate?: (object: KubeObject) => readonly FieldError[]): Kind {
   return defineKind<KubeObject>({
     apiVersion: 'traefik.io/v1alpha1',
     kind,
@@ -68,101 +67,52 @@ const routesErrors = (object: KubeObject): readonly FieldError[] => {
     : spec.routes.flatMap(({ match }, i) => (match === undefined ? [required(`spec.routes[${i}].match`)] : []));
 };
 
+const routes = (more: Fields): Schema =>
+  list('Routes.', struct('A route.', { match: text('The rule.'), priority: integer('Among others.'), services, ...more }));
+const settings =
+  'addPrefix stripPrefix stripPrefixRegex replacePath replacePathRegex chain ipAllowList ipWhiteList headers redirectScheme redirectRegex basicAuth forwardAuth rateLimit inFlightReq buffering circuitBreaker retry';
+
 export const traefikKinds: readonly Kind[] = [
   kindOf(
     'IngressRoute',
     'ingressroutes',
-    'Routes of Traefik, by rules.',
+    'Routes of Traefik, by rules: Host(`a.example`) && PathPrefix(`/b`).',
     {
       entryPoints,
-      routes: list(
-        'Routes.',
-        struct('A route.', {
-          match: text('The rule: Host(`a.example`) && PathPrefix(`/b`).'),
-          kind: choice('Rule.', ['Rule']),
-          priority: integer("Among others; the rule's length when absent or 0."),
-          services: list('Where it goes.', service),
-          middlewares: list('What requests go through.', reference),
-          syntax: notSimulated(text('Of the rule.')),
-          observability: notSimulated(anything('Of logs.')),
-        }),
-      ),
-      tls: struct('It takes HTTPS, and nothing else.', {
-        secretName: text('The certificate.'),
-        options: reference,
-        store: notSimulated(reference),
-        certResolver: notSimulated(text('Where certificates are asked for.')),
-        domains: notSimulated(anythings('For which names.')),
-      }),
-      parentRefs: notSimulated(anythings('Routes above it.')),
+      routes: routes({ kind: choice('Rule.', ['Rule']), middlewares: list('What requests go through.', reference), ...without('syntax observability') }),
+      tls: struct('HTTPS, and nothing else.', { secretName: text('The certificate.'), options: reference, ...without('store certResolver domains') }),
+      ...without('parentRefs'),
     },
     routesErrors,
   ),
   kindOf(
     'IngressRouteTCP',
     'ingressroutetcps',
-    'Routes of byte streams.',
+    'Routes of byte streams: HostSNI(`*`).',
     {
       entryPoints,
-      routes: list(
-        'Routes.',
-        struct('A route.', {
-          match: text('HostSNI(`*`)'),
-          priority: integer('Among others.'),
-          services: list('Where it goes.', service),
-          middlewares: notSimulated(anythings('Of TCP.')),
-        }),
-      ),
-      tls: struct('By the name in the hello.', {
+      routes: routes(without('middlewares syntax')),
+      tls: struct('By name.', {
         secretName: text('The certificate.'),
         passthrough: flag('It does not end here.'),
-        options: notSimulated(reference),
+        ...without('options store certResolver domains'),
       }),
     },
     routesErrors,
   ),
-  kindOf('Middleware', 'middlewares', 'What requests go through: one of stripPrefix, addPrefix, headers, redirectScheme, basicAuth, rateLimit and others.', {
-    ...Object.fromEntries(
-      [
-        ...[
-          'addPrefix',
-          'stripPrefix',
-          'stripPrefixRegex',
-          'replacePath',
-          'replacePathRegex',
-          'chain',
-          'ipAllowList',
-          'ipWhiteList',
-          'headers',
-          'redirectScheme',
-        ],
-        ...['redirectRegex', 'basicAuth', 'forwardAuth', 'rateLimit', 'inFlightReq', 'buffering', 'circuitBreaker', 'retry'],
-      ].map((name) => [name, anything('Its settings.')]),
-    ),
-    ...Object.fromEntries(
-      ['compress', 'contentType', 'digestAuth', 'errors', 'grpcWeb', 'passTLSClientCert', 'plugin'].map((name) => [
-        name,
-        notSimulated(anything('Its settings.')),
-      ]),
-    ),
+  kindOf('Middleware', 'middlewares', 'What requests go through.', {
+    ...Object.fromEntries(settings.split(' ').map((name) => [name, anything('Its settings.')])),
+    ...without('compress contentType digestAuth errors grpcWeb passTLSClientCert plugin'),
   }),
   kindOf('TraefikService', 'traefikservices', 'Services by shares, and copies of requests.', {
-    weighted: struct('By shares.', { services: list('Services.', service), sticky: cookie }),
-    mirroring: struct('Copies.', {
-      ...service.properties,
-      mirrors: list('Where copies go.', service),
-      maxBodySize: notSimulated(integer('Of bodies.')),
-      mirrorBody: notSimulated(flag('With its body.')),
-    }),
-    highestRandomWeight: notSimulated(anything('By hash.')),
+    weighted: struct('Shares.', { services, sticky: cookie }),
+    mirroring: struct('Copies.', { ...service.properties, mirrors: services, ...without('maxBodySize mirrorBody') }),
+    ...without('highestRandomWeight'),
   }),
   kindOf('TLSOption', 'tlsoptions', 'How TLS is spoken.', {
     minVersion: text('VersionTLS12, VersionTLS13.'),
-    maxVersion: notSimulated(text('VersionTLS12, VersionTLS13.')),
-    cipherSuites: notSimulated(texts('Of TLS 1.2.')),
-    curvePreferences: notSimulated(texts('Groups.')),
     clientAuth: struct('Certificates of clients.', {
-      secretNames: texts('Secrets with tls.ca or ca.crt.'),
+      secretNames: texts('Secrets.'),
       clientAuthType: choice('How much is wanted.', [
         'NoClientCert',
         'RequestClientCert',
@@ -172,22 +122,16 @@ export const traefikKinds: readonly Kind[] = [
       ]),
     }),
     sniStrict: flag('A name without a certificate is refused.'),
-    alpnProtocols: notSimulated(texts('Protocols.')),
+    ...without('maxVersion cipherSuites curvePreferences alpnProtocols'),
   }),
   kindOf('ServersTransport', 'serverstransports', 'How backends are spoken to in TLS.', {
-    insecureSkipVerify: flag('Whatever certificate is shown will do.'),
-    serverName: text('The name that is asked for and looked for.'),
-    rootCAs: notSimulated(anythings('Whom to believe.')),
-    rootCAsSecrets: notSimulated(texts('Whom to believe.')),
-    certificatesSecrets: notSimulated(texts('Its own certificates.')),
-    maxIdleConnsPerHost: notSimulated(integer('Connections that are kept.')),
-    forwardingTimeouts: notSimulated(anything('How long.')),
-    disableHTTP2: notSimulated(flag('HTTP/1.1 only.')),
+    insecureSkipVerify: flag('Any certificate will do.'),
+    serverName: text('SNI.'),
+    ...without('rootCAs rootCAsSecrets certificatesSecrets maxIdleConnsPerHost forwardingTimeouts disableHTTP2 peerCertURI spiffe'),
   }),
   kindOf('TLSStore', 'tlsstores', 'The certificate that is shown where no other fits; its name is default.', {
     defaultCertificate: struct('It.', { secretName: text('Its Secret.') }),
-    certificates: list('Further ones.', struct('One.', { secretName: text('Its Secret.') })),
-    defaultGeneratedCert: notSimulated(anything('Where it is asked for.')),
+    ...without('certificates defaultGeneratedCert'),
   }),
 ];
 
