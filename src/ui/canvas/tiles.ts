@@ -81,7 +81,7 @@ export function drawTiles(context: CanvasRenderingContext2D, scene: Scene, view:
     context.globalAlpha = 1;
   }
   if (!lettered) {
-    drawTitles(context, scene, grids, view, palette, sansFont);
+    drawTitles(context, scene, view, palette, sansFont);
     return;
   }
   const size = letterPx(10.5, view.zoom);
@@ -121,24 +121,23 @@ const titlesOfScene = new WeakMap<Scene, Titles>();
 function titlesOf(scene: Scene, font: string): Titles {
   const known = titlesOfScene.get(scene);
   if (known?.font === font) return known;
-  const { large, top } = sceneIndex(scene);
-  const names = large ? top.flatMap((item) => (item.kind === 'room' ? [item.title] : [])) : scene.tiles.map((grid) => grid.room);
+  const names = sceneIndex(scene).top.flatMap((item) => (item.kind === 'room' ? [item.title] : []));
   const made: Titles = { font, shared: sharedPrefix(names), widths: new Map() };
   titlesOfScene.set(scene, made);
   return made;
 }
 
-/** From afar: the nodes' names over their pods. */
-function drawTitles(context: CanvasRenderingContext2D, scene: Scene, grids: readonly TileGrid[], view: View, palette: Palette, sansFont: string): void {
-  if (view.zoom >= LOW_ZOOM) return;
+/** From afar: the nodes' names over their pods. In a world that is not large rooms are elements of the page, which have their names themselves. */
+function drawTitles(context: CanvasRenderingContext2D, scene: Scene, view: View, palette: Palette, sansFont: string): void {
+  const { large, top } = sceneIndex(scene);
+  if (view.zoom >= LOW_ZOOM || !large) return;
   const size = 11.5;
   const { zoom } = view;
   context.setTransform(view.ratio, 0, 0, view.ratio, view.ratio * view.x, view.ratio * view.y);
   context.textAlign = 'center';
   context.textBaseline = 'middle';
-  // In a large world every room is drawn here, also one whose pods are folded or stand elsewhere.
-  const { large, top } = sceneIndex(scene);
-  const rooms = large ? top.filter((item) => visible(view, item.rect)) : grids.map((grid) => scene.itemById.get(grid.room));
+  // Every room, also one whose pods are folded or stand elsewhere.
+  const rooms = top.filter((item) => visible(view, item.rect));
   const { shared, widths } = titlesOf(scene, sansFont);
   // A name that is a little too long for its node is written smaller; its beginning goes only where that is not enough.
   const smallest = 9;
