@@ -155,10 +155,10 @@ function tidy(object: KubeObject): YamlValue {
 
 const isPolicy = (kind: string): boolean => ([...POLICY_KINDS, ...DIALECT_KINDS] as readonly string[]).includes(kind);
 
-function policyNotes(kind: string, view: StoreView): readonly string[] {
+function enforcedBy(kind: string, view: StoreView): NonNullable<ObjectInspection['policy']> {
   const { sentence, openConnections } = enforcement(view);
   const nothing = noEffect(kind, view);
-  return nothing === undefined ? [sentence, openConnections].filter((one) => one !== '') : [`${nothing.charAt(0).toUpperCase()}${nothing.slice(1)}.`];
+  return nothing === undefined ? { sentence, openConnections } : { sentence: `${nothing}.`, openConnections: [] };
 }
 
 function inspectObject(world: InspectedWorld, key: string, sourceOf: (key: string) => AdmittedObject | undefined): ObjectInspection | null {
@@ -203,6 +203,6 @@ function inspectObject(world: InspectedWorld, key: string, sourceOf: (key: strin
     ...(admitted === undefined ? {} : { source: { file: admitted.source.file, span: admitted.source.span } }),
     ...(netns === undefined ? {} : { netns }),
     ...(object.kind === 'Service' ? { paths: servicePaths(world, key) } : {}),
-    ...(isPolicy(object.kind) ? { notes: policyNotes(object.kind, world.api.view) } : {}),
+    ...(isPolicy(object.kind) ? { policy: enforcedBy(object.kind, world.api.view) } : {}),
   };
 }

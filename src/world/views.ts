@@ -1,6 +1,7 @@
 /** What a running world shows to those who look at it from another thread: plain, structured-cloneable data. */
 import type { Diagnostic, Span } from '../base/diagnostic.ts';
 import type { ObjectKey } from '../base/origin.ts';
+import type { OpenConnectionsOf } from '../kube/policy/enforcement.ts';
 import type { ChainCounters, ConnectionView, FdbView, NeighborView, SocketView } from '../net/engine.ts';
 import type { DeviceType } from '../net/records.ts';
 import type { TraceEvent } from '../net/trace-event.ts';
@@ -354,7 +355,7 @@ export interface ObjectInspection {
   readonly subtitle: string;
   readonly source?: { readonly file: string; readonly span: Span };
   /** Of a policy: who enforces it, and what becomes of open connections when it changes. */
-  readonly notes?: readonly string[];
+  readonly policy?: { readonly sentence: string; readonly openConnections: readonly OpenConnectionsOf[] };
   /** netns of a pod, so that the inspector can offer its tables. */
   readonly netns?: string;
   /** Of a Service: how each node spreads its connections. */

@@ -27,7 +27,7 @@ export const controlPlane = defineKind<ControlPlane>({
         text('A time such as 500ms or 3s.'),
       ),
       openConnections: choice(
-        'What kindnet and Calico do with open connections that a changed policy no longer allows. Keep (when absent, and what they really do): whoever talks may go on. Cut: their entries are taken out of the connection table, as an operator does it with conntrack -D, and the next packet is judged like a first one. kube-network-policies has --strict-mode for it; Cilium judges every packet and has no choice.',
+        'What kindnet and Calico do with open connections that a changed policy no longer allows. Keep, as they really do (and when absent). Cut: they leave the connection table, as by conntrack -D.',
         ['Keep', 'Cut'],
       ),
     }),

@@ -11,6 +11,12 @@ import type { Pod } from '../pod/types.ts';
 /** Of connections that a changed policy no longer allows. `judged`: each packet is; `cut`: they are taken out of the connection table. */
 export type OpenConnections = 'kept' | 'cut' | 'judged';
 
+export interface OpenConnectionsOf {
+  /** A program that enforces: `kindnetd`, `kube-network-policies`, `cilium`, `calico`. */
+  readonly by: string;
+  readonly what: OpenConnections;
+}
+
 export interface NodeEnforcement {
   readonly node: string;
   readonly cni: string;
@@ -26,8 +32,8 @@ export interface Enforcement {
   readonly nodes: readonly NodeEnforcement[];
   /** For the screen: one or two sentences. */
   readonly sentence: string;
-  /** What happens to open connections when policies change, and by which setting. Empty where nobody enforces. */
-  readonly openConnections: string;
+  /** What happens to open connections when policies change. Empty where nobody enforces. */
+  readonly openConnections: readonly OpenConnectionsOf[];
 }
 
 const CLUSTER_KINDS = ['ClusterNetworkPolicy', 'AdminNetworkPolicy', 'BaselineAdminNetworkPolicy'] as const;
@@ -75,7 +81,7 @@ export const enforcement = perState(['Pod', 'Node', 'ConfigMap', 'ControlPlane']
       open,
     };
   });
-  return { nodes, sentence: sentenceOf(nodes), openConnections: openSentence(nodes) };
+  return { nodes, sentence: sentenceOf(nodes), openConnections: openOf(nodes) };
 });
 
 function sentenceOf(nodes: readonly NodeEnforcement[]): string {
@@ -89,27 +95,10 @@ function sentenceOf(nodes: readonly NodeEnforcement[]): string {
   return `${programs} enforces NetworkPolicy, but not on ${without.slice(0, 5).join(', ')}${without.length > 5 ? ' and others' : ''}.`;
 }
 
-const KEPT: Readonly<Record<string, string>> = {
-  kindnetd: 'kindnetd judges the first packet of a connection, so what is open stays open (openConnections: Cut in a ControlPlane ends it)',
-  calico: 'Calico accepts what is established before it asks a policy, so what is open stays open (openConnections: Cut in a ControlPlane ends it)',
-  [STANDALONE]: `${STANDALONE} judges the first packet of a connection, so what is open stays open (--strict-mode ends it)`,
-};
-const CUT: Readonly<Record<string, string>> = {
-  kindnetd: 'what kindnetd would no longer allow is cut, since a ControlPlane says openConnections: Cut',
-  calico: 'what Calico would no longer allow is cut, since a ControlPlane says openConnections: Cut',
-  [STANDALONE]: `${STANDALONE} runs in strict mode: what it would no longer allow expires in the connection table, and its next packet is judged anew`,
-};
-
-function openSentence(nodes: readonly NodeEnforcement[]): string {
-  const said = new Set<string>();
-  for (const { open } of nodes)
-    for (const [by, what] of open)
-      said.add(
-        what === 'judged'
-          ? 'Cilium judges every packet of the side that began, so a tighter policy ends open connections'
-          : ((what === 'cut' ? CUT[by] : KEPT[by]) ?? ''),
-      );
-  return said.size === 0 ? '' : `When policies change: ${[...said].join('; ')}.`;
+function openOf(nodes: readonly NodeEnforcement[]): readonly OpenConnectionsOf[] {
+  const found = new Map<string, OpenConnectionsOf>();
+  for (const { open } of nodes) for (const [by, what] of open) found.set(`${by} ${what}`, { by, what });
+  return [...found.values()];
 }
 
 /** Why an object of this kind has no effect at all; undefined where some node enforces it. */

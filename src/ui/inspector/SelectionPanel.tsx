@@ -2,6 +2,7 @@
 import { lazy, Suspense, useMemo, useState } from 'react';
 import type { LinkTarget, ObjectInspection } from '../../world/views.ts';
 import { StaticText } from '../editor/StaticText.tsx';
+import { openConnectionsText } from '../shell/open-connections.ts';
 import { Segmented } from '../shell/Segmented.tsx';
 import { withKeys } from '../shell/with-keys.ts';
 import { useCurrentHop, usePlaybackSnapshot, usePlayground, useSession } from '../state/context.ts';
@@ -44,11 +45,11 @@ function ObjectPanel({ inspection, atSeq }: { readonly inspection: ObjectInspect
         ) : null}
       </div>
       {/^(?:Pod|Service|Host)\//.test(inspection.key) ? <TrafficOf key={inspection.key} objectKey={inspection.key} /> : null}
-      {inspection.notes?.map((note) => (
-        <p key={note} className={styles.where}>
-          {note}
+      {inspection.policy === undefined ? null : (
+        <p className={styles.where}>
+          {inspection.policy.sentence} {openConnectionsText(inspection.policy.openConnections)}
         </p>
-      ))}
+      )}
       {inspection.conditions.length === 0 ? null : (
         <>
           <h3 className={styles.heading}>Conditions</h3>

@@ -130,7 +130,7 @@ export function createFakeClient(world: FakeWorld): FakeClient {
     reachPeers: () => [],
     probe: () => [],
     policyCells: () => [],
-    policyLens: () => ({ sentence: '', enforced: false, openConnections: '', policies: 0, dialects: 0, by: 'label', groups: [], edges: [], beyond: 0 }),
+    policyLens: () => ({ sentence: '', enforced: false, openConnections: [], policies: 0, dialects: 0, by: 'label', groups: [], edges: [], beyond: 0 }),
     placeOf: () => null,
     ask: (question) => ({ question, reached: false, conclusion: [], rows: [] }),
     fixes: () => [],

@@ -2,6 +2,7 @@
 
 import type { Diagnostic } from '../../base/diagnostic.ts';
 import type { ObjectKey } from '../../base/origin.ts';
+import type { OpenConnectionsOf } from '../../kube/policy/enforcement.ts';
 import type { PolicyProtocol, PolicyVerdict } from '../../kube/policy/policy-types.ts';
 import type { HopView, Phrase } from '../views.ts';
 
@@ -116,7 +117,7 @@ export interface PolicyLensView {
   readonly sentence: string;
   readonly enforced: boolean;
   /** What becomes of open connections when policies change; empty where nobody enforces. */
-  readonly openConnections: string;
+  readonly openConnections: readonly OpenConnectionsOf[];
   readonly policies: number;
   /** Policies in the words of a CNI that is not there. */
   readonly dialects: number;

@@ -2,6 +2,7 @@
 import { useStoreApi } from '@xyflow/react';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import type { PolicyLensView } from '../../../world/reach/reach-views.ts';
+import { openConnectionsText } from '../../shell/open-connections.ts';
 import { Segmented } from '../../shell/Segmented.tsx';
 import { usePlayground } from '../../state/context.ts';
 import { useRoving } from '../../why/use-roving.ts';
@@ -326,10 +327,10 @@ export function PolicyLens({ tools }: { readonly tools: CanvasTools }) {
             {tangled ? ' Choose a pod to see its lines.' : of === undefined ? '' : ` Lines of ${view.groups[of]?.title ?? ''}.`}
             {view.dialects === 0 ? '' : ` ${view.dialects} in the words of a CNI that is not here ${view.dialects === 1 ? 'says' : 'say'} nothing.`}
           </p>
-          {view.policies === 0 || view.openConnections === '' ? null : (
+          {view.policies === 0 || view.openConnections.length === 0 ? null : (
             <details className={styles.note}>
               <summary>What becomes of open connections</summary>
-              {view.openConnections}
+              {openConnectionsText(view.openConnections)}
             </details>
           )}
           {wide ? (

@@ -6,7 +6,7 @@ const group = (title: string, namespace = 'shop') => ({ id: `${namespace} ${titl
 const view = (webToDb: number): PolicyLensView => ({
   sentence: '',
   enforced: true,
-  openConnections: '',
+  openConnections: [],
   policies: 1,
   dialects: 0,
   by: 'label',
