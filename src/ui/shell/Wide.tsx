@@ -61,7 +61,9 @@ export function Wide({ lesson }: { readonly lesson: ReactNode | undefined }) {
     'Height of the lower panes',
     <Split direction="row" minPercent={25} after={terminal}>
       <Pane name="timeline">
-        <Timeline />
+        <Beside>
+          <Timeline />
+        </Beside>
       </Pane>
     </Split>,
   );
