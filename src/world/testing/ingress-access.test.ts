@@ -46,6 +46,7 @@ describe('annotations of ingress-nginx about who gets through', () => {
     ingress('broken', { 'auth-url': `${judge}/418` }),
     ingress('copied', { 'mirror-target': 'http://shadow.default.svc.cluster.local$request_uri' }),
     ingress('few', { 'limit-connections': '1' }, 'judge'),
+    ingress('bad', { 'limit-rps': 'many' }),
   ].join('');
   const world = openArticle({ files: [...articleFiles(), { path: 'ingress.yaml', text }], trace: false });
   runLine(world, `kubectl apply -f ${deploy} && sleep 30`);
@@ -79,6 +80,13 @@ describe('annotations of ingress-nginx about who gets through', () => {
     expect(again.join('')).not.toContain('Set-Cookie');
     const others = ['a', 'b', 'c', 'd', 'e', 'f'].map((lot) => nameOf(curl('sticky', '/', `-b 'route=${lot}'`)));
     expect(new Set(others).size).toBeGreaterThan(1);
+  });
+
+  it('that are not accepted are as if they were not there, and logged', () => {
+    expect(code('bad')).toBe('200');
+    expect(runLine(world, 'kubectl logs -n ingress-nginx deploy/ingress-nginx-controller | grep validation').stdout).toMatch(
+      /^W\d{4} [\d:.]+ +7 validators\.go:243\] validation error on ingress default\/bad: annotation limit-rps contains invalid value many\n$/,
+    );
   });
 
   it('send a copy elsewhere, and let one client do so much at once', () => {

@@ -60,6 +60,23 @@ function findingsOf(model: NginxModel): Finding[] {
   return findings;
 }
 
+/** Each once, without the annotations' prefix. */
+function invalidAnnotations({ servers }: NginxModel): readonly string[] {
+  const found = new Set<string>();
+  for (const { locations } of servers) {
+    for (const { ingress, settings } of locations) {
+      for (const problem of settings.problems) {
+        const match = /^annotation nginx\.ingress\.kubernetes\.io\/(\S+) contains invalid value (.*)$/s.exec(problem);
+        if (match !== null)
+          found.add(
+            `validation error on ingress ${ingress.metadata.namespace ?? 'default'}/${ingress.metadata.name}: annotation ${match[1]} contains invalid value ${match[2]}`,
+          );
+      }
+    }
+  }
+  return [...found];
+}
+
 function render(key: string, view: StoreView): Rendering<NetRecord> {
   const pod = view.find<Pod>(key);
   const container = pod === undefined ? undefined : controllerContainer(pod);
@@ -91,6 +108,9 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
     // What it says of its configuration, once for each line.
     ...model.warnings.map((line) => process(`-log-${stableHex(line).slice(0, 8)}`, 'log-lines', { component: 'controller.go:1541', lines: [line] })),
   ];
+  // parser/validators.go, checkAnnotation: what is not accepted is as if it were not there.
+  for (const line of invalidAnnotations(model))
+    records.push(process(`-log-${stableHex(line).slice(0, 8)}`, 'log-lines', { component: 'validators.go:243', lines: [line] }));
   for (const line of model.ignored)
     records.push(process(`-log-${stableHex(line).slice(0, 8)}`, 'log-lines', { component: 'store.go:432', severity: 'I', lines: [line] }));
   return { records, diagnostics: findingsOf(model) };
