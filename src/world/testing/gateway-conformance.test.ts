@@ -64,6 +64,7 @@ interface Suite {
 const claimed = new Set([
   'Gateway',
   'HTTPRoute',
+  'TLSRoute',
   'ReferenceGrant',
   'GatewayHTTPListenerIsolation',
   'GatewayPort8080',
