@@ -22,7 +22,12 @@ const later = (name: string): Command => defineCommand({ name, summary: '', grou
 
 const verbs = [exec, get, scale, label, annotate, deleteVerb, patch, apply];
 const verbNames = new Set(verbs.map((verb) => verb.name));
-const kubectl = kubectlCommand([['', verbs]], [], () => () => stop('kubectl'));
+const kubectl = kubectlCommand(
+  [['', verbs]],
+  [],
+  () => () => stop('kubectl'),
+  () => stop('manifests'),
+);
 
 const table = new Map<string, Command>([
   ...[...LATER_TOOLS].map((name) => [name, later(name)] as const),
@@ -36,6 +41,8 @@ table.set('kubectl', {
 
 /** With a line like this nothing but what is here runs: the first request of a world need not wait. */
 export function isCoreLine(line: string): boolean {
+  // Manifests at addresses and TLS come with the rest.
+  if (line.includes('https://')) return false;
   const verb = /^kubectl (\w+) [\w ./:=@,-]*$/.exec(line)?.[1];
   if (verb !== 'exec') return verb !== undefined && verbNames.has(verb);
   return !line.split(' ').some((word) => LATER_TOOLS.has(word.slice(word.lastIndexOf('/') + 1)));

@@ -1,8 +1,10 @@
 /** What every kubectl verb needs: namespace, resource arguments, the server's failures in kubectl's words. */
+
 import type { ApiFailure, ApiResult } from '../../objects/api.ts';
 import { type LabelTest, parseLabelSelector } from '../../objects/label-selector-text.ts';
 import { type Kind, type KubeObject, type ObjectKey, writtenKind } from '../../objects/types.ts';
 import type { Invocation, Outcome } from '../command.ts';
+import type { Bundled } from './bundled/index.ts';
 import { type Flag, KubectlError, type ParsedFlags } from './flags.ts';
 
 /** One call of kubectl. */
@@ -13,6 +15,8 @@ export interface Kubectl {
   readonly namespace: string;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** What stands for manifests at well-known addresses. */
+  readonly bundled: (url: string) => Bundled | undefined;
 }
 
 export interface Verb {

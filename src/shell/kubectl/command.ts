@@ -14,14 +14,20 @@ export type VerbGroups = readonly (readonly [string, readonly Verb[]])[];
 interface Verbs {
   readonly groups: VerbGroups;
   readonly byName: ReadonlyMap<string, Verb>;
+  readonly bundled: Kubectl['bundled'];
 }
 
 export const KUBECTL_SUMMARY = 'the Kubernetes command line: get, describe, apply, exec, logs, expose, scale …';
 
-/** `hidden`: verbs that no group lists. */
-export function kubectlCommand(groups: VerbGroups, hidden: readonly Verb[], complete: (verbs: readonly Verb[]) => NonNullable<Command['complete']>): Command {
+/** `hidden`: verbs that no group lists. `bundled`: what stands for manifests at well-known addresses. */
+export function kubectlCommand(
+  groups: VerbGroups,
+  hidden: readonly Verb[],
+  complete: (verbs: readonly Verb[]) => NonNullable<Command['complete']>,
+  bundled: Kubectl['bundled'],
+): Command {
   const all = [...groups.flatMap(([, members]) => members), ...hidden];
-  const verbs: Verbs = { groups, byName: new Map(all.map((verb) => [verb.name, verb])) };
+  const verbs: Verbs = { groups, byName: new Map(all.map((verb) => [verb.name, verb])), bundled };
   return defineCommand({
     name: 'kubectl',
     summary: KUBECTL_SUMMARY,
@@ -61,7 +67,7 @@ function runKubectl(invocation: Invocation, argv: readonly string[], verbs: Verb
     const cluster = otherCluster(invocation, flags, kubeconfig);
     if (cluster !== undefined) return { kind: 'call', argv: ['kubectl', ...argv], cluster };
     const namespace = flags.get('namespace') || namespaceOfContext(kubeconfig, flags.get('context') || kubeconfig.current);
-    const call: Kubectl = { invocation, flags, verb: verb.name, namespace, out: invocation.out, err: invocation.err };
+    const call: Kubectl = { invocation, flags, verb: verb.name, namespace, out: invocation.out, err: invocation.err, bundled: verbs.bundled };
     checkContext(call, kubeconfig);
     return verb.run(call);
   } catch (error) {

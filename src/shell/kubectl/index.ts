@@ -4,6 +4,7 @@ import { apply, replace } from './apply.ts';
 import { attach } from './attach.ts';
 import { auth } from './auth.ts';
 import { autoscale } from './autoscale.ts';
+import { bundledManifest } from './bundled/index.ts';
 import { annotate, deleteVerb, label, patch, scale } from './change.ts';
 import { kubectlCommand, type VerbGroups } from './command.ts';
 import { completeKubectl } from './complete.ts';
@@ -41,4 +42,5 @@ export const kubectl: Command = kubectlCommand(
   groups,
   [options],
   (verbs) => (words, current, invocation) => completeKubectl(verbs, words, current, invocation),
+  bundledManifest,
 );

@@ -3,7 +3,6 @@ import { parseYaml } from '../../base/yaml/parse-yaml.ts';
 import type { Kind, KubeObject } from '../../objects/types.ts';
 import { at, list, text } from '../json.ts';
 import { resolvePath } from '../paths.ts';
-import { bundledManifest } from './bundled/index.ts';
 import {
   findKind,
   type Kubectl,
@@ -41,7 +40,7 @@ export function readFiles(kubectl: Kubectl, names: readonly string[]): readonly 
 
 /** Nothing is fetched: well-known addresses give what kubehop has in their place. */
 function fromUrl(kubectl: Kubectl, url: string): readonly { readonly name: string; readonly text: string | undefined }[] {
-  const bundled = bundledManifest(url);
+  const bundled = kubectl.bundled(url);
   if (bundled === undefined)
     throw new KubectlError(
       `error: unable to read URL "${url}": nothing leaves this page, so manifests cannot be fetched; paste the YAML into a file and apply that`,
