@@ -1,10 +1,14 @@
 /** Istio's kinds for traffic and for who may ask: their schemas, columns, and what istiod's webhook refuses. Istio: manifests/charts/base/files/crd-all.gen.yaml, pkg/config/validation. */
 import { defineKind } from '../../objects/define.ts';
 import type { FieldError, Kind, KubeObject, RowContext, Schema, StoreView } from '../../objects/types.ts';
-import { anything, anythings, choice, decimal, flag, integer, kindSchema, list, mapOf, notSimulated, struct, text, textMap, texts } from '../schema.ts';
+import { anything, choice, decimal, flag, integer, kindSchema, list, mapOf, notSimulated, struct, text, textMap, texts } from '../schema.ts';
 import { isIstiodReady } from './inject.ts';
 import type { AuthorizationPolicy, DestinationRule, IstioGateway, ServiceEntry, VirtualService } from './istio-types.ts';
 import { authorizationErrors, destinationRuleErrors, gatewayErrors, serviceEntryErrors, virtualServiceErrors } from './istio-validate.ts';
+
+/** Accepted, whatever they hold. */
+const without = (names: string): Readonly<Record<string, Schema>> =>
+  Object.fromEntries(names.split(' ').map((name) => [name, notSimulated({ description: 'Not here.', 'x-kubernetes-preserve-unknown-fields': true })]));
 
 const duration = (description: string): Schema => text(`${description} \`500ms\`, \`1m30s\`.`);
 const match = (description: string): Schema =>
@@ -32,7 +36,7 @@ const httpRoute = struct('A rule; the first that fits counts.', {
     struct('All of it must fit.', {
       name: text('For logs.'),
       uri: match('Path.'),
-      scheme: notSimulated(match('http or https.')),
+      ...without('scheme'),
       method: match('Method.'),
       authority: match('Host.'),
       headers: mapOf('By name.', match('Value; {}: it is there.')),
@@ -42,8 +46,7 @@ const httpRoute = struct('A rule; the first that fits counts.', {
       sourceLabels: textMap('Of the client’s pod.'),
       sourceNamespace: text('Of the client’s pod.'),
       gateways: texts('Where it holds.'),
-      ignoreUriCase: notSimulated(flag('Case of the path does not count.')),
-      statPrefix: notSimulated(text('For metrics.')),
+      ...without('ignoreUriCase statPrefix'),
     }),
   ),
   route: destinations,
@@ -52,7 +55,7 @@ const httpRoute = struct('A rule; the first that fits counts.', {
     authority: text('Host.'),
     scheme: text('Scheme.'),
     port: integer('Port.'),
-    derivePort: notSimulated(text('Where the port comes from.')),
+    ...without('derivePort'),
     redirectCode: integer('301 where absent.'),
   }),
   directResponse: struct('Answered by the proxy.', { status: integer('Status.'), body: struct('Body.', { string: text('Text.') }) }, ['status']),
@@ -67,20 +70,19 @@ const httpRoute = struct('A rule; the first that fits counts.', {
     perTryTimeout: duration('For each try.'),
     retryOn: text('connect-failure, 5xx, gateway-error, reset, retriable-4xx, or statuses.'),
     backoff: duration('Before the next try; 25ms where absent.'),
-    retryRemoteLocalities: notSimulated(flag('Other places too.')),
-    retryIgnorePreviousHosts: notSimulated(flag('Pass over those that have failed; always so.')),
+    ...without('retryRemoteLocalities retryIgnorePreviousHosts'),
   }),
   fault: struct('Faults on purpose.', {
     delay: struct('Some wait.', {
       percentage: percent('How many.'),
       percent: integer('Deprecated.'),
       fixedDelay: duration('How long.'),
-      exponentialDelay: notSimulated(text('Not there.')),
+      ...without('exponentialDelay'),
     }),
     abort: struct('Some fail.', {
       percentage: percent('How many.'),
       httpStatus: integer('With this status.'),
-      grpcStatus: notSimulated(text('With this code.')),
+      ...without('grpcStatus'),
     }),
   }),
   mirror: destination,
@@ -93,10 +95,10 @@ const httpRoute = struct('A rule; the first that fits counts.', {
     exposeHeaders: texts('Headers.'),
     maxAge: duration('How long it holds.'),
     allowCredentials: flag('Cookies too.'),
-    unmatchedPreflights: notSimulated(text('What becomes of others.')),
+    ...without('unmatchedPreflights'),
   }),
   headers,
-  delegate: notSimulated(anything('Another VirtualService.')),
+  ...without('delegate'),
 });
 const l4Route = (description: string): Schema =>
   list(
@@ -109,8 +111,7 @@ const l4Route = (description: string): Schema =>
           sniHosts: texts('Names in TLS.'),
           sourceLabels: textMap('Of the client’s pod.'),
           gateways: texts('Where it holds.'),
-          destinationSubnets: notSimulated(texts('Where to.')),
-          sourceNamespace: notSimulated(text('Of the client’s pod.')),
+          ...without('destinationSubnets sourceNamespace'),
         }),
       ),
       route: destinations,
@@ -122,16 +123,10 @@ const policyFields = {
     simple: choice('How.', ['UNSPECIFIED', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST', 'LEAST_CONN']),
     consistentHash: struct('The same for what is alike.', {
       httpHeaderName: text('By a header.'),
-      httpCookie: struct(
-        'By a cookie that is there.',
-        { name: text('Name.'), path: notSimulated(text('Path.')), ttl: notSimulated(text('A cookie is made.')) },
-        ['name'],
-      ),
+      httpCookie: struct('By a cookie that is there.', { name: text('Name.'), ...without('path ttl') }, ['name']),
       useSourceIp: flag('By address.'),
       httpQueryParameterName: text('By a parameter.'),
-      minimumRingSize: notSimulated(integer('Of the ring.')),
-      ringHash: notSimulated(anything('Of the ring.')),
-      maglev: notSimulated(anything('Of the table.')),
+      ...without('minimumRingSize ringHash maglev'),
     }),
     localityLbSetting: struct('By region, zone and subzone; failover needs outlierDetection.', {
       enabled: flag('On where absent.'),
@@ -139,26 +134,20 @@ const policyFields = {
       failover: list('Where else.', struct('From a region.', { from: text('Region.'), to: text('Region.') })),
       failoverPriority: texts('Labels in order.'),
     }),
-    warmupDurationSecs: notSimulated(text('New ones begin slowly.')),
-    warmup: notSimulated(anything('New ones begin slowly.')),
+    ...without('warmupDurationSecs warmup'),
   }),
   connectionPool: struct('The circuit breaker: what may be under way at once from one proxy.', {
     tcp: struct('Connections.', {
       maxConnections: integer('At most.'),
       connectTimeout: duration('10s where absent.'),
-      tcpKeepalive: notSimulated(anything('Keepalive.')),
-      maxConnectionDuration: notSimulated(text('At most.')),
-      idleTimeout: notSimulated(text('Idle.')),
+      ...without('tcpKeepalive maxConnectionDuration idleTimeout'),
     }),
     http: struct('Requests.', {
       http1MaxPendingRequests: integer('Waiting for a connection.'),
       http2MaxRequests: integer('Without an answer.'),
       maxRequestsPerConnection: integer('Then it is closed.'),
       maxRetries: integer('Second tries at once.'),
-      idleTimeout: notSimulated(text('Idle.')),
-      h2UpgradePolicy: notSimulated(text('HTTP/2 between proxies.')),
-      useClientProtocol: notSimulated(flag('As the client.')),
-      maxConcurrentStreams: notSimulated(integer('Of HTTP/2.')),
+      ...without('idleTimeout h2UpgradePolicy useClientProtocol maxConcurrentStreams'),
     }),
   }),
   outlierDetection: struct('Endpoints that fail again and again are left alone for a while.', {
@@ -168,22 +157,15 @@ const policyFields = {
     baseEjectionTime: duration('30s where absent; twice as long the second time.'),
     maxEjectionPercent: integer('10 where absent: of two endpoints then none.'),
     minHealthPercent: integer('With fewer all are asked.'),
-    consecutiveErrors: notSimulated(integer('Obsolete.')),
-    splitExternalLocalOriginErrors: notSimulated(flag('Two kinds of errors.')),
-    consecutiveLocalOriginFailures: notSimulated(integer('Of the second kind.')),
+    ...without('consecutiveErrors splitExternalLocalOriginErrors consecutiveLocalOriginFailures'),
   }),
   tls: struct('Towards the backend; the mesh’s own where absent.', {
     mode: choice('Which.', ['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL']),
     sni: text('The name asked for.'),
     insecureSkipVerify: flag('Believe anybody.'),
-    credentialName: notSimulated(text('A Secret.')),
-    clientCertificate: notSimulated(text('A file.')),
-    privateKey: notSimulated(text('A file.')),
-    caCertificates: notSimulated(text('A file.')),
-    subjectAltNames: notSimulated(texts('Names.')),
+    ...without('credentialName clientCertificate privateKey caCertificates subjectAltNames'),
   }),
-  tunnel: notSimulated(anything('A proxy on the way.')),
-  proxyProtocol: notSimulated(anything('PROXY protocol.')),
+  ...without('tunnel proxyProtocol'),
 };
 const trafficPolicy = struct('How it is spoken to.', {
   ...policyFields,
@@ -257,7 +239,7 @@ export const istioKinds: readonly Kind[] = [
       http: list('Of HTTP.', httpRoute),
       tls: l4Route('Of TLS that is passed on.'),
       tcp: l4Route('Of other bytes.'),
-      exportTo: notSimulated(texts('Who may see it.')),
+      ...without('exportTo'),
     }),
     columns: ['GATEWAYS', 'HOSTS'],
     cells: ({ spec }) => [asList(spec?.gateways), asList(spec?.hosts)],
@@ -276,8 +258,7 @@ export const istioKinds: readonly Kind[] = [
         host: text('A Service.'),
         trafficPolicy,
         subsets: list('Groups of its pods.', struct('One.', { name: text('Name.'), labels, trafficPolicy }, ['name'])),
-        exportTo: notSimulated(texts('Who may see it.')),
-        workloadSelector: notSimulated(selector),
+        ...without('exportTo workloadSelector'),
       },
       ['host'],
     ),
@@ -314,14 +295,10 @@ export const istioKinds: readonly Kind[] = [
             ports: mapOf('By name.', integer('Port.')),
             labels,
             locality: text('`region/zone`'),
-            network: notSimulated(text('Network.')),
-            weight: notSimulated(integer('Share.')),
-            serviceAccount: notSimulated(text('Account.')),
+            ...without('network weight serviceAccount'),
           }),
         ),
-        workloadSelector: notSimulated(anything('Pods.')),
-        subjectAltNames: notSimulated(texts('Names.')),
-        exportTo: notSimulated(texts('Who may see it.')),
+        ...without('workloadSelector subjectAltNames exportTo'),
       },
       ['hosts'],
     ),
@@ -346,20 +323,15 @@ export const istioKinds: readonly Kind[] = [
             number: integer('Number.'),
             name: text('Name.'),
             protocol: text('HTTP, HTTPS …'),
-            targetPort: notSimulated(integer('Obsolete.')),
+            ...without('targetPort'),
           }),
           hosts: texts('`*.shop.com`, `namespace/host`.'),
-          bind: notSimulated(text('Address.')),
+          ...without('bind'),
           tls: struct('TLS.', {
             mode: choice('Who ends it.', ['PASSTHROUGH', 'SIMPLE', 'MUTUAL', 'AUTO_PASSTHROUGH', 'ISTIO_MUTUAL', 'OPTIONAL_MUTUAL']),
             credentialName: text('Secret in the pod’s namespace.'),
             httpsRedirect: flag('301 to https.'),
-            serverCertificate: notSimulated(text('A file.')),
-            privateKey: notSimulated(text('A file.')),
-            caCertificates: notSimulated(text('A file.')),
-            minProtocolVersion: notSimulated(text('At least.')),
-            maxProtocolVersion: notSimulated(text('At most.')),
-            cipherSuites: notSimulated(texts('Suites.')),
+            ...without('serverCertificate privateKey caCertificates minProtocolVersion maxProtocolVersion cipherSuites'),
           }),
         }),
       ),
@@ -378,8 +350,7 @@ export const istioKinds: readonly Kind[] = [
       action: choice('What becomes of what fits.', ['ALLOW', 'DENY', 'AUDIT', 'CUSTOM']),
       provider: struct('Of CUSTOM.', { name: text('Name; none is there, so what fits is refused.') }),
       selector,
-      targetRef: notSimulated(anything('A waypoint’s Gateway or Service.')),
-      targetRefs: notSimulated(anythings('Waypoints’ Gateways or Services.')),
+      ...without('targetRef targetRefs'),
       rules: list(
         'One must fit; none: nothing fits.',
         struct('All three must fit.', {
@@ -399,8 +370,7 @@ export const istioKinds: readonly Kind[] = [
                   'remoteIpBlocks',
                   'notRemoteIpBlocks',
                 ]),
-                requestPrincipals: notSimulated(texts('Of tokens; nobody has any.')),
-                notRequestPrincipals: notSimulated(texts('Of tokens; nobody has any.')),
+                ...without('requestPrincipals notRequestPrincipals'),
               }),
             }),
           ),
