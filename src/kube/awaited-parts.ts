@@ -8,7 +8,7 @@ import type { Agent, Controller, KubeObject } from '../objects/types.ts';
 import { agentsWith, controllersWith, type KubeParts, kinds } from './index.ts';
 import { type ImageRole, imageRole } from './pod/images.ts';
 import type { Pod } from './pod/types.ts';
-import { POLICY_KINDS } from './policy/policy-rules.ts';
+import { POLICY_KINDS } from './policy/policy-kinds.ts';
 import { loadBalancerKinds } from './service/load-balancer/kinds.ts';
 
 /** A cluster of which some parts are still to come. */

@@ -1,7 +1,7 @@
 /** Answers "what is in this box?": the tables of a netns or the live object behind a key, as they are at this moment. */
 import { formatYaml, type YamlValue } from '../base/yaml/index.ts';
 import { DIALECT_KINDS, enforcement, noEffect } from '../kube/policy/enforcement.ts';
-import { POLICY_KINDS } from '../kube/policy/policy-rules.ts';
+import { POLICY_KINDS } from '../kube/policy/policy-kinds.ts';
 import { ipvsEndpoint } from '../net/ipvs/ipvs-words.ts';
 import type { NftChain } from '../net/nft/nft-records.ts';
 import type { Chain, IpSet, Route } from '../net/records.ts';

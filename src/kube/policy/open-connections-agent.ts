@@ -10,10 +10,10 @@ import { perState } from '../node/per-state.ts';
 import { rootNetnsId } from '../node/record-ids.ts';
 import { DIALECT_KINDS, enforcement } from './enforcement.ts';
 import { judgedModel } from './judged-model.ts';
+import { POLICY_KINDS } from './policy-kinds.ts';
 import { endpointAt } from './policy-model.ts';
 import { queueTable } from './policy-queue.ts';
 import { standalone } from './policy-queue-agent.ts';
-import { POLICY_KINDS } from './policy-rules.ts';
 import { verdict } from './verdict.ts';
 
 const NAME = 'open-connections';

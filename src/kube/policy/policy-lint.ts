@@ -8,8 +8,9 @@ import { formatCidr } from '../addresses.ts';
 import { formatSelector, isEmptySelector, matchesSelector } from '../label-selector.ts';
 import { clusterSettings, settingsKinds } from '../node/cluster-config.ts';
 import { DIALECT_KINDS, noEffect } from './enforcement.ts';
+import { POLICY_KINDS } from './policy-kinds.ts';
 import { inNamespace, type PolicyModel, policiesFor, policyModel, selectsPod } from './policy-model.ts';
-import { compilePolicy, POLICY_KINDS } from './policy-rules.ts';
+import { compilePolicy } from './policy-rules.ts';
 import type { CompiledPolicy, PeerTerm, PolicyDirection, PolicyEndpoint, PolicyRule } from './policy-types.ts';
 import { directionVerdict } from './verdict.ts';
 

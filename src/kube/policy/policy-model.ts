@@ -6,7 +6,8 @@ import { type Labels, matchesSelector } from '../label-selector.ts';
 import { perState } from '../node/per-state.ts';
 import type { Node } from '../node/types.ts';
 import { isFinished, namespaceOf, type Pod } from '../pod/types.ts';
-import { compilePolicy, POLICY_KINDS } from './policy-rules.ts';
+import { POLICY_KINDS } from './policy-kinds.ts';
+import { compilePolicy } from './policy-rules.ts';
 import type { CompiledPolicy, NamedPort, NamespaceTerm, PolicyDirection, PolicyEndpoint, PolicyPod, PolicyStage } from './policy-types.ts';
 
 export interface PolicyInput {

@@ -15,9 +15,9 @@ import { perState } from '../node/per-state.ts';
 import { rootNetnsId } from '../node/record-ids.ts';
 import { parseImage } from '../pod/images.ts';
 import type { Pod } from '../pod/types.ts';
+import { POLICY_KINDS } from './policy-kinds.ts';
 import { type PolicyModel, policiesFor, policyModel } from './policy-model.ts';
 import { queueTable } from './policy-queue.ts';
-import { POLICY_KINDS } from './policy-rules.ts';
 
 export interface Enforcer {
   readonly role: 'kindnet' | 'kube-network-policies';

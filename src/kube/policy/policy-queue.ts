@@ -5,8 +5,8 @@ import type { QueueEnd, QueueList, QueuePorts, QueueRule, QueueSet, QueueTable }
 import type { StoreView } from '../../objects/types.ts';
 import { matchesSelector } from '../label-selector.ts';
 import { perState } from '../node/per-state.ts';
+import { POLICY_KINDS } from './policy-kinds.ts';
 import { inNamespace, type PolicyModel, policiesFor, policyModel } from './policy-model.ts';
-import { POLICY_KINDS } from './policy-rules.ts';
 import type { CompiledPolicy, PeerTerm, PolicyDirection, PolicyEndpoint, PortTerm } from './policy-types.ts';
 
 const PROTOCOLS: Readonly<Record<string, number>> = { TCP: 6, UDP: 17, SCTP: 132 };

@@ -151,5 +151,3 @@ export function compilePolicy(object: KubeObject): CompiledPolicy {
   compiled.set(object, policy);
   return policy;
 }
-
-export const POLICY_KINDS = ['NetworkPolicy', 'ClusterNetworkPolicy', 'AdminNetworkPolicy', 'BaselineAdminNetworkPolicy'] as const;

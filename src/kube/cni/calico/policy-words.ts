@@ -3,8 +3,9 @@ import { formatIp, type IpPrefix, inPrefix, parseIpPrefix } from '../../../net/a
 import type { Ip } from '../../../net/wire/packet.ts';
 import type { ObjectKey, StoreView } from '../../../objects/types.ts';
 import { perState } from '../../node/per-state.ts';
+import { POLICY_KINDS as KUBERNETES_KINDS } from '../../policy/policy-kinds.ts';
 import { modelWith, type PolicyModel, policyModel } from '../../policy/policy-model.ts';
-import { compilePolicy, POLICY_KINDS as KUBERNETES_KINDS } from '../../policy/policy-rules.ts';
+import { compilePolicy } from '../../policy/policy-rules.ts';
 import type { CompiledPolicy, EntityTerm, PolicyDirection, PolicyEndpoint, PolicyRule, PortTerm } from '../../policy/policy-types.ts';
 import {
   ENDPOINT_KINDS,

@@ -1,9 +1,9 @@
 /** Pods of a conformance case on machines wired as kindnet wires them, in a real engine, where policies are enforced by what kindnetd or kube-network-policies write. */
 import { node } from '../../node/testing/small-cluster.ts';
+import { POLICY_KINDS } from '../policy-kinds.ts';
 import { buildModel } from '../policy-model.ts';
 import { buildQueueTable } from '../policy-queue.ts';
 import { type Enforcer, enforcerRecords, kindnetd, selectedPods } from '../policy-queue-agent.ts';
-import { POLICY_KINDS } from '../policy-rules.ts';
 import type { Wire } from './bench-machines.ts';
 import type { BenchKind } from './policy-bench.ts';
 
