@@ -29,7 +29,7 @@ export function firstParts(): FirstParts {
   const wait = (): never => {
     throw new NotLoaded('further clusters');
   };
-  let further: WorldParts['further'] = { agentsOf: wait, exchange: wait };
+  let further: WorldParts['further'] = { agentsOf: wait, exchange: wait, problems: wait, underlay: wait };
   return {
     ...parts,
     apps,

@@ -8,10 +8,11 @@ import { keyIn, withoutCluster } from '../objects/cluster-key.ts';
 import { objectKey } from '../objects/types.ts';
 import { type AdmittedObject, FileReader, givesCluster, inApplyOrder, isSystem } from './admit.ts';
 import { failureDiagnostics, findingDiagnostics, kindLookup } from './apply.ts';
-import { admittedOf, byCluster, clusterProblems, underlayText } from './clusters-of-texts.ts';
+import { admittedOf, byCluster } from './clusters-of-texts.ts';
 import type { ControlPlanes } from './control-planes.ts';
 import type { DocumentFile } from './document.ts';
 import { isExchanged, kindAddOns, networksOf } from './kind-cluster.ts';
+import type { WorldParts } from './parts.ts';
 
 /** References only: texts, what was made of them, and what was wrong. */
 export interface SavedFiles {
@@ -30,6 +31,7 @@ export class WorldFiles {
   /** Of texts of ours that a cluster brings with it. */
   readonly #givenReader: FileReader;
   readonly #manifest: CniManifest;
+  readonly #further: () => WorldParts['further'];
   #texts: ReadonlyMap<string, string>;
   /** Texts of the last good world. */
   #applied: ReadonlyMap<string, string> = new Map();
@@ -38,8 +40,9 @@ export class WorldFiles {
   #settleDiagnostics: readonly Diagnostic[] = [];
   #diagnostics: readonly Diagnostic[] | undefined;
 
-  constructor(planes: ControlPlanes, files: readonly DocumentFile[], baseFiles: readonly DocumentFile[], manifest: CniManifest) {
-    this.#manifest = manifest;
+  constructor(planes: ControlPlanes, files: readonly DocumentFile[], baseFiles: readonly DocumentFile[], parts: Pick<WorldParts, 'manifest' | 'further'>) {
+    this.#manifest = parts.manifest;
+    this.#further = () => parts.further;
     this.#planes = planes;
     const api = planes.first;
     this.#reader = new FileReader(kindLookup(api));
@@ -111,7 +114,7 @@ export class WorldFiles {
    */
   apply(atomic: boolean, undo: () => void, settle: () => void, forget: () => void): boolean {
     const admission = this.#reader.admit(this.files);
-    const diagnostics: Diagnostic[] = [...admission.diagnostics, ...clusterProblems(admission.objects)];
+    const diagnostics: Diagnostic[] = [...admission.diagnostics, ...this.#problems(admission.objects)];
     const isBroken = () => diagnostics.some((one) => one.severity === 'error');
     if (atomic && isBroken()) return this.#told(diagnostics, false);
 
@@ -167,6 +170,10 @@ export class WorldFiles {
     return objects;
   }
 
+  #problems(objects: readonly AdmittedObject[]): readonly Diagnostic[] {
+    return objects.some((one) => one.cluster !== undefined) ? this.#further().problems(objects) : [];
+  }
+
   #withCluster(own: readonly AdmittedObject[]): readonly AdmittedObject[] {
     return givesCluster(own) ? [...own, ...this.#kindAddOns(own)] : this.#withBase(own);
   }
@@ -181,7 +188,7 @@ export class WorldFiles {
     );
     const given = plain.some(({ object }) => object.kind === 'Network')
       ? []
-      : this.#givenReader.admit([{ path: `underlay ${number}`, text: underlayText(number) }]).objects;
+      : this.#givenReader.admit([{ path: `underlay ${number}`, text: this.#further().underlay(number) }]).objects;
     const source = own[0]?.source;
     const all = [...plain, ...given.map((one) => ({ ...one, source: source ?? one.source }))];
     return [...all, ...this.#kindAddOns(all)].map((one) => ({ ...one, key: keyIn(cluster, one.key), cluster }));

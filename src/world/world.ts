@@ -173,7 +173,7 @@ export class World {
       const isProber = before?.kind === 'process' && before.app === 'prober' && after === undefined;
       if (isProber || isContainer(before) || isContainer(after)) this.#shell.containerChanged(change.id, after?.kind === 'process' ? after : undefined);
     });
-    this.#files = new WorldFiles(this.planes, options.document.files, options.baseFiles, options.parts.manifest);
+    this.#files = new WorldFiles(this.planes, options.document.files, options.baseFiles, options.parts);
     this.#shell = options.createShell(this.#hostOf(''));
     this.#clock = new Clock(this.#clockwork());
     this.engine.onOutput = (processId, stream, text, exitCode) => {

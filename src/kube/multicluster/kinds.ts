@@ -2,7 +2,7 @@
 import { defineKind } from '../../objects/define.ts';
 import type { Kind, KubeObject } from '../../objects/types.ts';
 import type { Condition } from '../pod/types.ts';
-import { anything, choice, kindSchema, list, struct, text, textMap, texts } from '../schema.ts';
+import { anything, kindSchema, notSimulated, struct, textMap } from '../schema.ts';
 import type { EndpointSlice, ServicePort, ServiceSpec } from '../service/types.ts';
 
 export const MCS_VERSION = 'multicluster.x-k8s.io/v1alpha1';
@@ -52,12 +52,8 @@ export interface ClusterPeer extends KubeObject {
   };
 }
 
-const port = struct('A port.', {
-  name: text('Its name.'),
-  protocol: choice('Protocol; TCP when absent.', ['SCTP', 'TCP', 'UDP']),
-  port: { type: 'integer', description: 'Number.' },
-  appProtocol: text('What is spoken on top.'),
-});
+const name = { name: 'NAME', priority: 0 } as const;
+const age = { name: 'AGE', priority: 0 } as const;
 
 const serviceExport = defineKind<ServiceExport>({
   apiVersion: MCS_VERSION,
@@ -66,17 +62,11 @@ const serviceExport = defineKind<ServiceExport>({
   singular: 'serviceexport',
   shortNames: ['svcex'],
   namespaced: true,
-  schema: kindSchema('The Service of the same name and namespace is for all clusters of the set.', {
-    spec: struct('What of it is taken over.', {
-      exportedLabels: { ...textMap('Labels of the import.'), notSimulated: true },
-      exportedAnnotations: { ...textMap('Annotations of the import.'), notSimulated: true },
-    }),
+  schema: kindSchema('The Service of the same name is for all clusters of the set.', {
+    spec: struct('What is taken over.', { exportedLabels: notSimulated(textMap('Labels.')), exportedAnnotations: notSimulated(textMap('Annotations.')) }),
     status: anything('What the controller reports.'),
   }),
-  columns: [
-    { name: 'NAME', priority: 0 },
-    { name: 'AGE', priority: 0 },
-  ],
+  columns: [name, age],
   row: (object, context) => [object.metadata.name, context.age(object.metadata.creationTimestamp)],
   describe: (object) => ({ title: object.metadata.name, subtitle: 'exported to the set of clusters' }),
 });
@@ -88,25 +78,11 @@ const serviceImport = defineKind<ServiceImport>({
   singular: 'serviceimport',
   shortNames: ['svcim'],
   namespaced: true,
-  schema: kindSchema('A Service of the set of clusters: <name>.<namespace>.svc.clusterset.local. Written by the controller from all exports of that name.', {
-    spec: struct('What it is.', {
-      type: choice('ClusterSetIP has an address, Headless only its endpoints.', ['ClusterSetIP', 'Headless']),
-      ports: list('Ports of all exports.', port),
-      ips: texts('Its addresses in this cluster.'),
-      ipFamilies: texts('Families of its addresses.'),
-      sessionAffinity: text('ClientIP: a client stays with its endpoint.'),
-      sessionAffinityConfig: anything('How long.'),
-      internalTrafficPolicy: text('As of a Service.'),
-      trafficDistribution: text('As of a Service.'),
-    }),
+  schema: kindSchema('A Service of the set of clusters, made from all exports of its name: <name>.<namespace>.svc.clusterset.local.', {
+    spec: anything('Type (ClusterSetIP, Headless), ports, ips and session affinity.'),
     status: anything('The clusters that export it.'),
   }),
-  columns: [
-    { name: 'NAME', priority: 0 },
-    { name: 'TYPE', priority: 0 },
-    { name: 'IP', priority: 0 },
-    { name: 'AGE', priority: 0 },
-  ],
+  columns: [name, { name: 'TYPE', priority: 0 }, { name: 'IP', priority: 0 }, age],
   row: (object, context) => [
     object.metadata.name,
     object.spec?.type ?? '',
@@ -123,14 +99,10 @@ const clusterPeer = defineKind<ClusterPeer>({
   singular: 'clusterpeer',
   shortNames: [],
   namespaced: false,
-  schema: kindSchema('What a cluster knows of another one: written by the set of clusters.', { spec: anything('Its line there, its ranges and its exports.') }),
-  columns: [
-    { name: 'NAME', priority: 0 },
-    { name: 'RANGES', priority: 0 },
-    { name: 'AGE', priority: 0 },
-  ],
-  row: (object, context) => [object.metadata.name, object.spec.ranges.join(','), context.age(object.metadata.creationTimestamp)],
-  describe: (object) => ({ title: object.metadata.name, subtitle: object.spec.ranges.join(', ') }),
+  schema: kindSchema('What a cluster knows of another one.', { spec: anything('Line, ranges, exports.') }),
+  columns: [name, age],
+  row: (object, context) => [object.metadata.name, context.age(object.metadata.creationTimestamp)],
+  describe: (object) => ({ title: object.metadata.name }),
 });
 
 export const multiclusterKinds: readonly Kind[] = [serviceExport, serviceImport];
