@@ -160,7 +160,7 @@ describe('sessions', () => {
   it('complete commands, files and hosts', () => {
     const world = new FakeWorld();
     world.run('echo a > web.yaml');
-    expect(world.shell.complete('main', 'iptab', 5).candidates).toEqual(['iptables', 'iptables-restore', 'iptables-save']);
+    expect(world.shell.complete('main', 'iptables-r', 10).candidates).toEqual(['iptables-restore']);
     expect(world.shell.complete('main', 'cat we', 6)).toEqual({ start: 4, candidates: ['web.yaml'] });
     expect(world.shell.complete('main', 'ssh n', 5).candidates).toEqual(['node01']);
     expect(world.shell.complete('main', 'ls | gre', 8).candidates).toEqual(['grep']);
