@@ -4,7 +4,7 @@ import { LOW_ZOOM } from './lod.ts';
 import type { View } from './overlay.ts';
 import type { Rect, Scene, TileGrid } from './scene.ts';
 import { sceneIndex } from './scene-index.ts';
-import { shortName, tinyName } from './short-name.ts';
+import { tinyName } from './short-name.ts';
 
 /** Letters are drawn on tiles that are at least this wide on screen, in px. */
 const LETTER_WIDTH = 44;
@@ -158,8 +158,7 @@ function drawTitles(context: CanvasRenderingContext2D, scene: Scene, view: View,
   };
   for (const room of rooms) {
     if (room?.kind !== 'room') continue;
-    // Outside of large worlds the name is the box's own; here is its ground, so that it can be read over the pods.
-    const whole = large ? room.title.slice(shared) : shortName(room.title, 14);
+    const whole = room.title.slice(shared);
     const space = room.rect.w * zoom - 2;
     const wanted = widthOf(whole);
     const px = wanted > space ? Math.max(smallest, Math.floor((size * 10 * space) / wanted) / 10) : size;
@@ -171,7 +170,6 @@ function drawTitles(context: CanvasRenderingContext2D, scene: Scene, view: View,
     context.beginPath();
     context.roundRect(at.x - w / 2, at.y - size * 0.85, w, size * 1.7, size * 0.6);
     context.fill();
-    if (!large) continue;
     context.fillStyle = palette.ink;
     context.fillText(name, at.x, at.y);
   }
