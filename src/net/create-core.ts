@@ -50,6 +50,7 @@ export function createCore(parts: CoreParts): Core {
   const core: Core = {
     nowNs: 0,
     seed: parts.seed,
+    veths: false,
     queue: new EventQueue(),
     log: parts.log,
     kernelLog: new KernelLog(),

@@ -85,6 +85,8 @@ const ADVANCE_LIMIT = 20_000_000;
 export interface NetworkOptions extends EngineOptions {
   /** Walk long iptables chains rule by rule instead of by their index: slow, and the same in every result. */
   readonly linearChains?: boolean;
+  /** Machines are joined by veths, as clusters of network namespaces are: what a card would still have to finish arrives unfinished, and unchecked. */
+  readonly veths?: boolean;
 }
 
 interface EngineState {
@@ -130,6 +132,7 @@ export class Network implements Engine {
       userland: () => this.#userland,
     });
     this.#core.hooks.linear = options.linearChains === true;
+    this.#core.veths = options.veths === true;
     this.#userland = userland(createKernel(this.#core, options.records, this.#taps, this.#listeners));
     this.#userland.onOutput = (processId, stream, text, exitCode) => this.#output(processId, stream, text, exitCode);
     for (const record of options.records.values()) this.#pending.note({ id: record.id, after: record });

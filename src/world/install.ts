@@ -38,6 +38,8 @@ export interface InstallOptions {
   readonly userland?: (kernel: Kernel) => Userland;
   /** Nobody takes stale entries out of connection tables: a recording has kube-proxy's rules without its process. */
   readonly staleConnections?: 'stay';
+  /** See NetworkOptions in net/network.ts. */
+  readonly veths?: boolean;
   /** With keys as `cluster-key.ts` has them; `acting`: who wrote it. */
   readonly onObjectChange?: (change: Change<KubeObject>, acting: string | undefined) => void;
 }
@@ -52,7 +54,7 @@ export function install(options: InstallOptions): Installation {
   const { parts } = options;
   const records = new RecordStore<NetRecord>();
   const engine = new Network(
-    { seed: options.seed, records, ...(options.trace === undefined ? {} : { trace: options.trace }) },
+    { seed: options.seed, records, veths: options.veths === true, ...(options.trace === undefined ? {} : { trace: options.trace }) },
     options.userland ?? ((kernel) => createUserland(kernel, parts.apps)),
   );
   const open = (cluster: string): ApiServer<NetRecord> => {

@@ -55,6 +55,8 @@ export interface WorldOptions {
   readonly userland?: (kernel: Kernel) => Userland;
   /** As in InstallOptions. */
   readonly staleConnections?: 'stay';
+  /** Its machines are joined by veths (worlds that were recorded in network namespaces). */
+  readonly veths?: boolean;
   /** MAX_IDLE_ROWS when absent. */
   readonly maxIdleRows?: number;
   /** Called now and then while a world comes up, before `open` returns: `boxes` tells what stands already. For looking, nothing else. */
@@ -153,6 +155,7 @@ export class World {
       ...(options.epochMs === undefined ? {} : { epochMs: options.epochMs }),
       ...(options.userland === undefined ? {} : { userland: options.userland }),
       ...(options.staleConnections === undefined ? {} : { staleConnections: options.staleConnections }),
+      ...(options.veths === undefined ? {} : { veths: options.veths }),
       onObjectChange: (change, acting) => {
         const kind = change.after?.kind ?? change.before?.kind ?? '';
         if (topologyKinds.has(kind)) this.#topologyChanged();

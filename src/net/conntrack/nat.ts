@@ -84,7 +84,7 @@ function rewrite(core: Core, place: number, packet: Skb, connection: Connection,
   } else if (source) packet.sport = newPort;
   else packet.dport = newPort;
   packet.headerRow = -1;
-  if (packet.inner !== undefined) spoilOuterChecksum(packet, ip, port, newIp, newPort);
+  if (packet.inner !== undefined && !core.veths) spoilOuterChecksum(packet, ip, port, newIp, newPort);
   emitTranslated(
     core,
     place,

@@ -59,6 +59,8 @@ export type LocalOutResult = 'ok' | 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES' | 
 export interface Core {
   nowNs: number;
   readonly seed: number;
+  /** See NetworkOptions. */
+  veths: boolean;
   readonly queue: EventQueue;
   readonly log: TraceLog;
   /** What dmesg prints on each host. */

@@ -75,6 +75,7 @@ export class RecordedRun {
       baseFiles: [],
       createShell: options.createShell,
       staleConnections: 'stay',
+      veths: true,
       userland: (kernel) => createUserland(this.#overriding(kernel), programs),
     });
     const errors = this.world.diagnostics.filter((one) => one.severity === 'error');

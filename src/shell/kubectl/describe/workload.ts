@@ -97,6 +97,10 @@ export function describeStatefulSet(writer: PrefixWriter, set: KubeObject, conte
   metadata(writer, set);
   writer.write(0, `Replicas:\t${number(at(set, 'spec', 'replicas'), 1)} desired | ${number(at(set, 'status', 'replicas'))} total\n`);
   writer.write(0, `Update Strategy:\t${text(at(set, 'spec', 'updateStrategy', 'type'))}\n`);
+  const partition = at(set, 'spec', 'updateStrategy', 'rollingUpdate', 'partition');
+  const unavailable = at(set, 'spec', 'updateStrategy', 'rollingUpdate', 'maxUnavailable');
+  if (partition !== undefined) writer.write(1, `Partition:\t${number(partition, 0)}\n`);
+  if (partition !== undefined && unavailable !== undefined) writer.write(1, `MaxUnavailable:\t${String(unavailable)}\n`);
   writer.write(0, `Pods Status:\t${podStatuses(set, context)}\n`);
   describeTemplate(writer, 0, at(set, 'spec', 'template'));
   describeClaimTemplates(writer, list(at(set, 'spec', 'volumeClaimTemplates')));
