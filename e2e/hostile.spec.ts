@@ -103,6 +103,9 @@ test('a pane that fails leaves the others alone, and a new version behind an ope
   watch.expectProblem(/on purpose|404|dynamically imported module/);
   await app.openPaused();
   await app.run('echo still-here');
+  // The timeline's parts come last; what is broken from here on breaks it alone.
+  await expect(app.button('Words')).toBeVisible();
+  await expect(app.timeline.getByRole('row').nth(1)).toBeVisible();
   await page.evaluate(() => {
     const state = globalThis as unknown as { ResizeObserver: typeof ResizeObserver; Whole: typeof ResizeObserver };
     state.Whole = state.ResizeObserver;

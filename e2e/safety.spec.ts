@@ -109,10 +109,11 @@ test('hostile text in objects, diagnostics and tables stays text', async ({ app,
   // At the playhead's moment there was no such pod yet.
   await app.inspector.getByRole('button', { name: 'Now' }).click();
   await expect(app.inspector.getByRole('heading', { name: 'hostile' })).toBeVisible();
-  await app.run('kubectl get pod hostile -o yaml');
-  // So long that its own line is no longer in view.
-  await app.prompt.fill('kubectl get configmap hostile -o yaml');
-  await app.prompt.press('Enter');
+  // So long that their own lines are no longer in view.
+  for (const kind of ['pod', 'configmap']) {
+    await app.prompt.fill(`kubectl get ${kind} hostile -o yaml`);
+    await app.prompt.press('Enter');
+  }
   await expect(app.output).toContainText(`key-${payloads.length + corpus.length - 1}: `);
   await app.run('kubectl describe pod hostile');
   await expect(app.output).toContainText('onerror=kubehopHacked()');
