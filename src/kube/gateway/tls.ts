@@ -2,7 +2,7 @@
 import { parseCertificates } from '../../net/app/tls/certificate.ts';
 import type { ClientAuthConfig, ServerTlsConfig, TlsIdentityConfig, TlsNameConfig } from '../../net/app/tls/config.ts';
 import type { KubeObject, StoreView } from '../../objects/types.ts';
-import { readTlsSecret, textOf } from '../ingress/nginx/certificates.ts';
+import { readTlsSecret, textOf } from '../ingress/tls-secret.ts';
 import { namespaceOf } from '../pod/types.ts';
 import { isGranted } from './grants.ts';
 import type { ListenerOwner, OwnedListener } from './listener-set.ts';

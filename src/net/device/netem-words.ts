@@ -11,7 +11,8 @@ export interface NetemProblem {
 
 const illegal = (what: string): NetemProblem => ({ problem: `Illegal "${what}"` });
 
-const BLANK: Omit<NetemQdisc, 'handle'> = {
+/** One that does nothing yet. */
+export const BLANK_NETEM: Omit<NetemQdisc, 'handle'> = {
   kind: 'netem',
   limitPackets: 1000,
   delayNs: 0,
@@ -33,7 +34,7 @@ const startsNumber = (text: string | undefined): text is string => text !== unde
 
 /** What follows `netem` on a line of tc; the handle is the kernel's to give. */
 export function readNetem(words: readonly string[]): Omit<NetemQdisc, 'handle'> | NetemProblem {
-  const options: { -readonly [K in keyof Omit<NetemQdisc, 'handle'>]: Omit<NetemQdisc, 'handle'>[K] } = { ...BLANK };
+  const options: { -readonly [K in keyof Omit<NetemQdisc, 'handle'>]: Omit<NetemQdisc, 'handle'>[K] } = { ...BLANK_NETEM };
   const rest = [...words];
   let gapGiven = false;
   const ratio = (name: 'loss' | 'duplicate' | 'corrupt' | 'reorder'): NetemProblem | undefined => {

@@ -6,7 +6,7 @@ import { objectKey } from '../../../objects/types.ts';
 import { namespaceOf } from '../../pod/types.ts';
 import type { Ingress } from '../ingress.ts';
 import { endpointsAt, type NamedEndpoints } from '../named-service.ts';
-import { textOf } from './certificates.ts';
+import { textOf } from '../tls-secret.ts';
 
 export interface AccessSettings {
   readonly basic?: { readonly secret: string; readonly realm: string; readonly map: boolean };

@@ -1,73 +1,12 @@
 /** Which certificate ingress-nginx shows for a host, and what it logs where that is its own fake one. ingress-nginx: internal/ingress/controller/{controller,store/backend_ssl}.go, internal/net/ssl/ssl.go. */
 
-import {
-  altNamesExtension,
-  type Certificate,
-  constraintsExtension,
-  extendedKeyUsageExtension,
-  keyUsageExtension,
-  makeCertificate,
-  OID,
-  parseCertificates,
-} from '../../../net/app/tls/certificate.ts';
 import type { TlsIdentityConfig } from '../../../net/app/tls/config.ts';
-import { encodePrivate, generateEc, isSameKey, parsePrivateKey, publicOf } from '../../../net/app/tls/keys.ts';
-import { formatPem, parsePem } from '../../../net/app/tls/pem.ts';
-import { digestOf } from '../../../net/app/tls/rsa.ts';
 import { findHostName } from '../../../net/app/tls/verify.ts';
-import { base64ToBytes } from '../../../net/wire/binary-text.ts';
-import { decodeUtf8, encodeUtf8 } from '../../../net/wire/utf8.ts';
-import type { KubeObject, StoreView } from '../../../objects/types.ts';
+import type { StoreView } from '../../../objects/types.ts';
 import { namespaceOf, type Pod } from '../../pod/types.ts';
 import type { Ingress } from '../ingress.ts';
-
-interface SecretObject extends KubeObject {
-  readonly type?: string;
-  readonly data?: Readonly<Record<string, string>>;
-}
-
-export type ReadSecret =
-  | { readonly ok: true; readonly leaf: Certificate; readonly identity: TlsIdentityConfig }
-  | { readonly ok: false; readonly problem: string };
-
-const known = new WeakMap<SecretObject, ReadSecret>();
-
-export function textOf(secret: SecretObject, key: string): string | undefined {
-  const bytes = base64ToBytes((secret.data?.[key] ?? '').replace(/\s+/g, ''));
-  return bytes === undefined ? undefined : decodeUtf8(bytes);
-}
-
-/** A Secret's key pair, or what the controller's log says of it. */
-export function readTlsSecret(secret: SecretObject): ReadSecret {
-  let found = known.get(secret);
-  if (found === undefined) {
-    found = read(secret);
-    known.set(secret, found);
-  }
-  return found;
-}
-
-function read(secret: SecretObject): ReadSecret {
-  const name = `${namespaceOf(secret)}/${secret.metadata.name}`;
-  const bad = (problem: string): ReadSecret => ({ ok: false, problem: `Error obtaining X.509 certificate: ${problem}` });
-  const { data = {} } = secret;
-  if (data['tls.crt'] === undefined || data['tls.key'] === undefined) return bad(`secret "${name}" contains no keypair or CA certificate`);
-  const pair = (problem: string): ReadSecret => bad(`unexpected error creating SSL Cert: ${problem}`);
-  if (data['tls.crt'] === '') return bad(`key 'tls.crt' missing from Secret "${name}"`);
-  if (data['tls.key'] === '') return bad(`key 'tls.key' missing from Secret "${name}"`);
-  const chain = textOf(secret, 'tls.crt') ?? '';
-  const key = textOf(secret, 'tls.key') ?? '';
-  const [first] = parsePem(chain);
-  if (first === undefined) return pair('no valid PEM formatted block found');
-  if (first.label !== 'CERTIFICATE') return pair(`no certificate PEM data found, make sure certificate content starts with 'BEGIN CERTIFICATE'`);
-  const leaf = parseCertificates(chain)?.[0];
-  if (leaf === undefined) return pair('x509: malformed certificate');
-  const own = parsePrivateKey(key);
-  const mismatch = 'certificate and private key does not have a matching public key: ';
-  if (own === undefined) return pair(`${mismatch}tls: failed to ${parsePem(key).length === 0 ? 'find any PEM data in key input' : 'parse private key'}`);
-  if (leaf.publicKey === undefined || !isSameKey(leaf.publicKey, publicOf(own))) return pair(`${mismatch}tls: private key does not match public key`);
-  return { ok: true, leaf, identity: { chain, key, source: `Secret/${name}` } };
-}
+import { ownCertificate } from '../own-certificate.ts';
+import { type ReadSecret, readTlsSecret, type SecretObject } from '../tls-secret.ts';
 
 export interface ServerCertificate {
   /** Undefined: the default certificate. */
@@ -148,44 +87,16 @@ export function defaultCertificate(reference: string, view: StoreView): ReadSecr
     : readTlsSecret(secret);
 }
 
-const fakes = new Map<string, TlsIdentityConfig>();
-const YEAR_MS = 365 * 86_400_000;
-
 /** GetFakeSSLCert: made when the controller starts. The real one's key is RSA. */
-export function fakeCertificate(pod: Pod, startedMs: number): TlsIdentityConfig {
-  const name = `${pod.metadata.uid ?? pod.metadata.name} ${startedMs}`;
-  let fake = fakes.get(name);
-  if (fake === undefined) {
-    let count = 0;
-    const random = (length: number): Uint8Array => {
-      count += 1;
-      return digestOf('sha512', encodeUtf8(`fake certificate ${count} of ${name}`)).slice(0, length);
-    };
-    const key = generateEc(random);
-    const subject = [
+export const fakeCertificate = (pod: Pod, startedMs: number): TlsIdentityConfig =>
+  ownCertificate({
+    purpose: `fake certificate of ${pod.metadata.uid ?? pod.metadata.name}`,
+    startedMs,
+    subject: [
       { type: 'O', value: 'Acme Co' },
       { type: 'CN', value: 'Kubernetes Ingress Controller Fake Certificate' },
-    ];
-    const der = makeCertificate(
-      {
-        serial: random(16),
-        subject,
-        issuer: subject,
-        notBeforeMs: startedMs,
-        notAfterMs: startedMs + YEAR_MS,
-        publicKey: publicOf(key),
-        extensions: [
-          keyUsageExtension(['digitalSignature', 'keyEncipherment']),
-          extendedKeyUsageExtension([OID.serverAuth]),
-          constraintsExtension(false),
-          altNamesExtension([{ kind: 'dns', value: 'ingress.local' }]),
-        ],
-      },
-      key,
-    );
-    fake = { chain: formatPem('CERTIFICATE', der), key: formatPem('PRIVATE KEY', encodePrivate(key)), source: "the controller's fake certificate" };
-    if (fakes.size >= 64) fakes.delete(fakes.keys().next().value ?? '');
-    fakes.set(name, fake);
-  }
-  return fake;
-}
+    ],
+    usages: ['digitalSignature', 'keyEncipherment'],
+    dnsName: 'ingress.local',
+    source: "the controller's fake certificate",
+  });

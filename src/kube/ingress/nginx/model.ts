@@ -10,9 +10,10 @@ import { namespaceOf } from '../../pod/types.ts';
 import { type Service, serviceType } from '../../service/types.ts';
 import type { Ingress, IngressBackend } from '../ingress.ts';
 import { readyEndpoints } from '../named-service.ts';
+import { textOf } from '../tls-secret.ts';
 import { type Access, accessOf } from './access.ts';
 import { type NginxSettings, settingsOf } from './annotations.ts';
-import { certificateFor, defaultCertificate, type ServerCertificate, textOf } from './certificates.ts';
+import { certificateFor, defaultCertificate, type ServerCertificate } from './certificates.ts';
 import type { ControllerFlags } from './controller-pods.ts';
 
 export interface Upstream {

@@ -12,7 +12,7 @@ import { processId } from '../../node/record-ids.ts';
 import { netnsOfPod, processNameOf } from '../../pod/sandbox-agent.ts';
 import type { Pod } from '../../pod/types.ts';
 import { apiPages } from './api.ts';
-import { ownCertificate } from './certificates.ts';
+import { defaultCertificate } from './certificates.ts';
 import { compileEntryPoint } from './compile.ts';
 import { TRAEFIK_KINDS } from './kinds.ts';
 import { traefikModel } from './model.ts';
@@ -60,7 +60,7 @@ function render(key: string, view: StoreView): Rendering<NetRecord> {
   const model = modelFor(flags, view);
   const startTime = pod.status?.startTime ?? '';
   const [year = 2026, month = 1, day = 1, hour, minute, second] = startTime.match(/\d+/g)?.map(Number) ?? [];
-  const own = ownCertificate(pod.metadata.uid ?? pod.metadata.name, unixMsOf(year, month, day, hour, minute, second));
+  const own = defaultCertificate(pod.metadata.uid ?? pod.metadata.name, unixMsOf(year, month, day, hour, minute, second));
   const name = processNameOf(pod, container.name);
   const process = (suffix: string, app: string, config: unknown): Process => ({
     kind: 'process',

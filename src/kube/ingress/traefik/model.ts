@@ -4,7 +4,7 @@ import type { KubeObject, ObjectKey, StoreView } from '../../../objects/types.ts
 import { objectKey } from '../../../objects/types.ts';
 import { namespaceOf } from '../../pod/types.ts';
 import type { Ingress } from '../ingress.ts';
-import { textOf } from '../nginx/certificates.ts';
+import { textOf } from '../tls-secret.ts';
 import { certificateOf, type FoundCertificate } from './certificates.ts';
 import { fromIngress, isTraefikIngress } from './from-ingress.ts';
 import { fromRoute, fromTcpRoute } from './from-routes.ts';
@@ -40,6 +40,13 @@ interface Draft {
   readonly objects: Set<ObjectKey>;
 }
 
+/** The Secret that an object of a provider names; '' is none. */
+function certificateFor(draft: Draft, object: KubeObject, secret: string, provider: 'kubernetes' | 'kubernetescrd', view: StoreView): void {
+  if (secret === '') return;
+  const said = `ingress=${object.metadata.name} namespace=${namespaceOf(object)} providerName=${provider}`;
+  certificate(draft, namespaceOf(object), secret, { key: objectKey(object), said }, view);
+}
+
 function certificate(draft: Draft, namespace: string, name: string, why: { readonly key: ObjectKey; readonly said: string }, view: StoreView): void {
   const id = `${namespace}/${name}`;
   if (draft.certificates.has(id)) return;
@@ -60,15 +67,7 @@ function readIngresses(draft: Draft, flags: TraefikFlags, view: StoreView): void
     for (const service of made.services) draft.services.set(service.name, service);
     for (const line of made.log) draft.log.add(line);
     draft.findings.push(...made.findings);
-    for (const { secretName = '' } of ingress.spec?.tls ?? [])
-      if (secretName !== '')
-        certificate(
-          draft,
-          namespaceOf(ingress),
-          secretName,
-          { key, said: `ingress=${ingress.metadata.name} namespace=${namespaceOf(ingress)} providerName=kubernetes` },
-          view,
-        );
+    for (const { secretName = '' } of ingress.spec?.tls ?? []) certificateFor(draft, ingress, secretName, 'kubernetes', view);
   }
 }
 
@@ -82,15 +81,7 @@ function readRoutes(draft: Draft, flags: TraefikFlags, view: StoreView): void {
     for (const service of made.services) draft.services.set(service.name, service);
     for (const line of made.log) draft.log.add(line);
     draft.findings.push(...made.findings);
-    const secret = route.spec?.tls?.secretName ?? '';
-    if (secret !== '')
-      certificate(
-        draft,
-        namespaceOf(route),
-        secret,
-        { key, said: `ingress=${route.metadata.name} namespace=${namespaceOf(route)} providerName=kubernetescrd` },
-        view,
-      );
+    certificateFor(draft, route, route.spec?.tls?.secretName ?? '', 'kubernetescrd', view);
   }
   for (const route of byName(view.list<IngressRouteTcp>('IngressRouteTCP')).filter(isWatched)) {
     const key = objectKey(route);
@@ -101,15 +92,7 @@ function readRoutes(draft: Draft, flags: TraefikFlags, view: StoreView): void {
       draft.log.add(line);
       draft.findings.push({ key, message: `Traefik: ${line}`, severity: 'warning' });
     }
-    const secret = route.spec?.tls?.secretName ?? '';
-    if (secret !== '')
-      certificate(
-        draft,
-        namespaceOf(route),
-        secret,
-        { key, said: `ingress=${route.metadata.name} namespace=${namespaceOf(route)} providerName=kubernetescrd` },
-        view,
-      );
+    certificateFor(draft, route, route.spec?.tls?.secretName ?? '', 'kubernetescrd', view);
   }
 }
 

@@ -1,9 +1,11 @@
 /** Two or more hosts on one cable or switch, for tests of devices: what they heard, and the log in a few words. */
+
 import { Network } from '../../network.ts';
 import type { Qdisc } from '../../records.ts';
 import { type FakeHands, fakeUserland } from '../../testing/fake-userland.ts';
 import { WorldBuilder } from '../../testing/world-builder.ts';
 import type { Step, TraceEvent } from '../../trace-event.ts';
+import { BLANK_NETEM } from '../netem-words.ts';
 
 export const A = 'a/netns/root';
 export const B = 'b/netns/root';
@@ -56,21 +58,4 @@ export function run(b: WorldBuilder, seed = 1): Hosts {
 /** The protocols of an event's layers, outermost first. */
 export const layerNames = (event: TraceEvent): string => event.layers.map((layer) => layer.protocol).join(' ');
 
-export const NETEM: Extract<Qdisc, { kind: 'netem' }> = {
-  kind: 'netem',
-  handle: 0x8001,
-  limitPackets: 1000,
-  delayNs: 0,
-  jitterNs: 0,
-  delayCorrelation: 0,
-  lossRatio: 0,
-  lossCorrelation: 0,
-  duplicateRatio: 0,
-  duplicateCorrelation: 0,
-  corruptRatio: 0,
-  corruptCorrelation: 0,
-  reorderRatio: 0,
-  reorderCorrelation: 0,
-  reorderGap: 0,
-  rateBitsPerSecond: 0,
-};
+export const NETEM: Extract<Qdisc, { kind: 'netem' }> = { ...BLANK_NETEM, handle: 0x8001 };
